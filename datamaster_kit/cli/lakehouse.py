@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from .output import plain, print_json, print_plan, print_table
-from ..contract.fault import BadInput, code
+from ..contract.fault import BadInput, Fault, code
 
 if TYPE_CHECKING:
     from datamaster_kit.contract.model import Contract
@@ -131,7 +131,8 @@ def contracts_of(project: Project) -> tuple[Contract, ...]:
     from datamaster_kit.contract.read import read_contract
     from datamaster_kit.project import contract_files
 
-    contracts, faults = [], []
+    contracts: list[Contract] = []
+    faults: list[Fault] = []
     for file in contract_files(project):
         try:
             contracts.append(read_contract(file, project.root))

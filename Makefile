@@ -1,0 +1,61 @@
+# Two commands matter: `make demo` and `make test`. Each does all the set-up that it needs, in .venv and .datamaster.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+export PYTHONDONTWRITEBYTECODE :=
+SHELL := /bin/bash
+
+.PHONY: demo test setup notebooks hooks clean-notebooks export check fast docs readme bench clean help
+
+help:  ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "%-16s %s\n", $$1, $$2}'
+
+$(STAMP): settings.ini setup.py pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed: make PYTHON=python3.11")'
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --quiet --editable '.[local,forms,dev]'
+	touch $@
+
+setup: $(STAMP)  ## install everything into .venv, and Delta's jars into .datamaster
+	$(BIN)/datamaster doctor --install
+
+demo: setup  ## sample contracts and raw files -> Delta tables, executed notebooks and a report
+	$(BIN)/python tools/sample_data.py .datamaster/landing
+	$(BIN)/datamaster contract lint contracts
+	$(BIN)/datamaster run unity ingest silver quality explore -p target=local
+	$(BIN)/datamaster report
+
+test: setup check  ## every check and every test
+	$(BIN)/python -m pytest
+
+fast: $(STAMP) check  ## the checks, and the tests that start no Spark and no server
+	$(BIN)/python -m pytest -m 'not spark and not server and not slow'
+
+check: $(STAMP)  ## notebooks clean and exported, lint, types, import rules, README
+	$(BIN)/python tools/check_notebooks.py
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/nbdev_test --n_workers 2
+
+notebooks: $(STAMP)  ## bring notebooks and their text twins in _txt/ together; the newer side wins
+	shopt -s globstar nullglob; $(BIN)/jupytext --sync nbs/*.ipynb nbs/**/*.ipynb
+
+export: $(STAMP)  ## write datamaster_kit/ and README.md from the notebooks
+	$(BIN)/nbdev_clean && $(BIN)/nbdev_export && $(BIN)/python tools/readme.py
+
+hooks: $(STAMP)  ## run the checks of the notebooks before every commit
+	printf '#!/bin/sh\nexec make --no-print-directory -s check-notebooks\n' > .git/hooks/pre-commit && chmod +x .git/hooks/pre-commit
+
+.PHONY: check-notebooks
+check-notebooks: $(STAMP)
+	$(BIN)/python tools/check_notebooks.py
+
+docs: $(STAMP)  ## build the documentation into _site/, without a network
+	$(BIN)/python tools/docs.py
+
+clean:  ## remove what was built, and the local lakehouse
+	rm -rf .datamaster runs _site _proc _docs build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache
