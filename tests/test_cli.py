@@ -1,0 +1,127 @@
+"""The command line, as a process: exit codes, streams and files."""
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+GOOD = """dataContractSpecification: 1.1.0
+id: urn:shop:order
+info: {title: Orders, version: 1.0.0, owner: Shop}
+models:
+  order:
+    description: One row an order.
+    fields:
+      order_id: {type: long, primaryKey: true, required: true}
+      amount: {type: decimal, precision: 18, scale: 2, minimum: 0}
+      note: {type: string}
+"""
+
+
+def datamaster(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    """Run the command line as a user does."""
+    program = "import sys; from datamaster_kit.cli.main import main; sys.argv[0] = 'datamaster'; main()"
+    return subprocess.run([sys.executable, "-c", program, *arguments], capture_output=True, text=True, cwd=cwd, timeout=120)
+
+
+@pytest.fixture
+def order(tmp_path: Path) -> Path:
+    path = tmp_path / "order.yaml"
+    path.write_text(GOOD, encoding="utf-8")
+    return path
+
+
+def test_lint_of_a_good_contract_exits_with_0(order: Path) -> None:
+    result = datamaster("contract", "lint", str(order))
+    assert (result.returncode, result.stdout) == (0, "1 contracts: 0 errors, 0 warnings, 0 notes\n"), result.stderr
+
+
+def test_lint_names_every_fault_of_every_file_and_exits_with_2(order: Path) -> None:
+    (order.parent / "other.yaml").write_text(GOOD.replace("minimum: 0", "minimum: 9, maximum: 1").replace("type: string", "type: sting"), encoding="utf-8")
+    (order.parent / "third.yaml").write_text("id: [unclosed", encoding="utf-8")
+    result = datamaster("contract", "lint", str(order.parent))
+    assert result.returncode == 2
+    assert "other.yaml:10:" in result.stderr and "third.yaml:1:" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_lint_as_json_is_only_json_on_standard_output(order: Path) -> None:
+    result = datamaster("contract", "lint", str(order), "--json")
+    assert json.loads(result.stdout) == {"files": 1, "errors": 0, "faults": []}
+
+
+def test_a_path_that_leads_nowhere_exits_with_2(tmp_path: Path) -> None:
+    result = datamaster("contract", "lint", str(tmp_path / "none.yaml"))
+    assert result.returncode == 2 and "no-such-file" in result.stderr
+
+
+@pytest.mark.parametrize("form, expected", [("odcs", "apiVersion: v3."), ("sql", "CREATE TABLE"), ("spark", '"type": "struct"'),
+                                            ("json-schema", "https://json-schema.org/draft/2020-12/schema"), ("html", "<!doctype html>")])
+def test_export_writes_each_form(order: Path, form: str, expected: str) -> None:
+    result = datamaster("contract", "export", str(order), "--format", form)
+    assert result.returncode == 0, result.stderr
+    assert expected.lower() in result.stdout.lower()
+
+
+def test_export_never_overwrites(order: Path) -> None:
+    output = order.parent / "page.html"
+    assert datamaster("contract", "export", str(order), "-f", "html", "-o", str(output)).returncode == 0
+    before = output.read_bytes()
+    again = datamaster("contract", "export", str(order), "-f", "html", "-o", str(output))
+    assert again.returncode == 2 and "file-exists" in again.stderr and output.read_bytes() == before
+
+
+def test_export_of_an_unknown_model_names_the_nearest(order: Path) -> None:
+    result = datamaster("contract", "export", str(order), "--model", "ordr")
+    assert result.returncode == 2 and "order" in result.stderr
+
+
+def test_a_breaking_change_fails_where_asked_to(order: Path) -> None:
+    after = order.parent / "after.yaml"
+    after.write_text(GOOD.replace("      note: {type: string}\n", ""), encoding="utf-8")
+    assert datamaster("contract", "diff", str(order), str(after)).returncode == 0
+    failed = datamaster("contract", "diff", str(order), str(after), "--fail-on", "breaking", "--json")
+    assert failed.returncode == 1
+    assert [change["kind"] for change in json.loads(failed.stdout)["changes"]] == ["breaking"]
+    assert datamaster("contract", "diff", str(order), str(order), "--fail-on", "cosmetic").returncode == 0
+
+
+def test_what_is_converted_is_the_same_contract(order: Path) -> None:
+    converted = order.parent / "order.odcs.yaml"
+    result = datamaster("contract", "convert", str(order), "-o", str(converted))
+    assert result.returncode == 0, result.stderr
+    assert "values carried" in result.stderr
+    shown = json.loads(datamaster("contract", "diff", str(order), str(converted), "--json").stdout)
+    assert shown["changes"] == []
+
+
+def test_a_drafted_contract_lints_clean(tmp_path: Path) -> None:
+    data = tmp_path / "card.csv"
+    data.write_text("card_id,limit,opened\n007,10.50,2026-01-31\n008,20.00,2026-02-28\n", encoding="utf-8")
+    draft = tmp_path / "card.odcs.yaml"
+    assert datamaster("contract", "import", str(data), "-o", str(draft)).returncode == 0
+    assert datamaster("contract", "lint", str(draft)).returncode == 0
+    assert "#" in draft.read_text(encoding="utf-8")
+
+
+def test_a_new_contract_lints_clean(tmp_path: Path) -> None:
+    made = tmp_path / "card.odcs.yaml"
+    result = datamaster("contract", "new", "--id", "urn:risk:card", "--title", "Cards", "--owner", "Risk", "--model", "card",
+                        "--fields", "card_id:long,limit:decimal(18,2)", "--format", "csv", "--schedule", "", "-o", str(made))
+    assert result.returncode == 0, result.stderr
+    lint = datamaster("contract", "lint", str(made))
+    assert lint.returncode == 0, lint.stderr
+
+
+def test_unity_plan_of_a_project_with_two_bad_contracts_names_both(tmp_path: Path) -> None:
+    (tmp_path / "datamaster.yaml").write_text("domain: risk\ncatalog: risk\n", encoding="utf-8")
+    (tmp_path / "contracts").mkdir()
+    for name in ("a", "b"):
+        (tmp_path / "contracts" / f"{name}.yaml").write_text("id: x\n", encoding="utf-8")
+    result = datamaster("unity", "plan", cwd=tmp_path)
+    assert result.returncode == 2 and "a.yaml" in result.stderr and "b.yaml" in result.stderr
+    assert not (tmp_path / ".datamaster").exists()
