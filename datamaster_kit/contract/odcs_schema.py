@@ -113,23 +113,24 @@ def breaches(data: Mapping[str, Any], document: Document) -> tuple[Fault, ...]:
     faults = {breach(error, document): None for error in real}
     return tuple(sorted(faults, key=lambda fault: (fault.line, fault.path)))
 
-# %% ../../nbs/contract/07_odcs_schema.ipynb #206c9d7a
+# %% ../../nbs/contract/07_odcs_schema.ipynb #a99bac65
 def schema_data(data: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the data as the schema should see it: without a logical type it would hold a property's options against every type's rules."""
-    def without(value: Any, key: str | int) -> Any:
+    """Return the data as the schema should see it: every property with a logical type."""
+    def complete(value: Any, key: str | int) -> Any:
         if isinstance(value, list):
-            return [without(item, key) for item in value]
+            return [complete(item, key) for item in value]
         if not isinstance(value, Mapping) or key in ("customProperties", "arguments", "implementation", "examples", "context"):
             return value
-        copy = {name: without(item, name) for name, item in value.items()}
-        if isinstance(copy.get("logicalTypeOptions"), Mapping) and "logicalType" not in copy:
-            del copy["logicalTypeOptions"]
+        copy = {name: complete(item, name) for name, item in value.items()}
+        if key in ("properties", "items", "key", "value") and "logicalType" not in copy:
+            parts = {"properties": "object", "items": "array", "map": "map"}
+            copy["logicalType"] = next((type for part, type in parts.items() if part in copy), "boolean")
         return copy
 
-    result: dict[str, Any] = without(data, "")
+    result: dict[str, Any] = complete(data, "")
     return result
 
-
+# %% ../../nbs/contract/07_odcs_schema.ipynb #206c9d7a
 def parsed(data: dict[str, Any], document: Document) -> tuple[dict[str, Any] | None, tuple[Fault, ...]]:
     """Return the data as the standard's class reads it, with faults; None where it cannot be read at all."""
     from open_data_contract_standard.model import OpenDataContractStandard
