@@ -18,9 +18,57 @@ from datamaster_kit.contract.odcs_schema import validator
 from datamaster_kit.contract.odcs_writer import odcs, odcs_yaml
 
 AWKWARD = [
-    "no", "on", "Yes", "null", "~", "1e5", "1.10", "0x1F", "0o17", "12:30", "2024-02-29", "- a", "a: b", "a #b", "#", "{a}", "[", "'", '"', "\\", "| x", "> x", "@", "`", "%",
-    " lead", "trail ", "two\nlines", "two\n\nparts\n", "tab\there", "\u00e9\u4e2d\U0001f600", "x" * 300, "word " * 60 + "end", "line one\n  indented\nlast ", "a\r\nb", "\u2028", "'; DROP TABLE x --",
-    "<script>", "../../etc", "a.b", "${table}", "=", "<<", "!!str", "&a", "*a", "?", ":", "-", "---", "...",
+    "no",
+    "on",
+    "Yes",
+    "null",
+    "~",
+    "1e5",
+    "1.10",
+    "0x1F",
+    "0o17",
+    "12:30",
+    "2024-02-29",
+    "- a",
+    "a: b",
+    "a #b",
+    "#",
+    "{a}",
+    "[",
+    "'",
+    '"',
+    "\\",
+    "| x",
+    "> x",
+    "@",
+    "`",
+    "%",
+    " lead",
+    "trail ",
+    "two\nlines",
+    "two\n\nparts\n",
+    "tab\there",
+    "\u00e9\u4e2d\U0001f600",
+    "x" * 300,
+    "word " * 60 + "end",
+    "line one\n  indented\nlast ",
+    "a\r\nb",
+    "\u2028",
+    "'; DROP TABLE x --",
+    "<script>",
+    "../../etc",
+    "a.b",
+    "${table}",
+    "=",
+    "<<",
+    "!!str",
+    "&a",
+    "*a",
+    "?",
+    ":",
+    "-",
+    "---",
+    "...",
 ]
 texts = st.one_of(st.sampled_from(AWKWARD), st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=12))
 some = texts.filter(bool)
@@ -29,13 +77,51 @@ names = st.one_of(st.from_regex(r"[a-z][a-z0-9_]{0,8}", fullmatch=True), some.fi
 numbers = st.one_of(st.integers(-(10**12), 10**12), st.floats(allow_nan=False, allow_infinity=False, width=32))
 keys = texts.filter(lambda key: key != "<<")  # YAML's merge
 scalars = st.one_of(some, numbers, st.booleans())
-values = st.recursive(st.one_of(scalars, st.none(), st.just("")), lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(keys, inner, max_size=3)), max_leaves=5)
+values = st.recursive(
+    st.one_of(scalars, st.none(), st.just("")),
+    lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(keys, inner, max_size=3)),
+    max_leaves=5,
+)
 OWN_NAMES = {
-    "workflow", "pii", "precision", "scale", "enum", "references", "examples", "pattern", "format", "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "minLength", "maxLength",
-    "clusterKeyPosition", "declaredPhysicalType", "dataType", "mapKeyType", "mapValueType", "contactName", "contactEmail", "contactUrl", "customType", "dialect", "id", "dimension", "value", "models", "source",
-}  # fmt: skip
+    "workflow",
+    "pii",
+    "precision",
+    "scale",
+    "enum",
+    "references",
+    "examples",
+    "pattern",
+    "format",
+    "minimum",
+    "maximum",
+    "exclusiveMinimum",
+    "exclusiveMaximum",
+    "minLength",
+    "maxLength",
+    "clusterKeyPosition",
+    "declaredPhysicalType",
+    "dataType",
+    "mapKeyType",
+    "mapValueType",
+    "contactName",
+    "contactEmail",
+    "contactUrl",
+    "customType",
+    "dialect",
+    "id",
+    "dimension",
+    "value",
+    "models",
+    "source",
+}
 properties = st.dictionaries(names.filter(lambda name: name not in OWN_NAMES), values, max_size=2)
-tuples = lambda strategy, size=2: st.lists(strategy, max_size=size).map(tuple)  # noqa: E731
+
+
+def tuples(strategy: st.SearchStrategy, size: int = 2) -> st.SearchStrategy:
+    """Build tuples of at most `size` values."""
+    return st.lists(strategy, max_size=size).map(tuple)
+
+
 tags = tuples(some)
 links = tuples(st.builds(m.Link, url=optional, type=optional, description=optional), 1)
 
@@ -54,14 +140,31 @@ qualities = st.builds(
     dimension=st.one_of(st.sampled_from(["", "accuracy", "uniqueness"]), optional),
     tags=tags,
     properties=properties,
-    **dict.fromkeys(["id", "name", "description", "query", "engine", "unit", "dialect", "severity", "business_impact", "method", "schedule", "scheduler"], optional),
+    **dict.fromkeys(
+        [
+            "id",
+            "name",
+            "description",
+            "query",
+            "engine",
+            "unit",
+            "dialect",
+            "severity",
+            "business_impact",
+            "method",
+            "schedule",
+            "scheduler",
+        ],
+        optional,
+    ),
 )
 
 plain_types = st.one_of(
     st.sampled_from([name for name in m.SCALARS if name not in ("decimal", "varchar", "char")]).map(m.Scalar),
     st.builds(lambda precision, scale: m.Scalar("decimal", precision, min(scale, precision)), st.integers(1, 38), st.integers(0, 38)),
     st.builds(lambda name, length: m.Scalar(name, length=length), st.sampled_from(["varchar", "char"]), st.integers(1, 255)),
-    st.just(m.Scalar("decimal")), st.just(m.Scalar("varchar")),
+    st.just(m.Scalar("decimal")),
+    st.just(m.Scalar("varchar")),
 )
 
 
@@ -71,24 +174,55 @@ def fields(types: st.SearchStrategy) -> st.SearchStrategy:
         m.Field,
         name=names,
         type=types,
-        physical_type=st.one_of(st.just(""), st.sampled_from(["BIGINT", "bigint", "STRING", "NUMBER(10,2)", "NVARCHAR", "STRUCT<a: INT>", "ARRAY<STRING>"]), optional),
-        primary_key=st.integers(0, 3), partition=st.integers(0, 3), cluster=st.integers(0, 3),
+        physical_type=st.one_of(
+            st.just(""),
+            st.sampled_from(["BIGINT", "bigint", "STRING", "NUMBER(10,2)", "NVARCHAR", "STRUCT<a: INT>", "ARRAY<STRING>"]),
+            optional,
+        ),
+        primary_key=st.integers(0, 3),
+        partition=st.integers(0, 3),
+        cluster=st.integers(0, 3),
         enum=tuples(st.one_of(scalars, st.none(), st.lists(scalars, max_size=1)), 3),
-        minimum=st.one_of(st.none(), scalars), maximum=st.one_of(st.none(), scalars), exclusive_minimum=st.one_of(st.none(), scalars), exclusive_maximum=st.one_of(st.none(), scalars),
-        min_length=st.one_of(st.none(), st.integers(-1, 9)), max_length=st.one_of(st.none(), st.integers(0, 9)),
+        minimum=st.one_of(st.none(), scalars),
+        maximum=st.one_of(st.none(), scalars),
+        exclusive_minimum=st.one_of(st.none(), scalars),
+        exclusive_maximum=st.one_of(st.none(), scalars),
+        min_length=st.one_of(st.none(), st.integers(-1, 9)),
+        max_length=st.one_of(st.none(), st.integers(0, 9)),
         references=tuples(st.one_of(st.sampled_from(["airports.faa", "a.b.c"]), some)),
-        transform_sources=tags, examples=tuples(values), tags=tags, links=links, quality=tuples(qualities, 1), properties=properties,
+        transform_sources=tags,
+        examples=tuples(values),
+        tags=tags,
+        links=links,
+        quality=tuples(qualities, 1),
+        properties=properties,
         **dict.fromkeys(["required", "unique", "pii", "critical"], st.booleans()),
-        **dict.fromkeys(["description", "title", "physical_name", "pattern", "format", "classification", "encrypted_name", "transform_logic", "transform_description"], optional),
-    )  # fmt: skip
+        **dict.fromkeys(
+            [
+                "description",
+                "title",
+                "physical_name",
+                "pattern",
+                "format",
+                "classification",
+                "encrypted_name",
+                "transform_logic",
+                "transform_description",
+            ],
+            optional,
+        ),
+    )
 
 
 def nested(inner: st.SearchStrategy) -> st.SearchStrategy:
     """Build arrays, maps and structs whose parts have the inner types."""
     part = fields(inner)
     return st.one_of(
-        st.builds(m.Array, part), st.builds(m.Array, part.map(lambda field: replace(field, name="element"))), st.builds(m.Map, part, part), st.builds(m.Struct, tuples(part)),
-    )  # fmt: skip
+        st.builds(m.Array, part),
+        st.builds(m.Array, part.map(lambda field: replace(field, name="element"))),
+        st.builds(m.Map, part, part),
+        st.builds(m.Struct, tuples(part)),
+    )
 
 
 all_fields = fields(st.recursive(plain_types, nested, max_leaves=3))
@@ -99,34 +233,88 @@ references = st.one_of(
 examples = st.builds(m.Example, data=values, type=some, description=optional)
 models = st.builds(
     m.Model,
-    name=names, fields=tuples(all_fields), type=optional, references=tuples(references), examples=tuples(examples), quality=tuples(qualities), tags=tags, links=links,
-    properties=properties, **dict.fromkeys(["description", "title", "physical_name", "granularity"], optional),
-)  # fmt: skip
-roles = st.builds(m.Role, name=texts, properties=properties, **dict.fromkeys(["access", "description", "first_level_approvers", "second_level_approvers"], optional))
-options = st.dictionaries(st.one_of(st.sampled_from(["host", "catalog", "schema", "path", "format", "location", "port", "topic", "description2"]), names), values, max_size=4)
+    name=names,
+    fields=tuples(all_fields),
+    type=optional,
+    references=tuples(references),
+    examples=tuples(examples),
+    quality=tuples(qualities),
+    tags=tags,
+    links=links,
+    properties=properties,
+    **dict.fromkeys(["description", "title", "physical_name", "granularity"], optional),
+)
+roles = st.builds(
+    m.Role,
+    name=texts,
+    properties=properties,
+    **dict.fromkeys(["access", "description", "first_level_approvers", "second_level_approvers"], optional),
+)
+options = st.dictionaries(
+    st.one_of(st.sampled_from(["host", "catalog", "schema", "path", "format", "location", "port", "topic", "description2"]), names),
+    values,
+    max_size=4,
+)
 servers = st.builds(
-    m.Server, name=texts, type=st.one_of(st.sampled_from(["databricks", "azure", "kafka", "local", "custom", "eventhub", "adls"]), some), environment=optional, description=optional,
-    options=options.map(lambda held: {key: value for key, value in held.items() if key not in OWN_NAMES}), roles=tuples(roles, 1),
-)  # fmt: skip
-members = st.builds(m.Member, username=texts, **dict.fromkeys(["name", "role", "description", "date_in", "date_out", "replaced_by"], optional))
-teams = st.builds(m.Team, members=tuples(members), properties=properties, **dict.fromkeys(["name", "description", "contact_name", "contact_email", "contact_url"], optional))
-levels = st.builds(m.ServiceLevel, property=texts, value=values, options=properties, **dict.fromkeys(["unit", "element", "driver", "description", "schedule", "scheduler"], optional))
+    m.Server,
+    name=texts,
+    type=st.one_of(st.sampled_from(["databricks", "azure", "kafka", "local", "custom", "eventhub", "adls"]), some),
+    environment=optional,
+    description=optional,
+    options=options.map(lambda held: {key: value for key, value in held.items() if key not in OWN_NAMES}),
+    roles=tuples(roles, 1),
+)
+members = st.builds(
+    m.Member, username=texts, **dict.fromkeys(["name", "role", "description", "date_in", "date_out", "replaced_by"], optional)
+)
+teams = st.builds(
+    m.Team,
+    members=tuples(members),
+    properties=properties,
+    **dict.fromkeys(["name", "description", "contact_name", "contact_email", "contact_url"], optional),
+)
+levels = st.builds(
+    m.ServiceLevel,
+    property=texts,
+    value=values,
+    options=properties,
+    **dict.fromkeys(["unit", "element", "driver", "description", "schedule", "scheduler"], optional),
+)
 support = st.builds(m.SupportChannel, channel=texts, **dict.fromkeys(["url", "description", "tool", "scope", "invitation_url"], optional))
 WORKFLOW_KEYS = {"type", "format", "job_mock", "model", "models", "source", "email_notifications", "latest_by", "tasks"}
 free = properties.map(lambda held: {key: value for key, value in held.items() if key not in WORKFLOW_KEYS})
 workflows = st.builds(
     m.Workflow,
-    models=tags, source=st.builds(m.Source, type=some, format=some, options=free), email_notifications=st.builds(m.EmailNotifications, tags, tags, tags),
-    job_mock=st.booleans(), latest_by=st.dictionaries(names, tags, max_size=2), tasks=tuples(free.filter(bool)), properties=free,
-)  # fmt: skip
+    models=tags,
+    source=st.builds(m.Source, type=some, format=some, options=free),
+    email_notifications=st.builds(m.EmailNotifications, tags, tags, tags),
+    job_mock=st.booleans(),
+    latest_by=st.dictionaries(names, tags, max_size=2),
+    tasks=tuples(free.filter(bool)),
+    properties=free,
+)
 contracts = st.builds(
     m.Contract,
-    id=texts, specification=st.sampled_from(["odcs", "dcs"]), specification_version=st.sampled_from(["3.1.0", "1.2.1"]),
-    description=st.builds(m.Description, optional, optional, optional, properties), team=teams, models=tuples(models), servers=tuples(servers), service_levels=tuples(levels),
-    roles=tuples(roles), support=tuples(support), price=st.one_of(st.none(), st.builds(m.Price, st.one_of(st.none(), numbers), optional, optional)), workflow=st.one_of(st.none(), workflows),
-    tags=tags, links=links, properties=properties, **dict.fromkeys(["name", "version", "status", "tenant", "domain", "data_product", "created"], optional),
-)  # fmt: skip
-patient = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much])
+    id=texts,
+    specification=st.sampled_from(["odcs", "dcs"]),
+    specification_version=st.sampled_from(["3.1.0", "1.2.1"]),
+    description=st.builds(m.Description, optional, optional, optional, properties),
+    team=teams,
+    models=tuples(models),
+    servers=tuples(servers),
+    service_levels=tuples(levels),
+    roles=tuples(roles),
+    support=tuples(support),
+    price=st.one_of(st.none(), st.builds(m.Price, st.one_of(st.none(), numbers), optional, optional)),
+    workflow=st.one_of(st.none(), workflows),
+    tags=tags,
+    links=links,
+    properties=properties,
+    **dict.fromkeys(["name", "version", "status", "tenant", "domain", "data_product", "created"], optional),
+)
+patient = settings(
+    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much]
+)
 
 
 @patient

@@ -18,7 +18,7 @@ from .model import Contract
 from .odcs_writer import odcs, odcs_yaml
 
 # %% auto #0
-__all__ = ['Steps', 'NAMES', 'Reader', 'VERSIONS', 'Item', 'Conversion', 'leaves', 'changed', 'without', 'addressed',
+__all__ = ['Steps', 'NAMES', 'Reader', 'VERSIONS', 'UNTRACED', 'Item', 'Conversion', 'leaves', 'changed', 'without', 'addressed',
            'address_of', 'plain', 'differing', 'together', 'others', 'put', 'reread', 'places', 'traced', 'convert',
            'conversion_table']
 
@@ -166,7 +166,8 @@ def reread(data: Any, document: Document, read: Reader, root: Path | None) -> Co
     return None if any(fault.severity == "error" for fault in faults) else contract
 
 
-VERSIONS: Mapping[str | int, str] = {"dataContractSpecification": "apiVersion"}
+VERSIONS: Mapping[str | int, str] = {"dataContractSpecification": "apiVersion", "apiVersion": "apiVersion", "kind": "kind"}
+UNTRACED = "it cannot be changed without breaking the file, so it cannot be traced"
 
 
 def places(path: Steps, value: Any, document: Document, contract: Contract, read: Reader, root: Path | None) -> tuple[tuple[str, ...], str]:
@@ -180,10 +181,10 @@ def places(path: Steps, value: Any, document: Document, contract: Contract, read
             return targets, ""
         if other is not None and (targets := differing(other, contract)):
             return targets, "says what holds anyway"
+    if removed == contract and len(path) > 1 and not any(altered):
+        return places(path[:-1], None, document, contract, read, root)[0], "says what holds anyway"
     if removed is None and not any(altered):
-        return (VERSIONS.get(path[0], str(path[0])),) if len(path) == 1 else (), "required"
-    if addressed(odcs(contract)).get(own := address_of(document.data, path)) == value:
-        return (plain(own),), "follows from what stands beside it"
+        return (VERSIONS[path[0]],) if path[0] in VERSIONS else (), UNTRACED
     return (), ""
 
 # %% ../../nbs/contract/16_convert.ipynb #471aa03c
@@ -194,13 +195,15 @@ def traced(document: Document, read: Reader, root: Path | None = None) -> Conver
     if contract is None or errors:
         raise BadInput(*errors)
     reasons = {fault.path: fault.message for fault in faults}
-    carried, lost = [], []
+    carried, lost, written = [], [], addressed(odcs(contract))
     for path, value in leaves(document.data):
-        targets, remark = places(path, value, document, contract, read, root)
-        address = json_path(path)
+        own, address = address_of(document.data, path), json_path(path)
+        targets, remark = ((plain(own),), "") if own in written and written[own] == value else places(path, value, document, contract, read, root)
+        if remark == UNTRACED and not targets:
+            targets = tuple(place for place, item in written.items() if item == value and place.rsplit(".", 1)[-1] == str(path[-1]))
         text = str(value) if len(str(value)) <= 60 else f"{str(value)[:57]}..."
         if targets:
-            carried.append(Item(address, document.line(path), text, targets, remark))
+            carried.append(Item(address, document.line(path), text, targets, "" if remark == UNTRACED else remark))
         else:
             lost.append(Item(address, document.line(path), text, (), remark or reasons.get(address, "neither the contract nor ODCS has a place for it")))
     return Conversion(odcs_yaml(contract), tuple(carried), tuple(lost), faults)
