@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from textwrap import dedent
+from time import perf_counter
 
 import pytest
 
@@ -246,6 +247,16 @@ def test_every_breach_of_the_schema_is_told_at_once_each_with_its_line() -> None
 def test_a_value_of_the_wrong_shape_is_a_fault_and_never_a_traceback(body: str) -> None:
     contract, faults = read(f"{body}\n")
     assert errors(faults) and contract.id == "orders"
+
+
+def test_deep_nesting_takes_no_longer_than_its_size() -> None:
+    inner = "{name: leaf, logicalType: integr}"
+    for level in range(80):
+        inner = f"{{name: l{level}, logicalType: array, items: {inner}}}"
+    begin = perf_counter()
+    _, faults = read(f"schema:\n- name: a\n  properties:\n  - {inner}\n")
+    assert [fault.path.count("items") for fault in errors(faults)] == [80]
+    assert perf_counter() - begin < 1
 
 
 def test_empty_keys_say_nothing_and_a_bare_number_is_a_version() -> None:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 # %% auto #0
 __all__ = ['Json', 'ProjectFile', 'TargetName', 'DEFAULT_PROJECT', 'BAD_PARAMETER', 'unity', 'doctor_command', 'parameters_of',
-           'run_command', 'shown_progress', 'planned', 'contracts_of', 'plan_command', 'apply_command',
+           'run_command', 'shown_progress', 'planned_on', 'contracts_of', 'plan_command', 'apply_command',
            'report_command']
 
 # %% ../../nbs/cli/02_lakehouse.ipynb #6bc65dff
@@ -113,17 +113,15 @@ def shown_progress() -> Callable[[str, int, int, str], None]:
 unity = typer.Typer(no_args_is_help=True, help="Plan and apply the catalog's schemas and tables.")
 
 
-def planned(project_file: Path, target_name: str) -> tuple[Target, Plan]:
+def planned_on(project_file: Path, target_name: str) -> tuple[Target, Plan]:
     """Return a target and the plan that brings it to what the project's contracts ask for."""
-    from datamaster_kit.ingest.runs import runs_table
     from datamaster_kit.project import read_project
     from datamaster_kit.target.target import target_of
-    from datamaster_kit.unity.tables import desired_state, observed_state, plan_tables
+    from datamaster_kit.unity.tables import planned
 
     project = read_project(project_file)
-    target = target_of(project, target_name)
-    desired = desired_state(project, contracts_of(project), (runs_table(project.names.catalog),))
-    return target, plan_tables(desired, observed_state(target, desired))
+    contracts, target = contracts_of(project), target_of(project, target_name)
+    return target, planned(target, project, contracts)
 
 
 def contracts_of(project: Project) -> tuple[Contract, ...]:
@@ -154,7 +152,7 @@ def plan_command(
 
     Example: datamaster unity plan --detailed-exitcode
     """
-    _, plan = planned(project, target)
+    _, plan = planned_on(project, target)
     if as_json:
         typer.echo(plan.as_json())
     else:
@@ -170,7 +168,7 @@ def apply_command(project: ProjectFile = DEFAULT_PROJECT, target: TargetName = "
     """
     from datamaster_kit.unity.tables import apply_plan
 
-    to, plan = planned(project, target)
+    to, plan = planned_on(project, target)
     if as_json:
         typer.echo(plan.as_json())
     else:

@@ -318,7 +318,7 @@ class Source:
 
 @dataclass(frozen=True)
 class Workflow:
-    """How the data arrives: an empty `models` means every model; `latest_by` names, for a model, the fields whose greatest value is the newest version of a row."""
+    """How the data arrives: an empty `models` means every model; `latest_by` names, for a model (or `*`, every model), the fields whose greatest value is the newest version of a row."""
 
     models: tuple[str, ...] = ()
     source: Source = Source()

@@ -14,8 +14,8 @@ from .document import Document, nearest
 from .fault import Fault, code
 
 # %% auto #0
-__all__ = ['BREACH', 'UNKNOWN_KEY', 'validator', 'server_keys', 'classes', 'without_unknown', 'deepest', 'is_operator_choice',
-           'breach', 'breaches', 'schema_data', 'parsed']
+__all__ = ['BREACH', 'UNKNOWN_KEY', 'STUB', 'STUB_MODEL', 'Part', 'validator', 'server_keys', 'classes', 'without_unknown',
+           'deepest', 'is_operator_choice', 'breach', 'parts', 'breaches_of', 'breaches', 'schema_data', 'parsed']
 
 # %% ../../nbs/contract/07_odcs_schema.ipynb #76397212
 BREACH = code("odcs-schema", "A value breaks the JSON schema of ODCS.", "see the standard's page of that section")
@@ -86,9 +86,9 @@ def is_operator_choice(error: Any) -> bool:
     return error.validator == "oneOf" and any("mustBe" in branch.get("required", ()) for branch in error.validator_value)
 
 
-def breach(error: Any, document: Document) -> Fault:
-    """Return one schema error as a fault."""
-    path, hint = tuple(error.absolute_path), ""
+def breach(error: Any, base: tuple[str | int, ...], document: Document) -> Fault:
+    """Return one schema error of the part at `base` as a fault."""
+    path, hint = (*base, *error.absolute_path), ""
     message = error.message if len(error.message) < 240 else f"{error.message[:160]} ... {error.message[-70:]}"
     if is_operator_choice(error):
         given = [name for name in error.instance if name.startswith("must")]
@@ -104,13 +104,50 @@ def breach(error: Any, document: Document) -> Fault:
         return document.fault(UNKNOWN_KEY, message.replace("Unevaluated properties are not allowed", "Keys that do not belong here"), path)
     return document.fault(BREACH, message, path, hint)
 
+# %% ../../nbs/contract/07_odcs_schema.ipynb #d80e71cf
+STUB = {"name": "stub", "logicalType": "boolean"}
+STUB_MODEL = {"name": "stub"}
+Part = tuple[tuple[str | int, ...], str, Any]
+
+
+def parts(value: Any, path: tuple[str | int, ...], definition: str) -> Iterator[Part]:
+    """Yield the value with stubs for the properties in it, then those properties, each with its path and definition."""
+    if not isinstance(value, Mapping):
+        yield path, definition, value
+        return
+    own, inner = dict(value), []
+    if isinstance(models := value.get("schema"), list) and not path:
+        own["schema"] = [STUB_MODEL if isinstance(model, Mapping) else model for model in models]
+        inner += [((*path, "schema", place), "SchemaObject", model) for place, model in enumerate(models)]
+    if isinstance(members := value.get("properties"), list):
+        own["properties"] = [STUB if isinstance(member, Mapping) else member for member in members]
+        inner += [((*path, "properties", place), "SchemaProperty", member) for place, member in enumerate(members)]
+    if isinstance(items := value.get("items"), Mapping):
+        own["items"] = STUB
+        inner.append(((*path, "items"), "SchemaItemProperty", items))
+    if isinstance(entry := value.get("map"), Mapping):
+        own["map"] = {key: STUB if isinstance(part, Mapping) else part for key, part in entry.items()}
+        inner += [((*path, "map", key), "SchemaItemProperty", part) for key, part in entry.items()]
+    yield path, definition, own
+    for inner_path, kind, part in inner:
+        if isinstance(part, Mapping):
+            yield from parts(part, inner_path, kind)
+
 # %% ../../nbs/contract/07_odcs_schema.ipynb #34eac75a
+def breaches_of(part: Part, document: Document) -> Iterator[Fault]:
+    """Yield a fault for each breach of one definition of the schema."""
+    base, definition, value = part
+    errors = [deepest(error) for error in validator(definition).iter_errors(value)]
+    wrong = {tuple(error.absolute_path) for error in errors if error.validator != "unevaluatedProperties"}
+    for error in errors:
+        here = tuple(error.absolute_path)
+        if error.validator != "unevaluatedProperties" or not any(path[: len(here)] == here for path in wrong):
+            yield breach(error, base, document)
+
+
 def breaches(data: Mapping[str, Any], document: Document) -> tuple[Fault, ...]:
     """Return a fault for each breach of the standard's schema, in the document's order."""
-    errors = [deepest(error) for error in validator().iter_errors(data)]
-    wrong = {tuple(error.absolute_path) for error in errors if error.validator != "unevaluatedProperties"}
-    real = [error for error in errors if error.validator != "unevaluatedProperties" or not any(path[: len(error.absolute_path)] == tuple(error.absolute_path) for path in wrong)]
-    faults = {breach(error, document): None for error in real}
+    faults = {fault: None for part in parts(data, (), "") for fault in breaches_of(part, document)}
     return tuple(sorted(faults, key=lambda fault: (fault.line, fault.path)))
 
 # %% ../../nbs/contract/07_odcs_schema.ipynb #a99bac65

@@ -11,7 +11,7 @@ from typing import Any
 from .model import EmailNotifications, Source, Workflow
 
 # %% auto #0
-__all__ = ['texts', 'mapping', 'read_workflow', 'written_workflow']
+__all__ = ['EVERY_MODEL', 'texts', 'mapping', 'read_workflow', 'read_latest_by', 'written_workflow']
 
 # %% ../../nbs/contract/07_workflow.ipynb #dc6d42bb
 def texts(value: Any) -> tuple[str, ...]:
@@ -38,10 +38,20 @@ def read_workflow(value: Mapping[str, Any]) -> Workflow:
         source=Source(str(source.pop("type", "adls")), str(source.pop("format", "csv")), source),
         email_notifications=EmailNotifications(*(texts(mail.get(event)) for event in ("on_start", "on_success", "on_failure"))),
         job_mock=any(str(flag).lower() == "true" for flag in mock),
-        latest_by={model: texts(fields) for model, fields in mapping(rest.pop("latest_by", None)).items()},
+        latest_by=read_latest_by(rest.pop("latest_by", None)),
         tasks=tuple(mapping(task) for task in tasks) if isinstance(tasks, list) else (),
         properties=rest,
     )
+
+# %% ../../nbs/contract/07_workflow.ipynb #7072e0d9
+EVERY_MODEL = "*"
+
+
+def read_latest_by(value: Any) -> dict[str, tuple[str, ...]]:
+    """Return the deciding fields by model; one text or a list is for every model, under `*`."""
+    if isinstance(value, Mapping):
+        return {str(model): texts(fields) for model, fields in value.items()}
+    return {EVERY_MODEL: texts(value)} if value else {}
 
 # %% ../../nbs/contract/07_workflow.ipynb #d18c9a05
 def written_workflow(workflow: Workflow) -> dict[str, Any]:

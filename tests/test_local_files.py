@@ -1,0 +1,125 @@
+"""Raw files of every format, clean and dirty, become rows of the contract: by name, without losing a digit or a row."""
+from __future__ import annotations
+
+import json
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from datamaster_kit.contract.model import Array, Field, Scalar, Struct
+from datamaster_kit.target.local_files import read_files
+from datamaster_kit.target.target import FileSource
+
+pytestmark = pytest.mark.spark
+FIELDS = (Field("code"), Field("amount", Scalar("decimal", 18, 2)), Field("count", Scalar("integer")), Field("day", Scalar("date")), Field("is open", Scalar("boolean")))
+
+
+def rows(spark, folder: Path, format: str, fields=FIELDS, **options: Any) -> list[dict[str, Any]]:
+    """Return the rows of a folder's files, the rescued text as a mapping without the file's path."""
+    files = sorted(str(path) for path in folder.iterdir())
+    found = read_files(spark, files, FileSource(format, str(folder), fields, options))
+    result = []
+    for row in found.collect() if found is not None else []:
+        rescued = json.loads(row["carlton_rescued"]) if row["carlton_rescued"] else {}
+        assert not rescued or rescued.pop("_file_path").startswith("file:")
+        result.append({**{field.column: row[field.column] for field in fields}, "rescued": rescued})
+    return result
+
+
+def csv_rows(spark, tmp_path: Path, text: str | bytes, **options: Any) -> list[dict[str, Any]]:
+    (tmp_path / "file.csv").write_bytes(text if isinstance(text, bytes) else text.encode())
+    return rows(spark, tmp_path, "csv", **options)
+
+
+def row(code=None, amount=None, count=None, day=None, is_open=None, **rescued: Any) -> dict[str, Any]:
+    return {"code": code, "amount": Decimal(amount) if amount else None, "count": count, "day": day, "is open": is_open, "rescued": rescued}
+
+
+def test_columns_are_matched_by_name_in_any_order_and_case(spark, tmp_path: Path) -> None:
+    found = csv_rows(spark, tmp_path, "Count, AMOUNT ,is open,code\n3,1.50,true,007\n")
+    assert found == [row("007", "1.50", 3, None, True)]
+
+
+def test_extra_columns_are_rescued_and_missing_ones_are_null(spark, tmp_path: Path) -> None:
+    assert csv_rows(spark, tmp_path, "code,note\n1,hello\n2,\n") == [row("1", note="hello"), row("2")]
+
+
+@pytest.mark.parametrize("column, text", [("count", "1.5"), ("count", "3000000000"), ("count", "one"), ("amount", "1.239"), ("amount", "1e99"), ("day", "2026-02-30"),
+                                          ("day", "2026"), ("is open", "maybe")])
+def test_what_does_not_fit_its_type_is_rescued_and_not_rounded(spark, tmp_path: Path, column: str, text: str) -> None:
+    assert csv_rows(spark, tmp_path, f"code,{column}\n1,{text}\n") == [row("1") | {"rescued": {column: text}}]
+
+
+def test_quoted_line_breaks_delimiters_and_quotes_stay_in_their_cell(spark, tmp_path: Path) -> None:
+    assert csv_rows(spark, tmp_path, 'code,count\n"a ""b"",\nc",2\n') == [row('a "b",\nc', count=2)]
+
+
+def test_a_byte_order_mark_is_not_part_of_a_name(spark, tmp_path: Path) -> None:
+    assert csv_rows(spark, tmp_path, b"\xef\xbb\xbfcode,count\n1,2\n") == [row("1", count=2)]
+
+
+def test_other_delimiters_and_encodings_are_read_as_the_contract_says(spark, tmp_path: Path) -> None:
+    assert csv_rows(spark, tmp_path, "code;count\ncafé;2\n".encode("latin-1"), delimiter=";", encoding="ISO-8859-1") == [row("café", count=2)]
+
+
+def test_a_malformed_line_keeps_its_text_and_moves_no_value(spark, tmp_path: Path) -> None:
+    found = csv_rows(spark, tmp_path, "code,count\n1,2,3\n4\n5,6\n")
+    assert [item["rescued"].get("_corrupt_record") for item in found] == ["1,2,3", "4", None]
+    assert [item["code"] for item in found] == [None, None, "5"]
+
+
+def test_duplicate_headers_keep_both_values(spark, tmp_path: Path) -> None:
+    assert csv_rows(spark, tmp_path, "code,code\na,b\n") == [row("a", code_2="b")]
+
+
+def test_empty_and_header_only_files_give_no_row(spark, tmp_path: Path) -> None:
+    (tmp_path / "empty.csv").touch()
+    (tmp_path / "header.csv").write_text("code,count\n")
+    assert rows(spark, tmp_path, "csv") == []
+
+
+def test_a_file_without_a_header_is_read_in_the_contracts_order(spark, tmp_path: Path) -> None:
+    assert csv_rows(spark, tmp_path, "007,1.50,3,2026-01-31,true\n", header=False)[0]["code"] == "007"
+
+
+def test_a_compressed_file_is_read(spark, tmp_path: Path) -> None:
+    import gzip
+
+    (tmp_path / "file.csv.gz").write_bytes(gzip.compress(b"count,code\n1,a\n"))
+    assert rows(spark, tmp_path, "csv") == [row("a", count=1)]
+
+
+def test_json_is_read_by_name_with_misfits_extras_and_bad_lines_kept(spark, tmp_path: Path) -> None:
+    (tmp_path / "file.json").write_text('{"count": 3, "code": "007", "amount": 1.50}\n{"code": "1", "count": 1.5, "more": {"a": [1]}}\n[1]\nnot json\n\n')
+    found = rows(spark, tmp_path, "json")
+    assert found == [row("007", "1.50", 3), row("1", count=None, more={"a": [1]}) | {"rescued": {"count": "1.5", "more": {"a": [1]}}},
+                     row(_corrupt_record="[1]"), row(_corrupt_record="not json")]
+
+
+def test_a_json_list_gives_a_row_an_element(spark, tmp_path: Path) -> None:
+    (tmp_path / "file.json").write_text('[{"code": "1"},\n {"code": "2"}]')
+    assert [item["code"] for item in rows(spark, tmp_path, "json", multiLine=True)] == ["1", "2"]
+
+
+def test_nested_values_of_json_have_the_contracts_types(spark, tmp_path: Path) -> None:
+    nested = (Field("id", Scalar("long")), Field("lines", Array(Field("element", Struct((Field("sku"), Field("price", Scalar("decimal", 9, 2))))))))
+    (tmp_path / "file.json").write_text('{"id": 1, "lines": [{"sku": "a", "price": 1.10}]}\n')
+    found = rows(spark, tmp_path, "json", nested)
+    assert found[0]["lines"][0]["price"] == Decimal("1.10") and not found[0]["rescued"]
+
+
+@pytest.mark.parametrize("format", ["parquet", "avro"])
+def test_columnar_files_with_other_types_and_schemas_are_read_by_name(spark, tmp_path: Path, format: str) -> None:
+    first = spark.sql("SELECT 3L AS count, '007' AS code, CAST(1.5 AS DECIMAL(5,2)) AS amount, 'x' AS more")
+    second = spark.sql("SELECT DATE'2026-01-31' AS day, 'b' AS CODE, 3000000000L AS count")
+    for name, frame in (("a", first), ("b", second)):
+        frame.coalesce(1).write.format(format).save(str(tmp_path / "made" / name))
+        part = next((tmp_path / "made" / name).glob(f"part-*.{format}"))
+        (tmp_path / "in").mkdir(exist_ok=True)
+        part.rename(tmp_path / "in" / f"{name}.{format}")
+    import datetime
+
+    found = rows(spark, tmp_path / "in", format)
+    assert sorted(found, key=lambda item: item["code"]) == [row("007", "1.50", 3, more="x"), row("b", day=datetime.date(2026, 1, 31), count=None) | {"rescued": {"count": "3000000000"}}]
