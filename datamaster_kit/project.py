@@ -12,10 +12,13 @@ from typing import Any
 
 from .contract.document import Document, nearest, read_document
 from .contract.fault import BadInput, Fault, code
+from .contract.model import Contract
+from .contract.read import read_contract
 from .names import Names, names
 
 # %% auto #0
-__all__ = ['PROJECT_KEY', 'PROJECT_VALUE', 'KEYS', 'NO_CONTRACT', 'Project', 'project_faults', 'read_project', 'contract_files']
+__all__ = ['PROJECT_KEY', 'PROJECT_VALUE', 'KEYS', 'NO_CONTRACT', 'NOT_OF_PROJECT', 'Project', 'project_faults', 'read_project',
+           'contract_files', 'read_contracts']
 
 # %% ../nbs/01_project.ipynb #0214f2b4
 @dataclass(frozen=True)
@@ -84,3 +87,25 @@ def contract_files(project: Project) -> tuple[Path, ...]:
     if not files:
         raise BadInput(NO_CONTRACT.fault(f"no file matches {', '.join(project.contracts)}", file=str(project.root)))
     return files
+
+# %% ../nbs/01_project.ipynb #97770c49
+NOT_OF_PROJECT = code("contract-not-of-project", "A contract is not one of the project's.", "give a file that the project's `contracts:` find")
+
+
+def read_contracts(project: Project, only: str = "") -> tuple[Contract, ...]:
+    """Return the project's contracts, or the one of the file `only` (from the root); raises BadInput with the errors of all of them."""
+    files = contract_files(project)
+    if only:
+        files = tuple(file for file in files if file == (project.root / only).resolve())
+        if not files:
+            raise BadInput(NOT_OF_PROJECT.fault(f"{only} is not one of the project's contracts", file=str(project.root)))
+    contracts: list[Contract] = []
+    faults: list[Fault] = []
+    for file in files:
+        try:
+            contracts.append(read_contract(file, project.root))
+        except BadInput as error:
+            faults += error.faults
+    if faults:
+        raise BadInput(*faults)
+    return tuple(contracts)

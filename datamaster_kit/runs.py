@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 # %% auto #0
 __all__ = ['RULE_TYPE', 'COLUMN_TYPES', 'RuleResult', 'Run', 'new_run_id', 'runs_name', 'runs_table', 'typed', 'rule_sql',
-           'run_sql', 'record']
+           'run_sql', 'record', 'read_runs', 'run_of']
 
 # %% ../nbs/03_runs.ipynb #c7c2fb8c
 @dataclass(frozen=True)
@@ -117,3 +117,20 @@ def record(target: Target, catalog: str, run: Run) -> None:
     application = f"{run.run_id}/{run.step}/{run.contract_id}/{run.model}/{run.batch}"
     (target.spark.sql(run_sql(run)).write.format("delta").mode("append")
      .option("txnAppId", application).option("txnVersion", 1).saveAsTable(target.sql_name(runs_name(catalog))))
+
+# %% ../nbs/03_runs.ipynb #f7f75fc1
+def read_runs(target: Target, catalog: str, run_id: str = "", step: str = "") -> tuple[Run, ...]:
+    """Return the recorded whole runs in the order of their beginning, of one run identifier and step where these are given."""
+    rows = target.spark.table(target.sql_name(runs_name(catalog))).where("batch IS NULL")
+    for column, wanted in (("run_id", run_id), ("step", step)):
+        if wanted:
+            rows = rows.where(f"{column} = {sql_literal(wanted)}")
+    moments = ("started_at", "ended_at")
+    columns = [f"unix_micros({item.name}) AS {item.name}" if item.name in moments else item.name for item in fields(Run)]
+    return tuple(run_of(row.asDict(recursive=True)) for row in rows.selectExpr(*columns).orderBy("started_at", "model").collect())
+
+
+def run_of(row: dict[str, Any]) -> Run:
+    """Return the run of a row of the table, whose moments are microseconds."""
+    moments = {name: datetime.fromtimestamp(row[name] / 1_000_000, UTC) for name in ("started_at", "ended_at")}
+    return Run(**{**row, **moments, "rules": tuple(RuleResult(**result) for result in row["rules"] or ())})

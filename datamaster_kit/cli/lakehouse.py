@@ -12,18 +12,15 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from .output import plain, print_json, print_plan, print_table
-from ..contract.fault import BadInput, Fault, code
+from ..contract.fault import BadInput, code
 
 if TYPE_CHECKING:
-    from datamaster_kit.contract.model import Contract
     from datamaster_kit.plan import Plan
-    from datamaster_kit.project import Project
     from datamaster_kit.target.target import Target
 
 # %% auto #0
 __all__ = ['Json', 'ProjectFile', 'TargetName', 'DEFAULT_PROJECT', 'BAD_PARAMETER', 'unity', 'doctor_command', 'parameters_of',
-           'run_command', 'shown_progress', 'planned_on', 'contracts_of', 'plan_command', 'apply_command',
-           'report_command']
+           'run_command', 'shown_progress', 'planned_on', 'plan_command', 'apply_command', 'report_command']
 
 # %% ../../nbs/cli/02_lakehouse.ipynb #6bc65dff
 Json = Annotated[bool, typer.Option("--json", help="Print JSON on standard output.")]
@@ -79,7 +76,7 @@ def run_command(
 
     Example: datamaster run unity ingest silver quality -p target=local
     """
-    from datamaster_kit.run import run_steps, steps
+    from datamaster_kit.notebooks import run_steps, steps
 
     if not names:
         listing = steps()
@@ -115,30 +112,13 @@ unity = typer.Typer(no_args_is_help=True, help="Plan and apply the catalog's sch
 
 def planned_on(project_file: Path, target_name: str) -> tuple[Target, Plan]:
     """Return a target and the plan that brings it to what the project's contracts ask for."""
-    from datamaster_kit.project import read_project
+    from datamaster_kit.project import read_contracts, read_project
     from datamaster_kit.target.target import target_of
     from datamaster_kit.unity.tables import planned
 
     project = read_project(project_file)
-    contracts, target = contracts_of(project), target_of(project, target_name)
+    contracts, target = read_contracts(project), target_of(project, target_name)
     return target, planned(target, project, contracts)
-
-
-def contracts_of(project: Project) -> tuple[Contract, ...]:
-    """Return the project's contracts; raises BadInput with the errors of all of them."""
-    from datamaster_kit.contract.read import read_contract
-    from datamaster_kit.project import contract_files
-
-    contracts: list[Contract] = []
-    faults: list[Fault] = []
-    for file in contract_files(project):
-        try:
-            contracts.append(read_contract(file, project.root))
-        except BadInput as error:
-            faults += error.faults
-    if faults:
-        raise BadInput(*faults)
-    return tuple(contracts)
 
 # %% ../../nbs/cli/02_lakehouse.ipynb #bcb420e2
 @unity.command("plan")
@@ -186,9 +166,9 @@ def report_command(
     Example: datamaster report
     """
     from datamaster_kit.observe.report import write_report
-    from datamaster_kit.project import read_project
+    from datamaster_kit.project import read_contracts, read_project
     from datamaster_kit.target.target import target_of
 
     read = read_project(project)
-    page = write_report(target_of(read, target), read, contracts_of(read), output)
+    page = write_report(target_of(read, target), read, read_contracts(read), output)
     typer.echo(f"{page}")

@@ -14,10 +14,10 @@ from .rules import rules, split_reference
 from .sqltype import quote, sql_literal, sql_type
 
 # %% auto #0
-__all__ = ['METADATA_TYPE', 'BRONZE_COLUMNS', 'SILVER_COLUMNS', 'CHECKED', 'Column', 'ForeignKey', 'Table', 'stored', 'unlimited',
-           'properties_of', 'bronze_table', 'silver_table', 'slug', 'can_cluster', 'declared_clustering',
-           'foreign_keys', 'table_tags', 'column_tags', 'Dialect', 'create_statements', 'column_definition',
-           'check_statements', 'tag_statements']
+__all__ = ['METADATA_TYPE', 'BRONZE_COLUMNS', 'SILVER_COLUMNS', 'CHECKED', 'CHECK_PREFIX', 'Column', 'ForeignKey', 'Table',
+           'stored', 'unlimited', 'properties_of', 'bronze_table', 'silver_table', 'slug', 'can_cluster',
+           'declared_clustering', 'foreign_keys', 'table_tags', 'column_tags', 'Dialect', 'create_statements',
+           'column_definition', 'check_statements', 'tag_statements']
 
 # %% ../../nbs/contract/12_table.ipynb #d0488022
 @dataclass(frozen=True)
@@ -173,10 +173,11 @@ def column_tags(model: Model) -> dict[str, dict[str, str]]:
 # %% ../../nbs/contract/12_table.ipynb #b9f083aa
 @dataclass(frozen=True)
 class Dialect:
-    """What a target's catalog supports."""
+    """What a target's catalog supports: keys, tags, and CHECK constraints given with the table's creation, as open-source Delta's properties."""
 
     primary_keys: bool = True
     tags: bool = True
+    checks_at_creation: bool = False
 
 
 def create_statements(table: Table, name: str, dialect: Dialect) -> tuple[str, ...]:
@@ -189,9 +190,13 @@ def create_statements(table: Table, name: str, dialect: Dialect) -> tuple[str, .
         lines.append(f"COMMENT {sql_literal(table.comment)}")
     if table.cluster_by:
         lines.append(f"CLUSTER BY ({', '.join(map(quote, table.cluster_by))})")
-    if table.properties:
-        lines.append(f"TBLPROPERTIES ({', '.join(f'{sql_literal(key)} = {sql_literal(value)}' for key, value in table.properties.items())})")
-    return ("\n".join(lines), *check_statements(table, name), *(tag_statements(table, name) if dialect.tags else ()))
+    checks = {f"{CHECK_PREFIX}{key}": predicate for key, predicate in table.checks.items()} if dialect.checks_at_creation else {}
+    if table.properties or checks:
+        lines.append(f"TBLPROPERTIES ({', '.join(f'{sql_literal(key)} = {sql_literal(value)}' for key, value in {**table.properties, **checks}.items())})")
+    return ("\n".join(lines), *(check_statements(table, name) if not checks else ()), *(tag_statements(table, name) if dialect.tags else ()))
+
+
+CHECK_PREFIX = "delta.constraints."
 
 
 def column_definition(column: Column) -> str:

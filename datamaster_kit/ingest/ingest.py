@@ -5,6 +5,7 @@
 # %% ../../nbs/ingest/04_ingest.ipynb #4cd0df8b
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -18,7 +19,7 @@ from .checks import failed_rules, set_rule_results
 from .rows import row_rules
 from .silver import write_silver
 from ..project import Project
-from ..runs import Run, new_run_id, record, runs_name
+from ..runs import RuleResult, Run, new_run_id, record, runs_name
 from ..target.target import Target
 
 # %% auto #0
@@ -31,8 +32,8 @@ SUMS = ("rows_read", "rows_written", "rows_rescued", "rows_quarantined", "rows_m
 
 def batches_of(step: Step) -> dict[str, float]:
     """Return the sums over a run's batches, and `broken_0` ... for each row rule; all zero where no batch was recorded."""
-    found = row_rules(step.rules)
-    broken = [f"sum(element_at(filter(rules, item -> item.rule = {sql_literal(rule.id)}), 1).value) AS broken_{index}" for index, rule in enumerate(found)]
+    found = row_rules(step.rules) if step.name == "ingest" else ()
+    broken = [f"sum(try_element_at(filter(rules, item -> item.rule = {sql_literal(rule.id)}), 1).value) AS broken_{index}" for index, rule in enumerate(found)]
     where = f"run_id = {sql_literal(step.run_id)} AND step = {sql_literal(step.name)} AND model = {sql_literal(step.model.name)} AND batch IS NOT NULL"
     rows = step.target.spark.table(step.target.sql_name(runs_name(step.names.catalog))).where(where)
     sums = rows.selectExpr(*(f"sum({name}) AS {name}" for name in SUMS), "max(latency_seconds) AS latency_seconds", *broken).collect()[0].asDict()
@@ -43,8 +44,9 @@ def whole_run(step: Step, begun: datetime) -> Run:
     """Return a run as the sum of its batches, with what each row rule counted."""
     sums = batches_of(step)
     total = int(sums["rows_read"])
-    broken = [int(sums[f"broken_{index}"]) for index in range(len(row_rules(step.rules)))]
-    results = row_rule_results(step.rules, broken, total) if step.name == "ingest" and total else ()
+    results: tuple[RuleResult, ...] = ()
+    if step.name == "ingest" and total:
+        results = row_rule_results(step.rules, [int(sums[f"broken_{index}"]) for index in range(len(row_rules(step.rules)))], total)
     run = step.run(begun, rules=results, latency_seconds=sums["latency_seconds"] or None, **{name: int(sums[name]) for name in SUMS})
     return replace(run, rows_per_second=total / run.duration_seconds if total and run.duration_seconds else None, result="succeeded" if total else "nothing new")
 
@@ -74,8 +76,11 @@ def run_step_on_model(step: Step, work: Callable[[Step], None]) -> Run:
 
 # %% ../../nbs/ingest/04_ingest.ipynb #c0361fbb
 def cause_of(error: Exception) -> str:
-    """Return the line of an error that says what was wrong."""
+    """Return the line of an error that says what was wrong: of an error in a batch, the innermost one's."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    inner = [line for line in lines if re.match(r"[\w.]+(Error|Exception|Input)\b.*: ", line)]
+    if "FOREACH_BATCH_USER_FUNCTION_ERROR" in str(error) and inner:
+        return inner[0][:1000]
     telling = [line for line in lines if not line.startswith(("at ", "=", "org.apache.spark.sql.streaming", "JVM stacktrace"))]
     return (telling or lines or [type(error).__name__])[0][:1000]
 

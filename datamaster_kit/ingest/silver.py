@@ -5,6 +5,7 @@
 # %% ../../nbs/ingest/03_silver.ipynb #85d3bef8
 from __future__ import annotations
 
+import uuid
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -62,7 +63,7 @@ def merge_statement(step: Step, source: str) -> str:
 
 def merge_batch(step: Step, rows: DataFrame) -> int:
     """Merge a batch's rows into silver and return how many rows changed."""
-    view = f"silver_{step.model.table}_{step.run_id}"
+    view = f"silver_{uuid.uuid4().hex}"
     newest(rows, step).createOrReplaceTempView(view)
     answer = rows.sparkSession.sql(merge_statement(step, view)).collect()[0]
     rows.sparkSession.catalog.dropTempView(view)

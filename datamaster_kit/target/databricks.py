@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from ..contract.fault import DatamasterError, code
 from ..contract.sqltype import quote
+from ..contract.table import Dialect
 from ..names import TableName
 from ..project import Project
 from .target import FileSource, Handle
@@ -28,8 +29,7 @@ NO_SESSION = code("no-databricks-session", "There is no Spark session of a Datab
 class DatabricksTarget:
     """A Databricks workspace with Unity Catalog."""
 
-    has_primary_keys = True
-    has_tags = True
+    dialect = Dialect()
 
     def __init__(self, project: Project, name: str) -> None:
         self.project, self.name = project, name

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..contract.sqltype import quote, sql_literal
+from ..contract.table import Dialect
 from ..names import SCHEMAS, TableName
 from ..project import Project
 from .target import FileSource, Handle
@@ -40,8 +41,7 @@ class LocalTarget:
     """Embedded Spark and Delta under the project's `.datamaster` folder."""
 
     name = "local"
-    has_primary_keys = False
-    has_tags = False
+    dialect = Dialect(primary_keys=False, tags=False, checks_at_creation=True)
 
     def __init__(self, project: Project) -> None:
         self.project = project

@@ -44,8 +44,6 @@ appender.stderr.name = stderr
 appender.stderr.target = SYSTEM_ERR
 appender.stderr.layout.type = PatternLayout
 appender.stderr.layout.pattern = %p %c{{1}}: %m%n
-logger.native.name = org.apache.hadoop.util.NativeCodeLoader
-logger.native.level = error
 """
 
 
@@ -53,8 +51,8 @@ def prepare(state_folder: Path) -> None:
     """Make the folders and the log's settings that Spark needs before it starts."""
     scratch = state_folder / "spark"
     (scratch / "tmp").mkdir(parents=True, exist_ok=True)
-    level = os.environ.get("DATAMASTER_SPARK_LOG", "error")
-    (scratch / "log4j2.properties").write_text(LOG.format(level=level if level.isalpha() else "error"), encoding="utf-8")
+    level = os.environ.get("DATAMASTER_SPARK_LOG", "fatal")
+    (scratch / "log4j2.properties").write_text(LOG.format(level=level if level.isalpha() else "fatal"), encoding="utf-8")
 
 # %% ../../nbs/target/02_session.ipynb #9264c8b3
 def local_session(state_folder: Path) -> SparkSession:

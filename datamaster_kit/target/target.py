@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from ..contract.document import nearest
 from ..contract.fault import BadInput, code
 from ..contract.model import Field
+from ..contract.table import Dialect
 from ..names import TableName
 from ..project import Project
 
@@ -39,8 +40,7 @@ class Target(Protocol):
     """A place where tables, volumes and raw files are."""
 
     name: str
-    has_primary_keys: bool
-    has_tags: bool
+    dialect: Dialect
 
     @property
     def spark(self) -> SparkSession:

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -14,7 +15,7 @@ from ..contract.export import fields_of_spark_schema
 from ..contract.fault import DatamasterError, Fault, code
 from ..contract.model import Contract
 from ..contract.sqltype import parse_sql_type, quote, sql_literal, sql_type
-from ..contract.table import Column, Dialect, Table, bronze_table, column_definition, create_statements, silver_table
+from ..contract.table import CHECK_PREFIX, Column, Table, bronze_table, column_definition, create_statements, silver_table
 from ..names import SCHEMAS, TableName
 from ..plan import Change, Difference, Plan
 from ..project import Project
@@ -22,8 +23,8 @@ from ..runs import runs_table
 from ..target.target import Target
 
 # %% auto #0
-__all__ = ['TABLE_CLAIMED_TWICE', 'LENGTH_METADATA', 'CHECK_PREFIX', 'APPLY_FAILED', 'desired_tables', 'Observed', 'columns_of',
-           'observed_table', 'observed_state', 'column_changes', 'columns_changes', 'check_changes', 'table_changes',
+__all__ = ['TABLE_CLAIMED_TWICE', 'LENGTH_METADATA', 'APPLY_FAILED', 'desired_tables', 'Observed', 'columns_of', 'observed_table',
+           'observed_state', 'column_changes', 'columns_changes', 'words_of', 'check_changes', 'table_changes',
            'plan_tables', 'apply_plan', 'planned']
 
 # %% ../../nbs/unity/00_tables.ipynb #a2df047d
@@ -65,9 +66,6 @@ def columns_of(schema: dict[str, Any]) -> tuple[Column, ...]:
                  for item, written in zip(fields_of_spark_schema(schema), types, strict=True))
 
 # %% ../../nbs/unity/00_tables.ipynb #ddb81e9f
-CHECK_PREFIX = "delta.constraints."
-
-
 def observed_table(target: Target, name: TableName) -> Table:
     """Return a Delta table as it is: columns, comment, checks, clustering and properties."""
     sql_name = target.sql_name(name)
@@ -120,12 +118,17 @@ def columns_changes(name: str, desired: Table, observed: Table) -> list[tuple[Di
     return found
 
 # %% ../../nbs/unity/00_tables.ipynb #6edf4ca6
+def words_of(sql: str) -> list[str]:
+    """Return SQL as its quoted parts and single characters, without blanks."""
+    return re.findall(r"'(?:[^'\\]|\\.)*'|`(?:[^`]|``)*`|\S", sql)
+
+
 def check_changes(name: str, desired: Table, observed: Table) -> list[tuple[Difference, str, str]]:
     """Return the differences of a table's CHECK constraints."""
     found = []
     for key in sorted({*desired.checks, *observed.checks}):
         before, after = observed.checks.get(key), desired.checks.get(key)
-        if before == after:
+        if before is not None and after is not None and words_of(before) == words_of(after):
             continue
         if before is not None:
             found.append((Difference(f"check {key}", before, after), f"ALTER TABLE {name} DROP CONSTRAINT IF EXISTS {quote(key)}", ""))
@@ -154,7 +157,7 @@ def plan_tables(target: Target, desired: tuple[Table, ...], observed: Observed) 
     """Return the plan that brings a target from what it has to what the contracts ask for; nothing is changed by making it."""
     catalog = desired[0].catalog if desired else ""
     changes = [Change("unchanged" if schema in observed.schemas else "create", "schema", f"{catalog}.{schema}") for schema in SCHEMAS]
-    dialect = Dialect(target.has_primary_keys, target.has_tags)
+    dialect = target.dialect
     for table in desired:
         name = TableName(table.catalog, table.schema, table.name)
         there = observed.tables.get((table.schema, table.name))
