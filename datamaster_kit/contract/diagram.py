@@ -13,7 +13,7 @@ from .model import Contract, Model
 
 # %% auto #0
 __all__ = ['WIDTH', 'GAP', 'ROW', 'HEADER', 'PADDING', 'SPACE', 'ALONE_COLUMNS', 'Arrow', 'arrows', 'columns', 'Box',
-           'shown_fields', 'placed', 'cut', 'label', 'drawn_box', 'drawn_arrow', 'diagram']
+           'shown_fields', 'placed', 'cut', 'label', 'drawn_box', 'gap_at', 'curve', 'route', 'drawn_arrow', 'diagram']
 
 # %% ../../nbs/contract/13_diagram.ipynb #2a35dade
 @dataclass(frozen=True)
@@ -51,8 +51,11 @@ def columns(names: tuple[str, ...], edges: tuple[tuple[str, str], ...]) -> dict[
                     ahead |= reached[end]
     column = dict.fromkeys(names, 0)
     for _ in names:
-        for start, end in forward:
+        late = [(start, end) for start, end in forward if column[end] <= column[start]]
+        for start, end in late:
             column[end] = max(column[end], column[start] + 1)
+        if not late:
+            break
     return column
 
 # %% ../../nbs/contract/13_diagram.ipynb #0b2e8f14
@@ -140,24 +143,46 @@ def drawn_box(box: Box) -> Html:
         "g", element("rect", x=box.x, y=box.y, width=WIDTH, height=box.height, rx=6, class_="box"),
         element("path", d=f"M{box.x} {box.y + HEADER - 4}h{WIDTH}", class_="rule"), label(box.model.title or box.model.name, box.x + 10, box.y + 18, "name"), *rows)
 
+
+# An arrow that crosses a column goes through the gap between its boxes that is nearest to the straight line, not behind a box.
+
 # %% ../../nbs/contract/13_diagram.ipynb #cda37415
+def gap_at(boxes: Mapping[str, Box], x: int, y: int) -> int:
+    """Return the height, nearest to `y`, at which nothing stands in the column at `x`."""
+    stand = sorted((box for box in boxes.values() if box.x == x), key=lambda box: box.y)
+    gaps = [box.y - SPACE // 2 for box in stand] + [box.y + box.height + SPACE // 2 for box in stand[-1:]]
+    return min(gaps, key=lambda gap: (abs(gap - y), gap), default=y)
+
+
+def curve(x: int, y: int, to_x: int, to_y: int, bend: int) -> str:
+    """Return a curve from one point to another that leaves and arrives level."""
+    return f"M{x} {y}C{x + bend} {y} {to_x - bend} {to_y} {to_x} {to_y}"
+
+
+def route(start: Box, y: int, end: Box, to_y: int, boxes: Mapping[str, Box]) -> str:
+    """Return the path of an arrow; to a model of the same column, or further left, it goes around the right side."""
+    x = start.x + WIDTH
+    if end.x <= start.x:
+        return f"M{x} {y}C{x + GAP} {y} {end.x + WIDTH + GAP} {to_y} {end.x + WIDTH + 2} {to_y}"
+    path, at = "", y
+    for column in range(start.x + WIDTH + GAP, end.x, WIDTH + GAP):
+        through = gap_at(boxes, column, y + (to_y - y) * (column - x) // (end.x - x))
+        path += curve(x, at, column, through, GAP // 2).replace("M", "L" if path else "M") + f"H{column + WIDTH}"
+        x, at = column + WIDTH, through
+    return path + curve(x, at, end.x - 2, to_y, GAP * 2 // 3).replace("M", "L" if path else "M")
+
+# %% ../../nbs/contract/13_diagram.ipynb #301d4d5d
 def drawn_arrow(arrow: Arrow, boxes: Mapping[str, Box]) -> Html:
-    """Return the curves of a reference, one a field; between models of one column, or backwards, they go around the right side."""
+    """Return the curves of a reference, one a field."""
     start, end = boxes[arrow.model], boxes[arrow.to_model]
     curves = []
     for name, to_name in zip(arrow.fields, arrow.to_fields, strict=False):
-        y, to_y = start.row_of(name), end.row_of(to_name)
-        x = start.x + WIDTH
-        if end.x > start.x:
-            bend = GAP * 2 // 3
-            path = f"M{x} {y}C{x + bend} {y} {end.x - bend} {to_y} {end.x - 2} {to_y}"
-        else:
-            path = f"M{x} {y}C{x + GAP} {y} {end.x + WIDTH + GAP} {to_y} {end.x + WIDTH + 2} {to_y}"
         words = f"{arrow.model}.{name} refers to {arrow.to_model}.{to_name}"
+        path = route(start, start.row_of(name), end, end.row_of(to_name), boxes)
         curves.append(element("path", element("title", words), d=path, class_="arrow", marker_end="url(#head)"))
     return joined(*curves)
 
-
+# %% ../../nbs/contract/13_diagram.ipynb #dd3e9e81
 def diagram(contract: Contract) -> Html:
     """Return the picture of a contract's models as an SVG element, with a text alternative."""
     boxes = placed(contract)
@@ -168,4 +193,4 @@ def diagram(contract: Contract) -> Html:
     head = element("marker", element("path", d="M0 0L8 4L0 8z", class_="head"), id="head", viewBox="0 0 8 8", refX=8, refY=4, markerWidth=8, markerHeight=8, orient="auto")
     return element("svg", element("title", "The models and their references", id="picture"), element("desc", words or "No model refers to another."), element("defs", head),
                    *(drawn_arrow(one, boxes) for one in drawn), *map(drawn_box, boxes.values()),
-                   viewBox=f"0 0 {width} {height}", width=width, height=height, role="img", aria_labelledby="picture")
+                   viewBox=f"0 0 {width} {height}", width=width, height=height, role="img", aria_labelledby="picture", class_="wide" if width > 1200 else "")

@@ -12,8 +12,8 @@ from typing import Any
 from .model import Array, DataType, Field, Map, Must, Scalar, Struct
 
 # %% auto #0
-__all__ = ['WORDS', 'OPERATOR_WORDS', 'listed', 'type_words', 'range_words', 'length_words', 'constraint_words', 'number_words',
-           'must_words']
+__all__ = ['WORDS', 'OPERATOR_WORDS', 'listed', 'type_words', 'number_words', 'limit_words', 'range_words', 'length_words',
+           'constraint_words', 'must_words']
 
 # %% ../../nbs/contract/13_in_words.ipynb #158c4ef7
 def listed(values: Sequence[Any], last: str = "and", most: int = 12) -> str:
@@ -50,12 +50,24 @@ def type_words(type: DataType) -> str:
             return "group of fields"
 
 # %% ../../nbs/contract/13_in_words.ipynb #8d03f9df
+def number_words(value: Any) -> str:
+    """Return a number with its thousands apart; anything else as it is."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not isfinite(value):
+        return str(value)
+    return f"{int(value):,}" if value == int(value) else f"{value:,}"
+
+
+def limit_words(value: Any) -> str:
+    """Return a limit; a number of five digits or more with its thousands apart."""
+    return number_words(value) if isinstance(value, int | float) and abs(value) >= 10_000 else str(value)
+
+# %% ../../nbs/contract/13_in_words.ipynb #a4fb1ea9
 def range_words(item: Field) -> str:
     """Return a field's range: `from 0 to 10`, `more than 0`; an empty text where it has none."""
     if item.minimum is not None and item.maximum is not None and item.exclusive_minimum is None and item.exclusive_maximum is None:
-        return f"always {item.minimum}" if item.minimum == item.maximum else f"from {item.minimum} to {item.maximum}"
+        return f"always {item.minimum}" if item.minimum == item.maximum else f"from {limit_words(item.minimum)} to {limit_words(item.maximum)}"
     limits = (("at least", item.minimum), ("more than", item.exclusive_minimum), ("at most", item.maximum), ("less than", item.exclusive_maximum))
-    return listed([f"{words} {value}" for words, value in limits if value is not None])
+    return listed([f"{words} {limit_words(value)}" for words, value in limits if value is not None])
 
 
 def length_words(item: Field) -> str:
@@ -87,13 +99,6 @@ OPERATOR_WORDS = {
     "mustBe": "exactly {}", "mustNotBe": "not {}", "mustBeGreaterThan": "more than {}", "mustBeGreaterOrEqualTo": "at least {}",
     "mustBeLessThan": "fewer than {}", "mustBeLessOrEqualTo": "at most {}", "mustBeBetween": "between {} and {}", "mustNotBeBetween": "not between {} and {}",
 }
-
-
-def number_words(value: Any) -> str:
-    """Return a number with its thousands apart; anything else as it is."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not isfinite(value):
-        return str(value)
-    return f"{int(value):,}" if value == int(value) else f"{value:,}"
 
 
 def must_words(must: Sequence[Must], unit: str = "rows") -> str:

@@ -50,7 +50,7 @@ def joined(*content: Html | str) -> Html:
 # %% ../../nbs/contract/13_markup.ipynb #f9a84379
 def link(url: str, label: str = "") -> Html:
     """Return a link to an http, https or mailto address; the address as text where it is of another kind."""
-    if re.fullmatch(r"(https?://|mailto:)[^\s\x00-\x1f\"'<>\\^`{|}\u007f-\uffff]+", url, re.IGNORECASE):
+    if re.fullmatch(r"(?:[Hh][Tt][Tt][Pp][Ss]?://|[Mm][Aa][Ii][Ll][Tt][Oo]:)[!#-&(-;=?-\[\]_a-z~]+", url):
         return element("a", label or url.removeprefix("mailto:"), href=url, rel="noopener noreferrer nofollow")
     return joined(f"{label}: {url}" if label else url)
 
