@@ -222,7 +222,7 @@ def convert_command(contract: ContractFile, output: Output = None, as_json: Json
         return
     deliver(conversion.text, output)
     for item in conversion.lost:
-        typer.echo(plain(f"not carried: {item.source}: {item.note}"), err=True)
+        typer.echo(plain(f"not carried: {item.source}: {item.remark}"), err=True)
     typer.echo(f"{len(conversion.carried)} values carried, {len(conversion.lost)} not.", err=True)
 
 # %% ../../nbs/cli/01_contract.ipynb #a5cecdd5

@@ -56,8 +56,8 @@ def place(document: Document, model: str, field: str) -> tuple[str | int, ...]:
 def examined(document: Document, root: Path) -> tuple[Contract | None, tuple[Fault, ...]]:
     """Return the contract of a document with every fault of it: the reader's and those of sense."""
     contract, faults = translated(document, root)
-    if contract is None or any(fault.severity == "error" for fault in faults):
-        return contract, faults
+    if contract is None:
+        return None, faults
     sense = (document.fault(kind, message, place(document, model, field), hint=hint) for kind, message, model, field, hint in findings(contract))
     return contract, (*faults, *sense)
 
