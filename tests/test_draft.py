@@ -1,0 +1,222 @@
+"""A draft says what the data shows, loses no digit and no leading zero, and can be linted as it is."""
+
+from __future__ import annotations
+
+import json
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from datamaster_kit.contract import model as m
+from datamaster_kit.contract.document import parse_document
+from datamaster_kit.contract.draft import draft
+from datamaster_kit.contract.fault import BadInput
+from datamaster_kit.contract.lint import lint
+from datamaster_kit.contract.read import examined
+
+CSV = "account_id,cnpj,email,balance,opened_on,kind\n" + "".join(
+    f"{number},{number:014},p{number}@example.com,{number}.50,2024-01-{number % 28 + 1:02},{'AB'[number % 2]}\n" for number in range(1, 101)
+)
+
+
+def written(folder: Path, name: str, content: str | bytes) -> Path:
+    """A file with that content."""
+    path = folder / name
+    path.write_bytes(content.encode() if isinstance(content, str) else content)
+    return path
+
+
+def drafted(path: Path, format: str = "") -> m.Contract:
+    """The contract of a draft, which has no errors."""
+    contract, faults = examined(parse_document(draft(path, format), "draft.yaml"), Path())
+    assert contract is not None and [str(fault) for fault in faults if fault.severity == "error"] == []
+    return contract
+
+
+def types(path: Path) -> dict[str, m.DataType]:
+    """The types of a draft's fields."""
+    return {item.name: item.type for item in drafted(path).models[0].fields}
+
+
+def test_a_csv_file_becomes_a_typed_draft(tmp_path: Path) -> None:
+    model = drafted(written(tmp_path, "account.csv", CSV)).models[0]
+    found = {item.name: item.type for item in model.fields}
+    assert model.name == "account" and [item.name for item in model.key] == ["account_id"]
+    assert found["account_id"] == m.Scalar("long") and found["opened_on"] == m.Scalar("date")
+    assert isinstance(found["balance"], m.Scalar) and (found["balance"].name, found["balance"].scale) == ("decimal", 2)
+
+
+def test_leading_zeros_stay(tmp_path: Path) -> None:
+    assert types(written(tmp_path, "account.csv", CSV))["cnpj"] == m.STRING
+
+
+@pytest.mark.xfail(reason="the few values of a personal field are written as a possible enum")
+def test_personal_data_is_marked_and_no_example_of_it_is_written(tmp_path: Path) -> None:
+    rows = "".join(f"{number},p{number % 2}@example.com\n" for number in range(100))
+    text = draft(written(tmp_path, "person.csv", f"id,email\n{rows}"))
+    assert "@example.com" not in text
+    assert drafted(written(tmp_path, "person.csv", f"id,email\n{rows}")).models[0].field("email").classification
+
+
+def test_a_draft_says_what_is_left_to_do_and_lints_without_an_error(tmp_path: Path) -> None:
+    text = draft(written(tmp_path, "account.csv", CSV))
+    written(tmp_path, "account.odcs.yaml", text)
+    assert "TODO" in text and [str(fault) for fault in lint([str(tmp_path / "account.odcs.yaml")]) if fault.severity == "error"] == []
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
+def test_the_delimiter_is_found(tmp_path: Path, delimiter: str) -> None:
+    contract = drafted(written(tmp_path, "a.csv", CSV.replace(",", delimiter)))
+    assert (
+        len(contract.models[0].fields) == 6 and contract.workflow is not None and contract.workflow.source.options["delimiter"] == delimiter
+    )
+
+
+@pytest.mark.xfail(reason="NA is taken for a value, so the column becomes text")
+def test_a_word_for_nothing_does_not_hide_the_type(tmp_path: Path) -> None:
+    assert types(written(tmp_path, "a.csv", "id,delay\n1,5\n2,NA\n3,7\n"))["delay"] == m.Scalar("long")
+
+
+@pytest.mark.parametrize(
+    "name", ["a b", "select", "x'; DROP TABLE y --", "<script>", "é", "a: b", "- a", "# a", "{a}", "yes", "1", "`", '"', "\\"]
+)
+def test_any_column_name_survives(tmp_path: Path, name: str) -> None:
+    import csv
+    import io
+
+    text = io.StringIO()
+    csv.writer(text).writerows([["id", name], ["1", "a"], ["2", "b"]])
+    assert [item.name for item in drafted(written(tmp_path, "a.csv", text.getvalue())).models[0].fields] == ["id", name]
+
+
+@pytest.mark.parametrize(
+    "value", ["yes", "null", "1e5", "a: b", "# no", "- x", "'", '"', "\\", "é\u2028", "<b>", "{x}", "007", "*a", "&a", "!x", "%"]
+)
+def test_any_value_survives_as_an_example(tmp_path: Path, value: str) -> None:
+    content = "\n".join(json.dumps({"id": number, "word": value}) for number in range(50))
+    assert drafted(written(tmp_path, "a.json", content)).models[0].field("word").type == m.STRING
+
+
+@pytest.mark.xfail(reason="repeated names of columns are drafted as they are, which lint refuses")
+def test_repeated_and_empty_headers_still_make_a_draft_that_lints(tmp_path: Path) -> None:
+    assert len(drafted(written(tmp_path, "a.csv", "id,,id,ID\n1,2,3,4\n")).models[0].fields) == 4
+
+
+@pytest.mark.parametrize("list_of_objects", [True, False])
+def test_json_becomes_nested_types(tmp_path: Path, list_of_objects: bool) -> None:
+    rows = [
+        {"id": 1, "at": "2024-01-01T10:00:00Z", "address": {"city": "x", "phones": [1, 2]}},
+        {"id": 2, "at": None, "address": {"city": "y", "phones": []}},
+    ]
+    content = json.dumps(rows) if list_of_objects else "\n".join(map(json.dumps, rows))
+    found = types(written(tmp_path, "a.json", content))
+    assert found["id"] == m.Scalar("long") and found["at"] == m.Scalar("timestamp")
+    assert isinstance(found["address"], m.Struct) and [item.name for item in found["address"].fields] == ["city", "phones"]
+
+
+@pytest.mark.xfail(reason="numbers of json are read as binary floating point")
+def test_decimals_in_json_keep_their_digits(tmp_path: Path) -> None:
+    found = types(written(tmp_path, "a.json", '{"amount": 12345678901234.56}\n{"amount": 1.50}\n'))["amount"]
+    assert isinstance(found, m.Scalar) and (found.name, found.scale) == ("decimal", 2)
+
+
+def parquet_file(path: Path) -> Path:
+    """A Parquet file of several types."""
+    pyarrow = pytest.importorskip("pyarrow")
+    from pyarrow import parquet
+
+    columns: dict[str, Any] = {
+        "id": pyarrow.array([1, 2], pyarrow.int64()),
+        "amount": pyarrow.array([Decimal("1.50"), None], pyarrow.decimal128(18, 2)),
+        "tags": pyarrow.array([["a"], []]),
+        "at": pyarrow.array([0, 1], pyarrow.timestamp("us", tz="UTC")),
+        "local": pyarrow.array([0, 1], pyarrow.timestamp("us")),
+        "day": pyarrow.array([0, 1], pyarrow.date32()),
+    }
+    parquet.write_table(pyarrow.table(columns), path)
+    return path
+
+
+def test_parquet_keeps_its_types(tmp_path: Path) -> None:
+    found = types(parquet_file(tmp_path / "payment.parquet"))
+    assert found == {
+        "id": m.Scalar("long"),
+        "amount": m.Scalar("decimal", 18, 2),
+        "tags": m.Array(m.Field("element")),
+        "at": m.Scalar("timestamp"),
+        "local": m.Scalar("timestamp_ntz"),
+        "day": m.Scalar("date"),
+    }
+
+
+def delta_folder(folder: Path, **add: Any) -> Path:
+    """A Delta table by hand: one commit with a schema, one file."""
+    table = folder / "payment"
+    (table / "_delta_log").mkdir(parents=True)
+    parquet_file(table / "part-0.parquet")
+    schema = {
+        "type": "struct",
+        "fields": [
+            {"name": "id", "type": "long", "nullable": False, "metadata": {}},
+            {"name": "amount", "type": "decimal(18,2)", "nullable": True, "metadata": {"comment": "How much."}},
+            {"name": "tags", "type": {"type": "array", "elementType": "string", "containsNull": True}, "nullable": True, "metadata": {}},
+        ],
+    }
+    actions = [
+        {"metaData": {"id": "x", "schemaString": json.dumps(schema), "partitionColumns": []}},
+        {"add": {"path": "part-0.parquet", **add}},
+    ]
+    (table / "_delta_log" / f"{0:020}.json").write_text("\n".join(map(json.dumps, actions)), encoding="utf-8")
+    return table
+
+
+def test_a_delta_table_keeps_its_types(tmp_path: Path) -> None:
+    assert types(delta_folder(tmp_path)) == {
+        "id": m.Scalar("long"),
+        "amount": m.Scalar("decimal", 18, 2),
+        "tags": m.Array(m.Field("element")),
+    }
+
+
+def test_a_delta_log_does_not_lead_outside_its_folder(tmp_path: Path) -> None:
+    secret = written(tmp_path, "secret.parquet", "nothing")
+    assert list(types(delta_folder(tmp_path, path=f"../{secret.name}"))) == ["id", "amount", "tags"]
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("a.csv", ""),
+        ("a.json", ""),
+        ("a.json", "{"),
+        ("a.json", "[1, 2]"),
+        pytest.param("a.json", "[" * 100_000, marks=pytest.mark.xfail(reason="RecursionError escapes")),
+        pytest.param("a.json", '{"a": ' * 20_000, marks=pytest.mark.xfail(reason="RecursionError escapes")),
+        ("a.parquet", "PAR1 no"),
+        ("a.csv", b"id\n\xff\xfe\x00"),
+        pytest.param("a.csv", "id\n" + '"' + "x" * 200_000 + '"\n', marks=pytest.mark.xfail(reason="csv.Error escapes")),
+        ("a.xlsx", "x"),
+        ("a.json", b"\xff\xfe{"),
+    ],
+)
+def test_a_file_that_cannot_be_read_is_a_fault(tmp_path: Path, name: str, content: str | bytes) -> None:
+    with pytest.raises(BadInput) as refused:
+        draft(written(tmp_path, name, content))
+    assert all(fault.message and fault.hint for fault in refused.value.faults)
+
+
+def test_a_path_that_is_not_there_is_a_fault(tmp_path: Path) -> None:
+    for name in ("no.csv", "no.json", "no.parquet", "no"):
+        with pytest.raises(BadInput):
+            draft(tmp_path / name)
+
+
+def test_a_large_file_is_only_sampled(tmp_path: Path) -> None:
+    path = tmp_path / "large.csv"
+    with path.open("w", encoding="utf-8") as file:
+        file.write("id,name\n")
+        file.writelines(f"{number},name{number}\n" for number in range(300_000))
+    text = draft(path)
+    assert "300000" not in text and "10000" in text.replace(",", "")
