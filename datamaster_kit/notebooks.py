@@ -8,10 +8,14 @@ from __future__ import annotations
 import json
 import os
 import re
+import sys
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import chdir, contextmanager
 from dataclasses import dataclass
+from html import escape
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from .contract.document import nearest
@@ -21,8 +25,8 @@ from .runs import new_run_id
 # %% auto #0
 __all__ = ['NO_SUCH_STEP', 'NO_SUCH_PARAMETER', 'BAD_PARAMETER_VALUE', 'SECRET_PARAMETER', 'CONVERSIONS', 'SECRET_NAME',
            'Progress', 'NOTEBOOK_FAILED', 'Parameter', 'Step', 'steps_folder', 'step_of', 'steps', 'secrets', 'chosen',
-           'converted', 'scrubbed', 'cell_outputs', 'run_cells', 'execute', 'record_result', 'StepResult', 'run_step',
-           'run_steps']
+           'converted', 'scrubbed', 'cell_outputs', 'fresh_shell', 'run_cells', 'execute', 'record_result',
+           'StepResult', 'run_step', 'run_steps']
 
 # %% ../nbs/04_notebooks.ipynb #08f9da63
 @dataclass(frozen=True)
@@ -111,8 +115,9 @@ def converted(texts: Mapping[str, str], selected: Iterable[Step], environment: M
 def scrubbed(value: Any, hidden: Mapping[str, str]) -> Any:
     """Return outputs with the values of secrets replaced by the name of the variable that holds them."""
     if isinstance(value, str):
-        for name, secret in hidden.items():
-            value = value.replace(secret, f"[value of {name}]")
+        for name, secret in sorted(hidden.items(), key=lambda item: -len(item[1])):
+            for form in (secret, escape(secret), json.dumps(secret)[1:-1], repr(secret)[1:-1]):
+                value = value.replace(form, f"[value of {name}]")
         return value
     if isinstance(value, dict):
         return {key: scrubbed(item, hidden) for key, item in value.items()}
@@ -127,6 +132,7 @@ def cell_outputs(shell: Any, source: str) -> list[dict[str, Any]]:
     tracebacks: list[list[str]] = []
     shell._showtraceback = lambda kind, value, lines: tracebacks.append(lines)
     with capture_output() as captured:
+        shell.display_trap.hook = sys.displayhook  # a last expression's value is kept as a table or a picture, not printed as text
         result = shell.run_cell(source, store_history=False)
     outputs = [new_output("stream", name=name, text=text) for name, text in (("stdout", captured.stdout), ("stderr", captured.stderr)) if text]
     outputs += [new_output("display_data", data=dict(rich.data), metadata=dict(rich.metadata or {})) for rich in captured.outputs]
@@ -135,24 +141,41 @@ def cell_outputs(shell: Any, source: str) -> list[dict[str, Any]]:
         outputs.append(new_output("error", ename=type(error).__name__, evalue=str(error), traceback=tracebacks[-1] if tracebacks else [str(error)]))
     return outputs
 
+# %% ../nbs/04_notebooks.ipynb #16bbe687
+@contextmanager
+def fresh_shell() -> Iterator[Any]:
+    """Give the process an IPython shell with an empty namespace, and give it back what it had."""
+    from IPython.core.interactiveshell import InteractiveShell
+    from traitlets.config import Config
+
+    outer = {kind: kind._instance for kind in InteractiveShell._walk_mro()}
+    for kind in outer:
+        kind._instance = None
+    with TemporaryDirectory() as folder, chdir(Path.cwd()):
+        shell: Any = InteractiveShell.instance(ipython_dir=folder, config=Config({"HistoryManager": {"enabled": False}}))
+        shell.enable_gui = lambda gui=None: None  # `%matplotlib inline` asks for an event loop, of which there is none
+        try:
+            yield shell
+        finally:
+            shell.restore_sys_module_state()
+            for kind, instance in outer.items():
+                kind._instance = instance
+
 # %% ../nbs/04_notebooks.ipynb #5b83bca6
 Progress = Callable[[str, int, int, str], None]
 
 
 def run_cells(manager: Any, name: str, progress: Progress | None) -> None:
     """Run a notebook's code cells in this process and keep their outputs, without any secret's value."""
-    from IPython.core.interactiveshell import InteractiveShell
-
-    hidden, heading = secrets(os.environ), ""
-    InteractiveShell.clear_instance()
-    shell = InteractiveShell.instance()
-    try:
+    heading = ""
+    with fresh_shell() as shell:
         for index, cell in enumerate(manager.nb.cells):
             if cell.cell_type == "markdown":
                 heading = next((line.lstrip("# ") for line in cell.source.splitlines() if line.startswith("#")), heading)
             manager.cell_start(cell, index)
             if cell.cell_type == "code" and cell.source.strip():
-                cell.outputs = [type(output)(scrubbed(dict(output), hidden)) for output in cell_outputs(shell, cell.source)]
+                outputs = cell_outputs(shell, cell.source)
+                cell.outputs = [type(output)(scrubbed(dict(output), secrets(os.environ))) for output in outputs]
             failed = cell.cell_type == "code" and any(output.output_type == "error" for output in cell.outputs)
             if failed:
                 manager.cell_exception(cell, index)
@@ -161,8 +184,6 @@ def run_cells(manager: Any, name: str, progress: Progress | None) -> None:
                 progress(name, index + 1, len(manager.nb.cells), heading)
             if failed:
                 return
-    finally:
-        InteractiveShell.clear_instance()
 
 # %% ../nbs/04_notebooks.ipynb #4b676909
 def execute(step: Step, output: Path, parameters: Mapping[str, Any], progress: Progress | None) -> None:
@@ -186,7 +207,7 @@ def execute(step: Step, output: Path, parameters: Mapping[str, Any], progress: P
 def record_result(result: Mapping[str, Any], result_path: str) -> None:
     """Write a step's result as JSON, where a path for it was given."""
     if result_path:
-        Path(result_path).write_text(json.dumps(result, indent=2, default=str), encoding="utf-8")
+        Path(result_path).write_text(json.dumps(scrubbed(json.loads(json.dumps(result, default=str)), secrets(os.environ)), indent=2), encoding="utf-8")
 
 
 @dataclass(frozen=True)
@@ -209,6 +230,7 @@ def run_step(step: Step, parameters: Mapping[str, Any], folder: Path, progress: 
     notebook = folder / step.path.name
     result_path = notebook.with_suffix(".json")
     own = {name: value for name, value in {**parameters, "result_path": str(result_path)}.items() if name in {parameter.name for parameter in step.parameters}}
+    result_path.unlink(missing_ok=True)
     begun = time.perf_counter()
     try:
         execute(step, notebook, own, progress)
@@ -225,5 +247,7 @@ def run_steps(names: Iterable[str], parameters: Mapping[str, str], folder: Path,
     selected = chosen(tuple(names), steps())
     values = converted(parameters, selected, os.environ)
     run_id = values.setdefault("run_id", "") or new_run_id()
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", run_id):
+        raise BadInput(BAD_PARAMETER_VALUE.fault(f"run_id={run_id!r} is not a name of letters, digits, dots, hyphens and underscores"))
     values["run_id"] = run_id
     return tuple(run_step(step, values, folder / run_id, progress) for step in selected)

@@ -52,7 +52,6 @@ def test_leading_zeros_stay(tmp_path: Path) -> None:
     assert types(written(tmp_path, "account.csv", CSV))["cnpj"] == m.STRING
 
 
-@pytest.mark.xfail(reason="the few values of a personal field are written as a possible enum")
 def test_personal_data_is_marked_and_no_example_of_it_is_written(tmp_path: Path) -> None:
     rows = "".join(f"{number},p{number % 2}@example.com\n" for number in range(100))
     text = draft(written(tmp_path, "person.csv", f"id,email\n{rows}"))
@@ -74,7 +73,6 @@ def test_the_delimiter_is_found(tmp_path: Path, delimiter: str) -> None:
     )
 
 
-@pytest.mark.xfail(reason="NA is taken for a value, so the column becomes text")
 def test_a_word_for_nothing_does_not_hide_the_type(tmp_path: Path) -> None:
     assert types(written(tmp_path, "a.csv", "id,delay\n1,5\n2,NA\n3,7\n"))["delay"] == m.Scalar("long")
 
@@ -99,7 +97,6 @@ def test_any_value_survives_as_an_example(tmp_path: Path, value: str) -> None:
     assert drafted(written(tmp_path, "a.json", content)).models[0].field("word").type == m.STRING
 
 
-@pytest.mark.xfail(reason="repeated names of columns are drafted as they are, which lint refuses")
 def test_repeated_and_empty_headers_still_make_a_draft_that_lints(tmp_path: Path) -> None:
     assert len(drafted(written(tmp_path, "a.csv", "id,,id,ID\n1,2,3,4\n")).models[0].fields) == 4
 
@@ -116,7 +113,6 @@ def test_json_becomes_nested_types(tmp_path: Path, list_of_objects: bool) -> Non
     assert isinstance(found["address"], m.Struct) and [item.name for item in found["address"].fields] == ["city", "phones"]
 
 
-@pytest.mark.xfail(reason="numbers of json are read as binary floating point")
 def test_decimals_in_json_keep_their_digits(tmp_path: Path) -> None:
     found = types(written(tmp_path, "a.json", '{"amount": 12345678901234.56}\n{"amount": 1.50}\n'))["amount"]
     assert isinstance(found, m.Scalar) and (found.name, found.scale) == ("decimal", 2)
@@ -192,11 +188,11 @@ def test_a_delta_log_does_not_lead_outside_its_folder(tmp_path: Path) -> None:
         ("a.json", ""),
         ("a.json", "{"),
         ("a.json", "[1, 2]"),
-        pytest.param("a.json", "[" * 100_000, marks=pytest.mark.xfail(reason="RecursionError escapes")),
-        pytest.param("a.json", '{"a": ' * 20_000, marks=pytest.mark.xfail(reason="RecursionError escapes")),
+        pytest.param("a.json", "[" * 100_000),
+        pytest.param("a.json", '{"a": ' * 20_000),
         ("a.parquet", "PAR1 no"),
         ("a.csv", b"id\n\xff\xfe\x00"),
-        pytest.param("a.csv", "id\n" + '"' + "x" * 200_000 + '"\n', marks=pytest.mark.xfail(reason="csv.Error escapes")),
+        pytest.param("a.csv", "id\n" + '"' + "x" * 200_000 + '"\n'),
         ("a.xlsx", "x"),
         ("a.json", b"\xff\xfe{"),
     ],

@@ -61,7 +61,7 @@ def promise_kind(name: str, before: Any, after: Any) -> Kind:
     if name == "enum":
         return "compatible" if set(map(str, after)) <= set(map(str, before)) else "breaking"
     if name in LIMITS and type(before) is type(after):
-        return "compatible" if (after - before) * LIMITS[name] > 0 else "breaking"
+        return "compatible" if (after > before) == (LIMITS[name] > 0) else "breaking"
     return "breaking"
 
 # %% ../../nbs/contract/14_diff.ipynb #c6235f4c
@@ -153,9 +153,9 @@ def model_differences(before: Model, after: Model) -> Iterator[Difference]:
         yield Difference(kind, f"{before.name}.{item.name}", plain(old), plain(new), f"{item.name.replace('_', ' ')} of {before.name}: {told(old)} → {told(new)}")
 
 
-def named_differences(before: Contract, after: Contract, attribute: str, key: str) -> Iterator[Difference]:
+def named_differences(before: Contract, after: Contract, attribute: str, keys: tuple[str, ...]) -> Iterator[Difference]:
     """Yield the differences of the things that a contract lists by name: gone or changed breaks, new is compatible."""
-    old, new = ({getattr(item, key): item for item in getattr(contract, attribute)} for contract in (before, after))
+    old, new = ({" of ".join(filter(None, (getattr(item, key) for key in keys))): item for item in getattr(contract, attribute)} for contract in (before, after))
     words = attribute.replace("_", " ").removesuffix("s")
     for name in dict.fromkeys((*old, *new)):
         if old.get(name) != new.get(name):
@@ -163,7 +163,7 @@ def named_differences(before: Contract, after: Contract, attribute: str, key: st
             yield Difference("compatible" if name not in old else "breaking", f"{attribute}.{name}", str(old.get(name, "")) or None, str(new.get(name, "")) or None, f"the {words} {name} {what}")
 
 # %% ../../nbs/contract/14_diff.ipynb #0a59b7ea
-NAMED = (("service_levels", "property"), ("servers", "name"), ("roles", "name"))
+NAMED = (("service_levels", ("property", "element")), ("servers", ("name",)), ("roles", ("name",)))
 IGNORED = {"id", "models", "specification", "specification_version", *(attribute for attribute, _ in NAMED)}
 
 
@@ -175,8 +175,8 @@ def diff(before: Contract, after: Contract) -> tuple[Difference, ...]:
     for name in old:
         if name in new:
             found += model_differences(old[name], new[name])
-    for attribute, key in NAMED:
-        found += named_differences(before, after, attribute, key)
+    for attribute, keys in NAMED:
+        found += named_differences(before, after, attribute, keys)
     found += [Difference("compatible" if item.name == "workflow" else "cosmetic", item.name, str(getattr(before, item.name)), str(getattr(after, item.name)), f"{item.name.replace('_', ' ')}: {told(getattr(before, item.name))} → {told(getattr(after, item.name))}")
               for item in fields(Contract) if item.name not in IGNORED and getattr(before, item.name) != getattr(after, item.name)]
     order = ("breaking", "compatible", "cosmetic")

@@ -10,6 +10,7 @@ import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -21,10 +22,10 @@ from .model import STRING, Array, DataType, Field, Map, Scalar, Struct
 from .sqltype import sql_type
 
 # %% auto #0
-__all__ = ['SAMPLE', 'FORMATS', 'NOT_DRAFTED', 'NEEDS_PYARROW', 'MOST_DISTINCT', 'PERSONAL', 'LOGICAL', 'SAMPLES', 'Seen',
-           'text_type', 'seen_column', 'csv_sample', 'value_type', 'json_sample', 'parquet_sample', 'arrow_type',
-           'delta_sample', 'quoted', 'logical_type', 'could_be_key', 'property_lines', 'contract_text', 'format_of',
-           'draft']
+__all__ = ['SAMPLE', 'FORMATS', 'NOT_DRAFTED', 'NEEDS_PYARROW', 'MOST_DISTINCT', 'NOTHING', 'PERSONAL', 'LOGICAL', 'SAMPLES',
+           'Seen', 'text_type', 'told_apart', 'seen_column', 'csv_sample', 'value_type', 'json_sample',
+           'parquet_sample', 'arrow_type', 'delta_sample', 'quoted', 'logical_type', 'could_be_key', 'property_lines',
+           'contract_text', 'format_of', 'draft']
 
 # %% ../../nbs/contract/15_draft.ipynb #7601c644
 SAMPLE = 10_000
@@ -66,11 +67,25 @@ def text_type(values: Iterable[str]) -> DataType:
 
 # %% ../../nbs/contract/15_draft.ipynb #28c6c2a5
 MOST_DISTINCT = 1000
+NOTHING = ("", "NA", "N/A", "NULL", "null", "NaN")
+
+
+def told_apart(names: Iterable[str]) -> list[str]:
+    """Return column names with a number after those that repeat another, whatever their case."""
+    found: list[str] = []
+    for index, name in enumerate(names):
+        base = name.strip() or f"column_{index + 1}"
+        unique, number = base, 1
+        while unique.lower() in {item.lower() for item in found}:
+            number += 1
+            unique = f"{base}_{number}"
+        found.append(unique)
+    return found
 
 
 def seen_column(name: str, values: list[Any], type: DataType | None = None) -> Seen:
     """Return a column as its sampled values show it; `type` where the format knows it."""
-    present = [value if isinstance(value, str) else json.dumps(value, default=str) for value in values if value not in (None, "")]
+    present = [value if isinstance(value, str) else json.dumps(value, default=str) for value in values if value not in (None, *NOTHING)]
     distinct = frozenset(present)
     return Seen(name, type or text_type(present), len(values), len(values) - len(present), distinct if len(distinct) <= MOST_DISTINCT or len(distinct) == len(values) else None,
                 present[0][:80] if present else "")
@@ -86,10 +101,11 @@ def csv_sample(path: Path) -> tuple[list[Seen], dict[str, Any]]:
         except csv.Error:
             delimiter = ","
         reader = csv.reader(file, delimiter=delimiter)
-        header = [name.strip() or f"column_{index + 1}" for index, name in enumerate(next(reader, []))]
+        header = told_apart(next(reader, []))
         rows = [row for row in islice(reader, SAMPLE) if row]
     columns = [seen_column(name, [row[index] if index < len(row) else None for row in rows]) for index, name in enumerate(header)]
-    return columns, {"format": "csv", "header": True, "delimiter": delimiter}
+    word = next((word for word in NOTHING if word and any(word in row for row in rows)), "")
+    return columns, {"format": "csv", "header": True, "delimiter": delimiter, **({"nullValue": word} if word else {})}
 
 # %% ../../nbs/contract/15_draft.ipynb #9b49d2fc
 def value_type(values: list[Any]) -> DataType:
@@ -102,8 +118,9 @@ def value_type(values: list[Any]) -> DataType:
         return Array(Field("element", value_type([item for value in found for item in value])))
     if found and all(isinstance(value, bool) for value in found):
         return Scalar("boolean")
-    if found and all(isinstance(value, int | float) and not isinstance(value, bool) for value in found):
-        return Scalar("long") if all(isinstance(value, int) for value in found) else Scalar("double")
+    if found and all(isinstance(value, int | Decimal) and not isinstance(value, bool) for value in found):
+        as_text = text_type([f"{value:f}" if isinstance(value, Decimal) else str(value) for value in found])
+        return as_text if as_text != STRING else Scalar("double")
     return text_type([str(value) for value in found]) if all(isinstance(value, str) for value in found) else Scalar("variant")
 
 
@@ -113,7 +130,7 @@ def json_sample(path: Path) -> tuple[list[Seen], dict[str, Any]]:
         first = next((line for line in file if line.strip()), "")
         file.seek(0)
         is_list = first.lstrip().startswith("[")
-        rows = json.load(file)[:SAMPLE] if is_list else [json.loads(line) for line in islice((line for line in file if line.strip()), SAMPLE)]
+        rows = json.load(file, parse_float=Decimal)[:SAMPLE] if is_list else [json.loads(line, parse_float=Decimal) for line in islice((line for line in file if line.strip()), SAMPLE)]
     if not all(isinstance(row, Mapping) for row in rows):
         raise ValueError("not every record is an object")
     names = dict.fromkeys(name for row in rows for name in row)
@@ -200,10 +217,11 @@ def property_lines(column: Seen, is_key: bool) -> list[str]:
         lines += ["        # every sampled value is there and different: it could be the key", "        primaryKey: true", "        primaryKeyPosition: 1", "        required: true"]
     elif column.rows and not column.missing:
         lines.append("        required: true  # no sampled value is missing")
-    if isinstance(column.type, Scalar) and column.type.name == "string" and column.distinct is not None and 1 < len(column.distinct) <= 12 and column.rows >= 20 * len(column.distinct):
+    is_personal = PERSONAL.search(column.name) is not None
+    if not is_personal and isinstance(column.type, Scalar) and column.type.name == "string" and column.distinct is not None and 1 < len(column.distinct) <= 12 and column.rows >= 20 * len(column.distinct):
         values = ", ".join(quoted(value) for value in sorted(column.distinct))
         lines += ["        # few values, often: it could be an enum", "        quality:", f"          - {{metric: invalidValues, arguments: {{validValues: [{values}]}}, mustBe: 0}}"]
-    if PERSONAL.search(column.name):
+    if is_personal:
         lines.append("        classification: sensitive  # its name sounds personal")
     elif column.example and isinstance(column.type, Scalar):
         lines.append(f"        examples: [{quoted(column.example)}]")
@@ -239,7 +257,7 @@ def draft(path: Path, format: str = "") -> str:
         raise BadInput(NOT_DRAFTED.fault(f"the format {kind!r} is not one of {', '.join(FORMATS)}", file=str(path), hint=nearest(kind, FORMATS)))
     try:
         columns, options = SAMPLES[kind](path)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError, csv.Error) as error:
         raise BadInput(NOT_DRAFTED.fault(f"it cannot be read as {kind}: {error}", file=str(path))) from None
     if not columns:
         raise BadInput(NOT_DRAFTED.fault("it has no column", file=str(path)))

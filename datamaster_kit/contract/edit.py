@@ -10,13 +10,16 @@ import io
 import re
 from collections.abc import Mapping
 from itertools import pairwise
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .document import NodePath, json_path, parse_document
 from .fault import BadInput, code
 
+if TYPE_CHECKING:
+    from ruamel.yaml import YAML
+
 # %% auto #0
-__all__ = ['REMOVE', 'NO_SUCH_PLACE', 'indentation', 'apply_change', 'edited', 'restored']
+__all__ = ['REMOVE', 'NO_SUCH_PLACE', 'indentation', 'apply_change', 'edited', 'written', 'squeezed', 'origins', 'restored']
 
 # %% ../../nbs/contract/17_edit.ipynb #5d9bbdb5
 def indentation(text: str) -> tuple[int, int, int]:
@@ -67,6 +70,7 @@ def edited(text: str, changes: Mapping[NodePath, Any]) -> str:
     mapping, sequence, offset = indentation(text)
     yaml.indent(mapping=mapping, sequence=sequence, offset=offset)
     data, faults = yaml.load(text), []
+    unchanged = written(yaml, data)
     for path, value in changes.items():
         try:
             apply_change(data, path, value)
@@ -74,20 +78,43 @@ def edited(text: str, changes: Mapping[NodePath, Any]) -> str:
             faults.append(NO_SUCH_PLACE.fault(f"{json_path(path)} leads nowhere", path=json_path(path)))
     if faults:
         raise BadInput(*faults)
+    return restored(text, unchanged, written(yaml, data)) if changes else text
+
+
+def written(yaml: YAML, data: Any) -> str:
+    """Return data as ruamel.yaml writes it."""
     made = io.StringIO()
     yaml.dump(data, made)
-    return restored(text, made.getvalue())
+    return made.getvalue()
 
 # %% ../../nbs/contract/17_edit.ipynb #da4824fb
-def restored(before: str, after: str) -> str:
-    """Return the text after, with the original's line wherever the two differ only in blanks, and the original's line ends."""
-    old, new = before.splitlines(), after.splitlines()
+def squeezed(lines: list[str]) -> list[str]:
+    """Return lines without their outer blanks and with single blanks inside."""
+    return [re.sub(r"\s+", " ", line).strip() for line in lines]
 
-    def squeezed(lines: list[str]) -> list[str]:
-        return [re.sub(r"\s+", " ", line).strip() for line in lines]
 
+def origins(original: list[str], unchanged: list[str]) -> tuple[list[list[str]], list[str]]:
+    """Return the original's lines for each line of the file written without changes, and those after the last."""
+    found: list[list[str]] = [[] for _ in unchanged]
+    waiting: list[str] = []
+    for _, old_start, old_end, new_start, new_end in difflib.SequenceMatcher(None, squeezed(original), squeezed(unchanged), autojunk=False).get_opcodes():
+        lines = original[old_start:old_end]
+        if new_start == new_end:
+            waiting += lines
+            continue
+        pairs = [[line] for line in lines] if len(lines) == new_end - new_start else [lines, *([] for _ in range(new_end - new_start - 1))]
+        for index, pair in zip(range(new_start, new_end), pairs, strict=True):
+            found[index] = [*waiting, *pair]
+            waiting = []
+    return found, waiting
+
+# %% ../../nbs/contract/17_edit.ipynb #8f35e35d
+def restored(original: str, unchanged: str, changed: str) -> str:
+    """Return the original with the lines in which the two written files differ, and with its own line ends."""
+    old, new = unchanged.splitlines(), changed.splitlines()
+    sources, rest = origins(original.splitlines(), old)
     result: list[str] = []
-    for tag, old_start, old_end, new_start, new_end in difflib.SequenceMatcher(None, squeezed(old), squeezed(new), autojunk=False).get_opcodes():
-        result += old[old_start:old_end] if tag == "equal" else new[new_start:new_end]
-    ending = "\r\n" if "\r\n" in before else "\n"
-    return ending.join(result) + (ending if before.endswith("\n") else "")
+    for tag, old_start, old_end, new_start, new_end in difflib.SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
+        result += [line for lines in sources[old_start:old_end] for line in lines] if tag == "equal" else new[new_start:new_end]
+    ending = "\r\n" if "\r\n" in original else "\n"
+    return ending.join([*result, *rest]) + (ending if original.endswith("\n") else "")

@@ -14,7 +14,7 @@ from .model import DataType
 from .sqltype import parse_sql_type, sql_type
 
 # %% auto #0
-__all__ = ['BAD_ANSWER', 'Answers', 'fields_of', 'new_contract']
+__all__ = ['BAD_ANSWER', 'Answers', 'separated', 'fields_of', 'new_contract']
 
 # %% ../../nbs/contract/18_new.ipynb #6c85a61f
 BAD_ANSWER = code("answer-refused", "An answer cannot be used.", "see `datamaster contract new --help`")
@@ -33,10 +33,22 @@ class Answers:
     schedule: str = ""
 
 # %% ../../nbs/contract/18_new.ipynb #7b4acba9
+def separated(text: str) -> list[str]:
+    """Return the parts of a text between the commas that stand in no bracket."""
+    parts, depth = [""], 0
+    for character in text:
+        depth += (character in "(<") - (character in ")>")
+        if character == "," and depth == 0:
+            parts.append("")
+        else:
+            parts[-1] += character
+    return parts
+
+
 def fields_of(text: str) -> tuple[list[tuple[str, DataType]], list[Fault]]:
     """Return the fields that a text lists, and what is wrong with it."""
     fields, faults = [], []
-    for part in re.split(r",(?![^(<]*[)>])", text):
+    for part in separated(text):
         name, _, kind = (piece.strip() for piece in part.partition(":"))
         try:
             if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):

@@ -15,9 +15,9 @@ from .predicates import value_constraints
 from .rules import Rule, rules
 
 # %% auto #0
-__all__ = ['STYLE', 'POLICY', 'WORDS', 'SEVERITY_WORDS', 'BOX', 'GAP', 'HEIGHT', 'SEARCH', 'page', 'text', 'linked', 'badge',
-           'facts', 'type_words', 'level_words', 'cron_words', 'field_rows', 'rule_rows', 'model_section', 'targets',
-           'columns_of', 'picture', 'owner_words', 'arrival_words', 'contract_page']
+__all__ = ['STYLE', 'POLICY', 'WORDS', 'SEVERITY_WORDS', 'BOX', 'GAP', 'HEIGHT', 'BOW', 'SEARCH', 'page', 'text', 'linked',
+           'badge', 'facts', 'type_words', 'level_words', 'cron_words', 'field_rows', 'rule_rows', 'model_section',
+           'targets', 'columns_of', 'picture', 'owner_words', 'arrival_words', 'contract_page']
 
 # %% ../../nbs/contract/13_page.ipynb #4998179d
 STYLE = """
@@ -27,9 +27,9 @@ STYLE = """
 main{max-width:72rem;margin:0 auto;padding:1.5rem}h1{font-size:1.9rem;line-height:1.2;margin:.2rem 0 .4rem}h2{font-size:1.3rem;margin:2.2rem 0 .6rem;padding-top:.6rem;border-top:1px solid var(--line)}
 h3{font-size:1.05rem;margin:1.6rem 0 .4rem}p{max-width:60rem;margin:.4rem 0}a{color:var(--accent)}.soft{color:var(--soft)}.badge{display:inline-block;border:1px solid var(--line);border-radius:1rem;padding:0 .6rem;margin:0 .25rem .15rem 0;
 font-size:.8rem;color:var(--soft);white-space:nowrap}.badge.strong{border-color:var(--accent);color:var(--accent)}.badge.private{border-color:var(--bad);color:var(--bad)}
-.tiles{display:grid;grid-template-columns:repeat(auto-fit,minmax(11rem,1fr));gap:.8rem;margin:1rem 0}.tile{background:var(--panel);border:1px solid var(--line);border-radius:.5rem;padding:.7rem .9rem}
+.tiles{display:grid;grid-template-columns:repeat(auto-fit,minmax(10rem,1fr));gap:.8rem;margin:1rem 0}.tile{background:var(--panel);border:1px solid var(--line);border-radius:.5rem;padding:.7rem .9rem}
 .tile b{display:block;font-size:1.35rem;line-height:1.3}.tile span{color:var(--soft);font-size:.88rem}.scroll{overflow-x:auto}table{border-collapse:collapse;width:100%;font-size:.92rem}
-th{text-align:left;color:var(--soft);font-weight:600;white-space:nowrap}th,td{padding:.38rem .6rem;border-bottom:1px solid var(--line);vertical-align:top}td.number{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}
+th{text-align:left;color:var(--soft);font-weight:600;white-space:nowrap}th,td{padding:.38rem .6rem;border-bottom:1px solid var(--line);vertical-align:top}th.number,td.number{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}
 td.name{font-family:ui-monospace,monospace;font-size:.88rem;white-space:nowrap}tr.good td:last-child{color:var(--good)}tr.warn td:last-child{color:var(--warn)}tr.bad td:last-child,tr.bad .bad{color:var(--bad)}tr.muted td{color:var(--soft)}
 input[type=search]{font:inherit;width:100%;max-width:24rem;padding:.4rem .7rem;border:1px solid var(--line);border-radius:.4rem;background:var(--paper);color:var(--ink)}
 svg text{fill:currentColor}svg .plain{fill:var(--panel);stroke:var(--line)}svg .line{stroke:var(--soft);fill:none}figure{margin:1rem 0;overflow-x:auto}
@@ -93,7 +93,7 @@ def level_words(level: ServiceLevel) -> str:
     """Return a service level's value in words: a period as people say it, anything else as it is written."""
     value = "" if level.value is None else str(level.value)
     try:
-        value = parse_period(f"{value} {level.unit}".strip()).words() if value and level.property not in ("availability", "frequency", "support", "backup") else f"{value} {level.unit}".strip()
+        value = parse_period(f"{value} {level.unit}".strip()).words() if value and level.property not in ("availability", "support", "backup") else f"{value} {level.unit}".strip()
     except ValueError:
         value = f"{value} {level.unit}".strip()
     schedule = f"{value}, {cron_words(level.schedule)}" if level.schedule and value else cron_words(level.schedule) if level.schedule else value
@@ -172,7 +172,7 @@ def columns_of(models: Mapping[str, Model]) -> dict[str, int]:
     return columns
 
 # %% ../../nbs/contract/13_page.ipynb #d304b6cf
-BOX, GAP, HEIGHT = 190, 110, 78
+BOX, GAP, HEIGHT, BOW = 190, 110, 78, 90
 
 
 def picture(contract: Contract) -> str:
@@ -191,13 +191,15 @@ def picture(contract: Contract) -> str:
             if target in places:
                 to_x, to_y = places[target]
                 start, end = x + BOX, to_x if to_x > x else to_x + BOX
-                lines += f'<path class="line" marker-end="url(#arrow)" d="M{start} {y + 26} C{start + 50} {y + 26} {end - 50} {to_y + 26} {end - 3} {to_y + 26}"/>'
+                # A line over another column bows above its boxes, so that it does not seem to end there.
+                rise = BOW if columns[target] - columns[name] > 1 else 0
+                lines += f'<path class="line" marker-end="url(#arrow)" d="M{start} {y + 26} C{start + 50} {y + 26 - rise} {end - 50} {to_y + 26 - rise} {end - 3} {to_y + 26}"/>'
         key = ", ".join(item.name for item in model.key)
         boxes += (f'<rect class="plain" x="{x}" y="{y}" width="{BOX}" height="54" rx="7"/><text x="{x + 12}" y="{y + 23}" font-weight="600">{text(name[:22])}</text>'
                   f'<text x="{x + 12}" y="{y + 42}" font-size="12" opacity=".7">{text((key[:24] + "…") if len(key) > 25 else key)}</text>')
     width, height = (max(columns.values()) + 1) * (BOX + GAP) - GAP, max(rows.values()) * HEIGHT - HEIGHT + 56
     told = "; ".join(f"{name} refers to {', '.join(targets(model))}" for name, model in models.items() if targets(model))
-    return (f'<figure><svg role="img" aria-label="{escape(told, quote=True)}" viewBox="-2 -2 {width + 4} {height + 4}" width="{width}" height="{height}" font-size="14">'
+    return (f'<figure><svg role="img" aria-label="{escape(told, quote=True)}" viewBox="-2 {-BOW // 2} {width + 4} {height + BOW // 2 + 4}" width="{width}" height="{height + BOW // 2}" font-size="14">'
             f'<defs><marker id="arrow" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="8" markerHeight="8" orient="auto"><path class="line" d="M0 0 L7 4 L0 8"/></marker></defs>{lines}{boxes}</svg></figure>')
 
 # %% ../../nbs/contract/13_page.ipynb #aeddb42f

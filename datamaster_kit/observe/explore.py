@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from ..contract.model import Field, Model, Scalar
 from ..contract.sqltype import quote, sql_type
 from ..names import TableName
-from .pictures import QUARANTINED, drawing, svg
+from .pictures import QUARANTINED, drawing, label, svg
 from ..target.target import Target
 
 # %% auto #0
@@ -76,7 +76,7 @@ def profile_picture(name: str, found: TableProfile) -> str:
     figure, axes = drawing(len(missing), f"{name}: rows without a value")
     bars = axes.barh(range(len(missing)), [100 * column.missing / found.rows for column in missing], color=QUARANTINED, height=0.62)
     axes.bar_label(bars, [f" {100 * column.missing / found.rows:.1f} %" for column in missing], fontsize=9)
-    axes.set_yticks(range(len(missing)), [column.name for column in missing])
+    axes.set_yticks(range(len(missing)), [label(column.name) for column in missing])
     axes.set_xlim(0, 110)
     axes.set_xticks([])
     axes.spines["bottom"].set_visible(False)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 # %% auto #0
-__all__ = ['GOOD', 'RESCUED', 'QUARANTINED', 'PLAIN', 'drawing', 'svg', 'rows_picture', 'rules_picture', 'times_picture']
+__all__ = ['GOOD', 'RESCUED', 'QUARANTINED', 'PLAIN', 'drawing', 'label', 'svg', 'rows_picture', 'rules_picture', 'times_picture']
 
 # %% ../../nbs/observe/01_pictures.ipynb #4ea2d871
 GOOD, RESCUED, QUARANTINED, PLAIN = "#009E73", "#E69F00", "#D55E00", "#0072B2"
@@ -30,11 +30,16 @@ def drawing(rows: int, title: str) -> tuple[Figure, Axes]:
 
     figure = Figure(figsize=(8.4, 0.9 + 0.34 * max(rows, 1)), layout="constrained")
     axes = figure.subplots()
-    axes.set_title(title, loc="left", fontsize=11)
+    axes.set_title(label(title), loc="left", fontsize=11)
     axes.spines[["top", "right", "left"]].set_visible(False)
     axes.tick_params(length=0)
     axes.invert_yaxis()
     return figure, axes
+
+
+def label(text: str) -> str:
+    """Return a text that matplotlib shows as it is: a dollar sign begins no formula."""
+    return text.replace("$", r"\$")
 
 
 def svg(figure: Figure, description: str) -> str:
@@ -63,7 +68,7 @@ def rows_picture(runs: Iterable[Run]) -> str:
             axes.barh(row, share, left=left, color=colour, height=0.62)
             left += share
         axes.text(101, row, f"{run.rows_written:,} rows, {run.rows_quarantined:,} quarantined", va="center", fontsize=9)
-    axes.set_yticks(range(len(found)), [run.model for run in found])
+    axes.set_yticks(range(len(found)), [label(run.model) for run in found])
     axes.set_xlim(0, 140)
     axes.set_xticks([0, 25, 50, 75, 100], ["0 %", "25 %", "50 %", "75 %", "100 %"])
     for colour, name in ((GOOD, "good"), (RESCUED, "rescued"), (QUARANTINED, "quarantined")):
@@ -81,10 +86,11 @@ def rules_picture(results: Iterable[tuple[str, RuleResult]], most: int = 15) -> 
     colours = [{"warn": RESCUED}.get(result.severity, QUARANTINED) for _, result in broken]
     bars = axes.barh(range(len(broken)), [result.value or 0 for _, result in broken], color=colours, height=0.62)
     axes.bar_label(bars, [f" {result.value:,.0f}  {result.severity}" for _, result in broken], fontsize=9)
-    axes.set_yticks(range(len(broken)), [f"{model}: {result.rule}" for model, result in broken])
+    axes.set_yticks(range(len(broken)), [label(f"{model}: {result.rule}") for model, result in broken])
     axes.set_xscale("symlog")
     axes.margins(x=0.25)
     axes.set_xticks([])
+    axes.set_xticks([], minor=True)
     axes.spines["bottom"].set_visible(False)
     return svg(figure, "; ".join(f"{model} {result.rule}: {result.value:.0f}" for model, result in broken))
 
@@ -95,7 +101,7 @@ def times_picture(runs: Iterable[Run]) -> str:
     figure, axes = drawing(len(found), "Seconds, by step and model")
     bars = axes.barh(range(len(found)), [run.duration_seconds for run in found], color=PLAIN, height=0.62)
     axes.bar_label(bars, [f" {run.duration_seconds:.1f} s" + (f", {run.rows_per_second:,.0f} rows/s" if run.rows_per_second else "") for run in found], fontsize=9)
-    axes.set_yticks(range(len(found)), [f"{run.step}: {run.model}" for run in found])
+    axes.set_yticks(range(len(found)), [label(f"{run.step}: {run.model}") for run in found])
     axes.margins(x=0.3)
     axes.set_xticks([])
     axes.spines["bottom"].set_visible(False)

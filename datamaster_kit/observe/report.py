@@ -19,12 +19,12 @@ from .pictures import rows_picture, rules_picture, times_picture
 from .quality import latest_results
 from .tables import rule_table, run_table, shown
 from ..project import Project
-from ..runs import RuleResult, Run, read_runs
+from ..runs import RuleResult, Run, read_runs, runs_name
 from ..target.target import Target
 
 # %% auto #0
 __all__ = ['NOTEBOOK_STYLE', 'TableFacts', 'table_facts', 'size_words', 'notebook_pages', 'tiles', 'tables_section',
-           'quality_section', 'report_page', 'file_name', 'write_report']
+           'quality_section', 'report_page', 'file_name', 'titled', 'write_report']
 
 # %% ../../nbs/observe/04_report.ipynb #5b9ea464
 @dataclass(frozen=True)
@@ -129,19 +129,26 @@ def file_name(text: str) -> str:
     return re.sub(r"[^A-Za-z0-9]+", "-", text).strip("-").lower() or "contract"
 
 
+def titled(contract: Contract, contracts: Sequence[Contract]) -> str:
+    """Return what a contract is called: its name, with its identifier where another has the same name."""
+    name = contract.name or contract.id
+    return name if sum((other.name or other.id) == name for other in contracts) == 1 else f"{name} ({contract.id})"
+
+
 def write_report(target: Target, project: Project, contracts: Sequence[Contract], folder: Path) -> Path:
     """Write the report of a project's contracts on a target under `folder`, beside its executed notebooks, and return the page's path."""
     report = folder / "report"
     pages: dict[str, str] = {}
-    for contract in contracts:
-        name = contract.name or contract.id
-        pages[name] = f"contracts/{file_name(contract.id)}.html"
+    for number, contract in enumerate(contracts, start=1):
+        name = titled(contract, contracts)
+        pages[name] = f"contracts/{number:02d}-{file_name(contract.id)}.html"
         path = report / pages[name]
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(contract_page(contract), encoding="utf-8")
-    found = [table_facts(target, project.names.table(schema, model.table), contract.name or contract.id, model.name)
+    found = [table_facts(target, project.names.table(schema, model.table), titled(contract, contracts), model.name)
              for schema in ("bronze", "silver") for contract in contracts for model in contract.ingested_models]
-    runs = read_runs(target, project.names.catalog)
+    has_runs = target.spark.catalog.tableExists(target.sql_name(runs_name(project.names.catalog)))
+    runs = read_runs(target, project.names.catalog) if has_runs else ()
     results = latest_results(contracts, [run for run in runs if run.step == "ingest"])
     index = report / "index.html"
     index.write_text(report_page(f"Lakehouse {project.names.catalog}", [item for item in found if item], pages, results, runs, notebook_pages(folder, report)), encoding="utf-8")
