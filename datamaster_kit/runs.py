@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 # %% auto #0
 __all__ = ['RULE_TYPE', 'COLUMN_TYPES', 'RuleResult', 'Run', 'new_run_id', 'runs_name', 'runs_table', 'typed', 'rule_sql',
-           'run_sql', 'record', 'read_runs', 'run_of']
+           'run_sql', 'record_all', 'read_runs', 'run_of']
 
 # %% ../nbs/03_runs.ipynb #c7c2fb8c
 @dataclass(frozen=True)
@@ -112,10 +113,13 @@ def run_sql(run: Run) -> str:
     return "SELECT " + ", ".join(columns)
 
 # %% ../nbs/03_runs.ipynb #558a3e31
-def record(target: Target, catalog: str, run: Run) -> None:
-    """Append a run to the catalog's table of runs; recording the same run again changes nothing."""
-    application = f"{run.run_id}/{run.step}/{run.contract_id}/{run.model}/{run.batch}"
-    (target.spark.sql(run_sql(run)).write.format("delta").mode("append")
+def record_all(target: Target, catalog: str, runs: Sequence[Run]) -> None:
+    """Append runs of one step and contract to the catalog's table of runs, in one commit; recording the same again changes nothing."""
+    if not runs:
+        return
+    first = runs[0]
+    application = f"{first.run_id}/{first.step}/{first.contract_id}/" + (f"{first.model}/{first.batch}" if first.batch is not None else "whole")
+    (target.spark.sql(" UNION ALL ".join(map(run_sql, runs))).write.format("delta").mode("append")
      .option("txnAppId", application).option("txnVersion", 1).saveAsTable(target.sql_name(runs_name(catalog))))
 
 # %% ../nbs/03_runs.ipynb #f7f75fc1

@@ -17,7 +17,7 @@ from ..contract.model import Contract, Model, Source
 from ..contract.rules import Rule, verdict
 from .rows import bronze_columns, counts, is_good, marked, row_rules
 from ..names import Names, TableName
-from ..runs import RuleResult, Run, record
+from ..runs import RuleResult, Run, record_all
 from ..target.target import FileSource, Target
 
 if TYPE_CHECKING:
@@ -126,7 +126,7 @@ def write_batch(step: Step, checkpoint: str, rows: DataFrame, batch_id: int) -> 
         passing = marked(rows, step.rules).observe(observation, *aggregates)
         append(passing.selectExpr(*bronze_columns(step.model, step.rules, step.run_id, batch_id, step.contract.version)), step, table, stream, batch_id)
         observed = observation.get
-    record(step.target, step.names.catalog, batch_run(step, begun, batch_id, observed))
+    record_all(step.target, step.names.catalog, [batch_run(step, begun, batch_id, observed)])
 
 
 FILE_OF_METADATA = ("named_struct('path', carlton_metadata.file_path, 'size', carlton_metadata.file_size, "

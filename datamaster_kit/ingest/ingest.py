@@ -7,24 +7,25 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import replace
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from ..contract.fault import DatamasterError, Fault, code
 from ..contract.model import Contract
 from ..contract.rules import rules
 from ..contract.sqltype import sql_literal
-from .bronze import Step, row_rule_results, write_bronze
+from .bronze import NO_TABLE, Step, row_rule_results, write_bronze
 from .checks import failed_rules, set_rule_results
 from .rows import row_rules
 from .silver import write_silver
 from ..project import Project
-from ..runs import RuleResult, Run, new_run_id, record, runs_name
+from ..runs import RuleResult, Run, new_run_id, record_all, runs_name
 from ..target.target import Target
 
 # %% auto #0
-__all__ = ['SUMS', 'STEP_FAILED', 'batches_of', 'whole_run', 'run_step_on_model', 'cause_of', 'record_failure', 'on_every_model',
-           'ingest', 'build_silver']
+__all__ = ['SUMS', 'STEP_FAILED', 'AT_A_TIME', 'batches_of', 'whole_run', 'Outcome', 'failed', 'worked', 'judged', 'cause_of',
+           'on_every_model', 'ingest', 'build_silver']
 
 # %% ../../nbs/ingest/04_ingest.ipynb #9a6b1d79
 SUMS = ("rows_read", "rows_written", "rows_rescued", "rows_quarantined", "rows_merged", "bytes", "files")
@@ -54,25 +55,42 @@ def whole_run(step: Step, begun: datetime) -> Run:
 STEP_FAILED = code("step-failed", "A step failed on a model.", "read the cause; the run can be started again, and loses and repeats nothing")
 
 
-def run_step_on_model(step: Step, work: Callable[[Step], None]) -> Run:
-    """Do a step's work on one model, record it, and return its run; raises DatamasterError where it failed or a rule of severity fail is broken."""
+@dataclass(frozen=True)
+class Outcome:
+    """What came of a step on one model: its run, and the faults that made it fail."""
+
+    run: Run
+    faults: tuple[Fault, ...] = ()
+
+
+def failed(step: Step, begun: datetime, error: Exception) -> Outcome:
+    """Return the outcome of a step that an error ended."""
+    reason = cause_of(error)
+    faults = error.faults if isinstance(error, DatamasterError) else (STEP_FAILED.fault(f"{step.name} of {step.model.name}: {reason}"),)
+    return Outcome(step.run(begun, result="failed", error=reason), faults)
+
+
+def worked(step: Step, work: Callable[[Step], None]) -> Outcome:
+    """Do a step's work on one model."""
     begun = datetime.now(UTC)
     try:
         work(step)
-        run = whole_run(step, begun)
-        if step.name == "ingest" and run.result == "succeeded":
-            run = replace(run, rules=(*run.rules, *set_rule_results(step)))
+        return Outcome(whole_run(step, begun))
     except Exception as error:
-        reason = cause_of(error)
-        record_failure(step, begun, reason)
-        raise error if isinstance(error, DatamasterError) else DatamasterError(STEP_FAILED.fault(f"{step.name} of {step.model.name}: {reason}")) from error
+        return failed(step, begun, error)
+
+# %% ../../nbs/ingest/04_ingest.ipynb #790143a3
+def judged(step: Step, outcome: Outcome) -> Outcome:
+    """Return an outcome with what the rules over many rows say; one of severity fail that is broken makes it fail."""
+    run = outcome.run
+    if step.name != "ingest" or run.result != "succeeded":
+        return outcome
+    try:
+        run = replace(run, rules=(*run.rules, *set_rule_results(step)))
+    except Exception as error:
+        return failed(step, run.started_at, error)
     broken = failed_rules(run)
-    if broken is not None:
-        run = replace(run, result="failed", error=str(broken))
-    record(step.target, step.names.catalog, run)
-    if broken is not None:
-        raise broken
-    return run
+    return Outcome(replace(run, result="failed", error=str(broken)), broken.faults) if broken else Outcome(run)
 
 # %% ../../nbs/ingest/04_ingest.ipynb #c0361fbb
 def cause_of(error: Exception) -> str:
@@ -84,26 +102,25 @@ def cause_of(error: Exception) -> str:
     telling = [line for line in lines if not line.startswith(("at ", "=", "org.apache.spark.sql.streaming", "JVM stacktrace"))]
     return (telling or lines or [type(error).__name__])[0][:1000]
 
-
-def record_failure(step: Step, begun: datetime, reason: str) -> None:
-    """Record a failed run, where there is a table to record it in."""
-    if step.target.spark.catalog.tableExists(step.target.sql_name(runs_name(step.names.catalog))):
-        record(step.target, step.names.catalog, step.run(begun, result="failed", error=reason))
-
 # %% ../../nbs/ingest/04_ingest.ipynb #f24f8d56
+AT_A_TIME = 2
+
+
 def on_every_model(target: Target, project: Project, contract: Contract, name: str, run_id: str, work: Callable[[Step], None]) -> tuple[Run, ...]:
     """Do a step's work on every ingested model of a contract; raises DatamasterError with the faults of all that failed, after the last."""
-    done: list[Run] = []
-    faults: list[Fault] = []
-    for model in contract.ingested_models:
-        step = Step(target, project.names, contract, model, rules(contract, model), run_id or new_run_id(), name)
-        try:
-            done.append(run_step_on_model(step, work))
-        except DatamasterError as error:
-            faults += error.faults
+    run_id = run_id or new_run_id()
+    steps = [Step(target, project.names, contract, model, rules(contract, model), run_id, name) for model in contract.ingested_models]
+    catalog = project.names.catalog
+    if not target.spark.catalog.tableExists(target.sql_name(runs_name(catalog))):
+        raise DatamasterError(NO_TABLE.fault(f"the table {runs_name(catalog)} is not there"))
+    with ThreadPoolExecutor(AT_A_TIME) as pool:
+        outcomes = list(pool.map(lambda step: worked(step, work), steps))
+        outcomes = list(pool.map(judged, steps, outcomes))
+    record_all(target, catalog, [outcome.run for outcome in outcomes])
+    faults = [fault for outcome in outcomes for fault in outcome.faults]
     if faults:
         raise DatamasterError(*faults)
-    return tuple(done)
+    return tuple(outcome.run for outcome in outcomes)
 
 
 def ingest(target: Target, project: Project, contract: Contract, run_id: str = "") -> tuple[Run, ...]:

@@ -13,7 +13,7 @@ from ..contract.model import Field, Map, Model, Scalar
 from ..contract.sqltype import quote
 from .bronze import Step, append, checkpoint_folder, committed_run, require_tables, stream_id
 from .rows import is_good
-from ..runs import record
+from ..runs import record_all
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -86,7 +86,7 @@ def write_batch(step: Step, checkpoint: str, batch: DataFrame, batch_id: int) ->
     read = batch.count()
     changed = merge_batch(step, rows) if step.model.key else append_batch(step, rows, checkpoint, batch_id)
     if read:
-        record(step.target, step.names.catalog, step.run(begun, batch=batch_id, rows_read=read, rows_written=changed, rows_merged=changed, rows_quarantined=read - rows.count()))
+        record_all(step.target, step.names.catalog, [step.run(begun, batch=batch_id, rows_read=read, rows_written=changed, rows_merged=changed, rows_quarantined=read - rows.count())])
 
 # %% ../../nbs/ingest/03_silver.ipynb #bb2cb715
 def write_silver(step: Step) -> None:
