@@ -5,15 +5,17 @@
 # %% ../../nbs/contract/12_export.ipynb #56cb7d3c
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
+from urllib.parse import quote as quote_url
 
 from .model import Array, Contract, DataType, Field, Map, Model, Scalar, Struct
 from .sqltype import quote
 from .table import Dialect, Table, bronze_table, create_statements, silver_table
 
 # %% auto #0
-__all__ = ['JSON_TYPES', 'KEYWORDS', 'spark_type', 'spark_field', 'spark_schema', 'type_of_spark', 'fields_of_spark_schema',
-           'json_field', 'json_type', 'json_schema', 'ddl', 'sql_name']
+__all__ = ['JSON_TYPES', 'LIMITS', 'COUNTED', 'spark_type', 'spark_field', 'spark_schema', 'type_of_spark',
+           'fields_of_spark_schema', 'json_constraints', 'json_field', 'json_type', 'json_schema', 'ddl', 'sql_name']
 
 # %% ../../nbs/contract/12_export.ipynb #67cb67ae
 def spark_type(type: DataType) -> Any:
@@ -76,26 +78,35 @@ JSON_TYPES: dict[str, dict[str, Any]] = {
     "date": {"type": "string", "format": "date"}, "time": {"type": "string", "format": "time"}, "timestamp": {"type": "string", "format": "date-time"},
     "timestamp_ntz": {"type": "string"}, "variant": {}, "null": {"type": "null"},
 }
-KEYWORDS = (("pattern", "pattern"), ("format", "format"), ("minimum", "minimum"), ("maximum", "maximum"), ("exclusive_minimum", "exclusiveMinimum"),
-            ("exclusive_maximum", "exclusiveMaximum"), ("min_length", "minLength"), ("max_length", "maxLength"), ("title", "title"), ("description", "description"))
+LIMITS = (("minimum", "minimum"), ("maximum", "maximum"), ("exclusive_minimum", "exclusiveMinimum"), ("exclusive_maximum", "exclusiveMaximum"))
+COUNTED = {Array: "Items", Map: "Properties"}
 
 
+def json_constraints(item: Field) -> dict[str, Any]:
+    """Return the keywords of a field's constraints; limits of dates and times have none."""
+    is_text = isinstance(item.type, Scalar) and JSON_TYPES[item.type.name].get("type") == "string"
+    unit = next((unit for kind, unit in COUNTED.items() if isinstance(item.type, kind)), "Length")
+    said: dict[str, Any] = {keyword: getattr(item, attribute) for attribute, keyword in LIMITS if isinstance(getattr(item, attribute), int | float) and not is_text}
+    longest = item.max_length if item.max_length is not None else (item.type.length if isinstance(item.type, Scalar) else None)
+    said |= {f"min{unit}": item.min_length, f"max{unit}": longest}
+    said |= {"pattern": item.pattern or None, "format": item.format or None} if is_text else {}
+    return {keyword: value for keyword, value in said.items() if value is not None and not isinstance(value, bool)}
+
+# %% ../../nbs/contract/12_export.ipynb #be11d2d3
 def json_field(item: Field) -> dict[str, Any]:
     """Return a field as JSON schema."""
-    schema = json_type(item.type)
-    for attribute, keyword in KEYWORDS:
-        value = getattr(item, attribute)
-        if value not in (None, ""):
-            schema[keyword.replace("Length", "Items") if isinstance(item.type, Array) else keyword] = value
+    schema = {**json_type(item.type), **json_constraints(item)}
+    schema |= {key: value for key, value in (("title", item.title), ("description", item.description)) if value}
+    is_text = schema.get("type") == "string"
     if item.enum:
-        schema["enum"] = list(item.enum) + ([] if item.required else [None])
+        schema["enum"] = [str(value) if is_text else value for value in item.enum] + ([] if item.required else [None])
     if item.examples:
         schema["examples"] = list(item.examples)
-    if not item.required and isinstance(schema.get("type"), str):
+    if not item.required and schema.get("type") not in (None, "null"):
         schema["type"] = [schema["type"], "null"]
     return schema
 
-# %% ../../nbs/contract/12_export.ipynb #be11d2d3
+# %% ../../nbs/contract/12_export.ipynb #457ec6a1
 def json_type(type: DataType) -> dict[str, Any]:
     """Return a type as JSON schema; an object allows what the contract does not name, as ingest does."""
     match type:
@@ -106,16 +117,16 @@ def json_type(type: DataType) -> dict[str, Any]:
         case Map(_, value):
             return {"type": "object", "additionalProperties": json_field(value)}
         case Struct(fields):
-            return {"type": "object", "properties": {item.name: json_field(item) for item in fields}, "required": [item.name for item in fields if item.required]}
+            return {"type": "object", "properties": {item.column: json_field(item) for item in fields}, "required": [item.column for item in fields if item.required]}
     raise TypeError(f"{type!r} is not a type.")
 
 
 def json_schema(contract: Contract, model: Model) -> dict[str, Any]:
-    """Return a model as JSON schema, draft 2020-12: the schema of one row."""
-    head = {"$schema": "https://json-schema.org/draft/2020-12/schema", "$id": f"{contract.id}/{model.name}", "title": model.title or model.name, "description": model.description}
-    body = json_type(Struct(model.fields))
-    required = [item.name for item in model.fields if item.required or item.primary_key]
-    return {**{key: value for key, value in head.items() if value}, **body, "required": required}
+    """Return a model as JSON schema, draft 2020-12: the schema of one row, by the names of its columns."""
+    address = quote_url(f"{contract.id}/{model.name}", safe="/:@")
+    head = {"$schema": "https://json-schema.org/draft/2020-12/schema", "$id": address, "title": model.title or model.name, "description": model.description}
+    fields = tuple(replace(item, required=item.required or bool(item.primary_key)) for item in model.fields)
+    return {**{key: value for key, value in head.items() if value}, **json_type(Struct(fields))}
 
 # %% ../../nbs/contract/12_export.ipynb #cec3e3bf
 def ddl(contract: Contract, catalog: str) -> str:

@@ -5,17 +5,19 @@
 # %% ../../nbs/contract/10_predicates.ipynb #8fb57e61
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from .model import Array, DataType, Field, Map, Scalar, Struct
+from .patterns import java_pattern
 from .sqltype import quote, sql_literal, sql_type
 
 # %% auto #0
-__all__ = ['FORMATS', 'TEXT', 'SIZES', 'LIMITS', 'Constraint', 'typed_literal', 'format_constraint', 'range_predicate',
-           'length_predicate', 'value_constraints', 'pattern_constraint', 'constraints', 'inside']
+__all__ = ['TEXT', 'NUMBERS', 'FORMATS', 'CALENDAR', 'SIZES', 'LIMITS', 'Constraint', 'is_text', 'typed_literal',
+           'number_literal', 'format_constraint', 'range_constraint', 'length_constraint', 'longest', 'as_text',
+           'pattern_constraint', 'enum_constraint', 'value_constraints', 'constraints', 'inside']
 
 # %% ../../nbs/contract/10_predicates.ipynb #a7bd4916
 @dataclass(frozen=True)
@@ -28,93 +30,139 @@ class Constraint:
     not_executed: str = ""
 
 # %% ../../nbs/contract/10_predicates.ipynb #c1e0bc0e
+TEXT = ("string", "varchar", "char", "time", "null")
+NUMBERS = ("byte", "short", "integer", "long", "float", "double", "decimal")
+
+
+def is_text(type: DataType) -> bool:
+    """The type is stored as text."""
+    return isinstance(type, Scalar) and type.name in TEXT
+
+
 def typed_literal(value: Any, type: DataType) -> str:
-    """Return a value as a literal of a type: a number as it is, everything else through a cast that yields NULL where it does not fit."""
-    if isinstance(type, Scalar) and type.name in ("string", "varchar", "char"):
-        return sql_literal(str(value))
-    if isinstance(value, bool) or (isinstance(value, int) and isinstance(type, Scalar)):
-        return sql_literal(value)
+    """Return a value as a literal of a type; raises ValueError for a value or a type that has none."""
+    if not isinstance(type, Scalar) or type.name in ("variant", "binary"):
+        raise ValueError("values of its type cannot be compared")
+    if is_text(type):
+        return sql_literal(str(value).lower() if isinstance(value, bool) else str(value))
+    if type.name == "boolean":
+        if str(value).lower() not in ("true", "false"):
+            raise ValueError(f"{value!r} is neither true nor false")
+        return str(value).upper()
+    if type.name in NUMBERS:
+        return number_literal(value, type)
     return f"try_cast({sql_literal(str(value))} AS {sql_type(type)})"
+
+
+def number_literal(value: Any, type: Scalar) -> str:
+    """Return a number as a literal, its digits as they are written; raises ValueError for what is no number that Spark holds."""
+    try:
+        number = Decimal("no" if isinstance(value, bool) else str(value))
+        digits = format(number, "f") if number.is_finite() and abs(number.adjusted()) <= 400 else "no"
+    except InvalidOperation:
+        digits = "no"
+    if digits == "no":
+        raise ValueError(f"{value!r} is not a number")
+    if type.name in ("float", "double"):
+        return sql_literal(float(digits))
+    if len(digits.lstrip("-").replace(".", "")) > 38:
+        raise ValueError(f"{value!r} has more than 38 digits")
+    return f"{digits}BD" if "." in digits else digits
 
 # %% ../../nbs/contract/10_predicates.ipynb #9a8c14dd
 FORMATS = {
-    "email": r"^[^@\s]+@[^@\s]+\.[^@\s]+$",
+    "email": r"^[^@\s]+@[^@\s.]+(\.[^@\s.]+)+$",
     "uuid": r"^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$",
-    "uri": r"^[A-Za-z][A-Za-z0-9+.-]*:[^\s]+$",
-    "url": r"^[A-Za-z][A-Za-z0-9+.-]*://[^\s]+$",
-    "hostname": r"^[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?)*$",
-    "ipv4": r"^((25[0-5]|2[0-4][0-9]|1?[0-9]?[0-9])(\.|$)){4}$",
-    "ipv6": r"^[0-9a-fA-F:]+(%[0-9a-zA-Z]+)?$",
+    "uri": r"^[A-Za-z][A-Za-z0-9+.\-]*:[^\s]+$",
+    "url": r"^[A-Za-z][A-Za-z0-9+.\-]*:\/\/[^\s]+$",
+    "hostname": r"^[A-Za-z0-9]([A-Za-z0-9\-]{0,61}[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9\-]{0,61}[A-Za-z0-9])?)*$",
+    "ipv4": r"^((25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])(\.(?!$)|$)){4}$",
+    "ipv6": r"^(?=.*:.*:)(?!.*:::)(?!.*::.*::)(([0-9a-fA-F]{1,4})?:){1,7}([0-9a-fA-F]{1,4}|:)?$",
     "date": r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$",
-    "time": r"^[0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]+)?)?$",
-    "date-time": r"^[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]+)?)?(Z|[+-][0-9]{2}:?[0-9]{2})?$",
+    "time": r"^([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9](\.[0-9]+)?)?(Z|[+\-][0-9]{2}:[0-9]{2})?$",
+    "date-time": r"^[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]+)?)?([Zz]|[+\-][0-9]{2}:?[0-9]{2})?$",
 }
-TEXT = ("string", "varchar", "char")
-SIZES = ("int8", "int16", "int32", "int64", "i8", "i16", "i32", "i64", "f32", "f64", "u8", "u16", "u32", "u64", "float", "double", "binary", "password")
+CALENDAR = {"date": "DATE", "date-time": "TIMESTAMP"}
+SIZES = ("int8", "int16", "int32", "int64", "i8", "i16", "i32", "i64", "i128", "f32", "f64", "u8", "u16", "u32", "u64", "u128", "float", "double", "binary", "password")
 
 
-def format_constraint(column: str, item: Field) -> Iterator[Constraint]:
-    """Yield the constraint of a text's format; the formats that name a number's size say nothing about a value."""
-    is_text = isinstance(item.type, Scalar) and item.type.name in TEXT
-    if not item.format or item.format in SIZES or not is_text:
-        return
-    pattern = FORMATS.get(item.format)
-    if pattern:
-        yield Constraint("format", f"{item.name} is written as {item.format}", f"{column} RLIKE {sql_literal(pattern)}")
-    else:
-        yield Constraint("format", f"{item.name} is written as {item.format}", not_executed=f"the format {item.format!r} is not one of {', '.join(FORMATS)}")
+def format_constraint(column: str, item: Field) -> Constraint:
+    """Return the constraint of a field's format, not executed where its values are no text or the format is not known."""
+    sentence = f"{item.name} is written as {item.format}"
+    if not is_text(item.type):
+        return Constraint("format", sentence, not_executed="it says how a value is written, and the column holds the value itself; its type is checked")
+    if item.format not in FORMATS:
+        return Constraint("format", sentence, not_executed=f"the format {item.format!r} is not one of {', '.join(FORMATS)}")
+    written = f"{column} RLIKE {sql_literal(java_pattern(FORMATS[item.format]))}"
+    return Constraint("format", sentence, written + (f" AND try_cast({column} AS {CALENDAR[item.format]}) IS NOT NULL" if item.format in CALENDAR else ""))
 
 # %% ../../nbs/contract/10_predicates.ipynb #741e2967
 LIMITS = (("minimum", ">=", "at least"), ("maximum", "<=", "at most"), ("exclusive_minimum", ">", "more than"), ("exclusive_maximum", "<", "less than"))
 
 
-def range_predicate(column: str, item: Field) -> tuple[str, str]:
-    """Return the sentence and the predicate of a field's range; both empty where it has none."""
+def range_constraint(column: str, item: Field) -> Constraint:
+    """Return the constraint of a field's limits; raises ValueError where its type has no order, or not that of numbers."""
     said, written = [], []
     for attribute, operator, words in LIMITS:
         limit = getattr(item, attribute)
-        if limit is not None and not isinstance(limit, bool):
-            said.append(f"{words} {limit}")
-            written.append(f"{column} {operator} {typed_literal(limit, item.type)}")
-    return (f"{item.name} is {' and '.join(said)}", " AND ".join(written)) if said else ("", "")
+        if limit is None or isinstance(limit, bool):
+            continue
+        if item.type == Scalar("boolean") or (is_text(item.type) and not isinstance(limit, str)):
+            raise ValueError(f"a limit such as {limit} belongs to numbers and dates, and its values are neither")
+        said.append(f"{words} {limit}")
+        written.append(f"{column} {operator} {typed_literal(limit, item.type)}")
+    return Constraint("range", f"{item.name} is {' and '.join(said)}", " AND ".join(written))
 
 # %% ../../nbs/contract/10_predicates.ipynb #77b612d6
-def length_predicate(column: str, item: Field) -> tuple[str, str]:
-    """Return the sentence and the predicate of a field's length; both empty where it has none."""
-    measure = f"size({column})" if isinstance(item.type, Array | Map) else f"length({column})"
-    longest = item.max_length if item.max_length is not None else (item.type.length if isinstance(item.type, Scalar) else None)
+def length_constraint(column: str, item: Field) -> Constraint:
+    """Return the constraint of a text's length, in characters, or of a list's size; raises ValueError for a struct, which has neither."""
+    if isinstance(item.type, Struct) or item.type == Scalar("variant"):
+        raise ValueError("its values have no length")
+    is_list = isinstance(item.type, Array | Map)
+    measure = f"size({column})" if is_list else f"length({as_text(column, item.type)})"
     said, written = [], []
-    if item.min_length is not None:
-        said.append(f"at least {item.min_length}")
-        written.append(f"{measure} >= {int(item.min_length)}")
-    if longest is not None:
-        said.append(f"at most {longest}")
-        written.append(f"{measure} <= {int(longest)}")
-    unit = "elements" if isinstance(item.type, Array | Map) else "characters"
-    return (f"{item.name} has {' and '.join(said)} {unit}", " AND ".join(written)) if said else ("", "")
+    for limit, operator, words in ((item.min_length, ">=", "at least"), (longest(item), "<=", "at most")):
+        if limit is not None:
+            said.append(f"{words} {limit}")
+            written.append(f"{measure} {operator} {int(limit)}")
+    return Constraint("length", f"{item.name} has {' and '.join(said)} {'elements' if is_list else 'characters'}", " AND ".join(written))
+
+
+def longest(item: Field) -> int | None:
+    """Return the greatest length of a field: what is said of it, else that of its type."""
+    return item.max_length if item.max_length is not None else (item.type.length if isinstance(item.type, Scalar) else None)
+
+
+def as_text(column: str, type: DataType) -> str:
+    """Return a column as text; raises ValueError for one that has parts."""
+    if not isinstance(type, Scalar) or type.name == "variant":
+        raise ValueError("its values are not text")
+    return column if is_text(type) or type.name == "binary" else f"CAST({column} AS STRING)"
 
 # %% ../../nbs/contract/10_predicates.ipynb #36467db3
+def pattern_constraint(column: str, item: Field) -> Constraint:
+    """Return a field's pattern as a constraint; raises ValueError where Spark could not run it."""
+    return Constraint("pattern", f"{item.name} matches {item.pattern}", f"{as_text(column, item.type)} RLIKE {sql_literal(java_pattern(item.pattern))}")
+
+
+def enum_constraint(column: str, item: Field) -> Constraint:
+    """Return the constraint of a field's allowed values; raises ValueError for one that its type cannot hold."""
+    allowed = ", ".join(typed_literal(value, item.type) for value in item.enum if value is not None)
+    listed = ", ".join(str(value) for value in item.enum[:8]) + (" ..." if len(item.enum) > 8 else "")
+    return Constraint("enum", f"{item.name} is one of {listed}", f"{column} IN ({allowed or 'NULL'})")
+
+# %% ../../nbs/contract/10_predicates.ipynb #d2c71de8
 def value_constraints(column: str, item: Field) -> Iterator[Constraint]:
     """Yield the constraints on a field's own value, each as SQL that is NULL for an absent value."""
-    if item.pattern:
-        yield pattern_constraint(column, item)
-    yield from format_constraint(column, item)
-    if item.enum:
-        allowed = ", ".join(typed_literal(value, item.type) for value in item.enum)
-        listed = ", ".join(str(value) for value in item.enum[:8]) + (" ..." if len(item.enum) > 8 else "")
-        yield Constraint("enum", f"{item.name} is one of {listed}", f"{column} IN ({allowed})")
-    for kind, (sentence, predicate) in (("range", range_predicate(column, item)), ("length", length_predicate(column, item))):
-        if predicate:
-            yield Constraint(kind, sentence, predicate)
-
-
-def pattern_constraint(column: str, item: Field) -> Constraint:
-    """Return a field's pattern as a constraint, not executed where no regular expression engine could take it."""
-    try:
-        re.compile(item.pattern)
-    except re.error as error:
-        return Constraint("pattern", f"{item.name} matches {item.pattern}", not_executed=f"the pattern is not a regular expression: {error}")
-    return Constraint("pattern", f"{item.name} matches {item.pattern}", f"{column} RLIKE {sql_literal(item.pattern)}")
+    has_limit = any(getattr(item, attribute) is not None and not isinstance(getattr(item, attribute), bool) for attribute, _, _ in LIMITS)
+    has_length = item.min_length is not None or longest(item) is not None
+    for kind, is_said, make in (("pattern", bool(item.pattern), pattern_constraint), ("format", bool(item.format) and item.format not in SIZES, format_constraint),
+                                ("enum", bool(item.enum), enum_constraint), ("range", has_limit, range_constraint), ("length", has_length, length_constraint)):
+        if is_said:
+            try:
+                yield make(column, item)
+            except ValueError as error:
+                yield Constraint(kind, f"{item.name} keeps its {kind}", not_executed=str(error))
 
 # %% ../../nbs/contract/10_predicates.ipynb #e679b18f
 def constraints(item: Field, column: str = "", depth: int = 0) -> Iterator[tuple[str, Constraint]]:
@@ -128,15 +176,16 @@ def constraints(item: Field, column: str = "", depth: int = 0) -> Iterator[tuple
     match item.type:
         case Struct(fields):
             for member in fields:
-                yield from inside(item, column, "{}", constraints(member, f"{column}.{quote(member.column)}", depth))
+                yield from inside(item, column, "", "", constraints(member, f"{column}.{quote(member.column)}", depth))
         case Array(element):
-            yield from inside(item, column, f"forall({column}, e{depth} -> coalesce({{}}, false))", constraints(element, f"e{depth}", depth + 1))
-        case Map(_, value):
-            yield from inside(item, column, f"forall(map_values({column}), e{depth} -> coalesce({{}}, false))", constraints(value, f"e{depth}", depth + 1))
+            yield from inside(item, column, f"forall({column}, e{depth} -> coalesce(", ", false))", constraints(element, f"e{depth}", depth + 1))
+        case Map(key, value):
+            for part, function in ((replace(key, required=False), "map_keys"), (value, "map_values")):
+                yield from inside(item, column, f"forall({function}({column}), e{depth} -> coalesce(", ", false))", constraints(part, f"e{depth}", depth + 1))
 
 
-def inside(parent: Field, column: str, form: str, found: Iterator[tuple[str, Constraint]]) -> Iterator[tuple[str, Constraint]]:
+def inside(parent: Field, column: str, before: str, after: str, found: Iterator[tuple[str, Constraint]]) -> Iterator[tuple[str, Constraint]]:
     """Yield constraints of a part, written so that they hold where the parent is absent."""
     for path, constraint in found:
-        predicate = f"{column} IS NULL OR {form.replace('{}', f'({constraint.predicate})')}" if constraint.predicate else ""
-        yield f"{parent.name}.{path}", Constraint(constraint.kind, constraint.sentence, predicate, constraint.not_executed)
+        predicate = f"{column} IS NULL OR {before}({constraint.predicate}){after}" if constraint.predicate else ""
+        yield f"{parent.name}.{path}", replace(constraint, sentence=f"{parent.name}: {constraint.sentence}", predicate=predicate)

@@ -6,212 +6,110 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
-from typing import Any, Literal
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
 
-from .model import Contract, Field, Model, Must, Quality, Reference, walk_fields
+from .field_rules import DIMENSIONS, duplicates_query, field_rules, reference_rules, struct_fields, unique_rules
+from .field_rules import column_path
+from .field_rules import split_reference as split_reference
+from .model import Contract, Field, Model, Must, Quality, ServiceLevel, walk_fields
 from .period import parse_period
-from .predicates import constraints, typed_literal
+from .predicates import enum_constraint, length_constraint, pattern_constraint, range_constraint
+from .rule import Rule, Severity, braces, limit_of, unexecuted
+from .rule import rendered_query as rendered_query
+from .rule import verdict as verdict
 from .sql_query import read_query
-from .sqltype import quote, sql_literal
+from .sqltype import sql_literal
 
 # %% auto #0
-__all__ = ['Severity', 'OPERATORS', 'RESCUED', 'DIMENSIONS', 'METRICS', 'SEVERITIES', 'Rule', 'verdict', 'limit_of',
-           'field_rules', 'unique_rules', 'braces', 'duplicates_query', 'reference_rules', 'split_reference',
-           'column_of', 'metric_of', 'valid_predicate', 'library_rule', 'unexecuted', 'freshness_rule', 'in_seconds',
-           'sql_rule', 'counts_towards_zero', 'tolerance', 'declared_rule', 'slug', 'rules', 'rendered_query']
+__all__ = ['METRICS', 'SEVERITIES', 'metric_of', 'valid_predicate', 'missing_predicate', 'library_rule', 'counted', 'wants_few',
+           'duplicate_fields', 'freshness_rule', 'in_seconds', 'promised_freshness', 'sql_rule', 'severity_of',
+           'tolerance', 'declared_rule', 'slug', 'declared_rules', 'rules']
 
 # %% ../../nbs/contract/11_rules.ipynb #b15f93b5
-Severity = Literal["warn", "quarantine", "fail"]
-
-
-@dataclass(frozen=True)
-class Rule:
-    """One promise about a model's rows.
-
-    `predicate` (row rules) is Spark SQL over the row, true where it is kept; NULL counts as broken. `query` (set rules) gives one number and
-    names tables as `{model}`. `sees` says which rows a set rule is about: those of one delivery, or all good rows of the table. `must` is what the
-    number of broken rows, or the query's number, has to satisfy, counted in `unit` (rows or percent).
-    """
-
-    id: str
-    model: str
-    field: str
-    kind: str
-    description: str
-    severity: Severity = "quarantine"
-    dimension: str = "conformity"
-    predicate: str = ""
-    query: str = ""
-    sees: Literal["delivery", "table"] = "table"
-    must: tuple[Must, ...] = (Must("mustBe", 0),)
-    unit: str = "rows"
-    not_executed: str = ""
-
-    @property
-    def is_row_rule(self) -> bool:
-        """The rule is decided row by row."""
-        return bool(self.predicate)
-
-# %% ../../nbs/contract/11_rules.ipynb #3f336ae6
-OPERATORS = {
-    "mustBe": lambda value, limit: value == limit,
-    "mustNotBe": lambda value, limit: value != limit,
-    "mustBeGreaterThan": lambda value, limit: value > limit,
-    "mustBeGreaterOrEqualTo": lambda value, limit: value >= limit,
-    "mustBeLessThan": lambda value, limit: value < limit,
-    "mustBeLessOrEqualTo": lambda value, limit: value <= limit,
-    "mustBeBetween": lambda value, limit: limit[0] <= value <= limit[1],
-    "mustNotBeBetween": lambda value, limit: not limit[0] <= value <= limit[1],
+METRICS = {
+    **dict.fromkeys(("nullvalues", "nullcheck", "nullcount"), "null_values"), **dict.fromkeys(("missingvalues", "missingcount", "missingpercent"), "missing_values"),
+    **dict.fromkeys(("invalidvalues", "validvalues", "invalidcount", "invalidpercent"), "invalid_values"), "rowcount": "row_count", "freshness": "freshness",
+    **dict.fromkeys(("duplicatevalues", "duplicatecount", "duplicatepercent", "duplicates", "uniquecheck", "unique"), "duplicate_values"),
 }
-
-
-def verdict(rule: Rule, value: float | None, total: int) -> bool:
-    """Return whether a rule passes, given its number and how many rows it looked at; a query that gives no number does not pass."""
-    if value is None:
-        return False
-    measured = (100 * value / total if total else 0.0) if rule.unit == "percent" else value
-    return all(OPERATORS[must.operator](measured, limit_of(must)) for must in rule.must)
-
-
-def limit_of(must: Must) -> Any:
-    """Return an operator's threshold as a number, or as the two numbers of a range."""
-    return [float(part) for part in must.value] if isinstance(must.value, list | tuple) else float(must.value)
-
-# %% ../../nbs/contract/11_rules.ipynb #82409f8b
-RESCUED = "carlton_rescued"
-DIMENSIONS = {"required": "completeness", "unique": "uniqueness", "duplicate_values": "uniqueness", "reference": "consistency", "freshness": "timeliness",
-              "row_count": "completeness", "null_values": "completeness", "missing_values": "completeness", "sql": "accuracy", "text": "accuracy"}
-
-
-def field_rules(model: Model) -> Iterator[Rule]:
-    """Yield the row rules of a model's fields: their types and their constraints."""
-    for item in model.fields:
-        key = sql_literal("$['" + item.column.replace("'", "\\'") + "']")
-        yield Rule(f"{item.name}.type", model.name, item.name, "type", f"{item.name} has its type",
-                   predicate=f"{RESCUED} IS NULL OR get_json_object({RESCUED}, {key}) IS NULL")
-        for path, constraint in constraints(replace(item, required=item.required or bool(item.primary_key))):
-            yield Rule(f"{path}.{constraint.kind}", model.name, path, constraint.kind, constraint.sentence, dimension=DIMENSIONS.get(constraint.kind, "conformity"),
-                       predicate=constraint.predicate, not_executed=constraint.not_executed)
-
-# %% ../../nbs/contract/11_rules.ipynb #c9e40f91
-def unique_rules(model: Model) -> Iterator[Rule]:
-    """Yield the uniqueness rules: of the primary key (a warning, since silver keeps the newest version) and of unique fields."""
-    key = model.key
-    if key:
-        names = " and ".join(item.name for item in key)
-        yield Rule(f"{'+'.join(item.name for item in key)}.unique", model.name, key[0].name if len(key) == 1 else "", "unique",
-                   f"no two rows of a delivery have the same {names}", "warn", "uniqueness", query=duplicates_query(model, key), sees="delivery")
-    for item in model.fields:
-        if item.unique and (item,) != key:
-            yield Rule(f"{item.name}.unique", model.name, item.name, "unique", f"no two rows of a delivery have the same {item.name}", "fail", "uniqueness",
-                       query=duplicates_query(model, (item,)), sees="delivery")
-
-
-def braces(text: str) -> str:
-    """Return text with its braces doubled, so that it passes through a query's placeholders."""
-    return text.replace("{", "{{").replace("}", "}}")
-
-
-def duplicates_query(model: Model, fields: tuple[Field, ...]) -> str:
-    """Return the query that counts the rows beyond the first of each value; rows where any of the fields is absent do not count."""
-    columns = braces(", ".join(quote(item.column) for item in fields))
-    present = braces(" AND ".join(f"{quote(item.column)} IS NOT NULL" for item in fields))
-    return f"SELECT coalesce(sum(n - 1), 0) FROM (SELECT count(*) AS n FROM {{{model.name}}} WHERE {present} GROUP BY {columns})"
-
-# %% ../../nbs/contract/11_rules.ipynb #e4d34470
-def reference_rules(contract: Contract, model: Model) -> Iterator[Rule]:
-    """Yield the rules that a key of another model exists there; rows without a key pass."""
-    written = [Reference((item.name,), *split_reference(target)) for item in model.fields for target in item.references]
-    for reference in (*written, *model.references):
-        names = "+".join(reference.fields)
-        target = f"{reference.model}.{'+'.join(reference.to_fields)}"
-        ours = [braces(quote(model.field(name).column)) for name in reference.fields]
-        theirs = [braces(quote(column_of(contract, reference.model, name))) for name in reference.to_fields]
-        present = " AND ".join(f"a.{ours_name} IS NOT NULL" for ours_name in ours)
-        joined = " AND ".join(f"a.{left} = b.{right}" for left, right in zip(ours, theirs, strict=True))
-        yield Rule(f"{names}.reference.{target}", model.name, reference.fields[0] if len(reference.fields) == 1 else "", "reference",
-                   f"{' and '.join(reference.fields)} is found in {reference.model}", "warn", "consistency",
-                   query=f"SELECT count(*) FROM {{{model.name}}} a LEFT ANTI JOIN {{{reference.model}}} b ON {joined} WHERE {present}")
-
-
-def split_reference(target: str) -> tuple[str, tuple[str, ...]]:
-    """Return the model and the field of `model.field`."""
-    model, _, field = target.partition(".")
-    return model, (field,)
-
-
-def column_of(contract: Contract, model: str, field: str) -> str:
-    """Return the column of a model's field; the field's own name where the contract lacks it."""
-    found = [item.column for candidate in contract.models if candidate.name == model for item in candidate.fields if item.name == field]
-    return found[0] if found else field
-
-# %% ../../nbs/contract/11_rules.ipynb #d91ef119
-METRICS = {"nullvalues": "null_values", "missingvalues": "missing_values", "invalidvalues": "invalid_values", "duplicatevalues": "duplicate_values", "rowcount": "row_count",
-           "nullcheck": "null_values", "validvalues": "invalid_values", "duplicatecount": "duplicate_values", "duplicates": "duplicate_values",
-           "uniquecheck": "duplicate_values", "unique": "duplicate_values", "freshness": "freshness"}
 
 
 def metric_of(quality: Quality) -> str:
     """Return a library metric's name in words, or an empty text for one that is not known."""
     return METRICS.get(re.sub(r"[^a-z]", "", quality.metric.lower()), "")
 
+# %% ../../nbs/contract/11_rules.ipynb #3f336ae6
+def valid_predicate(quality: Quality, item: Field, column: str) -> str:
+    """Return the predicate of an invalidValues metric from its arguments; raises ValueError where they say nothing that can be run."""
+    said = quality.arguments
+    asked = replace(item, enum=tuple(said.get("validValues") or ()), pattern=str(said.get("pattern") or ""), minimum=said.get("minimum"), maximum=said.get("maximum"),
+                    exclusive_minimum=None, exclusive_maximum=None, min_length=said.get("minLength"), max_length=said.get("maxLength"))
+    made = [make(column, asked).predicate for keys, make in ((("validValues",), enum_constraint), (("pattern",), pattern_constraint),
+            (("minimum", "maximum"), range_constraint), (("minLength", "maxLength"), length_constraint)) if any(said.get(key) not in (None, "", []) for key in keys)]
+    if not made:
+        raise ValueError("invalidValues needs validValues, a pattern or limits as arguments")
+    return f"{column} IS NULL OR ({' AND '.join(made)})"
 
-def valid_predicate(quality: Quality, item: Field) -> str:
-    """Return the predicate of an invalidValues metric from its arguments; empty where they say nothing that is known."""
-    column, arguments = quote(item.column), quality.arguments
-    parts = [predicate for name, predicate in (
-        ("validValues", f"{column} IN ({', '.join(typed_literal(value, item.type) for value in arguments.get('validValues') or [None])})"),
-        ("pattern", f"{column} RLIKE {sql_literal(str(arguments.get('pattern', '')))}"),
-        ("minimum", f"{column} >= {typed_literal(arguments.get('minimum'), item.type)}"),
-        ("maximum", f"{column} <= {typed_literal(arguments.get('maximum'), item.type)}"),
-        ("minLength", f"length({column}) >= {typed_literal(arguments.get('minLength'), item.type)}"),
-        ("maxLength", f"length({column}) <= {typed_literal(arguments.get('maxLength'), item.type)}"),
-    ) if arguments.get(name) is not None]
-    return f"{column} IS NULL OR ({' AND '.join(parts)})" if parts else ""
 
-# %% ../../nbs/contract/11_rules.ipynb #ceab7f08
-def library_rule(contract: Contract, model: Model, item: Field | None, quality: Quality, base: Rule) -> Rule:
-    """Return the rule of a library metric."""
+def missing_predicate(quality: Quality, column: str) -> str:
+    """Return the predicate of a missingValues metric: not NULL and none of the values that stand for nothing, which are '' where the check names none."""
+    named = quality.arguments.get("missingValues", [""])
+    listed = ", ".join(sql_literal(str(value)) for value in (named if isinstance(named, list | tuple) else [named]) if value is not None)
+    return f"{column} IS NOT NULL" + (f" AND CAST({column} AS STRING) NOT IN ({listed})" if listed else "")
+
+# %% ../../nbs/contract/11_rules.ipynb #82409f8b
+def library_rule(model: Model, path: str, item: Field | None, quality: Quality, base: Rule) -> Rule:
+    """Return the rule of a library metric; raises ValueError with the reason where it cannot be executed."""
     metric = metric_of(quality)
     base = replace(base, kind=metric or "custom", dimension=quality.dimension or DIMENSIONS.get(metric, "conformity"))
-    column = quote(item.column) if item else ""
+    if metric in ("row_count", "freshness") and not quality.must:
+        raise ValueError(f"{quality.metric} has no operator that says what is wanted")
+    column = column_path(model, path) if item else ""
     match metric:
         case "row_count":
             return replace(base, query=f"SELECT count(*) FROM {{{model.name}}}")
-        case "null_values" if item:
-            return replace(base, predicate=f"{column} IS NOT NULL")
-        case "missing_values" if item:
-            missing = [value for value in quality.arguments.get("missingValues", [None, ""]) if value is not None]
-            listed = ", ".join(sql_literal(str(value)) for value in missing)
-            return replace(base, predicate=f"{column} IS NOT NULL" + (f" AND CAST({column} AS STRING) NOT IN ({listed})" if listed else ""))
-        case "invalid_values" if item:
-            predicate = valid_predicate(quality, item)
-            return replace(base, predicate=predicate) if predicate else unexecuted(base, "invalidValues needs validValues, a pattern or limits as arguments")
         case "duplicate_values":
-            names = [str(name) for name in quality.arguments.get("properties", [])] or ([item.name] if item else [])
-            fields = tuple(field for field in model.fields if field.name in names)
-            return replace(base, query=duplicates_query(model, fields), sees="delivery") if fields else unexecuted(base, "duplicateValues names no field of the model")
+            return replace(base, query=duplicates_query(model, duplicate_fields(model, item, quality)), sees="delivery")
+        case "null_values" if item:
+            return counted(base, f"{column} IS NOT NULL")
+        case "missing_values" if item:
+            return counted(base, missing_predicate(quality, column))
+        case "invalid_values" if item:
+            return counted(base, valid_predicate(quality, item, column))
         case "freshness" if item:
-            return freshness_rule(model, item, quality, base)
-    return unexecuted(base, f"the metric {quality.metric!r} is not known" if not metric else f"the metric {quality.metric!r} belongs to a field")
+            return freshness_rule(model, column, quality.must, quality.unit, base)
+    raise ValueError(f"the metric {quality.metric!r} belongs to a field" if metric else f"the metric {quality.metric!r} is not known")
 
 
-def unexecuted(rule: Rule, reason: str) -> Rule:
-    """Return the rule as one that is not executed, and why."""
-    return replace(rule, predicate="", query="", not_executed=reason)
+def counted(base: Rule, predicate: str) -> Rule:
+    """Return a rule on a predicate: decided by row where few broken rows are wanted, else a query that counts them."""
+    if wants_few(base):
+        return replace(base, predicate=predicate)
+    return replace(base, query=f"SELECT count(*) FROM {{{base.model}}} WHERE NOT coalesce(({braces(predicate)}), false)")
 
-# %% ../../nbs/contract/11_rules.ipynb #eadc4407
-def freshness_rule(model: Model, item: Field, quality: Quality, base: Rule) -> Rule:
-    """Return the rule that a field's newest value is not older than a period."""
-    try:
-        must = tuple(Must(limit.operator, in_seconds(limit.value, quality.unit)) for limit in quality.must)
-    except ValueError as error:
-        return unexecuted(base, str(error))
-    query = f"SELECT unix_timestamp(current_timestamp()) - unix_timestamp(max({braces(quote(item.column))})) FROM {{{model.name}}}"
-    return replace(base, kind="freshness", query=query, must=must, unit="seconds")
+
+def wants_few(rule: Rule) -> bool:
+    """The rule's operators bound the number of broken rows from above, and from nowhere else."""
+    return all(must.operator in ("mustBeLessThan", "mustBeLessOrEqualTo", "mustBeLessThanOrEqualTo") or (must.operator == "mustBe" and limit_of(must) == 0)
+               or (must.operator == "mustBeBetween" and limit_of(must)[0] <= 0) for must in rule.must)
+
+# %% ../../nbs/contract/11_rules.ipynb #c9e40f91
+def duplicate_fields(model: Model, item: Field | None, quality: Quality) -> tuple[Field, ...]:
+    """Return the fields whose values must not repeat together; raises ValueError where the check names none, or one that the model has not."""
+    names = quality.arguments.get("properties") or ([item.name] if item else [])
+    known = {name: field for field in model.fields for name in (field.column, field.name)}
+    missing = [str(name) for name in names if str(name) not in known]
+    if missing or not names:
+        raise ValueError(f"duplicateValues names {missing[0]!r}, which is no field of the model" if missing else "duplicateValues names no field of the model")
+    return tuple(known[str(name)] for name in names)
+
+# %% ../../nbs/contract/11_rules.ipynb #e4d34470
+def freshness_rule(model: Model, column: str, must: tuple[Must, ...], unit: str, base: Rule) -> Rule:
+    """Return the rule that a field's newest value is not older than a period; raises ValueError where a threshold is no period."""
+    limits = tuple(Must(limit.operator, in_seconds(limit.value, unit)) for limit in must)
+    query = f"SELECT unix_timestamp(current_timestamp()) - unix_timestamp(max({braces(column)})) FROM {{{model.name}}}"
+    return replace(base, kind="freshness", query=query, must=limits, unit="seconds")
 
 
 def in_seconds(value: Any, unit: str) -> float:
@@ -220,24 +118,32 @@ def in_seconds(value: Any, unit: str) -> float:
         return float(value)
     return parse_period(f"{value} {unit}".strip()).seconds
 
-# %% ../../nbs/contract/11_rules.ipynb #19f7076f
+
+def promised_freshness(model: Model, level: ServiceLevel) -> Rule:
+    """Return the rule of a service level of freshness, which names a field of the model."""
+    path = level.element.partition(".")[2]
+    base = Rule(f"{path}.freshness", model.name, path, "freshness", level.description or f"the newest {path} is not older than {level.value} {level.unit}".strip(), "warn", "timeliness")
+    try:
+        return freshness_rule(model, column_path(model, path), (Must("mustBeLessOrEqualTo", level.value),), level.unit, base)
+    except ValueError as error:
+        return unexecuted(base, str(error))
+
+# %% ../../nbs/contract/11_rules.ipynb #d91ef119
 def sql_rule(contract: Contract, model: Model, item: Field | None, quality: Quality, base: Rule) -> Rule:
-    """Return the rule of a check in SQL."""
+    """Return the rule of a check in SQL; raises ValueError with the reason where it is not executed."""
     read = read_query(quality.query, contract, model, item.column if item else "")
     base = replace(base, kind="sql", dimension=quality.dimension or "accuracy")
     if read.refusal:
-        return unexecuted(base, f"its SQL is refused: {read.refusal}")
-    if read.condition and (not read.query or counts_towards_zero(base)):
+        raise ValueError(f"its SQL is refused: {read.refusal}")
+    if read.kept:
+        return counted(base, read.kept)
+    if read.condition and wants_few(base):
         return replace(base, predicate=f"NOT coalesce({read.condition}, false)")
-    return replace(base, query=read.query, severity="fail" if base.severity == "quarantine" else base.severity)
+    if not quality.must and not read.condition:
+        raise ValueError("its query gives a number, and no operator says what is wanted")
+    return replace(base, query=read.query)
 
-
-def counts_towards_zero(rule: Rule) -> bool:
-    """The rule wants few rows: its operators bound a count from above."""
-    return all(must.operator in ("mustBe", "mustBeLessThan", "mustBeLessOrEqualTo") for must in rule.must) and (
-        all(must.operator != "mustBe" or limit_of(must) == 0 for must in rule.must))
-
-# %% ../../nbs/contract/11_rules.ipynb #c70e9531
+# %% ../../nbs/contract/11_rules.ipynb #ceab7f08
 SEVERITIES: dict[str, Severity] = {
     **dict.fromkeys(("error", "critical", "fail", "blocker", "high", "major"), "fail"),
     **dict.fromkeys(("warning", "warn", "info", "information", "notice", "low", "minor", "medium"), "warn"),
@@ -245,58 +151,78 @@ SEVERITIES: dict[str, Severity] = {
 }
 
 
-def tolerance(quality: Quality) -> tuple[tuple[Must, ...], str]:
-    """Return what a check's number must satisfy, and the unit: its operators, else its `tolerance` (rows, or `1%`), else zero."""
-    unit = "percent" if quality.unit.lower() in ("percent", "%") else "rows"
-    if quality.must:
-        return quality.must, unit
-    allowed = str(quality.properties.get("tolerance", "0")).strip()
-    try:
-        return (Must("mustBeLessOrEqualTo", float(allowed.removesuffix("%"))),) if allowed != "0" else (Must("mustBe", 0),), "percent" if allowed.endswith("%") else unit
-    except ValueError:
-        return (Must("mustBe", 0),), unit
+def severity_of(rule: Rule, quality: Quality) -> Severity:
+    """Return what follows when a declared rule is broken."""
+    if quality.severity.lower() in SEVERITIES:
+        return SEVERITIES[quality.severity.lower()]
+    if rule.query:
+        return "fail"
+    is_strict = all(limit_of(must) in (0, [0, 0]) and must.operator != "mustBeLessThan" for must in rule.must) if rule.predicate else True
+    return "quarantine" if is_strict or "tolerance" in quality.properties else "warn"
 
-# %% ../../nbs/contract/11_rules.ipynb #e3e4911d
-def declared_rule(contract: Contract, model: Model, item: Field | None, quality: Quality) -> Rule:
+
+def tolerance(quality: Quality) -> tuple[tuple[Must, ...], str]:
+    """Return what a check's number must satisfy, and the unit: its operators, else its `tolerance` (rows, or `1%`), else zero rows; raises ValueError for another."""
+    unit = "percent" if quality.unit.lower() in ("percent", "%") or quality.metric.lower().endswith("percent") else "rows"
+    if quality.must or "tolerance" not in quality.properties:
+        return quality.must or (Must("mustBe", 0),), unit
+    allowed = str(quality.properties["tolerance"]).strip()
+    try:
+        return (Must("mustBeLessOrEqualTo", float(allowed.removesuffix("%"))),), "percent" if allowed.endswith("%") else unit
+    except ValueError:
+        raise ValueError(f"the tolerance {allowed!r} is neither a number of rows nor a percentage") from None
+
+# %% ../../nbs/contract/11_rules.ipynb #eadc4407
+def declared_rule(contract: Contract, model: Model, path: str, item: Field | None, quality: Quality) -> Rule:
     """Return the rule of one declared check, executed or not."""
-    must, unit = tolerance(quality)
     name = quality.id or quality.name or quality.metric or quality.type
-    base = Rule(".".join(part for part in (item.name if item else "", slug(name)) if part), model.name, item.name if item else "", quality.type,
-                quality.description or quality.name or name, SEVERITIES.get(quality.severity.lower(), "quarantine"), quality.dimension or "conformity", must=must, unit=unit)
-    faulty = [limit.operator for limit in must if limit.operator not in OPERATORS]
-    if faulty:
-        return unexecuted(base, f"the operator {faulty[0]!r} is not known")
-    if quality.type == "library":
-        rule = library_rule(contract, model, item, quality, base)
-    elif quality.type == "sql":
-        rule = sql_rule(contract, model, item, quality, base)
-    else:
-        rule = unexecuted(base, "it is text for people" if quality.type == "text" else f"it is written for {quality.engine or 'another engine'}")
-    return replace(rule, severity="fail") if rule.query and not quality.severity else rule
+    rule = Rule(".".join(part for part in (path, slug(name)) if part), model.name, path, quality.type, quality.description or quality.name or name,
+                dimension=quality.dimension or DIMENSIONS.get(quality.type, "conformity"))
+    try:
+        must, unit = tolerance(quality)
+        rule = replace(rule, must=must, unit=unit)
+        if quality.type not in ("library", "sql"):
+            raise ValueError("it is text for people" if quality.type == "text" else f"it is written for {quality.engine or 'another engine'}")
+        if metric_of(quality) != "freshness" or quality.type == "sql":
+            for limit in must:
+                limit_of(limit)
+        rule = library_rule(model, path, item, quality, rule) if quality.type == "library" else sql_rule(contract, model, item, quality, rule)
+    except ValueError as error:
+        rule = unexecuted(rule, str(error))
+    return replace(rule, severity=severity_of(rule, quality))
 
 
 def slug(name: str) -> str:
     """Return a name as an identifier in lower case."""
     return re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_") or "rule"
 
+# %% ../../nbs/contract/11_rules.ipynb #19f7076f
+def declared_rules(contract: Contract, model: Model) -> Iterator[Rule]:
+    """Yield the rules of all declared checks: those of the fields, then those of the model."""
+    reachable = dict(struct_fields(model.fields))
+    for path, item in walk_fields(model.fields):
+        for quality in item.quality:
+            rule = declared_rule(contract, model, path, item if path in reachable else None, quality)
+            is_lost = path not in reachable and not rule.not_executed
+            yield unexecuted(rule, "it is inside a list, where a check cannot look; put it on the model as sql") if is_lost else rule
+    for quality in model.quality:
+        named = str(quality.properties.get("field", "")) if quality.type == "library" else ""
+        path = next((path for path, item in reachable.items() if named and named in (path, item.column)), "")
+        yield declared_rule(contract, model, path, reachable.get(path), quality)
+
 # %% ../../nbs/contract/11_rules.ipynb #852fe0ca
 def rules(contract: Contract, model: Model) -> tuple[Rule, ...]:
     """Return every rule of a model, in the contract's order; pure, and the same each time."""
-    found = [*field_rules(model), *unique_rules(model), *reference_rules(contract, model)]
-    top = {item.name for item in model.fields}
-    found += [declared_rule(contract, model, item, quality) if path in top
-              else unexecuted(declared_rule(contract, model, item, quality), "checks on a nested field are not supported; put it on the model as sql")
-              for path, item in walk_fields(model.fields) for quality in item.quality]
-    found += [declared_rule(contract, model, None, quality) for quality in model.quality]
-    seen: Counter[str] = Counter()
-    result = []
+    fresh = [promised_freshness(model, level) for level in contract.service_levels
+             if level.property == "freshness" and level.value is not None and level.element.partition(".")[0] == model.name and "." in level.element]
+    found = [*field_rules(model), *unique_rules(model), *reference_rules(contract, model), *declared_rules(contract, model), *fresh]
+    is_unnameable = any(re.search(r"[{}]", other.name) for other in contract.models)
+    taken: dict[str, Rule] = {}
     for rule in found:
-        seen[rule.id] += 1
-        result.append(rule if seen[rule.id] == 1 else replace(rule, id=f"{rule.id}_{seen[rule.id]}"))
-    return tuple(result)
-
-
-def rendered_query(rule: Rule, tables: Mapping[str, str]) -> str:
-    """Return a set rule's query with the target's names; raises KeyError for a model that `tables` lacks."""
-    parts = re.split(r"(\{\{|\}\}|\{[^{}]*\})", rule.query)
-    return "".join({"{{": "{", "}}": "}"}.get(part) or (tables[part[1:-1]] if part.startswith("{") else part) for part in parts)
+        name, count = rule.id, 1
+        while name in taken:
+            count += 1
+            name = f"{rule.id}_{count}"
+        said = unexecuted(rule, "a model's name has a brace, which stands for a placeholder in queries") if rule.query and is_unnameable else rule
+        taken[name] = replace(said, id=name)
+    return tuple(taken.values())

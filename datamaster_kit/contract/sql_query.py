@@ -6,25 +6,30 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from .document import nearest
 from .model import Contract, Model
 
 if TYPE_CHECKING:
     from sqlglot import exp
 
 # %% auto #0
-__all__ = ['MODEL_WORDS', 'FIELD_WORDS', 'REFUSED_FUNCTIONS', 'ReadQuery', 'without_placeholders', 'parsed', 'function_name',
-           'refusal', 'with_placeholders', 'lifted_condition', 'read_query', 'tables_of']
+__all__ = ['MODEL_WORDS', 'FIELD_WORDS', 'REFUSED_FUNCTIONS', 'KNOWN_FUNCTIONS', 'AGGREGATES', 'ANSI_STYLE', 'ReadQuery',
+           'without_placeholders', 'parsed', 'written', 'refusal', 'clause_tables', 'with_placeholders',
+           'lifted_condition', 'is_one_row', 'row_condition', 'condition_sql', 'ancestors', 'near', 'read_query',
+           'kept_condition']
 
 # %% ../../nbs/contract/10_sql_query.ipynb #fb6ae7e4
 @dataclass(frozen=True)
 class ReadQuery:
-    """A contract's SQL: a `query` with placeholders, a `condition` on one row whose TRUE rows are counted, or a `refusal`."""
+    """A contract's SQL: a `query` with placeholders, the `condition` on one row whose TRUE rows it counts, a condition that good rows `kept`, or a `refusal`."""
 
     query: str = ""
     condition: str = ""
+    kept: str = ""
     refusal: str = ""
 
 # %% ../../nbs/contract/10_sql_query.ipynb #9f26dbfd
@@ -42,10 +47,19 @@ def without_placeholders(sql: str, model: str, field: str) -> str:
     return re.sub(r"\$?\{\s*(\w+)\s*\}", name, sql)
 
 # %% ../../nbs/contract/10_sql_query.ipynb #39171a31
-REFUSED_FUNCTIONS = {
-    "java_method", "reflect", "try_reflect", "read_files", "http_request", "ai_query", "ai_gen", "remote_query", "secret", "try_secret", "input_file_name",
-    "current_user", "session_user", "user", "event_log", "cloud_files_state", "read_kafka", "read_pubsub", "read_kinesis", "read_pulsar",
-}
+REFUSED_FUNCTIONS = {"secret", "current_user", "session_user", "user", "read_csv", "read_parquet"}
+KNOWN_FUNCTIONS = set(re.findall(r"\w+", """
+aggregate array_compact array_insert array_position bit_count bit_get bround cardinality char_length character_length conv cosh
+dayofweek e elt exists expm1 factorial find_in_set forall format_number from_csv hash hypot isnotnull json_array_length json_object_keys
+map_contains_key map_entries map_filter map_from_entries map_keys map_values map_zip_with mask md5 named_struct nullifzero
+octet_length overlay pmod positive printf reduce regexp_count regexp_instr regexp_substr rint schema_of_json sec
+sequence shiftleft shiftright sinh slice soundex space str_to_map substring_index transform_keys transform_values try_add try_divide
+try_element_at try_multiply try_subtract try_to_date try_to_number try_to_timestamp typeof unix_date unix_micros unix_millis unix_seconds
+validate_utf8 is_valid_utf8 weekday width_bucket xxhash64 zeroifnull luhn_check url_decode url_encode try_url_decode parse_url try_parse_url is_variant_null
+try_variant_get variant_get parse_json try_parse_json schema_of_variant to_json rlike regexp ilike startswith endswith contains btrim
+"""))
+
+AGGREGATES = {"bool_and", "bool_or", "count_if", "every", "some", "kurtosis", "skewness", "percentile", "percentile_approx", "approx_percentile", "std", "try_sum", "try_avg"}
 
 
 def parsed(sql: str) -> exp.Expr:
@@ -53,99 +67,167 @@ def parsed(sql: str) -> exp.Expr:
     import sqlglot
     from sqlglot.errors import SqlglotError
 
+    if len(sql) > 100_000:
+        raise ValueError("it has more than 100,000 characters")
     try:
         statements = [statement for statement in sqlglot.parse(sql, read="databricks") if statement is not None]
     except (SqlglotError, RecursionError) as error:
-        raise ValueError(f"it is not SQL: {str(error).splitlines()[0]}") from None
+        raise ValueError(f"it is not SQL: {ANSI_STYLE.sub('', str(error)).splitlines()[0]}") from None
     if len(statements) != 1:
         raise ValueError("it is not one statement")
     return statements[0]
 
 
-def function_name(node: exp.Func) -> str:
-    """Return a function's name in lower case, for one that sqlglot knows and for one that it does not."""
-    from sqlglot import exp
+ANSI_STYLE = re.compile(r"\x1b\[[0-9;]*m")
 
-    return (node.name if isinstance(node, exp.Anonymous) else node.sql_name()).lower()
+
+def written(tree: exp.Expr) -> str:
+    """Return a tree as Databricks SQL, without its comments."""
+    return tree.sql(dialect="databricks", comments=False)
 
 # %% ../../nbs/contract/10_sql_query.ipynb #78f4630e
 def refusal(tree: exp.Expr) -> str:
     """Return why a statement is not run, or an empty text."""
     from sqlglot import exp
 
-    if not isinstance(tree, exp.Query):
-        return f"it is {tree.key.upper()} and not a SELECT"
+    if not isinstance(tree, exp.Select | exp.SetOperation | exp.Condition) or isinstance(tree, exp.Command):
+        return f"it is {tree.key.upper()}, and neither a SELECT nor a condition"
     for node in tree.walk():
-        if isinstance(node, exp.DDL | exp.DML | exp.Command | exp.Into) and not isinstance(node, exp.Query):
+        if isinstance(node, exp.DDL | exp.DML | exp.Command | exp.Into | exp.Placeholder | exp.Parameter) and not isinstance(node, exp.Query):
             return f"it holds {node.key.upper()}"
-        if isinstance(node, exp.Func) and function_name(node) in REFUSED_FUNCTIONS:
-            return f"the function {function_name(node)} is not allowed in a rule"
+        if isinstance(node, exp.Dot) and isinstance(node.expression, exp.Func):
+            return f"the function {written(node)} belongs to a catalog and is not allowed in a rule"
+        if isinstance(node, exp.Anonymous) and node.name.lower() not in KNOWN_FUNCTIONS | AGGREGATES:
+            return f"the function {node.name.lower()} is not known to only compute"
+        if isinstance(node, exp.Func) and not isinstance(node, exp.Anonymous) and node.sql_name().lower() in REFUSED_FUNCTIONS:
+            return f"the function {node.sql_name().lower()} is not allowed in a rule"
     return ""
 
 # %% ../../nbs/contract/10_sql_query.ipynb #d2ea83d6
+def clause_tables(tree: exp.Expr) -> set[int]:
+    """Return the identities of the table nodes that name one of the query's own WITH clauses, by SQL's rules of scope."""
+    from sqlglot.errors import SqlglotError
+    from sqlglot.optimizer.scope import Scope, traverse_scope
+
+    try:
+        scopes = traverse_scope(tree)
+    except (SqlglotError, RecursionError) as error:
+        raise ValueError(f"its names cannot be resolved: {error}") from None
+    return {id(table) for scope in scopes for table in scope.tables
+            if not table.db and isinstance(scope.sources.get(table.alias_or_name), Scope) and table.name in scope.cte_sources}
+
+
 def with_placeholders(tree: exp.Expr, contract: Contract) -> str:
     """Return a query's SQL with `{model}` for each table; raises ValueError for a table that is no model of the contract."""
     from sqlglot import exp
 
-    known = {name.lower(): model.name for model in contract.models for name in (model.name, model.table)}
-    own = {cte.alias.lower() for cte in tree.find_all(exp.CTE)}
-    slots: dict[str, str] = {}
-    for table in list(tree.find_all(exp.Table)):
-        name = table.name.lower()
-        if name in own and not table.db:
-            continue
-        if name not in known:
-            raise ValueError(f"the table {table.sql(dialect='databricks')} is not a model of the contract")
-        slot = f"slot_{list(known).index(name)}_slot"
-        slots[slot] = known[name]
-        alias = table.args.get("alias") or exp.TableAlias(this=exp.to_identifier(table.name, quoted=True))
-        table.replace(exp.Table(this=exp.to_identifier(slot), alias=alias.copy()))
-    sql = tree.sql(dialect="databricks").replace("{", "{{").replace("}", "}}")
-    for slot, model in slots.items():
-        sql = sql.replace(slot, "{" + model + "}")
-    return sql
+    known = {name.lower(): model.name for model in contract.models for name in (model.table, model.name)}
+    marker = "slot_"
+    while marker in written(tree):
+        marker += "_"
+    own, slots = clause_tables(tree), list(dict.fromkeys(known.values()))
+    for table in [table for table in tree.find_all(exp.Table) if id(table) not in own]:
+        if table.db or table.name.lower() not in known:
+            raise ValueError(f"the table {written(table)} is not a model of the contract")
+        if not table.args.get("alias"):
+            table.set("alias", exp.TableAlias(this=exp.to_identifier(table.name, quoted=True)))
+        table.set("this", exp.to_identifier(f"{marker}{slots.index(known[table.name.lower()])}_"))
+    sql = written(tree).replace("{", "{{").replace("}", "}}")
+    return re.sub(rf"\b{marker}(\d+)_", lambda match: "{" + slots[int(match[1])] + "}", sql)
 
 # %% ../../nbs/contract/10_sql_query.ipynb #d11032df
-def lifted_condition(tree: exp.Expr) -> str:
-    """Return the condition of `SELECT COUNT(*) FROM model WHERE condition`, or an empty text for any other query."""
+def lifted_condition(tree: exp.Expr) -> exp.Expr | None:
+    """Return the condition of `SELECT COUNT(*) FROM model WHERE condition`, or None for any other query."""
     from sqlglot import exp
 
     if not isinstance(tree, exp.Select) or len(tree.expressions) != 1 or not tree.args.get("where"):
-        return ""
-    if any(tree.args.get(clause) for clause in ("group", "having", "joins", "laterals", "distinct", "limit", "with", "with_", "qualify", "order")):
-        return ""
-    counted = tree.expressions[0].unalias()
-    condition = tree.args["where"].this
-    if not isinstance(counted, exp.Count) or not isinstance(counted.this, exp.Star) or condition.find(exp.Query, exp.AggFunc, exp.Window, exp.Subquery):
-        return ""
-    condition = condition.copy()
-    for column in condition.find_all(exp.Column):
-        if column.args.get("table") and not isinstance(column.parent, exp.Dot):
-            column.set("table", None)
-    return condition.sql(dialect="databricks")
+        return None
+    if any(value for clause, value in tree.args.items() if clause not in ("expressions", "from", "from_", "where")):
+        return None
+    counted, source = tree.expressions[0].unalias(), (tree.args.get("from_") or tree.args["from"]).this
+    is_table = isinstance(source, exp.Table) and not any(value for key, value in source.args.items() if key not in ("this", "alias", "db", "catalog"))
+    is_count = isinstance(counted, exp.Count) and written(counted.this) in ("*", "1") and not counted.expressions
+    condition: exp.Expr = tree.args["where"].this
+    if not is_table or not is_count or not is_one_row(condition):
+        return None
+    return row_condition(condition.copy(), source.alias_or_name)
+
+
+def is_one_row(condition: exp.Expr) -> bool:
+    """The condition is decided by one row: no query, aggregate, window or generator is in it."""
+    from sqlglot import exp
+
+    return not condition.find(exp.Query, exp.AggFunc, exp.Window, exp.UDTF, exp.Explode) and not any(
+        node.name.lower() in AGGREGATES for node in condition.find_all(exp.Anonymous))
+
+
+def row_condition(condition: exp.Expr, table: str) -> exp.Expr:
+    """Return a condition whose columns no longer name the table."""
+    from sqlglot import exp
+
+    for column in list(condition.find_all(exp.Column)):
+        outermost = next((part for part in ("catalog", "db", "table") if column.args.get(part)), "")
+        if outermost and column.parts[0].name.lower() == table.lower():
+            column.set(outermost, None)
+    return condition
 
 # %% ../../nbs/contract/10_sql_query.ipynb #02e142e9
+def condition_sql(condition: exp.Expr, model: Model) -> str:
+    """Return a condition on one row of a model as SQL, by the names of its columns; raises ValueError for one that it has not."""
+    from sqlglot import exp
+
+    columns = {item.name.lower(): item.column for item in model.fields} | {item.column.lower(): item.column for item in model.fields}
+    holder = exp.Paren(this=condition)
+    for column in list(holder.find_all(exp.Column)):
+        first = column.parts[0]
+        bound = [lambda_.expressions for lambda_ in ancestors(column, exp.Lambda)]
+        if any(first.name.lower() == variable.name.lower() for variables in bound for variable in variables):
+            continue
+        if first.name.lower() not in columns or isinstance(column.this, exp.Star):
+            raise ValueError(f"{first.name!r} is not a field of {model.name}{near(first.name, columns)}")
+        if columns[first.name.lower()].lower() != first.name.lower():
+            first.set("this", columns[first.name.lower()])
+            first.set("quoted", True)
+    return written(holder.this)
+
+
+def ancestors(node: exp.Expr, kind: type[exp.Expr]) -> list[exp.Expr]:
+    """Return the nodes of a kind above a node."""
+    found = []
+    while (above := node.find_ancestor(kind)) is not None:
+        found.append(above)
+        node = above
+    return found
+
+
+def near(name: str, known: Mapping[str, str]) -> str:
+    """Return the nearest known name as a hint in brackets, or an empty text."""
+    hint = nearest(name, known)
+    return f" ({hint})" if hint else ""
+
+# %% ../../nbs/contract/10_sql_query.ipynb #8645b5ea
 def read_query(sql: str, contract: Contract, model: Model, field: str = "") -> ReadQuery:
     """Return what a contract's SQL says, or why it is not run. A text without SELECT is a condition that good rows satisfy."""
-    text = without_placeholders(sql.strip().rstrip(";"), model.name, field)
-    is_query = re.match(r"(?is)\s*(--[^\n]*\n|/\*.*?\*/|\(|\s)*\s*(select|with)\b", text) is not None
+    from sqlglot import exp
+
     try:
-        tree = parsed(text if is_query else f"SELECT COUNT(*) FROM x WHERE NOT coalesce(({text}), false)")
+        tree = parsed(without_placeholders(sql.strip().rstrip(";"), model.table, field))
         refused = refusal(tree)
         if refused:
             return ReadQuery(refusal=refused)
-        condition = lifted_condition(tree)
-        if not is_query:
-            return ReadQuery(condition=condition) if condition else ReadQuery(refusal="it is neither a SELECT nor a condition on one row")
-        names = {table.name.lower() for table in tables_of(tree)}
+        if not isinstance(tree, exp.Query) or isinstance(tree, exp.Subquery):
+            return ReadQuery(kept=kept_condition(tree, model))
+        condition = lifted_condition(tree.copy())
+        source = tree.find(exp.Table)
+        is_own = source is not None and source.name.lower() in (model.name.lower(), model.table.lower())
         query = with_placeholders(tree, contract)
-        return ReadQuery(query, condition if names <= {model.name.lower(), model.table.lower()} else "")
+        return ReadQuery(query, condition_sql(condition, model) if condition is not None and is_own else "")
     except ValueError as error:
         return ReadQuery(refusal=str(error))
 
 
-def tables_of(tree: exp.Expr) -> list[exp.Table]:
-    """Return the tables that a statement names."""
-    from sqlglot import exp
-
-    return list(tree.find_all(exp.Table))
+def kept_condition(tree: exp.Expr, model: Model) -> str:
+    """Return a text that is no query as a condition that good rows satisfy; raises ValueError where one row does not decide it."""
+    if not is_one_row(tree):
+        raise ValueError("it is not a SELECT, and one row does not decide it")
+    return condition_sql(row_condition(tree, model.table), model)

@@ -6,18 +6,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
-from .model import STRING, Array, Contract, DataType, Field, Map, Model, Scalar, Struct, walk_fields
+from .model import STRING, Array, Contract, DataType, Field, Map, Model, Scalar, Struct, nested_fields, walk_fields
 from .rules import rules, split_reference
 from .sqltype import quote, sql_literal, sql_type
 
 # %% auto #0
 __all__ = ['METADATA_TYPE', 'BRONZE_COLUMNS', 'SILVER_COLUMNS', 'CHECKED', 'CHECK_PREFIX', 'Column', 'ForeignKey', 'Table',
-           'stored', 'unlimited', 'properties_of', 'bronze_table', 'silver_table', 'slug', 'can_cluster',
-           'declared_clustering', 'foreign_keys', 'table_tags', 'column_tags', 'Dialect', 'create_statements',
-           'column_definition', 'check_statements', 'tag_statements']
+           'stored', 'stored_part', 'unlimited', 'properties_of', 'indexed_columns', 'bronze_table', 'silver_table',
+           'is_strict', 'silver_checks', 'silver_clustering', 'slug', 'can_cluster', 'declared_clustering',
+           'foreign_keys', 'table_tags', 'column_tags', 'tags_of', 'Dialect', 'create_statements', 'column_definition',
+           'check_statements', 'tag_statements']
 
 # %% ../../nbs/contract/12_table.ipynb #d0488022
 @dataclass(frozen=True)
@@ -58,18 +59,24 @@ class Table:
     column_tags: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
 # %% ../../nbs/contract/12_table.ipynb #2ce7c82f
-def stored(type: DataType) -> DataType:
-    """Return the type as Delta stores it."""
+def stored(type: DataType, is_enforceable: bool = False) -> DataType:
+    """Return the type as Delta stores it, below a field that must be there (`is_enforceable`) or may be absent."""
     match type:
         case Scalar("time" | "null"):
             return STRING
         case Array(element):
-            return Array(replace(element, type=stored(element.type)))
+            return Array(stored_part(element))
         case Map(key, value):
-            return Map(replace(key, type=stored(key.type)), replace(value, type=stored(value.type)))
+            return Map(stored_part(key), stored_part(value))
         case Struct(fields):
-            return Struct(tuple(replace(item, type=stored(item.type), required=False) for item in fields))
+            return Struct(tuple(stored_part(item, is_enforceable) for item in fields))
     return type
+
+
+def stored_part(item: Field, is_enforceable: bool = False) -> Field:
+    """Return a part of a type as Delta stores it."""
+    is_required = is_enforceable and item.required
+    return replace(item, type=stored(item.type, is_required), required=is_required)
 
 
 def unlimited(type: DataType) -> DataType:
@@ -98,9 +105,22 @@ BRONZE_COLUMNS = (
 
 def properties_of(contract: Contract, model: Model, layer: str) -> dict[str, str]:
     """Return the table's properties: where it comes from, and column mapping where a name needs it (Delta, *Column mapping*)."""
-    said = {"datamaster.contract": contract.id, "datamaster.contract_version": contract.version, "datamaster.model": model.name, "datamaster.layer": layer}
+    retention = contract.service_level("retention")
+    said = {"datamaster.contract": contract.id, "datamaster.contract_version": contract.version, "datamaster.model": model.name, "datamaster.layer": layer,
+            "datamaster.owner": contract.team.name, "datamaster.retention": f"{retention.value} {retention.unit}".strip() if retention and retention.value is not None else ""}
     needs_mapping = any(re.search(r"[ ,;{}()\n\t=]", item.column) for _, item in walk_fields(model.fields))
-    return {**{key: value for key, value in said.items() if value}, **({"delta.columnMapping.mode": "name"} if needs_mapping else {})}
+    return {**{key: value for key, value in said.items() if value}, **({"delta.columnMapping.mode": "name"} if needs_mapping else {}),
+            **indexed_columns(model, layer)}
+
+
+def indexed_columns(model: Model, layer: str) -> dict[str, str]:
+    """Return the property that gives a late column statistics, which clustering needs and Delta keeps for the first 32 columns only."""
+    clustered = silver_clustering(model) if layer == "silver" else declared_clustering(model)
+    leaves, last = 0, 0
+    for item in model.fields:
+        leaves += 1 + sum(not isinstance(part.type, Struct) for _, part in walk_fields(nested_fields(item.type)))
+        last = leaves if item.column in clustered else last
+    return {"delta.dataSkippingNumIndexedCols": str(last)} if last > 32 else {}
 
 # %% ../../nbs/contract/12_table.ipynb #66fb8f79
 def bronze_table(contract: Contract, model: Model, catalog: str) -> Table:
@@ -116,18 +136,35 @@ CHECKED = ("enum", "range", "length")
 
 def silver_table(contract: Contract, model: Model, catalog: str) -> Table:
     """Return a model's silver table: its promises as constraints, clustered by its key where the contract does not say otherwise."""
-    strict = {rule.field: rule for rule in rules(contract, model) if rule.kind == "required" and rule.severity != "warn"}
-    columns = tuple(Column(item.column, sql_type(stored(item.type)), item.name not in strict, item.description) for item in model.fields)
-    checks = {slug(rule.id): rule.predicate for rule in rules(contract, model)
-              if rule.kind in CHECKED and rule.severity != "warn" and rule.predicate and "." not in rule.field and "forall" not in rule.predicate}
+    columns = tuple(Column(item.column, sql_type(stored(item.type, is_strict(item))), not is_strict(item), item.description) for item in model.fields)
     return Table(catalog, "silver", model.table, (*columns, *SILVER_COLUMNS), model.description, tuple(item.column for item in model.key), foreign_keys(contract, model),
-                 checks, declared_clustering(model) or tuple(item.column for item in model.key if can_cluster(item))[:4],
-                 properties_of(contract, model, "silver"), table_tags(contract, model), column_tags(model))
+                 silver_checks(contract, model), silver_clustering(model), properties_of(contract, model, "silver"), table_tags(contract, model), column_tags(model))
+
+
+def is_strict(item: Field) -> bool:
+    """The field must be there, as a key's field always must."""
+    return item.required or bool(item.primary_key)
+
+
+def silver_checks(contract: Contract, model: Model) -> dict[str, str]:
+    """Return the CHECK constraints by name: the simple rules on one column that keep rows out of silver."""
+    checks: dict[str, str] = {}
+    top = {item.name for item in model.fields}
+    for rule in rules(contract, model):
+        if rule.kind in CHECKED and rule.severity != "warn" and rule.predicate and rule.field in top and "forall" not in rule.predicate:
+            name = slug(rule.id)
+            checks[name if name not in checks else f"{name}_{len(checks)}"] = rule.predicate
+    return checks
+
+
+def silver_clustering(model: Model) -> tuple[str, ...]:
+    """Return the columns that silver is clustered by: what the contract says, else the key, by which rows are merged."""
+    return declared_clustering(model) or tuple(item.column for item in model.key if can_cluster(item))[:4]
 
 
 def slug(text: str) -> str:
     """Return a text as a constraint's name."""
-    return re.sub(r"[^A-Za-z0-9]+", "_", text).strip("_").lower()
+    return re.sub(r"[^A-Za-z0-9]+", "_", text).strip("_").lower()[:200] or "constraint"
 
 # %% ../../nbs/contract/12_table.ipynb #590ffde3
 def can_cluster(item: Field) -> bool:
@@ -136,7 +173,12 @@ def can_cluster(item: Field) -> bool:
 
 
 def declared_clustering(model: Model) -> tuple[str, ...]:
-    """Return the columns that the contract clusters by: those with a cluster position, else those with a partition position."""
+    """Return the columns that the contract clusters by: its `clusterBy` property, else fields with a cluster position, else with a partition position."""
+    named = model.properties.get("clusterBy") or ()
+    names = [str(name).strip() for name in (named.split(",") if isinstance(named, str) else named)]
+    known = {name: item for item in model.fields for name in (item.column, item.name) if can_cluster(item)}
+    if any(name in known for name in names):
+        return tuple(dict.fromkeys(known[name].column for name in names if name in known))[:4]
     for attribute in ("cluster", "partition"):
         chosen = sorted((item for item in model.fields if getattr(item, attribute) and can_cluster(item)), key=lambda item: getattr(item, attribute))
         if chosen:
@@ -150,25 +192,33 @@ def foreign_keys(contract: Contract, model: Model) -> tuple[ForeignKey, ...]:
     written: list[tuple[tuple[str, ...], str, tuple[str, ...]]] = [
         ((item.name,), *split_reference(target)) for item in model.fields for target in item.references]
     written += [(reference.fields, reference.model, reference.to_fields) for reference in model.references]
-    found = []
+    known = {item.name: item.column for item in model.fields}
+    found: list[ForeignKey] = []
     for fields, to_model, to_fields in written:
         other = tables.get(to_model)
-        if other and tuple(item.name for item in other.key) == tuple(to_fields):
-            found.append(ForeignKey(slug(f"{model.table}_{'_'.join(fields)}_fk"), tuple(model.field(name).column for name in fields), other.table,
-                                    tuple(item.column for item in other.key)))
+        if other and other.key and set(fields) <= set(known) and tuple(item.name for item in other.key) == tuple(to_fields):
+            name = slug(f"{model.table}_{'_'.join(fields)}_fk")
+            name = name if all(key.name != name for key in found) else f"{name}_{len(found)}"
+            found.append(ForeignKey(name, tuple(known[field] for field in fields), other.table, tuple(item.column for item in other.key)))
     return tuple(found)
 
 # %% ../../nbs/contract/12_table.ipynb #a816f97a
 def table_tags(contract: Contract, model: Model) -> dict[str, str]:
     """Return the tags of a model's tables."""
-    return {**({"domain": contract.domain} if contract.domain else {}), **dict.fromkeys((*contract.tags, *model.tags), "")}
+    return tags_of((*((f"domain={contract.domain}",) if contract.domain else ()), *contract.tags, *model.tags))
 
 
 def column_tags(model: Model) -> dict[str, dict[str, str]]:
     """Return the tags of the columns that have any: classification, pii and the field's own."""
-    tags = {item.column: {**({"classification": item.classification} if item.classification else {}), **({"pii": "true"} if item.pii else {}), **dict.fromkeys(item.tags, "")}
+    tags = {item.column: tags_of((*((f"classification={item.classification}",) if item.classification else ()), *(("pii=true",) if item.pii else ()), *item.tags))
             for item in model.fields}
     return {column: found for column, found in tags.items() if found}
+
+
+def tags_of(words: Iterable[str]) -> dict[str, str]:
+    """Return words as tags: `key=value` and `key:value` are split, and what Unity Catalog refuses in a key becomes an underscore (*Apply tags*)."""
+    pairs = [re.split(r"[=:]", word.strip(), maxsplit=1) for word in words if word.strip()]
+    return {re.sub(r"[.,\-=/:\x00-\x1f]", "_", pair[0].strip())[:255] or "tag": (pair[1].strip() if len(pair) > 1 else "")[:1000] for pair in pairs}
 
 # %% ../../nbs/contract/12_table.ipynb #b9f083aa
 @dataclass(frozen=True)
