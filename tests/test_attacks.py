@@ -1,0 +1,132 @@
+"""A contract is untrusted input: attacks on the reader get a clear fault, and names that carry tricks stay names."""
+from __future__ import annotations
+
+import tracemalloc
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from datamaster_kit.contract.document import Document, parse_document, read_document
+from datamaster_kit.contract.fault import BadInput
+from datamaster_kit.contract.lint import lint_file
+from datamaster_kit.contract.model import Array, Field, Map, Scalar, Struct
+from datamaster_kit.contract.period import parse_period
+from datamaster_kit.contract.sqltype import parse_sql_type, quote, sql_literal, sql_type
+
+BOMB = "a0: &a0 [x]\n" + "".join(f"a{level + 1}: &a{level + 1} [{', '.join([f'*a{level}'] * 10)}]\n" for level in range(30))
+ATTACKS = {
+    "aliases that explode": (BOMB, "yaml-too-many-nodes"),
+    "an object of Python": ("a: !!python/object/apply:os.system ['id']\n", "yaml-tag"),
+    "an object of another language": ("a: !ruby/object:Gem::Installer\n  i: x\n", "yaml-tag"),
+    "deep flow nesting": ("a: " + "[" * 10_000 + "]" * 10_000, "yaml-too-deep"),
+    "deep block nesting": ("".join("  " * level + f"k{level}:\n" for level in range(300)), "yaml-too-deep"),
+    "deep nesting of lists": ("a:\n" + "- " * 10_000 + "x\n", "yaml-too-deep"),
+    "duplicate keys": ("a: 1\nb: 2\na: 3\n", "yaml-duplicate-key"),
+    "several documents": ("a: 1\n---\nb: 2\n", "yaml-several-documents"),
+    "a list for a key": ("? [a, b]\n: 1\n", "yaml-complex-key"),
+    "an alias into itself": ("a: &a [*a]\n", "yaml-unknown-anchor"),
+    "nothing": ("", "yaml-not-a-mapping"),
+    "a list": ("- a\n- b\n", "yaml-not-a-mapping"),
+    "broken brackets": ("a: [1, 2\nb: }\n", "yaml-syntax"),
+}
+
+
+@pytest.mark.parametrize("text, code", ATTACKS.values(), ids=ATTACKS)
+def test_an_attack_is_refused_with_its_own_fault_and_little_memory(text: str, code: str) -> None:
+    tracemalloc.start()
+    with pytest.raises(BadInput) as raised:
+        parse_document(text, "attack.yaml")
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert code in {fault.code for fault in raised.value.faults}
+    assert all(fault.file == "attack.yaml" and fault.hint for fault in raised.value.faults)
+    assert peak < 100_000_000
+
+
+def test_a_file_that_is_too_large_is_refused_before_it_is_read(tmp_path: Path) -> None:
+    file = tmp_path / "large.yaml"
+    with file.open("wb") as stream:
+        stream.truncate(100_000_000)
+    tracemalloc.start()
+    with pytest.raises(BadInput) as raised:
+        read_document(file)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert raised.value.faults[0].code == "yaml-too-large" and peak < 1_000_000
+
+
+def test_text_that_is_not_utf8_is_told_with_its_place(tmp_path: Path) -> None:
+    (tmp_path / "latin.yaml").write_bytes("id: x\nname: café\n".encode("latin-1"))
+    (fault,) = lint_file(tmp_path / "latin.yaml")
+    assert (fault.code, fault.line) == ("yaml-not-utf8", 2)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.one_of(st.binary(max_size=200), st.text(max_size=200), st.text(alphabet="ab:-[]{}&*!?#|>'\"\n ,%@`\\", max_size=80)))
+def test_whatever_is_in_a_file_there_is_a_document_or_a_fault(content: bytes | str) -> None:
+    try:
+        assert isinstance(parse_document(content, "any.yaml"), Document)
+    except BadInput as error:
+        assert error.faults
+
+
+@pytest.mark.parametrize("name", ["x`; DROP TABLE y; --", "a b", "<script>", "../../etc/passwd", "é", "select"])
+def test_a_name_that_carries_a_trick_stays_one_identifier(name: str) -> None:
+    quoted = quote(name)
+    assert quoted[0] == quoted[-1] == "`" and "`" not in quoted[1:-1].replace("``", "")
+
+
+@pytest.mark.parametrize("name", ["", "a\nb", "a\x00b", "x" * 256])
+def test_a_name_that_no_table_could_have_is_refused(name: str) -> None:
+    with pytest.raises(ValueError, match="identifier"):
+        quote(name)
+
+
+@given(st.text(max_size=50))
+def test_a_text_never_ends_its_literal(text: str) -> None:
+    body = sql_literal(text)[1:-1]
+    assert "'" not in body.replace("\\\\", "").replace("\\'", "")
+
+
+NAMES = st.text(st.characters(blacklist_categories=("Cs", "Cc")), min_size=1, max_size=8)
+SCALARS = st.one_of(
+    st.sampled_from([Scalar(name) for name in ("string", "binary", "boolean", "byte", "short", "integer", "long", "float", "double", "date", "timestamp", "timestamp_ntz", "variant")]),
+    st.integers(1, 38).flatmap(lambda precision: st.integers(0, precision).map(lambda scale: Scalar("decimal", precision, scale))),
+    st.integers(1, 9999).map(lambda length: Scalar("varchar", length=length)))
+TYPES = st.recursive(SCALARS, lambda inner: st.one_of(
+    inner.map(lambda type: Array(Field("element", type))),
+    st.tuples(SCALARS, inner).map(lambda pair: Map(Field("key", pair[0]), Field("value", pair[1]))),
+    st.lists(st.builds(Field, NAMES, inner, description=st.text(max_size=10), required=st.booleans()), min_size=1, max_size=4).map(lambda fields: Struct(tuple(fields)))), max_leaves=12)
+
+
+@settings(max_examples=300, deadline=None)
+@given(TYPES)
+def test_a_type_survives_sql(type: object) -> None:
+    assert parse_sql_type(sql_type(type)) == type
+
+
+@given(st.lists(st.integers(0, 999), min_size=7, max_size=7).filter(any))
+def test_a_period_survives_iso_and_words(parts: list[int]) -> None:
+    years, months, weeks, days, hours, minutes, seconds = parts
+    text = f"P{years}Y{months}M{weeks}W{days}DT{hours}H{minutes}M{seconds}S"
+    period = parse_period(text)
+    assert parse_period(period.iso()) == period == parse_period(period.words())
+
+
+@pytest.mark.parametrize("field", ["name", "description", "id"])
+@pytest.mark.parametrize("trick", ["<script>alert(1)</script>", "'; DROP TABLE x; --", "{{7*7}}", "$(id)", "[red]x[/red]"])
+def test_tricks_in_a_contracts_texts_reach_neither_sql_nor_html(field: str, trick: str) -> None:
+    from dataclasses import replace
+
+    from datamaster_kit.contract.export import ddl
+    from datamaster_kit.contract.model import Contract, Model
+    from datamaster_kit.contract.page import contract_page
+
+    model = Model("order", (Field("id", Scalar("long"), description=trick),), description=trick)
+    contract = replace(Contract("c", "n", models=(model,)), **({field: trick} if field != "description" else {}))
+    assert "<script>alert" not in contract_page(contract)
+    import sqlglot
+
+    assert all(statement is not None and statement.key in ("create", "alter") for statement in sqlglot.parse(ddl(contract, "main"), read="databricks"))
