@@ -7,6 +7,9 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
+import ssl
+import struct
 import subprocess
 import tempfile
 from dataclasses import dataclass
@@ -16,7 +19,8 @@ from pathlib import Path
 from ..contract.fault import DatamasterError, code
 
 # %% auto #0
-__all__ = ['PINS', 'NO_JARS', 'FETCH_FAILED', 'Pin', 'is_intact', 'jars', 'ivy_jar', 'fetch', 'install_jars']
+__all__ = ['PINS', 'NO_JARS', 'FETCH_FAILED', 'Pin', 'is_intact', 'jars', 'trust_store', 'trust_options', 'ivy_jar', 'fetch',
+           'install_jars']
 
 # %% ../../nbs/target/01_jars.ipynb #bfd1ec61
 @dataclass(frozen=True)
@@ -60,6 +64,26 @@ def jars(state_folder: Path) -> tuple[Path, ...]:
     return files
 
 # %% ../../nbs/target/01_jars.ipynb #0d8a11de
+def trust_store(pem: str, file: Path) -> Path:
+    """Write the certificates of a PEM text as a Java key store and return its file; the password is `changeit`, as is customary."""
+    certificates = [ssl.PEM_cert_to_DER_cert(block) for block in re.findall(r"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", pem, re.DOTALL)]
+    store = struct.pack(">III", 0xFEEDFEED, 2, len(certificates))
+    for number, certificate in enumerate(certificates):
+        alias = str(number).encode()
+        store += struct.pack(">IH", 2, len(alias)) + alias + struct.pack(">QH", 0, 5) + b"X.509" + struct.pack(">I", len(certificate)) + certificate
+    digest = hashlib.sha1("changeit".encode("utf-16-be") + b"Mighty Aphrodite" + store, usedforsecurity=False).digest()
+    file.write_bytes(store + digest)
+    return file
+
+
+def trust_options(folder: Path) -> list[str]:
+    """Return Java's options that make it trust what `SSL_CERT_FILE` names; none where that is not set."""
+    named = Path(os.environ.get("SSL_CERT_FILE") or os.devnull)
+    if not named.is_file():
+        return []
+    return [f"-Djavax.net.ssl.trustStore={trust_store(named.read_text(encoding='utf-8', errors='replace'), folder / 'trust.jks')}", "-Djavax.net.ssl.trustStorePassword=changeit"]
+
+# %% ../../nbs/target/01_jars.ipynb #ed927216
 def ivy_jar() -> Path:
     """Return the Ivy that ships with Spark; raises DatamasterError where Spark is not installed."""
     spec = find_spec("pyspark")
@@ -72,7 +96,7 @@ def ivy_jar() -> Path:
 def fetch(pin: Pin, java: Path, state_folder: Path, folder: Path) -> Path:
     """Fetch one jar into a folder and return its file; raises DatamasterError where that fails or the checksum differs."""
     settings = os.environ.get("DATAMASTER_IVY_SETTINGS")
-    command = [str(java / "bin" / "java"), f"-Duser.home={state_folder}", "-jar", str(ivy_jar()), *(["-settings", settings] if settings else []),
+    command = [str(java / "bin" / "java"), f"-Duser.home={state_folder}", *trust_options(folder), "-jar", str(ivy_jar()), *(["-settings", settings] if settings else []),
                "-cache", str(state_folder / "ivy"), "-dependency", pin.organisation, pin.name, pin.version, "-notransitive", "-confs", "default",
                "-retrieve", str(folder / "[artifact]-[revision].[ext]")]
     shown = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
