@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 # %% auto #0
 __all__ = ['RULE_TYPE', 'COLUMN_TYPES', 'RuleResult', 'Run', 'new_run_id', 'runs_name', 'runs_table', 'typed', 'rule_sql',
-           'run_sql', 'record_all', 'read_runs', 'run_of']
+           'run_sql', 'record_all', 'Past', 'past', 'recorded_notes', 'read_runs', 'run_of']
 
 # %% ../nbs/03_runs.ipynb #c7c2fb8c
 @dataclass(frozen=True)
@@ -38,7 +38,10 @@ class RuleResult:
 # %% ../nbs/03_runs.ipynb #af15a7ee
 @dataclass(frozen=True)
 class Run:
-    """One step on one model: counts in rows, `bytes` of the files read, times in seconds; `result` is succeeded, failed or nothing new."""
+    """One step on one model: counts in rows, `bytes` of the files read, times in seconds; `result` is succeeded, failed or nothing new.
+
+    `stream` is the stream of a batch, `resumed` the interrupted runs whose batches a whole run counts too, and `notes` say what else happened.
+    """
 
     run_id: str
     step: str
@@ -62,6 +65,10 @@ class Run:
     rows_per_second: float | None = None
     result: str = "succeeded"
     error: str = ""
+    stream: str = ""
+    resumed: tuple[str, ...] = ()
+    rows_deleted: int = 0
+    notes: tuple[str, ...] = ()
 
 
 def new_run_id() -> str:
@@ -76,6 +83,8 @@ COLUMN_TYPES = {
     "rows_quarantined": ("BIGINT", "Rows that break a rule of severity quarantine."), "rows_merged": ("BIGINT", "Rows inserted or updated in silver."),
     "rules": (f"ARRAY<{RULE_TYPE}>", "What each rule said."), "bytes": ("BIGINT", "Size of the files read."), "files": ("BIGINT", ""),
     "latency_seconds": ("DOUBLE", "From the newest file's modification to the end."), "rows_per_second": ("DOUBLE", ""),
+    "stream": ("STRING", "The stream that the micro-batch belongs to."), "resumed": ("ARRAY<STRING>", "Interrupted runs, whose micro-batches are counted here."),
+    "rows_deleted": ("BIGINT", "Keys that a marker deleted, or rows that were older than the retention."), "notes": ("ARRAY<STRING>", "What else happened: columns added or widened, files that changed."),
 }
 
 
@@ -92,6 +101,8 @@ def runs_table(catalog: str) -> Table:
 # %% ../nbs/03_runs.ipynb #d65559bc
 def typed(value: Any, type: str) -> str:
     """Return a value as SQL of a type."""
+    if isinstance(value, tuple):
+        return f"CAST(array({', '.join(rule_sql(item) if isinstance(item, RuleResult) else sql_literal(item) for item in value)}) AS {type})"
     literal = sql_literal(value.astimezone(UTC).replace(tzinfo=None)) if isinstance(value, datetime) else sql_literal(value)
     return f"CAST({literal} AS {type})"
 
@@ -105,22 +116,43 @@ def rule_sql(result: RuleResult) -> str:
 
 def run_sql(run: Run) -> str:
     """Return the SELECT that gives a run as one row of the table."""
-    columns = []
-    for column in runs_table("").columns:
-        value = getattr(run, column.name)
-        text = f"CAST(array({', '.join(map(rule_sql, value))}) AS {column.type})" if column.name == "rules" else typed(value, column.type)
-        columns.append(f"{text} AS {column.name}")
-    return "SELECT " + ", ".join(columns)
+    return "SELECT " + ", ".join(f"{typed(getattr(run, column.name), column.type)} AS {column.name}" for column in runs_table("").columns)
 
 # %% ../nbs/03_runs.ipynb #558a3e31
 def record_all(target: Target, catalog: str, runs: Sequence[Run]) -> None:
-    """Append runs of one step and contract to the catalog's table of runs, in one commit; recording the same again changes nothing."""
+    """Append runs of one step and contract to the catalog's table of runs, in one commit; recording a run, or a stream's batch, again changes nothing."""
     if not runs:
         return
     first = runs[0]
-    application = f"{first.run_id}/{first.step}/{first.contract_id}/" + (f"{first.model}/{first.batch}" if first.batch is not None else "whole")
+    application, version = (f"{first.step}/{first.stream}", first.batch) if first.batch is not None else (f"{first.run_id}/{first.step}/{first.contract_id}", 1)
     (target.spark.sql(" UNION ALL ".join(map(run_sql, runs))).write.format("delta").mode("append")
-     .option("txnAppId", application).option("txnVersion", 1).saveAsTable(target.sql_name(runs_name(catalog))))
+     .option("txnAppId", application).option("txnVersion", version).saveAsTable(target.sql_name(runs_name(catalog))))
+
+# %% ../nbs/03_runs.ipynb #a6ef02b7
+@dataclass(frozen=True)
+class Past:
+    """What is recorded of a step on a model: runs that were interrupted, and the last batch of the stream."""
+
+    interrupted: tuple[str, ...] = ()
+    last_batch: int | None = None
+
+
+def past(target: Target, catalog: str, like: Run) -> Past:
+    """Return what is recorded of the step, contract, model and stream of a run."""
+    where = " AND ".join(f"{name} = {sql_literal(getattr(like, name))}" for name in ("step", "contract_id", "model"))
+    row = target.spark.table(target.sql_name(runs_name(catalog))).where(where).selectExpr(
+        "collect_set(CASE WHEN batch IS NOT NULL THEN run_id END) AS begun", "collect_set(CASE WHEN batch IS NULL THEN run_id END) AS ended",
+        "flatten(collect_set(resumed)) AS resumed", f"max(CASE WHEN stream = {sql_literal(like.stream)} THEN batch END) AS last_batch").collect()[0]
+    return Past(tuple(sorted({*row["begun"]} - {*row["ended"], *row["resumed"]})), row["last_batch"])
+
+# %% ../nbs/03_runs.ipynb #1c3a3a85
+def recorded_notes(target: Target, catalog: str, run_ids: Sequence[str], step: str, model: str) -> tuple[str, ...]:
+    """Return the notes of the micro-batches that some runs of a step on a model recorded."""
+    if not run_ids:
+        return ()
+    rows = target.spark.table(target.sql_name(runs_name(catalog))).where(
+        f"run_id IN ({', '.join(map(sql_literal, run_ids))}) AND step = {sql_literal(step)} AND model = {sql_literal(model)} AND batch IS NOT NULL")
+    return tuple(row["note"] for row in rows.selectExpr("batch", "explode(notes) AS note").orderBy("batch").collect())
 
 # %% ../nbs/03_runs.ipynb #f7f75fc1
 def read_runs(target: Target, catalog: str, run_id: str = "", step: str = "") -> tuple[Run, ...]:
@@ -137,4 +169,5 @@ def read_runs(target: Target, catalog: str, run_id: str = "", step: str = "") ->
 def run_of(row: dict[str, Any]) -> Run:
     """Return the run of a row of the table, whose moments are microseconds."""
     moments = {name: datetime.fromtimestamp(row[name] / 1_000_000, UTC) for name in ("started_at", "ended_at")}
-    return Run(**{**row, **moments, "rules": tuple(RuleResult(**result) for result in row["rules"] or ())})
+    lists = {"rules": tuple(RuleResult(**result) for result in row["rules"] or ()), "resumed": tuple(row["resumed"] or ()), "notes": tuple(row["notes"] or ())}
+    return Run(**{**row, **moments, **lists, "rows_deleted": row["rows_deleted"] or 0})

@@ -11,15 +11,15 @@ from typing import Any
 
 from .document import nearest
 from .fault import Code, code
-from .model import Array, Contract, DataType, Field, Map, Model, Scalar, Struct, nested_fields, walk_fields
+from .model import Array, Contract, DataType, Field, Map, Model, Scalar, Struct, Workflow, nested_fields, walk_fields
 from .period import parse_period
 
 # %% auto #0
 __all__ = ['Finding', 'NAME_REFUSED', 'NAME_TAKEN', 'RESERVED_NAME', 'UNKNOWN_REFERENCE', 'BAD_CONSTRAINT', 'BAD_TYPE', 'BAD_KEY',
            'BAD_WORKFLOW', 'BAD_SERVICE_LEVEL', 'NO_MODEL', 'OWN_COLUMNS', 'OWN_TABLES', 'TEXT', 'UNORDERED', 'NUMBERS',
-           'FORMATS', 'CHECKS', 'name_findings', 'repeated', 'type_findings', 'constraint_findings', 'is_number',
-           'is_above', 'key_findings', 'reference_findings', 'missing', 'workflow_findings', 'service_level_findings',
-           'findings']
+           'FORMATS', 'EVOLUTIONS', 'CHECKS', 'name_findings', 'repeated', 'type_findings', 'constraint_findings',
+           'is_number', 'is_above', 'key_findings', 'reference_findings', 'missing', 'life_findings',
+           'workflow_findings', 'service_level_findings', 'findings']
 
 # %% ../../nbs/contract/09_check.ipynb #56276002
 Finding = tuple[Code, str, str, str, str]
@@ -148,6 +148,28 @@ def missing(models: dict[str, set[str]], model: str, fields: tuple[str, ...], at
 
 # %% ../../nbs/contract/09_check.ipynb #6d93e61a
 FORMATS = ("csv", "json", "avro", "parquet")
+EVOLUTIONS = ("rescue", "add", "widen", "fail")
+
+
+def life_findings(contract: Contract, models: dict[str, set[str]]) -> Iterator[Finding]:
+    """Yield what the workflow says of the life of a table and cannot mean; `models` are the names of each model's fields."""
+    workflow = contract.workflow or Workflow()
+    for name, item in ((name, item) for key, fields in workflow.delete_when.items() for name in (models if key == "*" else (key,)) for item in fields):
+        if name in models and name not in workflow.gold and item not in models[name]:
+            yield BAD_WORKFLOW, f"delete_when names {item!r}, which the model {name!r} lacks", name, "", nearest(item, models[name])
+    for model in contract.ingested_models if set(workflow.models) <= set(models) else ():
+        is_named = {"*", model.name} & {*workflow.history, *workflow.delete_when}
+        if is_named and not model.key:
+            yield BAD_WORKFLOW, f"history and delete_when need a primary key, and the model {model.name!r} has none", model.name, "", ""
+    if workflow.schema_evolution not in EVOLUTIONS:
+        yield BAD_WORKFLOW, f"schema_evolution is {workflow.schema_evolution!r}, and one of {', '.join(EVOLUTIONS)} is expected", "", "", nearest(workflow.schema_evolution, EVOLUTIONS)
+    if "maximum_bad_share" in workflow.properties:
+        yield BAD_WORKFLOW, f"maximum_bad_share is {workflow.properties['maximum_bad_share']!r}, and a percentage, or a number up to 1, is expected", "", "", "write 5%"
+    for name, file in workflow.gold.items():
+        if not file.endswith((".sql", ".ipynb")):
+            yield BAD_WORKFLOW, f"gold builds {name!r} from {file!r}, which is neither a .sql file nor a notebook", name, "", ""
+        if name in workflow.models:
+            yield BAD_WORKFLOW, f"the model {name!r} is both ingested and built in gold", name, "", ""
 
 
 def workflow_findings(contract: Contract) -> Iterator[Finding]:
@@ -156,12 +178,13 @@ def workflow_findings(contract: Contract) -> Iterator[Finding]:
     if workflow is None:
         return
     models = {model.name: {item.name for item in model.fields} for model in contract.models}
-    for name in (*workflow.models, *workflow.latest_by):
+    for name in (*workflow.models, *workflow.latest_by, *workflow.delete_when, *workflow.history, *workflow.gold):
         if name not in models and name != "*":
             yield BAD_WORKFLOW, f"the workflow names the model {name!r}, which the contract lacks", "", "", nearest(name, models)
     for name, item in ((name, item) for key, fields in workflow.latest_by.items() for name in (models if key == "*" else (key,)) for item in fields):
         if name in models and item not in models[name]:
             yield BAD_WORKFLOW, f"latest_by names {item!r}, which the model {name!r} lacks", name, "", nearest(item, models[name])
+    yield from life_findings(contract, models)
     if workflow.source.type not in ("adls", "eventhub"):
         yield BAD_WORKFLOW, f"the source type {workflow.source.type!r} is neither adls nor eventhub", "", "", nearest(workflow.source.type, ("adls", "eventhub"))
     if workflow.source.format not in FORMATS:

@@ -14,8 +14,8 @@ from .rule import Rule, braces, unexecuted
 from .sqltype import quote, sql_literal
 
 # %% auto #0
-__all__ = ['RESCUED', 'DIMENSIONS', 'misfit', 'type_rule', 'field_rules', 'unique_rules', 'duplicates_query', 'reference_rules',
-           'struct_fields', 'split_reference', 'reference_rule', 'column_path']
+__all__ = ['RESCUED', 'DIMENSIONS', 'UNREAD', 'misfit', 'type_rule', 'record_rule', 'field_rules', 'unique_rules',
+           'duplicates_query', 'reference_rules', 'struct_fields', 'split_reference', 'reference_rule', 'column_path']
 
 # %% ../../nbs/contract/11_field_rules.ipynb #9dd6c472
 RESCUED = "carlton_rescued"
@@ -40,8 +40,18 @@ def type_rule(model: Model, item: Field) -> Rule:
                 predicate=f"{RESCUED} IS NULL OR NOT coalesce({misfit(RESCUED, item)}, false)")
 
 # %% ../../nbs/contract/11_field_rules.ipynb #335e8bf5
+UNREAD = ("_corrupt_record", "_unreadable")
+
+
+def record_rule(model: Model) -> Rule:
+    """Return the rule that a record could be read: what could not be has no values, and would else pass for a row of nothing."""
+    is_unread = " OR ".join(f"array_contains(json_object_keys({RESCUED}), {sql_literal(name)})" for name in UNREAD)
+    return Rule("record", model.name, "", "record", "the record can be read", dimension="conformity", predicate=f"{RESCUED} IS NULL OR NOT coalesce({is_unread}, false)")
+
+
 def field_rules(model: Model) -> Iterator[Rule]:
-    """Yield the row rules of a model's fields: their types and their constraints."""
+    """Yield the row rules of a model's records and fields: their types and their constraints."""
+    yield record_rule(model)
     for item in model.fields:
         yield type_rule(model, item)
         for path, constraint in constraints(replace(item, required=item.required or bool(item.primary_key))):

@@ -138,6 +138,12 @@ class Field:
         """The name in the table."""
         return self.physical_name or self.name
 
+    @property
+    def aliases(self) -> tuple[str, ...]:
+        """Earlier names of the column, from the property `aliases`: a table that has one of them gets it renamed."""
+        said = self.properties.get("aliases") or ()
+        return tuple(map(str, said)) if isinstance(said, list | tuple) else tuple(name.strip() for name in str(said).split(",") if name.strip())
+
 # %% ../../nbs/contract/01_model.ipynb #413f3ab1
 @dataclass(frozen=True)
 class Reference:
@@ -318,13 +324,24 @@ class Source:
 
 @dataclass(frozen=True)
 class Workflow:
-    """How the data arrives: an empty `models` means every model; `latest_by` names, for a model (or `*`, every model), the fields whose greatest value is the newest version of a row."""
+    """How the data arrives, and what becomes of it; `*` stands for every model.
+
+    An empty `models` means every model that is not in `gold`. `latest_by` names the fields whose greatest value is the newest version of a row;
+    `delete_when` the values of a field that mean that the row is deleted; `history` the models of which silver keeps every version; `gold` the models
+    that a SQL file or a notebook builds. `schema_evolution` says what a column or value does that the contract does not know: rescue, add, widen or
+    fail. `maximum_bad_share` is the share of quarantined rows, from 0 to 1, above which a run fails.
+    """
 
     models: tuple[str, ...] = ()
     source: Source = Source()
     email_notifications: EmailNotifications = EmailNotifications()
     job_mock: bool = False
     latest_by: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    delete_when: Mapping[str, Mapping[str, tuple[str, ...]]] = field(default_factory=dict)
+    history: tuple[str, ...] = ()
+    schema_evolution: str = "rescue"
+    maximum_bad_share: float | None = None
+    gold: Mapping[str, str] = field(default_factory=dict)
     tasks: tuple[Mapping[str, Any], ...] = ()
     properties: Mapping[str, Any] = field(default_factory=dict)
 
@@ -369,9 +386,28 @@ class Contract:
 
     @property
     def ingested_models(self) -> tuple[Model, ...]:
-        """The models that the workflow brings in: those it names, else all."""
-        names = self.workflow.models if self.workflow else ()
-        return tuple(self.model(name) for name in names) if names else self.models
+        """The models that the workflow brings in: those it names, else all that are not built in gold."""
+        workflow = self.workflow or Workflow()
+        return tuple(self.model(name) for name in workflow.models) if workflow.models else tuple(model for model in self.models if model.name not in workflow.gold)
+
+    def latest_by(self, model: Model) -> tuple[Field, ...]:
+        """Return the fields of a model that tell which version of a row is the newest."""
+        said = (self.workflow or Workflow()).latest_by
+        return tuple(model.field(name) for name in said.get(model.name, said.get("*", ())))
+
+    def delete_when(self, model: Model) -> Mapping[str, tuple[str, ...]]:
+        """Return the values, by field, that mark a row of a model as deleted; empty where none does."""
+        said = (self.workflow or Workflow()).delete_when
+        return said.get(model.name, said.get("*", {}))
+
+    def keeps_history(self, model: Model) -> bool:
+        """Silver keeps every version of the model's rows."""
+        return bool({"*", model.name} & {*(self.workflow or Workflow()).history})
+
+    @property
+    def gold_models(self) -> tuple[Model, ...]:
+        """The models that are built from silver."""
+        return tuple(self.model(name) for name in (self.workflow or Workflow()).gold)
 
 # %% ../../nbs/contract/01_model.ipynb #78684e28
 def nested_fields(type: DataType) -> tuple[Field, ...]:

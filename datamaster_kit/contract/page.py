@@ -9,15 +9,16 @@ from collections.abc import Iterable, Mapping
 from html import escape
 from typing import Any
 
-from .model import Array, Contract, DataType, Field, Map, Model, Scalar, ServiceLevel, Struct, nested_fields
+from .model import Array, Contract, DataType, Field, Map, Model, Scalar, ServiceLevel, Struct, Workflow, nested_fields
 from .period import parse_period
 from .predicates import value_constraints
 from .rules import Rule, rules
 
 # %% auto #0
-__all__ = ['STYLE', 'POLICY', 'WORDS', 'SEVERITY_WORDS', 'BOX', 'GAP', 'HEIGHT', 'BOW', 'SEARCH', 'page', 'text', 'linked',
-           'badge', 'facts', 'type_words', 'level_words', 'cron_words', 'field_rows', 'rule_rows', 'model_section',
-           'targets', 'columns_of', 'picture', 'owner_words', 'arrival_words', 'contract_page']
+__all__ = ['STYLE', 'POLICY', 'WORDS', 'SEVERITY_WORDS', 'BOX', 'GAP', 'HEIGHT', 'BOW', 'SEARCH', 'UNKNOWN_COLUMNS', 'page',
+           'text', 'linked', 'badge', 'facts', 'type_words', 'level_words', 'cron_words', 'field_rows', 'rule_rows',
+           'model_section', 'targets', 'columns_of', 'picture', 'owner_words', 'arrival_words', 'life_words',
+           'contract_page']
 
 # %% ../../nbs/contract/13_page.ipynb #4998179d
 STYLE = """
@@ -222,7 +223,23 @@ def arrival_words(contract: Contract) -> str:
     source = contract.workflow.source
     kind = "messages of a topic" if source.type == "eventhub" else f"{source.format} files"
     versions = ", ".join(f"{'every model' if model == '*' else model}: {' and '.join(names)}" for model, names in contract.workflow.latest_by.items())
-    return text(f"As {kind}." + (f" The newest version of a row is told by {versions}." if versions else ""))
+    return text(f"As {kind}." + (f" The newest version of a row is told by {versions}." if versions else "") + life_words(contract.workflow))
+
+
+UNKNOWN_COLUMNS = {"add": " A column that the contract does not know is added.", "widen": " A value that is too large for its column widens it.",
+                   "fail": " A column or value that does not fit the contract stops the run."}
+
+
+def life_words(workflow: Workflow) -> str:
+    """Return what becomes of deleted rows, old versions, misfits and bad deliveries, in words."""
+    marks = [f"{field} is {' or '.join(values)}" for fields in workflow.delete_when.values() for field, values in fields.items()]
+    kept = ["every model" if name == "*" else name for name in workflow.history]
+    said = [f" A row is deleted where {' and '.join(marks)}."] if marks else []
+    said += [f" Every version is kept of {', '.join(kept)}."] if kept else []
+    said += [UNKNOWN_COLUMNS.get(workflow.schema_evolution, "")]
+    said += [f" A delivery with more than {workflow.maximum_bad_share:.2%} bad rows stops the run."] if workflow.maximum_bad_share is not None else []
+    said += [f" {name} is built by {file}." for name, file in workflow.gold.items()]
+    return "".join(said)
 
 # %% ../../nbs/contract/13_page.ipynb #d7a1b8d1
 def contract_page(contract: Contract, found: Mapping[str, Iterable[Rule]] | None = None) -> str:

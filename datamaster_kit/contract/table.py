@@ -14,11 +14,13 @@ from .rules import rules, split_reference
 from .sqltype import quote, sql_literal, sql_type
 
 # %% auto #0
-__all__ = ['METADATA_TYPE', 'BRONZE_COLUMNS', 'SILVER_COLUMNS', 'CHECKED', 'CHECK_PREFIX', 'Column', 'ForeignKey', 'Table',
-           'stored', 'stored_part', 'unlimited', 'properties_of', 'indexed_columns', 'bronze_table', 'silver_table',
-           'is_strict', 'silver_checks', 'silver_clustering', 'slug', 'can_cluster', 'declared_clustering',
-           'foreign_keys', 'table_tags', 'column_tags', 'tags_of', 'Dialect', 'create_statements', 'column_definition',
-           'check_statements', 'tag_statements']
+__all__ = ['METADATA_TYPE', 'BRONZE_COLUMNS', 'QUARANTINE_COLUMNS', 'QUARANTINE', 'DELETED', 'CHANGED_BY', 'SILVER_COLUMNS',
+           'HISTORY_COLUMNS', 'CHECKED', 'CHECK_PREFIX', 'Column', 'ForeignKey', 'Table', 'stored', 'stored_part',
+           'unlimited', 'properties_of', 'indexed_columns', 'bronze_table', 'quarantine_table', 'silver_table',
+           'promised_columns', 'deleted_table', 'gold_table', 'tables', 'is_strict', 'silver_checks',
+           'silver_clustering', 'slug', 'can_cluster', 'declared_clustering', 'foreign_keys', 'table_tags',
+           'column_tags', 'tags_of', 'Dialect', 'create_statements', 'column_definition', 'check_statements',
+           'tag_statements']
 
 # %% ../../nbs/contract/12_table.ipynb #d0488022
 @dataclass(frozen=True)
@@ -94,12 +96,13 @@ def unlimited(type: DataType) -> DataType:
 
 # %% ../../nbs/contract/12_table.ipynb #c6644071
 METADATA_TYPE = ("STRUCT<file_path: STRING, file_name: STRING, file_size: BIGINT, file_modification_time: TIMESTAMP, run_id: STRING, batch_id: BIGINT, "
-                 "contract_version: STRING>")
+                 "contract_version: STRING, stream: STRING, block_start: BIGINT, row: BIGINT>")
 BRONZE_COLUMNS = (
     Column("carlton_current_date", "TIMESTAMP", True, "When the row was written."),
-    Column("carlton_metadata", METADATA_TYPE, True, "The file that the row came from, the run and batch that wrote it, and the contract's version."),
+    Column("carlton_metadata", METADATA_TYPE, True, "Where in which file the row was, the stream, batch and run that wrote it, and the contract's version."),
     Column("carlton_rescued", "STRING", True, "What did not fit the contract, as JSON by column, with the file's path."),
     Column("carlton_broken_rules", "ARRAY<STRING>", True, "The rules that the row breaks; empty where it keeps all."),
+    Column("carlton_is_quarantined", "BOOLEAN", True, "The row breaks a rule that keeps it out of silver."),
 )
 
 
@@ -129,16 +132,73 @@ def bronze_table(contract: Contract, model: Model, catalog: str) -> Table:
     return Table(catalog, "bronze", model.table, (*columns, *BRONZE_COLUMNS), model.description, cluster_by=declared_clustering(model),
                  properties=properties_of(contract, model, "bronze"), tags=table_tags(contract, model), column_tags=column_tags(model))
 
+# %% ../../nbs/contract/12_table.ipynb #6c05095e
+QUARANTINE_COLUMNS = (
+    Column("carlton_quarantine_id", "STRING", True, "Identifies the quarantined row."),
+    Column("carlton_record", "BIGINT", True, "The record's number in its file, from 1, without the header."),
+    Column("carlton_released_by", "STRING", True, "The replay that found the row good and moves it on."),
+    Column("carlton_released_at", "TIMESTAMP", True, "When the row had been moved on."),
+)
+QUARANTINE, DELETED = "_quarantine", "_deleted"
+
+
+def quarantine_table(contract: Contract, model: Model, catalog: str) -> Table:
+    """Return the table of a model's quarantined rows: bronze's columns, and what became of the row."""
+    bronze = bronze_table(contract, model, catalog)
+    properties = properties_of(contract, model, "quarantine")
+    return replace(bronze, name=model.table + QUARANTINE, columns=(*bronze.columns, *QUARANTINE_COLUMNS), cluster_by=(), properties=properties,
+                   comment=f"The quarantined rows of {model.name}, with the rules that they break.")
+
 # %% ../../nbs/contract/12_table.ipynb #9d06ab8b
-SILVER_COLUMNS = (BRONZE_COLUMNS[1],)
+CHANGED_BY = Column("carlton_changed_by", "STRUCT<stream: STRING, batch_id: BIGINT, run_id: STRING>", True, "The stream, batch and run that wrote the row.")
+SILVER_COLUMNS = (BRONZE_COLUMNS[1], CHANGED_BY)
+HISTORY_COLUMNS = (
+    Column("carlton_valid_from", "TIMESTAMP", True, "When the version began to hold."),
+    Column("carlton_valid_to", "TIMESTAMP", True, "When the next version, or a deletion, ended it; absent while it holds."),
+    Column("carlton_is_current", "BOOLEAN", True, "The version holds."),
+)
 CHECKED = ("enum", "range", "length")
 
 
 def silver_table(contract: Contract, model: Model, catalog: str) -> Table:
-    """Return a model's silver table: its promises as constraints, clustered by its key where the contract does not say otherwise."""
-    columns = tuple(Column(item.column, sql_type(stored(item.type, is_strict(item))), not is_strict(item), item.description) for item in model.fields)
-    return Table(catalog, "silver", model.table, (*columns, *SILVER_COLUMNS), model.description, tuple(item.column for item in model.key), foreign_keys(contract, model),
+    """Return a model's silver table: its promises as constraints, clustered by its key where the contract does not say otherwise.
+
+    A model with history has a row a version, so that its key does not identify a row.
+    """
+    has_history = contract.keeps_history(model)
+    columns = (*promised_columns(model), *SILVER_COLUMNS, *(HISTORY_COLUMNS if has_history else ()))
+    key = () if has_history else tuple(item.column for item in model.key)
+    return Table(catalog, "silver", model.table, columns, model.description, key, foreign_keys(contract, model),
                  silver_checks(contract, model), silver_clustering(model), properties_of(contract, model, "silver"), table_tags(contract, model), column_tags(model))
+
+
+def promised_columns(model: Model) -> tuple[Column, ...]:
+    """Return a model's columns as the contract promises them: lengths, and NOT NULL where a value is required."""
+    return tuple(Column(item.column, sql_type(stored(item.type, is_strict(item))), not is_strict(item), item.description) for item in model.fields)
+
+
+def deleted_table(contract: Contract, model: Model, catalog: str) -> Table:
+    """Return the table of a model's deleted keys: what tells that an older version, which arrives later, is not to be inserted."""
+    deciding = (*model.key, *(item for item in contract.latest_by(model) if item not in model.key))
+    columns = tuple(Column(item.column, sql_type(stored(unlimited(item.type))), True, item.description) for item in deciding)
+    content = Column("carlton_content", "BIGINT", True, "The hash of the row that deleted.")
+    return Table(catalog, "silver", model.table + DELETED, (*columns, BRONZE_COLUMNS[1], CHANGED_BY, content), f"The deleted keys of {model.name}.",
+                 properties=properties_of(contract, model, "deleted"), tags=table_tags(contract, model))
+
+
+def gold_table(contract: Contract, model: Model, catalog: str) -> Table:
+    """Return a model's gold table: the columns that the contract promises of what its query gives."""
+    return Table(catalog, "gold", model.table, promised_columns(model), model.description, tuple(item.column for item in model.key), cluster_by=silver_clustering(model),
+                 properties=properties_of(contract, model, "gold"), tags=table_tags(contract, model), column_tags=column_tags(model))
+
+
+def tables(contract: Contract, catalog: str) -> tuple[Table, ...]:
+    """Return every table that a contract asks for."""
+    found: list[Table] = []
+    for model in contract.ingested_models:
+        found += [make(contract, model, catalog) for make in (bronze_table, quarantine_table, silver_table)]
+        found += [deleted_table(contract, model, catalog)] if contract.delete_when(model) else []
+    return (*found, *(gold_table(contract, model, catalog) for model in contract.gold_models))
 
 
 def is_strict(item: Field) -> bool:

@@ -11,7 +11,8 @@ from typing import Any
 from .model import EmailNotifications, Source, Workflow
 
 # %% auto #0
-__all__ = ['EVERY_MODEL', 'texts', 'mapping', 'read_workflow', 'read_latest_by', 'written_workflow']
+__all__ = ['EVERY_MODEL', 'texts', 'mapping', 'read_workflow', 'read_latest_by', 'read_delete_when', 'read_share',
+           'written_workflow']
 
 # %% ../../nbs/contract/07_workflow.ipynb #dc6d42bb
 def texts(value: Any) -> tuple[str, ...]:
@@ -27,18 +28,30 @@ def mapping(value: Any) -> dict[str, Any]:
 
 # %% ../../nbs/contract/07_workflow.ipynb #85215a12
 def read_workflow(value: Mapping[str, Any]) -> Workflow:
-    """Return the workflow of a contract's extension (keys: model or models, source, email_notifications, job_mock, latest_by, tasks)."""
+    """Return the workflow of a contract's extension.
+
+    Its keys are model or models, source, email_notifications, job_mock, latest_by, delete_when, history, schema_evolution, maximum_bad_share, gold and tasks;
+    a share that is no number is kept among the properties, where the check finds it.
+    """
     rest = mapping(value)
     source, mail = mapping(rest.pop("source", None)), mapping(rest.pop("email_notifications", None))
     mock = [place.pop("job_mock") for place in (rest, source) if "job_mock" in place]
     models = texts(rest.pop("models", None)) or texts(rest.pop("model", None))
     tasks = rest.pop("tasks", None)
+    share = read_share(rest.get("maximum_bad_share"))
+    if share is not None:
+        rest.pop("maximum_bad_share")
     return Workflow(
         models=models,
         source=Source(str(source.pop("type", "adls")), str(source.pop("format", "csv")), source),
         email_notifications=EmailNotifications(*(texts(mail.get(event)) for event in ("on_start", "on_success", "on_failure"))),
         job_mock=any(str(flag).lower() == "true" for flag in mock),
         latest_by=read_latest_by(rest.pop("latest_by", None)),
+        delete_when=read_delete_when(rest.pop("delete_when", None)),
+        history=texts(rest.pop("history", None)),
+        schema_evolution=str(rest.pop("schema_evolution", "") or "rescue"),
+        maximum_bad_share=share,
+        gold={model: str(file) for model, file in mapping(rest.pop("gold", None)).items()},
         tasks=tuple(mapping(task) for task in tasks) if isinstance(tasks, list) else (),
         properties=rest,
     )
@@ -53,6 +66,24 @@ def read_latest_by(value: Any) -> dict[str, tuple[str, ...]]:
         return {str(model): texts(fields) for model, fields in value.items()}
     return {EVERY_MODEL: texts(value)} if value else {}
 
+# %% ../../nbs/contract/07_workflow.ipynb #2e70d26a
+def read_delete_when(value: Any) -> dict[str, dict[str, tuple[str, ...]]]:
+    """Return the marking values by model and field; a field with its values is for every model, under `*`."""
+    given = mapping(value)
+    flat = {field: texts(values) for field, values in given.items() if not isinstance(values, Mapping)}
+    by_model = {model: {str(field): texts(values) for field, values in fields.items()} for model, fields in given.items() if isinstance(fields, Mapping)}
+    return {**by_model, **({EVERY_MODEL: flat} if flat else {})}
+
+# %% ../../nbs/contract/07_workflow.ipynb #e409fac7
+def read_share(value: Any) -> float | None:
+    """Return a share from 0 to 1, or None where the value says none."""
+    text = str(value).strip()
+    try:
+        share = float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
+    except ValueError:
+        return None
+    return share if 0 <= share <= 1 else None
+
 # %% ../../nbs/contract/07_workflow.ipynb #d18c9a05
 def written_workflow(workflow: Workflow) -> dict[str, Any]:
     """Return the mapping that `read_workflow` reads back as the same workflow."""
@@ -63,7 +94,12 @@ def written_workflow(workflow: Workflow) -> dict[str, Any]:
         "email_notifications": {event: people for event, people in mail.items() if people},
         "job_mock": workflow.job_mock,
         "latest_by": {model: list(fields) for model, fields in workflow.latest_by.items()},
+        "delete_when": {model: {field: list(values) for field, values in fields.items()} for model, fields in workflow.delete_when.items()},
+        "history": list(workflow.history),
+        "schema_evolution": workflow.schema_evolution if workflow.schema_evolution != "rescue" else "",
+        "maximum_bad_share": "" if workflow.maximum_bad_share is None else workflow.maximum_bad_share,
+        "gold": dict(workflow.gold),
         "tasks": [dict(task) for task in workflow.tasks],
         **workflow.properties,
     }
-    return {key: value for key, value in written.items() if value not in ([], {}, False) or key in workflow.properties}
+    return {key: value for key, value in written.items() if (value not in ([], {}, "") and value is not False) or key in workflow.properties}

@@ -5,10 +5,10 @@
 # %% ../../nbs/ingest/00_rows.ipynb #482de75d
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from ..contract.model import Model
+from ..contract.model import Contract, Model, Scalar
 from ..contract.rules import Rule
 from ..contract.sqltype import quote, sql_literal
 
@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
 # %% auto #0
-__all__ = ['BLOCKING', 'row_rules', 'is_broken', 'marked', 'counts', 'bronze_columns', 'is_good']
+__all__ = ['BLOCKING', 'GOOD', 'row_rules', 'is_broken', 'is_deletion', 'text_of', 'exemptions', 'marked', 'is_quarantined',
+           'counts', 'written_counts', 'bronze_columns', 'of_batch']
 
 # %% ../../nbs/ingest/00_rows.ipynb #48c67ded
 BLOCKING = ("quarantine", "fail")
@@ -27,40 +28,74 @@ def row_rules(rules: Sequence[Rule]) -> tuple[Rule, ...]:
     return tuple(rule for rule in rules if rule.is_row_rule)
 
 
-def is_broken(rule: Rule) -> str:
-    """Return SQL that is true for a row that breaks the rule, and never NULL."""
-    return f"NOT coalesce(({rule.predicate}), false)"
-
-
-def marked(rows: DataFrame, rules: Sequence[Rule]) -> DataFrame:
-    """Return the rows with a boolean column `_broken_0`, `_broken_1` ... for each row rule."""
-    return rows.selectExpr("*", *(f"{is_broken(rule)} AS _broken_{index}" for index, rule in enumerate(row_rules(rules))))
+def is_broken(rule: Rule, exempt: str = "") -> str:
+    """Return SQL that is true for a row that breaks the rule, and never NULL; a row for which `exempt` is true breaks none."""
+    broken = f"NOT coalesce(({rule.predicate}), false)"
+    return f"{broken} AND NOT ({exempt})" if exempt else broken
 
 # %% ../../nbs/ingest/00_rows.ipynb #8ec86f6d
+def is_deletion(contract: Contract, model: Model) -> str:
+    """Return SQL that is true for a row that marks its key as deleted, and never NULL; empty where the contract has no marker."""
+    marks = [f"{text_of(model, name)} IN ({', '.join(map(sql_literal, values))})" for name, values in contract.delete_when(model).items()]
+    return f"coalesce({' AND '.join(marks)}, false)" if marks else ""
+
+
+def text_of(model: Model, name: str) -> str:
+    """Return SQL for a field's value as the contract writes it."""
+    item = model.field(name)
+    return f"CAST({quote(item.column)} AS STRING)" if item.type != Scalar("string") else quote(item.column)
+
+
+def exemptions(contract: Contract, model: Model) -> Mapping[str, str]:
+    """Return, by rule field, the SQL of the rows that need not keep the rules on it; `*` stands for every field but the key's."""
+    return {"*": is_deletion(contract, model), **{item.name: "" for item in model.key}}
+
+
+def marked(rows: DataFrame, rules: Sequence[Rule], exempt: Mapping[str, str] | None = None) -> DataFrame:
+    """Return the rows with a boolean column `_broken_0`, `_broken_1` ... for each row rule."""
+    of_field = exempt or {}
+    broken = [is_broken(rule, "" if rule.kind == "record" else of_field.get(rule.field, of_field.get("*", ""))) for rule in row_rules(rules)]
+    return rows.selectExpr("*", *(f"{sql} AS _broken_{index}" for index, sql in enumerate(broken)))
+
+# %% ../../nbs/ingest/00_rows.ipynb #1541da40
+def is_quarantined(rules: Sequence[Rule]) -> str:
+    """Return SQL over marked rows that is true for one that a rule keeps out of silver."""
+    return " OR ".join(f"_broken_{index}" for index, rule in enumerate(row_rules(rules)) if rule.severity in BLOCKING) or "false"
+
+
 def counts(rules: Sequence[Rule]) -> dict[str, str]:
-    """Return the aggregates of a batch as SQL by name; `broken_0` ... follow the order of the row rules."""
-    found = row_rules(rules)
-    blocking = [f"_broken_{index}" for index, rule in enumerate(found) if rule.severity in BLOCKING]
+    """Return the aggregates of a batch of marked rows as SQL by name; `broken_0` ... follow the order of the row rules."""
     return {
         "rows": "count(1)",
         "rescued": "count_if(carlton_rescued IS NOT NULL)",
-        "quarantined": f"count_if({' OR '.join(blocking) or 'false'})",
+        "quarantined": f"count_if({is_quarantined(rules)})",
         "newest_millis": "unix_millis(max(_file.modification_time))",
         "files": "collect_set(struct(_file.path AS path, _file.size AS size))",
-        **{f"broken_{index}": f"count_if(_broken_{index})" for index in range(len(found))},
+        **{f"broken_{index}": f"count_if(_broken_{index})" for index in range(len(row_rules(rules)))},
     }
 
 # %% ../../nbs/ingest/00_rows.ipynb #7dc624a6
-def bronze_columns(model: Model, rules: Sequence[Rule], run_id: str, batch_id: int, contract_version: str) -> list[str]:
-    """Return the SELECT of the bronze table's columns from marked rows."""
-    broken = ", ".join(f"CASE WHEN _broken_{index} THEN {sql_literal(rule.id)} END" for index, rule in enumerate(row_rules(rules)))
-    metadata = (f"named_struct('file_path', _file.path, 'file_name', _file.name, 'file_size', _file.size, 'file_modification_time', _file.modification_time, "
-                f"'run_id', {sql_literal(run_id)}, 'batch_id', CAST({batch_id} AS BIGINT), 'contract_version', {sql_literal(contract_version)})")
-    return [*(quote(item.column) for item in model.fields), "current_timestamp() AS carlton_current_date", f"{metadata} AS carlton_metadata", "carlton_rescued",
-            f"array_compact(CAST(array({broken}) AS ARRAY<STRING>)) AS carlton_broken_rules"]
+def written_counts(rules: Sequence[Rule]) -> dict[str, str]:
+    """Return the aggregates of a batch as SQL over bronze rows, by the same names."""
+    file = "struct(carlton_metadata.file_path AS path, carlton_metadata.file_size AS size)"
+    broken = {f"broken_{index}": f"count_if(array_contains(carlton_broken_rules, {sql_literal(rule.id)}))" for index, rule in enumerate(row_rules(rules))}
+    return {**counts(()), "quarantined": "count_if(carlton_is_quarantined)", "newest_millis": "unix_millis(max(carlton_metadata.file_modification_time))",
+            "files": f"collect_set({file})", **broken}
 
 # %% ../../nbs/ingest/00_rows.ipynb #a3d900c0
-def is_good(rules: Sequence[Rule]) -> str:
-    """Return SQL that is true for a bronze row without a fault that keeps it out of silver."""
-    blocking = ", ".join(sql_literal(rule.id) for rule in row_rules(rules) if rule.severity in BLOCKING)
-    return f"NOT arrays_overlap(coalesce(carlton_broken_rules, CAST(array() AS ARRAY<STRING>)), array({blocking}))" if blocking else "true"
+def bronze_columns(columns: Sequence[str], rules: Sequence[Rule], stream: str, batch_id: int, run_id: str, contract_version: str) -> list[str]:
+    """Return the SELECT of the bronze table's columns from marked rows; `columns` are those of the data."""
+    broken = ", ".join(f"CASE WHEN _broken_{index} THEN {sql_literal(rule.id)} END" for index, rule in enumerate(row_rules(rules)))
+    metadata = (f"named_struct('file_path', _file.path, 'file_name', _file.name, 'file_size', _file.size, 'file_modification_time', _file.modification_time, "
+                f"'run_id', {sql_literal(run_id)}, 'batch_id', CAST({batch_id} AS BIGINT), 'contract_version', {sql_literal(contract_version)}, "
+                f"'stream', {sql_literal(stream)}, 'block_start', _file.block_start, 'row', monotonically_increasing_id())")
+    return [*map(quote, columns), "current_timestamp() AS carlton_current_date", f"{metadata} AS carlton_metadata", "carlton_rescued",
+            f"array_compact(CAST(array({broken}) AS ARRAY<STRING>)) AS carlton_broken_rules", f"({is_quarantined(rules)}) AS carlton_is_quarantined"]
+
+
+def of_batch(stream: str, batch_id: int) -> str:
+    """Return SQL that is true for the bronze rows of a stream's batch."""
+    return f"carlton_metadata.stream = {sql_literal(stream)} AND carlton_metadata.batch_id = {batch_id}"
+
+
+GOOD = "carlton_is_quarantined IS NOT TRUE"

@@ -12,6 +12,7 @@ from ..contract.document import nearest
 from ..contract.fault import BadInput, Fault, code
 from ..contract.sqltype import quote, sql_type
 from .casts import RESCUED, bronze_type
+from .stream import run_stream
 from .target import FileSource, Handle
 
 if TYPE_CHECKING:
@@ -77,9 +78,9 @@ def schema_of(source: FileSource) -> str:
     return ", ".join(f"{quote(item.column)} {sql_type(bronze_type(item.type))}" for item in source.fields)
 
 
-def read_new_cloud_files(spark: SparkSession, source: FileSource, checkpoint: str, handle: Handle) -> None:
-    """Hand the rows of every new file to `handle(rows, batch_id)`, by Auto Loader, until no new file is left."""
-    file = "struct(_metadata.file_path AS path, _metadata.file_name AS name, _metadata.file_size AS size, _metadata.file_modification_time AS modification_time) AS _file"
+def read_new_cloud_files(spark: SparkSession, source: FileSource, checkpoint: str, handle: Handle, interval: str = "") -> None:
+    """Hand the rows of every new file to `handle(rows, batch_id)`, by Auto Loader, until no new file is left or, with an interval, until asked to stop."""
+    file = "struct(_metadata.file_path AS path, _metadata.file_name AS name, _metadata.file_size AS size, _metadata.file_modification_time AS modification_time, _metadata.file_block_start AS block_start) AS _file"
     rows = (spark.readStream.format("cloudFiles").schema(schema_of(source)).options(**auto_loader_options(source, f"{checkpoint}/_schemas")).load(source.folder)
             .selectExpr(*(quote(item.column) for item in source.fields), RESCUED, file))
-    rows.writeStream.foreachBatch(handle).option("checkpointLocation", checkpoint).trigger(availableNow=True).start().awaitTermination()
+    run_stream(rows, handle, checkpoint, interval)

@@ -5,8 +5,10 @@
 # %% ../../nbs/target/05_databricks.ipynb #4d6bd832
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..contract.fault import DatamasterError, code
 from ..contract.sqltype import quote
@@ -31,14 +33,29 @@ class DatabricksTarget:
 
     dialect = Dialect()
 
-    def __init__(self, project: Project, name: str) -> None:
-        self.project, self.name = project, name
+    def __init__(self, project: Project, name: str, session: SparkSession | None = None) -> None:
+        self.project, self.name, self.session = project, name, session
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what travels to another process: the project and the name, and no session."""
+        return {"project": self.project, "name": self.name, "session": None}
+
+    def on(self, session: SparkSession) -> DatabricksTarget:
+        """Return the target on another session of the workspace."""
+        return DatabricksTarget(self.project, self.name, session)
+
+    @contextmanager
+    def locked(self, checkpoint: str) -> Iterator[None]:
+        """Go on: a job of the workspace has at most one run at a time, and Delta refuses a batch that another run has written."""
+        yield
 
     @cached_property
     def spark(self) -> SparkSession:
         """The session of the notebook or job; raises DatamasterError outside a workspace."""
         from pyspark.sql import SparkSession
 
+        if self.session is not None:
+            return self.session
         session = SparkSession.getActiveSession()
         if session is None:
             raise DatamasterError(NO_SESSION.fault(f"the target {self.name!r} is a workspace, and no session is active"))
@@ -65,8 +82,8 @@ class DatabricksTarget:
         names = self.project.names
         return f"abfss://{names.container('raw')}@{names.storage_account}.dfs.core.windows.net/{model}"
 
-    def read_new_files(self, source: FileSource, checkpoint: str, handle: Handle) -> None:
+    def read_new_files(self, source: FileSource, checkpoint: str, handle: Handle, interval: str = "") -> None:
         """Hand every new file's rows over, by Auto Loader."""
         from datamaster_kit.target.auto_loader import read_new_cloud_files
 
-        read_new_cloud_files(self.spark, source, checkpoint, handle)
+        read_new_cloud_files(self.spark, source, checkpoint, handle, interval)

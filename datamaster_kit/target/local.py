@@ -5,9 +5,15 @@
 # %% ../../nbs/target/04_local.ipynb #0f00df59
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from fcntl import LOCK_EX, LOCK_NB, flock
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from ..contract.fault import DatamasterError, code
 
 from ..contract.sqltype import quote, sql_literal
 from ..contract.table import Dialect
@@ -19,7 +25,7 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 # %% auto #0
-__all__ = ['delta_folders', 'register', 'LocalTarget']
+__all__ = ['IN_USE', 'delta_folders', 'register', 'LocalTarget']
 
 # %% ../../nbs/target/04_local.ipynb #8f2cccbb
 def delta_folders(warehouse: Path) -> dict[tuple[str, str], Path]:
@@ -37,14 +43,39 @@ def register(spark: SparkSession, warehouse: Path) -> None:
         spark.sql(f"CREATE TABLE IF NOT EXISTS spark_catalog.{quote(schema)}.{quote(table)} USING delta LOCATION {sql_literal(str(folder))}")
 
 # %% ../../nbs/target/04_local.ipynb #8eb2eb77
+IN_USE = code("model-in-use", "Another run is at work on the model.", "wait until it has ended, and run again")
+
+
 class LocalTarget:
     """Embedded Spark and Delta under the project's `.datamaster` folder."""
 
     name = "local"
     dialect = Dialect(primary_keys=False, tags=False, checks_at_creation=True)
 
-    def __init__(self, project: Project) -> None:
-        self.project = project
+    def __init__(self, project: Project, session: SparkSession | None = None) -> None:
+        self.project, self.session = project, session
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what travels to another process: the project, and no session."""
+        return {"project": self.project, "session": None}
+
+    def on(self, session: SparkSession) -> LocalTarget:
+        """Return the target on another session of the same process or server, which knows the same tables."""
+        return LocalTarget(self.project, session)
+
+    @contextmanager
+    def locked(self, checkpoint: str) -> Iterator[None]:
+        """Hold a lock beside a checkpoint, which ends with the process; raises DatamasterError where another process holds it."""
+        with Path(f"{checkpoint}.lock").open("a+", encoding="utf-8") as lock:
+            try:
+                flock(lock, LOCK_EX | LOCK_NB)
+            except BlockingIOError:
+                lock.seek(0)
+                raise DatamasterError(IN_USE.fault(f"{Path(checkpoint).name} is being worked on by process {lock.read() or 'unknown'}")) from None
+            lock.truncate(0)
+            lock.write(str(os.getpid()))
+            lock.flush()
+            yield
 
     @property
     def warehouse(self) -> Path:
@@ -56,6 +87,8 @@ class LocalTarget:
         """The process's session, with the catalog's tables registered."""
         from datamaster_kit.target.session import local_session
 
+        if self.session is not None:
+            return self.session
         session = local_session(self.project.state_folder)
         register(session, self.warehouse)
         return session
@@ -86,8 +119,8 @@ class LocalTarget:
         folder.mkdir(parents=True, exist_ok=True)
         return str(folder)
 
-    def read_new_files(self, source: FileSource, checkpoint: str, handle: Handle) -> None:
+    def read_new_files(self, source: FileSource, checkpoint: str, handle: Handle, interval: str = "") -> None:
         """Hand every new file's rows over, by a stream that remembers which files it has seen."""
         from datamaster_kit.target.local_files import read_new_local_files
 
-        read_new_local_files(self.spark, source, checkpoint, handle)
+        read_new_local_files(self.spark, source, checkpoint, handle, interval)

@@ -18,6 +18,7 @@ from ..contract.export import fields_of_spark_schema
 from ..contract.model import DataType, Scalar
 from ..contract.sqltype import quote, sql_literal, sql_type
 from .casts import RESCUED, bronze_type, exact_cast, matched, rescued_json, typed_columns
+from .stream import run_stream
 from .target import FileSource, Handle
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ def local_path(uri: str) -> Path:
     return Path(unquote(urlparse(uri).path)) if uri.startswith("file:") else Path(uri)
 
 # %% ../../nbs/target/08_local_files.ipynb #4cff3dee
-FILE = "named_struct('path', _metadata.file_path, 'name', _metadata.file_name, 'size', _metadata.file_size, 'modification_time', _metadata.file_modification_time) AS _file"
+FILE = "named_struct('path', _metadata.file_path, 'name', _metadata.file_name, 'size', _metadata.file_size, 'modification_time', _metadata.file_modification_time, 'block_start', _metadata.file_block_start) AS _file"
 CSV_OPTIONS = ("delimiter", "quote", "escape", "encoding", "nullValue", "emptyValue", "comment", "lineSep", "ignoreLeadingWhiteSpace", "ignoreTrailingWhiteSpace")
 
 
@@ -179,7 +180,7 @@ def read_files(spark: SparkSession, files: list[str], source: FileSource) -> Dat
 FILES_PER_BATCH = 1000
 
 
-def read_new_local_files(spark: SparkSession, source: FileSource, checkpoint: str, handle: Handle) -> None:
+def read_new_local_files(spark: SparkSession, source: FileSource, checkpoint: str, handle: Handle, interval: str = "") -> None:
     """Hand the rows of every new file to `handle(rows, batch_id)`, in micro-batches, until no new file is left."""
     def batch(listing: DataFrame, batch_id: int) -> None:
         files = [row["path"] for row in listing.select("path").collect()]
@@ -190,5 +191,4 @@ def read_new_local_files(spark: SparkSession, source: FileSource, checkpoint: st
     listing = (spark.readStream.format("binaryFile").schema("path STRING, modificationTime TIMESTAMP, length BIGINT, content BINARY")
                .option("recursiveFileLookup", "true").option("maxFilesPerTrigger", FILES_PER_BATCH)
                .load(source.folder).select("path", "modificationTime", "length"))
-    query = listing.writeStream.foreachBatch(batch).option("checkpointLocation", checkpoint).trigger(availableNow=True).start()
-    query.awaitTermination()
+    run_stream(listing, batch, checkpoint, interval)

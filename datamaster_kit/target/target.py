@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -46,6 +47,12 @@ class Target(Protocol):
     def spark(self) -> SparkSession:
         """The Spark session."""
 
+    def on(self, session: SparkSession) -> Target:
+        """Return the same target on another session, as a batch of a stream has."""
+
+    def locked(self, checkpoint: str) -> AbstractContextManager[None]:
+        """Keep a checkpoint to oneself; raises DatamasterError where another process has it."""
+
     def sql_name(self, table: TableName) -> str:
         """Return a table's name as SQL, quoted."""
 
@@ -61,11 +68,11 @@ class Target(Protocol):
     def landing_folder(self, model: str) -> str:
         """Return the folder in which a model's raw files arrive."""
 
-    def read_new_files(self, source: FileSource, checkpoint: str, handle: Handle) -> None:
-        """Hand every new file's rows to `handle(rows, batch_id)`, exactly once a checkpoint.
+    def read_new_files(self, source: FileSource, checkpoint: str, handle: Handle, interval: str = "") -> None:
+        """Hand every new file's rows to `handle(rows, batch_id)`, exactly once a checkpoint; with an interval, until asked to stop.
 
         Rows have the contract's columns, `carlton_rescued` STRING (JSON with `_file_path`; NULL: nothing was rescued) and `_file`
-        STRUCT<path STRING, name STRING, size BIGINT, modification_time TIMESTAMP>.
+        STRUCT<path STRING, name STRING, size BIGINT, modification_time TIMESTAMP, block_start BIGINT>.
         """
 
 # %% ../../nbs/target/03_target.ipynb #346d57e0

@@ -15,7 +15,8 @@ from ..contract.export import fields_of_spark_schema
 from ..contract.fault import DatamasterError, Fault, code
 from ..contract.model import Contract
 from ..contract.sqltype import parse_sql_type, quote, sql_literal, sql_type
-from ..contract.table import CHECK_PREFIX, Column, Table, bronze_table, column_definition, create_statements, silver_table
+from ..contract.table import CHECK_PREFIX, Column, Table, column_definition, create_statements
+from ..contract.table import tables as contract_tables
 from ..names import SCHEMAS, TableName
 from ..plan import Change, Difference, Plan
 from ..project import Project
@@ -32,17 +33,17 @@ TABLE_CLAIMED_TWICE = code("table-claimed-twice", "Two models are the same table
 
 
 def desired_tables(project: Project, contracts: Iterable[Contract]) -> tuple[Table, ...]:
-    """Return the tables of every ingested model, and that of the runs; raises DatamasterError where two models claim one table."""
+    """Return the tables that contracts ask for, and that of the runs; raises DatamasterError where two models claim one table."""
     catalog = project.names.catalog
     tables = [runs_table(catalog)]
     claimed: dict[str, str] = {}
     faults: list[Fault] = []
     for contract in contracts:
-        for model in contract.ingested_models:
+        for model in (*contract.ingested_models, *contract.gold_models):
             owner = claimed.setdefault(model.table.lower(), contract.id)
             if owner != contract.id:
                 faults.append(TABLE_CLAIMED_TWICE.fault(f"the contracts {owner} and {contract.id} both have the table {model.table!r}"))
-            tables += [make(contract, model, catalog) for make in (bronze_table, silver_table)]
+        tables += contract_tables(contract, catalog)
     if faults:
         raise DatamasterError(*faults)
     return tuple(tables)
