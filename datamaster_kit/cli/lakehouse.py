@@ -19,8 +19,9 @@ if TYPE_CHECKING:
     from datamaster_kit.target.target import Target
 
 # %% auto #0
-__all__ = ['Json', 'ProjectFile', 'TargetName', 'DEFAULT_PROJECT', 'BAD_PARAMETER', 'unity', 'doctor_command', 'parameters_of',
-           'run_command', 'shown_progress', 'planned_on', 'plan_command', 'apply_command', 'report_command']
+__all__ = ['Json', 'ProjectFile', 'TargetName', 'DEFAULT_PROJECT', 'BAD_PARAMETER', 'unity', 'DropColumns', 'doctor_command',
+           'parameters_of', 'run_command', 'shown_progress', 'planned_on', 'plan_command', 'apply_command',
+           'report_command']
 
 # %% ../../nbs/cli/02_lakehouse.ipynb #6bc65dff
 Json = Annotated[bool, typer.Option("--json", help="Print JSON on standard output.")]
@@ -110,7 +111,10 @@ def shown_progress() -> Callable[[str, int, int, str], None]:
 unity = typer.Typer(no_args_is_help=True, help="Plan and apply the catalog's schemas and tables.")
 
 
-def planned_on(project_file: Path, target_name: str) -> tuple[Target, Plan]:
+DropColumns = Annotated[bool, typer.Option("--drop-columns", help="Drop columns that no contract knows, with their data.")]
+
+
+def planned_on(project_file: Path, target_name: str, drops: bool) -> tuple[Target, Plan]:
     """Return a target and the plan that brings it to what the project's contracts ask for."""
     from datamaster_kit.project import read_contracts, read_project
     from datamaster_kit.target.target import target_of
@@ -118,7 +122,7 @@ def planned_on(project_file: Path, target_name: str) -> tuple[Target, Plan]:
 
     project = read_project(project_file)
     contracts, target = read_contracts(project), target_of(project, target_name)
-    return target, planned(target, project, contracts)
+    return target, planned(target, project, contracts, drops)
 
 # %% ../../nbs/cli/02_lakehouse.ipynb #bcb420e2
 @unity.command("plan")
@@ -126,13 +130,14 @@ def plan_command(
     project: ProjectFile = DEFAULT_PROJECT,
     target: TargetName = "local",
     detailed_exitcode: Annotated[bool, typer.Option("--detailed-exitcode", help="Exit with 3 where changes are pending.")] = False,
+    drop_columns: DropColumns = False,
     as_json: Json = False,
 ) -> None:
     """Show what would change in the catalog; nothing is changed.
 
     Example: datamaster unity plan --detailed-exitcode
     """
-    _, plan = planned_on(project, target)
+    _, plan = planned_on(project, target, drop_columns)
     if as_json:
         typer.echo(plan.as_json())
     else:
@@ -141,14 +146,14 @@ def plan_command(
 
 # %% ../../nbs/cli/02_lakehouse.ipynb #c6fdd2b9
 @unity.command("apply")
-def apply_command(project: ProjectFile = DEFAULT_PROJECT, target: TargetName = "local", as_json: Json = False) -> None:
+def apply_command(project: ProjectFile = DEFAULT_PROJECT, target: TargetName = "local", drop_columns: DropColumns = False, as_json: Json = False) -> None:
     """Show the plan, then apply it. A second apply changes nothing.
 
     Example: datamaster unity apply
     """
     from datamaster_kit.unity.tables import apply_plan
 
-    to, plan = planned_on(project, target)
+    to, plan = planned_on(project, target, drop_columns)
     if as_json:
         typer.echo(plan.as_json())
     else:

@@ -25,12 +25,13 @@ __all__ = ['METADATA_TYPE', 'BRONZE_COLUMNS', 'QUARANTINE_COLUMNS', 'QUARANTINE'
 # %% ../../nbs/contract/12_table.ipynb #d0488022
 @dataclass(frozen=True)
 class Column:
-    """A column: `type` is SQL."""
+    """A column: `type` is SQL, and `aliases` are names that it had earlier."""
 
     name: str
     type: str
     nullable: bool = True
     comment: str = ""
+    aliases: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -111,6 +112,7 @@ def properties_of(contract: Contract, model: Model, layer: str) -> dict[str, str
     retention = contract.service_level("retention")
     said = {"datamaster.contract": contract.id, "datamaster.contract_version": contract.version, "datamaster.model": model.name, "datamaster.layer": layer,
             "datamaster.owner": contract.team.name, "datamaster.retention": f"{retention.value} {retention.unit}".strip() if retention and retention.value is not None else ""}
+    said |= {"datamaster.key": ", ".join(item.column for item in model.key)} if layer in ("silver", "gold") else {}
     needs_mapping = any(re.search(r"[ ,;{}()\n\t=]", item.column) for _, item in walk_fields(model.fields))
     return {**{key: value for key, value in said.items() if value}, **({"delta.columnMapping.mode": "name"} if needs_mapping else {}),
             **indexed_columns(model, layer)}
@@ -128,7 +130,7 @@ def indexed_columns(model: Model, layer: str) -> dict[str, str]:
 # %% ../../nbs/contract/12_table.ipynb #66fb8f79
 def bronze_table(contract: Contract, model: Model, catalog: str) -> Table:
     """Return a model's bronze table: every column nullable, so that any row can be kept."""
-    columns = tuple(Column(item.column, sql_type(stored(unlimited(item.type))), True, item.description) for item in model.fields)
+    columns = tuple(Column(item.column, sql_type(stored(unlimited(item.type))), True, item.description, item.aliases) for item in model.fields)
     return Table(catalog, "bronze", model.table, (*columns, *BRONZE_COLUMNS), model.description, cluster_by=declared_clustering(model),
                  properties=properties_of(contract, model, "bronze"), tags=table_tags(contract, model), column_tags=column_tags(model))
 
@@ -174,13 +176,13 @@ def silver_table(contract: Contract, model: Model, catalog: str) -> Table:
 
 def promised_columns(model: Model) -> tuple[Column, ...]:
     """Return a model's columns as the contract promises them: lengths, and NOT NULL where a value is required."""
-    return tuple(Column(item.column, sql_type(stored(item.type, is_strict(item))), not is_strict(item), item.description) for item in model.fields)
+    return tuple(Column(item.column, sql_type(stored(item.type, is_strict(item))), not is_strict(item), item.description, item.aliases) for item in model.fields)
 
 
 def deleted_table(contract: Contract, model: Model, catalog: str) -> Table:
     """Return the table of a model's deleted keys: what tells that an older version, which arrives later, is not to be inserted."""
     deciding = (*model.key, *(item for item in contract.latest_by(model) if item not in model.key))
-    columns = tuple(Column(item.column, sql_type(stored(unlimited(item.type))), True, item.description) for item in deciding)
+    columns = tuple(Column(item.column, sql_type(stored(unlimited(item.type))), True, item.description, item.aliases) for item in deciding)
     content = Column("carlton_content", "BIGINT", True, "The hash of the row that deleted.")
     return Table(catalog, "silver", model.table + DELETED, (*columns, BRONZE_COLUMNS[1], CHANGED_BY, content), f"The deleted keys of {model.name}.",
                  properties=properties_of(contract, model, "deleted"), tags=table_tags(contract, model))

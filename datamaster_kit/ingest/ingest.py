@@ -6,8 +6,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -36,7 +36,7 @@ from ..target.target import Target
 # %% auto #0
 __all__ = ['SUMS', 'STEP_FAILED', 'STOPPED', 'Work', 'AT_A_TIME', 'LOCKED_LAYERS', 'batches_of', 'whole_run', 'Outcome', 'failed',
            'worked', 'judged', 'cause_of', 'begun', 'tried', 'on_models', 'first_step', 'ingest', 'build_silver',
-           'build_gold', 'replay', 'keep_periods']
+           'build_gold', 'replay', 'keep_periods', 'keep_ingesting']
 
 # %% ../../nbs/ingest/12_ingest.ipynb #9a6b1d79
 SUMS = ("rows_read", "rows_written", "rows_rescued", "rows_quarantined", "rows_merged", "rows_deleted", "bytes", "files")
@@ -49,7 +49,7 @@ def batches_of(step: Step) -> dict[str, float]:
     mine = ", ".join(map(sql_literal, (step.run_id, *step.resumed)))
     where = f"run_id IN ({mine}) AND step = {sql_literal(step.name)} AND contract_id = {sql_literal(step.contract.id)} AND model = {sql_literal(step.model.name)} AND batch IS NOT NULL"
     rows = step.target.spark.table(step.target.sql_name(runs_name(step.names.catalog))).where(where)
-    sums = rows.selectExpr(*(f"sum({name}) AS {name}" for name in SUMS), "max(latency_seconds) AS latency_seconds", "array_distinct(flatten(collect_list(notes))) AS notes",
+    sums = rows.selectExpr(*(f"sum({name}) AS {name}" for name in SUMS), "max(latency_seconds) AS latency_seconds", "array_distinct(flatten(collect_list(CASE WHEN result = 'succeeded' THEN notes END))) AS notes",
                            *broken).collect()[0].asDict()
     return {name: value or 0 for name, value in sums.items()}
 
@@ -207,3 +207,15 @@ def keep_periods(target: Target, project: Project, contract: Contract, run_id: s
     if not applies:
         return tuple(keep_period(step.of(model), applies=False) for model in contract.ingested_models)
     return on_models(step, contract.ingested_models, partial(keep_period, applies=True))
+
+# %% ../../nbs/ingest/12_ingest.ipynb #81c51804
+def keep_ingesting(target: Target, project: Project, contracts: Sequence[Contract], interval: str) -> tuple[Run, ...]:
+    """Bring new files to bronze and silver as they come, looking every interval ('10 seconds'), until a signal asks to stop; raises DatamasterError with what failed."""
+    with stopping_on_signal(), ThreadPoolExecutor(2 * len(contracts)) as pool:
+        tasks = [pool.submit(work, target, project, contract, "", interval) for contract in contracts for work in (ingest, build_silver)]
+        wait(tasks, return_when=FIRST_EXCEPTION)
+        ASKED.set()
+    faults = [fault for task in tasks if isinstance(error := task.exception(), DatamasterError) for fault in error.faults]
+    if faults:
+        raise DatamasterError(*faults)
+    return tuple(run for task in tasks for run in task.result())

@@ -18,8 +18,8 @@ from ..runs import Run, record_all, recorded_notes
 from ..target.point import passed
 
 # %% auto #0
-__all__ = ['NO_PERIOD', 'moment_before', 'period_of', 'aged_by', 'is_too_old', 'Expiry', 'layers', 'expiries', 'expire',
-           'keep_period', 'note', 'begun_before']
+__all__ = ['NO_PERIOD', 'moment_before', 'period_of', 'aged_by', 'is_too_old', 'Expiry', 'layers', 'expiries', 'announced',
+           'deleted', 'record', 'expire', 'finish_interrupted', 'keep_period']
 
 # %% ../../nbs/ingest/11_retention.ipynb #f0d81333
 NO_PERIOD = code("retention-period", "The contract's retention is no period.", "write `retention: {period: 30 days}` under servicelevels, or value and unit in slaProperties")
@@ -85,9 +85,43 @@ def expiries(step: Step, cutoff: datetime) -> dict[str, Expiry]:
     return found
 
 # %% ../../nbs/ingest/11_retention.ipynb #b914ee57
-def expire(step: Step, cutoff: datetime, layer: str) -> None:
-    """Delete a layer's rows from before a moment; again, it changes nothing."""
-    step.target.spark.sql(f"DELETE FROM {layers(step)[layer]} WHERE {is_too_old(step, cutoff)}")
+def announced(layer: str, cutoff: datetime) -> str:
+    """Return the note that a layer's rows are about to be deleted."""
+    return f"deleting from {layer} what is from before {cutoff.isoformat()}"
+
+
+def deleted(layer: str, rows: int, cutoff: datetime) -> str:
+    """Return the note of how many rows of a layer were deleted."""
+    return f"{layer}: {rows} rows from before {cutoff.isoformat()}"
+
+
+def record(step: Step, cutoff: datetime, layer: str, rows: int | None) -> None:
+    """Record that a layer's rows are about to be deleted (`rows` is None), or how many were; again, it changes nothing."""
+    batch = 2 * list(layers(step)).index(layer) + (rows is not None)
+    text = announced(layer, cutoff) if rows is None else deleted(layer, rows, cutoff)
+    run = step.run(datetime.now(UTC), stream=f"{step.model.name}/{cutoff.isoformat()}", batch=batch, rows_deleted=rows or 0, notes=(text,), result="begun" if rows is None else "succeeded")
+    record_all(step.target, step.names.catalog, [run])
+
+
+def expire(step: Step, cutoff: datetime, layer: str) -> int:
+    """Delete a layer's rows from before a moment, record it, and return how many there were."""
+    record(step, cutoff, layer, None)
+    rows = int(step.target.spark.sql(f"DELETE FROM {layers(step)[layer]} WHERE {is_too_old(step, cutoff)}").collect()[0][0])
+    passed(f"retention.{layer}")
+    record(step, cutoff, layer, rows)
+    return rows
+
+# %% ../../nbs/ingest/11_retention.ipynb #1f2876a4
+def finish_interrupted(step: Step) -> None:
+    """Record what interrupted runs deleted without having recorded it."""
+    notes = recorded_notes(step.target, step.names.catalog, step.resumed, step.name, step.model.name)
+    for layer, table in layers(step).items():
+        moments = {datetime.fromisoformat(text.rpartition(" ")[2]) for text in notes if text.startswith(f"deleting from {layer} ")}
+        for cutoff in sorted(moments - {datetime.fromisoformat(text.rpartition(" ")[2]) for text in notes if text.startswith(f"{layer}: ")}):
+            written = cutoff.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S.%f").rstrip("0").rstrip(".")
+            history = step.target.spark.sql(f"DESCRIBE HISTORY {table}").where("operation = 'DELETE'").where(f"contains(operationParameters.predicate, {sql_literal(written)})")
+            rows = history.selectExpr("sum(CAST(operationMetrics.numDeletedRows AS BIGINT)) AS rows").collect()[0]["rows"]
+            record(step, cutoff, layer, rows or 0)
 
 
 def keep_period(step: Step, applies: bool) -> Run:
@@ -100,28 +134,10 @@ def keep_period(step: Step, applies: bool) -> Run:
     cutoff = moment_before(begun, period)
     if not applies:
         found = expiries(step, cutoff)
-        return step.run(begun, result="planned", rows_deleted=sum(item.rows for item in found.values()), notes=tuple(note(layer, item) for layer, item in found.items()))
-    for layer, moment in begun_before(step):
-        expire(step, moment, layer)
-    total = 0
-    for index, (layer, item) in enumerate(expiries(step, cutoff).items()):
-        record_all(step.target, catalog, [step.run(begun, stream=step.run_id, batch=index, rows_deleted=item.rows, notes=(note(layer, item),))])
-        if item.rows:
-            expire(step, cutoff, layer)
-        passed(f"retention.{layer}")
-        total += item.rows
+        return step.run(begun, result="planned", rows_deleted=sum(item.rows for item in found.values()), notes=tuple(deleted(layer, item.rows, cutoff) for layer, item in found.items()))
+    finish_interrupted(step)
+    total = sum(expire(step, cutoff, layer) for layer in layers(step))
     for table in layers(step).values():
         step.target.spark.sql(f"VACUUM {table}")
     passed("retention.vacuumed")
     return step.run(begun, result="succeeded" if total else "nothing new")
-
-
-def note(layer: str, item: Expiry) -> str:
-    """Return what is deleted in a layer, in words that can be read again."""
-    return f"{layer}: {item.rows} of {item.total} rows from before {item.cutoff.isoformat()}"
-
-
-def begun_before(step: Step) -> list[tuple[str, datetime]]:
-    """Return what interrupted runs were about to delete: the layer, and the moment."""
-    notes = recorded_notes(step.target, step.names.catalog, step.resumed, step.name, step.model.name)
-    return [(text.partition(":")[0], datetime.fromisoformat(text.rpartition(" ")[2])) for text in notes]

@@ -11,7 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from ..contract.model import Model
-from ..contract.sqltype import quote, sql_literal
+from ..contract.sqltype import quote, sql_literal, sql_type
 from ..contract.table import DELETED, bronze_table, deleted_table, silver_table
 from .checkpoint import Claim, claimed, rebuilt
 from .history import history_statement
@@ -20,6 +20,7 @@ from .rows import GOOD, is_deletion
 from .step import Step, append, require_tables
 from .versions import content, key_columns, same_key, version
 from ..runs import record_all
+from ..target.casts import bronze_type
 from ..target.point import passed
 from ..target.stream import ASKED, run_stream
 
@@ -27,8 +28,9 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
 # %% auto #0
-__all__ = ['stamp', 'silver_columns', 'newest', 'remember_deletions', 'undeleted', 'merge_statement', 'merge_batch',
-           'append_batch', 'stamped', 'write_batch', 'write_silver']
+__all__ = ['SCHEMA_CHANGED', 'FOLLOWS_SCHEMA', 'stamp', 'silver_columns', 'newest', 'remember_deletions', 'undeleted',
+           'merge_statement', 'merge_batch', 'append_batch', 'stamped', 'write_batch', 'as_today', 'follow',
+           'write_silver']
 
 # %% ../../nbs/ingest/08_silver.ipynb #43473a71
 def stamp(step: Step, stream: str, batch_id: int) -> str:
@@ -109,7 +111,7 @@ def write_batch(step: Step, claim: Claim, batch: DataFrame, batch_id: int) -> No
     """Bring a batch of bronze to silver and record it; each exactly once, wherever an earlier attempt ended."""
     begun, step = datetime.now(UTC), step.on(batch.sparkSession)
     passed("silver.begun")
-    rows, read = batch.where(GOOD), batch.count()
+    rows, read = as_today(step, batch).where(GOOD), batch.count()
     deleted = remember_deletions(step, rows, claim.stream, batch_id) if step.model.key else 0
     passed("silver.deleted")
     changed = merge_batch(step, rows, claim.stream, batch_id) if step.model.key else append_batch(step, rows, claim, batch_id)
@@ -122,6 +124,36 @@ def write_batch(step: Step, claim: Claim, batch: DataFrame, batch_id: int) -> No
     passed("silver.recorded")
 
 # %% ../../nbs/ingest/08_silver.ipynb #bb2cb715
+def as_today(step: Step, rows: DataFrame) -> DataFrame:
+    """Return rows of bronze with the contract's columns: one that had an earlier name is renamed, and one that was not there yet is NULL."""
+    there = {name.lower(): name for name in rows.columns}
+    columns = []
+    for item in step.model.fields:
+        found = next((there[name.lower()] for name in (item.column, *item.aliases) if name.lower() in there), None)
+        kind = sql_type(bronze_type(item.type))
+        columns.append(f"{quote(found) if found else f'CAST(NULL AS {kind})'} AS {quote(item.column)}")
+    return rows.selectExpr(*columns, *(name for name in rows.columns if name.startswith("carlton_")))
+
+# %% ../../nbs/ingest/08_silver.ipynb #13a3a9b8
+SCHEMA_CHANGED = "DELTA_STREAMING_METADATA_EVOLUTION"
+FOLLOWS_SCHEMA = ("allowSourceColumnRename", "allowSourceColumnDrop", "allowSourceColumnTypeChange")
+
+
+def follow(step: Step) -> Claim:
+    """Bring what is new in bronze to silver, over every change of bronze's schema."""
+    while True:
+        claim = claimed(step)
+        options = {"skipChangeCommits": "true", "schemaTrackingLocation": f"{claim.checkpoint}/_schemas", **dict.fromkeys(FOLLOWS_SCHEMA, "always")}
+        try:
+            stream = step.target.spark.readStream.options(**options).table(step.sql("bronze"))
+            run_stream(stream, partial(write_batch, step, claim), claim.checkpoint, step.interval)
+        except Exception as error:
+            if SCHEMA_CHANGED not in str(error):
+                raise
+        else:
+            return claim
+
+
 def write_silver(step: Step) -> None:
     """Bring what is new in a model's bronze table to its silver table; with an interval, until asked to stop.
 
@@ -131,8 +163,6 @@ def write_silver(step: Step) -> None:
     wanted = [make(step.contract, step.model, catalog) for make in (bronze_table, silver_table, *((deleted_table,) if deletes else ()))]
     require_tables(step.target, *wanted)
     require_good_delivery(step)
-    claim = claimed(step)
-    stream = step.target.spark.readStream.option("skipChangeCommits", "true").table(step.sql("bronze"))
-    run_stream(stream, partial(write_batch, step, claim), claim.checkpoint, step.interval)
+    claim = follow(step)
     if not ASKED.is_set():
         rebuilt(claim)

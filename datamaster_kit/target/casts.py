@@ -6,14 +6,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..contract.model import DataType, Scalar
 from ..contract.sqltype import quote, sql_literal, sql_type
 from ..contract.table import stored, unlimited
+from .target import FileSource
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
 
 # %% auto #0
-__all__ = ['RESCUED', 'exact_cast', 'bronze_type', 'wider', 'rescued_json', 'matched', 'typed_columns']
+__all__ = ['RESCUED', 'TEXT', 'FILE', 'exact_cast', 'has_digits', 'bronze_type', 'wider', 'rescued_json', 'matched',
+           'typed_columns', 'types_of', 'rows_of_texts']
 
 # %% ../../nbs/target/07_casts.ipynb #3120f89a
 def exact_cast(text: str, type: DataType, options: Mapping[str, Any] | None = None) -> str:
@@ -26,7 +31,10 @@ def exact_cast(text: str, type: DataType, options: Mapping[str, Any] | None = No
         case Scalar("string"):
             return text
         case Scalar("decimal", precision, scale):
-            return f"CASE WHEN try_cast({text} AS {sql}) = try_cast({text} AS {wider(precision or 10, scale or 0)}) THEN try_cast({text} AS {sql}) END"
+            return (f"CASE WHEN {has_digits(text, scale or 0)} THEN try_cast({text} AS {sql}) "
+                    f"WHEN try_cast({text} AS {sql}) = try_cast({text} AS {wider(precision or 10, scale or 0)}) THEN try_cast({text} AS {sql}) END")
+        case Scalar("float" | "double"):
+            return f"CASE WHEN abs(try_cast({text} AS {sql})) != double('Infinity') OR lower({text}) LIKE '%inf%' THEN try_cast({text} AS {sql}) END"
         case Scalar("date") if "dateFormat" in options:
             return f"to_date(try_to_timestamp({text}, {sql_literal(str(options['dateFormat']))}))"
         case Scalar("date"):
@@ -42,6 +50,12 @@ def exact_cast(text: str, type: DataType, options: Mapping[str, Any] | None = No
         case Scalar():
             return f"try_cast({text} AS {sql})"
     return f"CAST(from_json({text}, {sql_literal(sql)}) AS {sql})"
+
+
+def has_digits(text: str, scale: int) -> str:
+    """Return SQL that is true for a text with so many digits after its point, or fewer, and no exponent: casting it to a decimal loses none."""
+    point = f"locate('.', {text})"
+    return f"({point} = 0 OR length({text}) - {point} <= {scale}) AND locate('e', {text}) = 0 AND locate('E', {text}) = 0"
 
 
 def bronze_type(type: DataType) -> DataType:
@@ -99,3 +113,32 @@ def typed_columns(positions: Mapping[str, int], types: Mapping[str, DataType], t
         expression = exact_cast(text.format(positions[name]), type, options) if name in positions else f"CAST(NULL AS {sql})"
         columns.append(f"{expression} AS {quote(name)}")
     return columns
+
+# %% ../../nbs/target/07_casts.ipynb #e77332d6
+TEXT = "_datamaster_text_{}"
+FILE = ("named_struct('path', _metadata.file_path, 'name', _metadata.file_name, 'size', _metadata.file_size, 'modification_time', _metadata.file_modification_time, "
+        "'block_start', _metadata.file_block_start) AS _file")
+
+
+def types_of(source: FileSource) -> dict[str, DataType]:
+    """Return the type of each of a source's columns."""
+    return {item.column: item.type for item in source.fields}
+
+
+def rows_of_texts(texts: DataFrame, header: Sequence[str], source: FileSource, extra: str = "") -> DataFrame:
+    """Return rows of the contract from columns of text, named TEXT with their position in the header, `_corrupt_record` and `_file`.
+
+    `extra` is a column with more that the contract does not know, as a JSON object, or NULL.
+    """
+    types = types_of(source)
+    positions, extras = matched(header, list(types))
+    typed = texts.selectExpr("*", *typed_columns(positions, types, TEXT, source.options))
+    misfits = [(name, f"CASE WHEN {quote(name)} IS NULL THEN {TEXT.format(position)} END") for name, position in positions.items() if bronze_type(types[name]) != Scalar("string")]
+    misfits += [(name, TEXT.format(position)) for position, name in extras.items()]
+    kept = rescued_json([*misfits, ("_corrupt_record", "_corrupt_record")], "_file.path")
+    if not extra:
+        return typed.selectExpr(*map(quote, types), f"{kept} AS {RESCUED}", "_file")
+    both = f"concat(substring(_kept, 1, length(_kept) - 1), ',', substring({extra}, 2))"
+    alone = f"concat(substring({extra}, 1, length({extra}) - 1), ',', substring(to_json(named_struct('_file_path', _file.path)), 2))"
+    return typed.selectExpr(*map(quote, types), f"{kept} AS _kept", extra, "_file").selectExpr(
+        *map(quote, types), f"CASE WHEN {extra} IS NULL THEN _kept WHEN _kept IS NULL THEN {alone} ELSE {both} END AS {RESCUED}", "_file")

@@ -5,19 +5,15 @@
 # %% ../../nbs/target/08_local_files.ipynb #95362d1b
 from __future__ import annotations
 
-import csv
-import gzip
-import io
 import json
-from collections.abc import Iterable, Mapping
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote, urlparse
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
-from ..contract.export import fields_of_spark_schema
-from ..contract.model import DataType, Scalar
 from ..contract.sqltype import quote, sql_literal, sql_type
-from .casts import RESCUED, bronze_type, exact_cast, matched, rescued_json, typed_columns
+from .casts import RESCUED, bronze_type, types_of
+from .columnar_files import grouped_by_schema, read_columnar
+from .csv_files import csv_parts, damage_of, local_path, looked_at
+from .json_files import read_json
 from .stream import run_stream
 from .target import FileSource, Handle
 
@@ -25,156 +21,52 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
 # %% auto #0
-__all__ = ['FILE', 'CSV_OPTIONS', 'FILES_PER_BATCH', 'csv_header', 'local_path', 'has_header', 'read_csv', 'types_of',
-           'rows_of_texts', 'member_text', 'read_json', 'rows_of_members', 'read_columnar', 'as_text',
-           'grouped_by_header', 'grouped_by_schema', 'read_files', 'read_new_local_files']
+__all__ = ['FILES_PER_BATCH', 'unreadable_row', 'read_files', 'changed_files', 'read_new_local_files']
 
 # %% ../../nbs/target/08_local_files.ipynb #8bba4861
-def csv_header(path: Path, options: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return the cells of a csv file's first record; empty for an empty file. `options` are the source's."""
-    encoding = str(options.get("encoding", "utf-8")).lower()
-    encoding = "utf-8-sig" if encoding in ("utf-8", "utf8") else encoding
-    open_bytes = gzip.open if path.suffix == ".gz" else open
-    with open_bytes(path, "rb") as raw, io.TextIOWrapper(raw, encoding=encoding, errors="replace", newline="") as text:  # type: ignore[type-var, operator]
-        reader = csv.reader(text, delimiter=str(options.get("delimiter", ","))[:1] or ",", quotechar=str(options.get("quote", '"')) or None)
-        return tuple(next(reader, ()))
-
-
-def local_path(uri: str) -> Path:
-    """Return the path of a `file:` address as Spark writes it."""
-    return Path(unquote(urlparse(uri).path)) if uri.startswith("file:") else Path(uri)
-
-# %% ../../nbs/target/08_local_files.ipynb #4cff3dee
-FILE = "named_struct('path', _metadata.file_path, 'name', _metadata.file_name, 'size', _metadata.file_size, 'modification_time', _metadata.file_modification_time, 'block_start', _metadata.file_block_start) AS _file"
-CSV_OPTIONS = ("delimiter", "quote", "escape", "encoding", "nullValue", "emptyValue", "comment", "lineSep", "ignoreLeadingWhiteSpace", "ignoreTrailingWhiteSpace")
-
-
-def has_header(options: Mapping[str, Any]) -> bool:
-    """The files' first record names their columns; it does unless the contract says that it does not."""
-    return str(options.get("header", True)).lower() != "false"
-
-
-def read_csv(spark: SparkSession, files: list[str], header: tuple[str, ...], source: FileSource) -> DataFrame:
-    """Return the rows of csv files that share a header, as rows of the contract."""
-    texts = [f"_c{index}" for index in range(len(header))]
-    schema = ", ".join([*(f"{text} STRING" for text in texts), "_corrupt_record STRING"])
-    options = {"header": has_header(source.options), "escape": '"', "multiLine": source.options.get("multiLine", True), "mode": "PERMISSIVE",
-               **{name: source.options[name] for name in CSV_OPTIONS if name in source.options}}
-    raw = spark.read.schema(schema).options(**options).csv(files)
-    cells = [f"CASE WHEN _corrupt_record IS NULL THEN {text} END AS {text}" for text in texts]
-    return rows_of_texts(raw.selectExpr(*cells, "_corrupt_record", FILE), header, "_c{}", source)
-
-# %% ../../nbs/target/08_local_files.ipynb #d685b42d
-def types_of(source: FileSource) -> dict[str, DataType]:
-    """Return the type of each of a source's columns."""
-    return {item.column: item.type for item in source.fields}
-
-
-def rows_of_texts(texts: DataFrame, header: tuple[str, ...], text: str, source: FileSource) -> DataFrame:
-    """Return rows of the contract from columns of text, which are named `text` formatted with their position in the header."""
-    types = types_of(source)
-    positions, extras = matched(header, list(types))
-    typed = texts.selectExpr("*", *typed_columns(positions, types, text, source.options))
-    misfits = [(name, f"CASE WHEN {quote(name)} IS NULL THEN {text.format(position)} END")
-               for name, position in positions.items() if bronze_type(types[name]) != Scalar("string")]
-    misfits += [(name, text.format(position)) for position, name in extras.items()]
-    return typed.selectExpr(*map(quote, types), f"{rescued_json([*misfits, ('_corrupt_record', '_corrupt_record')], '_file.path')} AS {RESCUED}", "_file")
-
-# %% ../../nbs/target/08_local_files.ipynb #bcba8cbe
-def member_text(name: str, type: DataType) -> str:
-    """Return SQL for a member's value as text: a scalar as it is written, anything nested as JSON."""
-    member = f"_record[{sql_literal(name)}]"
-    return f"try_variant_get({member}, '$', 'string')" if isinstance(type, Scalar) and type.name != "variant" else f"to_json({member})"
-
-
-def read_json(spark: SparkSession, files: list[str], source: FileSource) -> DataFrame:
-    """Return the rows of JSON files as rows of the contract: an object a line, or with `multiLine` an object or a list a file."""
-    is_whole = str(source.options.get("multiLine", False)).lower() == "true"
-    lines = spark.read.text(files, wholetext=is_whole).where("trim(value) != ''").selectExpr("value", "try_parse_json(value) AS _value", FILE)
-    if is_whole:
-        lists = "CASE WHEN schema_of_variant(_value) LIKE 'ARRAY%' THEN CAST(_value AS ARRAY<VARIANT>) ELSE array(_value) END"
-        lines = lines.selectExpr("value", f"explode({lists}) AS _value", "_file")
-    types = types_of(source)
-    records = lines.selectExpr("value", "try_cast(_value AS MAP<STRING, VARIANT>) AS _record", "_file")
-    names = list(types)
-    texts = [f"{member_text(name, types[name])} AS _c{index}" for index, name in enumerate(names)]
-    known = ", ".join(map(sql_literal, names))
-    extra = f"map_filter(_record, (name, value) -> name NOT IN ({known}))"
-    found = records.selectExpr(*texts, "CASE WHEN _record IS NULL THEN value END AS _corrupt_record",
-                               f"CASE WHEN cardinality({extra}) > 0 THEN {extra} END AS _extra", "_file")
-    return rows_of_members(found, names, source)
-
-# %% ../../nbs/target/08_local_files.ipynb #c9636252
-def rows_of_members(found: DataFrame, names: list[str], source: FileSource) -> DataFrame:
-    """Return rows of the contract from members as text and the map of extra members."""
-    types = types_of(source)
-    typed = found.selectExpr("*", *typed_columns({name: index for index, name in enumerate(names)}, types, "_c{}", source.options))
-    misfits = [(name, f"CASE WHEN {quote(name)} IS NULL THEN _c{index} END") for index, name in enumerate(names) if bronze_type(types[name]) != Scalar("string")]
-    kept = rescued_json([*misfits, ("_corrupt_record", "_corrupt_record")], "_file.path")
-    with_extra = "to_json(map_concat(_extra, map('_file_path', CAST(_file.path AS VARIANT))))"
-    both = f"concat(substring({with_extra}, 1, length({with_extra}) - 1), ',', substring(_kept, 2))"
-    return (typed.selectExpr(*map(quote, types), f"{kept} AS _kept", "_extra", "_file")
-            .selectExpr(*map(quote, types), f"CASE WHEN _extra IS NULL THEN _kept WHEN _kept IS NULL THEN {with_extra} ELSE {both} END AS {RESCUED}", "_file"))
-
-# %% ../../nbs/target/08_local_files.ipynb #5118f0d7
-def read_columnar(spark: SparkSession, files: list[str], source: FileSource) -> DataFrame:
-    """Return the rows of parquet or avro files that share a schema, as rows of the contract."""
-    raw = spark.read.format(source.format).load(files)
-    there = fields_of_spark_schema(json.loads(raw.schema.json()))
-    types = types_of(source)
-    positions, extras = matched([item.name for item in there], list(types))
-    columns, misfits = [], []
-    for name, type in types.items():
-        sql = sql_type(bronze_type(type))
-        if name not in positions:
-            columns.append(f"CAST(NULL AS {sql}) AS {quote(name)}")
-            continue
-        item = there[positions[name]]
-        column, is_same = f"_raw.{quote(item.name)}", sql_type(bronze_type(item.type)) == sql
-        columns.append(f"{column if is_same else exact_cast(as_text(column, item.type), type)} AS {quote(name)}")
-        if not is_same:
-            misfits.append((name, f"CASE WHEN {quote(name)} IS NULL THEN {as_text(column, item.type)} END"))
-    misfits += [(name, as_text(f"_raw.{quote(there[index].name)}", there[index].type)) for index, name in extras.items()]
-    whole = f"struct({', '.join(quote(item.name) for item in there)}) AS _raw"
-    typed = raw.selectExpr(whole, FILE).selectExpr("_raw", "_file", *columns)
-    return typed.selectExpr(*map(quote, types), f"{rescued_json(misfits, '_file.path')} AS {RESCUED}", "_file")
-
-
-def as_text(column: str, type: DataType) -> str:
-    """Return SQL for a typed column as text."""
-    return f"CAST({column} AS STRING)" if isinstance(type, Scalar) and type.name != "variant" else f"to_json({column})"
+def unreadable_row(file: str, reason: str, source: FileSource) -> str:
+    """Return the SELECT of the row that stands for a file which cannot be read, or not to its end."""
+    path = local_path(file)
+    size, modified = (path.stat().st_size, path.stat().st_mtime_ns // 1000) if path.is_file() else (0, 0)
+    columns = [f"CAST(NULL AS {sql_type(bronze_type(type))}) AS {quote(name)}" for name, type in types_of(source).items()]
+    told = sql_literal(json.dumps({"_unreadable": reason, "_file_path": file}))
+    address = (f"named_struct('path', {sql_literal(file)}, 'name', {sql_literal(path.name)}, 'size', CAST({size} AS BIGINT), "
+               f"'modification_time', timestamp_micros({modified}), 'block_start', CAST({size} AS BIGINT)) AS _file")
+    return f"SELECT {', '.join([*columns, f'{told} AS {RESCUED}', address])}"
 
 # %% ../../nbs/target/08_local_files.ipynb #55264cee
-def grouped_by_header(files: Iterable[str], source: FileSource) -> dict[tuple[str, ...], list[str]]:
-    """Return csv files by their header; without a header, by the contract's order. Empty files are left out: they have no row."""
-    groups: dict[tuple[str, ...], list[str]] = {}
-    for file in files:
-        header = csv_header(local_path(file), source.options)
-        if header:
-            groups.setdefault(header if has_header(source.options) else tuple(types_of(source)), []).append(file)
-    return groups
-
-
-def grouped_by_schema(spark: SparkSession, files: Iterable[str], format: str) -> dict[str, list[str]]:
-    """Return parquet or avro files by their schema."""
-    groups: dict[str, list[str]] = {}
-    for file in files:
-        groups.setdefault(spark.read.format(format).load(file).schema.json(), []).append(file)
-    return groups
-
-
-def read_files(spark: SparkSession, files: list[str], source: FileSource) -> DataFrame | None:
+def read_files(spark: SparkSession, files: Sequence[str], source: FileSource) -> DataFrame | None:
     """Return the rows of a batch's files, or None where every file is empty."""
     if source.format == "csv":
-        parts = [read_csv(spark, group, header, source) for header, group in grouped_by_header(files, source).items()]
-    elif source.format == "json":
-        parts = [read_json(spark, files, source)]
+        looks = [looked_at(file, source) for file in files]
+        damages = {look.file: look.damage for look in looks if look.damage}
+        parts = csv_parts(spark, looks, source)
     else:
-        parts = [read_columnar(spark, group, source) for group in grouped_by_schema(spark, files, source.format).values()]
+        damages = {file: damage for file in files if (damage := damage_of(local_path(file)))}
+        there = [file for file in files if local_path(file).is_file()]
+        if source.format == "json":
+            parts = [read_json(spark, there, source)] if there else []
+        else:
+            groups, unread = grouped_by_schema(spark, there, source.format)
+            damages |= unread
+            parts = [read_columnar(spark, group, source) for group in groups.values()]
+    parts += [spark.sql(unreadable_row(file, damage, source)) for file, damage in damages.items()]
     whole = parts[0] if parts else None
     for part in parts[1:]:
         whole = whole.union(part) if whole is not None else part
     return whole
+
+# %% ../../nbs/target/08_local_files.ipynb #efcd06a2
+def changed_files(known: Mapping[str, Iterable[tuple[int, int]]]) -> dict[str, str]:
+    """Return what is to be said of files that are no longer as they were read; `known` maps a file to the (bytes, microseconds of modification) at which it was."""
+    said = {}
+    for file, versions in known.items():
+        path = local_path(file)
+        if path.is_file():
+            now = (path.stat().st_size, path.stat().st_mtime_ns // 1000)
+            if all(size != now[0] or modified // 1000 != now[1] // 1000 for size, modified in versions):
+                said[file] = f"{path.name} has changed since it was read: {max(versions)[0]} bytes were read, {now[0]} are there; put what is new under another name"
+    return said
 
 # %% ../../nbs/target/08_local_files.ipynb #6ae27444
 FILES_PER_BATCH = 1000

@@ -1,0 +1,65 @@
+"""A process that works on a lakehouse and may be killed: `python faulty_run.py FOLDER STEP...`; tests start it, and DATAMASTER_KILL_AT names the point at which it dies."""
+from __future__ import annotations
+
+import csv
+import os
+import sys
+from pathlib import Path
+
+from datamaster_kit.contract.model import Contract
+from datamaster_kit.ingest.ingest import build_gold, build_silver, first_step, ingest, keep_periods, replay
+from datamaster_kit.ingest.replay import export_quarantine
+from datamaster_kit.project import Project, read_contracts, read_project
+from datamaster_kit.target.local import LocalTarget
+from datamaster_kit.unity.tables import apply_plan, planned
+
+
+def stop_what_was_left() -> None:
+    """Stop the Spark context of a process that was killed, where the Java machine is shared to save its start."""
+    if "PYSPARK_GATEWAY_PORT" in os.environ:
+        from pyspark.java_gateway import launch_gateway
+
+        left = getattr(getattr(launch_gateway().jvm.org.apache.spark, "SparkContext$"), "MODULE$").getActive()
+        if left.isDefined():
+            left.get().stop()
+
+
+def mended(target: LocalTarget, project: Project, contract: Contract) -> Path:
+    """Export the quarantine, correct the rows with an even number as a person would, and return the folder."""
+    step = first_step(target, project, contract, "replay", "export")
+    file = project.root / "corrections" / f"{step.model.name}.csv"
+    export_quarantine(step, file)
+    with file.open(encoding="utf-8", newline="") as text:
+        rows = list(csv.DictReader(text))
+    right = [{**row, "amount": "1"} for row in rows if row["id"] and int(row["id"]) % 2 == 0]
+    with file.open("w", encoding="utf-8", newline="") as text:
+        writer = csv.DictWriter(text, rows[0].keys() if rows else ["carlton_quarantine_id", *(item.column for item in step.model.fields)])
+        writer.writeheader()
+        writer.writerows(right)
+    return file.parent
+
+
+def main(folder: Path, *steps: str) -> None:
+    """Do the steps."""
+    stop_what_was_left()
+    project = read_project(folder)
+    target = LocalTarget(project)
+    (contract,) = read_contracts(project)
+    for step in steps:
+        match step:
+            case "apply":
+                apply_plan(planned(target, project, [contract]), target)
+            case "ingest":
+                ingest(target, project, contract)
+            case "silver":
+                build_silver(target, project, contract)
+            case "gold":
+                build_gold(target, project, contract)
+            case "replay":
+                replay(target, project, contract, corrections=mended(target, project, contract))
+            case "retention":
+                keep_periods(target, project, contract, applies=True)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), *sys.argv[2:])

@@ -1,0 +1,162 @@
+"""The process is killed (SIGKILL) at every labelled point and started again: nothing is lost, nothing is there twice, and the counts add up."""
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from datamaster_kit.target.point import KILL_AT, POINTS
+
+pytestmark = [pytest.mark.spark, pytest.mark.slow]
+CONTRACT = """
+dataContractSpecification: 1.1.0
+id: urn:shop
+info: {title: Shop, version: 1.0.0}
+models:
+  order:
+    fields:
+      id: {type: long, primaryKey: true}
+      amount: {type: long, minimum: 0}
+      operation: {type: string, enum: [U, D]}
+      placed_at: {type: timestamp}
+  total:
+    fields: {orders: {type: long, required: true}}
+servicelevels:
+  retention: {period: 30 days, timestampField: order.placed_at}
+workflow: {delete_when: {order: {operation: D}}, schema_evolution: add, gold: {total: total.sql}}
+"""
+WORKER = Path(__file__).with_name("faulty_run.py")
+STEPS_OF = {"replay": ["replay"], "retention": ["retention"], "gold": ["ingest", "silver", "gold"], "silver": ["ingest", "silver"], "runs": ["ingest"]}
+PER_FILE = 8
+
+
+JAVA = """
+import sys
+from pathlib import Path
+from datamaster_kit.target.session import local_session
+session = local_session(Path(sys.argv[1]))
+gateway = session.sparkContext._gateway.gateway_parameters
+session.stop()
+print(gateway.port, gateway.auth_token, flush=True)
+sys.stdin.read()
+"""
+
+
+Start = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+@pytest.fixture(scope="module")
+def start() -> Iterator[Start]:
+    """Return a function that starts a process on a lakehouse and waits for its end.
+
+    The processes share one Java machine, each with a Spark context of its own, so that none has to wait for Java to warm up.
+    """
+    state = Path(__file__).resolve().parents[1] / ".datamaster"
+    with subprocess.Popen([sys.executable, "-c", JAVA, str(state)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as machine:
+        port, secret = machine.stdout.readline().split()
+
+        def started(folder: Path, *steps: str, kill_at: str = "") -> subprocess.CompletedProcess[str]:
+            environment = {**os.environ, KILL_AT: kill_at, "PYSPARK_GATEWAY_PORT": port, "PYSPARK_GATEWAY_SECRET": secret}
+            return subprocess.run([sys.executable, str(WORKER), str(folder), *steps], env=environment, capture_output=True, text=True, timeout=600, check=False)
+
+        yield started
+        machine.kill()
+
+
+def land(folder: Path, number: int, column: str, placed_at: str) -> None:
+    """Bring a file of eight records: five good, one of which deletes the first file's record, and three bad."""
+    first = number * PER_FILE
+    rows = [f"{first},1,U,{placed_at},x", f"{first + 1},2,U,{placed_at},", f"{first + 2},-1,U,{placed_at},", f"{first + 3},-1,U,{placed_at},", f"{first + 4},4,U,{placed_at},",
+            f"{first + 5},5,,{placed_at},y", f"{first + 6},,D,{placed_at},", f",7,U,{placed_at},"]
+    landing = folder / ".datamaster" / "landing" / "order"
+    landing.mkdir(parents=True, exist_ok=True)
+    (landing / f"{number:03}.csv").write_text(f"id,amount,operation,placed_at,{column}\n" + "\n".join(rows) + "\n", encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def shop(start: Start, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a project after a process has been killed at every point that a step passes, each after new files had come."""
+    folder = tmp_path_factory.mktemp("killed")
+    (folder / "datamaster.yaml").write_text("domain: shop\ncatalog: shop\n", encoding="utf-8")
+    (folder / "contracts").mkdir()
+    (folder / "contracts" / "shop.yaml").write_text(CONTRACT, encoding="utf-8")
+    (folder / "total.sql").write_text("SELECT count(*) AS orders FROM order", encoding="utf-8")
+    (folder / ".datamaster").mkdir()
+    (folder / ".datamaster" / "jars").symlink_to(Path(__file__).resolve().parents[1] / ".datamaster" / "jars")
+    assert start(folder, "apply").returncode == 0
+    points = [point for point in POINTS if not point.startswith("retention.")]
+    for number, point in enumerate(points):
+        land(folder, number, f"extra_{number}" if point == "evolution.altered" else "extra", "2999-01-01T00:00:00Z")
+        steps = STEPS_OF.get(point.partition(".")[0], ["ingest"])
+        ended = start(folder, *(["ingest", *steps] if steps == ["replay"] else steps), kill_at=point)
+        assert ended.returncode == -signal.SIGKILL, f"{point}: {ended.stdout[-2000:]} {ended.stderr[-3000:]}"
+    ended = start(folder, "ingest", "silver", "gold")
+    assert ended.returncode == 0, ended.stderr[-3000:]
+    return folder
+
+
+def rows(spark, folder: Path, table: str) -> list[dict]:
+    return [row.asDict(recursive=True) for row in spark.read.format("delta").load(str(folder / ".datamaster" / "warehouse" / "cshop" / table)).collect()]
+
+
+def test_every_record_is_in_bronze_exactly_once_and_is_good_or_in_quarantine(spark, shop: Path) -> None:
+    files = sorted((shop / ".datamaster" / "landing" / "order").iterdir())
+    written = [row for row in rows(spark, shop, "bronze/order") if not row["carlton_metadata"]["stream"].startswith("replay/")]
+    assert Counter(row["carlton_metadata"]["file_name"] for row in written) == {file.name: PER_FILE for file in files}
+    assert Counter(row["id"] for row in written if row["id"] is not None) == Counter(number for number in range(len(files) * PER_FILE) if number % PER_FILE != 7)
+    quarantined = rows(spark, shop, "bronze/order_quarantine")
+    bad = sorted((row["carlton_metadata"]["file_name"], row["carlton_record"]) for row in quarantined)
+    assert bad == sorted((file.name, record) for file in files for record in (3, 4, 8)), "and the records' numbers are those of the files"
+    assert len({row["carlton_quarantine_id"] for row in quarantined}) == len(quarantined)
+
+
+def test_released_rows_are_in_bronze_exactly_once(spark, shop: Path) -> None:
+    released = sorted(row["id"] for row in rows(spark, shop, "bronze/order_quarantine") if row["carlton_released_at"])
+    moved = sorted(row["id"] for row in rows(spark, shop, "bronze/order") if row["carlton_metadata"]["stream"].startswith("replay/"))
+    assert released == moved and released and all(number % 2 == 0 for number in released)
+
+
+def test_silver_holds_the_good_rows_and_not_the_deleted_ones(spark, shop: Path) -> None:
+    good = {row["id"] for row in rows(spark, shop, "bronze/order") if not row["carlton_is_quarantined"]}
+    deleted = {row["id"] for row in rows(spark, shop, "silver/order_deleted")}
+    assert Counter(row["id"] for row in rows(spark, shop, "silver/order")) == Counter(good - deleted) and deleted
+    (total,) = rows(spark, shop, "gold/total")
+    assert total["orders"] == len(good - deleted)
+
+
+def test_the_runs_add_up_to_the_tables(spark, shop: Path) -> None:
+    runs = rows(spark, shop, "bronze/runs")
+    for step, table in (("ingest", "bronze/order"), ("silver", "silver/order")):
+        batches = [run for run in runs if run["step"] == step and run["batch"] is not None]
+        whole = [run for run in runs if run["step"] == step and run["batch"] is None]
+        assert len({(run["stream"], run["batch"]) for run in batches}) == len(batches)
+        for count in ("rows_read", "rows_written", "rows_quarantined", "rows_rescued", "rows_deleted"):
+            assert sum(run[count] for run in whole) == sum(run[count] for run in batches), (step, count)
+    ingested = [run for run in runs if run["step"] == "ingest" and run["batch"] is None]
+    written = [row for row in rows(spark, shop, "bronze/order") if not row["carlton_metadata"]["stream"].startswith("replay/")]
+    assert sum(run["rows_written"] for run in ingested) == len(written)
+    assert sum(run["rows_quarantined"] for run in ingested) == len(rows(spark, shop, "bronze/order_quarantine"))
+    assert sum(run["rows_rescued"] for run in ingested) == sum(row["carlton_rescued"] is not None for row in written)
+    silver = [run for run in runs if run["step"] == "silver" and run["batch"] is None]
+    assert sum(run["rows_merged"] for run in silver) == len(rows(spark, shop, "silver/order"))
+    assert sum(run["rows_deleted"] for run in silver) == len(rows(spark, shop, "silver/order_deleted"))
+
+
+def test_retention_that_was_killed_at_every_point_removes_what_it_has_recorded(spark, start: Start, shop: Path) -> None:
+    before = {table: len(rows(spark, shop, table)) for table in ("bronze/order", "bronze/order_quarantine", "silver/order")}
+    for number, point in enumerate(point for point in POINTS if point.startswith("retention.")):
+        land(shop, 100 + number, "extra", "2001-01-01T00:00:00Z")
+        ended = start(shop, "ingest", "silver", "retention", kill_at=point)
+        assert ended.returncode == -signal.SIGKILL, f"{point}: {ended.stderr[-3000:]}"
+    assert start(shop, "retention").returncode == 0
+    after = {table: len(rows(spark, shop, table)) for table in before}
+    assert after == before, "what came has gone again, and nothing else"
+    runs = [run for run in rows(spark, shop, "bronze/runs") if run["step"] == "retention" and run["batch"] is None]
+    came = 4 * PER_FILE
+    assert sum(run["rows_deleted"] for run in runs) == came + 4 * 3 + 4 * 4

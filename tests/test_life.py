@@ -1,0 +1,341 @@
+"""The life of a table on a real Spark with Delta: deletions, history, late rows, evolution, quarantine and repair, gold, retention, lost checkpoints."""
+from __future__ import annotations
+
+import csv
+import shutil
+from collections import Counter
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from datamaster_kit.contract.document import parse_document
+from datamaster_kit.contract.fault import DatamasterError
+from datamaster_kit.contract.model import Contract
+from datamaster_kit.contract.read import examined
+from datamaster_kit.ingest.ingest import build_gold, build_silver, first_step, ingest, keep_periods, replay
+from datamaster_kit.ingest.replay import export_quarantine
+from datamaster_kit.names import names
+from datamaster_kit.project import Project
+from datamaster_kit.target.local import LocalTarget
+from datamaster_kit.unity.tables import apply_plan, planned
+
+pytestmark = pytest.mark.spark
+
+
+class Lake:
+    """A lakehouse in a folder of its own, as a person works with it: a contract, files, and the steps."""
+
+    def __init__(self, spark, folder: Path) -> None:
+        for schema in ("bronze", "silver", "gold"):
+            spark.sql(f"DROP SCHEMA IF EXISTS spark_catalog.{schema} CASCADE")
+        self.spark, self.folder, self.project = spark, folder, Project(folder, names("shop", "shop"))
+        self.target = LocalTarget(self.project)
+
+    def contract(self, fields: str, workflow: str = "", more: str = "", version: str = "1.0.0") -> Contract:
+        text = f"dataContractSpecification: 1.1.0\nid: urn:shop\ninfo: {{title: Shop, version: {version}}}\nmodels:\n  order:\n    fields:\n"
+        text += "".join(f"      {line}\n" for line in fields.strip().splitlines())
+        contract, faults = examined(parse_document(f"{text}{more}\nworkflow: {{{workflow}}}\n", "shop.yaml"), self.folder)
+        assert contract is not None and not [fault for fault in faults if fault.severity == "error"], faults
+        self.now = contract
+        return contract
+
+    def apply(self, drops: bool = False) -> list[str]:
+        """Apply the plan, and return what is still pending after it."""
+        apply_plan(planned(self.target, self.project, [self.now], drops), self.target)
+        return [change.refusal for change in planned(self.target, self.project, [self.now], drops).pending]
+
+    def land(self, name: str, text: str, time: int = 0) -> None:
+        import os
+
+        path = Path(self.target.landing_folder("order"), name)
+        path.write_text(text, encoding="utf-8")
+        if time:
+            os.utime(path, (time, time))
+
+    def run(self):
+        return (*ingest(self.target, self.project, self.now), *build_silver(self.target, self.project, self.now))
+
+    def rows(self, table: str, *columns: str):
+        schema, name = table.split("/")
+        frame = self.spark.table(self.target.sql_name(self.project.names.table(schema, name)))
+        return sorted((tuple(row) for row in frame.select(*columns).collect()), key=str) if columns else frame.collect()
+
+    def checkpoint(self, layer: str) -> Path:
+        volume = self.project.names.silver_checkpoint_volume if layer == "silver" else self.project.names.checkpoint_volume
+        return Path(self.target.volume_folder(layer, volume), "order")
+
+
+@pytest.fixture
+def lake(spark, tmp_path: Path) -> Lake:
+    return Lake(spark, tmp_path)
+
+
+KEYED = "id: {type: long, primaryKey: true}\namount: {type: decimal, precision: 5, scale: 2, minimum: 0}\noperation: {type: string}\nat: {type: timestamp}"
+VERSIONED = "latest_by: {order: at}, delete_when: {order: {operation: D}}"
+DAYS = ["1,1,U,2026-01-01T00:00:00Z", "1,2,U,2026-01-02T00:00:00Z", "1,,D,2026-01-03T00:00:00Z", "1,4,U,2026-01-04T00:00:00Z", "2,1,U,2026-01-01T00:00:00Z", "2,,D,2026-01-02T00:00:00Z"]
+
+
+def deliver(lake: Lake, order: tuple[int, ...], batches: int) -> None:
+    """Bring the days' rows in an order, in so many files and runs."""
+    for number in range(batches):
+        lines = [DAYS[index] for index in order[number::batches]]
+        lake.land(f"{number}.csv", "id,amount,operation,at\n" + "\n".join(lines) + "\n", 1_767_000_000 + number)
+        lake.run()
+
+
+@pytest.mark.parametrize("order", [(0, 1, 2, 3, 4, 5), (5, 4, 3, 2, 1, 0), (2, 0, 5, 3, 4, 1)])
+def test_rows_and_deletions_in_any_order_give_the_same_silver(lake: Lake, order: tuple[int, ...]) -> None:
+    lake.contract(KEYED, VERSIONED)
+    assert lake.apply() == []
+    deliver(lake, order, 3)
+    assert lake.rows("silver/order", "id", "amount") == [(1, Decimal("4.00"))]
+    assert Counter(row["id"] for row in lake.rows("silver/order_deleted")) == {1: 1, 2: 1}
+
+
+@pytest.mark.parametrize("order", [(0, 1, 2, 3, 4, 5), (5, 3, 1, 4, 2, 0)])
+def test_history_has_every_version_and_when_it_held_in_whatever_order_they_came(lake: Lake, order: tuple[int, ...]) -> None:
+    lake.contract(KEYED, f"{VERSIONED}, history: [order]")
+    assert lake.apply() == []
+    deliver(lake, order, 3)
+    found = [(row["id"], int(row["amount"]), row["carlton_valid_from"].day, row["carlton_valid_to"].day if row["carlton_valid_to"] else None, row["carlton_is_current"])
+             for row in lake.rows("silver/order")]
+    assert sorted(found, key=str) == sorted([(1, 1, 1, 2, False), (1, 2, 2, 3, False), (1, 4, 4, None, True), (2, 1, 1, 2, False)], key=str)
+
+
+def test_the_same_version_delivered_again_is_one_version(lake: Lake) -> None:
+    lake.contract(KEYED, f"{VERSIONED}, history: [order]")
+    lake.apply()
+    for name in ("a", "b"):
+        lake.land(f"{name}.csv", "id,amount,operation,at\n" + DAYS[0] + "\n")
+        lake.run()
+    assert len(lake.rows("silver/order")) == 1
+
+
+def test_the_next_version_of_a_contract_is_planned_applied_and_reads_old_rows(lake: Lake) -> None:
+    lake.contract("id: {type: integer, primaryKey: true}\nstate: {type: string, enum: [new, paid]}\namount: {type: decimal, precision: 5, scale: 2}")
+    lake.apply()
+    lake.land("a.csv", "id,state,amount\n1,new,1.00\n2,paid,2.00\n")
+    lake.run()
+    lake.land("b.csv", "id,state,amount\n3,paid,3.00\n")
+    ingest(lake.target, lake.project, lake.now)
+    lake.contract("id: {type: long, primaryKey: true}\nstatus: {type: string, enum: [new, paid, sent], config: {aliases: [state]}, description: Where it is.}\n"
+                  "amount: {type: decimal, precision: 7, scale: 2}\nnote: {type: string}", version="2.0.0")
+    plan = planned(lake.target, lake.project, [lake.now])
+    assert plan.pending and not plan.refused
+    written = sum("RENAME COLUMN" in statement for change in plan.pending for statement in change.statements)
+    assert written == 3, "in bronze, its quarantine and silver"
+    assert lake.apply() == []
+    lake.land("c.csv", "id,status,amount,note\n3000000000,sent,12345.00,big\n")
+    lake.run()
+    assert lake.rows("silver/order", "id", "status", "note") == [(1, "new", None), (2, "paid", None), (3, "paid", None), (3000000000, "sent", "big")]
+    assert lake.rows("bronze/order", "id", "status") == [(1, "new"), (2, "paid"), (3, "paid"), (3000000000, "sent")]
+
+
+def test_what_a_plan_does_not_do_says_how_it_can_be_done(lake: Lake) -> None:
+    lake.contract("id: {type: long, primaryKey: true}\nline: {type: long}\nold: {type: string}")
+    lake.apply()
+    lake.land("a.csv", "id,line,old\n1,1,x\n")
+    lake.run()
+    lake.contract("id: {type: integer, primaryKey: true}\nline: {type: long, primaryKey: true}")
+    refused = " ".join(change.refusal for change in planned(lake.target, lake.project, [lake.now]).refused)
+    assert "key changes from (id) to (id, line)" in refused and "--rebuild-checkpoint" in refused
+    assert "the type of id differs" in refused and "another physicalName" in refused and "--drop-columns" in refused
+    lake.contract("id: {type: long, primaryKey: true}\nline: {type: long}")
+    assert all("old" in refusal for refusal in lake.apply())
+    assert lake.apply(drops=True) == [] and "old" not in lake.rows("silver/order")[0].asDict()
+
+
+@pytest.mark.parametrize("evolution, expected", [("add", ("x", None)), ("widen", (None, Decimal("1234567.891"))), ("rescue", (None, None))])
+def test_schema_evolution_does_what_the_contract_says_and_notes_it(lake: Lake, evolution: str, expected: tuple) -> None:
+    lake.contract(KEYED, f"schema_evolution: {evolution}")
+    lake.apply()
+    lake.land("a.csv", "id,amount,colour\n1,1234567.891,x\n2,1.00,\n")
+    (ingested, _) = lake.run()
+    row = next(row.asDict() for row in lake.rows("bronze/order") if row["id"] == 1)
+    assert (row.get("colour"), row["amount"]) == expected
+    assert bool(ingested.notes) == (evolution != "rescue") and lake.apply() == [], "the plan accepts it"
+    lake.land("b.csv", "id,amount,colour\n3,1234567.892,y\n")
+    lake.run()
+    assert len(lake.rows("bronze/order")) == 3
+    assert (3 in {row["id"] for row in lake.rows("silver/order")}) == (evolution == "widen")
+
+
+def test_schema_evolution_fail_stops_before_anything_is_written(lake: Lake) -> None:
+    lake.contract(KEYED, "schema_evolution: fail")
+    lake.apply()
+    lake.land("a.csv", "id,amount,colour\n1,1.00,x\n")
+    with pytest.raises(DatamasterError, match="colour"):
+        lake.run()
+    assert lake.rows("bronze/order") == []
+    lake.contract(KEYED + "\ncolour: {type: string}", "schema_evolution: fail")
+    lake.apply()
+    lake.run()
+    assert lake.rows("silver/order", "id", "colour") == [(1, "x")]
+
+
+def test_quarantine_says_why_and_where_and_a_better_contract_releases_it(lake: Lake) -> None:
+    lake.contract(KEYED)
+    lake.apply()
+    lake.land("a.csv", "id,amount\n1,1.00\n2,1000.00\n,3.00\n4,-4\n")
+    lake.run()
+    rows = {row["carlton_record"]: row for row in lake.rows("bronze/order_quarantine")}
+    assert {record: row["carlton_broken_rules"] for record, row in rows.items()} == {2: ["amount.type"], 3: ["id.required"], 4: ["amount.range"]}
+    assert rows[2]["carlton_metadata"]["contract_version"] == "1.0.0" and rows[2]["carlton_metadata"]["file_name"] == "a.csv"
+    lake.contract(KEYED.replace("precision: 5", "precision: 7"), version="1.1.0")
+    lake.apply()
+    (run,) = replay(lake.target, lake.project, lake.now)
+    assert (run.rows_read, run.rows_written, run.rows_quarantined) == (3, 1, 2)
+    (again,) = replay(lake.target, lake.project, lake.now)
+    assert (again.rows_read, again.rows_written) == (2, 0)
+    build_silver(lake.target, lake.project, lake.now)
+    assert lake.rows("silver/order", "id", "amount") == [(1, Decimal("1.00")), (2, Decimal("1000.00"))]
+
+
+def test_a_person_corrects_quarantined_rows_in_a_csv_file(lake: Lake, tmp_path: Path) -> None:
+    lake.contract(KEYED)
+    lake.apply()
+    lake.land("a.csv", "id,amount,at\n1,1000.00,2026-01-01T00:00:00Z\n2,-2,\nx,1.00,\n")
+    lake.run()
+    file = tmp_path / "corrections" / "order.csv"
+    assert export_quarantine(first_step(lake.target, lake.project, lake.now, "replay", "export"), file) == 3
+    with file.open(encoding="utf-8", newline="") as text:
+        rows = list(csv.DictReader(text))
+    assert [(row["id"], row["amount"], row["carlton_record"]) for row in rows] == [("1", "1000.00", "1"), ("2", "-2.00", "2"), ("x", "1.00", "3")]
+    rows[0]["amount"], rows[2]["id"] = "100.00", "3"
+    with file.open("w", encoding="utf-8", newline="") as text:
+        writer = csv.DictWriter(text, rows[0].keys())
+        writer.writeheader()
+        writer.writerows(rows)
+    (run,) = replay(lake.target, lake.project, lake.now, corrections=file.parent)
+    assert (run.rows_read, run.rows_written) == (3, 2)
+    build_silver(lake.target, lake.project, lake.now)
+    assert lake.rows("silver/order", "id", "amount") == [(1, Decimal("100.00")), (3, Decimal("1.00"))]
+    with pytest.raises(DatamasterError, match="no open row of quarantine"):
+        replay(lake.target, lake.project, lake.now, corrections=file.parent)
+
+
+def test_too_many_bad_rows_fail_the_run_and_keep_silver_waiting_until_they_are_repaired(lake: Lake) -> None:
+    lake.contract(KEYED, "maximum_bad_share: 10%")
+    lake.apply()
+    lake.land("a.csv", "id,amount\n1,1.00\n2,1000.00\n")
+    with pytest.raises(DatamasterError, match="50.00%"):
+        ingest(lake.target, lake.project, lake.now)
+    with pytest.raises(DatamasterError, match="50.00%"):
+        build_silver(lake.target, lake.project, lake.now)
+    assert lake.rows("silver/order") == [] and len(lake.rows("bronze/order")) == 2
+    lake.contract(KEYED.replace("precision: 5", "precision: 7"), "maximum_bad_share: 10%")
+    lake.apply()
+    replay(lake.target, lake.project, lake.now)
+    build_silver(lake.target, lake.project, lake.now)
+    assert [row["id"] for row in lake.rows("silver/order")] == [1, 2]
+
+
+def test_gold_is_built_from_silver_and_stays_as_it_was_where_a_rule_is_broken(lake: Lake) -> None:
+    gold = "  total:\n    fields:\n      orders: {type: long, required: true, maximum: 2}\n      revenue: {type: decimal, precision: 10, scale: 2}"
+    lake.contract(KEYED, "gold: {total: total.sql}", gold)
+    (lake.folder / "total.sql").write_text("-- all orders\nSELECT count(*) AS orders, sum(amount) AS revenue FROM order", encoding="utf-8")
+    assert lake.apply() == []
+    lake.land("a.csv", "id,amount\n1,1.00\n2,2.00\n")
+    lake.run()
+    (run,) = build_gold(lake.target, lake.project, lake.now)
+    assert (run.rows_written, lake.rows("gold/total", "orders", "revenue")) == (1, [(2, Decimal("3.00"))])
+    lake.land("b.csv", "id,amount\n3,1.00\n")
+    lake.run()
+    with pytest.raises(DatamasterError, match=r"orders\.range"):
+        build_gold(lake.target, lake.project, lake.now)
+    assert lake.rows("gold/total", "orders") == [(2,)]
+
+
+def test_a_notebook_builds_a_gold_model(lake: Lake) -> None:
+    import nbformat
+    from nbformat.v4 import new_code_cell, new_notebook
+
+    cells = [new_code_cell('view: str = ""', metadata={"tags": ["parameters"]}), new_code_cell(
+        "from pyspark.sql import SparkSession\nspark = SparkSession.getActiveSession()\nspark.sql('SELECT count(*) AS orders FROM spark_catalog.silver.`order`').createOrReplaceTempView(view)")]
+    nbformat.write(new_notebook(cells=cells, metadata={"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}), lake.folder / "total.ipynb")
+    lake.contract(KEYED, "gold: {total: total.ipynb}", "  total:\n    fields:\n      orders: {type: long}")
+    lake.apply()
+    lake.land("a.csv", "id,amount\n1,1.00\n2,2.00\n")
+    lake.run()
+    build_gold(lake.target, lake.project, lake.now, output=lake.folder / "runs")
+    assert lake.rows("gold/total", "orders") == [(2,)] and list((lake.folder / "runs").glob("*gold-total.ipynb"))
+
+
+def test_retention_shows_first_then_removes_everywhere_and_is_evidence(lake: Lake) -> None:
+    lake.contract(KEYED, "", "servicelevels: {retention: {period: 30 days, timestampField: order.at}}")
+    lake.apply()
+    lake.land("a.csv", "id,amount,at\n1,1.00,2001-01-01T00:00:00Z\n2,-1,2001-01-01T00:00:00Z\n3,3.00,2999-01-01T00:00:00Z\n")
+    lake.run()
+    (shown,) = keep_periods(lake.target, lake.project, lake.now)
+    assert (shown.result, shown.rows_deleted) == ("planned", 4) and len(lake.rows("bronze/order")) == 3
+    (run,) = keep_periods(lake.target, lake.project, lake.now, applies=True)
+    assert run.rows_deleted == 4 and {note.split(" rows")[0] for note in run.notes} == {"bronze: 2", "quarantine: 1", "silver: 1"}
+    assert [row["id"] for row in lake.rows("bronze/order")] == [3] and lake.rows("bronze/order_quarantine") == []
+    assert lake.run()[1].result == "nothing new", "what was removed is no news to silver"
+
+
+def damaged(lake: Lake, how: str) -> None:
+    """Do to a lakehouse what people and disks do."""
+    checkpoint = lake.checkpoint("bronze")
+    match how:
+        case "deleted":
+            shutil.rmtree(checkpoint)
+        case "unreadable":
+            (checkpoint / "metadata").write_text("{", encoding="utf-8")
+        case "list lost":
+            shutil.rmtree(checkpoint / "sources")
+        case "put back":
+            for kind in ("offsets", "commits"):
+                max((checkpoint / kind).glob("[0-9]*"), key=lambda path: int(path.name)).unlink()
+        case "table dropped":
+            lake.spark.sql("DROP TABLE spark_catalog.bronze.`order`")
+            shutil.rmtree(lake.target.warehouse / "bronze" / "order", ignore_errors=True)
+            lake.apply()
+
+
+@pytest.mark.parametrize("how, code", [("deleted", "checkpoint-lost"), ("unreadable", "checkpoint-damaged"), ("list lost", "checkpoint-damaged"), ("put back", "checkpoint-damaged"),
+                                       ("table dropped", "table-recreated")])
+def test_a_lost_or_damaged_checkpoint_is_told_and_rebuilt_without_loading_twice(lake: Lake, how: str, code: str) -> None:
+    lake.contract(KEYED)
+    lake.apply()
+    for name in ("a", "b"):
+        lake.land(f"{name}.csv", f"id,amount\n{ord(name)},1.00\n")
+        lake.run()
+    damaged(lake, how)
+    lake.land("c.csv", "id,amount\n99,1.00\n")
+    with pytest.raises(DatamasterError) as raised:
+        ingest(lake.target, lake.project, lake.now)
+    assert {fault.code for fault in raised.value.faults} == {code} and "--rebuild-checkpoint" in raised.value.faults[0].hint
+    ingest(lake.target, lake.project, lake.now, rebuilds_checkpoint=True)
+    assert Counter(row["id"] for row in lake.rows("bronze/order")) == Counter([97, 98, 99])
+    if how == "table dropped":
+        with pytest.raises(DatamasterError, match="another bronze table"):
+            build_silver(lake.target, lake.project, lake.now)
+    build_silver(lake.target, lake.project, lake.now, rebuilds_checkpoint=True)
+    assert [row["id"] for row in lake.rows("silver/order")] == [97, 98, 99]
+    lake.land("d.csv", "id,amount\n100,1.00\n")
+    lake.run()
+    assert Counter(row["id"] for row in lake.rows("bronze/order")) == Counter([97, 98, 99, 100])
+
+
+def test_a_column_that_was_dropped_behind_its_back_is_told_before_a_row_is_read(lake: Lake) -> None:
+    lake.contract(KEYED)
+    lake.apply()
+    lake.spark.sql("ALTER TABLE spark_catalog.bronze.`order` SET TBLPROPERTIES ('delta.columnMapping.mode' = 'name')")
+    lake.spark.sql("ALTER TABLE spark_catalog.bronze.`order` DROP COLUMN amount")
+    lake.land("a.csv", "id,amount\n1,1.00\n")
+    with pytest.raises(DatamasterError) as raised:
+        lake.run()
+    assert [fault.code for fault in raised.value.faults] == ["table-differs"] and "amount" in raised.value.faults[0].message
+
+
+def test_a_model_without_a_key_is_appended_once_even_when_its_stream_is_rebuilt(lake: Lake) -> None:
+    lake.contract("amount: {type: long}")
+    lake.apply()
+    for number in range(2):
+        lake.land(f"{number}.csv", "amount\n7\n7\n")
+        lake.run()
+    shutil.rmtree(lake.checkpoint("silver"))
+    build_silver(lake.target, lake.project, lake.now, rebuilds_checkpoint=True)
+    assert len(lake.rows("silver/order")) == 4
