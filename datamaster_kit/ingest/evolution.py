@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from ..contract.fault import DatamasterError, code
 from ..contract.model import DataType, Scalar
 from ..contract.sqltype import parse_sql_type, quote, sql_literal, sql_type
-from ..contract.table import bronze_table
+from ..contract.table import bronze_table, silver_checks
 from .step import Step
 from ..target.casts import exact_cast
 from ..target.point import passed
@@ -115,8 +115,11 @@ def evolution_statements(step: Step, change: Evolved, lacks: Callable[[str, str]
     for name, kind in change.added.items():
         statements += [f"ALTER TABLE {table} ADD COLUMNS ({quote(name)} {kind})" for table in bronze if lacks(table, name)]
     for name, kind in change.widened.items():
+        checks = {key: check for key, check in silver_checks(step.contract, step.model).items() if quote(name) in check}
+        statements += [f"ALTER TABLE {step.sql('silver')} DROP CONSTRAINT IF EXISTS {quote(key)}" for key in checks]
         for table in (*bronze, step.sql("silver")):
             statements += [f"ALTER TABLE {table} SET TBLPROPERTIES ('delta.enableTypeWidening' = 'true')", f"ALTER TABLE {table} ALTER COLUMN {quote(name)} TYPE {kind}"]
+        statements += [f"ALTER TABLE {step.sql('silver')} ADD CONSTRAINT {quote(key)} CHECK ({check})" for key, check in checks.items()]
     for name, kind in {**change.added, **change.widened}.items():
         tables = (*bronze, step.sql("silver")) if name in change.widened else bronze
         statements += [f"ALTER TABLE {table} SET TBLPROPERTIES ({sql_literal(EVOLVED + name)} = {sql_literal(kind)})" for table in tables]

@@ -106,8 +106,11 @@ def worked(step: Step, work: Work) -> Outcome:
 def judged(step: Step, outcome: Outcome) -> Outcome:
     """Return an outcome with what the rules over many rows say; one of severity fail that is broken, or too many bad rows, make it fail."""
     run = outcome.run
-    if step.name != "ingest" or run.result != "succeeded":
+    if step.name != "ingest" or run.result == "failed":
         return outcome
+    run = replace(run, notes=(*run.notes, *step.target.changed_files(checkpoint_folder(step))))
+    if run.result == "nothing new":
+        return Outcome(run)
     try:
         run = replace(run, rules=(*run.rules, *set_rule_results(step)))
     except Exception as error:
@@ -123,6 +126,8 @@ def cause_of(error: Exception) -> str:
     inner = [line for line in lines if re.match(r"[\w.]+(Error|Exception|Input)\b.*: ", line)]
     if "FOREACH_BATCH_USER_FUNCTION_ERROR" in str(error) and inner:
         return inner[0][:1000]
+    if "Exception encountered at" in str(error):
+        return lines[-1][:1000]
     telling = [line for line in lines if not line.startswith(("at ", "=", "org.apache.spark.sql.streaming", "JVM stacktrace"))]
     return (telling or lines or [type(error).__name__])[0][:1000]
 

@@ -82,6 +82,10 @@ class DatabricksTarget:
         names = self.project.names
         return f"abfss://{names.container('raw')}@{names.storage_account}.dfs.core.windows.net/{model}"
 
+    def changed_files(self, checkpoint: str) -> tuple[str, ...]:
+        """Return nothing: Auto Loader keeps its list of files to itself, and reads a changed one again where the contract's source says `allowOverwrites`."""
+        return ()
+
     def read_new_files(self, source: FileSource, checkpoint: str, handle: Handle, interval: str = "") -> None:
         """Hand every new file's rows over, by Auto Loader."""
         from datamaster_kit.target.auto_loader import read_new_cloud_files

@@ -119,6 +119,12 @@ class LocalTarget:
         folder.mkdir(parents=True, exist_ok=True)
         return str(folder)
 
+    def changed_files(self, checkpoint: str) -> tuple[str, ...]:
+        """Return a sentence for each file that has been written to since it was read."""
+        from datamaster_kit.target.local_files import changed_files
+
+        return changed_files(Path(checkpoint))
+
     def read_new_files(self, source: FileSource, checkpoint: str, handle: Handle, interval: str = "") -> None:
         """Hand every new file's rows over, by a stream that remembers which files it has seen."""
         from datamaster_kit.target.local_files import read_new_local_files

@@ -6,7 +6,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..contract.sqltype import quote, sql_literal, sql_type
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
 # %% auto #0
-__all__ = ['FILES_PER_BATCH', 'unreadable_row', 'read_files', 'changed_files', 'read_new_local_files']
+__all__ = ['FILES_PER_BATCH', 'unreadable_row', 'read_files', 'files_read', 'changed_files', 'read_new_local_files']
 
 # %% ../../nbs/target/08_local_files.ipynb #8bba4861
 def unreadable_row(file: str, reason: str, source: FileSource) -> str:
@@ -57,16 +58,20 @@ def read_files(spark: SparkSession, files: Sequence[str], source: FileSource) ->
     return whole
 
 # %% ../../nbs/target/08_local_files.ipynb #efcd06a2
-def changed_files(known: Mapping[str, Iterable[tuple[int, int]]]) -> dict[str, str]:
-    """Return what is to be said of files that are no longer as they were read; `known` maps a file to the (bytes, microseconds of modification) at which it was."""
-    said = {}
-    for file, versions in known.items():
-        path = local_path(file)
-        if path.is_file():
-            now = (path.stat().st_size, path.stat().st_mtime_ns // 1000)
-            if all(size != now[0] or modified // 1000 != now[1] // 1000 for size, modified in versions):
-                said[file] = f"{path.name} has changed since it was read: {max(versions)[0]} bytes were read, {now[0]} are there; put what is new under another name"
-    return said
+def files_read(checkpoint: Path) -> dict[str, int]:
+    """Return the files that a checkpoint's stream has read, each with its modification in milliseconds then; what was cleared away is left out."""
+    log = checkpoint / "sources" / "0"
+    parts = [path for path in log.glob("[0-9]*") if path.suffix in ("", ".compact")] if log.is_dir() else []
+    last = max((int(path.stem) for path in parts if path.suffix), default=-1)
+    lines = [line for path in parts if (int(path.stem) == last and path.suffix) or int(path.stem) > last for line in path.read_text(encoding="utf-8").splitlines()[1:]]
+    return {entry["path"]: int(entry["timestamp"]) for entry in map(json.loads, filter(None, lines))}
+
+
+def changed_files(checkpoint: Path) -> tuple[str, ...]:
+    """Return what is to be said of files that have been written to since the checkpoint's stream read them."""
+    now = ((local_path(file), then) for file, then in files_read(checkpoint).items())
+    return tuple(f"{path.name} has changed since it was read, and what changed was not read: put it under another name" for path, then in now
+                 if path.is_file() and path.stat().st_mtime_ns // 1_000_000 != then)
 
 # %% ../../nbs/target/08_local_files.ipynb #6ae27444
 FILES_PER_BATCH = 1000

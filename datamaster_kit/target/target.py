@@ -68,6 +68,9 @@ class Target(Protocol):
     def landing_folder(self, model: str) -> str:
         """Return the folder in which a model's raw files arrive."""
 
+    def changed_files(self, checkpoint: str) -> tuple[str, ...]:
+        """Return what is to be said of files that have been written to since the checkpoint's stream read them."""
+
     def read_new_files(self, source: FileSource, checkpoint: str, handle: Handle, interval: str = "") -> None:
         """Hand every new file's rows to `handle(rows, batch_id)`, exactly once a checkpoint; with an interval, until asked to stop.
 

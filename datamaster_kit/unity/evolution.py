@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from ..contract.model import Array, DataType, Scalar, Struct
@@ -154,12 +154,13 @@ def words_of(sql: str) -> list[str]:
     return re.findall(r"'(?:[^'\\]|\\.)*'|`(?:[^`]|``)*`|\S", sql)
 
 
-def check_mendings(name: str, wanted: Mapping[str, str], there: Mapping[str, str]) -> list[Mending]:
-    """Return what makes a table's CHECK constraints the wanted ones."""
+def check_mendings(name: str, wanted: Mapping[str, str], there: Mapping[str, str], touched: Collection[str] = ()) -> list[Mending]:
+    """Return what makes a table's CHECK constraints the wanted ones; Delta changes a column (`touched`) only while no constraint is on it."""
     found = []
     for key in sorted({*wanted, *there}):
         before, after = there.get(key), wanted.get(key)
-        if before is not None and after is not None and words_of(before) == words_of(after):
+        is_same = before is not None and after is not None and words_of(before) == words_of(after)
+        if is_same and not any(quote(column) in words_of(before or "") for column in touched):
             continue
         if before is not None:
             found.append(Mending(Difference(f"check {key}", before, after), (f"ALTER TABLE {name} DROP CONSTRAINT IF EXISTS {quote(key)}",), rank=FIRST))
@@ -191,7 +192,8 @@ def table_mendings(name: str, wanted: Table, there: Table, drops: bool = False, 
     if wanted.cluster_by != clustered(wanted, there):
         clause = f"({', '.join(map(quote, wanted.cluster_by))})" if wanted.cluster_by else "NONE"
         found.append(Mending(Difference("cluster by", list(there.cluster_by), list(wanted.cluster_by)), (f"ALTER TABLE {name} CLUSTER BY {clause}",)))
-    found += check_mendings(name, wanted.checks, there.checks) + property_mendings(name, wanted.properties, there.properties)
+    touched = {item.difference.path.removesuffix(".type") for item in found if item.rank == TYPES} | set(renames(wanted, there))
+    found += check_mendings(name, wanted.checks, there.checks, touched) + property_mendings(name, wanted.properties, there.properties)
     return sorted(found, key=lambda item: item.rank)
 
 

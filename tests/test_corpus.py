@@ -1,0 +1,79 @@
+"""A corpus of dirty files, each with the rows that it gives beside it: none stops the run, loses a row or moves a value to another column."""
+from __future__ import annotations
+
+import gzip
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from datamaster_kit.contract.model import Field, Scalar
+from datamaster_kit.contract.sqltype import parse_sql_type, quote
+from datamaster_kit.target.local_files import read_files
+from datamaster_kit.target.target import FileSource
+
+pytestmark = pytest.mark.spark
+CORPUS = Path(__file__).with_name("corpus")
+CASES = sorted(folder.name for folder in CORPUS.iterdir())
+
+
+def rows_of(spark, folder: Path, source: FileSource) -> list[dict[str, Any]]:
+    """Return the rows of a folder's files: every value as text, and what was rescued as a mapping without the file's path."""
+    found = read_files(spark, sorted(str(path) for path in folder.iterdir()), source)
+    if found is None:
+        return []
+    texts = [f"{f'CAST({quote(item.column)} AS STRING)' if isinstance(item.type, Scalar) else f'to_json({quote(item.column)})'} AS {quote(item.column)}" for item in source.fields]
+    rows = [row.asDict() for row in found.selectExpr(*texts, "carlton_rescued AS rescued").collect()]
+    for row in rows:
+        row["rescued"] = json.loads(row["rescued"]) if row["rescued"] else {}
+        assert not row["rescued"] or row["rescued"].pop("_file_path")
+    return rows
+
+
+def canonical(rows: list[dict[str, Any]]) -> list[str]:
+    return sorted(json.dumps(row, sort_keys=True, ensure_ascii=False) for row in rows)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_dirty_file_gives_the_rows_that_are_written_beside_it(spark, name: str) -> None:
+    case = yaml.safe_load((CORPUS / name / "case.yaml").read_text(encoding="utf-8"))
+    fields = tuple(Field(column, parse_sql_type(type)) for column, type in case["fields"].items())
+    found = rows_of(spark, CORPUS / name / "files", FileSource(case["format"], "", fields, case["options"]))
+    assert canonical(found) == canonical(json.loads((CORPUS / name / "expected.json").read_text(encoding="utf-8")))
+
+
+TWO = (Field("code"), Field("count", Scalar("integer")))
+
+
+def test_a_gzip_file_that_was_cut_off_is_told_by_a_row_of_its_own(spark, tmp_path: Path) -> None:
+    text = b"code,count\n" + b"".join(b"%06d,%d\n" % (number, number) for number in range(100_000))
+    (tmp_path / "a.csv.gz").write_bytes(gzip.compress(text)[:-1000])
+    (tmp_path / "b.csv").write_text("code,count\nwhole,1\n")
+    rows = rows_of(spark, tmp_path, FileSource("csv", "", TWO))
+    told = [row for row in rows if row["rescued"]]
+    assert len(told) == 1 and "cut off" in told[0]["rescued"]["_unreadable"] and told[0]["code"] is None
+    read = [row for row in rows if not row["rescued"] and row["code"] != "whole"]
+    assert all(row["code"] == f"{int(row['count']):06d}" for row in read) and len(rows) == len(read) + 2
+
+
+def test_a_file_that_has_gone_since_it_was_listed_is_told(spark, tmp_path: Path) -> None:
+    found = read_files(spark, [str(tmp_path / "gone.csv")], FileSource("csv", "", TWO))
+    assert "not there any more" in found.collect()[0]["carlton_rescued"]
+
+
+def test_a_line_of_50_megabytes_is_one_value(spark, tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("code,count\n" + "x" * 50_000_000 + ",1\ny,2\n")
+    found = read_files(spark, [str(tmp_path / "a.csv")], FileSource("csv", "", TWO)).selectExpr("length(code) AS n", "count", "carlton_rescued").collect()
+    assert sorted(tuple(row) for row in found) == [(1, 2, None), (50_000_000, 1, None)]
+
+
+def test_two_thousand_columns_stay_in_their_places(spark, tmp_path: Path) -> None:
+    names = [f"column_{number}" for number in range(2000)]
+    (tmp_path / "a.csv").write_text(",".join(reversed(names)) + "\n" + ",".join(str(number) for number in reversed(range(2000))) + "\n")
+    fields = tuple(Field(name, Scalar("integer")) for name in names[:40])
+    (row,) = read_files(spark, [str(tmp_path / "a.csv")], FileSource("csv", "", fields)).collect()
+    assert [row[name] for name in names[:40]] == list(range(40))
+    rescued = json.loads(row["carlton_rescued"])
+    assert len(rescued) == 1961 and rescued["column_1999"] == "1999"
