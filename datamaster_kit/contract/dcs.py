@@ -7,30 +7,32 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path as FilePath
 from typing import Any
 
-from .dcs_field import BAD_VALUE, Path, Reading, read_field, read_links, read_qualities
-from .document import Document
+from .dcs_field import Path, Reading, kept_unexecuted, read_field, read_links, read_qualities
+from .dcs_parts import read_description, read_extension, read_policies, read_servers, read_service_levels, read_team
+from .document import Document, nearest
 from .fault import Fault, code
-from .model import Contract, Description, Example, Field, Link, Model, Quality, Server, ServiceLevel, Team, Workflow
+from .model import Contract, Example, Field, Model, Quality, Workflow
 from .odcs_references import resolved
 from .sodacl import parse_sodacl
-from .workflow import read_workflow
 
 # %% auto #0
-__all__ = ['DEPRECATED', 'BAD_VERSION', 'MISSING', 'MODEL_FROM_EXAMPLE', 'MODEL_UNDESCRIBED', 'MODEL_KEYS', 'VALUES', 'TOP_KEYS',
-           'INFO_KEYS', 'version_faults', 'read_model', 'read_examples', 'header_fields', 'with_named_models',
-           'with_contract_quality', 'with_check', 'read_service_levels', 'read_servers', 'read_team',
-           'read_description', 'read_dcs']
+__all__ = ['DEPRECATED', 'BAD_VERSION', 'MISSING', 'MODEL_FROM_EXAMPLE', 'TOO_DEEP', 'MODEL_UNDESCRIBED', 'MODEL_KEYS',
+           'EXAMPLE_KEYS', 'TOP_KEYS', 'INFO_KEYS', 'version_faults', 'read_model', 'read_fields', 'read_key',
+           'with_check', 'read_examples', 'header_fields', 'header', 'with_named_models', 'with_contract_quality',
+           'contract_checks', 'named_model', 'quality_rest', 'read_dcs', 'read_whole', 'with_definitions', 'pointers']
 
 # %% ../../nbs/contract/06_dcs.ipynb #48a03d5e
 DEPRECATED = code("dcs-deprecated", "The Data Contract Specification is deprecated by its owners.", "datamaster contract convert FILE -o FILE.odcs.yaml", severity="note")
 BAD_VERSION = code("dcs-version", "The version of the Data Contract Specification is missing, or one that the toolkit does not read.", "write dataContractSpecification: 1.1.0")
 MISSING = code("key-missing", "A key that the specification asks for is missing.", "add it")
 MODEL_FROM_EXAMPLE = code("model-from-example", "A model is named but not described; its columns are those of its example, all of them text.", "describe it under models", severity="warning")
+TOO_DEEP = code("dcs-too-deep", "The file's references, followed, nest deeper than any contract needs to.", "write the fields out, or nest them less")
 MODEL_UNDESCRIBED = code("model-undescribed", "A model is named, and neither described nor shown by an example.", "describe it under models")
 
 
@@ -45,50 +47,96 @@ def version_faults(reading: Reading) -> None:
             reading.faults.append(document.fault(MISSING, f"{key!r} is missing", (key,)))
 
 # %% ../../nbs/contract/06_dcs.ipynb #93add68c
-MODEL_KEYS = {"description", "type", "title", "fields", "primaryKey", "quality", "examples", "tags", "config", "additionalFields", "$ref", "references", "namespace"}
+MODEL_KEYS = {"description", "type", "title", "fields", "primaryKey", "quality", "examples", "tags", "config", "additionalFields"}
 
 
 def read_model(reading: Reading, name: str, item: Any, path: Path) -> Model:
-    """Return one model."""
+    """Return one model; its checks in SodaCL go to the fields that they name."""
     if not isinstance(item, Mapping):
-        reading.faults.append(reading.document.fault(BAD_VALUE, f"the model {name!r} is a mapping of keys", path))
+        reading.refuse(f"the model {name!r} is a mapping of keys", path)
         return Model(name)
-    fields = tuple(read_field(reading, key, value, (*path, "fields", key)) for key, value in reading.value(item, "fields", path, dict, {}).items())
-    key = [str(part) for part in reading.value(item, "primaryKey", path, list, [])]
-    if key:
-        fields = tuple(replace(field, primary_key=key.index(field.name) + 1 if field.name in key else 0) for field in fields)
-    else:
-        flagged = [field.name for field in fields if field.primary_key]
-        fields = tuple(replace(field, primary_key=flagged.index(field.name) + 1 if field.name in flagged else 0) for field in fields)
-    config = reading.value(item, "config", path, dict, {})
-    return Model(name, fields, reading.text(item, "description", path), reading.text(item, "title", path), reading.text(item, "type", path) or "table",
-                 physical_name=str(config.get("physicalName", "")), examples=tuple(Example(row, "row") for row in reading.value(item, "examples", path, list, [])),
-                 quality=read_qualities(reading, item, path), tags=tuple(map(str, reading.value(item, "tags", path, list, []))),
-                 properties={**config, **reading.unknown(item, MODEL_KEYS, path)})
+    config, rest = dict(reading.value(item, "config", path, dict, {})), reading.unknown(item, MODEL_KEYS, path)
+    rest |= {"additionalFields": item["additionalFields"]} if "additionalFields" in item else {}
+    physical = reading.text(config, "physicalName", (*path, "config"))
+    more = {f"config.{key}" if key in rest else key: value for key, value in config.items() if key != "physicalName"}
+    model = Model(name, read_key(reading, item, read_fields(reading, item, path), path), reading.text(item, "description", path), reading.text(item, "title", path),
+                  reading.text(item, "type", path) or "table", physical_name=physical, tags=tuple(map(str, reading.value(item, "tags", path, list, []))),
+                  examples=tuple(Example(row, "row") for row in reading.value(item, "examples", path, list, [])), properties={**more, **rest})
+    for quality in read_qualities(reading, item, path):
+        model = with_check(model, quality)
+    return model
+
+
+def read_fields(reading: Reading, item: Mapping[str, Any], path: Path) -> tuple[Field, ...]:
+    """Return a model's fields."""
+    return tuple(read_field(reading, key, value, (*path, "fields", key)) for key, value in reading.value(item, "fields", path, dict, {}).items())
+
+# %% ../../nbs/contract/06_dcs.ipynb #20ae32a1
+def read_key(reading: Reading, item: Mapping[str, Any], fields: tuple[Field, ...], path: Path) -> tuple[Field, ...]:
+    """Return the fields with their positions in the primary key: the model's list, else the order of the fields that are flagged."""
+    listed, flagged = reading.value(item, "primaryKey", path, (list, str), []), [field.name for field in fields if field.primary_key]
+    key = [str(part) for part in ([listed] if isinstance(listed, str) else listed)]
+    names = [field.name for field in fields]
+    for name in key:
+        if name not in names:
+            reading.refuse(f"the primary key names {name!r}, which is no field of the model", (*path, "primaryKey"), nearest(name, names))
+    for name in flagged:
+        if key and name not in key:
+            reading.aside(f"the field {name!r} is no part of the model's primaryKey, which holds", (*path, "fields", name, "primaryKey"))
+    order = key or flagged
+    return tuple(replace(field, primary_key=order.index(field.name) + 1 if field.name in order else 0) for field in fields)
+
+
+def with_check(model: Model, quality: Quality) -> Model:
+    """Return the model with a check on its field, where the check is a metric of one, else on itself."""
+    said = str(quality.properties.get("field", "")).lower()
+    found = next((item.name for item in model.fields if said in (item.name.lower(), item.column.lower())), "")
+    if quality.type == "custom" or not found:
+        return replace(model, quality=(*model.quality, quality))
+    quality = replace(quality, properties={key: value for key, value in quality.properties.items() if key != "field"})
+    if quality.type != "library" or quality.metric == "duplicateValues":
+        return replace(model, quality=(*model.quality, quality))
+    return replace(model, fields=tuple(replace(item, quality=(*item.quality, quality)) if item.name == found else item for item in model.fields))
 
 # %% ../../nbs/contract/06_dcs.ipynb #269f8cf9
-def read_examples(reading: Reading) -> dict[str, tuple[Example, ...]]:
-    """Return the examples by model (DCS 0.9.3, *Example object*)."""
+EXAMPLE_KEYS = {"model", "type", "description", "data"}
+
+
+def read_examples(reading: Reading) -> tuple[dict[str, tuple[Example, ...]], list[Any]]:
+    """Return the examples by model, and those that name none or say more than an example holds, whole (DCS 0.9.3, *Example object*)."""
     found: dict[str, tuple[Example, ...]] = {}
+    more = []
     for index, item in enumerate(reading.value(reading.document.data, "examples", (), list, [])):
         path: Path = ("examples", index)
         if not isinstance(item, Mapping):
-            reading.faults.append(reading.document.fault(BAD_VALUE, "an example is a mapping with model and data", path))
+            reading.refuse("an example is a mapping with model and data", path)
             continue
-        model = reading.text(item, "model", path)
+        model, rest = reading.text(item, "model", path), reading.unknown(item, EXAMPLE_KEYS, path)
+        if not model:
+            reading.aside("the example names no model; it is kept as a property", path, "write model: NAME")
+        more += [dict(item)] if rest or not model else []
         example = Example(item.get("data"), reading.text(item, "type", path) or "csv", reading.text(item, "description", path))
-        found[model] = (*found.get(model, ()), example)
-    return found
+        found |= {model: (*found.get(model, ()), example)} if model else {}
+    return found, more
 
 
 def header_fields(examples: tuple[Example, ...]) -> tuple[Field, ...]:
-    """Return the fields of a model from its first example: a csv's header, or the keys of the first row."""
-    for example in examples:
-        if isinstance(example.data, str):
-            return tuple(Field(name.strip()) for name in next(csv.reader(io.StringIO(example.data.strip())), []) if name.strip())
-        if isinstance(example.data, list) and example.data and isinstance(example.data[0], Mapping):
-            return tuple(Field(str(name)) for name in example.data[0])
-    return ()
+    """Return the fields of a model from the first example that shows any: a csv's header, or the keys of the first row."""
+    return next((tuple(map(Field, names)) for names in map(header, examples) if names), ())
+
+
+def header(example: Example) -> list[str]:
+    """Return the names of an example's columns; none where its data cannot be read."""
+    data = example.data
+    try:
+        if isinstance(data, str) and (example.type.lower() == "json" or data.lstrip().startswith(("[", "{"))):
+            data = json.loads(data)
+        elif isinstance(data, str):
+            return [name.strip() for name in next(csv.reader(io.StringIO(data.strip())), []) if name.strip()]
+    except (ValueError, csv.Error, RecursionError):
+        return []
+    row = data[0] if isinstance(data, list) and data else data
+    return list(map(str, row)) if isinstance(row, Mapping) else []
 
 # %% ../../nbs/contract/06_dcs.ipynb #6f6ce4da
 def with_named_models(reading: Reading, models: dict[str, Model], examples: dict[str, tuple[Example, ...]], workflow: Workflow | None) -> dict[str, Model]:
@@ -109,77 +157,49 @@ def with_named_models(reading: Reading, models: dict[str, Model], examples: dict
 # %% ../../nbs/contract/06_dcs.ipynb #ae99dd31
 def with_contract_quality(reading: Reading, models: dict[str, Model]) -> dict[str, Model]:
     """Return the models with the checks of the contract's own `quality`."""
-    item = reading.document.data.get("quality")
-    if item is None:
-        return models
-    if not isinstance(item, Mapping):
-        reading.faults.append(reading.document.fault(BAD_VALUE, "quality is a mapping with type and specification", ("quality",)))
-        return models
-    kind, written = reading.text(item, "type", ("quality",)), item.get("specification", "")
-    if kind.lower() == "sodacl":
-        pairs = parse_sodacl(written)
-    else:
-        parts = written.items() if isinstance(written, Mapping) else [("", written)]
-        pairs = tuple((name if name in models else "", Quality("custom", name=kind, engine=kind, implementation=part)) for name, part in parts)
-    first = next(iter(models), "")
-    for dataset, quality in pairs:
-        name = dataset if dataset in models else first
-        if name:
-            models = {**models, name: with_check(models[name], quality)}
+    for dataset, quality in contract_checks(reading):
+        name = named_model(models, dataset)
+        if not name and models:
+            said = f"names the model {dataset!r}, which is not there" if dataset else "does not say which model it is for"
+            reading.aside(f"the check {quality.name!r} {said}; it is kept and not executed", ("quality",), nearest(dataset, models) or "name a model of the contract")
+            name, quality = next(iter(models)), kept_unexecuted(quality, **({"dataset": dataset} if dataset else {}))
+        models = {**models, name: with_check(models[name], quality)} if name else models
     return models
 
 
-def with_check(model: Model, quality: Quality) -> Model:
-    """Return the model with a check on its field, where the check is a metric of one, else on itself."""
-    field = quality.properties.get("field")
-    quality = replace(quality, properties={key: value for key, value in quality.properties.items() if key != "field"})
-    if quality.type == "library" and any(item.name == field for item in model.fields) and quality.metric != "duplicateValues":
-        return replace(model, fields=tuple(replace(item, quality=(*item.quality, quality)) if item.name == field else item for item in model.fields))
-    return replace(model, quality=(*model.quality, quality))
+def contract_checks(reading: Reading) -> tuple[tuple[str, Quality], ...]:
+    """Return (dataset, check) for each check of the contract's own `quality` (DCS 0.9.3, *Quality object*)."""
+    path: Path = ("quality",)
+    item = reading.value(reading.document.data, "quality", (), dict, {})
+    kind, written = reading.text(item, "type", path), item.get("specification")
+    if written is None:
+        return ()
+    if kind.lower() != "sodacl":
+        parts = written.items() if isinstance(written, Mapping) else [("", written)]
+        return tuple((name, Quality("custom", name=kind or "quality", engine=kind or "unknown", implementation=part)) for name, part in parts)
+    if not isinstance(written, str | list | Mapping):
+        reading.refuse("SodaCL is a text, a list or a mapping", (*path, "specification"))
+        return ()
+    return parse_sodacl(written)
 
-# %% ../../nbs/contract/06_dcs.ipynb #18bc788d
-VALUES = {"availability": "percentage", "retention": "period", "latency": "threshold", "freshness": "threshold", "frequency": "type", "support": "time", "backup": "interval"}
-
-
-def read_service_levels(reading: Reading) -> tuple[ServiceLevel, ...]:
-    """Return the promises: the chief value of each, and every other key among its options (DCS 1.1, *Service levels object*)."""
-    levels = []
-    for name, item in reading.value(reading.document.data, "servicelevels", (), dict, {}).items():
-        path: Path = ("servicelevels", name)
-        if not isinstance(item, Mapping):
-            reading.faults.append(reading.document.fault(BAD_VALUE, f"the service level {name!r} is a mapping of keys", path))
-            continue
-        chief, element = VALUES.get(name, "value"), item.get("timestampField") or item.get("sourceTimestampField") or ""
-        rest = {key: value for key, value in item.items() if key not in (chief, "description", "cron", "timestampField", "sourceTimestampField")}
-        value = item.get(chief)
-        levels.append(ServiceLevel(name, value if isinstance(value, int | float | bool) else reading.text(item, chief, path) or None, element=str(element),
-                                   description=reading.text(item, "description", path), schedule=reading.text(item, "cron", path),
-                                   scheduler="cron" if item.get("cron") else "", options=rest))
-    return tuple(levels)
+# %% ../../nbs/contract/06_dcs.ipynb #82c4e498
+def named_model(models: Mapping[str, Model], dataset: str) -> str:
+    """Return the name of the model that a dataset names, or of the only one where it names none; empty where it is not one of them."""
+    if not dataset:
+        return next(iter(models)) if len(models) == 1 else ""
+    named = {key.lower(): model.name for model in models.values() for key in (model.table, model.name)}
+    return named.get(dataset.lower(), "")
 
 
-def read_servers(reading: Reading) -> tuple[Server, ...]:
-    """Return the servers; what a type needs is in the options."""
-    found = []
-    for name, item in reading.value(reading.document.data, "servers", (), dict, {}).items():
-        if isinstance(item, Mapping):
-            options = {key: value for key, value in item.items() if key not in ("type", "environment", "description", "roles")}
-            found.append(Server(name, str(item.get("type", "")), str(item.get("environment", "") or ""), str(item.get("description", "") or ""), options))
-    return tuple(found)
-
-# %% ../../nbs/contract/06_dcs.ipynb #d8911b07
-def read_team(reading: Reading, info: Mapping[str, Any]) -> Team:
-    """Return the owner and the contact."""
-    contact = reading.value(info, "contact", ("info",), dict, {})
-    return Team(reading.text(info, "owner", ("info",)), contact_name=str(contact.get("name", "") or ""), contact_email=str(contact.get("email", "") or ""),
-                contact_url=str(contact.get("url", "") or ""))
-
-
-def read_description(reading: Reading, info: Mapping[str, Any]) -> Description:
-    """Return what the data is for and how it may be used; billing and notice period are properties."""
-    terms = reading.value(reading.document.data, "terms", (), dict, {})
-    more = {key: value for key, value in terms.items() if key not in ("usage", "limitations", "policies")}
-    return Description(reading.text(info, "description", ("info",)), reading.text(terms, "usage", ("terms",)), reading.text(terms, "limitations", ("terms",)), more)
+def quality_rest(reading: Reading, models: Mapping[str, Model]) -> dict[str, Any]:
+    """Return the contract's own `quality` as a property where the models cannot carry all of it."""
+    item = reading.document.data.get("quality")
+    if not isinstance(item, Mapping):
+        return {}
+    if item and not models:
+        reading.aside("'quality' has no model to go to; it is kept as a property", ("quality",))
+    rest = reading.unknown(item, {"type", "specification"}, ("quality",))
+    return {"quality": dict(item)} if rest or (item and (not models or item.get("specification") is None)) else {}
 
 # %% ../../nbs/contract/06_dcs.ipynb #848b566e
 TOP_KEYS = {"dataContractSpecification", "id", "info", "servers", "terms", "models", "definitions", "examples", "servicelevels", "quality", "links", "tags", "workflow", "ingest_workflow"}
@@ -188,22 +208,49 @@ INFO_KEYS = {"title", "version", "status", "description", "owner", "contact"}
 
 def read_dcs(document: Document, root: FilePath | None = None) -> tuple[Contract, tuple[Fault, ...]]:
     """Return the contract of a DCS document and every fault of it; `$ref`s stay inside `root`."""
-    data, faults = resolved(document, root)
-    reading = Reading(replace(document, data=data))
-    reading.faults += faults
+    try:
+        data, faults = resolved(document, root)
+        reading = Reading(replace(document, data=data if isinstance(data, dict) else {}))
+        contract = with_definitions(read_whole(reading), reading, document)
+    except RecursionError:
+        return Contract(""), (document.fault(TOO_DEEP, "the file's references, followed, nest too deep"),)
+    return contract, (*faults, *reading.faults)
+
+
+def read_whole(reading: Reading) -> Contract:
+    """Return the contract of a document whose references are followed."""
+    data = reading.document.data
     version_faults(reading)
-    info = reading.value(data, "info", (), dict, {})
-    extension = next((key for key in ("workflow", "ingest_workflow") if key in data), "")
-    workflow = read_workflow(reading.value(data, extension, (), dict, {})) if extension else None
+    info, top = reading.value(data, "info", (), dict, {}), reading.unknown(data, TOP_KEYS, ())
+    workflow, second = read_extension(reading)
     models = {name: read_model(reading, name, item, ("models", name)) for name, item in reading.value(data, "models", (), dict, {}).items()}
-    models = with_contract_quality(reading, with_named_models(reading, models, read_examples(reading), workflow))
-    terms = reading.value(data, "terms", (), dict, {})
-    policies = tuple(Link(str(item.get("url", "")), str(item.get("type") or item.get("name") or "policy"), str(item.get("description", "") or ""))
-                     for item in terms.get("policies", []) or [] if isinstance(item, Mapping))
-    contract = Contract(
+    examples, more = read_examples(reading)
+    models = with_contract_quality(reading, with_named_models(reading, models, examples, workflow))
+    properties = {**top, **second, **quality_rest(reading, models), **({"examples": more} if more else {})}
+    return Contract(
         reading.text(data, "id", ()), reading.text(info, "title", ("info",)), reading.text(info, "version", ("info",)), reading.text(info, "status", ("info",)), "dcs",
-        reading.text(data, "dataContractSpecification", ()), description=read_description(reading, info), team=read_team(reading, info), models=tuple(models.values()),
+        reading.text(data, "dataContractSpecification", ()), description=read_description(reading), team=read_team(reading, info), models=tuple(models.values()),
         servers=read_servers(reading), service_levels=read_service_levels(reading), workflow=workflow, tags=tuple(map(str, reading.value(data, "tags", (), list, []))),
-        links=(*read_links(reading.value(data, "links", (), dict, {})), *policies),
-        properties={**reading.unknown(data, TOP_KEYS, ()), **{f"info.{key}": value for key, value in reading.unknown(info, INFO_KEYS, ("info",)).items()}})
-    return contract, tuple(reading.faults)
+        links=(*read_links(reading, data, ()), *read_policies(reading)),
+        properties={**properties, **{f"info.{key}": value for key, value in reading.unknown(info, INFO_KEYS, ("info",)).items()}})
+
+# %% ../../nbs/contract/06_dcs.ipynb #ad948aac
+def with_definitions(contract: Contract, reading: Reading, document: Document) -> Contract:
+    """Return the contract with those definitions as a property that nothing of the file takes in; what the others say is in the fields."""
+    definitions = reading.value(reading.document.data, "definitions", (), dict, {})
+    used = {pointer.partition("#/definitions/")[2].split("/")[0].replace("~1", "/").replace("~0", "~") for pointer in pointers(document.data)}
+    rest = {name: item for name, item in definitions.items() if name not in used}
+    return replace(contract, properties={**contract.properties, "definitions": rest}) if rest else contract
+
+
+def pointers(data: Any) -> set[str]:
+    """Return every `$ref` in a document."""
+    found, waiting = set(), [data]
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, Mapping):
+            found |= {value["$ref"]} if isinstance(value.get("$ref"), str) else set()
+            waiting += value.values()
+        elif isinstance(value, list):
+            waiting += value
+    return found

@@ -18,14 +18,22 @@ from .sqltype import parse_sql_type
 Path = tuple[str | int, ...]
 
 # %% auto #0
-__all__ = ['Path', 'UNKNOWN_KEY', 'BAD_VALUE', 'UNKNOWN_TYPE', 'TYPE_NAMES', 'NESTED', 'OPERATORS', 'QUALITY_TEXTS',
-           'QUALITY_KEYS', 'TEXTS', 'LIMITS', 'LENGTHS', 'FIELD_KEYS', 'Reading', 'read_type', 'nested_type', 'part',
-           'read_quality', 'read_qualities', 'read_field', 'is_required', 'read_links', 'read_lineage']
+__all__ = ['Path', 'UNKNOWN_KEY', 'BAD_VALUE', 'KEPT_ASIDE', 'UNKNOWN_TYPE', 'WORDS', 'DEFINITION_KEYS', 'TYPE_NAMES', 'NESTED',
+           'PARTS', 'OPERATORS', 'QUALITY_TEXTS', 'QUALITY_KEYS', 'OF_SODA_ENTRY', 'TEXTS', 'LIMITS', 'LENGTHS',
+           'FIELD_KEYS', 'Reading', 'read_type', 'nested_type', 'parts_without_effect', 'part', 'read_must',
+           'soda_qualities', 'of_model', 'read_quality', 'read_arguments', 'second_sayings', 'read_qualities',
+           'kept_unexecuted', 'of_field', 'read_field', 'is_required', 'read_lengths', 'read_enum', 'read_config',
+           'read_links', 'listed', 'read_lineage', 'lineage_rest']
 
 # %% ../../nbs/contract/06_dcs_field.ipynb #a4a0288f
 UNKNOWN_KEY = code("key-unknown", "A key that the specification does not have; its value is kept as a property.", "correct the key, or begin it with x-", severity="warning")
 BAD_VALUE = code("value-refused", "A value has the wrong kind.", "compare with the specification")
+KEPT_ASIDE = code("value-without-effect", "A value means nothing where it stands, or another one overrules it.", "remove one of the two, or put it where it belongs", severity="warning")
 UNKNOWN_TYPE = code("type-unknown", "A field's type is not one of the specification's.", "use a type such as string, long, decimal, date, timestamp, array, map or object")
+
+
+WORDS: dict[type, str] = {dict: "a mapping", list: "a list", str: "a text", int: "a whole number", float: "a number", bool: "true or false"}
+DEFINITION_KEYS = {"name", "domain"}  # what a definition says of itself, and a field that points at it does not repeat
 
 
 class Reading:
@@ -39,17 +47,26 @@ class Reading:
         found = mapping.get(key)
         if found is None:
             return default
-        if not isinstance(found, kind) or (isinstance(found, bool) and kind in (int, (int, float))):
-            names = kind.__name__ if isinstance(kind, type) else " or ".join(item.__name__ for item in kind)
-            self.faults.append(self.document.fault(BAD_VALUE, f"{key!r} is {type(found).__name__}, and {names} is expected", (*path, key)))
+        kinds = kind if isinstance(kind, tuple) else (kind,)
+        if not isinstance(found, kinds) or (isinstance(found, bool) and bool not in kinds):
+            names = " or ".join(WORDS[item] for item in kinds)
+            self.refuse(f"{key!r} is {WORDS.get(type(found), type(found).__name__)}, and {names} is expected", (*path, key))
             return default
         return found
+
+    def refuse(self, message: str, path: Path, hint: str = "") -> None:
+        """Record a value of the wrong kind."""
+        self.faults.append(self.document.fault(BAD_VALUE, message, path, hint))
+
+    def aside(self, message: str, path: Path, hint: str = "") -> None:
+        """Record a value that is kept, or overruled, and has no effect."""
+        self.faults.append(self.document.fault(KEPT_ASIDE, message, path, hint))
 
     def text(self, mapping: Mapping[str, Any], key: str, path: Path) -> str:
         """Return a key's text as it was written, also that of a number; empty where it is absent."""
         found = mapping.get(key)
         if isinstance(found, dict | list):
-            self.faults.append(self.document.fault(BAD_VALUE, f"{key!r} is {type(found).__name__}, and text is expected", (*path, key)))
+            self.refuse(f"{key!r} is {WORDS[type(found)]}, and a text is expected", (*path, key))
             return ""
         if isinstance(found, str) or found is None:
             return found or ""
@@ -59,7 +76,9 @@ class Reading:
         """Return the items whose keys are not known, with a warning for each that does not begin with `x-`."""
         names = set(known)
         rest = {key: value for key, value in mapping.items() if key not in names}
-        self.faults += [self.document.fault(UNKNOWN_KEY, f"unknown key {key!r}", (*path, key), nearest(key, names)) for key in rest if not key.startswith("x-")]
+        is_reference = (*path, "$ref") in self.document.lines
+        self.faults += [self.document.fault(UNKNOWN_KEY, f"unknown key {key!r}", (*path, key), nearest(key, names)) for key in rest
+                        if not key.startswith("x-") and not (is_reference and key in DEFINITION_KEYS and (*path, key) not in self.document.lines)]
         return rest
 
 # %% ../../nbs/contract/06_dcs_field.ipynb #91599d02
@@ -99,6 +118,20 @@ def nested_type(reading: Reading, item: Mapping[str, Any], name: str, path: Path
     return Struct(tuple(read_field(reading, key, value, (*path, "fields", key)) for key, value in fields.items())) if fields else Scalar("variant")
 
 
+PARTS: dict[str, tuple[type[DataType], ...]] = {"items": (Array,), "keys": (Map,), "values": (Map,), "fields": (Struct,)}
+
+
+def parts_without_effect(reading: Reading, item: Mapping[str, Any], type: DataType, path: Path) -> dict[str, Any]:
+    """Return the parts of a type that the field's type has not, to be kept as properties, with a warning for each."""
+    is_whole = any(bracket in str(item.get("type")) for bracket in "<(")  # array<string>, decimal(10,2): the type's own text has said it all
+    is_decimal = isinstance(type, Scalar) and type.name == "decimal" and not is_whole
+    rest = {key: item[key] for key, kinds in PARTS.items() if item.get(key) not in (None, {}) and (is_whole or not isinstance(type, kinds))}
+    rest |= {key: item[key] for key in ("precision", "scale") if item.get(key) is not None and not is_decimal}
+    for key in rest:
+        reading.aside(f"{key!r} says nothing beside the type {item.get('type') or 'string'}; it is kept as a property", (*path, key))
+    return rest
+
+
 def part(reading: Reading, item: Mapping[str, Any], key: str, name: str, path: Path) -> Field:
     """Return the element, key or value of a nested type; text where the file does not say."""
     return read_field(reading, name, reading.value(item, key, path, dict, {}), (*path, key))
@@ -111,81 +144,210 @@ QUALITY_TEXTS = {name: name for name in ("id", "name", "description", "query", "
 QUALITY_KEYS = {"type", "metric", "rule", "implementation", "arguments", "tags", "specification", "tolerance", "validValues", *OPERATORS, *QUALITY_TEXTS}
 
 
+def read_must(reading: Reading, item: Mapping[str, Any], path: Path) -> tuple[Must, ...]:
+    """Return a check's operators: a range is a list of two, every other threshold one number or period."""
+    found = []
+    for key, name in OPERATORS.items():
+        is_range = name.endswith("Between")
+        value = reading.value(item, key, path, list if is_range else (int, float, str), None)
+        if is_range and value is not None and len(value) != 2:
+            reading.refuse(f"{key!r} has {len(value)} values, and a range has two", (*path, key))
+        elif is_range and value is not None and any(isinstance(end, dict | list | None) for end in value):
+            reading.refuse(f"an end of the range {key!r} is no single value", (*path, key))
+        elif value is not None:
+            found.append(Must(name, value))
+    return tuple(found)
+
+# %% ../../nbs/contract/06_dcs_field.ipynb #4b30c76f
+OF_SODA_ENTRY = {"type", "engine", "implementation", "specification", "tags", *QUALITY_TEXTS} - {"query", "unit"}
+
+
+def soda_qualities(reading: Reading, item: Mapping[str, Any], written: Any, path: Path) -> list[Quality]:
+    """Return the checks of an entry in SodaCL; what the entry says of them all goes to each that does not say it itself."""
+    if not isinstance(written, str | list | Mapping):
+        reading.refuse("SodaCL is a text, a list or a mapping", path)
+        return []
+    said: dict[str, Any] = {name: reading.text(item, key, path) for key, name in QUALITY_TEXTS.items() if key in OF_SODA_ENTRY}
+    checks = [of_model(reading, dataset, quality, path) for dataset, quality in parse_sodacl(written)]
+    if not checks:
+        reading.aside("the SodaCL has no check", path, "write one, or remove the entry")
+        checks = [Quality("custom", engine="soda", implementation=written)]
+    if len(checks) != 1:  # a name is of one check
+        said |= {"id": "", "name": ""}
+    rest = {key: value for key, value in item.items() if key not in OF_SODA_ENTRY}
+    for key in set(rest) & QUALITY_KEYS:
+        reading.aside(f"{key!r} is not for SodaCL, which says it in its own text; it is kept as a property", (*path, key))
+    tags = tuple(map(str, reading.value(item, "tags", path, list, [])))
+    return [replace(quality, tags=tags, properties={**rest, **quality.properties}, **{name: text for name, text in said.items() if text and (name == "name" or not getattr(quality, name))})
+            for quality in checks]
+
+
+def of_model(reading: Reading, dataset: str, quality: Quality, path: Path) -> Quality:
+    """Return a check of a model's own SodaCL; under the heading of another model it would be run on this one, so it is not executed, and a warning says so."""
+    if path[:1] != ("models",) or dataset in ("", path[1]):
+        return quality
+    reading.aside(f"the check {quality.name!r} is for {dataset!r} and stands at {path[1]!r}; it is kept and not executed", path, "move it to that model")
+    return kept_unexecuted(quality, dataset=dataset)
+
+# %% ../../nbs/contract/06_dcs_field.ipynb #8d454a2f
 def read_quality(reading: Reading, item: Any, path: Path) -> list[Quality]:
     """Return the checks of one entry: one, or several where it is SodaCL."""
     if isinstance(item, str):
         return [Quality("text", description=item)]
     if not isinstance(item, Mapping):
-        reading.faults.append(reading.document.fault(BAD_VALUE, "a check is a mapping or a text", path))
+        reading.refuse("a check is a mapping or a text", path)
         return []
     rest = reading.unknown(item, QUALITY_KEYS, path)
     kind = reading.text(item, "type", path) or ("sql" if item.get("query") else "library")
     engine = reading.text(item, "engine", path)
-    written = item.get("implementation", item.get("specification"))
+    written = next((item[key] for key in ("implementation", "specification") if item.get(key) is not None), None)
     if kind.lower() == "sodacl" or engine.lower() in ("soda", "sodacl"):
-        return [quality for _, quality in parse_sodacl(written or "")]
-    arguments = dict(reading.value(item, "arguments", path, dict, {})) | ({"validValues": item["validValues"]} if "validValues" in item else {})
-    must = tuple(Must(name, item[key]) for key, name in OPERATORS.items() if key in item)
-    properties = {**rest, **({"tolerance": item["tolerance"]} if "tolerance" in item else {})}
+        return soda_qualities(reading, item, written, path)
     texts = {name: reading.text(item, key, path) for key, name in QUALITY_TEXTS.items()}
-    known = kind if kind in ("library", "sql", "text", "custom") else "custom"
-    texts["engine"] = texts["engine"] or ("" if known == kind else kind)
-    return [Quality(known, metric=reading.text(item, "metric", path) or reading.text(item, "rule", path), implementation=written, arguments=arguments, must=must,
-                    tags=tuple(map(str, reading.value(item, "tags", path, list, []))), properties=properties, **texts)]
+    known = kind.lower() if kind.lower() in ("library", "sql", "text", "custom") else "custom"
+    if known != kind.lower():
+        texts["engine"] = engine or kind
+        rest |= {"type": kind} if engine not in ("", kind) else {}
+    rest |= second_sayings(item, written)
+    return [Quality(known, metric=reading.text(item, "metric", path) or reading.text(item, "rule", path), implementation=written, arguments=read_arguments(reading, item, path),
+                    must=read_must(reading, item, path), tags=tuple(map(str, reading.value(item, "tags", path, list, []))), properties=rest, **texts)]
 
 
+def read_arguments(reading: Reading, item: Mapping[str, Any], path: Path) -> dict[str, Any]:
+    """Return a check's arguments; older files write `validValues` beside them, and one value is a list of one."""
+    arguments = dict(reading.value(item, "arguments", path, dict, {})) | ({"validValues": item["validValues"]} if item.get("validValues") is not None else {})
+    lists = {key: [arguments[key]] for key in ("validValues", "missingValues", "properties") if not isinstance(arguments.get(key), list | None)}
+    kinds = {"pattern": (str, int, float), "minimum": (int, float, str), "maximum": (int, float, str), "minLength": (int, str), "maxLength": (int, str)}
+    return {**arguments, **lists, **{key: reading.value(arguments, key, (*path, "arguments"), kind, None) for key, kind in kinds.items() if key in arguments}}
+
+
+def second_sayings(item: Mapping[str, Any], written: Any) -> dict[str, Any]:
+    """Return what a check says under a second name of the same key, and its tolerance, to be kept as properties."""
+    found = {"specification": item["specification"]} if item.get("specification") not in (None, written) else {}
+    found |= {"rule": item["rule"]} if item.get("metric") and item.get("rule") not in (None, item["metric"]) else {}
+    return found | ({"tolerance": item["tolerance"]} if "tolerance" in item else {})
+
+# %% ../../nbs/contract/06_dcs_field.ipynb #f5ccc0b8
 def read_qualities(reading: Reading, item: Mapping[str, Any], path: Path) -> tuple[Quality, ...]:
     """Return the checks of a field or model."""
     entries = reading.value(item, "quality", path, list, [])
     return tuple(quality for index, entry in enumerate(entries) for quality in read_quality(reading, entry, (*path, "quality", index)))
+
+
+def kept_unexecuted(quality: Quality, **properties: str) -> Quality:
+    """Return a check as one that is not executed, with all that it says and the properties that say why."""
+    return replace(quality, type="custom", engine=quality.engine or "soda", properties={**quality.properties, **properties})
+
+
+def of_field(reading: Reading, name: str, qualities: tuple[Quality, ...], path: Path) -> tuple[Quality, ...]:
+    """Return a field's checks; one that SodaCL makes on another column would be run on this one, so it is not executed, and a warning says so."""
+    strange = [quality for quality in qualities if quality.type != "custom" and quality.properties.get("field", name) != name]
+    for quality in strange:
+        reading.aside(f"the check {quality.name!r} is on the field {quality.properties['field']!r}; it is kept and not executed", (*path, "quality"), "move it to the model")
+    return tuple(kept_unexecuted(quality) if quality in strange else quality for quality in qualities)
 
 # %% ../../nbs/contract/06_dcs_field.ipynb #41411669
 TEXTS = {"description": "description", "title": "title", "pattern": "pattern", "format": "format", "classification": "classification", "encryptedName": "encrypted_name"}
 LIMITS = {"minimum": "minimum", "maximum": "maximum", "exclusiveMinimum": "exclusive_minimum", "exclusiveMaximum": "exclusive_maximum"}
 LENGTHS = {"minLength": "min_length", "maxLength": "max_length", "min_length": "min_length", "max_length": "max_length"}
 FIELD_KEYS = {"type", "required", "nullable", "unique", "primaryKey", "primary", "references", "enum", "pii", "precision", "scale", "example", "examples", "tags", "links", "lineage",
-              "quality", "config", "fields", "items", "keys", "values", "domain", "$ref", *TEXTS, *LIMITS, *LENGTHS}
+              "quality", "config", "fields", "items", "keys", "values", "domain", *TEXTS, *LIMITS, *LENGTHS}
 
 
 def read_field(reading: Reading, name: str, item: Any, path: Path) -> Field:
     """Return one field of a model, or a part of one."""
     if not isinstance(item, Mapping):
         if item is not None:
-            reading.faults.append(reading.document.fault(BAD_VALUE, f"the field {name!r} is a mapping of keys", path))
+            reading.refuse(f"the field {name!r} is a mapping of keys", path)
         return Field(name)
     plain: dict[str, Any] = {attribute: reading.text(item, key, path) for key, attribute in TEXTS.items()}
-    plain |= {attribute: item[key] for key, attribute in LIMITS.items() if item.get(key) is not None}
-    plain |= {attribute: reading.value(item, key, path, int, None) for key, attribute in LENGTHS.items() if item.get(key) is not None}
-    field = Field(name, read_type(reading, item, path), **plain)
-    rest = reading.unknown(item, FIELD_KEYS, path)
-    config = reading.value(item, "config", path, dict, {})
-    examples = reading.value(item, "examples", path, list, []) or ([item["example"]] if item.get("example") is not None else [])
+    plain |= {attribute: reading.value(item, key, path, (int, float, str), None) for key, attribute in LIMITS.items()}
+    field = Field(name, read_type(reading, item, path), **plain, **read_lengths(reading, item, path))
+    rest = {**reading.unknown(item, FIELD_KEYS, path), **parts_without_effect(reading, item, field.type, path)}
+    rest |= {"domain": item["domain"]} if "domain" in item else {}
+    known, config = read_config(reading, item, path)
+    examples = [*reading.value(item, "examples", path, list, []), *([item["example"]] if item.get("example") is not None else [])]
     references = reading.value(item, "references", path, (str, list), [])
     return replace(
         field, required=is_required(reading, item, path), unique=bool(reading.value(item, "unique", path, bool, False)),
-        primary_key=1 if item.get("primaryKey") is True or item.get("primary") is True else 0, pii=bool(reading.value(item, "pii", path, bool, False)),
-        references=tuple(map(str, [references] if isinstance(references, str) else references)), enum=tuple(reading.value(item, "enum", path, list, [])), examples=tuple(examples),
-        tags=tuple(map(str, reading.value(item, "tags", path, list, []))), links=read_links(reading.value(item, "links", path, dict, {})),
-        quality=read_qualities(reading, item, path), properties={**config, **rest}, physical_name=str(config.get("physicalName", "")), **read_lineage(reading, item, path))
+        primary_key=int(True in [reading.value(item, key, path, bool, False) for key in ("primaryKey", "primary")]), pii=bool(reading.value(item, "pii", path, bool, False)),
+        references=tuple(map(str, [references] if isinstance(references, str) else references)), enum=read_enum(reading, item, path), examples=tuple(examples),
+        tags=tuple(map(str, reading.value(item, "tags", path, list, []))), links=read_links(reading, item, path),
+        quality=of_field(reading, name, read_qualities(reading, item, path), path), properties={**{f"config.{key}" if key in rest else key: value for key, value in config.items()}, **rest, **lineage_rest(item)}, **known, **read_lineage(reading, item, path))
 
 # %% ../../nbs/contract/06_dcs_field.ipynb #40cb1ce7
 def is_required(reading: Reading, item: Mapping[str, Any], path: Path) -> bool:
     """The field has a value in every row; older files say `nullable: false`."""
-    if "required" in item:
-        return bool(reading.value(item, "required", path, bool, False))
-    return not reading.value(item, "nullable", path, bool, True)
+    nullable = reading.value(item, "nullable", path, bool, None)
+    required = reading.value(item, "required", path, bool, None)
+    if required is not None and nullable is not None and required == nullable:
+        reading.aside(f"'nullable: {str(nullable).lower()}' says the opposite of 'required', which holds", (*path, "nullable"))
+    return bool(required) if required is not None else nullable is False
 
 
-def read_links(links: Mapping[str, Any]) -> tuple[Link, ...]:
+def read_lengths(reading: Reading, item: Mapping[str, Any], path: Path) -> dict[str, Any]:
+    """Return the shortest and longest length; older files spell them with an underscore."""
+    found: dict[str, int] = {}
+    for key, attribute in LENGTHS.items():
+        length = reading.value(item, key, path, int, None)
+        if length is not None and length < 0:
+            reading.refuse(f"{key!r} is {length}, and a length is not negative", (*path, key))
+        elif length is not None and found.setdefault(attribute, length) != length:
+            reading.aside(f"{key!r} is {length}, and {found[attribute]} above it holds", (*path, key))
+    return found
+
+
+def read_enum(reading: Reading, item: Mapping[str, Any], path: Path) -> tuple[Any, ...]:
+    """Return the values that are allowed."""
+    values = reading.value(item, "enum", path, list, [])
+    for index, value in enumerate(values):
+        if isinstance(value, dict | list):
+            reading.refuse("an allowed value is one value, not a list or a mapping", (*path, "enum", index))
+    return tuple(value for value in values if not isinstance(value, dict | list))
+
+# %% ../../nbs/contract/06_dcs_field.ipynb #8c48e9f9
+def read_config(reading: Reading, item: Mapping[str, Any], path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return what a field's `config` says that the contract has a place for, and the rest: the specification leaves its keys open."""
+    config, here = dict(reading.value(item, "config", path, dict, {})), (*path, "config")
+    known: dict[str, Any] = {"physical_name": reading.text(config, "physicalName", here), "physical_type": reading.text(config, "physicalType", here),
+                             "critical": bool(reading.value(config, "criticalDataElement", here, bool, False))}
+    is_partition = reading.value(config, "partitioned", here, bool, False)
+    known["partition"] = int(reading.value(config, "partitionKeyPosition", here, int, 1)) if is_partition else 0
+    consumed = {"physicalName", "physicalType", "criticalDataElement", *(("partitioned", "partitionKeyPosition") if is_partition else ())}
+    return known, {key: value for key, value in config.items() if key not in consumed}
+
+
+def read_links(reading: Reading, item: Mapping[str, Any], path: Path) -> tuple[Link, ...]:
     """Return the links of a mapping from kind to address."""
-    return tuple(Link(str(url), str(kind)) for kind, url in links.items())
+    links = reading.value(item, "links", path, dict, {})
+    return tuple(Link(reading.text(links, kind, (*path, "links")), str(kind)) for kind in links)
+
+# %% ../../nbs/contract/06_dcs_field.ipynb #2daca0b1
+def listed(value: Any) -> list[Any]:
+    """Return a list's items, and none of anything else."""
+    return value if isinstance(value, list) else []
 
 
 def read_lineage(reading: Reading, item: Mapping[str, Any], path: Path) -> dict[str, Any]:
     """Return where a field comes from (DCS 1.1, *Lineage object*)."""
     lineage = reading.value(item, "lineage", path, dict, {})
-    sources = [".".join(str(source.get(key)) for key in ("namespace", "name", "field") if source.get(key)) for source in lineage.get("inputFields", []) if isinstance(source, Mapping)]
-    transformations = [step for source in lineage.get("inputFields", []) if isinstance(source, Mapping) for step in source.get("transformations", []) or [] if isinstance(step, Mapping)]
-    described = lineage.get("transformationDescription") or "; ".join(str(step["description"]) for step in transformations if step.get("description"))
-    logic = lineage.get("transformationType") or "; ".join(str(step.get("logic") or step.get("type")) for step in transformations)
-    return {"transform_sources": tuple(sources), "transform_description": str(described or ""), "transform_logic": str(logic or "")}
+    sources = reading.value(lineage, "inputFields", (*path, "lineage"), list, [])
+    for index, source in enumerate(sources):
+        if not isinstance(source, Mapping):
+            reading.refuse("a source is a mapping with namespace, name and field", (*path, "lineage", "inputFields", index))
+    named = [source for source in sources if isinstance(source, Mapping)]
+    names = [".".join(str(source.get(key)) for key in ("namespace", "name", "field") if source.get(key)) for source in named]
+    steps = [step for source in named for step in listed(source.get("transformations")) if isinstance(step, Mapping)]
+    described = lineage.get("transformationDescription") or "; ".join(str(step["description"]) for step in steps if step.get("description"))
+    logic = lineage.get("transformationType") or "; ".join(str(step.get("logic") or step.get("type") or "") for step in steps)
+    return {"transform_sources": tuple(names), "transform_description": str(described or ""), "transform_logic": str(logic or "")}
+
+
+def lineage_rest(item: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the lineage as a property where it says more than `read_lineage` carries."""
+    lineage = item.get("lineage")
+    if not isinstance(lineage, Mapping):
+        return {}
+    is_more = bool(set(lineage) - {"inputFields", "transformationDescription", "transformationType"})
+    is_detailed = any(set(source) - {"namespace", "name", "field"} for source in listed(lineage.get("inputFields")) if isinstance(source, Mapping))
+    return {"lineage": dict(lineage)} if is_more or is_detailed else {}

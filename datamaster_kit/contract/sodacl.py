@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -16,17 +16,18 @@ from .model import Must, Quality
 from .sqltype import quote
 
 # %% auto #0
-__all__ = ['SIGNS', 'NUMBER', 'CHECK', 'METRICS', 'AGGREGATES', 'ARGUMENTS', 'plain_number', 'threshold', 'columns_of',
-           'metric_quality', 'alerts', 'opposite', 'unknown', 'line_qualities', 'reference_quality', 'parse_sodacl',
-           'dataset_of', 'check_qualities']
+__all__ = ['SIGNS', 'NUMBER', 'CHECK', 'ARGUMENTS', 'FORMATS', 'NOTES', 'WITHOUT_EFFECT', 'METRICS', 'AGGREGATES', 'SEVERITIES',
+           'PAIRS', 'OPPOSITES', 'REFERENCE', 'HEADING', 'plain_number', 'threshold', 'is_understood', 'arguments_of',
+           'columns_of', 'metric_quality', 'alerts', 'compared', 'failed_rows', 'own_metric', 'reference_quality',
+           'unknown', 'schema_words', 'line_qualities', 'parse_sodacl', 'dataset_of', 'check_qualities']
 
 # %% ../../nbs/contract/05_sodacl.ipynb #114902e6
 SIGNS = {"=": "mustBe", "!=": "mustNotBe", "<>": "mustNotBe", ">": "mustBeGreaterThan", ">=": "mustBeGreaterOrEqualTo", "<": "mustBeLessThan", "<=": "mustBeLessOrEqualTo"}
-NUMBER = r"-?\d+(?:\.\d+)?"
+NUMBER = r"-?[0-9]{1,30}(?:\.[0-9]{1,30})?"
 CHECK = re.compile(rf"""
-    (?P<metric>[a-z_]+)\s*(?:\(\s*(?P<columns>[^()]*)\s*\))?\s*
-    (?: (?P<sign>=|!=|<>|>=|<=|>|<)\s*(?P<limit>{NUMBER}\s*[a-z%]*)
-      | (?P<not>not\s+)?between\s+[(\[]?\s*(?P<low>{NUMBER})\s*%?\s*and\s+(?P<high>{NUMBER})\s*%?\s*[)\]]? )?\s*""", re.VERBOSE | re.IGNORECASE)
+    (?P<metric>[a-z_][a-z0-9_]*)\s*(?:\(\s*(?P<columns>[^()]*)\))?\s*
+    (?: (?P<sign>=|!=|<>|>=|<=|>|<)\s*(?: (?P<limit>{NUMBER})\s*%? | (?P<period>(?:[0-9]{{1,9}}\s*[a-z]+\s*)+) )
+      | (?P<not>not\s+)?between\s+(?P<open>[(\[]?)\s*(?P<low>{NUMBER})\s*%?\s+and\s+(?P<high>{NUMBER})\s*%?\s*(?P<close>[)\]]?) )?\s*""", re.VERBOSE | re.IGNORECASE)
 
 
 def plain_number(text: str) -> int | float:
@@ -35,21 +36,57 @@ def plain_number(text: str) -> int | float:
 
 
 def threshold(match: re.Match[str]) -> tuple[Must, ...]:
-    """Return the operator of a matched check; empty where it has none."""
+    """Return the operators of a matched check; empty where it has none, or none that can be said."""
     if match["sign"]:
-        limit = match["limit"].strip()
-        is_number = re.fullmatch(rf"({NUMBER})\s*%?", limit)
-        return (Must(SIGNS[match["sign"]], plain_number(is_number[1]) if is_number else limit),)
-    if match["low"]:
-        return (Must("mustNotBeBetween" if match["not"] else "mustBeBetween", [plain_number(match["low"]), plain_number(match["high"])]),)
-    return ()
+        return (Must(SIGNS[match["sign"]], plain_number(match["limit"]) if match["limit"] else match["period"].strip()),)
+    if not match["low"]:
+        return ()
+    low, high = plain_number(match["low"]), plain_number(match["high"])
+    if match["open"] != "(" and match["close"] != ")":
+        return (Must("mustNotBeBetween" if match["not"] else "mustBeBetween", [low, high]),)
+    ends = (Must("mustBeGreaterThan" if match["open"] == "(" else "mustBeGreaterOrEqualTo", low), Must("mustBeLessThan" if match["close"] == ")" else "mustBeLessOrEqualTo", high))
+    return () if match["not"] else ends
 
 # %% ../../nbs/contract/05_sodacl.ipynb #f3949349
-METRICS = {"row_count": "rowCount", "missing_count": "missingValues", "missing_percent": "missingValues", "duplicate_count": "duplicateValues",
-           "duplicate_percent": "duplicateValues", "invalid_count": "invalidValues", "invalid_percent": "invalidValues", "freshness": "freshness"}
-AGGREGATES = {"min": "min", "max": "max", "avg": "avg", "sum": "sum", "stddev": "stddev", "min_length": "min(length({}))", "max_length": "max(length({}))", "avg_length": "avg(length({}))"}
 ARGUMENTS = {"valid values": "validValues", "valid regex": "pattern", "valid min": "minimum", "valid max": "maximum", "valid min length": "minLength",
              "valid max length": "maxLength", "missing values": "missingValues"}
+FORMATS = {
+    "email": r"^[^@\s]+@[^@\s.]+(\.[^@\s.]+)+$", "uuid": r"^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$", "integer": r"^[+-]?[0-9]+$",
+    "positive integer": r"^\+?[0-9]+$", "negative integer": r"^-[0-9]+$", "decimal": r"^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)$", "date iso 8601": r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$",
+}
+NOTES = ("attributes", "identity", "samples limit", "samples columns")
+WITHOUT_EFFECT = {"name", "warn", "fail", *NOTES}
+
+
+def is_understood(key: str, value: Any) -> bool:
+    """The setting is one of what is valid or missing, and its value is of the kind that it asks for."""
+    if key in ("valid length", "valid min length", "valid max length"):
+        return isinstance(value, int) and not isinstance(value, bool)
+    if isinstance(value, list):
+        return key in ("valid values", "missing values")
+    return (key in ARGUMENTS or key == "valid format") and value is not None and not isinstance(value, Mapping)
+
+
+def arguments_of(settings: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Return the arguments that a check's settings say, or None where one of them is not understood."""
+    if not all(key in WITHOUT_EFFECT or is_understood(key, value) for key, value in settings.items()):
+        return None
+    found = {name: settings[key] for key, name in ARGUMENTS.items() if key in settings}
+    found |= {name: found[name] if isinstance(found[name], list) else [found[name]] for name in ("validValues", "missingValues") if name in found}
+    if "valid length" in settings:
+        found |= {"minLength": settings["valid length"], "maxLength": settings["valid length"]}
+    if "valid format" in settings:
+        pattern = FORMATS.get(str(settings["valid format"]).lower())
+        if pattern is None or "pattern" in found:
+            return None
+        found["pattern"] = pattern
+    return found
+
+# %% ../../nbs/contract/05_sodacl.ipynb #dd5579f9
+METRICS = {"row_count": "rowCount", "missing_count": "missingValues", "missing_percent": "missingValues", "duplicate_count": "duplicateValues",
+           "duplicate_percent": "duplicateValues", "invalid_count": "invalidValues", "invalid_percent": "invalidValues", "freshness": "freshness"}
+AGGREGATES = {**{name: name + "({})" for name in ("min", "max", "avg", "sum", "stddev", "stddev_pop", "stddev_samp", "variance", "var_pop", "var_samp")},
+              "min_length": "min(length({}))", "max_length": "max(length({}))", "avg_length": "avg(length({}))"}
 
 
 def columns_of(text: str | None) -> list[str]:
@@ -58,95 +95,146 @@ def columns_of(text: str | None) -> list[str]:
 
 
 def metric_quality(match: re.Match[str], settings: Mapping[str, Any]) -> Quality | None:
-    """Return the check of a matched line, or None where the metric is not known."""
-    metric, columns, must = match["metric"].lower(), columns_of(match["columns"]), threshold(match)
-    arguments = {name: settings[key] for key, name in ARGUMENTS.items() if key in settings}
-    name = str(settings.get("name", ""))
-    if metric in AGGREGATES and len(columns) == 1 and must:
-        form = AGGREGATES[metric]
-        call = form.format(quote(columns[0])) if "{" in form else f"{form}({quote(columns[0])})"
-        return Quality("sql", name=name or f"{metric} of {columns[0]}", query=f"SELECT {call} FROM ${{table}}", must=must, properties={"field": columns[0]})
-    if metric not in METRICS or not must:
+    """Return the check of a matched line, or None where it says something that is not understood; raises ValueError for a column that no table can have."""
+    metric, columns, must, arguments = match["metric"].lower(), columns_of(match["columns"]), threshold(match), arguments_of(settings)
+    is_share = metric.endswith("percent")
+    if not must or arguments is None or bool(match["period"]) != (metric == "freshness") or ("%" in match[0] and not is_share):
         return None
-    if metric.startswith("duplicate"):
-        arguments["properties"] = columns
-    unit = "percent" if metric.endswith("percent") else ""
-    return Quality(name=name or f"{metric} {' '.join(columns)}".strip(), metric=METRICS[metric], arguments=arguments, must=must, unit=unit,
-                   properties={"field": columns[0]} if len(columns) == 1 else {})
-
-# %% ../../nbs/contract/05_sodacl.ipynb #dd5579f9
-def alerts(settings: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Return the alert conditions of a check's settings as (severity, comparison that is wanted not to hold)."""
-    return [(severity, str(settings[severity]).removeprefix("when").strip()) for severity in ("warn", "fail") if settings.get(severity) not in (None, "")]
-
-
-def opposite(must: Must) -> Must:
-    """Return the operator that holds where the given one does not: an alert says when it is wrong."""
-    pairs = [("mustBe", "mustNotBe"), ("mustBeGreaterThan", "mustBeLessOrEqualTo"), ("mustBeLessThan", "mustBeGreaterOrEqualTo"), ("mustBeBetween", "mustNotBeBetween")]
-    return Must({**dict(pairs), **{right: left for left, right in pairs}}[must.operator], must.value)
+    name = str(settings.get("name") or f"{metric} {' '.join(columns)}".strip())
+    properties = {"field": columns[0]} if len(columns) == 1 else {}
+    if metric in AGGREGATES and len(columns) == 1 and not arguments:
+        return Quality("sql", name=name, query=f"SELECT {AGGREGATES[metric].format(quote(columns[0]))} FROM ${{table}}", must=must, properties=properties)
+    counts_rows, counts_duplicates = metric == "row_count", metric.startswith("duplicate")
+    fits = not columns if counts_rows else bool(columns) if counts_duplicates else len(columns) == 1
+    if metric not in METRICS or not fits or (metric.startswith("invalid") and not arguments):
+        return None
+    if counts_duplicates:
+        arguments = {**arguments, "properties": columns}
+    known = "nullValues" if metric.startswith("missing") and "missingValues" not in arguments else METRICS[metric]
+    return Quality(name=name, metric=known, arguments=arguments, must=must, unit="percent" if is_share else "", properties=properties)
 
 # %% ../../nbs/contract/05_sodacl.ipynb #61761fd2
-def unknown(line: str, settings: Mapping[str, Any]) -> Quality:
-    """Return a check that is kept as it is written."""
-    return Quality("custom", name=str(settings.get("name", line)), engine="soda", implementation={line: dict(settings)} if settings else line)
+SEVERITIES = {"warn": "warning", "fail": "error"}
+PAIRS = (("mustBe", "mustNotBe"), ("mustBeGreaterThan", "mustBeLessOrEqualTo"), ("mustBeLessThan", "mustBeGreaterOrEqualTo"), ("mustBeBetween", "mustNotBeBetween"))
+OPPOSITES = {**dict(PAIRS), **{right: left for left, right in PAIRS}}
 
 
-def line_qualities(line: str, settings: Mapping[str, Any]) -> list[Quality]:
-    """Return the checks of one line and its settings."""
-    reference = re.fullmatch(r"values in \(([^()]*)\) must exist in (\S+) \(([^()]*)\)", line.strip(), re.IGNORECASE)
-    if reference:
-        return [reference_quality(columns_of(reference[1]), reference[2], columns_of(reference[3]), settings)]
-    if line.strip().lower() == "failed rows" and ("fail condition" in settings or "fail query" in settings):
-        name = str(settings.get("name", "failed rows"))
-        query = settings.get("fail query") or f"SELECT COUNT(*) FROM ${{table}} WHERE {settings['fail condition']}"
-        counted = f"SELECT COUNT(*) FROM ({query})" if "fail query" in settings else str(query)
-        return [Quality("sql", name=name, query=counted, must=(Must("mustBe", 0),))]
+def alerts(settings: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Return the alerts of a check's settings as (severity, comparison that is wanted not to hold); a lone one without severity where there are none."""
+    found = [(severity, str(settings[severity]).strip().removeprefix("when").strip()) for severity in SEVERITIES if settings.get(severity) not in (None, "")]
+    return found or [("", "")]
+
+
+def compared(line: str, settings: Mapping[str, Any], known: Callable[[re.Match[str]], Quality | None]) -> list[Quality] | None:
+    """Return the checks of a line that ends with a comparison, or has alerts in its place; None where one of them is not understood."""
     found = []
-    for severity, comparison in alerts(settings) or [("", "")]:
-        match = CHECK.fullmatch(f"{line.strip()} {comparison}".strip())
-        quality = metric_quality(match, settings) if match else None
-        if quality is None:
-            return [unknown(line, settings)]
-        must = tuple(map(opposite, quality.must)) if severity else quality.must
-        found.append(replace(quality, must=must, severity={"warn": "warning", "fail": "error"}.get(severity, "")))
+    for severity, comparison in alerts(settings):
+        match = CHECK.fullmatch(" ".join(f"{line} {comparison}".split()))
+        quality = known(match) if match else None
+        if quality is None or (severity and len(quality.must) != 1):
+            return None
+        must = tuple(Must(OPPOSITES[item.operator], item.value) for item in quality.must) if severity else quality.must
+        found.append(replace(quality, must=must, severity=SEVERITIES.get(severity, "")))
     return found
 
 # %% ../../nbs/contract/05_sodacl.ipynb #4fd6ebd1
-def reference_quality(columns: list[str], model: str, others: list[str], settings: Mapping[str, Any]) -> Quality:
-    """Return the check that values exist in another model."""
-    joined = " AND ".join(f"a.{quote(left)} = b.{quote(right)}" for left, right in zip(columns, others, strict=False))
+def failed_rows(settings: Mapping[str, Any]) -> Quality | None:
+    """Return the check that no rows fail (Soda, *Failed rows checks*), or None where it is not understood."""
+    condition, query = settings.get("fail condition"), settings.get("fail query")
+    if set(settings) - {*WITHOUT_EFFECT, "fail condition", "fail query"} or "warn" in settings or "fail" in settings or isinstance(condition, str) == isinstance(query, str):
+        return None
+    counted = f"SELECT COUNT(*) FROM ${{table}} WHERE {condition}" if isinstance(condition, str) else f"SELECT COUNT(*) FROM ({str(query).strip().rstrip(';')})"
+    return Quality("sql", name=str(settings.get("name") or "failed rows"), query=counted, must=(Must("mustBe", 0),))
+
+
+def own_metric(match: re.Match[str], settings: Mapping[str, Any]) -> Quality | None:
+    """Return the check of a metric that its author defines (Soda, *User-defined checks*), or None where it is none."""
+    name, must = match["metric"], threshold(match)
+    expression, query = settings.get(f"{name} expression"), settings.get(f"{name} query")
+    strange = set(settings) - {*WITHOUT_EFFECT, f"{name} expression", f"{name} query"}
+    if strange or not must or match["period"] or match["columns"] or "%" in match[0] or isinstance(expression, str) == isinstance(query, str):
+        return None
+    text = f"SELECT {expression} FROM ${{table}}" if isinstance(expression, str) else str(query).strip().rstrip(";")
+    return Quality("sql", name=str(settings.get("name") or name), query=text, must=must)
+
+# %% ../../nbs/contract/05_sodacl.ipynb #9b0d7ec7
+REFERENCE = re.compile(r"values in \(([^()]*)\) must (not )?exist in ([^\s()]+) ?\(([^()]*)\)", re.IGNORECASE)
+
+
+def reference_quality(match: re.Match[str], settings: Mapping[str, Any]) -> Quality | None:
+    """Return the check that values exist in another model (Soda, *Reference checks*), or that they do not; None where the two sides do not pair."""
+    columns, model, others = columns_of(match[1]), match[3].strip('"`'), columns_of(match[4])
+    if not columns or len(columns) != len(others) or set(settings) - WITHOUT_EFFECT or "warn" in settings or "fail" in settings:
+        return None
+    joined = " AND ".join(f"a.{quote(left)} = b.{quote(right)}" for left, right in zip(columns, others, strict=True))
     present = " AND ".join(f"a.{quote(column)} IS NOT NULL" for column in columns)
-    query = f"SELECT COUNT(*) FROM ${{table}} a LEFT ANTI JOIN {quote(model)} b ON {joined} WHERE {present}"
-    return Quality("sql", name=str(settings.get("name", f"{' '.join(columns)} in {model}")), query=query, must=(Must("mustBe", 0),))
+    query = f"SELECT COUNT(*) FROM ${{table}} a LEFT {'SEMI' if match[2] else 'ANTI'} JOIN {quote(model)} b ON {joined} WHERE {present}"
+    return Quality("sql", name=str(settings.get("name") or f"{' '.join(columns)} {'not ' if match[2] else ''}in {model}"), query=query, must=(Must("mustBe", 0),))
 
 # %% ../../nbs/contract/05_sodacl.ipynb #fcd5ad09
-def parse_sodacl(text: str | list[Any] | Mapping[str, Any]) -> tuple[tuple[str, Quality], ...]:
+def unknown(line: str, settings: Any = None) -> Quality:
+    """Return a check that is kept as it is written."""
+    name = settings.get("name") if isinstance(settings, Mapping) else None
+    return Quality("custom", name=str(name or line), description=schema_words(settings) if line == "schema" else "", engine="soda",
+                   implementation=line if settings in (None, {}) else {line: settings})
+
+
+def schema_words(settings: Any) -> str:
+    """Return what a schema check wants, as a sentence; empty where it is written otherwise (Soda, *Schema checks*)."""
+    conditions = [item for key in SEVERITIES if isinstance(settings, Mapping) and isinstance(settings.get(key), Mapping) for item in settings[key].items()]
+    said = [f"{str(key).removeprefix('when ')}: " + ", ".join(f"{name} is {kind}" for name, kind in value.items()) if isinstance(value, Mapping) else
+            f"{str(key).removeprefix('when ')}: " + ", ".join(map(str, value if isinstance(value, list) else [value])) for key, value in conditions]
+    return f"It is wrong when there is a {'; '.join(said)}" if said else ""
+
+# %% ../../nbs/contract/05_sodacl.ipynb #f59a609a
+def line_qualities(line: str, settings: Any) -> list[Quality]:
+    """Return the checks of one line and what stands below it."""
+    text, known = " ".join(line.split()), {} if settings is None else settings
+    if not isinstance(known, Mapping):
+        return [unknown(line, settings)]
+    try:
+        reference = REFERENCE.fullmatch(text)
+        one = reference_quality(reference, known) if reference else failed_rows(known) if text.lower() == "failed rows" else None
+        found = [one] if one else compared(text, known, lambda match: metric_quality(match, known) or own_metric(match, known))
+    except ValueError:
+        found = None
+    notes = {key: known[key] for key in NOTES if known.get(key) is not None}
+    return [replace(quality, properties={**quality.properties, **notes}) for quality in found] if found else [unknown(line, known)]
+
+# %% ../../nbs/contract/05_sodacl.ipynb #cd2a0331
+HEADING = re.compile(r"checks(?: for (?P<dataset>[^\s\[\]]+))?")
+
+
+def parse_sodacl(text: Any) -> tuple[tuple[str, Quality], ...]:
     """Return (dataset, check) for every check of SodaCL, as text or parsed; what cannot be read at all is one custom check.
 
     The dataset is empty where the text names none.
     """
     if isinstance(text, str):
-        wrapped = "checks:\n" + text if text.lstrip().startswith("-") else text
+        if not text.strip():
+            return ()
         try:
-            text = parse_document(wrapped, "").data
+            text = parse_document("checks:\n" + text if text.lstrip().startswith("-") else text, "").data
         except BadInput:
-            first, *_ = [*str(text).strip().splitlines(), "empty"]
-            return (("", unknown(first, {"text": str(text)})),)
+            return (("", unknown(text.strip().splitlines()[0], {"text": text})),)
     if isinstance(text, list):
         text = {"checks": text}
-    return tuple((dataset_of(key), quality) for key, checks in text.items() for check in (checks if isinstance(checks, list) else [checks])
-                 for quality in check_qualities(key, check))
+    if not isinstance(text, Mapping):
+        return () if text is None else (("", unknown(str(text))),)
+    return tuple((dataset_of(str(key)), quality) for key, checks in text.items() for check in (checks if isinstance(checks, list) else [checks])
+                 if check is not None for quality in check_qualities(str(key), check))
 
 
 def dataset_of(key: str) -> str:
     """Return the dataset that a heading names."""
-    return key.removeprefix("checks for").strip().split(" ")[0] if key.startswith("checks for") else ""
+    found = re.match(r"(?:checks|filter) for (\S+)|filter (\S+)", key)
+    return (found[1] or found[2]).strip('"`') if found else ""
 
 
 def check_qualities(key: str, check: Any) -> list[Quality]:
     """Return the checks of one entry of a list."""
-    if not key.startswith("checks"):
+    if not HEADING.fullmatch(key.strip()):
         return [unknown(key, {"value": check})]
     if isinstance(check, Mapping):
-        return [quality for line, settings in check.items() for quality in line_qualities(str(line), settings if isinstance(settings, Mapping) else {})]
-    return line_qualities(str(check), {})
+        return [quality for line, settings in check.items() for quality in line_qualities(str(line), settings)]
+    return line_qualities(str(check), None)
