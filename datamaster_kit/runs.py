@@ -6,8 +6,8 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -96,7 +96,7 @@ def runs_name(catalog: str) -> TableName:
 def runs_table(catalog: str) -> Table:
     """Return the table of runs, as it should be."""
     columns = tuple(Column(name, kind, comment=comment) for name, (kind, comment) in ((item.name, COLUMN_TYPES.get(item.name, ("STRING", ""))) for item in fields(Run)))
-    return Table(catalog, "bronze", "runs", columns, "What each step did: one row a step, model and micro-batch.", properties={"datamaster.layer": "runs"})
+    return Table(catalog, "bronze", "runs", columns, "What each step did: one row a step, model and micro-batch.", properties={"datamaster.layer": "runs", "delta.autoOptimize.autoCompact": "true"})
 
 # %% ../nbs/03_runs.ipynb #d65559bc
 def typed(value: Any, type: str) -> str:
@@ -131,19 +131,22 @@ def record_all(target: Target, catalog: str, runs: Sequence[Run]) -> None:
 # %% ../nbs/03_runs.ipynb #a6ef02b7
 @dataclass(frozen=True)
 class Past:
-    """What is recorded of a step on a model: runs that were interrupted, and the last batch of the stream."""
+    """What is recorded of a step on a model: runs that were interrupted, and the last batch of each stream."""
 
     interrupted: tuple[str, ...] = ()
-    last_batch: int | None = None
+    last_batches: Mapping[str, int] = field(default_factory=dict)
 
 
 def past(target: Target, catalog: str, like: Run) -> Past:
-    """Return what is recorded of the step, contract, model and stream of a run."""
+    """Return what is recorded of the step, contract and model of a run."""
+    from pyspark.sql.functions import expr
+
     where = " AND ".join(f"{name} = {sql_literal(getattr(like, name))}" for name in ("step", "contract_id", "model"))
-    row = target.spark.table(target.sql_name(runs_name(catalog))).where(where).selectExpr(
-        "collect_set(CASE WHEN batch IS NOT NULL THEN run_id END) AS begun", "collect_set(CASE WHEN batch IS NULL THEN run_id END) AS ended",
-        "flatten(collect_set(resumed)) AS resumed", f"max(CASE WHEN stream = {sql_literal(like.stream)} THEN batch END) AS last_batch").collect()[0]
-    return Past(tuple(sorted({*row["begun"]} - {*row["ended"], *row["resumed"]})), row["last_batch"])
+    rows = target.spark.table(target.sql_name(runs_name(catalog))).where(where).groupBy("stream").agg(
+        expr("max(batch) AS last"), expr("collect_set(CASE WHEN batch IS NOT NULL THEN run_id END) AS begun"),
+        expr("collect_set(CASE WHEN batch IS NULL THEN run_id END) AS ended"), expr("flatten(collect_set(resumed)) AS resumed")).collect()
+    ended = {run for row in rows for run in (*row["ended"], *row["resumed"])}
+    return Past(tuple(sorted({run for row in rows for run in row["begun"]} - ended)), {row["stream"]: row["last"] for row in rows if row["last"] is not None})
 
 # %% ../nbs/03_runs.ipynb #1c3a3a85
 def recorded_notes(target: Target, catalog: str, run_ids: Sequence[str], step: str, model: str) -> tuple[str, ...]:

@@ -1,6 +1,8 @@
 """What the tests share: one Spark session a process."""
 from __future__ import annotations
 
+import os
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,7 +16,24 @@ ROOT = Path(__file__).resolve().parents[1]
 
 @pytest.fixture(scope="session")
 def spark() -> SparkSession:
-    """The process's Spark session, with the jars that `make setup` fetched."""
+    """The process's Spark session, with the jars that `make setup` fetched; with DATAMASTER_CONNECT=1, one through Spark Connect."""
     from datamaster_kit.target.session import local_session
 
-    return local_session(ROOT / ".datamaster")
+    return connect_session(ROOT / ".datamaster") if os.environ.get("DATAMASTER_CONNECT") else local_session(ROOT / ".datamaster")
+
+
+def connect_session(state_folder: Path) -> SparkSession:
+    """Return a session on a Spark Connect server of this machine, with the settings of the local target."""
+    from pyspark.sql import SparkSession
+
+    from datamaster_kit.target.jars import jars
+    from datamaster_kit.target.java import java_home
+    from datamaster_kit.target.session import prepare, settings
+
+    prepare(state_folder)
+    os.environ.update(JAVA_HOME=str(java_home(state_folder)), PYSPARK_PYTHON=sys.executable, SPARK_LOCAL_DIRS=str(state_folder / "spark" / "tmp"))
+    builder = SparkSession.builder.remote("local[2]")
+    for key, setting in settings(state_folder, jars(state_folder), 2).items():
+        if key != "spark.master":
+            builder = builder.config(key, setting)
+    return builder.getOrCreate()

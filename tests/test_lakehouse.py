@@ -49,7 +49,7 @@ def shop(spark, tmp_path: Path) -> tuple[Project, LocalTarget, Contract]:
     for schema in ("bronze", "silver", "gold"):
         spark.sql(f"DROP SCHEMA IF EXISTS spark_catalog.{schema} CASCADE")
     project = Project(tmp_path, names("shop", "shop"))
-    target = LocalTarget(project)
+    target = LocalTarget(project, spark)
     contract, faults = examined(parse_document(CONTRACT, "shop.yaml"), tmp_path)
     assert contract is not None and not faults, faults
     apply_plan(planned(target, project, [contract]), target)

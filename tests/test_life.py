@@ -30,7 +30,7 @@ class Lake:
         for schema in ("bronze", "silver", "gold"):
             spark.sql(f"DROP SCHEMA IF EXISTS spark_catalog.{schema} CASCADE")
         self.spark, self.folder, self.project = spark, folder, Project(folder, names("shop", "shop"))
-        self.target = LocalTarget(self.project)
+        self.target = LocalTarget(self.project, spark)
 
     def contract(self, fields: str, workflow: str = "", more: str = "", version: str = "1.0.0") -> Contract:
         text = f"dataContractSpecification: 1.1.0\nid: urn:shop\ninfo: {{title: Shop, version: {version}}}\nmodels:\n  order:\n    fields:\n"

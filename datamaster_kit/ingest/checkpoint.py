@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING
 from ..contract.fault import DatamasterError, Fault, code
 from ..contract.sqltype import sql_literal
 from .step import Step, checkpoint_folder
-from ..runs import past
 from ..target.point import passed
 
 if TYPE_CHECKING:
@@ -142,8 +141,7 @@ def inspected(step: Step, known: str, folder: Path) -> tuple[Checkpoint, list[Fa
         found = read_checkpoint(folder)
     except (ValueError, KeyError, TypeError, OSError) as error:
         return Checkpoint(), [DAMAGED.fault(f"the checkpoint of {step.name} of {step.model.name} cannot be read: {error}")]
-    last_batch = past(step.target, step.names.catalog, step.run(datetime.now(UTC), stream=found.stream)).last_batch if found.stream else None
-    return found, claim_faults(step, known, found, last_batch, (folder / MARKER).exists())
+    return found, claim_faults(step, known, found, step.last_batches.get(found.stream), (folder / MARKER).exists())
 
 
 def claimed(step: Step) -> Claim:

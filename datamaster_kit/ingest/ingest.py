@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from contextlib import ExitStack
@@ -13,6 +14,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from ..contract.fault import DatamasterError, Fault, code
 from ..contract.model import Contract, Model
@@ -34,37 +36,40 @@ from ..target.stream import ASKED, stopping_on_signal
 from ..target.target import Target
 
 # %% auto #0
-__all__ = ['SUMS', 'STEP_FAILED', 'STOPPED', 'Work', 'AT_A_TIME', 'LOCKED_LAYERS', 'batches_of', 'whole_run', 'Outcome', 'failed',
-           'worked', 'judged', 'cause_of', 'begun', 'tried', 'on_models', 'first_step', 'ingest', 'build_silver',
-           'build_gold', 'replay', 'keep_periods', 'keep_ingesting']
+__all__ = ['SUMS', 'STEP_FAILED', 'STOPPED', 'Work', 'AT_A_TIME', 'LOCKED_LAYERS', 'batches_of', 'summed', 'whole_run', 'Outcome',
+           'failed', 'worked', 'judged', 'cause_of', 'begun', 'tried', 'on_models', 'first_step', 'ingest',
+           'build_silver', 'build_gold', 'replay', 'keep_periods', 'keep_ingesting']
 
 # %% ../../nbs/ingest/12_ingest.ipynb #9a6b1d79
 SUMS = ("rows_read", "rows_written", "rows_rescued", "rows_quarantined", "rows_merged", "rows_deleted", "bytes", "files")
 
 
-def batches_of(step: Step) -> dict[str, float]:
-    """Return the sums over a run's batches, their `notes`, and `broken_0` ... for each row rule; all zero where no batch was recorded."""
-    found = row_rules(step.rules) if step.name == "ingest" else ()
-    broken = [f"sum(try_element_at(filter(rules, item -> item.rule = {sql_literal(rule.id)}), 1).value) AS broken_{index}" for index, rule in enumerate(found)]
+def batches_of(step: Step) -> list[dict[str, Any]]:
+    """Return the recorded batches of a run and of those that it goes on with."""
     mine = ", ".join(map(sql_literal, (step.run_id, *step.resumed)))
     where = f"run_id IN ({mine}) AND step = {sql_literal(step.name)} AND contract_id = {sql_literal(step.contract.id)} AND model = {sql_literal(step.model.name)} AND batch IS NOT NULL"
     rows = step.target.spark.table(step.target.sql_name(runs_name(step.names.catalog))).where(where)
-    sums = rows.selectExpr(*(f"sum({name}) AS {name}" for name in SUMS), "max(latency_seconds) AS latency_seconds", "array_distinct(flatten(collect_list(CASE WHEN result = 'succeeded' THEN notes END))) AS notes",
-                           *broken).collect()[0].asDict()
-    return {name: value or 0 for name, value in sums.items()}
+    return [row.asDict(recursive=True) for row in rows.select(*SUMS, "latency_seconds", "result", "notes", "rules").collect()]
+
+
+def summed(step: Step, begun: datetime, batches: Sequence[dict[str, Any]]) -> Run:
+    """Return a run as the sum of its batches, with what each row rule counted."""
+    sums = {name: sum(batch[name] or 0 for batch in batches) for name in SUMS}
+    total, results = sums["rows_read"], tuple[RuleResult, ...]()
+    if step.name == "ingest" and total:
+        broken = Counter[str]()
+        for rule in (rule for batch in batches for rule in batch["rules"] or ()):
+            broken[rule["rule"]] += int(rule["value"] or 0)
+        results = row_rule_results(step.rules, [broken[rule.id] for rule in row_rules(step.rules)], total)
+    notes = tuple(dict.fromkeys(note for batch in batches if batch["result"] == "succeeded" for note in batch["notes"] or ()))
+    latency = max((batch["latency_seconds"] for batch in batches if batch["latency_seconds"] is not None), default=None)
+    run = step.run(begun, rules=results, latency_seconds=latency, resumed=step.resumed, notes=notes, **sums)
+    return replace(run, rows_per_second=total / run.duration_seconds if total and run.duration_seconds else None, result="succeeded" if total or run.rows_deleted else "nothing new")
 
 
 def whole_run(step: Step, begun: datetime) -> Run:
-    """Return a run as the sum of its batches, with what each row rule counted."""
-    sums = batches_of(step)
-    total = int(sums["rows_read"])
-    results: tuple[RuleResult, ...] = ()
-    if step.name == "ingest" and total:
-        results = row_rule_results(step.rules, [int(sums[f"broken_{index}"]) for index in range(len(row_rules(step.rules)))], total)
-    run = step.run(begun, rules=results, latency_seconds=sums["latency_seconds"] or None, resumed=step.resumed, notes=tuple(sums["notes"] or ()),  # type: ignore[arg-type]
-                   **{name: int(sums[name]) for name in SUMS})
-    is_something = total or run.rows_deleted
-    return replace(run, rows_per_second=total / run.duration_seconds if total and run.duration_seconds else None, result="succeeded" if is_something else "nothing new")
+    """Return a run as the sum of its recorded batches."""
+    return summed(step, begun, batches_of(step))
 
 # %% ../../nbs/ingest/12_ingest.ipynb #cfc1cf02
 STEP_FAILED = code("step-failed", "A step failed on a model.", "read the cause; the run can be started again, and loses and repeats nothing")
@@ -140,7 +145,8 @@ def begun(step: Step, locks: ExitStack) -> Step:
     """Return the step with the interrupted runs that it goes on with, once its model is locked; raises DatamasterError where another process has it."""
     for layer in LOCKED_LAYERS[step.name]:
         locks.enter_context(step.target.locked(checkpoint_folder(replace(step, name=layer))))
-    return replace(step, resumed=past(step.target, step.names.catalog, step.run(datetime.now(UTC))).interrupted)
+    known = past(step.target, step.names.catalog, step.run(datetime.now(UTC)))
+    return replace(step, resumed=known.interrupted, last_batches=known.last_batches)
 
 
 def tried(step: Step, locks: ExitStack, work: Work) -> tuple[Step, Outcome]:

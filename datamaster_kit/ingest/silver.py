@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 # %% auto #0
 __all__ = ['SCHEMA_CHANGED', 'FOLLOWS_SCHEMA', 'stamp', 'silver_columns', 'newest', 'remember_deletions', 'undeleted',
-           'merge_statement', 'merge_batch', 'append_batch', 'stamped', 'write_batch', 'as_today', 'follow',
+           'merge_statement', 'merge_batch', 'append_batch', 'stamped', 'counted', 'write_batch', 'as_today', 'follow',
            'write_silver']
 
 # %% ../../nbs/ingest/08_silver.ipynb #43473a71
@@ -49,16 +49,12 @@ def newest(rows: DataFrame, step: Step) -> DataFrame:
     return ranked.selectExpr(*silver_columns(step.model), f"{is_deletion(step.contract, step.model) or 'false'} AS _is_deletion")
 
 # %% ../../nbs/ingest/08_silver.ipynb #d80cc545
-def remember_deletions(step: Step, rows: DataFrame, stream: str, batch_id: int) -> int:
-    """Append the keys that a batch deletes to the table of deleted keys, exactly once, and return how many rows said so."""
-    deletions = is_deletion(step.contract, step.model)
-    if not deletions:
-        return 0
-    found = rows.where(deletions)
+def remember_deletions(step: Step, rows: DataFrame, stream: str, batch_id: int) -> None:
+    """Append the keys that a batch deletes to the table of deleted keys, exactly once."""
+    found = rows.where(is_deletion(step.contract, step.model))
     named = [quote(column.name) for column in deleted_table(step.contract, step.model, "").columns if not column.name.startswith("carlton_")]
     append(found.selectExpr(*named, "carlton_metadata", f"{stamp(step, stream, batch_id)} AS carlton_changed_by", f"{content(step.model)} AS carlton_content"),
            step.sql("silver", DELETED), f"silver-deleted/{stream}", batch_id)
-    return int(found.count())
 
 
 def undeleted(step: Step, source: str) -> str:
@@ -107,20 +103,33 @@ def stamped(step: Step, stream: str, batch_id: int) -> int:
     return int(step.target.spark.table(step.sql("silver")).where(mine).count())
 
 # %% ../../nbs/ingest/08_silver.ipynb #6335b436
+def counted(step: Step, rows: DataFrame) -> tuple[int, int, int]:
+    """Return how many rows there are, how many of them are good, and how many of these delete their key."""
+    from pyspark.sql.functions import expr
+
+    deletes = f"{GOOD} AND {is_deletion(step.contract, step.model) or 'false'}"
+    return tuple(rows.agg(expr("count(1)"), expr(f"count_if({GOOD})"), expr(f"count_if({deletes})")).collect()[0])
+
+
 def write_batch(step: Step, claim: Claim, batch: DataFrame, batch_id: int) -> None:
     """Bring a batch of bronze to silver and record it; each exactly once, wherever an earlier attempt ended."""
     begun, step = datetime.now(UTC), step.on(batch.sparkSession)
     passed("silver.begun")
-    rows, read = as_today(step, batch).where(GOOD), batch.count()
-    deleted = remember_deletions(step, rows, claim.stream, batch_id) if step.model.key else 0
+    everything = as_today(step, batch)
+    read, good, deleted = counted(step, everything)
+    rows = everything.where(GOOD)
+    if deleted:
+        remember_deletions(step, rows, claim.stream, batch_id)
     passed("silver.deleted")
-    changed = merge_batch(step, rows, claim.stream, batch_id) if step.model.key else append_batch(step, rows, claim, batch_id)
+    changed = 0
+    if good:
+        changed = merge_batch(step, rows, claim.stream, batch_id) if step.model.key else append_batch(step, rows, claim, batch_id)
     passed("silver.merged")
     if batch_id == claim.pending:
         changed = stamped(step, claim.stream, batch_id)
     if read:
         record_all(step.target, step.names.catalog, [step.run(begun, stream=claim.stream, batch=batch_id, rows_read=read, rows_written=changed, rows_merged=changed,
-                                                              rows_deleted=deleted, rows_quarantined=read - rows.count())])
+                                                              rows_deleted=deleted, rows_quarantined=read - good)])
     passed("silver.recorded")
 
 # %% ../../nbs/ingest/08_silver.ipynb #bb2cb715

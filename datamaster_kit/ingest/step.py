@@ -5,7 +5,8 @@
 # %% ../../nbs/ingest/01_step.ipynb #99fe973d
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -27,7 +28,10 @@ __all__ = ['NO_TABLE', 'TABLE_DIFFERS', 'NOT_FILES', 'Step', 'table_faults', 're
 # %% ../../nbs/ingest/01_step.ipynb #c71a777c
 @dataclass(frozen=True)
 class Step:
-    """One step on one model of a contract, on a target; `resumed` are the interrupted runs whose batches it takes as its own."""
+    """One step on one model of a contract, on a target.
+
+    `resumed` are the interrupted runs whose batches it takes as its own, `last_batches` the last recorded batch of each stream.
+    """
 
     target: Target
     names: Names
@@ -37,6 +41,7 @@ class Step:
     run_id: str
     name: str
     resumed: tuple[str, ...] = ()
+    last_batches: Mapping[str, int] = field(default_factory=dict)
     interval: str = ""
     rebuilds_checkpoint: bool = False
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from ..contract.model import DataType, Scalar
+from ..contract.model import Array, DataType, Map, Scalar, Struct
 from ..contract.sqltype import quote, sql_literal, sql_type
 from ..contract.table import stored, unlimited
 from .target import FileSource
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
 # %% auto #0
-__all__ = ['RESCUED', 'TEXT', 'FILE', 'exact_cast', 'has_digits', 'bronze_type', 'wider', 'rescued_json', 'matched',
-           'typed_columns', 'types_of', 'rows_of_texts']
+__all__ = ['RESCUED', 'TEXT', 'FILE', 'exact_cast', 'fits', 'unknown_members', 'has_digits', 'bronze_type', 'wider',
+           'rescued_json', 'matched', 'typed_columns', 'types_of', 'misfit_text', 'rows_of_texts']
 
 # %% ../../nbs/target/07_casts.ipynb #3120f89a
 def exact_cast(text: str, type: DataType, options: Mapping[str, Any] | None = None) -> str:
@@ -49,7 +49,34 @@ def exact_cast(text: str, type: DataType, options: Mapping[str, Any] | None = No
             return f"try_parse_json({text})"
         case Scalar():
             return f"try_cast({text} AS {sql})"
-    return f"CAST(from_json({text}, {sql_literal(sql)}) AS {sql})"
+    return f"CASE WHEN {fits(text, type, options)} THEN CAST(from_json({text}, {sql_literal(sql)}) AS {sql}) END"
+
+
+def fits(text: str, type: DataType, options: Mapping[str, Any], depth: int = 0) -> str:
+    """Return SQL that is true where a text, if there is one, is JSON of a nested type whose every value has its place in it; `from_json` alone drops those that have none."""
+    def each(values: str, part: DataType) -> str:
+        name = f"item_{depth}"
+        return f"coalesce(forall({values}, {name} -> {name} IS NULL OR {fits(name, part, options, depth + 1)}), false)"
+
+    match type:
+        case Struct(members):
+            texts = ", ".join(f"{quote(item.column)} STRING" for item in members)
+            parsed = [(f"from_json({text}, {sql_literal(texts)}).{quote(item.column)}", item.type) for item in members]
+            inside = [f"({part} IS NULL OR {fits(part, kind, options, depth)})" for part, kind in parsed if bronze_type(kind) != Scalar("string")]
+            return " AND ".join([f"(json_object_keys({text}) IS NOT NULL)", *inside])
+        case Array(element):
+            return f"(startswith(ltrim({text}), '[') AND {each(f'from_json({text}, {chr(39)}ARRAY<STRING>{chr(39)})', element.type)})"
+        case Map(_, value):
+            return f"(json_object_keys({text}) IS NOT NULL AND {each(f'map_values(from_json({text}, {chr(39)}MAP<STRING, STRING>{chr(39)}))', value.type)})"
+    return f"({exact_cast(text, type, options)}) IS NOT NULL"
+
+
+def unknown_members(text: str, type: DataType) -> str:
+    """Return SQL for the members of an object that its struct does not know, as JSON; NULL where there are none."""
+    if not isinstance(type, Struct):
+        return "NULL"
+    left = f"map_filter(from_json({text}, 'MAP<STRING, STRING>'), (name, value) -> name NOT IN ({', '.join(sql_literal(item.column) for item in type.fields)}))"
+    return f"CASE WHEN cardinality({left}) > 0 THEN to_json({left}) END"
 
 
 def has_digits(text: str, scale: int) -> str:
@@ -125,6 +152,12 @@ def types_of(source: FileSource) -> dict[str, DataType]:
     return {item.column: item.type for item in source.fields}
 
 
+def misfit_text(column: str, text: str, type: DataType) -> str:
+    """Return SQL for what a column could not take of its text: all of it, the members that a struct does not know, or NULL."""
+    unknown = f" ELSE {unknown_members(text, type)}" if isinstance(type, Struct) else ""
+    return f"CASE WHEN {column} IS NULL THEN {text}{unknown} END"
+
+
 def rows_of_texts(texts: DataFrame, header: Sequence[str], source: FileSource, extra: str = "") -> DataFrame:
     """Return rows of the contract from columns of text, named TEXT with their position in the header, `_corrupt_record` and `_file`.
 
@@ -133,7 +166,7 @@ def rows_of_texts(texts: DataFrame, header: Sequence[str], source: FileSource, e
     types = types_of(source)
     positions, extras = matched(header, list(types))
     typed = texts.selectExpr("*", *typed_columns(positions, types, TEXT, source.options))
-    misfits = [(name, f"CASE WHEN {quote(name)} IS NULL THEN {TEXT.format(position)} END") for name, position in positions.items() if bronze_type(types[name]) != Scalar("string")]
+    misfits = [(name, misfit_text(quote(name), TEXT.format(position), types[name])) for name, position in positions.items() if bronze_type(types[name]) != Scalar("string")]
     misfits += [(name, TEXT.format(position)) for position, name in extras.items()]
     kept = rescued_json([*misfits, ("_corrupt_record", "_corrupt_record")], "_file.path")
     if not extra:

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
 # %% auto #0
-__all__ = ['is_whole', 'records', 'unmarked', 'is_plain', 'member_of', 'variant_text', 'read_json']
+__all__ = ['LONG_NUMBER', 'WITHOUT_TEXTS', 'GOES_ON', 'is_whole', 'records', 'unmarked', 'is_plain', 'member_of', 'variant_text',
+           'read_json']
 
 # %% ../../nbs/target/08_json_files.ipynb #815879ad
 def is_whole(source: FileSource) -> bool:
@@ -51,7 +52,10 @@ def is_plain(names: Sequence[str]) -> str:
     known, keys = f"array({', '.join(map(sql_literal, names))})", "_keys"
     same = f"{keys} = {known} OR (cardinality({keys}) = cardinality(array_distinct({keys})) AND cardinality(array_except({keys}, {known})) = 0)"
     ends = "locate('}', value) = length(value) OR (endswith(rtrim(value), '}') AND NOT value RLIKE '[}]\\\\s*[{]')"
-    return f"coalesce(({same}) AND ({ends}), false)"
+    return f"coalesce(({same}) AND ({ends}) AND NOT value RLIKE {sql_literal(LONG_NUMBER)}, false)"
+
+
+LONG_NUMBER = r"(?=[0-9.]{16})[0-9]*[.]|[0-9][eE][+-]?[0-9]{2}"
 
 # %% ../../nbs/target/08_json_files.ipynb #1cc81d48
 def member_of(name: str, names: Sequence[str]) -> str:
@@ -60,9 +64,16 @@ def member_of(name: str, names: Sequence[str]) -> str:
     return f"CASE WHEN map_contains_key(_record, {sql_literal(name)}) THEN {sql_literal(name)} ELSE try_element_at({nearly}, 1) END"
 
 
-def variant_text(value: str) -> str:
-    """Return SQL for a variant as text: a scalar as it is written, anything nested as JSON."""
-    return f"CASE WHEN schema_of_variant({value}) RLIKE '^(OBJECT|ARRAY)' THEN to_json({value}) ELSE try_variant_get({value}, '$', 'string') END"
+def variant_text(value: str, key: str) -> str:
+    """Return SQL for a variant as text: anything nested as JSON, a scalar as it is written, which for a number beyond double only the record still says."""
+    written = f"regexp_extract(value, concat('\"', {key}, '\"\\\\s*:\\\\s*(-?[0-9.]+[eE][+-]?[0-9]+)'), 1)"
+    return (f"CASE WHEN schema_of_variant({value}) RLIKE '^(OBJECT|ARRAY)' THEN to_json({value}) "
+            f"WHEN try_variant_get({value}, '$', 'double') IN (double('Infinity'), double('-Infinity')) AND schema_of_variant({value}) = 'DOUBLE' THEN {written} "
+            f"ELSE try_variant_get({value}, '$', 'string') END")
+
+
+WITHOUT_TEXTS = r'"(?:[^"\\]|\\.)*"'
+GOES_ON = r"[}]\s*[^\s,}\]]"
 
 
 def read_json(spark: SparkSession, files: Sequence[str], source: FileSource) -> DataFrame:
@@ -71,9 +82,10 @@ def read_json(spark: SparkSession, files: Sequence[str], source: FileSource) -> 
     fields = sql_literal(", ".join(f"{quote(name)} STRING" for name in names))
     keyed = records(spark, files, source).selectExpr("value", "_file", "json_object_keys(value) AS _keys").selectExpr("value", "_file", f"{is_plain(names)} AS _is_plain")
     parsed = keyed.selectExpr("value", "_file", "_is_plain", f"CASE WHEN _is_plain THEN from_json(value, {fields}) END AS _parsed",
-                              f"CASE WHEN NOT _is_plain THEN try_cast(try_parse_json({unmarked('value')}) AS MAP<STRING, VARIANT>) END AS _record")
+                              f"CASE WHEN NOT _is_plain AND NOT regexp_replace(value, {sql_literal(WITHOUT_TEXTS)}, '') RLIKE {sql_literal(GOES_ON)} "
+                              f"THEN try_cast(try_parse_json({unmarked('value')}) AS MAP<STRING, VARIANT>) END AS _record")
     used = parsed.selectExpr("*", f"CASE WHEN _record IS NOT NULL THEN array({', '.join(member_of(name, names) for name in names)}) END AS _used")
-    texts = [f"CASE WHEN _is_plain THEN _parsed.{quote(name)} ELSE {variant_text(f'_record[_used[{index}]]')} END AS {TEXT.format(index)}" for index, name in enumerate(names)]
+    texts = [f"CASE WHEN _is_plain THEN _parsed.{quote(name)} ELSE {variant_text(f'_record[_used[{index}]]', f'_used[{index}]')} END AS {TEXT.format(index)}" for index, name in enumerate(names)]
     left = "map_filter(_record, (name, value) -> NOT array_contains(array_compact(_used), name))"
     found = used.selectExpr(*texts, "CASE WHEN NOT _is_plain AND _record IS NULL THEN value END AS _corrupt_record",
                             f"CASE WHEN cardinality({left}) > 0 THEN to_json({left}) END AS _extra", "_file")
