@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from ..contract.sqltype import quote, sql_literal
-from .casts import FILE, TEXT, rows_of_texts, types_of
+from ..contract.model import DataType, Scalar
+from ..contract.sqltype import quote, sql_literal, sql_type
+from .casts import FILE, TEXT, bronze_type, rows_of_texts, types_of, wider
 from .csv_files import is_utf8
 from .target import FileSource
 
@@ -17,8 +18,8 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
 # %% auto #0
-__all__ = ['LONG_NUMBER', 'WITHOUT_TEXTS', 'GOES_ON', 'is_whole', 'records', 'unmarked', 'is_plain', 'member_of', 'variant_text',
-           'read_json']
+__all__ = ['WITHOUT_TEXTS', 'GOES_ON', 'is_whole', 'records', 'unmarked', 'is_object', 'parsed_type', 'is_exact', 'member_of',
+           'variant_text', 'read_json']
 
 # %% ../../nbs/target/08_json_files.ipynb #815879ad
 def is_whole(source: FileSource) -> bool:
@@ -47,15 +48,33 @@ def unmarked(value: str) -> str:
     return f"ltrim('\N{ZERO WIDTH NO-BREAK SPACE}', {value})"
 
 # %% ../../nbs/target/08_json_files.ipynb #144cb5e3
-def is_plain(names: Sequence[str]) -> str:
-    """Return SQL over `value` that is true for a record that is an object with members of these names, each at most once, and nothing behind it."""
-    known, keys = f"array({', '.join(map(sql_literal, names))})", "_keys"
-    same = f"{keys} = {known} OR (cardinality({keys}) = cardinality(array_distinct({keys})) AND cardinality(array_except({keys}, {known})) = 0)"
+def is_object(names: Sequence[str]) -> str:
+    """Return SQL over `value` and `_keys` that is true for an object with members of these names, each at most once, and nothing behind it."""
+    known = f"array({', '.join(map(sql_literal, names))})"
+    same = f"_keys = {known} OR (cardinality(_keys) = cardinality(array_distinct(_keys)) AND cardinality(array_except(_keys, {known})) = 0)"
     ends = "locate('}', value) = length(value) OR (endswith(rtrim(value), '}') AND NOT value RLIKE '[}]\\\\s*[{]')"
-    return f"coalesce(({same}) AND ({ends}) AND NOT value RLIKE {sql_literal(LONG_NUMBER)}, false)"
+    return f"coalesce(({same}) AND ({ends}), false)"
+
+# %% ../../nbs/target/08_json_files.ipynb #4102b5de
+def parsed_type(type: DataType) -> str:
+    """Return the SQL type that a field of a plain record is parsed to: text, or for a decimal the widest one with its digits before the point."""
+    match bronze_type(type):
+        case Scalar("decimal", precision, scale):
+            return wider(precision or 10, scale or 0)
+    return "STRING"
 
 
-LONG_NUMBER = r"(?=[0-9.]{16})[0-9]*[.]|[0-9][eE][+-]?[0-9]{2}"
+def is_exact(name: str, type: DataType) -> str:
+    """Return SQL over `_parsed` that is true where a field's parsed value is what was written; empty where it always is."""
+    value = f"_parsed.{quote(name)}"
+    match bronze_type(type):
+        case Scalar("decimal"):
+            return f"({value} IS NULL OR CAST({value} AS {sql_type(type)}) = {value})"
+        case Scalar("float" | "double"):
+            return f"({value} IS NULL OR NOT endswith({value}, 'Infinity'))"
+        case Scalar("string"):
+            return f"({value} IS NULL OR ascii({value}) > 57 OR (length({value}) < 16 AND locate('E', {value}) = 0) OR NOT {value} RLIKE '^-?[0-9]+[.][0-9]+(E-?[0-9]+)?$')"
+    return ""
 
 # %% ../../nbs/target/08_json_files.ipynb #1cc81d48
 def member_of(name: str, names: Sequence[str]) -> str:
@@ -78,15 +97,25 @@ GOES_ON = r"[}]\s*[^\s,}\]]"
 
 def read_json(spark: SparkSession, files: Sequence[str], source: FileSource) -> DataFrame:
     """Return the rows of JSON files as rows of the contract: an object a line, or with `multiLine` an object or a list a file."""
-    names = list(types_of(source))
-    fields = sql_literal(", ".join(f"{quote(name)} STRING" for name in names))
-    keyed = records(spark, files, source).selectExpr("value", "_file", "json_object_keys(value) AS _keys").selectExpr("value", "_file", f"{is_plain(names)} AS _is_plain")
-    parsed = keyed.selectExpr("value", "_file", "_is_plain", f"CASE WHEN _is_plain THEN from_json(value, {fields}) END AS _parsed",
-                              f"CASE WHEN NOT _is_plain AND NOT regexp_replace(value, {sql_literal(WITHOUT_TEXTS)}, '') RLIKE {sql_literal(GOES_ON)} "
-                              f"THEN try_cast(try_parse_json({unmarked('value')}) AS MAP<STRING, VARIANT>) END AS _record")
-    used = parsed.selectExpr("*", f"CASE WHEN _record IS NOT NULL THEN array({', '.join(member_of(name, names) for name in names)}) END AS _used")
-    texts = [f"CASE WHEN _is_plain THEN _parsed.{quote(name)} ELSE {variant_text(f'_record[_used[{index}]]', f'_used[{index}]')} END AS {TEXT.format(index)}" for index, name in enumerate(names)]
+    types = types_of(source)
+    names = list(types)
+    schema = sql_literal(", ".join([*(f"{quote(name)} {parsed_type(type)}" for name, type in types.items()), "_corrupt_record STRING"]))
+    exact = " AND ".join(["_parsed IS NOT NULL", "_parsed._corrupt_record IS NULL", *filter(None, (is_exact(name, type) for name, type in types.items()))])
+    keyed = records(spark, files, source).selectExpr("value", "_file", "json_object_keys(value) AS _keys")
+    parsed = keyed.selectExpr("value", "_file", f"CASE WHEN {is_object(names)} THEN from_json(value, {schema}, map('columnNameOfCorruptRecord', '_corrupt_record')) END AS _parsed")
+    told = parsed.selectExpr("value", "_file", "_parsed", f"coalesce({exact}, false) AS _is_plain")
+    goes_on = f"regexp_replace(value, {sql_literal(WITHOUT_TEXTS)}, '') RLIKE {sql_literal(GOES_ON)}"
+    record = f"CASE WHEN NOT _is_plain AND NOT {goes_on} THEN try_cast(try_parse_json({unmarked('value')}) AS MAP<STRING, VARIANT>) END AS _record"
+    used = told.selectExpr("*", record).selectExpr("*", f"CASE WHEN _record IS NOT NULL THEN array({', '.join(member_of(name, names) for name in names)}) END AS _used")
+    texts, ready = [], {}
+    for index, (name, type) in enumerate(types.items()):
+        slow = variant_text(f"_record[_used[{index}]]", f"_used[{index}]")
+        if parsed_type(type) == "STRING":
+            texts.append(f"CASE WHEN _is_plain THEN _parsed.{quote(name)} ELSE {slow} END AS {TEXT.format(index)}")
+        else:
+            texts.append(f"CASE WHEN NOT _is_plain THEN {slow} END AS {TEXT.format(index)}")
+            ready[name] = f"CAST(_parsed.{quote(name)} AS {sql_type(type)})"
     left = "map_filter(_record, (name, value) -> NOT array_contains(array_compact(_used), name))"
     found = used.selectExpr(*texts, "CASE WHEN NOT _is_plain AND _record IS NULL THEN value END AS _corrupt_record",
-                            f"CASE WHEN cardinality({left}) > 0 THEN to_json({left}) END AS _extra", "_file")
-    return rows_of_texts(found, names, source, "_extra")
+                            f"CASE WHEN cardinality({left}) > 0 THEN to_json({left}) END AS _extra", "_file", "_is_plain", "_parsed")
+    return rows_of_texts(found, names, source, "_extra", ready)
