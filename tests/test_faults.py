@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -48,12 +49,18 @@ sys.stdin.read()
 """
 
 
-Start = Callable[..., "subprocess.CompletedProcess[str]"]
+Start = Callable[..., "subprocess.Popen[str]"]
+
+
+def ended(process: subprocess.Popen[str]) -> tuple[int, str]:
+    """Wait for a process, and return its exit code and the end of what it said."""
+    out, errors = process.communicate(timeout=600)
+    return process.returncode, (out + errors)[-4000:]
 
 
 @pytest.fixture(scope="module")
 def start() -> Iterator[Start]:
-    """Return a function that starts a process on a lakehouse and waits for its end.
+    """Return a function that starts a process on a lakehouse.
 
     The processes share one Java machine, each with a Spark context of its own, so that none has to wait for Java to warm up.
     """
@@ -61,9 +68,9 @@ def start() -> Iterator[Start]:
     with subprocess.Popen([sys.executable, "-c", JAVA, str(state)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as machine:
         port, secret = machine.stdout.readline().split()
 
-        def started(folder: Path, *steps: str, kill_at: str = "") -> subprocess.CompletedProcess[str]:
+        def started(folder: Path, *steps: str, kill_at: str = "") -> subprocess.Popen[str]:
             environment = {**os.environ, KILL_AT: kill_at, "PYSPARK_GATEWAY_PORT": port, "PYSPARK_GATEWAY_SECRET": secret}
-            return subprocess.run([sys.executable, str(WORKER), str(folder), *steps], env=environment, capture_output=True, text=True, timeout=600, check=False)
+            return subprocess.Popen([sys.executable, str(WORKER), str(folder), *steps], env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
         yield started
         machine.kill()
@@ -79,25 +86,30 @@ def land(folder: Path, number: int, column: str, placed_at: str) -> None:
     (landing / f"{number:03}.csv").write_text(f"id,amount,operation,placed_at,{column}\n" + "\n".join(rows) + "\n", encoding="utf-8")
 
 
-@pytest.fixture(scope="module")
-def shop(start: Start, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a project after a process has been killed at every point that a step passes, each after new files had come."""
-    folder = tmp_path_factory.mktemp("killed")
+def project(folder: Path) -> Path:
+    """Return a folder with a project in it."""
     (folder / "datamaster.yaml").write_text("domain: shop\ncatalog: shop\n", encoding="utf-8")
     (folder / "contracts").mkdir()
     (folder / "contracts" / "shop.yaml").write_text(CONTRACT, encoding="utf-8")
     (folder / "total.sql").write_text("SELECT count(*) AS orders FROM order", encoding="utf-8")
     (folder / ".datamaster").mkdir()
     (folder / ".datamaster" / "jars").symlink_to(Path(__file__).resolve().parents[1] / ".datamaster" / "jars")
-    assert start(folder, "apply").returncode == 0
+    return folder
+
+
+@pytest.fixture(scope="module")
+def shop(start: Start, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a project after a process has been killed at every point that a step passes, each after new files had come."""
+    folder = project(tmp_path_factory.mktemp("killed"))
+    assert ended(start(folder, "apply"))[0] == 0
     points = [point for point in POINTS if not point.startswith("retention.")]
     for number, point in enumerate(points):
         land(folder, number, f"extra_{number}" if point == "evolution.altered" else "extra", "2999-01-01T00:00:00Z")
         steps = STEPS_OF.get(point.partition(".")[0], ["ingest"])
-        ended = start(folder, *(["ingest", *steps] if steps == ["replay"] else steps), kill_at=point)
-        assert ended.returncode == -signal.SIGKILL, f"{point}: {ended.stdout[-2000:]} {ended.stderr[-3000:]}"
-    ended = start(folder, "ingest", "silver", "gold")
-    assert ended.returncode == 0, ended.stderr[-3000:]
+        code, said = ended(start(folder, *(["ingest", *steps] if steps == ["replay"] else steps), kill_at=point))
+        assert code == -signal.SIGKILL, f"{point}: {said}"
+    code, said = ended(start(folder, "ingest", "silver", "gold"))
+    assert code == 0, said
     return folder
 
 
@@ -152,11 +164,43 @@ def test_retention_that_was_killed_at_every_point_removes_what_it_has_recorded(s
     before = {table: len(rows(spark, shop, table)) for table in ("bronze/order", "bronze/order_quarantine", "silver/order")}
     for number, point in enumerate(point for point in POINTS if point.startswith("retention.")):
         land(shop, 100 + number, "extra", "2001-01-01T00:00:00Z")
-        ended = start(shop, "ingest", "silver", "retention", kill_at=point)
-        assert ended.returncode == -signal.SIGKILL, f"{point}: {ended.stderr[-3000:]}"
-    assert start(shop, "retention").returncode == 0
+        code, said = ended(start(shop, "ingest", "silver", "retention", kill_at=point))
+        assert code == -signal.SIGKILL, f"{point}: {said}"
+    assert ended(start(shop, "retention"))[0] == 0
     after = {table: len(rows(spark, shop, table)) for table in before}
     assert after == before, "what came has gone again, and nothing else"
     runs = [run for run in rows(spark, shop, "bronze/runs") if run["step"] == "retention" and run["batch"] is None]
     came = 4 * PER_FILE
     assert sum(run["rows_deleted"] for run in runs) == came + 4 * 3 + 4 * 4
+
+
+def test_a_signal_ends_the_stream_after_its_batch_and_a_second_one_at_once(spark, start: Start, tmp_path: Path) -> None:
+    folder = project(tmp_path)
+    assert ended(start(folder, "apply"))[0] == 0
+    land(folder, 0, "extra", "2999-01-01T00:00:00Z")
+    process = start(folder, "keep")
+    assert process.stdout is not None and process.stdout.readline() == "begun\n"
+    for number in range(1, 4):
+        wait_for(lambda many=number: len(rows(spark, folder, "silver/order")) == 4 * many)
+        land(folder, number, "extra", "2999-01-01T00:00:00Z")
+    process.terminate()
+    code, said = ended(process)
+    assert code == 0 and "after the running batch" in said, said
+    assert ended(start(folder, "ingest", "silver"))[0] == 0
+    assert Counter(row["carlton_metadata"]["file_name"] for row in rows(spark, folder, "bronze/order")) == {f"{number:03}.csv": PER_FILE for number in range(4)}
+    process = start(folder, "keep")
+    assert process.stdout is not None and process.stdout.readline() == "begun\n"
+    time.sleep(3)
+    process.terminate()
+    time.sleep(0.3)
+    process.terminate()
+    assert ended(process)[0] in (0, -signal.SIGTERM)
+
+
+def wait_for(is_true: Callable[[], bool]) -> None:
+    """Wait until something is true; fail after two minutes."""
+    for _ in range(240):
+        if is_true():
+            return
+        time.sleep(0.5)
+    raise AssertionError("it has not become true")

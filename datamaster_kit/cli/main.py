@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from .. import __version__
-from . import contract, ingest, lakehouse
+from . import contract, ingest, lakehouse, mock
 from .output import print_faults
 from ..contract.fault import DatamasterError, code
 
@@ -27,6 +27,7 @@ app.command("doctor")(lakehouse.doctor_command)
 app.command("run")(lakehouse.run_command)
 app.add_typer(lakehouse.unity, name="unity")
 app.add_typer(ingest.app, name="ingest")
+app.command("mock")(mock.mock_command)
 app.command("report")(lakehouse.report_command)
 
 
