@@ -6,9 +6,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from ..contract.model import Array, DataType, Map, Scalar, Struct
+from ..contract.model import STRING, Array, DataType, Map, Scalar, Struct
 from ..contract.sqltype import quote, sql_literal, sql_type
 from ..contract.table import stored, unlimited
 from .target import FileSource
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
 # %% auto #0
-__all__ = ['RESCUED', 'TEXT', 'FILE', 'exact_cast', 'fits', 'unknown_members', 'has_digits', 'bronze_type', 'wider',
+__all__ = ['RESCUED', 'TEXT', 'FILE', 'exact_cast', 'text_keyed', 'fits', 'unknown_members', 'has_digits', 'bronze_type', 'wider',
            'rescued_json', 'matched', 'typed_columns', 'types_of', 'misfit_text', 'rows_of_texts']
 
 # %% ../../nbs/target/07_casts.ipynb #3120f89a
@@ -49,7 +50,19 @@ def exact_cast(text: str, type: DataType, options: Mapping[str, Any] | None = No
             return f"try_parse_json({text})"
         case Scalar():
             return f"try_cast({text} AS {sql})"
-    return f"CASE WHEN {fits(text, type, options)} THEN CAST(from_json({text}, {sql_literal(sql)}) AS {sql}) END"
+    return f"CASE WHEN {fits(text, type, options)} THEN CAST(from_json({text}, {sql_literal(sql_type(text_keyed(bronze_type(type))))}) AS {sql}) END"
+
+
+def text_keyed(type: DataType) -> DataType:
+    """Return a type whose maps have texts for keys, as JSON's objects have."""
+    match type:
+        case Array(element):
+            return Array(replace(element, type=text_keyed(element.type)))
+        case Map(key, value):
+            return Map(replace(key, type=STRING), replace(value, type=text_keyed(value.type)))
+        case Struct(members):
+            return Struct(tuple(replace(item, type=text_keyed(item.type)) for item in members))
+    return type
 
 
 def fits(text: str, type: DataType, options: Mapping[str, Any], depth: int = 0) -> str:
