@@ -54,6 +54,10 @@ hooks: $(STAMP)  ## run the checks of the notebooks before every commit
 check-notebooks: $(STAMP)
 	$(BIN)/python tools/check_notebooks.py
 
+bench: setup  ## ingest against its floor and as it grows, as a table; takes a while
+	$(BIN)/python -m pip install --quiet tpchgen-cli==4.0.0
+	$(BIN)/python benchmarks/ingest.py
+
 docs: $(STAMP)  ## build the documentation into _site/, without a network
 	$(BIN)/python tools/docs.py
 

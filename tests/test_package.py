@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import ast
 import json
+import re
 import subprocess
 import sys
 import tomllib
@@ -35,7 +36,7 @@ def test_help_imports_nothing_heavy() -> None:
 
 @pytest.mark.parametrize("verb", [[], ["contract"], ["contract", "lint"], ["contract", "export"], ["contract", "diff"], ["contract", "import"],
                                   ["contract", "convert"], ["contract", "new"], ["contract", "show"], ["doctor"], ["run"], ["unity"],
-                                  ["unity", "plan"], ["unity", "apply"], ["report"]])
+                                  ["unity", "plan"], ["unity", "apply"], ["ingest"], ["ingest", "run"], ["ingest", "replay"], ["ingest", "retention"], ["mock"], ["report"]])
 def test_every_verb_has_help(verb: list[str]) -> None:
     from typer.testing import CliRunner
 
@@ -92,3 +93,8 @@ def test_the_wheel_carries_every_package_and_the_step_notebooks(tmp_path: Path) 
     assert {f"datamaster_kit/steps/{path.name}" for path in (ROOT / "nbs" / "steps").glob("*.ipynb")} <= set(names)
 
 
+def test_every_test_that_the_promises_name_is_there() -> None:
+    named = re.findall(r"`(test_\w+\.py)::(test_\w+)`", (ROOT / "docs" / "promises.md").read_text(encoding="utf-8"))
+    assert len(named) > 20
+    missing = [f"{file}::{test}" for file, test in named if f"def {test}(" not in (ROOT / "tests" / file).read_text(encoding="utf-8")]
+    assert missing == []

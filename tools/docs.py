@@ -13,7 +13,7 @@ import yaml
 
 ROOT = Path(__file__).resolve().parents[1]
 SOURCE = ROOT / "_proc"
-PARTS = ("contract", ".", "target", "unity", "ingest", "observe", "steps", "cli")
+PARTS = ("contract", ".", "target", "unity", "ingest", "mock", "observe", "steps", "cli")
 
 
 def error_page() -> str:
@@ -72,6 +72,9 @@ def main() -> int:
     for name, title in (("CONTRIBUTING.md", "Contributing"), ("CHANGELOG.md", "Changelog")):
         shutil.copy(ROOT / name, SOURCE / name)
         navigation.append({title: name})
+    for path in sorted((ROOT / "docs").glob("*.md")):
+        shutil.copy(path, SOURCE / path.name)
+        navigation.append({path.stem.capitalize(): path.name})
     navigation.append({"Errors": "errors.md"})
     settings = yaml.safe_load((ROOT / "mkdocs.yml").read_text(encoding="utf-8")) | {"nav": navigation, "docs_dir": str(SOURCE), "site_dir": str(ROOT / "_site")}
     generated = ROOT / "_proc.yml"

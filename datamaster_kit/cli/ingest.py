@@ -27,7 +27,7 @@ __all__ = ['app', 'ContractFile', 'COUNTS', 'SHOWN', 'opened', 'print_runs', 'do
            'retention_command']
 
 # %% ../../nbs/cli/04_ingest.ipynb #a76bfaee
-app = typer.Typer(no_args_is_help=True, help="Bring files to bronze, silver and gold; replay what is quarantined; keep the retention.")
+app = typer.Typer(no_args_is_help=True, help="Bring files to bronze, silver and gold; replay what is quarantined; keep the retention. Example: datamaster ingest run")
 ContractFile = Annotated[str, typer.Option("--contract", help="One contract of the project; else all of them.")]
 
 

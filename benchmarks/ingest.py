@@ -1,0 +1,198 @@
+"""Ingest measured against its floor, and as it grows; ratios of one run, interleaved, medians.
+
+The floor is what plain Spark needs to read the same files with the contract's types and append them to a Delta table: no names matched, no rule, nothing rescued, no metadata. Both work in one session, in
+turn. `python benchmarks/ingest.py --scale 1 --repeat 3` writes docs/speed.md.
+"""
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import resource
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from datamaster_kit.contract.document import parse_document
+from datamaster_kit.contract.model import Contract
+from datamaster_kit.contract.read import examined
+from datamaster_kit.contract.rules import rules
+from datamaster_kit.contract.sqltype import sql_type
+from datamaster_kit.contract.table import stored
+from datamaster_kit.ingest.ingest import ingest
+from datamaster_kit.names import names
+from datamaster_kit.project import Project
+from datamaster_kit.target.local import LocalTarget
+from datamaster_kit.target.session import local_session
+from datamaster_kit.unity.tables import apply_plan, planned
+
+ROOT = Path(__file__).resolve().parents[1]
+LINEITEM = """
+      l_orderkey: {type: long, required: true, minimum: 1}
+      l_partkey: {type: long, minimum: 1}
+      l_suppkey: {type: long}
+      l_linenumber: {type: integer, minimum: 1, maximum: 7}
+      l_quantity: {type: decimal, precision: 15, scale: 2, minimum: 1, maximum: 50}
+      l_extendedprice: {type: decimal, precision: 15, scale: 2, minimum: 0}
+      l_discount: {type: decimal, precision: 15, scale: 2, minimum: 0, maximum: 1}
+      l_tax: {type: decimal, precision: 15, scale: 2, minimum: 0, maximum: 1}
+      l_returnflag: {type: string, enum: [A, N, R]}
+      l_linestatus: {type: string, enum: [O, F]}
+      l_shipdate: {type: date, minimum: '1992-01-01'}
+      l_commitdate: {type: date}
+      l_receiptdate: {type: date}
+      l_shipinstruct: {type: string}
+      l_shipmode: {type: string}
+      l_comment: {type: string, maxLength: 44}
+"""
+NUMBERS = {"l_orderkey", "l_partkey", "l_suppkey", "l_linenumber", "l_quantity", "l_extendedprice", "l_discount", "l_tax"}
+
+
+def contract_of(format: str, models: int = 1) -> Contract:
+    """Return the contract of lineitem, once or under several names."""
+    text = "dataContractSpecification: 1.1.0\nid: urn:tpch\ninfo: {title: TPC-H, version: 1.0.0}\nmodels:\n"
+    text += "".join(f"  {name_of(number)}:\n    fields:{LINEITEM}" for number in range(models)) + f"workflow: {{source: {{type: adls, format: {format}}}}}\n"
+    contract, faults = examined(parse_document(text, "tpch.yaml"), ROOT)
+    assert contract is not None, faults
+    return contract
+
+
+def name_of(number: int) -> str:
+    return f"lineitem_{number}" if number else "lineitem"
+
+
+def raw_file(folder: Path, scale: float, format: str) -> Path:
+    """Return TPC-H's lineitem as csv (about 760 MB a unit of scale) or as JSON, made where it is not there."""
+    csv_file = folder / f"lineitem-{scale:g}.csv"
+    if not csv_file.exists():
+        made = folder / f"tpch-{scale:g}"
+        subprocess.run([str(Path(sys.executable).with_name("tpchgen-cli")), "csv", "-s", str(scale), "--tables", "lineitem", "--output-dir", str(made)], check=True, capture_output=True)
+        (made / "lineitem.csv").rename(csv_file)
+    if format == "csv":
+        return csv_file
+    json_file = csv_file.with_suffix(".json")
+    if not json_file.exists():
+        write_json(csv_file, json_file)
+    return json_file
+
+
+def write_json(csv_file: Path, json_file: Path) -> None:
+    """Write a csv file's rows as JSON, a record a line, numbers as they are written."""
+    import csv
+
+    with csv_file.open(newline="", encoding="utf-8") as text, json_file.open("w", encoding="utf-8") as out:
+        reader = csv.reader(text)
+        header = next(reader)
+        opening = [f'{"," if index else "{"}"{name}":' for index, name in enumerate(header)]
+        numeric = [name in NUMBERS for name in header]
+        out.writelines("".join(start + (cell if number else json.dumps(cell)) for start, number, cell in zip(opening, numeric, row, strict=True)) + "}\n" for row in reader)
+
+
+class Bench:
+    """A lakehouse in a scratch folder, and the floor beside it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.spark = folder, local_session(ROOT / ".datamaster")
+
+    def ours(self, contract: Contract, files: dict[str, list[Path]]) -> tuple[float, float]:
+        """Return the seconds of an ingest of new files, and of one with nothing new."""
+        for schema in ("bronze", "silver", "gold"):
+            self.spark.sql(f"DROP SCHEMA IF EXISTS spark_catalog.{schema} CASCADE")
+        place = Path(tempfile.mkdtemp(dir=self.folder))
+        project = Project(place, names("bench", "bench"))
+        target = LocalTarget(project, self.spark)
+        apply_plan(planned(target, project, [contract]), target)
+        for model, paths in files.items():
+            for path in paths:
+                os.link(path, Path(target.landing_folder(model), path.name))
+        first, _ = timed(lambda: ingest(target, project, contract))
+        again, _ = timed(lambda: ingest(target, project, contract))
+        shutil.rmtree(place)
+        return first, again
+
+    def floor(self, contract: Contract, files: list[Path], format: str) -> float:
+        """Return the seconds of plain Spark: a typed read, appended to a Delta table."""
+        schema = ", ".join(f"{item.column} {sql_type(stored(item.type))}" for item in contract.models[0].fields)
+        place = Path(tempfile.mkdtemp(dir=self.folder))
+        seconds, _ = timed(lambda: self.spark.read.schema(schema).option("header", True).format(format).load([str(path) for path in files])
+                           .write.format("delta").mode("append").save(str(place / "table")))
+        shutil.rmtree(place)
+        return seconds
+
+
+def timed(work: Callable[[], object]) -> tuple[float, object]:
+    """Return how long a piece of work took, and what it gave."""
+    begun = time.perf_counter()
+    result = work()
+    return time.perf_counter() - begun, result
+
+
+def against_the_floor(bench: Bench, scale: float, format: str, repeat: int) -> list[str]:
+    """Return the table rows of ingest against its floor: one round to warm up, then the medians of several."""
+    contract, file = contract_of(format), raw_file(bench.folder, scale, format)
+    rounds = [(bench.floor(contract, [file], format), *bench.ours(contract, {"lineitem": [file]})) for _ in range(repeat + 1)][1:]
+    floor, ours, again = (statistics.median(column) for column in zip(*rounds, strict=True))
+    ratio = statistics.median(mine / theirs for theirs, mine, _ in rounds)
+    size, count = file.stat().st_size / 1e6, sum(rule.is_row_rule for rule in rules(contract, contract.models[0]))
+    return [f"| {format}, {size:.0f} MB, {count} row rules | {floor:.1f} | {ours:.1f} | **{ratio:.2f}** | {again:.1f} |"]
+
+
+def growth(bench: Bench, scale: float) -> list[str]:
+    """Return the table rows of ingest as files, small files and models grow in number."""
+    lines = []
+    for factor in (1, 2, 4):
+        file = raw_file(bench.folder, scale * factor, "csv")
+        seconds, _ = bench.ours(contract_of("csv"), {"lineitem": [file]})
+        lines.append(f"| {file.stat().st_size / 1e6:.0f} MB in one file | {seconds:.1f} | {resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1e6:.1f} |")
+    small = bench.folder / "small"
+    small.mkdir(exist_ok=True)
+    head = raw_file(bench.folder, scale, "csv").open(encoding="utf-8").readlines(400_000)
+    for number in range(1000):
+        (small / f"{number}.csv").write_text(head[0] + "".join(head[1 + number * 10 % 1000:][:100]), encoding="utf-8")
+    for many in (1, 10, 100, 1000):
+        seconds, _ = bench.ours(contract_of("csv"), {"lineitem": [small / f"{number}.csv" for number in range(many)]})
+        lines.append(f"| {many} files of 100 rows | {seconds:.1f} | |")
+    for many in (1, 10):
+        seconds, again = bench.ours(contract_of("csv", many), {name_of(number): [small / "0.csv"] for number in range(many)})
+        lines.append(f"| {many} models of 100 rows; nothing new: {again:.1f} s | {seconds:.1f} | |")
+    return lines
+
+
+def lint_seconds(folder: Path) -> float:
+    """Return the seconds of linting 100 contracts."""
+    contracts = folder / "contracts"
+    contracts.mkdir(exist_ok=True)
+    source = (ROOT / "contracts" / "account.yaml").read_text(encoding="utf-8")
+    for number in range(100):
+        (contracts / f"{number}.yaml").write_text(source.replace("id: urn:datacontract:risk:account", f"id: urn:{number}"), encoding="utf-8")
+    return timed(lambda: subprocess.run([sys.executable, "-m", "datamaster_kit.cli.main", "contract", "lint", str(contracts)], check=False, capture_output=True))[0]
+
+
+def main() -> None:
+    """Measure, and write the tables."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--scale", type=float, default=0.3, help="TPC-H's scale factor")
+    parser.add_argument("--repeat", type=int, default=3)
+    parser.add_argument("--only", choices=["floor", "growth"], default="")
+    given = parser.parse_args()
+    with tempfile.TemporaryDirectory(dir=ROOT / ".datamaster") as folder:
+        bench = Bench(Path(folder))
+        if given.only != "growth":
+            print("| files | floor, s | ingest, s | ratio | nothing new, s |\n|---|---:|---:|---:|---:|")
+            for format in ("csv", "json"):
+                print("\n".join(against_the_floor(bench, given.scale, format, given.repeat)), flush=True)
+        if given.only != "floor":
+            print("\n| what grows | ingest, s | |\n|---|---:|---:|")
+            print("\n".join(growth(bench, given.scale / 3)), flush=True)
+            print(f"\nLinting 100 contracts: {lint_seconds(Path(folder)):.1f} s, with the start of Python.")
+        print(f"\n{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}.")
+
+
+if __name__ == "__main__":
+    main()
