@@ -240,10 +240,10 @@ def test_silver_takes_good_rows_and_refuses_what_its_checks_and_keys_forbid(spar
         ),
     )
     name = made(spark, silver_table(Contract("c", models=(model,)), model, "c"), tmp_path)
-    spark.sql(f"INSERT INTO {name} VALUES (1, 'it''s', 0.10, NULL), (2, NULL, NULL, NULL)".replace("''", "\\'"))
-    for values in ("(NULL, 'x', 1, NULL)", "(1, 'y', 1, NULL)", "(1, 'x', 0.09, NULL)"):
+    spark.sql(f"INSERT INTO {name} (id, `a b`, n) VALUES (1, 'it''s', 0.10), (2, NULL, NULL)".replace("''", "\\'"))
+    for values in ("(NULL, 'x', 1)", "(1, 'y', 1)", "(1, 'x', 0.09)"):
         with pytest.raises(Exception, match=r"(?i)constraint|not null|violat|an error occurred"):
-            spark.sql(f"INSERT INTO {name} VALUES {values}")
+            spark.sql(f"INSERT INTO {name} (id, `a b`, n) VALUES {values}")
     assert spark.table(name).count() == 2
     spark.sql(f"DROP TABLE {name}")
 

@@ -152,7 +152,7 @@ def test_a_comment_changed_by_hand_is_drift_and_is_mended(shop) -> None:
     target.spark.sql("COMMENT ON TABLE spark_catalog.silver.`order` IS 'mine'")
     target.spark.sql("ALTER TABLE spark_catalog.bronze.`order` ADD COLUMNS (extra INT)")
     plan = planned(target, project, [contract])
-    assert [(change.name, change.refusal) for change in plan.pending] == [("cshop.bronze.order", "the column extra is not in the contract"), ("cshop.silver.order", "")]
+    assert [(change.name, change.refusal.partition(";")[0]) for change in plan.pending] == [("cshop.bronze.order", "the column extra is not in the contract"), ("cshop.silver.order", "")]
     apply_plan(plan, target)
     left = planned(target, project, [contract])
     assert [change.name for change in left.pending] == ["cshop.bronze.order"] and left.pending[0].refusal
