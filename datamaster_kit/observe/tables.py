@@ -51,10 +51,11 @@ def plan_table(plan: Plan) -> str:
 def run_table(runs: Iterable[Run]) -> str:
     """Return runs as HTML: what each did, and how it ended."""
     found = list(runs)
-    rows = [(run.step, run.model, run.rows_read, run.rows_written, run.rows_rescued, run.rows_quarantined, run.rows_merged, run.files, round(run.duration_seconds, 1), run.result, run.error)
+    rows = [(run.step, run.model, run.rows_read, run.rows_written, run.rows_rescued, run.rows_quarantined, run.rows_merged, run.rows_deleted, run.files, round(run.duration_seconds, 1), run.result,
+             "; ".join(filter(None, (run.error, *run.notes))))
             for run in found]
     marks = [{"failed": "bad", "nothing new": "muted"}.get(run.result, "") for run in found]
-    return html_table(("step", "model", "read", "written", "rescued", "quarantined", "merged", "files", "seconds", "result", "error"), rows, marks)
+    return html_table(("step", "model", "read", "written", "rescued", "quarantined", "merged", "deleted", "files", "seconds", "result", "what else"), rows, marks)
 
 # %% ../../nbs/observe/00_tables.ipynb #9cb325b1
 def rule_mark(result: RuleResult) -> str:
