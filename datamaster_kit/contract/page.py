@@ -141,7 +141,7 @@ SEVERITY_WORDS = {"warn": "is reported", "quarantine": "keeps the row out of sil
 def rule_rows(found: Iterable[Rule]) -> str:
     """Return rules as rows of a table: the sentence, what follows if it is broken, and whether it is checked."""
     return "".join(f"<tr{' class=muted' if rule.not_executed else ''}><td>{text(rule.description)}</td><td>{text(SEVERITY_WORDS[rule.severity])}</td>"
-                   f"<td>{text(f'not executed: {rule.not_executed}') if rule.not_executed else 'checked'}</td></tr>" for rule in found if rule.kind != "type")
+                   f"<td>{text(f'not executed: {rule.not_executed}') if rule.not_executed else 'checked'}</td></tr>" for rule in found if not rule.is_about_reading)
 
 
 def model_section(model: Model, found: Iterable[Rule]) -> str:

@@ -47,6 +47,11 @@ class Rule:
         """The rule is decided row by row."""
         return bool(self.predicate)
 
+    @property
+    def is_about_reading(self) -> bool:
+        """The rule looks at what a reader rescued, and not at values: a record that could not be read, a value that is none of its type."""
+        return self.kind in ("record", "type")
+
 # %% ../../nbs/contract/11_rule.ipynb #211992f4
 OPERATORS: dict[str, Callable[[float, Any], bool]] = {
     "mustBe": lambda value, limit: value == limit,

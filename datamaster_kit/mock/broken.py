@@ -140,7 +140,7 @@ def breaker_of(plan: Plan, said: Sequence[Rule], chosen: Sequence[str], ratio: f
     judges, blind, reasons = [], set(), {}
     start = plan.chunk(0, min(trial, plan.rows))
     for rule in said:
-        if rule.is_row_rule and rule.kind != "type":
+        if rule.is_row_rule and not rule.is_about_reading:
             try:
                 keeps(rule.predicate, plan.table(start))
                 judges.append(rule)
@@ -174,6 +174,8 @@ def refusal(rule: Rule, plan: Plan, blind: set[str], has_types: bool) -> str:
     """Return why a rule is not broken, as far as it is known without a trial."""
     if not rule.is_row_rule:
         return rule.not_executed or "it is decided over all rows"
+    if rule.kind == "record":
+        return "every record that is written can be read"
     name = rule.field.partition(".")[0]
     if name in blind:
         return "a rule that cannot be judged here looks at its field too"
