@@ -14,8 +14,9 @@ from .rule import Rule, braces, unexecuted
 from .sqltype import quote, sql_literal
 
 # %% auto #0
-__all__ = ['RESCUED', 'DIMENSIONS', 'UNREAD', 'misfit', 'type_rule', 'record_rule', 'field_rules', 'unique_rules',
-           'duplicates_query', 'reference_rules', 'struct_fields', 'split_reference', 'reference_rule', 'column_path']
+__all__ = ['RESCUED', 'DIMENSIONS', 'UNREAD', 'misfit', 'type_rule', 'record_rule', 'nothing_misfits', 'field_rules',
+           'unique_rules', 'duplicates_query', 'reference_rules', 'struct_fields', 'split_reference', 'reference_rule',
+           'column_path']
 
 # %% ../../nbs/contract/11_field_rules.ipynb #9dd6c472
 RESCUED = "carlton_rescued"
@@ -47,6 +48,12 @@ def record_rule(model: Model) -> Rule:
     """Return the rule that a record could be read: what could not be has no values, and would else pass for a row of nothing."""
     is_unread = " OR ".join(f"array_contains(json_object_keys({RESCUED}), {sql_literal(name)})" for name in UNREAD)
     return Rule("record", model.name, "", "record", "the record can be read", dimension="conformity", predicate=f"{RESCUED} IS NULL OR NOT coalesce({is_unread}, false)")
+
+
+def nothing_misfits(model: Model) -> str:
+    """Return SQL that is true for a row that keeps the rules of its record and types because nothing of its fields was rescued, and never NULL."""
+    names = ", ".join(map(sql_literal, [*(item.column for item in model.fields), *UNREAD]))
+    return f"({RESCUED} IS NULL OR NOT coalesce(arrays_overlap(json_object_keys({RESCUED}), array({names})), false))"
 
 
 def field_rules(model: Model) -> Iterator[Rule]:

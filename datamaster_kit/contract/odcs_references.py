@@ -84,7 +84,7 @@ class Walk:
             return self.resolved(pointed_at(there.data, pointer), there, path, (*trail, step))
         except KeyError:
             self.faults.append(self.first.fault(REF_UNKNOWN, f"$ref {reference!r} names nothing", (*path, "$ref")))
-        except ValueError as error:
+        except (OSError, ValueError) as error:
             self.faults.append(self.first.fault(REF_REFUSED, f"$ref: {error}", (*path, "$ref")))
         except BadInput as error:
             self.faults.extend(error.faults)

@@ -187,7 +187,7 @@ def declared_rule(contract: Contract, model: Model, path: str, item: Field | Non
             for limit in must:
                 limit_of(limit)
         rule = library_rule(model, path, item, quality, rule) if quality.type == "library" else sql_rule(contract, model, item, quality, rule)
-    except ValueError as error:
+    except (TypeError, ValueError) as error:  # arguments are free-form: one of another kind than a metric takes is a check that is not executed
         rule = unexecuted(rule, str(error))
     return replace(rule, severity=severity_of(rule, quality))
 

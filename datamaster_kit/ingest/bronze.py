@@ -5,7 +5,7 @@
 # %% ../../nbs/ingest/05_bronze.ipynb #26ae524a
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
@@ -16,7 +16,7 @@ from ..contract.table import bronze_table, quarantine_table
 from .checkpoint import Claim, claimed, rebuilt
 from .evolution import Evolved, evolve, evolved_rows
 from .quarantine import quarantine_batch
-from .rows import bronze_columns, counts, exemptions, marked, of_batch, row_rules, written_counts
+from .rows import aggregated, aggregates, bronze_columns, broken_counts, broken_rules, counts, exemptions, of_batch, row_rules
 from .step import Step, append, file_source, require_tables
 from ..runs import RuleResult, Run, record_all
 from ..target.point import passed
@@ -29,18 +29,17 @@ if TYPE_CHECKING:
 __all__ = ['row_rule_results', 'batch_run', 'written', 'unknown_rows', 'write_batch', 'write_bronze']
 
 # %% ../../nbs/ingest/05_bronze.ipynb #cc2b3e92
-def row_rule_results(rules: Sequence[Rule], broken: Sequence[int], total: int) -> tuple[RuleResult, ...]:
-    """Return what each row rule said, given how many rows broke each."""
-    return tuple(RuleResult(rule.id, rule.kind, rule.severity, float(count), verdict(rule, count, total), description=rule.description)
-                 for rule, count in zip(row_rules(rules), broken, strict=True))
+def row_rule_results(rules: Sequence[Rule], broken: Mapping[str, int], total: int) -> tuple[RuleResult, ...]:
+    """Return what each row rule said, given how many rows broke each, by its id."""
+    return tuple(RuleResult(rule.id, rule.kind, rule.severity, float(broken[rule.id]), verdict(rule, broken[rule.id], total), description=rule.description)
+                 for rule in row_rules(rules))
 
 
 def batch_run(step: Step, begun: datetime, stream: str, batch_id: int, observed: dict[str, Any]) -> Run:
     """Return the run of a batch from its counts."""
     files, rows = observed["files"] or [], observed["rows"]
     newest = observed["newest_millis"]
-    broken = [observed[f"broken_{index}"] for index in range(len(row_rules(step.rules)))]
-    results = row_rule_results(step.rules, broken, rows)
+    results = row_rule_results(step.rules, observed["broken"], rows)
     seconds = (datetime.now(UTC) - begun).total_seconds()
     return step.run(begun, stream=stream, batch=batch_id, rows_read=rows, rows_written=rows, rows_rescued=observed["rescued"], rows_quarantined=observed["quarantined"],
                     rules=results, bytes=sum(file["size"] for file in files), files=len(files),
@@ -48,20 +47,22 @@ def batch_run(step: Step, begun: datetime, stream: str, batch_id: int, observed:
 
 # %% ../../nbs/ingest/05_bronze.ipynb #0f178514
 def written(step: Step, rows: DataFrame, claim: Claim, batch_id: int, there: Evolved) -> dict[str, Any]:
-    """Append a batch's rows to bronze, exactly once, and return its counts."""
+    """Append a batch's rows to bronze, exactly once, and return its counts, with those of the rules that were broken."""
     from pyspark.sql import Observation
-    from pyspark.sql.functions import expr
 
-    passing = marked(evolved_rows(rows, there), step.rules, exemptions(step.contract, step.model))
+    judged = evolved_rows(rows, there).selectExpr("*", f"{broken_rules(step.model, step.rules, exemptions(step.contract, step.model))} AS _broken")
     columns = bronze_columns([*(item.column for item in step.model.fields), *there.added], step.rules, claim.stream, batch_id, step.run_id, step.contract.version)
-    application, table = f"ingest/{claim.stream}", step.sql("bronze")
+    passing, application, table = judged.selectExpr(*columns), f"ingest/{claim.stream}", step.sql("bronze")
+    there_now = step.target.spark.table(table).where(of_batch(claim.stream, batch_id))
     if batch_id == claim.pending:
-        append(passing.selectExpr(*columns), table, application, batch_id)
-        found = step.target.spark.table(table).where(of_batch(claim.stream, batch_id))
-        return dict(found.agg(*(expr(sql).alias(name) for name, sql in written_counts(step.rules).items())).collect()[0].asDict(recursive=True))
-    observation = Observation(f"ingest {batch_id}")
-    append(passing.observe(observation, *(expr(sql).alias(name) for name, sql in counts(step.rules).items())).selectExpr(*columns), table, application, batch_id)
-    return dict(observation.get)
+        append(passing, table, application, batch_id)
+        observed = aggregated(there_now, counts())
+    else:
+        observation = Observation(f"ingest {batch_id}")
+        append(passing.observe(observation, *aggregates(counts())), table, application, batch_id)
+        observed = dict(observation.get)
+    broken = aggregated(there_now, broken_counts(step.rules, "carlton_broken_rules")) if observed["with_broken"] else {rule.id: 0 for rule in row_rules(step.rules)}
+    return {**observed, "broken": broken}
 
 # %% ../../nbs/ingest/05_bronze.ipynb #a90df23c
 def unknown_rows(step: Step, rows: DataFrame, claim: Claim) -> DataFrame:

@@ -20,7 +20,7 @@ from ..contract.sqltype import quote
 from ..contract.table import gold_table, promised_columns
 from .bronze import row_rule_results
 from .checks import failed_rules, set_rule_results
-from .rows import BLOCKING, marked, row_rules
+from .rows import BLOCKING, aggregated, broken_counts, broken_rules
 from .step import Step, append, require_tables
 from ..notebooks import execute, step_of
 from ..runs import RuleResult, Run
@@ -82,16 +82,14 @@ def built(step: Step, root: Path, output: Path) -> DataFrame:
 # %% ../../nbs/ingest/09_gold.ipynb #b253303f
 def judged(step: Step, rows: DataFrame) -> tuple[int, tuple[RuleResult, ...]]:
     """Return how many rows were built, and what every rule of the model says of them."""
-    from pyspark.sql.functions import expr
-
-    found = row_rules(step.rules)
-    counted = marked(rows.selectExpr("*", "CAST(NULL AS STRING) AS carlton_rescued"), step.rules).agg(
-        expr("count(1)").alias("rows"), *(expr(f"count_if(_broken_{index})").alias(f"broken_{index}") for index in range(len(found)))).collect()[0]
+    judged = rows.selectExpr("*", "CAST(NULL AS STRING) AS carlton_rescued").selectExpr(f"{broken_rules(step.model, step.rules)} AS _broken")
+    broken = aggregated(judged, {"*": "count(1)", **broken_counts(step.rules, "_broken")})
+    total = broken["*"]
     view = f"built_{uuid.uuid4().hex}"
     rows.createOrReplaceTempView(view)
-    results = (*row_rule_results(step.rules, [counted[f"broken_{index}"] for index in range(len(found))], counted["rows"]), *set_rule_results(step, quote(view)))
+    results = (*row_rule_results(step.rules, broken, total), *set_rule_results(step, quote(view)))
     rows.sparkSession.catalog.dropTempView(view)
-    return counted["rows"], tuple(replace(result, severity="fail") if result.severity in BLOCKING else result for result in results)
+    return total, tuple(replace(result, severity="fail") if result.severity in BLOCKING else result for result in results)
 
 
 def write_gold(step: Step, root: Path, output: Path) -> Run:

@@ -26,7 +26,6 @@ from .gold import write_gold
 from .quarantine import breaker
 from .replay import replay_model
 from .retention import keep_period
-from .rows import row_rules
 from .silver import write_silver
 from .step import Step, checkpoint_folder, require_tables
 from ..project import Project
@@ -60,7 +59,7 @@ def summed(step: Step, begun: datetime, batches: Sequence[dict[str, Any]]) -> Ru
         broken = Counter[str]()
         for rule in (rule for batch in batches for rule in batch["rules"] or ()):
             broken[rule["rule"]] += int(rule["value"] or 0)
-        results = row_rule_results(step.rules, [broken[rule.id] for rule in row_rules(step.rules)], total)
+        results = row_rule_results(step.rules, broken, total)
     notes = tuple(dict.fromkeys(note for batch in batches if batch["result"] == "succeeded" for note in batch["notes"] or ()))
     latency = max((batch["latency_seconds"] for batch in batches if batch["latency_seconds"] is not None), default=None)
     run = step.run(begun, rules=results, latency_seconds=latency, resumed=step.resumed, notes=notes, **sums)

@@ -16,7 +16,7 @@ from ..contract.sqltype import quote, sql_literal, sql_type
 from ..contract.table import bronze_table, quarantine_table
 from .bronze import row_rule_results
 from .evolution import Evolved, evolved_rows
-from .rows import exemptions, is_quarantined, marked, row_rules
+from .rows import aggregated, broken_counts, broken_rules, exemptions, is_quarantined
 from .step import Step, append, require_tables
 from ..runs import Run
 from ..target.casts import bronze_type
@@ -95,22 +95,19 @@ def corrected(step: Step, file: Path) -> DataFrame:
     return joined.withColumns({**empty, "carlton_rescued": expr(f"to_json(named_struct({members}, '_file_path', carlton_metadata.file_path))")}).drop("_id", *(f"_c{index}" for index in range(len(columns))))
 
 # %% ../../nbs/ingest/10_replay.ipynb #d035f339
-def mark(step: Step, candidates: DataFrame) -> tuple[int, list[int]]:
+def mark(step: Step, candidates: DataFrame) -> tuple[int, dict[str, int]]:
     """Mark the rows that pass every rule as released by this run, in one commit; return how many were looked at, and how many break each rule."""
     from pyspark.sql.functions import expr
 
-    known = marked(typed_again(step, candidates), step.rules, exemptions(step.contract, step.model))
-    found = row_rules(step.rules)
-    counted = known.agg(expr("count(1)").alias("rows"), *(expr(f"count_if(_broken_{index})").alias(f"b{index}") for index in range(len(found)))).collect()[0]
-    broken = ", ".join(f"CASE WHEN _broken_{index} THEN {sql_literal(rule.id)} END" for index, rule in enumerate(found))
+    judged = typed_again(step, candidates).withColumn("carlton_broken_rules", expr(broken_rules(step.model, step.rules, exemptions(step.contract, step.model))))
+    broken = aggregated(judged, {"*": "count(1)", **broken_counts(step.rules, "carlton_broken_rules")})
     view = f"replay_{uuid.uuid4().hex}"
-    known.where(f"NOT ({is_quarantined(step.rules)})").withColumns(
-        {"carlton_broken_rules": expr(f"array_compact(CAST(array({broken}) AS ARRAY<STRING>))")}).createOrReplaceTempView(view)
+    judged.where(f"NOT ({is_quarantined(step.rules, 'carlton_broken_rules')})").createOrReplaceTempView(view)
     columns = [*(quote(item.column) for item in step.model.fields), "carlton_rescued", "carlton_broken_rules"]
     updates = ", ".join([*(f"t.{column} = s.{column}" for column in columns), f"t.carlton_released_by = {sql_literal(step.run_id)}"])
     step.target.spark.sql(f"MERGE INTO {step.quarantine} t USING {view} s ON t.carlton_quarantine_id = s.carlton_quarantine_id AND t.{OPEN} WHEN MATCHED THEN UPDATE SET {updates}")
     step.target.spark.catalog.dropTempView(view)
-    return counted["rows"], [counted[f"b{index}"] for index in range(len(found))]
+    return broken["*"], broken
 
 
 def release(step: Step, run_id: str) -> int:

@@ -6,18 +6,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from ..contract.field_rules import nothing_misfits
 from ..contract.model import Contract, Model, Scalar
 from ..contract.rules import Rule
 from ..contract.sqltype import quote, sql_literal
 
 if TYPE_CHECKING:
-    from pyspark.sql import DataFrame
+    from pyspark.sql import Column, DataFrame
 
 # %% auto #0
-__all__ = ['BLOCKING', 'GOOD', 'row_rules', 'is_broken', 'is_deletion', 'text_of', 'exemptions', 'marked', 'is_quarantined',
-           'counts', 'written_counts', 'bronze_columns', 'of_batch']
+__all__ = ['BLOCKING', 'GOOD', 'row_rules', 'is_kept', 'is_deletion', 'text_of', 'exemptions', 'broken_rules', 'is_quarantined',
+           'counts', 'aggregates', 'aggregated', 'broken_counts', 'bronze_columns', 'of_batch']
 
 # %% ../../nbs/ingest/00_rows.ipynb #48c67ded
 BLOCKING = ("quarantine", "fail")
@@ -28,10 +29,10 @@ def row_rules(rules: Sequence[Rule]) -> tuple[Rule, ...]:
     return tuple(rule for rule in rules if rule.is_row_rule)
 
 
-def is_broken(rule: Rule, exempt: str = "") -> str:
-    """Return SQL that is true for a row that breaks the rule, and never NULL; a row for which `exempt` is true breaks none."""
-    broken = f"NOT coalesce(({rule.predicate}), false)"
-    return f"{broken} AND NOT ({exempt})" if exempt else broken
+def is_kept(rule: Rule, exempt: str = "") -> str:
+    """Return SQL that is true for a row that keeps the rule, and never NULL; a row for which `exempt` is true keeps every one."""
+    kept = f"coalesce(({rule.predicate}), false)"
+    return f"({kept} OR ({exempt}))" if exempt else kept
 
 # %% ../../nbs/ingest/00_rows.ipynb #8ec86f6d
 def is_deletion(contract: Contract, model: Model) -> str:
@@ -50,47 +51,61 @@ def exemptions(contract: Contract, model: Model) -> Mapping[str, str]:
     """Return, by rule field, the SQL of the rows that need not keep the rules on it; `*` stands for every field but the key's."""
     return {"*": is_deletion(contract, model), **{item.name: "" for item in model.key}}
 
-
-def marked(rows: DataFrame, rules: Sequence[Rule], exempt: Mapping[str, str] | None = None) -> DataFrame:
-    """Return the rows with a boolean column `_broken_0`, `_broken_1` ... for each row rule."""
-    of_field = exempt or {}
-    broken = [is_broken(rule, "" if rule.kind == "record" else of_field.get(rule.field, of_field.get("*", ""))) for rule in row_rules(rules)]
-    return rows.selectExpr("*", *(f"{sql} AS _broken_{index}" for index, sql in enumerate(broken)))
-
 # %% ../../nbs/ingest/00_rows.ipynb #1541da40
-def is_quarantined(rules: Sequence[Rule]) -> str:
-    """Return SQL over marked rows that is true for one that a rule keeps out of silver."""
-    return " OR ".join(f"_broken_{index}" for index, rule in enumerate(row_rules(rules)) if rule.severity in BLOCKING) or "false"
+def broken_rules(model: Model, rules: Sequence[Rule], exempt: Mapping[str, str] | None = None) -> str:
+    """Return SQL for the ids of the row rules that a row breaks: a list, empty where it keeps all."""
+    of_field, asked = exempt or {}, row_rules(rules)
+    kept = {rule.id: is_kept(rule, "" if rule.kind == "record" else of_field.get(rule.field, of_field.get("*", ""))) for rule in asked}
+    first = [nothing_misfits(model)] if any(rule.is_about_reading for rule in asked) else []
+    at_once = " AND ".join([*first, *(kept[rule.id] for rule in asked if not rule.is_about_reading)])
+    each = ", ".join(f"CASE WHEN NOT {sql} THEN {sql_literal(id)} END" for id, sql in kept.items())
+    return f"CASE WHEN {at_once} THEN CAST(array() AS ARRAY<STRING>) ELSE array_compact(array({each})) END" if kept else "CAST(array() AS ARRAY<STRING>)"
 
 
-def counts(rules: Sequence[Rule]) -> dict[str, str]:
-    """Return the aggregates of a batch of marked rows as SQL by name; `broken_0` ... follow the order of the row rules."""
+def is_quarantined(rules: Sequence[Rule], broken: str) -> str:
+    """Return SQL that is true for a row that a rule keeps out of silver, given the column with the ids of those that it breaks."""
+    blocking = [rule for rule in row_rules(rules) if rule.severity in BLOCKING]
+    if len(blocking) == len(row_rules(rules)):
+        return f"cardinality({broken}) > 0"
+    return f"arrays_overlap({broken}, CAST(array({', '.join(sql_literal(rule.id) for rule in blocking)}) AS ARRAY<STRING>))"
+
+# %% ../../nbs/ingest/00_rows.ipynb #7dc624a6
+def counts() -> dict[str, str]:
+    """Return the aggregates of a batch as SQL over bronze rows, by name."""
     return {
         "rows": "count(1)",
         "rescued": "count_if(carlton_rescued IS NOT NULL)",
-        "quarantined": f"count_if({is_quarantined(rules)})",
-        "newest_millis": "unix_millis(max(_file.modification_time))",
-        "files": "collect_set(struct(_file.path AS path, _file.size AS size))",
-        **{f"broken_{index}": f"count_if(_broken_{index})" for index in range(len(row_rules(rules)))},
+        "quarantined": "count_if(carlton_is_quarantined)",
+        "with_broken": "count_if(cardinality(carlton_broken_rules) > 0)",
+        "newest_millis": "unix_millis(max(carlton_metadata.file_modification_time))",
+        "files": "collect_set(struct(carlton_metadata.file_path AS path, carlton_metadata.file_size AS size))",
     }
 
-# %% ../../nbs/ingest/00_rows.ipynb #7dc624a6
-def written_counts(rules: Sequence[Rule]) -> dict[str, str]:
-    """Return the aggregates of a batch as SQL over bronze rows, by the same names."""
-    file = "struct(carlton_metadata.file_path AS path, carlton_metadata.file_size AS size)"
-    broken = {f"broken_{index}": f"count_if(array_contains(carlton_broken_rules, {sql_literal(rule.id)}))" for index, rule in enumerate(row_rules(rules))}
-    return {**counts(()), "quarantined": "count_if(carlton_is_quarantined)", "newest_millis": "unix_millis(max(carlton_metadata.file_modification_time))",
-            "files": f"collect_set({file})", **broken}
+
+def aggregates(named: Mapping[str, str]) -> list[Column]:
+    """Return aggregates as columns."""
+    from pyspark.sql.functions import expr
+
+    return [expr(sql).alias(name) for name, sql in named.items()]
+
+
+def aggregated(rows: DataFrame, named: Mapping[str, str]) -> dict[str, Any]:
+    """Return the values of aggregates over rows, by name."""
+    return dict(rows.agg(*aggregates(named)).collect()[0].asDict(recursive=True))
+
+
+def broken_counts(rules: Sequence[Rule], broken: str) -> dict[str, str]:
+    """Return how many rows broke each row rule, as SQL by the rule's id, given the column with the ids of those that a row breaks."""
+    return {rule.id: f"count_if(array_contains({broken}, {sql_literal(rule.id)}))" for rule in row_rules(rules)}
 
 # %% ../../nbs/ingest/00_rows.ipynb #a3d900c0
 def bronze_columns(columns: Sequence[str], rules: Sequence[Rule], stream: str, batch_id: int, run_id: str, contract_version: str) -> list[str]:
-    """Return the SELECT of the bronze table's columns from marked rows; `columns` are those of the data."""
-    broken = ", ".join(f"CASE WHEN _broken_{index} THEN {sql_literal(rule.id)} END" for index, rule in enumerate(row_rules(rules)))
+    """Return the SELECT of the bronze table's columns from rows with the column `_broken`; `columns` are those of the data."""
     metadata = (f"named_struct('file_path', _file.path, 'file_name', _file.name, 'file_size', _file.size, 'file_modification_time', _file.modification_time, "
                 f"'run_id', {sql_literal(run_id)}, 'batch_id', CAST({batch_id} AS BIGINT), 'contract_version', {sql_literal(contract_version)}, "
                 f"'stream', {sql_literal(stream)}, 'block_start', _file.block_start, 'row', monotonically_increasing_id())")
     return [*map(quote, columns), "current_timestamp() AS carlton_current_date", f"{metadata} AS carlton_metadata", "carlton_rescued",
-            f"array_compact(CAST(array({broken}) AS ARRAY<STRING>)) AS carlton_broken_rules", f"({is_quarantined(rules)}) AS carlton_is_quarantined"]
+            "_broken AS carlton_broken_rules", f"{is_quarantined(rules, '_broken')} AS carlton_is_quarantined"]
 
 
 def of_batch(stream: str, batch_id: int) -> str:
