@@ -1,0 +1,244 @@
+"""Users, groups and service principals, of the workspace and of its account (RFC 7643 and 7644; reference pages *Users*, *Groups*, *Service Principals*).
+
+A user or service principal that the workspace makes is the account's too; a group that the workspace makes is its own, and Unity Catalog does not know it
+(Databricks, *Groups*: account groups and legacy workspace-local groups).
+"""
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from databricks.sdk.service import iam
+
+from .identities import administers_account, administers_workspace
+from .refusals import Refusal
+from .routes import Reply, Request, serves
+from .state import Json, Principal, State, new_uuid
+
+NAME = {"Users": "userName", "Groups": "displayName", "ServicePrincipals": "applicationId"}
+SCHEMA = {"Users": "User", "Groups": "Group", "ServicePrincipals": "ServicePrincipal"}
+
+
+def refused(status: int, message: str, kind: str = "") -> Refusal:
+    """Return a refusal in SCIM's form."""
+    return Refusal(status, kind, message, is_scim=True)
+
+
+def is_account(request: Request) -> bool:
+    """The request is about the account."""
+    return "account_id" in request.variables
+
+
+def kind_of(request: Request) -> str:
+    """Return Users, Groups or ServicePrincipals."""
+    return request.path.split("/scim/v2/")[1].split("/")[0]
+
+
+def check_administrator(state: State, request: Request) -> None:
+    """Refuse who does not administer the account or the workspace."""
+    if not (administers_account if is_account(request) else administers_workspace)(state, request.caller):
+        raise refused(403, f"{request.caller} is not an administrator")
+
+
+def found(state: State, request: Request) -> Principal:
+    """Return the principal that a path names."""
+    item = state.principals.get(request["id"])
+    if item is None or item.kind != kind_of(request) or not (item.is_in_account if is_account(request) else item.is_in_workspace):
+        raise refused(404, f"{SCHEMA[kind_of(request)]} with id {request['id']} not found.")
+    return item
+
+
+def shown(state: State, item: Principal, in_account: bool = False) -> Json:
+    """Return a principal as the service shows it: members by name, and in the workspace the groups that it is in."""
+    identity = item.resource["id"]
+    groups = [{"value": group.resource["id"], "display": group.name, "type": "direct"} for group in state.principals.values()
+              if group.kind == "Groups" and any(member["value"] == identity for member in group.resource.get("members", []))]
+    members = [{"value": member["value"], "display": state.principals[member["value"]].resource.get("displayName", ""), "$ref": f"{state.principals[member['value']].kind}/{member['value']}"}
+               for member in item.resource.get("members", [])]
+    if in_account:
+        return {key: value for key, value in {**item.resource, "members": members}.items() if key not in ("schemas", "entitlements") and (key != "members" or members)}
+    return {**item.resource, **({"groups": groups} if groups else {}), **({"members": members} if members else {})}
+
+
+def value_at(resource: Json, attribute: str) -> Any:
+    """Return an attribute's value; names of attributes are not case sensitive (RFC 7643, section 2.1)."""
+    return next((value for key, value in resource.items() if key.lower() == attribute.lower()), None)
+
+
+def holds(resource: Json, text: str) -> bool:
+    """A resource passes a filter of comparisons joined by `and` or `or` (RFC 7644, section 3.4.2.2)."""
+    for part in re.split(r"\s+or\s+", text, flags=re.IGNORECASE):
+        terms = [re.fullmatch(r"([\w.$]+)\s+(eq|ne|co|sw)\s+\"?([^\"]*)\"?", term.strip(), re.IGNORECASE) for term in re.split(r"\s+and\s+", part, flags=re.IGNORECASE)]
+        if any(term is None for term in terms):
+            raise refused(400, f"Invalid filter: {text}", "invalidFilter")
+        if all(compares(str(value_at(resource, term[1]) or ""), term[2].lower(), term[3]) for term in terms if term):
+            return True
+    return False
+
+
+def compares(value: str, operator: str, wanted: str) -> bool:
+    """A comparison holds; names are not case sensitive."""
+    value, wanted = value.lower(), wanted.lower()
+    return {"eq": value == wanted, "ne": value != wanted, "co": wanted in value, "sw": value.startswith(wanted)}[operator]
+
+
+@serves(iam.UsersV2API.list, "workspace/usersv2/list")
+@serves(iam.GroupsV2API.list, "workspace/groupsv2/list")
+@serves(iam.ServicePrincipalsV2API.list, "workspace/serviceprincipalsv2/list")
+@serves(iam.AccountUsersV2API.list, "account/accountusersv2/list")
+@serves(iam.AccountGroupsV2API.list, "account/accountgroupsv2/list")
+@serves(iam.AccountServicePrincipalsV2API.list, "account/accountserviceprincipalsv2/list")
+def list_principals(state: State, request: Request) -> Json:
+    """Return a page, from `startIndex`, which counts from 1."""
+    text = request["filter"]
+    items = [shown(state, item, is_account(request)) for item in state.principals.values() if item.kind == kind_of(request) and (item.is_in_account if is_account(request) else item.is_in_workspace)]
+    items = [item for item in items if not text or holds(item, text)]
+    start = max(int(request["startIndex"] or 1), 1)
+    asked = request["count"]
+    page = items[start - 1:start - 1 + min(state.settings.page_size if asked is None else asked, state.settings.page_size)]
+    names = {name.strip().lower() for name in (request["attributes"] or "").split(",") if name.strip()}
+    page = [{key: value for key, value in item.items() if not names or key.lower() in names | {"id"}} for item in page]
+    return {"schemas": ["urn:ietf:params:scim:api:messages:2.0:ListResponse"], "totalResults": len(items), "startIndex": start, "itemsPerPage": len(page), **({"Resources": page} if page else {})}
+
+
+@serves(iam.UsersV2API.get, "workspace/usersv2/get")
+@serves(iam.GroupsV2API.get, "workspace/groupsv2/get")
+@serves(iam.ServicePrincipalsV2API.get, "workspace/serviceprincipalsv2/get")
+@serves(iam.AccountUsersV2API.get, "account/accountusersv2/get")
+@serves(iam.AccountGroupsV2API.get, "account/accountgroupsv2/get")
+@serves(iam.AccountServicePrincipalsV2API.get, "account/accountserviceprincipalsv2/get")
+def get_principal(state: State, request: Request) -> Json:
+    """Return one."""
+    return shown(state, found(state, request), is_account(request))
+
+
+@serves(iam.UsersV2API.create, "workspace/usersv2/create")
+@serves(iam.GroupsV2API.create, "workspace/groupsv2/create")
+@serves(iam.ServicePrincipalsV2API.create, "workspace/serviceprincipalsv2/create")
+@serves(iam.AccountUsersV2API.create, "account/accountusersv2/create")
+@serves(iam.AccountGroupsV2API.create, "account/accountgroupsv2/create")
+@serves(iam.AccountServicePrincipalsV2API.create, "account/accountserviceprincipalsv2/create")
+def create_principal(state: State, request: Request) -> Reply:
+    """Make one; a user or service principal that the account has is added to the workspace."""
+    check_administrator(state, request)
+    kind, body = kind_of(request), {key: value for key, value in request.body.items() if key not in ("id", "groups")}
+    if kind == "ServicePrincipals":
+        body.setdefault("applicationId", new_uuid())
+    if not body.get(NAME[kind]):
+        raise refused(400, f"{NAME[kind]} is required", "invalidValue")
+    if kind == "Users" and not re.fullmatch(r"[^@\s]+@[^@\s]+\.[^@\s]+", body["userName"]):
+        raise refused(400, f"{body['userName']} is not a valid e-mail address", "invalidValue")
+    there = next((item for item in state.principals.values() if item.kind == kind and item.name.lower() == body[NAME[kind]].lower()), None)
+    if there and not is_account(request) and kind != "Groups" and not there.is_in_workspace:
+        there.is_in_workspace = True
+        return Reply(201, shown(state, there))
+    if there:
+        raise refused(409, f"{SCHEMA[kind]} with name {body[NAME[kind]]} already exists.", "uniqueness")
+    check_members(state, body.get("members", []))
+    identity = str(state.next_id())
+    made: Json = {"id": identity, "schemas": [f"urn:ietf:params:scim:schemas:core:2.0:{SCHEMA[kind]}"], **body}
+    if kind == "Groups":
+        made["members"], made["meta"] = [{"value": member["value"]} for member in body.get("members", [])], {"resourceType": "Group" if is_account(request) else "WorkspaceGroup"}
+    else:
+        made["active"] = body.get("active", True)
+        made.setdefault("displayName", body.get("userName", ""))
+    state.principals[identity] = Principal(kind, made, is_account(request) or kind != "Groups", not is_account(request))
+    return Reply(201, shown(state, state.principals[identity], is_account(request)))
+
+
+def check_members(state: State, members: list[Json]) -> None:
+    """Refuse members that are not there."""
+    for member in members:
+        if member.get("value") not in state.principals:
+            raise refused(404, f"Principal with id {member.get('value')} not found.", "invalidValue")
+
+
+@serves(iam.UsersV2API.update, "workspace/usersv2/update")
+@serves(iam.GroupsV2API.update, "workspace/groupsv2/update")
+@serves(iam.ServicePrincipalsV2API.update, "workspace/serviceprincipalsv2/update")
+@serves(iam.AccountUsersV2API.update, "account/accountusersv2/update")
+@serves(iam.AccountGroupsV2API.update, "account/accountgroupsv2/update")
+@serves(iam.AccountServicePrincipalsV2API.update, "account/accountserviceprincipalsv2/update")
+def update_principal(state: State, request: Request) -> None:
+    """Replace a resource; what is not said is gone."""
+    check_administrator(state, request)
+    item = found(state, request)
+    check_members(state, request.body.get("members", []))
+    kept = {key: item.resource[key] for key in ("id", "schemas", "meta", NAME[item.kind]) if key in item.resource}
+    item.resource = {**kept, **{key: value for key, value in request.body.items() if key not in ("id", "groups")}}
+
+
+@serves(iam.UsersV2API.patch, "workspace/usersv2/patch")
+@serves(iam.GroupsV2API.patch, "workspace/groupsv2/patch")
+@serves(iam.ServicePrincipalsV2API.patch, "workspace/serviceprincipalsv2/patch")
+@serves(iam.AccountUsersV2API.patch, "account/accountusersv2/patch")
+@serves(iam.AccountGroupsV2API.patch, "account/accountgroupsv2/patch")
+@serves(iam.AccountServicePrincipalsV2API.patch, "account/accountserviceprincipalsv2/patch")
+def patch_principal(state: State, request: Request) -> Reply:
+    """Add, replace or remove attributes (RFC 7644, section 3.5.2)."""
+    check_administrator(state, request)
+    item = found(state, request)
+    for operation in request.body.get("Operations", []):
+        path, value = operation.get("path", ""), operation.get("value")
+        if operation.get("op") == "remove":
+            remove_at(item.resource, path, value)
+        elif not path and not isinstance(value, dict):
+            raise refused(400, "An operation without a path has an object as its value", "invalidPath")
+        else:
+            for name, one in value.items() if not path else [(path, value)]:
+                set_at(state, item.resource, name, one, operation.get("op") == "add")
+    return Reply(204)
+
+
+def set_at(state: State, resource: Json, name: str, value: Any, adds: bool) -> None:
+    """Set an attribute, or add to a list what it lacks."""
+    if not re.fullmatch(r"\w+", name):
+        raise refused(400, f"Invalid path: {name}", "invalidPath")
+    if name == "members":
+        check_members(state, value if isinstance(value, list) else [value])
+    if name in ("members", "roles", "entitlements", "emails"):
+        items = [{"value": one["value"]} for one in (value if isinstance(value, list) else [value])]
+        there = resource.get(name, []) if adds else []
+        resource[name] = there + [one for one in items if one not in there]
+    else:
+        resource[name] = value
+
+
+def remove_at(resource: Json, path: str, value: Any) -> None:
+    """Remove an attribute, or the element of a list that `name[value eq "x"]` or the operation's value names."""
+    selected = re.fullmatch(r"(\w+)\[value eq \"?([^\"\]]*)\"?\]", path)
+    if not selected and not re.fullmatch(r"\w+", path):
+        raise refused(400, f"Invalid path: {path!r}", "noTarget")
+    name = selected[1] if selected else path
+    gone = {selected[2]} if selected else {one["value"] for one in value or []}
+    if gone:
+        resource[name] = [one for one in resource.get(name, []) if one["value"] not in gone]
+    else:
+        resource.pop(name, None)
+
+
+@serves(iam.UsersV2API.delete, "workspace/usersv2/delete")
+@serves(iam.GroupsV2API.delete, "workspace/groupsv2/delete")
+@serves(iam.ServicePrincipalsV2API.delete, "workspace/serviceprincipalsv2/delete")
+@serves(iam.AccountUsersV2API.delete, "account/accountusersv2/delete")
+@serves(iam.AccountGroupsV2API.delete, "account/accountgroupsv2/delete")
+@serves(iam.AccountServicePrincipalsV2API.delete, "account/accountserviceprincipalsv2/delete")
+def delete_principal(state: State, request: Request) -> Reply:
+    """Remove one from the account, or from the workspace only where the account has it too."""
+    check_administrator(state, request)
+    item = found(state, request)
+    if item.is_in_account and not is_account(request):
+        item.is_in_workspace = False
+        return Reply(204)
+    del state.principals[item.resource["id"]]
+    for group in state.principals.values():
+        if group.kind == "Groups":
+            group.resource["members"] = [one for one in group.resource.get("members", []) if one["value"] != item.resource["id"]]
+    return Reply(204)
+
+
+@serves(iam.CurrentUserAPI.me, "workspace/currentuser/me")
+def me(state: State, request: Request) -> Json:
+    """Return the caller; a service principal has its application id for a user name."""
+    item = next(item for item in state.principals.values() if item.kind != "Groups" and item.name == request.caller)
+    return {key: value for key, value in {**shown(state, item), "userName": item.name}.items() if key != "applicationId"}

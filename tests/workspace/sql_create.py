@@ -1,0 +1,238 @@
+"""CREATE: tables, functions, schemas, catalogs, volumes (Databricks, *SQL language reference*, *DDL statements*)."""
+from __future__ import annotations
+
+import json
+import re
+
+from . import catalogs, schemas, volumes
+from .refusals import invalid
+from .securables import add, find, metastore, need, need_in_schema, new_id
+from .sql_columns import add_primary_key, check_columns, column_at, read_column, read_constraint
+from .sql_session import Rows, Session
+from .sql_text import Reader, SqlError
+from .state import Json, now
+from .storage import location_of, overlaps, url_of
+
+DELTA = {"delta.minReaderVersion": "1", "delta.minWriterVersion": "2", "delta.lastUpdateVersion": "0"}
+
+
+def create(reader: Reader, session: Session) -> Rows:
+    """CREATE anything."""
+    replaces = reader.takes("OR", "REPLACE")
+    if reader.takes("TABLE"):
+        create_table(reader, session, replaces)
+    elif reader.takes("FUNCTION"):
+        create_function(reader, session, replaces)
+    elif replaces:
+        raise reader.error()
+    elif reader.peek() in ("SCHEMA", "DATABASE", "CATALOG", "VOLUME", "EXTERNAL"):
+        create_container(reader, session)
+    else:
+        raise reader.error()
+    return Rows()
+
+
+def may_skip(reader: Reader) -> bool:
+    """Read IF NOT EXISTS."""
+    return reader.takes("IF", "NOT", "EXISTS")
+
+
+def create_container(reader: Reader, session: Session) -> None:
+    """CREATE SCHEMA, CATALOG or VOLUME."""
+    kind = reader.one_of("SCHEMA", "DATABASE", "CATALOG", "VOLUME", "EXTERNAL")
+    if kind == "EXTERNAL":
+        reader.expect("VOLUME")
+    skips, parts, said = may_skip(reader), reader.name(), {"volume_type": "EXTERNAL" if kind == "EXTERNAL" else "MANAGED"}
+    while not reader.is_done:
+        if reader.takes("COMMENT"):
+            said["comment"] = reader.text()
+        elif kind in ("SCHEMA", "DATABASE", "CATALOG") and reader.takes("MANAGED", "LOCATION"):
+            said["storage_root"] = reader.text()
+        elif kind == "EXTERNAL" and reader.takes("LOCATION"):
+            said["storage_location"] = reader.text()
+        elif kind in ("SCHEMA", "DATABASE") and reader.takes("WITH", "DBPROPERTIES"):
+            said["properties"] = reader.pairs()  # type: ignore[assignment]
+        else:
+            raise reader.error()
+    store = {"CATALOG": "catalog", "SCHEMA": "schema", "DATABASE": "schema"}.get(kind, "volume")
+    full_name = session.full_name(parts, {"catalog": 1, "schema": 2}.get(store, 3))
+    if skips and full_name in session.state.unity[store]:
+        return
+    if store == "catalog":
+        catalogs.create(session.state, session.caller, full_name, said)
+    elif store == "schema":
+        schemas.create(session.state, session.caller, *full_name.split("."), said)
+    else:
+        schema, name = full_name.rsplit(".", 1)
+        volumes.create(session.state, session.caller, schema, name, said)
+
+
+def create_table(reader: Reader, session: Session, replaces: bool) -> None:
+    """CREATE TABLE with columns, keys, comment, clustering and properties; CHECK constraints come by ALTER TABLE only."""
+    skips = may_skip(reader)
+    full_name = session.full_name(reader.name())
+    schema, name = full_name.rsplit(".", 1)
+    need_in_schema(session.state, session.caller, schema, "CREATE_TABLE")
+    table: Json = {"name": name, "full_name": full_name, "columns": [], "properties": {}}
+    later = reader.at
+    read_elements(reader, session, table, keys=False)
+    after = reader.at
+    options = read_options(reader, session, table)
+    end, reader.at = reader.at, later
+    table["properties"].update(options.pop("properties"))
+    check_columns(table)
+    read_elements(reader, session, table, keys=True)
+    if reader.at != after:
+        raise reader.error()
+    reader.at = end
+    set_clustering(table, options.pop("cluster_by"))
+    if full_name in session.state.unity["table"]:
+        if skips:
+            return
+        if replaces:
+            need(session.state, session.caller, "table", full_name, "MANAGE")
+            old = session.state.unity["table"].pop(full_name)
+            options["table_id"] = old["table_id"]
+    place, identity = options.pop("location"), new_id()
+    if place:
+        place = url_of(place)
+        location_of(session.state, session.caller, place, "CREATE_EXTERNAL_TABLE")
+        for other, item in session.state.unity["table"].items():
+            if overlaps(place, item["storage_location"]):
+                raise invalid(f"LOCATION_OVERLAP: Input path url '{place}' overlaps with other external tables or volumes within 'CreateTable' call. Conflicting tables/volumes: {other}.")
+    root = find(session.state, "catalog", schema.split(".")[0])["storage_root"]
+    made = {"catalog_name": schema.split(".")[0], "schema_name": schema.split(".")[1], "table_type": "EXTERNAL" if place else "MANAGED", "data_source_format": "DELTA", "table_id": identity,
+            "storage_location": place or f"{root}/__unitystorage/tables/{identity}", **options}
+    table["properties"] = {**DELTA, "delta.lastCommitTimestamp": str(now()), **table["properties"]}
+    add(session.state, "table", full_name, session.caller, **{key: value for key, value in table.items() if key not in ("name", "full_name")}, **made)
+
+
+def read_elements(reader: Reader, session: Session, table: Json, keys: bool) -> None:
+    """Read the columns of a table, or on the second time its keys, which may name properties of columns that come later."""
+    def element() -> None:
+        name = reader.word() if reader.takes("CONSTRAINT") else ""
+        if name or (reader.peek() in ("PRIMARY", "FOREIGN") and reader.peek(1) == "KEY"):
+            if keys:
+                read_constraint(reader, session, table, name)
+            else:
+                skip_element(reader)
+            return
+        column, is_key = read_column(reader, session, len(table["columns"]))
+        if not keys:
+            table["columns"].append(column)
+        elif is_key:
+            add_primary_key(table, f"{table['name']}_pk", [column["name"]])
+
+    if reader.peek() != "(":
+        raise SqlError("UNSUPPORTED_BY_TEST_SERVER", "A table has columns", "0A000")
+    reader.listed(element)
+
+
+def skip_element(reader: Reader) -> None:
+    """Pass over an element of a list."""
+    depth = 0
+    while not reader.is_done and not (depth == 0 and reader.peek() in (",", ")")):
+        depth += {"(": 1, ")": -1}.get(reader.peek(), 0)
+        reader.at += 1
+
+
+def read_options(reader: Reader, session: Session, table: Json) -> Json:
+    """Read what comes after the columns."""
+    found: Json = {"properties": {}, "cluster_by": None, "location": ""}
+    while not reader.is_done:
+        if reader.takes("USING"):
+            if reader.word().upper() != "DELTA":
+                raise SqlError("UNSUPPORTED_BY_TEST_SERVER", "Tables are Delta tables", "0A000")
+        elif reader.takes("COMMENT"):
+            found["comment"] = reader.text()
+        elif reader.takes("CLUSTER", "BY"):
+            found["cluster_by"] = read_clustering(reader)
+        elif reader.takes("LOCATION"):
+            found["location"] = reader.text()
+        elif reader.takes("TBLPROPERTIES"):
+            found["properties"] = reader.pairs()
+        elif reader.takes("WITH", "ROW", "FILTER"):
+            found["row_filter"] = read_row_filter(reader, session, table)
+        else:
+            raise reader.error()
+    return found
+
+
+def read_clustering(reader: Reader) -> list[str]:
+    """Read the columns after CLUSTER BY; none for NONE, and AUTO as it is."""
+    if reader.takes("NONE"):
+        return []
+    return ["AUTO"] if reader.takes("AUTO") else reader.listed(lambda: ".".join(reader.name()))
+
+
+def set_clustering(table: Json, columns: list[str] | None) -> None:
+    """Note a table's clustering among its properties, where the service shows it; four columns at most (Databricks, *Use liquid clustering*)."""
+    if columns is None:
+        return
+    table["properties"].pop("clusteringColumns", None)
+    table["properties"].pop("clusterByAuto", None)
+    if columns == ["AUTO"]:
+        table["properties"]["clusterByAuto"] = "true"
+    elif len(columns) > 4:
+        raise SqlError("DELTA_CLUSTER_BY_INVALID_NUM_COLUMNS", f"CLUSTER BY for Liquid clustering supports up to 4 clustering columns, but the table has {len(columns)} clustering columns.", "54000")
+    elif columns:
+        table["properties"]["clusteringColumns"] = json.dumps([[column_at(table, name.split(".")[0])["name"], *name.split(".")[1:]] for name in columns], separators=(",", ":"))
+
+
+def read_row_filter(reader: Reader, session: Session, table: Json) -> Json:
+    """Read a row filter: a function that is there, and columns of the table."""
+    function = session.full_name(reader.name())
+    find(session.state, "function", function)
+    reader.expect("ON")
+    return {"function_name": function, "input_column_names": [column_at(table, name)["name"] for name in (reader.listed(reader.word) if reader.peek(1) != ")" else empty_list(reader))]}
+
+
+def empty_list(reader: Reader) -> list[str]:
+    """Read `()`."""
+    reader.expect("(", ")")
+    return []
+
+
+def create_function(reader: Reader, session: Session, replaces: bool) -> None:
+    """CREATE FUNCTION in SQL (Databricks, *CREATE FUNCTION (SQL and Python)*); its body must be an expression that can be parsed."""
+    skips = may_skip(reader)
+    full_name = session.full_name(reader.name())
+    schema = full_name.rsplit(".", 1)[0]
+    need_in_schema(session.state, session.caller, schema, "CREATE_FUNCTION")
+
+    def parameter() -> Json:
+        name, kind = reader.word(), reader.type()
+        comment = reader.text() if reader.takes("COMMENT") else None
+        return {"name": name, "type_text": kind.text, "type_name": kind.name, "type_json": json.dumps({"name": name, "type": kind.json, "nullable": True, "metadata": {}}), **({"comment": comment} if comment else {})}
+
+    parameters = empty_list(reader) if reader.peek(1) == ")" else reader.listed(parameter)
+    reader.expect("RETURNS")
+    returns, said = reader.type(), {}
+    while not reader.takes("RETURN"):
+        if reader.takes("COMMENT"):
+            said["comment"] = reader.text()
+        elif not any(reader.takes(*words) for words in (("LANGUAGE", "SQL"), ("DETERMINISTIC",), ("NOT", "DETERMINISTIC"), ("CONTAINS", "SQL"), ("READS", "SQL", "DATA"))):
+            raise reader.error()
+    body = reader.rest()
+    check_expression(body)
+    if full_name in session.state.unity["function"]:
+        if skips:
+            return
+        if replaces:
+            need(session.state, session.caller, "function", full_name, "MANAGE")
+            del session.state.unity["function"][full_name]
+    metastore(session.state)
+    add(session.state, "function", full_name, session.caller, catalog_name=full_name.split(".")[0], schema_name=full_name.split(".")[1], data_type=returns.name, full_data_type=returns.text.upper(),
+        routine_body="SQL", routine_definition=body, function_id=new_id(), input_params={"parameters": [{**item, "position": at} for at, item in enumerate(parameters)]}, is_deterministic=True, parameter_style="S",
+        security_type="DEFINER", specific_name=full_name.split(".")[2], sql_data_access="CONTAINS_SQL", is_null_call=False, **said)
+
+
+def check_expression(text: str) -> None:
+    """Refuse what is no expression of SQL."""
+    import sqlglot
+    from sqlglot.errors import SqlglotError
+
+    try:
+        sqlglot.parse_one(f"SELECT {text}" if not re.match(r"\s*SELECT\b", text, re.IGNORECASE) else text, read="databricks")
+    except SqlglotError as error:
+        raise SqlError("PARSE_SYNTAX_ERROR", f"Syntax error in the expression {text}.", "42601") from error
