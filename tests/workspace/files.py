@@ -111,7 +111,7 @@ def what_it_is(path: str, content: bytes, form: str, language: str | None) -> tu
     return "NOTEBOOK", language
 
 
-@serves(workspace.WorkspaceAPI.export, "workspace/workspace/export")
+@serves(workspace.WorkspaceAPI.export, "workspace/workspace/export", also=("direct_download",))
 def export(state: State, request: Request) -> Json | Content:
     """Return what was imported, as it was; the server does not convert notebooks."""
     found, form = node(state, request["path"]), request["format"] or "SOURCE"
@@ -119,7 +119,7 @@ def export(state: State, request: Request) -> Json | Content:
         raise invalid("The test server exports no directories")
     if form not in ("AUTO", found["format"]):
         raise invalid(f"The test server does not convert {found['format']} to {form}")
-    if request.query.get("direct_download") in (True, "true"):
+    if request["direct_download"] == "true":
         return Content(found["content"], {"Content-Type": "application/octet-stream"})
     return {"content": base64.b64encode(found["content"]).decode(), "file_type": {"JUPYTER": "ipynb"}.get(found["format"], "py" if found["object_type"] == "NOTEBOOK" else "")}
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 import base64
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from .refusals import invalid
-from .sdk_calls import Call, call_of
+from .sdk_calls import Call, Field, call_of
 from .state import Json, State
 
 REFERENCE = "https://docs.databricks.com/api/azure/"
@@ -71,10 +71,14 @@ class Route:
 ROUTES: list[Route] = []
 
 
-def serves(function: Callable[..., Any], page: str, has_content: bool = False) -> Callable[[Handler], Handler]:
-    """Make a function the handler of the route that a method of the SDK calls; `page` is the path in the REST reference."""
+def serves(function: Callable[..., Any], page: str, has_content: bool = False, also: tuple[str, ...] = ()) -> Callable[[Handler], Handler]:
+    """Make a function the handler of the route that a method of the SDK calls.
+
+    `page` is the path in the REST reference, and `also` names what the route's query may say beside what that method says.
+    """
     def add(handler: Handler) -> Handler:
-        ROUTES.append(Route(call_of(function), REFERENCE + page, handler, has_content))
+        call = call_of(function)
+        ROUTES.append(Route(replace(call, query={**call.query, **{name: Field(str) for name in also}}), REFERENCE + page, handler, has_content))
         return handler
     return add
 

@@ -32,7 +32,7 @@ def set_tag(state: State, caller: str, key: tuple[str, str], name: str, value: s
     if len(value) > 1000:
         raise invalid(f"The value of tag '{name}' is longer than 1000 characters")
     if name not in state.tags[key] and len(state.tags[key]) >= 50:
-        raise Refusal(400, "RESOURCE_EXHAUSTED", f"The limit of 50 tags on {of} is reached")
+        raise Refusal(400, "RESOURCE_LIMIT_EXCEEDED", f"The limit of 50 tags on {of} is reached")
     state.tags[key][name] = value
 
 
