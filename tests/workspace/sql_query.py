@@ -44,7 +44,7 @@ def query(sql: str, session: Session, parameters: Json) -> Rows:
         cursor = connection.execute(tree.sql("sqlite"))
         names, rows = [item[0] for item in cursor.description], [list(row) for row in cursor]
     except sqlite3.Error as error:
-        condition, sql_state = ("UNRESOLVED_COLUMN.WITH_SUGGESTION", "42703") if "no such column" in str(error) else ("UNRESOLVED_ROUTINE", "42883") if "no such function" in str(error) else ("UNSUPPORTED_BY_TEST_SERVER", "0A000")
+        condition, sql_state = ("UNRESOLVED_COLUMN.WITH_SUGGESTION", "42703") if "no such column" in str(error) or "ambiguous column" in str(error) else ("UNRESOLVED_ROUTINE", "42883") if "no such function" in str(error) else ("UNSUPPORTED_BY_TEST_SERVER", "0A000")
         raise SqlError(condition, f"{error}", sql_state) from error
     finally:
         connection.close()

@@ -1,4 +1,4 @@
-"""Reading SQL statements: tokens by sqlglot, and what the statements are made of - words, names, texts, types, lists. What is not expected is a syntax error."""
+"""Reading SQL statements: tokens, and what the statements are made of - words, names, texts, types, lists. What is not expected is a syntax error."""
 from __future__ import annotations
 
 import json
@@ -6,9 +6,6 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
-
-from sqlglot.dialects.databricks import Databricks
-from sqlglot.errors import SqlglotError
 
 T = TypeVar("T")
 
@@ -46,15 +43,42 @@ def quoted(name: str) -> str:
     return name if re.fullmatch(r"[A-Za-z_]\w*", name) else f"`{name}`"
 
 
+@dataclass(frozen=True)
+class Token:
+    """A word, number, text, quoted name or sign, and where it is: up to `end`."""
+
+    kind: str
+    text: str
+    start: int
+    end: int
+
+
+TOKEN = re.compile(r"""(?P<SPACE>\s+|--[^\n]*|/\*.*?\*/)|(?P<TEXT>'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")|(?P<QUOTED>`(?:[^`]|``)*`)|(?P<NUMBER>\d+(?:\.\d+)?(?!\w))|(?P<WORD>\w+)|(?P<SIGN>[^\s'"`])""", re.DOTALL)
+ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "0": "\0", "b": "\b"}
+
+
+def tokens(sql: str) -> list[Token]:
+    """Return the tokens of a statement (Databricks, *STRING type*, *Identifiers*); raises SqlError where a text or name does not end."""
+    found, at = [], 0
+    while at < len(sql):
+        match = TOKEN.match(sql, at)
+        if not match:
+            raise SqlError("PARSE_SYNTAX_ERROR", f"Syntax error at or near '{sql[at]}'.", "42601")
+        kind, text, at = match.lastgroup or "", match[0], match.end()
+        if kind == "TEXT":
+            text = re.sub(r"\\(.)", lambda part: ESCAPES.get(part[1], part[1]), text[1:-1], flags=re.DOTALL)
+        elif kind == "QUOTED":
+            text = text[1:-1].replace("``", "`")
+        if kind != "SPACE":
+            found.append(Token(kind, text, match.start(), match.end()))
+    return found
+
+
 class Reader:
     """A statement, read from left to right."""
 
     def __init__(self, sql: str) -> None:
-        self.sql, self.at = sql, 0
-        try:
-            self.tokens = list(Databricks().tokenize(sql))
-        except SqlglotError as error:
-            raise SqlError("PARSE_SYNTAX_ERROR", f"Syntax error: {error}", "42601") from error
+        self.sql, self.at, self.tokens = sql, 0, tokens(sql)
         if self.tokens and self.tokens[-1].text == ";":
             self.tokens.pop()
 
@@ -65,12 +89,12 @@ class Reader:
 
     def kind(self) -> str:
         """Return the next token's kind, or ''."""
-        return "" if self.is_done else self.tokens[self.at].token_type.name
+        return "" if self.is_done else self.tokens[self.at].kind
 
     def peek(self, ahead: int = 0) -> str:
         """Return a coming word or sign in upper case; '' for a text, a quoted name or the end."""
         place = self.at + ahead
-        return "" if place >= len(self.tokens) or self.tokens[place].token_type.name in ("STRING", "IDENTIFIER") else self.tokens[place].text.upper()
+        return "" if place >= len(self.tokens) or self.tokens[place].kind in ("TEXT", "QUOTED") else self.tokens[place].text.upper()
 
     def error(self) -> SqlError:
         """Return the syntax error of this place."""
@@ -104,17 +128,17 @@ class Reader:
 
     def text(self) -> str:
         """Read a text; texts side by side are one, as in Spark."""
-        if self.kind() != "STRING":
+        if self.kind() != "TEXT":
             raise self.error()
         found = ""
-        while self.kind() == "STRING":
+        while self.kind() == "TEXT":
             found += self.tokens[self.at].text
             self.at += 1
         return found
 
     def word(self) -> str:
         """Read an identifier, quoted or plain."""
-        if self.is_done or self.kind() == "STRING" or not (self.kind() == "IDENTIFIER" or re.fullmatch(r"\w+", self.tokens[self.at].text)):
+        if self.is_done or self.kind() == "TEXT" or not (self.kind() == "QUOTED" or re.fullmatch(r"\w+", self.tokens[self.at].text)):
             raise self.error()
         self.at += 1
         return self.tokens[self.at - 1].text
@@ -145,15 +169,15 @@ class Reader:
     def pairs(self) -> dict[str, str]:
         """Read `('key' = 'value', ...)`; a key may be a name of parts, and a value is absent, a number, true or false too."""
         def pair() -> tuple[str, str]:
-            key = self.text() if self.kind() == "STRING" else ".".join(self.name())
+            key = self.text() if self.kind() == "TEXT" else ".".join(self.name())
             if not self.takes("="):
                 return key, ""
-            return key, self.text() if self.kind() == "STRING" else self.word()
+            return key, self.text() if self.kind() == "TEXT" else self.word()
         return dict(self.listed(pair))
 
     def keys(self) -> list[str]:
         """Read `('key', ...)`."""
-        return self.listed(lambda: self.text() if self.kind() == "STRING" else ".".join(self.name()))
+        return self.listed(lambda: self.text() if self.kind() == "TEXT" else ".".join(self.name()))
 
     def enclosed(self) -> str:
         """Read an expression in parentheses and return it as it is written."""
@@ -164,14 +188,14 @@ class Reader:
             self.at += 1
         if depth or start == self.at - 1:
             raise self.error()
-        return self.sql[self.tokens[start].start:self.tokens[self.at - 2].end + 1]
+        return self.sql[self.tokens[start].start:self.tokens[self.at - 2].end]
 
     def rest(self) -> str:
         """Read the rest and return it as it is written."""
         if self.is_done:
             raise self.error()
         start, self.at = self.tokens[self.at].start, len(self.tokens)
-        return self.sql[start:self.tokens[-1].end + 1]
+        return self.sql[start:self.tokens[-1].end]
 
     def type(self) -> SqlType:
         """Read a type (Databricks, *SQL data type rules*)."""
