@@ -89,7 +89,7 @@ def check_order(tasks: list[Json]) -> None:
 
 def check_triggers(settings: Json) -> None:
     """Refuse a schedule that is none, and more than one way to start."""
-    if sum(bool(settings.get(name)) for name in ("schedule", "continuous", "trigger")) > 1:
+    if sum(settings.get(name) is not None for name in ("schedule", "continuous", "trigger")) > 1:
         raise invalid("Only one of schedule, continuous and trigger can be specified.")
     schedule = settings.get("schedule")
     if schedule and not is_quartz(schedule["quartz_cron_expression"]):

@@ -182,6 +182,8 @@ def patch_principal(state: State, request: Request) -> Reply:
         path, value = operation.get("path", ""), operation.get("value")
         if operation.get("op") == "remove":
             remove_at(item.resource, path, value)
+        elif value is None:
+            raise refused(400, f"The operation on {path or 'the resource'} has no value", "invalidValue")
         elif not path and not isinstance(value, dict):
             raise refused(400, "An operation without a path has an object as its value", "invalidPath")
         else:
@@ -241,4 +243,4 @@ def delete_principal(state: State, request: Request) -> Reply:
 def me(state: State, request: Request) -> Json:
     """Return the caller; a service principal has its application id for a user name."""
     item = next(item for item in state.principals.values() if item.kind != "Groups" and item.name == request.caller)
-    return {key: value for key, value in {**shown(state, item), "userName": item.name}.items() if key != "applicationId"}
+    return {key: value for key, value in {**shown(state, item), "userName": item.name}.items() if key not in ("applicationId", "schemas")}
