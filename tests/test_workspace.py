@@ -94,6 +94,11 @@ def test_nested_objects_lists_and_enumerations_are_checked_too(workspace: Worksp
     assert "limit is not a whole number" in answer["message"] and "unknown field colour" in answer["message"]
 
 
+def test_every_answer_names_the_workspace_and_the_host_says_what_it_is(workspace: Workspace, client: WorkspaceClient) -> None:
+    assert client.get_workspace_id() == workspace.state.settings.workspace_id
+    assert client.config.is_azure and client.config.account_id == workspace.state.settings.account_id
+
+
 def test_json_that_is_none_and_paths_that_are_none_have_their_own_codes(workspace: Workspace) -> None:
     headers = {"Authorization": f"Bearer {workspace.token}"}
     assert requests.post(f"{workspace.host}/api/2.2/jobs/create", data="{", headers=headers, timeout=5).json()["error_code"] == "MALFORMED_REQUEST"
@@ -288,7 +293,7 @@ def test_external_locations_need_a_credential_and_a_place_of_their_own(client: W
         client.storage_credentials.create("External_Location_MI_credential", azure_managed_identity=catalog.AzureManagedIdentityRequest(CONNECTOR))
     assert code(raised) == "STORAGE_CREDENTIAL_ALREADY_EXISTS"
     for url in (ROOT, ROOT + "/", ROOT + "/inner/folder"):
-        with pytest.raises(InvalidParameterValue, match="LOCATION_OVERLAP.*Conflicting location: catlog"):
+        with pytest.raises(InvalidParameterValue, match=r"LOCATION_OVERLAP.*Conflicting location: catlog"):
             client.external_locations.create("other", url, "external_location_mi_credential")
     with pytest.raises(NotFound) as raised:
         client.external_locations.create("raw", ROOT.replace("catlog", "raw"), "none")

@@ -6,7 +6,17 @@ from typing import Any
 
 import pytest
 from databricks.sdk import AccountClient, WorkspaceClient
-from databricks.sdk.errors import BadRequest, DatabricksError, InvalidParameterValue, InvalidState, NotFound, PermissionDenied, ResourceAlreadyExists, ResourceConflict, ResourceDoesNotExist
+from databricks.sdk.errors import (
+    BadRequest,
+    DatabricksError,
+    InvalidParameterValue,
+    InvalidState,
+    NotFound,
+    PermissionDenied,
+    ResourceAlreadyExists,
+    ResourceConflict,
+    ResourceDoesNotExist,
+)
 from databricks.sdk.service import compute, iam, jobs
 from databricks.sdk.service import workspace as secrets
 from workspace.clients import account_client, workspace_client
@@ -125,7 +135,7 @@ def test_a_notebook_without_compute_is_serverless_where_that_is_enabled() -> Non
 
 
 def test_a_job_that_runs_as_nobody_is_refused(client: WorkspaceClient) -> None:
-    with pytest.raises(ResourceDoesNotExist, match="Principal nobody@example.com"):
+    with pytest.raises(ResourceDoesNotExist, match=r"Principal nobody@example\.com"):
         make(client, run_as=jobs.JobRunAs(user_name="nobody@example.com"))
 
 

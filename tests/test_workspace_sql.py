@@ -244,6 +244,21 @@ def test_columns_are_read_by_parameters_conditions_and_groups(run: Run) -> None:
     assert run("SELECT current_user(), current_catalog()") == [["admin@example.com", "crisk"]]
 
 
+def test_members_of_a_struct_keep_what_is_said_of_them(run: Run, client: WorkspaceClient) -> None:
+    def kept() -> Any:
+        (column,) = client.tables.get("crisk.bronze.t").columns or []
+        return column.type_text, json.loads(column.type_json or "")
+
+    run("CREATE TABLE crisk.bronze.t (s STRUCT<a: INT NOT NULL COMMENT 'first', b: VARCHAR(5)>)")
+    members = [{"name": "a", "type": "integer", "nullable": False, "metadata": {"comment": "first"}}, {"name": "b", "type": "string", "nullable": True, "metadata": {}}]
+    assert kept() == ("struct<a:int,b:varchar(5)>", {"name": "s", "type": {"type": "struct", "fields": members}, "nullable": True, "metadata": {"__CHAR_VARCHAR_TYPE_STRING": "struct<a:int,b:varchar(5)>"}})
+    run("ALTER TABLE crisk.bronze.t ADD COLUMNS (s.c DATE COMMENT 'third')")
+    run("ALTER TABLE crisk.bronze.t ALTER COLUMN s COMMENT 'parts'")
+    members.append({"name": "c", "type": "date", "nullable": True, "metadata": {"comment": "third"}})
+    text = "struct<a:int,b:varchar(5),c:date>"
+    assert kept() == (text, {"name": "s", "type": {"type": "struct", "fields": members}, "nullable": True, "metadata": {"comment": "parts", "__CHAR_VARCHAR_TYPE_STRING": text}})
+
+
 def test_describe_and_show_say_what_a_table_is(run: Run) -> None:
     run("CREATE TABLE crisk.bronze.t (id BIGINT COMMENT 'key', at DATE) COMMENT 'rows' CLUSTER BY (id) TBLPROPERTIES ('datamaster.layer' = 'bronze')")
     assert run("DESCRIBE TABLE crisk.bronze.t")[:2] == [["id", "bigint", "key"], ["at", "date", None]]
@@ -263,6 +278,8 @@ def test_rows_that_a_test_puts_into_the_state_are_queried(workspace: Workspace, 
     with pytest.raises(Failed, match="DELTA_NOT_NULL_CONSTRAINT_VIOLATED"):
         run("ALTER TABLE crisk.bronze.t ALTER COLUMN name SET NOT NULL")
     run("ALTER TABLE crisk.bronze.t ALTER COLUMN id SET NOT NULL")
+    workspace.state.rows["system.billing.usage"] = [{"sku_name": "JOBS", "usage_quantity": 1.5}, {"sku_name": "JOBS", "usage_quantity": 2.0}]
+    assert run("SELECT sku_name, sum(usage_quantity) FROM system.billing.usage GROUP BY sku_name") == [["JOBS", "3.5"]]
 
 
 def test_a_reader_sees_what_it_is_granted_and_nothing_else(workspace: Workspace, client: WorkspaceClient, run: Run) -> None:

@@ -5,8 +5,8 @@ from databricks.sdk.service import catalog
 
 from .refusals import Refusal, invalid
 from .routes import Request, page_of, serves
-from .securables import add, change, check_empty, find, metastore, need, new_id, remove, visible
-from .state import Json, State
+from .securables import add, change, check_empty, find, metastore, need, remove, visible
+from .state import Json, State, new_uuid
 from .storage import location_of, need_on_metastore, url_of
 
 
@@ -20,10 +20,10 @@ def create(state: State, caller: str, name: str, said: Json) -> Json:
         root = url_of(root)
         location_of(state, caller, root, "CREATE_MANAGED_STORAGE")
     made = add(state, "catalog", name, caller, comment=said.get("comment"), properties=said.get("properties"), options=said.get("options"), catalog_type="MANAGED_CATALOG", isolation_mode="OPEN",
-               storage_root=root, storage_location=f"{root}/__unitystorage/catalogs/{new_id()}", securable_type="CATALOG", enable_predictive_optimization="INHERIT",
+               storage_root=root, storage_location=f"{root}/__unitystorage/catalogs/{new_uuid()}", securable_type="CATALOG", enable_predictive_optimization="INHERIT",
                custom_max_retention_hours=said.get("custom_max_retention_hours"))
     for schema, owner, comment in (("default", caller, "Default schema (auto-created)"), ("information_schema", "System user", "Information schema (auto-created)")):
-        inside = add(state, "schema", f"{made['name']}.{schema}", caller, catalog_name=made["name"], comment=comment, catalog_type="MANAGED_CATALOG", schema_id=new_id())
+        inside = add(state, "schema", f"{made['name']}.{schema}", caller, catalog_name=made["name"], comment=comment, catalog_type="MANAGED_CATALOG", schema_id=new_uuid())
         inside["owner"] = owner
     return made
 

@@ -56,7 +56,7 @@ def form_of(request: Request) -> Json:
         message = BytesParser(policy=HTTP).parsebytes(b"Content-Type: " + kind.encode() + b"\r\n\r\n" + request.content)
         said: Json = {}
         for part in message.iter_parts():  # type: ignore[attr-defined]
-            name, content = part.get_param("name", header="content-disposition"), part.get_payload(decode=True)
+            name, content = str(part.get_param("name", header="content-disposition")), bytes(part.get_payload(decode=True) or b"")
             said[name] = content if name == "content" else content.decode()
         return {**said, "overwrite": said.get("overwrite") == "true"}
     try:

@@ -149,7 +149,7 @@ def get_run_output(state: State, request: Request) -> Json:
         raise invalid("Retrieving the output of runs with multiple tasks is not supported. Please retrieve the output of each individual task run instead.")
     task = run["tasks"][0] if identity == run["run_id"] else next(item for item in run["tasks"] if item["run_id"] == identity)
     error = script(state, run, task["task_key"]) if task["state"].get("result_state") == "FAILED" else ""
-    output = {"notebook_output": {}} if "notebook_task" in task else {}
+    output: Json = {"notebook_output": {}} if "notebook_task" in task else {}
     return {"metadata": {"run_id": task["run_id"], "job_id": run["job_id"], "state": task["state"], "tasks": [task]}, **output, **({"error": error, "error_trace": f"Traceback (most recent call last):\n{error}"} if error else {})}
 
 

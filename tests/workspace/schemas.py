@@ -4,8 +4,8 @@ from __future__ import annotations
 from databricks.sdk.service import catalog
 
 from .routes import Request, page_of, serves
-from .securables import add, change, check_empty, find, need, new_id, remove, visible
-from .state import Json, State
+from .securables import add, change, check_empty, find, need, remove, visible
+from .state import Json, State, new_uuid
 from .storage import location_of, url_of
 
 
@@ -18,7 +18,7 @@ def create(state: State, caller: str, catalog_name: str, name: str, said: Json) 
     if root:
         location_of(state, caller, root, "CREATE_MANAGED_STORAGE")
     return add(state, "schema", f"{parent['name']}.{name}", caller, catalog_name=parent["name"], comment=said.get("comment"), properties=said.get("properties"), storage_root=root,
-               catalog_type="MANAGED_CATALOG", schema_id=new_id(), enable_predictive_optimization="INHERIT", custom_max_retention_hours=said.get("custom_max_retention_hours"))
+               catalog_type="MANAGED_CATALOG", schema_id=new_uuid(), enable_predictive_optimization="INHERIT", custom_max_retention_hours=said.get("custom_max_retention_hours"))
 
 
 @serves(catalog.SchemasAPI.create, "workspace/schemas/create")

@@ -53,7 +53,7 @@ def assigned(tree: ast.AST, target: str, hints: Mapping[str, Any], required: typ
             if isinstance(place.value, ast.Name) and place.value.id == target and isinstance(place.slice, ast.Constant):
                 name = named_in(node.value, hints)
                 if name:
-                    found[place.slice.value] = Field(hints[name], name in required)
+                    found[str(place.slice.value)] = Field(hints[name], name in required)
     return found
 
 
@@ -62,7 +62,7 @@ def fields_of(cls: type) -> dict[str, Field]:
     """Return the fields of one of the SDK's dataclasses by their names on the wire."""
     hints = typing.get_type_hints(cls)
     required = {item.name for item in fields(cls) if item.default is MISSING and item.default_factory is MISSING}
-    return assigned(tree_of(cls.as_dict), "body", hints, required)
+    return assigned(tree_of(vars(cls)["as_dict"]), "body", hints, required)
 
 
 def path_of(node: ast.expr) -> str:
@@ -98,7 +98,7 @@ def call_of(function: Callable[..., Any]) -> Call:
         if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name) and node.targets[0].id == "body" and isinstance(node.value, ast.Call):
             body = parameters[named_in(node.value, parameters)]
         elif isinstance(node, ast.For) and isinstance(node.iter, ast.Subscript) and isinstance(node.iter.slice, ast.Constant):
-            items = (node.iter.slice.value, typing.get_args(hints["return"])[0])
+            items = (str(node.iter.slice.value), typing.get_args(hints["return"])[0])
         elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
             if node.func.attr == "do":
                 sent = node
@@ -129,7 +129,7 @@ def problems(value: Any, hint: Any, where: str) -> list[str]:
     if hint is bool:
         return [] if isinstance(value, bool) else [f"{where} is not true or false"]
     if hint is int:
-        return [] if isinstance(value, int) and not isinstance(value, bool) or isinstance(value, str) and re.fullmatch(r"-?\d+", value) else [f"{where} is not a whole number"]
+        return [] if (isinstance(value, int) and not isinstance(value, bool)) or (isinstance(value, str) and re.fullmatch(r"-?\d+", value)) else [f"{where} is not a whole number"]
     if hint is float:
         return [] if isinstance(value, int | float) and not isinstance(value, bool) else [f"{where} is not a number"]
     return [] if isinstance(value, str) else [f"{where} is not text"]

@@ -70,7 +70,7 @@ def put_secret(state: State, request: Request) -> None:
     if (text is None) == (coded is None):
         raise invalid("Exactly one of string_value and bytes_value must be specified")
     try:
-        content = text.encode() if text is not None else base64.b64decode(coded, validate=True)
+        content = text.encode() if text is not None else base64.b64decode(coded or "", validate=True)
     except binascii.Error as error:
         raise invalid(f"bytes_value is not base64: {error}") from error
     if len(content) > BYTES:

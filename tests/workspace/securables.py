@@ -1,12 +1,13 @@
 """Securable objects of Unity Catalog: found by kind and full name, made, renamed and deleted with what belongs to them, and who may do what with them."""
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeVar
 
 from .identities import administers_metastore, identities, known_principal
 from .refusals import Refusal, absent, denied, exists, invalid
-from .state import KINDS, METASTORE, Json, State, new_uuid, now
+from .state import KINDS, METASTORE, Json, State, now
 
+T = TypeVar("T")
 IN_SCHEMA = ("CREATE_FUNCTION", "CREATE_MATERIALIZED_VIEW", "CREATE_MODEL", "CREATE_TABLE", "CREATE_VOLUME", "EXECUTE", "EXTERNAL_USE_SCHEMA", "MODIFY", "READ_VOLUME", "REFRESH", "SELECT",
              "USE_SCHEMA", "WRITE_VOLUME")
 # Databricks, *Unity Catalog privileges reference*: what privileges apply to each securable object.
@@ -106,10 +107,15 @@ def rename(state: State, kind: str, old: str, new: str) -> Json:
             parts = place.split(".")
             one.update(name=parts[-1], **({"full_name": place} if "full_name" in one else {}), **({"catalog_name": parts[0]} if "catalog_name" in one else {}), **({"schema_name": parts[1]} if "schema_name" in one else {}))
             objects[place] = one
-            for notes in (state.grants, state.tags):
-                for note in [note for note in notes if note[1] == key or note[1].startswith(key + ".")]:
-                    notes[note[0], place + note[1][len(key):]] = notes.pop(note)  # type: ignore[index, arg-type]
+            move(state.grants, key, place)
+            move(state.tags, key, place)
     return state.unity[kind][whole]
+
+
+def move(notes: dict[tuple[str, str], T], old: str, new: str) -> None:
+    """Give what is noted of an object, and of what is in it, the object's new name."""
+    for note in [note for note in notes if note[1] == old or note[1].startswith(old + ".")]:
+        notes[note[0], new + note[1][len(old):]] = notes.pop(note)
 
 
 def remove(state: State, kind: str, name: str, caller: str) -> None:
@@ -124,7 +130,7 @@ def remove(state: State, kind: str, name: str, caller: str) -> None:
         state.rows.pop(key, None)
     for tagged in [tagged for tagged in state.tags if tagged[1] == name or tagged[1].startswith(name + ".")]:
         del state.tags[tagged]
-    for path in [path for path in state.volume_files if kind != "schema" and path.startswith("/Volumes/" + name.replace(".", "/") + "/") or path.startswith("/Volumes/" + name.replace(".", "/") + "/")]:
+    for path in [path for path in state.volume_files if path.startswith("/Volumes/" + name.replace(".", "/") + "/")]:
         del state.volume_files[path]
 
 
@@ -165,8 +171,3 @@ def need_in_schema(state: State, caller: str, schema: str, privilege: str) -> No
 def visible(state: State, caller: str, kind: str) -> list[tuple[str, Json]]:
     """Return the objects of a kind on which the caller has any privilege, by name."""
     return [(name, item) for name, item in sorted(state.unity[kind].items()) if has(state, caller, kind, name, *PRIVILEGES[kind])]
-
-
-def new_id() -> str:
-    """Return an identifier for an object."""
-    return new_uuid()

@@ -4,44 +4,22 @@ from __future__ import annotations
 import copy
 import json
 import re
-import socket
-import struct
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterable
-from contextlib import suppress
-from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from dataclasses import replace
+from http.server import ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from . import families  # noqa: F401 - its modules register the routes
+from .connections import Answer, answer_of, handler_of
 from .faults import WRITES, Chaos, Fault, Faults
 from .furnish import furnish
 from .refusals import Refusal, denied
-from .routes import ROUTES, Content, Reply, Request, Route
-from .sdk_calls import fields_of, problems_of_object, read_query
+from .routes import ROUTES, Reply, Request, Route
+from .sdk_calls import call_of, fields_of, problems_of_object, read_query
 from .state import Settings, State
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What goes back; `is_lost` says that it does not arrive, and `is_reset` that the connection breaks."""
-
-    status: int = 200
-    content: bytes = b"{}"
-    headers: tuple[tuple[str, str], ...] = ()
-    is_lost: bool = False
-    is_reset: bool = False
-
-
-def answer_of(body: Any, status: int = 200, headers: tuple[tuple[str, str], ...] = ()) -> Answer:
-    """Return an answer in JSON, or as it is."""
-    if isinstance(body, Content):
-        return Answer(status, body.content, tuple(body.headers.items()))
-    if isinstance(body, Reply):
-        return Answer(body.status, b"", ()) if body.status == 204 else answer_of(body.body, body.status)
-    return Answer(status, json.dumps({} if body is None else body).encode(), (("Content-Type", "application/json"), *headers))
 
 
 class Workspace:
@@ -61,7 +39,7 @@ class Workspace:
         self.by_method: dict[str, list[tuple[re.Pattern[str], Route]]] = {}
         for route in sorted(ROUTES, key=lambda item: item.call.path.count("{")):
             self.by_method.setdefault(route.call.method, []).append((route.pattern, route))
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), handler_of(self))
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), handler_of(self.answer))
         self.server.daemon_threads = True
         self.host = f"http://127.0.0.1:{self.server.server_address[1]}"
         self.thread = threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
@@ -118,7 +96,7 @@ class Workspace:
             except Refusal as refusal:
                 made = answer_of(refusal.body(), refusal.status)
             self.log.append((method, parts.path, made.status))
-            return made
+            return replace(made, headers=(*made.headers, ("X-Databricks-Org-Id", str(self.state.settings.workspace_id))))
 
     def struck(self, fault: Fault | None) -> Answer | None:
         """Return the answer to a call that a fault keeps from its effect."""
@@ -138,7 +116,7 @@ class Workspace:
             self.old.append((before, fault.reads))
         made = answer_of(body)
         check_reply(route, body)
-        return Answer(made.status, made.content, made.headers, is_lost=bool(fault and fault.kind == "lost"))
+        return replace(made, is_lost=bool(fault and fault.kind == "lost"))
 
     def request(self, route: Route, variables: dict[str, str], method: str, path: str, query: dict[str, list[str]], headers: dict[str, str], content: bytes) -> Request:
         """Return a request that the route takes; raises a Refusal naming every fault of its form."""
@@ -169,8 +147,6 @@ class Workspace:
 
     def count(self, function: Callable[..., Any]) -> int:
         """Return how often a method of the SDK was called over the wire, retries and pages counted."""
-        from .sdk_calls import call_of
-
         call = call_of(function)
         return self.calls[call.method, call.path]
 
@@ -192,51 +168,3 @@ def check_reply(route: Route, body: Any) -> None:
         found = problems_of_object(body, fields_of(call.reply))
     if found:
         raise Refusal(500, "INTERNAL_ERROR", f"the test server answers {call.method} {call.path} with what the SDK does not read: {'; '.join(found)}")
-
-
-def handler_of(workspace: Workspace) -> type[BaseHTTPRequestHandler]:
-    """Return the class that reads requests from connections and writes the workspace's answers."""
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-        wbufsize = -1
-        disable_nagle_algorithm = True
-        timeout = 30
-
-        def answer(self) -> None:
-            """Answer one request."""
-            content = self.rfile.read(int(self.headers.get("Content-Length") or 0)) if self.headers.get("Transfer-Encoding") != "chunked" else self.chunks()
-            made = workspace.answer(self.command, self.path, {name.lower(): value for name, value in self.headers.items()}, content)
-            if made.is_reset:
-                self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-            if made.is_reset or made.is_lost:
-                self.close_connection = True
-                return
-            self.send_response(made.status)
-            for name, value in made.headers:
-                self.send_header(name, value)
-            if "Content-Length" not in dict(made.headers):
-                self.send_header("Content-Length", str(len(made.content)))
-            self.end_headers()
-            if self.command != "HEAD":
-                self.wfile.write(made.content)
-
-        do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = do_HEAD = answer  # noqa: N815
-
-        def chunks(self) -> bytes:
-            """Return a body that comes in chunks."""
-            found = b""
-            while size := int(self.rfile.readline().split(b";")[0], 16):
-                found += self.rfile.read(size)
-                self.rfile.readline()
-            self.rfile.readline()
-            return found
-
-        def finish(self) -> None:
-            """Close the connection; the client may have done so before."""
-            with suppress(OSError):
-                super().finish()
-
-        def log_message(self, format: str, *args: Any) -> None:
-            """Say nothing: the workspace has a log."""
-
-    return Handler

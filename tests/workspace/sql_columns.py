@@ -2,34 +2,48 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 from .refusals import Refusal
 from .securables import find
 from .sql_session import Session
-from .sql_text import Reader, SqlError, SqlType
+from .sql_text import Reader
+from .sql_tokens import SqlError
+from .sql_types import SqlType, read_type, text_of, type_of, with_lengths, without_lengths
 from .state import Json
 
 
 def column_of(name: str, kind: SqlType, position: int, is_nullable: bool = True, comment: str = "") -> Json:
     """Return a column as the service shows it."""
-    made = {"name": name, "position": position, "nullable": is_nullable, "type_text": kind.text, "type_name": kind.name, "type_precision": kind.precision, "type_scale": kind.scale}
+    made: Json = {"name": name, "position": position, "nullable": is_nullable}
     if comment:
         made["comment"] = comment
-    return refresh(made, kind)
+    return retyped(made, kind.json)
 
 
-def refresh(column: Json, kind: SqlType | None = None) -> Json:
-    """Bring a column's JSON up to date with the rest of it; lengths of text are in the metadata, as Spark has them."""
-    kind = kind or Reader(column["type_text"]).type()
-    has_length = isinstance(kind.json, str) and kind.json.startswith(("varchar", "char"))
-    metadata = {**({"comment": column["comment"]} if column.get("comment") else {}), **({"__CHAR_VARCHAR_TYPE_STRING": kind.json} if has_length else {})}
-    column["type_json"] = json.dumps({"name": column["name"], "type": "string" if has_length else kind.json, "nullable": column["nullable"], "metadata": metadata})
+def retyped(column: Json, kind: Any) -> Json:
+    """Give a column a type, in JSON; lengths of texts are in the metadata, as Spark has them."""
+    text = text_of(kind)
+    known = type_of(text)
+    metadata = {**({"comment": column["comment"]} if column.get("comment") else {}), **({"__CHAR_VARCHAR_TYPE_STRING": text} if "char(" in text else {})}
+    column.update(type_text=text, type_name=known.name, type_precision=known.precision, type_scale=known.scale)
+    column["type_json"] = json.dumps({"name": column["name"], "type": without_lengths(kind), "nullable": column["nullable"], "metadata": metadata})
     return column
+
+
+def kind_of(column: Json) -> Any:
+    """Return a column's type in JSON, with the nullability of members and the lengths of texts."""
+    return with_lengths(json.loads(column["type_json"])["type"], type_of(column["type_text"]).json)
+
+
+def refresh(column: Json) -> Json:
+    """Bring a column's JSON up to date with its name, comment and nullability."""
+    return retyped(column, kind_of(column))
 
 
 def read_column(reader: Reader, session: Session, position: int) -> tuple[Json, bool]:
     """Read a column of CREATE TABLE, and whether it is the primary key."""
-    name, kind = reader.word(), reader.type()
+    name, kind = reader.word(), read_type(reader)
     is_nullable, comment, mask, is_key = True, "", None, False
     while not reader.is_done and reader.peek() not in (",", ")"):
         if reader.takes("NOT", "NULL"):

@@ -2,15 +2,16 @@
 from __future__ import annotations
 
 import json
-import re
 
 from . import catalogs, schemas, volumes
 from .refusals import invalid
-from .securables import add, find, metastore, need, need_in_schema, new_id
+from .securables import add, find, need, need_in_schema
 from .sql_columns import add_primary_key, check_columns, column_at, read_column, read_constraint
+from .sql_functions import create_function
 from .sql_session import Rows, Session
-from .sql_text import Reader, SqlError
-from .state import Json, now
+from .sql_text import Reader
+from .sql_tokens import SqlError
+from .state import Json, new_uuid, now
 from .storage import location_of, overlaps, url_of
 
 DELTA = {"delta.minReaderVersion": "1", "delta.minWriterVersion": "2", "delta.lastUpdateVersion": "0"}
@@ -32,17 +33,13 @@ def create(reader: Reader, session: Session) -> Rows:
     return Rows()
 
 
-def may_skip(reader: Reader) -> bool:
-    """Read IF NOT EXISTS."""
-    return reader.takes("IF", "NOT", "EXISTS")
-
-
 def create_container(reader: Reader, session: Session) -> None:
     """CREATE SCHEMA, CATALOG or VOLUME."""
     kind = reader.one_of("SCHEMA", "DATABASE", "CATALOG", "VOLUME", "EXTERNAL")
     if kind == "EXTERNAL":
         reader.expect("VOLUME")
-    skips, parts, said = may_skip(reader), reader.name(), {"volume_type": "EXTERNAL" if kind == "EXTERNAL" else "MANAGED"}
+    skips, parts = reader.takes("IF", "NOT", "EXISTS"), reader.name()
+    said: Json = {"volume_type": "EXTERNAL" if kind == "EXTERNAL" else "MANAGED"}
     while not reader.is_done:
         if reader.takes("COMMENT"):
             said["comment"] = reader.text()
@@ -51,7 +48,7 @@ def create_container(reader: Reader, session: Session) -> None:
         elif kind == "EXTERNAL" and reader.takes("LOCATION"):
             said["storage_location"] = reader.text()
         elif kind in ("SCHEMA", "DATABASE") and reader.takes("WITH", "DBPROPERTIES"):
-            said["properties"] = reader.pairs()  # type: ignore[assignment]
+            said["properties"] = reader.pairs()
         else:
             raise reader.error()
     store = {"CATALOG": "catalog", "SCHEMA": "schema", "DATABASE": "schema"}.get(kind, "volume")
@@ -61,7 +58,7 @@ def create_container(reader: Reader, session: Session) -> None:
     if store == "catalog":
         catalogs.create(session.state, session.caller, full_name, said)
     elif store == "schema":
-        schemas.create(session.state, session.caller, *full_name.split("."), said)
+        schemas.create(session.state, session.caller, full_name.split(".")[0], full_name.split(".")[1], said)
     else:
         schema, name = full_name.rsplit(".", 1)
         volumes.create(session.state, session.caller, schema, name, said)
@@ -69,7 +66,7 @@ def create_container(reader: Reader, session: Session) -> None:
 
 def create_table(reader: Reader, session: Session, replaces: bool) -> None:
     """CREATE TABLE with columns, keys, comment, clustering and properties; CHECK constraints come by ALTER TABLE only."""
-    skips = may_skip(reader)
+    skips = reader.takes("IF", "NOT", "EXISTS")
     full_name = session.full_name(reader.name())
     schema, name = full_name.rsplit(".", 1)
     need_in_schema(session.state, session.caller, schema, "CREATE_TABLE")
@@ -93,7 +90,7 @@ def create_table(reader: Reader, session: Session, replaces: bool) -> None:
             need(session.state, session.caller, "table", full_name, "MANAGE")
             old = session.state.unity["table"].pop(full_name)
             options["table_id"] = old["table_id"]
-    place, identity = options.pop("location"), new_id()
+    place, identity = options.pop("location"), new_uuid()
     if place:
         place = url_of(place)
         location_of(session.state, session.caller, place, "CREATE_EXTERNAL_TABLE")
@@ -184,55 +181,4 @@ def read_row_filter(reader: Reader, session: Session, table: Json) -> Json:
     function = session.full_name(reader.name())
     find(session.state, "function", function)
     reader.expect("ON")
-    return {"function_name": function, "input_column_names": [column_at(table, name)["name"] for name in (reader.listed(reader.word) if reader.peek(1) != ")" else empty_list(reader))]}
-
-
-def empty_list(reader: Reader) -> list[str]:
-    """Read `()`."""
-    reader.expect("(", ")")
-    return []
-
-
-def create_function(reader: Reader, session: Session, replaces: bool) -> None:
-    """CREATE FUNCTION in SQL (Databricks, *CREATE FUNCTION (SQL and Python)*); its body must be an expression that can be parsed."""
-    skips = may_skip(reader)
-    full_name = session.full_name(reader.name())
-    schema = full_name.rsplit(".", 1)[0]
-    need_in_schema(session.state, session.caller, schema, "CREATE_FUNCTION")
-
-    def parameter() -> Json:
-        name, kind = reader.word(), reader.type()
-        comment = reader.text() if reader.takes("COMMENT") else None
-        return {"name": name, "type_text": kind.text, "type_name": kind.name, "type_json": json.dumps({"name": name, "type": kind.json, "nullable": True, "metadata": {}}), **({"comment": comment} if comment else {})}
-
-    parameters = empty_list(reader) if reader.peek(1) == ")" else reader.listed(parameter)
-    reader.expect("RETURNS")
-    returns, said = reader.type(), {}
-    while not reader.takes("RETURN"):
-        if reader.takes("COMMENT"):
-            said["comment"] = reader.text()
-        elif not any(reader.takes(*words) for words in (("LANGUAGE", "SQL"), ("DETERMINISTIC",), ("NOT", "DETERMINISTIC"), ("CONTAINS", "SQL"), ("READS", "SQL", "DATA"))):
-            raise reader.error()
-    body = reader.rest()
-    check_expression(body)
-    if full_name in session.state.unity["function"]:
-        if skips:
-            return
-        if replaces:
-            need(session.state, session.caller, "function", full_name, "MANAGE")
-            del session.state.unity["function"][full_name]
-    metastore(session.state)
-    add(session.state, "function", full_name, session.caller, catalog_name=full_name.split(".")[0], schema_name=full_name.split(".")[1], data_type=returns.name, full_data_type=returns.text.upper(),
-        routine_body="SQL", routine_definition=body, function_id=new_id(), input_params={"parameters": [{**item, "position": at} for at, item in enumerate(parameters)]}, is_deterministic=True, parameter_style="S",
-        security_type="DEFINER", specific_name=full_name.split(".")[2], sql_data_access="CONTAINS_SQL", is_null_call=False, **said)
-
-
-def check_expression(text: str) -> None:
-    """Refuse what is no expression of SQL."""
-    import sqlglot
-    from sqlglot.errors import SqlglotError
-
-    try:
-        sqlglot.parse_one(f"SELECT {text}" if not re.match(r"\s*SELECT\b", text, re.IGNORECASE) else text, read="databricks")
-    except SqlglotError as error:
-        raise SqlError("PARSE_SYNTAX_ERROR", f"Syntax error in the expression {text}.", "42601") from error
+    return {"function_name": function, "input_column_names": [column_at(table, name)["name"] for name in reader.listed(reader.word, may_be_empty=True)]}

@@ -5,7 +5,8 @@ from .grants import change_grants
 from .securables import PRIVILEGES, check_empty, find, metastore, need, remove
 from .sql_columns import column_at, refresh
 from .sql_session import Rows, Session
-from .sql_text import Reader, SqlError
+from .sql_text import Reader
+from .sql_tokens import SqlError
 from .state import METASTORE, now
 
 KINDS = {"TABLE": "table", "SCHEMA": "schema", "DATABASE": "schema", "CATALOG": "catalog", "VOLUME": "volume", "FUNCTION": "function"}

@@ -1,4 +1,4 @@
-"""Queries: of INFORMATION_SCHEMA, and of tables' rows that a test has put into the state. SQLite runs them, after sqlglot has translated them."""
+"""Queries: of INFORMATION_SCHEMA, and of rows that a test has put into the state, of tables or of the catalog `system`. SQLite runs them, after sqlglot has translated them."""
 from __future__ import annotations
 
 import sqlite3
@@ -7,7 +7,7 @@ from typing import Any
 from .information_schema import RELATIONS
 from .securables import find, need
 from .sql_session import Rows, Session
-from .sql_text import SqlError
+from .sql_tokens import SqlError
 from .state import Json
 
 TYPES = {int: "bigint", float: "double", str: "string", type(None): "string"}
@@ -61,9 +61,12 @@ def loaded(connection: sqlite3.Connection, session: Session, parts: tuple[str, .
         if catalog != "system":
             find(session.state, "catalog", catalog)
         make, columns = RELATIONS[relation]
-        names_catalog = next(name for name in columns if "catalog" in name and not name.endswith(("owner", "constraint_catalog")) or name == "constraint_catalog")
-        rows = [row for row in make(session) if catalog == "system" or row[names_catalog] == catalog]
+        of_catalog = next(name for name in columns if name.endswith(("catalog_name", "_catalog")))
+        rows = [row for row in make(session) if catalog == "system" or row[of_catalog] == catalog]
         return fill(connection, f"{catalog}__information_schema__{relation}", columns, rows)
+    given = session.state.rows.get(".".join(parts).lower())
+    if parts[0].lower() == "system" and given:
+        return fill(connection, ".".join(parts).lower().replace(".", "__"), tuple(given[0]), given)
     table = session.table(parts)
     need(session.state, session.caller, "table", table["full_name"], "SELECT")
     return fill(connection, table["full_name"].replace(".", "__"), tuple(item["name"] for item in table["columns"]), session.state.rows.get(table["full_name"], []))

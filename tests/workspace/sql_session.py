@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from .securables import find
-from .sql_text import SqlError
+from .sql_tokens import SqlError
 from .state import Json, State
 
 

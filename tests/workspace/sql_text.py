@@ -1,77 +1,13 @@
-"""Reading SQL statements: tokens, and what the statements are made of - words, names, texts, types, lists. What is not expected is a syntax error."""
+"""Reading SQL statements from left to right: words, names, texts, lists. What is not expected is a syntax error."""
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import TypeVar
+
+from .sql_tokens import SqlError, tokens
 
 T = TypeVar("T")
-
-
-@dataclass
-class SqlError(Exception):
-    """A statement that fails: an error condition and its SQLSTATE (Databricks, *Error conditions*)."""
-
-    condition: str
-    message: str
-    sql_state: str = "42000"
-
-
-@dataclass(frozen=True)
-class SqlType:
-    """A type: its text in lower case as Unity Catalog has it, its name there, and Spark's JSON of it."""
-
-    text: str
-    name: str
-    json: Any
-    precision: int = 0
-    scale: int = 0
-
-
-# The words of a type, with its text, name in Unity Catalog and name in Spark's JSON.
-PLAIN = {"TINYINT": ("tinyint", "BYTE", "byte"), "BYTE": ("tinyint", "BYTE", "byte"), "SMALLINT": ("smallint", "SHORT", "short"), "SHORT": ("smallint", "SHORT", "short"), "INT": ("int", "INT", "integer"),
-         "INTEGER": ("int", "INT", "integer"), "BIGINT": ("bigint", "LONG", "long"), "LONG": ("bigint", "LONG", "long"), "FLOAT": ("float", "FLOAT", "float"), "REAL": ("float", "FLOAT", "float"),
-         "DOUBLE": ("double", "DOUBLE", "double"), "STRING": ("string", "STRING", "string"), "BOOLEAN": ("boolean", "BOOLEAN", "boolean"), "BINARY": ("binary", "BINARY", "binary"), "DATE": ("date", "DATE", "date"),
-         "TIMESTAMP": ("timestamp", "TIMESTAMP", "timestamp"), "TIMESTAMP_LTZ": ("timestamp", "TIMESTAMP", "timestamp"), "TIMESTAMP_NTZ": ("timestamp_ntz", "TIMESTAMP_NTZ", "timestamp_ntz"),
-         "VARIANT": ("variant", "VARIANT", "variant"), "VOID": ("void", "NULL", "void")}
-
-
-def quoted(name: str) -> str:
-    """Return the name of a member as the text of a type has it: in backquotes where it is no plain word."""
-    return name if re.fullmatch(r"[A-Za-z_]\w*", name) else f"`{name}`"
-
-
-@dataclass(frozen=True)
-class Token:
-    """A word, number, text, quoted name or sign, and where it is: up to `end`."""
-
-    kind: str
-    text: str
-    start: int
-    end: int
-
-
-TOKEN = re.compile(r"""(?P<SPACE>\s+|--[^\n]*|/\*.*?\*/)|(?P<TEXT>'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")|(?P<QUOTED>`(?:[^`]|``)*`)|(?P<NUMBER>\d+(?:\.\d+)?(?!\w))|(?P<WORD>\w+)|(?P<SIGN>[^\s'"`])""", re.DOTALL)
-ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "0": "\0", "b": "\b"}
-
-
-def tokens(sql: str) -> list[Token]:
-    """Return the tokens of a statement (Databricks, *STRING type*, *Identifiers*); raises SqlError where a text or name does not end."""
-    found, at = [], 0
-    while at < len(sql):
-        match = TOKEN.match(sql, at)
-        if not match:
-            raise SqlError("PARSE_SYNTAX_ERROR", f"Syntax error at or near '{sql[at]}'.", "42601")
-        kind, text, at = match.lastgroup or "", match[0], match.end()
-        if kind == "TEXT":
-            text = re.sub(r"\\(.)", lambda part: ESCAPES.get(part[1], part[1]), text[1:-1], flags=re.DOTALL)
-        elif kind == "QUOTED":
-            text = text[1:-1].replace("``", "`")
-        if kind != "SPACE":
-            found.append(Token(kind, text, match.start(), match.end()))
-    return found
 
 
 class Reader:
@@ -157,9 +93,11 @@ class Reader:
         self.at += 1
         return int(self.tokens[self.at - 1].text)
 
-    def listed(self, item: Callable[[], T]) -> list[T]:
+    def listed(self, item: Callable[[], T], may_be_empty: bool = False) -> list[T]:
         """Read a list in parentheses."""
         self.expect("(")
+        if may_be_empty and self.takes(")"):
+            return []
         found = [item()]
         while self.takes(","):
             found.append(item())
@@ -175,7 +113,7 @@ class Reader:
             return key, self.text() if self.kind() == "TEXT" else self.word()
         return dict(self.listed(pair))
 
-    def keys(self) -> list[str]:
+    def key_list(self) -> list[str]:
         """Read `('key', ...)`."""
         return self.listed(lambda: self.text() if self.kind() == "TEXT" else ".".join(self.name()))
 
@@ -196,52 +134,3 @@ class Reader:
             raise self.error()
         start, self.at = self.tokens[self.at].start, len(self.tokens)
         return self.sql[start:self.tokens[-1].end]
-
-    def type(self) -> SqlType:
-        """Read a type (Databricks, *SQL data type rules*)."""
-        word = self.peek()
-        self.at += 1
-        if word in PLAIN:
-            return SqlType(*PLAIN[word])
-        if word in ("DECIMAL", "DEC", "NUMERIC"):
-            sizes = self.listed(self.number) if self.peek() == "(" else [10]
-            precision, scale = sizes[0], sizes[1] if len(sizes) > 1 else 0
-            if precision > 38 or scale > precision:
-                raise SqlError("DECIMAL_PRECISION_EXCEEDS_MAX_PRECISION", f"Decimal precision {precision} exceeds max precision 38.", "22003")
-            return SqlType(f"decimal({precision},{scale})", "DECIMAL", f"decimal({precision},{scale})", precision, scale)
-        if word in ("VARCHAR", "CHAR", "CHARACTER"):
-            length = self.listed(self.number)[0]
-            kind = "varchar" if word == "VARCHAR" else "char"
-            return SqlType(f"{kind}({length})", "STRING" if word == "VARCHAR" else "CHAR", f"{kind}({length})")
-        if word == "ARRAY":
-            self.expect("<")
-            element = self.type()
-            self.expect(">")
-            return SqlType(f"array<{element.text}>", "ARRAY", {"type": "array", "elementType": element.json, "containsNull": True})
-        if word == "MAP":
-            self.expect("<")
-            key = self.type()
-            self.expect(",")
-            value = self.type()
-            self.expect(">")
-            return SqlType(f"map<{key.text},{value.text}>", "MAP", {"type": "map", "keyType": key.json, "valueType": value.json, "valueContainsNull": True})
-        if word == "STRUCT":
-            return self.struct()
-        self.at -= 1
-        raise SqlError("UNSUPPORTED_DATATYPE", f"Unsupported data type {json.dumps(word)}.", "0A000")
-
-    def struct(self) -> SqlType:
-        """Read the members of a struct."""
-        self.expect("<")
-        texts, members = [], []
-        while not self.takes(">"):
-            if texts:
-                self.expect(",")
-            name = self.word()
-            self.takes(":")
-            kind = self.type()
-            is_required = self.takes("NOT", "NULL")
-            comment = self.text() if self.takes("COMMENT") else ""
-            texts.append(f"{quoted(name)}:{kind.text}")
-            members.append({"name": name, "type": kind.json, "nullable": not is_required, "metadata": {"comment": comment} if comment else {}})
-        return SqlType(f"struct<{','.join(texts)}>", "STRUCT", {"type": "struct", "fields": members})

@@ -2,9 +2,11 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
-from .sql_columns import column_at, refresh
-from .sql_text import Reader, SqlError, SqlType, quoted
+from .sql_columns import column_at, kind_of, retyped
+from .sql_tokens import SqlError
+from .sql_types import SqlType, type_of
 from .state import Json
 
 WHOLE = {"tinyint": 3, "smallint": 5, "int": 10, "bigint": 20}
@@ -31,7 +33,7 @@ def length(kind: SqlType) -> float:
 
 def check_type_change(table: Json, column: Json, new: SqlType) -> None:
     """Refuse a change of type that Delta does not make, or only with type widening enabled."""
-    old = Reader(column["type_text"]).type()
+    old = type_of(column["type_text"])
     is_text = old.text.startswith(("varchar", "char", "string")) and new.text.startswith(("varchar", "string"))
     if old.text == new.text or (is_text and length(new) >= length(old)):
         return
@@ -42,32 +44,21 @@ def check_type_change(table: Json, column: Json, new: SqlType) -> None:
 def member_at(table: Json, path: tuple[str, ...], kind: SqlType, comment: str) -> None:
     """Add a member to the struct that a path leads to: `column.member`, or `column.element.member` in a list."""
     column = column_at(table, path[0])
-    column["type_text"] = with_member(column["type_text"], path[1:], kind, path)
-    refresh(column)
+    retyped(column, with_member(kind_of(column), path[1:], kind, comment, path))
 
 
-def with_member(text: str, path: tuple[str, ...], kind: SqlType, whole: tuple[str, ...]) -> str:
-    """Return the text of a type with one more member."""
-    reader = Reader(text)
-    if reader.takes("ARRAY", "<") and path[0].lower() == "element":
-        return f"array<{with_member(text[len('array<'):-1], path[1:], kind, whole)}>"
-    reader.at = 0
-    if not reader.takes("STRUCT", "<"):
+def with_member(there: Any, path: tuple[str, ...], kind: SqlType, comment: str, whole: tuple[str, ...]) -> Any:
+    """Return a type in JSON with one more member."""
+    inner = {("array", "element"): "elementType", ("map", "value"): "valueType", ("map", "key"): "keyType"}.get((there["type"], path[0].lower())) if isinstance(there, dict) else None
+    if inner and len(path) > 1:
+        return {**there, inner: with_member(there[inner], path[1:], kind, comment, whole)}
+    if not isinstance(there, dict) or there["type"] != "struct":
         raise SqlError("INVALID_FIELD_NAME", f"Field name {'.'.join(whole)} is invalid: {'.'.join(whole[:-1])} is not a struct.", "42000")
-    members: list[tuple[str, str]] = []
-    while not reader.takes(">"):
-        reader.takes(",")
-        name = reader.word()
-        reader.expect(":")
-        members.append((name, reader.type().text))
-    names = [name.lower() for name, _ in members]
+    names = [item["name"].lower() for item in there["fields"]]
     if len(path) == 1:
         if path[0].lower() in names:
             raise SqlError("FIELD_ALREADY_EXISTS", f"Cannot add column, because `{'.'.join(whole)}` already exists.", "42711")
-        members.append((path[0], kind.text))
-    elif path[0].lower() not in names:
+        return {**there, "fields": [*there["fields"], {"name": path[0], "type": kind.json, "nullable": True, "metadata": {"comment": comment} if comment else {}}]}
+    if path[0].lower() not in names:
         raise SqlError("FIELD_NOT_FOUND", f"No such struct field `{path[0]}` in {', '.join(names)}.", "42704")
-    else:
-        at = names.index(path[0].lower())
-        members[at] = (members[at][0], with_member(members[at][1], path[1:], kind, whole))
-    return "struct<" + ",".join(f"{quoted(name)}:{text}" for name, text in members) + ">"
+    return {**there, "fields": [{**item, "type": with_member(item["type"], path[1:], kind, comment, whole)} if item["name"].lower() == path[0].lower() else item for item in there["fields"]]}

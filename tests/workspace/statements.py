@@ -10,7 +10,8 @@ from .refusals import absent, invalid
 from .routes import Request, serves
 from .sql import run
 from .sql_session import Rows, Session
-from .sql_text import Reader, SqlError
+from .sql_tokens import SqlError
+from .sql_types import type_of
 from .state import Json, State, new_uuid
 from .warehouses import warehouse
 
@@ -53,7 +54,7 @@ def done(result: Rows, size: int) -> Json:
     chunks = [{"chunk_index": at, "row_offset": at * size, "row_count": min(size, len(rows) - at * size)} for at in range(max(1, -(-len(rows) // size)))]
     columns = []
     for at, (name, text) in enumerate(result.columns):
-        kind = Reader(text).type()
+        kind = type_of(text)
         columns.append({"name": name, "position": at, "type_text": text.upper(), "type_name": kind.name})
     return {"status": {"state": "SUCCEEDED"}, "manifest": {"format": "JSON_ARRAY", "schema": {"column_count": len(columns), "columns": columns}, "chunks": chunks, "total_chunk_count": len(chunks), "total_row_count": len(rows),
                                                            "truncated": False}, "result": chunk(rows, 0, size), "rows": rows}

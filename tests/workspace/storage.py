@@ -7,8 +7,8 @@ from databricks.sdk.service import catalog
 
 from .refusals import Refusal, invalid
 from .routes import Request, page_of, serves
-from .securables import add, change, find, has, metastore, need, new_id, remove, visible
-from .state import METASTORE, Json, State
+from .securables import add, change, find, has, metastore, need, remove, visible
+from .state import METASTORE, Json, State, new_uuid
 
 CONNECTOR = re.compile(r"/subscriptions/[^/]+/resourceGroups/[^/]+/providers/Microsoft\.Databricks/accessConnectors/[^/]+", re.IGNORECASE)
 ADLS = re.compile(r"abfss://[a-z0-9-]{3,63}@[a-z0-9]{3,24}\.dfs\.core\.windows\.net(/.*)?")
@@ -27,7 +27,7 @@ def identity_of(said: Json) -> Json:
     if kinds == ["azure_managed_identity"] and not CONNECTOR.fullmatch(said["azure_managed_identity"]["access_connector_id"]):
         raise invalid(f"Access connector resource ID is malformed: {said['azure_managed_identity']['access_connector_id']}")
     if kinds == ["azure_managed_identity"]:
-        return {"azure_managed_identity": {**said["azure_managed_identity"], "credential_id": new_id()}}
+        return {"azure_managed_identity": {**said["azure_managed_identity"], "credential_id": new_uuid()}}
     return {key: {name: value for name, value in said[key].items() if "secret" not in name} for key in kinds}
 
 
@@ -35,7 +35,7 @@ def identity_of(said: Json) -> Json:
 def create_credential(state: State, request: Request) -> Json:
     """Make a credential."""
     need_on_metastore(state, request.caller, "CREATE_STORAGE_CREDENTIAL")
-    return add(state, "storage_credential", request["name"], request.caller, id=new_id(), **identity_of(request.body), comment=request["comment"], read_only=request["read_only"] or False,
+    return add(state, "storage_credential", request["name"], request.caller, id=new_uuid(), **identity_of(request.body), comment=request["comment"], read_only=request["read_only"] or False,
                isolation_mode="ISOLATION_MODE_OPEN", used_for_managed_storage=False)
 
 

@@ -5,8 +5,8 @@ from databricks.sdk.service import catalog
 
 from .refusals import invalid
 from .routes import Request, page_of, serves
-from .securables import add, change, find, need, need_in_schema, new_id, remove, visible
-from .state import Json, State
+from .securables import add, change, find, need, need_in_schema, remove, visible
+from .state import Json, State, new_uuid
 from .storage import location_of, overlaps, url_of
 
 
@@ -16,7 +16,7 @@ def create(state: State, caller: str, schema: str, name: str, said: Json) -> Jso
     is_external = said["volume_type"] == "EXTERNAL"
     if bool(said.get("storage_location")) != is_external:
         raise invalid(f"CreateVolume storage_location {'must be' if is_external else 'can not be'} provided.")
-    identity = new_id()
+    identity = new_uuid()
     catalog_name, schema_name = schema.lower().split(".")
     place = f"{state.unity['catalog'][catalog_name]['storage_root']}/__unitystorage/volumes/{identity}"
     if is_external:
