@@ -255,6 +255,15 @@ def test_a_new_account_has_no_metastore_until_one_is_made_and_assigned() -> None
         client.metastores.delete(info.metastore_id, force=True)
 
 
+def test_a_metastore_takes_a_root_credential_that_is_there(client: WorkspaceClient) -> None:
+    stock(client)
+    metastore, credential = client.metastores.summary().metastore_id or "", client.storage_credentials.get("external_location_mi_credential")
+    assert client.metastores.update(metastore, storage_root_credential_id=credential.id).storage_root_credential_name == credential.name
+    with pytest.raises(NotFound) as raised:
+        client.metastores.update(metastore, storage_root_credential_id="absent")
+    assert code(raised) == "STORAGE_CREDENTIAL_DOES_NOT_EXIST"
+
+
 def test_only_account_administrators_change_the_account(workspace: Workspace, client: WorkspaceClient) -> None:
     client.users_v2.create(user_name="dev@example.com")
     plain = account_client(workspace, "dev@example.com")
@@ -520,7 +529,7 @@ def test_notebooks_and_files_are_imported_exported_and_deleted(client: Workspace
         client.workspace.upload("/Shared/datamaster/a", source, language=Language.PYTHON)
     client.workspace.upload("/Shared/datamaster/a", source + b"2", language=Language.PYTHON, overwrite=True)
     assert client.workspace.get_status("/Shared/datamaster/a").object_id == before.object_id and before.language == Language.PYTHON
-    with pytest.raises(DatabricksError, match="type mismatch"):
+    with pytest.raises(DatabricksError, match=r"Node named 'a\.txt' already exists"):
         client.workspace.upload("/Shared/datamaster/a.txt", source, language=Language.PYTHON, overwrite=True)
     with pytest.raises(DatabricksError, match="Language must be specified"):
         client.workspace.upload("/Shared/datamaster/c", source)

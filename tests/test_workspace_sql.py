@@ -12,6 +12,7 @@ from databricks.sdk.errors import BadRequest, InvalidParameterValue, NotFound, R
 from databricks.sdk.service import catalog, sql
 from test_workspace import CONNECTOR, ROOT, stock
 from workspace.clients import workspace_client
+from workspace.faults import Fault
 from workspace.server import Workspace
 from workspace.state import Settings
 
@@ -109,8 +110,8 @@ def test_masks_and_row_filters_use_functions_that_are_there(run: Run, client: Wo
     made = client.functions.get("crisk.silver.mask_email")
     assert made.input_params and [item.name for item in made.input_params.parameters or []] == ["value", "country"] and (made.routine_definition or "").startswith("CASE WHEN")
     assert {item.name for item in client.functions.list("crisk", "silver")} == {"mask_email", "by_country"}
-    assert run("SELECT column_name, mask_name, using_columns FROM crisk.information_schema.column_masks") == [["email", "crisk.silver.mask_email", "country"]]
-    assert run("SELECT filter_name, target_columns FROM crisk.information_schema.row_filters") == [["crisk.silver.by_country", "country"]]
+    assert run("SELECT column_name, mask_schema, mask_name, mask_col_usage FROM crisk.information_schema.column_masks") == [["email", "silver", "mask_email", "country"]]
+    assert run("SELECT filter_catalog, filter_name, filter_col_usage FROM crisk.information_schema.row_filters") == [["crisk", "by_country", "country"]]
     assert run("SELECT routine_name FROM crisk.information_schema.routines ORDER BY 1") == [["by_country"], ["mask_email"]]
     run("ALTER TABLE crisk.silver.account ALTER COLUMN email DROP MASK")
     run("ALTER TABLE crisk.silver.account DROP ROW FILTER")
@@ -129,7 +130,8 @@ def test_grants_comments_owners_and_tags_by_sql_are_seen_by_the_routes(run: Run,
     run("GRANT CREATE CATALOG ON METASTORE TO `data engineer`")
     assert [item.privileges for item in client.grants.get("catalog", "crisk").privilege_assignments or []] == [[catalog.Privilege.CREATE_SCHEMA, catalog.Privilege.USE_CATALOG]]
     assert run("SHOW GRANTS ON TABLE crisk.gold.kpi") == [["data engineer", "SELECT", "TABLE", "crisk.gold.kpi"]]
-    assert run("SELECT grantee, privilege_type FROM crisk.information_schema.table_privileges") == [["data engineer", "SELECT"]]
+    assert run("SELECT grantee, privilege_type FROM crisk.information_schema.table_privileges WHERE inherited_from = 'NONE'") == [["data engineer", "SELECT"]]
+    assert ["USE_CATALOG", "CATALOG"] in run("SELECT privilege_type, inherited_from FROM crisk.information_schema.table_privileges")
     run("REVOKE SELECT ON TABLE crisk.gold.kpi FROM `data engineer`")
     assert run("SHOW GRANTS `data engineer` ON TABLE crisk.gold.kpi") == []
     for statement, words in (("GRANT SELECT ON TABLE crisk.gold.kpi TO `nobody`", "PRINCIPAL_DOES_NOT_EXIST"), ("GRANT FLY ON TABLE crisk.gold.kpi TO `data engineer`", "PARSE_SYNTAX_ERROR"),
@@ -240,6 +242,7 @@ def test_columns_are_read_by_parameters_conditions_and_groups(run: Run) -> None:
     rows = run("SELECT table_name, column_name, full_data_type, is_nullable, comment FROM crisk.information_schema.columns WHERE table_schema = :schema ORDER BY table_name, ordinal_position", schema="bronze")
     assert rows == [["a", "id", "bigint", "YES", "key"], ["a", "name", "string", "YES", None], ["b", "id", "int", "NO", None], ["b", "amount", "decimal(10,2)", "YES", None]]
     assert run("WITH c AS (SELECT table_name AS t, count(*) AS n FROM information_schema.columns GROUP BY 1) SELECT t, n FROM c WHERE n > 1 ORDER BY t LIMIT 1") == [["a", "2"]]
+    assert run("SELECT column_name, ordinal_position, numeric_precision, numeric_scale FROM crisk.information_schema.columns WHERE table_name = 'b' ORDER BY 2") == [["id", "1", "32", "0"], ["amount", "2", "10", "2"]]
     assert run("SELECT DISTINCT table_catalog FROM system.information_schema.tables") == [["crisk"]]
     assert run("SELECT current_user(), current_catalog()") == [["admin@example.com", "crisk"]]
 
@@ -280,6 +283,14 @@ def test_rows_that_a_test_puts_into_the_state_are_queried(workspace: Workspace, 
     run("ALTER TABLE crisk.bronze.t ALTER COLUMN id SET NOT NULL")
     workspace.state.rows["system.billing.usage"] = [{"sku_name": "JOBS", "usage_quantity": 1.5}, {"sku_name": "JOBS", "usage_quantity": 2.0}]
     assert run("SELECT sku_name, sum(usage_quantity) FROM system.billing.usage GROUP BY sku_name") == [["JOBS", "3.5"]]
+
+
+def test_the_information_schema_may_still_show_what_was(workspace: Workspace, run: Run) -> None:
+    workspace.fail(Fault("stale", "POST", "*/sql/statements", reads=2))
+    run("CREATE TABLE crisk.bronze.t (id BIGINT)")
+    seen = [run("SELECT table_name FROM crisk.information_schema.tables") for _ in range(3)]
+    assert seen == [[], [], [["t"]]]
+    run("ALTER TABLE crisk.bronze.t ADD COLUMNS (x INT)")
 
 
 def test_a_reader_sees_what_it_is_granted_and_nothing_else(workspace: Workspace, client: WorkspaceClient, run: Run) -> None:

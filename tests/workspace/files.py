@@ -88,7 +88,7 @@ def import_(state: State, request: Request) -> None:
     if there and not said.get("overwrite"):
         raise exists(f"Path ({path}) already exists.")
     if there and there["object_type"] != kind:
-        raise invalid(f"Cannot overwrite the asset at {path} due to type mismatch (asked: {kind}, actual: {there['object_type']})")
+        raise exists(f"Node named '{path.rsplit('/', 1)[1]}' already exists")
     add(state, path, kind, content=content, format="JUPYTER" if form == "JUPYTER" or said["path"].endswith(".ipynb") else "SOURCE", **({"language": language} if kind == "NOTEBOOK" else {"size": len(content)}))
 
 

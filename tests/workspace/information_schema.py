@@ -3,11 +3,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from .securables import visible
+from .securables import parents, visible
 from .sql_columns import constraint_name
 from .sql_session import Session
 from .state import Json
 
+# Precision in bits and scale of the numbers that have no decimal places, or have them by exponent.
+BITS = {"BYTE": (8, 0), "SHORT": (16, 0), "INT": (32, 0), "LONG": (64, 0), "FLOAT": (24, None), "DOUBLE": (53, None)}
 Maker = Callable[[Session], Iterator[Json]]
 
 
@@ -48,10 +50,12 @@ def tables(session: Session) -> Iterator[Json]:
 
 
 def columns(session: Session) -> Iterator[Json]:
-    """Columns, from position 0 as the documentation has it."""
-    return ({**place(item), "column_name": column["name"], "ordinal_position": column["position"], "column_default": None, "is_nullable": yes(column["nullable"]), "full_data_type": column["type_text"],
-             "data_type": column["type_name"], "numeric_precision": column["type_precision"] or None, "numeric_scale": column["type_scale"] if column["type_precision"] else None, "comment": column.get("comment")}
-            for item in objects(session, "table") for column in item["columns"])
+    """Columns, from position 1."""
+    for item in objects(session, "table"):
+        for column in item["columns"]:
+            precision, scale = BITS.get(column["type_name"]) or (column["type_precision"], column["type_scale"])
+            yield {**place(item), "column_name": column["name"], "ordinal_position": column["position"] + 1, "column_default": None, "is_nullable": yes(column["nullable"]),
+                   "full_data_type": column["type_text"], "data_type": column["type_name"], "numeric_precision": precision or None, "numeric_scale": scale if precision else None, "comment": column.get("comment")}
 
 
 def tags(kind: str) -> Maker:
@@ -113,21 +117,25 @@ def referential_constraints(session: Session) -> Iterator[Json]:
                    "update_rule": "NO ACTION", "delete_rule": "NO ACTION"}
 
 
+def function(used: Json, kind: str) -> Json:
+    """Return the parts of the name of the function that masks or filters."""
+    return dict(zip((f"{kind}_catalog", f"{kind}_schema", f"{kind}_name"), used["function_name"].split("."), strict=True))
+
+
 def column_masks(session: Session) -> Iterator[Json]:
     """Masks of columns."""
     for item in objects(session, "table"):
         for column in item["columns"]:
             if "mask" in column:
                 yield {**{key.replace("table_catalog", "catalog_name").replace("table_schema", "schema_name"): value for key, value in place(item).items()}, "column_name": column["name"],
-                       "mask_name": column["mask"]["function_name"], "using_columns": ",".join(column["mask"]["using_column_names"])}
+                       **function(column["mask"], "mask"), "mask_col_usage": ",".join(column["mask"]["using_column_names"]) or None}
 
 
 def row_filters(session: Session) -> Iterator[Json]:
     """Row filters of tables."""
     for item in objects(session, "table"):
         if "row_filter" in item:
-            yield {**{key.replace("table_catalog", "catalog_name").replace("table_schema", "schema_name"): value for key, value in place(item).items()}, "filter_name": item["row_filter"]["function_name"],
-                   "target_columns": ",".join(item["row_filter"]["input_column_names"])}
+            yield {**{key.replace("table_catalog", "catalog_name").replace("table_schema", "schema_name"): value for key, value in place(item).items()}, **function(item["row_filter"], "filter"), "filter_col_usage": ",".join(item["row_filter"]["input_column_names"])}
 
 
 def routines(session: Session) -> Iterator[Json]:
@@ -142,12 +150,14 @@ def volumes(session: Session) -> Iterator[Json]:
 
 
 def privileges(kind: str) -> Maker:
-    """Return the maker of the grants on catalogs, schemas or tables, without those that are inherited."""
+    """Return the maker of the grants on catalogs, schemas or tables, their own and those of what they are in."""
     def made(session: Session) -> Iterator[Json]:
         names = ("catalog_name",) if kind == "catalog" else ("catalog_name", "schema_name") if kind == "schema" else ("table_catalog", "table_schema", "table_name")
         for item in objects(session, kind):
-            for principal, held in session.state.grants.get((kind, item["full_name"]), {}).items():
-                yield from ({"grantor": item["owner"], "grantee": principal, **dict(zip(names, item["full_name"].split("."), strict=True)), "privilege_type": privilege, "is_grantable": "NO", "inherited_from": "NONE"} for privilege in sorted(held))
+            named = dict(zip(names, item["full_name"].split("."), strict=True))
+            for of, name in [(kind, item["full_name"]), *parents(kind, item["full_name"])]:
+                for principal, held in session.state.grants.get((of, name), {}).items():
+                    yield from ({"grantor": item["owner"], "grantee": principal, **named, "privilege_type": privilege, "is_grantable": "NO", "inherited_from": "NONE" if of == kind else of.upper()} for privilege in sorted(held))
     return made
 
 
@@ -174,9 +184,9 @@ RELATIONS: dict[str, tuple[Maker, tuple[str, ...]]] = {
     "key_column_usage": (key_column_usage, (*CONSTRAINED, *TABLE, "column_name", "ordinal_position", "position_in_unique_constraint")),
     "constraint_column_usage": (constraint_column_usage, (*TABLE, "column_name", *CONSTRAINED)),
     "referential_constraints": (referential_constraints, (*CONSTRAINED, "unique_constraint_catalog", "unique_constraint_schema", "unique_constraint_name", "match_option", "update_rule", "delete_rule")),
-    "check_constraints": (nothing, (*CONSTRAINED, "check_clause")),
-    "column_masks": (column_masks, ("catalog_name", "schema_name", "table_name", "column_name", "mask_name", "using_columns")),
-    "row_filters": (row_filters, ("catalog_name", "schema_name", "table_name", "filter_name", "target_columns")),
+    "check_constraints": (nothing, (*CONSTRAINED, "check_clause", "sql_path")),
+    "column_masks": (column_masks, ("catalog_name", "schema_name", "table_name", "column_name", "mask_catalog", "mask_schema", "mask_name", "mask_col_usage")),
+    "row_filters": (row_filters, ("catalog_name", "schema_name", "table_name", "filter_catalog", "filter_schema", "filter_name", "filter_col_usage")),
     "routines": (routines, ("specific_catalog", "specific_schema", "specific_name", "routine_catalog", "routine_schema", "routine_name", "routine_type", "data_type", "full_data_type", "routine_body", "routine_definition",
                             "routine_owner", "comment", *AUDIT)),
     "volumes": (volumes, ("volume_catalog", "volume_schema", "volume_name", "volume_type", "volume_owner", "comment", "storage_location", *AUDIT)),

@@ -46,6 +46,11 @@ def update(state: State, request: Request, identity: str, said: Json) -> Json:
         raise denied("User is not an owner of Metastore.")
     if said.get("owner"):
         said = {**said, "owner": known_principal(state, said["owner"])}
+    if said.get("storage_root_credential_id"):
+        credential = next((item for item in state.unity["storage_credential"].values() if item["id"] == said["storage_root_credential_id"]), None)
+        if not credential:
+            raise absent(f"Storage credential '{said['storage_root_credential_id']}' does not exist.", "STORAGE_CREDENTIAL")
+        said = {**said, "storage_root_credential_name": credential["name"]}
     found.update({key: value for key, value in said.items() if key not in ("new_name", "id")}, updated_at=now(), updated_by=request.caller)
     if said.get("new_name"):
         found["name"] = said["new_name"]

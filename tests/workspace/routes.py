@@ -16,7 +16,10 @@ REFERENCE = "https://docs.databricks.com/api/azure/"
 
 @dataclass(frozen=True)
 class Request:
-    """A request that has passed the checks of its form; `variables` are the parts of its path."""
+    """A request that has passed the checks of its form.
+
+    `variables` are the parts of its path, and `sees` gives what a read of this moment sees: the state, or an earlier one.
+    """
 
     method: str
     path: str
@@ -26,6 +29,7 @@ class Request:
     content: bytes
     headers: Mapping[str, str]
     caller: str
+    sees: Callable[[], State]
 
     def __getitem__(self, name: str) -> Any:
         """Return what the request says under a name, wherever it says it."""

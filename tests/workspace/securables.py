@@ -142,15 +142,19 @@ def check_empty(state: State, kind: str, name: str) -> None:
         raise Refusal(400, f"{kind.upper()}_NOT_EMPTY", f"{words(kind)} '{name}' is not empty. The {kind} has {counts}")
 
 
-def has(state: State, caller: str, kind: str, name: str, *privileges: str) -> bool:
-    """The caller owns the object or one that it is in, or is granted one of the privileges there; the metastore's are not inherited (*Privilege inheritance*)."""
-    who = identities(state, caller)
+def holds(state: State, who: set[str], kind: str, name: str, *privileges: str) -> bool:
+    """One of these owns the object or one that it is in, or is granted one of the privileges there; the metastore's are not inherited (*Privilege inheritance*)."""
     for item, key in [(kind, name if kind == METASTORE else name.lower()), *parents(kind, name)]:
         found = state.unity[item].get(key, {})
         granted = set().union(*(given for principal, given in state.grants.get((item, key), {}).items() if principal in who))
         if found.get("owner") in who or granted & {*privileges, "MANAGE"} or ("ALL_PRIVILEGES" in granted and set(privileges) - {"MANAGE", "EXTERNAL_USE_SCHEMA", "EXTERNAL_USE_LOCATION"}):
             return True
-    return administers_metastore(state, caller)
+    return False
+
+
+def has(state: State, caller: str, kind: str, name: str, *privileges: str) -> bool:
+    """The caller, or a group that it is in, holds one of the privileges, or administers the metastore."""
+    return administers_metastore(state, caller) or holds(state, identities(state, caller), kind, name, *privileges)
 
 
 def need(state: State, caller: str, kind: str, name: str, *privileges: str) -> None:
@@ -170,4 +174,5 @@ def need_in_schema(state: State, caller: str, schema: str, privilege: str) -> No
 
 def visible(state: State, caller: str, kind: str) -> list[tuple[str, Json]]:
     """Return the objects of a kind on which the caller has any privilege, by name."""
-    return [(name, item) for name, item in sorted(state.unity[kind].items()) if has(state, caller, kind, name, *PRIVILEGES[kind])]
+    who, is_administrator = identities(state, caller), administers_metastore(state, caller)
+    return [(name, item) for name, item in sorted(state.unity[kind].items()) if is_administrator or holds(state, who, kind, name, *PRIVILEGES[kind])]

@@ -136,7 +136,7 @@ class Workspace:
         if found:
             is_scim = "/scim/v2/" in path
             raise Refusal(400, "invalidValue" if is_scim else "INVALID_PARAMETER_VALUE", "; ".join(found), is_scim)
-        return Request(method, path, variables, values, body, content, headers, caller)
+        return Request(method, path, variables, values, body, content, headers, caller, self.sees)
 
     def caller(self, headers: dict[str, str]) -> str:
         """Return the principal whose token the request has."""

@@ -15,6 +15,8 @@ from .sql_types import type_of
 from .state import Json, State, new_uuid
 from .warehouses import warehouse
 
+READS = ("SELECT", "WITH", "SHOW", "DESCRIBE", "DESC")
+
 
 @serves(sql.StatementExecutionAPI.execute_statement, "workspace/statementexecution/executestatement")
 def execute(state: State, request: Request) -> Json:
@@ -25,7 +27,8 @@ def execute(state: State, request: Request) -> Json:
         raise invalid(f"wait_timeout must be 0s or between 5s and 50s, and is {wait}")
     if request.body.get("disposition", "INLINE") != "INLINE" or request.body.get("format", "JSON_ARRAY") != "JSON_ARRAY":
         raise invalid("The test server gives results INLINE as JSON_ARRAY")
-    session = Session(state, request.caller, (request["catalog"] or state.metastore_of.get(state.settings.workspace_id, {}).get("default_catalog_name") or "").lower(), (request["schema"] or "default").lower())
+    reads = request["statement"].split(None, 1)[0].upper() in READS if request["statement"].strip() else False
+    session = Session(request.sees() if reads else state, request.caller, (request["catalog"] or state.metastore_of.get(state.settings.workspace_id, {}).get("default_catalog_name") or "").lower(), (request["schema"] or "default").lower())
     identity = new_uuid()
     try:
         made = done(run(request["statement"], session, {item["name"]: typed(item) for item in request.body.get("parameters", [])}), state.settings.statement_chunk)
