@@ -287,6 +287,7 @@ def test_permissions_are_added_replaced_and_checked(workspace: Workspace, client
     folder = str(client.workspace.get_status("/Shared/datamaster").object_id)
     assert client.permissions.set("directories", folder, access_control_list=[request(group_name="users", permission_level=iam.PermissionLevel.CAN_READ)]).object_type == "directory"
     warehouse = next(iter(client.warehouses.list())).id or ""
+    assert client.permissions.get("sql/warehouses", warehouse).object_id == f"/sql/warehouses/{warehouse}"
     client.permissions.update("warehouses", warehouse, access_control_list=[request(group_name="data_engineer", permission_level=iam.PermissionLevel.CAN_USE)])
 
 

@@ -203,6 +203,61 @@ def test_a_statement_that_the_service_refuses_fails_with_its_condition_and_chang
     assert json.dumps([workspace.state.unity, {str(key): value for key, value in workspace.state.tags.items() if value}], sort_keys=True) == before
 
 
+@pytest.mark.parametrize("statements, question, answer", [
+    (["ALTER TABLE t SET TBLPROPERTIES ('delta.enableTypeWidening' = 'true')", "ALTER TABLE t ALTER COLUMN n TYPE BIGINT", "ALTER TABLE t ALTER COLUMN d TYPE DECIMAL(12,4)", "ALTER TABLE t ALTER COLUMN at TYPE TIMESTAMP_NTZ",
+      "ALTER TABLE t ALTER COLUMN f TYPE DOUBLE"],
+     "SELECT full_data_type FROM information_schema.columns WHERE table_name = 't' AND ordinal_position BETWEEN 2 AND 5", [["bigint"], ["decimal(12,4)"], ["timestamp_ntz"], ["double"]]),
+    (["ALTER TABLE t SET TBLPROPERTIES ('delta.enableTypeWidening' = 'true')", "ALTER TABLE t ALTER COLUMN n TYPE DECIMAL(12,2)"],
+     "SELECT full_data_type FROM information_schema.columns WHERE column_name = 'n'", [["decimal(12,2)"]]),
+    (["ALTER TABLE t RENAME TO bronze.u"], "SELECT table_name FROM information_schema.tables", [["u"]]),
+    (["ALTER TABLE t ALTER COLUMN id SET NOT NULL", "ALTER TABLE t ADD PRIMARY KEY (id)", "ALTER TABLE t DROP PRIMARY KEY"], "SELECT count(*) FROM information_schema.table_constraints", [["0"]]),
+    (["ALTER TABLE t ALTER COLUMN id SET NOT NULL", "ALTER TABLE t ALTER COLUMN id DROP NOT NULL"], "SELECT is_nullable FROM information_schema.columns WHERE column_name = 'id'", [["YES"]]),
+    (["ALTER TABLE t SET TAGS ('a' = 'b', 'c' = 'd')", "ALTER TABLE t UNSET TAGS ('a')", "ALTER TABLE t ALTER COLUMN id SET TAGS ('pii' = 'true', 'x')", "ALTER TABLE t ALTER COLUMN id UNSET TAGS ('x')"],
+     "SELECT t.tag_name, c.column_name, c.tag_name FROM information_schema.table_tags AS t CROSS JOIN information_schema.column_tags AS c", [["c", "id", "pii"]]),
+    (["ALTER TABLE t SET TBLPROPERTIES ('a' = 'b', delta.appendOnly = true, n = 7)", "ALTER TABLE t UNSET TBLPROPERTIES IF EXISTS ('absent', 'a')"], "SHOW TBLPROPERTIES t", None),
+    (["ALTER TABLE t CLUSTER BY AUTO", "ALTER TABLE t ENABLE PREDICTIVE OPTIMIZATION", "ALTER SCHEMA bronze DISABLE PREDICTIVE OPTIMIZATION", "ALTER TABLE t OWNER TO `admin@example.com`"],
+     "SELECT table_owner FROM information_schema.tables", [["admin@example.com"]]),
+    (["CREATE VOLUME bronze.v COMMENT 'files'", f"CREATE EXTERNAL VOLUME bronze.w LOCATION '{ROOT}/w'", "ALTER VOLUME bronze.v SET TAGS ('k' = 'v')", "DROP VOLUME bronze.w"],
+     "SELECT v.volume_name, v.volume_type, t.tag_value FROM information_schema.volumes AS v JOIN information_schema.volume_tags AS t ON v.volume_name = t.volume_name", [["v", "MANAGED", "v"]]),
+    ([f"CREATE CATALOG IF NOT EXISTS other COMMENT 'more' MANAGED LOCATION '{ROOT}/other'", f"CREATE SCHEMA other.s MANAGED LOCATION '{ROOT}/other/s' WITH DBPROPERTIES ('a' = 'b')", "ALTER CATALOG other SET TAGS ('k' = 'v')",
+      "COMMENT ON CATALOG other IS NULL"], "SELECT schema_name FROM other.information_schema.schemata WHERE comment IS NULL", [["s"]]),
+    (["CREATE FUNCTION bronze.f() RETURNS BOOLEAN LANGUAGE SQL DETERMINISTIC RETURN TRUE", "CREATE FUNCTION IF NOT EXISTS bronze.f() RETURNS INT RETURN 1", "CREATE TABLE u (id INT) WITH ROW FILTER bronze.f ON ()"],
+     "SELECT filter_col_usage FROM information_schema.row_filters", [[""]]),
+    (["CREATE TABLE u (id INT, m MAP<STRING, STRUCT<a: INT>>)", "ALTER TABLE u ADD COLUMNS (m.value.b STRING)", "COMMENT ON TABLE u IS 'with a map' -- and a remark"],
+     "SELECT full_data_type FROM information_schema.columns WHERE column_name = 'm'", [["map<string,struct<a:int,b:string>>"]]),
+    (["/* a remark */ ALTER TABLE t SET TBLPROPERTIES ('delta.columnMapping.mode' = 'name');", "ALTER TABLE t DROP COLUMNS (n, f)", "ALTER TABLE t DROP COLUMN IF EXISTS absent", "ALTER TABLE t RENAME COLUMN at TO `the date`"],
+     "SELECT column_name FROM information_schema.columns", [["id"], ["d"], ["the date"], ["s"]]),
+])
+def test_statements_that_the_service_takes_have_their_effect(run: Run, statements: list[str], question: str, answer: list[list[Any]] | None) -> None:
+    run("CREATE TABLE crisk.bronze.t (id INT, n INT, d DECIMAL(10,2), at DATE, f FLOAT, s STRING)")
+    for statement in statements:
+        run(statement.replace("TABLE t ", "TABLE bronze.t ").replace("TABLE u ", "TABLE bronze.u "))
+    rows = run(question.replace("TBLPROPERTIES t", "TBLPROPERTIES bronze.t"))
+    if answer is None:
+        assert [row for row in rows if not row[0].startswith(("delta.min", "delta.last"))] == [["delta.appendOnly", "true"], ["n", "7"]]
+    else:
+        assert rows == answer
+
+
+def test_a_column_that_something_depends_on_is_not_dropped(run: Run) -> None:
+    run("CREATE TABLE crisk.bronze.t (id INT, n INT) CLUSTER BY (id) TBLPROPERTIES ('delta.columnMapping.mode' = 'name')")
+    run("ALTER TABLE crisk.bronze.t ADD CONSTRAINT positive CHECK (`n` > 0)")
+    for column, condition in (("id", "DELTA_UNSUPPORTED_DROP_CLUSTERING_COLUMN"), ("n", "DELTA_CONSTRAINT_DEPENDENT_COLUMN_CHANGE"), ("absent", "UNRESOLVED_COLUMN")):
+        with pytest.raises(Failed, match=condition):
+            run(f"ALTER TABLE crisk.bronze.t DROP COLUMN {column}")
+    with pytest.raises(Failed, match="FIELD_ALREADY_EXISTS"):
+        run("ALTER TABLE crisk.bronze.t RENAME COLUMN id TO n")
+    run("ALTER TABLE crisk.bronze.t RENAME COLUMN id TO `key`")
+    assert json.loads(run("DESCRIBE DETAIL crisk.bronze.t")[0][8]) == ["key"]
+
+
+def test_parameters_have_types(client: WorkspaceClient) -> None:
+    warehouse = next(iter(client.warehouses.list())).id or ""
+    items = [sql.StatementParameterListItem("a", type="INT", value="2"), sql.StatementParameterListItem("b", type="DOUBLE", value="1.5"), sql.StatementParameterListItem("c", value="x"), sql.StatementParameterListItem("d")]
+    answer = client.statement_execution.execute_statement("SELECT :a * :b, :c, :d IS NULL", warehouse, parameters=items)
+    assert answer.result and answer.result.data_array == [["3.0", "x", "1"]]
+
+
 def test_if_not_exists_if_exists_and_or_replace_do_what_they_say(run: Run, client: WorkspaceClient) -> None:
     for _ in range(2):
         run("CREATE SCHEMA IF NOT EXISTS crisk.extra COMMENT 'more'")

@@ -67,8 +67,11 @@ class Route:
     @property
     def pattern(self) -> re.Pattern[str]:
         """The paths that it takes."""
-        parts = re.split(r"/?(\{[^}]*\})", self.call.path)
-        made = "".join(("" if not part.startswith("{") else "/(?P<" + part.strip("{.}") + ">" + ("/?.*" if "..." in part else "[^/]+") + ")") if part.startswith("{") else re.escape(part) for part in parts)
+        made = ""
+        for part in re.split(r"/?(\{[^}]*\})", self.call.path):
+            name = part.strip("{.}")
+            many = "/?.*" if "..." in part else "(?:sql/)?[^/]+" if name == "request_object_type" else "[^/]+"
+            made += f"/(?P<{name}>{many})" if part.startswith("{") else re.escape(part)
         return re.compile(made + "$")
 
 

@@ -45,8 +45,17 @@ def alter_one(reader: Reader, session: Session, kind: str, name: str, found: Jso
         unset_tags(session, (TAGGED[kind], name), kind, name, reader.key_list())
     elif reader.takes("SET", "OWNER", "TO") or reader.takes("OWNER", "TO"):
         set_owner(reader, session, kind, found)
+    elif kind != "volume":
+        optimize(reader, session, kind, found)
     else:
         raise reader.error()
+
+
+def optimize(reader: Reader, session: Session, kind: str, found: Json) -> None:
+    """ENABLE, DISABLE or INHERIT PREDICTIVE OPTIMIZATION (Databricks, *Predictive optimization*)."""
+    need(session.state, session.caller, kind, found["full_name"], "MANAGE")
+    found["enable_predictive_optimization"] = reader.one_of("ENABLE", "DISABLE", "INHERIT")
+    reader.expect("PREDICTIVE", "OPTIMIZATION")
 
 
 def set_owner(reader: Reader, session: Session, kind: str, found: Json) -> None:
@@ -94,7 +103,7 @@ def alter_table(reader: Reader, session: Session, table: Json) -> None:
     elif reader.takes("SET", "OWNER", "TO") or reader.takes("OWNER", "TO"):
         set_owner(reader, session, "table", table)
     else:
-        raise reader.error()
+        optimize(reader, session, "table", table)
 
 
 def checked(properties: dict[str, str]) -> dict[str, str]:
