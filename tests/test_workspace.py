@@ -76,6 +76,7 @@ def test_a_caller_without_a_token_or_with_a_wrong_one_is_refused(workspace: Work
     ({"comment": "no name"}, ["Missing required field: name"]),
     ({"name": 7, "properties": {"a": 1}, "custom_max_retention_hours": "soon"}, ["name is not text", "properties.a is not text", "custom_max_retention_hours is not a whole number"]),
     ([], ["the body is not an object"]),
+    (None, ["Missing required field: name"]),
 ])
 def test_the_form_of_a_body_is_that_of_the_sdk_and_every_fault_is_named(workspace: Workspace, body: object, words: list[str]) -> None:
     answer = requests.post(f"{workspace.host}/api/2.1/unity-catalog/catalogs", json=body, headers={"Authorization": f"Bearer {workspace.token}"}, timeout=5)
@@ -571,6 +572,14 @@ def test_files_of_volumes_are_written_read_listed_and_deleted(client: WorkspaceC
         client.files.upload(f"{folder}/f{number:02}", io.BytesIO(b"x"))
     workspace.forget_calls()
     assert len(list(client.files.list_directory_contents(folder))) == 45 and workspace.count(files.FilesAPI.list_directory_contents) == 3
+
+
+def test_a_fault_of_the_server_itself_is_told_and_not_tried_again(workspace: Workspace, client: WorkspaceClient) -> None:
+    stock(client)
+    workspace.state.unity["catalog"]["crisk"] = ["no object"]  # type: ignore[assignment]
+    with pytest.raises(InternalError, match="the test server fails at"):
+        client.catalogs.update("crisk", comment="x")
+    assert workspace.count(catalog.CatalogsAPI.update) == 1
 
 
 def test_the_server_does_not_answer_what_the_sdk_would_not_read(workspace: Workspace, client: WorkspaceClient) -> None:

@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +11,17 @@ import pytest
 from databricks.sdk import AccountClient, WorkspaceClient
 from databricks.sdk.errors import BadRequest, InvalidParameterValue, NotFound, ResourceAlreadyExists
 from databricks.sdk.service import catalog, sql
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from test_workspace import CONNECTOR, ROOT, stock
 from workspace.clients import workspace_client
 from workspace.faults import Fault
+from workspace.furnish import ADMIN, furnish
 from workspace.server import Workspace
-from workspace.state import Settings
+from workspace.sql import run as run_statement
+from workspace.sql_session import Rows, Session
+from workspace.sql_tokens import SqlError
+from workspace.state import Settings, State
 
 from datamaster_kit.contract.read import read_contract
 from datamaster_kit.contract.table import Column, Dialect, Table, create_statements, tables
@@ -176,6 +183,11 @@ def test_grants_comments_owners_and_tags_by_sql_are_seen_by_the_routes(run: Run,
     ("ALTER TABLE crisk.bronze.there RENAME COLUMN n TO m", "DELTA_UNSUPPORTED_RENAME_COLUMN"),
     ("ALTER TABLE crisk.bronze.there DROP COLUMN n", "DELTA_UNSUPPORTED_DROP_COLUMN"),
     ("ALTER TABLE crisk.bronze.there ADD CONSTRAINT positive CHECK (n > 0)", "DELTA_CONSTRAINT_ALREADY_EXISTS"),
+    ("ALTER TABLE crisk.bronze.there ADD CONSTRAINT other CHECK (absent > 0)", "UNRESOLVED_COLUMN"),
+    ("ALTER TABLE crisk.bronze.there SET TAGS ('a' = 'b') AND MORE", "PARSE_SYNTAX_ERROR"),
+    ("ALTER TABLE crisk.bronze.there RENAME TO crisk.bronze.here AND MORE", "PARSE_SYNTAX_ERROR"),
+    ("CREATE FUNCTION crisk.bronze.f(a INT) RETURNS INT RETURN b", "UNRESOLVED_COLUMN"),
+    ("CREATE OR REPLACE TABLE crisk.bronze.there (id INT) LOCATION 'https://elsewhere'", "Invalid URL"),
     ("ALTER TABLE crisk.bronze.there DROP CONSTRAINT absent", "DELTA_CONSTRAINT_DOES_NOT_EXIST"),
     ("ALTER TABLE crisk.bronze.there SET TBLPROPERTIES ('delta.constraints.x' = 'id > 1')", "DELTA_ADD_CONSTRAINTS"),
     ("ALTER TABLE crisk.bronze.there UNSET TBLPROPERTIES ('absent')", "UNSET_NONEXISTENT_PROPERTIES"),
@@ -237,6 +249,24 @@ def test_statements_that_the_service_takes_have_their_effect(run: Run, statement
         assert [row for row in rows if not row[0].startswith(("delta.min", "delta.last"))] == [["delta.appendOnly", "true"], ["n", "7"]]
     else:
         assert rows == answer
+
+
+WORDS = ["CREATE", "OR REPLACE", "TABLE", "FUNCTION", "ALTER", "COLUMN", "DROP", "ADD", "COLUMNS", "SET", "TAGS", "crisk.bronze.t", "`a b`", "id", "INT", "STRUCT<a: INT>", "ARRAY<", ">", "(", ")", ",", "=", "'text'", "''",
+         "TBLPROPERTIES", "CONSTRAINT", "CHECK", "PRIMARY KEY", "NOT NULL", "COMMENT", "RENAME", "TO", "TYPE", "MASK", "ROW FILTER", "ON", "GRANT", "SELECT", "FROM", "crisk.information_schema.tables", "DESCRIBE", "DETAIL", "SHOW", "1", ";",
+         "IF NOT EXISTS", "CLUSTER BY", "REVOKE", "IS", "NULL", "SCHEMA", "crisk.bronze", "VOLUME", "WHERE", "*"]
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.one_of(st.lists(st.sampled_from(WORDS), max_size=12).map(" ".join), st.text(max_size=40)))
+def test_whatever_is_sent_has_an_effect_or_is_refused(text: str) -> None:
+    state = State()
+    furnish(state, "primary")
+    session = Session(state, ADMIN, "crisk", "bronze")
+    state.unity["external_location"]["catlog"] = {"name": "catlog", "url": ROOT, "credential_id": "x", "owner": ADMIN}
+    for statement in (f"CREATE CATALOG crisk MANAGED LOCATION '{ROOT}/crisk'", "CREATE SCHEMA crisk.bronze", "CREATE TABLE crisk.bronze.t (id INT)"):
+        run_statement(statement, session, {})
+    with suppress(SqlError):
+        assert isinstance(run_statement(text, session, {}), Rows)
 
 
 def test_a_column_that_something_depends_on_is_not_dropped(run: Run) -> None:

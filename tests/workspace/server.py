@@ -5,10 +5,12 @@ import copy
 import json
 import re
 import threading
+import traceback
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from http.server import ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
@@ -95,6 +97,10 @@ class Workspace:
                 made = self.struck(fault) or self.effect(route, variables, fault, method, parts.path, parse_qs(parts.query, keep_blank_values=True), headers, content)
             except Refusal as refusal:
                 made = answer_of(refusal.body(), refusal.status)
+            except Exception as error:
+                # A connection that breaks would be tried again by the SDK, and the server's own fault go unseen.
+                place = traceback.extract_tb(error.__traceback__)[-1]
+                made = answer_of({"error_code": "INTERNAL_ERROR", "message": f"the test server fails at {Path(place.filename).name}:{place.lineno}: {error!r}"}, 500)
             self.log.append((method, parts.path, made.status))
             return replace(made, headers=(*made.headers, ("X-Databricks-Org-Id", str(self.state.settings.workspace_id))))
 
@@ -125,9 +131,9 @@ class Workspace:
             raise Refusal(404, "RESOURCE_DOES_NOT_EXIST", f"Account {variables['account_id']} does not exist")
         values, found = read_query(query, route.call.query)
         body: Any = {}
-        if content and not route.has_content:
+        if not route.has_content and (content or method in ("POST", "PUT", "PATCH")):
             try:
-                body = json.loads(content)
+                body = json.loads(content or b"{}")
             except ValueError as error:
                 raise Refusal(400, "MALFORMED_REQUEST", f"Invalid JSON: {error}") from error
             known = route.call.body if isinstance(route.call.body, dict) else fields_of(route.call.body)  # type: ignore[arg-type]

@@ -40,9 +40,9 @@ def alter_one(reader: Reader, session: Session, kind: str, name: str, found: Jso
     if kind == "table":
         alter_table(reader, session, found)
     elif reader.takes("SET", "TAGS"):
-        set_tags(session, (TAGGED[kind], name), reader.pairs())
+        set_tags(reader, session, (TAGGED[kind], name))
     elif reader.takes("UNSET", "TAGS"):
-        unset_tags(session, (TAGGED[kind], name), kind, name, reader.key_list())
+        unset_tags(reader, session, (TAGGED[kind], name), kind, name)
     elif reader.takes("SET", "OWNER", "TO") or reader.takes("OWNER", "TO"):
         set_owner(reader, session, kind, found)
     elif kind != "volume":
@@ -68,10 +68,10 @@ def alter_table(reader: Reader, session: Session, table: Json) -> None:
     """ALTER TABLE; tags need a privilege of their own, and everything else MODIFY."""
     name = table["full_name"]
     if reader.takes("SET", "TAGS"):
-        set_tags(session, tags_key(table), reader.pairs())
+        set_tags(reader, session, tags_key(table))
         return
     if reader.takes("UNSET", "TAGS"):
-        unset_tags(session, tags_key(table), "table", name, reader.key_list())
+        unset_tags(reader, session, tags_key(table), "table", name)
         return
     if reader.takes("ALTER"):
         alter_column(reader, session, table)
@@ -85,6 +85,7 @@ def alter_table(reader: Reader, session: Session, table: Json) -> None:
         rename_column(reader, session, table)
     elif reader.takes("RENAME", "TO"):
         new = session.full_name(reader.name())
+        reader.end()
         if new.rsplit(".", 1)[0] != name.rsplit(".", 1)[0]:
             raise SqlError("UNSUPPORTED_BY_TEST_SERVER", "A table stays in its schema", "0A000")
         rename(session.state, "table", name, new.rsplit(".", 1)[1])
@@ -121,7 +122,7 @@ def add(reader: Reader, session: Session, table: Json) -> None:
         if reader.takes("CHECK"):
             check_free(table, name)
             expression = reader.enclosed()
-            check_expression(expression)
+            check_expression(expression, [column["name"] for column in table["columns"]])
             table["properties"][CHECK + name.lower()] = expression
             return
         read_constraint(reader, session, table, name)

@@ -17,14 +17,18 @@ from .tags import set_tag
 CHECK = "delta.constraints."
 
 
-def set_tags(session: Session, key: tuple[str, str], tags: dict[str, str]) -> None:
+def set_tags(reader: Reader, session: Session, key: tuple[str, str]) -> None:
     """Set tags."""
+    tags = reader.pairs()
+    reader.end()
     for name, value in tags.items():
         set_tag(session.state, session.caller, key, name, value)
 
 
-def unset_tags(session: Session, key: tuple[str, str], kind: str, of: str, names: list[str]) -> None:
+def unset_tags(reader: Reader, session: Session, key: tuple[str, str], kind: str, of: str) -> None:
     """Take tags off, which may not be there."""
+    names = reader.key_list()
+    reader.end()
     need(session.state, session.caller, kind, of, "APPLY_TAG", "MANAGE")
     for name in names:
         session.state.tags[key].pop(name, None)
@@ -112,10 +116,10 @@ def alter_column(reader: Reader, session: Session, table: Json) -> None:
     column = column_at(table, reader.word())
     key = tags_key(table, column["name"])
     if reader.takes("SET", "TAGS"):
-        set_tags(session, key, reader.pairs())
+        set_tags(reader, session, key)
         return
     if reader.takes("UNSET", "TAGS"):
-        unset_tags(session, key, "table", table["full_name"], reader.key_list())
+        unset_tags(reader, session, key, "table", table["full_name"])
         return
     need(session.state, session.caller, "table", table["full_name"], "MODIFY")
     if reader.takes("TYPE"):

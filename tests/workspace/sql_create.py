@@ -83,23 +83,23 @@ def create_table(reader: Reader, session: Session, replaces: bool) -> None:
         raise reader.error()
     reader.at = end
     set_clustering(table, options.pop("cluster_by"))
-    if full_name in session.state.unity["table"]:
-        if skips:
-            return
-        if replaces:
-            need(session.state, session.caller, "table", full_name, "MANAGE")
-            old = session.state.unity["table"].pop(full_name)
-            options["table_id"] = old["table_id"]
+    old = session.state.unity["table"].get(full_name)
+    if old and skips:
+        return
     place, identity = options.pop("location"), new_uuid()
     if place:
         place = url_of(place)
         location_of(session.state, session.caller, place, "CREATE_EXTERNAL_TABLE")
         for other, item in session.state.unity["table"].items():
-            if overlaps(place, item["storage_location"]):
+            if item is not old and overlaps(place, item["storage_location"]):
                 raise invalid(f"LOCATION_OVERLAP: Input path url '{place}' overlaps with other external tables or volumes within 'CreateTable' call. Conflicting tables/volumes: {other}.")
     root = find(session.state, "catalog", schema.split(".")[0])["storage_root"]
     made = {"catalog_name": schema.split(".")[0], "schema_name": schema.split(".")[1], "table_type": "EXTERNAL" if place else "MANAGED", "data_source_format": "DELTA", "table_id": identity,
             "storage_location": place or f"{root}/__unitystorage/tables/{identity}", **options}
+    if old and replaces:
+        need(session.state, session.caller, "table", full_name, "MANAGE")
+        del session.state.unity["table"][full_name]
+        made["table_id"] = old["table_id"]
     table["properties"] = {**DELTA, "delta.lastCommitTimestamp": str(now()), **table["properties"]}
     add(session.state, "table", full_name, session.caller, **{key: value for key, value in table.items() if key not in ("name", "full_name")}, **made)
 

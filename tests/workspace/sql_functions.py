@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Collection
 
 from .securables import add, need, need_in_schema
 from .sql_session import Session
@@ -34,7 +35,7 @@ def create_function(reader: Reader, session: Session, replaces: bool) -> None:
         elif not any(reader.takes(*words) for words in (("LANGUAGE", "SQL"), ("DETERMINISTIC",), ("NOT", "DETERMINISTIC"), ("CONTAINS", "SQL"), ("READS", "SQL", "DATA"))):
             raise reader.error()
     body = reader.rest()
-    check_expression(body)
+    check_expression(body, [item["name"] for item in parameters] if not re.search(r"\bSELECT\b", body, re.IGNORECASE) else None)
     if full_name in session.state.unity["function"]:
         if skips:
             return
@@ -46,12 +47,19 @@ def create_function(reader: Reader, session: Session, replaces: bool) -> None:
         security_type="DEFINER", specific_name=full_name.split(".")[2], sql_data_access="CONTAINS_SQL", is_null_call=False, **said)
 
 
-def check_expression(text: str) -> None:
-    """Refuse what is no expression of SQL."""
+def check_expression(text: str, columns: Collection[str] | None = None) -> None:
+    """Refuse what is no expression of SQL, or names columns that there are not."""
     import sqlglot
+    from sqlglot import exp
     from sqlglot.errors import SqlglotError
 
     try:
-        sqlglot.parse_one(f"SELECT {text}" if not re.match(r"\s*SELECT\b", text, re.IGNORECASE) else text, read="databricks")
+        tree = sqlglot.parse_one(f"SELECT {text}" if not re.match(r"\s*SELECT\b", text, re.IGNORECASE) else text, read="databricks")
     except SqlglotError as error:
         raise SqlError("PARSE_SYNTAX_ERROR", f"Syntax error in the expression {text}.", "42601") from error
+    if columns is None:
+        return
+    bound = {name.name.lower() for function in tree.find_all(exp.Lambda) for name in function.expressions}
+    for column in tree.find_all(exp.Column):
+        if column.parts[0].name.lower() not in {name.lower() for name in columns} | bound:
+            raise SqlError("UNRESOLVED_COLUMN.WITH_SUGGESTION", f"A column with name `{column.parts[0].name}` cannot be resolved in {text}.", "42703")
