@@ -2,8 +2,11 @@
 from __future__ import annotations
 
 import io
+import subprocess
+import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 import requests
@@ -60,6 +63,13 @@ def test_every_route_names_a_page_of_the_reference_and_none_is_served_twice() ->
     assert sum(route.page.startswith("https://docs.databricks.com/api/azure/") for route in ROUTES) == len(ROUTES) - 2
     served = [(route.call.method, route.call.path) for route in ROUTES]
     assert len(served) == len(set(served)) > 150
+
+
+@pytest.mark.slow
+def test_the_routes_are_printed_with_their_pages() -> None:
+    shown = subprocess.run([sys.executable, str(Path(__file__).parent / "workspace")], capture_output=True, text=True, check=True).stdout.splitlines()
+    assert len(shown) == len(ROUTES)
+    assert any(line.split() == ["POST", "/api/2.2/jobs/create", "https://docs.databricks.com/api/azure/workspace/jobs/create"] for line in shown)
 
 
 def test_a_caller_without_a_token_or_with_a_wrong_one_is_refused(workspace: Workspace) -> None:

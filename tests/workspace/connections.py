@@ -39,7 +39,6 @@ def handler_of(reply: Callable[[str, str, dict[str, str], bytes], Answer]) -> ty
         protocol_version = "HTTP/1.1"
         wbufsize = -1
         disable_nagle_algorithm = True
-        timeout = 30
 
         def answer(self) -> None:
             """Answer one request."""

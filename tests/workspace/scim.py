@@ -54,12 +54,12 @@ def shown(state: State, item: Principal, in_account: bool = False) -> Json:
     return {**item.resource, **({"groups": groups} if groups else {}), **({"members": members} if members else {})}
 
 
-@serves(iam.UsersV2API.list, "workspace/usersv2/list")
-@serves(iam.GroupsV2API.list, "workspace/groupsv2/list")
-@serves(iam.ServicePrincipalsV2API.list, "workspace/serviceprincipalsv2/list")
-@serves(iam.AccountUsersV2API.list, "account/accountusersv2/list")
-@serves(iam.AccountGroupsV2API.list, "account/accountgroupsv2/list")
-@serves(iam.AccountServicePrincipalsV2API.list, "account/accountserviceprincipalsv2/list")
+@serves(iam.UsersV2API.list, "workspace/users/list")
+@serves(iam.GroupsV2API.list, "workspace/groups/list")
+@serves(iam.ServicePrincipalsV2API.list, "workspace/serviceprincipals/list")
+@serves(iam.AccountUsersV2API.list, "account/accountusers/list")
+@serves(iam.AccountGroupsV2API.list, "account/accountgroups/list")
+@serves(iam.AccountServicePrincipalsV2API.list, "account/accountserviceprincipals/list")
 def list_principals(state: State, request: Request) -> Json:
     """Return a page, from `startIndex`, which counts from 1."""
     text = request["filter"]
@@ -73,23 +73,23 @@ def list_principals(state: State, request: Request) -> Json:
     return {"schemas": ["urn:ietf:params:scim:api:messages:2.0:ListResponse"], "totalResults": len(items), "startIndex": start, "itemsPerPage": len(page), **({"Resources": page} if page else {})}
 
 
-@serves(iam.UsersV2API.get, "workspace/usersv2/get")
-@serves(iam.GroupsV2API.get, "workspace/groupsv2/get")
-@serves(iam.ServicePrincipalsV2API.get, "workspace/serviceprincipalsv2/get")
-@serves(iam.AccountUsersV2API.get, "account/accountusersv2/get")
-@serves(iam.AccountGroupsV2API.get, "account/accountgroupsv2/get")
-@serves(iam.AccountServicePrincipalsV2API.get, "account/accountserviceprincipalsv2/get")
+@serves(iam.UsersV2API.get, "workspace/users/get")
+@serves(iam.GroupsV2API.get, "workspace/groups/get")
+@serves(iam.ServicePrincipalsV2API.get, "workspace/serviceprincipals/get")
+@serves(iam.AccountUsersV2API.get, "account/accountusers/get")
+@serves(iam.AccountGroupsV2API.get, "account/accountgroups/get")
+@serves(iam.AccountServicePrincipalsV2API.get, "account/accountserviceprincipals/get")
 def get_principal(state: State, request: Request) -> Json:
     """Return one."""
     return shown(state, found(state, request), is_account(request))
 
 
-@serves(iam.UsersV2API.create, "workspace/usersv2/create")
-@serves(iam.GroupsV2API.create, "workspace/groupsv2/create")
-@serves(iam.ServicePrincipalsV2API.create, "workspace/serviceprincipalsv2/create")
-@serves(iam.AccountUsersV2API.create, "account/accountusersv2/create")
-@serves(iam.AccountGroupsV2API.create, "account/accountgroupsv2/create")
-@serves(iam.AccountServicePrincipalsV2API.create, "account/accountserviceprincipalsv2/create")
+@serves(iam.UsersV2API.create, "workspace/users/create")
+@serves(iam.GroupsV2API.create, "workspace/groups/create")
+@serves(iam.ServicePrincipalsV2API.create, "workspace/serviceprincipals/create")
+@serves(iam.AccountUsersV2API.create, "account/accountusers/create")
+@serves(iam.AccountGroupsV2API.create, "account/accountgroups/create")
+@serves(iam.AccountServicePrincipalsV2API.create, "account/accountserviceprincipals/create")
 def create_principal(state: State, request: Request) -> Reply:
     """Make one; a user or service principal that the account has is added to the workspace."""
     check_administrator(state, request)
@@ -118,12 +118,12 @@ def create_principal(state: State, request: Request) -> Reply:
     return Reply(201, shown(state, state.principals[identity], is_account(request)))
 
 
-@serves(iam.UsersV2API.update, "workspace/usersv2/update")
-@serves(iam.GroupsV2API.update, "workspace/groupsv2/update")
-@serves(iam.ServicePrincipalsV2API.update, "workspace/serviceprincipalsv2/update")
-@serves(iam.AccountUsersV2API.update, "account/accountusersv2/update")
-@serves(iam.AccountGroupsV2API.update, "account/accountgroupsv2/update")
-@serves(iam.AccountServicePrincipalsV2API.update, "account/accountserviceprincipalsv2/update")
+@serves(iam.UsersV2API.update, "workspace/users/update")
+@serves(iam.GroupsV2API.update, "workspace/groups/update")
+@serves(iam.ServicePrincipalsV2API.update, "workspace/serviceprincipals/update")
+@serves(iam.AccountUsersV2API.update, "account/accountusers/update")
+@serves(iam.AccountGroupsV2API.update, "account/accountgroups/update")
+@serves(iam.AccountServicePrincipalsV2API.update, "account/accountserviceprincipals/update")
 def update_principal(state: State, request: Request) -> None:
     """Replace a resource; what is not said is gone."""
     check_administrator(state, request)
@@ -133,12 +133,12 @@ def update_principal(state: State, request: Request) -> None:
     item.resource = {**kept, **{key: value for key, value in request.body.items() if key not in ("id", "groups")}}
 
 
-@serves(iam.UsersV2API.patch, "workspace/usersv2/patch")
-@serves(iam.GroupsV2API.patch, "workspace/groupsv2/patch")
-@serves(iam.ServicePrincipalsV2API.patch, "workspace/serviceprincipalsv2/patch")
-@serves(iam.AccountUsersV2API.patch, "account/accountusersv2/patch")
-@serves(iam.AccountGroupsV2API.patch, "account/accountgroupsv2/patch")
-@serves(iam.AccountServicePrincipalsV2API.patch, "account/accountserviceprincipalsv2/patch")
+@serves(iam.UsersV2API.patch, "workspace/users/patch")
+@serves(iam.GroupsV2API.patch, "workspace/groups/patch")
+@serves(iam.ServicePrincipalsV2API.patch, "workspace/serviceprincipals/patch")
+@serves(iam.AccountUsersV2API.patch, "account/accountusers/patch")
+@serves(iam.AccountGroupsV2API.patch, "account/accountgroups/patch")
+@serves(iam.AccountServicePrincipalsV2API.patch, "account/accountserviceprincipals/patch")
 def patch_principal(state: State, request: Request) -> Reply:
     """Add, replace or remove attributes (RFC 7644, section 3.5.2)."""
     check_administrator(state, request)
@@ -157,12 +157,12 @@ def patch_principal(state: State, request: Request) -> Reply:
     return Reply(204)
 
 
-@serves(iam.UsersV2API.delete, "workspace/usersv2/delete")
-@serves(iam.GroupsV2API.delete, "workspace/groupsv2/delete")
-@serves(iam.ServicePrincipalsV2API.delete, "workspace/serviceprincipalsv2/delete")
-@serves(iam.AccountUsersV2API.delete, "account/accountusersv2/delete")
-@serves(iam.AccountGroupsV2API.delete, "account/accountgroupsv2/delete")
-@serves(iam.AccountServicePrincipalsV2API.delete, "account/accountserviceprincipalsv2/delete")
+@serves(iam.UsersV2API.delete, "workspace/users/delete")
+@serves(iam.GroupsV2API.delete, "workspace/groups/delete")
+@serves(iam.ServicePrincipalsV2API.delete, "workspace/serviceprincipals/delete")
+@serves(iam.AccountUsersV2API.delete, "account/accountusers/delete")
+@serves(iam.AccountGroupsV2API.delete, "account/accountgroups/delete")
+@serves(iam.AccountServicePrincipalsV2API.delete, "account/accountserviceprincipals/delete")
 def delete_principal(state: State, request: Request) -> Reply:
     """Remove one from the account, or from the workspace only where the account has it too."""
     check_administrator(state, request)
