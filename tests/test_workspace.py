@@ -441,6 +441,8 @@ def test_grants_are_added_removed_and_inherited(client: WorkspaceClient, account
     (effective,) = client.grants.get_effective("table", "crisk.bronze.t0").privilege_assignments or []
     assert {(item.privilege, item.inherited_from_name) for item in effective.privileges or []} == {
         (catalog.Privilege.MODIFY, "crisk.bronze"), (catalog.Privilege.SELECT, "crisk"), (catalog.Privilege.USE_CATALOG, "crisk")}
+    assert [item.principal for item in client.grants.list("schema", "crisk.bronze", page_size=1)] == ["data_engineer"]
+    assert [len(item.privileges or []) for item in client.grants.list_effective("table", "crisk.bronze.t0", principal="data_engineer")] == [3]
     client.grants.update("catalog", "crisk", changes=[catalog.PermissionsChange(principal="data_engineer", remove=[catalog.Privilege.SELECT, catalog.Privilege.USE_CATALOG])])
     assert client.grants.get("catalog", "crisk").privilege_assignments == []
 

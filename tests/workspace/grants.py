@@ -51,6 +51,13 @@ def get_grants(state: State, request: Request) -> Json:
     return {"privilege_assignments": items} if request["max_results"] is None else page_of(state, request, items, "privilege_assignments")
 
 
+@serves(catalog.GrantsAPI.list, "workspace/grants/list")
+def list_grants(state: State, request: Request) -> Json:
+    """Return a page of what is granted on an object."""
+    items = [item for item in assignments(state, *securable(state, request)) if not request["principal"] or item["principal"] == request["principal"]]
+    return page_of(state, request, items, "privilege_assignments", "page_size")
+
+
 @serves(catalog.GrantsAPI.update, "workspace/grants/update")
 def update_grants(state: State, request: Request) -> Json:
     """Grant and revoke."""
@@ -59,8 +66,7 @@ def update_grants(state: State, request: Request) -> Json:
     return {} if request.body.get("omit_permissions_in_response") else {"privilege_assignments": assignments(state, kind, key)}
 
 
-@serves(catalog.GrantsAPI.get_effective, "workspace/grants/geteffective")
-def get_effective_grants(state: State, request: Request) -> Json:
+def effective(state: State, request: Request) -> list[Json]:
     """Return what holds on an object: its own grants and those of the schema and the catalog that it is in."""
     kind, key = securable(state, request)
     found: dict[str, list[Json]] = {}
@@ -68,5 +74,17 @@ def get_effective_grants(state: State, request: Request) -> Json:
         for assignment in assignments(state, item, name):
             inherited = {"inherited_from_type": item.upper(), "inherited_from_name": name} if (item, name) != (kind, key) else {}
             found.setdefault(assignment["principal"], []).extend({"privilege": privilege, **inherited} for privilege in assignment["privileges"])
-    items = [{"principal": principal, "privileges": held} for principal, held in sorted(found.items()) if not request["principal"] or principal == request["principal"]]
+    return [{"principal": principal, "privileges": held} for principal, held in sorted(found.items()) if not request["principal"] or principal == request["principal"]]
+
+
+@serves(catalog.GrantsAPI.get_effective, "workspace/grants/geteffective")
+def get_effective_grants(state: State, request: Request) -> Json:
+    """Return what holds on an object; in pages where `max_results` is given."""
+    items = effective(state, request)
     return {"privilege_assignments": items} if request["max_results"] is None else page_of(state, request, items, "privilege_assignments")
+
+
+@serves(catalog.GrantsAPI.list_effective, "workspace/grants/listeffective")
+def list_effective_grants(state: State, request: Request) -> Json:
+    """Return a page of what holds on an object."""
+    return page_of(state, request, effective(state, request), "effective_privilege_assignments", "page_size")
