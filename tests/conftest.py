@@ -1,15 +1,18 @@
-"""What the tests share: one Spark session a process."""
+"""What the tests share: one Spark session a process, and test workspaces."""
 from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 if TYPE_CHECKING:
+    from databricks.sdk import AccountClient, WorkspaceClient
     from pyspark.sql import SparkSession
+    from workspace.server import Workspace
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -37,3 +40,28 @@ def connect_session(state_folder: Path) -> SparkSession:
         if key != "spark.master":
             builder = builder.config(key, setting)
     return builder.getOrCreate()
+
+
+@pytest.fixture
+def workspace() -> Iterator[Workspace]:
+    """A new test workspace with a metastore, on a free port; it ends with the test."""
+    from workspace.server import Workspace
+
+    with Workspace(metastore="primary") as made:
+        yield made
+
+
+@pytest.fixture
+def client(workspace: Workspace) -> WorkspaceClient:
+    """The administrator's client of the test workspace."""
+    from workspace.clients import workspace_client
+
+    return workspace_client(workspace)
+
+
+@pytest.fixture
+def account(workspace: Workspace) -> AccountClient:
+    """The administrator's client of the test workspace's account."""
+    from workspace.clients import account_client
+
+    return account_client(workspace)

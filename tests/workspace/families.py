@@ -1,0 +1,23 @@
+"""The families of routes, each a module; importing them registers their routes."""
+from . import (  # noqa: F401
+    assignments,
+    catalogs,
+    clusters,
+    files,
+    grants,
+    jobs,
+    metastores,
+    permissions,
+    probes,
+    runs,
+    schemas,
+    scim,
+    secret_scopes,
+    statements,
+    storage,
+    tables,
+    tags,
+    volume_files,
+    volumes,
+    warehouses,
+)
