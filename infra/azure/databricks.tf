@@ -1,4 +1,7 @@
 resource "azurerm_databricks_workspace" "lakehouse" {
+  #checkov:skip=CKV_AZURE_158: private link needs a network of yours and its DNS; clusters have no public address all the same
+  #checkov:skip=CKV2_AZURE_48: the root storage has a key of yours where customer_managed_key brings one, in encryption.tf
+
   name                = var.workspace_name
   resource_group_name = azurerm_resource_group.lakehouse.name
   location            = azurerm_resource_group.lakehouse.location
@@ -7,6 +10,7 @@ resource "azurerm_databricks_workspace" "lakehouse" {
   sku                               = "premium" # Unity Catalog needs it
   infrastructure_encryption_enabled = true
 
+  customer_managed_key_enabled                        = var.customer_managed_key != null
   managed_services_cmk_key_vault_key_id               = one(var.customer_managed_key[*].key_id)
   managed_disk_cmk_key_vault_key_id                   = one(var.customer_managed_key[*].key_id)
   managed_disk_cmk_rotation_to_latest_version_enabled = var.customer_managed_key == null ? null : true

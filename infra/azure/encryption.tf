@@ -21,14 +21,26 @@ resource "azurerm_role_assignment" "encryption" {
   principal_type       = "ServicePrincipal"
 }
 
-# The disks have an identity that Azure makes with the workspace; clusters start once it may use the key.
-resource "azurerm_role_assignment" "disks" {
-  count = var.customer_managed_key == null ? 0 : 1
+# Azure makes two more identities with the workspace, for the clusters' disks and for its root storage.
+resource "azurerm_role_assignment" "workspace_encryption" {
+  for_each = var.customer_managed_key == null ? {} : {
+    disks = azurerm_databricks_workspace.lakehouse.managed_disk_identity[0].principal_id
+    root  = azurerm_databricks_workspace.lakehouse.storage_account_identity[0].principal_id
+  }
 
   scope                = var.customer_managed_key.key_resource_id
   role_definition_name = "Key Vault Crypto Service Encryption User"
-  principal_id         = azurerm_databricks_workspace.lakehouse.managed_disk_identity[0].principal_id
+  principal_id         = each.value
   principal_type       = "ServicePrincipal"
+}
+
+resource "azurerm_databricks_workspace_root_dbfs_customer_managed_key" "root" {
+  count = var.customer_managed_key == null ? 0 : 1
+
+  workspace_id     = azurerm_databricks_workspace.lakehouse.id
+  key_vault_key_id = var.customer_managed_key.key_id
+
+  depends_on = [azurerm_role_assignment.workspace_encryption]
 }
 
 resource "azurerm_eventhub_namespace_customer_managed_key" "events" {

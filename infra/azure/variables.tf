@@ -321,7 +321,7 @@ variable "allowed_network" {
 # Keys of your own.
 
 variable "customer_managed_key" {
-  description = "A key of yours in Key Vault that encrypts the lake, the notebooks and the clusters' disks (and the topics, in Premium); null for keys that Microsoft manages."
+  description = "A key of yours in Key Vault that encrypts the lake, the notebooks, the workspace's root storage and the clusters' disks (and the topics, in Premium); null for keys that Microsoft manages."
   type = object({
     key_id                           = string # https://VAULT.vault.azure.net/keys/NAME/VERSION
     key_resource_id                  = string # /subscriptions/.../vaults/VAULT/keys/NAME: where the role is given

@@ -39,6 +39,8 @@ locals {
 }
 
 resource "azuread_application_federated_identity_credential" "github" {
+  #checkov:skip=CKV_AZURE_249: the subject is one repository's environment or branch by its full name; variables.tf refuses a pattern
+
   for_each = local.subjects
 
   application_id = azuread_application_registration.deployer.id

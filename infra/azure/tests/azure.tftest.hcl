@@ -325,15 +325,17 @@ run "own_key_encrypts_everything" {
     condition = (azurerm_storage_account.lake.customer_managed_key[0].key_vault_key_id == var.customer_managed_key.key_id
       && azurerm_databricks_workspace.lakehouse.managed_services_cmk_key_vault_key_id == var.customer_managed_key.key_id
       && azurerm_databricks_workspace.lakehouse.managed_disk_cmk_key_vault_key_id == var.customer_managed_key.key_id
+      && azurerm_databricks_workspace_root_dbfs_customer_managed_key.root[0].key_vault_key_id == var.customer_managed_key.key_id
     && azurerm_eventhub_namespace_customer_managed_key.events[0].key_vault_key_ids == toset([var.customer_managed_key.key_id]))
     error_message = "Something is encrypted with another key."
   }
 
   assert {
-    condition = toset([for role in concat(values(azurerm_role_assignment.encryption), azurerm_role_assignment.disks) : "${role.role_definition_name} ${role.principal_id}" if role.scope == var.customer_managed_key.key_resource_id]) == toset([
+    condition = toset([for role in concat(values(azurerm_role_assignment.encryption), values(azurerm_role_assignment.workspace_encryption)) : "${role.role_definition_name} ${role.principal_id}" if role.scope == var.customer_managed_key.key_resource_id]) == toset([
       "Key Vault Crypto Service Encryption User 00000000-0000-0000-0000-0000000000e0",
       "Key Vault Crypto Service Encryption User 00000000-0000-0000-0000-0000000000d1",
       "Key Vault Crypto Service Encryption User 00000000-0000-0000-0000-0000000000d0",
+      "Key Vault Crypto Service Encryption User 00000000-0000-0000-0000-0000000000d2",
     ])
     error_message = "Somebody may not use the key, or may do more with it."
   }

@@ -3,7 +3,7 @@
 // It serves the schema that the real provider of the same name and version was recorded with, so that Terraform checks
 // every block, argument, type and reference of a configuration, and it accepts every value: what a real provider checks
 // beyond its schema (the form of an identifier, the list of regions) is not checked here. It makes nothing: `terraform
-// test` mocks plans and applies by itself, and any other plan is an error.
+// test` mocks plans and applies by itself, and to configure the provider for a real one is an error.
 package main
 
 import (
@@ -129,8 +129,8 @@ func wireAll(schemas map[string]schema) (map[string]*tfprotov6.Schema, error) {
 	return result, nil
 }
 
-// server answers what Terraform asks while it validates and mocks; the embedded interface is nil, so that anything else,
-// a real plan among it, ends the process.
+// server answers what Terraform asks while it validates and mocks. The embedded interface is nil: nothing else is asked of
+// a provider that cannot be configured.
 type server struct {
 	tfprotov6.ProviderServer
 	schemas *tfprotov6.GetProviderSchemaResponse
@@ -160,9 +160,9 @@ func (s server) StopProvider(context.Context, *tfprotov6.StopProviderRequest) (*
 	return &tfprotov6.StopProviderResponse{}, nil
 }
 
-func (s server) PlanResourceChange(context.Context, *tfprotov6.PlanResourceChangeRequest) (*tfprotov6.PlanResourceChangeResponse, error) {
-	return &tfprotov6.PlanResourceChangeResponse{Diagnostics: []*tfprotov6.Diagnostic{{Severity: tfprotov6.DiagnosticSeverityError,
-		Summary: "A stand-in provider makes nothing", Detail: "Install the real provider with `terraform init`."}}}, nil
+func (s server) ConfigureProvider(context.Context, *tfprotov6.ConfigureProviderRequest) (*tfprotov6.ConfigureProviderResponse, error) {
+	return &tfprotov6.ConfigureProviderResponse{Diagnostics: []*tfprotov6.Diagnostic{{Severity: tfprotov6.DiagnosticSeverityError,
+		Summary: "A stand-in provider plans and makes nothing", Detail: "Install the real provider, with `terraform init` where Terraform's registry can be reached."}}}, nil
 }
 
 func serve() error {

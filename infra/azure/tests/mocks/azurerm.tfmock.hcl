@@ -27,10 +27,11 @@ mock_resource "azurerm_eventhub_namespace" {
 
 mock_resource "azurerm_databricks_workspace" {
   defaults = {
-    id                    = "/subscriptions/00000000-0000-0000-0000-000000000001/resourceGroups/rsgdrisk/providers/Microsoft.Databricks/workspaces/adbdrisk"
-    workspace_id          = "1234567890123456"
-    workspace_url         = "adb-1234567890123456.7.azuredatabricks.net"
-    managed_disk_identity = [{ principal_id = "00000000-0000-0000-0000-0000000000d0", tenant_id = "00000000-0000-0000-0000-000000000002", type = "SystemAssigned" }]
+    id                       = "/subscriptions/00000000-0000-0000-0000-000000000001/resourceGroups/rsgdrisk/providers/Microsoft.Databricks/workspaces/adbdrisk"
+    storage_account_identity = [{ principal_id = "00000000-0000-0000-0000-0000000000d2", tenant_id = "00000000-0000-0000-0000-000000000002", type = "SystemAssigned" }]
+    workspace_id             = "1234567890123456"
+    workspace_url            = "adb-1234567890123456.7.azuredatabricks.net"
+    managed_disk_identity    = [{ principal_id = "00000000-0000-0000-0000-0000000000d0", tenant_id = "00000000-0000-0000-0000-000000000002", type = "SystemAssigned" }]
   }
 }
 
