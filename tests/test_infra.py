@@ -94,6 +94,17 @@ FAULTS = (  # a fault in the configuration, and the run that must see it
 )
 
 
+def give_each_run_its_file(folder: Path, wanted: set[str]) -> None:
+    """Split the test files, so that a run that fails keeps no other from running."""
+    for path in list(folder.glob("tests/*.tftest.hcl")):
+        head, *runs = re.split(r"^(?=run \")", path.read_text(encoding="utf-8"), flags=re.MULTILINE)
+        for run in runs:
+            name = run.split('"')[1]
+            if name in wanted:
+                path.with_name(f"{name}.tftest.hcl").write_text(head + run, encoding="utf-8")
+        path.unlink()
+
+
 @pytest.mark.slow
 def test_each_fault_is_seen_by_its_run(terraform: Terraform, initialised) -> None:
     copy = initialised("azure")
@@ -101,8 +112,9 @@ def test_each_fault_is_seen_by_its_run(terraform: Terraform, initialised) -> Non
         text = (copy / file).read_text(encoding="utf-8")
         assert right in text, f"{file} has no {right!r}"
         (copy / file).write_text(text.replace(right, wrong), encoding="utf-8")
-    shown = outcomes(terraform("test", "-no-color", folder=copy).stdout)
-    assert {name for name, outcome in shown.items() if outcome == "fail"} == {run for *_, run in FAULTS}
+    seen_by = {run for *_, run in FAULTS}
+    give_each_run_its_file(copy, seen_by)
+    assert outcomes(terraform("test", "-no-color", folder=copy).stdout) == dict.fromkeys(seen_by, "fail")
 
 
 @pytest.mark.slow

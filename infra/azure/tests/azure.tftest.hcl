@@ -57,11 +57,29 @@ run "every_resource_has_the_tags_and_the_region" {
   command = plan
 
   assert {
-    condition = alltrue([for resource in [
-      azurerm_resource_group.lakehouse, azurerm_network_watcher.region[0], azurerm_storage_account.lake, azurerm_eventhub_namespace.events,
-      azurerm_databricks_workspace.lakehouse, azurerm_databricks_access_connector.lake, azurerm_log_analytics_workspace.audit,
-    ] : resource.tags == tomap(var.tags) && resource.location == "brazilsouth"])
-    error_message = "A resource has not the tags or is in another region."
+    condition = alltrue([for tags in [
+      azurerm_resource_group.lakehouse.tags,
+      azurerm_network_watcher.region[0].tags,
+      azurerm_storage_account.lake.tags,
+      azurerm_eventhub_namespace.events.tags,
+      azurerm_databricks_workspace.lakehouse.tags,
+      azurerm_databricks_access_connector.lake.tags,
+      azurerm_log_analytics_workspace.audit.tags,
+    ] : tags == tomap(var.tags)])
+    error_message = "A resource has not the tags."
+  }
+
+  assert {
+    condition = alltrue([for location in [
+      azurerm_resource_group.lakehouse.location,
+      azurerm_network_watcher.region[0].location,
+      azurerm_storage_account.lake.location,
+      azurerm_eventhub_namespace.events.location,
+      azurerm_databricks_workspace.lakehouse.location,
+      azurerm_databricks_access_connector.lake.location,
+      azurerm_log_analytics_workspace.audit.location,
+    ] : location == "brazilsouth"])
+    error_message = "A resource is in another region."
   }
 }
 
