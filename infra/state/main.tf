@@ -11,7 +11,7 @@ resource "azurerm_storage_account" "state" {
   #checkov:skip=CKV_AZURE_33: there is no queue in the account, and no key that would open one
   #checkov:skip=CKV_AZURE_59: Terraform runs on laptops and hosted runners, which have no address of their own; Microsoft Entra alone opens the account
   #checkov:skip=CKV2_AZURE_33: the same
-  #checkov:skip=CKV2_AZURE_1: the state holds names and ids and no secret; a key that is lost would lock out the state itself
+  #checkov:skip=CKV2_AZURE_1: the state holds no key that opens anything; an encryption key that is lost would lock out the state itself
 
   name                = var.storage_account_name
   resource_group_name = azurerm_resource_group.state.name
