@@ -7,15 +7,19 @@ import re
 import shutil
 import subprocess
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
+import yaml
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "tools"))
 
 import terraform as tools  # noqa: E402
+
+from datamaster_kit.project import Project, read_contracts, read_project  # noqa: E402
+from datamaster_kit.setup.variables import AZURE_OPTIONS, azure_variables, entra_variables, setup_of, state_variables, tfvars  # noqa: E402
 
 INFRA = ROOT / "infra"
 FILES = sorted(path for folder in tools.FOLDERS for path in (INFRA / folder).glob("*.tf"))
@@ -179,6 +183,57 @@ def test_every_variable_is_described_typed_validated_and_refused_in_a_test(folde
         if not re.search(r"^  type += bool$", block, re.MULTILINE):
             assert "  validation {" in block, name
             assert name in refused, f"no test refuses a bad {name}"
+
+
+def sample_project() -> Project:
+    """Return the sample project with the `setup:` that its file shows in comments."""
+    text = (ROOT / "datamaster.yaml").read_text(encoding="utf-8")
+    shown = yaml.safe_load("\n".join(line[2:] for line in text[text.index("# setup:"):].splitlines()))
+    return replace(read_project(ROOT), setup=shown["setup"])
+
+
+def sample_variables(folder: str) -> dict[str, object]:
+    """Return what the sample project gives to a folder of `infra/`."""
+    project = sample_project()
+    setup = setup_of(project)
+    outputs = {"group_ids": {"data_engineer": "00000000-0000-0000-0000-0000000000a0"}, "service_principal_object_id": "00000000-0000-0000-0000-0000000000b2"}
+    if folder == "azure":
+        return azure_variables(project, setup, read_contracts(project), outputs)
+    return state_variables(project, setup) if folder == "state" else entra_variables(project, setup)
+
+
+@pytest.mark.parametrize("folder", tools.FOLDERS)
+def test_toolkit_gives_every_variable_that_has_no_default_and_no_other(folder: str) -> None:
+    given, declared = set(sample_variables(folder)), variables(folder)
+    needed = {name for name, block in declared.items() if not re.search(r"^  default +=", block, re.MULTILINE)}
+    assert needed <= given <= set(declared)
+    if folder == "azure":
+        assert set(AZURE_OPTIONS) == set(declared) - needed - {"retention"}
+
+
+DAYS_OF_THE_SAMPLES = """
+  assert {
+    condition = alltrue([for folder, days in { account = 1, consents = 30, flights = 3660 } : contains([
+      for rule in azurerm_storage_management_policy.retention[0].rule : "${one(rule.filters[0].prefix_match)} ${rule.actions[0].base_blob[0].delete_after_days_since_modification_greater_than}"
+    ], "ctrdriskraw/${folder}/ ${days}")])
+    error_message = "The days are not those of the sample contracts."
+  }
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("folder", tools.FOLDERS)
+def test_sample_project_and_its_contracts_are_accepted(terraform: Terraform, initialised, folder: str) -> None:
+    copy = initialised(folder)
+    for path in copy.glob("tests/*.tftest.hcl"):
+        path.unlink()
+    days = DAYS_OF_THE_SAMPLES if folder == "azure" else ""
+    (copy / "tests" / "sample.tftest.hcl").write_text(
+        f'mock_provider "{"azuread" if folder == "entra" else "azurerm"}" {{\n  source          = "./tests/mocks"\n  override_during = plan\n}}\n\n'
+        f'run "sample" {{\n  command = plan\n{days}}}\n', encoding="utf-8")
+    (copy / "terraform.tfvars.json").write_text(tfvars(sample_variables(folder)), encoding="utf-8")
+    shown = terraform("test", "-no-color", folder=copy)
+    assert outcomes(shown.stdout) == {"sample": "pass"}, shown.stdout + shown.stderr
 
 
 def test_suppressions_give_their_reason() -> None:
