@@ -206,7 +206,7 @@ variable "log_retention_days" {
 # Sizes and cost.
 
 variable "storage_replication" {
-  description = "How the lake is replicated: LRS in one data centre, ZRS in three of the region, GRS, GZRS, RAGRS and RAGZRS in a second region too."
+  description = "How the lake is replicated: LRS in one data centre, ZRS in three of the region, GRS, GZRS, RAGRS and RAGZRS in a second region too. Terraform makes the account anew, and empty, where LRS, GRS or RAGRS becomes one with a Z or the other way round: convert it in Azure first."
   type        = string
   nullable    = false
   default     = "ZRS"
@@ -249,8 +249,8 @@ variable "budget" {
   nullable    = false
 
   validation {
-    condition     = var.budget.amount > 0
-    error_message = "The budget's amount is more than zero."
+    condition     = var.budget.amount >= 1
+    error_message = "The budget's amount is 1 at least."
   }
 
   validation {
@@ -259,8 +259,8 @@ variable "budget" {
   }
 
   validation {
-    condition     = length(var.budget.percentages) >= 1 && length(var.budget.percentages) <= 4 && alltrue([for percentage in var.budget.percentages : percentage > 0 && percentage <= 1000])
-    error_message = "The budget has 1 to 4 percentages, each above 0 and at most 1000: Azure allows five alerts, and one is for the forecast."
+    condition     = length(var.budget.percentages) >= 1 && length(var.budget.percentages) <= 4 && alltrue([for percentage in var.budget.percentages : percentage >= 1 && percentage <= 1000 && floor(percentage) == percentage])
+    error_message = "The budget has 1 to 4 percentages, whole numbers from 1 to 1000: Azure allows five alerts, and one is for the forecast."
   }
 }
 
@@ -307,7 +307,8 @@ variable "allowed_network" {
 
   validation {
     condition = var.allowed_network == null ? true : alltrue([
-      for rule in var.allowed_network.ip_rules : can(cidrhost(strcontains(rule, "/") ? rule : "${rule}/32", 0)) && !can(regex("^(10|127|192\\.168|172\\.(1[6-9]|2[0-9]|3[01]))\\.|/3[12]$", rule))
+      for rule in var.allowed_network.ip_rules : can(cidrhost(strcontains(rule, "/") ? rule : "${rule}/32", 0)) && can(regex("^[0-9.]+(/([0-9]|[12][0-9]|30))?$", rule))
+      && !can(regex("^(10|127|192\\.168|172\\.(1[6-9]|2[0-9]|3[01]))\\.", rule))
     ])
     error_message = "An ip rule is a public IPv4 address, or a range up to /30: the storage firewall takes no private address, no /31 and no /32."
   }

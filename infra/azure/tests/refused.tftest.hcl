@@ -162,6 +162,16 @@ run "budget_has_an_amount" {
   expect_failures = [var.budget]
 }
 
+run "budget_has_whole_percentages" {
+  command = plan
+
+  variables {
+    budget = { amount = 1, emails = ["risk-data@example.com"], percentages = [99.5] }
+  }
+
+  expect_failures = [var.budget]
+}
+
 run "budget_has_at_most_five_alerts" {
   command = plan
 
@@ -188,6 +198,19 @@ run "firewall_takes_no_private_address" {
   variables {
     allowed_network = {
       ip_rules   = ["10.1.2.3"]
+      subnet_ids = ["/subscriptions/s/resourceGroups/net/providers/Microsoft.Network/virtualNetworks/vnet/subnets/public"]
+    }
+  }
+
+  expect_failures = [var.allowed_network]
+}
+
+run "firewall_takes_no_ipv6" {
+  command = plan
+
+  variables {
+    allowed_network = {
+      ip_rules   = ["2001:db8::1/64"]
       subnet_ids = ["/subscriptions/s/resourceGroups/net/providers/Microsoft.Network/virtualNetworks/vnet/subnets/public"]
     }
   }
