@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
+import zipfile
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -254,6 +255,23 @@ def test_stand_ins_know_what_is_used() -> None:
     recorded = {kind for provider in schemas.values() for part in ("resource_schemas", "data_source_schemas") for kind in provider[part]}
     assert recorded == tools.used(), "record the schemas anew: see tools/terraform.py"
     assert {address.split("/", 1)[1] for address in schemas} == set(tools.pins())
+
+
+@pytest.mark.slow
+def test_a_mirror_that_was_fetched_is_unpacked_and_installs(terraform: Terraform, tmp_path: Path) -> None:
+    source, pinned = "hashicorp/azuread", tools.pins()["hashicorp/azuread"]
+    folder = tmp_path / "mirror" / tools.REGISTRY / source
+    folder.mkdir(parents=True)
+    program = next((tools.stand_ins() / tools.REGISTRY / source).rglob("terraform-provider-*"))
+    with zipfile.ZipFile(folder / f"terraform-provider-azuread_{pinned}_{tools.system()}.zip", "w") as archive:
+        archive.write(program, program.name)
+    (folder / "index.json").write_text('{"versions": {}}', encoding="utf-8")
+    tools.unpack(tmp_path / "mirror")
+    assert [path.relative_to(folder).parts for path in folder.rglob("*") if path.is_file()] == [(pinned, tools.system(), program.name)]
+    shutil.copytree(INFRA / "entra", tmp_path / "entra", ignore=shutil.ignore_patterns(".terraform*"))
+    mirrored = Terraform(terraform.command, tools.Providers(tmp_path / "mirror", True))
+    assert mirrored("init", "-backend=false", folder=tmp_path / "entra").returncode == 0
+    assert mirrored("validate", folder=tmp_path / "entra").returncode == 0
 
 
 def test_recording_keeps_attributes_that_are_named_description() -> None:

@@ -146,8 +146,22 @@ def providers() -> Providers:
             if not re.search(r"could not (connect to|query provider) registry", said):
                 raise SystemExit(f"the providers cannot be mirrored: {said}")
             return Providers(stand_ins(), False, "Terraform's registry cannot be reached")
+    unpack(real)
     reached.touch()
     return Providers(real, True)
+
+
+def unpack(mirror: Path) -> None:
+    """Unpack the archives of a mirror, so that each `terraform init` links a provider of some 250 MB and does not copy it."""
+    for archive in mirror.glob("*/*/*/terraform-provider-*.zip"):
+        pinned, target = archive.stem.split("_", 1)[1].split("_", 1)
+        folder = archive.parent / pinned / target
+        shutil.unpack_archive(archive, folder)
+        for program in folder.glob("terraform-provider-*"):
+            program.chmod(0o755)
+        archive.unlink()
+    for index in mirror.glob("*/*/*/*.json"):
+        index.unlink()
 
 
 def stand_ins() -> Path:
