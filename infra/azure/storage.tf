@@ -96,7 +96,7 @@ resource "azurerm_storage_management_policy" "retention" {
 
     content {
       # A rule's name has letters, digits and hyphens alone; the hash keeps `a_b` and `a-b` apart.
-      name    = "retention-${trim(replace(rule.key, "/[^A-Za-z0-9]+/", "-"), "-")}-${substr(sha1(rule.key), 0, 6)}"
+      name    = "retention-${trim(substr(replace(rule.key, "/[^A-Za-z0-9]+/", "-"), 0, 200), "-")}-${substr(sha1(rule.key), 0, 6)}"
       enabled = true
 
       filters {
