@@ -7,7 +7,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PYTHONDONTWRITEBYTECODE :=
 SHELL := /bin/bash
 
-.PHONY: demo test setup notebooks hooks clean-notebooks export check fast docs readme bench clean help
+.PHONY: demo test setup tools infra notebooks hooks clean-notebooks export check fast docs readme bench clean help
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "%-16s %s\n", $$1, $$2}'
@@ -22,13 +22,19 @@ $(STAMP): settings.ini setup.py pyproject.toml
 setup: $(STAMP)  ## install everything into .venv, and Delta's jars into .datamaster
 	$(BIN)/datamaster doctor --install
 
+tools: $(STAMP)  ## Terraform, its providers, tflint and checkov, where they are missing, into .datamaster
+	$(BIN)/python tools/terraform.py
+
+infra: tools  ## the checks and tests of infra/ alone
+	$(BIN)/python -m pytest tests/test_infra.py
+
 demo: setup  ## sample contracts and raw files -> Delta tables, executed notebooks and a report
 	$(BIN)/python tools/sample_data.py .datamaster/landing
 	$(BIN)/datamaster contract lint contracts
 	$(BIN)/datamaster run unity ingest silver quality explore -p target=local
 	$(BIN)/datamaster report
 
-test: setup check  ## every check and every test
+test: setup tools check  ## every check and every test
 	$(BIN)/python -m pytest
 
 fast: $(STAMP) check  ## the checks, and the tests that start no Spark and no server

@@ -23,13 +23,14 @@ __all__ = ['PROJECT_KEY', 'PROJECT_VALUE', 'KEYS', 'NO_CONTRACT', 'NOT_OF_PROJEC
 # %% ../nbs/01_project.ipynb #0214f2b4
 @dataclass(frozen=True)
 class Project:
-    """The project: `contracts` are globs under `root`, `targets` maps a workspace's name to its settings."""
+    """The project: `contracts` are globs under `root`, `targets` maps a workspace's name to its settings, `setup` is for Azure."""
 
     root: Path
     names: Names
     contracts: tuple[str, ...] = ("contracts/*.yaml",)
     targets: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     tags: Mapping[str, str] = field(default_factory=dict)
+    setup: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def state_folder(self) -> Path:
@@ -37,9 +38,9 @@ class Project:
         return self.root / ".datamaster"
 
 # %% ../nbs/01_project.ipynb #37d94f4f
-PROJECT_KEY = code("project-key", "A key of the project file is unknown or missing.", "see the keys in the documentation: domain, catalog, environment, contracts, targets, tags")
+PROJECT_KEY = code("project-key", "A key of the project file is unknown or missing.", "see the keys in the documentation: domain, catalog, environment, contracts, targets, tags, setup")
 PROJECT_VALUE = code("project-value", "A value in the project file has the wrong type.", "compare with the sample datamaster.yaml")
-KEYS: dict[str, type] = {"domain": str, "catalog": str, "environment": str, "contracts": list, "targets": dict, "tags": dict}
+KEYS: dict[str, type] = {"domain": str, "catalog": str, "environment": str, "contracts": list, "targets": dict, "tags": dict, "setup": dict}
 
 
 def project_faults(document: Document) -> list[Fault]:
@@ -74,7 +75,8 @@ def read_project(path: Path | str) -> Project:
         raise BadInput(*(fault.in_file(document.file) for fault in error.faults)) from None
     root = (path if path.is_dir() else path.parent).resolve()
     contracts = tuple(data.get("contracts", Project.contracts))
-    return Project(root, derived, contracts, data.get("targets", {}), {key: str(value) for key, value in data.get("tags", {}).items()})
+    return Project(root, derived, contracts, data.get("targets", {}), {key: str(value) for key, value in data.get("tags", {}).items()},
+                   data.get("setup", {}))
 
 # %% ../nbs/01_project.ipynb #f41236c9
 NO_CONTRACT = code("no-contract", "The project's globs find no contract.", "put a contract into the folder, or correct `contracts:` in the project file")

@@ -1,0 +1,58 @@
+variable "tenant_id" {
+  description = "The Microsoft Entra tenant, as a GUID."
+  type        = string
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$", var.tenant_id))
+    error_message = "tenant_id is a GUID in lower case."
+  }
+}
+
+variable "groups" {
+  description = "The members of each group by their user principal names, by the group's name: `data_engineer`. The users are there already."
+  type        = map(set(string))
+  nullable    = false
+
+  validation {
+    condition     = length(var.groups) > 0 && alltrue([for name in keys(var.groups) : length(trimspace(name)) > 0 && length(name) <= 256])
+    error_message = "There is one group at least, and a group's name has 1 to 256 characters."
+  }
+
+  validation {
+    condition     = alltrue([for name in flatten(values(var.groups)) : can(regex("^[^@ ]+@[^@ ]+\\.[^@ ]+$", name))])
+    error_message = "A member is named by the user principal name: ana@example.com."
+  }
+}
+
+variable "service_principal_name" {
+  description = "The service principal that deploys: `spndatamasteradmin`."
+  type        = string
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^[A-Za-z0-9][A-Za-z0-9 ._-]{0,119}$", var.service_principal_name))
+    error_message = "A service principal's name has 1 to 120 letters, digits, spaces, periods, underscores and hyphens, and begins with a letter or digit."
+  }
+}
+
+variable "github" {
+  description = "The repository whose workflows log in as the service principal, without a secret, and from which environments and branches of it they may."
+  type        = object({ repository = string, environments = optional(set(string), []), branches = optional(set(string), []) })
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^[A-Za-z0-9][A-Za-z0-9-]{0,38}/[A-Za-z0-9._-]{1,100}$", var.github.repository))
+    error_message = "github.repository is OWNER/NAME."
+  }
+
+  validation {
+    condition     = length(var.github.environments) + length(var.github.branches) >= 1 && length(var.github.environments) + length(var.github.branches) <= 20
+    error_message = "github names 1 to 20 environments and branches: Microsoft Entra allows 20 federated credentials an application."
+  }
+
+  validation {
+    condition     = alltrue([for name in setunion(var.github.environments, var.github.branches) : can(regex("^[A-Za-z0-9._/-]{1,100}$", name))])
+    error_message = "An environment or branch has letters, digits, periods, underscores, hyphens and slashes; a pattern such as * names none."
+  }
+}
