@@ -14,13 +14,13 @@ from .rules import rules, split_reference
 from .sqltype import quote, sql_literal, sql_type
 
 # %% auto #0
-__all__ = ['METADATA_TYPE', 'BRONZE_COLUMNS', 'QUARANTINE_COLUMNS', 'QUARANTINE', 'DELETED', 'CHANGED_BY', 'SILVER_COLUMNS',
-           'HISTORY_COLUMNS', 'CHECKED', 'CHECK_PREFIX', 'Column', 'ForeignKey', 'Table', 'stored', 'stored_part',
-           'unlimited', 'properties_of', 'indexed_columns', 'bronze_table', 'quarantine_table', 'silver_table',
-           'promised_columns', 'deleted_table', 'gold_table', 'tables', 'is_strict', 'silver_checks',
-           'silver_clustering', 'slug', 'can_cluster', 'declared_clustering', 'foreign_keys', 'table_tags',
-           'column_tags', 'tags_of', 'Dialect', 'create_statements', 'column_definition', 'check_statements',
-           'tag_statements']
+__all__ = ['METADATA_TYPE', 'BRONZE_COLUMNS', 'BRONZE_STATISTICS', 'QUARANTINE_COLUMNS', 'QUARANTINE', 'DELETED', 'CHANGED_BY',
+           'SILVER_COLUMNS', 'HISTORY_COLUMNS', 'CHECKED', 'CHECK_PREFIX', 'Column', 'ForeignKey', 'Table', 'stored',
+           'stored_part', 'unlimited', 'properties_of', 'in_list', 'indexed_columns', 'bronze_table',
+           'quarantine_table', 'silver_table', 'promised_columns', 'deleted_table', 'gold_table', 'tables', 'is_strict',
+           'silver_checks', 'silver_clustering', 'slug', 'can_cluster', 'declared_clustering', 'foreign_keys',
+           'table_tags', 'column_tags', 'tags_of', 'Dialect', 'create_statements', 'column_definition',
+           'check_statements', 'tag_statements']
 
 # %% ../../nbs/contract/12_table.ipynb #d0488022
 @dataclass(frozen=True)
@@ -118,8 +118,19 @@ def properties_of(contract: Contract, model: Model, layer: str) -> dict[str, str
             **indexed_columns(model, layer)}
 
 
+BRONZE_STATISTICS = ("carlton_metadata.stream", "carlton_metadata.batch_id", "carlton_current_date")
+
+
+def in_list(name: str) -> str:
+    """Return a column's name as Delta writes it in a list of names: quoted where it has to be."""
+    return name if re.fullmatch(r"[A-Za-z0-9_]*[A-Za-z_][A-Za-z0-9_]*", name) else quote(name)
+
+
 def indexed_columns(model: Model, layer: str) -> dict[str, str]:
-    """Return the property that gives a late column statistics, which clustering needs and Delta keeps for the first 32 columns only."""
+    """Return the property that says which columns have statistics: of bronze, those by which its rows are found; else a late one too, which clustering needs and
+    Delta keeps for the first 32 columns only (Delta, *Data skipping*)."""
+    if layer == "bronze":
+        return {"delta.dataSkippingStatsColumns": ",".join([*map(in_list, declared_clustering(model)), *BRONZE_STATISTICS])}
     clustered = silver_clustering(model) if layer == "silver" else declared_clustering(model)
     leaves, last = 0, 0
     for item in model.fields:

@@ -24,7 +24,7 @@ def settings(state_folder: Path, jar_files: tuple[Path, ...], cores: int) -> dic
     """Return the session's settings for a machine with so many cores."""
     partitions = str(max(2, cores))
     scratch = state_folder / "spark"
-    options = ["-XX:+UseSerialGC", f'"-Dlog4j2.configurationFile={scratch / "log4j2.properties"}"', f'"-Dderby.system.home={scratch}"',
+    options = ["-XX:+UseSerialGC", "-XX:-DontCompileHugeMethods", f'"-Dlog4j2.configurationFile={scratch / "log4j2.properties"}"', f'"-Dderby.system.home={scratch}"',
                f'"-Djava.io.tmpdir={scratch / "tmp"}"']
     return {
         "spark.master": f"local[{cores}]", "spark.app.name": "datamaster_kit", "spark.driver.memory": "2g",

@@ -189,11 +189,12 @@ def table_mendings(name: str, wanted: Table, there: Table, drops: bool = False, 
     found = columns_mendings(name, wanted, there, drops, nulls)
     if wanted.comment != there.comment:
         found.append(Mending(Difference("comment", there.comment, wanted.comment), (f"COMMENT ON TABLE {name} IS {sql_literal(wanted.comment)}",)))
+    found += property_mendings(name, wanted.properties, there.properties)
     if wanted.cluster_by != clustered(wanted, there):
         clause = f"({', '.join(map(quote, wanted.cluster_by))})" if wanted.cluster_by else "NONE"
         found.append(Mending(Difference("cluster by", list(there.cluster_by), list(wanted.cluster_by)), (f"ALTER TABLE {name} CLUSTER BY {clause}",)))
     touched = {item.difference.path.removesuffix(".type") for item in found if item.rank == TYPES} | set(renames(wanted, there))
-    found += check_mendings(name, wanted.checks, there.checks, touched) + property_mendings(name, wanted.properties, there.properties)
+    found += check_mendings(name, wanted.checks, there.checks, touched)
     return sorted(found, key=lambda item: item.rank)
 
 

@@ -24,8 +24,8 @@ from ..target.target import Target
 from .evolution import table_mendings
 
 # %% auto #0
-__all__ = ['TABLE_CLAIMED_TWICE', 'LENGTH_METADATA', 'APPLY_FAILED', 'desired_tables', 'Observed', 'columns_of', 'observed_table',
-           'nulls_of', 'observed_state', 'plan_tables', 'apply_plan', 'planned']
+__all__ = ['TABLE_CLAIMED_TWICE', 'LENGTH_METADATA', 'APPLY_FAILED', 'desired_tables', 'Observed', 'columns_of', 'unquoted',
+           'observed_table', 'nulls_of', 'observed_state', 'plan_tables', 'apply_plan', 'planned']
 
 # %% ../../nbs/unity/01_tables.ipynb #a2df047d
 TABLE_CLAIMED_TWICE = code("table-claimed-twice", "Two models are the same table of the catalog.", "give one of them another physicalName")
@@ -67,6 +67,11 @@ def columns_of(schema: dict[str, Any]) -> tuple[Column, ...]:
                  for item, written in zip(fields_of_spark_schema(schema), types, strict=True))
 
 # %% ../../nbs/unity/01_tables.ipynb #ddb81e9f
+def unquoted(name: str) -> str:
+    """Return a column's name without the backquotes that DESCRIBE DETAIL puts around one that needs them."""
+    return name[1:-1].replace("``", "`") if name.startswith("`") else name
+
+
 def observed_table(target: Target, name: TableName) -> Table:
     """Return a Delta table as it is: columns, comment, checks, clustering and properties."""
     sql_name = target.sql_name(name)
@@ -74,7 +79,7 @@ def observed_table(target: Target, name: TableName) -> Table:
     properties = dict(detail["properties"] or {})
     checks = {key.removeprefix(CHECK_PREFIX): value for key, value in properties.items() if key.startswith(CHECK_PREFIX)}
     return Table(name.catalog, name.schema, name.table, columns_of(json.loads(target.spark.table(sql_name).schema.json())), detail["description"] or "", checks=checks,
-                 cluster_by=tuple(detail["clusteringColumns"] or ()), properties={key: value for key, value in properties.items() if key not in checks})
+                 cluster_by=tuple(map(unquoted, detail["clusteringColumns"] or ())), properties={key: value for key, value in properties.items() if key not in checks})
 
 
 def nulls_of(target: Target, desired: Table, observed: Table) -> frozenset[str]:
