@@ -10,7 +10,8 @@ import gzip
 import io
 import mmap
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
 # %% auto #0
-__all__ = ['CSV_OPTIONS', 'PACKED', 'has_header', 'is_utf8', 'csv_header', 'opened', 'escape_of', 'local_path',
+__all__ = ['CSV_OPTIONS', 'PACKED', 'has_header', 'is_utf8', 'any_length', 'csv_header', 'opened', 'escape_of', 'local_path',
            'has_long_records', 'Look', 'damage_of', 'looked_at', 'read_csv', 'csv_parts']
 
 # %% ../../nbs/target/08_csv_files.ipynb #2bf4f070
@@ -41,11 +42,20 @@ def is_utf8(options: Mapping[str, Any]) -> bool:
     return str(options.get("encoding", "utf-8")).lower() in ("utf-8", "utf8", "us-ascii", "ascii")
 
 # %% ../../nbs/target/08_csv_files.ipynb #b277abe8
+@contextmanager
+def any_length() -> Iterator[None]:
+    """Let csv cells be of any length while the block runs: the limit is one of the whole process."""
+    limit = csv.field_size_limit(2**31 - 1)
+    try:
+        yield
+    finally:
+        csv.field_size_limit(limit)
+
+
 def csv_header(path: Path, options: Mapping[str, Any]) -> tuple[str, ...]:
     """Return the cells of a csv file's first record; empty for an empty file. `options` are the source's."""
     delimiter, encoding = str(options.get("delimiter", ",")) or ",", "utf-8-sig" if is_utf8(options) else str(options["encoding"])
-    csv.field_size_limit(2**31 - 1)
-    with opened(path) as raw, io.TextIOWrapper(raw, encoding=encoding, errors="replace", newline="") as text:
+    with any_length(), opened(path) as raw, io.TextIOWrapper(raw, encoding=encoding, errors="replace", newline="") as text:
         if len(delimiter) > 1:
             return tuple(cell.strip(str(options.get("quote", '"'))) for cell in text.readline().rstrip("\r\n").split(delimiter)) if text.readable() else ()
         reader = csv.reader(text, delimiter=delimiter, quotechar=str(options.get("quote", '"')) or None, escapechar=escape_of(options))
