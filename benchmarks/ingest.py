@@ -100,8 +100,8 @@ class Bench:
     def __init__(self, folder: Path) -> None:
         self.folder, self.spark = folder, local_session(ROOT / ".datamaster")
 
-    def ours(self, contract: Contract, files: dict[str, list[Path]]) -> tuple[float, float]:
-        """Return the seconds of an ingest of new files, and of one with nothing new."""
+    def lakehouse(self, contract: Contract, files: dict[str, list[Path]]) -> tuple[LocalTarget, Project]:
+        """Return a lakehouse with the contract's tables, still empty, and the files in its landing folders."""
         for schema in ("bronze", "silver", "gold"):
             self.spark.sql(f"DROP SCHEMA IF EXISTS spark_catalog.{schema} CASCADE")
         place = Path(tempfile.mkdtemp(dir=self.folder))
@@ -111,9 +111,14 @@ class Bench:
         for model, paths in files.items():
             for path in paths:
                 os.link(path, Path(target.landing_folder(model), path.name))
+        return target, project
+
+    def ours(self, contract: Contract, files: dict[str, list[Path]]) -> tuple[float, float]:
+        """Return the seconds of an ingest of new files, and of one with nothing new."""
+        target, project = self.lakehouse(contract, files)
         first, _ = timed(lambda: ingest(target, project, contract))
         again, _ = timed(lambda: ingest(target, project, contract))
-        shutil.rmtree(place)
+        shutil.rmtree(project.root)
         return first, again
 
     def floor(self, contract: Contract, files: list[Path], format: str) -> float:
