@@ -66,11 +66,11 @@ PEERS = (
     Peer("dqx", "dqx", ("databricks-labs-dqx==0.17.0", "pandas==2.2.3", "pyarrow==26.0.1", *SPARK),
          ("Spark's reader, columns by position", "the whole line kept by Spark's reader", "a second table, with the checks they fail", "no: two appends, not one transaction", "run and time, on bad rows",
           "with Auto Loader, on Databricks only"),
-         "`apply_checks_and_save_in_table` from the csv to two tables, checks as `sql_expression` (the lightest kind), its cache between the two writes as it is by default. The workspace client is a stand-in."),
+         "`apply_checks_and_save_in_table` from the csv to two tables, checks as `sql_expression` (the lightest kind), without the cache between its two writes, which cost more than it saved. The workspace client is a stand-in."),
     Peer("spark-expectations", "spark_expectations", ("spark-expectations==2.10.1", "jinja2==3.1.6", *SPARK),
          ("Spark's reader, columns by position", "the whole line kept by Spark's reader", "an error table, with the rules they break", "no: two appends, not one transaction", "run and time",
           "where the caller gives it a stream"),
-         "`with_expectations` with `write_to_table`, rules as `row_dq` with the action `drop`, notifications and Kafka off; the function returns a cached frame, which was faster than without and than "
+         "`with_expectations` with `write_to_table`, rules as `row_dq` with the action `drop`, notifications and Kafka off; the function returns a cached frame, which took less processor time than without and than "
          "`write_to_temp_table`. Its package does not install Jinja2, which it imports, and names no Spark; its `pyspark` extra stops at 4.0.0, and it works on 4.1.4."),
     Peer("datacontract-cli", "datacontract_cli", ("datacontract-cli[csv]==1.2.8",), ("DuckDB's reader", "stop the test: no check is executed", "counted per check, not per row", "writes nothing", "writes nothing", NONE),
          "`test` of the file as it is."),
@@ -161,19 +161,26 @@ def environment(peer: Peer) -> Path:
 
 
 def measured(peer: Peer, sample: Sample) -> dict[str, Any]:
-    """Return what one run of a peer measured, or the last line of its error."""
+    """Return what one run of a peer measured, or the last line of its error; `end` is how the process ended where it failed after all was done."""
     with tempfile.TemporaryDirectory(dir=sample.file.parent) as folder:
         job = Path(folder, "job.json")
         job.write_text(job_text(sample.file, sample.warm_file, Path(folder)), encoding="utf-8")
         script = ROOT / "benchmarks" / "peers" / f"with_{peer.script}.py"
         given = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "benchmarks")]), "RUNTIME__DLTHUB_TELEMETRY": "false"}
         try:
-            done = subprocess.run([str(environment(peer)), str(script), str(job)], env=given, cwd=folder, capture_output=True, text=True, check=True)
+            command = [str(environment(peer)), str(script), str(job)]
         except subprocess.CalledProcessError as error:
-            lines = [line.strip() for line in (error.stderr or error.stdout or "").splitlines() if line.strip()]
-            return {"note": lines[-1] if lines else str(error)}
-    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-    return found
+            return {"note": last_line(error.stderr) or str(error)}
+        done = subprocess.run(command, env=given, cwd=folder, capture_output=True, text=True, check=False)
+    said = last_line(done.stdout)
+    if not said.startswith("{"):
+        return {"note": last_line(done.stderr) or f"it ended with {done.returncode}"}
+    return {**json.loads(said), "end": last_line(done.stderr) if done.returncode else ""}
+
+
+def last_line(text: str) -> str:
+    """Return a text's last line that says something, or nothing."""
+    return next((line.strip() for line in reversed(text.splitlines()) if line.strip()), "")
 
 
 def checked(found: int | None, true: int) -> str:
@@ -202,13 +209,19 @@ def ratio(runs: Sequence[dict[str, Any]], ours: Sequence[dict[str, Any]], name: 
     return f"{statistics.median(both):.2f}" if both else ""
 
 
+def remarks(runs: Sequence[dict[str, Any]]) -> str:
+    """Return what is to be said of a peer's runs: why it stopped, or how its process ended."""
+    stop, ends = runs[-1].get("note", ""), [run["end"] for run in runs if run.get("end")]
+    return (f" It said: `{stop[:240]}`" if stop else "") + (f" In {len(ends)} of {len(runs)} runs its process failed at its end, after all had been written: `{ends[-1][:240]}`" if ends else "")
+
+
 def page(found: dict[str, list[dict[str, Any]]], samples: dict[bool, Sample], rounds: int, load: tuple[float, float]) -> str:
     """Return the page: what was measured, what each does and how it was used."""
     truth, size = samples[False].truth, samples[False].file.stat().st_size / 1e6
     lines = ["# Beside its peers", "",
              f"TPC-H's lineitem as csv, {size:,.0f} MB, {truth.rows:,} rows, of which {truth.bad:,} break a rule and break {truth.verdicts:,} rules in all: a value out of range, one not listed, "
              f"one missing, two at once, and a date that is none. {len(value_rules(contract_of('csv')))} rules on values, the same SQL for all (DuckDB's in its dialect), and that every value has its type. Every rule is evaluated for every row: "
-             "good and bad rows, or verdicts, are written. `make bench-peers` makes each peer's environment, runs it and writes this page.", "",
+             "whoever writes tables writes the good and the bad rows. `make bench-peers` makes each peer's environment, runs it and writes this page.", "",
              f"Medians of {rounds} rounds; in a round each runs once, in turn, in a process of its own, after a go at {WARM_ROWS:,} rows; starting Python and the session is not counted, the peers on Spark have the "
              "same Spark and settings. The ratio is to datamaster_kit in the same round: below 1 is faster than it. CPU seconds and peak memory are those of the process and its JVM.", "",
              f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}. The machine was shared: its load was {load[0]:.1f} before and {load[1]:.1f} after, "
@@ -218,7 +231,7 @@ def page(found: dict[str, list[dict[str, Any]]], samples: dict[bool, Sample], ro
     lines += ["", f"| | {' | '.join(DOES)} |", "|---" * (len(DOES) + 1) + "|"]
     lines += [f"| {peer.name} | {' | '.join(peer.does)} |" for peer in PEERS if not peer.reads_typed]
     lines += ["", "## How each is used", ""]
-    lines += [f"- **{peer.name}** ({', '.join(peer.packages) or 'this checkout'}). {peer.way}" + (f" It said: `{note[:240]}`" if (note := found[peer.name][-1].get("note", "")) else "") for peer in PEERS]
+    lines += [f"- **{peer.name}** ({', '.join(peer.packages) or 'this checkout'}). {peer.way}{remarks(found[peer.name])}" for peer in PEERS]
     return "\n".join(lines) + "\n"
 
 

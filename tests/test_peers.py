@@ -50,3 +50,10 @@ def test_the_page_tells_right_counts_from_wrong_ones(peers):
     ours = [{"seconds": 2.0, "cpu_seconds": 1.0}]
     assert peers["measured_line"](peers["PEERS"][0], [found], ours, truth) == "| plain Spark | 3.0 | 1.50 |  |  | 100 | right | wrong: 9 | – |"
     assert peers["measured_line"](peers["PEERS"][0], [{"note": "it failed"}], ours, truth) == "| plain Spark | stops | | | | | | | |"
+
+
+def test_a_process_that_fails_at_its_end_is_told_from_one_that_stops(peers):
+    remarks = peers["remarks"]
+    assert remarks([{"seconds": 1.0, "end": ""}, {"seconds": 1.0, "end": "aborted"}]).endswith("In 1 of 2 runs its process failed at its end, after all had been written: `aborted`")
+    assert remarks([{"note": "no such module"}]) == " It said: `no such module`"
+    assert remarks([{"seconds": 1.0}]) == ""

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,9 +30,11 @@ def query(job: Job, file: Path) -> str:
             f"(SELECT {casts}, concat_ws(',', {rescued}) AS rescued, concat_ws(',', {types}) AS types FROM read_csv('{file}', header = true, columns = {{{texts}}}))")
 
 
-def reader(job: Job, file: Path) -> RecordBatchReader:
-    """Return the rows of the query, as they come."""
-    return duckdb.connect().sql(query(job, file)).to_arrow_reader(ROWS)
+@contextmanager
+def reading(job: Job, file: Path) -> Iterator[RecordBatchReader]:
+    """Give the rows of the query, as they come; the connection is closed here, and not by whichever thread of the writer lets go of the rows last."""
+    with duckdb.connect() as connection:
+        yield connection.sql(query(job, file)).to_arrow_reader(ROWS)
 
 
 def kept(schema: pa.Schema) -> pa.Schema:

@@ -9,7 +9,7 @@ from typing import Any
 import dlt
 from dlt.destinations import filesystem as to_files
 from dlt.sources.filesystem import filesystem
-from duck import parted, reader, verdicts
+from duck import parted, reading, verdicts
 from job import Counts, Job, Task, measure
 
 
@@ -25,10 +25,11 @@ def resource(job: Job, file: Path) -> Any:
     @dlt.transformer(data_from=files, table_format="delta", write_disposition="append", name="lineitem")
     def rows(items: list[Any]) -> Iterator[Any]:
         for item in items:
-            for good, bad in parted(reader(job, Path(item.local_file_path))):
-                yield dlt.mark.with_table_name(good, "lineitem")
-                if bad.num_rows:
-                    yield dlt.mark.with_table_name(bad, "lineitem_quarantine")
+            with reading(job, Path(item.local_file_path)) as batches:
+                for good, bad in parted(batches):
+                    yield dlt.mark.with_table_name(good, "lineitem")
+                    if bad.num_rows:
+                        yield dlt.mark.with_table_name(bad, "lineitem_quarantine")
 
     return rows
 

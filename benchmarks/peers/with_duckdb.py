@@ -3,22 +3,22 @@ from collections.abc import Iterator
 
 import pyarrow as pa
 from deltalake import DeltaTable, write_deltalake
-from duck import kept, parted, reader, verdicts
+from duck import kept, parted, reading, verdicts
 from job import Counts, Task, measure
 
 
 def ingest(task: Task) -> None:
     """Read, check and save."""
-    batches = reader(task.job, task.file)
     quarantined: list[pa.RecordBatch] = []
 
-    def good_rows() -> Iterator[pa.RecordBatch]:
+    def good_rows(batches: pa.RecordBatchReader) -> Iterator[pa.RecordBatch]:
         for good, bad in parted(batches):
             quarantined.append(bad)
             yield good
 
-    write_deltalake(str(task.folder / "good"), pa.RecordBatchReader.from_batches(kept(batches.schema), good_rows()), mode="append")
-    write_deltalake(str(task.folder / "bad"), pa.Table.from_batches(quarantined, batches.schema), mode="append")
+    with reading(task.job, task.file) as batches:
+        write_deltalake(str(task.folder / "good"), pa.RecordBatchReader.from_batches(kept(batches.schema), good_rows(batches)), mode="append")
+        write_deltalake(str(task.folder / "bad"), pa.Table.from_batches(quarantined, batches.schema), mode="append")
 
 
 def counts(task: Task) -> Counts:
