@@ -7,7 +7,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PYTHONDONTWRITEBYTECODE :=
 SHELL := /bin/bash
 
-.PHONY: demo test setup tools infra notebooks hooks clean-notebooks export check fast docs readme bench clean help
+.PHONY: demo test setup tools infra notebooks hooks clean-notebooks export check fast docs readme bench bench-peers clean help
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "%-16s %s\n", $$1, $$2}'
@@ -63,6 +63,10 @@ check-notebooks: $(STAMP)
 bench: setup  ## ingest against its floor and as it grows, as a table; takes a while
 	$(BIN)/python -m pip install --quiet tpchgen-cli==4.0.0
 	$(BIN)/python benchmarks/ingest.py
+
+bench-peers: setup  ## ingest beside its peers, each in an environment of its own, into docs/speed-peers.md; takes a while
+	$(BIN)/python -m pip install --quiet tpchgen-cli==4.0.0
+	$(BIN)/python benchmarks/peers.py --output docs/speed-peers.md
 
 docs: $(STAMP)  ## build the documentation into _site/, without a network
 	$(BIN)/python tools/docs.py

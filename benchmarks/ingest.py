@@ -120,8 +120,8 @@ class Bench:
         used = subprocess.run(["ps", "-o", "cputimes=", "-p", str(self.java)], check=True, capture_output=True, text=True).stdout
         return float(used) + time.process_time()
 
-    def ours(self, contract: Contract, files: dict[str, list[Path]]) -> tuple[Cost, Cost]:
-        """Return the cost of an ingest of new files, and of one with nothing new."""
+    def lakehouse(self, contract: Contract, files: dict[str, list[Path]]) -> tuple[LocalTarget, Project]:
+        """Return a lakehouse with the contract's tables, still empty, and the files in its landing folders."""
         for schema in ("bronze", "silver", "gold"):
             self.spark.sql(f"DROP SCHEMA IF EXISTS spark_catalog.{schema} CASCADE")
         place = Path(tempfile.mkdtemp(dir=self.folder))
@@ -131,8 +131,13 @@ class Bench:
         for model, paths in files.items():
             for path in paths:
                 os.link(path, Path(target.landing_folder(model), path.name))
+        return target, project
+
+    def ours(self, contract: Contract, files: dict[str, list[Path]]) -> tuple[Cost, Cost]:
+        """Return the cost of an ingest of new files, and of one with nothing new."""
+        target, project = self.lakehouse(contract, files)
         first, again = (self.timed(lambda: ingest(target, project, contract)) for _ in range(2))
-        shutil.rmtree(place)
+        shutil.rmtree(project.root)
         return first, again
 
     def floor(self, contract: Contract, files: list[Path], format: str) -> Cost:
