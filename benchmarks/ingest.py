@@ -1,7 +1,7 @@
 """Ingest measured against its floor, and as it grows; ratios of one run, interleaved, medians.
 
 The floor is what plain Spark needs to read the same files with the contract's types and append them to a Delta table: no names matched, no rule, nothing rescued, no metadata. Both work in one session, in
-turn. `python benchmarks/ingest.py --scale 1 --repeat 3` writes docs/speed.md.
+turn. `python benchmarks/ingest.py --scale 1 --repeat 3` prints the tables.
 """
 from __future__ import annotations
 
