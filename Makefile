@@ -7,23 +7,29 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PYTHONDONTWRITEBYTECODE :=
 SHELL := /bin/bash
 
-.PHONY: demo test setup tools infra notebooks hooks clean-notebooks export check fast docs readme bench bench-peers clean help
+.PHONY: demo test setup lock tools infra notebooks hooks clean-notebooks export check fast docs readme bench bench-peers clean help
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "%-16s %s\n", $$1, $$2}'
 
-$(STAMP): settings.ini setup.py pyproject.toml
+$(STAMP): settings.ini setup.py pyproject.toml tools/constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed: make PYTHON=python3.11")'
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip
-	$(BIN)/python -m pip install --quiet --editable '.[local,forms,dev]'
+	$(BIN)/python -m pip install --quiet --constraint tools/constraints.txt --editable '.[local,forms,dev]'
 	touch $@
 
 setup: $(STAMP)  ## install everything into .venv, and Delta's jars into .datamaster
 	$(BIN)/datamaster doctor --install
 
-tools: $(STAMP)  ## Terraform, its providers, tflint and checkov, where they are missing, into .datamaster
+lock:  ## bring the versions in tools/constraints.txt up to date
+	rm -rf .datamaster/lock && $(PYTHON) -m venv .datamaster/lock
+	.datamaster/lock/bin/python -m pip install --quiet --editable '.[local,forms,dev]'
+	(head -1 tools/constraints.txt; .datamaster/lock/bin/python -m pip freeze --exclude-editable) > .datamaster/constraints.txt && mv .datamaster/constraints.txt tools/constraints.txt
+
+tools: $(STAMP)  ## Terraform, its providers, tflint, checkov and actionlint, where they are missing, into .datamaster
 	$(BIN)/python tools/terraform.py
+	$(BIN)/python tools/actionlint.py
 
 infra: tools  ## the checks and tests of infra/ alone
 	$(BIN)/python -m pytest tests/test_infra.py
@@ -31,7 +37,7 @@ infra: tools  ## the checks and tests of infra/ alone
 demo: setup  ## sample contracts and raw files -> Delta tables, executed notebooks and a report
 	$(BIN)/python tools/sample_data.py .datamaster/landing
 	$(BIN)/datamaster contract lint contracts
-	$(BIN)/datamaster run unity ingest silver quality explore -p target=local
+	$(BIN)/datamaster run setup unity ingest deliver silver quality explore -p target=local
 	$(BIN)/datamaster report
 
 test: setup tools check  ## every check and every test
