@@ -7,77 +7,84 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from decimal import ROUND_CEILING, Decimal
 from typing import Any
 
-from ..contract.document import nearest
 from ..contract.fault import BadInput, Fault, code
 from ..contract.model import Contract, ServiceLevel, Workflow
 from ..contract.period import parse_period
-from ..names import BAD_NAME, Names
-from ..project import Project
+from ..names import Names
+from ..project import Project, azure_name_findings
+from ..sections import AZURE, SETUP, setup_conflicts
+from ..shape import findings, unaddressed
 
 # %% auto #0
-__all__ = ['SETUP_KEY', 'SETUP_VALUE', 'SETUP_KEYS', 'OPTIONAL', 'AZURE_OPTIONS', 'DAYS', 'PURPOSES', 'NO_OUTPUT', 'Setup',
-           'setup_faults', 'name_faults', 'state_account', 'setup_of', 'kept_days', 'retention', 'tags',
-           'state_variables', 'entra_variables', 'azure_variables', 'tfvars']
+__all__ = ['AZURE_OPTIONS', 'NO_SETUP', 'DAYS', 'PURPOSES', 'NO_OUTPUT', 'Writer', 'Budget', 'Github', 'Setup', 'setup_faults',
+           'setup_of', 'kept_days', 'retention', 'state_variables', 'entra_variables', 'azure_variables', 'tfvars']
 
 # %% ../../nbs/setup/00_variables.ipynb #0d6b6b72
-SETUP_KEY = code("setup-key", "A key of `setup:` in the project file is unknown or missing.", "see the keys in the documentation of the Azure side")
-SETUP_VALUE = code("setup-value", "A value of `setup:` in the project file has the wrong type.", "compare with the sample datamaster.yaml")
-SETUP_KEYS: dict[str, type] = {"subscription": str, "tenant": str, "location": str, "writers": dict, "budget": dict, "github": dict, "groups": dict, "azure": dict}
-OPTIONAL = ("groups", "azure")
-AZURE_OPTIONS = ("soft_delete_days", "log_retention_days", "storage_replication", "eventhub_sku", "eventhub_capacity", "network_watcher_is_managed", "virtual_network", "allowed_network",
-                 "customer_managed_key")
+AZURE_OPTIONS = tuple(AZURE.of)
+
+
+@dataclass(frozen=True)
+class Writer:
+    """Who runs Terraform: an object of Microsoft Entra, whose `type` is User, Group or ServicePrincipal."""
+
+    object_id: str
+    type: str
+
+
+@dataclass(frozen=True)
+class Budget:
+    """The amount a month in the subscription's currency, who is told by e-mail, and at which percentages of it."""
+
+    amount: float
+    emails: list[str]
+    percentages: list[int] = field(default_factory=lambda: [50, 80, 100])
+
+
+@dataclass(frozen=True)
+class Github:
+    """The repository whose workflows deploy, and from which environments and branches of it they may."""
+
+    repository: str
+    environments: list[str] = field(default_factory=list)
+    branches: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
 class Setup:
-    """What the Azure side is told: `writers` run Terraform, `groups` maps a group to the user principal names of its members."""
+    """What the Azure side is told: `groups` maps a group to the user principal names of its members, `azure` has variables of `infra/azure`."""
 
     subscription: str
     tenant: str
     location: str
-    writers: Mapping[str, Any]
-    budget: Mapping[str, Any]
-    github: Mapping[str, Any]
-    groups: Mapping[str, Any] = field(default_factory=dict)
+    writers: Mapping[str, Writer]
+    budget: Budget
+    github: Github
+    groups: Mapping[str, list[str]] = field(default_factory=dict)
     azure: Mapping[str, Any] = field(default_factory=dict)
 
 # %% ../../nbs/setup/00_variables.ipynb #f42fd9fc
-def setup_faults(said: Mapping[str, Any]) -> list[Fault]:
-    """Return what is wrong with the shape of `setup:`."""
-    faults = [SETUP_KEY.fault(f"unknown key {key!r}", path=f"$.setup.{key}", hint=nearest(key, SETUP_KEYS)) for key in said if key not in SETUP_KEYS]
-    faults += [SETUP_KEY.fault(f"the key {key!r} is missing", path="$.setup") for key in SETUP_KEYS if key not in said and key not in OPTIONAL]
-    faults += [SETUP_VALUE.fault(f"{key!r} is not a {kind.__name__}", path=f"$.setup.{key}") for key, kind in SETUP_KEYS.items() if key in said and not isinstance(said[key], kind)]
-    options = said.get("azure")
-    if isinstance(options, Mapping):
-        faults += [SETUP_KEY.fault(f"unknown key {key!r}", path=f"$.setup.azure.{key}", hint=nearest(key, AZURE_OPTIONS)) for key in options if key not in AZURE_OPTIONS]
-    return faults
+NO_SETUP = code("no-setup", "The project file says nothing of the Azure side.", "add `setup:`, as `datamaster init` writes it and the documentation of the Azure side explains it")
 
 
-def name_faults(names: Names) -> list[Fault]:
-    """Return the limits of Azure that names break only with what setup adds to them (Azure, *Naming rules and restrictions*)."""
-    account = state_account(names)
-    faults = [BAD_NAME.fault(f"the storage account {account!r} of Terraform's state has {len(account)} characters; Azure allows 3 to 24", path="$.domain",
-                             hint=f"shorten the domain or the environment by {len(account) - 24}")] if len(account) > 24 else []
-    if len(names.eventhub_namespace) < 6:
-        faults.append(BAD_NAME.fault(f"the Event Hubs namespace {names.eventhub_namespace!r} has fewer than 6 characters", path="$.domain", hint="choose a longer domain"))
-    return faults
-
-
-def state_account(names: Names) -> str:
-    """Return the storage account of Terraform's state."""
-    return f"{names.storage_account}tf"
+def setup_faults(project: Project) -> list[Fault]:
+    """Return what is wrong with what the project says of the Azure side."""
+    if not project.setup:
+        return [NO_SETUP.fault("there is no `setup:`", path="$.setup")]
+    return unaddressed([*findings(project.setup, SETUP, ("setup",)), *setup_conflicts(project.setup), *azure_name_findings(project.names)])
 
 # %% ../../nbs/setup/00_variables.ipynb #39c8cb56
 def setup_of(project: Project) -> Setup:
     """Return what the project says of the Azure side; raises BadInput with every fault."""
-    faults = setup_faults(project.setup) + name_faults(project.names)
+    faults = setup_faults(project)
     if faults:
         raise BadInput(*(fault.in_file("datamaster.yaml") for fault in faults))
-    return Setup(**project.setup)
+    said = dict(project.setup)
+    writers = {name: Writer(**writer) for name, writer in said["writers"].items()}
+    return Setup(**{**said, "writers": writers, "budget": Budget(**said["budget"]), "github": Github(**said["github"])})
 
 # %% ../../nbs/setup/00_variables.ipynb #ccdecc8e
 DAYS = {"years": Decimal(366), "months": Decimal(31), "weeks": Decimal(7), "days": Decimal(1), "hours": Decimal(1) / 24, "minutes": Decimal(1) / 1_440,
@@ -104,20 +111,17 @@ def retention(names: Names, contracts: Iterable[Contract]) -> list[dict[str, Any
     return [{"container": names.container("raw"), "prefix": f"{model}/", "days": kept} for model, kept in sorted(days.items()) if kept]
 
 # %% ../../nbs/setup/00_variables.ipynb #0e614777
-def tags(project: Project) -> dict[str, str]:
-    """Return the tags of every Azure resource: the project's own, domain, project and env."""
-    return {"project": project.names.domain, **project.tags, "domain": project.names.domain, "env": project.names.environment or "default"}
-
-
 def state_variables(project: Project, setup: Setup) -> dict[str, Any]:
     """Return the variables of `infra/state`."""
     return {"subscription_id": setup.subscription, "location": setup.location, "resource_group_name": f"{project.names.resource_group}tf",
-            "storage_account_name": state_account(project.names), "writers": dict(setup.writers), "tags": tags(project)}
+            "storage_account_name": project.names.state_account, "writers": {name: asdict(writer) for name, writer in setup.writers.items()}, "tags": project.resource_tags}
 
 
 def entra_variables(project: Project, setup: Setup) -> dict[str, Any]:
-    """Return the variables of `infra/entra`; the group of data engineers is made even where nobody is in it yet."""
-    return {"tenant_id": setup.tenant, "groups": {project.names.group: [], **setup.groups}, "service_principal_name": project.names.service_principal, "github": dict(setup.github)}
+    """Return the variables of `infra/entra`; the group of data engineers is made even where nobody is in it yet, and the principal user is one of them."""
+    groups: dict[str, Any] = {project.names.group: [], **setup.groups}
+    groups[project.names.group] = list(dict.fromkeys([*filter(None, [project.unity.principal_user]), *groups[project.names.group]]))
+    return {"tenant_id": setup.tenant, "groups": groups, "service_principal_name": project.names.service_principal, "github": asdict(setup.github)}
 
 # %% ../../nbs/setup/00_variables.ipynb #fb147aef
 PURPOSES = ("raw", "log", "mtst", "catlog")
@@ -132,11 +136,11 @@ def azure_variables(project: Project, setup: Setup, contracts: Iterable[Contract
     if lacking:
         raise BadInput(*(NO_OUTPUT.fault(f"the output {what} is missing") for what in lacking))
     return {
-        "subscription_id": setup.subscription, "location": setup.location, "tags": tags(project), "resource_group_name": names.resource_group,
+        "subscription_id": setup.subscription, "location": setup.location, "tags": project.resource_tags, "resource_group_name": names.resource_group,
         "storage_account_name": names.storage_account, "containers": {purpose: names.container(purpose) for purpose in PURPOSES}, "eventhub_namespace_name": names.eventhub_namespace,
         "workspace_name": names.workspace, "access_connector_name": names.access_connector, "log_analytics_workspace_name": f"logd{names.stem}",
         "data_engineer_group_id": group, "service_principal_object_id": principal,
-        "retention": retention(names, contracts), "budget": dict(setup.budget), **setup.azure,
+        "retention": retention(names, contracts), "budget": asdict(setup.budget), **setup.azure,
     }
 
 # %% ../../nbs/setup/00_variables.ipynb #121de979

@@ -44,7 +44,7 @@ resource "azurerm_databricks_workspace_root_dbfs_customer_managed_key" "root" {
 }
 
 resource "azurerm_eventhub_namespace_customer_managed_key" "events" {
-  count = var.customer_managed_key != null && var.eventhub_sku == "Premium" ? 1 : 0
+  count = local.events_use_a_key ? 1 : 0
 
   eventhub_namespace_id     = azurerm_eventhub_namespace.events.id
   key_vault_key_ids         = [var.customer_managed_key.key_id]

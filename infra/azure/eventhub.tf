@@ -1,5 +1,9 @@
 # The namespace of the topics; each topic comes with the contract that names it.
 
+locals {
+  events_use_a_key = var.customer_managed_key != null && var.eventhub_sku == "Premium"
+}
+
 resource "azurerm_eventhub_namespace" "events" {
   name                = var.eventhub_namespace_name
   resource_group_name = azurerm_resource_group.lakehouse.name
@@ -11,13 +15,10 @@ resource "azurerm_eventhub_namespace" "events" {
   local_authentication_enabled = false # Microsoft Entra alone: no connection string opens it
   minimum_tls_version          = "1.2"
 
-  dynamic "identity" {
-    for_each = var.eventhub_sku == "Premium" ? azurerm_user_assigned_identity.encryption : []
-
-    content {
-      type         = "UserAssigned"
-      identity_ids = [identity.value.id]
-    }
+  # With its own identity the namespace writes captured events to the lake; with another it reaches a key of yours.
+  identity {
+    type         = local.events_use_a_key ? "SystemAssigned, UserAssigned" : "SystemAssigned"
+    identity_ids = local.events_use_a_key ? azurerm_user_assigned_identity.encryption[*].id : null
   }
 
   network_rulesets = var.allowed_network == null ? [] : [{

@@ -15,6 +15,7 @@ locals {
       "lake-delegation"   = { scope = azurerm_storage_account.lake.id, role = "Storage Blob Delegator", principal = local.connector, type = "ServicePrincipal" }
       "events-receive"    = { scope = azurerm_eventhub_namespace.events.id, role = "Azure Event Hubs Data Receiver", principal = local.connector, type = "ServicePrincipal" }
       "events-send"       = { scope = azurerm_eventhub_namespace.events.id, role = "Azure Event Hubs Data Sender", principal = local.connector, type = "ServicePrincipal" }
+      "events-capture"    = { scope = azurerm_storage_container.purpose["raw"].id, role = "Storage Blob Data Contributor", principal = azurerm_eventhub_namespace.events.identity[0].principal_id, type = "ServicePrincipal" }
       "deploys-workspace" = { scope = azurerm_databricks_workspace.lakehouse.id, role = "Contributor", principal = var.service_principal_object_id, type = "ServicePrincipal" }
       "deploys-topics"    = { scope = azurerm_eventhub_namespace.events.id, role = "Contributor", principal = var.service_principal_object_id, type = "ServicePrincipal" }
       "engineers-see"     = { scope = azurerm_resource_group.lakehouse.id, role = "Reader", principal = var.data_engineer_group_id, type = "Group" }

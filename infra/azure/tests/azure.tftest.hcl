@@ -189,6 +189,7 @@ run "roles_are_few_and_narrow" {
       lake-delegation   = "Storage Blob Delegator"
       events-receive    = "Azure Event Hubs Data Receiver"
       events-send       = "Azure Event Hubs Data Sender"
+      events-capture    = "Storage Blob Data Contributor"
       deploys-workspace = "Contributor"
       deploys-topics    = "Contributor"
       engineers-see     = "Reader"
@@ -202,6 +203,7 @@ run "roles_are_few_and_narrow" {
       lake-delegation   = azurerm_storage_account.lake.id
       events-receive    = azurerm_eventhub_namespace.events.id
       events-send       = azurerm_eventhub_namespace.events.id
+      events-capture    = azurerm_storage_container.purpose["raw"].id
       deploys-workspace = azurerm_databricks_workspace.lakehouse.id
       deploys-topics    = azurerm_eventhub_namespace.events.id
       engineers-see     = azurerm_resource_group.lakehouse.id
@@ -218,6 +220,7 @@ run "roles_are_few_and_narrow" {
     condition = { for name, role in azurerm_role_assignment.lakehouse : name => role.principal_id if !startswith(name, "lake-") } == {
       events-receive    = "00000000-0000-0000-0000-0000000000c0"
       events-send       = "00000000-0000-0000-0000-0000000000c0"
+      events-capture    = "00000000-0000-0000-0000-0000000000c1"
       deploys-workspace = var.service_principal_object_id
       deploys-topics    = var.service_principal_object_id
       engineers-see     = var.data_engineer_group_id
@@ -344,7 +347,8 @@ run "own_key_encrypts_everything" {
       && azurerm_databricks_workspace.lakehouse.managed_services_cmk_key_vault_key_id == var.customer_managed_key.key_id
       && azurerm_databricks_workspace.lakehouse.managed_disk_cmk_key_vault_key_id == var.customer_managed_key.key_id
       && azurerm_databricks_workspace_root_dbfs_customer_managed_key.root[0].key_vault_key_id == var.customer_managed_key.key_id
-    && azurerm_eventhub_namespace_customer_managed_key.events[0].key_vault_key_ids == toset([var.customer_managed_key.key_id]))
+      && azurerm_eventhub_namespace_customer_managed_key.events[0].key_vault_key_ids == toset([var.customer_managed_key.key_id])
+    && azurerm_eventhub_namespace.events.identity[0].type == "SystemAssigned, UserAssigned")
     error_message = "Something is encrypted with another key."
   }
 
@@ -371,7 +375,7 @@ run "standard_topics_keep_the_key_of_microsoft" {
   }
 
   assert {
-    condition     = length(azurerm_eventhub_namespace_customer_managed_key.events) == 0 && length(azurerm_eventhub_namespace.events.identity) == 0
+    condition     = length(azurerm_eventhub_namespace_customer_managed_key.events) == 0 && azurerm_eventhub_namespace.events.identity[0].type == "SystemAssigned"
     error_message = "The Standard tier takes no key of one's own."
   }
 }

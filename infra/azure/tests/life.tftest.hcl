@@ -35,7 +35,7 @@ run "everything_is_made_and_destroyed" {
   }
 
   assert {
-    condition     = length(azurerm_role_assignment.lakehouse) == 10 && length(azurerm_role_assignment.encryption) == 2 && length(azurerm_role_assignment.workspace_encryption) == 2
+    condition     = length(azurerm_role_assignment.lakehouse) == 11 && length(azurerm_role_assignment.encryption) == 2 && length(azurerm_role_assignment.workspace_encryption) == 2
     error_message = "A role was not given."
   }
 }

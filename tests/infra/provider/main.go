@@ -2,7 +2,7 @@
 //
 // It serves the schema that the real provider of the same name and version was recorded with, so that Terraform checks
 // every block, argument, type and reference of a configuration, and it accepts every value: what a real provider checks
-// beyond its schema (the form of an identifier, the list of regions) is not checked here. It makes nothing: `terraform
+// beyond its schema (the form of an identifier, the list of regions) is not checked here. It makes nothing outside a world of its own (world.go): `terraform
 // test` mocks plans and applies by itself, and to configure the provider for a real one is an error.
 package main
 
@@ -129,11 +129,12 @@ func wireAll(schemas map[string]schema) (map[string]*tfprotov6.Schema, error) {
 	return result, nil
 }
 
-// server answers what Terraform asks while it validates and mocks. The embedded interface is nil: nothing else is asked of
-// a provider that cannot be configured.
+// server answers what Terraform asks while it validates and mocks, and in a world (world.go) while it plans and applies. The embedded
+// interface is nil: nothing else is asked.
 type server struct {
 	tfprotov6.ProviderServer
 	schemas *tfprotov6.GetProviderSchemaResponse
+	found   provider
 }
 
 func (s server) GetProviderSchema(context.Context, *tfprotov6.GetProviderSchemaRequest) (*tfprotov6.GetProviderSchemaResponse, error) {
@@ -161,6 +162,9 @@ func (s server) StopProvider(context.Context, *tfprotov6.StopProviderRequest) (*
 }
 
 func (s server) ConfigureProvider(context.Context, *tfprotov6.ConfigureProviderRequest) (*tfprotov6.ConfigureProviderResponse, error) {
+	if world != "" {
+		return &tfprotov6.ConfigureProviderResponse{}, nil
+	}
 	return &tfprotov6.ConfigureProviderResponse{Diagnostics: []*tfprotov6.Diagnostic{{Severity: tfprotov6.DiagnosticSeverityError,
 		Summary: "A stand-in provider plans and makes nothing", Detail: "Install the real provider, with `terraform init` where Terraform's registry can be reached."}}}, nil
 }
@@ -185,7 +189,7 @@ func serve() error {
 		return err
 	}
 	answer := &tfprotov6.GetProviderSchemaResponse{Provider: own, ResourceSchemas: resources, DataSourceSchemas: sources}
-	return tf6server.Serve("hashicorp/"+name, func() tfprotov6.ProviderServer { return server{schemas: answer} })
+	return tf6server.Serve("hashicorp/"+name, func() tfprotov6.ProviderServer { return server{schemas: answer, found: found} })
 }
 
 func main() {

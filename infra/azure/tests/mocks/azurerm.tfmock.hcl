@@ -22,6 +22,10 @@ mock_resource "azurerm_storage_container" {
 mock_resource "azurerm_eventhub_namespace" {
   defaults = {
     id = "/subscriptions/00000000-0000-0000-0000-000000000001/resourceGroups/rsgdrisk/providers/Microsoft.EventHub/namespaces/ethdrisk"
+    identity = {
+      principal_id = "00000000-0000-0000-0000-0000000000c1"
+      tenant_id    = "00000000-0000-0000-0000-000000000002"
+    }
   }
 }
 
