@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from .contract.fault import BadInput, Fault, code
 
 # %% auto #0
-__all__ = ['SCHEMAS', 'BAD_NAME', 'STORAGE_ACCOUNT_LENGTH', 'TableName', 'Names', 'names']
+__all__ = ['SCHEMAS', 'BAD_NAME', 'STORAGE_ACCOUNT_LENGTH', 'RESERVED', 'TableName', 'Names', 'names']
 
 # %% ../nbs/00_names.ipynb #a8f296c6
 SCHEMAS = ("bronze", "silver", "gold")
@@ -51,6 +51,11 @@ class Names:
         return self.domain + self.environment
 
     @property
+    def mark(self) -> str:
+        """The words by which the toolkit knows what it made for the domain."""
+        return f"Managed by datamaster_kit for {self.stem}."
+
+    @property
     def resource_group(self) -> str:
         """The Azure resource group."""
         return f"rsgd{self.stem}"
@@ -68,6 +73,11 @@ class Names:
     def workspace(self) -> str:
         """The Azure Databricks workspace."""
         return f"adbd{self.stem}"
+
+    @property
+    def state_account(self) -> str:
+        """The Azure storage account of Terraform's state."""
+        return f"{self.storage_account}tf"
 
     @property
     def access_connector(self) -> str:
@@ -108,6 +118,7 @@ class Names:
 # %% ../nbs/00_names.ipynb #ac9169c7
 BAD_NAME = code("bad-name", "A domain, catalog or environment breaks a naming rule.", "use lower-case letters and digits, beginning with a letter")
 STORAGE_ACCOUNT_LENGTH = 24
+RESERVED = ("microsoft", "windows")
 
 
 def names(domain: str, catalog: str, environment: str = "") -> Names:
@@ -122,6 +133,7 @@ def names(domain: str, catalog: str, environment: str = "") -> Names:
         faults.append(BAD_NAME.fault(
             f"the storage account {result.storage_account!r} has {len(result.storage_account)} characters; Azure allows 3 to {STORAGE_ACCOUNT_LENGTH}",
             path="$.domain", hint=f"shorten the domain or the environment by {excess}"))
+    faults += [BAD_NAME.fault(f"Azure lets nobody have {word!r} in the name of what has an address", path="$.domain", hint="choose another domain") for word in RESERVED if word in result.stem]
     if len(result.catalog) > 255:
         faults.append(BAD_NAME.fault("a catalog's name has at most 255 characters", path="$.catalog"))
     if faults:

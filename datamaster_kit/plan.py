@@ -28,7 +28,7 @@ class Difference:
 
 @dataclass(frozen=True)
 class Change:
-    """What happens to one object; `kind` is schema, table and so on, and `refusal` says why a change is not applied as it stands."""
+    """What happens to one object; `kind` is schema, table and so on, `refusal` says why a change is not applied as it stands, and `note` what else a person should know."""
 
     action: Action
     kind: str
@@ -36,6 +36,7 @@ class Change:
     differences: tuple[Difference, ...] = ()
     statements: tuple[str, ...] = ()
     refusal: str = ""
+    note: str = ""
 
 # %% ../nbs/02_plan.ipynb #84134f0f
 @dataclass(frozen=True)
@@ -48,6 +49,11 @@ class Plan:
     def pending(self) -> tuple[Change, ...]:
         """The changes that do something."""
         return tuple(change for change in self.changes if change.action != "unchanged")
+
+    @property
+    def shown(self) -> tuple[Change, ...]:
+        """The changes that a person is shown: those that do something, and those with a note."""
+        return tuple(change for change in self.changes if change.action != "unchanged" or change.note)
 
     @property
     def refused(self) -> tuple[Change, ...]:
@@ -68,10 +74,10 @@ MARKS: dict[Action, str] = {"create": "+", "update": "~", "delete": "-", "unchan
 
 
 def plan_text(plan: Plan) -> str:
-    """Return the plan for people: a line a pending change, its differences below it, and the counts."""
+    """Return the plan for people: a line a change that is pending or has a note, its differences below it, and the counts."""
     lines = []
-    for change in plan.pending:
-        lines.append(f"{MARKS[change.action]} {change.kind} {change.name}" + (f"  ! {change.refusal}" if change.refusal else ""))
+    for change in plan.shown:
+        lines.append(f"{MARKS[change.action]} {change.kind} {change.name}" + (f"  ! {change.refusal}" if change.refusal else "") + (f"  ({change.note})" if change.note else ""))
         lines += [f"    {item.path}: {item.before!r} -> {item.after!r}" for item in change.differences]
     return "\n".join([*lines, summary(plan)])
 

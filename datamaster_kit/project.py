@@ -5,20 +5,26 @@
 # %% ../nbs/01_project.ipynb #692116ce
 from __future__ import annotations
 
-from collections.abc import Mapping
+import os
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from . import __version__
 from .contract.document import Document, nearest, read_document
 from .contract.fault import BadInput, Fault, code
 from .contract.model import Contract
 from .contract.read import read_contract
-from .names import Names, names
+from .names import BAD_NAME, Names, names
+from .sections import ENVIRONMENT, FILE, STEM, Jobs, Unity, setup_conflicts, unity_of
+from .shape import PROJECT_KEY, Finding, addressed, findings
+from .values import allows
 
 # %% auto #0
-__all__ = ['PROJECT_KEY', 'PROJECT_VALUE', 'KEYS', 'NO_CONTRACT', 'NOT_OF_PROJECT', 'Project', 'project_faults', 'read_project',
-           'contract_files', 'read_contracts']
+__all__ = ['ENVIRONMENT_VARIABLE', 'NO_ENVIRONMENT', 'OTHER_TOOLKIT', 'NO_CONTRACT', 'NOT_OF_PROJECT', 'Project', 'overlaid',
+           'in_environment', 'missing', 'conflicts', 'name_findings', 'azure_name_findings', 'project_faults',
+           'environment_of', 'read_project', 'project_of', 'without_empty', 'contract_files', 'read_contracts']
 
 # %% ../nbs/01_project.ipynb #0214f2b4
 @dataclass(frozen=True)
@@ -31,52 +37,138 @@ class Project:
     targets: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     tags: Mapping[str, str] = field(default_factory=dict)
     setup: Mapping[str, Any] = field(default_factory=dict)
+    unity: Unity = field(default_factory=Unity)
+    jobs: Jobs = field(default_factory=Jobs)
 
     @property
     def state_folder(self) -> Path:
         """Where the local target keeps its tables, volumes and landing folder."""
         return self.root / ".datamaster"
 
+    def landing_folder(self, target: str) -> str:
+        """Return the folder of a workspace under which each model's raw files arrive: the target's `landing`, else the domain's raw container."""
+        said = self.targets.get(target, {}).get("landing") or f"abfss://{self.names.container('raw')}@{self.names.storage_account}.dfs.core.windows.net"
+        return str(said).rstrip("/")
+
+    @property
+    def resource_tags(self) -> dict[str, str]:
+        """The tags of every resource: the project's own, and domain, project and env; `env` is `default` where the project has no environment."""
+        return {"project": self.names.domain, **self.tags, "domain": self.names.domain, "env": self.names.environment or "default"}
+
 # %% ../nbs/01_project.ipynb #37d94f4f
-PROJECT_KEY = code("project-key", "A key of the project file is unknown or missing.", "see the keys in the documentation: domain, catalog, environment, contracts, targets, tags, setup")
-PROJECT_VALUE = code("project-value", "A value in the project file has the wrong type.", "compare with the sample datamaster.yaml")
-KEYS: dict[str, type] = {"domain": str, "catalog": str, "environment": str, "contracts": list, "targets": dict, "tags": dict, "setup": dict}
+ENVIRONMENT_VARIABLE = "DATAMASTER_ENVIRONMENT"
+NO_ENVIRONMENT = code("no-such-environment", "The project file has no environment of that name.", "name one under `environments:` in the project file")
 
 
-def project_faults(document: Document) -> list[Fault]:
-    """Return what is wrong with the shape of a project file."""
+def overlaid(below: Any, above: Any) -> Any:
+    """Return data with what another says: mappings are joined, anything else is replaced."""
+    if isinstance(below, Mapping) and isinstance(above, Mapping):
+        return {**below, **{key: overlaid(below.get(key), value) for key, value in above.items()}}
+    return above
+
+
+def in_environment(data: Mapping[str, Any], environment: str) -> dict[str, Any]:
+    """Return the data of a project file as an environment has it."""
+    environments = data.get("environments")
+    own = environments.get(environment) if isinstance(environments, Mapping) else {}
+    own = {key: value for key, value in own.items() if key in ENVIRONMENT.of} if isinstance(own, Mapping) else {}
+    return overlaid({key: value for key, value in data.items() if key != "environments"}, own)
+
+# %% ../nbs/01_project.ipynb #939c58b1
+OTHER_TOOLKIT = code("toolkit-version", "The project was written for another version of the toolkit.", "install a version that `toolkit:` in the project file allows, or change what it says")
+
+
+def missing(data: Mapping[str, Any], environment: str) -> Iterator[Finding]:
+    """Yield the keys that an environment lacks, at the part of the file where they belong."""
+    for found in findings(in_environment(data, environment), FILE):
+        if found.is_missing:
+            is_own = bool(found.path) and found.path[0] not in data
+            yield Finding(found.kind, found.message, ("environments", environment, *found.path) if is_own else found.path, found.hint)
+
+
+def conflicts(data: Mapping[str, Any]) -> Iterator[Finding]:
+    """Yield the values that do not go together in one environment."""
+    if isinstance(data.get("setup"), Mapping):
+        yield from setup_conflicts(data["setup"])
+    for older, section, key in (("project", "tags", "project"), ("user_principal_name", "unity", "principal_user")):
+        if older in data and isinstance(data.get(section), Mapping) and key in data[section]:
+            yield Finding(PROJECT_KEY, f"{older!r} is the older name of {section}.{key}, which is there too", (older,), "remove it")
+
+
+def name_findings(data: Mapping[str, Any], environment: str) -> Iterator[Finding]:
+    """Yield the rules of naming that the domain, the catalog or the environment break."""
+    try:
+        derived = names(data["domain"], data["catalog"], environment)
+    except BadInput as error:
+        for fault in error.faults:
+            yield Finding(BAD_NAME, fault.message, tuple(fault.path.split(".")[1:]), fault.hint)
+    else:
+        if data.get("setup"):
+            yield from azure_name_findings(derived)
+
+
+def azure_name_findings(derived: Names) -> Iterator[Finding]:
+    """Yield the limits that names break only on the Azure side (Azure, *Naming rules and restrictions for Azure resources*)."""
+    account, namespace = derived.state_account, derived.eventhub_namespace
+    if len(account) > 24:
+        yield Finding(BAD_NAME, f"the storage account {account!r} of Terraform's state has {len(account)} characters; Azure allows 3 to 24", ("domain",),
+                      f"shorten the domain or the environment by {len(account) - 24}")
+    if len(namespace) < 6:
+        yield Finding(BAD_NAME, f"the Event Hubs namespace {namespace!r} has fewer than 6 characters", ("domain",), "choose a longer domain")
+
+# %% ../nbs/01_project.ipynb #d6b8be73
+def project_faults(document: Document, environment: str) -> list[Fault]:
+    """Return everything that is wrong with a project file, read for an environment."""
     data = document.data
-    faults = [document.fault(PROJECT_KEY, f"unknown key {key!r}", (key,), hint=nearest(key, KEYS)) for key in data if key not in KEYS]
-    faults += [document.fault(PROJECT_KEY, f"the key {key!r} is missing", ()) for key in ("domain", "catalog") if key not in data]
-    for key, kind in KEYS.items():
-        if key in data and not isinstance(data[key], kind):
-            faults.append(document.fault(PROJECT_VALUE, f"{key!r} is not a {kind.__name__}", (key,)))
-    if isinstance(data.get("targets"), dict):
-        faults += [document.fault(PROJECT_VALUE, f"the target {name!r} is not a mapping", ("targets", name))
-                   for name, settings in data["targets"].items() if not isinstance(settings, dict)]
-    if isinstance(data.get("contracts"), list):
-        faults += [document.fault(PROJECT_VALUE, f"{glob!r} is not a pattern inside the project", ("contracts", index))
-                   for index, glob in enumerate(data["contracts"])
-                   if not isinstance(glob, str) or not glob or Path(glob).is_absolute() or ".." in Path(glob).parts]
-    return faults
+    found = list(findings(data, FILE, partial=True))
+    requirement = data.get("toolkit")
+    if requirement is not None and not any(item.path == ("toolkit",) for item in found) and not allows(requirement, __version__):
+        found.insert(0, Finding(OTHER_TOOLKIT, f"the project asks for {requirement}, and this is {__version__}", ("toolkit",), f"pip install 'datamaster_kit{requirement}'"))
+    known = [environment_of(data), *(name for name in (data["environments"] if isinstance(data.get("environments"), Mapping) else ()) if not STEM.wrong(name))]
+    if environment not in known:
+        found.append(Finding(NO_ENVIRONMENT, f"there is no environment {environment!r}", ("environments",), nearest(environment, filter(None, known))))
+    found += missing(data, environment)
+    found += conflicts(in_environment(data, environment))
+    if isinstance(data.get("domain"), str) and isinstance(data.get("catalog"), str):
+        found += dict.fromkeys(item for each in dict.fromkeys([environment, *known]) for item in name_findings(in_environment(data, each), each))
+    else:
+        found += [Finding(BAD_NAME, STEM.wrong(data[key]), (key,)) for key in ("domain", "catalog") if isinstance(data.get(key), str) and STEM.wrong(data[key])]
+    return addressed(found, document)
 
-# %% ../nbs/01_project.ipynb #f035d670
-def read_project(path: Path | str) -> Project:
-    """Return the project of a file (or of the folder that holds `datamaster.yaml`); raises BadInput with every fault."""
+
+def environment_of(data: Mapping[str, Any]) -> str:
+    """Return the environment that a file names; empty: none."""
+    return data["environment"] if isinstance(data.get("environment"), str) else ""
+
+
+def read_project(path: Path | str, environment: str | None = None) -> Project:
+    """Return the project of a file (or of the folder that holds `datamaster.yaml`) in an environment; raises BadInput with every fault.
+
+    The environment is the given one, else that of the variable DATAMASTER_ENVIRONMENT, else the file's own.
+    """
     path = Path(path)
     document = read_document(path / "datamaster.yaml" if path.is_dir() else path)
-    faults = project_faults(document)
+    chosen = environment or os.environ.get(ENVIRONMENT_VARIABLE) or environment_of(document.data)
+    faults = project_faults(document, chosen)
     if faults:
         raise BadInput(*faults)
-    data = document.data
-    try:
-        derived = names(data["domain"], data["catalog"], data.get("environment", ""))
-    except BadInput as error:
-        raise BadInput(*(fault.in_file(document.file) for fault in error.faults)) from None
-    root = (path if path.is_dir() else path.parent).resolve()
-    contracts = tuple(data.get("contracts", Project.contracts))
-    return Project(root, derived, contracts, data.get("targets", {}), {key: str(value) for key, value in data.get("tags", {}).items()},
-                   data.get("setup", {}))
+    return project_of(in_environment(document.data, chosen), chosen, (path if path.is_dir() else path.parent).resolve())
+
+
+def project_of(data: Mapping[str, Any], environment: str, root: Path) -> Project:
+    """Return the project that valid data describes; the older keys give way to the newer ones."""
+    said = {key: value for key, value in data.items() if value is not None}
+    derived = names(said["domain"], said["catalog"], environment)
+    tags = {"project": said["project"]} if "project" in said else {}
+    user = {"principal_user": said["user_principal_name"]} if "user_principal_name" in said else {}
+    return Project(root, derived, tuple(said.get("contracts", Project.contracts)), {name: settings or {} for name, settings in said.get("targets", {}).items()},
+                   {key: str(value) for key, value in {**tags, **said.get("tags", {})}.items()}, without_empty(said.get("setup", {})),
+                   unity_of(without_empty({**user, **said.get("unity", {})}), derived.group), Jobs(**without_empty(said.get("jobs", {}))))
+
+
+def without_empty(said: Any) -> Any:
+    """Return data without the keys that stand there without a value."""
+    return {key: without_empty(value) for key, value in said.items() if value is not None} if isinstance(said, Mapping) else said
 
 # %% ../nbs/01_project.ipynb #f41236c9
 NO_CONTRACT = code("no-contract", "The project's globs find no contract.", "put a contract into the folder, or correct `contracts:` in the project file")

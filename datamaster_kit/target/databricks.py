@@ -5,7 +5,8 @@
 # %% ../../nbs/target/05_databricks.ipynb #4d6bd832
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,7 @@ from ..project import Project
 from .target import FileSource, Handle
 
 if TYPE_CHECKING:
+    from databricks.sdk import WorkspaceClient
     from pyspark.sql import SparkSession
 
 # %% auto #0
@@ -33,8 +35,10 @@ class DatabricksTarget:
 
     dialect = Dialect()
 
-    def __init__(self, project: Project, name: str, session: SparkSession | None = None) -> None:
+    def __init__(self, project: Project, name: str, session: SparkSession | None = None, client: WorkspaceClient | None = None) -> None:
         self.project, self.name, self.session = project, name, session
+        if client is not None:
+            self.client = client
 
     def __getstate__(self) -> dict[str, Any]:
         """Return what travels to another process: the project and the name, and no session."""
@@ -51,15 +55,43 @@ class DatabricksTarget:
 
     @cached_property
     def spark(self) -> SparkSession:
-        """The session of the notebook or job; raises DatamasterError outside a workspace."""
+        """The session of the notebook or job (Databricks, *Databricks Runtime environment variables*: one can be had); raises DatamasterError outside a workspace."""
         from pyspark.sql import SparkSession
 
         if self.session is not None:
             return self.session
-        session = SparkSession.getActiveSession()
+        session = SparkSession.builder.getOrCreate() if "DATABRICKS_RUNTIME_VERSION" in os.environ else SparkSession.getActiveSession()
         if session is None:
             raise DatamasterError(NO_SESSION.fault(f"the target {self.name!r} is a workspace, and no session is active"))
         return session
+
+    @cached_property
+    def client(self) -> WorkspaceClient:
+        """The client of the workspace's REST interface."""
+        from datamaster_kit.target.workspace import workspace_client
+
+        return workspace_client(self.project, self.name)
+
+    @cached_property
+    def warehouse(self) -> str:
+        """The id of the SQL warehouse that the target's settings name, started if it is stopped; raises BadInput where there is none."""
+        from datamaster_kit.target.warehouse import started_warehouse
+
+        return started_warehouse(self.client, str(self.project.targets.get(self.name, {}).get("warehouse") or ""))
+
+    @cached_property
+    def runner(self) -> Callable[[str], list[dict[str, Any]]]:
+        """What runs a statement: in the workspace (Databricks, *Databricks Runtime environment variables*) its session, elsewhere the warehouse."""
+        from datamaster_kit.target.warehouse import run_statement
+
+        if self.session is not None or "DATABRICKS_RUNTIME_VERSION" in os.environ:
+            return lambda statement: [row.asDict() for row in self.spark.sql(statement).collect()]
+        client, warehouse = self.client, self.warehouse
+        return lambda statement: run_statement(client, warehouse, statement)
+
+    def sql(self, statement: str) -> list[dict[str, Any]]:
+        """Run a statement and return its rows; raises DatamasterError where a warehouse refuses it."""
+        return self.runner(statement)
 
     def sql_name(self, table: TableName) -> str:
         """Return the three-level name, quoted."""
@@ -71,16 +103,15 @@ class DatabricksTarget:
 
     def create_schema(self, schema: str) -> None:
         """Create a schema where it does not exist."""
-        self.spark.sql(f"CREATE SCHEMA IF NOT EXISTS {self.schema_sql_name(schema)}")
+        self.sql(f"CREATE SCHEMA IF NOT EXISTS {self.schema_sql_name(schema)}")
 
     def volume_folder(self, schema: str, volume: str) -> str:
         """Return the folder of a volume (Databricks, *What are Unity Catalog volumes?*)."""
         return f"/Volumes/{self.project.names.catalog}/{schema}/{volume}"
 
     def landing_folder(self, model: str) -> str:
-        """Return the folder of a model's raw files in the domain's raw container."""
-        names = self.project.names
-        return f"abfss://{names.container('raw')}@{names.storage_account}.dfs.core.windows.net/{model}"
+        """Return the folder in which a model's raw files arrive."""
+        return f"{self.project.landing_folder(self.name)}/{model}"
 
     def changed_files(self, checkpoint: str) -> tuple[str, ...]:
         """Return nothing: Auto Loader keeps its list of files to itself, and reads a changed one again where the contract's source says `allowOverwrites`."""

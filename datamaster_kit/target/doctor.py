@@ -12,6 +12,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Literal
 
+from ..contract.document import NOT_READABLE
 from ..contract.fault import BadInput, DatamasterError
 from ..project import read_project
 from .jars import PINS, install_jars, is_intact
@@ -76,7 +77,10 @@ def project_check(folder: Path) -> Check:
     try:
         project = read_project(folder)
     except BadInput as error:
-        return Check("project", "warning", error.faults[0].message, "write a datamaster.yaml, or go to the folder that has one")
+        first, more = error.faults[0], len(error.faults) - 1
+        if first.code == NOT_READABLE.name:
+            return Check("project", "warning", first.message, "datamaster init writes one; or go to the folder that has one")
+        return Check("project", "warning", f"line {first.line}: {first.message}" + (f" (1 of {more + 1} faults)" if more else ""), first.hint)
     return Check("project", "ok", f"domain {project.names.domain}, catalog {project.names.catalog}")
 
 # %% ../../nbs/target/06_doctor.ipynb #08bf096b

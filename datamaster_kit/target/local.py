@@ -50,7 +50,7 @@ class LocalTarget:
     """Embedded Spark and Delta under the project's `.datamaster` folder."""
 
     name = "local"
-    dialect = Dialect(primary_keys=False, tags=False, checks_at_creation=True)
+    dialect = Dialect(primary_keys=False, tags=False, checks_at_creation=True, access=False)
 
     def __init__(self, project: Project, session: SparkSession | None = None) -> None:
         self.project, self.session = project, session
@@ -92,6 +92,10 @@ class LocalTarget:
         session = local_session(self.project.state_folder)
         register(session, self.warehouse)
         return session
+
+    def sql(self, statement: str) -> list[dict[str, Any]]:
+        """Run a statement and return its rows."""
+        return [row.asDict() for row in self.spark.sql(statement).collect()]
 
     def sql_name(self, table: TableName) -> str:
         """Return `spark_catalog` with the quoted schema and table; the catalog is the warehouse folder."""

@@ -53,6 +53,9 @@ class Target(Protocol):
     def locked(self, checkpoint: str) -> AbstractContextManager[None]:
         """Keep a checkpoint to oneself; raises DatamasterError where another process has it."""
 
+    def sql(self, statement: str) -> list[dict[str, Any]]:
+        """Run a SQL statement and return its rows, by column; raises where it fails."""
+
     def sql_name(self, table: TableName) -> str:
         """Return a table's name as SQL, quoted."""
 

@@ -40,7 +40,7 @@ def tree_of(function: Callable[..., Any]) -> ast.AST:
 
 def named_in(node: ast.AST, known: typing.Collection[str]) -> str:
     """Return the first of the known names, bare or of `self`, that an expression uses, else ''."""
-    used = [item.attr if isinstance(item, ast.Attribute) else item.id for item in ast.walk(node) if isinstance(item, ast.Attribute | ast.Name)]
+    used = [item.attr if isinstance(item, ast.Attribute) else item.id for item in ast.walk(node) if isinstance(item, ast.Name) or (isinstance(item, ast.Attribute) and getattr(item.value, "id", "") == "self")]
     return next((name for name in used if name in known), "")
 
 

@@ -40,7 +40,7 @@ def query(sql: str, session: Session, parameters: Json) -> Rows:
             if len(parts) == 1 and parts[0].lower() in with_names:
                 continue
             alias = table.alias_or_name
-            table.replace(exp.alias_(exp.to_table(loaded(connection, session, parts), dialect="sqlite"), alias, table=True))
+            table.replace(exp.alias_(exp.to_table(loaded(connection, session, parts), dialect="sqlite"), exp.to_identifier(alias, quoted=True), table=True))
         cursor = connection.execute(tree.sql("sqlite"))
         names, rows = [item[0] for item in cursor.description], [list(row) for row in cursor]
     except sqlite3.Error as error:

@@ -1,0 +1,297 @@
+"""The workspace's plan against a workspace: made from nothing, unchanged by a second apply, whatever the network does, and taken away again."""
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+from typing import Any
+
+import pytest
+from databricks.sdk import AccountClient, WorkspaceClient
+from databricks.sdk.service.catalog import PermissionsChange, Privilege
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from workspace.clients import account_client, workspace_client
+from workspace.faults import Chaos, Fault
+from workspace.server import Settings
+from workspace.server import Workspace as Server
+
+from datamaster_kit.contract.fault import BadInput, DatamasterError
+from datamaster_kit.names import names
+from datamaster_kit.project import Project
+from datamaster_kit.resources import Outcome
+from datamaster_kit.sections import Metastore, unity_of
+from datamaster_kit.target.management import Management
+from datamaster_kit.unity.workspace import Workspace, apply_workspace, destruction_of, observed, plan_of
+
+pytestmark = pytest.mark.server
+PEOPLE = ["ana@example.com", "rui@example.com"]
+APPLICATION = "00000000-0000-4000-8000-00000000aaaa"
+
+
+class Directory(BaseHTTPRequestHandler):
+    """Microsoft Graph's routes for groups, members and service principals, a member a page."""
+
+    people = tuple(PEOPLE)
+
+    def do_GET(self) -> None:
+        people = [{"@odata.type": "#microsoft.graph.user", "id": f"u-{index}", "userPrincipalName": name, "displayName": name.split("@")[0]} for index, name in enumerate(self.people)]
+        if "/servicePrincipals?" in self.path:
+            self.answer({"value": [{"id": "s-1", "appId": APPLICATION, "displayName": "spndatamasteradmin"}]})
+        elif "/transitiveMembers?" in self.path:
+            path, _, page = self.path.partition("&page=")
+            index = int(page or 0)
+            following = {"@odata.nextLink": f"http://{self.headers['Host']}{path}&page={index + 1}"} if index + 1 < len(people) else {}
+            self.answer({"value": people[index:index + 1], **following})
+        else:
+            self.answer({"value": [{"id": "g-1", "displayName": "data_engineer"}] if "data_engineer" in self.path else []})
+
+    def answer(self, body: Any) -> None:
+        content = json.dumps(body).encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+    def log_message(self, *_: Any) -> None:
+        pass
+
+
+@pytest.fixture
+def graph() -> Iterator[Management]:
+    """A directory in which two people are data engineers."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), Directory) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        yield Management(lambda: "a token", f"http://127.0.0.1:{server.server_port}")
+        server.shutdown()
+
+
+def project_of(**unity: Any) -> Project:
+    """Return a project with all that the workspace's plan reads."""
+    return Project(Path(), names("risk", "risk"), targets={"production": {}}, tags={"project": "datamaster"},
+                   setup={"subscription": "00000000-0000-0000-0000-000000000001", "location": Settings.region}, unity=unity_of(unity, "data_engineer"))
+
+
+def workspace_on(server: Server, graph: Management, project: Project | None = None) -> Workspace:
+    """Return the project's workspace on a test server."""
+    client, account = workspace_client(server), account_client(server)
+    return Workspace(project or project_of(principal_user="ana@example.com"), client, lambda: account, lambda: graph, syncs_principals=True)
+
+
+def applied(workspace: Workspace, allow_delete: bool = False) -> list[Outcome]:
+    """Observe, plan and apply once; return what was done."""
+    state = observed(workspace, [])
+    return list(apply_workspace(workspace, state, plan_of(state, allow_delete)))
+
+
+def test_from_nothing_to_everything_and_a_second_apply_changes_nothing(graph: Management) -> None:
+    with Server(Settings(page_size=2)) as server:
+        workspace = workspace_on(server, graph)
+        assert {outcome.state for outcome in applied(workspace)} == {"done"}
+        server.forget_calls()
+        state = observed(workspace, [])
+        assert plan_of(state).is_empty
+        assert {method for method, _, _ in server.log} == {"GET"}
+        client: WorkspaceClient = workspace.client
+        catalog = client.catalogs.get("crisk")
+        assert (catalog.owner, catalog.storage_root) == ("data_engineer", "abfss://ctrdriskcatlog@stadrisk.dfs.core.windows.net")
+        assert client.metastores.summary().storage_root_credential_name == "external_location_mi_credential"
+        assert {item.user_name for item in account_client(server).users_v2.list()} >= set(PEOPLE)
+        held = {item.principal: {privilege.value for privilege in item.privileges or ()} for item in client.grants.list("SCHEMA", "crisk.bronze")}
+        assert held["data_engineer"] == held[APPLICATION] == {"USE_SCHEMA", "CREATE_FUNCTION", "CREATE_TABLE", "EXECUTE", "MODIFY", "SELECT", "CREATE_VOLUME"}
+        [cluster] = client.clusters.list()
+        assert (cluster.autotermination_minutes, cluster.single_user_name, cluster.is_single_node) == (10, "ana@example.com", True)
+
+
+def end_state(server: Server) -> dict[str, Any]:
+    """Return what a workspace holds, without ids and moments."""
+    state = server.state
+    names_of = {identity: item.name for identity, item in state.principals.items()}
+    return {
+        "objects": sorted((kind, name, item.get("owner"), item.get("storage_root") if kind == "catalog" else item.get("url"))
+                          for kind, items in state.unity.items() for name, item in items.items() if kind != "metastore"),
+        "metastores": sorted((item["name"], item.get("storage_root"), item.get("storage_root_credential_name")) for item in state.unity["metastore"].values()),
+        "assigned": sorted(state.metastore_of), "grants": sorted((*key, who, sorted(held)) for key, of in state.grants.items() for who, held in of.items()),
+        "tags": sorted((*key, *tag) for key, of in state.tags.items() for tag in of.items()),
+        "scopes": sorted((item["name"], sorted(item["secrets"]), sorted(item["acls"].items())) for item in state.scopes.values()),
+        "clusters": sorted(item["cluster_name"] for item in state.clusters.values()),
+        "principals": sorted((item.kind, item.name, sorted(names_of[member["value"]] for member in item.resource.get("members", []))) for item in state.principals.values()),
+        "permissions": sorted((names_of[who], held) for (_, who), held in state.assignments.items()),
+        "restarts": sorted((kind, sorted(json.dumps(entry, sort_keys=True) for entry in entries)) for (kind, of), entries in state.permissions.items() if of in state.clusters),
+    }
+
+
+def calm_state(graph: Management, project: Project | None = None) -> dict[str, Any]:
+    """Return the end state of an apply that nothing disturbs."""
+    with Server() as server:
+        applied(workspace_on(server, graph, project))
+        return end_state(server)
+
+
+def applied_at_last(workspace: Workspace, tries: int = 6) -> int:
+    """Apply until the plan is empty; return how often it took."""
+    for attempt in range(tries):
+        try:
+            state = observed(workspace, [])
+            plan = plan_of(state)
+            if plan.is_empty:
+                return attempt
+            apply_workspace(workspace, state, plan)
+        except (DatamasterError, OSError):
+            continue
+    raise AssertionError("the plan does not become empty")
+
+
+@pytest.mark.parametrize("fault", [
+    Fault("throttled", "POST", "*", times=3, retry_after=1), Fault("unavailable", "*", "*", times=2), Fault("reset", "POST", "*/catalogs"), Fault("lost", "POST", "*/catalogs"),
+    Fault("lost", "POST", "*/schemas", times=3), Fault("lost", "POST", "*/storage-credentials"), Fault("lost", "POST", "*/external-locations", times=2), Fault("lost", "POST", "*/volumes", times=2),
+    Fault("lost", "POST", "*/clusters/create"), Fault("lost", "POST", "*/scopes/create"), Fault("lost", "POST", "*/Groups"), Fault("lost", "POST", "*/Users", times=2), Fault("lost", "POST", "*/metastores"),
+    Fault("lost", "POST", "*/entity-tag-assignments", times=5), Fault("lost", "PATCH", "*/permissions/*", times=5), Fault("stale", "POST", "*/storage-credentials", reads=3),
+    Fault("stale", "POST", "*/catalogs", reads=4), Fault("stale", "POST", "*/schemas", times=3, reads=2),
+], ids=lambda fault: f"{fault.kind}-{fault.method}-{fault.path.strip('*/')}")
+def test_each_fault_is_survived_with_the_same_end_state(graph: Management, fault: Fault) -> None:
+    with Server() as server:
+        server.fail(fault)
+        applied_at_last(workspace_on(server, graph))
+        assert server.faults.struck
+        assert end_state(server) == calm_state(graph)
+
+
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(seed=st.integers(0, 10_000), rate=st.sampled_from([0.05, 0.15, 0.3]))
+def test_any_mixture_of_faults_ends_in_the_same_state(graph: Management, seed: int, rate: float) -> None:
+    with Server() as server:
+        server.fail(chaos=Chaos(seed, rate))
+        workspace = workspace_on(server, graph)
+        for _ in range(3):
+            try:
+                applied(workspace)
+            except (DatamasterError, OSError):
+                continue
+        server.fail()
+        applied_at_last(workspace)
+        assert end_state(server) == calm_state(graph)
+
+
+@pytest.mark.parametrize("after", [1, 9, 25, 50])
+def test_killed_half_way_and_applied_again_the_end_state_is_the_same(graph: Management, after: int) -> None:
+    class Killed(BaseException):
+        """The process ends here."""
+
+    with Server() as server:
+        workspace, done = workspace_on(server, graph), 0
+        state = observed(workspace, [])
+
+        def report(outcome: Outcome) -> None:
+            nonlocal done
+            done += 1
+            if done == after:
+                raise Killed
+
+        with pytest.raises(Killed):
+            apply_workspace(workspace, state, plan_of(state), report)
+        applied_at_last(workspace)
+        assert end_state(server) == calm_state(graph)
+
+
+def test_the_metastore_of_the_workspace_is_adopted_and_only_what_is_said_of_it_changes(graph: Management) -> None:
+    project = project_of(metastore={"delta_sharing_scope": "INTERNAL_AND_EXTERNAL", "token_days": 2})
+    assert project.unity.metastore == Metastore(delta_sharing_scope="INTERNAL_AND_EXTERNAL", token_days=2)
+    with Server(metastore="metastore_azure_westeurope") as server:
+        workspace = workspace_on(server, graph, project)
+        changes = {(change.kind, change.action): change for change in plan_of(observed(workspace, [])).changes}
+        assert [item.path for item in changes["metastore", "update"].differences] == ["delta_sharing_scope", "token_seconds"]
+        assert ("metastore assignment", "unchanged") in changes and not any(kind == "metastore data access" for kind, _ in changes)
+        applied(workspace)
+        assert plan_of(observed(workspace, [])).is_empty
+        assert workspace.client.metastores.summary().name == "metastore_azure_westeurope"
+
+
+def test_drift_is_shown_and_mended_and_what_somebody_else_made_is_left_alone(graph: Management) -> None:
+    with Server(metastore="primary") as server:
+        workspace = workspace_on(server, graph)
+        client = workspace.client
+        applied(workspace)
+        client.schemas.update("crisk.silver", owner="admin@example.com")
+        client.schemas.create("theirs", "crisk", comment="by hand")
+        client.grants.update("SCHEMA", "crisk.bronze", changes=[PermissionsChange(principal="data_engineer", add=[Privilege.MANAGE]), PermissionsChange(principal="account users", add=[Privilege.SELECT])])
+        plan = plan_of(observed(workspace, []))
+        assert [(change.action, change.kind, change.name, bool(change.refusal)) for change in plan.pending] == [
+            ("update", "schema", "crisk.silver", False), ("delete", "surplus grant", "schema crisk.bronze to data_engineer", True)]
+        applied(workspace)
+        assert [change.kind for change in plan_of(observed(workspace, [])).pending] == ["surplus grant"]
+        applied(workspace, allow_delete=True)
+        assert plan_of(observed(workspace, [])).is_empty
+        held = {item.principal: item.privileges for item in client.grants.list("SCHEMA", "crisk.bronze")}
+        assert held["account users"] == [Privilege.SELECT] and Privilege.MANAGE not in held["data_engineer"]
+
+
+def test_a_catalog_that_somebody_else_made_is_refused_and_not_changed(graph: Management) -> None:
+    with Server(metastore="primary") as server:
+        workspace = workspace_on(server, graph)
+        server.state.unity["metastore"][next(iter(server.state.unity["metastore"]))]["storage_root"] = "abfss://c@acc.dfs.core.windows.net"
+        workspace.client.catalogs.create("crisk", comment="by hand")
+        [refused] = plan_of(observed(workspace, [])).refused
+        assert (refused.kind, refused.name) == ("catalog", "crisk") and {item.path for item in refused.differences} == {"storage_root", "owner"}
+        applied(workspace)
+        assert workspace.client.catalogs.get("crisk").owner == "admin@example.com"
+
+
+def test_who_leaves_the_directory_leaves_the_group_where_deletion_is_allowed(graph: Management, monkeypatch: pytest.MonkeyPatch) -> None:
+    with Server(metastore="primary") as server:
+        workspace = workspace_on(server, graph)
+        applied(workspace)
+        monkeypatch.setattr(Directory, "people", tuple(PEOPLE[:1]))
+        assert [(change.kind, change.action) for change in plan_of(observed(workspace, [])).pending] == [("surplus members", "delete")]
+        applied(workspace, allow_delete=True)
+        assert plan_of(observed(workspace, [])).is_empty
+
+
+def test_destroy_takes_what_the_toolkit_made_and_nothing_else(graph: Management) -> None:
+    with Server(metastore="primary") as server:
+        before = end_state(server)
+        workspace = workspace_on(server, graph)
+        applied(workspace)
+        state = observed(workspace, [])
+        apply_workspace(workspace, state, destruction_of(state))
+        after = end_state(server)
+        assert after["objects"] == before["objects"] and after["clusters"] == [] and after["metastores"] == before["metastores"]
+        assert destruction_of(observed(workspace, [])).is_empty
+
+
+def test_a_schema_that_holds_something_of_another_keeps_it(graph: Management) -> None:
+    with Server(metastore="primary") as server:
+        workspace = workspace_on(server, graph)
+        applied(workspace)
+        workspace.client.schemas.create("theirs", "crisk")
+        state = observed(workspace, [])
+        with pytest.raises(DatamasterError, match="delete catalog crisk"):
+            apply_workspace(workspace, state, destruction_of(state))
+        assert workspace.client.schemas.get("crisk.theirs")
+
+
+def test_secrets_come_from_the_environment_and_are_said_nowhere(graph: Management, monkeypatch: pytest.MonkeyPatch) -> None:
+    project = project_of(secrets={"hub": "HUB_KEY", "mail": "MAIL_KEY"})
+    with Server(metastore="primary") as server:
+        workspace = workspace_on(server, graph, project)
+        state = observed(workspace, [])
+        with pytest.raises(BadInput) as error:
+            apply_workspace(workspace, state, plan_of(state))
+        assert len(error.value.faults) == 2 and not list(workspace.client.catalogs.list())
+        monkeypatch.setenv("HUB_KEY", "a value that nobody sees")
+        monkeypatch.setenv("MAIL_KEY", "another")
+        outcomes = applied(workspace)
+        assert "nobody sees" not in repr(outcomes) + plan_of(observed(workspace, [])).as_json()
+        assert plan_of(observed(workspace, [])).is_empty
+
+
+def test_without_an_account_the_principals_are_left_alone(graph: Management) -> None:
+    with Server(metastore="primary") as server:
+        account: AccountClient = account_client(server)
+        account.groups_v2.create(display_name="data_engineer")
+        full = workspace_on(server, graph)
+        workspace = Workspace(full.project, full.client, full.account, full.graph, syncs_principals=False)
+        kinds = {change.kind for change in plan_of(observed(workspace, [])).changes}
+        assert kinds.isdisjoint({"group", "user", "group members", "workspace permission"})
