@@ -1,0 +1,68 @@
+"""Bronze to silver: of each key, the newest row that breaks no rule."""
+from __future__ import annotations
+
+import uuid
+from datetime import date, timedelta
+
+from pyspark.sql import DataFrame
+
+from datamaster_kit.contract.model import Contract, Model
+from datamaster_kit.contract.sqltype import quote, sql_literal
+from datamaster_kit.contract.table import DELETED
+from datamaster_kit.ingest.rows import GOOD, is_deletion
+from datamaster_kit.ingest.versions import content, key_columns, same_key, version
+from datamaster_kit.names import Names
+from datamaster_kit.target.target import Target
+
+
+def prepared(model: str, rows: DataFrame) -> DataFrame:
+    """Return a model's rows of bronze as silver should have them: trim, derive or join here, and keep the columns and their types.
+
+    Example: rows.withColumn("brand_name", trim("brand_name")) if model == "account" else rows
+    """
+    return rows
+
+
+def arrived(rows: DataFrame, since: date | None, until: date | None) -> DataFrame:
+    """Return the rows of bronze that arrived from one day to another, both included (UTC); None: without that end."""
+    if since:
+        rows = rows.where(f"carlton_current_date >= TIMESTAMP '{since} 00:00:00Z'")
+    return rows.where(f"carlton_current_date < TIMESTAMP '{until + timedelta(days=1)} 00:00:00Z'") if until else rows
+
+
+def newest(rows: DataFrame, contract: Contract, model: Model) -> DataFrame:
+    """Return one row a key, its newest version; `_is_deletion` says that it deletes the key."""
+    rank = f"row_number() OVER (PARTITION BY {key_columns(model)} ORDER BY {version(contract, model)} DESC) AS _rank"
+    return rows.selectExpr("*", rank, f"{is_deletion(contract, model) or 'false'} AS _is_deletion").where("_rank = 1").drop("_rank")
+
+
+def not_deleted_since(source: str, deleted: str, contract: Contract, model: Model) -> str:
+    """Return the subquery of the rows that are not older than their key's deletion, which bronze may have forgotten by now."""
+    is_older = f"{version(contract, model, 'd', 'carlton_content')} > {version(contract, model, 'r')}"
+    return f"(SELECT r.* FROM {source} r LEFT ANTI JOIN {deleted} d ON {same_key(model, 'r', 'd')} AND NOT r._is_deletion AND {is_older})"
+
+
+def merge_statement(source: str, silver: str, contract: Contract, model: Model, run_id: str) -> str:
+    """Return the MERGE of rows into silver. A newer version wins; the same row is written again where `prepared` now makes another of it."""
+    columns = [*(quote(item.column) for item in model.fields), "carlton_metadata"]
+    written = f"named_struct('stream', 'definition_project', 'batch_id', CAST(NULL AS BIGINT), 'run_id', {sql_literal(run_id)})"
+    is_due = (f"CASE WHEN s.carlton_metadata <=> t.carlton_metadata THEN {content(model, 's')} <> {content(model, 't')} "
+              f"ELSE {version(contract, model, 's')} > {version(contract, model, 't')} END")
+    return f"""
+        MERGE INTO {silver} t USING {source} s ON {same_key(model, 't', 's')}
+        WHEN MATCHED AND {is_due} AND s._is_deletion THEN DELETE
+        WHEN MATCHED AND {is_due} THEN UPDATE SET {', '.join(f't.{column} = s.{column}' for column in columns)}, t.carlton_changed_by = {written}
+        WHEN NOT MATCHED AND NOT s._is_deletion THEN INSERT ({', '.join(columns)}, carlton_changed_by) VALUES ({', '.join(f's.{column}' for column in columns)}, {written})
+    """
+
+
+def fill(target: Target, names: Names, contract: Contract, model: Model, run_id: str, since: date | None = None, until: date | None = None) -> dict[str, int]:
+    """Bring rows of a model's bronze table to silver; return how many were read, merged and deleted. A second time changes nothing."""
+    bronze, silver, deleted = (target.sql_name(names.table(schema, model.table + suffix)) for schema, suffix in (("bronze", ""), ("silver", ""), ("silver", DELETED)))
+    rows = arrived(target.spark.table(bronze), since, until).where(GOOD)
+    view = f"definition_project_{uuid.uuid4().hex}"
+    newest(prepared(model.name, rows), contract, model).createOrReplaceTempView(view)
+    source = not_deleted_since(view, deleted, contract, model) if is_deletion(contract, model) else view
+    [done] = target.spark.sql(merge_statement(source, silver, contract, model, run_id)).collect()
+    target.spark.catalog.dropTempView(view)
+    return {"rows_read": rows.count(), "rows_merged": done["num_updated_rows"] + done["num_inserted_rows"], "rows_deleted": done["num_deleted_rows"]}
