@@ -7,16 +7,22 @@ from setuptools import find_packages, setup
 parser = ConfigParser(delimiters=["="])
 parser.read(Path(__file__).with_name("settings.ini"), encoding="utf-8")
 settings = parser["DEFAULT"]
-extras = ("local", "forms", "databricks", "dev")
+folders = {"steps": "nbs/steps", "infra": "infra", "templates": "templates"}
+extras = ("local", "forms", "databricks", "connect", "dev")
 
 setup(
     version=settings["version"],
     description=settings["description"],
     install_requires=settings["requirements"].split(),
     extras_require={name: settings[f"{name}_requirements"].split() for name in extras},
-    # The step notebooks ship inside the package; a checkout reads them where they are written, in nbs/steps.
-    packages=[*find_packages(include=["datamaster_kit", "datamaster_kit.*"]), "datamaster_kit.steps"],
-    package_dir={"datamaster_kit.steps": "nbs/steps"},
-    package_data={"datamaster_kit": ["py.typed"], "datamaster_kit.steps": ["*.ipynb"]},
+    # The step notebooks, Terraform's files and what new projects begin with ship inside the package; a checkout reads them in place.
+    packages=[*find_packages(include=["datamaster_kit", "datamaster_kit.*"]), *(f"datamaster_kit.{name}" for name in folders)],
+    package_dir={f"datamaster_kit.{name}": folder for name, folder in folders.items()},
+    package_data={
+        "datamaster_kit": ["py.typed"],
+        "datamaster_kit.steps": ["*.ipynb"],
+        "datamaster_kit.infra": ["*/*.tf", "*/.terraform.lock.hcl"],
+        "datamaster_kit.templates": ["project/*", "project/*/*", "project/*/*/*.py"],
+    },
     entry_points={"console_scripts": settings["console_scripts"].split()},
 )

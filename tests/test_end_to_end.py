@@ -36,7 +36,7 @@ def lakehouse(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str,
     shutil.copytree(ROOT / ".datamaster" / "jars", project / ".datamaster" / "jars")
     subprocess.run([sys.executable, str(ROOT / "tools" / "sample_data.py"), str(project / ".datamaster" / "landing")], check=True)
     variables = environment(tmp_path_factory.mktemp("home"))
-    return project, datamaster(project, variables, "run", "unity", "ingest", "silver", "quality", "explore", "--json"), variables
+    return project, datamaster(project, variables, "run", "setup", "unity", "ingest", "silver", "quality", "explore", "--json"), variables
 
 
 def datamaster(project: Path, variables: dict[str, str], *arguments: str) -> dict[str, object]:

@@ -35,8 +35,8 @@ def test_help_imports_nothing_heavy() -> None:
 
 
 @pytest.mark.parametrize("verb", [[], ["contract"], ["contract", "lint"], ["contract", "export"], ["contract", "diff"], ["contract", "import"],
-                                  ["contract", "convert"], ["contract", "new"], ["contract", "show"], ["doctor"], ["run"], ["unity"],
-                                  ["unity", "plan"], ["unity", "apply"], ["ingest"], ["ingest", "run"], ["ingest", "replay"], ["ingest", "retention"], ["mock"], ["report"]])
+                                  ["contract", "convert"], ["contract", "new"], ["contract", "show"], ["doctor"], ["setup"], ["setup", "plan"], ["setup", "apply"], ["setup", "destroy"], ["setup", "output"], ["setup", "doctor"], ["run"], ["unity"],
+                                  ["unity", "plan"], ["unity", "apply"], ["ingest"], ["ingest", "run"], ["ingest", "replay"], ["ingest", "retention"], ["mock"], ["new"], ["new", "project"], ["report"]])
 def test_every_verb_has_help(verb: list[str]) -> None:
     from typer.testing import CliRunner
 
@@ -44,7 +44,7 @@ def test_every_verb_has_help(verb: list[str]) -> None:
 
     shown = CliRunner().invoke(app, [*verb, "--help"])
     assert shown.exit_code == 0
-    if verb and verb != ["contract"] and verb != ["unity"]:
+    if verb and verb not in (["contract"], ["new"], ["setup"], ["unity"]):
         assert "Example: datamaster" in " ".join(shown.stdout.split())
 
 
@@ -91,10 +91,13 @@ def test_the_wheel_carries_every_package_and_the_step_notebooks(tmp_path: Path) 
     for module in (ROOT / "datamaster_kit").rglob("*.py"):
         assert str(module.relative_to(ROOT)) in names
     assert {f"datamaster_kit/steps/{path.name}" for path in (ROOT / "nbs" / "steps").glob("*.ipynb")} <= set(names)
+    templates = subprocess.run(["git", "ls-files", "templates"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.split()
+    assert {f"datamaster_kit/{name}" for name in templates} == {name for name in names if name.startswith("datamaster_kit/templates/")}
+    assert {f"datamaster_kit/{path.relative_to(ROOT)}" for path in (ROOT / "infra").glob("*/*.tf")} == {name for name in names if name.startswith("datamaster_kit/infra/") and not name.endswith("hcl")}
 
 
 def test_every_test_that_the_promises_name_is_there() -> None:
-    named = re.findall(r"`(test_\w+\.py)::(test_\w+)`", (ROOT / "docs" / "promises.md").read_text(encoding="utf-8"))
-    assert len(named) > 20
+    named = [found for page in (ROOT / "docs").glob("*.md") for found in re.findall(r"`(test_\w+\.py)::(test_\w+)`", page.read_text(encoding="utf-8"))]
+    assert len(named) > 40
     missing = [f"{file}::{test}" for file, test in named if f"def {test}(" not in (ROOT / "tests" / file).read_text(encoding="utf-8")]
     assert missing == []

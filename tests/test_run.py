@@ -189,7 +189,7 @@ def test_a_run_identifier_cannot_lead_out_of_the_folder(tmp_path: Path, monkeypa
 
 def test_the_steps_are_in_order_and_each_has_one_cell_of_annotated_parameters() -> None:
     expected = dict.fromkeys(("project", "target", "contract", "run_id", "result_path"), "str")
-    assert [step.name for step in steps()] == ["unity", "ingest", "silver", "quality", "explore"]
+    assert [step.name for step in steps()] == ["setup", "unity", "ingest", "deliver", "silver", "quality", "explore"]
     for step in steps():
         cells = json.loads(step.path.read_text(encoding="utf-8"))["cells"]
         assert sum("parameters" in cell["metadata"].get("tags", ()) for cell in cells) == 1, step.name

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from .contract import NO_SUCH_MODEL
 from .lakehouse import DEFAULT_PROJECT, Json, ProjectFile, TargetName
 from .output import print_json, print_table
-from ..contract.fault import DatamasterError, Fault
+from ..contract.fault import BadInput, DatamasterError, Fault
 
 if TYPE_CHECKING:
     from datamaster_kit.contract.model import Contract
@@ -23,11 +24,12 @@ if TYPE_CHECKING:
     from datamaster_kit.target.target import Target
 
 # %% auto #0
-__all__ = ['app', 'ContractFile', 'COUNTS', 'SHOWN', 'opened', 'print_runs', 'done', 'run_command', 'replay_command',
-           'retention_command']
+__all__ = ['app', 'ModelName', 'ContractFile', 'COUNTS', 'SHOWN', 'opened', 'having', 'print_runs', 'done', 'run_command',
+           'replay_command', 'retention_command']
 
 # %% ../../nbs/cli/04_ingest.ipynb #a76bfaee
 app = typer.Typer(no_args_is_help=True, help="Bring files to bronze, silver and gold; replay what is quarantined; keep the retention. Example: datamaster ingest run")
+ModelName = Annotated[str, typer.Option("--model", help="One model; else all of the contract's.")]
 ContractFile = Annotated[str, typer.Option("--contract", help="One contract of the project; else all of them.")]
 
 
@@ -39,6 +41,14 @@ def opened(project_file: Path, target_name: str, contract: str) -> tuple[Target,
     project = read_project(project_file)
     contracts = read_contracts(project, contract)
     return target_of(project, target_name), project, contracts
+
+
+def having(contracts: Sequence[Contract], model: str) -> tuple[Contract, ...]:
+    """Return the contracts that have a model, all where none is named; raises BadInput where no contract has it."""
+    found = tuple(item for item in contracts if not model or model in [one.name for one in item.models])
+    if not found:
+        raise BadInput(NO_SUCH_MODEL.fault(f"no contract has the model {model!r}"))
+    return found
 
 # %% ../../nbs/cli/04_ingest.ipynb #f5280e40
 COUNTS = ("rows_read", "rows_written", "rows_rescued", "rows_quarantined", "rows_merged", "rows_deleted")
@@ -77,6 +87,7 @@ def run_command(
     project: ProjectFile = DEFAULT_PROJECT,
     target: TargetName = "local",
     contract: ContractFile = "",
+    model: ModelName = "",
     every: Annotated[str, typer.Option("--every", help="Go on until SIGTERM, looking for new files at this interval, such as '10 seconds'; gold is not built.")] = "",
     rebuild_checkpoint: Annotated[bool, typer.Option("--rebuild-checkpoint", help="Begin a lost or damaged checkpoint anew, without the files that bronze has.")] = False,
     as_json: Json = False,
@@ -90,18 +101,19 @@ def run_command(
     from datamaster_kit.ingest.ingest import build_gold, build_silver, ingest, keep_ingesting
 
     to, described, contracts = opened(project, target, contract)
+    contracts = having(contracts, model)
     if every:
         print_runs(keep_ingesting(to, described, contracts, every), as_json)
         return
 
     def bronze(item: Contract, run_id: str) -> tuple[Run, ...]:
-        return ingest(to, described, item, run_id, rebuilds_checkpoint=rebuild_checkpoint)
+        return ingest(to, described, item, run_id, rebuilds_checkpoint=rebuild_checkpoint, only=model)
 
     def silver(item: Contract, run_id: str) -> tuple[Run, ...]:
-        return build_silver(to, described, item, run_id, rebuilds_checkpoint=rebuild_checkpoint)
+        return build_silver(to, described, item, run_id, rebuilds_checkpoint=rebuild_checkpoint, only=model)
 
     def gold(item: Contract, run_id: str) -> tuple[Run, ...]:
-        return build_gold(to, described, item, run_id)
+        return build_gold(to, described, item, run_id, only=model)
 
     done(to, described, contracts, (bronze, silver, gold), as_json)
 

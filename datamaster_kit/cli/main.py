@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from .. import __version__
-from . import contract, ingest, lakehouse, mock
+from . import contract, deliver, ingest, init, lakehouse, mock, new, setup, unity
 from .output import print_faults
 from ..contract.fault import DatamasterError, code
 
@@ -23,10 +23,14 @@ __all__ = ['app', 'MISSING_PACKAGE', 'UNEXPECTED', 'version_option', 'main']
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False,
                   help="Build and keep a governed lakehouse from one data contract and one project file.")
 app.add_typer(contract.app, name="contract")
+app.command("init")(init.init_command)
 app.command("doctor")(lakehouse.doctor_command)
 app.command("run")(lakehouse.run_command)
-app.add_typer(lakehouse.unity, name="unity")
+app.add_typer(new.app, name="new")
+app.add_typer(setup.app, name="setup")
+app.add_typer(unity.unity, name="unity")
 app.add_typer(ingest.app, name="ingest")
+app.add_typer(deliver.deliver, name="deliver")
 app.command("mock")(mock.mock_command)
 app.command("report")(lakehouse.report_command)
 
@@ -47,9 +51,12 @@ UNEXPECTED = code("unexpected", "Something failed that the toolkit did not fores
 
 
 def main() -> None:
-    """Run the command line and end the process with its exit code."""
+    """Run the command line, and raise SystemExit with its exit code; not with 0, which a wheel task of a job would take for a failure."""
     try:
         app()
+    except SystemExit as ended:
+        if ended.code:
+            raise
     except DatamasterError as error:
         print_faults(error.faults)
         sys.exit(error.exit_code)

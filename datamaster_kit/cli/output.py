@@ -7,16 +7,18 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from ..contract.fault import Fault
 
 if TYPE_CHECKING:
     from datamaster_kit.plan import Plan
+    from datamaster_kit.resources import Outcome
 
 # %% auto #0
-__all__ = ['COLOURS', 'plain', 'print_json', 'print_table', 'print_faults', 'print_plan']
+__all__ = ['COLOURS', 'WIDEST', 'plain', 'print_json', 'print_table', 'print_faults', 'shortened', 'print_plan', 'told_outcomes']
 
 # %% ../../nbs/cli/00_output.ipynb #333ad8fc
 def plain(value: Any) -> str:
@@ -59,17 +61,48 @@ def print_faults(faults: Iterable[Fault]) -> None:
         console.print(text.append(plain(str(fault)), style="default"), soft_wrap=True)
 
 # %% ../../nbs/cli/00_output.ipynb #d98ede10
+WIDEST = 160
+
+
+def shortened(value: Any) -> str:
+    """Return a value on a line, its end left out where it is long."""
+    text = plain(repr(value))
+    return text if len(text) <= WIDEST else f"{text[:WIDEST]}…"
+
+
 def print_plan(plan: Plan) -> None:
-    """Print a plan: what would change, a line each, what differs below it, and the counts."""
+    """Print a plan: what would change or should be known, a line each, what differs below it, and the counts; long values are shortened, and whole in the JSON form."""
     from rich.console import Console
     from rich.text import Text
 
     from datamaster_kit.plan import MARKS, summary
 
     console, colours = Console(), {"create": "green", "update": "yellow", "delete": "red", "unchanged": "dim"}
-    for change in plan.pending:
+    for change in plan.shown:
         line = Text(f"{MARKS[change.action]} {change.kind} {plain(change.name)}", style=colours[change.action])
-        console.print(line.append(f"  refused: {plain(change.refusal)}" if change.refusal else "", style="red"), soft_wrap=True)
-        for item in change.differences:
-            console.print(Text(f"    {plain(item.path)}: {plain(repr(item.before))} → {plain(repr(item.after))}"), soft_wrap=True)
+        line.append(f"  refused: {plain(change.refusal)}" if change.refusal else "", style="red")
+        console.print(line.append(f"  ({plain(change.note)})" if change.note else "", style="cyan"), soft_wrap=True)
+        for item in [item for item in change.differences if change.action != "create" or item.after is not None]:
+            before = "" if change.action == "create" else f"{shortened(item.before)} → "
+            console.print(Text(f"    {plain(item.path)}: {before}{shortened(item.after)}"), soft_wrap=True)
     console.print(summary(plan))
+
+# %% ../../nbs/cli/00_output.ipynb #bc3edea9
+@contextmanager
+def told_outcomes(total: int) -> Iterator[Callable[[Outcome], None]]:
+    """Give a report of outcomes that shows them on standard error: a bar on a terminal, with what failed above it, and a line each elsewhere."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+    from rich.text import Text
+
+    console = Console(stderr=True)
+    with Progress(BarColumn(), MofNCompleteColumn(), TextColumn("{task.description}"), console=console, disable=not console.is_terminal, transient=True) as progress:
+        task = progress.add_task("", total=total)
+
+        def report(outcome: Outcome) -> None:
+            words = f"{outcome.change.action} {outcome.change.kind} {plain(outcome.change.name)}"
+            progress.update(task, advance=1, description=words)
+            if outcome.state != "done" or not console.is_terminal:
+                console.print(Text(f"{outcome.state}: {words}" + (f": {plain(outcome.error)}" if outcome.error else ""), style="red" if outcome.state == "failed" else ""), soft_wrap=True)
+
+        yield report

@@ -298,7 +298,8 @@ def parse_document(content: bytes | str, file: str) -> Document:
         mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
         line = mark.line + 1 if mark else text.count("\n", 0, getattr(error, "position", 0) or 0) + 1
         message = getattr(error, "problem", None) or getattr(error, "reason", None) or str(error).splitlines()[0]
-        raise BadInput(*builder.faults, SYNTAX.fault(message, line=line, file=file)) from None
+        found = TOO_DEEP if "nesting depth" in message else SYNTAX  # newer versions of libyaml have a limit of their own
+        raise BadInput(*builder.faults, found.fault(message, line=line, file=file)) from None
     if not isinstance(builder.root, dict):
         what = "nothing" if builder.root is None else type(builder.root).__name__
         builder.note(NOT_A_MAPPING, f"the file holds {what}", 1)

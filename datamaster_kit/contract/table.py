@@ -296,11 +296,12 @@ def tags_of(words: Iterable[str]) -> dict[str, str]:
 # %% ../../nbs/contract/12_table.ipynb #b9f083aa
 @dataclass(frozen=True)
 class Dialect:
-    """What a target's catalog supports: keys, tags, and CHECK constraints given with the table's creation, as open-source Delta's properties."""
+    """What a target's catalog supports: keys, tags, CHECK constraints given with the table's creation, as open-source Delta's properties, and access: masks, row filters and grants."""
 
     primary_keys: bool = True
     tags: bool = True
     checks_at_creation: bool = False
+    access: bool = True
 
 
 def create_statements(table: Table, name: str, dialect: Dialect) -> tuple[str, ...]:

@@ -58,7 +58,7 @@ def written(step: Step, rows: DataFrame, claim: Claim, batch_id: int, there: Evo
         append(passing, table, application, batch_id)
         observed = aggregated(there_now, counts())
     else:
-        observation = Observation(f"ingest {batch_id}")
+        observation = Observation()  # Spark Connect tells observations of one session apart by their names alone
         append(passing.observe(observation, *aggregates(counts())), table, application, batch_id)
         observed = dict(observation.get)
     broken = aggregated(there_now, broken_counts(step.rules, "carlton_broken_rules")) if observed["with_broken"] else {rule.id: 0 for rule in row_rules(step.rules)}

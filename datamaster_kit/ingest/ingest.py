@@ -36,7 +36,7 @@ from ..target.target import Target
 
 # %% auto #0
 __all__ = ['SUMS', 'STEP_FAILED', 'STOPPED', 'Work', 'AT_A_TIME', 'LOCKED_LAYERS', 'batches_of', 'summed', 'whole_run', 'Outcome',
-           'failed', 'worked', 'judged', 'cause_of', 'begun', 'tried', 'on_models', 'first_step', 'ingest',
+           'failed', 'worked', 'judged', 'cause_of', 'begun', 'tried', 'on_models', 'first_step', 'named', 'ingest',
            'build_silver', 'build_gold', 'replay', 'keep_periods', 'keep_ingesting']
 
 # %% ../../nbs/ingest/12_ingest.ipynb #9a6b1d79
@@ -179,26 +179,32 @@ def first_step(target: Target, project: Project, contract: Contract, name: str, 
     return Step(target, project.names, contract, model, rules(contract, model), run_id or new_run_id(), name)
 
 # %% ../../nbs/ingest/12_ingest.ipynb #5ac6de16
-def ingest(target: Target, project: Project, contract: Contract, run_id: str = "", interval: str = "", rebuilds_checkpoint: bool = False) -> tuple[Run, ...]:
-    """Bring every new file of a contract's models to bronze, and check the rules; raises DatamasterError where a model failed.
+def named(models: Iterable[Model], only: str) -> tuple[Model, ...]:
+    """Return the models of a name; all of them where it is empty."""
+    return tuple(model for model in models if only in ("", model.name))
+
+
+def ingest(target: Target, project: Project, contract: Contract, run_id: str = "", interval: str = "", rebuilds_checkpoint: bool = False, only: str = "") -> tuple[Run, ...]:
+    """Bring every new file of a contract's models, or of the one that `only` names, to bronze, and check the rules; raises DatamasterError where a model failed.
 
     With an interval ('10 seconds') it goes on until a signal asks it to stop. `rebuilds_checkpoint` sets a checkpoint that is lost or damaged aside and begins anew,
     without the files that bronze has.
     """
     step = replace(first_step(target, project, contract, "ingest", run_id), interval=interval, rebuilds_checkpoint=rebuilds_checkpoint)
-    return on_models(step, contract.ingested_models, write_bronze)
+    return on_models(step, named(contract.ingested_models, only), write_bronze)
 
 
-def build_silver(target: Target, project: Project, contract: Contract, run_id: str = "", interval: str = "", rebuilds_checkpoint: bool = False) -> tuple[Run, ...]:
-    """Bring what is new in bronze to silver, for every model of a contract; raises DatamasterError where a model failed."""
+def build_silver(target: Target, project: Project, contract: Contract, run_id: str = "", interval: str = "", rebuilds_checkpoint: bool = False, only: str = "") -> tuple[Run, ...]:
+    """Bring what is new in bronze to silver, for every model of a contract, or for the one that `only` names; raises DatamasterError where a model failed."""
     step = replace(first_step(target, project, contract, "silver", run_id), interval=interval, rebuilds_checkpoint=rebuilds_checkpoint)
-    return on_models(step, contract.ingested_models, write_silver)
+    return on_models(step, named(contract.ingested_models, only), write_silver)
 
 
-def build_gold(target: Target, project: Project, contract: Contract, run_id: str = "", output: Path = Path("runs")) -> tuple[Run, ...]:
-    """Build the contract's gold models, in its order, from silver; executed notebooks go to `output`. Raises DatamasterError where a model failed."""
+def build_gold(target: Target, project: Project, contract: Contract, run_id: str = "", output: Path = Path("runs"), only: str = "") -> tuple[Run, ...]:
+    """Build the contract's gold models, in its order, or the one that `only` names, from silver; executed notebooks go to `output`. Raises DatamasterError where a model failed."""
     step = first_step(target, project, contract, "gold", run_id)
-    return on_models(step, contract.gold_models, partial(write_gold, root=project.root, output=output)) if contract.gold_models else ()
+    models = named(contract.gold_models, only)
+    return on_models(step, models, partial(write_gold, root=project.root, output=output)) if models else ()
 
 
 def replay(target: Target, project: Project, contract: Contract, run_id: str = "", corrections: Path | None = None) -> tuple[Run, ...]:

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 # %% auto #0
-__all__ = ['GOOD', 'RESCUED', 'QUARANTINED', 'PLAIN', 'drawing', 'label', 'svg', 'rows_picture', 'rules_picture', 'times_picture']
+__all__ = ['GOOD', 'RESCUED', 'QUARANTINED', 'PLAIN', 'NOT_IN_ROWS', 'drawing', 'label', 'svg', 'rows_picture', 'rules_picture',
+           'times_picture']
 
 # %% ../../nbs/observe/01_pictures.ipynb #4ea2d871
 GOOD, RESCUED, QUARANTINED, PLAIN = "#009E73", "#E69F00", "#D55E00", "#0072B2"
@@ -77,9 +78,12 @@ def rows_picture(runs: Iterable[Run]) -> str:
     return svg(figure, "; ".join(f"{run.model}: {run.rows_written} rows, {run.rows_rescued} rescued, {run.rows_quarantined} quarantined" for run in found))
 
 # %% ../../nbs/observe/01_pictures.ipynb #14b1800e
+NOT_IN_ROWS = ("freshness", "row_count", "sql")
+
+
 def rules_picture(results: Iterable[tuple[str, RuleResult]], most: int = 15) -> str:
     """Return the broken rules by how many rows they concern, at most so many, as SVG; empty where no rule is broken."""
-    broken = sorted(((model, result) for model, result in results if result.passed is False and result.value), key=lambda item: -(item[1].value or 0))[:most]
+    broken = sorted(((model, result) for model, result in results if result.passed is False and result.value and result.kind not in NOT_IN_ROWS), key=lambda item: -(item[1].value or 0))[:most]
     if not broken:
         return ""
     figure, axes = drawing(len(broken), "Broken rules, by the rows they concern")

@@ -9,11 +9,11 @@ from collections.abc import Iterable, Sequence
 from html import escape
 from typing import Any
 
-from ..plan import MARKS, Plan, summary
+from ..plan import MARKS, Change, Plan, summary
 from ..runs import RuleResult, Run
 
 # %% auto #0
-__all__ = ['shown', 'html_table', 'plan_table', 'run_table', 'rule_mark', 'rule_table']
+__all__ = ['shown', 'html_table', 'differing', 'plan_table', 'run_table', 'rule_mark', 'rule_table']
 
 # %% ../../nbs/observe/00_tables.ipynb #2a375743
 def shown(value: Any) -> str:
@@ -41,11 +41,16 @@ def html_table(columns: Sequence[str], rows: Iterable[Sequence[Any]], marks: Seq
     return f'<div class="scroll"><table><thead><tr>{head}</tr></thead><tbody>{"".join(body)}</tbody></table></div>'
 
 # %% ../../nbs/observe/00_tables.ipynb #e21d87a8
+def differing(change: Change) -> str:
+    """Return what differs in a change; of something new, what it is made with."""
+    is_new = change.action == "create"
+    return "; ".join(f"{item.path}: {item.after}" if is_new else f"{item.path}: {item.before} → {item.after}" for item in change.differences if not is_new or item.after is not None)
+
+
 def plan_table(plan: Plan) -> str:
-    """Return a plan as HTML: a row a pending change, and the counts."""
-    rows = [(MARKS[change.action], change.kind, change.name, "; ".join(f"{item.path}: {item.before} → {item.after}" for item in change.differences), change.refusal)
-            for change in plan.pending]
-    return (html_table(("", "kind", "name", "what differs", "refused"), rows) if rows else "") + f"<p>{escape(summary(plan))}</p>"
+    """Return a plan as HTML: a row a change that is pending or has a note, and the counts."""
+    rows = [(MARKS[change.action], change.kind, change.name, differing(change), "; ".join(filter(None, (change.refusal and f"refused: {change.refusal}", change.note)))) for change in plan.shown]
+    return (html_table(("", "kind", "name", "what differs", "what to know"), rows) if rows else "") + f"<p>{escape(summary(plan))}</p>"
 
 
 def run_table(runs: Iterable[Run]) -> str:
