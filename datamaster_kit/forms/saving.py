@@ -10,6 +10,7 @@ import os
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from ..contract.fault import BadInput, DatamasterError, code
 
@@ -73,8 +74,8 @@ class Merge:
     conflicts: tuple[tuple[str, str], ...] = ()
 
 
-def merged(base: str, ours: str, theirs: str) -> Merge:
-    """Return both changes of a text in one."""
+def merged(base: str, ours: str, theirs: str, prefer: Literal["", "ours", "theirs"] = "") -> Merge:
+    """Return both changes of a text in one; where both changed the same lines, `prefer` decides, and without it that is a conflict."""
     from merge3 import Merge3
 
     def ends(line: str) -> str:
@@ -82,9 +83,9 @@ def merged(base: str, ours: str, theirs: str) -> Merge:
 
     groups = list(Merge3(*([ends(line) for line in text.splitlines(keepends=True)] for text in (base, ours, theirs))).merge_groups())
     conflicts = tuple(("".join(group[2]), "".join(group[3])) for group in groups if group[0] == "conflict")
-    if conflicts:
+    if conflicts and not prefer:
         return Merge("", conflicts)
-    text = "".join(line for group in groups for line in group[1])
+    text = "".join(line for group in groups for line in group[{"ours": 2, "theirs": 3}[prefer] if group[0] == "conflict" else 1])
     return Merge(text if ours.endswith("\n") or not text.endswith("\n") else text[:-1])
 
 # %% ../../nbs/forms/07_saving.ipynb #5a2c8749
@@ -118,5 +119,8 @@ def draft_of(path: Path, root: Path) -> Draft | None:
 
 def drop_draft(path: Path, root: Path) -> None:
     """Remove a file's draft, where there is one."""
-    for name in ("draft.yaml", "base.yaml"):
-        (draft_folder(path, root) / name).unlink(missing_ok=True)
+    try:
+        for name in ("draft.yaml", "base.yaml"):
+            (draft_folder(path, root) / name).unlink(missing_ok=True)
+    except OSError as error:
+        raise DatamasterError(NOT_WRITABLE.fault(f"{path}: {error.strerror or error}", file=str(path))) from None
