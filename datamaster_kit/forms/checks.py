@@ -18,7 +18,7 @@ from .content import Content, content_of, items_of, listed
 from .fields import field_address, field_names, model_address, typed_items
 
 # %% auto #0
-__all__ = ['KINDS', 'OPERATORS', 'METRIC', 'OF_FIELD', 'BAD_CHECK', 'UNDERSTOOD', 'Check', 'limit_value', 'lacking',
+__all__ = ['KINDS', 'OPERATORS', 'METRIC', 'OF_FIELD', 'BAD_CHECK', 'UNDERSTOOD', 'Check', 'sentence', 'limit_value', 'lacking',
            'written_check', 'is_query', 'arguments_of', 'check_of', 'kind_of', 'Placed', 'checks_of', 'with_check',
            'with_changed_check', 'without_check']
 
@@ -49,6 +49,18 @@ class Check:
     severity: str = ""
     name: str = ""
     description: str = ""
+
+# %% ../../nbs/forms/05_checks.ipynb #cea66853
+def sentence(check: Check) -> str:
+    """Return a check as one sentence."""
+    of = f" of {check.field}" if check.field else ""
+    if check.kind in ("sql", "sentence", "other"):
+        return check.description or check.detail or check.name
+    limit = " and ".join(part.strip() for part in check.limit.split(",")) + (" %" if check.unit == "percent" else "")
+    told = {"missing": f"values{of} are missing", "invalid": f"values{of} are not one of {check.detail}", "pattern": f"values{of} do not match {check.detail}",
+            "duplicates": f"values of {check.field or check.detail} occur twice", "rows": "rows are there"}[check.kind]
+    amount = "no" if (check.operator, check.limit) == ("mustBe", "0") else f"{OPERATORS[check.operator]} {limit}"
+    return f"{amount} {told}".capitalize()
 
 # %% ../../nbs/forms/05_checks.ipynb #7602e816
 def limit_value(check: Check) -> Any:

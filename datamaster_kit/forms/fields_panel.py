@@ -65,9 +65,9 @@ WIDTHS = "minmax(7.5rem,1.2fr) minmax(7rem,.9fr) 4.6rem 3rem minmax(6.5rem,.8fr)
 
 def cell_inputs(number: int) -> dict[str, Any]:
     """Return the widgets of a row of the grid."""
-    from ipywidgets import Checkbox, Combobox, Layout, Text
+    from ipywidgets import Checkbox, Combobox, Text
 
-    wide = Layout(width="auto")
+    wide = {"width": "auto"}  # a layout that is shared would hide all of them at once
     return {
         "name": Text(description=f"Name of field {number}", continuous_update=False, layout=wide),
         "type": Combobox(description=f"Type of field {number}", options=TYPES, ensure_option=False, continuous_update=False, layout=wide),
