@@ -20,8 +20,8 @@ from ..contract.sqltype import parse_sql_type, quote
 from .pasted_columns import NOT_PASTED, list_fields, statement_fields
 
 # %% auto #0
-__all__ = ['VALUE', 'fields', 'faults', 'MAX_CHARACTERS', 'MAX_FIELDS', 'csv_fields', 'json_fields', 'simple_fields',
-           'name_faults', 'read_fields', 'fields_from']
+__all__ = ['VALUE', 'MAX_CHARACTERS', 'MAX_FIELDS', 'csv_fields', 'json_fields', 'simple_fields', 'name_faults', 'read_fields',
+           'fields_from']
 
 # %% ../../nbs/forms/33_pasted.ipynb #92332d90
 VALUE = re.compile(r"[-+]?\d[\d.,]*%?|\d{4}-\d{2}-\d{2}.*|\S+@\S+\.\S+|true|false", re.IGNORECASE)
@@ -36,12 +36,7 @@ def csv_fields(text: str) -> tuple[list[Field], list[Fault]]:
     faults = [NOT_PASTED.fault(f"{column.name!r} in the first line is a value and no name", line=1, hint="paste the line with the columns' names first") for column in columns if VALUE.fullmatch(column.name)]
     return [Field(column.name, column.type) for column in columns], faults
 
-
-fields, faults = csv_fields("account_id;balance;opened_on\n007;10.50;2026-01-31\n008;7;2026-02-01\n")
-assert not faults and [field.type.name for field in fields] == ["string", "decimal", "date"]
-fields
-
-# %% ../../nbs/forms/33_pasted.ipynb #748f8d39
+# %% ../../nbs/forms/33_pasted.ipynb #39e91aa9
 def json_fields(text: str) -> tuple[list[Field], list[Fault]]:
     """Return the fields of a StructType in JSON, and everything that is wrong with it."""
     try:
@@ -68,10 +63,6 @@ def simple_fields(text: str) -> tuple[list[Field], list[Fault]]:
     except ValueError as error:
         return [], [NOT_PASTED.fault(str(error))]
     return (list(found.fields), []) if isinstance(found, Struct) else ([], [NOT_PASTED.fault("it is a type, and no struct")])
-
-
-assert [field.name for field in simple_fields("struct<id:bigint,at:timestamp>")[0]] == ["id", "at"]
-json_fields('{"type": "struct", "fields": [{"name": "id", "type": "moon"}, {"type": "long"}]}')[1][0].message
 
 # %% ../../nbs/forms/33_pasted.ipynb #56d253bf
 MAX_CHARACTERS, MAX_FIELDS = 1_000_000, 5_000

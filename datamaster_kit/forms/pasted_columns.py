@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ..contract.fault import Fault, code
@@ -23,7 +23,7 @@ __all__ = ['NOT_PASTED', 'HINTS', 'OWN_TYPES', 'ENDS_TYPE', 'OF_TABLE', 'HEADER_
            'table_key', 'later_comments', 'fields_of_columns', 'tokens_of', 'statement_fields', 'list_fields',
            'is_type']
 
-# %% ../../nbs/forms/32_pasted_columns.ipynb #6ce158ae
+# %% ../../nbs/forms/32_pasted_columns.ipynb #c4e7ffef
 NOT_PASTED = code("pasted-text", "A pasted text does not give fields.", "paste a csv header or rows with one, CREATE TABLE or its columns, or a schema of Spark")
 HINTS = {
     "tsql": r"(?:^|[\s,(.])\[\w|\b(?:nvarchar|nchar|uniqueidentifier|datetime2|datetimeoffset|smalldatetime|rowversion|smallmoney|(?:non)?clustered)\b|\bidentity\s*\(|^\s*go\s*$",
@@ -35,9 +35,6 @@ HINTS = {
 def dialect_of(text: str) -> str:
     """Return the dialect whose signs a text has most of: databricks, tsql or postgres."""
     return max(("databricks", "tsql", "postgres"), key=lambda name: len(re.findall(HINTS[name], text, re.IGNORECASE | re.MULTILINE)))
-
-
-assert dialect_of("id int, [first name] nvarchar(20)") == "tsql" and dialect_of("id serial, at timestamptz") == "postgres" and dialect_of("id BIGINT") == "databricks"
 
 # %% ../../nbs/forms/32_pasted_columns.ipynb #9fdd3b8b
 OWN_TYPES: dict[str, dict[str, DataType]] = {
@@ -165,7 +162,7 @@ def column_of(piece: Sequence[Token], text: str) -> Column:
 
 def is_name(token: Token) -> bool:
     """A token is a name: a quoted one, or a word."""
-    return token.token_type.name == "IDENTIFIER" or re.fullmatch(r"[^\W\d]\w*", token.text) is not None and token.token_type.name != "STRING"
+    return token.token_type.name == "IDENTIFIER" or (token.token_type.name != "STRING" and re.fullmatch(r"[^\W\d]\w*", token.text) is not None)
 
 # %% ../../nbs/forms/32_pasted_columns.ipynb #c4b3676f
 def table_key(pieces: Sequence[Sequence[Token]]) -> list[str]:
