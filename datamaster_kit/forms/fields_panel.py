@@ -60,7 +60,7 @@ class Place:
 
 # %% ../../nbs/forms/13_fields_panel.ipynb #ab5f86b4
 COLUMNS = ("Name", "Type", "Required", "Key", "Classification", "Description", "Example", "")
-WIDTHS = "minmax(7.5rem,1.2fr) minmax(7rem,.9fr) 4.6rem 3rem minmax(6.5rem,.8fr) minmax(9rem,2fr) minmax(6rem,.9fr) 5.2rem"
+WIDTHS = "minmax(6.8rem,1.2fr) minmax(5.8rem,.9fr) 4.6rem 2.4rem minmax(6rem,.8fr) minmax(6rem,2fr) minmax(4.6rem,.9fr) 4.4rem"  # just fits a page of 800 pixels
 
 
 def cell_inputs(number: int) -> dict[str, Any]:

@@ -24,8 +24,8 @@ __all__ = ['LEVELS', 'KINDS', 'BAD_TIME', 'level_control', 'spoken', 'given_choi
 
 # %% ../../nbs/forms/15_levels_panel.ipynb #c246252a
 LEVELS = (
-    ("retention", "Data is kept for", "30 days, 5 years, P1Y ... Older rows are removed."), ("freshness", "Newest row not older than", "25 h, 2 days"),
-    ("latency", "Arrives within", "4 h"), ("availability", "Availability", "99.9%"),
+    ("retention", "Retention", "How long data is kept: 30 days, 5 years, P1Y. Older rows are removed."), ("freshness", "Freshness", "The newest row is not older than: 25 h, 2 days"),
+    ("latency", "Latency", "A row arrives within: 4 h"), ("availability", "Availability", "The share of the time in which the data can be queried: 99.9%"),
 )
 
 
