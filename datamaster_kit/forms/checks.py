@@ -129,7 +129,8 @@ def check_of(written: Any, field: str = "") -> Check:
     kind = str(written.get("type") or ("sql" if written.get("query") else "library"))
     operators = [name for name in OPERATORS if name in written]
     metric = METRICS.get(str(written.get("metric") or "").lower(), "")
-    arguments = written.get("arguments") if isinstance(written.get("arguments"), Mapping) else {}
+    given = written.get("arguments")
+    arguments = given if isinstance(given, Mapping) else {}
     plain = set(written) <= UNDERSTOOD and len(operators) <= 1
     limit = written.get(operators[0]) if operators else 0
     numbers = {"operator": operators[0] if operators else "mustBe", "limit": ", ".join(map(str, limit)) if isinstance(limit, list) else str(limit), "unit": str(written.get("unit") or "rows")}

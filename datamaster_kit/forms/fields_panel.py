@@ -171,8 +171,11 @@ def field_details(file: OpenFile, place: Place, refresh: Callable[[], None]) -> 
 
     message = HTML(layout={"display": "none"})
 
-    def act(make: Callable[[str, Content], str]) -> Callable[[], None]:
-        return lambda: file.change(make)
+    def move(by: int) -> Callable[[], None]:
+        return lambda: file.change(lambda text, content: moved_field(text, content, place.model, place.field, by, place.parts))
+
+    def remove_field() -> None:
+        file.change(lambda text, content: without_field(text, content, place.model, place.field, place.parts))
 
     def copy() -> None:
         made: list[str] = []
@@ -188,8 +191,8 @@ def field_details(file: OpenFile, place: Place, refresh: Callable[[], None]) -> 
         place.field = ""
         refresh()
 
-    moves = [button(label, act(lambda text, content, by=by: moved_field(text, content, place.model, place.field, by, place.parts)), message) for label, by in (("Move up", -1), ("Move down", 1))]
-    remove = button("Remove field", act(lambda text, content: without_field(text, content, place.model, place.field, place.parts)), message, "danger")
+    moves = [button(label, move(by), message) for label, by in (("Move up", -1), ("Move down", 1))]
+    remove = button("Remove field", remove_field, message, "danger")
     parts = button("Its members", enter, message, tooltip="Show the members of this structure in the grid")
     controls = field_controls(file, place)
     box = VBox([HTML(heading(place.field, 3)), row(*moves, button("Duplicate", copy, message), remove, parts, button("Close", close)), message, *(one.box for one in controls)])
@@ -260,7 +263,10 @@ def model_bar(file: OpenFile, place: Place, refresh: Callable[[], None]) -> tupl
 
     chosen.observe(lambda change: None if setting[0] or not change["new"] else choose(change["new"]), "value")
     new_name.observe(rename, "value")
-    moves = [button(label, lambda by=by: file.change(lambda text, content: moved_model(text, content, place.model, by)), message, tooltip=f"{label} the model") for label, by in (("Move up", -1), ("Move down", 1))]
+    def move(by: int) -> Callable[[], None]:
+        return lambda: file.change(lambda text, content: moved_model(text, content, place.model, by))
+
+    moves = [button(label, move(by), message, tooltip=f"{label} the model") for label, by in (("Move up", -1), ("Move down", 1))]
     remove = button("Remove model", lambda: file.change(lambda text, content: without_model(text, content, place.model)), message, "danger")
     about = Accordion([VBox([new_name, *(one.box for one in controls), row(*moves, button("Duplicate model", copy, message), remove)])], titles=("About this model",))
     about.layout.display = None if place.model else "none"
@@ -287,9 +293,12 @@ def fields_panel(file: OpenFile) -> Panel:
         place.page += by
         refresh()
 
-    def leave(depth: int) -> None:
-        place.parts, place.page, place.field = place.parts[:depth], 0, ""
-        refresh()
+    def leave(depth: int) -> Callable[[], None]:
+        def act() -> None:
+            place.parts, place.page, place.field = place.parts[:depth], 0, ""
+            refresh()
+
+        return act
 
     def add() -> None:
         from datamaster_kit.contract.model import Field
@@ -310,7 +319,7 @@ def fields_panel(file: OpenFile) -> Panel:
         for at, one in enumerate(rows_made):
             one.show(file.content, seen[at] if at < len(seen) else None)
         last = max(0, (len(every) - 1) // PAGE)
-        way.children = [button(name, lambda depth=depth: leave(depth), classes=("dm-link",)) for depth, name in enumerate((place.model, *place.parts[:-1]))] + [HTML(heading(place.parts[-1], 3))] if place.parts else []
+        way.children = [*(button(name, leave(depth), classes=("dm-link",)) for depth, name in enumerate((place.model, *place.parts[:-1]))), HTML(heading(place.parts[-1], 3))] if place.parts else []
         if last:
             turns = [button("Earlier fields", lambda: turn(-1)), HTML(soft(f"{place.page * PAGE + 1} to {place.page * PAGE + len(seen)} of {len(every)} fields")), button("Later fields", lambda: turn(1))]
             turns[0].disabled, turns[2].disabled = place.page == 0, place.page == last

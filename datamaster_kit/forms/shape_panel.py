@@ -11,7 +11,6 @@ from typing import Any
 from ..contract.fault import BadInput, code
 from .about_panel import Panel
 from .addresses import Address, value_at, with_value
-from .content import content_of
 from .controls import Control, button, control, row, soft
 from .open_file import OpenFile
 from .questions import Question
@@ -47,7 +46,9 @@ def keys_section(file: OpenFile, shape: Keys, base: Address, title: str, level: 
     sections = [section(file, inner, (*base, key), key, level + 1) for key, inner in shape.of.items() if key not in plain]
 
     def refresh() -> None:
-        for one in (*controls, *sections):
+        for asked in controls:
+            asked.refresh()
+        for one in sections:
             one.refresh()
 
     return Panel(VBox([*([HTML(heading(title, level))] if title else []), *(one.box for one in controls), *(one.box for one in sections)]), refresh)

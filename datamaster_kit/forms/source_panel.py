@@ -17,7 +17,7 @@ from .fields import model_names, workflow_address
 from .levels import (
     MAIL, SOURCE, TASK_KINDS, WORKFLOW, has_header_line, newest_address, newest_by, task_kind, tasks_address, tasks_of, with_header_line, with_newest_by, with_task, without_task)
 from .open_file import OpenFile
-from .questions import answer, answered
+from .questions import answer
 from .text import heading, notice
 
 # %% auto #0
@@ -102,7 +102,7 @@ def tasks_panel(file: OpenFile) -> Panel:
     """Return the panel of the tasks that run after the ingest."""
     from ipywidgets import HTML, Dropdown, Text, VBox
 
-    listed, message, state = VBox(), HTML(layout={"display": "none"}), {"shown": ()}
+    listed, message, seen = VBox(), HTML(layout={"display": "none"}), list[Any]()
     key, kind = Text(description="Key", placeholder="score_accounts"), Dropdown(description="What it does", options=[(words, name) for name, words in TASK_WORDS.items()])
     target = Text(description="Which", placeholder="/Workspace/Shared/score, or the name of a package", layout={"width": "auto"})
 
@@ -123,9 +123,9 @@ def tasks_panel(file: OpenFile) -> Panel:
         return made
 
     def refresh() -> None:
-        tasks = tasks_of(file.content)
-        if tasks != state["shown"]:
-            listed.children, state["shown"] = [line(index, task) for index, task in enumerate(tasks)], tasks
+        tasks = [*tasks_of(file.content)]
+        if tasks != seen:
+            listed.children, seen[:] = [line(index, task) for index, task in enumerate(tasks)], tasks
 
     refresh()
     return Panel(VBox([HTML(soft("These run in the workspace after the ingest, in their order.")), listed, key, kind, target, row(button("Add task", add, message)), message]), refresh)
