@@ -103,7 +103,7 @@ WEEK = ["SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT"]
 # Quartz, *Cron Trigger Tutorial*: the parts, their least and greatest number, and their names from the least on.
 CRON_PARTS: tuple[tuple[str, int, int, list[str]], ...] = (("seconds", 0, 59, []), ("minutes", 0, 59, []), ("hours", 0, 23, []), ("day of the month", 1, 31, []),
                                                            ("month", 1, 12, MONTHS), ("day of the week", 1, 7, WEEK), ("year", 1970, 2099, []))
-SPECIAL = {"day of the month": r"L(-\d{1,2})?|LW|\d{1,2}W", "day of the week": r"L|([1-7]|SUN|MON|TUE|WED|THU|FRI|SAT)(L|#[1-5])"}
+SPECIAL = {"day of the month": r"L(-(\d|[12]\d|30))?|LW|(0?[1-9]|[12]\d|3[01])W", "day of the week": r"L|([1-7]|SUN|MON|TUE|WED|THU|FRI|SAT)(L|#[1-5])"}
 
 
 def is_cron_item(item: str, part: str, least: int, most: int, words: list[str]) -> bool:
@@ -116,17 +116,21 @@ def is_cron_item(item: str, part: str, least: int, most: int, words: list[str]) 
     if span == "*":
         return True
     ends = [least + words.index(end) if end in words else int(end) if end.isdigit() else -1 for end in span.split("-")]
-    return len(ends) <= 2 and all(least <= end <= most for end in ends)
+    return len(ends) <= 2 and all(least <= end <= most for end in ends) and not (part == "year" and ends[0] > ends[-1])
 
 
 def cron_hint(value: Any) -> str:
     """Return which part of a cron expression is wrong; empty where none is."""
+    if not str(value).isascii() or len(str(value)) > 1000:
+        return "it has signs that are in no cron expression, or more than 1,000 of them"
     parts = str(value).upper().split()
     if len(parts) not in (6, 7):
         return f"it has {len(parts)} parts and not 6 or 7: seconds, minutes, hours, day of the month, month, day of the week and perhaps the year"
     for (name, least, most, words), part in zip(CRON_PARTS, parts, strict=False):
         if not (part == "?" and name in SPECIAL) and not all(is_cron_item(item, name, least, most, words) for item in part.split(",")):
             return f"{part!r} is no {name}, which goes from {least} to {most}"
+        if name == "day of the week" and "," in part and re.search("L|#", part):
+            return f"{part!r} has a day with L or #, which stands alone"
     return "" if (parts[3] == "?") != (parts[5] == "?") else "one of the two days is `?`, and only one"
 
 

@@ -214,7 +214,7 @@ def test_keys_without_a_value_are_not_there(tmp_path: Path) -> None:
     assert (project.tags, project.targets, project.setup, project.jobs.cron) == ({}, {"main": {}}, {}, "")
 
 
-PART = st.one_of(st.sampled_from(["*", "?", "L", "LW", "15W", "L-3", "6#3", "MON-FRI", "JAN", "1,15", "0/5", "*/10", "0/70", "10-20/2", "?,1", "5/0", "7", "60", "1-", "X"]), st.integers(0, 62).map(str))
+PART = st.one_of(st.sampled_from(["*", "?", "L", "LW", "15W", "L-3", "6#3", "MON-FRI", "JAN", "1,15", "0/5", "*/10", "0/70", "10-20/2", "?,1", "5/0", "7", "60", "1-", "X", "MON,6L", "6#3,2#1", "32W", "L-31", "L,15", "²"]), st.integers(0, 62).map(str))
 
 
 @given(st.lists(PART, min_size=5, max_size=7))

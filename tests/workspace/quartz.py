@@ -13,7 +13,7 @@ DAY_OF_MONTH, DAY_OF_WEEK = 3, 5
 def is_quartz(text: str) -> bool:
     """The text is an expression that Quartz takes."""
     parts = text.upper().split()
-    if len(parts) not in (6, 7) or (parts[DAY_OF_MONTH] == "?") == (parts[DAY_OF_WEEK] == "?"):
+    if not text.isascii() or len(parts) not in (6, 7) or (parts[DAY_OF_MONTH] == "?") == (parts[DAY_OF_WEEK] == "?"):
         return False
     return all(is_field(part, at) for at, part in enumerate(parts))
 
@@ -22,14 +22,16 @@ def is_field(text: str, at: int) -> bool:
     """The text is a field of that place."""
     if text == "?":
         return at in (DAY_OF_MONTH, DAY_OF_WEEK)
+    if at == DAY_OF_WEEK and "," in text and ("L" in text or "#" in text):
+        return False
     return all(is_part(part, at) for part in text.split(","))
 
 
 def is_part(text: str, at: int) -> bool:
     """The text is one of the parts between commas: a value, a range, a step, or one of the words for days."""
     low, high, words = FIELDS[at]
-    if at == DAY_OF_MONTH and re.fullmatch(r"L(-\d{1,2})?|LW|(\d{1,2})W", text):
-        return True
+    if at == DAY_OF_MONTH and (found := re.fullmatch(r"L(?:-(\d{1,2}))?|LW|(\d{1,2})W", text)):
+        return int(found[1] or 0) <= 30 and 1 <= int(found[2] or 1) <= 31
     if at == DAY_OF_WEEK and (text == "L" or re.fullmatch(rf"([1-7]|{'|'.join(DAYS)})(L|#[1-5])", text)):
         return True
     base, slash, step = text.partition("/")
