@@ -149,7 +149,7 @@ def quality_words(listed: Listed) -> str:
     """Return how good the last delivery was: the share of its rows that broke no rule of severity quarantine, rounded down, so that 100 % is said of whole deliveries only."""
     found = listed.quality
     if found is None:
-        return "not measured yet"
+        return "quality not measured yet"
     share = 1000 * (found.rows - found.quarantined) // found.rows / 10
     broken = f"; {counted(found.broken, 'rule')} broken" if found.broken else ""
     return f"{share:g} % of {counted(found.rows, 'row')} good, {found.quarantined:,} quarantined{broken}"

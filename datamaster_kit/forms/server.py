@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..contract.fault import BadInput, DatamasterError, code
-from .door import Door, new_door, page_headers, refusal
+from .door import Door, is_same, new_door, page_headers, refusal
 
 if TYPE_CHECKING:
     from socket import socket
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 # %% auto #0
 __all__ = ['NO_VOILA', 'PORT_IN_USE', 'NEEDED', 'ARRIVED', 'web_folder', 'check_installed', 'listening', 'token_of', 'refusal_of',
-           'guarded', 'configuration', 'voila_of', 'log_failure', 'Page', 'serve']
+           'refused_handler', 'arrived_handler', 'guarded', 'configuration', 'voila_of', 'log_failure', 'Page', 'serve']
 
 # %% ../../nbs/forms/66_server.ipynb #95adf3cb
 NO_VOILA = code("forms-extra", "The web page needs packages of the extra `forms`, which are not installed.", "pip install 'datamaster_kit[forms]'")
@@ -79,12 +79,12 @@ ARRIVED = ('<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Da
            '<body><p><a href="/">Go to the contracts</a></p></body></html>')
 
 
-def guarded(door: Door, settings: dict[str, Any]) -> Application:
-    """Return a web application that asks the door about every request, before it looks for a handler."""
-    from tornado.web import Application, RequestHandler
+def refused_handler() -> type:
+    """Return the handler that answers whatever is asked with 403."""
+    from tornado.web import RequestHandler
 
     class Refused(RequestHandler):
-        """Answers whatever is asked with 403."""
+        """Says why, and no more."""
 
         def initialize(self, reason: str) -> None:
             self.reason = reason
@@ -94,26 +94,43 @@ def guarded(door: Door, settings: dict[str, Any]) -> Application:
             self.set_header("Content-Type", "text/plain; charset=utf-8")
             self.finish(f"{self.reason} Open the address that `datamaster forms` printed when it was started.\n")
 
+    return Refused
+
+
+def arrived_handler(door: Door) -> type:
+    """Return the handler that changes the token for a cookie, and sends the browser to the page."""
+    from tornado.web import RequestHandler
+
     class Arrived(RequestHandler):
-        """Changes the token for a cookie, and sends the browser to the page."""
+        """Sets the cookie of the door, and the one that voila gives back when a page is left."""
 
         def get(self) -> None:
             self.set_cookie(door.cookie, door.session, httponly=True, samesite="Strict", path="/")
-            self.xsrf_token  # noqa: B018  sets the cookie that voila gives back when a page is left
+            self.xsrf_token  # noqa: B018  reading it sets it
             for name, value in {**page_headers(door), "Cache-Control": "no-store"}.items():
                 self.set_header(name, value)
             self.finish(ARRIVED)
+
+    return Arrived
+
+# %% ../../nbs/forms/66_server.ipynb #d377f804
+def guarded(door: Door, tickets: set[str], settings: dict[str, Any]) -> Application:
+    """Return a web application that asks the door about every request, before it looks for a handler; a ticket is taken from `tickets` and is as good as the token."""
+    from tornado.web import Application
+
+    refused, arrived = refused_handler(), arrived_handler(door)
 
     class Guarded(Application):
         """An application with a door."""
 
         def find_handler(self, request: HTTPServerRequest, **options: Any) -> Any:
-            reason = refusal_of(door, request)
+            is_arrival = request.method == "GET" and request.path == "/" and "token" in request.query_arguments
+            used = {ticket for ticket in tickets if is_arrival and is_same(token_of(request) or "", ticket)}
+            reason = refusal(door, request.headers, door.token, None) if used else refusal_of(door, request)
             if reason:
-                return self.get_handler_delegate(request, Refused, {"reason": reason})
-            if request.method == "GET" and request.path == "/" and "token" in request.query_arguments:
-                return self.get_handler_delegate(request, Arrived)
-            return super().find_handler(request, **options)
+                return self.get_handler_delegate(request, refused, {"reason": reason})
+            tickets.difference_update(used)
+            return self.get_handler_delegate(request, arrived) if is_arrival else super().find_handler(request, **options)
 
     return Guarded(**settings)
 
@@ -164,9 +181,10 @@ def log_failure(handler: Any) -> None:
 # %% ../../nbs/forms/66_server.ipynb #636cc636
 @dataclass(frozen=True)
 class Page:
-    """A page that is being served: its address with the token, and the process's kernels."""
+    """A page that is being served: its address with the token, one that opens it once, and the process's kernels."""
 
     address: str
+    once: str
     kernels: Any
 
 
@@ -176,10 +194,11 @@ async def serve(project: Path, port: int, started: Callable[[Page], None], idle_
 
     sockets = listening(port)
     door = new_door(sockets[0].getsockname()[1])
+    ticket = new_door(door.port)
     os.environ.update(DATAMASTER_PROJECT=str(project), PYDEVD_DISABLE_FILE_VALIDATION="1")
     app = voila_of(web_folder(), project, door, idle_seconds)
     settings = app.init_settings() | {"allow_remote_access": False, "headers": page_headers(door), "log_function": log_failure, "xsrf_cookie_kwargs": {"samesite": "Strict"}}
-    application = guarded(door, settings)
+    application = guarded(door, {ticket.token}, settings)
     application.add_handlers(".*$", app.init_handlers())
     server = HTTPServer(application, max_body_size=16_777_216)
     server.add_sockets(sockets)
@@ -189,7 +208,7 @@ async def serve(project: Path, port: int, started: Callable[[Page], None], idle_
         with suppress(AttributeError, NotImplementedError):  # Windows has no SIGHUP, and its loops take no handlers
             asyncio.get_running_loop().add_signal_handler(getattr(signal, name), ended.set)
     try:
-        started(Page(door.address, app.kernel_manager))
+        started(Page(door.address, ticket.address, app.kernel_manager))
         await ended.wait()
     finally:
         server.stop()
