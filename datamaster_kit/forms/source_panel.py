@@ -17,7 +17,7 @@ from .fields import model_names, workflow_address
 from .levels import (
     MAIL, SOURCE, TASK_KINDS, WORKFLOW, has_header_line, newest_address, newest_by, task_kind, tasks_address, tasks_of, with_header_line, with_newest_by, with_task, without_task)
 from .open_file import OpenFile
-from .questions import answer
+from .questions import answer, answered
 from .text import heading, notice
 
 # %% auto #0

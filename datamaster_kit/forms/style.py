@@ -65,12 +65,19 @@ PARTS = """
 .dm-form .dm-table th{color:var(--dm-soft);font-weight:600;white-space:nowrap}.dm-form .dm-table .dm-number{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}
 .dm-form .dm-code{margin:.4rem 0;padding:.6rem .8rem;background:var(--dm-panel);color:var(--dm-ink);border:1px solid var(--dm-line);border-radius:4px;overflow:auto;max-height:34rem;font:13.5px/1.5 ui-monospace,Consolas,monospace;white-space:pre;tab-size:2}
 .dm-form .dm-line{display:block;min-height:1.5em}
+.dm-form .dm-list{grid-template-columns:minmax(12rem,17rem) minmax(0,1fr);gap:0;width:100%}
+.dm-form .dm-list>*,.dm-form .dm-list>.jupyter-button.dm-link{border:0;border-bottom:1px solid var(--dm-line);margin:0;border-radius:0;padding:.4rem .3rem;align-self:stretch}
+.dm-form .dm-list>.jupyter-button.dm-link{display:flex;align-items:flex-start;justify-content:flex-start}
+.dm-form .dm-parts{display:grid;grid-template-columns:minmax(5.5rem,.7fr) minmax(7rem,1fr) minmax(7.5rem,1fr) minmax(9rem,1.35fr) minmax(10rem,1.6fr);gap:.2rem .8rem;line-height:1.4;overflow-wrap:anywhere}
+.dm-form .dm-parts>span{white-space:pre-line}
+.dm-form .dm-list>.dm-head{padding-top:.2rem}
+.dm-form .widget-vbox>.jupyter-button{align-self:flex-start}
 .dm-form .dm-hidden-label{position:relative}
 .dm-form .dm-hidden-label>.widget-label,.dm-form .dm-hidden-label>.widget-label-basic>span{position:absolute!important;width:1px!important;height:1px!important;min-width:0;margin:0!important;padding:0;overflow:hidden;clip-path:inset(50%);white-space:nowrap;border:0}
 .dm-form .widget-tab>.lm-TabBar .lm-TabBar-tab,.dm-form .jupyter-widget-tab>.lm-TabBar .lm-TabBar-tab{flex:0 1 auto;min-width:0;max-width:none;height:auto;padding:.35rem .9rem;color:var(--dm-ink);background:var(--dm-panel);border:1px solid var(--dm-line)}
 .dm-form .lm-TabBar-content{flex-wrap:wrap}
 .dm-form .lm-TabBar .lm-TabBar-tab.lm-mod-current{background:var(--dm-paper);font-weight:650;box-shadow:inset 0 3px 0 var(--dm-accent)}
-@media(max-width:60rem){.dm-form{padding:.5rem;--jp-widgets-inline-label-width:8rem}}
+@media(max-width:60rem){.dm-form{padding:.5rem;--jp-widgets-inline-label-width:8rem}.dm-form .dm-list{grid-template-columns:minmax(9rem,12rem) minmax(0,1fr)}.dm-form .dm-parts{grid-template-columns:1fr 1fr}.dm-form .dm-list>.dm-head{display:none}}
 @media(prefers-reduced-motion:reduce){.dm-form *{transition:none!important;animation:none!important}}
 """
 STYLE = f".dm-form{{{VARIABLES}}}{WIDGETS}{PARTS}"

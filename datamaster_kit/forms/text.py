@@ -11,7 +11,7 @@ from html import escape
 from typing import Any
 
 # %% auto #0
-__all__ = ['UNSHOWN', 'KINDS', 'MARKS', 'escaped', 'notice', 'badge', 'heading', 'paragraph', 'table', 'table_cell',
+__all__ = ['UNSHOWN', 'KINDS', 'MARKS', 'escaped', 'notice', 'badge', 'heading', 'paragraph', 'table', 'table_cell', 'parts',
            'preformatted', 'difference']
 
 # %% ../../nbs/forms/00_text.ipynb #3ce77ad4
@@ -58,6 +58,11 @@ def table_cell(value: Any) -> str:
     """Return a value as a table's cell; a number is grouped by thousands and stands to the right."""
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
     return f'<td class="dm-number">{value:,}</td>' if is_number else f"<td>{escaped(value)}</td>"
+
+# %% ../../nbs/forms/00_text.ipynb #2bc464af
+def parts(said: Iterable[tuple[str, Any]]) -> str:
+    """Return texts as HTML, side by side; each comes with its kind (error, warning, note, ok: a badge) or an empty text."""
+    return f'<div class="dm-parts">{"".join(f"<span>{badge(kind, text) if kind else escaped(text)}</span>" for kind, text in said)}</div>'
 
 # %% ../../nbs/forms/00_text.ipynb #96897914
 MARKS = {"+": "ok", "-": "error", "@": "note"}
