@@ -102,7 +102,8 @@ class GridRow:
 
         self.file, self.place, self.name, self.typing, self.refused = file, place, "", "", ""
         self.inputs = cell_inputs(number)
-        self.message = HTML(layout={"display": "none", "grid_column": "1 / -1"})
+        self.message = HTML(layout={"display": "none"})
+        self.message.add_class("dm-across")
         self.more = button("More", lambda: open(self.name), tooltip=f"All of field {number}")
         for column, widget in self.inputs.items():
             widget.add_class("dm-hidden-label")
