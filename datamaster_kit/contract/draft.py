@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from .document import nearest
 from .export import fields_of_spark_schema
@@ -23,9 +23,9 @@ from .sqltype import sql_type
 
 # %% auto #0
 __all__ = ['SAMPLE', 'FORMATS', 'NOT_DRAFTED', 'NEEDS_PYARROW', 'MOST_DISTINCT', 'NOTHING', 'PERSONAL', 'LOGICAL', 'SAMPLES',
-           'Seen', 'text_type', 'told_apart', 'seen_column', 'csv_sample', 'value_type', 'json_sample',
-           'parquet_sample', 'arrow_type', 'delta_sample', 'quoted', 'logical_type', 'could_be_key', 'property_lines',
-           'contract_text', 'format_of', 'draft']
+           'Seen', 'text_type', 'told_apart', 'seen_column', 'delimiter_of', 'csv_sample', 'csv_columns', 'value_type',
+           'json_sample', 'parquet_sample', 'arrow_type', 'delta_sample', 'quoted', 'logical_type', 'could_be_key',
+           'property_lines', 'contract_text', 'format_of', 'draft']
 
 # %% ../../nbs/contract/15_draft.ipynb #7601c644
 SAMPLE = 10_000
@@ -91,18 +91,28 @@ def seen_column(name: str, values: list[Any], type: DataType | None = None) -> S
                 present[0][:80] if present else "")
 
 
+def delimiter_of(head: str) -> str:
+    """Return what separates the cells of a csv text: what the sniffer finds, else the sign that its first line has most of."""
+    try:
+        return csv.Sniffer().sniff(head, delimiters=",;\t|").delimiter
+    except csv.Error:
+        return max(",;\t|", key=head.partition("\n")[0].count)
+
+
 def csv_sample(path: Path) -> tuple[list[Seen], dict[str, Any]]:
     """Return the columns of a csv file and the options that read it."""
     with path.open(encoding="utf-8-sig", newline="") as file:
-        head = file.read(65_536)
-        file.seek(0)
-        try:
-            delimiter = csv.Sniffer().sniff(head, delimiters=",;\t|").delimiter
-        except csv.Error:
-            delimiter = ","
-        reader = csv.reader(file, delimiter=delimiter)
-        header = told_apart(next(reader, []))
-        rows = [row for row in islice(reader, SAMPLE) if row]
+        return csv_columns(file)
+
+
+def csv_columns(file: TextIO) -> tuple[list[Seen], dict[str, Any]]:
+    """Return the columns of an opened csv text and the options that read it."""
+    head = file.read(65_536)
+    file.seek(0)
+    delimiter = delimiter_of(head)
+    reader = csv.reader(file, delimiter=delimiter)
+    header = told_apart(next(reader, []))
+    rows = [row for row in islice(reader, SAMPLE) if row]
     columns = [seen_column(name, [row[index] if index < len(row) else None for row in rows]) for index, name in enumerate(header)]
     word = next((word for word in NOTHING if word and any(word in row for row in rows)), "")
     return columns, {"format": "csv", "header": True, "delimiter": delimiter, **({"nullValue": word} if word else {})}
