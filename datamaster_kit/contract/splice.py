@@ -23,9 +23,8 @@ __all__ = ['Place', 'place', 'replaced', 'slot_of', 'below', 'set_value', 'flow_
 # %% ../../nbs/contract/17_splice.ipynb #1153733c
 @dataclass(frozen=True)
 class Place:
-    """An entry in its collection, in a text."""
+    """An entry in its collection."""
 
-    text: str
     parent: Node
     index: int
     is_in_root: bool
@@ -36,10 +35,10 @@ class Place:
         return self.parent.entries[self.index]
 
 
-def place(text: str, layout: Layout, path: NodePath) -> Place:
+def place(layout: Layout, path: NodePath) -> Place:
     """Return the place of a path; raises KeyError where it leads nowhere."""
     parent = find(layout.root, path[:-1])
-    return Place(text, parent, position_of(parent, path[-1]), len(path) == 1)
+    return Place(parent, position_of(parent, path[-1]), len(path) == 1)
 
 
 def replaced(text: str, start: int, end: int, new: str) -> str:
@@ -68,9 +67,10 @@ def below(value: Any, entry: Entry, column: int, old: Node, style: Style, width:
     return first, rest
 
 
-def set_value(text: str, layout: Layout, path: NodePath, value: Any, style: Style) -> str:
+def set_value(layout: Layout, path: NodePath, value: Any, style: Style) -> str:
     """Return the text with another value at a path that is there."""
-    here = place(text, layout, path)
+    text = layout.text
+    here = place(layout, path)
     entry, old = here.entry, here.entry.value
     if here.parent.is_flow:
         return flow_value(text, entry, spelled(value, old.style, True, style=style) if not isinstance(value, dict | list | tuple) else flowing(value, style))
@@ -101,8 +101,9 @@ def flow_value(text: str, entry: Entry, new: str) -> str:
     return replaced(text, old.start, old.end, f" {new}" if has_colon else f": {new}")
 
 # %% ../../nbs/contract/17_splice.ipynb #b826b258
-def in_block(text: str, layout: Layout, parent: Node, is_root: bool, change: Callable[[str, list[tuple[int, int]]], str]) -> str:
+def in_block(layout: Layout, parent: Node, is_root: bool, change: Callable[[str, list[tuple[int, int]]], str]) -> str:
     """Return the text after a change of a block's entries, which sees them as lines of their own."""
+    text = layout.text
     first = parent.entries[0].start
     start = line_start(text, first)
     dashes = text[start:first]
@@ -141,33 +142,35 @@ def without_lines(text: str, start: int, end: int, is_first: bool) -> str:
     return before + after
 
 # %% ../../nbs/contract/17_splice.ipynb #9a2e55c0
-def insert_value(text: str, layout: Layout, path: NodePath, position: int, key: str | None, value: Any, style: Style) -> str:
+def insert_value(layout: Layout, path: NodePath, position: int, key: str | None, value: Any, style: Style) -> str:
     """Return the text with a new entry in the collection at a path."""
+    text = layout.text
     parent = find(layout.root, path)
     if not parent.entries:
         made = [value] if key is None else {key: value}
         if path:
-            return set_value(text, layout, path, made, style)
+            return set_value(layout, path, made, style)
         is_alone = not text[line_start(text, parent.start) : parent.start].strip()
         return replaced(text, parent.start, parent.end, "\n".join(lines_of(made, 0, style)) if is_alone else flowing(made, style))
     if parent.is_flow:
         return put_in_flow(text, parent, position, flowing(value, style) if key is None else f"{spelled_key(key, style=style)}: {flowing(value, style)}")
     head = "-" if key is None else f"{spelled_key(key, style=style)}:"
     lines = entry_lines(head, value, column_of(text, parent.entries[0]), style)
-    return in_block(text, layout, parent, not path, lambda body, found: put_lines(body, found, position, lines))
+    return in_block(layout, parent, not path, lambda body, found: put_lines(body, found, position, lines))
 
 
-def remove_value(text: str, layout: Layout, path: NodePath) -> str:
+def remove_value(layout: Layout, path: NodePath) -> str:
     """Return the text without an entry and its comments; a collection that loses its last one becomes `{}` or `[]`."""
-    here = place(text, layout, path)
+    text = layout.text
+    here = place(layout, path)
     parent, index = here.parent, here.index
     empty = "{}" if parent.kind == "mapping" else "[]"
     if len(parent.entries) > 1:
         if parent.is_flow:
             return remove_from_flow(text, parent, index)
-        return in_block(text, layout, parent, here.is_in_root, lambda body, found: without_lines(body, *found[index], is_first=index == 0 and not here.is_in_root))
+        return in_block(layout, parent, here.is_in_root, lambda body, found: without_lines(body, *found[index], is_first=index == 0 and not here.is_in_root))
     if len(path) > 1 and not parent.is_flow:
-        return set_value(text, layout, path[:-1], {} if empty == "{}" else [], Style())
+        return set_value(layout, path[:-1], {} if empty == "{}" else [], Style())
     if parent.is_flow:
         return replaced(text, parent.start, parent.end, empty)
     start, end = spans(layout.text, parent, True)[0]
@@ -188,25 +191,28 @@ def rotated(text: str, found: list[tuple[int, int]], index: int, position: int) 
     return replaced(text, found[low][0], found[high][1], "".join(made))
 
 
-def move_value(text: str, layout: Layout, path: NodePath, position: int) -> str:
+def move_value(layout: Layout, path: NodePath, position: int) -> str:
     """Return the text with an entry moved to a position of its collection."""
-    here = place(text, layout, path)
+    text = layout.text
+    here = place(layout, path)
     if here.parent.is_flow:
         return rotated(text, [(entry.start, entry.value.end) for entry in here.parent.entries], here.index, position)
-    return in_block(text, layout, here.parent, here.is_in_root, lambda body, found: rotated(body, found, here.index, position))
+    return in_block(layout, here.parent, here.is_in_root, lambda body, found: rotated(body, found, here.index, position))
 
 
-def rename_key(text: str, layout: Layout, path: NodePath, name: str, style: Style) -> str:
+def rename_key(layout: Layout, path: NodePath, name: str, style: Style) -> str:
     """Return the text with another name of an entry of a mapping, in the quotes of the old one."""
-    key = place(text, layout, path).entry.key
+    text = layout.text
+    key = place(layout, path).entry.key
     if key is None:
         raise KeyError(path[-1])
     return replaced(text, key.start, key.end, spelled_key(name, key.style, style))
 
 
-def duplicate_value(text: str, layout: Layout, path: NodePath, name: str | None, style: Style) -> str:
+def duplicate_value(layout: Layout, path: NodePath, name: str | None, style: Style) -> str:
     """Return the text with a copy of an entry after it; the comments within it are copied, those above it speak of the first."""
-    here = place(text, layout, path)
+    text = layout.text
+    here = place(layout, path)
     cuts = [(node.start, node.start + len(found[0])) for _, node in nodes(here.entry.value) if node.anchor and (found := re.match(r"&\S+[ \t]*", text[node.start :]))]
     if here.entry.key and name is not None:
         cuts.append((here.entry.key.start, here.entry.key.end))
@@ -220,7 +226,7 @@ def duplicate_value(text: str, layout: Layout, path: NodePath, name: str | None,
     if here.parent.is_flow:
         return put_in_flow(text, here.parent, here.index + 1, copy)
     lines = [" " * column_of(text, here.entry) + copy]
-    return in_block(text, layout, here.parent, here.is_in_root, lambda body, found: put_lines(body, found, here.index + 1, lines))
+    return in_block(layout, here.parent, here.is_in_root, lambda body, found: put_lines(body, found, here.index + 1, lines))
 
 # %% ../../nbs/contract/17_splice.ipynb #898947d5
 def put_in_flow(text: str, parent: Node, position: int, new: str) -> str:
