@@ -5,9 +5,11 @@
 # %% ../../nbs/contract/17_change.ipynb #be3ffd90
 from __future__ import annotations
 
+import re
 from collections import OrderedDict
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Any
 
@@ -22,7 +24,8 @@ from .splice import insert_value, remove_value, set_value
 
 # %% auto #0
 __all__ = ['KNOWN', 'NOT_EDITABLE', 'Operation', 'Splice', 'digest', 'remember', 'is_plainly_laid_out', 'checked',
-           'changed_locally', 'parts', 'refuse_unreadable', 'changed', 'aliases', 'written_out', 'changed_whole']
+           'changed_locally', 'ends_in_block', 'File', 'file_of', 'refuse_unreadable', 'changed', 'aliases',
+           'written_out', 'changed_whole']
 
 # %% ../../nbs/contract/17_change.ipynb #2c77a30a
 KNOWN: OrderedDict[bytes, None] = OrderedDict()  # digests of texts that are readable, and whose lines tell their structure
@@ -84,30 +87,59 @@ def changed_locally(text: str, path: NodePath, operation: Operation, splice: Spl
     return after
 
 
-def parts(text: str) -> tuple[str, str, str]:
-    """Return a file's byte order mark, its text with plain line ends, and its line ends; where they are mixed they stay in the text."""
+def ends_in_block(text: str) -> bool:
+    """The last line may be part of a block scalar, to which a line break at the end of the file belongs."""
+    lines = text.rstrip().split("\n")
+    indent = 1_000_000
+    for line in reversed(lines):
+        column = len(line) - len(line.lstrip(" "))
+        if line.strip() and column < indent:
+            if re.search(r"[|>][-+\d]*\s*(?:#.*)?$", line):
+                return True
+            indent = column
+        if not indent:
+            break
+    return False
+
+
+@dataclass(frozen=True)
+class File:
+    """A file's text with plain line ends and a last one, and what the file has instead; where line ends are mixed they stay in the text."""
+
+    mark: str
+    text: str
+    ending: str
+    is_open: bool
+
+    def written(self, text: str) -> str:
+        """Return another text as the file has it."""
+        if self.is_open and not ends_in_block(text):
+            text = text.removesuffix("\n")
+        return self.mark + (text if self.ending == "\n" else text.replace("\n", self.ending))
+
+
+def file_of(text: str) -> File:
+    """Return the file that has a text."""
     body = text.removeprefix("\ufeff")
     mark = text[: len(text) - len(body)]
-    if "\r\n" in body and body.count("\r\n") == body.count("\n"):
-        return mark, body.replace("\r\n", "\n"), "\r\n"
-    return mark, body, "\n"
+    ending = "\r\n" if "\r\n" in body and body.count("\r\n") == body.count("\n") else "\n"
+    body = body.replace(ending, "\n")
+    is_open = not body.endswith("\n") and not ends_in_block(body)
+    return File(mark, f"{body}\n" if is_open else body, ending, is_open)
 
 
 def refuse_unreadable(text: str) -> None:
     """Raise BadInput with every fault for which a file's text is not readable."""
-    is_plainly_laid_out(parts(text)[1])
+    is_plainly_laid_out(file_of(text).text)
 
 
 def changed(text: str, path: NodePath, operation: Operation, splice: Splice) -> str:
     """Return a file's text after a change at a path; raises BadInput where the text is bad, or cannot be changed so."""
-    mark, body, ending = parts(text)
-    after = None
-    if is_plainly_laid_out(body):
+    file = file_of(text)
+    if is_plainly_laid_out(file.text) and file.text.endswith("\n"):
         with suppress(SharedError, UnusualLayoutError):
-            after = changed_locally(body, path, operation, splice)
-    if after is None:
-        after = changed_whole(body, path, operation, splice)
-    return mark + (after if ending == "\n" else after.replace("\n", ending))
+            return file.written(changed_locally(file.text, path, operation, splice))
+    return file.written(changed_whole(file.text, path, operation, splice))
 
 # %% ../../nbs/contract/17_change.ipynb #6bffea38
 def aliases(root: Node, path: NodePath) -> list[list[NodePath]]:
@@ -150,4 +182,6 @@ def changed_whole(text: str, path: NodePath, operation: Operation, splice: Splic
                 continue
     except (UnusualLayoutError, BadInput):
         pass
+    if not text.endswith("\n"):  # what comes to stand at the end may need the line break
+        return changed_whole(f"{text}\n", path, operation, splice)
     raise BadInput(NOT_EDITABLE.fault(f"{json_path(path)} cannot be changed as the file is written", path=json_path(path)))

@@ -47,8 +47,9 @@ def value_at(data: Any, path: NodePath) -> Any:
 
 
 def refuse_unwritable(value: Any, path: NodePath) -> None:
-    """Raise BadInput with every part of a value that YAML cannot carry."""
-    if faults := list(unwritable(value, path)):
+    """Raise BadInput with every part of a path, and of the value at it, that YAML cannot carry."""
+    names = [fault for index, part in enumerate(path) if isinstance(part, str) for fault in unwritable({part: None}, path[:index])]
+    if faults := [*names, *unwritable(value, path)]:
         raise BadInput(*faults)
 
 # %% ../../nbs/contract/17_edit.ipynb #f7fac961
@@ -114,7 +115,7 @@ def set_at(text: str, path: NodePath, value: Any) -> str:
     if not path:
         raise nowhere(path)
     if value is not REMOVE:
-        refuse_unwritable(nested(tuple(part for part in path if isinstance(part, str)), value, path), ())
+        refuse_unwritable(value, path)
     style = style_of(text)
     return changed(text, path, lambda data: assign(data, path, plain(value), path), lambda layout: splice_value(layout, path, value, style))
 
@@ -123,7 +124,7 @@ def renamed(text: str, path: NodePath, name: str) -> str:
     """Return YAML with the key at a path renamed in its place; raises BadInput where the path is no key's, or the name is taken or cannot be written."""
     if not path:
         raise nowhere(path)
-    refuse_unwritable({name: None}, path[:-1])
+    refuse_unwritable(None, (*path[:-1], name))
     style = style_of(text)
 
     def operation(data: Any) -> None:
@@ -140,7 +141,7 @@ def renamed(text: str, path: NodePath, name: str) -> str:
 def inserted(text: str, path: NodePath, position: int, value: Any, key: str | None = None) -> str:
     """Return YAML with a new entry at a position of the list, or with a key of the mapping, at a path, which is made where it is absent; raises BadInput where there is no such place."""
     made = [value] if key is None else {key: value}
-    refuse_unwritable(nested(tuple(part for part in path if isinstance(part, str)), made, path), ())
+    refuse_unwritable(value, path if key is None else (*path, key))
     style = style_of(text)
 
     def operation(data: Any) -> None:
@@ -180,7 +181,7 @@ def duplicated(text: str, path: NodePath, key: str | None = None) -> str:
     if not path:
         raise nowhere(path)
     if key is not None:
-        refuse_unwritable({key: None}, path[:-1])
+        refuse_unwritable(None, (*path[:-1], key))
     style = style_of(text)
 
     def operation(data: Any) -> None:

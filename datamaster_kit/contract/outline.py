@@ -15,7 +15,7 @@ from .document import NodePath
 from .layout import line_end, line_start
 
 # %% auto #0
-__all__ = ['AFTER', 'RUNS_ON', 'QUESTION', 'NAME', 'LEAST', 'OPENS', 'CONTENT', 'runs_deeper', 'lines_tell', 'siblings',
+__all__ = ['AFTER', 'RUNS_ON', 'SPECIAL', 'NAME', 'LEAST', 'OPENS', 'CONTENT', 'runs_deeper', 'lines_tell', 'siblings',
            'inner_end', 'Outline', 'hidden', 'position_among', 'named', 'outline', 'outline_without']
 
 # %% ../../nbs/contract/17_outline.ipynb #86fc4826
@@ -23,7 +23,7 @@ AFTER = r"[\s:?,\[{-]"  # what stands before a quote or bracket that opens a val
 RUNS_ON = re.compile(
     rf"""["'\[{{](?:(?<={AFTER}")[^"\\\n]*(?:\\.[^"\\\n]*)*$|(?<={AFTER}')[^'\n]*(?:''[^'\n]*)*$|(?<={AFTER}[\[{{])[^\]}}\n]*$)""", re.M
 )
-QUESTION = re.compile(r"\n *(?:- +)*\?\s")
+SPECIAL = re.compile(r"\n *(?:- +)*\?\s|[|>]\d?\+\d?[ \t\r]*(?:#[^\n]*)?(?:\n|$)")
 
 
 def runs_deeper(text: str) -> bool:
@@ -49,8 +49,8 @@ def runs_deeper(text: str) -> bool:
 
 
 def lines_tell(text: str) -> bool:
-    """Indentation alone tells the structure of a readable text: no value goes on at the column of its entry, no key stands behind a question mark."""
-    if QUESTION.search(f"\n{text}") or any(mark in text for mark in "\r\x85\u2028\u2029"):
+    """Indentation alone tells the structure of a readable text: no value goes on at the column of its entry or has blank lines at its end, no key stands behind a question mark."""
+    if SPECIAL.search(f"\n{text}") or any(mark in text for mark in "\r\x85\u2028\u2029"):
         return False
     return not RUNS_ON.search(f"\n{text}") or runs_deeper(text)
 

@@ -17,8 +17,8 @@ from .spelling import Style, entry_lines, flowing, lines_of, spelled, spelled_ke
 
 # %% auto #0
 __all__ = ['Place', 'place', 'replaced', 'slot_of', 'below', 'set_value', 'flow_value', 'in_block', 'inner_gaps_are_blank',
-           'put_lines', 'without_lines', 'insert_value', 'remove_value', 'rotated', 'move_value', 'rename_key',
-           'duplicate_value', 'put_in_flow', 'remove_from_flow']
+           'put_lines', 'without_lines', 'insert_value', 'remove_value', 'emptied', 'rotated', 'move_value',
+           'rename_key', 'duplicate_value', 'put_in_flow', 'remove_from_flow']
 
 # %% ../../nbs/contract/17_splice.ipynb #1153733c
 @dataclass(frozen=True)
@@ -56,14 +56,17 @@ def slot_of(text: str, entry: Entry) -> int:
     return colon.end()
 
 
-def below(value: Any, entry: Entry, column: int, old: Node, style: Style, width: int) -> tuple[str, list[str]]:
+def below(text: str, value: Any, entry: Entry, column: int, old: Node, style: Style, width: int) -> tuple[str, list[str]]:
     """Return what of a value goes on the line of its key or dash, and the lines below."""
     if isinstance(value, dict | list | tuple):
         if not value:
             return flowing(value, style), []
         step = 2 if entry.key is None else style.mapping if isinstance(value, dict) else style.dash
         return "", lines_of(value, column + step, style)
-    first, *rest = spelled(value, old.style, False, column, style, width).split("\n")
+    indent = column + style.mapping
+    if old.style in ("|", ">") and (lines := [line for line in text[old.start : old.end].split("\n")[1:] if line.strip()]):
+        indent = min(len(line) - len(line.lstrip(" ")) for line in lines)
+    first, *rest = spelled(value, old.style, False, column, style, width, indent).split("\n")
     return first, rest
 
 
@@ -78,10 +81,11 @@ def set_value(layout: Layout, path: NodePath, value: Any, style: Style) -> str:
     if old.is_flow and isinstance(value, dict | list | tuple) and value and old.entries:
         return replaced(text, old.start, old.end, flowing(value, style))
     width = max((len(line.strip()) for line in text[old.start : old.end].split("\n")[1:]), default=100)
-    first, rest = below(value, entry, column, old, style, width)
-    is_block = old.style in ("|", ">") or (old.kind in ("mapping", "list") and not old.is_flow) or "\n" in text[slot : old.start]
+    first, rest = below(text, value, entry, column, old, style, width)
+    is_block = old.style in ("|", ">") or (old.kind in ("mapping", "list") and not old.is_flow)
     if not is_block and not rest:
         return replaced(text, old.start, old.end, first) if old.start < old.end else replaced(text, slot, slot, f" {first}")
+    is_block = is_block or "\n" in text[slot : old.start]
     end = entry_end(text, old.end, column) if old.kind in ("mapping", "list") and is_block else line_end(text, old.end)
     comment = re.search(r"[ \t]+#.*$", text[slot : line_end(text, slot)] if is_block else text[old.end : end])
     if is_block and not (old.style in ("|", ">") or "\n" in text[slot : old.start]):
@@ -97,8 +101,9 @@ def flow_value(text: str, entry: Entry, new: str) -> str:
     old = entry.value
     if old.start < old.end:
         return replaced(text, old.start, old.end, new)
-    has_colon = text[entry.start : old.end].rstrip().endswith(":")
-    return replaced(text, old.start, old.end, f" {new}" if has_colon else f": {new}")
+    end = entry.key.end if entry.key else old.end
+    colon = re.compile(r"\s*:").match(text, end, old.end)
+    return replaced(text, colon.end(), colon.end(), f" {new}") if colon else replaced(text, end, end, f": {new}")
 
 # %% ../../nbs/contract/17_splice.ipynb #b826b258
 def in_block(layout: Layout, parent: Node, is_root: bool, change: Callable[[str, list[tuple[int, int]]], str]) -> str:
@@ -134,8 +139,8 @@ def put_lines(text: str, found: list[tuple[int, int]], position: int, lines: lis
 def without_lines(text: str, start: int, end: int, is_first: bool) -> str:
     """Return the text without an entry's lines; of the blank lines on both sides of it, those above stay, and none below a collection's own key."""
     before, after = text[:start], text[end + 1 :]
-    if end >= len(text):
-        return before[:-1] if before.endswith("\n") else before
+    if not after.strip():
+        return before.rstrip("\n") + "\n" + after
     is_apart = is_first or not before or before.endswith("\n\n")
     while is_apart and (blank := re.match(r"[ \t]*\n", after)):
         after = after[blank.end() :]
@@ -161,20 +166,30 @@ def insert_value(layout: Layout, path: NodePath, position: int, key: str | None,
 
 def remove_value(layout: Layout, path: NodePath) -> str:
     """Return the text without an entry and its comments; a collection that loses its last one becomes `{}` or `[]`."""
-    text = layout.text
-    here = place(layout, path)
+    text, here = layout.text, place(layout, path)
     parent, index = here.parent, here.index
-    empty = "{}" if parent.kind == "mapping" else "[]"
     if len(parent.entries) > 1:
         if parent.is_flow:
             return remove_from_flow(text, parent, index)
         return in_block(layout, parent, here.is_in_root, lambda body, found: without_lines(body, *found[index], is_first=index == 0 and not here.is_in_root))
-    if len(path) > 1 and not parent.is_flow:
-        return set_value(layout, path[:-1], {} if empty == "{}" else [], Style())
+    empty = "{}" if parent.kind == "mapping" else "[]"
     if parent.is_flow:
         return replaced(text, parent.start, parent.end, empty)
-    start, end = spans(layout.text, parent, True)[0]
+    if len(path) > 1:
+        return emptied(layout, path, empty)
+    start, end = spans(text, parent, True)[0]
     return replaced(text, start, end, empty)
+
+
+def emptied(layout: Layout, path: NodePath, empty: str) -> str:
+    """Return the text without the only entry of a block; comments of sections stay."""
+    text = layout.text
+    start, end = spans(text, place(layout, path).parent)[0]
+    slot = slot_of(text, place(layout, path[:-1]).entry)
+    head = re.fullmatch(r"([ \t]*(?:[ \t]#[^\n]*)?\n)((?:[ \t]*(?:#[^\n]*)?\n)*)", text[slot:start])
+    if head is None:  # the entry is on the line of a dash, or of an anchor
+        return set_value(layout, path[:-1], {} if empty == "{}" else [], Style())
+    return f"{text[:slot]} {empty}{head[1]}{head[2] if head[2].strip() else ''}{text[end + 1 :]}"
 
 # %% ../../nbs/contract/17_splice.ipynb #0b66c504
 def rotated(text: str, found: list[tuple[int, int]], index: int, position: int) -> str:
@@ -243,13 +258,16 @@ def put_in_flow(text: str, parent: Node, position: int, new: str) -> str:
 
 
 def remove_from_flow(text: str, parent: Node, index: int) -> str:
-    """Return the text without an entry within brackets that is not the only one."""
+    """Return the text without an entry within brackets that is not the only one; with its line, where it has one of its own."""
     entry = parent.entries[index]
+    start, end = entry.start, entry.value.end
+    lead = parent.start + len(text[parent.start : start].rstrip())
+    comma = re.compile(r"\s*,").match(text, end, parent.end)
+    stop = comma.end() if comma else end
+    if "\n" in text[lead:start] and (line := re.compile(r"[ \t]*(?:#[^\n]*)?(?=\n)").match(text, stop)):
+        return replaced(text, lead, line.end(), "")
     if index + 1 < len(parent.entries):
         following = parent.entries[index + 1].start
-        comma = text.index(",", entry.value.end)
-        is_blank = not text[comma + 1 : following].strip()
-        return replaced(text, entry.start, following if is_blank else comma + 1, "")
+        return replaced(text, start, stop if text[stop:following].strip() else following, "")
     previous = parent.entries[index - 1].value.end
-    between = text[previous : entry.start]
-    return replaced(text, previous, entry.value.end, "" if not between.replace(",", "", 1).strip() else between.replace(",", "", 1).rstrip() + "\n")
+    return replaced(text, start if comma or text[previous:start].replace(",", "", 1).strip() else previous, stop, "")
