@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import Any
 
-from .change import changed
+from .change import changed, refuse_unreadable
 from .document import NodePath, json_path
 from .fault import BadInput, Fault, code
 from .layout import Layout, find, position_of
@@ -47,8 +47,9 @@ def value_at(data: Any, path: NodePath) -> Any:
 
 
 def refuse_unwritable(value: Any, path: NodePath) -> None:
-    """Raise BadInput with every part of a value that YAML cannot carry."""
-    if faults := list(unwritable(value, path)):
+    """Raise BadInput with every part of a path, and of the value at it, that YAML cannot carry."""
+    names = [fault for index, part in enumerate(path) if isinstance(part, str) for fault in unwritable({part: None}, path[:index])]
+    if faults := [*names, *unwritable(value, path)]:
         raise BadInput(*faults)
 
 # %% ../../nbs/contract/17_edit.ipynb #f7fac961
@@ -93,20 +94,20 @@ def put(collection: Any, position: int, key: str | None, value: Any, path: NodeP
     collection.update([*entries[:position], (key, value), *entries[position:]])
 
 # %% ../../nbs/contract/17_edit.ipynb #08cdffa5
-def splice_value(text: str, layout: Layout, path: NodePath, value: Any, style: Style) -> str:
+def splice_value(layout: Layout, path: NodePath, value: Any, style: Style) -> str:
     """Return the text with a value set, appended or removed at a path."""
     if value is REMOVE:
-        return remove_value(text, layout, path)
+        return remove_value(layout, path)
     node = layout.root
     for length, part in enumerate(path):
         if node.kind == "scalar":
-            return set_value(text, layout, path[:length], nested(path[length:], value, path), style)
+            return set_value(layout, path[:length], nested(path[length:], value, path), style)
         try:
             node = node.entries[position_of(node, part)].value
         except KeyError:
             key = part if isinstance(part, str) else None
-            return insert_value(text, layout, path[:length], len(node.entries), key, nested(path[length + 1 :], value, path), style)
-    return set_value(text, layout, path, value, style)
+            return insert_value(layout, path[:length], len(node.entries), key, nested(path[length + 1 :], value, path), style)
+    return set_value(layout, path, value, style)
 
 
 def set_at(text: str, path: NodePath, value: Any) -> str:
@@ -114,16 +115,16 @@ def set_at(text: str, path: NodePath, value: Any) -> str:
     if not path:
         raise nowhere(path)
     if value is not REMOVE:
-        refuse_unwritable(nested(tuple(part for part in path if isinstance(part, str)), value, path), ())
+        refuse_unwritable(value, path)
     style = style_of(text)
-    return changed(text, path, lambda data: assign(data, path, plain(value), path), lambda body, layout: splice_value(body, layout, path, value, style))
+    return changed(text, path, lambda data: assign(data, path, plain(value), path), lambda layout: splice_value(layout, path, value, style))
 
 # %% ../../nbs/contract/17_edit.ipynb #3c2ea339
 def renamed(text: str, path: NodePath, name: str) -> str:
     """Return YAML with the key at a path renamed in its place; raises BadInput where the path is no key's, or the name is taken or cannot be written."""
     if not path:
         raise nowhere(path)
-    refuse_unwritable({name: None}, path[:-1])
+    refuse_unwritable(None, (*path[:-1], name))
     style = style_of(text)
 
     def operation(data: Any) -> None:
@@ -134,13 +135,13 @@ def renamed(text: str, path: NodePath, name: str) -> str:
         del parent[path[-1]]
         put(parent, position, name, value, path[:-1])
 
-    return changed(text, path, operation, lambda body, layout: rename_key(body, layout, path, name, style))
+    return changed(text, path, operation, lambda layout: rename_key(layout, path, name, style))
 
 
 def inserted(text: str, path: NodePath, position: int, value: Any, key: str | None = None) -> str:
     """Return YAML with a new entry at a position of the list, or with a key of the mapping, at a path, which is made where it is absent; raises BadInput where there is no such place."""
     made = [value] if key is None else {key: value}
-    refuse_unwritable(nested(tuple(part for part in path if isinstance(part, str)), made, path), ())
+    refuse_unwritable(value, path if key is None else (*path, key))
     style = style_of(text)
 
     def operation(data: Any) -> None:
@@ -152,12 +153,12 @@ def inserted(text: str, path: NodePath, position: int, value: Any, key: str | No
         else:
             put(target, position, key, plain(value), path)
 
-    def splice(body: str, layout: Layout) -> str:
+    def splice(layout: Layout) -> str:
         try:
             is_there = find(layout.root, path).kind != "scalar"
         except KeyError:
             is_there = False
-        return insert_value(body, layout, path, position, key, value, style) if is_there else splice_value(body, layout, path, made, style)
+        return insert_value(layout, path, position, key, value, style) if is_there else splice_value(layout, path, made, style)
 
     return changed(text, (*path, position if key is None else key), operation, splice)
 
@@ -172,7 +173,7 @@ def moved(text: str, path: NodePath, position: int) -> str:
         del parent[path[-1]]
         put(parent, position, path[-1] if isinstance(path[-1], str) else None, value, path[:-1])
 
-    return changed(text, path, operation, lambda body, layout: move_value(body, layout, path, position))
+    return changed(text, path, operation, lambda layout: move_value(layout, path, position))
 
 
 def duplicated(text: str, path: NodePath, key: str | None = None) -> str:
@@ -180,7 +181,7 @@ def duplicated(text: str, path: NodePath, key: str | None = None) -> str:
     if not path:
         raise nowhere(path)
     if key is not None:
-        refuse_unwritable({key: None}, path[:-1])
+        refuse_unwritable(None, (*path[:-1], key))
     style = style_of(text)
 
     def operation(data: Any) -> None:
@@ -188,7 +189,7 @@ def duplicated(text: str, path: NodePath, key: str | None = None) -> str:
         position = list(parent).index(path[-1]) if isinstance(parent, dict) else int(path[-1])
         put(parent, position + 1, key, plain(value), path[:-1])
 
-    return changed(text, path, operation, lambda body, layout: duplicate_value(body, layout, path, key, style))
+    return changed(text, path, operation, lambda layout: duplicate_value(layout, path, key, style))
 
 # %% ../../nbs/contract/17_edit.ipynb #bdea756a
 def steps(old: Any, new: Any, path: NodePath) -> Iterator[Callable[[str], str]]:
@@ -229,14 +230,14 @@ def value_in(text: str, path: NodePath) -> Any:
             data = data[part]
         found[0] = data
 
-    changed(text, path, look, lambda body, _: body)
+    changed(text, path, look, lambda layout: layout.text)
     return found[0]
 
 
 def edited(text: str, changes: Mapping[NodePath, Any]) -> str:
     """Return YAML with values set, appended or removed at paths, one after another, everything else as it was; raises BadInput with the faults of all where the text, a path or a value is bad."""
     faults: list[Fault] = []
-    value_in(text, ())
+    refuse_unreadable(text)
     for path, value in changes.items():
         try:
             old = value_in(text, path) if isinstance(value, dict | list) else REMOVE
