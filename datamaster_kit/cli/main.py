@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from .. import __version__
-from . import contract, deliver, ingest, init, lakehouse, mock, new, setup, unity
+from . import contract, deliver, forms, ingest, init, lakehouse, mock, new, setup, unity
 from .output import print_faults
 from ..contract.fault import DatamasterError, code
 
@@ -33,6 +33,7 @@ app.add_typer(ingest.app, name="ingest")
 app.add_typer(deliver.deliver, name="deliver")
 app.command("mock")(mock.mock_command)
 app.command("report")(lakehouse.report_command)
+app.command("forms")(forms.forms_command)
 
 
 @app.callback(invoke_without_command=True)

@@ -8,7 +8,8 @@ from __future__ import annotations
 import difflib
 import io
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from copy import deepcopy
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +20,8 @@ if TYPE_CHECKING:
     from ruamel.yaml import YAML
 
 # %% auto #0
-__all__ = ['REMOVE', 'NO_SUCH_PLACE', 'indentation', 'apply_change', 'edited', 'written', 'squeezed', 'origins', 'restored']
+__all__ = ['REMOVE', 'NO_SUCH_PLACE', 'ENTRY_EXISTS', 'indentation', 'apply_change', 'edited', 'written', 'squeezed', 'origins',
+           'restored', 'nowhere', 'at', 'put', 'rewritten', 'renamed', 'inserted', 'moved', 'duplicated']
 
 # %% ../../nbs/contract/17_edit.ipynb #5d9bbdb5
 def indentation(text: str) -> tuple[int, int, int]:
@@ -118,3 +120,111 @@ def restored(original: str, unchanged: str, changed: str) -> str:
         result += [line for lines in sources[old_start:old_end] for line in lines] if tag == "equal" else new[new_start:new_end]
     ending = "\r\n" if "\r\n" in original else "\n"
     return ending.join([*result, *rest]) + (ending if original.endswith("\n") else "")
+
+# %% ../../nbs/contract/17_edit.ipynb #3c2ea339
+ENTRY_EXISTS = code("edit-entry-exists", "A mapping already has an entry of that name.", "choose another name, or edit the entry that is there")
+
+
+def nowhere(path: NodePath) -> BadInput:
+    """Return the fault of a path that leads nowhere."""
+    return BadInput(NO_SUCH_PLACE.fault(f"{json_path(path)} leads nowhere", path=json_path(path)))
+
+
+def at(data: Any, path: NodePath) -> Any:
+    """Return the value at a path; raises BadInput where it leads nowhere."""
+    for part in path:
+        if not isinstance(data, dict if isinstance(part, str) else list) or (part not in data if isinstance(part, str) else not 0 <= part < len(data)):
+            raise nowhere(path)
+        data = data[part]
+    return data
+
+
+def put(collection: Any, position: int, value: Any, key: str | None, path: NodePath) -> None:
+    """Put a value at a position of a list, or of a mapping under a key, in place."""
+    if not 0 <= position <= len(collection) or isinstance(collection, dict) == (key is None):
+        raise nowhere((*path, position if key is None else key))
+    if isinstance(collection, dict):
+        if key in collection:
+            raise BadInput(ENTRY_EXISTS.fault(f"{json_path((*path, str(key)))} is already there", path=json_path((*path, str(key)))))
+        collection.insert(position, key, value)  # type: ignore[attr-defined]
+    else:
+        collection.insert(position, value)
+
+# %% ../../nbs/contract/17_edit.ipynb #bfad5500
+def rewritten(text: str, change: Callable[[Any], None]) -> str:
+    """Return YAML after a change of its data; raises BadInput where the text or the change is bad."""
+    parse_document(text, "")
+    from ruamel.yaml import YAML
+
+    yaml = YAML()
+    yaml.preserve_quotes, yaml.width = True, 100_000
+    mapping, sequence, offset = indentation(text)
+    yaml.indent(mapping=mapping, sequence=sequence, offset=offset)
+    data = yaml.load(text)
+    unchanged = written(yaml, data)
+    change(data)
+    return restored(text, unchanged, written(yaml, data))
+
+
+def renamed(text: str, path: NodePath, name: str) -> str:
+    """Return YAML with the key at a path renamed in its place; raises BadInput where the path leads nowhere or the name exists."""
+
+    def change(data: Any) -> None:
+        value, parent = at(data, path), at(data, path[:-1])
+        if not isinstance(parent, dict):
+            raise nowhere(path)
+        if name == path[-1]:
+            return
+        position, comment = list(parent).index(path[-1]), parent.ca.items.pop(path[-1], None)  # type: ignore[attr-defined]
+        put(parent, position, value, name, path[:-1])
+        del parent[path[-1]]
+        if comment:
+            parent.ca.items[name] = comment  # type: ignore[attr-defined]
+
+    return rewritten(text, change)
+
+
+def inserted(text: str, path: NodePath, position: int, value: Any, key: str | None = None) -> str:
+    """Return YAML with a value at a position of the list, or under a key of the mapping, at a path, which is made where it is absent."""
+    from ruamel.yaml.comments import CommentedMap
+
+    def change(data: Any) -> None:
+        for index, part in enumerate(path):
+            if isinstance(data, dict) and data.get(part) is None:
+                last = index == len(path) - 1
+                data[part] = [] if last and key is None else CommentedMap()
+            data = at(data, (part,))
+        put(data, position, value, key, path)
+
+    return rewritten(text, change)
+
+# %% ../../nbs/contract/17_edit.ipynb #78cb8d37
+def moved(text: str, path: NodePath, position: int) -> str:
+    """Return YAML with the entry at a path moved to a position of its mapping or list."""
+
+    def change(data: Any) -> None:
+        parent = at(data, path[:-1])
+        value = at(data, path)
+        if not 0 <= position < len(parent):
+            raise nowhere(path)
+        if isinstance(parent, dict):
+            comment = parent.ca.items.pop(path[-1], None)  # type: ignore[attr-defined]
+            del parent[path[-1]]
+            put(parent, position, value, str(path[-1]), path[:-1])
+            if comment:
+                parent.ca.items[path[-1]] = comment  # type: ignore[attr-defined]
+        else:
+            parent.insert(position, parent.pop(int(path[-1])))
+
+    return rewritten(text, change)
+
+
+def duplicated(text: str, path: NodePath, key: str | None = None) -> str:
+    """Return YAML with a copy of the entry at a path right after it, in a mapping under a new key."""
+
+    def change(data: Any) -> None:
+        parent, value = at(data, path[:-1]), at(data, path)
+        position = list(parent).index(path[-1]) if isinstance(parent, dict) else int(path[-1])
+        put(parent, position + 1, deepcopy(value), key, path[:-1])
+
+    return rewritten(text, change)

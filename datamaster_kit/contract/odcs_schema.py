@@ -15,7 +15,8 @@ from .fault import Fault, code
 
 # %% auto #0
 __all__ = ['BREACH', 'UNKNOWN_KEY', 'STUB', 'STUB_MODEL', 'Part', 'validator', 'server_keys', 'classes', 'without_unknown',
-           'deepest', 'is_operator_choice', 'breach', 'parts', 'breaches_of', 'breaches', 'schema_data', 'parsed']
+           'deepest', 'is_operator_choice', 'breach', 'parts', 'quick_validator', 'keeps_schema', 'breaches_of',
+           'breaches', 'schema_data', 'parsed']
 
 # %% ../../nbs/contract/07_odcs_schema.ipynb #76397212
 BREACH = code("odcs-schema", "A value breaks the JSON schema of ODCS.", "see the standard's page of that section")
@@ -134,8 +135,26 @@ def parts(value: Any, path: tuple[str | int, ...], definition: str) -> Iterator[
             yield from parts(part, inner_path, kind)
 
 # %% ../../nbs/contract/07_odcs_schema.ipynb #34eac75a
+@cache
+def quick_validator(definition: str) -> Any:
+    """Return a compiled validator of the same definition: it says whether a value keeps the schema, a hundred times sooner."""
+    from jsonschema_rs import Draft201909Validator
+
+    return Draft201909Validator(validator(definition).schema)
+
+
+def keeps_schema(part: Part) -> bool:
+    """The compiled validator finds nothing wrong; False also where it cannot take the value, such as a number too large for it."""
+    try:
+        return bool(quick_validator(part[1]).is_valid(part[2]))
+    except (ValueError, TypeError):
+        return False
+
+
 def breaches_of(part: Part, document: Document) -> Iterator[Fault]:
     """Yield a fault for each breach of one definition of the schema."""
+    if keeps_schema(part):
+        return
     base, definition, value = part
     errors = [deepest(error) for error in validator(definition).iter_errors(value)]
     wrong = {tuple(error.absolute_path) for error in errors if error.validator != "unevaluatedProperties"}

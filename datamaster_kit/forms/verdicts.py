@@ -190,17 +190,17 @@ def nested_misfit(value: Any, type: DataType, options: Mapping[str, Any]) -> str
     """Return why a JSON value is none of a nested type, or an empty text."""
     if isinstance(type, Scalar):
         return ""
-    if isinstance(type, Array) != isinstance(value, list) or not isinstance(value, list | dict):
-        return "no JSON list" if isinstance(type, Array) else "no JSON object"
     parts: list[tuple[str, Any, DataType]] = []
-    match type:
-        case Struct(members):
+    match type, value:
+        case Struct(members), dict():
             parts = [(item.column, value.get(item.column), item.type) for item in members]
-        case Array(element):
+        case Array(element), list():
             parts = [(f"item {index + 1}", part, element.type) for index, part in enumerate(value)]
-        case Map(_, kind):
+        case Map(_, kind), dict():
             parts = [(name, part, kind.type) for name, part in value.items()]
-    wrong = next((f"{name}: {said}" for name, part, kind in parts if (said := part_misfit(part, kind, options))), "")
+        case _:
+            return "no JSON list" if isinstance(type, Array) else "no JSON object"
+    wrong = next((f"{name}: {said}" for name, part, inner in parts if (said := part_misfit(part, inner, options))), "")
     unknown = sorted({*value} - {name for name, _, _ in parts}) if isinstance(type, Struct) else []
     return wrong or (f"with {', '.join(unknown)}, which the type lacks" if unknown else "")
 
