@@ -27,9 +27,10 @@ lock:  ## bring the versions in tools/constraints.txt up to date
 	.datamaster/lock/bin/python -m pip install --quiet --editable '.[local,forms,dev]'
 	(head -1 tools/constraints.txt; .datamaster/lock/bin/python -m pip freeze --exclude-editable) > .datamaster/constraints.txt && mv .datamaster/constraints.txt tools/constraints.txt
 
-tools: $(STAMP)  ## Terraform, its providers, tflint, checkov and actionlint, where they are missing, into .datamaster
+tools: $(STAMP)  ## Terraform, its providers, tflint, checkov and actionlint into .datamaster, and Chromium, where they are missing
 	$(BIN)/python tools/terraform.py
 	$(BIN)/python tools/actionlint.py
+	$(BIN)/python tools/chromium.py
 
 infra: tools  ## the checks and tests of infra/ alone
 	$(BIN)/python -m pytest tests/test_infra.py

@@ -83,7 +83,7 @@ def test_the_files_speak_of_the_project_alone() -> None:
 
 
 @pytest.mark.slow
-def test_the_wheel_carries_every_package_and_the_step_notebooks(tmp_path: Path) -> None:
+def test_the_wheel_carries_every_package_the_step_notebooks_and_the_web_page(tmp_path: Path) -> None:
     import zipfile
 
     subprocess.run([sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation", "--wheel-dir", str(tmp_path), str(ROOT)], check=True)
@@ -91,6 +91,7 @@ def test_the_wheel_carries_every_package_and_the_step_notebooks(tmp_path: Path) 
     for module in (ROOT / "datamaster_kit").rglob("*.py"):
         assert str(module.relative_to(ROOT)) in names
     assert {f"datamaster_kit/steps/{path.name}" for path in (ROOT / "nbs" / "steps").glob("*.ipynb")} <= set(names)
+    assert {f"datamaster_kit/web/{path.relative_to(ROOT / 'nbs' / 'web')}" for pattern in ("*.ipynb", "*.j2", "static/*") for path in (ROOT / "nbs" / "web").glob(pattern)} <= set(names)
     templates = subprocess.run(["git", "ls-files", "templates"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.split()
     assert {f"datamaster_kit/{name}" for name in templates} == {name for name in names if name.startswith("datamaster_kit/templates/")}
     assert {f"datamaster_kit/{path.relative_to(ROOT)}" for path in (ROOT / "infra").glob("*/*.tf")} == {name for name in names if name.startswith("datamaster_kit/infra/") and not name.endswith("hcl")}

@@ -13,7 +13,7 @@ import yaml
 
 ROOT = Path(__file__).resolve().parents[1]
 SOURCE = ROOT / "_proc"
-PARTS = ("contract", ".", "target", "setup", "unity", "ingest", "mock", "observe", "steps", "cli")
+PARTS = ("contract", ".", "target", "setup", "unity", "ingest", "mock", "observe", "forms", "steps", "cli")
 
 
 def error_page() -> str:

@@ -162,9 +162,9 @@ def life_findings(contract: Contract, models: dict[str, set[str]]) -> Iterator[F
         if is_named and not model.key:
             yield BAD_WORKFLOW, f"history and delete_when need a primary key, and the model {model.name!r} has none", model.name, "", ""
     if workflow.schema_evolution not in EVOLUTIONS:
-        yield BAD_WORKFLOW, f"schema_evolution is {workflow.schema_evolution!r}, and one of {', '.join(EVOLUTIONS)} is expected", "", "", nearest(workflow.schema_evolution, EVOLUTIONS)
+        yield BAD_WORKFLOW, f"schema_evolution is {workflow.schema_evolution!r}, and one of {', '.join(EVOLUTIONS)} is expected", "", "workflow.schema_evolution", nearest(workflow.schema_evolution, EVOLUTIONS)
     if "maximum_bad_share" in workflow.properties:
-        yield BAD_WORKFLOW, f"maximum_bad_share is {workflow.properties['maximum_bad_share']!r}, and a percentage, or a number up to 1, is expected", "", "", "write 5%"
+        yield BAD_WORKFLOW, f"maximum_bad_share is {workflow.properties['maximum_bad_share']!r}, and a percentage, or a number up to 1, is expected", "", "workflow.maximum_bad_share", "write 5%"
     for name, file in workflow.gold.items():
         if not file.endswith((".sql", ".ipynb")):
             yield BAD_WORKFLOW, f"gold builds {name!r} from {file!r}, which is neither a .sql file nor a notebook", name, "", ""
@@ -180,15 +180,15 @@ def workflow_findings(contract: Contract) -> Iterator[Finding]:
     models = {model.name: {item.name for item in model.fields} for model in contract.models}
     for name in (*workflow.models, *workflow.latest_by, *workflow.delete_when, *workflow.history, *workflow.gold):
         if name not in models and name != "*":
-            yield BAD_WORKFLOW, f"the workflow names the model {name!r}, which the contract lacks", "", "", nearest(name, models)
+            yield BAD_WORKFLOW, f"the workflow names the model {name!r}, which the contract lacks", "", "workflow.models", nearest(name, models)
     for name, item in ((name, item) for key, fields in workflow.latest_by.items() for name in (models if key == "*" else (key,)) for item in fields):
         if name in models and item not in models[name]:
             yield BAD_WORKFLOW, f"latest_by names {item!r}, which the model {name!r} lacks", name, "", nearest(item, models[name])
     yield from life_findings(contract, models)
     if workflow.source.type not in ("adls", "eventhub"):
-        yield BAD_WORKFLOW, f"the source type {workflow.source.type!r} is neither adls nor eventhub", "", "", nearest(workflow.source.type, ("adls", "eventhub"))
+        yield BAD_WORKFLOW, f"the source type {workflow.source.type!r} is neither adls nor eventhub", "", "workflow.source.type", nearest(workflow.source.type, ("adls", "eventhub"))
     if workflow.source.format not in FORMATS:
-        yield BAD_WORKFLOW, f"the source format {workflow.source.format!r} is not one of {', '.join(FORMATS)}", "", "", nearest(workflow.source.format, FORMATS)
+        yield BAD_WORKFLOW, f"the source format {workflow.source.format!r} is not one of {', '.join(FORMATS)}", "", "workflow.source.format", nearest(workflow.source.format, FORMATS)
 
 # %% ../../nbs/contract/09_check.ipynb #9f5f0ec4
 def service_level_findings(contract: Contract) -> Iterator[Finding]:
@@ -196,12 +196,12 @@ def service_level_findings(contract: Contract) -> Iterator[Finding]:
     for level in contract.service_levels:
         cron = level.schedule or level.options.get("cron", "")
         if cron and (level.scheduler or "cron") == "cron" and len(str(cron).split()) not in (5, 6, 7):
-            yield BAD_SERVICE_LEVEL, f"the cron expression {cron!r} of {level.property} has not 5, 6 or 7 parts", "", "", ""
+            yield BAD_SERVICE_LEVEL, f"the cron expression {cron!r} of {level.property} has not 5, 6 or 7 parts", "", f"service_levels.{level.property}", ""
         if level.property in ("retention", "freshness", "latency") and level.value is not None:
             try:
                 parse_period(f"{level.value} {level.unit}".strip() if level.unit else str(level.value))
             except ValueError as error:
-                yield BAD_SERVICE_LEVEL, f"{level.property}: {error}", "", "", ""
+                yield BAD_SERVICE_LEVEL, f"{level.property}: {error}", "", f"service_levels.{level.property}", ""
 
 # %% ../../nbs/contract/09_check.ipynb #0259d176
 CHECKS: tuple[Callable[[Contract], Iterator[Finding]], ...] = (name_findings, workflow_findings, service_level_findings)

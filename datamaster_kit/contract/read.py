@@ -16,7 +16,7 @@ from .model import Contract
 from .odcs import read_odcs
 
 # %% auto #0
-__all__ = ['UNKNOWN_SPECIFICATION', 'translated', 'place', 'examined', 'read_contract']
+__all__ = ['UNKNOWN_SPECIFICATION', 'translated', 'place', 'part_place', 'workflow_at', 'examined', 'read_contract']
 
 # %% ../../nbs/contract/09_read.ipynb #a3c89104
 UNKNOWN_SPECIFICATION = code(
@@ -36,9 +36,9 @@ def translated(document: Document, root: Path) -> tuple[Contract | None, tuple[F
 
 # %% ../../nbs/contract/09_read.ipynb #2c0b518e
 def place(document: Document, model: str, field: str) -> tuple[str | int, ...]:
-    """Return the path, in the document, of a model or of a dotted field of it."""
+    """Return the path, in the document, of a model or of a dotted field of it; without a model, of a dotted part of the contract itself."""
     if not model:
-        return ("workflow",) if "workflow" in document.data else ()
+        return part_place(document, *field.split("."))
     if isinstance(document.data.get("models"), dict):
         parts = [part for name in field.split(".") if name for part in ("fields", name)]
         return ("models", model, *parts)
@@ -51,6 +51,33 @@ def place(document: Document, model: str, field: str) -> tuple[str | int, ...]:
             return path
         path, nodes, key = (*path, key, index), nodes[index].get("properties") or [], "properties"
     return path
+
+# %% ../../nbs/contract/09_read.ipynb #f86fcc02
+def part_place(document: Document, part: str, *rest: str) -> tuple[str | int, ...]:
+    """Return the path of a part of the workflow, `workflow`, `source`, `format`, or of a service level, `service_levels`, `retention`, as far as it is there."""
+    data = document.data
+    if part == "service_levels":
+        levels = data.get("slaProperties")
+        found = [("slaProperties", at) for at, item in enumerate(levels if isinstance(levels, list) else ()) if isinstance(item, dict) and item.get("property") == rest[0]]
+        return found[0] if found else ("servicelevels", *rest)
+    custom = data.get("customProperties")
+    items = [("customProperties", at, "value") for at, item in enumerate(custom if isinstance(custom, list) else ()) if isinstance(item, dict) and item.get("property") == "workflow"]
+    base: tuple[str | int, ...] = items[0] if items else ("ingest_workflow",) if "ingest_workflow" in data and "workflow" not in data else ("workflow",)
+    path, value = base, workflow_at(data, base)
+    for name in rest:
+        name = "model" if name == "models" and isinstance(value, dict) and "models" not in value else name
+        if not isinstance(value, dict) or name not in value:
+            break
+        path, value = (*path, name), value[name]
+    return path if value is not None else ()
+
+
+def workflow_at(data: dict[str, Any], path: tuple[str | int, ...]) -> Any:
+    """Return the value at a path that begins where the workflow is; None where there is none."""
+    value: Any = data
+    for step in path:
+        value = value.get(step) if isinstance(value, dict) else value[step]
+    return value
 
 # %% ../../nbs/contract/09_read.ipynb #68190370
 def examined(document: Document, root: Path) -> tuple[Contract | None, tuple[Fault, ...]]:

@@ -18,7 +18,7 @@ from .content import Content, content_of, items_of, listed
 from .fields import field_address, field_names, model_address, typed_items
 
 # %% auto #0
-__all__ = ['KINDS', 'OPERATORS', 'METRIC', 'OF_FIELD', 'BAD_CHECK', 'UNDERSTOOD', 'Check', 'limit_value', 'lacking',
+__all__ = ['KINDS', 'OPERATORS', 'METRIC', 'OF_FIELD', 'BAD_CHECK', 'UNDERSTOOD', 'Check', 'sentence', 'limit_value', 'lacking',
            'written_check', 'is_query', 'arguments_of', 'check_of', 'kind_of', 'Placed', 'checks_of', 'with_check',
            'with_changed_check', 'without_check']
 
@@ -49,6 +49,18 @@ class Check:
     severity: str = ""
     name: str = ""
     description: str = ""
+
+# %% ../../nbs/forms/05_checks.ipynb #cea66853
+def sentence(check: Check) -> str:
+    """Return a check as one sentence."""
+    of = f" of {check.field}" if check.field else ""
+    if check.kind in ("sql", "sentence", "other"):
+        return check.description or check.detail or check.name
+    limit = " and ".join(part.strip() for part in check.limit.split(",")) + (" %" if check.unit == "percent" else "")
+    told = {"missing": f"values{of} are missing", "invalid": f"values{of} are not one of {check.detail}", "pattern": f"values{of} do not match {check.detail}",
+            "duplicates": f"values of {check.field or check.detail} occur twice", "rows": "rows are there"}[check.kind]
+    amount = "no" if (check.operator, check.limit) == ("mustBe", "0") else f"{OPERATORS[check.operator]} {limit}"
+    return f"{amount} {told}".capitalize()
 
 # %% ../../nbs/forms/05_checks.ipynb #7602e816
 def limit_value(check: Check) -> Any:
@@ -117,7 +129,8 @@ def check_of(written: Any, field: str = "") -> Check:
     kind = str(written.get("type") or ("sql" if written.get("query") else "library"))
     operators = [name for name in OPERATORS if name in written]
     metric = METRICS.get(str(written.get("metric") or "").lower(), "")
-    arguments = written.get("arguments") if isinstance(written.get("arguments"), Mapping) else {}
+    given = written.get("arguments")
+    arguments = given if isinstance(given, Mapping) else {}
     plain = set(written) <= UNDERSTOOD and len(operators) <= 1
     limit = written.get(operators[0]) if operators else 0
     numbers = {"operator": operators[0] if operators else "mustBe", "limit": ", ".join(map(str, limit)) if isinstance(limit, list) else str(limit), "unit": str(written.get("unit") or "rows")}

@@ -27,9 +27,9 @@ SEVERITIES = (("not said: its rows are kept out of silver", ""), ("warning: rows
 
 def check_inputs(check: Check, fields: tuple[str, ...]) -> dict[str, Any]:
     """Return the widgets for the choices of a check."""
-    from ipywidgets import Dropdown, Layout, Text, Textarea
+    from ipywidgets import Dropdown, Text, Textarea
 
-    wide = Layout(width="auto")
+    wide = {"width": "auto"}  # a layout that is shared would hide all of them at once
     kinds = [(words, kind) for kind, words in KINDS.items() if kind != "other"]
     severities = SEVERITIES if check.severity in [value for _, value in SEVERITIES] else (*SEVERITIES, (check.severity, check.severity))
     return {

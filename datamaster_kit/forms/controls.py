@@ -104,12 +104,12 @@ def control(file: OpenFile, question: Question, base: Callable[[Content], Addres
 
     def read(content: Content) -> Any:
         value = answer(content, question, at(content))
-        if question.kind == "choice" and value not in [option for _, option in input.options]:
-            input.options = [*input.options, (value, value)]
+        if question.kind == "choice" and value not in [option for _, option in asked.options]:
+            asked.options = [*asked.options, (value, value)]
         return value
 
-    input = input_of(question)
-    return bound(file, input, read, lambda text, content, given: answered(text, content, question, given, at(content)), lambda content: address_of(content, question, at(content)))
+    asked: Any = input_of(question)
+    return bound(file, asked, read, lambda text, content, given: answered(text, content, question, given, at(content)), lambda content: address_of(content, question, at(content)))
 
 # %% ../../nbs/forms/10_controls.ipynb #99064df3
 def button(label: str, act: Callable[[], None], message: HTML | None = None, style: str = "", tooltip: str = "", classes: Iterable[str] = ()) -> Widget:

@@ -210,7 +210,8 @@ def rows(content: Content, model: str, parts: tuple[str, ...] = ()) -> tuple[Row
 def row_of(content: Content, name: str, written: Any, is_key: bool, address: Address) -> Row:
     """Return the row of one field."""
     said = written if isinstance(written, Mapping) else {}
-    examples = said.get("examples") if isinstance(said.get("examples"), list) else [said["example"]] if said.get("example") is not None else []
+    several = said.get("examples")
+    examples = several if isinstance(several, list) else [said["example"]] if said.get("example") is not None else []
     return Row(name, type_text(content, written), is_required(content, address), is_key, str(said.get("classification") or ""), str(said.get("description") or ""), listed(examples), has_parts(written))
 
 # %% ../../nbs/forms/04_fields.ipynb #038f2c08

@@ -60,14 +60,14 @@ class Place:
 
 # %% ../../nbs/forms/13_fields_panel.ipynb #ab5f86b4
 COLUMNS = ("Name", "Type", "Required", "Key", "Classification", "Description", "Example", "")
-WIDTHS = "minmax(7.5rem,1.2fr) minmax(7rem,.9fr) 4.6rem 3rem minmax(6.5rem,.8fr) minmax(9rem,2fr) minmax(6rem,.9fr) 5.2rem"
+WIDTHS = "minmax(6.8rem,1.2fr) minmax(5.8rem,.9fr) 4.6rem 2.4rem minmax(6rem,.8fr) minmax(6rem,2fr) minmax(4.6rem,.9fr) 4.4rem"  # just fits a page of 800 pixels
 
 
 def cell_inputs(number: int) -> dict[str, Any]:
     """Return the widgets of a row of the grid."""
-    from ipywidgets import Checkbox, Combobox, Layout, Text
+    from ipywidgets import Checkbox, Combobox, Text
 
-    wide = Layout(width="auto")
+    wide = {"width": "auto"}  # a layout that is shared would hide all of them at once
     return {
         "name": Text(description=f"Name of field {number}", continuous_update=False, layout=wide),
         "type": Combobox(description=f"Type of field {number}", options=TYPES, ensure_option=False, continuous_update=False, layout=wide),
@@ -102,7 +102,8 @@ class GridRow:
 
         self.file, self.place, self.name, self.typing, self.refused = file, place, "", "", ""
         self.inputs = cell_inputs(number)
-        self.message = HTML(layout={"display": "none", "grid_column": "1 / -1"})
+        self.message = HTML(layout={"display": "none"})
+        self.message.add_class("dm-across")
         self.more = button("More", lambda: open(self.name), tooltip=f"All of field {number}")
         for column, widget in self.inputs.items():
             widget.add_class("dm-hidden-label")
@@ -171,8 +172,11 @@ def field_details(file: OpenFile, place: Place, refresh: Callable[[], None]) -> 
 
     message = HTML(layout={"display": "none"})
 
-    def act(make: Callable[[str, Content], str]) -> Callable[[], None]:
-        return lambda: file.change(make)
+    def move(by: int) -> Callable[[], None]:
+        return lambda: file.change(lambda text, content: moved_field(text, content, place.model, place.field, by, place.parts))
+
+    def remove_field() -> None:
+        file.change(lambda text, content: without_field(text, content, place.model, place.field, place.parts))
 
     def copy() -> None:
         made: list[str] = []
@@ -188,8 +192,8 @@ def field_details(file: OpenFile, place: Place, refresh: Callable[[], None]) -> 
         place.field = ""
         refresh()
 
-    moves = [button(label, act(lambda text, content, by=by: moved_field(text, content, place.model, place.field, by, place.parts)), message) for label, by in (("Move up", -1), ("Move down", 1))]
-    remove = button("Remove field", act(lambda text, content: without_field(text, content, place.model, place.field, place.parts)), message, "danger")
+    moves = [button(label, move(by), message) for label, by in (("Move up", -1), ("Move down", 1))]
+    remove = button("Remove field", remove_field, message, "danger")
     parts = button("Its members", enter, message, tooltip="Show the members of this structure in the grid")
     controls = field_controls(file, place)
     box = VBox([HTML(heading(place.field, 3)), row(*moves, button("Duplicate", copy, message), remove, parts, button("Close", close)), message, *(one.box for one in controls)])
@@ -260,7 +264,10 @@ def model_bar(file: OpenFile, place: Place, refresh: Callable[[], None]) -> tupl
 
     chosen.observe(lambda change: None if setting[0] or not change["new"] else choose(change["new"]), "value")
     new_name.observe(rename, "value")
-    moves = [button(label, lambda by=by: file.change(lambda text, content: moved_model(text, content, place.model, by)), message, tooltip=f"{label} the model") for label, by in (("Move up", -1), ("Move down", 1))]
+    def move(by: int) -> Callable[[], None]:
+        return lambda: file.change(lambda text, content: moved_model(text, content, place.model, by))
+
+    moves = [button(label, move(by), message, tooltip=f"{label} the model") for label, by in (("Move up", -1), ("Move down", 1))]
     remove = button("Remove model", lambda: file.change(lambda text, content: without_model(text, content, place.model)), message, "danger")
     about = Accordion([VBox([new_name, *(one.box for one in controls), row(*moves, button("Duplicate model", copy, message), remove)])], titles=("About this model",))
     about.layout.display = None if place.model else "none"
@@ -287,9 +294,12 @@ def fields_panel(file: OpenFile) -> Panel:
         place.page += by
         refresh()
 
-    def leave(depth: int) -> None:
-        place.parts, place.page, place.field = place.parts[:depth], 0, ""
-        refresh()
+    def leave(depth: int) -> Callable[[], None]:
+        def act() -> None:
+            place.parts, place.page, place.field = place.parts[:depth], 0, ""
+            refresh()
+
+        return act
 
     def add() -> None:
         from datamaster_kit.contract.model import Field
@@ -310,7 +320,7 @@ def fields_panel(file: OpenFile) -> Panel:
         for at, one in enumerate(rows_made):
             one.show(file.content, seen[at] if at < len(seen) else None)
         last = max(0, (len(every) - 1) // PAGE)
-        way.children = [button(name, lambda depth=depth: leave(depth), classes=("dm-link",)) for depth, name in enumerate((place.model, *place.parts[:-1]))] + [HTML(heading(place.parts[-1], 3))] if place.parts else []
+        way.children = [*(button(name, leave(depth), classes=("dm-link",)) for depth, name in enumerate((place.model, *place.parts[:-1]))), HTML(heading(place.parts[-1], 3))] if place.parts else []
         if last:
             turns = [button("Earlier fields", lambda: turn(-1)), HTML(soft(f"{place.page * PAGE + 1} to {place.page * PAGE + len(seen)} of {len(every)} fields")), button("Later fields", lambda: turn(1))]
             turns[0].disabled, turns[2].disabled = place.page == 0, place.page == last

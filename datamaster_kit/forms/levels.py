@@ -99,12 +99,12 @@ SOURCE = (
     workflow_question("delimiter", "Delimiter", "text", "source", "delimiter", suggestions=(",", ";", "|", "\\t")),
     workflow_question("quote", "Quote", "text", "source", "quote", suggestions=('"', "'")),
     workflow_question("encoding", "Encoding", "text", "source", "encoding", suggestions=("UTF-8", "ISO-8859-1", "UTF-16")),
-    workflow_question("null_value", "Stands for nothing", "text", "source", "nullValue", help="A text that means a missing value, such as NA."),
+    workflow_question("null_value", "Missing value", "text", "source", "nullValue", help="A text that means a missing value, such as NA."),
 )
 WORKFLOW = (
     workflow_question("models", "Models", "list", "models", help="Which are ingested; empty: all."),
-    workflow_question("schema_evolution", "A new column or value", "choice", "schema_evolution", help="rescue: kept beside the row; add and widen: the table grows; fail: the run stops.", suggestions=EVOLUTIONS),
-    workflow_question("maximum_bad_share", "Most bad rows", "text", "maximum_bad_share", help="More quarantined rows than this share fail the run: 5%."),
+    workflow_question("schema_evolution", "New columns", "choice", "schema_evolution", help="rescue: kept beside the row; add, widen: the table grows; fail: the run stops.", suggestions=EVOLUTIONS),
+    workflow_question("maximum_bad_share", "Bad rows, at most", "text", "maximum_bad_share", help="More quarantined rows than this share fail the run: 5%."),
     workflow_question("job_mock", "A job for mock data", "flag", "job_mock"),
 )
 MAIL = tuple(workflow_question(event, label, "list", "email_notifications", event, help="E-mail addresses, with commas between.")

@@ -50,11 +50,11 @@ def write_new(project: Project, name: str, text: str) -> Path:
     return path
 
 # %% ../../nbs/forms/62_new_contract.ipynb #15d9fa5a
-def question(label: str, help: str, value: str = "") -> Any:
+def question(label: str, help: str) -> Any:
     """Return a field with a label and an example of an answer."""
     from ipywidgets import Layout, Text
 
-    return Text(value=value, description=label, placeholder=help, layout=Layout(width="auto", max_width="44rem"))
+    return Text(description=label, placeholder=help, continuous_update=False, layout=Layout(width="auto", max_width="44rem"))
 
 
 def answered(answers: Answers) -> str:

@@ -81,7 +81,8 @@ def merged(base: str, ours: str, theirs: str, prefer: Literal["", "ours", "their
     def ends(line: str) -> str:
         return line if line.endswith("\n") else line + "\n"
 
-    groups = list(Merge3(*([ends(line) for line in text.splitlines(keepends=True)] for text in (base, ours, theirs))).merge_groups())
+    one, other, another = ([ends(line) for line in text.splitlines(keepends=True)] for text in (base, ours, theirs))
+    groups = list(Merge3(one, other, another).merge_groups())
     conflicts = tuple(("".join(group[2]), "".join(group[3])) for group in groups if group[0] == "conflict")
     if conflicts and not prefer:
         return Merge("", conflicts)

@@ -195,7 +195,7 @@ async def serve(project: Path, port: int, started: Callable[[Page], None], idle_
     sockets = listening(port)
     door = new_door(sockets[0].getsockname()[1])
     ticket = new_door(door.port)
-    os.environ.update(DATAMASTER_PROJECT=str(project), PYDEVD_DISABLE_FILE_VALIDATION="1")
+    os.environ.update(DATAMASTER_PROJECT=str(project), PYTHONSAFEPATH="1", PYDEVD_DISABLE_FILE_VALIDATION="1")  # a kernel imports nothing from the project's folder
     app = voila_of(web_folder(), project, door, idle_seconds)
     settings = app.init_settings() | {"allow_remote_access": False, "headers": page_headers(door), "log_function": log_failure, "xsrf_cookie_kwargs": {"samesite": "Strict"}}
     application = guarded(door, {ticket.token}, settings)

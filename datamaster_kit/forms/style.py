@@ -27,6 +27,7 @@ WIDGETS = """
 --jp-widgets-inline-width:26rem;--jp-widgets-input-color:var(--dm-ink);--jp-widgets-input-background-color:var(--dm-paper);--jp-widgets-input-border-color:var(--dm-edge);--jp-widgets-input-focus-border-color:var(--dm-focus);--jp-widgets-disabled-opacity:.75;
 --jp-ui-font-color0:var(--dm-ink);--jp-ui-font-color1:var(--dm-ink);--jp-layout-color1:var(--dm-paper);--jp-layout-color2:var(--dm-panel);--jp-border-color1:var(--dm-line)}
 .dm-form *{box-sizing:border-box}
+.dm-form .dm-form{padding:0;max-width:none}
 .dm-form .jupyter-widgets{min-width:0;max-width:100%;overflow:visible}
 .dm-form .widget-label,.dm-form .widget-html-content,.dm-form input,.dm-form select,.dm-form textarea,.dm-form button{font-family:inherit;line-height:1.5}
 .dm-form .widget-label{white-space:normal;text-align:left;line-height:1.3;overflow-wrap:anywhere}
@@ -38,7 +39,7 @@ WIDGETS = """
 .dm-form .jupyter-button:hover:enabled{background:#e3e8ed;box-shadow:none}
 .dm-form .jupyter-button.mod-primary{background:var(--dm-accent);border-color:var(--dm-accent);color:#fff;font-weight:600}
 .dm-form .jupyter-button.mod-primary:hover:enabled{background:#084747}
-.dm-form .jupyter-button:disabled{color:var(--dm-soft);border-color:var(--dm-line);cursor:not-allowed;opacity:1}
+.dm-form .jupyter-button:disabled,.dm-form .jupyter-button.mod-primary:disabled{background:var(--dm-panel);color:var(--dm-soft);border-color:var(--dm-line);cursor:not-allowed;opacity:1}
 .dm-form .jupyter-button.dm-link{border-color:transparent;background:transparent;color:var(--dm-accent);text-decoration:underline;text-underline-offset:2px;text-align:left;padding:5px 4px;font-weight:600;overflow-wrap:anywhere}
 .dm-form .jupyter-button.dm-link:hover:enabled{background:var(--dm-panel)}
 .dm-form :is(button,input,select,textarea,[tabindex]):focus-visible{outline:3px solid var(--dm-focus)!important;outline-offset:1px;z-index:1}
@@ -59,6 +60,8 @@ PARTS = """
 .dm-form .dm-toolbar{display:flex;flex-wrap:wrap;gap:.5rem;align-items:center;margin:.4rem 0}
 .dm-form .dm-grid{gap:.25rem .5rem;align-items:center}
 .dm-form .dm-head{color:var(--dm-soft);font-weight:600;font-size:.9rem}
+.dm-form .dm-across{grid-column:1/-1!important}
+.dm-form :is(.widget-inline-hbox,.widget-inline-hbox>.widget-label){height:auto;min-height:var(--jp-widgets-inline-height)}
 .dm-form .dm-scroll{overflow-x:auto;max-width:100%}
 .dm-form .dm-table{border-collapse:collapse;font-size:.95rem;min-width:min(100%,30rem)}
 .dm-form .dm-table :is(th,td){text-align:left;vertical-align:top;padding:.3rem .7rem;border-bottom:1px solid var(--dm-line);white-space:pre-line}
@@ -77,7 +80,7 @@ PARTS = """
 .dm-form .widget-tab>.lm-TabBar .lm-TabBar-tab,.dm-form .jupyter-widget-tab>.lm-TabBar .lm-TabBar-tab{flex:0 1 auto;min-width:0;max-width:none;height:auto;padding:.35rem .9rem;color:var(--dm-ink);background:var(--dm-panel);border:1px solid var(--dm-line)}
 .dm-form .lm-TabBar-content{flex-wrap:wrap}
 .dm-form .lm-TabBar .lm-TabBar-tab.lm-mod-current{background:var(--dm-paper);font-weight:650;box-shadow:inset 0 3px 0 var(--dm-accent)}
-@media(max-width:60rem){.dm-form{padding:.5rem;--jp-widgets-inline-label-width:8rem}.dm-form .dm-list{grid-template-columns:minmax(9rem,12rem) minmax(0,1fr)}.dm-form .dm-parts{grid-template-columns:1fr 1fr}.dm-form .dm-list>.dm-head{display:none}}
+@media(max-width:60rem){.dm-form .dm-head{font-size:.78rem}.dm-form{padding:.5rem;--jp-widgets-inline-label-width:8rem}.dm-form .dm-list{grid-template-columns:minmax(9rem,12rem) minmax(0,1fr)}.dm-form .dm-parts{grid-template-columns:1fr 1fr}.dm-form .dm-list>.dm-head{display:none}}
 @media(prefers-reduced-motion:reduce){.dm-form *{transition:none!important;animation:none!important}}
 """
 STYLE = f".dm-form{{{VARIABLES}}}{WIDGETS}{PARTS}"

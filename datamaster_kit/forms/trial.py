@@ -53,7 +53,7 @@ def trial_of(data: Mapping[str, Any]) -> Trial:
     return Trial(tuple(models), tuple(Fault(**fault) for fault in data["faults"]), data["seconds"], data["log"], data["folder"])
 
 
-def trial(text: str, path: Path, project: Path, wanted: Wanted = Wanted()) -> Running[Trial]:  # noqa: B008
+def trial(text: str, path: Path, project: Path, wanted: Wanted = Wanted()) -> Running[Trial]:
     """Start trying out a contract's text, which stands or will stand at `path`, in the project of a project file (or of its folder).
 
     Raises BadInput for a contract or project with errors, or where the same trial is running.

@@ -135,7 +135,7 @@ def shown_table(target: Target, layer: str, table: str, model: Model, extra: tup
     rows = target.spark.table(table)
     types = {item.column: item.type for item in model.fields}
     order = [name for name in ("carlton_record", "carlton_metadata.row") if name.partition(".")[0] in rows.columns]
-    texts = [f"CAST({quote(name)} AS STRING) AS {quote(name)}" if name not in types or isinstance(types[name], Scalar) and types[name] != Scalar("variant") else f"to_json({quote(name)}) AS {quote(name)}"
+    texts = [f"CAST({quote(name)} AS STRING) AS {quote(name)}" if name not in types or (isinstance(types[name], Scalar) and types[name] != Scalar("variant")) else f"to_json({quote(name)}) AS {quote(name)}"
              for name in (*(name for name in types if name in rows.columns), *(name for name in extra if name in rows.columns))]
     taken = rows.orderBy(*order[:1]).limit(limit).selectExpr(*texts) if order else rows.limit(limit).selectExpr(*texts)
     return Shown(layer, tuple(taken.columns), tuple(tuple(row) for row in taken.collect()), rows.count())

@@ -1,0 +1,281 @@
+"""The forms without a browser: any sequence of actions leaves a contract that reads, a text that undo brings back, and nothing that HTML would run."""
+from __future__ import annotations
+
+import re
+import shutil
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from datamaster_kit.contract.document import parse_document
+from datamaster_kit.contract.fault import DatamasterError
+from datamaster_kit.contract.model import Field
+from datamaster_kit.contract.odcs_writer import odcs_yaml
+from datamaster_kit.contract.read import read_contract
+from datamaster_kit.forms import checks, fields, levels
+from datamaster_kit.forms.content import content_of
+from datamaster_kit.forms.contract_form import ContractForm
+from datamaster_kit.forms.editing import changed, opened, redone, undone
+from datamaster_kit.forms.questions import ABOUT, FIELD, MODEL, address_of, answer, answered
+from datamaster_kit.forms.saving import draft_of, merged
+
+ROOT = Path(__file__).resolve().parents[1]
+CONTRACTS = {path.name: path.read_text(encoding="utf-8") for path in sorted((ROOT / "contracts").glob("*.yaml"))}
+ATTACKS = ("<script>alert(1)</script>", "<img src=x onerror=alert(1)>", '"><svg onload=alert(1)>', "{{7*7}}", "javascript:alert(1)", "</pre><b>bold</b>")
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A project with the sample contracts."""
+    shutil.copytree(ROOT / "contracts", tmp_path / "contracts")
+    shutil.copy(ROOT / "datamaster.yaml", tmp_path)
+    return tmp_path
+
+
+def widgets(root: Any) -> Iterator[Any]:
+    """Yield a widget and all in it."""
+    yield root
+    for child in getattr(root, "children", ()):
+        yield from widgets(child)
+
+
+def named(form: ContractForm, label: str) -> Any:
+    """Return the widget that is seen under a label."""
+    return next(widget for widget in widgets(form.widget) if getattr(widget, "description", "") == label and widget.layout.display != "none")
+
+
+# -- any action, any order -----------------------------------------------------------------------------------------------------------------------------
+
+WORDS = st.sampled_from(["account_id", "new_name", "type", "Größe", "a b", "no", "007", "1.10", "x: y", "# z", "*a", "- b", "'", '"', "{", "%", "@home", "2024-01-01", ""])
+
+
+@st.composite
+def actions(draw: st.DrawFn) -> tuple[str, Any]:
+    """An action of a form on one of its texts."""
+    name = draw(st.sampled_from(["about", "model", "field", "type", "key", "required", "enum", "examples", "rename", "move", "copy", "remove", "add", "reference", "check", "uncheck", "period", "cron",
+                                 "newest", "task", "model_add", "model_copy", "model_rename", "model_move"]))
+    return name, (draw(WORDS), draw(st.integers(0, 30)), draw(st.integers(0, 30)))
+
+
+def acted(text: str, name: str, said: tuple[str, int, int]) -> str:
+    """Return the text after an action; raises DatamasterError where the form would refuse it."""
+    word, one, two = said
+    content = content_of(text)
+    models = fields.model_names(content)
+    if not models or name == "about":
+        return answered(text, content, ABOUT[one % len(ABOUT)], word)
+    model = models[one % len(models)]
+    own = fields.model_address(content, model)
+    names = fields.field_names(content, model)
+    at = fields.field_address(content, own, names[two % len(names)]) if names else own
+    of_model = {
+        "model": lambda: answered(text, content, MODEL[two % len(MODEL)], word, own), "add": lambda: fields.with_fields(text, content, model, (Field(word or "x"),)),
+        "model_add": lambda: fields.with_model(text, content, word), "model_copy": lambda: fields.duplicated_model(text, content, model)[0], "model_rename": lambda: fields.renamed_model(text, content, model, word),
+        "model_move": lambda: fields.moved_model(text, content, model, two - 15), "period": lambda: levels.with_period(text, content, ("retention", "freshness", "availability")[two % 3], f"{one} d"),
+        "cron": lambda: levels.with_cron(text, content, "0 30 5 * * ?" if two % 2 else ""), "newest": lambda: levels.with_newest_by(text, content, model, word),
+        "task": lambda: levels.with_task(text, content, word, "notebook_task", "/x") if two % 2 or not levels.tasks_of(content) else levels.without_task(text, content, 0),
+        "check": lambda: checks.with_check(text, content, model, checks.Check("rows", operator="mustBeGreaterThan", limit=str(two), name=word)),
+        "uncheck": lambda: checks.without_check(text, content, checks.checks_of(content, model)[0]) if checks.checks_of(content, model) else text,
+    }
+    if name in of_model or not names:
+        return of_model.get(name, lambda: text)()
+    field = names[two % len(names)]
+    return {
+        "field": lambda: answered(text, content, FIELD[one % len(FIELD)], word, at), "type": lambda: fields.with_type(text, content, at, ("long", "decimal(12,3)", "array<string>", "date")[one % 4]),
+        "key": lambda: fields.with_key(text, content, model, field, one % 2 == 0), "required": lambda: fields.with_required(text, content, at, one % 2 == 0),
+        "enum": lambda: fields.with_allowed_values(text, content, at, f'"{word}", b'.replace('""', "")), "examples": lambda: fields.with_examples(text, content, at, "0012"),
+        "rename": lambda: fields.renamed_field(text, content, model, field, word), "move": lambda: fields.moved_field(text, content, model, field, one - 15),
+        "copy": lambda: fields.duplicated_field(text, content, model, field)[0], "remove": lambda: fields.without_field(text, content, model, field) if len(names) > 1 else text,
+        "reference": lambda: fields.with_reference(text, content, at, word),
+    }[name]()
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@given(st.sampled_from(sorted(CONTRACTS)), st.lists(actions(), min_size=1, max_size=6))
+def test_any_actions_leave_a_file_that_reads_and_undo_brings_it_back(name: str, steps: list[tuple[str, Any]]) -> None:
+    editing = opened(CONTRACTS[name])
+    for step, said in steps:
+        try:
+            editing = changed(editing, acted(editing.text, step, said))
+        except DatamasterError:
+            continue  # refused with a message: the text stays
+        assert content_of(editing.text).is_readable, editing.text
+    newest = editing
+    while editing.past:
+        editing = undone(editing)
+    assert editing.text == CONTRACTS[name] and not editing.is_unsaved
+    while editing.future:
+        editing = redone(editing)
+    assert editing.text == newest.text
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@given(st.sampled_from(sorted(CONTRACTS)), st.sampled_from(ABOUT), st.text(st.characters(exclude_categories=("Cs", "Cc")), max_size=40))
+def test_an_answer_reads_back_and_touches_its_own_lines_only(name: str, question: Any, given_text: str) -> None:
+    before = CONTRACTS[name]
+    content = content_of(before)
+    after = answered(before, content, question, given_text)
+    if not address_of(content, question):
+        assert after == before
+        return
+    read = answer(content_of(after), question)
+    if question.kind != "list":
+        assert read == given_text.strip() or (not given_text.strip() and read == "")
+    kept = set(before.splitlines()) - set(after.splitlines())
+    assert len(kept) <= 6, kept
+
+
+# -- both specifications -------------------------------------------------------------------------------------------------------------------------------
+
+def test_the_same_answers_give_the_same_contract_in_both_specifications(project: Path) -> None:
+    contract = read_contract(project / "contracts" / "account.yaml")
+    (project / "contracts" / "account.odcs.yaml").write_text(odcs_yaml(contract), encoding="utf-8")
+    made = []
+    for name in ("account.yaml", "account.odcs.yaml"):
+        form = ContractForm(project / "contracts" / name)
+        form.file.change(lambda text, content: fields.with_fields(text, content, "account", (Field("branch_name", fields.type_of("varchar(40)"), "Of the branch."),)))
+        form.file.change(lambda text, content: fields.with_key(text, content, "account", "number", True))
+        form.file.change(lambda text, content: fields.renamed_field(text, content, "account", "compe_code", "clearing_code"))
+        form.file.change(lambda text, content: levels.with_period(text, content, "retention", "30 d"))
+        form.file.change(lambda text, content: levels.with_cron(text, content, "0 30 5 * * ?"))
+        form.file.change(lambda text, content: checks.with_check(text, content, "account", checks.Check("invalid", "type", detail="CURRENT, SAVINGS", name="kinds")))
+        assert not form.file.content.errors, form.file.content.errors
+        model = form.file.content.contract.models[0]
+        level = form.file.content.contract.service_level("frequency")
+        made.append(([(field.name, field.type, field.primary_key, field.required, [check.arguments for check in field.quality]) for field in model.fields], level.schedule))
+    assert made[0] == made[1]
+
+
+# -- saving --------------------------------------------------------------------------------------------------------------------------------------------
+
+def test_an_edit_is_one_line_of_difference_and_the_version_is_raised(project: Path) -> None:
+    path = project / "contracts" / "account.yaml"
+    before = path.read_text(encoding="utf-8")
+    form = ContractForm(path)
+    named(form, "Owner").value = "Risk Platform"
+    form.save.click()
+    assert path.read_text(encoding="utf-8") == before.replace("owner: Risk Data\n", "owner: Risk Platform\n").replace("version: 1.2.0", "version: 1.2.1")
+    assert "1.2.0 to 1.2.1" in form.message.value and draft_of(path, project) is None
+
+
+def test_a_breaking_change_is_flagged_and_raises_the_first_number(project: Path) -> None:
+    form = ContractForm(project / "contracts" / "account.yaml")
+    form.tab.selected_index = 1
+    named(form, "More")
+    form.file.change(lambda text, content: fields.without_field(text, content, "account", "branch_code"))
+    assert "breaking change: version 1.2.0 → 2.0.0" in form.state.value
+    form.below.selected_index = 1
+    assert "branch_code is gone" in form.differences.value
+    form.save.click()
+    assert read_contract(project / "contracts" / "account.yaml").version == "2.0.0"
+
+
+def test_a_form_writes_only_inside_the_project(project: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    outside = tmp_path_factory.mktemp("outside") / "account.yaml"
+    shutil.copy(project / "contracts" / "account.yaml", outside)
+    (project / "contracts" / "link.yaml").symlink_to(outside)
+    for path in (outside, project / "contracts" / "link.yaml"):
+        with pytest.raises(DatamasterError, match="not inside"):
+            ContractForm(path, project / "datamaster.yaml")
+    assert not list(outside.parent.glob("*.draft")) and outside.read_bytes() == (project / "contracts" / "account.yaml").read_bytes()
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.sampled_from("abcdef"), max_size=8), st.data())
+def test_changes_at_different_places_are_joined_and_at_the_same_place_told(lines: list[str], data: st.DataObject) -> None:
+    base = "".join(f"{number} {line}\n" for number, line in enumerate(lines))
+    def edited(mark: str, at: set[int]) -> str:
+        return "".join(f"{number} {line}{mark if number in at else ''}\n" for number, line in enumerate(lines))
+
+    ours, theirs = (data.draw(st.sets(st.integers(0, 7), max_size=3)) for _ in range(2))
+    both = merged(base, edited("!", ours), edited("?", theirs))
+    touched = [{number for number in place if number < len(lines)} for place in (ours, theirs)]
+    if not touched[0] & touched[1] and not any(abs(one - other) == 1 for one in touched[0] for other in touched[1]):
+        assert not both.conflicts
+        wanted = [f"{n} {lines[n]}{'!' if n in touched[0] else '?'}" for n in range(len(lines)) if n in touched[0] | touched[1]]
+        assert [line for line in both.text.splitlines() if line[-1] in "!?"] == wanted
+    if touched[0] & touched[1]:
+        assert both.conflicts
+
+
+# -- untrusted text ------------------------------------------------------------------------------------------------------------------------------------
+
+def hostile(contract: str) -> str:
+    """Return a contract in which every text that may be any text is an attack."""
+    data = parse_document(contract, "").data
+    text = contract
+    for number, question in enumerate(ABOUT):
+        if question.name not in ("version", "id", "status"):
+            text = answered(text, content_of(text), question, ATTACKS[number % len(ATTACKS)])
+    model = fields.model_names(content_of(text))[0]
+    for number, name in enumerate(fields.field_names(content_of(text), model)):
+        address = (*fields.model_address(content_of(text), model), "fields", name)
+        for question in FIELD:
+            if question.kind in ("text", "list"):
+                text = answered(text, content_of(text), question, ATTACKS[number % len(ATTACKS)], address)
+        text = answered(text, content_of(text), fields_description(), ATTACKS[number % len(ATTACKS)], address)
+    assert data
+    text = checks.with_check(text, content_of(text), model, checks.Check("sentence", detail=ATTACKS[0], name=ATTACKS[1]))
+    text = levels.with_task(text, content_of(text), ATTACKS[1], "notebook_task", ATTACKS[0])
+    return levels.with_period(text, content_of(text), "retention", ATTACKS[0])
+
+
+def fields_description() -> Any:
+    """Return the question for a field's description."""
+    from datamaster_kit.forms.questions import DESCRIPTION
+
+    return DESCRIPTION
+
+
+def test_no_text_of_a_contract_becomes_html(project: Path) -> None:
+    from ipywidgets import HTML, Button, HTMLMath, Label
+
+    path = project / "contracts" / "account.yaml"
+    path.write_text(hostile(path.read_text(encoding="utf-8")), encoding="utf-8")
+    form = ContractForm(path)
+    for at in range(len(form.tabs)):
+        form.tab.selected_index = at
+        for press in [widget for widget in widgets(form.widget) if isinstance(widget, Button) and widget.description in ("More", "Edit", "Show the first rows")][:4]:
+            press.click()
+        for below in range(3):
+            form.below.selected_index = below
+        for widget in widgets(form.widget):
+            assert not getattr(widget, "description_allow_html", False)
+            if isinstance(widget, HTML | HTMLMath):
+                found = re.sub(r"<style>.*?</style>", "", widget.value, flags=re.S)
+                assert not re.search(r"<(script|img|svg|b>|iframe|object)", found, re.I), found
+                assert not re.search(r"<[^>]+\son\w+\s*=", found, re.I), found
+            assert not isinstance(widget, Label), "a Label typesets mathematics"
+
+
+# -- large contracts -----------------------------------------------------------------------------------------------------------------------------------
+
+@pytest.fixture(scope="module")
+def large(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A contract of 100 models with 50 fields each."""
+    lines = ["dataContractSpecification: 1.1.0", "id: urn:large", "info:", "  title: Large", "  version: 1.0.0", "  owner: Team", "models:"]
+    for model in range(100):
+        lines += [f"  model_{model}:", "    type: table", f"    description: Model {model}.", "    fields:"]
+        lines += [line for field in range(50) for line in (f"      field_{field}:", "        type: string", f"        description: The field {field}.", "        maxLength: 80", *(["        primaryKey: true"] if field == 0 else []))]
+    path = tmp_path_factory.mktemp("large") / "large.yaml"
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return path
+
+
+def test_a_large_contract_makes_what_is_shown_and_no_more(large: Path) -> None:
+    began = time.process_time()
+    form = ContractForm(large)
+    form.tab.selected_index = 1
+    seconds, count = time.process_time() - began, sum(1 for _ in widgets(form.widget))
+    print(f"opened in {seconds:.2f} s of processor time, {count} widgets")
+    assert count < 400
+    assert not form.file.settle().errors
+    named(form, "Description of field 2").value = "Another meaning."
+    assert "Another meaning." in form.file.editing.text and len(form.file.settle().contract.models) == 100
+    named(form, "Later fields").click()
+    assert named(form, "Name of field 1").value == "field_15"
