@@ -15,7 +15,7 @@ setup(
     description=settings["description"],
     install_requires=settings["requirements"].split(),
     extras_require={name: settings[f"{name}_requirements"].split() for name in extras},
-    # The step notebooks, the web page, Terraform's files and what new projects begin with ship inside the package; a checkout reads them in place.
+    # Step notebooks, the web page, Terraform's files and what new projects begin with ship in the package; a checkout reads them in place.
     packages=[*find_packages(include=["datamaster_kit", "datamaster_kit.*"]), *(f"datamaster_kit.{name}" for name in folders)],
     package_dir={f"datamaster_kit.{name}": folder for name, folder in folders.items()},
     package_data={

@@ -70,17 +70,16 @@ class Home:
         from ipywidgets import HTML, GridBox, Text, VBox
 
         self.path = (Path(project) / "datamaster.yaml" if Path(project).is_dir() else Path(project)).resolve()
-        self.open = open or self.contract_form
+        self.open, self.open_project = open or self.contract_form, open_project or self.project_form
         self.message, self.title, self.count = HTML(layout={"display": "none"}), HTML(), HTML()
         self.filter = Text(description="Filter", placeholder="name, file, status, errors", layout={"width": "24rem"})
         self.list = GridBox()
         self.list.add_class("dm-list")
         self.more = button("Show all", self.show_all, self.message)
         self.new = button("New contract", self.show_new, self.message, "primary")
-        actions = [self.new, button("Read the files again", self.read, self.message)]
-        if open_project is not None:
-            actions.insert(1, button("Project settings", lambda: self.show_form(open_project, self.path), self.message))
-        self.page = VBox([self.title, row(*actions), self.filter, self.count, self.list, self.more])
+        settings = button("Project settings", lambda: self.show_form(self.open_project, self.path), self.message)
+        actions = row(self.new, settings, button("Read the files again", self.read, self.message))
+        self.page = VBox([self.title, actions, self.filter, self.count, self.list, self.more])
         self.place = VBox([self.page])
         self.widget = VBox([stylesheet(), self.message, self.place])
         self.widget.add_class("dm-form")
@@ -95,6 +94,12 @@ class Home:
         from datamaster_kit.forms.contract_form import ContractForm
 
         return ContractForm(path, project=self.path)
+
+    def project_form(self, path: Path) -> Any:
+        """Return the form of the project file."""
+        from datamaster_kit.forms.project_form import ProjectForm
+
+        return ProjectForm(path)
 
     def _repr_mimebundle_(self, **options: Any) -> Any:
         return self.widget._repr_mimebundle_(**options)
