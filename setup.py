@@ -9,20 +9,26 @@ parser.read(Path(__file__).with_name("settings.ini"), encoding="utf-8")
 settings = parser["DEFAULT"]
 folders = {"steps": "nbs/steps", "infra": "infra", "templates": "templates"}
 extras = ("local", "forms", "databricks", "connect", "dev")
+# The step notebooks, Terraform's files and what new projects begin with ship inside the package; a checkout reads them in place.
+shipped = {
+    "steps": ["*.ipynb"],
+    "infra.state": ["*.tf", ".terraform.lock.hcl"],
+    "infra.entra": ["*.tf", ".terraform.lock.hcl"],
+    "infra.azure": ["*.tf", ".terraform.lock.hcl"],
+    "templates.project": ["*.ipynb"],
+    "templates.project.definition_project": ["*.md", "*.toml"],
+    "templates.project.definition_project.definition_project": ["*.py"],
+    "templates.project.definition_project.tests": ["*.py"],
+}
 
 setup(
     version=settings["version"],
     description=settings["description"],
     install_requires=settings["requirements"].split(),
     extras_require={name: settings[f"{name}_requirements"].split() for name in extras},
-    # The step notebooks, Terraform's files and what new projects begin with ship inside the package; a checkout reads them in place.
-    packages=[*find_packages(include=["datamaster_kit", "datamaster_kit.*"]), *(f"datamaster_kit.{name}" for name in folders)],
+    # A folder with files in it is a package to setuptools, and is named as one; what holds folders alone is none.
+    packages=[*find_packages(include=["datamaster_kit", "datamaster_kit.*"]), *(f"datamaster_kit.{name}" for name in shipped)],
     package_dir={f"datamaster_kit.{name}": folder for name, folder in folders.items()},
-    package_data={
-        "datamaster_kit": ["py.typed"],
-        "datamaster_kit.steps": ["*.ipynb"],
-        "datamaster_kit.infra": ["*/*.tf", "*/.terraform.lock.hcl"],
-        "datamaster_kit.templates": ["project/*", "project/*/*", "project/*/*/*.py"],
-    },
+    package_data={"datamaster_kit": ["py.typed"], **{f"datamaster_kit.{name}": patterns for name, patterns in shipped.items()}},
     entry_points={"console_scripts": settings["console_scripts"].split()},
 )
