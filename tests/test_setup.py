@@ -161,7 +161,7 @@ def test_an_apply_makes_each_part_and_moves_the_state_into_its_storage(made: Pla
     assert json.loads(group[0].read_text())["object_id"] in {json.loads(path.read_text())["principal_id"] for path in roles}
     assert re.search(r"^started: create azurerm_databricks_workspace\.\w+$", made.told, re.MULTILINE)
     assert re.search(r"^done: create azurerm_databricks_workspace\.\w+", made.told, re.MULTILINE)
-    assert re.search(r"workspace_url\s+\S*adb-", made.printed)
+    assert re.search(r"^  workspace_url: https://adb-\S+$", made.printed, re.MULTILINE)
 
 
 def test_a_second_apply_changes_nothing(made: Place) -> None:
@@ -177,7 +177,14 @@ def test_outputs_are_what_the_next_steps_read(made: Place) -> None:
     assert list(found) == ["state", "entra", "azure"]
     assert found["state"]["backend"]["storage_account_name"] == "stadrisktf"
     assert {"workspace_url", "container_urls", "eventhub_bootstrap_servers"} <= set(found["azure"])
-    assert "adb-" in made.run("output", "--part", "azure")[0]
+    lines = made.run("output", "--part", "azure")[0].splitlines()
+    assert f"  workspace_url: {found['azure']['workspace_url']}" in lines and f"    raw: {found['azure']['container_urls']['raw']}" in lines  # whole, however narrow the terminal is
+
+
+def test_what_takes_long_before_the_first_resource_is_told(made: Place) -> None:
+    told = made.run("plan")[1]
+    assert told.splitlines() == ["started: plan the part state", "started: plan the part entra", "started: plan the part azure"]
+    assert "started: read the part azure" in made.run("output")[1]
 
 
 def test_what_the_project_says_otherwise_is_an_update_and_what_is_gone_is_made_again(made: Place) -> None:
