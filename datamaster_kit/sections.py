@@ -54,7 +54,7 @@ SETUP = Keys({
     "writers": Named(Keys({"object_id": GUID, "type": OBJECT_TYPE}, needs=("object_id", "type")), least=1),
     "budget": Keys({"amount": POSITIVE, "emails": Items(EMAIL, least=1), "percentages": Items(whole(1, 1_000), least=1, most=4)}, needs=("amount", "emails")),
     "github": Keys({"repository": REPOSITORY, "environments": Items(PLACE, most=20), "branches": Items(PLACE, most=20)}, needs=("repository",)),
-    "groups": Named(Items(PRINCIPAL), by=GROUP),
+    "groups": Named(Items(PRINCIPAL), by=GROUP), "existing_groups": Items(GROUP),
     "azure": AZURE,
 }, needs=("subscription", "tenant", "location", "writers", "budget", "github"))
 

@@ -45,6 +45,7 @@ setup:
   budget: {{amount: 500, emails: [risk@example.com], percentages: [80]}}
   github: {{repository: example/lakehouse, environments: [prod], branches: [main]}}
   groups: {{data_engineer: [bob@example.com]}}
+  existing_groups: [platform]
   azure:
     soft_delete_days: 7
     log_retention_days: 90
@@ -141,6 +142,7 @@ def test_the_principal_user_is_a_data_engineer(tmp_path: Path) -> None:
     ("repository: example/lakehouse", "repository: lakehouse", "$.setup.github.repository", "a repository of GitHub"),
     ("environments: [prod], branches: [main]", "environments: []", "$.setup.github", "names 0 environments"),
     ("[bob@example.com]", "[bob]", "$.setup.groups.data_engineer[0]", "a user principal name"),
+    ("existing_groups: [platform]", "existing_groups: ['']", "$.setup.existing_groups[0]", "a group's name"),
     ("soft_delete_days: 7", "soft_delete_days: 0", "$.setup.azure.soft_delete_days", "a whole number from 1 to 365"),
     ("storage_replication: LRS", "storage_replication: lrs", "$.setup.azure.storage_replication", "one of LRS"),
     ("eventhub_capacity: 2", "eventhub_capacity: 3", "$.setup.azure.eventhub_capacity", "as Premium has it"),
@@ -180,6 +182,20 @@ def test_an_environment_has_its_own_names_and_values(tmp_path: Path, monkeypatch
     monkeypatch.setenv("DATAMASTER_ENVIRONMENT", "prd")
     (fault,) = refused(tmp_path, WHOLE)
     assert (fault.code, "'prod'" in fault.hint) == ("no-such-environment", True)
+
+
+def test_an_environment_looks_up_the_group_that_another_makes(tmp_path: Path) -> None:
+    text = WHOLE.replace("setup: {budget: {amount: 9000}}", "setup: {existing_groups: [data_engineer]}")
+    made, shared = (entra_variables(project, setup_of(project)) for project in (read(tmp_path, text), read(tmp_path, text, "prod")))
+    assert (list(made["groups"]), made["existing_groups"], made["mark"]) == (["data_engineer"], ["platform"], "Managed by datamaster_kit for riskdev.")
+    assert (shared["groups"], shared["existing_groups"], shared["mark"]) == ({}, ["data_engineer"], "Managed by datamaster_kit for riskprod.")
+
+
+def test_a_project_file_that_is_not_there_is_told_with_what_writes_one(tmp_path: Path) -> None:
+    with pytest.raises(BadInput) as raised:
+        read_project(tmp_path)
+    (fault,) = raised.value.faults
+    assert (fault.code, fault.file, "`datamaster init` writes one" in fault.hint) == ("no-project-file", str(tmp_path / "datamaster.yaml"), True)
 
 
 def test_what_only_an_environment_lacks_is_told_where_it_belongs(tmp_path: Path) -> None:

@@ -187,6 +187,31 @@ def test_what_takes_long_before_the_first_resource_is_told(made: Place) -> None:
     assert "started: read the part azure" in made.run("output")[1]
 
 
+def test_another_version_of_a_provider_takes_the_place_of_the_one_that_was_locked(made: Place) -> None:
+    working = made.folder / ".datamaster" / "setup" / "risk" / "entra"
+    pinned = tools.pins()["hashicorp/azuread"]
+    for name in ("versions.tf", ".terraform.lock.hcl"):  # as a release of the toolkit with an older pin left them
+        text = (working / name).read_text(encoding="utf-8")
+        assert pinned in text
+        (working / name).write_text(text.replace(pinned, "3.0.0"), encoding="utf-8")
+    assert made.pending("--part", "entra") == []
+    locked = (working / ".terraform.lock.hcl").read_text(encoding="utf-8")
+    assert pinned in locked
+    made.run("plan", "--part", "entra")
+    assert (working / ".terraform.lock.hcl").read_text(encoding="utf-8") == locked
+
+
+def test_a_second_environment_looks_up_the_group_that_the_first_one_made(made: Place) -> None:
+    text = (made.folder / "datamaster.yaml").read_text(encoding="utf-8")
+    data = json.loads(text) | {"environments": {"prod": {"setup": {"existing_groups": ["data_engineer"]}}}}
+    (made.folder / "datamaster.yaml").write_text(json.dumps(data), encoding="utf-8")
+    made.environment["DATAMASTER_ENVIRONMENT"] = "prod"
+    changes = json.loads(made.run("plan", "--json")[0])["changes"]
+    del made.environment["DATAMASTER_ENVIRONMENT"]
+    (made.folder / "datamaster.yaml").write_text(text, encoding="utf-8")
+    assert {change["action"] for change in changes} == {"create"} and len(changes) == 35 and "azuread_group" not in {change["kind"] for change in changes}
+
+
 def test_what_the_project_says_otherwise_is_an_update_and_what_is_gone_is_made_again(made: Place) -> None:
     made.describe(budget={"amount": 900, "emails": ["risk-data@example.com"]})
     shown = made.run("plan", "--part", "azure")[0]
