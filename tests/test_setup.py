@@ -328,7 +328,7 @@ def test_a_terminal_that_is_gone_leaves_no_lock(prepared: Place) -> None:
 
 
 def test_a_terraform_that_was_killed_leaves_no_lock(prepared: Place) -> None:
-    prepared.faults(pause={"azurerm_databricks_workspace": 5})
+    prepared.faults(pause={"azurerm_databricks_workspace": 300})
     process = prepared.start("apply", "--part", "azure")
     waited_for(process, "started: create azurerm_databricks_workspace")
     os.kill(terraform_of(process), signal.SIGKILL)
@@ -339,11 +339,12 @@ def test_a_terraform_that_was_killed_leaves_no_lock(prepared: Place) -> None:
 
 
 def test_a_run_that_was_killed_is_told_with_what_releases_its_lock(prepared: Place) -> None:
-    prepared.faults(pause={"azurerm_databricks_workspace": 5})
+    prepared.faults(pause={"azurerm_databricks_workspace": 300})
     process = prepared.start("apply", "--part", "azure")
     waited_for(process, "started: create azurerm_databricks_workspace")
     assert "error[setup-in-use]" in prepared.run("plan", code=1)[1]
     terraform = terraform_of(process)
+    os.kill(terraform, signal.SIGSTOP)  # it lives, however long the next lines take
     process.kill()
     process.communicate()
     assert "error[setup-in-use]" in prepared.run("plan", code=1)[1]  # Terraform is still at work
