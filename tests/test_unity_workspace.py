@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 from databricks.sdk import AccountClient, WorkspaceClient
 from databricks.sdk.service.catalog import PermissionsChange, Privilege
+from databricks.sdk.service.iam import WorkspacePermission
+from databricks.sdk.service.workspace import AclPermission
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from workspace.clients import account_client, workspace_client
@@ -19,6 +21,7 @@ from workspace.server import Settings
 from workspace.server import Workspace as Server
 
 from datamaster_kit.contract.fault import BadInput, DatamasterError
+from datamaster_kit.deliver.delivery import application_id
 from datamaster_kit.names import names
 from datamaster_kit.project import Project
 from datamaster_kit.resources import Outcome
@@ -103,6 +106,20 @@ def test_from_nothing_to_everything_and_a_second_apply_changes_nothing(graph: Ma
         assert held["data_engineer"] == held[APPLICATION] == {"USE_SCHEMA", "CREATE_FUNCTION", "CREATE_TABLE", "EXECUTE", "MODIFY", "SELECT", "CREATE_VOLUME"}
         [cluster] = client.clusters.list()
         assert (cluster.autotermination_minutes, cluster.single_user_name, cluster.is_single_node) == (10, "ana@example.com", True)
+
+
+def test_the_service_principal_is_in_the_workspace_where_jobs_run_as_it_and_reads_secrets(graph: Management) -> None:
+    with Server(metastore="primary") as server:
+        workspace = workspace_on(server, graph)
+        applied(workspace)
+        assert application_id(workspace.client, workspace.project) == APPLICATION
+        assert {acl.principal: acl.permission for acl in workspace.client.secrets.list_acls("strife-secret-scope")}[APPLICATION] == AclPermission.READ
+        account = account_client(server)
+        [held] = [item.principal for item in account.workspace_assignment.list(workspace.number) if item.principal and item.principal.service_principal_name]
+        account.workspace_assignment.update(workspace.number, held.principal_id or 0, permissions=[WorkspacePermission.ADMIN])
+        assert plan_of(observed(workspace, [])).is_empty, "one that administers the workspace goes on to do so"
+        account.workspace_assignment.delete(workspace.number, held.principal_id or 0)
+        assert [(change.action, change.kind, change.name) for change in plan_of(observed(workspace, [])).pending] == [("create", "workspace permission", APPLICATION)]
 
 
 def end_state(server: Server) -> dict[str, Any]:

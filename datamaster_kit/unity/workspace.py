@@ -20,7 +20,7 @@ from ..target.workspace import account_client, workspace_client
 from .cluster import cluster_operations, desired_cluster, found_clusters
 from .entra import Group, Member, application_named, directory, groups_named
 from .metastore import desired_metastore, found_metastore, metastore_operations
-from .principals import desired_principals, found_principals, principal_operations
+from .principals import desired_applications, desired_principals, found_principals, principal_operations
 from .privileges import desired_grants, desired_tags, found_grants, found_tags, grant_operations, tag_operations
 from .secrets import desired_secrets, found_secrets, secret_operations, secret_values
 from .securables import desired_securables, found_securables, securable_operations
@@ -78,10 +78,10 @@ def desired_state(workspace: Workspace, contracts: Iterable[Contract], metastore
     project = workspace.project
     engineers = [project.names.group, *(member.name for member in applications)]
     securables = desired_securables(project)
-    people = (*desired_principals(project, groups), *(Resource(member.kind, member.name) for member in applications)) if workspace.syncs_principals else ()
+    people = (*desired_principals(project, groups), *desired_applications(applications)) if workspace.syncs_principals else ()
     single_user = project.unity.principal_user or workspace.client.current_user.me().user_name or ""
     unique = {item.key: item for item in (*desired_metastore(project, metastore), *people, *securables, *desired_grants(project, contracts, engineers), *desired_tags(project, securables),
-                                          *desired_secrets(project, [project.names.group]), *desired_cluster(project, single_user))}
+                                          *desired_secrets(project, engineers), *desired_cluster(project, single_user))}
     return tuple(unique.values())
 
 # %% ../../nbs/unity/17_workspace.ipynb #7d354c59
