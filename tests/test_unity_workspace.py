@@ -2,7 +2,9 @@
 from __future__ import annotations
 
 import json
+from base64 import b64decode
 from collections.abc import Iterator
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
@@ -302,6 +304,61 @@ def test_secrets_come_from_the_environment_and_are_said_nowhere(graph: Managemen
         outcomes = applied(workspace)
         assert "nobody sees" not in repr(outcomes) + plan_of(observed(workspace, [])).as_json()
         assert plan_of(observed(workspace, [])).is_empty
+
+
+class Vault(BaseHTTPRequestHandler):
+    """A key vault with one secret (Azure Key Vault, *Get Secret*), which tells it to those who may know it, and is busy at first."""
+
+    asked = 0
+
+    def do_GET(self) -> None:
+        type(self).asked += 1
+        path, _, query = self.path.partition("?")
+        if type(self).asked == 1:
+            self.answer(429, {"error": {"code": "Throttled", "message": "later"}})
+        elif query != "api-version=7.4" or self.headers["Authorization"] != "Bearer a token":
+            self.answer(403, {"error": {"code": "Forbidden", "message": "The user does not have secrets get permission"}})
+        elif path == "/secrets/hub-key":
+            self.answer(200, {"value": "a value that nobody sees", "id": path, "attributes": {"enabled": True}})
+        else:
+            self.answer(404, {"error": {"code": "SecretNotFound", "message": "not found"}})
+
+    def answer(self, status: int, body: Any) -> None:
+        content = json.dumps(body).encode()
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+    def log_message(self, *_: Any) -> None:
+        pass
+
+
+def test_secrets_come_from_a_key_vault_and_are_said_nowhere(graph: Management) -> None:
+    place = "https://kv-risk.vault.azure.net"
+    project = project_of(secrets={"hub": f"{place}/secrets/hub-key", "mail": f"{place}/secrets/mail-key"})
+    with Server(metastore="primary") as server, ThreadingHTTPServer(("127.0.0.1", 0), Vault) as kept:
+        Thread(target=kept.serve_forever, daemon=True).start()
+        asked, tokens = list[str](), iter(["a token", "a token", "a token", *["another"] * 9])
+
+        def vaults(address: str) -> Management:
+            asked.append(address)
+            return Management(lambda: next(tokens), f"http://127.0.0.1:{kept.server_port}", lambda seconds: None)
+
+        workspace = replace(workspace_on(server, graph, project), vaults=vaults)
+        state = observed(workspace, [])
+        with pytest.raises(BadInput, match="mail-key has no value, which holds the secret strife-secret-scope/mail") as error:
+            apply_workspace(workspace, state, plan_of(state))
+        assert len(error.value.faults) == 1 and not list(workspace.client.catalogs.list()) and set(asked) == {place}
+        with pytest.raises(BadInput, match="does not have secrets get permission"):
+            apply_workspace(workspace, state, plan_of(state))
+        tokens = iter(["a token"] * 9)
+        workspace = replace(workspace, project=project_of(secrets={"hub": f"{place}/secrets/hub-key"}))
+        outcomes = applied(workspace)
+        assert b64decode(workspace.client.secrets.get_secret("strife-secret-scope", "hub").value or "") == b"a value that nobody sees"
+        assert "nobody sees" not in repr(outcomes) + plan_of(observed(workspace, [])).as_json()
+        assert plan_of(observed(workspace, [])).is_empty
+        kept.shutdown()
 
 
 def test_without_an_account_the_principals_are_left_alone(graph: Management) -> None:

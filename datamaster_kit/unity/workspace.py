@@ -22,7 +22,7 @@ from .entra import Group, Member, application_named, directory, groups_named
 from .metastore import desired_metastore, found_metastore, metastore_operations
 from .principals import desired_applications, desired_principals, found_principals, principal_operations
 from .privileges import desired_grants, desired_tags, found_grants, found_tags, grant_operations, tag_operations
-from .secrets import desired_secrets, found_secrets, secret_operations, secret_values
+from .secrets import Vaults, desired_secrets, found_secrets, secret_operations, secret_values, vault_of
 from .securables import desired_securables, found_securables, securable_operations
 
 if TYPE_CHECKING:
@@ -35,13 +35,14 @@ __all__ = ['DESTROYED', 'Workspace', 'workspace_of', 'State', 'known_application
 # %% ../../nbs/unity/17_workspace.ipynb #61839e1a
 @dataclass(frozen=True)
 class Workspace:
-    """A project's workspace: its client, that of its account, and the directory; `syncs_principals` says whether groups and people are part of the plan."""
+    """A project's workspace: its client, that of its account, the directory and the key vaults; `syncs_principals` says whether groups and people are part of the plan."""
 
     project: Project
     client: WorkspaceClient
     account: Callable[[], AccountClient]
     graph: Callable[[], Management]
     syncs_principals: bool
+    vaults: Vaults = vault_of
 
     @cached_property
     def number(self) -> int:
@@ -116,12 +117,12 @@ def destruction_of(state: State) -> Plan:
 
 
 def operations_of(workspace: Workspace, state: State, plan: Plan) -> dict[str, Operations]:
-    """Return the operations of every kind; raises BadInput where the value of a secret that is to be made is not in the environment."""
+    """Return the operations of every kind; raises BadInput where the value of a secret that is to be made cannot be had."""
     project, client = workspace.project, workspace.client
     members = Group(project.names.service_principal, "", state.applications)
     people = principal_operations(workspace.account(), workspace.number, (*state.groups, members)) if workspace.syncs_principals else {}
     return {**people, **metastore_operations(client, workspace.account, project), **securable_operations(client, project), **grant_operations(client), **tag_operations(client),
-            **secret_operations(client, secret_values(project, plan)), **cluster_operations(client, project)}
+            **secret_operations(client, secret_values(project, plan, vaults=workspace.vaults)), **cluster_operations(client, project)}
 
 
 def apply_workspace(workspace: Workspace, state: State, plan: Plan, report: Callable[[Outcome], None] = quiet) -> tuple[Outcome, ...]:
