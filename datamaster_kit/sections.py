@@ -115,14 +115,15 @@ def unity_of(said: Mapping[str, Any], engineers: str) -> Unity:
 # %% ../nbs/00_sections.ipynb #d4122bea
 @dataclass(frozen=True)
 class Jobs:
-    """The time zone of schedules, the Quartz cron expression of jobs whose contract has none (empty: no schedule), and what jobs run on."""
+    """The time zone of schedules, the Quartz cron expression of jobs whose contract has none (empty: no schedule), what jobs run on, and whether a job ingests one model or a contract's all."""
 
     timezone: str = "America/Sao_Paulo"
     cron: str = ""
     compute: str = "job_cluster"
+    ingest_per: str = "model"
 
 
-JOBS = Keys({"timezone": TIME_ZONE, "cron": CRON, "compute": one_of("job_cluster", "serverless", "existing_cluster")})
+JOBS = Keys({"timezone": TIME_ZONE, "cron": CRON, "compute": one_of("job_cluster", "serverless", "existing_cluster"), "ingest_per": one_of("model", "contract")})
 
 # %% ../nbs/00_sections.ipynb #82f638dd
 STEM = text("lower-case letters and digits, beginning with a letter", r"[a-z][a-z0-9]*")

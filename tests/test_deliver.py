@@ -27,7 +27,7 @@ from workspace.server import Settings
 from workspace.server import Workspace as Server
 
 from datamaster_kit.contract.fault import BadInput, DatamasterError
-from datamaster_kit.contract.model import Contract, Source, Workflow
+from datamaster_kit.contract.model import Contract, EmailNotifications, ServiceLevel, Source, Workflow
 from datamaster_kit.deliver.delivery import Delivery, apply_delivery, observed_delivery, plan_of, to_destroy
 from datamaster_kit.deliver.job_runs import failures, followed, job_number, job_states, started, state_of
 from datamaster_kit.deliver.jobs import KEY_TAG
@@ -283,7 +283,7 @@ def test_the_job_of_a_contract_that_is_gone_is_deleted_only_where_that_is_allowe
     smaller = written_project(tmp_path, "https://adb-1.1.azuredatabricks.net")
     (tmp_path / "contracts" / "account.yaml").unlink()
     pending = {(change.action, change.name.split(" ")[0]): change for change in plan_of(observed(smaller, client)).pending}
-    assert pending["delete", ACCOUNT].refusal and pending["delete", ACCOUNT].note == "its model is no more"
+    assert pending["delete", ACCOUNT].refusal and pending["delete", ACCOUNT].note == "no contract asks for it any more"
     applied(smaller, client, allow_delete=True)
     assert not list(client.jobs.list(name=ACCOUNT)) and plan_of(observed(smaller, client)).is_empty
 
@@ -340,6 +340,87 @@ def test_serverless_jobs_have_an_environment(project: Project) -> None:
         applied(project, client)
         assert job_named(client, ACCOUNT).job_id == job.job_id and plan_of(observed(project, client)).is_empty
         assert job_named(client, ACCOUNT).settings.environments in (None, [])
+
+
+def test_jobs_on_the_projects_cluster_run_as_its_only_user(project: Project, client: WorkspaceClient) -> None:
+    said = replace(project, jobs=Jobs(compute="existing_cluster"))
+    client.clusters.create("17.3.x-scala2.13", cluster_name=project.names.cluster, node_type_id="Standard_D4ds_v5", num_workers=1, single_user_name="admin@example.com")
+    applied(said, client)
+    assert plan_of(observed(said, client)).is_empty
+    run_as = job_named(client, ACCOUNT).settings.run_as
+    assert (run_as.user_name, run_as.service_principal_name) == ("admin@example.com", None)
+
+
+def test_one_job_a_contract_where_the_project_wants_it_and_back_again(project: Project, server: Server, client: WorkspaceClient) -> None:
+    applied(project, client)
+    flights = {name: job_named(client, f"ingest-risk-{name}").job_id for name in ("airlines", "airports", "planes", "weather", "flights")}
+    run = client.jobs.run_now(min(flights.values())).run_id
+    said = replace(project, jobs=Jobs(ingest_per="contract"))
+    plan = plan_of(observed(said, client))
+    kept = [change for change in plan.pending if change.action == "update"]
+    assert {change.name for change in kept} == {"ingest-risk-accounts", "ingest-risk-consents", "ingest-risk-departures-from-new-york-city"}
+    assert len([change for change in plan.refused if change.note == "no contract asks for it any more"]) == 4
+    applied(said, client, allow_delete=True)
+    assert plan_of(observed(said, client)).is_empty
+    whole = job_named(client, "ingest-risk-departures-from-new-york-city")
+    assert whole.job_id == min(flights.values()) and [item.run_id for item in client.jobs.list_runs(job_id=whole.job_id)] == [run]
+    assert {task.task_key for task in whole.settings.tasks} == {f"task-ingest-risk-{name}" for name in flights}
+    assert job_number(client, said, read_contracts(said), "weather", "ingest") == whole.job_id
+    applied(project, client, allow_delete=True)
+    assert job_named(client, "ingest-risk-airlines").job_id == whole.job_id and plan_of(observed(project, client)).is_empty
+    assert end_state(server) == calm_state(project)
+
+
+def test_parameters_of_the_contract_are_the_jobs_and_are_exactly_those(project: Project, server: Server, client: WorkspaceClient) -> None:
+    two = changed(project, properties={"parameters": {"day": "today", "days": 3}})
+    applied(project, client, two)
+    job = job_named(client, ACCOUNT)
+    assert [(item.name, item.default) for item in job.settings.parameters] == [("day", "today"), ("days", "3")]
+    started(client, job.job_id, {"day": "2026-01-31"})
+    assert next(iter(server.state.runs.values()))["job_parameters"][0]["value"] == "2026-01-31"
+    one = changed(project, properties={"parameters": {"day": "today"}})
+    applied(project, client, one)
+    assert [item.name for item in job_named(client, ACCOUNT).settings.parameters] == ["day"] and plan_of(observed(project, client, one)).is_empty
+    applied(project, client)
+    same = job_named(client, ACCOUNT)
+    assert not same.settings.parameters and same.job_id == job.job_id and plan_of(observed(project, client)).is_empty
+    with pytest.raises(BadInput, match="parameter 'a b'"):
+        observed(project, client, changed(project, properties={"parameters": {"a b": 1}}))
+
+
+def streaming(project: Project, **workflow: Any) -> tuple[Contract, ...]:
+    """Return the contracts, the one about accounts a stream with this workflow."""
+    return tuple(replace(item, service_levels=(ServiceLevel("frequency", "streaming"),)) if item.ingested_models[0].name == "account" else item for item in changed(project, **workflow))
+
+
+def test_streams_start_by_themselves_and_watch_their_backlog(project: Project, client: WorkspaceClient) -> None:
+    told = EmailNotifications(on_start=("a@example.com",), on_success=("b@example.com",), on_failure=("c@example.com",))
+    files = streaming(project, email_notifications=told, tasks=({"task_key": "score", "notebook_task": {"notebook_path": "/Shared/score"}},))
+    applied(project, client, files)
+    job = job_named(client, ACCOUNT)
+    assert job.settings.trigger.file_arrival.url.endswith("/account/") and job.settings.trigger.pause_status.value == "PAUSED" and not job.settings.schedule
+    assert [(rule.metric.value, rule.value) for rule in job.settings.health.rules] == [("STREAMING_BACKLOG_SECONDS", 600)]
+    mail = job.settings.email_notifications
+    assert (mail.on_start, mail.on_success, mail.on_failure, mail.on_streaming_backlog_exceeded) == (["a@example.com"], ["b@example.com"], ["c@example.com"], ["c@example.com"])
+    assert plan_of(observed(project, client, files)).is_empty
+
+
+def test_a_stream_of_events_runs_all_the_time_without_order_or_retries(project: Project, client: WorkspaceClient) -> None:
+    said = replace(project, setup={"subscription": "00000000-0000-0000-0000-000000000001"})
+    with ResourceManager() as azure:
+        azure.furnish(said.setup["subscription"], "rsgdrisk", "ethdrisk", containers={("stadrisk", "ctrdriskraw")})
+
+        def seen(contracts: tuple[Contract, ...]) -> Delivery:
+            return observed_delivery(said, "production", contracts, client, lambda: Management(lambda: azure.token, azure.host, lambda seconds: None))
+
+        events = streaming(project, source=Source("eventhub", "avro"), tasks=())
+        delivery = seen(events)
+        apply_delivery(delivery, plan_of(delivery))
+        job = job_named(client, ACCOUNT)
+        assert job.settings.continuous.pause_status.value == "PAUSED" and not job.settings.tasks[0].max_retries and job.settings.timeout_seconds == 0
+        assert plan_of(seen(events)).is_empty
+        with pytest.raises(BadInput, match="score of"):
+            seen(streaming(project, source=Source("eventhub", "avro"), tasks=({"task_key": "score", "notebook_task": {"notebook_path": "/Shared/score"}},)))
 
 
 def test_a_run_is_followed_and_its_failing_task_told(project: Project, server: Server, client: WorkspaceClient) -> None:
