@@ -5,7 +5,6 @@
 # %% ../../nbs/deliver/01_settings.ipynb #aea40b0e
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -106,8 +105,8 @@ def parameters_of(contract: Contract) -> dict[str, Any]:
     said = (contract.workflow or Workflow()).properties.get("parameters") or {}
     if not isinstance(said, Mapping):
         raise BadInput(BAD_JOB_SETTING.fault("parameters is not a mapping of names to values", path="workflow.parameters", hint="parameters: {day: today}"))
-    faults = [BAD_JOB_SETTING.fault(f"the parameter {name!r} is {value!r}, and a name of letters, digits, - . _ and a text or number are expected", path=f"workflow.parameters.{name}", hint="parameters: {day: today}")
-              for name, value in said.items() if not re.fullmatch(r"[\w.-]+", str(name), re.ASCII) or isinstance(value, bool) or not isinstance(value, str | int | float)]
+    faults = [BAD_JOB_SETTING.fault(f"the parameter {name!r} is {value!r}, and a name of letters, digits and _ and a text or number are expected", path=f"workflow.parameters.{name}", hint="parameters: {day: today}")
+              for name, value in said.items() if not str(name).isidentifier() or isinstance(value, bool) or not isinstance(value, str | int | float)]
     if faults:
         raise BadInput(*faults)
     return {"parameters": [{"name": str(name), "default": str(value)} for name, value in sorted(said.items())] or None}

@@ -17,11 +17,12 @@ if TYPE_CHECKING:
     from databricks.sdk.core import Config
 
 # %% auto #0
-__all__ = ['NO_HOST', 'NO_ACCOUNT', 'NOT_SIGNED_IN', 'ACCOUNT_HOST', 'client_settings', 'signed_in', 'workspace_client',
-           'account_client']
+__all__ = ['NO_HOST', 'NO_WORKSPACE', 'NO_ACCOUNT', 'NOT_SIGNED_IN', 'ACCOUNT_HOST', 'client_settings', 'signed_in',
+           'workspace_client', 'account_client']
 
 # %% ../../nbs/target/12_workspace.ipynb #6ed2f2d2
 NO_HOST = code("no-workspace-host", "A target of the project file does not say which workspace it is.", "write `host: https://adb-….azuredatabricks.net` under the target")
+NO_WORKSPACE = code("no-such-workspace", "The project file names no workspace like that.", "name one of those under `targets:`, or add it there with its `host:`")
 NO_ACCOUNT = code("no-account-id", "A target of the project file does not say which Databricks account it is of.",
                   "write `account_id:` under the target: an account administrator finds it at accounts.azuredatabricks.net, in the menu of the user's name")
 NOT_SIGNED_IN = code("not-signed-in", "No credentials for the Databricks workspace were found.",
@@ -31,7 +32,9 @@ ACCOUNT_HOST = "https://accounts.azuredatabricks.net"
 
 def client_settings(project: Project, target: str, account: bool = False) -> Mapping[str, str]:
     """Return how a client of the target's workspace, or of its account, is configured; raises BadInput where the project file does not say it."""
-    settings = project.targets.get(target, {})
+    if target not in project.targets:
+        raise BadInput(NO_WORKSPACE.fault(f"the project file has no workspace {target!r}; it has {', '.join(sorted(project.targets)) or 'none'}", path="targets"))
+    settings = project.targets[target]
     common = {"product": "datamaster_kit", "product_version": __version__} | ({"profile": str(settings["profile"])} if settings.get("profile") else {})
     if not account:
         if not settings.get("host"):
