@@ -22,7 +22,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from resource_manager.server import ResourceManager
 from workspace.clients import account_client, workspace_client
-from workspace.faults import Chaos, Fault
+from workspace.faults import ALL_KINDS, Chaos, Fault
 from workspace.server import Settings
 from workspace.server import Workspace as Server
 
@@ -143,7 +143,7 @@ def test_from_nothing_to_every_job_and_a_second_apply_changes_nothing(project: P
 FAULTS = [
     Fault("throttled", "POST", "*", times=3, retry_after=1), Fault("unavailable", "*", "*", times=2), Fault("reset", "POST", "*/jobs/create"), Fault("lost", "POST", "*/jobs/create"),
     Fault("lost", "POST", "*/jobs/create", times=3), Fault("lost", "PUT", "*/fs/files/*", times=2), Fault("reset", "PUT", "*/fs/*", times=2), Fault("lost", "PUT", "*/fs/directories/*"),
-    Fault("unavailable", "PUT", "*/fs/*", times=3), Fault("lost", "PUT", "*/release"),
+    Fault("unavailable", "PUT", "*/fs/*", times=3), Fault("lost", "PUT", "*/release"), Fault("stale", "POST", "*/jobs/create", times=3, reads=4), Fault("stale", "PUT", "*/fs/*", times=4, reads=3),
 ]
 
 
@@ -155,11 +155,29 @@ def test_each_fault_is_survived_with_the_same_end_state(project: Project, server
     assert end_state(server) == calm_state(project)
 
 
-def applied_at_last(project: Project, client: WorkspaceClient, tries: int = 6) -> None:
+CHANGES = [
+    Fault("throttled", "POST", "*/jobs/update", times=3, retry_after=1), Fault("unavailable", "POST", "*/jobs/update", times=2), Fault("reset", "POST", "*/jobs/update"), Fault("lost", "POST", "*/jobs/update", times=2),
+    Fault("stale", "POST", "*/jobs/update", reads=3), Fault("lost", "PATCH", "*/permissions/jobs/*"), Fault("lost", "POST", "*/jobs/delete"),
+]
+
+
+@pytest.mark.parametrize("fault", CHANGES, ids=lambda fault: f"{fault.kind}-{fault.path.strip('*/')}")
+def test_a_change_survives_each_fault_with_its_id(project: Project, server: Server, client: WorkspaceClient, fault: Fault) -> None:
+    applied(project, client, changed(project, tasks=({"task_key": "score", "notebook_task": {"notebook_path": "/Shared/score"}},)))
+    job = job_named(client, ACCOUNT)
+    client.jobs.create(**job.settings.as_shallow_dict())
+    plain = changed(project, tasks=())
+    server.fail(fault)
+    applied_at_last(project, client, plain)
+    assert server.faults.struck and job_named(client, ACCOUNT).job_id == job.job_id
+    assert [task.task_key for task in job_named(client, ACCOUNT).settings.tasks] == [f"task-{ACCOUNT}"]
+
+
+def applied_at_last(project: Project, client: WorkspaceClient, contracts: tuple[Contract, ...] | None = None, tries: int = 6) -> None:
     """Apply, with deletions of what is surplus, until the plan is empty."""
     for _ in range(tries):
         try:
-            if applied(project, client, allow_delete=True).is_empty:
+            if applied(project, client, contracts, allow_delete=True).is_empty:
                 return
         except (DatamasterError, OSError):
             continue
@@ -171,7 +189,7 @@ def applied_at_last(project: Project, client: WorkspaceClient, tries: int = 6) -
 def test_any_mixture_of_faults_ends_in_the_same_state(project: Project, seed: int, rate: float) -> None:
     with Server(metastore="primary") as server:
         client = prepared(server)
-        server.fail(chaos=Chaos(seed, rate))
+        server.fail(chaos=Chaos(seed, rate, ALL_KINDS))
         for _ in range(3):
             try:
                 applied(project, client)
@@ -488,6 +506,9 @@ def test_the_command_line_from_plan_to_destroy(server: Server, client: Workspace
     failed = datamaster(server, tmp_path, "run", "account", "--wait")
     assert failed.returncode == 1 and "ValueError: a bad day" in failed.stderr
     assert datamaster(server, tmp_path, "run", "nothing").returncode == 2
+    assert "none of ingest, prep, mock-ingest" in datamaster(server, tmp_path, "run", "account", "--purpose", "prepare").stderr
+    shown = datamaster(server, tmp_path, "status").stdout
+    assert any(ACCOUNT in line and "FAILED" in line and "/runs/" in line for line in shown.splitlines()), shown
     status = datamaster(server, tmp_path, "status", "--json")
     assert next(item for item in json.loads(status.stdout)["jobs"] if item["job"] == ACCOUNT)["state"] == "FAILED"
     assert datamaster(server, tmp_path, "destroy", "--confirm", "no").returncode == 2

@@ -18,7 +18,7 @@ from databricks.sdk.service.workspace import AclPermission
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from workspace.clients import account_client, workspace_client
-from workspace.faults import Chaos, Fault
+from workspace.faults import ALL_KINDS, Chaos, Fault
 from workspace.server import Settings
 from workspace.server import Workspace as Server
 
@@ -182,7 +182,7 @@ def test_each_fault_is_survived_with_the_same_end_state(graph: Management, fault
 @given(seed=st.integers(0, 10_000), rate=st.sampled_from([0.05, 0.15, 0.3]))
 def test_any_mixture_of_faults_ends_in_the_same_state(graph: Management, seed: int, rate: float) -> None:
     with Server() as server:
-        server.fail(chaos=Chaos(seed, rate))
+        server.fail(chaos=Chaos(seed, rate, ALL_KINDS))
         workspace = workspace_on(server, graph)
         for _ in range(3):
             try:
