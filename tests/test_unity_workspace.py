@@ -173,7 +173,7 @@ def applied_at_last(workspace: Workspace, tries: int = 6) -> int:
 def test_each_fault_is_survived_with_the_same_end_state(graph: Management, fault: Fault) -> None:
     with Server() as server:
         server.fail(fault)
-        applied_at_last(workspace_on(server, graph))
+        assert applied_at_last(workspace_on(server, graph)) == 1 or fault.kind == "stale", "one apply is enough"
         assert server.faults.struck
         assert end_state(server) == calm_state(graph)
 

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from ..contract.model import Contract
 from ..plan import Plan
 from ..project import Project
-from ..resources import Found, Operations, Outcome, Resource, Service, apply_resources, plan_resources, quiet
+from ..resources import Found, Identities, Operations, Outcome, Resource, Service, apply_resources, plan_resources, quiet
 from ..target.management import Management
 from ..target.workspace import account_client, workspace_client
 from .cluster import cluster_operations, desired_cluster, found_clusters
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 # %% auto #0
 __all__ = ['DESTROYED', 'Workspace', 'workspace_of', 'State', 'known_applications', 'desired_state', 'observed', 'plan_of',
-           'destruction_of', 'operations_of', 'apply_workspace']
+           'destruction_of', 'naming_what_exists', 'operations_of', 'apply_workspace']
 
 # %% ../../nbs/unity/17_workspace.ipynb #61839e1a
 @dataclass(frozen=True)
@@ -116,13 +116,29 @@ def destruction_of(state: State) -> Plan:
     return plan_resources((), [item for item in state.found if item.kind in DESTROYED], allow_delete=True)
 
 
+def naming_what_exists(operations: Operations) -> Operations:
+    """Return operations whose making raises ResourceAlreadyExists where the service says so in other words: Unity Catalog names the kind, CATALOG_ALREADY_EXISTS, and SCIM answers 409 (RFC 7644, section 3.3)."""
+    from databricks.sdk.errors import DatabricksError, ResourceAlreadyExists
+
+    def create(wanted: Resource, identities: Identities) -> str:
+        try:
+            return operations.create(wanted, identities)
+        except DatabricksError as error:
+            if str(error.error_code).endswith("ALREADY_EXISTS") or error.error_code == "SCIM_409":
+                raise ResourceAlreadyExists(str(error), error_code=error.error_code) from error
+            raise
+
+    return replace(operations, create=create)
+
+
 def operations_of(workspace: Workspace, state: State, plan: Plan) -> dict[str, Operations]:
     """Return the operations of every kind; raises BadInput where the value of a secret that is to be made cannot be had."""
     project, client = workspace.project, workspace.client
     members = Group(project.names.service_principal, "", state.applications)
     people = principal_operations(workspace.account(), workspace.number, (*state.groups, members)) if workspace.syncs_principals else {}
-    return {**people, **metastore_operations(client, workspace.account, project), **securable_operations(client, project), **grant_operations(client), **tag_operations(client),
-            **secret_operations(client, secret_values(project, plan, vaults=workspace.vaults)), **cluster_operations(client, project)}
+    every = {**people, **metastore_operations(client, workspace.account, project), **securable_operations(client, project), **grant_operations(client), **tag_operations(client),
+             **secret_operations(client, secret_values(project, plan, vaults=workspace.vaults)), **cluster_operations(client, project)}
+    return {kind: naming_what_exists(operations) for kind, operations in every.items()}
 
 
 def apply_workspace(workspace: Workspace, state: State, plan: Plan, report: Callable[[Outcome], None] = quiet) -> tuple[Outcome, ...]:
