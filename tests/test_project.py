@@ -34,7 +34,7 @@ unity:
   node_type: Standard_E4ds_v5
   metastore: {{owner: platform, delta_sharing_scope: INTERNAL_AND_EXTERNAL, token_days: 30}}
   secrets: {{broker-key: BROKER_KEY}}
-jobs: {{compute: serverless, timezone: Europe/Lisbon, cron: "0 0 2 * * ?"}}
+jobs: {{compute: serverless, timezone: Europe/Lisbon, cron: "0 0 2 * * ?", ingest_per: contract}}
 environments:
   prod: {{jobs: {{cron: "0 0 1 * * ?"}}, setup: {{budget: {{amount: 9000}}}}}}
 setup:
@@ -127,6 +127,7 @@ def test_the_principal_user_is_a_data_engineer(tmp_path: Path) -> None:
     ("principal_user: ana_example.com#EXT#@contoso.onmicrosoft.com", "principal_user: ana", "$.unity.principal_user", "a user principal name"),
     ("{platform: ADMIN}", "{platform: OWNER}", "$.unity.groups.platform", "one of USER, ADMIN"),
     ("compute: serverless", "compute: cluster", "$.unity.compute", "one of single_node, serverless"),
+    ("ingest_per: contract", "ingest_per: table", "$.jobs.ingest_per", "one of model, contract"),
     ("Standard_E4ds_v5", "E4ds", "$.unity.node_type", "a size of virtual machines"),
     ("token_days: 30", "token_days: 30 days", "$.unity.metastore.token_days", "a whole number from 1 to 365"),
     ("BROKER_KEY", "Endpoint=sb", "$.unity.secrets.broker-key", "an environment variable"),
