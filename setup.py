@@ -9,7 +9,7 @@ parser.read(Path(__file__).with_name("settings.ini"), encoding="utf-8")
 settings = parser["DEFAULT"]
 folders = {"steps": "nbs/steps", "web": "nbs/web", "infra": "infra", "templates": "templates"}
 extras = ("local", "forms", "databricks", "connect", "dev")
-# The step notebooks, the web page, Terraform's files and what new projects begin with ship inside the package; a checkout reads them in place.
+# Step notebooks, the web page, Terraform's files and what new projects begin with ship in the package; a checkout reads them in place.
 shipped = {
     "steps": ["*.ipynb"],
     "web": ["*.ipynb", "*.j2"],
