@@ -66,7 +66,7 @@ def checked(layout: Layout, operation: Operation, splice: Splice) -> str:
     try:
         after = splice(layout)
         found = parse_document(after, "").data
-    except (KeyError, BadInput) as error:
+    except (LookupError, BadInput) as error:
         raise SharedError from error
     if repr(found) != repr(data):
         raise SharedError
@@ -178,7 +178,7 @@ def changed_whole(text: str, path: NodePath, operation: Operation, splice: Splic
         for places in [[], *aliases(layout_of(text).root, path)]:
             try:
                 return checked(layout_of(written_out(text, places, style)), operation, splice)
-            except (SharedError, KeyError):
+            except (SharedError, LookupError):
                 continue
     except (UnusualLayoutError, BadInput):
         pass

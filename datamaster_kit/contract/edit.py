@@ -10,88 +10,16 @@ from functools import partial
 from typing import Any
 
 from .change import changed, refuse_unreadable
-from .document import NodePath, json_path
-from .fault import BadInput, Fault, code
+from .document import NodePath
+from .fault import BadInput, Fault
 from .layout import Layout, find, position_of
-from .spelling import Style, plain, style_of, unwritable
-from .splice import duplicate_value, insert_value, move_value, remove_value, rename_key, set_value
+from .operation import REMOVE, assign, is_at, nested, nowhere, put, refuse_unwritable, value_at
+from .order import duplicate_value, move_value, rename_key
+from .spelling import Style, plain, style_of
+from .splice import insert_value, remove_value, set_value
 
 # %% auto #0
-__all__ = ['REMOVE', 'NO_SUCH_PLACE', 'NAME_EXISTS', 'nowhere', 'is_at', 'value_at', 'refuse_unwritable', 'nested', 'assign',
-           'put', 'splice_value', 'set_at', 'renamed', 'inserted', 'moved', 'duplicated', 'steps', 'list_steps',
-           'value_in', 'edited']
-
-# %% ../../nbs/contract/17_edit.ipynb #5d9bbdb5
-REMOVE = object()
-NO_SUCH_PLACE = code("edit-no-place", "The path of an edit leads nowhere.", "edit a key of a mapping, or a position of a list, that is there; a list grows at its end")
-NAME_EXISTS = code("edit-name-exists", "A mapping already has an entry of that name.", "choose another name, or edit the entry that is there")
-
-
-def nowhere(path: NodePath, why: str = "leads nowhere") -> BadInput:
-    """Return the fault of a path that leads nowhere."""
-    return BadInput(NO_SUCH_PLACE.fault(f"{json_path(path)} {why}", path=json_path(path)))
-
-
-def is_at(data: Any, part: str | int) -> bool:
-    """The data have an entry of that key or position."""
-    return isinstance(data, dict) and part in data if isinstance(part, str) else isinstance(data, list) and 0 <= part < len(data)
-
-
-def value_at(data: Any, path: NodePath) -> Any:
-    """Return the value at a path of data; raises BadInput where it leads nowhere."""
-    for part in path:
-        if not is_at(data, part):
-            raise nowhere(path)
-        data = data[part]
-    return data
-
-
-def refuse_unwritable(value: Any, path: NodePath) -> None:
-    """Raise BadInput with every part of a path, and of the value at it, that YAML cannot carry."""
-    names = [fault for index, part in enumerate(path) if isinstance(part, str) for fault in unwritable({part: None}, path[:index])]
-    if faults := [*names, *unwritable(value, path)]:
-        raise BadInput(*faults)
-
-# %% ../../nbs/contract/17_edit.ipynb #f7fac961
-def nested(path: NodePath, value: Any, whole: NodePath) -> Any:
-    """Return a value within the mappings that the rest of a path names; a position of a list that is not there leads nowhere."""
-    for part in reversed(path):
-        if isinstance(part, int):
-            raise nowhere(whole)
-        value = {part: value}
-    return value
-
-
-def assign(data: Any, path: NodePath, value: Any, whole: NodePath) -> None:
-    """Set, append or remove the value at a path of data, in place; raises BadInput where the whole path leads nowhere."""
-    part, rest = path[0], path[1:]
-    is_there = is_at(data, part)
-    if is_there and rest and data[part] is not None:
-        assign(data[part], rest, value, whole)
-    elif value is REMOVE:
-        if rest or not is_there:
-            raise nowhere(whole)
-        del data[part]
-    elif is_there or (isinstance(data, dict) and isinstance(part, str)):
-        data[part] = nested(rest, value, whole)
-    elif isinstance(data, list) and part == len(data):
-        data.append(nested(rest, value, whole))
-    else:
-        raise nowhere(whole)
-
-
-def put(collection: Any, position: int, key: str | None, value: Any, path: NodePath) -> None:
-    """Put an entry at a position of the mapping or list at a path, in place; raises BadInput where it has no room for it."""
-    if isinstance(collection, list) and key is None and 0 <= position <= len(collection):
-        collection.insert(position, value)
-        return
-    if not isinstance(collection, dict) or key is None or not 0 <= position <= len(collection):
-        raise nowhere(path, f"has no place {position} for {'an item' if key is None else f'the key {key!r}'}")
-    if key in collection:
-        raise BadInput(NAME_EXISTS.fault(f"{json_path((*path, key))} is already there", path=json_path((*path, key))))
-    entries = list(collection.items())
-    collection.clear()
-    collection.update([*entries[:position], (key, value), *entries[position:]])
+__all__ = ['splice_value', 'set_at', 'renamed', 'inserted', 'moved', 'duplicated', 'steps', 'list_steps', 'value_in', 'edited']
 
 # %% ../../nbs/contract/17_edit.ipynb #08cdffa5
 def splice_value(layout: Layout, path: NodePath, value: Any, style: Style) -> str:

@@ -11,14 +11,14 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
+from .brackets import flow_value, put_in_flow, remove_from_flow, replaced
 from .document import NodePath
-from .layout import Entry, Layout, Node, UnusualLayoutError, column_of, entry_end, find, line_end, line_start, nodes, position_of, spans
+from .layout import Entry, Layout, Node, UnusualLayoutError, column_of, entry_end, find, line_end, line_start, position_of, spans
 from .spelling import Style, entry_lines, flowing, lines_of, spelled, spelled_key
 
 # %% auto #0
-__all__ = ['Place', 'place', 'replaced', 'slot_of', 'below', 'set_value', 'flow_value', 'in_block', 'inner_gaps_are_blank',
-           'put_lines', 'without_lines', 'insert_value', 'remove_value', 'emptied', 'rotated', 'move_value',
-           'rename_key', 'duplicate_value', 'put_in_flow', 'remove_from_flow']
+__all__ = ['Place', 'place', 'slot_of', 'below', 'set_value', 'in_block', 'inner_gaps_are_blank', 'put_lines', 'without_lines',
+           'insert_value', 'remove_value', 'emptied']
 
 # %% ../../nbs/contract/17_splice.ipynb #1153733c
 @dataclass(frozen=True)
@@ -39,11 +39,6 @@ def place(layout: Layout, path: NodePath) -> Place:
     """Return the place of a path; raises KeyError where it leads nowhere."""
     parent = find(layout.root, path[:-1])
     return Place(parent, position_of(parent, path[-1]), len(path) == 1)
-
-
-def replaced(text: str, start: int, end: int, new: str) -> str:
-    """Return a text with another text between two offsets."""
-    return text[:start] + new + text[end:]
 
 # %% ../../nbs/contract/17_splice.ipynb #f6e9a1d2
 def slot_of(text: str, entry: Entry) -> int:
@@ -94,16 +89,6 @@ def set_value(layout: Layout, path: NodePath, value: Any, style: Style) -> str:
     if entry.key is None and rest and not head:
         return replaced(text, slot, end, " " + rest[0].lstrip(" ") + "".join(f"\n{line}" for line in rest[1:]))
     return replaced(text, slot, end, "\n".join([head, *rest]))
-
-
-def flow_value(text: str, entry: Entry, new: str) -> str:
-    """Return the text with another value of an entry within brackets."""
-    old = entry.value
-    if old.start < old.end:
-        return replaced(text, old.start, old.end, new)
-    end = entry.key.end if entry.key else old.end
-    colon = re.compile(r"\s*:").match(text, end, old.end)
-    return replaced(text, colon.end(), colon.end(), f" {new}") if colon else replaced(text, end, end, f": {new}")
 
 # %% ../../nbs/contract/17_splice.ipynb #b826b258
 def in_block(layout: Layout, parent: Node, is_root: bool, change: Callable[[str, list[tuple[int, int]]], str]) -> str:
@@ -190,84 +175,3 @@ def emptied(layout: Layout, path: NodePath, empty: str) -> str:
     if head is None:  # the entry is on the line of a dash, or of an anchor
         return set_value(layout, path[:-1], {} if empty == "{}" else [], Style())
     return f"{text[:slot]} {empty}{head[1]}{head[2] if head[2].strip() else ''}{text[end + 1 :]}"
-
-# %% ../../nbs/contract/17_splice.ipynb #0b66c504
-def rotated(text: str, found: list[tuple[int, int]], index: int, position: int) -> str:
-    """Return the text with the span at an index moved to a position; what is between the spans stays."""
-    order = list(range(len(found)))
-    order.insert(position, order.pop(index))
-    low, high = min(index, position), max(index, position)
-    made = []
-    for slot in range(low, high + 1):
-        start, end = found[order[slot]]
-        made.append(text[start:end])
-        if slot < high:
-            made.append(text[found[slot][1] : found[slot + 1][0]])
-    return replaced(text, found[low][0], found[high][1], "".join(made))
-
-
-def move_value(layout: Layout, path: NodePath, position: int) -> str:
-    """Return the text with an entry moved to a position of its collection."""
-    text = layout.text
-    here = place(layout, path)
-    if here.parent.is_flow:
-        return rotated(text, [(entry.start, entry.value.end) for entry in here.parent.entries], here.index, position)
-    return in_block(layout, here.parent, here.is_in_root, lambda body, found: rotated(body, found, here.index, position))
-
-
-def rename_key(layout: Layout, path: NodePath, name: str, style: Style) -> str:
-    """Return the text with another name of an entry of a mapping, in the quotes of the old one."""
-    text = layout.text
-    key = place(layout, path).entry.key
-    if key is None:
-        raise KeyError(path[-1])
-    return replaced(text, key.start, key.end, spelled_key(name, key.style, style))
-
-
-def duplicate_value(layout: Layout, path: NodePath, name: str | None, style: Style) -> str:
-    """Return the text with a copy of an entry after it; the comments within it are copied, those above it speak of the first."""
-    text = layout.text
-    here = place(layout, path)
-    cuts = [(node.start, node.start + len(found[0])) for _, node in nodes(here.entry.value) if node.anchor and (found := re.match(r"&\S+[ \t]*", text[node.start :]))]
-    if here.entry.key and name is not None:
-        cuts.append((here.entry.key.start, here.entry.key.end))
-    start, end = here.entry.start, here.entry.value.end
-    if not here.parent.is_flow:
-        end = spans(layout.text, here.parent)[here.index][1]
-    copy = text[start:end]
-    for low, high in sorted(cuts, reverse=True):
-        new = spelled_key(name, here.entry.key.style, style) if name is not None and here.entry.key and low == here.entry.key.start else ""
-        copy = replaced(copy, low - start, high - start, new)
-    if here.parent.is_flow:
-        return put_in_flow(text, here.parent, here.index + 1, copy)
-    lines = [" " * column_of(text, here.entry) + copy]
-    return in_block(layout, here.parent, here.is_in_root, lambda body, found: put_lines(body, found, here.index + 1, lines))
-
-# %% ../../nbs/contract/17_splice.ipynb #898947d5
-def put_in_flow(text: str, parent: Node, position: int, new: str) -> str:
-    """Return the text with a new entry at a position within brackets."""
-    entries = parent.entries
-    if text[parent.start] not in "{[&!":
-        raise UnusualLayoutError  # `[a: 1]`: a mapping without braces has room for one entry
-    near = entries[min(position, len(entries) - 1)]
-    blanks = re.search(r"\s*$", text[parent.start : near.start])
-    line = blanks[0] if blanks and "\n" in blanks[0] else " "
-    if position < len(entries):
-        return replaced(text, near.start, near.start, f"{new},{line}")
-    return replaced(text, near.value.end, near.value.end, f",{line}{new}")
-
-
-def remove_from_flow(text: str, parent: Node, index: int) -> str:
-    """Return the text without an entry within brackets that is not the only one; with its line, where it has one of its own."""
-    entry = parent.entries[index]
-    start, end = entry.start, entry.value.end
-    lead = parent.start + len(text[parent.start : start].rstrip())
-    comma = re.compile(r"\s*,").match(text, end, parent.end)
-    stop = comma.end() if comma else end
-    if "\n" in text[lead:start] and (line := re.compile(r"[ \t]*(?:#[^\n]*)?(?=\n)").match(text, stop)):
-        return replaced(text, lead, line.end(), "")
-    if index + 1 < len(parent.entries):
-        following = parent.entries[index + 1].start
-        return replaced(text, start, stop if text[stop:following].strip() else following, "")
-    previous = parent.entries[index - 1].value.end
-    return replaced(text, start if comma or text[previous:start].replace(",", "", 1).strip() else previous, stop, "")
