@@ -112,7 +112,7 @@ def test_a_person_edits_adds_a_rule_mends_an_error_and_saves(server: Server, bro
     expect(owner).to_have_value("Risk Data", timeout=SLOW)
     owner.fill("Risk Platform")
     page.get_by_role("tab", name="Models and fields").click()
-    page.get_by_label("Description of field 2").fill("In the card's currency.")
+    page.get_by_label("Description of field 2", exact=True).fill("In the card's currency.")
     expect(page.get_by_text("not saved")).to_be_visible(timeout=SLOW)
 
     page.get_by_role("tab", name="Rules").click()
@@ -142,6 +142,7 @@ def test_a_person_edits_adds_a_rule_mends_an_error_and_saves(server: Server, bro
     retention.fill("30 days")
     retention.press("Tab")
     expect(page.get_by_text("no errors")).to_be_visible(timeout=SLOW)
+    expect(page.get_by_text("'30 dayz' is not a period")).to_have_count(0, timeout=SLOW)
     page.get_by_text("Changes to the file").click()
     expect(page.get_by_text("+  owner: Risk Platform")).to_be_visible(timeout=SLOW)
     kept(page, "changes-1280")
@@ -202,11 +203,11 @@ def test_a_contract_is_filled_in_by_the_keyboard_alone(server: Server, browser: 
     page.get_by_role("tab", name="About").focus()
     page.keyboard.press("ArrowRight")
     page.keyboard.press("Enter")
-    expect(page.get_by_label("Name of field 1")).to_be_visible(timeout=SLOW)
-    page.get_by_label("Name of field 1").focus()
+    expect(page.get_by_label("Name of field 1", exact=True)).to_be_visible(timeout=SLOW)
+    page.get_by_label("Name of field 1", exact=True).focus()
     for label in ("Type of field 1", "Field 1 is required", "Field 1 is part of the key", "Classification of field 1"):
         page.keyboard.press("Tab")
-        expect(page.get_by_label(label)).to_be_focused(timeout=SLOW)
+        expect(page.get_by_label(label, exact=True)).to_be_focused(timeout=SLOW)
 
 
 def test_text_of_a_contract_is_never_html(server: Server, browser: Browser, project: Path) -> None:
@@ -222,7 +223,7 @@ def test_text_of_a_contract_is_never_html(server: Server, browser: Browser, proj
     for below in ("What is wrong", "Changes to the file", "The file (YAML)"):
         page.get_by_text(below, exact=True).click()
         page.wait_for_timeout(500)
-    expect(page.get_by_text("<img src=x onerror=alert(1)>").first).to_be_visible(timeout=SLOW)
+    expect(page.get_by_role("heading", name="<img src=x onerror=alert(1)>")).to_be_visible(timeout=SLOW)
     kept(page, "hostile")
     assert not seen.dialogs and page.locator(".dm-form img, .dm-form script, .dm-form svg").count() == 0
     (project.parent / "contracts" / "hostile.yaml").unlink()

@@ -64,6 +64,7 @@ class Form:
     def __init__(self, file: OpenFile, tabs: tuple[tuple[str, Callable[[], Panel]], ...]) -> None:
         self.file, self.tabs = file, tabs
         self.panels: dict[int, Panel] = {}
+        self.said_of = file.editing.text  # the text that the message above the tabs is about
         self.widget = self.made()
         self.file.listeners.append(self.refresh)
         self.refresh()
@@ -139,7 +140,7 @@ class Form:
 
     def tell_saved(self, sentence: str) -> None:
         """Say what saving did."""
-        self.choices.children = ()
+        self.choices.children, self.said_of = (), self.file.editing.text
         shown(self.message, notice("ok", sentence))
 
     def ask(self) -> None:
