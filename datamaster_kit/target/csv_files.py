@@ -10,8 +10,8 @@ import gzip
 import io
 import mmap
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
 # %% auto #0
-__all__ = ['CSV_OPTIONS', 'PACKED', 'has_header', 'is_utf8', 'any_length', 'csv_header', 'opened', 'escape_of', 'local_path',
-           'has_long_records', 'Look', 'damage_of', 'looked_at', 'read_csv', 'csv_parts']
+__all__ = ['CSV_OPTIONS', 'PACKED', 'has_header', 'is_utf8', 'any_length', 'csv_records', 'csv_header', 'opened', 'escape_of',
+           'local_path', 'has_long_records', 'Look', 'damage_of', 'looked_at', 'read_csv', 'csv_parts']
 
 # %% ../../nbs/target/08_csv_files.ipynb #2bf4f070
 CSV_OPTIONS = ("delimiter", "quote", "escape", "encoding", "nullValue", "emptyValue", "comment", "lineSep", "ignoreLeadingWhiteSpace", "ignoreTrailingWhiteSpace")
@@ -52,14 +52,20 @@ def any_length() -> Iterator[None]:
         csv.field_size_limit(limit)
 
 
-def csv_header(path: Path, options: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return the cells of a csv file's first record; empty for an empty file. `options` are the source's."""
+def csv_records(path: Path, options: Mapping[str, Any]) -> Generator[list[str]]:
+    """Yield the cells of each record of a csv file, as texts; blank lines are left out. `options` are the source's."""
     delimiter, encoding = str(options.get("delimiter", ",")) or ",", "utf-8-sig" if is_utf8(options) else str(options["encoding"])
     with any_length(), opened(path) as raw, io.TextIOWrapper(raw, encoding=encoding, errors="replace", newline="") as text:
         if len(delimiter) > 1:
-            return tuple(cell.strip(str(options.get("quote", '"'))) for cell in text.readline().rstrip("\r\n").split(delimiter)) if text.readable() else ()
-        reader = csv.reader(text, delimiter=delimiter, quotechar=str(options.get("quote", '"')) or None, escapechar=escape_of(options))
-        return tuple(cell.removeprefix("\N{ZERO WIDTH NO-BREAK SPACE}") for cell in next((row for row in reader if row), ()))
+            yield from ([cell.strip(str(options.get("quote", '"'))) for cell in line.rstrip("\r\n").split(delimiter)] for line in text)
+        else:
+            yield from filter(None, csv.reader(text, delimiter=delimiter, quotechar=str(options.get("quote", '"')) or None, escapechar=escape_of(options)))
+
+
+def csv_header(path: Path, options: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the cells of a csv file's first record; empty for an empty file. `options` are the source's."""
+    with closing(csv_records(path, options)) as records:
+        return tuple(cell.removeprefix("\N{ZERO WIDTH NO-BREAK SPACE}") for cell in next(records, ()))
 
 
 def opened(path: Path) -> IO[bytes]:

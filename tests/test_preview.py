@@ -1,0 +1,68 @@
+"""What a form shows of a file before it is ingested: the same columns, and the same verdict on every cell, as ingest has."""
+from __future__ import annotations
+
+import csv
+import json
+import random
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from datamaster_kit.contract.model import Array, DataType, Field, Map, Scalar, Struct
+from datamaster_kit.forms.verdicts import misfit
+from datamaster_kit.target.local_files import read_files
+from datamaster_kit.target.target import FileSource
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+TYPES: dict[str, DataType] = {
+    "byte": Scalar("byte"), "short": Scalar("short"), "integer": Scalar("integer"), "long": Scalar("long"), "exact": Scalar("decimal", 10, 2), "whole": Scalar("decimal", 5, 0), "fine": Scalar("decimal", 38, 18),
+    "small": Scalar("decimal", 4, 4), "float": Scalar("float"), "double": Scalar("double"), "truth": Scalar("boolean"), "day": Scalar("date"), "moment": Scalar("timestamp"), "local": Scalar("timestamp_ntz"),
+    "text": Scalar("string"), "short_text": Scalar("varchar", length=2), "clock": Scalar("time"), "bytes": Scalar("binary"), "anything": Scalar("variant"), "numbers": Array(Field("element", Scalar("integer"))),
+    "address": Struct((Field("street"), Field("number", Scalar("integer")))), "prices": Map(Field("key"), Field("value", Scalar("decimal", 6, 2))),
+}
+CELLS = [
+    *["0", "7", "007", "-7", "+7", "--7", "127", "128", "-128", "-129", "32767", "32768", "2147483647", "2147483648", "-2147483648", "9223372036854775807", "9223372036854775808", "1.", ".5", "1.0", "1.5", "1.50", "1.500", "1.005", "10.005", "1e3", "1E3", "1e-2", "15e-1", "1e99", "1e400", "1e-400"],
+    *["1,234.50", "1_000", "0x1F", "0x1p3", "1.5d", "2f", "1L", "NaN", "nan", "Infinity", "-inf", "inf", "+inf", "infinite", "99999999.99", "100000000", "99999.5", "12345", "123456", "99999.4", "0.9999", "1.0000", "0.00005", "1.0000000000000000005", "12345678901234567890", "٣", ".", "-", "+", "1e", "+1e5"],
+    "0.1234567890123456789", "1" * 20 + "." + "1" * 19, "1" * 39, "9" * 400, "1." + "0" * 60, "1." + "0" * 60 + "1", "3.4028236e38", "3.4028234e38", "1e38", "1e39",
+    *["true", "TRUE", "t", "T", "yes", "y", "1", "false", "F", "no", "n", "N", "on", "off", "maybe", "truee"],
+    *["2026-01-31", "2026-1-5", "2026-1-1T", "2026-02-29", "2024-02-29", "2026-02-30", "2026-13-01", "2026-00-10", "2026-01-00", "20260131", "2026/01/31", "31/01/2026", "31-01-2026", "2026-01", "2026", "+2026-1-1", "-2026-1-1", "12026-1-1", "0000-01-01", "99999-1-1"],
+    *["1900-02-29", "2000-02-29", "2100-02-29", "1582-10-10", "26-01-31", "2026-01-31T", "2026-1-1T1", "2026-01-031", "999999-1-1", "290000-1-1", "2026-012"],
+    "2026-1-1 x", "2026-01-31 ", " 2026-01-31", "2026-01-31 x", "2026-01-31 12", "2026-01-31 12:30", "2026-01-31 12:30:00", "2026-01-31 24:00:00", "2026-01-31 23:60:00", "2026-01-31 23:59:60", "2026-02-30 10:00:00",
+    *["2026-01-31T12:30:00Z", "2026-01-31T12:30:00z", "2026-01-31T12:30:00.123456789", "2026-01-31T12:30:00.", "2026-01-31T12:30:00.5Z", "2026-01-31T12:30Z", "2026-01-31T12:30:00+01", "2026-01-31T12:30:00+1", "2026-01-31T12:30:00+01:30"],
+    *["2026-01-31T12:30:00+0130", "2026-01-31T12:30:00+1:30", "2026-01-31T12:30:00+18:00", "2026-01-31T12:30:00+18:01", "2026-01-31T12:30:00+19", "2026-01-31T12:30:00-03:00", "2026-01-31T12:30:00UTC+1", "2026-01-31T12:30:00GMT"],
+    *["2026-01-31T12:30:00America/Sao_Paulo", "2026-01-31T12:30:00America/Nowhere", "2026-01-31T12:30:00EST", "2026-01-31t12:30:00", "2026-1-1T1:2:3", "12:30:00", "T12:30:00", "12:30:00Z", "25:30:00", "2026-01-31T12:30:00+01:5", "2026-01-31T12:30:00+01:00:30"],
+    "2026-01-31 12:30:00 America/Sao_Paulo", "2026-01-31 12:30:00 UTC", "2026-01-31 12:30:00 +01:00", "2026-01-31T12:30:00  Z", "2026-01-31T12:30:00,5",
+    *["NULL", "null", "NA", "N/A", "None", "-", "~", "nil"], " ", "   ", "\t7\t", " 7 ", " 1.5 ", " true ", "  2026-01-31  ", " x ", "\N{NO-BREAK SPACE}7", "7\N{NO-BREAK SPACE}", "á", "<script>",
+    "{}", "[]", "[1,2]", "[1,null]", '[1,"x"]', "[1.0]", '["7"]', "[1", "[[1]]", '{"street":"a"}', '{"street":"a","number":7}', '{"street":"a","number":"7"}', '{"street":"a","number":"x"}', '{"street":"a","zip":1}', '{"number":null}',
+    '{"a":1.25}', '{"a":"1.255"}', '{"a":"x","b":1}', '{"a":12345.67}', '"text"', "tru", "nulll", "{'a':1}", '{"a":1}}', '{"a":1,"a":2}',
+]
+NESTED = ("anything", "numbers", "address", "prices")
+# Spark reads some of what is no JSON: quotes of the other kind, a member that is there twice, a value with something behind it. And it loses a number that stands as a text inside a struct, of which the form tells.
+SPARK_ALONE = {("{'a':1}", "prices"), ("{'a':1}", "anything"), ('{"a":1}}', "anything"), ('{"a":1}}', "prices"), ('{"a":1,"a":2}', "prices"), ('{"street":"a","number":"7"}', "address")}
+
+
+def random_cells(count: int) -> list[str]:
+    """Cells of the signs that numbers and moments are made of; the same every time."""
+    chance = random.Random(20260131)
+    shapes = ["####-##-##", "####-#-##", "####-##-## ##:##:##", "####-##-##T##:##:##.###", "##:##:##", "##.##", "#.###", "-###.#", "#####", "##e#", ".##", "##########", "####-##-##T##:##:##+##:##", "+#", "###################"]
+    return ["".join(str(chance.randrange(10)) if sign == "#" else chance.choice("0123456789.-+: T/eE") if chance.random() < 0.03 else sign for sign in chance.choice(shapes)) for _ in range(count)]
+
+
+@pytest.mark.spark
+def test_every_cell_is_judged_as_ingest_judges_it(spark: SparkSession, tmp_path: Path) -> None:
+    cells = [*dict.fromkeys([*CELLS, *random_cells(1500)])]
+    with (tmp_path / "cells.csv").open("w", encoding="utf-8", newline="") as text:
+        writer = csv.writer(text, quoting=csv.QUOTE_ALL)
+        writer.writerow(["number_of_row", *TYPES])
+        writer.writerows([index, *([cell] * len(TYPES))] for index, cell in enumerate(cells))
+    source = FileSource("csv", str(tmp_path), (Field("number_of_row", Scalar("integer")), *(Field(name, type) for name, type in TYPES.items())))
+    rows = read_files(spark, [f"file://{tmp_path}/cells.csv"], source)
+    assert rows is not None
+    found = {row["number_of_row"]: json.loads(row["carlton_rescued"] or "{}") for row in rows.select("number_of_row", "carlton_rescued").collect()}
+    judged = [(index, cell, name, type) for index, cell in enumerate(cells) for name, type in TYPES.items() if name not in NESTED or (index < len(CELLS) and (cell, name) not in SPARK_ALONE)]
+    wrong = [(name, cell, misfit(cell, type), found[index].get(name)) for index, cell, name, type in judged if bool(misfit(cell, type)) != (name in found[index])]
+    assert sorted(found) == list(range(len(cells)))
+    assert not wrong, wrong
