@@ -245,16 +245,16 @@ def test_the_keyboard_is_enough(tmp_path: Path, browser: Browser) -> None:
             return page.evaluate("document.activeElement.textContent || document.activeElement.getAttribute('placeholder') || ''")
 
         order = []
-        for _ in range(4):
+        for _ in range(5):
             page.keyboard.press("Tab")
             order.append(focused())
-        assert order == ["New contract", "Read the files again", "name, file, status, errors", "Accounts"]
+        assert order == ["New contract", "Project settings", "Read the files again", "name, file, status, errors", "Accounts"]
         assert page.evaluate("getComputedStyle(document.activeElement).outlineStyle") == "solid"
         page.keyboard.press("Shift+Tab")
         page.keyboard.type("flights")
         page.get_by_text("1 match the filter").wait_for()
-        page.keyboard.press("Shift+Tab")
-        page.keyboard.press("Shift+Tab")
+        for _ in range(3):
+            page.keyboard.press("Shift+Tab")
         page.keyboard.press("Enter")
         page.get_by_role("heading", name="New contract").wait_for()
         page.wait_for_function("document.activeElement.textContent === 'Back to contracts'")
@@ -268,6 +268,37 @@ def test_the_keyboard_is_enough(tmp_path: Path, browser: Browser) -> None:
         while not (tmp_path / "contracts" / "loan.yaml").exists() and time.monotonic() < deadline:
             time.sleep(0.2)
         assert 'name: "Loans"' in (tmp_path / "contracts" / "loan.yaml").read_text() and seen.complaints == []
+        page.context.close()
+
+
+def test_a_contract_is_opened_edited_saved_and_left(tmp_path: Path, browser: Browser) -> None:
+    with serving(project_of(tmp_path)) as server:
+        file = tmp_path / "contracts" / "account.yaml"
+        before = file.read_bytes()
+        page, seen = opened(browser, server.address)
+        page.get_by_role("button", name="Accounts").click()
+        page.wait_for_function("document.activeElement.textContent === 'Back to contracts'")
+        for width in (1280, 800):
+            page.set_viewport_size({"width": width, "height": 800})
+            pictured(page, f"contract-{width}")
+            assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+        page.get_by_role("textbox", name="Title").first.fill("Accounts & cards")
+        page.get_by_text("not saved").wait_for()
+        page.get_by_role("button", name="Back to contracts").click()
+        page.get_by_text("There are changes that are not saved.").wait_for()
+        page.close(run_before_unload=True)  # the browser asks, too
+        page.get_by_role("button", name="Go on editing").click()
+        assert file.read_bytes() == before and seen.dialogs == ["beforeunload"]
+        page.get_by_role("button", name="Save", exact=True).click()
+        page.get_by_text("saved", exact=True).wait_for()
+        assert file.read_bytes() == before.replace(b"title: Accounts\n", b"title: Accounts & cards\n").replace(b"version: 1.2.0\n", b"version: 1.2.1\n")
+        page.get_by_role("button", name="Back to contracts").click()
+        page.get_by_role("button", name="Accounts & cards").wait_for()
+        page.wait_for_function("document.activeElement.textContent === 'Accounts & cards'")
+        page.get_by_role("button", name="Project settings").click()
+        page.get_by_role("tab", name="Workspaces").wait_for()
+        pictured(page, "project-800")
+        assert seen.complaints == []
         page.context.close()
 
 

@@ -27,14 +27,15 @@ WIDGETS = """
 --jp-widgets-inline-width:26rem;--jp-widgets-input-color:var(--dm-ink);--jp-widgets-input-background-color:var(--dm-paper);--jp-widgets-input-border-color:var(--dm-edge);--jp-widgets-input-focus-border-color:var(--dm-focus);--jp-widgets-disabled-opacity:.75;
 --jp-ui-font-color0:var(--dm-ink);--jp-ui-font-color1:var(--dm-ink);--jp-layout-color1:var(--dm-paper);--jp-layout-color2:var(--dm-panel);--jp-border-color1:var(--dm-line)}
 .dm-form *{box-sizing:border-box}
-.dm-form .dm-form{max-width:none;width:100%;margin:0;padding:0}
+.dm-form .dm-form{padding:0;margin:0;max-width:none;width:100%}
 .dm-form .jupyter-widgets{min-width:0;max-width:100%;overflow:visible}
 .dm-form .widget-label,.dm-form .widget-html-content,.dm-form input,.dm-form select,.dm-form textarea,.dm-form button{font-family:inherit;line-height:1.5}
 .dm-form .widget-label{white-space:normal;text-align:left;line-height:1.3;overflow-wrap:anywhere}
 .dm-form :is(input:not([type=checkbox],[type=radio]),select,textarea){border:1px solid var(--dm-edge);border-radius:4px;background-color:var(--dm-paper);color:var(--dm-ink);padding:3px 8px}
 .dm-form textarea{padding:6px 8px}
 .dm-form input::placeholder,.dm-form textarea::placeholder{color:var(--dm-soft);opacity:1}
-.dm-form input[type=checkbox]{width:18px;height:18px;accent-color:var(--dm-accent)}
+.dm-form input[type=checkbox]{width:18px;height:18px;margin:0 6px 0 0;flex:none;accent-color:var(--dm-accent)}
+.dm-form .widget-checkbox .widget-label-basic{display:flex;align-items:center;min-height:32px}
 .dm-form .jupyter-button{width:auto;height:auto;min-height:34px;line-height:1.3;padding:5px 14px;border:1px solid var(--dm-edge);border-radius:4px;background:var(--dm-panel);color:var(--dm-ink);box-shadow:none;white-space:normal;font-size:15px}
 .dm-form .jupyter-button:hover:enabled{background:#e3e8ed;box-shadow:none}
 .dm-form .jupyter-button.mod-primary{background:var(--dm-accent);border-color:var(--dm-accent);color:#fff;font-weight:600}
