@@ -92,7 +92,7 @@ def test_a_trial_says_of_every_row_what_mock_data_says(project: Path) -> None:
     assert isinstance(found, Trial) and not found.faults and [event.step for event in progress] == ["read", "rows", "spark", "unity", "ingest", "silver", "look"]
     assert [event.share for event in progress] == sorted(event.share for event in progress)
     (account,) = found.models
-    truth = list(csv.DictReader(Path(found.folder, "mock", "account.truth.csv").open(encoding="utf-8")))
+    truth = list(csv.DictReader(Path(found.folder, "mock", "account.truth.csv").read_text(encoding="utf-8").splitlines()))
     assert (account.read, account.good, account.quarantined, account.broken) == (200, 160, 40, 40) and len(truth) == 40
     told = {rule.rule: rule for rule in account.rules}
     for rule in {row["rule_id"] for row in truth}:
