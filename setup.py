@@ -9,21 +9,28 @@ parser.read(Path(__file__).with_name("settings.ini"), encoding="utf-8")
 settings = parser["DEFAULT"]
 folders = {"steps": "nbs/steps", "web": "nbs/web", "infra": "infra", "templates": "templates"}
 extras = ("local", "forms", "databricks", "connect", "dev")
+# Step notebooks, the web page, Terraform's files and what new projects begin with ship in the package; a checkout reads them in place.
+shipped = {
+    "steps": ["*.ipynb"],
+    "web": ["*.ipynb", "*.j2"],
+    "web.static": ["*"],
+    "infra.state": ["*.tf", ".terraform.lock.hcl"],
+    "infra.entra": ["*.tf", ".terraform.lock.hcl"],
+    "infra.azure": ["*.tf", ".terraform.lock.hcl"],
+    "templates.project": ["*.ipynb"],
+    "templates.project.definition_project": ["*.md", "*.toml"],
+    "templates.project.definition_project.definition_project": ["*.py"],
+    "templates.project.definition_project.tests": ["*.py"],
+}
 
 setup(
     version=settings["version"],
     description=settings["description"],
     install_requires=settings["requirements"].split(),
     extras_require={name: settings[f"{name}_requirements"].split() for name in extras},
-    # Step notebooks, the web page, Terraform's files and what new projects begin with ship in the package; a checkout reads them in place.
-    packages=[*find_packages(include=["datamaster_kit", "datamaster_kit.*"]), *(f"datamaster_kit.{name}" for name in folders)],
+    # A folder with files in it is a package to setuptools, and is named as one; what holds folders alone is none.
+    packages=[*find_packages(include=["datamaster_kit", "datamaster_kit.*"]), *(f"datamaster_kit.{name}" for name in shipped)],
     package_dir={f"datamaster_kit.{name}": folder for name, folder in folders.items()},
-    package_data={
-        "datamaster_kit": ["py.typed"],
-        "datamaster_kit.steps": ["*.ipynb"],
-        "datamaster_kit.web": ["*.ipynb", "*.j2", "static/*"],
-        "datamaster_kit.infra": ["*/*.tf", "*/.terraform.lock.hcl"],
-        "datamaster_kit.templates": ["project/*", "project/*/*", "project/*/*/*.py"],
-    },
+    package_data={"datamaster_kit": ["py.typed"], **{f"datamaster_kit.{name}": patterns for name, patterns in shipped.items()}},
     entry_points={"console_scripts": settings["console_scripts"].split()},
 )

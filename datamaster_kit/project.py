@@ -22,9 +22,10 @@ from .shape import PROJECT_KEY, Finding, addressed, findings
 from .values import allows
 
 # %% auto #0
-__all__ = ['ENVIRONMENT_VARIABLE', 'NO_ENVIRONMENT', 'OTHER_TOOLKIT', 'NO_CONTRACT', 'NOT_OF_PROJECT', 'Project', 'overlaid',
-           'in_environment', 'missing', 'conflicts', 'name_findings', 'azure_name_findings', 'project_faults',
-           'environment_of', 'read_project', 'project_of', 'without_empty', 'contract_files', 'read_contracts']
+__all__ = ['ENVIRONMENT_VARIABLE', 'NO_ENVIRONMENT', 'OTHER_TOOLKIT', 'NO_PROJECT', 'NO_CONTRACT', 'NOT_OF_PROJECT', 'Project',
+           'overlaid', 'in_environment', 'missing', 'conflicts', 'name_findings', 'azure_name_findings',
+           'project_faults', 'environment_of', 'read_project', 'project_of', 'without_empty', 'contract_files',
+           'read_contracts']
 
 # %% ../nbs/01_project.ipynb #0214f2b4
 @dataclass(frozen=True)
@@ -141,18 +142,24 @@ def environment_of(data: Mapping[str, Any]) -> str:
     return data["environment"] if isinstance(data.get("environment"), str) else ""
 
 
+NO_PROJECT = code("no-project-file", "There is no project file.", "`datamaster init` writes one; or go to the folder that has one, or name it by --project")
+
+
 def read_project(path: Path | str, environment: str | None = None) -> Project:
     """Return the project of a file (or of the folder that holds `datamaster.yaml`) in an environment; raises BadInput with every fault.
 
     The environment is the given one, else that of the variable DATAMASTER_ENVIRONMENT, else the file's own.
     """
     path = Path(path)
-    document = read_document(path / "datamaster.yaml" if path.is_dir() else path)
+    file = path / "datamaster.yaml" if path.is_dir() else path
+    if not file.exists():
+        raise BadInput(NO_PROJECT.fault("there is no project file", file=str(file)))
+    document = read_document(file)
     chosen = environment or os.environ.get(ENVIRONMENT_VARIABLE) or environment_of(document.data)
     faults = project_faults(document, chosen)
     if faults:
         raise BadInput(*faults)
-    return project_of(in_environment(document.data, chosen), chosen, (path if path.is_dir() else path.parent).resolve())
+    return project_of(in_environment(document.data, chosen), chosen, file.parent.resolve())
 
 
 def project_of(data: Mapping[str, Any], environment: str, root: Path) -> Project:
@@ -171,7 +178,7 @@ def without_empty(said: Any) -> Any:
     return {key: without_empty(value) for key, value in said.items() if value is not None} if isinstance(said, Mapping) else said
 
 # %% ../nbs/01_project.ipynb #f41236c9
-NO_CONTRACT = code("no-contract", "The project's globs find no contract.", "put a contract into the folder, or correct `contracts:` in the project file")
+NO_CONTRACT = code("no-contract", "The project's globs find no contract.", "put a contract into the folder (`datamaster contract new` begins one), or correct `contracts:` in the project file")
 
 
 def contract_files(project: Project) -> tuple[Path, ...]:

@@ -226,7 +226,8 @@ def apply_resources(plan: Plan, desired: Iterable[Resource], found: Iterable[Fou
             waits = key in wanted and not made.isdisjoint(wanted[key].needs)
             identities[key] = patiently(attempt, service, service.already_exists + (service.absent if waits else ()))
         except service.failures as error:
-            return Outcome(change, "failed", str(error) or type(error).__name__)
+            said, _, _ = str(error).partition(" Config: ")  # which the SDK of Databricks adds
+            return Outcome(change, "failed", said or type(error).__name__)
         made.add(key)
         return Outcome(change, "done")
 

@@ -12,7 +12,7 @@ from pathlib import PurePath
 from typing import Any
 
 from .shape import PROJECT_VALUE, Finding, Items, Keys, Named
-from .values import (CRON, EMAIL, ENVIRONMENT_VARIABLE, GUID, HOST, MAIL_DOMAIN, POSITIVE, PRINCIPAL, REGION, REQUIREMENT, STRING, TEXT, TIME_ZONE, TRUTH, Value, one_of, text, whole)
+from .values import (CRON, EMAIL, GUID, HOST, MAIL_DOMAIN, POSITIVE, PRINCIPAL, REGION, REQUIREMENT, SECRET_PLACE, STRING, TEXT, TIME_ZONE, TRUTH, Value, one_of, text, whole)
 
 # %% auto #0
 __all__ = ['OBJECT_TYPE', 'REPOSITORY', 'PLACE', 'GROUP', 'NETWORK_PATTERN', 'AZURE', 'SETUP', 'TARGET', 'UNITY', 'JOBS', 'STEM',
@@ -54,7 +54,7 @@ SETUP = Keys({
     "writers": Named(Keys({"object_id": GUID, "type": OBJECT_TYPE}, needs=("object_id", "type")), least=1),
     "budget": Keys({"amount": POSITIVE, "emails": Items(EMAIL, least=1), "percentages": Items(whole(1, 1_000), least=1, most=4)}, needs=("amount", "emails")),
     "github": Keys({"repository": REPOSITORY, "environments": Items(PLACE, most=20), "branches": Items(PLACE, most=20)}, needs=("repository",)),
-    "groups": Named(Items(PRINCIPAL), by=GROUP),
+    "groups": Named(Items(PRINCIPAL), by=GROUP), "existing_groups": Items(GROUP),
     "azure": AZURE,
 }, needs=("subscription", "tenant", "location", "writers", "budget", "github"))
 
@@ -88,7 +88,7 @@ class Metastore:
 
 @dataclass(frozen=True)
 class Unity:
-    """`groups` maps a group of Microsoft Entra to its permission in the workspace, `secrets` a key of the secret scope to the environment variable that holds its value."""
+    """`groups` maps a group of Microsoft Entra to its permission in the workspace, `secrets` a key of the secret scope to the environment variable or the secret of a key vault that holds its value."""
 
     principal_user: str = ""
     groups: Mapping[str, str] = field(default_factory=dict)
@@ -104,7 +104,7 @@ UNITY = Keys({
     "compute": one_of("single_node", "serverless"),
     "node_type": text("a size of virtual machines", r"Standard_[A-Za-z0-9_-]+", lambda _: "as in `az vm list-skus`: Standard_D4ds_v5"),
     "metastore": Keys({"owner": TEXT, "delta_sharing_scope": one_of("INTERNAL", "INTERNAL_AND_EXTERNAL"), "token_days": whole(1, 365)}),
-    "secrets": Named(ENVIRONMENT_VARIABLE, by=text("a secret's key of 1 to 128 letters, digits, dashes, underscores, periods and @", r"[A-Za-z0-9._@-]{1,128}")),
+    "secrets": Named(SECRET_PLACE, by=text("a secret's key of 1 to 128 letters, digits, dashes, underscores, periods and @", r"[A-Za-z0-9._@-]{1,128}")),
 })
 
 
@@ -115,14 +115,15 @@ def unity_of(said: Mapping[str, Any], engineers: str) -> Unity:
 # %% ../nbs/00_sections.ipynb #d4122bea
 @dataclass(frozen=True)
 class Jobs:
-    """The time zone of schedules, the Quartz cron expression of jobs whose contract has none (empty: no schedule), and what jobs run on."""
+    """The time zone of schedules, the Quartz cron expression of jobs whose contract has none (empty: no schedule), what jobs run on, and whether a job ingests one model or a contract's all."""
 
     timezone: str = "America/Sao_Paulo"
     cron: str = ""
     compute: str = "job_cluster"
+    ingest_per: str = "model"
 
 
-JOBS = Keys({"timezone": TIME_ZONE, "cron": CRON, "compute": one_of("job_cluster", "serverless", "existing_cluster")})
+JOBS = Keys({"timezone": TIME_ZONE, "cron": CRON, "compute": one_of("job_cluster", "serverless", "existing_cluster"), "ingest_per": one_of("model", "contract")})
 
 # %% ../nbs/00_sections.ipynb #82f638dd
 STEM = text("lower-case letters and digits, beginning with a letter", r"[a-z][a-z0-9]*")

@@ -15,8 +15,8 @@ from .contract.document import nearest
 
 # %% auto #0
 __all__ = ['TEXT', 'STRING', 'TRUTH', 'POSITIVE', 'ANYTHING', 'GUID_PATTERN', 'GUID', 'EMAIL', 'PRINCIPAL', 'MAIL_DOMAIN', 'HOST',
-           'ENVIRONMENT_VARIABLE', 'REGION_NAMES', 'REGIONS', 'REGION', 'MONTHS', 'WEEK', 'CRON_PARTS', 'SPECIAL',
-           'CRON', 'TIME_ZONE', 'CLAUSE', 'REQUIREMENT', 'no_hint', 'Value', 'text', 'whole', 'one_of', 'meant_region',
+           'SECRET_PLACE', 'REGION_NAMES', 'REGIONS', 'REGION', 'MONTHS', 'WEEK', 'CRON_PARTS', 'SPECIAL', 'CRON',
+           'TIME_ZONE', 'CLAUSE', 'REQUIREMENT', 'no_hint', 'Value', 'text', 'whole', 'one_of', 'meant_region',
            'region_hint', 'is_cron_item', 'cron_hint', 'is_time_zone', 'release', 'allows']
 
 # %% ../nbs/00_values.ipynb #e48d6fba
@@ -68,7 +68,10 @@ PRINCIPAL = text("a user principal name", r"[^@\s]+@[^@\s]+\.[^@\s.]+", lambda _
 MAIL_DOMAIN = text("a domain", r"[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+")
 HOST = text("the address of a workspace", r"https://[A-Za-z0-9.-]+(:\d+)?/?|http://(127\.0\.0\.1|localhost):\d+/?",
             lambda value: f"write https://{value}" if re.fullmatch(r"[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+", str(value)) else "without a path: https://adb-0000000000000000.0.azuredatabricks.net")
-ENVIRONMENT_VARIABLE = text("the name of an environment variable", r"[A-Za-z_][A-Za-z0-9_]*")
+# Azure, *Naming rules and restrictions for Azure resources*: Microsoft.KeyVault.
+SECRET_PLACE = text("the name of an environment variable, or the identifier of a secret in a key vault",
+                    r"[A-Za-z_][A-Za-z0-9_]*|https://[A-Za-z][A-Za-z0-9-]{1,22}[A-Za-z0-9]\.vault\.azure\.net/secrets/[A-Za-z0-9-]{1,127}(/[0-9a-f]{32})?",
+                    lambda _: "HUB_KEY, or https://NAME.vault.azure.net/secrets/hub-key")
 
 # %% ../nbs/00_values.ipynb #faececf8
 # Azure, *Azure regions list*: the programmatic names of the public cloud.

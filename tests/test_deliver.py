@@ -22,12 +22,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from resource_manager.server import ResourceManager
 from workspace.clients import account_client, workspace_client
-from workspace.faults import Chaos, Fault
+from workspace.faults import ALL_KINDS, Chaos, Fault
 from workspace.server import Settings
 from workspace.server import Workspace as Server
 
 from datamaster_kit.contract.fault import BadInput, DatamasterError
-from datamaster_kit.contract.model import Contract, Source, Workflow
+from datamaster_kit.contract.model import Contract, EmailNotifications, ServiceLevel, Source, Workflow
 from datamaster_kit.deliver.delivery import Delivery, apply_delivery, observed_delivery, plan_of, to_destroy
 from datamaster_kit.deliver.job_runs import failures, followed, job_number, job_states, started, state_of
 from datamaster_kit.deliver.jobs import KEY_TAG
@@ -143,7 +143,7 @@ def test_from_nothing_to_every_job_and_a_second_apply_changes_nothing(project: P
 FAULTS = [
     Fault("throttled", "POST", "*", times=3, retry_after=1), Fault("unavailable", "*", "*", times=2), Fault("reset", "POST", "*/jobs/create"), Fault("lost", "POST", "*/jobs/create"),
     Fault("lost", "POST", "*/jobs/create", times=3), Fault("lost", "PUT", "*/fs/files/*", times=2), Fault("reset", "PUT", "*/fs/*", times=2), Fault("lost", "PUT", "*/fs/directories/*"),
-    Fault("unavailable", "PUT", "*/fs/*", times=3), Fault("lost", "PUT", "*/release"),
+    Fault("unavailable", "PUT", "*/fs/*", times=3), Fault("lost", "PUT", "*/release"), Fault("stale", "POST", "*/jobs/create", times=3, reads=4), Fault("stale", "PUT", "*/fs/*", times=4, reads=3),
 ]
 
 
@@ -155,11 +155,29 @@ def test_each_fault_is_survived_with_the_same_end_state(project: Project, server
     assert end_state(server) == calm_state(project)
 
 
-def applied_at_last(project: Project, client: WorkspaceClient, tries: int = 6) -> None:
+CHANGES = [
+    Fault("throttled", "POST", "*/jobs/update", times=3, retry_after=1), Fault("unavailable", "POST", "*/jobs/update", times=2), Fault("reset", "POST", "*/jobs/update"), Fault("lost", "POST", "*/jobs/update", times=2),
+    Fault("stale", "POST", "*/jobs/update", reads=3), Fault("lost", "PATCH", "*/permissions/jobs/*"), Fault("lost", "POST", "*/jobs/delete"),
+]
+
+
+@pytest.mark.parametrize("fault", CHANGES, ids=lambda fault: f"{fault.kind}-{fault.path.strip('*/')}")
+def test_a_change_survives_each_fault_with_its_id(project: Project, server: Server, client: WorkspaceClient, fault: Fault) -> None:
+    applied(project, client, changed(project, tasks=({"task_key": "score", "notebook_task": {"notebook_path": "/Shared/score"}},)))
+    job = job_named(client, ACCOUNT)
+    client.jobs.create(**job.settings.as_shallow_dict())
+    plain = changed(project, tasks=())
+    server.fail(fault)
+    applied_at_last(project, client, plain)
+    assert server.faults.struck and job_named(client, ACCOUNT).job_id == job.job_id
+    assert [task.task_key for task in job_named(client, ACCOUNT).settings.tasks] == [f"task-{ACCOUNT}"]
+
+
+def applied_at_last(project: Project, client: WorkspaceClient, contracts: tuple[Contract, ...] | None = None, tries: int = 6) -> None:
     """Apply, with deletions of what is surplus, until the plan is empty."""
     for _ in range(tries):
         try:
-            if applied(project, client, allow_delete=True).is_empty:
+            if applied(project, client, contracts, allow_delete=True).is_empty:
                 return
         except (DatamasterError, OSError):
             continue
@@ -171,7 +189,7 @@ def applied_at_last(project: Project, client: WorkspaceClient, tries: int = 6) -
 def test_any_mixture_of_faults_ends_in_the_same_state(project: Project, seed: int, rate: float) -> None:
     with Server(metastore="primary") as server:
         client = prepared(server)
-        server.fail(chaos=Chaos(seed, rate))
+        server.fail(chaos=Chaos(seed, rate, ALL_KINDS))
         for _ in range(3):
             try:
                 applied(project, client)
@@ -283,7 +301,7 @@ def test_the_job_of_a_contract_that_is_gone_is_deleted_only_where_that_is_allowe
     smaller = written_project(tmp_path, "https://adb-1.1.azuredatabricks.net")
     (tmp_path / "contracts" / "account.yaml").unlink()
     pending = {(change.action, change.name.split(" ")[0]): change for change in plan_of(observed(smaller, client)).pending}
-    assert pending["delete", ACCOUNT].refusal and pending["delete", ACCOUNT].note == "its model is no more"
+    assert pending["delete", ACCOUNT].refusal and pending["delete", ACCOUNT].note == "no contract asks for it any more"
     applied(smaller, client, allow_delete=True)
     assert not list(client.jobs.list(name=ACCOUNT)) and plan_of(observed(smaller, client)).is_empty
 
@@ -340,6 +358,87 @@ def test_serverless_jobs_have_an_environment(project: Project) -> None:
         applied(project, client)
         assert job_named(client, ACCOUNT).job_id == job.job_id and plan_of(observed(project, client)).is_empty
         assert job_named(client, ACCOUNT).settings.environments in (None, [])
+
+
+def test_jobs_on_the_projects_cluster_run_as_its_only_user(project: Project, client: WorkspaceClient) -> None:
+    said = replace(project, jobs=Jobs(compute="existing_cluster"))
+    client.clusters.create("17.3.x-scala2.13", cluster_name=project.names.cluster, node_type_id="Standard_D4ds_v5", num_workers=1, single_user_name="admin@example.com")
+    applied(said, client)
+    assert plan_of(observed(said, client)).is_empty
+    run_as = job_named(client, ACCOUNT).settings.run_as
+    assert (run_as.user_name, run_as.service_principal_name) == ("admin@example.com", None)
+
+
+def test_one_job_a_contract_where_the_project_wants_it_and_back_again(project: Project, server: Server, client: WorkspaceClient) -> None:
+    applied(project, client)
+    flights = {name: job_named(client, f"ingest-risk-{name}").job_id for name in ("airlines", "airports", "planes", "weather", "flights")}
+    run = client.jobs.run_now(min(flights.values())).run_id
+    said = replace(project, jobs=Jobs(ingest_per="contract"))
+    plan = plan_of(observed(said, client))
+    kept = [change for change in plan.pending if change.action == "update"]
+    assert {change.name for change in kept} == {"ingest-risk-accounts", "ingest-risk-consents", "ingest-risk-departures-from-new-york-city"}
+    assert len([change for change in plan.refused if change.note == "no contract asks for it any more"]) == 4
+    applied(said, client, allow_delete=True)
+    assert plan_of(observed(said, client)).is_empty
+    whole = job_named(client, "ingest-risk-departures-from-new-york-city")
+    assert whole.job_id == min(flights.values()) and [item.run_id for item in client.jobs.list_runs(job_id=whole.job_id)] == [run]
+    assert {task.task_key for task in whole.settings.tasks} == {f"task-ingest-risk-{name}" for name in flights}
+    assert job_number(client, said, read_contracts(said), "weather", "ingest") == whole.job_id
+    applied(project, client, allow_delete=True)
+    assert job_named(client, "ingest-risk-airlines").job_id == whole.job_id and plan_of(observed(project, client)).is_empty
+    assert end_state(server) == calm_state(project)
+
+
+def test_parameters_of_the_contract_are_the_jobs_and_are_exactly_those(project: Project, server: Server, client: WorkspaceClient) -> None:
+    two = changed(project, properties={"parameters": {"day": "today", "days": 3}})
+    applied(project, client, two)
+    job = job_named(client, ACCOUNT)
+    assert [(item.name, item.default) for item in job.settings.parameters] == [("day", "today"), ("days", "3")]
+    started(client, job.job_id, {"day": "2026-01-31"})
+    assert next(iter(server.state.runs.values()))["job_parameters"][0]["value"] == "2026-01-31"
+    one = changed(project, properties={"parameters": {"day": "today"}})
+    applied(project, client, one)
+    assert [item.name for item in job_named(client, ACCOUNT).settings.parameters] == ["day"] and plan_of(observed(project, client, one)).is_empty
+    applied(project, client)
+    same = job_named(client, ACCOUNT)
+    assert not same.settings.parameters and same.job_id == job.job_id and plan_of(observed(project, client)).is_empty
+    with pytest.raises(BadInput, match="parameter 'a b'"):
+        observed(project, client, changed(project, properties={"parameters": {"a b": 1}}))
+
+
+def streaming(project: Project, **workflow: Any) -> tuple[Contract, ...]:
+    """Return the contracts, the one about accounts a stream with this workflow."""
+    return tuple(replace(item, service_levels=(ServiceLevel("frequency", "streaming"),)) if item.ingested_models[0].name == "account" else item for item in changed(project, **workflow))
+
+
+def test_streams_start_by_themselves_and_watch_their_backlog(project: Project, client: WorkspaceClient) -> None:
+    told = EmailNotifications(on_start=("a@example.com",), on_success=("b@example.com",), on_failure=("c@example.com",))
+    files = streaming(project, email_notifications=told, tasks=({"task_key": "score", "notebook_task": {"notebook_path": "/Shared/score"}},))
+    applied(project, client, files)
+    job = job_named(client, ACCOUNT)
+    assert job.settings.trigger.file_arrival.url.endswith("/account/") and job.settings.trigger.pause_status.value == "PAUSED" and not job.settings.schedule
+    assert [(rule.metric.value, rule.value) for rule in job.settings.health.rules] == [("STREAMING_BACKLOG_SECONDS", 600)]
+    mail = job.settings.email_notifications
+    assert (mail.on_start, mail.on_success, mail.on_failure, mail.on_streaming_backlog_exceeded) == (["a@example.com"], ["b@example.com"], ["c@example.com"], ["c@example.com"])
+    assert plan_of(observed(project, client, files)).is_empty
+
+
+def test_a_stream_of_events_runs_all_the_time_without_order_or_retries(project: Project, client: WorkspaceClient) -> None:
+    said = replace(project, setup={"subscription": "00000000-0000-0000-0000-000000000001"})
+    with ResourceManager() as azure:
+        azure.furnish(said.setup["subscription"], "rsgdrisk", "ethdrisk", containers={("stadrisk", "ctrdriskraw")})
+
+        def seen(contracts: tuple[Contract, ...]) -> Delivery:
+            return observed_delivery(said, "production", contracts, client, lambda: Management(lambda: azure.token, azure.host, lambda seconds: None))
+
+        events = streaming(project, source=Source("eventhub", "avro"), tasks=())
+        delivery = seen(events)
+        apply_delivery(delivery, plan_of(delivery))
+        job = job_named(client, ACCOUNT)
+        assert job.settings.continuous.pause_status.value == "PAUSED" and not job.settings.tasks[0].max_retries and job.settings.timeout_seconds == 0
+        assert plan_of(seen(events)).is_empty
+        with pytest.raises(BadInput, match="score of"):
+            seen(streaming(project, source=Source("eventhub", "avro"), tasks=({"task_key": "score", "notebook_task": {"notebook_path": "/Shared/score"}},)))
 
 
 def test_a_run_is_followed_and_its_failing_task_told(project: Project, server: Server, client: WorkspaceClient) -> None:
@@ -407,6 +506,9 @@ def test_the_command_line_from_plan_to_destroy(server: Server, client: Workspace
     failed = datamaster(server, tmp_path, "run", "account", "--wait")
     assert failed.returncode == 1 and "ValueError: a bad day" in failed.stderr
     assert datamaster(server, tmp_path, "run", "nothing").returncode == 2
+    assert "none of ingest, prep, mock-ingest" in datamaster(server, tmp_path, "run", "account", "--purpose", "prepare").stderr
+    shown = datamaster(server, tmp_path, "status").stdout
+    assert any(ACCOUNT in line and "FAILED" in line and "/runs/" in line for line in shown.splitlines()), shown
     status = datamaster(server, tmp_path, "status", "--json")
     assert next(item for item in json.loads(status.stdout)["jobs"] if item["job"] == ACCOUNT)["state"] == "FAILED"
     assert datamaster(server, tmp_path, "destroy", "--confirm", "no").returncode == 2

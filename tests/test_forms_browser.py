@@ -46,7 +46,7 @@ dataContractSpecification: 1.1.0
 id: urn:datacontract:risk:card
 info:
   title: Cards   # what people call them
-  version: 1.3.0
+  version: 2.0.0
   owner: Risk Platform
 models:
   card:
@@ -146,7 +146,7 @@ def test_a_person_edits_adds_a_rule_mends_an_error_and_saves(server: Server, bro
     expect(page.get_by_text("+  owner: Risk Platform")).to_be_visible(timeout=SLOW)
     kept(page, "changes-1280")
     page.get_by_role("button", name="Save", exact=True).click()
-    expect(page.get_by_text("The version is raised from 1.2.0 to 1.3.0.")).to_be_visible(timeout=SLOW)
+    expect(page.get_by_text("The version is raised from 1.2.0 to 2.0.0.")).to_be_visible(timeout=SLOW)
     assert (project.parent / "contracts" / "card.yaml").read_text(encoding="utf-8") == SAVED
     page.get_by_role("button", name="Back to contracts").click()
     expect(page.get_by_role("button", name="Cards", exact=True)).to_be_visible(timeout=SLOW)

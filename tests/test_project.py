@@ -34,7 +34,7 @@ unity:
   node_type: Standard_E4ds_v5
   metastore: {{owner: platform, delta_sharing_scope: INTERNAL_AND_EXTERNAL, token_days: 30}}
   secrets: {{broker-key: BROKER_KEY}}
-jobs: {{compute: serverless, timezone: Europe/Lisbon, cron: "0 0 2 * * ?"}}
+jobs: {{compute: serverless, timezone: Europe/Lisbon, cron: "0 0 2 * * ?", ingest_per: contract}}
 environments:
   prod: {{jobs: {{cron: "0 0 1 * * ?"}}, setup: {{budget: {{amount: 9000}}}}}}
 setup:
@@ -45,6 +45,7 @@ setup:
   budget: {{amount: 500, emails: [risk@example.com], percentages: [80]}}
   github: {{repository: example/lakehouse, environments: [prod], branches: [main]}}
   groups: {{data_engineer: [bob@example.com]}}
+  existing_groups: [platform]
   azure:
     soft_delete_days: 7
     log_retention_days: 90
@@ -126,6 +127,7 @@ def test_the_principal_user_is_a_data_engineer(tmp_path: Path) -> None:
     ("principal_user: ana_example.com#EXT#@contoso.onmicrosoft.com", "principal_user: ana", "$.unity.principal_user", "a user principal name"),
     ("{platform: ADMIN}", "{platform: OWNER}", "$.unity.groups.platform", "one of USER, ADMIN"),
     ("compute: serverless", "compute: cluster", "$.unity.compute", "one of single_node, serverless"),
+    ("ingest_per: contract", "ingest_per: table", "$.jobs.ingest_per", "one of model, contract"),
     ("Standard_E4ds_v5", "E4ds", "$.unity.node_type", "a size of virtual machines"),
     ("token_days: 30", "token_days: 30 days", "$.unity.metastore.token_days", "a whole number from 1 to 365"),
     ("BROKER_KEY", "Endpoint=sb", "$.unity.secrets.broker-key", "an environment variable"),
@@ -141,6 +143,7 @@ def test_the_principal_user_is_a_data_engineer(tmp_path: Path) -> None:
     ("repository: example/lakehouse", "repository: lakehouse", "$.setup.github.repository", "a repository of GitHub"),
     ("environments: [prod], branches: [main]", "environments: []", "$.setup.github", "names 0 environments"),
     ("[bob@example.com]", "[bob]", "$.setup.groups.data_engineer[0]", "a user principal name"),
+    ("existing_groups: [platform]", "existing_groups: ['']", "$.setup.existing_groups[0]", "a group's name"),
     ("soft_delete_days: 7", "soft_delete_days: 0", "$.setup.azure.soft_delete_days", "a whole number from 1 to 365"),
     ("storage_replication: LRS", "storage_replication: lrs", "$.setup.azure.storage_replication", "one of LRS"),
     ("eventhub_capacity: 2", "eventhub_capacity: 3", "$.setup.azure.eventhub_capacity", "as Premium has it"),
@@ -180,6 +183,20 @@ def test_an_environment_has_its_own_names_and_values(tmp_path: Path, monkeypatch
     monkeypatch.setenv("DATAMASTER_ENVIRONMENT", "prd")
     (fault,) = refused(tmp_path, WHOLE)
     assert (fault.code, "'prod'" in fault.hint) == ("no-such-environment", True)
+
+
+def test_an_environment_looks_up_the_group_that_another_makes(tmp_path: Path) -> None:
+    text = WHOLE.replace("setup: {budget: {amount: 9000}}", "setup: {existing_groups: [data_engineer]}")
+    made, shared = (entra_variables(project, setup_of(project)) for project in (read(tmp_path, text), read(tmp_path, text, "prod")))
+    assert (list(made["groups"]), made["existing_groups"], made["mark"]) == (["data_engineer"], ["platform"], "Managed by datamaster_kit for riskdev.")
+    assert (shared["groups"], shared["existing_groups"], shared["mark"]) == ({}, ["data_engineer"], "Managed by datamaster_kit for riskprod.")
+
+
+def test_a_project_file_that_is_not_there_is_told_with_what_writes_one(tmp_path: Path) -> None:
+    with pytest.raises(BadInput) as raised:
+        read_project(tmp_path)
+    (fault,) = raised.value.faults
+    assert (fault.code, fault.file, "`datamaster init` writes one" in fault.hint) == ("no-project-file", str(tmp_path / "datamaster.yaml"), True)
 
 
 def test_what_only_an_environment_lacks_is_told_where_it_belongs(tmp_path: Path) -> None:

@@ -26,7 +26,7 @@ sys.path.insert(0, str(ROOT / "tools"))
 
 import terraform as tools  # noqa: E402
 
-SECRET = "a-token-that-nobody-may-see"
+SECRET = 'a-token&sig=that <"nobody\'s"> may-sée'
 SETUP = {"subscription": "00000000-0000-0000-0000-000000000001", "tenant": "00000000-0000-0000-0000-000000000002", "location": "brazilsouth",
          "writers": {"ana": {"object_id": "00000000-0000-0000-0000-000000000003", "type": "User"}}, "budget": {"amount": 500, "emails": ["risk-data@example.com"]},
          "github": {"repository": "example/lakehouse", "environments": ["prod"]}, "groups": {"data_engineer": ["ana@example.com"]}}
@@ -161,7 +161,7 @@ def test_an_apply_makes_each_part_and_moves_the_state_into_its_storage(made: Pla
     assert json.loads(group[0].read_text())["object_id"] in {json.loads(path.read_text())["principal_id"] for path in roles}
     assert re.search(r"^started: create azurerm_databricks_workspace\.\w+$", made.told, re.MULTILINE)
     assert re.search(r"^done: create azurerm_databricks_workspace\.\w+", made.told, re.MULTILINE)
-    assert re.search(r"workspace_url\s+\S*adb-", made.printed)
+    assert re.search(r"^  workspace_url: https://adb-\S+$", made.printed, re.MULTILINE)
 
 
 def test_a_second_apply_changes_nothing(made: Place) -> None:
@@ -177,7 +177,39 @@ def test_outputs_are_what_the_next_steps_read(made: Place) -> None:
     assert list(found) == ["state", "entra", "azure"]
     assert found["state"]["backend"]["storage_account_name"] == "stadrisktf"
     assert {"workspace_url", "container_urls", "eventhub_bootstrap_servers"} <= set(found["azure"])
-    assert "adb-" in made.run("output", "--part", "azure")[0]
+    lines = made.run("output", "--part", "azure")[0].splitlines()
+    assert f"  workspace_url: {found['azure']['workspace_url']}" in lines and f"    raw: {found['azure']['container_urls']['raw']}" in lines  # whole, however narrow the terminal is
+
+
+def test_what_takes_long_before_the_first_resource_is_told(made: Place) -> None:
+    told = made.run("plan")[1]
+    assert told.splitlines() == ["started: plan the part state", "started: plan the part entra", "started: plan the part azure"]
+    assert "started: read the part azure" in made.run("output")[1]
+
+
+def test_another_version_of_a_provider_takes_the_place_of_the_one_that_was_locked(made: Place) -> None:
+    working = made.folder / ".datamaster" / "setup" / "risk" / "entra"
+    pinned = tools.pins()["hashicorp/azuread"]
+    for name in ("versions.tf", ".terraform.lock.hcl"):  # as a release of the toolkit with an older pin left them
+        text = (working / name).read_text(encoding="utf-8")
+        assert pinned in text
+        (working / name).write_text(text.replace(pinned, "3.0.0"), encoding="utf-8")
+    assert made.pending("--part", "entra") == []
+    locked = (working / ".terraform.lock.hcl").read_text(encoding="utf-8")
+    assert pinned in locked
+    made.run("plan", "--part", "entra")
+    assert (working / ".terraform.lock.hcl").read_text(encoding="utf-8") == locked
+
+
+def test_a_second_environment_looks_up_the_group_that_the_first_one_made(made: Place) -> None:
+    text = (made.folder / "datamaster.yaml").read_text(encoding="utf-8")
+    data = json.loads(text) | {"environments": {"prod": {"setup": {"existing_groups": ["data_engineer"]}}}}
+    (made.folder / "datamaster.yaml").write_text(json.dumps(data), encoding="utf-8")
+    made.environment["DATAMASTER_ENVIRONMENT"] = "prod"
+    changes = json.loads(made.run("plan", "--json")[0])["changes"]
+    del made.environment["DATAMASTER_ENVIRONMENT"]
+    (made.folder / "datamaster.yaml").write_text(text, encoding="utf-8")
+    assert {change["action"] for change in changes} == {"create"} and len(changes) == 35 and "azuread_group" not in {change["kind"] for change in changes}
 
 
 def test_what_the_project_says_otherwise_is_an_update_and_what_is_gone_is_made_again(made: Place) -> None:
@@ -233,7 +265,7 @@ def test_a_resource_that_fails_is_told_and_the_next_apply_goes_on(place: Place) 
     assert "failed: create azurerm_databricks_workspace" in told
     assert place.there()["azurerm_storage_account"] == 2 and "azurerm_databricks_workspace" not in place.there()
     assert place.store.locks == {}
-    assert SECRET not in place.logs() and "[value of GITHUB_TOKEN]" in place.logs()
+    assert "may-s" not in place.logs() + told and "[value of GITHUB_TOKEN]" in place.logs()
     assert {path.stat().st_mode & 0o077 for path in (place.folder / ".datamaster" / "setup" / "risk" / "logs").iterdir()} == {0}
     place.faults()
     made_before = set(place.world.rglob("*.json"))
@@ -296,7 +328,7 @@ def test_a_terminal_that_is_gone_leaves_no_lock(prepared: Place) -> None:
 
 
 def test_a_terraform_that_was_killed_leaves_no_lock(prepared: Place) -> None:
-    prepared.faults(pause={"azurerm_databricks_workspace": 5})
+    prepared.faults(pause={"azurerm_databricks_workspace": 300})
     process = prepared.start("apply", "--part", "azure")
     waited_for(process, "started: create azurerm_databricks_workspace")
     os.kill(terraform_of(process), signal.SIGKILL)
@@ -307,11 +339,12 @@ def test_a_terraform_that_was_killed_leaves_no_lock(prepared: Place) -> None:
 
 
 def test_a_run_that_was_killed_is_told_with_what_releases_its_lock(prepared: Place) -> None:
-    prepared.faults(pause={"azurerm_databricks_workspace": 5})
+    prepared.faults(pause={"azurerm_databricks_workspace": 300})
     process = prepared.start("apply", "--part", "azure")
     waited_for(process, "started: create azurerm_databricks_workspace")
     assert "error[setup-in-use]" in prepared.run("plan", code=1)[1]
     terraform = terraform_of(process)
+    os.kill(terraform, signal.SIGSTOP)  # it lives, however long the next lines take
     process.kill()
     process.communicate()
     assert "error[setup-in-use]" in prepared.run("plan", code=1)[1]  # Terraform is still at work
@@ -361,7 +394,7 @@ def test_the_step_notebook_does_the_same(place: Place) -> None:
     assert (answer["name"], Path(answer["notebook"]).name, answer["result"]["applied"]) == ("setup", "01_setup.ipynb", 36)
     assert "adb-" in answer["result"]["outputs"]["azure"]["workspace_url"]
     shown = (place.folder / answer["notebook"]).read_text(encoding="utf-8")
-    assert "36 to create, 0 to update, 0 to delete, 0 unchanged." in shown and SECRET not in shown
+    assert "36 to create, 0 to update, 0 to delete, 0 unchanged." in shown and "may-s" not in shown
     assert place.pending() == [] and place.store.locks == {}
     place.describe(location="westeurope")
     told = place.run("setup", "-p", "target=azure", verb="run", code=2)[1]

@@ -22,7 +22,7 @@ from datamaster_kit.names import names
 from datamaster_kit.project import Project
 from datamaster_kit.sections import Unity
 from datamaster_kit.setup.caller import Azure
-from datamaster_kit.setup.doctor import azure_checks, setup_checks, terraform_check
+from datamaster_kit.setup.doctor import azure_checks, contracts_check, refusal_of_az, setup_checks, terraform_check, terraform_login_check
 from datamaster_kit.setup.permissions import MAKES, PROVIDERS
 from datamaster_kit.setup.variables import setup_of
 from datamaster_kit.target.doctor import Check
@@ -37,7 +37,7 @@ SETUP = {"subscription": SUBSCRIPTION, "tenant": TENANT, "location": "brazilsout
          "github": {"repository": "example/lake", "environments": ["prod"]}, "groups": {"data_engineer": ["ana@example.com"]}}
 GUEST = "bob_example.com#EXT#@contoso.onmicrosoft.com"
 ROWS = ["log-in", "subscription", "state's writers", "permissions", "roles", "lock of the state", "resource providers", "region", "replication", "storage accounts", "machines",
-        "storage account stadrisk", "storage account stadrisktf", "Event Hubs namespace ethdrisk", "resource group rsgdrisk", "Network Watcher", "members", "directory roles",
+        "storage account stadrisk", "storage account stadrisktf", "Event Hubs namespace ethdrisk", "resource group rsgdrisk", "Network Watcher", "group data_engineer", "members", "directory roles",
         "Databricks account", "account administrator"]
 
 
@@ -197,6 +197,23 @@ def test_members_and_directory_roles(azure: Azure, service: ResourceManager) -> 
     assert "not looked at" in found(azure)["members"].detail and "Insufficient privileges" in found(azure)["members"].detail
 
 
+def test_a_group_of_another_project_is_told(azure: Azure, service: ResourceManager) -> None:
+    own = azure.project.names.mark
+    service.directory.groups = [("data_engineer", own), ("data_reader", "")]
+    assert found(azure)["group data_engineer"].detail == "there already, the project's"
+    two = changed(azure, {"groups": {"data_reader": [], "o'hara": []}})
+    assert {name: (check.state, check.detail) for name, check in found(two).items() if name.startswith("group ")} == {
+        "group data_engineer": ("ok", "there already, the project's"), "group data_reader": ("missing", "it was not made for this project"), "group o'hara": ("ok", "free")}
+    production = changed(azure, names=names("risk", "risk", "prod"))
+    assert "setup.existing_groups" in found(production)["group data_engineer"].remedy
+    shared = changed(azure, {"existing_groups": ["data_engineer", "platform"]}, names=names("risk", "risk", "prod"))
+    assert (found(shared)["group data_engineer"].state, found(shared)["group platform"].state) == ("ok", "missing")
+    service.directory.groups *= 2
+    assert "2 groups of that name" in found(azure)["group data_engineer"].detail
+    service.directory.is_closed = True
+    assert found(azure)["groups"].detail.startswith("not looked at:")
+
+
 def test_the_account_is_found_and_compared(azure: Azure, subscription: Subscription, workspace: Workspace) -> None:
     account = workspace.state.settings.account_id
     unsaid = changed(azure, targets={"main": {"host": workspace.host}})
@@ -263,6 +280,40 @@ def test_the_command_tells_what_is_missing_here_and_exits_with_1(tmp_path: Path)
     checks = {check["name"]: check for check in json.loads(result.stdout)["checks"]}
     assert [(checks[name]["state"], checks[name]["detail"]) for name in ("Terraform", "Terraform's log-in")] == [("missing", "1.9.8"), ("missing", "az is not on PATH")]
     assert (checks["log-in"]["state"], "az login" in checks["log-in"]["remedy"], checks["machines"]["detail"]) == ("missing", True, "not looked at: it needs the log-in")
+
+
+AZ = f"""#!/bin/sh
+[ "$*" = "account get-access-token --tenant {TENANT} --output none" ] && exit 0
+echo "ERROR: Please run 'az login' to setup account." >&2; exit 1
+"""
+
+
+@pytest.mark.parametrize(("tenant", "seen"), [(TENANT, ("ok", "by az", "")), (BOB, ("missing", "Please run 'az login' to setup account.", f"az login --tenant {BOB}"))])
+def test_terraform_logs_in_by_az_only_where_az_is_logged_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tenant: str, seen: tuple[str, str, str]) -> None:
+    (tmp_path / "az").write_text(AZ, encoding="utf-8")
+    (tmp_path / "az").chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    check = terraform_login_check({}, tenant, refusal_of_az(tenant))
+    assert (check.state, check.detail, check.remedy) == seen
+
+
+def test_an_az_that_does_not_answer_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "az").write_text("#!/bin/sh\nexec /bin/sleep 20\n", encoding="utf-8")
+    (tmp_path / "az").chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert refusal_of_az(TENANT, seconds=0.5) == "az gives no answer in 0 s"
+
+
+def test_contracts_that_cannot_be_read_are_told(tmp_path: Path) -> None:
+    project = Project(tmp_path, names("risk", "risk"), setup=SETUP)
+    assert ("no file matches" in contracts_check(project).detail, contracts_check(project).state) == (True, "missing")
+    (tmp_path / "contracts").mkdir()
+    account = (ROOT / "contracts" / "account.yaml").read_text(encoding="utf-8")
+    (tmp_path / "contracts" / "account.yaml").write_text(account.replace("period: 1 day", "period: a while"), encoding="utf-8")
+    told = contracts_check(project)
+    assert (told.state, "account.yaml:" in told.detail and "'a while' is not a period" in told.detail, "datamaster contract lint" in told.remedy) == ("missing", True, True)
+    (tmp_path / "contracts" / "account.yaml").write_text(account, encoding="utf-8")
+    assert contracts_check(project) == Check("contracts", "ok", "1 read")
 
 
 def test_a_project_without_an_azure_side_is_refused() -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from databricks.sdk.service.iam import WorkspacePermission
 from workspace.clients import account_client, workspace_client
+from workspace.furnish import add_principal, token_of
 from workspace.server import Workspace
 
 pytestmark = pytest.mark.server
@@ -104,6 +105,29 @@ def test_without_a_sign_in_the_message_says_how(workspace: Workspace, project: P
     del environment["DATABRICKS_TOKEN"]
     told = subprocess.run(line, cwd=project, env=environment, capture_output=True, text=True, check=False, timeout=60)
     assert told.returncode == 1 and "az login" in told.stderr
+
+
+def test_who_may_not_is_told_so_in_a_line(workspace: Workspace, project: Path) -> None:
+    assert datamaster(workspace, project, "apply").returncode == 0
+    add_principal(workspace.state, "Users", userName="bob@example.com", displayName="Bob", active=True)
+    line, environment = command(workspace, "plan")
+    for token, said in ((token_of(workspace.state, "bob@example.com"), "User bob@example.com does not have permission"), ("wrong", "Invalid access token")):
+        told = subprocess.run(line, cwd=project, env={**environment, "DATABRICKS_TOKEN": token}, capture_output=True, text=True, check=False, timeout=120)
+        assert told.returncode == 1 and told.stderr.startswith(f"error[databricks-refused] {said}") and "Config" not in told.stderr
+
+
+def test_the_step_notebooks_do_the_same_and_keep_what_they_did(workspace: Workspace, project: Path) -> None:
+    (line, *_), environment = command(workspace)
+    arguments = [line, "run", "unity", "deliver", "-p", "target=production", "-p", "run_id=one"]
+    ran = subprocess.run(arguments, cwd=project, env=environment, capture_output=True, text=True, check=False, timeout=300)
+    assert ran.returncode == 0, ran.stderr
+    results = {step: json.loads((project / "runs" / "one" / f"{step}.json").read_text(encoding="utf-8")) for step in ("02_unity", "04_deliver")}
+    assert results["02_unity"]["applied"] > 50 and not results["02_unity"]["refused"] and "ingest-risk-account" in results["04_deliver"]["jobs"]
+    assert "crisk.silver.account" in (project / "runs" / "one" / "02_unity.ipynb").read_text(encoding="utf-8")
+    assert datamaster(workspace, project, "plan", "--detailed-exitcode").returncode == 0
+    failed = subprocess.run([*arguments[:-1], "run_id=two"], cwd=project, env={**environment, "DATABRICKS_TOKEN": "wrong"}, capture_output=True, text=True, check=False, timeout=300)
+    assert failed.returncode == 1 and "Invalid access token" in failed.stderr
+    assert "Invalid access token" in (project / "runs" / "two" / "02_unity.ipynb").read_text(encoding="utf-8") and not (project / "runs" / "two" / "04_deliver.ipynb").exists()
 
 
 def test_a_hundred_contracts_are_planned_in_seconds(workspace: Workspace, project: Path) -> None:

@@ -12,7 +12,7 @@ from databricks.sdk.service import catalog as uc
 from databricks.sdk.service import sql
 from test_workspace import stock
 from workspace.clients import workspace_client
-from workspace.faults import Chaos, Fault
+from workspace.faults import ALL_KINDS, Chaos, Fault
 from workspace.furnish import add_principal
 from workspace.server import Workspace
 from workspace.state import Settings
@@ -303,7 +303,7 @@ def test_every_fault_is_survived_with_the_same_end(workspace: Workspace, fault: 
 @pytest.mark.parametrize("seed", range(4))
 def test_faults_by_chance_are_survived(workspace: Workspace, seed: int) -> None:
     lake = lake_on(workspace, [contract_of(SHOP)])
-    workspace.fail(chaos=Chaos(seed=seed, rate=0.15))
+    workspace.fail(chaos=Chaos(seed, 0.15, ALL_KINDS))
     for _ in range(3):
         try:
             lake.apply()

@@ -2,7 +2,9 @@
 from __future__ import annotations
 
 import json
+from base64 import b64decode
 from collections.abc import Iterator
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
@@ -11,14 +13,17 @@ from typing import Any
 import pytest
 from databricks.sdk import AccountClient, WorkspaceClient
 from databricks.sdk.service.catalog import PermissionsChange, Privilege
+from databricks.sdk.service.iam import WorkspacePermission
+from databricks.sdk.service.workspace import AclPermission
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from workspace.clients import account_client, workspace_client
-from workspace.faults import Chaos, Fault
+from workspace.faults import ALL_KINDS, Chaos, Fault
 from workspace.server import Settings
 from workspace.server import Workspace as Server
 
 from datamaster_kit.contract.fault import BadInput, DatamasterError
+from datamaster_kit.deliver.delivery import application_id
 from datamaster_kit.names import names
 from datamaster_kit.project import Project
 from datamaster_kit.resources import Outcome
@@ -105,6 +110,20 @@ def test_from_nothing_to_everything_and_a_second_apply_changes_nothing(graph: Ma
         assert (cluster.autotermination_minutes, cluster.single_user_name, cluster.is_single_node) == (10, "ana@example.com", True)
 
 
+def test_the_service_principal_is_in_the_workspace_where_jobs_run_as_it_and_reads_secrets(graph: Management) -> None:
+    with Server(metastore="primary") as server:
+        workspace = workspace_on(server, graph)
+        applied(workspace)
+        assert application_id(workspace.client, workspace.project) == APPLICATION
+        assert {acl.principal: acl.permission for acl in workspace.client.secrets.list_acls("strife-secret-scope")}[APPLICATION] == AclPermission.READ
+        account = account_client(server)
+        [held] = [item.principal for item in account.workspace_assignment.list(workspace.number) if item.principal and item.principal.service_principal_name]
+        account.workspace_assignment.update(workspace.number, held.principal_id or 0, permissions=[WorkspacePermission.ADMIN])
+        assert plan_of(observed(workspace, [])).is_empty, "one that administers the workspace goes on to do so"
+        account.workspace_assignment.delete(workspace.number, held.principal_id or 0)
+        assert [(change.action, change.kind, change.name) for change in plan_of(observed(workspace, [])).pending] == [("create", "workspace permission", APPLICATION)]
+
+
 def end_state(server: Server) -> dict[str, Any]:
     """Return what a workspace holds, without ids and moments."""
     state = server.state
@@ -154,7 +173,7 @@ def applied_at_last(workspace: Workspace, tries: int = 6) -> int:
 def test_each_fault_is_survived_with_the_same_end_state(graph: Management, fault: Fault) -> None:
     with Server() as server:
         server.fail(fault)
-        applied_at_last(workspace_on(server, graph))
+        assert applied_at_last(workspace_on(server, graph)) == 1 or fault.kind == "stale", "one apply is enough"
         assert server.faults.struck
         assert end_state(server) == calm_state(graph)
 
@@ -163,7 +182,7 @@ def test_each_fault_is_survived_with_the_same_end_state(graph: Management, fault
 @given(seed=st.integers(0, 10_000), rate=st.sampled_from([0.05, 0.15, 0.3]))
 def test_any_mixture_of_faults_ends_in_the_same_state(graph: Management, seed: int, rate: float) -> None:
     with Server() as server:
-        server.fail(chaos=Chaos(seed, rate))
+        server.fail(chaos=Chaos(seed, rate, ALL_KINDS))
         workspace = workspace_on(server, graph)
         for _ in range(3):
             try:
@@ -285,6 +304,61 @@ def test_secrets_come_from_the_environment_and_are_said_nowhere(graph: Managemen
         outcomes = applied(workspace)
         assert "nobody sees" not in repr(outcomes) + plan_of(observed(workspace, [])).as_json()
         assert plan_of(observed(workspace, [])).is_empty
+
+
+class Vault(BaseHTTPRequestHandler):
+    """A key vault with one secret (Azure Key Vault, *Get Secret*), which tells it to those who may know it, and is busy at first."""
+
+    asked = 0
+
+    def do_GET(self) -> None:
+        type(self).asked += 1
+        path, _, query = self.path.partition("?")
+        if type(self).asked == 1:
+            self.answer(429, {"error": {"code": "Throttled", "message": "later"}})
+        elif query != "api-version=7.4" or self.headers["Authorization"] != "Bearer a token":
+            self.answer(403, {"error": {"code": "Forbidden", "message": "The user does not have secrets get permission"}})
+        elif path == "/secrets/hub-key":
+            self.answer(200, {"value": "a value that nobody sees", "id": path, "attributes": {"enabled": True}})
+        else:
+            self.answer(404, {"error": {"code": "SecretNotFound", "message": "not found"}})
+
+    def answer(self, status: int, body: Any) -> None:
+        content = json.dumps(body).encode()
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+    def log_message(self, *_: Any) -> None:
+        pass
+
+
+def test_secrets_come_from_a_key_vault_and_are_said_nowhere(graph: Management) -> None:
+    place = "https://kv-risk.vault.azure.net"
+    project = project_of(secrets={"hub": f"{place}/secrets/hub-key", "mail": f"{place}/secrets/mail-key"})
+    with Server(metastore="primary") as server, ThreadingHTTPServer(("127.0.0.1", 0), Vault) as kept:
+        Thread(target=kept.serve_forever, daemon=True).start()
+        asked, tokens = list[str](), iter(["a token", "a token", "a token", *["another"] * 9])
+
+        def vaults(address: str) -> Management:
+            asked.append(address)
+            return Management(lambda: next(tokens), f"http://127.0.0.1:{kept.server_port}", lambda seconds: None)
+
+        workspace = replace(workspace_on(server, graph, project), vaults=vaults)
+        state = observed(workspace, [])
+        with pytest.raises(BadInput, match="mail-key has no value, which holds the secret strife-secret-scope/mail") as error:
+            apply_workspace(workspace, state, plan_of(state))
+        assert len(error.value.faults) == 1 and not list(workspace.client.catalogs.list()) and set(asked) == {place}
+        with pytest.raises(BadInput, match="does not have secrets get permission"):
+            apply_workspace(workspace, state, plan_of(state))
+        tokens = iter(["a token"] * 9)
+        workspace = replace(workspace, project=project_of(secrets={"hub": f"{place}/secrets/hub-key"}))
+        outcomes = applied(workspace)
+        assert b64decode(workspace.client.secrets.get_secret("strife-secret-scope", "hub").value or "") == b"a value that nobody sees"
+        assert "nobody sees" not in repr(outcomes) + plan_of(observed(workspace, [])).as_json()
+        assert plan_of(observed(workspace, [])).is_empty
+        kept.shutdown()
 
 
 def test_without_an_account_the_principals_are_left_alone(graph: Management) -> None:

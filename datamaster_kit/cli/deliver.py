@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from .ingest import having
-from .lakehouse import DEFAULT_PROJECT, Json, ProjectFile
+from .lakehouse import DEFAULT_PROJECT, Json, ProjectFile, parameters_of
 from .output import plain, print_json, print_plan, print_table, told_outcomes
 from .unity import AllowDelete, check_confirmed
 from ..contract.fault import DatamasterError, Fault
@@ -119,6 +119,7 @@ def run_command(
     project: ProjectFile = DEFAULT_PROJECT,
     purpose: Annotated[str, typer.Option("--purpose", help="Which of the model's jobs: ingest, prep or mock-ingest.")] = "ingest",
     wait: Annotated[bool, typer.Option("--wait", help="Follow the run to its end, and fail where it does.")] = False,
+    parameters: Annotated[list[str] | None, typer.Option("--parameter", "-p", help="A parameter of the job, name=value.", show_default=False)] = None,
     as_json: Json = False,
 ) -> None:
     """Start a model's job, and print its run's page; with --wait, follow it, and tell the error of a task that failed.
@@ -131,8 +132,8 @@ def run_command(
 
     described = read_project(project)
     contracts = having(read_contracts(described), model)
-    client = workspace_client(described, target)
-    run = started(client, job_number(client, described, contracts, model, purpose))
+    given, client = parameters_of(parameters or []), workspace_client(described, target)
+    run = started(client, job_number(client, described, contracts, model, purpose), given)
     if not as_json:
         typer.echo(plain(f"{run.run_name}: {run.run_page_url}"))
     faults: tuple[Fault, ...] = ()
@@ -179,8 +180,8 @@ def status_command(target: WorkspaceName, project: ProjectFile = DEFAULT_PROJECT
     if as_json:
         print_json({"jobs": [asdict(state) for state in states]})
         return
-    rows = ((state.job, state.paused.lower() or "by hand", state.state or "never ran", state.started_at, f"{state.seconds:.0f}" if state.state else "", state.page) for state in states)
-    print_table("Jobs", ("job", "schedule", "last run", "started (UTC)", "seconds", "page"), rows, ("seconds",))
+    rows = ((state.job, state.paused.lower() or "by hand", state.state or "never ran", state.started_at[:16].replace("T", " "), f"{state.seconds:.0f}" if state.state else "", state.page) for state in states)
+    print_table("Jobs", ("job", "schedule", "last run", "started (UTC)", "seconds", "page"), rows, ("seconds",), is_wide=True)
 
 # %% ../../nbs/cli/07_deliver.ipynb #eb1450b3
 @deliver.command("bundle")

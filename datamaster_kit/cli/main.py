@@ -15,6 +15,7 @@ from .. import __version__
 from . import contract, deliver, forms, ingest, init, lakehouse, mock, new, setup, unity
 from .output import print_faults
 from ..contract.fault import DatamasterError, code
+from ..target.workspace import fault_of
 
 # %% auto #0
 __all__ = ['app', 'MISSING_PACKAGE', 'UNEXPECTED', 'version_option', 'main']
@@ -67,5 +68,5 @@ def main() -> None:
     except Exception as error:
         if os.environ.get("DATAMASTER_DEBUG"):
             raise
-        print_faults([UNEXPECTED.fault(f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}")])
+        print_faults([fault_of(error) or UNEXPECTED.fault(f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}")])
         sys.exit(1)

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from datamaster_kit.resources import Outcome
 
 # %% auto #0
-__all__ = ['COLOURS', 'WIDEST', 'plain', 'print_json', 'print_table', 'print_faults', 'shortened', 'print_plan', 'told_outcomes']
+__all__ = ['WIDEST_TABLE', 'COLOURS', 'WIDEST', 'plain', 'print_json', 'print_table', 'print_faults', 'shortened', 'print_plan',
+           'told_outcomes']
 
 # %% ../../nbs/cli/00_output.ipynb #333ad8fc
 def plain(value: Any) -> str:
@@ -32,8 +33,11 @@ def print_json(value: Any) -> None:
     sys.stdout.write(json.dumps(value, indent=2, default=str, ensure_ascii=False) + "\n")
 
 # %% ../../nbs/cli/00_output.ipynb #00a92399
-def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]], numbers: Sequence[str] = ()) -> None:
-    """Print rows as a table; the columns named in `numbers` are aligned to the right."""
+WIDEST_TABLE = 400
+
+
+def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]], numbers: Sequence[str] = (), is_wide: bool = False) -> None:
+    """Print rows as a table; the columns named in `numbers` are aligned to the right, and a wide one is not folded, so that an address stays in one piece."""
     from rich import box
     from rich.console import Console
     from rich.table import Table
@@ -44,7 +48,7 @@ def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]
         table.add_column(column, justify="right" if column in numbers else "left", overflow="fold")
     for row in rows:
         table.add_row(*(Text(plain(cell)) for cell in row))
-    Console().print(table)
+    Console(width=WIDEST_TABLE if is_wide else None).print(table)
 
 # %% ../../nbs/cli/00_output.ipynb #aef63d25
 COLOURS = {"error": "red", "warning": "yellow", "note": "cyan"}

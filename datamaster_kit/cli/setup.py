@@ -5,7 +5,7 @@
 # %% ../../nbs/cli/23_setup.ipynb #4627fe2b
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -14,7 +14,7 @@ import typer
 
 from . import setup_doctor
 from .lakehouse import DEFAULT_PROJECT, Json, ProjectFile
-from .output import plain, print_json, print_plan, print_table
+from .output import plain, print_json, print_plan
 from ..contract.fault import BadInput, code
 
 if TYPE_CHECKING:
@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 
 # %% auto #0
 __all__ = ['app', 'SideName', 'Parts', 'AllowDelete', 'NOT_CONFIRMED_NAME', 'side_on', 'parts_of', 'progress_line',
-           'told_progress', 'plan_command', 'print_outputs', 'apply_command', 'destroy_command', 'output_command']
+           'told_progress', 'plan_command', 'output_lines', 'print_outputs', 'apply_command', 'destroy_command',
+           'output_command']
 
 # %% ../../nbs/cli/23_setup.ipynb #948b0b4c
 app = typer.Typer(no_args_is_help=True, help="What the lakehouse stands on: the Azure side by Terraform, or the local lakehouse's folders.")
@@ -90,8 +91,8 @@ def plan_command(
     """
     from datamaster_kit.setup.side import joined, plan_all
 
-    with side_on(project, target) as side:
-        found = joined(plan_all(side, parts_of(side, part), allow_delete))
+    with side_on(project, target) as side, told_progress() as report:
+        found = joined(plan_all(side, parts_of(side, part), allow_delete, report))
     if as_json:
         typer.echo(found.as_json())
     else:
@@ -99,13 +100,21 @@ def plan_command(
     raise typer.Exit(3 if detailed_exitcode and not found.is_empty else 0)
 
 # %% ../../nbs/cli/23_setup.ipynb #146edfed
-def print_outputs(found: dict[str, dict[str, Any]]) -> None:
+def output_lines(found: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
+    """Yield what the parts put out: a line a value, those of a mapping below its name."""
+    for part, outputs in found.items():
+        yield f"{part}:"
+        for name, value in outputs.items():
+            yield f"  {name}:" + ("" if isinstance(value, Mapping) else f" {value}")
+            yield from (f"    {key}: {item}" for key, item in value.items()) if isinstance(value, Mapping) else ()
+
+
+def print_outputs(found: Mapping[str, Mapping[str, Any]]) -> None:
     """Print what the parts put out."""
-    rows = [(part, name, value if isinstance(value, str) else ", ".join(f"{key}={item}" for key, item in value.items()) if isinstance(value, dict) else value)
-            for part, outputs in found.items() for name, value in outputs.items()]
-    print_table("Put out", ("part", "name", "value"), rows)
+    for line in output_lines(found):
+        typer.echo(plain(line))
 
-
+# %% ../../nbs/cli/23_setup.ipynb #e3e9b79b
 @app.command("apply")
 def apply_command(project: ProjectFile = DEFAULT_PROJECT, target: SideName = "azure", part: Parts = None, allow_delete: AllowDelete = False, as_json: Json = False) -> None:
     """Show the plan of each part, then apply that very plan. A second apply changes nothing; after a failure it goes on from what is there.
@@ -114,7 +123,7 @@ def apply_command(project: ProjectFile = DEFAULT_PROJECT, target: SideName = "az
     """
     from dataclasses import asdict
 
-    from datamaster_kit.setup.side import apply_all, joined
+    from datamaster_kit.setup.side import apply_all, joined, outputs_of
 
     def show(planned: Planned) -> None:
         if not as_json:
@@ -124,13 +133,13 @@ def apply_command(project: ProjectFile = DEFAULT_PROJECT, target: SideName = "az
     with side_on(project, target) as side, told_progress() as report:
         parts = parts_of(side, part)
         done = apply_all(side, parts, allow_delete, report, show)
-        outputs = {one: dict(side.outputs(one)) for one in parts}
+        outputs = outputs_of(side, parts, report)
     if as_json:
         print_json({"changes": [asdict(change) for change in joined(done).changes], "outputs": outputs})
     else:
         print_outputs(outputs)
 
-# %% ../../nbs/cli/23_setup.ipynb #66d5b514
+# %% ../../nbs/cli/23_setup.ipynb #72cadc36
 NOT_CONFIRMED_NAME = code("setup-not-confirmed", "A destruction of what the lakehouse stands on was not confirmed.", "type the name that is asked for, or give it by --confirm")
 
 
@@ -146,11 +155,12 @@ def destroy_command(
 
     Example: datamaster setup destroy --confirm rsgdrisk
     """
-    from datamaster_kit.setup.side import joined
+    from datamaster_kit.setup.side import begun, joined
 
     with side_on(project, target) as side:
         parts = parts_of(side, part) if part else tuple(one for one in side.parts if one != "state")
-        found = [side.planned_destruction(one) for one in reversed(parts)]
+        with told_progress() as report:
+            found = [side.planned_destruction(begun(one, "plan", report)) for one in reversed(parts)]
         plan = joined(found)
         if as_json:
             typer.echo(plan.as_json())
@@ -165,15 +175,17 @@ def destroy_command(
             for planned in found:
                 side.apply(planned, report)
 
-# %% ../../nbs/cli/23_setup.ipynb #e3e9b79b
+# %% ../../nbs/cli/23_setup.ipynb #cf626c73
 @app.command("output")
 def output_command(project: ProjectFile = DEFAULT_PROJECT, target: SideName = "azure", part: Parts = None, as_json: Json = False) -> None:
     """Print what was put out, which the steps that follow read: the workspace's address, ids, containers. Nothing secret is among it.
 
     Example: datamaster setup output --json
     """
-    with side_on(project, target) as side:
-        found = {one: dict(side.outputs(one)) for one in parts_of(side, part)}
+    from datamaster_kit.setup.side import outputs_of
+
+    with side_on(project, target) as side, told_progress() as report:
+        found = outputs_of(side, parts_of(side, part), report)
     if as_json:
         print_json(found)
     else:

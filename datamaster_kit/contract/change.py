@@ -5,8 +5,11 @@
 # %% ../../nbs/contract/17_change.ipynb #be3ffd90
 from __future__ import annotations
 
+import re
 from collections import OrderedDict
 from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Any
 
@@ -14,13 +17,15 @@ import yaml
 
 from .document import NodePath, json_path, parse_document
 from .fault import BadInput, code
-from .layout import Layout, Node, SharedError, UnusualLayoutError, find, layout_of, lines_tell, nodes, outline
+from .layout import Layout, Node, SharedError, UnusualLayoutError, find, layout_of, nodes
+from .outline import lines_tell, outline
 from .spelling import Style, plain, style_of
 from .splice import insert_value, remove_value, set_value
 
 # %% auto #0
 __all__ = ['KNOWN', 'NOT_EDITABLE', 'Operation', 'Splice', 'digest', 'remember', 'is_plainly_laid_out', 'checked',
-           'changed_locally', 'changed', 'aliases', 'written_out', 'changed_whole']
+           'changed_locally', 'ends_in_block', 'File', 'file_of', 'refuse_unreadable', 'changed', 'aliases',
+           'written_out', 'changed_whole']
 
 # %% ../../nbs/contract/17_change.ipynb #2c77a30a
 KNOWN: OrderedDict[bytes, None] = OrderedDict()  # digests of texts that are readable, and whose lines tell their structure
@@ -51,7 +56,7 @@ def is_plainly_laid_out(text: str) -> bool:
 # %% ../../nbs/contract/17_change.ipynb #db60d80c
 NOT_EDITABLE = code("edit-not-possible", "The file is written in a way that an edit cannot keep.", "edit the file by hand, or write the entry on lines of its own")
 Operation = Callable[[Any], None]
-Splice = Callable[[str, Layout], str]
+Splice = Callable[[Layout], str]
 
 
 def checked(layout: Layout, operation: Operation, splice: Splice) -> str:
@@ -59,9 +64,9 @@ def checked(layout: Layout, operation: Operation, splice: Splice) -> str:
     data = plain(parse_document(layout.text, "").data)
     operation(data)
     try:
-        after = splice(layout.text, layout)
+        after = splice(layout)
         found = parse_document(after, "").data
-    except (KeyError, BadInput) as error:
+    except (LookupError, BadInput) as error:
         raise SharedError from error
     if repr(found) != repr(data):
         raise SharedError
@@ -70,30 +75,71 @@ def checked(layout: Layout, operation: Operation, splice: Splice) -> str:
 
 def changed_locally(text: str, path: NodePath, operation: Operation, splice: Splice) -> str:
     """Return a text after a change that reads only what is on its way; raises SharedError where that is not enough."""
+    short = outline(text, path)
     try:
-        layout = layout_of(outline(text, path))
+        layout = layout_of(short.text)
     except yaml.YAMLError as error:
         raise SharedError from error
     if any(node.anchor or node.kind == "alias" or "<<" in place for place, node in nodes(layout.root)):
         raise SharedError
-    checked(layout, operation, splice)
-    after = splice(text, layout)
+    after = short.restored(checked(layout, operation, splice))
     remember(after)
     return after
 
 
-def changed(text: str, path: NodePath, operation: Operation, splice: Splice) -> str:
-    """Return a file's text after a change at a path; raises BadInput where the text is bad, or cannot be changed so."""
+def ends_in_block(text: str) -> bool:
+    """The last line may be part of a block scalar, to which a line break at the end of the file belongs."""
+    lines = text.rstrip().split("\n")
+    indent = 1_000_000
+    for line in reversed(lines):
+        column = len(line) - len(line.lstrip(" "))
+        if line.strip() and column < indent:
+            if re.search(r"[|>][-+\d]*\s*(?:#.*)?$", line):
+                return True
+            indent = column
+        if not indent:
+            break
+    return False
+
+
+@dataclass(frozen=True)
+class File:
+    """A file's text with plain line ends and a last one, and what the file has instead; where line ends are mixed they stay in the text."""
+
+    mark: str
+    text: str
+    ending: str
+    is_open: bool
+
+    def written(self, text: str) -> str:
+        """Return another text as the file has it."""
+        if self.is_open and not ends_in_block(text):
+            text = text.removesuffix("\n")
+        return self.mark + (text if self.ending == "\n" else text.replace("\n", self.ending))
+
+
+def file_of(text: str) -> File:
+    """Return the file that has a text."""
     body = text.removeprefix("\ufeff")
     mark = text[: len(text) - len(body)]
-    if "\r\n" in body and body.count("\r\n") == body.count("\n"):
-        return mark + changed(body.replace("\r\n", "\n"), path, operation, splice).replace("\n", "\r\n")
-    if is_plainly_laid_out(body):
-        try:
-            return mark + changed_locally(body, path, operation, splice)
-        except (SharedError, UnusualLayoutError):
-            pass
-    return mark + changed_whole(body, path, operation, splice)
+    ending = "\r\n" if "\r\n" in body and body.count("\r\n") == body.count("\n") else "\n"
+    body = body.replace(ending, "\n")
+    is_open = not body.endswith("\n") and not ends_in_block(body)
+    return File(mark, f"{body}\n" if is_open else body, ending, is_open)
+
+
+def refuse_unreadable(text: str) -> None:
+    """Raise BadInput with every fault for which a file's text is not readable."""
+    is_plainly_laid_out(file_of(text).text)
+
+
+def changed(text: str, path: NodePath, operation: Operation, splice: Splice) -> str:
+    """Return a file's text after a change at a path; raises BadInput where the text is bad, or cannot be changed so."""
+    file = file_of(text)
+    if is_plainly_laid_out(file.text) and file.text.endswith("\n"):
+        with suppress(SharedError, UnusualLayoutError):
+            return file.written(changed_locally(file.text, path, operation, splice))
+    return file.written(changed_whole(file.text, path, operation, splice))
 
 # %% ../../nbs/contract/17_change.ipynb #6bffea38
 def aliases(root: Node, path: NodePath) -> list[list[NodePath]]:
@@ -113,14 +159,14 @@ def written_out(text: str, places: list[NodePath], style: Style) -> str:
         for part in owner:
             value = value[part]
         if owner == place:
-            text = set_value(text, layout, place, plain(value), style)
+            text = set_value(layout, place, plain(value), style)
             continue
         own = [entry.key.text for entry in find(layout.root, owner).entries if entry.key]
         if "<<" in own:
             for key in [key for key in value if key not in own]:
-                text = insert_value(text, layout_of(text), owner, len(own), key, plain(value[key]), style)
+                text = insert_value(layout_of(text), owner, len(own), key, plain(value[key]), style)
                 own.append(key)
-            text = remove_value(text, layout_of(text), (*owner, "<<"))
+            text = remove_value(layout_of(text), (*owner, "<<"))
     return text
 
 
@@ -132,8 +178,10 @@ def changed_whole(text: str, path: NodePath, operation: Operation, splice: Splic
         for places in [[], *aliases(layout_of(text).root, path)]:
             try:
                 return checked(layout_of(written_out(text, places, style)), operation, splice)
-            except (SharedError, KeyError):
+            except (SharedError, LookupError):
                 continue
     except (UnusualLayoutError, BadInput):
         pass
+    if not text.endswith("\n"):  # what comes to stand at the end may need the line break
+        return changed_whole(f"{text}\n", path, operation, splice)
     raise BadInput(NOT_EDITABLE.fault(f"{json_path(path)} cannot be changed as the file is written", path=json_path(path)))

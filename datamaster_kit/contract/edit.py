@@ -9,104 +9,33 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import Any
 
-from .change import changed
-from .document import NodePath, json_path
-from .fault import BadInput, Fault, code
+from .change import changed, refuse_unreadable
+from .document import NodePath
+from .fault import BadInput, Fault
 from .layout import Layout, find, position_of
-from .spelling import Style, plain, style_of, unwritable
-from .splice import duplicate_value, insert_value, move_value, remove_value, rename_key, set_value
+from .operation import REMOVE, assign, is_at, nested, nowhere, put, refuse_unwritable, value_at
+from .order import duplicate_value, move_value, rename_key
+from .spelling import Style, plain, style_of
+from .splice import insert_value, remove_value, set_value
 
 # %% auto #0
-__all__ = ['REMOVE', 'NO_SUCH_PLACE', 'NAME_EXISTS', 'nowhere', 'is_at', 'value_at', 'refuse_unwritable', 'nested', 'assign',
-           'put', 'splice_value', 'set_at', 'renamed', 'inserted', 'moved', 'duplicated', 'steps', 'list_steps',
-           'value_in', 'edited']
-
-# %% ../../nbs/contract/17_edit.ipynb #5d9bbdb5
-REMOVE = object()
-NO_SUCH_PLACE = code("edit-no-place", "The path of an edit leads nowhere.", "edit a key of a mapping, or a position of a list, that is there; a list grows at its end")
-NAME_EXISTS = code("edit-name-exists", "A mapping already has an entry of that name.", "choose another name, or edit the entry that is there")
-
-
-def nowhere(path: NodePath, why: str = "leads nowhere") -> BadInput:
-    """Return the fault of a path that leads nowhere."""
-    return BadInput(NO_SUCH_PLACE.fault(f"{json_path(path)} {why}", path=json_path(path)))
-
-
-def is_at(data: Any, part: str | int) -> bool:
-    """The data have an entry of that key or position."""
-    return isinstance(data, dict) and part in data if isinstance(part, str) else isinstance(data, list) and 0 <= part < len(data)
-
-
-def value_at(data: Any, path: NodePath) -> Any:
-    """Return the value at a path of data; raises BadInput where it leads nowhere."""
-    for part in path:
-        if not is_at(data, part):
-            raise nowhere(path)
-        data = data[part]
-    return data
-
-
-def refuse_unwritable(value: Any, path: NodePath) -> None:
-    """Raise BadInput with every part of a value that YAML cannot carry."""
-    if faults := list(unwritable(value, path)):
-        raise BadInput(*faults)
-
-# %% ../../nbs/contract/17_edit.ipynb #f7fac961
-def nested(path: NodePath, value: Any, whole: NodePath) -> Any:
-    """Return a value within the mappings that the rest of a path names; a position of a list that is not there leads nowhere."""
-    for part in reversed(path):
-        if isinstance(part, int):
-            raise nowhere(whole)
-        value = {part: value}
-    return value
-
-
-def assign(data: Any, path: NodePath, value: Any, whole: NodePath) -> None:
-    """Set, append or remove the value at a path of data, in place; raises BadInput where the whole path leads nowhere."""
-    part, rest = path[0], path[1:]
-    is_there = is_at(data, part)
-    if is_there and rest and data[part] is not None:
-        assign(data[part], rest, value, whole)
-    elif value is REMOVE:
-        if rest or not is_there:
-            raise nowhere(whole)
-        del data[part]
-    elif is_there or (isinstance(data, dict) and isinstance(part, str)):
-        data[part] = nested(rest, value, whole)
-    elif isinstance(data, list) and part == len(data):
-        data.append(nested(rest, value, whole))
-    else:
-        raise nowhere(whole)
-
-
-def put(collection: Any, position: int, key: str | None, value: Any, path: NodePath) -> None:
-    """Put an entry at a position of the mapping or list at a path, in place; raises BadInput where it has no room for it."""
-    if isinstance(collection, list) and key is None and 0 <= position <= len(collection):
-        collection.insert(position, value)
-        return
-    if not isinstance(collection, dict) or key is None or not 0 <= position <= len(collection):
-        raise nowhere(path, f"has no place {position} for {'an item' if key is None else f'the key {key!r}'}")
-    if key in collection:
-        raise BadInput(NAME_EXISTS.fault(f"{json_path((*path, key))} is already there", path=json_path((*path, key))))
-    entries = list(collection.items())
-    collection.clear()
-    collection.update([*entries[:position], (key, value), *entries[position:]])
+__all__ = ['splice_value', 'set_at', 'renamed', 'inserted', 'moved', 'duplicated', 'steps', 'list_steps', 'value_in', 'edited']
 
 # %% ../../nbs/contract/17_edit.ipynb #08cdffa5
-def splice_value(text: str, layout: Layout, path: NodePath, value: Any, style: Style) -> str:
+def splice_value(layout: Layout, path: NodePath, value: Any, style: Style) -> str:
     """Return the text with a value set, appended or removed at a path."""
     if value is REMOVE:
-        return remove_value(text, layout, path)
+        return remove_value(layout, path)
     node = layout.root
     for length, part in enumerate(path):
         if node.kind == "scalar":
-            return set_value(text, layout, path[:length], nested(path[length:], value, path), style)
+            return set_value(layout, path[:length], nested(path[length:], value, path), style)
         try:
             node = node.entries[position_of(node, part)].value
         except KeyError:
             key = part if isinstance(part, str) else None
-            return insert_value(text, layout, path[:length], len(node.entries), key, nested(path[length + 1 :], value, path), style)
-    return set_value(text, layout, path, value, style)
+            return insert_value(layout, path[:length], len(node.entries), key, nested(path[length + 1 :], value, path), style)
+    return set_value(layout, path, value, style)
 
 
 def set_at(text: str, path: NodePath, value: Any) -> str:
@@ -114,16 +43,16 @@ def set_at(text: str, path: NodePath, value: Any) -> str:
     if not path:
         raise nowhere(path)
     if value is not REMOVE:
-        refuse_unwritable(nested(tuple(part for part in path if isinstance(part, str)), value, path), ())
+        refuse_unwritable(value, path)
     style = style_of(text)
-    return changed(text, path, lambda data: assign(data, path, plain(value), path), lambda body, layout: splice_value(body, layout, path, value, style))
+    return changed(text, path, lambda data: assign(data, path, plain(value), path), lambda layout: splice_value(layout, path, value, style))
 
 # %% ../../nbs/contract/17_edit.ipynb #3c2ea339
 def renamed(text: str, path: NodePath, name: str) -> str:
     """Return YAML with the key at a path renamed in its place; raises BadInput where the path is no key's, or the name is taken or cannot be written."""
     if not path:
         raise nowhere(path)
-    refuse_unwritable({name: None}, path[:-1])
+    refuse_unwritable(None, (*path[:-1], name))
     style = style_of(text)
 
     def operation(data: Any) -> None:
@@ -134,13 +63,13 @@ def renamed(text: str, path: NodePath, name: str) -> str:
         del parent[path[-1]]
         put(parent, position, name, value, path[:-1])
 
-    return changed(text, path, operation, lambda body, layout: rename_key(body, layout, path, name, style))
+    return changed(text, path, operation, lambda layout: rename_key(layout, path, name, style))
 
 
 def inserted(text: str, path: NodePath, position: int, value: Any, key: str | None = None) -> str:
     """Return YAML with a new entry at a position of the list, or with a key of the mapping, at a path, which is made where it is absent; raises BadInput where there is no such place."""
     made = [value] if key is None else {key: value}
-    refuse_unwritable(nested(tuple(part for part in path if isinstance(part, str)), made, path), ())
+    refuse_unwritable(value, path if key is None else (*path, key))
     style = style_of(text)
 
     def operation(data: Any) -> None:
@@ -152,12 +81,12 @@ def inserted(text: str, path: NodePath, position: int, value: Any, key: str | No
         else:
             put(target, position, key, plain(value), path)
 
-    def splice(body: str, layout: Layout) -> str:
+    def splice(layout: Layout) -> str:
         try:
             is_there = find(layout.root, path).kind != "scalar"
         except KeyError:
             is_there = False
-        return insert_value(body, layout, path, position, key, value, style) if is_there else splice_value(body, layout, path, made, style)
+        return insert_value(layout, path, position, key, value, style) if is_there else splice_value(layout, path, made, style)
 
     return changed(text, (*path, position if key is None else key), operation, splice)
 
@@ -172,7 +101,7 @@ def moved(text: str, path: NodePath, position: int) -> str:
         del parent[path[-1]]
         put(parent, position, path[-1] if isinstance(path[-1], str) else None, value, path[:-1])
 
-    return changed(text, path, operation, lambda body, layout: move_value(body, layout, path, position))
+    return changed(text, path, operation, lambda layout: move_value(layout, path, position))
 
 
 def duplicated(text: str, path: NodePath, key: str | None = None) -> str:
@@ -180,7 +109,7 @@ def duplicated(text: str, path: NodePath, key: str | None = None) -> str:
     if not path:
         raise nowhere(path)
     if key is not None:
-        refuse_unwritable({key: None}, path[:-1])
+        refuse_unwritable(None, (*path[:-1], key))
     style = style_of(text)
 
     def operation(data: Any) -> None:
@@ -188,7 +117,7 @@ def duplicated(text: str, path: NodePath, key: str | None = None) -> str:
         position = list(parent).index(path[-1]) if isinstance(parent, dict) else int(path[-1])
         put(parent, position + 1, key, plain(value), path[:-1])
 
-    return changed(text, path, operation, lambda body, layout: duplicate_value(body, layout, path, key, style))
+    return changed(text, path, operation, lambda layout: duplicate_value(layout, path, key, style))
 
 # %% ../../nbs/contract/17_edit.ipynb #bdea756a
 def steps(old: Any, new: Any, path: NodePath) -> Iterator[Callable[[str], str]]:
@@ -229,14 +158,14 @@ def value_in(text: str, path: NodePath) -> Any:
             data = data[part]
         found[0] = data
 
-    changed(text, path, look, lambda body, _: body)
+    changed(text, path, look, lambda layout: layout.text)
     return found[0]
 
 
 def edited(text: str, changes: Mapping[NodePath, Any]) -> str:
     """Return YAML with values set, appended or removed at paths, one after another, everything else as it was; raises BadInput with the faults of all where the text, a path or a value is bad."""
     faults: list[Fault] = []
-    value_in(text, ())
+    refuse_unreadable(text)
     for path, value in changes.items():
         try:
             old = value_in(text, path) if isinstance(value, dict | list) else REMOVE

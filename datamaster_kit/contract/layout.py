@@ -15,10 +15,9 @@ import yaml
 from .document import NodePath
 
 # %% auto #0
-__all__ = ['BEFORE_DASH', 'AFTER', 'RUNS_ON', 'QUESTION', 'OPENS', 'CONTENT', 'Node', 'Entry', 'UnusualLayoutError', 'block_end',
-           'entry_of', 'end_of', 'node_of', 'tree', 'Layout', 'layout_of', 'SharedError', 'position_of', 'find',
-           'nodes', 'line_start', 'line_end', 'comment_column', 'entry_end', 'entry_start', 'column_of', 'spans',
-           'runs_deeper', 'lines_tell', 'siblings', 'inner_end', 'hidden', 'named', 'outline', 'without']
+__all__ = ['BEFORE_DASH', 'Node', 'Entry', 'UnusualLayoutError', 'block_end', 'entry_of', 'end_of', 'node_of', 'tree', 'Layout',
+           'layout_of', 'SharedError', 'position_of', 'find', 'nodes', 'line_start', 'line_end', 'comment_column',
+           'entry_end', 'entry_start', 'column_of', 'spans']
 
 # %% ../../nbs/contract/17_layout.ipynb #aa580753
 @dataclass
@@ -122,7 +121,7 @@ def tree(text: str) -> Node:
 # %% ../../nbs/contract/17_layout.ipynb #8b3f548e
 @dataclass(frozen=True)
 class Layout:
-    """A text with the map of its nodes; or, in place of the text, its outline: the offsets are the same."""
+    """A text with the map of its nodes."""
 
     text: str
     root: Node
@@ -217,122 +216,3 @@ def spans(text: str, node: Node, is_root: bool = False) -> list[tuple[int, int]]
         lowest = found[-1][1] + 1 if found else first_line if is_root or text[first_line : entry.start].strip() else 0
         found.append((entry_start(text, entry.start, column, lowest), entry_end(text, entry.value.end, column)))
     return found
-
-# %% ../../nbs/contract/17_layout.ipynb #3e187a0d
-AFTER = r"[\s:?,\[{-]"  # what stands before a quote or bracket that opens a value
-RUNS_ON = re.compile(
-    rf"""["'\[{{](?:(?<={AFTER}")[^"\\\n]*(?:\\.[^"\\\n]*)*$|(?<={AFTER}')[^'\n]*(?:''[^'\n]*)*$|(?<={AFTER}[\[{{])[^\]}}\n]*$)""", re.M
-)
-QUESTION = re.compile(r"\n *(?:- +)*\?\s")
-
-
-def runs_deeper(text: str) -> bool:
-    """Every value in quotes or brackets that runs on to further lines stays further in than its entry, but for a closing bracket."""
-    lines, depth, opened = text.split("\n"), 0, 0
-
-    def is_deeper(start: int, end: int) -> bool:
-        column = len(re.match(r" *(?:- +)*", lines[start])[0])  # type: ignore[index]  # matches every line
-        following = [(len(line) - len(line.lstrip(" ")), line.strip()) for line in lines[start + 1 : end + 1] if line.strip()]
-        return all(indent > column or (indent == column and line[0] in "]}") for indent, line in following)
-
-    for event in yaml.parse(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
-        start, end = (event.start_mark.line, event.end_mark.line) if event.start_mark and event.end_mark else (0, 0)
-        if isinstance(event, yaml.CollectionStartEvent) and (depth or event.flow_style):
-            depth, opened = depth + 1, opened if depth else start
-        elif isinstance(event, yaml.CollectionEndEvent) and depth:
-            depth -= 1
-            if not depth and not is_deeper(opened, end):
-                return False
-        elif isinstance(event, yaml.ScalarEvent) and not depth and event.style in ("'", '"') and start != end and not is_deeper(start, end):
-            return False
-    return True
-
-
-def lines_tell(text: str) -> bool:
-    """Indentation alone tells the structure of a readable text: no value goes on at the column of its entry, no key stands behind a question mark."""
-    if QUESTION.search(f"\n{text}") or any(mark in text for mark in "\r\x85\u2028\u2029"):
-        return False
-    return not RUNS_ON.search(f"\n{text}") or runs_deeper(text)
-
-
-def siblings(text: str, column: int, is_list: bool, start: int, end: int) -> list[int]:
-    """Return where the entries at a column stand, between two line starts."""
-    pattern = re.compile("\n {%d}%s" % (column, r"(?=-\s)" if is_list else r"(?=[^\s#-]|-\S)"))  # noqa: UP031 (braces)
-    first = [column + start] if re.compile(pattern.pattern[1:]).match(text, start) else []
-    return first + [found.end() for found in pattern.finditer(text, max(start - 1, 0), end) if found.end() > start + column]
-
-
-def inner_end(text: str, start: int, end: int, column: int, has_dashes: bool) -> int:
-    """Return where the last line ends, between two line starts, that is further in than a column, or a dash at it; `start` where there is none."""
-    while end > start:
-        begin = line_start(text, end - 1)
-        line = text[begin:end].rstrip("\n")
-        indent = len(line) - len(line.lstrip(" "))
-        if line.strip() and begin >= start and (indent > column or (has_dashes and indent == column and line[indent] == "-")):
-            return begin + len(line)
-        end = begin
-    return start
-
-# %% ../../nbs/contract/17_layout.ipynb #02ec90a9
-OPENS = re.compile(r"[^\s'\"&*!|>{\[][^\n#]*:[ \t]*(?:[ \t]#[^\n]*)?\r?\n")
-CONTENT = re.compile(r"(?:[ \t]*(?:#[^\n]*)?\r?\n|(?:---|%)[^\n]*\n)*( *)(-(?=\s)|[^\s#-]|-)?")
-
-
-def hidden(text: str, at: int, end: int, column: int, is_list: bool) -> tuple[int, int] | None:
-    """Return the part of an entry that an outline leaves out: what is below its key, or behind its dash."""
-    if is_list:
-        start = at + 1
-        stop = max(inner_end(text, line_start(text, at), end, column, False), line_end(text, at))
-    elif opening := OPENS.match(text, at):
-        start = opening.end()
-        stop = inner_end(text, start, end, column, True)
-    else:
-        return None
-    return (start, stop) if stop >= start + column + 2 else None
-
-
-def named(part: str) -> re.Pattern[str]:
-    """Return the pattern of a key."""
-    name = re.escape(part)
-    return re.compile(rf"""(?:{name}|"{name}"|'{name}')[ \t]*:(?=\s)""")
-
-
-def outline(text: str, path: NodePath) -> str:
-    """Return a text in which the entries beside a path are comments; raises nothing: a path that ends early leaves more of the text."""
-    pieces: list[tuple[int, int, int]] = []
-    scanned, start, end = text, 0, len(text)
-    for part in path:
-        content = CONTENT.match(scanned, start)
-        if not content or content[2] is None or content.start(2) >= end:
-            break
-        column, is_list = len(content[1]), content[2] == "-"
-        start = line_start(scanned, content.start(2))
-        found = siblings(scanned, column, is_list, start, end)
-        chosen = -1
-        if is_list:
-            chosen = part if isinstance(part, int) and part < len(found) else -1
-        elif isinstance(part, str):
-            chosen = next((index for index, at in enumerate(found) if named(part).match(scanned, at)), -1)
-        ends = [*(line_start(scanned, at) for at in found[1:]), end]
-        for index, (at, stop) in enumerate(zip(found, ends, strict=True)):
-            if index != chosen and (piece := hidden(scanned, at, stop, column, is_list)):
-                pieces.append((*piece, column + 1))
-        if chosen < 0:
-            break
-        at, end = found[chosen], ends[chosen]
-        if is_list:
-            scanned, start = f"{scanned[:at]} {scanned[at + 1 :]}", line_start(scanned, at)
-        elif opening := OPENS.match(scanned, at):
-            start = opening.end()
-        else:
-            break
-    return without(text, pieces)
-
-
-def without(text: str, pieces: list[tuple[int, int, int]]) -> str:
-    """Return a text with each piece, from where to where, as a comment at a column."""
-    made, done = [], 0
-    for start, end, column in sorted(pieces):
-        made += [text[done:start], " " * column, "#" * (end - start - column)]
-        done = end
-    return "".join([*made, text[done:]])

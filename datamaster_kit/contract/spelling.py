@@ -137,13 +137,13 @@ def reads_back(spelling: str, text: str, is_flow: bool, column: int) -> bool:
     return data == ({"k": [text, "z"]} if is_flow else {"k": text, "z": 0})
 
 
-def spelled(value: Any, old: str = "", is_flow: bool = False, column: int = 0, style: Style = Style(), width: int = 100) -> str:
+def spelled(value: Any, old: str = "", is_flow: bool = False, column: int = 0, style: Style = Style(), width: int = 100, indent: int = 0) -> str:
     """Return a value that is no collection as it is written in an entry at a column, in the style of the old value where that can be."""
     if value is None or isinstance(value, bool):
         return {None: "null", True: "true", False: "false"}[value]
     if not isinstance(value, str):
         return number(value) if isinstance(value, float | Decimal) else str(int(value))
-    for spelling in spellings(value, old, is_flow, " " * (column + style.mapping), style, width):
+    for spelling in spellings(value, old, is_flow, " " * (indent or column + style.mapping), style, width):
         if reads_back(spelling, value, is_flow, column):
             return spelling
     raise BadInput(UNWRITABLE.fault(f"the text {value[:40]!r} cannot be written"))

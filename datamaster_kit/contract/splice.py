@@ -11,21 +11,20 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
+from .brackets import flow_value, put_in_flow, remove_from_flow, replaced
 from .document import NodePath
-from .layout import Entry, Layout, Node, UnusualLayoutError, column_of, entry_end, find, line_end, line_start, nodes, position_of, spans
+from .layout import Entry, Layout, Node, UnusualLayoutError, column_of, entry_end, find, line_end, line_start, position_of, spans
 from .spelling import Style, entry_lines, flowing, lines_of, spelled, spelled_key
 
 # %% auto #0
-__all__ = ['Place', 'place', 'replaced', 'slot_of', 'below', 'set_value', 'flow_value', 'in_block', 'inner_gaps_are_blank',
-           'put_lines', 'without_lines', 'insert_value', 'remove_value', 'rotated', 'move_value', 'rename_key',
-           'duplicate_value', 'put_in_flow', 'remove_from_flow']
+__all__ = ['Place', 'place', 'slot_of', 'below', 'set_value', 'in_block', 'inner_gaps_are_blank', 'put_lines', 'without_lines',
+           'insert_value', 'remove_value', 'emptied']
 
 # %% ../../nbs/contract/17_splice.ipynb #1153733c
 @dataclass(frozen=True)
 class Place:
-    """An entry in its collection, in a text."""
+    """An entry in its collection."""
 
-    text: str
     parent: Node
     index: int
     is_in_root: bool
@@ -36,15 +35,10 @@ class Place:
         return self.parent.entries[self.index]
 
 
-def place(text: str, layout: Layout, path: NodePath) -> Place:
+def place(layout: Layout, path: NodePath) -> Place:
     """Return the place of a path; raises KeyError where it leads nowhere."""
     parent = find(layout.root, path[:-1])
-    return Place(text, parent, position_of(parent, path[-1]), len(path) == 1)
-
-
-def replaced(text: str, start: int, end: int, new: str) -> str:
-    """Return a text with another text between two offsets."""
-    return text[:start] + new + text[end:]
+    return Place(parent, position_of(parent, path[-1]), len(path) == 1)
 
 # %% ../../nbs/contract/17_splice.ipynb #f6e9a1d2
 def slot_of(text: str, entry: Entry) -> int:
@@ -57,20 +51,24 @@ def slot_of(text: str, entry: Entry) -> int:
     return colon.end()
 
 
-def below(value: Any, entry: Entry, column: int, old: Node, style: Style, width: int) -> tuple[str, list[str]]:
+def below(text: str, value: Any, entry: Entry, column: int, old: Node, style: Style, width: int) -> tuple[str, list[str]]:
     """Return what of a value goes on the line of its key or dash, and the lines below."""
     if isinstance(value, dict | list | tuple):
         if not value:
             return flowing(value, style), []
         step = 2 if entry.key is None else style.mapping if isinstance(value, dict) else style.dash
         return "", lines_of(value, column + step, style)
-    first, *rest = spelled(value, old.style, False, column, style, width).split("\n")
+    indent = column + style.mapping
+    if old.style in ("|", ">") and (lines := [line for line in text[old.start : old.end].split("\n")[1:] if line.strip()]):
+        indent = min(len(line) - len(line.lstrip(" ")) for line in lines)
+    first, *rest = spelled(value, old.style, False, column, style, width, indent).split("\n")
     return first, rest
 
 
-def set_value(text: str, layout: Layout, path: NodePath, value: Any, style: Style) -> str:
+def set_value(layout: Layout, path: NodePath, value: Any, style: Style) -> str:
     """Return the text with another value at a path that is there."""
-    here = place(text, layout, path)
+    text = layout.text
+    here = place(layout, path)
     entry, old = here.entry, here.entry.value
     if here.parent.is_flow:
         return flow_value(text, entry, spelled(value, old.style, True, style=style) if not isinstance(value, dict | list | tuple) else flowing(value, style))
@@ -78,10 +76,11 @@ def set_value(text: str, layout: Layout, path: NodePath, value: Any, style: Styl
     if old.is_flow and isinstance(value, dict | list | tuple) and value and old.entries:
         return replaced(text, old.start, old.end, flowing(value, style))
     width = max((len(line.strip()) for line in text[old.start : old.end].split("\n")[1:]), default=100)
-    first, rest = below(value, entry, column, old, style, width)
-    is_block = old.style in ("|", ">") or (old.kind in ("mapping", "list") and not old.is_flow) or "\n" in text[slot : old.start]
+    first, rest = below(text, value, entry, column, old, style, width)
+    is_block = old.style in ("|", ">") or (old.kind in ("mapping", "list") and not old.is_flow)
     if not is_block and not rest:
         return replaced(text, old.start, old.end, first) if old.start < old.end else replaced(text, slot, slot, f" {first}")
+    is_block = is_block or "\n" in text[slot : old.start]
     end = entry_end(text, old.end, column) if old.kind in ("mapping", "list") and is_block else line_end(text, old.end)
     comment = re.search(r"[ \t]+#.*$", text[slot : line_end(text, slot)] if is_block else text[old.end : end])
     if is_block and not (old.style in ("|", ">") or "\n" in text[slot : old.start]):
@@ -91,18 +90,10 @@ def set_value(text: str, layout: Layout, path: NodePath, value: Any, style: Styl
         return replaced(text, slot, end, " " + rest[0].lstrip(" ") + "".join(f"\n{line}" for line in rest[1:]))
     return replaced(text, slot, end, "\n".join([head, *rest]))
 
-
-def flow_value(text: str, entry: Entry, new: str) -> str:
-    """Return the text with another value of an entry within brackets."""
-    old = entry.value
-    if old.start < old.end:
-        return replaced(text, old.start, old.end, new)
-    has_colon = text[entry.start : old.end].rstrip().endswith(":")
-    return replaced(text, old.start, old.end, f" {new}" if has_colon else f": {new}")
-
 # %% ../../nbs/contract/17_splice.ipynb #b826b258
-def in_block(text: str, layout: Layout, parent: Node, is_root: bool, change: Callable[[str, list[tuple[int, int]]], str]) -> str:
+def in_block(layout: Layout, parent: Node, is_root: bool, change: Callable[[str, list[tuple[int, int]]], str]) -> str:
     """Return the text after a change of a block's entries, which sees them as lines of their own."""
+    text = layout.text
     first = parent.entries[0].start
     start = line_start(text, first)
     dashes = text[start:first]
@@ -133,117 +124,54 @@ def put_lines(text: str, found: list[tuple[int, int]], position: int, lines: lis
 def without_lines(text: str, start: int, end: int, is_first: bool) -> str:
     """Return the text without an entry's lines; of the blank lines on both sides of it, those above stay, and none below a collection's own key."""
     before, after = text[:start], text[end + 1 :]
-    if end >= len(text):
-        return before[:-1] if before.endswith("\n") else before
+    if not after.strip():
+        return before.rstrip("\n") + "\n" + after
     is_apart = is_first or not before or before.endswith("\n\n")
     while is_apart and (blank := re.match(r"[ \t]*\n", after)):
         after = after[blank.end() :]
     return before + after
 
 # %% ../../nbs/contract/17_splice.ipynb #9a2e55c0
-def insert_value(text: str, layout: Layout, path: NodePath, position: int, key: str | None, value: Any, style: Style) -> str:
+def insert_value(layout: Layout, path: NodePath, position: int, key: str | None, value: Any, style: Style) -> str:
     """Return the text with a new entry in the collection at a path."""
+    text = layout.text
     parent = find(layout.root, path)
     if not parent.entries:
         made = [value] if key is None else {key: value}
         if path:
-            return set_value(text, layout, path, made, style)
+            return set_value(layout, path, made, style)
         is_alone = not text[line_start(text, parent.start) : parent.start].strip()
         return replaced(text, parent.start, parent.end, "\n".join(lines_of(made, 0, style)) if is_alone else flowing(made, style))
     if parent.is_flow:
         return put_in_flow(text, parent, position, flowing(value, style) if key is None else f"{spelled_key(key, style=style)}: {flowing(value, style)}")
     head = "-" if key is None else f"{spelled_key(key, style=style)}:"
     lines = entry_lines(head, value, column_of(text, parent.entries[0]), style)
-    return in_block(text, layout, parent, not path, lambda body, found: put_lines(body, found, position, lines))
+    return in_block(layout, parent, not path, lambda body, found: put_lines(body, found, position, lines))
 
 
-def remove_value(text: str, layout: Layout, path: NodePath) -> str:
+def remove_value(layout: Layout, path: NodePath) -> str:
     """Return the text without an entry and its comments; a collection that loses its last one becomes `{}` or `[]`."""
-    here = place(text, layout, path)
+    text, here = layout.text, place(layout, path)
     parent, index = here.parent, here.index
-    empty = "{}" if parent.kind == "mapping" else "[]"
     if len(parent.entries) > 1:
         if parent.is_flow:
             return remove_from_flow(text, parent, index)
-        return in_block(text, layout, parent, here.is_in_root, lambda body, found: without_lines(body, *found[index], is_first=index == 0 and not here.is_in_root))
-    if len(path) > 1 and not parent.is_flow:
-        return set_value(text, layout, path[:-1], {} if empty == "{}" else [], Style())
+        return in_block(layout, parent, here.is_in_root, lambda body, found: without_lines(body, *found[index], is_first=index == 0 and not here.is_in_root))
+    empty = "{}" if parent.kind == "mapping" else "[]"
     if parent.is_flow:
         return replaced(text, parent.start, parent.end, empty)
-    start, end = spans(layout.text, parent, True)[0]
+    if len(path) > 1:
+        return emptied(layout, path, empty)
+    start, end = spans(text, parent, True)[0]
     return replaced(text, start, end, empty)
 
-# %% ../../nbs/contract/17_splice.ipynb #0b66c504
-def rotated(text: str, found: list[tuple[int, int]], index: int, position: int) -> str:
-    """Return the text with the span at an index moved to a position; what is between the spans stays."""
-    order = list(range(len(found)))
-    order.insert(position, order.pop(index))
-    low, high = min(index, position), max(index, position)
-    made = []
-    for slot in range(low, high + 1):
-        start, end = found[order[slot]]
-        made.append(text[start:end])
-        if slot < high:
-            made.append(text[found[slot][1] : found[slot + 1][0]])
-    return replaced(text, found[low][0], found[high][1], "".join(made))
 
-
-def move_value(text: str, layout: Layout, path: NodePath, position: int) -> str:
-    """Return the text with an entry moved to a position of its collection."""
-    here = place(text, layout, path)
-    if here.parent.is_flow:
-        return rotated(text, [(entry.start, entry.value.end) for entry in here.parent.entries], here.index, position)
-    return in_block(text, layout, here.parent, here.is_in_root, lambda body, found: rotated(body, found, here.index, position))
-
-
-def rename_key(text: str, layout: Layout, path: NodePath, name: str, style: Style) -> str:
-    """Return the text with another name of an entry of a mapping, in the quotes of the old one."""
-    key = place(text, layout, path).entry.key
-    if key is None:
-        raise KeyError(path[-1])
-    return replaced(text, key.start, key.end, spelled_key(name, key.style, style))
-
-
-def duplicate_value(text: str, layout: Layout, path: NodePath, name: str | None, style: Style) -> str:
-    """Return the text with a copy of an entry after it; the comments within it are copied, those above it speak of the first."""
-    here = place(text, layout, path)
-    cuts = [(node.start, node.start + len(found[0])) for _, node in nodes(here.entry.value) if node.anchor and (found := re.match(r"&\S+[ \t]*", text[node.start :]))]
-    if here.entry.key and name is not None:
-        cuts.append((here.entry.key.start, here.entry.key.end))
-    start, end = here.entry.start, here.entry.value.end
-    if not here.parent.is_flow:
-        end = spans(layout.text, here.parent)[here.index][1]
-    copy = text[start:end]
-    for low, high in sorted(cuts, reverse=True):
-        new = spelled_key(name, here.entry.key.style, style) if name is not None and here.entry.key and low == here.entry.key.start else ""
-        copy = replaced(copy, low - start, high - start, new)
-    if here.parent.is_flow:
-        return put_in_flow(text, here.parent, here.index + 1, copy)
-    lines = [" " * column_of(text, here.entry) + copy]
-    return in_block(text, layout, here.parent, here.is_in_root, lambda body, found: put_lines(body, found, here.index + 1, lines))
-
-# %% ../../nbs/contract/17_splice.ipynb #898947d5
-def put_in_flow(text: str, parent: Node, position: int, new: str) -> str:
-    """Return the text with a new entry at a position within brackets."""
-    entries = parent.entries
-    if text[parent.start] not in "{[&!":
-        raise UnusualLayoutError  # `[a: 1]`: a mapping without braces has room for one entry
-    near = entries[min(position, len(entries) - 1)]
-    blanks = re.search(r"\s*$", text[parent.start : near.start])
-    line = blanks[0] if blanks and "\n" in blanks[0] else " "
-    if position < len(entries):
-        return replaced(text, near.start, near.start, f"{new},{line}")
-    return replaced(text, near.value.end, near.value.end, f",{line}{new}")
-
-
-def remove_from_flow(text: str, parent: Node, index: int) -> str:
-    """Return the text without an entry within brackets that is not the only one."""
-    entry = parent.entries[index]
-    if index + 1 < len(parent.entries):
-        following = parent.entries[index + 1].start
-        comma = text.index(",", entry.value.end)
-        is_blank = not text[comma + 1 : following].strip()
-        return replaced(text, entry.start, following if is_blank else comma + 1, "")
-    previous = parent.entries[index - 1].value.end
-    between = text[previous : entry.start]
-    return replaced(text, previous, entry.value.end, "" if not between.replace(",", "", 1).strip() else between.replace(",", "", 1).rstrip() + "\n")
+def emptied(layout: Layout, path: NodePath, empty: str) -> str:
+    """Return the text without the only entry of a block; comments of sections stay."""
+    text = layout.text
+    start, end = spans(text, place(layout, path).parent)[0]
+    slot = slot_of(text, place(layout, path[:-1]).entry)
+    head = re.fullmatch(r"([ \t]*(?:[ \t]#[^\n]*)?\n)((?:[ \t]*(?:#[^\n]*)?\n)*)", text[slot:start])
+    if head is None:  # the entry is on the line of a dash, or of an anchor
+        return set_value(layout, path[:-1], {} if empty == "{}" else [], Style())
+    return f"{text[:slot]} {empty}{head[1]}{head[2] if head[2].strip() else ''}{text[end + 1 :]}"

@@ -16,7 +16,7 @@ from .jobs import Job, jobs
 from .namespace_topics import desired_topics, found_topics, topic_operations
 from .packages import wheels_of_project
 from .release import has_releases, is_released, project_files, release_folder, remove_releases, upload, wheel_of_toolkit
-from .settings import Release
+from .settings import Release, caller
 from .topics import Topic, topics
 from .workspace_jobs import desired_jobs, found_jobs, job_operations
 from ..plan import Plan
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from databricks.sdk import WorkspaceClient
 
 # %% auto #0
-__all__ = ['NO_CLUSTER', 'NO_PRINCIPAL', 'NOT_LOOKED_FOR', 'cluster_id', 'application_id', 'Delivery', 'with_files',
+__all__ = ['NO_CLUSTER', 'NO_PRINCIPAL', 'NOT_LOOKED_FOR', 'cluster_of', 'application_id', 'Delivery', 'with_files',
            'released_files', 'wheels_of', 'wanted_of', 'topics_now', 'observed_delivery', 'plan_of', 'to_destroy',
            'release_operations', 'apply_delivery']
 
@@ -37,11 +37,11 @@ NO_CLUSTER = code("no-cluster", "Jobs are to run on the project's cluster, which
 NO_PRINCIPAL = "there is no service principal {name}: jobs run as whoever applies. `datamaster unity apply` makes it, where the target has an account_id"
 
 
-def cluster_id(client: WorkspaceClient, project: Project) -> str:
-    """Return the id of the cluster on which jobs are to run, or an empty text where they have their own; raises BadInput where it is not there."""
+def cluster_of(client: WorkspaceClient, project: Project) -> tuple[str, str]:
+    """Return the id of the cluster on which jobs are to run, and its single user; empty texts where they have their own. Raises BadInput where it is not there."""
     if project.jobs.compute != "existing_cluster":
-        return ""
-    found = sorted(item.cluster_id or "" for item in client.clusters.list() if item.cluster_name == project.names.cluster)
+        return "", ""
+    found = sorted((item.cluster_id or "", item.single_user_name or "") for item in client.clusters.list() if item.cluster_name == project.names.cluster)
     if not found:
         raise BadInput(NO_CLUSTER.fault(f"the workspace has no cluster {project.names.cluster}", path="jobs.compute"))
     return found[0]
@@ -124,13 +124,14 @@ def observed_delivery(project: Project, target: str, contracts: Sequence[Contrac
     wheels = tuple(f"{folder}/{name}" for name in wheels_of(files))
     with ThreadPoolExecutor(4, thread_name_prefix="observe") as pool:
         listed, there = pool.submit(lambda: list(client.jobs.list(expand_tasks=True))), pool.submit(is_released, client, folder)
-        cluster, runs_as = pool.submit(cluster_id, client, project), pool.submit(application_id, client, project)
-        release = Release(target, folder, wheels, cluster.result(), runs_as.result())
+        cluster, runs_as = pool.submit(cluster_of, client, project), pool.submit(application_id, client, project)
+        place, user = cluster.result()
+        release = Release(target, folder, wheels, place, runs_as.result(), user)
         wanted, events = wanted_of(project, contracts, release)
         there_now, unseen = topics_now(project, events, management, old_topics)
         whole = Resource("release", folder.rpartition("/")[2], {"files": len(files)})
         found = [Found(*whole.key, whole.attributes, folder, is_ours=True)] if there.result() else []
-        notes = (*unseen, *(() if release.runs_as else (NO_PRINCIPAL.format(name=project.names.service_principal),)))
+        notes = (*unseen, *(() if caller(project, release) else (NO_PRINCIPAL.format(name=project.names.service_principal),)))
         desired = (whole, *desired_topics(project, events, there_now), *desired_jobs(wanted, (whole.key,)))
         return Delivery(project, target, client, release, files, wanted, events, management, desired, (*found, *there_now, *found_jobs(project, wanted, listed.result())), notes)
 

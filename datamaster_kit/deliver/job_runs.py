@@ -5,16 +5,16 @@
 # %% ../../nbs/deliver/06_job_runs.ipynb #bea8d648
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
-from ..contract.fault import DatamasterError, Fault, code
+from ..contract.fault import BadInput, DatamasterError, Fault, code
 from ..contract.model import Contract
-from .jobs import earlier_names, key_of
+from .jobs import EVERY, key_of, keys_of, name_of_whole
 from .workspace_jobs import is_of_project, key_of_job, name_of, pause_status
 from ..project import Project
 
@@ -23,27 +23,32 @@ if TYPE_CHECKING:
     from databricks.sdk.service.jobs import BaseJob, BaseRun, Run, RunTask
 
 # %% auto #0
-__all__ = ['NO_JOB', 'PURPOSES', 'ENDED', 'PAUSES', 'RUN_FAILED', 'BLAMELESS', 'job_number', 'started', 'state_of', 'has_ended',
-           'last_attempts', 'followed', 'failures', 'error_of', 'JobState', 'job_state', 'job_states']
+__all__ = ['NO_PURPOSE', 'NO_JOB', 'PURPOSES', 'ENDED', 'PAUSES', 'RUN_FAILED', 'BLAMELESS', 'job_number', 'started', 'state_of',
+           'has_ended', 'last_attempts', 'followed', 'failures', 'error_of', 'JobState', 'job_state', 'job_states']
 
 # %% ../../nbs/deliver/06_job_runs.ipynb #25490584
+NO_PURPOSE = code("no-purpose", "There are no jobs for that purpose.", "say --purpose ingest, prep or mock-ingest")
 NO_JOB = code("no-job", "The model has no such job in the workspace.", "make it first: datamaster deliver apply")
 PURPOSES = ("ingest", "prep", "mock-ingest")
 
 
 def job_number(client: WorkspaceClient, project: Project, contracts: Iterable[Contract], model: str, purpose: str) -> int:
-    """Return the id of the job of a model for a purpose; raises DatamasterError where there is none."""
-    keys = {key_of(purpose, contract, name) for contract in contracts for item in contract.models if item.name == model for name in (model, *earlier_names(item))}
-    name = project.names.job(purpose, model)
-    found = sorted(item.job_id or 0 for item in client.jobs.list(name=name) if is_of_project(project, item) and key_of_job(item) in keys)
-    if not found:
-        raise DatamasterError(NO_JOB.fault(f"the workspace has no job {name} that this toolkit made"))
-    return found[0]
+    """Return the id of the job of a model for a purpose, or of that of its contract; raises BadInput where there is no such purpose, DatamasterError where there is no job."""
+    if purpose not in PURPOSES:
+        raise BadInput(NO_PURPOSE.fault(f"{purpose!r} is none of {', '.join(PURPOSES)}", path="--purpose"))
+    whose = [(contract, item) for contract in contracts for item in contract.models if item.name == model]
+    keys = {key for contract, item in whose for key in (*keys_of(purpose, contract, item), key_of(purpose, contract, EVERY))}
+    names = [project.names.job(purpose, model), *(name_of_whole(project, contract) for contract, _ in whose if purpose == "ingest")]
+    for name in dict.fromkeys(names):
+        found = sorted(item.job_id or 0 for item in client.jobs.list(name=name) if is_of_project(project, item) and key_of_job(item) in keys)
+        if found:
+            return found[0]
+    raise DatamasterError(NO_JOB.fault(f"the workspace has no job {names[0]} that this toolkit made"))
 
 
-def started(client: WorkspaceClient, job: int) -> Run:
-    """Start a job, and return its run."""
-    return client.jobs.get_run(int(client.jobs.run_now(job, idempotency_token=uuid4().hex).run_id))
+def started(client: WorkspaceClient, job: int, parameters: Mapping[str, str] | None = None) -> Run:
+    """Start a job with values of its parameters, and return its run."""
+    return client.jobs.get_run(int(client.jobs.run_now(job, idempotency_token=uuid4().hex, job_parameters=dict(parameters) if parameters else None).run_id))
 
 # %% ../../nbs/deliver/06_job_runs.ipynb #8a2c977c
 ENDED = ("TERMINATED", "SKIPPED", "INTERNAL_ERROR")

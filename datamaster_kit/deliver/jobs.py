@@ -7,19 +7,22 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ..contract.fault import BadInput, Fault, code
 from ..contract.model import Contract, Model, Workflow
-from .settings import Release, limits_of, place, places, start_of, watched
+from .settings import Release, caller, limits_of, parameters_of, place, places, schedule_of, start_of, watched
 from ..project import Project
 
 # %% auto #0
-__all__ = ['KEY_TAG', 'SETTINGS_TAG', 'ON_CLUSTERS', 'NO_TASK_KEY', 'PREPARING', 'NEVER', 'NO_LANDING_VOLUME', 'MOCK_ROWS',
-           'NAMED_TWICE', 'Job', 'digest', 'key_of', 'earlier_names', 'own_task', 'their_task', 'task_faults', 'job_of',
-           'package_options', 'with_options', 'ingest_job', 'preparation_job', 'mock_job', 'jobs']
+__all__ = ['KEY_TAG', 'SETTINGS_TAG', 'EVERY', 'ON_CLUSTERS', 'NO_TASK_KEY', 'PREPARING', 'NEVER', 'CONTINUOUS_ORDER',
+           'ONE_MODEL', 'NO_LANDING_VOLUME', 'MOCK_ROWS', 'NAMED_TWICE', 'Job', 'digest', 'key_of', 'earlier_names',
+           'own_task', 'their_task', 'without_retries', 'task_faults', 'keys_of', 'job_of', 'package_options',
+           'with_options', 'ingest_tasks', 'ingest_job', 'startable', 'name_of_whole', 'whole_job', 'ingest_jobs',
+           'preparation_job', 'mock_job', 'jobs']
 
 # %% ../../nbs/deliver/02_jobs.ipynb #bb4f21c5
 KEY_TAG, SETTINGS_TAG = "datamaster_key", "datamaster_settings"
@@ -40,8 +43,11 @@ def digest(*texts: str) -> str:
     return hashlib.sha256("\n".join(texts).encode()).hexdigest()[:12]
 
 
+EVERY = "*"
+
+
 def key_of(purpose: str, contract: Contract, model: str) -> str:
-    """Return what the job of a model is known by."""
+    """Return what the job of a model is known by, or, of EVERY model, that of a whole contract."""
     return f"{purpose}-{digest(contract.id, model)}"
 
 
@@ -62,11 +68,16 @@ def own_task(project: Project, contract: Contract, release: Release, key: str, a
             **place(project, release), "max_retries": limits.retries, "min_retry_interval_millis": 60_000, "retry_on_timeout": False}
 
 
-def their_task(project: Project, release: Release, task: Mapping[str, Any], after: str) -> dict[str, Any]:
-    """Return a task of the contract, after another and in a place where it says neither."""
+def their_task(project: Project, release: Release, task: Mapping[str, Any], after: Iterable[str]) -> dict[str, Any]:
+    """Return a task of the contract, after others and in a place where it says neither."""
     has_place = any(task.get(name) for name in ("new_cluster", "existing_cluster_id", "job_cluster_key", "environment_key"))
     where = place(project, release) if not has_place and any(name in task for name in ON_CLUSTERS) else {}
-    return {**where, **({} if "depends_on" in task else {"depends_on": [{"task_key": after}]}), **task}
+    return {**where, **({} if "depends_on" in task else {"depends_on": [{"task_key": key} for key in after]}), **task}
+
+
+def without_retries(task: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a task that is not tried again."""
+    return {name: value for name, value in task.items() if name not in ("max_retries", "min_retry_interval_millis", "retry_on_timeout")}
 
 
 NO_TASK_KEY = code("task-without-key", "A task of the workflow has no `task_key`.", "write task_key: and one of the task types of Databricks, for example notebook_task:")
@@ -82,17 +93,20 @@ def task_faults(contract: Contract) -> Iterator[Fault]:
         seen.add(key)
 
 # %% ../../nbs/deliver/02_jobs.ipynb #94dc0958
-def job_of(project: Project, contract: Contract, model: Model, purpose: str, release: Release, tasks: Iterable[Mapping[str, Any]], starts: Mapping[str, Any]) -> Job:
-    """Return a job with its tags; the tag of the settings changes whenever anything of them does."""
-    keys = [key_of(purpose, contract, name) for name in (model.name, *earlier_names(model))]
+def keys_of(purpose: str, contract: Contract, model: Model) -> list[str]:
+    """Return what the job of a model is known by, and after that what it was known by before the model was renamed."""
+    return [key_of(purpose, contract, name) for name in (model.name, *earlier_names(model))]
+
+
+def job_of(project: Project, contract: Contract, name: str, keys: Sequence[str], says: str, release: Release, tasks: Iterable[Mapping[str, Any]], starts: Mapping[str, Any]) -> Job:
+    """Return a job with its tags; `keys` are what it is and was known by, and the tag of the settings changes whenever anything of them does."""
     settings: dict[str, Any] = {
-        "name": project.names.job(purpose, model.name), "description": f"{contract.name or contract.id}, version {contract.version}: {model.description or model.name}"[:1000],
-        "tasks": list(tasks), **starts, **watched(contract), **places(project, release), "max_concurrent_runs": 1, "queue": {"enabled": True},
-        **({"run_as": {"service_principal_name": release.runs_as}} if release.runs_as else {}),
+        "name": name, "description": f"{contract.name or contract.id}, version {contract.version}: {says}"[:1000],
+        "tasks": list(tasks), **starts, **watched(contract), **parameters_of(contract), **places(project, release), "max_concurrent_runs": 1, "queue": {"enabled": True}, **caller(project, release),
         "access_control_list": [{"group_name": project.names.group, "permission_level": "CAN_MANAGE_RUN"}],
     }
     tags = {**project.resource_tags, KEY_TAG: keys[0], SETTINGS_TAG: digest(json.dumps(settings, sort_keys=True, default=str))}
-    return Job(settings["name"], keys[0], tuple(keys[1:]), {**settings, "tags": tags})
+    return Job(name, keys[0], tuple(keys[1:]), {**settings, "tags": tags})
 
 # %% ../../nbs/deliver/02_jobs.ipynb #9234abb7
 PREPARING = "definition_project"
@@ -114,15 +128,59 @@ def with_options(task: Mapping[str, Any], options: list[str]) -> Mapping[str, An
 NEVER: dict[str, Any] = {"schedule": None, "continuous": None, "trigger": None}
 
 
+def ingest_tasks(project: Project, contract: Contract, file: str, models: Sequence[Model], release: Release) -> list[dict[str, Any]]:
+    """Return a task for each model, at once, and the tasks of the contract after all of them."""
+    own = {project.names.task(project.names.job("ingest", model.name)): model for model in models}
+    ingest = [own_task(project, contract, release, key, ["ingest", "run", "--contract", file, "--model", model.name, "--target", release.target]) for key, model in own.items()]
+    theirs = [with_options(task, package_options(file, models[0], release)) if len(models) == 1 else task for task in (contract.workflow or Workflow()).tasks]
+    return [*ingest, *(their_task(project, release, task, own) for task in theirs)]
+
+
+CONTINUOUS_ORDER = code("task-of-continuous-job", "Tasks of a contract come after its ingest, and a job that runs all the time has no order.",
+                        "say `type: micro-batching`, and the job starts when files arrive; or take the tasks to a job of their own")
+
+
 def ingest_job(project: Project, contract: Contract, file: str, model: Model, release: Release) -> Job:
-    """Return the job that ingests a model, and then runs the tasks of the contract."""
-    key = project.names.task(project.names.job("ingest", model.name))
-    arguments = ["ingest", "run", "--contract", file, "--model", model.name, "--target", release.target]
-    theirs = (with_options(task, package_options(file, model, release)) for task in (contract.workflow or Workflow()).tasks)
-    tasks = [own_task(project, contract, release, key, arguments), *(their_task(project, release, task, key) for task in theirs)]
-    return job_of(project, contract, model, "ingest", release, tasks, start_of(project, contract, f"{project.landing_folder(release.target)}/{model.name}"))
+    """Return the job that ingests a model, and then runs the tasks of the contract; raises BadInput where they cannot be run."""
+    starts = start_of(project, contract, f"{project.landing_folder(release.target)}/{model.name}")
+    tasks = ingest_tasks(project, contract, file, [model], release)
+    keys = [*keys_of("ingest", contract, model), *([key_of("ingest", contract, EVERY)] if model == contract.ingested_models[0] else [])]
+    return job_of(project, contract, project.names.job("ingest", model.name), keys, model.description or model.name, release, startable(contract, tasks, starts), starts)
+
+
+def startable(contract: Contract, tasks: list[dict[str, Any]], starts: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return tasks as a job takes them that starts so; raises BadInput where it takes no task after another."""
+    ordered = [str(task.get("task_key")) for task in tasks if starts["continuous"] and task.get("depends_on")]
+    if ordered:
+        raise BadInput(CONTINUOUS_ORDER.fault(f"{', '.join(ordered)} of {contract.id}", path="workflow.tasks"))
+    return [without_retries(task) for task in tasks] if starts["continuous"] else tasks
 
 # %% ../../nbs/deliver/02_jobs.ipynb #3877ad5b
+def name_of_whole(project: Project, contract: Contract) -> str:
+    """Return the name of the job that ingests a whole contract, from the contract's name."""
+    return project.names.job("ingest", re.sub(r"[^a-z0-9]+", "-", (contract.name or contract.id.rpartition(":")[2]).lower()).strip("-")[:100])
+
+
+def whole_job(project: Project, contract: Contract, file: str, models: Sequence[Model], release: Release) -> Job:
+    """Return the job that ingests every model of a contract; raises BadInput where the contract's tasks cannot be run."""
+    packaged = [task.get("task_key") for task in (contract.workflow or Workflow()).tasks if len(models) > 1 and with_options(task, []) is not task]
+    if packaged:
+        raise BadInput(ONE_MODEL.fault(f"{', '.join(map(str, packaged))} of {contract.id} runs {PREPARING} without parameters", path="workflow.tasks"))
+    starts = start_of(project, contract, project.landing_folder(release.target))
+    keys = [key_of("ingest", contract, EVERY), *(key for model in models for key in keys_of("ingest", contract, model))]
+    return job_of(project, contract, name_of_whole(project, contract), keys, ", ".join(model.name for model in models), release, startable(contract, ingest_tasks(project, contract, file, models, release), starts), starts)
+
+
+ONE_MODEL = code("task-of-one-model", "The project's own package fills one model at a time, and a job ingests several.", "give the task its parameters, --model and the rest, or leave `jobs.ingest_per` at model")
+
+
+def ingest_jobs(project: Project, contract: Contract) -> list[tuple[Callable[..., Job], Any]]:
+    """Return what makes each job that ingests a contract, with the model or models of it."""
+    models = contract.ingested_models
+    is_whole = project.jobs.ingest_per == "contract" and models and not start_of(project, contract, "")["trigger"]
+    return [(whole_job, models)] if is_whole else [(ingest_job, model) for model in models]
+
+# %% ../../nbs/deliver/02_jobs.ipynb #78440d8b
 def preparation_job(project: Project, contract: Contract, file: str, model: Model, release: Release) -> Job:
     """Return the job that makes the table of a model, and then fills it."""
     job = project.names.job("prep", model.name)
@@ -132,7 +190,8 @@ def preparation_job(project: Project, contract: Contract, file: str, model: Mode
         filled = own_task(project, contract, release, fill, ["ingest", "run", "--contract", file, "--model", model.name, "--target", release.target], table)
     else:
         filled = {**own_task(project, contract, release, fill, [], table), "python_wheel_task": {"package_name": PREPARING, "entry_point": "main", "parameters": package_options(file, model, release)}}
-    return job_of(project, contract, model, "prep", release, [made, filled], start_of(project, contract, "") if model in contract.gold_models else NEVER)
+    starts = {**NEVER, "schedule": schedule_of(project, contract)} if model in contract.gold_models else NEVER
+    return job_of(project, contract, job, keys_of("prep", contract, model), model.description or model.name, release, [made, filled], starts)
 
 # %% ../../nbs/deliver/02_jobs.ipynb #61189721
 NO_LANDING_VOLUME = code("mock-without-volume", "A contract asks for mock data, and its raw files do not arrive in a volume.", "write `landing: /Volumes/CATALOG/SCHEMA/VOLUME/FOLDER` under the target in the project file")
@@ -150,10 +209,10 @@ def mock_job(project: Project, contract: Contract, file: str, model: Model, rele
     mock["python_wheel_task"] = {**mock["python_wheel_task"], "parameters": ["mock", f"{release.folder}/{file}", "--model", model.name, "--rows", str(MOCK_ROWS), "--seed", "{{job.run_id}}",
                                                                             "--out", f"{landing}/{model.name}/{{{{job.run_id}}}}"]}
     ingest = own_task(project, contract, release, key, ["ingest", "run", "--contract", file, "--model", model.name, "--target", release.target], written)
-    return job_of(project, contract, model, "mock-ingest", release, [mock, ingest], NEVER)
+    return job_of(project, contract, job, keys_of("mock-ingest", contract, model), model.description or model.name, release, [mock, ingest], NEVER)
 
 # %% ../../nbs/deliver/02_jobs.ipynb #37bbd074
-NAMED_TWICE = code("job-named-twice", "Two models come to a job of the same name.", "rename one of the models")
+NAMED_TWICE = code("job-named-twice", "Two models or contracts come to a job of the same name.", "rename one of them")
 
 
 def jobs(project: Project, contracts: Iterable[tuple[str, Contract]], release: Release) -> tuple[Job, ...]:
@@ -163,14 +222,13 @@ def jobs(project: Project, contracts: Iterable[tuple[str, Contract]], release: R
     has_package = any(wheel.rpartition("/")[2].startswith(PREPARING) for wheel in release.wheels)
     for file, contract in contracts:
         faults += task_faults(contract)
-        wanted = [(ingest_job, contract.ingested_models), (preparation_job, (*contract.gold_models, *(contract.ingested_models if has_package else ()))),
-                  (mock_job, contract.ingested_models if (contract.workflow or Workflow()).job_mock else ())]
-        for make, models in wanted:
-            for model in models:
-                try:
-                    found.append(make(project, contract, file, model, release))
-                except BadInput as error:
-                    faults += [fault for fault in (replace(item, file=item.file or file) for item in error.faults) if fault not in faults]
+        wanted = [*ingest_jobs(project, contract), *((preparation_job, model) for model in (*contract.gold_models, *(contract.ingested_models if has_package else ()))),
+                  *((mock_job, model) for model in (contract.ingested_models if (contract.workflow or Workflow()).job_mock else ()))]
+        for make, of in wanted:
+            try:
+                found.append(make(project, contract, file, of, release))
+            except BadInput as error:
+                faults += [fault for fault in (replace(item, file=item.file or file) for item in error.faults) if fault not in faults]
     names = [job.name for job in found]
     faults += [NAMED_TWICE.fault(f"two jobs are called {name}") for name in sorted({name for name in names if names.count(name) > 1})]
     if faults:

@@ -16,7 +16,8 @@ from ..project import Project
 
 # %% auto #0
 __all__ = ['STREAMS', 'BAD_JOB_SETTING', 'PERIODS', 'RUNTIME', 'ENVIRONMENT_VERSION', 'PLACE', 'frequency', 'start_of',
-           'start_in_words', 'Limits', 'limits_of', 'watched', 'Release', 'places', 'place']
+           'schedule_of', 'start_in_words', 'Limits', 'limits_of', 'watched', 'parameters_of', 'Release', 'places',
+           'place', 'caller']
 
 # %% ../../nbs/deliver/01_settings.ipynb #9d9e7b81
 STREAMS = ("streaming", "micro-batching")
@@ -31,15 +32,20 @@ def frequency(contract: Contract) -> tuple[str, str]:
 
 def start_of(project: Project, contract: Contract, landing: str) -> dict[str, Any]:
     """Return how jobs of a contract start; of schedule, continuous and trigger one at most is not None."""
-    kind, cron = frequency(contract)
+    kind, _ = frequency(contract)
     never: dict[str, Any] = {"schedule": None, "continuous": None, "trigger": None}
     source = (contract.workflow or Workflow()).source.type
     if kind == "streaming" and source == "eventhub":
         return {**never, "continuous": {"pause_status": "PAUSED"}}
     if kind in STREAMS:
         return {**never, "trigger": {"pause_status": "PAUSED", "file_arrival": {"url": f"{landing}/", "min_time_between_triggers_seconds": 60}}}
-    expression = cron or project.jobs.cron
-    return {**never, "schedule": {"quartz_cron_expression": expression, "timezone_id": project.jobs.timezone, "pause_status": "PAUSED"}} if expression else never
+    return {**never, "schedule": schedule_of(project, contract)}
+
+
+def schedule_of(project: Project, contract: Contract) -> dict[str, Any] | None:
+    """Return the schedule of a contract, else that of the project, or None where neither has one."""
+    expression = frequency(contract)[1] or project.jobs.cron
+    return {"quartz_cron_expression": expression, "timezone_id": project.jobs.timezone, "pause_status": "PAUSED"} if expression else None
 
 
 def start_in_words(settings: Mapping[str, Any]) -> str:
@@ -93,6 +99,18 @@ def watched(contract: Contract) -> dict[str, Any]:
     return {"email_notifications": {event: people for event, people in told.items() if people}, "health": {"rules": rules},
             "timeout_seconds": 0 if frequency(contract)[0] == "streaming" else limits.timeout}
 
+# %% ../../nbs/deliver/01_settings.ipynb #7533deb9
+def parameters_of(contract: Contract) -> dict[str, Any]:
+    """Return the parameters of a contract's jobs; raises BadInput with every one that is none."""
+    said = (contract.workflow or Workflow()).properties.get("parameters") or {}
+    if not isinstance(said, Mapping):
+        raise BadInput(BAD_JOB_SETTING.fault("parameters is not a mapping of names to values", path="workflow.parameters", hint="parameters: {day: today}"))
+    faults = [BAD_JOB_SETTING.fault(f"the parameter {name!r} is {value!r}, and a name of letters, digits and _ and a text or number are expected", path=f"workflow.parameters.{name}", hint="parameters: {day: today}")
+              for name, value in said.items() if not str(name).isidentifier() or isinstance(value, bool) or not isinstance(value, str | int | float)]
+    if faults:
+        raise BadInput(*faults)
+    return {"parameters": [{"name": str(name), "default": str(value)} for name, value in sorted(said.items())] or None}
+
 # %% ../../nbs/deliver/01_settings.ipynb #39085872
 RUNTIME = "17.3.x-scala2.13"  # the long-term support runtime of Spark 4.0 that the toolkit is tested for
 ENVIRONMENT_VERSION = "4"  # of serverless compute: Databricks, *Serverless environment versions*
@@ -103,7 +121,7 @@ PLACE = "datamaster"
 class Release:
     """What the workspace has for jobs to run: `folder` has the project file and the contracts, `wheels` are the paths of wheels, the toolkit's first; `target` is its name in the project file.
 
-    `cluster` is the id of the project's cluster and `runs_as` the client id of the service principal; each is empty where there is none.
+    `cluster` is the id of the project's cluster, `cluster_user` the only one that it takes, and `runs_as` the client id of the service principal; each is empty where there is none.
     """
 
     target: str
@@ -111,6 +129,7 @@ class Release:
     wheels: tuple[str, ...] = ()
     cluster: str = ""
     runs_as: str = ""
+    cluster_user: str = ""
 
 
 def places(project: Project, release: Release) -> dict[str, Any]:
@@ -129,3 +148,10 @@ def place(project: Project, release: Release) -> dict[str, Any]:
         return {"environment_key": PLACE}
     libraries = {"libraries": [{"whl": wheel} for wheel in release.wheels]}
     return {"existing_cluster_id": release.cluster, **libraries} if project.jobs.compute == "existing_cluster" else {"job_cluster_key": PLACE, **libraries}
+
+# %% ../../nbs/deliver/01_settings.ipynb #ccf7d370
+def caller(project: Project, release: Release) -> dict[str, Any]:
+    """Return as whom jobs run: the user of the cluster where they run on that, else the service principal; nothing where neither is there, and jobs run as whoever makes them."""
+    is_shared = project.jobs.compute == "existing_cluster"
+    name = release.cluster_user if is_shared else release.runs_as
+    return {"run_as": {"user_name" if is_shared and "@" in name else "service_principal_name": name}} if name else {}

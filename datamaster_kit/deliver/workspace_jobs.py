@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 # %% auto #0
 __all__ = ['UNKNOWN_SETTING', 'STARTS', 'LISTS', 'NOT_COMPARED', 'FILLED_IN', 'as_taken', 'compared', 'ordered', 'pause_status',
            'is_of_project', 'matched', 'key_of_job', 'name_of', 'found_jobs', 'found_job', 'note_of', 'desired_jobs',
-           'without', 'as_paused', 'named_jobs', 'job_operations']
+           'without', 'keeps_members', 'as_paused', 'named_jobs', 'job_operations']
 
 # %% ../../nbs/deliver/04_workspace_jobs.ipynb #2c248637
 UNKNOWN_SETTING = code("job-setting-unknown", "A task of a contract has a setting, or a value of one, that the Jobs API does not know.", "see the Jobs API reference: Create a new job, tasks")
@@ -40,7 +40,7 @@ def as_taken(settings: Mapping[str, Any]) -> dict[str, Any]:
 # %% ../../nbs/deliver/04_workspace_jobs.ipynb #644ae692
 STARTS = ("schedule", "continuous", "trigger")
 LISTS = {"tasks": "task_key", "job_clusters": "job_cluster_key", "environments": "environment_key"}
-NOT_COMPARED = ("run_as", "access_control_list", *STARTS, *LISTS)
+NOT_COMPARED = ("run_as", "access_control_list", "parameters", *STARTS, *LISTS)
 FILLED_IN = ("kind", "is_single_node")  # the service answers with what they mean
 
 
@@ -48,7 +48,8 @@ def compared(settings: Mapping[str, Any]) -> dict[str, Any]:
     """Return settings in the form in which they are compared."""
     members = {name: {item[key]: ordered(item) for item in settings.get(name) or ()} for name, key in LISTS.items()}
     starts = {name: {key: value for key, value in settings[name].items() if key != "pause_status"} if settings.get(name) else None for name in STARTS}
-    return {**{name: value for name, value in settings.items() if name not in NOT_COMPARED}, **starts, **{name: found or None for name, found in members.items()}, "task_keys": sorted(members["tasks"])}
+    return {**{name: value for name, value in settings.items() if name not in NOT_COMPARED}, **starts, **{name: found or None for name, found in members.items()}, "task_keys": sorted(members["tasks"]),
+            "parameters": sorted(settings.get("parameters") or (), key=lambda item: str(item["name"])) or None}
 
 
 def ordered(member: Mapping[str, Any]) -> dict[str, Any]:
@@ -105,7 +106,7 @@ def found_jobs(project: Project, wanted: Sequence[Job], listed: Iterable[BaseJob
         if item.job_id not in known:
             others.setdefault(name_of(item), item)
     found = [found_job(job.name, taken[job.name], True, note_of(taken[job.name], others.get(job.name))) for job in wanted if job.name in taken]
-    found += [found_job(f"{name_of(item)} ({item.job_id})", item, True, "a second job of the same model" if key_of_job(item) in keys else "its model is no more") for item in left]
+    found += [found_job(f"{name_of(item)} ({item.job_id})", item, True, "a second job of the same model" if key_of_job(item) in keys else "no contract asks for it any more") for item in left]
     return (*found, *(found_job(job.name, others[job.name], False, f"job {others[job.name].job_id} of {others[job.name].creator_user_name}")
                       for job in wanted if job.name in others and job.name not in taken))
 
@@ -139,8 +140,15 @@ def desired_jobs(wanted: Iterable[Job], needs: tuple[Key, ...] = ()) -> tuple[Re
 def without(found: Mapping[str, Any], settings: Mapping[str, Any]) -> list[str]:
     """Return what has to be removed of a job so that it has only what is wanted (Databricks, *Jobs API*, `fields_to_remove`)."""
     fields = [name for name, value in settings.items() if value is None and found.get(name) is not None]
-    members = {name: {item[key] for item in settings.get(name) or ()} for name, key in LISTS.items()}
+    members = {name: {item[LISTS[name]] for item in settings.get(name) or ()} for name in ("tasks", "job_clusters")}
     return [*fields, *(f"{name}/{key}" for name, keys in members.items() if name not in fields for key in found.get(name) or () if key not in keys)]
+
+
+def keeps_members(found: Mapping[str, Any], settings: Mapping[str, Any]) -> bool:
+    """An update would leave environments or parameters there that are not wanted."""
+    there = {"environments": set(found.get("environments") or ()), "parameters": {item["name"] for item in found.get("parameters") or ()}}
+    wanted = {"environments": {item["environment_key"] for item in settings.get("environments") or ()}, "parameters": {item["name"] for item in settings.get("parameters") or ()}}
+    return any(wanted[name] and there[name] - wanted[name] for name in there)
 
 
 def as_paused(settings: Mapping[str, Any], status: str) -> dict[str, Any]:
@@ -181,7 +189,12 @@ def job_operations(client: WorkspaceClient, project: Project, wanted: Iterable[J
     def update(resource: Resource, there: Found, identities: Identities) -> None:
         job, number = by_name[resource.name], int(there.identity)
         settings = as_paused(job.settings, there.attributes["pause_status"])
-        client.jobs.update(number, new_settings=JobSettings.from_dict(as_taken(settings)), fields_to_remove=without(there.attributes, settings) or None)
+        if keeps_members(there.attributes, settings):
+            before = client.jobs.get(number).settings
+            kept = {name: value for name, value in (before.as_dict() if before else {}).items() if name not in settings}
+            client.jobs.reset(number, JobSettings.from_dict({**kept, **as_taken(settings)}))
+        else:
+            client.jobs.update(number, new_settings=JobSettings.from_dict(as_taken(settings)), fields_to_remove=without(there.attributes, settings) or None)
         client.permissions.update("jobs", there.identity, access_control_list=[AccessControlRequest.from_dict(item) for item in job.settings["access_control_list"]])
 
     def delete(there: Found) -> None:

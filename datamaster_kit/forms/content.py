@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -45,8 +46,9 @@ class Content:
         return tuple(fault for fault in self.faults if fault.severity == "error")
 
 
+@lru_cache(maxsize=8)  # an action reads the text before it, and the form the text after it
 def content_of(text: str, file: str = "") -> Content:
-    """Return the content of a text, not examined yet; a text that is no YAML has its faults and no data."""
+    """Return the content of a text, not examined yet; a text that is no YAML has its faults and no data. What it holds is not to be changed."""
     try:
         return Content(parse_document(text, file))
     except BadInput as error:

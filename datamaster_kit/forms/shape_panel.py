@@ -11,7 +11,6 @@ from typing import Any
 from ..contract.fault import BadInput, code
 from .about_panel import Panel
 from .addresses import Address, value_at, with_value
-from .content import content_of
 from .controls import Control, button, control, row, soft
 from .open_file import OpenFile
 from .questions import Question

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ..contract.fault import BadInput, code
+from ..contract.model import Contract, Model
 from .about_panel import Panel
 from .content import faults_at, items_of
 from .controls import Control, bound, button, control, row, shown, soft, told
@@ -17,12 +18,14 @@ from .fields import model_names, workflow_address
 from .levels import (
     MAIL, SOURCE, TASK_KINDS, WORKFLOW, has_header_line, newest_address, newest_by, task_kind, tasks_address, tasks_of, with_header_line, with_newest_by, with_task, without_task)
 from .open_file import OpenFile
-from .questions import answer, answered
-from .text import heading, notice
+from .preview import arrived, preview
+from .questions import answer
+from .text import heading, notice, table
+from ..project import Project, read_project
 
 # %% auto #0
-__all__ = ['NO_PREVIEW', 'TASK_WORDS', 'BAD_TASK', 'source_controls', 'newest_controls', 'source_panel', 'is_mail_address',
-           'mail_panel', 'tasks_panel']
+__all__ = ['CANNOT_LOOK', 'TASK_WORDS', 'BAD_TASK', 'source_controls', 'newest_controls', 'source_panel', 'previewed',
+           'is_mail_address', 'mail_panel', 'tasks_panel']
 
 # %% ../../nbs/forms/16_source_panel.ipynb #b3f6a9e8
 def source_controls(file: OpenFile) -> list[Control]:
@@ -57,8 +60,8 @@ def source_panel(file: OpenFile, project: Path | None) -> Panel:
         result.value = ""
         contract = file.settle().contract
         if contract is None or chosen.value not in [model.name for model in contract.models]:
-            raise BadInput(NO_PREVIEW.fault("the contract cannot be read"))
-        result.value = previewed(contract, chosen.value, project)
+            raise BadInput(CANNOT_LOOK.fault("the contract cannot be read"))
+        result.value = previewed(contract, contract.model(chosen.value), read_project(project) if project else None)
 
     def refresh() -> None:
         names = model_names(file.content)
@@ -70,7 +73,18 @@ def source_panel(file: OpenFile, project: Path | None) -> Panel:
     return Panel(VBox([*(one.box for one in controls), HTML(heading("What has arrived", 3)), row(chosen, button("Show the first rows", look, message)), message, result]), refresh)
 
 
-NO_PREVIEW = code("form-no-preview", "There is nothing to show before the contract can be read.", "mend the errors first")
+CANNOT_LOOK = code("form-no-preview", "There is nothing to show before the contract can be read.", "mend the errors first")
+
+# %% ../../nbs/forms/16_source_panel.ipynb #894feb91
+def previewed(contract: Contract, model: Model, project: Project | None) -> str:
+    """Return as HTML the first rows of the newest file that has arrived for a model, or of its examples, with what ingest would keep aside."""
+    files = arrived(project, model) if project else ()
+    seen = preview(contract, model, files[0] if files else None)
+    heads = [f"{column} → {field}" if field else f"{column} (rescued)" for column, field in zip(seen.columns, seen.fields, strict=True)]
+    rows = [[f"{cell.text if cell.text is not None else ''}{' ⚠' if cell.misfit else ''}" for cell in one] for one in seen.rows]
+    told_of = [notice("warning", f"No field takes the column {name}: it is rescued.") for name in seen.rescued] + [notice("warning", f"The file lacks {name}.") for name in seen.missing]
+    told_of += [notice("warning", f"Row {number}, {column}: {why}") for number, column, _, why in seen.misfits] + [notice("error", f"Record {number} cannot be read: {text}") for number, text in seen.broken]
+    return soft(f"The first rows of {seen.source}:") + table(heads, rows) + "".join(told_of) + "".join(notice("note", note) for note in seen.notes)
 
 # %% ../../nbs/forms/16_source_panel.ipynb #743428ea
 def is_mail_address(text: str) -> bool:

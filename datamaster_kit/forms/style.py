@@ -27,7 +27,7 @@ WIDGETS = """
 --jp-widgets-inline-width:26rem;--jp-widgets-input-color:var(--dm-ink);--jp-widgets-input-background-color:var(--dm-paper);--jp-widgets-input-border-color:var(--dm-edge);--jp-widgets-input-focus-border-color:var(--dm-focus);--jp-widgets-disabled-opacity:.75;
 --jp-ui-font-color0:var(--dm-ink);--jp-ui-font-color1:var(--dm-ink);--jp-layout-color1:var(--dm-paper);--jp-layout-color2:var(--dm-panel);--jp-border-color1:var(--dm-line)}
 .dm-form *{box-sizing:border-box}
-.dm-form .dm-form{padding:0;max-width:none}
+.dm-form .dm-form{max-width:none;width:100%;margin:0;padding:0}
 .dm-form .jupyter-widgets{min-width:0;max-width:100%;overflow:visible}
 .dm-form .widget-label,.dm-form .widget-html-content,.dm-form input,.dm-form select,.dm-form textarea,.dm-form button{font-family:inherit;line-height:1.5}
 .dm-form .widget-label{white-space:normal;text-align:left;line-height:1.3;overflow-wrap:anywhere}

@@ -7,15 +7,17 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
 
-from ..project import Project
+from ..contract.fault import BadInput
+from ..project import Project, read_contracts
 from .caller import Azure, login_check, looked_at, subscription_check, writer_check
 from .databricks_account import account_checks
-from .directory import directory_checks
+from .directory import directory_checks, team_checks
 from .network import network_checks
 from .permissions import permission_checks
 from .region import machine_checks, region_checks, storage_checks
@@ -26,8 +28,8 @@ from ..target.doctor import Check, package_check
 from ..target.management import ENDPOINT, GRAPH, logged_in
 
 # %% auto #0
-__all__ = ['LOOKS', 'DATABRICKS', 'ACCOUNTS', 'terraform_check', 'terraform_login_check', 'azure_checks', 'setup_checks',
-           'services']
+__all__ = ['LOOKS', 'DATABRICKS', 'ACCOUNTS', 'terraform_check', 'refusal_of_az', 'terraform_login_check', 'contracts_check',
+           'azure_checks', 'setup_checks', 'services']
 
 # %% ../../nbs/setup/26_doctor.ipynb #db5a23a0
 def terraform_check(version: str) -> Check:
@@ -37,7 +39,20 @@ def terraform_check(version: str) -> Check:
     return Check("Terraform", "ok", version) if is_fitting(version) else Check("Terraform", "missing", version, INSTALL)
 
 # %% ../../nbs/setup/26_doctor.ipynb #fabd58b8
-def terraform_login_check(environment: Mapping[str, str], has_az: bool) -> Check:
+def refusal_of_az(tenant: str, seconds: float = 60) -> str | None:
+    """Return why az gives no token of a tenant: empty where it gives one, None where there is no az."""
+    program = shutil.which("az")
+    if program is None:
+        return None
+    try:
+        run = subprocess.run([program, "account", "get-access-token", "--tenant", tenant, "--output", "none"], stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, timeout=seconds)
+    except subprocess.TimeoutExpired:
+        return f"az gives no answer in {seconds:.0f} s"
+    said = next(filter(None, map(str.strip, run.stderr.splitlines())), f"az exits with {run.returncode}")
+    return said.removeprefix("ERROR: ") if run.returncode else ""
+
+# %% ../../nbs/setup/26_doctor.ipynb #bb59b246
+def terraform_login_check(environment: Mapping[str, str], tenant: str, refusal: str | None) -> Check:
     """Return how Terraform will log in (azurerm provider, *Authenticating using OpenID Connect* and *using the Azure CLI*)."""
     is_workflow = environment.get("GITHUB_ACTIONS") == "true"
     client = environment.get("ARM_CLIENT_ID") or environment.get("AZURE_CLIENT_ID")
@@ -47,15 +62,25 @@ def terraform_login_check(environment: Mapping[str, str], has_az: bool) -> Check
         return Check("Terraform's log-in", "missing", "the workflow gets no token", "add `permissions: {id-token: write, contents: read}` to the job")
     if is_workflow:
         return Check("Terraform's log-in", "missing", "no AZURE_CLIENT_ID", "set it to the client id of the service principal, a variable of the repository's environment")
-    if has_az:
-        return Check("Terraform's log-in", "ok", "by az")
-    return Check("Terraform's log-in", "missing", "az is not on PATH", "install the Azure CLI, and az login")
+    if refusal is None:
+        return Check("Terraform's log-in", "missing", "az is not on PATH", f"install the Azure CLI, and az login --tenant {tenant}")
+    return Check("Terraform's log-in", "missing", refusal, f"az login --tenant {tenant}") if refusal else Check("Terraform's log-in", "ok", "by az")
+
+# %% ../../nbs/setup/26_doctor.ipynb #85ac4276
+def contracts_check(project: Project) -> Check:
+    """Return whether the project has contracts, and all can be read."""
+    try:
+        found = read_contracts(project)
+    except BadInput as error:
+        more = len(error.faults) - 1
+        return Check("contracts", "missing", str(error.faults[0]) + (f" and {more} faults more" if more else ""), "datamaster contract lint tells them all; datamaster contract new begins a contract")
+    return Check("contracts", "ok", f"{len(found)} read")
 
 # %% ../../nbs/setup/26_doctor.ipynb #d500d753
 LOOKS: tuple[tuple[str, Callable[[Azure], tuple[Check, ...]]], ...] = (
     ("state's writers", lambda azure: (writer_check(azure),)), ("permissions", permission_checks), ("region", region_checks), ("replication", storage_checks), ("machines", machine_checks),
     ("names", name_checks), ("resource group", group_checks), ("network", network_checks),
-    ("members", directory_checks), ("Databricks account", account_checks),
+    ("groups", team_checks), ("members", directory_checks), ("Databricks account", account_checks),
 )
 
 
@@ -75,7 +100,7 @@ def azure_checks(azure: Azure) -> tuple[Check, ...]:
 def setup_checks(project: Project) -> tuple[Check, ...]:
     """Return everything that `datamaster setup` needs of this machine, of Azure and of Databricks; raises BadInput where the project says nothing of the Azure side."""
     setup = setup_of(project)
-    here = (terraform_check(terraform_version()), terraform_login_check(os.environ, shutil.which("az") is not None))
+    here = (contracts_check(project), terraform_check(terraform_version()), terraform_login_check(os.environ, setup.tenant, refusal_of_az(setup.tenant)))
     identity = package_check("azure-identity", "missing")
     if identity.state == "missing":
         return (*here, replace(identity, remedy="pip install 'datamaster_kit[databricks]': without it Azure was not looked at"))

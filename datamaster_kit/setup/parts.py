@@ -22,7 +22,7 @@ from ..target.management import Management, call, logged_in
 
 # %% auto #0
 __all__ = ['PARTS', 'NO_PART', 'NO_IDENTITY', 'BOOTSTRAP', 'BEGINNING', 'NOTHING_YET', 'infra_folder', 'chosen_parts', 'Backend',
-           'Remote', 'azure_remote', 'prepare']
+           'Remote', 'azure_remote', 'locks_others', 'prepare']
 
 # %% ../../nbs/setup/04_parts.ipynb #82972d00
 PARTS = ("state", "entra", "azure")
@@ -84,9 +84,17 @@ BOOTSTRAP = "bootstrap.tfstate"
 BEGINNING, NOTHING_YET = Backend("local", {"path": BOOTSTRAP}), Backend("local", {"path": "nothing.tfstate"})
 
 
+def locks_others(source: Path, folder: Path) -> bool:
+    """The providers that a working folder locked may be others than those that the files of its part pin."""
+    versions = folder / "versions.tf"
+    return not versions.exists() or versions.read_bytes() != (source / "versions.tf").read_bytes()
+
+
 def prepare(source: Path, folder: Path, variables: Mapping[str, Any], backend: Backend) -> None:
-    """Copy the files of a part to its working folder, with its variables and its backend; states, plans and providers there stay."""
+    """Copy the files of a part to its working folder, with its variables and its backend; states, plans and providers there stay, and their lock unless other versions are pinned now."""
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    if locks_others(source, folder):
+        (folder / ".terraform.lock.hcl").unlink(missing_ok=True)
     for old in (*folder.glob("*.tf"), *folder.glob("*.tf.json")):
         old.unlink()
     for file in (*source.glob("*.tf"), *source.glob(".terraform.lock.hcl")):

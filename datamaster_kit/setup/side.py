@@ -18,8 +18,8 @@ from ..project import Project
 from .events import Progress
 
 # %% auto #0
-__all__ = ['Report', 'NOT_A_SIDE', 'DELETES', 'Planned', 'Side', 'side_of', 'check_allowed', 'joined', 'unheard', 'plan_all',
-           'apply_all']
+__all__ = ['Report', 'NOT_A_SIDE', 'DELETES', 'Planned', 'Side', 'side_of', 'check_allowed', 'joined', 'unheard', 'begun',
+           'plan_all', 'outputs_of', 'apply_all']
 
 # %% ../../nbs/setup/05_side.ipynb #a7f738b5
 Report = Callable[[Progress], None]
@@ -93,16 +93,27 @@ def unheard(progress: Progress) -> None:
     """Report nothing."""
 
 
-def plan_all(side: Side, parts: Iterable[str] = (), allow_delete: bool = False) -> tuple[Planned, ...]:
+def begun(part: str, doing: str, report: Report) -> str:
+    """Return a part, after telling what is begun with it: Terraform fetches its providers and reads what is there without a word of a resource."""
+    report(Progress(f"the part {part}", doing, "started"))
+    return part
+
+
+def plan_all(side: Side, parts: Iterable[str] = (), allow_delete: bool = False, report: Report = unheard) -> tuple[Planned, ...]:
     """Return the plans of the parts, of all where none is named; ids that nobody knows yet are stood for."""
-    return tuple(side.planned(part, allow_delete, ahead=True) for part in parts or side.parts)
+    return tuple(side.planned(begun(part, "plan", report), allow_delete, ahead=True) for part in parts or side.parts)
+
+
+def outputs_of(side: Side, parts: Iterable[str] = (), report: Report = unheard) -> dict[str, dict[str, Any]]:
+    """Return what the parts put out, by part and name."""
+    return {part: dict(side.outputs(begun(part, "read", report))) for part in parts or side.parts}
 
 
 def apply_all(side: Side, parts: Iterable[str] = (), allow_delete: bool = False, report: Report = unheard, show: Callable[[Planned], None] = lambda planned: None) -> tuple[Planned, ...]:
     """Plan, show and apply the parts, one after another; returns the plans that were applied."""
     done = []
     for part in parts or side.parts:
-        done.append(side.planned(part, allow_delete))
+        done.append(side.planned(begun(part, "plan", report), allow_delete))
         show(done[-1])
         side.apply(done[-1], report)
     return tuple(done)

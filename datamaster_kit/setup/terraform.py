@@ -28,7 +28,7 @@ from ..values import release
 # %% auto #0
 __all__ = ['OLDEST', 'TOO_NEW', 'INSTALL', 'NO_TERRAFORM', 'KEPT', 'INTERRUPTED', 'Report', 'terraform_version', 'is_fitting',
            'terraform_program', 'process_environment', 'Passed', 'signals_passed_on', 'quiet', 'Terraform', 'opened',
-           'read_out', 'at_work', 'printed_by', 'run_terraform', 'release_own', 'shown']
+           'spelled_by_terraform', 'read_out', 'at_work', 'printed_by', 'run_terraform', 'release_own', 'shown']
 
 # %% ../../nbs/setup/02_terraform.ipynb #922682f1
 OLDEST, TOO_NEW = (1, 11), (2,)  # required_version of infra/*/versions.tf
@@ -136,6 +136,12 @@ def opened(path: Path) -> Any:
     return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "a", encoding="utf-8")
 
 
+def spelled_by_terraform(text: str) -> str:
+    """Return a text as Terraform's JSON spells it (Go, *encoding/json*: &, < and > are escaped)."""
+    spelled = json.dumps(text, ensure_ascii=False)[1:-1]
+    return spelled.replace("&", r"\u0026").replace("<", r"\u003c").replace(">", r"\u003e")
+
+
 def read_out(process: subprocess.Popen[str], take: Callable[[str], None]) -> None:
     """Hand over every line that a process prints, to its end; where that raises, the process is asked to end and waited for."""
     assert process.stdout is not None
@@ -168,11 +174,12 @@ def at_work(run: Run | None, process: subprocess.Popen[str]) -> Iterator[None]:
 def printed_by(terraform: Terraform, arguments: tuple[str, ...], report: Report) -> tuple[int, list[str], tuple[int, ...]]:
     """Run Terraform; return its exit code, its lines without secrets, and the signals that came meanwhile."""
     hidden, printed = secrets(terraform.environment), list[str]()
+    spelled = {name: spelled_by_terraform(secret) for name, secret in hidden.items()}
     with opened(terraform.log) as log, signals_passed_on() as passed:
         log.write(f"# terraform -chdir={terraform.folder} {' '.join(arguments)}\n")
 
         def take(line: str) -> None:
-            printed.append(line if arguments[0] == "state" else scrubbed(line, hidden))  # a state has to stay as it is
+            printed.append(line if arguments[0] == "state" else scrubbed(scrubbed(line, spelled), hidden))  # a state has to stay as it is
             if arguments[0] not in ("show", "output", "state"):  # what these print holds sensitive values
                 log.write(printed[-1])
                 log.flush()

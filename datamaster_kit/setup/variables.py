@@ -55,7 +55,7 @@ class Github:
 
 @dataclass(frozen=True)
 class Setup:
-    """What the Azure side is told: `groups` maps a group to the user principal names of its members, `azure` has variables of `infra/azure`."""
+    """What the Azure side is told: `groups` maps a group to the user principal names of its members, `existing_groups` are made elsewhere, `azure` has variables of `infra/azure`."""
 
     subscription: str
     tenant: str
@@ -64,6 +64,7 @@ class Setup:
     budget: Budget
     github: Github
     groups: Mapping[str, list[str]] = field(default_factory=dict)
+    existing_groups: list[str] = field(default_factory=list)
     azure: Mapping[str, Any] = field(default_factory=dict)
 
 # %% ../../nbs/setup/00_variables.ipynb #f42fd9fc
@@ -118,10 +119,11 @@ def state_variables(project: Project, setup: Setup) -> dict[str, Any]:
 
 
 def entra_variables(project: Project, setup: Setup) -> dict[str, Any]:
-    """Return the variables of `infra/entra`; the group of data engineers is made even where nobody is in it yet, and the principal user is one of them."""
+    """Return the variables of `infra/entra`; the group of data engineers is made even where nobody is in it yet, and the principal user is one of them. A group that exists is not made."""
     groups: dict[str, Any] = {project.names.group: [], **setup.groups}
     groups[project.names.group] = list(dict.fromkeys([*filter(None, [project.unity.principal_user]), *groups[project.names.group]]))
-    return {"tenant_id": setup.tenant, "groups": groups, "service_principal_name": project.names.service_principal, "github": asdict(setup.github)}
+    made = {name: members for name, members in groups.items() if name not in setup.existing_groups}
+    return {"tenant_id": setup.tenant, "groups": made, "existing_groups": setup.existing_groups, "mark": project.names.mark, "service_principal_name": project.names.service_principal, "github": asdict(setup.github)}
 
 # %% ../../nbs/setup/00_variables.ipynb #fb147aef
 PURPOSES = ("raw", "log", "mtst", "catlog")

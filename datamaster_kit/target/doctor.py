@@ -12,7 +12,6 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Literal
 
-from ..contract.document import NOT_READABLE
 from ..contract.fault import BadInput, DatamasterError
 from ..project import read_project
 from .jars import PINS, install_jars, is_intact
@@ -78,9 +77,7 @@ def project_check(folder: Path) -> Check:
         project = read_project(folder)
     except BadInput as error:
         first, more = error.faults[0], len(error.faults) - 1
-        if first.code == NOT_READABLE.name:
-            return Check("project", "warning", first.message, "datamaster init writes one; or go to the folder that has one")
-        return Check("project", "warning", f"line {first.line}: {first.message}" + (f" (1 of {more + 1} faults)" if more else ""), first.hint)
+        return Check("project", "warning", (f"line {first.line}: " if first.line else "") + first.message + (f" (1 of {more + 1} faults)" if more else ""), first.hint)
     return Check("project", "ok", f"domain {project.names.domain}, catalog {project.names.catalog}")
 
 # %% ../../nbs/target/06_doctor.ipynb #08bf096b

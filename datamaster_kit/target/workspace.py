@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from .. import __version__
-from ..contract.fault import BadInput, DatamasterError, code
+from ..contract.fault import BadInput, DatamasterError, Fault, code
 from ..project import Project
 
 if TYPE_CHECKING:
@@ -17,21 +17,26 @@ if TYPE_CHECKING:
     from databricks.sdk.core import Config
 
 # %% auto #0
-__all__ = ['NO_HOST', 'NO_ACCOUNT', 'NOT_SIGNED_IN', 'ACCOUNT_HOST', 'client_settings', 'signed_in', 'workspace_client',
-           'account_client']
+__all__ = ['NO_HOST', 'NO_WORKSPACE', 'NO_ACCOUNT', 'NOT_SIGNED_IN', 'REFUSED', 'UNREACHED', 'ACCOUNT_HOST', 'client_settings',
+           'signed_in', 'workspace_client', 'account_client', 'fault_of']
 
 # %% ../../nbs/target/12_workspace.ipynb #6ed2f2d2
 NO_HOST = code("no-workspace-host", "A target of the project file does not say which workspace it is.", "write `host: https://adb-….azuredatabricks.net` under the target")
+NO_WORKSPACE = code("no-such-workspace", "The project file names no workspace like that.", "name one of those under `targets:`, or add it there with its `host:`")
 NO_ACCOUNT = code("no-account-id", "A target of the project file does not say which Databricks account it is of.",
                   "write `account_id:` under the target: an account administrator finds it at accounts.azuredatabricks.net, in the menu of the user's name")
 NOT_SIGNED_IN = code("not-signed-in", "No credentials for the Databricks workspace were found.",
                      "sign in by `az login`, set DATABRICKS_TOKEN, or name a `profile:` of ~/.databrickscfg under the target")
+REFUSED = code("databricks-refused", "Databricks refused a call.", "the message is Databricks'; compare the privileges of whoever is signed in with what the documentation of the catalog lists")
+UNREACHED = code("databricks-unreachable", "Databricks did not answer, or stayed busy.", "look whether the target's `host:` is right and can be reached, and run it again: what is done is left as it is")
 ACCOUNT_HOST = "https://accounts.azuredatabricks.net"
 
 
 def client_settings(project: Project, target: str, account: bool = False) -> Mapping[str, str]:
     """Return how a client of the target's workspace, or of its account, is configured; raises BadInput where the project file does not say it."""
-    settings = project.targets.get(target, {})
+    if target not in project.targets:
+        raise BadInput(NO_WORKSPACE.fault(f"the project file has no workspace {target!r}; it has {', '.join(sorted(project.targets)) or 'none'}", path="targets"))
+    settings = project.targets[target]
     common = {"product": "datamaster_kit", "product_version": __version__} | ({"profile": str(settings["profile"])} if settings.get("profile") else {})
     if not account:
         if not settings.get("host"):
@@ -65,3 +70,11 @@ def account_client(project: Project, target: str) -> AccountClient:
     from databricks.sdk import AccountClient
 
     return AccountClient(config=signed_in(client_settings(project, target, account=True)))
+
+# %% ../../nbs/target/12_workspace.ipynb #c6e28272
+def fault_of(error: Exception) -> Fault | None:
+    """Return what to tell of an error that the SDK raised, or None where another raised it."""
+    if not type(error).__module__.startswith("databricks.sdk") and not (isinstance(error, TimeoutError) and "Timed out after" in str(error)):
+        return None
+    said, _, _ = str(error).partition(" Config: ")
+    return (UNREACHED if isinstance(error, TimeoutError) else REFUSED).fault(said.splitlines()[0] if said else type(error).__name__)

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 from ..project import Project
 from ..resources import Found, Identities, Key, Operations, Resource
-from .entra import Group
+from .entra import Group, Member
 from .securables import one_of
 
 if TYPE_CHECKING:
     from databricks.sdk import AccountClient
 
 # %% auto #0
-__all__ = ['members_by_key', 'desired_principals', 'found_principals', 'principal_operations', 'key_of']
+__all__ = ['members_by_key', 'desired_principals', 'desired_applications', 'found_principals', 'principal_operations', 'key_of']
 
 # %% ../../nbs/unity/16_principals.ipynb #277bb716
 def members_by_key(project: Project, group: Group) -> dict[Key, str]:
@@ -40,6 +40,11 @@ def desired_principals(project: Project, groups: Iterable[Group]) -> tuple[Resou
         teams.append(Resource("workspace permission", group.name, {"level": project.unity.groups.get(group.name, "USER")}, needs=(own.key,)))
     return (*people.values(), *teams)
 
+# %% ../../nbs/unity/16_principals.ipynb #b91e6920
+def desired_applications(applications: Iterable[Member]) -> tuple[Resource, ...]:
+    """Return service principals, and that each is in the workspace, whatever it may do there."""
+    return tuple(item for one in applications for item in (Resource(one.kind, one.name), Resource("workspace permission", one.name, needs=((one.kind, one.name),))))
+
 # %% ../../nbs/unity/16_principals.ipynb #b6c4a485
 def found_principals(account: AccountClient, workspace: int, wanted: Iterable[Resource]) -> tuple[Found, ...]:
     """Return which of the wanted principals, members and permissions there are."""
@@ -56,10 +61,12 @@ def found_principals(account: AccountClient, workspace: int, wanted: Iterable[Re
             found.append(Found("group members", name, {"members": sorted(set(inside) & set(should))}, ids[name], is_ours=True))
         if set(inside) - set(should):
             found.append(Found("surplus members", name, {"members": sorted(set(inside) - set(should))}, ids[name], is_ours=True))
+    of_number = {identity: name for known in (principals, ids) for name, identity in known.items()}
     for held in account.workspace_assignment.list(workspace):
-        if held.principal and ("workspace permission", held.principal.group_name or "") in items and held.permissions:
+        name = of_number.get(str(held.principal.principal_id), "") if held.principal else ""
+        if ("workspace permission", name) in items and held.permissions:
             level = "ADMIN" if "ADMIN" in {one.value for one in held.permissions} else "USER"
-            found.append(Found("workspace permission", held.principal.group_name or "", {"level": level}, is_ours=True))
+            found.append(Found("workspace permission", name, {"level": level}, is_ours=True))
     return tuple(found)
 
 # %% ../../nbs/unity/16_principals.ipynb #dd30770e
@@ -83,7 +90,7 @@ def principal_operations(account: AccountClient, workspace: int, groups: Iterabl
             case "group":
                 return account.groups_v2.create(display_name=resource.name, external_id=external.get(resource.name)).id or ""
         if resource.kind == "workspace permission":
-            account.workspace_assignment.update(workspace, int(identities["group", resource.name]), permissions=[WorkspacePermission(resource.attributes["level"])])
+            account.workspace_assignment.update(workspace, int(identities[resource.needs[0]]), permissions=[WorkspacePermission(resource.attributes.get("level", "USER"))])
         else:
             patched(identities["group", resource.name], PatchOp.ADD, "members", [{"value": identities[key_of(member)]} for member in resource.attributes["members"]])
         return ""

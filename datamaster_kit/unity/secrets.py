@@ -6,20 +6,22 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING
 
-from ..contract.fault import BadInput, code
+from ..contract.fault import BadInput, DatamasterError, Fault, code
 from ..plan import Plan
 from ..project import Project
 from ..resources import Found, Identities, Operations, Resource
+from ..target.management import Management, call, logged_in
 from .securables import one_of
 
 if TYPE_CHECKING:
     from databricks.sdk import WorkspaceClient
 
 # %% auto #0
-__all__ = ['NO_SECRET', 'desired_secrets', 'secret_values', 'found_secrets', 'secret_operations']
+__all__ = ['Vaults', 'NO_SECRET', 'desired_secrets', 'vault_of', 'value_in_vault', 'secret_values', 'found_secrets',
+           'secret_operations']
 
 # %% ../../nbs/unity/12_secrets.ipynb #3b4ddccf
 def desired_secrets(project: Project, readers: Iterable[str]) -> tuple[Resource, ...]:
@@ -29,16 +31,41 @@ def desired_secrets(project: Project, readers: Iterable[str]) -> tuple[Resource,
             *(Resource("secret reader", f"{scope.name}/{reader}", {"permission": "READ"}, needs=(scope.key, ("workspace permission", reader))) for reader in sorted(readers)))
 
 # %% ../../nbs/unity/12_secrets.ipynb #00e2debb
-NO_SECRET = code("no-secret-value", "The value of a secret is not in the environment.", "set the variable that `unity.secrets` of the project file names, and apply again")
+Vaults = Callable[[str], Management]
 
 
-def secret_values(project: Project, plan: Plan, environment: Mapping[str, str] = os.environ) -> dict[str, str]:
-    """Return the values of the secrets that a plan makes, by name; raises BadInput with every variable that is not set."""
+def vault_of(address: str) -> Management:
+    """Return the key vault of an address, for whoever is logged in to Azure here."""
+    return logged_in(address, "https://vault.azure.net")
+
+
+def value_in_vault(identifier: str, vaults: Vaults) -> str | None:
+    """Return the value of a secret (Azure Key Vault, *Get Secret*), or None where the vault has none of that name; raises DatamasterError where the vault refuses."""
+    address, name = identifier.split("/secrets/")
+    answer = call(vaults(address), "GET", f"/secrets/{name}?api-version=7.4")
+    return None if answer.status == 404 else str(answer.body["value"])
+
+# %% ../../nbs/unity/12_secrets.ipynb #f9d939fc
+NO_SECRET = code("no-secret-value", "The value of a secret is not where the project file says.", "set the variable, or the secret of the key vault, that `unity.secrets` of the project file names, and apply again")
+
+
+def secret_values(project: Project, plan: Plan, environment: Mapping[str, str] = os.environ, vaults: Vaults = vault_of) -> dict[str, str]:
+    """Return the values of the secrets that a plan makes, by name; raises BadInput with every one that cannot be had."""
     wanted = {change.name: project.unity.secrets[change.name.split("/", 1)[1]] for change in plan.pending if change.kind == "secret" and change.action == "create"}
-    unset = [NO_SECRET.fault(f"{variable} is not set, which holds the secret {name}", path=f"unity.secrets.{name.split('/', 1)[1]}") for name, variable in wanted.items() if not environment.get(variable)]
-    if unset:
-        raise BadInput(*unset)
-    return {name: environment[variable] for name, variable in wanted.items()}
+    values, faults = dict[str, str](), list[Fault]()
+    for name, place in wanted.items():
+        try:
+            value = value_in_vault(place, vaults) if "://" in place else environment.get(place)
+        except DatamasterError as error:
+            faults += error.faults
+            continue
+        if value:
+            values[name] = value
+        else:
+            faults.append(NO_SECRET.fault(f"{place} {'has no value' if '://' in place else 'is not set'}, which holds the secret {name}", path=f"unity.secrets.{name.split('/', 1)[1]}"))
+    if faults:
+        raise BadInput(*faults)
+    return values
 
 # %% ../../nbs/unity/12_secrets.ipynb #783a7e91
 def found_secrets(client: WorkspaceClient, wanted: Iterable[Resource]) -> tuple[Found, ...]:

@@ -7,22 +7,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from ..contract.model import Contract
 from ..plan import Plan
 from ..project import Project
-from ..resources import Found, Operations, Outcome, Resource, Service, apply_resources, plan_resources, quiet
+from ..resources import Found, Identities, Operations, Outcome, Resource, Service, apply_resources, plan_resources, quiet
 from ..target.management import Management
 from ..target.workspace import account_client, workspace_client
 from .cluster import cluster_operations, desired_cluster, found_clusters
 from .entra import Group, Member, application_named, directory, groups_named
 from .metastore import desired_metastore, found_metastore, metastore_operations
-from .principals import desired_principals, found_principals, principal_operations
+from .principals import desired_applications, desired_principals, found_principals, principal_operations
 from .privileges import desired_grants, desired_tags, found_grants, found_tags, grant_operations, tag_operations
-from .secrets import desired_secrets, found_secrets, secret_operations, secret_values
+from .secrets import Vaults, desired_secrets, found_secrets, secret_operations, secret_values, vault_of
 from .securables import desired_securables, found_securables, securable_operations
 
 if TYPE_CHECKING:
@@ -30,18 +30,19 @@ if TYPE_CHECKING:
 
 # %% auto #0
 __all__ = ['DESTROYED', 'Workspace', 'workspace_of', 'State', 'known_applications', 'desired_state', 'observed', 'plan_of',
-           'destruction_of', 'operations_of', 'apply_workspace']
+           'destruction_of', 'naming_what_exists', 'operations_of', 'apply_workspace']
 
 # %% ../../nbs/unity/17_workspace.ipynb #61839e1a
 @dataclass(frozen=True)
 class Workspace:
-    """A project's workspace: its client, that of its account, and the directory; `syncs_principals` says whether groups and people are part of the plan."""
+    """A project's workspace: its client, that of its account, the directory and the key vaults; `syncs_principals` says whether groups and people are part of the plan."""
 
     project: Project
     client: WorkspaceClient
     account: Callable[[], AccountClient]
     graph: Callable[[], Management]
     syncs_principals: bool
+    vaults: Vaults = vault_of
 
     @cached_property
     def number(self) -> int:
@@ -78,10 +79,10 @@ def desired_state(workspace: Workspace, contracts: Iterable[Contract], metastore
     project = workspace.project
     engineers = [project.names.group, *(member.name for member in applications)]
     securables = desired_securables(project)
-    people = (*desired_principals(project, groups), *(Resource(member.kind, member.name) for member in applications)) if workspace.syncs_principals else ()
+    people = (*desired_principals(project, groups), *desired_applications(applications)) if workspace.syncs_principals else ()
     single_user = project.unity.principal_user or workspace.client.current_user.me().user_name or ""
     unique = {item.key: item for item in (*desired_metastore(project, metastore), *people, *securables, *desired_grants(project, contracts, engineers), *desired_tags(project, securables),
-                                          *desired_secrets(project, [project.names.group]), *desired_cluster(project, single_user))}
+                                          *desired_secrets(project, engineers), *desired_cluster(project, single_user))}
     return tuple(unique.values())
 
 # %% ../../nbs/unity/17_workspace.ipynb #7d354c59
@@ -115,13 +116,29 @@ def destruction_of(state: State) -> Plan:
     return plan_resources((), [item for item in state.found if item.kind in DESTROYED], allow_delete=True)
 
 
+def naming_what_exists(operations: Operations) -> Operations:
+    """Return operations whose making raises ResourceAlreadyExists where the service says so in other words: Unity Catalog names the kind, CATALOG_ALREADY_EXISTS, and SCIM answers 409 (RFC 7644, section 3.3)."""
+    from databricks.sdk.errors import DatabricksError, ResourceAlreadyExists
+
+    def create(wanted: Resource, identities: Identities) -> str:
+        try:
+            return operations.create(wanted, identities)
+        except DatabricksError as error:
+            if str(error.error_code).endswith("ALREADY_EXISTS") or error.error_code == "SCIM_409":
+                raise ResourceAlreadyExists(str(error), error_code=error.error_code) from error
+            raise
+
+    return replace(operations, create=create)
+
+
 def operations_of(workspace: Workspace, state: State, plan: Plan) -> dict[str, Operations]:
-    """Return the operations of every kind; raises BadInput where the value of a secret that is to be made is not in the environment."""
+    """Return the operations of every kind; raises BadInput where the value of a secret that is to be made cannot be had."""
     project, client = workspace.project, workspace.client
     members = Group(project.names.service_principal, "", state.applications)
     people = principal_operations(workspace.account(), workspace.number, (*state.groups, members)) if workspace.syncs_principals else {}
-    return {**people, **metastore_operations(client, workspace.account, project), **securable_operations(client, project), **grant_operations(client), **tag_operations(client),
-            **secret_operations(client, secret_values(project, plan)), **cluster_operations(client, project)}
+    every = {**people, **metastore_operations(client, workspace.account, project), **securable_operations(client, project), **grant_operations(client), **tag_operations(client),
+             **secret_operations(client, secret_values(project, plan, vaults=workspace.vaults)), **cluster_operations(client, project)}
+    return {kind: naming_what_exists(operations) for kind, operations in every.items()}
 
 
 def apply_workspace(workspace: Workspace, state: State, plan: Plan, report: Callable[[Outcome], None] = quiet) -> tuple[Outcome, ...]:

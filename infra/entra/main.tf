@@ -4,7 +4,7 @@
 data "azuread_client_config" "current" {}
 
 data "azuread_user" "member" {
-  for_each = setunion(values(var.groups)...)
+  for_each = setunion([], values(var.groups)...)
 
   user_principal_name = each.value
 }
@@ -13,10 +13,19 @@ resource "azuread_group" "team" {
   for_each = var.groups
 
   display_name            = each.key
+  description             = var.mark
   security_enabled        = true
   prevent_duplicate_names = true # a second group of that name would get the grants of the first
   owners                  = [data.azuread_client_config.current.object_id]
   members                 = [for name in each.value : data.azuread_user.member[name].object_id]
+}
+
+# Two environments that share a tenant share its groups: one makes them, the others look them up.
+data "azuread_group" "existing" {
+  for_each = var.existing_groups
+
+  display_name     = each.value
+  security_enabled = true
 }
 
 # No password and no certificate: GitHub signs who a workflow is, and Microsoft Entra believes it for these subjects alone.

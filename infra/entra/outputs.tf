@@ -7,7 +7,10 @@ output "tenant_id" {
 
 output "group_ids" {
   description = "Object id of each group, by its name."
-  value       = { for name, group in azuread_group.team : name => group.object_id }
+  value = merge(
+    { for name, group in azuread_group.team : name => group.object_id },
+    { for name, group in data.azuread_group.existing : name => group.object_id },
+  )
 }
 
 output "service_principal_client_id" {

@@ -15,13 +15,41 @@ variable "groups" {
   nullable    = false
 
   validation {
-    condition     = length(var.groups) > 0 && alltrue([for name in keys(var.groups) : length(trimspace(name)) > 0 && length(name) <= 256])
-    error_message = "There is one group at least, and a group's name has 1 to 256 characters."
+    condition     = alltrue([for name in keys(var.groups) : length(trimspace(name)) > 0 && length(name) <= 256])
+    error_message = "A group's name has 1 to 256 characters."
   }
 
   validation {
     condition     = alltrue([for name in flatten(values(var.groups)) : can(regex("^[^@ ]+@[^@ ]+\\.[^@ ]+$", name))])
     error_message = "A member is named by the user principal name: ana@example.com."
+  }
+}
+
+variable "existing_groups" {
+  description = "Groups that another environment or project of the tenant makes, by name: they are looked up, and who is in them is said there."
+  type        = set(string)
+  nullable    = false
+  default     = []
+
+  validation {
+    condition     = alltrue([for name in var.existing_groups : length(trimspace(name)) > 0 && length(name) <= 256 && !contains(keys(var.groups), name)])
+    error_message = "A group's name has 1 to 256 characters, and a group that exists is not one of those that are made."
+  }
+
+  validation {
+    condition     = length(var.groups) + length(var.existing_groups) > 0
+    error_message = "There is one group at least, made or existing."
+  }
+}
+
+variable "mark" {
+  description = "The words by which a group is known to be the project's: `Managed by datamaster_kit for risk.`"
+  type        = string
+  nullable    = false
+
+  validation {
+    condition     = length(trimspace(var.mark)) > 0 && length(var.mark) <= 1024
+    error_message = "mark has 1 to 1024 characters: a group's description."
   }
 }
 

@@ -9,6 +9,7 @@ from fnmatch import fnmatchcase
 from typing import Literal
 
 Kind = Literal["throttled", "unavailable", "reset", "lost", "stale"]
+ALL_KINDS: tuple[Kind, ...] = ("throttled", "unavailable", "reset", "lost", "stale")
 WRITES = ("POST", "PUT", "PATCH", "DELETE")
 
 
@@ -49,7 +50,8 @@ class Chaos:
         chance = random.Random(f"{self.seed} {method} {path} {nth}")
         if not fnmatchcase(path, self.path) or chance.random() >= self.rate:
             return None
-        return Fault(chance.choice(self.kinds), method, path, retry_after=self.retry_after)
+        kind = chance.choice([kind for kind in self.kinds if kind != "stale" or method in WRITES])
+        return Fault(kind, method, path, retry_after=self.retry_after, reads=chance.randint(1, 4))
 
 
 @dataclass

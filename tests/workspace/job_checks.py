@@ -34,6 +34,7 @@ def check_settings(state: State, settings: Json) -> None:
                 raise invalid(f"Invalid dependency graph, task '{task['task_key']}' depends on non-existing task '{upstream['task_key']}'.")
     check_order(tasks)
     check_triggers(settings)
+    check_continuous(settings)
     check_run_as(state, settings.get("run_as"))
     if not 0 <= int(settings.get("max_concurrent_runs", 1)) <= 1000:
         raise invalid("max_concurrent_runs must be between 0 and 1000")
@@ -97,6 +98,15 @@ def check_triggers(settings: Json) -> None:
                       "See http://www.quartz-scheduler.org/documentation/quartz-2.1.x/tutorials/crontrigger.html for more details.")
     if schedule and schedule["timezone_id"] not in available_timezones():
         raise invalid(f"Invalid timezone_id: {schedule['timezone_id']}")
+
+
+def check_continuous(settings: Json) -> None:
+    """Refuse order and retries in a job that runs all the time (Databricks, *Run jobs continuously*)."""
+    for task in settings.get("tasks", []) if settings.get("continuous") else ():
+        if task.get("depends_on"):
+            raise invalid(f"Task dependencies are not supported in continuous jobs: {task['task_key']}")
+        if task.get("max_retries") or task.get("retry_on_timeout"):
+            raise invalid(f"Retry policies are not supported in continuous jobs: {task['task_key']}")
 
 
 def check_run_as(state: State, run_as: Json | None) -> None:

@@ -120,7 +120,9 @@ def update_job(state: State, request: Request) -> None:
             settings[key] = value
     for path in request.body.get("fields_to_remove", []):
         key, _, element = path.partition("/")
-        if element and key in LISTS:
+        if element and key not in ("tasks", "job_clusters"):
+            raise invalid(f"Removing nested fields is not supported: {path}")
+        if element:
             settings[key] = [item for item in settings.get(key, []) if item[LISTS[key]] != element]
         else:
             settings.pop(key, None)

@@ -6,6 +6,7 @@ mock_provider "azuread" {
 variables {
   tenant_id              = "00000000-0000-0000-0000-000000000002"
   groups                 = { data_engineer = ["ana@example.com", "bo@example.com"], data_reader = ["ana@example.com"] }
+  mark                   = "Managed by datamaster_kit for risk."
   service_principal_name = "spndatamasteradmin"
   github                 = { repository = "example/lakehouse", environments = ["prod"], branches = ["main", "release/1"] }
 }
@@ -31,6 +32,30 @@ run "groups_have_the_members_that_are_named" {
   assert {
     condition     = alltrue([for group in values(azuread_group.team) : group.security_enabled && group.prevent_duplicate_names && coalesce(group.assignable_to_role, false) == false])
     error_message = "A group is none for security, may be a second of its name, or may get a role of the directory."
+  }
+
+  assert {
+    condition     = alltrue([for group in values(azuread_group.team) : group.description == "Managed by datamaster_kit for risk."])
+    error_message = "A group does not say whose it is."
+  }
+}
+
+run "a_group_of_another_environment_is_looked_up_and_not_made" {
+  command = plan
+
+  variables {
+    groups          = {}
+    existing_groups = ["data_engineer"]
+  }
+
+  assert {
+    condition     = length(azuread_group.team) == 0 && length(data.azuread_user.member) == 0 && data.azuread_group.existing["data_engineer"].display_name == "data_engineer"
+    error_message = "A group that exists is made again, or its members are looked up."
+  }
+
+  assert {
+    condition     = output.group_ids == { data_engineer = "00000000-0000-0000-0000-0000000000a1" }
+    error_message = "The object id of a group that exists is missing."
   }
 }
 
@@ -79,11 +104,12 @@ run "bad_values_are_refused_together" {
   variables {
     tenant_id              = "example.com"
     groups                 = { data_engineer = ["ana"] }
+    mark                   = ""
     service_principal_name = ""
     github                 = { repository = "lakehouse", branches = ["main"] }
   }
 
-  expect_failures = [var.tenant_id, var.groups, var.service_principal_name, var.github]
+  expect_failures = [var.tenant_id, var.groups, var.mark, var.service_principal_name, var.github]
 }
 
 run "somebody_may_deploy" {
@@ -106,6 +132,26 @@ run "no_pattern_stands_for_a_branch" {
   expect_failures = [var.github]
 }
 
+run "a_group_that_exists_is_not_made" {
+  command = plan
+
+  variables {
+    existing_groups = ["data_engineer"]
+  }
+
+  expect_failures = [var.existing_groups]
+}
+
+run "a_group_has_a_name" {
+  command = plan
+
+  variables {
+    groups = { " " = [] }
+  }
+
+  expect_failures = [var.groups]
+}
+
 run "there_is_a_group" {
   command = plan
 
@@ -113,5 +159,5 @@ run "there_is_a_group" {
     groups = {}
   }
 
-  expect_failures = [var.groups]
+  expect_failures = [var.existing_groups]
 }

@@ -12,6 +12,12 @@ mock_data "azuread_user" {
   }
 }
 
+mock_data "azuread_group" {
+  defaults = {
+    object_id = "00000000-0000-0000-0000-0000000000a1"
+  }
+}
+
 mock_resource "azuread_group" {
   defaults = {
     object_id = "00000000-0000-0000-0000-0000000000a0"
