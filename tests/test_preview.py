@@ -3,14 +3,20 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import random
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-from datamaster_kit.contract.model import Array, DataType, Field, Map, Scalar, Struct
+from datamaster_kit.contract.fault import BadInput
+from datamaster_kit.contract.model import Array, Contract, DataType, Example, Field, Map, Model, Scalar, Source, Struct, Workflow
+from datamaster_kit.forms.preview import Preview, arrived, preview
+from datamaster_kit.forms.results import preview_html, previewed
 from datamaster_kit.forms.verdicts import misfit
+from datamaster_kit.names import names
+from datamaster_kit.project import Project
 from datamaster_kit.target.local_files import read_files
 from datamaster_kit.target.target import FileSource
 
@@ -23,19 +29,26 @@ TYPES: dict[str, DataType] = {
     "text": Scalar("string"), "short_text": Scalar("varchar", length=2), "clock": Scalar("time"), "bytes": Scalar("binary"), "anything": Scalar("variant"), "numbers": Array(Field("element", Scalar("integer"))),
     "address": Struct((Field("street"), Field("number", Scalar("integer")))), "prices": Map(Field("key"), Field("value", Scalar("decimal", 6, 2))),
 }
+
+
+def apart(text: str) -> list[str]:
+    """The words of a text."""
+    return text.split()
+
+
 CELLS = [
-    *["0", "7", "007", "-7", "+7", "--7", "127", "128", "-128", "-129", "32767", "32768", "2147483647", "2147483648", "-2147483648", "9223372036854775807", "9223372036854775808", "1.", ".5", "1.0", "1.5", "1.50", "1.500", "1.005", "10.005", "1e3", "1E3", "1e-2", "15e-1", "1e99", "1e400", "1e-400"],
-    *["1,234.50", "1_000", "0x1F", "0x1p3", "1.5d", "2f", "1L", "NaN", "nan", "Infinity", "-inf", "inf", "+inf", "infinite", "99999999.99", "100000000", "99999.5", "12345", "123456", "99999.4", "0.9999", "1.0000", "0.00005", "1.0000000000000000005", "12345678901234567890", "٣", ".", "-", "+", "1e", "+1e5"],
+    *apart("0 7 007 -7 +7 --7 127 128 -128 -129 32767 32768 2147483647 2147483648 -2147483648 9223372036854775807 9223372036854775808 1. .5 1.0 1.5 1.50 1.500 1.005 10.005 1e3 1E3 1e-2 15e-1 1e99 1e400 1e-400"),
+    *apart("1,234.50 1_000 0x1F 0x1p3 1.5d 2f 1L NaN nan Infinity -inf inf +inf infinite 99999999.99 100000000 99999.5 12345 123456 99999.4 0.9999 1.0000 0.00005 1.0000000000000000005 12345678901234567890 ٣ . - + 1e +1e5"),
     "0.1234567890123456789", "1" * 20 + "." + "1" * 19, "1" * 39, "9" * 400, "1." + "0" * 60, "1." + "0" * 60 + "1", "3.4028236e38", "3.4028234e38", "1e38", "1e39",
-    *["true", "TRUE", "t", "T", "yes", "y", "1", "false", "F", "no", "n", "N", "on", "off", "maybe", "truee"],
-    *["2026-01-31", "2026-1-5", "2026-1-1T", "2026-02-29", "2024-02-29", "2026-02-30", "2026-13-01", "2026-00-10", "2026-01-00", "20260131", "2026/01/31", "31/01/2026", "31-01-2026", "2026-01", "2026", "+2026-1-1", "-2026-1-1", "12026-1-1", "0000-01-01", "99999-1-1"],
-    *["1900-02-29", "2000-02-29", "2100-02-29", "1582-10-10", "26-01-31", "2026-01-31T", "2026-1-1T1", "2026-01-031", "999999-1-1", "290000-1-1", "2026-012"],
+    *apart("true TRUE t T yes y 1 false F no n N on off maybe truee"),
+    *apart("2026-01-31 2026-1-5 2026-1-1T 2026-02-29 2024-02-29 2026-02-30 2026-13-01 2026-00-10 2026-01-00 20260131 2026/01/31 31/01/2026 31-01-2026 2026-01 2026 +2026-1-1 -2026-1-1 12026-1-1 0000-01-01 99999-1-1"),
+    *apart("1900-02-29 2000-02-29 2100-02-29 1582-10-10 26-01-31 2026-01-31T 2026-1-1T1 2026-01-031 999999-1-1 290000-1-1 2026-012"),
     "2026-1-1 x", "2026-01-31 ", " 2026-01-31", "2026-01-31 x", "2026-01-31 12", "2026-01-31 12:30", "2026-01-31 12:30:00", "2026-01-31 24:00:00", "2026-01-31 23:60:00", "2026-01-31 23:59:60", "2026-02-30 10:00:00",
-    *["2026-01-31T12:30:00Z", "2026-01-31T12:30:00z", "2026-01-31T12:30:00.123456789", "2026-01-31T12:30:00.", "2026-01-31T12:30:00.5Z", "2026-01-31T12:30Z", "2026-01-31T12:30:00+01", "2026-01-31T12:30:00+1", "2026-01-31T12:30:00+01:30"],
-    *["2026-01-31T12:30:00+0130", "2026-01-31T12:30:00+1:30", "2026-01-31T12:30:00+18:00", "2026-01-31T12:30:00+18:01", "2026-01-31T12:30:00+19", "2026-01-31T12:30:00-03:00", "2026-01-31T12:30:00UTC+1", "2026-01-31T12:30:00GMT"],
-    *["2026-01-31T12:30:00America/Sao_Paulo", "2026-01-31T12:30:00America/Nowhere", "2026-01-31T12:30:00EST", "2026-01-31t12:30:00", "2026-1-1T1:2:3", "12:30:00", "T12:30:00", "12:30:00Z", "25:30:00", "2026-01-31T12:30:00+01:5", "2026-01-31T12:30:00+01:00:30"],
+    *apart("2026-01-31T12:30:00Z 2026-01-31T12:30:00z 2026-01-31T12:30:00.123456789 2026-01-31T12:30:00. 2026-01-31T12:30:00.5Z 2026-01-31T12:30Z 2026-01-31T12:30:00+01 2026-01-31T12:30:00+1 2026-01-31T12:30:00+01:30"),
+    *apart("2026-01-31T12:30:00+0130 2026-01-31T12:30:00+1:30 2026-01-31T12:30:00+18:00 2026-01-31T12:30:00+18:01 2026-01-31T12:30:00+19 2026-01-31T12:30:00-03:00 2026-01-31T12:30:00UTC+1 2026-01-31T12:30:00GMT"),
+    *apart("2026-01-31T12:30:00America/Sao_Paulo 2026-01-31T12:30:00America/Nowhere 2026-01-31T12:30:00EST 2026-01-31t12:30:00 2026-1-1T1:2:3 12:30:00 T12:30:00 12:30:00Z 25:30:00 2026-01-31T12:30:00+01:5 2026-01-31T12:30:00+01:00:30"),
     "2026-01-31 12:30:00 America/Sao_Paulo", "2026-01-31 12:30:00 UTC", "2026-01-31 12:30:00 +01:00", "2026-01-31T12:30:00  Z", "2026-01-31T12:30:00,5",
-    *["NULL", "null", "NA", "N/A", "None", "-", "~", "nil"], " ", "   ", "\t7\t", " 7 ", " 1.5 ", " true ", "  2026-01-31  ", " x ", "\N{NO-BREAK SPACE}7", "7\N{NO-BREAK SPACE}", "á", "<script>",
+    *apart("NULL null NA N/A None - ~ nil"), " ", "   ", "\t7\t", " 7 ", " 1.5 ", " true ", "  2026-01-31  ", " x ", "\N{NO-BREAK SPACE}7", "7\N{NO-BREAK SPACE}", "á", "<script>",
     "{}", "[]", "[1,2]", "[1,null]", '[1,"x"]', "[1.0]", '["7"]', "[1", "[[1]]", '{"street":"a"}', '{"street":"a","number":7}', '{"street":"a","number":"7"}', '{"street":"a","number":"x"}', '{"street":"a","zip":1}', '{"number":null}',
     '{"a":1.25}', '{"a":"1.255"}', '{"a":"x","b":1}', '{"a":12345.67}', '"text"', "tru", "nulll", "{'a':1}", '{"a":1}}', '{"a":1,"a":2}',
 ]
@@ -66,3 +79,79 @@ def test_every_cell_is_judged_as_ingest_judges_it(spark: SparkSession, tmp_path:
     wrong = [(name, cell, misfit(cell, type), found[index].get(name)) for index, cell, name, type in judged if bool(misfit(cell, type)) != (name in found[index])]
     assert sorted(found) == list(range(len(cells)))
     assert not wrong, wrong
+
+
+MODEL = Model("account", (Field("account_id", required=True), Field("balance", Scalar("decimal", 10, 2)), Field("opened_on", Scalar("date")), Field("Seen At", Scalar("timestamp")), Field("email")))
+FILES = {
+    "csv": ({"delimiter": ";", "nullValue": "NA"}, "channel; BALANCE;opened_on;account_id;seen at;channel\napp;1,234.50;2026-02-30;007;2026-01-31T10:00:00Z;x\nbranch;10.50;NA;008;yesterday;\n\nonly;two\n"
+            '"a;b";;2026-01-31;"0""09";;NA\nweb;10.005;31/01/2026;;2026-01-31 24:00:00;y\n'),
+    "json": ({}, '{"account_id": 7, "balance": 10.50, "opened_on": "2026-02-30", "channel": "app"}\n{"ACCOUNT_ID": "8", "balance": "ten", "Seen At": "2026-01-31T10:00:00Z", "extra": {"a": 1}}\n'
+                 '[1]\n\n{"account_id": null, "balance": 1234567890.1, "email": "<b>a</b>"}\nnot json\n{"balance": 1e2, "opened_on": 20260131}\n'),
+}
+
+
+@pytest.mark.spark
+@pytest.mark.parametrize("format", ["csv", "json"])
+def test_what_a_preview_calls_rescued_is_what_ingest_rescues(spark: SparkSession, tmp_path: Path, format: str) -> None:
+    options, text = FILES[format]
+    file = tmp_path / f"raw.{format}"
+    file.write_text(text, encoding="utf-8")
+    found = preview(Contract("urn:a", workflow=Workflow(source=Source(format=format, options=options))), MODEL, file)
+    rows = read_files(spark, [f"file://{file}"], FileSource(format, str(tmp_path), MODEL.fields, options))
+    assert rows is not None
+    rescued = [{*json.loads(row["carlton_rescued"] or "{}")} - {"_file_path"} for row in rows.collect()]  # every column, as ingest takes them: Spark checks a record by the columns that are asked for
+    whole = [keys for keys in rescued if keys == {"_corrupt_record"}]
+    assert len(whole) == len(found.broken) and len(rescued) == len(found.broken) + len(found.rows)
+    told = [{field or column.strip() for column, field, cell in zip(found.columns, found.fields, row, strict=True) if cell.misfit or (not field and cell.text is not None)} for row in found.rows]
+    assert told == [{name.removesuffix("_2") for name in keys} for keys in rescued if keys != {"_corrupt_record"}]
+
+
+def seen(options: dict[str, object], text: str, folder: Path, name: str = "a.csv", format: str = "csv", rows: int = 20) -> Preview:
+    """The preview of a file with a text."""
+    (folder / name).write_text(text, encoding="utf-8")
+    return preview(Contract("urn:a", workflow=Workflow(source=Source(format=format, options=options))), MODEL, folder / name, rows)
+
+
+def test_a_preview_reads_no_more_than_it_shows(tmp_path: Path) -> None:
+    found = seen({}, "account_id\n" + "1\n" * 500_000, tmp_path, rows=3)
+    assert len(found.rows) == 3 and found.missing == ("balance", "opened_on", "Seen At", "email")
+    without = seen({"header": False}, "1,2,2026-01-31,,x\n", tmp_path)
+    assert without.fields == without.columns and without.missing == () and [cell.text for cell in without.rows[0]] == ["1", "2", "2026-01-31", None, "x"]
+    dated = seen({"dateFormat": "dd/MM/yyyy", "timestampFormat": "EEE d MMM"}, "opened_on,seen at\n31/01/2026,Sat 31 Jan\n2026-01-31,?\n", tmp_path)
+    assert [(number, column) for number, column, _, _ in dated.misfits] == [(2, "opened_on")] and dated.notes == ("Seen At is not judged here: its pattern EEE d MMM is read by ingest alone",)
+
+
+@pytest.mark.parametrize(("name", "format", "content", "said"), [
+    ("gone.csv", "csv", None, "it is not there"), ("cut.csv.gz", "csv", b"\x1f\x8b\x08\x00", "cut off or damaged"), ("a.parquet", "parquet", b"PAR1", "files of parquet are not looked into"),
+])
+def test_a_file_that_cannot_be_read_is_told(tmp_path: Path, name: str, format: str, content: bytes | None, said: str) -> None:
+    if content is not None:
+        (tmp_path / name).write_bytes(content)
+    with pytest.raises(BadInput, match=said):
+        preview(Contract("urn:a", workflow=Workflow(source=Source(format=format))), MODEL, tmp_path / name)
+
+
+def test_the_newest_file_is_shown_and_nothing_outside_of_the_landing_folder(tmp_path: Path) -> None:
+    landing = tmp_path / ".datamaster" / "landing" / "account"
+    (landing / "day").mkdir(parents=True)
+    for name, modified in (("old.csv", 1), ("day/new.csv", 3), ("_draft.csv", 9), (".hidden.csv", 9)):
+        (landing / name).write_text("account_id,note\n<script>alert(1)</script>,x\n", encoding="utf-8")
+        os.utime(landing / name, (modified, modified))
+    (tmp_path / "datamaster.yaml").write_text("domain: risk\ncatalog: risk\n", encoding="utf-8")
+    project = Project(tmp_path, names("risk", "risk"))
+    assert [path.name for path in arrived(project, MODEL)] == ["new.csv", "old.csv"]
+    html = previewed(Contract("urn:a", models=(MODEL,)), "account", tmp_path / "datamaster.yaml")
+    assert "new.csv, the newest of 2 files" in html and "note (rescued)" in html and "<script" not in html
+    for name in ("../account", "..", "/etc", "a/b"):
+        with pytest.raises(BadInput):
+            arrived(project, Model(name))
+
+
+def test_examples_are_shown_whatever_their_form(tmp_path: Path) -> None:
+    examples = (Example("account_id,balance\n1,x\n"), Example('[{"account_id": "2", "email": null}]', "json"), Example([{"account_id": 3, "opened_on": "2026-01-31"}], "row"))
+    found = preview(Contract("urn:a"), Model("account", MODEL.fields, examples=examples))
+    assert found.columns == ("account_id", "balance", "email", "opened_on") and [[cell.text for cell in row] for row in found.rows] == [["1", "x", None, None], ["2", None, None, None], ["3", None, None, "2026-01-31"]]
+    assert "rescued: no decimal number" in preview_html(found)
+    for bad in ((Example("[1, 2"),), ()):
+        with pytest.raises(BadInput):
+            preview(Contract("urn:a"), Model("account", MODEL.fields, examples=bad))

@@ -53,9 +53,11 @@ class Child:
     def events(self) -> Iterator[Progress | dict[str, Any]]:
         """Yield progress as it comes and at last the result, a mapping; raises DatamasterError where the work failed, died or was cancelled."""
         assert self.process.stdout is not None
+        is_done = False
         try:
             for line in self.process.stdout:
                 event = json.loads(line)
+                is_done = "faults" in event or "result" in event
                 if "faults" in event:
                     raise DatamasterError(*(Fault(**fault) for fault in event["faults"]))
                 if "result" in event:
@@ -64,7 +66,7 @@ class Child:
                 yield Progress(**event)
             raise DatamasterError(CANCELLED.fault("it was cancelled") if self.is_cancelled else TRIAL_FAILED.fault(f"the process died: {self.last_line()}", file=str(self.log)))
         finally:
-            self.end()
+            self.end(SECONDS_TO_END if is_done else 0.0)
             self.process.stdout.close()
 
     def last_line(self) -> str:
@@ -75,15 +77,15 @@ class Child:
     def cancel(self) -> None:
         """End the work now, from any thread; more than once does nothing more."""
         self.is_cancelled = True
-        self.end()
+        with suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGTERM)
+        self.end(SECONDS_TO_END)
 
-    def end(self) -> None:
-        """End the process and all that it started: asked first, and killed where it does not follow."""
+    def end(self, seconds: float) -> None:
+        """Let the process end by itself for some seconds, and then kill it and all that it started."""
         with self.lock:
-            if self.process.poll() is None and self.is_cancelled:
-                os.killpg(self.process.pid, signal.SIGTERM)
             with suppress(subprocess.TimeoutExpired):
-                self.process.wait(SECONDS_TO_END)
+                self.process.wait(seconds)
             with suppress(ProcessLookupError, PermissionError):
                 os.killpg(self.process.pid, signal.SIGKILL)
             self.process.wait()
