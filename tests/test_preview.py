@@ -13,7 +13,7 @@ import pytest
 from datamaster_kit.contract.fault import BadInput
 from datamaster_kit.contract.model import Array, Contract, DataType, Example, Field, Map, Model, Scalar, Source, Struct, Workflow
 from datamaster_kit.forms.preview import Preview, arrived, preview
-from datamaster_kit.forms.results import preview_html, previewed
+from datamaster_kit.forms.results import preview_html
 from datamaster_kit.forms.verdicts import misfit
 from datamaster_kit.names import names
 from datamaster_kit.project import Project
@@ -137,11 +137,10 @@ def test_the_newest_file_is_shown_and_nothing_outside_of_the_landing_folder(tmp_
     for name, modified in (("old.csv", 1), ("day/new.csv", 3), ("_draft.csv", 9), (".hidden.csv", 9)):
         (landing / name).write_text("account_id,note\n<script>alert(1)</script>,x\n", encoding="utf-8")
         os.utime(landing / name, (modified, modified))
-    (tmp_path / "datamaster.yaml").write_text("domain: risk\ncatalog: risk\n", encoding="utf-8")
     project = Project(tmp_path, names("risk", "risk"))
     assert [path.name for path in arrived(project, MODEL)] == ["new.csv", "old.csv"]
-    html = previewed(Contract("urn:a", models=(MODEL,)), "account", tmp_path / "datamaster.yaml")
-    assert "new.csv, the newest of 2 files" in html and "note (rescued)" in html and "<script" not in html
+    html = preview_html(preview(Contract("urn:a", models=(MODEL,)), MODEL, arrived(project, MODEL)[0]))
+    assert "note (rescued)" in html and "alert(1)" in html and "<script" not in html
     for name in ("../account", "..", "/etc", "a/b"):
         with pytest.raises(BadInput):
             arrived(project, Model(name))

@@ -189,7 +189,7 @@ def test_the_panel_makes_mock_data_plans_and_refuses_a_second_press(project: Pat
     panel.buttons["Plan jobs"].click()
     assert "still running" in panel.status.value or "something runs already" in panel.status.value
     panel.thread.join()
-    assert "account-00001.csv" in panel.result.value and not panel.buttons["Plan jobs"].disabled
+    assert "account-00001.csv" in panel.result.value and "the first rows" in panel.result.value and not panel.buttons["Plan jobs"].disabled
     panel.buttons["Run on the examples"].click()
     panel.thread.join()
     assert "has examples" in panel.status.value

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 from ..contract.model import Contract
 from .controls import told
 from .plans import Planned
-from .preview import Cell, Preview, arrived, preview
+from .preview import Cell, Preview, preview
 from .text import heading, notice, table
-from .trial_work import Shown, Trial, Tried, project_at
+from .trial_work import Shown, Trial, Tried
 from ..observe.tables import differing
 from ..plan import MARKS, summary
 from ..runs import RuleResult
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from datamaster_kit.mock.request import Written
 
 # %% auto #0
-__all__ = ['cell_words', 'preview_html', 'previewed', 'counts_html', 'shown_html', 'rows_html', 'verdict_of', 'rules_html',
-           'mock_html', 'plan_html']
+__all__ = ['cell_words', 'preview_html', 'counts_html', 'shown_html', 'rows_html', 'verdict_of', 'rules_html', 'mock_html',
+           'plan_html']
 
 # %% ../../nbs/forms/39_results.ipynb #d3b16aa9
 def cell_words(cell: Cell, is_taken: bool) -> str | None:
@@ -45,18 +45,6 @@ def preview_html(found: Preview) -> str:
     said += [notice("note", text) for text in found.notes]
     good = [] if said or not found.rows else [notice("ok", "Every column is a field, and every cell shown fits its type.")]
     return table(names, rows) + "".join([*good, *said])
-
-
-def previewed(contract: Contract, model: str, project: Path | None, rows: int = 20) -> str:
-    """Return as HTML the first rows of the newest file that has arrived for a model on this machine, or of its examples.
-
-    `project` is the project file; without one there are only examples. Raises BadInput where there is neither, or where they cannot be read.
-    """
-    chosen = contract.model(model)
-    files = arrived(project_at(project), chosen) if project is not None else ()
-    found = preview(contract, chosen, files[0] if files else None, rows)
-    more = f", the newest of {len(files)} files" if len(files) > 1 else ""
-    return heading(f"{found.source}{more}", 4) + preview_html(found)
 
 # %% ../../nbs/forms/39_results.ipynb #bf5f0a03
 def counts_html(models: Sequence[Tried]) -> str:
@@ -94,11 +82,12 @@ def rules_html(models: Iterable[Tried]) -> str:
                                                                            for model, rule in sorted(found, key=lambda pair: order[pair[1].passed])])
 
 # %% ../../nbs/forms/39_results.ipynb #d7951484
-def mock_html(made: Sequence[Written], folder: Path) -> str:
-    """Return what mock data was written, and where."""
+def mock_html(contract: Contract, made: Sequence[Written], folder: Path) -> str:
+    """Return what mock data of a contract was written, and where, with its first rows where they can be looked into."""
     rows = [(item.model, item.rows, item.broken, "\n".join(str(path.relative_to(folder)) for path in (*item.files, *((item.truth,) if item.truth else ())))) for item in made]
     notes = [notice("note", f"{item.model}: {note}") for item in made for note in (*item.notes, *(f"not broken: {id}: {reason}" for id, reason in item.not_broken.items()))]
-    return notice("ok", f"The files are in {folder}.") + table(("Model", "Rows", "Broken on purpose", "Files"), rows) + "".join(notes)
+    looked = [heading(f"{item.model}: the first rows", 3) + preview_html(preview(contract, contract.model(item.model), item.files[0], 10)) for item in made if item.files[0].suffix in (".csv", ".json")]
+    return notice("ok", f"The files are in {folder}.") + table(("Model", "Rows", "Broken on purpose", "Files"), rows) + "".join([*notes, *looked])
 
 
 def plan_html(planned: Planned) -> str:

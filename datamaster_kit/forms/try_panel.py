@@ -18,7 +18,7 @@ from .results import mock_html, plan_html, rows_html, rules_html
 from .scratch import digest_of, scratch_folder
 from .text import heading, notice
 from .trial import Wanted, mocked, trial
-from .trial_work import Trial, project_at
+from .trial_work import Trial, contract_of, project_at
 
 # %% auto #0
 __all__ = ['BUSY', 'NOT_DONE', 'MOST_ROWS', 'targets_of', 'TryPanel']
@@ -113,7 +113,7 @@ class TryPanel:
         def work() -> None:
             with scratch_folder(root, "mock", digest) as folder:
                 made = mocked(text, wanted.rows, wanted.seed, wanted.bad_ratio, folder, self.path)
-                self.show(mock_html(made, folder))
+                self.show(mock_html(contract_of(text, self.path, self.path.parent), made, folder))
 
         self.start(work)
 
