@@ -99,6 +99,9 @@ class Form:
     def refresh(self) -> None:
         """Bring what is seen to what the file says now."""
         content = self.file.content
+        if self.said_of != self.file.editing.text:
+            self.said_of = self.file.editing.text
+            shown(self.message, "")
         (self.widget.add_class if self.is_unsaved else self.widget.remove_class)("dm-unsaved")  # a web page asks before it is left
         self.undo.disabled, self.redo.disabled, self.save.disabled = not self.file.editing.past, not self.file.editing.future, not self.is_unsaved
         shown(self.state, f'<p role="status">{" ".join(badge(kind, words) for kind, words in state_words(self.file))}</p>' + self.unkept())
