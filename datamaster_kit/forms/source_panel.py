@@ -20,7 +20,8 @@ from .levels import (
 from .open_file import OpenFile
 from .preview import arrived, preview
 from .questions import answer
-from .text import heading, notice, table
+from .results import preview_html
+from .text import heading, notice
 from ..project import Project, read_project
 
 # %% auto #0
@@ -79,12 +80,7 @@ CANNOT_LOOK = code("form-no-preview", "There is nothing to show before the contr
 def previewed(contract: Contract, model: Model, project: Project | None) -> str:
     """Return as HTML the first rows of the newest file that has arrived for a model, or of its examples, with what ingest would keep aside."""
     files = arrived(project, model) if project else ()
-    seen = preview(contract, model, files[0] if files else None)
-    heads = [f"{column} → {field}" if field else f"{column} (rescued)" for column, field in zip(seen.columns, seen.fields, strict=True)]
-    rows = [[f"{cell.text if cell.text is not None else ''}{' ⚠' if cell.misfit else ''}" for cell in one] for one in seen.rows]
-    told_of = [notice("warning", f"No field takes the column {name}: it is rescued.") for name in seen.rescued] + [notice("warning", f"The file lacks {name}.") for name in seen.missing]
-    told_of += [notice("warning", f"Row {number}, {column}: {why}") for number, column, _, why in seen.misfits] + [notice("error", f"Record {number} cannot be read: {text}") for number, text in seen.broken]
-    return soft(f"The first rows of {seen.source}:") + table(heads, rows) + "".join(told_of) + "".join(notice("note", note) for note in seen.notes)
+    return preview_html(preview(contract, model, files[0] if files else None))
 
 # %% ../../nbs/forms/16_source_panel.ipynb #743428ea
 def is_mail_address(text: str) -> bool:
