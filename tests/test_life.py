@@ -195,22 +195,23 @@ def test_quarantine_says_why_and_where_and_a_better_contract_releases_it(lake: L
 def test_a_person_corrects_quarantined_rows_in_a_csv_file(lake: Lake, tmp_path: Path) -> None:
     lake.contract(KEYED)
     lake.apply()
-    lake.land("a.csv", "id,amount,at\n1,1000.00,2026-01-01T00:00:00Z\n2,-2,\nx,1.00,\n")
+    lake.land("a.csv", "id,amount,at\n1,1000.00,2026-01-01T00:00:00Z\n2,-2,\nx,1.00,\n4;4.00;\n")
     lake.run()
     file = tmp_path / "corrections" / "order.csv"
-    assert export_quarantine(first_step(lake.target, lake.project, lake.now, "replay", "export"), file) == 3
+    assert export_quarantine(first_step(lake.target, lake.project, lake.now, "replay", "export"), file) == 4
     with file.open(encoding="utf-8", newline="") as text:
         rows = list(csv.DictReader(text))
-    assert [(row["id"], row["amount"], row["carlton_record"]) for row in rows] == [("1", "1000.00", "1"), ("2", "-2.00", "2"), ("x", "1.00", "3")]
-    rows[0]["amount"], rows[2]["id"] = "100.00", "3"
+    assert [(row["id"], row["amount"], row["carlton_record"]) for row in rows] == [("1", "1000.00", "1"), ("2", "-2.00", "2"), ("x", "1.00", "3"), ("", "", "4")]
+    assert "4;4.00;" in rows[3]["carlton_rescued"], "a malformed line is shown as it was written"
+    rows[0]["amount"], rows[2]["id"], rows[3]["id"], rows[3]["amount"] = "100.00", "3", "4", "4.00"
     with file.open("w", encoding="utf-8", newline="") as text:
         writer = csv.DictWriter(text, rows[0].keys())
         writer.writeheader()
         writer.writerows(rows)
     (run,) = replay(lake.target, lake.project, lake.now, corrections=file.parent)
-    assert (run.rows_read, run.rows_written) == (3, 2)
+    assert (run.rows_read, run.rows_written) == (4, 3)
     build_silver(lake.target, lake.project, lake.now)
-    assert lake.rows("silver/order", "id", "amount") == [(1, Decimal("100.00")), (3, Decimal("1.00"))]
+    assert lake.rows("silver/order", "id", "amount") == [(1, Decimal("100.00")), (3, Decimal("1.00")), (4, Decimal("4.00"))]
     with pytest.raises(DatamasterError, match="no open row of quarantine"):
         replay(lake.target, lake.project, lake.now, corrections=file.parent)
 

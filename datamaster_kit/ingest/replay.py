@@ -38,16 +38,16 @@ def typed_again(step: Step, rows: DataFrame) -> DataFrame:
     return evolved_rows(rows, Evolved(widened={item.column: sql_type(bronze_type(item.type)) for item in step.model.fields}))
 
 # %% ../../nbs/ingest/10_replay.ipynb #ead40a9c
-TOLD = ("carlton_quarantine_id", "carlton_broken_rules", "carlton_file", "carlton_record")
+TOLD = ("carlton_quarantine_id", "carlton_broken_rules", "carlton_file", "carlton_record", "carlton_rescued")
 UNKNOWN_ROW = code("replay-row", "A row of the corrected file is not in quarantine.", "keep the column carlton_quarantine_id as it was exported")
 BAD_CORRECTION = code("replay-file", "A file of corrected rows is not as it was exported.", "export it again by `datamaster ingest replay --to-csv FOLDER` and correct only the cells")
 
 
 def as_texts(step: Step) -> list[str]:
-    """Return the SELECT of a row's cells: each value as text, from what was rescued where the column is empty."""
+    """Return the SELECT of a row's cells: each value as text, from what was rescued where the column is empty; before them, what was rescued, so that a malformed line is seen."""
     rescued = "from_json(carlton_rescued, 'MAP<STRING, STRING>')"
     cells = [f"coalesce(CAST({quote(item.column)} AS STRING), {rescued}[{sql_literal(item.column)}]) AS {quote(item.column)}" for item in step.model.fields]
-    return ["carlton_quarantine_id", "concat_ws(' ', carlton_broken_rules) AS carlton_broken_rules", "carlton_metadata.file_path AS carlton_file", "carlton_record", *cells]
+    return ["carlton_quarantine_id", "concat_ws(' ', carlton_broken_rules) AS carlton_broken_rules", "carlton_metadata.file_path AS carlton_file", "carlton_record", "carlton_rescued", *cells]
 
 
 def export_quarantine(step: Step, file: Path) -> int:
