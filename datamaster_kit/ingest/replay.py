@@ -18,7 +18,7 @@ from .bronze import row_rule_results
 from .evolution import Evolved, evolved_rows
 from .rows import aggregated, broken_counts, broken_rules, exemptions, is_quarantined
 from .step import Step, append, require_tables
-from ..runs import Run
+from ..runs import Run, record_all
 from ..target.casts import bronze_type
 from ..target.point import passed
 
@@ -111,9 +111,10 @@ def mark(step: Step, candidates: DataFrame) -> tuple[int, dict[str, int]]:
 
 
 def release(step: Step, run_id: str) -> int:
-    """Move the rows that a run has marked on to bronze, exactly once, and return how many there are."""
+    """Move the rows that a run has marked on to bronze and record how many they are, exactly once, and return it."""
     from pyspark.sql.functions import expr, lit
 
+    begun = datetime.now(UTC)
     in_flight = f"carlton_released_by = {sql_literal(run_id)} AND carlton_released_at IS NULL"
     rows = step.target.spark.table(step.quarantine).where(in_flight)
     count = rows.count()
@@ -124,6 +125,9 @@ def release(step: Step, run_id: str) -> int:
     whole = rows.withColumns({"carlton_metadata": metadata, "carlton_is_quarantined": lit(False), "carlton_current_date": expr("current_timestamp()")})
     append(whole.select(*(quote(name) for name in names)), step.sql("bronze"), f"replay/{run_id}/{step.model.name}", 1)
     passed("replay.appended")
+    if count:
+        record_all(step.target, step.names.catalog, [step.run(begun, stream=f"replay/{run_id}/{step.model.name}", batch=1, rows_written=count)])
+    passed("replay.recorded")
     step.target.spark.sql(f"UPDATE {step.quarantine} SET carlton_released_at = current_timestamp() WHERE {in_flight}")
     passed("replay.closed")
     return count
