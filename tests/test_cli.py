@@ -125,3 +125,16 @@ def test_unity_plan_of_a_project_with_two_bad_contracts_names_both(tmp_path: Pat
     result = datamaster("unity", "plan", cwd=tmp_path)
     assert result.returncode == 2 and "a.yaml" in result.stderr and "b.yaml" in result.stderr
     assert not (tmp_path / ".datamaster").exists()
+
+
+def test_runs_are_a_table_of_what_was_counted_and_a_line_for_each_note(capsys: pytest.CaptureFixture[str]) -> None:
+    from datetime import UTC, datetime
+
+    from datamaster_kit.cli.ingest import print_runs
+    from datamaster_kit.runs import Run
+
+    moment, note = datetime(2026, 1, 1, tzinfo=UTC), "a_file_with_a_long_name.csv has changed since it was read, and what changed was not read: put it under another name"
+    print_runs([Run("r", "ingest", "local", "urn:shop", "1.0.0", "order", moment, moment, rows_read=1_000_000, rows_written=1_000_000, notes=(note,))], as_json=False)
+    lines = [line.rstrip() for line in capsys.readouterr().out.splitlines()]
+    assert lines[-1] == f"ingest order: {note}"
+    assert any(line.split() == ["step", "model", "read", "written", "seconds", "result"] for line in lines)

@@ -108,7 +108,7 @@ def shop(start: Start, tmp_path_factory: pytest.TempPathFactory) -> Path:
         steps = STEPS_OF.get(point.partition(".")[0], ["ingest"])
         code, said = ended(start(folder, *(["ingest", *steps] if steps == ["replay"] else steps), kill_at=point))
         assert code == -signal.SIGKILL, f"{point}: {said}"
-    code, said = ended(start(folder, "ingest", "silver", "gold"))
+    code, said = ended(start(folder, "ingest", "replay", "silver", "gold"))
     assert code == 0, said
     return folder
 
@@ -158,6 +158,11 @@ def test_the_runs_add_up_to_the_tables(spark, shop: Path) -> None:
     silver = [run for run in runs if run["step"] == "silver" and run["batch"] is None]
     assert sum(run["rows_merged"] for run in silver) == len(rows(spark, shop, "silver/order"))
     assert sum(run["rows_deleted"] for run in silver) == len(rows(spark, shop, "silver/order_deleted"))
+    replayed = [run for run in runs if run["step"] == "replay" and run["batch"] is None]
+    assert sum(run["rows_written"] for run in replayed) == sum(row["carlton_metadata"]["stream"].startswith("replay/") for row in rows(spark, shop, "bronze/order"))
+    (total,) = rows(spark, shop, "gold/total")
+    built = max((run for run in runs if run["step"] == "gold"), key=lambda run: run["ended_at"])
+    assert (built["rows_written"], built["result"]) == (1, "succeeded") and total["orders"] == len(rows(spark, shop, "silver/order"))
 
 
 def test_retention_that_was_killed_at_every_point_removes_what_it_has_recorded(spark, start: Start, shop: Path) -> None:

@@ -123,3 +123,23 @@ def test_columnar_files_with_other_types_and_schemas_are_read_by_name(spark, tmp
 
     found = rows(spark, tmp_path / "in", format)
     assert sorted(found, key=lambda item: item["code"]) == [row("007", "1.50", 3, more="x"), row("b", day=datetime.date(2026, 1, 31), count=None) | {"rescued": {"count": "3000000000"}}]
+
+
+def test_captured_events_are_records_of_json_and_a_file_that_was_cut_off_is_read_up_to_the_cut(spark, tmp_path: Path) -> None:
+    bodies = ['{"code": "007", "amount": 1.50}', '{"code": "1", "count": 1.5, "more": true}', "[1]", "not json", None]
+    events = spark.createDataFrame([(number, str(40 * number), body) for number, body in enumerate(bodies, 100)], "SequenceNumber BIGINT, Offset STRING, text STRING")
+    many = spark.range(20_000).selectExpr("id AS SequenceNumber", "'' AS Offset", """concat('{"code": "', id, '"}') AS text""")
+    (tmp_path / "in").mkdir()
+    for name, frame in (("a", events), ("b", many)):
+        frame.selectExpr("SequenceNumber", "Offset", "'1/31/2026 10:00:00 AM' AS EnqueuedTimeUtc", "CAST(text AS BINARY) AS Body").coalesce(1).write.format("avro").save(str(tmp_path / name))
+        (part,) = (tmp_path / name).glob("part-*.avro")
+        (tmp_path / "in" / f"{name}.avro").write_bytes(part.read_bytes()[:-5] if name == "b" else part.read_bytes())
+    found = read_files(spark, sorted(map(str, (tmp_path / "in").iterdir())), FileSource("avro", "", FIELDS, is_captured=True)).selectExpr("*", "_file.name", "_file.block_start").collect()
+    whole = {item["block_start"]: (item["code"], item["amount"], json.loads(item["carlton_rescued"] or '{"_file_path": 0}')) for item in found if item["name"] == "a.avro"}
+    assert all(rescued.pop("_file_path") is not None for _, _, rescued in whole.values())
+    assert whole == {100: ("007", Decimal("1.50"), {}), 101: ("1", None, {"count": "1.5", "more": True}), 102: (None, None, {"_corrupt_record": "[1]"}),
+                     103: (None, None, {"_corrupt_record": "not json"}), 104: (None, None, {"_corrupt_record": ""})}
+    cut = [item for item in found if item["name"] == "b.avro"]
+    (told,) = [json.loads(item["carlton_rescued"]) for item in cut if item["carlton_rescued"]]
+    read = sorted(int(item["code"]) for item in cut if item["code"])
+    assert "cut off" in told["_unreadable"] and read == list(range(len(read))) and 1000 < len(read) < 20_000

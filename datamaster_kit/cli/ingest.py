@@ -14,7 +14,7 @@ import typer
 
 from .contract import NO_SUCH_MODEL
 from .lakehouse import DEFAULT_PROJECT, Json, ProjectFile, TargetName
-from .output import print_json, print_table
+from .output import plain, print_json, print_table
 from ..contract.fault import BadInput, DatamasterError, Fault
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from datamaster_kit.target.target import Target
 
 # %% auto #0
-__all__ = ['app', 'ModelName', 'ContractFile', 'COUNTS', 'SHOWN', 'opened', 'having', 'print_runs', 'done', 'run_command',
+__all__ = ['app', 'ModelName', 'ContractFile', 'COUNTS', 'opened', 'having', 'print_runs', 'done', 'run_command',
            'replay_command', 'retention_command']
 
 # %% ../../nbs/cli/04_ingest.ipynb #a76bfaee
@@ -52,16 +52,20 @@ def having(contracts: Sequence[Contract], model: str) -> tuple[Contract, ...]:
 
 # %% ../../nbs/cli/04_ingest.ipynb #f5280e40
 COUNTS = ("rows_read", "rows_written", "rows_rescued", "rows_quarantined", "rows_merged", "rows_deleted")
-SHOWN = ("step", "model", *COUNTS, "seconds", "result")
 
 
 def print_runs(runs: Sequence[Run], as_json: bool) -> None:
-    """Print runs: a row each, or all of them as JSON."""
+    """Print runs: a row each, of the counts those that are not 0 everywhere, and what else happened below; or all of them as JSON."""
     if as_json:
         print_json({"runs": [asdict(run) for run in runs]})
     elif runs:
-        cells = ((run.step, run.model, *(getattr(run, name) or "" for name in COUNTS), f"{run.duration_seconds:.1f}", "; ".join([run.result, *run.notes])) for run in runs)
-        print_table("Runs", [name.replace("rows_", "") for name in SHOWN], cells, (*(name.replace("rows_", "") for name in COUNTS), "seconds"))
+        names = [name for name in COUNTS if any(getattr(run, name) for run in runs)]
+        shown = [name.removeprefix("rows_") for name in names]
+        cells = ((run.step, run.model, *(getattr(run, name) or "" for name in names), f"{run.duration_seconds:.1f}", run.result) for run in runs)
+        print_table("Runs", ["step", "model", *shown, "seconds", "result"], cells, (*shown, "seconds"))
+        for run in runs:
+            for note in run.notes:
+                typer.echo(plain(f"{run.step} {run.model}: {note}"))
 
 
 def done(target: Target, project: Project, contracts: Sequence[Contract], steps: Sequence[Callable[[Contract, str], tuple[Run, ...]]], as_json: bool) -> None:

@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
 # %% auto #0
-__all__ = ['row_rule_results', 'batch_run', 'written', 'unknown_rows', 'write_batch', 'write_bronze']
+__all__ = ['NAMED', 'DIRT', 'row_rule_results', 'batch_run', 'dirty_files', 'written', 'unknown_rows', 'write_batch',
+           'write_bronze']
 
 # %% ../../nbs/ingest/05_bronze.ipynb #cc2b3e92
 def row_rule_results(rules: Sequence[Rule], broken: Mapping[str, int], total: int) -> tuple[RuleResult, ...]:
@@ -44,6 +45,21 @@ def batch_run(step: Step, begun: datetime, stream: str, batch_id: int, observed:
     return step.run(begun, stream=stream, batch=batch_id, rows_read=rows, rows_written=rows, rows_rescued=observed["rescued"], rows_quarantined=observed["quarantined"],
                     rules=results, bytes=sum(file["size"] for file in files), files=len(files),
                     latency_seconds=datetime.now(UTC).timestamp() - newest / 1000 if newest else None, rows_per_second=rows / seconds if seconds else None)
+
+# %% ../../nbs/ingest/05_bronze.ipynb #54d76e8b
+NAMED = 20
+DIRT = {"quarantined_in": "rows of {} are in quarantine", "rescued_in": "values of {} do not fit, or are not in the contract"}
+
+
+def dirty_files(step: Step, observed: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the notes that name a batch's dirty files, by their path in the landing folder; where there are many, some of them."""
+    notes = []
+    for kind, words in DIRT.items():
+        paths = sorted(path.partition(f"/{step.model.name}/")[2] or path for path in observed[kind] or ())
+        if paths:
+            more = f" and {len(paths) - NAMED} files more" if len(paths) > NAMED else ""
+            notes.append(words.format(", ".join(paths[:NAMED]) + more))
+    return tuple(notes)
 
 # %% ../../nbs/ingest/05_bronze.ipynb #0f178514
 def written(step: Step, rows: DataFrame, claim: Claim, batch_id: int, there: Evolved) -> dict[str, Any]:
@@ -81,7 +97,7 @@ def write_batch(step: Step, claim: Claim, rows: DataFrame, batch_id: int) -> Non
     if observed["quarantined"]:
         quarantine_batch(step, claim.stream, batch_id)
     passed("quarantine.appended")
-    record_all(step.target, step.names.catalog, [replace(batch_run(step, begun, claim.stream, batch_id, observed), notes=notes)])
+    record_all(step.target, step.names.catalog, [replace(batch_run(step, begun, claim.stream, batch_id, observed), notes=(*notes, *dirty_files(step, observed)))])
     passed("runs.batch")
 
 # %% ../../nbs/ingest/05_bronze.ipynb #d86cfa59

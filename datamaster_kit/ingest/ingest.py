@@ -102,7 +102,8 @@ def worked(step: Step, work: Work) -> Outcome:
             error = failed_rules(done) if done else None
             return Outcome(done or whole_run(step, begun), error.faults if error else ())
         sums = whole_run(step, begun)
-        return Outcome(replace(done, rows_deleted=done.rows_deleted or sums.rows_deleted, notes=(*done.notes, *sums.notes), resumed=step.resumed))
+        written, gone = sums.rows_written or done.rows_written, done.rows_deleted or sums.rows_deleted
+        return Outcome(replace(done, rows_written=written, rows_deleted=gone, notes=(*done.notes, *sums.notes), resumed=step.resumed, result="succeeded" if written or gone else done.result))
     except Exception as error:
         return failed(step, begun, error)
 

@@ -18,7 +18,7 @@ from .bronze import row_rule_results
 from .evolution import Evolved, evolved_rows
 from .rows import aggregated, broken_counts, broken_rules, exemptions, is_quarantined
 from .step import Step, append, require_tables
-from ..runs import Run
+from ..runs import Run, record_all
 from ..target.casts import bronze_type
 from ..target.point import passed
 
@@ -38,16 +38,16 @@ def typed_again(step: Step, rows: DataFrame) -> DataFrame:
     return evolved_rows(rows, Evolved(widened={item.column: sql_type(bronze_type(item.type)) for item in step.model.fields}))
 
 # %% ../../nbs/ingest/10_replay.ipynb #ead40a9c
-TOLD = ("carlton_quarantine_id", "carlton_broken_rules", "carlton_file", "carlton_record")
+TOLD = ("carlton_quarantine_id", "carlton_broken_rules", "carlton_file", "carlton_record", "carlton_rescued")
 UNKNOWN_ROW = code("replay-row", "A row of the corrected file is not in quarantine.", "keep the column carlton_quarantine_id as it was exported")
 BAD_CORRECTION = code("replay-file", "A file of corrected rows is not as it was exported.", "export it again by `datamaster ingest replay --to-csv FOLDER` and correct only the cells")
 
 
 def as_texts(step: Step) -> list[str]:
-    """Return the SELECT of a row's cells: each value as text, from what was rescued where the column is empty."""
+    """Return the SELECT of a row's cells: each value as text, from what was rescued where the column is empty; before them, what was rescued, so that a malformed line is seen."""
     rescued = "from_json(carlton_rescued, 'MAP<STRING, STRING>')"
     cells = [f"coalesce(CAST({quote(item.column)} AS STRING), {rescued}[{sql_literal(item.column)}]) AS {quote(item.column)}" for item in step.model.fields]
-    return ["carlton_quarantine_id", "concat_ws(' ', carlton_broken_rules) AS carlton_broken_rules", "carlton_metadata.file_path AS carlton_file", "carlton_record", *cells]
+    return ["carlton_quarantine_id", "concat_ws(' ', carlton_broken_rules) AS carlton_broken_rules", "carlton_metadata.file_path AS carlton_file", "carlton_record", "carlton_rescued", *cells]
 
 
 def export_quarantine(step: Step, file: Path) -> int:
@@ -111,9 +111,10 @@ def mark(step: Step, candidates: DataFrame) -> tuple[int, dict[str, int]]:
 
 
 def release(step: Step, run_id: str) -> int:
-    """Move the rows that a run has marked on to bronze, exactly once, and return how many there are."""
+    """Move the rows that a run has marked on to bronze and record how many they are, exactly once, and return it."""
     from pyspark.sql.functions import expr, lit
 
+    begun = datetime.now(UTC)
     in_flight = f"carlton_released_by = {sql_literal(run_id)} AND carlton_released_at IS NULL"
     rows = step.target.spark.table(step.quarantine).where(in_flight)
     count = rows.count()
@@ -124,6 +125,9 @@ def release(step: Step, run_id: str) -> int:
     whole = rows.withColumns({"carlton_metadata": metadata, "carlton_is_quarantined": lit(False), "carlton_current_date": expr("current_timestamp()")})
     append(whole.select(*(quote(name) for name in names)), step.sql("bronze"), f"replay/{run_id}/{step.model.name}", 1)
     passed("replay.appended")
+    if count:
+        record_all(step.target, step.names.catalog, [step.run(begun, stream=f"replay/{run_id}/{step.model.name}", batch=1, rows_written=count)])
+    passed("replay.recorded")
     step.target.spark.sql(f"UPDATE {step.quarantine} SET carlton_released_at = current_timestamp() WHERE {in_flight}")
     passed("replay.closed")
     return count

@@ -79,6 +79,8 @@ def counts() -> dict[str, str]:
         "with_broken": "count_if(cardinality(carlton_broken_rules) > 0)",
         "newest_millis": "unix_millis(max(carlton_metadata.file_modification_time))",
         "files": "collect_set(struct(carlton_metadata.file_path AS path, carlton_metadata.file_size AS size))",
+        "rescued_in": "collect_set(CASE WHEN carlton_rescued IS NOT NULL THEN carlton_metadata.file_path END)",
+        "quarantined_in": "collect_set(CASE WHEN carlton_is_quarantined THEN carlton_metadata.file_path END)",
     }
 
 

@@ -75,7 +75,7 @@ class Step:
 # %% ../../nbs/ingest/01_step.ipynb #44c5d822
 NO_TABLE = code("no-table", "A table that the step needs is not there.", "datamaster unity apply")
 TABLE_DIFFERS = code("table-differs", "A table lacks a column, or has one of another type, than the contract asks for.", "see what differs by `datamaster unity plan`, then `datamaster unity apply`")
-NOT_FILES = code("source-not-supported", "The source of the contract is not read by this step.", "use `source: {type: adls}` with csv, json, avro or parquet files")
+NOT_FILES = code("source-not-supported", "The source of the contract is not read by this step.", "use `source: {type: adls}` with csv, json, avro or parquet files, or `{type: eventhub}`")
 
 
 def table_faults(target: Target, table: Table) -> list[Fault]:
@@ -96,11 +96,12 @@ def require_tables(target: Target, *tables: Table) -> None:
 
 
 def file_source(step: Step) -> FileSource:
-    """Return where the model's raw files are and how they are read; raises DatamasterError for a source that is no files."""
+    """Return where the model's raw files are and how they are read: a topic's are those that Event Hubs captures; raises DatamasterError for a source that is no files."""
     source = step.contract.workflow.source if step.contract.workflow else Source()
-    if source.type != "adls":
+    if source.type not in ("adls", "eventhub"):
         raise DatamasterError(NOT_FILES.fault(f"the source of {step.contract.id} is {source.type!r}"))
-    return FileSource(source.format, step.target.landing_folder(step.model.name), step.model.fields, source.options)
+    is_captured = source.type == "eventhub"
+    return FileSource("avro" if is_captured else source.format, step.target.landing_folder(step.model.name), step.model.fields, source.options, is_captured)
 
 # %% ../../nbs/ingest/01_step.ipynb #5ded49bf
 def append(rows: DataFrame, table: str, application: str, version: int, mode: str = "append") -> None:

@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any
 from ..contract.document import nearest
 from ..contract.fault import BadInput, Fault, code
 from ..contract.sqltype import quote, sql_type
+from .avro_files import CAPTURED, CAPTURED_FILE, CAPTURED_VALUE
 from .casts import RESCUED, bronze_type
+from .json_files import rows_of_json
 from .stream import run_stream
 from .target import FileSource, Handle
 
@@ -74,13 +76,16 @@ def auto_loader_options(source: FileSource, schema_location: str) -> dict[str, s
 
 # %% ../../nbs/target/09_auto_loader.ipynb #cd8bbd99
 def schema_of(source: FileSource) -> str:
-    """Return the source's columns as a schema in SQL."""
-    return ", ".join(f"{quote(item.column)} {sql_type(bronze_type(item.type))}" for item in source.fields)
+    """Return the columns of the source's files as a schema in SQL: the contract's, or what of a captured event is read."""
+    return CAPTURED if source.is_captured else ", ".join(f"{quote(item.column)} {sql_type(bronze_type(item.type))}" for item in source.fields)
 
 
 def read_new_cloud_files(spark: SparkSession, source: FileSource, checkpoint: str, handle: Handle, interval: str = "") -> None:
     """Hand the rows of every new file to `handle(rows, batch_id)`, by Auto Loader, until no new file is left or, with an interval, until asked to stop."""
     file = "struct(_metadata.file_path AS path, _metadata.file_name AS name, _metadata.file_size AS size, _metadata.file_modification_time AS modification_time, _metadata.file_block_start AS block_start) AS _file"
-    rows = (spark.readStream.format("cloudFiles").schema(schema_of(source)).options(**auto_loader_options(source, f"{checkpoint}/_schemas")).load(source.folder)
-            .selectExpr(*(quote(item.column) for item in source.fields), RESCUED, file))
+    raw = spark.readStream.format("cloudFiles").schema(schema_of(source)).options(**auto_loader_options(source, f"{checkpoint}/_schemas")).load(source.folder)
+    if source.is_captured:
+        rows = rows_of_json(raw.selectExpr(CAPTURED_VALUE, CAPTURED_FILE), source)
+    else:
+        rows = raw.selectExpr(*(quote(item.column) for item in source.fields), RESCUED, file)
     run_stream(rows, handle, checkpoint, interval)

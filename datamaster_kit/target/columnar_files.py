@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING
 from ..contract.export import fields_of_spark_schema
 from ..contract.model import DataType, Scalar
 from ..contract.sqltype import quote, sql_type
+from .avro_files import avro_damage
 from .casts import FILE, RESCUED, bronze_type, exact_cast, matched, rescued_json, types_of
+from .csv_files import local_path
 from .target import FileSource
 
 if TYPE_CHECKING:
@@ -27,9 +29,9 @@ def as_text(column: str, type: DataType) -> str:
     return f"CAST({column} AS STRING)" if isinstance(type, Scalar) and type.name != "variant" else f"to_json({column})"
 
 
-def read_columnar(spark: SparkSession, files: Sequence[str], source: FileSource) -> DataFrame:
-    """Return the rows of parquet or avro files that share a schema, as rows of the contract."""
-    raw = spark.read.format(source.format).load(list(files))
+def read_columnar(spark: SparkSession, files: Sequence[str], source: FileSource, is_cut_off: bool = False) -> DataFrame:
+    """Return the rows of parquet or avro files that share a schema, as rows of the contract; of files that are cut off, those before the cut."""
+    raw = spark.read.format(source.format).option("ignoreCorruptFiles", is_cut_off).load(list(files))
     there = fields_of_spark_schema(json.loads(raw.schema.json()))
     types = types_of(source)
     positions, extras = matched([item.name for item in there], list(types))
@@ -50,13 +52,18 @@ def read_columnar(spark: SparkSession, files: Sequence[str], source: FileSource)
     return typed.selectExpr(*map(quote, types), f"{rescued_json(misfits, '_file.path')} AS {RESCUED}", "_file")
 
 # %% ../../nbs/target/08_columnar_files.ipynb #1290eb7b
-def grouped_by_schema(spark: SparkSession, files: Iterable[str], format: str) -> tuple[dict[str, list[str]], dict[str, str]]:
-    """Return parquet or avro files by their schema, and the reasons of those that cannot be read."""
-    groups: dict[str, list[str]] = {}
+def grouped_by_schema(spark: SparkSession, files: Iterable[str], format: str) -> tuple[dict[tuple[str, bool], list[str]], dict[str, str]]:
+    """Return parquet or avro files by their schema and whether they are cut off, and the reasons of those that cannot be read, or not to their end."""
+    groups: dict[tuple[str, bool], list[str]] = {}
     damages: dict[str, str] = {}
     for file in files:
         try:
-            groups.setdefault(spark.read.format(format).load(file).schema.json(), []).append(file)
+            schema = spark.read.format(format).load(file).schema.json()
         except Exception as error:  # a file that is none of its format stops no other
             damages[file] = str(error).splitlines()[0][:300]
+            continue
+        damage = avro_damage(local_path(file)) if format == "avro" else ""
+        groups.setdefault((schema, bool(damage)), []).append(file)
+        if damage:
+            damages[file] = damage
     return groups, damages

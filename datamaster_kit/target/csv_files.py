@@ -25,8 +25,9 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
 # %% auto #0
-__all__ = ['CSV_OPTIONS', 'PACKED', 'has_header', 'is_utf8', 'any_length', 'csv_records', 'csv_header', 'opened', 'escape_of',
-           'local_path', 'has_long_records', 'Look', 'damage_of', 'looked_at', 'read_csv', 'csv_parts']
+__all__ = ['CSV_OPTIONS', 'PACKED', 'CUT_OFF_BUFFER', 'has_header', 'is_utf8', 'any_length', 'csv_records', 'csv_header',
+           'opened', 'escape_of', 'local_path', 'has_long_records', 'Look', 'damage_of', 'looked_at', 'read_csv',
+           'csv_parts']
 
 # %% ../../nbs/target/08_csv_files.ipynb #2bf4f070
 CSV_OPTIONS = ("delimiter", "quote", "escape", "encoding", "nullValue", "emptyValue", "comment", "lineSep", "ignoreLeadingWhiteSpace", "ignoreTrailingWhiteSpace")
@@ -139,12 +140,16 @@ def looked_at(file: str, source: FileSource) -> Look:
     return Look(file, header if has_header(source.options) or not header else tuple(types_of(source)), is_long, damage)
 
 # %% ../../nbs/target/08_csv_files.ipynb #759c8500
-def read_csv(spark: SparkSession, files: Sequence[str], header: tuple[str, ...], has_long_records: bool, source: FileSource) -> DataFrame:
-    """Return the rows of csv files that share a header, as rows of the contract."""
+CUT_OFF_BUFFER = 64  # characters that Spark reads at a time: what it has of a buffer in which a file ends too early is lost
+
+
+def read_csv(spark: SparkSession, files: Sequence[str], header: tuple[str, ...], has_long_records: bool, source: FileSource, is_cut_off: bool = False) -> DataFrame:
+    """Return the rows of csv files that share a header, as rows of the contract; of files that are cut off, those before the cut."""
     texts = [TEXT.format(index) for index in range(len(header))]
     schema = ", ".join([*(f"{text} STRING" for text in texts), "_corrupt_record STRING"])
     options = {"header": has_header(source.options), "escape": '"', "mode": "PERMISSIVE", "ignoreCorruptFiles": True, "ignoreMissingFiles": True, "maxColumns": max(20_480, 2 * len(header)),
-               **{name: source.options[name] for name in CSV_OPTIONS if name in source.options}, "multiLine": has_long_records}
+               **{name: source.options[name] for name in CSV_OPTIONS if name in source.options}, "multiLine": has_long_records,
+               **({"inputBufferSize": CUT_OFF_BUFFER} if is_cut_off else {})}
     raw = spark.read.schema(schema).options(**options).csv(list(files))
     cells = [f"CASE WHEN _corrupt_record IS NULL THEN {quote(text)} END AS {text}" for text in texts]
     return rows_of_texts(raw.selectExpr(*cells, "_corrupt_record", FILE), header, source)
@@ -152,8 +157,8 @@ def read_csv(spark: SparkSession, files: Sequence[str], header: tuple[str, ...],
 
 def csv_parts(spark: SparkSession, looks: Sequence[Look], source: FileSource) -> list[DataFrame]:
     """Return the rows of csv files, those read together that can be."""
-    groups: dict[tuple[tuple[str, ...], bool], list[str]] = {}
+    groups: dict[tuple[tuple[str, ...], bool, bool], list[str]] = {}
     for look in looks:
         if look.header:
-            groups.setdefault((look.header, look.has_long_records), []).append(look.file)
-    return [read_csv(spark, files, header, is_long, source) for (header, is_long), files in groups.items()]
+            groups.setdefault((look.header, look.has_long_records, bool(look.damage)), []).append(look.file)
+    return [read_csv(spark, files, header, is_long, source, is_cut_off) for (header, is_long, is_cut_off), files in groups.items()]

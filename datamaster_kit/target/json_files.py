@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 # %% auto #0
 __all__ = ['WITHOUT_TEXTS', 'GOES_ON', 'is_whole', 'records', 'unmarked', 'is_object', 'parsed_type', 'is_exact', 'member_of',
-           'variant_text', 'read_json']
+           'variant_text', 'read_json', 'rows_of_json']
 
 # %% ../../nbs/target/08_json_files.ipynb #815879ad
 def is_whole(source: FileSource) -> bool:
@@ -97,25 +97,30 @@ GOES_ON = r"[}]\s*[^\s,}\]]"
 
 def read_json(spark: SparkSession, files: Sequence[str], source: FileSource) -> DataFrame:
     """Return the rows of JSON files as rows of the contract: an object a line, or with `multiLine` an object or a list a file."""
+    return rows_of_json(records(spark, files, source), source)
+
+
+def rows_of_json(texts: DataFrame, source: FileSource) -> DataFrame:
+    """Return records of JSON, whose text is `value` and whose place is `_file`, as rows of the contract."""
     types = types_of(source)
     names = list(types)
     schema = sql_literal(", ".join([*(f"{quote(name)} {parsed_type(type)}" for name, type in types.items()), "_corrupt_record STRING"]))
     exact = " AND ".join(["_parsed IS NOT NULL", "_parsed._corrupt_record IS NULL", *filter(None, (is_exact(name, type) for name, type in types.items()))])
-    keyed = records(spark, files, source).selectExpr("value", "_file", "json_object_keys(value) AS _keys")
+    keyed = texts.selectExpr("value", "_file", "json_object_keys(value) AS _keys")
     parsed = keyed.selectExpr("value", "_file", f"CASE WHEN {is_object(names)} THEN from_json(value, {schema}, map('columnNameOfCorruptRecord', '_corrupt_record')) END AS _parsed")
     told = parsed.selectExpr("value", "_file", "_parsed", f"coalesce({exact}, false) AS _is_plain")
     goes_on = f"regexp_replace(value, {sql_literal(WITHOUT_TEXTS)}, '') RLIKE {sql_literal(GOES_ON)}"
     record = f"CASE WHEN NOT _is_plain AND NOT {goes_on} THEN try_cast(try_parse_json({unmarked('value')}) AS MAP<STRING, VARIANT>) END AS _record"
     used = told.selectExpr("*", record).selectExpr("*", f"CASE WHEN _record IS NOT NULL THEN array({', '.join(member_of(name, names) for name in names)}) END AS _used")
-    texts, ready = [], {}
+    cells, ready = [], {}
     for index, (name, type) in enumerate(types.items()):
         slow = variant_text(f"_record[_used[{index}]]", f"_used[{index}]")
         if parsed_type(type) == "STRING":
-            texts.append(f"CASE WHEN _is_plain THEN _parsed.{quote(name)} ELSE {slow} END AS {TEXT.format(index)}")
+            cells.append(f"CASE WHEN _is_plain THEN _parsed.{quote(name)} ELSE {slow} END AS {TEXT.format(index)}")
         else:
-            texts.append(f"CASE WHEN NOT _is_plain THEN {slow} END AS {TEXT.format(index)}")
+            cells.append(f"CASE WHEN NOT _is_plain THEN {slow} END AS {TEXT.format(index)}")
             ready[name] = f"CAST(_parsed.{quote(name)} AS {sql_type(type)})"
     left = "map_filter(_record, (name, value) -> NOT array_contains(array_compact(_used), name))"
-    found = used.selectExpr(*texts, "CASE WHEN NOT _is_plain AND _record IS NULL THEN value END AS _corrupt_record",
+    found = used.selectExpr(*cells, "CASE WHEN NOT _is_plain AND _record IS NULL THEN value END AS _corrupt_record",
                             f"CASE WHEN cardinality({left}) > 0 THEN to_json({left}) END AS _extra", "_file", "_is_plain", "_parsed")
     return rows_of_texts(found, names, source, "_extra", ready)

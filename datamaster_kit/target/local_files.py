@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..contract.sqltype import quote, sql_literal, sql_type
+from .avro_files import read_captured
 from .casts import RESCUED, bronze_type, types_of
 from .columnar_files import grouped_by_schema, read_columnar
 from .csv_files import csv_parts, damage_of, local_path, looked_at
@@ -50,7 +51,8 @@ def read_files(spark: SparkSession, files: Sequence[str], source: FileSource) ->
         else:
             groups, unread = grouped_by_schema(spark, there, source.format)
             damages |= unread
-            parts = [read_columnar(spark, group, source) for group in groups.values()]
+            read = read_captured if source.is_captured else read_columnar
+            parts = [read(spark, group, source, is_cut_off) for (_, is_cut_off), group in groups.items()]
     parts += [spark.sql(unreadable_row(file, damage, source)) for file, damage in damages.items()]
     whole = parts[0] if parts else None
     for part in parts[1:]:

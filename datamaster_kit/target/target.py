@@ -26,12 +26,16 @@ __all__ = ['Handle', 'NO_SUCH_TARGET', 'FileSource', 'Target', 'target_of']
 # %% ../../nbs/target/03_target.ipynb #b6497fb4
 @dataclass(frozen=True)
 class FileSource:
-    """Raw files of one model: `format` is csv, json, avro or parquet; `fields` are the contract's; `options` are the reader's."""
+    """Raw files of one model: `format` is csv, json, avro or parquet; `fields` are the contract's; `options` are the reader's.
+
+    With `is_captured` the files are avro files of events that Event Hubs captured, and a record is the JSON of an event.
+    """
 
     format: str
     folder: str
     fields: tuple[Field, ...]
     options: Mapping[str, Any] = field(default_factory=dict)
+    is_captured: bool = False
 
 
 Handle = Callable[["DataFrame", int], None]
