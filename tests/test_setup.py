@@ -307,7 +307,7 @@ def test_a_terraform_that_was_killed_leaves_no_lock(prepared: Place) -> None:
 
 
 def test_a_run_that_was_killed_is_told_with_what_releases_its_lock(prepared: Place) -> None:
-    prepared.faults(pause={"azurerm_databricks_workspace": 5})
+    prepared.faults(pause={"azurerm_databricks_workspace": 20})
     process = prepared.start("apply", "--part", "azure")
     waited_for(process, "started: create azurerm_databricks_workspace")
     assert "error[setup-in-use]" in prepared.run("plan", code=1)[1]
