@@ -6,6 +6,8 @@ STAMP := $(VENV)/.installed
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PYTHONDONTWRITEBYTECODE :=
 SHELL := /bin/bash
+PROCESSES ?= 2
+PARALLEL := -n $(PROCESSES) --dist loadfile --no-loadscope-reorder
 
 .PHONY: demo test setup lock tools infra notebooks hooks clean-notebooks export check fast docs readme bench bench-peers clean help
 
@@ -42,10 +44,10 @@ demo: setup  ## sample contracts and raw files -> Delta tables, executed noteboo
 	$(BIN)/datamaster report
 
 test: setup tools check  ## every check and every test
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest $(PARALLEL)
 
 fast: $(STAMP) check  ## the checks, and the tests that start no Spark and no server
-	$(BIN)/python -m pytest -m 'not spark and not server and not slow'
+	$(BIN)/python -m pytest $(PARALLEL) -m 'not spark and not server and not slow'
 
 check: $(STAMP)  ## notebooks clean and exported, lint, types, import rules, README
 	$(BIN)/python tools/check_notebooks.py

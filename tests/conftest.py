@@ -1,4 +1,4 @@
-"""What the tests share: one Spark session a process, and test workspaces."""
+"""What the tests share: one Spark session a process, test workspaces, and the order in which they run."""
 from __future__ import annotations
 
 import os
@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import settings as tried
 
 if TYPE_CHECKING:
     from databricks.sdk import AccountClient, WorkspaceClient
@@ -15,6 +16,16 @@ if TYPE_CHECKING:
     from workspace.server import Workspace
 
 ROOT = Path(__file__).resolve().parents[1]
+# `make test` gives whole files to two processes. The longest come first, so that neither process ends with one of them alone.
+LONGEST = ("test_connect", "test_life", "test_setup", "test_faults", "test_lakehouse", "test_end_to_end", "test_infra", "test_new_project", "test_deliver")
+
+tried.register_profile("on a busy machine", deadline=None)  # how long an example may take is no promise
+tried.load_profile("on a busy machine")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the longest files first; a file's tests stay together and in their order."""
+    items.sort(key=lambda item: LONGEST.index(item.path.stem) if item.path.stem in LONGEST else len(LONGEST))
 
 
 @pytest.fixture(scope="session")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from textwrap import dedent
-from time import perf_counter
+from time import process_time
 
 import pytest
 
@@ -253,10 +253,11 @@ def test_deep_nesting_takes_no_longer_than_its_size() -> None:
     inner = "{name: leaf, logicalType: integr}"
     for level in range(80):
         inner = f"{{name: l{level}, logicalType: array, items: {inner}}}"
-    begin = perf_counter()
+    read("schema: []\n")  # so that no import is measured
+    begin = process_time()
     _, faults = read(f"schema:\n- name: a\n  properties:\n  - {inner}\n")
     assert [fault.path.count("items") for fault in errors(faults)] == [80]
-    assert perf_counter() - begin < 1
+    assert process_time() - begin < 1
 
 
 def test_empty_keys_say_nothing_and_a_bare_number_is_a_version() -> None:

@@ -35,6 +35,15 @@ def test_help_imports_nothing_heavy() -> None:
     assert shown.stdout.strip() == "[]"
 
 
+@pytest.mark.parametrize("work", [
+    "from datamaster_kit.contract.read import read_contract; read_contract(Path('contracts/flights.odcs.yaml'))",
+    "from datamaster_kit.notebooks import steps; steps()"], ids=["read a contract", "list the steps"])
+def test_no_grammar_of_iris_is_built_where_none_is_checked(work: str) -> None:
+    code = f"import sys; from pathlib import Path; {work}; print('jsonschema' in sys.modules, 'lark' in sys.modules, 'rfc3987_syntax' in sys.modules)"
+    shown = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert shown.stdout.split()[1:] == ["False", "False"], shown.stdout
+
+
 @pytest.mark.parametrize("verb", [[], ["contract"], ["contract", "lint"], ["contract", "export"], ["contract", "diff"], ["contract", "import"],
                                   ["contract", "convert"], ["contract", "new"], ["contract", "show"], ["doctor"], ["setup"], ["setup", "plan"], ["setup", "apply"], ["setup", "destroy"], ["setup", "output"], ["setup", "doctor"], ["run"], ["unity"],
                                   ["unity", "plan"], ["unity", "apply"], ["ingest"], ["ingest", "run"], ["ingest", "replay"], ["ingest", "retention"], ["mock"], ["new"], ["new", "project"], ["report"]])

@@ -7,6 +7,7 @@ The providers are the real ones where Terraform's registry can be reached, and o
 """
 from __future__ import annotations
 
+import filecmp
 import gzip
 import json
 import os
@@ -16,7 +17,8 @@ import shutil
 import subprocess
 import sys
 import venv
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -65,15 +67,38 @@ def run(command: list[str], **options: Any) -> str:
     return done.stdout
 
 
+@contextmanager
+def alone() -> Iterator[None]:
+    """Keep other processes from changing what is under .datamaster/tools; Windows has no such lock."""
+    TOOLS.mkdir(parents=True, exist_ok=True)
+    with (TOOLS / "lock").open("w") as lock:
+        if os.name != "nt":
+            from fcntl import LOCK_EX, flock
+
+            flock(lock, LOCK_EX)
+        yield
+
+
+def replace_where_it_differs(file: Path, text: str) -> Path:
+    """Write a text file at once, so that nobody reads half of it, and not at all where it says so already."""
+    if not file.exists() or file.read_text(encoding="utf-8") != text:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        draft = file.with_name(f"{file.name}.{os.getpid()}")
+        draft.write_text(text, encoding="utf-8")
+        draft.replace(file)
+    return file
+
+
 def wheel(requirement: str) -> Path:
     """Return the Python of a virtual environment that has one pinned requirement, made where it is missing."""
     folder = TOOLS / requirement.replace("==", "-")
     python = folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
     done = folder / "installed"
-    if not done.exists():
-        venv.create(folder, with_pip=True, clear=True)
-        run([str(python), "-m", "pip", "install", "--quiet", requirement])
-        done.touch()
+    with alone():
+        if not done.exists():
+            venv.create(folder, with_pip=True, clear=True)
+            run([str(python), "-m", "pip", "install", "--quiet", requirement])
+            done.touch()
     return python
 
 
@@ -89,9 +114,7 @@ def terraform() -> list[str]:
     if there and OLDEST <= version(run([there, "version"], env=environment())) < TOO_NEW:
         return [there]
     python = wheel(TERRAFORM_WHEEL)
-    launcher = TOOLS / "terraform.py"
-    launcher.write_text(LAUNCHER, encoding="utf-8")
-    return [str(python), str(launcher)]
+    return [str(python), str(replace_where_it_differs(TOOLS / "terraform.py", LAUNCHER))]
 
 
 def go() -> Path:
@@ -108,9 +131,8 @@ def go() -> Path:
 
 def environment(mirror: Path | None = None) -> dict[str, str]:
     """Return the process's environment with settings of Terraform's own taken out, and with a mirror as the one source of providers."""
-    settings = TOOLS / f"{mirror.name if mirror else 'origin'}.tfrc"
-    settings.parent.mkdir(parents=True, exist_ok=True)
-    settings.write_text(f"provider_installation {{\n  filesystem_mirror {{\n    path = {json.dumps(mirror.as_posix())}\n  }}\n}}\n" if mirror else "", encoding="utf-8")
+    only = f"provider_installation {{\n  filesystem_mirror {{\n    path = {json.dumps(mirror.as_posix())}\n  }}\n}}\n" if mirror else ""
+    settings = replace_where_it_differs(TOOLS / f"{mirror.name if mirror else 'origin'}.tfrc", only)
     kept = {key: value for key, value in os.environ.items() if not key.startswith(("TF_", "ARM_"))}
     return kept | {"TF_CLI_CONFIG_FILE": str(settings), "TF_IN_AUTOMATION": "1", "CHECKPOINT_DISABLE": "1", "TF_REGISTRY_CLIENT_TIMEOUT": "10", "TF_REGISTRY_DISCOVERY_RETRY": "0"}
 
@@ -165,15 +187,19 @@ def unpack(mirror: Path) -> None:
 
 
 def stand_ins() -> Path:
-    """Return a mirror of stand-ins for the pinned providers, built anew: Go keeps what has not changed."""
+    """Return a mirror of stand-ins for the pinned providers, built anew: Go keeps what has not changed, and a stand-in that is the same stays for whom it runs."""
     mirror = TOOLS / "stand-ins"
     built = TOOLS / "stand-in"
-    run([str(go()), "build", "-o", str(built), "."], cwd=STAND_IN, env=os.environ | {"CGO_ENABLED": "0", "GOFLAGS": "-trimpath", "GOWORK": "off"})
-    shutil.rmtree(mirror, ignore_errors=True)
-    for source, pinned in pins().items():
-        folder = mirror / REGISTRY / source / pinned / system()
-        folder.mkdir(parents=True)
-        shutil.copy(built, folder / f"terraform-provider-{source.split('/')[1]}_v{pinned}{'.exe' if os.name == 'nt' else ''}")
+    compiler = go()
+    with alone():
+        run([str(compiler), "build", "-o", str(built), "."], cwd=STAND_IN, env=os.environ | {"CGO_ENABLED": "0", "GOFLAGS": "-trimpath", "GOWORK": "off"})
+        wanted = {mirror / REGISTRY / source / pinned / system() / f"terraform-provider-{source.split('/')[1]}_v{pinned}{'.exe' if os.name == 'nt' else ''}"
+                  for source, pinned in pins().items()}
+        if {path for path in mirror.rglob("terraform-provider-*") if filecmp.cmp(path, built, shallow=False)} != wanted:
+            shutil.rmtree(mirror, ignore_errors=True)
+            for program in wanted:
+                program.parent.mkdir(parents=True)
+                shutil.copy(built, program)
     return mirror
 
 

@@ -5,6 +5,7 @@
 # %% ../../nbs/contract/12_export.ipynb #56cb7d3c
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from typing import Any
 from urllib.parse import quote as quote_url
@@ -122,8 +123,9 @@ def json_type(type: DataType) -> dict[str, Any]:
 
 
 def json_schema(contract: Contract, model: Model) -> dict[str, Any]:
-    """Return a model as JSON schema, draft 2020-12: the schema of one row, by the names of its columns."""
-    address = quote_url(f"{contract.id}/{model.name}", safe="/:@")
+    """Return a model as JSON schema, draft 2020-12: the schema of one row, by the names of its columns; its `$id` is a URI or a relative reference (RFC 3986, 4.1)."""
+    has_scheme = re.match(r"[A-Za-z][A-Za-z\d+.-]*:", contract.id)
+    address = quote_url(f"{contract.id}/{model.name}", safe="/:@" if has_scheme else "/@")
     head = {"$schema": "https://json-schema.org/draft/2020-12/schema", "$id": address, "title": model.title or model.name, "description": model.description}
     fields = tuple(replace(item, required=item.required or bool(item.primary_key)) for item in model.fields)
     return {**{key: value for key, value in head.items() if value}, **json_type(Struct(fields))}

@@ -6,21 +6,49 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from functools import cache
+from importlib.util import find_spec
+from types import ModuleType
 from typing import Any, get_args
 
 from .document import Document, nearest
 from .fault import Fault, code
 
 # %% auto #0
-__all__ = ['BREACH', 'UNKNOWN_KEY', 'STUB', 'STUB_MODEL', 'Part', 'validator', 'server_keys', 'classes', 'without_unknown',
-           'deepest', 'is_operator_choice', 'breach', 'parts', 'quick_validator', 'keeps_schema', 'breaches_of',
-           'breaches', 'schema_data', 'parsed']
+__all__ = ['BREACH', 'UNKNOWN_KEY', 'GRAMMAR', 'STUB', 'STUB_MODEL', 'Part', 'iri_grammar_when_asked', 'validator', 'server_keys',
+           'classes', 'without_unknown', 'deepest', 'is_operator_choice', 'breach', 'parts', 'quick_validator',
+           'keeps_schema', 'breaches_of', 'breaches', 'schema_data', 'parsed']
 
 # %% ../../nbs/contract/07_odcs_schema.ipynb #76397212
 BREACH = code("odcs-schema", "A value breaks the JSON schema of ODCS.", "see the standard's page of that section")
 UNKNOWN_KEY = code("odcs-unknown-key", "A key that ODCS does not know in this place; it is not read.", "remove it, or make it a custom property", severity="warning")
+
+# %% ../../nbs/contract/07_odcs_schema.ipynb #d8dd7da7
+GRAMMAR = "rfc3987_syntax"
+
+
+@contextmanager
+def iri_grammar_when_asked() -> Iterator[None]:
+    """Let what is imported in the block have the grammar of IRIs (RFC 3987) when one is first checked, and not now."""
+    if GRAMMAR in sys.modules or find_spec(GRAMMAR) is None:
+        yield
+        return
+
+    def is_valid_syntax(rule: str, text: str) -> bool:
+        """Ask the package itself."""
+        from rfc3987_syntax import is_valid_syntax
+
+        return bool(is_valid_syntax(rule, text))
+
+    sys.modules[GRAMMAR] = ModuleType(GRAMMAR)
+    sys.modules[GRAMMAR].__dict__["is_valid_syntax"] = is_valid_syntax
+    try:
+        yield
+    finally:
+        sys.modules.pop(GRAMMAR, None)
 
 # %% ../../nbs/contract/07_odcs_schema.ipynb #dcf6e805
 @cache
@@ -28,7 +56,8 @@ def validator(definition: str = "") -> Any:
     """Return a validator of the whole standard, or of one of its definitions such as DataQuality."""
     from importlib.resources import files
 
-    from jsonschema import Draft201909Validator
+    with iri_grammar_when_asked():
+        from jsonschema import Draft201909Validator
 
     schema = json.loads((files("open_data_contract_standard") / "schema.json").read_text(encoding="utf-8"))
     return Draft201909Validator({"$defs": schema["$defs"], "$ref": f"#/$defs/{definition}"} if definition else schema)

@@ -162,7 +162,8 @@ def all_elements(node: Any, scope: Scope) -> Any:
         raise NotEvaluated(f"the function {node.name} is not evaluated")
     lists, condition = evaluated(node.expressions[0], scope), node.expressions[1]
     parents = pc.list_parent_indices(lists)
-    rows = {name: column.take(parents) for name, column in scope.items() if name in {part.name.lower() for part in condition.walk() if type(part).__name__ in ("Column", "Identifier")}}
+    named = {part.name.lower() for part in condition.walk() if type(part).__name__ in ("Column", "Identifier")}
+    rows = {name: column.take(parents) for name, column in scope.items() if name in named}
     kept = evaluated(condition.this, {**rows, condition.expressions[0].name.lower(): lists.flatten()})
     result = np.ones(len(lists), bool)
     if len(parents):
