@@ -96,10 +96,11 @@ def write_json(csv_file: Path, json_file: Path) -> None:
 
 @dataclass(frozen=True)
 class Cost:
-    """What a piece of work took: seconds by the clock, and of the processor."""
+    """What a piece of work took: seconds by the clock, and of the processor, and the most megabytes that Java held meanwhile (0: not known here)."""
 
     seconds: float
     processor: float
+    peak: float = 0
 
 
 class Bench:
@@ -111,14 +112,29 @@ class Bench:
 
     def timed(self, work: Callable[[], object]) -> Cost:
         """Return what a piece of work took."""
+        if self.process.is_dir():
+            (self.process / "clear_refs").write_text("5", encoding="ascii")
         begun, before = time.perf_counter(), self.processor_seconds()
         work()
-        return Cost(time.perf_counter() - begun, self.processor_seconds() - before)
+        return Cost(time.perf_counter() - begun, self.processor_seconds() - before, self.peak_megabytes())
+
+    @property
+    def process(self) -> Path:
+        """The folder in which Linux tells of the Java process."""
+        return Path(f"/proc/{self.java}")
 
     def processor_seconds(self) -> float:
-        """Return the processor's seconds that Java and this process have used, which a busy machine changes little."""
+        """Return the processor's seconds that Java and this process have used, which a busy machine changes little; whole seconds of Java's where only `ps` tells."""
+        if self.process.is_dir():
+            fields = (self.process / "stat").read_text(encoding="ascii").rsplit(")", 1)[1].split()
+            return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK") + time.process_time()
         used = subprocess.run(["ps", "-o", "cputimes=", "-p", str(self.java)], check=True, capture_output=True, text=True).stdout
         return float(used) + time.process_time()
+
+    def peak_megabytes(self) -> float:
+        """Return the most memory that Java held since its last piece of work began, 0 where Linux does not tell."""
+        said = (self.process / "status").read_text(encoding="ascii") if self.process.is_dir() else "VmHWM: 0"
+        return next(int(line.split()[1]) / 1024 for line in said.splitlines() if line.startswith("VmHWM"))
 
     def lakehouse(self, contract: Contract, files: dict[str, list[Path]]) -> tuple[LocalTarget, Project]:
         """Return a lakehouse with the contract's tables, still empty, and the files in its landing folders."""
@@ -167,7 +183,7 @@ def growth(bench: Bench, scale: float) -> list[str]:
     for factor in (1, 2, 4):
         file = raw_file(bench.folder, scale * factor, "csv")
         cost, _ = bench.ours(contract_of("csv"), {"lineitem": [file]})
-        lines.append(f"| {file.stat().st_size / 1e6:.0f} MB in one file | {cost.seconds:.1f} | {cost.processor:.1f} |")
+        lines.append(f"| {file.stat().st_size / 1e6:.0f} MB in one file | {cost.seconds:.1f} | {cost.processor:.1f} | {cost.peak:,.0f} |")
     small = bench.folder / "small"
     small.mkdir(exist_ok=True)
     head = raw_file(bench.folder, scale, "csv").open(encoding="utf-8").readlines(400_000)
@@ -175,10 +191,10 @@ def growth(bench: Bench, scale: float) -> list[str]:
         (small / f"{number}.csv").write_text(head[0] + "".join(head[1 + number * 10 % 1000:][:100]), encoding="utf-8")
     for many in (1, 10, 100, 1000):
         cost, _ = bench.ours(contract_of("csv"), {"lineitem": [small / f"{number}.csv" for number in range(many)]})
-        lines.append(f"| {many} files of 100 rows | {cost.seconds:.1f} | {cost.processor:.1f} |")
+        lines.append(f"| {many} files of 100 rows | {cost.seconds:.1f} | {cost.processor:.1f} | {cost.peak:,.0f} |")
     for many in (1, 10, 100):
         cost, again = bench.ours(contract_of("csv", many), {name_of(number): [small / "0.csv"] for number in range(many)})
-        lines.append(f"| {many} models of 100 rows; nothing new: {again.seconds:.1f} s | {cost.seconds:.1f} | {cost.processor:.1f} |")
+        lines.append(f"| {many} models of 100 rows; nothing new: {again.seconds:.1f} s | {cost.seconds:.1f} | {cost.processor:.1f} | {cost.peak:,.0f} |")
     return lines
 
 
@@ -208,7 +224,7 @@ def main() -> None:
             for format in ("csv", "json"):
                 print("\n".join(against_the_floor(bench, given.scale, format, given.repeat)), flush=True)
         if given.only != "floor":
-            print("\n| what grows | ingest, s | processor, s |\n|---|---:|---:|")
+            print("\n| what grows | ingest, s | processor, s | peak of Java, MB |\n|---|---:|---:|---:|")
             print("\n".join(growth(bench, given.scale / 3)), flush=True)
             print(f"\nLinting 100 contracts: {lint_seconds(Path(folder)):.1f} s, with the start of Python.")
         print(f"\n{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}.")

@@ -16,7 +16,7 @@ from ..contract.table import bronze_table, quarantine_table
 from .checkpoint import Claim, claimed, rebuilt
 from .evolution import Evolved, evolve, evolved_rows
 from .quarantine import quarantine_batch
-from .rows import aggregated, aggregates, bronze_columns, broken_counts, broken_rules, counts, exemptions, of_batch, row_rules
+from .rows import address, aggregated, aggregates, bronze_rows, broken_counts, broken_rules, counts, exemptions, of_batch, row_rules
 from .step import Step, append, file_source, require_tables
 from ..runs import RuleResult, Run, record_all
 from ..target.point import passed
@@ -66,9 +66,9 @@ def written(step: Step, rows: DataFrame, claim: Claim, batch_id: int, there: Evo
     """Append a batch's rows to bronze, exactly once, and return its counts, with those of the rules that were broken."""
     from pyspark.sql import Observation
 
-    judged = evolved_rows(rows, there).selectExpr("*", f"{broken_rules(step.model, step.rules, exemptions(step.contract, step.model))} AS _broken")
-    columns = bronze_columns([*(item.column for item in step.model.fields), *there.added], step.rules, claim.stream, batch_id, step.run_id, step.contract.version)
-    passing, application, table = judged.selectExpr(*columns), f"ingest/{claim.stream}", step.sql("bronze")
+    columns, metadata = [*(item.column for item in step.model.fields), *there.added], address(claim.stream, batch_id, step.run_id, step.contract.version)
+    broken = broken_rules(step.model, step.rules, exemptions(step.contract, step.model))
+    passing, application, table = bronze_rows(evolved_rows(rows, there), columns, metadata, step.rules, broken), f"ingest/{claim.stream}", step.sql("bronze")
     there_now = step.target.spark.table(table).where(of_batch(claim.stream, batch_id))
     if batch_id == claim.pending:
         append(passing, table, application, batch_id)
@@ -77,8 +77,8 @@ def written(step: Step, rows: DataFrame, claim: Claim, batch_id: int, there: Evo
         observation = Observation()  # Spark Connect tells observations of one session apart by their names alone
         append(passing.observe(observation, *aggregates(counts())), table, application, batch_id)
         observed = dict(observation.get)
-    broken = aggregated(there_now, broken_counts(step.rules, "carlton_broken_rules")) if observed["with_broken"] else {rule.id: 0 for rule in row_rules(step.rules)}
-    return {**observed, "broken": broken}
+    by_rule = aggregated(there_now, broken_counts(step.rules, "carlton_broken_rules")) if observed["with_broken"] else {rule.id: 0 for rule in row_rules(step.rules)}
+    return {**observed, "broken": by_rule}
 
 # %% ../../nbs/ingest/05_bronze.ipynb #a90df23c
 def unknown_rows(step: Step, rows: DataFrame, claim: Claim) -> DataFrame:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 # %% auto #0
 __all__ = ['BLOCKING', 'GOOD', 'row_rules', 'is_kept', 'is_deletion', 'text_of', 'exemptions', 'broken_rules', 'is_quarantined',
-           'counts', 'aggregates', 'aggregated', 'broken_counts', 'bronze_columns', 'of_batch']
+           'counts', 'aggregates', 'aggregated', 'broken_counts', 'batch_value', 'address', 'bronze_rows', 'of_batch']
 
 # %% ../../nbs/ingest/00_rows.ipynb #48c67ded
 BLOCKING = ("quarantine", "fail")
@@ -74,9 +74,9 @@ def counts() -> dict[str, str]:
     """Return the aggregates of a batch as SQL over bronze rows, by name."""
     return {
         "rows": "count(1)",
-        "rescued": "count_if(carlton_rescued IS NOT NULL)",
-        "quarantined": "count_if(carlton_is_quarantined)",
-        "with_broken": "count_if(cardinality(carlton_broken_rules) > 0)",
+        "rescued": "count(carlton_rescued)",
+        "quarantined": "count(CASE WHEN carlton_is_quarantined THEN 1 END)",
+        "with_broken": "count(CASE WHEN cardinality(carlton_broken_rules) > 0 THEN 1 END)",
         "newest_millis": "unix_millis(max(carlton_metadata.file_modification_time))",
         "files": "collect_set(struct(carlton_metadata.file_path AS path, carlton_metadata.file_size AS size))",
         "rescued_in": "collect_set(CASE WHEN carlton_rescued IS NOT NULL THEN carlton_metadata.file_path END)",
@@ -101,13 +101,24 @@ def broken_counts(rules: Sequence[Rule], broken: str) -> dict[str, str]:
     return {rule.id: f"count_if(array_contains({broken}, {sql_literal(rule.id)}))" for rule in row_rules(rules)}
 
 # %% ../../nbs/ingest/00_rows.ipynb #a3d900c0
-def bronze_columns(columns: Sequence[str], rules: Sequence[Rule], stream: str, batch_id: int, run_id: str, contract_version: str) -> list[str]:
-    """Return the SELECT of the bronze table's columns from rows with the column `_broken`; `columns` are those of the data."""
-    metadata = (f"named_struct('file_path', _file.path, 'file_name', _file.name, 'file_size', _file.size, 'file_modification_time', _file.modification_time, "
-                f"'run_id', {sql_literal(run_id)}, 'batch_id', CAST({batch_id} AS BIGINT), 'contract_version', {sql_literal(contract_version)}, "
-                f"'stream', {sql_literal(stream)}, 'block_start', _file.block_start, 'row', monotonically_increasing_id())")
-    return [*map(quote, columns), "current_timestamp() AS carlton_current_date", f"{metadata} AS carlton_metadata", "carlton_rescued",
-            "_broken AS carlton_broken_rules", f"{is_quarantined(rules, '_broken')} AS carlton_is_quarantined"]
+def batch_value(sql: str) -> str:
+    """Return SQL for a value of the batch that generated code refers to, and does not contain."""
+    return f"array({sql})[0 * spark_partition_id()]"
+
+
+def address(stream: str, batch_id: int, run_id: str, contract_version: str) -> str:
+    """Return SQL for where a row came from and who wrote it, from rows with the column `_file`."""
+    return (f"named_struct('file_path', _file.path, 'file_name', _file.name, 'file_size', _file.size, 'file_modification_time', _file.modification_time, "
+            f"'run_id', {sql_literal(run_id)}, 'batch_id', {batch_value(f'CAST({batch_id} AS BIGINT)')}, 'contract_version', {sql_literal(contract_version)}, "
+            f"'stream', {sql_literal(stream)}, 'block_start', _file.block_start, 'row', monotonically_increasing_id())")
+
+# %% ../../nbs/ingest/00_rows.ipynb #be9bb2d5
+def bronze_rows(rows: DataFrame, columns: Sequence[str], metadata: str, rules: Sequence[Rule], broken: str) -> DataFrame:
+    """Return the rows of the bronze table: `columns` are those of the data, `metadata` and `broken` SQL for a row's address and for the rules that it breaks."""
+    data = [*map(quote, columns)]
+    return rows.selectExpr(*data, f"{metadata} AS carlton_metadata", "carlton_rescued").selectExpr(
+        *data, f"{batch_value('current_timestamp()')} AS carlton_current_date", "carlton_metadata", "carlton_rescued", f"{broken} AS carlton_broken_rules",
+        f"{is_quarantined(rules, broken)} AS carlton_is_quarantined")
 
 
 def of_batch(stream: str, batch_id: int) -> str:

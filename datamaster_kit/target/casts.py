@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
 # %% auto #0
-__all__ = ['RESCUED', 'TEXT', 'FILE', 'exact_cast', 'text_keyed', 'fits', 'unknown_members', 'has_digits', 'bronze_type', 'wider',
-           'rescued_json', 'matched', 'typed_columns', 'types_of', 'misfit_text', 'rows_of_texts']
+__all__ = ['RESCUED', 'READY', 'TEXT', 'FILE', 'exact_cast', 'text_keyed', 'fits', 'unknown_members', 'has_digits', 'bronze_type',
+           'wider', 'rescued_json', 'matched', 'typed_columns', 'types_of', 'misfit_text', 'rows_of_texts']
 
 # %% ../../nbs/target/07_casts.ipynb #3120f89a
 def exact_cast(text: str, type: DataType, options: Mapping[str, Any] | None = None) -> str:
@@ -145,14 +145,17 @@ def matched(header: Sequence[str], fields: Sequence[str]) -> tuple[dict[str, int
     return positions, extras
 
 # %% ../../nbs/target/07_casts.ipynb #de5dfacb
-def typed_columns(positions: Mapping[str, int], types: Mapping[str, DataType], text: str, options: Mapping[str, Any], ready: Mapping[str, str] | None = None) -> list[str]:
-    """Return a SELECT's columns: each field typed from its text, which is found at `text` formatted with the position, or for plain rows `ready`."""
+READY = "_datamaster_ready_{}"
+
+
+def typed_columns(positions: Mapping[str, int], types: Mapping[str, DataType], text: str, options: Mapping[str, Any], ready: Sequence[str] = ()) -> list[str]:
+    """Return a SELECT's columns: each field typed from its text, which is found at `text` formatted with the position, unless a field in `ready` has its value already, at READY."""
     columns = []
     for name, type in types.items():
         sql = sql_type(bronze_type(type))
         expression = exact_cast(text.format(positions[name]), type, options) if name in positions else f"CAST(NULL AS {sql})"
-        if name in (ready or {}):
-            expression = f"CASE WHEN _is_plain THEN {(ready or {})[name]} ELSE {expression} END"
+        if name in ready:
+            expression = f"coalesce({READY.format(positions[name])}, {expression})"
         columns.append(f"{expression} AS {quote(name)}")
     return columns
 
@@ -173,14 +176,14 @@ def misfit_text(column: str, text: str, type: DataType) -> str:
     return f"CASE WHEN {column} IS NULL THEN {text}{unknown} END"
 
 
-def rows_of_texts(texts: DataFrame, header: Sequence[str], source: FileSource, extra: str = "", ready: Mapping[str, str] | None = None) -> DataFrame:
+def rows_of_texts(texts: DataFrame, header: Sequence[str], source: FileSource, extra: str = "", ready: Sequence[str] = ()) -> DataFrame:
     """Return rows of the contract from columns of text, named TEXT with their position in the header, `_corrupt_record` and `_file`.
 
-    `extra` is a column with more that the contract does not know, as a JSON object, or NULL. `ready` maps columns to SQL that has the value already, where `_is_plain` is true.
+    `extra` is a column with more that the contract does not know, as a JSON object, or NULL. `ready` are fields whose value may be there already, at READY, where they have no text.
     """
     types = types_of(source)
     positions, extras = matched(header, list(types))
-    typed = texts.selectExpr("*", *typed_columns(positions, types, TEXT, source.options, ready or {}))
+    typed = texts.selectExpr("*", *typed_columns(positions, types, TEXT, source.options, ready))
     misfits = [(name, misfit_text(quote(name), TEXT.format(position), types[name])) for name, position in positions.items() if bronze_type(types[name]) != Scalar("string")]
     misfits += [(name, TEXT.format(position)) for position, name in extras.items()]
     kept = rescued_json([*misfits, ("_corrupt_record", "_corrupt_record")], "_file.path")
