@@ -20,7 +20,6 @@ from typing import Any
 
 from .contract.document import nearest
 from .contract.fault import BadInput, DatamasterError, code
-from .contract.odcs_schema import iri_grammar_when_asked
 from .runs import new_run_id
 
 # %% auto #0
@@ -58,8 +57,7 @@ def steps_folder() -> Path:
 # %% ../nbs/04_notebooks.ipynb #7f6fc412
 def step_of(path: Path) -> Step:
     """Return the step of a notebook's file."""
-    with iri_grammar_when_asked():  # papermill's nbformat imports jsonschema
-        from papermill import inspect_notebook
+    from papermill import inspect_notebook
 
     cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
     told = re.search(r"^> (.+)$", "".join(cells[0]["source"]), re.MULTILINE) if cells else None

@@ -12,7 +12,7 @@ from .model import Array, Field, Map, Model, Reference, Scalar, Struct
 from .odcs_field import OPTIONS, read_field, read_reference, short_reference
 from .odcs_parts import said, written_links, written_properties
 from .odcs_quality import written_quality
-from .odcs_schema import validator
+from .odcs_schema import keeps_schema
 from .odcs_type import canonical, logical_type, own_physical_type
 from .sqltype import parse_sql_type
 
@@ -95,7 +95,7 @@ def written_options(field: Field, logical: str, named: Named) -> dict[str, Any]:
 # %% ../../nbs/contract/08_odcs_field_writer.ipynb #290d25e2
 def is_reference(end: Any) -> bool:
     """Whether a reference has a form that the standard's schema takes and that reads back unchanged."""
-    return validator("RelationshipPropertyLevel").is_valid({"to": end}) and short_reference(end) == end
+    return keeps_schema("RelationshipPropertyLevel", {"to": end}) and short_reference(end) == end
 
 
 def written_references(references: Iterable[str], kept: Any, named: Named) -> list[dict[str, Any]]:
@@ -124,8 +124,7 @@ def written_foreign_keys(model: Model, named: Named) -> list[dict[str, Any]]:
     if isinstance(kept, list) and tuple(read_reference(item, model.name) for item in kept) == model.references:
         return kept
     written = [relationship(reference) for reference in model.references]
-    schema = validator("RelationshipSchemaLevel")
-    if all(schema.is_valid(item) and read_reference(item, model.name) == reference for item, reference in zip(written, model.references, strict=True)):
+    if all(keeps_schema("RelationshipSchemaLevel", item) and read_reference(item, model.name) == reference for item, reference in zip(written, model.references, strict=True)):
         return written
     named.append(("references", [{"fields": list(one.fields), "model": one.model, "to": list(one.to_fields)} for one in model.references]))
     return []
@@ -137,7 +136,7 @@ def written_enum(field: Field, named: Named) -> list[dict[str, Any]]:
     if isinstance(kept, list) and [entry.get("value") for entry in kept] == list(field.enum):
         return kept
     entries = [{"value": value} for value in field.enum]
-    if not entries or validator("SchemaBaseProperty").is_valid({"logicalType": "string", "enum": entries}):
+    if not entries or keeps_schema("SchemaBaseProperty", {"logicalType": "string", "enum": entries}):
         return entries
     named.append(("enum", list(field.enum)))
     return []

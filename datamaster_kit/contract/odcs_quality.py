@@ -11,7 +11,7 @@ from typing import Any
 from .model import Must, Quality
 from .odcs_form import OPERATORS
 from .odcs_parts import LINKS, read_properties, said, taken, text, written_properties
-from .odcs_schema import validator
+from .odcs_schema import keeps_schema
 
 # %% auto #0
 __all__ = ['ENGINE', 'TEXTS', 'KINDS', 'read_quality', 'written_quality']
@@ -47,13 +47,13 @@ def written_quality(quality: Quality) -> dict[str, Any]:
     named = [("dialect", quality.dialect)] if quality.dialect else []
     texts = {key: value for name, key in TEXTS.items() if (value := getattr(quality, name))}
     for key in ("id", "dimension"):
-        if key in texts and not validator("DataQuality").is_valid({"type": "text", key: texts[key]}):
+        if key in texts and not keeps_schema("DataQuality", {"type": "text", key: texts[key]}):
             named.append((key, texts.pop(key)))
     kinds = said(metric=quality.metric, query=quality.query, engine=quality.engine, implementation=quality.implementation, arguments=dict(quality.arguments) or None)
     common = said(tags=list(quality.tags)) | written_properties(quality.properties, *named)
     lead = said(id=texts.pop("id", ""), name=texts.pop("name", ""), description=texts.pop("description", ""))
     plain = lead | {"type": quality.type} | kinds | {must.operator: must.value for must in quality.must} | texts | common
-    if validator("DataQuality").is_valid(plain) and read_quality(plain) == quality:
+    if keeps_schema("DataQuality", plain) and read_quality(plain) == quality:
         return plain
     operators = [{"operator": must.operator, "value": must.value} for must in quality.must]
     whole = {"type": quality.type} | kinds | ({"operators": operators} if operators else {})

@@ -6,67 +6,52 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from functools import cache
-from importlib.util import find_spec
-from types import ModuleType
 from typing import Any, get_args
 
 from .document import Document, nearest
 from .fault import Fault, code
 
 # %% auto #0
-__all__ = ['BREACH', 'UNKNOWN_KEY', 'GRAMMAR', 'STUB', 'STUB_MODEL', 'Part', 'iri_grammar_when_asked', 'validator', 'server_keys',
-           'classes', 'without_unknown', 'deepest', 'is_operator_choice', 'breach', 'parts', 'quick_validator',
-           'keeps_schema', 'breaches_of', 'breaches', 'schema_data', 'parsed']
+__all__ = ['BREACH', 'UNKNOWN_KEY', 'STUB', 'STUB_MODEL', 'Part', 'schema', 'compiled', 'keeps_schema', 'server_keys', 'classes',
+           'without_unknown', 'deepest', 'is_operator_choice', 'breach', 'parts', 'validator', 'breaches_of',
+           'breaches', 'schema_data', 'parsed']
 
 # %% ../../nbs/contract/07_odcs_schema.ipynb #76397212
 BREACH = code("odcs-schema", "A value breaks the JSON schema of ODCS.", "see the standard's page of that section")
 UNKNOWN_KEY = code("odcs-unknown-key", "A key that ODCS does not know in this place; it is not read.", "remove it, or make it a custom property", severity="warning")
 
 # %% ../../nbs/contract/07_odcs_schema.ipynb #d8dd7da7
-GRAMMAR = "rfc3987_syntax"
-
-
-@contextmanager
-def iri_grammar_when_asked() -> Iterator[None]:
-    """Let what is imported in the block have the grammar of IRIs (RFC 3987) when one is first checked, and not now."""
-    if GRAMMAR in sys.modules or find_spec(GRAMMAR) is None:
-        yield
-        return
-
-    def is_valid_syntax(rule: str, text: str) -> bool:
-        """Ask the package itself."""
-        from rfc3987_syntax import is_valid_syntax
-
-        return bool(is_valid_syntax(rule, text))
-
-    sys.modules[GRAMMAR] = ModuleType(GRAMMAR)
-    sys.modules[GRAMMAR].__dict__["is_valid_syntax"] = is_valid_syntax
-    try:
-        yield
-    finally:
-        sys.modules.pop(GRAMMAR, None)
-
-# %% ../../nbs/contract/07_odcs_schema.ipynb #dcf6e805
 @cache
-def validator(definition: str = "") -> Any:
-    """Return a validator of the whole standard, or of one of its definitions such as DataQuality."""
+def schema(definition: str = "") -> dict[str, Any]:
+    """Return the schema of the whole standard, or of one of its definitions such as DataQuality."""
     from importlib.resources import files
 
-    with iri_grammar_when_asked():
-        from jsonschema import Draft201909Validator
+    whole: dict[str, Any] = json.loads((files("open_data_contract_standard") / "schema.json").read_text(encoding="utf-8"))
+    return {"$defs": whole["$defs"], "$ref": f"#/$defs/{definition}"} if definition else whole
 
-    schema = json.loads((files("open_data_contract_standard") / "schema.json").read_text(encoding="utf-8"))
-    return Draft201909Validator({"$defs": schema["$defs"], "$ref": f"#/$defs/{definition}"} if definition else schema)
+
+@cache
+def compiled(definition: str = "") -> Any:
+    """Return the compiled validator of a definition."""
+    from jsonschema_rs import Draft201909Validator
+
+    return Draft201909Validator(schema(definition))
+
+
+def keeps_schema(definition: str, value: Any) -> bool:
+    """The value keeps the schema of a definition; False also for one that JSON has not."""
+    try:
+        return bool(compiled(definition).is_valid(value))
+    except (ValueError, TypeError):
+        return False
 
 
 @cache
 def server_keys(type: str) -> frozenset[str]:
     """Return the keys that a server of one type has of its own; empty where the standard does not know the type."""
-    definitions = validator().schema["$defs"]
+    definitions = schema()["$defs"]
     for rule in definitions["Server"]["allOf"]:
         if rule["if"]["properties"]["type"].get("const") == type:
             return frozenset(definitions["ServerSource"][rule["then"]["$ref"].rsplit("/", 1)[1]]["properties"])
@@ -165,26 +150,18 @@ def parts(value: Any, path: tuple[str | int, ...], definition: str) -> Iterator[
 
 # %% ../../nbs/contract/07_odcs_schema.ipynb #34eac75a
 @cache
-def quick_validator(definition: str) -> Any:
-    """Return a compiled validator of the same definition: it says whether a value keeps the schema, a hundred times sooner."""
-    from jsonschema_rs import Draft201909Validator
+def validator(definition: str = "") -> Any:
+    """Return the validator of a definition that says of each breach what it is."""
+    from jsonschema import Draft201909Validator
 
-    return Draft201909Validator(validator(definition).schema)
-
-
-def keeps_schema(part: Part) -> bool:
-    """The compiled validator finds nothing wrong; False also where it cannot take the value, such as a number too large for it."""
-    try:
-        return bool(quick_validator(part[1]).is_valid(part[2]))
-    except (ValueError, TypeError):
-        return False
+    return Draft201909Validator(schema(definition))
 
 
 def breaches_of(part: Part, document: Document) -> Iterator[Fault]:
     """Yield a fault for each breach of one definition of the schema."""
-    if keeps_schema(part):
-        return
     base, definition, value = part
+    if keeps_schema(definition, value):
+        return
     errors = [deepest(error) for error in validator(definition).iter_errors(value)]
     wrong = {tuple(error.absolute_path) for error in errors if error.validator != "unevaluatedProperties"}
     for error in errors:

@@ -16,7 +16,7 @@ from .odcs_field_writer import Named, written_field, written_foreign_keys
 from .odcs_form import NEWEST
 from .odcs_parts import said, written_links, written_properties, written_role
 from .odcs_quality import written_quality
-from .odcs_schema import server_keys, validator
+from .odcs_schema import keeps_schema, server_keys
 from .workflow import written_workflow
 
 # %% auto #0
@@ -51,10 +51,10 @@ def written_server(server: Server) -> dict[str, Any]:
         return lead | own | said(roles=[written_role(role) for role in server.roles]) | written_properties(rest, *named)
 
     plain = written(server.type)
-    if validator("Server").is_valid(plain) and read_server(plain) == server:
+    if keeps_schema("Server", plain) and read_server(plain) == server:
         return plain
     custom = written("custom", ("customType", server.type))
-    if validator("Server").is_valid(custom):
+    if keeps_schema("Server", custom):
         return custom
     bare = {"server": server.name, "type": "custom"} | said(environment=server.environment, description=server.description, roles=[written_role(role) for role in server.roles])
     return bare | written_properties(server.options, ("customType", server.type))
