@@ -17,7 +17,7 @@ from .contract.fault import BadInput, Fault, code
 from .contract.model import Contract
 from .contract.read import read_contract
 from .names import BAD_NAME, Names, names
-from .sections import ENVIRONMENT, FILE, STEM, Jobs, Unity, setup_conflicts, unity_of
+from .sections import ENVIRONMENT, FILE, STEM, Jobs, Unity, setup_conflicts, unity_conflicts, unity_of
 from .shape import PROJECT_KEY, Finding, addressed, findings
 from .values import allows
 
@@ -91,6 +91,8 @@ def conflicts(data: Mapping[str, Any]) -> Iterator[Finding]:
     """Yield the values that do not go together in one environment."""
     if isinstance(data.get("setup"), Mapping):
         yield from setup_conflicts(data["setup"])
+    if isinstance(data.get("unity"), Mapping):
+        yield from unity_conflicts(data["unity"], Names.group)
     for older, section, key in (("project", "tags", "project"), ("user_principal_name", "unity", "principal_user")):
         if older in data and isinstance(data.get(section), Mapping) and key in data[section]:
             yield Finding(PROJECT_KEY, f"{older!r} is the older name of {section}.{key}, which is there too", (older,), "remove it")

@@ -102,6 +102,7 @@ UNITY = """
 # Unity Catalog, beyond what follows from the names and the contracts.
 unity:
   principal_user: {principal_user}
+  # service_principal: 00000000-0000-0000-0000-000000000000   # as which jobs run: the client id that `datamaster setup output` prints
   # groups: {{data_engineer: USER, platform: ADMIN}}       # groups of Microsoft Entra, and what they are in the workspace
   # compute: serverless                                  # instead of a cluster of a single node
 """

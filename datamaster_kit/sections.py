@@ -17,7 +17,7 @@ from .values import (CRON, EMAIL, GUID, HOST, MAIL_DOMAIN, POSITIVE, PRINCIPAL, 
 # %% auto #0
 __all__ = ['OBJECT_TYPE', 'REPOSITORY', 'PLACE', 'GROUP', 'NETWORK_PATTERN', 'AZURE', 'SETUP', 'TARGET', 'UNITY', 'JOBS', 'STEM',
            'GLOB', 'TAG_NAME', 'TAG', 'ENVIRONMENT', 'OLDER', 'FILE', 'is_public_range', 'setup_conflicts', 'Metastore',
-           'Unity', 'unity_of', 'Jobs']
+           'Unity', 'unity_of', 'unity_conflicts', 'Jobs']
 
 # %% ../nbs/00_sections.ipynb #103a32ba
 def is_public_range(value: Any) -> bool:
@@ -88,10 +88,13 @@ class Metastore:
 
 @dataclass(frozen=True)
 class Unity:
-    """`groups` maps a group of Microsoft Entra to its permission in the workspace, `secrets` a key of the secret scope to the environment variable or the secret of a key vault that holds its value."""
+    """`service_principal` is the client id of the one as which jobs run (empty: none), `groups` maps a group of Microsoft Entra to its permission in the workspace and `group_ids` to its object id, `secrets` a key of the
+    secret scope to the environment variable or the secret of a key vault that holds its value."""
 
     principal_user: str = ""
+    service_principal: str = ""
     groups: Mapping[str, str] = field(default_factory=dict)
+    group_ids: Mapping[str, str] = field(default_factory=dict)
     compute: str = "single_node"
     node_type: str = "Standard_D4ds_v5"
     metastore: Metastore = field(default_factory=Metastore)
@@ -100,7 +103,9 @@ class Unity:
 
 UNITY = Keys({
     "principal_user": PRINCIPAL,
+    "service_principal": GUID,  # Databricks, *Manage service principals*: the application id
     "groups": Named(one_of("USER", "ADMIN"), by=GROUP),  # Databricks, *Workspace Assignment API*: permission_level
+    "group_ids": Named(GUID, by=GROUP),
     "compute": one_of("single_node", "serverless"),
     "node_type": text("a size of virtual machines", r"Standard_[A-Za-z0-9_-]+", lambda _: "as in `az vm list-skus`: Standard_D4ds_v5"),
     "metastore": Keys({"owner": TEXT, "delta_sharing_scope": one_of("INTERNAL", "INTERNAL_AND_EXTERNAL"), "token_days": whole(1, 365)}),
@@ -111,6 +116,13 @@ UNITY = Keys({
 def unity_of(said: Mapping[str, Any], engineers: str) -> Unity:
     """Return what a valid `unity:` says; the group of data engineers uses the workspace in any case."""
     return Unity(**{**said, "groups": {engineers: "USER", **(said.get("groups") or {})}, "metastore": Metastore(**(said.get("metastore") or {}))})
+
+
+def unity_conflicts(said: Mapping[str, Any], engineers: str) -> Iterator[Finding]:
+    """Yield the ids of groups that the project does not have: one that is misspelt would protect nothing."""
+    groups, ids = ({**found} if isinstance(found, Mapping) else {} for found in (said.get("groups"), said.get("group_ids")))
+    for name in [name for name in ids if name not in (engineers, *groups)]:
+        yield Finding(PROJECT_VALUE, f"{name!r} is not a group of the project", ("unity", "group_ids", name), f"name it under unity.groups too, or correct it: {', '.join(map(str, (engineers, *groups)))}")
 
 # %% ../nbs/00_sections.ipynb #d4122bea
 @dataclass(frozen=True)

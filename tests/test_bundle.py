@@ -109,7 +109,7 @@ def test_the_jobs_are_those_of_the_contracts(tmp_path: Path) -> None:
     from databricks.bundles.jobs import Job
 
     project = read_project(ROOT)
-    here = replace(project, targets=PROJECT.targets)
+    here = replace(project, targets=PROJECT.targets, unity=replace(project.unity, service_principal="00000000-0000-0000-0000-000000000009"))
     contracts = read_contracts(project)
     files = whole_bundle(here, contracts)
     found = resources({name: text for name, text in files.items() if isinstance(text, str)}, "jobs")
@@ -117,7 +117,9 @@ def test_the_jobs_are_those_of_the_contracts(tmp_path: Path) -> None:
     for key, said in found.items():
         assert Job.from_dict(said).as_dict() == without_defaults(said), key
     root = yaml.safe_load(files["databricks.yml"])
-    assert root["variables"]["principal"]["lookup"] == {"service_principal": project.names.service_principal}
+    assert root["variables"]["principal"]["default"] == here.unity.service_principal and "lookup" not in root["variables"]["principal"], "a name is anybody's"
+    unnamed = whole_bundle(replace(here, unity=project.unity), contracts)
+    assert "principal" not in yaml.safe_load(unnamed["databricks.yml"])["variables"] and "run_as" not in str(unnamed["resources/jobs.yml"])
     assert len(write_bundle(files, tmp_path)) == len(files) and write_bundle(whole_bundle(here, contracts), tmp_path) == ()
 
 

@@ -62,7 +62,7 @@ def prepared(server: Server, has_volume: bool = True) -> WorkspaceClient:
 def written_project(folder: Path, host: str) -> Project:
     """Write the sample project with a workspace into a folder, and return it."""
     shutil.copytree(ROOT / "contracts", folder / "contracts", dirs_exist_ok=True)
-    (folder / "datamaster.yaml").write_text(f"domain: risk\ncatalog: risk\ntargets:\n  production: {{host: '{host}'}}\n", encoding="utf-8")
+    (folder / "datamaster.yaml").write_text(f"domain: risk\ncatalog: risk\ntargets:\n  production: {{host: '{host}'}}\nunity: {{service_principal: {APPLICATION}}}\n", encoding="utf-8")
     return read_project(folder)
 
 
@@ -367,6 +367,22 @@ def test_jobs_on_the_projects_cluster_run_as_its_only_user(project: Project, cli
     assert plan_of(observed(said, client)).is_empty
     run_as = job_named(client, ACCOUNT).settings.run_as
     assert (run_as.user_name, run_as.service_principal_name) == ("admin@example.com", None)
+    with pytest.raises(BadInput, match=r"is admin@example\.com's and not ana@example\.com's"):
+        observed(replace(said, unity=replace(said.unity, principal_user="ana@example.com")), client)
+    other = client.clusters.create("17.3.x-scala2.13", cluster_name=project.names.cluster, node_type_id="Standard_D4ds_v5", num_workers=1, single_user_name="eve@example.com").cluster_id
+    with pytest.raises(BadInput, match=f"2 clusters {project.names.cluster}: .*{other} of eve@example.com"):
+        observed(said, client)
+
+
+def test_jobs_run_as_no_application_that_merely_bears_the_name(project: Project, client: WorkspaceClient) -> None:
+    stranger = "00000000-0000-4000-8000-00000000bbbb"
+    client.service_principals_v2.create(application_id=stranger, display_name="spndatamasteradmin")
+    unnamed = replace(project, unity=replace(project.unity, service_principal=""))
+    assert any("unity.service_principal" in note for note in observed(unnamed, client).notes)
+    applied(unnamed, client)
+    assert job_named(client, ACCOUNT).settings.run_as is None
+    applied(project, client)
+    assert job_named(client, ACCOUNT).settings.run_as.service_principal_name == APPLICATION and observed(project, client).notes == ()
 
 
 def test_one_job_a_contract_where_the_project_wants_it_and_back_again(project: Project, server: Server, client: WorkspaceClient) -> None:

@@ -154,6 +154,7 @@ def test_every_comment_is_an_example_that_works(tmp_path: Path, host: str) -> No
     (tmp_path / "datamaster.yaml").write_text(text, encoding="utf-8")
     project = read_project(tmp_path, "prod")
     assert setup_of(project).azure == {"soft_delete_days": 7}
+    assert project.unity.service_principal == "00000000-0000-0000-0000-000000000000"
     assert (project.unity.compute, project.jobs.cron, project.tags["criticality"], project.targets["main"]["warehouse"]) == ("serverless", "0 0 2 * * ?", "high", "shared")
 
 

@@ -29,7 +29,9 @@ targets:
   production: {{host: "https://adb-1.2.azuredatabricks.net", account_id: {GUID}, account_host: "https://accounts.azuredatabricks.net", profile: prod, warehouse: shared, warehouse_id: 0123abcd, landing: /Volumes/risk/bronze/landing}}
 unity:
   principal_user: ana_example.com#EXT#@contoso.onmicrosoft.com
+  service_principal: {GUID}
   groups: {{platform: ADMIN}}
+  group_ids: {{platform: {GUID}}}
   compute: serverless
   node_type: Standard_E4ds_v5
   metastore: {{owner: platform, delta_sharing_scope: INTERNAL_AND_EXTERNAL, token_days: 30}}
@@ -96,6 +98,7 @@ def test_every_key_is_read(tmp_path: Path) -> None:
     assert (project.names.domain, project.names.catalog, project.tags) == ("risk", "criskdev", {"project": "datamaster", "cost_center": "42"})
     assert project.targets["production"]["account_id"] == GUID
     assert (project.unity.compute, project.unity.groups) == ("serverless", {"data_engineer": "USER", "platform": "ADMIN"})
+    assert (project.unity.service_principal, project.unity.group_ids) == (GUID, {"platform": GUID})
     assert project.unity.metastore == Metastore("platform", "INTERNAL_AND_EXTERNAL", 30)
     assert (project.jobs.timezone, project.jobs.cron) == ("Europe/Lisbon", "0 0 2 * * ?")
     assert setup_of(project).azure["eventhub_capacity"] == 2
@@ -125,6 +128,8 @@ def test_the_principal_user_is_a_data_engineer(tmp_path: Path) -> None:
     ("host: \"https://adb-1.2.azuredatabricks.net\"", "host: adb-1.2.azuredatabricks.net", "$.targets.production.host", "the address of a workspace"),
     (f"account_id: {GUID}", f"account_id: {GUID.upper()}", "$.targets.production.account_id", "a GUID in lower case"),
     ("principal_user: ana_example.com#EXT#@contoso.onmicrosoft.com", "principal_user: ana", "$.unity.principal_user", "a user principal name"),
+    (f"service_principal: {GUID}", "service_principal: spndatamasteradmin", "$.unity.service_principal", "a GUID in lower case"),
+    (f"group_ids: {{platform: {GUID}}}", f"group_ids: {{platfrom: {GUID}}}", "$.unity.group_ids.platfrom", "not a group of the project"),
     ("{platform: ADMIN}", "{platform: OWNER}", "$.unity.groups.platform", "one of USER, ADMIN"),
     ("compute: serverless", "compute: cluster", "$.unity.compute", "one of single_node, serverless"),
     ("ingest_per: contract", "ingest_per: table", "$.jobs.ingest_per", "one of model, contract"),
@@ -168,7 +173,7 @@ def test_a_bad_value_is_told_alone_with_its_line(tmp_path: Path, good: str, bad:
 
 def test_every_fault_is_told_at_once(tmp_path: Path) -> None:
     text = WHOLE.replace("domain: risk", "domain: Risk").replace("brazilsouth", "Brasil").replace("0 0 2 * * ?", "daily").replace("bob@example.com", "bob").replace("  compute:", "  computer:")
-    assert [fault.line for fault in refused(tmp_path, text)] == [12, 16, 22, 26, 2]
+    assert [fault.line for fault in refused(tmp_path, text)] == [14, 18, 24, 28, 2]
 
 
 def test_a_bad_name_is_told_beside_a_missing_one(tmp_path: Path) -> None:

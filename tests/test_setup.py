@@ -181,6 +181,13 @@ def test_outputs_are_what_the_next_steps_read(made: Place) -> None:
     assert f"  workspace_url: {found['azure']['workspace_url']}" in lines and f"    raw: {found['azure']['container_urls']['raw']}" in lines  # whole, however narrow the terminal is
 
 
+def test_the_ids_that_the_project_file_lacks_are_told(made: Place) -> None:
+    found = json.loads(made.run("output", "--json")[0])
+    told = made.run("output")[1]
+    assert all(f"note: write into the project file, under the environment that it is of: {key}: {value}" in told for key, value in (
+        ("unity.service_principal", found["entra"]["service_principal_client_id"]), ("unity.group_ids.data_engineer", found["entra"]["group_ids"]["data_engineer"])))
+
+
 def test_what_takes_long_before_the_first_resource_is_told(made: Place) -> None:
     told = made.run("plan")[1]
     assert told.splitlines() == ["started: plan the part state", "started: plan the part entra", "started: plan the part azure"]

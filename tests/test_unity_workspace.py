@@ -9,6 +9,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
 from typing import Any
+from urllib.parse import unquote
 
 import pytest
 from databricks.sdk import AccountClient, WorkspaceClient
@@ -23,7 +24,6 @@ from workspace.server import Settings
 from workspace.server import Workspace as Server
 
 from datamaster_kit.contract.fault import BadInput, DatamasterError
-from datamaster_kit.deliver.delivery import application_id
 from datamaster_kit.names import names
 from datamaster_kit.project import Project
 from datamaster_kit.resources import Outcome
@@ -36,26 +36,42 @@ PEOPLE = ["ana@example.com", "rui@example.com"]
 APPLICATION = "00000000-0000-4000-8000-00000000aaaa"
 
 
+STRANGER = "00000000-0000-4000-8000-00000000bbbb"
+GROUP = "00000000-0000-4000-8000-0000000000a1"
+MARK = "Managed by datamaster_kit for risk."
+
+
 class Directory(BaseHTTPRequestHandler):
-    """Microsoft Graph's routes for groups, members and service principals, a member a page."""
+    """Microsoft Graph's routes for groups, members and service principals, a member a page; a list of service principals would have a stranger's of the same name."""
 
     people = tuple(PEOPLE)
+    groups: tuple[dict[str, Any], ...] = ({"id": GROUP, "displayName": "data_engineer", "description": MARK},)
+    applications = (STRANGER, APPLICATION)
 
     def do_GET(self) -> None:
+        path = unquote(self.path)
+        known = [{"id": f"s-{index}", "appId": identity, "displayName": "spndatamasteradmin"} for index, identity in enumerate(self.applications)]
         people = [{"@odata.type": "#microsoft.graph.user", "id": f"u-{index}", "userPrincipalName": name, "displayName": name.split("@")[0]} for index, name in enumerate(self.people)]
-        if "/servicePrincipals?" in self.path:
-            self.answer({"value": [{"id": "s-1", "appId": APPLICATION, "displayName": "spndatamasteradmin"}]})
+        if "/servicePrincipals?" in path:
+            self.answer({"value": known})
+        elif "/servicePrincipals(" in path:
+            self.answer_one([item for item in known if f"(appId='{item['appId']}')" in path])
+        elif "/groups/" in path and "/transitiveMembers?" not in path:
+            self.answer_one([item for item in self.groups if f"/groups/{item['id']}?" in path])
         elif "/transitiveMembers?" in self.path:
             path, _, page = self.path.partition("&page=")
             index = int(page or 0)
             following = {"@odata.nextLink": f"http://{self.headers['Host']}{path}&page={index + 1}"} if index + 1 < len(people) else {}
             self.answer({"value": people[index:index + 1], **following})
         else:
-            self.answer({"value": [{"id": "g-1", "displayName": "data_engineer"}] if "data_engineer" in self.path else []})
+            self.answer({"value": [item for item in self.groups if f"displayName eq '{item['displayName']}'" in path]})
 
-    def answer(self, body: Any) -> None:
+    def answer_one(self, found: list[dict[str, Any]]) -> None:
+        self.answer(found[0] if found else {"error": {"code": "Request_ResourceNotFound", "message": "it does not exist"}}, 200 if found else 404)
+
+    def answer(self, body: Any, status: int = 200) -> None:
         content = json.dumps(body).encode()
-        self.send_response(200)
+        self.send_response(status)
         self.send_header("Content-Length", str(len(content)))
         self.end_headers()
         self.wfile.write(content)
@@ -82,7 +98,7 @@ def project_of(**unity: Any) -> Project:
 def workspace_on(server: Server, graph: Management, project: Project | None = None) -> Workspace:
     """Return the project's workspace on a test server."""
     client, account = workspace_client(server), account_client(server)
-    return Workspace(project or project_of(principal_user="ana@example.com"), client, lambda: account, lambda: graph, syncs_principals=True)
+    return Workspace(project or project_of(principal_user="ana@example.com", service_principal=APPLICATION), client, lambda: account, lambda: graph, syncs_principals=True)
 
 
 def applied(workspace: Workspace, allow_delete: bool = False) -> list[Outcome]:
@@ -114,7 +130,6 @@ def test_the_service_principal_is_in_the_workspace_where_jobs_run_as_it_and_read
     with Server(metastore="primary") as server:
         workspace = workspace_on(server, graph)
         applied(workspace)
-        assert application_id(workspace.client, workspace.project) == APPLICATION
         assert {acl.principal: acl.permission for acl in workspace.client.secrets.list_acls("strife-secret-scope")}[APPLICATION] == AclPermission.READ
         account = account_client(server)
         [held] = [item.principal for item in account.workspace_assignment.list(workspace.number) if item.principal and item.principal.service_principal_name]
@@ -122,6 +137,85 @@ def test_the_service_principal_is_in_the_workspace_where_jobs_run_as_it_and_read
         assert plan_of(observed(workspace, [])).is_empty, "one that administers the workspace goes on to do so"
         account.workspace_assignment.delete(workspace.number, held.principal_id or 0)
         assert [(change.action, change.kind, change.name) for change in plan_of(observed(workspace, [])).pending] == [("create", "workspace permission", APPLICATION)]
+
+
+def granted(server: Server) -> set[str]:
+    """Return who holds anything, reads the secrets or is in the workspace."""
+    state, names_of = server.state, {identity: item.name for identity, item in server.state.principals.items()}
+    return {who for of in state.grants.values() for who in of} | {who for item in state.scopes.values() for who in item["acls"]} | {names_of[who] for _, who in state.assignments}
+
+
+def test_an_application_that_bears_the_name_gets_nothing(graph: Management) -> None:
+    with Server(metastore="primary") as server:
+        account, client = account_client(server), workspace_client(server)
+        stranger = account.service_principals_v2.create(application_id=STRANGER, display_name="spndatamasteradmin")
+        client.service_principals_v2.create(application_id=STRANGER, display_name="spndatamasteradmin")
+        applied(workspace_on(server, graph))
+        assert APPLICATION in granted(server) and STRANGER not in granted(server)
+        assert str(stranger.id) not in {member.value for group in account.groups_v2.list() for member in account.groups_v2.get(group.id or "").members or ()}
+
+
+def test_without_a_client_id_no_application_gets_anything_and_the_plan_says_so(graph: Management, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Directory, "applications", (STRANGER,))
+    with Server(metastore="primary") as server:
+        account_client(server).service_principals_v2.create(application_id=STRANGER, display_name="spndatamasteradmin")
+        workspace = workspace_on(server, graph, project_of())
+        for reads in (workspace, replace(workspace, syncs_principals=False)):
+            [told] = [change for change in plan_of(observed(reads, [])).shown if change.kind == "service principal"]
+            assert (told.action, told.name) == ("unchanged", "spndatamasteradmin") and "anybody" in told.note and "unity.service_principal" in told.note
+        applied(workspace)
+        assert STRANGER not in granted(server) and "data_engineer" in granted(server)
+        assert plan_of(observed(workspace, [])).is_empty
+
+
+def test_a_client_id_that_the_directory_does_not_have_is_refused(graph: Management, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Directory, "applications", (STRANGER,))
+    with Server(metastore="primary") as server:
+        with pytest.raises(BadInput, match=f"no service principal {APPLICATION} in Microsoft Entra") as error:
+            observed(workspace_on(server, graph), [])
+        assert [fault.path for fault in error.value.faults] == ["unity.service_principal"]
+        assert not [path for method, path, _ in server.log if method != "GET"]
+
+
+OTHER = "00000000-0000-4000-8000-0000000000a2"
+
+
+@pytest.mark.parametrize(("others", "says"), [
+    ([{"id": OTHER, "displayName": "data_engineer", "description": MARK}, Directory.groups[0]], f"there are 2 groups 'data_engineer' in Microsoft Entra: {OTHER}, {GROUP}"),
+    ([{"id": OTHER, "displayName": "data_engineer", "description": "Managed by datamaster_kit for riskprod."}], "was not made for this project"),
+    ([{"id": OTHER, "displayName": "data_engineer", "description": None}], "was not made for this project"),
+    ([], "there is no group 'data_engineer'"),
+])
+def test_a_group_that_may_be_another_is_refused_until_its_id_is_said(graph: Management, monkeypatch: pytest.MonkeyPatch, others: list[dict[str, Any]], says: str) -> None:
+    monkeypatch.setattr(Directory, "groups", tuple(others))
+    with Server(metastore="primary") as server:
+        with pytest.raises(BadInput) as error:
+            observed(workspace_on(server, graph), [])
+        [fault] = error.value.faults
+        assert says in fault.message and "unity.group_ids" in fault.hint
+        for item in others:
+            workspace = workspace_on(server, graph, project_of(group_ids={"data_engineer": item["id"]}))
+            [group] = observed(workspace, []).groups
+            assert group.external_id == item["id"]
+
+
+def test_an_id_of_another_group_is_refused(graph: Management) -> None:
+    with Server(metastore="primary") as server:
+        with pytest.raises(BadInput) as error:
+            observed(workspace_on(server, graph, project_of(groups={"platform": "ADMIN"}, group_ids={"platform": GROUP, "data_engineer": OTHER})), [])
+        assert [fault.message for fault in error.value.faults] == [f"there is no group {OTHER} in Microsoft Entra", f"the group {GROUP} is 'data_engineer' and not 'platform'"]
+
+
+def test_a_group_of_the_account_that_follows_another_of_the_directory_is_left_alone(graph: Management) -> None:
+    with Server(metastore="primary") as server:
+        account = account_client(server)
+        group = account.groups_v2.create(display_name="data_engineer", external_id=OTHER)
+        with pytest.raises(BadInput, match=f"is {OTHER} of Microsoft Entra, and the project's is {GROUP}"):
+            observed(workspace_on(server, graph), [])
+        account.groups_v2.delete(group.id or "")
+        assert account.groups_v2.create(display_name="data_engineer", external_id=GROUP).id
+        applied(workspace_on(server, graph))
+        assert plan_of(observed(workspace_on(server, graph), [])).is_empty
 
 
 def end_state(server: Server) -> dict[str, Any]:

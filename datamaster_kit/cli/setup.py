@@ -18,6 +18,7 @@ from .output import plain, print_json, print_plan
 from ..contract.fault import BadInput, code
 
 if TYPE_CHECKING:
+    from datamaster_kit.project import Project
     from datamaster_kit.setup.events import Progress
     from datamaster_kit.setup.side import Planned, Side
 
@@ -109,10 +110,15 @@ def output_lines(found: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
             yield from (f"    {key}: {item}" for key, item in value.items()) if isinstance(value, Mapping) else ()
 
 
-def print_outputs(found: Mapping[str, Mapping[str, Any]]) -> None:
-    """Print what the parts put out."""
-    for line in output_lines(found):
-        typer.echo(plain(line))
+def print_outputs(project: Project, found: Mapping[str, Mapping[str, Any]], as_json: bool = False) -> None:
+    """Print what the parts put out, and on standard error the ids that the project file does not have yet."""
+    from datamaster_kit.setup.variables import unsaid_ids
+
+    if not as_json:
+        for line in output_lines(found):
+            typer.echo(plain(line))
+    for line in unsaid_ids(project, found.get("entra", {})):
+        typer.echo(plain(f"note: write into the project file, under the environment that it is of: {line}"), err=True)
 
 # %% ../../nbs/cli/23_setup.ipynb #e3e9b79b
 @app.command("apply")
@@ -136,8 +142,7 @@ def apply_command(project: ProjectFile = DEFAULT_PROJECT, target: SideName = "az
         outputs = outputs_of(side, parts, report)
     if as_json:
         print_json({"changes": [asdict(change) for change in joined(done).changes], "outputs": outputs})
-    else:
-        print_outputs(outputs)
+    print_outputs(side.project, outputs, as_json)
 
 # %% ../../nbs/cli/23_setup.ipynb #72cadc36
 NOT_CONFIRMED_NAME = code("setup-not-confirmed", "A destruction of what the lakehouse stands on was not confirmed.", "type the name that is asked for, or give it by --confirm")
@@ -188,5 +193,4 @@ def output_command(project: ProjectFile = DEFAULT_PROJECT, target: SideName = "a
         found = outputs_of(side, parts_of(side, part), report)
     if as_json:
         print_json(found)
-    else:
-        print_outputs(found)
+    print_outputs(side.project, found, as_json)

@@ -42,7 +42,7 @@ def root_file(project: Project, kinds: Iterable[str], used: Iterable[str]) -> di
         "catalog": {"description": "Catalog of the domain.", "default": names.catalog},
         "warehouse_id": {"description": "SQL warehouse that the dashboards ask."},
         "cluster_id": {"description": "Cluster on which jobs run.", "lookup": {"cluster": names.cluster}},
-        "principal": {"description": "Service principal as which jobs run.", "lookup": {"service_principal": names.service_principal}},
+        "principal": {"description": "Service principal as which jobs run.", "default": project.unity.service_principal},
     }
     used = set(used)
     return {

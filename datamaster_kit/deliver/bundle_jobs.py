@@ -24,7 +24,7 @@ def bundle_jobs(project: Project, contracts: Sequence[Contract], wheels: Sequenc
     """Return the settings of the jobs by name, for a bundle; raises BadInput with everything in the contracts that jobs do not take."""
     first = next(iter(project.targets.values()), {})
     standing = replace(project, targets={**project.targets, STAND_IN.target: first})
-    release = replace(STAND_IN, cluster_user=project.unity.principal_user, wheels=tuple(f"{STAND_IN.folder}/{wheel}" for wheel in wheels))
+    release = replace(STAND_IN, runs_as=STAND_IN.runs_as if project.unity.service_principal else "", cluster_user=project.unity.principal_user, wheels=tuple(f"{STAND_IN.folder}/{wheel}" for wheel in wheels))
     return {job.name: job.settings for job in jobs(standing, with_files(project, contracts), release)}
 
 

@@ -28,29 +28,28 @@ if TYPE_CHECKING:
     from databricks.sdk import WorkspaceClient
 
 # %% auto #0
-__all__ = ['NO_CLUSTER', 'NO_PRINCIPAL', 'NOT_LOOKED_FOR', 'cluster_of', 'application_id', 'Delivery', 'with_files',
+__all__ = ['NO_CLUSTER', 'UNSURE_CLUSTER', 'NO_PRINCIPAL', 'NOT_LOOKED_FOR', 'cluster_of', 'Delivery', 'with_files',
            'released_files', 'wheels_of', 'wanted_of', 'topics_now', 'observed_delivery', 'plan_of', 'to_destroy',
            'release_operations', 'apply_delivery']
 
 # %% ../../nbs/deliver/05_delivery.ipynb #8820479d
 NO_CLUSTER = code("no-cluster", "Jobs are to run on the project's cluster, which is not there.", "make it first: datamaster unity apply; or choose `compute: job_cluster` or `serverless` under `jobs:` in the project file")
-NO_PRINCIPAL = "there is no service principal {name}: jobs run as whoever applies. `datamaster unity apply` makes it, where the target has an account_id"
+UNSURE_CLUSTER = code("unsure-cluster", "It is not certain which cluster is the project's.", "rename or delete the others, whose owners the workspace shows: `datamaster unity plan` tells the project's own")
+NO_PRINCIPAL = "the project names no service principal: new jobs run as whoever applies, others as before. Write the client id that `datamaster setup output` prints as unity.service_principal"
 
 
 def cluster_of(client: WorkspaceClient, project: Project) -> tuple[str, str]:
-    """Return the id of the cluster on which jobs are to run, and its single user; empty texts where they have their own. Raises BadInput where it is not there."""
+    """Return the id of the cluster on which jobs are to run, and its single user; empty texts where they have their own. Raises BadInput where it is not there, or is not certain to be the project's."""
     if project.jobs.compute != "existing_cluster":
         return "", ""
     found = sorted((item.cluster_id or "", item.single_user_name or "") for item in client.clusters.list() if item.cluster_name == project.names.cluster)
     if not found:
         raise BadInput(NO_CLUSTER.fault(f"the workspace has no cluster {project.names.cluster}", path="jobs.compute"))
+    if len(found) > 1:
+        raise BadInput(UNSURE_CLUSTER.fault(f"the workspace has {len(found)} clusters {project.names.cluster}: {', '.join(f'{number} of {user}' for number, user in found)}", path="jobs.compute"))
+    if project.unity.principal_user and found[0][1] != project.unity.principal_user:
+        raise BadInput(UNSURE_CLUSTER.fault(f"the cluster {project.names.cluster} is {found[0][1]}'s and not {project.unity.principal_user}'s", path="unity.principal_user", hint="`datamaster unity apply` sets it back"))
     return found[0]
-
-
-def application_id(client: WorkspaceClient, project: Project) -> str:
-    """Return the application id of the service principal as which jobs run, or an empty text where there is none."""
-    listed = client.service_principals_v2.list(attributes="displayName,applicationId", filter=f'displayName eq "{project.names.service_principal}"')
-    return next((item.application_id for item in listed if item.application_id), "")
 
 # %% ../../nbs/deliver/05_delivery.ipynb #d63945d4
 @dataclass(frozen=True)
@@ -122,16 +121,15 @@ def observed_delivery(project: Project, target: str, contracts: Sequence[Contrac
     files = released_files(project, contracts)
     folder = release_folder(project, files)
     wheels = tuple(f"{folder}/{name}" for name in wheels_of(files))
-    with ThreadPoolExecutor(4, thread_name_prefix="observe") as pool:
+    with ThreadPoolExecutor(3, thread_name_prefix="observe") as pool:
         listed, there = pool.submit(lambda: list(client.jobs.list(expand_tasks=True))), pool.submit(is_released, client, folder)
-        cluster, runs_as = pool.submit(cluster_of, client, project), pool.submit(application_id, client, project)
-        place, user = cluster.result()
-        release = Release(target, folder, wheels, place, runs_as.result(), user)
+        place, user = pool.submit(cluster_of, client, project).result()
+        release = Release(target, folder, wheels, place, project.unity.service_principal, user)
         wanted, events = wanted_of(project, contracts, release)
         there_now, unseen = topics_now(project, events, management, old_topics)
         whole = Resource("release", folder.rpartition("/")[2], {"files": len(files)})
         found = [Found(*whole.key, whole.attributes, folder, is_ours=True)] if there.result() else []
-        notes = (*unseen, *(() if caller(project, release) else (NO_PRINCIPAL.format(name=project.names.service_principal),)))
+        notes = (*unseen, *(() if caller(project, release) else (NO_PRINCIPAL,)))
         desired = (whole, *desired_topics(project, events, there_now), *desired_jobs(wanted, (whole.key,)))
         return Delivery(project, target, client, release, files, wanted, events, management, desired, (*found, *there_now, *found_jobs(project, wanted, listed.result())), notes)
 

@@ -39,6 +39,10 @@ class Side(Protocol):
     """What a target stands on: `name` is what is typed before it is destroyed, and `parts` are in the order of their application."""
 
     @property
+    def project(self) -> Project:
+        """The project whose side it is."""
+
+    @property
     def name(self) -> str:
         """The name that stands for all of it."""
 

@@ -21,7 +21,8 @@ from ..shape import findings, unaddressed
 
 # %% auto #0
 __all__ = ['AZURE_OPTIONS', 'NO_SETUP', 'DAYS', 'PURPOSES', 'NO_OUTPUT', 'Writer', 'Budget', 'Github', 'Setup', 'setup_faults',
-           'setup_of', 'kept_days', 'retention', 'state_variables', 'entra_variables', 'azure_variables', 'tfvars']
+           'setup_of', 'kept_days', 'retention', 'state_variables', 'entra_variables', 'azure_variables', 'unsaid_ids',
+           'tfvars']
 
 # %% ../../nbs/setup/00_variables.ipynb #0d6b6b72
 AZURE_OPTIONS = tuple(AZURE.of)
@@ -144,6 +145,13 @@ def azure_variables(project: Project, setup: Setup, contracts: Iterable[Contract
         "data_engineer_group_id": group, "service_principal_object_id": principal,
         "retention": retention(names, contracts), "budget": asdict(setup.budget), **setup.azure,
     }
+
+# %% ../../nbs/setup/00_variables.ipynb #ecc45433
+def unsaid_ids(project: Project, outputs: Mapping[str, Any]) -> list[str]:
+    """Return the keys of the project file, with their values, that differ from what `infra/entra` put out."""
+    principal, groups = outputs.get("service_principal_client_id"), outputs.get("group_ids") or {}
+    said = [f"unity.service_principal: {principal}"] if principal and principal != project.unity.service_principal else []
+    return said + [f"unity.group_ids.{name}: {identity}" for name, identity in groups.items() if name in project.unity.groups and identity != project.unity.group_ids.get(name)]
 
 # %% ../../nbs/setup/00_variables.ipynb #121de979
 def tfvars(variables: Mapping[str, Any]) -> str:

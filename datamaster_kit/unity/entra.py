@@ -5,20 +5,20 @@
 # %% ../../nbs/unity/15_entra.ipynb #23e16aef
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 from urllib.parse import quote as percent
 
 from ..contract.fault import BadInput, Fault, code
-from ..target.management import GRAPH, Management, listed, logged_in
+from ..project import Project
+from ..target.management import GRAPH, Management, call, listed, logged_in
 
 # %% auto #0
-__all__ = ['NO_GROUP', 'Member', 'Group', 'directory', 'group_id', 'members_of', 'application_named', 'groups_named']
+__all__ = ['NO_GROUP', 'UNSURE_GROUP', 'NO_APPLICATION', 'Member', 'Group', 'directory', 'members_of', 'made_groups',
+           'identified_group', 'id_of_only', 'group_id', 'project_groups', 'application']
 
 # %% ../../nbs/unity/15_entra.ipynb #64d8e4b9
-NO_GROUP = code("no-entra-group", "Microsoft Entra has no group of that name, or several.", "make it (`datamaster setup apply` makes the groups of the project file), or correct `unity.groups`")
-
-
 @dataclass(frozen=True)
 class Member:
     """A person (`name` is the user principal name) or a service principal (`name` is its client id) of a group."""
@@ -43,15 +43,6 @@ def directory() -> Management:
     return logged_in(GRAPH)
 
 
-def group_id(graph: Management, name: str) -> str | Fault:
-    """Return the object id of the only group of that name, or what is wrong."""
-    text = percent(name.replace("'", "''"))
-    found = list(listed(graph, f"/v1.0/groups?$filter=displayName%20eq%20'{text}'&$select=id,displayName"))
-    if len(found) == 1:
-        return str(found[0]["id"])
-    return NO_GROUP.fault(f"there {'is no group' if not found else f'are {len(found)} groups'} {name!r} in Microsoft Entra", path="unity.groups")
-
-
 def members_of(graph: Management, identity: str) -> tuple[Member, ...]:
     """Return the people and service principals of a group, by name; devices and contacts have no place in a workspace."""
     found = []
@@ -63,18 +54,64 @@ def members_of(graph: Management, identity: str) -> tuple[Member, ...]:
             found.append(Member("service principal", item["appId"], item.get("displayName") or item["appId"], item["id"]))
     return tuple(sorted(found, key=lambda member: (member.kind, member.name)))
 
+# %% ../../nbs/unity/15_entra.ipynb #5a264c8c
+NO_GROUP = code("no-entra-group", "Microsoft Entra has no such group.", "make it (`datamaster setup apply` makes the groups of the project file), or correct `unity.groups` or `unity.group_ids`")
+UNSURE_GROUP = code("unsure-entra-group", "It is not certain that a group of Microsoft Entra is the project's.", "name the right one by its object id under `unity.group_ids`; `datamaster setup output` prints those that it made")
 
-def application_named(graph: Management, name: str) -> tuple[Member, ...]:
-    """Return the service principals of that display name, which need not be unique."""
+
+def made_groups(project: Project) -> set[str]:
+    """Return the groups that `infra/entra` makes for the project, and gives its mark."""
+    return {project.names.group, *(project.setup.get("groups") or ())} - {*(project.setup.get("existing_groups") or ())} if project.setup else set()
+
+
+def identified_group(graph: Management, name: str, identity: str) -> Fault | None:
+    """Return what is wrong with the group of an object id: that it is not there, or bears another name than it has here."""
+    answer = call(graph, "GET", f"/v1.0/groups/{percent(identity)}?$select=id,displayName")
+    path, there = f"unity.group_ids.{name}", answer.body.get("displayName") if answer.status != 404 else None
+    if there is None:
+        return NO_GROUP.fault(f"there is no group {identity} in Microsoft Entra", path=path)
+    return None if there == name else UNSURE_GROUP.fault(f"the group {identity} is {there!r} and not {name!r}", path=path, hint="correct the id or the name")
+
+
+def id_of_only(name: str, found: Sequence[Mapping[str, Any]], mark: str = "") -> str | Fault:
+    """Return the object id of the only group of a name, which bears the mark where one is given, or what is wrong; `found` are the groups of that name."""
+    path, ids = f"unity.groups.{name}", ", ".join(str(item["id"]) for item in found)
+    if not found:
+        return NO_GROUP.fault(f"there is no group {name!r} in Microsoft Entra", path=path)
+    if len(found) > 1:
+        return UNSURE_GROUP.fault(f"there are {len(found)} groups {name!r} in Microsoft Entra: {ids}", path=path)
+    if mark and found[0].get("description") != mark:
+        return UNSURE_GROUP.fault(f"the group {name!r} in Microsoft Entra, {ids}, was not made for this project", path=path,
+                                  hint="where its members are the right ones, name it under `setup.existing_groups` or its object id under `unity.group_ids`")
+    return str(found[0]["id"])
+
+
+def group_id(graph: Management, project: Project, name: str) -> str | Fault:
+    """Return the object id of a group of the project, or what is wrong."""
+    identity = project.unity.group_ids.get(name, "")
+    if identity:
+        return identified_group(graph, name, identity) or identity
     text = percent(name.replace("'", "''"))
-    found = listed(graph, f"/v1.0/servicePrincipals?$filter=displayName%20eq%20'{text}'&$select=id,appId,displayName")
-    return tuple(Member("service principal", item["appId"], item["displayName"], item["id"]) for item in found)
+    found = list(listed(graph, f"/v1.0/groups?$filter=displayName%20eq%20'{text}'&$select=id,displayName,description"))
+    return id_of_only(name, found, project.names.mark if name in made_groups(project) else "")
 
 
-def groups_named(graph: Management, names: Iterable[str]) -> tuple[Group, ...]:
-    """Return the groups of those names with their members; raises BadInput with every name that no group, or more than one, has."""
-    ids = {name: group_id(graph, name) for name in names}
+def project_groups(graph: Management, project: Project) -> tuple[Group, ...]:
+    """Return the groups of the project with their members; raises BadInput with every one that is not there, or is not certain to be the project's."""
+    ids = {name: group_id(graph, project, name) for name in project.unity.groups}
     faults = [found for found in ids.values() if isinstance(found, Fault)]
     if faults:
         raise BadInput(*faults)
     return tuple(Group(name, str(identity), members_of(graph, str(identity))) for name, identity in ids.items())
+
+# %% ../../nbs/unity/15_entra.ipynb #256cdf2a
+NO_APPLICATION = code("no-entra-application", "Microsoft Entra has no service principal of the client id that the project file names.",
+                      "correct `unity.service_principal`: `datamaster setup output` prints the client id; an application of another tenant has no service principal in this one")
+
+
+def application(graph: Management, client_id: str) -> Member:
+    """Return the service principal of a client id (Microsoft Graph, *Get servicePrincipal*); raises BadInput where there is none."""
+    answer = call(graph, "GET", f"/v1.0/servicePrincipals(appId='{percent(client_id)}')?$select=id,appId,displayName")
+    if answer.status == 404:
+        raise BadInput(NO_APPLICATION.fault(f"there is no service principal {client_id} in Microsoft Entra", path="unity.service_principal"))
+    return Member("service principal", answer.body["appId"], answer.body.get("displayName") or client_id, answer.body["id"])

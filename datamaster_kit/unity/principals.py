@@ -5,9 +5,10 @@
 # %% ../../nbs/unity/16_principals.ipynb #dca7071d
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from ..contract.fault import BadInput, Fault, code
 from ..project import Project
 from ..resources import Found, Identities, Key, Operations, Resource
 from .entra import Group, Member
@@ -17,7 +18,8 @@ if TYPE_CHECKING:
     from databricks.sdk import AccountClient
 
 # %% auto #0
-__all__ = ['members_by_key', 'desired_principals', 'desired_applications', 'found_principals', 'principal_operations', 'key_of']
+__all__ = ['GROUP_OF_ANOTHER', 'members_by_key', 'desired_principals', 'desired_application', 'found_groups', 'found_principals',
+           'principal_operations', 'key_of']
 
 # %% ../../nbs/unity/16_principals.ipynb #277bb716
 def members_by_key(project: Project, group: Group) -> dict[Key, str]:
@@ -35,24 +37,40 @@ def desired_principals(project: Project, groups: Iterable[Group]) -> tuple[Resou
     for group in groups:
         inside = members_by_key(project, group)
         people |= {key: Resource(*key) for key in inside}
-        own = Resource("group", group.name)
+        own = Resource("group", group.name, {"external_id": group.external_id})
         teams += [own, Resource("group members", group.name, {"members": sorted(f"{kind} {name}" for kind, name in inside)}, needs=(own.key, *inside))]
         teams.append(Resource("workspace permission", group.name, {"level": project.unity.groups.get(group.name, "USER")}, needs=(own.key,)))
     return (*people.values(), *teams)
 
 # %% ../../nbs/unity/16_principals.ipynb #b91e6920
-def desired_applications(applications: Iterable[Member]) -> tuple[Resource, ...]:
-    """Return service principals, and that each is in the workspace, whatever it may do there."""
-    return tuple(item for one in applications for item in (Resource(one.kind, one.name), Resource("workspace permission", one.name, needs=((one.kind, one.name),))))
+def desired_application(one: Member) -> tuple[Resource, ...]:
+    """Return a service principal, and that it is in the workspace, whatever it may do there."""
+    return Resource(one.kind, one.name), Resource("workspace permission", one.name, needs=((one.kind, one.name),))
 
 # %% ../../nbs/unity/16_principals.ipynb #b6c4a485
+GROUP_OF_ANOTHER = code("account-group-of-another", "A group of the Databricks account follows another group of Microsoft Entra than the project's.",
+                        "have an account administrator remove or rename it in the account; or, where it is the right one, name its object id under `unity.group_ids`")
+
+
+def found_groups(account: AccountClient, wanted: Mapping[Key, Resource]) -> dict[str, str]:
+    """Return the number of each of the account's groups by name; raises BadInput with every wanted one that follows another group of the directory."""
+    groups, faults = list(account.groups_v2.list(attributes="displayName,externalId")), list[Fault]()
+    for group in groups:
+        should = wanted["group", group.display_name or ""].attributes.get("external_id") if ("group", group.display_name or "") in wanted else ""
+        if should and group.external_id and group.external_id != should:
+            faults.append(GROUP_OF_ANOTHER.fault(f"the account's group {group.display_name!r} is {group.external_id} of Microsoft Entra, and the project's is {should}"))
+    if faults:
+        raise BadInput(*faults)
+    return {group.display_name or "": group.id or "" for group in groups}
+
+
 def found_principals(account: AccountClient, workspace: int, wanted: Iterable[Resource]) -> tuple[Found, ...]:
     """Return which of the wanted principals, members and permissions there are."""
     items = {item.key: item for item in wanted}
     users = {user.user_name or "": user.id or "" for user in account.users_v2.list(attributes="userName")}
     principals = {one.application_id or "": one.id or "" for one in account.service_principals_v2.list(attributes="applicationId")}
-    ids = {group.display_name or "": group.id or "" for group in account.groups_v2.list(attributes="displayName")}
-    found = [Found(kind, name, {}, known[name]) for kind, known in (("user", users), ("service principal", principals), ("group", ids)) for name in known if (kind, name) in items]
+    ids = found_groups(account, items)
+    found = [Found(kind, name, items[kind, name].attributes, known[name]) for kind, known in (("user", users), ("service principal", principals), ("group", ids)) for name in known if (kind, name) in items]
     of_id = {identity: f"user {name}" for name, identity in users.items()} | {identity: f"service principal {name}" for name, identity in principals.items()}
     for _, name in [key for key in items if key[0] == "group members" and key[1] in ids]:
         inside = sorted(of_id[member.value or ""] for member in account.groups_v2.get(ids[name]).members or () if member.value in of_id)

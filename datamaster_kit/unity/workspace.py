@@ -12,15 +12,15 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from ..contract.model import Contract
-from ..plan import Plan
+from ..plan import Change, Plan
 from ..project import Project
 from ..resources import Found, Identities, Operations, Outcome, Resource, Service, apply_resources, plan_resources, quiet
 from ..target.management import Management
 from ..target.workspace import account_client, workspace_client
 from .cluster import cluster_operations, desired_cluster, found_clusters
-from .entra import Group, Member, application_named, directory, groups_named
+from .entra import Group, Member, application, directory, project_groups
 from .metastore import desired_metastore, found_metastore, metastore_operations
-from .principals import desired_applications, desired_principals, found_principals, principal_operations
+from .principals import desired_application, desired_principals, found_principals, principal_operations
 from .privileges import desired_grants, desired_tags, found_grants, found_tags, grant_operations, tag_operations
 from .secrets import Vaults, desired_secrets, found_secrets, secret_operations, secret_values, vault_of
 from .securables import desired_securables, found_securables, securable_operations
@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from databricks.sdk import AccountClient, WorkspaceClient
 
 # %% auto #0
-__all__ = ['DESTROYED', 'Workspace', 'workspace_of', 'State', 'known_applications', 'desired_state', 'observed', 'plan_of',
-           'destruction_of', 'naming_what_exists', 'operations_of', 'apply_workspace']
+__all__ = ['NO_PRINCIPAL', 'DESTROYED', 'Workspace', 'workspace_of', 'State', 'known_principal', 'notes_on', 'desired_state',
+           'observed', 'plan_of', 'destruction_of', 'naming_what_exists', 'operations_of', 'apply_workspace']
 
 # %% ../../nbs/unity/17_workspace.ipynb #61839e1a
 @dataclass(frozen=True)
@@ -57,29 +57,37 @@ def workspace_of(project: Project, target: str) -> Workspace:
 # %% ../../nbs/unity/17_workspace.ipynb #4a61a08e
 @dataclass(frozen=True)
 class State:
-    """What a workspace should have and what it has; `groups` and `applications` are those of the directory."""
+    """What a workspace should have and what it has; `groups` and `principal`, as which jobs run, are those of the directory, and `notes` what a person should know."""
 
     desired: tuple[Resource, ...]
     found: tuple[Found, ...]
     groups: tuple[Group, ...] = ()
-    applications: tuple[Member, ...] = ()
+    principal: Member | None = None
+    notes: tuple[Change, ...] = ()
 
 
-def known_applications(workspace: Workspace) -> tuple[Member, ...]:
-    """Return the service principals that bear the project's name for it: those of the directory, or, where that is not asked, those of the workspace."""
-    name = workspace.project.names.service_principal
-    if workspace.syncs_principals:
-        return application_named(workspace.graph(), name)
-    listed = workspace.client.service_principals_v2.list(attributes="displayName,applicationId", filter=f'displayName eq "{name}"')
-    return tuple(Member("service principal", item.application_id or "", name, item.external_id or "") for item in listed)
+NO_PRINCIPAL = "nothing is granted to it, since anybody may make an application of that name: write the client id that `datamaster setup output` prints as unity.service_principal"
 
 
-def desired_state(workspace: Workspace, contracts: Iterable[Contract], metastore: Found | None, groups: Iterable[Group], applications: Iterable[Member]) -> tuple[Resource, ...]:
+def known_principal(workspace: Workspace) -> Member | None:
+    """Return the service principal that the project file names by its client id, as the directory has it where that is asked; raises BadInput where it is not there."""
+    client_id = workspace.project.unity.service_principal
+    if client_id and workspace.syncs_principals:
+        return application(workspace.graph(), client_id)
+    return Member("service principal", client_id, client_id, "") if client_id else None
+
+
+def notes_on(project: Project) -> tuple[Change, ...]:
+    """Return what a person should know of a plan: that the service principal is not named, and goes without."""
+    return () if project.unity.service_principal else (Change("unchanged", "service principal", project.names.service_principal, note=NO_PRINCIPAL),)
+
+
+def desired_state(workspace: Workspace, contracts: Iterable[Contract], metastore: Found | None, groups: Iterable[Group], principal: Member | None) -> tuple[Resource, ...]:
     """Return everything that there should be, tables aside."""
     project = workspace.project
-    engineers = [project.names.group, *(member.name for member in applications)]
+    engineers = [project.names.group, *([principal.name] if principal else [])]
     securables = desired_securables(project)
-    people = (*desired_principals(project, groups), *desired_applications(applications)) if workspace.syncs_principals else ()
+    people = (*desired_principals(project, groups), *(desired_application(principal) if principal else ())) if workspace.syncs_principals else ()
     single_user = project.unity.principal_user or workspace.client.current_user.me().user_name or ""
     unique = {item.key: item for item in (*desired_metastore(project, metastore), *people, *securables, *desired_grants(project, contracts, engineers), *desired_tags(project, securables),
                                           *desired_secrets(project, engineers), *desired_cluster(project, single_user))}
@@ -90,25 +98,25 @@ def observed(workspace: Workspace, contracts: Iterable[Contract]) -> State:
     """Return what should be and what is; raises BadInput where the project file lacks something, DatamasterError where the directory cannot be read."""
     project, client = workspace.project, workspace.client
     with ThreadPoolExecutor(8, thread_name_prefix="observe") as pool:
-        metastore, known = pool.submit(found_metastore, client, workspace.account, project), pool.submit(known_applications, workspace)
-        groups = groups_named(workspace.graph(), project.unity.groups) if workspace.syncs_principals else ()
-        applications, own = known.result(), metastore.result()
-        wanted = desired_state(workspace, contracts, next(iter(own), None), groups, applications)
+        metastore, known = pool.submit(found_metastore, client, workspace.account, project), pool.submit(known_principal, workspace)
+        groups = project_groups(workspace.graph(), project) if workspace.syncs_principals else ()
+        principal, own = known.result(), metastore.result()
+        wanted = desired_state(workspace, contracts, next(iter(own), None), groups, principal)
         is_assigned = any(item.kind == "metastore assignment" for item in own)
         asked = [pool.submit(found_secrets, client, [item for item in wanted if item.kind.startswith("secret")]), pool.submit(found_clusters, client, project)]
         asked += [pool.submit(found_principals, workspace.account(), workspace.number, wanted)] if workspace.syncs_principals else []
         securables = found_securables(client, project) if is_assigned else ()
         asked += [pool.submit(found_grants, client, [item for item in wanted if item.kind == "grant" and item.needs[0] == there.key], [there]) for there in securables]
         asked += [pool.submit(found_tags, client, [item for item in wanted if item.kind == "tag" and item.needs[0] == there.key], [there]) for there in securables]
-        return State(wanted, (*own, *securables, *(item for future in asked for item in future.result())), groups, applications)
+        return State(wanted, (*own, *securables, *(item for future in asked for item in future.result())), groups, principal, notes_on(project))
 
 # %% ../../nbs/unity/17_workspace.ipynb #f473b9dd
 DESTROYED = ("table", "function", "volume", "schema", "catalog", "external location", "storage credential", "cluster", "surplus cluster", "secret")
 
 
 def plan_of(state: State, allow_delete: bool = False) -> Plan:
-    """Return the plan that brings a workspace to what it should be."""
-    return plan_resources(state.desired, state.found, allow_delete)
+    """Return the plan that brings a workspace to what it should be, and what a person should know of it."""
+    return Plan((*plan_resources(state.desired, state.found, allow_delete).changes, *state.notes))
 
 
 def destruction_of(state: State) -> Plan:
@@ -134,8 +142,8 @@ def naming_what_exists(operations: Operations) -> Operations:
 def operations_of(workspace: Workspace, state: State, plan: Plan) -> dict[str, Operations]:
     """Return the operations of every kind; raises BadInput where the value of a secret that is to be made cannot be had."""
     project, client = workspace.project, workspace.client
-    members = Group(project.names.service_principal, "", state.applications)
-    people = principal_operations(workspace.account(), workspace.number, (*state.groups, members)) if workspace.syncs_principals else {}
+    own = Group(project.names.service_principal, "", (state.principal,) if state.principal else ())
+    people = principal_operations(workspace.account(), workspace.number, (*state.groups, own)) if workspace.syncs_principals else {}
     every = {**people, **metastore_operations(client, workspace.account, project), **securable_operations(client, project), **grant_operations(client), **tag_operations(client),
              **secret_operations(client, secret_values(project, plan, vaults=workspace.vaults)), **cluster_operations(client, project)}
     return {kind: naming_what_exists(operations) for kind, operations in every.items()}
