@@ -17,7 +17,7 @@ from datamaster_kit.contract.fault import DatamasterError
 from datamaster_kit.contract.model import Field
 from datamaster_kit.contract.odcs_writer import odcs_yaml
 from datamaster_kit.contract.read import read_contract
-from datamaster_kit.forms import checks, fields, levels
+from datamaster_kit.forms import checks, field_types, field_values, fields, levels, models, places
 from datamaster_kit.forms.content import content_of
 from datamaster_kit.forms.contract_form import ContractForm
 from datamaster_kit.forms.editing import changed, opened, redone, undone
@@ -66,17 +66,17 @@ def acted(text: str, name: str, said: tuple[str, int, int]) -> str:
     """Return the text after an action; raises DatamasterError where the form would refuse it."""
     word, one, two = said
     content = content_of(text)
-    models = fields.model_names(content)
-    if not models or name == "about":
+    known = places.model_names(content)
+    if not known or name == "about":
         return answered(text, content, ABOUT[one % len(ABOUT)], word)
-    model = models[one % len(models)]
-    own = fields.model_address(content, model)
-    names = fields.field_names(content, model)
-    at = fields.field_address(content, own, names[two % len(names)]) if names else own
+    model = known[one % len(known)]
+    own = places.model_address(content, model)
+    names = places.field_names(content, model)
+    at = places.field_address(content, own, names[two % len(names)]) if names else own
     of_model = {
         "model": lambda: answered(text, content, MODEL[two % len(MODEL)], word, own), "add": lambda: fields.with_fields(text, content, model, (Field(word or "x"),)),
-        "model_add": lambda: fields.with_model(text, content, word), "model_copy": lambda: fields.duplicated_model(text, content, model)[0], "model_rename": lambda: fields.renamed_model(text, content, model, word),
-        "model_move": lambda: fields.moved_model(text, content, model, two - 15), "period": lambda: levels.with_period(text, content, ("retention", "freshness", "availability")[two % 3], f"{one} d"),
+        "model_add": lambda: models.with_model(text, content, word), "model_copy": lambda: models.duplicated_model(text, content, model)[0], "model_rename": lambda: models.renamed_model(text, content, model, word),
+        "model_move": lambda: models.moved_model(text, content, model, two - 15), "period": lambda: levels.with_period(text, content, ("retention", "freshness", "availability")[two % 3], f"{one} d"),
         "cron": lambda: levels.with_cron(text, content, "0 30 5 * * ?" if two % 2 else ""), "newest": lambda: levels.with_newest_by(text, content, model, word),
         "task": lambda: levels.with_task(text, content, word, "notebook_task", "/x") if two % 2 or not levels.tasks_of(content) else levels.without_task(text, content, 0),
         "check": lambda: checks.with_check(text, content, model, checks.Check("rows", operator="mustBeGreaterThan", limit=str(two), name=word)),
@@ -86,12 +86,12 @@ def acted(text: str, name: str, said: tuple[str, int, int]) -> str:
         return of_model.get(name, lambda: text)()
     field = names[two % len(names)]
     return {
-        "field": lambda: answered(text, content, FIELD[one % len(FIELD)], word, at), "type": lambda: fields.with_type(text, content, at, ("long", "decimal(12,3)", "array<string>", "date")[one % 4]),
-        "key": lambda: fields.with_key(text, content, model, field, one % 2 == 0), "required": lambda: fields.with_required(text, content, at, one % 2 == 0),
-        "enum": lambda: fields.with_allowed_values(text, content, at, f'"{word}", b'.replace('""', "")), "examples": lambda: fields.with_examples(text, content, at, "0012"),
+        "field": lambda: answered(text, content, FIELD[one % len(FIELD)], word, at), "type": lambda: field_types.with_type(text, content, at, ("long", "decimal(12,3)", "array<string>", "date")[one % 4]),
+        "key": lambda: field_values.with_key(text, content, model, field, one % 2 == 0), "required": lambda: field_values.with_required(text, content, at, one % 2 == 0),
+        "enum": lambda: field_values.with_allowed_values(text, content, at, f'"{word}", b'.replace('""', "")), "examples": lambda: field_values.with_examples(text, content, at, "0012"),
         "rename": lambda: fields.renamed_field(text, content, model, field, word), "move": lambda: fields.moved_field(text, content, model, field, one - 15),
         "copy": lambda: fields.duplicated_field(text, content, model, field)[0], "remove": lambda: fields.without_field(text, content, model, field) if len(names) > 1 else text,
-        "reference": lambda: fields.with_reference(text, content, at, word),
+        "reference": lambda: field_values.with_reference(text, content, at, word),
     }[name]()
 
 
@@ -138,8 +138,8 @@ def test_the_same_answers_give_the_same_contract_in_both_specifications(project:
     made = []
     for name in ("account.yaml", "account.odcs.yaml"):
         form = ContractForm(project / "contracts" / name)
-        form.file.change(lambda text, content: fields.with_fields(text, content, "account", (Field("branch_name", fields.type_of("varchar(40)"), "Of the branch."),)))
-        form.file.change(lambda text, content: fields.with_key(text, content, "account", "number", True))
+        form.file.change(lambda text, content: fields.with_fields(text, content, "account", (Field("branch_name", field_types.type_of("varchar(40)"), "Of the branch."),)))
+        form.file.change(lambda text, content: field_values.with_key(text, content, "account", "number", True))
         form.file.change(lambda text, content: fields.renamed_field(text, content, "account", "compe_code", "clearing_code"))
         form.file.change(lambda text, content: levels.with_period(text, content, "retention", "30 d"))
         form.file.change(lambda text, content: levels.with_cron(text, content, "0 30 5 * * ?"))
@@ -212,9 +212,9 @@ def hostile(contract: str) -> str:
     for number, question in enumerate(ABOUT):
         if question.name not in ("version", "id", "status"):
             text = answered(text, content_of(text), question, ATTACKS[number % len(ATTACKS)])
-    model = fields.model_names(content_of(text))[0]
-    for number, name in enumerate(fields.field_names(content_of(text), model)):
-        address = (*fields.model_address(content_of(text), model), "fields", name)
+    model = places.model_names(content_of(text))[0]
+    for number, name in enumerate(places.field_names(content_of(text), model)):
+        address = (*places.model_address(content_of(text), model), "fields", name)
         for question in FIELD:
             if question.kind in ("text", "list"):
                 text = answered(text, content_of(text), question, ATTACKS[number % len(ATTACKS)], address)

@@ -13,7 +13,7 @@ from .about_panel import Panel
 from .checks import KINDS, OF_FIELD, OPERATORS, Check, Placed, checks_of, is_query, sentence, with_changed_check, with_check, without_check
 from .content import Content, faults_at
 from .controls import button, row, shown, soft, told
-from .fields import field_names, model_names
+from .places import field_names, model_names
 from .open_file import OpenFile
 from .text import heading, notice, table
 

@@ -14,7 +14,7 @@ from ..contract.model import Contract, Model
 from .about_panel import Panel
 from .content import faults_at, items_of
 from .controls import Control, bound, button, control, row, shown, soft, told
-from .fields import model_names, workflow_address
+from .places import model_names, workflow_address
 from .levels import (
     MAIL, SOURCE, TASK_KINDS, WORKFLOW, has_header_line, newest_address, newest_by, task_kind, tasks_address, tasks_of, with_header_line, with_newest_by, with_task, without_task)
 from .open_file import OpenFile
