@@ -10,18 +10,19 @@ from typing import Annotated
 
 import typer
 
-from ..contract.fault import BadInput, code
+from ..contract.fault import BadInput
 
 # %% auto #0
-__all__ = ['NO_PROJECT', 'ProjectFile', 'project_file', 'forms_command']
+__all__ = ['ProjectFile', 'project_file', 'forms_command']
 
 # %% ../../nbs/cli/25_forms.ipynb #61e6d830
-NO_PROJECT = code("no-project-file", "There is no project file.", "datamaster init writes one; --project names another")
 ProjectFile = Annotated[Path, typer.Option("--project", help="The project file, or its folder.")]
 
 
 def project_file(path: Path) -> Path:
     """Return the whole path of a project file, given it or its folder; raises BadInput where it is not there."""
+    from datamaster_kit.project import NO_PROJECT
+
     file = (path / "datamaster.yaml" if path.is_dir() else path).resolve()
     if not file.is_file():
         raise BadInput(NO_PROJECT.fault(f"{path} is not there", file=str(path)))
