@@ -116,7 +116,7 @@ def test_no_file_and_no_source_is_served_to_whoever_came_in(server: Server) -> N
     for path in ("/voila/files/home.ipynb", "/voila/files/index.html.j2", "/voila/files/picture.png", "/voila/files/..%2f..%2fdatamaster.yaml", "/voila/static/..%2f..%2fhome.ipynb", "/voila/static/../home.ipynb"):
         assert server.ask(path, Cookie=cookie).status in (403, 404), path
     page = server.ask("/", Cookie=cookie)
-    assert "import" not in page.body.decode() and "Home(" not in page.body.decode()  # type: ignore[attr-defined]
+    assert "datamaster_kit" not in page.body.decode() and "Home(" not in page.body.decode()  # type: ignore[attr-defined]
     assert "frame-ancestors 'none'" in (page.getheader("Content-Security-Policy") or "") and "'unsafe-inline'" not in (page.getheader("Content-Security-Policy") or "").split("style-src")[0]
 
 
