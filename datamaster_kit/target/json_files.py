@@ -81,7 +81,7 @@ def parsed_type(type: DataType) -> str:
 
 def typed_type(type: DataType) -> str:
     """Return the SQL type that a field of a record as it should be is parsed to."""
-    return sql_type(bronze_type(type)) if bronze_type(type) in map(Scalar, ("short", "integer", "long", "double", "boolean")) else parsed_type(type)
+    return sql_type(bronze_type(type)) if bronze_type(type) in [Scalar(name) for name in ("short", "integer", "long", "double", "boolean")] else parsed_type(type)
 
 
 def is_exact(record: str, name: str, type: DataType, parsed: str) -> str:
