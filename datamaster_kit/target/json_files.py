@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
 # %% auto #0
-__all__ = ['WITHOUT_TEXTS', 'GOES_ON', 'is_whole', 'records', 'unmarked', 'is_object', 'parsed_type', 'is_exact', 'member_of',
-           'variant_text', 'read_json']
+__all__ = ['GOES_ON', 'BEYOND_DOUBLE', 'BEYOND_VARIANT', 'is_whole', 'records', 'unmarked', 'is_object', 'parsed_type',
+           'is_exact', 'member_of', 'variant_text', 'without_texts', 'read_json']
 
 # %% ../../nbs/target/08_json_files.ipynb #815879ad
 def is_whole(source: FileSource) -> bool:
@@ -90,22 +90,31 @@ def variant_text(value: str, key: str) -> str:
             f"WHEN try_variant_get({value}, '$', 'double') IN (double('Infinity'), double('-Infinity')) AND schema_of_variant({value}) = 'DOUBLE' THEN {written} "
             f"ELSE try_variant_get({value}, '$', 'string') END")
 
-
-WITHOUT_TEXTS = r'"(?:[^"\\]|\\.)*"'
+# %% ../../nbs/target/08_json_files.ipynb #0788d701
 GOES_ON = r"[}]\s*[^\s,}\]]"
+BEYOND_DOUBLE = r"(?=[0-9.]{17})[0-9]+[.][0-9]|[0-9.]{16}[eE]|[0-9][eE][+]?[0-9]{3}"
+BEYOND_VARIANT = r"(?=[0-9.]{40})[0-9]+[.][0-9]|[0-9]{39}|[0-9.]{17}[eE]|[0-9][eE][+]?(?:[3-9][0-9]{2}|[0-9]{4})"
 
 
+def without_texts(value: str) -> str:
+    """Return SQL for JSON without what stands in quotes; in two steps, because Java's regular expressions need a stack as deep as an alternative is repeated."""
+    escaped, quoted = sql_literal(r"\\."), sql_literal('"[^"]*"')
+    return f"regexp_replace(regexp_replace({value}, {escaped}, ''), {quoted}, '')"
+
+# %% ../../nbs/target/08_json_files.ipynb #834ea5fa
 def read_json(spark: SparkSession, files: Sequence[str], source: FileSource) -> DataFrame:
     """Return the rows of JSON files as rows of the contract: an object a line, or with `multiLine` an object or a list a file."""
     types = types_of(source)
     names = list(types)
     schema = sql_literal(", ".join([*(f"{quote(name)} {parsed_type(type)}" for name, type in types.items()), "_corrupt_record STRING"]))
-    exact = " AND ".join(["_parsed IS NOT NULL", "_parsed._corrupt_record IS NULL", *filter(None, (is_exact(name, type) for name, type in types.items()))])
+    has_parts = not all(isinstance(type, Scalar) for type in types.values())
+    is_fine = [f"NOT value RLIKE {sql_literal(BEYOND_DOUBLE)}"] if has_parts else []
+    exact = " AND ".join(["_parsed IS NOT NULL", *is_fine, "_parsed._corrupt_record IS NULL", *filter(None, (is_exact(name, type) for name, type in types.items()))])
     keyed = records(spark, files, source).selectExpr("value", "_file", "json_object_keys(value) AS _keys")
     parsed = keyed.selectExpr("value", "_file", f"CASE WHEN {is_object(names)} THEN from_json(value, {schema}, map('columnNameOfCorruptRecord', '_corrupt_record')) END AS _parsed")
     told = parsed.selectExpr("value", "_file", "_parsed", f"coalesce({exact}, false) AS _is_plain")
-    goes_on = f"regexp_replace(value, {sql_literal(WITHOUT_TEXTS)}, '') RLIKE {sql_literal(GOES_ON)}"
-    record = f"CASE WHEN NOT _is_plain AND NOT {goes_on} THEN try_cast(try_parse_json({unmarked('value')}) AS MAP<STRING, VARIANT>) END AS _record"
+    lost = f"{without_texts('value')} RLIKE {sql_literal(f'{GOES_ON}|{BEYOND_VARIANT}' if has_parts else GOES_ON)}"
+    record = f"CASE WHEN NOT _is_plain AND NOT {lost} THEN try_cast(try_parse_json({unmarked('value')}) AS MAP<STRING, VARIANT>) END AS _record"
     used = told.selectExpr("*", record).selectExpr("*", f"CASE WHEN _record IS NOT NULL THEN array({', '.join(member_of(name, names) for name in names)}) END AS _used")
     texts, ready = [], {}
     for index, (name, type) in enumerate(types.items()):
