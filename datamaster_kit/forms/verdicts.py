@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from decimal import ROUND_HALF_UP, Context, Decimal, InvalidOperation
+from decimal import Context, Decimal
 from typing import Any
 
 from ..contract.model import Array, DataType, Map, Scalar, Struct
@@ -44,15 +44,16 @@ def decimal_misfit(text: str, precision: int, scale: int) -> str:
     plain = text.strip(BLANKS[:33])
     if not re.fullmatch(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d{1,9})?", plain):
         return "no decimal number"
-    value, wide = Decimal(plain), Context(prec=100_000, rounding=ROUND_HALF_UP)
+    value, (mantissa, _, exponent) = Decimal(plain), plain.lower().partition("e")
     if value and value.adjusted() >= precision - scale:
         return f"more than {precision - scale} digits before the point"
-    try:  # compared as Spark compares it: with as many digits behind the point as fit a decimal of 38
-        seen = value.quantize(Decimal(1).scaleb(-(38 - (precision - scale))), context=wide)
-        kept = value.quantize(Decimal(1).scaleb(-scale), context=wide)
-    except InvalidOperation:
-        return "too many digits"
-    return "" if seen == kept else f"more than {scale} digits behind the point"
+    most, written = 38 - (precision - scale), len(mantissa.partition(".")[2].rstrip("0"))
+    too_many = f"more than {scale} digits behind the point"
+    if not exponent:
+        return too_many if written > scale else ""
+    if written - int(exponent) > most:
+        return too_many
+    return "" if value == value.quantize(Decimal(1).scaleb(-scale), context=Context(prec=100_000)) else too_many
 
 
 def floating_misfit(text: str, name: str) -> str:

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 # %% auto #0
 __all__ = ['DOUBLES_ZERO', 'NOT_DIGITS', 'WHOLE', 'RESCUED', 'TEXT', 'FILE', 'exact_cast', 'unknown_members', 'has_digits',
-           'bronze_type', 'wider', 'nested_cast', 'let', 'parts_of', 'part_text', 'part_cast', 'part_fits', 'placed',
-           'rescued_json', 'matched', 'typed_columns', 'types_of', 'misfit_text', 'rows_of_texts']
+           'decimals', 'bronze_type', 'wider', 'nested_cast', 'let', 'parts_of', 'part_text', 'part_cast', 'part_fits',
+           'placed', 'rescued_json', 'matched', 'typed_columns', 'types_of', 'misfit_text', 'rows_of_texts']
 
 # %% ../../nbs/target/07_casts.ipynb #3120f89a
 def exact_cast(text: str, type: DataType, options: Mapping[str, Any] | None = None) -> str:
@@ -32,8 +32,7 @@ def exact_cast(text: str, type: DataType, options: Mapping[str, Any] | None = No
         case Scalar("string"):
             return text
         case Scalar("decimal", precision, scale):
-            return (f"CASE WHEN {has_digits(text, scale or 0)} THEN try_cast({text} AS {sql}) "
-                    f"WHEN try_cast({text} AS {sql}) = try_cast({text} AS {wider(precision or 10, scale or 0)}) THEN try_cast({text} AS {sql}) END")
+            return f"CASE WHEN {has_digits(text, precision or 10, scale or 0)} THEN try_cast({text} AS {sql}) END"
         case Scalar("float" | "double"):
             return f"CASE WHEN abs(try_cast({text} AS {sql})) != double('Infinity') OR lower({text}) LIKE '%inf%' THEN try_cast({text} AS {sql}) END"
         case Scalar("date") if "dateFormat" in options:
@@ -61,10 +60,17 @@ def unknown_members(text: str, type: DataType) -> str:
     return f"nullif(to_json(map_filter(try_cast(try_parse_json({text}) AS MAP<STRING, VARIANT>), (name, value) -> NOT array_contains({known}, name))), '{{}}')"
 
 
-def has_digits(text: str, scale: int) -> str:
-    """Return SQL that is true for a text with so many digits after its point, or fewer, and no exponent: casting it to a decimal loses none."""
-    point = f"locate('.', {text})"
-    return f"({point} = 0 OR length({text}) - {point} <= {scale}) AND locate('e', {text}) = 0 AND locate('E', {text}) = 0"
+def has_digits(text: str, precision: int, scale: int) -> str:
+    """Return SQL that is true for a text with so many digits after its point, or fewer, zeros at its end apart: casting it to a decimal loses none. With an exponent, a wider decimal tells."""
+    exponent, wide = f"(locate('e', {text}) > 0 OR locate('E', {text}) > 0)", wider(precision, scale)
+    mantissa = f"split_part(upper({text}), 'E', 1)"
+    digits = f"{decimals(mantissa)} - coalesce(try_cast(split_part(upper({text}), 'E', 2) AS INT), 0) <= {38 - (precision - scale)}"
+    return f"CASE WHEN {exponent} THEN {digits} AND try_cast({text} AS DECIMAL({precision},{scale})) = try_cast({text} AS {wide}) ELSE {decimals(text)} <= {scale} END"
+
+
+def decimals(text: str) -> str:
+    """Return SQL for the number of digits after a text's point, without the zeros at its end."""
+    return f"if(locate('.', {text}) = 0, 0, length(rtrim('0 ', {text})) - locate('.', {text}))"
 
 
 def bronze_type(type: DataType) -> DataType:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from ..contract.model import DataType, Scalar
 from ..contract.sqltype import quote, sql_literal, sql_type
-from .casts import FILE, TEXT, bronze_type, rows_of_texts, types_of, wider
+from .casts import FILE, TEXT, bronze_type, let, rows_of_texts, types_of, wider
 from .csv_files import is_utf8
 from .target import FileSource
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 # %% auto #0
 __all__ = ['GOES_ON', 'BEYOND_DOUBLE', 'BEYOND_VARIANT', 'is_whole', 'records', 'unmarked', 'is_object', 'parsed_type',
-           'is_exact', 'member_of', 'variant_text', 'without_texts', 'read_json']
+           'is_exact', 'member_of', 'variant_text', 'finer', 'without_texts', 'read_json']
 
 # %% ../../nbs/target/08_json_files.ipynb #815879ad
 def is_whole(source: FileSource) -> bool:
@@ -84,16 +84,23 @@ def member_of(name: str, names: Sequence[str]) -> str:
 
 
 def variant_text(value: str, key: str) -> str:
-    """Return SQL for a variant as text: anything nested as JSON, a scalar as it is written, which for a number beyond double only the record still says."""
-    written = f"regexp_extract(value, concat('\"', {key}, '\"\\\\s*:\\\\s*(-?[0-9.]+[eE][+-]?[0-9]+)'), 1)"
+    """Return SQL for a variant as text: anything nested as JSON, a scalar as it is written, which for a number that the variant has as a double only the record still says."""
+    pattern = f"concat('\"\\\\Q', {key}, '\\\\E\"\\\\s*:\\\\s*(-?[0-9.]+(?:[eE][+-]?[0-9]+)?)')"
+    written = f"try_element_at(filter(regexp_extract_all(value, {pattern}, 1), number -> try_cast(number AS DOUBLE) = try_variant_get({value}, '$', 'double')), 1)"
     return (f"CASE WHEN schema_of_variant({value}) RLIKE '^(OBJECT|ARRAY)' THEN to_json({value}) "
-            f"WHEN try_variant_get({value}, '$', 'double') IN (double('Infinity'), double('-Infinity')) AND schema_of_variant({value}) = 'DOUBLE' THEN {written} "
+            f"WHEN schema_of_variant({value}) = 'DOUBLE' THEN coalesce({written}, try_variant_get({value}, '$', 'string')) "
             f"ELSE try_variant_get({value}, '$', 'string') END")
 
 # %% ../../nbs/target/08_json_files.ipynb #0788d701
 GOES_ON = r"[}]\s*[^\s,}\]]"
 BEYOND_DOUBLE = r"(?=[0-9.]{17})[0-9]+[.][0-9]|[0-9.]{16}[eE]|[0-9][eE][+]?[0-9]{3}"
 BEYOND_VARIANT = r"(?=[0-9.]{40})[0-9]+[.][0-9]|[0-9]{39}|[0-9.]{17}[eE]|[0-9][eE][+]?(?:[3-9][0-9]{2}|[0-9]{4})"
+
+
+def finer(types: Sequence[DataType]) -> list[str]:
+    """Return patterns of numbers of which the parse of a plain record may lose digits: any in a nested field, and those that go beyond the widest decimal where that is hardly wider than the field's."""
+    fewest = min((38 - (kind.precision or 10) + (kind.scale or 0) for kind in map(bronze_type, types) if isinstance(kind, Scalar) and kind.name == "decimal"), default=38)
+    return [*([BEYOND_DOUBLE] if not all(isinstance(type, Scalar) for type in types) else []), *([f"[.][0-9]{{{fewest + 1}}}|[0-9][eE]-"] if fewest < 20 else [])]
 
 
 def without_texts(value: str) -> str:
@@ -107,14 +114,15 @@ def read_json(spark: SparkSession, files: Sequence[str], source: FileSource) -> 
     types = types_of(source)
     names = list(types)
     schema = sql_literal(", ".join([*(f"{quote(name)} {parsed_type(type)}" for name, type in types.items()), "_corrupt_record STRING"]))
-    has_parts = not all(isinstance(type, Scalar) for type in types.values())
-    is_fine = [f"NOT value RLIKE {sql_literal(BEYOND_DOUBLE)}"] if has_parts else []
+    is_fine = [f"NOT value RLIKE {sql_literal(pattern)}" for pattern in finer(list(types.values()))]
     exact = " AND ".join(["_parsed IS NOT NULL", *is_fine, "_parsed._corrupt_record IS NULL", *filter(None, (is_exact(name, type) for name, type in types.items()))])
     keyed = records(spark, files, source).selectExpr("value", "_file", "json_object_keys(value) AS _keys")
     parsed = keyed.selectExpr("value", "_file", f"CASE WHEN {is_object(names)} THEN from_json(value, {schema}, map('columnNameOfCorruptRecord', '_corrupt_record')) END AS _parsed")
     told = parsed.selectExpr("value", "_file", "_parsed", f"coalesce({exact}, false) AS _is_plain")
-    lost = f"{without_texts('value')} RLIKE {sql_literal(f'{GOES_ON}|{BEYOND_VARIANT}' if has_parts else GOES_ON)}"
-    record = f"CASE WHEN NOT _is_plain AND NOT {lost} THEN try_cast(try_parse_json({unmarked('value')}) AS MAP<STRING, VARIANT>) END AS _record"
+    bare = without_texts("value")
+    is_held = f"NOT ({bare} RLIKE {sql_literal(BEYOND_VARIANT)} AND exists(map_values(found), part -> schema_of_variant(part) RLIKE '^(OBJECT|ARRAY)'))"
+    members = let(f"try_cast(try_parse_json({unmarked('value')}) AS MAP<STRING, VARIANT>)", "found", f"CASE WHEN {is_held} THEN found END")
+    record = f"CASE WHEN NOT _is_plain AND NOT {bare} RLIKE {sql_literal(GOES_ON)} THEN {members} END AS _record"
     used = told.selectExpr("*", record).selectExpr("*", f"CASE WHEN _record IS NOT NULL THEN array({', '.join(member_of(name, names) for name in names)}) END AS _used")
     texts, ready = [], {}
     for index, (name, type) in enumerate(types.items()):
