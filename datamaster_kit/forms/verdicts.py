@@ -215,7 +215,7 @@ def part_misfit(part: Any, type: DataType, options: Mapping[str, Any]) -> str:
     if isinstance(part, dict | list):
         return "" if kind.name == "string" else "no value but a list or an object"
     if kind.name == "binary":
-        return "" if is_base64(part_text(part)) else "no bytes in base 64"
+        return "" if isinstance(part, str) and not isinstance(part, Written) and is_base64(part) else "no bytes in base 64"
     if kind.name in ("string", "decimal", *WHOLE) and is_rounded(part):
         return "more digits than are kept"
     if isinstance(part, Written) and kind.name in ("float", "double"):

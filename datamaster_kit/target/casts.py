@@ -108,6 +108,8 @@ DOUBLES_ZERO, NOT_DIGITS = "[.]0$", "^[-0.]+|[.]0$|[.]0?E.*|E.*|[.]"
 def part_text(part: str, type: Scalar) -> str:
     """Return SQL for a variant as the text that a scalar type is cast from; NULL for nothing, and for a number that the variant does not hold as it was written."""
     text, is_double = f"try_variant_get({part}, '$', 'string')", f"schema_of_variant({part}) = 'DOUBLE'"
+    if type.name == "binary":
+        return f"CASE WHEN schema_of_variant({part}) = 'STRING' THEN {text} END"
     if type.name in ("float", "double"):
         return f"CASE WHEN NOT ({is_double} AND {text} LIKE '%Infinity') THEN {text} END"
     if type.name in ("string", "decimal", *WHOLE):
