@@ -19,8 +19,8 @@ from ..target.casts import bronze_type
 __all__ = ['BLANKS', 'WHOLE', 'TRUTHS', 'FLOATING', 'SPECIAL', 'GREATEST_FLOAT', 'DATE', 'YEAR_OR_MONTH', 'CLOCK', 'MOMENT',
            'TIME_ONLY', 'SHORT_ZONES', 'LETTERS', 'whole_misfit', 'decimal_misfit', 'floating_misfit', 'is_day',
            'is_zone', 'date_misfit', 'moment_misfit', 'pattern_of', 'pattern_misfit', 'Written', 'json_text', 'as_json',
-           'part_text', 'is_rounded', 'part_misfit', 'is_base64', 'nested_misfit', 'key_of', 'refused', 'distinct',
-           'parsed', 'misfit']
+           'part_text', 'is_double', 'is_rounded', 'part_misfit', 'is_base64', 'nested_misfit', 'key_of', 'refused',
+           'distinct', 'parsed', 'misfit']
 
 # %% ../../nbs/forms/34_verdicts.ipynb #06bbee8b
 BLANKS = "".join(map(chr, range(33))) + "\x7f"  # what Spark takes away around a text before it casts it
@@ -189,17 +189,21 @@ def part_text(part: Any) -> str:
     """Return a value inside JSON, which is no list and no object, as the text that ingest casts; a number as the variant has it, which holds 38 digits, or a double of 15."""
     if not isinstance(part, Written):
         return part if isinstance(part, str) else json.dumps(part)
-    number = Decimal(part)
-    sign, digits, exponent = number.as_tuple()
-    if "e" not in part.lower() and isinstance(exponent, int) and max(len(digits), -exponent) <= 38:
-        plain = f"{number:f}"
-        return (plain.rstrip("0").rstrip(".") if "." in plain else plain) or "0"
+    if not is_double(part):
+        plain = f"{Decimal(part):f}"
+        return plain.rstrip("0").rstrip(".") if "." in plain else plain
     return str(float(part)).removesuffix(".0") if abs(float(part)) < 1e7 else f"{float(part):e}"
+
+
+def is_double(number: Written) -> bool:
+    """A number is one that a variant has as a double: it has an exponent, or more than 38 digits."""
+    found = Decimal(number).as_tuple()
+    return "e" in number.lower() or max(len(found.digits), -int(found.exponent)) > 38
 
 
 def is_rounded(part: Any) -> bool:
     """A number inside JSON is one that ingest has as a double, with more digits than one is sure to hold."""
-    if not isinstance(part, Written) or "e" not in part.lower() and len(Decimal(part).as_tuple().digits) <= 38:
+    if not isinstance(part, Written) or not is_double(part):
         return False
     digits = re.sub(r"^[-0.]+|[.]0$|[.]0?e.*|e.*|[.]", "", str(float(part)))
     return len(digits) > 15 or digits == "inf"
