@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 TYPES: dict[str, DataType] = {
-    "byte": Scalar("byte"), "short": Scalar("short"), "integer": Scalar("integer"), "long": Scalar("long"), "exact": Scalar("decimal", 10, 2), "whole": Scalar("decimal", 5, 0), "fine": Scalar("decimal", 38, 18),
+    "byte": Scalar("byte"), "short": Scalar("short"), "integer": Scalar("integer"), "long": Scalar("long"), "exact": Scalar("decimal", 10, 2), "whole": Scalar("decimal", 5, 0), "fine": Scalar("decimal", 38, 18), "wide": Scalar("decimal", 38, 2),
     "small": Scalar("decimal", 4, 4), "float": Scalar("float"), "double": Scalar("double"), "truth": Scalar("boolean"), "day": Scalar("date"), "moment": Scalar("timestamp"), "local": Scalar("timestamp_ntz"),
     "text": Scalar("string"), "short_text": Scalar("varchar", length=2), "clock": Scalar("time"), "bytes": Scalar("binary"), "anything": Scalar("variant"), "numbers": Array(Field("element", Scalar("integer"))),
     "address": Struct((Field("street"), Field("number", Scalar("integer")))), "prices": Map(Field("key"), Field("value", Scalar("decimal", 6, 2))),
