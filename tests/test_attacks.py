@@ -130,3 +130,65 @@ def test_tricks_in_a_contracts_texts_reach_neither_sql_nor_html(field: str, tric
     import sqlglot
 
     assert all(statement is not None and statement.key in ("create", "alter") for statement in sqlglot.parse(ddl(contract, "main"), read="databricks"))
+
+
+ELSEWHERE = ["../x", "..", ".", "../../../../x", "/tmp/x", "a/b", "a/../../b", "a\\b", ".hidden", "ends.", " x", "x ", "", "a\x00b", "a\nb", "*", "acc?unt", "[a-z]*", "{account,orders}", "{{job.run_id}}", "x" * 256, "é" * 200, "\ud800"]
+
+
+@pytest.mark.parametrize("name", ELSEWHERE)
+def test_a_models_name_that_is_no_folder_is_refused_wherever_it_would_be_part_of_a_path(tmp_path: Path, name: str) -> None:
+    from datamaster_kit.contract.model import Contract, Model, Workflow
+    from datamaster_kit.deliver.jobs import ingest_job, mock_job
+    from datamaster_kit.deliver.settings import Release
+    from datamaster_kit.forms.preview import landing_folder
+    from datamaster_kit.ingest.ingest import replay
+    from datamaster_kit.ingest.step import Step, checkpoint_folder
+    from datamaster_kit.names import names
+    from datamaster_kit.project import Project
+    from datamaster_kit.setup.local import local_folders
+    from datamaster_kit.target.databricks import DatabricksTarget
+    from datamaster_kit.target.local import LocalTarget
+
+    root = tmp_path / "a" / "b" / "project"
+    project = Project(root, names("risk", "risk"), targets={"production": {"landing": "/Volumes/crisk/bronze/raw"}})
+    model = Model(name, (Field("id"),), physical_name="account")
+    contract, local = Contract("urn:a", "a", models=(model,), workflow=Workflow()), LocalTarget(project)
+    release = Release("production", "/Volumes/crisk/bronze/releases/1")
+    step = Step(local, project.names, contract, Model("account", physical_name=name or "/"), (), "run", "bronze")
+    for work in (lambda: local.landing_folder(name), lambda: DatabricksTarget(project, "production").landing_folder(name), lambda: local_folders(project, [contract]), lambda: landing_folder(project, model),
+                 lambda: checkpoint_folder(step), lambda: ingest_job(project, contract, "a.yaml", model, release), lambda: mock_job(project, contract, "a.yaml", model, release),
+                 lambda: replay(local, project, contract, corrections=tmp_path)):
+        with pytest.raises(BadInput, match="name of a folder"):
+            work()
+    assert not [path for path in tmp_path.rglob("*") if path.is_dir() and not path.is_relative_to(root) and path not in root.parents]
+    assert "landing" not in {path.name for path in tmp_path.rglob("*")}
+
+
+@pytest.mark.parametrize("name", ELSEWHERE)
+def test_a_contract_with_a_model_that_is_no_folder_is_refused_also_with_a_name_for_its_table(name: str) -> None:
+    from datamaster_kit.contract.check import findings
+    from datamaster_kit.contract.model import Contract, Model
+
+    assert ("name-refused", name) in {(found[0].name, found[2]) for found in findings(Contract("urn:a", models=(Model(name, (Field("id"),), physical_name="account"),)))}
+
+
+@pytest.mark.parametrize("name", ["account", "Order Lines", "sales.orders", "pedido_é", "order-lines", "_raw", "conta (BRL)", "注文", "x" * 255])
+def test_a_models_name_that_is_a_folder_stays_one(tmp_path: Path, name: str) -> None:
+    from datamaster_kit.contract.check import findings
+    from datamaster_kit.contract.model import Contract, Model
+    from datamaster_kit.names import names
+    from datamaster_kit.project import Project
+    from datamaster_kit.target.local import LocalTarget
+
+    assert not [found for found in findings(Contract("urn:a", models=(Model(name, (Field("id"),), physical_name="account"),))) if found[0].name == "name-refused"]
+    assert Path(LocalTarget(Project(tmp_path, names("risk", "risk"))).landing_folder(name)) == tmp_path / ".datamaster" / "landing" / name
+
+
+@pytest.mark.parametrize("name", ELSEWHERE)
+def test_files_of_mock_data_and_of_reports_stay_in_their_folder(name: str) -> None:
+    from datamaster_kit.contract.model import Model
+    from datamaster_kit.mock.files import file_name
+    from datamaster_kit.observe.report import file_name as page_name
+
+    for made in (file_name(Model(name)), page_name(name)):
+        assert not set(made) & set("./\\*?[]{}\x00\n ")

@@ -74,6 +74,13 @@ def test_a_line_of_50_megabytes_is_one_value(spark, tmp_path: Path) -> None:
     assert sorted(tuple(row) for row in found) == [(1, 2, None), (50_000_000, 1, None)]
 
 
+def test_a_record_that_is_not_plain_may_have_a_long_text_with_many_escapes(spark, tmp_path: Path) -> None:
+    long = "line\\n" * 50_000
+    (tmp_path / "a.json").write_text(f'{{"code":"{long}","count":1,"extra":{{"note":"{long}"}}}}\n{{"code":"y","count":2}}\n')
+    found = read_files(spark, [str(tmp_path / "a.json")], FileSource("json", "", TWO)).selectExpr("length(code) AS n", "count", "length(carlton_rescued) > 250000 AS kept").collect()
+    assert sorted(tuple(row) for row in found) == [(1, 2, None), (250_000, 1, True)]
+
+
 def test_two_thousand_columns_stay_in_their_places(spark, tmp_path: Path) -> None:
     names = [f"column_{number}" for number in range(2000)]
     (tmp_path / "a.csv").write_text(",".join(reversed(names)) + "\n" + ",".join(str(number) for number in reversed(range(2000))) + "\n")

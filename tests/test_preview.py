@@ -12,6 +12,7 @@ import pytest
 
 from datamaster_kit.contract.fault import BadInput
 from datamaster_kit.contract.model import Array, Contract, DataType, Example, Field, Map, Model, Scalar, Source, Struct, Workflow
+from datamaster_kit.contract.sqltype import parse_sql_type
 from datamaster_kit.forms.preview import Preview, arrived, preview
 from datamaster_kit.forms.results import preview_html
 from datamaster_kit.forms.verdicts import misfit
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 TYPES: dict[str, DataType] = {
-    "byte": Scalar("byte"), "short": Scalar("short"), "integer": Scalar("integer"), "long": Scalar("long"), "exact": Scalar("decimal", 10, 2), "whole": Scalar("decimal", 5, 0), "fine": Scalar("decimal", 38, 18),
+    "byte": Scalar("byte"), "short": Scalar("short"), "integer": Scalar("integer"), "long": Scalar("long"), "exact": Scalar("decimal", 10, 2), "whole": Scalar("decimal", 5, 0), "fine": Scalar("decimal", 38, 18), "wide": Scalar("decimal", 38, 2),
     "small": Scalar("decimal", 4, 4), "float": Scalar("float"), "double": Scalar("double"), "truth": Scalar("boolean"), "day": Scalar("date"), "moment": Scalar("timestamp"), "local": Scalar("timestamp_ntz"),
     "text": Scalar("string"), "short_text": Scalar("varchar", length=2), "clock": Scalar("time"), "bytes": Scalar("binary"), "anything": Scalar("variant"), "numbers": Array(Field("element", Scalar("integer"))),
     "address": Struct((Field("street"), Field("number", Scalar("integer")))), "prices": Map(Field("key"), Field("value", Scalar("decimal", 6, 2))),
@@ -53,8 +54,8 @@ CELLS = [
     '{"a":1.25}', '{"a":"1.255"}', '{"a":"x","b":1}', '{"a":12345.67}', '"text"', "tru", "nulll", "{'a':1}", '{"a":1}}', '{"a":1,"a":2}',
 ]
 NESTED = ("anything", "numbers", "address", "prices")
-# Spark reads some of what is no JSON: quotes of the other kind, a member that is there twice, a value with something behind it. And it loses a number that stands as a text inside a struct, of which the form tells.
-SPARK_ALONE = {("{'a':1}", "prices"), ("{'a':1}", "anything"), ('{"a":1}}', "anything"), ('{"a":1}}', "prices"), ('{"a":1,"a":2}', "prices"), ('{"street":"a","number":"7"}', "address")}
+# Spark reads some of what is no JSON: quotes of the other kind, a member that is there twice, a value with something behind it.
+SPARK_ALONE = {("{'a':1}", "prices"), ("{'a':1}", "anything"), ('{"a":1}}', "anything"), ('{"a":1}}', "prices"), ('{"a":1,"a":2}', "prices")}
 
 
 def random_cells(count: int) -> list[str]:
@@ -79,6 +80,65 @@ def test_every_cell_is_judged_as_ingest_judges_it(spark: SparkSession, tmp_path:
     wrong = [(name, cell, misfit(cell, type), found[index].get(name)) for index, cell, name, type in judged if bool(misfit(cell, type)) != (name in found[index])]
     assert sorted(found) == list(range(len(cells)))
     assert not wrong, wrong
+
+
+NESTED_TYPES = {name: parse_sql_type(text) for name, text in {
+    "place": "STRUCT<text: STRING, count: SMALLINT, day: DATE, moment: TIMESTAMP, open: BOOLEAN, ratio: DOUBLE, exact: DECIMAL(38,2), bytes: BINARY, any: VARIANT>", "grid": "ARRAY<ARRAY<BIGINT>>",
+    "prices": "MAP<INT, DECIMAL(6,2)>", "lines": "ARRAY<STRUCT<text: STRING, exact: DECIMAL(9,2), tags: MAP<STRING, FLOAT>>>", "deep": "STRUCT<place: STRUCT<days: ARRAY<DATE>, count: INT>>"}.items()}
+LEAVES = ['"x"', '""', '"7"', '" 7 "', '"1.50"', '"true"', '"2026-01-31"', '"2026-02-30"', '"2026-01-31T10:00:00Z"', '"aGk="', '"[1]"', '"{}"', '"Infinity"', '"1e2"', "7", "-7", "0", "1.0", "1.50", "1.239", "1e2", "25e-1", "1e400",
+          "40000", "3000000000", "9223372036854775808", "1" * 30, "1" * 40, "0." + "1" * 30, "1.2300000000000000001", "12345678901234567890.12", "0.30000000000000004", "1" * 45 + ".5", "true", "false", "[]", "{}", "[1]", '{"a":1}']
+
+
+def random_json(chance: random.Random, type: DataType) -> str:
+    """JSON that is nearly of a type: a leaf of it is anything, and now and then a part is of another kind, or a member is one that the type lacks."""
+    if chance.random() < 0.08:
+        return "null"
+    if isinstance(type, Scalar) or chance.random() < 0.04:
+        kinds = {"smallint": "7", "short": "7", "integer": "7", "long": "7", "date": '"2026-01-31"', "timestamp": '"2026-01-31T10:00:00Z"', "boolean": "true", "decimal": "1.50", "float": "1.5", "double": "1.5", "binary": '"aGk="'}
+        return chance.choice(LEAVES) if chance.random() < 0.25 else kinds.get(type.name if isinstance(type, Scalar) else "", '"x"')
+    if isinstance(type, Array):
+        return f"[{','.join(random_json(chance, type.element.type) for _ in range(chance.randrange(3)))}]"
+    if isinstance(type, Map):
+        keys = chance.sample(["1", "2", "-3", "02"], chance.randrange(3)) + (["k"] if chance.random() < 0.05 else [])
+        return f"{{{','.join(f'{json.dumps(key)}:{random_json(chance, type.value.type)}' for key in keys)}}}"
+    members = [item for item in type.fields if chance.random() < 0.8] + ([Field("other")] if chance.random() < 0.05 else [])
+    return f"{{{','.join(f'{json.dumps(item.name)}:{random_json(chance, item.type)}' for item in members)}}}"
+
+
+def leaves(value: object) -> int:
+    """The number of values inside a JSON value that are something."""
+    parts = value.values() if isinstance(value, dict) else value if isinstance(value, list) else None
+    return sum(map(leaves, parts)) if parts is not None else int(value is not None)
+
+
+@pytest.mark.spark
+@pytest.mark.parametrize("format", ["csv", "json"])
+def test_no_part_of_a_nested_value_is_lost(spark: SparkSession, tmp_path: Path, format: str) -> None:
+    chance = random.Random(20260131)
+    cells = [{name: random_json(chance, type) for name, type in NESTED_TYPES.items()} for _ in range(400)]
+    with (tmp_path / f"cells.{format}").open("w", encoding="utf-8", newline="") as text:
+        if format == "csv":
+            csv.writer(text).writerows([["row", *NESTED_TYPES], *([index, *row.values()] for index, row in enumerate(cells))])
+        else:
+            text.writelines(f"{{\"row\":{index},{','.join(f'{json.dumps(name)}:{part}' for name, part in row.items())}}}\n" for index, row in enumerate(cells))
+    source = FileSource(format, str(tmp_path), (Field("row", Scalar("integer")), *(Field(name, type) for name, type in NESTED_TYPES.items())))
+    rows = read_files(spark, [f"file://{tmp_path}/cells.{format}"], source)
+    assert rows is not None
+    found = rows.selectExpr("row", "carlton_rescued", *(f"to_json({name}) AS {name}" for name in NESTED_TYPES)).collect()
+    whole = [row for row in found if row["row"] is None]
+    assert len(found) == len(cells) and all("_corrupt_record" in json.loads(row["carlton_rescued"]) for row in whole) and (format == "json") == bool(whole)
+    wrong = []
+    for row in found:
+        kept = json.loads(row["carlton_rescued"] or "{}")
+        for name, type in NESTED_TYPES.items() if row["row"] is not None else ():
+            cell = cells[row["row"]][name]
+            have, told = leaves(json.loads(row[name] or "null")), name in kept
+            whole_is_kept = told and row[name] is None
+            lost = not whole_is_kept and have + (leaves(json.loads(kept[name])) if told else 0) < leaves(json.loads(cell))
+            if lost or (format == "csv" and told != bool(misfit(cell, type))):
+                wrong.append((name, cell, row[name], kept.get(name), misfit(cell, type)))
+    assert not wrong, wrong[:5]
+    assert sum(row[name] is not None for row in found for name in NESTED_TYPES) > 500 < sum(name in (row["carlton_rescued"] or "") for row in found for name in NESTED_TYPES)
 
 
 MODEL = Model("account", (Field("account_id", required=True), Field("balance", Scalar("decimal", 10, 2)), Field("opened_on", Scalar("date")), Field("Seen At", Scalar("timestamp")), Field("email")))

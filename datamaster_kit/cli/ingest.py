@@ -135,6 +135,7 @@ def replay_command(
 
     Example: datamaster ingest replay --to-csv corrections, edit, datamaster ingest replay --from-csv corrections
     """
+    from datamaster_kit.contract.check import folder_name
     from datamaster_kit.ingest.ingest import build_silver, first_step, replay
     from datamaster_kit.ingest.replay import export_quarantine
 
@@ -143,7 +144,8 @@ def replay_command(
         for item in contracts:
             first = first_step(to, described, item, "replay", "export")
             for model in item.ingested_models:
-                typer.echo(f"{to_csv / model.name}.csv: {export_quarantine(first.of(model), to_csv / f'{model.name}.csv')} rows")
+                file = to_csv / f"{folder_name(model.name)}.csv"
+                typer.echo(f"{file}: {export_quarantine(first.of(model), file)} rows")
         return
 
     def again(item: Contract, run_id: str) -> tuple[Run, ...]:

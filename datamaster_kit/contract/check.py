@@ -10,16 +10,16 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from .document import nearest
-from .fault import Code, code
+from .fault import BadInput, Code, code
 from .model import Array, Contract, DataType, Field, Map, Model, Scalar, Struct, Workflow, nested_fields, walk_fields
 from .period import parse_period
 
 # %% auto #0
 __all__ = ['Finding', 'NAME_REFUSED', 'NAME_TAKEN', 'RESERVED_NAME', 'UNKNOWN_REFERENCE', 'BAD_CONSTRAINT', 'BAD_TYPE', 'BAD_KEY',
-           'BAD_WORKFLOW', 'BAD_SERVICE_LEVEL', 'NO_MODEL', 'OWN_COLUMNS', 'OWN_TABLES', 'TEXT', 'UNORDERED', 'NUMBERS',
-           'FORMATS', 'EVOLUTIONS', 'CHECKS', 'name_findings', 'repeated', 'type_findings', 'constraint_findings',
-           'is_number', 'is_above', 'key_findings', 'reference_findings', 'missing', 'life_findings',
-           'workflow_findings', 'service_level_findings', 'findings']
+           'BAD_WORKFLOW', 'BAD_SERVICE_LEVEL', 'NO_MODEL', 'FOLDER', 'OWN_COLUMNS', 'OWN_TABLES', 'TEXT', 'UNORDERED',
+           'NUMBERS', 'FORMATS', 'EVOLUTIONS', 'CHECKS', 'is_folder_name', 'folder_name', 'name_findings', 'repeated',
+           'type_findings', 'constraint_findings', 'is_number', 'is_above', 'key_findings', 'reference_findings',
+           'missing', 'life_findings', 'workflow_findings', 'service_level_findings', 'findings']
 
 # %% ../../nbs/contract/09_check.ipynb #56276002
 Finding = tuple[Code, str, str, str, str]
@@ -36,6 +36,21 @@ BAD_SERVICE_LEVEL = code("service-level-broken", "A service level has a value th
 NO_MODEL = code("no-model", "The contract describes no model.", "add a model with its fields", severity="warning")
 
 # %% ../../nbs/contract/09_check.ipynb #e3d810a8
+FOLDER = r"(?![.\s])[^\x00-\x1f\x7f\ud800-\udfff/\\*?\[\]{}]{1,255}(?<![.\s])"
+
+
+def is_folder_name(name: str) -> bool:
+    """A text is the name of one folder on a disk or in a storage account."""
+    return re.fullmatch(FOLDER, name) is not None and len(name.encode()) <= 255
+
+
+def folder_name(name: str) -> str:
+    """Return a model's or table's name where it is to be part of a path; raises BadInput where it is not the name of one folder, whoever made the contract and whether it was checked."""
+    if not is_folder_name(name):
+        raise BadInput(NAME_REFUSED.fault(f"{name!r} is not the name of a folder", hint="rename the model"))
+    return name
+
+# %% ../../nbs/contract/09_check.ipynb #7cf84786
 OWN_COLUMNS = "carlton_"
 OWN_TABLES = ("runs",)
 
@@ -43,6 +58,8 @@ OWN_TABLES = ("runs",)
 def name_findings(contract: Contract) -> Iterator[Finding]:
     """Yield what is wrong with the names of models and fields."""
     for model in contract.models:
+        if not is_folder_name(model.name):
+            yield NAME_REFUSED, f"the name {model.name!r} is not the name of a folder for raw files: it is empty, too long, begins or ends with a full stop or a blank, or has a slash, a control character or one of *?[]{{}}", model.name, "", "rename the model"
         if not re.fullmatch(r"[^\x00-\x20\x7f./\\]{1,255}", model.table):
             yield NAME_REFUSED, f"the table name {model.table!r} is empty, longer than 255 characters, or has a full stop, space, slash or control character", model.name, "", ""
         if model.table.lower() in OWN_TABLES:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from ..contract.check import folder_name
 from ..contract.fault import BadInput, Fault, code
 from ..contract.model import Contract, Model, Workflow
 from .settings import Release, caller, limits_of, parameters_of, place, places, schedule_of, start_of, watched
@@ -142,7 +143,7 @@ CONTINUOUS_ORDER = code("task-of-continuous-job", "Tasks of a contract come afte
 
 def ingest_job(project: Project, contract: Contract, file: str, model: Model, release: Release) -> Job:
     """Return the job that ingests a model, and then runs the tasks of the contract; raises BadInput where they cannot be run."""
-    starts = start_of(project, contract, f"{project.landing_folder(release.target)}/{model.name}")
+    starts = start_of(project, contract, f"{project.landing_folder(release.target)}/{folder_name(model.name)}")
     tasks = ingest_tasks(project, contract, file, [model], release)
     keys = [*keys_of("ingest", contract, model), *([key_of("ingest", contract, EVERY)] if model == contract.ingested_models[0] else [])]
     return job_of(project, contract, project.names.job("ingest", model.name), keys, model.description or model.name, release, startable(contract, tasks, starts), starts)
@@ -207,7 +208,7 @@ def mock_job(project: Project, contract: Contract, file: str, model: Model, rele
     written, key = f"{project.names.task(job)}-files", project.names.task(job)
     mock = own_task(project, contract, release, written, [])
     mock["python_wheel_task"] = {**mock["python_wheel_task"], "parameters": ["mock", f"{release.folder}/{file}", "--model", model.name, "--rows", str(MOCK_ROWS), "--seed", "{{job.run_id}}",
-                                                                            "--out", f"{landing}/{model.name}/{{{{job.run_id}}}}"]}
+                                                                            "--out", f"{landing}/{folder_name(model.name)}/{{{{job.run_id}}}}"]}
     ingest = own_task(project, contract, release, key, ["ingest", "run", "--contract", file, "--model", model.name, "--target", release.target], written)
     return job_of(project, contract, job, keys_of("mock-ingest", contract, model), model.description or model.name, release, [mock, ingest], NEVER)
 

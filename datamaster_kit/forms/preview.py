@@ -18,6 +18,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from ..contract.check import folder_name
 from ..contract.draft import delimiter_of
 from ..contract.fault import BadInput, code
 from ..contract.model import Contract, Example, Model, Scalar, Source, Workflow
@@ -74,11 +75,11 @@ SHOWN_FILES = 50
 
 
 def landing_folder(project: Project, model: Model) -> Path:
-    """Return the folder in which a model's raw files arrive on this machine; raises BadInput where the model's name leads elsewhere."""
+    """Return the folder in which a model's raw files arrive on this machine; raises BadInput where the model's name, or a link, leads elsewhere."""
     landing = project.state_folder / "landing"
-    folder = landing / model.name
+    folder = landing / folder_name(model.name)
     if folder.resolve().parent != landing.resolve():
-        raise BadInput(NO_PREVIEW.fault(f"{model.name!r} is no name of a folder"))
+        raise BadInput(NO_PREVIEW.fault(f"the folder of {model.name!r} is elsewhere"))
     return folder
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from decimal import ROUND_HALF_UP, Context, Decimal, InvalidOperation
+from decimal import Context, Decimal
 from typing import Any
 
 from ..contract.model import Array, DataType, Map, Scalar, Struct
@@ -18,8 +18,9 @@ from ..target.casts import bronze_type
 # %% auto #0
 __all__ = ['BLANKS', 'WHOLE', 'TRUTHS', 'FLOATING', 'SPECIAL', 'GREATEST_FLOAT', 'DATE', 'YEAR_OR_MONTH', 'CLOCK', 'MOMENT',
            'TIME_ONLY', 'SHORT_ZONES', 'LETTERS', 'whole_misfit', 'decimal_misfit', 'floating_misfit', 'is_day',
-           'is_zone', 'date_misfit', 'moment_misfit', 'pattern_of', 'pattern_misfit', 'Written', 'json_text',
-           'part_misfit', 'nested_misfit', 'refused', 'distinct', 'parsed', 'misfit']
+           'is_zone', 'date_misfit', 'moment_misfit', 'pattern_of', 'pattern_misfit', 'Written', 'json_text', 'as_json',
+           'part_text', 'is_double', 'is_rounded', 'part_misfit', 'is_base64', 'nested_misfit', 'key_of', 'refused',
+           'distinct', 'parsed', 'misfit']
 
 # %% ../../nbs/forms/34_verdicts.ipynb #06bbee8b
 BLANKS = "".join(map(chr, range(33))) + "\x7f"  # what Spark takes away around a text before it casts it
@@ -43,15 +44,16 @@ def decimal_misfit(text: str, precision: int, scale: int) -> str:
     plain = text.strip(BLANKS[:33])
     if not re.fullmatch(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d{1,9})?", plain):
         return "no decimal number"
-    value, wide = Decimal(plain), Context(prec=100_000, rounding=ROUND_HALF_UP)
+    value, (mantissa, _, exponent) = Decimal(plain), plain.lower().partition("e")
     if value and value.adjusted() >= precision - scale:
         return f"more than {precision - scale} digits before the point"
-    try:  # compared as Spark compares it: with as many digits behind the point as fit a decimal of 38
-        seen = value.quantize(Decimal(1).scaleb(-(38 - (precision - scale))), context=wide)
-        kept = value.quantize(Decimal(1).scaleb(-scale), context=wide)
-    except InvalidOperation:
-        return "too many digits"
-    return "" if seen == kept else f"more than {scale} digits behind the point"
+    most, written = 38 - (precision - scale), len(mantissa.partition(".")[2].rstrip("0"))
+    too_many = f"more than {scale} digits behind the point"
+    if not exponent:
+        return too_many if written > scale else ""
+    if written - int(exponent) > most:
+        return too_many
+    return "" if value == value.quantize(Decimal(1).scaleb(-scale), context=Context(prec=100_000)) else too_many
 
 
 def floating_misfit(text: str, name: str) -> str:
@@ -167,23 +169,68 @@ class Written(str):
 
 
 def json_text(value: Any) -> str:
-    """Return a JSON value as text, as a reader of texts sees it."""
-    if isinstance(value, str):
-        return str(value)
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    """Return a JSON value as text, as a reader of texts sees it; inside a list or an object, numbers as they are written."""
+    return str(value) if isinstance(value, str) else as_json(value)
+
+
+def as_json(value: Any) -> str:
+    """Return a value as JSON, its numbers as they were written."""
+    match value:
+        case Written():
+            return str(value)
+        case dict():
+            return f"{{{','.join(f'{as_json(str(name))}:{as_json(part)}' for name, part in value.items())}}}"
+        case list():
+            return f"[{','.join(map(as_json, value))}]"
+    return json.dumps(value, ensure_ascii=False)
+
+
+def part_text(part: Any) -> str:
+    """Return a value inside JSON, which is no list and no object, as the text that ingest casts; a number as the variant has it, which holds 38 digits, or a double of 15."""
+    if not isinstance(part, Written):
+        return part if isinstance(part, str) else json.dumps(part)
+    if not is_double(part):
+        plain = f"{Decimal(part):f}"
+        return plain.rstrip("0").rstrip(".") if "." in plain else plain
+    return str(float(part)).removesuffix(".0") if abs(float(part)) < 1e7 else f"{float(part):e}"
+
+
+def is_double(number: Written) -> bool:
+    """A number is one that a variant has as a double: it has an exponent, or more than 38 digits."""
+    found = Decimal(number).as_tuple()
+    return "e" in number.lower() or max(len(found.digits), -int(found.exponent)) > 38
+
+
+def is_rounded(part: Any) -> bool:
+    """A number inside JSON is one that ingest has as a double, with more digits than one is sure to hold."""
+    if not isinstance(part, Written) or not is_double(part):
+        return False
+    digits = re.sub(r"^[-0.]+|[.]0$|[.]0?e.*|e.*|[.]", "", str(float(part)))
+    return len(digits) > 15 or digits == "inf"
 
 
 def part_misfit(part: Any, type: DataType, options: Mapping[str, Any]) -> str:
-    """Return why a part of a JSON value is none of a type, or an empty text. Inside JSON, a text is no number and no truth value, and a number is no truth value."""
+    """Return why a part of a JSON value is none of a type, or an empty text. A text inside JSON is taken for a number or a truth value where it is written as one, and never for a list or an object."""
     kind = bronze_type(type)
-    name = kind.name if isinstance(kind, Scalar) else ""
-    if part is None:
+    if part is None or kind == Scalar("variant"):
         return ""
-    if name in (*WHOLE, "float", "double") and not isinstance(part, Written) and not (isinstance(part, str) and name in ("float", "double") and part.lower().strip("+-") in SPECIAL):
-        return "no number but a text" if isinstance(part, str) else "no number"
-    if name == "boolean" and not isinstance(part, bool):
-        return "neither true nor false"
-    return misfit(json_text(part), type, options)
+    if not isinstance(kind, Scalar):
+        return nested_misfit(part, kind, options)
+    if isinstance(part, dict | list):
+        return "" if kind.name == "string" else "no value but a list or an object"
+    if kind.name == "binary":
+        return "" if isinstance(part, str) and not isinstance(part, Written) and is_base64(part) else "no bytes in base 64"
+    if kind.name in ("string", "decimal", *WHOLE) and is_rounded(part):
+        return "more digits than are kept"
+    if isinstance(part, Written) and kind.name in ("float", "double"):
+        return floating_misfit(part, kind.name)
+    return misfit(part_text(part), kind, options)
+
+
+def is_base64(text: str) -> bool:
+    """The text is of base 64, with or without the signs that fill it up."""
+    plain = re.sub(r"\s", "", text)
+    return bool(re.fullmatch(r"[A-Za-z0-9+/]*={0,2}", plain)) and len(plain.rstrip("=")) % 4 != 1 and ("=" not in plain or len(plain) % 4 == 0)
 
 
 def nested_misfit(value: Any, type: DataType, options: Mapping[str, Any]) -> str:
@@ -200,9 +247,19 @@ def nested_misfit(value: Any, type: DataType, options: Mapping[str, Any]) -> str
             parts = [(name, part, kind.type) for name, part in value.items()]
         case _:
             return "no JSON list" if isinstance(type, Array) else "no JSON object"
+    if isinstance(type, Map):
+        keys = [name for name in value if misfit(name, type.key.type, options)]
+        if keys or len({key_of(name, type.key.type) for name in value}) < len(value):
+            return f"{keys[0]}: no key of the type" if keys else "a key is there twice"
     wrong = next((f"{name}: {said}" for name, part, inner in parts if (said := part_misfit(part, inner, options))), "")
     unknown = sorted({*value} - {name for name, _, _ in parts}) if isinstance(type, Struct) else []
     return wrong or (f"with {', '.join(unknown)}, which the type lacks" if unknown else "")
+
+
+def key_of(name: str, type: DataType) -> str:
+    """Return a map's key as what two that are the same have in common."""
+    kind = bronze_type(type)
+    return str(int(name)) if isinstance(kind, Scalar) and kind.name in WHOLE else name
 
 
 def refused(word: str) -> Any:

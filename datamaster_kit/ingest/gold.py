@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..contract.check import folder_name
 from ..contract.fault import DatamasterError, code
 from ..contract.model import Contract, Model
 from ..contract.rule import rendered_query
@@ -69,7 +70,7 @@ def built(step: Step, root: Path, output: Path) -> DataFrame:
         rows = spark.sql(gold_query(path.read_text(encoding="utf-8"), step))
     else:
         view = f"gold_{uuid.uuid4().hex}"
-        execute(step_of(path), output / f"{step.run_id}-gold-{step.model.table}.ipynb", {"view": view}, None)
+        execute(step_of(path), output / f"{step.run_id}-gold-{folder_name(step.model.table)}.ipynb", {"view": view}, None)
         if not spark.catalog.tableExists(view):
             raise DatamasterError(NO_VIEW.fault(f"{step.model.name}: the notebook {path.name} left no view"))
         rows = spark.table(view)

@@ -16,6 +16,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from ..contract.check import folder_name
 from ..contract.fault import DatamasterError, Fault, code
 from ..contract.model import Contract, Model
 from ..contract.rules import rules
@@ -210,7 +211,7 @@ def build_gold(target: Target, project: Project, contract: Contract, run_id: str
 
 def replay(target: Target, project: Project, contract: Contract, run_id: str = "", corrections: Path | None = None) -> tuple[Run, ...]:
     """Look at the quarantined rows of a contract's models again, and move the good ones on; `corrections` is a folder with a csv file a model. Raises DatamasterError where a model failed."""
-    models = [model for model in contract.ingested_models if corrections is None or (corrections / f"{model.name}.csv").is_file()]
+    models = [model for model in contract.ingested_models if corrections is None or (corrections / f"{folder_name(model.name)}.csv").is_file()]
 
     def work(step: Step) -> Run:
         return replay_model(step, corrections / f"{step.model.name}.csv" if corrections else None)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from ..contract.check import folder_name
 from ..contract.fault import DatamasterError, Fault, code
 from ..contract.model import Contract, Model, Source
 from ..contract.rules import Rule, rules
@@ -110,6 +111,6 @@ def append(rows: DataFrame, table: str, application: str, version: int, mode: st
 
 
 def checkpoint_folder(step: Step) -> str:
-    """Return the checkpoint of the step's stream, in the volume of its layer."""
+    """Return the checkpoint of the step's stream, in the volume of its layer; raises BadInput where the table's name is not one of a folder."""
     schema, volume = ("silver", step.names.silver_checkpoint_volume) if step.name == "silver" else ("bronze", step.names.checkpoint_volume)
-    return f"{step.target.volume_folder(schema, volume)}/{step.model.table}"
+    return f"{step.target.volume_folder(schema, volume)}/{folder_name(step.model.table)}"

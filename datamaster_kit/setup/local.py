@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..contract.check import folder_name
 from ..contract.model import Contract, Workflow
 from ..plan import Change, Plan
 from ..project import Project
@@ -23,9 +24,9 @@ __all__ = ['local_folders', 'LocalSide', 'local_side']
 
 # %% ../../nbs/setup/06_local.ipynb #5702c281
 def local_folders(project: Project, contracts: Iterable[Contract]) -> tuple[Path, ...]:
-    """Return the folders of the local lakehouse: of each model that comes in files, of the catalog and of its volumes."""
+    """Return the folders of the local lakehouse: of each model that comes in files, of the catalog and of its volumes; raises BadInput where a model's name is not one of a folder."""
     models = sorted({model.name for contract in contracts if (contract.workflow or Workflow()).source.type == "adls" for model in contract.ingested_models})
-    return (*(project.state_folder / "landing" / model for model in models), *(project.state_folder / kind / project.names.catalog for kind in ("warehouse", "volumes")))
+    return (*(project.state_folder / "landing" / folder_name(model) for model in models), *(project.state_folder / kind / project.names.catalog for kind in ("warehouse", "volumes")))
 
 
 @dataclass(frozen=True)

@@ -6,10 +6,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from ..contract.model import STRING, Array, DataType, Map, Scalar, Struct
+from ..contract.model import Array, DataType, Map, Scalar, Struct
 from ..contract.sqltype import quote, sql_literal, sql_type
 from ..contract.table import stored, unlimited
 from .target import FileSource
@@ -18,8 +17,10 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
 # %% auto #0
-__all__ = ['RESCUED', 'READY', 'TEXT', 'FILE', 'exact_cast', 'text_keyed', 'fits', 'unknown_members', 'has_digits', 'bronze_type',
-           'wider', 'rescued_json', 'matched', 'typed_columns', 'types_of', 'misfit_text', 'rows_of_texts']
+__all__ = ['DOUBLES_ZERO', 'NOT_DIGITS', 'WHOLE', 'RESCUED', 'READY', 'TEXT', 'FILE', 'exact_cast', 'unknown_members',
+           'has_digits', 'decimals', 'bronze_type', 'wider', 'nested_cast', 'let', 'parts_of', 'part_text', 'part_cast',
+           'part_fits', 'placed', 'rescued_json', 'matched', 'typed_columns', 'types_of', 'misfit_text',
+           'rows_of_texts']
 
 # %% ../../nbs/target/07_casts.ipynb #3120f89a
 def exact_cast(text: str, type: DataType, options: Mapping[str, Any] | None = None) -> str:
@@ -32,8 +33,7 @@ def exact_cast(text: str, type: DataType, options: Mapping[str, Any] | None = No
         case Scalar("string"):
             return text
         case Scalar("decimal", precision, scale):
-            return (f"CASE WHEN {has_digits(text, scale or 0)} THEN try_cast({text} AS {sql}) "
-                    f"WHEN try_cast({text} AS {sql}) = try_cast({text} AS {wider(precision or 10, scale or 0)}) THEN try_cast({text} AS {sql}) END")
+            return f"CASE WHEN {has_digits(text, precision or 10, scale or 0)} THEN try_cast({text} AS {sql}) END"
         case Scalar("float" | "double"):
             return f"CASE WHEN abs(try_cast({text} AS {sql})) != double('Infinity') OR lower({text}) LIKE '%inf%' THEN try_cast({text} AS {sql}) END"
         case Scalar("date") if "dateFormat" in options:
@@ -50,52 +50,28 @@ def exact_cast(text: str, type: DataType, options: Mapping[str, Any] | None = No
             return f"try_parse_json({text})"
         case Scalar():
             return f"try_cast({text} AS {sql})"
-    return f"CASE WHEN {fits(text, type, options)} THEN CAST(from_json({text}, {sql_literal(sql_type(text_keyed(bronze_type(type))))}) AS {sql}) END"
-
-
-def text_keyed(type: DataType) -> DataType:
-    """Return a type whose maps have texts for keys, as JSON's objects have."""
-    match type:
-        case Array(element):
-            return Array(replace(element, type=text_keyed(element.type)))
-        case Map(key, value):
-            return Map(replace(key, type=STRING), replace(value, type=text_keyed(value.type)))
-        case Struct(members):
-            return Struct(tuple(replace(item, type=text_keyed(item.type)) for item in members))
-    return type
-
-
-def fits(text: str, type: DataType, options: Mapping[str, Any], depth: int = 0) -> str:
-    """Return SQL that is true where a text, if there is one, is JSON of a nested type whose every value has its place in it; `from_json` alone drops those that have none."""
-    def each(values: str, part: DataType) -> str:
-        name = f"item_{depth}"
-        return f"coalesce(forall({values}, {name} -> {name} IS NULL OR {fits(name, part, options, depth + 1)}), false)"
-
-    match type:
-        case Struct(members):
-            texts = ", ".join(f"{quote(item.column)} STRING" for item in members)
-            parsed = [(f"from_json({text}, {sql_literal(texts)}).{quote(item.column)}", item.type) for item in members]
-            inside = [f"({part} IS NULL OR {fits(part, kind, options, depth)})" for part, kind in parsed if bronze_type(kind) != Scalar("string")]
-            return " AND ".join([f"(json_object_keys({text}) IS NOT NULL)", *inside])
-        case Array(element):
-            return f"(startswith(ltrim({text}), '[') AND {each(f'from_json({text}, {chr(39)}ARRAY<STRING>{chr(39)})', element.type)})"
-        case Map(_, value):
-            return f"(json_object_keys({text}) IS NOT NULL AND {each(f'map_values(from_json({text}, {chr(39)}MAP<STRING, STRING>{chr(39)}))', value.type)})"
-    return f"({exact_cast(text, type, options)}) IS NOT NULL"
+    return nested_cast(text, bronze_type(type), options)
 
 
 def unknown_members(text: str, type: DataType) -> str:
     """Return SQL for the members of an object that its struct does not know, as JSON; NULL where there are none."""
     if not isinstance(type, Struct):
         return "NULL"
-    left = f"map_filter(from_json({text}, 'MAP<STRING, STRING>'), (name, value) -> name NOT IN ({', '.join(sql_literal(item.column) for item in type.fields)}))"
-    return f"CASE WHEN cardinality({left}) > 0 THEN to_json({left}) END"
+    known = f"array({', '.join(sql_literal(item.column) for item in type.fields)})"
+    return f"nullif(to_json(map_filter(try_cast(try_parse_json({text}) AS MAP<STRING, VARIANT>), (name, value) -> NOT array_contains({known}, name))), '{{}}')"
 
 
-def has_digits(text: str, scale: int) -> str:
-    """Return SQL that is true for a text with so many digits after its point, or fewer, and no exponent: casting it to a decimal loses none."""
-    point = f"locate('.', {text})"
-    return f"({point} = 0 OR length({text}) - {point} <= {scale}) AND locate('e', {text}) = 0 AND locate('E', {text}) = 0"
+def has_digits(text: str, precision: int, scale: int) -> str:
+    """Return SQL that is true for a text with so many digits after its point, or fewer, zeros at its end apart: casting it to a decimal loses none. With an exponent, a wider decimal tells."""
+    exponent, wide = f"(locate('e', {text}) > 0 OR locate('E', {text}) > 0)", wider(precision, scale)
+    mantissa = f"split_part(upper({text}), 'E', 1)"
+    digits = f"{decimals(mantissa)} - coalesce(try_cast(split_part(upper({text}), 'E', 2) AS INT), 0) <= {38 - (precision - scale)}"
+    return f"CASE WHEN {exponent} THEN {digits} AND try_cast({text} AS DECIMAL({precision},{scale})) = try_cast({text} AS {wide}) ELSE {decimals(text)} <= {scale} END"
+
+
+def decimals(text: str) -> str:
+    """Return SQL for the number of digits after a text's point, without the zeros at its end."""
+    return f"if(locate('.', {text}) = 0, 0, length(rtrim('0 ', {text})) - locate('.', {text}))"
 
 
 def bronze_type(type: DataType) -> DataType:
@@ -106,6 +82,88 @@ def bronze_type(type: DataType) -> DataType:
 def wider(precision: int, scale: int) -> str:
     """Return the decimal type with the same digits before the point and as many after it as fit."""
     return f"DECIMAL(38,{38 - (precision - scale)})"
+
+# %% ../../nbs/target/07_casts.ipynb #6cf9580d
+def nested_cast(text: str, type: DataType, options: Mapping[str, Any]) -> str:
+    """Return SQL that casts JSON to a nested type, NULL where a part does not fit without loss; what a struct does not know stays out of it (`unknown_members`).
+
+    The list around the text makes an error of anything that stands behind the JSON: a parser reads on to the end of the list.
+    """
+    cells = f"try_cast(try_parse_json(concat('[', {text}, ',0]')) AS ARRAY<VARIANT>)"
+    return let(cells, "cells", f"CASE WHEN cardinality(cells) = 2 AND {part_fits('cells[0]', type, options)} THEN CAST({placed('cells[0]', type, options)} AS {sql_type(type)}) END")
+
+
+def let(value: str, name: str, body: str) -> str:
+    """Return SQL for a body in which a name stands for a value that is worked out once."""
+    return f"element_at(transform(array({value}), {name} -> {body}), 1)"
+
+
+def parts_of(part: str, kind: str) -> str:
+    """Return SQL for a variant as a list, or as a map with texts for names; NULL where it is none."""
+    return f"try_variant_get({part}, '$', '{'ARRAY<VARIANT>' if kind == 'list' else 'MAP<STRING, VARIANT>'}')"
+
+# %% ../../nbs/target/07_casts.ipynb #a9dfa8cc
+DOUBLES_ZERO, NOT_DIGITS = "[.]0$", "^[-0.]+|[.]0$|[.]0?E.*|E.*|[.]"
+
+
+def part_text(part: str, type: Scalar) -> str:
+    """Return SQL for a variant as the text that a scalar type is cast from; NULL for nothing, and for a number that the variant does not hold as it was written."""
+    text, is_double = f"try_variant_get({part}, '$', 'string')", f"schema_of_variant({part}) = 'DOUBLE'"
+    if type.name == "binary":
+        return f"CASE WHEN schema_of_variant({part}) = 'STRING' THEN {text} END"
+    if type.name in ("float", "double"):
+        return f"CASE WHEN NOT ({is_double} AND {text} LIKE '%Infinity') THEN {text} END"
+    if type.name in ("string", "decimal", *WHOLE):
+        return f"CASE WHEN NOT {is_double} THEN {text} WHEN {text} NOT LIKE '%Infinity' AND length(regexp_replace({text}, '{NOT_DIGITS}', '')) <= 15 THEN regexp_replace({text}, '{DOUBLES_ZERO}', '') END"
+    return text
+
+
+WHOLE = ("byte", "short", "integer", "long")
+
+
+def part_cast(part: str, type: Scalar, options: Mapping[str, Any], depth: int) -> str:
+    """Return SQL that casts a variant to a scalar type; inside JSON bytes are in base 64, as `to_json` writes them."""
+    text, name = part_text(part, type), f"text_{depth}"
+    if type.name == "string":
+        return text
+    return f"try_to_binary({text}, 'base64')" if type.name == "binary" else let(text, name, exact_cast(name, type, options))
+
+# %% ../../nbs/target/07_casts.ipynb #b02f5eeb
+def part_fits(part: str, type: DataType, options: Mapping[str, Any], depth: int = 0) -> str:
+    """Return SQL that is true where a variant is nothing, or has a type with all of its parts, and knows no more members than it at any depth but the first."""
+    item, key, parts = f"item_{depth}", f"key_{depth}", f"parts_{depth}"
+    match type:
+        case Scalar("variant"):
+            return "true"
+        case Scalar():
+            return f"({part} IS NULL OR is_variant_null({part}) OR ({part_cast(part, type, options, depth)}) IS NOT NULL)"
+        case Array(element):
+            inside = f"coalesce(forall({parts_of(part, 'list')}, {item} -> {part_fits(item, element.type, options, depth + 1)}), false)"
+        case Map(name, value):
+            keys = let(f"transform(map_keys({parts}), {key} -> {exact_cast(key, name.type, options)})", "keys", f"NOT exists(keys, {key} -> {key} IS NULL) AND cardinality(array_distinct(keys)) = cardinality(keys)")
+            inside = f"forall(array({parts_of(part, 'map')}), {parts} -> {parts} IS NOT NULL AND {keys} AND forall(map_values({parts}), {item} -> {part_fits(item, value.type, options, depth + 1)}))"
+        case Struct(members):
+            known = [f"cardinality(array_except(map_keys({parts}), array({', '.join(sql_literal(item.column) for item in members)}))) = 0"] if depth else []
+            each = [part_fits(f"{parts}[{sql_literal(item.column)}]", item.type, options, depth + 1) for item in members]
+            inside = f"forall(array({parts_of(part, 'map')}), {parts} -> {' AND '.join([f'{parts} IS NOT NULL', *known, *each])})"
+    return f"({part} IS NULL OR is_variant_null({part}) OR {inside})"
+
+
+def placed(part: str, type: DataType, options: Mapping[str, Any], depth: int = 0) -> str:
+    """Return SQL that casts a variant, of which `part_fits` is true, to a type."""
+    item, key, parts = f"item_{depth}", f"key_{depth}", f"parts_{depth}"
+    match type:
+        case Scalar("variant"):
+            return f"CASE WHEN NOT is_variant_null({part}) THEN {part} END"
+        case Array(element):
+            return f"transform({parts_of(part, 'list')}, {item} -> {placed(item, element.type, options, depth + 1)})"
+        case Map(name, value):
+            keys, values = f"transform(map_keys({parts}), {key} -> {exact_cast(key, name.type, options)})", f"transform(map_values({parts}), {item} -> {placed(item, value.type, options, depth + 1)})"
+            return let(parts_of(part, "map"), parts, f"map_from_arrays({keys}, {values})")
+        case Struct(members):
+            each = ", ".join(f"{sql_literal(item.column)}, {placed(f'{parts}[{sql_literal(item.column)}]', item.type, options, depth + 1)}" for item in members)
+            return let(parts_of(part, "map"), parts, f"CASE WHEN {parts} IS NOT NULL THEN named_struct({each}) END")
+    return part_cast(part, type, options, depth)
 
 # %% ../../nbs/target/07_casts.ipynb #af4196e4
 RESCUED = "carlton_rescued"

@@ -13,7 +13,7 @@ from ..contract.export import fields_of_spark_schema
 from ..contract.model import DataType, Scalar
 from ..contract.sqltype import quote, sql_type
 from .avro_files import avro_damage
-from .casts import FILE, RESCUED, bronze_type, exact_cast, matched, rescued_json, types_of
+from .casts import FILE, RESCUED, bronze_type, exact_cast, matched, misfit_text, rescued_json, types_of
 from .csv_files import local_path
 from .target import FileSource
 
@@ -45,7 +45,7 @@ def read_columnar(spark: SparkSession, files: Sequence[str], source: FileSource,
         column, is_same = f"_raw.{quote(item.name)}", sql_type(bronze_type(item.type)) == sql
         columns.append(f"{column if is_same else exact_cast(as_text(column, item.type), type)} AS {quote(name)}")
         if not is_same:
-            misfits.append((name, f"CASE WHEN {quote(name)} IS NULL THEN {as_text(column, item.type)} END"))
+            misfits.append((name, misfit_text(quote(name), as_text(column, item.type), type)))
     misfits += [(name, as_text(f"_raw.{quote(there[index].name)}", there[index].type)) for index, name in extras.items()]
     whole = f"struct({', '.join(quote(item.name) for item in there)}) AS _raw"
     typed = raw.selectExpr(whole, FILE).selectExpr("_raw", "_file", *columns)

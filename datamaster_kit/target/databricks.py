@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from ..contract.check import folder_name
 from ..contract.fault import DatamasterError, code
 from ..contract.sqltype import quote
 from ..contract.table import Dialect
@@ -110,8 +111,8 @@ class DatabricksTarget:
         return f"/Volumes/{self.project.names.catalog}/{schema}/{volume}"
 
     def landing_folder(self, model: str) -> str:
-        """Return the folder in which a model's raw files arrive."""
-        return f"{self.project.landing_folder(self.name)}/{model}"
+        """Return the folder in which a model's raw files arrive; raises BadInput where the model's name is not one of a folder."""
+        return f"{self.project.landing_folder(self.name)}/{folder_name(model)}"
 
     def changed_files(self, checkpoint: str) -> tuple[str, ...]:
         """Return nothing: Auto Loader keeps its list of files to itself, and reads a changed one again where the contract's source says `allowOverwrites`."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from ..contract.model import DataType, Scalar
 from ..contract.sqltype import quote, sql_literal, sql_type
-from .casts import FILE, READY, TEXT, bronze_type, rows_of_texts, types_of, wider
+from .casts import FILE, READY, TEXT, bronze_type, let, rows_of_texts, types_of, wider
 from .csv_files import is_utf8
 from .target import FileSource
 
@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
 # %% auto #0
-__all__ = ['WITHOUT_TEXTS', 'GOES_ON', 'STRICT', 'is_whole', 'records', 'unmarked', 'is_object', 'colons', 'is_all_found',
-           'parsed_type', 'typed_type', 'is_exact', 'parse', 'is_parsed', 'member_of', 'variant_text', 'told_apart',
-           'read_json', 'rows_of_json']
+__all__ = ['GOES_ON', 'BEYOND_DOUBLE', 'BEYOND_VARIANT', 'STRICT', 'is_whole', 'records', 'unmarked', 'is_object', 'colons',
+           'is_all_found', 'parsed_type', 'typed_type', 'is_exact', 'parse', 'is_parsed', 'member_of', 'variant_text',
+           'finer', 'without_texts', 'told_apart', 'read_json', 'rows_of_json']
 
 # %% ../../nbs/target/08_json_files.ipynb #815879ad
 def is_whole(source: FileSource) -> bool:
@@ -116,27 +116,42 @@ def member_of(name: str, names: Sequence[str]) -> str:
 
 
 def variant_text(value: str, key: str) -> str:
-    """Return SQL for a variant as text: anything nested as JSON, a scalar as it is written, which for a number beyond double only the record still says."""
-    written = f"regexp_extract(value, concat('\"', {key}, '\"\\\\s*:\\\\s*(-?[0-9.]+[eE][+-]?[0-9]+)'), 1)"
+    """Return SQL for a variant as text: anything nested as JSON, a scalar as it is written, which for a number that the variant has as a double only the record still says."""
+    pattern = f"concat('\"\\\\Q', {key}, '\\\\E\"\\\\s*:\\\\s*(-?[0-9.]+(?:[eE][+-]?[0-9]+)?)')"
+    written = f"try_element_at(filter(regexp_extract_all(value, {pattern}, 1), number -> try_cast(number AS DOUBLE) = try_variant_get({value}, '$', 'double')), 1)"
     return (f"CASE WHEN schema_of_variant({value}) RLIKE '^(OBJECT|ARRAY)' THEN to_json({value}) "
-            f"WHEN try_variant_get({value}, '$', 'double') IN (double('Infinity'), double('-Infinity')) AND schema_of_variant({value}) = 'DOUBLE' THEN {written} "
+            f"WHEN schema_of_variant({value}) = 'DOUBLE' THEN coalesce({written}, try_variant_get({value}, '$', 'string')) "
             f"ELSE try_variant_get({value}, '$', 'string') END")
 
-
-WITHOUT_TEXTS = r'"(?:[^"\\]|\\.)*"'
+# %% ../../nbs/target/08_json_files.ipynb #0788d701
 GOES_ON = r"[}]\s*[^\s,}\]]"
+BEYOND_DOUBLE = r"(?=[0-9.]{17})[0-9]+[.][0-9]|[0-9.]{16}[eE]|[0-9][eE][+]?[0-9]{3}"
+BEYOND_VARIANT = r"(?=[0-9.]{40})[0-9]+[.][0-9]|[0-9]{39}|[0-9.]{17}[eE]|[0-9][eE][+]?(?:[3-9][0-9]{2}|[0-9]{4})"
 
 
+def finer(types: Sequence[DataType]) -> list[str]:
+    """Return patterns of numbers of which the parse of a plain record may lose digits: any in a nested field, and those that go beyond the widest decimal where that is hardly wider than the field's."""
+    fewest = min((38 - (kind.precision or 10) + (kind.scale or 0) for kind in map(bronze_type, types) if isinstance(kind, Scalar) and kind.name == "decimal"), default=38)
+    return [*([BEYOND_DOUBLE] if not all(isinstance(type, Scalar) for type in types) else []), *([f"[.][0-9]{{{fewest + 1}}}|[0-9][eE]-"] if fewest < 20 else [])]
+
+
+def without_texts(value: str) -> str:
+    """Return SQL for JSON without what stands in quotes; in two steps, because Java's regular expressions need a stack as deep as an alternative is repeated."""
+    escaped, quoted = sql_literal(r"\\."), sql_literal('"[^"]*"')
+    return f"regexp_replace(regexp_replace({value}, {escaped}, ''), {quoted}, '')"
+
+# %% ../../nbs/target/08_json_files.ipynb #834ea5fa
 STRICT = ", 'allowNonNumericNumbers', 'false', 'allowSingleQuotes', 'false'"
 
 
 def told_apart(records: DataFrame, types: Mapping[str, DataType]) -> DataFrame:
     """Return records with `_typed`, for those as they should be, else `_parsed`, for plain ones, and `_is_plain`, true for both."""
     first, second, known = {name: typed_type(type) for name, type in types.items()}, {name: parsed_type(type) for name, type in types.items()}, is_object(list(types))
+    keeps_digits = "".join(f" AND NOT value RLIKE {sql_literal(pattern)}" for pattern in finer(list(types.values())))
     parsed = records.selectExpr("value", "_file", f"{parse(first, STRICT)} AS _typed")
-    found = parsed.selectExpr("*", f"{is_parsed('_typed', types, first)} AS _fits").selectExpr("*", f"_fits AND coalesce({is_all_found(types)}, false) AS _is_found")
+    found = parsed.selectExpr("*", f"{is_parsed('_typed', types, first)}{keeps_digits} AS _fits").selectExpr("*", f"_fits AND coalesce({is_all_found(types)}, false) AS _is_found")
     keyed = found.selectExpr("*", "CASE WHEN NOT _is_found THEN json_object_keys(value) END AS _keys").selectExpr("*", f"NOT _is_found AND {known} AS _is_known")
-    split = keyed.selectExpr("value", "_file", "CASE WHEN _fits AND (_is_found OR _is_known) THEN _typed END AS _typed", f"CASE WHEN NOT _fits AND _is_known THEN {parse(second)} END AS _parsed")
+    split = keyed.selectExpr("value", "_file", "CASE WHEN _fits AND (_is_found OR _is_known) THEN _typed END AS _typed", f"CASE WHEN NOT _fits AND _is_known{keeps_digits} THEN {parse(second)} END AS _parsed")
     return split.selectExpr("*", f"_typed IS NOT NULL OR {is_parsed('_parsed', types, second)} AS _is_plain")
 
 
@@ -150,8 +165,10 @@ def rows_of_json(texts: DataFrame, source: FileSource) -> DataFrame:
     types = types_of(source)
     names = list(types)
     told = told_apart(texts, types)
-    goes_on = f"regexp_replace(value, {sql_literal(WITHOUT_TEXTS)}, '') RLIKE {sql_literal(GOES_ON)}"
-    record = f"CASE WHEN NOT _is_plain AND NOT {goes_on} THEN try_cast(try_parse_json({unmarked('value')}) AS MAP<STRING, VARIANT>) END AS _record"
+    bare = without_texts("value")
+    is_held = f"NOT ({bare} RLIKE {sql_literal(BEYOND_VARIANT)} AND exists(map_values(found), part -> schema_of_variant(part) RLIKE '^(OBJECT|ARRAY)'))"
+    members = let(f"try_cast(try_parse_json({unmarked('value')}) AS MAP<STRING, VARIANT>)", "found", f"CASE WHEN {is_held} THEN found END")
+    record = f"CASE WHEN NOT _is_plain AND NOT {bare} RLIKE {sql_literal(GOES_ON)} THEN {members} END AS _record"
     used = told.selectExpr("*", record).selectExpr("*", f"CASE WHEN _record IS NOT NULL THEN array({', '.join(member_of(name, names) for name in names)}) END AS _used")
     cells, ready = [], {}
     for index, (name, type) in enumerate(types.items()):

@@ -13,6 +13,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..contract.check import folder_name
 from ..contract.fault import DatamasterError, code
 
 from ..contract.sqltype import quote, sql_literal
@@ -118,8 +119,8 @@ class LocalTarget:
         return str(folder)
 
     def landing_folder(self, model: str) -> str:
-        """Return the folder in which a model's raw files arrive, made where it is missing."""
-        folder = self.project.state_folder / "landing" / model
+        """Return the folder in which a model's raw files arrive, made where it is missing; raises BadInput where the model's name is not one of a folder."""
+        folder = self.project.state_folder / "landing" / folder_name(model)
         folder.mkdir(parents=True, exist_ok=True)
         return str(folder)
 

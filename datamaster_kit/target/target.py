@@ -73,7 +73,7 @@ class Target(Protocol):
         """Return the folder of a volume, without a slash at its end."""
 
     def landing_folder(self, model: str) -> str:
-        """Return the folder in which a model's raw files arrive."""
+        """Return the folder in which a model's raw files arrive; raises BadInput where the model's name is not one of a folder."""
 
     def changed_files(self, checkpoint: str) -> tuple[str, ...]:
         """Return what is to be said of files that have been written to since the checkpoint's stream read them."""
