@@ -143,3 +143,23 @@ def test_captured_events_are_records_of_json_and_a_file_that_was_cut_off_is_read
     (told,) = [json.loads(item["carlton_rescued"]) for item in cut if item["carlton_rescued"]]
     read = sorted(int(item["code"]) for item in cut if item["code"])
     assert "cut off" in told["_unreadable"] and read == list(range(len(read))) and 1000 < len(read) < 20_000
+
+
+@pytest.mark.parametrize("format", ["csv", "json", "parquet"])
+def test_a_name_is_no_pattern_and_every_file_is_read_once(spark, tmp_path: Path, format: str) -> None:
+    from datamaster_kit.target.local_files import changed_files, read_new_local_files
+
+    landing, names = tmp_path / "in [new]", ("a[1]", "a1", "b%20c", "b c", "d#1?x", "e{f,g}", "ef", "h*", "hh")
+    landing.mkdir()
+    for name in names:
+        file = landing / f"{name}.{format}"
+        if format == "parquet":
+            spark.sql(f"SELECT '{name}' AS code").toPandas().to_parquet(file)
+        else:
+            file.write_text(f"code\n{name}\n".replace("e{f,g}", '"e{f,g}"') if format == "csv" else json.dumps({"code": name}) + "\n")
+    found: list[str] = []
+    read_new_local_files(spark, FileSource(format, str(landing), (Field("code"),), {}), str(tmp_path / "checkpoint"), lambda rows, _: found.extend(row["code"] for row in rows.collect()))
+    assert sorted(found) == sorted(names)
+    assert changed_files(tmp_path / "checkpoint") == ()
+    (landing / f"b%20c.{format}").write_bytes(b"more")
+    assert [said.split(" has changed")[0] for said in changed_files(tmp_path / "checkpoint")] == [f"b%20c.{format}"]

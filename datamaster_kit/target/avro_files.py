@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 from .casts import FILE
+from .csv_files import no_glob
 from .json_files import rows_of_json
 from .target import FileSource
 
@@ -61,5 +62,5 @@ CAPTURED_FILE = FILE.replace("_metadata.file_block_start", "SequenceNumber")
 
 def read_captured(spark: SparkSession, files: Sequence[str], source: FileSource, is_cut_off: bool = False) -> DataFrame:
     """Return the events of files that Event Hubs captured, as rows of the contract (Azure, *Exploring captured Avro files in Azure Event Hubs*)."""
-    raw = spark.read.format("avro").schema(CAPTURED).option("ignoreCorruptFiles", is_cut_off).load(list(files))
+    raw = spark.read.format("avro").schema(CAPTURED).option("ignoreCorruptFiles", is_cut_off).load(list(map(no_glob, files)))
     return rows_of_json(raw.selectExpr(CAPTURED_VALUE, CAPTURED_FILE), source)

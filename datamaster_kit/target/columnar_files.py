@@ -14,7 +14,7 @@ from ..contract.model import DataType, Scalar
 from ..contract.sqltype import quote, sql_type
 from .avro_files import avro_damage
 from .casts import FILE, RESCUED, bronze_type, exact_cast, matched, misfit_text, rescued_json, types_of
-from .csv_files import local_path
+from .csv_files import local_path, no_glob
 from .target import FileSource
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ def as_text(column: str, type: DataType) -> str:
 
 def read_columnar(spark: SparkSession, files: Sequence[str], source: FileSource, is_cut_off: bool = False) -> DataFrame:
     """Return the rows of parquet or avro files that share a schema, as rows of the contract; of files that are cut off, those before the cut."""
-    raw = spark.read.format(source.format).option("ignoreCorruptFiles", is_cut_off).load(list(files))
+    raw = spark.read.format(source.format).option("ignoreCorruptFiles", is_cut_off).load(list(map(no_glob, files)))
     there = fields_of_spark_schema(json.loads(raw.schema.json()))
     types = types_of(source)
     positions, extras = matched([item.name for item in there], list(types))
@@ -58,7 +58,7 @@ def grouped_by_schema(spark: SparkSession, files: Iterable[str], format: str) ->
     damages: dict[str, str] = {}
     for file in files:
         try:
-            schema = spark.read.format(format).load(file).schema.json()
+            schema = spark.read.format(format).load(no_glob(file)).schema.json()
         except Exception as error:  # a file that is none of its format stops no other
             damages[file] = str(error).splitlines()[0][:300]
             continue

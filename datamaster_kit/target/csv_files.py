@@ -9,13 +9,13 @@ import csv
 import gzip
 import io
 import mmap
+import re
 import zlib
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
-from urllib.parse import unquote, urlparse
 
 from ..contract.sqltype import quote
 from .casts import FILE, TEXT, rows_of_texts, types_of
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
 # %% auto #0
 __all__ = ['CSV_OPTIONS', 'PACKED', 'CUT_OFF_BUFFER', 'has_header', 'is_utf8', 'any_length', 'csv_records', 'csv_header',
-           'opened', 'escape_of', 'local_path', 'has_long_records', 'Look', 'damage_of', 'looked_at', 'read_csv',
-           'csv_parts']
+           'opened', 'escape_of', 'local_path', 'no_glob', 'has_long_records', 'Look', 'damage_of', 'looked_at',
+           'read_csv', 'csv_parts']
 
 # %% ../../nbs/target/08_csv_files.ipynb #2bf4f070
 CSV_OPTIONS = ("delimiter", "quote", "escape", "encoding", "nullValue", "emptyValue", "comment", "lineSep", "ignoreLeadingWhiteSpace", "ignoreTrailingWhiteSpace")
@@ -80,9 +80,14 @@ def escape_of(options: Mapping[str, Any]) -> str | None:
     return escape if escape and escape != str(options.get("quote", '"')) else None
 
 
-def local_path(uri: str) -> Path:
-    """Return the path of a `file:` address as Spark writes it."""
-    return Path(unquote(urlparse(uri).path)) if uri.startswith("file:") else Path(uri)
+def local_path(file: str) -> Path:
+    """Return the path of a file as Spark lists it: `file:` and the path, in which nothing is encoded."""
+    return Path(file.removeprefix("file:"))
+
+
+def no_glob(path: str) -> str:
+    """Return a path as Spark's readers take it literally: they read `[1]`, `*` and the like as patterns."""
+    return re.sub(r"([\\{}\[\]*?])", r"\\\1", path)
 
 # %% ../../nbs/target/08_csv_files.ipynb #9ba488c9
 def has_long_records(path: Path, options: Mapping[str, Any]) -> bool:
@@ -150,7 +155,7 @@ def read_csv(spark: SparkSession, files: Sequence[str], header: tuple[str, ...],
     options = {"header": has_header(source.options), "escape": '"', "mode": "PERMISSIVE", "ignoreCorruptFiles": True, "ignoreMissingFiles": True, "maxColumns": max(20_480, 2 * len(header)),
                **{name: source.options[name] for name in CSV_OPTIONS if name in source.options}, "multiLine": has_long_records,
                **({"inputBufferSize": CUT_OFF_BUFFER} if is_cut_off else {})}
-    raw = spark.read.schema(schema).options(**options).csv(list(files))
+    raw = spark.read.schema(schema).options(**options).csv(list(map(no_glob, files)))
     cells = [f"CASE WHEN _corrupt_record IS NULL THEN {quote(text)} END AS {text}" for text in texts]
     return rows_of_texts(raw.selectExpr(*cells, "_corrupt_record", FILE), header, source)
 

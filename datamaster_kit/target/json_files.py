@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from ..contract.model import DataType, Scalar
 from ..contract.sqltype import quote, sql_literal, sql_type
 from .casts import FILE, READY, TEXT, bronze_type, let, rows_of_texts, types_of, wider
-from .csv_files import is_utf8
+from .csv_files import is_utf8, no_glob
 from .target import FileSource
 
 if TYPE_CHECKING:
@@ -32,10 +32,10 @@ def records(spark: SparkSession, files: Sequence[str], source: FileSource) -> Da
     """Return `value`, a record's text, and `_file`."""
     if not is_utf8(source.options):
         text = f"decode(content, {sql_literal(str(source.options['encoding']))})"
-        whole = spark.read.format("binaryFile").option("ignoreMissingFiles", True).load(list(files))
+        whole = spark.read.format("binaryFile").option("ignoreMissingFiles", True).load(list(map(no_glob, files)))
         lines = whole.selectExpr(f"{text} AS value" if is_whole(source) else f"explode(split({text}, '\\r?\\n')) AS value", FILE)
     else:
-        lines = spark.read.option("ignoreCorruptFiles", True).option("ignoreMissingFiles", True).text(list(files), wholetext=is_whole(source)).selectExpr("value", FILE)
+        lines = spark.read.option("ignoreCorruptFiles", True).option("ignoreMissingFiles", True).text(list(map(no_glob, files)), wholetext=is_whole(source)).selectExpr("value", FILE)
     found = lines.where("trim(value) != '' AND value != '\N{ZERO WIDTH NO-BREAK SPACE}'")
     if not is_whole(source):
         return found

@@ -9,12 +9,13 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import unquote, urlparse
 
 from ..contract.sqltype import quote, sql_literal, sql_type
 from .avro_files import read_captured
 from .casts import RESCUED, bronze_type, types_of
 from .columnar_files import grouped_by_schema, read_columnar
-from .csv_files import csv_parts, damage_of, local_path, looked_at
+from .csv_files import csv_parts, damage_of, local_path, looked_at, no_glob
 from .json_files import read_json
 from .stream import run_stream
 from .target import FileSource, Handle
@@ -71,7 +72,7 @@ def files_read(checkpoint: Path) -> dict[str, int]:
 
 def changed_files(checkpoint: Path) -> tuple[str, ...]:
     """Return what is to be said of files that have been written to since the checkpoint's stream read them."""
-    now = ((local_path(file), then) for file, then in files_read(checkpoint).items())
+    now = ((Path(unquote(urlparse(file).path)), then) for file, then in files_read(checkpoint).items())  # a checkpoint has encoded addresses
     return tuple(f"{path.name} has changed since it was read, and what changed was not read: put it under another name" for path, then in now
                  if path.is_file() and path.stat().st_mtime_ns // 1_000_000 != then)
 
@@ -89,5 +90,5 @@ def read_new_local_files(spark: SparkSession, source: FileSource, checkpoint: st
 
     listing = (spark.readStream.format("binaryFile").schema("path STRING, modificationTime TIMESTAMP, length BIGINT, content BINARY")
                .option("recursiveFileLookup", "true").option("maxFilesPerTrigger", FILES_PER_BATCH)
-               .load(source.folder).select("path", "modificationTime", "length"))
+               .load(no_glob(source.folder)).select("path", "modificationTime", "length"))
     run_stream(listing, batch, checkpoint, interval)
