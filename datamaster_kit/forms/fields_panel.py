@@ -30,7 +30,7 @@ def fields_panel(file: OpenFile) -> Panel:
 
     place, rows_made, shown_field, details = Place(file.content), list[GridRow](), [""], list[Control]()
     head = [HTML(f"<span>{column}</span>") for column in COLUMNS]
-    grid, way, pages, below, message = GridBox(head), row(), row(), VBox(), HTML(layout={"display": "none"})
+    grid, way, pages, below, message, nothing = GridBox(head), row(), row(), VBox(), HTML(layout={"display": "none"}), HTML(layout={"display": "none"})
     grid.layout.grid_template_columns = WIDTHS
     grid.add_class("dm-grid")
     for one in head:
@@ -74,6 +74,7 @@ def fields_panel(file: OpenFile) -> Panel:
             pages.children = turns
         else:
             pages.children = ()
+        shown(nothing, "" if place.model else soft("No model is described yet. Give the first one a name, and press 'Add model'."))
         show_details()
 
     def show_details() -> None:
@@ -89,7 +90,7 @@ def fields_panel(file: OpenFile) -> Panel:
 
     bar, show_bar = model_bar(file, place, refresh)
     refresh()
-    return Panel(VBox([bar, way, grid, pages, row(button("Add field", add, message)), message, paste_box(file, place), below]), refresh)
+    return Panel(VBox([bar, nothing, way, grid, pages, row(button("Add field", add, message)), message, paste_box(file, place), below]), refresh)
 
 # %% ../../nbs/forms/14_fields_panel.ipynb #974f62c2
 def paste_box(file: OpenFile, place: Place) -> Any:

@@ -8,10 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ..contract.fault import DatamasterError
 from .addresses import Address
 from .content import Content, faults_at
-from .controls import button, shown, told
+from .controls import answering, button, shown, told
 from .field_types import TYPES, with_type
 from .field_values import Row, rows, with_examples, with_key, with_required
 from .fields import renamed_field
@@ -122,17 +121,16 @@ class GridRow:
         """Put a person's change into the file, or say why not."""
         if not self.name or self.typing == "refreshing":
             return
-        self.typing, self.refused = column, ""
+        self.typing, self.refused, is_done = column, "", False
         name, self.name = self.name, given.strip() if column == "name" else self.name
-        try:
-            self.file.change(lambda text, content: written_cell(text, content, self.place, name, column, given), f"{self.place.model}.{name}.{column}")
-        except DatamasterError as error:
-            self.name, self.refused = name, told(error.faults)
-            shown(self.message, self.refused)
-        else:
-            self.place.field = self.name if self.place.field == name else self.place.field
-        finally:
-            self.typing = ""
+        with answering(self.message):
+            self.file.change(lambda text, content: written_cell(text, content, self.place, name, column, given), f"{column} of {self.place.address(self.file.content, name)}")
+            is_done = True
+        if not is_done:
+            self.name, self.refused = name, self.message.value
+        elif self.place.field == name:
+            self.place.field = self.name
+        self.typing = ""
 
     def show(self, content: Content, row: Row | None) -> None:
         """Show a field, or nothing."""
