@@ -18,6 +18,7 @@ from datamaster_kit.contract.model import Field
 from datamaster_kit.contract.odcs_writer import odcs_yaml
 from datamaster_kit.contract.read import read_contract
 from datamaster_kit.forms import checks, field_types, field_values, fields, levels, models, places
+from datamaster_kit.forms.checks_panel import DETAIL
 from datamaster_kit.forms.content import content_of
 from datamaster_kit.forms.contract_form import ContractForm
 from datamaster_kit.forms.editing import changed, opened, redone, undone
@@ -467,3 +468,32 @@ def test_a_draft_that_waits_is_not_lost_by_another_edit_nor_read_from_elsewhere(
     assert "not inside" in form.message.value
     named(form, "Owner").value = "Fraud"
     assert "kept as a draft" not in form.state.value and not list((project / ".datamaster").iterdir())
+
+
+@pytest.mark.parametrize("name", sorted(CONTRACTS))
+def test_a_new_rule_of_every_kind_is_no_fault_and_undo_takes_its_message(project: Path, name: str) -> None:
+    form = ContractForm(project / "contracts" / name)
+    if not places.model_names(form.file.content):
+        return
+    form.tab.selected_index = 2
+    field = places.field_names(form.file.content, form.file.content.contract.models[0].name)[0]
+    details = {"missing": "", "invalid": "1, 2", "pattern": "x", "duplicates": "", "rows": "", "sql": f"{field} IS NOT NULL", "sentence": "It holds."}
+    for kind, detail in details.items():
+        named(form, "Add rule").click()
+        named(form, "What is counted").value = kind
+        if kind != "rows":
+            named(form, "Field").value = field
+        if detail:
+            named(form, DETAIL[kind]).value = detail
+        named(form, "Add rule").click()
+        assert form.is_unsaved and not form.file.content.errors, (kind, form.file.content.errors)
+        form.undo.click()
+        assert not form.is_unsaved and not any("Added" in str(getattr(widget, "value", "")) for widget in widgets(form.widget))
+
+
+def test_an_empty_list_that_was_filled_and_emptied_again_stays(project: Path) -> None:
+    form = ContractForm(project / "contracts" / "account.yaml")
+    form.tab.selected_index = 5
+    for typed in ("ana@example.com", ""):
+        named(form, "When a run starts").value = typed
+    assert not form.is_unsaved

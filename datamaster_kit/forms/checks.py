@@ -96,7 +96,7 @@ def written_check(check: Check, content: Content, model: str) -> dict[str, Any]:
     if check.kind == "sentence":
         return head | {"description": check.detail.strip()} | tail
     if check.kind == "sql":
-        wants = {check.operator: limit_value(check)} if is_query(check.detail) else {}
+        wants = {check.operator: limit_value(check)} if is_query(check.detail) or content.specification == "odcs" else {}  # ODCS wants an operator also of a condition
         return head | said | {"query": check.detail.strip()} | wants | tail
     return head | said | {"metric": METRIC[check.kind]} | arguments_of(check, content, model) | {check.operator: limit_value(check)} | ({"unit": "percent"} if check.unit == "percent" else {}) | tail
 

@@ -81,6 +81,11 @@ def check_card(check: Check, fields: tuple[str, ...], act: Callable[[Check], Non
         inputs["detail"].description = DETAIL.get(inputs["kind"].value, "Detail")
         words.value = soft(sentence(chosen_check(inputs)))
 
+    def begin_rows(_: Any) -> None:
+        if (inputs["kind"].value, inputs["operator"].value, inputs["limit"].value) == ("rows", "mustBe", "0"):  # no rows at all is what nobody means
+            inputs["operator"].value = "mustBeGreaterThan"
+
+    inputs["kind"].observe(begin_rows, "value")
     for widget in inputs.values():
         widget.observe(show, "value")
     show()
@@ -155,6 +160,7 @@ def checks_panel(file: OpenFile) -> Panel:
         placed = checks_of(file.content, chosen.value) if chosen.value else ()
         seen = [(one, faults_at(file.content, (*one.address, one.index))) for one in placed]
         if seen != state["placed"]:
+            shown(message, "")
             listed.children, state["placed"] = [line(one) for one in placed], seen
         shown(derived, follows(file.content, chosen.value or ""))
 

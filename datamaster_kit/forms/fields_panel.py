@@ -109,6 +109,6 @@ def paste_box(file: OpenFile, place: Place) -> Any:
         file.change(lambda text, content: with_fields(text, content, place.model, new, place.parts))
         pasted.value = ""
         there = len(fields) - len(new)
-        shown(message, notice("ok", f"{len(new)} fields are added" + (f"; {there} were there already" if there else "") + "."))
+        shown(message, notice("ok", f"Fields added: {len(new)}" + (f"; there already: {there}" if there else "") + "."))
 
     return Accordion([VBox([pasted, row(button("Add these fields", add, message)), message])], titles=("Paste fields from a csv header or a CREATE TABLE",))

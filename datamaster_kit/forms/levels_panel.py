@@ -100,6 +100,7 @@ def schedule_box(file: OpenFile, zone: str) -> tuple[Any, Callable[[], None]]:
 
     def refresh() -> None:
         cron.refresh()
+        shown(message, "")
         written = text_at(file.content, cron_address(file.content))
         shown(said, spoken(written, zone, datetime.now(UTC)))
         choice = known_choice(written)
