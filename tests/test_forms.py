@@ -497,3 +497,16 @@ def test_an_empty_list_that_was_filled_and_emptied_again_stays(project: Path) ->
     for typed in ("ana@example.com", ""):
         named(form, "When a run starts").value = typed
     assert not form.is_unsaved
+
+
+def test_undo_stays_at_the_model_that_was_named_anew_and_shows_what_a_field_is_now(project: Path) -> None:
+    form = opened_form(project, TWO)
+    form.tab.selected_index = 1
+    named(form, "Model").value = "card"
+    next(widget for widget in widgets(form.widget) if getattr(widget, "description", "") == "Name").value = "plastic"
+    form.undo.click()
+    assert named(form, "Model").value == "card" and not form.is_unsaved
+    named(form, "More").click()
+    assert not any(getattr(widget, "description", "") == "Its members" and widget.layout.display != "none" for widget in widgets(form.widget))
+    form.file.change(lambda text, content: text.replace("id: {type: string, required: true, primaryKey: true}", "id: {type: struct, fields: {a: {type: string}}}"))
+    assert named(form, "Its members")

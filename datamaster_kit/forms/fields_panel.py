@@ -78,7 +78,7 @@ def fields_panel(file: OpenFile) -> Panel:
         show_details()
 
     def show_details() -> None:
-        here = f"{place.model}/{'/'.join(place.parts)}/{place.field}"
+        here = f"{place.model}/{'/'.join(place.parts)}/{place.field} {any(one.has_parts for one in rows(file.content, place.model, place.parts) if one.name == place.field)}"
         if not place.field:
             below.children, shown_field[0] = (), ""
         elif shown_field[0] != here:

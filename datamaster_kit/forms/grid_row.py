@@ -29,7 +29,7 @@ class Place:
     """The model that is shown, the structure in it, the page, and the field that is shown in full."""
 
     def __init__(self, content: Content) -> None:
-        self.model, self.parts, self.page, self.field = next(iter(model_names(content)), ""), (), 0, ""
+        self.model, self.parts, self.page, self.field, self.index = next(iter(model_names(content)), ""), (), 0, "", 0
 
     model: str
     parts: tuple[str, ...]
@@ -39,8 +39,9 @@ class Place:
     def correct(self, content: Content) -> None:
         """Go to what is there, after something was removed or undone."""
         names = model_names(content)
-        if self.model not in names:
-            self.model, self.parts, self.page, self.field = next(iter(names), ""), (), 0, ""
+        if self.model not in names:  # the one that stands there now: after a new name is undone, the same under its old one
+            self.model, self.parts, self.page, self.field = next(iter(names[self.index:] or names[-1:]), ""), (), 0, ""
+        self.index = names.index(self.model) if self.model else 0
         while self.parts and self.parts[-1] not in [one.name for one in rows(content, self.model, self.parts[:-1])]:
             self.parts = self.parts[:-1]
         found = [one.name for one in rows(content, self.model, self.parts)] if self.model else []
