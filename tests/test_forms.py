@@ -18,6 +18,7 @@ from datamaster_kit.contract.model import Field
 from datamaster_kit.contract.odcs_writer import odcs_yaml
 from datamaster_kit.contract.read import read_contract
 from datamaster_kit.forms import checks, field_types, field_values, fields, levels, models, places
+from datamaster_kit.forms.checks_panel import DETAIL
 from datamaster_kit.forms.content import content_of
 from datamaster_kit.forms.contract_form import ContractForm
 from datamaster_kit.forms.editing import changed, opened, redone, undone
@@ -279,3 +280,233 @@ def test_a_large_contract_makes_what_is_shown_and_no_more(large: Path) -> None:
     assert "Another meaning." in form.file.editing.text and len(form.file.settle().contract.models) == 100
     named(form, "Later fields").click()
     assert named(form, "Name of field 1").value == "field_15"
+
+
+# -- what a sceptical reader tried ---------------------------------------------------------------------------------------------------------------------
+
+def opened_form(folder: Path, text: str, name: str = "tried.yaml") -> ContractForm:
+    """Return the form of a text in a project's folder."""
+    (folder / name).write_bytes(text.encode())
+    return ContractForm(folder / name, folder / "datamaster.yaml")
+
+
+def changed_lines(form: ContractForm) -> set[str]:
+    """Return the lines of a form that its file does not have."""
+    return set(form.file.editing.text.splitlines()) - set(form.file.editing.saved.splitlines())
+
+
+HEAD = "dataContractSpecification: 1.1.0\nid: urn:tried\ninfo:\n  title: Tried\n  version: 1.0.0\n  owner: Risk  # who answers\n"
+TWO = HEAD + """models:
+  holder:
+    type: table
+    fields:
+      id: {type: string, required: true}
+      card_id: {type: string, references: card.id}
+      tags: {type: array, items: {type: string}}
+    quality:
+    - {id: r1, type: library, metric: duplicateValues, arguments: {properties: [id, card_id]}, mustBe: 0, unit: rows, dimension: uniqueness}
+  card:
+    type: table
+    fields:
+      id: {type: string, required: true, primaryKey: true}
+      at: {type: timestamp}
+servicelevels:
+  freshness: {threshold: 25h, timestampField: card.at}
+workflow:
+  model: card
+  latest_by: {card: at}
+"""
+
+
+def test_a_value_that_is_typed_anew_keeps_its_line_and_its_comment(project: Path) -> None:
+    form = opened_form(project, TWO)
+    for typed in ("", "F", "Fraud"):
+        named(form, "Owner").value = typed
+    assert form.file.editing.text == TWO.replace("owner: Risk  #", "owner: Fraud  #") and len(form.file.editing.past) == 1
+    named(form, "Owner").value = "Risk"
+    assert form.file.editing.text == TWO and not form.file.editing.past
+
+
+def test_changes_of_two_controls_are_two_steps(project: Path) -> None:
+    form = opened_form(project, TWO)
+    form.tab.selected_index = 1
+    named(form, "More").click()
+    named(form, "Allowed values").value = "a, b"
+    named(form, "Refers to").value = "card.id"
+    form.undo.click()
+    assert "enum: [a, b]" in form.file.editing.text and named(form, "Refers to").value == ""
+
+
+def test_a_new_name_is_followed_by_service_levels_and_rules(project: Path) -> None:
+    form = opened_form(project, TWO)
+    form.file.change(lambda text, content: fields.renamed_field(text, content, "card", "at", "changed_at"))
+    form.file.change(lambda text, content: fields.renamed_field(text, content, "holder", "card_id", "card"))
+    form.file.change(lambda text, content: models.renamed_model(text, content, "card", "plastic"))
+    said = form.file.editing.text
+    assert "timestampField: plastic.changed_at" in said and "properties: [id, card]" in said and "model: plastic\n  latest_by: {plastic: changed_at}" in said
+    assert not form.file.content.errors
+
+
+def test_what_a_rule_says_beside_the_choices_stays(project: Path) -> None:
+    form = opened_form(project, TWO)
+    form.tab.selected_index = 2
+    named(form, "Edit").click()
+    named(form, "Number").value = "3"
+    named(form, "Save rule").click()
+    assert form.file.editing.text == TWO.replace("mustBe: 0", "mustBe: 3")
+    named(form, "Edit").click()
+    named(form, "Field").value = "id"
+    named(form, "Save rule").click()
+    assert "id: r1" in form.file.editing.text and "dimension: uniqueness" in form.file.editing.text
+
+
+@pytest.mark.parametrize(("given", "wanted"), [("array<long>", "tags: {type: array, items: {type: long}}"), ("string", "tags: {type: string}")])
+def test_the_items_of_a_list_follow_its_type(project: Path, given: str, wanted: str) -> None:
+    form = opened_form(project, TWO)
+    form.tab.selected_index = 1
+    named(form, "Type of field 3").value = given
+    assert changed_lines(form) == {f"      {wanted}"} and not form.file.content.faults
+
+
+def test_emptying_what_a_field_says_leaves_the_field(project: Path) -> None:
+    form = opened_form(project, HEAD + "models:\n  card:\n    fields:\n      id: {description: only}\n")
+    form.tab.selected_index = 1
+    named(form, "Description of field 1").value = ""
+    assert places.field_names(form.file.content, "card") == ("id",)
+    form.file.change(lambda text, content: fields.without_field(text, content, "card", "id"))
+    assert places.model_names(form.file.content) == ("card",)
+
+
+ODCS = """apiVersion: v3.2.0
+kind: DataContract
+id: urn:tried
+name: Tried
+version: 1.0.0
+status: draft
+team: [{username: ana@example.com}]
+schema:
+- name: card
+  properties:
+  - {name: id, logicalType: string, required: true, primaryKey: true, primaryKeyPosition: "1"}
+  - name: kind
+    logicalType: string
+    customProperties: [{property: enum, value: [A, B]}]
+    relationships:
+    - {type: foreignKey, to: card.id, description: kept}
+    - {type: foreignKey, to: kind.id}
+"""
+
+
+def test_a_part_in_another_form_is_refused_and_not_replaced(project: Path) -> None:
+    form = opened_form(project, ODCS)
+    named(form, "Owner").value = "Risk"
+    assert form.file.editing.text == ODCS and any("$.team is a list" in str(getattr(widget, "value", "")) for widget in widgets(form.widget))
+    form.tab.selected_index = 1
+    named(form, "Field 2 is part of the key").value = True
+    assert field_values.key_of(form.file.content, "card") == ("id", "kind")
+
+
+def test_the_other_relationships_and_the_place_of_allowed_values_stay(project: Path) -> None:
+    form = opened_form(project, ODCS)
+    at = ("schema", 0, "properties", 1)
+    form.file.change(lambda text, content: field_values.with_reference(text, content, at, "card.number"))
+    form.file.change(lambda text, content: field_values.with_allowed_values(text, content, at, "A, B, C"))
+    assert form.file.editing.text == ODCS.replace("to: card.id,", "to: card.number,").replace("[A, B]", "[A, B, C]")
+    form.file.change(lambda text, content: field_values.with_allowed_values(text, content, at, ""))
+    assert field_values.allowed_values(form.file.content, at) == ""
+
+
+def test_whatever_goes_wrong_is_told(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    form = opened_form(project, TWO)
+    monkeypatch.setattr(form.file, "change", lambda *_: {}["gone"])
+    named(form, "Owner").value = "Fraud"
+    assert any("KeyError" in str(getattr(widget, "value", "")) for widget in widgets(form.widget))
+    form = opened_form(project, HEAD + 'models:\n  card: {fields: {id: {type: string}, "a\\nb": {type: string}}}\n')
+    form.tab.selected_index = 2
+    assert any("once the errors are mended" in str(getattr(widget, "value", "")) for widget in widgets(form.widget))
+
+
+def test_a_contract_without_a_model_says_what_to_do(project: Path) -> None:
+    form = opened_form(project, HEAD)
+    form.tab.selected_index = 1
+    named(form, "Add field").click()
+    assert form.file.editing.text == HEAD and any("Add model" in str(getattr(widget, "value", "")) for widget in widgets(form.widget))
+    named(form, "New model").value = "card"
+    named(form, "Add model").click()
+    named(form, "Description").value = "One row a card."
+    assert form.file.editing.text.index("info:") < form.file.editing.text.index("models:") and "description: One row a card." in form.file.editing.text
+    with pytest.raises(DatamasterError, match="there is no file"):
+        ContractForm(project / "contracts" / "acount.yaml", project / "datamaster.yaml")
+
+
+def test_a_line_that_an_editor_would_break_is_not_broken_by_a_merge() -> None:
+    base = "title: a\u2028b\x0cc\nowner: x\n\nversion: 1\n"
+    both = merged(base, base.replace("owner: x", "owner: y"), base.replace("version: 1", "version: 2"))
+    assert both.text == base.replace("owner: x", "owner: y").replace("version: 1", "version: 2")
+
+
+def test_taking_theirs_leaves_their_file(project: Path) -> None:
+    form = opened_form(project, TWO)
+    named(form, "Owner").value = "Mine"
+    theirs = TWO.replace("owner: Risk", "owner: Theirs")
+    form.file.path.write_text(theirs, encoding="utf-8")
+    form.save.click()
+    next(widget for widget in form.choices.children if getattr(widget, "description", "").startswith("Take theirs")).click()
+    assert form.file.path.read_text(encoding="utf-8") == theirs and not form.is_unsaved
+
+
+def test_a_draft_that_waits_is_not_lost_by_another_edit_nor_read_from_elsewhere(project: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    opened_form(project, TWO).file.change(lambda text, content: levels.with_period(text, content, "freshness", "26h"))
+    form = ContractForm(project / "tried.yaml", project / "datamaster.yaml")
+    named(form, "Owner").value = "Other"
+    form.save.click()
+    named(form, "Go on with it").click()
+    assert named(form, "Owner").value == "Other" and "threshold: 26h" in form.file.editing.text
+    shutil.rmtree(project / ".datamaster")
+    (project / ".datamaster").symlink_to(tmp_path_factory.mktemp("elsewhere"))
+    form = ContractForm(project / "tried.yaml", project / "datamaster.yaml")
+    assert "not inside" in form.message.value
+    named(form, "Owner").value = "Fraud"
+    assert "kept as a draft" not in form.state.value and not list((project / ".datamaster").iterdir())
+
+
+@pytest.mark.parametrize("name", sorted(CONTRACTS))
+def test_a_new_rule_of_every_kind_is_no_fault_and_undo_takes_its_message(project: Path, name: str) -> None:
+    form = ContractForm(project / "contracts" / name)
+    if not places.model_names(form.file.content):
+        return
+    form.tab.selected_index = 2
+    field = places.field_names(form.file.content, form.file.content.contract.models[0].name)[0]
+    details = {"missing": "", "invalid": "1, 2", "pattern": "x", "duplicates": "", "rows": "", "sql": f"{field} IS NOT NULL", "sentence": "It holds."}
+    for kind, detail in details.items():
+        named(form, "Add rule").click()
+        named(form, "What is counted").value = kind
+        if kind != "rows":
+            named(form, "Field").value = field
+        if detail:
+            named(form, DETAIL[kind]).value = detail
+        named(form, "Add rule").click()
+        assert form.is_unsaved and not form.file.content.errors, (kind, form.file.content.errors)
+        form.undo.click()
+        assert not form.is_unsaved and not any("Added" in str(getattr(widget, "value", "")) for widget in widgets(form.widget))
+
+
+def test_an_empty_list_that_was_filled_and_emptied_again_stays(project: Path) -> None:
+    form = ContractForm(project / "contracts" / "account.yaml")
+    form.tab.selected_index = 5
+    for typed in ("ana@example.com", ""):
+        named(form, "When a run starts").value = typed
+    assert not form.is_unsaved
+
+
+def test_undo_stays_at_the_model_that_was_named_anew_and_shows_what_a_field_is_now(project: Path) -> None:
+    form = opened_form(project, TWO)
+    form.tab.selected_index = 1
+    named(form, "Model").value = "card"
+    next(widget for widget in widgets(form.widget) if getattr(widget, "description", "") == "Name").value = "plastic"
+    form.undo.click()
+    assert named(form, "Model").value == "card" and not form.is_unsaved
+    named(form, "More").click()
+    assert not any(getattr(widget, "description", "") == "Its members" and widget.layout.display != "none" for widget in widgets(form.widget))
+    form.file.change(lambda text, content: text.replace("id: {type: string, required: true, primaryKey: true}", "id: {type: struct, fields: {a: {type: string}}}"))
+    assert named(form, "Its members")

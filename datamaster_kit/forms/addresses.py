@@ -9,12 +9,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ..contract.document import NodePath
+from ..contract.document import NodePath, json_path
 from ..contract.edit import REMOVE, edited, inserted
+from ..contract.fault import BadInput, code
 
 # %% auto #0
-__all__ = ['Address', 'ORDER', 'Item', 'index_of', 'found_path', 'value_at', 'made', 'position_of', 'with_value', 'same',
-           'without']
+__all__ = ['Address', 'ORDER', 'OTHER_FORM', 'Item', 'index_of', 'found_path', 'value_at', 'made', 'position_of', 'with_value',
+           'same', 'without']
 
 # %% ../../nbs/forms/01_addresses.ipynb #ddb5ac7b
 @dataclass(frozen=True)
@@ -68,7 +69,7 @@ def made(steps: Address, value: Any) -> Any:
 
 # %% ../../nbs/forms/01_addresses.ipynb #17cbb639
 ORDER = (
-    "apiVersion", "kind", "dataContractSpecification", "id", "name", "title", "version", "status", "domain", "dataProduct", "tenant", "property", "logicalType", "type", "metric", "physicalName", "physicalType",
+    "apiVersion", "kind", "dataContractSpecification", "id", "info", "name", "title", "version", "status", "domain", "dataProduct", "tenant", "property", "logicalType", "type", "metric", "physicalName", "physicalType",
     "businessName", "description", "purpose", "usage", "limitations", "owner", "team", "value", "unit", "element", "primaryKey", "primaryKeyPosition", "required", "unique", "classification", "pii", "precision", "scale",
     "format", "pattern", "minLength", "maxLength", "minimum", "maximum", "logicalTypeOptions", "enum", "references", "relationships", "examples", "tags", "query", "arguments", "validValues",
     "mustBe", "severity", "servers", "terms", "schema", "models", "fields", "properties", "items", "quality", "servicelevels", "slaProperties", "customProperties", "workflow", "config",
@@ -97,9 +98,14 @@ def with_value(text: str, data: Mapping[str, Any], address: Address, value: Any)
     parent = value_at(data, path) if path else data
     if isinstance(parent, Mapping) and isinstance(step, str):
         return inserted(text, path, position_of(step, list(map(str, parent))), made(rest, value), step)
-    if isinstance(parent, list):
+    if isinstance(parent, list) and not isinstance(step, str):
         return inserted(text, path, len(parent), made((step, *rest), value)[0])
+    if parent not in (None, "", [], {}):
+        raise BadInput(OTHER_FORM.fault(f"{json_path(path)} is a {'list' if isinstance(parent, list) else 'mapping' if isinstance(parent, Mapping) else 'plain value'} in the file, which has no place for this answer"))
     return edited(text, {path: made((step, *rest), value)})
+
+
+OTHER_FORM = code("form-other-form", "The file says something in another form than the form writes.", "change that part in the file by hand, then open the form again")
 
 
 def same(old: Any, new: Any) -> bool:
@@ -108,13 +114,14 @@ def same(old: Any, new: Any) -> bool:
 
 # %% ../../nbs/forms/01_addresses.ipynb #6a4c9861
 def without(text: str, data: Mapping[str, Any], address: Address) -> str:
-    """Return the text without the value at an address, and without the mappings, lists and named items that would be empty around it."""
+    """Return the text without the value at an address, and without the mappings, lists and named items that would be empty around it; a model or a field stays, also when it says nothing."""
     path = found_path(data, address)
     while len(path) > 1:
         parent, step = value_at(data, path[:-1]), address[len(path) - 2]
         rest = {key: item for key, item in parent.items() if key != path[-1]} if isinstance(parent, Mapping) else parent[1:]
         only_its_name = isinstance(step, Item) and set(rest) == {step.key} and step.key == "property"
-        if rest and not only_its_name:
+        is_member = len(path) > 2 and path[-3] in ("models", "fields") and isinstance(path[-2], str)
+        if is_member or (rest and not only_its_name):
             break
         path = path[:-1]
     return edited(text, {path: REMOVE})

@@ -20,9 +20,9 @@ from .field_values import typed_items
 from .places import field_address, field_names, model_address
 
 # %% auto #0
-__all__ = ['KINDS', 'OPERATORS', 'METRIC', 'OF_FIELD', 'BAD_CHECK', 'UNDERSTOOD', 'Check', 'sentence', 'limit_value', 'lacking',
-           'written_check', 'is_query', 'arguments_of', 'check_of', 'kind_of', 'Placed', 'checks_of', 'with_check',
-           'with_changed_check', 'without_check']
+__all__ = ['KINDS', 'OPERATORS', 'METRIC', 'OF_FIELD', 'BAD_CHECK', 'UNASKED', 'UNDERSTOOD', 'Check', 'sentence', 'limit_value',
+           'lacking', 'written_check', 'is_query', 'arguments_of', 'check_of', 'kind_of', 'Placed', 'checks_of',
+           'with_check', 'with_changed_check', 'without_check']
 
 # %% ../../nbs/forms/07_checks.ipynb #3c9486af
 KINDS = {
@@ -96,7 +96,7 @@ def written_check(check: Check, content: Content, model: str) -> dict[str, Any]:
     if check.kind == "sentence":
         return head | {"description": check.detail.strip()} | tail
     if check.kind == "sql":
-        wants = {check.operator: limit_value(check)} if is_query(check.detail) else {}
+        wants = {check.operator: limit_value(check)} if is_query(check.detail) or content.specification == "odcs" else {}  # ODCS wants an operator also of a condition
         return head | said | {"query": check.detail.strip()} | wants | tail
     return head | said | {"metric": METRIC[check.kind]} | arguments_of(check, content, model) | {check.operator: limit_value(check)} | ({"unit": "percent"} if check.unit == "percent" else {}) | tail
 
@@ -116,7 +116,8 @@ def arguments_of(check: Check, content: Content, model: str) -> dict[str, Any]:
     return {"arguments": {"properties": items_of(check.detail)}} if check.kind == "duplicates" and not check.field else {}
 
 # %% ../../nbs/forms/07_checks.ipynb #2adc4f2f
-UNDERSTOOD = {"type", "name", "description", "metric", "arguments", "unit", "severity", "query", *OPERATORS}
+UNASKED = {"id", "dimension", "businessImpact", "tags", "authoritativeDefinitions"}  # says nothing of what is counted, and stays as it is
+UNDERSTOOD = {"type", "name", "description", "metric", "arguments", "unit", "severity", "query", *OPERATORS, *UNASKED}
 
 
 def check_of(written: Any, field: str = "") -> Check:
@@ -181,28 +182,31 @@ def checks_of(content: Content, model: str) -> tuple[Placed, ...]:
     return tuple(found)
 
 
-def with_check(text: str, content: Content, model: str, check: Check) -> str:
-    """Return the text with a further check at its field or model; raises BadInput naming all that it lacks."""
+def with_check(text: str, content: Content, model: str, check: Check, unasked: Mapping[str, Any] | None = None) -> str:
+    """Return the text with a further check at its field or model, and with it what the choices do not ask; raises BadInput naming all that it lacks."""
     own = model_address(content, model)
     address = (*(field_address(content, own, check.field) if check.field and check.kind != "rows" else own), "quality")
-    written, present = written_check(check, content, model), value_at(content.data, address)
+    written, present = written_check(check, content, model) | dict(unasked or {}), value_at(content.data, address)
     return with_value(text, content.data, (*address, len(present) if isinstance(present, list) else 0), written)
 
 
 def with_changed_check(text: str, content: Content, model: str, placed: Placed, check: Check) -> str:
-    """Return the text with another check in the place of one; at another field it is taken from the one and put to the other."""
+    """Return the text with another check in the place of one, of which what is not asked or not changed stays as it is written; at another field it is taken from the one and put to the other."""
     if check == placed.check:
         return text
+    old, path = value_at(content.data, (*placed.address, placed.index)), found_path(content.data, (*placed.address, placed.index))
+    unasked = {key: value for key, value in old.items() if key in UNASKED} if isinstance(old, Mapping) else {}
     if check.field != placed.check.field:
-        added = with_check(text, content, model, check)
+        added = with_check(text, content, model, check, unasked)
         return without_check(added, content_of(added), placed)
-    new, old = written_check(check, content, model), value_at(content.data, (*placed.address, placed.index))
-    path = found_path(content.data, (*placed.address, placed.index))
+    new = written_check(check, content, model)
     if not isinstance(old, Mapping):
         return edited(text, {path: new})
-    text = edited(text, {(*path, key): REMOVE for key in old if key not in new}) if set(old) - set(new) else text
+    before = written_check(placed.check, content, model) if check.kind == placed.check.kind and not lacking(placed.check, content, model) else {key: value for key, value in old.items() if key not in unasked}
+    gone = {(*path, key): REMOVE for key in before if key in old and key not in new}
+    text = edited(text, gone) if gone else text
     for key, value in new.items():
-        if not same(old.get(key), value):
+        if key not in before or not same(before[key], value):
             text = with_value(text, content_of(text).data, (*path, key), value)
     return text
 

@@ -8,11 +8,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from ..contract.fault import BadInput
 from ..contract.rules import rules
 from .about_panel import Panel
 from .checks import KINDS, OF_FIELD, OPERATORS, Check, Placed, checks_of, is_query, sentence, with_changed_check, with_check, without_check
 from .content import Content, faults_at
 from .controls import button, row, shown, soft, told
+from .fields import NO_MODEL
 from .places import field_names, model_names
 from .open_file import OpenFile
 from .text import heading, notice, table
@@ -79,6 +81,11 @@ def check_card(check: Check, fields: tuple[str, ...], act: Callable[[Check], Non
         inputs["detail"].description = DETAIL.get(inputs["kind"].value, "Detail")
         words.value = soft(sentence(chosen_check(inputs)))
 
+    def begin_rows(_: Any) -> None:
+        if (inputs["kind"].value, inputs["operator"].value, inputs["limit"].value) == ("rows", "mustBe", "0"):  # no rows at all is what nobody means
+            inputs["operator"].value = "mustBeGreaterThan"
+
+    inputs["kind"].observe(begin_rows, "value")
     for widget in inputs.values():
         widget.observe(show, "value")
     show()
@@ -89,9 +96,14 @@ def check_card(check: Check, fields: tuple[str, ...], act: Callable[[Check], Non
 # %% ../../nbs/forms/14_checks_panel.ipynb #161bd62b
 def follows(content: Content, model: str) -> str:
     """Return the rules of a model as an HTML table: what every one says, what it does, and whether it is executed."""
+    if not model:
+        return soft("There is no model yet: add one under Models and fields.")
     if content.contract is None or model not in [item.name for item in content.contract.models]:
         return soft("The rules are shown once the contract can be read.")
-    found = rules(content.contract, content.contract.model(model))
+    try:
+        found = rules(content.contract, content.contract.model(model))
+    except ValueError:  # a name that no identifier can be
+        return soft("The rules are shown once the errors are mended.")
     return table(("Rule", "What it says", "Broken, it is", "Executed"), ((rule.id, rule.description, rule.severity, rule.not_executed or "yes") for rule in found))
 
 
@@ -120,6 +132,8 @@ def checks_panel(file: OpenFile) -> Panel:
         editor.children = [check_card(placed.check, field_names(file.content, chosen.value), lambda check: change(placed, check), "Save rule", close)]
 
     def begin() -> None:
+        if not chosen.value:
+            raise BadInput(NO_MODEL.fault("there is no model that could have a rule"))
         editor.children = [check_card(Check("missing"), field_names(file.content, chosen.value), add, "Add rule", close)]
 
     def remove(placed: Placed) -> None:
@@ -146,6 +160,7 @@ def checks_panel(file: OpenFile) -> Panel:
         placed = checks_of(file.content, chosen.value) if chosen.value else ()
         seen = [(one, faults_at(file.content, (*one.address, one.index))) for one in placed]
         if seen != state["placed"]:
+            shown(message, "")
             listed.children, state["placed"] = [line(one) for one in placed], seen
         shown(derived, follows(file.content, chosen.value or ""))
 
@@ -156,4 +171,4 @@ def checks_panel(file: OpenFile) -> Panel:
 
     chosen.observe(choose, "value")
     refresh()
-    return Panel(VBox([chosen, message, listed, editor, row(button("Add rule", begin)), every]), refresh)
+    return Panel(VBox([chosen, message, listed, editor, row(button("Add rule", begin, message)), every]), refresh)

@@ -5,11 +5,13 @@
 # %% ../../nbs/forms/10_controls.ipynb #c097cf5a
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import logging
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ..contract.fault import DatamasterError, Fault
+from ..contract.fault import DatamasterError, Fault, code
 from .addresses import Address
 from .content import Content, faults_at
 from .open_file import OpenFile
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
     from ipywidgets import HTML, Widget
 
 # %% auto #0
-__all__ = ['told', 'shown', 'Control', 'bound', 'input_of', 'control', 'button', 'row', 'soft']
+__all__ = ['FORM_FAILED', 'told', 'shown', 'answering', 'Control', 'bound', 'input_of', 'control', 'button', 'row', 'soft']
 
 # %% ../../nbs/forms/10_controls.ipynb #91996ff3
 def told(faults: Iterable[Fault]) -> str:
@@ -36,6 +38,21 @@ def shown(widget: HTML, html: str) -> None:
     if widget.layout.display != display:
         widget.layout.display = display
 
+
+FORM_FAILED = code("form-failed", "A form could not do what was asked.", "report it, with what you did")
+
+
+@contextmanager
+def answering(message: HTML) -> Iterator[None]:
+    """Tell in `message` what kept the block from its end, whatever that is: a person always gets an answer."""
+    try:
+        yield
+    except DatamasterError as error:
+        shown(message, told(error.faults))
+    except Exception as error:
+        logging.getLogger(__name__).exception("a form")
+        shown(message, told([FORM_FAILED.fault(f"{type(error).__name__}: {error}")]))
+
 # %% ../../nbs/forms/10_controls.ipynb #5595440c
 @dataclass
 class Control:
@@ -47,7 +64,7 @@ class Control:
     refresh: Callable[[], None]
 
 
-def bound(file: OpenFile, input: Widget, read: Callable[[Content], Any], write: Callable[[str, Content, Any], str], place: Callable[[Content], Address], hides: str = "") -> Control:
+def bound(file: OpenFile, input: Widget, read: Callable[[Content], Any], write: Callable[[str, Content, Any], str], place: Callable[[Content], Address]) -> Control:
     """Return a control: `read` gives the widget its value, `write` puts a person's into the text, `place` says where the faults are that it shows."""
     from ipywidgets import HTML, VBox
 
@@ -57,21 +74,18 @@ def bound(file: OpenFile, input: Widget, read: Callable[[Content], Any], write: 
         if typing[1]:
             return
         typing[0] = True
-        try:
-            file.change(lambda text, content: write(text, content, change["new"]), str(place(file.content)))
-        except DatamasterError as error:
-            shown(message, told(error.faults))
-        finally:
-            typing[0] = False
+        with answering(message):
+            file.change(lambda text, content: write(text, content, change["new"]), f"{input.model_id} {place(file.content)}")
+        typing[0] = False
 
     def refresh() -> None:
-        value = read(file.content)
-        if not typing[0] and input.value != value:
-            typing[1] = True
-            try:
+        typing[1] = True  # a choice that gets another option changes its value on the way
+        try:
+            value = read(file.content)
+            if not typing[0] and input.value != value:
                 input.value = value
-            finally:
-                typing[1] = False
+        finally:
+            typing[1] = False
         address = place(file.content)
         shown(message, told(faults_at(file.content, address)) if address else "")
 
@@ -121,12 +135,8 @@ def button(label: str, act: Callable[[], None], message: HTML | None = None, sty
     def pressed(_: Any) -> None:
         if message is not None:
             shown(message, "")
-        try:
+        with answering(message) if message is not None else nullcontext():
             act()
-        except DatamasterError as error:
-            if message is None:
-                raise
-            shown(message, told(error.faults))
 
     made.on_click(pressed)
     for name in classes:

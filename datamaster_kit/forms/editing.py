@@ -9,7 +9,7 @@ import difflib
 from dataclasses import dataclass, replace
 
 # %% auto #0
-__all__ = ['Editing', 'opened', 'changed', 'undone', 'redone', 'kept', 'unified', 'shifted']
+__all__ = ['Editing', 'opened', 'changed', 'begun_at', 'undone', 'redone', 'kept', 'unified', 'shifted']
 
 # %% ../../nbs/forms/00_editing.ipynb #e7654968
 @dataclass(frozen=True)
@@ -35,10 +35,17 @@ def opened(text: str) -> Editing:
 
 def changed(editing: Editing, text: str, place: str = "") -> Editing:
     """Return the editing with another text; `place` names what was changed, and several changes of one place in a row are one step."""
+    before = begun_at(editing, place)
     if text == editing.text:
         return editing
-    continues = bool(place) and place == editing.place and bool(editing.past)
-    return replace(editing, text=text, past=editing.past if continues else (*editing.past, editing.text), future=(), place=place)
+    if before is editing.text:
+        return replace(editing, text=text, past=(*editing.past, before), future=(), place=place)
+    return replace(editing, text=text, past=editing.past if text != before else editing.past[:-1], future=(), place=place if text != before else "")
+
+
+def begun_at(editing: Editing, place: str) -> str:
+    """Return the text that a change at a place starts from: the one before the last step where the change goes on with that step, else the text as it stands."""
+    return editing.past[-1] if place and place == editing.place and editing.past else editing.text
 
 # %% ../../nbs/forms/00_editing.ipynb #c4db3260
 def undone(editing: Editing) -> Editing:

@@ -5,6 +5,7 @@
 # %% ../../nbs/forms/05_field_types.ipynb #1b97e83f
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -19,7 +20,7 @@ from .content import Content, content_of
 
 
 # %% auto #0
-__all__ = ['TYPES', 'NOT_A_TYPE', 'type_text', 'has_parts', 'type_of', 'type_values', 'with_type']
+__all__ = ['TYPES', 'NOT_A_TYPE', 'type_text', 'has_parts', 'type_of', 'type_values', 'with_type_of_items', 'with_type']
 
 # %% ../../nbs/forms/05_field_types.ipynb #c2f1bb8c
 TYPES = ("string", "integer", "long", "decimal(18,2)", "double", "boolean", "date", "timestamp", "timestamp_ntz", "binary", "array<string>", "map<string, string>", "variant")
@@ -77,9 +78,23 @@ def type_values(content: Content, written: Any, text: str) -> dict[str, Any]:
     return {"logicalType": logical, "physicalType": None if says_all and not has_physical else sql_type(type)}
 
 
+def with_type_of_items(text: str, content: Content, address: Address, type: str) -> str:
+    """Return the text with the type of a field whose `items` say what it is a list of: another list is said there too, any other type takes them out."""
+    match = re.fullmatch(r"array\s*<(.+)>", type.strip(), re.IGNORECASE | re.DOTALL)
+    if not match:
+        type_values(content, {}, type)  # refuses what is no type
+        text = with_value(text, content.data, (*address, "items"), None)
+        return with_type(text, content_of(text), address, type)
+    text = with_type(text, content, (*address, "items"), match[1])
+    physical = (*address, "physicalType")
+    return with_value(text, content_of(text).data, physical, sql_type(type_of(type))) if value_at(content.data, physical) else text
+
+
 def with_type(text: str, content: Content, address: Address, type: str) -> str:
     """Return the text with the type of the field at an address; raises BadInput where it is no type."""
     written = value_at(content.data, address)
+    if isinstance(written, Mapping) and isinstance(written.get("items"), Mapping):
+        return with_type_of_items(text, content, address, type)
     keys = {key: value for key, value in type_values(content, written, type).items() if value is not None or (isinstance(written, Mapping) and key in written)}
     for key, value in keys.items():
         text = with_value(text, content_of(text).data, (*address, key), value)

@@ -50,7 +50,8 @@ def with_positions(text: str, model: str) -> str:
     content = content_of(text)
     address = model_address(content, model)
     places = {name: (*field_address(content, address, name), "primaryKeyPosition") for name in field_names(content, model)}
-    key = sorted(key_of(content, model), key=lambda name: value_at(content.data, places[name]) or len(places) + 1)
+    said = {name: value_at(content.data, place) for name, place in places.items()}
+    key = sorted(key_of(content, model), key=lambda name: place if isinstance(place := said[name], int) and place else len(places) + 1)
     for name, place in places.items():
         text = with_value(text, content_of(text).data, place, key.index(name) + 1 if name in key else None)
     return text
@@ -92,7 +93,7 @@ def with_allowed_values(text: str, content: Content, address: Address, line: str
     written = value_at(content.data, (*address, "enum"))
     if content.specification == "dcs":
         return with_value(text, content.data, (*address, "enum"), values or None)
-    is_newer = str(content.data.get("apiVersion", "")).lstrip("v") >= "3.2"
+    is_newer = str(content.data.get("apiVersion", "")).lstrip("v") >= "3.2" and value_at(content.data, (*address, *ENUM)) is None
     if not is_newer and written is None:
         return with_value(text, content.data, (*address, *ENUM), values or None)
     known = {item.get("value"): item for item in written if isinstance(item, Mapping)} if isinstance(written, list) else {}
@@ -115,9 +116,12 @@ def reference_of(content: Content, address: Address) -> str:
 
 
 def with_reference(text: str, content: Content, address: Address, target: str) -> str:
-    """Return the text with the `model.field` that the field at an address refers to."""
+    """Return the text with the `model.field` that the field at an address refers to; further relationships, and what is said of this one, stay."""
     if content.specification == "dcs":
         return with_value(text, content.data, (*address, "references"), target.strip() or None)
+    first = (*address, "relationships", 0)
+    if isinstance(value_at(content.data, first), Mapping):
+        return with_value(text, content.data, (*first, "to") if target.strip() else first, target.strip() or None)
     return with_value(text, content.data, (*address, "relationships"), [{"type": "foreignKey", "to": target.strip()}] if target.strip() else None)
 
 # %% ../../nbs/forms/06_field_values.ipynb #5a51e0bf

@@ -9,20 +9,20 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..contract.edit import duplicated, edited, moved, renamed
-from ..contract.fault import BadInput
+from ..contract.fault import BadInput, code
 from ..contract.model import Field
 from ..contract.sqltype import sql_type
 from .addresses import Item, found_path, value_at, with_value, without
 from .content import Content, content_of
-from .places import NAME_TAKEN, field_names, field_path, fields_address, free_name, model_address, references, workflow_address
+from .places import NAME_TAKEN, field_names, field_path, fields_address, free_name, model_address, model_names, references, texts_in, workflow_address
 from .field_types import type_values
 from .field_values import key_of, with_key
 
 
 
 # %% auto #0
-__all__ = ['written_fields', 'with_fields', 'renamed_field', 'mentions', 'with_mentions', 'moved_field', 'duplicated_field',
-           'without_field']
+__all__ = ['NO_MODEL', 'written_fields', 'with_fields', 'renamed_field', 'mentions', 'with_mentions', 'moved_field',
+           'duplicated_field', 'without_field']
 
 # %% ../../nbs/forms/07_fields.ipynb #654df4aa
 def written_fields(content: Content, fields: tuple[Field, ...]) -> dict[str, dict[str, Any]]:
@@ -35,8 +35,13 @@ def written_fields(content: Content, fields: tuple[Field, ...]) -> dict[str, dic
     return found
 
 
+NO_MODEL = code("form-no-model", "A field or a rule needs a model.", "give the model a name under 'New model' of Models and fields, and press 'Add model'")
+
+
 def with_fields(text: str, content: Content, model: str, fields: tuple[Field, ...], parts: tuple[str, ...] = ()) -> str:
     """Return the text with fields behind the last of a model or structure; one whose name is taken is passed over."""
+    if model not in model_names(content):
+        raise BadInput(NO_MODEL.fault("there is no model that could have a field"))
     taken = {name.lower() for name in field_names(content, model, parts)}
     base = fields_address(content, model, parts)
     for name, written in written_fields(content, fields).items():
@@ -78,7 +83,13 @@ def mentions(content: Content, model: str, name: str) -> dict[tuple[str | int, .
     if not isinstance(value_at(content.data, (*workflow, "latest_by")), Mapping):
         look(value_at(content.data, (*workflow, "latest_by")), found_path(content.data, (*workflow, "latest_by")), {name})
     own = model_address(content, model)
-    look(value_at(content.data, (*own, "primaryKey")), found_path(content.data, (*own, "primaryKey")), {name})
+    places = ((*own, "primaryKey"), *((*own, "quality", at, "arguments", "properties") for at in range(len(value_at(content.data, (*own, "quality")) or ()))))
+    for place in places:
+        look(value_at(content.data, place), found_path(content.data, place), {name})
+    for key in ("servicelevels", "slaProperties"):
+        for path, value in texts_in(content.data.get(key)):
+            if path[-1] in ("timestampField", "element") and value == f"{model}.{name}":
+                found[(key, *path)] = f"{model}.{{}}"
     for key in ("models", "schema"):
         for path, value in references(content.data.get(key), (key,)):
             look(value, path, {f"{model}.{name}"})
@@ -103,7 +114,9 @@ def duplicated_field(text: str, content: Content, model: str, name: str, parts: 
     new, path = free_name(field_names(content, model, parts), f"{name}_copy"), field_path(content, model, name, parts)
     if content.specification == "dcs":
         text = duplicated(text, path, new)
-        return with_value(text, content_of(text).data, (*path[:-1], new, "primaryKey"), None), new
+        for key in ("primaryKey", "primary"):
+            text = with_value(text, content_of(text).data, (*path[:-1], new, key), None)
+        return text, new
     text = duplicated(text, path)
     copy = (*path[:-1], int(path[-1]) + 1)
     text = edited(text, {(*copy, "name"): new})

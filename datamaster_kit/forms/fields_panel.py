@@ -30,7 +30,7 @@ def fields_panel(file: OpenFile) -> Panel:
 
     place, rows_made, shown_field, details = Place(file.content), list[GridRow](), [""], list[Control]()
     head = [HTML(f"<span>{column}</span>") for column in COLUMNS]
-    grid, way, pages, below, message = GridBox(head), row(), row(), VBox(), HTML(layout={"display": "none"})
+    grid, way, pages, below, message, nothing = GridBox(head), row(), row(), VBox(), HTML(layout={"display": "none"}), HTML(layout={"display": "none"})
     grid.layout.grid_template_columns = WIDTHS
     grid.add_class("dm-grid")
     for one in head:
@@ -74,10 +74,11 @@ def fields_panel(file: OpenFile) -> Panel:
             pages.children = turns
         else:
             pages.children = ()
+        shown(nothing, "" if place.model else soft("No model is described yet. Give the first one a name, and press 'Add model'."))
         show_details()
 
     def show_details() -> None:
-        here = f"{place.model}/{'/'.join(place.parts)}/{place.field}"
+        here = f"{place.model}/{'/'.join(place.parts)}/{place.field} {any(one.has_parts for one in rows(file.content, place.model, place.parts) if one.name == place.field)}"
         if not place.field:
             below.children, shown_field[0] = (), ""
         elif shown_field[0] != here:
@@ -89,7 +90,7 @@ def fields_panel(file: OpenFile) -> Panel:
 
     bar, show_bar = model_bar(file, place, refresh)
     refresh()
-    return Panel(VBox([bar, way, grid, pages, row(button("Add field", add, message)), message, paste_box(file, place), below]), refresh)
+    return Panel(VBox([bar, nothing, way, grid, pages, row(button("Add field", add, message)), message, paste_box(file, place), below]), refresh)
 
 # %% ../../nbs/forms/14_fields_panel.ipynb #974f62c2
 def paste_box(file: OpenFile, place: Place) -> Any:
@@ -108,6 +109,6 @@ def paste_box(file: OpenFile, place: Place) -> Any:
         file.change(lambda text, content: with_fields(text, content, place.model, new, place.parts))
         pasted.value = ""
         there = len(fields) - len(new)
-        shown(message, notice("ok", f"{len(new)} fields are added" + (f"; {there} were there already" if there else "") + "."))
+        shown(message, notice("ok", f"Fields added: {len(new)}" + (f"; there already: {there}" if there else "") + "."))
 
     return Accordion([VBox([pasted, row(button("Add these fields", add, message)), message])], titles=("Paste fields from a csv header or a CREATE TABLE",))

@@ -11,7 +11,7 @@ from typing import Any
 from ..contract.fault import DatamasterError
 from .about_panel import Panel
 from .content import Content
-from .controls import button, row, shown, soft, told
+from .controls import answering, button, row, shown, soft, told
 from .editing import unified
 from .open_file import OpenFile, go_on_with, joined, save, waiting_draft
 from .saving import CHANGED_ON_DISK, drop_draft, text_of
@@ -30,7 +30,7 @@ def state_words(file: OpenFile) -> tuple[tuple[str, str], ...]:
     if not file.editing.is_unsaved:
         return (*found, ("ok", "saved"))
     before, after = file.saved.contract, file.content.contract
-    found.append(("warning", "not saved; kept as a draft"))
+    found.append(("warning", "not saved" if file.draft_fault else "not saved; kept as a draft"))
     if before and after and (worst := changes(before, after)):
         due = due_version(before, after)
         found.append(("error" if worst[0].kind == "breaking" else "note", f"{worst[0].kind} change: version {before.version} → {due}" if due != before.version else f"{worst[0].kind} change"))
@@ -83,7 +83,7 @@ class Form:
         from ipywidgets import HTML, Accordion, Tab, VBox
 
         self.message, self.state, self.faults, self.differences, self.draft = (HTML(layout={"display": "none"}) for _ in range(5))
-        self.choices, self.whole = row(), HTML()
+        self.choices, self.draft_choices, self.whole = row(), row(), HTML()
         self.undo, self.redo = button("Undo", self.file.undo, self.message), button("Redo", self.file.redo, self.message)
         self.save = button("Save", self.save_now, self.message, "primary")
         self.tab = Tab([VBox() for _ in self.tabs], titles=[title for title, _ in self.tabs])
@@ -91,7 +91,7 @@ class Form:
         self.below = Accordion([VBox([self.faults]), VBox([self.differences]), VBox([self.whole])], titles=("What is wrong", "Changes to the file", "The file (YAML)"))
         self.below.observe(lambda _: self.refresh(), "selected_index")
         head = HTML(heading(self.file.content.document.file, 1))
-        made = VBox([stylesheet(), head, row(self.save, self.undo, self.redo), self.state, self.message, self.choices, self.draft, self.tab, self.below])
+        made = VBox([stylesheet(), head, row(self.save, self.undo, self.redo), self.state, self.message, self.choices, self.draft, self.draft_choices, self.tab, self.below])
         made.add_class("dm-form")
         self.offer_draft()
         return made
@@ -126,10 +126,11 @@ class Form:
         at = self.tab.selected_index
         if at is None:
             return
-        if at not in self.panels:
-            self.panels[at] = self.tabs[at][1]()
-            self.tab.children[at].children = [self.panels[at].box]
-        self.panels[at].refresh()
+        with answering(self.message):
+            if at not in self.panels:
+                self.panels[at] = self.tabs[at][1]()
+                self.tab.children[at].children = [self.panels[at].box]
+            self.panels[at].refresh()
 
     def save_now(self) -> None:
         """Save; where somebody else changed the same lines, show both and ask."""
@@ -164,18 +165,20 @@ class Form:
 
     def offer_draft(self) -> None:
         """Offer the unfinished edit of an earlier time, where there is one."""
-        draft = waiting_draft(self.file)
+        draft = None
+        with answering(self.message):
+            draft = waiting_draft(self.file)
         if draft is None:
             return
         shown(self.draft, notice("note", "An unfinished edit of this file was kept.") + difference(unified(self.file.editing.text, draft.text)))
-        self.choices.children = [button("Go on with it", self.after_draft(lambda: go_on_with(self.file, draft)), self.message),
-                                 button("Discard it", self.after_draft(lambda: drop_draft(self.file.path, self.file.root)), self.message)]
+        self.draft_choices.children = [button("Go on with it", self.after_draft(lambda: go_on_with(self.file, draft)), self.message),
+                                       button("Discard it", self.after_draft(self.file.keep), self.message)]
 
     def after_draft(self, act: Callable[[], None]) -> Callable[[], None]:
         """Return an answer to the offer of a draft, after which the offer is gone."""
         def answer() -> None:
             act()
-            self.choices.children = ()
+            self.draft_choices.children = ()
             shown(self.draft, "")
 
         return answer

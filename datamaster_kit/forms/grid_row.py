@@ -8,10 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ..contract.fault import DatamasterError
 from .addresses import Address
 from .content import Content, faults_at
-from .controls import button, shown, told
+from .controls import answering, button, shown, told
 from .field_types import TYPES, with_type
 from .field_values import Row, rows, with_examples, with_key, with_required
 from .fields import renamed_field
@@ -30,7 +29,7 @@ class Place:
     """The model that is shown, the structure in it, the page, and the field that is shown in full."""
 
     def __init__(self, content: Content) -> None:
-        self.model, self.parts, self.page, self.field = next(iter(model_names(content)), ""), (), 0, ""
+        self.model, self.parts, self.page, self.field, self.index = next(iter(model_names(content)), ""), (), 0, "", 0
 
     model: str
     parts: tuple[str, ...]
@@ -40,8 +39,9 @@ class Place:
     def correct(self, content: Content) -> None:
         """Go to what is there, after something was removed or undone."""
         names = model_names(content)
-        if self.model not in names:
-            self.model, self.parts, self.page, self.field = next(iter(names), ""), (), 0, ""
+        if self.model not in names:  # the one that stands there now: after a new name is undone, the same under its old one
+            self.model, self.parts, self.page, self.field = next(iter(names[self.index:] or names[-1:]), ""), (), 0, ""
+        self.index = names.index(self.model) if self.model else 0
         while self.parts and self.parts[-1] not in [one.name for one in rows(content, self.model, self.parts[:-1])]:
             self.parts = self.parts[:-1]
         found = [one.name for one in rows(content, self.model, self.parts)] if self.model else []
@@ -122,17 +122,16 @@ class GridRow:
         """Put a person's change into the file, or say why not."""
         if not self.name or self.typing == "refreshing":
             return
-        self.typing, self.refused = column, ""
+        self.typing, self.refused, is_done = column, "", False
         name, self.name = self.name, given.strip() if column == "name" else self.name
-        try:
-            self.file.change(lambda text, content: written_cell(text, content, self.place, name, column, given), f"{self.place.model}.{name}.{column}")
-        except DatamasterError as error:
-            self.name, self.refused = name, told(error.faults)
-            shown(self.message, self.refused)
-        else:
-            self.place.field = self.name if self.place.field == name else self.place.field
-        finally:
-            self.typing = ""
+        with answering(self.message):
+            self.file.change(lambda text, content: written_cell(text, content, self.place, name, column, given), f"{column} of {self.place.address(self.file.content, name)}")
+            is_done = True
+        if not is_done:
+            self.name, self.refused = name, self.message.value
+        elif self.place.field == name:
+            self.place.field = self.name
+        self.typing = ""
 
     def show(self, content: Content, row: Row | None) -> None:
         """Show a field, or nothing."""

@@ -5,12 +5,11 @@
 # %% ../../nbs/forms/63_home.ipynb #b9ec9779
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from ..contract.fault import BadInput, DatamasterError, code
+from ..contract.fault import BadInput
 from .controls import button, row, shown, told
 from .listing import Listed, Listing, counted, listing, quality_words, run_words, state_words
 from .new_contract import new_contract_page
@@ -19,7 +18,7 @@ from .text import heading, notice, paragraph, parts
 from ..project import Project, read_project
 
 # %% auto #0
-__all__ = ['HEAD', 'FORM_FAILED', 'SHOWN_AT_FIRST', 'described', 'row_html', 'matches', 'close', 'widget_of', 'Home', 'counts']
+__all__ = ['HEAD', 'SHOWN_AT_FIRST', 'described', 'row_html', 'matches', 'close', 'widget_of', 'Home', 'counts']
 
 # %% ../../nbs/forms/63_home.ipynb #f86b2ca2
 HEAD = ("Version", "Describes", "Check", "Last run", "Quality of the last delivery")
@@ -56,7 +55,6 @@ def widget_of(form: Any) -> Any:
     return getattr(form, "widget", form)
 
 # %% ../../nbs/forms/63_home.ipynb #50340df3
-FORM_FAILED = code("form-failed", "A form could not be shown.", "report it, with what you did")
 SHOWN_AT_FIRST = 30
 
 
@@ -159,16 +157,10 @@ class Home:
             self.show_form(lambda _: new_contract_page(project, lambda path: self.show_form(self.open, path)), self.path)
 
     def show_form(self, make: Callable[[Path], Any], path: Path) -> None:
-        """Put a form in the page's place; raises DatamasterError where it cannot be made."""
+        """Put a form in the page's place."""
         from ipywidgets import VBox
 
-        try:
-            form = make(path)
-        except DatamasterError:
-            raise
-        except Exception as error:  # whatever went wrong in a form, a click is answered
-            logging.getLogger(__name__).exception("the form of %s", path)
-            raise DatamasterError(FORM_FAILED.fault(f"{type(error).__name__}: {error}", file=str(path))) from error
+        form = make(path)
         back = button("Back to contracts", self.leave, self.message)
         self.form, self.opened, self.question = form, path, VBox()
         self.place.children = [row(back), self.question, widget_of(form)]

@@ -12,7 +12,7 @@ from typing import Any
 from ..contract.fault import BadInput, DatamasterError, code
 from .about_panel import Panel
 from .content import text_at
-from .controls import Control, bound, shown, soft, told
+from .controls import Control, answering, bound, shown, soft
 from .levels import ARRIVALS, arrival_of, cron_address, level_address, period_at, with_arrival, with_cron, with_period
 from .open_file import OpenFile
 from .schedule import DIVISORS, Choice, choice_of, cron_of, next_times, words
@@ -95,13 +95,12 @@ def schedule_box(file: OpenFile, zone: str) -> tuple[Any, Callable[[], None]]:
         visible()
         if kind == "other":
             return
-        try:
+        with answering(message):
             file.change(lambda text, content: with_cron(text, content, cron_of(given_choice(inputs)) if kind else ""), "schedule")
-        except DatamasterError as error:
-            shown(message, told(error.faults))
 
     def refresh() -> None:
         cron.refresh()
+        shown(message, "")
         written = text_at(file.content, cron_address(file.content))
         shown(said, spoken(written, zone, datetime.now(UTC)))
         choice = known_choice(written)

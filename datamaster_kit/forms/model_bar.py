@@ -8,8 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ..contract.fault import DatamasterError
-from .controls import button, control, row, shown, told
+from .controls import answering, button, control, row, shown
 from .models import duplicated_model, moved_model, renamed_model, with_model, without_model
 from .open_file import OpenFile
 from .places import model_address, model_names
@@ -28,7 +27,7 @@ def model_bar(file: OpenFile, place: Place, refresh: Callable[[], None]) -> tupl
     chosen = Dropdown(description="Model", options=model_names(file.content), value=place.model or None)
     name = Text(description="New model", placeholder="its name")
     new_name = Text(description="Name", continuous_update=False, layout={"width": "auto"})
-    controls = [control(file, question, lambda content: model_address(content, place.model)) for question in MODEL] if place.model else []
+    controls = [control(file, question, lambda content: model_address(content, place.model)) for question in MODEL]
 
     def choose(model: str) -> None:
         place.model, place.parts, place.page, place.field = model, (), 0, ""
@@ -47,12 +46,12 @@ def model_bar(file: OpenFile, place: Place, refresh: Callable[[], None]) -> tupl
     def rename(change: dict[str, Any]) -> None:
         if setting[0] or change["new"].strip() == place.model:
             return
-        old, place.model = place.model, change["new"].strip()
-        try:
-            file.change(lambda text, content: renamed_model(text, content, old, place.model))
-        except DatamasterError as error:
-            place.model = old
-            shown(message, told(error.faults))
+        old, place.model, is_done = place.model, change["new"].strip(), False
+        shown(message, "")
+        with answering(message):
+            file.change(lambda text, content: renamed_model(text, content, old, change["new"].strip()))
+            is_done = True
+        place.model = place.model if is_done else old
         refresh()
 
     def show() -> None:
@@ -63,6 +62,7 @@ def model_bar(file: OpenFile, place: Place, refresh: Callable[[], None]) -> tupl
         if chosen.value != (place.model or None):
             chosen.value = place.model or None
         new_name.value = place.model
+        about.layout.display = None if place.model else "none"
         for one in controls:
             one.refresh()
         setting[0] = False
@@ -75,5 +75,4 @@ def model_bar(file: OpenFile, place: Place, refresh: Callable[[], None]) -> tupl
     moves = [button(label, move(by), message, tooltip=f"{label} the model") for label, by in (("Move up", -1), ("Move down", 1))]
     remove = button("Remove model", lambda: file.change(lambda text, content: without_model(text, content, place.model)), message, "danger")
     about = Accordion([VBox([new_name, *(one.box for one in controls), row(*moves, button("Duplicate model", copy, message), remove)])], titles=("About this model",))
-    about.layout.display = None if place.model else "none"
     return VBox([row(chosen, name, button("Add model", add, message)), message, about]), show

@@ -13,13 +13,13 @@ from ..contract.fault import BadInput
 from ..contract.model import Field
 from .addresses import Item, found_path, value_at, with_value, without
 from .content import Content, content_of
-from .places import NAME_TAKEN, free_name, model_address, model_names, references, workflow_address
+from .places import NAME_TAKEN, free_name, model_address, model_names, references, texts_in, workflow_address
 from .fields import written_fields
 
 
 
 # %% auto #0
-__all__ = ['with_model', 'renamed_model', 'with_model_mentions', 'texts_in', 'moved_model', 'duplicated_model', 'without_model']
+__all__ = ['with_model', 'renamed_model', 'with_model_mentions', 'moved_model', 'duplicated_model', 'without_model']
 
 # %% ../../nbs/forms/07_models.ipynb #ebb2dfec
 def with_model(text: str, content: Content, name: str) -> str:
@@ -45,7 +45,7 @@ def renamed_model(text: str, content: Content, name: str, new: str) -> str:
 
 
 def with_model_mentions(text: str, name: str, new: str) -> str:
-    """Return the text in which the workflow, the examples and references name a model anew."""
+    """Return the text in which the workflow, the examples, service levels and references name a model anew."""
     content = content_of(text)
     workflow = workflow_address(content)
     changes: dict[tuple[str | int, ...], Any] = {}
@@ -56,19 +56,13 @@ def with_model_mentions(text: str, name: str, new: str) -> str:
     changes |= {("examples", at, "model"): new for at, item in enumerate(examples if isinstance(examples, list) else ()) if isinstance(item, Mapping) and item.get("model") == name}
     for path, value in [found for key in ("models", "schema") for found in references(content.data.get(key), (key,))]:
         changes |= {(*path, *at): new + item[len(name):] for at, item in texts_in(value) if item.startswith(f"{name}.")}
+    levels = ((key, at, item) for key in ("servicelevels", "slaProperties") for at, item in texts_in(content.data.get(key)))
+    changes |= {(key, *at): new + item[len(name):] for key, at, item in levels if at[-1] in ("timestampField", "element") and item.startswith(f"{name}.")}
     text = edited(text, changes) if changes else text
     for key in ("latest_by", "delete_when", "gold"):
         if isinstance(value_at(content.data, (*workflow, key)), Mapping) and name in value_at(content.data, (*workflow, key)):
             text = renamed(text, found_path(content.data, (*workflow, key, name)), new)
     return text
-
-
-def texts_in(value: Any) -> list[tuple[tuple[str | int, ...], str]]:
-    """Return the texts in a value, each with its path."""
-    if isinstance(value, list | Mapping):
-        pairs = value.items() if isinstance(value, Mapping) else enumerate(value)
-        return [((key, *path), text) for key, item in pairs for path, text in texts_in(item)]
-    return [((), value)] if isinstance(value, str) else []
 
 # %% ../../nbs/forms/07_models.ipynb #47f3484c
 def moved_model(text: str, content: Content, name: str, by: int) -> str:

@@ -7,20 +7,21 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sized
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from ..contract.fault import BadInput, DatamasterError, Fault
 from .content import Content, content_of, examined_content
-from .editing import Editing, changed, kept, opened, redone, undone
+from .editing import Editing, begun_at, changed, kept, opened, redone, undone
 from .questions import ABOUT, answered
-from .saving import CHANGED_ON_DISK, Draft, Merge, draft_of, drop_draft, inside, keep_draft, merged, text_of, write
+from .saving import CHANGED_ON_DISK, Draft, Merge, draft_of, drop_draft, inside, keep_draft, merged, text_of, there, write
 from .versions import due_version
 
 # %% auto #0
-__all__ = ['Examine', 'PAUSE', 'LARGE', 'VERSION', 'OpenFile', 'Saved', 'joined', 'save', 'waiting_draft', 'go_on_with']
+__all__ = ['Examine', 'PAUSE', 'LARGE', 'VERSION', 'OpenFile', 'Saved', 'joined', 'save', 'counted', 'waiting_draft',
+           'go_on_with']
 
 # %% ../../nbs/forms/09_open_file.ipynb #8496d9d5
 Examine = Callable[[Content], Content]
@@ -31,10 +32,10 @@ VERSION = next(question for question in ABOUT if question.name == "version")
 
 
 class OpenFile:
-    """A file that is being edited, inside of the folder `root`; `examine` finds its faults. Listeners are called after every change."""
+    """A file that is being edited, inside of the folder `root`; `examine` finds its faults. Listeners are called after every change. Raises BadInput where the file is elsewhere, or not there."""
 
     def __init__(self, path: Path, root: Path, examine: Examine | None = None) -> None:
-        self.path, self.root = inside(path, root), root.resolve()
+        self.path, self.root = there(inside(path, root)), root.resolve()
         self.examine: Examine = examine or (lambda content: examined_content(content, self.root))
         self.listeners: list[Callable[[], None]] = []
         self.timer: threading.Timer | None = None
@@ -56,7 +57,8 @@ class OpenFile:
     def change(self, make: Callable[[str, Content], str], place: str = "") -> None:
         """Change the text as `make` says; raises BadInput, and changes nothing, where that cannot be done. Changes of one `place` in a row are one step."""
         with self.lock:
-            self.take(changed(self.editing, make(self.editing.text, self.content), place))
+            before = begun_at(self.editing, place)
+            self.take(changed(self.editing, make(before, self.content if before is self.editing.text else self.read(before)), place))
 
     def undo(self) -> None:
         """Go one step back."""
@@ -150,23 +152,28 @@ def save(file: OpenFile, prefer: Literal["", "ours", "theirs"] = "") -> Saved:
     """
     both, disk = joined(file, prefer), text_of(file.path)
     if both.conflicts:
-        raise DatamasterError(CHANGED_ON_DISK.fault(f"{len(both.conflicts)} places were changed here and on disk", file=str(file.path)))
+        raise DatamasterError(CHANGED_ON_DISK.fault(f"{counted(both.conflicts)} changed here and on disk", file=str(file.path)))
     content = file.examine(file.read(both.text))
     if content.errors:
         raise BadInput(*content.errors)
     text, before = both.text, file.saved.contract
     version = content.contract.version if content.contract else ""
     due = due_version(before, content.contract) if before and content.contract else version
-    if due != version:
+    if due != version and text != disk:
         text = answered(text, content, VERSION, due)
         content = file.examine(file.read(text))
     write(file.path, text, file.root)
     with file.lock:
         was_joined = disk != file.editing.saved
         file.editing, file.content, file.saved = kept(changed(file.editing, text), text), content, content
-    drop_draft(file.path, file.root)
+        file.keep()
     file.tell()
-    return Saved(version, due, was_joined)
+    return Saved(version, due if text != disk else version, was_joined)
+
+
+def counted(places: Sized) -> str:
+    """Return how many places there are, as the beginning of a sentence about what was done to them."""
+    return f"{len(places)} places were" if len(places) > 1 else "one place was"
 
 # %% ../../nbs/forms/09_open_file.ipynb #4692a00a
 def waiting_draft(file: OpenFile) -> Draft | None:
@@ -179,5 +186,5 @@ def go_on_with(file: OpenFile, draft: Draft) -> None:
     """Go on with a draft; raises DatamasterError where the file was changed since at the same lines."""
     both = merged(draft.base, draft.text, file.editing.saved)
     if both.conflicts:
-        raise DatamasterError(CHANGED_ON_DISK.fault(f"{len(both.conflicts)} places of the draft were changed in the file since", file=str(file.path)))
+        raise DatamasterError(CHANGED_ON_DISK.fault(f"{counted(both.conflicts)} changed in the draft, and in the file since", file=str(file.path)))
     file.change(lambda text, content: both.text)

@@ -16,7 +16,7 @@ from .content import Content
 
 # %% auto #0
 __all__ = ['NAME_TAKEN', 'model_names', 'model_address', 'fields_address', 'own_fields', 'field_address', 'into', 'field_names',
-           'workflow_address', 'field_path', 'references', 'free_name']
+           'workflow_address', 'field_path', 'references', 'texts_in', 'free_name']
 
 # %% ../../nbs/forms/04_places.ipynb #5e58dfab
 def model_names(content: Content) -> tuple[str, ...]:
@@ -83,6 +83,14 @@ def references(value: Any, path: tuple[str | int, ...]) -> list[tuple[tuple[str 
         for key, item in value.items() if isinstance(value, Mapping) else enumerate(value):
             found += [((*path, key), item)] if key in ("references", "relationships") else references(item, (*path, key))
     return found
+
+
+def texts_in(value: Any) -> list[tuple[tuple[str | int, ...], str]]:
+    """Return the texts in a value, each with its path."""
+    if isinstance(value, list | Mapping):
+        pairs = value.items() if isinstance(value, Mapping) else enumerate(value)
+        return [((key, *path), text) for key, item in pairs for path, text in texts_in(item)]
+    return [((), value)] if isinstance(value, str) else []
 
 # %% ../../nbs/forms/04_places.ipynb #2c282ddc
 NAME_TAKEN = code("form-name", "A model or field cannot have that name.", "choose a name that no other has")

@@ -79,8 +79,9 @@ def written_answer(question: Question, given: Any) -> Any:
 
 def answered(text: str, content: Content, question: Question, given: Any, base: Address = ()) -> str:
     """Return the text with an answer; `content` is that of the text. Raises BadInput where the text cannot be edited there."""
-    address = address_of(content, question, base)
-    return with_value(text, content.data, address, written_answer(question, given)) if address else text
+    address, written = address_of(content, question, base), written_answer(question, given)
+    is_empty_already = written is None and value_at(content.data, address) in (None, "", [], {})
+    return text if not address or is_empty_already else with_value(text, content.data, address, written)
 
 # %% ../../nbs/forms/03_questions.ipynb #f50e64c9
 STATUSES = ("proposed", "draft", "active", "deprecated", "retired")

@@ -15,12 +15,13 @@ from typing import Literal
 from ..contract.fault import BadInput, DatamasterError, code
 
 # %% auto #0
-__all__ = ['OUTSIDE', 'CHANGED_ON_DISK', 'NOT_WRITABLE', 'inside', 'text_of', 'write', 'current_umask', 'Merge', 'merged',
-           'Draft', 'draft_folder', 'keep_draft', 'draft_of', 'drop_draft']
+__all__ = ['OUTSIDE', 'CHANGED_ON_DISK', 'NO_FILE', 'NOT_WRITABLE', 'inside', 'there', 'text_of', 'write', 'current_umask',
+           'Merge', 'merged', 'Draft', 'draft_folder', 'keep_draft', 'draft_of', 'drop_draft']
 
 # %% ../../nbs/forms/08_saving.ipynb #e21b5683
 OUTSIDE = code("form-outside", "A form writes only inside its project's folder.", "move the file into the project, or open the form from the project that holds it")
 CHANGED_ON_DISK = code("form-conflict", "The file was changed by somebody else since the form was opened.", "look at both versions, and take theirs or merge by hand")
+NO_FILE = code("form-no-file", "The file that a form is to edit is not there.", "look for another spelling of its name, or make it with 'New contract' on the page of Home()")
 NOT_WRITABLE = code("form-not-writable", "The file cannot be read or written.", "check its permissions and the free space")
 
 
@@ -30,6 +31,13 @@ def inside(path: Path, root: Path) -> Path:
     if not resolved.is_relative_to(root.resolve()):
         raise BadInput(OUTSIDE.fault(f"{path} is not inside {root}", file=str(path)))
     return resolved
+
+
+def there(path: Path) -> Path:
+    """Return the path; raises BadInput where there is no such file."""
+    if not path.exists():
+        raise BadInput(NO_FILE.fault(f"there is no file {path}", file=str(path)))
+    return path
 
 
 def text_of(path: Path) -> str:
@@ -49,12 +57,15 @@ def write(path: Path, text: str, root: Path) -> None:
         target.parent.mkdir(parents=True, exist_ok=True)
         mode = target.stat().st_mode & 0o777 if target.exists() else 0o666 & ~current_umask()
         handle, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
-        with os.fdopen(handle, "wb") as file:
-            file.write(text.encode("utf-8"))
-            file.flush()
-            os.fsync(file.fileno())
-        Path(name).chmod(mode)
-        Path(name).replace(target)
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(text.encode("utf-8"))
+                file.flush()
+                os.fsync(file.fileno())
+            Path(name).chmod(mode)
+            Path(name).replace(target)
+        finally:
+            Path(name).unlink(missing_ok=True)
     except OSError as error:
         raise DatamasterError(NOT_WRITABLE.fault(f"{target}: {error.strerror or error}", file=str(target))) from None
 
@@ -78,10 +89,8 @@ def merged(base: str, ours: str, theirs: str, prefer: Literal["", "ours", "their
     """Return both changes of a text in one; where both changed the same lines, `prefer` decides, and without it that is a conflict."""
     from merge3 import Merge3
 
-    def ends(line: str) -> str:
-        return line if line.endswith("\n") else line + "\n"
-
-    one, other, another = ([ends(line) for line in text.splitlines(keepends=True)] for text in (base, ours, theirs))
+    # only a line feed ends a line here: a form feed or U+2028 is part of somebody's text
+    one, other, another = ([line + "\n" for line in text.removesuffix("\n").split("\n")] if text else [] for text in (base, ours, theirs))
     groups = list(Merge3(one, other, another).merge_groups())
     conflicts = tuple(("".join(group[2]), "".join(group[3])) for group in groups if group[0] == "conflict")
     if conflicts and not prefer:
@@ -113,15 +122,16 @@ def keep_draft(path: Path, root: Path, draft: Draft) -> Path:
 
 
 def draft_of(path: Path, root: Path) -> Draft | None:
-    """Return a file's draft, or None where there is none."""
-    folder = draft_folder(path, root)
-    return Draft(text_of(folder / "draft.yaml"), text_of(folder / "base.yaml")) if (folder / "draft.yaml").exists() else None
+    """Return a file's draft, or None where there is none; raises BadInput where it leads out of the project."""
+    draft, base = (inside(draft_folder(path, root) / name, root) for name in ("draft.yaml", "base.yaml"))
+    return Draft(text_of(draft), text_of(base)) if draft.exists() else None
 
 
 def drop_draft(path: Path, root: Path) -> None:
     """Remove a file's draft, where there is one."""
+    folder = inside(draft_folder(path, root), root)
     try:
         for name in ("draft.yaml", "base.yaml"):
-            (draft_folder(path, root) / name).unlink(missing_ok=True)
+            (folder / name).unlink(missing_ok=True)
     except OSError as error:
         raise DatamasterError(NOT_WRITABLE.fault(f"{path}: {error.strerror or error}", file=str(path))) from None

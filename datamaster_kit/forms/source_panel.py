@@ -12,7 +12,7 @@ from typing import Any
 from ..contract.fault import BadInput, code
 from ..contract.model import Contract, Model
 from .about_panel import Panel
-from .content import faults_at, items_of
+from .content import Content, faults_at, items_of
 from .controls import Control, bound, button, control, row, shown, soft, told
 from .places import model_names, workflow_address
 from .levels import (
@@ -25,8 +25,8 @@ from .text import heading, notice
 from ..project import Project, read_project
 
 # %% auto #0
-__all__ = ['CANNOT_LOOK', 'TASK_WORDS', 'BAD_TASK', 'source_controls', 'newest_controls', 'source_panel', 'previewed',
-           'is_mail_address', 'mail_panel', 'tasks_panel']
+__all__ = ['CANNOT_LOOK', 'TASK_WORDS', 'BAD_TASK', 'source_controls', 'newest_controls', 'models_of', 'source_panel',
+           'previewed', 'is_mail_address', 'mail_panel', 'tasks_panel']
 
 # %% ../../nbs/forms/16_source_panel.ipynb #b3f6a9e8
 def source_controls(file: OpenFile) -> list[Control]:
@@ -50,12 +50,17 @@ def newest_controls(file: OpenFile) -> list[Control]:
     return [made(model, f"Newest {model} by") for model in model_names(file.content)] if is_each else [made("", "Newest row by")]
 
 # %% ../../nbs/forms/16_source_panel.ipynb #c7cc5b83
+def models_of(content: Content) -> tuple[str, ...]:
+    """Return the names of a contract's models: those of the text, or where it has none those that follow from its examples."""
+    return model_names(content) or tuple(model.name for model in (content.contract.models if content.contract else ()))
+
+
 def source_panel(file: OpenFile, project: Path | None) -> Panel:
     """Return the panel of the source, with a preview of the newest file that has arrived for a model, or of its example."""
     from ipywidgets import HTML, Dropdown, VBox
 
     controls, result, message = [*source_controls(file), *newest_controls(file)], HTML(), HTML(layout={"display": "none"})
-    chosen = Dropdown(description="Model", options=model_names(file.content))
+    chosen = Dropdown(description="Model", options=models_of(file.content))
 
     def look() -> None:
         result.value = ""
@@ -65,7 +70,7 @@ def source_panel(file: OpenFile, project: Path | None) -> Panel:
         result.value = previewed(contract, contract.model(chosen.value), read_project(project) if project else None)
 
     def refresh() -> None:
-        names = model_names(file.content)
+        names = models_of(file.content)
         if tuple(chosen.options) != names:
             chosen.options = names
         for one in controls:
@@ -134,8 +139,9 @@ def tasks_panel(file: OpenFile) -> Panel:
 
     def refresh() -> None:
         tasks = [*tasks_of(file.content)]
-        if tasks != seen:
-            listed.children, seen[:] = [line(index, task) for index, task in enumerate(tasks)], tasks
+        now = [(task, faults_at(file.content, (*tasks_address(file.content), index))) for index, task in enumerate(tasks)]
+        if now != seen:
+            listed.children, seen[:] = [line(index, task) for index, task in enumerate(tasks)], now
 
     refresh()
     return Panel(VBox([HTML(soft("These run in the workspace after the ingest, in their order.")), listed, key, kind, target, row(button("Add task", add, message)), message]), refresh)
