@@ -35,13 +35,9 @@ def test_help_imports_nothing_heavy() -> None:
     assert shown.stdout.strip() == "[]"
 
 
-@pytest.mark.parametrize("work", [
-    "from datamaster_kit.contract.read import read_contract; read_contract(Path('contracts/flights.odcs.yaml'))",
-    "from datamaster_kit.notebooks import steps; steps()"], ids=["read a contract", "list the steps"])
-def test_no_grammar_of_iris_is_built_where_none_is_checked(work: str) -> None:
-    code = f"import sys; from pathlib import Path; {work}; print('jsonschema' in sys.modules, 'lark' in sys.modules, 'rfc3987_syntax' in sys.modules)"
-    shown = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
-    assert shown.stdout.split()[1:] == ["False", "False"], shown.stdout
+def test_a_contract_is_read_without_the_slow_validator() -> None:
+    code = "import sys; from datamaster_kit.contract.read import read_contract; read_contract('contracts/flights.odcs.yaml'); print('jsonschema' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip() == "False"
 
 
 @pytest.mark.parametrize("verb", [[], ["contract"], ["contract", "lint"], ["contract", "export"], ["contract", "diff"], ["contract", "import"],
