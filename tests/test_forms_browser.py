@@ -137,6 +137,7 @@ def test_a_person_edits_adds_a_rule_mends_an_error_and_saves(server: Server, bro
     expect(page.get_by_text("'30 dayz' is not a period").first).to_be_visible(timeout=SLOW)
     expect(page.get_by_text("1 error")).to_be_visible(timeout=SLOW)
     page.get_by_role("button", name="Save", exact=True).click()
+    expect(page.get_by_text("'30 dayz' is not a period")).to_have_count(2, timeout=SLOW)
     kept(page, "error-1280")
     assert (project.parent / "contracts" / "card.yaml").read_text(encoding="utf-8") == CARD
     retention.fill("30 days")

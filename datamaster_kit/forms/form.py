@@ -5,6 +5,7 @@
 # %% ../../nbs/forms/20_form.ipynb #d426ec9f
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from typing import Any
 
@@ -20,7 +21,7 @@ from .text import badge, difference, heading, notice, preformatted, table
 from .versions import changes, due_version
 
 # %% auto #0
-__all__ = ['SHOWN', 'state_words', 'change_words', 'fault_words', 'Form']
+__all__ = ['SHOWN', 'TYPED', 'state_words', 'change_words', 'fault_words', 'after_typing', 'Form']
 
 # %% ../../nbs/forms/20_form.ipynb #7d883d56
 def state_words(file: OpenFile) -> tuple[tuple[str, str], ...]:
@@ -57,6 +58,24 @@ def fault_words(content: Content) -> str:
     rest = soft(f"... and {len(found) - SHOWN} more") if len(found) > SHOWN else ""
     return table(("Line", "Where", "What is wrong", "What to do"), ((fault.line, fault.path.removeprefix("$."), fault.message, fault.hint) for fault in found[:SHOWN])) + rest
 
+# %% ../../nbs/forms/20_form.ipynb #2d62a822
+TYPED = 0.3  # seconds in which what was typed last arrives
+
+
+def after_typing(act: Callable[[], None], message: Any) -> None:
+    """Act once what was typed just before has arrived, and tell a failure in `message`; at once where no event loop would bring it."""
+    try:
+        loop = asyncio.get_running_loop()
+    except RuntimeError:
+        act()
+        return
+
+    def later() -> None:
+        with answering(message):
+            act()
+
+    loop.call_later(TYPED, later)
+
 # %% ../../nbs/forms/20_form.ipynb #32778edf
 class Form:
     """A form that edits one open file behind tabs: each a title, and what makes its panel when it is first looked at."""
@@ -85,7 +104,7 @@ class Form:
         self.message, self.state, self.faults, self.differences, self.draft = (HTML(layout={"display": "none"}) for _ in range(5))
         self.choices, self.draft_choices, self.whole = row(), row(), HTML()
         self.undo, self.redo = button("Undo", self.file.undo, self.message), button("Redo", self.file.redo, self.message)
-        self.save = button("Save", self.save_now, self.message, "primary")
+        self.save = button("Save", lambda: after_typing(self.save_now, self.message), self.message, "primary")
         self.tab = Tab([VBox() for _ in self.tabs], titles=[title for title, _ in self.tabs])
         self.tab.observe(lambda _: self.refresh(), "selected_index")
         self.below = Accordion([VBox([self.faults]), VBox([self.differences]), VBox([self.whole])], titles=("What is wrong", "Changes to the file", "The file (YAML)"))
