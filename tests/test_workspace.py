@@ -599,3 +599,14 @@ def test_the_server_does_not_answer_what_the_sdk_would_not_read(workspace: Works
     workspace.state.unity["catalog"]["crisk"]["colour"] = "red"
     with pytest.raises(InternalError, match="unknown field colour"):
         client.catalogs.get("crisk")
+
+
+def test_a_request_that_its_client_did_not_finish_has_no_effect(workspace: Workspace, client: WorkspaceClient) -> None:
+    import socket
+
+    host, port = workspace.host.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port))) as half:
+        half.sendall(b"POST /api/2.1/jobs/create HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer x\r\nContent-Length: 400\r\n\r\n")
+        half.shutdown(socket.SHUT_WR)
+        assert half.recv(1000) == b""
+    assert list(client.jobs.list()) == []

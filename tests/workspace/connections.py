@@ -42,7 +42,11 @@ def handler_of(reply: Callable[[str, str, dict[str, str], bytes], Answer]) -> ty
 
         def answer(self) -> None:
             """Answer one request."""
-            content = self.rfile.read(int(self.headers.get("Content-Length") or 0)) if self.headers.get("Transfer-Encoding") != "chunked" else self.chunks()
+            told = int(self.headers.get("Content-Length") or 0)
+            content = self.rfile.read(told) if self.headers.get("Transfer-Encoding") != "chunked" else self.chunks()
+            if len(content) < told:  # the client died half way through its request, which so was none
+                self.close_connection = True
+                return
             made = reply(self.command, self.path, {name.lower(): value for name, value in self.headers.items()}, content)
             if made.is_reset:
                 self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
