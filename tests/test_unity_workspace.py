@@ -41,7 +41,21 @@ GROUP = "00000000-0000-4000-8000-0000000000a1"
 MARK = "Managed by datamaster_kit for risk."
 
 
-class Directory(BaseHTTPRequestHandler):
+class Spoken(BaseHTTPRequestHandler):
+    """What the servers of these tests share: an answer is JSON, and nothing is logged."""
+
+    def answer(self, body: Any, status: int = 200) -> None:
+        content = json.dumps(body).encode()
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+    def log_message(self, *_: Any) -> None:
+        pass
+
+
+class Directory(Spoken):
     """Microsoft Graph's routes for groups, members and service principals, a member a page; a list of service principals would have a stranger's of the same name."""
 
     people = tuple(PEOPLE)
@@ -68,16 +82,6 @@ class Directory(BaseHTTPRequestHandler):
 
     def answer_one(self, found: list[dict[str, Any]]) -> None:
         self.answer(found[0] if found else {"error": {"code": "Request_ResourceNotFound", "message": "it does not exist"}}, 200 if found else 404)
-
-    def answer(self, body: Any, status: int = 200) -> None:
-        content = json.dumps(body).encode()
-        self.send_response(status)
-        self.send_header("Content-Length", str(len(content)))
-        self.end_headers()
-        self.wfile.write(content)
-
-    def log_message(self, *_: Any) -> None:
-        pass
 
 
 @pytest.fixture
@@ -400,7 +404,7 @@ def test_secrets_come_from_the_environment_and_are_said_nowhere(graph: Managemen
         assert plan_of(observed(workspace, [])).is_empty
 
 
-class Vault(BaseHTTPRequestHandler):
+class Vault(Spoken):
     """A key vault with one secret (Azure Key Vault, *Get Secret*), which tells it to those who may know it, and is busy at first."""
 
     asked = 0
@@ -409,23 +413,13 @@ class Vault(BaseHTTPRequestHandler):
         type(self).asked += 1
         path, _, query = self.path.partition("?")
         if type(self).asked == 1:
-            self.answer(429, {"error": {"code": "Throttled", "message": "later"}})
+            self.answer({"error": {"code": "Throttled", "message": "later"}}, 429)
         elif query != "api-version=7.4" or self.headers["Authorization"] != "Bearer a token":
-            self.answer(403, {"error": {"code": "Forbidden", "message": "The user does not have secrets get permission"}})
+            self.answer({"error": {"code": "Forbidden", "message": "The user does not have secrets get permission"}}, 403)
         elif path == "/secrets/hub-key":
-            self.answer(200, {"value": "a value that nobody sees", "id": path, "attributes": {"enabled": True}})
+            self.answer({"value": "a value that nobody sees", "id": path, "attributes": {"enabled": True}}, 200)
         else:
-            self.answer(404, {"error": {"code": "SecretNotFound", "message": "not found"}})
-
-    def answer(self, status: int, body: Any) -> None:
-        content = json.dumps(body).encode()
-        self.send_response(status)
-        self.send_header("Content-Length", str(len(content)))
-        self.end_headers()
-        self.wfile.write(content)
-
-    def log_message(self, *_: Any) -> None:
-        pass
+            self.answer({"error": {"code": "SecretNotFound", "message": "not found"}}, 404)
 
 
 def test_secrets_come_from_a_key_vault_and_are_said_nowhere(graph: Management) -> None:

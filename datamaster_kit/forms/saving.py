@@ -116,7 +116,8 @@ def draft_folder(path: Path, root: Path) -> Path:
 def keep_draft(path: Path, root: Path, draft: Draft) -> Path:
     """Write a file's draft, and return where it is."""
     folder = draft_folder(path, root)
-    write(folder / "base.yaml", draft.base, root)
+    if text_of(folder / "base.yaml") != draft.base:  # it changes at a save, and a draft with every key
+        write(folder / "base.yaml", draft.base, root)
     write(folder / "draft.yaml", draft.text, root)
     return folder / "draft.yaml"
 

@@ -23,10 +23,11 @@ from .questions import answer
 from .results import preview_html
 from .text import heading, notice
 from ..project import Project, read_project
+from ..values import EMAIL
 
 # %% auto #0
 __all__ = ['CANNOT_LOOK', 'TASK_WORDS', 'BAD_TASK', 'source_controls', 'newest_controls', 'models_of', 'source_panel',
-           'previewed', 'is_mail_address', 'mail_panel', 'tasks_panel']
+           'previewed', 'mail_panel', 'tasks_panel']
 
 # %% ../../nbs/forms/16_source_panel.ipynb #b3f6a9e8
 def source_controls(file: OpenFile) -> list[Control]:
@@ -88,11 +89,6 @@ def previewed(contract: Contract, model: Model, project: Project | None) -> str:
     return preview_html(preview(contract, model, files[0] if files else None))
 
 # %% ../../nbs/forms/16_source_panel.ipynb #743428ea
-def is_mail_address(text: str) -> bool:
-    """A text looks like an e-mail address: something, an @, and a domain with a dot."""
-    return bool(re.fullmatch(r"[^@\s]+@[^@\s]+\.[^@\s.]+", text))
-
-
 def mail_panel(file: OpenFile) -> Panel:
     """Return the panel that asks who is told of runs; what is no address is told below it."""
     from ipywidgets import HTML, VBox
@@ -102,7 +98,7 @@ def mail_panel(file: OpenFile) -> Panel:
     def refresh() -> None:
         for one, note, question in zip(controls, notes, MAIL, strict=True):
             one.refresh()
-            wrong = [item for item in items_of(answer(file.content, question, workflow_address(file.content))) if not is_mail_address(item)]
+            wrong = [item for item in items_of(answer(file.content, question, workflow_address(file.content))) if EMAIL.wrong(item)]
             shown(note, notice("warning", f"No e-mail address: {', '.join(wrong)}") if wrong else "")
 
     refresh()
