@@ -16,6 +16,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -103,6 +104,18 @@ class Cost:
     peak: float = 0
 
 
+def processes(root: int) -> list[Path]:
+    """Return the folders in which Linux tells of a process and of those that it began; none on another system."""
+    parents = {}
+    for path in Path("/proc").glob("[0-9]*"):
+        with suppress(FileNotFoundError, ProcessLookupError):  # it has ended since it was listed
+            parents[path] = int((path / "stat").read_text(encoding="ascii").rsplit(")", 1)[1].split()[1])
+    found = {Path(f"/proc/{root}")} & set(parents)
+    while more := {path for path, parent in parents.items() if Path(f"/proc/{parent}") in found} - found:
+        found |= more
+    return sorted(found)
+
+
 class Bench:
     """A lakehouse in a scratch folder, and the floor beside it."""
 
@@ -112,29 +125,24 @@ class Bench:
 
     def timed(self, work: Callable[[], object]) -> Cost:
         """Return what a piece of work took."""
-        if self.process.is_dir():
-            (self.process / "clear_refs").write_text("5", encoding="ascii")
+        for process in processes(self.java):
+            (process / "clear_refs").write_text("5", encoding="ascii")
         begun, before = time.perf_counter(), self.processor_seconds()
         work()
         return Cost(time.perf_counter() - begun, self.processor_seconds() - before, self.peak_megabytes())
 
-    @property
-    def process(self) -> Path:
-        """The folder in which Linux tells of the Java process."""
-        return Path(f"/proc/{self.java}")
-
     def processor_seconds(self) -> float:
-        """Return the processor's seconds that Java and this process have used, which a busy machine changes little; whole seconds of Java's where only `ps` tells."""
-        if self.process.is_dir():
-            fields = (self.process / "stat").read_text(encoding="ascii").rsplit(")", 1)[1].split()
-            return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK") + time.process_time()
+        """Return the processor's seconds that Java, its workers and this process have used, which a busy machine changes little; whole seconds of Java's alone where only `ps` tells."""
+        if there := processes(self.java):
+            fields = [(process / "stat").read_text(encoding="ascii").rsplit(")", 1)[1].split() for process in there]
+            return sum(int(tick) for each in fields for tick in each[11:15]) / os.sysconf("SC_CLK_TCK") + time.process_time()
         used = subprocess.run(["ps", "-o", "cputimes=", "-p", str(self.java)], check=True, capture_output=True, text=True).stdout
         return float(used) + time.process_time()
 
     def peak_megabytes(self) -> float:
-        """Return the most memory that Java held since its last piece of work began, 0 where Linux does not tell."""
-        said = (self.process / "status").read_text(encoding="ascii") if self.process.is_dir() else "VmHWM: 0"
-        return next(int(line.split()[1]) / 1024 for line in said.splitlines() if line.startswith("VmHWM"))
+        """Return the most memory that Java and its workers held since the last piece of work began, 0 where Linux does not tell."""
+        said = [(process / "status").read_text(encoding="ascii") for process in processes(self.java)]
+        return sum(int(line.split()[1]) / 1024 for text in said for line in text.splitlines() if line.startswith("VmHWM"))
 
     def lakehouse(self, contract: Contract, files: dict[str, list[Path]]) -> tuple[LocalTarget, Project]:
         """Return a lakehouse with the contract's tables, still empty, and the files in its landing folders."""

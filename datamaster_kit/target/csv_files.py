@@ -8,7 +8,6 @@ from __future__ import annotations
 import csv
 import gzip
 import io
-import mmap
 import re
 import zlib
 from collections.abc import Generator, Iterator, Mapping, Sequence
@@ -25,9 +24,9 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
 # %% auto #0
-__all__ = ['CSV_OPTIONS', 'PACKED', 'CUT_OFF_BUFFER', 'has_header', 'is_utf8', 'any_length', 'csv_records', 'csv_header',
-           'opened', 'escape_of', 'local_path', 'no_glob', 'has_long_records', 'Look', 'damage_of', 'looked_at',
-           'read_csv', 'csv_parts']
+__all__ = ['CSV_OPTIONS', 'PACKED', 'LINE_FEED', 'CARRIAGE_RETURN', 'CUT_OFF_BUFFER', 'has_header', 'is_utf8', 'any_length',
+           'csv_records', 'csv_header', 'opened', 'escape_of', 'local_path', 'no_glob', 'Quotes', 'quotes_of',
+           'whole_lines', 'quotes_in', 'is_within_quotes', 'Look', 'damage_of', 'looked_at', 'read_csv', 'csv_parts']
 
 # %% ../../nbs/target/08_csv_files.ipynb #2bf4f070
 CSV_OPTIONS = ("delimiter", "quote", "escape", "encoding", "nullValue", "emptyValue", "comment", "lineSep", "ignoreLeadingWhiteSpace", "ignoreTrailingWhiteSpace")
@@ -90,31 +89,76 @@ def no_glob(path: str) -> str:
     return re.sub(r"([\\{}\[\]*?])", r"\\\1", path)
 
 # %% ../../nbs/target/08_csv_files.ipynb #9ba488c9
-def has_long_records(path: Path, options: Mapping[str, Any]) -> bool:
-    """A record of the file goes, or may go, over more than one line."""
-    if "multiLine" in options:
-        return str(options["multiLine"]).lower() == "true"
-    mark = str(options.get("quote", '"')).encode()
-    if not mark or path.stat().st_size == 0:
-        return False
-    if len(mark) > 1 or escape_of(options) or path.suffix in PACKED or not is_utf8(options) or "lineSep" in options:
-        return True
-    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
-        if content.find(mark) < 0:
-            return False
-        return any(line.count(mark) % 2 for line in iter(content.readline, b""))
-
-
 PACKED = (".gz", ".bz2", ".zst", ".lz4", ".snappy", ".deflate")
+
+
+@dataclass(frozen=True)
+class Quotes:
+    """How a csv file is quoted: a record goes, or may go, over more than one line; every quote is known to open or close a cell, or to be doubled within one."""
+
+    go_over_lines: bool = False
+    are_plain: bool = False
+
+
+def quotes_of(path: Path, options: Mapping[str, Any]) -> Quotes:
+    """Return how a csv file is quoted. `options` are the source's."""
+    if "multiLine" in options:
+        return Quotes(go_over_lines=str(options["multiLine"]).lower() == "true")
+    mark, delimiter = str(options.get("quote", '"')).encode(), str(options.get("delimiter", ",")).encode() or b","
+    if not mark or path.stat().st_size == 0:
+        return Quotes()
+    if len(mark) > 1 or escape_of(options) or path.suffix in PACKED or not is_utf8(options) or "lineSep" in options:
+        return Quotes(go_over_lines=True)
+    are_plain = len(delimiter) == 1
+    for lines in whole_lines(path):
+        if mark in lines:
+            quotes = quotes_in(lines, mark[0], delimiter[0])
+            if quotes.go_over_lines:
+                return quotes
+            are_plain = are_plain and quotes.are_plain
+    return Quotes(are_plain=are_plain)
+
+
+def whole_lines(path: Path, size: int = 1 << 22) -> Iterator[bytes]:
+    """Yield a file's lines, so many bytes at a time and the rest of a line."""
+    with path.open("rb") as file:
+        while lines := file.read(size):
+            yield lines if lines.endswith(b"\n") else lines + file.readline()
+
+# %% ../../nbs/target/08_csv_files.ipynb #8832536a
+def quotes_in(lines: bytes, mark: int, delimiter: int) -> Quotes:
+    """Return how whole lines of csv are quoted, given the bytes of the quote and of the delimiter."""
+    import numpy as np
+
+    text = np.frombuffer(lines, np.uint8)
+    at = np.flatnonzero(text == mark)
+    if len(at) % 2 or is_within_quotes(at, np.flatnonzero(text == LINE_FEED)):
+        return Quotes(go_over_lines=True)
+    if is_within_quotes(at, np.flatnonzero(text == CARRIAGE_RETURN)):
+        return Quotes()
+    opens, closes, borders = at[::2], at[1::2], [delimiter, LINE_FEED, CARRIAGE_RETURN]
+    begins, ends = (opens == 0) | np.isin(text[opens - 1], borders), (closes == len(text) - 1) | np.isin(text[np.minimum(closes + 1, len(text) - 1)], borders)
+    is_doubled = closes[:-1] + 1 == opens[1:]
+    return Quotes(are_plain=bool((begins[1:] | is_doubled).all() and (ends[:-1] | is_doubled).all() and begins[:1].all() and ends[-1:].all()))
+
+
+def is_within_quotes(marks: Any, places: Any) -> bool:
+    """An odd number of quotes stands before one of the places; both are sorted arrays of offsets."""
+    import numpy as np
+
+    return bool((np.searchsorted(marks, places) % 2).any())
+
+
+LINE_FEED, CARRIAGE_RETURN = 10, 13
 
 # %% ../../nbs/target/08_csv_files.ipynb #241bf0be
 @dataclass(frozen=True)
 class Look:
-    """What a file is: its header (empty: it has no rows), whether records go over lines, and why it cannot be read to its end."""
+    """What a file is: its header (empty: it has no rows), how it is quoted, and why it cannot be read to its end."""
 
     file: str
     header: tuple[str, ...] = ()
-    has_long_records: bool = False
+    quotes: Quotes = Quotes()
     damage: str = ""
 
 
@@ -141,8 +185,8 @@ def looked_at(file: str, source: FileSource) -> Look:
         header = csv_header(path, source.options)
     except (OSError, EOFError, zlib.error):
         return Look(file, damage=damage)
-    is_long = bool(header) and has_long_records(path, source.options)
-    return Look(file, header if has_header(source.options) or not header else tuple(types_of(source)), is_long, damage)
+    quotes = quotes_of(path, source.options) if header else Quotes()
+    return Look(file, header if has_header(source.options) or not header else tuple(types_of(source)), quotes, damage)
 
 # %% ../../nbs/target/08_csv_files.ipynb #759c8500
 CUT_OFF_BUFFER = 64  # characters that Spark reads at a time: what it has of a buffer in which a file ends too early is lost
@@ -165,5 +209,5 @@ def csv_parts(spark: SparkSession, looks: Sequence[Look], source: FileSource) ->
     groups: dict[tuple[tuple[str, ...], bool, bool], list[str]] = {}
     for look in looks:
         if look.header:
-            groups.setdefault((look.header, look.has_long_records, bool(look.damage)), []).append(look.file)
+            groups.setdefault((look.header, look.quotes.go_over_lines, bool(look.damage)), []).append(look.file)
     return [read_csv(spark, files, header, is_long, source, is_cut_off) for (header, is_long, is_cut_off), files in groups.items()]

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 # %% auto #0
 __all__ = ['GOES_ON', 'BEYOND_DOUBLE', 'BEYOND_VARIANT', 'STRICT', 'is_whole', 'records', 'unmarked', 'is_object', 'colons',
            'is_all_found', 'parsed_type', 'typed_type', 'is_exact', 'parse', 'is_parsed', 'member_of', 'variant_text',
-           'finer', 'without_texts', 'told_apart', 'read_json', 'rows_of_json']
+           'finer', 'without_texts', 'told_apart', 'parsed_again', 'keeps_digits', 'read_json', 'any_record',
+           'rows_of_json']
 
 # %% ../../nbs/target/08_json_files.ipynb #815879ad
 def is_whole(source: FileSource) -> bool:
@@ -92,8 +93,8 @@ def is_exact(record: str, name: str, type: DataType, parsed: str) -> str:
             return f"({value} IS NULL OR CAST({value} AS {sql_type(type)}) = {value})"
         case Scalar("float" | "double"):
             return f"({value} IS NULL OR {f'NOT endswith({value}, {chr(39)}Infinity{chr(39)})' if parsed == 'STRING' else f'abs({value}) != double({chr(39)}Infinity{chr(39)})'})"
-        case Scalar("string"):
-            return f"({value} IS NULL OR ascii({value}) > 57 OR (length({value}) < 16 AND locate('E', {value}) = 0) OR NOT {value} RLIKE '^-?[0-9]+[.][0-9]+(E-?[0-9]+)?$')"
+        case Scalar() if parsed == "STRING":
+            return f"({value} IS NULL OR ascii({value}) > 57 OR (ascii({value}) != 34 AND length({value}) < 16 AND locate('E', {value}) = 0) OR NOT {value} RLIKE '^(-?[0-9]+[.][0-9]+(E-?[0-9]+)?|\"-?Infinity\")$')"
     return ""
 
 
@@ -130,9 +131,9 @@ BEYOND_VARIANT = r"(?=[0-9.]{40})[0-9]+[.][0-9]|[0-9]{39}|[0-9.]{17}[eE]|[0-9][e
 
 
 def finer(types: Sequence[DataType]) -> list[str]:
-    """Return patterns of numbers of which the parse of a plain record may lose digits: any in a nested field, and those that go beyond the widest decimal where that is hardly wider than the field's."""
-    fewest = min((38 - (kind.precision or 10) + (kind.scale or 0) for kind in map(bronze_type, types) if isinstance(kind, Scalar) and kind.name == "decimal"), default=38)
-    return [*([BEYOND_DOUBLE] if not all(isinstance(type, Scalar) for type in types) else []), *([f"[.][0-9]{{{fewest + 1}}}|[0-9][eE]-"] if fewest < 20 else [])]
+    """Return patterns of numbers of which the parse of a plain record may lose digits: any in a nested field, and those that go beyond the widest decimal with the digits of a field before its point."""
+    fewest = [38 - (kind.precision or 10) + (kind.scale or 0) for kind in map(bronze_type, types) if isinstance(kind, Scalar) and kind.name == "decimal"]
+    return [*([BEYOND_DOUBLE] if not all(isinstance(type, Scalar) for type in types) else []), *([f"[.][0-9]{{{min(fewest) + 1}}}|[0-9][eE]-"] if fewest else [])]
 
 
 def without_texts(value: str) -> str:
@@ -146,13 +147,23 @@ STRICT = ", 'allowNonNumericNumbers', 'false', 'allowSingleQuotes', 'false'"
 
 def told_apart(records: DataFrame, types: Mapping[str, DataType]) -> DataFrame:
     """Return records with `_typed`, for those as they should be, else `_parsed`, for plain ones, and `_is_plain`, true for both."""
-    first, second, known = {name: typed_type(type) for name, type in types.items()}, {name: parsed_type(type) for name, type in types.items()}, is_object(list(types))
-    keeps_digits = "".join(f" AND NOT value RLIKE {sql_literal(pattern)}" for pattern in finer(list(types.values())))
+    first = {name: typed_type(type) for name, type in types.items()}
     parsed = records.selectExpr("value", "_file", f"{parse(first, STRICT)} AS _typed")
-    found = parsed.selectExpr("*", f"{is_parsed('_typed', types, first)}{keeps_digits} AS _fits").selectExpr("*", f"_fits AND coalesce({is_all_found(types)}, false) AS _is_found")
-    keyed = found.selectExpr("*", "CASE WHEN NOT _is_found THEN json_object_keys(value) END AS _keys").selectExpr("*", f"NOT _is_found AND {known} AS _is_known")
-    split = keyed.selectExpr("value", "_file", "CASE WHEN _fits AND (_is_found OR _is_known) THEN _typed END AS _typed", f"CASE WHEN NOT _fits AND _is_known{keeps_digits} THEN {parse(second)} END AS _parsed")
-    return split.selectExpr("*", f"_typed IS NOT NULL OR {is_parsed('_parsed', types, second)} AS _is_plain")
+    found = parsed.selectExpr("*", f"{is_parsed('_typed', types, first)}{keeps_digits(types)} AS _fits").selectExpr("*", f"_fits AND coalesce({is_all_found(types)}, false) AS _is_found")
+    told = parsed_again(found, types).selectExpr("value", "_file", "CASE WHEN _fits AND (_is_found OR _is_known) THEN _typed END AS _typed", "_parsed", "_is_plain")
+    return told.selectExpr("value", "_file", "_typed", "_parsed", "_typed IS NOT NULL OR _is_plain AS _is_plain")
+
+
+def parsed_again(found: DataFrame, types: Mapping[str, DataType]) -> DataFrame:
+    """Return records with `_is_known`, where the names of the members are asked for because `_is_found` is false, with `_parsed`, if those are known and `_fits` is false, and `_is_plain`, true for what is parsed now."""
+    second = {name: parsed_type(type) for name, type in types.items()}
+    keyed = found.selectExpr("*", "CASE WHEN NOT _is_found THEN json_object_keys(value) END AS _keys").selectExpr("*", f"NOT _is_found AND {is_object(list(types))} AS _is_known")
+    return keyed.selectExpr("*", f"CASE WHEN NOT _fits AND _is_known{keeps_digits(types)} THEN {parse(second)} END AS _parsed").selectExpr("*", f"{is_parsed('_parsed', types, second)} AS _is_plain")
+
+
+def keeps_digits(types: Mapping[str, DataType]) -> str:
+    """Return the conditions, each after AND, that no number in `value` has more digits than a parse keeps."""
+    return "".join(f" AND NOT value RLIKE {sql_literal(pattern)}" for pattern in finer(list(types.values())))
 
 
 def read_json(spark: SparkSession, files: Sequence[str], source: FileSource) -> DataFrame:
@@ -160,28 +171,33 @@ def read_json(spark: SparkSession, files: Sequence[str], source: FileSource) -> 
     return rows_of_json(records(spark, files, source), source)
 
 
+def any_record(types: Mapping[str, DataType]) -> str:
+    """Return SQL for what an object of any kind says, as a struct: a text for each field (TEXT), `_extra`, a JSON object with the rest, and `_corrupt_record`, which is `value` where that is no object."""
+    names, bare = list(types), without_texts("value")
+    is_held = f"NOT ({bare} RLIKE {sql_literal(BEYOND_VARIANT)} AND exists(map_values(found), part -> schema_of_variant(part) RLIKE '^(OBJECT|ARRAY)'))"
+    members = let(f"try_cast(try_parse_json({unmarked('value')}) AS MAP<STRING, VARIANT>)", "found", f"CASE WHEN {is_held} THEN found END")
+    record = f"CASE WHEN NOT {bare} RLIKE {sql_literal(GOES_ON)} THEN {members} END"
+    used = f"CASE WHEN _record IS NOT NULL THEN array({', '.join(member_of(name, names) for name in names)}) END"
+    texts = [f"'{TEXT.format(index)}', {variant_text(f'_record[_used[{index}]]', f'_used[{index}]')}" for index in range(len(names))]
+    left = "map_filter(_record, (name, value) -> NOT array_contains(array_compact(_used), name))"
+    rest = f"'_extra', CASE WHEN cardinality({left}) > 0 THEN to_json({left}) END"
+    return let(record, "_record", let(used, "_used", f"named_struct({', '.join([*texts, rest])}, '_corrupt_record', CASE WHEN _record IS NULL THEN value END)"))
+
+
 def rows_of_json(texts: DataFrame, source: FileSource) -> DataFrame:
     """Return records of JSON, whose text is `value` and whose place is `_file`, as rows of the contract."""
     types = types_of(source)
-    names = list(types)
-    told = told_apart(texts, types)
-    bare = without_texts("value")
-    is_held = f"NOT ({bare} RLIKE {sql_literal(BEYOND_VARIANT)} AND exists(map_values(found), part -> schema_of_variant(part) RLIKE '^(OBJECT|ARRAY)'))"
-    members = let(f"try_cast(try_parse_json({unmarked('value')}) AS MAP<STRING, VARIANT>)", "found", f"CASE WHEN {is_held} THEN found END")
-    record = f"CASE WHEN NOT _is_plain AND NOT {bare} RLIKE {sql_literal(GOES_ON)} THEN {members} END AS _record"
-    used = told.selectExpr("*", record).selectExpr("*", f"CASE WHEN _record IS NOT NULL THEN array({', '.join(member_of(name, names) for name in names)}) END AS _used")
+    told = told_apart(texts, types).selectExpr("*", f"CASE WHEN NOT _is_plain THEN {any_record(types)} END AS _any")
     cells, ready = [], {}
     for index, (name, type) in enumerate(types.items()):
-        slow, there = variant_text(f"_record[_used[{index}]]", f"_used[{index}]"), f"_typed.{quote(name)}"
+        any_text, there, parsed = f"_any.{TEXT.format(index)}", f"_typed.{quote(name)}", f"_parsed.{quote(name)}"
         if parsed_type(type) != "STRING":
-            cells.append(f"CASE WHEN NOT _is_plain THEN {slow} END AS {TEXT.format(index)}")
-            ready[name] = f"CAST(CASE WHEN _typed IS NOT NULL THEN {there} WHEN _is_plain THEN _parsed.{quote(name)} END AS {sql_type(type)}) AS {READY.format(index)}"
+            cells.append(f"{any_text} AS {TEXT.format(index)}")
+            ready[name] = f"CAST(CASE WHEN _typed IS NOT NULL THEN {there} WHEN _is_plain THEN {parsed} END AS {sql_type(type)}) AS {READY.format(index)}"
         elif typed_type(type) != "STRING":
-            cells.append(f"CASE WHEN _typed IS NULL THEN CASE WHEN _is_plain THEN _parsed.{quote(name)} ELSE {slow} END END AS {TEXT.format(index)}")
+            cells.append(f"CASE WHEN _typed IS NULL THEN CASE WHEN _is_plain THEN {parsed} ELSE {any_text} END END AS {TEXT.format(index)}")
             ready[name] = f"{there} AS {READY.format(index)}"
         else:
-            cells.append(f"CASE WHEN _typed IS NOT NULL THEN {there} WHEN _is_plain THEN _parsed.{quote(name)} ELSE {slow} END AS {TEXT.format(index)}")
-    left = "map_filter(_record, (name, value) -> NOT array_contains(array_compact(_used), name))"
-    found = used.selectExpr(*cells, "CASE WHEN NOT _is_plain AND _record IS NULL THEN value END AS _corrupt_record",
-                            f"CASE WHEN cardinality({left}) > 0 THEN to_json({left}) END AS _extra", "_file", *ready.values())
-    return rows_of_texts(found, names, source, "_extra", list(ready))
+            cells.append(f"CASE WHEN _typed IS NOT NULL THEN {there} WHEN _is_plain THEN {parsed} ELSE {any_text} END AS {TEXT.format(index)}")
+    found = told.selectExpr(*cells, "_any._corrupt_record AS _corrupt_record", "_any._extra AS _extra", "_file", *ready.values())
+    return rows_of_texts(found, list(types), source, "_extra", list(ready))

@@ -17,6 +17,7 @@ from .casts import RESCUED, bronze_type, types_of
 from .columnar_files import grouped_by_schema, read_columnar
 from .csv_files import csv_parts, damage_of, local_path, looked_at, no_glob
 from .json_files import read_json
+from .large_files import is_for_arrow_csv, is_for_arrow_json, read_large_csv, read_large_json
 from .stream import run_stream
 from .target import FileSource, Handle
 
@@ -43,12 +44,15 @@ def read_files(spark: SparkSession, files: Sequence[str], source: FileSource) ->
     if source.format == "csv":
         looks = [looked_at(file, source) for file in files]
         damages = {look.file: look.damage for look in looks if look.damage}
-        parts = csv_parts(spark, looks, source)
+        large = [look for look in looks if is_for_arrow_csv(look, source)]
+        parts = [*(read_large_csv(spark, look, source) for look in large), *csv_parts(spark, [look for look in looks if look not in large], source)]
     else:
         damages = {file: damage for file in files if (damage := damage_of(local_path(file)))}
         there = [file for file in files if local_path(file).is_file()]
         if source.format == "json":
-            parts = [read_json(spark, there, source)] if there else []
+            apart = [file for file in there if is_for_arrow_json(file, source)]
+            rest = [file for file in there if file not in apart]
+            parts = [*(read_large_json(spark, file, source) for file in apart), *([read_json(spark, rest, source)] if rest else [])]
         else:
             groups, unread = grouped_by_schema(spark, there, source.format)
             damages |= unread

@@ -1,0 +1,119 @@
+"""A large file gives, through Arrow, the rows that Spark's own readers give, in their order and whatever is in it."""
+from __future__ import annotations
+
+import json
+import random
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from test_corpus import CASES, CORPUS, canonical, rows_of
+from test_json_ways import FIELDS as JSON_FIELDS
+from test_json_ways import record
+
+from datamaster_kit.contract.model import Array, Field, Scalar
+from datamaster_kit.contract.sqltype import parse_sql_type, quote
+from datamaster_kit.target import large_files
+from datamaster_kit.target.csv_files import looked_at, read_csv
+from datamaster_kit.target.json_files import read_json
+from datamaster_kit.target.target import FileSource
+
+pytestmark = pytest.mark.spark
+FIELDS = (Field("code"), Field("tiny", Scalar("byte")), Field("small", Scalar("short")), Field("count", Scalar("integer")), Field("id", Scalar("long")), Field("ratio", Scalar("double")), Field("part", Scalar("float")),
+          Field("is open", Scalar("boolean")), Field("amount", Scalar("decimal", 15, 2)), Field("fine", Scalar("decimal", 38, 18)), Field("day", Scalar("date")), Field("at", Scalar("timestamp")),
+          Field("raw", Scalar("binary")), Field("tags", Array(Field("element"))))
+GOOD = {"code": ["a", "007", '"x,y"', '"say ""so"""', '""', "café"], "tiny": ["1", "-128"], "small": ["300"], "count": ["70000", '"5"'], "id": ["5000000000"], "ratio": ["0.5", "1e3", "NaN"], "part": ["0.1", "16777217"],
+        "is open": ["true", "false"], "amount": ["1.10", "17", ".5"], "fine": ["0.000000000000000001"], "day": ["2026-01-31"], "at": ["2026-01-31T10:20:30Z"], "raw": ["\x01z"], "tags": ['"[""a""]"']}
+ANY = ["", '""', " ", "0", "-0", "+1", "1.0", "1e2", "1E-1", "200", "-129", "40000", "3000000000", "99999999999999999999", "9223372036854775808", "0x10", "0X1f", "1e400", "-1e400", "1e-400", "0.1234567890123456789", "1.005", "1.500",
+       "12345678901234567.89", "9999999999999.99", "99999999999999.99", "123456789012345", "1.", ".", "-", "e", "nan", "NaN", "Infinity", "-inf", "1d", "1f", "1L", "1_0", "\u0661", " 12 ", "\t7", "1 2", "TRUE", "t", "yes", "1", "null", "NULL",
+       "2026-02-30", "2026-1-3", "2026", " 2026-01-31", "2026-01-31 ", "2026-01-31T00:00", "0000-01-01", "0001-01-01", "9999-12-31", "10000-01-01", "31/01/2026", "\\", 'a\\"b', "x\x00y", '"a\tb"', "\ufeffz", "[1]", '"{""a"":1}"', "\U0001f600", "\x85", "\u2028", "\x0b", "\x1c"]
+LINES = ["", " ", "\t", "only one", ",".join("abcdefghijklmnopqrstu"), '"', "\x00"]
+
+
+def csv_line(draw: random.Random) -> str:
+    """Return a line: most as they should be, some with wild cells, a few malformed or blank."""
+    wildness = draw.choice([0, 0, 0.05, 0.5])
+    if draw.random() < 0.03:
+        return draw.choice(LINES[:5])
+    return ",".join(draw.choice(ANY) if draw.random() < wildness else draw.choice(GOOD[item.name]) for item in FIELDS)
+
+
+def columns(fields: tuple[Field, ...]) -> list[str]:
+    return [f"{'to_json' if isinstance(item.type, Array) else 'hex' if item.type == Scalar('binary') else 'string'}({quote(item.column)}) AS {quote(item.column)}" for item in fields]
+
+
+def as_numbers(row: Any) -> dict[str, Any]:
+    """Return a row whose rescued numbers are numbers, however they are written: of a plain record with another type in its place Spark has `1e2` as `100.0`."""
+    rescued = {name: try_float(value) for name, value in json.loads(row["carlton_rescued"] or "{}").items()}
+    return {**row.asDict(), "carlton_rescued": rescued}
+
+
+def try_float(text: str) -> float | str:
+    try:
+        return float(text)
+    except ValueError:
+        return text
+
+
+def compared(by_arrow: Any, by_spark: Any, fields: tuple[Field, ...]) -> int:
+    """Compare the rows of a file that was read in two ways, with their addresses, and return their number."""
+    asked = [*columns(fields), "carlton_rescued", "_file.path", "_file.name", "_file.size", "_file.modification_time"]
+    mine, other = by_arrow.selectExpr(*asked).collect(), by_spark.selectExpr(*asked).collect()
+    different = [(row, wanted) for row, wanted in zip(mine, other, strict=True) if row != wanted]
+    differences = [{name: (row[name], wanted[name]) for name in row.__fields__ if row[name] != wanted[name]} for row, wanted in different if as_numbers(row) != as_numbers(wanted)]
+    assert not differences, "\n".join(map(repr, differences[:5]))
+    return len(mine)
+
+
+@pytest.mark.parametrize(("name", "line_end", "with_quotes"), [("unix", "\n", True), ("windows", "\r\n", True), ("old mac, partly [1]", "\r", False)])
+def test_a_csv_file_has_the_rows_and_addresses_that_spark_finds(spark: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, line_end: str, with_quotes: bool) -> None:
+    monkeypatch.setattr(large_files, "LARGE", 0)
+    monkeypatch.setattr(large_files, "CHUNK", 1000)
+    draw, names = random.Random(7), [item.name for item in FIELDS]
+    lines = [csv_line(draw) for _ in range(6000)]
+    lines = [line if with_quotes and '\\"' not in line else line.replace('"', "") for line in lines]
+    text = "".join(line + (line_end if draw.random() < 0.5 else "\n") for line in ["", ",".join(names), *lines])
+    (tmp_path / f"{name} é%20.csv").write_bytes(text.encode() + b"\xff,1\xc3," + b"," * (len(FIELDS) - 3) + b"\n\xffmalformed\xe2\x82")
+    source = FileSource("csv", str(tmp_path), FIELDS)
+    look = looked_at(f"file:{tmp_path}/{name} é%20.csv", source)
+    assert large_files.is_for_arrow_csv(look, source)
+    assert compared(large_files.read_large_csv(spark, look, source), read_csv(spark, [look.file], look.header, False, source), FIELDS) > 5000
+
+
+def test_a_csv_file_without_a_header_and_with_another_delimiter_is_read_alike(spark: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(large_files, "LARGE", 0)
+    fields = (Field("code"), Field("count", Scalar("integer")), Field("note"))
+    source = FileSource("csv", "", fields, {"header": False, "delimiter": ";"})
+    (tmp_path / "a.csv").write_text('007;1;"a;b"\n\n"";x;6" tall\nshort\n;;\n', encoding="utf-8")
+    assert not large_files.is_for_arrow_csv(looked_at(f"file:{tmp_path}/a.csv", source), source), "a quote stands within a cell"
+    (tmp_path / "a.csv").write_text('007;1;"a;b"\n\n"";x;"6"" tall"\nshort\n;;\n', encoding="utf-8")
+    look = looked_at(f"file:{tmp_path}/a.csv", source)
+    assert large_files.is_for_arrow_csv(look, source)
+    assert compared(large_files.read_large_csv(spark, look, source), read_csv(spark, [look.file], look.header, False, source), fields) == 4
+
+
+def test_a_file_of_json_has_the_rows_that_spark_finds(spark: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(large_files, "CHUNK", 1000)
+    fields = tuple(item for item in JSON_FIELDS if not isinstance(item.type, Array))
+    draw = random.Random(11)
+    wild = [record(draw).replace(',"tags":', ',"more":') for _ in range(3000)]
+    plain = [f'{{"id":{number},"code":"c{number}","amount":{number}.{number % 100:02},"ratio":0.5,"day":"2026-01-31","is open":true}}' for number in range(3000)]
+    lines = [*plain[:1000], *(line for pair in zip(wild, plain[1000:], strict=False) for line in pair), *plain[1000:], *wild[2000:]]
+    (tmp_path / "a.json").write_bytes("".join(line + draw.choice(["\n", "\n", "\n", "\r\n", "\n\n", "\n \n"]) for line in lines).encode() + b'{"code":"\xff"}\n{"id":1}')
+    source = FileSource("json", "", fields)
+    file = f"file:{tmp_path}/a.json"
+    assert compared(large_files.read_large_json(spark, file, source), read_json(spark, [file], source), fields) > 7000
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_the_corpus_of_dirty_files_gives_the_same_rows_however_large_its_files_are(spark: Any, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setattr(large_files, "LARGE", 0)
+    case = yaml.safe_load((CORPUS / name / "case.yaml").read_text(encoding="utf-8"))
+    source = FileSource(case["format"], "", tuple(Field(column, parse_sql_type(type)) for column, type in case["fields"].items()), case["options"])
+    files = [f"file:{path}" for path in (CORPUS / name / "files").iterdir()]
+    is_for_arrow = (large_files.is_for_arrow_csv(looked_at(file, source), source) if case["format"] == "csv" else large_files.is_for_arrow_json(file, source) for file in files)
+    if not any(is_for_arrow):
+        pytest.skip("Spark reads it, whatever its size")
+    expected = (CORPUS / name / "expected.json").read_text(encoding="utf-8")
+    assert canonical(rows_of(spark, CORPUS / name / "files", source)) == canonical(yaml.safe_load(expected))
