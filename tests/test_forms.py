@@ -12,8 +12,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from datamaster_kit.contract.document import parse_document
 from datamaster_kit.contract.diff import diff
+from datamaster_kit.contract.document import parse_document
 from datamaster_kit.contract.fault import BadInput, DatamasterError
 from datamaster_kit.contract.model import Field
 from datamaster_kit.contract.odcs_writer import odcs_yaml
