@@ -250,7 +250,7 @@ def findings(contract: Contract) -> tuple[Finding, ...]:
         found.append((NO_MODEL, "the contract describes no model", "", "", ""))
     for model in contract.models:
         if not model.fields:
-            found.append((NO_FIELD, f"the model {model.name!r} has no field", model.name, "", ""))
+            found.append((NO_FIELD, f"the model {model.name!r} has no field, so that nothing can be ingested into it", model.name, "", ""))
         found += key_findings(model)
         found += reference_findings(contract, model)
         for path, item in walk_fields(model.fields):

@@ -63,7 +63,7 @@ def outside(project: Project, contracts: Iterable[Contract]) -> Iterator[Fault]:
         for model, file in (contract.workflow or Workflow()).gold.items():
             if not (project.root / file).resolve().is_relative_to(project.root):
                 document = read_document(path)
-                yield document.fault(BAD_WORKFLOW, f"gold builds {model!r} from {file!r}, which is outside of the project's folder", part_place(document, "workflow", "gold", model), INTO_THE_PROJECT)
+                yield document.fault(BAD_WORKFLOW, f"gold builds {model!r} from {file!r}, which leads out of the project's folder", part_place(document, "workflow", "gold", model), INTO_THE_PROJECT)
 
 
 def project_files(project: Project, contracts: Sequence[Contract]) -> dict[str, bytes]:
