@@ -14,6 +14,9 @@ from datamaster_kit.contract.lint import lint_file
 from datamaster_kit.contract.model import Array, Field, Map, Scalar, Struct
 from datamaster_kit.contract.period import parse_period
 from datamaster_kit.contract.sqltype import parse_sql_type, quote, sql_literal, sql_type
+from datamaster_kit.deliver.release import project_files
+from datamaster_kit.ingest.gold import builder
+from datamaster_kit.project import read_contracts, read_project
 
 BOMB = "a0: &a0 [x]\n" + "".join(f"a{level + 1}: &a{level + 1} [{', '.join([f'*a{level}'] * 10)}]\n" for level in range(30))
 ATTACKS = {
@@ -70,6 +73,60 @@ def test_whatever_is_in_a_file_there_is_a_document_or_a_fault(content: bytes | s
         assert isinstance(parse_document(content, "any.yaml"), Document)
     except BadInput as error:
         assert error.faults
+
+
+GOLD = "../../x.sql", "/etc/x.sql", "gold/../../x.sql", "..\\x.sql"
+DCS = """dataContractSpecification: 1.1.0
+id: urn:shop
+info: {title: Shop, version: 1.0.0}
+models: {order: {fields: {id: {type: long}}}}
+workflow:
+  gold:
+    order: 'FILE'
+"""
+ODCS = """apiVersion: v3.1.0
+kind: DataContract
+id: urn:shop
+version: 1.0.0
+status: active
+schema: [{name: order, logicalType: object, properties: [{name: id, logicalType: integer}]}]
+customProperties:
+  - property: workflow
+    value:
+      gold:
+        order: 'FILE'
+"""
+
+
+@pytest.mark.parametrize("file", GOLD)
+@pytest.mark.parametrize("text, line, path", [(DCS, 7, "$.workflow.gold.order"), (ODCS, 11, "$.customProperties[0].value.gold.order")], ids=["dcs", "odcs"])
+def test_a_file_for_gold_outside_of_the_project_is_refused_at_its_line(tmp_path: Path, text: str, line: int, path: str, file: str) -> None:
+    written = tmp_path / "shop.yaml"
+    written.write_text(text.replace("FILE", file), encoding="utf-8")
+    [fault] = [fault for fault in lint_file(written) if fault.severity == "error"]
+    assert (fault.code, fault.line, fault.path, fault.file) == ("workflow-broken", line, path, str(written)) and "project's folder" in fault.hint
+    written.write_text(text.replace("FILE", "gold/../x.sql"), encoding="utf-8")
+    assert [fault.message for fault in lint_file(written) if fault.severity == "error"] == []
+
+
+def test_a_file_for_gold_that_a_link_leads_out_of_the_project_is_not_released(tmp_path: Path) -> None:
+    project = tmp_path / "project"
+    (project / "contracts").mkdir(parents=True)
+    (tmp_path / "secret.sql").write_text("SELECT 1")
+    (project / "x.sql").symlink_to(tmp_path / "secret.sql")
+    (project / "datamaster.yaml").write_text("domain: shop\ncatalog: shop\n")
+    (project / "contracts" / "shop.yaml").write_text(DCS.replace("FILE", "x.sql"))
+    read = read_project(project)
+    contracts = read_contracts(read)
+    with pytest.raises(BadInput) as raised:
+        project_files(read, contracts)
+    [fault] = raised.value.faults
+    assert (fault.line, fault.path, fault.file, raised.value.exit_code) == (7, "$.workflow.gold.order", str(project / "contracts" / "shop.yaml"), 2) and fault.hint
+    with pytest.raises(BadInput):
+        builder(project, contracts[0], contracts[0].model("order"))
+    (project / "x.sql").unlink()
+    (project / "x.sql").write_text("SELECT 1")
+    assert project_files(read, contracts)["x.sql"] == b"SELECT 1"
 
 
 @pytest.mark.parametrize("name", ["x`; DROP TABLE y; --", "a b", "<script>", "../../etc/passwd", "é", "select"])

@@ -49,6 +49,13 @@ def test_lint_names_every_fault_of_every_file_and_exits_with_2(order: Path) -> N
     assert "Traceback" not in result.stderr
 
 
+@pytest.mark.parametrize("model", ["order: {}", "order: {type: table, fields: {}}"])
+def test_a_model_without_fields_is_a_warning_at_its_line(order: Path, model: str) -> None:
+    order.write_text(f"{GOOD.partition('models:')[0]}models:\n  {model}\n", encoding="utf-8")
+    result = datamaster("contract", "lint", str(order))
+    assert result.returncode == 0 and f"{order}:5: " in result.stderr and "model-without-fields" in result.stderr and "describe its fields" in result.stderr
+
+
 def test_lint_as_json_is_only_json_on_standard_output(order: Path) -> None:
     result = datamaster("contract", "lint", str(order), "--json")
     assert json.loads(result.stdout) == {"files": 1, "errors": 0, "faults": []}

@@ -12,12 +12,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from datamaster_kit.contract.diff import diff
 from datamaster_kit.contract.document import parse_document
-from datamaster_kit.contract.fault import DatamasterError
+from datamaster_kit.contract.fault import BadInput, DatamasterError
 from datamaster_kit.contract.model import Field
 from datamaster_kit.contract.odcs_writer import odcs_yaml
 from datamaster_kit.contract.read import read_contract
-from datamaster_kit.forms import checks, field_types, field_values, fields, levels, models, places
+from datamaster_kit.forms import checks, field_types, field_values, fields, levels, models, places, versions
 from datamaster_kit.forms.checks_panel import DETAIL
 from datamaster_kit.forms.content import content_of
 from datamaster_kit.forms.contract_form import ContractForm
@@ -510,3 +511,44 @@ def test_undo_stays_at_the_model_that_was_named_anew_and_shows_what_a_field_is_n
     assert not any(getattr(widget, "description", "") == "Its members" and widget.layout.display != "none" for widget in widgets(form.widget))
     form.file.change(lambda text, content: text.replace("id: {type: string, required: true, primaryKey: true}", "id: {type: struct, fields: {a: {type: string}}}"))
     assert named(form, "Its members")
+
+
+@pytest.mark.parametrize("text", ["", "# to be written\n", "---"])
+def test_an_empty_file_says_so_and_becomes_a_new_contract_in_place(project: Path, text: str) -> None:
+    form = opened_form(project, text)
+    assert "The file is empty" in form.unreadable.value and "datamaster contract new" in form.unreadable.value and form.tab.layout.display == "none" and form.begin.layout.display is None
+    form.begin.click()
+    assert form.unreadable.value == "" and form.begin.layout.display == form.again.layout.display == "none" and form.tab.layout.display is None
+    assert form.file.editing.text.startswith(text) and {fault.code for fault in form.file.content.faults} == {"no-model"}
+    named(form, "Title").value = "Tried"
+    form.tab.selected_index = 1
+    named(form, "New model").value = "card"
+    named(form, "Add model").click()
+    form.save.click()
+    assert read_contract(form.file.path).name == "Tried" and [model.name for model in read_contract(form.file.path).models] == ["card"]
+    while form.file.editing.past:
+        form.undo.click()
+    assert form.file.editing.text == text and "The file is empty" in form.unreadable.value
+
+
+def test_a_file_that_is_no_yaml_shows_the_line_and_column_and_is_opened_again_once_it_is_mended(project: Path) -> None:
+    form = opened_form(project, "info:\n  title: Tried: once\n  <b>: [1\n")
+    assert "column 15: mapping values are not allowed" in form.unreadable.value and "&gt;    2   title: Tried: once" in form.unreadable.value
+    assert "<b>" not in form.unreadable.value and "Open the file again" in form.unreadable.value and form.begin.layout.display == "none"
+    form.file.path.write_text(TWO, encoding="utf-8")
+    form.again.click()
+    assert form.unreadable.value == "" and form.tab.layout.display is None and named(form, "Title").value == "Tried"
+    form = opened_form(project, "a contract in words\n", "words.yaml")
+    assert "one value" in form.unreadable.value and "key: value" in form.unreadable.value
+    (project / "latin.yaml").write_bytes("id: x\nname: caf\u00e9\n".encode("latin-1"))
+    with pytest.raises(BadInput) as raised:
+        ContractForm(project / "latin.yaml", project / "datamaster.yaml")
+    assert (raised.value.faults[0].code, raised.value.faults[0].line) == ("yaml-not-utf8", 2)
+
+
+def test_what_is_unsaved_is_compared_with_the_file_once_a_change(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    form, compared = opened_form(project, TWO), list[str]()
+    form.below.selected_index = 1
+    monkeypatch.setattr(versions, "diff", lambda before, after: compared.append(after.name) or diff(before, after))
+    named(form, "Title").value = "Named anew"
+    assert compared == ["Named anew"] and "cosmetic change" in form.state.value and "Named anew" in form.differences.value

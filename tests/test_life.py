@@ -2,7 +2,9 @@
 from __future__ import annotations
 
 import csv
+import os
 import shutil
+import time
 from collections import Counter
 from decimal import Decimal
 from pathlib import Path
@@ -47,8 +49,6 @@ class Lake:
         return [change.refusal for change in planned(self.target, self.project, [self.now], drops).pending]
 
     def land(self, name: str, text: str, time: int = 0) -> None:
-        import os
-
         path = Path(self.target.landing_folder("order"), name)
         path.write_text(text, encoding="utf-8")
         if time:
@@ -302,10 +302,30 @@ def test_retention_shows_first_then_removes_everywhere_and_is_evidence(lake: Lak
     lake.run()
     (shown,) = keep_periods(lake.target, lake.project, lake.now)
     assert (shown.result, shown.rows_deleted) == ("planned", 4) and len(lake.rows("bronze/order")) == 3
+    folders = [lake.target.warehouse / name for name in ("bronze/order", "bronze/order_quarantine", "silver/order")]
+    for folder in folders:
+        for name, days in (("of-last-week", 8), ("of-yesterday", 1)):  # Delta keeps for 7 days what a table does not have any more
+            (folder / f"{name}.parquet").write_bytes(b"")
+            os.utime(folder / f"{name}.parquet", (time.time() - days * 86_400,) * 2)
     (run,) = keep_periods(lake.target, lake.project, lake.now, applies=True)
+    assert [sorted(path.name for path in folder.glob("of-*")) for folder in folders] == [["of-yesterday.parquet"]] * 3, "VACUUM removes what no table has and is older"
     assert run.rows_deleted == 4 and {note.split(" rows")[0] for note in run.notes} == {"bronze: 2", "quarantine: 1", "silver: 1"}
     assert sorted(row["id"] for row in lake.rows("bronze/order")) == [3] and lake.rows("bronze/order_quarantine") == []
     assert lake.run()[1].result == "nothing new", "what was removed is no news to silver"
+
+
+def test_a_model_without_fields_is_told_before_a_file_is_read(lake: Lake) -> None:
+    lake.contract("")
+    assert lake.apply() == []
+    lake.land("a.csv", "id,amount\n1,1.00\n")
+    with pytest.raises(DatamasterError) as raised:
+        lake.run()
+    [fault] = raised.value.faults
+    assert (fault.code, fault.severity, fault.hint) == ("model-without-fields", "error", "describe its fields") and lake.rows("bronze/order") == []
+    lake.contract("id: {type: long}\namount: {type: double}")
+    lake.apply()
+    lake.run()
+    assert lake.rows("silver/order", "id", "amount") == [(1, 1.0)]
 
 
 def damaged(lake: Lake, how: str) -> None:

@@ -5,6 +5,7 @@
 # %% ../../nbs/contract/09_check.ipynb #882ccfab
 from __future__ import annotations
 
+import posixpath
 import re
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -16,10 +17,11 @@ from .period import parse_period
 
 # %% auto #0
 __all__ = ['Finding', 'NAME_REFUSED', 'NAME_TAKEN', 'RESERVED_NAME', 'UNKNOWN_REFERENCE', 'BAD_CONSTRAINT', 'BAD_TYPE', 'BAD_KEY',
-           'BAD_WORKFLOW', 'BAD_SERVICE_LEVEL', 'NO_MODEL', 'FOLDER', 'OWN_COLUMNS', 'OWN_TABLES', 'TEXT', 'UNORDERED',
-           'NUMBERS', 'FORMATS', 'EVOLUTIONS', 'CHECKS', 'is_folder_name', 'folder_name', 'name_findings', 'repeated',
-           'type_findings', 'constraint_findings', 'is_number', 'is_above', 'key_findings', 'reference_findings',
-           'missing', 'life_findings', 'workflow_findings', 'service_level_findings', 'findings']
+           'BAD_WORKFLOW', 'BAD_SERVICE_LEVEL', 'NO_MODEL', 'NO_FIELD', 'FOLDER', 'OWN_COLUMNS', 'OWN_TABLES', 'TEXT',
+           'UNORDERED', 'NUMBERS', 'FORMATS', 'EVOLUTIONS', 'INTO_THE_PROJECT', 'CHECKS', 'is_folder_name',
+           'folder_name', 'name_findings', 'repeated', 'type_findings', 'constraint_findings', 'is_number', 'is_above',
+           'key_findings', 'reference_findings', 'missing', 'life_findings', 'gold_findings', 'leads_out',
+           'workflow_findings', 'service_level_findings', 'findings']
 
 # %% ../../nbs/contract/09_check.ipynb #56276002
 Finding = tuple[Code, str, str, str, str]
@@ -34,6 +36,7 @@ BAD_KEY = code("key-broken", "The primary key's positions do not count 1, 2, 3 .
 BAD_WORKFLOW = code("workflow-broken", "The workflow names what the contract lacks, or a value that it cannot have.", "correct the workflow")
 BAD_SERVICE_LEVEL = code("service-level-broken", "A service level has a value that cannot be read.", "write a period as '1 day', '30d' or ISO 8601 'P30D', and a cron expression in Quartz's form")
 NO_MODEL = code("no-model", "The contract describes no model.", "add a model with its fields", severity="warning")
+NO_FIELD = code("model-without-fields", "A model has no field: both specifications allow it, but nothing can be ingested into it, or built for it.", "describe its fields", severity="warning")
 
 # %% ../../nbs/contract/09_check.ipynb #e3d810a8
 FOLDER = r"(?![.\s])[^\x00-\x1f\x7f\ud800-\udfff/\\*?\[\]{}]{1,255}(?<![.\s])"
@@ -182,11 +185,27 @@ def life_findings(contract: Contract, models: dict[str, set[str]]) -> Iterator[F
         yield BAD_WORKFLOW, f"schema_evolution is {workflow.schema_evolution!r}, and one of {', '.join(EVOLUTIONS)} is expected", "", "workflow.schema_evolution", nearest(workflow.schema_evolution, EVOLUTIONS)
     if "maximum_bad_share" in workflow.properties:
         yield BAD_WORKFLOW, f"maximum_bad_share is {workflow.properties['maximum_bad_share']!r}, and a percentage, or a number up to 1, is expected", "", "workflow.maximum_bad_share", "write 5%"
+    yield from gold_findings(workflow)
+
+
+def gold_findings(workflow: Workflow) -> Iterator[Finding]:
+    """Yield what is wrong with the files that build gold models."""
     for name, file in workflow.gold.items():
         if not file.endswith((".sql", ".ipynb")):
             yield BAD_WORKFLOW, f"gold builds {name!r} from {file!r}, which is neither a .sql file nor a notebook", name, "", ""
+        if leads_out(file):
+            yield BAD_WORKFLOW, f"gold builds {name!r} from {file!r}, which is outside of the project's folder", "", f"workflow.gold.{name}", INTO_THE_PROJECT
         if name in workflow.models:
             yield BAD_WORKFLOW, f"the model {name!r} is both ingested and built in gold", name, "", ""
+
+
+INTO_THE_PROJECT = "put the file into the project's folder, and write its path from there"
+
+
+def leads_out(file: str) -> bool:
+    """A path, by its text alone, is not one from the project's folder to something in it."""
+    path = posixpath.normpath(file.replace("\\", "/"))
+    return path.startswith("/") or path.split("/")[0] == ".." or re.match("[A-Za-z]:", path) is not None
 
 
 def workflow_findings(contract: Contract) -> Iterator[Finding]:
@@ -230,6 +249,8 @@ def findings(contract: Contract) -> tuple[Finding, ...]:
     if not contract.models:
         found.append((NO_MODEL, "the contract describes no model", "", "", ""))
     for model in contract.models:
+        if not model.fields:
+            found.append((NO_FIELD, f"the model {model.name!r} has no field, so that nothing can be ingested into it", model.name, "", ""))
         found += key_findings(model)
         found += reference_findings(contract, model)
         for path, item in walk_fields(model.fields):

@@ -299,9 +299,10 @@ def parse_document(content: bytes | str, file: str) -> Document:
         line = mark.line + 1 if mark else text.count("\n", 0, getattr(error, "position", 0) or 0) + 1
         message = getattr(error, "problem", None) or getattr(error, "reason", None) or str(error).splitlines()[0]
         found = TOO_DEEP if "nesting depth" in message else SYNTAX  # newer versions of libyaml have a limit of their own
-        raise BadInput(*builder.faults, found.fault(message, line=line, file=file)) from None
+        place = f"column {mark.column + 1}: " if mark else ""
+        raise BadInput(*builder.faults, found.fault(place + message, line=line, file=file)) from None
     if not isinstance(builder.root, dict):
-        what = "nothing" if builder.root is None else type(builder.root).__name__
+        what = "nothing" if builder.root is None else "a list" if isinstance(builder.root, list) else "one value"
         builder.note(NOT_A_MAPPING, f"the file holds {what}", 1)
     if builder.faults:
         raise BadInput(*builder.faults)

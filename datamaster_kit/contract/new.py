@@ -14,7 +14,7 @@ from .model import DataType
 from .sqltype import parse_sql_type, sql_type
 
 # %% auto #0
-__all__ = ['BAD_ANSWER', 'Answers', 'separated', 'fields_of', 'new_contract']
+__all__ = ['BAD_ANSWER', 'Answers', 'separated', 'fields_of', 'first_lines', 'new_contract']
 
 # %% ../../nbs/contract/18_new.ipynb #6c85a61f
 BAD_ANSWER = code("answer-refused", "An answer cannot be used.", "see `datamaster contract new --help`")
@@ -59,6 +59,11 @@ def fields_of(text: str) -> tuple[list[tuple[str, DataType]], list[Fault]]:
     return fields, faults
 
 # %% ../../nbs/contract/18_new.ipynb #07cdf2b5
+def first_lines(identifier: str, title: str) -> list[str]:
+    """Return the lines that a draft in ODCS begins with."""
+    return ["apiVersion: v3.1.0", "kind: DataContract", f"id: {quoted(identifier)}", f"name: {quoted(title)}", "version: 0.1.0", "status: draft"]
+
+
 def new_contract(answers: Answers) -> str:
     """Return a contract in ODCS from the answers; raises BadInput with every answer that cannot be used."""
     fields, faults = fields_of(answers.fields)
@@ -75,6 +80,6 @@ def new_contract(answers: Answers) -> str:
         properties += ["        primaryKey: true", "        primaryKeyPosition: 1", "        required: true"] if index == 0 else []
     levels = ["slaProperties:", "  - property: frequency", "    value: 1", "    unit: d", f"    schedule: {quoted(answers.schedule)}", "    scheduler: cron"] if answers.schedule else []
     return "\n".join([
-        "apiVersion: v3.1.0", "kind: DataContract", f"id: {quoted(answers.identifier)}", f"name: {quoted(answers.title)}", "version: 0.1.0", "status: draft", "description:",
+        *first_lines(answers.identifier, answers.title), "description:",
         '  purpose: ""  # what the data is for', "team:", f"  name: {quoted(answers.owner)}", "schema:", f"  - name: {quoted(answers.model)}", "    logicalType: object", "    physicalType: table",
         '    description: ""  # what one row is', "    properties:", *properties, *levels, "customProperties:", "  - property: workflow", f"    value: {{source: {{type: adls, format: {answers.format}}}}}", ""])

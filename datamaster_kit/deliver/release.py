@@ -9,7 +9,7 @@ import base64
 import hashlib
 import io
 import zipfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from importlib.metadata import distribution
@@ -17,16 +17,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import datamaster_kit
-from ..contract.fault import DatamasterError, code
+from ..contract.check import BAD_WORKFLOW, INTO_THE_PROJECT
+from ..contract.document import read_document
+from ..contract.fault import BadInput, DatamasterError, Fault, code
 from ..contract.model import Contract, Workflow
+from ..contract.read import part_place
 from ..project import Project, contract_files
 
 if TYPE_CHECKING:
     from databricks.sdk import WorkspaceClient
 
 # %% auto #0
-__all__ = ['LEFT_OUT', 'WHOLE', 'NO_VOLUME', 'wheel_of_toolkit', 'archive', 'project_files', 'release_folder', 'has_releases',
-           'is_released', 'upload', 'remove_releases']
+__all__ = ['LEFT_OUT', 'WHOLE', 'NO_VOLUME', 'wheel_of_toolkit', 'archive', 'outside', 'project_files', 'release_folder',
+           'has_releases', 'is_released', 'upload', 'remove_releases']
 
 # %% ../../nbs/deliver/03_release.ipynb #f1868a26
 LEFT_OUT = ("__pycache__", ".ipynb_checkpoints")
@@ -54,8 +57,20 @@ def archive(files: Mapping[str, bytes]) -> bytes:
     return content.getvalue()
 
 # %% ../../nbs/deliver/03_release.ipynb #1b230142
-def project_files(project: Project, contracts: Iterable[Contract]) -> dict[str, bytes]:
-    """Return the files of a project that its jobs read, by their paths from its folder."""
+def outside(project: Project, contracts: Iterable[Contract]) -> Iterator[Fault]:
+    """Yield the files for gold that are outside of the project's folder, where a link may lead as well, at their lines in the contracts; `contracts` are the project's, in its files' order."""
+    for path, contract in zip(contract_files(project), contracts, strict=False):
+        for model, file in (contract.workflow or Workflow()).gold.items():
+            if not (project.root / file).resolve().is_relative_to(project.root):
+                document = read_document(path)
+                yield document.fault(BAD_WORKFLOW, f"gold builds {model!r} from {file!r}, which leads out of the project's folder", part_place(document, "workflow", "gold", model), INTO_THE_PROJECT)
+
+
+def project_files(project: Project, contracts: Sequence[Contract]) -> dict[str, bytes]:
+    """Return the files of a project that its jobs read, by their paths from its folder; raises BadInput where one is outside of it."""
+    faults = tuple(outside(project, contracts))
+    if faults:
+        raise BadInput(*faults)
     named = {file for contract in contracts for file in (contract.workflow or Workflow()).gold.values()}
     paths = [project.root / "datamaster.yaml", *contract_files(project), *(project.root / file for file in sorted(named))]
     return {path.resolve().relative_to(project.root).as_posix(): path.read_bytes() for path in paths if path.is_file()}

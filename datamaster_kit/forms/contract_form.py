@@ -8,6 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from ..contract.fault import DatamasterError
+from ..contract.new import first_lines
 from .about_panel import Panel, about_panel
 from .checks_panel import checks_panel
 from .fields_panel import fields_panel
@@ -31,7 +32,8 @@ class ContractForm(Form):
         file = OpenFile(path, given.parent if given else path.resolve().parent)
         super().__init__(file, (
             ("About", lambda: about_panel(file)), ("Models and fields", lambda: fields_panel(file)), ("Rules", lambda: checks_panel(file)), ("Service levels", lambda: levels_panel(file, time_zone(given))),
-            ("Source", lambda: source_panel(file, given)), ("Notifications", lambda: mail_panel(file)), ("Tasks", lambda: tasks_panel(file)), ("Try it", lambda: try_panel(file, given))))
+            ("Source", lambda: source_panel(file, given)), ("Notifications", lambda: mail_panel(file)), ("Tasks", lambda: tasks_panel(file)), ("Try it", lambda: try_panel(file, given))),
+            "\n".join(first_lines(f"urn:datacontract:{path.name.split('.')[0]}", path.name.split(".")[0])) + "\n")
 
 
 def project_above(path: Path) -> Path | None:

@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
+from ..contract.diff import Difference
 from ..contract.fault import DatamasterError
 from .about_panel import Panel
 from .content import Content
@@ -21,27 +22,32 @@ from .text import badge, difference, heading, notice, preformatted, table
 from .versions import changes, due_version
 
 # %% auto #0
-__all__ = ['SHOWN', 'TYPED', 'state_words', 'change_words', 'fault_words', 'after_typing', 'Form']
+__all__ = ['SHOWN', 'TYPED', 'unsaved_changes', 'state_words', 'change_words', 'fault_words', 'is_empty', 'unreadable_words',
+           'after_typing', 'Form']
 
 # %% ../../nbs/forms/20_form.ipynb #7d883d56
-def state_words(file: OpenFile) -> tuple[tuple[str, str], ...]:
-    """Return how an open file stands, as (kind, words)."""
+def unsaved_changes(file: OpenFile) -> tuple[Difference, ...]:
+    """Return what differs between the contract and the file's, the breaking changes first."""
+    before, after = file.saved.contract, file.content.contract
+    return changes(before, after) if file.editing.is_unsaved and before and after else ()
+
+
+def state_words(file: OpenFile, found: tuple[Difference, ...]) -> tuple[tuple[str, str], ...]:
+    """Return how an open file stands, as (kind, words); `found` are its unsaved changes."""
     counts = {kind: sum(fault.severity == kind for fault in file.content.faults) for kind in ("error", "warning")}
-    found = [(kind, f"{count} {kind}{'s' if count > 1 else ''}") for kind, count in counts.items() if count] or [("ok", "no errors")]
+    said = [(kind, f"{count} {kind}{'s' if count > 1 else ''}") for kind, count in counts.items() if count] or [("ok", "no errors")]
     if not file.editing.is_unsaved:
-        return (*found, ("ok", "saved"))
+        return (*said, ("ok", "saved"))
     before, after = file.saved.contract, file.content.contract
-    found.append(("warning", "not saved" if file.draft_fault else "not saved; kept as a draft"))
-    if before and after and (worst := changes(before, after)):
-        due = due_version(before, after)
-        found.append(("error" if worst[0].kind == "breaking" else "note", f"{worst[0].kind} change: version {before.version} → {due}" if due != before.version else f"{worst[0].kind} change"))
-    return tuple(found)
+    said.append(("warning", "not saved" if file.draft_fault else "not saved; kept as a draft"))
+    if before and after and found:
+        due, worst = due_version(before, after, found), found[0].kind
+        said.append(("error" if worst == "breaking" else "note", f"{worst} change: version {before.version} → {due}" if due != before.version else f"{worst} change"))
+    return tuple(said)
 
 
-def change_words(file: OpenFile) -> str:
-    """Return as HTML what differs from the file: for whom it matters, and the lines that a reviewer will see."""
-    before, after = file.saved.contract, file.content.contract
-    found = changes(before, after) if before and after else ()
+def change_words(file: OpenFile, found: tuple[Difference, ...]) -> str:
+    """Return as HTML what differs from the file: for whom it matters, and the lines that a reviewer will see; `found` are its unsaved changes."""
     means = table(("Kind", "What changes"), ((item.kind, item.sentence) for item in found)) if found else ""
     lines = unified(file.editing.saved, file.editing.text)
     return means + (difference(lines) if lines else soft("Nothing differs from the file."))
@@ -57,6 +63,22 @@ def fault_words(content: Content) -> str:
         return soft("Nothing is wrong.")
     rest = soft(f"... and {len(found) - SHOWN} more") if len(found) > SHOWN else ""
     return table(("Line", "Where", "What is wrong", "What to do"), ((fault.line, fault.path.removeprefix("$."), fault.message, fault.hint) for fault in found[:SHOWN])) + rest
+
+# %% ../../nbs/forms/20_form.ipynb #aa6e2429
+def is_empty(text: str) -> bool:
+    """A text says nothing: it has blank lines and comments only."""
+    return all(line.strip() in ("", "---", "\ufeff") or line.lstrip().startswith("#") for line in text.splitlines())
+
+
+def unreadable_words(content: Content, text: str) -> str:
+    """Return as HTML why a text cannot be asked about, with the lines where it is broken; nothing where it can."""
+    if content.is_readable:
+        return ""
+    if is_empty(text):
+        return notice("warning", "The file is empty.") + soft("Take it away and have another written, a contract by `datamaster contract new` or 'New contract' on the page of Home(), a project file by `datamaster init`; a contract can begin in the empty file, too.")
+    lines, first = text.split("\n"), content.faults[0]
+    near = "\n".join(f"{'>' if number == first.line else ' '} {number:4} {lines[number - 1]}" for number in range(max(first.line - 2, 1), min(first.line + 1, len(lines)) + 1))
+    return told(content.errors) + preformatted(near) + soft("The form shows the file once it can be read: mend these lines in an editor of text, save it there, and press 'Open the file again'.")
 
 # %% ../../nbs/forms/20_form.ipynb #2d62a822
 TYPED = 0.3  # seconds in which what was typed last arrives
@@ -78,10 +100,10 @@ def after_typing(act: Callable[[], None], message: Any) -> None:
 
 # %% ../../nbs/forms/20_form.ipynb #32778edf
 class Form:
-    """A form that edits one open file behind tabs: each a title, and what makes its panel when it is first looked at."""
+    """A form that edits one open file behind tabs: each a title, and what makes its panel when it is first looked at. `beginning` is what an empty file can begin with."""
 
-    def __init__(self, file: OpenFile, tabs: tuple[tuple[str, Callable[[], Panel]], ...]) -> None:
-        self.file, self.tabs = file, tabs
+    def __init__(self, file: OpenFile, tabs: tuple[tuple[str, Callable[[], Panel]], ...], beginning: str = "") -> None:
+        self.file, self.tabs, self.beginning = file, tabs, beginning
         self.panels: dict[int, Panel] = {}
         self.said_of = file.editing.text  # the text that the message above the tabs is about
         self.widget = self.made()
@@ -101,8 +123,10 @@ class Form:
         """Return the widget of the whole form."""
         from ipywidgets import HTML, Accordion, Tab, VBox
 
-        self.message, self.state, self.faults, self.differences, self.draft = (HTML(layout={"display": "none"}) for _ in range(5))
+        self.message, self.state, self.faults, self.differences, self.draft, self.unreadable = (HTML(layout={"display": "none"}) for _ in range(6))
         self.choices, self.draft_choices, self.whole = row(), row(), HTML()
+        self.begin = button("Begin a new contract in this file", lambda: self.file.change(lambda text, _: text + "\n" * (text[-1:] not in ("", "\n")) + self.beginning), self.message, "primary")
+        self.again = button("Open the file again", self.open_again, self.message)
         self.undo, self.redo = button("Undo", self.file.undo, self.message), button("Redo", self.file.redo, self.message)
         self.save = button("Save", lambda: after_typing(self.save_now, self.message), self.message, "primary")
         self.tab = Tab([VBox() for _ in self.tabs], titles=[title for title, _ in self.tabs])
@@ -110,7 +134,7 @@ class Form:
         self.below = Accordion([VBox([self.faults]), VBox([self.differences]), VBox([self.whole])], titles=("What is wrong", "Changes to the file", "The file (YAML)"))
         self.below.observe(lambda _: self.refresh(), "selected_index")
         head = HTML(heading(self.file.content.document.file, 1))
-        made = VBox([stylesheet(), head, row(self.save, self.undo, self.redo), self.state, self.message, self.choices, self.draft, self.draft_choices, self.tab, self.below])
+        made = VBox([stylesheet(), head, row(self.save, self.undo, self.redo), self.state, self.message, self.choices, self.draft, self.draft_choices, self.unreadable, row(self.begin, self.again), self.tab, self.below])
         made.add_class("dm-form")
         self.offer_draft()
         return made
@@ -123,7 +147,11 @@ class Form:
             shown(self.message, "")
         (self.widget.add_class if self.is_unsaved else self.widget.remove_class)("dm-unsaved")  # a web page asks before it is left
         self.undo.disabled, self.redo.disabled, self.save.disabled = not self.file.editing.past, not self.file.editing.future, not self.is_unsaved
-        shown(self.state, f'<p role="status">{" ".join(badge(kind, words) for kind, words in state_words(self.file))}</p>' + self.unkept())
+        found = unsaved_changes(self.file)
+        shown(self.state, f'<p role="status">{" ".join(badge(kind, words) for kind, words in state_words(self.file, found))}</p>' + self.unkept())
+        shown(self.unreadable, unreadable_words(content, self.file.editing.text))
+        self.begin.layout.display = None if self.beginning and self.unreadable.value and is_empty(self.file.editing.text) else "none"
+        self.again.layout.display = None if self.unreadable.value else "none"
         if not content.is_readable:
             self.tab.layout.display, self.below.selected_index = "none", 0
         else:
@@ -132,7 +160,7 @@ class Form:
         if self.below.selected_index == 0:
             shown(self.faults, fault_words(content))
         elif self.below.selected_index == 1:
-            shown(self.differences, change_words(self.file))
+            shown(self.differences, change_words(self.file, found))
         elif self.below.selected_index == 2:
             shown(self.whole, preformatted(self.file.editing.text))
 

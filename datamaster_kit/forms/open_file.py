@@ -17,7 +17,7 @@ from .content import Content, content_of, examined_content
 from .editing import Editing, begun_at, changed, kept, opened, redone, undone
 from .questions import ABOUT, answered
 from .saving import CHANGED_ON_DISK, Draft, Merge, draft_of, drop_draft, inside, keep_draft, merged, text_of, there, write
-from .versions import due_version
+from .versions import changes, due_version
 
 # %% auto #0
 __all__ = ['Examine', 'PAUSE', 'LARGE', 'VERSION', 'OpenFile', 'Saved', 'joined', 'save', 'counted', 'waiting_draft',
@@ -158,7 +158,7 @@ def save(file: OpenFile, prefer: Literal["", "ours", "theirs"] = "") -> Saved:
         raise BadInput(*content.errors)
     text, before = both.text, file.saved.contract
     version = content.contract.version if content.contract else ""
-    due = due_version(before, content.contract) if before and content.contract else version
+    due = due_version(before, content.contract, changes(before, content.contract)) if before and content.contract else version
     if due != version and text != disk:
         text = answered(text, content, VERSION, due)
         content = file.examine(file.read(text))

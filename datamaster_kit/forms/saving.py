@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from ..contract.document import NOT_UTF8
 from ..contract.fault import BadInput, DatamasterError, code
 
 # %% auto #0
@@ -41,12 +42,14 @@ def there(path: Path) -> Path:
 
 
 def text_of(path: Path) -> str:
-    """Return a file's text with its line ends as they are; empty where there is no file. Raises DatamasterError where it cannot be read."""
+    """Return a file's text with its line ends as they are; empty where there is no file. Raises BadInput where it is no text in UTF-8, DatamasterError where it cannot be read."""
     try:
         return path.read_bytes().decode("utf-8")
     except FileNotFoundError:
         return ""
-    except (OSError, UnicodeDecodeError) as error:
+    except UnicodeDecodeError as error:
+        raise BadInput(NOT_UTF8.fault(f"byte {error.start} is not UTF-8", line=error.object.count(b"\n", 0, error.start) + 1, file=str(path))) from None
+    except OSError as error:
         raise DatamasterError(NOT_WRITABLE.fault(f"{path}: {error}", file=str(path))) from None
 
 

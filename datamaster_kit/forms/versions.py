@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from ..contract.diff import Difference, diff
 from ..contract.model import Contract
@@ -36,9 +37,8 @@ def changes(before: Contract, after: Contract) -> tuple[Difference, ...]:
     return tuple(item for item in diff(before, after) if item.path != "version")
 
 
-def due_version(before: Contract, after: Contract) -> str:
-    """Return the version that a changed contract should have: that which it has where it is high enough, or nothing changed."""
-    found = changes(before, after)
+def due_version(before: Contract, after: Contract, found: Sequence[Difference]) -> str:
+    """Return the version that a changed contract should have: that which it has where it is high enough, or nothing changed; `found` are the changes, the breaking ones first."""
     if not found:
         return after.version
     wanted = raised(before.version, found[0].kind)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..contract.check import folder_name
-from ..contract.fault import DatamasterError, code
+from ..contract.fault import BadInput, DatamasterError, code
 from ..contract.model import Contract, Model
 from ..contract.rule import rendered_query
 from ..contract.rules import Rule
@@ -22,7 +22,7 @@ from ..contract.table import gold_table, promised_columns
 from .bronze import row_rule_results
 from .checks import failed_rules, set_rule_results
 from .rows import BLOCKING, aggregated, broken_counts, broken_rules
-from .step import Step, append, require_tables
+from .step import Step, append, require_fields, require_tables
 from ..notebooks import execute, step_of
 from ..runs import RuleResult, Run
 from ..target.point import passed
@@ -41,11 +41,11 @@ NO_VIEW = code("gold-notebook", "A gold model's notebook did not leave its rows.
 
 
 def builder(root: Path, contract: Contract, model: Model) -> Path:
-    """Return the file that builds a gold model; raises DatamasterError where the project has no such file."""
+    """Return the file that builds a gold model; raises BadInput where the project has no such file."""
     said = contract.workflow.gold[model.name] if contract.workflow else ""
     path = (root / said).resolve()
     if not path.is_relative_to(root.resolve()) or not path.is_file():
-        raise DatamasterError(NO_BUILDER.fault(f"{model.name} is built by {said!r}, which is no file of the project"))
+        raise BadInput(NO_BUILDER.fault(f"{model.name} is built by {said!r}, which is no file of the project"))
     return path
 
 
@@ -65,6 +65,7 @@ def gold_query(sql: str, step: Step) -> str:
 # %% ../../nbs/ingest/09_gold.ipynb #fe6c1a81
 def built(step: Step, root: Path, output: Path) -> DataFrame:
     """Return the rows that a gold model's file builds, with the contract's columns and types."""
+    require_fields(step)
     path, spark = builder(root, step.contract, step.model), step.target.spark
     if path.suffix == ".sql":
         rows = spark.sql(gold_query(path.read_text(encoding="utf-8"), step))

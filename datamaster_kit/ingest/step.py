@@ -10,8 +10,8 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from ..contract.check import folder_name
-from ..contract.fault import DatamasterError, Fault, code
+from ..contract.check import NO_FIELD, folder_name
+from ..contract.fault import BadInput, DatamasterError, Fault, code
 from ..contract.model import Contract, Model, Source
 from ..contract.rules import Rule, rules
 from ..contract.table import QUARANTINE, Table
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
 # %% auto #0
-__all__ = ['NO_TABLE', 'TABLE_DIFFERS', 'NOT_FILES', 'Step', 'table_faults', 'require_tables', 'file_source', 'append',
-           'checkpoint_folder']
+__all__ = ['NO_TABLE', 'TABLE_DIFFERS', 'NOT_FILES', 'Step', 'table_faults', 'require_tables', 'require_fields', 'file_source',
+           'append', 'checkpoint_folder']
 
 # %% ../../nbs/ingest/01_step.ipynb #c71a777c
 @dataclass(frozen=True)
@@ -96,8 +96,15 @@ def require_tables(target: Target, *tables: Table) -> None:
         raise DatamasterError(*faults)
 
 
+def require_fields(step: Step) -> None:
+    """Raise BadInput where the model has no field, to which nothing could be brought."""
+    if not step.model.fields:
+        raise BadInput(replace(NO_FIELD.fault(f"the model {step.model.name!r} of {step.contract.id} has no field, so that nothing can be brought into it"), severity="error"))
+
+
 def file_source(step: Step) -> FileSource:
-    """Return where the model's raw files are and how they are read: a topic's are those that Event Hubs captures; raises DatamasterError for a source that is no files."""
+    """Return where the model's raw files are and how they are read: a topic's are those that Event Hubs captures; raises BadInput for a model without fields, DatamasterError for a source that is no files."""
+    require_fields(step)
     source = step.contract.workflow.source if step.contract.workflow else Source()
     if source.type not in ("adls", "eventhub"):
         raise DatamasterError(NOT_FILES.fault(f"the source of {step.contract.id} is {source.type!r}"))

@@ -12,17 +12,17 @@ from ..contract.document import nearest
 from ..contract.fault import BadInput, Fault, code
 from ..contract.sqltype import quote, sql_type
 from .avro_files import CAPTURED, CAPTURED_FILE, CAPTURED_VALUE
-from .casts import RESCUED, bronze_type
-from .json_files import rows_of_json
+from .casts import FILE, RESCUED, TEXT, bronze_type, rows_of_texts, types_of
+from .json_files import records_of, rows_of_json, texts_read
 from .stream import run_stream
 from .target import FileSource, Handle
 
 if TYPE_CHECKING:
-    from pyspark.sql import SparkSession
+    from pyspark.sql import DataFrame, SparkSession
 
 # %% auto #0
-__all__ = ['READER_OPTIONS', 'CLOUD_OPTIONS', 'EVOLUTION_MODES', 'CLEAN_MODES', 'BAD_OPTION', 'written', 'option_faults',
-           'auto_loader_options', 'schema_of', 'read_new_cloud_files']
+__all__ = ['READER_OPTIONS', 'CLOUD_OPTIONS', 'EVOLUTION_MODES', 'CLEAN_MODES', 'BAD_OPTION', 'CORRUPT', 'written',
+           'option_faults', 'auto_loader_options', 'schema_of', 'rows_of_csv', 'cloud_rows', 'read_new_cloud_files']
 
 # %% ../../nbs/target/09_auto_loader.ipynb #320a9710
 READER_OPTIONS = {
@@ -62,30 +62,56 @@ def option_faults(format: str, options: Mapping[str, Any]) -> list[Fault]:
     return faults + [BAD_OPTION.fault(message) for is_wrong, message in mixes if is_wrong]
 
 # %% ../../nbs/target/09_auto_loader.ipynb #43d99399
+CORRUPT = "_datamaster_corrupt_record"
+
+
 def auto_loader_options(source: FileSource, schema_location: str) -> dict[str, str]:
     """Return Auto Loader's options for a source; raises BadInput with everything that is wrong with them."""
     faults = option_faults(source.format, source.options)
     if faults:
         raise BadInput(*faults)
     given = {f"cloudFiles.{name}" if name in CLOUD_OPTIONS else name: written(value) for name, value in source.options.items()}
+    if source.format == "json":  # files of text have a schema that is fixed, so that nothing evolves
+        format, _, options = texts_read(source)
+        return {**{name: value for name, value in given.items() if name != "cloudFiles.schemaEvolutionMode"}, **options, "cloudFiles.format": format}
     defaults = {"cloudFiles.schemaEvolutionMode": "rescue"}
+    fixed = {"cloudFiles.format": source.format, "cloudFiles.schemaLocation": schema_location, "rescuedDataColumn": RESCUED, "mode": "PERMISSIVE"}
     if source.format == "csv":
         defaults |= {"header": "true", "escape": '"', "multiLine": "true"}
-    fixed = {"cloudFiles.format": source.format, "cloudFiles.schemaLocation": schema_location, "rescuedDataColumn": RESCUED, "mode": "PERMISSIVE"}
+        fixed |= {"columnNameOfCorruptRecord": CORRUPT, "readerCaseSensitive": "false", "maxColumns": str(max(20_480, 2 * len(source.fields)))}
     return {**defaults, **given, **fixed}
 
 # %% ../../nbs/target/09_auto_loader.ipynb #cd8bbd99
 def schema_of(source: FileSource) -> str:
-    """Return the columns of the source's files as a schema in SQL: the contract's, or what of a captured event is read."""
-    return CAPTURED if source.is_captured else ", ".join(f"{quote(item.column)} {sql_type(bronze_type(item.type))}" for item in source.fields)
+    """Return the columns of the source's files as a schema in SQL: the contract's, or as they are read where rows are made of texts."""
+    if source.is_captured:
+        return CAPTURED
+    if source.format == "json":
+        return texts_read(source)[1]
+    if source.format == "csv":
+        return ", ".join(f"{quote(column)} STRING" for column in (*types_of(source), CORRUPT))
+    return ", ".join(f"{quote(column)} {sql_type(bronze_type(type))}" for column, type in types_of(source).items())
+
+# %% ../../nbs/target/09_auto_loader.ipynb #6c4ddaba
+def rows_of_csv(read: DataFrame, source: FileSource) -> DataFrame:
+    """Return what Auto Loader read of csv files, as rows of the contract; of a record that is malformed all the cells are left out, and its text is kept."""
+    names = list(types_of(source))
+    cells = [f"CASE WHEN {CORRUPT} IS NULL THEN {quote(name)} END AS {TEXT.format(index)}" for index, name in enumerate(names)]
+    rescued = f"map_filter(from_json({RESCUED}, 'MAP<STRING, STRING>'), (name, value) -> name NOT IN ('_file_path', '{CORRUPT}'))"
+    texts = read.selectExpr(*cells, f"{CORRUPT} AS _corrupt_record", f"{rescued} AS _rescued", FILE)
+    return rows_of_texts(texts.selectExpr("*", "CASE WHEN cardinality(_rescued) > 0 THEN to_json(_rescued) END AS _extra"), names, source, "_extra")
+
+
+def cloud_rows(read: DataFrame, source: FileSource) -> DataFrame:
+    """Return what Auto Loader read, as rows of the contract."""
+    if source.is_captured:
+        return rows_of_json(read.selectExpr(CAPTURED_VALUE, CAPTURED_FILE), source)
+    if source.format == "json":
+        return rows_of_json(records_of(read, source), source)
+    return rows_of_csv(read, source) if source.format == "csv" else read.selectExpr(*map(quote, types_of(source)), RESCUED, FILE)
 
 
 def read_new_cloud_files(spark: SparkSession, source: FileSource, checkpoint: str, handle: Handle, interval: str = "") -> None:
     """Hand the rows of every new file to `handle(rows, batch_id)`, by Auto Loader, until no new file is left or, with an interval, until asked to stop."""
-    file = "struct(_metadata.file_path AS path, _metadata.file_name AS name, _metadata.file_size AS size, _metadata.file_modification_time AS modification_time, _metadata.file_block_start AS block_start) AS _file"
-    raw = spark.readStream.format("cloudFiles").schema(schema_of(source)).options(**auto_loader_options(source, f"{checkpoint}/_schemas")).load(source.folder)
-    if source.is_captured:
-        rows = rows_of_json(raw.selectExpr(CAPTURED_VALUE, CAPTURED_FILE), source)
-    else:
-        rows = raw.selectExpr(*(quote(item.column) for item in source.fields), RESCUED, file)
-    run_stream(rows, handle, checkpoint, interval)
+    read = spark.readStream.format("cloudFiles").schema(schema_of(source)).options(**auto_loader_options(source, f"{checkpoint}/_schemas")).load(source.folder)
+    run_stream(cloud_rows(read, source), handle, checkpoint, interval)

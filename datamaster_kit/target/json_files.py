@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
 # %% auto #0
-__all__ = ['GOES_ON', 'BEYOND_DOUBLE', 'BEYOND_VARIANT', 'STRICT', 'is_whole', 'records', 'unmarked', 'is_object', 'colons',
+__all__ = ['MARK', 'MARKED', 'NUMBER', 'GOES_ON', 'BEYOND_DOUBLE', 'BEYOND_VARIANT', 'STRICT', 'is_whole', 'texts_read',
+           'records', 'records_of', 'items_of', 'unmarked', 'kept_numbers', 'numbers_again', 'is_object', 'colons',
            'is_all_found', 'parsed_type', 'typed_type', 'is_exact', 'parse', 'is_parsed', 'member_of', 'variant_text',
            'finer', 'without_texts', 'told_apart', 'parsed_again', 'keeps_digits', 'read_json', 'any_record',
            'rows_of_json']
@@ -29,25 +30,57 @@ def is_whole(source: FileSource) -> bool:
     return str(source.options.get("multiLine", False)).lower() == "true"
 
 
+def texts_read(source: FileSource) -> tuple[str, str, dict[str, str]]:
+    """Return the format of Spark, the schema and the options that a source's files are read by as they are; another encoding than UTF-8 is decoded later."""
+    if is_utf8(source.options):
+        return "text", "value STRING", {"wholetext": str(is_whole(source)).lower()}
+    return "binaryFile", "path STRING, modificationTime TIMESTAMP, length BIGINT, content BINARY", {}
+
+
 def records(spark: SparkSession, files: Sequence[str], source: FileSource) -> DataFrame:
     """Return `value`, a record's text, and `_file`."""
+    format, schema, options = texts_read(source)
+    return records_of(spark.read.format(format).schema(schema).options(ignoreCorruptFiles=True, ignoreMissingFiles=True, **options).load(list(map(no_glob, files))), source)
+
+
+def records_of(read: DataFrame, source: FileSource) -> DataFrame:
+    """Return `value`, a record's text, and `_file`, of files that are read as `texts_read` says."""
+    line = "value"
     if not is_utf8(source.options):
         text = f"decode(content, {sql_literal(str(source.options['encoding']))})"
-        whole = spark.read.format("binaryFile").option("ignoreMissingFiles", True).load(list(map(no_glob, files)))
-        lines = whole.selectExpr(f"{text} AS value" if is_whole(source) else f"explode(split({text}, '\\r?\\n')) AS value", FILE)
-    else:
-        lines = spark.read.option("ignoreCorruptFiles", True).option("ignoreMissingFiles", True).text(list(map(no_glob, files)), wholetext=is_whole(source)).selectExpr("value", FILE)
-    found = lines.where("trim(value) != '' AND value != '\N{ZERO WIDTH NO-BREAK SPACE}'")
+        line = text if is_whole(source) else f"explode(split({text}, '\\r?\\n'))"
+    found = read.selectExpr(f"{line} AS value", FILE).where("trim(value) != '' AND value != '\N{ZERO WIDTH NO-BREAK SPACE}'")
     if not is_whole(source):
         return found
-    variant = f"try_parse_json({unmarked('value')})"
-    lists = f"CASE WHEN schema_of_variant({variant}) LIKE 'ARRAY%' THEN transform(CAST({variant} AS ARRAY<VARIANT>), item -> to_json(item)) ELSE array(value) END"
-    return found.selectExpr(f"explode({lists}) AS value", "_file")
+    held, kept = items_of(unmarked("value"), "to_json(item)"), items_of(kept_numbers(unmarked("value")), numbers_again("to_json(item)"))
+    items = f"CASE WHEN NOT value RLIKE {sql_literal(BEYOND_VARIANT)} THEN {held} WHEN NOT value RLIKE {sql_literal(MARKED)} THEN {kept} END"
+    return found.selectExpr(f"explode(coalesce({items}, array(value))) AS value", "_file")
+
+
+def items_of(text: str, item: str) -> str:
+    """Return SQL for what `item` makes of each item of a list in JSON; NULL where the text is none."""
+    variant = f"try_parse_json({text})"
+    return f"CASE WHEN schema_of_variant({variant}) LIKE 'ARRAY%' THEN transform(CAST({variant} AS ARRAY<VARIANT>), item -> {item}) END"
 
 
 def unmarked(value: str) -> str:
     """Return SQL for a text without a byte-order mark."""
     return f"ltrim('\N{ZERO WIDTH NO-BREAK SPACE}', {value})"
+
+# %% ../../nbs/target/08_json_files.ipynb #0dbad417
+MARK = "\ue000"  # of Unicode's private use
+MARKED = rf"(?i){MARK}|\\ue000"
+NUMBER = r'\G((?:[^"0-9-]++|"(?:[^"\\]++|\\.)*+")*+)(-?[0-9][0-9.eE+-]*+)'
+
+
+def kept_numbers(value: str) -> str:
+    """Return SQL for JSON with each number as a text with a mark; possessive, so that no length of it needs a deep stack."""
+    return f"regexp_replace({value}, {sql_literal(NUMBER)}, '$1\"{MARK}$2\"')"
+
+
+def numbers_again(text: str) -> str:
+    """Return SQL for JSON whose texts with a mark are numbers again."""
+    return f"regexp_replace({text}, '\"{MARK}([^\"]*)\"', '$1')"
 
 # %% ../../nbs/target/08_json_files.ipynb #144cb5e3
 def is_object(names: Sequence[str]) -> str:

@@ -1,0 +1,105 @@
+"""What a workspace makes of files: Spark's own readers stand in for Auto Loader, told the same options, and the same expressions make rows of what they read."""
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from functools import reduce
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import yaml
+from test_corpus import CASES, CORPUS, canonical
+
+from datamaster_kit.contract.model import Field, Scalar
+from datamaster_kit.contract.sqltype import parse_sql_type, quote
+from datamaster_kit.target.auto_loader import CORRUPT, auto_loader_options, cloud_rows, schema_of
+from datamaster_kit.target.casts import matched, rescued_json
+from datamaster_kit.target.csv_files import csv_header, has_header, no_glob
+from datamaster_kit.target.local_files import read_files
+from datamaster_kit.target.stream import run_stream
+from datamaster_kit.target.target import FileSource
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+
+pytestmark = pytest.mark.spark
+
+
+def case_of(name: str) -> FileSource:
+    """Return the source of a case of the corpus."""
+    case = yaml.safe_load((CORPUS / name / "case.yaml").read_text(encoding="utf-8"))
+    fields = tuple(Field(column, parse_sql_type(type)) for column, type in case["fields"].items())
+    return FileSource(case["format"], str(CORPUS / name / "files"), fields, case["options"])
+
+
+def told(source: FileSource) -> tuple[str, dict[str, str]]:
+    """Return the format and the options that Auto Loader is told, without its own."""
+    options = auto_loader_options(source, "")
+    return options["cloudFiles.format"], {name: value for name, value in options.items() if not name.startswith("cloudFiles.")}
+
+
+def by_name(spark: SparkSession, file: Path, source: FileSource) -> DataFrame:
+    """Return a csv file as Auto Loader documents that it reads one: columns by their names in any case, and those that are not the schema's in the rescued column, with the file's path."""
+    names = [item.column for item in source.fields]
+    header = csv_header(file, source.options) if has_header(source.options) else names
+    positions, extras = matched(header, names)
+    columns = [next((name for name, at in positions.items() if at == index), extras.get(index, "")) for index in range(len(header))]
+    format, options = told(source)
+    read = spark.read.format(format).options(**options).schema(", ".join(f"{quote(name)} STRING" for name in (*columns, CORRUPT))).load(no_glob(str(file)))
+    rescued = rescued_json([(name, f"CASE WHEN {CORRUPT} IS NULL THEN {quote(name)} END") for name in extras.values()], "_metadata.file_path")
+    cells = [quote(name) if name in positions else f"CAST(NULL AS STRING) AS {quote(name)}" for name in names]
+    return read.selectExpr(*cells, CORRUPT, f"{rescued} AS carlton_rescued", "_metadata")
+
+
+def texts(rows: DataFrame, source: FileSource) -> list[dict[str, Any]]:
+    """Return rows with every value as text, and what was rescued as a mapping without the file's path."""
+    columns = [f"{f'CAST({quote(item.column)} AS STRING)' if isinstance(item.type, Scalar) else f'to_json({quote(item.column)})'} AS {quote(item.column)}" for item in source.fields]
+    found = [row.asDict() for row in rows.selectExpr(*columns, "carlton_rescued AS rescued").collect()]
+    for row in found:
+        row["rescued"] = json.loads(row["rescued"]) if row["rescued"] else {}
+        assert not row["rescued"] or row["rescued"].pop("_file_path")
+    return found
+
+
+def streamed(spark: SparkSession, source: FileSource, checkpoint: Path) -> list[dict[str, Any]]:
+    """Return the rows of a folder's stream, read by Spark as Auto Loader is told to read it."""
+    format, options = told(source)
+    read = spark.readStream.format(format).options(**options, recursiveFileLookup="true").schema(schema_of(source)).load(no_glob(source.folder))
+    found = list[dict[str, Any]]()
+    run_stream(cloud_rows(read.selectExpr("*", "CAST(NULL AS STRING) AS carlton_rescued", "_metadata"), source), lambda rows, _: found.extend(texts(rows, source)), str(checkpoint))
+    return found
+
+
+def files_of(source: FileSource) -> Sequence[Path]:
+    """Return the files of a source that have a record or a header."""
+    return [path for path in sorted(Path(source.folder).iterdir()) if path.stat().st_size]
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_workspace_makes_the_same_rows_of_a_dirty_file(spark: SparkSession, tmp_path: Path, name: str) -> None:
+    source = case_of(name)
+    if source.format == "json":
+        found = streamed(spark, source, tmp_path)
+    else:
+        found = texts(cloud_rows(reduce(lambda one, other: one.union(other), [by_name(spark, file, source) for file in files_of(source)]), source), source)
+    assert canonical(found) == canonical(json.loads((CORPUS / name / "expected.json").read_text(encoding="utf-8")))
+
+
+FIELDS = tuple(Field(name, parse_sql_type(type)) for name, type in {
+    "day": "DATE", "amount": "DECIMAL(5,2)", "count": "INT", "at": "TIMESTAMP", "ratio": "DOUBLE", "is open": "BOOLEAN", "place": "STRUCT<city: STRING, zip: INT>", "tags": "ARRAY<INT>",
+    "counts": "MAP<STRING, INT>", "any": "VARIANT", "bytes": "BINARY"}.items())
+LINES = ('2026,1.239,1e3,2026,1e400,yes,"{""city"":""Rio"",""zip"":""x""}","[1,2.5]","{""a"":1.5}",{,ab', '2026-02-28,1.230,7,2026-02-28T10:00:00Z,0.5,true,"{""city"":""Rio"",""zip"":1,""more"":2}","[1,2]","{""a"":1}","{""b"":[1]}",ab',
+         '2026-2-30,12345,99999999999,x,,,[],{},[],1,')
+
+
+def test_a_workspace_takes_no_value_of_a_csv_file_for_another(spark: SparkSession, tmp_path: Path) -> None:
+    folder = tmp_path / "files"
+    folder.mkdir()
+    (folder / "a.csv").write_text("\n".join([",".join(item.name for item in FIELDS), *LINES, ""]), encoding="utf-8")
+    source = FileSource("csv", str(folder), FIELDS)
+    found, here = streamed(spark, source, tmp_path / "checkpoint"), read_files(spark, [str(folder / "a.csv")], source)
+    assert here is not None and canonical(found) == canonical(texts(here, source))
+    (bad,) = [row["rescued"] for row in found if len(row["rescued"]) == 9]
+    assert (bad["day"], bad["amount"], bad["count"], bad["ratio"], bad["tags"]) == ("2026", "1.239", "1e3", "1e400", "[1,2.5]") and "is open" not in bad
+    assert [row["rescued"] for row in found if row["day"]] == [{"place": '{"more":2}'}]
