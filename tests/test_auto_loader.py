@@ -67,7 +67,7 @@ def streamed(spark: SparkSession, source: FileSource, checkpoint: Path) -> list[
     format, options = told(source)
     read = spark.readStream.format(format).options(**options, recursiveFileLookup="true").schema(schema_of(source)).load(no_glob(source.folder))
     found = list[dict[str, Any]]()
-    run_stream(cloud_rows(read.selectExpr("*", "CAST(NULL AS STRING) AS carlton_rescued", "_metadata"), source), lambda rows, _: found.extend(texts(rows, source)), str(checkpoint))
+    run_stream(cloud_rows(read.selectExpr("*", "CAST(NULL AS STRING) AS carlton_rescued", "_metadata"), source), lambda rows, *_: found.extend(texts(rows, source)), str(checkpoint))
     return found
 
 

@@ -158,7 +158,7 @@ def test_a_name_is_no_pattern_and_every_file_is_read_once(spark, tmp_path: Path,
         else:
             file.write_text(f"code\n{name}\n".replace("e{f,g}", '"e{f,g}"') if format == "csv" else json.dumps({"code": name}) + "\n")
     found: list[str] = []
-    read_new_local_files(spark, FileSource(format, str(landing), (Field("code"),), {}), str(tmp_path / "checkpoint"), lambda rows, _: found.extend(row["code"] for row in rows.collect()))
+    read_new_local_files(spark, FileSource(format, str(landing), (Field("code"),), {}), str(tmp_path / "checkpoint"), lambda rows, *_: found.extend(row["code"] for row in rows.collect()))
     assert sorted(found) == sorted(names)
     assert changed_files(tmp_path / "checkpoint") == ()
     (landing / f"b%20c.{format}").write_bytes(b"more")

@@ -16,17 +16,18 @@ from ..contract.table import bronze_table, quarantine_table
 from .checkpoint import Claim, claimed, rebuilt
 from .evolution import Evolved, evolve, evolved_rows
 from .quarantine import quarantine_batch
-from .rows import address, aggregated, aggregates, bronze_rows, broken_counts, broken_rules, counts, exemptions, of_batch, row_rules
+from .rows import address, aggregated, aggregates, bronze_rows, broken_counts, broken_rules, counts, dirty_paths, exemptions, file_counts, of_batch, row_rules
 from .step import Step, append, file_source, require_tables
 from ..runs import RuleResult, Run, record_all
 from ..target.point import passed
 from ..target.stream import ASKED
+from ..target.target import Files
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
 # %% auto #0
-__all__ = ['NAMED', 'DIRT', 'row_rule_results', 'batch_run', 'dirty_files', 'written', 'unknown_rows', 'write_batch',
+__all__ = ['NAMED', 'DIRT', 'row_rule_results', 'files_of', 'batch_run', 'dirty_files', 'written', 'unknown_rows', 'write_batch',
            'write_bronze']
 
 # %% ../../nbs/ingest/05_bronze.ipynb #cc2b3e92
@@ -36,14 +37,19 @@ def row_rule_results(rules: Sequence[Rule], broken: Mapping[str, int], total: in
                  for rule in row_rules(rules))
 
 
-def batch_run(step: Step, begun: datetime, stream: str, batch_id: int, observed: dict[str, Any]) -> Run:
+def files_of(observed: Mapping[str, Any]) -> Files:
+    """Return what a batch's rows say of its files."""
+    files = observed["files"] or []
+    return Files(len(files), sum(file["size"] for file in files), observed["newest_millis"])
+
+
+def batch_run(step: Step, begun: datetime, stream: str, batch_id: int, observed: Mapping[str, Any], files: Files) -> Run:
     """Return the run of a batch from its counts."""
-    files, rows = observed["files"] or [], observed["rows"]
-    newest = observed["newest_millis"]
+    rows, newest = observed["rows"], files.newest_millis
     results = row_rule_results(step.rules, observed["broken"], rows)
     seconds = (datetime.now(UTC) - begun).total_seconds()
     return step.run(begun, stream=stream, batch=batch_id, rows_read=rows, rows_written=rows, rows_rescued=observed["rescued"], rows_quarantined=observed["quarantined"],
-                    rules=results, bytes=sum(file["size"] for file in files), files=len(files),
+                    rules=results, bytes=files.bytes, files=files.count,
                     latency_seconds=datetime.now(UTC).timestamp() - newest / 1000 if newest else None, rows_per_second=rows / seconds if seconds else None)
 
 # %% ../../nbs/ingest/05_bronze.ipynb #54d76e8b
@@ -55,15 +61,15 @@ def dirty_files(step: Step, observed: Mapping[str, Any]) -> tuple[str, ...]:
     """Return the notes that name a batch's dirty files, by their path in the landing folder; where there are many, some of them."""
     notes = []
     for kind, words in DIRT.items():
-        paths = sorted(path.partition(f"/{step.model.name}/")[2] or path for path in observed[kind] or ())
+        paths = sorted(path.partition(f"/{step.model.name}/")[2] or path for path in observed.get(kind) or ())
         if paths:
             more = f" and {len(paths) - NAMED} files more" if len(paths) > NAMED else ""
             notes.append(words.format(", ".join(paths[:NAMED]) + more))
     return tuple(notes)
 
 # %% ../../nbs/ingest/05_bronze.ipynb #0f178514
-def written(step: Step, rows: DataFrame, claim: Claim, batch_id: int, there: Evolved) -> dict[str, Any]:
-    """Append a batch's rows to bronze, exactly once, and return its counts, with those of the rules that were broken."""
+def written(step: Step, rows: DataFrame, claim: Claim, batch_id: int, there: Evolved, counted: Mapping[str, str]) -> dict[str, Any]:
+    """Append a batch's rows to bronze, exactly once, and return what is counted, with the rules that were broken and the files that are dirty."""
     from pyspark.sql import Observation
 
     columns, metadata = [*(item.column for item in step.model.fields), *there.added], address(claim.stream, batch_id, step.run_id, step.contract.version)
@@ -72,13 +78,14 @@ def written(step: Step, rows: DataFrame, claim: Claim, batch_id: int, there: Evo
     there_now = step.target.spark.table(table).where(of_batch(claim.stream, batch_id))
     if batch_id == claim.pending:
         append(passing, table, application, batch_id)
-        observed = aggregated(there_now, counts())
+        observed = aggregated(there_now, counted)
     else:
         observation = Observation()  # Spark Connect tells observations of one session apart by their names alone
-        append(passing.observe(observation, *aggregates(counts())), table, application, batch_id)
+        append(passing.observe(observation, *aggregates(counted)), table, application, batch_id)
         observed = dict(observation.get)
-    by_rule = aggregated(there_now, broken_counts(step.rules, "carlton_broken_rules")) if observed["with_broken"] else {rule.id: 0 for rule in row_rules(step.rules)}
-    return {**observed, "broken": by_rule}
+    broken_by = {f"broken {rule}": count for rule, count in broken_counts(step.rules, "carlton_broken_rules").items()}
+    dirt = aggregated(there_now, {**dirty_paths(), **broken_by}) if observed["with_broken"] or observed["rescued"] else {}
+    return {**observed, **dirt, "broken": {rule.id: dirt.get(f"broken {rule.id}", 0) for rule in row_rules(step.rules)}}
 
 # %% ../../nbs/ingest/05_bronze.ipynb #a90df23c
 def unknown_rows(step: Step, rows: DataFrame, claim: Claim) -> DataFrame:
@@ -87,17 +94,18 @@ def unknown_rows(step: Step, rows: DataFrame, claim: Claim) -> DataFrame:
     return rows.withColumn("_known", rows["_file.path"]).join(known, "_known", "left_anti").drop("_known")
 
 
-def write_batch(step: Step, claim: Claim, rows: DataFrame, batch_id: int) -> None:
-    """Bring a batch to bronze and its bad rows to quarantine, and record it; each exactly once, wherever an earlier attempt ended."""
+def write_batch(step: Step, claim: Claim, rows: DataFrame, batch_id: int, files: Files | None = None) -> None:
+    """Bring a batch to bronze and its bad rows to quarantine, and record it; each exactly once, wherever an earlier attempt ended. `files` are its files, where the target knows them."""
     begun, step = datetime.now(UTC), step.on(rows.sparkSession)
     passed("bronze.begun")
     there, notes = evolve(step, rows)
-    observed = written(step, unknown_rows(step, rows, claim) if claim.leaves_out_known else rows, claim, batch_id, there)
+    files = None if claim.leaves_out_known else files
+    observed = written(step, unknown_rows(step, rows, claim) if claim.leaves_out_known else rows, claim, batch_id, there, counts() if files else {**counts(), **file_counts()})
     passed("bronze.appended")
     if observed["quarantined"]:
         quarantine_batch(step, claim.stream, batch_id)
     passed("quarantine.appended")
-    record_all(step.target, step.names.catalog, [replace(batch_run(step, begun, claim.stream, batch_id, observed), notes=(*notes, *dirty_files(step, observed)))])
+    record_all(step.target, step.names.catalog, [replace(batch_run(step, begun, claim.stream, batch_id, observed, files or files_of(observed)), notes=(*notes, *dirty_files(step, observed)))])
     passed("runs.batch")
 
 # %% ../../nbs/ingest/05_bronze.ipynb #d86cfa59

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
 # %% auto #0
 __all__ = ['BLOCKING', 'GOOD', 'row_rules', 'is_kept', 'is_deletion', 'text_of', 'exemptions', 'broken_rules', 'is_quarantined',
-           'counts', 'aggregates', 'aggregated', 'broken_counts', 'batch_value', 'address', 'bronze_rows', 'of_batch']
+           'counts', 'file_counts', 'dirty_paths', 'aggregates', 'aggregated', 'broken_counts', 'batch_value',
+           'address', 'bronze_rows', 'of_batch']
 
 # %% ../../nbs/ingest/00_rows.ipynb #48c67ded
 BLOCKING = ("quarantine", "fail")
@@ -77,8 +78,20 @@ def counts() -> dict[str, str]:
         "rescued": "count(carlton_rescued)",
         "quarantined": "count(CASE WHEN carlton_is_quarantined THEN 1 END)",
         "with_broken": "count(CASE WHEN cardinality(carlton_broken_rules) > 0 THEN 1 END)",
+    }
+
+
+def file_counts() -> dict[str, str]:
+    """Return the aggregates of a batch's files as SQL over bronze rows, by name."""
+    return {
         "newest_millis": "unix_millis(max(carlton_metadata.file_modification_time))",
         "files": "collect_set(struct(carlton_metadata.file_path AS path, carlton_metadata.file_size AS size))",
+    }
+
+
+def dirty_paths() -> dict[str, str]:
+    """Return the aggregates that name a batch's dirty files as SQL over bronze rows, by name."""
+    return {
         "rescued_in": "collect_set(CASE WHEN carlton_rescued IS NOT NULL THEN carlton_metadata.file_path END)",
         "quarantined_in": "collect_set(CASE WHEN carlton_is_quarantined THEN carlton_metadata.file_path END)",
     }

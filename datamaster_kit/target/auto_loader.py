@@ -112,6 +112,6 @@ def cloud_rows(read: DataFrame, source: FileSource) -> DataFrame:
 
 
 def read_new_cloud_files(spark: SparkSession, source: FileSource, checkpoint: str, handle: Handle, interval: str = "") -> None:
-    """Hand the rows of every new file to `handle(rows, batch_id)`, by Auto Loader, until no new file is left or, with an interval, until asked to stop."""
+    """Hand the rows of every new file to `handle(rows, batch_id, None)`, by Auto Loader, until no new file is left or, with an interval, until asked to stop."""
     read = spark.readStream.format("cloudFiles").schema(schema_of(source)).options(**auto_loader_options(source, f"{checkpoint}/_schemas")).load(source.folder)
-    run_stream(cloud_rows(read, source), handle, checkpoint, interval)
+    run_stream(cloud_rows(read, source), lambda rows, batch_id: handle(rows, batch_id, None), checkpoint, interval)

@@ -19,7 +19,7 @@ from .csv_files import csv_parts, damage_of, local_path, looked_at, no_glob
 from .json_files import read_json
 from .large_files import is_for_arrow_csv, is_for_arrow_json, read_large_csv, read_large_json
 from .stream import run_stream
-from .target import FileSource, Handle
+from .target import Files, FileSource, Handle
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -85,12 +85,12 @@ FILES_PER_BATCH = 1000
 
 
 def read_new_local_files(spark: SparkSession, source: FileSource, checkpoint: str, handle: Handle, interval: str = "") -> None:
-    """Hand the rows of every new file to `handle(rows, batch_id)`, in micro-batches, until no new file is left."""
+    """Hand the rows of every new file to `handle(rows, batch_id, files)`, in micro-batches, until no new file is left."""
     def batch(listing: DataFrame, batch_id: int) -> None:
-        files = [row["path"] for row in listing.select("path").collect()]
-        rows = read_files(listing.sparkSession, sorted(files), source) if files else None
+        found = listing.selectExpr("path", "length", "unix_millis(modificationTime) AS modified").collect()
+        rows = read_files(listing.sparkSession, sorted(row["path"] for row in found), source) if found else None
         if rows is not None:
-            handle(rows, batch_id)
+            handle(rows, batch_id, Files(len(found), sum(row["length"] for row in found), max(row["modified"] for row in found)))
 
     listing = (spark.readStream.format("binaryFile").schema("path STRING, modificationTime TIMESTAMP, length BIGINT, content BINARY")
                .option("recursiveFileLookup", "true").option("maxFilesPerTrigger", FILES_PER_BATCH)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
 # %% auto #0
-__all__ = ['Handle', 'NO_SUCH_TARGET', 'FileSource', 'Target', 'target_of']
+__all__ = ['Handle', 'NO_SUCH_TARGET', 'FileSource', 'Files', 'Target', 'target_of']
 
 # %% ../../nbs/target/03_target.ipynb #b6497fb4
 @dataclass(frozen=True)
@@ -38,7 +38,16 @@ class FileSource:
     is_captured: bool = False
 
 
-Handle = Callable[["DataFrame", int], None]
+@dataclass(frozen=True)
+class Files:
+    """The files of a batch: their number, their bytes, and when the newest was modified, in milliseconds since 1970."""
+
+    count: int
+    bytes: int
+    newest_millis: int | None = None
+
+
+Handle = Callable[["DataFrame", int, Files | None], None]
 
 # %% ../../nbs/target/03_target.ipynb #0c0c7aca
 class Target(Protocol):
@@ -79,7 +88,7 @@ class Target(Protocol):
         """Return what is to be said of files that have been written to since the checkpoint's stream read them."""
 
     def read_new_files(self, source: FileSource, checkpoint: str, handle: Handle, interval: str = "") -> None:
-        """Hand every new file's rows to `handle(rows, batch_id)`, exactly once a checkpoint; with an interval, until asked to stop.
+        """Hand every new file's rows to `handle(rows, batch_id, files)`, exactly once a checkpoint; with an interval, until asked to stop. `files` is None where only the rows know.
 
         Rows have the contract's columns, `carlton_rescued` STRING (JSON with `_file_path`; NULL: nothing was rescued) and `_file`
         STRUCT<path STRING, name STRING, size BIGINT, modification_time TIMESTAMP, block_start BIGINT>.
