@@ -20,6 +20,7 @@ from datamaster_kit.ingest.ingest import build_gold, build_silver, first_step, i
 from datamaster_kit.ingest.replay import export_quarantine
 from datamaster_kit.names import names
 from datamaster_kit.project import Project
+from datamaster_kit.target import large_files
 from datamaster_kit.target.local import LocalTarget
 from datamaster_kit.unity.tables import apply_plan, planned
 
@@ -222,6 +223,21 @@ def test_quarantine_says_why_and_where_and_a_better_contract_releases_it(lake: L
     assert (again.rows_read, again.rows_written) == (2, 0)
     build_silver(lake.target, lake.project, lake.now)
     assert lake.rows("silver/order", "id", "amount") == [(1, Decimal("1.00")), (2, Decimal("1000.00"))]
+
+
+def test_quarantine_names_the_record_of_a_large_file(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(large_files, "LARGE", 0)
+    monkeypatch.setattr(large_files, "CHUNK", 1000)
+    lake.contract(KEYED)
+    lake.apply()
+    bad = {1: "1,x,", 700: "700,1000.00,", 701: "701,1", 2000: ",3.00,", 2999: "2999,-4,"}
+    lines = [bad.get(number, f"{number},1.50,2026-01-01T00:00:00Z") for number in range(1, 3001)]
+    lake.land("a.csv", "id,amount,at\n" + "\n".join(lines) + "\n")
+    (ingested, silver) = lake.run()
+    assert (ingested.rows_read, ingested.rows_quarantined, ingested.files, silver.rows_merged) == (3000, 5, 1, 2995)
+    assert ingested.bytes == sum(map(len, lines)) + len(lines) + len("id,amount,at\n")
+    found = lake.rows("bronze/order_quarantine", "carlton_record", "carlton_broken_rules")
+    assert {record for record, _ in found} == set(bad)
 
 
 def test_a_person_corrects_quarantined_rows_in_a_csv_file(lake: Lake, tmp_path: Path) -> None:
