@@ -5,6 +5,7 @@
 # %% ../../nbs/ingest/12_ingest.ipynb #4cd0df8b
 from __future__ import annotations
 
+import os
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
@@ -142,7 +143,7 @@ def cause_of(error: Exception) -> str:
     return (telling or lines or [type(error).__name__])[0][:1000]
 
 # %% ../../nbs/ingest/12_ingest.ipynb #f24f8d56
-AT_A_TIME = 2
+AT_A_TIME = min(8, 2 * (os.cpu_count() or 1))
 LOCKED_LAYERS = {"ingest": ("ingest",), "replay": ("ingest",), "silver": ("silver",), "retention": ("ingest", "silver"), "gold": ()}
 
 
