@@ -5,9 +5,10 @@
 # %% ../nbs/03_runs.ipynb #a6f9e185
 from __future__ import annotations
 
+import json
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -19,8 +20,8 @@ if TYPE_CHECKING:
     from datamaster_kit.target.target import Target
 
 # %% auto #0
-__all__ = ['RULE_TYPE', 'COLUMN_TYPES', 'RuleResult', 'Run', 'new_run_id', 'runs_name', 'runs_table', 'typed', 'rule_sql',
-           'run_sql', 'record_all', 'Past', 'past', 'recorded_notes', 'read_runs', 'run_of']
+__all__ = ['RULE_TYPE', 'COLUMN_TYPES', 'PROPERTIES', 'RuleResult', 'Run', 'new_run_id', 'runs_name', 'runs_table', 'runs_sql',
+           'record_all', 'Past', 'past', 'past_of', 'recorded_notes', 'read_runs', 'run_of']
 
 # %% ../nbs/03_runs.ipynb #c7c2fb8c
 @dataclass(frozen=True)
@@ -88,6 +89,9 @@ COLUMN_TYPES = {
 }
 
 
+PROPERTIES = {"datamaster.layer": "runs", "delta.autoOptimize.autoCompact": "true", "delta.setTransactionRetentionDuration": "interval 30 days"}
+
+
 def runs_name(catalog: str) -> TableName:
     """Return the name of a catalog's table of runs."""
     return TableName(catalog, "bronze", "runs")
@@ -96,39 +100,26 @@ def runs_name(catalog: str) -> TableName:
 def runs_table(catalog: str) -> Table:
     """Return the table of runs, as it should be."""
     columns = tuple(Column(name, kind, comment=comment) for name, (kind, comment) in ((item.name, COLUMN_TYPES.get(item.name, ("STRING", ""))) for item in fields(Run)))
-    return Table(catalog, "bronze", "runs", columns, "What each step did: one row a step, model and micro-batch.", properties={"datamaster.layer": "runs", "delta.autoOptimize.autoCompact": "true"})
+    return Table(catalog, "bronze", "runs", columns, "What each step did: one row a step, model and micro-batch.", properties=PROPERTIES)
 
 # %% ../nbs/03_runs.ipynb #d65559bc
-def typed(value: Any, type: str) -> str:
-    """Return a value as SQL of a type."""
-    if isinstance(value, tuple):
-        return f"CAST(array({', '.join(rule_sql(item) if isinstance(item, RuleResult) else sql_literal(item) for item in value)}) AS {type})"
-    literal = sql_literal(value.astimezone(UTC).replace(tzinfo=None)) if isinstance(value, datetime) else sql_literal(value)
-    return f"CAST({literal} AS {type})"
-
-
-def rule_sql(result: RuleResult) -> str:
-    """Return what a rule said as a SQL struct."""
-    value = None if result.value is None else float(result.value)
-    parts = (result.rule, result.kind, result.severity, value, result.passed, result.not_executed, result.description)
-    return "named_struct(" + ", ".join(f"{sql_literal(item.name)}, {sql_literal(part)}" for item, part in zip(fields(RuleResult), parts, strict=True)) + ")"
-
-
-def run_sql(run: Run) -> str:
-    """Return the SELECT that gives a run as one row of the table."""
-    return "SELECT " + ", ".join(f"{typed(getattr(run, column.name), column.type)} AS {column.name}" for column in runs_table("").columns)
-
-# %% ../nbs/03_runs.ipynb #558a3e31
-def record_all(target: Target, catalog: str, runs: Sequence[Run]) -> None:
-    """Append runs of one step and contract to the catalog's table of runs, in one commit; recording a run, or a stream's batch, again changes nothing."""
-    if not runs:
-        return
-    first = runs[0]
-    application, version = (f"{first.step}/{first.stream}", first.batch) if first.batch is not None else (f"{first.run_id}/{first.step}/{first.contract_id}", 1)
-    (target.spark.sql(" UNION ALL ".join(map(run_sql, runs))).write.format("delta").mode("append")
-     .option("txnAppId", application).option("txnVersion", version).saveAsTable(target.sql_name(runs_name(catalog))))
+def runs_sql(runs: Sequence[Run]) -> str:
+    """Return the SELECT that gives runs as rows of the table."""
+    kind = ", ".join(f"{column.name}: {column.type}" for column in runs_table("").columns)
+    said = json.dumps([asdict(run) for run in runs], default=lambda moment: moment.astimezone(UTC).isoformat())
+    return f"SELECT inline(from_json({sql_literal(said)}, {sql_literal(f'ARRAY<STRUCT<{kind}>>')}, map('mode', 'FAILFAST')))"
 
 # %% ../nbs/03_runs.ipynb #a6ef02b7
+def record_all(target: Target, catalog: str, runs: Sequence[Run]) -> None:
+    """Append runs of one step and contract to the catalog's table of runs, in one commit; recording a stream's batch again changes nothing."""
+    if not runs:
+        return
+    first, rows = runs[0], target.spark.sql(runs_sql(runs)).write.format("delta").mode("append")
+    if first.batch is not None:
+        rows = rows.option("txnAppId", f"{first.step}/{first.stream}").option("txnVersion", first.batch)
+    rows.saveAsTable(target.sql_name(runs_name(catalog)))
+
+# %% ../nbs/03_runs.ipynb #b051cd3e
 @dataclass(frozen=True)
 class Past:
     """What is recorded of a step on a model: runs that were interrupted, and the last batch of each stream."""
@@ -137,16 +128,18 @@ class Past:
     last_batches: Mapping[str, int] = field(default_factory=dict)
 
 
-def past(target: Target, catalog: str, like: Run) -> Past:
-    """Return what is recorded of the step, contract and model of a run."""
-    from pyspark.sql.functions import expr
+def past(target: Target, catalog: str, step: str, contract_id: str, models: Sequence[str]) -> dict[str, Past]:
+    """Return what is recorded of a step on models of a contract, by model."""
+    where = f"step = {sql_literal(step)} AND contract_id = {sql_literal(contract_id)} AND model IN ({', '.join(map(sql_literal, models))})"
+    named = f"SELECT model, stream, batch, explode(concat(array(run_id), coalesce(resumed, array()))) AS id FROM {target.sql_name(runs_name(catalog))} WHERE {where}"
+    rows = target.spark.sql(f"SELECT model, stream, id, max(batch) AS last FROM ({named}) GROUP BY GROUPING SETS ((model, stream), (model, id)) "
+                            "HAVING (id IS NULL AND last IS NOT NULL) OR (id IS NOT NULL AND bool_and(batch IS NOT NULL))").collect() if models else []
+    return {model: past_of([row.asDict() for row in rows if row["model"] == model]) for model in models}
 
-    where = " AND ".join(f"{name} = {sql_literal(getattr(like, name))}" for name in ("step", "contract_id", "model"))
-    rows = target.spark.table(target.sql_name(runs_name(catalog))).where(where).groupBy("stream").agg(
-        expr("max(batch) AS last"), expr("collect_set(CASE WHEN batch IS NOT NULL THEN run_id END) AS begun"),
-        expr("collect_set(CASE WHEN batch IS NULL THEN run_id END) AS ended"), expr("flatten(collect_set(resumed)) AS resumed")).collect()
-    ended = {run for row in rows for run in (*row["ended"], *row["resumed"])}
-    return Past(tuple(sorted({run for row in rows for run in row["begun"]} - ended)), {row["stream"]: row["last"] for row in rows if row["last"] is not None})
+
+def past_of(rows: Sequence[Mapping[str, Any]]) -> Past:
+    """Return a model's past from rows of an interrupted run (`id`), or of a stream and its last batch (`id` is None)."""
+    return Past(tuple(sorted(row["id"] for row in rows if row["id"] is not None)), {row["stream"]: row["last"] for row in rows if row["id"] is None})
 
 # %% ../nbs/03_runs.ipynb #1c3a3a85
 def recorded_notes(target: Target, catalog: str, run_ids: Sequence[str], step: str, model: str) -> tuple[str, ...]:

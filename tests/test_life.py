@@ -4,6 +4,7 @@ from __future__ import annotations
 import csv
 import os
 import shutil
+import sys
 import time
 from collections import Counter
 from decimal import Decimal
@@ -21,6 +22,7 @@ from datamaster_kit.ingest.replay import export_quarantine
 from datamaster_kit.names import names
 from datamaster_kit.project import Project
 from datamaster_kit.target import large_files
+from datamaster_kit.runs import read_runs
 from datamaster_kit.target.local import LocalTarget
 from datamaster_kit.unity.tables import apply_plan, planned
 
@@ -447,6 +449,49 @@ def test_a_second_run_on_a_model_is_refused_while_the_first_is_at_work(lake: Lak
     assert [fault.code for fault in raised.value.faults] == ["model-in-use"] and lake.rows("bronze/order") == []
     lake.run()
     assert len(lake.rows("silver/order")) == 1
+
+
+def test_a_model_in_use_keeps_no_other_model_from_being_done(lake: Lake) -> None:
+    lake.contract("id: {type: long}", more="".join(f"  {name}:\n    fields:\n      id: {{type: long}}\n" for name in ("invoice", "payment")))
+    lake.apply()
+    for name in ("order", "invoice", "payment"):
+        Path(lake.target.landing_folder(name), "a.csv").write_text("id\n1\n2\n" if name == "payment" else "id\n1\n", encoding="utf-8")
+    with lake.target.locked(str(lake.checkpoint("bronze").with_name("invoice"))), pytest.raises(DatamasterError) as raised:
+        ingest(lake.target, lake.project, lake.now)
+    assert [fault.code for fault in raised.value.faults] == ["model-in-use"]
+    recorded = read_runs(lake.target, "cshop")
+    assert sorted((run.model, run.rows_written, run.result) for run in recorded) == [("invoice", 0, "failed"), ("order", 1, "succeeded"), ("payment", 2, "succeeded")]
+    runs = ingest(lake.target, lake.project, lake.now)
+    assert [(run.model, run.rows_written, run.result) for run in runs] == [("order", 0, "nothing new"), ("invoice", 1, "succeeded"), ("payment", 0, "nothing new")]
+
+
+def test_runs_that_go_by_one_identifier_add_up_to_the_tables(lake: Lake) -> None:
+    lake.contract(KEYED, "gold: {total: total.sql}", "  total:\n    fields:\n      orders: {type: long}")
+    (lake.folder / "total.sql").write_text("SELECT count(*) AS orders FROM order", encoding="utf-8")
+    lake.apply()
+    for number, rows in enumerate(("1,1.00\n", "2,1.00\n3,1.00\n", "")):
+        if rows:
+            lake.land(f"{number}.csv", f"id,amount\n{rows}")
+        for step in (ingest, build_silver, build_gold):
+            step(lake.target, lake.project, lake.now, "job-7")
+    assert [[run.rows_written for run in read_runs(lake.target, "cshop", "job-7", step)] for step in ("ingest", "silver", "gold")] == [[1, 2, 0], [1, 2, 0], [1, 1, 1]]
+    assert len(lake.rows("bronze/order")) == 3 and lake.rows("gold/total", "orders") == [(3,)]
+
+
+def test_a_run_goes_on_with_the_batches_of_one_that_ended_before_it_was_recorded(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    lake.contract(KEYED)
+    lake.apply()
+    lake.land("a.csv", "id,amount\n1,1.00\n")
+    with monkeypatch.context() as at_the_end:
+        at_the_end.setattr("datamaster_kit.ingest.ingest.record_all", lambda *_: sys.exit("ended"))
+        with pytest.raises(SystemExit):
+            ingest(lake.target, lake.project, lake.now, "first")
+    lake.land("b.csv", "id,amount\n2,-1.00\n3,1.00\n")
+    (run,) = ingest(lake.target, lake.project, lake.now, "second")
+    assert (run.rows_read, run.rows_quarantined, run.files, run.resumed, run.result) == (3, 1, 2, ("first",), "succeeded")
+    assert {rule.rule: rule.value for rule in run.rules}["amount.range"] == 1
+    (run,) = ingest(lake.target, lake.project, lake.now, "third")
+    assert (run.rows_read, run.resumed, run.result) == (0, (), "nothing new")
 
 
 def test_a_run_that_was_asked_to_stop_says_so_and_the_next_goes_on(lake: Lake) -> None:

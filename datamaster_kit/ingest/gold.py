@@ -22,7 +22,7 @@ from ..contract.table import gold_table, promised_columns
 from .bronze import row_rule_results
 from .checks import failed_rules, set_rule_results
 from .rows import BLOCKING, aggregated, broken_counts, broken_rules
-from .step import Step, append, require_fields, require_tables
+from .step import Step, require_fields, require_tables
 from ..notebooks import execute, step_of
 from ..runs import RuleResult, Run
 from ..target.point import passed
@@ -104,6 +104,6 @@ def write_gold(step: Step, root: Path, output: Path) -> Run:
     broken = failed_rules(run)
     if broken:
         return replace(run, result="failed", error=str(broken))
-    append(rows, step.sql("gold"), f"gold/{step.run_id}/{step.model.name}", 1, mode="overwrite")
+    rows.write.format("delta").mode("overwrite").saveAsTable(step.sql("gold"))
     passed("gold.written")
     return step.run(begun, rows_read=count, rows_written=count, rules=results)

@@ -5,6 +5,7 @@
 # %% ../../nbs/ingest/12_ingest.ipynb #4cd0df8b
 from __future__ import annotations
 
+import os
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
@@ -30,46 +31,54 @@ from .retention import keep_period
 from .silver import write_silver
 from .step import Step, checkpoint_folder, require_tables
 from ..project import Project
-from ..runs import RuleResult, Run, new_run_id, past, record_all, runs_name, runs_table
+from ..runs import Run, new_run_id, past, record_all, runs_name, runs_table
 from ..target.point import passed
 from ..target.stream import ASKED, stopping_on_signal
 from ..target.target import Target
 
 # %% auto #0
-__all__ = ['SUMS', 'STEP_FAILED', 'STOPPED', 'Work', 'AT_A_TIME', 'LOCKED_LAYERS', 'batches_of', 'summed', 'whole_run', 'Outcome',
-           'failed', 'worked', 'judged', 'cause_of', 'begun', 'tried', 'on_models', 'first_step', 'named', 'ingest',
-           'build_silver', 'build_gold', 'replay', 'keep_periods', 'keep_ingesting']
+__all__ = ['SUMS', 'Batches', 'STEP_FAILED', 'STOPPED', 'Work', 'AT_A_TIME', 'LOCKED_LAYERS', 'recorded_batches', 'counted',
+           'summed', 'Outcome', 'failed', 'worked', 'judged', 'cause_of', 'refused', 'with_past', 'on_models',
+           'first_step', 'named', 'ingest', 'build_silver', 'build_gold', 'replay', 'keep_periods', 'keep_ingesting']
 
 # %% ../../nbs/ingest/12_ingest.ipynb #9a6b1d79
 SUMS = ("rows_read", "rows_written", "rows_rescued", "rows_quarantined", "rows_merged", "rows_deleted", "bytes", "files")
+Batches = list[dict[str, Any]]
 
 
-def batches_of(step: Step) -> list[dict[str, Any]]:
-    """Return the recorded batches of a run and of those that it goes on with."""
-    mine = ", ".join(map(sql_literal, (step.run_id, *step.resumed)))
-    where = f"run_id IN ({mine}) AND step = {sql_literal(step.name)} AND contract_id = {sql_literal(step.contract.id)} AND model = {sql_literal(step.model.name)} AND batch IS NOT NULL"
-    rows = step.target.spark.table(step.target.sql_name(runs_name(step.names.catalog))).where(where)
-    return [row.asDict(recursive=True) for row in rows.select(*SUMS, "latency_seconds", "result", "notes", "rules").collect()]
+def recorded_batches(steps: Sequence[Step]) -> dict[str, Batches]:
+    """Return, by model, the batches that were recorded by the runs of a step, and by those that they go on with; of the rules, those that were broken."""
+    found: dict[str, Batches] = {step.model.name: [] for step in steps}
+    for first in steps[:1]:
+        run_ids = sorted({first.run_id, *(run for step in steps for run in step.resumed)})
+        where = f"run_id IN ({', '.join(map(sql_literal, run_ids))}) AND step = {sql_literal(first.name)} AND contract_id = {sql_literal(first.contract.id)} AND batch IS NOT NULL"
+        rows = first.target.spark.table(first.target.sql_name(runs_name(first.names.catalog))).where(where)
+        for row in rows.selectExpr("model", "run_id", "stream", "batch", *SUMS, "latency_seconds", "result", "notes", "filter(rules, rule -> rule.value > 0) AS rules").collect():
+            found.setdefault(row["model"], []).append(row.asDict(recursive=True))
+    return found
 
 
-def summed(step: Step, begun: datetime, batches: Sequence[dict[str, Any]]) -> Run:
-    """Return a run as the sum of its batches, with what each row rule counted."""
+def counted(step: Step, batches: Batches) -> Batches:
+    """Return those of a model's recorded batches that a run counts, each batch of a stream once."""
+    mine = [batch for batch in batches if batch["run_id"] in step.resumed or (batch["run_id"] == step.run_id and batch["batch"] > step.last_batches.get(batch["stream"], -1))]
+    return list({(batch["stream"], batch["batch"]): batch for batch in mine}.values())
+
+# %% ../../nbs/ingest/12_ingest.ipynb #8d222386
+def summed(step: Step, run: Run, recorded: Batches) -> Run:
+    """Return a run with the sums of its recorded batches, where there are any, and with what each row rule counted."""
+    batches = counted(step, recorded)
     sums = {name: sum(batch[name] or 0 for batch in batches) for name in SUMS}
-    total, results = sums["rows_read"], tuple[RuleResult, ...]()
+    total, results = sums["rows_read"], run.rules
     if step.name == "ingest" and total:
         broken = Counter[str]()
         for rule in (rule for batch in batches for rule in batch["rules"] or ()):
             broken[rule["rule"]] += int(rule["value"] or 0)
         results = row_rule_results(step.rules, broken, total)
-    notes = tuple(dict.fromkeys(note for batch in batches if batch["result"] == "succeeded" for note in batch["notes"] or ()))
-    latency = max((batch["latency_seconds"] for batch in batches if batch["latency_seconds"] is not None), default=None)
-    run = step.run(begun, rules=results, latency_seconds=latency, resumed=step.resumed, notes=notes, **sums)
-    return replace(run, rows_per_second=total / run.duration_seconds if total and run.duration_seconds else None, result="succeeded" if total or run.rows_deleted else "nothing new")
-
-
-def whole_run(step: Step, begun: datetime) -> Run:
-    """Return a run as the sum of its recorded batches."""
-    return summed(step, begun, batches_of(step))
+    notes = dict.fromkeys(note for batch in batches if batch["result"] == "succeeded" for note in batch["notes"] or ())
+    latency = max((batch["latency_seconds"] for batch in batches if batch["latency_seconds"] is not None), default=run.latency_seconds)
+    has_done = run.result != "failed" and (total or sums["rows_written"] or sums["rows_deleted"])
+    return replace(run, **{name: value or getattr(run, name) for name, value in sums.items()}, rules=results, latency_seconds=latency, notes=(*run.notes, *notes), resumed=step.resumed,
+                   rows_per_second=total / run.duration_seconds if total and run.duration_seconds else run.rows_per_second, result="succeeded" if has_done else run.result)
 
 # %% ../../nbs/ingest/12_ingest.ipynb #cfc1cf02
 STEP_FAILED = code("step-failed", "A step failed on a model.", "read the cause; the run can be started again, and loses and repeats nothing")
@@ -85,28 +94,24 @@ class Outcome:
     faults: tuple[Fault, ...] = ()
 
 
-def failed(step: Step, begun: datetime, error: Exception) -> Outcome:
-    """Return the outcome of a step that an error ended, with the batches that it had done."""
+def failed(step: Step, run: Run, error: Exception) -> Outcome:
+    """Return the outcome of a run that an error ended."""
     reason = cause_of(error)
     faults = error.faults if isinstance(error, DatamasterError) else (STEP_FAILED.fault(f"{step.name} of {step.model.name}: {reason}"),)
-    return Outcome(replace(whole_run(step, begun), result="failed", error=reason), faults)
+    return Outcome(replace(run, result="failed", error=reason), faults)
 
 
 def worked(step: Step, work: Work) -> Outcome:
-    """Do a step's work on one model."""
+    """Do a step's work on one model; what its batches counted is still to be added."""
     begun = datetime.now(UTC)
     try:
         done = None if ASKED.is_set() else work(step)
         if ASKED.is_set() and not step.interval:
             raise DatamasterError(STOPPED.fault(f"{step.name} of {step.model.name} was asked to stop"))
-        if done is None or done.result == "failed":
-            error = failed_rules(done) if done else None
-            return Outcome(done or whole_run(step, begun), error.faults if error else ())
-        sums = whole_run(step, begun)
-        written, gone = sums.rows_written or done.rows_written, done.rows_deleted or sums.rows_deleted
-        return Outcome(replace(done, rows_written=written, rows_deleted=gone, notes=(*done.notes, *sums.notes), resumed=step.resumed, result="succeeded" if written or gone else done.result))
     except Exception as error:
-        return failed(step, begun, error)
+        return failed(step, step.run(begun), error)
+    broken = failed_rules(done) if done and done.result == "failed" else None
+    return Outcome(done or step.run(begun, result="nothing new"), broken.faults if broken else ())
 
 # %% ../../nbs/ingest/12_ingest.ipynb #790143a3
 def judged(step: Step, outcome: Outcome) -> Outcome:
@@ -120,7 +125,7 @@ def judged(step: Step, outcome: Outcome) -> Outcome:
     try:
         run = replace(run, rules=(*run.rules, *set_rule_results(step)))
     except Exception as error:
-        return failed(step, run.started_at, error)
+        return failed(step, run, error)
     errors = [error for error in (failed_rules(run), breaker(step, run.rows_quarantined, run.rows_read)) if error]
     faults = tuple(fault for error in errors for fault in error.faults)
     return Outcome(replace(run, result="failed", error="; ".join(map(str, errors))), faults) if errors else Outcome(run)
@@ -138,25 +143,24 @@ def cause_of(error: Exception) -> str:
     return (telling or lines or [type(error).__name__])[0][:1000]
 
 # %% ../../nbs/ingest/12_ingest.ipynb #f24f8d56
-AT_A_TIME = 2
+AT_A_TIME = min(8, 2 * (os.cpu_count() or 1))
 LOCKED_LAYERS = {"ingest": ("ingest",), "replay": ("ingest",), "silver": ("silver",), "retention": ("ingest", "silver"), "gold": ()}
 
 
-def begun(step: Step, locks: ExitStack) -> Step:
-    """Return the step with the interrupted runs that it goes on with, once its model is locked; raises DatamasterError where another process has it."""
-    for layer in LOCKED_LAYERS[step.name]:
-        locks.enter_context(step.target.locked(checkpoint_folder(replace(step, name=layer))))
-    known = past(step.target, step.names.catalog, step.run(datetime.now(UTC)))
-    return replace(step, resumed=known.interrupted, last_batches=known.last_batches)
-
-
-def tried(step: Step, locks: ExitStack, work: Work) -> tuple[Step, Outcome]:
-    """Lock a model and do a step's work on it."""
+def refused(step: Step, locks: ExitStack) -> Outcome | None:
+    """Lock a step's model; return the outcome where another process has it."""
     try:
-        step = begun(step, locks)
+        for layer in LOCKED_LAYERS[step.name]:
+            locks.enter_context(step.target.locked(checkpoint_folder(replace(step, name=layer))))
     except DatamasterError as error:
-        return step, Outcome(step.run(datetime.now(UTC), result="failed", error=str(error)), error.faults)
-    return step, worked(step, work)
+        return Outcome(step.run(datetime.now(UTC), result="failed", error=str(error)), error.faults)
+    return None
+
+
+def with_past(steps: Sequence[Step]) -> list[Step]:
+    """Return steps, whose models are locked, with the interrupted runs that they go on with."""
+    known = past(steps[0].target, steps[0].names.catalog, steps[0].name, steps[0].contract.id, [step.model.name for step in steps]) if steps else {}
+    return [replace(step, resumed=known[step.model.name].interrupted, last_batches=known[step.model.name].last_batches) for step in steps]
 
 
 def on_models(first: Step, models: Iterable[Model], work: Work) -> tuple[Run, ...]:
@@ -165,8 +169,13 @@ def on_models(first: Step, models: Iterable[Model], work: Work) -> tuple[Run, ..
     require_tables(first.target, runs_table(catalog))
     at_a_time = len(steps) if first.interval else 1 if first.name == "gold" else AT_A_TIME
     with stopping_on_signal(), ExitStack() as locks, ThreadPoolExecutor(max(at_a_time, 1)) as pool:
-        found = list(pool.map(lambda step: tried(step, locks, work), steps))
-        outcomes = list(pool.map(lambda pair: judged(*pair), found))
+        found = {step.model.name: outcome for step in steps if (outcome := refused(step, locks))}
+        going = with_past([step for step in steps if step.model.name not in found])
+        done = list(pool.map(partial(worked, work=work), going))
+        recorded = recorded_batches(going)
+        whole = [replace(outcome, run=summed(step, outcome.run, recorded[step.model.name])) for step, outcome in zip(going, done, strict=True)]
+        found |= {outcome.run.model: outcome for outcome in pool.map(judged, going, whole)}
+        outcomes = [found[step.model.name] for step in steps]
         record_all(first.target, catalog, [outcome.run for outcome in outcomes])
         passed("runs.whole")
     faults = [fault for outcome in outcomes for fault in outcome.faults]

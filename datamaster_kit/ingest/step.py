@@ -112,9 +112,9 @@ def file_source(step: Step) -> FileSource:
     return FileSource("avro" if is_captured else source.format, step.target.landing_folder(step.model.name), step.model.fields, source.options, is_captured)
 
 # %% ../../nbs/ingest/01_step.ipynb #5ded49bf
-def append(rows: DataFrame, table: str, application: str, version: int, mode: str = "append") -> None:
-    """Append rows to a table by its quoted name (or with `overwrite` replace its rows), exactly once an application and version; columns are found by name."""
-    (rows.write.format("delta").mode(mode).option("txnAppId", application).option("txnVersion", version).saveAsTable(table))
+def append(rows: DataFrame, table: str, application: str, version: int) -> None:
+    """Append rows to a table by its quoted name, exactly once an application and version; columns are found by name."""
+    rows.write.format("delta").mode("append").option("txnAppId", application).option("txnVersion", version).saveAsTable(table)
 
 
 def checkpoint_folder(step: Step) -> str:
