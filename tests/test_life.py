@@ -21,8 +21,8 @@ from datamaster_kit.ingest.ingest import build_gold, build_silver, first_step, i
 from datamaster_kit.ingest.replay import export_quarantine
 from datamaster_kit.names import names
 from datamaster_kit.project import Project
-from datamaster_kit.target import large_files
 from datamaster_kit.runs import read_runs
+from datamaster_kit.target import large_files
 from datamaster_kit.target.local import LocalTarget
 from datamaster_kit.unity.tables import apply_plan, planned
 
