@@ -1,7 +1,7 @@
 """datamaster_kit: its own ingest to bronze, of a file that has landed in a lakehouse that has just been made."""
 from dataclasses import dataclass
 
-from ingest import Bench, contract_of
+from ingest import Bench, contract_of, land
 from job import Counts, Task, measure
 
 from datamaster_kit.contract.model import Contract
@@ -22,7 +22,9 @@ class Lakehouse:
 def prepare(task: Task) -> Lakehouse:
     """Make the lakehouse; what `datamaster run unity` does."""
     contract = contract_of("csv")
-    return Lakehouse(*Bench(task.folder).lakehouse(contract, {"lineitem": [task.file]}), contract)
+    target, project = Bench(task.folder).lakehouse(contract)
+    land(target, {"lineitem": [task.file]})
+    return Lakehouse(target, project, contract)
 
 
 def ingest(lakehouse: Lakehouse) -> None:
