@@ -242,6 +242,21 @@ def test_quarantine_names_the_record_of_a_large_file(lake: Lake, monkeypatch: py
     assert {record for record, _ in found} == set(bad)
 
 
+def test_replays_under_one_identifier_each_move_their_rows(lake: Lake) -> None:
+    lake.contract(KEYED)
+    lake.apply()
+    for number in (1, 2):
+        lake.contract(KEYED)
+        lake.land(f"{number}.csv", f"id,amount\n{number},1000.00\n")
+        ingest(lake.target, lake.project, lake.now)
+        lake.contract(KEYED.replace("precision: 5", "precision: 7"), version="1.1.0")
+        lake.apply()
+        (run,) = replay(lake.target, lake.project, lake.now, "repaired")
+        assert run.rows_written == 1
+    assert lake.rows("bronze/order", "id") == [(1,), (1,), (2,), (2,)]
+    assert lake.rows("bronze/order_quarantine", "carlton_released_by") == [("repaired",), ("repaired-2",)]
+
+
 def test_a_person_corrects_quarantined_rows_in_a_csv_file(lake: Lake, tmp_path: Path) -> None:
     lake.contract(KEYED)
     lake.apply()

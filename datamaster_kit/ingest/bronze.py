@@ -84,7 +84,7 @@ def written(step: Step, rows: DataFrame, claim: Claim, batch_id: int, there: Evo
         append(passing.observe(observation, *aggregates(counted)), table, application, batch_id)
         observed = dict(observation.get)
     broken_by = {f"broken {rule}": count for rule, count in broken_counts(step.rules, "carlton_broken_rules").items()}
-    dirt = aggregated(there_now, {**dirty_paths(), **broken_by}) if observed["with_broken"] or observed["rescued"] else {}
+    dirt = aggregated(there_now.where("cardinality(carlton_broken_rules) > 0 OR carlton_rescued IS NOT NULL"), {**dirty_paths(), **broken_by}) if observed["with_broken"] or observed["rescued"] else {}
     return {**observed, **dirt, "broken": {rule.id: dirt.get(f"broken {rule.id}", 0) for rule in row_rules(step.rules)}}
 
 # %% ../../nbs/ingest/05_bronze.ipynb #a90df23c

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import csv
 import uuid
+from collections.abc import Container
 from datetime import UTC, datetime
+from itertools import chain, count
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,7 +29,7 @@ if TYPE_CHECKING:
 
 # %% auto #0
 __all__ = ['OPEN', 'TOLD', 'UNKNOWN_ROW', 'BAD_CORRECTION', 'typed_again', 'as_texts', 'export_quarantine', 'read_corrections',
-           'corrected', 'mark', 'release', 'replay_model']
+           'corrected', 'replays', 'unused', 'mark', 'release', 'replay_model']
 
 # %% ../../nbs/ingest/10_replay.ipynb #0093248e
 OPEN = "carlton_released_by IS NULL"
@@ -95,8 +97,19 @@ def corrected(step: Step, file: Path) -> DataFrame:
     return joined.withColumns({**empty, "carlton_rescued": expr(f"to_json(named_struct({members}, '_file_path', carlton_metadata.file_path))")}).drop("_id", *(f"_c{index}" for index in range(len(columns))))
 
 # %% ../../nbs/ingest/10_replay.ipynb #d035f339
-def mark(step: Step, candidates: DataFrame) -> tuple[int, dict[str, int]]:
-    """Mark the rows that pass every rule as released by this run, in one commit; return how many were looked at, and how many break each rule."""
+def replays(step: Step) -> dict[str, bool]:
+    """Return the replays that have released rows of quarantine, and whether one was interrupted before it had moved them."""
+    rows = step.target.spark.table(step.quarantine).where(f"NOT ({OPEN})").groupBy("carlton_released_by").agg({"*": "count", "carlton_released_at": "count"}).collect()
+    return {row["carlton_released_by"]: row["count(carlton_released_at)"] < row["count(1)"] for row in rows}
+
+
+def unused(run_id: str, known: Container[str]) -> str:
+    """Return a name for a replay of a run: the run's identifier, numbered where replays under it are known."""
+    return next(name for name in chain([run_id], (f"{run_id}-{number}" for number in count(2))) if name not in known)
+
+# %% ../../nbs/ingest/10_replay.ipynb #076f4a9b
+def mark(step: Step, candidates: DataFrame, by: str) -> tuple[int, dict[str, int]]:
+    """Mark the rows that pass every rule as released by a replay, in one commit; return how many were looked at, and how many break each rule."""
     from pyspark.sql.functions import expr
 
     judged = typed_again(step, candidates).withColumn("carlton_broken_rules", expr(broken_rules(step.model, step.rules, exemptions(step.contract, step.model))))
@@ -104,45 +117,45 @@ def mark(step: Step, candidates: DataFrame) -> tuple[int, dict[str, int]]:
     view = f"replay_{uuid.uuid4().hex}"
     judged.where(f"NOT ({is_quarantined(step.rules, 'carlton_broken_rules')})").createOrReplaceTempView(view)
     columns = [*(quote(item.column) for item in step.model.fields), "carlton_rescued", "carlton_broken_rules"]
-    updates = ", ".join([*(f"t.{column} = s.{column}" for column in columns), f"t.carlton_released_by = {sql_literal(step.run_id)}"])
+    updates = ", ".join([*(f"t.{column} = s.{column}" for column in columns), f"t.carlton_released_by = {sql_literal(by)}"])
     step.target.spark.sql(f"MERGE INTO {step.quarantine} t USING {view} s ON t.carlton_quarantine_id = s.carlton_quarantine_id AND t.{OPEN} WHEN MATCHED THEN UPDATE SET {updates}")
     step.target.spark.catalog.dropTempView(view)
     return broken["*"], broken
 
 
-def release(step: Step, run_id: str) -> int:
-    """Move the rows that a run has marked on to bronze and record how many they are, exactly once, and return it."""
+def release(step: Step, by: str) -> int:
+    """Move the rows that a replay has marked on to bronze and record how many they are, exactly once, and return it."""
     from pyspark.sql.functions import expr, lit
 
     begun = datetime.now(UTC)
-    in_flight = f"carlton_released_by = {sql_literal(run_id)} AND carlton_released_at IS NULL"
+    in_flight = f"carlton_released_by = {sql_literal(by)} AND carlton_released_at IS NULL"
     rows = step.target.spark.table(step.quarantine).where(in_flight)
-    count = rows.count()
+    released = rows.count()
     metadata = expr("carlton_metadata")
-    for name, value in (("run_id", run_id), ("stream", f"replay/{run_id}"), ("contract_version", step.contract.version)):
+    for name, value in (("run_id", by), ("stream", f"replay/{by}"), ("contract_version", step.contract.version)):
         metadata = metadata.withField(name, lit(value))
     names = [column.name for column in bronze_table(step.contract, step.model, "").columns]
     whole = rows.withColumns({"carlton_metadata": metadata, "carlton_is_quarantined": lit(False), "carlton_current_date": expr("current_timestamp()")})
-    append(whole.select(*(quote(name) for name in names)), step.sql("bronze"), f"replay/{run_id}/{step.model.name}", 1)
+    append(whole.select(*(quote(name) for name in names)), step.sql("bronze"), f"replay/{by}/{step.model.name}", 1)
     passed("replay.appended")
-    if count:
-        record_all(step.target, step.names.catalog, [step.run(begun, stream=f"replay/{run_id}/{step.model.name}", batch=1, rows_written=count)])
+    if released:
+        record_all(step.target, step.names.catalog, [step.run(begun, stream=f"replay/{by}/{step.model.name}", batch=1, rows_written=released)])
     passed("replay.recorded")
     step.target.spark.sql(f"UPDATE {step.quarantine} SET carlton_released_at = current_timestamp() WHERE {in_flight}")
     passed("replay.closed")
-    return count
+    return released
 
-# %% ../../nbs/ingest/10_replay.ipynb #0ec8d940
+# %% ../../nbs/ingest/10_replay.ipynb #4ad346d4
 def replay_model(step: Step, corrections: Path | None = None) -> Run:
     """Look at a model's quarantined rows again, or at the corrected ones of a csv file, and move the good ones on to bronze."""
     begun, catalog = datetime.now(UTC), step.names.catalog
     require_tables(step.target, bronze_table(step.contract, step.model, catalog), quarantine_table(step.contract, step.model, catalog))
-    unfinished = step.target.spark.table(step.quarantine).where(f"carlton_released_at IS NULL AND NOT ({OPEN})").select("carlton_released_by").distinct().collect()
-    finished = sum(release(step, row["carlton_released_by"]) for row in unfinished)
+    known = replays(step)
+    by, finished = unused(step.run_id, known), sum(release(step, name) for name, is_unfinished in known.items() if is_unfinished)
     candidates = corrected(step, corrections) if corrections else step.target.spark.table(step.quarantine).where(OPEN)
-    read, broken = mark(step, candidates)
+    read, broken = mark(step, candidates, by)
     passed("replay.marked")
-    released = release(step, step.run_id)
+    released = release(step, by)
     notes = (f"finished {finished} rows of an interrupted replay",) if finished else ()
     results = row_rule_results(step.rules, broken, read) if read else ()
     return step.run(begun, rows_read=read, rows_written=released + finished, rows_quarantined=read - released, rules=results, notes=notes,
