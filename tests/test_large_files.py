@@ -91,6 +91,10 @@ def test_a_csv_file_without_a_header_and_with_another_delimiter_is_read_alike(sp
     look = looked_at(f"file:{tmp_path}/a.csv", source)
     assert large_files.is_for_arrow_csv(look, source)
     assert compared(large_files.read_large_csv(spark, look, source), read_csv(spark, [look.file], look.header, False, source), fields) == 4
+    (tmp_path / "a.csv").write_text("code\tnote\tcount\n007\ta\t1\n\t\t\n\n \t\t1\n", encoding="utf-8")
+    source = FileSource("csv", "", fields, {"delimiter": "\t"})
+    look = looked_at(f"file:{tmp_path}/a.csv", source)
+    assert compared(large_files.read_large_csv(spark, look, source), read_csv(spark, [look.file], look.header, False, source), fields) == 2, "a line of delimiters that are blanks is a blank line"
 
 
 def test_a_file_of_json_has_the_rows_that_spark_finds(spark: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -27,9 +27,9 @@ if TYPE_CHECKING:
 # %% auto #0
 __all__ = ['FIRST_DAY', 'CHUNK', 'BLANK', 'HEXADECIMAL', 'REST', 'LARGE', 'CSV_OPTIONS_OF_BOTH', 'arrow_type', 'is_exact',
            'chunks', 'ranges', 'without_blanks', 'Cells', 'parsed_csv', 'columns_of_csv', 'rows_of_csv', 'parsed_json',
-           'is_decodable', 'tables_of_json', 'kinds_of_json', 'rows_of_lines', 'batches_of', 'read_ranges',
-           'address_of', 'is_large', 'is_for_arrow_csv', 'is_for_arrow_json', 'read_large_csv', 'declared',
-           'read_large_json']
+           'is_decodable', 'tables_of_json', 'kinds_of_json', 'rows_of_part', 'rows_of_lines', 'batches_of',
+           'read_ranges', 'address_of', 'is_large', 'is_for_arrow_csv', 'is_for_arrow_json', 'read_large_csv',
+           'declared', 'read_large_json']
 
 # %% ../../nbs/target/08_large_files.ipynb #f82c31ad
 def arrow_type(type: DataType) -> pyarrow.DataType:
@@ -104,7 +104,6 @@ class Cells:
 
     delimiter: str
     types: tuple[DataType, ...]
-    has_header: bool = True
 
 
 def parsed_csv(lines: bytes, cells: Cells, kinds: Sequence[pyarrow.DataType]) -> tuple[pyarrow.Table, list[int]]:
@@ -148,17 +147,18 @@ def columns_of_csv(lines: bytes, cells: Cells) -> tuple[pyarrow.Table, list[int]
 HEXADECIMAL = re.compile(rb"0[xX]")
 
 # %% ../../nbs/target/08_large_files.ipynb #c68400c7
-def rows_of_csv(lines: bytes, cells: Cells) -> pyarrow.Table:
-    """Return the rows of csv lines: for each column its text or its value (TEXT, READY; of a column of text TEXT alone), and `_corrupt_record`."""
+def rows_of_csv(lines: bytes, cells: Cells) -> Iterator[pyarrow.Table]:
+    """Yield the rows of csv lines: for each column its text or its value (TEXT, READY; of a column of text TEXT alone), and `_corrupt_record`."""
     import numpy as np
     import pyarrow as pa
 
     lines = lines if lines.isascii() else lines.decode("utf-8", "replace").encode()
-    if b"\n\n" in lines or not lines[:1].strip(BLANK):
+    if b"\n\n" in lines or not lines[:1].strip(BLANK) or cells.delimiter.encode() in BLANK:
         lines = without_blanks(lines)
     table, malformed = columns_of_csv(lines, cells) if lines else (pa.table([pa.nulls(0, arrow_type(type)) for type in cells.types], [TEXT.format(index) for index in range(len(cells.types))]), [])
     if malformed and len(without_blanks(lines)) < len(lines):
-        return rows_of_csv(without_blanks(lines), cells)
+        lines = without_blanks(lines)
+        table, malformed = columns_of_csv(lines, cells)
     columns: dict[str, Any] = {}
     for index, (type, column) in enumerate(zip(cells.types, table.columns, strict=True)):
         is_text, kind = pa.types.is_string(column.type), arrow_type(type)
@@ -167,11 +167,12 @@ def rows_of_csv(lines: bytes, cells: Cells) -> pyarrow.Table:
             columns[READY.format(index)] = pa.nulls(len(table), kind) if is_text else column
     rows = pa.table({**columns, "_corrupt_record": pa.nulls(len(table), pa.string())})
     if not malformed:
-        return rows
+        yield rows
+        return
     written = lines.split(b"\n")
     broken = pa.table({"_corrupt_record": pa.array([written[number].decode() for number in malformed], pa.string())})
     places = np.concatenate([np.setdiff1d(np.arange(len(written) - 1), malformed), malformed])
-    return pa.concat_tables([rows, broken], promote_options="default").take(pa.array(np.argsort(places)))
+    yield pa.concat_tables([rows, broken], promote_options="default").take(pa.array(np.argsort(places)))
 
 # %% ../../nbs/target/08_large_files.ipynb #40e480ae
 REST = 1 << 14
@@ -222,7 +223,7 @@ def kinds_of_json(types: Mapping[str, DataType]) -> dict[str, pyarrow.DataType]:
     return {name: pa.string() if pa.types.is_date(kind) else kind for name, kind in ((name, arrow_type(type)) for name, type in types.items())}
 
 
-def rows_of_lines(part: pyarrow.Table | bytes, kinds: Mapping[str, pyarrow.DataType]) -> pyarrow.Table:
+def rows_of_part(part: pyarrow.Table | bytes, kinds: Mapping[str, pyarrow.DataType]) -> pyarrow.Table:
     """Return rows with `_row`, a struct of each member's text (TEXT) or value (READY), and `_line`, the bytes of a record that is not parsed."""
     import pyarrow as pa
 
@@ -234,28 +235,34 @@ def rows_of_lines(part: pyarrow.Table | bytes, kinds: Mapping[str, pyarrow.DataT
     names = [(TEXT if pa.types.is_string(kind) else READY).format(index) for index, kind in enumerate(kinds.values())]
     return pa.table({"_row": pa.StructArray.from_arrays(columns, names), "_line": written})
 
+
+def rows_of_lines(lines: bytes, types: Mapping[str, DataType]) -> Iterator[pyarrow.Table]:
+    """Yield the rows of lines of JSON (`rows_of_part`)."""
+    kinds = kinds_of_json(types)
+    return (rows_of_part(part, kinds) for part in tables_of_json(lines, kinds))
+
 # %% ../../nbs/target/08_large_files.ipynb #5fa15a18
-def batches_of(ids: Iterable[pyarrow.RecordBatch], path: Path, bounds: Sequence[int], of: Cells | Mapping[str, DataType]) -> Iterator[pyarrow.RecordBatch]:
-    """Yield the rows of the ranges whose numbers are in the column `id`: of csv for Cells, else of JSON; with `_block`, the byte at which the range begins."""
+def batches_of(ids: Iterable[pyarrow.RecordBatch], path: Path, bounds: Sequence[int], parse: Callable[[bytes], Iterable[pyarrow.Table]], has_header: bool) -> Iterator[pyarrow.RecordBatch]:
+    """Yield what `parse` makes of the lines of the ranges whose numbers are in the column `id`, with `_block`, the byte at which the range begins; the header is left out."""
     import numpy as np
     import pyarrow as pa
 
     for number in (number for batch in ids for number in batch.column("id").to_pylist()):
-        is_first = number == 0 and isinstance(of, Cells) and of.has_header
+        is_before_header = has_header and number == 0
         for lines in chunks(path, bounds[number], bounds[number + 1]):
-            if is_first:
-                lines, is_first = without_blanks(lines).partition(b"\n")[2], not lines.strip(BLANK)
-            tables = [rows_of_csv(lines, of)] if isinstance(of, Cells) else [rows_of_lines(part, kinds_of_json(of)) for part in tables_of_json(lines, kinds_of_json(of))]
-            for table in tables:
+            if is_before_header:
+                lines, is_before_header = without_blanks(lines).partition(b"\n")[2], not lines.strip(BLANK)
+            for table in parse(lines):
                 yield from table.append_column("_block", pa.array(np.full(len(table), bounds[number]))).combine_chunks().to_batches()
 
 
-def read_ranges(spark: SparkSession, file: str, of: Cells | Mapping[str, DataType], columns: Sequence[str]) -> DataFrame:
-    """Return the rows of a file, with columns as SQL declares them, and `_block`, the byte at which the part begins that a task has read."""
+def read_ranges(spark: SparkSession, file: str, columns: Sequence[str], parse: Callable[[bytes], Iterable[pyarrow.Table]], has_header: bool = False) -> DataFrame:
+    """Return the rows that `parse` makes of a file's lines, with columns as SQL declares them, and `_block`, the byte at which the part begins that a task has read."""
     path = local_path(file)
     size = path.stat().st_size
     bounds = ranges(size, max(1, min(os.cpu_count() or 1, size // CHUNK)))
-    return spark.range(0, len(bounds) - 1, 1, len(bounds) - 1).mapInArrow(partial(batches_of, path=path, bounds=bounds, of=of), ", ".join([*columns, "_block BIGINT"]))
+    work = partial(batches_of, path=path, bounds=bounds, parse=parse, has_header=has_header)
+    return spark.range(0, len(bounds) - 1, 1, len(bounds) - 1).mapInArrow(work, ", ".join([*columns, "_block BIGINT"]))
 
 
 def address_of(spark: SparkSession, file: str) -> str:
@@ -303,11 +310,11 @@ def read_large_csv(spark: SparkSession, look: Look, source: FileSource) -> DataF
     types = types_of(source)
     positions = matched(look.header, list(types))[0]
     by_position = {position: types[name] for name, position in positions.items()}
-    cells = Cells(str(source.options.get("delimiter", ",")), tuple(by_position[index] for index in range(len(look.header))), has_header(source.options))
+    cells = Cells(str(source.options.get("delimiter", ",")), tuple(by_position[index] for index in range(len(look.header))))
     ready = [name for name, position in positions.items() if not pa.types.is_string(arrow_type(types[name]))]
     columns = [column for index, type in enumerate(cells.types) for column in declared(index, type, arrow_type(type))]
-    rows = read_ranges(spark, look.file, cells, [*columns, "_corrupt_record STRING"]).selectExpr("*", address_of(spark, look.file))
-    return rows_of_texts(rows, look.header, source, ready=ready)
+    rows = read_ranges(spark, look.file, [*columns, "_corrupt_record STRING"], partial(rows_of_csv, cells=cells), has_header(source.options))
+    return rows_of_texts(rows.selectExpr("*", address_of(spark, look.file)), look.header, source, ready=ready)
 
 
 def declared(index: int, type: DataType, kind: pyarrow.DataType) -> list[str]:
@@ -324,7 +331,7 @@ def read_large_json(spark: SparkSession, file: str, source: FileSource) -> DataF
     types = types_of(source)
     kinds = kinds_of_json(types)
     members = [declared(index, type, kinds[name])[-1].replace(" ", ": ", 1) for index, (name, type) in enumerate(types.items())]
-    rows = read_ranges(spark, file, types, [f"_row STRUCT<{', '.join(members)}>", "_line BINARY"])
+    rows = read_ranges(spark, file, [f"_row STRUCT<{', '.join(members)}>", "_line BINARY"], partial(rows_of_lines, types=types))
     lines = rows.selectExpr("_row", "_block", "CAST(_line AS STRING) AS value").selectExpr("*", "value IS NULL AS _fits", "value IS NULL AS _is_found")
     told = parsed_again(lines, types).selectExpr("*", f"CASE WHEN value IS NOT NULL AND NOT _is_plain THEN {any_record(types)} END AS _any")
     cells, ready = [], {}
