@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..contract.model import DataType, Scalar
+from ..contract.model import STRING, DataType, Scalar
 from ..contract.sqltype import quote, sql_literal, sql_type
 from .casts import FILE, READY, TEXT, bronze_type, matched, rows_of_texts, types_of
 from .csv_files import LINE_FEED, PACKED, Look, has_header, is_utf8, local_path, no_glob
@@ -27,9 +27,9 @@ if TYPE_CHECKING:
 # %% auto #0
 __all__ = ['FIRST_DAY', 'CHUNK', 'BLANK', 'HEXADECIMAL', 'REST', 'LARGE', 'CSV_OPTIONS_OF_BOTH', 'arrow_type', 'is_exact',
            'chunks', 'ranges', 'without_blanks', 'Cells', 'parsed_csv', 'columns_of_csv', 'rows_of_csv', 'parsed_json',
-           'is_decodable', 'tables_of_json', 'kinds_of_json', 'rows_of_part', 'rows_of_lines', 'batches_of',
-           'read_ranges', 'address_of', 'is_large', 'is_for_arrow_csv', 'is_for_arrow_json', 'read_large_csv',
-           'declared', 'read_large_json']
+           'is_decodable', 'tables_of_json', 'kinds_of_json', 'values_of', 'rows_of_part', 'rows_of_lines',
+           'batches_of', 'read_ranges', 'address_of', 'is_large', 'is_for_arrow_csv', 'is_for_arrow_json',
+           'read_large_csv', 'declared', 'read_large_json']
 
 # %% ../../nbs/target/08_large_files.ipynb #f82c31ad
 def arrow_type(type: DataType) -> pyarrow.DataType:
@@ -217,29 +217,48 @@ def tables_of_json(lines: bytes, kinds: Mapping[str, pyarrow.DataType]) -> Itera
 
 # %% ../../nbs/target/08_large_files.ipynb #db6bc5f7
 def kinds_of_json(types: Mapping[str, DataType]) -> dict[str, pyarrow.DataType]:
-    """Return the type that Arrow reads each member as: a day, which JSON has as text, is left to Spark."""
+    """Return the type that Arrow's parser reads each member as: of a day, which JSON has as text, text."""
     import pyarrow as pa
 
-    return {name: pa.string() if pa.types.is_date(kind) else kind for name, kind in ((name, arrow_type(type)) for name, type in types.items())}
+    return {name: pa.string() if pa.types.is_date(arrow_type(type)) else arrow_type(type) for name, type in types.items()}
 
 
-def rows_of_part(part: pyarrow.Table | bytes, kinds: Mapping[str, pyarrow.DataType]) -> pyarrow.Table:
-    """Return rows with `_row`, a struct of each member's text (TEXT) or value (READY), and `_line`, the bytes of a record that is not parsed."""
+def values_of(column: pyarrow.Array, kind: pyarrow.DataType) -> pyarrow.Array | None:
+    """Return a parsed column as values of a type, or None where it stays text: days are made of text where each is one as ISO 8601 writes it."""
     import pyarrow as pa
 
+    if pa.types.is_string(kind) or column.type == kind:
+        return None if pa.types.is_string(kind) else column
+    try:
+        days = column.cast(kind)
+    except pa.ArrowInvalid:
+        return None
+    return days if is_exact(pa.chunked_array([days])) else None
+
+
+def rows_of_part(part: pyarrow.Table | bytes, types: Mapping[str, DataType]) -> pyarrow.Table:
+    """Return rows with `_row`, a struct of each member's text and value (TEXT, READY; of a member of text TEXT alone), and `_line`, the bytes of a record that is not parsed."""
+    import pyarrow as pa
+
+    kinds = [arrow_type(type) for type in types.values()]
     if isinstance(part, bytes):
         lines = [line for line in part.splitlines() if line.strip(b" ") and line != b"\xef\xbb\xbf"]
-        columns, written = [pa.nulls(len(lines), kind) for kind in kinds.values()], pa.array(lines, pa.binary())
+        parsed, written = [pa.nulls(len(lines), kind) for kind in kinds], pa.array(lines, pa.binary())
     else:
-        columns, written = [column.combine_chunks() for column in part.columns], pa.nulls(len(part), pa.binary())
-    names = [(TEXT if pa.types.is_string(kind) else READY).format(index) for index, kind in enumerate(kinds.values())]
-    return pa.table({"_row": pa.StructArray.from_arrays(columns, names), "_line": written})
+        parsed, written = [column.combine_chunks() for column in part.columns], pa.nulls(len(part), pa.binary())
+    columns = {}
+    for index, (column, kind) in enumerate(zip(parsed, kinds, strict=True)):
+        values = values_of(column, kind)
+        columns[TEXT.format(index)] = column if values is None else pa.nulls(len(written), pa.string())
+        if not pa.types.is_string(kind):
+            columns[READY.format(index)] = pa.nulls(len(written), kind) if values is None else values
+    return pa.table({"_row": pa.StructArray.from_arrays(list(columns.values()), list(columns)), "_line": written})
 
 
 def rows_of_lines(lines: bytes, types: Mapping[str, DataType]) -> Iterator[pyarrow.Table]:
     """Yield the rows of lines of JSON (`rows_of_part`)."""
     kinds = kinds_of_json(types)
-    return (rows_of_part(part, kinds) for part in tables_of_json(lines, kinds))
+    return (rows_of_part(part, types) for part in tables_of_json(lines, kinds))
 
 # %% ../../nbs/target/08_large_files.ipynb #5fa15a18
 def batches_of(ids: Iterable[pyarrow.RecordBatch], path: Path, bounds: Sequence[int], parse: Callable[[bytes], Iterable[pyarrow.Table]], has_header: bool) -> Iterator[pyarrow.RecordBatch]:
@@ -329,18 +348,17 @@ def read_large_json(spark: SparkSession, file: str, source: FileSource) -> DataF
     import pyarrow as pa
 
     types = types_of(source)
-    kinds = kinds_of_json(types)
-    members = [declared(index, type, kinds[name])[-1].replace(" ", ": ", 1) for index, (name, type) in enumerate(types.items())]
-    rows = read_ranges(spark, file, [f"_row STRUCT<{', '.join(members)}>", "_line BINARY"], partial(rows_of_lines, types=types))
+    asked = {name: STRING if type == Scalar("date") and "dateFormat" in source.options else type for name, type in types.items()}
+    members = [part.replace(" ", ": ", 1) for index, type in enumerate(asked.values()) for part in declared(index, type, arrow_type(type))]
+    rows = read_ranges(spark, file, [f"_row STRUCT<{', '.join(members)}>", "_line BINARY"], partial(rows_of_lines, types=asked))
     lines = rows.selectExpr("_row", "_block", "CAST(_line AS STRING) AS value").selectExpr("*", "value IS NULL AS _fits", "value IS NULL AS _is_found")
     told = parsed_again(lines, types).selectExpr("*", f"CASE WHEN value IS NOT NULL AND NOT _is_plain THEN {any_record(types)} END AS _any")
     cells, ready = [], {}
     for index, (name, type) in enumerate(types.items()):
         text, value, parsed = TEXT.format(index), READY.format(index), f"_parsed.{quote(name)}"
-        is_decimal, is_text = parsed_type(type) != "STRING", pa.types.is_string(kinds[name])
-        in_line = f"_any.{text}" if is_decimal else f"CASE WHEN _is_plain THEN {parsed} ELSE _any.{text} END"
-        cells.append(f"coalesce(_row.{text}, {in_line}) AS {text}" if is_text else f"{in_line} AS {text}")
-        if not is_text:
+        is_decimal = parsed_type(type) != "STRING"
+        cells.append(f"coalesce(_row.{text}, {f'_any.{text}' if is_decimal else f'CASE WHEN _is_plain THEN {parsed} ELSE _any.{text} END'}) AS {text}")
+        if not pa.types.is_string(arrow_type(asked[name])):
             ready[name] = f"coalesce(_row.{value}, CASE WHEN _is_plain THEN CAST({parsed} AS {sql_type(type)}) END) AS {value}" if is_decimal else f"_row.{value} AS {value}"
     found = told.selectExpr(*cells, *ready.values(), "_any._corrupt_record AS _corrupt_record", "_any._extra AS _extra", address_of(spark, file))
     return rows_of_texts(found, list(types), source, "_extra", list(ready))
