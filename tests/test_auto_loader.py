@@ -8,10 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-import yaml
-from test_corpus import CASES, CORPUS, canonical
+from test_corpus import CASES, CORPUS, canonical, case_of, texts
 
-from datamaster_kit.contract.model import Field, Scalar
+from datamaster_kit.contract.model import Field
 from datamaster_kit.contract.sqltype import parse_sql_type, quote
 from datamaster_kit.target.auto_loader import CORRUPT, auto_loader_options, cloud_rows, schema_of
 from datamaster_kit.target.casts import matched, rescued_json
@@ -24,13 +23,6 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
 pytestmark = pytest.mark.spark
-
-
-def case_of(name: str) -> FileSource:
-    """Return the source of a case of the corpus."""
-    case = yaml.safe_load((CORPUS / name / "case.yaml").read_text(encoding="utf-8"))
-    fields = tuple(Field(column, parse_sql_type(type)) for column, type in case["fields"].items())
-    return FileSource(case["format"], str(CORPUS / name / "files"), fields, case["options"])
 
 
 def told(source: FileSource) -> tuple[str, dict[str, str]]:
@@ -50,16 +42,6 @@ def by_name(spark: SparkSession, file: Path, source: FileSource) -> DataFrame:
     rescued = rescued_json([(name, f"CASE WHEN {CORRUPT} IS NULL THEN {quote(name)} END") for name in extras.values()], "_metadata.file_path")
     cells = [quote(name) if name in positions else f"CAST(NULL AS STRING) AS {quote(name)}" for name in names]
     return read.selectExpr(*cells, CORRUPT, f"{rescued} AS carlton_rescued", "_metadata")
-
-
-def texts(rows: DataFrame, source: FileSource) -> list[dict[str, Any]]:
-    """Return rows with every value as text, and what was rescued as a mapping without the file's path."""
-    columns = [f"{f'CAST({quote(item.column)} AS STRING)' if isinstance(item.type, Scalar) else f'to_json({quote(item.column)})'} AS {quote(item.column)}" for item in source.fields]
-    found = [row.asDict() for row in rows.selectExpr(*columns, "carlton_rescued AS rescued").collect()]
-    for row in found:
-        row["rescued"] = json.loads(row["rescued"]) if row["rescued"] else {}
-        assert not row["rescued"] or row["rescued"].pop("_file_path")
-    return found
 
 
 def streamed(spark: SparkSession, source: FileSource, checkpoint: Path) -> list[dict[str, Any]]:

@@ -20,17 +20,29 @@ CORPUS = Path(__file__).with_name("corpus")
 CASES = sorted(folder.name for folder in CORPUS.iterdir())
 
 
+def case_of(name: str) -> FileSource:
+    """Return the source of a case of the corpus."""
+    case = yaml.safe_load((CORPUS / name / "case.yaml").read_text(encoding="utf-8"))
+    fields = tuple(Field(column, parse_sql_type(type)) for column, type in case["fields"].items())
+    return FileSource(case["format"], str(CORPUS / name / "files"), fields, case["options"])
+
+
 def rows_of(spark, folder: Path, source: FileSource) -> list[dict[str, Any]]:
     """Return the rows of a folder's files: every value as text, and what was rescued as a mapping without the file's path."""
     found = read_files(spark, sorted(str(path) for path in folder.iterdir()), source)
     if found is None:
         return []
-    texts = [f"{f'CAST({quote(item.column)} AS STRING)' if isinstance(item.type, Scalar) else f'to_json({quote(item.column)})'} AS {quote(item.column)}" for item in source.fields]
-    rows = [row.asDict() for row in found.selectExpr(*texts, "carlton_rescued AS rescued").collect()]
-    for row in rows:
+    return texts(found, source)
+
+
+def texts(rows: Any, source: FileSource) -> list[dict[str, Any]]:
+    """Return rows with every value as text, and what was rescued as a mapping without the file's path."""
+    columns = [f"{f'CAST({quote(item.column)} AS STRING)' if isinstance(item.type, Scalar) else f'to_json({quote(item.column)})'} AS {quote(item.column)}" for item in source.fields]
+    found = [row.asDict() for row in rows.selectExpr(*columns, "carlton_rescued AS rescued").collect()]
+    for row in found:
         row["rescued"] = json.loads(row["rescued"]) if row["rescued"] else {}
         assert not row["rescued"] or row["rescued"].pop("_file_path")
-    return rows
+    return found
 
 
 def canonical(rows: list[dict[str, Any]]) -> list[str]:
@@ -39,9 +51,7 @@ def canonical(rows: list[dict[str, Any]]) -> list[str]:
 
 @pytest.mark.parametrize("name", CASES)
 def test_a_dirty_file_gives_the_rows_that_are_written_beside_it(spark, name: str) -> None:
-    case = yaml.safe_load((CORPUS / name / "case.yaml").read_text(encoding="utf-8"))
-    fields = tuple(Field(column, parse_sql_type(type)) for column, type in case["fields"].items())
-    found = rows_of(spark, CORPUS / name / "files", FileSource(case["format"], "", fields, case["options"]))
+    found = rows_of(spark, CORPUS / name / "files", case_of(name))
     assert canonical(found) == canonical(json.loads((CORPUS / name / "expected.json").read_text(encoding="utf-8")))
 
 

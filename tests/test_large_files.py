@@ -7,13 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
-from test_corpus import CORPUS, canonical, rows_of
+from test_corpus import CORPUS, canonical, case_of, rows_of
 from test_json_ways import FIELDS as JSON_FIELDS
 from test_json_ways import record
 
 from datamaster_kit.contract.model import Array, Field, Scalar
-from datamaster_kit.contract.sqltype import parse_sql_type, quote
+from datamaster_kit.contract.sqltype import quote
 from datamaster_kit.target import large_files
 from datamaster_kit.target.csv_files import looked_at, read_csv
 from datamaster_kit.target.json_files import read_json
@@ -115,9 +114,8 @@ def test_a_file_of_json_has_the_rows_that_spark_finds(spark: Any, tmp_path: Path
 @pytest.mark.parametrize("name", THROUGH_ARROW)
 def test_dirty_files_of_the_corpus_give_the_same_rows_however_large_they_are(spark: Any, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     monkeypatch.setattr(large_files, "LARGE", 0)
-    case = yaml.safe_load((CORPUS / name / "case.yaml").read_text(encoding="utf-8"))
-    source = FileSource(case["format"], "", tuple(Field(column, parse_sql_type(type)) for column, type in case["fields"].items()), case["options"])
+    source = case_of(name)
     files = [f"file:{path}" for path in (CORPUS / name / "files").iterdir()]
-    assert any(large_files.is_for_arrow_csv(looked_at(file, source), source) if case["format"] == "csv" else large_files.is_for_arrow_json(file, source) for file in files)
+    assert any(large_files.is_for_arrow_csv(looked_at(file, source), source) if source.format == "csv" else large_files.is_for_arrow_json(file, source) for file in files)
     expected = (CORPUS / name / "expected.json").read_text(encoding="utf-8")
-    assert canonical(rows_of(spark, CORPUS / name / "files", source)) == canonical(yaml.safe_load(expected))
+    assert canonical(rows_of(spark, CORPUS / name / "files", source)) == canonical(json.loads(expected))

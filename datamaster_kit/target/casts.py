@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 # %% auto #0
 __all__ = ['DOUBLES_ZERO', 'NOT_DIGITS', 'WHOLE', 'RESCUED', 'READY', 'TEXT', 'FILE', 'exact_cast', 'unknown_members',
            'has_digits', 'decimals', 'bronze_type', 'wider', 'nested_cast', 'let', 'parts_of', 'part_text', 'part_cast',
-           'part_fits', 'placed', 'rescued_json', 'matched', 'typed_columns', 'types_of', 'misfit_text',
+           'part_fits', 'placed', 'rescued_json', 'matched', 'typed_columns', 'file_literal', 'types_of', 'misfit_text',
            'rows_of_texts']
 
 # %% ../../nbs/target/07_casts.ipynb #3120f89a
@@ -221,6 +221,13 @@ def typed_columns(positions: Mapping[str, int], types: Mapping[str, DataType], t
 TEXT = "_datamaster_text_{}"
 FILE = ("named_struct('path', _metadata.file_path, 'name', _metadata.file_name, 'size', _metadata.file_size, 'modification_time', _metadata.file_modification_time, "
         "'block_start', _metadata.file_block_start) AS _file")
+
+
+def file_literal(path: str, name: str, size: int, modified: int, block_start: str) -> str:
+    """Return the SQL of `_file` for a file that is known: its size in bytes, its modification in microseconds since 1970, and SQL for the start of a row's block."""
+    return (f"named_struct('path', {sql_literal(path)}, 'name', {sql_literal(name)}, 'size', CAST({size} AS BIGINT), "
+            f"'modification_time', timestamp_micros({modified}), 'block_start', {block_start}) AS _file")
+
 
 
 def types_of(source: FileSource) -> dict[str, DataType]:

@@ -9,6 +9,7 @@ import csv
 import gzip
 import io
 import re
+import sys
 import zlib
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
@@ -119,10 +120,13 @@ def quotes_of(path: Path, options: Mapping[str, Any]) -> Quotes:
     return Quotes(are_plain=are_plain)
 
 
-def whole_lines(path: Path, size: int = 1 << 22) -> Iterator[bytes]:
-    """Yield a file's lines, so many bytes at a time and the rest of a line."""
+def whole_lines(path: Path, start: int = 0, end: int = sys.maxsize, size: int = 1 << 22) -> Iterator[bytes]:
+    """Yield a file's lines, or those that begin between two of its bytes, so many bytes at a time and the rest of a line."""
     with path.open("rb") as file:
-        while lines := file.read(size):
+        if start:
+            file.seek(start - 1)
+            file.readline()
+        while file.tell() < end and (lines := file.read(min(size, end - file.tell()))):
             yield lines if lines.endswith(b"\n") else lines + file.readline()
 
 # %% ../../nbs/target/08_csv_files.ipynb #8832536a

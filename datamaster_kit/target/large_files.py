@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..contract.model import STRING, DataType, Scalar
-from ..contract.sqltype import quote, sql_literal, sql_type
-from .casts import FILE, READY, TEXT, bronze_type, matched, rows_of_texts, types_of
-from .csv_files import LINE_FEED, PACKED, Look, has_header, is_utf8, local_path, no_glob
+from ..contract.sqltype import quote, sql_type
+from .casts import FILE, READY, TEXT, bronze_type, file_literal, matched, rows_of_texts, types_of
+from .csv_files import LINE_FEED, PACKED, Look, has_header, is_utf8, local_path, no_glob, whole_lines
 from .json_files import any_record, is_whole, parsed_again, parsed_type
 from .target import FileSource
 
@@ -26,10 +26,10 @@ if TYPE_CHECKING:
 
 # %% auto #0
 __all__ = ['FIRST_DAY', 'CHUNK', 'BLANK', 'HEXADECIMAL', 'REST', 'LARGE', 'CSV_OPTIONS_OF_BOTH', 'arrow_type', 'is_exact',
-           'chunks', 'ranges', 'without_blanks', 'Cells', 'parsed_csv', 'columns_of_csv', 'rows_of_csv', 'parsed_json',
-           'is_decodable', 'tables_of_json', 'kinds_of_json', 'values_of', 'rows_of_part', 'rows_of_lines',
-           'batches_of', 'read_ranges', 'address_of', 'is_large', 'is_for_arrow_csv', 'is_for_arrow_json',
-           'read_large_csv', 'declared', 'read_large_json']
+           'chunks', 'ranges', 'without_blanks', 'Cells', 'parsed_csv', 'columns_of_csv', 'text_and_value',
+           'rows_of_csv', 'parsed_json', 'is_decodable', 'tables_of_json', 'kinds_of_json', 'values_of', 'rows_of_part',
+           'rows_of_lines', 'batches_of', 'read_ranges', 'address_of', 'is_large', 'is_for_arrow_csv',
+           'is_for_arrow_json', 'read_large_csv', 'declared', 'read_large_json']
 
 # %% ../../nbs/target/08_large_files.ipynb #f82c31ad
 def arrow_type(type: DataType) -> pyarrow.DataType:
@@ -70,19 +70,10 @@ CHUNK = 1 << 20
 
 def chunks(path: Path, start: int, end: int, size: int = CHUNK) -> Iterator[bytes]:
     """Yield the whole lines that begin between two bytes of a file, so many bytes at a time and the rest of a line; each ends with `\\n`."""
-    with path.open("rb") as file:
-        if start:
-            file.seek(start - 1)
-            file.readline()
-        while file.tell() < end:
-            lines = file.read(min(size, end - file.tell()))
-            if not lines:
-                return
-            if not lines.endswith(b"\n"):
-                lines += file.readline()
-            if b"\r" in lines:
-                lines = lines.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
-            yield lines if lines.endswith(b"\n") else lines + b"\n"
+    for lines in whole_lines(path, start, end, size):
+        if b"\r" in lines:
+            lines = lines.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+        yield lines if lines.endswith(b"\n") else lines + b"\n"
 
 
 def ranges(size: int, count: int) -> tuple[int, ...]:
@@ -147,6 +138,14 @@ def columns_of_csv(lines: bytes, cells: Cells) -> tuple[pyarrow.Table, list[int]
 HEXADECIMAL = re.compile(rb"0[xX]")
 
 # %% ../../nbs/target/08_large_files.ipynb #c68400c7
+def text_and_value(index: int, column: Any, values: Any, kind: pyarrow.DataType) -> dict[str, Any]:
+    """Return a column by its names: its text (TEXT) and, unless it is one of text, its values (READY) of a type; with `values` no text is left, and without them (`None`) no value is there."""
+    import pyarrow as pa
+
+    text = column if values is None else pa.nulls(len(column), pa.string())
+    return {TEXT.format(index): text} | ({} if pa.types.is_string(kind) else {READY.format(index): pa.nulls(len(column), kind) if values is None else values})
+
+
 def rows_of_csv(lines: bytes, cells: Cells) -> Iterator[pyarrow.Table]:
     """Yield the rows of csv lines: for each column its text or its value (TEXT, READY; of a column of text TEXT alone), and `_corrupt_record`."""
     import numpy as np
@@ -161,10 +160,7 @@ def rows_of_csv(lines: bytes, cells: Cells) -> Iterator[pyarrow.Table]:
         table, malformed = columns_of_csv(lines, cells)
     columns: dict[str, Any] = {}
     for index, (type, column) in enumerate(zip(cells.types, table.columns, strict=True)):
-        is_text, kind = pa.types.is_string(column.type), arrow_type(type)
-        columns[TEXT.format(index)] = column if is_text else pa.nulls(len(table), pa.string())
-        if not pa.types.is_string(kind):
-            columns[READY.format(index)] = pa.nulls(len(table), kind) if is_text else column
+        columns |= text_and_value(index, column, None if pa.types.is_string(column.type) else column, arrow_type(type))
     rows = pa.table({**columns, "_corrupt_record": pa.nulls(len(table), pa.string())})
     if not malformed:
         yield rows
@@ -246,12 +242,9 @@ def rows_of_part(part: pyarrow.Table | bytes, types: Mapping[str, DataType]) -> 
         parsed, written = [pa.nulls(len(lines), kind) for kind in kinds], pa.array(lines, pa.binary())
     else:
         parsed, written = [column.combine_chunks() for column in part.columns], pa.nulls(len(part), pa.binary())
-    columns = {}
+    columns: dict[str, Any] = {}
     for index, (column, kind) in enumerate(zip(parsed, kinds, strict=True)):
-        values = values_of(column, kind)
-        columns[TEXT.format(index)] = column if values is None else pa.nulls(len(written), pa.string())
-        if not pa.types.is_string(kind):
-            columns[READY.format(index)] = pa.nulls(len(written), kind) if values is None else values
+        columns |= text_and_value(index, column, values_of(column, kind), kind)
     return pa.table({"_row": pa.StructArray.from_arrays(list(columns.values()), list(columns)), "_line": written})
 
 
@@ -289,8 +282,7 @@ def address_of(spark: SparkSession, file: str) -> str:
     there = spark.read.text(no_glob(file)).selectExpr(FILE).selectExpr("_file.*", "unix_micros(_file.modification_time) AS _micros").first()
     if there is None:
         raise FileNotFoundError(file)
-    return (f"named_struct('path', {sql_literal(there['path'])}, 'name', {sql_literal(there['name'])}, 'size', CAST({there['size']} AS BIGINT), "
-            f"'modification_time', timestamp_micros({there['_micros']}), 'block_start', _block) AS _file")
+    return file_literal(there["path"], there["name"], there["size"], there["_micros"], "_block")
 
 # %% ../../nbs/target/08_large_files.ipynb #39b74bc4
 LARGE = 32 << 20

@@ -13,7 +13,7 @@ from urllib.parse import unquote, urlparse
 
 from ..contract.sqltype import quote, sql_literal, sql_type
 from .avro_files import read_captured
-from .casts import RESCUED, bronze_type, types_of
+from .casts import RESCUED, bronze_type, file_literal, types_of
 from .columnar_files import grouped_by_schema, read_columnar
 from .csv_files import csv_parts, damage_of, local_path, looked_at, no_glob
 from .json_files import read_json
@@ -34,8 +34,7 @@ def unreadable_row(file: str, reason: str, source: FileSource) -> str:
     size, modified = (path.stat().st_size, path.stat().st_mtime_ns // 1000) if path.is_file() else (0, 0)
     columns = [f"CAST(NULL AS {sql_type(bronze_type(type))}) AS {quote(name)}" for name, type in types_of(source).items()]
     told = sql_literal(json.dumps({"_unreadable": reason, "_file_path": file}))
-    address = (f"named_struct('path', {sql_literal(file)}, 'name', {sql_literal(path.name)}, 'size', CAST({size} AS BIGINT), "
-               f"'modification_time', timestamp_micros({modified}), 'block_start', CAST({size} AS BIGINT)) AS _file")
+    address = file_literal(file, path.name, size, modified, f"CAST({size} AS BIGINT)")
     return f"SELECT {', '.join([*columns, f'{told} AS {RESCUED}', address])}"
 
 # %% ../../nbs/target/08_local_files.ipynb #55264cee
