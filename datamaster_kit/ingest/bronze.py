@@ -94,7 +94,7 @@ def unknown_rows(step: Step, rows: DataFrame, claim: Claim) -> DataFrame:
     return rows.withColumn("_known", rows["_file.path"]).join(known, "_known", "left_anti").drop("_known")
 
 
-def write_batch(step: Step, claim: Claim, rows: DataFrame, batch_id: int, files: Files | None = None) -> None:
+def write_batch(step: Step, claim: Claim, rows: DataFrame, batch_id: int, files: Files | None) -> None:
     """Bring a batch to bronze and its bad rows to quarantine, and record it; each exactly once, wherever an earlier attempt ended. `files` are its files, where the target knows them."""
     begun, step = datetime.now(UTC), step.on(rows.sparkSession)
     passed("bronze.begun")
