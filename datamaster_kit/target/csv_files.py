@@ -8,10 +8,12 @@ from __future__ import annotations
 import csv
 import gzip
 import io
+import os
 import re
 import sys
 import zlib
 from collections.abc import Generator, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,9 +27,10 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
 # %% auto #0
-__all__ = ['CSV_OPTIONS', 'PACKED', 'LINE_FEED', 'CARRIAGE_RETURN', 'CUT_OFF_BUFFER', 'has_header', 'is_utf8', 'any_length',
-           'csv_records', 'csv_header', 'opened', 'escape_of', 'local_path', 'no_glob', 'Quotes', 'quotes_of',
-           'whole_lines', 'quotes_in', 'is_within_quotes', 'Look', 'damage_of', 'looked_at', 'read_csv', 'csv_parts']
+__all__ = ['CSV_OPTIONS', 'PACKED', 'CHUNK', 'LINE_FEED', 'CARRIAGE_RETURN', 'CUT_OFF_BUFFER', 'has_header', 'is_utf8',
+           'any_length', 'csv_records', 'csv_header', 'opened', 'escape_of', 'local_path', 'no_glob', 'Quotes',
+           'quotes_of', 'quotes_between', 'ranges', 'whole_lines', 'quotes_in', 'is_within_quotes', 'Look', 'damage_of',
+           'looked_at', 'read_csv', 'csv_parts']
 
 # %% ../../nbs/target/08_csv_files.ipynb #2bf4f070
 CSV_OPTIONS = ("delimiter", "quote", "escape", "encoding", "nullValue", "emptyValue", "comment", "lineSep", "ignoreLeadingWhiteSpace", "ignoreTrailingWhiteSpace")
@@ -110,17 +113,35 @@ def quotes_of(path: Path, options: Mapping[str, Any]) -> Quotes:
         return Quotes()
     if len(mark) > 1 or escape_of(options) or path.suffix in PACKED or not is_utf8(options) or "lineSep" in options:
         return Quotes(go_over_lines=True)
-    are_plain = len(delimiter) == 1
-    for lines in whole_lines(path):
+    bounds = ranges(path.stat().st_size, os.cpu_count() or 1)
+    with ThreadPoolExecutor(len(bounds) - 1) as pool:
+        found = list(pool.map(lambda start, end: quotes_between(path, start, end, mark[0], delimiter[0]), bounds, bounds[1:]))
+    go_over_lines = any(quotes.go_over_lines for quotes in found)
+    return Quotes(go_over_lines, are_plain=not go_over_lines and len(delimiter) == 1 and all(quotes.are_plain for quotes in found))
+
+
+def quotes_between(path: Path, start: int, end: int, mark: int, delimiter: int) -> Quotes:
+    """Return how the lines are quoted that begin between two bytes of a csv file, given the bytes of the quote and of the delimiter."""
+    are_plain = True
+    for lines in whole_lines(path, start, end):
         if mark in lines:
-            quotes = quotes_in(lines, mark[0], delimiter[0])
+            quotes = quotes_in(lines, mark, delimiter)
             if quotes.go_over_lines:
                 return quotes
             are_plain = are_plain and quotes.are_plain
     return Quotes(are_plain=are_plain)
 
 
-def whole_lines(path: Path, start: int = 0, end: int = sys.maxsize, size: int = 1 << 22) -> Iterator[bytes]:
+CHUNK = 1 << 20
+
+
+def ranges(size: int, count: int) -> tuple[int, ...]:
+    """Return the bounds that cut a file of some bytes into so many ranges, or into fewer of a CHUNK each."""
+    parts = max(1, min(count, size // CHUNK))
+    return tuple(size * number // parts for number in range(parts + 1))
+
+
+def whole_lines(path: Path, start: int = 0, end: int = sys.maxsize, size: int = CHUNK) -> Iterator[bytes]:
     """Yield a file's lines, or those that begin between two of its bytes, so many bytes at a time and the rest of a line."""
     with path.open("rb") as file:
         if start:
@@ -138,7 +159,7 @@ def quotes_in(lines: bytes, mark: int, delimiter: int) -> Quotes:
     at = np.flatnonzero(text == mark)
     if len(at) % 2 or is_within_quotes(at, np.flatnonzero(text == LINE_FEED)):
         return Quotes(go_over_lines=True)
-    if is_within_quotes(at, np.flatnonzero(text == CARRIAGE_RETURN)):
+    if b"\r" in lines and is_within_quotes(at, np.flatnonzero(text == CARRIAGE_RETURN)):
         return Quotes()
     opens, closes, borders = at[::2], at[1::2], [delimiter, LINE_FEED, CARRIAGE_RETURN]
     begins, ends = (opens == 0) | np.isin(text[opens - 1], borders), (closes == len(text) - 1) | np.isin(text[np.minimum(closes + 1, len(text) - 1)], borders)

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 __all__ = ['MARK', 'MARKED', 'NUMBER', 'GOES_ON', 'BEYOND_DOUBLE', 'BEYOND_VARIANT', 'STRICT', 'is_whole', 'texts_read',
            'records', 'records_of', 'items_of', 'unmarked', 'kept_numbers', 'numbers_again', 'is_object', 'colons',
            'is_all_found', 'parsed_type', 'typed_type', 'is_exact', 'parse', 'is_parsed', 'member_of', 'variant_text',
-           'finer', 'without_texts', 'told_apart', 'parsed_again', 'keeps_digits', 'read_json', 'any_record',
-           'rows_of_json']
+           'finer', 'without_texts', 'told_apart', 'rest_of_record', 'keeps_digits', 'read_json', 'any_record',
+           'rows_of_json', 'rows_of_records']
 
 # %% ../../nbs/target/08_json_files.ipynb #815879ad
 def is_whole(source: FileSource) -> bool:
@@ -179,19 +179,20 @@ STRICT = ", 'allowNonNumericNumbers', 'false', 'allowSingleQuotes', 'false'"
 
 
 def told_apart(records: DataFrame, types: Mapping[str, DataType]) -> DataFrame:
-    """Return records with `_typed`, for those as they should be, else `_parsed`, for plain ones, and `_is_plain`, true for both."""
+    """Return records with `_typed`, for those as they should be, or `_rest` (`rest_of_record`)."""
     first = {name: typed_type(type) for name, type in types.items()}
     parsed = records.selectExpr("value", "_file", f"{parse(first, STRICT)} AS _typed")
-    found = parsed.selectExpr("*", f"{is_parsed('_typed', types, first)}{keeps_digits(types)} AS _fits").selectExpr("*", f"_fits AND coalesce({is_all_found(types)}, false) AS _is_found")
-    told = parsed_again(found, types).selectExpr("value", "_file", "CASE WHEN _fits AND (_is_found OR _is_known) THEN _typed END AS _typed", "_parsed", "_is_plain")
-    return told.selectExpr("value", "_file", "_typed", "_parsed", "_typed IS NOT NULL OR _is_plain AS _is_plain")
+    fits, is_known = f"{is_parsed('_typed', types, first)}{keeps_digits(types)}", let("json_object_keys(value)", "_keys", is_object(list(types)))
+    told = parsed.selectExpr("*", f"{fits} AS _fits").selectExpr("value", "_file", f"CASE WHEN _fits AND (coalesce({is_all_found(types)}, false) OR {is_known}) THEN _typed END AS _typed")
+    return told.selectExpr("*", f"CASE WHEN _typed IS NULL THEN {rest_of_record(types)} END AS _rest")
 
 
-def parsed_again(found: DataFrame, types: Mapping[str, DataType]) -> DataFrame:
-    """Return records with `_is_known`, where the names of the members are asked for because `_is_found` is false, with `_parsed`, if those are known and `_fits` is false, and `_is_plain`, true for what is parsed now."""
+def rest_of_record(types: Mapping[str, DataType]) -> str:
+    """Return SQL for what a record says that is not as it should be, as a struct: `_parsed`, its fields (`parsed_type`), of a plain record, or of another `_any` (`any_record`)."""
     second = {name: parsed_type(type) for name, type in types.items()}
-    keyed = found.selectExpr("*", "CASE WHEN NOT _is_found THEN json_object_keys(value) END AS _keys").selectExpr("*", f"NOT _is_found AND {is_object(list(types))} AS _is_known")
-    return keyed.selectExpr("*", f"CASE WHEN NOT _fits AND _is_known{keeps_digits(types)} THEN {parse(second)} END AS _parsed").selectExpr("*", f"{is_parsed('_parsed', types, second)} AS _is_plain")
+    plain = f"CASE WHEN {is_object(list(types))}{keeps_digits(types)} THEN {parse(second)} END"
+    both = f"named_struct('_parsed', CASE WHEN _is_plain THEN _found END, '_any', CASE WHEN NOT _is_plain THEN {any_record(types)} END)"
+    return let("json_object_keys(value)", "_keys", let(plain, "_found", let(is_parsed("_found", types, second), "_is_plain", both)))
 
 
 def keeps_digits(types: Mapping[str, DataType]) -> str:
@@ -220,17 +221,19 @@ def any_record(types: Mapping[str, DataType]) -> str:
 def rows_of_json(texts: DataFrame, source: FileSource) -> DataFrame:
     """Return records of JSON, whose text is `value` and whose place is `_file`, as rows of the contract."""
     types = types_of(source)
-    told = told_apart(texts, types).selectExpr("*", f"CASE WHEN NOT _is_plain THEN {any_record(types)} END AS _any")
-    cells, ready = [], {}
+    there = {name: f"_typed.{quote(name)}" for name in types}
+    values = {name: f"CAST({there[name]} AS {sql_type(bronze_type(type))})" for name, type in types.items() if typed_type(type) != "STRING"}
+    return rows_of_records(told_apart(texts, types), source, {name: there[name] for name in types if name not in values}, values)
+
+
+def rows_of_records(told: DataFrame, source: FileSource, texts: Mapping[str, str], values: Mapping[str, str], file: str = "_file") -> DataFrame:
+    """Return records, with `_rest` where that is all there is, as rows of the contract; `texts` and `values` are SQL for what else is there of a field, and `file` for `_file`."""
+    types = types_of(source)
+    cells, ready = [], []
     for index, (name, type) in enumerate(types.items()):
-        any_text, there, parsed = f"_any.{TEXT.format(index)}", f"_typed.{quote(name)}", f"_parsed.{quote(name)}"
-        if parsed_type(type) != "STRING":
-            cells.append(f"{any_text} AS {TEXT.format(index)}")
-            ready[name] = f"CAST(CASE WHEN _typed IS NOT NULL THEN {there} WHEN _is_plain THEN {parsed} END AS {sql_type(type)}) AS {READY.format(index)}"
-        elif typed_type(type) != "STRING":
-            cells.append(f"CASE WHEN _typed IS NULL THEN CASE WHEN _is_plain THEN {parsed} ELSE {any_text} END END AS {TEXT.format(index)}")
-            ready[name] = f"{there} AS {READY.format(index)}"
-        else:
-            cells.append(f"CASE WHEN _typed IS NOT NULL THEN {there} WHEN _is_plain THEN {parsed} ELSE {any_text} END AS {TEXT.format(index)}")
-    found = told.selectExpr(*cells, "_any._corrupt_record AS _corrupt_record", "_any._extra AS _extra", "_file", *ready.values())
-    return rows_of_texts(found, list(types), source, "_extra", list(ready))
+        parsed, is_decimal = f"_rest._parsed.{quote(name)}", parsed_type(type) != "STRING"
+        cells.append(f"coalesce({', '.join([*filter(None, [texts.get(name)]), *([] if is_decimal else [parsed]), f'_rest._any.{TEXT.format(index)}'])}) AS {TEXT.format(index)}")
+        if name in values:
+            ready.append(f"coalesce({', '.join([values[name], *([f'CAST({parsed} AS {sql_type(bronze_type(type))})'] if is_decimal else [])])}) AS {READY.format(index)}")
+    found = told.selectExpr(*cells, *ready, "_rest._any._corrupt_record AS _corrupt_record", "_rest._any._extra AS _extra", file)
+    return rows_of_texts(found, list(types), source, "_extra", list(values))

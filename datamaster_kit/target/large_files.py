@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..contract.model import STRING, DataType, Scalar
-from ..contract.sqltype import quote, sql_type
+from ..contract.sqltype import sql_type
 from .casts import FILE, READY, TEXT, bronze_type, file_literal, matched, rows_of_texts, types_of
-from .csv_files import LINE_FEED, PACKED, Look, has_header, is_utf8, local_path, no_glob, whole_lines
-from .json_files import any_record, is_whole, parsed_again, parsed_type
+from .csv_files import CHUNK, LINE_FEED, PACKED, Look, has_header, is_utf8, local_path, no_glob, ranges, whole_lines
+from .json_files import is_whole, rest_of_record, rows_of_records
 from .target import FileSource
 
 if TYPE_CHECKING:
@@ -25,11 +25,11 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
 # %% auto #0
-__all__ = ['FIRST_DAY', 'CHUNK', 'BLANK', 'HEXADECIMAL', 'REST', 'LARGE', 'CSV_OPTIONS_OF_BOTH', 'arrow_type', 'is_exact',
-           'chunks', 'ranges', 'without_blanks', 'Cells', 'parsed_csv', 'columns_of_csv', 'text_and_value',
-           'rows_of_csv', 'parsed_json', 'is_decodable', 'tables_of_json', 'kinds_of_json', 'values_of', 'rows_of_part',
-           'rows_of_lines', 'batches_of', 'read_ranges', 'address_of', 'is_large', 'is_for_arrow_csv',
-           'is_for_arrow_json', 'read_large_csv', 'declared', 'read_large_json']
+__all__ = ['FIRST_DAY', 'BLANK', 'TEXTS', 'REST', 'LARGE', 'CSV_OPTIONS_OF_BOTH', 'arrow_type', 'is_exact', 'chunks',
+           'without_blanks', 'Cells', 'parsed_csv', 'columns_of_csv', 'rows_of_columns', 'lists_of', 'rows_of_csv',
+           'parsed_json', 'is_decodable', 'tables_of_json', 'kinds_of_json', 'as_kind', 'rows_of_part', 'rows_of_lines',
+           'batches_of', 'read_ranges', 'address_of', 'is_large', 'is_for_arrow_csv', 'is_for_arrow_json',
+           'read_large_csv', 'is_text', 'declared', 'read_large_json']
 
 # %% ../../nbs/target/08_large_files.ipynb #f82c31ad
 def arrow_type(type: DataType) -> pyarrow.DataType:
@@ -65,20 +65,12 @@ def is_exact(column: pyarrow.ChunkedArray) -> bool:
 FIRST_DAY = -719_162  # 0001-01-01, in days from 1970-01-01
 
 # %% ../../nbs/target/08_large_files.ipynb #fa6dc50a
-CHUNK = 1 << 20
-
-
 def chunks(path: Path, start: int, end: int, size: int = CHUNK) -> Iterator[bytes]:
     """Yield the whole lines that begin between two bytes of a file, so many bytes at a time and the rest of a line; each ends with `\\n`."""
     for lines in whole_lines(path, start, end, size):
         if b"\r" in lines:
             lines = lines.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
         yield lines if lines.endswith(b"\n") else lines + b"\n"
-
-
-def ranges(size: int, count: int) -> tuple[int, ...]:
-    """Return the bounds that cut a file of some bytes into so many ranges."""
-    return tuple(size * number // count for number in range(count + 1))
 
 # %% ../../nbs/target/08_large_files.ipynb #45f05d70
 BLANK = bytes(range(33))
@@ -121,7 +113,7 @@ def columns_of_csv(lines: bytes, cells: Cells) -> tuple[pyarrow.Table, list[int]
     import pyarrow as pa
 
     kinds = [arrow_type(type) for type in cells.types]
-    if HEXADECIMAL.search(lines):
+    if b"0x" in lines or b"0X" in lines:
         kinds = [pa.string() if pa.types.is_integer(kind) else kind for kind in kinds]
     while True:
         try:
@@ -134,34 +126,45 @@ def columns_of_csv(lines: bytes, cells: Cells) -> tuple[pyarrow.Table, list[int]
             return table, malformed
         kinds = [pa.string() if index in refused else kind for index, kind in enumerate(kinds)]
 
+# %% ../../nbs/target/08_large_files.ipynb #8cb8e207
+TEXTS = "_datamaster_texts"
 
-HEXADECIMAL = re.compile(rb"0[xX]")
 
-# %% ../../nbs/target/08_large_files.ipynb #c68400c7
-def text_and_value(index: int, column: Any, values: Any, kind: pyarrow.DataType) -> dict[str, Any]:
-    """Return a column by its names: its text (TEXT) and, unless it is one of text, its values (READY) of a type; with `values` no text is left, and without them (`None`) no value is there."""
+def rows_of_columns(columns: Sequence[pyarrow.Array], kinds: Sequence[pyarrow.DataType], rows: int) -> dict[str, pyarrow.Array]:
+    """Return columns of rows by name: the text of each whose kind is text (TEXT), the values of any other (READY), and TEXTS, for each row the list of the texts of columns that are text against their kind."""
     import pyarrow as pa
 
-    text = column if values is None else pa.nulls(len(column), pa.string())
-    return {TEXT.format(index): text} | ({} if pa.types.is_string(kind) else {READY.format(index): pa.nulls(len(column), kind) if values is None else values})
+    named, unread = {}, [None if column.type == kind else column for column, kind in zip(columns, kinds, strict=True)]
+    for index, (column, kind, text) in enumerate(zip(columns, kinds, unread, strict=True)):
+        named[(TEXT if pa.types.is_string(kind) else READY).format(index)] = column if text is None else pa.nulls(rows, kind)
+    return {**named, TEXTS: pa.nulls(rows, pa.list_(pa.string())) if not any(unread) else lists_of(unread, rows)}
 
 
+def lists_of(columns: Sequence[pyarrow.Array | None], rows: int) -> pyarrow.Array:
+    """Return a list for each row: its text of each column, without one where there is no column."""
+    import numpy as np
+    import pyarrow as pa
+
+    texts = pa.concat_arrays([pa.nulls(rows, pa.string()) if column is None else column for column in columns])
+    places = np.arange(len(texts)).reshape(len(columns), rows).T.ravel()
+    return pa.ListArray.from_arrays(np.arange(0, len(texts) + 1, len(columns), dtype=np.int32), texts.take(pa.array(places)))
+
+# %% ../../nbs/target/08_large_files.ipynb #c68400c7
 def rows_of_csv(lines: bytes, cells: Cells) -> Iterator[pyarrow.Table]:
-    """Yield the rows of csv lines: for each column its text or its value (TEXT, READY; of a column of text TEXT alone), and `_corrupt_record`."""
+    """Yield the rows of csv lines (`rows_of_columns`), with `_corrupt_record`."""
     import numpy as np
     import pyarrow as pa
 
     lines = lines if lines.isascii() else lines.decode("utf-8", "replace").encode()
     if b"\n\n" in lines or not lines[:1].strip(BLANK) or cells.delimiter.encode() in BLANK:
         lines = without_blanks(lines)
-    table, malformed = columns_of_csv(lines, cells) if lines else (pa.table([pa.nulls(0, arrow_type(type)) for type in cells.types], [TEXT.format(index) for index in range(len(cells.types))]), [])
+    kinds = [arrow_type(type) for type in cells.types]
+    table, malformed = columns_of_csv(lines, cells) if lines else (pa.table([pa.nulls(0, kind) for kind in kinds], list(map(str, range(len(kinds))))), [])
     if malformed and len(without_blanks(lines)) < len(lines):
         lines = without_blanks(lines)
         table, malformed = columns_of_csv(lines, cells)
-    columns: dict[str, Any] = {}
-    for index, (type, column) in enumerate(zip(cells.types, table.columns, strict=True)):
-        columns |= text_and_value(index, column, None if pa.types.is_string(column.type) else column, arrow_type(type))
-    rows = pa.table({**columns, "_corrupt_record": pa.nulls(len(table), pa.string())})
+    columns = [column.combine_chunks() for column in table.columns]
+    rows = pa.table({**rows_of_columns(columns, kinds, len(table)), "_corrupt_record": pa.nulls(len(table), pa.string())})
     if not malformed:
         yield rows
         return
@@ -219,21 +222,21 @@ def kinds_of_json(types: Mapping[str, DataType]) -> dict[str, pyarrow.DataType]:
     return {name: pa.string() if pa.types.is_date(arrow_type(type)) else arrow_type(type) for name, type in types.items()}
 
 
-def values_of(column: pyarrow.Array, kind: pyarrow.DataType) -> pyarrow.Array | None:
-    """Return a parsed column as values of a type, or None where it stays text: days are made of text where each is one as ISO 8601 writes it."""
+def as_kind(column: pyarrow.Array, kind: pyarrow.DataType) -> pyarrow.Array:
+    """Return a parsed column as one of its kind; texts as they are, unless each is a day as ISO 8601 writes it."""
     import pyarrow as pa
 
-    if pa.types.is_string(kind) or column.type == kind:
-        return None if pa.types.is_string(kind) else column
+    if column.type == kind:
+        return column
     try:
         days = column.cast(kind)
     except pa.ArrowInvalid:
-        return None
-    return days if is_exact(pa.chunked_array([days])) else None
+        return column
+    return days if is_exact(pa.chunked_array([days])) else column
 
 
 def rows_of_part(part: pyarrow.Table | bytes, types: Mapping[str, DataType]) -> pyarrow.Table:
-    """Return rows with `_row`, a struct of each member's text and value (TEXT, READY; of a member of text TEXT alone), and `_line`, the bytes of a record that is not parsed."""
+    """Return rows with `_row`, a struct of each member's text or value (`rows_of_columns`), and `_line`, the bytes of a record that is not parsed."""
     import pyarrow as pa
 
     kinds = [arrow_type(type) for type in types.values()]
@@ -241,10 +244,8 @@ def rows_of_part(part: pyarrow.Table | bytes, types: Mapping[str, DataType]) -> 
         lines = [line for line in part.splitlines() if line.strip(b" ") and line != b"\xef\xbb\xbf"]
         parsed, written = [pa.nulls(len(lines), kind) for kind in kinds], pa.array(lines, pa.binary())
     else:
-        parsed, written = [column.combine_chunks() for column in part.columns], pa.nulls(len(part), pa.binary())
-    columns: dict[str, Any] = {}
-    for index, (column, kind) in enumerate(zip(parsed, kinds, strict=True)):
-        columns |= text_and_value(index, column, values_of(column, kind), kind)
+        parsed, written = [as_kind(column.combine_chunks(), kind) for column, kind in zip(part.columns, kinds, strict=True)], pa.nulls(len(part), pa.binary())
+    columns = rows_of_columns(parsed, kinds, len(written))
     return pa.table({"_row": pa.StructArray.from_arrays(list(columns.values()), list(columns)), "_line": written})
 
 
@@ -271,8 +272,7 @@ def batches_of(ids: Iterable[pyarrow.RecordBatch], path: Path, bounds: Sequence[
 def read_ranges(spark: SparkSession, file: str, columns: Sequence[str], parse: Callable[[bytes], Iterable[pyarrow.Table]], has_header: bool = False) -> DataFrame:
     """Return the rows that `parse` makes of a file's lines, with columns as SQL declares them, and `_block`, the byte at which the part begins that a task has read."""
     path = local_path(file)
-    size = path.stat().st_size
-    bounds = ranges(size, max(1, min(os.cpu_count() or 1, size // CHUNK)))
+    bounds = ranges(path.stat().st_size, os.cpu_count() or 1)
     work = partial(batches_of, path=path, bounds=bounds, parse=parse, has_header=has_header)
     return spark.range(0, len(bounds) - 1, 1, len(bounds) - 1).mapInArrow(work, ", ".join([*columns, "_block BIGINT"]))
 
@@ -316,41 +316,35 @@ def is_for_arrow_json(file: str, source: FileSource) -> bool:
 # %% ../../nbs/target/08_large_files.ipynb #3ee35251
 def read_large_csv(spark: SparkSession, look: Look, source: FileSource) -> DataFrame:
     """Return the rows of a large csv file as rows of the contract."""
-    import pyarrow as pa
-
     types = types_of(source)
     positions = matched(look.header, list(types))[0]
     by_position = {position: types[name] for name, position in positions.items()}
     cells = Cells(str(source.options.get("delimiter", ",")), tuple(by_position[index] for index in range(len(look.header))))
-    ready = [name for name, position in positions.items() if not pa.types.is_string(arrow_type(types[name]))]
-    columns = [column for index, type in enumerate(cells.types) for column in declared(index, type, arrow_type(type))]
-    rows = read_ranges(spark, look.file, [*columns, "_corrupt_record STRING"], partial(rows_of_csv, cells=cells), has_header(source.options))
-    return rows_of_texts(rows.selectExpr("*", address_of(spark, look.file)), look.header, source, ready=ready)
+    ready = [name for name, position in positions.items() if not is_text(types[name])]
+    rows = read_ranges(spark, look.file, [*declared(cells.types), "_corrupt_record STRING"], partial(rows_of_csv, cells=cells), has_header(source.options))
+    texts = [f"get({TEXTS}, {positions[name]}) AS {TEXT.format(positions[name])}" for name in ready]
+    return rows_of_texts(rows.selectExpr("*", *texts, address_of(spark, look.file)), look.header, source, ready=ready)
 
 
-def declared(index: int, type: DataType, kind: pyarrow.DataType) -> list[str]:
-    """Return the declarations of a column's text, and of its value where Arrow reads that."""
+def is_text(type: DataType) -> bool:
+    """Arrow leaves a field as text."""
     import pyarrow as pa
 
-    return [f"{TEXT.format(index)} STRING", *([] if pa.types.is_string(kind) else [f"{READY.format(index)} {sql_type(bronze_type(type))}"])]
+    return bool(pa.types.is_string(arrow_type(type)))
+
+
+def declared(types: Iterable[DataType]) -> list[str]:
+    """Return the declarations of columns of these types (`rows_of_columns`)."""
+    return [*(f"{TEXT.format(index)} STRING" if is_text(type) else f"{READY.format(index)} {sql_type(bronze_type(type))}" for index, type in enumerate(types)), f"{TEXTS} ARRAY<STRING>"]
 
 
 def read_large_json(spark: SparkSession, file: str, source: FileSource) -> DataFrame:
     """Return the rows of a large file of JSON as rows of the contract."""
-    import pyarrow as pa
-
     types = types_of(source)
     asked = {name: STRING if type == Scalar("date") and "dateFormat" in source.options else type for name, type in types.items()}
-    members = [part.replace(" ", ": ", 1) for index, type in enumerate(asked.values()) for part in declared(index, type, arrow_type(type))]
-    rows = read_ranges(spark, file, [f"_row STRUCT<{', '.join(members)}>", "_line BINARY"], partial(rows_of_lines, types=asked))
-    lines = rows.selectExpr("_row", "_block", "CAST(_line AS STRING) AS value").selectExpr("*", "value IS NULL AS _fits", "value IS NULL AS _is_found")
-    told = parsed_again(lines, types).selectExpr("*", f"CASE WHEN value IS NOT NULL AND NOT _is_plain THEN {any_record(types)} END AS _any")
-    cells, ready = [], {}
-    for index, (name, type) in enumerate(types.items()):
-        text, value, parsed = TEXT.format(index), READY.format(index), f"_parsed.{quote(name)}"
-        is_decimal = parsed_type(type) != "STRING"
-        cells.append(f"coalesce(_row.{text}, {f'_any.{text}' if is_decimal else f'CASE WHEN _is_plain THEN {parsed} ELSE _any.{text} END'}) AS {text}")
-        if not pa.types.is_string(arrow_type(asked[name])):
-            ready[name] = f"coalesce(_row.{value}, CASE WHEN _is_plain THEN CAST({parsed} AS {sql_type(type)}) END) AS {value}" if is_decimal else f"_row.{value} AS {value}"
-    found = told.selectExpr(*cells, *ready.values(), "_any._corrupt_record AS _corrupt_record", "_any._extra AS _extra", address_of(spark, file))
-    return rows_of_texts(found, list(types), source, "_extra", list(ready))
+    members = ", ".join(declaration.replace(" ", ": ", 1) for declaration in declared(asked.values()))
+    rows = read_ranges(spark, file, [f"_row STRUCT<{members}>", "_line BINARY"], partial(rows_of_lines, types=asked))
+    told = rows.selectExpr("_row", "_block", "CAST(_line AS STRING) AS value").selectExpr("_row", "_block", f"CASE WHEN value IS NOT NULL THEN {rest_of_record(types)} END AS _rest")
+    values = {name: f"_row.{READY.format(index)}" for index, name in enumerate(types) if not is_text(asked[name])}
+    texts = {name: f"get(_row.{TEXTS}, {index})" if name in values else f"_row.{TEXT.format(index)}" for index, name in enumerate(types)}
+    return rows_of_records(told, source, texts, values, address_of(spark, file))

@@ -17,14 +17,17 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 # %% auto #0
-__all__ = ['LOG', 'settings', 'prepare', 'local_session']
+__all__ = ['SAME_IN_A_FILE', 'LOG', 'settings', 'prepare', 'local_session']
 
 # %% ../../nbs/target/02_session.ipynb #4b428074
+SAME_IN_A_FILE = ("file_path", "file_name", "run_id", "contract_version", "stream")
+
+
 def settings(state_folder: Path, jar_files: tuple[Path, ...], cores: int) -> dict[str, str]:
     """Return the session's settings for a machine with so many cores."""
     partitions = str(max(2, cores))
     scratch = state_folder / "spark"
-    options = ["-XX:+UseSerialGC", "-XX:-DontCompileHugeMethods", f'"-Dlog4j2.configurationFile={scratch / "log4j2.properties"}"', f'"-Dderby.system.home={scratch}"',
+    options = ["-XX:+UseSerialGC", "-XX:-DontCompileHugeMethods", "-Darrow.enable_unsafe_memory_access=true", "-Darrow.enable_null_check_for_get=false", f'"-Dlog4j2.configurationFile={scratch / "log4j2.properties"}"', f'"-Dderby.system.home={scratch}"',
                f'"-Djava.io.tmpdir={scratch / "tmp"}"']
     return {
         "spark.master": f"local[{cores}]", "spark.app.name": "datamaster_kit", "spark.driver.memory": "2g",
@@ -34,6 +37,7 @@ def settings(state_folder: Path, jar_files: tuple[Path, ...], cores: int) -> dic
         "spark.sql.sources.parallelPartitionDiscovery.parallelism": partitions, "spark.sql.session.timeZone": "UTC",
         "spark.sql.warehouse.dir": str(scratch / "warehouse"), "spark.local.dir": str(scratch / "tmp"),
         "spark.driver.extraClassPath": os.pathsep.join(map(str, jar_files)), "spark.driver.extraJavaOptions": " ".join(options),
+        **{f"spark.hadoop.parquet.column.statistics.enabled#carlton_metadata.{name}": "false" for name in SAME_IN_A_FILE},
     }
 
 # %% ../../nbs/target/02_session.ipynb #efeb45d4
