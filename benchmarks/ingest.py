@@ -16,7 +16,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -119,11 +119,25 @@ class Cost:
     peak: float = 0
 
 
+def ended() -> AbstractContextManager[None]:
+    """Let the block end early where a process has ended since it was listed."""
+    return suppress(FileNotFoundError, ProcessLookupError)
+
+
+def said(there: list[Path], name: str) -> list[str]:
+    """Return what Linux says of processes in the file of a name, without those that have ended."""
+    texts = []
+    for process in there:
+        with ended():
+            texts.append((process / name).read_text(encoding="ascii"))
+    return texts
+
+
 def processes(root: int) -> list[Path]:
     """Return the folders in which Linux tells of a process and of those that it began; none on another system."""
     parents = {}
     for path in Path("/proc").glob("[0-9]*"):
-        with suppress(FileNotFoundError, ProcessLookupError):  # it has ended since it was listed
+        with ended():
             parents[path] = int((path / "stat").read_text(encoding="ascii").rsplit(")", 1)[1].split()[1])
     found = {Path(f"/proc/{root}")} & set(parents)
     while more := {path for path, parent in parents.items() if Path(f"/proc/{parent}") in found} - found:
@@ -141,7 +155,8 @@ class Bench:
     def timed(self, work: Callable[[], object]) -> Cost:
         """Return what a piece of work took."""
         for process in processes(self.java):
-            (process / "clear_refs").write_text("5", encoding="ascii")
+            with ended():
+                (process / "clear_refs").write_text("5", encoding="ascii")
         begun, before = time.perf_counter(), self.processor_seconds()
         work()
         return Cost(time.perf_counter() - begun, self.processor_seconds() - before, self.peak_megabytes())
@@ -149,15 +164,14 @@ class Bench:
     def processor_seconds(self) -> float:
         """Return the processor's seconds that Java, its workers and this process have used, which a busy machine changes little; whole seconds of Java's alone where only `ps` tells."""
         if there := processes(self.java):
-            fields = [(process / "stat").read_text(encoding="ascii").rsplit(")", 1)[1].split() for process in there]
+            fields = [text.rsplit(")", 1)[1].split() for text in said(there, "stat")]
             return sum(int(tick) for each in fields for tick in each[11:15]) / os.sysconf("SC_CLK_TCK") + time.process_time()
         used = subprocess.run(["ps", "-o", "cputimes=", "-p", str(self.java)], check=True, capture_output=True, text=True).stdout
         return float(used) + time.process_time()
 
     def peak_megabytes(self) -> float:
         """Return the most memory that Java and its workers held since the last piece of work began, 0 where Linux does not tell."""
-        said = [(process / "status").read_text(encoding="ascii") for process in processes(self.java)]
-        return sum(int(line.split()[1]) / 1024 for text in said for line in text.splitlines() if line.startswith("VmHWM"))
+        return sum(int(line.split()[1]) / 1024 for text in said(processes(self.java), "status") for line in text.splitlines() if line.startswith("VmHWM"))
 
     def lakehouse(self, contract: Contract) -> tuple[LocalTarget, Project]:
         """Return a lakehouse with the contract's tables, still empty."""

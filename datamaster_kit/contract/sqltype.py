@@ -13,9 +13,9 @@ from typing import Any
 from .model import STRING, Array, DataType, Field, Map, Scalar, Struct
 
 # %% auto #0
-__all__ = ['ESCAPES', 'SQL_NAMES', 'MAX_NESTING', 'TOKEN', 'SCALAR_NAMES', 'UNESCAPES', 'quote', 'sql_literal', 'sql_type',
-           'member', 'name_of', 'tokens_of', 'TypeReader', 'read_type', 'read_members', 'unescaped', 'read_scalar',
-           'parse_sql_type']
+__all__ = ['ESCAPES', 'SQL_NAMES', 'MAX_NESTING', 'TOKEN', 'SCALAR_NAMES', 'UNESCAPES', 'quote', 'sql_literal', 'by_reference',
+           'sql_type', 'member', 'name_of', 'tokens_of', 'TypeReader', 'read_type', 'read_members', 'unescaped',
+           'read_scalar', 'parse_sql_type']
 
 # %% ../../nbs/contract/04_sqltype.ipynb #c1dc835b
 def quote(identifier: str) -> str:
@@ -46,6 +46,11 @@ def sql_literal(value: Any) -> str:
         case datetime.date():
             return f"DATE'{value.isoformat()}'"
     raise TypeError(f"{type(value).__name__} has no SQL literal.")
+
+# %% ../../nbs/contract/04_sqltype.ipynb #1a90f841
+def by_reference(sql: str) -> str:
+    """Return SQL for a value that generated code refers to, and does not contain."""
+    return f"array({sql})[0 * spark_partition_id()]"
 
 # %% ../../nbs/contract/04_sqltype.ipynb #8ffcbc60
 SQL_NAMES = {

@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING, Any
 from ..contract.field_rules import nothing_misfits
 from ..contract.model import Contract, Model, Scalar
 from ..contract.rules import Rule
-from ..contract.sqltype import quote, sql_literal
+from ..contract.sqltype import by_reference, quote, sql_literal
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame
 
 # %% auto #0
 __all__ = ['BLOCKING', 'GOOD', 'row_rules', 'is_kept', 'is_deletion', 'text_of', 'exemptions', 'broken_rules', 'is_quarantined',
-           'counts', 'file_counts', 'dirty_paths', 'aggregates', 'aggregated', 'broken_counts', 'batch_value',
-           'address', 'bronze_rows', 'of_batch']
+           'counts', 'file_counts', 'dirty_paths', 'aggregates', 'aggregated', 'broken_counts', 'address',
+           'bronze_rows', 'of_batch']
 
 # %% ../../nbs/ingest/00_rows.ipynb #48c67ded
 BLOCKING = ("quarantine", "fail")
@@ -114,15 +114,10 @@ def broken_counts(rules: Sequence[Rule], broken: str) -> dict[str, str]:
     return {rule.id: f"count_if(array_contains({broken}, {sql_literal(rule.id)}))" for rule in row_rules(rules)}
 
 # %% ../../nbs/ingest/00_rows.ipynb #a3d900c0
-def batch_value(sql: str) -> str:
-    """Return SQL for a value of the batch that generated code refers to, and does not contain."""
-    return f"array({sql})[0 * spark_partition_id()]"
-
-
 def address(stream: str, batch_id: int, run_id: str, contract_version: str) -> str:
     """Return SQL for where a row came from and who wrote it, from rows with the column `_file`."""
     return (f"named_struct('file_path', _file.path, 'file_name', _file.name, 'file_size', _file.size, 'file_modification_time', _file.modification_time, "
-            f"'run_id', {sql_literal(run_id)}, 'batch_id', {batch_value(f'CAST({batch_id} AS BIGINT)')}, 'contract_version', {sql_literal(contract_version)}, "
+            f"'run_id', {sql_literal(run_id)}, 'batch_id', {by_reference(f'CAST({batch_id} AS BIGINT)')}, 'contract_version', {sql_literal(contract_version)}, "
             f"'stream', {sql_literal(stream)}, 'block_start', _file.block_start, 'row', monotonically_increasing_id())")
 
 # %% ../../nbs/ingest/00_rows.ipynb #be9bb2d5
@@ -130,7 +125,7 @@ def bronze_rows(rows: DataFrame, columns: Sequence[str], metadata: str, rules: S
     """Return the rows of the bronze table: `columns` are those of the data, `metadata` and `broken` SQL for a row's address and for the rules that it breaks."""
     data = [*map(quote, columns)]
     return rows.selectExpr(*data, f"{metadata} AS carlton_metadata", "carlton_rescued").selectExpr(
-        *data, f"{batch_value('current_timestamp()')} AS carlton_current_date", "carlton_metadata", "carlton_rescued", f"{broken} AS carlton_broken_rules",
+        *data, f"{by_reference('current_timestamp()')} AS carlton_current_date", "carlton_metadata", "carlton_rescued", f"{broken} AS carlton_broken_rules",
         f"{is_quarantined(rules, broken)} AS carlton_is_quarantined")
 
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..contract.model import Array, DataType, Map, Scalar, Struct
-from ..contract.sqltype import quote, sql_literal, sql_type
+from ..contract.sqltype import by_reference, quote, sql_literal, sql_type
 from ..contract.table import stored, unlimited
 from .target import FileSource
 
@@ -225,9 +225,8 @@ FILE = ("named_struct('path', _metadata.file_path, 'name', _metadata.file_name, 
 
 def file_literal(path: str, name: str, size: int, modified: int, block_start: str) -> str:
     """Return the SQL of `_file` for a file that is known: its size in bytes, its modification in microseconds since 1970, and SQL for the start of a row's block."""
-    return (f"named_struct('path', {sql_literal(path)}, 'name', {sql_literal(name)}, 'size', CAST({size} AS BIGINT), "
-            f"'modification_time', timestamp_micros({modified}), 'block_start', {block_start}) AS _file")
-
+    return (f"named_struct('path', {sql_literal(path)}, 'name', {sql_literal(name)}, 'size', {by_reference(f'CAST({size} AS BIGINT)')}, "
+            f"'modification_time', {by_reference(f'timestamp_micros({modified})')}, 'block_start', {block_start}) AS _file")
 
 
 def types_of(source: FileSource) -> dict[str, DataType]:
