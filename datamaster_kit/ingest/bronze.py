@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
@@ -27,8 +28,8 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
 # %% auto #0
-__all__ = ['NAMED', 'DIRT', 'row_rule_results', 'files_of', 'batch_run', 'dirty_files', 'written', 'unknown_rows', 'write_batch',
-           'write_bronze']
+__all__ = ['NAMED', 'DIRT', 'row_rule_results', 'files_of', 'batch_run', 'dirty_files', 'written', 'written_rows', 'dirt_of',
+           'unknown_rows', 'write_batch', 'write_bronze']
 
 # %% ../../nbs/ingest/05_bronze.ipynb #cc2b3e92
 def row_rule_results(rules: Sequence[Rule], broken: Mapping[str, int], total: int) -> tuple[RuleResult, ...]:
@@ -69,23 +70,31 @@ def dirty_files(step: Step, observed: Mapping[str, Any]) -> tuple[str, ...]:
 
 # %% ../../nbs/ingest/05_bronze.ipynb #0f178514
 def written(step: Step, rows: DataFrame, claim: Claim, batch_id: int, there: Evolved, counted: Mapping[str, str]) -> dict[str, Any]:
-    """Append a batch's rows to bronze, exactly once, and return what is counted, with the rules that were broken and the files that are dirty."""
+    """Append a batch's rows to bronze, exactly once, and return what is counted."""
     from pyspark.sql import Observation
 
     columns, metadata = [*(item.column for item in step.model.fields), *there.added], address(claim.stream, batch_id, step.run_id, step.contract.version)
     broken = broken_rules(step.model, step.rules, exemptions(step.contract, step.model))
     passing, application, table = bronze_rows(evolved_rows(rows, there), columns, metadata, step.rules, broken), f"ingest/{claim.stream}", step.sql("bronze")
-    there_now = step.target.spark.table(table).where(of_batch(claim.stream, batch_id))
     if batch_id == claim.pending:
         append(passing, table, application, batch_id)
-        observed = aggregated(there_now, counted)
-    else:
-        observation = Observation()  # Spark Connect tells observations of one session apart by their names alone
-        append(passing.observe(observation, *aggregates(counted)), table, application, batch_id)
-        observed = dict(observation.get)
+        return aggregated(written_rows(step, claim, batch_id), counted)
+    observation = Observation()  # Spark Connect tells observations of one session apart by their names alone
+    append(passing.observe(observation, *aggregates(counted)), table, application, batch_id)
+    return dict(observation.get)
+
+
+def written_rows(step: Step, claim: Claim, batch_id: int) -> DataFrame:
+    """Return the rows of bronze that a batch wrote."""
+    return step.target.spark.table(step.sql("bronze")).where(of_batch(claim.stream, batch_id))
+
+
+def dirt_of(step: Step, claim: Claim, batch_id: int, observed: Mapping[str, Any]) -> dict[str, Any]:
+    """Return how many of a batch's rows broke each rule (`broken`), and which files are dirty (`dirty_paths`), as its written rows say; they are not asked where none is dirty."""
     broken_by = {f"broken {rule}": count for rule, count in broken_counts(step.rules, "carlton_broken_rules").items()}
-    dirt = aggregated(there_now.where("cardinality(carlton_broken_rules) > 0 OR carlton_rescued IS NOT NULL"), {**dirty_paths(), **broken_by}) if observed["with_broken"] or observed["rescued"] else {}
-    return {**observed, **dirt, "broken": {rule.id: dirt.get(f"broken {rule.id}", 0) for rule in row_rules(step.rules)}}
+    dirty = written_rows(step, claim, batch_id).where("cardinality(carlton_broken_rules) > 0 OR carlton_rescued IS NOT NULL")
+    found = aggregated(dirty, {**dirty_paths(), **broken_by}) if observed["with_broken"] or observed["rescued"] else {}
+    return {**found, "broken": {rule.id: found.get(f"broken {rule.id}", 0) for rule in row_rules(step.rules)}}
 
 # %% ../../nbs/ingest/05_bronze.ipynb #a90df23c
 def unknown_rows(step: Step, rows: DataFrame, claim: Claim) -> DataFrame:
@@ -102,9 +111,12 @@ def write_batch(step: Step, claim: Claim, rows: DataFrame, batch_id: int, files:
     files = None if claim.leaves_out_known else files
     observed = written(step, unknown_rows(step, rows, claim) if claim.leaves_out_known else rows, claim, batch_id, there, counts() if files else {**counts(), **file_counts()})
     passed("bronze.appended")
-    if observed["quarantined"]:
-        quarantine_batch(step, claim.stream, batch_id)
+    with ThreadPoolExecutor(1) as pool:
+        asked = pool.submit(dirt_of, step, claim, batch_id, observed)
+        if observed["quarantined"]:
+            quarantine_batch(step, claim.stream, batch_id)
     passed("quarantine.appended")
+    observed |= asked.result()
     record_all(step.target, step.names.catalog, [replace(batch_run(step, begun, claim.stream, batch_id, observed, files or files_of(observed)), notes=(*notes, *dirty_files(step, observed)))])
     passed("runs.batch")
 

@@ -145,7 +145,7 @@ def rows_of_columns(columns: Sequence[pyarrow.Array], kinds: Sequence[pyarrow.Da
     named, unread = {}, [None if column.type == kind else column for column, kind in zip(columns, kinds, strict=True)]
     for index, (column, kind, text) in enumerate(zip(columns, kinds, unread, strict=True)):
         named[(TEXT if pa.types.is_string(kind) else READY).format(index)] = column if text is None else pa.nulls(rows, kind)
-    return {**named, TEXTS: pa.nulls(rows, pa.list_(pa.string())) if not any(unread) else lists_of(unread, rows)}
+    return {**named, TEXTS: pa.nulls(rows, pa.list_(pa.string())) if all(text is None for text in unread) else lists_of(unread, rows)}
 
 
 def lists_of(columns: Sequence[pyarrow.Array | None], rows: int) -> pyarrow.Array:
