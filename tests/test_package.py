@@ -70,7 +70,7 @@ def test_notebooks_are_committed_without_execution_counts() -> None:
 
 
 def test_spark_is_used_only_through_what_spark_connect_offers() -> None:
-    refused = {"rdd", "_jvm", "_jdf", "_jsc", "sparkContext", "cache", "persist", "DeltaTable"}
+    refused = {"rdd", "toJavaRDD", "_jvm", "_jdf", "_jsc", "_jsparkSession", "sparkContext", "newSession", "cache", "persist", "unpersist", "DeltaTable"}
     for module in (ROOT / "datamaster_kit").rglob("*.py"):
         for node in ast.walk(ast.parse(module.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Attribute):
