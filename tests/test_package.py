@@ -75,6 +75,8 @@ def test_spark_is_used_only_through_what_spark_connect_offers() -> None:
         for node in ast.walk(ast.parse(module.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Attribute):
                 assert node.attr not in refused, f"{module}:{node.lineno}: {node.attr}"
+            if isinstance(node, (ast.Name, ast.alias)):
+                assert "DeltaTable" not in (node.id if isinstance(node, ast.Name) else node.name), f"{module}:{node.lineno}: DeltaTable"
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "set":
                 assert "conf" not in ast.unparse(node.func.value), f"{module}:{node.lineno}: spark.conf.set"
 

@@ -91,9 +91,11 @@ def written_rows(step: Step, claim: Claim, batch_id: int) -> DataFrame:
 
 def dirt_of(step: Step, claim: Claim, batch_id: int, observed: Mapping[str, Any]) -> dict[str, Any]:
     """Return how many of a batch's rows broke each rule (`broken`), and which files are dirty (`dirty_paths`), as its written rows say; they are not asked where none is dirty."""
-    broken_by = {f"broken {rule}": count for rule, count in broken_counts(step.rules, "carlton_broken_rules").items()}
-    dirty = written_rows(step, claim, batch_id).where("cardinality(carlton_broken_rules) > 0 OR carlton_rescued IS NOT NULL")
-    found = aggregated(dirty, {**dirty_paths(), **broken_by}) if observed["with_broken"] or observed["rescued"] else {}
+    found: dict[str, Any] = {}
+    if observed["with_broken"] or observed["rescued"]:
+        broken_by = {f"broken {rule}": count for rule, count in broken_counts(step.rules, "carlton_broken_rules").items()}
+        dirty = written_rows(step, claim, batch_id).where("cardinality(carlton_broken_rules) > 0 OR carlton_rescued IS NOT NULL")
+        found = aggregated(dirty, {**dirty_paths(), **broken_by})
     return {**found, "broken": {rule.id: found.get(f"broken {rule.id}", 0) for rule in row_rules(step.rules)}}
 
 # %% ../../nbs/ingest/05_bronze.ipynb #a90df23c
