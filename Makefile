@@ -9,7 +9,7 @@ SHELL := /bin/bash
 PROCESSES ?= 2
 PARALLEL := -n $(PROCESSES) --dist loadfile --no-loadscope-reorder
 
-.PHONY: demo test setup lock tools infra notebooks hooks clean-notebooks export check fast docs readme bench bench-peers clean help
+.PHONY: demo test connect setup lock tools infra notebooks hooks clean-notebooks export check fast docs readme bench bench-peers clean help
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "%-16s %s\n", $$1, $$2}'
@@ -45,6 +45,9 @@ demo: setup  ## sample contracts and raw files -> Delta tables, executed noteboo
 
 test: setup tools check  ## every check and every test
 	$(BIN)/python -m pytest $(PARALLEL)
+
+connect: setup  ## every test that uses the Spark session once more, through Spark Connect
+	DATAMASTER_CONNECT=1 $(BIN)/python -m pytest $(PARALLEL) -m 'spark and not slow'
 
 fast: $(STAMP) check  ## the checks, and the tests that start no Spark and no server
 	$(BIN)/python -m pytest $(PARALLEL) -m 'not spark and not server and not slow'

@@ -2,6 +2,8 @@
 from __future__ import annotations
 
 import os
+import secrets
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -24,33 +26,28 @@ tried.load_profile("on a busy machine")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put the longest files first; a file's tests stay together and in their order."""
+    """Put the longest files first; a file's tests stay together and in their order. Through Spark Connect only those are run that use the session."""
+    if os.environ.get("DATAMASTER_CONNECT"):
+        items[:] = [item for item in items if "spark" in getattr(item, "fixturenames", ())]
     items.sort(key=lambda item: LONGEST.index(item.path.stem) if item.path.stem in LONGEST else len(LONGEST))
 
 
 @pytest.fixture(scope="session")
-def spark() -> SparkSession:
+def spark() -> Iterator[SparkSession]:
     """The process's Spark session, with the jars that `make setup` fetched; with DATAMASTER_CONNECT=1, one through Spark Connect."""
     from datamaster_kit.target.session import local_session
 
-    return connect_session(ROOT / ".datamaster") if os.environ.get("DATAMASTER_CONNECT") else local_session(ROOT / ".datamaster")
-
-
-def connect_session(state_folder: Path) -> SparkSession:
-    """Return a session on a Spark Connect server of this machine, with the settings of the local target."""
+    state = ROOT / ".datamaster"
+    if not os.environ.get("DATAMASTER_CONNECT"):
+        yield local_session(state)
+        return
     from pyspark.sql import SparkSession
 
-    from datamaster_kit.target.jars import jars
-    from datamaster_kit.target.java import java_home
-    from datamaster_kit.target.session import prepare, settings
-
-    prepare(state_folder)
-    os.environ.update(JAVA_HOME=str(java_home(state_folder)), PYSPARK_PYTHON=sys.executable, SPARK_LOCAL_DIRS=str(state_folder / "spark" / "tmp"))
-    builder = SparkSession.builder.remote("local[2]")
-    for key, setting in settings(state_folder, jars(state_folder), 2).items():
-        if key != "spark.master":
-            builder = builder.config(key, setting)
-    return builder.getOrCreate()
+    os.environ["SPARK_CONNECT_AUTHENTICATE_TOKEN"] = secrets.token_hex()
+    with subprocess.Popen([sys.executable, str(ROOT / "tests" / "connect_server.py"), str(state)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as server:
+        assert server.stdout is not None
+        os.environ["SPARK_REMOTE"] = f"sc://localhost:{server.stdout.readline().strip()}"
+        yield SparkSession.builder.getOrCreate()
 
 
 @pytest.fixture

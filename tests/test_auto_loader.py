@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from test_corpus import CASES, CORPUS, canonical, case_of, texts
+from test_corpus import CASES, CORPUS, as_texts, canonical, case_of, texts, with_rescued
 
 from datamaster_kit.contract.model import Field
 from datamaster_kit.contract.sqltype import parse_sql_type, quote
@@ -48,9 +48,9 @@ def streamed(spark: SparkSession, source: FileSource, checkpoint: Path) -> list[
     """Return the rows of a folder's stream, read by Spark as Auto Loader is told to read it."""
     format, options = told(source)
     read = spark.readStream.format(format).options(**options, recursiveFileLookup="true").schema(schema_of(source)).load(no_glob(source.folder))
-    found = list[dict[str, Any]]()
-    run_stream(cloud_rows(read.selectExpr("*", "CAST(NULL AS STRING) AS carlton_rescued", "_metadata"), source), lambda rows, *_: found.extend(texts(rows, source)), str(checkpoint))
-    return found
+    rows, written = cloud_rows(read.selectExpr("*", "CAST(NULL AS STRING) AS carlton_rescued", "_metadata"), source), str(checkpoint.with_name("written"))
+    run_stream(rows, lambda batch, *_: as_texts(batch, source).selectExpr("to_json(struct(*), map('ignoreNullFields', 'false')) AS value").write.mode("append").text(written), str(checkpoint))
+    return [with_rescued(json.loads(row["value"])) for row in spark.read.text(written).collect()]
 
 
 def files_of(source: FileSource) -> Sequence[Path]:
@@ -62,7 +62,7 @@ def files_of(source: FileSource) -> Sequence[Path]:
 def test_a_workspace_makes_the_same_rows_of_a_dirty_file(spark: SparkSession, tmp_path: Path, name: str) -> None:
     source = case_of(name)
     if source.format == "json":
-        found = streamed(spark, source, tmp_path)
+        found = streamed(spark, source, tmp_path / "checkpoint")
     else:
         found = texts(cloud_rows(reduce(lambda one, other: one.union(other), [by_name(spark, file, source) for file in files_of(source)]), source), source)
     assert canonical(found) == canonical(json.loads((CORPUS / name / "expected.json").read_text(encoding="utf-8")))

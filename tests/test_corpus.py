@@ -35,14 +35,22 @@ def rows_of(spark, folder: Path, source: FileSource) -> list[dict[str, Any]]:
     return texts(found, source)
 
 
+def as_texts(rows: Any, source: FileSource) -> Any:
+    """Return rows with every value as text, and `rescued`."""
+    columns = [f"{f'CAST({quote(item.column)} AS STRING)' if isinstance(item.type, Scalar) else f'to_json({quote(item.column)})'} AS {quote(item.column)}" for item in source.fields]
+    return rows.selectExpr(*columns, "carlton_rescued AS rescued")
+
+
 def texts(rows: Any, source: FileSource) -> list[dict[str, Any]]:
     """Return rows with every value as text, and what was rescued as a mapping without the file's path."""
-    columns = [f"{f'CAST({quote(item.column)} AS STRING)' if isinstance(item.type, Scalar) else f'to_json({quote(item.column)})'} AS {quote(item.column)}" for item in source.fields]
-    found = [row.asDict() for row in rows.selectExpr(*columns, "carlton_rescued AS rescued").collect()]
-    for row in found:
-        row["rescued"] = json.loads(row["rescued"]) if row["rescued"] else {}
-        assert not row["rescued"] or row["rescued"].pop("_file_path")
-    return found
+    return [with_rescued(row.asDict()) for row in as_texts(rows, source).collect()]
+
+
+def with_rescued(row: dict[str, Any]) -> dict[str, Any]:
+    """Return a row with what was rescued as a mapping without the file's path."""
+    rescued = json.loads(row["rescued"]) if row["rescued"] else {}
+    assert not rescued or rescued.pop("_file_path")
+    return {**row, "rescued": rescued}
 
 
 def canonical(rows: list[dict[str, Any]]) -> list[str]:

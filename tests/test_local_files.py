@@ -147,6 +147,9 @@ def test_captured_events_are_records_of_json_and_a_file_that_was_cut_off_is_read
 
 @pytest.mark.parametrize("format", ["csv", "json", "parquet"])
 def test_a_name_is_no_pattern_and_every_file_is_read_once(spark, tmp_path: Path, format: str) -> None:
+    import pyarrow
+    from pyarrow import parquet
+
     from datamaster_kit.target.local_files import changed_files, read_new_local_files
 
     landing, names = tmp_path / "in [new]", ("a[1]", "a1", "b%20c", "b c", "d#1?x", "e{f,g}", "ef", "h*", "hh")
@@ -154,12 +157,12 @@ def test_a_name_is_no_pattern_and_every_file_is_read_once(spark, tmp_path: Path,
     for name in names:
         file = landing / f"{name}.{format}"
         if format == "parquet":
-            spark.sql(f"SELECT '{name}' AS code").toPandas().to_parquet(file)
+            parquet.write_table(pyarrow.table({"code": [name]}), file)
         else:
             file.write_text(f"code\n{name}\n".replace("e{f,g}", '"e{f,g}"') if format == "csv" else json.dumps({"code": name}) + "\n")
-    found: list[str] = []
-    read_new_local_files(spark, FileSource(format, str(landing), (Field("code"),), {}), str(tmp_path / "checkpoint"), lambda rows, *_: found.extend(row["code"] for row in rows.collect()))
-    assert sorted(found) == sorted(names)
+    written = str(tmp_path / "written")
+    read_new_local_files(spark, FileSource(format, str(landing), (Field("code"),), {}), str(tmp_path / "checkpoint"), lambda rows, *_: rows.select("code").write.mode("append").text(written))
+    assert sorted(row["value"] for row in spark.read.text(written).collect()) == sorted(names)
     assert changed_files(tmp_path / "checkpoint") == ()
     (landing / f"b%20c.{format}").write_bytes(b"more")
     assert [said.split(" has changed")[0] for said in changed_files(tmp_path / "checkpoint")] == [f"b%20c.{format}"]

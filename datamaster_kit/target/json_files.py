@@ -226,8 +226,8 @@ def rows_of_json(texts: DataFrame, source: FileSource) -> DataFrame:
     return rows_of_records(told_apart(texts, types), source, {name: there[name] for name in types if name not in values}, values)
 
 
-def rows_of_records(told: DataFrame, source: FileSource, texts: Mapping[str, str], values: Mapping[str, str], file: str = "_file") -> DataFrame:
-    """Return records, with `_rest` where that is all there is, as rows of the contract; `texts` and `values` are SQL for what else is there of a field, and `file` for `_file`."""
+def rows_of_records(told: DataFrame, source: FileSource, texts: Mapping[str, str], values: Mapping[str, str], extra: str = "NULL", file: str = "_file") -> DataFrame:
+    """Return records, with `_rest` where that is all there is, as rows of the contract; `texts` and `values` are SQL for what else is there of a field, `extra` for what the contract does not know, and `file` for `_file`."""
     types = types_of(source)
     cells, ready = [], []
     for index, (name, type) in enumerate(types.items()):
@@ -235,5 +235,5 @@ def rows_of_records(told: DataFrame, source: FileSource, texts: Mapping[str, str
         cells.append(f"coalesce({', '.join([*filter(None, [texts.get(name)]), *([] if is_decimal else [parsed]), f'_rest._any.{TEXT.format(index)}'])}) AS {TEXT.format(index)}")
         if name in values:
             ready.append(f"coalesce({', '.join([values[name], *([f'CAST({parsed} AS {sql_type(bronze_type(type))})'] if is_decimal else [])])}) AS {READY.format(index)}")
-    found = told.selectExpr(*cells, *ready, "_rest._any._corrupt_record AS _corrupt_record", "_rest._any._extra AS _extra", file)
+    found = told.selectExpr(*cells, *ready, "_rest._any._corrupt_record AS _corrupt_record", f"coalesce({extra}, _rest._any._extra) AS _extra", file)
     return rows_of_texts(found, list(types), source, "_extra", list(values))

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from ..contract.model import STRING, DataType, Scalar
 from ..contract.sqltype import sql_type
 from .casts import FILE, READY, TEXT, bronze_type, file_literal, let, matched, rows_of_texts, types_of
-from .csv_files import CHUNK, LINE_FEED, PACKED, Look, has_header, is_utf8, local_path, no_glob, ranges, whole_lines
+from .csv_files import CHUNK, LINE_FEED, PACKED, Look, has_header, is_utf8, is_within_quotes, local_path, no_glob, ranges, whole_lines
 from .json_files import is_whole, rest_of_record, rows_of_records
 from .target import FileSource
 
@@ -24,12 +24,16 @@ if TYPE_CHECKING:
     import pyarrow
     from pyspark.sql import DataFrame, SparkSession
 
+    Parse = Callable[[Iterable[bytes]], Iterable[pyarrow.Table]]
+
 # %% auto #0
-__all__ = ['FIRST_DAY', 'BLANK', 'TEXTS', 'REST', 'LARGE', 'CSV_OPTIONS_OF_BOTH', 'arrow_type', 'is_exact', 'chunks',
-           'without_blanks', 'has_pair', 'Cells', 'parsed_csv', 'columns_of_csv', 'rows_of_columns', 'lists_of',
-           'rows_of_csv', 'parsed_json', 'is_decodable', 'tables_of_json', 'kinds_of_json', 'as_kind', 'rows_of_part',
-           'rows_of_lines', 'batches_of', 'read_ranges', 'address_of', 'is_large', 'is_for_arrow_csv',
-           'is_for_arrow_json', 'read_large_csv', 'is_text', 'declared', 'read_large_json']
+__all__ = ['FIRST_DAY', 'BLANK', 'HEXADECIMAL', 'SMALL', 'TEXTS', 'REST', 'NAME', 'VALUE', 'NO_FIRST', 'ESCAPE', 'MOST_NAMES',
+           'EXTRA', 'LARGE', 'CSV_OPTIONS_OF_BOTH', 'arrow_type', 'is_exact', 'chunks', 'without_blanks', 'has_pair',
+           'Cells', 'parsed_csv', 'columns_of_csv', 'values_of', 'cast_exactly', 'apart', 'rows_of_columns', 'lists_of',
+           'rows_of_csv', 'with_malformed', 'parsed_json', 'is_decodable', 'unknown_names', 'without_members',
+           'before_blanks', 'tables_of_json', 'kinds_of_json', 'rows_of_part', 'rows_of_lines', 'without_header',
+           'batches_of', 'read_ranges', 'address_of', 'is_large', 'is_for_arrow_csv', 'is_for_arrow_json',
+           'read_large_csv', 'is_text', 'declared', 'read_large_json']
 
 # %% ../../nbs/target/08_large_files.ipynb #f82c31ad
 def arrow_type(type: DataType) -> pyarrow.DataType:
@@ -116,12 +120,11 @@ def parsed_csv(lines: bytes, cells: Cells, kinds: Sequence[pyarrow.DataType]) ->
     return table, malformed
 
 
-def columns_of_csv(lines: bytes, cells: Cells) -> tuple[pyarrow.Table, list[int]]:
-    """Return the rows of csv lines and the numbers of malformed lines; a column of which a value is not exactly of its type is one of text."""
+def columns_of_csv(lines: bytes, cells: Cells, kinds: Sequence[pyarrow.DataType]) -> tuple[pyarrow.Table, list[int]]:
+    """Return the rows of csv lines, in columns of these kinds, and the numbers of malformed lines; a column of which a value is not exactly of its kind is one of text."""
     import pyarrow as pa
 
-    kinds = [arrow_type(type) for type in cells.types]
-    if has_pair(lines, b"0x", b"0X"):  # Arrow would take it for a whole number
+    if has_pair(lines, *HEXADECIMAL):
         kinds = [pa.string() if pa.types.is_integer(kind) else kind for kind in kinds]
     while True:
         try:
@@ -134,52 +137,116 @@ def columns_of_csv(lines: bytes, cells: Cells) -> tuple[pyarrow.Table, list[int]
             return table, malformed
         kinds = [pa.string() if index in refused else kind for index, kind in enumerate(kinds)]
 
+
+HEXADECIMAL = (b"0x", b"0X")  # Arrow would take it for a whole number
+
 # %% ../../nbs/target/08_large_files.ipynb #8cb8e207
+SMALL = 128
+
+
+def values_of(texts: pyarrow.Array, kind: pyarrow.DataType) -> Iterator[pyarrow.Array]:
+    """Yield a column of texts in pieces: of the kind where each text of the piece is exactly a value of it, and of texts where one is not."""
+    import pyarrow as pa
+
+    values = cast_exactly(texts, kind)
+    if values is not None:
+        yield values
+    elif len(texts) <= SMALL or pa.types.is_boolean(kind):
+        yield texts
+    else:
+        yield from values_of(texts[: len(texts) // 2], kind)
+        yield from values_of(texts[len(texts) // 2 :], kind)
+
+
+def cast_exactly(texts: pyarrow.Array, kind: pyarrow.DataType) -> pyarrow.Array | None:
+    """Return texts as values of a kind, or None where one is not exactly such a value as it is written."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if pa.types.is_boolean(kind) or (pa.types.is_integer(kind) and pc.any(pc.match_substring(texts, "x", ignore_case=True)).as_py()):
+        return None
+    try:
+        values = texts.cast(kind)
+    except pa.ArrowInvalid:
+        return None
+    return values if is_exact(pa.chunked_array([values])) else None
+
+
+def apart(column: pyarrow.Array, kind: pyarrow.DataType) -> tuple[pyarrow.Array, pyarrow.Array | None]:
+    """Return the values of a column that are of a kind, and the texts of those that are not (None: all are)."""
+    import pyarrow as pa
+
+    if column.type == kind:
+        return column, None
+    pieces = [(piece, None) if piece.type == kind else (pa.nulls(len(piece), kind), piece) for piece in values_of(column, kind)]
+    values = pa.concat_arrays([value for value, _ in pieces])
+    if all(text is None for _, text in pieces):
+        return values, None
+    return values, pa.concat_arrays([pa.nulls(len(value), pa.string()) if text is None else text for value, text in pieces])
+
+# %% ../../nbs/target/08_large_files.ipynb #5fe1d741
 TEXTS = "_datamaster_texts"
 
 
-def rows_of_columns(columns: Sequence[pyarrow.Array], kinds: Sequence[pyarrow.DataType], rows: int) -> dict[str, pyarrow.Array]:
-    """Return columns of rows by name: the text of each whose kind is text (TEXT), the values of any other (READY), and TEXTS, for each row the list of the texts of columns that are text against their kind."""
+def rows_of_columns(columns: Sequence[pyarrow.Array], kinds: Sequence[pyarrow.DataType], rows: int, extra: pyarrow.Array | None = None) -> dict[str, pyarrow.Array]:
+    """Return columns of rows by name: the text of each whose kind is text (TEXT), the values of any other (READY), and TEXTS, for each row the list of the texts of columns that are text against their kind, and of `extra`."""
     import pyarrow as pa
 
-    named, unread = {}, [None if column.type == kind else column for column, kind in zip(columns, kinds, strict=True)]
-    for index, (column, kind, text) in enumerate(zip(columns, kinds, unread, strict=True)):
-        named[(TEXT if pa.types.is_string(kind) else READY).format(index)] = column if text is None else pa.nulls(rows, kind)
-    return {**named, TEXTS: pa.nulls(rows, pa.list_(pa.string())) if all(text is None for text in unread) else lists_of(unread, rows)}
+    named, texts = {}, []
+    for index, (column, kind) in enumerate(zip(columns, kinds, strict=True)):
+        values, text = apart(column, kind)
+        named[(TEXT if pa.types.is_string(kind) else READY).format(index)] = values
+        texts.append(text)
+    return {**named, TEXTS: lists_of(texts if extra is None else [*texts, extra], rows)}
 
 
 def lists_of(columns: Sequence[pyarrow.Array | None], rows: int) -> pyarrow.Array:
-    """Return a list for each row: its text of each column, without one where there is no column."""
+    """Return a list for each row that has a text: its text of each column, without one where there is no column."""
     import numpy as np
     import pyarrow as pa
 
-    texts = pa.concat_arrays([pa.nulls(rows, pa.string()) if column is None else column for column in columns])
-    places = np.arange(len(texts)).reshape(len(columns), rows).T.ravel()
-    return pa.ListArray.from_arrays(np.arange(0, len(texts) + 1, len(columns), dtype=np.int32), texts.take(pa.array(places)))
+    has_text = np.zeros(rows, bool)
+    for column in columns:
+        if column is not None:
+            has_text |= column.is_valid().to_numpy(zero_copy_only=False)
+    places = np.flatnonzero(has_text)
+    if not len(places):
+        return pa.nulls(rows, pa.list_(pa.string()))
+    texts = pa.concat_arrays([pa.nulls(len(places), pa.string()) if column is None else column.take(pa.array(places)) for column in columns])
+    across = np.arange(len(texts)).reshape(len(columns), len(places)).T.ravel()
+    lists = pa.ListArray.from_arrays(np.arange(0, len(texts) + 1, len(columns), dtype=np.int32), texts.take(pa.array(across)))
+    return lists.take(pa.array(np.cumsum(has_text) - 1, mask=~has_text))
 
 # %% ../../nbs/target/08_large_files.ipynb #c68400c7
-def rows_of_csv(lines: bytes, cells: Cells) -> Iterator[pyarrow.Table]:
-    """Yield the rows of csv lines (`rows_of_columns`), with `_corrupt_record`."""
+def rows_of_csv(parts: Iterable[bytes], cells: Cells) -> Iterator[pyarrow.Table]:
+    """Yield the rows of parts of a csv file's lines (`rows_of_columns`), with `_corrupt_record`."""
+    kinds: Sequence[pyarrow.DataType] = [arrow_type(type) for type in cells.types]
+    for lines in parts:
+        lines = lines if lines.isascii() else lines.decode("utf-8", "replace").encode()
+        if has_pair(lines, b"\n\n") or not lines[:1].strip(BLANK) or cells.delimiter.encode() in BLANK:
+            lines = without_blanks(lines)
+        if lines:
+            table, malformed = columns_of_csv(lines, cells, kinds)
+            if malformed and len(without_blanks(lines)) < len(lines):
+                lines = without_blanks(lines)
+                table, malformed = columns_of_csv(lines, cells, kinds)
+            kinds = table.schema.types
+            yield with_malformed(table, malformed, lines, cells)
+
+
+def with_malformed(table: pyarrow.Table, malformed: Sequence[int], lines: bytes, cells: Cells) -> pyarrow.Table:
+    """Return parsed rows of csv with the lines that are malformed, by their numbers, each in its place as `_corrupt_record`."""
     import numpy as np
     import pyarrow as pa
 
-    lines = lines if lines.isascii() else lines.decode("utf-8", "replace").encode()
-    if has_pair(lines, b"\n\n") or not lines[:1].strip(BLANK) or cells.delimiter.encode() in BLANK:
-        lines = without_blanks(lines)
-    kinds = [arrow_type(type) for type in cells.types]
-    table, malformed = columns_of_csv(lines, cells) if lines else (pa.table([pa.nulls(0, kind) for kind in kinds], list(map(str, range(len(kinds))))), [])
-    if malformed and len(without_blanks(lines)) < len(lines):
-        lines = without_blanks(lines)
-        table, malformed = columns_of_csv(lines, cells)
     columns = [column.combine_chunks() for column in table.columns]
-    rows = pa.table({**rows_of_columns(columns, kinds, len(table)), "_corrupt_record": pa.nulls(len(table), pa.string())})
+    rows = pa.table({**rows_of_columns(columns, [arrow_type(type) for type in cells.types], len(table)), "_corrupt_record": pa.nulls(len(table), pa.string())})
     if not malformed:
-        yield rows
-        return
+        return rows
     written = lines.split(b"\n")
     broken = pa.table({"_corrupt_record": pa.array([written[number].decode() for number in malformed], pa.string())})
     places = np.concatenate([np.setdiff1d(np.arange(len(written) - 1), malformed), malformed])
-    yield pa.concat_tables([rows, broken], promote_options="default").take(pa.array(np.argsort(places)))
+    return pa.concat_tables([rows, broken], promote_options="default").take(pa.array(np.argsort(places)))
 
 # %% ../../nbs/target/08_large_files.ipynb #40e480ae
 REST = 1 << 14
@@ -210,19 +277,79 @@ def is_decodable(lines: bytes) -> bool:
         return False
 
 
-def tables_of_json(lines: bytes, kinds: Mapping[str, pyarrow.DataType]) -> Iterator[pyarrow.Table | bytes]:
-    """Yield the rows of lines of JSON, in their order: parsed, or where that cannot be, the lines themselves."""
-    table = parsed_json(lines, kinds)
+def unknown_names(lines: bytes, known: Iterable[str]) -> frozenset[bytes]:
+    """Return the names of members in lines of JSON that no field has in any case."""
+    taken = {name.strip().lower() for name in known}
+    return frozenset(name for name in set(NAME.findall(lines)) if name.decode(errors="replace").strip().lower() not in taken)
+
+
+NAME = re.compile(rb'[{,][ \t]*"([^"\\\x00-\x1f]*)"[ \t]*:')
+VALUE = rb'"[^"\\\x00-\x1f]*"|-?(?:0|[1-9][0-9]*)(?:[.][0-9]+)?(?:[eE][+-]?[0-9]+)?|true|false|null'
+NO_FIRST = re.compile(rb'^\{[ \t]*,(?=[ \t]*")', re.MULTILINE)
+ESCAPE = re.compile(rb'\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})')
+MOST_NAMES = 100
+
+
+def without_members(lines: bytes, names: Collection[bytes]) -> tuple[bytes, list[bytes | None]] | None:
+    """Return lines of JSON without their members of these names, and those of each line as an object; None where there are none, where it is not sure, or where a line has one twice."""
+    import numpy as np
+
+    if len(names) > MOST_NAMES or (b"\\" in lines and b"\\" in ESCAPE.sub(b"", lines)):
+        return None
+    shadow = re.sub(rb"\\.", b"__", lines) if b"\\" in lines else lines  # as long, and every quote begins or ends a text
+    text = np.frombuffer(shadow, np.uint8)
+    ends, quotes = np.flatnonzero(text == LINE_FEED), np.flatnonzero(text == ord('"'))
+    member = re.compile(rb'"(%b)"[ \t]*:[ \t]*(?:%b)(?=[ \t]*[,}])' % (b"|".join(map(re.escape, names)), VALUE))
+    found = list(member.finditer(shadow))
+    starts = np.array([match.start() for match in found])
+    if not found or is_within_quotes(quotes, ends) or is_within_quotes(quotes, starts):
+        return None
+    left, cut, done, loses_first = [], [dict[bytes, bytes]() for _ in ends], 0, False
+    for match, line in zip(found, np.searchsorted(ends, starts).tolist(), strict=True):
+        start, end = match.span()
+        name, members, before = match[1], cut[line], before_blanks(shadow, start)
+        is_first, is_next = shadow[before] == ord("{"), shadow[before] == ord(",") and shadow[before_blanks(shadow, before)] != ord("{")
+        if name in members or lines[start + 1 : start + 1 + len(name)] != name or not (is_first or is_next):
+            return None
+        members[name] = lines[start:end]
+        left.append(lines[done : before + is_first])
+        done, loses_first = end, loses_first or is_first
+    known = b"".join([*left, lines[done:]])
+    if loses_first:
+        if NO_FIRST.search(lines):
+            return None
+        known = NO_FIRST.sub(b"{", known)
+    return known, [b"{%b}" % b",".join(members.values()) if members else None for members in cut]
+
+
+def before_blanks(lines: bytes, index: int) -> int:
+    """Return the index of the last byte before another that is no blank."""
+    index -= 1
+    while lines[index] in b" \t":
+        index -= 1
+    return index
+
+
+def tables_of_json(lines: bytes, kinds: Mapping[str, pyarrow.DataType], unknown: Collection[bytes] = ()) -> Iterator[pyarrow.Table | bytes]:
+    """Yield the rows of lines of JSON, in their order: parsed, with EXTRA where members of the `unknown` names were cut out, or where that cannot be, the lines themselves."""
+    import pyarrow as pa
+
+    table, extra = parsed_json(lines, kinds), None
+    if table is None and unknown and is_decodable(lines) and (both := without_members(lines, unknown)):
+        table, extra = parsed_json(both[0], kinds), pa.array(both[1], pa.binary()).cast(pa.string())
     cut = lines.find(b"\n", len(lines) // 2) + 1
     if table is not None:
-        yield table
+        yield table if extra is None else table.append_column(EXTRA, extra)
     elif len(lines) <= REST or cut == len(lines):
         yield lines
     else:
-        yield from tables_of_json(lines[:cut], kinds)
-        yield from tables_of_json(lines[cut:], kinds)
+        yield from tables_of_json(lines[:cut], kinds, unknown)
+        yield from tables_of_json(lines[cut:], kinds, unknown)
 
-# %% ../../nbs/target/08_large_files.ipynb #db6bc5f7
+
+EXTRA = "_datamaster_extra"
+
+# %% ../../nbs/target/08_large_files.ipynb #166e303d
 def kinds_of_json(types: Mapping[str, DataType]) -> dict[str, pyarrow.DataType]:
     """Return the type that Arrow's parser reads each member as: of a day, which JSON has as text, text."""
     import pyarrow as pa
@@ -230,54 +357,53 @@ def kinds_of_json(types: Mapping[str, DataType]) -> dict[str, pyarrow.DataType]:
     return {name: pa.string() if pa.types.is_date(arrow_type(type)) else arrow_type(type) for name, type in types.items()}
 
 
-def as_kind(column: pyarrow.Array, kind: pyarrow.DataType) -> pyarrow.Array:
-    """Return a parsed column as one of its kind; texts as they are, unless each is a day as ISO 8601 writes it."""
-    import pyarrow as pa
-
-    if column.type == kind:
-        return column
-    try:
-        days = column.cast(kind)
-    except pa.ArrowInvalid:
-        return column
-    return days if is_exact(pa.chunked_array([days])) else column
-
-
 def rows_of_part(part: pyarrow.Table | bytes, types: Mapping[str, DataType]) -> pyarrow.Table:
     """Return rows with `_row`, a struct of each member's text or value (`rows_of_columns`), and `_line`, the bytes of a record that is not parsed."""
     import pyarrow as pa
 
-    kinds = [arrow_type(type) for type in types.values()]
+    kinds, extra = [arrow_type(type) for type in types.values()], None
     if isinstance(part, bytes):
         lines = [line for line in part.splitlines() if line.strip(b" ") and line != b"\xef\xbb\xbf"]
         parsed, written = [pa.nulls(len(lines), kind) for kind in kinds], pa.array(lines, pa.binary())
     else:
-        parsed, written = [as_kind(column.combine_chunks(), kind) for column, kind in zip(part.columns, kinds, strict=True)], pa.nulls(len(part), pa.binary())
-    columns = rows_of_columns(parsed, kinds, len(written))
+        parsed, written = [part.column(name).combine_chunks() for name in types], pa.nulls(len(part), pa.binary())
+        extra = part.column(EXTRA).combine_chunks() if EXTRA in part.column_names else None
+    columns = rows_of_columns(parsed, kinds, len(written), extra)
     return pa.table({"_row": pa.StructArray.from_arrays(list(columns.values()), list(columns)), "_line": written})
 
 
-def rows_of_lines(lines: bytes, types: Mapping[str, DataType]) -> Iterator[pyarrow.Table]:
-    """Yield the rows of lines of JSON (`rows_of_part`)."""
-    kinds = kinds_of_json(types)
-    return (rows_of_part(part, types) for part in tables_of_json(lines, kinds))
+def rows_of_lines(parts: Iterable[bytes], types: Mapping[str, DataType]) -> Iterator[pyarrow.Table]:
+    """Yield the rows of parts of a file's lines of JSON (`rows_of_part`)."""
+    kinds, unknown = kinds_of_json(types), frozenset[bytes]()
+    for lines in parts:
+        given_up = b""
+        for part in tables_of_json(lines, kinds, unknown):
+            given_up = part if isinstance(part, bytes) else given_up
+            yield rows_of_part(part, types)
+        unknown |= unknown_names(given_up, types)
 
 # %% ../../nbs/target/08_large_files.ipynb #5fa15a18
-def batches_of(ids: Iterable[pyarrow.RecordBatch], path: Path, bounds: Sequence[int], parse: Callable[[bytes], Iterable[pyarrow.Table]], has_header: bool) -> Iterator[pyarrow.RecordBatch]:
+def without_header(parts: Iterable[bytes]) -> Iterator[bytes]:
+    """Yield the parts of a csv file's lines without the first that has more than blanks."""
+    is_before_header = True
+    for lines in parts:
+        if is_before_header:
+            lines, is_before_header = without_blanks(lines).partition(b"\n")[2], not lines.strip(BLANK)
+        yield lines
+
+
+def batches_of(ids: Iterable[pyarrow.RecordBatch], path: Path, bounds: Sequence[int], parse: Parse, has_header: bool) -> Iterator[pyarrow.RecordBatch]:
     """Yield what `parse` makes of the lines of the ranges whose numbers are in the column `id`, with `_block`, the byte at which the range begins; the header is left out."""
     import numpy as np
     import pyarrow as pa
 
     for number in (number for batch in ids for number in batch.column("id").to_pylist()):
-        is_before_header = has_header and number == 0
-        for lines in chunks(path, bounds[number], bounds[number + 1]):
-            if is_before_header:
-                lines, is_before_header = without_blanks(lines).partition(b"\n")[2], not lines.strip(BLANK)
-            for table in parse(lines):
-                yield from table.append_column("_block", pa.array(np.full(len(table), bounds[number]))).combine_chunks().to_batches()
+        parts = chunks(path, bounds[number], bounds[number + 1])
+        for table in parse(without_header(parts) if has_header and number == 0 else parts):
+            yield from table.append_column("_block", pa.array(np.full(len(table), bounds[number]))).combine_chunks().to_batches()
 
 
-def read_ranges(spark: SparkSession, file: str, columns: Sequence[str], parse: Callable[[bytes], Iterable[pyarrow.Table]], has_header: bool = False) -> DataFrame:
+def read_ranges(spark: SparkSession, file: str, columns: Sequence[str], parse: Parse, has_header: bool = False) -> DataFrame:
     """Return the rows that `parse` makes of a file's lines, with columns as SQL declares them, and `_block`, the byte at which the part begins that a task has read."""
     path = local_path(file)
     bounds = ranges(path.stat().st_size, os.cpu_count() or 1)
@@ -308,7 +434,7 @@ def is_for_arrow_csv(look: Look, source: FileSource) -> bool:
         return False
     with local_path(look.file).open("rb") as file:
         is_marked = file.read(3) == b"\xef\xbb\xbf" and not has_header(source.options)
-    return not matched(look.header, list(types_of(source)))[1] and not is_marked
+    return not is_marked
 
 
 def is_for_arrow_json(file: str, source: FileSource) -> bool:
@@ -318,7 +444,7 @@ def is_for_arrow_json(file: str, source: FileSource) -> bool:
         return False
     kinds = kinds_of_json(types)
     lines = next(chunks(local_path(file), 0, CHUNK), b"")
-    parsed = sum(len(part) for part in tables_of_json(lines, kinds) if not isinstance(part, bytes))
+    parsed = sum(len(part) for part in tables_of_json(lines, kinds, unknown_names(lines, types)) if not isinstance(part, bytes))
     return parsed >= 0.9 * lines.count(b"\n")
 
 # %% ../../nbs/target/08_large_files.ipynb #3ee35251
@@ -327,7 +453,7 @@ def read_large_csv(spark: SparkSession, look: Look, source: FileSource) -> DataF
     types = types_of(source)
     positions = matched(look.header, list(types))[0]
     by_position = {position: types[name] for name, position in positions.items()}
-    cells = Cells(str(source.options.get("delimiter", ",")), tuple(by_position[index] for index in range(len(look.header))))
+    cells = Cells(str(source.options.get("delimiter", ",")), tuple(by_position.get(index, STRING) for index in range(len(look.header))))
     ready = [name for name, position in positions.items() if not is_text(types[name])]
     rows = read_ranges(spark, look.file, [*declared(cells.types), "_corrupt_record STRING"], partial(rows_of_csv, cells=cells), has_header(source.options))
     texts = [f"get({TEXTS}, {positions[name]}) AS {TEXT.format(positions[name])}" for name in ready]
@@ -355,4 +481,4 @@ def read_large_json(spark: SparkSession, file: str, source: FileSource) -> DataF
     told = rows.selectExpr("_row", "_block", f"CASE WHEN _line IS NOT NULL THEN {let('CAST(_line AS STRING)', 'value', rest_of_record(types))} END AS _rest")
     values = {name: f"_row.{READY.format(index)}" for index, name in enumerate(types) if not is_text(asked[name])}
     texts = {name: f"get(_row.{TEXTS}, {index})" if name in values else f"_row.{TEXT.format(index)}" for index, name in enumerate(types)}
-    return rows_of_records(told, source, texts, values, address_of(spark, file))
+    return rows_of_records(told, source, texts, values, f"get(_row.{TEXTS}, {len(types)})", address_of(spark, file))
