@@ -47,7 +47,7 @@ test: setup tools check  ## every check and every test
 	$(BIN)/python -m pytest $(PARALLEL)
 
 connect: setup  ## every test that uses the Spark session once more, through Spark Connect
-	DATAMASTER_CONNECT=1 $(BIN)/python -m pytest $(PARALLEL) -m 'spark and not slow'
+	DATAMASTER_CONNECT=1 $(BIN)/python -m pytest $(PARALLEL) -m 'spark and not slow' --junit-xml runs/connect.xml
 
 fast: $(STAMP) check  ## the checks, and the tests that start no Spark and no server
 	$(BIN)/python -m pytest $(PARALLEL) -m 'not spark and not server and not slow'

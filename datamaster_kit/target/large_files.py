@@ -29,11 +29,11 @@ if TYPE_CHECKING:
 # %% auto #0
 __all__ = ['FIRST_DAY', 'BLANK', 'HEXADECIMAL', 'SMALL', 'TEXTS', 'REST', 'NAME', 'VALUE', 'NO_FIRST', 'ESCAPE', 'MOST_NAMES',
            'EXTRA', 'LARGE', 'CSV_OPTIONS_OF_BOTH', 'arrow_type', 'is_exact', 'chunks', 'without_blanks', 'has_pair',
-           'Cells', 'parsed_csv', 'columns_of_csv', 'values_of', 'cast_exactly', 'apart', 'rows_of_columns', 'lists_of',
-           'rows_of_csv', 'with_malformed', 'parsed_json', 'is_decodable', 'unknown_names', 'without_members',
-           'before_blanks', 'tables_of_json', 'kinds_of_json', 'rows_of_part', 'rows_of_lines', 'without_header',
-           'batches_of', 'read_ranges', 'address_of', 'is_large', 'is_for_arrow_csv', 'is_for_arrow_json',
-           'read_large_csv', 'is_text', 'declared', 'read_large_json']
+           'Cells', 'parsed_csv', 'columns_of_csv', 'cast_in_pieces', 'cast_exactly', 'values_and_texts',
+           'rows_of_columns', 'lists_of', 'rows_of_csv', 'with_malformed', 'parsed_json', 'is_decodable',
+           'unknown_names', 'without_members', 'before_blanks', 'tables_of_json', 'kinds_of_json', 'rows_of_part',
+           'rows_of_lines', 'without_header', 'batches_of', 'read_ranges', 'address_of', 'is_large', 'is_for_arrow_csv',
+           'is_for_arrow_json', 'read_large_csv', 'is_text', 'declared', 'read_large_json']
 
 # %% ../../nbs/target/08_large_files.ipynb #f82c31ad
 def arrow_type(type: DataType) -> pyarrow.DataType:
@@ -144,7 +144,7 @@ HEXADECIMAL = (b"0x", b"0X")  # Arrow would take it for a whole number
 SMALL = 128
 
 
-def values_of(texts: pyarrow.Array, kind: pyarrow.DataType) -> Iterator[pyarrow.Array]:
+def cast_in_pieces(texts: pyarrow.Array, kind: pyarrow.DataType) -> Iterator[pyarrow.Array]:
     """Yield a column of texts in pieces: of the kind where each text of the piece is exactly a value of it, and of texts where one is not."""
     import pyarrow as pa
 
@@ -154,8 +154,8 @@ def values_of(texts: pyarrow.Array, kind: pyarrow.DataType) -> Iterator[pyarrow.
     elif len(texts) <= SMALL or pa.types.is_boolean(kind):
         yield texts
     else:
-        yield from values_of(texts[: len(texts) // 2], kind)
-        yield from values_of(texts[len(texts) // 2 :], kind)
+        yield from cast_in_pieces(texts[: len(texts) // 2], kind)
+        yield from cast_in_pieces(texts[len(texts) // 2 :], kind)
 
 
 def cast_exactly(texts: pyarrow.Array, kind: pyarrow.DataType) -> pyarrow.Array | None:
@@ -172,13 +172,13 @@ def cast_exactly(texts: pyarrow.Array, kind: pyarrow.DataType) -> pyarrow.Array 
     return values if is_exact(pa.chunked_array([values])) else None
 
 
-def apart(column: pyarrow.Array, kind: pyarrow.DataType) -> tuple[pyarrow.Array, pyarrow.Array | None]:
+def values_and_texts(column: pyarrow.Array, kind: pyarrow.DataType) -> tuple[pyarrow.Array, pyarrow.Array | None]:
     """Return the values of a column that are of a kind, and the texts of those that are not (None: all are)."""
     import pyarrow as pa
 
     if column.type == kind:
         return column, None
-    pieces = [(piece, None) if piece.type == kind else (pa.nulls(len(piece), kind), piece) for piece in values_of(column, kind)]
+    pieces = [(piece, None) if piece.type == kind else (pa.nulls(len(piece), kind), piece) for piece in cast_in_pieces(column, kind)]
     values = pa.concat_arrays([value for value, _ in pieces])
     if all(text is None for _, text in pieces):
         return values, None
@@ -194,7 +194,7 @@ def rows_of_columns(columns: Sequence[pyarrow.Array], kinds: Sequence[pyarrow.Da
 
     named, texts = {}, []
     for index, (column, kind) in enumerate(zip(columns, kinds, strict=True)):
-        values, text = apart(column, kind)
+        values, text = values_and_texts(column, kind)
         named[(TEXT if pa.types.is_string(kind) else READY).format(index)] = values
         texts.append(text)
     return {**named, TEXTS: lists_of(texts if extra is None else [*texts, extra], rows)}
