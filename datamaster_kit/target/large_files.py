@@ -33,7 +33,7 @@ __all__ = ['FIRST_DAY', 'BLANK', 'HEXADECIMAL', 'SMALL', 'TEXTS', 'REST', 'NAME'
            'rows_of_columns', 'lists_of', 'rows_of_csv', 'with_malformed', 'parsed_json', 'is_decodable',
            'unknown_names', 'without_members', 'before_blanks', 'tables_of_json', 'kinds_of_json', 'rows_of_part',
            'rows_of_lines', 'without_header', 'batches_of', 'read_ranges', 'address_of', 'is_large', 'is_for_arrow_csv',
-           'is_for_arrow_json', 'read_large_csv', 'is_text', 'declared', 'read_large_json']
+           'first_lines', 'is_for_arrow_json', 'read_large_csv', 'is_text', 'declared', 'read_large_json']
 
 # %% ../../nbs/target/08_large_files.ipynb #f82c31ad
 def arrow_type(type: DataType) -> pyarrow.DataType:
@@ -278,9 +278,10 @@ def is_decodable(lines: bytes) -> bool:
 
 
 def unknown_names(lines: bytes, known: Iterable[str]) -> frozenset[bytes]:
-    """Return the names of members in lines of JSON that no field has in any case."""
+    """Return the names of members in lines of JSON that no field has in any case; none where there are too many to look for."""
     taken = {name.strip().lower() for name in known}
-    return frozenset(name for name in set(NAME.findall(lines)) if name.decode(errors="replace").strip().lower() not in taken)
+    found = frozenset(name for name in set(NAME.findall(lines)) if name.decode(errors="replace").strip().lower() not in taken)
+    return found if len(found) <= MOST_NAMES else frozenset()
 
 
 NAME = re.compile(rb'[{,][ \t]*"([^"\\\x00-\x1f]*)"[ \t]*:')
@@ -294,7 +295,7 @@ def without_members(lines: bytes, names: Collection[bytes]) -> tuple[bytes, list
     """Return lines of JSON without their members of these names, and those of each line as an object; None where there are none, where it is not sure, or where a line has one twice."""
     import numpy as np
 
-    if len(names) > MOST_NAMES or (b"\\" in lines and b"\\" in ESCAPE.sub(b"", lines)):
+    if b"\\" in lines and b"\\" in ESCAPE.sub(b"", lines):
         return None
     shadow = re.sub(rb"\\.", b"__", lines) if b"\\" in lines else lines  # as long, and every quote begins or ends a text
     text = np.frombuffer(shadow, np.uint8)
@@ -372,15 +373,10 @@ def rows_of_part(part: pyarrow.Table | bytes, types: Mapping[str, DataType]) -> 
     return pa.table({"_row": pa.StructArray.from_arrays(list(columns.values()), list(columns)), "_line": written})
 
 
-def rows_of_lines(parts: Iterable[bytes], types: Mapping[str, DataType]) -> Iterator[pyarrow.Table]:
-    """Yield the rows of parts of a file's lines of JSON (`rows_of_part`)."""
-    kinds, unknown = kinds_of_json(types), frozenset[bytes]()
-    for lines in parts:
-        given_up = b""
-        for part in tables_of_json(lines, kinds, unknown):
-            given_up = part if isinstance(part, bytes) else given_up
-            yield rows_of_part(part, types)
-        unknown |= unknown_names(given_up, types)
+def rows_of_lines(parts: Iterable[bytes], types: Mapping[str, DataType], unknown: Collection[bytes] = ()) -> Iterator[pyarrow.Table]:
+    """Yield the rows of parts of a file's lines of JSON (`rows_of_part`), with members of the `unknown` names."""
+    kinds = kinds_of_json(types)
+    return (rows_of_part(part, types) for lines in parts for part in tables_of_json(lines, kinds, unknown))
 
 # %% ../../nbs/target/08_large_files.ipynb #5fa15a18
 def without_header(parts: Iterable[bytes]) -> Iterator[bytes]:
@@ -437,14 +433,18 @@ def is_for_arrow_csv(look: Look, source: FileSource) -> bool:
     return not is_marked
 
 
+def first_lines(file: str) -> bytes:
+    """Return the first part of a file, which tells how it is written."""
+    return next(chunks(local_path(file), 0, CHUNK), b"")
+
+
 def is_for_arrow_json(file: str, source: FileSource) -> bool:
     """A file of JSON goes through Arrow."""
     types = types_of(source)
     if is_whole(source) or not is_utf8(source.options) or not is_large(local_path(file)) or not all(isinstance(bronze_type(type), Scalar) and type != Scalar("variant") for type in types.values()):
         return False
-    kinds = kinds_of_json(types)
-    lines = next(chunks(local_path(file), 0, CHUNK), b"")
-    parsed = sum(len(part) for part in tables_of_json(lines, kinds, unknown_names(lines, types)) if not isinstance(part, bytes))
+    lines = first_lines(file)
+    parsed = sum(len(part) for part in tables_of_json(lines, kinds_of_json(types), unknown_names(lines, types)) if not isinstance(part, bytes))
     return parsed >= 0.9 * lines.count(b"\n")
 
 # %% ../../nbs/target/08_large_files.ipynb #3ee35251
@@ -476,9 +476,11 @@ def read_large_json(spark: SparkSession, file: str, source: FileSource) -> DataF
     """Return the rows of a large file of JSON as rows of the contract."""
     types = types_of(source)
     asked = {name: STRING if type == Scalar("date") and "dateFormat" in source.options else type for name, type in types.items()}
+    unknown = unknown_names(first_lines(file), types)
     members = ", ".join(declaration.replace(" ", ": ", 1) for declaration in declared(asked.values()))
-    rows = read_ranges(spark, file, [f"_row STRUCT<{members}>", "_line BINARY"], partial(rows_of_lines, types=asked))
+    rows = read_ranges(spark, file, [f"_row STRUCT<{members}>", "_line BINARY"], partial(rows_of_lines, types=asked, unknown=unknown))
     told = rows.selectExpr("_row", "_block", f"CASE WHEN _line IS NOT NULL THEN {let('CAST(_line AS STRING)', 'value', rest_of_record(types))} END AS _rest")
     values = {name: f"_row.{READY.format(index)}" for index, name in enumerate(types) if not is_text(asked[name])}
     texts = {name: f"get(_row.{TEXTS}, {index})" if name in values else f"_row.{TEXT.format(index)}" for index, name in enumerate(types)}
-    return rows_of_records(told, source, texts, values, f"get(_row.{TEXTS}, {len(types)})", address_of(spark, file))
+    extra = f"get(_row.{TEXTS}, {len(types)})" if unknown else "NULL"
+    return rows_of_records(told, source, texts, values, extra, address_of(spark, file))
