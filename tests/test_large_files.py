@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 from pathlib import Path
 from typing import Any
@@ -110,6 +111,21 @@ def test_a_file_of_json_has_the_rows_that_spark_finds(spark: Any, tmp_path: Path
     source = FileSource("json", "", fields)
     file = f"file:{tmp_path}/a.json"
     assert compared(large_files.read_large_json(spark, file, source), read_json(spark, [file], source), fields) > 7000
+
+
+@pytest.mark.skipif("DATAMASTER_CONNECT" in os.environ, reason="the code that Spark generates is on the server")
+def test_the_code_that_every_row_goes_through_stays_small(spark: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(large_files, "LARGE", 0)
+    fields = tuple(Field(f"{item.name} {number}", item.type) for number in range(3) for item in FIELDS if item.name not in ("at", "raw", "tags"))
+    (tmp_path / "a.csv").write_text(",".join(item.name for item in fields) + "\n" + ",".join("1" for _ in fields) + "\n", encoding="utf-8")
+    (tmp_path / "a.json").write_text(json.dumps({fields[0].name: "a"}) + "\n", encoding="utf-8")
+    look = looked_at(f"file:{tmp_path}/a.csv", FileSource("csv", "", fields))
+    both = large_files.read_large_csv(spark, look, FileSource("csv", "", fields)), large_files.read_large_json(spark, f"file:{tmp_path}/a.json", FileSource("json", "", fields))
+    made = getattr(getattr(spark._jvm.org.apache.spark.sql.execution.debug, "package$"), "MODULE$")
+    for rows in both:
+        stages = made.codegenStringSeq(rows._jdf.queryExecution().executedPlan())
+        sizes = [stages.apply(index)._3().maxMethodCodeSize() for index in range(stages.size())]
+        assert 0 < max(sizes) < 13_000, f"{sizes} bytes: Java's quick compiler gives up on a method of 17,000, and leaves it slow"
 
 
 UNKNOWN = ["1", "1.50", "-0", "1e2", '"a"', '"x,\\"new\\":1}"', '"caf\u00e9"', '"{,"', "null", "true", '"2026-01-31"']

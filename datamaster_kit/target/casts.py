@@ -5,7 +5,7 @@
 # %% ../../nbs/target/07_casts.ipynb #e2e3c79b
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..contract.model import Array, DataType, Map, Scalar, Struct
@@ -17,10 +17,10 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
 # %% auto #0
-__all__ = ['DOUBLES_ZERO', 'NOT_DIGITS', 'WHOLE', 'RESCUED', 'READY', 'TEXT', 'FILE', 'exact_cast', 'unknown_members',
+__all__ = ['DOUBLES_ZERO', 'NOT_DIGITS', 'WHOLE', 'RESCUED', 'READY', 'TEXT', 'FILE', 'REST', 'exact_cast', 'unknown_members',
            'has_digits', 'decimals', 'bronze_type', 'wider', 'nested_cast', 'let', 'parts_of', 'part_text', 'part_cast',
            'part_fits', 'placed', 'rescued_json', 'matched', 'typed_columns', 'file_literal', 'types_of', 'misfit_text',
-           'rows_of_texts']
+           'rows_of_texts', 'rest_of_row']
 
 # %% ../../nbs/target/07_casts.ipynb #3120f89a
 def exact_cast(text: str, type: DataType, options: Mapping[str, Any] | None = None) -> str:
@@ -206,14 +206,16 @@ def matched(header: Sequence[str], fields: Sequence[str]) -> tuple[dict[str, int
 READY = "_datamaster_ready_{}"
 
 
-def typed_columns(positions: Mapping[str, int], types: Mapping[str, DataType], text: str, options: Mapping[str, Any], ready: Sequence[str] = ()) -> list[str]:
+def typed_columns(positions: Mapping[str, int], types: Mapping[str, DataType], text: str, options: Mapping[str, Any], ready: Collection[str] = ()) -> list[str]:
     """Return a SELECT's columns: each field typed from its text, which is found at `text` formatted with the position, unless a field in `ready` has its value already, at READY."""
     columns = []
     for name, type in types.items():
-        sql = sql_type(bronze_type(type))
-        expression = exact_cast(text.format(positions[name]), type, options) if name in positions else f"CAST(NULL AS {sql})"
         if name in ready:
-            expression = f"coalesce({READY.format(positions[name])}, {expression})"
+            expression = READY.format(positions[name])
+        elif name in positions:
+            expression = exact_cast(text.format(positions[name]), type, options)
+        else:
+            expression = f"CAST(NULL AS {sql_type(bronze_type(type))})"
         columns.append(f"{expression} AS {quote(name)}")
     return columns
 
@@ -240,10 +242,10 @@ def misfit_text(column: str, text: str, type: DataType) -> str:
     return f"CASE WHEN {column} IS NULL THEN {text}{unknown} END"
 
 
-def rows_of_texts(texts: DataFrame, header: Sequence[str], source: FileSource, extra: str = "", ready: Sequence[str] = ()) -> DataFrame:
+def rows_of_texts(texts: DataFrame, header: Sequence[str], source: FileSource, extra: str = "", ready: Collection[str] = ()) -> DataFrame:
     """Return rows of the contract from columns of text, named TEXT with their position in the header, `_corrupt_record` and `_file`.
 
-    `extra` is a column with more that the contract does not know, as a JSON object, or NULL. `ready` are fields whose value may be there already, at READY, where they have no text.
+    `extra` is a column with more that the contract does not know, as a JSON object, or NULL. `ready` are fields whose value is there already, at READY, and whose text is that of a misfit.
     """
     types = types_of(source)
     positions, extras = matched(header, list(types))
@@ -257,3 +259,16 @@ def rows_of_texts(texts: DataFrame, header: Sequence[str], source: FileSource, e
     alone = f"concat(substring({extra}, 1, length({extra}) - 1), ',', substring(to_json(named_struct('_file_path', _file.path)), 2))"
     return typed.selectExpr(*map(quote, types), f"{kept} AS _kept", extra, "_file").selectExpr(
         *map(quote, types), f"CASE WHEN {extra} IS NULL THEN _kept WHEN _kept IS NULL THEN {alone} ELSE {both} END AS {RESCUED}", "_file")
+
+# %% ../../nbs/target/07_casts.ipynb #8c44169e
+REST = "_datamaster_rest"
+
+
+def rest_of_row(texts: Mapping[int, str], ready: Mapping[int, DataType], options: Mapping[str, Any], values: Mapping[int, str] | None = None, more: Mapping[str, str] | None = None) -> str:
+    """Return SQL for a struct of a row's texts (TEXT, by position) and, for the fields in `ready`, of the values that they are cast to (READY), or of those in `values` where there are any; and of `more`."""
+    found = [f"'{TEXT.format(position)}', {text}" for position, text in texts.items()]
+    parts = {TEXT.format(position): f"_texts.{TEXT.format(position)}" for position in texts}
+    for position, type in ready.items():
+        cast = exact_cast(parts[TEXT.format(position)], type, options)
+        parts[READY.format(position)] = f"coalesce({values[position]}, {cast})" if values and position in values else cast
+    return let(f"named_struct({', '.join(found)})", "_texts", f"named_struct({', '.join(f'{sql_literal(name)}, {sql}' for name, sql in (parts | dict(more or {})).items())})")

@@ -5,12 +5,12 @@
 # %% ../../nbs/target/08_json_files.ipynb #8ad37def
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from ..contract.model import DataType, Scalar
 from ..contract.sqltype import quote, sql_literal, sql_type
-from .casts import FILE, READY, TEXT, bronze_type, let, rows_of_texts, types_of, wider
+from .casts import FILE, READY, REST, TEXT, bronze_type, let, rest_of_row, rows_of_texts, types_of, wider
 from .csv_files import is_utf8, no_glob
 from .target import FileSource
 
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 __all__ = ['MARK', 'MARKED', 'NUMBER', 'GOES_ON', 'BEYOND_DOUBLE', 'BEYOND_VARIANT', 'STRICT', 'is_whole', 'texts_read',
            'records', 'records_of', 'items_of', 'unmarked', 'kept_numbers', 'numbers_again', 'is_object', 'colons',
            'is_all_found', 'parsed_type', 'typed_type', 'is_exact', 'parse', 'is_parsed', 'member_of', 'variant_text',
-           'finer', 'without_texts', 'told_apart', 'rest_of_record', 'keeps_digits', 'read_json', 'any_record',
-           'rows_of_json', 'rows_of_records']
+           'finer', 'without_texts', 'told_apart', 'cast_record', 'rest_of_record', 'keeps_digits', 'read_json',
+           'any_record', 'rows_of_json', 'rows_of_records']
 
 # %% ../../nbs/target/08_json_files.ipynb #815879ad
 def is_whole(source: FileSource) -> bool:
@@ -178,13 +178,30 @@ def without_texts(value: str) -> str:
 STRICT = ", 'allowNonNumericNumbers', 'false', 'allowSingleQuotes', 'false'"
 
 
-def told_apart(records: DataFrame, types: Mapping[str, DataType]) -> DataFrame:
-    """Return records with `_typed`, for those as they should be, or `_rest` (`rest_of_record`)."""
+def told_apart(records: DataFrame, source: FileSource) -> DataFrame:
+    """Return records with `_typed`, for those as they should be, or REST (`cast_record`)."""
+    types = types_of(source)
     first = {name: typed_type(type) for name, type in types.items()}
     parsed = records.selectExpr("value", "_file", f"{parse(first, STRICT)} AS _typed")
     fits, is_known = f"{is_parsed('_typed', types, first)}{keeps_digits(types)}", let("json_object_keys(value)", "_keys", is_object(list(types)))
     told = parsed.selectExpr("*", f"{fits} AS _fits").selectExpr("value", "_file", f"CASE WHEN _fits AND (coalesce({is_all_found(types)}, false) OR {is_known}) THEN _typed END AS _typed")
-    return told.selectExpr("*", f"CASE WHEN _typed IS NULL THEN {rest_of_record(types)} END AS _rest")
+    return told.selectExpr("*", f"CASE WHEN _typed IS NULL THEN {cast_record(source, [name for name, type in types.items() if typed_type(type) != 'STRING'])} END AS {REST}")
+
+
+def cast_record(source: FileSource, ready: Collection[str]) -> str:
+    """Return SQL for what a record says that is not as it should be (`rest_of_row`), with `_corrupt_record` and `_extra`; fields in `ready` are cast."""
+    types = types_of(source)
+    texts, decimals = {}, {}
+    for index, (name, type) in enumerate(types.items()):
+        parsed, text = f"_rest._parsed.{quote(name)}", f"_rest._any.{TEXT.format(index)}"
+        if parsed_type(type) == "STRING":
+            text = f"coalesce({parsed}, {text})"
+        else:
+            decimals[index] = f"CAST({parsed} AS {sql_type(bronze_type(type))})"
+        texts[index] = text
+    cast = rest_of_row(texts, {index: type for index, (name, type) in enumerate(types.items()) if name in ready}, source.options, decimals,
+                       {"_corrupt_record": "_rest._any._corrupt_record", "_extra": "_rest._any._extra"})
+    return let(rest_of_record(types), "_rest", cast)
 
 
 def rest_of_record(types: Mapping[str, DataType]) -> str:
@@ -223,17 +240,16 @@ def rows_of_json(texts: DataFrame, source: FileSource) -> DataFrame:
     types = types_of(source)
     there = {name: f"_typed.{quote(name)}" for name in types}
     values = {name: f"CAST({there[name]} AS {sql_type(bronze_type(type))})" for name, type in types.items() if typed_type(type) != "STRING"}
-    return rows_of_records(told_apart(texts, types), source, {name: there[name] for name in types if name not in values}, values)
+    return rows_of_records(told_apart(texts, source), source, {name: there[name] for name in types if name not in values}, values)
 
 
-def rows_of_records(told: DataFrame, source: FileSource, texts: Mapping[str, str], values: Mapping[str, str], extra: str = "NULL", file: str = "_file") -> DataFrame:
-    """Return records, with `_rest` where that is all there is, as rows of the contract; `texts` and `values` are SQL for what else is there of a field, `extra` for what the contract does not know, and `file` for `_file`."""
-    types = types_of(source)
-    cells, ready = [], []
-    for index, (name, type) in enumerate(types.items()):
-        parsed, is_decimal = f"_rest._parsed.{quote(name)}", parsed_type(type) != "STRING"
-        cells.append(f"coalesce({', '.join([*filter(None, [texts.get(name)]), *([] if is_decimal else [parsed]), f'_rest._any.{TEXT.format(index)}'])}) AS {TEXT.format(index)}")
+def rows_of_records(told: DataFrame, source: FileSource, texts: Mapping[str, str], values: Mapping[str, str], file: str = "_file") -> DataFrame:
+    """Return records, with REST where that is all there is, as rows of the contract; `texts` and `values` are SQL for what else is there of a field, and `file` for `_file`."""
+    cells = []
+    for index, name in enumerate(types_of(source)):
+        text, value = TEXT.format(index), READY.format(index)
+        cells.append(f"{f'coalesce({texts[name]}, {REST}.{text})' if name in texts else f'{REST}.{text}'} AS {text}")
         if name in values:
-            ready.append(f"coalesce({', '.join([values[name], *([f'CAST({parsed} AS {sql_type(bronze_type(type))})'] if is_decimal else [])])}) AS {READY.format(index)}")
-    found = told.selectExpr(*cells, *ready, "_rest._any._corrupt_record AS _corrupt_record", f"coalesce({extra}, _rest._any._extra) AS _extra", file)
-    return rows_of_texts(found, list(types), source, "_extra", list(values))
+            cells.append(f"coalesce({values[name]}, {REST}.{value}) AS {value}")
+    found = told.selectExpr(*cells, f"{REST}._corrupt_record AS _corrupt_record", f"{REST}._extra AS _extra", file)
+    return rows_of_texts(found, list(types_of(source)), source, "_extra", values)
