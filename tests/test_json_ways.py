@@ -10,6 +10,7 @@ import pytest
 
 from datamaster_kit.contract.model import Array, Field, Scalar
 from datamaster_kit.contract.sqltype import quote
+from datamaster_kit.ingest.evolution import rescued_columns
 from datamaster_kit.target import json_files
 from datamaster_kit.target.target import FileSource
 
@@ -48,7 +49,8 @@ def test_the_quick_ways_give_what_the_long_way_gives(spark: Any, tmp_path: Path,
     read = json_files.rows_of_texts
     monkeypatch.setattr(json_files, "rows_of_texts", lambda found, *rest: read(found, *rest).selectExpr("monotonically_increasing_id() AS _number", "*"))
     types = {item.column: item.type for item in FIELDS}
-    told = json_files.told_apart(json_files.records(spark, [str(tmp_path / "a.json")], FileSource("json", "", FIELDS)), FileSource("json", "", FIELDS))
+    source = FileSource("json", "", FIELDS)
+    told = json_files.told_apart(json_files.records(spark, [str(tmp_path / "a.json")], source), source)
     ways = told.selectExpr("_typed", f"CASE WHEN _typed IS NULL THEN {json_files.rest_of_record(types)} END AS _rest").selectExpr(
         "count_if(_typed IS NOT NULL)", "count_if(_rest._parsed IS NOT NULL)", "count_if(_rest._any IS NOT NULL)").first()
     assert min(ways) > 100, "every way is taken by many records"
@@ -58,3 +60,11 @@ def test_the_quick_ways_give_what_the_long_way_gives(spark: Any, tmp_path: Path,
     slow = rows(spark, tmp_path)
     assert len(quick) == len(slow) == len(texts)
     assert [(texts[mine[0]], mine, other) for mine, other in zip(quick, slow, strict=True) if mine != other] == []
+
+
+def test_what_was_rescued_of_many_fields_is_found(spark: Any, tmp_path: Path) -> None:
+    fields = tuple(Field(f"field_{number}", (Scalar("long"), Scalar("decimal", 15, 2), Scalar("date"), Scalar("string"))[number % 4]) for number in range(40))
+    good = {item.name: (1, 1.5, "2026-01-31", "x")[number % 4] for number, item in enumerate(fields)}
+    (tmp_path / "a.json").write_text("".join(json.dumps(record) + "\n" for record in (good, good | {"new": 7}, {item.name: "x" for item in fields})), encoding="utf-8")
+    found = rescued_columns(json_files.read_json(spark, [str(tmp_path / "a.json")], FileSource("json", "", fields)))
+    assert [(column.name, column.example) for column in found] == sorted([("new", "7"), *((item.name, "x") for item in fields if item.type != Scalar("string"))])

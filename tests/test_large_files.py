@@ -72,6 +72,7 @@ def compared(by_arrow: Any, by_spark: Any, fields: tuple[Field, ...]) -> int:
 def test_a_csv_file_has_the_rows_and_addresses_that_spark_finds(spark: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, line_end: str, with_quotes: bool) -> None:
     monkeypatch.setattr(large_files, "LARGE", 0)
     monkeypatch.setattr(large_files, "CHUNK", 1000)
+    monkeypatch.setattr(large_files, "PART", 400_000)
     draw, names = random.Random(7), [item.name for item in FIELDS]
     lines = [csv_line(draw) for _ in range(6000)]
     lines = [line if with_quotes and '\\"' not in line else line.replace('"', "") for line in lines]
@@ -95,6 +96,9 @@ def test_a_csv_file_without_a_header_and_with_another_delimiter_is_read_alike(sp
     assert large_files.is_for_arrow_csv(look, source)
     assert compared(large_files.read_large_csv(spark, look, source), read_csv(spark, [look.file], look.header, False, source), fields) == 4
     (tmp_path / "a.csv").write_text("code\tnote\tcount\n007\ta\t1\n\t\t\n\n \t\t1\n", encoding="utf-8")
+    source = FileSource("csv", "", (Field("code"), Field("note")), {"delimiter": "\t"})
+    look = looked_at(f"file:{tmp_path}/a.csv", source)
+    assert compared(large_files.read_large_csv(spark, look, source), read_csv(spark, [look.file], look.header, False, source), source.fields) == 2, "no field is anything but text"
     source = FileSource("csv", "", fields, {"delimiter": "\t"})
     look = looked_at(f"file:{tmp_path}/a.csv", source)
     assert compared(large_files.read_large_csv(spark, look, source), read_csv(spark, [look.file], look.header, False, source), fields) == 2, "a line of delimiters that are blanks is a blank line"
@@ -102,6 +106,7 @@ def test_a_csv_file_without_a_header_and_with_another_delimiter_is_read_alike(sp
 
 def test_a_file_of_json_has_the_rows_that_spark_finds(spark: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(large_files, "CHUNK", 1000)
+    monkeypatch.setattr(large_files, "PART", 400_000)
     fields = tuple(item for item in JSON_FIELDS if not isinstance(item.type, Array))
     draw = random.Random(11)
     wild = [record(draw).replace(',"tags":', ',"more":') for _ in range(3000)]
@@ -114,8 +119,7 @@ def test_a_file_of_json_has_the_rows_that_spark_finds(spark: Any, tmp_path: Path
 
 
 @pytest.mark.skipif("DATAMASTER_CONNECT" in os.environ, reason="the code that Spark generates is on the server")
-def test_the_code_that_every_row_goes_through_stays_small(spark: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(large_files, "LARGE", 0)
+def test_the_code_that_every_row_goes_through_stays_small(spark: Any, tmp_path: Path) -> None:
     fields = tuple(Field(f"{item.name} {number}", item.type) for number in range(3) for item in FIELDS if item.name not in ("at", "raw", "tags"))
     (tmp_path / "a.csv").write_text(",".join(item.name for item in fields) + "\n" + ",".join("1" for _ in fields) + "\n", encoding="utf-8")
     (tmp_path / "a.json").write_text(json.dumps({fields[0].name: "a"}) + "\n", encoding="utf-8")
@@ -171,7 +175,8 @@ ODD = ["new", "ID", "n\\u0065w", "id", "other"]
 WILD = ["[1]", '{"new":2}', "007", "NaN", '"a\tb"', '"x', '"x,"new":1"', '1,"new":2', "1e400", "12345678901234567890123456789012345678901.5"]
 
 
-def test_members_that_a_contract_does_not_know_are_kept_as_they_are_written(spark: Any, tmp_path: Path) -> None:
+def test_members_that_a_contract_does_not_know_are_kept_as_they_are_written(spark: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(large_files, "PART", 400_000)
     draw, fields = random.Random(5), (Field("id", Scalar("long")), Field("code"), Field("amount", Scalar("decimal", 15, 2)))
     lines = []
     for number in range(36_000):

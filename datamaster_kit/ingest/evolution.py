@@ -79,7 +79,8 @@ def rescued_columns(rows: DataFrame) -> tuple[Rescued, ...]:
     """Return what was rescued in some rows, by column."""
     from pyspark.sql.functions import expr
 
-    pairs = rows.where("carlton_rescued IS NOT NULL").selectExpr("explode(from_json(carlton_rescued, 'MAP<STRING, STRING>')) AS (name, text)")
+    # No filter on the rows: Spark would copy all that a column is made of into it, each time that one is named.
+    pairs = rows.selectExpr("explode(from_json(carlton_rescued, 'MAP<STRING, STRING>')) AS (name, text)")
     digits = "length(regexp_extract(text, {}, {}))".format
     found = pairs.where(f"name NOT IN ({', '.join(map(sql_literal, RESERVED))})").groupBy("name").agg(
         expr("max(text)").alias("example"), expr(f"count_if(text RLIKE {sql_literal(NUMBER)})").alias("numbers"),

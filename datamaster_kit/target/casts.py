@@ -264,11 +264,11 @@ def rows_of_texts(texts: DataFrame, header: Sequence[str], source: FileSource, e
 REST = "_datamaster_rest"
 
 
-def rest_of_row(texts: Mapping[int, str], ready: Mapping[int, DataType], options: Mapping[str, Any], values: Mapping[int, str] | None = None, more: Mapping[str, str] | None = None) -> str:
-    """Return SQL for a struct of a row's texts (TEXT, by position) and, for the fields in `ready`, of the values that they are cast to (READY), or of those in `values` where there are any; and of `more`."""
+def rest_of_row(texts: Mapping[int, str], to_cast: Mapping[int, DataType], options: Mapping[str, Any], values: Mapping[int, str], more: Mapping[str, str] | None = None) -> str:
+    """Return SQL for a struct of a row's texts (TEXT, by position), of the values of the fields `to_cast` (READY): those in `values`, or else what the texts are cast to; and of `more`."""
     found = [f"'{TEXT.format(position)}', {text}" for position, text in texts.items()]
     parts = {TEXT.format(position): f"_texts.{TEXT.format(position)}" for position in texts}
-    for position, type in ready.items():
+    for position, type in to_cast.items():
         cast = exact_cast(parts[TEXT.format(position)], type, options)
-        parts[READY.format(position)] = f"coalesce({values[position]}, {cast})" if values and position in values else cast
+        parts[READY.format(position)] = f"coalesce({values[position]}, {cast})" if position in values else cast
     return let(f"named_struct({', '.join(found)})", "_texts", f"named_struct({', '.join(f'{sql_literal(name)}, {sql}' for name, sql in (parts | dict(more or {})).items())})")

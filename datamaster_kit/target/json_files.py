@@ -5,7 +5,7 @@
 # %% ../../nbs/target/08_json_files.ipynb #8ad37def
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from ..contract.model import DataType, Scalar
@@ -185,11 +185,12 @@ def told_apart(records: DataFrame, source: FileSource) -> DataFrame:
     parsed = records.selectExpr("value", "_file", f"{parse(first, STRICT)} AS _typed")
     fits, is_known = f"{is_parsed('_typed', types, first)}{keeps_digits(types)}", let("json_object_keys(value)", "_keys", is_object(list(types)))
     told = parsed.selectExpr("*", f"{fits} AS _fits").selectExpr("value", "_file", f"CASE WHEN _fits AND (coalesce({is_all_found(types)}, false) OR {is_known}) THEN _typed END AS _typed")
-    return told.selectExpr("*", f"CASE WHEN _typed IS NULL THEN {cast_record(source, [name for name, type in types.items() if typed_type(type) != 'STRING'])} END AS {REST}")
+    to_cast = {index: type for index, type in enumerate(types.values()) if typed_type(type) != "STRING"}
+    return told.selectExpr("*", f"CASE WHEN _typed IS NULL THEN {cast_record(source, to_cast)} END AS {REST}")
 
 
-def cast_record(source: FileSource, ready: Collection[str]) -> str:
-    """Return SQL for what a record says that is not as it should be (`rest_of_row`), with `_corrupt_record` and `_extra`; fields in `ready` are cast."""
+def cast_record(source: FileSource, to_cast: Mapping[int, DataType]) -> str:
+    """Return SQL for the texts, and the values of the fields `to_cast`, of a record that is not as it should be (`rest_of_row` of `rest_of_record`), with `_corrupt_record` and `_extra`."""
     types = types_of(source)
     texts, decimals = {}, {}
     for index, (name, type) in enumerate(types.items()):
@@ -199,9 +200,8 @@ def cast_record(source: FileSource, ready: Collection[str]) -> str:
         else:
             decimals[index] = f"CAST({parsed} AS {sql_type(bronze_type(type))})"
         texts[index] = text
-    cast = rest_of_row(texts, {index: type for index, (name, type) in enumerate(types.items()) if name in ready}, source.options, decimals,
-                       {"_corrupt_record": "_rest._any._corrupt_record", "_extra": "_rest._any._extra"})
-    return let(rest_of_record(types), "_rest", cast)
+    more = {"_corrupt_record": "_rest._any._corrupt_record", "_extra": "_rest._any._extra"}
+    return let(rest_of_record(types), "_rest", rest_of_row(texts, to_cast, source.options, decimals, more))
 
 
 def rest_of_record(types: Mapping[str, DataType]) -> str:
@@ -248,8 +248,9 @@ def rows_of_records(told: DataFrame, source: FileSource, texts: Mapping[str, str
     cells = []
     for index, name in enumerate(types_of(source)):
         text, value = TEXT.format(index), READY.format(index)
-        cells.append(f"{f'coalesce({texts[name]}, {REST}.{text})' if name in texts else f'{REST}.{text}'} AS {text}")
         if name in values:
-            cells.append(f"coalesce({values[name]}, {REST}.{value}) AS {value}")
+            cells += [f"{REST}.{text} AS {text}", f"coalesce({values[name]}, {REST}.{value}) AS {value}"]
+        else:
+            cells.append(f"coalesce({texts[name]}, {REST}.{text}) AS {text}")
     found = told.selectExpr(*cells, f"{REST}._corrupt_record AS _corrupt_record", f"{REST}._extra AS _extra", file)
     return rows_of_texts(found, list(types_of(source)), source, "_extra", values)

@@ -70,11 +70,11 @@ def is_exact(column: pyarrow.ChunkedArray) -> bool:
 FIRST_DAY = -719_162  # 0001-01-01, in days from 1970-01-01
 
 # %% ../../nbs/target/08_large_files.ipynb #fa6dc50a
-PART = 4 << 20
+PART = 4 << 20  # bytes that Arrow parses at a time
 ROWS_AT_A_TIME = 2048
 
 
-def chunks(path: Path, start: int, end: int, size: int = PART) -> Iterator[bytes]:
+def chunks(path: Path, start: int, end: int, size: int) -> Iterator[bytes]:
     """Yield the whole lines that begin between two bytes of a file, so many bytes at a time and the rest of a line; each ends with `\\n`."""
     for lines in whole_lines(path, start, end, size):
         if b"\r" in lines:
@@ -392,13 +392,13 @@ def without_header(parts: Iterable[bytes]) -> Iterator[bytes]:
         yield lines
 
 
-def batches_of(ids: Iterable[pyarrow.RecordBatch], path: Path, bounds: Sequence[int], parse: Parse, has_header: bool) -> Iterator[pyarrow.RecordBatch]:
-    """Yield what `parse` makes of the lines of the ranges whose numbers are in the column `id`, with `_block`, the byte at which the range begins; the header is left out."""
+def batches_of(ids: Iterable[pyarrow.RecordBatch], path: Path, bounds: Sequence[int], parse: Parse, has_header: bool, size: int) -> Iterator[pyarrow.RecordBatch]:
+    """Yield what `parse` makes of the lines, so many bytes at a time, of the ranges whose numbers are in the column `id`, with `_block`, the byte at which the range begins; the header is left out."""
     import numpy as np
     import pyarrow as pa
 
     for number in (number for batch in ids for number in batch.column("id").to_pylist()):
-        parts = chunks(path, bounds[number], bounds[number + 1])
+        parts = chunks(path, bounds[number], bounds[number + 1], size)
         for table in parse(without_header(parts) if has_header and number == 0 else parts):
             yield from table.append_column("_block", pa.array(np.full(len(table), bounds[number]))).combine_chunks().to_batches(max_chunksize=ROWS_AT_A_TIME)
 
@@ -407,7 +407,7 @@ def read_ranges(spark: SparkSession, file: str, columns: Sequence[str], parse: P
     """Return the rows that `parse` makes of a file's lines, with columns as SQL declares them, and `_block`, the byte at which the part begins that a task has read."""
     path = local_path(file)
     bounds = ranges(path.stat().st_size, os.cpu_count() or 1)
-    work = partial(batches_of, path=path, bounds=bounds, parse=parse, has_header=has_header)
+    work = partial(batches_of, path=path, bounds=bounds, parse=parse, has_header=has_header, size=PART)
     return spark.range(0, len(bounds) - 1, 1, len(bounds) - 1).mapInArrow(work, ", ".join([*columns, "_block BIGINT"]))
 
 
@@ -438,8 +438,8 @@ def is_for_arrow_csv(look: Look, source: FileSource) -> bool:
 
 
 def first_lines(file: str) -> bytes:
-    """Return the first part of a file, which tells how it is written."""
-    return next(chunks(local_path(file), 0, CHUNK), b"")
+    """Return the lines of a file's first mebibyte, which tell how it is written."""
+    return next(chunks(local_path(file), 0, CHUNK, CHUNK), b"")
 
 
 def is_for_arrow_json(file: str, source: FileSource) -> bool:
@@ -458,13 +458,14 @@ def read_large_csv(spark: SparkSession, look: Look, source: FileSource) -> DataF
     positions = matched(look.header, list(types))[0]
     by_position = {position: types[name] for name, position in positions.items()}
     cells = Cells(str(source.options.get("delimiter", ",")), tuple(by_position.get(index, STRING) for index in range(len(look.header))))
-    ready = {position: type for position, type in by_position.items() if not is_text(type)}
+    typed = {position: type for position, type in by_position.items() if not is_text(type)}
+    ready = {position: READY.format(position) for position in typed}
     rows = read_ranges(spark, look.file, [*declared(cells.types), "_corrupt_record STRING"], partial(rows_of_csv, cells=cells), has_header(source.options))
-    cast = rest_of_row({position: f"get({TEXTS}, {position})" for position in ready}, ready, source.options)
+    cast = rest_of_row({position: f"get({TEXTS}, {position})" for position in typed}, typed, source.options, ready)
     told = rows.selectExpr("*", f"CASE WHEN {TEXTS} IS NOT NULL THEN {cast} END AS {REST}")
-    values = [f"coalesce({READY.format(position)}, {REST}.{READY.format(position)}) AS {READY.format(position)}" for position in ready]
-    texts = [f"{REST}.{TEXT.format(position)} AS {TEXT.format(position)}" if position in ready else TEXT.format(position) for position in range(len(cells.types))]
-    return rows_of_texts(told.selectExpr(*values, *texts, "_corrupt_record", address_of(spark, look.file)), look.header, source, ready=[name for name, position in positions.items() if position in ready])
+    values = [f"coalesce({value}, {REST}.{value}) AS {value}" for value in ready.values()]
+    texts = [f"{REST}.{TEXT.format(position)} AS {TEXT.format(position)}" if position in typed else TEXT.format(position) for position in range(len(cells.types))]
+    return rows_of_texts(told.selectExpr(*values, *texts, "_corrupt_record", address_of(spark, look.file)), look.header, source, ready=[name for name, position in positions.items() if position in typed])
 
 
 def is_text(type: DataType) -> bool:
@@ -484,11 +485,13 @@ def read_large_json(spark: SparkSession, file: str, source: FileSource) -> DataF
     types = types_of(source)
     asked = {name: STRING if type == Scalar("date") and "dateFormat" in source.options else type for name, type in types.items()}
     unknown = unknown_names(first_lines(file), types)
-    ready = {index: types[name] for index, (name, type) in enumerate(asked.items()) if not is_text(type)}
+    typed = {index: type for index, type in enumerate(asked.values()) if not is_text(type)}
+    ready = {index: READY.format(index) for index in typed}
     rows = read_ranges(spark, file, [*declared(asked.values()), "_line BINARY"], partial(rows_of_lines, types=asked, unknown=unknown))
-    record = let("CAST(_line AS STRING)", "value", cast_record(source, [name for index, name in enumerate(types) if index in ready]))
-    listed = rest_of_row({index: f"get({TEXTS}, {index})" for index in range(len(types))}, ready, source.options, more={"_corrupt_record": "CAST(NULL AS STRING)", "_extra": f"get({TEXTS}, {len(types)})"})
+    record = let("CAST(_line AS STRING)", "value", cast_record(source, typed))
+    more = {"_corrupt_record": "CAST(NULL AS STRING)", "_extra": f"get({TEXTS}, {len(types)})"}
+    listed = rest_of_row({index: f"get({TEXTS}, {index})" for index in range(len(types))}, typed, source.options, ready, more)
     told = rows.selectExpr("*", f"CASE WHEN _line IS NOT NULL THEN {record} WHEN {TEXTS} IS NOT NULL THEN {listed} END AS {REST}")
     texts = {name: TEXT.format(index) for index, name in enumerate(types) if index not in ready}
-    values = {name: READY.format(index) for index, name in enumerate(types) if index in ready}
+    values = {name: ready[index] for index, name in enumerate(types) if index in ready}
     return rows_of_records(told, source, texts, values, address_of(spark, file))
