@@ -5,6 +5,8 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PYTHONDONTWRITEBYTECODE :=
+# IPython would put the packages of the shell's own environment before those of .venv.
+unexport VIRTUAL_ENV
 SHELL := /bin/bash
 PROCESSES ?= 2
 PARALLEL := -n $(PROCESSES) --dist loadfile --no-loadscope-reorder
