@@ -11,7 +11,7 @@ SHELL := /bin/bash
 PROCESSES ?= 2
 PARALLEL := -n $(PROCESSES) --dist loadfile --no-loadscope-reorder
 
-.PHONY: demo test connect setup lock tools infra notebooks hooks clean-notebooks export check fast docs readme bench bench-peers clean help
+.PHONY: demo test workspace connect setup lock wheel tools infra notebooks hooks clean-notebooks export check fast docs readme bench bench-peers clean help
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "%-16s %s\n", $$1, $$2}'
@@ -26,10 +26,14 @@ $(STAMP): settings.ini setup.py pyproject.toml tools/constraints.txt
 setup: $(STAMP)  ## install everything into .venv, and Delta's jars into .datamaster
 	$(BIN)/datamaster doctor --install
 
-lock:  ## bring the versions in tools/constraints.txt up to date
+wheel: $(STAMP)  ## the wheel, and the list of what it is made of, into dist/
+	$(BIN)/python tools/sbom.py
+
+lock: $(STAMP)  ## bring tools/constraints.txt and the hashed requirements of the workflows up to date
 	rm -rf .datamaster/lock && $(PYTHON) -m venv .datamaster/lock
 	.datamaster/lock/bin/python -m pip install --quiet --editable '.[local,forms,dev]'
 	(head -1 tools/constraints.txt; .datamaster/lock/bin/python -m pip freeze --exclude-editable) > .datamaster/constraints.txt && mv .datamaster/constraints.txt tools/constraints.txt
+	$(BIN)/python tools/lock.py
 
 tools: $(STAMP)  ## Terraform, its providers, tflint, checkov and actionlint into .datamaster, and Chromium, where they are missing
 	$(BIN)/python tools/terraform.py
@@ -47,6 +51,9 @@ demo: setup  ## sample contracts and raw files -> Delta tables, executed noteboo
 
 test: setup tools check  ## every check and every test
 	$(BIN)/python -m pytest $(PARALLEL)
+
+workspace: setup  ## a workspace for tests on this machine, which runs what is submitted; Ctrl-C ends it
+	$(BIN)/python tests/workspace serve
 
 connect: setup  ## every test that uses the Spark session once more, through Spark Connect
 	DATAMASTER_CONNECT=1 $(BIN)/python -m pytest $(PARALLEL) -m 'spark and not slow' --junit-xml runs/connect.xml

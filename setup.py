@@ -7,13 +7,14 @@ from setuptools import find_packages, setup
 parser = ConfigParser(delimiters=["="])
 parser.read(Path(__file__).with_name("settings.ini"), encoding="utf-8")
 settings = parser["DEFAULT"]
-folders = {"steps": "nbs/steps", "web": "nbs/web", "infra": "infra", "templates": "templates"}
-extras = ("local", "forms", "databricks", "connect", "dev")
+folders = {"steps": "nbs/steps", "web": "nbs/web", "standards": "nbs/standards", "infra": "infra", "templates": "templates"}
+extras = ("local", "forms", "databricks", "dev")
 # Step notebooks, the web page, Terraform's files and what new projects begin with ship in the package; a checkout reads them in place.
 shipped = {
     "steps": ["*.ipynb"],
     "web": ["*.ipynb", "*.j2"],
     "web.static": ["*"],
+    "standards": ["*.json", "LICENSE", "NOTICE"],
     "infra.state": ["*.tf", ".terraform.lock.hcl"],
     "infra.entra": ["*.tf", ".terraform.lock.hcl"],
     "infra.azure": ["*.tf", ".terraform.lock.hcl"],

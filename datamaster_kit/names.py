@@ -31,16 +31,16 @@ class TableName:
 # %% ../nbs/00_names.ipynb #639eccab
 @dataclass(frozen=True)
 class Names:
-    """The names of everything that belongs to one domain, catalog and environment."""
+    """The names of everything that belongs to one domain, catalog and environment; the storage credential's is the metastore's, which other domains may have too."""
 
     domain: str
     catalog_stem: str
     environment: str = ""
+    storage_credential: str = "external_location_mi_credential"
 
     checkpoint_volume = "volume_checkpoint_locations"
     silver_checkpoint_volume = "volume_checkpoint_locations_silver"
     metastore = "primary"
-    storage_credential = "external_location_mi_credential"
     secret_scope = "strife-secret-scope"
     group = "data_engineer"
     service_principal = "spndatamasteradmin"

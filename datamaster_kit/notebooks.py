@@ -12,20 +12,22 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import chdir, contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
-from html import escape
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 from .contract.document import nearest
-from .contract.fault import BadInput, DatamasterError, code
+from .contract.fault import BadInput, DatamasterError, Fault, code
+from .private import make_private
 from .runs import new_run_id
+from .secret_values import scrubbed, secrets
 
 # %% auto #0
-__all__ = ['NO_SUCH_STEP', 'NO_SUCH_PARAMETER', 'BAD_PARAMETER_VALUE', 'SECRET_PARAMETER', 'CONVERSIONS', 'SECRET_NAME',
-           'Progress', 'NOTEBOOK_FAILED', 'Parameter', 'Step', 'steps_folder', 'step_of', 'steps', 'secrets', 'chosen',
-           'converted', 'scrubbed', 'cell_outputs', 'fresh_shell', 'run_cells', 'execute', 'record_result',
+__all__ = ['NO_SUCH_STEP', 'NO_SUCH_PARAMETER', 'BAD_PARAMETER_VALUE', 'SECRET_PARAMETER', 'CONVERSIONS', 'Progress', 'LISTENER',
+           'NOTEBOOK_FAILED', 'Parameter', 'Step', 'steps_folder', 'step_of', 'steps', 'chosen', 'secret_faults',
+           'check_run_id', 'converted', 'cell_outputs', 'fresh_shell', 'run_cells', 'execute', 'tell', 'record_result',
            'StepResult', 'run_step', 'run_steps']
 
 # %% ../nbs/04_notebooks.ipynb #08f9da63
@@ -76,12 +78,6 @@ NO_SUCH_PARAMETER = code("no-such-parameter", "None of the steps has a parameter
 BAD_PARAMETER_VALUE = code("parameter-value", "A parameter's value does not have its type.", "give a value of the annotated type")
 SECRET_PARAMETER = code("secret-parameter", "A parameter's value is that of a secret environment variable.", "pass the name of the environment variable or of the secret scope")
 CONVERSIONS: dict[str, Callable[[str], Any]] = {"int": int, "float": float, "bool": lambda text: {"true": True, "false": False}[text.lower()]}
-SECRET_NAME = re.compile(r"TOKEN|SECRET|PASSWORD|PASSWD|CREDENTIAL|_KEY$|^KEY|CONNECTION_?STRING", re.IGNORECASE)
-
-
-def secrets(environment: Mapping[str, str]) -> dict[str, str]:
-    """Return the values of the environment variables whose names look secret, by name; short values cannot be told from common words."""
-    return {name: value for name, value in environment.items() if SECRET_NAME.search(name) and len(value) >= 8}
 
 
 def chosen(names: Iterable[str], available: Iterable[Step]) -> tuple[Step, ...]:
@@ -93,16 +89,31 @@ def chosen(names: Iterable[str], available: Iterable[Step]) -> tuple[Step, ...]:
     return tuple(known[name] for name in names)
 
 # %% ../nbs/04_notebooks.ipynb #feaee253
+def secret_faults(texts: Mapping[str, str], environment: Mapping[str, str]) -> list[Fault]:
+    """Return a fault for each parameter whose value holds that of a secret environment variable."""
+    hidden = set(secrets(environment).values())
+    return [
+        SECRET_PARAMETER.fault(f"the value of {name!r} is secret")
+        for name, text in texts.items()
+        if any(secret in text for secret in hidden)
+    ]
+
+
+def check_run_id(run_id: str) -> None:
+    """Raise BadInput where an identifier of a run cannot name a folder."""
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", run_id):
+        raise BadInput(BAD_PARAMETER_VALUE.fault(f"run_id={run_id!r} is not a name of letters, digits, dots, hyphens and underscores"))
+
+# %% ../nbs/04_notebooks.ipynb #906982d5
 def converted(texts: Mapping[str, str], selected: Iterable[Step], environment: Mapping[str, str]) -> dict[str, Any]:
     """Return the parameters with their types; raises BadInput for an unknown one, a value of another type, or a secret."""
     known = {parameter.name: parameter for step in selected for parameter in step.parameters}
-    hidden, values, faults = set(secrets(environment).values()), {}, []
+    values, faults = {}, []
     for name, text in texts.items():
         if name not in known:
             faults.append(NO_SUCH_PARAMETER.fault(f"no step has a parameter {name!r}", hint=nearest(name, known) or f"there are {', '.join(known)}"))
             continue
-        if any(secret in text for secret in hidden):
-            faults.append(SECRET_PARAMETER.fault(f"the value of {name!r} is secret"))
+        faults += secret_faults({name: text}, environment)
         try:
             values[name] = CONVERSIONS.get(known[name].type, str)(text)
         except (ValueError, KeyError):
@@ -110,18 +121,6 @@ def converted(texts: Mapping[str, str], selected: Iterable[Step], environment: M
     if faults:
         raise BadInput(*faults)
     return values
-
-# %% ../nbs/04_notebooks.ipynb #1140c356
-def scrubbed(value: Any, hidden: Mapping[str, str]) -> Any:
-    """Return outputs with the values of secrets replaced by the name of the variable that holds them."""
-    if isinstance(value, str):
-        for name, secret in sorted(hidden.items(), key=lambda item: -len(item[1])):
-            for form in (secret, escape(secret), json.dumps(secret)[1:-1], repr(secret)[1:-1]):
-                value = value.replace(form, f"[value of {name}]")
-        return value
-    if isinstance(value, dict):
-        return {key: scrubbed(item, hidden) for key, item in value.items()}
-    return [scrubbed(item, hidden) for item in value] if isinstance(value, list) else value
 
 # %% ../nbs/04_notebooks.ipynb #943f1d1f
 def cell_outputs(shell: Any, source: str) -> list[dict[str, Any]]:
@@ -200,13 +199,25 @@ def execute(step: Step, output: Path, parameters: Mapping[str, Any], progress: P
             run_cells(nb_man, step.name, progress)
 
     papermill_engines.register("in_process", InProcessEngine)
-    output.parent.mkdir(parents=True, exist_ok=True)
+    make_private(output.parent)
     papermill.execute_notebook(str(step.path), str(output), dict(parameters), engine_name="in_process", progress_bar=False, log_output=False)
 
 # %% ../nbs/04_notebooks.ipynb #53073857
+LISTENER: ContextVar[Callable[[str], None] | None] = ContextVar("listener", default=None)
+
+
+def tell(line: str) -> None:
+    """Print a line into the notebook, without any secret's value, and hand it to whoever runs the notebook in this process."""
+    shown, listener = scrubbed(line, secrets(os.environ)), LISTENER.get()
+    print(shown, flush=True)
+    if listener is not None:
+        listener(shown)
+
+# %% ../nbs/04_notebooks.ipynb #7f9607fa
 def record_result(result: Mapping[str, Any], result_path: str) -> None:
     """Write a step's result as JSON, where a path for it was given."""
     if result_path:
+        Path(result_path).parent.mkdir(parents=True, exist_ok=True)
         Path(result_path).write_text(json.dumps(scrubbed(json.loads(json.dumps(result, default=str)), secrets(os.environ)), indent=2), encoding="utf-8")
 
 
@@ -230,24 +241,49 @@ def run_step(step: Step, parameters: Mapping[str, Any], folder: Path, progress: 
     notebook = folder / step.path.name
     result_path = notebook.with_suffix(".json")
     own = {name: value for name, value in {**parameters, "result_path": str(result_path)}.items() if name in {parameter.name for parameter in step.parameters}}
-    result_path.unlink(missing_ok=True)
+    before = result_path.read_bytes() if result_path.exists() else None
+    for earlier in (result_path, notebook.with_suffix(".html")):
+        earlier.unlink(missing_ok=True)
     begun = time.perf_counter()
     try:
         execute(step, notebook, own, progress)
     except PapermillExecutionError as error:
+        if error.ename == "SystemExit" and str(error.evalue).isdigit():  # a signal ended it
+            raise SystemExit(int(error.evalue)) from error
         kind = BadInput if error.ename == "BadInput" else DatamasterError
         lines = [line for line in str(error.evalue).splitlines() if line.strip()] or [error.ename]
         raise kind(*(NOTEBOOK_FAILED.fault(f"{step.name}: {line}", file=str(notebook)) for line in lines[:20])) from error
+    page = notebook.with_suffix(".html")  # of a step that ran in its workspace, whose notebook here is empty
+    if before is not None and page.exists() and not result_path.exists():  # the run was there already, and its result was fetched then
+        result_path.write_bytes(before)
     result = json.loads(result_path.read_text(encoding="utf-8")) if result_path.exists() else None
-    return StepResult(step.name, notebook, time.perf_counter() - begun, result)
+    return StepResult(step.name, page if page.exists() else notebook, time.perf_counter() - begun, result)
 
-# %% ../nbs/04_notebooks.ipynb #7f9607fa
-def run_steps(names: Iterable[str], parameters: Mapping[str, str], folder: Path, progress: Progress | None = None) -> tuple[StepResult, ...]:
-    """Run steps in the given order, in one Spark session, under one run identifier; raises BadInput before anything runs, DatamasterError at the first that fails."""
+# %% ../nbs/04_notebooks.ipynb #98b458b8
+def run_steps(
+    names: Iterable[str],
+    parameters: Mapping[str, str],
+    folder: Path,
+    progress: Progress | None = None,
+    listener: Callable[[str], None] | None = None,
+) -> tuple[StepResult, ...]:
+    """Run steps in the given order, in one Spark session, under one run identifier.
+
+    Args:
+        listener: takes each line that a step tells while it runs; it is in the executed notebook as well.
+
+    Raises:
+        BadInput: a name or parameter is wrong; nothing ran.
+        DatamasterError: the first step that failed.
+    """
     selected = chosen(tuple(names), steps())
     values = converted(parameters, selected, os.environ)
     run_id = values.setdefault("run_id", "") or new_run_id()
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", run_id):
-        raise BadInput(BAD_PARAMETER_VALUE.fault(f"run_id={run_id!r} is not a name of letters, digits, dots, hyphens and underscores"))
+    check_run_id(run_id)
     values["run_id"] = run_id
-    return tuple(run_step(step, values, folder / run_id, progress) for step in selected)
+    make_private(folder)
+    token = LISTENER.set(listener)
+    try:
+        return tuple(run_step(step, values, folder / run_id, progress) for step in selected)
+    finally:
+        LISTENER.reset(token)

@@ -144,7 +144,7 @@ def environment_of(data: Mapping[str, Any]) -> str:
     return data["environment"] if isinstance(data.get("environment"), str) else ""
 
 
-NO_PROJECT = code("no-project-file", "There is no project file.", "`datamaster init` writes one; or go to the folder that has one, or name it by --project")
+NO_PROJECT = code("no-project-file", "There is no project file.", "`datamaster init` writes one; or go to the folder that has one, or name it by --project (of a step: -p project=…)")
 
 
 def read_project(path: Path | str, environment: str | None = None) -> Project:

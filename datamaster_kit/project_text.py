@@ -115,7 +115,7 @@ setup:
   writers:
     owner: {{object_id: {writer}, type: {writer_type}}}
   budget: {{amount: {budget}, emails: [{email}]}}
-  github: {{repository: {repository}, environments: [prod]}}
+  github: {{repository: {repository}, environments: [production], branches: [main]}}
   # groups:
   #   data_engineer: [ana@example.com]
   # azure: {{soft_delete_days: 7}}   # variables of infra/azure whose defaults do not fit

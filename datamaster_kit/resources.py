@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from graphlib import TopologicalSorter
 from pathlib import Path
@@ -19,12 +19,14 @@ from typing import Any, Literal
 
 from .contract.fault import DatamasterError, code
 from .plan import Change, Difference, Plan
+from .private import make_private
 from .project import Project
 
 # %% auto #0
-__all__ = ['Key', 'Identities', 'NOT_OURS', 'NOT_ALLOWED', 'MADE_BY_ANOTHER', 'WORKERS', 'APPLY_FAILED', 'Resource', 'Found',
-           'differences', 'in_order', 'change_of', 'plan_resources', 'Operations', 'Service', 'Outcome', 'quiet',
-           'create_once', 'apply_change', 'patiently', 'in_waves', 'apply_resources', 'record_of', 'recorded']
+__all__ = ['Key', 'Identities', 'NOT_OURS', 'NOT_ALLOWED', 'MADE_BY_ANOTHER', 'WORKERS', 'CHANGE_REFUSED', 'APPLY_FAILED',
+           'Resource', 'Found', 'differences', 'in_order', 'change_of', 'with_refused_needs', 'plan_resources',
+           'Operations', 'Service', 'Outcome', 'quiet', 'create_once', 'apply_change', 'patiently', 'in_waves',
+           'apply_resources', 'record_of', 'recorded']
 
 # %% ../nbs/05_resources.ipynb #7b83dd1d
 Key = tuple[str, str]
@@ -96,12 +98,21 @@ def change_of(wanted: Resource, there: Found | None) -> Change:
     return Change("update", *wanted.key, found, refusal=refusal, note=there.note)
 
 
+def with_refused_needs(change: Change, needs: Iterable[Key], before: Mapping[Key, Change]) -> Change:
+    """Return a change, refused where one that it needs is; `before` are those that come before it."""
+    stopped = next((f"{kind} {name}" for kind, name in needs if (kind, name) in before and before[kind, name].refusal), "")
+    return replace(change, refusal=change.refusal or f"it needs the {stopped}, which is refused") if stopped and change.action != "unchanged" else change
+
+
 def plan_resources(desired: Iterable[Resource], found: Iterable[Found], allow_delete: bool = False) -> Plan:
-    """Return the plan that brings what was found to what is desired: creations and updates in the order of need, then deletions in the reverse order."""
+    """Return the plan that brings what was found to what is desired: creations and updates in the order of need, then deletions in the reverse order. What needs a refused change is refused too."""
     wanted = {item.key: item for item in desired}
     there = {item.key: item for item in found}
     surplus = [item for item in there.values() if item.is_ours and item.key not in wanted]
-    return Plan((*(change_of(wanted[key], there.get(key)) for key in in_order(wanted.values())),
+    changes: dict[Key, Change] = {}
+    for key in in_order(wanted.values()):
+        changes[key] = with_refused_needs(change_of(wanted[key], there.get(key)), wanted[key].needs, changes)
+    return Plan((*changes.values(),
                  *(Change("delete", *key, refusal="" if allow_delete else NOT_ALLOWED, note=there[key].note) for key in reversed(in_order(surplus)))))
 
 # %% ../nbs/05_resources.ipynb #d7598072
@@ -205,11 +216,12 @@ def in_waves(needs: Mapping[Key, Iterable[Key]], work: Callable[[Key], Outcome],
         pool.shutdown(wait=True, cancel_futures=True)
 
 # %% ../nbs/05_resources.ipynb #6c2f41fe
+CHANGE_REFUSED = code("change-refused", "A change of the plan was refused, and what needs it; the rest was made.", "put right what it says, and apply again")
 APPLY_FAILED = code("apply-failed", "A change of a plan could not be made; what does not need it was.", "put right what it says, and apply again: it goes on from what is there")
 
 
 def apply_resources(plan: Plan, desired: Iterable[Resource], found: Iterable[Found], service: Service, report: Callable[[Outcome], None] = quiet) -> tuple[Outcome, ...]:
-    """Apply a plan, reporting each outcome as it comes; raises DatamasterError with a fault for every change that failed, after all others were made."""
+    """Apply a plan, reporting each outcome as it comes; raises DatamasterError with a fault for every change that failed, or was refused and is no deletion, after all others were made."""
     wanted, there = {item.key: item for item in desired}, {item.key: item for item in found}
     changes = {(change.kind, change.name): change for change in plan.pending if not change.refusal}
     identities = {key: item.identity for key, item in there.items()}
@@ -241,9 +253,10 @@ def apply_resources(plan: Plan, desired: Iterable[Resource], found: Iterable[Fou
         for outcome in in_waves(needs, work if is_safe else skipped, skipped):
             outcomes.append(outcome)
             report(outcome)
-    failed = [item for item in outcomes if item.state == "failed"]
-    if failed:
-        raise DatamasterError(*(APPLY_FAILED.fault(f"{item.change.action} {item.change.kind} {item.change.name}: {item.error}") for item in failed))
+    faults = [APPLY_FAILED.fault(f"{item.change.action} {item.change.kind} {item.change.name}: {item.error}") for item in outcomes if item.state == "failed"]
+    faults += [CHANGE_REFUSED.fault(f"{change.action} {change.kind} {change.name}: {change.refusal}") for change in plan.pending if change.refusal and change.action != "delete"]
+    if faults:
+        raise DatamasterError(*faults)
     return tuple(outcomes)
 
 # %% ../nbs/05_resources.ipynb #a061b0d2
@@ -255,7 +268,7 @@ def record_of(project: Project, target: str) -> Path:
 
 def recorded(path: Path, report: Callable[[Outcome], None] = quiet) -> Callable[[Outcome], None]:
     """Return a report that appends each outcome to a file, with its moment in UTC, and passes it on."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_private(path.parent)
 
     def write(outcome: Outcome) -> None:
         change = outcome.change

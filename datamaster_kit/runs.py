@@ -12,16 +12,19 @@ from dataclasses import asdict, dataclass, field, fields
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from .contract.fault import DatamasterError, code
 from .contract.sqltype import sql_literal
 from .contract.table import Column, Table
 from .names import TableName
 
 if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
+
     from datamaster_kit.target.target import Target
 
 # %% auto #0
-__all__ = ['RULE_TYPE', 'COLUMN_TYPES', 'PROPERTIES', 'RuleResult', 'Run', 'new_run_id', 'runs_name', 'runs_table', 'runs_sql',
-           'record_all', 'Past', 'past', 'past_of', 'recorded_notes', 'read_runs', 'run_of']
+__all__ = ['RULE_TYPE', 'COLUMN_TYPES', 'PROPERTIES', 'NO_RUNS', 'RuleResult', 'Run', 'new_run_id', 'runs_name', 'runs_table',
+           'runs_sql', 'record_all', 'Past', 'past', 'past_of', 'recorded_notes', 'read_runs', 'runs_of', 'run_of']
 
 # %% ../nbs/03_runs.ipynb #c7c2fb8c
 @dataclass(frozen=True)
@@ -39,7 +42,7 @@ class RuleResult:
 # %% ../nbs/03_runs.ipynb #af15a7ee
 @dataclass(frozen=True)
 class Run:
-    """One step on one model: counts in rows, `bytes` of the files read, times in seconds; `result` is succeeded, failed or nothing new.
+    """One step on one model: counts in rows, `bytes` of the files read, times in seconds; `result` is succeeded, partly (a file was refused), failed or nothing new.
 
     `stream` is the stream of a batch, `resumed` the interrupted runs whose batches a whole run counts too, and `notes` say what else happened.
     """
@@ -151,15 +154,28 @@ def recorded_notes(target: Target, catalog: str, run_ids: Sequence[str], step: s
     return tuple(row["note"] for row in rows.selectExpr("batch", "explode(notes) AS note").orderBy("batch").collect())
 
 # %% ../nbs/03_runs.ipynb #f7f75fc1
+NO_RUNS = code("no-runs-table", "The table in which runs are recorded is not there.", "datamaster unity apply, then datamaster ingest run")
+
+
 def read_runs(target: Target, catalog: str, run_id: str = "", step: str = "") -> tuple[Run, ...]:
-    """Return the recorded whole runs in the order of their beginning, of one run identifier and step where these are given."""
+    """Return the recorded whole runs in the order of their beginning, of one run identifier and step where these are given.
+
+    Raises DatamasterError where the table is not there.
+    """
+    if not target.spark.catalog.tableExists(target.sql_name(runs_name(catalog))):
+        raise DatamasterError(NO_RUNS.fault(f"the table {runs_name(catalog)} is not there"))
     rows = target.spark.table(target.sql_name(runs_name(catalog))).where("batch IS NULL")
     for column, wanted in (("run_id", run_id), ("step", step)):
         if wanted:
             rows = rows.where(f"{column} = {sql_literal(wanted)}")
+    return runs_of(rows.orderBy("started_at", "model"))
+
+
+def runs_of(rows: DataFrame) -> tuple[Run, ...]:
+    """Return the runs of rows of the table, in their order."""
     moments = ("started_at", "ended_at")
     columns = [f"unix_micros({item.name}) AS {item.name}" if item.name in moments else item.name for item in fields(Run)]
-    return tuple(run_of(row.asDict(recursive=True)) for row in rows.selectExpr(*columns).orderBy("started_at", "model").collect())
+    return tuple(run_of(row.asDict(recursive=True)) for row in rows.selectExpr(*columns).collect())
 
 
 def run_of(row: dict[str, Any]) -> Run:

@@ -19,7 +19,10 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parents[1]
 # `make test` gives whole files to two processes. The longest come first, so that neither process ends with one of them alone.
-LONGEST = ("test_connect", "test_life", "test_setup", "test_faults", "test_lakehouse", "test_end_to_end", "test_infra", "test_new_project", "test_deliver")
+LONGEST = (
+    "test_journey", "test_workflow_runs", "test_extras", "test_executed_runs", "test_connect", "test_life", "test_setup", "test_faults", "test_lakehouse", "test_end_to_end", "test_infra",
+    "test_new_project", "test_deliver",
+)
 
 tried.register_profile("on a busy machine", deadline=None)  # how long an example may take is no promise
 tried.load_profile("on a busy machine")

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from datamaster_kit.contract.model import Contract
+from datamaster_kit.ingest.holds import release_holds
 from datamaster_kit.ingest.ingest import build_gold, build_silver, first_step, ingest, keep_ingesting, keep_periods, replay
 from datamaster_kit.ingest.replay import export_quarantine
 from datamaster_kit.project import Project, read_contracts, read_project
@@ -57,6 +58,8 @@ def main(folder: Path, *steps: str) -> None:
                 build_gold(target, project, contract)
             case "replay":
                 replay(target, project, contract, corrections=mended(target, project, contract))
+            case "release":
+                release_holds(target, project, contract, "order", "it was looked at")
             case "keep":
                 print("begun", flush=True)
                 keep_ingesting(target, project, [contract], "1 second")

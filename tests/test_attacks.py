@@ -213,10 +213,15 @@ def test_a_models_name_that_is_no_folder_is_refused_wherever_it_would_be_part_of
     release = Release("production", "/Volumes/crisk/bronze/releases/1")
     step = Step(local, project.names, contract, Model("account", physical_name=name or "/"), (), "run", "bronze")
     for work in (lambda: local.landing_folder(name), lambda: DatabricksTarget(project, "production").landing_folder(name), lambda: local_folders(project, [contract]), lambda: landing_folder(project, model),
-                 lambda: checkpoint_folder(step), lambda: ingest_job(project, contract, "a.yaml", model, release), lambda: mock_job(project, contract, "a.yaml", model, release),
+                 lambda: ingest_job(project, contract, "a.yaml", model, release), lambda: mock_job(project, contract, "a.yaml", model, release),
                  lambda: replay(local, project, contract, corrections=tmp_path)):
         with pytest.raises(BadInput, match="name of a folder"):
             work()
+    if "." in name:  # a path of its source's, and the table has the model's own name
+        assert checkpoint_folder(step) == checkpoint_folder(Step(local, project.names, contract, Model("account"), (), "run", "bronze"))
+    else:
+        with pytest.raises(BadInput, match="name of a folder"):
+            checkpoint_folder(step)
     assert not [path for path in tmp_path.rglob("*") if path.is_dir() and not path.is_relative_to(root) and path not in root.parents]
     assert "landing" not in {path.name for path in tmp_path.rglob("*")}
 

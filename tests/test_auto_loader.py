@@ -3,24 +3,24 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from functools import reduce
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from pyspark.sql.types import _parse_datatype_string
+from runtime.auto_loader import read_cloud_files
 from test_corpus import CASES, CORPUS, as_texts, canonical, case_of, texts, with_rescued
 
 from datamaster_kit.contract.model import Field
-from datamaster_kit.contract.sqltype import parse_sql_type, quote
-from datamaster_kit.target.auto_loader import CORRUPT, auto_loader_options, cloud_rows, schema_of
-from datamaster_kit.target.casts import matched, rescued_json
-from datamaster_kit.target.csv_files import csv_header, has_header, no_glob
+from datamaster_kit.contract.sqltype import parse_sql_type
+from datamaster_kit.target.auto_loader import auto_loader_options, cloud_rows, schema_of
+from datamaster_kit.target.csv_files import no_glob
 from datamaster_kit.target.local_files import read_files
 from datamaster_kit.target.stream import run_stream
 from datamaster_kit.target.target import FileSource
 
 if TYPE_CHECKING:
-    from pyspark.sql import DataFrame, SparkSession
+    from pyspark.sql import SparkSession
 
 pytestmark = pytest.mark.spark
 
@@ -29,19 +29,6 @@ def told(source: FileSource) -> tuple[str, dict[str, str]]:
     """Return the format and the options that Auto Loader is told, without its own."""
     options = auto_loader_options(source, "")
     return options["cloudFiles.format"], {name: value for name, value in options.items() if not name.startswith("cloudFiles.")}
-
-
-def by_name(spark: SparkSession, file: Path, source: FileSource) -> DataFrame:
-    """Return a csv file as Auto Loader documents that it reads one: columns by their names in any case, and those that are not the schema's in the rescued column, with the file's path."""
-    names = [item.column for item in source.fields]
-    header = csv_header(file, source.options) if has_header(source.options) else names
-    positions, extras = matched(header, names)
-    columns = [next((name for name, at in positions.items() if at == index), extras.get(index, "")) for index in range(len(header))]
-    format, options = told(source)
-    read = spark.read.format(format).options(**options).schema(", ".join(f"{quote(name)} STRING" for name in (*columns, CORRUPT))).load(no_glob(str(file)))
-    rescued = rescued_json([(name, f"CASE WHEN {CORRUPT} IS NULL THEN {quote(name)} END") for name in extras.values()], "_metadata.file_path")
-    cells = [quote(name) if name in positions else f"CAST(NULL AS STRING) AS {quote(name)}" for name in names]
-    return read.selectExpr(*cells, CORRUPT, f"{rescued} AS carlton_rescued", "_metadata")
 
 
 def streamed(spark: SparkSession, source: FileSource, checkpoint: Path) -> list[dict[str, Any]]:
@@ -64,7 +51,8 @@ def test_a_workspace_makes_the_same_rows_of_a_dirty_file(spark: SparkSession, tm
     if source.format == "json":
         found = streamed(spark, source, tmp_path / "checkpoint")
     else:
-        found = texts(cloud_rows(reduce(lambda one, other: one.union(other), [by_name(spark, file, source) for file in files_of(source)]), source), source)
+        read = read_cloud_files(spark, [str(file) for file in files_of(source)], auto_loader_options(source, ""), _parse_datatype_string(schema_of(source)))
+        found = texts(cloud_rows(read, source), source)
     assert canonical(found) == canonical(json.loads((CORPUS / name / "expected.json").read_text(encoding="utf-8")))
 
 

@@ -8,7 +8,7 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from datamaster_kit.contract import dcs, dcs_field, dcs_parts
+from datamaster_kit.contract import dcs, dcs_field, dcs_parts, workflow
 from datamaster_kit.contract.dcs import read_dcs
 from datamaster_kit.contract.document import Document, parse_document
 from datamaster_kit.contract.fault import Fault
@@ -54,7 +54,9 @@ OF_FIELDS = {
     "{enum: [x, {value: y}]}": (REFUSED, "enum[1]"), "{tags: x}": (REFUSED, "tags"), "{examples: x}": (REFUSED, "examples"), "{references: 5}": (REFUSED, "references"),
     "{links: x}": (REFUSED, "links"), "{links: {a: [1]}}": (REFUSED, "links.a"), "{config: x}": (REFUSED, "config"), "{config: {physicalName: [1]}}": (REFUSED, "config.physicalName"),
     "{config: {criticalDataElement: x}}": (REFUSED, "config.criticalDataElement"), "{lineage: x}": (REFUSED, "lineage"), "{lineage: {inputFields: x}}": (REFUSED, "lineage.inputFields"),
-    "{lineage: {inputFields: [x]}}": (REFUSED, "lineage.inputFields[0]"), "{requird: true}": (UNKNOWN, "requird"), "{quality: {type: sql}}": (REFUSED, "quality"),
+    "{lineage: {inputFields: [x]}}": (REFUSED, "lineage.inputFields[0]"), "{lineage: {inputFeilds: []}}": (UNKNOWN, "lineage.inputFeilds"),
+    "{lineage: {inputFields: [{nam: x}]}}": (UNKNOWN, "lineage.inputFields[0].nam"), "{lineage: {inputFields: [{name: x, transformations: [{typ: y}]}]}}": (UNKNOWN, "lineage.inputFields[0].transformations[0].typ"),
+    "{type: }": (ASIDE, "type"), "{requird: true}": (UNKNOWN, "requird"), "{quality: {type: sql}}": (REFUSED, "quality"),
     "{quality: [5]}": (REFUSED, "quality[0]"), "{quality: [{type: SodaCL, specification: '- missing_count(b) = 0'}]}": (ASIDE, "quality"), "{description: {en: x}}": (REFUSED, "description"),
     "{$ref: '#/definitions/d'}": ("ref-unknown", "['$ref']"), "{$ref: [x]}": (UNKNOWN, "['$ref']"),
 }
@@ -99,6 +101,13 @@ ELSEWHERE = {
     "quality: {type: SodaCL, specification: '- row_count > 0'}": (ASIDE, "quality"), "workflow: 5": (REFUSED, "workflow"), "workflow: {source: adls}": (REFUSED, "workflow.source"),
     "workflow: {tasks: 5}": (REFUSED, "workflow.tasks"), "workflow: {tasks: [x]}": (REFUSED, "workflow.tasks[0]"), "workflow: {email_notifications: x}": (REFUSED, "workflow.email_notifications"),
     "workflow: {email_notifications: {on_fail: x}}": (ASIDE, "workflow.email_notifications.on_fail"), "workflow: {gold: x}": (REFUSED, "workflow.gold"),
+    **{f"workflow: {{{key}: x}}": (UNKNOWN, f"workflow.{key}") for key in ("latest_bye", "delete_wen", "schema_evoluton", "maximum_bad_shar", "modles", "jobmock")},
+    "ingest_workflow: {latest_bye: x}": (UNKNOWN, "ingest_workflow.latest_bye"), "workflow: {job_mock: nope}": (REFUSED, "workflow.job_mock"), "workflow: {source: {job_mock: 5}}": (REFUSED, "workflow.source.job_mock"),
+    "workflow: {latest_by: {m: }}": (ASIDE, "workflow.latest_by.m"), "workflow: {latest_by: {m: []}}": (ASIDE, "workflow.latest_by.m"), "workflow: {latest_by: }": (ASIDE, "workflow.latest_by"),
+    "workflow: {delete_when: {m: {a: }}}": (ASIDE, "workflow.delete_when.m.a"), "servicelevels: {retention: {perid: P1Y}}": (UNKNOWN, "servicelevels.retention.perid"),
+    "servicelevels: {retenton: {period: P1Y}}": (UNKNOWN, "servicelevels.retenton"), "servicelevels: {freshness: {threshhold: 1d}}": (UNKNOWN, "servicelevels.freshness.threshhold"),
+    "servicelevels: {backup: {recoverytime: 1d}}": (UNKNOWN, "servicelevels.backup.recoverytime"), "servers: {a: {type: azure, locaton: x}}": (UNKNOWN, "servers.a.locaton"),
+    "terms: {policies: [{type: x, urll: y}]}": (UNKNOWN, "terms.policies[0].urll"),
 }
 
 
@@ -110,6 +119,14 @@ def test_a_defect_elsewhere_is_one_fault_with_its_line(written: str, expected: t
 def test_defects_of_the_info_have_their_lines() -> None:
     _, faults = read_dcs(parse_document("dataContractSpecification: 2.0\nid: [a]\ninfo:\n  title: {}\n  contact: {name: [x], mail: y}\n  contact2: 1\n", "a.yaml"))
     assert {(fault.code, fault.line) for fault in faults} == {("dcs-version", 1), (REFUSED, 2), (REFUSED, 4), (REFUSED, 5), (UNKNOWN, 5), (UNKNOWN, 6)}
+
+
+def test_a_key_of_the_info_without_a_value_is_told_and_what_people_write_is_not() -> None:
+    _, faults = read_dcs(parse_document("dataContractSpecification: 1.1.0\nid: a\ninfo:\n  title:\n  version: null\n", "a.yaml"))
+    assert [(fault.code, fault.severity, fault.line) for fault in faults] == [(ASIDE, "warning", 4), (ASIDE, "warning", 5)]
+    for text in ("workflow: {x-own: 1, job_mock: 'True', latest_by: {m: [a, b]}, models: [], history: , tasks: []}", "servicelevels: {own: {threshhold: 1}, frequency: {cron: 0 0 * * *}}",
+                 "servers: {a: {type: own, location: x, topic: y}}", "examples: []", "workflow: {source: {type: eventhub, format: json, own: 1}}"):
+        assert found(text) == [], text
 
 
 def test_two_workflows_are_told_and_the_older_name_is_kept() -> None:
@@ -237,8 +254,8 @@ def test_references_that_nest_without_end_are_a_fault() -> None:
 
 
 # Any value under any key that the reader knows.
-KEYS = sorted({*dcs.TOP_KEYS, *dcs.INFO_KEYS, *dcs.MODEL_KEYS, *dcs.EXAMPLE_KEYS, *dcs_field.FIELD_KEYS, *dcs_field.QUALITY_KEYS, *dcs_parts.VALUES, *dcs_parts.VALUES.values(), *dcs_parts.KINDS,
-               *dcs_parts.EVENTS, "policies", "usage", "limitations", "roles", "cron", "timestampField", "contact", "name", "url", "inputFields", "transformations", "physicalName", "partitioned",
+KEYS = sorted({*dcs.TOP_KEYS, *dcs.INFO_KEYS, *dcs.MODEL_KEYS, *dcs.EXAMPLE_KEYS, *dcs_field.FIELD_KEYS, *dcs_field.QUALITY_KEYS, *dcs_parts.VALUES, *dcs_parts.VALUES.values(), *workflow.KINDS,
+               *workflow.EVENTS, "policies", "usage", "limitations", "roles", "cron", "timestampField", "contact", "name", "url", "inputFields", "transformations", "physicalName", "partitioned",
                "partitionKeyPosition", "model", "latest_by", "history", "maximum_bad_share", "job_mock", "$ref", "m", "a"})
 TEXTS = st.sampled_from(["", "a", "m", "m.a", "x", "string", "array", "map", "object", "struct", "decimal", "decimal(10,2)", "array<string>", "sql", "library", "text", "SodaCL", "soda", "json", "csv",
                          "rowCount", "invalidValues", "1 day", "5%", "#/definitions/a", "#/models/m", "#", "other.yaml#/a", "- row_count > 0", "checks for m: [missing_count(a) = 0]", '[{"a": 1}]', "a,b"])

@@ -28,8 +28,8 @@ from workspace.server import Workspace as Server
 
 from datamaster_kit.contract.fault import BadInput, DatamasterError
 from datamaster_kit.contract.model import Contract, EmailNotifications, ServiceLevel, Source, Workflow
-from datamaster_kit.deliver.delivery import Delivery, apply_delivery, observed_delivery, plan_of, to_destroy
-from datamaster_kit.deliver.job_runs import failures, followed, job_number, job_states, started, state_of
+from datamaster_kit.deliver.delivery import Delivery, Part, apply_delivery, observed_delivery, plan_of, to_destroy
+from datamaster_kit.deliver.job_runs import failures, followed, job_number, job_numbers, job_states, started, state_of
 from datamaster_kit.deliver.jobs import KEY_TAG
 from datamaster_kit.deliver.new_project import files_of_new_project, templates_folder, write_new_project
 from datamaster_kit.plan import Plan
@@ -289,8 +289,11 @@ def test_a_twin_is_shown_and_deleted_only_where_that_is_allowed(project: Project
 def test_somebody_elses_job_of_the_name_is_left_alone(project: Project, client: WorkspaceClient) -> None:
     theirs = {"name": ACCOUNT, "tasks": [{"task_key": "theirs", "spark_python_task": {"python_file": "dbfs:/a.py"}, "new_cluster": {"spark_version": "17.3.x-scala2.13", "node_type_id": "Standard_D4ds_v5", "num_workers": 1}}]}
     made = client.jobs.create(**JobSettings.from_dict(theirs).as_shallow_dict()).job_id or 0
-    plan = applied(project, client)
+    plan = plan_of(observed(project, client))
+    with pytest.raises(DatamasterError) as raised:
+        applied(project, client)
     [refused] = plan.refused
+    assert [fault.code for fault in raised.value.faults] == ["change-refused"] and len(list(client.jobs.list())) > 1
     assert refused.name == ACCOUNT and "not made by this toolkit" in refused.refusal and f"job {made} of" in refused.note
     kept = client.jobs.get(made).settings
     assert kept is not None and kept.tasks is not None and [task.task_key for task in kept.tasks] == ["theirs"]
@@ -355,6 +358,10 @@ def test_serverless_jobs_have_an_environment(project: Project) -> None:
         assert plan_of(observed(said, client)).is_empty
         job = job_named(client, ACCOUNT)
         assert job.settings.environments[0].spec.dependencies[0].endswith(".whl") and not job.settings.job_clusters
+        book = {"task_key": "score", "notebook_task": {"notebook_path": "/Shared/score"}}
+        applied(said, client, changed(project, tasks=(book,)))
+        own, score = job_named(client, ACCOUNT).settings.tasks
+        assert own.environment_key and not score.environment_key and score.depends_on
         applied(project, client)
         assert job_named(client, ACCOUNT).job_id == job.job_id and plan_of(observed(project, client)).is_empty
         assert job_named(client, ACCOUNT).settings.environments in (None, [])
@@ -587,3 +594,80 @@ def test_a_contract_of_events_has_its_topic_in_the_same_plan(server: Server, cli
         delivery = to_destroy(observed_delivery(project, "production", events, client, management, old_topics=True))
         apply_delivery(delivery, plan_of(delivery, allow_delete=True))
         assert not azure.groups[subscription, "rsgdrisk"]["ethdrisk"].hubs and not list(client.jobs.list())
+
+
+def mocked(project: Project) -> tuple[Contract, ...]:
+    """Return the sample contracts, of which that of the accounts has mock data."""
+    account, *others = read_contracts(project)
+    return (replace(account, workflow=replace(account.workflow or Workflow(), job_mock=True)), *others)
+
+
+@pytest.fixture
+def landed(tmp_path: Path, server: Server) -> Project:
+    """The sample project, whose raw files arrive in a volume."""
+    project = written_project(tmp_path, server.host)
+    file = tmp_path / "datamaster.yaml"
+    file.write_text(file.read_text(encoding="utf-8").replace("}", ", landing: /Volumes/crisk/bronze/volume_checkpoint_locations/landing}", 1), encoding="utf-8")
+    return read_project(project.root)
+
+
+@pytest.mark.parametrize(("part", "names"), [
+    (Part("contracts/account.yaml"), {"ingest-risk-account", "mock-ingest-risk-account"}),
+    (Part("contracts/account.yaml", ("ingest",)), {"ingest-risk-account"}),
+    (Part(purposes=("mock-ingest",)), {"mock-ingest-risk-account"}),
+    (Part("contracts/consents.yaml", ("mock-ingest",)), set[str]()),
+], ids=["a contract", "a contract's ingest", "a purpose", "nothing"])
+def test_what_is_not_of_a_part_is_left_alone_and_nothing_is_deleted(landed: Project, server: Server, client: WorkspaceClient, part: Part, names: set[str]) -> None:
+    contracts = mocked(landed)
+    applied(landed, client, contracts)
+    client.jobs.create(name="ingest-risk-gone", tags={**landed.resource_tags, KEY_TAG: "ingest-0123456789ab"})
+    before = {item["settings"]["name"]: json.dumps(item["settings"], sort_keys=True) for item in server.state.jobs.values()}
+    changed = tuple(replace(item, version="9.9.9") for item in contracts)
+    delivery = observed_delivery(landed, "production", changed, client, part=part)
+    plan = plan_of(delivery)
+    assert {change.name for change in plan.pending if change.kind == "job"} == names and "delete" not in {change.action for change in plan.changes}
+    apply_delivery(delivery, plan)
+    after = {item["settings"]["name"]: json.dumps(item["settings"], sort_keys=True) for item in server.state.jobs.values()}
+    assert {name for name in after if after[name] != before[name]} == names and set(after) == set(before)
+    assert bool(delivery.notes) is not bool(names)
+    assert plan_of(observed_delivery(landed, "production", changed, client, part=part)).is_empty
+
+
+def test_a_part_of_no_contract_is_bad_input(landed: Project, client: WorkspaceClient) -> None:
+    with pytest.raises(BadInput, match=r"contracts/gone\.yaml is not one of the project's contracts"):
+        observed_delivery(landed, "production", read_contracts(landed), client, part=Part("contracts/gone.yaml"))
+
+
+def test_the_jobs_of_whole_contracts_are_found_and_a_missing_one_is_told(landed: Project, client: WorkspaceClient) -> None:
+    contracts = mocked(landed)
+    with pytest.raises(DatamasterError, match="ingest-risk-account"):
+        job_numbers(client, landed, contracts, "ingest")
+    applied(landed, client, contracts)
+    wanted = [job_number(client, landed, contracts, model, "ingest") for model in ("account", "consents", "flights")]
+    assert set(wanted) <= set(job_numbers(client, landed, contracts, "ingest"))
+    assert job_numbers(client, landed, contracts, "mock-ingest") == (job_number(client, landed, contracts, "account", "mock-ingest"),)
+    assert job_numbers(client, landed, contracts[:1], "ingest") == (wanted[0],)
+    with pytest.raises(DatamasterError, match="no job of the contracts for prep"):
+        job_numbers(client, landed, contracts[:1], "prep")
+
+
+def test_the_command_line_delivers_and_runs_a_part(server: Server, client: WorkspaceClient, tmp_path: Path) -> None:
+    written_project(tmp_path, server.host)
+    account = ("--contract", "contracts/account.yaml")
+    summary = tmp_path / "summary.md"
+    planned = datamaster(server, tmp_path, "plan", *account, "--purpose", "ingest", "--summary", str(summary))
+    assert planned.returncode == 0, planned.stderr
+    text = summary.read_text(encoding="utf-8")
+    assert text.startswith("### Plan: deliver\n\n2 to create, 0 to update, 0 to delete, 0 unchanged.\n") and f"\n+ job {ACCOUNT}\n" in text
+    assert datamaster(server, tmp_path, "apply", *account, "--summary", str(summary)).returncode == 0
+    assert "### Apply: deliver" in summary.read_text(encoding="utf-8")
+    assert [item.settings.name for item in client.jobs.list() if item.settings] == [ACCOUNT]
+    run = datamaster(server, tmp_path, "run", *account, "--wait")
+    assert run.returncode == 0 and f"{ACCOUNT}: SUCCESS" in run.stdout, run.stderr
+    server.state.scripted[f"task-{ACCOUNT}"] = "ValueError: a bad day"
+    failed = datamaster(server, tmp_path, "run", *account, "--wait", "--json")
+    assert failed.returncode == 1 and "a bad day" in failed.stderr and [item["state"] for item in json.loads(failed.stdout)["runs"]] == ["FAILED"]
+    whole = datamaster(server, tmp_path, "run", "--wait")
+    assert whole.returncode == 1 and "the workspace has no job ingest-risk-consents" in whole.stderr and len(server.state.runs) == 2
+    refused = datamaster(server, tmp_path, "plan", "--purpose", "prepare", "--allow-delete")
+    assert refused.returncode == 2 and "none of ingest, prep, mock-ingest" in refused.stderr and "part-deletes" in refused.stderr

@@ -86,11 +86,11 @@ def land(folder: Path, number: int, column: str, placed_at: str) -> None:
     (landing / f"{number:03}.csv").write_text(f"id,amount,operation,placed_at,{column}\n" + "\n".join(rows) + "\n", encoding="utf-8")
 
 
-def project(folder: Path) -> Path:
+def project(folder: Path, contract: str = CONTRACT) -> Path:
     """Return a folder with a project in it."""
     (folder / "datamaster.yaml").write_text("domain: shop\ncatalog: shop\n", encoding="utf-8")
     (folder / "contracts").mkdir()
-    (folder / "contracts" / "shop.yaml").write_text(CONTRACT, encoding="utf-8")
+    (folder / "contracts" / "shop.yaml").write_text(contract, encoding="utf-8")
     (folder / "total.sql").write_text("SELECT count(*) AS orders FROM order", encoding="utf-8")
     (folder / ".datamaster").mkdir()
     (folder / ".datamaster" / "jars").symlink_to(Path(__file__).resolve().parents[1] / ".datamaster" / "jars")
@@ -102,7 +102,7 @@ def shop(start: Start, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a project after a process has been killed at every point that a step passes, each after new files had come."""
     folder = project(tmp_path_factory.mktemp("killed"))
     assert ended(start(folder, "apply"))[0] == 0
-    points = [point for point in POINTS if not point.startswith("retention.")]
+    points = [point for point in POINTS if not point.startswith(("retention.", "hold."))]
     for number, point in enumerate(points):
         land(folder, number, f"extra_{number}" if point == "evolution.altered" else "extra", "2999-01-01T00:00:00Z")
         steps = STEPS_OF.get(point.partition(".")[0], ["ingest"])
@@ -177,6 +177,26 @@ def test_retention_that_was_killed_at_every_point_removes_what_it_has_recorded(s
     runs = [run for run in rows(spark, shop, "bronze/runs") if run["step"] == "retention" and run["batch"] is None]
     came = 4 * PER_FILE
     assert sum(run["rows_deleted"] for run in runs) == came + 4 * 3 + 4 * 4
+
+
+def test_a_hold_that_was_killed_at_every_point_is_recorded_once_and_lets_nothing_through(spark, start: Start, tmp_path: Path) -> None:
+    held = CONTRACT.replace("  total:\n    fields", "    quality: [{type: library, metric: rowCount, mustBeGreaterThan: 100, severity: critical}]\n  total:\n    fields")
+    folder = project(tmp_path, held)
+    assert ended(start(folder, "apply"))[0] == 0
+    land(folder, 0, "extra", "2999-01-01T00:00:00Z")
+    assert ended(start(folder, "ingest", kill_at="hold.recorded"))[0] == -signal.SIGKILL
+    for steps, words in ((("silver",), "held since"), (("ingest",), "rowcount"), (("silver",), "held since")):
+        code, said = ended(start(folder, *steps))
+        assert code == 1 and words in said, said
+    assert rows(spark, folder, "silver/order") == []
+    assert ended(start(folder, "release", kill_at="hold.ended"))[0] == -signal.SIGKILL
+    code, said = ended(start(folder, "release", "ingest", "silver"))
+    assert code == 0, said
+    events = sorted((row for row in rows(spark, folder, "bronze/runs") if row["step"] == "hold"), key=lambda row: row["batch"])
+    # One hold, whose rows are numbered: the run that goes on with the interrupted one adds itself to those that brought the delivery.
+    assert [row["result"] for row in events] == ["held", "held", "released"] and len({row["stream"] for row in events}) == 1
+    assert len({row["batch"] for row in events}) == 3 and set(events[0]["resumed"]) < set(events[1]["resumed"])
+    assert len(rows(spark, folder, "silver/order")) == 4
 
 
 def test_a_signal_ends_the_stream_after_its_batch_and_a_second_one_at_once(spark, start: Start, tmp_path: Path) -> None:

@@ -1,8 +1,11 @@
 """The forms without a browser: any sequence of actions leaves a contract that reads, a text that undo brings back, and nothing that HTML would run."""
 from __future__ import annotations
 
+import os
 import re
 import shutil
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -552,3 +555,62 @@ def test_what_is_unsaved_is_compared_with_the_file_once_a_change(project: Path, 
     monkeypatch.setattr(versions, "diff", lambda before, after: compared.append(after.name) or diff(before, after))
     named(form, "Title").value = "Named anew"
     assert compared == ["Named anew"] and "cosmetic change" in form.state.value and "Named anew" in form.differences.value
+
+
+# -- in a workspace's Git folder -----------------------------------------------------------------------------------------------------------------------
+
+WATCHED = """
+import os, sys
+from pathlib import Path
+
+written, watching = set(), []
+CHANGES = ("os.mkdir", "os.rename", "os.remove", "os.rmdir", "os.link", "os.symlink", "os.chmod", "os.truncate", "os.utime")
+
+def watch(event, values):
+    if not watching:
+        return
+    if event == "open" and isinstance(values[0], str) and values[2] & (os.O_WRONLY | os.O_RDWR | os.O_CREAT):
+        written.add(values[0])
+    if event in CHANGES:
+        written.update(value for value in values[:2] if isinstance(value, str))
+
+sys.addaudithook(watch)
+from datamaster_kit.forms.contract_form import ContractForm
+from datamaster_kit.forms.project_form import ProjectForm
+
+
+watching.append(True)
+form = ContractForm("contracts/consents.yaml")
+for tab in range(len(form.tabs)):
+    form.tab.selected_index = tab
+for below in range(3):
+    form.below.selected_index = below
+form.tab.selected_index = 0
+def widgets(root):
+    yield root
+    for child in getattr(root, "children", ()):
+        yield from widgets(child)
+next(widget for widget in widgets(form.widget) if getattr(widget, "description", "") == "Title").value = "Named in a notebook"
+form.save.click()
+ProjectForm("datamaster.yaml")
+watching.clear()
+assert {widget._model_module for widget in widgets(form.widget)} <= {"@jupyter-widgets/base", "@jupyter-widgets/controls", "@jupyter-widgets/output"}
+print(*sorted({str(Path(path).resolve()) for path in written if path != os.devnull}), sep="\\n")
+"""
+
+
+def test_a_form_in_a_folder_whose_parents_nobody_may_write_to_saves_and_writes_only_in_its_project(tmp_path: Path) -> None:
+    home = tmp_path / "Workspace" / "Users"
+    project = home / "ana" / "lake"
+    shutil.copytree(ROOT / "contracts", project / "contracts")
+    shutil.copy(ROOT / "datamaster.yaml", project)
+    for folder in (home, home / "ana"):
+        folder.chmod(0o555)
+    environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1", "PYTHONPATH": str(ROOT), "HOME": str(tmp_path / "nowhere")}
+    ended = subprocess.run([sys.executable, "-c", WATCHED], cwd=project, env=environment, capture_output=True, text=True, check=False, timeout=120)
+    for folder in (home / "ana", home):
+        folder.chmod(0o755)
+    assert ended.returncode == 0, ended.stderr
+    paths = [Path(line) for line in ended.stdout.splitlines()]
+    assert project / "contracts" / "consents.yaml" in paths and all(path.is_relative_to(project) for path in paths), paths
+    assert "Named in a notebook" in (project / "contracts" / "consents.yaml").read_text(encoding="utf-8")

@@ -125,7 +125,7 @@ def test_a_person_edits_adds_a_rule_mends_an_error_and_saves(server: Server, bro
     page.get_by_label("There may be").select_option("fewer than")
     page.get_by_label("Number", exact=True).fill("2")
     page.get_by_label("Counted in").select_option("percent of the rows")
-    page.get_by_label("A broken rule is").select_option("warning: rows pass, the report tells")
+    page.get_by_label("A broken rule is").select_option("warn: counted and told")
     expect(page.get_by_text("Fewer than 2 % values of limit are missing")).to_be_visible(timeout=SLOW)
     page.get_by_role("button", name="Add rule").first.click()
     expect(page.get_by_role("heading", name="limit_is_known")).to_be_visible(timeout=SLOW)

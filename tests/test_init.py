@@ -63,7 +63,7 @@ def test_every_answer_by_flags_is_in_the_file(tmp_path: Path) -> None:
     assert project.targets == {"main": {"host": "https://adb-1.2.azuredatabricks.net"}}
     setup = setup_of(project)
     assert (setup.location, setup.writers, setup.budget) == ("westeurope", {"owner": Writer(OTHER, "ServicePrincipal")}, Budget(750.5, ["cost@example.com"]))
-    assert setup.github == Github("example/lake", ["prod"])
+    assert setup.github == Github("example/lake", ["production"], ["main"])
 
 
 def test_a_person_is_asked_again_until_the_answer_can_be_used(tmp_path: Path) -> None:
@@ -86,7 +86,7 @@ def test_what_the_machine_knows_is_offered(tmp_path: Path) -> None:
     assert result.returncode == 0, result.stderr
     project = made(folder)
     assert project.setup == {"subscription": GUID, "tenant": GUID, "location": "brazilsouth", "writers": {"owner": {"object_id": OTHER, "type": "User"}},
-                             "budget": {"amount": 500, "emails": ["ana@example.com"]}, "github": {"repository": "example/lake", "environments": ["prod"]}}
+                             "budget": {"amount": 500, "emails": ["ana@example.com"]}, "github": {"repository": "example/lake", "environments": ["production"], "branches": ["main"]}}
     (folder / "datamaster.yaml").unlink()
     assert init(folder, "--domain", "risk", "--no-input", path=f"{tmp_path / 'bin'}:{os.environ['PATH']}").returncode == 0
     assert made(folder).setup == {}, "an account that happens to be logged in is not taken unasked"

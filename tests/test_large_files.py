@@ -15,8 +15,9 @@ from test_json_ways import record
 from datamaster_kit.contract.model import Array, Field, Scalar
 from datamaster_kit.contract.sqltype import quote
 from datamaster_kit.target import large_files
-from datamaster_kit.target.csv_files import looked_at, read_csv
+from datamaster_kit.target.csv_files import local_path, looked_at, read_csv
 from datamaster_kit.target.json_files import read_json
+from datamaster_kit.target.local_files import read_files
 from datamaster_kit.target.target import FileSource
 
 pytestmark = pytest.mark.spark
@@ -60,7 +61,7 @@ def try_float(value: Any) -> Any:
 
 def compared(by_arrow: Any, by_spark: Any, fields: tuple[Field, ...]) -> int:
     """Compare the rows of a file that was read in two ways, with their addresses, and return their number."""
-    asked = [*columns(fields), "carlton_rescued", "_file.path", "_file.name", "_file.size", "_file.modification_time"]
+    asked = [*columns(fields), "carlton_rescued", "_datamaster_file.path", "_datamaster_file.name", "_datamaster_file.size", "_datamaster_file.modification_time"]
     mine, other = by_arrow.selectExpr(*asked).collect(), by_spark.selectExpr(*asked).collect()
     different = [(row, wanted) for row, wanted in zip(mine, other, strict=True) if row != wanted]
     differences = [{name: (row[name], wanted[name]) for name in row.__fields__ if row[name] != wanted[name]} for row, wanted in different if as_numbers(row) != as_numbers(wanted)]
@@ -82,7 +83,9 @@ def test_a_csv_file_has_the_rows_and_addresses_that_spark_finds(spark: Any, tmp_
     source = FileSource("csv", str(tmp_path), known)
     look = looked_at(f"file:{tmp_path}/{name} é%20.csv", source)
     assert large_files.is_for_arrow_csv(look, source)
-    assert compared(large_files.read_large_csv(spark, look, source), read_csv(spark, [look.file], look.header, False, source), known) > 5000
+    by_arrow = large_files.read_large_csv(spark, look, source)
+    monkeypatch.setattr(large_files, "LARGE", 1 << 30)
+    assert compared(by_arrow, read_files(spark, [look.file], source), known) > 5000
 
 
 def test_a_csv_file_without_a_header_and_with_another_delimiter_is_read_alike(spark: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -115,7 +118,7 @@ def test_a_file_of_json_has_the_rows_that_spark_finds(spark: Any, tmp_path: Path
     (tmp_path / "a.json").write_bytes("".join(line + draw.choice(["\n", "\n", "\n", "\r\n", "\n\n", "\n \n"]) for line in lines).encode() + b'{"code":"\xff"}\n{"id":1}')
     source = FileSource("json", "", fields)
     file = f"file:{tmp_path}/a.json"
-    assert compared(large_files.read_large_json(spark, file, source), read_json(spark, [file], source), fields) > 7000
+    assert compared(large_files.read_large_json(spark, file, source), read_files(spark, [file], source), fields) > 7000
 
 
 @pytest.mark.skipif("DATAMASTER_CONNECT" in os.environ, reason="the code that Spark generates is on the server")
@@ -197,6 +200,6 @@ def test_dirty_files_of_the_corpus_give_the_same_rows_however_large_they_are(spa
     monkeypatch.setattr(large_files, "LARGE", 0)
     source = case_of(name)
     files = [f"file:{path}" for path in (CORPUS / name / "files").iterdir()]
-    assert any(large_files.is_for_arrow_csv(looked_at(file, source), source) if source.format == "csv" else large_files.is_for_arrow_json(file, source) for file in files)
+    assert any(large_files.is_for_arrow_csv(looked_at(file, source), source) if source.format == "csv" else large_files.is_for_arrow_json(local_path(file), source) for file in files)
     expected = (CORPUS / name / "expected.json").read_text(encoding="utf-8")
     assert canonical(rows_of(spark, CORPUS / name / "files", source)) == canonical(json.loads(expected))

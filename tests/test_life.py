@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import csv
+import gzip
 import os
 import shutil
 import sys
@@ -521,3 +522,18 @@ def test_a_run_that_was_asked_to_stop_says_so_and_the_next_goes_on(lake: Lake) -
     ASKED.clear()
     lake.run()
     assert len(lake.rows("silver/order")) == 1
+
+
+@pytest.mark.parametrize("key", ["", ", primaryKey: true"])
+def test_a_cut_off_file_that_is_mended_is_in_silver_once_with_a_key_and_without(lake: Lake, key: str) -> None:
+    lake.contract(f"id: {{type: string{key}}}\nt: {{type: string}}")
+    lake.apply()
+    whole = gzip.compress(b"id,t\n" + b"".join(b"%d,%d\n" % (number, number * 7919) for number in range(300)))
+    for content, rows in ((whole[:-60], None), (whole, 300)):
+        Path(lake.target.landing_folder("order"), "a.csv.gz").write_bytes(content)
+        lake.land(f"{len(content)}.csv", f"id,t\nother {len(content)},x\n")
+        (run, _) = lake.run()
+        found = [id for (id,) in lake.rows("silver/order", "id") if not id.startswith("other")]
+        assert len(found) == len(set(found)) and (rows is None or len(found) == rows) and (rows or (run.result == "partly" and any(note.startswith("a.csv.gz: ") for note in run.notes)))
+        assert rows or bool(found) == bool(key), "without a key nothing of it is taken until it is whole"
+    assert key or sum(bool(id) and not id.startswith("other") for (id,) in lake.rows("bronze/order", "id")) == 300

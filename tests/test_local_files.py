@@ -1,6 +1,7 @@
 """Raw files of every format, clean and dirty, become rows of the contract: by name, without losing a digit or a row."""
 from __future__ import annotations
 
+import gzip
 import json
 from decimal import Decimal
 from pathlib import Path
@@ -80,6 +81,55 @@ def test_empty_and_header_only_files_give_no_row(spark, tmp_path: Path) -> None:
     assert rows(spark, tmp_path, "csv") == []
 
 
+def test_csv_as_it_is_written_keeps_each_record_and_each_character(spark, tmp_path: Path) -> None:
+    """Another quote, lone carriage returns within quotes, lines of blanks, records of blank cells, line ends that are said: the cells of each record, None where there is nothing, or the text of a malformed one."""
+    fields, latin = (Field("id"), Field("t"), Field("n", Scalar("integer"))), b"   \nid,t,n\n \n1,\xe9,1\n"
+    cases: list[tuple[str | bytes, dict[str, Any], list[tuple[Any, ...]]]] = [
+        ("id,t,n\n1,'5\"',1\n2,'x',2\n3,'it''s',3\n4,it's,4\n", {"quote": "'"}, [("1", '5"', 1), ("2", "x", 2), ("3", "it's", 3), ("4", "it's", 4)]),
+        ("id,t,n\n1,'a''b\nc',1\n2,'5\"',2\n", {"quote": "'", "escape": ""}, [("1", "a'b\nc", 1), ("2", '5"', 2)]),
+        ('id,t,n\n1,"a\rb",1\n2,x,2\n', {}, [("1", "a\rb", 1), ("2", "x", 2)]),
+        ('id,n,t\n1,1,"a\rb"\n2,2,x\n', {}, [("1", "a\rb", 1), ("2", "x", 2)]),
+        ('id,t,n\r1,a,1\r2,"b\rc",2\r', {}, [("1", "a", 1), ("2", "b\rc", 2)]),
+        ('id,t,n\n1, "a\r\nb",1\n2,  "c\rd",2\r\n3,e , 3\n', {"ignoreLeadingWhiteSpace": True}, [("1", "a\r\nb", 1), ("2", "c\rd", 2), ("3", "e ", 3)]),
+        ("id\tt\tn\n1\ta\t1\n\t\t\n\t \t\n   \n\n2\tb\t2\n", {"delimiter": "\t"}, [("1", "a", 1), (None, None, None), (None, " ", None), ("2", "b", 2)]),
+        ("id\tt\tn\r\n1\ta\t1\r\n\t\t\r\n\r\n", {"delimiter": "\t"}, [("1", "a", 1), (None, None, None)]),
+        ('id\tt\tn\n1\t"a\nb"\t1\n\t\t\n   \n', {"delimiter": "\t"}, [("1", "a\nb", 1), (None, None, None)]),
+        ("   \nid,t,n\n \t\n1,a,1\n", {}, [("1", "a", 1)]),
+        ('\n  \nid,t,n\n   \n1,"a\nb",1\n \n2,b,2\n  ', {}, [("1", "a\nb", 1), ("2", "b", 2)]),
+        ('\ufeff  \nid,t,n\n1,"a\nb",1\n', {}, [("1", "a\nb", 1)]),
+        (latin, {"encoding": "latin-1"}, [("1", "\u00e9", 1)]),
+        ("id,t,n\r\n1,a,1\r\n2,b,2\r\n", {"lineSep": "\r\n"}, [("1", "a", 1), ("2", "b", 2)]),
+        ("id,t,n\r1,a,1\r2,b,2\r", {"lineSep": "\r"}, [("1", "a", 1), ("2", "b", 2)]),
+    ]
+    for text, options, expected in cases:
+        found = csv_rows(spark, tmp_path, text, fields=fields, **options)
+        assert [(each["id"], each["t"], each["n"]) for each in found] == expected and not any(each["rescued"] for each in found), text
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "utf-32-be", "cp037", "gb18030"])
+def test_a_packed_file_that_is_cut_off_ends_with_its_last_whole_line(spark, tmp_path: Path, encoding: str) -> None:
+    fields, packed = (Field("id"), Field("t")), gzip.compress("id,t\n1,a\n2,b\n9,zzzzzzzzzzzzzzzzz\n".encode(encoding))
+    (tmp_path / "a.csv.gz").write_bytes(packed[:-12])
+    found = rows(spark, tmp_path, "csv", fields, encoding=encoding)
+    assert [each["id"] for each in found] == ["1", "2", None] and "cut off" in found[-1]["rescued"]["_unreadable"]
+
+
+def test_what_a_format_would_cut_off_or_shift_is_rescued(spark, tmp_path: Path) -> None:
+    cases = [
+        ("timestamp", "timestampFormat", "yyyy-MM-dd HH:mm:ss.SSSSSSSSS", ["2026-01-05 10:30:00.123456000", "2026-01-05 10:30:00.1234", "2026-01-05 10:30:00.5"], ["2026-01-05 10:30:00.123456789", "2026-01-05 10:30:00.1234567"]),
+        ("timestamp", "timestampFormat", "yyyyMMddHHmmss,SSSSSSSSS", ["20260105103000,123456000"], ["20260105103000,123456780"]),
+        ("timestamp", "timestampFormat", "yyyyMMdd'T'HHmmss'.'SSSSSSSXXX", ["20260105T103000.1234560Z"], ["20260105T103000.1234567Z"]),
+        ("timestamp_ntz", "timestampFormat", "yyyy-MM-dd'T'HH:mm:ss[XXX]", ["2026-01-05T10:30:00"], ["2026-01-05T10:30:00-03:00", "2026-01-05T10:30:00Z"]),
+        ("timestamp", "timestampFormat", "yyyy-MM-dd'T'HH:mm:ssXXX", ["2026-01-05T10:30:00-03:00"], ["2026-01-05T10:30:00"]),
+        ("date", "dateFormat", "yyyy-MM-dd HH:mm", ["2026-01-05 00:00"], ["2026-01-05 10:30", "2026-01-05"]),
+        ("date", "dateFormat", "dd/MM/yyyy", ["05/01/2026"], ["31/02/2026"]),
+    ]
+    for name, option, format, good, bad in cases:
+        fields = (Field("id"), Field("d", Scalar(name)))
+        found = csv_rows(spark, tmp_path, "id,d\n" + "".join(f'1,"{text}"\n' for text in [*good, *bad]), fields=fields, **{option: format})
+        assert [each["rescued"].get("d") for each in found] == [None] * len(good) + bad and [each["d"] is not None for each in found] == [True] * len(good) + [False] * len(bad), format
+
+
 def test_a_file_without_a_header_is_read_in_the_contracts_order(spark, tmp_path: Path) -> None:
     assert csv_rows(spark, tmp_path, "007,1.50,3,2026-01-31,true\n", header=False)[0]["code"] == "007"
 
@@ -134,7 +184,7 @@ def test_captured_events_are_records_of_json_and_a_file_that_was_cut_off_is_read
         frame.selectExpr("SequenceNumber", "Offset", "'1/31/2026 10:00:00 AM' AS EnqueuedTimeUtc", "CAST(text AS BINARY) AS Body").coalesce(1).write.format("avro").save(str(tmp_path / name))
         (part,) = (tmp_path / name).glob("part-*.avro")
         (tmp_path / "in" / f"{name}.avro").write_bytes(part.read_bytes()[:-5] if name == "b" else part.read_bytes())
-    found = read_files(spark, sorted(map(str, (tmp_path / "in").iterdir())), FileSource("avro", "", FIELDS, is_captured=True)).selectExpr("*", "_file.name", "_file.block_start").collect()
+    found = read_files(spark, sorted(map(str, (tmp_path / "in").iterdir())), FileSource("avro", "", FIELDS, is_captured=True)).selectExpr("*", "_datamaster_file.name", "_datamaster_file.block_start").collect()
     whole = {item["block_start"]: (item["code"], item["amount"], json.loads(item["carlton_rescued"] or '{"_file_path": 0}')) for item in found if item["name"] == "a.avro"}
     assert all(rescued.pop("_file_path") is not None for _, _, rescued in whole.values())
     assert whole == {100: ("007", Decimal("1.50"), {}), 101: ("1", None, {"count": "1.5", "more": True}), 102: (None, None, {"_corrupt_record": "[1]"}),

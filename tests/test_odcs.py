@@ -13,15 +13,17 @@ from datamaster_kit.contract.document import parse_document, read_document
 from datamaster_kit.contract.fault import BadInput, Fault
 from datamaster_kit.contract.model import Array, Contract, Field, Map, Must, Reference, Scalar, Struct
 from datamaster_kit.contract.odcs import read_odcs
-from datamaster_kit.contract.odcs_writer import odcs
+from datamaster_kit.contract.odcs_writer import odcs, odcs_yaml
 
 SAMPLE = Path(__file__).parent.parent / "contracts" / "flights.odcs.yaml"
 HEAD = "kind: DataContract\nid: orders\nversion: 1.0.0\nstatus: active\n"
 
 
-def read(text: str, version: str = "v3.1.0", root: Path | None = None, file: str = "orders.yaml") -> tuple[Contract, tuple[Fault, ...]]:
+def read(
+    text: str, version: str = "v3.1.0", root: Path | None = None, file: str = "orders.yaml", lenient: bool = False
+) -> tuple[Contract, tuple[Fault, ...]]:
     """Read a contract's body below a valid head of five lines."""
-    return read_odcs(parse_document(f"apiVersion: {version}\n{HEAD}{dedent(text)}", file), root)
+    return read_odcs(parse_document(f"apiVersion: {version}\n{HEAD}{dedent(text)}", file), root, lenient)
 
 
 CUSTOM = {
@@ -33,12 +35,12 @@ CUSTOM = {
 }
 
 
-def properties(body: str, version: str = "v3.1.0") -> tuple[dict[str, Field], tuple[Fault, ...]]:
+def properties(body: str, version: str = "v3.1.0", lenient: bool = False) -> tuple[dict[str, Field], tuple[Fault, ...]]:
     """Read the properties of one table; the body's lines are flow mappings."""
     for name, custom in CUSTOM.items():
         body = body.replace(name, f"{{property: {custom[0]}, value: '{custom[1]}'}}")
     lines = "\n".join(f"  - {line.strip()}" for line in dedent(body).strip().splitlines())
-    contract, faults = read(f"schema:\n- name: orders\n  properties:\n{lines}\n", version)
+    contract, faults = read(f"schema:\n- name: orders\n  properties:\n{lines}\n", version, lenient=lenient)
     return {field.name: field for field in contract.models[0].fields}, faults
 
 
@@ -78,9 +80,11 @@ def test_a_team_may_be_a_list_as_in_3_0_or_an_object_as_in_3_1() -> None:
     ],
 )
 def test_both_spellings_of_an_operator_are_read(spelling: str, operator: str) -> None:
-    contract, faults = read(f"schema:\n- name: orders\n  quality: [{{metric: rowCount, {spelling}: 5}}]\n")
+    body = f"schema:\n- name: orders\n  quality: [{{metric: rowCount, {spelling}: 5}}]\n"
+    contract, faults = read(body, lenient=True)
     assert contract.models[0].quality[0].must == (Must(operator, 5),)
-    assert len(faults) == (spelling != operator) and not errors(faults)
+    assert bool(faults) == (spelling != operator) and not errors(faults)
+    assert bool(errors(read(body)[1])) == (spelling != operator)
 
 
 def test_the_forms_of_3_0_are_read_as_todays() -> None:
@@ -88,7 +92,7 @@ def test_the_forms_of_3_0_are_read_as_todays() -> None:
         """
         {name: state, logicalType: string, quality: [{rule: validValues, validValues: [open, paid]}]}
         {name: price, logicalType: number, logicalTypeOptions: {minimum: 0, exclusiveMinimum: true}}
-        {name: size, logicalType: integer, logicalTypeOptions: {format: int64}, quality: [{rule: duplicateCount, mustBeLessThan: 3}]}
+        {name: size, logicalType: integer, logicalTypeOptions: {format: i64}, quality: [{rule: duplicateCount, mustBeLessThan: 3}]}
         """,
         "v3.0.2",
     )
@@ -184,20 +188,37 @@ def test_servers_and_promises_keep_what_they_have() -> None:
         slaDefaultElement: orders.placed_at
         slaProperties:
         - {property: latency, value: 4, valueExt: 6, unit: d, scheduler: cron, schedule: 0 30 * * *}
-        """)
+        """, lenient=True)
     events, lake = contract.servers
     assert (events.type, events.options) == ("eventhub", {"host": "h", "topic": "t"})
     assert lake.options["topic"] == "extra"
     latency = contract.service_level("latency")
     assert latency and (latency.element, latency.schedule, latency.options) == ("orders.placed_at", "0 30 * * *", {"odcs.valueExt": 6})
-    assert not errors(faults) and any("kept as an option" in fault.message for fault in faults)
+    assert not errors(faults) and any(fault.path == "$.servers[1].topic" for fault in faults)
 
 
-def test_a_misspelled_key_is_a_warning_with_the_nearest_key_and_its_line() -> None:
-    _, faults = read("schema:\n- name: orders\n  properties:\n  - name: id\n    requierd: true\n")
-    (fault,) = faults
-    assert (fault.code, fault.severity, fault.line, fault.path) == ("odcs-unknown-key", "warning", 10, "$.schema[0].properties[0].requierd")
-    assert "required" in fault.hint
+def test_a_misspelled_key_is_an_error_with_the_nearest_key_and_its_line() -> None:
+    body = "schema:\n- name: orders\n  properties:\n  - name: id\n    requierd: true\n"
+    for lenient, severity in ((False, "error"), (True, "warning")):
+        (fault,) = read(body, lenient=lenient)[1]
+        assert (fault.code, fault.severity, fault.line, fault.path) == ("odcs-unknown-key", severity, 10, "$.schema[0].properties[0].requierd")
+        assert "required" in fault.hint
+
+
+def test_what_the_workflow_of_a_custom_property_would_pass_over_is_told_with_its_line() -> None:
+    body = ("customProperties:\n- {property: own, value: {latest_bye: 1}}\n- property: workflow\n  value:\n    latest_bye: x\n    source: csv\n    job_mock: perhaps\n    latest_by: {orders: }\n"
+            "    email_notifications: {on_fail: x}\n    tasks: [load]\n    x-own: 1\n")
+    _, faults = read(body)
+    assert [(fault.code, fault.severity, fault.line, fault.path.removeprefix("$.customProperties[1].value.")) for fault in sorted(faults, key=lambda fault: fault.line)] == [
+        ("key-unknown", "warning", 10, "latest_bye"), ("value-refused", "error", 11, "source"), ("value-refused", "error", 12, "job_mock"),
+        ("value-without-effect", "warning", 13, "latest_by.orders"), ("value-without-effect", "warning", 14, "email_notifications.on_fail"), ("value-refused", "error", 15, "tasks[0]")]
+    (fault,) = read("customProperties:\n- {property: own, value: 1}\n- {property: workflow, value: 5}\n")[1]
+    assert (fault.code, fault.line) == ("odcs-workflow", 8)
+
+
+def test_a_key_that_a_lenient_version_lets_stand_is_a_warning() -> None:
+    (fault,) = read("slaProperties:\n- {property: latency, value: 4, unit: d, colour: red}\n", "v3.0.2")[1]
+    assert (fault.code, fault.severity, fault.line) == ("odcs-unknown-key", "warning", 7)
 
 
 def test_every_breach_of_the_schema_is_told_at_once_each_with_its_line() -> None:
@@ -217,14 +238,13 @@ def test_every_breach_of_the_schema_is_told_at_once_each_with_its_line() -> None
         - {server: s, type: databrick}
         """)
     found = errors(faults)
-    assert [fault.line for fault in found] == [10, 11, 12, 14, 15, 16, 19]
+    assert [fault.line for fault in found] == [10, 11, 12, 14, 15, 16, 17, 19]
     assert (
         "did you mean 'integer'" in found[0].hint
         and "did you mean 'rowCount'" in found[3].hint
-        and "did you mean 'databricks'" in found[6].hint
+        and "did you mean 'databricks'" in found[7].hint
     )
-    assert "one operator is needed" in found[5].message
-    assert [fault.line for fault in faults if fault.severity == "warning"] == [17]
+    assert "one operator is needed" in found[5].message and len(faults) == 8
 
 
 @pytest.mark.parametrize(
@@ -260,11 +280,23 @@ def test_deep_nesting_takes_no_longer_than_its_size() -> None:
     assert process_time() - begin < 1
 
 
-def test_empty_keys_say_nothing_and_a_bare_number_is_a_version() -> None:
-    contract, faults = read_odcs(
-        parse_document("apiVersion: v3.1.0\nkind: DataContract\nid: x\nversion: 1.10\nstatus:\ntags:\nteam:\n", "x.yaml")
-    )
-    assert contract.version == "1.10" and not faults
+def test_empty_keys_and_a_bare_number_as_version_are_read_only_leniently() -> None:
+    document = parse_document("apiVersion: v3.1.0\nkind: DataContract\nid: x\nversion: 1.10\nstatus:\ntags:\nteam:\n", "x.yaml")
+    contract, faults = read_odcs(document, lenient=True)
+    assert contract.version == "1.10" and {fault.severity for fault in faults} == {"warning"}
+    assert [fault.line for fault in errors(read_odcs(document)[1])] == [4, 5, 6, 7]
+
+
+@pytest.mark.parametrize(("version", "severity"), [("v3.0.2", "error"), ("v3.1.0", "error"), ("v3.2.0", "")])
+def test_a_status_is_required_until_3_1(version: str, severity: str) -> None:
+    document = parse_document(f"apiVersion: {version}\nkind: DataContract\nid: x\nversion: 1.0.0\n", "x.yaml")
+    assert [fault.severity for fault in read_odcs(document)[1]] == [severity] * bool(severity)
+
+
+def test_a_form_of_a_later_version_is_read_with_a_warning_and_one_of_no_version_is_refused() -> None:
+    contract, faults = read("team: {name: shop}\n", "v3.0.2")
+    assert contract.team.name == "shop" and [(fault.code, fault.severity) for fault in faults] == [("odcs-later-form", "warning")]
+    assert errors(read("team: {nam: shop}\n", "v3.0.2")[1])
 
 
 @pytest.mark.parametrize(
@@ -301,6 +333,8 @@ def test_references_that_multiply_or_run_in_circles_end(tmp_path: Path) -> None:
         for level in range(40)
     ]
     _, faults = read("\n".join(["customProperties:", "- property: x", "  value:", *refs, "    l40: 1\n"]), root=tmp_path)
+    assert [fault.code for fault in errors(faults)] == ["ref-too-many"]
+    _, faults = read("customProperties:\n- property: x\n  value:\n    a: {b: {$ref: '#/customProperties/0/value/a'}}\n", root=tmp_path)
     assert {fault.code for fault in errors(faults)} == {"ref-circle"}
 
 
@@ -315,18 +349,25 @@ def test_the_sample_contract_is_valid_and_has_its_keys_and_references() -> None:
 
 def test_conversion_says_of_every_value_where_it_went() -> None:
     document = parse_document(
-        f"apiVersion: v3.0.2\n{HEAD}colour: blue\nteam: [{{username: ada, tags: [x]}}]\n"
+        f"apiVersion: v3.0.2\n{HEAD}team: [{{username: ada, tags: [x]}}]\nprice: {{priceAmount: 1, priceColour: blue}}\n"
         "schema:\n- name: orders\n  properties: [{name: id, logicalType: integer, physicalType: BIGINT}]\n",
         "o.yaml",
     )
     conversion = traced(document, read_odcs)
-    assert {item.source for item in conversion.lost} == {"$.colour", "$.team[0].tags"}
+    assert {item.source for item in conversion.lost} == {"$.price.priceColour", "$.team[0].tags"}
     assert {item.source: item.targets for item in conversion.carried}["$.team[0].username"] == ("team.members.ada.username",)
-    assert conversion.as_json()["lost"][0]["line"] == 6
+    assert conversion.as_json()["lost"][0]["line"] == 6 and conversion.lost[1].line == 7
     assert odcs(read_odcs(parse_document(conversion.text, "new.yaml"))[0])["team"] == {"members": [{"username": "ada"}]}
 
 
 def test_a_contract_with_errors_is_not_converted() -> None:
     with pytest.raises(BadInput) as raised:
-        traced(parse_document("apiVersion: v3.1.0\nkind: Contract\nid: x\nversion: '1'\n", "x.yaml"), read_odcs)
+        traced(parse_document("apiVersion: v3.1.0\nkind: Contract\nid: x\nversion: '1'\nstatus: active\n", "x.yaml"), read_odcs)
     assert raised.value.faults[0].path == "$.kind"
+
+
+@pytest.mark.parametrize("name", ["odcs.", "odcs.x", "odcs.name"])
+def test_a_custom_property_that_is_called_as_the_toolkit_calls_its_own_stays_one(name: str) -> None:
+    contract = Contract("urn:a", version="1", status="active", properties={name: None})
+    again, faults = read_odcs(parse_document(odcs_yaml(contract), "a.odcs.yaml"), None)
+    assert again is not None and again.properties == {name: None} and not faults

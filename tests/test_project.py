@@ -177,7 +177,7 @@ def test_every_fault_is_told_at_once(tmp_path: Path) -> None:
 
 
 def test_a_bad_name_is_told_beside_a_missing_one(tmp_path: Path) -> None:
-    assert [(fault.code, fault.path) for fault in refused(tmp_path, "catalog: Risk\n")] == [("project-key", ""), ("bad-name", "$.catalog")]
+    assert [(fault.code, fault.path) for fault in refused(tmp_path, "catalog: Risk\n")] == [("project-key", "$"), ("bad-name", "$.catalog")]
 
 
 def test_an_environment_has_its_own_names_and_values(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -30,7 +30,7 @@ class Tags(HTMLParser):
 def run(model: str = "account", **values: object) -> Run:
     """Return a run of ingest."""
     counts = {"duration_seconds": 3.0, "rows_read": 2000, "rows_written": 2000, "rows_rescued": 40, "rows_quarantined": 5}
-    return Run("r1", "ingest", "local", "urn:bank", "1.0.0", model, MOMENT, MOMENT, **{**counts, **values})  # type: ignore[arg-type]
+    return Run("r1", str(values.pop("step", "ingest")), "local", "urn:bank", "1.0.0", model, MOMENT, MOMENT, **{**counts, **values})  # type: ignore[arg-type]
 
 
 def whole_page(text: str) -> str:
@@ -39,7 +39,8 @@ def whole_page(text: str) -> str:
     results = [(text, broken), (text, RuleResult(text, text, "warn", not_executed=text, description=text))]
     tables = [TableFacts(f"crisk.silver.{text}", text, text, 1995, 91_000, 2, MOMENT)]
     runs, notebooks = [run(text, result="failed", error=text)], [("r1", text, "notebooks/a.html")]
-    return report_page(text, tables, {text: "contracts/a.html"}, results, runs, notebooks)
+    held = [run(text, step="hold", stream=text, batch=1, result="held", error=text, rules=(broken,)), run(text, step="hold", stream=text, batch=2, result="released", notes=(text,), rules=(broken,))]
+    return report_page(text, tables, {text: "contracts/a.html"}, results, runs, notebooks, holds=held)
 
 
 def test_hostile_text_makes_no_element_and_no_handler() -> None:
@@ -58,6 +59,16 @@ def test_the_page_says_what_was_recorded() -> None:
     text = re.sub(r"<[^>]+>", " ", whole_page("word"))
     for expected in ("1,995", "91.0 kB", "2,000", "not executed: word", "failed"):
         assert expected in text, expected
+
+
+def test_the_report_says_what_is_held_since_when_why_and_who_released_it() -> None:
+    rule = RuleResult("amount.sql", "sql", "fail")
+    first = run("account", step="hold", stream="h1", batch=1, result="held", error="more than 3: 5", rules=(rule,))
+    released = run("account", step="hold", stream="h1", batch=2, result="released", notes=("released by ana: counted by hand",), rules=(rule,))
+    still = run("consents", step="hold", stream="h2", batch=1, result="held", error="no row", rules=(rule,), notes=("from batch 0",))
+    cells = re.findall(r"<td[^>]*>([^<]*)</td>", report_page("Lakehouse", [], {}, [], [], [], holds=[first, still, released]).partition("Held deliveries")[2].partition("<h2>")[0])
+    assert cells == ["consents", "amount.sql", "2026-01-31 00:00", "no row", "held", "", "", "account", "amount.sql", "2026-01-31 00:00", "more than 3: 5", "released", "2026-01-31 00:00", "released by ana: counted by hand"]
+    assert "Held deliveries" not in report_page("Lakehouse", [], {}, [], [], [])
 
 
 def test_a_report_without_any_run_is_a_page() -> None:

@@ -27,9 +27,9 @@ def operators(quality: Quality) -> list[tuple[str, Any]]:
 
 THRESHOLDS = {
     "= 0": [("mustBe", 0)], "!= 0": [("mustNotBe", 0)], "<> 0": [("mustNotBe", 0)], "> 5": [(ABOVE, 5)], ">= 5": [(AT_LEAST, 5)], "< 5": [(BELOW, 5)],
-    "<= 5.5": [(AT_MOST, 5.5)], ">-1": [(ABOVE, -1)], "between 1 and 9": [("mustBeBetween", [1, 9])], "between [1 and 9]": [("mustBeBetween", [1, 9])],
+    "<= 5.5": [(AT_MOST, 5.5)], ">-1": [(ABOVE, -1)], "between 1 and 9": [("mustBeWithin", [1, 9])], "between [1 and 9]": [("mustBeWithin", [1, 9])],
     "between (1 and 9]": [(ABOVE, 1), (AT_MOST, 9)], "between [1 and 9)": [(AT_LEAST, 1), (BELOW, 9)], "between (1 and 9)": [(ABOVE, 1), (BELOW, 9)],
-    "between (1 and 9": [(ABOVE, 1), (AT_MOST, 9)], "not between 1 and 9": [("mustNotBeBetween", [1, 9])], "BETWEEN 1 AND 9": [("mustBeBetween", [1, 9])],
+    "between (1 and 9": [(ABOVE, 1), (AT_MOST, 9)], "not between 1 and 9": [("mustNotBeWithin", [1, 9])], "BETWEEN 1 AND 9": [("mustBeWithin", [1, 9])],
 }
 
 
@@ -94,9 +94,9 @@ def test_what_finds_wrong_rows_wants_none(written: str) -> None:
 ALERTS = {
     "row_count:\n    warn: when < 10": [("warning", [(AT_LEAST, 10)])],
     "row_count:\n    fail: '> 10'": [("error", [(AT_MOST, 10)])],
-    "row_count:\n    warn: when > 5\n    fail: when between 2 and 3": [("warning", [(AT_MOST, 5)]), ("error", [("mustNotBeBetween", [2, 3])])],
+    "row_count:\n    warn: when > 5\n    fail: when between 2 and 3": [("warning", [(AT_MOST, 5)]), ("error", [("mustNotBeWithin", [2, 3])])],
     "row_count:\n    fail: when = 0": [("error", [("mustNotBe", 0)])],
-    "row_count:\n    fail: when not between 2 and 3": [("error", [("mustBeBetween", [2, 3])])],
+    "row_count:\n    fail: when not between 2 and 3": [("error", [("mustBeWithin", [2, 3])])],
     "min(a):\n    warn: when < 0": [("warning", [(AT_LEAST, 0)])],
     "m:\n    m expression: sum(a)\n    fail: when != 7": [("error", [("mustBe", 7)])],
     "freshness(ts):\n    warn: when > 1d": [("warning", [(AT_MOST, "1d")])],

@@ -29,7 +29,7 @@ from datamaster_kit.project import Project
 from datamaster_kit.resources import Outcome
 from datamaster_kit.sections import Metastore, unity_of
 from datamaster_kit.target.management import Management
-from datamaster_kit.unity.workspace import Workspace, apply_workspace, destruction_of, observed, plan_of
+from datamaster_kit.unity.workspace import Workspace, apply_workspace, destruction_of, observed, plan_of, with_own_credential
 
 pytestmark = pytest.mark.server
 PEOPLE = ["ana@example.com", "rui@example.com"]
@@ -350,10 +350,40 @@ def test_a_catalog_that_somebody_else_made_is_refused_and_not_changed(graph: Man
         workspace = workspace_on(server, graph)
         server.state.unity["metastore"][next(iter(server.state.unity["metastore"]))]["storage_root"] = "abfss://c@acc.dfs.core.windows.net"
         workspace.client.catalogs.create("crisk", comment="by hand")
-        [refused] = plan_of(observed(workspace, [])).refused
+        [refused, *others] = plan_of(observed(workspace, [])).refused
         assert (refused.kind, refused.name) == ("catalog", "crisk") and {item.path for item in refused.differences} == {"storage_root", "owner"}
-        applied(workspace)
+        assert others and all("which is refused" in change.refusal for change in others), others
+        with pytest.raises(DatamasterError) as raised:
+            applied(workspace)
+        assert {fault.code for fault in raised.value.faults} == {"change-refused"} and len(raised.value.faults) == 1 + len(others)
         assert workspace.client.catalogs.get("crisk").owner == "admin@example.com"
+        assert [item.name for item in workspace.client.schemas.list("crisk") if item.name not in ("default", "information_schema")] == []
+
+
+def test_two_domains_and_two_environments_live_side_by_side_on_one_metastore(graph: Management) -> None:
+    """Each applied twice, and taken away one by one; the metastore's own names are the first one's, and nobody's objects hang on another's credential."""
+    of = [("risk", ""), ("fraud", ""), ("risk", "dev")]
+    with Server(metastore="primary") as server:
+        project = project_of(principal_user="ana@example.com", service_principal=APPLICATION)
+        project = replace(project, setup={**project.setup, "existing_groups": ["data_engineer"]})
+        workspaces = [workspace_on(server, graph, replace(project, names=names(domain, domain, environment))) for domain, environment in of]
+        client = workspaces[0].client
+        for workspace in workspaces:
+            settled = with_own_credential(workspace)
+            assert {outcome.state for outcome in applied(settled)} == {"done"}
+        for workspace, own in zip(workspaces, ("", "_fraud", "_riskdev"), strict=True):
+            settled = with_own_credential(workspace)
+            name = f"external_location_mi_credential{own}"
+            plan = plan_of(observed(settled, []))
+            assert plan.is_empty and [change.name for change in plan.shown if "another domain's" in change.note] == ([name] if own else [])
+            assert {item.credential_name for item in client.external_locations.list() if settled.project.names.mark in (item.comment or "")} == {name}
+        for workspace, catalog in zip(workspaces, ("crisk", "cfraud", "criskdev"), strict=True):
+            state = observed(with_own_credential(workspace), [])
+            apply_workspace(workspace, state, destruction_of(state))
+            assert catalog not in [item.name for item in client.catalogs.list()]
+            rest = workspaces[workspaces.index(workspace) + 1:]
+            assert all(plan_of(observed(with_own_credential(other), [])).is_empty for other in rest)
+        assert not [*client.storage_credentials.list(), *client.external_locations.list()]
 
 
 def test_who_leaves_the_directory_leaves_the_group_where_deletion_is_allowed(graph: Management, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,22 +6,30 @@ import re
 import shutil
 import subprocess
 import sys
+import tomllib
+from configparser import ConfigParser
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from packaging.markers import Marker
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
+from packaging.utils import canonicalize_name
 
+from datamaster_kit.deliver.job_runs import PURPOSES
 from datamaster_kit.notebooks import steps
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "tools"))
 
 import actionlint  # noqa: E402
+import lock  # noqa: E402
 
 FILES = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
 NUMBERED = [path for path in FILES if path.name[0].isdigit()]
-CALLERS = [path for path in NUMBERED if path.name != "01-setup.yml"]
+TOOLKIT = ROOT / ".github" / "workflows" / "toolkit.yml"
 
 
 def read(path: Path) -> dict[str, Any]:
@@ -44,7 +52,7 @@ def checked(folder: Path) -> subprocess.CompletedProcess[str]:
 
 
 def test_the_workflows_are_those_of_the_design() -> None:
-    assert [path.stem for path in FILES] == ["01-setup", "02-unity", "03-ingest", "04-prep", "99-quality", "ci", "steps"]
+    assert [path.stem for path in FILES] == ["01-setup", "02-unity", "03-ingest", "04-prep", "99-quality", "ci", "toolkit"]
     assert [read(path)["name"] for path in NUMBERED] == ["01 setup", "02 unity", "03 ingest", "04 prep", "99 quality"]
 
 
@@ -56,10 +64,10 @@ def test_actionlint_finds_nothing() -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("file", "right", "wrong", "told"), [
-    ("steps.yml", "STEPS: ${{ inputs.steps }}", "STEPS: ${{ inputs.stepz }}", 'property "stepz" is not defined'),
-    ("steps.yml", 'datamaster run "${steps[@]}"', "datamaster run ${{ github.head_ref }}", "potentially untrusted"),
-    ("steps.yml", "-ra steps", "-r $STEPS", "SC2086"),
-    ("02-unity.yml", "steps: unity", "step: unity", 'input "step" is not defined'),
+    ("toolkit.yml", "STEPS: ${{ inputs.steps }}", "STEPS: ${{ inputs.stepz }}", 'property "stepz" is not defined'),
+    ("toolkit.yml", 'datamaster run "${steps[@]}"', "datamaster run ${{ github.head_ref }}", "potentially untrusted"),
+    ("toolkit.yml", "-ra steps", "-r $STEPS", "SC2086"),
+    ("02-unity.yml", "verb: unity", "verbs: unity", 'input "verbs" is not defined'),
     ("01-setup.yml", "options: [plan, apply]", "options: [apply]", "default value"),
     ("ci.yml", "runs-on: ubuntu-24.04", "runs-on: ubuntu-20.04", "label"),
 ])
@@ -93,8 +101,17 @@ def test_no_secret_is_used_and_permissions_are_few(path: Path) -> None:
     assert "secrets" not in path.read_text(encoding="utf-8")
     assert read(path)["permissions"] == ({"contents": "read"} if path.stem == "ci" else {})
     for job in jobs(path):
-        logs_in = "Azure/login" in json.dumps(job) or str(job.get("uses", "")).endswith("steps.yml")
+        logs_in = "Azure/login" in json.dumps(job) or str(job.get("uses", "")).endswith("toolkit.yml")
         assert job.get("permissions") == ({"contents": "read", "id-token": "write"} if logs_in else None)
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_who_may_have_a_token_signed_installs_nothing_without_a_hash(path: Path) -> None:
+    for job in jobs(path):
+        installs = re.findall(r"pip install(.*)", "\n".join(step.get("run", "") for step in job.get("steps", ())))
+        if "id-token" in job.get("permissions", {}) and "steps" in job:
+            assert [("--require-hashes" in line and "--only-binary :all:" in line, "--no-index" in line and "--no-deps" in line and "--no-build-isolation" in line)
+                    for line in installs] == [(True, False), (False, True)]
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
@@ -110,11 +127,11 @@ def test_what_people_type_reaches_no_script_but_through_its_environment(path: Pa
 def test_every_job_ends_and_leaves_what_it_did(path: Path) -> None:
     for job in jobs(path):
         if "steps" in job:
-            assert job["timeout-minutes"] <= 90
+            assert max(map(int, re.findall(r"\d+", str(job["timeout-minutes"])))) <= 90
             last = job["steps"][-1]
             assert "upload-artifact" in last["uses"]
             assert last["if"] == "always()"
-            assert last["with"]["path"].split()[0] == "runs"
+            assert last["with"]["path"].split()[0] in ("runs", "dist")
 
 
 @pytest.mark.parametrize("path", [*NUMBERED, ROOT / ".github" / "workflows" / "ci.yml"], ids=lambda path: path.stem)
@@ -125,11 +142,67 @@ def test_workflows_are_started_by_hand_and_do_not_overlap(path: Path) -> None:
     assert path.stem == "ci" or workflow["concurrency"]["cancel-in-progress"] is False
 
 
-@pytest.mark.parametrize("path", CALLERS, ids=lambda path: path.stem)
-def test_numbered_workflows_run_steps_that_there_are(path: Path) -> None:
+@pytest.mark.parametrize("path", NUMBERED, ids=lambda path: path.stem)
+def test_an_apply_is_planned_first_and_waits_for_the_environment(path: Path) -> None:
+    named = read(path)["jobs"]
+    if path.stem == "99-quality":
+        assert list(named) == ["steps"] and named["steps"]["with"]["environment"] == "${{ inputs.environment }}"
+        return
+    plan, apply = named["plan"], named["apply"]
+    assert list(named) == ["plan", "apply"] and apply["needs"] == "plan" and apply["if"] == "inputs.action == 'apply'"
+    more = {name: value for name, value in apply["with"].items() if name not in plan["with"]}
+    assert {name: apply["with"][name] for name in plan["with"]} == plan["with"] and not {"environment", "action", "run"} & set(plan["with"])
+    assert (more["action"], more["environment"]) == ("apply", "${{ inputs.environment }}") and set(more) <= {"action", "environment", "run"}
+    assert read(path)["on"]["workflow_dispatch"]["inputs"]["action"]["default"] == read(TOOLKIT)["on"]["workflow_call"]["inputs"]["action"]["default"] == "plan"
+    assert all("default" in item for item in read(path)["on"]["workflow_dispatch"]["inputs"].values())
+
+
+def test_the_numbered_workflows_ask_for_what_there_is() -> None:
     known = {step.name: step for step in steps()}
-    asked = jobs(path)[0]["with"]["steps"].split()
-    parameters = set(re.findall(r'-p "(\w+)=', "\n".join(scripts(ROOT / ".github" / "workflows" / "steps.yml"))))
+    asked = read(ROOT / ".github" / "workflows" / "99-quality.yml")["jobs"]["steps"]["with"]["steps"].split()
+    parameters = set(re.findall(r'-p "(\w+)=', "\n".join(scripts(TOOLKIT))))
     assert parameters == {"target", "contract", "run_id"}
     for name in asked:
         assert parameters <= {parameter.name for parameter in known[name].parameters}
+    purposes = {word for path in NUMBERED for job in jobs(path) for word in job["with"].get("purposes", "").split()}
+    assert purposes == set(PURPOSES)
+
+
+def settings() -> dict[str, str]:
+    parser = ConfigParser(delimiters=["="])
+    parser.read(ROOT / "settings.ini", encoding="utf-8")
+    return dict(parser["DEFAULT"])
+
+
+def locked() -> dict[str, list[tuple[SpecifierSet, Marker | None, int]]]:
+    """Return the hashed requirements by name: the version, where it is meant for, and how many hashes it has."""
+    found: dict[str, list[tuple[SpecifierSet, Marker | None, int]]] = {}
+    for text in lock.LOCKED.read_text(encoding="utf-8").replace("\\\n", " ").splitlines():
+        if not text.startswith("#"):
+            said, *hashes = text.split(" --hash=sha256:")
+            item = Requirement(said)
+            assert hashes and all(re.fullmatch(r"[0-9a-f]{64}", one.strip()) for one in hashes), text
+            assert [spec.operator for spec in item.specifier] == ["=="], text
+            found.setdefault(canonicalize_name(item.name), []).append((item.specifier, item.marker, len(hashes)))
+    return found
+
+
+@pytest.mark.parametrize("python", ["3.11", "3.12", "3.13"])
+def test_the_hashed_requirements_have_what_the_extra_asks_for(python: str) -> None:
+    here = {"python_version": python, "python_full_version": f"{python}.0", "platform_python_implementation": "CPython", "sys_platform": "linux", "platform_system": "Linux"}
+    pinned = {name: [spec for spec, marker, _ in items if marker is None or marker.evaluate(here)] for name, items in locked().items()}
+    assert all(len(specs) <= 1 for specs in pinned.values())
+    for text in [*settings()["requirements"].split(), *settings()[f"{lock.EXTRA}_requirements"].split()]:
+        wanted = Requirement(text)
+        [version] = [next(iter(spec)).version for spec in pinned[canonicalize_name(wanted.name)]]
+        assert version in wanted.specifier, text
+    [backend] = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["build-system"]["requires"]
+    assert next(iter(pinned["setuptools"][0])).version in Requirement(backend).specifier
+
+
+def test_the_hashed_requirements_are_the_versions_that_the_tests_run_with_and_name_no_index() -> None:
+    tested = dict(line.split("==") for line in (ROOT / "tools" / "constraints.txt").read_text(encoding="utf-8").splitlines() if not line.startswith("#"))
+    versions = {canonicalize_name(name): version for name, version in tested.items()}
+    differ = {name: items for name, items in locked().items() if name in versions and not all(versions[name] in spec for spec, _, _ in items)}
+    assert differ == {}
+    assert not re.search(r"https?:|index", lock.LOCKED.read_text(encoding="utf-8"))

@@ -2,7 +2,10 @@
 from __future__ import annotations
 
 import base64
+import json
+import re
 from typing import Any
+from urllib.parse import unquote
 
 import pytest
 from databricks.sdk import AccountClient, WorkspaceClient
@@ -99,6 +102,8 @@ def test_jobs_are_listed_by_name_in_pages_and_tasks_come_a_hundred_at_a_time() -
     ({"tasks": [jobs.Task("a", notebook_task=jobs.NotebookTask("/a"))]}, "One of job_cluster_key, new_cluster, or existing_cluster_id must be specified."),
     ({"tasks": [task("a", job_cluster_key="other")]}, "Job cluster 'other' is not defined in field 'job_clusters'"),
     ({"tasks": [task("a", environment_key="default")]}, "environment key 'default'"),
+    ({"tasks": [task("a", environment_key="known")], "environments": [jobs.JobEnvironment("known", compute.Environment(environment_version="2"))]},
+     "A task environment can not be provided for notebook task a. Please use the %pip magic command to install notebook-scoped Python libraries and Python wheel packages"),
     ({"tasks": [task("a", existing_cluster_id="absent")]}, "Cluster absent does not exist"),
     ({"tasks": [task("a", new_cluster=compute.ClusterSpec(spark_version=SPARK, node_type_id=NODE))]}, r"Missing required field: settings\.cluster_spec\.new_cluster\.size"),
     ({"tasks": [task("a", new_cluster=spec(spark_version="1.0"))]}, "Invalid spark version 1.0"),
@@ -215,6 +220,99 @@ def test_a_run_beyond_the_limit_is_skipped_and_a_run_can_be_cancelled(client: Wo
         client.jobs.get_run(1)
     with pytest.raises(InvalidParameterValue):
         client.jobs.run_now(1)
+
+
+# --- one-time runs
+
+BOOK = {"cells": [{"cell_type": "markdown", "metadata": {}, "source": "# Ingest"}, {"cell_type": "code", "metadata": {}, "source": ["print('été')"], "outputs": [], "execution_count": None}],
+        "metadata": {"language_info": {"name": "python"}}, "nbformat": 4, "nbformat_minor": 5}
+
+
+def put_notebook(client: WorkspaceClient, path: str) -> str:
+    client.workspace.mkdirs(path.rsplit("/", 1)[0])
+    client.workspace.import_(path, content=base64.b64encode(json.dumps(BOOK).encode()).decode(), format=secrets.ImportFormat.JUPYTER, overwrite=True)
+    return path
+
+
+def book_task(key: str, path: str, **said: Any) -> jobs.SubmitTask:
+    return jobs.SubmitTask(key, notebook_task=jobs.NotebookTask(path), **{"new_cluster": spec(), **said})
+
+
+def model_of(exported: jobs.ExportRunOutput) -> dict[str, Any]:
+    (view,) = exported.views or []
+    assert view.type == jobs.ViewType.NOTEBOOK
+    return page_model(view.content or "")
+
+
+def page_model(page: str) -> dict[str, Any]:
+    found = re.search(r"__DATABRICKS_NOTEBOOK_MODEL = '([^']+)'", page)
+    assert found
+    return dict(json.loads(unquote(base64.b64decode(found[1]).decode())))
+
+
+def ended(client: WorkspaceClient, run: int) -> jobs.Run:
+    for _ in range(3):
+        found = client.jobs.get_run(run)
+    return found
+
+
+def test_a_one_time_run_runs_without_a_job_and_its_notebook_is_exported(client: WorkspaceClient) -> None:
+    path = put_notebook(client, "/Users/admin@example.com/.datamaster/03_ingest")
+    run = client.jobs.submit(run_name="ingest", tasks=[book_task("ingest", path)], idempotency_token="deploy-7").response.run_id
+    assert client.jobs.submit(run_name="ingest", tasks=[book_task("ingest", path)], idempotency_token="deploy-7").response.run_id == run
+    with pytest.raises(InvalidParameterValue, match="has not ended"):
+        client.jobs.export_run(run)
+    found = ended(client, run)
+    assert found.state and found.state.result_state == jobs.RunResultState.SUCCESS and found.run_type == jobs.RunType.SUBMIT_RUN and str(run) in (found.run_page_url or "")
+    assert list(client.jobs.list()) == [] and [item.run_id for item in client.jobs.list_runs()] == [run]
+    assert [item["command"] for item in model_of(client.jobs.export_run(run))["commands"]] == ["%md\n# Ingest", "print('été')"]
+    assert client.jobs.get_run_output(run).notebook_output is not None
+
+
+def test_a_one_time_run_without_its_notebook_fails_when_it_runs(workspace: Workspace, client: WorkspaceClient) -> None:
+    run = client.jobs.submit(tasks=[book_task("a", "/Shared/absent"), book_task("b", "/Shared/absent", depends_on=[jobs.TaskDependency("a")])]).response.run_id
+    found = ended(client, run)
+    assert found.state and found.state.result_state == jobs.RunResultState.FAILED and 'Unable to access the notebook "/Shared/absent"' in (found.state.state_message or "")
+    assert [item.state.result_state for item in found.tasks or [] if item.state] == [jobs.RunResultState.FAILED, jobs.RunResultState.UPSTREAM_FAILED]
+    workspace.state.scripted["ingest"] = "ValueError: <a bad day>"
+    run = client.jobs.submit(tasks=[book_task("ingest", put_notebook(client, "/Shared/book"))]).response.run_id
+    assert ended(client, run).state.result_state == jobs.RunResultState.FAILED  # type: ignore[union-attr]
+    assert client.jobs.get_run_output(run).error == "ValueError: <a bad day>"
+    assert model_of(client.jobs.export_run(run))["commands"][-1]["errorSummary"] == "ValueError: <a bad day>"
+
+
+def test_a_one_time_run_is_checked_as_a_job_is(workspace: Workspace, client: WorkspaceClient) -> None:
+    environment = jobs.JobEnvironment("default", compute.Environment(environment_version="2"))
+    for said, words in (({"tasks": []}, "at least one task"), ({"tasks": [jobs.SubmitTask("a", notebook_task=jobs.NotebookTask("/a"))]}, "must be specified"),
+                        ({"tasks": [book_task("a", "/a", depends_on=[jobs.TaskDependency("z")])]}, "non-existing task 'z'"),
+                        ({"tasks": [book_task("a", "/a", new_cluster=None, environment_key="default")], "environments": [environment]}, "A task environment can not be provided for notebook task a"),
+                        ({"tasks": [book_task("a", "/a")], "idempotency_token": "x" * 65}, "64 characters")):
+        with pytest.raises(InvalidParameterValue, match=words):
+            client.jobs.submit(**said)  # type: ignore[arg-type]
+    assert workspace.state.runs == {}
+    workspace.fail(Fault("lost", "POST", "*/submit"))
+    first = client.jobs.submit(tasks=[book_task("a", "/a")], idempotency_token="t").response.run_id
+    assert list(workspace.state.runs) == [first]
+
+
+def test_who_may_see_and_cancel_a_one_time_run_is_said_with_it(workspace: Workspace, client: WorkspaceClient) -> None:
+    for name in ("dev", "ops"):
+        client.users_v2.create(user_name=f"{name}@example.com")
+    dev, ops = workspace_client(workspace, "dev@example.com"), workspace_client(workspace, "ops@example.com")
+    path = put_notebook(dev, "/Users/dev@example.com/book")
+    may_view = jobs.JobAccessControlRequest(user_name="ops@example.com", permission_level=jobs.JobPermissionLevel.CAN_VIEW)
+    run = dev.jobs.submit(tasks=[book_task("a", path)], access_control_list=[may_view]).response.run_id
+    assert ops.jobs.get_run(run).run_id == run
+    for refused in (lambda: ops.jobs.cancel_run(run), lambda: ops.workspace.export(path), lambda: put_notebook(ops, path), lambda: list(ops.workspace.list("/Users/dev@example.com")),
+                    lambda: ops.workspace.delete(path), lambda: ops.jobs.submit(tasks=[book_task("a", path)], run_as=jobs.JobRunAs(user_name="dev@example.com"))):
+        with pytest.raises(PermissionDenied):
+            refused()
+    other = ops.jobs.submit(tasks=[book_task("a", path)]).response.run_id
+    assert ended(ops, other).state.result_state == jobs.RunResultState.FAILED  # type: ignore[union-attr]
+    with pytest.raises(PermissionDenied):
+        dev.jobs.get_run_output(other)
+    dev.jobs.cancel_run(run)
+    assert dev.jobs.get_run(run).state.result_state == jobs.RunResultState.CANCELED  # type: ignore[union-attr]
 
 
 # --- clusters

@@ -13,7 +13,7 @@ from zipfile import ZipFile
 
 ACCOUNT = ["account_id", "brand_name", "company_cnpj", "type", "compe_code", "branch_code", "number", "check_digit", "currency", "balance", "opened_on", "email", "updated_at"]
 FIRST_NAMES = ("ana", "bruno", "carla", "diego", "elisa", "fabio", "gilda", "hugo", "iris", "joao", "lia", "marcos", "nina", "otavio", "paula", "rui")
-BRANDS = (("Banco Aurora", "00123456000189", "001"), ("Caixa do Vale", "04567890000112", "037"), ("Banco Litoral", "11222333000181", "208"))
+BRANDS = (("Banco Aurora", "00123456000149", "001"), ("Caixa do Vale", "04567890000179", "037"), ("Banco Litoral", "11222333000181", "208"))
 
 
 def account(number: int, chance: random.Random) -> dict[str, str]:

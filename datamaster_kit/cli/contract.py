@@ -12,20 +12,21 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from .output import plain, print_faults, print_json, print_table
+from .output import json_text, plain, print_faults, print_json, print_table
 from ..contract.fault import BadInput, code
 
 if TYPE_CHECKING:
     from datamaster_kit.contract.model import Contract
 
 # %% auto #0
-__all__ = ['app', 'Json', 'Output', 'ContractFile', 'FILE_EXISTS', 'NO_SUCH_MODEL', 'deliver', 'lint_command', 'show_command',
-           'Form', 'export_command', 'exported', 'import_command', 'Kind', 'diff_command', 'convert_command',
-           'new_command']
+__all__ = ['app', 'Json', 'Lenient', 'Output', 'ContractFile', 'FILE_EXISTS', 'NO_SUCH_MODEL', 'NO_SUCH_VERSION', 'deliver',
+           'lint_command', 'show_command', 'Form', 'export_command', 'known_version', 'exported', 'import_command',
+           'Kind', 'diff_command', 'convert_command', 'new_command']
 
 # %% ../../nbs/cli/01_contract.ipynb #32b2bd08
 app = typer.Typer(no_args_is_help=True, help="Write, check and translate data contracts.")
 Json = Annotated[bool, typer.Option("--json", help="Print JSON on standard output.")]
+Lenient = Annotated[bool, typer.Option("--lenient", help="Only warn of what the standard's JSON schema forbids.")]
 Output = Annotated[Path | None, typer.Option("--output", "-o", help="Write to this file instead of standard output.", dir_okay=False)]
 ContractFile = Annotated[Path, typer.Argument(help="A contract file, ODCS or DCS.", show_default=False)]
 FILE_EXISTS = code("file-exists", "The file to write is there already.", "give another name, or remove the file")
@@ -47,6 +48,7 @@ def deliver(text: str, output: Path | None) -> None:
 def lint_command(
     paths: Annotated[list[str], typer.Argument(help="Files, folders and globs.", show_default=False)],
     github: Annotated[bool, typer.Option("--github", help="Print GitHub annotations.")] = False,
+    lenient: Lenient = False,
     as_json: Json = False,
 ) -> None:
     """Report every fault of every contract, as file:line: path: what is wrong (hint).
@@ -59,7 +61,7 @@ def lint_command(
 
     from datamaster_kit.contract.lint import contract_paths, github_annotation, lint
 
-    files, faults = contract_paths(paths), lint(paths)
+    files, faults = contract_paths(paths), lint(paths, lenient=lenient)
     errors = sum(fault.severity == "error" for fault in faults)
     if as_json:
         print_json({"files": len(files), "errors": errors, "faults": [asdict(fault) for fault in faults]})
@@ -73,27 +75,34 @@ def lint_command(
 
 # %% ../../nbs/cli/01_contract.ipynb #91e8313f
 @app.command("show")
-def show_command(contract: ContractFile, as_json: Json = False) -> None:
+def show_command(contract: ContractFile, lenient: Lenient = False, as_json: Json = False) -> None:
     """Show a contract: its models, fields and rules.
 
     Example: datamaster contract show contracts/account.yaml
     """
     from datamaster_kit.contract.model import walk_fields
     from datamaster_kit.contract.odcs_writer import odcs
-    from datamaster_kit.contract.read import read_contract
+    from datamaster_kit.contract.read import read_shown_contract
     from datamaster_kit.contract.rules import rules
     from datamaster_kit.contract.sqltype import sql_type
 
-    read = read_contract(contract)
+    read = read_shown_contract(contract, lenient=lenient)
     if as_json:
         print_json(odcs(read))
         return
-    typer.echo(plain(f"{read.name or read.id}  {read.version}  {read.status}\n{read.description.purpose}".rstrip()))
+    typer.echo(plain(f"{read.name or read.id}  {read.version}  {read.status}".rstrip()))
+    if read.description.purpose:
+        typer.echo(plain(read.description.purpose))
     for model in read.models:
         rows = ((path, sql_type(item.type).lower(), item.primary_key or "", "yes" if item.required else "", "yes" if item.pii else item.classification, item.description)
                 for path, item in walk_fields(model.fields))
         print_table(f"{model.name}  {model.description}", ("field", "type", "key", "required", "personal", "description"), rows)
-        checks = ((rule.id, rule.severity, rule.description, f"no: {rule.not_executed}" if rule.not_executed else "yes") for rule in rules(read, model))
+        try:
+            found = rules(read, model)
+        except ValueError as error:  # a name that no table can have, which lint tells
+            typer.echo(plain(f"{model.name}: no rule can be executed: {error}"))
+            continue
+        checks = ((rule.id, rule.severity, rule.description, f"no: {rule.not_executed}" if rule.not_executed else "yes") for rule in found)
         print_table(f"{model.name}: rules", ("rule", "severity", "what it says", "executed"), checks)
 
 # %% ../../nbs/cli/01_contract.ipynb #391fc50a
@@ -113,43 +122,63 @@ def export_command(
     form: Annotated[Form, typer.Option("--format", "-f", help="The form to export to.")] = Form.odcs,
     model: Annotated[str, typer.Option(help="One model; empty: every model.")] = "",
     catalog: Annotated[str, typer.Option(help="The catalog named in SQL.")] = "main",
+    version: Annotated[str, typer.Option("--odcs-version", help="The version of ODCS to write, from 3.0.0 on; empty: the newest.")] = "",
+    lenient: Lenient = False,
     output: Output = None,
 ) -> None:
     """Export a contract as ODCS, a Spark schema, Databricks SQL, JSON schema or an HTML page.
 
     Example: datamaster contract export contracts/account.yaml --format sql --catalog crisk
     """
-    from datamaster_kit.contract.read import read_contract
+    from datamaster_kit.contract.read import read_contract, read_shown_contract
 
-    deliver(exported(read_contract(contract), form, model, catalog), output)
+    read = read_contract(contract) if form is Form.sql else read_shown_contract(contract, lenient=lenient)
+    text, lost = exported(read, form, model, catalog, version)
+    deliver(text, output)
+    for address in lost:
+        typer.echo(plain(f"not read back from ODCS {version} as the contract says it: {address}"), err=True)
 
 # %% ../../nbs/cli/01_contract.ipynb #b696d063
 NO_SUCH_MODEL = code("no-such-model", "The contract has no model of that name.", "see `datamaster contract show`")
+NO_SUCH_VERSION = code("no-such-version", "A version of ODCS that the toolkit does not write.", "write one of 3.0.0, 3.0.1, 3.0.2, 3.1.0 and 3.2.0, with the format odcs")
 
 
-def exported(contract: Contract, form: Form, model: str, catalog: str) -> str:
-    """Return a contract, or one model of it, in another form; raises BadInput where the model is unknown."""
-    import json
+def known_version(version: str, form: Form) -> str:
+    """Return the version of ODCS that is to be written; raises BadInput for one that is not known, or where something else is written."""
+    from datamaster_kit.contract.document import nearest
+    from datamaster_kit.contract.odcs_schema import NEWEST, VERSIONS
+
+    chosen = f"v{version.removeprefix('v')}" if version else NEWEST
+    if chosen not in VERSIONS or (version and form is not Form.odcs):
+        said = f"{version!r} is no version of ODCS that can be written" if chosen not in VERSIONS else f"a version of ODCS says nothing of {form.value}"
+        raise BadInput(NO_SUCH_VERSION.fault(said, hint="" if chosen in VERSIONS else nearest(chosen, VERSIONS)))
+    return chosen
+
+
+def exported(contract: Contract, form: Form, model: str, catalog: str, version: str = "") -> tuple[str, tuple[str, ...]]:
+    """Return a contract, or one model of it, in another form, and what an older version of ODCS does not say; raises BadInput where the model or the version is unknown."""
     from dataclasses import replace
 
     from datamaster_kit.contract.document import nearest
     from datamaster_kit.contract.export import ddl, json_schema, spark_schema
-    from datamaster_kit.contract.odcs_writer import odcs_yaml
+    from datamaster_kit.contract.markup import quiet_page
+    from datamaster_kit.contract.odcs_older import written_as
     from datamaster_kit.contract.page import contract_page
 
+    known_version(version, form)
     names = [item.name for item in contract.models]
     if model and model not in names:
         raise BadInput(NO_SUCH_MODEL.fault(f"there is no model {model!r}", hint=nearest(model, names) or f"one of {', '.join(names)}"))
     chosen = replace(contract, models=tuple(item for item in contract.models if model in ("", item.name)))
     match form:
         case Form.odcs:
-            return odcs_yaml(chosen)
+            return written_as(chosen, known_version(version, form))
         case Form.sql:
-            return ddl(chosen, catalog)
+            return ddl(chosen, catalog), ()
         case Form.html:
-            return contract_page(chosen)
+            return quiet_page(contract_page(chosen)), ()
     schemas = {item.name: spark_schema(item) if form is Form.spark else json_schema(chosen, item) for item in chosen.models}
-    return json.dumps(next(iter(schemas.values())) if model else schemas, indent=2, ensure_ascii=False)
+    return json_text(next(iter(schemas.values())) if model else schemas), ()
 
 # %% ../../nbs/cli/01_contract.ipynb #0b32fbc3
 @app.command("import")
@@ -189,9 +218,9 @@ def diff_command(
     from dataclasses import asdict
 
     from datamaster_kit.contract.diff import diff
-    from datamaster_kit.contract.read import read_contract
+    from datamaster_kit.contract.read import read_shown_contract
 
-    changes = diff(read_contract(before), read_contract(after))
+    changes = diff(read_shown_contract(before), read_shown_contract(after))
     if as_json:
         print_json({"changes": [asdict(change) for change in changes]})
     elif changes:
@@ -215,8 +244,9 @@ def convert_command(contract: ContractFile, output: Output = None, as_json: Json
 
     from datamaster_kit.contract.convert import convert
     from datamaster_kit.contract.document import read_document
+    from datamaster_kit.contract.read import root_of
 
-    conversion = convert(read_document(contract), contract.parent.resolve())
+    conversion = convert(read_document(contract), root_of(contract))
     if as_json:
         print_json(asdict(conversion))
         return

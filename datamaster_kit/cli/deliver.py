@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from .ingest import having
-from .lakehouse import DEFAULT_PROJECT, Json, ProjectFile, parameters_of
-from .output import plain, print_json, print_plan, print_table, told_outcomes
+from .ingest import ContractFile, having
+from .lakehouse import DEFAULT_PROJECT, Json, ProjectFile, SummaryFile, parameters_of
+from .output import append_summary, plain, print_json, print_plan, print_table, told_outcomes
 from .unity import AllowDelete, check_confirmed
-from ..contract.fault import DatamasterError, Fault
+from ..contract.fault import BadInput, DatamasterError, Fault, code
 
 if TYPE_CHECKING:
     from databricks.sdk.service.jobs import Run
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from datamaster_kit.plan import Plan
 
 # %% auto #0
-__all__ = ['deliver', 'WorkspaceName', 'delivery_on', 'show', 'plan_command', 'apply_command', 'destroy_command', 'run_command',
-           'told_states', 'status_command', 'bundle_command']
+__all__ = ['deliver', 'WorkspaceName', 'Purposes', 'PART_DELETES', 'delivery_on', 'show', 'plan_command', 'apply_command',
+           'destroy_command', 'run_command', 'told_states', 'status_command', 'bundle_command']
 
 # %% ../../nbs/cli/07_deliver.ipynb #dc846aed
 deliver = typer.Typer(no_args_is_help=True, help="Plan, apply, run and watch the jobs of the contracts, or write them as a bundle.")
@@ -33,14 +33,28 @@ deliver = typer.Typer(no_args_is_help=True, help="Plan, apply, run and watch the
 WorkspaceName = Annotated[str, typer.Option("--target", help="A workspace of the project file.")]
 
 
-def delivery_on(project_file: Path, target: str, old_topics: bool = False) -> Delivery:
-    """Return what a workspace should have and what it has; with `old_topics`, also the topics that no contract names any more."""
-    from datamaster_kit.deliver.delivery import observed_delivery
+Purposes = Annotated[list[str] | None, typer.Option("--purpose", help="Only jobs for this: ingest (with the topics), prep or mock-ingest; may be repeated.", show_default=False)]
+PART_DELETES = code("part-deletes", "Nothing is deleted where a part is delivered.", "leave --allow-delete out, or --contract and --purpose")
+
+
+def delivery_on(project_file: Path, target: str, old_topics: bool = False, contract: str = "", purposes: list[str] | None = None) -> Delivery:
+    """Return what a workspace should have and what it has, all of it or the part of a contract and of purposes.
+
+    With `old_topics`, also the topics that no contract names any more; raises BadInput where a part is to delete.
+    """
+    from datamaster_kit.deliver.delivery import Part, observed_delivery
+    from datamaster_kit.deliver.job_runs import NO_PURPOSE, PURPOSES
     from datamaster_kit.project import read_contracts, read_project
     from datamaster_kit.target.workspace import workspace_client
 
+    part = Part(contract, tuple(purposes or ()))
+    faults = [NO_PURPOSE.fault(f"{name!r} is none of {', '.join(PURPOSES)}", path="--purpose") for name in part.purposes if name not in PURPOSES]
+    if old_topics and not part.is_whole:
+        faults.append(PART_DELETES.fault("--allow-delete with --contract or --purpose"))
+    if faults:
+        raise BadInput(*faults)
     project = read_project(project_file)
-    return observed_delivery(project, target, read_contracts(project), workspace_client(project, target), old_topics=old_topics)
+    return observed_delivery(project, target, read_contracts(project), workspace_client(project, target), old_topics=old_topics, part=part)
 
 
 def show(delivery: Delivery, plan: Plan, as_json: bool) -> None:
@@ -59,7 +73,10 @@ def plan_command(
     project: ProjectFile = DEFAULT_PROJECT,
     detailed_exitcode: Annotated[bool, typer.Option("--detailed-exitcode", help="Exit with 3 where changes are pending.")] = False,
     allow_delete: AllowDelete = False,
+    contract: ContractFile = "",
+    purpose: Purposes = None,
     as_json: Json = False,
+    summary: SummaryFile = None,
 ) -> None:
     """Show what would change in the jobs of a workspace, and in the topics of contracts; nothing is changed.
 
@@ -67,23 +84,35 @@ def plan_command(
     """
     from datamaster_kit.deliver.delivery import plan_of
 
-    delivery = delivery_on(project, target, allow_delete)
+    delivery = delivery_on(project, target, allow_delete, contract, purpose)
     plan = plan_of(delivery, allow_delete)
     show(delivery, plan, as_json)
+    append_summary(summary, "Plan: deliver", target, plan, delivery.notes)
     raise typer.Exit(3 if detailed_exitcode and not plan.is_empty else 0)
 
 
 @deliver.command("apply")
-def apply_command(target: WorkspaceName, project: ProjectFile = DEFAULT_PROJECT, allow_delete: AllowDelete = False, as_json: Json = False) -> None:
+def apply_command(
+    target: WorkspaceName,
+    project: ProjectFile = DEFAULT_PROJECT,
+    allow_delete: AllowDelete = False,
+    contract: ContractFile = "",
+    purpose: Purposes = None,
+    as_json: Json = False,
+    summary: SummaryFile = None,
+) -> None:
     """Show the plan, then apply it: jobs are changed in place, and keep their id and their runs. A second apply changes nothing.
 
-    Example: datamaster deliver apply --target production
+    With --contract or --purpose, only those jobs and topics are looked at: others stay as they are.
+
+    Example: datamaster deliver apply --target production --contract contracts/account.yaml
     """
     from datamaster_kit.deliver.delivery import apply_delivery, plan_of
 
-    delivery = delivery_on(project, target, allow_delete)
+    delivery = delivery_on(project, target, allow_delete, contract, purpose)
     plan = plan_of(delivery, allow_delete)
     show(delivery, plan, as_json)
+    append_summary(summary, "Apply: deliver", target, plan, delivery.notes)
     with told_outcomes(len(plan.pending)) as report:
         apply_delivery(delivery, plan, report)
 
@@ -114,36 +143,42 @@ def destroy_command(
 # %% ../../nbs/cli/07_deliver.ipynb #5e9abf75
 @deliver.command("run")
 def run_command(
-    model: Annotated[str, typer.Argument(help="A model of one of the contracts.")],
     target: WorkspaceName,
+    model: Annotated[str, typer.Argument(help="A model of one of the contracts; else every job of them.", show_default=False)] = "",
     project: ProjectFile = DEFAULT_PROJECT,
-    purpose: Annotated[str, typer.Option("--purpose", help="Which of the model's jobs: ingest, prep or mock-ingest.")] = "ingest",
-    wait: Annotated[bool, typer.Option("--wait", help="Follow the run to its end, and fail where it does.")] = False,
-    parameters: Annotated[list[str] | None, typer.Option("--parameter", "-p", help="A parameter of the job, name=value.", show_default=False)] = None,
+    contract: ContractFile = "",
+    purpose: Annotated[str, typer.Option("--purpose", help="Which of the jobs: ingest, prep or mock-ingest.")] = "ingest",
+    wait: Annotated[bool, typer.Option("--wait", help="Follow the runs to their end, and fail where one does.")] = False,
+    parameters: Annotated[list[str] | None, typer.Option("--parameter", "-p", help="A parameter of the jobs, name=value.", show_default=False)] = None,
     as_json: Json = False,
 ) -> None:
-    """Start a model's job, and print its run's page; with --wait, follow it, and tell the error of a task that failed.
+    """Start a model's job, or those of a contract or of all, and print the page of each run.
+
+    With --wait, follow them, and tell the error of every task that failed.
 
     Example: datamaster deliver run account --target production --wait
     """
-    from datamaster_kit.deliver.job_runs import failures, followed, job_number, started, state_of
+    from datamaster_kit.deliver.job_runs import failures, followed, job_number, job_numbers, started, state_of
     from datamaster_kit.project import read_contracts, read_project
     from datamaster_kit.target.workspace import workspace_client
 
     described = read_project(project)
-    contracts = having(read_contracts(described), model)
+    contracts = having(read_contracts(described, contract), model)
     given, client = parameters_of(parameters or []), workspace_client(described, target)
-    run = started(client, job_number(client, described, contracts, model, purpose), given)
-    if not as_json:
-        typer.echo(plain(f"{run.run_name}: {run.run_page_url}"))
-    faults: tuple[Fault, ...] = ()
-    if wait:
-        run = followed(client, run, told_states())
-        faults = failures(client, run)
+    numbers = (job_number(client, described, contracts, model, purpose),) if model else job_numbers(client, described, contracts, purpose)
+    runs, faults = [], list[Fault]()
+    for number in numbers:
+        runs.append(started(client, number, given))
+        if not as_json:
+            typer.echo(plain(f"{runs[-1].run_name}: {runs[-1].run_page_url}"))
+    for index, run in enumerate(runs if wait else ()):
+        runs[index] = ended = followed(client, run, told_states())
+        faults += failures(client, ended)
+        if not as_json:
+            typer.echo(plain(f"{ended.run_name}: {state_of(ended)}"))
     if as_json:
-        print_json({"run_id": run.run_id, "job_id": run.job_id, "state": state_of(run), "page": run.run_page_url})
-    elif wait:
-        typer.echo(plain(f"{run.run_name}: {state_of(run)}"))
+        shown = [{"run_id": run.run_id, "job_id": run.job_id, "state": state_of(run), "page": run.run_page_url} for run in runs]
+        print_json(shown[0] if model else {"runs": shown})
     if faults:
         raise DatamasterError(*faults)
 

@@ -161,4 +161,4 @@ def init_command(
     given = older_answers(folder) | {name: value.strip() for name, value in said.items() if value is not None}
     answers = answered(given, known_answers(folder), not no_input)
     deliver(project_text(answers), output)
-    typer.echo(f"{output} is written. Next: `datamaster doctor`, `datamaster contract new`" + (", `datamaster setup doctor`" if answers.get("subscription") else "") + ".")
+    typer.echo(plain(f"{output} is written. Next: `datamaster doctor`, `datamaster contract new`" + (", `datamaster setup doctor`" if answers.get("subscription") else "") + "."))

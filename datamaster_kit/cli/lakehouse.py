@@ -5,28 +5,47 @@
 # %% ../../nbs/cli/02_lakehouse.ipynb #c696493b
 from __future__ import annotations
 
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from .output import plain, print_json, print_table
-from ..contract.fault import BadInput, code
+from ..contract.fault import BadInput, DatamasterError, code
 
 # %% auto #0
-__all__ = ['Json', 'ProjectFile', 'TargetName', 'DEFAULT_PROJECT', 'BAD_PARAMETER', 'doctor_command', 'parameters_of',
-           'run_command', 'shown_progress', 'report_command']
+__all__ = ['Json', 'ProjectFile', 'TargetName', 'SummaryFile', 'DEFAULT_PROJECT', 'BAD_PARAMETER', 'ONLY_THERE',
+           'make_archive_if_it_can_be', 'doctor_command', 'parameters_of', 'in_words', 'numbered', 'require_target',
+           'run_command', 'told_lines', 'shown_progress', 'report_command']
 
 # %% ../../nbs/cli/02_lakehouse.ipynb #6bc65dff
 Json = Annotated[bool, typer.Option("--json", help="Print JSON on standard output.")]
 ProjectFile = Annotated[Path, typer.Option("--project", help="The project file.")]
 TargetName = Annotated[str, typer.Option("--target", help="local, or a workspace of the project file.")]
+SummaryFile = Annotated[Path | None, typer.Option("--summary", help="Append the plan as Markdown to a file, such as $GITHUB_STEP_SUMMARY.", show_default=False)]
 DEFAULT_PROJECT = Path("datamaster.yaml")
 
 # %% ../../nbs/cli/02_lakehouse.ipynb #b96a8b7c
+def make_archive_if_it_can_be(folder: Path) -> None:
+    """Make the archive of classes of a project folder, and tell on standard error that it is being made, or why it is not: sessions start without one too."""
+    from datamaster_kit.cli.class_archive import make_archive
+    from datamaster_kit.target.class_archive import archive_of
+
+    state = folder / ".datamaster"
+    if archive_of(state)[2]:
+        return
+    typer.echo("Keeping Spark's classes in an archive, so that sessions start quickly: a minute, once ...", err=True)
+    try:
+        made = make_archive(state)
+        typer.echo(plain(f"made {made.name}, {made.stat().st_size / 1e6:.0f} MB" if made else "the disk has too little room for it"), err=True)
+    except DatamasterError as error:
+        typer.echo(plain(f"warning: {error}"), err=True)
+
+
 def doctor_command(
-    install: Annotated[bool, typer.Option("--install", help="Fetch what the local target lacks: Delta's jars.")] = False,
+    install: Annotated[bool, typer.Option("--install", help="Fetch what the local target lacks, Delta's jars, and make its sessions start quickly.")] = False,
     project: ProjectFile = DEFAULT_PROJECT,
     as_json: Json = False,
 ) -> None:
@@ -43,6 +62,7 @@ def doctor_command(
     folder = project.parent.resolve()
     if install:
         install_missing(folder)
+        make_archive_if_it_can_be(folder)
     found = checks(folder)
     if as_json:
         print_json({"checks": [asdict(check) for check in found]})
@@ -62,6 +82,36 @@ def parameters_of(texts: list[str]) -> dict[str, str]:
     return {name: value for name, _, value in (text.partition("=") for text in texts)}
 
 # %% ../../nbs/cli/02_lakehouse.ipynb #fdfc36f0
+def in_words(result: Any) -> str:
+    """Return what a step recorded, in some words."""
+    match result:
+        case {"runs": [*runs]}:
+            taken = sum(run.get("rows_written", run.get("rows_merged")) or 0 for run in runs)  # by ingest, by silver
+            return f"{taken:,} rows, {numbered(len(runs), 'model')}"
+        case {"verdicts": dict() as verdicts}:
+            return ", ".join(f"{count} {verdict}" for verdict, count in verdicts.items())
+        case {"rows": dict() as rows}:
+            return f"{sum(rows.values()):,} rows, {numbered(len(rows), 'table')}"
+        case {"applied": int(applied)}:
+            return f"{numbered(applied, 'change')} made"
+    return ""
+
+
+def numbered(count: int, noun: str) -> str:
+    """Return a count with its noun."""
+    return f"{count} {noun}{'' if count == 1 else 's'}"
+
+
+def require_target(names: list[str], given: Mapping[str, str]) -> None:
+    """Raise BadInput where steps are given a target that the project file does not name; the Azure side, which only setup has, is looked at by setup."""
+    from datamaster_kit.deliver.step_start import find_project
+    from datamaster_kit.project import read_project
+    from datamaster_kit.target.target import target_of
+
+    if given.get("target") and names != ["setup"]:
+        target_of(read_project(find_project(given.get("project") or str(DEFAULT_PROJECT), Path.cwd())), given["target"])
+
+
 def run_command(
     names: Annotated[list[str] | None, typer.Argument(help="Steps, in order; none: list them.", show_default=False)] = None,
     parameters: Annotated[list[str] | None, typer.Option("--parameter", "-p", help="A parameter, name=value.", show_default=False)] = None,
@@ -69,6 +119,8 @@ def run_command(
     as_json: Json = False,
 ) -> None:
     """Run step notebooks by papermill, several in one Spark session; the executed notebooks stay in runs/.
+
+    A step that needs Spark, and whose target is a workspace, runs there once: it is followed, its result and its notebook are fetched, and SIGTERM or Ctrl-C cancels it.
 
     Example: datamaster run unity ingest silver quality -p target=local
     """
@@ -81,13 +133,23 @@ def run_command(
         else:
             print_table("Steps", ("step", "what it does", "parameters"), ((s.name, s.description, ", ".join(p.name for p in s.parameters)) for s in listing))
         return
-    results = run_steps(names, parameters_of(parameters or []), output, progress=None if as_json else shown_progress())
+    given = parameters_of(parameters or [])
+    require_target(names, given)
+    progress = None if as_json else shown_progress()
+    results = run_steps(names, given, output, progress, listener=told_lines())
     if as_json:
         print_json({"steps": [{"name": result.name, "notebook": str(result.notebook), "seconds": result.seconds, "result": result.result} for result in results]})
         return
-    print_table("Steps", ("step", "seconds", "executed notebook"), ((result.name, f"{result.seconds:.1f}", result.notebook) for result in results), ("seconds",))
+    rows = ((result.name, in_words(result.result), f"{result.seconds:.1f}", result.notebook) for result in results)
+    print_table("Steps", ("step", "result", "seconds", "executed notebook"), rows, ("seconds",))
 
 # %% ../../nbs/cli/02_lakehouse.ipynb #356ea959
+def told_lines() -> Callable[[str], None]:
+    """Return a report of lines on the standard error of now, also while a notebook's cell has another one."""
+    stream = sys.stderr
+    return lambda line: typer.echo(plain(line), file=stream)
+
+
 def shown_progress() -> Callable[[str, int, int, str], None]:
     """Return a callback (step, cell, cells, heading) that reports the progress on standard error."""
     from rich.console import Console
@@ -103,6 +165,9 @@ def shown_progress() -> Callable[[str, int, int, str], None]:
     return report
 
 # %% ../../nbs/cli/02_lakehouse.ipynb #745a18dc
+ONLY_THERE = code("only-in-workspace", "The command works with the workspace's Spark, and cannot be sent there as it is.", "run it in a notebook or job of the workspace")
+
+
 def report_command(
     project: ProjectFile = DEFAULT_PROJECT,
     target: TargetName = "local",
@@ -117,5 +182,10 @@ def report_command(
     from datamaster_kit.target.target import target_of
 
     read = read_project(project)
-    page = write_report(target_of(read, target), read, read_contracts(read), output)
-    typer.echo(f"{page}")
+    lakehouse = target_of(read, target)
+    if lakehouse.is_outside:
+        message = f"the report of {target!r} is made of its tables, which are read in the workspace"
+        hint = f"datamaster run quality explore -p target={target}: it runs there, and the pages are fetched into {output}"
+        raise BadInput(ONLY_THERE.fault(message, path="--target", hint=hint))
+    page = write_report(lakehouse, read, read_contracts(read), output)
+    typer.echo(plain(page))

@@ -6,7 +6,9 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
+from collections.abc import Iterable
 from typing import Annotated
 
 import typer
@@ -14,11 +16,13 @@ import typer
 from .. import __version__
 from . import contract, deliver, forms, ingest, init, lakehouse, mock, new, setup, unity
 from .output import print_faults
-from ..contract.fault import DatamasterError, code
+from ..contract.fault import DatamasterError, Fault, code
+from ..target.cause import cause_of, known_fault
 from ..target.workspace import fault_of
 
 # %% auto #0
-__all__ = ['app', 'MISSING_PACKAGE', 'UNEXPECTED', 'version_option', 'main']
+__all__ = ['app', 'MISSING_PACKAGE', 'UNEXPECTED', 'DISTRIBUTIONS', 'version_option', 'extras_with', 'missing_package_fault',
+           'main']
 
 # %% ../../nbs/cli/03_main.ipynb #365b4109
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False,
@@ -48,8 +52,41 @@ def version_option(version: Annotated[bool, typer.Option("--version", help="Prin
         raise typer.Exit
 
 # %% ../../nbs/cli/03_main.ipynb #774e8530
-MISSING_PACKAGE = code("package-missing", "A package of an extra is not installed.", "pip install 'datamaster_kit[local]'")
+MISSING_PACKAGE = code("package-missing", "A package of an extra is not installed.", "pip install 'datamaster_kit[EXTRA]', with the extra that the message names")
 UNEXPECTED = code("unexpected", "Something failed that the toolkit did not foresee.", "run it again with DATAMASTER_DEBUG=1 for the traceback, and report it")
+
+
+# What is imported under another name than it is installed by, or comes with what an extra names.
+DISTRIBUTIONS = {
+    "IPython": "ipykernel", "azure": "azure-identity", "databricks": "databricks-sdk", "delta": "delta-spark", "jupyter_server": "voila",
+    "nbformat": "papermill", "requests": "databricks-sdk", "tornado": "voila", "traitlets": "ipykernel",
+}
+
+
+def extras_with(package: str, requirements: Iterable[str]) -> tuple[str, ...]:
+    """Return the extras, but that of developers, that have an imported package.
+
+    Args:
+        package: The name that was imported.
+        requirements: Those of the toolkit, as its metadata has them: `papermill==2.7.0; extra == "local"`.
+    """
+    top = package.partition(".")[0]
+    wanted = DISTRIBUTIONS.get(top, top).replace("_", "-").lower()
+    found = (re.match(r"([\w.-]+).*extra == [\"'](\w+)[\"']", text) for text in requirements)
+    named = (match[2] for match in found if match and match[1].replace("_", "-").lower() == wanted)
+    return tuple(dict.fromkeys(name for name in named if name != "dev"))
+
+
+def missing_package_fault(package: str) -> Fault:
+    """Return what to tell of a package that cannot be imported, with the extra that has it."""
+    from importlib.metadata import PackageNotFoundError, requires
+
+    try:
+        extras = extras_with(package, requires("datamaster_kit") or ())
+    except PackageNotFoundError:  # the toolkit is not installed, but on the path
+        extras = ()
+    ways = " or ".join(f"pip install 'datamaster_kit[{extra}]'" for extra in extras)
+    return MISSING_PACKAGE.fault(f"the package {package!r} is not installed", hint=ways or "install the toolkit anew: pip install --force-reinstall datamaster_kit")
 
 
 def main() -> None:
@@ -63,10 +100,10 @@ def main() -> None:
         print_faults(error.faults)
         sys.exit(error.exit_code)
     except ModuleNotFoundError as error:
-        print_faults([MISSING_PACKAGE.fault(f"the package {error.name!r} is not installed")])
+        print_faults([missing_package_fault(error.name or "")])
         sys.exit(1)
     except Exception as error:
         if os.environ.get("DATAMASTER_DEBUG"):
             raise
-        print_faults([fault_of(error) or UNEXPECTED.fault(f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}")])
+        print_faults([fault_of(error) or known_fault(error) or UNEXPECTED.fault(f"{type(error).__name__}: {cause_of(error)}")])
         sys.exit(1)

@@ -6,31 +6,41 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..contract.fault import Fault
+from ..contract.visible import DEVOPS_COMMAND, visible
 
 if TYPE_CHECKING:
-    from datamaster_kit.plan import Plan
+    from datamaster_kit.plan import Change, Plan
     from datamaster_kit.resources import Outcome
 
 # %% auto #0
-__all__ = ['WIDEST_TABLE', 'COLOURS', 'WIDEST', 'plain', 'print_json', 'print_table', 'print_faults', 'shortened', 'print_plan',
-           'told_outcomes']
+__all__ = ['WIDEST_TABLE', 'COLOURS', 'WIDEST', 'SIGNS', 'LONGEST_SUMMARY', 'plain', 'json_text', 'print_json', 'print_table',
+           'print_faults', 'shortened', 'difference_lines', 'print_plan', 'change_lines', 'plan_markdown',
+           'append_summary', 'told_outcomes']
 
 # %% ../../nbs/cli/00_output.ipynb #333ad8fc
 def plain(value: Any) -> str:
-    """Return a value as printable text, without control characters (a line break and a tab may stay)."""
-    text = "" if value is None else str(value)
-    return "".join(character if character.isprintable() or character in "\n\t" else "\N{REPLACEMENT CHARACTER}" for character in text)
+    """Return a value as one line of visible text."""
+    return visible(value)
+
+
+def json_text(value: Any) -> str:
+    """Return a value as JSON; what is not seen, and what a log takes for a command, is written by its number."""
+    text = json.dumps(value, indent=2, default=str, ensure_ascii=False) + "\n"
+    text = re.sub(DEVOPS_COMMAND, r"\\u0023", text)
+    return "".join(character if character.isprintable() or character == "\n" else json.dumps(character)[1:-1] for character in text)
 
 
 def print_json(value: Any) -> None:
     """Print a value as JSON on standard output."""
-    sys.stdout.write(json.dumps(value, indent=2, default=str, ensure_ascii=False) + "\n")
+    sys.stdout.write(json_text(value))
 
 # %% ../../nbs/cli/00_output.ipynb #00a92399
 WIDEST_TABLE = 400
@@ -62,7 +72,7 @@ def print_faults(faults: Iterable[Fault]) -> None:
     console = Console(stderr=True)
     for fault in faults:
         text = Text(f"{fault.severity}[{fault.code}] ", style=COLOURS[fault.severity])
-        console.print(text.append(plain(str(fault)), style="default"), soft_wrap=True)
+        console.print(text.append(str(fault), style="default"), soft_wrap=True)
 
 # %% ../../nbs/cli/00_output.ipynb #d98ede10
 WIDEST = 160
@@ -74,6 +84,17 @@ def shortened(value: Any) -> str:
     return text if len(text) <= WIDEST else f"{text[:WIDEST]}…"
 
 
+def difference_lines(change: Change) -> list[str]:
+    """Return a line for each attribute that a change sets, shortened where it is long."""
+    lines = []
+    for item in change.differences:
+        if change.action != "create":
+            lines.append(f"{plain(item.path)}: {shortened(item.before)} → {shortened(item.after)}")
+        elif item.after is not None:
+            lines.append(f"{plain(item.path)}: {shortened(item.after)}")
+    return lines
+
+
 def print_plan(plan: Plan) -> None:
     """Print a plan: what would change or should be known, a line each, what differs below it, and the counts; long values are shortened, and whole in the JSON form."""
     from rich.console import Console
@@ -83,13 +104,55 @@ def print_plan(plan: Plan) -> None:
 
     console, colours = Console(), {"create": "green", "update": "yellow", "delete": "red", "unchanged": "dim"}
     for change in plan.shown:
-        line = Text(f"{MARKS[change.action]} {change.kind} {plain(change.name)}", style=colours[change.action])
+        line = Text(f"{MARKS[change.action]} {plain(change.kind)} {plain(change.name)}", style=colours[change.action])
         line.append(f"  refused: {plain(change.refusal)}" if change.refusal else "", style="red")
         console.print(line.append(f"  ({plain(change.note)})" if change.note else "", style="cyan"), soft_wrap=True)
-        for item in [item for item in change.differences if change.action != "create" or item.after is not None]:
-            before = "" if change.action == "create" else f"{shortened(item.before)} → "
-            console.print(Text(f"    {plain(item.path)}: {before}{shortened(item.after)}"), soft_wrap=True)
+        for line_below in difference_lines(change):
+            console.print(Text(f"    {line_below}"), soft_wrap=True)
     console.print(summary(plan))
+
+# %% ../../nbs/cli/00_output.ipynb #71158c16
+SIGNS = {"create": "+", "update": "!", "delete": "-", "unchanged": " "}  # which GitHub colours in a block of the language `diff`
+LONGEST_SUMMARY = 200_000
+
+
+def change_lines(change: Change) -> list[str]:
+    """Return a change for a block of the language `diff`: what it is, and below it what differs."""
+    refusal = f"  refused: {change.refusal}" if change.refusal else ""
+    note = f"  ({change.note})" if change.note else ""
+    first = f"{SIGNS[change.action]} {change.kind} {change.name}{refusal}{note}"
+    return [visible(first), *(f"      {visible(line)}" for line in difference_lines(change))]
+
+
+def plan_markdown(title: str, where: str, plan: Plan, notes: Iterable[str] = ()) -> str:
+    """Return a plan as Markdown in which no text of a contract is markup.
+
+    Args:
+        title: Words of the toolkit's own, for the heading.
+        where: What is planned for, such as a target's name.
+        plan: The plan.
+        notes: What a person should know beside it.
+    """
+    from datamaster_kit.plan import summary
+
+    lines = [f"@@ {visible(where)} @@", *(line for change in plan.shown for line in change_lines(change))]
+    lines += [f"# note: {visible(note)}" for note in notes]
+    kept, size = list[str](), 0
+    for line in lines:
+        size += len(line.encode("utf-8", "replace")) + 1
+        if size > LONGEST_SUMMARY:
+            kept.append(f"# {len(lines) - len(kept)} more lines: the log has them all")
+            break
+        kept.append(line)
+    fence = "`" * max(3, *(len(run) + 1 for run in re.findall("`+", "\n".join(kept))), 3)
+    return "\n".join([f"### {title}", "", summary(plan), "", f"{fence}diff", *kept, fence, "", ""])
+
+
+def append_summary(file: Path | None, title: str, where: str, plan: Plan, notes: Iterable[str] = ()) -> None:
+    """Append a plan as Markdown to a file, where one is named."""
+    if file is not None:
+        with file.open("a", encoding="utf-8", newline="\n") as opened:
+            opened.write(plan_markdown(title, where, plan, notes))
 
 # %% ../../nbs/cli/00_output.ipynb #bc3edea9
 @contextmanager
@@ -100,11 +163,11 @@ def told_outcomes(total: int) -> Iterator[Callable[[Outcome], None]]:
     from rich.text import Text
 
     console = Console(stderr=True)
-    with Progress(BarColumn(), MofNCompleteColumn(), TextColumn("{task.description}"), console=console, disable=not console.is_terminal, transient=True) as progress:
+    with Progress(BarColumn(), MofNCompleteColumn(), TextColumn("{task.description}", markup=False), console=console, disable=not console.is_terminal, transient=True) as progress:
         task = progress.add_task("", total=total)
 
         def report(outcome: Outcome) -> None:
-            words = f"{outcome.change.action} {outcome.change.kind} {plain(outcome.change.name)}"
+            words = plain(f"{outcome.change.action} {outcome.change.kind} {outcome.change.name}")
             progress.update(task, advance=1, description=words)
             if outcome.state != "done" or not console.is_terminal:
                 console.print(Text(f"{outcome.state}: {words}" + (f": {plain(outcome.error)}" if outcome.error else ""), style="red" if outcome.state == "failed" else ""), soft_wrap=True)

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from . import setup_doctor
-from .lakehouse import DEFAULT_PROJECT, Json, ProjectFile
-from .output import plain, print_json, print_plan
+from .lakehouse import DEFAULT_PROJECT, Json, ProjectFile, SummaryFile
+from .output import append_summary, plain, print_json, print_plan
 from ..contract.fault import BadInput, code
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ def parts_of(side: Side, names: Iterable[str] | None) -> tuple[str, ...]:
 def progress_line(found: Progress) -> str:
     """Return a line on how far a resource is."""
     time = f" ({found.seconds:.0f} s)" if found.seconds else ""
-    return f"{found.state}: {found.action} {plain(found.address)}{time}"
+    return plain(f"{found.state}: {found.action} {found.address}{time}")
 
 
 @contextmanager
@@ -85,6 +85,7 @@ def plan_command(
     detailed_exitcode: Annotated[bool, typer.Option("--detailed-exitcode", help="Exit with 3 where changes are pending.")] = False,
     allow_delete: AllowDelete = False,
     as_json: Json = False,
+    summary: SummaryFile = None,
 ) -> None:
     """Show what would be made or changed; nothing is.
 
@@ -98,6 +99,7 @@ def plan_command(
         typer.echo(found.as_json())
     else:
         print_plan(found)
+    append_summary(summary, "Plan: setup", target, found)
     raise typer.Exit(3 if detailed_exitcode and not found.is_empty else 0)
 
 # %% ../../nbs/cli/23_setup.ipynb #146edfed
@@ -122,7 +124,14 @@ def print_outputs(project: Project, found: Mapping[str, Mapping[str, Any]], as_j
 
 # %% ../../nbs/cli/23_setup.ipynb #e3e9b79b
 @app.command("apply")
-def apply_command(project: ProjectFile = DEFAULT_PROJECT, target: SideName = "azure", part: Parts = None, allow_delete: AllowDelete = False, as_json: Json = False) -> None:
+def apply_command(
+    project: ProjectFile = DEFAULT_PROJECT,
+    target: SideName = "azure",
+    part: Parts = None,
+    allow_delete: AllowDelete = False,
+    as_json: Json = False,
+    summary: SummaryFile = None,
+) -> None:
     """Show the plan of each part, then apply that very plan. A second apply changes nothing; after a failure it goes on from what is there.
 
     Example: datamaster setup apply --part azure
@@ -135,6 +144,7 @@ def apply_command(project: ProjectFile = DEFAULT_PROJECT, target: SideName = "az
         if not as_json:
             typer.echo(f"{planned.part}:")
             print_plan(planned.plan)
+        append_summary(summary, "Apply: setup", f"{target}, {planned.part}", planned.plan)
 
     with side_on(project, target) as side, told_progress() as report:
         parts = parts_of(side, part)

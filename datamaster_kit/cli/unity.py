@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from .ingest import ContractFile
-from .lakehouse import DEFAULT_PROJECT, Json, ProjectFile, TargetName
-from .output import print_plan, told_outcomes
+from .lakehouse import DEFAULT_PROJECT, Json, ProjectFile, SummaryFile, TargetName
+from .output import append_summary, print_plan, told_outcomes
 from ..contract.fault import BadInput, code
 
 if TYPE_CHECKING:
@@ -64,6 +64,7 @@ def plan_command(
     contract: ContractFile = "",
     only_tables: OnlyTables = False,
     as_json: Json = False,
+    summary: SummaryFile = None,
 ) -> None:
     """Show what would change in the catalog; nothing is changed.
 
@@ -71,6 +72,7 @@ def plan_command(
     """
     found = planned_on(project, target, drop_columns, allow_delete, contract, only_tables)
     show(found, as_json)
+    append_summary(summary, "Plan: unity", target, found.plan)
     raise typer.Exit(3 if detailed_exitcode and not found.plan.is_empty else 0)
 
 # %% ../../nbs/cli/06_unity.ipynb #10968fa6
@@ -83,6 +85,7 @@ def apply_command(
     contract: ContractFile = "",
     only_tables: OnlyTables = False,
     as_json: Json = False,
+    summary: SummaryFile = None,
 ) -> None:
     """Show the plan, then apply it. A second apply changes nothing; after a failure it goes on from what is there.
 
@@ -92,6 +95,7 @@ def apply_command(
 
     found = planned_on(project, target, drop_columns, allow_delete, contract, only_tables)
     show(found, as_json)
+    append_summary(summary, "Apply: unity", target, found.plan)
     with told_outcomes(len(found.plan.pending)) as report:
         apply_catalog(found, report)
 

@@ -5,46 +5,68 @@
 # %% ../../nbs/contract/09_check.ipynb #882ccfab
 from __future__ import annotations
 
+import math
 import posixpath
 import re
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any
 
+from .control_totals import read_control_totals
 from .document import nearest
 from .fault import BadInput, Code, code
-from .model import Array, Contract, DataType, Field, Map, Model, Scalar, Struct, Workflow, nested_fields, walk_fields
-from .period import parse_period
+from .lookalikes import name_doubts, shape_of
+from .model import Array, Contract, DataType, Field, Map, Model, Must, Scalar, Source, Struct, Workflow, nested_fields, walk_fields
+from .pattern_steps import ExplodingPatternError
+from .patterns import java_pattern
+from .period import is_ambiguous, is_unlimited, parse_period, period_text
+from .rule import OPERATORS, limit_of
+from .source_options import option_problems, unused_options
+from .table import DELETED, QUARANTINE
 
 # %% auto #0
-__all__ = ['Finding', 'NAME_REFUSED', 'NAME_TAKEN', 'RESERVED_NAME', 'UNKNOWN_REFERENCE', 'BAD_CONSTRAINT', 'BAD_TYPE', 'BAD_KEY',
-           'BAD_WORKFLOW', 'BAD_SERVICE_LEVEL', 'NO_MODEL', 'NO_FIELD', 'FOLDER', 'OWN_COLUMNS', 'OWN_TABLES', 'TEXT',
-           'UNORDERED', 'NUMBERS', 'FORMATS', 'EVOLUTIONS', 'INTO_THE_PROJECT', 'CHECKS', 'is_folder_name',
-           'folder_name', 'name_findings', 'repeated', 'type_findings', 'constraint_findings', 'is_number', 'is_above',
-           'key_findings', 'reference_findings', 'missing', 'life_findings', 'gold_findings', 'leads_out',
-           'workflow_findings', 'service_level_findings', 'findings']
+__all__ = ['Finding', 'NAME_REFUSED', 'NOT_A_TABLE', 'NAME_TAKEN', 'NAME_LOOKALIKE', 'RESERVED_NAME', 'UNKNOWN_REFERENCE',
+           'ELSEWHERE', 'BAD_CONSTRAINT', 'EXPLODING_PATTERN', 'BAD_TYPE', 'BAD_KEY', 'BAD_WORKFLOW', 'SOURCE_OPTION',
+           'UNUSED_OPTION', 'BAD_SERVICE_LEVEL', 'NO_MODEL', 'NO_FIELD', 'FOLDER', 'DEVICES', 'OWN_COLUMNS',
+           'RESCUED_NAMES', 'OWN_TABLES', 'LONGEST_TABLE', 'TEXT', 'UNORDERED', 'NUMBERS', 'WHOLE', 'LOWER', 'UPPER',
+           'MOMENTS', 'FORMATS', 'EVOLUTIONS', 'INTO_THE_PROJECT', 'PERIODS', 'DELETING', 'CHECKS', 'is_folder_name',
+           'folder_name', 'name_findings', 'known_ingested', 'derived_findings', 'lookalike_findings', 'repeated',
+           'type_findings', 'constraint_findings', 'pattern_findings', 'limit_findings', 'limit_value', 'has_no_room',
+           'is_number', 'count_findings', 'can_be_kept', 'key_findings', 'reference_findings', 'missing',
+           'life_findings', 'gold_findings', 'leads_out', 'workflow_findings', 'source_findings', 'control_findings',
+           'service_level_findings', 'findings']
 
 # %% ../../nbs/contract/09_check.ipynb #56276002
 Finding = tuple[Code, str, str, str, str]
 
 NAME_REFUSED = code("name-refused", "A model's or field's name cannot be the name of a table or column.", "rename it, or give it a physicalName")
-NAME_TAKEN = code("name-taken", "Two models or fields have the same name; SQL does not tell upper from lower case.", "rename one of them")
+NOT_A_TABLE = code("physical-name-path", "A physical name has a full stop, so it is a path or a topic and not the name of a table; the model's name is the table's.", "nothing, unless the table is to have another name", severity="note")
+NAME_TAKEN = code("name-taken", "Two models or fields have the same name, or a model has that of a table that the toolkit makes for another; SQL does not tell upper from lower case.", "rename one of them")
+NAME_LOOKALIKE = code("name-looks-alike", "A name has characters that are not seen, or that look like others.", "write it with the letters of one alphabet", severity="warning")
 RESERVED_NAME = code("name-reserved", "The name belongs to the toolkit's own columns and tables.", "choose another name, or a physicalName")
 UNKNOWN_REFERENCE = code("reference-unknown", "A reference names a model or field that the contract lacks.", "correct the name, or remove the reference")
+ELSEWHERE = code("reference-elsewhere", "A reference names a model that is not in this contract; its rule is not executed.", "correct the name, or describe the model here", severity="warning")
 BAD_CONSTRAINT = code("constraint-impossible", "A constraint that no value can satisfy, or that does not fit the field's type.", "correct the constraint or the type")
+EXPLODING_PATTERN = code("pattern-explodes", "A search for the pattern can take longer than any value is worth, or more of Java's stack than it has.",
+                         "anchor it with ^, let no two repetitions match the same characters ([^@]+@ in place of .+@), do not repeat what is itself repeated, and write what a back-reference repeats once more")
 BAD_TYPE = code("type-refused", "A type that Delta cannot store.", "correct the type")
 BAD_KEY = code("key-broken", "The primary key's positions do not count 1, 2, 3 ...", "number the key's fields from 1")
 BAD_WORKFLOW = code("workflow-broken", "The workflow names what the contract lacks, or a value that it cannot have.", "correct the workflow")
+SOURCE_OPTION = code("source-option", "An option of the contract's source is unknown, has a value that it cannot have, or does not go with another.", "correct it: docs/project.md lists the options; those of Auto Loader are on the vendor's page")
+UNUSED_OPTION = code("source-option-unused", "An option of the contract's source says nothing for its format.", "remove it, or correct the format", severity="warning")
 BAD_SERVICE_LEVEL = code("service-level-broken", "A service level has a value that cannot be read.", "write a period as '1 day', '30d' or ISO 8601 'P30D', and a cron expression in Quartz's form")
 NO_MODEL = code("no-model", "The contract describes no model.", "add a model with its fields", severity="warning")
 NO_FIELD = code("model-without-fields", "A model has no field: both specifications allow it, but nothing can be ingested into it, or built for it.", "describe its fields", severity="warning")
 
 # %% ../../nbs/contract/09_check.ipynb #e3d810a8
-FOLDER = r"(?![.\s])[^\x00-\x1f\x7f\ud800-\udfff/\\*?\[\]{}]{1,255}(?<![.\s])"
+FOLDER = r"(?![.\s])(?!.*%[0-9A-Fa-f]{2})[^\x00-\x1f\x7f\ud800-\udfff/\\*?\[\]{}:<>\x22|]{1,255}(?<![.\s])"
+DEVICES = r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?"
 
 
 def is_folder_name(name: str) -> bool:
     """A text is the name of one folder on a disk or in a storage account."""
-    return re.fullmatch(FOLDER, name) is not None and len(name.encode()) <= 255
+    return re.fullmatch(FOLDER, name) is not None and len(name.encode()) <= 255 and not re.fullmatch(DEVICES, name, re.IGNORECASE)
 
 
 def folder_name(name: str) -> str:
@@ -54,30 +76,74 @@ def folder_name(name: str) -> str:
     return name
 
 # %% ../../nbs/contract/09_check.ipynb #7cf84786
-OWN_COLUMNS = "carlton_"
-OWN_TABLES = ("runs",)
+OWN_COLUMNS = ("carlton_", "_datamaster_")
+RESCUED_NAMES = ("_corrupt_record", "_file_path", "_unreadable", "_metadata")
+OWN_TABLES = ("runs", "files")
+LONGEST_TABLE = 180
 
 
 def name_findings(contract: Contract) -> Iterator[Finding]:
     """Yield what is wrong with the names of models and fields."""
     for model in contract.models:
         if not is_folder_name(model.name):
-            yield NAME_REFUSED, f"the name {model.name!r} is not the name of a folder for raw files: it is empty, too long, begins or ends with a full stop or a blank, or has a slash, a control character or one of *?[]{{}}", model.name, "", "rename the model"
-        if not re.fullmatch(r"[^\x00-\x20\x7f./\\]{1,255}", model.table):
-            yield NAME_REFUSED, f"the table name {model.table!r} is empty, longer than 255 characters, or has a full stop, space, slash or control character", model.name, "", ""
+            yield NAME_REFUSED, f"the name {model.name!r} is not the name of a folder for raw files: it is empty, too long, begins or ends with a full stop or a blank, or has a slash, a control character, one of *?[]{{}}:<>|\" or a per cent sign that Spark reads as an escape, or is a device of Windows", model.name, "", "rename the model"
+        if not re.fullmatch(r"[^\x00-\x20\x7f./\\]+", model.table) or not is_folder_name(model.table):
+            yield NAME_REFUSED, f"the table name {model.table!r} is empty, longer than 255 bytes, or has a full stop, space, slash, colon or control character, or what a folder cannot have", model.name, "", ""
+        elif len(model.table.encode()) > LONGEST_TABLE:
+            yield NAME_REFUSED, f"the table name {model.table[:20] + '...'!r} has {len(model.table.encode())} bytes; at most {LONGEST_TABLE} leave room for the names that are made of it, such as {QUARANTINE!r} after it", model.name, "", "give it a shorter physicalName"
+        if "." in model.physical_name:
+            yield NOT_A_TABLE, f"the physical name {model.physical_name!r} is a path; the table is named {model.table!r}", model.name, "", ""
         if model.table.lower() in OWN_TABLES:
             yield RESERVED_NAME, f"the table {model.table!r} belongs to the toolkit", model.name, "", ""
         for path, item in walk_fields(model.fields):
-            if not re.fullmatch(r"[^\x00-\x1f\x7f]{1,255}", item.column):
-                yield NAME_REFUSED, f"the column name {item.column!r} is empty, longer than 255 characters, or has a control character", model.name, path, ""
+            if not re.fullmatch(r"[^\x00-\x1f\x7f\ud800-\udfff]{1,255}", item.column) or "${" in item.column or max(item.column) > "\uffff":
+                yield NAME_REFUSED, f"the column name {item.column!r} is empty, longer than 255 characters, or has a control character, one beyond U+FFFF, which Delta miscounts, or '${{', which Spark replaces", model.name, path, ""
             if "." not in path and item.column.lower().startswith(OWN_COLUMNS):
-                yield RESERVED_NAME, f"columns that begin with {OWN_COLUMNS!r} belong to the toolkit", model.name, path, ""
+                yield RESERVED_NAME, f"columns that begin with {' or '.join(OWN_COLUMNS)} belong to the toolkit", model.name, path, ""
+            if "." not in path and item.column.lower() in RESCUED_NAMES:
+                yield RESERVED_NAME, f"the column {item.column!r} is a name of Spark's, or of what is rescued of a row", model.name, path, ""
         yield from repeated(model.name, "", model.fields)
     seen: set[str] = set()
+    folders: set[str] = set()
     for model in contract.models:
         if model.table.lower() in seen:
             yield NAME_TAKEN, f"another model is also the table {model.table!r}", model.name, "", ""
+        elif model.name.lower() in folders:
+            yield NAME_TAKEN, f"another model has the folder {model.name!r} too", model.name, "", ""
         seen.add(model.table.lower())
+        folders.add(model.name.lower())
+    yield from derived_findings(contract)
+    yield from lookalike_findings(contract)
+
+
+def known_ingested(contract: Contract) -> list[Model]:
+    """Return the models that are ingested, without those that the workflow names and the contract lacks."""
+    workflow = contract.workflow or Workflow()
+    return [model for model in contract.models if (model.name in workflow.models if workflow.models else model.name not in workflow.gold)]
+
+
+def derived_findings(contract: Contract) -> Iterator[Finding]:
+    """Yield the models whose table is one that the toolkit makes for another model: that of its quarantined rows, or of its deleted keys."""
+    ingested = known_ingested(contract)
+    derived = {(model.table + QUARANTINE).lower(): f"of the quarantined rows of {model.name!r}" for model in ingested}
+    derived |= {(model.table + DELETED).lower(): f"of the deleted keys of {model.name!r}" for model in ingested if contract.delete_when(model)}
+    for model in ingested:
+        if model.table.lower() in derived:
+            yield NAME_TAKEN, f"the table {model.table!r} is also that {derived[model.table.lower()]}", model.name, "", ""
+
+
+def lookalike_findings(contract: Contract) -> Iterator[Finding]:
+    """Yield the names of models and fields that do not look like what they are, or look like another beside them."""
+    groups = [[(model.name, "", name) for model in contract.models for name in dict.fromkeys((model.name, model.table))]]
+    groups += [[(model.name, path, name) for path, item in walk_fields(model.fields) for name in dict.fromkeys((item.name, item.column))] for model in contract.models]
+    for group in groups:
+        shapes: dict[tuple[str, str], str] = {}
+        for model, path, name in group:
+            for doubt in name_doubts(name):
+                yield NAME_LOOKALIKE, f"the name {name!r} {doubt}", model, path, ""
+            other = shapes.setdefault((path.rpartition(".")[0], shape_of(name)), name)
+            if other.lower() != name.lower():
+                yield NAME_LOOKALIKE, f"the name {name!a} looks like {other!a}", model, path, ""
 
 # %% ../../nbs/contract/09_check.ipynb #4a74af26
 def repeated(model: str, path: str, fields: tuple[Field, ...]) -> Iterator[Finding]:
@@ -112,18 +178,75 @@ def constraint_findings(model: str, path: str, item: Field) -> Iterator[Finding]
     name = item.type.name if isinstance(item.type, Scalar) else "nested"
     if (item.min_length is not None or item.max_length is not None or item.pattern) and name not in TEXT and not isinstance(item.type, Array):
         yield BAD_CONSTRAINT, f"a length or a pattern belongs to text, and this is {name}", model, path, ""
+    for pattern in (item.pattern, *(str(quality.arguments.get("pattern") or "") for quality in item.quality)):
+        yield from pattern_findings(model, path, pattern)
     if item.min_length is not None and item.max_length is not None and item.min_length > item.max_length:
         yield BAD_CONSTRAINT, f"the shortest length {item.min_length} is above the longest {item.max_length}", model, path, ""
     if name in UNORDERED and (item.minimum is not None or item.maximum is not None):
         yield BAD_CONSTRAINT, f"{name} has no order, so no minimum or maximum", model, path, ""
-    if is_above(item.minimum, item.maximum):
-        yield BAD_CONSTRAINT, f"the minimum {item.minimum} is above the maximum {item.maximum}", model, path, ""
+    yield from limit_findings(model, path, item, name)
     for value in item.enum:
         if name in NUMBERS and not isinstance(value, int | float) and not is_number(str(value)):
             yield BAD_CONSTRAINT, f"the allowed value {value!r} is not a {name}", model, path, ""
 
 
+def pattern_findings(model: str, path: str, pattern: str) -> Iterator[Finding]:
+    """Yield that a pattern explodes; one that Spark cannot run for another reason is a rule that is not executed."""
+    try:
+        java_pattern(pattern)
+    except ExplodingPatternError as error:
+        yield EXPLODING_PATTERN, f"the pattern {pattern[:120]!r} is refused: {error}", model, path, ""
+    except ValueError:
+        return
+
+
 NUMBERS = ("byte", "short", "integer", "long", "float", "double", "decimal")
+WHOLE = ("byte", "short", "integer", "long")
+LOWER = (("minimum", False), ("exclusive_minimum", True))
+UPPER = (("maximum", False), ("exclusive_maximum", True))
+
+
+def limit_findings(model: str, path: str, item: Field, name: str) -> Iterator[Finding]:
+    """Yield the limits that are no value of the field's type, and the pairs that leave no room."""
+    limits: dict[str, Any] = {}
+    for attribute, _ in (*LOWER, *UPPER):
+        value = getattr(item, attribute)
+        if value is None or isinstance(value, bool):
+            continue
+        try:
+            limits[attribute] = limit_value(value, name)
+        except (ValueError, ArithmeticError):
+            yield BAD_CONSTRAINT, f"the {attribute.replace('_', ' ')} {value!r} is not a {name}", model, path, "write it as 2024-01-31 or 2024-01-31T00:00:00Z" if name in MOMENTS else ""
+    for low, is_low_open in LOWER:
+        for high, is_high_open in UPPER:
+            if low in limits and high in limits and has_no_room(limits[low], limits[high], is_low_open, is_high_open, name):
+                yield BAD_CONSTRAINT, f"the {low.replace('_', ' ')} {getattr(item, low)} and the {high.replace('_', ' ')} {getattr(item, high)} leave no value", model, path, ""
+
+
+MOMENTS = ("date", "timestamp", "timestamp_ntz")
+
+
+def limit_value(value: Any, name: str) -> Any:
+    """Return a limit as a value that compares; raises ValueError or ArithmeticError where it is none of the type."""
+    if name in NUMBERS:
+        number = Decimal(str(value))
+        if not number.is_finite():
+            raise ValueError(f"{value!r} is not finite")
+        return number
+    if name in MOMENTS:
+        text = re.sub(r"(\.\d{6})\d+", r"\1", str(value).strip())
+        moment = datetime.fromisoformat(text)
+        return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return str(value)
+
+
+def has_no_room(low: Any, high: Any, is_low_open: bool, is_high_open: bool, name: str) -> bool:
+    """No value of a type lies between two limits."""
+    if name in WHOLE:
+        first = (math.floor(low) + 1) if is_low_open else math.ceil(low)
+        last = (math.ceil(high) - 1) if is_high_open else math.floor(high)
+        return bool(first > last)
+    return bool(low > high or (low == high and (is_low_open or is_high_open)))
 
 
 def is_number(text: str) -> bool:
@@ -131,9 +254,27 @@ def is_number(text: str) -> bool:
     return bool(re.fullmatch(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", text))
 
 
-def is_above(low: Any, high: Any) -> bool:
-    """Both limits are given, comparable, and the wrong way round."""
-    return low is not None and high is not None and type(low) is type(high) and low > high
+def count_findings(model: Model) -> Iterator[Finding]:
+    """Yield the checks on a number of rows that no number of rows keeps."""
+    for path, checks in (("", model.quality), *((path, item.quality) for path, item in walk_fields(model.fields))):
+        for check in checks:
+            if check.type != "library" or check.metric.lower() == "freshness" or check.unit.lower() in ("percent", "%"):
+                continue
+            try:
+                is_kept = can_be_kept(check.must)
+            except (TypeError, ValueError, KeyError):
+                continue  # it is not executed, and says why
+            if not is_kept:
+                said = " and ".join(f"{must.operator}: {must.value}" for must in check.must)
+                yield BAD_CONSTRAINT, f"no number of rows keeps {said} of the check {check.name or check.metric!r}", model.name, path, "a range excludes its ends" if "Between" in said else ""
+
+
+def can_be_kept(must: tuple[Must, ...]) -> bool:
+    """Some number of rows, from none on, keeps every operator."""
+    limits = [limit_of(item) for item in must]
+    ends = [end for limit in limits for end in (limit if isinstance(limit, list) else [limit]) if math.isfinite(end)]
+    tried = {0, *(max(0, math.floor(end) + step) for end in ends for step in (-1, 0, 1, 2))}
+    return not must or any(all(OPERATORS[item.operator](number, limit) for item, limit in zip(must, limits, strict=True)) for number in tried)
 
 # %% ../../nbs/contract/09_check.ipynb #046262cf
 def key_findings(model: Model) -> Iterator[Finding]:
@@ -148,10 +289,12 @@ def reference_findings(contract: Contract, model: Model) -> Iterator[Finding]:
     models = {candidate.name: {item.name for item in candidate.fields} for candidate in contract.models}
     for path, item in walk_fields(model.fields):
         for target in item.references:
-            to_model, _, to_field = target.partition(".")
-            yield from missing(models, to_model, (to_field.split(".")[0],), model.name, path)
+            if "#" not in target:
+                to_model, _, to_field = target.partition(".")
+                yield from missing(models, to_model, (to_field.split(".")[0],), model.name, path)
     for reference in model.references:
-        yield from missing(models, reference.model, reference.to_fields, model.name, "")
+        if "#" not in reference.model:
+            yield from missing(models, reference.model, reference.to_fields, model.name, "")
         yield from missing(models, model.name, reference.fields, model.name, "")
         if len(reference.fields) != len(reference.to_fields):
             yield UNKNOWN_REFERENCE, f"a reference from {len(reference.fields)} fields to {len(reference.to_fields)}", model.name, "", ""
@@ -160,7 +303,7 @@ def reference_findings(contract: Contract, model: Model) -> Iterator[Finding]:
 def missing(models: dict[str, set[str]], model: str, fields: tuple[str, ...], at_model: str, at_field: str) -> Iterator[Finding]:
     """Yield a finding where a model, or one of its fields, is not there."""
     if model not in models:
-        yield UNKNOWN_REFERENCE, f"there is no model {model!r}", at_model, at_field, nearest(model, models)
+        yield ELSEWHERE, f"there is no model {model!r} in this contract", at_model, at_field, nearest(model, models)
         return
     for name in fields:
         if name not in models[model]:
@@ -225,6 +368,28 @@ def workflow_findings(contract: Contract) -> Iterator[Finding]:
         yield BAD_WORKFLOW, f"the source type {workflow.source.type!r} is neither adls nor eventhub", "", "workflow.source.type", nearest(workflow.source.type, ("adls", "eventhub"))
     if workflow.source.format not in FORMATS:
         yield BAD_WORKFLOW, f"the source format {workflow.source.format!r} is not one of {', '.join(FORMATS)}", "", "workflow.source.format", nearest(workflow.source.format, FORMATS)
+    elif workflow.source.type == "adls":
+        yield from source_findings(workflow.source)
+        yield from control_findings(contract, workflow.source)
+
+
+def source_findings(source: Source) -> Iterator[Finding]:
+    """Yield what is wrong with how the contract says that its files are read."""
+    for message, name, hint in option_problems(source.format, source.options):
+        yield SOURCE_OPTION, message, "", f"workflow.source.{name}", hint
+    for name in unused_options(source.format, source.options):
+        yield UNUSED_OPTION, f"the option {name!r} says nothing for files of {source.format}", "", f"workflow.source.{name}", ""
+
+
+def control_findings(contract: Contract, source: Source) -> Iterator[Finding]:
+    """Yield the fields of control totals that no model has, or that are no numbers."""
+    control = read_control_totals(source.options.get("control"), source.format)
+    fields = {item.name: item for model in known_ingested(contract) for item in model.fields}
+    for name in control.sums if control else ():
+        if name not in fields:
+            yield SOURCE_OPTION, f"the control totals sum {name!r}, which no model has", "", "workflow.source.control", nearest(name, fields)
+        elif getattr(fields[name].type, "name", "") not in NUMBERS:
+            yield SOURCE_OPTION, f"the control totals sum {name!r}, which is no number", "", "workflow.source.control", "sum a field of a number's type"
 
 # %% ../../nbs/contract/09_check.ipynb #9f5f0ec4
 def service_level_findings(contract: Contract) -> Iterator[Finding]:
@@ -233,11 +398,21 @@ def service_level_findings(contract: Contract) -> Iterator[Finding]:
         cron = level.schedule or level.options.get("cron", "")
         if cron and (level.scheduler or "cron") == "cron" and len(str(cron).split()) not in (5, 6, 7):
             yield BAD_SERVICE_LEVEL, f"the cron expression {cron!r} of {level.property} has not 5, 6 or 7 parts", "", f"service_levels.{level.property}", ""
-        if level.property in ("retention", "freshness", "latency") and level.value is not None:
+        if str(level.options.get("unlimited", False)).lower() not in ("true", "false"):
+            yield BAD_SERVICE_LEVEL, f"{level.property}: 'unlimited' is {level.options['unlimited']!r}, and true or false is expected", "", f"service_levels.{level.property}", "write true or false"
+        if level.property.lower() in PERIODS and level.value is not None and not is_unlimited(level.value, level.options):
+            text = period_text(level.value, level.unit)
             try:
-                parse_period(f"{level.value} {level.unit}".strip() if level.unit else str(level.value))
+                parse_period(text)
             except ValueError as error:
                 yield BAD_SERVICE_LEVEL, f"{level.property}: {error}", "", f"service_levels.{level.property}", ""
+            else:
+                if level.property.lower() in DELETING and is_ambiguous(text):
+                    yield BAD_SERVICE_LEVEL, f"{level.property}: {text!r} may mean minutes or months, and data is deleted by it", "", f"service_levels.{level.property}", "write min, or mo"
+
+
+PERIODS = ("retention", "freshness", "latency")
+DELETING = ("retention",)
 
 # %% ../../nbs/contract/09_check.ipynb #0259d176
 CHECKS: tuple[Callable[[Contract], Iterator[Finding]], ...] = (name_findings, workflow_findings, service_level_findings)
@@ -252,6 +427,7 @@ def findings(contract: Contract) -> tuple[Finding, ...]:
         if not model.fields:
             found.append((NO_FIELD, f"the model {model.name!r} has no field, so that nothing can be ingested into it", model.name, "", ""))
         found += key_findings(model)
+        found += count_findings(model)
         found += reference_findings(contract, model)
         for path, item in walk_fields(model.fields):
             found += type_findings(model.name, path, item.type)

@@ -214,7 +214,7 @@ def convert(document: Document, root: Path | None = None) -> Conversion:
     from datamaster_kit.contract.read import translated
 
     def read(source: Document, folder: Path | None) -> tuple[Contract | None, tuple[Fault, ...]]:
-        return translated(source, folder or Path())
+        return translated(source, folder or Path(), lenient=source is not document)  # what is changed to trace it need not be valid
 
     return traced(document, read, root)
 

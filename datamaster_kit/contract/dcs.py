@@ -45,6 +45,10 @@ def version_faults(reading: Reading) -> None:
     for key in ("id", "info"):
         if not data.get(key):
             reading.faults.append(document.fault(MISSING, f"{key!r} is missing", (key,)))
+    info = data.get("info")
+    for key in ("title", "version"):
+        if isinstance(info, Mapping) and key in info and info[key] is None:
+            reading.aside(f"{key!r} has no value", ("info", key), "write one")
 
 # %% ../../nbs/contract/06_dcs.ipynb #93add68c
 MODEL_KEYS = {"description", "type", "title", "fields", "primaryKey", "quality", "examples", "tags", "config", "additionalFields"}

@@ -20,10 +20,10 @@ Path = tuple[str | int, ...]
 # %% auto #0
 __all__ = ['Path', 'UNKNOWN_KEY', 'BAD_VALUE', 'KEPT_ASIDE', 'UNKNOWN_TYPE', 'WORDS', 'DEFINITION_KEYS', 'TYPE_NAMES', 'NESTED',
            'PARTS', 'OPERATORS', 'QUALITY_TEXTS', 'QUALITY_KEYS', 'OF_SODA_ENTRY', 'TEXTS', 'LIMITS', 'LENGTHS',
-           'FIELD_KEYS', 'Reading', 'read_type', 'nested_type', 'parts_without_effect', 'part', 'read_must',
-           'soda_qualities', 'of_model', 'read_quality', 'read_arguments', 'second_sayings', 'read_qualities',
-           'kept_unexecuted', 'of_field', 'read_field', 'is_required', 'read_lengths', 'read_enum', 'read_config',
-           'read_links', 'listed', 'read_lineage', 'lineage_rest']
+           'FIELD_KEYS', 'Reading', 'read_type', 'databricks_type', 'nested_type', 'parts_without_effect', 'part',
+           'read_must', 'soda_qualities', 'of_model', 'read_quality', 'read_arguments', 'second_sayings',
+           'read_qualities', 'kept_unexecuted', 'of_field', 'read_field', 'is_required', 'read_lengths', 'read_enum',
+           'read_config', 'read_links', 'listed', 'read_lineage', 'tell_source', 'lineage_rest']
 
 # %% ../../nbs/contract/06_dcs_field.ipynb #a4a0288f
 UNKNOWN_KEY = code("key-unknown", "A key that the specification does not have; its value is kept as a property.", "correct the key, or begin it with x-", severity="warning")
@@ -95,10 +95,14 @@ def read_type(reading: Reading, item: Mapping[str, Any], path: Path) -> DataType
     """Return a field's type from its `type` and what stands beside it: precision, fields, items, keys and values."""
     name = reading.text(item, "type", path).strip()
     lower = name.lower()
+    if (own := databricks_type(reading, item, path)) is not None:
+        return own
     if lower in NESTED and not (lower == "struct" and "fields" not in item):
         return nested_type(reading, item, lower, path)
     if lower in ("decimal", "numeric", "number") and ("precision" in item or "scale" in item):
         return Scalar("decimal", int(reading.value(item, "precision", path, int, 38)), int(reading.value(item, "scale", path, int, 0)))
+    if "type" in item and item["type"] is None:
+        reading.aside("'type' has no value, so that the field is read as a text", (*path, "type"), "write a type such as string, or remove the key")
     if not name or lower in TYPE_NAMES:
         return TYPE_NAMES.get(lower, STRING)
     try:
@@ -106,6 +110,19 @@ def read_type(reading: Reading, item: Mapping[str, Any], path: Path) -> DataType
     except ValueError:
         reading.faults.append(reading.document.fault(UNKNOWN_TYPE, f"unknown type {name!r}", (*path, "type"), nearest(name, (*TYPE_NAMES, *NESTED))))
         return STRING
+
+
+def databricks_type(reading: Reading, item: Mapping[str, Any], path: Path) -> DataType | None:
+    """Return the type that `config.databricksType` says, which decides over a type without parts (datacontract-cli, *Databricks*); None where there is none, or it says no type."""
+    config = item.get("config")
+    written = config.get("databricksType") if isinstance(config, Mapping) else None
+    if not isinstance(written, str) or any(item.get(key) for key in PARTS):
+        return None
+    try:
+        return parse_sql_type(written)
+    except ValueError as error:
+        reading.aside(f"databricksType {written!r} is not a type: {error}", (*path, "config", "databricksType"))
+        return None
 
 
 def nested_type(reading: Reading, item: Mapping[str, Any], name: str, path: Path) -> DataType:
@@ -313,7 +330,8 @@ def read_config(reading: Reading, item: Mapping[str, Any], path: Path) -> tuple[
                              "critical": bool(reading.value(config, "criticalDataElement", here, bool, False))}
     is_partition = reading.value(config, "partitioned", here, bool, False)
     known["partition"] = int(reading.value(config, "partitionKeyPosition", here, int, 1)) if is_partition else 0
-    consumed = {"physicalName", "physicalType", "criticalDataElement", *(("partitioned", "partitionKeyPosition") if is_partition else ())}
+    has_own_type = isinstance(config.get("databricksType"), str) and not any(item.get(key) for key in PARTS)
+    consumed = {*(("databricksType",) if has_own_type else ()), "physicalName", "physicalType", "criticalDataElement", *(("partitioned", "partitionKeyPosition") if is_partition else ())}
     return known, {key: value for key, value in config.items() if key not in consumed}
 
 
@@ -331,16 +349,27 @@ def listed(value: Any) -> list[Any]:
 def read_lineage(reading: Reading, item: Mapping[str, Any], path: Path) -> dict[str, Any]:
     """Return where a field comes from (DCS 1.1, *Lineage object*)."""
     lineage = reading.value(item, "lineage", path, dict, {})
+    reading.unknown(lineage, {"inputFields", "transformationDescription", "transformationType"}, (*path, "lineage"))
     sources = reading.value(lineage, "inputFields", (*path, "lineage"), list, [])
     for index, source in enumerate(sources):
         if not isinstance(source, Mapping):
             reading.refuse("a source is a mapping with namespace, name and field", (*path, "lineage", "inputFields", index))
+        else:
+            tell_source(reading, source, (*path, "lineage", "inputFields", index))
     named = [source for source in sources if isinstance(source, Mapping)]
     names = [".".join(str(source.get(key)) for key in ("namespace", "name", "field") if source.get(key)) for source in named]
     steps = [step for source in named for step in listed(source.get("transformations")) if isinstance(step, Mapping)]
     described = lineage.get("transformationDescription") or "; ".join(str(step["description"]) for step in steps if step.get("description"))
     logic = lineage.get("transformationType") or "; ".join(str(step.get("logic") or step.get("type") or "") for step in steps)
     return {"transform_sources": tuple(names), "transform_description": str(described or ""), "transform_logic": str(logic or "")}
+
+
+def tell_source(reading: Reading, source: Mapping[str, Any], path: Path) -> None:
+    """Record the keys of a source, and of its transformations, that are not known."""
+    reading.unknown(source, {"namespace", "name", "field", "transformations"}, path)
+    for index, step in enumerate(listed(source.get("transformations"))):
+        if isinstance(step, Mapping):
+            reading.unknown(step, {"type", "subtype", "description", "masking", "logic"}, (*path, "transformations", index))
 
 
 def lineage_rest(item: Mapping[str, Any]) -> dict[str, Any]:

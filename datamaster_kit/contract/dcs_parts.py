@@ -11,14 +11,27 @@ from typing import Any
 from .dcs_field import Path, Reading
 from .document import nearest
 from .model import Description, Link, Role, Server, ServiceLevel, Team, Workflow
-from .workflow import read_workflow
+from .workflow import read_workflow, tell_workflow
 
 # %% auto #0
-__all__ = ['VALUES', 'KINDS', 'EVENTS', 'read_service_levels', 'read_servers', 'read_roles', 'read_team', 'read_description',
-           'read_policies', 'read_extension']
+__all__ = ['VALUES', 'LEVEL_KEYS', 'SERVER_KEYS', 'tell_level', 'read_service_levels', 'read_servers', 'read_roles', 'read_team',
+           'read_description', 'read_policies', 'read_extension']
 
 # %% ../../nbs/contract/06_dcs_parts.ipynb #ccc5bbf6
 VALUES = {"availability": "percentage", "retention": "period", "latency": "threshold", "freshness": "threshold", "frequency": "type", "support": "time", "backup": "interval"}
+
+
+# DCS 1.2, *Service levels object*: the keys of each promise beside its description.
+LEVEL_KEYS = {"availability": {"percentage"}, "retention": {"period", "unlimited", "timestampField"}, "latency": {"threshold", "sourceTimestampField", "processedTimestampField", "timestampField"},
+              "freshness": {"threshold", "timestampField"}, "frequency": {"type", "interval", "cron"}, "support": {"time", "responseTime"}, "backup": {"interval", "cron", "recoveryTime", "recoveryPoint"}}
+
+
+def tell_level(reading: Reading, name: str, item: Mapping[str, Any], path: Path) -> None:
+    """Record a promise or a key of it that looks like a misspelled one."""
+    if name in LEVEL_KEYS:
+        reading.unknown(item, {*LEVEL_KEYS[name], "description"}, path)
+    elif nearest(name, LEVEL_KEYS):
+        reading.unknown({name: item}, LEVEL_KEYS.keys() - {name}, path[:-1])
 
 
 def read_service_levels(reading: Reading) -> tuple[ServiceLevel, ...]:
@@ -29,6 +42,7 @@ def read_service_levels(reading: Reading) -> tuple[ServiceLevel, ...]:
         if not isinstance(item, Mapping):
             reading.refuse(f"the service level {name!r} is a mapping of keys", path)
             continue
+        tell_level(reading, name, item, path)
         chief, element = VALUES.get(name, "value"), next((key for key in ("timestampField", "sourceTimestampField") if item.get(key)), "")
         rest = {key: value for key, value in item.items() if key not in (chief, "description", "cron", element)}
         value = item.get(chief)
@@ -38,6 +52,11 @@ def read_service_levels(reading: Reading) -> tuple[ServiceLevel, ...]:
     return tuple(levels)
 
 # %% ../../nbs/contract/06_dcs_parts.ipynb #c63075e3
+# DCS 0.9.3 to 1.2, *Server object*: the keys of every type of server.
+SERVER_KEYS = {"type", "environment", "description", "roles", "account", "catalog", "clusterIdentifier", "database", "dataset", "delimiter", "driver", "encoding", "endpoint", "endpointUrl", "format",
+               "host", "location", "path", "port", "project", "region", "schema", "serviceName", "storageAccount", "stream", "topic", "warehouse"}
+
+
 def read_servers(reading: Reading) -> tuple[Server, ...]:
     """Return the servers; what a type needs is in the options."""
     found = []
@@ -47,6 +66,7 @@ def read_servers(reading: Reading) -> tuple[Server, ...]:
             reading.refuse(f"the server {name!r} is a mapping of keys", path)
             continue
         options = {key: value for key, value in item.items() if key not in ("type", "environment", "description", "roles")}
+        reading.unknown(item, SERVER_KEYS, path)
         kind, environment, description = (reading.text(item, key, path) for key in ("type", "environment", "description"))
         found.append(Server(name, kind, environment, description, options, read_roles(reading, item, path)))
     return tuple(found)
@@ -97,15 +117,12 @@ def read_policies(reading: Reading) -> tuple[Link, ...]:
         if not isinstance(item, Mapping):
             reading.refuse("a policy is a mapping with type and url", path)
             continue
+        reading.unknown(item, {"type", "name", "url", "description"}, path)
         kind = reading.text(item, "type", path) or reading.text(item, "name", path) or "policy"
         found.append(Link(reading.text(item, "url", path), kind, reading.text(item, "description", path)))
     return tuple(found)
 
 # %% ../../nbs/contract/06_dcs_parts.ipynb #c0086920
-KINDS: dict[str, type] = {"source": dict, "email_notifications": dict, "delete_when": dict, "gold": dict, "tasks": list}
-EVENTS = ("on_start", "on_success", "on_failure")
-
-
 def read_extension(reading: Reading) -> tuple[Workflow | None, dict[str, Any]]:
     """Return the workflow, None where there is none, and a second one under the older name as a property."""
     data = reading.document.data
@@ -115,11 +132,5 @@ def read_extension(reading: Reading) -> tuple[Workflow | None, dict[str, Any]]:
     for second in names[1:]:
         reading.aside(f"{second!r} is the older name of 'workflow', which holds; it is kept as a property", (second,))
     value, path = reading.value(data, names[0], (), dict, {}), (names[0],)
-    parts = {key: reading.value(value, key, path, kind, kind()) for key, kind in KINDS.items()}
-    for index, task in enumerate(parts["tasks"]):
-        if not isinstance(task, Mapping):
-            reading.refuse("a task is a mapping of keys", (*path, "tasks", index))
-    for event in parts["email_notifications"]:
-        if event not in EVENTS:
-            reading.aside(f"{event!r} is none of {', '.join(EVENTS)}, so nobody is written to", (*path, "email_notifications", event), nearest(event, EVENTS))
+    tell_workflow(reading, value, path)
     return read_workflow(value), {key: data[key] for key in names[1:]}

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import difflib
+import math
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -18,10 +19,11 @@ from .fault import BadInput, Code, Fault, code
 
 # %% auto #0
 __all__ = ['MAX_BYTES', 'MAX_NODES', 'MAX_DEPTH', 'NOT_READABLE', 'TOO_LARGE', 'TOO_MANY_NODES', 'TOO_DEEP', 'NOT_UTF8', 'SYNTAX',
-           'DUPLICATE_KEY', 'OBJECT_TAG', 'COMPLEX_KEY', 'NOT_A_MAPPING', 'SEVERAL_DOCUMENTS', 'UNKNOWN_ANCHOR',
-           'NodePath', 'INTEGER', 'FLOAT', 'WORDS', 'MERGE', 'CORE_TAGS', 'json_path', 'Document', 'scalar', 'Frame',
-           'UnreadableError', 'Builder', 'place_of', 'attach', 'begin_key', 'awaits_key', 'on_scalar', 'on_start',
-           'on_end', 'on_alias', 'on_event', 'decoded', 'parse_document', 'read_document', 'nearest']
+           'DUPLICATE_KEY', 'OBJECT_TAG', 'COMPLEX_KEY', 'NOT_A_MAPPING', 'SEVERAL_DOCUMENTS', 'TOO_LARGE_NUMBER',
+           'BAD_MERGE', 'TAGGED_VALUE', 'UNKNOWN_ANCHOR', 'NodePath', 'INTEGER', 'FLOAT', 'WORDS', 'MERGE', 'TAGGED',
+           'CORE_TAGS', 'json_path', 'Document', 'scalar', 'Frame', 'UnreadableError', 'Builder', 'place_of', 'attach',
+           'begin_key', 'awaits_key', 'on_scalar', 'on_start', 'on_end', 'on_alias', 'on_event', 'decoded',
+           'parse_document', 'read_document', 'nearest']
 
 # %% ../../nbs/contract/02_document.ipynb #43bcfdb3
 MAX_BYTES = 8_000_000
@@ -39,6 +41,9 @@ OBJECT_TAG = code("yaml-tag", "The file asks for an object of a programming lang
 COMPLEX_KEY = code("yaml-complex-key", "A key is a list or a mapping.", "use a text as key")
 NOT_A_MAPPING = code("yaml-not-a-mapping", "The file's top level is not a mapping.", "begin with `key: value` lines")
 SEVERAL_DOCUMENTS = code("yaml-several-documents", "The file holds more than one document.", "keep one contract a file: remove the `---` and what follows")
+TOO_LARGE_NUMBER = code("yaml-number", "A number is too large for any reader of YAML.", "write a number up to 1.7e308, or a text in quotes")
+BAD_MERGE = code("yaml-merge", "The merge key << holds neither a mapping nor a list of mappings.", "give it an alias of a mapping, or put the key in quotes")
+TAGGED_VALUE = code("yaml-tag-value", "A value is not of the kind that its tag says.", "correct the value, or remove the tag")
 UNKNOWN_ANCHOR = code("yaml-unknown-anchor", "An alias names an anchor that is not above it.", "define the anchor with & first")
 
 # %% ../../nbs/contract/02_document.ipynb #05f3a17a
@@ -75,7 +80,7 @@ class Document:
 
     def fault(self, kind: Code, message: str, path: NodePath = (), hint: str = "") -> Fault:
         """Return a fault addressed to a path of this file."""
-        return kind.fault(message, path=json_path(path) if path else "", line=self.line(path), file=self.file, hint=hint)
+        return kind.fault(message, path=json_path(path), line=self.line(path), file=self.file, hint=hint)
 
     def text_at(self, path: NodePath) -> str:
         """Return a scalar as it was written: `1.10` where the data has the number 1.1. Raises KeyError for no scalar."""
@@ -95,12 +100,17 @@ WORDS = {"": None, "~": None, "null": None, "Null": None, "NULL": None, "true": 
 
 
 def scalar(text: str) -> Any:
-    """Return the value of a plain scalar: null, a boolean, an integer, a float, or its text."""
+    """Return the value of a plain scalar: null, a boolean, an integer, a float, or its text; raises OverflowError for a number beyond a double."""
     if text in WORDS:
         return WORDS[text]
     if INTEGER.fullmatch(text):
         return int(text)
-    return float(text) if FLOAT.fullmatch(text) else text
+    if not FLOAT.fullmatch(text):
+        return text
+    number = float(text)
+    if math.isinf(number):
+        raise OverflowError(f"{text} is beyond the numbers that a double holds")
+    return number
 
 # %% ../../nbs/contract/02_document.ipynb #8183a02e
 @dataclass
@@ -111,6 +121,7 @@ class Frame:
     path: NodePath
     anchor: str | None
     key: str | None = None
+    is_merge: bool = False
     size: int = 1
     key_lines: dict[str, int] = field(default_factory=dict)
     merged: list[Any] = field(default_factory=list)
@@ -166,19 +177,23 @@ def attach(builder: Builder, value: Any, line: int) -> None:
     frame = builder.stack[-1]
     if isinstance(frame.value, list):
         frame.value.append(value)
-    elif frame.key == MERGE:
-        frame.merged.extend(value if isinstance(value, list) else [value])
-        frame.key = None
+    elif frame.is_merge:
+        given = value if isinstance(value, list) else [value]
+        if not all(isinstance(item, dict) for item in given):
+            builder.note(BAD_MERGE, "<< merges mappings, and this is none", line, (*frame.path, MERGE))
+        frame.merged.extend(given)
+        frame.key, frame.is_merge = None, False
     else:
         frame.value[frame.key] = value
         frame.key = None
 
 # %% ../../nbs/contract/02_document.ipynb #6d038241
-def begin_key(builder: Builder, text: str, line: int) -> None:
-    """Take a scalar as the next key of the mapping that is open."""
+def begin_key(builder: Builder, text: str, line: int, is_plain: bool = False) -> None:
+    """Take a scalar as the next key of the mapping that is open; `<<` in quotes is a key like any other."""
     frame = builder.stack[-1]
     path = (*frame.path, text)
-    if text in frame.key_lines and text != MERGE:
+    frame.is_merge = is_plain and text == MERGE
+    if text in frame.key_lines and not frame.is_merge:
         builder.note(DUPLICATE_KEY, f"the key {text!r} is already on line {frame.key_lines[text]}", line, path)
     frame.key_lines.setdefault(text, line)
     frame.key = text
@@ -190,15 +205,24 @@ def awaits_key(builder: Builder) -> bool:
     return bool(builder.stack) and isinstance(builder.stack[-1].value, dict) and builder.stack[-1].key is None
 
 # %% ../../nbs/contract/02_document.ipynb #2488002e
+TAGGED: dict[str | None, tuple[type, ...]] = {"tag:yaml.org,2002:int": (int,), "tag:yaml.org,2002:float": (int, float), "tag:yaml.org,2002:bool": (bool,), "tag:yaml.org,2002:null": (type(None),)}
+
+
 def on_scalar(builder: Builder, event: Any, line: int) -> None:
     """Take a scalar: a key, or a value."""
     builder.count(1, line)
     if awaits_key(builder):
-        begin_key(builder, event.value, line)
+        begin_key(builder, event.value, line, event.implicit[0] and event.tag is None)
         return
     path = place_of(builder)
     is_plain = event.implicit[0] and event.tag is None
-    value = scalar(event.value) if is_plain else event.value
+    try:
+        value = scalar(event.value) if is_plain or event.tag in TAGGED else event.value
+    except OverflowError as error:
+        builder.note(TOO_LARGE_NUMBER, str(error), line, path)
+        value = event.value
+    if event.tag in TAGGED and type(value) not in TAGGED[event.tag]:
+        builder.note(TAGGED_VALUE, f"{event.value!r} is not of the kind that the tag {event.tag.replace('tag:yaml.org,2002:', '!!')!r} says", line, path)
     if not isinstance(value, str):
         builder.texts[path] = event.value
     builder.lines.setdefault(path, line)

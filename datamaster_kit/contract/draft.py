@@ -23,9 +23,9 @@ from .sqltype import sql_type
 
 # %% auto #0
 __all__ = ['SAMPLE', 'FORMATS', 'NOT_DRAFTED', 'NEEDS_PYARROW', 'MOST_DISTINCT', 'NOTHING', 'PERSONAL', 'LOGICAL', 'SAMPLES',
-           'Seen', 'text_type', 'told_apart', 'seen_column', 'delimiter_of', 'csv_sample', 'csv_columns', 'value_type',
-           'json_sample', 'parquet_sample', 'arrow_type', 'delta_sample', 'quoted', 'logical_type', 'could_be_key',
-           'property_lines', 'contract_text', 'format_of', 'draft']
+           'Seen', 'text_type', 'told_apart', 'sampled_text', 'seen_column', 'delimiter_of', 'csv_sample',
+           'csv_columns', 'value_type', 'json_sample', 'parquet_sample', 'arrow_type', 'delta_sample', 'quoted',
+           'logical_type', 'could_be_key', 'property_lines', 'contract_text', 'format_of', 'draft']
 
 # %% ../../nbs/contract/15_draft.ipynb #7601c644
 SAMPLE = 10_000
@@ -83,9 +83,14 @@ def told_apart(names: Iterable[str]) -> list[str]:
     return found
 
 
+def sampled_text(value: Any) -> str:
+    """Return a sampled value as text: what JSON has as JSON writes it, anything else, such as a date, as it is said."""
+    return json.dumps(value, default=str) if isinstance(value, bool | int | float | list | dict) else str(value)
+
+
 def seen_column(name: str, values: list[Any], type: DataType | None = None) -> Seen:
     """Return a column as its sampled values show it; `type` where the format knows it."""
-    present = [value if isinstance(value, str) else json.dumps(value, default=str) for value in values if value not in (None, *NOTHING)]
+    present = [sampled_text(value) for value in values if value not in (None, *NOTHING)]
     distinct = frozenset(present)
     return Seen(name, type or text_type(present), len(values), len(values) - len(present), distinct if len(distinct) <= MOST_DISTINCT or len(distinct) == len(values) else None,
                 present[0][:80] if present else "")
@@ -144,7 +149,7 @@ def json_sample(path: Path) -> tuple[list[Seen], dict[str, Any]]:
     if not all(isinstance(row, Mapping) for row in rows):
         raise ValueError("not every record is an object")
     names = dict.fromkeys(name for row in rows for name in row)
-    columns = [seen_column(name, values, value_type(values)) for name in names for values in [[row.get(name) for row in rows]]]
+    columns = [seen_column(shown, values, value_type(values)) for name, shown in zip(names, told_apart(names), strict=True) for values in [[row.get(name) for row in rows]]]
     return columns, {"format": "json", **({"multiLine": True} if is_list else {})}
 
 # %% ../../nbs/contract/15_draft.ipynb #0071969b
@@ -160,7 +165,8 @@ def parquet_sample(path: Path) -> tuple[list[Seen], dict[str, Any]]:
     opened = parquet.ParquetFile(file)
     batch = next(opened.iter_batches(SAMPLE), None)
     rows = batch.to_pylist() if batch is not None else []
-    columns = [seen_column(item.name, [row[item.name] for row in rows], arrow_type(item.type)) for item in opened.schema_arrow]
+    names = told_apart(opened.schema_arrow.names)
+    columns = [seen_column(name, [row[item.name] for row in rows], arrow_type(item.type)) for name, item in zip(names, opened.schema_arrow, strict=True)]
     return columns, {"format": "parquet"}
 
 

@@ -13,10 +13,12 @@ from urllib.parse import quote as quote_url
 from .model import Array, Contract, DataType, Field, Map, Model, Scalar, Struct
 from .sqltype import quote
 from .table import Dialect, Table, bronze_table, create_statements, silver_table
+from .visible import quiet
 
 # %% auto #0
 __all__ = ['JSON_TYPES', 'LIMITS', 'COUNTED', 'spark_type', 'spark_field', 'spark_schema', 'type_of_spark',
-           'fields_of_spark_schema', 'json_constraints', 'json_field', 'json_type', 'json_schema', 'ddl', 'sql_name']
+           'fields_of_spark_schema', 'json_constraints', 'json_field', 'json_type', 'json_schema', 'ddl',
+           'quiet_literals', 'sql_name']
 
 # %% ../../nbs/contract/12_export.ipynb #67cb67ae
 def spark_type(type: DataType) -> Any:
@@ -140,7 +142,12 @@ def ddl(contract: Contract, catalog: str) -> str:
     for table in tables:
         statements += [f"ALTER TABLE {sql_name(table)} ADD CONSTRAINT {quote(key.name)} FOREIGN KEY ({', '.join(map(quote, key.columns))}) "
                        f"REFERENCES {quote(catalog)}.{quote(table.schema)}.{quote(key.table)} ({', '.join(map(quote, key.to_columns))})" for key in table.foreign_keys]
-    return ";\n\n".join(statements) + ";\n"
+    return ";\n\n".join(map(quiet_literals, statements)) + ";\n"
+
+
+def quiet_literals(statement: str) -> str:
+    """Return a statement as it may be printed into a log: in its literals, what would be taken for a command, and what is not seen, by its number."""
+    return re.sub(r"`(?:[^`]|``)*`|'(?:[^'\\]|\\.)*'", lambda match: quiet(match[0]) if match[0][0] == "'" else match[0], statement, flags=re.DOTALL)
 
 
 def sql_name(table: Table) -> str:

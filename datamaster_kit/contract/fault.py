@@ -8,6 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from .visible import visible
+
 # %% auto #0
 __all__ = ['Severity', 'CODES', 'Code', 'code', 'Fault', 'DatamasterError', 'BadInput']
 
@@ -55,7 +57,7 @@ class Fault:
     def __str__(self) -> str:
         address = ":".join(part for part in (self.file, str(self.line) if self.line else "") if part)
         parts = [part for part in (address, self.path, self.message) if part]
-        return ": ".join(parts) + (f" ({self.hint})" if self.hint else "")
+        return visible(": ".join(parts) + (f" ({self.hint})" if self.hint else ""))
 
     def in_file(self, file: str) -> Fault:
         """Return the same fault, addressed to a file."""

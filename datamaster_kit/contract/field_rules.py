@@ -104,8 +104,8 @@ def struct_fields(fields: tuple[Field, ...], above: str = "") -> Iterator[tuple[
 
 
 def split_reference(target: str) -> tuple[str, tuple[str, ...]]:
-    """Return the model and the field of `model.field`."""
-    model, _, field = target.partition(".")
+    """Return the model and the field of `model.field`, the model with its file where it is of another contract (`file.yaml#/schema/id/properties/id`)."""
+    model, _, field = target.partition("/properties/" if "#" in target else ".")
     return model, (field,)
 
 # %% ../../nbs/contract/11_field_rules.ipynb #b0ab2d28
@@ -115,7 +115,7 @@ def reference_rule(contract: Contract, model: Model, fields: tuple[str, ...], to
                 f"{' and '.join(fields)} is found in {to_model}", "warn", "consistency")
     other = next((candidate for candidate in contract.models if candidate.name == to_model), None)
     if other is None:
-        return unexecuted(rule, f"the contract has no model {to_model!r}")
+        return unexecuted(rule, "it leads into another contract" if "#" in to_model else f"the contract has no model {to_model!r}")
     try:
         ours = [f"a.{braces(column_path(model, name))}" for name in fields]
         theirs = [f"b.{braces(column_path(other, name))}" for name in to_fields]

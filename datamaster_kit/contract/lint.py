@@ -9,16 +9,20 @@ import glob
 from collections.abc import Iterable
 from pathlib import Path
 
-from .document import read_document
+from .document import Document, read_document
 from .fault import BadInput, Fault, code
-from .read import examined, place
-from .rules import rules
+from .read import examined, place, root_of
+from .rules import SQL_REFUSED, rules
+from .visible import visible
 
 # %% auto #0
-__all__ = ['NOT_EXECUTED', 'NO_FILE', 'contract_paths', 'lint_file', 'lint', 'github_annotation']
+__all__ = ['NOT_EXECUTED', 'REFUSED_SQL', 'NO_FILE', 'READER_FAILED', 'contract_paths', 'lint_file', 'lint_document', 'lint',
+           'github_annotation']
 
 # %% ../../nbs/contract/19_lint.ipynb #701b72f2
 NOT_EXECUTED = code("rule-not-executed", "A rule is read but cannot be executed.", "write it as a library metric or as sql, or check it by hand", severity="note")
+REFUSED_SQL = code("sql-refused", "The SQL of a check does more than read the contract's models, or is no SQL, and is not executed.",
+                   "write one SELECT on models of the contract, or a condition, with the functions of docs/contract-sql.md")
 NO_FILE = code("no-such-file", "A path leads to no contract file.", "give a file, a folder that holds *.yaml, or a glob")
 
 
@@ -38,23 +42,32 @@ def contract_paths(paths: Iterable[str]) -> tuple[Path, ...]:
     return tuple(files)
 
 # %% ../../nbs/contract/19_lint.ipynb #b33f5c04
-def lint_file(path: Path, root: Path | None = None) -> tuple[Fault, ...]:
-    """Return every fault of one contract file: errors, warnings and the rules that will not be executed."""
+READER_FAILED = code("reader-failed", "The toolkit failed at a file; the fault is the toolkit's.", "report it with the file; the other files are judged all the same")
+
+
+def lint_file(path: Path, root: Path | None = None, lenient: bool = False) -> tuple[Fault, ...]:
+    """Return every fault of one contract file: errors, warnings and the rules that will not be executed; a failure of the toolkit itself is one of them."""
     try:
-        document = read_document(path)
+        return lint_document(read_document(path), (root or root_of(path)).resolve(), lenient)
     except BadInput as error:
         return error.faults
-    contract, faults = examined(document, (root or path.parent).resolve())
+    except Exception as error:  # so that one file never hides the faults of the others
+        return (READER_FAILED.fault(f"{type(error).__name__}: {error}", file=str(path)),)
+
+
+def lint_document(document: Document, root: Path, lenient: bool = False) -> tuple[Fault, ...]:
+    """Return every fault of one document, in the order of its lines."""
+    contract, faults = examined(document, root, lenient)
     notes: list[Fault] = []
     if contract is not None and not any(fault.severity == "error" for fault in faults):
-        notes = [document.fault(NOT_EXECUTED, f"the rule {rule.id} is not executed: {rule.not_executed}", place(document, model.name, rule.field))
+        notes = [document.fault(REFUSED_SQL if rule.not_executed.startswith(SQL_REFUSED) else NOT_EXECUTED, f"the rule {rule.id} is not executed: {rule.not_executed}", place(document, model.name, rule.field))
                  for model in contract.models for rule in rules(contract, model) if rule.not_executed]
     return tuple(sorted((*faults, *notes), key=lambda fault: fault.line))
 
 # %% ../../nbs/contract/19_lint.ipynb #da0c843c
-def lint(paths: Iterable[str], root: Path | None = None) -> tuple[Fault, ...]:
+def lint(paths: Iterable[str], root: Path | None = None, lenient: bool = False) -> tuple[Fault, ...]:
     """Return every fault of every contract file under the paths; raises BadInput where a path leads to no file."""
-    return tuple(fault for path in contract_paths(paths) for fault in lint_file(path, root))
+    return tuple(fault for path in contract_paths(paths) for fault in lint_file(path, root, lenient))
 
 # %% ../../nbs/contract/19_lint.ipynb #b3278a8a
 def github_annotation(fault: Fault) -> str:
@@ -62,7 +75,7 @@ def github_annotation(fault: Fault) -> str:
     kind = {"error": "error", "warning": "warning", "note": "notice"}[fault.severity]
 
     def escaped(text: str) -> str:
-        return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+        return visible(text).replace("%", "%25")
 
     def attribute(text: str) -> str:
         return escaped(text).replace(":", "%3A").replace(",", "%2C")

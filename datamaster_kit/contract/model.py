@@ -63,7 +63,7 @@ STRING = Scalar("string")
 # %% ../../nbs/contract/01_model.ipynb #5a208cec
 @dataclass(frozen=True)
 class Must:
-    """One operator with its threshold, by ODCS's names: mustBe, mustNotBe, mustBeGreaterThan, mustBeBetween and so on."""
+    """One operator with its threshold, by ODCS's names: mustBe, mustNotBe, mustBeGreaterThan, mustBeBetween and so on; SodaCL's ranges, whose ends belong to them, are mustBeWithin and mustNotBeWithin."""
 
     operator: str
     value: Any
@@ -183,8 +183,8 @@ class Model:
 
     @property
     def table(self) -> str:
-        """The name of the table."""
-        return self.physical_name or self.name
+        """The name of the table: the physical name, but the model's own where that is a path elsewhere, such as `dbo.orders` or a topic's `orders.avro.v1`."""
+        return self.physical_name if self.physical_name and "." not in self.physical_name else self.name
 
     @property
     def key(self) -> tuple[Field, ...]:

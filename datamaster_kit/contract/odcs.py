@@ -5,26 +5,31 @@
 # %% ../../nbs/contract/07_odcs.ipynb #518042f5
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+from .dcs_field import Reading
 from .document import Document
 from .fault import Fault, code
 from .model import Contract, Description, Example, Member, Model, Price, Reference, Server, ServiceLevel, SupportChannel, Team
 from .odcs_field import read_field, read_reference
-from .odcs_form import todays_form
+from .odcs_form import todays_form, version_of
 from .odcs_parts import LINKS, read_links, read_properties, read_role, taken, text, worded
 from .odcs_quality import read_quality
 from .odcs_references import resolved
-from .odcs_schema import parsed
-from .odcs_type import read_fields
-from .workflow import read_workflow
+from .odcs_schema import BREACH, UNKNOWN_KEY, breaches, joined, parsed, schema_data, untyped_options
+from .odcs_type import canonical, read_fields
+from .server_types import dialect_of, meaning
+from .workflow import read_workflow, tell_workflow
 
 # %% auto #0
-__all__ = ['OF_EVERY_SERVER', 'BAD_WORKFLOW_SHAPE', 'NOT_KEPT', 'LOST', 'read_examples', 'read_references', 'read_model',
-           'read_member', 'read_team', 'read_server', 'read_service_level', 'read_description', 'read_support',
-           'read_price', 'read_head', 'not_kept', 'read_odcs']
+__all__ = ['OF_EVERY_SERVER', 'BAD_WORKFLOW_SHAPE', 'NOT_KEPT', 'LOST', 'READ_AS', 'UNREADABLE', 'read_examples',
+           'read_references', 'read_model', 'read_member', 'read_team', 'read_server', 'read_service_level',
+           'read_description', 'read_support', 'read_price', 'read_head', 'not_kept', 'ids_named', 'every_property',
+           'named_end', 'type_remarks', 'type_remark', 'read_odcs', 'read_plain']
 
 # %% ../../nbs/contract/07_odcs.ipynb #607342bf
 def read_examples(value: Any) -> tuple[Example, ...]:
@@ -44,8 +49,8 @@ def read_references(item: Mapping[str, Any], properties: dict[str, Any]) -> tupl
     return tuple(read_reference(one, item.get("name") or "") for one in relationships)
 
 
-def read_model(item: Mapping[str, Any]) -> Model:
-    """Return one schema object of ODCS v3 (section Schema)."""
+def read_model(item: Mapping[str, Any], dialect: str = "") -> Model:
+    """Return one schema object of ODCS v3 (section Schema), its physical types as a server of the dialect means them."""
     properties = read_properties(item, ("id", "deprecated", "synonyms", "context"))
     examples = properties.get("examples")
     if isinstance(examples, list) and all(isinstance(one, Mapping) and "data" in one for one in examples):
@@ -55,7 +60,7 @@ def read_model(item: Mapping[str, Any]) -> Model:
     physical_type = item.get("physicalType")
     return Model(
         name=item.get("name") or "",
-        fields=read_fields(item.get("properties") or [], read_field),
+        fields=read_fields(item.get("properties") or [], partial(read_field, dialect=dialect)),
         description=item.get("description") or "",
         title=item.get("businessName") or "",
         type="table" if physical_type is None else physical_type,
@@ -134,7 +139,8 @@ NOT_KEPT = code("odcs-not-kept", "A part of the file that the contract has no pl
 def read_head(data: Mapping[str, Any], properties: dict[str, Any]) -> Contract:
     """Return the contract without its parts: who it is, and its models."""
     texts = {"name": "name", "version": "version", "status": "status", "tenant": "tenant", "domain": "domain", "data_product": "dataProduct", "created": "contractCreatedTs"}
-    price = data.get("price")
+    price, servers = data.get("price"), tuple(map(read_server, data.get("servers") or ()))
+    dialect = dialect_of(server.type for server in servers)
     workflow = properties.pop("workflow", None)
     return Contract(
         id=data.get("id") or "",
@@ -142,8 +148,8 @@ def read_head(data: Mapping[str, Any], properties: dict[str, Any]) -> Contract:
         specification_version=(data.get("apiVersion") or "").removeprefix("v"),
         description=read_description(data.get("description") or {}),
         team=read_team(data.get("team") or {}),
-        models=tuple(map(read_model, data.get("schema") or ())),
-        servers=tuple(map(read_server, data.get("servers") or ())),
+        models=tuple(read_model(item, dialect) for item in data.get("schema") or ()),
+        servers=servers,
         service_levels=tuple(read_service_level(item, data.get("slaDefaultElement") or "") for item in data.get("slaProperties") or ()),
         roles=tuple(map(read_role, data.get("roles") or ())),
         support=tuple(map(read_support, data.get("support") or ())),
@@ -173,22 +179,117 @@ def not_kept(value: Any, document: Document, path: tuple[str | int, ...] = ()) -
                 faults += not_kept(item, document, (*path, key))
     return faults
 
+# %% ../../nbs/contract/07_odcs.ipynb #6e9552bb
+def ids_named(plain: dict[str, Any]) -> None:
+    """Put names in the place of ids in the relationships of a document's plain form."""
+    models = [model for model in plain.get("schema") or () if isinstance(model, dict)]
+    for model in models:
+        for item in (model, *every_property(model)):
+            for one in item.get("relationships") or ():
+                one.update({end: named_end(one[end], models) for end in ("from", "to") if end in one})
+
+
+def every_property(item: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """Yield the properties of an element and theirs."""
+    for part in (*(item.get("properties") or ()), *filter(None, (item.get("items"), *(item.get("map") or {}).values()))):
+        yield part
+        yield from every_property(part)
+
+
+def named_end(end: Any, models: list[dict[str, Any]]) -> Any:
+    """Return `model.field` for a reference by ids that the models have, anything else as it is."""
+    if isinstance(end, list):
+        return [named_end(item, models) for item in end]
+    steps = end.strip("/").split("/") if isinstance(end, str) else []
+    if len(steps) < 4 or steps[0] != "schema" or set(steps[2::2]) != {"properties"}:
+        return end
+    names, items = [], models
+    for step in steps[1::2]:
+        found = next((item for item in items if item.get("id") == step), None) or next((item for item in items if item.get("name") == step), None)
+        if found is None:
+            return end
+        names.append(found.get("name") or step)
+        items = found.get("properties") or []
+    return ".".join(names)
+
+# %% ../../nbs/contract/07_odcs.ipynb #39d967ed
+READ_AS = code("type-read-as", "A physical type says less, or more, than the type that it is read as.", "write the type with its precision and scale, name the server, or write logicalTypeOptions", severity="warning")
+
+
+def type_remarks(items: Any, dialect: str, document: Document, path: tuple[str | int, ...]) -> Iterator[Fault]:
+    """Yield a warning for each physical type below a path whose meaning has a remark, or is guessed."""
+    for place, item in enumerate(items) if isinstance(items, list) else ():
+        yield from type_remark(item, dialect, document, (*path, place))
+
+
+def type_remark(item: Any, dialect: str, document: Document, path: tuple[str | int, ...]) -> Iterator[Fault]:
+    """Yield the warnings of one property and of its parts."""
+    if not isinstance(item, Mapping):
+        return
+    inner = item.get("map") or {}
+    for key, part in (("items", item.get("items")), *((("map", name), inner.get(name)) for name in ("key", "value"))):
+        yield from type_remark(part, dialect, document, (*path, *(key if isinstance(key, tuple) else (key,))))
+    yield from type_remarks(item.get("properties"), dialect, document, (*path, "properties"))
+    physical, logical = item.get("physicalType"), item.get("logicalType") or ""
+    if not physical or item.get("items") or item.get("properties") or inner:
+        return
+    has_digits = any(custom.get("property") == "precision" for custom in item.get("customProperties") or ())
+    try:
+        decided, remark = meaning(physical, dialect, logical)
+    except ValueError:
+        decided, remark = None, "it is not known" if logical in ("integer", "number") and not item.get("logicalTypeOptions", {}).get("format") else ""
+    if remark and not has_digits:
+        shown = f"; it is read as {canonical(decided)}" if decided and "read as" not in remark else ""
+        yield document.fault(READ_AS, f"physicalType {physical!r}: {remark}{shown or ('; it is read by its logical type alone' if not decided else '')}", (*path, "physicalType"))
+
 # %% ../../nbs/contract/07_odcs.ipynb #5ac7eeaa
-def read_odcs(document: Document, root: Path | None = None) -> tuple[Contract, tuple[Fault, ...]]:
+UNREADABLE = (AttributeError, IndexError, KeyError, TypeError, ValueError)
+
+
+def read_odcs(document: Document, root: Path | None = None, lenient: bool = False) -> tuple[Contract, tuple[Fault, ...]]:
     """Return the contract of an ODCS 3.0, 3.1 or 3.2 document with every fault found, references followed inside `root`.
 
-    Where a fault is an error, the contract holds what could be read, at least the id.
+    Where a fault is an error, the contract holds what could be read, at least the id. The schema is that of the document's own version.
     """
     data, faults = resolved(document, root)
+    version, notes = version_of(document, data)
+    bare = Contract(str(data.get("id", "")) if isinstance(data, Mapping) else "")
+    if not version:
+        return bare, (*faults, *notes)
+    broken = breaches(schema_data({**data, "apiVersion": version}), version, document)
+    try:
+        contract, more = read_plain(data, document)
+    except UNREADABLE as error:
+        if any(fault.severity == "error" for fault in broken):
+            return bare, (*faults, *notes, *broken)
+        if not hasattr(error, "errors"):
+            raise
+        problems = [document.fault(BREACH, problem["msg"], tuple(problem["loc"])) for problem in error.errors()]  # a key that its version leaves open
+        return bare, (*faults, *notes, *broken, *problems)
+    unknown = tuple(fault for fault in more if fault.code == UNKNOWN_KEY.name)
+    found = joined(broken, unknown)
+    if lenient:
+        found = tuple(replace(fault, severity="warning") if fault.severity == "error" else fault for fault in found)
+    return contract, (*faults, *notes, *found, *untyped_options(data, document), *(fault for fault in more if fault not in unknown))
+
+
+def read_plain(data: Mapping[str, Any], document: Document) -> tuple[Contract, tuple[Fault, ...]]:
+    """Return the contract of a document's data with what was told on the way; raises what UNREADABLE lists where the data has another shape."""
     today, notes = todays_form(document, data)
-    if not today:
-        return Contract(str(data.get("id", "")) if isinstance(data, Mapping) else ""), (*faults, *notes)
-    plain, breaches = parsed(today, document)
-    found = [*faults, *notes, *breaches]
-    if plain is None:
-        return Contract(str(today.get("id", ""))), tuple(found)
+    plain, unknown = parsed(today, document)
+    found = [*notes, *unknown]
     plain["servers"] = [server for server in today.get("servers") or () if isinstance(server, Mapping)]
+    ids_named(plain)
     properties = read_properties(plain, ("context",))
-    if "workflow" in properties and not isinstance(properties["workflow"], Mapping):
-        found.append(document.fault(BAD_WORKFLOW_SHAPE, "workflow is not a mapping", ("customProperties",)))
-    return read_head(plain, properties), (*found, *not_kept(plain, document))
+    for place, custom in enumerate(plain.get("customProperties") or ()):
+        if custom.get("property") == "workflow" and isinstance(custom.get("value"), Mapping):
+            reading = Reading(document)
+            tell_workflow(reading, custom["value"], ("customProperties", place, "value"))
+            found += reading.faults
+        elif custom.get("property") == "workflow":
+            found.append(document.fault(BAD_WORKFLOW_SHAPE, "workflow is not a mapping", ("customProperties", place)))
+    contract = read_head(plain, properties)
+    dialect = dialect_of(server.type for server in contract.servers)
+    for place, model in enumerate(plain.get("schema") or ()):
+        found += type_remarks(model.get("properties"), dialect, document, ("schema", place, "properties"))
+    return contract, (*found, *not_kept(plain, document))

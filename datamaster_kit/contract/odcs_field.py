@@ -5,17 +5,19 @@
 # %% ../../nbs/contract/07_odcs_field.ipynb #d8ec986d
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
-from .model import Field, Quality, Reference
+from .model import Field, Quality, Reference, Scalar
 from .odcs_parts import flag, read_links, read_properties, taken, text, whole, worded
 from .odcs_quality import read_quality
-from .odcs_type import own_physical_type, read_type
+from .odcs_type import logical_type, own_physical_type, read_type
 
 # %% auto #0
-__all__ = ['OPTIONS', 'TEXTS', 'KEPT_KEYS', 'short_reference', 'listed', 'read_reference', 'read_enum', 'constraints', 'position',
-           'read_field', 'keys_and_flags', 'read_references']
+__all__ = ['OPTIONS', 'TEXTS', 'KEPT_KEYS', 'short_reference', 'listed', 'read_reference', 'split_external', 'listed_values',
+           'read_enum', 'constraints', 'position', 'read_field', 'kept_options', 'keys_and_flags', 'read_references']
 
 # %% ../../nbs/contract/07_odcs_field.ipynb #a250024f
 def short_reference(reference: str) -> str:
@@ -34,18 +36,35 @@ def listed(value: Any) -> list[str]:
 def read_reference(item: Mapping[str, Any], model: str) -> Reference:
     """Return a foreign key that a schema's relationship declares; both ends lose the name of their model."""
     here = tuple(end.removeprefix(f"{model}.") for end in listed(item.get("from")))
-    there = [end.partition(".") for end in listed(item.get("to"))]
-    return Reference(here, there[0][0] if there else "", tuple(field for _, _, field in there))
+    there = [(split_external(end) if "#" in end else end.partition(".")[::2]) for end in listed(item.get("to"))]
+    return Reference(here, there[0][0] if there else "", tuple(field for _, field in there))
+
+
+def split_external(end: str) -> tuple[str, str]:
+    """Return the model, with its file, and the field of a reference into another contract."""
+    model, _, field = end.partition("/properties/")
+    return model, field.replace("/properties/", ".")
 
 # %% ../../nbs/contract/07_odcs_field.ipynb #31955072
+def listed_values(value: Any) -> tuple[Any, ...] | None:
+    """Return the values of a list, or of a text that is a list in JSON (custom properties of datacontract-cli are texts); None for anything else."""
+    if isinstance(value, str) and value.lstrip().startswith("["):
+        try:
+            value = json.loads(value)
+        except (ValueError, RecursionError):
+            return None
+    return tuple(value) if isinstance(value, list) else None
+
+
 def read_enum(item: Mapping[str, Any], properties: dict[str, Any], quality: list[Quality]) -> tuple[Any, ...]:
     """Return the permitted values of a property; what was used is taken out of the custom properties and the checks."""
     if entries := item.get("enum"):
         if any(len(entry) > 1 for entry in entries):
             properties["odcs.enum"] = entries
         return tuple(entry.get("value") for entry in entries)
-    if isinstance(properties.get("enum"), list):
-        return tuple(properties.pop("enum"))
+    if (values := listed_values(properties.get("enum"))) is not None:
+        del properties["enum"]
+        return values
     for check in quality:
         values = check.arguments.get("validValues")
         if isinstance(values, list) and values and check == read_quality({"metric": "invalidValues", "arguments": {"validValues": values}, "mustBe": 0}):
@@ -85,16 +104,19 @@ def position(item: Mapping[str, Any], yes: str, place: str) -> int:
     return written if isinstance(written, int) and written > 0 else -1
 
 
-def read_field(item: Mapping[str, Any], default_name: str = "") -> Field:
-    """Return one property of ODCS v3 (section Schema) as a field."""
+def read_field(item: Mapping[str, Any], default_name: str = "", dialect: str = "") -> Field:
+    """Return one property of ODCS v3 (section Schema) as a field, its physical type as a server of the dialect means it."""
     properties = read_properties(item, KEPT_KEYS)
-    options = dict(item.get("logicalTypeOptions") or {})
-    type = read_type(item, options, properties, read_field)
+    options = dict(item.get("logicalTypeOptions") or {}) | kept_options(properties)
+    type = read_type(item, options, properties, partial(read_field, dialect=dialect), dialect)
     if options.get("timezone") is False and own_physical_type("TIMESTAMP_NTZ", type) == "":
         del options["timezone"]
     found = constraints(options, properties)
     if options:
         properties["odcs.logicalTypeOptions"] = options
+    logical = item.get("logicalType")
+    if logical == "vector" or (isinstance(type, Scalar) and logical and logical != logical_type(type)):
+        properties["odcs.logicalType"] = logical
     quality = [read_quality(check) for check in item.get("quality") or ()]
     declared = taken(properties, "declaredPhysicalType", text)
     return Field(
@@ -109,6 +131,11 @@ def read_field(item: Mapping[str, Any], default_name: str = "") -> Field:
         **keys_and_flags(item, properties),
         properties=properties,
     )
+
+
+def kept_options(properties: dict[str, Any]) -> dict[str, Any]:
+    """Return the options that the written form of an older version kept as a custom property, which is taken out."""
+    return properties.pop("logicalTypeOptions") if isinstance(properties.get("logicalTypeOptions"), dict) else {}
 
 
 def keys_and_flags(item: Mapping[str, Any], properties: dict[str, Any]) -> dict[str, Any]:

@@ -8,58 +8,72 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from .model import Array, Field, Map, Model, Reference, Scalar, Struct
+from .model import Array, DataType, Field, Map, Model, Reference, Scalar, Struct
 from .odcs_field import OPTIONS, read_field, read_reference, short_reference
 from .odcs_parts import said, written_links, written_properties
 from .odcs_quality import written_quality
 from .odcs_schema import keeps_schema
 from .odcs_type import canonical, logical_type, own_physical_type
-from .sqltype import parse_sql_type
+from .server_types import meaning
 
 # %% auto #0
-__all__ = ['Named', 'LIMITS', 'WRITTEN_ELSEWHERE', 'means', 'written_type', 'written_parts', 'is_allowed', 'written_options',
-           'is_reference', 'written_references', 'one_or_all', 'written_foreign_keys', 'written_enum', 'written_field',
-           'key_and_meaning', 'lineage']
+__all__ = ['Named', 'LIMITS', 'WRITTEN_ELSEWHERE', 'means', 'written_logical_type', 'is_vector', 'written_type', 'written_parts',
+           'is_allowed', 'written_options', 'is_reference', 'written_references', 'one_or_all', 'written_foreign_keys',
+           'written_enum', 'written_field', 'key_and_meaning', 'lineage']
 
 # %% ../../nbs/contract/08_odcs_field_writer.ipynb #4300c156
 Named = list[tuple[str, Any]]
 
 
-def means(text: str, type: Scalar) -> bool:
-    """Whether a physical type is read as exactly this type."""
+def means(text: str, type: Scalar, dialect: str, logical: str) -> bool:
+    """Whether a physical type is read as exactly this type on a server of a dialect."""
     try:
-        return parse_sql_type(text) == type
+        return meaning(text, dialect, logical)[0] == type
     except ValueError:
         return False
 
 
-def written_type(field: Field, named: Named) -> dict[str, Any]:
-    """Return the keys that say a field's type; what they cannot say is appended to the custom properties."""
-    own = own_physical_type(field.physical_type, field.type)
-    if field.physical_type and (not own or (isinstance(field.type, Scalar) and not means(own, field.type))):
+def written_logical_type(field: Field) -> str:
+    """Return the author's logical type where its options or its vector need it, else that of the field's type."""
+    kept = field.properties.get("odcs.logicalType")
+    fits = is_vector(field.type) if kept == "vector" else isinstance(field.type, Scalar) and kept not in ("array", "map", None)
+    return kept if fits and isinstance(kept, str) else logical_type(field.type)
+
+
+def is_vector(type: DataType) -> bool:
+    """A type is a list of numbers with nothing said of them, as a vector is."""
+    return isinstance(type, Array) and type.element in (Field("element", Scalar("float")), Field("element", Scalar("double")))
+
+
+def written_type(field: Field, named: Named, dialect: str = "") -> dict[str, Any]:
+    """Return the keys that say a field's type to a reader of the dialect; what they cannot say is appended to the custom properties."""
+    own, logical = own_physical_type(field.physical_type, field.type), written_logical_type(field)
+    if field.physical_type and (not own or (isinstance(field.type, Scalar) and not means(own, field.type, dialect, logical))):
         named.append(("declaredPhysicalType", field.physical_type))
         own = ""
-    keys: dict[str, Any] = {"logicalType": logical_type(field.type)}
+    keys: dict[str, Any] = {"logicalType": logical}
     match field.type:
         case Scalar() as type:
             keys["physicalType"] = own or canonical(type)
-            if not means(keys["physicalType"], type):
+            if not means(keys["physicalType"], type, dialect, logical):
                 parts = {"precision": type.precision, "scale": type.scale, "length": type.length}
                 named.append(("dataType", {"name": type.name, **{part: value for part, value in parts.items() if value is not None}}))
+        case Array() if logical == "vector":
+            keys["physicalType"] = canonical(field.type)
         case _ if own:
             keys["physicalType"] = own
     return said(**keys)
 
 
-def written_parts(field: Field) -> dict[str, Any]:
-    """Return the nested properties, items or map of a field; nothing for a scalar."""
+def written_parts(field: Field, dialect: str = "") -> dict[str, Any]:
+    """Return the nested properties, items or map of a field; nothing for a scalar and for a vector, whose elements are numbers."""
     match field.type:
         case Struct(fields):
-            return {"properties": [written_field(part) for part in fields]}
-        case Array(element):
-            return {"items": written_field(element, "element")}
+            return {"properties": [written_field(part, None, dialect) for part in fields]}
+        case Array(element) if written_logical_type(field) != "vector":
+            return {"items": written_field(element, "element", dialect)}
         case Map(key, value):
-            return {"map": {"key": written_field(key, "key"), "value": written_field(value, "value")}}
+            return {"map": {"key": written_field(key, "key", dialect), "value": written_field(value, "value", dialect)}}
     return {}
 
 # %% ../../nbs/contract/08_odcs_field_writer.ipynb #123a552e
@@ -80,7 +94,7 @@ def is_allowed(logical: str, key: str, value: Any) -> bool:
 
 def written_options(field: Field, logical: str, named: Named) -> dict[str, Any]:
     """Return a field's logicalTypeOptions; constraints that are not allowed there are appended to the custom properties."""
-    options: dict[str, Any] = {"timezone": False} if field.type == Scalar("timestamp_ntz") else {}
+    options: dict[str, Any] = {"timezone": False} if field.type == Scalar("timestamp_ntz") and logical == "timestamp" else {}
     for name, (key, _) in OPTIONS.items():
         value = getattr(field, name)
         if value is None or value == "":
@@ -90,7 +104,13 @@ def written_options(field: Field, logical: str, named: Named) -> dict[str, Any]:
         else:
             named.append((key, value))
     kept = field.properties.get("odcs.logicalTypeOptions")
-    return {**options, **kept} if isinstance(kept, dict) else options
+    if not isinstance(kept, dict):
+        return options
+    whole = {**options, **kept}
+    if keeps_schema("SchemaProperty", {"name": "x", "logicalType": logical, "logicalTypeOptions": whole}):
+        return whole
+    named.append(("logicalTypeOptions", kept))
+    return options
 
 # %% ../../nbs/contract/08_odcs_field_writer.ipynb #290d25e2
 def is_reference(end: Any) -> bool:
@@ -117,7 +137,8 @@ def one_or_all(ends: list[str]) -> str | list[str]:
 def written_foreign_keys(model: Model, named: Named) -> list[dict[str, Any]]:
     """Return the relationships of a schema."""
     def relationship(reference: Reference) -> dict[str, Any]:
-        here, there = [f"{model.name}.{field}" for field in reference.fields], [f"{reference.model}.{field}" for field in reference.to_fields]
+        between = "/properties/" if "#" in reference.model else "."
+        here, there = [f"{model.name}.{field}" for field in reference.fields], [f"{reference.model}{between}{field}" for field in reference.to_fields]
         return {"type": "foreignKey", "from": one_or_all(here), "to": one_or_all(there)}
 
     kept = model.properties.get("odcs.relationships")
@@ -142,13 +163,13 @@ def written_enum(field: Field, named: Named) -> list[dict[str, Any]]:
     return []
 
 # %% ../../nbs/contract/08_odcs_field_writer.ipynb #5b83349a
-WRITTEN_ELSEWHERE = ("odcs.logicalTypeOptions", "odcs.relationships", "odcs.enum")
+WRITTEN_ELSEWHERE = ("odcs.logicalTypeOptions", "odcs.logicalType", "odcs.relationships", "odcs.enum")
 
 
-def written_field(field: Field, default_name: str | None = None) -> dict[str, Any]:
-    """Return the property of a field, valid by the standard's schema, that `read_field` reads back as the same field."""
+def written_field(field: Field, default_name: str | None = None, dialect: str = "") -> dict[str, Any]:
+    """Return the property of a field, valid by the standard's schema, that `read_field` of the same dialect reads back as the same field."""
     named: Named = []
-    types = written_type(field, named)
+    types = written_type(field, named, dialect)
     options = written_options(field, types["logicalType"], named)
     enum = written_enum(field, named)
     references = written_references(field.references, field.properties.get("odcs.relationships"), named)
@@ -165,7 +186,7 @@ def written_field(field: Field, default_name: str | None = None) -> dict[str, An
         | said(enum=enum, required=field.required, unique=field.unique, partitioned=bool(field.partition), partitionKeyPosition=field.partition or None)
         | lineage(field)
         | said(relationships=references, quality=[written_quality(check) for check in field.quality])
-        | written_parts(field)
+        | written_parts(field, dialect)
         | written_properties(rest, *named)
     )
 

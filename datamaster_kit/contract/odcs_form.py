@@ -11,10 +11,11 @@ from typing import Any
 
 from .document import Document, nearest
 from .fault import Fault, code
+from .odcs_schema import NEWEST, VERSIONS
 
 # %% auto #0
 __all__ = ['Path', 'Note', 'OLD_FORM', 'BAD_VERSION', 'METRICS', 'OPERATORS', 'OLD_OPERATORS', 'WIDTHS', 'MAY_BE_NULL', 'FREE',
-           'NEWEST', 'KNOWN', 'quality_today', 'options_today', 'rewritten', 'free_copy', 'todays_form']
+           'quality_today', 'options_today', 'rewritten', 'free_copy', 'version_of', 'todays_form']
 
 # %% ../../nbs/contract/07_odcs_form.ipynb #5cd5c107
 Path = tuple[str | int, ...]
@@ -99,22 +100,24 @@ def free_copy(value: Any) -> Any:
     return [free_copy(item) for item in value] if isinstance(value, list) else value
 
 # %% ../../nbs/contract/07_odcs_form.ipynb #2564fe04
-NEWEST = "v3.2.0"
-KNOWN = ("v3.0.0", "v3.0.1", "v3.0.2", "v3.1.0", NEWEST)
-
-
-def todays_form(document: Document, data: Any) -> tuple[dict[str, Any], tuple[Fault, ...]]:
-    """Return the document's data in the form of v3.2 with notes and faults; the data is empty where it is not ODCS 3 at all."""
+def version_of(document: Document, data: Any) -> tuple[str, tuple[Fault, ...]]:
+    """Return the version whose schema a document keeps, the newest for one of the 3 series that is not known; empty, with a fault, where it is not ODCS 3 at all."""
     if not isinstance(data, Mapping):
-        return {}, (document.fault(BAD_VERSION, "the document is not a mapping of keys", ()),)
+        return "", (document.fault(BAD_VERSION, "the document is not a mapping of keys", ()),)
     version = str(data.get("apiVersion", ""))
-    if not re.fullmatch(r"v?3\.\d+(\.\d+)?", version):
-        hint = nearest(version, KNOWN) or "v3.0.0 to v3.2.0 are read"
-        return {}, (document.fault(BAD_VERSION, f"apiVersion {version!r} is not a version of the 3 series", ("apiVersion",), hint),)
+    if version in VERSIONS:
+        return version, ()
+    if not re.fullmatch(r"v?3\.\d{1,9}(\.\d{1,9})?", version):
+        hint = nearest(version, VERSIONS) or "v3.0.0 to v3.2.0 are read"
+        return "", (document.fault(BAD_VERSION, f"apiVersion {version!r} is not a version of the 3 series", ("apiVersion",), hint),)
+    return NEWEST, (document.fault(OLD_FORM, f"apiVersion {version} is not known; the file is read as {NEWEST}", ("apiVersion",)),)
+
+
+def todays_form(document: Document, data: Mapping[str, Any]) -> tuple[dict[str, Any], tuple[Fault, ...]]:
+    """Return the data of a document of the 3 series in the form of v3.2, with a note for each thing that was rewritten."""
     notes: list[Note] = []
     copy = rewritten(data, (), notes)
-    if version not in KNOWN:
-        notes.append((("apiVersion",), f"apiVersion {version} is not known; the file is read as {NEWEST}"))
+    if copy.get("apiVersion") not in VERSIONS:
         copy["apiVersion"] = NEWEST
     if isinstance(copy.get("version"), int | float):
         copy["version"] = document.text_at(("version",))

@@ -5,17 +5,20 @@
 # %% ../../nbs/contract/07_odcs_parts.ipynb #03c6b677
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from .model import Link, Role
 
 # %% auto #0
-__all__ = ['KEPT', 'LINKS', 'read_properties', 'written_properties', 'said', 'worded', 'read_links', 'written_links', 'read_role',
-           'written_role', 'taken', 'flag', 'whole', 'text']
+__all__ = ['KEPT', 'STABLE_ID', 'OF_ELEMENTS', 'LINKS', 'read_properties', 'written_properties', 'said', 'worded', 'read_links',
+           'written_links', 'read_role', 'written_role', 'taken', 'flag', 'whole', 'text']
 
 # %% ../../nbs/contract/07_odcs_parts.ipynb #d4208a3d
 KEPT = "odcs."
+STABLE_ID = re.compile(r"[A-Za-z0-9_-]+")
+OF_ELEMENTS = frozenset(("authoritativeDefinitions", "context", "deprecated", "id", "semanticType", "synonyms", "tags", "valueExt", "customProperties"))
 
 
 def read_properties(item: Mapping[str, Any], kept: Iterable[str] = ()) -> dict[str, Any]:
@@ -31,8 +34,11 @@ def read_properties(item: Mapping[str, Any], kept: Iterable[str] = ()) -> dict[s
 def written_properties(properties: Mapping[str, Any], *named: tuple[str, Any]) -> dict[str, Any]:
     """Return the keys that carry a mapping of properties: the kept ones as themselves, all others under customProperties."""
     extras = properties.get(f"{KEPT}customProperties", {})
-    kept = {key.removeprefix(KEPT): value for key, value in properties.items() if key.startswith(KEPT) and key != f"{KEPT}customProperties"}
-    own = [(key, value) for key, value in properties.items() if not key.startswith(KEPT)]
+    of_element = {key: key.removeprefix(KEPT) for key in properties if key.startswith(KEPT) and key.removeprefix(KEPT) in OF_ELEMENTS}
+    kept = {name: properties[key] for key, name in of_element.items() if name != "customProperties"}
+    own = [(key, value) for key, value in properties.items() if key not in of_element]
+    if "id" in kept and not STABLE_ID.fullmatch(str(kept["id"])):
+        own.append(("id", kept.pop("id")))  # 3.0 leaves the key open, and later versions do not
     customs = [{"property": key, "value": value, **extras.get(key, {})} for key, value in (*named, *own)]
     return kept | ({"customProperties": customs} if customs else {})
 

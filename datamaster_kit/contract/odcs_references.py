@@ -13,12 +13,14 @@ from .document import Document, read_document
 from .fault import BadInput, Fault, code
 
 # %% auto #0
-__all__ = ['REF_REFUSED', 'REF_UNKNOWN', 'REF_CIRCLE', 'MOST_REFERENCES', 'pointed_at', 'file_inside', 'Walk', 'resolved']
+__all__ = ['REF_REFUSED', 'REF_UNKNOWN', 'REF_CIRCLE', 'REF_MANY', 'MOST_REFERENCES', 'pointed_at', 'file_inside', 'Walk',
+           'resolved']
 
 # %% ../../nbs/contract/07_odcs_references.ipynb #c64bc0e4
 REF_REFUSED = code("ref-refused", "A $ref leaves the project's folder, or names something that is not a file there.", "copy what it names into the project's folder")
 REF_UNKNOWN = code("ref-unknown", "A $ref names a place that does not exist.", "correct the path after the #")
-REF_CIRCLE = code("ref-circle", "A $ref leads back to itself, or references multiply without end.", "break the circle")
+REF_CIRCLE = code("ref-circle", "A $ref leads back to itself.", "break the circle")
+REF_MANY = code("ref-too-many", "The references of a file, followed, are too many.", "write out what they repeat, or split the contract")
 MOST_REFERENCES = 1000
 
 # %% ../../nbs/contract/07_odcs_references.ipynb #ba34568b
@@ -78,8 +80,12 @@ class Walk:
         try:
             there = self.document(file_inside(name, document, self.root)) if name else document
             step = (there.file, pointer.strip("/"))
-            if step in trail or self.followed > MOST_REFERENCES:
+            if step in trail:
                 self.faults.append(self.first.fault(REF_CIRCLE, f"$ref {reference!r} runs in a circle", (*path, "$ref")))
+                return {}
+            if self.followed > MOST_REFERENCES:
+                if all(fault.code != REF_MANY.name for fault in self.faults):
+                    self.faults.append(self.first.fault(REF_MANY, f"more than {MOST_REFERENCES:,} references are followed", (*path, "$ref")))
                 return {}
             return self.resolved(pointed_at(there.data, pointer), there, path, (*trail, step))
         except KeyError:

@@ -7,51 +7,70 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from functools import cache
+from pathlib import Path
 from typing import Any, get_args
 
 from .document import Document, nearest
 from .fault import Fault, code
 
 # %% auto #0
-__all__ = ['BREACH', 'UNKNOWN_KEY', 'STUB', 'STUB_MODEL', 'Part', 'schema', 'compiled', 'keeps_schema', 'server_keys', 'classes',
-           'without_unknown', 'deepest', 'is_operator_choice', 'breach', 'parts', 'validator', 'breaches_of',
-           'breaches', 'schema_data', 'parsed']
+__all__ = ['BREACH', 'LATER_FORM', 'UNTYPED_OPTIONS', 'UNKNOWN_KEY', 'VERSIONS', 'NEWEST', 'TOLERATED', 'STUB', 'STUB_MODEL',
+           'Part', 'KEYS_FORBIDDEN', 'published_schema', 'schema', 'compiled', 'keeps_schema', 'server_keys', 'classes',
+           'without_unknown', 'deepest', 'is_operator_choice', 'breach', 'known_keys', 'forbidden_names',
+           'forbidden_keys', 'parts', 'validator', 'breaches_of', 'breaches', 'schema_data', 'untyped_options',
+           'parsed', 'joined']
 
 # %% ../../nbs/contract/07_odcs_schema.ipynb #76397212
-BREACH = code("odcs-schema", "A value breaks the JSON schema of ODCS.", "see the standard's page of that section")
+BREACH = code("odcs-schema", "A value breaks the JSON schema of its version of ODCS.", "see the standard's page of that section, or read the file with --lenient")
+LATER_FORM = code("odcs-later-form", "Something that the file's version of ODCS forbids and a later one has; it is read as the later one's.", "write the later version as apiVersion", severity="warning")
+UNTYPED_OPTIONS = code("odcs-untyped-options", "A property has logicalTypeOptions and no logicalType that they belong to.", "write logicalType", severity="warning")
 UNKNOWN_KEY = code("odcs-unknown-key", "A key that ODCS does not know in this place; it is not read.", "remove it, or make it a custom property", severity="warning")
 
 # %% ../../nbs/contract/07_odcs_schema.ipynb #d8dd7da7
+VERSIONS = ("v3.0.0", "v3.0.1", "v3.0.2", "v3.1.0", "v3.2.0")
+NEWEST = VERSIONS[-1]
+
+
 @cache
-def schema(definition: str = "") -> dict[str, Any]:
-    """Return the schema of the whole standard, or of one of its definitions such as DataQuality."""
+def published_schema(version: str) -> dict[str, Any]:
+    """Return the schema that the standard publishes for one of its VERSIONS."""
     from importlib.resources import files
 
-    whole: dict[str, Any] = json.loads((files("open_data_contract_standard") / "schema.json").read_text(encoding="utf-8"))
+    package = Path(str(files("datamaster_kit")))
+    folder = next(folder for folder in (package / "standards", package.parent / "nbs" / "standards") if folder.is_dir())
+    file = files("open_data_contract_standard") / "schema.json" if version == NEWEST else folder / f"odcs-json-schema-{version}.json"
+    published: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+    return published
+
+
+def schema(definition: str = "", version: str = NEWEST) -> dict[str, Any]:
+    """Return the schema of a whole version of the standard, or of one of its definitions such as DataQuality."""
+    whole = published_schema(version)
     return {"$defs": whole["$defs"], "$ref": f"#/$defs/{definition}"} if definition else whole
 
 
 @cache
-def compiled(definition: str = "") -> Any:
+def compiled(definition: str = "", version: str = NEWEST) -> Any:
     """Return the compiled validator of a definition."""
     from jsonschema_rs import Draft201909Validator
 
-    return Draft201909Validator(schema(definition))
+    return Draft201909Validator(schema(definition, version))
 
 
-def keeps_schema(definition: str, value: Any) -> bool:
+def keeps_schema(definition: str, value: Any, version: str = NEWEST) -> bool:
     """The value keeps the schema of a definition; False also for one that JSON has not."""
     try:
-        return bool(compiled(definition).is_valid(value))
+        return bool(compiled(definition, version).is_valid(value))
     except (ValueError, TypeError):
         return False
 
 
 @cache
-def server_keys(type: str) -> frozenset[str]:
+def server_keys(type: str, version: str = NEWEST) -> frozenset[str]:
     """Return the keys that a server of one type has of its own; empty where the standard does not know the type."""
-    definitions = schema()["$defs"]
+    definitions = schema("", version)["$defs"]
     for rule in definitions["Server"]["allOf"]:
         if rule["if"]["properties"]["type"].get("const") == type:
             return frozenset(definitions["ServerSource"][rule["then"]["$ref"].rsplit("/", 1)[1]]["properties"])
@@ -98,7 +117,7 @@ def deepest(error: Any) -> Any:
 
 def is_operator_choice(error: Any) -> bool:
     """Whether an error is about the operator of a check."""
-    return error.validator == "oneOf" and any("mustBe" in branch.get("required", ()) for branch in error.validator_value)
+    return error.validator == "oneOf" and isinstance(error.instance, Mapping) and any("mustBe" in branch.get("required", ()) for branch in error.validator_value)
 
 
 def breach(error: Any, base: tuple[str | int, ...], document: Document) -> Fault:
@@ -111,13 +130,40 @@ def breach(error: Any, base: tuple[str | int, ...], document: Document) -> Fault
         hint = "write one of mustBe, mustNotBe, mustBeGreaterThan, mustBeGreaterOrEqualTo, mustBeLessThan, mustBeLessOrEqualTo, mustBeBetween, mustNotBeBetween"
     elif error.validator == "enum":
         hint = nearest(str(error.instance), map(str, error.validator_value))
-    elif error.validator == "additionalProperties" and isinstance(error.schema.get("properties"), Mapping):
-        known = error.schema["properties"]
-        unknown = [key for key in error.instance if key not in known]
-        return document.fault(UNKNOWN_KEY, f"{', '.join(map(repr, unknown))} does not belong here", (*path, unknown[0]), nearest(str(unknown[0]), known))
-    elif error.validator == "unevaluatedProperties":
-        return document.fault(UNKNOWN_KEY, message.replace("Unevaluated properties are not allowed", "Keys that do not belong here"), path)
+    elif error.instance is None:
+        hint = "write a value, or remove the key"
     return document.fault(BREACH, message, path, hint)
+
+
+@cache
+def known_keys(version: str) -> frozenset[str]:
+    """Return every key that a version of the standard has anywhere."""
+    def keys(value: Any) -> Iterator[str]:
+        if isinstance(value, Mapping):
+            yield from value["properties"] if isinstance(value.get("properties"), Mapping) else ()
+        for item in value.values() if isinstance(value, Mapping) else value if isinstance(value, list) else ():
+            yield from keys(item)
+
+    return frozenset(keys(published_schema(version)))
+
+
+def forbidden_names(error: Any) -> list[str]:
+    """Return the keys that an error of a schema forbids, and none where it is about something else."""
+    is_of_keys = error.validator in KEYS_FORBIDDEN and isinstance(error.instance, Mapping)
+    return [key for key in error.instance if repr(key) in error.message] if is_of_keys else []
+
+
+def forbidden_keys(error: Any, base: tuple[str | int, ...], version: str, document: Document, is_echo: bool) -> Iterator[Fault]:
+    """Yield a fault for each key that an error forbids; of an echo of another error, only those that the version has nowhere."""
+    for key in forbidden_names(error):
+        if not (is_echo and key in known_keys(version)):
+            path = (*base, *error.absolute_path, key)
+            known = error.schema.get("properties") if isinstance(error.schema.get("properties"), Mapping) else {}
+            fault = document.fault(UNKNOWN_KEY, f"{key!r} is not a key of ODCS {version} here", path, nearest(str(key), known))
+            yield fault if path[-2:] in TOLERATED else replace(fault, severity="error")
+
+
+TOLERATED = (("logicalTypeOptions", "precision"), ("logicalTypeOptions", "scale"))  # what they say is read: the standard has no other place for it
 
 # %% ../../nbs/contract/07_odcs_schema.ipynb #d80e71cf
 STUB = {"name": "stub", "logicalType": "boolean"}
@@ -150,30 +196,39 @@ def parts(value: Any, path: tuple[str | int, ...], definition: str) -> Iterator[
 
 # %% ../../nbs/contract/07_odcs_schema.ipynb #34eac75a
 @cache
-def validator(definition: str = "") -> Any:
+def validator(definition: str = "", version: str = NEWEST) -> Any:
     """Return the validator of a definition that says of each breach what it is."""
     from jsonschema import Draft201909Validator
 
-    return Draft201909Validator(schema(definition))
+    return Draft201909Validator(schema(definition, version))
 
 
-def breaches_of(part: Part, document: Document) -> Iterator[Fault]:
-    """Yield a fault for each breach of one definition of the schema."""
+def breaches_of(part: Part, version: str, document: Document) -> Iterator[Fault]:
+    """Yield a fault for each breach of one definition of a version's schema; a warning where a later version has what is written."""
     base, definition, value = part
-    if keeps_schema(definition, value):
+    if keeps_schema(definition, value, version):
         return
-    errors = [deepest(error) for error in validator(definition).iter_errors(value)]
-    wrong = {tuple(error.absolute_path) for error in errors if error.validator != "unevaluatedProperties"}
+    newer = VERSIONS[VERSIONS.index(version) + 1:]
+    later = next((candidate for candidate in newer if keeps_schema(definition, value, candidate)), "")
+    errors = [deepest(error) for error in validator(definition, version).iter_errors(value)]
+    wrong = {tuple(error.absolute_path) for error in errors if error.validator not in KEYS_FORBIDDEN}
     for error in errors:
         here = tuple(error.absolute_path)
-        if error.validator != "unevaluatedProperties" or not any(path[: len(here)] == here for path in wrong):
-            yield breach(error, base, document)
+        is_echo = any(path[: len(here)] == here for path in wrong)
+        is_about_keys = error.validator in KEYS_FORBIDDEN and isinstance(error.instance, Mapping)
+        faults = forbidden_keys(error, base, version, document, is_echo) if is_about_keys else iter([breach(error, base, document)])
+        is_head = error.validator == "required" and not base and not here
+        for fault in faults:
+            yield fault if is_head or not later else replace(fault, code=LATER_FORM.name, severity="warning", hint=f"it is a form of {later}: write apiVersion: {later}")
 
 
-def breaches(data: Mapping[str, Any], document: Document) -> tuple[Fault, ...]:
-    """Return a fault for each breach of the standard's schema, in the document's order."""
-    faults = {fault: None for part in parts(data, (), "") for fault in breaches_of(part, document)}
-    return tuple(sorted(faults, key=lambda fault: (fault.line, fault.path)))
+KEYS_FORBIDDEN = ("unevaluatedProperties", "additionalProperties")
+
+
+def breaches(data: Mapping[str, Any], version: str, document: Document) -> tuple[Fault, ...]:
+    """Return a fault for each breach of a version's schema, in the document's order."""
+    faults = {(fault.path, fault.message): fault for part in parts(data, (), "") for fault in breaches_of(part, version, document)}
+    return tuple(sorted(faults.values(), key=lambda fault: (fault.line, fault.path)))
 
 # %% ../../nbs/contract/07_odcs_schema.ipynb #a99bac65
 def schema_data(data: Mapping[str, Any]) -> dict[str, Any]:
@@ -193,17 +248,29 @@ def schema_data(data: Mapping[str, Any]) -> dict[str, Any]:
     return result
 
 # %% ../../nbs/contract/07_odcs_schema.ipynb #206c9d7a
-def parsed(data: dict[str, Any], document: Document) -> tuple[dict[str, Any] | None, tuple[Fault, ...]]:
-    """Return the data as the standard's class reads it, with faults; None where it cannot be read at all."""
+def untyped_options(data: Any, document: Document, path: tuple[str | int, ...] = ()) -> Iterator[Fault]:
+    """Yield a warning for each property with options and no logical type, which the schema lets nobody write."""
+    if isinstance(data, list):
+        for place, item in enumerate(data):
+            yield from untyped_options(item, document, (*path, place))
+    elif isinstance(data, Mapping):
+        if "logicalTypeOptions" in data and "logicalType" not in data:
+            yield document.fault(UNTYPED_OPTIONS, "logicalTypeOptions stand without a logicalType", (*path, "logicalTypeOptions"))
+        for key in ("schema", "properties", "items", "map", "key", "value"):
+            yield from untyped_options(data.get(key), document, (*path, key))
+
+
+def parsed(data: dict[str, Any], document: Document) -> tuple[dict[str, Any], tuple[Fault, ...]]:
+    """Return the data as the standard's class reads it, with a warning for each key that it has not; raises ValueError where it cannot be read."""
     from open_data_contract_standard.model import OpenDataContractStandard
-    from pydantic import ValidationError as ClassError
 
     faults: list[Fault] = []
     known = without_unknown(data, OpenDataContractStandard, document, (), faults)
-    faults += breaches(schema_data(known), document)
-    try:
-        return OpenDataContractStandard(**known).model_dump(by_alias=True, exclude_unset=True, exclude_none=False), tuple(faults)
-    except ClassError as error:
-        if not any(fault.severity == "error" for fault in faults):
-            faults += [document.fault(BREACH, problem["msg"], tuple(problem["loc"])) for problem in error.errors()]
-        return None, tuple(faults)
+    return OpenDataContractStandard(**known).model_dump(by_alias=True, exclude_unset=True, exclude_none=False), tuple(faults)
+
+
+def joined(breaches: tuple[Fault, ...], unknown: tuple[Fault, ...]) -> tuple[Fault, ...]:
+    """Return the breaches with the hints of the unknown keys, and the unknown keys that are no breach."""
+    hints, told = {fault.path: fault.hint for fault in unknown}, {fault.path for fault in breaches}
+    better = (replace(fault, hint=hints[fault.path]) if fault.code == UNKNOWN_KEY.name and fault.path in hints else fault for fault in breaches)
+    return (*better, *(fault for fault in unknown if fault.path not in told))

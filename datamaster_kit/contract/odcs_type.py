@@ -11,11 +11,12 @@ from typing import Any
 
 from .model import STRING, Array, DataType, Field, Map, Scalar, Struct
 from .odcs_parts import taken, text, whole
-from .sqltype import parse_sql_type, sql_type
+from .server_types import meaning
+from .sqltype import sql_type
 
 # %% auto #0
-__all__ = ['WIDTH', 'LOGICAL', 'logical_type', 'by_logical_type', 'by_word', 'read_fields', 'read_type', 'canonical',
-           'own_physical_type']
+__all__ = ['WIDTH', 'LOGICAL', 'logical_type', 'by_logical_type', 'by_word', 'read_fields', 'read_type', 'vector_type',
+           'with_digits', 'is_map', 'early_map', 'canonical', 'own_physical_type']
 
 # %% ../../nbs/contract/07_odcs_type.ipynb #cea612b6
 WIDTH = {
@@ -54,9 +55,6 @@ def by_logical_type(logical: str, options: dict[str, Any], properties: dict[str,
             return width or Scalar("integer" if logical == "integer" else "double")
         case "timestamp":
             return Scalar("timestamp_ntz" if options.get("timezone") is False else "timestamp")
-        case "object" if "mapKeyType" in properties or "mapValueType" in properties:
-            names = (taken(properties, key, text) or "string" for key in ("mapKeyType", "mapValueType"))
-            return Map(*(Field(name, by_word(word)) for name, word in zip(("key", "value"), names, strict=True)))
         case "object":
             return Scalar("variant")
         case "map":
@@ -71,7 +69,7 @@ def by_logical_type(logical: str, options: dict[str, Any], properties: dict[str,
 def by_word(word: str) -> DataType:
     """Return the type that a word means, be it a physical or a logical one."""
     try:
-        return parse_sql_type(word)
+        return meaning(word)[0]
     except ValueError:
         return by_logical_type(word, {}, {})
 
@@ -89,8 +87,8 @@ def read_fields(items: list[Mapping[str, Any]], read_field: Callable[..., Field]
     return tuple(fields)
 
 # %% ../../nbs/contract/07_odcs_type.ipynb #c3c5ece1
-def read_type(item: Mapping[str, Any], options: dict[str, Any], properties: dict[str, Any], read_field: Callable[..., Field]) -> DataType:
-    """Return the type of one property; what was used of the options and custom properties is taken out of them."""
+def read_type(item: Mapping[str, Any], options: dict[str, Any], properties: dict[str, Any], read_field: Callable[..., Field], dialect: str = "") -> DataType:
+    """Return the type of one property on a server of a dialect; what was used of the options and custom properties is taken out of them."""
     written = properties.pop("dataType", None)
     if isinstance(written, Mapping):
         return Scalar(**written)
@@ -99,19 +97,52 @@ def read_type(item: Mapping[str, Any], options: dict[str, Any], properties: dict
         return Map(read_field(inner.get("key") or {}, "key"), read_field(inner.get("value") or {}, "value"))
     if item.get("items") is not None and logical in ("array", ""):
         return Array(read_field(item["items"], "element"))
+    if logical == "vector":
+        return vector_type(item.get("physicalType") or "")
+    if logical in ("object", "") and is_map(item, properties):
+        return early_map(nested, properties, read_field)
     if nested is not None and logical in ("object", ""):
         return Struct(read_fields(nested, read_field))
+    physical = item.get("physicalType") or ""
     try:
-        decided = parse_sql_type(item.get("physicalType") or "")
+        decided, _ = meaning(physical, dialect, logical)
     except ValueError:
         return by_logical_type(logical, options, properties)
     if item.get("logicalType") in ("integer", "number") and WIDTH.get(options.get("format", "")) == decided:
         del options["format"]
-    if isinstance(decided, Scalar):
-        for name in ("precision", "scale"):
-            if name in properties and str(properties[name]) == str(getattr(decided, name)):
-                del properties[name]
+    return with_digits(decided, physical, properties) if isinstance(decided, Scalar) else decided
+
+
+def vector_type(physical: str) -> DataType:
+    """Return a vector's type: a list of doubles where its physical type says so, of floats in every other case."""
+    doubles = Array(Field("element", Scalar("double")))
+    try:
+        return doubles if meaning(physical)[0] == doubles else by_logical_type("vector", {}, {})
+    except ValueError:
+        return by_logical_type("vector", {}, {})
+
+
+def with_digits(decided: Scalar, physical: str, properties: dict[str, Any]) -> Scalar:
+    """Return a decimal with the precision and scale of the custom properties, where its physical type has none; what says the same again is taken out."""
+    if decided.name == "decimal" and "(" not in physical and (precision := taken(properties, "precision", whole)) is not None:
+        return Scalar("decimal", precision, taken(properties, "scale", whole) or 0)
+    for name in ("precision", "scale"):
+        if name in properties and str(properties[name]) == str(getattr(decided, name)):
+            del properties[name]
     return decided
+
+
+def is_map(item: Mapping[str, Any], properties: Mapping[str, Any]) -> bool:
+    """A property is a map in the form of before 3.2: an object whose physical type is `map`, or whose custom properties say the types of keys or values."""
+    has_types = "mapKeyType" in properties or "mapValueType" in properties
+    return str(item.get("physicalType") or "").strip().lower() == "map" or (has_types and not item.get("physicalType"))
+
+
+def early_map(nested: list[Mapping[str, Any]] | None, properties: dict[str, Any], read_field: Callable[..., Field]) -> Map:
+    """Return a map of before 3.2, whose values are objects where it has properties; keys and values are text where nothing says otherwise."""
+    key, value = (taken(properties, name, text) or "string" for name in ("mapKeyType", "mapValueType"))
+    inner = Struct(read_fields(nested, read_field)) if nested else by_word(value)
+    return Map(Field("key", by_word(key)), Field("value", inner))
 
 # %% ../../nbs/contract/07_odcs_type.ipynb #b509f39f
 def canonical(type: DataType) -> str:

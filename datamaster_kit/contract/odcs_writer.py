@@ -13,19 +13,21 @@ import yaml
 from .model import Contract, Description, Member, Model, Price, Server, ServiceLevel, SupportChannel, Team
 from .odcs import read_server
 from .odcs_field_writer import Named, written_field, written_foreign_keys
-from .odcs_form import NEWEST
 from .odcs_parts import said, written_links, written_properties, written_role
 from .odcs_quality import written_quality
-from .odcs_schema import keeps_schema, server_keys
+from .odcs_schema import NEWEST, keeps_schema, server_keys
+from .server_types import dialect_of
+from .visible import quiet
 from .workflow import written_workflow
 
 # %% auto #0
 __all__ = ['AMBIGUOUS', 'LONG', 'written_model', 'written_server', 'written_team', 'written_member', 'written_description',
-           'written_support', 'written_price', 'written_service_level', 'odcs', 'scalar_style', 'odcs_yaml']
+           'written_support', 'written_price', 'written_service_level', 'odcs', 'scalar_style', 'yaml_text',
+           'odcs_yaml']
 
 # %% ../../nbs/contract/08_odcs_writer.ipynb #a69f5139
-def written_model(model: Model) -> dict[str, Any]:
-    """Return the schema object of one model."""
+def written_model(model: Model, dialect: str = "") -> dict[str, Any]:
+    """Return the schema object of one model, its physical types as a reader of the dialect understands them."""
     named: Named = []
     relationships = written_foreign_keys(model, named)
     if model.examples:
@@ -37,7 +39,7 @@ def written_model(model: Model) -> dict[str, Any]:
         | {"logicalType": "object", "physicalType": model.type}
         | said(businessName=model.title, description=model.description, dataGranularityDescription=model.granularity)
         | said(tags=list(model.tags), authoritativeDefinitions=written_links(model.links), relationships=relationships)
-        | said(properties=[written_field(field) for field in model.fields], quality=[written_quality(check) for check in model.quality])
+        | said(properties=[written_field(field, None, dialect) for field in model.fields], quality=[written_quality(check) for check in model.quality])
         | written_properties(rest, *named)
     )
 
@@ -100,6 +102,7 @@ def written_service_level(level: ServiceLevel) -> dict[str, Any]:
 # %% ../../nbs/contract/08_odcs_writer.ipynb #7bad819c
 def odcs(contract: Contract) -> dict[str, Any]:
     """Return the contract as an ODCS v3.2.0 document, valid by the standard's schema."""
+    dialect = dialect_of(server.type for server in contract.servers)
     named = [] if contract.workflow is None else [("workflow", written_workflow(contract.workflow))]
     head = said(name=contract.name, tenant=contract.tenant, domain=contract.domain, dataProduct=contract.data_product, status=contract.status)
     return (
@@ -110,7 +113,7 @@ def odcs(contract: Contract) -> dict[str, Any]:
         | said(contractCreatedTs=contract.created, tags=list(contract.tags))
         | {key: value for key, value in (("description", written_description(contract.description)),) if value}
         | said(authoritativeDefinitions=written_links(contract.links), servers=list(map(written_server, contract.servers)))
-        | said(schema=list(map(written_model, contract.models)), support=list(map(written_support, contract.support)))
+        | said(schema=[written_model(model, dialect) for model in contract.models], support=list(map(written_support, contract.support)))
         | ({} if contract.price is None else {"price": written_price(contract.price)})
         | {key: value for key, value in (("team", written_team(contract.team)),) if value}
         | said(roles=list(map(written_role, contract.roles)), slaProperties=list(map(written_service_level, contract.service_levels)))
@@ -124,6 +127,8 @@ LONG = 110
 
 def scalar_style(value: str) -> str | None:
     """Return the YAML style of a text: a block, quotes, or None where it may stand plain."""
+    if value != quiet(value):
+        return '"'
     if "\n" in value and re.fullmatch(r"[^\s\x00-\x1f\x7f-\x9f\u2028\u2029\ufeff](\n?[^\x00-\x1f\x7f-\x9f\u2028\u2029\ufeff])*\n?", value) and not re.search(r" (\n|$)|\n ", value):
         return "|"
     if len(value) > LONG and re.fullmatch(r"[!-~]+( [!-~]+)*", value):
@@ -133,11 +138,16 @@ def scalar_style(value: str) -> str | None:
     return None
 
 
-def odcs_yaml(contract: Contract) -> str:
-    """Return the contract as the text of an ODCS v3.2.0 file."""
+def yaml_text(document: dict[str, Any]) -> str:
+    """Return a document as YAML, its texts in the style that people write them in."""
     class Dumper(yaml.SafeDumper):
         def ignore_aliases(self, data: Any) -> bool:
             return True
 
     Dumper.add_representer(str, lambda dumper, value: dumper.represent_scalar("tag:yaml.org,2002:str", value, scalar_style(value)))
-    return yaml.dump(odcs(contract), Dumper=Dumper, sort_keys=False, allow_unicode=True, width=LONG)
+    return quiet(yaml.dump(document, Dumper=Dumper, sort_keys=False, allow_unicode=True, width=LONG))
+
+
+def odcs_yaml(contract: Contract) -> str:
+    """Return the contract as the text of an ODCS v3.2.0 file."""
+    return yaml_text(odcs(contract))

@@ -6,19 +6,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from html import escape
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from .control_totals import read_control_totals
+from .markup import html, lines, markup, page_policy
 from .model import Array, Contract, DataType, Field, Map, Model, Scalar, ServiceLevel, Struct, Workflow, nested_fields
 from .period import parse_period
 from .predicates import value_constraints
 from .rules import Rule, rules
 
+if TYPE_CHECKING:
+    from markupsafe import Markup
+
 # %% auto #0
-__all__ = ['STYLE', 'POLICY', 'WORDS', 'SEVERITY_WORDS', 'BOX', 'GAP', 'HEIGHT', 'BOW', 'SEARCH', 'UNKNOWN_COLUMNS', 'page',
-           'text', 'linked', 'badge', 'facts', 'type_words', 'level_words', 'cron_words', 'field_rows', 'rule_rows',
-           'model_section', 'targets', 'columns_of', 'picture', 'owner_words', 'arrival_words', 'life_words',
-           'contract_page']
+__all__ = ['STYLE', 'PAGE', 'WORDS', 'FIELD', 'SEVERITY_WORDS', 'MODEL', 'BOX', 'GAP', 'HEIGHT', 'BOW', 'ARROW', 'NODE',
+           'PICTURE', 'SEARCH', 'UNKNOWN_COLUMNS', 'CONTRACT', 'LEVEL', 'page', 'linked', 'badge', 'facts',
+           'type_words', 'level_words', 'cron_words', 'field_rows', 'model_section', 'targets', 'columns_of', 'picture',
+           'owner_words', 'arrival_words', 'life_words', 'contract_page']
 
 # %% ../../nbs/contract/13_page.ipynb #4998179d
 STYLE = """
@@ -34,39 +38,39 @@ th{text-align:left;color:var(--soft);font-weight:600;white-space:nowrap}th,td{pa
 td.name{font-family:ui-monospace,monospace;font-size:.88rem;white-space:nowrap}tr.good td:last-child{color:var(--good)}tr.warn td:last-child{color:var(--warn)}tr.bad td:last-child,tr.bad .bad{color:var(--bad)}tr.muted td{color:var(--soft)}
 input[type=search]{font:inherit;width:100%;max-width:24rem;padding:.4rem .7rem;border:1px solid var(--line);border-radius:.4rem;background:var(--paper);color:var(--ink)}
 svg text{fill:currentColor}svg .plain{fill:var(--panel);stroke:var(--line)}svg .line{stroke:var(--soft);fill:none}figure{margin:1rem 0;overflow-x:auto}
-.picture svg{background:#fff;border-radius:.4rem;color:#1b2430}@media print{main{max-width:none}input{display:none}}
+.picture svg,svg.chart{background:#fff;border-radius:.4rem;color:#1b2430}svg.chart{max-width:100%;height:auto}.key{font-weight:600}.faint{opacity:.7}
+.depth1{padding-left:1.8rem}.depth2{padding-left:3rem}.depth3{padding-left:4.2rem}.depth4{padding-left:5.4rem}.depth5{padding-left:6.6rem}.depth6{padding-left:7.8rem}@media print{main{max-width:none}input{display:none}}
 """
-POLICY = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:"
+PAGE = """<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width,initial-scale=1"><meta http-equiv="Content-Security-Policy" content="{{ policy }}"><title>{{ title }}</title>
+{%- for style in styles %}<style>{{ style|safe }}</style>{% endfor %}</head><body><main>{{ body }}</main>{% if script %}<script>{{ script|safe }}</script>{% endif %}</body></html>
+"""
 
 
-def page(title: str, body: str, script: str = "") -> str:
-    """Return a whole HTML page that carries everything it needs; `body` is HTML, the title is text."""
-    return ("<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">"
-            f"<meta http-equiv=\"Content-Security-Policy\" content=\"{POLICY}\"><title>{escape(title)}</title><style>{STYLE}</style></head>"
-            f"<body><main>{body}</main>{f'<script>{script}</script>' if script else ''}</body></html>\n")
+def page(title: str, body: Markup, script: str = "", style: str = "") -> str:
+    """Return a whole HTML page that carries everything it needs, and a policy that lets it do no more; `style` is added to that of all pages."""
+    styles = [STYLE, style] if style else [STYLE]
+    return str(html(PAGE, title=title, body=body, script=script, styles=styles, policy=page_policy(styles, script)))
+
+
 
 # %% ../../nbs/contract/13_page.ipynb #00d5b0c1
-def text(value: Any) -> str:
-    """Return a value as escaped text, with its line breaks."""
-    return escape("" if value is None else str(value)).replace("\n", "<br>")
-
-
-def linked(url: str, words: str = "") -> str:
+def linked(url: str, words: str = "") -> Markup:
     """Return a link, or plain text where the address is of another kind than http, https or mailto."""
     if url.lower().startswith(("https://", "http://", "mailto:")):
-        return f'<a href="{escape(url, quote=True)}" rel="noopener noreferrer">{text(words or url.removeprefix("mailto:"))}</a>'
-    return text(f"{words} {url}".strip())
+        return html('<a href="{{ url }}" rel="noopener noreferrer">{{ words|lines }}</a>', url=url, words=words or url.removeprefix("mailto:"))
+    return lines(f"{words} {url}".strip())
 
 
-def badge(words: str, kind: str = "") -> str:
+def badge(words: str, kind: str = "") -> Markup:
     """Return a small label."""
-    return f'<span class="badge {kind}">{text(words)}</span>' if words else ""
+    return html('{% if words %}<span class="badge {{ kind }}">{{ words|lines }}</span>{% endif %}', words=words, kind=kind)
 
 
-def facts(pairs: Iterable[tuple[str, str]]) -> str:
-    """Return a table of names and HTML values, without the empty ones."""
-    rows = "".join(f"<tr><th scope=row>{text(name)}</th><td>{value}</td></tr>" for name, value in pairs if value)
-    return f"<div class=scroll><table><tbody>{rows}</tbody></table></div>" if rows else ""
+def facts(pairs: Iterable[tuple[str, Any]]) -> Markup:
+    """Return a table of names and values, without the empty ones."""
+    return html("{% if rows %}<div class=scroll><table><tbody>{% for name, value in rows %}<tr><th scope=row>{{ name|lines }}</th><td>{{ value|lines }}</td></tr>{% endfor %}</tbody></table></div>{% endif %}",
+                rows=[(name, value) for name, value in pairs if value])
 
 # %% ../../nbs/contract/13_page.ipynb #0f34ab31
 WORDS = {"string": "text", "varchar": "text", "char": "text", "long": "whole number", "integer": "whole number", "short": "whole number", "byte": "whole number", "double": "number",
@@ -118,42 +122,40 @@ def cron_words(cron: str) -> str:
     return f"schedule {cron}"
 
 # %% ../../nbs/contract/13_page.ipynb #1c9c88fa
-def field_rows(fields: Iterable[Field], depth: int = 0) -> str:
+FIELD = """<tr class=field><td class="name depth{{ depth }}">{{ item.name|lines }}{% if item.title %}<br><span class=soft>{{ item.title|lines }}</span>{% endif %}</td><td>{{ type }}</td>
+<td>{{ badges }}</td><td>{{ told }}{% for target in item.references %}<br><span class=soft>refers to {{ target }}</span>{% endfor %}</td></tr>"""
+
+
+def field_rows(fields: Iterable[Field], depth: int = 0) -> Markup:
     """Return a model's fields as rows of a table, nested ones indented."""
-    rows = ""
+    rows = []
     for item in fields:
-        badges = badge("key", "strong") * bool(item.primary_key) + badge("always there") * bool(item.required or item.primary_key) + badge("unique") * item.unique
-        badges += badge("personal", "private") * item.pii + badge(item.classification, "private" if item.classification else "") + "".join(map(badge, item.tags))
+        badges = [badge("key", "strong") * bool(item.primary_key), badge("always there") * bool(item.required or item.primary_key), badge("unique") * item.unique, badge("personal", "private") * item.pii,
+                  badge(item.classification, "private"), *map(badge, item.tags)]
         promises = "; ".join(constraint.sentence.removeprefix(f"{item.name} ") for constraint in value_constraints("x", item))
-        told = [part for part in (text(item.description), text(promises and f"It {promises}."), f"<span class=soft>For example {text(item.examples[0])}</span>" if item.examples and not item.pii else "") if part]
-        refers = "".join(f"<br><span class=soft>refers to {text(target)}</span>" for target in item.references)
-        title = f"<br><span class=soft>{text(item.title)}</span>" if item.title else ""
-        rows += (f'<tr class=field><td class=name style="padding-left:{0.6 + 1.2 * depth:.1f}rem">{text(item.name)}{title}</td><td>{text(type_words(item.type))}</td>'
-                 f"<td>{badges}</td><td>{'<br>'.join(told)}{refers}</td></tr>")
+        example = html("<span class=soft>For example {{ value|lines }}</span>", value=item.examples[0]) if item.examples and not item.pii else ""
+        told = markup((part for part in (lines(item.description), lines(promises and f"It {promises}."), example) if part), "<br>")
+        rows.append(html(FIELD, item=item, depth=min(depth, 6), type=type_words(item.type), badges=markup(badges), told=told))
         inner = nested_fields(item.type)
-        rows += field_rows(inner, depth + 1) if isinstance(item.type, Struct) else field_rows((part for part in inner if isinstance(part.type, Struct | Array | Map)), depth + 1)
-    return rows
+        rows.append(field_rows(inner if isinstance(item.type, Struct) else (part for part in inner if isinstance(part.type, Struct | Array | Map)), depth + 1))
+    return markup(rows)
 
 # %% ../../nbs/contract/13_page.ipynb #8c50392a
-SEVERITY_WORDS = {"warn": "is reported", "quarantine": "keeps the row out of silver", "fail": "stops the run"}
+SEVERITY_WORDS = {"warn": "is counted and told", "quarantine": "keeps the row out of silver", "fail": "holds the delivery"}
 
 
-def rule_rows(found: Iterable[Rule]) -> str:
-    """Return rules as rows of a table: the sentence, what follows if it is broken, and whether it is checked."""
-    return "".join(f"<tr{' class=muted' if rule.not_executed else ''}><td>{text(rule.description)}</td><td>{text(SEVERITY_WORDS[rule.severity])}</td>"
-                   f"<td>{text(f'not executed: {rule.not_executed}') if rule.not_executed else 'checked'}</td></tr>" for rule in found if not rule.is_about_reading)
+MODEL = """<section><h2 id="model-{{ model.name }}">{{ model.title or model.name }} <span class=soft>{{ model.table if model.title else "" }}</span></h2><p>{{ model.description|lines }}</p>
+{%- if model.granularity %}<p class=soft>{{ model.granularity|lines }}</p>{% endif %}{{ tags }}<div class=scroll><table><thead><tr><th scope=col>field</th><th scope=col>type</th><th scope=col></th>
+<th scope=col>meaning</th></tr></thead><tbody>{{ fields }}</tbody></table></div>
+{%- if rules %}<h3>Rules</h3><div class=scroll><table><thead><tr><th scope=col>what must hold</th><th scope=col>if it is broken, it</th><th scope=col>checked</th></tr></thead><tbody>
+{%- for rule in rules %}<tr{% if rule.not_executed %} class=muted{% endif %}><td>{{ rule.description|lines }}</td><td>{{ words[rule.severity] }}</td>
+<td>{% if rule.not_executed %}not executed: {{ rule.not_executed|lines }}{% else %}checked{% endif %}</td></tr>{% endfor %}</tbody></table></div>{% endif %}</section>"""
 
 
-def model_section(model: Model, found: Iterable[Rule]) -> str:
+def model_section(model: Model, found: Iterable[Rule]) -> Markup:
     """Return a model as HTML: what it is, its fields and its rules."""
-    head = "<thead><tr><th scope=col>field</th><th scope=col>type</th><th scope=col></th><th scope=col>meaning</th></tr></thead>"
-    rows = rule_rows(found)
-    checks = ("<h3>Rules</h3><div class=scroll><table><thead><tr><th scope=col>what must hold</th><th scope=col>if it is broken, it</th><th scope=col>checked</th></tr></thead>"
-              f"<tbody>{rows}</tbody></table></div>") if rows else ""
-    granularity = f"<p class=soft>{text(model.granularity)}</p>" if model.granularity else ""
-    return (f'<section><h2 id="model-{escape(model.name, quote=True)}">{text(model.title or model.name)} <span class=soft>{text(model.table if model.title else "")}</span></h2>'
-            f"<p>{text(model.description)}</p>{granularity}{''.join(map(badge, model.tags))}"
-            f"<div class=scroll><table>{head}<tbody>{field_rows(model.fields)}</tbody></table></div>{checks}</section>")
+    shown = [rule for rule in found if not rule.is_about_reading]
+    return html(MODEL, model=model, tags=markup(map(badge, model.tags)), fields=field_rows(model.fields), rules=shown, words=SEVERITY_WORDS)
 
 # %% ../../nbs/contract/13_page.ipynb #4a319a7e
 def targets(model: Model) -> list[str]:
@@ -176,16 +178,24 @@ def columns_of(models: Mapping[str, Model]) -> dict[str, int]:
 BOX, GAP, HEIGHT, BOW = 190, 110, 78, 90
 
 
-def picture(contract: Contract) -> str:
+ARROW = '<path class="line" marker-end="url(#arrow)" d="M{{ start }} {{ y }} C{{ left }} {{ rise }} {{ right }} {{ to_rise }} {{ end }} {{ to_y }}"/>'
+NODE = """<rect class="plain" x="{{ x }}" y="{{ y }}" width="{{ width }}" height="54" rx="7"/><text class="key" x="{{ x + 12 }}" y="{{ y + 23 }}">{{ name }}</text>
+<text class="faint" x="{{ x + 12 }}" y="{{ y + 42 }}" font-size="12">{{ key }}</text>"""
+PICTURE = """<figure><svg role="img" aria-label="{{ told }}" viewBox="-2 {{ -bow }} {{ width + 4 }} {{ height + bow + 4 }}" width="{{ width }}" height="{{ height + bow }}" font-size="14">
+<defs><marker id="arrow" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="8" markerHeight="8" orient="auto"><path class="line" d="M0 0 L7 4 L0 8"/></marker></defs>{{ arrows }}{{ boxes }}</svg></figure>"""
+
+
+def picture(contract: Contract) -> Markup:
     """Return the models and their references as SVG; empty for a single model."""
     models = {model.name: model for model in contract.models}
     if len(models) < 2:
-        return ""
+        return markup(())
     columns, rows, places = columns_of(models), dict[int, int](), dict[str, tuple[int, int]]()
     for name, column in columns.items():
         places[name] = (column * (BOX + GAP), rows.get(column, 0) * HEIGHT)
         rows[column] = rows.get(column, 0) + 1
-    lines = boxes = ""
+    arrows: list[Markup] = []
+    boxes: list[Markup] = []
     for name, model in models.items():
         x, y = places[name]
         for target in targets(model):
@@ -194,26 +204,24 @@ def picture(contract: Contract) -> str:
                 start, end = x + BOX, to_x if to_x > x else to_x + BOX
                 # A line over another column bows above its boxes, so that it does not seem to end there.
                 rise = BOW if columns[target] - columns[name] > 1 else 0
-                lines += f'<path class="line" marker-end="url(#arrow)" d="M{start} {y + 26} C{start + 50} {y + 26 - rise} {end - 50} {to_y + 26 - rise} {end - 3} {to_y + 26}"/>'
+                arrows.append(html(ARROW, start=start, y=y + 26, left=start + 50, rise=y + 26 - rise, right=end - 50, to_rise=to_y + 26 - rise, end=end - 3, to_y=to_y + 26))
         key = ", ".join(item.name for item in model.key)
-        boxes += (f'<rect class="plain" x="{x}" y="{y}" width="{BOX}" height="54" rx="7"/><text x="{x + 12}" y="{y + 23}" font-weight="600">{text(name[:22])}</text>'
-                  f'<text x="{x + 12}" y="{y + 42}" font-size="12" opacity=".7">{text((key[:24] + "…") if len(key) > 25 else key)}</text>')
+        boxes.append(html(NODE, x=x, y=y, width=BOX, name=name[:22], key=(key[:24] + "…") if len(key) > 25 else key))
     width, height = (max(columns.values()) + 1) * (BOX + GAP) - GAP, max(rows.values()) * HEIGHT - HEIGHT + 56
     told = "; ".join(f"{name} refers to {', '.join(targets(model))}" for name, model in models.items() if targets(model))
-    return (f'<figure><svg role="img" aria-label="{escape(told, quote=True)}" viewBox="-2 {-BOW // 2} {width + 4} {height + BOW // 2 + 4}" width="{width}" height="{height + BOW // 2}" font-size="14">'
-            f'<defs><marker id="arrow" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="8" markerHeight="8" orient="auto"><path class="line" d="M0 0 L7 4 L0 8"/></marker></defs>{lines}{boxes}</svg></figure>')
+    return html(PICTURE, told=told, width=width, height=height, bow=BOW // 2, arrows=markup(arrows), boxes=markup(boxes))
 
 # %% ../../nbs/contract/13_page.ipynb #aeddb42f
 SEARCH = ("const box=document.getElementById('search');box.addEventListener('input',()=>{const wanted=box.value.toLowerCase();"
           "document.querySelectorAll('tr.field').forEach(row=>{row.hidden=!row.textContent.toLowerCase().includes(wanted)})})")
 
 
-def owner_words(contract: Contract) -> str:
+def owner_words(contract: Contract) -> Markup:
     """Return the owner and how to reach them, as HTML."""
     team = contract.team
-    mail = linked(f"mailto:{team.contact_email}") if team.contact_email else ""
-    people = ", ".join(text(member.name or member.username) + (f" ({text(member.role)})" if member.role else "") for member in team.members)
-    return ", ".join(part for part in (text(team.name), text(team.contact_name), mail, linked(team.contact_url) if team.contact_url else "", people) if part)
+    people = ", ".join((member.name or member.username) + (f" ({member.role})" if member.role else "") for member in team.members)
+    said = (team.name, team.contact_name, team.contact_email and linked(f"mailto:{team.contact_email}"), team.contact_url and linked(team.contact_url), people)
+    return markup((lines(part) for part in said if part), ", ")
 
 
 def arrival_words(contract: Contract) -> str:
@@ -223,7 +231,10 @@ def arrival_words(contract: Contract) -> str:
     source = contract.workflow.source
     kind = "messages of a topic" if source.type == "eventhub" else f"{source.format} files"
     versions = ", ".join(f"{'every model' if model == '*' else model}: {' and '.join(names)}" for model, names in contract.workflow.latest_by.items())
-    return text(f"As {kind}." + (f" The newest version of a row is told by {versions}." if versions else "") + life_words(contract.workflow))
+    control = read_control_totals(source.options.get("control"), source.format)
+    totals = {"file": "the file beside it", "trailer": "its last record", "header": "its first record"}
+    proven = f" Each file is checked to have what {totals[control.place]} says." if control else ""
+    return (f"As {kind}." + proven + (f" The newest version of a row is told by {versions}." if versions else "") + life_words(contract.workflow))
 
 
 UNKNOWN_COLUMNS = {"add": " A column that the contract does not know is added.", "widen": " A value that is too large for its column widens it.",
@@ -237,25 +248,28 @@ def life_words(workflow: Workflow) -> str:
     said = [f" A row is deleted where {' and '.join(marks)}."] if marks else []
     said += [f" Every version is kept of {', '.join(kept)}."] if kept else []
     said += [UNKNOWN_COLUMNS.get(workflow.schema_evolution, "")]
-    said += [f" A delivery with more than {workflow.maximum_bad_share:.2%} bad rows stops the run."] if workflow.maximum_bad_share is not None else []
+    said += [f" A delivery with more than {workflow.maximum_bad_share:.2%} bad rows is held."] if workflow.maximum_bad_share is not None else []
     said += [f" {name} is built by {file}." for name, file in workflow.gold.items()]
     return "".join(said)
 
 # %% ../../nbs/contract/13_page.ipynb #d7a1b8d1
+CONTRACT = """<p class=soft>Data contract</p><h1>{{ title }}</h1>{{ badges }}<p>{{ contract.description.purpose|lines }}</p>{{ about }}{% if levels %}<h2>What is promised</h2>{{ levels }}{% endif %}
+<h2>What it holds</h2>{{ picture }}<ul>{% for model in contract.models %}<li><a href="#model-{{ model.name }}">{{ model.title or model.name }}</a> <span class=soft>{{ model.description|lines }}</span></li>{% endfor %}</ul>
+<p><label for="search" class=soft>Find a field</label><br><input type="search" id="search" autocomplete="off"></p>{{ sections }}"""
+LEVEL = "{{ words }}{% if level.description %}<br><span class=soft>{{ level.description|lines }}</span>{% endif %}"
+
+
 def contract_page(contract: Contract, found: Mapping[str, Iterable[Rule]] | None = None) -> str:
     """Return a contract as one self-contained HTML page; `found` gives the rules by model, by default those of the contract."""
     by_model = found or {model.name: rules(contract, model) for model in contract.models}
-    about = facts((("Owner", owner_words(contract)), ("Domain", text(contract.domain)), ("Data product", text(contract.data_product)), ("Use", text(contract.description.usage)),
-                   ("Limitations", text(contract.description.limitations)), ("How it arrives", arrival_words(contract)),
-                   ("Servers", "<br>".join(text(f"{server.name}: {server.type} {server.environment} {server.description}") for server in contract.servers)),
-                   ("Roles", "<br>".join(text(f"{role.name}: {role.access} {role.description}") for role in contract.roles)),
-                   ("Help", "<br>".join(linked(channel.url, channel.channel) for channel in contract.support)),
-                   ("More", "<br>".join(linked(link.url, link.type) for link in contract.links)), ("Identifier", f"<code>{text(contract.id)}</code>")))
-    levels = facts((level.property.capitalize(), text(level_words(level)) + (f"<br><span class=soft>{text(level.description)}</span>" if level.description else "")) for level in contract.service_levels)
-    head = (f"<p class=soft>Data contract</p><h1>{text(contract.name or contract.id)}</h1>{badge(f'version {contract.version}' if contract.version else '', 'strong')}{badge(contract.status)}"
-            f"{''.join(map(badge, contract.tags))}<p>{text(contract.description.purpose)}</p>")
-    contents = "".join(f'<li><a href="#model-{escape(model.name, quote=True)}">{text(model.title or model.name)}</a> <span class=soft>{text(model.description)}</span></li>' for model in contract.models)
-    search = '<p><label for="search" class=soft>Find a field</label><br><input type="search" id="search" autocomplete="off"></p>'
-    body = (f"{head}{about}{f'<h2>What is promised</h2>{levels}' if levels else ''}<h2>What it holds</h2>{picture(contract)}<ul>{contents}</ul>{search}"
-            + "".join(model_section(model, by_model.get(model.name, ())) for model in contract.models))
+    about = facts((("Owner", owner_words(contract)), ("Domain", contract.domain), ("Data product", contract.data_product), ("Use", contract.description.usage),
+                   ("Limitations", contract.description.limitations), ("How it arrives", arrival_words(contract)),
+                   ("Servers", "\n".join(f"{server.name}: {server.type} {server.environment} {server.description}" for server in contract.servers)),
+                   ("Roles", "\n".join(f"{role.name}: {role.access} {role.description}" for role in contract.roles)),
+                   ("Help", markup((linked(channel.url, channel.channel) for channel in contract.support), "<br>")),
+                   ("More", markup((linked(link.url, link.type) for link in contract.links), "<br>")), ("Identifier", html("<code>{{ id }}</code>", id=contract.id))))
+    levels = facts((level.property.capitalize(), html(LEVEL, words=level_words(level), level=level)) for level in contract.service_levels)
+    badges = [badge(f"version {contract.version}" if contract.version else "", "strong"), badge(contract.status), *map(badge, contract.tags)]
+    body = html(CONTRACT, contract=contract, title=contract.name or contract.id, badges=markup(badges), about=about, levels=levels, picture=picture(contract),
+                sections=markup(model_section(model, by_model.get(model.name, ())) for model in contract.models))
     return page(contract.name or contract.id, body, SEARCH)

@@ -7,10 +7,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from functools import lru_cache
+
+from .pattern_properties import java_property
+from .pattern_steps import MOST_COPIES, Judgement, judge_pattern
 
 # %% auto #0
-__all__ = ['PART', 'REFUSED_ESCAPES', 'parts', 'java_class', 'java_pattern', 'require_compiles', 'Group', 'runs_away']
+__all__ = ['PART', 'ONE_ESCAPE', 'MOST_TIMES', 'REFUSED_ESCAPES', 'EVERY_CHARACTER', 'parts', 'java_escape', 'java_class',
+           'as_java', 'as_java_part', 'java_pattern', 'require_compiles', 'python_pattern', 'is_long',
+           'repeated_frames', 'possessive', 'judgement', 'matching_limit']
 
 # %% ../../nbs/contract/10_patterns.ipynb #043f5555
 PART = re.compile(
@@ -19,6 +24,10 @@ PART = re.compile(
     r"|(?P<quantifier>(?:[*+?]|\{\d+(?:,\d*)?\})[?+]?)"
     r"|(?P<class>\[\^?(?:\\.|[^\]\\])*\])"
     r"|(?P<character>.)", re.DOTALL)
+
+
+ONE_ESCAPE = re.compile(r"\\(?:[pP]\{[A-Za-z_=]+\}|.)", re.DOTALL)
+MOST_TIMES = 2**31 - 1
 
 
 def parts(pattern: str) -> Iterator[tuple[str, str]]:
@@ -32,31 +41,70 @@ def parts(pattern: str) -> Iterator[tuple[str, str]]:
         yield kind, text
 
 # %% ../../nbs/contract/10_patterns.ipynb #3d21da79
+def java_escape(text: str, follows: str, is_in_class: bool) -> str:
+    """Return an escape as Java writes it; raises ValueError for one that Java has not, or takes for something else."""
+    if text[:3] in (r"\p{", r"\P{"):
+        return f"{text[:3]}{java_property(text[3:-1])}}}"
+    if is_in_class and text == r"\b":
+        return r"\x08"
+    if text == r"\0" and not follows.isdigit():
+        return r"\x00"
+    if text == r"\U" or (is_in_class and re.fullmatch(r"\\[0-9N]", text)) or (re.fullmatch(r"\\[1-7]", text) and re.match("[0-7]{2}", follows)):
+        raise ValueError(f"the escape {text!r} is not supported")
+    return text
+
+
 def java_class(text: str) -> str:
     """Return a class as Java writes it; raises ValueError for one that is empty."""
     opening = "[^" if text.startswith("[^") else "["
     inside = text[len(opening):-1]
     if not inside:
         raise ValueError("an empty class matches nothing, or anything")
+    inside = ONE_ESCAPE.sub(lambda match: java_escape(match[0], inside[match.end():match.end() + 2], True), inside)
     inside = re.sub(r"(\\.)|\[", lambda match: match[1] or r"\[", inside, flags=re.DOTALL)
     inside = re.sub(r"(\\[dDwWsS])-(?=.)", r"\1\\-", inside)
     return f"{opening}{inside.replace('&&', chr(92) + '&' + chr(92) + '&')}]"
 
 
-def java_pattern(pattern: str) -> str:
-    """Return an ECMA-262 pattern as Java writes it; raises ValueError with the reason where that cannot be done, or would not be safe to run."""
+def as_java(pattern: str) -> str:
+    """Return an ECMA-262 pattern as Java writes it, not judged; raises ValueError with the reason where that cannot be done."""
     if len(pattern) > 10_000:
         raise ValueError("it has more than 10,000 characters")
-    said = {("character", "$"): r"\z", ("character", "{"): r"\{"}
-    found = list(parts(pattern))
-    java = "".join(java_class(text) if kind == "class" else said.get((kind, text), text) for kind, text in found)
+    pattern = re.sub(r"^((?:\^|\\A)+)((?:\(\?[is]+\))+)", r"\2\1", pattern)  # flags before the anchor mean the same, and Python's reader takes them there only
+    is_multiline, java = [False], ""
+    at = 0
+    for kind, text in parts(pattern):
+        at += len(text)
+        if kind == "group":
+            is_on = re.match(r"\(\?[is]*m", text) is not None or (is_multiline[-1] and not re.match(r"\(\?[ims]*-[is]*m", text))
+            is_multiline = [*is_multiline[:-1], is_on] if text.endswith(")") else [*is_multiline, is_on]
+        elif (kind, text) == ("character", ")"):
+            is_multiline = is_multiline[:-1] or [False]
+        java += as_java_part(kind, text, pattern[at:at + 2], is_multiline[-1])
     require_compiles(java)
-    if runs_away(found):
-        raise ValueError("a repetition of a repetition can take for ever on a long text; write it without the inner one")
     return java
+
+
+def as_java_part(kind: str, text: str, follows: str, is_multiline: bool) -> str:
+    """Return a part of a pattern as Java writes it; raises ValueError for what Java cannot take."""
+    if kind == "class":
+        return java_class(text)
+    if kind == "escape":
+        return java_escape(text, follows, False)
+    if kind == "quantifier" and any(int(number) > MOST_TIMES for number in re.findall("[0-9]+", text)):
+        raise ValueError(f"it repeats something more than {MOST_TIMES:,} times")
+    return {("character", "$"): "$" if is_multiline else r"\z", ("character", "{"): r"\{"}.get((kind, text), text)
+
+
+@lru_cache(maxsize=2048)
+def java_pattern(pattern: str) -> str:
+    """Return an ECMA-262 pattern as Java may run it; raises ValueError with the reason where it cannot be written for Java, ExplodingPatternError where it would not be safe to run."""
+    java = as_java(pattern)
+    return possessive(java) if judgement(java).is_possessive else java
 
 # %% ../../nbs/contract/10_patterns.ipynb #c85bfb05
 REFUSED_ESCAPES = re.compile(r"\\(?:[0NEQGXRKyYqgjJ]|c)")
+EVERY_CHARACTER = r"\s\S"
 
 
 def require_compiles(java: str) -> None:
@@ -65,59 +113,68 @@ def require_compiles(java: str) -> None:
     refused = [text for text in escapes if REFUSED_ESCAPES.match(text)]
     if refused:
         raise ValueError(f"the escape {refused[0]!r} is not supported")
-    python = re.sub(r"\\[pP]\{[A-Za-z_=]+\}", "\\\\w", java)
-    python = re.sub(r"(?<!\\)((?:\\\\)*)\\z", r"\1\\Z", python)
-    python = re.sub(r"\(\?<([A-Za-z])", r"(?P<\1", re.sub(r"\\k<(\w+)>", r"(?P=\1)", python))
     try:
-        re.compile(python)
+        re.compile(python_pattern(java, r"\w"))
     except (re.error, OverflowError, RecursionError) as error:
         raise ValueError(f"it is not a regular expression: {error}") from None
 
+
+def python_pattern(java: str, others: str) -> str:
+    """Return a pattern of Java as Python writes it; what only Java knows, such as `\\p{L}`, becomes the class of characters `others`."""
+    said = {r"\z": r"\Z"}
+
+    def is_javas(text: str) -> bool:
+        return text[:3] in (r"\p{", r"\P{") or text == r"\v"
+
+    def written(kind: str, text: str) -> str:
+        if kind == "class":
+            if others == EVERY_CHARACTER and text.startswith("[^") and any(map(is_javas, ONE_ESCAPE.findall(text))):
+                return f"[{others}]"
+            return ONE_ESCAPE.sub(lambda match: others if is_javas(match[0]) else match[0], text)
+        if kind == "escape":
+            return f"[{others}]" if is_javas(text) else re.sub(r"^\\k<(\w+)>$", r"(?P=\1)", said.get(text, text))
+        return re.sub(r"^\(\?<([A-Za-z])", r"(?P<\1", text) if kind == "group" else text
+
+    apart = "(?=)" if others == EVERY_CHARACTER else ""  # Python's reader would join alternatives, which Java tries one by one
+    return "".join(written(kind, text) + (apart if (kind, text) == ("character", "|") else "") for kind, text in parts(java))
+
 # %% ../../nbs/contract/10_patterns.ipynb #988e5b09
-@dataclass
-class Group:
-    """What is known of an open group: for each alternative, whether something in it must match, and how many endless parts it has."""
+def is_long(quantifier: str) -> bool:
+    """A quantifier repeats more than a few times, and is not possessive."""
+    most = re.match(r"\{(\d+)(,?)(\d*)", quantifier)
+    return not (len(quantifier) > 1 and quantifier[-1] == "+") and (quantifier[0] in "*+" or (
+        most is not None and ((most[2] != "" and not most[3]) or int(most[3] or most[1]) > MOST_COPIES // 8)))
 
-    has_needed: bool = False
-    endless: int = 0
-    is_risky: bool = False
-    last: tuple[bool, bool] = field(default=(False, False))
 
-    def close_item(self, is_optional: bool, is_endless: bool) -> None:
-        """Count the last item: an endless one may be all that matches; any other that is not optional keeps repetitions apart."""
-        had_item, is_loop = self.last
-        if had_item:
-            self.endless += is_endless or is_loop
-            self.has_needed = self.has_needed or not (is_optional or is_endless or is_loop)
-        self.last = (False, False)
-
-    def close_alternative(self) -> None:
-        """End an alternative: it is risky where nothing but endless and optional parts are in it."""
-        self.close_item(False, False)
-        self.is_risky = self.is_risky or (self.endless > 0 and not self.has_needed)
-        self.has_needed, self.endless = False, 0
-
-# %% ../../nbs/contract/10_patterns.ipynb #92584529
-def runs_away(found: list[tuple[str, str]]) -> bool:
-    """The pattern has a group repeated without end whose content can be one repetition without end."""
-    stack = [Group()]
+def repeated_frames(found: list[tuple[str, str]]) -> int:
+    """Return the most calls that Java makes for a character of a group that it repeats more than a few times; 0 where there is none."""
+    costs, most, closed = [0], 0, 0
     for kind, text in found:
-        top = stack[-1]
-        if kind == "quantifier":
-            is_endless = text[0] in "*+" or re.match(r"\{\d+,\}", text) is not None
-            if is_endless and top.last[1] and not text.endswith("++"):
-                return True
-            top.close_item(text[0] in "*?" or text.startswith("{0"), is_endless)
-        elif kind == "character" and text == "|":
-            top.close_alternative()
-        elif kind == "group" and not text.endswith(")"):
-            top.close_item(False, False)
-            stack.append(Group())
-        elif kind == "character" and text == ")" and len(stack) > 1:
-            top.close_alternative()
-            stack.pop()
-            stack[-1].last = (True, top.is_risky)
-        elif text not in ("^", "$"):
-            top.close_item(False, False)
-            top.last = (True, False)
-    return False
+        if kind == "group" and not text.endswith(")"):
+            costs.append(0)
+        elif kind == "quantifier":
+            costs[-1] += 1
+            most = max(most, closed + 1) if closed and is_long(text) else most
+        elif text in ("^", "$", r"\z", r"\Z", r"\b", r"\B", r"\A"):
+            costs[-1] += 1
+        closed = costs.pop() + 5 if kind == "character" and text == ")" and len(costs) > 1 else 0
+        costs[-1] += closed
+    return most
+
+
+def possessive(java: str) -> str:
+    """Return a pattern with its repeated groups made possessive."""
+    found = list(parts(java))
+    before = [("", ""), *found]
+    return "".join(text + "+" * (kind == "quantifier" and is_long(text) and previous == ("character", ")") and len(text.rstrip("?")) == len(text))
+                   for (kind, text), previous in zip(found, before, strict=False))
+
+
+def judgement(java: str) -> Judgement:
+    """Return how a pattern of Java may be run; raises ExplodingPatternError where it may not."""
+    return judge_pattern(python_pattern(java, EVERY_CHARACTER), repeated_frames(list(parts(java))))
+
+
+def matching_limit(pattern: str) -> int | None:
+    """Return how long a value may be that the pattern is matched with: a longer one breaks it; None for any length."""
+    return judgement(java_pattern(pattern)).longest

@@ -6,11 +6,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from decimal import Decimal
 
 # %% auto #0
-__all__ = ['SECONDS', 'NUMBER', 'ISO', 'UNITS', 'Period', 'made_of', 'parse_period']
+__all__ = ['SECONDS', 'NUMBER', 'ISO', 'CALENDAR', 'UNITS', 'MULTIPLES', 'WORDS', 'UNLIMITED', 'Period', 'made_of',
+           'parse_period', 'period_text', 'is_unlimited', 'is_ambiguous', 'period_kept']
 
 # %% ../../nbs/contract/03_period.ipynb #db5c19e7
 SECONDS = {"years": 365 * 86_400, "months": 30 * 86_400, "weeks": 7 * 86_400, "days": 86_400, "hours": 3_600, "minutes": 60, "seconds": 1}
@@ -57,30 +59,77 @@ class Period:
 # %% ../../nbs/contract/03_period.ipynb #e3a61406
 NUMBER = r"(\d{1,9}(?:[.,]\d{1,9})?)"
 ISO = re.compile(rf"P(?:{NUMBER}Y)?(?:{NUMBER}M)?(?:{NUMBER}W)?(?:{NUMBER}D)?(?:T(?:{NUMBER}H)?(?:{NUMBER}M)?(?:{NUMBER}S)?)?", re.IGNORECASE)
+CALENDAR = re.compile(r"P(\d{4})-(\d{2})-(\d{2})(?:T(\d{2}):(\d{2}):(\d{2}(?:[.,]\d{1,9})?))?", re.IGNORECASE)
 UNITS = {
     "y": "years", "yr": "years", "yrs": "years", "year": "years", "years": "years", "mo": "months", "mon": "months", "month": "months", "months": "months",
     "w": "weeks", "wk": "weeks", "week": "weeks", "weeks": "weeks", "d": "days", "day": "days", "days": "days", "h": "hours", "hr": "hours", "hrs": "hours",
     "hour": "hours", "hours": "hours", "m": "minutes", "min": "minutes", "mins": "minutes", "minute": "minutes", "minutes": "minutes",
     "s": "seconds", "sec": "seconds", "secs": "seconds", "second": "seconds", "seconds": "seconds",
 }
+MULTIPLES = {
+    **dict.fromkeys(("quarter", "quarters", "qtr", "qtrs", "q"), ("months", Decimal(3))),
+    **dict.fromkeys(("ms", "msec", "msecs", "millisecond", "milliseconds"), ("seconds", Decimal("0.001"))),
+}
 
 
-def made_of(parts: dict[str, str]) -> Period:
-    """Return the period of parts by unit."""
-    values = {unit: Decimal(value.replace(",", ".")) for unit, value in parts.items() if value}
-    seconds = values.pop("seconds", Decimal(0))
+def made_of(parts: Iterable[tuple[str, Decimal]]) -> Period:
+    """Return the period of parts by unit; parts of one unit are added."""
+    values = dict.fromkeys(SECONDS, Decimal(0))
+    for unit, value in parts:
+        values[unit] += value
+    seconds = values.pop("seconds")
     return Period(**values, seconds_part=seconds)
 
 # %% ../../nbs/contract/03_period.ipynb #e5c7c845
 def parse_period(text: str) -> Period:
-    """Return the period that a text says, in ISO 8601 or words; raises ValueError where it says none."""
+    """Return the period that a text says, in ISO 8601 or words; raises ValueError where it says none.
+
+    ISO 8601 (5.5.2) is read whole: parts by their letters, of which the last may have a fraction, and the alternative form `P0001-06-00T00:00:00`.
+    In words, months are months: `m` alone is minutes, as in SodaCL, and `is_ambiguous` says so.
+    """
     text = str(text).strip()
     iso = ISO.fullmatch(text)
     if iso and any(iso.groups()) and not text.upper().endswith("T"):
-        return made_of(dict(zip(SECONDS, (value or "" for value in iso.groups()), strict=True)))
-    words = re.findall(r"(\d{1,9}(?:\.\d{1,9})?)\s*([A-Za-z]+)", text)
-    rest = re.sub(r"(\d{1,9}(?:\.\d{1,9})?)\s*([A-Za-z]+)|,|\band\b|\s", "", text)
-    units = [UNITS.get(unit.lower(), "") for _, unit in words]
-    if not words or rest or "" in units or len(set(units)) < len(units):
+        said = [(unit, value.replace(",", ".")) for unit, value in zip(SECONDS, iso.groups(), strict=True) if value]
+        if not any("." in value for _, value in said[:-1]):
+            return made_of((unit, Decimal(value)) for unit, value in said)
+    if calendar := CALENDAR.fullmatch(text):
+        units = ("years", "months", "days", "hours", "minutes", "seconds")
+        return made_of((unit, Decimal((value or "0").replace(",", "."))) for unit, value in zip(units, calendar.groups(), strict=True))
+    words = [(unit.lower(), Decimal(value)) for value, unit in WORDS.findall(text)]
+    rest = re.sub(r",|\band\b|\s", "", WORDS.sub("", text))
+    known = [MULTIPLES.get(unit) or (UNITS[unit], Decimal(1)) for unit, _ in words if unit in MULTIPLES or unit in UNITS]
+    if not words or rest or len({(unit, factor) for unit, factor in known}) < len(words):
         raise ValueError(f"{text!r} is not a period: write '1 day', '30d' or ISO 8601 'P30D'.")
-    return made_of(dict(zip(units, (value for value, _ in words), strict=True)))
+    return made_of((unit, value * factor) for (unit, factor), (_, value) in zip(known, words, strict=True))
+
+
+WORDS = re.compile(r"(\d{1,9}(?:\.\d{1,9})?)\s*([A-Za-z]+)")
+
+# %% ../../nbs/contract/03_period.ipynb #9cae14c2
+UNLIMITED = ("unlimited", "infinite", "forever", "indefinite", "indefinitely")
+
+
+def period_text(value: object, unit: str) -> str:
+    """Return the text of a value with its unit."""
+    return f"{value} {unit}".strip()
+
+
+def is_unlimited(value: object, options: Mapping[str, object]) -> bool:
+    """A promise says that there is no end: by its value, or by `unlimited: true` beside it (DCS 1.1, *Retention object*)."""
+    return str(value).strip().lower() in UNLIMITED or str(options.get("unlimited", "")).lower() == "true"
+
+
+def is_ambiguous(text: str) -> bool:
+    """A period in words has the unit `m`, which may be minutes or months."""
+    return not text.strip().upper().startswith("P") and any(unit.lower() == "m" for _, unit in WORDS.findall(text))
+
+
+def period_kept(value: object, unit: str, options: Mapping[str, object]) -> Period | None:
+    """Return how long data is kept, None where it has no end; raises ValueError for what is no period, or may be two."""
+    if value is None or is_unlimited(value, options):
+        return None
+    text = period_text(value, unit)
+    if is_ambiguous(text):
+        raise ValueError(f"{text!r} may mean minutes or months: write min, or mo.")
+    return parse_period(text)

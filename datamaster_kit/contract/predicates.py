@@ -11,13 +11,14 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from .model import Array, DataType, Field, Map, Scalar, Struct
-from .patterns import java_pattern
+from .formats import SHAPES, format_predicate, known_format
+from .patterns import java_pattern, matching_limit
 from .sqltype import quote, sql_literal, sql_type
 
 # %% auto #0
 __all__ = ['TEXT', 'NUMBERS', 'FORMATS', 'CALENDAR', 'SIZES', 'LIMITS', 'Constraint', 'is_text', 'typed_literal',
-           'number_literal', 'format_constraint', 'range_constraint', 'length_constraint', 'longest', 'as_text',
-           'pattern_constraint', 'enum_constraint', 'value_constraints', 'constraints', 'inside']
+           'number_literal', 'matched_predicate', 'format_constraint', 'range_constraint', 'length_constraint',
+           'longest', 'as_text', 'pattern_constraint', 'enum_constraint', 'value_constraints', 'constraints', 'inside']
 
 # %% ../../nbs/contract/10_predicates.ipynb #a7bd4916
 @dataclass(frozen=True)
@@ -70,12 +71,19 @@ def number_literal(value: Any, type: Scalar) -> str:
     return f"{digits}BD" if "." in digits else digits
 
 # %% ../../nbs/contract/10_predicates.ipynb #9a8c14dd
+def matched_predicate(text: str, pattern: str) -> str:
+    """Return SQL that is true where a text matches a pattern; a text that is too long to be matched breaks it, and its beginning alone meets the pattern, in whatever order Spark judges the two."""
+    java, limit = sql_literal(java_pattern(pattern)), matching_limit(pattern)
+    return f"{text} RLIKE {java}" if limit is None else f"length({text}) <= {limit} AND left({text}, {limit}) RLIKE {java}"
+
+
+# The lengths are those of RFC 3696 (an address: 64 + 1 + 255) and RFC 1035 (a host's name).
 FORMATS = {
-    "email": r"^[^@\s]+@[^@\s.]+(\.[^@\s.]+)+$",
+    "email": r"^(?=.{3,320}$)[^@\s]++@[^@\s.]++(?:\.[^@\s.]++)++$",
     "uuid": r"^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$",
     "uri": r"^[A-Za-z][A-Za-z0-9+.\-]*:[^\s]+$",
     "url": r"^[A-Za-z][A-Za-z0-9+.\-]*:\/\/[^\s]+$",
-    "hostname": r"^[A-Za-z0-9]([A-Za-z0-9\-]{0,61}[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9\-]{0,61}[A-Za-z0-9])?)*$",
+    "hostname": r"^(?=.{1,253}$)[A-Za-z0-9]([A-Za-z0-9\-]{0,61}[A-Za-z0-9])?(?:\.[A-Za-z0-9]([A-Za-z0-9\-]{0,61}[A-Za-z0-9])?)*+$",
     "ipv4": r"^((25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])(\.(?!$)|$)){4}$",
     "ipv6": r"^(?=.*:.*:)(?!.*:::)(?!.*::.*::)(([0-9a-fA-F]{1,4})?:){1,7}([0-9a-fA-F]{1,4}|:)?$",
     "date": r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$",
@@ -91,9 +99,11 @@ def format_constraint(column: str, item: Field) -> Constraint:
     sentence = f"{item.name} is written as {item.format}"
     if not is_text(item.type):
         return Constraint("format", sentence, not_executed="it says how a value is written, and the column holds the value itself; its type is checked")
+    if known_format(item.format):
+        return Constraint("format", sentence, format_predicate(column, item.format))
     if item.format not in FORMATS:
-        return Constraint("format", sentence, not_executed=f"the format {item.format!r} is not one of {', '.join(FORMATS)}")
-    written = f"{column} RLIKE {sql_literal(java_pattern(FORMATS[item.format]))}"
+        return Constraint("format", sentence, not_executed=f"the format {item.format!r} is not one of {', '.join((*FORMATS, *SHAPES))}")
+    written = matched_predicate(column, FORMATS[item.format])
     return Constraint("format", sentence, written + (f" AND try_cast({column} AS {CALENDAR[item.format]}) IS NOT NULL" if item.format in CALENDAR else ""))
 
 # %% ../../nbs/contract/10_predicates.ipynb #741e2967
@@ -142,7 +152,9 @@ def as_text(column: str, type: DataType) -> str:
 # %% ../../nbs/contract/10_predicates.ipynb #36467db3
 def pattern_constraint(column: str, item: Field) -> Constraint:
     """Return a field's pattern as a constraint; raises ValueError where Spark could not run it."""
-    return Constraint("pattern", f"{item.name} matches {item.pattern}", f"{as_text(column, item.type)} RLIKE {sql_literal(java_pattern(item.pattern))}")
+    limit = matching_limit(item.pattern)
+    shorter = f" and has at most {limit:,} characters" if limit is not None else ""
+    return Constraint("pattern", f"{item.name} matches {item.pattern}{shorter}", matched_predicate(as_text(column, item.type), item.pattern))
 
 
 def enum_constraint(column: str, item: Field) -> Constraint:

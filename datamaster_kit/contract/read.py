@@ -8,15 +8,16 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from .check import findings
+from .check import NO_MODEL, findings
 from .dcs import read_dcs
 from .document import Document, nearest, read_document
 from .fault import BadInput, Fault, code
 from .model import Contract
-from .odcs import read_odcs
+from .odcs import UNREADABLE, read_odcs
 
 # %% auto #0
-__all__ = ['UNKNOWN_SPECIFICATION', 'translated', 'place', 'part_place', 'workflow_at', 'examined', 'read_contract']
+__all__ = ['UNKNOWN_SPECIFICATION', 'PROJECT_FILE', 'translated', 'place', 'part_place', 'workflow_at', 'examined', 'root_of',
+           'read_contract', 'read_shown_contract', 'without_errors']
 
 # %% ../../nbs/contract/09_read.ipynb #a3c89104
 UNKNOWN_SPECIFICATION = code(
@@ -24,12 +25,12 @@ UNKNOWN_SPECIFICATION = code(
     "begin with `apiVersion: v3.1.0` and `kind: DataContract` (ODCS), or `dataContractSpecification: 1.1.0` (DCS)")
 
 
-def translated(document: Document, root: Path) -> tuple[Contract | None, tuple[Fault, ...]]:
-    """Return the contract of a document and its faults; None where the specification is not recognised."""
+def translated(document: Document, root: Path, lenient: bool = False) -> tuple[Contract | None, tuple[Fault, ...]]:
+    """Return the contract of a document and its faults; None where the specification is not recognised. `lenient` warns of what the standard's schema forbids."""
     if "dataContractSpecification" in document.data:
         return read_dcs(document, root)
     if "apiVersion" in document.data or document.data.get("kind") == "DataContract":
-        return read_odcs(document, root)
+        return read_odcs(document, root, lenient)
     first = next(iter(document.data), "")
     hint = nearest(str(first), ("apiVersion", "dataContractSpecification"))
     return None, (document.fault(UNKNOWN_SPECIFICATION, "neither `apiVersion` nor `dataContractSpecification` is there", (), hint=hint),)
@@ -80,19 +81,45 @@ def workflow_at(data: dict[str, Any], path: tuple[str | int, ...]) -> Any:
     return value
 
 # %% ../../nbs/contract/09_read.ipynb #68190370
-def examined(document: Document, root: Path) -> tuple[Contract | None, tuple[Fault, ...]]:
+def examined(document: Document, root: Path, lenient: bool = False) -> tuple[Contract | None, tuple[Fault, ...]]:
     """Return the contract of a document with every fault of it: the reader's and those of sense."""
-    contract, faults = translated(document, root)
+    contract, faults = translated(document, root, lenient)
     if contract is None:
         return None, faults
-    sense = (document.fault(kind, message, place(document, model, field), hint=hint) for kind, message, model, field, hint in findings(contract))
-    return contract, (*faults, *sense)
+    try:
+        sense = findings(contract)
+    except UNREADABLE:
+        if not any(fault.severity == "error" for fault in faults):
+            raise
+        return contract, faults  # what breaks its schema has faults enough
+    if any(fault.severity == "error" for fault in faults) and not contract.models:
+        sense = tuple(finding for finding in sense if finding[0] is not NO_MODEL)  # they may be what could not be read
+    return contract, (*faults, *(document.fault(kind, message, place(document, model, field), hint=hint) for kind, message, model, field, hint in sense))
+
+
+PROJECT_FILE = "datamaster.yaml"
+
+
+def root_of(path: Path) -> Path:
+    """Return the folder that a file's `$ref`s stay inside: that of its project, and its own where it is of none."""
+    folder = path.resolve().parent
+    return next((above for above in (folder, *folder.parents) if (above / PROJECT_FILE).is_file()), folder)
 
 
 def read_contract(path: Path | str, root: Path | None = None) -> Contract:
-    """Return the contract of a file; `$ref`s stay inside `root`, by default the file's folder. Raises BadInput with every error."""
+    """Return the contract of a file; `$ref`s stay inside `root`, by default the project's folder. Raises BadInput with every error."""
     path = Path(path)
-    contract, faults = examined(read_document(path), (root or path.parent).resolve())
+    return without_errors(*examined(read_document(path), (root or root_of(path)).resolve()))
+
+
+def read_shown_contract(path: Path | str, root: Path | None = None, lenient: bool = False) -> Contract:
+    """Return the contract of a file to show or to translate: what no target can do is no error here. Raises BadInput with what cannot be read."""
+    path = Path(path)
+    return without_errors(*translated(read_document(path), (root or root_of(path)).resolve(), lenient))
+
+
+def without_errors(contract: Contract | None, faults: tuple[Fault, ...]) -> Contract:
+    """Return a contract that has no error; raises BadInput with all of them."""
     errors = tuple(fault for fault in faults if fault.severity == "error")
     if errors or contract is None:
         raise BadInput(*errors)

@@ -53,6 +53,7 @@ class Rule:
         return self.kind in ("record", "type")
 
 # %% ../../nbs/contract/11_rule.ipynb #211992f4
+# SodaCL's ranges have their ends: `mustBeWithin` is not a word of ODCS. A range of ODCS excludes its ends: "mustBeBetween is the equivalent to mustBeGreaterThan and mustBeLessThan" (ODCS 3.0 to 3.2, Data quality).
 OPERATORS: dict[str, Callable[[float, Any], bool]] = {
     "mustBe": lambda value, limit: value == limit,
     "mustNotBe": lambda value, limit: value != limit,
@@ -62,8 +63,10 @@ OPERATORS: dict[str, Callable[[float, Any], bool]] = {
     "mustBeLessThan": lambda value, limit: value < limit,
     "mustBeLessOrEqualTo": lambda value, limit: value <= limit,
     "mustBeLessThanOrEqualTo": lambda value, limit: value <= limit,
-    "mustBeBetween": lambda value, limit: limit[0] <= value <= limit[1],
-    "mustNotBeBetween": lambda value, limit: not limit[0] <= value <= limit[1],
+    "mustBeBetween": lambda value, limit: limit[0] < value < limit[1],
+    "mustNotBeBetween": lambda value, limit: not limit[0] < value < limit[1],
+    "mustBeWithin": lambda value, limit: limit[0] <= value <= limit[1],
+    "mustNotBeWithin": lambda value, limit: not limit[0] <= value <= limit[1],
 }
 
 
@@ -77,7 +80,7 @@ def verdict(rule: Rule, value: float | None, total: int) -> bool:
 
 def limit_of(must: Must) -> Any:
     """Return an operator's threshold as a number, or as the two numbers of a range; raises ValueError for an operator or threshold that is none."""
-    is_range = must.operator.endswith("Between")
+    is_range = must.operator.endswith(("Between", "Within"))
     limits = list(must.value) if isinstance(must.value, list | tuple) else [must.value]
     if must.operator not in OPERATORS:
         raise ValueError(f"the operator {must.operator!r} is not known")

@@ -23,9 +23,9 @@ from .sql_query import read_query
 from .sqltype import sql_literal
 
 # %% auto #0
-__all__ = ['METRICS', 'SEVERITIES', 'metric_of', 'valid_predicate', 'missing_predicate', 'library_rule', 'counted', 'wants_few',
-           'duplicate_fields', 'freshness_rule', 'in_seconds', 'promised_freshness', 'sql_rule', 'severity_of',
-           'tolerance', 'declared_rule', 'slug', 'declared_rules', 'rules']
+__all__ = ['METRICS', 'SQL_REFUSED', 'SEVERITIES', 'metric_of', 'valid_predicate', 'missing_predicate', 'library_rule', 'counted',
+           'wants_few', 'duplicate_fields', 'freshness_rule', 'in_seconds', 'promised_freshness', 'sql_rule',
+           'severity_of', 'tolerance', 'declared_rule', 'slug', 'declared_rules', 'rules']
 
 # %% ../../nbs/contract/11_rules.ipynb #b15f93b5
 METRICS = {
@@ -92,7 +92,7 @@ def counted(base: Rule, predicate: str) -> Rule:
 def wants_few(rule: Rule) -> bool:
     """The rule's operators bound the number of broken rows from above, and from nowhere else."""
     return all(must.operator in ("mustBeLessThan", "mustBeLessOrEqualTo", "mustBeLessThanOrEqualTo") or (must.operator == "mustBe" and limit_of(must) == 0)
-               or (must.operator == "mustBeBetween" and limit_of(must)[0] <= 0) for must in rule.must)
+               or (must.operator == "mustBeBetween" and limit_of(must)[0] < 0) or (must.operator == "mustBeWithin" and limit_of(must)[0] <= 0) for must in rule.must)
 
 # %% ../../nbs/contract/11_rules.ipynb #c9e40f91
 def duplicate_fields(model: Model, item: Field | None, quality: Quality) -> tuple[Field, ...]:
@@ -129,14 +129,17 @@ def promised_freshness(model: Model, level: ServiceLevel) -> Rule:
         return unexecuted(base, str(error))
 
 # %% ../../nbs/contract/11_rules.ipynb #d91ef119
+SQL_REFUSED = "its SQL is refused: "
+
+
 def sql_rule(contract: Contract, model: Model, item: Field | None, quality: Quality, base: Rule) -> Rule:
     """Return the rule of a check in SQL; raises ValueError with the reason where it is not executed."""
     read = read_query(quality.query, contract, model, item.column if item else "")
     base = replace(base, kind="sql", dimension=quality.dimension or "accuracy")
     if read.refusal:
-        raise ValueError(f"its SQL is refused: {read.refusal}")
+        raise ValueError(SQL_REFUSED + read.refusal)
     if read.kept:
-        return counted(base, read.kept)
+        return counted(base, f"coalesce({read.kept}, true)")
     if read.condition and wants_few(base):
         return replace(base, predicate=f"NOT coalesce({read.condition}, false)")
     if not quality.must and not read.condition:
@@ -145,16 +148,19 @@ def sql_rule(contract: Contract, model: Model, item: Field | None, quality: Qual
 
 # %% ../../nbs/contract/11_rules.ipynb #ceab7f08
 SEVERITIES: dict[str, Severity] = {
-    **dict.fromkeys(("error", "critical", "fail", "blocker", "high", "major"), "fail"),
-    **dict.fromkeys(("warning", "warn", "info", "information", "notice", "low", "minor", "medium"), "warn"),
-    "quarantine": "quarantine",
+    **dict.fromkeys(("critical", "blocker", "fail"), "fail"),
+    **dict.fromkeys(("warn", "warning", "info", "information", "notice", "low", "minor", "medium"), "warn"),
+    **dict.fromkeys(("quarantine", "error", "high", "major"), "quarantine"),
 }
 
 
 def severity_of(rule: Rule, quality: Quality) -> Severity:
-    """Return what follows when a declared rule is broken."""
-    if quality.severity.lower() in SEVERITIES:
-        return SEVERITIES[quality.severity.lower()]
+    """Return what follows when a declared rule is broken: warn, quarantine or fail. A rule over many rows has no row to quarantine, so that it fails instead."""
+    said = SEVERITIES.get(quality.severity.lower())
+    if said == "quarantine" and not rule.is_row_rule:
+        return "fail"
+    if said:
+        return said
     if rule.query:
         return "fail"
     is_strict = all(limit_of(must) in (0, [0, 0]) and must.operator != "mustBeLessThan" for must in rule.must) if rule.predicate else True

@@ -42,8 +42,8 @@ def threshold(match: re.Match[str]) -> tuple[Must, ...]:
     if not match["low"]:
         return ()
     low, high = plain_number(match["low"]), plain_number(match["high"])
-    if match["open"] != "(" and match["close"] != ")":
-        return (Must("mustNotBeBetween" if match["not"] else "mustBeBetween", [low, high]),)
+    if match["open"] != "(" and match["close"] != ")":  # Soda's range has its ends, and ODCS's mustBeBetween excludes them
+        return (Must("mustNotBeWithin" if match["not"] else "mustBeWithin", [low, high]),)
     ends = (Must("mustBeGreaterThan" if match["open"] == "(" else "mustBeGreaterOrEqualTo", low), Must("mustBeLessThan" if match["close"] == ")" else "mustBeLessOrEqualTo", high))
     return () if match["not"] else ends
 
@@ -51,7 +51,7 @@ def threshold(match: re.Match[str]) -> tuple[Must, ...]:
 ARGUMENTS = {"valid values": "validValues", "valid regex": "pattern", "valid min": "minimum", "valid max": "maximum", "valid min length": "minLength",
              "valid max length": "maxLength", "missing values": "missingValues"}
 FORMATS = {
-    "email": r"^[^@\s]+@[^@\s.]+(\.[^@\s.]+)+$", "uuid": r"^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$", "integer": r"^[+-]?[0-9]+$",
+    "email": r"^(?=.{3,320}$)[^@\s]++@[^@\s.]++(?:\.[^@\s.]++)++$", "uuid": r"^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$", "integer": r"^[+-]?[0-9]+$",
     "positive integer": r"^\+?[0-9]+$", "negative integer": r"^-[0-9]+$", "decimal": r"^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)$", "date iso 8601": r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$",
 }
 NOTES = ("attributes", "identity", "samples limit", "samples columns")
@@ -115,7 +115,7 @@ def metric_quality(match: re.Match[str], settings: Mapping[str, Any]) -> Quality
 
 # %% ../../nbs/contract/05_sodacl.ipynb #61761fd2
 SEVERITIES = {"warn": "warning", "fail": "error"}
-PAIRS = (("mustBe", "mustNotBe"), ("mustBeGreaterThan", "mustBeLessOrEqualTo"), ("mustBeLessThan", "mustBeGreaterOrEqualTo"), ("mustBeBetween", "mustNotBeBetween"))
+PAIRS = (("mustBe", "mustNotBe"), ("mustBeGreaterThan", "mustBeLessOrEqualTo"), ("mustBeLessThan", "mustBeGreaterOrEqualTo"), ("mustBeWithin", "mustNotBeWithin"))
 OPPOSITES = {**dict(PAIRS), **{right: left for left, right in PAIRS}}
 
 

@@ -6,21 +6,23 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from .document import nearest
 from .model import Contract, Model
+from .sql_functions import AGGREGATES, GENERATORS, OUTSIDE
+from .sql_judge import parsed, written
+from .sql_patterns import absent, ended, guard_patterns
 
 if TYPE_CHECKING:
     from sqlglot import exp
 
 # %% auto #0
-__all__ = ['MODEL_WORDS', 'FIELD_WORDS', 'REFUSED_FUNCTIONS', 'KNOWN_FUNCTIONS', 'AGGREGATES', 'ANSI_STYLE', 'ReadQuery',
-           'without_placeholders', 'parsed', 'written', 'refusal', 'clause_tables', 'with_placeholders',
+__all__ = ['MODEL_WORDS', 'FIELD_WORDS', 'ReadQuery', 'slot_names', 'clause_tables', 'with_placeholders', 'refuse_session_words',
            'lifted_condition', 'is_one_row', 'row_condition', 'condition_sql', 'ancestors', 'near', 'read_query',
-           'kept_condition']
+           'kept_condition', 'guarded_condition']
 
 # %% ../../nbs/contract/10_sql_query.ipynb #fb6ae7e4
 @dataclass(frozen=True)
@@ -37,71 +39,9 @@ MODEL_WORDS = ("model", "table", "object", "schema")
 FIELD_WORDS = ("field", "column", "property")
 
 
-def without_placeholders(sql: str, model: str, field: str) -> str:
-    """Return the SQL with the specifications' placeholders replaced by quoted names."""
-    def name(match: re.Match[str]) -> str:
-        word = match[1].lower()
-        found = model if word in MODEL_WORDS else field if word in FIELD_WORDS else ""
-        return "`" + found.replace("`", "``") + "`" if found else match[0]
-
-    return re.sub(r"\$?\{\s*(\w+)\s*\}", name, sql)
-
-# %% ../../nbs/contract/10_sql_query.ipynb #39171a31
-REFUSED_FUNCTIONS = {"secret", "current_user", "session_user", "user", "read_csv", "read_parquet"}
-KNOWN_FUNCTIONS = set(re.findall(r"\w+", """
-aggregate array_compact array_insert array_position bit_count bit_get bround cardinality char_length character_length conv cosh
-dayofweek e elt exists expm1 factorial find_in_set forall format_number from_csv hash hypot isnotnull json_array_length json_object_keys
-map_contains_key map_entries map_filter map_from_entries map_keys map_values map_zip_with mask md5 named_struct nullifzero
-octet_length overlay pmod positive printf reduce regexp_count regexp_instr regexp_substr rint schema_of_json sec
-sequence shiftleft shiftright sinh slice soundex space str_to_map substring_index transform_keys transform_values try_add try_divide
-try_element_at try_multiply try_subtract try_to_date try_to_number try_to_timestamp typeof unix_date unix_micros unix_millis unix_seconds
-validate_utf8 is_valid_utf8 weekday width_bucket xxhash64 zeroifnull luhn_check url_decode url_encode try_url_decode parse_url try_parse_url is_variant_null
-try_variant_get variant_get parse_json try_parse_json schema_of_variant to_json rlike regexp ilike startswith endswith contains btrim
-"""))
-
-AGGREGATES = {"bool_and", "bool_or", "count_if", "every", "some", "kurtosis", "skewness", "percentile", "percentile_approx", "approx_percentile", "std", "try_sum", "try_avg"}
-
-
-def parsed(sql: str) -> exp.Expr:
-    """Return the one expression in a text of Databricks SQL; raises ValueError where there is none, or several."""
-    import sqlglot
-    from sqlglot.errors import SqlglotError
-
-    if len(sql) > 100_000:
-        raise ValueError("it has more than 100,000 characters")
-    try:
-        statements = [statement for statement in sqlglot.parse(sql, read="databricks") if statement is not None]
-    except (SqlglotError, RecursionError) as error:
-        raise ValueError(f"it is not SQL: {ANSI_STYLE.sub('', str(error)).splitlines()[0]}") from None
-    if len(statements) != 1:
-        raise ValueError("it is not one statement")
-    return statements[0]
-
-
-ANSI_STYLE = re.compile(r"\x1b\[[0-9;]*m")
-
-
-def written(tree: exp.Expr) -> str:
-    """Return a tree as Databricks SQL, without its comments."""
-    return tree.sql(dialect="databricks", comments=False)
-
-# %% ../../nbs/contract/10_sql_query.ipynb #78f4630e
-def refusal(tree: exp.Expr) -> str:
-    """Return why a statement is not run, or an empty text."""
-    from sqlglot import exp
-
-    if not isinstance(tree, exp.Select | exp.SetOperation | exp.Condition) or isinstance(tree, exp.Command):
-        return f"it is {tree.key.upper()}, and neither a SELECT nor a condition"
-    for node in tree.walk():
-        if isinstance(node, exp.DDL | exp.DML | exp.Command | exp.Into | exp.Placeholder | exp.Parameter) and not isinstance(node, exp.Query):
-            return f"it holds {node.key.upper()}"
-        if isinstance(node, exp.Dot) and isinstance(node.expression, exp.Func):
-            return f"the function {written(node)} belongs to a catalog and is not allowed in a rule"
-        if isinstance(node, exp.Anonymous) and node.name.lower() not in KNOWN_FUNCTIONS | AGGREGATES:
-            return f"the function {node.name.lower()} is not known to only compute"
-        if isinstance(node, exp.Func) and not isinstance(node, exp.Anonymous) and node.sql_name().lower() in REFUSED_FUNCTIONS:
-            return f"the function {node.sql_name().lower()} is not allowed in a rule"
-    return ""
+def slot_names(model: Model, field: str) -> dict[str, str]:
+    """Return what each placeholder stands for, in a check of a model or of its field with this column."""
+    return {**dict.fromkeys(MODEL_WORDS, model.table), **dict.fromkeys(FIELD_WORDS, field)}
 
 # %% ../../nbs/contract/10_sql_query.ipynb #d2ea83d6
 def clause_tables(tree: exp.Expr) -> set[int]:
@@ -126,7 +66,9 @@ def with_placeholders(tree: exp.Expr, contract: Contract) -> str:
     while marker in written(tree):
         marker += "_"
     own, slots = clause_tables(tree), list(dict.fromkeys(known.values()))
-    for table in [table for table in tree.find_all(exp.Table) if id(table) not in own]:
+    tables = [table for table in tree.find_all(exp.Table) if id(table) not in own and isinstance(table.this, exp.Identifier)]
+    refuse_session_words(tree, [model for model in contract.models if {model.name.lower(), model.table.lower()} & {table.name.lower() for table in tables}])
+    for table in tables:
         if table.db or table.name.lower() not in known:
             raise ValueError(f"the table {written(table)} is not a model of the contract")
         if not table.args.get("alias"):
@@ -134,6 +76,22 @@ def with_placeholders(tree: exp.Expr, contract: Contract) -> str:
         table.set("this", exp.to_identifier(f"{marker}{slots.index(known[table.name.lower()])}_"))
     sql = written(tree).replace("{", "{{").replace("}", "}}")
     return re.sub(rf"\b{marker}(\d+)_", lambda match: "{" + slots[int(match[1])] + "}", sql)
+
+
+def refuse_session_words(tree: exp.Expr, models: Sequence[Model]) -> None:
+    """Raise ValueError for a word that Spark takes for a function, such as `user`, where it may be no field of what is read, and for what Spark knows of a row's file."""
+    from sqlglot import exp
+
+    fields = {name.lower() for model in models for item in model.fields for name in (item.name, item.column)}
+    has_others = tree.find(exp.CTE, exp.Subquery, exp.Lateral) is not None  # whose columns need not be the models'
+    for column in tree.find_all(exp.Column):
+        first = column.parts[0].name.lower()
+        if "_metadata" in [part.name.lower() for part in column.parts[:2]] and "_metadata" not in fields:
+            raise ValueError("'_metadata' is not a field of a model that the query reads, and tells of the table's files")
+        if first in OUTSIDE and len(column.parts) == 1 and first not in fields:
+            raise ValueError(f"{column.name!r} is not a field of a model that the query reads, and would be the session's")
+        if first in OUTSIDE and len(column.parts) == 1 and has_others:
+            raise ValueError(f"{column.name!r} could be the session's here: write it with its table before it")
 
 # %% ../../nbs/contract/10_sql_query.ipynb #d11032df
 def lifted_condition(tree: exp.Expr) -> exp.Expr | None:
@@ -146,7 +104,7 @@ def lifted_condition(tree: exp.Expr) -> exp.Expr | None:
         return None
     counted, source = tree.expressions[0].unalias(), (tree.args.get("from_") or tree.args["from"]).this
     is_table = isinstance(source, exp.Table) and not any(value for key, value in source.args.items() if key not in ("this", "alias", "db", "catalog"))
-    is_count = isinstance(counted, exp.Count) and written(counted.this) in ("*", "1") and not counted.expressions
+    is_count = isinstance(counted, exp.Anonymous) and written(counted).lower() in ("count(*)", "count(1)")
     condition: exp.Expr = tree.args["where"].this
     if not is_table or not is_count or not is_one_row(condition):
         return None
@@ -157,8 +115,8 @@ def is_one_row(condition: exp.Expr) -> bool:
     """The condition is decided by one row: no query, aggregate, window or generator is in it."""
     from sqlglot import exp
 
-    return not condition.find(exp.Query, exp.AggFunc, exp.Window, exp.UDTF, exp.Explode) and not any(
-        node.name.lower() in AGGREGATES for node in condition.find_all(exp.Anonymous))
+    return not condition.find(exp.Query, exp.Window, exp.Lateral) and not any(
+        node.name.lower() in AGGREGATES | GENERATORS for node in condition.find_all(exp.Anonymous))
 
 
 def row_condition(condition: exp.Expr, table: str) -> exp.Expr:
@@ -211,15 +169,14 @@ def read_query(sql: str, contract: Contract, model: Model, field: str = "") -> R
     from sqlglot import exp
 
     try:
-        tree = parsed(without_placeholders(sql.strip().rstrip(";"), model.table, field))
-        refused = refusal(tree)
-        if refused:
-            return ReadQuery(refusal=refused)
+        tree = parsed(sql, slot_names(model, field))
         if not isinstance(tree, exp.Query) or isinstance(tree, exp.Subquery):
             return ReadQuery(kept=kept_condition(tree, model))
         condition = lifted_condition(tree.copy())
         source = tree.find(exp.Table)
         is_own = source is not None and source.name.lower() in (model.name.lower(), model.table.lower())
+        condition = guarded_condition(condition, is_bad=True) if condition is not None and is_own else None
+        guard_patterns(tree, ended)
         query = with_placeholders(tree, contract)
         return ReadQuery(query, condition_sql(condition, model) if condition is not None and is_own else "")
     except ValueError as error:
@@ -230,4 +187,23 @@ def kept_condition(tree: exp.Expr, model: Model) -> str:
     """Return a text that is no query as a condition that good rows satisfy; raises ValueError where one row does not decide it."""
     if not is_one_row(tree):
         raise ValueError("it is not a SELECT, and one row does not decide it")
-    return condition_sql(row_condition(tree, model.table), model)
+    return condition_sql(guarded_condition(row_condition(tree, model.table), is_bad=False), model)
+
+
+def guarded_condition(condition: exp.Expr, is_bad: bool) -> exp.Expr:
+    """Return a condition that bad rows, or good ones, satisfy, by which a row with a value that is too long for its pattern is bad; raises ValueError where a pattern may not be run."""
+    from sqlglot import exp
+
+    def absent_in_row(value: exp.Expr, longest: int) -> exp.Expr:
+        if ancestors(value, exp.Lambda):
+            raise ValueError(f"a pattern whose time grows faster than the value is matched within a list, where values of more than {longest} characters cannot be told: write one that begins with ^ or has no repetition")
+        return absent(value, longest)
+
+    holder = exp.Paren(this=condition)
+    for value, longest in guard_patterns(holder, absent_in_row):
+        length = exp.Anonymous(this="length", expressions=[value.copy()])
+        limit = exp.Literal.number(longest)
+        is_long = exp.Anonymous(this="coalesce", expressions=[exp.GT(this=length, expression=limit), exp.Boolean(this=False)])
+        whole = exp.Paren(this=holder.this.copy())
+        holder.set("this", exp.Or(this=whole, expression=is_long) if is_bad else exp.And(this=whole, expression=exp.Not(this=is_long)))
+    return holder.this

@@ -13,19 +13,24 @@ from typing import Any
 from .model import STRING, Array, DataType, Field, Map, Scalar, Struct
 
 # %% auto #0
-__all__ = ['ESCAPES', 'SQL_NAMES', 'MAX_NESTING', 'TOKEN', 'SCALAR_NAMES', 'UNESCAPES', 'quote', 'sql_literal', 'by_reference',
-           'sql_type', 'member', 'name_of', 'tokens_of', 'TypeReader', 'read_type', 'read_members', 'unescaped',
-           'read_scalar', 'parse_sql_type']
+__all__ = ['ESCAPES', 'SQL_NAMES', 'MAX_NESTING', 'TOKEN', 'SCALAR_NAMES', 'UNESCAPES', 'quote', 'escaped_character',
+           'sql_literal', 'by_reference', 'sql_type', 'member', 'name_of', 'tokens_of', 'TypeReader', 'read_type',
+           'read_members', 'unescaped', 'read_scalar', 'parse_sql_type']
 
 # %% ../../nbs/contract/04_sqltype.ipynb #c1dc835b
 def quote(identifier: str) -> str:
-    """Return an identifier in backticks; raises ValueError for one that is empty, over 255 characters or has control characters."""
-    if not identifier or len(identifier) > 255 or re.search(r"[\x00-\x1f\x7f]", identifier):
-        raise ValueError(f"{identifier!r} cannot be an identifier: 1 to 255 characters, none of them a control character.")
+    """Return an identifier in backticks; raises ValueError for one that is empty, over 255 characters, or has control characters or `${`, which Spark would replace."""
+    if not identifier or len(identifier) > 255 or re.search(r"[\x00-\x1f\x7f]|\$\{", identifier):
+        raise ValueError(f"{identifier!r} cannot be an identifier: 1 to 255 characters, none of them a control character, and no '${{'.")
     return "`" + identifier.replace("`", "``") + "`"
 
 # %% ../../nbs/contract/04_sqltype.ipynb #a5c020f5
 ESCAPES = {"\\": "\\\\", "'": "\\'", "\n": "\\n", "\r": "\\r", "\t": "\\t", "\x00": "\\0"}
+
+
+def escaped_character(character: str) -> str:
+    """Return a character as it stands in a literal; one beyond Unicode's first plane by its number, because Delta counts it as two where it looks for CLUSTER BY."""
+    return ESCAPES.get(character, character) if character <= "\uffff" else f"\\U{ord(character):08X}"
 
 
 def sql_literal(value: Any) -> str:
@@ -40,7 +45,7 @@ def sql_literal(value: Any) -> str:
         case float():
             return f"{value!r}D" if value == value and abs(value) != float("inf") else f"CAST('{value}' AS DOUBLE)"
         case str():
-            return "'" + "".join(ESCAPES.get(character, character) for character in value) + "'"
+            return "'" + "".join(escaped_character(character) for character in value).replace("${", "$\\{") + "'"
         case datetime.datetime():
             return f"TIMESTAMP'{value.isoformat(' ')}'"
         case datetime.date():
@@ -184,7 +189,7 @@ UNESCAPES = {"n": "\n", "r": "\r", "t": "\t", "0": "\x00"}
 
 def unescaped(literal: str) -> str:
     """Return the text of a literal in single quotes."""
-    return re.sub(r"\\(.)", lambda match: UNESCAPES.get(match[1], match[1]), literal[1:-1], flags=re.DOTALL)
+    return re.sub(r"\\U([0-9A-F]{8})|\\(.)", lambda match: chr(int(match[1], 16)) if match[1] else UNESCAPES.get(match[2], match[2]), literal[1:-1], flags=re.DOTALL)
 
 # %% ../../nbs/contract/04_sqltype.ipynb #cf84a0d4
 def read_scalar(reader: TypeReader, name: str) -> Scalar:

@@ -8,11 +8,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from .dcs_field import Path, Reading
+from .document import nearest
 from .model import EmailNotifications, Source, Workflow
 
 # %% auto #0
-__all__ = ['EVERY_MODEL', 'texts', 'mapping', 'read_workflow', 'read_latest_by', 'read_delete_when', 'read_share',
-           'written_workflow']
+__all__ = ['EVERY_MODEL', 'KINDS', 'EVENTS', 'WORKFLOW_KEYS', 'texts', 'mapping', 'read_workflow', 'read_latest_by',
+           'read_delete_when', 'read_share', 'tell_workflow', 'tell_nothing_said', 'written_workflow']
 
 # %% ../../nbs/contract/07_workflow.ipynb #dc6d42bb
 def texts(value: Any) -> tuple[str, ...]:
@@ -83,6 +85,36 @@ def read_share(value: Any) -> float | None:
     except ValueError:
         return None
     return share if 0 <= share <= 1 else None
+
+# %% ../../nbs/contract/07_workflow.ipynb #9779ea3b
+KINDS: dict[str, type] = {"source": dict, "email_notifications": dict, "delete_when": dict, "gold": dict, "tasks": list}
+EVENTS = ("on_start", "on_success", "on_failure")
+WORKFLOW_KEYS = {"model", "models", "job_mock", "latest_by", "history", "schema_evolution", "maximum_bad_share", *KINDS}
+
+
+def tell_workflow(reading: Reading, value: Mapping[str, Any], path: Path) -> None:
+    """Record what the reader of a workflow passes over."""
+    reading.unknown(value, WORKFLOW_KEYS, path)
+    parts = {key: reading.value(value, key, path, kind, kind()) for key, kind in KINDS.items()}
+    for index, task in enumerate(parts["tasks"]):
+        if not isinstance(task, Mapping):
+            reading.refuse("a task is a mapping of keys", (*path, "tasks", index))
+    for event in parts["email_notifications"]:
+        if event not in EVENTS:
+            reading.aside(f"{event!r} is none of {', '.join(EVENTS)}, so nobody is written to", (*path, "email_notifications", event), nearest(event, EVENTS))
+    for place, here in ((value, path), (parts["source"], (*path, "source"))):
+        if str(place.get("job_mock", "true")).lower() not in ("true", "false"):
+            reading.refuse(f"'job_mock' is {place['job_mock']!r}, and true or false is expected", (*here, "job_mock"))
+    tell_nothing_said(reading, {key: value[key] for key in ("latest_by", "delete_when") if key in value}, path)
+
+
+def tell_nothing_said(reading: Reading, value: Mapping[str, Any], path: Path) -> None:
+    """Record the keys of a mapping, and of those in it, that name no field or value."""
+    for key, item in value.items():
+        if isinstance(item, Mapping):
+            tell_nothing_said(reading, item, (*path, key))
+        elif not texts(item):
+            reading.aside(f"{key!r} has no value, so it says nothing", (*path, key), "write one, or remove the key")
 
 # %% ../../nbs/contract/07_workflow.ipynb #d18c9a05
 def written_workflow(workflow: Workflow) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from .settings import Release, caller
 from .topics import Topic, topics
 from .workspace_jobs import desired_jobs, found_jobs, job_operations
 from ..plan import Plan
-from ..project import Project, contract_files
+from ..project import NOT_OF_PROJECT, Project, contract_files
 from ..resources import Found, Identities, Operations, Outcome, Resource, Service, apply_resources, plan_resources, quiet, record_of, recorded
 from ..target.management import NO_LOGIN, Management, logged_in
 
@@ -28,9 +28,9 @@ if TYPE_CHECKING:
     from databricks.sdk import WorkspaceClient
 
 # %% auto #0
-__all__ = ['NO_CLUSTER', 'UNSURE_CLUSTER', 'NO_PRINCIPAL', 'NOT_LOOKED_FOR', 'cluster_of', 'Delivery', 'with_files',
-           'released_files', 'wheels_of', 'wanted_of', 'topics_now', 'observed_delivery', 'plan_of', 'to_destroy',
-           'release_operations', 'apply_delivery']
+__all__ = ['NO_CLUSTER', 'UNSURE_CLUSTER', 'NO_PRINCIPAL', 'WHOLE_DELIVERY', 'NO_JOBS', 'NOT_LOOKED_FOR', 'cluster_of',
+           'Delivery', 'with_files', 'released_files', 'wheels_of', 'wanted_of', 'Part', 'part_of', 'topics_now',
+           'observed_delivery', 'plan_of', 'to_destroy', 'release_operations', 'apply_delivery']
 
 # %% ../../nbs/deliver/05_delivery.ipynb #8820479d
 NO_CLUSTER = code("no-cluster", "Jobs are to run on the project's cluster, which is not there.", "make it first: datamaster unity apply; or choose `compute: job_cluster` or `serverless` under `jobs:` in the project file")
@@ -98,6 +98,37 @@ def wanted_of(project: Project, contracts: Sequence[Contract], release: Release)
     return found[0], found[1]
 
 
+@dataclass(frozen=True)
+class Part:
+    """What of a delivery is looked at: the contract of a file, and the jobs of some purposes; where empty, all.
+
+    Topics go with the purpose `ingest`. What is not of the part is left as it is.
+    """
+
+    contract: str = ""
+    purposes: tuple[str, ...] = ()
+
+    @property
+    def is_whole(self) -> bool:
+        """Everything is looked at."""
+        return not (self.contract or self.purposes)
+
+
+WHOLE_DELIVERY = Part()
+
+
+def part_of(part: Part, project: Project, contracts: Sequence[Contract], release: Release) -> tuple[tuple[Job, ...], tuple[Topic, ...]]:
+    """Return the jobs and topics of a part; raises BadInput where the project has no such contract."""
+    place = (project.root / part.contract).resolve()
+    chosen = [(file, contract) for file, contract in with_files(project, contracts) if not part.contract or (project.root / file).resolve() == place]
+    if not chosen:
+        raise BadInput(NOT_OF_PROJECT.fault(f"{part.contract} is not one of the project's contracts", file=str(project.root)))
+    wanted = tuple(job for job in jobs(project, chosen, release) if not part.purposes or job.purpose in part.purposes)
+    has_topics = not part.purposes or "ingest" in part.purposes
+    return wanted, topics(project, [contract for _, contract in chosen]) if has_topics else ()
+
+
+NO_JOBS = "no contract asks for such a job: there is nothing to deliver"
 NOT_LOOKED_FOR = "topics that no contract names any more were not looked for: {reason}"
 
 
@@ -113,10 +144,12 @@ def topics_now(project: Project, wanted: Sequence[Topic], management: Callable[[
         return (), (NOT_LOOKED_FOR.format(reason=error),)
 
 
-def observed_delivery(project: Project, target: str, contracts: Sequence[Contract], client: WorkspaceClient, management: Callable[[], Management] = logged_in, old_topics: bool = False) -> Delivery:
+def observed_delivery(project: Project, target: str, contracts: Sequence[Contract], client: WorkspaceClient, management: Callable[[], Management] = logged_in,
+                      old_topics: bool = False, part: Part = WHOLE_DELIVERY) -> Delivery:
     """Return what should be and what is; raises BadInput with everything in the contracts that jobs or topics do not take.
 
     Azure is asked only where a contract has a topic or, with `old_topics`, where the project has a subscription: who has no topics need not be logged in to it.
+    Of a part, the release is that of the whole project; what is not of the part is neither desired nor found.
     """
     files = released_files(project, contracts)
     folder = release_folder(project, files)
@@ -125,13 +158,20 @@ def observed_delivery(project: Project, target: str, contracts: Sequence[Contrac
         listed, there = pool.submit(lambda: list(client.jobs.list(expand_tasks=True))), pool.submit(is_released, client, folder)
         place, user = pool.submit(cluster_of, client, project).result()
         release = Release(target, folder, wheels, place, project.unity.service_principal, user)
-        wanted, events = wanted_of(project, contracts, release)
-        there_now, unseen = topics_now(project, events, management, old_topics)
+        every_job, every_topic = wanted_of(project, contracts, release)
+        wanted, events = (every_job, every_topic) if part.is_whole else part_of(part, project, contracts, release)
+        there_now, unseen = topics_now(project, events, management, old_topics and part.is_whole)
         whole = Resource("release", folder.rpartition("/")[2], {"files": len(files)})
         found = [Found(*whole.key, whole.attributes, folder, is_ours=True)] if there.result() else []
+        found += [*there_now, *found_jobs(project, every_job, listed.result())]
         notes = (*unseen, *(() if caller(project, release) else (NO_PRINCIPAL,)))
         desired = (whole, *desired_topics(project, events, there_now), *desired_jobs(wanted, (whole.key,)))
-        return Delivery(project, target, client, release, files, wanted, events, management, desired, (*found, *there_now, *found_jobs(project, wanted, listed.result())), notes)
+        if not part.is_whole:
+            desired = desired if wanted else desired[1:]
+            notes = (*notes, *(() if desired else (NO_JOBS,)))
+            keys = {item.key for item in desired}
+            found = [item for item in found if item.key in keys]
+        return Delivery(project, target, client, release, files, wanted, events, management, desired, tuple(found), notes)
 
 
 def plan_of(delivery: Delivery, allow_delete: bool = False) -> Plan:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from ..contract.fault import BadInput, DatamasterError, Fault, code
-from ..contract.model import Contract
+from ..contract.model import Contract, Model
 from .jobs import EVERY, key_of, keys_of, name_of_whole
 from .workspace_jobs import is_of_project, key_of_job, name_of, pause_status
 from ..project import Project
@@ -23,8 +23,9 @@ if TYPE_CHECKING:
     from databricks.sdk.service.jobs import BaseJob, BaseRun, Run, RunTask
 
 # %% auto #0
-__all__ = ['NO_PURPOSE', 'NO_JOB', 'PURPOSES', 'ENDED', 'PAUSES', 'RUN_FAILED', 'BLAMELESS', 'job_number', 'started', 'state_of',
-           'has_ended', 'last_attempts', 'followed', 'failures', 'error_of', 'JobState', 'job_state', 'job_states']
+__all__ = ['NO_PURPOSE', 'NO_JOB', 'PURPOSES', 'ENDED', 'PAUSES', 'RUN_FAILED', 'RUN_CANCELED', 'BLAMELESS', 'job_number',
+           'required_models', 'job_numbers', 'started', 'state_of', 'has_ended', 'last_attempts', 'followed',
+           'failures', 'error_of', 'JobState', 'job_state', 'job_states']
 
 # %% ../../nbs/deliver/06_job_runs.ipynb #25490584
 NO_PURPOSE = code("no-purpose", "There are no jobs for that purpose.", "say --purpose ingest, prep or mock-ingest")
@@ -44,6 +45,38 @@ def job_number(client: WorkspaceClient, project: Project, contracts: Iterable[Co
         if found:
             return found[0]
     raise DatamasterError(NO_JOB.fault(f"the workspace has no job {names[0]} that this toolkit made"))
+
+
+def required_models(purpose: str, contract: Contract) -> tuple[Model, ...]:
+    """Return the models of a contract that have a job for a purpose, whatever else the project has."""
+    has_mock = bool(contract.workflow and contract.workflow.job_mock)
+    ingested = tuple(contract.ingested_models)
+    return {"ingest": ingested, "prep": tuple(contract.gold_models), "mock-ingest": ingested if has_mock else ()}[purpose]
+
+
+def job_numbers(client: WorkspaceClient, project: Project, contracts: Iterable[Contract], purpose: str) -> tuple[int, ...]:
+    """Return the ids of the jobs of whole contracts for a purpose, by name.
+
+    Raises:
+        BadInput: There is no such purpose.
+        DatamasterError: A model has no job yet, or there is none at all.
+    """
+    if purpose not in PURPOSES:
+        raise BadInput(NO_PURPOSE.fault(f"{purpose!r} is none of {', '.join(PURPOSES)}", path="--purpose"))
+    there = {key_of_job(item): item for item in sorted(client.jobs.list(), key=lambda item: -(item.job_id or 0)) if is_of_project(project, item)}
+    found, faults = dict[int, str](), list[Fault]()
+    for contract in contracts:
+        required = required_models(purpose, contract)
+        for model in contract.models:
+            keys = (*keys_of(purpose, contract, model), key_of(purpose, contract, EVERY))
+            item = next((there[key] for key in keys if key in there), None)
+            if item:
+                found[item.job_id or 0] = name_of(item)
+            elif model in required:
+                faults.append(NO_JOB.fault(f"the workspace has no job {project.names.job(purpose, model.name)} that this toolkit made"))
+    if faults or not found:
+        raise DatamasterError(*(faults or [NO_JOB.fault(f"the workspace has no job of the contracts for {purpose}")]))
+    return tuple(sorted(found, key=lambda number: found[number]))
 
 
 def started(client: WorkspaceClient, job: int, parameters: Mapping[str, str] | None = None) -> Run:
@@ -85,6 +118,7 @@ def followed(client: WorkspaceClient, run: Run, report: Callable[[Run], None]) -
 
 # %% ../../nbs/deliver/06_job_runs.ipynb #6fcbea17
 RUN_FAILED = code("run-failed", "A run of a job did not succeed.", "look at the run's page, put right what it says, and run it again: what was done is not done twice")
+RUN_CANCELED = code("run-cancelled", "A run of a job was cancelled.", "start it anew; a step, under another run_id: the same one follows the run that is there")
 BLAMELESS = ("SUCCESS", "UPSTREAM_FAILED", "UPSTREAM_CANCELED", "EXCLUDED", "PENDING", "BLOCKED")
 
 
@@ -92,6 +126,8 @@ def failures(client: WorkspaceClient, run: Run) -> tuple[Fault, ...]:
     """Return the error of every task of an ended run that failed, or that of the run where no task did; nothing where it succeeded."""
     if state_of(run) in ("SUCCESS", "SUCCESS_WITH_FAILURES"):
         return ()
+    if state_of(run) == "CANCELED":
+        return (RUN_CANCELED.fault(f"{run.run_name} was cancelled: {run.run_page_url}"),)
     failed = [task for task in last_attempts(run).values() if state_of(task) not in BLAMELESS]
     found = [RUN_FAILED.fault(f"the task {task.task_key} of {run.run_name} ended {state_of(task)}: {error_of(client, task)}", hint=f"{RUN_FAILED.remedy}: {run.run_page_url}") for task in failed]
     message = (run.state.state_message if run.state else "") or "no reason was given"
@@ -99,14 +135,16 @@ def failures(client: WorkspaceClient, run: Run) -> tuple[Fault, ...]:
 
 
 def error_of(client: WorkspaceClient, task: RunTask) -> str:
-    """Return the error of a task, in its own words where the service has them."""
+    """Return the error of a task, in its own words where the service has them; of a program that ended itself, with the last line that it printed."""
     from databricks.sdk.errors import DatabricksError
 
     try:
         output = client.jobs.get_run_output(task.run_id or 0)
     except DatabricksError:  # tasks of some types have no output
         output = None
-    return (output.error if output else "") or (task.state.state_message if task.state else "") or "no reason was given"
+    error = (output.error if output else "") or (task.state.state_message if task.state else "") or "no reason was given"
+    printed = [line.strip() for line in ((output.logs if output else "") or "").splitlines() if line.strip()]
+    return f"{error}: {printed[-1][:1000]}" if printed and error.startswith("SystemExit") else error
 
 # %% ../../nbs/deliver/06_job_runs.ipynb #2115450f
 @dataclass(frozen=True)

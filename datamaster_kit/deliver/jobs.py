@@ -38,6 +38,11 @@ class Job:
     older_keys: tuple[str, ...]
     settings: Mapping[str, Any] = field(default_factory=dict)
 
+    @property
+    def purpose(self) -> str:
+        """What it is for: ingest, prep or mock-ingest."""
+        return self.key.rpartition("-")[0]
+
 
 def digest(*texts: str) -> str:
     """Return twelve hexadecimal digits that differ where the texts do."""
@@ -72,7 +77,9 @@ def own_task(project: Project, contract: Contract, release: Release, key: str, a
 def their_task(project: Project, release: Release, task: Mapping[str, Any], after: Iterable[str]) -> dict[str, Any]:
     """Return a task of the contract, after others and in a place where it says neither."""
     has_place = any(task.get(name) for name in ("new_cluster", "existing_cluster_id", "job_cluster_key", "environment_key"))
-    where = place(project, release) if not has_place and any(name in task for name in ON_CLUSTERS) else {}
+    # A notebook on serverless compute has no environment of the job: it installs what it needs by %pip (Databricks, *Configure environment for job tasks*).
+    needs_place = not has_place and any(name in task for name in ON_CLUSTERS) and not (project.jobs.compute == "serverless" and "notebook_task" in task)
+    where = place(project, release) if needs_place else {}
     return {**where, **({} if "depends_on" in task else {"depends_on": [{"task_key": key} for key in after]}), **task}
 
 

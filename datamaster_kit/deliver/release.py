@@ -19,19 +19,21 @@ from typing import TYPE_CHECKING
 import datamaster_kit
 from ..contract.check import BAD_WORKFLOW, INTO_THE_PROJECT
 from ..contract.document import read_document
+from ..contract.edit import set_at
 from ..contract.fault import BadInput, DatamasterError, Fault, code
 from ..contract.model import Contract, Workflow
 from ..contract.read import part_place
-from ..project import Project, contract_files
+from ..project import Project, contract_files, environment_of
 
 if TYPE_CHECKING:
     from databricks.sdk import WorkspaceClient
 
 # %% auto #0
-__all__ = ['LEFT_OUT', 'WHOLE', 'NO_VOLUME', 'wheel_of_toolkit', 'archive', 'outside', 'project_files', 'release_folder',
-           'has_releases', 'is_released', 'upload', 'remove_releases']
+__all__ = ['SHIPPED', 'LEFT_OUT', 'WHOLE', 'NO_VOLUME', 'wheel_of_toolkit', 'archive', 'outside', 'project_files',
+           'released_project_file', 'release_folder', 'has_releases', 'is_released', 'upload', 'remove_releases']
 
 # %% ../../nbs/deliver/03_release.ipynb #f1868a26
+SHIPPED = ("steps", "standards")
 LEFT_OUT = ("__pycache__", ".ipynb_checkpoints")
 
 
@@ -39,10 +41,11 @@ def wheel_of_toolkit() -> tuple[str, bytes]:
     """Return the file name and the content of a wheel of the toolkit as it is installed here."""
     name, version = "datamaster_kit", datamaster_kit.__version__
     root, about = Path(datamaster_kit.__file__).parent, f"{name}-{version}.dist-info"
-    steps = {f"{name}/steps/{path.name}": path.read_bytes() for path in sorted((root.parent / "nbs" / "steps").glob("*.ipynb"))}
+    beside = [path for folder in SHIPPED for path in sorted((root.parent / "nbs" / folder).glob("[!.]*"))]  # of a checkout, where they are not in the package
+    shipped = {f"{name}/{path.parent.name}/{path.name}": path.read_bytes() for path in beside}
     files = {f"{name}/{path.relative_to(root).as_posix()}": path.read_bytes() for path in sorted(root.rglob("*")) if path.is_file() and not set(LEFT_OUT) & set(path.parts)}
     metadata = distribution(name).read_text("METADATA") or f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n"
-    files = {**steps, **files, f"{about}/METADATA": metadata.encode(), f"{about}/WHEEL": b"Wheel-Version: 1.0\nGenerator: datamaster_kit\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+    files = {**shipped, **files, f"{about}/METADATA": metadata.encode(), f"{about}/WHEEL": b"Wheel-Version: 1.0\nGenerator: datamaster_kit\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
              f"{about}/entry_points.txt": b"[console_scripts]\ndatamaster = datamaster_kit.cli.main:main\n"}
     lines = [f"{path},sha256={base64.urlsafe_b64encode(hashlib.sha256(content).digest()).decode().rstrip('=')},{len(content)}" for path, content in files.items()]
     return f"{name}-{version}-py3-none-any.whl", archive({**files, f"{about}/RECORD": "\n".join([*lines, f"{about}/RECORD,,", ""]).encode()})
@@ -72,8 +75,18 @@ def project_files(project: Project, contracts: Sequence[Contract]) -> dict[str, 
     if faults:
         raise BadInput(*faults)
     named = {file for contract in contracts for file in (contract.workflow or Workflow()).gold.values()}
-    paths = [project.root / "datamaster.yaml", *contract_files(project), *(project.root / file for file in sorted(named))]
-    return {path.resolve().relative_to(project.root).as_posix(): path.read_bytes() for path in paths if path.is_file()}
+    paths = [*contract_files(project), *(project.root / file for file in sorted(named))]
+    found = {path.resolve().relative_to(project.root).as_posix(): path.read_bytes() for path in paths if path.is_file()}
+    own = {"datamaster.yaml": released_project_file(project)} if (project.root / "datamaster.yaml").is_file() else {}
+    return {**own, **found}
+
+
+def released_project_file(project: Project) -> bytes:
+    """Return the project file as a release has it: in the workspace no variable says which environment it was released for, so the file does."""
+    file = project.root / "datamaster.yaml"
+    if environment_of(read_document(file).data) == project.names.environment:
+        return file.read_bytes()
+    return set_at(file.read_text(encoding="utf-8"), ("environment",), project.names.environment).encode()
 
 
 def release_folder(project: Project, files: Mapping[str, bytes]) -> str:

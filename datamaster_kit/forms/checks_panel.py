@@ -24,7 +24,10 @@ __all__ = ['DETAIL', 'SEVERITIES', 'check_inputs', 'visible', 'chosen_check', 'c
 
 # %% ../../nbs/forms/14_checks_panel.ipynb #acd947ee
 DETAIL = {"invalid": "Allowed values", "pattern": "Pattern", "duplicates": "Fields that together occur once", "sql": "Condition or query", "sentence": "Sentence"}
-SEVERITIES = (("not said: its rows are kept out of silver", ""), ("warning: rows pass, the report tells", "warning"), ("error: rows are kept out of silver", "error"), ("critical: the run fails", "critical"))
+SEVERITIES = (("not said: quarantine where it is on rows, else fail", ""), ("warn: counted and told", "warning"),
+              ("quarantine: the row is kept out of silver, and waits to be mended", "quarantine"),
+              ("fail: the delivery is held until it is mended or released", "critical"),
+              ("error: quarantine where it is on rows, else fail", "error"))
 
 
 def check_inputs(check: Check, fields: tuple[str, ...]) -> dict[str, Any]:

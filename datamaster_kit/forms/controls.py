@@ -6,17 +6,20 @@
 from __future__ import annotations
 
 import logging
+import traceback
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ..contract.fault import DatamasterError, Fault, code
+from ..contract.markup import html, markup
+from ..contract.visible import visible
 from .addresses import Address
 from .content import Content, faults_at
 from .open_file import OpenFile
 from .questions import Question, address_of, answer, answered
-from .text import escaped, notice
+from .text import notice, words
 
 if TYPE_CHECKING:
     from ipywidgets import HTML, Widget
@@ -27,7 +30,7 @@ __all__ = ['FORM_FAILED', 'told', 'shown', 'answering', 'Control', 'bound', 'inp
 # %% ../../nbs/forms/10_controls.ipynb #91996ff3
 def told(faults: Iterable[Fault]) -> str:
     """Return faults as HTML, one a line, each with what to do about it."""
-    return "".join(notice(fault.severity, fault.message + (f" ({fault.hint})" if fault.hint else "")) for fault in faults)
+    return markup(notice(fault.severity, fault.message + (f" ({fault.hint})" if fault.hint else "")) for fault in faults)
 
 
 def shown(widget: HTML, html: str) -> None:
@@ -50,7 +53,7 @@ def answering(message: HTML) -> Iterator[None]:
     except DatamasterError as error:
         shown(message, told(error.faults))
     except Exception as error:
-        logging.getLogger(__name__).exception("a form")
+        logging.getLogger(__name__).error("a form: %s", visible("".join(traceback.format_exception(error))))
         shown(message, told([FORM_FAILED.fault(f"{type(error).__name__}: {error}")]))
 
 # %% ../../nbs/forms/10_controls.ipynb #5595440c
@@ -155,4 +158,4 @@ def row(*children: Widget) -> Widget:
 
 def soft(text: str) -> str:
     """Return a remark as HTML."""
-    return f'<p class="dm-soft">{escaped(text)}</p>'
+    return html('<p class="dm-soft">{{ text }}</p>', text=words(text))

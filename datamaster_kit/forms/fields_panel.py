@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from ..contract.markup import html
 from ..contract.model import Field
 from .about_panel import Panel
 from .controls import Control, button, row, shown, soft
@@ -29,7 +30,7 @@ def fields_panel(file: OpenFile) -> Panel:
     from ipywidgets import HTML, GridBox, VBox
 
     place, rows_made, shown_field, details = Place(file.content), list[GridRow](), [""], list[Control]()
-    head = [HTML(f"<span>{column}</span>") for column in COLUMNS]
+    head = [HTML(html("<span>{{ column }}</span>", column=column)) for column in COLUMNS]
     grid, way, pages, below, message, nothing = GridBox(head), row(), row(), VBox(), HTML(layout={"display": "none"}), HTML(layout={"display": "none"})
     grid.layout.grid_template_columns = WIDTHS
     grid.add_class("dm-grid")

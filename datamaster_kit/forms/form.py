@@ -11,6 +11,7 @@ from typing import Any
 
 from ..contract.diff import Difference
 from ..contract.fault import DatamasterError
+from ..contract.markup import html, markup
 from .about_panel import Panel
 from .content import Content
 from .controls import answering, button, row, shown, soft, told
@@ -148,7 +149,7 @@ class Form:
         (self.widget.add_class if self.is_unsaved else self.widget.remove_class)("dm-unsaved")  # a web page asks before it is left
         self.undo.disabled, self.redo.disabled, self.save.disabled = not self.file.editing.past, not self.file.editing.future, not self.is_unsaved
         found = unsaved_changes(self.file)
-        shown(self.state, f'<p role="status">{" ".join(badge(kind, words) for kind, words in state_words(self.file, found))}</p>' + self.unkept())
+        shown(self.state, html('<p role="status">{{ badges }}</p>', badges=markup((badge(kind, words) for kind, words in state_words(self.file, found)), " ")) + self.unkept())
         shown(self.unreadable, unreadable_words(content, self.file.editing.text))
         self.begin.layout.display = None if self.beginning and self.unreadable.value and is_empty(self.file.editing.text) else "none"
         self.again.layout.display = None if self.unreadable.value else "none"

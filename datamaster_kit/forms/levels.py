@@ -104,7 +104,7 @@ SOURCE = (
 WORKFLOW = (
     workflow_question("models", "Models", "list", "models", help="Which are ingested; empty: all."),
     workflow_question("schema_evolution", "New columns", "choice", "schema_evolution", help="rescue: kept beside the row; add, widen: the table grows; fail: the run stops.", suggestions=EVOLUTIONS),
-    workflow_question("maximum_bad_share", "Bad rows, at most", "text", "maximum_bad_share", help="More quarantined rows than this share fail the run: 5%."),
+    workflow_question("maximum_bad_share", "Bad rows, at most", "text", "maximum_bad_share", help="A delivery with more quarantined rows than this share is held: 5%."),
     workflow_question("job_mock", "A job for mock data", "flag", "job_mock"),
 )
 MAIL = tuple(workflow_question(event, label, "list", "email_notifications", event, help="E-mail addresses, with commas between.")

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from ..contract.fault import BadInput, DatamasterError, code
+from ..contract.markup import markup
 from .about_panel import Panel
 from .content import text_at
 from .controls import Control, answering, bound, shown, soft
@@ -48,7 +49,7 @@ def spoken(cron: str, zone: str, now: datetime) -> str:
         times = next_times(cron, zone, now, 5)
         said = f"{words(cron)}, time of {zone}."
     except DatamasterError as error:
-        return "".join(notice("error", fault.message + (f" ({fault.hint})" if fault.hint else "")) for fault in error.faults)
+        return markup(notice("error", fault.message + (f" ({fault.hint})" if fault.hint else "")) for fault in error.faults)
     return notice("note", said) + soft("Next: " + ("; ".join(f"{time:%a %d %b %Y %H:%M}" for time in times) or "never") + ".")
 
 

@@ -106,7 +106,7 @@ def of_file(path: Path, root: Path) -> Listed:
     return of_document(path, document, contract or Contract(""), faults)
 
 # %% ../../nbs/forms/61_listing.ipynb #0cc3fe5e
-RESULTS = ("failed", "succeeded", "nothing new")
+RESULTS = ("failed", "partly", "succeeded", "nothing new")
 
 
 def last_run(runs: Sequence[Run]) -> LastRun | None:

@@ -22,10 +22,13 @@ from ..contract.check import folder_name
 from ..contract.draft import delimiter_of
 from ..contract.fault import BadInput, code
 from ..contract.model import Contract, Example, Model, Scalar, Source, Workflow
+from ..contract.control_totals import read_control_totals
+from ..contract.source_options import reader_options
 from .verdicts import json_text, misfit, parsed, pattern_of
 from ..project import Project
 from ..target.casts import bronze_type, matched
-from ..target.csv_files import CSV_OPTIONS, csv_records, damage_of, has_header, is_utf8, opened
+from ..target.csv_files import CSV_OPTIONS, csv_records, encoding_of, has_header
+from ..target.packed_files import damage_of, opened
 
 # %% auto #0
 __all__ = ['NO_PREVIEW', 'SHOWN_FILES', 'Record', 'LARGEST', 'Cell', 'Preview', 'landing_folder', 'arrived', 'is_nothing',
@@ -126,8 +129,7 @@ def object_cells(value: Any, text: str) -> Record:
 
 def json_records(path: Path, options: Mapping[str, Any]) -> Generator[Record]:
     """Yield the records of a JSON file: an object a line, or with `multiLine` an object or a list."""
-    encoding = "utf-8-sig" if is_utf8(options) else str(options["encoding"])
-    with opened(path) as raw, io.TextIOWrapper(raw, encoding=encoding, errors="replace", newline="\n") as file:
+    with opened(path) as raw, io.TextIOWrapper(raw, encoding=encoding_of(options), errors="replace", newline="\n") as file:
         if str(options.get("multiLine", False)).lower() == "true":
             text = file.read(LARGEST)
             if len(text) == LARGEST:
@@ -170,12 +172,15 @@ def seen(source: str, model: Model, header: Mapping[str, str], records: Iterable
 # %% ../../nbs/forms/35_preview.ipynb #fb226163
 def file_preview(source: Source, model: Model, file: Path, rows: int) -> Preview:
     """Return the preview of a file; raises BadInput where it cannot be read."""
+    given = reader_options(source.format, source.options)
     try:
         if source.format == "json":
-            with closing(json_records(file, source.options)) as records:
-                return seen(file.name, model, {}, records, source.options, rows)
-        options = {name: value for name, value in source.options.items() if name in (*CSV_OPTIONS, "header", "dateFormat", "timestampFormat")}
-        with closing(csv_records(file, options)) as found:
+            with closing(json_records(file, given)) as records:
+                return seen(file.name, model, {}, records, given, rows)
+        options = {name: value for name, value in given.items() if name in (*CSV_OPTIONS, "header", "dateFormat", "timestampFormat")}
+        control = read_control_totals(source.options.get("control"), source.format)
+        with closing(csv_records(file, options)) as records:
+            found = (row for row in records if not (control and control.place != "file" and row[0].removeprefix("\N{ZERO WIDTH NO-BREAK SPACE}").strip() == control.begins_with))
             header = [name.removeprefix("\N{ZERO WIDTH NO-BREAK SPACE}") for name in next(found, [])] if has_header(options) else [item.column for item in model.fields]
             mark = str(options.get("comment", ""))
             said = (csv_cells(header, row, options) for row in found if not (mark and row[0].startswith(mark)))

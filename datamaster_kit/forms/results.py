@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..contract.markup import markup
 from ..contract.model import Contract
 from .controls import told
 from .plans import Planned
@@ -44,7 +45,7 @@ def preview_html(found: Preview) -> str:
     said += [notice("warning", f"{len(found.misfits)} of the cells shown do not fit their type and are rescued.")] if found.misfits else []
     said += [notice("note", text) for text in found.notes]
     good = [] if said or not found.rows else [notice("ok", "Every column is a field, and every cell shown fits its type.")]
-    return table(names, rows) + "".join([*good, *said])
+    return table(names, rows) + markup([*good, *said])
 
 # %% ../../nbs/forms/39_results.ipynb #bf5f0a03
 def counts_html(models: Sequence[Tried]) -> str:
@@ -64,7 +65,7 @@ def rows_html(trial: Trial) -> str:
     """Return what became of the rows of a trial."""
     tables = [part for item in trial.models for part in (heading(item.model, 3), *map(shown_html, item.tables))]
     notes = [notice("note", f"{item.model}: {note}") for item in trial.models for note in item.notes]
-    return told(trial.faults) + counts_html(trial.models) + "".join(tables) + "".join(notes)
+    return told(trial.faults) + counts_html(trial.models) + markup(tables) + markup(notes)
 
 
 def verdict_of(rule: RuleResult) -> str:
@@ -87,11 +88,11 @@ def mock_html(contract: Contract, made: Sequence[Written], folder: Path) -> str:
     rows = [(item.model, item.rows, item.broken, "\n".join(str(path.relative_to(folder)) for path in (*item.files, *((item.truth,) if item.truth else ())))) for item in made]
     notes = [notice("note", f"{item.model}: {note}") for item in made for note in (*item.notes, *(f"not broken: {id}: {reason}" for id, reason in item.not_broken.items()))]
     looked = [heading(f"{item.model}: the first rows", 3) + preview_html(preview(contract, contract.model(item.model), item.files[0], 10)) for item in made if item.files[0].suffix in (".csv", ".json")]
-    return notice("ok", f"The files are in {folder}.") + table(("Model", "Rows", "Broken on purpose", "Files"), rows) + "".join([*notes, *looked])
+    return notice("ok", f"The files are in {folder}.") + table(("Model", "Rows", "Broken on purpose", "Files"), rows) + markup([*notes, *looked])
 
 
 def plan_html(planned: Planned) -> str:
     """Return a plan as HTML: a row a change, and the counts, in the words of the command line."""
     rows = [(MARKS[change.action], change.kind, change.name, differing(change), "; ".join(filter(None, (change.refusal and f"refused: {change.refusal}", change.note)))) for change in planned.plan.shown]
     changes = table(("", "Kind", "Name", "What differs", "What to know"), rows) if rows else ""
-    return changes + notice("ok" if planned.plan.is_empty else "note", summary(planned.plan)) + "".join(notice("note", text) for text in planned.notes)
+    return changes + notice("ok" if planned.plan.is_empty else "note", summary(planned.plan)) + markup(notice("note", text) for text in planned.notes)

@@ -14,6 +14,7 @@ from typing import Literal
 
 from ..contract.document import NOT_UTF8
 from ..contract.fault import BadInput, DatamasterError, code
+from ..private import STATE, make_private
 
 # %% auto #0
 __all__ = ['OUTSIDE', 'CHANGED_ON_DISK', 'NO_FILE', 'NOT_WRITABLE', 'inside', 'there', 'text_of', 'write', 'current_umask',
@@ -57,7 +58,7 @@ def write(path: Path, text: str, root: Path) -> None:
     """Write a file whole: beside it first, then in its place, with its permissions; raises BadInput for a path outside of `root`."""
     target = inside(path, root)
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
+        make_private(target.parent) if STATE in target.parts else target.parent.mkdir(parents=True, exist_ok=True)
         mode = target.stat().st_mode & 0o777 if target.exists() else 0o666 & ~current_umask()
         handle, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
         try:
@@ -65,7 +66,8 @@ def write(path: Path, text: str, root: Path) -> None:
                 file.write(text.encode("utf-8"))
                 file.flush()
                 os.fsync(file.fileno())
-            Path(name).chmod(mode)
+            if Path(name).stat().st_mode & 0o777 != mode:  # a workspace's files have no permissions to change
+                Path(name).chmod(mode)
             Path(name).replace(target)
         finally:
             Path(name).unlink(missing_ok=True)

@@ -15,6 +15,7 @@ from typing import IO
 
 from ..contract.fault import BadInput, code
 from .saving import inside
+from ..private import make_private
 
 # %% auto #0
 __all__ = ['IN_TRIAL', 'KEPT', 'digest_of', 'held', 'removed', 'scratch', 'scratch_folder']
@@ -58,7 +59,7 @@ def scratch(root: Path, kind: str, digest: str) -> tuple[Path, IO[str]]:
     """
     parent = root / ".datamaster" / "forms" / kind
     folder = inside(parent, root) / digest
-    folder.parent.mkdir(parents=True, exist_ok=True)
+    make_private(folder.parent)
     lock = held(folder)
     if lock is None:
         raise BadInput(IN_TRIAL.fault(f"{folder.name} is in use", file=str(folder)))

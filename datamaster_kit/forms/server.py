@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..contract.fault import BadInput, DatamasterError, code
+from ..contract.visible import visible
 from .door import Door, is_same, new_door, page_headers, refusal
 
 if TYPE_CHECKING:
@@ -176,7 +177,7 @@ def voila_of(folder: Path, project: Path, door: Door, idle_seconds: int) -> Any:
 def log_failure(handler: Any) -> None:
     """Log an answer that says that the server failed, without the query."""
     if handler.get_status() >= 500:
-        logging.getLogger("datamaster_kit.forms").error("%s %s: %s", handler.request.method, handler.request.path, handler.get_status())
+        logging.getLogger("datamaster_kit.forms").error("%s %s: %s", visible(handler.request.method), visible(handler.request.path), handler.get_status())
 
 # %% ../../nbs/forms/66_server.ipynb #636cc636
 @dataclass(frozen=True)

@@ -7,74 +7,84 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from html import escape
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from ..contract.markup import html
+
+if TYPE_CHECKING:
+    from markupsafe import Markup
 
 # %% auto #0
-__all__ = ['UNSHOWN', 'KINDS', 'MARKS', 'escaped', 'notice', 'badge', 'heading', 'paragraph', 'table', 'table_cell', 'parts',
-           'preformatted', 'difference']
+__all__ = ['UNSHOWN', 'KINDS', 'TABLE', 'MARKS', 'words', 'escaped', 'notice', 'badge', 'heading', 'paragraph', 'table',
+           'table_cell', 'parts', 'preformatted', 'difference']
 
 # %% ../../nbs/forms/00_text.ipynb #3ce77ad4
 UNSHOWN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
-def escaped(text: Any) -> str:
-    """Return a value as HTML that shows it as text, in an element or in a quoted attribute; nothing for None, and yes or no for a truth value."""
+def words(text: Any) -> str:
+    """Return a value as the text that is shown of it, without what is not seen; nothing for None, and yes or no for a truth value."""
     shown = "" if text is None else ("no", "yes")[text] if isinstance(text, bool) else str(text)
-    return escape(UNSHOWN.sub("\N{REPLACEMENT CHARACTER}", shown.replace("\r\n", "\n").replace("\r", "\n")))
+    return UNSHOWN.sub("\N{REPLACEMENT CHARACTER}", shown.replace("\r\n", "\n").replace("\r", "\n"))
+
+
+def escaped(text: Any) -> Markup:
+    """Return a value as HTML that shows it as text, in an element or in a quoted attribute."""
+    return html("{{ text }}", text=words(text))
 
 # %% ../../nbs/forms/00_text.ipynb #35c89be3
 KINDS = {"error": "Error", "warning": "Warning", "note": "Note", "ok": "Done"}
 
 
-def notice(kind: str, text: Any) -> str:
+def notice(kind: str, text: Any) -> Markup:
     """Return a message as HTML, led by its kind in words: error, warning, note or ok."""
-    return f'<p class="dm-notice dm-{escaped(kind)}" role="status"><strong>{KINDS[kind]}:</strong> {escaped(text)}</p>'
+    return html('<p class="dm-notice dm-{{ kind }}" role="status"><strong>{{ led }}:</strong> {{ text }}</p>', kind=kind, led=KINDS[kind], text=words(text))
 
 
-def badge(kind: str, text: Any) -> str:
+def badge(kind: str, text: Any) -> Markup:
     """Return a few words as a small label of HTML, in the colour of error, warning, note or ok."""
-    return f'<span class="dm-badge dm-{escaped(kind)}">{escaped(text)}</span>' if KINDS[kind] else ""
+    return html('{% if is_known %}<span class="dm-badge dm-{{ kind }}">{{ text }}</span>{% endif %}', is_known=KINDS[kind], kind=kind, text=words(text))
 
 # %% ../../nbs/forms/00_text.ipynb #da4f2f14
-def heading(text: Any, level: int = 2) -> str:
+def heading(text: Any, level: int = 2) -> Markup:
     """Return a heading as HTML, of a level from 1 to 6."""
-    return f"<h{level:d}>{escaped(text)}</h{level:d}>"
+    return html("<h{{ level }}>{{ text }}</h{{ level }}>", level=int(level), text=words(text))
 
 
-def paragraph(text: Any, kind: str = "") -> str:
+def paragraph(text: Any, kind: str = "") -> Markup:
     """Return a paragraph as HTML, with its line breaks; in the colour of a kind where one is given."""
-    return f'<p class="dm-text{f" dm-{escaped(kind)}" if kind else ""}">{escaped(text)}</p>'
+    return html('<p class="dm-text{% if kind %} dm-{{ kind }}{% endif %}">{{ text }}</p>', kind=kind, text=words(text))
 
 
-def table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
+TABLE = """<div class="dm-scroll" tabindex="0"><table class="dm-table"><thead><tr>{% for column in columns %}<th scope="col">{{ column }}</th>{% endfor %}</tr></thead><tbody>
+{%- for row in rows %}<tr>{% for text, is_number in row %}<td{% if is_number %} class="dm-number"{% endif %}>{{ text }}</td>{% endfor %}</tr>{% endfor %}</tbody></table></div>"""
+
+
+def table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> Markup:
     """Return an HTML table of texts and numbers; it scrolls where the page is narrower."""
-    head = "".join(f'<th scope="col">{escaped(column)}</th>' for column in columns)
-    body = "".join(f"<tr>{''.join(map(table_cell, row))}</tr>" for row in rows)
-    return f'<div class="dm-scroll" tabindex="0"><table class="dm-table"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
+    return html(TABLE, columns=map(words, columns), rows=[map(table_cell, row) for row in rows])
 
 
-def table_cell(value: Any) -> str:
-    """Return a value as a table's cell; a number is grouped by thousands and stands to the right."""
+def table_cell(value: Any) -> tuple[str, bool]:
+    """Return a value's text in a table, and whether it is a number, which is grouped by thousands and stands to the right."""
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    return f'<td class="dm-number">{value:,}</td>' if is_number else f"<td>{escaped(value)}</td>"
+    return (f"{value:,}" if is_number else words(value), is_number)
 
 # %% ../../nbs/forms/00_text.ipynb #2bc464af
-def parts(said: Iterable[tuple[str, Any]]) -> str:
+def parts(said: Iterable[tuple[str, Any]]) -> Markup:
     """Return texts as HTML, side by side; each comes with its kind (error, warning, note, ok: a badge) or an empty text."""
-    return f'<div class="dm-parts">{"".join(f"<span>{badge(kind, text) if kind else escaped(text)}</span>" for kind, text in said)}</div>'
+    return html('<div class="dm-parts">{% for text in said %}<span>{{ text }}</span>{% endfor %}</div>', said=[badge(kind, text) if kind else escaped(text) for kind, text in said])
 
 # %% ../../nbs/forms/00_text.ipynb #96897914
 MARKS = {"+": "ok", "-": "error", "@": "note"}
 
 
-def preformatted(text: Any) -> str:
+def preformatted(text: Any) -> Markup:
     """Return the text of a file as HTML, with its blanks and line breaks."""
-    return f'<pre class="dm-code" tabindex="0">{escaped(text)}</pre>'
+    return html('<pre class="dm-code" tabindex="0">{{ text }}</pre>', text=words(text))
 
 
-def difference(lines: Iterable[str]) -> str:
+def difference(lines: Iterable[str]) -> Markup:
     """Return the lines of a unified diff (+, - and @ at their beginning) as HTML."""
-    marked = (f'<span class="dm-line dm-{MARKS[line[0]]}">{escaped(line)}</span>' if line[:1] in MARKS else f'<span class="dm-line">{escaped(line)}</span>'
-              for line in (line.rstrip("\r\n") for line in lines))
-    return f'<pre class="dm-code" tabindex="0">{"".join(marked)}</pre>'
+    marked = [(MARKS.get(line[:1], ""), words(line)) for line in (line.rstrip("\r\n") for line in lines)]
+    return html('<pre class="dm-code" tabindex="0">{% for kind, line in marked %}<span class="dm-line{% if kind %} dm-{{ kind }}{% endif %}">{{ line }}</span>{% endfor %}</pre>', marked=marked)

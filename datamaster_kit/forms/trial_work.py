@@ -30,7 +30,7 @@ from ..target.target import Target
 
 # %% auto #0
 __all__ = ['NO_EXAMPLE_ROWS', 'contract_of', 'project_at', 'write_csv', 'example_rows', 'write_examples', 'Shown', 'Tried',
-           'Trial', 'shown_table', 'shown_tables', 'tried', 'rows_written', 'try_out', 'main']
+           'Trial', 'shown_table', 'shown_tables', 'tried', 'rows_written', 'without_control_totals', 'try_out', 'main']
 
 # %% ../../nbs/forms/37_trial_work.ipynb #39b99c3c
 def contract_of(text: str, path: Path, root: Path) -> Contract:
@@ -171,9 +171,16 @@ def rows_written(contract: Contract, project: Project, request: Mapping[str, Any
     return {item.model: (item.broken, (*item.notes, *(f"not broken: {id}: {reason}" for id, reason in item.not_broken.items()))) for item in made}
 
 
+def without_control_totals(contract: Contract) -> Contract:
+    """Return a contract whose files need no control totals, which an example has not."""
+    workflow = contract.workflow or Workflow()
+    return replace(contract, workflow=replace(workflow, source=replace(workflow.source, options={name: value for name, value in workflow.source.options.items() if name != "control"})))
+
+
 def try_out(request: Mapping[str, Any], report: Report) -> dict[str, Any]:
     """Try a contract out in the folder of a request, and return the trial as JSON; raises DatamasterError where nothing could be ingested."""
     from datamaster_kit.ingest.checks import RULE_FAILED
+    from datamaster_kit.ingest.holds import release_holds
     from datamaster_kit.ingest.ingest import build_silver, ingest
     from datamaster_kit.observe.quality import latest_results
     from datamaster_kit.runs import new_run_id, read_runs
@@ -184,6 +191,7 @@ def try_out(request: Mapping[str, Any], report: Report) -> dict[str, Any]:
     report(Progress("read", 0.02, "Reading the contract"))
     contract = contract_of(request["text"], Path(request["path"]), own.root)
     project = replace(own, root=folder, contracts=("contracts/*.yaml",))
+    contract = contract if request["source"] == "mock" else without_control_totals(contract)
     report(Progress("rows", 0.05, "Writing the rows"))
     made = rows_written(contract, project, request, folder)
     target, run_id, faults = LocalTarget(project), new_run_id(), list[Fault]()
@@ -199,6 +207,8 @@ def try_out(request: Mapping[str, Any], report: Report) -> dict[str, Any]:
             faults += error.faults
             if any(fault.code != RULE_FAILED.name for fault in error.faults):
                 break
+            for model in contract.ingested_models:
+                release_holds(target, project, contract, model.name, "it is a trial")
     report(Progress("look", 0.9, "Looking at the result"))
     runs = read_runs(target, project.names.catalog, run_id, "ingest")
     results = latest_results([contract], runs)

@@ -13,14 +13,15 @@ from typing import Any
 
 from ..contract.model import Array, DataType, Map, Scalar, Struct
 from ..contract.sqltype import sql_type
-from ..target.casts import bronze_type
+from ..target.accepted_forms import FORM_OF
+from ..target.casts import BEYOND_VARIANT, bronze_type
 
 # %% auto #0
 __all__ = ['BLANKS', 'WHOLE', 'TRUTHS', 'FLOATING', 'SPECIAL', 'GREATEST_FLOAT', 'DATE', 'YEAR_OR_MONTH', 'CLOCK', 'MOMENT',
            'TIME_ONLY', 'SHORT_ZONES', 'LETTERS', 'whole_misfit', 'decimal_misfit', 'floating_misfit', 'is_day',
            'is_zone', 'date_misfit', 'moment_misfit', 'pattern_of', 'pattern_misfit', 'Written', 'json_text', 'as_json',
-           'part_text', 'is_double', 'is_rounded', 'part_misfit', 'is_base64', 'nested_misfit', 'key_of', 'refused',
-           'distinct', 'parsed', 'misfit']
+           'part_text', 'variant_misfit', 'part_misfit', 'is_base64', 'nested_misfit', 'key_of', 'refused', 'distinct',
+           'parsed', 'misfit', 'value_misfit']
 
 # %% ../../nbs/forms/34_verdicts.ipynb #06bbee8b
 BLANKS = "".join(map(chr, range(33))) + "\x7f"  # what Spark takes away around a text before it casts it
@@ -68,6 +69,8 @@ def floating_misfit(text: str, name: str) -> str:
         value = abs(float.fromhex(digits)) if "x" in digits.lower() else abs(float(digits))
     except (ValueError, OverflowError):
         return "beyond the type's range"
+    if value == 0 and re.search("[1-9]", digits.lower().partition("e")[0]):
+        return "too small for the type"
     return "beyond the type's range" if value == float("inf") or (name == "float" and value >= GREATEST_FLOAT) else ""
 
 # %% ../../nbs/forms/34_verdicts.ipynb #fb9847dd
@@ -186,44 +189,29 @@ def as_json(value: Any) -> str:
 
 
 def part_text(part: Any) -> str:
-    """Return a value inside JSON, which is no list and no object, as the text that ingest casts; a number as the variant has it, which holds 38 digits, or a double of 15."""
-    if not isinstance(part, Written):
-        return part if isinstance(part, str) else json.dumps(part)
-    if not is_double(part):
-        plain = f"{Decimal(part):f}"
-        return plain.rstrip("0").rstrip(".") if "." in plain else plain
-    return str(float(part)).removesuffix(".0") if abs(float(part)) < 1e7 else f"{float(part):e}"
+    """Return a value inside JSON, which is no list and no object, as the text that ingest casts; a number as it is written."""
+    return part if isinstance(part, str) else json.dumps(part)
 
 
-def is_double(number: Written) -> bool:
-    """A number is one that a variant has as a double: it has an exponent, or more than 38 digits."""
-    found = Decimal(number).as_tuple()
-    return "e" in number.lower() or max(len(found.digits), -int(found.exponent)) > 38
-
-
-def is_rounded(part: Any) -> bool:
-    """A number inside JSON is one that ingest has as a double, with more digits than one is sure to hold."""
-    if not isinstance(part, Written) or not is_double(part):
-        return False
-    digits = re.sub(r"^[-0.]+|[.]0$|[.]0?e.*|e.*|[.]", "", str(float(part)))
-    return len(digits) > 15 or digits == "inf"
+def variant_misfit(value: Any) -> str:
+    """Return why a JSON value is no variant, or an empty text: a number in it has more digits than a variant holds, or is beyond a double."""
+    bare = re.sub(r'"[^"]*"', "", re.sub(r"\\.", "", as_json(value)))
+    return "more digits than are kept" if re.search(BEYOND_VARIANT, bare) else ""
 
 
 def part_misfit(part: Any, type: DataType, options: Mapping[str, Any]) -> str:
     """Return why a part of a JSON value is none of a type, or an empty text. A text inside JSON is taken for a number or a truth value where it is written as one, and never for a list or an object."""
     kind = bronze_type(type)
-    if part is None or kind == Scalar("variant"):
+    if part is None:
         return ""
+    if kind == Scalar("variant"):
+        return variant_misfit(part)
     if not isinstance(kind, Scalar):
         return nested_misfit(part, kind, options)
     if isinstance(part, dict | list):
         return "" if kind.name == "string" else "no value but a list or an object"
     if kind.name == "binary":
-        return "" if isinstance(part, str) and not isinstance(part, Written) and is_base64(part) else "no bytes in base 64"
-    if kind.name in ("string", "decimal", *WHOLE) and is_rounded(part):
-        return "more digits than are kept"
-    if isinstance(part, Written) and kind.name in ("float", "double"):
-        return floating_misfit(part, kind.name)
+        return "" if is_base64(part_text(part)) else "no bytes in base 64"
     return misfit(part_text(part), kind, options)
 
 
@@ -275,17 +263,27 @@ def distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def parsed(text: str) -> Any:
-    """Return the value of a JSON text, its numbers as they are written; raises ValueError for a text that is none."""
+    """Return the value of a JSON text, its numbers as they are written; raises ValueError for a text that is none, or that has half of a surrogate pair."""
     try:
-        return json.loads(text, parse_float=Written, parse_int=Written, parse_constant=refused, object_pairs_hook=distinct)
+        found = json.loads(text, parse_float=Written, parse_int=Written, parse_constant=refused, object_pairs_hook=distinct)
+        as_json(found).encode()
+        return found
     except RecursionError:
         raise ValueError("it nests too deep") from None
 
 # %% ../../nbs/forms/34_verdicts.ipynb #6f4dd992
 def misfit(text: str, type: DataType, options: Mapping[str, Any] | None = None) -> str:
     """Return why ingest rescues a text instead of taking it as a value of a type, or an empty text where it takes it. `options` are the source's."""
-    options = options or {}
-    match bronze_type(type):
+    options, kind = options or {}, bronze_type(type)
+    found = value_misfit(text, kind, options)
+    own = "dateFormat" if kind == Scalar("date") else "timestampFormat" if kind in (Scalar("timestamp"), Scalar("timestamp_ntz")) else ""
+    form = FORM_OF.get(kind.name) if isinstance(kind, Scalar) and own not in options else None
+    return found or (f"not written as {form.words}" if form and not re.fullmatch(form.pattern, text) else "")
+
+
+def value_misfit(text: str, kind: DataType, options: Mapping[str, Any]) -> str:
+    """Return why a text is no value of a type, or an empty text; how it is written is judged apart from that."""
+    match kind:
         case Scalar("byte" | "short" | "integer" | "long" as name):
             return whole_misfit(text, name)
         case Scalar("decimal", precision, scale):
@@ -300,7 +298,8 @@ def misfit(text: str, type: DataType, options: Mapping[str, Any] | None = None) 
             return pattern_misfit(text, str(options["timestampFormat"])) if "timestampFormat" in options else moment_misfit(text, name == "timestamp")
         case Scalar("variant") | Struct() | Array() | Map() as kind:
             try:
-                return nested_misfit(parsed(text), kind, options)
+                value = parsed(text)
+                return variant_misfit(value) if isinstance(kind, Scalar) else nested_misfit(value, kind, options)
             except ValueError:
                 return "no JSON" if isinstance(kind, Scalar) else f"no JSON of {sql_type(kind)}"
     return ""

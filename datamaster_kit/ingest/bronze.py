@@ -12,13 +12,17 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from ..contract.fault import DatamasterError
 from ..contract.rules import Rule, verdict
+from ..contract.sqltype import sql_literal
 from ..contract.table import bronze_table, quarantine_table
 from .checkpoint import Claim, claimed, rebuilt
+from .files import FILE_LOST, NAMED as NAMED_FILES, file_entries
 from .evolution import Evolved, evolve, evolved_rows
 from .quarantine import quarantine_batch
 from .rows import address, aggregated, aggregates, bronze_rows, broken_counts, broken_rules, counts, dirty_paths, exemptions, file_counts, of_batch, row_rules
-from .step import Step, append, file_source, require_tables
+from .step import Step, append, file_source, require_same_key, require_tables
+from ..ledger import files_table, record_files
 from ..runs import RuleResult, Run, record_all
 from ..target.point import passed
 from ..target.stream import ASKED
@@ -29,7 +33,7 @@ if TYPE_CHECKING:
 
 # %% auto #0
 __all__ = ['NAMED', 'DIRT', 'row_rule_results', 'files_of', 'batch_run', 'dirty_files', 'written', 'written_rows', 'dirt_of',
-           'unknown_rows', 'write_batch', 'write_bronze']
+           'unknown_rows', 'enter_files', 'write_batch', 'write_bronze', 'write_mended']
 
 # %% ../../nbs/ingest/05_bronze.ipynb #cc2b3e92
 def row_rule_results(rules: Sequence[Rule], broken: Mapping[str, int], total: int) -> tuple[RuleResult, ...]:
@@ -101,8 +105,13 @@ def dirt_of(step: Step, claim: Claim, batch_id: int, observed: Mapping[str, Any]
 # %% ../../nbs/ingest/05_bronze.ipynb #a90df23c
 def unknown_rows(step: Step, rows: DataFrame, claim: Claim) -> DataFrame:
     """Return the rows of files that bronze has no row of, other than by this stream."""
-    known = step.target.spark.sql(f"SELECT DISTINCT carlton_metadata.file_path AS _known FROM {step.sql('bronze')} WHERE NOT (carlton_metadata.stream <=> '{claim.stream}')")
-    return rows.withColumn("_known", rows["_file.path"]).join(known, "_known", "left_anti").drop("_known")
+    known = step.target.spark.sql(f"SELECT DISTINCT carlton_metadata.file_path AS _datamaster_known FROM {step.sql('bronze')} WHERE NOT (carlton_metadata.stream <=> {sql_literal(claim.stream)})")
+    return rows.withColumn("_datamaster_known", rows["_datamaster_file.path"]).join(known, "_datamaster_known", "left_anti").drop("_datamaster_known")
+
+
+def enter_files(step: Step, claim: Claim, batch_id: int, observed: Mapping[str, Any], files: Files | None) -> None:
+    """Bring a batch's files to the ledger, exactly once."""
+    record_files(step.target, step.names.catalog, file_entries(step, claim, batch_id, observed, files))
 
 
 def write_batch(step: Step, claim: Claim, rows: DataFrame, batch_id: int, files: Files | None) -> None:
@@ -110,24 +119,41 @@ def write_batch(step: Step, claim: Claim, rows: DataFrame, batch_id: int, files:
     begun, step = datetime.now(UTC), step.on(rows.sparkSession)
     passed("bronze.begun")
     there, notes = evolve(step, rows)
+    listed = files
     files = None if claim.leaves_out_known else files
     observed = written(step, unknown_rows(step, rows, claim) if claim.leaves_out_known else rows, claim, batch_id, there, counts() if files else {**counts(), **file_counts()})
     passed("bronze.appended")
-    with ThreadPoolExecutor(1) as pool:
-        asked = pool.submit(dirt_of, step, claim, batch_id, observed)
+    with ThreadPoolExecutor(2) as pool:
+        asked, entered = pool.submit(dirt_of, step, claim, batch_id, observed), pool.submit(enter_files, step, claim, batch_id, observed, listed)
         if observed["quarantined"]:
             quarantine_batch(step, claim.stream, batch_id)
-    passed("quarantine.appended")
-    observed |= asked.result()
-    record_all(step.target, step.names.catalog, [replace(batch_run(step, begun, claim.stream, batch_id, observed, files or files_of(observed)), notes=(*notes, *dirty_files(step, observed)))])
+        passed("quarantine.appended")
+        observed |= asked.result()
+        record_all(step.target, step.names.catalog, [replace(batch_run(step, begun, claim.stream, batch_id, observed, files or files_of(observed)), notes=(*notes, *dirty_files(step, observed)))])
+        entered.result()
+    passed("files.recorded")
     passed("runs.batch")
 
 # %% ../../nbs/ingest/05_bronze.ipynb #d86cfa59
 def write_bronze(step: Step) -> None:
-    """Bring every new file of a model to its bronze table; with an interval, until asked to stop."""
+    """Bring every new file of a model to its bronze table, and those that were refused and have been mended since; with an interval, until asked to stop.
+
+    Raises DatamasterError naming the files that were in the landing folder before and have not been listed.
+    """
     catalog = step.names.catalog
-    require_tables(step.target, bronze_table(step.contract, step.model, catalog), quarantine_table(step.contract, step.model, catalog))
+    require_tables(step.target, bronze_table(step.contract, step.model, catalog), quarantine_table(step.contract, step.model, catalog), files_table(catalog))
+    require_same_key(step)
     source, claim = file_source(step), claimed(step)
+    there = step.target.landed_files(source)
     step.target.read_new_files(source, claim.checkpoint, partial(write_batch, step, claim), step.interval)
+    step.target.read_mended_files(source, step.refused, claim.checkpoint, partial(write_mended, step, claim))
     if not ASKED.is_set():
         rebuilt(claim)
+        unlisted = sorted(there - step.target.listed_files(claim.checkpoint))
+        if unlisted:
+            raise DatamasterError(*(FILE_LOST.fault(f"{step.model.name}: {name}: it is in the landing folder, and has not been listed") for name in unlisted[:NAMED_FILES]))
+
+
+def write_mended(step: Step, claim: Claim, rows: DataFrame, key: str, files: Files) -> None:
+    """Bring a file that was refused, and has been written to since, to bronze: as the only batch of a stream of its own, whose name has the file's address, size and age (`key`)."""
+    write_batch(step, replace(claim, stream=f"{claim.stream}/{key}", pending=0, leaves_out_known=False), rows, 0, files)

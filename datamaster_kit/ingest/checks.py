@@ -14,6 +14,7 @@ from .quarantine import delivery
 from .rows import GOOD
 from .step import Step
 from ..runs import RuleResult, Run
+from ..target.cause import cause_of
 
 # %% auto #0
 __all__ = ['RULE_FAILED', 'seen_rows', 'layer_of', 'absent_models', 'rule_result', 'number', 'set_rule_results', 'failed_rules']
@@ -54,7 +55,7 @@ def rule_result(step: Step, rule: Rule, built: str = "") -> RuleResult:
         value = number(step, rendered_query(rule, seen))
         total = int(number(step, f"SELECT count(*) FROM {seen[step.model.name]}") or 0) if rule.unit == "percent" else 0
     except Exception as error:  # the query is the contract's: whatever is wrong with it is its author's to know
-        return replace(result, not_executed=f"its query failed: {str(error).splitlines()[0][:300]}")
+        return replace(result, not_executed=f"its query failed: {cause_of(error)[:300]}")
     return replace(result, value=value, passed=verdict(rule, value, total))
 
 
@@ -71,7 +72,8 @@ def set_rule_results(step: Step, built: str = "") -> tuple[RuleResult, ...]:
     return tuple(rule_result(step, rule, built) for rule in step.rules if not rule.is_row_rule)
 
 # %% ../../nbs/ingest/06_checks.ipynb #c3a667de
-RULE_FAILED = code("rule-failed", "A rule of severity fail is broken.", "look at the rule and the rows in the quality report; mend the data or the contract, and run again")
+RULE_FAILED = code("rule-failed", "A rule of severity fail is broken.", "silver takes nothing of the model until it is mended: land a corrected delivery, correct its rows by `datamaster ingest replay`, or change the contract, and run again; "
+                   "or take it as it is: `datamaster ingest release MODEL --reason TEXT`")
 
 
 def failed_rules(run: Run) -> DatamasterError | None:

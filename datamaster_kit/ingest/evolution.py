@@ -147,15 +147,15 @@ def evolved_rows(rows: DataFrame, there: Evolved) -> DataFrame:
     """Return rows with the columns that their table has beyond the contract, taken out of what was rescued."""
     if not there.added and not there.widened:
         return rows
-    read = rows.withColumns({"_rescued": _expression("from_json(carlton_rescued, 'MAP<STRING, STRING>')")})
-    wide = {name: f"coalesce(CAST({quote(name)} AS {kind}), {exact_cast(f'_rescued[{sql_literal(name)}]', parse_sql_type(kind))})" for name, kind in there.widened.items()}
-    columns = {**wide, **{name: f"_rescued[{sql_literal(name)}]" for name in there.added}}
+    read = rows.withColumns({"_datamaster_rescued": _expression("from_json(carlton_rescued, 'MAP<STRING, STRING>')")})
+    wide = {name: f"coalesce(CAST({quote(name)} AS {kind}), {exact_cast(f'_datamaster_rescued[{sql_literal(name)}]', parse_sql_type(kind))})" for name, kind in there.widened.items()}
+    columns = {**wide, **{name: f"_datamaster_rescued[{sql_literal(name)}]" for name in there.added}}
     whole = read.withColumns({name: _expression(sql) for name, sql in columns.items()})
-    taken = " OR ".join([*(f"name = {sql_literal(name)}" for name in there.added), *(f"(name = {sql_literal(name)} AND {quote(name)} IS NOT NULL)" for name in there.widened)])
-    is_touched = " OR ".join(f"_rescued[{sql_literal(name)}] IS NOT NULL" for name in columns)
-    rest = f"map_filter(_rescued, (name, text) -> NOT ({taken}))"
+    taken = " OR ".join([*(f"_datamaster_name = {sql_literal(name)}" for name in there.added), *(f"(_datamaster_name = {sql_literal(name)} AND {quote(name)} IS NOT NULL)" for name in there.widened)])
+    is_touched = " OR ".join(f"_datamaster_rescued[{sql_literal(name)}] IS NOT NULL" for name in columns)
+    rest = f"map_filter(_datamaster_rescued, (_datamaster_name, text) -> NOT ({taken}))"
     left = f"CASE WHEN NOT coalesce({is_touched}, false) THEN carlton_rescued WHEN cardinality({rest}) > 1 THEN to_json({rest}) END"
-    return whole.withColumns({"carlton_rescued": _expression(left)}).drop("_rescued")
+    return whole.withColumns({"carlton_rescued": _expression(left)}).drop("_datamaster_rescued")
 
 
 def _expression(sql: str) -> Column:

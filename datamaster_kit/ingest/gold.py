@@ -5,7 +5,9 @@
 # %% ../../nbs/ingest/09_gold.ipynb #c22662cf
 from __future__ import annotations
 
+import re
 import uuid
+from collections.abc import Collection
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,11 +18,14 @@ from ..contract.fault import BadInput, DatamasterError, code
 from ..contract.model import Contract, Model
 from ..contract.rule import rendered_query
 from ..contract.rules import Rule
-from ..contract.sql_query import parsed, refusal, with_placeholders
+from ..contract.sql_judge import parsed
+from ..contract.sql_patterns import ended, guard_patterns
+from ..contract.sql_query import with_placeholders
 from ..contract.sqltype import quote
 from ..contract.table import gold_table, promised_columns
 from .bronze import row_rule_results
 from .checks import failed_rules, set_rule_results
+from .holds import held_fault, read_holds
 from .rows import BLOCKING, aggregated, broken_counts, broken_rules
 from .step import Step, require_fields, require_tables
 from ..notebooks import execute, step_of
@@ -31,7 +36,8 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
 # %% auto #0
-__all__ = ['NO_BUILDER', 'NOT_A_QUERY', 'NOT_PROMISED', 'NO_VIEW', 'builder', 'gold_query', 'built', 'judged', 'write_gold']
+__all__ = ['NO_BUILDER', 'NOT_A_QUERY', 'NOT_PROMISED', 'NO_VIEW', 'builder', 'reads_any', 'gold_query', 'built', 'judged',
+           'write_gold']
 
 # %% ../../nbs/ingest/09_gold.ipynb #0dfb3d66
 NO_BUILDER = code("gold-file", "The file that builds a gold model is not there, or not in the project's folder.", "correct the path under `gold:`; it is relative to the project file")
@@ -49,13 +55,19 @@ def builder(root: Path, contract: Contract, model: Model) -> Path:
     return path
 
 
+def reads_any(root: Path, contract: Contract, model: Model, names: Collection[str]) -> bool:
+    """A gold model is built from one of some models: its SQL has the name of one, or it is built by a notebook, which may read any; raises BadInput where there is no such file."""
+    if not names:
+        return False
+    path = builder(root, contract, model)
+    return path.suffix != ".sql" or any(re.search(rf"(?<!\w){re.escape(name)}(?!\w)", path.read_text(encoding="utf-8")) for name in names)
+
+
 def gold_query(sql: str, step: Step) -> str:
     """Return a file's SELECT on the target's tables: silver's, and gold's for other gold models; raises DatamasterError for anything else."""
     try:
         tree = parsed(sql)
-        refused = refusal(tree)
-        if refused:
-            raise ValueError(refused)
+        guard_patterns(tree, ended)
         query = with_placeholders(tree, step.contract)
     except ValueError as error:
         raise DatamasterError(NOT_A_QUERY.fault(f"{step.model.name}: {error}")) from error
@@ -84,8 +96,8 @@ def built(step: Step, root: Path, output: Path) -> DataFrame:
 # %% ../../nbs/ingest/09_gold.ipynb #b253303f
 def judged(step: Step, rows: DataFrame) -> tuple[int, tuple[RuleResult, ...]]:
     """Return how many rows were built, and what every rule of the model says of them."""
-    judged = rows.selectExpr("*", "CAST(NULL AS STRING) AS carlton_rescued").selectExpr(f"{broken_rules(step.model, step.rules)} AS _broken")
-    broken = aggregated(judged, {"*": "count(1)", **broken_counts(step.rules, "_broken")})
+    judged = rows.selectExpr("*", "CAST(NULL AS STRING) AS carlton_rescued").selectExpr(f"{broken_rules(step.model, step.rules)} AS _datamaster_broken")
+    broken = aggregated(judged, {"*": "count(1)", **broken_counts(step.rules, "_datamaster_broken")})
     total = broken["*"]
     view = f"built_{uuid.uuid4().hex}"
     rows.createOrReplaceTempView(view)
@@ -95,9 +107,12 @@ def judged(step: Step, rows: DataFrame) -> tuple[int, tuple[RuleResult, ...]]:
 
 
 def write_gold(step: Step, root: Path, output: Path) -> Run:
-    """Build a gold model, check its rules and replace its table; a table whose rules are broken stays as it was, and the run says so."""
+    """Build a gold model, check its rules and replace its table; a table whose rules are broken stays as it was, and the run says so. Raises DatamasterError where a model that it reads is held."""
     begun = datetime.now(UTC)
     require_tables(step.target, gold_table(step.contract, step.model, step.names.catalog))
+    held = [hold for hold in read_holds(step.target, step.names.catalog, step.contract.id) if reads_any(root, step.contract, step.model, [hold.model])]
+    if held:
+        raise DatamasterError(*(held_fault(step.contract, hold) for hold in held))
     rows = built(step, root, output)
     count, results = judged(step, rows)
     run = step.run(begun, rows_read=count, rules=results)

@@ -25,31 +25,31 @@ def begins(contract: Contract, model: Model, alias: str = "") -> str:
 
 # %% ../../nbs/ingest/07_history.ipynb #92ec5952
 def versions_query(step: Step, source: str) -> str:
-    """Return the SELECT of every version of the keys in a source view: silver's columns, `_content`, and when each version holds."""
+    """Return the SELECT of every version of the keys in a source view: silver's columns, `_datamaster_content`, and when each version holds."""
     model, contract, silver = step.model, step.contract, step.sql("silver")
     columns = ", ".join(quote(item.column) for item in model.fields)
     deletion = is_deletion(contract, model)
     keys = f"SELECT DISTINCT {key_columns(model)} FROM {quote(source)}"
-    parts = [f"SELECT {columns}, carlton_metadata, {content(model)} AS _content, false AS _is_deletion FROM {quote(source)}" + (f" WHERE NOT {deletion}" if deletion else ""),
-             f"SELECT {columns}, carlton_metadata, {content(model)} AS _content, false FROM {silver} t LEFT SEMI JOIN ({keys}) k ON {same_key(model, 't', 'k')}"]
+    parts = [f"SELECT {columns}, carlton_metadata, {content(model)} AS _datamaster_content, false AS _datamaster_is_deletion FROM {quote(source)}" + (f" WHERE NOT {deletion}" if deletion else ""),
+             f"SELECT {columns}, carlton_metadata, {content(model)} AS _datamaster_content, false FROM {silver} t LEFT SEMI JOIN ({keys}) k ON {same_key(model, 't', 'k')}"]
     if deletion:
         known = {column.name for column in deleted_table(contract, model, "").columns}
         named = ", ".join(quote(item.column) if item.column in known else f"CAST(NULL AS {sql_type(stored(item.type))})" for item in model.fields)
         parts.append(f"SELECT {named}, carlton_metadata, carlton_content, true FROM {step.sql('silver', DELETED)} t LEFT SEMI JOIN ({keys}) k ON {same_key(model, 't', 'k')}")
-    key, order = key_columns(model), version(contract, model, "", "_content")
-    identity = ", ".join([key, "_content", "_is_deletion", *([] if contract.latest_by(model) else ["carlton_metadata.file_modification_time"])])
-    ranked = f"SELECT *, {order} AS _version, row_number() OVER (PARTITION BY {identity} ORDER BY {order} DESC) AS _rank FROM ({' UNION ALL '.join(parts)})"
-    timed = (f"SELECT *, {begins(contract, model)} AS _from, lead({begins(contract, model)}) OVER (PARTITION BY {key} ORDER BY _version) AS _to, "
-             f"lead(_version) OVER (PARTITION BY {key} ORDER BY _version) IS NULL AS _is_current FROM ({ranked}) WHERE _rank = 1")
-    return f"SELECT * EXCEPT (_rank) FROM ({timed}) WHERE NOT _is_deletion"
+    key, order = key_columns(model), version(contract, model, "", "_datamaster_content")
+    identity = ", ".join([key, "_datamaster_content", "_datamaster_is_deletion", *([] if contract.latest_by(model) else ["carlton_metadata.file_modification_time"])])
+    ranked = f"SELECT *, {order} AS _datamaster_version, row_number() OVER (PARTITION BY {identity} ORDER BY {order} DESC) AS _datamaster_rank FROM ({' UNION ALL '.join(parts)})"
+    timed = (f"SELECT *, {begins(contract, model)} AS _datamaster_from, lead({begins(contract, model)}) OVER (PARTITION BY {key} ORDER BY _datamaster_version) AS _datamaster_to, "
+             f"lead(_datamaster_version) OVER (PARTITION BY {key} ORDER BY _datamaster_version) IS NULL AS _datamaster_is_current FROM ({ranked}) WHERE _datamaster_rank = 1")
+    return f"SELECT * EXCEPT (_datamaster_rank) FROM ({timed}) WHERE NOT _datamaster_is_deletion"
 
 # %% ../../nbs/ingest/07_history.ipynb #a1dcce31
 def history_statement(step: Step, source: str, stamp: str) -> str:
     """Return the MERGE that brings the versions of the keys in a source view to silver; run again, it changes nothing."""
     model, contract = step.model, step.contract
     columns = [*(quote(item.column) for item in model.fields), "carlton_metadata"]
-    times = {"carlton_valid_from": "_from", "carlton_valid_to": "_to", "carlton_is_current": "_is_current"}
-    same = f"{same_key(model, 't', 's')} AND {content(model, 't')} = s._content"
+    times = {"carlton_valid_from": "_datamaster_from", "carlton_valid_to": "_datamaster_to", "carlton_is_current": "_datamaster_is_current"}
+    same = f"{same_key(model, 't', 's')} AND {content(model, 't')} = s._datamaster_content"
     same += "" if contract.latest_by(model) else " AND t.carlton_metadata.file_modification_time <=> s.carlton_metadata.file_modification_time"
     differs = " OR ".join(["NOT (t.carlton_metadata <=> s.carlton_metadata)", *(f"NOT (t.{column} <=> s.{value})" for column, value in times.items())])
     updates = ", ".join(["t.carlton_metadata = s.carlton_metadata", *(f"t.{column} = s.{value}" for column, value in times.items()), f"t.carlton_changed_by = {stamp}"])

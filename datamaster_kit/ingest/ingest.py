@@ -6,9 +6,9 @@
 from __future__ import annotations
 
 import os
-import re
+import sys
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
@@ -23,23 +23,27 @@ from ..contract.model import Contract, Model
 from ..contract.rules import rules
 from ..contract.sqltype import sql_literal
 from .bronze import row_rule_results, write_bronze
-from .checks import failed_rules, set_rule_results
-from .gold import write_gold
-from .quarantine import breaker
+from .checks import RULE_FAILED, failed_rules, set_rule_results
+from .files import FILE_LOST, entries_of_run, file_faults, file_notes, read_again, refused_before
+from .gold import reads_any, write_gold
+from .holds import Hold, broken_by, can_be_held, held_fault, read_holds, record_holds, require_unheld, settle
+from .quarantine import SHARE, TOO_MANY_BAD_ROWS
 from .replay import replay_model
 from .retention import keep_period
 from .silver import write_silver
 from .step import Step, checkpoint_folder, require_tables
 from ..project import Project
 from ..runs import Run, new_run_id, past, record_all, runs_name, runs_table
+from ..target.cause import cause_of, known_fault
 from ..target.point import passed
 from ..target.stream import ASKED, stopping_on_signal
 from ..target.target import Target
 
 # %% auto #0
 __all__ = ['SUMS', 'Batches', 'STEP_FAILED', 'STOPPED', 'Work', 'AT_A_TIME', 'LOCKED_LAYERS', 'recorded_batches', 'counted',
-           'summed', 'Outcome', 'failed', 'worked', 'judged', 'cause_of', 'refused', 'with_past', 'on_models',
-           'first_step', 'named', 'ingest', 'build_silver', 'build_gold', 'replay', 'keep_periods', 'keep_ingesting']
+           'summed', 'Outcome', 'failed', 'worked', 'with_files', 'judged', 'ModelsFailedError', 'refused', 'with_past',
+           'on_models', 'first_step', 'named', 'ingest', 'build_silver', 'build_gold', 'replay', 'keep_periods',
+           'keep_ingesting']
 
 # %% ../../nbs/ingest/12_ingest.ipynb #9a6b1d79
 SUMS = ("rows_read", "rows_written", "rows_rescued", "rows_quarantined", "rows_merged", "rows_deleted", "bytes", "files")
@@ -96,61 +100,80 @@ class Outcome:
 
 def failed(step: Step, run: Run, error: Exception) -> Outcome:
     """Return the outcome of a run that an error ended."""
-    reason = cause_of(error)
-    faults = error.faults if isinstance(error, DatamasterError) else (STEP_FAILED.fault(f"{step.name} of {step.model.name}: {reason}"),)
-    return Outcome(replace(run, result="failed", error=reason), faults)
+    what, reason = f"{step.name} of {step.model.name}", str(error) if isinstance(error, DatamasterError) else cause_of(error)
+    faults = error.faults if isinstance(error, DatamasterError) else (known_fault(error, what) or STEP_FAILED.fault(f"{what}: {reason}"),)
+    return Outcome(replace(run, result="failed", error=reason[:1000]), faults)
 
 
-def worked(step: Step, work: Work) -> Outcome:
-    """Do a step's work on one model; what its batches counted is still to be added."""
+def worked(step: Step, work: Work, holds: Iterable[Hold] = ()) -> Outcome:
+    """Do a step's work on one model; what its batches counted is still to be added. Silver does none where a delivery of the model is held."""
     begun = datetime.now(UTC)
     try:
+        if step.name == "silver":
+            require_unheld(step, [hold for hold in holds if hold.model == step.model.name])
         done = None if ASKED.is_set() else work(step)
         if ASKED.is_set() and not step.interval:
             raise DatamasterError(STOPPED.fault(f"{step.name} of {step.model.name} was asked to stop"))
     except Exception as error:
-        return failed(step, step.run(begun), error)
+        outcome = failed(step, step.run(begun), error)
+        if step.interval:
+            sys.stderr.write("".join(f"{fault}\n" for fault in outcome.faults))
+        return outcome
     broken = failed_rules(done) if done and done.result == "failed" else None
     return Outcome(done or step.run(begun, result="nothing new"), broken.faults if broken else ())
 
 # %% ../../nbs/ingest/12_ingest.ipynb #790143a3
-def judged(step: Step, outcome: Outcome) -> Outcome:
-    """Return an outcome with what the rules over many rows say; one of severity fail that is broken, or too many bad rows, make it fail."""
-    run = outcome.run
-    if step.name != "ingest" or run.result == "failed":
-        return outcome
-    run = replace(run, notes=(*run.notes, *step.target.changed_files(checkpoint_folder(step))))
-    if run.result == "nothing new":
-        return Outcome(run)
-    try:
-        run = replace(run, rules=(*run.rules, *set_rule_results(step)))
-    except Exception as error:
-        return failed(step, run, error)
-    errors = [error for error in (failed_rules(run), breaker(step, run.rows_quarantined, run.rows_read)) if error]
-    faults = tuple(fault for error in errors for fault in error.faults)
-    return Outcome(replace(run, result="failed", error="; ".join(map(str, errors))), faults) if errors else Outcome(run)
+def with_files(step: Step, run: Run) -> tuple[Run, tuple[Fault, ...]]:
+    """Return a run with what is to be said of its files, and the faults of those that were listed, and neither read nor refused."""
+    entries = entries_of_run(step, run) if run.files else ()
+    checkpoint = checkpoint_folder(step)
+    changed = step.target.changed_files(checkpoint, read_again(step)) if step.target.changed_files(checkpoint) else ()
+    run, found = replace(run, notes=(*run.notes, *file_notes(entries), *changed)), file_faults(entries)
+    if found and run.result != "nothing new":
+        run = replace(run, result="partly")
+    return run, tuple(fault for fault in found if fault.code == FILE_LOST.name)
 
-# %% ../../nbs/ingest/12_ingest.ipynb #c0361fbb
-def cause_of(error: Exception) -> str:
-    """Return the line of an error that says what was wrong: of an error in a batch, the innermost one's."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    inner = [line for line in lines if re.match(r"[\w.]+(Error|Exception|Input)\b.*: ", line)]
-    if "FOREACH_BATCH_USER_FUNCTION_ERROR" in str(error) and inner:
-        return inner[0][:1000]
-    if "Exception encountered at" in str(error):
-        return lines[-1][:1000]
-    telling = [line for line in lines if not line.startswith(("at ", "=", "org.apache.spark.sql.streaming", "JVM stacktrace"))]
-    return (telling or lines or [type(error).__name__])[0][:1000]
+
+def judged(step: Step, outcome: Outcome, batches: Batches, holds: Iterable[Hold]) -> Outcome:
+    """Return an outcome with what the rules over many rows say; a delivery that is held, or was and still is, makes it fail."""
+    if step.name != "ingest":
+        return outcome
+    run, faults = outcome.run, list(outcome.faults)
+    try:
+        if run.result != "failed":
+            run, lost = with_files(step, run)
+            faults += lost
+        still = settle(step, [hold for hold in holds if hold.model == step.model.name])
+        broken: dict[str, str] = {}
+        if batches and run.rows_read:
+            run = replace(run, rules=(*run.rules, *set_rule_results(step)))
+            broken = broken_by(step, run.rules, run.rows_quarantined, run.rows_read)
+            stream, first = min((batch["stream"], batch["batch"]) for batch in batches)
+            record_holds(step, broken, (step.run_id, *step.resumed), stream, first)
+    except Exception as error:
+        return outcome if faults else failed(step, run, error)
+    told = {rule: (TOO_MANY_BAD_ROWS.fault(why) if rule == SHARE else RULE_FAILED.fault(f"{run.model}: {rule}: {why}")) for rule, why in broken.items()}
+    faults += [*told.values(), *(held_fault(step.contract, hold) for hold in still if hold.rule not in told)]
+    return Outcome(replace(run, result="failed", error="; ".join(map(str, faults))[:4000]), tuple(faults)) if faults else Outcome(run)
 
 # %% ../../nbs/ingest/12_ingest.ipynb #f24f8d56
 AT_A_TIME = min(8, 2 * (os.cpu_count() or 1))
 LOCKED_LAYERS = {"ingest": ("ingest",), "replay": ("ingest",), "silver": ("silver",), "retention": ("ingest", "silver"), "gold": ()}
 
 
+class ModelsFailedError(DatamasterError):
+    """A step failed on models, whose names are in `models`; it was done on the others."""
+
+    def __init__(self, models: Iterable[str], *faults: Fault) -> None:
+        self.models = frozenset(models)
+        super().__init__(*faults)
+
+
 def refused(step: Step, locks: ExitStack) -> Outcome | None:
-    """Lock a step's model; return the outcome where another process has it."""
+    """Lock a step's model; return the outcome where another process has it. Silver of a model that can be held keeps ingest away too, so that nothing comes that is not judged."""
+    has_both = step.name == "silver" and not step.interval and can_be_held(step)
     try:
-        for layer in LOCKED_LAYERS[step.name]:
+        for layer in LOCKED_LAYERS["retention" if has_both else step.name]:
             locks.enter_context(step.target.locked(checkpoint_folder(replace(step, name=layer))))
     except DatamasterError as error:
         return Outcome(step.run(datetime.now(UTC), result="failed", error=str(error)), error.faults)
@@ -160,27 +183,35 @@ def refused(step: Step, locks: ExitStack) -> Outcome | None:
 def with_past(steps: Sequence[Step]) -> list[Step]:
     """Return steps, whose models are locked, with the interrupted runs that they go on with."""
     known = past(steps[0].target, steps[0].names.catalog, steps[0].name, steps[0].contract.id, [step.model.name for step in steps]) if steps else {}
-    return [replace(step, resumed=known[step.model.name].interrupted, last_batches=known[step.model.name].last_batches) for step in steps]
+    refused_files = refused_before(steps) if steps and steps[0].name == "ingest" else {}
+    return [replace(step, resumed=known[step.model.name].interrupted, last_batches=known[step.model.name].last_batches, refused=refused_files.get(step.model.name, {})) for step in steps]
 
 
 def on_models(first: Step, models: Iterable[Model], work: Work) -> tuple[Run, ...]:
-    """Do a step's work on models of its contract; raises DatamasterError with the faults of all that failed, after the last has been recorded."""
+    """Do a step's work on models of its contract; raises ModelsFailedError with the faults of all that failed, after the last has been recorded."""
     catalog, steps = first.names.catalog, [first.of(model) for model in models]
     require_tables(first.target, runs_table(catalog))
     at_a_time = len(steps) if first.interval else 1 if first.name == "gold" else AT_A_TIME
     with stopping_on_signal(), ExitStack() as locks, ThreadPoolExecutor(max(at_a_time, 1)) as pool:
         found = {step.model.name: outcome for step in steps if (outcome := refused(step, locks))}
         going = with_past([step for step in steps if step.model.name not in found])
-        done = list(pool.map(partial(worked, work=work), going))
-        recorded = recorded_batches(going)
-        whole = [replace(outcome, run=summed(step, outcome.run, recorded[step.model.name])) for step, outcome in zip(going, done, strict=True)]
-        found |= {outcome.run.model: outcome for outcome in pool.map(judged, going, whole)}
-        outcomes = [found[step.model.name] for step in steps]
-        record_all(first.target, catalog, [outcome.run for outcome in outcomes])
+        holds = read_holds(first.target, catalog, first.contract.id) if first.name in ("ingest", "silver") else ()
+        done = list(pool.map(partial(worked, work=work, holds=holds), going))
+        try:
+            recorded = recorded_batches(going)
+            whole = [replace(outcome, run=summed(step, outcome.run, recorded[step.model.name])) for step, outcome in zip(going, done, strict=True)]
+            mine = [counted(step, recorded[step.model.name]) for step in going]
+            found |= {outcome.run.model: outcome for outcome in pool.map(partial(judged, holds=holds), going, whole, mine)}
+            outcomes = [found[step.model.name] for step in steps]
+            record_all(first.target, catalog, [outcome.run for outcome in outcomes])
+        except Exception as error:  # what the models met is told too: it may be what keeps this from being recorded
+            told = [fault for outcome in (*found.values(), *done) for fault in outcome.faults]
+            last = known_fault(error, f"recording {first.name}") or STEP_FAILED.fault(f"recording {first.name}: {cause_of(error)}")
+            raise DatamasterError(*dict.fromkeys((*told, last))) from error
         passed("runs.whole")
     faults = [fault for outcome in outcomes for fault in outcome.faults]
     if faults:
-        raise DatamasterError(*faults)
+        raise ModelsFailedError((outcome.run.model for outcome in outcomes if outcome.faults), *faults)
     return tuple(outcome.run for outcome in outcomes)
 
 
@@ -190,9 +221,9 @@ def first_step(target: Target, project: Project, contract: Contract, name: str, 
     return Step(target, project.names, contract, model, rules(contract, model), run_id or new_run_id(), name)
 
 # %% ../../nbs/ingest/12_ingest.ipynb #5ac6de16
-def named(models: Iterable[Model], only: str) -> tuple[Model, ...]:
-    """Return the models of a name; all of them where it is empty."""
-    return tuple(model for model in models if only in ("", model.name))
+def named(models: Iterable[Model], only: str, without: Collection[str] = ()) -> tuple[Model, ...]:
+    """Return the models of a name, all of them where it is empty; but for those that `without` names."""
+    return tuple(model for model in models if only in ("", model.name) and model.name not in without)
 
 
 def ingest(target: Target, project: Project, contract: Contract, run_id: str = "", interval: str = "", rebuilds_checkpoint: bool = False, only: str = "") -> tuple[Run, ...]:
@@ -205,16 +236,24 @@ def ingest(target: Target, project: Project, contract: Contract, run_id: str = "
     return on_models(step, named(contract.ingested_models, only), write_bronze)
 
 
-def build_silver(target: Target, project: Project, contract: Contract, run_id: str = "", interval: str = "", rebuilds_checkpoint: bool = False, only: str = "") -> tuple[Run, ...]:
-    """Bring what is new in bronze to silver, for every model of a contract, or for the one that `only` names; raises DatamasterError where a model failed."""
+def build_silver(target: Target, project: Project, contract: Contract, run_id: str = "", interval: str = "", rebuilds_checkpoint: bool = False, only: str = "",
+                 without: Collection[str] = ()) -> tuple[Run, ...]:
+    """Bring what is new in bronze to silver, for every model of a contract but those in `without`, or for the one that `only` names.
+
+    Raises DatamasterError where a model failed, or is held.
+    """
     step = replace(first_step(target, project, contract, "silver", run_id), interval=interval, rebuilds_checkpoint=rebuilds_checkpoint)
-    return on_models(step, named(contract.ingested_models, only), write_silver)
+    return on_models(step, named(contract.ingested_models, only, without), write_silver)
 
 
-def build_gold(target: Target, project: Project, contract: Contract, run_id: str = "", output: Path = Path("runs"), only: str = "") -> tuple[Run, ...]:
-    """Build the contract's gold models, in its order, or the one that `only` names, from silver; executed notebooks go to `output`. Raises DatamasterError where a model failed."""
+def build_gold(target: Target, project: Project, contract: Contract, run_id: str = "", output: Path = Path("runs"), only: str = "",
+               without: Collection[str] = ()) -> tuple[Run, ...]:
+    """Build the contract's gold models, in its order, or the one that `only` names, from silver; executed notebooks go to `output`.
+
+    One that reads a model in `without` is left out. Raises DatamasterError where a model failed, or reads one that is held.
+    """
     step = first_step(target, project, contract, "gold", run_id)
-    models = named(contract.gold_models, only)
+    models = [model for model in named(contract.gold_models, only) if not reads_any(project.root, contract, model, without)]
     return on_models(step, models, partial(write_gold, root=project.root, output=output)) if models else ()
 
 

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from ..contract.fault import DatamasterError, code
 from ..contract.sqltype import sql_literal
@@ -14,19 +15,20 @@ from .step import Step, append
 from ..runs import runs_name
 
 # %% auto #0
-__all__ = ['TOO_MANY_BAD_ROWS', 'quarantine_query', 'quarantine_batch', 'delivery', 'breaker', 'require_good_delivery']
+__all__ = ['TOO_MANY_BAD_ROWS', 'SHARE', 'quarantine_query', 'quarantine_batch', 'Range', 'recorded_ranges', 'within', 'delivery',
+           'breaker']
 
 # %% ../../nbs/ingest/03_quarantine.ipynb #618ca511
 def quarantine_query(step: Step, stream: str, batch_id: int) -> str:
     """Return the SELECT of a batch's quarantined rows from bronze, with the columns of the quarantine table."""
-    rows = f"(SELECT *, carlton_metadata.file_path AS _path, carlton_metadata.block_start AS _block FROM {step.sql('bronze')} WHERE {of_batch(stream, batch_id)})"
-    blocks = (f"(SELECT _path AS _of, _block AS _from, min(carlton_metadata.row) AS _first, "
-              f"coalesce(sum(count(1)) OVER (PARTITION BY _path ORDER BY _block ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0) AS _before "
-              f"FROM {rows} GROUP BY _path, _block)")
-    identifier = "sha2(concat_ws('/', carlton_metadata.stream, carlton_metadata.batch_id, _path, _block, carlton_metadata.row), 256)"
-    return (f"SELECT r.* EXCEPT (_path, _block), {identifier} AS carlton_quarantine_id, carlton_metadata.row - _first + _before + 1 AS carlton_record, "
+    rows = f"(SELECT *, carlton_metadata.file_path AS _datamaster_path, carlton_metadata.block_start AS _datamaster_block FROM {step.sql('bronze')} WHERE {of_batch(stream, batch_id)})"
+    blocks = (f"(SELECT _datamaster_path AS _datamaster_of, _datamaster_block AS _datamaster_from, min(carlton_metadata.row) AS _datamaster_first, "
+              f"coalesce(sum(count(1)) OVER (PARTITION BY _datamaster_path ORDER BY _datamaster_block ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0) AS _datamaster_before "
+              f"FROM {rows} GROUP BY _datamaster_path, _datamaster_block)")
+    identifier = "sha2(concat_ws('/', carlton_metadata.stream, carlton_metadata.batch_id, _datamaster_path, _datamaster_block, carlton_metadata.row), 256)"
+    return (f"SELECT r.* EXCEPT (_datamaster_path, _datamaster_block), {identifier} AS carlton_quarantine_id, carlton_metadata.row - _datamaster_first + _datamaster_before + 1 AS carlton_record, "
             f"CAST(NULL AS STRING) AS carlton_released_by, CAST(NULL AS TIMESTAMP) AS carlton_released_at "
-            f"FROM {rows} r JOIN {blocks} b ON r._path <=> b._of AND r._block <=> b._from WHERE carlton_is_quarantined")
+            f"FROM {rows} r JOIN {blocks} b ON r._datamaster_path <=> b._datamaster_of AND r._datamaster_block <=> b._datamaster_from WHERE carlton_is_quarantined")
 
 
 def quarantine_batch(step: Step, stream: str, batch_id: int) -> None:
@@ -38,13 +40,35 @@ TOO_MANY_BAD_ROWS = code("too-many-bad-rows", "More rows than the contract's sha
                          "look at the quarantine table; mend the rows or the contract, then `datamaster ingest replay`")
 
 
-def delivery(step: Step, run_ids: Sequence[str]) -> str:
-    """Return SQL that is true for the bronze rows of the batches that were recorded by some runs of ingest."""
+@dataclass(frozen=True)
+class Range:
+    """The batches of a stream from the first to the last, and how many rows they brought."""
+
+    stream: str
+    first: int
+    last: int
+    rows: int
+
+
+def recorded_ranges(step: Step, run_ids: Sequence[str]) -> tuple[Range, ...]:
+    """Return the batches that some runs of ingest recorded for the step's model, a range a stream."""
     runs, among = step.target.sql_name(runs_name(step.names.catalog)), ", ".join(map(sql_literal, run_ids))
     where = f"step = 'ingest' AND contract_id = {sql_literal(step.contract.id)} AND model = {sql_literal(step.model.name)} AND batch IS NOT NULL AND run_id IN ({among})"
-    streams = step.target.spark.sql(f"SELECT stream, min(batch) AS first, max(batch) AS last FROM {runs} WHERE {where} GROUP BY stream").collect()
-    parts = [f"(carlton_metadata.stream = {sql_literal(row['stream'])} AND carlton_metadata.batch_id BETWEEN {row['first']} AND {row['last']})" for row in streams]
-    return " OR ".join(parts) or "false"
+    found = step.target.spark.sql(f"SELECT stream, min(batch) AS first, max(batch) AS last, sum(rows_read) AS rows FROM {runs} WHERE {where} GROUP BY stream ORDER BY stream").collect()
+    return tuple(Range(row["stream"], row["first"], row["last"], row["rows"] or 0) for row in found)
+
+
+def within(ranges: Sequence[Range]) -> str:
+    """Return SQL that is true for the bronze rows of some batches."""
+    return " OR ".join(f"(carlton_metadata.stream = {sql_literal(part.stream)} AND carlton_metadata.batch_id BETWEEN {part.first} AND {part.last})" for part in ranges) or "false"
+
+
+def delivery(step: Step, run_ids: Sequence[str]) -> str:
+    """Return SQL that is true for the bronze rows of the batches that were recorded by some runs of ingest."""
+    return within(recorded_ranges(step, run_ids))
+
+
+SHARE = "maximum_bad_share"
 
 
 def breaker(step: Step, quarantined: int, read: int) -> DatamasterError | None:
@@ -53,18 +77,3 @@ def breaker(step: Step, quarantined: int, read: int) -> DatamasterError | None:
     if limit is None or not read or quarantined / read <= limit:
         return None
     return DatamasterError(TOO_MANY_BAD_ROWS.fault(f"{step.model.name}: {quarantined} of {read} rows ({quarantined / read:.2%}) are quarantined, and the contract allows {limit:.2%}"))
-
-# %% ../../nbs/ingest/03_quarantine.ipynb #6e4c8d84
-def require_good_delivery(step: Step) -> None:
-    """Raise DatamasterError where too many rows of the model's last delivery are still in quarantine, so that silver waits."""
-    if step.contract.workflow is None or step.contract.workflow.maximum_bad_share is None:
-        return
-    runs = step.target.sql_name(runs_name(step.names.catalog))
-    where = f"step = 'ingest' AND contract_id = {sql_literal(step.contract.id)} AND model = {sql_literal(step.model.name)} AND batch IS NULL AND rows_read > 0"
-    last = step.target.spark.sql(f"SELECT run_id, resumed, rows_read FROM {runs} WHERE {where} ORDER BY started_at DESC LIMIT 1").collect()
-    if last:
-        mine = delivery(step, [last[0]["run_id"], *(last[0]["resumed"] or ())])
-        still = step.target.spark.sql(f"SELECT count(1) FROM {step.quarantine} WHERE carlton_released_at IS NULL AND ({mine})").collect()[0][0]
-        error = breaker(step, still, last[0]["rows_read"])
-        if error:
-            raise error

@@ -6,95 +6,234 @@
 from __future__ import annotations
 
 import csv
+import json
+import re
 import uuid
-from collections.abc import Container
+from collections.abc import Container, Mapping
 from datetime import UTC, datetime
 from itertools import chain, count
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from ..contract.fault import BadInput, code
+from ..contract.check import NUMBERS
+from ..contract.export import fields_of_spark_schema
+from ..contract.fault import BadInput, DatamasterError, code
+from ..contract.field_rules import UNREAD
+from ..contract.model import Array, DataType, Map, Scalar, Struct
 from ..contract.sqltype import quote, sql_literal, sql_type
 from ..contract.table import bronze_table, quarantine_table
 from .bronze import row_rule_results
-from .evolution import Evolved, evolved_rows
 from .rows import aggregated, broken_counts, broken_rules, exemptions, is_quarantined
-from .step import Step, append, require_tables
+from .step import TABLE_DIFFERS, Step, append, require_tables
 from ..runs import Run, record_all
-from ..target.casts import bronze_type
+from ..target.casts import bronze_type, exact_cast, let, misfit_text
 from ..target.point import passed
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
 # %% auto #0
-__all__ = ['OPEN', 'TOLD', 'UNKNOWN_ROW', 'BAD_CORRECTION', 'typed_again', 'as_texts', 'export_quarantine', 'read_corrections',
-           'corrected', 'replays', 'unused', 'mark', 'release', 'replay_model']
+__all__ = ['OPEN', 'TOLD', 'UNKNOWN_ROW', 'BAD_CORRECTION', 'WHOLE_MOMENTS', 'GUARDED', 'NUMBER', 'GIVEN', 'is_alike',
+           'types_there', 'keyed_by_texts', 'text_of', 'as_texts', 'as_cell', 'of_cell', 'export_quarantine',
+           'read_corrections', 'corrected', 'is_given', 'value_again', 'rescued_again', 'typed_again', 'replays',
+           'unused', 'mark', 'release', 'replay_model']
 
 # %% ../../nbs/ingest/10_replay.ipynb #0093248e
 OPEN = "carlton_released_by IS NULL"
 
 
-def typed_again(step: Step, rows: DataFrame) -> DataFrame:
-    """Return rows of quarantine with every rescued text that now fits in its column, and out of what was rescued."""
-    return evolved_rows(rows, Evolved(widened={item.column: sql_type(bronze_type(item.type)) for item in step.model.fields}))
+def is_alike(there: DataType, wanted: DataType) -> bool:
+    """A column's type is of the wanted one's kind: a number where a number is wanted, which a rule can be asked of, and so in each part."""
+    match there, wanted:
+        case Scalar(name), Scalar(other):
+            return name == other or (name in NUMBERS and other in NUMBERS)
+        case Array(element), Array(other_element):
+            return is_alike(element.type, other_element.type)
+        case Map(key, value), Map(other_key, other_value):
+            return is_alike(key.type, other_key.type) and is_alike(value.type, other_value.type)
+        case Struct(members), Struct(others):
+            known = {item.column.lower(): item.type for item in members}
+            return all(item.column.lower() in known and is_alike(known[item.column.lower()], item.type) for item in others)
+    return False
+
+
+def types_there(step: Step, rows: DataFrame) -> dict[str, DataType]:
+    """Return the type that each of the model's columns has in rows of quarantine; raises DatamasterError for those that the contract's next version has changed, and the table has not."""
+    there = {item.name.lower(): item.type for item in fields_of_spark_schema(json.loads(rows.schema.json()))}
+    wanted = {item.column: bronze_type(item.type) for item in step.model.fields}
+    differing = [(name, kind) for name, kind in wanted.items() if name.lower() not in there or not is_alike(there[name.lower()], kind)]
+    if differing:
+        raise DatamasterError(*(TABLE_DIFFERS.fault(f"the quarantine table of {step.model.name} has {name} as {sql_type(there[name.lower()]) if name.lower() in there else 'no column'}, and the contract as {sql_type(kind)}")
+                                for name, kind in differing))
+    return {name: there[name.lower()] for name in wanted}
 
 # %% ../../nbs/ingest/10_replay.ipynb #ead40a9c
 TOLD = ("carlton_quarantine_id", "carlton_broken_rules", "carlton_file", "carlton_record", "carlton_rescued")
 UNKNOWN_ROW = code("replay-row", "A row of the corrected file is not in quarantine.", "keep the column carlton_quarantine_id as it was exported")
 BAD_CORRECTION = code("replay-file", "A file of corrected rows is not as it was exported.", "export it again by `datamaster ingest replay --to-csv FOLDER` and correct only the cells")
+WHOLE_MOMENTS = "map('timestampFormat', 'yyyy-MM-dd\\'T\\'HH:mm:ss.SSSSSSXXX', 'timestampNTZFormat', 'yyyy-MM-dd\\'T\\'HH:mm:ss.SSSSSS')"
 
 
-def as_texts(step: Step) -> list[str]:
-    """Return the SELECT of a row's cells: each value as text, from what was rescued where the column is empty; before them, what was rescued, so that a malformed line is seen."""
-    rescued = "from_json(carlton_rescued, 'MAP<STRING, STRING>')"
-    cells = [f"coalesce(CAST({quote(item.column)} AS STRING), {rescued}[{sql_literal(item.column)}]) AS {quote(item.column)}" for item in step.model.fields]
-    return ["carlton_quarantine_id", "concat_ws(' ', carlton_broken_rules) AS carlton_broken_rules", "carlton_metadata.file_path AS carlton_file", "carlton_record", "carlton_rescued", *cells]
+def keyed_by_texts(value: str, type: DataType, depth: int = 0) -> str:
+    """Return SQL for a value in which the keys of each map are texts, as JSON has them; Spark writes a moment, and bytes, as something else."""
+    item, key = f"_datamaster_item_{depth}", f"_datamaster_key_{depth}"
+    match type:
+        case Array(element):
+            inside = keyed_by_texts(item, element.type, depth + 1)
+            return value if inside == item else f"transform({value}, {item} -> {inside})"
+        case Map(name, of):
+            inside = keyed_by_texts(item, of.type, depth + 1)
+            values = value if inside == item else f"transform_values({value}, ({key}, {item}) -> {inside})"
+            return values if name.type == Scalar("string") else f"transform_keys({values}, ({key}, {item}) -> CAST({key} AS STRING))"
+        case Struct(members):
+            parts = {member.column: f"{value}.{quote(member.column)}" for member in members}
+            each = {member.column: keyed_by_texts(parts[member.column], member.type, depth + 1) for member in members}
+            named = ", ".join(f"{sql_literal(name)}, {part}" for name, part in each.items())
+            return value if each == parts else f"CASE WHEN {value} IS NOT NULL THEN named_struct({named}) END"
+    return value
+
+
+def text_of(value: str, type: DataType) -> str:
+    """Return SQL for a value as the text from which it is read back: bytes in base 64, what is nested as JSON."""
+    match type:
+        case Scalar("string"):
+            return value
+        case Scalar("binary"):
+            return f"translate(base64({value}), '\\r\\n', '')"
+        case Scalar("variant") | Array() | Map() | Struct():
+            return f"to_json({keyed_by_texts(value, type)}, {WHOLE_MOMENTS})"
+    return f"CAST({value} AS STRING)"
+
+
+def as_texts(types: Mapping[str, DataType]) -> str:
+    """Return SQL for a row's values as a list of texts, in the order of their columns; one that was rescued is as it was written."""
+    cells = [f"coalesce({text_of(quote(name), type)}, _datamaster_kept[{sql_literal(name)}])" for name, type in types.items()]
+    return let("from_json(carlton_rescued, 'MAP<STRING, STRING>')", "_datamaster_kept", f"array({', '.join(cells)})")
+
+
+GUARDED, NUMBER = re.compile(r"'*(?:[=+\-@\uff1d\uff0b\uff0d\uff20\t\r\n]|\Z)"), re.compile(r"[+-]?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
+
+
+def as_cell(text: str | None, is_text: bool = True) -> str:
+    """Return a text as a cell: nothing for NULL; an apostrophe before what would be empty, or a spreadsheet would run, and before what is guarded like that already. A number that is no text is no formula."""
+    if text is None:
+        return ""
+    return f"'{text}" if GUARDED.match(text) and (is_text or not NUMBER.fullmatch(text)) else text
+
+
+def of_cell(cell: str) -> str | None:
+    """Return what `as_cell` has made a cell of."""
+    return None if not cell else cell[1:] if cell[0] == "'" and GUARDED.match(cell) else cell
 
 
 def export_quarantine(step: Step, file: Path) -> int:
     """Write the model's open quarantined rows to a csv file, in the order of their files, and return how many there are."""
-    rows = step.target.spark.table(step.quarantine).where(OPEN).selectExpr(*as_texts(step)).orderBy("carlton_file", "carlton_record")
+    rows = step.target.spark.table(step.quarantine).where(OPEN)
+    types = types_there(step, rows)
+    told = ["carlton_quarantine_id", "concat_ws(' ', carlton_broken_rules) AS carlton_broken_rules", "carlton_metadata.file_path AS carlton_file", "carlton_record", "carlton_rescued"]
+    found = rows.selectExpr(*told, f"{as_texts(types)} AS _datamaster_cells").orderBy("carlton_file", "carlton_record")
     file.parent.mkdir(parents=True, exist_ok=True)
     count = 0
     with file.open("w", encoding="utf-8", newline="") as out:
         writer = csv.writer(out)
-        writer.writerow([*TOLD, *(item.column for item in step.model.fields)])
-        for row in rows.toLocalIterator():
-            writer.writerow(["" if cell is None else cell for cell in row])
+        writer.writerow([*TOLD, *map(as_cell, types)])
+        for row in found.toLocalIterator():
+            cells = [as_cell(text, type == Scalar("string")) for text, type in zip(row["_datamaster_cells"], types.values(), strict=True)]
+            writer.writerow([*(as_cell(None if row[name] is None else str(row[name])) for name in TOLD), *cells])
             count += 1
     return count
 
 # %% ../../nbs/ingest/10_replay.ipynb #ebbcdacf
 def read_corrections(step: Step, file: Path) -> list[dict[str, str]]:
-    """Return the rows of a corrected file; raises BadInput where a column is missing or a row has another number of cells."""
-    with file.open(encoding="utf-8-sig", newline="") as text:
-        reader = csv.DictReader(text)
-        lacking = [name for name in ("carlton_quarantine_id", *(item.column for item in step.model.fields)) if name not in (reader.fieldnames or ())]
-        rows = [] if lacking else list(reader)
+    """Return the rows of a corrected file as they are written; raises BadInput where it cannot be read, a column is missing, a row has another number of cells or comes twice."""
+    csv.field_size_limit(2**31 - 1)
+    wanted, lines, rows = {item.column for item in step.model.fields}, list[int](), list[dict[str, Any]]()
+    try:
+        with file.open(encoding="utf-8-sig", newline="") as text:
+            reader = csv.DictReader(text)
+            header = [of_cell(name) or "" for name in reader.fieldnames or ()]
+            reader.fieldnames = header
+            lacking = [name for name in ("carlton_quarantine_id", *(item.column for item in step.model.fields)) if name not in header]
+            for row in () if lacking else reader:
+                rows.append(row)
+                lines.append(reader.line_num)
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise BadInput(BAD_CORRECTION.fault(f"{file.name} cannot be read as csv in UTF-8: {error}", file=str(file))) from error
     faults = [BAD_CORRECTION.fault(f"{file.name} lacks the column {name}", file=str(file)) for name in lacking]
-    faults += [BAD_CORRECTION.fault(f"row {index} of {file.name} has another number of cells than its header", file=str(file), line=index + 1)
-               for index, row in enumerate(rows, 1) if None in row or None in row.values()]
+    faults += [BAD_CORRECTION.fault(f"{file.name} has the column {name} more than once", file=str(file)) for name in sorted(wanted) if header.count(name) > 1]
+    seen = set[str]()
+    for index, (row, line) in enumerate(zip(rows, lines, strict=True), 1):
+        if None in row or None in row.values():
+            faults.append(BAD_CORRECTION.fault(f"row {index} of {file.name} has another number of cells than its header", file=str(file), line=line))
+        elif row["carlton_quarantine_id"] in seen:
+            faults.append(BAD_CORRECTION.fault(f"row {index} of {file.name} is there a second time", file=str(file), line=line))
+        else:
+            seen.add(row["carlton_quarantine_id"])
     if faults:
         raise BadInput(*faults)
     return rows
 
 
+GIVEN = "_datamaster_given"
+
+
 def corrected(step: Step, file: Path) -> DataFrame:
-    """Return the open rows of quarantine that a file corrects, with the file's values as rescued texts, still to be typed; raises BadInput for rows that are not there."""
+    """Return the open rows of quarantine that a file names, with what it has otherwise than they have, by column (GIVEN); raises BadInput for rows that are not there."""
     from pyspark.sql.functions import expr
 
-    given, columns = read_corrections(step, file), [item.column for item in step.model.fields]
-    schema = ", ".join(["_id STRING", *(f"_c{index} STRING" for index in range(len(columns)))])
-    frame = step.target.spark.createDataFrame([(row["carlton_quarantine_id"], *(row[name] or None for name in columns)) for row in given], schema)
-    open_rows = step.target.spark.table(step.quarantine).where(OPEN)
-    unknown = frame.join(open_rows, frame["_id"] == open_rows["carlton_quarantine_id"], "left_anti").limit(20).collect()
+    given, open_rows = read_corrections(step, file), step.target.spark.table(step.quarantine).where(OPEN)
+    types = types_there(step, open_rows)
+    frame = step.target.spark.createDataFrame([(row["carlton_quarantine_id"], [of_cell(row[name]) for name in types]) for row in given], "_datamaster_id STRING, _datamaster_cells ARRAY<STRING>")
+    unknown = frame.join(open_rows, frame["_datamaster_id"] == open_rows["carlton_quarantine_id"], "left_anti").limit(20).collect()
     if unknown:
-        raise BadInput(*(UNKNOWN_ROW.fault(f"{file.name}: {row['_id']!r} is no open row of quarantine", file=str(file)) for row in unknown))
-    members = ", ".join(f"{sql_literal(name)}, _c{index}" for index, name in enumerate(columns))
-    joined = open_rows.join(frame, frame["_id"] == open_rows["carlton_quarantine_id"])
-    empty = {item.column: expr(f"CAST(NULL AS {sql_type(bronze_type(item.type))})") for item in step.model.fields}
-    return joined.withColumns({**empty, "carlton_rescued": expr(f"to_json(named_struct({members}, '_file_path', carlton_metadata.file_path))")}).drop("_id", *(f"_c{index}" for index in range(len(columns))))
+        raise BadInput(*(UNKNOWN_ROW.fault(f"{file.name}: {row['_datamaster_id']!r} is no open row of quarantine", file=str(file)) for row in unknown))
+    each = "transform(_datamaster_cells, (_datamaster_cell, _datamaster_at) -> named_struct('at', _datamaster_at, 'cell', _datamaster_cell, 'is_same', _datamaster_cell <=> _datamaster_now[_datamaster_at]))"
+    names = f"array({', '.join(map(sql_literal, types))})"
+    changed = f"transform(filter({each}, _datamaster_pair -> NOT _datamaster_pair.is_same), _datamaster_pair -> named_struct('key', _datamaster_names[_datamaster_pair.at], 'value', _datamaster_pair.cell))"
+    joined = open_rows.join(frame, frame["_datamaster_id"] == open_rows["carlton_quarantine_id"])
+    return joined.withColumn(GIVEN, expr(let(names, "_datamaster_names", let(as_texts(types), "_datamaster_now", f"map_from_entries({changed})")))).drop("_datamaster_id", "_datamaster_cells")
+
+# %% ../../nbs/ingest/10_replay.ipynb #b7bef419
+def is_given(name: str) -> str:
+    """Return SQL that is true where a person gave a column's value."""
+    return f"coalesce(map_contains_key(_datamaster_row.given, {sql_literal(name)}), false)"
+
+
+def value_again(name: str, type: DataType) -> str:
+    """Return SQL for a column's value: what a person gave; what the column has; or what was rescued, where that fits now, and is no bytes, of which it does not say how they are written."""
+    column, key, text = quote(name), sql_literal(name), "_datamaster_text"
+    if type == Scalar("binary"):
+        return f"CASE WHEN {is_given(name)} THEN try_to_binary(_datamaster_row.given[{key}], 'base64') ELSE {column} END"
+    found = f"CASE WHEN {is_given(name)} THEN _datamaster_row.given[{key}] WHEN {column} IS NULL THEN _datamaster_row.rescued[{key}] END"
+    return f"CASE WHEN {is_given(name)} OR {column} IS NULL THEN {let(found, text, exact_cast(text, type))} ELSE {column} END"
+
+
+def rescued_again(types: Mapping[str, DataType]) -> str:
+    """Return SQL for what is rescued of a row whose values are those of `_datamaster_typed`, by place: what was, without what has its place now, and what does not fit of what was given."""
+    taken, misfits = [], []
+    for place, (name, type) in enumerate(types.items()):
+        column, key = f"_datamaster_typed.c{place}", sql_literal(name)
+        taken.append(f"CASE WHEN {is_given(name)} OR ({quote(name)} IS NULL AND {column} IS NOT NULL) THEN {key} END")
+        if type != Scalar("string"):
+            misfits.append(f"named_struct('key', {key}, 'value', CASE WHEN {is_given(name)} THEN {misfit_text(column, f'_datamaster_row.given[{key}]', type)} END)")
+    unread = ", ".join(f"CASE WHEN cardinality(_datamaster_row.given) > 0 AND map_contains_key(_datamaster_row.rescued, '_corrupt_record') THEN {sql_literal(name)} END" for name in UNREAD)
+    kept = "coalesce(try_cast(try_parse_json(carlton_rescued) AS MAP<STRING, VARIANT>), map_from_entries(transform(map_entries(_datamaster_row.rescued), _datamaster_old -> named_struct('key', _datamaster_old.key, 'value', CAST(_datamaster_old.value AS VARIANT)))))"
+    left = f"map_filter(coalesce({kept}, map('_file_path', CAST(carlton_metadata.file_path AS VARIANT))), (_datamaster_name, _datamaster_text) -> NOT array_contains(_datamaster_taken, _datamaster_name))"
+    new = f"map_from_entries(transform(filter(array({', '.join(misfits)}), _datamaster_new -> _datamaster_new.value IS NOT NULL), _datamaster_new -> named_struct('key', _datamaster_new.key, 'value', CAST(_datamaster_new.value AS VARIANT))))"
+    whole = f"map_concat({left}, {new})" if misfits else left
+    told = let(whole, "_datamaster_rest", "CASE WHEN cardinality(map_filter(_datamaster_rest, (_datamaster_name, _datamaster_text) -> _datamaster_name != '_file_path')) > 0 THEN to_json(_datamaster_rest) END")
+    return let(f"array_compact(array({', '.join([*taken, unread])}))", "_datamaster_taken", f"CASE WHEN cardinality(_datamaster_taken) = 0 THEN carlton_rescued ELSE {told} END")
+
+
+def typed_again(step: Step, rows: DataFrame) -> DataFrame:
+    """Return rows of quarantine with every value that a person gave (GIVEN), and every rescued text that now fits in its column, and out of what was rescued; raises DatamasterError where the table has columns of other types."""
+    types = types_there(step, rows)
+    others = [name for name in rows.columns if name.lower() not in {*map(str.lower, types), "carlton_rescued", GIVEN}]
+    before = f"named_struct('rescued', from_json(carlton_rescued, 'MAP<STRING, STRING>'), 'given', {GIVEN if GIVEN in rows.columns else 'CAST(NULL AS MAP<STRING, STRING>)'})"
+    typed = ", ".join(f"'c{place}', {value_again(name, type)}" for place, (name, type) in enumerate(types.items()))
+    whole = ", ".join([*(f"{sql_literal(name)}, _datamaster_typed.c{place}" for place, name in enumerate(types)), f"'carlton_rescued', {rescued_again(types)}"])
+    row = let(before, "_datamaster_row", let(f"named_struct({typed})", "_datamaster_typed", f"named_struct({whole})"))
+    return rows.selectExpr(*map(quote, others), f"inline(array({row}))")
 
 # %% ../../nbs/ingest/10_replay.ipynb #d035f339
 def replays(step: Step) -> dict[str, bool]:
@@ -110,9 +249,9 @@ def unused(run_id: str, known: Container[str]) -> str:
 # %% ../../nbs/ingest/10_replay.ipynb #076f4a9b
 def mark(step: Step, candidates: DataFrame, by: str) -> tuple[int, dict[str, int]]:
     """Mark the rows that pass every rule as released by a replay, in one commit; return how many were looked at, and how many break each rule."""
-    from pyspark.sql.functions import expr
-
-    judged = typed_again(step, candidates).withColumn("carlton_broken_rules", expr(broken_rules(step.model, step.rules, exemptions(step.contract, step.model))))
+    typed = typed_again(step, candidates)
+    others = [quote(name) for name in typed.columns if name != "carlton_broken_rules"]
+    judged = typed.selectExpr(*others, f"inline(array(named_struct('carlton_broken_rules', {broken_rules(step.model, step.rules, exemptions(step.contract, step.model))})))")
     broken = aggregated(judged, {"*": "count(1)", **broken_counts(step.rules, "carlton_broken_rules")})
     view = f"replay_{uuid.uuid4().hex}"
     judged.where(f"NOT ({is_quarantined(step.rules, 'carlton_broken_rules')})").createOrReplaceTempView(view)
@@ -129,12 +268,13 @@ def release(step: Step, by: str) -> int:
 
     begun = datetime.now(UTC)
     in_flight = f"carlton_released_by = {sql_literal(by)} AND carlton_released_at IS NULL"
-    rows = step.target.spark.table(step.quarantine).where(in_flight)
+    rows, bronze = step.target.spark.table(step.quarantine).where(in_flight), step.target.spark.table(step.sql("bronze"))
     released = rows.count()
     metadata = expr("carlton_metadata")
     for name, value in (("run_id", by), ("stream", f"replay/{by}"), ("contract_version", step.contract.version)):
         metadata = metadata.withField(name, lit(value))
-    names = [column.name for column in bronze_table(step.contract, step.model, "").columns]
+    there = {name.lower() for name in rows.columns}
+    names = [name for name in bronze.columns if name.lower() in there]
     whole = rows.withColumns({"carlton_metadata": metadata, "carlton_is_quarantined": lit(False), "carlton_current_date": expr("current_timestamp()")})
     append(whole.select(*(quote(name) for name in names)), step.sql("bronze"), f"replay/{by}/{step.model.name}", 1)
     passed("replay.appended")

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 
 from ..contract.fault import DatamasterError, code
 from ..contract.model import Field, Scalar
-from ..contract.period import Period, parse_period
+from ..contract.period import Period, period_kept
 from ..contract.sqltype import quote, sql_literal
 from ..contract.table import QUARANTINE, bronze_table, quarantine_table, silver_table
 from .step import Step, require_tables
@@ -37,10 +37,10 @@ def moment_before(now: datetime, period: Period) -> datetime:
 def period_of(step: Step) -> Period | None:
     """Return how long the contract keeps rows, or None where it does not say; raises DatamasterError for what is no period."""
     level = step.contract.service_level("retention")
-    if level is None or level.value is None:
+    if level is None:
         return None
     try:
-        return parse_period(f"{level.value} {level.unit}".strip())
+        return period_kept(level.value, level.unit, level.options)
     except ValueError as error:
         raise DatamasterError(NO_PERIOD.fault(f"{step.contract.id}: {error}")) from error
 

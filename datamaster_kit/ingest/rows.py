@@ -31,8 +31,13 @@ def row_rules(rules: Sequence[Rule]) -> tuple[Rule, ...]:
 
 
 def is_kept(rule: Rule, exempt: str = "") -> str:
-    """Return SQL that is true for a row that keeps the rule, and never NULL; a row for which `exempt` is true keeps every one."""
+    """Return SQL that is true for a row that keeps the rule, and never NULL; a row for which `exempt` is true keeps every one.
+
+    A contract's own SQL may end with an error on a value, such as a cast of a text that is no number: the row breaks the rule then, and the others go on. `try_to_binary` gives NULL for whatever its text ends with (Spark, `TryEval`).
+    """
     kept = f"coalesce(({rule.predicate}), false)"
+    if rule.kind == "sql":
+        kept = f"(try_to_binary(CAST({kept} AS STRING), 'utf-8') <=> X'74727565')"  # 'true'
     return f"({kept} OR ({exempt}))" if exempt else kept
 
 # %% ../../nbs/ingest/00_rows.ipynb #8ec86f6d
@@ -115,10 +120,10 @@ def broken_counts(rules: Sequence[Rule], broken: str) -> dict[str, str]:
 
 # %% ../../nbs/ingest/00_rows.ipynb #a3d900c0
 def address(stream: str, batch_id: int, run_id: str, contract_version: str) -> str:
-    """Return SQL for where a row came from and who wrote it, from rows with the column `_file`."""
-    return (f"named_struct('file_path', _file.path, 'file_name', _file.name, 'file_size', _file.size, 'file_modification_time', _file.modification_time, "
+    """Return SQL for where a row came from and who wrote it, from rows with the column `_datamaster_file`."""
+    return (f"named_struct('file_path', _datamaster_file.path, 'file_name', _datamaster_file.name, 'file_size', _datamaster_file.size, 'file_modification_time', _datamaster_file.modification_time, "
             f"'run_id', {sql_literal(run_id)}, 'batch_id', {by_reference(f'CAST({batch_id} AS BIGINT)')}, 'contract_version', {sql_literal(contract_version)}, "
-            f"'stream', {sql_literal(stream)}, 'block_start', _file.block_start, 'row', monotonically_increasing_id())")
+            f"'stream', {sql_literal(stream)}, 'block_start', _datamaster_file.block_start, 'row', monotonically_increasing_id())")
 
 # %% ../../nbs/ingest/00_rows.ipynb #be9bb2d5
 def bronze_rows(rows: DataFrame, columns: Sequence[str], metadata: str, rules: Sequence[Rule], broken: str) -> DataFrame:

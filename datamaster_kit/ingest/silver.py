@@ -10,14 +10,15 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING
 
+from ..contract.fault import DatamasterError
 from ..contract.model import Model
 from ..contract.sqltype import quote, sql_literal, sql_type
 from ..contract.table import DELETED, bronze_table, deleted_table, silver_table
 from .checkpoint import Claim, claimed, rebuilt
 from .history import history_statement
-from .quarantine import require_good_delivery
+from .holds import can_be_held, held_fault, judge_batch, read_holds
 from .rows import GOOD, is_deletion
-from .step import Step, append, require_tables
+from .step import Step, append, require_same_key, require_tables
 from .versions import content, key_columns, same_key, version
 from ..runs import record_all
 from ..target.casts import bronze_type
@@ -44,9 +45,9 @@ def silver_columns(model: Model) -> list[str]:
 
 
 def newest(rows: DataFrame, step: Step) -> DataFrame:
-    """Return one row a key: the newest version among the rows, with `_is_deletion`."""
-    ranked = rows.selectExpr("*", f"row_number() OVER (PARTITION BY {key_columns(step.model)} ORDER BY {version(step.contract, step.model)} DESC) AS _rank").where("_rank = 1")
-    return ranked.selectExpr(*silver_columns(step.model), f"{is_deletion(step.contract, step.model) or 'false'} AS _is_deletion")
+    """Return one row a key: the newest version among the rows, with `_datamaster_is_deletion`."""
+    ranked = rows.selectExpr("*", f"row_number() OVER (PARTITION BY {key_columns(step.model)} ORDER BY {version(step.contract, step.model)} DESC) AS _datamaster_rank").where("_datamaster_rank = 1")
+    return ranked.selectExpr(*silver_columns(step.model), f"{is_deletion(step.contract, step.model) or 'false'} AS _datamaster_is_deletion")
 
 # %% ../../nbs/ingest/08_silver.ipynb #d80cc545
 def remember_deletions(step: Step, rows: DataFrame, stream: str, batch_id: int) -> None:
@@ -62,7 +63,7 @@ def undeleted(step: Step, source: str) -> str:
     if not is_deletion(step.contract, step.model):
         return quote(source)
     older = f"{version(step.contract, step.model, 'd', 'carlton_content')} > {version(step.contract, step.model, 'r')}"
-    return f"(SELECT * FROM {quote(source)} r LEFT ANTI JOIN {step.sql('silver', DELETED)} d ON {same_key(step.model, 'r', 'd')} AND NOT r._is_deletion AND {older})"
+    return f"(SELECT * FROM {quote(source)} r LEFT ANTI JOIN {step.sql('silver', DELETED)} d ON {same_key(step.model, 'r', 'd')} AND NOT r._datamaster_is_deletion AND {older})"
 
 # %% ../../nbs/ingest/08_silver.ipynb #0891a9b5
 def merge_statement(step: Step, source: str, stream: str, batch_id: int) -> str:
@@ -73,8 +74,8 @@ def merge_statement(step: Step, source: str, stream: str, batch_id: int) -> str:
     updates = ", ".join([*(f"t.{column} = s.{column}" for column in columns), f"t.carlton_changed_by = {written}"])
     values = ", ".join([*(f"s.{column}" for column in columns), written])
     return (f"MERGE INTO {step.sql('silver')} t USING {undeleted(step, source)} s ON {same_key(model, 't', 's')} "
-            f"WHEN MATCHED AND s._is_deletion AND {is_newer} THEN DELETE WHEN MATCHED AND NOT s._is_deletion AND {is_newer} THEN UPDATE SET {updates} "
-            f"WHEN NOT MATCHED AND NOT s._is_deletion THEN INSERT ({', '.join(columns)}, carlton_changed_by) VALUES ({values})")
+            f"WHEN MATCHED AND s._datamaster_is_deletion AND {is_newer} THEN DELETE WHEN MATCHED AND NOT s._datamaster_is_deletion AND {is_newer} THEN UPDATE SET {updates} "
+            f"WHEN NOT MATCHED AND NOT s._datamaster_is_deletion THEN INSERT ({', '.join(columns)}, carlton_changed_by) VALUES ({values})")
 
 
 def merge_batch(step: Step, rows: DataFrame, stream: str, batch_id: int) -> int:
@@ -91,8 +92,8 @@ def append_batch(step: Step, rows: DataFrame, claim: Claim, batch_id: int) -> in
     """Append a batch's rows to silver, exactly once, and return how many there are."""
     found = rows.selectExpr(*silver_columns(step.model), f"{stamp(step, claim.stream, batch_id)} AS carlton_changed_by")
     if claim.leaves_out_known:
-        known = step.target.spark.sql(f"SELECT carlton_metadata AS _known FROM {step.sql('silver')} WHERE NOT (carlton_changed_by.stream <=> {sql_literal(claim.stream)})")
-        found = found.join(known, found["carlton_metadata"] == known["_known"], "left_anti")
+        known = step.target.spark.sql(f"SELECT carlton_metadata AS _datamaster_known FROM {step.sql('silver')} WHERE NOT (carlton_changed_by.stream <=> {sql_literal(claim.stream)})")
+        found = found.join(known, found["carlton_metadata"] == known["_datamaster_known"], "left_anti")
     append(found, step.sql("silver"), f"silver/{claim.stream}", batch_id)
     return int(found.count())
 
@@ -116,6 +117,8 @@ def write_batch(step: Step, claim: Claim, batch: DataFrame, batch_id: int) -> No
     begun, step = datetime.now(UTC), step.on(batch.sparkSession)
     passed("silver.begun")
     everything = as_today(step, batch)
+    if step.interval and can_be_held(step):
+        judge_batch(step, everything)
     read, good, deleted = counted(step, everything)
     rows = everything.where(GOOD)
     if deleted:
@@ -166,12 +169,18 @@ def follow(step: Step) -> Claim:
 def write_silver(step: Step) -> None:
     """Bring what is new in a model's bronze table to its silver table; with an interval, until asked to stop.
 
-    Raises DatamasterError where the last delivery has too many bad rows.
+    Raises DatamasterError where the table has another key, and, with an interval, where a batch is held.
     """
     catalog, deletes = step.names.catalog, bool(is_deletion(step.contract, step.model))
     wanted = [make(step.contract, step.model, catalog) for make in (bronze_table, silver_table, *((deleted_table,) if deletes else ()))]
     require_tables(step.target, *wanted)
-    require_good_delivery(step)
-    claim = follow(step)
+    require_same_key(step)
+    try:
+        claim = follow(step)
+    except Exception as error:
+        held = [hold for hold in read_holds(step.target, catalog, step.contract.id) if hold.model == step.model.name] if step.interval else []
+        if held:
+            raise DatamasterError(*(held_fault(step.contract, hold) for hold in held)) from error
+        raise
     if not ASKED.is_set():
         rebuilt(claim)

@@ -11,9 +11,11 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from ..contract.check import NO_FIELD, folder_name
+from ..contract.control_totals import read_control_totals
 from ..contract.fault import BadInput, DatamasterError, Fault, code
 from ..contract.model import Contract, Model, Source
 from ..contract.rules import Rule, rules
+from ..contract.source_options import reader_options
 from ..contract.table import QUARANTINE, Table
 from ..names import Names, TableName
 from ..runs import Run
@@ -23,15 +25,16 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
 # %% auto #0
-__all__ = ['NO_TABLE', 'TABLE_DIFFERS', 'NOT_FILES', 'Step', 'table_faults', 'require_tables', 'require_fields', 'file_source',
-           'append', 'checkpoint_folder']
+__all__ = ['NO_TABLE', 'TABLE_DIFFERS', 'NOT_FILES', 'KEY_DIFFERS', 'Step', 'table_faults', 'require_tables', 'require_same_key',
+           'require_fields', 'file_source', 'append', 'checkpoint_folder']
 
 # %% ../../nbs/ingest/01_step.ipynb #c71a777c
 @dataclass(frozen=True)
 class Step:
     """One step on one model of a contract, on a target.
 
-    `resumed` are the interrupted runs whose batches it takes as its own, `last_batches` the last recorded batch of each stream.
+    `resumed` are the interrupted runs whose batches it takes as its own, `last_batches` the last recorded batch of each stream, `refused` the model's files that were refused when they were last looked at, by path with
+    size and modification in milliseconds then.
     """
 
     target: Target
@@ -45,6 +48,7 @@ class Step:
     last_batches: Mapping[str, int] = field(default_factory=dict)
     interval: str = ""
     rebuilds_checkpoint: bool = False
+    refused: Mapping[str, tuple[int, int]] = field(default_factory=dict)
 
     def table(self, schema: str, suffix: str = "") -> TableName:
         """Return the model's table in a schema, or the one beside it with a suffix."""
@@ -96,6 +100,25 @@ def require_tables(target: Target, *tables: Table) -> None:
         raise DatamasterError(*faults)
 
 
+KEY_DIFFERS = code("key-differs", "Silver's rows were merged by another key than the contract's, and cannot be merged by this one.",
+                   "drop the silver table, `datamaster unity apply`, and `datamaster ingest run --rebuild-checkpoint`, which builds it again from bronze; or take the key back in the contract")
+
+
+def require_same_key(step: Step) -> None:
+    """Raise DatamasterError where the model's silver table, if it is there, has another key than the contract; it has none where it was made for a model without one."""
+    name = step.sql("silver")
+    if not step.target.spark.catalog.tableExists(name):
+        return
+    known = {row["key"]: row["value"] for row in step.target.spark.sql(f"SHOW TBLPROPERTIES {name}").collect()}
+    actual = known.get("datamaster.key", "")
+    names = [{spelling.lower() for spelling in (item.column, *item.aliases)} for item in step.model.key]
+    columns = [column.lower() for column in actual.split(", ") if column]
+    is_same = len(columns) == len(names) and all(any(column in spellings for column in columns) for spellings in names)
+    if "datamaster.model" in known and not is_same:
+        wanted = ", ".join(item.column for item in step.model.key)
+        raise DatamasterError(KEY_DIFFERS.fault(f"{step.model.name}: silver is keyed by ({actual}), the contract by ({wanted}), so that its delivery is held"))
+
+
 def require_fields(step: Step) -> None:
     """Raise BadInput where the model has no field, to which nothing could be brought."""
     if not step.model.fields:
@@ -109,7 +132,8 @@ def file_source(step: Step) -> FileSource:
     if source.type not in ("adls", "eventhub"):
         raise DatamasterError(NOT_FILES.fault(f"the source of {step.contract.id} is {source.type!r}"))
     is_captured = source.type == "eventhub"
-    return FileSource("avro" if is_captured else source.format, step.target.landing_folder(step.model.name), step.model.fields, source.options, is_captured)
+    return FileSource("avro" if is_captured else source.format, step.target.landing_folder(step.model.name), step.model.fields, reader_options(source.format, source.options), is_captured,
+                      None if is_captured else read_control_totals(source.options.get("control"), source.format))
 
 # %% ../../nbs/ingest/01_step.ipynb #5ded49bf
 def append(rows: DataFrame, table: str, application: str, version: int) -> None:

@@ -65,24 +65,24 @@ def quoted(texts: pa.Array) -> pa.Array:
     return pc.if_else(odd, pa.array([None if text is None else json.dumps(text, ensure_ascii=False) for text in texts.to_pylist()], pa.string()), made)
 
 
-def json_texts(values: pa.Array, type: DataType, is_inside: bool = False) -> pa.Array:
-    """Return values as JSON fragments, absent ones as null; inside other values binary is in base 64."""
+def json_texts(values: pa.Array, type: DataType) -> pa.Array:
+    """Return values as JSON fragments, absent ones as null; binary is in base 64."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
     match type:
         case Struct(fields):
-            pairs = [pc.binary_join_element_wise(json.dumps(item.column) + ": ", pc.fill_null(json_texts(values.field(index), item.type, True), "null"), "") for index, item in enumerate(fields)]
+            pairs = [pc.binary_join_element_wise(json.dumps(item.column) + ": ", pc.fill_null(json_texts(values.field(index), item.type), "null"), "") for index, item in enumerate(fields)]
             made = pc.binary_join_element_wise("{", pc.binary_join_element_wise(*pairs, ", "), "}", "") if pairs else pa.array(["{}"] * len(values), pa.string())
             return pc.if_else(values.is_valid(), made, pa.scalar(None, pa.string()))
         case Array(element):
-            inside = pc.fill_null(json_texts(values.flatten(), element.type, True), "null")
+            inside = pc.fill_null(json_texts(values.flatten(), element.type), "null")
             return bracketed(values, inside, "[", "]")
         case Map(key, value):
             flat = values.cast(pa.list_(pa.struct([("key", values.type.key_type), ("value", values.type.item_type)]))).flatten()
-            names = quoted(scalar_texts(flat.field(0), key.type, {}) if isinstance(key.type, Scalar) else json_texts(flat.field(0), key.type, True))
-            return bracketed(values, pc.binary_join_element_wise(names, pc.fill_null(json_texts(flat.field(1), value.type, True), "null"), ": "), "{", "}")
-    if type.name == "binary" and is_inside:
+            names = quoted(scalar_texts(flat.field(0), key.type, {}) if isinstance(key.type, Scalar) else json_texts(flat.field(0), key.type))
+            return bracketed(values, pc.binary_join_element_wise(names, pc.fill_null(json_texts(flat.field(1), value.type), "null"), ": "), "{", "}")
+    if type.name == "binary":
         import base64
 
         return pa.array([None if value is None else json.dumps(base64.b64encode(value).decode()) for value in values.to_pylist()], pa.string())
@@ -109,7 +109,7 @@ def csv_cell(texts: pa.Array, item: Field, options: Mapping[str, Any]) -> pa.Arr
     quote, delimiter = str(options.get("quote", '"')), str(options.get("delimiter", ","))
     if (isinstance(item.type, Scalar) and item.type.name in BARE[:-1] and not re.search(r"[0-9.\-a-z]", delimiter)) or not quote:
         return texts
-    escape, marks = str(options.get("escape", quote)), re.escape(quote + delimiter + str(options.get("comment", "")))
+    escape, marks = str(options.get("escape") or quote), re.escape(quote + delimiter + str(options.get("comment", "")))
     needs = pc.or_kleene(pc.match_substring_regex(texts, rf"[{marks}\r\n\\]|^\s|\s$"), pc.equal(texts, ""))
     if not pc.any(needs).as_py():
         return texts

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+from ..contract.formats import CHECKS, keeps_check
 from ..contract.model import Model
 from .operands import CASTS, NotEvaluated, aligned, cast_to, matches, parsed, without_zone
 
@@ -16,8 +17,9 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 # %% auto #0
-__all__ = ['BINARY', 'UNARY', 'Scope', 'SPECIAL', 'evaluated', 'list_of', 'looked_up', 'is_null', 'is_in', 'between', 'coalesced',
-           'cast', 'literal', 'constant', 'divided', 'all_elements', 'map_part', 'keeps', 'names_in', 'proposed_by']
+__all__ = ['BINARY', 'UNARY', 'Scope', 'SPECIAL', 'checked', 'replaced', 'evaluated', 'list_of', 'looked_up', 'is_null', 'is_in',
+           'between', 'coalesced', 'cast', 'literal', 'constant', 'divided', 'all_elements', 'map_part', 'beginning',
+           'keeps', 'names_in', 'proposed_by']
 
 # %% ../../nbs/mock/09_conditions.ipynb #1605d64f
 BINARY = {"And": "and_kleene", "Or": "or_kleene", "EQ": "equal", "NEQ": "not_equal", "GT": "greater", "GTE": "greater_equal", "LT": "less", "LTE": "less_equal",
@@ -27,6 +29,24 @@ UNARY = {"Not": "invert", "Neg": "negate", "Length": "utf8_length", "Lower": "ut
 Scope = Mapping[str, Any]
 
 # %% ../../nbs/mock/09_conditions.ipynb #e7eabdb1
+def checked(node: Any, scope: Scope) -> Any:
+    """Return where a format's check digits are right; raises NotEvaluated for any other condition on a list."""
+    import pyarrow as pa
+
+    name = next((name for name, check in CHECKS.items() if parsed(check("v")).sql() == node.expression.this.sql()), "")
+    if not name:
+        raise NotEvaluated("Exists is not evaluated")
+    texts = evaluated(node.this.expressions[0], scope).to_pylist()
+    return pa.array([None if text is None else keeps_check(name, text) for text in texts], pa.bool_())
+
+
+def replaced(node: Any, scope: Scope) -> Any:
+    """Return texts without what matches a pattern."""
+    import pyarrow.compute as pc
+
+    return pc.replace_substring_regex(evaluated(node.this, scope), node.expression.name, node.args["replacement"].name)
+
+# %% ../../nbs/mock/09_conditions.ipynb #22211e19
 def evaluated(node: Any, scope: Scope) -> Any:
     """Return an expression's values over the columns of a scope, by name in lower case; raises NotEvaluated for what is not known."""
     import pyarrow as pa
@@ -182,9 +202,17 @@ def map_part(maps: Any, index: int) -> Any:
     return pa.ListArray.from_arrays(pa.array(offsets), lists.flatten().field(index), mask=lists.is_null())
 
 
+def beginning(texts: Any, length: int) -> Any:
+    """Return the first characters of texts: `left`."""
+    import pyarrow.compute as pc
+
+    return pc.utf8_slice_codeunits(texts, 0, length)
+
+
 SPECIAL: dict[str, Callable[[Any, Scope], Any]] = {
     "Paren": lambda node, scope: evaluated(node.this, scope), "Column": looked_up, "Identifier": looked_up, "Dot": looked_up, "Literal": literal, "Boolean": constant, "Null": constant, "Is": is_null, "In": is_in,
-    "Between": between, "Coalesce": coalesced, "Cast": cast, "TryCast": cast, "Anonymous": all_elements, "MapKeys": lambda node, scope: map_part(evaluated(node.this, scope), 0), "Div": divided,
+    "Exists": checked, "RegexpReplace": replaced, "Between": between, "Coalesce": coalesced, "Cast": cast, "TryCast": cast, "Anonymous": all_elements, "MapKeys": lambda node, scope: map_part(evaluated(node.this, scope), 0), "Div": divided,
+    "Left": lambda node, scope: beginning(evaluated(node.this, scope), int(node.expression.name)),
     "RegexpLike": lambda node, scope: matches(evaluated(node.this, scope), node.expression.name),
 }
 

@@ -159,7 +159,7 @@ def most_rows(contract: Contract, model: Model) -> int | None:
         if rule.kind == "row_count" and rule.query:
             for must in rule.must:
                 limit = limit_of(must)
-                found += [int(limit[1])] if must.operator == "mustBeBetween" else [int(limit) - (must.operator == "mustBeLessThan")] if "Less" in must.operator or must.operator == "mustBe" else []
+                found += [int(limit[1]) - (must.operator == "mustBeBetween")] if must.operator in ("mustBeBetween", "mustBeWithin") else [int(limit) - (must.operator == "mustBeLessThan")] if "Less" in must.operator or must.operator == "mustBe" else []
     return min(found, default=None)
 
 

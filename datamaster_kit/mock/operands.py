@@ -9,6 +9,8 @@ import re
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
+from ..contract.patterns import judgement, python_pattern
+
 if TYPE_CHECKING:
     import pyarrow as pa
 
@@ -94,9 +96,11 @@ def matches(values: Any, pattern: str) -> Any:
         return pc.match_substring_regex(values, pattern)
     except pa.ArrowInvalid:
         try:
-            python = re.compile(re.sub(r"(?<!\\)((?:\\\\)*)\\z", r"\1\\Z", pattern), re.ASCII)
-        except re.error as error:
+            limit, python = judgement(pattern).longest, re.compile(python_pattern(pattern, "a-zA-Z0-9"), re.ASCII)
+        except (ValueError, re.error) as error:
             raise NotEvaluated(f"its pattern is not evaluated: {error}") from None
+        if limit is not None and (pc.max(pc.utf8_length(values)).as_py() or 0) > limit:
+            raise NotEvaluated(f"its pattern is not evaluated on more than {limit} characters") from None
         return pa.array([None if text is None else bool(python.search(text)) for text in values.to_pylist()], pa.bool_())
 
 # %% ../../nbs/mock/08_operands.ipynb #93c24a98

@@ -10,7 +10,7 @@ import string
 from collections.abc import Iterable
 from functools import lru_cache
 
-from ..contract.patterns import java_pattern, parts
+from ..contract.patterns import java_pattern, parts, python_pattern
 from .texts import Part, Shape, merged
 
 # %% auto #0
@@ -174,5 +174,4 @@ def unrepeated(rows: Iterable[tuple[Part, ...]]) -> Rows:
 @lru_cache(maxsize=512)
 def compiled(patterns: tuple[str, ...]) -> list[re.Pattern[str]]:
     """Return patterns for a check in Python, as Java's rules have them; raises ValueError for one that cannot run."""
-    return [re.compile(re.sub(r"(?<!\\)((?:\\\\)*)\\z", r"\1\\Z", re.sub(r"\(\?<([A-Za-z])", r"(?P<\1", re.sub(r"\\p\{[A-Za-z_=]+\}", r"[^\\W_]", java_pattern(pattern)))), re.ASCII)
-            for pattern in patterns]
+    return [re.compile(python_pattern(java_pattern(pattern), "a-zA-Z0-9"), re.ASCII) for pattern in patterns]

@@ -8,17 +8,21 @@ from __future__ import annotations
 import csv
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from ..contract.control_totals import ControlTotals, read_control_totals
 from ..contract.document import nearest
 from ..contract.fault import BadInput, code
 from ..contract.model import Contract, Workflow
 from ..contract.rule import OPERATORS, limit_of
 from ..contract.rules import rules
+from ..contract.source_options import reader_options
 from .broken import Breaker, Damage, breaker_of
 from .files import csv_file, file_name, json_file, parquet_file
 from .rows import Plan, plan_of
+from .totals import added, totals_of, write_totals
 from .world import World
 
 # %% auto #0
@@ -45,8 +49,8 @@ class Written:
     notes: tuple[str, ...] = ()
 
 # %% ../../nbs/mock/19_request.ipynb #91a67d65
-def write_model(plan: Plan, breaker: Breaker | None, folder: Path, format: str, options: Mapping[str, Any]) -> tuple[tuple[Path, ...], int]:
-    """Write a model's rows below a folder; return the files, and how many rows are broken."""
+def write_model(plan: Plan, breaker: Breaker | None, folder: Path, format: str, options: Mapping[str, Any], control: ControlTotals | None = None) -> tuple[tuple[Path, ...], int]:
+    """Write a model's rows below a folder, with the files' control totals; return the files, and how many rows are broken."""
     name, files, broken = file_name(plan.model), [], 0
     (folder / name).mkdir(parents=True, exist_ok=True)
     opened = FORMATS[format]
@@ -55,14 +59,17 @@ def write_model(plan: Plan, breaker: Breaker | None, folder: Path, format: str, 
         truth.writerow(("record", "file", "rule_id", "field"))
         for index, first in enumerate(range(0, max(plan.rows, 1), PER_FILE)):
             path = folder / name / f"{name}-{index + 1:05}.{format}"
-            hidden = path.with_name(f".{path.name}")
+            hidden, totals = path.with_name(f".{path.name}"), dict[str, Decimal]()
             with opened(hidden, plan.model, options) as write:
                 for start in range(first, min(first + PER_FILE, plan.rows), CHUNK):
                     columns = plan.chunk(start, min(start + CHUNK, first + PER_FILE, plan.rows))
                     damage = breaker.damage(start, columns) if breaker else Damage(columns)
                     write(damage)
+                    totals = added(totals, totals_of(damage, plan.model, control)) if control else totals
                     truth.writerows((start - first + place + 1, path.name, rule.id, rule.field) for place, rule in sorted(damage.rules.items()))
                     broken += len(damage.rules)
+            if control:
+                write_totals(hidden, path.name, control, totals, options)
             files.append(hidden.rename(path))
     if breaker:
         (folder / f".{name}.truth.csv").rename(folder / f"{name}.truth.csv")
@@ -119,7 +126,7 @@ def write_mock(contract: Contract, request: Request, folder: Path) -> list[Writt
     faults = list(faults_of(contract, request, format, folder))
     if faults:
         raise BadInput(*faults)
-    options = workflow.source.options
+    options = reader_options(format, workflow.source.options)
     world = World(contract, request.rows, request.seed, absent_texts(format, options))
     plans = [plan_of(world, model) for model in contract.ingested_models if not request.models or model.name in request.models]
     folder.mkdir(parents=True, exist_ok=True)
@@ -137,9 +144,10 @@ def written(contract: Contract, plan: Plan, request: Request, folder: Path, form
     reasons: dict[str, str] = {}
     said = rules(contract, plan.model)
     if request.bad_ratio:
-        breaker, reasons = breaker_of(plan, said, request.rules, request.bad_ratio, request.seed, format == "parquet", absent_texts(format, (contract.workflow or Workflow()).source.options))
+        breaker, reasons = breaker_of(plan, said, request.rules, request.bad_ratio, request.seed, format == "parquet", absent_texts(format, options))
         plan.lost.clear()
-    files, broken = write_model(plan, breaker, folder, format, options)
+    source = (contract.workflow or Workflow()).source
+    files, broken = write_model(plan, breaker, folder, format, options, read_control_totals(source.options.get("control"), format))
     truth = folder / f"{file_name(plan.model)}.truth.csv" if breaker else None
     return Written(plan.model.name, plan.rows, files, broken, truth, reasons, tuple(notes(said, plan, request)))
 

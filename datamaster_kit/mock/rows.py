@@ -86,6 +86,8 @@ def equality(predicate: str) -> tuple[Any, Any] | None:
     from sqlglot import exp
 
     node = parsed(predicate)
+    if isinstance(node, exp.Coalesce):
+        node = node.this
     if isinstance(node, exp.Not) and isinstance(node.this, exp.Coalesce) and isinstance(node.this.this, exp.NEQ):
         node = node.this.this
     elif not isinstance(node, exp.EQ):

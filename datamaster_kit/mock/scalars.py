@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from ..contract.formats import known_format
 from ..contract.model import Scalar
 from ..contract.predicates import FORMATS, is_text, longest
 from .domains import Domain, Listed, Without
@@ -28,6 +29,8 @@ PROPOSED = 8192
 def proposed_parts(asked: Wanted, is_unique: bool) -> tuple[tuple[Shape, ...], bool]:
     """Return shapes for a field's texts, and whether the same texts come again and again; raises ValueError where its pattern has none."""
     item, most = asked.field, longest(asked.field)
+    if known_format(item.format) and is_text(item.type):
+        return shaped(format_parts(item.format)), False
     if asked.patterns:
         return shapes_of(asked.patterns[0], item.min_length or 0, most), False
     if item.format in FORMATS and is_text(item.type):

@@ -13,6 +13,7 @@ from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any
 
 from ..contract.model import Contract, Field, Model, Quality, Scalar
+from ..contract.patterns import matching_limit
 from ..contract.predicates import FORMATS, SIZES, is_text, longest
 from ..contract.rules import declared_rule, metric_of
 from .numbers import arrow_type, step_of
@@ -81,7 +82,8 @@ def is_kept(text: str, asked: Wanted) -> bool:
     formats = [FORMATS[item.format]] if is_text(item.type) and item.format in FORMATS else []
     if text in asked.forbidden or (item.min_length is not None and len(text) < item.min_length) or (most is not None and len(text) > most):
         return False
-    if not all(pattern.search(text) for pattern in compiled((*asked.patterns, *formats))):
+    patterns = (*asked.patterns, *formats)
+    if any(len(text) > limit for pattern in patterns if (limit := matching_limit(pattern)) is not None) or not all(pattern.search(text) for pattern in compiled(patterns)):
         return False
     said = [(holds, limit) for name, holds in LIMITS if (limit := getattr(item, name)) is not None and not isinstance(limit, bool)]
     assert isinstance(item.type, Scalar)

@@ -10,12 +10,14 @@ import string
 from collections.abc import Callable
 from functools import lru_cache
 
+from ..contract.formats import known_format, valid_value
 from .patterns import DIGITS
 from .texts import Part, Shape, merged
 
 # %% auto #0
-__all__ = ['OCTET', 'HEX', 'MONTH', 'DAY', 'YEAR', 'HOUR', 'SIXTY', 'DATE', 'TIME', 'SITES', 'Named', 'NAMES', 'WRITTEN',
-           'HEXADECIMAL', 'vocabulary', 'lowered', 'repeated', 'format_parts', 'named_parts', 'example_parts', 'shaped']
+__all__ = ['OCTET', 'HEX', 'MONTH', 'DAY', 'YEAR', 'HOUR', 'SIXTY', 'DATE', 'TIME', 'SITES', 'VALID_VALUES', 'Named', 'NAMES',
+           'WRITTEN', 'HEXADECIMAL', 'vocabulary', 'lowered', 'repeated', 'format_parts', 'named_parts',
+           'example_parts', 'shaped']
 
 # %% ../../nbs/mock/03_words.ipynb #0bca6f8f
 @lru_cache(maxsize=64)
@@ -48,9 +50,14 @@ def repeated(part: Part, count: int) -> tuple[Part, ...]:
     return (part,) * count
 
 
+VALID_VALUES = 20_000
+
+
 def format_parts(format: str) -> tuple[Part, ...]:
     """Return the parts of texts of a format; raises KeyError for one that is not known."""
     number = ("", *map(str, range(1, 1000)))
+    if known_format(format):
+        return (tuple(dict.fromkeys(valid_value(format, place) for place in range(VALID_VALUES))),)
     return {
         "email": (lowered("person.first_name"), (".",), lowered("person.last_name"), number, ("@",), SITES),
         "uuid": (*repeated(HEX, 8), ("-",), *repeated(HEX, 4), ("-4",), *repeated(HEX, 3), ("-",), tuple("89ab"), *repeated(HEX, 3), ("-",), *repeated(HEX, 12)),

@@ -7,12 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from ..contract.model import Field, Model, Scalar
 from ..contract.sqltype import quote, sql_type
 from ..names import TableName
 from .pictures import QUARANTINED, drawing, label, svg
 from ..target.target import Target
+
+if TYPE_CHECKING:
+    from markupsafe import Markup
 
 # %% auto #0
 __all__ = ['PRIVATE', 'HIDDEN', 'is_private', 'ColumnProfile', 'TableProfile', 'profile', 'column_profile', 'profile_picture',
@@ -68,7 +72,7 @@ def column_profile(item: Field, index: int, row: dict[str, object]) -> ColumnPro
     return ColumnProfile(item.name, sql_type(item.type).lower(), int(str(row[f"missing_{index}"])), int(str(distinct)) if distinct is not None else None, least, greatest)
 
 # %% ../../nbs/observe/03_explore.ipynb #051af00f
-def profile_picture(name: str, found: TableProfile) -> str:
+def profile_picture(name: str, found: TableProfile) -> Markup | str:
     """Return the columns of a table that have missing values, by their share, as SVG; empty where none has."""
     missing = [column for column in found.columns if column.missing]
     if not missing or not found.rows:

@@ -8,18 +8,19 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Iterable
-from html import escape
 from typing import TYPE_CHECKING
 
+from ..contract.markup import html
 from ..runs import RuleResult, Run
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from markupsafe import Markup
     from matplotlib.figure import Figure
 
 # %% auto #0
-__all__ = ['GOOD', 'RESCUED', 'QUARANTINED', 'PLAIN', 'NOT_IN_ROWS', 'drawing', 'label', 'svg', 'rows_picture', 'rules_picture',
-           'times_picture']
+__all__ = ['GOOD', 'RESCUED', 'QUARANTINED', 'PLAIN', 'NOT_IN_ROWS', 'drawing', 'label', 'svg', 'attributes_of', 'rows_picture',
+           'rules_picture', 'times_picture']
 
 # %% ../../nbs/observe/01_pictures.ipynb #4ea2d871
 GOOD, RESCUED, QUARANTINED, PLAIN = "#009E73", "#E69F00", "#D55E00", "#0072B2"
@@ -43,20 +44,29 @@ def label(text: str) -> str:
     return text.replace("$", r"\$")
 
 
-def svg(figure: Figure, description: str) -> str:
-    """Return a figure as an SVG element that scales with its page and has a description for screen readers."""
+def svg(figure: Figure, description: str) -> Markup:
+    """Return a figure as an SVG element that scales with its page and has a description for screen readers; it has attributes in place of styles, which a page's policy would not apply."""
     import matplotlib as mpl
 
     text = io.StringIO()
     with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": "datamaster_kit", "font.family": "sans-serif"}):
         figure.savefig(text, format="svg", transparent=True, metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
     body = text.getvalue()[text.getvalue().index("<svg"):]
-    body = re.sub(r'<svg ([^>]*?)height="[^"]*"([^>]*?)width="[^"]*"', r"<svg \1\2", body, count=1)
-    body = re.sub(r"<metadata>.*?</metadata>", "", body, flags=re.DOTALL)
-    return body.replace("<svg ", f'<svg role="img" aria-label="{escape(description, quote=True)}" style="max-width:52rem;width:100%;height:auto" ', 1)
+    body = re.sub(r"^<svg ([^>]*)>", lambda match: "<svg " + re.sub(r'(?:width|height)="[^"]*" ?', "", match[1]) + ">", body)
+    body = re.sub(r"<metadata>.*?</metadata>|<style.*?</style>|<!--.*?-->", "", body, flags=re.DOTALL)
+    body = re.sub(r'(<[a-z][^<>]*?)style="([^"]*)"', lambda match: match[1] + attributes_of(match[2]), body)
+    return html('<svg role="img" aria-label="{{ description }}" class="chart" width="832" stroke-linejoin="round" stroke-linecap="butt" {{ body|safe }}', description=description, body=body.removeprefix("<svg "))
+
+
+def attributes_of(style: str) -> str:
+    """Return the style of an SVG element as attributes; a font is taken apart into its size and its family."""
+    said = dict(part.strip().split(": ", 1) for part in style.split(";") if ": " in part)
+    if "font" in said:
+        said["font-size"], said["font-family"] = said.pop("font").split(" ", 1)
+    return " ".join(f'{name}="{value.replace("&quot;", chr(39))}"' for name, value in said.items())
 
 # %% ../../nbs/observe/01_pictures.ipynb #6d7a6b41
-def rows_picture(runs: Iterable[Run]) -> str:
+def rows_picture(runs: Iterable[Run]) -> Markup | str:
     """Return the share of good, rescued and quarantined rows of each model, with the number of rows, as SVG."""
     found = [run for run in runs if run.rows_written]
     figure, axes = drawing(len(found), "Rows brought to bronze, by model")
@@ -81,7 +91,7 @@ def rows_picture(runs: Iterable[Run]) -> str:
 NOT_IN_ROWS = ("freshness", "row_count", "sql")
 
 
-def rules_picture(results: Iterable[tuple[str, RuleResult]], most: int = 15) -> str:
+def rules_picture(results: Iterable[tuple[str, RuleResult]], most: int = 15) -> Markup | str:
     """Return the broken rules by how many rows they concern, at most so many, as SVG; empty where no rule is broken."""
     broken = sorted(((model, result) for model, result in results if result.passed is False and result.value and result.kind not in NOT_IN_ROWS), key=lambda item: -(item[1].value or 0))[:most]
     if not broken:
@@ -99,7 +109,7 @@ def rules_picture(results: Iterable[tuple[str, RuleResult]], most: int = 15) -> 
     return svg(figure, "; ".join(f"{model} {result.rule}: {result.value:.0f}" for model, result in broken))
 
 # %% ../../nbs/observe/01_pictures.ipynb #c8174511
-def times_picture(runs: Iterable[Run]) -> str:
+def times_picture(runs: Iterable[Run]) -> Markup | str:
     """Return how long each step took on each model, in seconds, with its throughput, as SVG."""
     found = [run for run in runs if run.result != "nothing new"]
     figure, axes = drawing(len(found), "Seconds, by step and model")

@@ -6,25 +6,32 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from html import escape
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from ..contract.markup import html
 from ..contract.model import Contract
 from ..contract.page import contract_page, page
+from ..ledger import FileEntry, read_entries
 from ..names import TableName
 from .pictures import rows_picture, rules_picture, times_picture
 from .quality import latest_results
-from .tables import rule_table, run_table, shown
+from .tables import file_table, hold_table, reconciliation_table, rule_table, run_table, shown
+from ..private import make_private
 from ..project import Project
-from ..runs import RuleResult, Run, read_runs, runs_name
+from ..runs import RuleResult, Run, read_runs, runs_name, runs_of
 from ..target.target import Target
 
+if TYPE_CHECKING:
+    from markupsafe import Markup
+
 # %% auto #0
-__all__ = ['NOTEBOOK_STYLE', 'TableFacts', 'table_facts', 'size_words', 'notebook_pages', 'tiles', 'tables_section',
-           'quality_section', 'report_page', 'file_name', 'titled', 'write_report']
+__all__ = ['ACTING', 'HEAD', 'NOTEBOOK_STYLE', 'SECTIONS', 'REPORT', 'FILES_SHOWN', 'HELD', 'FILES', 'TableFacts', 'table_facts',
+           'size_words', 'notebook_pages', 'files_section', 'report_page', 'file_name', 'hold_events', 'titled',
+           'write_report']
 
 # %% ../../nbs/observe/04_report.ipynb #5b9ea464
 @dataclass(frozen=True)
@@ -67,66 +74,72 @@ def notebook_pages(folder: Path, report: Path) -> list[tuple[str, str, str]]:
     for notebook in sorted(folder.glob("*/[0-9]*.ipynb"), key=lambda path: (path.parent.name, path.name), reverse=False):
         name = f"{notebook.parent.name}-{notebook.stem}.html"
         body, _ = exporter.from_filename(str(notebook))
+        body = ACTING.sub("&lt;", body)
         step = re.sub(r"^\d+_", "", notebook.stem)
-        head = f'<p class=soft>Executed notebook, run {escape(notebook.parent.name)}. <a href="../index.html">Report</a>, <a href="../../{escape(notebook.parent.name)}/{escape(notebook.name)}">notebook</a></p>'
+        head = html(HEAD, run=notebook.parent.name, file=notebook.name)
         target = report / "notebooks" / name
         target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_text(page(step, head + NOTEBOOK_STYLE + body), encoding="utf-8")
+        target.write_text(page(step, html("{{ head }}{{ body|safe }}", head=head, body=body), style=NOTEBOOK_STYLE), encoding="utf-8")
         pages.append((notebook.parent.name, step, f"notebooks/{name}"))
     return sorted(pages, key=lambda item: item[0], reverse=True)
 
 
-NOTEBOOK_STYLE = ("<style>.jp-InputArea pre,.highlight pre,.input_area pre{background:var(--panel);border:1px solid var(--line);border-radius:.4rem;padding:.6rem .8rem;overflow-x:auto;font-size:.84rem;line-height:1.45}"
+# What a cell printed as HTML may not lead elsewhere: a policy does not keep a page from being left.
+ACTING = re.compile(r"<(?=/?(?:meta|base|link|script|iframe|frame|object|embed|form|portal)\b)", re.IGNORECASE)
+HEAD = '<p class=soft>Executed notebook, run {{ run }}. <a href="../index.html">Report</a>, <a href="../../{{ run }}/{{ file }}">notebook</a></p>'
+NOTEBOOK_STYLE = (".jp-InputArea pre,.highlight pre,.input_area pre{background:var(--panel);border:1px solid var(--line);border-radius:.4rem;padding:.6rem .8rem;overflow-x:auto;font-size:.84rem;line-height:1.45}"
                   ".anchor-link{display:none}.highlight .k,.highlight .kn,.highlight .ow,.highlight .nb{color:var(--accent)}.highlight .s1,.highlight .s2,.highlight .sa{color:var(--good)}"
-                  ".highlight .c1{color:var(--soft)}svg{background:#fff;border-radius:.4rem;color:#1b2430}</style>")
+                  ".highlight .c1{color:var(--soft)}svg{background:#fff;border-radius:.4rem;color:#1b2430}")
 
 # %% ../../nbs/observe/04_report.ipynb #bdc7a441
-def tiles(pairs: Iterable[tuple[str, object]]) -> str:
-    """Return numbers with their names, as tiles."""
-    return "<div class=tiles>" + "".join(f"<div class=tile><b>{escape(shown(value))}</b><span>{escape(name)}</span></div>" for name, value in pairs) + "</div>"
-
-
-def tables_section(tables: Sequence[TableFacts], pages: dict[str, str]) -> str:
-    """Return the tables as HTML, each with a link to its contract's page."""
-    def row(item: TableFacts) -> str:
-        written = item.written_at.strftime("%Y-%m-%d %H:%M") if item.written_at else ""
-        cells = f"<td class=name>{escape(item.name)}</td><td class=number>{item.rows:,}</td><td class=number>{size_words(item.bytes)}</td><td class=number>{item.files}</td><td>{written}</td>"
-        return f'<tr>{cells}<td><a href="{escape(pages[item.contract], quote=True)}">{escape(item.contract)}</a></td></tr>'
-
-    head = "".join(f"<th scope=col>{name}</th>" for name in ("table", "rows", "size", "files", "written (UTC)", "contract"))
-    return f"<h2>Tables</h2><div class=scroll><table><thead><tr>{head}</tr></thead><tbody>{''.join(map(row, tables))}</tbody></table></div>"
+SECTIONS = """<h2>Tables</h2><div class=scroll><table><thead><tr><th scope=col>table</th><th scope=col>rows</th><th scope=col>size</th><th scope=col>files</th><th scope=col>written (UTC)</th><th scope=col>contract</th></tr></thead>
+<tbody>{% for item in tables %}<tr><td class=name>{{ item.name }}</td><td class=number>{{ shown(item.rows) }}</td><td class=number>{{ size(item.bytes) }}</td><td class=number>{{ item.files }}</td>
+<td>{% if item.written_at %}{{ item.written_at.strftime("%Y-%m-%d %H:%M") }}{% endif %}</td><td><a href="{{ pages[item.contract] }}">{{ item.contract }}</a></td></tr>{% endfor %}</tbody></table></div>
+<h2>What came in</h2><div class=picture>{{ rows }}</div><h2>Quality</h2><div class=picture>{{ rules }}</div>
+{%- for name, found in quality if found %}<h3>{{ name }} ({{ found|length }})</h3>{{ rule_table(found) }}{% endfor %}"""
+REPORT = """<p class=soft>Report of {{ now.strftime("%Y-%m-%d %H:%M") }} UTC</p><h1>{{ title }}</h1><div class=tiles>{% for name, value in numbers %}<div class=tile><b>{{ shown(value) }}</b><span>{{ name }}</span></div>{% endfor %}</div>
+<h2>Contracts</h2><ul>{% for name, path in pages.items() %}<li><a href="{{ path }}">{{ name }}</a></li>{% endfor %}</ul>{{ sections }}{{ holds }}<h2>Runs</h2><div class=picture>{{ times }}</div>{{ runs }}{{ files }}
+<h2>Executed notebooks</h2><div class=scroll><table><thead><tr><th scope=col>run</th><th scope=col>step</th></tr></thead><tbody>
+{%- for run, step, path in notebooks %}<tr><td>{{ run }}</td><td><a href="{{ path }}">{{ step }}</a></td></tr>{% endfor %}</tbody></table></div>"""
 
 # %% ../../nbs/observe/04_report.ipynb #f0e5e2c3
-def quality_section(results: Sequence[tuple[str, RuleResult]]) -> str:
-    """Return the rules as HTML: the broken ones first, then those that are not executed, then all that hold."""
-    parts = [("Broken", [item for item in results if item[1].passed is False]), ("Not executed", [item for item in results if item[1].passed is None]),
-             ("Kept", [item for item in results if item[1].passed])]
-    shown_parts = "".join(f"<h3>{name} ({len(found)})</h3>{rule_table(found)}" for name, found in parts if found)
-    return f"<h2>Quality</h2><div class=picture>{rules_picture(results)}</div>{shown_parts}"
+FILES_SHOWN = 200
+HELD = "<h2>Held deliveries</h2>{{ table }}"
+FILES = """\
+<h2>Files</h2><h3>Reconciliation</h3>{{ reconciliation }}<h3>Ledger ({{ shown | length }} of {{ "{:,}".format(count) }})</h3>{{ table }}"""
+
+
+def files_section(entries: Sequence[FileEntry], tables: Sequence[TableFacts]) -> Markup:
+    """Return the ledger of files as HTML: whether each file and record is accounted for, and the newest files, those with a reason first."""
+    in_silver = {item.model: item.rows for item in tables if ".silver." in item.name}
+    shown_files = [*[entry for entry in entries if entry.reason][-FILES_SHOWN:], *[entry for entry in entries if not entry.reason][-FILES_SHOWN:]]
+    return html(FILES, reconciliation=reconciliation_table(entries, in_silver), shown=shown_files, count=len(entries), table=file_table(shown_files))
 
 
 def report_page(title: str, tables: Sequence[TableFacts], contract_pages: dict[str, str], results: Sequence[tuple[str, RuleResult]], runs: Sequence[Run],
-                notebooks: Sequence[tuple[str, str, str]]) -> str:
-    """Return the report; `contract_pages` gives the page of each contract by its name, `notebooks` are (run, step, page)."""
+                notebooks: Sequence[tuple[str, str, str]], entries: Sequence[FileEntry] = (), holds: Sequence[Run] = ()) -> str:
+    """Return the report; `contract_pages` gives the page of each contract by its name, `notebooks` are (run, step, page), `holds` the events of held deliveries."""
     ingested = [run for run in runs if run.step == "ingest" and run.rows_written]
     newest = list({(run.contract_id, run.model): run for run in ingested}.values())
     last = [run for run in runs if run.run_id == runs[-1].run_id] if runs else []
     numbers = (("tables", len(tables)), ("rows in silver", sum(item.rows for item in tables if ".silver." in item.name)), ("rows quarantined", sum(run.rows_quarantined for run in ingested)),
                ("rules broken", sum(result.passed is False for _, result in results)), ("rules not executed", sum(result.passed is None for _, result in results)),
                ("runs that failed", sum(run.result == "failed" for run in runs)))
-    links = "".join(f'<tr><td>{escape(run)}</td><td><a href="{escape(path, quote=True)}">{escape(step)}</a></td></tr>' for run, step, path in notebooks)
-    listing = "".join(f'<li><a href="{escape(path, quote=True)}">{escape(name)}</a></li>' for name, path in contract_pages.items())
-    return page(title, (
-        f"<p class=soft>Report of {datetime.now(UTC):%Y-%m-%d %H:%M} UTC</p><h1>{escape(title)}</h1>{tiles(numbers)}"
-        f"<h2>Contracts</h2><ul>{listing}</ul>{tables_section(tables, contract_pages)}"
-        f"<h2>What came in</h2><div class=picture>{rows_picture(newest) if newest else ''}</div>{quality_section(results)}"
-        f"<h2>Runs</h2><div class=picture>{times_picture(last) if any(run.result != 'nothing new' for run in last) else ''}</div>{run_table(reversed(runs))}"
-        f"<h2>Executed notebooks</h2><div class=scroll><table><thead><tr><th scope=col>run</th><th scope=col>step</th></tr></thead><tbody>{links}</tbody></table></div>"))
+    # The broken rules come first, then those that are not executed, then all that hold.
+    quality = [(name, [item for item in results if item[1].passed is passed]) for name, passed in (("Broken", False), ("Not executed", None), ("Kept", True))]
+    sections = html(SECTIONS, tables=tables, pages=contract_pages, size=size_words, shown=shown, rows=rows_picture(newest) if newest else "", rules=rules_picture(results), quality=quality, rule_table=rule_table)
+    return page(title, html(REPORT, title=title, now=datetime.now(UTC), numbers=numbers, pages=contract_pages, sections=sections, notebooks=notebooks, runs=run_table(reversed(runs)), files=files_section(entries, tables) if entries else "", shown=shown, holds=html(HELD, table=hold_table(holds)) if holds else "",
+                            times=times_picture(last) if any(run.result != "nothing new" for run in last) else ""))
 
 # %% ../../nbs/observe/04_report.ipynb #4270f3fa
 def file_name(text: str) -> str:
-    """Return a text as a file's name."""
-    return re.sub(r"[^A-Za-z0-9]+", "-", text).strip("-").lower() or "contract"
+    """Return a text as a file's name, of at most a hundred letters."""
+    return re.sub(r"[^A-Za-z0-9]+", "-", text)[:100].strip("-").lower() or "contract"
+
+
+def hold_events(target: Target, catalog: str) -> tuple[Run, ...]:
+    """Return the rows of `runs` that say which deliveries are held, were mended or released, in the order of their numbers."""
+    return runs_of(target.spark.table(target.sql_name(runs_name(catalog))).where("step = 'hold'").orderBy("batch"))
 
 
 def titled(contract: Contract, contracts: Sequence[Contract]) -> str:
@@ -137,7 +150,7 @@ def titled(contract: Contract, contracts: Sequence[Contract]) -> str:
 
 def write_report(target: Target, project: Project, contracts: Sequence[Contract], folder: Path) -> Path:
     """Write the report of a project's contracts on a target under `folder`, beside its executed notebooks, and return the page's path."""
-    report = folder / "report"
+    report = make_private(folder) / "report"
     pages: dict[str, str] = {}
     for number, contract in enumerate(contracts, start=1):
         name = titled(contract, contracts)
@@ -151,5 +164,5 @@ def write_report(target: Target, project: Project, contracts: Sequence[Contract]
     runs = read_runs(target, project.names.catalog) if has_runs else ()
     results = latest_results(contracts, [run for run in runs if run.step == "ingest"])
     index = report / "index.html"
-    index.write_text(report_page(f"Lakehouse {project.names.catalog}", [item for item in found if item], pages, results, runs, notebook_pages(folder, report)), encoding="utf-8")
+    index.write_text(report_page(f"Lakehouse {project.names.catalog}", [item for item in found if item], pages, results, runs, notebook_pages(folder, report), read_entries(target, project.names.catalog), hold_events(target, project.names.catalog) if has_runs else ()), encoding="utf-8")
     return index

@@ -5,15 +5,21 @@
 # %% ../../nbs/observe/00_tables.ipynb #710ef443
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from html import escape
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
+from ..contract.control_totals import RECORDS
+from ..contract.markup import html
+from ..ledger import FileEntry
 from ..plan import MARKS, Change, Plan, summary
 from ..runs import RuleResult, Run
 
+if TYPE_CHECKING:
+    from markupsafe import Markup
+
 # %% auto #0
-__all__ = ['shown', 'html_table', 'differing', 'plan_table', 'run_table', 'rule_mark', 'rule_table']
+__all__ = ['TABLE', 'shown', 'html_table', 'differing', 'plan_table', 'run_table', 'file_table', 'totals_words',
+           'reconciliation_table', 'as_said', 'hold_table', 'rule_mark', 'rule_table']
 
 # %% ../../nbs/observe/00_tables.ipynb #2a375743
 def shown(value: Any) -> str:
@@ -30,15 +36,14 @@ def shown(value: Any) -> str:
     return str(value)
 
 
-def html_table(columns: Sequence[str], rows: Iterable[Sequence[Any]], marks: Sequence[str] = ()) -> str:
+TABLE = """<div class="scroll"><table><thead><tr>{% for column in columns %}<th scope="col">{{ column }}</th>{% endfor %}</tr></thead><tbody>
+{%- for mark, cells in rows %}<tr{% if mark %} class="{{ mark }}"{% endif %}>{% for words, is_number in cells %}<td{% if is_number %} class="number"{% endif %}>{{ words }}</td>{% endfor %}</tr>{% endfor %}</tbody></table></div>"""
+
+
+def html_table(columns: Sequence[str], rows: Iterable[Sequence[Any]], marks: Sequence[str] = ()) -> Markup:
     """Return an HTML table; `marks` gives each row a class (good, warn, bad, muted or nothing)."""
-    head = "".join(f'<th scope="col">{escape(column)}</th>' for column in columns)
-    body = []
-    for index, row in enumerate(rows):
-        cells = "".join(f'<td{" class=number" if isinstance(cell, int | float) and not isinstance(cell, bool) else ""}>{escape(shown(cell))}</td>' for cell in row)
-        mark = marks[index] if index < len(marks) else ""
-        body.append(f'<tr{f" class={mark}" if mark else ""}>{cells}</tr>')
-    return f'<div class="scroll"><table><thead><tr>{head}</tr></thead><tbody>{"".join(body)}</tbody></table></div>'
+    found = [[(shown(cell), isinstance(cell, int | float) and not isinstance(cell, bool)) for cell in row] for row in rows]
+    return html(TABLE, columns=columns, rows=[(marks[index] if index < len(marks) else "", cells) for index, cells in enumerate(found)])
 
 # %% ../../nbs/observe/00_tables.ipynb #e21d87a8
 def differing(change: Change) -> str:
@@ -47,20 +52,66 @@ def differing(change: Change) -> str:
     return "; ".join(f"{item.path}: {item.after}" if is_new else f"{item.path}: {item.before} → {item.after}" for item in change.differences if not is_new or item.after is not None)
 
 
-def plan_table(plan: Plan) -> str:
+def plan_table(plan: Plan) -> Markup:
     """Return a plan as HTML: a row a change that is pending or has a note, and the counts."""
     rows = [(MARKS[change.action], change.kind, change.name, differing(change), "; ".join(filter(None, (change.refusal and f"refused: {change.refusal}", change.note)))) for change in plan.shown]
-    return (html_table(("", "kind", "name", "what differs", "what to know"), rows) if rows else "") + f"<p>{escape(summary(plan))}</p>"
+    table = html_table(("", "kind", "name", "what differs", "what to know"), rows) if rows else ""
+    return html("{{ table }}<p>{{ words }}</p>", table=table, words=summary(plan))
 
 
-def run_table(runs: Iterable[Run]) -> str:
+def run_table(runs: Iterable[Run]) -> Markup:
     """Return runs as HTML: what each did, and how it ended."""
     found = list(runs)
     rows = [(run.step, run.model, run.rows_read, run.rows_written, run.rows_rescued, run.rows_quarantined, run.rows_merged, run.rows_deleted, run.files, round(run.duration_seconds, 1), run.result,
              "; ".join(filter(None, (run.error, *run.notes))))
             for run in found]
-    marks = [{"failed": "bad", "nothing new": "muted"}.get(run.result, "") for run in found]
+    marks = [{"failed": "bad", "partly": "warn", "nothing new": "muted"}.get(run.result, "") for run in found]
     return html_table(("step", "model", "read", "written", "rescued", "quarantined", "merged", "deleted", "files", "seconds", "result", "what else"), rows, marks)
+
+# %% ../../nbs/observe/00_tables.ipynb #8eb78bdf
+def file_table(entries: Iterable[FileEntry]) -> str:
+    """Return the ledger's entries as HTML: what came of each file, those with a reason first."""
+    found = sorted(entries, key=lambda entry: (entry.result == "read", not entry.reason))
+    has_totals = any(entry.totals for entry in found)
+    rows = [(entry.model, entry.name, entry.size, entry.records, entry.good, entry.rescued, entry.quarantined, *([totals_words(entry)] if has_totals else []), entry.result, entry.reason) for entry in found]
+    marks = [{"refused": "warn", "lost": "bad"}.get(entry.result, "") for entry in found]
+    return html_table(("model", "file", "bytes", "records", "good", "rescued", "quarantined", *(["control totals"] if has_totals else []), "result", "what is wrong"), rows, marks)
+
+
+def totals_words(entry: FileEntry) -> str:
+    """Return a file's control totals in words: those that it has as it says, or how many it has not."""
+    differing = sum(not total.is_equal for total in entry.totals)
+    equal = ", ".join(f"{total.found} {total.name}" if total.name == RECORDS else f"{total.name} {total.found}" for total in entry.totals)
+    return f"{differing} of {len(entry.totals)} differ" if differing else f"as it says: {equal}" if equal else ""
+
+
+def reconciliation_table(entries: Iterable[FileEntry], in_silver: Mapping[str, int | None]) -> str:
+    """Return, for each model, how many files were listed, what came of them and of their records, the rows of silver, and how many have what their control totals say, as HTML."""
+    by_model: dict[str, list[FileEntry]] = {}
+    for entry in entries:
+        by_model.setdefault(entry.model, []).append(entry)
+    has_totals = any(entry.totals for found in by_model.values() for entry in found)
+    rows = [(model, len(found), *(sum(entry.result == result for entry in found) for result in ("read", "refused", "lost")), *(sum(getattr(entry, name) for entry in found) for name in ("records", "good", "quarantined")),
+             in_silver.get(model), *(as_said(found) if has_totals else ())) for model, found in by_model.items()]
+    marks = ["bad" if row[4] or row[5] != row[6] + row[7] else "" for row in rows]
+    return html_table(("model", "files", "read", "refused", "lost", "records", "good", "quarantined", "rows in silver now", *(("as they say", "not as they say") if has_totals else ())), rows, marks)
+
+
+def as_said(entries: Sequence[FileEntry]) -> tuple[int, int]:
+    """Return how many files have what their control totals say, and how many have not."""
+    judged = [all(total.is_equal for total in entry.totals) for entry in entries if entry.totals]
+    return sum(judged), len(judged) - sum(judged)
+
+# %% ../../nbs/observe/00_tables.ipynb #d45471a0
+def hold_table(events: Iterable[Run]) -> Markup:
+    """Return the deliveries that are, or were, held as HTML, the open ones first: since when, by which rule, why, and what ended it; `events` are the rows of `runs` whose step is `hold`, in the order of their numbers."""
+    by_hold: dict[str, list[Run]] = {}
+    for event in events:
+        by_hold.setdefault(event.stream, []).append(event)
+    found = sorted(by_hold.values(), key=lambda events: (events[-1].result != "held", -events[0].started_at.timestamp()))
+    rows = [(first.model, first.rules[0].rule if first.rules else "", f"{first.started_at:%Y-%m-%d %H:%M}", first.error, last.result, "" if last.result == "held" else f"{last.ended_at:%Y-%m-%d %H:%M}",
+             "" if last.result == "held" else "; ".join(last.notes)) for first, *_, last in ([events[0], *events] for events in found)]
+    return html_table(("model", "rule", "since (UTC)", "why", "state", "ended (UTC)", "what ended it"), rows, ["bad" if row[4] == "held" else "warn" if row[4] == "released" else "muted" for row in rows])
 
 # %% ../../nbs/observe/00_tables.ipynb #9cb325b1
 def rule_mark(result: RuleResult) -> str:
@@ -70,7 +121,7 @@ def rule_mark(result: RuleResult) -> str:
     return "good" if result.passed else {"warn": "warn"}.get(result.severity, "bad")
 
 
-def rule_table(results: Iterable[tuple[str, RuleResult]]) -> str:
+def rule_table(results: Iterable[tuple[str, RuleResult]]) -> Markup:
     """Return what rules said as HTML, each with its model; those not executed with the reason."""
     found = list(results)
     rows = [(model, result.rule, result.description, result.severity, result.value,

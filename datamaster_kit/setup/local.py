@@ -14,6 +14,7 @@ from pathlib import Path
 from ..contract.check import folder_name
 from ..contract.model import Contract, Workflow
 from ..plan import Change, Plan
+from ..private import make_private
 from ..project import Project
 from .events import Progress
 from .lock import the_only_run
@@ -59,7 +60,7 @@ class LocalSide:
         for change in planned.plan.pending:
             folder = self.project.root / change.name
             if change.action == "create":
-                folder.mkdir(parents=True, exist_ok=True)
+                make_private(folder)
             elif folder.is_symlink():
                 folder.unlink()
             else:

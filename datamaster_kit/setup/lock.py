@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import TextIO
 
 from ..contract.fault import DatamasterError, code
+from ..private import make_private
 
 # %% auto #0
 __all__ = ['SETUP_IN_USE', 'Lock', 'lock_of', 'caller_here', 'process_of', 'Run', 'in_use', 'run_after', 'the_only_run']
@@ -106,7 +107,7 @@ def run_after(text: str, file: TextIO, path: Path) -> Run:
 @contextmanager
 def the_only_run(folder: Path) -> Iterator[Run]:
     """Hold a folder for a run; raises DatamasterError where another process has it. What was killed is remembered until a run succeeds."""
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    make_private(folder)
     with (folder / "run.json").open("a+", encoding="utf-8") as file:
         try:
             flock(file, LOCK_EX | LOCK_NB)

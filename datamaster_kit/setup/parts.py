@@ -16,6 +16,7 @@ from typing import Any
 import datamaster_kit
 from ..contract.document import nearest
 from ..contract.fault import BadInput, code
+from ..private import make_private
 from ..project import Project
 from .variables import Setup, tfvars
 from ..target.management import Management, call, logged_in
@@ -92,7 +93,7 @@ def locks_others(source: Path, folder: Path) -> bool:
 
 def prepare(source: Path, folder: Path, variables: Mapping[str, Any], backend: Backend) -> None:
     """Copy the files of a part to its working folder, with its variables and its backend; states, plans and providers there stay, and their lock unless other versions are pinned now."""
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    make_private(folder)
     if locks_others(source, folder):
         (folder / ".terraform.lock.hcl").unlink(missing_ok=True)
     for old in (*folder.glob("*.tf"), *folder.glob("*.tf.json")):

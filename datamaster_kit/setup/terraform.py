@@ -20,7 +20,8 @@ from pathlib import Path
 from typing import Any
 
 from ..contract.fault import BadInput, DatamasterError, code
-from ..notebooks import scrubbed, secrets
+from ..private import make_private
+from ..secret_values import scrubbed, secrets
 from .events import TERRAFORM_FAILED, as_event, errors_of
 from .lock import Run, caller_here, lock_of
 from ..values import release
@@ -132,7 +133,7 @@ class Terraform:
 # %% ../../nbs/setup/02_terraform.ipynb #d85d71e0
 def opened(path: Path) -> Any:
     """Open a log that its owner alone reads."""
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    make_private(path.parent)
     return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "a", encoding="utf-8")
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from ..contract.fault import BadInput, Fault, code
 from ..contract.model import Contract, ServiceLevel, Workflow
-from ..contract.period import parse_period
+from ..contract.period import period_kept
 from ..names import Names
 from ..project import Project, azure_name_findings
 from ..sections import AZURE, SETUP, setup_conflicts
@@ -95,9 +95,10 @@ DAYS = {"years": Decimal(366), "months": Decimal(31), "weeks": Decimal(7), "days
 
 def kept_days(level: ServiceLevel | None) -> int | None:
     """Return the whole days that a promise of retention comes to, one at least, or None where it sets no end; raises ValueError for no period."""
-    if level is None or level.value is None:
+    period = None if level is None else period_kept(level.value, level.unit, level.options)
+    if period is None:
         return None
-    parts = parse_period(f"{level.value} {level.unit}".strip()).parts()
+    parts = period.parts()
     return max(1, int(sum((value * DAYS[unit] for unit, value in parts.items()), Decimal(0)).to_integral_value(ROUND_CEILING)))
 
 # %% ../../nbs/setup/00_variables.ipynb #48f7d57e

@@ -5,64 +5,50 @@
 # %% ../../nbs/target/09_auto_loader.ipynb #8783ccae
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
 
-from ..contract.document import nearest
-from ..contract.fault import BadInput, Fault, code
-from ..contract.sqltype import quote, sql_type
+from ..contract.check import SOURCE_OPTION
+from ..contract.control_totals import RECORDS
+from ..contract.fault import BadInput, Fault
+from ..contract.source_options import CLOUD_OPTIONS, option_problems, quote_escape, reader_options
+from ..contract.sqltype import quote, sql_literal, sql_type
 from .avro_files import CAPTURED, CAPTURED_FILE, CAPTURED_VALUE
-from .casts import FILE, RESCUED, TEXT, bronze_type, rows_of_texts, types_of
+from .casts import FILE, OWN_NAMES, RESCUED, TEXT, aliases_of, bronze_type, refusal, rows_of_texts, types_of, without_own_names
+from .control_totals import MOST_BYTES, balance, cells_in, found_totals
+from .csv_files import no_glob
 from .json_files import records_of, rows_of_json, texts_read
 from .stream import run_stream
-from .target import FileSource, Handle
+from .target import NO_RECORD, TOTALS_OF, Files, FileSource, Handle, ListedFile
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
 # %% auto #0
-__all__ = ['READER_OPTIONS', 'CLOUD_OPTIONS', 'EVOLUTION_MODES', 'CLEAN_MODES', 'BAD_OPTION', 'CORRUPT', 'written',
-           'option_faults', 'auto_loader_options', 'schema_of', 'rows_of_csv', 'cloud_rows', 'read_new_cloud_files']
+__all__ = ['CORRUPT', 'written', 'option_faults', 'control_options', 'auto_loader_options', 'schema_of', 'rows_of_csv',
+           'cloud_rows', 'rescued_by_loader', 'read_new_cloud_files', 'is_control', 'totals_texts', 'controlled']
 
 # %% ../../nbs/target/09_auto_loader.ipynb #320a9710
-READER_OPTIONS = {
-    "csv": {"header", "delimiter", "sep", "quote", "escape", "encoding", "nullValue", "emptyValue", "comment", "lineSep", "dateFormat", "timestampFormat", "multiLine",
-            "ignoreLeadingWhiteSpace", "ignoreTrailingWhiteSpace"},
-    "json": {"multiLine", "encoding", "dateFormat", "timestampFormat", "lineSep"},
-    "parquet": set(), "avro": set(),
-}
-CLOUD_OPTIONS = {"allowOverwrites", "backfillInterval", "cleanSource", "cleanSource.moveDestination", "cleanSource.retentionDuration", "includeExistingFiles", "maxBytesPerTrigger",
-                 "maxFilesPerTrigger", "partitionColumns", "schemaEvolutionMode", "useManagedFileEvents", "useNotifications", "validateOptions"}
-EVOLUTION_MODES = ("addNewColumns", "rescue", "failOnNewColumns", "none", "addNewColumnsWithTypeWidening")
-CLEAN_MODES = ("OFF", "DELETE", "MOVE")
-BAD_OPTION = code("source-option", "An option of the contract's source is unknown, has a value that it cannot have, or does not go with another.", "see the vendor's page of Auto Loader options")
-
-
 def written(value: Any) -> str:
     """Return an option's value as Spark takes it."""
     return str(value).lower() if isinstance(value, bool) else str(value)
 
-# %% ../../nbs/target/09_auto_loader.ipynb #d7a41f5b
+
 def option_faults(format: str, options: Mapping[str, Any]) -> list[Fault]:
-    """Return what is wrong with a source's options: unknown names, values and mixes (Databricks, *Auto Loader options* and *File events*)."""
-    known = READER_OPTIONS.get(format, set()) | CLOUD_OPTIONS
-    faults = [BAD_OPTION.fault(f"the option {name!r} is not known for {format}", path=f"$.workflow.source.{name}", hint=nearest(name, known)) for name in options if name not in known]
-    said = {name: written(value) for name, value in options.items()}
-    for name, values in (("schemaEvolutionMode", EVOLUTION_MODES), ("cleanSource", CLEAN_MODES)):
-        if name in said and said[name].lower() not in {value.lower() for value in values}:
-            faults.append(BAD_OPTION.fault(f"{name} is {said[name]!r}, and one of {', '.join(values)} is expected", hint=nearest(said[name], values)))
-    mixes = (
-        (said.get("useManagedFileEvents") == "true" and "backfillInterval" in said, "backfillInterval must not be used with useManagedFileEvents, which lists by itself"),
-        (said.get("useManagedFileEvents") == "true" and said.get("useNotifications") == "true", "useNotifications and useManagedFileEvents are two ways to the same end: choose one"),
-        (said.get("cleanSource", "").upper() == "MOVE" and "cleanSource.moveDestination" not in said, "cleanSource MOVE needs cleanSource.moveDestination"),
-        (said.get("cleanSource", "").upper() != "MOVE" and "cleanSource.moveDestination" in said, "cleanSource.moveDestination goes with cleanSource MOVE only"),
-        (said.get("cleanSource", "OFF").upper() == "OFF" and "cleanSource.retentionDuration" in said, "cleanSource.retentionDuration goes with DELETE or MOVE only"),
-        (said.get("allowOverwrites") == "true" and said.get("cleanSource", "OFF").upper() != "OFF", "allowOverwrites and cleanSource do not go together: a file that is written again may be gone"),
-    )
-    return faults + [BAD_OPTION.fault(message) for is_wrong, message in mixes if is_wrong]
+    """Return what is wrong with a source's options, as faults."""
+    return [SOURCE_OPTION.fault(message, path=f"$.workflow.source.{name}", hint=hint) for message, name, hint in option_problems(format, options)]
 
 # %% ../../nbs/target/09_auto_loader.ipynb #43d99399
 CORRUPT = "_datamaster_corrupt_record"
+
+
+def control_options(source: FileSource) -> dict[str, str]:
+    """Return what Auto Loader is told of control totals: to pass over the record before the header, and over files that are none of parquet or avro."""
+    place = source.control.place if source.control else ""
+    if place == "file" and source.format in ("parquet", "avro"):
+        return {"pathGlobFilter": f"*.{source.format}"}
+    return {"skipRows": "1"} if place == "header" else {}
 
 
 def auto_loader_options(source: FileSource, schema_location: str) -> dict[str, str]:
@@ -70,15 +56,16 @@ def auto_loader_options(source: FileSource, schema_location: str) -> dict[str, s
     faults = option_faults(source.format, source.options)
     if faults:
         raise BadInput(*faults)
-    given = {f"cloudFiles.{name}" if name in CLOUD_OPTIONS else name: written(value) for name, value in source.options.items()}
+    given = {f"cloudFiles.{name}" if name in CLOUD_OPTIONS else name: written(value) for name, value in reader_options(source.format, source.options).items()}
     if source.format == "json":  # files of text have a schema that is fixed, so that nothing evolves
         format, _, options = texts_read(source)
         return {**{name: value for name, value in given.items() if name != "cloudFiles.schemaEvolutionMode"}, **options, "cloudFiles.format": format}
-    defaults = {"cloudFiles.schemaEvolutionMode": "rescue"}
+    defaults = {"cloudFiles.schemaEvolutionMode": "rescue", **control_options(source)}
     fixed = {"cloudFiles.format": source.format, "cloudFiles.schemaLocation": schema_location, "rescuedDataColumn": RESCUED, "mode": "PERMISSIVE"}
     if source.format == "csv":
-        defaults |= {"header": "true", "escape": '"', "multiLine": "true"}
-        fixed |= {"columnNameOfCorruptRecord": CORRUPT, "readerCaseSensitive": "false", "maxColumns": str(max(20_480, 2 * len(source.fields)))}
+        given.pop("lineSep", None)  # found in the file: with one that is said, Spark takes no other
+        defaults |= {"header": "true", "multiLine": "true"}
+        fixed |= {"escape": quote_escape(source.options), "columnNameOfCorruptRecord": CORRUPT, "readerCaseSensitive": "false", "maxColumns": str(max(20_480, 2 * len(source.fields)))}
     return {**defaults, **given, **fixed}
 
 # %% ../../nbs/target/09_auto_loader.ipynb #cd8bbd99
@@ -96,10 +83,14 @@ def schema_of(source: FileSource) -> str:
 def rows_of_csv(read: DataFrame, source: FileSource) -> DataFrame:
     """Return what Auto Loader read of csv files, as rows of the contract; of a record that is malformed all the cells are left out, and its text is kept."""
     names = list(types_of(source))
-    cells = [f"CASE WHEN {CORRUPT} IS NULL THEN {quote(name)} END AS {TEXT.format(index)}" for index, name in enumerate(names)]
-    rescued = f"map_filter(from_json({RESCUED}, 'MAP<STRING, STRING>'), (name, value) -> name NOT IN ('_file_path', '{CORRUPT}'))"
+    aliases, more = aliases_of(source), f"from_json({RESCUED}, 'MAP<STRING, STRING>')"
+    former = {name: f"coalesce({', '.join(f'{more}[{sql_literal(alias)}]' for alias in aliases[name])})" for name in names if name in aliases}
+    values = [f"coalesce({quote(name)}, {former[name]})" if name in former else quote(name) for name in names]
+    cells = [f"CASE WHEN {CORRUPT} IS NULL THEN {value} END AS {TEXT.format(index)}" for index, value in enumerate(values)]
+    used = "".join(f" AND NOT ({quote(name)} IS NULL AND name IN ({', '.join(map(sql_literal, aliases[name]))}))" for name in former)
+    rescued = f"map_filter({more}, (name, value) -> name NOT IN ('_file_path', '{CORRUPT}'){used})"
     texts = read.selectExpr(*cells, f"{CORRUPT} AS _corrupt_record", f"{rescued} AS _rescued", FILE)
-    return rows_of_texts(texts.selectExpr("*", "CASE WHEN cardinality(_rescued) > 0 THEN to_json(_rescued) END AS _extra"), names, source, "_extra")
+    return rows_of_texts(texts.selectExpr("*", f"CASE WHEN cardinality(_rescued) > 0 THEN to_json({without_own_names('_rescued')}) END AS _datamaster_extra"), names, source, "_datamaster_extra")
 
 
 def cloud_rows(read: DataFrame, source: FileSource) -> DataFrame:
@@ -108,10 +99,75 @@ def cloud_rows(read: DataFrame, source: FileSource) -> DataFrame:
         return rows_of_json(read.selectExpr(CAPTURED_VALUE, CAPTURED_FILE), source)
     if source.format == "json":
         return rows_of_json(records_of(read, source), source)
-    return rows_of_csv(read, source) if source.format == "csv" else read.selectExpr(*map(quote, types_of(source)), RESCUED, FILE)
+    return rows_of_csv(read, source) if source.format == "csv" else read.selectExpr(*map(quote, types_of(source)), f"{rescued_by_loader()} AS {RESCUED}", FILE)
+
+
+def rescued_by_loader() -> str:
+    """Return SQL for what Auto Loader rescued of a row, in which no column of the file passes for what ingest says of a row."""
+    told = f"from_json({RESCUED}, 'MAP<STRING, STRING>')"
+    others = without_own_names(f"map_filter({told}, (name, value) -> name != '_file_path')")
+    has_own = " OR ".join(f"{RESCUED} LIKE {sql_literal(f'%{chr(34)}{name}{chr(34)}%')}" for name in OWN_NAMES[1:])
+    return f"CASE WHEN {has_own} THEN to_json(map_concat({others}, map('_file_path', {told}['_file_path']))) ELSE {RESCUED} END"
 
 
 def read_new_cloud_files(spark: SparkSession, source: FileSource, checkpoint: str, handle: Handle, interval: str = "") -> None:
     """Hand the rows of every new file to `handle(rows, batch_id, None)`, by Auto Loader, until no new file is left or, with an interval, until asked to stop."""
+    def batch(rows: DataFrame, batch_id: int) -> None:
+        rows, files = controlled(rows, source) if source.control else (rows, None)
+        handle(rows, batch_id, files)
+
     read = spark.readStream.format("cloudFiles").schema(schema_of(source)).options(**auto_loader_options(source, f"{checkpoint}/_schemas")).load(source.folder)
-    run_stream(cloud_rows(read, source), lambda rows, batch_id: handle(rows, batch_id, None), checkpoint, interval)
+    run_stream(cloud_rows(read, source), batch, checkpoint, interval)
+
+# %% ../../nbs/target/09_auto_loader.ipynb #56996e32
+def is_control(source: FileSource) -> str:
+    """Return SQL that is true for a row that is a record of control totals, or of a file with those of others."""
+    control = source.control
+    if control is None or control.place == "header":
+        return "false"
+    if control.place == "file":
+        pattern = control.name_pattern.pattern.replace("(?P<", "(?<")
+        return f"try_url_decode(replace(_datamaster_file.name, '+', '%2B')) RLIKE {sql_literal(f'^(?s:{pattern})$')}"
+    text, delimiter, quotes = f"ltrim(coalesce(get_json_object({RESCUED}, '$._corrupt_record'), ''))", str(source.options.get("delimiter", ",")), str(source.options.get("quote", '"'))
+    begins = [f"startswith({text}, {sql_literal(mark + control.begins_with + mark + delimiter)})" for mark in ("", quotes)]
+    return f"({' OR '.join(begins)})"
+
+
+def totals_texts(spark: SparkSession, source: FileSource, paths: Sequence[str]) -> dict[str, str]:
+    """Return the record of control totals, or the text of the file with them, of each file that has one, by path; of a file with several records none says anything."""
+    control, found = source.control, dict[str, str]()
+    if control is None or not paths:
+        return {}
+    if control.place == "file":
+        files = spark.read.format("binaryFile").option("recursiveFileLookup", "true").option("pathGlobFilter", no_glob(control.name).replace("\\{stem\\}", "*").replace("\\{name\\}", "*")).load(no_glob(source.folder))
+        texts = {unquote(row["path"]): row["text"] for row in files.selectExpr("_metadata.file_path AS path", "CAST(content AS STRING) AS text").collect()}
+        beside = {path: unquote(path).rpartition("/")[0] + "/" + control.beside(unquote(path).rpartition("/")[2]) for path in paths}
+        return {path: texts[name] for path, name in beside.items() if name in texts}
+    lines = spark.read.text([no_glob(unquote(path)) for path in paths]).where(f"contains(value, {sql_literal(control.begins_with)})")
+    for row in lines.selectExpr("_metadata.file_path AS path", "value").where(f"length(value) < {MOST_BYTES}").collect():
+        if (cells_in(row["value"], source.options) or [""])[0].removeprefix("\N{ZERO WIDTH NO-BREAK SPACE}") == control.begins_with:
+            found[row["path"]] = "" if row["path"] in found else row["value"]
+    return found
+
+
+def controlled(rows: DataFrame, source: FileSource) -> tuple[DataFrame, Files]:
+    """Return a batch's rows without the records of control totals, where a file that has not what they say is one row that says so; and the batch's files."""
+    control = source.control
+    assert control is not None
+    spark = rows.sparkSession
+    marked = rows.selectExpr("*", f"{is_control(source)} AS _datamaster_is_control")
+    found = found_totals(marked, control, source.fields, "NOT _datamaster_is_control")
+    names = {path: name for path, row in found.items() if (name := control.data_name(unquote(row["name"])))}
+    texts = totals_texts(spark, source, [path for path in found if path not in names])
+    kept, listed = marked.where("NOT _datamaster_is_control").drop("_datamaster_is_control"), list[ListedFile]()
+    for path, row in found.items():
+        name, moment = unquote(path).rpartition(f"{source.folder.rstrip('/').rpartition('/')[2]}/")[2], row["micros"] // 1000
+        if path in names:
+            listed.append(ListedFile(path, name, row["size"], moment, TOTALS_OF + names[path]))
+            continue
+        totals, reason = balance(control, texts.get(path), row["totals"], source.options, control.beside(unquote(row["name"])))
+        is_refused = bool(reason) and control.refuses
+        listed.append(ListedFile(path, name, row["size"], moment, reason or (NO_RECORD if row["totals"][RECORDS] == "0" else ""), is_refused, totals))
+        if is_refused:
+            kept = kept.where(f"_datamaster_file.path <> {sql_literal(path)}").union(spark.sql(refusal(source, path, row["name"], row["size"], row["micros"], reason)))
+    return kept, Files(len(listed), sum(file.size for file in listed), max((file.modified_millis for file in listed), default=None), tuple(listed))

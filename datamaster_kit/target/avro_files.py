@@ -5,10 +5,13 @@
 # %% ../../nbs/target/08_avro_files.ipynb #66ba005b
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Any
 
+from ..contract.model import Array, DataType, Field, Map, Scalar, Struct
 from .casts import FILE
 from .csv_files import no_glob
 from .json_files import rows_of_json
@@ -18,7 +21,9 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
 # %% auto #0
-__all__ = ['CAPTURED', 'CAPTURED_VALUE', 'CAPTURED_FILE', 'next_number', 'avro_damage', 'read_captured']
+__all__ = ['MEANINGS', 'MEMBERS', 'CAPTURED', 'CAPTURED_VALUE', 'BLOCK_START', 'CAPTURED_FILE', 'next_number', 'avro_header',
+           'avro_damage', 'skip', 'avro_schema', 'Union', 'Meant', 'full_name', 'named_types', 'with_meaning',
+           'logical_type', 'read_captured']
 
 # %% ../../nbs/target/08_avro_files.ipynb #cfda6ddd
 def next_number(file: IO[bytes]) -> int:
@@ -34,33 +39,143 @@ def next_number(file: IO[bytes]) -> int:
             return (found >> 1) ^ -(found & 1)
 
 
-def avro_damage(path: Path) -> str:
-    """Return why an avro file cannot be read to its end, or an empty text (Avro, *Object container files*)."""
+def _read_header(file: IO[bytes], size: int) -> bytes:
+    """Return the mark that ends each block of an avro file, read from its header; raises EOFError where there is none."""
+    if file.read(4) != b"Obj\x01":
+        raise EOFError("it does not begin as an avro file does")
+    while count := next_number(file):
+        if count < 0:
+            next_number(file)
+        for _ in range(2 * abs(count)):
+            skip(file, next_number(file), size)
+    return file.read(16)
+
+
+def avro_header(path: Path) -> int:
+    """Return the number of bytes of an avro file's header; raises EOFError or OSError where there is none."""
+    with path.open("rb") as file:
+        _read_header(file, path.stat().st_size)
+        return file.tell()
+
+
+def avro_damage(path: Path) -> tuple[str, int]:
+    """Return why an avro file cannot be read to its end, or an empty text, and the number of its bytes up to there (Avro, *Object container files*)."""
+    whole = 0
     try:
         with path.open("rb") as file:
-            file.seek(4)
-            while count := next_number(file):
-                if count < 0:
-                    next_number(file)
-                for _ in range(2 * abs(count)):
-                    file.seek(next_number(file), 1)
-            mark, size = file.read(16), path.stat().st_size
+            size = path.stat().st_size
+            mark = _read_header(file, size)
+            whole = file.tell()
             while file.tell() < size:
                 next_number(file)
-                file.seek(next_number(file), 1)
+                skip(file, next_number(file), size)
                 if file.read(16) != mark:
                     raise EOFError("a block does not end where it should")
+                whole = file.tell()
     except (OSError, EOFError) as error:
-        return f"the file is cut off or damaged: {error}"
-    return ""
+        return f"the file is cut off or damaged: {error}", whole
+    return "", whole
+
+
+def skip(file: IO[bytes], count: int, size: int) -> None:
+    """Go over some bytes of a file of a size; raises EOFError where there are not as many."""
+    if count < 0 or file.tell() + count > size:
+        raise EOFError("it ends within a block")
+    file.seek(count, 1)
+
+# %% ../../nbs/target/08_avro_files.ipynb #54e4dd34
+def avro_schema(path: Path) -> Any:
+    """Return the schema that an avro file begins with (Avro, *Object container files*); raises EOFError or ValueError where it has none."""
+    with path.open("rb") as file:
+        file.seek(4)
+        while count := next_number(file):
+            if count < 0:
+                next_number(file)
+            for _ in range(abs(count)):
+                name = file.read(next_number(file))
+                value = file.read(next_number(file))
+                if name == b"avro.schema":
+                    return json.loads(value)
+    raise ValueError("the file has no schema")
+
+
+class Union(Struct):
+    """Several types, of which each value has one: a struct, as Spark reads it, with a member for each."""
+
+
+@dataclass(frozen=True)
+class Meant(Scalar):
+    """A whole number that means a time or a moment, by the name of its logical type."""
+
+    meaning: str = ""
+
+
+MEANINGS = ("time-millis", "time-micros", "timestamp-nanos", "local-timestamp-nanos")
+MEMBERS = {"int": Scalar("integer"), "long": Scalar("long"), "date": Scalar("date"), "timestamp-millis": Scalar("timestamp"), "timestamp-micros": Scalar("timestamp"),
+           "local-timestamp-millis": Scalar("timestamp_ntz"), "local-timestamp-micros": Scalar("timestamp_ntz"),
+           "time-millis": Meant("integer", meaning="time-millis"), **{name: Meant("long", meaning=name) for name in MEANINGS[1:]}}
+
+
+def full_name(said: Mapping[str, Any], space: str) -> str:
+    """Return the name of a named type of avro with its namespace (Avro, *Names*)."""
+    name, own = str(said["name"]), said.get("namespace", space)
+    return name if "." in name or not own else f"{own}.{name}"
+
+
+def named_types(said: Any, space: str = "") -> dict[str, Any]:
+    """Return the named types of an avro schema, each by its full name."""
+    if isinstance(said, list):
+        return {name: type for part in said for name, type in named_types(part, space).items()}
+    if not isinstance(said, dict):
+        return {}
+    own = {full_name(said, space): said} if "name" in said and isinstance(said["type"], str) else {}
+    inner = full_name(said, space).rpartition(".")[0] if own else space
+    parts = [*(said.get(key) for key in ("type", "items", "values")), *(item["type"] for item in said.get("fields", ()))]
+    return own | named_types([part for part in parts if isinstance(part, dict | list)], inner)
+
+
+def with_meaning(type: DataType, said: Any, named: Mapping[str, Any], space: str = "") -> DataType:
+    """Return a type of Spark with what the avro schema says of it: which structs are unions, and which numbers mean a time or a moment."""
+    if isinstance(said, list):
+        parts = [part for part in said if part not in ("null", {"type": "null"})]
+        if len(parts) == 1:
+            return with_meaning(type, parts[0], named, space)
+        if isinstance(type, Struct):
+            return Union(tuple(replace(item, type=with_meaning(item.type, part, named, space)) for item, part in zip(type.fields, parts, strict=True)))
+        kinds = [logical_type(part) for part in parts]
+        return type if set(kinds) <= {"int", "long", "float", "double"} else Union(tuple(Field(f"member{number}", MEMBERS[kind]) for number, kind in enumerate(kinds)))
+    if isinstance(said, str):
+        full = said if "." in said or not space else f"{space}.{said}"
+        found = named.get(full, named.get(said))
+        return with_meaning(type, found, named, full.rpartition(".")[0]) if found else type
+    match type:
+        case Struct(members) if "fields" in said:
+            inner = full_name(said, space).rpartition(".")[0]
+            return Struct(tuple(replace(item, type=with_meaning(item.type, part["type"], named, inner)) for item, part in zip(members, said["fields"], strict=True)))
+        case Array(element) if "items" in said:
+            return Array(replace(element, type=with_meaning(element.type, said["items"], named, space)))
+        case Map(key, value) if "values" in said:
+            return Map(key, replace(value, type=with_meaning(value.type, said["values"], named, space)))
+        case Scalar("integer" | "long" as name) if said.get("logicalType") in MEANINGS:
+            return Meant(name, meaning=said["logicalType"])
+    return type if said["type"] in ("record", "error", "enum", "fixed", "array", "map") else with_meaning(type, said["type"], named, space)
+
+
+def logical_type(said: Any) -> str:
+    """Return the name of what a whole number of avro means: its logical type, where it is one that is known here, or its type."""
+    if not isinstance(said, dict):
+        return str(said)
+    return str(said["logicalType"]) if said.get("logicalType") in MEMBERS else str(said["type"])
 
 # %% ../../nbs/target/08_avro_files.ipynb #15d07ea1
 CAPTURED = "SequenceNumber BIGINT, Body BINARY"
-CAPTURED_VALUE = "coalesce(CAST(Body AS STRING), '') AS value"
-CAPTURED_FILE = FILE.replace("_metadata.file_block_start", "SequenceNumber")
+CAPTURED_VALUE = "CASE WHEN is_valid_utf8(CAST(Body AS STRING)) THEN CAST(Body AS STRING) ELSE concat('0x', hex(Body)) END"
+CAPTURED_VALUE = f"coalesce({CAPTURED_VALUE}, '') AS value"
+BLOCK_START = "_metadata.file_block_start"
+CAPTURED_FILE = FILE.replace(BLOCK_START, "SequenceNumber")
 
 
-def read_captured(spark: SparkSession, files: Sequence[str], source: FileSource, is_cut_off: bool = False) -> DataFrame:
-    """Return the events of files that Event Hubs captured, as rows of the contract (Azure, *Exploring captured Avro files in Azure Event Hubs*)."""
-    raw = spark.read.format("avro").schema(CAPTURED).option("ignoreCorruptFiles", is_cut_off).load(list(map(no_glob, files)))
-    return rows_of_json(raw.selectExpr(CAPTURED_VALUE, CAPTURED_FILE), source)
+def read_captured(spark: SparkSession, files: Sequence[str], source: FileSource, place: str = FILE) -> DataFrame:
+    """Return the events of files that Event Hubs captured, as rows of the contract; `place` is the SQL of `_datamaster_file` (Azure, *Exploring captured Avro files in Azure Event Hubs*)."""
+    raw = spark.read.format("avro").schema(CAPTURED).load(list(map(no_glob, files)))
+    return rows_of_json(raw.selectExpr(CAPTURED_VALUE, place.replace(BLOCK_START, "SequenceNumber")), source)

@@ -5,22 +5,29 @@
 # %% ../../nbs/target/07_casts.ipynb #e2e3c79b
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote as quoted_url
 
 from ..contract.model import Array, DataType, Map, Scalar, Struct
 from ..contract.sqltype import by_reference, quote, sql_literal, sql_type
 from ..contract.table import stored, unlimited
+from .accepted_forms import FORM_OF
 from .target import FileSource
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
 # %% auto #0
-__all__ = ['DOUBLES_ZERO', 'NOT_DIGITS', 'WHOLE', 'RESCUED', 'READY', 'TEXT', 'FILE', 'REST', 'exact_cast', 'unknown_members',
-           'has_digits', 'decimals', 'bronze_type', 'wider', 'nested_cast', 'let', 'parts_of', 'part_text', 'part_cast',
-           'part_fits', 'placed', 'rescued_json', 'matched', 'typed_columns', 'file_literal', 'types_of', 'misfit_text',
-           'rows_of_texts', 'rest_of_row']
+__all__ = ['MARK', 'NUMBER', 'HALF', 'ESCAPED_MARK', 'BEYOND_VARIANT', 'UNICODE', 'RESCUED', 'OWN_NAMES', 'IS_RECORD', 'READY',
+           'TEXT', 'FILE', 'REST', 'exact_cast', 'formatted_day', 'formatted_moment', 'is_written_as', 'limits_of',
+           'unknown_members', 'has_digits', 'decimals', 'bronze_type', 'wider', 'nested_cast', 'let', 'parts_of',
+           'has_half', 'kept_numbers', 'numbers_again', 'whole_json', 'marked_json', 'variant_of', 'without_texts',
+           'part_text', 'part_cast', 'bytes_of', 'part_fits', 'placed', 'without_own_names', 'rescued_json', 'matched',
+           'typed_columns', 'file_url', 'file_name_of', 'file_literal', 'refusal', 'types_of', 'aliases_of',
+           'misfit_text', 'rows_of_texts', 'rest_of_row']
 
 # %% ../../nbs/target/07_casts.ipynb #3120f89a
 def exact_cast(text: str, type: DataType, options: Mapping[str, Any] | None = None) -> str:
@@ -32,25 +39,52 @@ def exact_cast(text: str, type: DataType, options: Mapping[str, Any] | None = No
     match bronze_type(type):
         case Scalar("string"):
             return text
-        case Scalar("decimal", precision, scale):
-            return f"CASE WHEN {has_digits(text, precision or 10, scale or 0)} THEN try_cast({text} AS {sql}) END"
-        case Scalar("float" | "double"):
-            return f"CASE WHEN abs(try_cast({text} AS {sql})) != double('Infinity') OR lower({text}) LIKE '%inf%' THEN try_cast({text} AS {sql}) END"
         case Scalar("date") if "dateFormat" in options:
-            return f"to_date(try_to_timestamp({text}, {sql_literal(str(options['dateFormat']))}))"
-        case Scalar("date"):
-            return f"CASE WHEN length(trim({text})) BETWEEN 8 AND 10 THEN try_cast({text} AS DATE) END"
-        case Scalar("timestamp" | "timestamp_ntz") if "timestampFormat" in options:
-            return f"CAST(try_to_timestamp({text}, {sql_literal(str(options['timestampFormat']))}) AS {sql})"
-        case Scalar("timestamp" | "timestamp_ntz"):
-            return f"CASE WHEN length(trim({text})) >= 8 THEN try_cast({text} AS {sql}) END"
+            return formatted_day(text, str(options["dateFormat"]))
+        case Scalar("timestamp" | "timestamp_ntz" as name) if "timestampFormat" in options:
+            return formatted_moment(text, str(options["timestampFormat"]), sql, name == "timestamp")
         case Scalar("binary"):
             return f"CAST({text} AS BINARY)"
         case Scalar("variant"):
-            return f"try_parse_json({text})"
-        case Scalar():
-            return f"try_cast({text} AS {sql})"
+            return variant_of(text)
+        case Scalar(name) as scalar:
+            fits = [*([is_written_as(text, name)] if FORM_OF[name].is_asked else []), *limits_of(text, scalar, sql)]
+            return f"CASE WHEN {' AND '.join(fits)} THEN try_cast({text} AS {sql}) END" if fits else f"try_cast({text} AS {sql})"
     return nested_cast(text, bronze_type(type), options)
+
+
+def formatted_day(text: str, format: str) -> str:
+    """Return SQL for the day that a text in a format is; NULL where it has a time of the day as well."""
+    moment = f"try_to_timestamp({text}, {sql_literal(format)})"
+    has_time = re.search("[aBHhKkmsSAnN]", re.sub("'[^']*'", "", format))
+    return f"CASE WHEN {moment} = date_trunc('DAY', {moment}) THEN to_date({moment}) END" if has_time else f"to_date({moment})"
+
+
+def formatted_moment(text: str, format: str, sql: str, has_zone: bool) -> str:
+    """Return SQL for the moment that a text in a format is, of a type in SQL; NULL where it has more digits than a moment keeps, or a zone and the type has none."""
+    kept = format if has_zone else re.sub("('[^']*')|[VzOXxZ]+", r"\1", format)
+    moment = f"CAST(try_to_timestamp({text}, {sql_literal(kept)}) AS {sql})"
+    fraction = re.search("S{7,}", format)
+    if fraction is None:
+        return moment
+    point = format[: fraction.start()].rstrip("'[")[-1:]  # Spark takes no fraction without one
+    is_cut = f"{re.escape(point)}[0-9]{{6}}[0-9]*[1-9]"
+    return f"CASE WHEN NOT {text} RLIKE {sql_literal(is_cut)} THEN {moment} END"
+
+
+def is_written_as(text: str, name: str) -> str:
+    """Return SQL that is true for a text in the accepted form of a type."""
+    return f"{text} RLIKE {sql_literal(f'^(?:{FORM_OF[name].pattern})$')}"
+
+
+def limits_of(text: str, type: Scalar, sql: str) -> list[str]:
+    """Return SQL that is true for a text, written as it should be, whose value is not another than was written: of a decimal with no digit lost, of a double neither infinite nor zero by being so large or small."""
+    if type.name == "decimal":
+        return [has_digits(text, type.precision or 10, type.scale or 0)]
+    if type.name in ("float", "double"):
+        value = f"try_cast({text} AS {sql})"
+        return [f"(abs({value}) != double('Infinity') OR lower({text}) LIKE '%inf%')", f"({value} != 0 OR NOT {text} RLIKE '^[^eE]*[1-9]')"]
+    return []
 
 
 def unknown_members(text: str, type: DataType) -> str:
@@ -58,7 +92,8 @@ def unknown_members(text: str, type: DataType) -> str:
     if not isinstance(type, Struct):
         return "NULL"
     known = f"array({', '.join(sql_literal(item.column) for item in type.fields)})"
-    return f"nullif(to_json(map_filter(try_cast(try_parse_json({text}) AS MAP<STRING, VARIANT>), (name, value) -> NOT array_contains({known}, name))), '{{}}')"
+    left = f"map_filter(try_cast({marked_json(text)} AS MAP<STRING, VARIANT>), (name, value) -> NOT array_contains({known}, name))"
+    return f"nullif({numbers_again(f'to_json({left})')}, '{{}}')"
 
 
 def has_digits(text: str, precision: int, scale: int) -> str:
@@ -71,7 +106,7 @@ def has_digits(text: str, precision: int, scale: int) -> str:
 
 def decimals(text: str) -> str:
     """Return SQL for the number of digits after a text's point, without the zeros at its end."""
-    return f"if(locate('.', {text}) = 0, 0, length(rtrim('0 ', {text})) - locate('.', {text}))"
+    return f"if(locate('.', {text}) = 0, 0, length(rtrim('0 \\t\\r\\n', {text})) - locate('.', {text}))"
 
 
 def bronze_type(type: DataType) -> DataType:
@@ -85,12 +120,8 @@ def wider(precision: int, scale: int) -> str:
 
 # %% ../../nbs/target/07_casts.ipynb #6cf9580d
 def nested_cast(text: str, type: DataType, options: Mapping[str, Any]) -> str:
-    """Return SQL that casts JSON to a nested type, NULL where a part does not fit without loss; what a struct does not know stays out of it (`unknown_members`).
-
-    The list around the text makes an error of anything that stands behind the JSON: a parser reads on to the end of the list.
-    """
-    cells = f"try_cast(try_parse_json(concat('[', {text}, ',0]')) AS ARRAY<VARIANT>)"
-    return let(cells, "cells", f"CASE WHEN cardinality(cells) = 2 AND {part_fits('cells[0]', type, options)} THEN CAST({placed('cells[0]', type, options)} AS {sql_type(type)}) END")
+    """Return SQL that casts JSON to a nested type, NULL where a part does not fit without loss; what a struct does not know stays out of it (`unknown_members`)."""
+    return let(marked_json(text), "whole", f"CASE WHEN whole IS NOT NULL AND {part_fits('whole', type, options)} THEN CAST({placed('whole', type, options)} AS {sql_type(type)}) END")
 
 
 def let(value: str, name: str, body: str) -> str:
@@ -102,39 +133,82 @@ def parts_of(part: str, kind: str) -> str:
     """Return SQL for a variant as a list, or as a map with texts for names; NULL where it is none."""
     return f"try_variant_get({part}, '$', '{'ARRAY<VARIANT>' if kind == 'list' else 'MAP<STRING, VARIANT>'}')"
 
+# %% ../../nbs/target/07_casts.ipynb #1a0abac7
+MARK = "\ue000\uf8ff\ue000"  # of Unicode's private use
+NUMBER = r'\G((?:[^"0-9-]++|"(?:[^"\\]++|\\.)*+")*+)(-?(?:0|[1-9][0-9]*+)(?:[.][0-9]++)?(?:[eE][+-]?[0-9]++)?)(?=\s*+(?:[,}\]]|$))'
+HALF = r"\G((?:[^\\]++|\\[^u]|\\u(?![dD][89a-fA-F])|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2})*+)\\u([dD][89a-fA-F][0-9a-fA-F]{2})"
+ESCAPED_MARK = r"(?i:\ue000|\\ue000)(?i:\uf8ff|\\uf8ff)"
+BEYOND_VARIANT = r"(?=[0-9.]{40})[0-9]+[.][0-9]|[0-9]{39}|[0-9.]{17}[eE]|[0-9.][eE][+-]?0*(?:[3-9][0-9]{2}|[0-9]{4})"
+
+
+def has_half(text: str) -> str:
+    """Return SQL that is true for JSON with half of a surrogate pair."""
+    return f"(contains({text}, {sql_literal(UNICODE)}) AND {text} RLIKE {sql_literal(HALF)})"
+
+
+UNICODE = "\\u"
+
+
+def kept_numbers(value: str) -> str:
+    """Return SQL for JSON with each number as a text with a mark; possessive, so that no length of it needs a deep stack."""
+    return f"regexp_replace({value}, {sql_literal(NUMBER)}, '$1\"{MARK}$2\"')"
+
+
+def numbers_again(text: str) -> str:
+    """Return SQL for JSON whose texts with a mark are numbers again."""
+    return f"regexp_replace({text}, '\"{MARK}([^\"]*)\"', '$1')"
+
+
+def whole_json(text: str) -> str:
+    """Return SQL for JSON as a variant; NULL where the text is none, or anything stands behind the value."""
+    cells = "try_cast(try_parse_json(concat('[', _json, ',', hash(_json), ']')) AS ARRAY<VARIANT>)"
+    return let(text, "_json", let(cells, "_cells", "CASE WHEN cardinality(_cells) = 2 AND try_variant_get(_cells[1], '$', 'int') = hash(_json) THEN _cells[0] END"))
+
+
+def marked_json(text: str) -> str:
+    """Return SQL for JSON as a variant in which each number is a text with a mark (`part_text`); NULL where the text is none, anything stands behind the value, or a text within it cannot be kept."""
+    has_mark = f"contains(_text, {sql_literal(MARK)}) OR (contains(_text, {sql_literal(UNICODE)}) AND _text RLIKE {sql_literal(ESCAPED_MARK)})"
+    return let(text, "_text", f"CASE WHEN NOT ({has_mark} OR {has_half('_text')}) THEN {whole_json(kept_numbers('_text'))} END")
+
+
+def variant_of(text: str) -> str:
+    """Return SQL for JSON as a variant; NULL where it would not hold what was written."""
+    return let(text, "_text", f"CASE WHEN NOT ({without_texts('_text')} RLIKE {sql_literal(BEYOND_VARIANT)} OR {has_half('_text')}) THEN {whole_json('_text')} END")
+
+
+def without_texts(value: str) -> str:
+    """Return SQL for JSON without what stands in quotes; in two steps, because Java's regular expressions need a stack as deep as an alternative is repeated."""
+    escaped, quoted = sql_literal(r"\\."), sql_literal('"[^"]*"')
+    return f"regexp_replace(regexp_replace({value}, {escaped}, ''), {quoted}, '')"
+
 # %% ../../nbs/target/07_casts.ipynb #a9dfa8cc
-DOUBLES_ZERO, NOT_DIGITS = "[.]0$", "^[-0.]+|[.]0$|[.]0?E.*|E.*|[.]"
-
-
-def part_text(part: str, type: Scalar) -> str:
-    """Return SQL for a variant as the text that a scalar type is cast from; NULL for nothing, and for a number that the variant does not hold as it was written."""
-    text, is_double = f"try_variant_get({part}, '$', 'string')", f"schema_of_variant({part}) = 'DOUBLE'"
-    if type.name == "binary":
-        return f"CASE WHEN schema_of_variant({part}) = 'STRING' THEN {text} END"
-    if type.name in ("float", "double"):
-        return f"CASE WHEN NOT ({is_double} AND {text} LIKE '%Infinity') THEN {text} END"
-    if type.name in ("string", "decimal", *WHOLE):
-        return f"CASE WHEN NOT {is_double} THEN {text} WHEN {text} NOT LIKE '%Infinity' AND length(regexp_replace({text}, '{NOT_DIGITS}', '')) <= 15 THEN regexp_replace({text}, '{DOUBLES_ZERO}', '') END"
-    return text
-
-
-WHOLE = ("byte", "short", "integer", "long")
+def part_text(part: str) -> str:
+    """Return SQL for a variant of `marked_json` as the text that a scalar type is cast from, a number as it is written; NULL for nothing."""
+    return let(f"try_variant_get({part}, '$', 'string')", "_said", f"CASE WHEN startswith(_said, {sql_literal(MARK)}) THEN substring(_said, {len(MARK) + 1}) WHEN contains(_said, {sql_literal(MARK)}) THEN {numbers_again('_said')} ELSE _said END")
 
 
 def part_cast(part: str, type: Scalar, options: Mapping[str, Any], depth: int) -> str:
-    """Return SQL that casts a variant to a scalar type; inside JSON bytes are in base 64, as `to_json` writes them."""
-    text, name = part_text(part, type), f"text_{depth}"
-    if type.name == "string":
-        return text
-    return f"try_to_binary({text}, 'base64')" if type.name == "binary" else let(text, name, exact_cast(name, type, options))
+    """Return SQL that casts a variant of `marked_json` to a scalar type; within JSON bytes are in base 64, as `to_json` writes them."""
+    text, name = part_text(part), f"text_{depth}"
+    match type.name:
+        case "string":
+            return text
+        case "binary":
+            return bytes_of(text)
+        case "variant":
+            return variant_of(numbers_again(f"to_json({part})"))
+    return let(text, name, exact_cast(name, type, options))
+
+
+def bytes_of(text: str) -> str:
+    """Return SQL for the bytes that a text of JSON is, in base 64; NULL where it is none."""
+    return f"try_to_binary({text}, 'base64')"
 
 # %% ../../nbs/target/07_casts.ipynb #b02f5eeb
 def part_fits(part: str, type: DataType, options: Mapping[str, Any], depth: int = 0) -> str:
     """Return SQL that is true where a variant is nothing, or has a type with all of its parts, and knows no more members than it at any depth but the first."""
     item, key, parts = f"item_{depth}", f"key_{depth}", f"parts_{depth}"
     match type:
-        case Scalar("variant"):
-            return "true"
         case Scalar():
             return f"({part} IS NULL OR is_variant_null({part}) OR ({part_cast(part, type, options, depth)}) IS NOT NULL)"
         case Array(element):
@@ -154,7 +228,7 @@ def placed(part: str, type: DataType, options: Mapping[str, Any], depth: int = 0
     item, key, parts = f"item_{depth}", f"key_{depth}", f"parts_{depth}"
     match type:
         case Scalar("variant"):
-            return f"CASE WHEN NOT is_variant_null({part}) THEN {part} END"
+            return f"CASE WHEN NOT is_variant_null({part}) THEN {part_cast(part, type, options, depth)} END"
         case Array(element):
             return f"transform({parts_of(part, 'list')}, {item} -> {placed(item, element.type, options, depth + 1)})"
         case Map(name, value):
@@ -167,6 +241,16 @@ def placed(part: str, type: DataType, options: Mapping[str, Any], depth: int = 0
 
 # %% ../../nbs/target/07_casts.ipynb #af4196e4
 RESCUED = "carlton_rescued"
+OWN_NAMES = ("_file_path", "_corrupt_record", "_unreadable")  # of what ingest says of a row, beside what did not fit
+IS_RECORD = (f"NOT coalesce({RESCUED} LIKE '%\"_unreadable\"%' AND array_contains(json_object_keys({RESCUED}), '_unreadable') "
+             f"AND NOT array_contains(json_object_keys({RESCUED}), '_corrupt_record'), false)")
+
+
+def without_own_names(members: str) -> str:
+    """Return SQL for a map of what a record says more, in which no name is one that ingest has for itself (OWN_NAMES): it has a number behind it, as a second column of a name has (`matched`)."""
+    own = f"array({', '.join(map(sql_literal, OWN_NAMES))})"
+    free = "filter(transform(sequence(2, cardinality(_members) + 2), number -> concat(name, '_', number)), other -> NOT map_contains_key(_members, other))[0]"
+    return let(members, "_members", f"CASE WHEN arrays_overlap(map_keys(_members), {own}) THEN transform_keys(_members, (name, value) -> CASE WHEN array_contains({own}, name) THEN {free} ELSE name END) ELSE _members END")
 
 
 def rescued_json(misfits: Sequence[tuple[str, str]], file_path: str) -> str:
@@ -181,16 +265,19 @@ def rescued_json(misfits: Sequence[tuple[str, str]], file_path: str) -> str:
     return f"CASE WHEN {something} THEN to_json(named_struct({members})) END"
 
 # %% ../../nbs/target/07_casts.ipynb #dc0e8b5c
-def matched(header: Sequence[str], fields: Sequence[str]) -> tuple[dict[str, int], dict[int, str]]:
-    """Return which position of the header each field has, and the positions left over with a name that is theirs alone."""
+def matched(header: Sequence[str], fields: Sequence[str], aliases: Mapping[str, Sequence[str]] | None = None) -> tuple[dict[str, int], dict[int, str]]:
+    """Return which position of the header each field has, and the positions left over with a name that is theirs alone. A field without a column under its name has one under a former name, by `aliases`."""
     positions: dict[str, int] = {}
-    for same in (lambda name: name, lambda name: name.strip().lower()):
-        for name in fields:
-            found = [index for index, cell in enumerate(header) if index not in positions.values() and same(cell) == same(name)]
-            if name not in positions and found:
-                positions[name] = found[0]
+    former = {name: tuple(alias for alias in (aliases or {}).get(name, ()) if alias.strip().lower() not in {field.strip().lower() for field in fields}) for name in fields}
+    for spellings in ({name: (name,) for name in fields}, former):
+        for same in (lambda name: name, lambda name: name.strip().lower()):
+            for name in fields:
+                wanted = {same(spelling) for spelling in spellings[name]}
+                found = [index for index, cell in enumerate(header) if index not in positions.values() and same(cell) in wanted]
+                if name not in positions and found:
+                    positions[name] = found[0]
     extras: dict[int, str] = {}
-    taken = {*fields, "_file_path", "_corrupt_record"}
+    taken = {*fields, *OWN_NAMES}
     for index, cell in enumerate(header):
         if index not in positions.values():
             base = cell.strip() or f"_c{index}"
@@ -222,18 +309,43 @@ def typed_columns(positions: Mapping[str, int], types: Mapping[str, DataType], t
 # %% ../../nbs/target/07_casts.ipynb #e77332d6
 TEXT = "_datamaster_text_{}"
 FILE = ("named_struct('path', _metadata.file_path, 'name', _metadata.file_name, 'size', _metadata.file_size, 'modification_time', _metadata.file_modification_time, "
-        "'block_start', _metadata.file_block_start) AS _file")
+        "'block_start', _metadata.file_block_start) AS _datamaster_file")
+
+
+def file_url(file: str) -> str:
+    """Return the address of a local file as Spark has it (`_metadata.file_path`): a path, or `file:` and a path in which nothing is encoded, with what Java's URI encodes."""
+    kept = "/-_.!~'()*,;:$&+=@"
+    path = file.removeprefix("file:")
+    encoded = (char if char in kept or char.isalnum() or (ord(char) > 127 and char.isprintable()) else quoted_url(char, errors="surrogateescape") for char in path)
+    return f"file:{''.join(encoded)}"
+
+
+def file_name_of(file: str) -> str:
+    """Return a local file's name as Spark has it (`_metadata.file_name`)."""
+    return file_url(file).rpartition("/")[2]
 
 
 def file_literal(path: str, name: str, size: int, modified: int, block_start: str) -> str:
-    """Return the SQL of `_file` for a file that is known: its size in bytes, its modification in microseconds since 1970, and SQL for the start of a row's block."""
+    """Return the SQL of `_datamaster_file` for a file that is known: its size in bytes, its modification in microseconds since 1970, and SQL for the start of a row's block."""
     return (f"named_struct('path', {sql_literal(path)}, 'name', {sql_literal(name)}, 'size', {by_reference(f'CAST({size} AS BIGINT)')}, "
-            f"'modification_time', {by_reference(f'timestamp_micros({modified})')}, 'block_start', {block_start}) AS _file")
+            f"'modification_time', {by_reference(f'timestamp_micros({modified})')}, 'block_start', {block_start}) AS _datamaster_file")
+
+
+def refusal(source: FileSource, path: str, name: str, size: int, modified: int, reason: str) -> str:
+    """Return the SELECT of the row that stands for a file which cannot be read, or not to its end; its size in bytes, its modification in microseconds since 1970."""
+    columns = [f"CAST(NULL AS {sql_type(bronze_type(type))}) AS {quote(column)}" for column, type in types_of(source).items()]
+    told = sql_literal(json.dumps({"_unreadable": reason, "_file_path": path}))
+    return f"SELECT {', '.join([*columns, f'{told} AS {RESCUED}', file_literal(path, name, size, modified, f'CAST({size} AS BIGINT)')])}"
 
 
 def types_of(source: FileSource) -> dict[str, DataType]:
     """Return the type of each of a source's columns."""
     return {item.column: item.type for item in source.fields}
+
+
+def aliases_of(source: FileSource) -> dict[str, tuple[str, ...]]:
+    """Return the former names of each of a source's columns that has any."""
+    return {item.column: item.aliases for item in source.fields if item.aliases}
 
 
 def misfit_text(column: str, text: str, type: DataType) -> str:
@@ -243,22 +355,22 @@ def misfit_text(column: str, text: str, type: DataType) -> str:
 
 
 def rows_of_texts(texts: DataFrame, header: Sequence[str], source: FileSource, extra: str = "", ready: Collection[str] = ()) -> DataFrame:
-    """Return rows of the contract from columns of text, named TEXT with their position in the header, `_corrupt_record` and `_file`.
+    """Return rows of the contract from columns of text, named TEXT with their position in the header, `_corrupt_record` and `_datamaster_file`.
 
     `extra` is a column with more that the contract does not know, as a JSON object, or NULL. `ready` are fields whose value is there already, at READY, and whose text is that of a misfit.
     """
     types = types_of(source)
-    positions, extras = matched(header, list(types))
+    positions, extras = matched(header, list(types), aliases_of(source))
     typed = texts.selectExpr("*", *typed_columns(positions, types, TEXT, source.options, ready))
     misfits = [(name, misfit_text(quote(name), TEXT.format(position), types[name])) for name, position in positions.items() if bronze_type(types[name]) != Scalar("string")]
     misfits += [(name, TEXT.format(position)) for position, name in extras.items()]
-    kept = rescued_json([*misfits, ("_corrupt_record", "_corrupt_record")], "_file.path")
+    kept = rescued_json([*misfits, ("_corrupt_record", "_corrupt_record")], "_datamaster_file.path")
     if not extra:
-        return typed.selectExpr(*map(quote, types), f"{kept} AS {RESCUED}", "_file")
-    both = f"concat(substring(_kept, 1, length(_kept) - 1), ',', substring({extra}, 2))"
-    alone = f"concat(substring({extra}, 1, length({extra}) - 1), ',', substring(to_json(named_struct('_file_path', _file.path)), 2))"
-    return typed.selectExpr(*map(quote, types), f"{kept} AS _kept", extra, "_file").selectExpr(
-        *map(quote, types), f"CASE WHEN {extra} IS NULL THEN _kept WHEN _kept IS NULL THEN {alone} ELSE {both} END AS {RESCUED}", "_file")
+        return typed.selectExpr(*map(quote, types), f"{kept} AS {RESCUED}", "_datamaster_file")
+    both = f"concat(substring(_datamaster_kept, 1, length(_datamaster_kept) - 1), ',', substring({extra}, 2))"
+    alone = f"concat(substring({extra}, 1, length({extra}) - 1), ',', substring(to_json(named_struct('_file_path', _datamaster_file.path)), 2))"
+    return typed.selectExpr(*map(quote, types), f"{kept} AS _datamaster_kept", extra, "_datamaster_file").selectExpr(
+        *map(quote, types), f"CASE WHEN {extra} IS NULL THEN _datamaster_kept WHEN _datamaster_kept IS NULL THEN {alone} ELSE {both} END AS {RESCUED}", "_datamaster_file")
 
 # %% ../../nbs/target/07_casts.ipynb #8c44169e
 REST = "_datamaster_rest"

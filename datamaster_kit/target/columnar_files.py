@@ -7,63 +7,285 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from ..contract.export import fields_of_spark_schema
-from ..contract.model import DataType, Scalar
-from ..contract.sqltype import quote, sql_type
-from .avro_files import avro_damage
-from .casts import FILE, RESCUED, bronze_type, exact_cast, matched, misfit_text, rescued_json, types_of
+from ..contract.export import fields_of_spark_schema, spark_field
+from ..contract.model import Array, DataType, Field, Map, Scalar, Struct
+from ..contract.sqltype import quote, sql_literal, sql_type
+from .avro_files import Meant, Union, avro_schema, named_types, with_meaning
+from .casts import FILE, RESCUED, aliases_of, bronze_type, exact_cast, let, matched, rescued_json, types_of, unknown_members
 from .csv_files import local_path, no_glob
+from .read_errors import innermost
 from .target import FileSource
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
 # %% auto #0
-__all__ = ['as_text', 'read_columnar', 'grouped_by_schema']
+__all__ = ['WHOLE', 'RAW', 'as_text', 'for_json', 'is_meant', 'meant_text', 'numbered', 'is_same', 'cast_scalar', 'fitted',
+           'cast_column', 'unknown_text', 'read_columnar', 'fields_of_file', 'cut_off_moments', 'grouped_by_schema']
+
+# %% ../../nbs/target/08_columnar_files.ipynb #683c7f15
+def as_text(column: str, type: DataType) -> str:
+    """Return SQL for a typed column as text: bytes as base 64 where they are not UTF-8, a moment with its offset, and what is nested as JSON."""
+    match type:
+        case Union(members):
+            return f"coalesce({', '.join(as_text(f'{column}._{number}', item.type) for number, item in enumerate(members))}, NULL)"
+        case Meant():
+            return f"CASE WHEN {is_meant(column, type)} THEN {meant_text(column, type)} ELSE CAST({column} AS STRING) END"
+        case Scalar("binary"):
+            return f"coalesce(try_validate_utf8(CAST({column} AS STRING)), base64({column}))"
+        case Scalar("timestamp"):
+            return f"(CAST({column} AS STRING) || date_format({column}, 'XXX'))"
+        case Scalar(name) if name != "variant":
+            return f"CAST({column} AS STRING)"
+    return f"to_json({for_json(column, type)})"
+
+
+def for_json(column: str, type: DataType, depth: int = 0) -> str:
+    """Return SQL for a value as one that JSON does not change: its moments, days and keys as texts, and of a union the value."""
+    item, key = f"item_{depth}", f"key_{depth}"
+    match type:
+        case Union(members):
+            parts = [(for_json(f"{column}._{number}", part.type, depth), part.type) for number, part in enumerate(members)]
+            return f"coalesce({', '.join(f'CAST({value} AS VARIANT)' if isinstance(kind, Scalar) else f'to_variant_object({value})' for value, kind in parts)}, NULL)"
+        case Array(element):
+            return f"transform({column}, {item} -> {for_json(item, element.type, depth + 1)})"
+        case Map(name, value):
+            text = f"base64({key})" if name.type == Scalar("binary") else as_text(key, name.type)
+            return f"map_from_arrays(transform(map_keys({column}), {key} -> {text}), transform(map_values({column}), {item} -> {for_json(item, value.type, depth + 1)}))"
+        case Struct(members) if members:
+            named = [f"{sql_literal(part.name)}, {for_json(f'{column}._{number}', part.type, depth)}" for number, part in enumerate(members)]
+            return f"CASE WHEN {column} IS NOT NULL THEN named_struct({', '.join(named)}) END"
+        case Meant() | Scalar("date" | "time" | "timestamp" | "timestamp_ntz"):
+            return as_text(column, type)
+    return column
+
+
+def is_meant(column: str, type: Meant) -> str:
+    """Return SQL that is true for a number that can be what it means: a time is one of a day."""
+    return {"time-millis": f"{column} BETWEEN 0 AND 86399999", "time-micros": f"{column} BETWEEN 0 AND 86399999999"}.get(type.meaning, "true")
+
+
+def meant_text(column: str, type: Meant) -> str:
+    """Return SQL for the text of a time, or of a moment in nanoseconds, that is there as a number."""
+    start = "TIMESTAMP_NTZ'1970-01-01 00:00:00'"
+    if type.meaning.startswith("time-"):
+        return f"substring(CAST({start} + {column} * INTERVAL '{'0.001' if type.meaning == 'time-millis' else '0.000001'}' SECOND AS STRING), 12)"
+    nanos = f"pmod({column}, 1000000000L)"
+    moment = f"{start} + ({column} div 1000000000 - CAST({column} < 0 AND {nanos} > 0 AS BIGINT)) * INTERVAL '1' SECOND"
+    return f"(date_format({moment}, 'yyyy-MM-dd HH:mm:ss') || '.' || lpad(CAST({nanos} AS STRING), 9, '0') || '{'' if type.meaning.startswith('local') else 'Z'}')"
+
+# %% ../../nbs/target/08_columnar_files.ipynb #b6a8a5c0
+WHOLE = ("byte", "short", "integer", "long")
+
+
+RAW = "_datamaster_raw_{}"
+
+
+def numbered(type: DataType) -> DataType:
+    """Return the type, as Spark has it, with numbers for the names of its members, which a file may give names that no SQL can say."""
+    match type:
+        case Meant(name):
+            return Scalar(name)
+        case Array(element):
+            return Array(Field("element", numbered(element.type)))
+        case Map(key, value):
+            return Map(Field("key", numbered(key.type)), Field("value", numbered(value.type)))
+        case Struct(members):
+            return Struct(tuple(Field(f"_{number}", numbered(item.type)) for number, item in enumerate(members)))
+    return type
+
+
+def is_same(there: DataType, wanted: DataType) -> bool:
+    """A value of the one type is one of the other as it is."""
+    match there, wanted:
+        case (Meant(), _) | (Union(), _):
+            return False
+        case Scalar(), Scalar():
+            return sql_type(there) == sql_type(wanted)
+        case Array(one), Array(other):
+            return is_same(one.type, other.type)
+        case Map(key, value), Map(other_key, other_value):
+            return is_same(key.type, other_key.type) and is_same(value.type, other_value.type)
+        case Struct(some), Struct(others):
+            return [item.name for item in some] == [item.column for item in others] and all(is_same(one.type, other.type) for one, other in zip(some, others, strict=True))
+    return False
+
+
+def cast_scalar(value: str, there: DataType, wanted: Scalar) -> str:
+    """Return SQL for a value of another type as a scalar one, NULL where it would not stay what it is: read as its text would be, and a number only where it is the same number."""
+    kind = sql_type(wanted)
+    match there, wanted:
+        case Meant(name), Scalar(other) if other in (*WHOLE, "decimal", "float", "double"):
+            return value if name == other else cast_scalar(value, Scalar(name), wanted)
+        case Meant(), Scalar("string"):
+            return f"CASE WHEN {is_meant(value, there)} THEN {meant_text(value, there)} END"
+        case Scalar("binary"), Scalar("string"):
+            return f"try_validate_utf8(CAST({value} AS STRING))"
+        case Scalar("float" | "double" | "decimal"), Scalar("float" | "double"):
+            return f"CASE WHEN try_cast(try_cast({value} AS {kind}) AS {sql_type(there)}) = {value} THEN try_cast({value} AS {kind}) END"
+        case Scalar(name), Scalar("float" | "double") if name in WHOLE:
+            return f"CASE WHEN CAST({value} AS {kind}) < 9223372036854775807D AND CAST(CAST({value} AS {kind}) AS BIGINT) = {value} THEN CAST({value} AS {kind}) END"
+    return exact_cast(as_text(value, there), wanted)
+
+
+def fitted(value: str, there: DataType, wanted: DataType, depth: int = 0) -> tuple[str, str]:
+    """Return SQL that is true where a value of another type fits one that bronze stores, with all of its parts, and SQL for it as such; what a struct does not know stays out of it at no depth but the first."""
+    item, key, keys = f"item_{depth}", f"key_{depth}", f"keys_{depth}"
+    if is_same(there, wanted):
+        return "true", value if isinstance(wanted, Scalar) else f"CAST({value} AS {sql_type(wanted)})"
+    match there, wanted:
+        case Union(members), _:
+            each = [fitted(f"{value}._{number}", part.type, wanted, depth) for number, part in enumerate(members)]
+            return " AND ".join(fits for fits, _ in each), f"coalesce({', '.join(cast for _, cast in each)})"
+        case (_, Scalar() as scalar):
+            cast = cast_scalar(value, there, scalar)
+            return f"({value} IS NULL OR ({cast}) IS NOT NULL)", cast
+        case (Scalar("string" | "variant"), _):
+            cast = exact_cast(as_text(value, there), wanted)
+            return f"({value} IS NULL OR ({cast}) IS NOT NULL)", cast
+        case Array(some), Array(other):
+            fits, cast = fitted(item, some.type, other.type, depth + 1)
+            return f"({value} IS NULL OR forall({value}, {item} -> {fits}))", f"transform({value}, {item} -> {cast})"
+        case Map(name, part), Map(other_name, other_part):
+            fits, cast = fitted(item, part.type, other_part.type, depth + 1)
+            key_cast = f"transform(map_keys({value}), {key} -> {fitted(key, name.type, other_name.type, depth + 1)[1]})"
+            are_keys = let(key_cast, keys, f"NOT exists({keys}, {key} -> {key} IS NULL) AND cardinality(array_distinct({keys})) = cardinality({keys})")
+            return f"({value} IS NULL OR ({are_keys} AND forall(map_values({value}), {item} -> {fits})))", f"map_from_arrays({key_cast}, transform(map_values({value}), {item} -> {cast}))"
+        case (Struct() | Map(Field(type=Scalar("string"))), Struct(others)):
+            return _fitted_members(value, there, others, depth)
+        case (Struct(members), Map(Field(type=Scalar("string")), part)) if members:
+            each = [fitted(f"{value}._{number}", found.type, part.type, depth + 1) for number, found in enumerate(members)]
+            said = ", ".join(f"{sql_literal(found.name)}, {cast}" for found, (_, cast) in zip(members, each, strict=True))
+            return " AND ".join(fits for fits, _ in each), f"CASE WHEN {value} IS NOT NULL THEN map_filter(map({said}), ({key}, {item}) -> {item} IS NOT NULL) END"
+    return f"{value} IS NULL", f"CAST(NULL AS {sql_type(wanted)})"
+
+
+def _fitted_members(value: str, there: Struct | Map, wanted: Sequence[Field], depth: int) -> tuple[str, str]:
+    """Return what `fitted` does of a struct, or of a map by texts, for a struct."""
+    if isinstance(there, Struct):
+        found = {item.name: (f"{value}._{number}", item.type) for number, item in enumerate(there.fields)}
+        unknown = [f"{part} IS NULL" for name, (part, _) in found.items() if name not in {item.column for item in wanted}]
+    else:
+        found = {item.column: (f"try_element_at({value}, {sql_literal(item.column)})", there.value.type) for item in wanted}
+        unknown = [f"({value} IS NULL OR cardinality({_unknown_entries(value, wanted)}) = 0)"]
+    each = {item.column: fitted(*found[item.column], item.type, depth + 1) if item.column in found else ("true", f"CAST(NULL AS {sql_type(item.type)})") for item in wanted}
+    fits = " AND ".join(["true", *(unknown if depth else []), *(fits for fits, _ in each.values())])
+    return fits, f"CASE WHEN {value} IS NOT NULL THEN named_struct({', '.join(f'{sql_literal(name)}, {cast}' for name, (_, cast) in each.items())}) END"
+
+
+def _unknown_entries(value: str, wanted: Sequence[Field]) -> str:
+    """Return SQL for the entries of a map whose keys no member has for a name."""
+    return f"map_filter({value}, (name, part) -> name NOT IN ({', '.join(sql_literal(item.column) for item in wanted)}))"
+
+
+def cast_column(column: str, there: DataType, wanted: DataType) -> str:
+    """Return SQL for a column as a type that bronze stores, NULL where a value does not fit it (`fitted`)."""
+    fits, cast = fitted(column, there, wanted)
+    return cast if isinstance(wanted, Scalar) else f"CASE WHEN {fits} THEN CAST({cast} AS {sql_type(wanted)}) END"
+
+
+def unknown_text(column: str, there: DataType, wanted: DataType) -> str:
+    """Return SQL for what a struct does not know of a column, as JSON; NULL where there is nothing, or no struct is wanted."""
+    if not isinstance(wanted, Struct):
+        return "NULL"
+    names = {item.column for item in wanted.fields}
+    match there:
+        case Union(members):
+            return f"coalesce({', '.join(unknown_text(f'{column}._{number}', item.type, wanted) for number, item in enumerate(members))}, NULL)"
+        case Struct(members):
+            unknown = [f"{sql_literal(item.name)}, {for_json(f'{column}._{number}', item.type)}" for number, item in enumerate(members) if item.name not in names]
+            return f"nullif(to_json(named_struct({', '.join(unknown)})), '{{}}')" if unknown else "NULL"
+        case Map():
+            return f"nullif({as_text(_unknown_entries(column, wanted.fields), there)}, '{{}}')"
+    return unknown_members(as_text(column, there), wanted)
 
 # %% ../../nbs/target/08_columnar_files.ipynb #fbc6d045
-def as_text(column: str, type: DataType) -> str:
-    """Return SQL for a typed column as text."""
-    return f"CAST({column} AS STRING)" if isinstance(type, Scalar) and type.name != "variant" else f"to_json({column})"
+def read_columnar(spark: SparkSession, files: Sequence[str], source: FileSource, place: str = FILE) -> DataFrame:
+    """Return the rows of parquet or avro files that share a schema, as rows of the contract; `place` is the SQL of `_datamaster_file`."""
+    from pyspark.sql.types import StructType
 
-
-def read_columnar(spark: SparkSession, files: Sequence[str], source: FileSource, is_cut_off: bool = False) -> DataFrame:
-    """Return the rows of parquet or avro files that share a schema, as rows of the contract; of files that are cut off, those before the cut."""
-    raw = spark.read.format(source.format).option("ignoreCorruptFiles", is_cut_off).load(list(map(no_glob, files)))
-    there = fields_of_spark_schema(json.loads(raw.schema.json()))
+    there = fields_of_file(spark, files[0], source.format)
+    schema = StructType.fromJson({"type": "struct", "fields": [spark_field(item) for item in there]})
+    raw = spark.read.format(source.format).schema(schema).load(list(map(no_glob, files)))
     types = types_of(source)
-    positions, extras = matched([item.name for item in there], list(types))
+    positions, extras = matched([item.name for item in there], list(types), aliases_of(source))
+    same = {index for name, index in positions.items() if is_same(there[index].type, bronze_type(types[name]))}
     columns, misfits = [], []
     for name, type in types.items():
-        sql = sql_type(bronze_type(type))
+        wanted = bronze_type(type)
         if name not in positions:
-            columns.append(f"CAST(NULL AS {sql}) AS {quote(name)}")
+            columns.append(f"CAST(NULL AS {sql_type(wanted)}) AS {quote(name)}")
             continue
-        item = there[positions[name]]
-        column, is_same = f"_raw.{quote(item.name)}", sql_type(bronze_type(item.type)) == sql
-        columns.append(f"{column if is_same else exact_cast(as_text(column, item.type), type)} AS {quote(name)}")
-        if not is_same:
-            misfits.append((name, misfit_text(quote(name), as_text(column, item.type), type)))
-    misfits += [(name, as_text(f"_raw.{quote(there[index].name)}", there[index].type)) for index, name in extras.items()]
-    whole = f"struct({', '.join(quote(item.name) for item in there)}) AS _raw"
-    typed = raw.selectExpr(whole, FILE).selectExpr("_raw", "_file", *columns)
-    return typed.selectExpr(*map(quote, types), f"{rescued_json(misfits, '_file.path')} AS {RESCUED}", "_file")
+        column, kind = RAW.format(positions[name]), there[positions[name]].type
+        columns.append(f"{column if positions[name] in same else cast_column(column, kind, wanted)} AS {quote(name)}")
+        if positions[name] not in same:
+            misfits.append((name, f"CASE WHEN {quote(name)} IS NULL THEN {as_text(column, kind)} ELSE {unknown_text(column, kind, wanted)} END"))
+    misfits += [(name, as_text(RAW.format(index), there[index].type)) for index, name in extras.items()]
+    every = [RAW.format(index) for index in range(len(there))]
+    whole = raw.select("*", raw.metadataColumn("_metadata").alias("_metadata")).toDF(*every, "_metadata")  # a file may have a column of that name, or of none
+    plain = [column if index in same or isinstance(item.type, Scalar) else f"CAST({column} AS {sql_type(numbered(item.type))}) AS {column}" for index, (column, item) in enumerate(zip(every, there, strict=True))]
+    typed = whole.selectExpr(*plain, place).selectExpr(*every, "_datamaster_file", *columns)
+    return typed.selectExpr(*map(quote, types), f"{rescued_json(misfits, '_datamaster_file.path')} AS {RESCUED}", "_datamaster_file")
+
+# %% ../../nbs/target/08_columnar_files.ipynb #2d92874d
+def fields_of_file(spark: SparkSession, file: str, format: str) -> tuple[Field, ...]:
+    """Return the columns of a parquet or avro file; raises ValueError where it has none, and what Spark raises where its schema cannot be read."""
+    there = fields_of_spark_schema(json.loads(spark.read.format(format).load(no_glob(file)).schema.json()))
+    if not there:
+        raise ValueError("it has no column")
+    if format != "avro":
+        return there
+    said = avro_schema(local_path(file))
+    found = with_meaning(Struct(there), said, named_types(said))
+    return found.fields if isinstance(found, Struct) and isinstance(said, dict) else there
+
+
+def cut_off_moments(path: Path) -> str:
+    """Return the name of a parquet file's column with moments in nanoseconds of which Spark keeps the microseconds, or an empty text."""
+    from pyarrow import parquet
+
+    file = parquet.ParquetFile(path)
+    written = (file.schema.column(index) for index in range(len(file.schema)))
+    names = [column.path for column in written if column.physical_type == "INT96"]
+    if not names or b"org.apache.spark.version" in (file.metadata.metadata or {}):  # Spark writes none
+        return ""
+    with parquet.ParquetFile(path, coerce_int96_timestamp_unit="us") as coarse, parquet.ParquetFile(path, coerce_int96_timestamp_unit="ns") as fine:
+        for group in range(file.num_row_groups):
+            for name in names:
+                pairs = zip(_moments(coarse.read_row_group(group, [name])), _moments(fine.read_row_group(group, [name])), strict=True)
+                if any(((nanos - micros * 1000) != 0).any() for micros, nanos in pairs):
+                    return name
+    return ""
+
+
+def _moments(found: Any) -> list[Any]:
+    """Return the moments within a table of Arrow, as whole numbers that go round at their end, as those of nanoseconds do for a year that is far away."""
+    import numpy as np
+    import pyarrow as pa
+
+    held, numbers = [chunk for column in found.columns for chunk in column.chunks], []
+    while held:
+        part = held.pop()
+        if pa.types.is_timestamp(part.type):
+            numbers.append(part.drop_null().cast(pa.int64()).to_numpy().astype(np.uint64))
+        elif part.type.num_fields:
+            held += part.flatten() if pa.types.is_struct(part.type) else [part.keys, part.items] if pa.types.is_map(part.type) else [part.flatten()]
+    return numbers
 
 # %% ../../nbs/target/08_columnar_files.ipynb #1290eb7b
-def grouped_by_schema(spark: SparkSession, files: Iterable[str], format: str) -> tuple[dict[tuple[str, bool], list[str]], dict[str, str]]:
-    """Return parquet or avro files by their schema and whether they are cut off, and the reasons of those that cannot be read, or not to their end."""
-    groups: dict[tuple[str, bool], list[str]] = {}
-    damages: dict[str, str] = {}
+def grouped_by_schema(spark: SparkSession, files: Iterable[str], format: str) -> tuple[dict[str, list[str]], dict[str, str]]:
+    """Return parquet or avro files by their schema, and the reasons of those that cannot be read."""
+    groups: dict[str, list[str]] = {}
+    reasons: dict[str, str] = {}
     for file in files:
         try:
-            schema = spark.read.format(format).load(no_glob(file)).schema.json()
+            fields = fields_of_file(spark, file, format)
+            if lost := cut_off_moments(local_path(file)) if format == "parquet" else "":
+                raise ValueError(f"its column {lost} has moments with nanoseconds (INT96), which Spark would cut off")
+            groups.setdefault(repr(fields), []).append(file)
         except Exception as error:  # a file that is none of its format stops no other
-            damages[file] = str(error).splitlines()[0][:300]
-            continue
-        damage = avro_damage(local_path(file)) if format == "avro" else ""
-        groups.setdefault((schema, bool(damage)), []).append(file)
-        if damage:
-            damages[file] = damage
-    return groups, damages
+            reasons[file] = f"the file cannot be read as {format}: {innermost(error)}"
+    return groups, reasons

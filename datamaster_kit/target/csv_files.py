@@ -5,35 +5,40 @@
 # %% ../../nbs/target/08_csv_files.ipynb #fb97b8e1
 from __future__ import annotations
 
+import codecs
 import csv
-import gzip
 import io
+import mmap
 import os
 import re
 import sys
-import zlib
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from contextlib import closing
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any
 
-from ..contract.sqltype import quote
-from .casts import FILE, TEXT, rows_of_texts, types_of
+from ..contract.source_options import codec_of, quote_escape
+from ..contract.sqltype import quote, sql_literal
+from .casts import FILE, TEXT, exact_cast, matched, rows_of_texts, types_of
+from .packed_files import opened, packing_of
 from .target import FileSource
+from .text_copies import ENVELOPE, Marks, any_length, blanks_of, has_open_quote, is_too_wide, is_utf8_text, without_envelope
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
 # %% auto #0
-__all__ = ['CSV_OPTIONS', 'PACKED', 'CHUNK', 'LINE_FEED', 'CARRIAGE_RETURN', 'CUT_OFF_BUFFER', 'has_header', 'is_utf8',
-           'any_length', 'csv_records', 'csv_header', 'opened', 'escape_of', 'local_path', 'no_glob', 'Quotes',
-           'quotes_of', 'quotes_between', 'ranges', 'whole_lines', 'quotes_in', 'is_within_quotes', 'Look', 'damage_of',
-           'looked_at', 'read_csv', 'csv_parts']
+__all__ = ['CSV_OPTIONS', 'BLANK_LINES', 'CHUNK', 'LINE_FEED', 'CARRIAGE_RETURN', 'MOST_UNKNOWN', 'has_header', 'is_utf8',
+           'encoding_of', 'is_true', 'records_in', 'csv_records', 'csv_header', 'escape_of', 'local_path', 'no_glob',
+           'Quotes', 'quotes_of', 'has_blank_records', 'quotes_between', 'ranges', 'whole_lines', 'quotes_in',
+           'are_paired', 'is_within_quotes', 'most_cells', 'marks_of', 'needs_copy', 'has_blank_line',
+           'is_sure_to_close', 'Look', 'looked_at', 'header_reason', 'fits_contract', 'read_csv', 'unenveloped',
+           'csv_parts']
 
 # %% ../../nbs/target/08_csv_files.ipynb #2bf4f070
-CSV_OPTIONS = ("delimiter", "quote", "escape", "encoding", "nullValue", "emptyValue", "comment", "lineSep", "ignoreLeadingWhiteSpace", "ignoreTrailingWhiteSpace")
+CSV_OPTIONS = ("delimiter", "quote", "escape", "encoding", "nullValue", "emptyValue", "comment", "ignoreLeadingWhiteSpace", "ignoreTrailingWhiteSpace")
 
 
 def has_header(options: Mapping[str, Any]) -> bool:
@@ -43,27 +48,43 @@ def has_header(options: Mapping[str, Any]) -> bool:
 
 def is_utf8(options: Mapping[str, Any]) -> bool:
     """The files are in UTF-8, or in its part ASCII."""
-    return str(options.get("encoding", "utf-8")).lower() in ("utf-8", "utf8", "us-ascii", "ascii")
+    return encoding_of(options) == "utf-8-sig"
+
+
+def encoding_of(options: Mapping[str, Any]) -> str:
+    """Return the name of Python's codec of the files' encoding."""
+    given = str(options.get("encoding", "utf-8"))
+    found = codec_of(given) or given
+    return "utf-8-sig" if found in ("utf-8", "ascii") else found
+
+
+def is_true(options: Mapping[str, Any], name: str) -> bool:
+    """An option is said to be true."""
+    return str(options.get(name, False)).lower() == "true"
 
 # %% ../../nbs/target/08_csv_files.ipynb #b277abe8
-@contextmanager
-def any_length() -> Iterator[None]:
-    """Let csv cells be of any length while the block runs: the limit is one of the whole process."""
-    limit = csv.field_size_limit(2**31 - 1)
-    try:
-        yield
-    finally:
-        csv.field_size_limit(limit)
+def records_in(lines: Iterable[str], options: Mapping[str, Any]) -> Iterator[list[str]]:
+    """Yield the cells of each record in lines of csv, as texts. `options` are the source's."""
+    delimiter, mark = str(options.get("delimiter", ",")) or ",", str(options.get("quote", '"'))
+    if len(delimiter) > 1:
+        yield from ([cell.strip(mark) for cell in line.rstrip("\r\n").split(delimiter)] for line in lines)
+    else:
+        yield from csv.reader(lines, delimiter=delimiter, quotechar=mark or None, escapechar=escape_of(options), skipinitialspace=is_true(options, "ignoreLeadingWhiteSpace"))
 
 
 def csv_records(path: Path, options: Mapping[str, Any]) -> Generator[list[str]]:
-    """Yield the cells of each record of a csv file, as texts; blank lines are left out. `options` are the source's."""
-    delimiter, encoding = str(options.get("delimiter", ",")) or ",", "utf-8-sig" if is_utf8(options) else str(options["encoding"])
-    with any_length(), opened(path) as raw, io.TextIOWrapper(raw, encoding=encoding, errors="replace", newline="") as text:
-        if len(delimiter) > 1:
-            yield from ([cell.strip(str(options.get("quote", '"'))) for cell in line.rstrip("\r\n").split(delimiter)] for line in text)
-        else:
-            yield from filter(None, csv.reader(text, delimiter=delimiter, quotechar=str(options.get("quote", '"')) or None, escapechar=escape_of(options)))
+    """Yield the cells of each record of a csv file, as texts; lines of blanks are left out. `options` are the source's."""
+    comment, last = str(options.get("comment", "")), ""
+    blanks = blanks_of((str(options.get("delimiter", ",")) or ",").encode()).decode()
+
+    def kept(lines: Iterable[str]) -> Iterator[str]:
+        nonlocal last
+        for last in lines:
+            if not comment or not last.startswith(comment):
+                yield last
+
+    with any_length(), opened(path) as raw, io.TextIOWrapper(raw, encoding=encoding_of(options), errors="replace", newline="") as lines:
+        yield from (record for record in records_in(kept(lines), options) if len(record) > 1 or last.strip(blanks))
 
 
 def csv_header(path: Path, options: Mapping[str, Any]) -> tuple[str, ...]:
@@ -72,15 +93,10 @@ def csv_header(path: Path, options: Mapping[str, Any]) -> tuple[str, ...]:
         return tuple(cell.removeprefix("\N{ZERO WIDTH NO-BREAK SPACE}") for cell in next(records, ()))
 
 
-def opened(path: Path) -> IO[bytes]:
-    """Return a file opened for reading bytes, unpacked where its name says gzip."""
-    return gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb")  # type: ignore[return-value]
-
-
 def escape_of(options: Mapping[str, Any]) -> str | None:
     """Return the character that escapes a quote, or None where a doubled quote does."""
-    escape = str(options.get("escape", '"'))
-    return escape if escape and escape != str(options.get("quote", '"')) else None
+    mark, escape = str(options.get("quote", '"')), quote_escape(options)
+    return escape if mark and escape != mark else None
 
 
 def local_path(file: str) -> Path:
@@ -93,9 +109,6 @@ def no_glob(path: str) -> str:
     return re.sub(r"([\\{}\[\]*?])", r"\\\1", path)
 
 # %% ../../nbs/target/08_csv_files.ipynb #9ba488c9
-PACKED = (".gz", ".bz2", ".zst", ".lz4", ".snappy", ".deflate")
-
-
 @dataclass(frozen=True)
 class Quotes:
     """How a csv file is quoted: a record goes, or may go, over more than one line; every quote is known to open or close a cell, or to be doubled within one."""
@@ -107,17 +120,29 @@ class Quotes:
 def quotes_of(path: Path, options: Mapping[str, Any]) -> Quotes:
     """Return how a csv file is quoted. `options` are the source's."""
     if "multiLine" in options:
-        return Quotes(go_over_lines=str(options["multiLine"]).lower() == "true")
+        return Quotes(go_over_lines=is_true(options, "multiLine"))
     mark, delimiter = str(options.get("quote", '"')).encode(), str(options.get("delimiter", ",")).encode() or b","
+    if has_blank_records(path, delimiter):
+        return Quotes(go_over_lines=True)
     if not mark or path.stat().st_size == 0:
         return Quotes()
-    if len(mark) > 1 or escape_of(options) or path.suffix in PACKED or not is_utf8(options) or "lineSep" in options:
+    if len(mark) > 1 or escape_of(options) or packing_of(path) or not is_utf8(options):
         return Quotes(go_over_lines=True)
     bounds = ranges(path.stat().st_size, os.cpu_count() or 1)
     with ThreadPoolExecutor(len(bounds) - 1) as pool:
         found = list(pool.map(lambda start, end: quotes_between(path, start, end, mark[0], delimiter[0]), bounds, bounds[1:]))
     go_over_lines = any(quotes.go_over_lines for quotes in found)
     return Quotes(go_over_lines, are_plain=not go_over_lines and len(delimiter) == 1 and all(quotes.are_plain for quotes in found))
+
+
+def has_blank_records(path: Path, delimiter: bytes) -> bool:
+    """A plain file that is delimited by blanks has a record of nothing else, which Spark takes for no record where it reads line by line."""
+    if delimiter.strip(blanks_of(b"")) or packing_of(path):
+        return False
+    return any(delimiter in found[1] for lines in whole_lines(path) for found in BLANK_LINES.finditer(b"\n" + lines))
+
+
+BLANK_LINES = re.compile(rb"[\r\n]([\x00-\x09\x0b\x0c\x0e-\x20]+)(?=[\r\n]|\Z)")
 
 
 def quotes_between(path: Path, start: int, end: int, mark: int, delimiter: int) -> Quotes:
@@ -160,11 +185,18 @@ def quotes_in(lines: bytes, mark: int, delimiter: int) -> Quotes:
     if len(at) % 2 or is_within_quotes(at, np.flatnonzero(text == LINE_FEED)):
         return Quotes(go_over_lines=True)
     if b"\r" in lines and is_within_quotes(at, np.flatnonzero(text == CARRIAGE_RETURN)):
-        return Quotes()
+        return Quotes(go_over_lines=True)
+    return Quotes(are_plain=are_paired(text, at, delimiter))
+
+
+def are_paired(text: Any, at: Any, delimiter: int) -> bool:
+    """Each quote of a text opens or closes a cell, or is doubled within one; `at` are the offsets of the quotes, which are even in number."""
+    import numpy as np
+
     opens, closes, borders = at[::2], at[1::2], [delimiter, LINE_FEED, CARRIAGE_RETURN]
     begins, ends = (opens == 0) | np.isin(text[opens - 1], borders), (closes == len(text) - 1) | np.isin(text[np.minimum(closes + 1, len(text) - 1)], borders)
     is_doubled = closes[:-1] + 1 == opens[1:]
-    return Quotes(are_plain=bool((begins[1:] | is_doubled).all() and (ends[:-1] | is_doubled).all() and begins[:1].all() and ends[-1:].all()))
+    return bool((begins[1:] | is_doubled).all() and (ends[:-1] | is_doubled).all() and begins[:1].all() and ends[-1:].all())
 
 
 def is_within_quotes(marks: Any, places: Any) -> bool:
@@ -177,62 +209,123 @@ def is_within_quotes(marks: Any, places: Any) -> bool:
 LINE_FEED, CARRIAGE_RETURN = 10, 13
 
 # %% ../../nbs/target/08_csv_files.ipynb #241bf0be
+def most_cells(columns: int) -> int:
+    """Return how many cells of a record the reader is told to take, of a file with so many columns."""
+    return max(20_480, 2 * columns)
+
+
+def marks_of(options: Mapping[str, Any], columns: int, quotes: Quotes) -> Marks:
+    """Return how a csv file is written, in UTF-8; `options` are the source's."""
+    names = {"delimiter": options.get("delimiter") or ",", "quote": options.get("quote", '"'), "escape": escape_of(options) or "", "comment": options.get("comment", "")}
+    return Marks(**{name: str(value).encode() for name, value in names.items()}, go_over_lines=quotes.go_over_lines, are_led_by_blanks=is_true(options, "ignoreLeadingWhiteSpace"), most_cells=most_cells(columns))
+
+
+def needs_copy(path: Path, marks: Marks) -> bool:
+    """A plain csv file in UTF-8 has what Spark's reader would not take as it is written."""
+    for lines in whole_lines(path):
+        if not is_utf8_text(lines) or (len(lines) > marks.most_cells and any(is_too_wide(line, marks) for line in lines.splitlines())):
+            return True
+    if not marks.go_over_lines or path.stat().st_size == 0:
+        return False
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+        return content.find(b"\r") >= 0 or has_blank_line(content, marks) or not (is_sure_to_close(content, marks) or not has_open_quote(content, marks))
+
+
+def has_blank_line(content: Any, marks: Marks) -> bool:
+    """A line of a file whose lines end with `\n` has blanks and no cells."""
+    starts = 3 if content[:3] == codecs.BOM_UTF8 else 0
+    first = content[starts : starts + CHUNK].partition(b"\n")[0]
+    return (bool(first) and not first.strip(blanks_of(marks.delimiter))) or any(marks.delimiter not in found[1] for found in BLANK_LINES.finditer(content))
+
+
+def is_sure_to_close(content: Any, marks: Marks) -> bool:
+    """Every quote of a file is known to open or close a cell, or to be doubled within one, and the last one closes."""
+    import numpy as np
+
+    if len(marks.quote) != 1 or len(marks.delimiter) != 1 or marks.escape or marks.comment:
+        return False
+    at = np.concatenate([np.flatnonzero(np.frombuffer(content[start : start + CHUNK], np.uint8) == marks.quote[0]) + start for start in range(0, len(content), CHUNK)])
+    text = np.frombuffer(content[:], np.uint8)
+    return len(at) % 2 == 0 and are_paired(text, at, marks.delimiter[0])
+
+# %% ../../nbs/target/08_csv_files.ipynb #c099e541
 @dataclass(frozen=True)
 class Look:
-    """What a file is: its header (empty: it has no rows), how it is quoted, and why it cannot be read to its end."""
+    """What a csv file is: its header (empty: it has no rows), how it is quoted, and why its header cannot be taken (`reason`); `copy` is what is read in its place, and `is_enveloped` says that records of it may be in envelopes."""
 
     file: str
     header: tuple[str, ...] = ()
     quotes: Quotes = Quotes()
-    damage: str = ""
+    reason: str = ""
+    copy: Path | None = None
+    is_enveloped: bool = False
+
+    @property
+    def path(self) -> Path:
+        """What is read."""
+        return self.copy or local_path(self.file)
 
 
-def damage_of(path: Path) -> str:
-    """Return why a file cannot be read to its end, or an empty text; only a packed one is read for that."""
-    if not path.is_file():
-        return "the file is not there any more"
-    if path.suffix != ".gz":
-        return ""
-    try:
-        with gzip.open(path, "rb") as content:
-            while content.read(1 << 20):
-                pass
-    except (OSError, EOFError, zlib.error) as error:
-        return f"the file is cut off or damaged: {error}"
-    return ""
-
-
-def looked_at(file: str, source: FileSource) -> Look:
-    """Return what a csv file is."""
-    path = local_path(file)
-    damage = damage_of(path)
-    try:
-        header = csv_header(path, source.options)
-    except (OSError, EOFError, zlib.error):
-        return Look(file, damage=damage)
+def looked_at(file: str, source: FileSource, copy: Path | None = None) -> Look:
+    """Return what a csv file is, or what its copy is; raises what reading it raises."""
+    path = copy or local_path(file)
+    header = csv_header(path, source.options)
     quotes = quotes_of(path, source.options) if header else Quotes()
-    return Look(file, header if has_header(source.options) or not header else tuple(types_of(source)), quotes, damage)
+    look = Look(file, header if has_header(source.options) or not header else tuple(types_of(source)), quotes, copy=copy)
+    return replace(look, reason=header_reason(look.header, source))
+
+
+MOST_UNKNOWN = 2_000  # Spark plans a query in the square of its columns: 25,000 of them take minutes
+
+
+def header_reason(header: Sequence[str], source: FileSource) -> str:
+    """Return why a file's first record cannot be its header, or an empty text."""
+    names = list(types_of(source))
+    if len(header) > len(names) + MOST_UNKNOWN:
+        return f"its header has {len(header)} columns, which is more than {MOST_UNKNOWN} beside those of the contract"
+    if not header or not names or matched(header, names)[0]:
+        return ""
+    if header[0].startswith(ENVELOPE):
+        return f"its header cannot be read: {without_envelope(header[0])[:200]!r}"
+    first = str(source.options.get("delimiter", ",")).join(header)
+    return f"its first line, {first[:200]!r}, has no name of the contract's columns, so that it is no header"
+
+
+def fits_contract(spark: SparkSession, cells: Sequence[str], source: FileSource) -> bool:
+    """Cells are as many as the contract's columns, and each is empty or a value of its column's type."""
+    types = types_of(source)
+    if len(cells) != len(types) or not any(cells):
+        return False
+    casts = [f"({exact_cast(sql_literal(cell), type, source.options)}) IS NOT NULL" for cell, type in zip(cells, types.values(), strict=True) if cell]
+    return bool(spark.sql(f"SELECT {' AND '.join(casts)}").collect()[0][0])
 
 # %% ../../nbs/target/08_csv_files.ipynb #759c8500
-CUT_OFF_BUFFER = 64  # characters that Spark reads at a time: what it has of a buffer in which a file ends too early is lost
-
-
-def read_csv(spark: SparkSession, files: Sequence[str], header: tuple[str, ...], has_long_records: bool, source: FileSource, is_cut_off: bool = False) -> DataFrame:
-    """Return the rows of csv files that share a header, as rows of the contract; of files that are cut off, those before the cut."""
+def read_csv(spark: SparkSession, files: Sequence[str], header: tuple[str, ...], has_long_records: bool, source: FileSource, place: str = FILE, is_enveloped: bool = False) -> DataFrame:
+    """Return the rows of csv files that share a header, as rows of the contract; `place` is the SQL of `_datamaster_file`."""
     texts = [TEXT.format(index) for index in range(len(header))]
     schema = ", ".join([*(f"{text} STRING" for text in texts), "_corrupt_record STRING"])
-    options = {"header": has_header(source.options), "escape": '"', "mode": "PERMISSIVE", "ignoreCorruptFiles": True, "ignoreMissingFiles": True, "maxColumns": max(20_480, 2 * len(header)),
-               **{name: source.options[name] for name in CSV_OPTIONS if name in source.options}, "multiLine": has_long_records,
-               **({"inputBufferSize": CUT_OFF_BUFFER} if is_cut_off else {})}
+    options = {"header": has_header(source.options), "mode": "PERMISSIVE", "maxColumns": most_cells(len(header)),
+               **({"lineSep": "\n"} if has_long_records else {}),
+               **{name: source.options[name] for name in CSV_OPTIONS if name in source.options}, "escape": quote_escape(source.options), "multiLine": has_long_records}
     raw = spark.read.schema(schema).options(**options).csv(list(map(no_glob, files)))
+    if is_enveloped:
+        raw = raw.withColumn("_corrupt_record", unenveloped(raw[texts[0]], raw["_corrupt_record"]))
     cells = [f"CASE WHEN _corrupt_record IS NULL THEN {quote(text)} END AS {text}" for text in texts]
-    return rows_of_texts(raw.selectExpr(*cells, "_corrupt_record", FILE), header, source)
+    return rows_of_texts(raw.selectExpr(*cells, "_corrupt_record", place), header, source)
 
 
-def csv_parts(spark: SparkSession, looks: Sequence[Look], source: FileSource) -> list[DataFrame]:
-    """Return the rows of csv files, those read together that can be."""
-    groups: dict[tuple[tuple[str, ...], bool, bool], list[str]] = {}
+def unenveloped(first: Any, malformed: Any) -> Any:
+    """Return the column of malformed records, with those in envelopes as they were written; `first` is the first cell."""
+    from pyspark.sql.functions import length, lit, substring, unbase64, when
+
+    return when(first.startswith(ENVELOPE), unbase64(substring(first, lit(2), length(first))).cast("string")).otherwise(malformed)
+
+
+def csv_parts(spark: SparkSession, looks: Sequence[Look], source: FileSource, place: str = FILE) -> list[DataFrame]:
+    """Return the rows of csv files, those read together that can be; `place` is the SQL of `_datamaster_file` of copies."""
+    groups: dict[tuple[tuple[str, ...], bool, bool, bool], list[str]] = {}
     for look in looks:
         if look.header:
-            groups.setdefault((look.header, look.quotes.go_over_lines, bool(look.damage)), []).append(look.file)
-    return [read_csv(spark, files, header, is_long, source, is_cut_off) for (header, is_long, is_cut_off), files in groups.items()]
+            address = str(look.copy) if look.copy else look.file
+            groups.setdefault((look.header, look.quotes.go_over_lines, look.copy is not None, look.is_enveloped), []).append(address)
+    return [read_csv(spark, files, header, is_long, source, place if is_copied else FILE, is_enveloped) for (header, is_long, is_copied, is_enveloped), files in groups.items()]

@@ -6,7 +6,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+import sys
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -17,18 +18,30 @@ from ..contract.sqltype import quote
 from ..contract.table import Dialect
 from ..names import TableName
 from ..project import Project
-from .target import FileSource, Handle
+from .target import FileSource, Handle, HandleMended
 
 if TYPE_CHECKING:
     from databricks.sdk import WorkspaceClient
     from pyspark.sql import SparkSession
 
 # %% auto #0
-__all__ = ['NO_SESSION', 'DatabricksTarget']
+__all__ = ['NO_SESSION', 'RUNTIME_VERSION', 'active_session', 'DatabricksTarget']
 
 # %% ../../nbs/target/05_databricks.ipynb #db78b06c
 NO_SESSION = code("no-databricks-session", "There is no Spark session of a Databricks workspace here.",
-                  "run the step in a notebook or job of the workspace, or choose target local")
+                  "run the step in a notebook or job of the workspace, or by `datamaster run`, which submits it there")
+RUNTIME_VERSION = "DATABRICKS_RUNTIME_VERSION"  # Databricks, *Databricks Runtime environment variables*
+
+
+def active_session() -> SparkSession | None:
+    """Return the session that somebody has active, which is looked for only where Spark is in use; a local Spark is no session of a workspace."""
+    if "pyspark.sql" not in sys.modules:
+        return None
+    from pyspark.sql import SparkSession
+
+    session = SparkSession.getActiveSession()
+    is_local = type(session).__module__ == "pyspark.sql.session" and session is not None and str(session.conf.get("spark.master", "")).startswith("local")
+    return None if is_local else session
 
 
 class DatabricksTarget:
@@ -57,14 +70,19 @@ class DatabricksTarget:
     @cached_property
     def spark(self) -> SparkSession:
         """The session of the notebook or job (Databricks, *Databricks Runtime environment variables*: one can be had); raises DatamasterError outside a workspace."""
-        from pyspark.sql import SparkSession
-
         if self.session is not None:
             return self.session
-        session = SparkSession.builder.getOrCreate() if "DATABRICKS_RUNTIME_VERSION" in os.environ else SparkSession.getActiveSession()
-        if session is None:
+        session = None if RUNTIME_VERSION in os.environ else active_session()
+        if session is None and RUNTIME_VERSION not in os.environ:
             raise DatamasterError(NO_SESSION.fault(f"the target {self.name!r} is a workspace, and no session is active"))
-        return session
+        from pyspark.sql import SparkSession
+
+        return session or SparkSession.builder.getOrCreate()
+
+    @property
+    def is_outside(self) -> bool:
+        """Neither is this process one of a workspace, nor has it a session of one."""
+        return self.session is None and RUNTIME_VERSION not in os.environ and active_session() is None
 
     @cached_property
     def client(self) -> WorkspaceClient:
@@ -85,7 +103,7 @@ class DatabricksTarget:
         """What runs a statement: in the workspace (Databricks, *Databricks Runtime environment variables*) its session, elsewhere the warehouse."""
         from datamaster_kit.target.warehouse import run_statement
 
-        if self.session is not None or "DATABRICKS_RUNTIME_VERSION" in os.environ:
+        if self.session is not None or RUNTIME_VERSION in os.environ:
             return lambda statement: [row.asDict() for row in self.spark.sql(statement).collect()]
         client, warehouse = self.client, self.warehouse
         return lambda statement: run_statement(client, warehouse, statement)
@@ -114,9 +132,20 @@ class DatabricksTarget:
         """Return the folder in which a model's raw files arrive; raises BadInput where the model's name is not one of a folder."""
         return f"{self.project.landing_folder(self.name)}/{folder_name(model)}"
 
-    def changed_files(self, checkpoint: str) -> tuple[str, ...]:
+    def changed_files(self, checkpoint: str, read_again: frozenset[str] = frozenset()) -> tuple[str, ...]:
         """Return nothing: Auto Loader keeps its list of files to itself, and reads a changed one again where the contract's source says `allowOverwrites`."""
         return ()
+
+    def landed_files(self, source: FileSource) -> frozenset[str]:
+        """Return nothing: Auto Loader lists the files."""
+        return frozenset()
+
+    def listed_files(self, checkpoint: str) -> frozenset[str]:
+        """Return nothing: Auto Loader keeps its list of files to itself."""
+        return frozenset()
+
+    def read_mended_files(self, source: FileSource, refused: Mapping[str, tuple[int, int]], checkpoint: str, handle: HandleMended) -> None:
+        """Do nothing: Auto Loader reads a changed file again where the contract's source says `allowOverwrites`."""
 
     def read_new_files(self, source: FileSource, checkpoint: str, handle: Handle, interval: str = "") -> None:
         """Hand every new file's rows over, by Auto Loader."""

@@ -14,12 +14,13 @@ from typing import Literal
 
 from ..contract.fault import BadInput, DatamasterError
 from ..project import read_project
+from .class_archive import archive_of, has_room
 from .jars import PINS, install_jars, is_intact
 from .java import find_java
 
 # %% auto #0
-__all__ = ['State', 'INSTALL_LOCAL', 'PACKAGES', 'REMEDIES', 'Check', 'package_check', 'java_check', 'jars_check', 'disk_check',
-           'project_check', 'checks', 'install_missing']
+__all__ = ['State', 'INSTALL_LOCAL', 'PACKAGES', 'REMEDIES', 'Check', 'package_check', 'java_check', 'jars_check',
+           'archive_check', 'disk_check', 'project_check', 'checks', 'install_missing']
 
 # %% ../../nbs/target/06_doctor.ipynb #29eabea5
 State = Literal["ok", "missing", "warning"]
@@ -65,6 +66,14 @@ def jars_check(state_folder: Path) -> Check:
     return Check("jars", "ok", ", ".join(pin.file for pin in PINS))
 
 
+def archive_check(state_folder: Path) -> Check:
+    """Return whether Spark's sessions start from an archive of classes; it is asked only where there are Java, Spark and the jars."""
+    folder, _, file = archive_of(state_folder)
+    if file:
+        return Check("classes", "ok", f"in an archive of {file.stat().st_size / 1e6:.0f} MB, so that sessions start quickly")
+    return Check("classes", "warning", "no archive: a session takes twice as long to start", "datamaster doctor --install" if has_room(folder) else "free some space, then: datamaster doctor --install")
+
+
 def disk_check(folder: Path) -> Check:
     """Return whether there is room for a small lakehouse."""
     free = shutil.disk_usage(folder).free / 1e9
@@ -85,7 +94,9 @@ def checks(folder: Path) -> tuple[Check, ...]:
     """Return everything that the local target of a project folder needs, each with its state."""
     found = f"{sys.version_info.major}.{sys.version_info.minor}.{sys.version_info.micro}"
     python = Check("Python", "ok" if sys.version_info >= (3, 11) else "missing", found, "" if sys.version_info >= (3, 11) else "install Python 3.11 or later")
-    return (python, *(package_check(name, state) for name, state in PACKAGES), java_check(), jars_check(folder / ".datamaster"), disk_check(folder), project_check(folder))  # type: ignore[arg-type]
+    needed = (python, *(package_check(name, state) for name, state in PACKAGES), java_check(), jars_check(folder / ".datamaster"))  # type: ignore[arg-type]
+    has_all = all(check.state != "missing" for check in needed)
+    return (*needed, *([archive_check(folder / ".datamaster")] if has_all else []), disk_check(folder), project_check(folder))
 
 
 def install_missing(folder: Path) -> None:

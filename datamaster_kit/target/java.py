@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..contract.fault import DatamasterError, code
+from ..private import make_private
 
 # %% auto #0
 __all__ = ['SUPPORTED', 'NO_JAVA', 'WRAPPER', 'Java', 'version_of', 'candidates', 'find_java', 'java_home']
@@ -86,7 +87,7 @@ def java_home(state_folder: Path) -> Path:
     program = home / "bin" / "java"
     text = WRAPPER.format(java=java.home / "bin" / "java")
     if not program.exists() or program.read_text(encoding="utf-8") != text:
-        program.parent.mkdir(parents=True, exist_ok=True)
+        make_private(program.parent)
         draft = program.with_suffix(f".{os.getpid()}")
         draft.write_text(text, encoding="utf-8")
         draft.chmod(0o755)

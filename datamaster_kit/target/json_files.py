@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from ..contract.model import DataType, Scalar
+from ..contract.model import Array, DataType, Map, Scalar, Struct
 from ..contract.sqltype import quote, sql_literal, sql_type
-from .casts import FILE, READY, REST, TEXT, bronze_type, let, rest_of_row, rows_of_texts, types_of, wider
+from .casts import ESCAPED_MARK, FILE, HALF, MARK, READY, REST, TEXT, UNICODE, aliases_of, bronze_type, bytes_of, has_half, kept_numbers, let, marked_json, numbers_again, part_text, rest_of_row, rows_of_texts, types_of, whole_json, wider, without_own_names
 from .csv_files import is_utf8, no_glob
 from .target import FileSource
 
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
 # %% auto #0
-__all__ = ['MARK', 'MARKED', 'NUMBER', 'GOES_ON', 'BEYOND_DOUBLE', 'BEYOND_VARIANT', 'STRICT', 'is_whole', 'texts_read',
-           'records', 'records_of', 'items_of', 'unmarked', 'kept_numbers', 'numbers_again', 'is_object', 'colons',
-           'is_all_found', 'parsed_type', 'typed_type', 'is_exact', 'parse', 'is_parsed', 'member_of', 'variant_text',
-           'finer', 'without_texts', 'told_apart', 'cast_record', 'rest_of_record', 'keeps_digits', 'read_json',
-           'any_record', 'rows_of_json', 'rows_of_records']
+__all__ = ['BLANKS', 'HALF_AGAIN', 'COPIED', 'OTHERWISE', 'BEYOND_DOUBLE', 'SMALL_NUMBER', 'LOOSE_TEXT', 'STRICT', 'is_whole',
+           'texts_read', 'records', 'records_of', 'items_of', 'unmarked', 'is_object', 'colons', 'is_all_found',
+           'parsed_type', 'typed_type', 'is_exact', 'contains_escape', 'member_written', 'literal', 'parse',
+           'is_parsed', 'member_of', 'own_member', 'variant_text', 'finer', 'texts_within', 'told_apart', 'cast_record',
+           'rest_of_record', 'keeps_digits', 'read_json', 'any_record', 'rows_of_json', 'rows_of_records']
 
 # %% ../../nbs/target/08_json_files.ipynb #815879ad
 def is_whole(source: FileSource) -> bool:
@@ -33,62 +33,55 @@ def is_whole(source: FileSource) -> bool:
 def texts_read(source: FileSource) -> tuple[str, str, dict[str, str]]:
     """Return the format of Spark, the schema and the options that a source's files are read by as they are; another encoding than UTF-8 is decoded later."""
     if is_utf8(source.options):
-        return "text", "value STRING", {"wholetext": str(is_whole(source)).lower()}
+        ends = {"lineSep": str(source.options["lineSep"])} if "lineSep" in source.options and not is_whole(source) else {}
+        return "text", "value STRING", {"wholetext": str(is_whole(source)).lower(), **ends}
     return "binaryFile", "path STRING, modificationTime TIMESTAMP, length BIGINT, content BINARY", {}
 
 
-def records(spark: SparkSession, files: Sequence[str], source: FileSource) -> DataFrame:
-    """Return `value`, a record's text, and `_file`."""
+def records(spark: SparkSession, files: Sequence[str], source: FileSource, place: str = FILE) -> DataFrame:
+    """Return `value`, a record's text, and `_datamaster_file`, of which `place` is the SQL."""
     format, schema, options = texts_read(source)
-    return records_of(spark.read.format(format).schema(schema).options(ignoreCorruptFiles=True, ignoreMissingFiles=True, **options).load(list(map(no_glob, files))), source)
+    return records_of(spark.read.format(format).schema(schema).options(**options).load(list(map(no_glob, files))), source, place)
 
 
-def records_of(read: DataFrame, source: FileSource) -> DataFrame:
-    """Return `value`, a record's text, and `_file`, of files that are read as `texts_read` says."""
+def records_of(read: DataFrame, source: FileSource, place: str = FILE) -> DataFrame:
+    """Return `value`, a record's text, and `_datamaster_file`, of files that are read as `texts_read` says."""
     line = "value"
     if not is_utf8(source.options):
         text = f"decode(content, {sql_literal(str(source.options['encoding']))})"
         line = text if is_whole(source) else f"explode(split({text}, '\\r?\\n'))"
-    found = read.selectExpr(f"{line} AS value", FILE).where("trim(value) != '' AND value != '\N{ZERO WIDTH NO-BREAK SPACE}'")
+    found = read.selectExpr(f"{line} AS value", place).where(f"startswith(value, '{{') OR trim(BOTH {sql_literal(BLANKS)} FROM value) != ''")
     if not is_whole(source):
         return found
-    held, kept = items_of(unmarked("value"), "to_json(item)"), items_of(kept_numbers(unmarked("value")), numbers_again("to_json(item)"))
-    items = f"CASE WHEN NOT value RLIKE {sql_literal(BEYOND_VARIANT)} THEN {held} WHEN NOT value RLIKE {sql_literal(MARKED)} THEN {kept} END"
-    return found.selectExpr(f"explode(coalesce({items}, array(value))) AS value", "_file")
+    return found.selectExpr(f"explode(coalesce({items_of(unmarked('value'))}, array(value))) AS value", "_datamaster_file")
 
 
-def items_of(text: str, item: str) -> str:
-    """Return SQL for what `item` makes of each item of a list in JSON; NULL where the text is none."""
-    variant = f"try_parse_json({text})"
-    return f"CASE WHEN schema_of_variant({variant}) LIKE 'ARRAY%' THEN transform(CAST({variant} AS ARRAY<VARIANT>), item -> {item}) END"
+BLANKS = " \t\r\n\N{ZERO WIDTH NO-BREAK SPACE}"
+
+
+def items_of(text: str) -> str:
+    """Return SQL for the items of a list in JSON, each as JSON with its numbers and halves of surrogate pairs as they are written; NULL where the text is no list, anything stands behind it, or it has the mark of a number."""
+    hidden = f"CASE WHEN contains(_list, {sql_literal(UNICODE)}) THEN regexp_replace(_list, {sql_literal(HALF)}, '$1{MARK}$2') ELSE _list END"
+    shown = f"regexp_replace({numbers_again('to_json(item)')}, '{MARK}([dD][0-9a-fA-F]{{3}})', {sql_literal(HALF_AGAIN)})"
+    has_mark = f"contains(_list, {sql_literal(MARK)}) OR _list RLIKE {sql_literal(ESCAPED_MARK)}"
+    items = let(f"try_cast({whole_json(kept_numbers(hidden))} AS ARRAY<VARIANT>)", "_items", f"transform(_items, item -> CASE WHEN item IS NULL THEN 'null' ELSE {shown} END)")
+    return let(text, "_list", f"CASE WHEN NOT ({has_mark}) THEN {items} END")
+
+
+HALF_AGAIN = r"\\u$1"
 
 
 def unmarked(value: str) -> str:
     """Return SQL for a text without a byte-order mark."""
     return f"ltrim('\N{ZERO WIDTH NO-BREAK SPACE}', {value})"
 
-# %% ../../nbs/target/08_json_files.ipynb #0dbad417
-MARK = "\ue000"  # of Unicode's private use
-MARKED = rf"(?i){MARK}|\\ue000"
-NUMBER = r'\G((?:[^"0-9-]++|"(?:[^"\\]++|\\.)*+")*+)(-?[0-9][0-9.eE+-]*+)'
-
-
-def kept_numbers(value: str) -> str:
-    """Return SQL for JSON with each number as a text with a mark; possessive, so that no length of it needs a deep stack."""
-    return f"regexp_replace({value}, {sql_literal(NUMBER)}, '$1\"{MARK}$2\"')"
-
-
-def numbers_again(text: str) -> str:
-    """Return SQL for JSON whose texts with a mark are numbers again."""
-    return f"regexp_replace({text}, '\"{MARK}([^\"]*)\"', '$1')"
-
 # %% ../../nbs/target/08_json_files.ipynb #144cb5e3
 def is_object(names: Sequence[str]) -> str:
     """Return SQL over `value` and `_keys` that is true for an object with members of these names, each at most once, and nothing behind it."""
     known = f"array({', '.join(map(sql_literal, names))})"
     same = f"_keys = {known} OR (cardinality(_keys) = cardinality(array_distinct(_keys)) AND cardinality(array_except(_keys, {known})) = 0)"
-    ends = "locate('}', value) = length(value) OR (endswith(rtrim(value), '}') AND NOT value RLIKE '[}]\\\\s*[{]')"
-    return f"coalesce(({same}) AND ({ends}), false)"
+    is_alone = "get_json_object(concat('[', value, ',', hash(value), ']'), '$[1]') = CAST(hash(value) AS STRING)"
+    return f"coalesce(({same}) AND (locate('}}', value) = length(value) OR {is_alone}), false)"
 
 # %% ../../nbs/target/08_json_files.ipynb #4102b5de
 def colons(text: str) -> str:
@@ -123,12 +116,36 @@ def is_exact(record: str, name: str, type: DataType, parsed: str) -> str:
     value = f"{record}.{quote(name)}"
     match bronze_type(type):
         case Scalar("decimal"):
-            return f"({value} IS NULL OR CAST({value} AS {sql_type(type)}) = {value})"
+            return f"({value} IS NULL OR try_cast({value} AS {sql_type(type)}) = {value})"
         case Scalar("float" | "double"):
-            return f"({value} IS NULL OR {f'NOT endswith({value}, {chr(39)}Infinity{chr(39)})' if parsed == 'STRING' else f'abs({value}) != double({chr(39)}Infinity{chr(39)})'})"
-        case Scalar() if parsed == "STRING":
-            return f"({value} IS NULL OR ascii({value}) > 57 OR (ascii({value}) != 34 AND length({value}) < 16 AND locate('E', {value}) = 0) OR NOT {value} RLIKE '^(-?[0-9]+[.][0-9]+(E-?[0-9]+)?|\"-?Infinity\")$')"
-    return ""
+            return f"({value} IS NULL OR {f'NOT contains({value}, {chr(39)}Infinity{chr(39)})' if parsed == 'STRING' else f'abs({value}) != double({chr(39)}Infinity{chr(39)})'})"
+        case Scalar(kind) if parsed == "STRING":
+            begins = f"ascii({value})"
+            is_text = f"({begins} > 57 AND {begins} != 91 AND {begins} != 123)" if kind != "variant" else f"{begins} > 57"
+            is_whole = f"({begins} > 34 AND {begins} < 58 AND locate('.', {value}) = 0 AND {value} != '0')"
+            return f"({value} IS NULL OR {is_text} OR {is_whole} OR NOT {value} RLIKE {sql_literal(COPIED)} OR NOT ({contains_escape()} OR value RLIKE {sql_literal(member_written(name))}))"
+        case Scalar():
+            return ""
+    return f"({value} IS NULL OR ascii({value}) = 91 OR ascii({value}) = 123)"
+
+
+COPIED = r'^-?[0-9]+[.][0-9]+(?:E-?[0-9]+)?$|^0$|^"-?Infinity"$|^[{\[](?s:.*)(?:[0-9][.][0-9]|"-?Infinity"|[:,\[]0[,}\]])'
+OTHERWISE = r"(?:-?[0-9]+[.eE]|-0|-?Inf|[{\[])"
+
+
+def contains_escape() -> str:
+    """Return SQL that is true for a record that has an escape, so that a name may be written in another way."""
+    return f"contains(value, {sql_literal(chr(92))})"
+
+
+def member_written(name: str) -> str:
+    """Return the pattern of a member of a name whose value is no text, and is written in another way than a parse copies it: `1.50` and `1e2` become 1.5 and 100.0."""
+    return rf'"{literal(name)}"\s*:\s*{OTHERWISE}'
+
+
+def literal(name: str) -> str:
+    """Return the pattern of Java that is a name."""
+    return "\\Q" + name.replace("\\E", "\\E\\\\E\\Q") + "\\E"
 
 
 def parse(types: Mapping[str, str], options: str = "") -> str:
@@ -143,36 +160,48 @@ def is_parsed(record: str, types: Mapping[str, DataType], parsed: Mapping[str, s
     return f"coalesce({' AND '.join([f'{record} IS NOT NULL', f'{record}._corrupt_record IS NULL', *exact])}, false)"
 
 # %% ../../nbs/target/08_json_files.ipynb #1cc81d48
-def member_of(name: str, names: Sequence[str]) -> str:
-    """Return SQL for the name of the record's member that belongs to a field, NULL where there is none."""
+def member_of(name: str, names: Sequence[str], aliases: Sequence[str] = ()) -> str:
+    """Return SQL for the name of the record's member that belongs to a field, under its name or else a former one, NULL where there is none."""
+    own = own_member(name, names)
+    return f"coalesce({', '.join([own, *(own_member(alias, names) for alias in aliases if alias not in names)])})" if aliases else own
+
+
+def own_member(name: str, names: Sequence[str]) -> str:
+    """Return SQL for the record's member of a name, as it is written or nearly; NULL where there is none."""
     nearly = f"filter(map_keys(_record), key -> lower(trim(key)) = {sql_literal(name.strip().lower())} AND key NOT IN ({', '.join(map(sql_literal, names))}))"
     return f"CASE WHEN map_contains_key(_record, {sql_literal(name)}) THEN {sql_literal(name)} ELSE try_element_at({nearly}, 1) END"
 
 
-def variant_text(value: str, key: str) -> str:
-    """Return SQL for a variant as text: anything nested as JSON, a scalar as it is written, which for a number that the variant has as a double only the record still says."""
-    pattern = f"concat('\"\\\\Q', {key}, '\\\\E\"\\\\s*:\\\\s*(-?[0-9.]+(?:[eE][+-]?[0-9]+)?)')"
-    written = f"try_element_at(filter(regexp_extract_all(value, {pattern}, 1), number -> try_cast(number AS DOUBLE) = try_variant_get({value}, '$', 'double')), 1)"
-    return (f"CASE WHEN schema_of_variant({value}) RLIKE '^(OBJECT|ARRAY)' THEN to_json({value}) "
-            f"WHEN schema_of_variant({value}) = 'DOUBLE' THEN coalesce({written}, try_variant_get({value}, '$', 'string')) "
-            f"ELSE try_variant_get({value}, '$', 'string') END")
+def variant_text(value: str) -> str:
+    """Return SQL for a variant of `marked_json` as text: anything nested as JSON, a scalar as it is written."""
+    return f"CASE WHEN schema_of_variant({value}) RLIKE '^(OBJECT|ARRAY)' THEN {numbers_again(f'to_json({value})')} ELSE {part_text(value)} END"
 
 # %% ../../nbs/target/08_json_files.ipynb #0788d701
-GOES_ON = r"[}]\s*[^\s,}\]]"
 BEYOND_DOUBLE = r"(?=[0-9.]{17})[0-9]+[.][0-9]|[0-9.]{16}[eE]|[0-9][eE][+]?[0-9]{3}"
-BEYOND_VARIANT = r"(?=[0-9.]{40})[0-9]+[.][0-9]|[0-9]{39}|[0-9.]{17}[eE]|[0-9][eE][+]?(?:[3-9][0-9]{2}|[0-9]{4})"
+SMALL_NUMBER = r"[0-9.][eE]-0*[0-9]{2}"  # a parse would take what is too small for zero
+LOOSE_TEXT = r'"[-+.eE]*(?:[0-9][-+0-9.eE]*,|,[-+.,eE]*[0-9])[-+0-9.,eE]*"|"[-+0-9.,eE]*(?:\\u[0-9a-fA-F]{4}|[\p{Nd}&&[^0-9]])'
 
 
 def finer(types: Sequence[DataType]) -> list[str]:
-    """Return patterns of numbers of which the parse of a plain record may lose digits: any in a nested field, and those that go beyond the widest decimal with the digits of a field before its point."""
+    """Return patterns of numbers of which the parse of a plain record may lose digits: any in a nested field, texts of which it drops a comma or takes digits of another script, and those that go beyond the widest decimal with the digits of a field before its point."""
     fewest = [38 - (kind.precision or 10) + (kind.scale or 0) for kind in map(bronze_type, types) if isinstance(kind, Scalar) and kind.name == "decimal"]
-    return [*([BEYOND_DOUBLE] if not all(isinstance(type, Scalar) for type in types) else []), *([f"[.][0-9]{{{min(fewest) + 1}}}|[0-9][eE]-"] if fewest else [])]
+    within = [type for type in types if not isinstance(type, Scalar) or type.name == "variant"]
+    small = [SMALL_NUMBER] if within or any(bronze_type(type) in (Scalar("float"), Scalar("double")) for type in types) else []
+    return [*small, *([BEYOND_DOUBLE] if within else []), *dict.fromkeys(pattern for type in within for pattern in texts_within(type)), *([f"[.][0-9]{{{min(fewest) + 1}}}|[0-9][eE]-|{LOOSE_TEXT}"] if fewest else [])]
 
 
-def without_texts(value: str) -> str:
-    """Return SQL for JSON without what stands in quotes; in two steps, because Java's regular expressions need a stack as deep as an alternative is repeated."""
-    escaped, quoted = sql_literal(r"\\."), sql_literal('"[^"]*"')
-    return f"regexp_replace(regexp_replace({value}, {escaped}, ''), {quoted}, '')"
+def texts_within(type: DataType, before: str = "") -> list[str]:
+    """Return patterns of what is no text where a nested type has one, and is written in another way than a parse copies it (`member_written`); `before` is that of what stands before such a value."""
+    match type:
+        case Array(element):
+            return texts_within(element.type, r"[\[,]")
+        case Map(_, value):
+            return texts_within(value.type, ":")
+        case Struct(members):
+            return [pattern for item in members for pattern in texts_within(item.type, f'"{literal(item.column)}"\\s*:')]
+    if not before or bronze_type(type) != Scalar("string"):
+        return []
+    return [before + r"\s*" + (OTHERWISE if before.startswith('"') else OTHERWISE.replace(r"|[{\[]", ""))]
 
 # %% ../../nbs/target/08_json_files.ipynb #834ea5fa
 STRICT = ", 'allowNonNumericNumbers', 'false', 'allowSingleQuotes', 'false'"
@@ -182,15 +211,15 @@ def told_apart(records: DataFrame, source: FileSource) -> DataFrame:
     """Return records with `_typed`, for those as they should be, or REST (`cast_record`)."""
     types = types_of(source)
     first = {name: typed_type(type) for name, type in types.items()}
-    parsed = records.selectExpr("value", "_file", f"{parse(first, STRICT)} AS _typed")
+    parsed = records.selectExpr("value", "_datamaster_file", f"{parse(first, STRICT)} AS _typed")
     fits, is_known = f"{is_parsed('_typed', types, first)}{keeps_digits(types)}", let("json_object_keys(value)", "_keys", is_object(list(types)))
-    told = parsed.selectExpr("*", f"{fits} AS _fits").selectExpr("value", "_file", f"CASE WHEN _fits AND (coalesce({is_all_found(types)}, false) OR {is_known}) THEN _typed END AS _typed")
+    told = parsed.selectExpr("*", f"{fits} AS _fits").selectExpr("value", "_datamaster_file", f"CASE WHEN _fits AND (coalesce({is_all_found(types)}, false) OR {is_known}) THEN _typed END AS _typed")
     to_cast = {index: type for index, type in enumerate(types.values()) if typed_type(type) != "STRING"}
     return told.selectExpr("*", f"CASE WHEN _typed IS NULL THEN {cast_record(source, to_cast)} END AS {REST}")
 
 
 def cast_record(source: FileSource, to_cast: Mapping[int, DataType]) -> str:
-    """Return SQL for the texts, and the values of the fields `to_cast`, of a record that is not as it should be (`rest_of_row` of `rest_of_record`), with `_corrupt_record` and `_extra`."""
+    """Return SQL for the texts, and the values of the fields `to_cast`, of a record that is not as it should be (`rest_of_row` of `rest_of_record`), with `_corrupt_record` and `_datamaster_extra`."""
     types = types_of(source)
     texts, decimals = {}, {}
     for index, (name, type) in enumerate(types.items()):
@@ -200,57 +229,57 @@ def cast_record(source: FileSource, to_cast: Mapping[int, DataType]) -> str:
         else:
             decimals[index] = f"CAST({parsed} AS {sql_type(bronze_type(type))})"
         texts[index] = text
-    more = {"_corrupt_record": "_rest._any._corrupt_record", "_extra": "_rest._any._extra"}
-    return let(rest_of_record(types), "_rest", rest_of_row(texts, to_cast, source.options, decimals, more))
+    more = {"_corrupt_record": "_rest._any._corrupt_record", "_datamaster_extra": "_rest._any._datamaster_extra"}
+    return let(rest_of_record(types, aliases_of(source)), "_rest", rest_of_row(texts, to_cast, source.options, decimals, more))
 
 
-def rest_of_record(types: Mapping[str, DataType]) -> str:
+def rest_of_record(types: Mapping[str, DataType], aliases: Mapping[str, Sequence[str]] | None = None) -> str:
     """Return SQL for what a record says that is not as it should be, as a struct: `_parsed`, its fields (`parsed_type`), of a plain record, or of another `_any` (`any_record`)."""
     second = {name: parsed_type(type) for name, type in types.items()}
     plain = f"CASE WHEN {is_object(list(types))}{keeps_digits(types)} THEN {parse(second)} END"
-    both = f"named_struct('_parsed', CASE WHEN _is_plain THEN _found END, '_any', CASE WHEN NOT _is_plain THEN {any_record(types)} END)"
+    both = f"named_struct('_parsed', CASE WHEN _is_plain THEN _found END, '_any', CASE WHEN NOT _is_plain THEN {any_record(types, aliases)} END)"
     return let("json_object_keys(value)", "_keys", let(plain, "_found", let(is_parsed("_found", types, second), "_is_plain", both)))
 
 
 def keeps_digits(types: Mapping[str, DataType]) -> str:
-    """Return the conditions, each after AND, that no number in `value` has more digits than a parse keeps."""
-    return "".join(f" AND NOT value RLIKE {sql_literal(pattern)}" for pattern in finer(list(types.values())))
+    """Return the conditions, each after AND, that `value` has no half of a surrogate pair, and no number with more digits than a parse keeps."""
+    return f" AND NOT {has_half('value')}" + "".join(f" AND NOT value RLIKE {sql_literal(pattern)}" for pattern in finer(list(types.values())))
 
 
-def read_json(spark: SparkSession, files: Sequence[str], source: FileSource) -> DataFrame:
-    """Return the rows of JSON files as rows of the contract: an object a line, or with `multiLine` an object or a list a file."""
-    return rows_of_json(records(spark, files, source), source)
+def read_json(spark: SparkSession, files: Sequence[str], source: FileSource, place: str = FILE) -> DataFrame:
+    """Return the rows of JSON files as rows of the contract: an object a line, or with `multiLine` an object or a list a file; `place` is the SQL of `_datamaster_file`."""
+    return rows_of_json(records(spark, files, source, place), source)
 
 
-def any_record(types: Mapping[str, DataType]) -> str:
-    """Return SQL for what an object of any kind says, as a struct: a text for each field (TEXT), `_extra`, a JSON object with the rest, and `_corrupt_record`, which is `value` where that is no object."""
-    names, bare = list(types), without_texts("value")
-    is_held = f"NOT ({bare} RLIKE {sql_literal(BEYOND_VARIANT)} AND exists(map_values(found), part -> schema_of_variant(part) RLIKE '^(OBJECT|ARRAY)'))"
-    members = let(f"try_cast(try_parse_json({unmarked('value')}) AS MAP<STRING, VARIANT>)", "found", f"CASE WHEN {is_held} THEN found END")
-    record = f"CASE WHEN NOT {bare} RLIKE {sql_literal(GOES_ON)} THEN {members} END"
-    used = f"CASE WHEN _record IS NOT NULL THEN array({', '.join(member_of(name, names) for name in names)}) END"
-    texts = [f"'{TEXT.format(index)}', {variant_text(f'_record[_used[{index}]]', f'_used[{index}]')}" for index in range(len(names))]
+def any_record(types: Mapping[str, DataType], aliases: Mapping[str, Sequence[str]] | None = None) -> str:
+    """Return SQL for what an object of any kind says, as a struct: a text for each field (TEXT), `_datamaster_extra`, a JSON object with the rest, and `_corrupt_record`, which is `value` where that is no object."""
+    names, record = list(types), f"try_cast({marked_json(unmarked('value'))} AS MAP<STRING, VARIANT>)"
+    used = f"CASE WHEN _record IS NOT NULL THEN array({', '.join(member_of(name, names, (aliases or {}).get(name, ())) for name in names)}) END"
+    texts = [f"'{TEXT.format(index)}', {variant_text(f'_record[_used[{index}]]')}" for index in range(len(names))]
+    told = f"to_json({without_own_names('_left')})"
     left = "map_filter(_record, (name, value) -> NOT array_contains(array_compact(_used), name))"
-    rest = f"'_extra', CASE WHEN cardinality({left}) > 0 THEN to_json({left}) END"
+    rest = f"'_datamaster_extra', {let(left, '_left', f'CASE WHEN cardinality(_left) > 0 THEN {numbers_again(told)} END')}"
     return let(record, "_record", let(used, "_used", f"named_struct({', '.join([*texts, rest])}, '_corrupt_record', CASE WHEN _record IS NULL THEN value END)"))
 
 
 def rows_of_json(texts: DataFrame, source: FileSource) -> DataFrame:
-    """Return records of JSON, whose text is `value` and whose place is `_file`, as rows of the contract."""
+    """Return records of JSON, whose text is `value` and whose place is `_datamaster_file`, as rows of the contract."""
     types = types_of(source)
     there = {name: f"_typed.{quote(name)}" for name in types}
     values = {name: f"CAST({there[name]} AS {sql_type(bronze_type(type))})" for name, type in types.items() if typed_type(type) != "STRING"}
     return rows_of_records(told_apart(texts, source), source, {name: there[name] for name in types if name not in values}, values)
 
 
-def rows_of_records(told: DataFrame, source: FileSource, texts: Mapping[str, str], values: Mapping[str, str], file: str = "_file") -> DataFrame:
-    """Return records, with REST where that is all there is, as rows of the contract; `texts` and `values` are SQL for what else is there of a field, and `file` for `_file`."""
-    cells = []
+def rows_of_records(told: DataFrame, source: FileSource, texts: Mapping[str, str], values: Mapping[str, str], file: str = "_datamaster_file") -> DataFrame:
+    """Return records, with REST where that is all there is, as rows of the contract; `texts` and `values` are SQL for what else is there of a field, and `file` for `_datamaster_file`."""
+    cells, binary = [], [name for name, type in types_of(source).items() if type == Scalar("binary")]
     for index, name in enumerate(types_of(source)):
         text, value = TEXT.format(index), READY.format(index)
-        if name in values:
+        if name in binary:
+            cells += [f"coalesce({texts[name]}, {REST}.{text}) AS {text}", f"{bytes_of(f'coalesce({texts[name]}, {REST}.{text})')} AS {value}"]
+        elif name in values:
             cells += [f"{REST}.{text} AS {text}", f"coalesce({values[name]}, {REST}.{value}) AS {value}"]
         else:
             cells.append(f"coalesce({texts[name]}, {REST}.{text}) AS {text}")
-    found = told.selectExpr(*cells, f"{REST}._corrupt_record AS _corrupt_record", f"{REST}._extra AS _extra", file)
-    return rows_of_texts(found, list(types_of(source)), source, "_extra", values)
+    found = told.selectExpr(*cells, f"{REST}._corrupt_record AS _corrupt_record", f"{REST}._datamaster_extra AS _datamaster_extra", file)
+    return rows_of_texts(found, list(types_of(source)), source, "_datamaster_extra", [*values, *binary])

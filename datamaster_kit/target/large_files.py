@@ -15,10 +15,12 @@ from typing import TYPE_CHECKING, Any
 
 from ..contract.model import STRING, DataType, Scalar
 from ..contract.sqltype import sql_type
-from .casts import FILE, READY, REST, TEXT, bronze_type, file_literal, let, matched, rest_of_row, rows_of_texts, types_of
-from .csv_files import CHUNK, LINE_FEED, PACKED, Look, has_header, is_utf8, is_within_quotes, local_path, no_glob, ranges, whole_lines
+from .casts import OWN_NAMES, READY, REST, TEXT, aliases_of, bronze_type, file_literal, file_name_of, file_url, let, matched, rest_of_row, rows_of_texts, types_of
+from .csv_files import CHUNK, LINE_FEED, Look, has_header, is_utf8, is_within_quotes, local_path, ranges, whole_lines
 from .json_files import cast_record, is_whole, rows_of_records
+from .packed_files import packing_of
 from .target import FileSource
+from .text_copies import envelope, is_utf8_text, readable_text, without_envelope
 
 if TYPE_CHECKING:
     import pyarrow
@@ -27,14 +29,15 @@ if TYPE_CHECKING:
     Parse = Callable[[Iterable[bytes]], Iterable[pyarrow.Table]]
 
 # %% auto #0
-__all__ = ['FIRST_DAY', 'PART', 'ROWS_AT_A_TIME', 'BLANK', 'HEXADECIMAL', 'SMALL', 'TEXTS', 'UNDIVIDED', 'NAME', 'VALUE',
-           'NO_FIRST', 'ESCAPE', 'MOST_NAMES', 'EXTRA', 'LARGE', 'CSV_OPTIONS_OF_BOTH', 'arrow_type', 'is_exact',
-           'chunks', 'without_blanks', 'has_pair', 'Cells', 'parsed_csv', 'columns_of_csv', 'cast_in_pieces',
-           'cast_exactly', 'values_and_texts', 'rows_of_columns', 'lists_of', 'rows_of_csv', 'with_malformed',
-           'parsed_json', 'is_decodable', 'unknown_names', 'without_members', 'before_blanks', 'tables_of_json',
+__all__ = ['FIRST_DAY', 'PART', 'ROWS_AT_A_TIME', 'BLANK', 'HEXADECIMAL', 'SMALL_EXPONENTS', 'SMALL', 'TEXTS', 'UNDIVIDED',
+           'SMALL_VALUE', 'PAIR_OF_SURROGATES', 'SURROGATE', 'NAME', 'VALUE', 'NO_FIRST', 'ESCAPE', 'MOST_NAMES',
+           'EXTRA', 'BLANKS_OF_JSON', 'LARGE', 'CSV_OPTIONS_OF_BOTH', 'arrow_type', 'is_exact', 'chunks',
+           'without_blanks', 'has_pair', 'Cells', 'parsed_csv', 'columns_of_csv', 'cast_in_pieces', 'cast_exactly',
+           'values_and_texts', 'rows_of_columns', 'lists_of', 'rows_of_csv', 'with_malformed', 'parsed_json',
+           'may_have_half', 'is_decodable', 'unknown_names', 'without_members', 'before_blanks', 'tables_of_json',
            'kinds_of_json', 'rows_of_part', 'rows_of_lines', 'without_header', 'batches_of', 'read_ranges',
-           'address_of', 'is_large', 'is_for_arrow_csv', 'first_lines', 'is_for_arrow_json', 'read_large_csv',
-           'is_text', 'declared', 'read_large_json']
+           'address_of', 'is_large', 'is_for_arrow_csv', 'names_of', 'first_lines', 'is_for_arrow_json',
+           'read_large_csv', 'is_text', 'declared', 'read_large_json']
 
 # %% ../../nbs/target/08_large_files.ipynb #f82c31ad
 def arrow_type(type: DataType) -> pyarrow.DataType:
@@ -131,6 +134,8 @@ def columns_of_csv(lines: bytes, cells: Cells, kinds: Sequence[pyarrow.DataType]
 
     if has_pair(lines, *HEXADECIMAL):
         kinds = [pa.string() if pa.types.is_integer(kind) else kind for kind in kinds]
+    if has_pair(lines, *SMALL_EXPONENTS):
+        kinds = [pa.string() if pa.types.is_floating(kind) else kind for kind in kinds]
     while True:
         try:
             table, malformed = parsed_csv(lines, cells, kinds)
@@ -144,6 +149,7 @@ def columns_of_csv(lines: bytes, cells: Cells, kinds: Sequence[pyarrow.DataType]
 
 
 HEXADECIMAL = (b"0x", b"0X")  # Arrow would take it for a whole number
+SMALL_EXPONENTS = (b"e-", b"E-")  # Arrow would take what is too small for zero
 
 # %% ../../nbs/target/08_large_files.ipynb #8cb8e207
 SMALL = 128
@@ -169,6 +175,8 @@ def cast_exactly(texts: pyarrow.Array, kind: pyarrow.DataType) -> pyarrow.Array 
     import pyarrow.compute as pc
 
     if pa.types.is_boolean(kind) or (pa.types.is_integer(kind) and pc.any(pc.match_substring(texts, "x", ignore_case=True)).as_py()):
+        return None
+    if pa.types.is_floating(kind) and pc.any(pc.match_substring(texts, "e-", ignore_case=True)).as_py():
         return None
     try:
         values = texts.cast(kind)
@@ -227,7 +235,8 @@ def rows_of_csv(parts: Iterable[bytes], cells: Cells) -> Iterator[pyarrow.Table]
     """Yield the rows of parts of a csv file's lines (`rows_of_columns`), with `_corrupt_record`."""
     kinds: Sequence[pyarrow.DataType] = [arrow_type(type) for type in cells.types]
     for lines in parts:
-        lines = lines if lines.isascii() else lines.decode("utf-8", "replace").encode()
+        if not is_utf8_text(lines):
+            lines = b"".join(line if is_utf8_text(line) else envelope(line) for line in lines.splitlines(keepends=True))
         if has_pair(lines, b"\n\n") or not lines[:1].strip(BLANK) or cells.delimiter.encode() in BLANK:
             lines = without_blanks(lines)
         if lines:
@@ -249,7 +258,7 @@ def with_malformed(table: pyarrow.Table, malformed: Sequence[int], lines: bytes,
     if not malformed:
         return rows
     written = lines.split(b"\n")
-    broken = pa.table({"_corrupt_record": pa.array([written[number].decode() for number in malformed], pa.string())})
+    broken = pa.table({"_corrupt_record": pa.array([without_envelope(written[number].decode()) for number in malformed], pa.string())})
     places = np.concatenate([np.setdiff1d(np.arange(len(written) - 1), malformed), malformed])
     return pa.concat_tables([rows, broken], promote_options="default").take(pa.array(np.argsort(places)))
 
@@ -265,13 +274,25 @@ def parsed_json(lines: bytes, kinds: Mapping[str, pyarrow.DataType]) -> pyarrow.
 
     text = np.frombuffer(lines, np.uint8)
     ends = np.flatnonzero(text == LINE_FEED)
-    if not (lines.startswith(b"{") and (text[ends[:-1] + 1] == ord("{")).all() and is_decodable(lines)):
+    if not (lines.startswith(b"{") and (text[ends[:-1] + 1] == ord("{")).all() and is_utf8_text(lines)) or may_have_half(lines):
         return None
     try:
         table = json.read_json(pa.BufferReader(lines), json.ReadOptions(use_threads=False, block_size=len(lines) + 1), json.ParseOptions(explicit_schema=pa.schema(kinds.items()), unexpected_field_behavior="error"))
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
         return None
+    if any(pa.types.is_floating(kind) for kind in kinds.values()) and has_pair(lines, *SMALL_EXPONENTS) and SMALL_VALUE.search(lines):
+        return None
     return table if len(table) == len(ends) and all(map(is_exact, table.columns)) else None
+
+
+SMALL_VALUE = re.compile(rb":[ \t]*-?[0-9.]+[eE]-")
+PAIR_OF_SURROGATES = re.compile(rb"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}")
+SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
+
+
+def may_have_half(lines: bytes) -> bool:
+    """A text in lines of JSON may have half of a surrogate pair, which Spark then looks for."""
+    return b"\\u" in lines and SURROGATE.search(PAIR_OF_SURROGATES.sub(b"", lines)) is not None
 
 
 def is_decodable(lines: bytes) -> bool:
@@ -284,7 +305,7 @@ def is_decodable(lines: bytes) -> bool:
 
 def unknown_names(lines: bytes, known: Iterable[str]) -> frozenset[bytes]:
     """Return the names of members in lines of JSON that no field has in any case; none where there are too many to look for."""
-    taken = {name.strip().lower() for name in known}
+    taken = {name.strip().lower() for name in (*known, *OWN_NAMES)}
     found = frozenset(name for name in set(NAME.findall(lines)) if name.decode(errors="replace").strip().lower() not in taken)
     return found if len(found) <= MOST_NAMES else frozenset()
 
@@ -300,7 +321,7 @@ def without_members(lines: bytes, names: Collection[bytes]) -> tuple[bytes, list
     """Return lines of JSON without their members of these names, and those of each line as an object; None where there are none, where it is not sure, or where a line has one twice."""
     import numpy as np
 
-    if b"\\" in lines and b"\\" in ESCAPE.sub(b"", lines):
+    if b"\\" in lines and (b"\\" in ESCAPE.sub(b"", lines) or may_have_half(lines)):
         return None
     shadow = re.sub(rb"\\.", b"__", lines) if b"\\" in lines else lines  # as long, and every quote begins or ends a text
     text = np.frombuffer(shadow, np.uint8)
@@ -341,7 +362,7 @@ def tables_of_json(lines: bytes, kinds: Mapping[str, pyarrow.DataType], unknown:
     import pyarrow as pa
 
     table, extra = parsed_json(lines, kinds), None
-    if table is None and unknown and is_decodable(lines) and (both := without_members(lines, unknown)):
+    if table is None and unknown and is_utf8_text(lines) and (both := without_members(lines, unknown)):
         table, extra = parsed_json(both[0], kinds), pa.array(both[1], pa.binary()).cast(pa.string())
     cut = lines.find(b"\n", len(lines) // 2) + 1
     if table is not None:
@@ -363,13 +384,16 @@ def kinds_of_json(types: Mapping[str, DataType]) -> dict[str, pyarrow.DataType]:
     return {name: pa.string() if pa.types.is_date(arrow_type(type)) else arrow_type(type) for name, type in types.items()}
 
 
+BLANKS_OF_JSON = b" \t\r\n\xef\xbb\xbf"
+
+
 def rows_of_part(part: pyarrow.Table | bytes, types: Mapping[str, DataType]) -> pyarrow.Table:
     """Return rows of each member's text or value (`rows_of_columns`), with `_line`, the bytes of a record that is not parsed."""
     import pyarrow as pa
 
     kinds, extra = [arrow_type(type) for type in types.values()], None
     if isinstance(part, bytes):
-        lines = [line for line in part.splitlines() if line.strip(b" ") and line != b"\xef\xbb\xbf"]
+        lines = [line if is_utf8_text(line) else readable_text(line).encode() for line in part.splitlines() if line.strip(BLANKS_OF_JSON)]
         parsed, written = [pa.nulls(len(lines), kind) for kind in kinds], pa.array(lines, pa.binary())
     else:
         parsed, written = [part.column(name).combine_chunks() for name in types], pa.nulls(len(part), pa.binary())
@@ -403,20 +427,17 @@ def batches_of(ids: Iterable[pyarrow.RecordBatch], path: Path, bounds: Sequence[
             yield from table.append_column("_block", pa.array(np.full(len(table), bounds[number]))).combine_chunks().to_batches(max_chunksize=ROWS_AT_A_TIME)
 
 
-def read_ranges(spark: SparkSession, file: str, columns: Sequence[str], parse: Parse, has_header: bool = False) -> DataFrame:
+def read_ranges(spark: SparkSession, path: Path, columns: Sequence[str], parse: Parse, has_header: bool = False) -> DataFrame:
     """Return the rows that `parse` makes of a file's lines, with columns as SQL declares them, and `_block`, the byte at which the part begins that a task has read."""
-    path = local_path(file)
     bounds = ranges(path.stat().st_size, os.cpu_count() or 1)
     work = partial(batches_of, path=path, bounds=bounds, parse=parse, has_header=has_header, size=PART)
     return spark.range(0, len(bounds) - 1, 1, len(bounds) - 1).mapInArrow(work, ", ".join([*columns, "_block BIGINT"]))
 
 
-def address_of(spark: SparkSession, file: str) -> str:
-    """Return the SQL of `_file` for rows of a file, of which `_block` is one's part."""
-    there = spark.read.text(no_glob(file)).selectExpr(FILE).selectExpr("_file.*", "unix_micros(_file.modification_time) AS _micros").first()
-    if there is None:
-        raise FileNotFoundError(file)
-    return file_literal(there["path"], there["name"], there["size"], there["_micros"], "_block")
+def address_of(file: str) -> str:
+    """Return the SQL of `_datamaster_file` for rows of a file, of which `_block` is one's part; raises OSError where the file is not there."""
+    there = local_path(file).stat()
+    return file_literal(file_url(file), file_name_of(file), there.st_size, there.st_mtime_ns // 1_000_000 * 1000, "_block")
 
 # %% ../../nbs/target/08_large_files.ipynb #39b74bc4
 LARGE = 32 << 20
@@ -425,47 +446,52 @@ CSV_OPTIONS_OF_BOTH = {"header", "delimiter"}
 
 def is_large(path: Path) -> bool:
     """A file is worth Arrow's processes, and is not packed."""
-    return path.is_file() and path.stat().st_size >= LARGE and path.suffix not in PACKED
+    return path.is_file() and path.stat().st_size >= LARGE and not packing_of(path)
 
 
 def is_for_arrow_csv(look: Look, source: FileSource) -> bool:
     """A csv file goes through Arrow."""
-    if not (look.quotes.are_plain and len(look.header) > 1 and set(source.options) <= CSV_OPTIONS_OF_BOTH and not look.damage and is_large(local_path(look.file))):
+    if not (look.quotes.are_plain and len(look.header) > 1 and set(source.options) <= CSV_OPTIONS_OF_BOTH and not look.reason and is_large(look.path)):
         return False
-    with local_path(look.file).open("rb") as file:
+    with look.path.open("rb") as file:
         is_marked = file.read(3) == b"\xef\xbb\xbf" and not has_header(source.options)
     return not is_marked
 
 
-def first_lines(file: str) -> bytes:
+def names_of(source: FileSource) -> list[str]:
+    """Return the names of a source's columns, and their former ones: a record with one of these is left to Spark."""
+    return [*types_of(source), *(alias for aliases in aliases_of(source).values() for alias in aliases)]
+
+
+def first_lines(path: Path) -> bytes:
     """Return the lines of a file's first mebibyte, which tell how it is written."""
-    return next(chunks(local_path(file), 0, CHUNK, CHUNK), b"")
+    return next(chunks(path, 0, CHUNK, CHUNK), b"")
 
 
-def is_for_arrow_json(file: str, source: FileSource) -> bool:
+def is_for_arrow_json(path: Path, source: FileSource) -> bool:
     """A file of JSON goes through Arrow."""
     types = types_of(source)
-    if is_whole(source) or not is_utf8(source.options) or not is_large(local_path(file)) or not all(isinstance(bronze_type(type), Scalar) and type != Scalar("variant") for type in types.values()):
+    if is_whole(source) or "lineSep" in source.options or not is_utf8(source.options) or not is_large(path) or not all(isinstance(bronze_type(type), Scalar) and type != Scalar("variant") for type in types.values()):
         return False
-    lines = first_lines(file)
-    parsed = sum(len(part) for part in tables_of_json(lines, kinds_of_json(types), unknown_names(lines, types)) if not isinstance(part, bytes))
+    lines = first_lines(path)
+    parsed = sum(len(part) for part in tables_of_json(lines, kinds_of_json(types), unknown_names(lines, names_of(source))) if not isinstance(part, bytes))
     return parsed >= 0.9 * lines.count(b"\n")
 
 # %% ../../nbs/target/08_large_files.ipynb #3ee35251
 def read_large_csv(spark: SparkSession, look: Look, source: FileSource) -> DataFrame:
     """Return the rows of a large csv file as rows of the contract."""
     types = types_of(source)
-    positions = matched(look.header, list(types))[0]
+    positions = matched(look.header, list(types), aliases_of(source))[0]
     by_position = {position: types[name] for name, position in positions.items()}
     cells = Cells(str(source.options.get("delimiter", ",")), tuple(by_position.get(index, STRING) for index in range(len(look.header))))
     typed = {position: type for position, type in by_position.items() if not is_text(type)}
     ready = {position: READY.format(position) for position in typed}
-    rows = read_ranges(spark, look.file, [*declared(cells.types), "_corrupt_record STRING"], partial(rows_of_csv, cells=cells), has_header(source.options))
+    rows = read_ranges(spark, look.path, [*declared(cells.types), "_corrupt_record STRING"], partial(rows_of_csv, cells=cells), has_header(source.options))
     cast = rest_of_row({position: f"get({TEXTS}, {position})" for position in typed}, typed, source.options, ready)
     told = rows.selectExpr("*", f"CASE WHEN {TEXTS} IS NOT NULL THEN {cast} END AS {REST}")
     values = [f"coalesce({value}, {REST}.{value}) AS {value}" for value in ready.values()]
     texts = [f"{REST}.{TEXT.format(position)} AS {TEXT.format(position)}" if position in typed else TEXT.format(position) for position in range(len(cells.types))]
-    return rows_of_texts(told.selectExpr(*values, *texts, "_corrupt_record", address_of(spark, look.file)), look.header, source, ready=[name for name, position in positions.items() if position in typed])
+    return rows_of_texts(told.selectExpr(*values, *texts, "_corrupt_record", address_of(look.file)), look.header, source, ready=[name for name, position in positions.items() if position in typed])
 
 
 def is_text(type: DataType) -> bool:
@@ -480,18 +506,19 @@ def declared(types: Iterable[DataType]) -> list[str]:
     return [*(f"{TEXT.format(index)} STRING" if is_text(type) else f"{READY.format(index)} {sql_type(bronze_type(type))}" for index, type in enumerate(types)), f"{TEXTS} ARRAY<STRING>"]
 
 
-def read_large_json(spark: SparkSession, file: str, source: FileSource) -> DataFrame:
-    """Return the rows of a large file of JSON as rows of the contract."""
+def read_large_json(spark: SparkSession, file: str, source: FileSource, copy: Path | None = None) -> DataFrame:
+    """Return the rows of a large file of JSON as rows of the contract, read from its copy where there is one."""
+    path = copy or local_path(file)
     types = types_of(source)
     asked = {name: STRING if type == Scalar("date") and "dateFormat" in source.options else type for name, type in types.items()}
-    unknown = unknown_names(first_lines(file), types)
+    unknown = unknown_names(first_lines(path), names_of(source))
     typed = {index: type for index, type in enumerate(asked.values()) if not is_text(type)}
     ready = {index: READY.format(index) for index in typed}
-    rows = read_ranges(spark, file, [*declared(asked.values()), "_line BINARY"], partial(rows_of_lines, types=asked, unknown=unknown))
+    rows = read_ranges(spark, path, [*declared(asked.values()), "_line BINARY"], partial(rows_of_lines, types=asked, unknown=unknown))
     record = let("CAST(_line AS STRING)", "value", cast_record(source, typed))
-    more = {"_corrupt_record": "CAST(NULL AS STRING)", "_extra": f"get({TEXTS}, {len(types)})"}
+    more = {"_corrupt_record": "CAST(NULL AS STRING)", "_datamaster_extra": f"get({TEXTS}, {len(types)})"}
     listed = rest_of_row({index: f"get({TEXTS}, {index})" for index in range(len(types))}, typed, source.options, ready, more)
     told = rows.selectExpr("*", f"CASE WHEN _line IS NOT NULL THEN {record} WHEN {TEXTS} IS NOT NULL THEN {listed} END AS {REST}")
     texts = {name: TEXT.format(index) for index, name in enumerate(types) if index not in ready}
     values = {name: ready[index] for index, name in enumerate(types) if index in ready}
-    return rows_of_records(told, source, texts, values, address_of(spark, file))
+    return rows_of_records(told, source, texts, values, address_of(file))

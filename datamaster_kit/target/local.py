@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from fcntl import LOCK_EX, LOCK_NB, flock
 from functools import cached_property
@@ -19,8 +19,9 @@ from ..contract.fault import DatamasterError, code
 from ..contract.sqltype import quote, sql_literal
 from ..contract.table import Dialect
 from ..names import SCHEMAS, TableName
+from ..private import make_private
 from ..project import Project
-from .target import FileSource, Handle
+from .target import FileSource, Handle, HandleMended
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -51,6 +52,7 @@ class LocalTarget:
     """Embedded Spark and Delta under the project's `.datamaster` folder."""
 
     name = "local"
+    is_outside = False
     dialect = Dialect(primary_keys=False, tags=False, checks_at_creation=True, access=False)
 
     def __init__(self, project: Project, session: SparkSession | None = None) -> None:
@@ -109,26 +111,44 @@ class LocalTarget:
     def create_schema(self, schema: str) -> None:
         """Create a schema in its folder, where it does not exist."""
         folder = self.warehouse / schema
-        folder.mkdir(parents=True, exist_ok=True)
+        make_private(folder)
         self.spark.sql(f"CREATE SCHEMA IF NOT EXISTS {self.schema_sql_name(schema)} LOCATION {sql_literal(str(folder))}")
 
     def volume_folder(self, schema: str, volume: str) -> str:
         """Return the folder of a volume, made where it is missing."""
         folder = self.project.state_folder / "volumes" / self.project.names.catalog / schema / volume
-        folder.mkdir(parents=True, exist_ok=True)
+        make_private(folder)
         return str(folder)
 
     def landing_folder(self, model: str) -> str:
         """Return the folder in which a model's raw files arrive, made where it is missing; raises BadInput where the model's name is not one of a folder."""
         folder = self.project.state_folder / "landing" / folder_name(model)
-        folder.mkdir(parents=True, exist_ok=True)
+        make_private(folder)
         return str(folder)
 
-    def changed_files(self, checkpoint: str) -> tuple[str, ...]:
-        """Return a sentence for each file that has been written to since it was read."""
+    def changed_files(self, checkpoint: str, read_again: frozenset[str] = frozenset()) -> tuple[str, ...]:
+        """Return a sentence for each file that has been written to since it was read; `read_again` are the addresses of those that were refused and read again."""
         from datamaster_kit.target.local_files import changed_files
 
-        return changed_files(Path(checkpoint))
+        return changed_files(Path(checkpoint), read_again)
+
+    def landed_files(self, source: FileSource) -> frozenset[str]:
+        """Return the paths of the files in a source's landing folder, without those that are hidden."""
+        from datamaster_kit.target.local_files import landed_files
+
+        return landed_files(Path(source.folder))
+
+    def listed_files(self, checkpoint: str) -> frozenset[str]:
+        """Return the paths of the files that a checkpoint's stream has listed."""
+        from datamaster_kit.target.local_files import plain_path, files_read
+
+        return frozenset(map(plain_path, files_read(Path(checkpoint))))
+
+    def read_mended_files(self, source: FileSource, refused: Mapping[str, tuple[int, int]], checkpoint: str, handle: HandleMended) -> None:
+        """Hand over each refused file that has been written to since."""
+        from datamaster_kit.target.local_files import read_mended_local_files
+
+        read_mended_local_files(self.spark, source, refused, checkpoint, handle)
 
     def read_new_files(self, source: FileSource, checkpoint: str, handle: Handle, interval: str = "") -> None:
         """Hand every new file's rows over, by a stream that remembers which files it has seen."""

@@ -5,93 +5,547 @@
 # %% ../../nbs/target/08_local_files.ipynb #95362d1b
 from __future__ import annotations
 
+import csv
+import hashlib
 import json
-from collections.abc import Sequence
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, replace
+from functools import partial, reduce
+from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING
-from urllib.parse import unquote, urlparse
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
 
+from ..contract.control_totals import Total
 from ..contract.sqltype import quote, sql_literal, sql_type
-from .avro_files import read_captured
-from .casts import RESCUED, bronze_type, file_literal, types_of
+from .avro_files import avro_damage, avro_header, read_captured
+from .casts import FILE, RESCUED, bronze_type, file_name_of, file_url, refusal, types_of
 from .columnar_files import grouped_by_schema, read_columnar
-from .csv_files import csv_parts, damage_of, local_path, looked_at, no_glob
-from .json_files import read_json
+from .control_totals import NO_ROWS, balance, found_totals, side_text, take_record
+from .csv_files import Look, csv_parts, csv_records, encoding_of, fits_contract, has_header, is_utf8, local_path, looked_at, marks_of, needs_copy, no_glob, unenveloped, whole_lines
+from .json_files import is_whole, read_json
 from .large_files import is_for_arrow_csv, is_for_arrow_json, read_large_csv, read_large_json
+from .packed_files import ARCHIVES, packing_of, unpack
+from .partition_folders import partition_fields, with_partitions
+from .read_errors import innermost, is_of_a_file, is_of_the_machine
 from .stream import run_stream
-from .target import Files, FileSource, Handle
+from .target import NO_RECORD, TOTALS_OF, Files, FileSource, Handle, HandleMended, ListedFile
+from .text_copies import copy_csv, copy_lines, is_utf8_text, transcode
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
 # %% auto #0
-__all__ = ['FILES_PER_BATCH', 'unreadable_row', 'read_files', 'files_read', 'changed_files', 'read_new_local_files']
+__all__ = ['UNREADABLE_NAME', 'UNPACKED_BY_NAME', 'TEXT_FORMATS', 'REMEDY', 'READERS', 'FILES_PER_BATCH', 'OF_ANY_AGE', 'Listed',
+           'listed_file', 'unpacked_file', 'cut_after_line', 'avro_file', 'place_of_copies', 'unreadable_row',
+           'lines_as_they_are', 'csv_file', 'without_record', 'without_encoding', 'read_csv_files', 'json_file',
+           'read_json_files', 'read_columnar_files', 'read_batch', 'folder_of_copies', 'read_files', 'files_read',
+           'plain_path', 'landed_files', 'changed_files', 'data_name', 'side_file', 'with_side_files', 'balanced',
+           'read_new_local_files', 'batch_listing', 'hand_over', 'cut_off', 'read_mended_local_files', 'no_rows',
+           'broken_files', 'has_records', 'batch_files']
 
 # %% ../../nbs/target/08_local_files.ipynb #8bba4861
-def unreadable_row(file: str, reason: str, source: FileSource) -> str:
-    """Return the SELECT of the row that stands for a file which cannot be read, or not to its end."""
+@dataclass(frozen=True)
+class Listed:
+    """A file of a batch, by its number: what is read of it (a copy or a link where `is_copy`), what is to be said of it, whether that is a row of its own, and whether nothing else is read of it; `record` is that of its control totals."""
+
+    number: int
+    file: str
+    path: Path
+    is_copy: bool = False
+    reason: str = ""
+    has_row: bool = False
+    is_refused: bool = False
+    record: str | None = None
+
+    def refused(self, reason: str) -> Listed:
+        """Return the file as one of which nothing is read."""
+        return replace(self, reason=reason, has_row=True, is_refused=True)
+
+    def told(self, reason: str) -> Listed:
+        """Return the file with one more thing to say of it."""
+        return replace(self, reason="; ".join(filter(None, (self.reason, reason)))) if reason else self
+
+    @property
+    def address(self) -> str:
+        """What Spark is given to read."""
+        return str(self.path) if self.is_copy else self.file
+
+
+UNREADABLE_NAME = re.compile(r"[:\\\x00-\x1f\x7f]")
+UNPACKED_BY_NAME = (".gz", ".bz2", ".deflate", ".lz4", ".snappy", ".zst")  # of a plain file with such a name, Spark reads nothing
+TEXT_FORMATS = ("csv", "json")
+
+
+def listed_file(number: int, file: str, source: FileSource, copies: Path) -> Listed:
+    """Return what is to be read of a file, unpacked or linked below the folder of copies."""
     path = local_path(file)
-    size, modified = (path.stat().st_size, path.stat().st_mtime_ns // 1000) if path.is_file() else (0, 0)
-    columns = [f"CAST(NULL AS {sql_type(bronze_type(type))}) AS {quote(name)}" for name, type in types_of(source).items()]
-    told = sql_literal(json.dumps({"_unreadable": reason, "_file_path": file}))
-    address = file_literal(file, path.name, size, modified, f"CAST({size} AS BIGINT)")
-    return f"SELECT {', '.join([*columns, f'{told} AS {RESCUED}', address])}"
+    item = Listed(number, file, path)
+    try:
+        size, kind = path.stat().st_size, packing_of(path)
+    except FileNotFoundError:
+        return item.refused("the file is not there any more")
+    except OSError as error:
+        return item.refused(f"the file cannot be opened: {error.strerror}")
+    if size == 0:
+        return item.told("the file is empty") if source.format in TEXT_FORMATS else item.refused(f"the file is empty, which no file of {source.format} is")
+    if kind:
+        return unpacked_file(item, kind, source, copies)
+    if UNREADABLE_NAME.search(str(path)) or path.suffix.lower() in UNPACKED_BY_NAME:
+        link = copies / f"{number}.{source.format}"
+        link.symlink_to(path.resolve())
+        item = replace(item, path=link, is_copy=True)
+    return avro_file(item, copies) if source.format == "avro" else item
+
+
+def unpacked_file(item: Listed, kind: str, source: FileSource, copies: Path) -> Listed:
+    """Return a packed file with its plain copy; of one that is cut off, up to the last whole line or block."""
+    plain = copies / f"{item.number}.{source.format}"
+    reason = unpack(item.path, kind, plain)
+    if kind in ARCHIVES:
+        return item.refused(reason)
+    found = replace(item, path=plain, is_copy=True)
+    if reason and source.format in TEXT_FORMATS and is_utf8(source.options):
+        cut_after_line(plain)
+    if reason:
+        found = replace(found, reason=reason, has_row=True)
+    if plain.stat().st_size == 0:
+        return found.refused(reason) if reason else found.told("the file is empty")
+    return avro_file(found, copies) if source.format == "avro" else found
+
+
+def cut_after_line(path: Path) -> None:
+    """Cut off what stands behind the last line end of a file in UTF-8."""
+    with path.open("r+b") as file:
+        place = file.seek(0, os.SEEK_END)
+        while place:
+            start = max(0, place - (1 << 20))
+            file.seek(start)
+            part = file.read(place - start)
+            last = max(part.rfind(b"\n"), part.rfind(b"\r"))
+            if last >= 0:
+                file.truncate(start + last + 1)
+                return
+            place = start
+        file.truncate(0)
+
+
+def avro_file(item: Listed, copies: Path) -> Listed:
+    """Return an avro file, of one that is cut off a copy up to its last whole block."""
+    reason, size = avro_damage(item.path)
+    if not reason:
+        return item
+    if not size:
+        return item.refused(reason)
+    copy = copies / f"{item.number}-cut.avro"
+    with item.path.open("rb") as whole, copy.open("wb") as part:
+        while size and (content := whole.read(min(size, 1 << 20))):
+            part.write(content)
+            size -= len(content)
+    return replace(item, path=copy, is_copy=True, reason=reason, has_row=True)
 
 # %% ../../nbs/target/08_local_files.ipynb #55264cee
+def place_of_copies(items: Sequence[Listed]) -> str:
+    """Return the SQL of `_datamaster_file` for rows of copies."""
+    by_number = {item.number: item for item in items}
+    all_items = [by_number.get(number, Listed(number, "file:", Path())) for number in range(max(by_number, default=-1) + 1)]
+    there = [_stat(item) for item in all_items]
+    number = "CAST(regexp_extract(_metadata.file_name, '^([0-9]+)', 1) AS INT)"
+
+    def values(of: Sequence[str]) -> str:
+        return f"get(array({', '.join(of)}), {number})"
+
+    paths, names = [sql_literal(file_url(item.file)) for item in all_items], [sql_literal(file_name_of(item.file)) for item in all_items]
+    sizes, micros = [f"{size}L" for size, _ in there], [f"{moment}L" for _, moment in there]
+    return (f"named_struct('path', {values(paths)}, 'name', {values(names)}, 'size', {values(sizes)}, 'modification_time', timestamp_micros({values(micros)}), "
+            "'block_start', _metadata.file_block_start) AS _datamaster_file")
+
+
+def _stat(item: Listed) -> tuple[int, int]:
+    """Return a file's size, and its modification in microseconds as Spark has it; zeros where it is not there."""
+    try:
+        there = local_path(item.file).stat()
+    except OSError:
+        return 0, 0
+    return there.st_size, there.st_mtime_ns // 1_000_000 * 1000
+
+# %% ../../nbs/target/08_local_files.ipynb #258c32b9
+def unreadable_row(item: Listed, source: FileSource) -> str:
+    """Return the SELECT of the row that stands for a file which cannot be read, or not to its end."""
+    return refusal(source, file_url(item.file), file_name_of(item.file), *_stat(item), item.reason)
+
+
+def lines_as_they_are(spark: SparkSession, look: Look, source: FileSource, reason: str, place: str) -> DataFrame:
+    """Return the lines of a csv file of which no record can be taken, each as it is written and with the reason."""
+    raw = spark.read.text(no_glob(str(look.copy) if look.copy else look.file)).where("trim(value) != ''")
+    raw = raw.withColumn("value", unenveloped(raw["value"], raw["value"])) if look.is_enveloped else raw
+    columns = [f"CAST(NULL AS {sql_type(bronze_type(type))}) AS {quote(name)}" for name, type in types_of(source).items()]
+    rescued = f"to_json(named_struct('_corrupt_record', value, '_unreadable', {sql_literal(reason)}, '_file_path', _datamaster_file.path)) AS {RESCUED}"
+    return raw.selectExpr("value", place if look.copy else FILE).selectExpr(*columns, rescued, "_datamaster_file")
+
+# %% ../../nbs/target/08_local_files.ipynb #5b8fc997
+def _in_utf8(item: Listed, source: FileSource, copies: Path) -> Listed:
+    """Return a file of text with its copy in UTF-8, where it is in another encoding; of one that is cut off, up to the last whole line."""
+    if is_utf8(source.options):
+        return item
+    copy = copies / f"{item.number}-utf-8.{source.format}"
+    transcode(item.path, encoding_of(source.options), copy)
+    if item.has_row:
+        cut_after_line(copy)
+    return replace(item, path=copy, is_copy=True)
+
+
+def csv_file(item: Listed, source: FileSource, copies: Path) -> tuple[Listed, Look]:
+    """Return a csv file with what it is, copied where that is needed; `source` is told with its encoding."""
+    plain, is_transcoded = without_encoding(source), not is_utf8(source.options)
+    item = without_record(_in_utf8(item, source, copies), plain, copies)
+    look = looked_at(item.file, plain, item.path if item.is_copy else None)
+    if not look.header or (not is_transcoded and is_for_arrow_csv(look, plain)):
+        return item, look
+    marks = marks_of(plain.options, len(look.header), look.quotes)
+    if not needs_copy(item.path, marks):
+        return item, look
+    copy = copies / f"{item.number}-records.csv"
+    item = item.told(copy_csv(item.path, copy, marks, is_transcoded))
+    look = looked_at(item.file, plain, copy)
+    return replace(item, path=copy, is_copy=True), replace(look, quotes=replace(look.quotes, go_over_lines=marks.go_over_lines, are_plain=look.quotes.are_plain and not marks.go_over_lines), is_enveloped=True)
+
+
+def without_record(item: Listed, source: FileSource, copies: Path) -> Listed:
+    """Return a csv file in UTF-8 with a copy that lacks the record of its control totals, where it has one."""
+    control, copy = source.control, copies / f"{item.number}-data.csv"
+    record = take_record(item.path, control, source.options, copy) if control and control.place != "file" else None
+    return item if record is None else replace(item, path=copy, is_copy=True, record=record)
+
+
+def without_encoding(source: FileSource) -> FileSource:
+    """Return a source whose files are in UTF-8."""
+    return replace(source, options={name: value for name, value in source.options.items() if name != "encoding"})
+
+
+def read_csv_files(spark: SparkSession, items: Sequence[Listed], source: FileSource, copies: Path) -> tuple[list[DataFrame], list[Listed]]:
+    """Return the rows of csv files, in parts, and the files with what was found of them."""
+    plain, done, looks = without_encoding(source), list[Listed](), list[Look]()
+    for item in items:
+        try:
+            found, look = csv_file(item, source, copies)
+        except (OSError, csv.Error, ValueError) as error:
+            done.append(item.refused(f"the file cannot be read as csv: {error}"))
+            continue
+        if found.record is not None and found.path.stat().st_size == 0:
+            done.append(found)
+            continue
+        if look.reason:
+            found = replace(found.told(look.reason + (REMEDY if has_header(plain.options) and fits_contract(spark, look.header, plain) else "")), is_refused=True)
+        done.append(found)
+        if not (found.is_refused and found.has_row):
+            looks.append(look)
+    place, of = place_of_copies(done), {item.file: item for item in done}
+    large = [look for look in looks if not look.reason and is_for_arrow_csv(look, plain)]
+    rest = [look for look in looks if not look.reason and look not in large]
+    parts = [*(read_large_csv(spark, look, plain) for look in large), *csv_parts(spark, rest, plain, place)]
+    return [*parts, *(lines_as_they_are(spark, look, plain, of[look.file].reason, place) for look in looks if look.reason)], done
+
+
+REMEDY = "; it fits the contract's columns in number and types: where the files have no header, say `header: false` in the contract's source"
+
+
+def json_file(item: Listed, source: FileSource, copies: Path) -> Listed:
+    """Return a file of JSON, copied where it is not in UTF-8 or has bytes that are not."""
+    is_transcoded = not is_utf8(source.options)
+    item = _in_utf8(item, source, copies)
+    if (not is_transcoded and is_for_arrow_json(item.path, source)) or all(map(is_utf8_text, whole_lines(item.path))):
+        return item
+    copy = copies / f"{item.number}-records.json"
+    copy_lines(item.path, copy, is_whole(source), is_transcoded)
+    return replace(item, path=copy, is_copy=True).told("it has bytes that are not of its encoding")
+
+
+def read_json_files(spark: SparkSession, items: Sequence[Listed], source: FileSource, copies: Path) -> tuple[list[DataFrame], list[Listed]]:
+    """Return the rows of files of JSON, in parts, and the files with what was found of them."""
+    plain, done, whole = without_encoding(source), list[Listed](), list[Listed]()
+    for item in items:
+        try:
+            done.append(json_file(item, source, copies))
+            whole.append(done[-1])
+        except (OSError, ValueError) as error:
+            done.append(item.refused(f"the file cannot be read as JSON: {error}"))
+    large = [item for item in whole if is_for_arrow_json(item.path, plain)]
+    parts = [read_large_json(spark, item.file, plain, item.path) for item in large]
+    return [*parts, *_in_two(partial(read_json, spark), [item for item in whole if item not in large], plain, done)], done
+
+
+def _in_two(read: Callable[..., DataFrame], items: Sequence[Listed], source: FileSource, of: Sequence[Listed]) -> Iterator[DataFrame]:
+    """Yield what `read(addresses, source, place)` makes of files, and of copies among them."""
+    for is_copy, place in ((False, FILE), (True, place_of_copies(of))):
+        addresses = [item.address for item in items if item.is_copy == is_copy]
+        if addresses:
+            yield read(addresses, source, place)
+
+
+def read_columnar_files(spark: SparkSession, items: Sequence[Listed], source: FileSource, copies: Path) -> tuple[list[DataFrame], list[Listed]]:
+    """Return the rows of files of parquet or avro, in parts, and the files with what was found of them."""
+    of = {item.address: item for item in items}
+    groups, reasons = grouped_by_schema(spark, of, source.format)
+    read = partial(read_captured if source.is_captured else read_columnar, spark)
+    done = [item.refused(reasons[item.address]) if item.address in reasons else item for item in items]
+    return [part for group in groups.values() for part in _in_two(read, [of[address] for address in group], source, done)], done
+
+# %% ../../nbs/target/08_local_files.ipynb #37cadde2
+READERS = {"csv": read_csv_files, "json": read_json_files, "parquet": read_columnar_files, "avro": read_columnar_files}
+
+
+def read_batch(spark: SparkSession, files: Sequence[str], source: FileSource, copies: Path, refused: Mapping[str, str] | None = None) -> tuple[DataFrame | None, list[Listed]]:
+    """Return the rows of a batch's files, None where every file is empty, and each file with what is to be said of it; `refused` are those that are known not to be readable, with the reason."""
+    known = refused or {}
+    items = [Listed(number, file, local_path(file)).refused(known[file]) if file in known else listed_file(number, file, source, copies) for number, file in enumerate(files)]
+    there = [item for item in items if not item.is_refused and item.path.stat().st_size]
+    parts, done = READERS[source.format](spark, there, source, copies) if there else ([], [])
+    if parts and (names := partition_fields(files, source)):
+        parts = [with_partitions(part, names, source) for part in parts]
+    found = {item.number: item for item in items} | {item.number: item for item in done}
+    parts += [spark.sql(unreadable_row(item, source)) for item in found.values() if item.has_row]
+    return reduce(lambda whole, part: whole.union(part), parts) if parts else None, list(found.values())
+
+
+@contextmanager
+def folder_of_copies(folder: Path) -> Iterator[Path]:
+    """Return an empty folder for a batch's copies, which goes with the batch."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
 def read_files(spark: SparkSession, files: Sequence[str], source: FileSource) -> DataFrame | None:
-    """Return the rows of a batch's files, or None where every file is empty."""
-    if source.format == "csv":
-        looks = [looked_at(file, source) for file in files]
-        damages = {look.file: look.damage for look in looks if look.damage}
-        large = [look for look in looks if is_for_arrow_csv(look, source)]
-        parts = [*(read_large_csv(spark, look, source) for look in large), *csv_parts(spark, [look for look in looks if look not in large], source)]
-    else:
-        damages = {file: damage for file in files if (damage := damage_of(local_path(file)))}
-        there = [file for file in files if local_path(file).is_file()]
-        if source.format == "json":
-            apart = [file for file in there if is_for_arrow_json(file, source)]
-            rest = [file for file in there if file not in apart]
-            parts = [*(read_large_json(spark, file, source) for file in apart), *([read_json(spark, rest, source)] if rest else [])]
-        else:
-            groups, unread = grouped_by_schema(spark, there, source.format)
-            damages |= unread
-            read = read_captured if source.is_captured else read_columnar
-            parts = [read(spark, group, source, is_cut_off) for (_, is_cut_off), group in groups.items()]
-    parts += [spark.sql(unreadable_row(file, damage, source)) for file, damage in damages.items()]
-    whole = parts[0] if parts else None
-    for part in parts[1:]:
-        whole = whole.union(part) if whole is not None else part
-    return whole
+    """Return the rows of files, or None where every file is empty; copies are kept until the process ends."""
+    return read_batch(spark, files, source, Path(_COPIES.name, tempfile.mkdtemp(dir=_COPIES.name)))[0]
+
+
+_COPIES = tempfile.TemporaryDirectory(prefix="datamaster-")
 
 # %% ../../nbs/target/08_local_files.ipynb #efcd06a2
-def files_read(checkpoint: Path) -> dict[str, int]:
-    """Return the files that a checkpoint's stream has read, each with its modification in milliseconds then; what was cleared away is left out."""
+def _log_entries(checkpoint: Path) -> list[dict[str, Any]]:
+    """Return the entries of a stream's list of files: those of its last summary, and of what came behind it."""
     log = checkpoint / "sources" / "0"
     parts = [path for path in log.glob("[0-9]*") if path.suffix in ("", ".compact")] if log.is_dir() else []
     last = max((int(path.stem) for path in parts if path.suffix), default=-1)
-    lines = [line for path in parts if (int(path.stem) == last and path.suffix) or int(path.stem) > last for line in path.read_text(encoding="utf-8").splitlines()[1:]]
-    return {entry["path"]: int(entry["timestamp"]) for entry in map(json.loads, filter(None, lines))}
+    newest = [path for path in parts if (int(path.stem) == last and path.suffix) or int(path.stem) > last]
+    return [json.loads(line) for path in newest for line in path.read_text(encoding="utf-8").splitlines()[1:] if line]
 
 
-def changed_files(checkpoint: Path) -> tuple[str, ...]:
-    """Return what is to be said of files that have been written to since the checkpoint's stream read them."""
-    now = ((Path(unquote(urlparse(file).path)), then) for file, then in files_read(checkpoint).items())  # a checkpoint has encoded addresses
+def files_read(checkpoint: Path) -> dict[str, int]:
+    """Return the files that a checkpoint's stream has read, each with its modification in milliseconds then; what was cleared away is left out."""
+    return {entry["path"]: int(entry["timestamp"]) for entry in _log_entries(checkpoint)}
+
+
+def plain_path(address: str) -> str:
+    """Return the path of a file by its encoded address."""
+    return unquote(re.sub("^file:/*", "/", address), errors="surrogateescape")
+
+
+def landed_files(folder: Path) -> frozenset[str]:
+    """Return the paths of the files below a folder, without those that are hidden: one of a name that begins with a full stop or an underscore, or is in such a folder (Spark, `HadoopFSUtils.shouldFilterOutPathName`)."""
+    found = (Path(root, name) for root, _, names in os.walk(folder, followlinks=True) for name in names)
+    return frozenset(str(path) for path in found if not any(map(_is_hidden, path.relative_to(folder).parts)))
+
+
+def _is_hidden(name: str) -> bool:
+    """A file or folder of the name is passed over by Spark, which lists some of them (`_metadata`, `_common_metadata`) and reads none."""
+    return (name.startswith("_") and "=" not in name) or name.startswith(".") or name.endswith("._COPYING_")
+
+
+def changed_files(checkpoint: Path, read_again: frozenset[str] = frozenset()) -> tuple[str, ...]:
+    """Return what is to be said of files that have been written to since the checkpoint's stream read them, other than those of the addresses `read_again`."""
+    known = {plain_path(address) for address in read_again}
+    now = ((Path(path), then) for address, then in files_read(checkpoint).items() if (path := plain_path(address)) not in known)
     return tuple(f"{path.name} has changed since it was read, and what changed was not read: put it under another name" for path, then in now
-                 if path.is_file() and path.stat().st_mtime_ns // 1_000_000 != then)
+                 if path.is_file() and not _is_hidden(path.name) and path.stat().st_mtime_ns // 1_000_000 != then)
+
+# %% ../../nbs/target/08_local_files.ipynb #cb6beb62
+def data_name(file: str, source: FileSource) -> str:
+    """Return the name of the file whose totals a file has, without its suffix where that is not known; an empty text for a file with data."""
+    return source.control.data_name(local_path(file).name) if source.control else ""
+
+
+def side_file(path: Path, source: FileSource) -> Path | None:
+    """Return the path of the file beside another that has its totals; None where the contract names none."""
+    return path.with_name(source.control.beside(path.name)) if source.control and source.control.place == "file" else None
+
+
+def with_side_files(listed: Mapping[str, tuple[int, int]], source: FileSource) -> dict[str, tuple[int, int]]:
+    """Return listed files, by path with size and modification in milliseconds; the latter is that of the file with their totals where that is newer."""
+    def moment(file: str, own: int) -> int:
+        beside = None if data_name(file, source) else side_file(local_path(file), source)
+        return max(own, beside.stat().st_mtime_ns // 1_000_000) if beside and beside.is_file() else own
+
+    return {file: (size, moment(file, own)) for file, (size, own) in listed.items()}
+
+
+def balanced(rows: DataFrame | None, items: Sequence[Listed], source: FileSource) -> tuple[dict[str, tuple[Total, ...]], dict[str, str]]:
+    """Return the control totals of a batch's files that are read, and of those that have not what they say, why; nothing where the contract names none."""
+    control = source.control
+    if control is None:
+        return {}, {}
+    found = found_totals(rows, control, source.fields) if rows is not None else {}
+    totals, differing = dict[str, tuple[Total, ...]](), dict[str, str]()
+    for item in (item for item in items if not item.is_refused):
+        beside = side_file(local_path(item.file), source)
+        text = side_text(beside) if beside else item.record
+        has = found.get(file_url(item.file), {}).get("totals", NO_ROWS)
+        totals[item.file], reason = balance(control, text, has, source.options, beside.name if beside else "")
+        differing |= {item.file: reason} if reason else {}
+    return totals, differing
 
 # %% ../../nbs/target/08_local_files.ipynb #6ae27444
 FILES_PER_BATCH = 1000
+OF_ANY_AGE = "36500d"  # Spark leaves out files that are a week older than the newest one that it has read
 
 
 def read_new_local_files(spark: SparkSession, source: FileSource, checkpoint: str, handle: Handle, interval: str = "") -> None:
     """Hand the rows of every new file to `handle(rows, batch_id, files)`, in micro-batches, until no new file is left."""
     def batch(listing: DataFrame, batch_id: int) -> None:
-        found = listing.selectExpr("path", "length", "unix_millis(modificationTime) AS modified").collect()
-        rows = read_files(listing.sparkSession, sorted(row["path"] for row in found), source) if found else None
-        if rows is not None:
-            handle(rows, batch_id, Files(len(found), sum(row["length"] for row in found), max(row["modified"] for row in found)))
+        listed = with_side_files(batch_listing(Path(checkpoint), batch_id, local_path(source.folder)), source)
+        if listed:
+            hand_over(listing.sparkSession, source, listed, Path(f"{checkpoint}.copies"), lambda rows, files: handle(rows, batch_id, files))
 
     listing = (spark.readStream.format("binaryFile").schema("path STRING, modificationTime TIMESTAMP, length BIGINT, content BINARY")
-               .option("recursiveFileLookup", "true").option("maxFilesPerTrigger", FILES_PER_BATCH)
+               .option("recursiveFileLookup", "true").option("maxFilesPerTrigger", FILES_PER_BATCH).option("maxFileAge", OF_ANY_AGE)
                .load(no_glob(source.folder)).select("path", "modificationTime", "length"))
     run_stream(listing, batch, checkpoint, interval)
+
+
+def batch_listing(checkpoint: Path, batch_id: int, folder: Path) -> dict[str, tuple[int, int]]:
+    """Return the files below a folder that a stream listed for a batch and that are not hidden, by path with size and modification in milliseconds; the size of one that has gone is 0.
+
+    They are those of the stream's own list: what Spark makes of it leaves out empty files, and ends with an error at one that has gone.
+    """
+    last = _log_offset(checkpoint, batch_id)
+    first = _log_offset(checkpoint, batch_id - 1) + 1 if batch_id else 0
+    entries = [entry for entry in _log_entries(checkpoint) if first <= entry["batchId"] <= last]
+    listed = {plain_path(entry["path"]): int(entry["timestamp"]) for entry in entries}
+    paths = {path: moment for path, moment in listed.items() if not any(map(_is_hidden, _below(path, folder)))}
+    return {f"file:{path}": (Path(path).stat().st_size if Path(path).is_file() else 0, moment) for path, moment in paths.items()}
+
+
+def _below(path: str, folder: Path) -> tuple[str, ...]:
+    """Return the names of a file, and of the folders that it is in, below a folder; its own name where it is not below."""
+    return Path(path).relative_to(folder).parts if Path(path).is_relative_to(folder) else (Path(path).name,)
+
+
+def _log_offset(checkpoint: Path, batch_id: int) -> int:
+    """Return the number of the last entry in the stream's list of files that belongs to a batch, by the checkpoint's plan of it."""
+    lines = (checkpoint / "offsets" / str(batch_id)).read_text(encoding="utf-8").splitlines()
+    return int(json.loads(lines[2])["logOffset"])
+
+
+def hand_over(spark: SparkSession, source: FileSource, listed: Mapping[str, tuple[int, int]], folder: Path, handle: Callable[[DataFrame, Files], None]) -> None:
+    """Hand the rows of listed files, by path with size and modification in milliseconds, to `handle(rows, files)`; where a file ends the reading, or has not what its control totals say, once more without it. So it is with one that is cut off, where the model has no key (`cut_off`)."""
+    refused: dict[str, str] = {}
+    totals: dict[str, tuple[Total, ...]] = {}
+    data = sorted(file for file in listed if not data_name(file, source))
+    while True:
+        with folder_of_copies(folder) as copies:
+            items, is_begun = [Listed(number, file, local_path(file)) for number, file in enumerate(data) if file not in refused], False
+            try:
+                rows, items = read_batch(spark, data, source, copies, refused)
+                is_begun = True
+                compared, differing = balanced(rows, items, source)
+                totals |= compared
+                kept_out = cut_off(items, source) | (differing if source.control and source.control.refuses else {})
+                if kept_out:
+                    refused |= kept_out
+                    continue
+                items = [item.told(differing.get(item.file, "")) for item in items]
+                handle(no_rows(spark, source) if rows is None else rows, batch_files(items, listed, source, totals))
+                return
+            except Exception as error:
+                may_be_of_a_file = is_of_a_file(error) if is_begun else not is_of_the_machine(error)
+                broken = broken_files(spark, items, source, copies / "each") if may_be_of_a_file else {}
+                if not broken:
+                    raise
+                refused |= broken
+
+
+def cut_off(items: Sequence[Listed], source: FileSource) -> dict[str, str]:
+    """Return the files of a batch that are not read to their end, with the reason, where no key tells their rows from those of the mended file; nothing where the model has a key."""
+    if any(item.primary_key for item in source.fields):
+        return {}
+    return {item.file: f"{item.reason}; nothing of it is taken until it is whole, because the model has no key" for item in items if item.has_row and not item.is_refused}
+
+
+def read_mended_local_files(spark: SparkSession, source: FileSource, refused: Mapping[str, tuple[int, int]], checkpoint: str, handle: HandleMended) -> None:
+    """Hand the rows of each refused file, by encoded path with size and modification in milliseconds then, that has been written to since to `handle(rows, key, files)`."""
+    for address, before in refused.items():
+        path = Path(plain_path(address))
+        if not path.is_file():
+            continue
+        (now,) = with_side_files({f"file:{path}": (path.stat().st_size, path.stat().st_mtime_ns // 1_000_000)}, source).values()
+        if now != before:
+            key = hashlib.sha256(f"{address} {now}".encode()).hexdigest()[:16]
+            hand_over(spark, source, {f"file:{path}": now}, Path(f"{checkpoint}.copies"), partial(_with_key, handle, key))
+
+
+def _with_key(handle: HandleMended, key: str, rows: DataFrame, files: Files) -> None:
+    """Hand rows over with a key."""
+    handle(rows, key, files)
+
+
+def no_rows(spark: SparkSession, source: FileSource) -> DataFrame:
+    """Return the rows of files that have none."""
+    return spark.sql(unreadable_row(Listed(0, "file:/none", Path("/none")), source)).where("false")
+
+
+def broken_files(spark: SparkSession, items: Sequence[Listed], source: FileSource, copies: Path) -> dict[str, str]:
+    """Return the files whose reading ends with an error, with what is said of each, by trying each alone; raises an error that is the machine's."""
+    broken = {}
+    for item in (item for item in items if not item.is_refused):
+        with folder_of_copies(copies):
+            try:
+                rows, _ = read_batch(spark, [item.file], source, copies)
+                if rows is not None:
+                    rows.write.format("noop").mode("append").save()
+            except Exception as error:
+                if is_of_the_machine(error):
+                    raise
+                broken[item.file] = f"the file cannot be read as {source.format}: {innermost(error)}"
+    return broken
+
+
+def has_records(item: Listed, source: FileSource) -> bool:
+    """A file has a record, found in another way than it is read; one that cannot be looked at may have."""
+    try:
+        match source.format:
+            case "csv":
+                with closing(csv_records(item.path, without_encoding(source).options if item.is_copy else source.options)) as records:
+                    return len(list(islice((record for record in records if any(record)), 2))) > has_header(source.options)
+            case "json":
+                texts = (text for lines in whole_lines(item.path) if (text := lines.strip(b" \t\r\n\xef\xbb\xbf")))
+                first = next(texts, b"")
+                is_empty_list = is_whole(source) and re.fullmatch(rb"\[\s*\]", first) is not None and not next(texts, b"")
+                return bool(first) and not is_empty_list
+            case "parquet":
+                from pyarrow import parquet
+
+                return bool(parquet.read_metadata(item.path).num_rows)
+            case _:
+                return avro_damage(item.path)[1] > avro_header(item.path)
+    except Exception:  # whatever keeps this from being known, bronze has rows of the file or the run says that it has none
+        return True
+
+
+def batch_files(items: Sequence[Listed], listed: Mapping[str, tuple[int, int]], source: FileSource, totals: Mapping[str, tuple[Total, ...]]) -> Files:
+    """Return the files of a batch as they were listed, with what is to be said of each, and their control totals."""
+    root = str(local_path(source.folder)).rstrip("/") + "/"
+    entries = tuple(ListedFile(file_url(item.file), str(local_path(item.file)).removeprefix(root), *listed[item.file], item.reason or ("" if has_records(item, source) else NO_RECORD),
+                               item.is_refused or item.has_row, totals.get(item.file, ())) for item in items)
+    beside = {file: name for file in listed if (name := data_name(file, source))}
+    entries += tuple(ListedFile(file_url(file), str(local_path(file)).removeprefix(root), *listed[file], TOTALS_OF + name) for file, name in beside.items())
+    return Files(len(entries), sum(entry.size for entry in entries), max(entry.modified_millis for entry in entries), entries)

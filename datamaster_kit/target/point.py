@@ -13,8 +13,8 @@ __all__ = ['KILL_AT', 'POINTS', 'passed']
 
 # %% ../../nbs/target/10_point.ipynb #24f34b94
 KILL_AT = "DATAMASTER_KILL_AT"
-POINTS = ("bronze.claimed", "bronze.begun", "bronze.appended", "quarantine.appended", "runs.batch", "evolution.altered", "silver.begun", "silver.deleted", "silver.merged", "silver.recorded",
-          "gold.written", "runs.whole", "replay.marked", "replay.appended", "replay.recorded", "replay.closed", "retention.bronze", "retention.quarantine", "retention.silver", "retention.vacuumed")
+POINTS = ("bronze.claimed", "bronze.begun", "bronze.appended", "quarantine.appended", "files.recorded", "runs.batch", "evolution.altered", "silver.begun", "silver.deleted", "silver.merged", "silver.recorded",
+          "gold.written", "runs.whole", "hold.recorded", "hold.ended", "replay.marked", "replay.appended", "replay.recorded", "replay.closed", "retention.bronze", "retention.quarantine", "retention.silver", "retention.vacuumed")
 
 
 def passed(label: str) -> None:

@@ -7,9 +7,12 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..private import make_private
+from .class_archive import archive_for, archive_options
 from .jars import jars
 from .java import java_home
 
@@ -17,24 +20,27 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 # %% auto #0
-__all__ = ['SAME_IN_A_FILE', 'LOG', 'settings', 'prepare', 'local_session']
+__all__ = ['PATIENT', 'SAME_IN_A_FILE', 'LOG', 'settings', 'prepare', 'local_session']
 
 # %% ../../nbs/target/02_session.ipynb #4b428074
+# Java's thorough compiler waits for fifty times as many calls and rounds as it would by itself (JDK 17, Tier4InvocationThreshold and its like).
+PATIENT = ("-XX:Tier4InvocationThreshold=250000", "-XX:Tier4MinInvocationThreshold=30000", "-XX:Tier4CompileThreshold=750000", "-XX:Tier4BackEdgeThreshold=2000000")
 SAME_IN_A_FILE = ("file_path", "file_name", "run_id", "contract_version", "stream")
 
 
-def settings(state_folder: Path, jar_files: tuple[Path, ...], cores: int) -> dict[str, str]:
-    """Return the session's settings for a machine with so many cores."""
+def settings(state_folder: Path, jar_files: tuple[Path, ...], cores: int, java_options: Sequence[str] = ()) -> dict[str, str]:
+    """Return the session's settings for a machine with so many cores, given more options of Java's."""
     partitions = str(max(2, cores))
     scratch = state_folder / "spark"
-    options = ["-XX:+UseSerialGC", "-XX:-DontCompileHugeMethods", "-Darrow.enable_unsafe_memory_access=true", "-Darrow.enable_null_check_for_get=false", f'"-Dlog4j2.configurationFile={scratch / "log4j2.properties"}"', f'"-Dderby.system.home={scratch}"',
-               f'"-Djava.io.tmpdir={scratch / "tmp"}"']
+    options = ["-XX:+UseSerialGC", "-XX:-DontCompileHugeMethods", *PATIENT, "-Darrow.enable_unsafe_memory_access=true", "-Darrow.enable_null_check_for_get=false", f'"-Dlog4j2.configurationFile={scratch / "log4j2.properties"}"', f'"-Dderby.system.home={scratch}"',
+               f'"-Djava.io.tmpdir={scratch / "tmp"}"', *java_options]
     return {
         "spark.master": f"local[{cores}]", "spark.app.name": "datamaster_kit", "spark.driver.memory": "2g",
         "spark.driver.host": "127.0.0.1", "spark.driver.bindAddress": "127.0.0.1", "spark.ui.enabled": "false", "spark.ui.showConsoleProgress": "false",
+        "spark.authenticate": "true",
         "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension", "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
         "spark.sql.shuffle.partitions": partitions, "spark.default.parallelism": partitions, "spark.databricks.delta.snapshotPartitions": "1",
-        "spark.sql.sources.parallelPartitionDiscovery.parallelism": partitions, "spark.sql.session.timeZone": "UTC", "spark.sql.codegen.cache.maxEntries": "1000",
+        "spark.sql.sources.parallelPartitionDiscovery.parallelism": partitions, "spark.sql.session.timeZone": "UTC", "spark.sql.variable.substitute": "false", "spark.sql.codegen.cache.maxEntries": "1000",
         "spark.sql.warehouse.dir": str(scratch / "warehouse"), "spark.local.dir": str(scratch / "tmp"),
         "spark.driver.extraClassPath": os.pathsep.join(map(str, jar_files)), "spark.driver.extraJavaOptions": " ".join(options),
         **{f"spark.hadoop.parquet.column.statistics.enabled#carlton_metadata.{name}": "false" for name in SAME_IN_A_FILE},
@@ -54,7 +60,7 @@ appender.stderr.layout.pattern = %p %c{{1}}: %m%n
 def prepare(state_folder: Path) -> None:
     """Make the folders and the log's settings that Spark needs before it starts."""
     scratch = state_folder / "spark"
-    (scratch / "tmp").mkdir(parents=True, exist_ok=True)
+    make_private(scratch / "tmp")
     level = os.environ.get("DATAMASTER_SPARK_LOG", "fatal")
     (scratch / "log4j2.properties").write_text(LOG.format(level=level if level.isalpha() else "fatal"), encoding="utf-8")
 
@@ -67,10 +73,11 @@ def local_session(state_folder: Path) -> SparkSession:
     if active is not None:
         return active
     state_folder = state_folder.resolve()
-    files, home = jars(state_folder), java_home(state_folder)
+    files, home = tuple(file.resolve() for file in jars(state_folder)), java_home(state_folder)
+    _, _, archive = archive_for(files, home)
     prepare(state_folder)
     builder = SparkSession.builder
-    for key, setting in settings(state_folder, files, os.cpu_count() or 2).items():
+    for key, setting in settings(state_folder, files, os.cpu_count() or 2, archive_options(archive)).items():
         builder = builder.config(key, setting)
     before = {name: os.environ.get(name) for name in ("JAVA_HOME", "PYSPARK_PYTHON", "SPARK_LOCAL_DIRS")}
     os.environ.update(JAVA_HOME=str(home), PYSPARK_PYTHON=sys.executable, SPARK_LOCAL_DIRS=str(state_folder / "spark" / "tmp"))

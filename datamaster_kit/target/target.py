@@ -10,6 +10,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
+from ..contract.control_totals import ControlTotals, Total
 from ..contract.document import nearest
 from ..contract.fault import BadInput, code
 from ..contract.model import Field
@@ -21,14 +22,15 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
 # %% auto #0
-__all__ = ['Handle', 'NO_SUCH_TARGET', 'FileSource', 'Files', 'Target', 'target_of']
+__all__ = ['TOTALS_OF', 'NO_RECORD', 'Handle', 'HandleMended', 'NO_SUCH_TARGET', 'FileSource', 'ListedFile', 'Files', 'Target',
+           'target_of']
 
 # %% ../../nbs/target/03_target.ipynb #b6497fb4
 @dataclass(frozen=True)
 class FileSource:
     """Raw files of one model: `format` is csv, json, avro or parquet; `fields` are the contract's; `options` are the reader's.
 
-    With `is_captured` the files are avro files of events that Event Hubs captured, and a record is the JSON of an event.
+    With `is_captured` the files are avro files of events that Event Hubs captured, and a record is the JSON of an event. `control` says where the files' totals are.
     """
 
     format: str
@@ -36,18 +38,38 @@ class FileSource:
     fields: tuple[Field, ...]
     options: Mapping[str, Any] = field(default_factory=dict)
     is_captured: bool = False
+    control: ControlTotals | None = None
+
+
+TOTALS_OF = "control totals of "  # what is said of a file that has those of another
+NO_RECORD = "it has no record"
+
+
+@dataclass(frozen=True)
+class ListedFile:
+    """A file of a batch: its path as rows have it, its name below the landing folder, its size in bytes, its modification in milliseconds since 1970, and what is to be said of it; one that `is_refused` gives a row that says why, and no record. `totals` are what it says that it has, beside what it has."""
+
+    path: str
+    name: str
+    size: int
+    modified_millis: int
+    reason: str = ""
+    is_refused: bool = False
+    totals: tuple[Total, ...] = ()
 
 
 @dataclass(frozen=True)
 class Files:
-    """The files of a batch: their number, their bytes, and when the newest was modified, in milliseconds since 1970."""
+    """The files of a batch: their number, their bytes, when the newest was modified, in milliseconds since 1970, and each of them where the target lists them."""
 
     count: int
     bytes: int
     newest_millis: int | None = None
+    listed: tuple[ListedFile, ...] = ()
 
 
 Handle = Callable[["DataFrame", int, Files | None], None]
+HandleMended = Callable[["DataFrame", str, Files], None]
 
 # %% ../../nbs/target/03_target.ipynb #0c0c7aca
 class Target(Protocol):
@@ -55,6 +77,10 @@ class Target(Protocol):
 
     name: str
     dialect: Dialect
+
+    @property
+    def is_outside(self) -> bool:
+        """The target's Spark is not to be had in this process."""
 
     @property
     def spark(self) -> SparkSession:
@@ -84,13 +110,22 @@ class Target(Protocol):
     def landing_folder(self, model: str) -> str:
         """Return the folder in which a model's raw files arrive; raises BadInput where the model's name is not one of a folder."""
 
-    def changed_files(self, checkpoint: str) -> tuple[str, ...]:
-        """Return what is to be said of files that have been written to since the checkpoint's stream read them."""
+    def changed_files(self, checkpoint: str, read_again: frozenset[str] = frozenset()) -> tuple[str, ...]:
+        """Return what is to be said of files that have been written to since the checkpoint's stream read them, other than those of the addresses `read_again`."""
+
+    def landed_files(self, source: FileSource) -> frozenset[str]:
+        """Return the paths of the files that are in a source's landing folder; none where the target lists them by itself."""
+
+    def listed_files(self, checkpoint: str) -> frozenset[str]:
+        """Return the paths of the files that a checkpoint's stream has listed."""
+
+    def read_mended_files(self, source: FileSource, refused: Mapping[str, tuple[int, int]], checkpoint: str, handle: HandleMended) -> None:
+        """Hand the rows of each refused file, by path with size and modification in milliseconds then, that has been written to since to `handle(rows, key, files)`; `key` tells the file as it is now."""
 
     def read_new_files(self, source: FileSource, checkpoint: str, handle: Handle, interval: str = "") -> None:
         """Hand every new file's rows to `handle(rows, batch_id, files)`, exactly once a checkpoint; with an interval, until asked to stop. `files` is None where only the rows know.
 
-        Rows have the contract's columns, `carlton_rescued` STRING (JSON with `_file_path`; NULL: nothing was rescued) and `_file`
+        Rows have the contract's columns, `carlton_rescued` STRING (JSON with `_file_path`; NULL: nothing was rescued) and `_datamaster_file`
         STRUCT<path STRING, name STRING, size BIGINT, modification_time TIMESTAMP, block_start BIGINT>.
         """
 

@@ -19,7 +19,7 @@ from ..target.databricks import DatabricksTarget
 from ..target.target import Target
 from .masks import MADE
 from .tables import apply_plan, planned
-from .workspace import State, Workspace, apply_workspace, destruction_of, observed, plan_of, workspace_of
+from .workspace import State, Workspace, apply_workspace, destruction_of, observed, plan_of, with_own_credential, workspace_of
 
 if TYPE_CHECKING:
     from databricks.sdk import WorkspaceClient
@@ -57,7 +57,7 @@ def plan_catalog(target: Target, project: Project, contracts: Sequence[Contract]
     """
     if only_tables or not isinstance(target, DatabricksTarget):
         return Planned(target, project, tuple(contracts), planned(target, project, contracts, drops))
-    workspace = workspace_of(project, target.name)
+    workspace = with_own_credential(workspace_of(project, target.name))
     state = observed(workspace, contracts)
     tables = Plan(tuple(change for change in planned(target, project, contracts, drops).changes if change.kind != "schema"))
     return Planned(target, project, tuple(contracts), tables, plan_of(state, allow_delete), workspace, state)
@@ -112,7 +112,7 @@ def plan_destruction(target: Target, project: Project, contracts: Sequence[Contr
     """Return what takes away everything that the toolkit made in a workspace; raises BadInput for the local target."""
     if not isinstance(target, DatabricksTarget):
         raise BadInput(NOT_FOR_LOCAL.fault(f"{target.name} is no workspace"))
-    workspace = workspace_of(project, target.name)
+    workspace = with_own_credential(workspace_of(project, target.name))
     state = observed(workspace, contracts)
     there = [item.name.partition(".")[2] for item in state.found if item.kind == "schema"]
     tables = tuple(found_tables(workspace.client, project.names.catalog, [schema for schema in SCHEMAS if schema in there]))

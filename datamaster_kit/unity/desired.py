@@ -12,6 +12,7 @@ from ..contract.fault import BadInput, DatamasterError, Fault, code
 from ..contract.model import Contract, Model
 from ..contract.table import Table
 from ..contract.table import tables as contract_tables
+from ..ledger import files_table
 from ..project import Project
 from ..runs import runs_table
 from .annotations import tagged
@@ -23,21 +24,24 @@ from .roles import Grants, grants_of, unknown_access
 __all__ = ['TABLE_CLAIMED_TWICE', 'FUNCTION_CLAIMED_TWICE', 'desired_tables', 'Desired', 'promised', 'desired_state']
 
 # %% ../../nbs/unity/07_desired.ipynb #4cd1e60d
-TABLE_CLAIMED_TWICE = code("table-claimed-twice", "Two models are the same table of the catalog.", "give one of them another physicalName")
+TABLE_CLAIMED_TWICE = code("table-claimed-twice", "Two models come to the same table of the catalog, or one to a table that the toolkit makes for the other.", "give one of them another physicalName")
 
 
 def desired_tables(project: Project, contracts: Iterable[Contract]) -> tuple[Table, ...]:
-    """Return the tables that contracts ask for, and that of the runs; raises DatamasterError where two models claim one table."""
+    """Return the tables that contracts ask for, and those of the runs and of the files; raises DatamasterError where two models claim one table."""
     catalog = project.names.catalog
-    tables = [tagged(runs_table(catalog), project)]
-    claimed: dict[str, str] = {}
+    tables = [tagged(runs_table(catalog), project), tagged(files_table(catalog), project)]
+    claimed: dict[tuple[str, str], str] = {}
     faults: list[Fault] = []
     for contract in contracts:
-        for model in (*contract.ingested_models, *contract.gold_models):
-            owner = claimed.setdefault(model.table.lower(), contract.id)
-            if owner != contract.id:
-                faults.append(TABLE_CLAIMED_TWICE.fault(f"the contracts {owner} and {contract.id} both have the table {model.table!r}"))
-        tables += [tagged(table, project, contract) for table in contract_tables(contract, catalog)]
+        wanted = contract_tables(contract, catalog)
+        for places in ([("", model.table) for model in (*contract.ingested_models, *contract.gold_models)], [(table.schema, table.name) for table in wanted]):
+            owners = [(name, claimed.setdefault((schema, name.lower()), contract.id)) for schema, name in places]
+            found = [TABLE_CLAIMED_TWICE.fault(f"the contracts {owner} and {contract.id} both have the table {name!r}") for name, owner in owners if owner != contract.id]
+            faults += found
+            if found:
+                break  # whose models are the same table have the same tables made of it
+        tables += [tagged(table, project, contract) for table in wanted]
     if faults:
         raise DatamasterError(*faults)
     return tuple(tables)

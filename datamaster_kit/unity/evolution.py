@@ -176,6 +176,8 @@ NEW_KEY = ("rows were merged by the old one. Drop the silver table, apply, and r
 def property_mendings(name: str, wanted: Mapping[str, str], there: Mapping[str, str]) -> list[Mending]:
     """Return what makes a table's properties the wanted ones; of those that are there, only the toolkit's are looked at."""
     found = []
+    if KEY in there and KEY not in wanted:
+        found.append(Mending(Difference(f"property {KEY}", there[KEY], None), refusal=f"the contract has no key, and the table is keyed by ({there[KEY]}); {NEW_KEY}"))
     for key, value in wanted.items():
         before = there.get(key)
         if before != value:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from databricks.sdk import WorkspaceClient
 
 # %% auto #0
-__all__ = ['Vaults', 'NO_SECRET', 'desired_secrets', 'vault_of', 'value_in_vault', 'secret_values', 'found_secrets',
+__all__ = ['Vaults', 'NO_SECRET', 'READS', 'desired_secrets', 'vault_of', 'value_in_vault', 'secret_values', 'found_secrets',
            'secret_operations']
 
 # %% ../../nbs/unity/12_secrets.ipynb #3b4ddccf
@@ -68,6 +68,9 @@ def secret_values(project: Project, plan: Plan, environment: Mapping[str, str] =
     return values
 
 # %% ../../nbs/unity/12_secrets.ipynb #783a7e91
+READS = {"MANAGE": "READ"}  # who manages a scope reads it
+
+
 def found_secrets(client: WorkspaceClient, wanted: Iterable[Resource]) -> tuple[Found, ...]:
     """Return which of the wanted scope, keys and readers there are."""
     items = {item.key: item for item in wanted}
@@ -78,7 +81,8 @@ def found_secrets(client: WorkspaceClient, wanted: Iterable[Resource]) -> tuple[
         needs = (("secret scope", scope),)
         found.append(Found("secret scope", scope))
         found += [Found("secret", f"{scope}/{secret.key}", is_ours=True, needs=needs) for secret in client.secrets.list_secrets(scope)]
-        found += [Found("secret reader", f"{scope}/{acl.principal}", {"permission": acl.permission.value}, is_ours=True, needs=needs) for acl in client.secrets.list_acls(scope)]
+        acls = ((acl.principal, acl.permission.value) for acl in client.secrets.list_acls(scope))
+        found += [Found("secret reader", f"{scope}/{who}", {"permission": READS.get(level, level)}, is_ours=True, needs=needs) for who, level in acls]
     return tuple(item for item in found if item.key in items)
 
 
@@ -94,7 +98,8 @@ def secret_operations(client: WorkspaceClient, values: Mapping[str, str]) -> dic
             case "secret":
                 client.secrets.put_secret(scope, name, string_value=values[wanted.name])
             case "secret reader":
-                client.secrets.put_acl(scope, name, AclPermission(wanted.attributes["permission"]))
+                if name not in [acl.principal for acl in client.secrets.list_acls(scope) if acl.permission.value in READS]:
+                    client.secrets.put_acl(scope, name, AclPermission(wanted.attributes["permission"]))
 
     def create(wanted: Resource, identities: Identities) -> str:
         put(wanted)

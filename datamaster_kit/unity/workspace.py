@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from ..contract.model import Contract
 from ..plan import Change, Plan
+from ..names import Names
 from ..project import Project
 from ..resources import Found, Identities, Operations, Outcome, Resource, Service, apply_resources, plan_resources, quiet
 from ..target.management import Management
@@ -23,14 +24,15 @@ from .metastore import desired_metastore, found_metastore, metastore_operations
 from .principals import desired_application, desired_principals, found_principals, principal_operations
 from .privileges import desired_grants, desired_tags, found_grants, found_tags, grant_operations, tag_operations
 from .secrets import Vaults, desired_secrets, found_secrets, secret_operations, secret_values, vault_of
-from .securables import desired_securables, found_securables, securable_operations
+from .securables import access_connector_id, desired_securables, found_credentials, found_securables, securable_operations
 
 if TYPE_CHECKING:
     from databricks.sdk import AccountClient, WorkspaceClient
 
 # %% auto #0
-__all__ = ['NO_PRINCIPAL', 'DESTROYED', 'Workspace', 'workspace_of', 'State', 'known_principal', 'notes_on', 'desired_state',
-           'observed', 'plan_of', 'destruction_of', 'naming_what_exists', 'operations_of', 'apply_workspace']
+__all__ = ['OTHERS_CREDENTIAL', 'NO_PRINCIPAL', 'DESTROYED', 'Workspace', 'workspace_of', 'State', 'with_own_credential',
+           'known_principal', 'notes_on', 'desired_state', 'observed', 'plan_of', 'destruction_of',
+           'naming_what_exists', 'operations_of', 'apply_workspace']
 
 # %% ../../nbs/unity/17_workspace.ipynb #61839e1a
 @dataclass(frozen=True)
@@ -66,7 +68,25 @@ class State:
     notes: tuple[Change, ...] = ()
 
 
+OTHERS_CREDENTIAL = f"{Names.storage_credential} is another domain's of this metastore, so that this one has the domain's name"
 NO_PRINCIPAL = "nothing is granted to it, since anybody may make an application of that name: write the client id that `datamaster setup output` prints as unity.service_principal"
+
+
+def with_own_credential(workspace: Workspace) -> Workspace:
+    """Return the workspace of a project whose storage credential bears the domain's name, where its name on the metastore, which all workspaces of a region share, is another domain's."""
+    from databricks.sdk.errors import NotFound
+
+    names = workspace.project.names
+    own = f"{names.storage_credential}_{names.stem}"
+    try:
+        there = {item.name: item for item in found_credentials(workspace.client, workspace.project)}
+    except NotFound:  # the workspace has no metastore yet
+        return workspace
+    first = there.get(names.storage_credential)
+    is_others = first is not None and not first.is_ours and first.attributes["access_connector"] != access_connector_id(workspace.project)
+    if not is_others and own not in there:
+        return workspace
+    return replace(workspace, project=replace(workspace.project, names=replace(names, storage_credential=own)))
 
 
 def known_principal(workspace: Workspace) -> Member | None:
@@ -78,8 +98,11 @@ def known_principal(workspace: Workspace) -> Member | None:
 
 
 def notes_on(project: Project) -> tuple[Change, ...]:
-    """Return what a person should know of a plan: that the service principal is not named, and goes without."""
-    return () if project.unity.service_principal else (Change("unchanged", "service principal", project.names.service_principal, note=NO_PRINCIPAL),)
+    """Return what a person should know of a plan: that the service principal is not named, and goes without; that the storage credential bears the domain's name."""
+    names = project.names
+    credential = Change("unchanged", "storage credential", names.storage_credential, note=OTHERS_CREDENTIAL)
+    principal = Change("unchanged", "service principal", names.service_principal, note=NO_PRINCIPAL)
+    return (*((credential,) if names.storage_credential != Names.storage_credential else ()), *(() if project.unity.service_principal else (principal,)))
 
 
 def desired_state(workspace: Workspace, contracts: Iterable[Contract], metastore: Found | None, groups: Iterable[Group], principal: Member | None) -> tuple[Resource, ...]:

@@ -9,13 +9,15 @@ from email.policy import HTTP
 
 from databricks.sdk.service import workspace
 
-from .refusals import Refusal, absent, exists, invalid
+from .identities import administers_workspace, identities, principal_named
+from .refusals import Refusal, absent, denied, exists, invalid
 from .routes import Content, Request, serves
 from .state import Json, State, now
 
 LIMIT = 10 * 1024 * 1024
 LANGUAGES = {".py": "PYTHON", ".sql": "SQL", ".scala": "SCALA", ".r": "R"}
 HEADERS = ("# Databricks notebook source", "-- Databricks notebook source", "// Databricks notebook source")
+LEVELS = ("CAN_READ", "CAN_RUN", "CAN_EDIT", "CAN_MANAGE")
 ROOTS = ("/", "/Users", "/Shared", "/Repos", "/Workspace")
 
 
@@ -26,14 +28,41 @@ def path_of(text: str) -> str:
     return "/" + "/".join(part for part in text.removeprefix("/Workspace").split("/") if part)
 
 
+def is_home(state: State, path: str) -> bool:
+    """The path is the home of a user or service principal of the workspace (Databricks, *Workspace browser*)."""
+    folder, _, name = path.rpartition("/")
+    return folder == "/Users" and principal_named(state, name, ("Users", "ServicePrincipals"), in_account=False) is not None
+
+
 def node(state: State, text: str) -> Json:
-    """Return what is at a path."""
+    """Return what is at a path; roots and homes are there without being made."""
     found = state.files.get(path_of(text))
-    if not found and path_of(text) in ROOTS:
+    if not found and (path_of(text) in ROOTS or is_home(state, path_of(text))):
         return add(state, path_of(text), "DIRECTORY")
     if not found:
         raise absent(f"Path ({text}) doesn't exist.")
     return found
+
+
+def may_use(state: State, caller: str, path: str, level: str) -> bool:
+    """The caller administers the workspace, or the path is in its own home or in no home, or the level is held on what is there or on a folder that it is in."""
+    parts = path.split("/")
+    if administers_workspace(state, caller) or len(parts) < 3 or parts[1] != "Users" or parts[2].lower() == caller.lower():
+        return True
+    known, levels = identities(state, caller), LEVELS[LEVELS.index(level):]
+    for at in range(2, len(parts)):
+        identity = str(state.files.get("/".join(parts[:at + 1]), {}).get("object_id"))
+        for kind in ("directories", "notebooks", "files"):
+            entries = state.permissions.get((kind, identity), [])
+            if any(entry["permission_level"] in levels and known & {entry.get(key) for key in ("user_name", "group_name", "service_principal_name")} for entry in entries):
+                return True
+    return False
+
+
+def need_path(state: State, caller: str, text: str, level: str) -> None:
+    """Refuse a caller that has less than a level on a path."""
+    if not may_use(state, caller, path_of(text), level):
+        raise denied(f"{caller} does not have {level} permission on {path_of(text)}")
 
 
 def add(state: State, path: str, kind: str, **said: object) -> Json:
@@ -73,6 +102,7 @@ def import_(state: State, request: Request) -> None:
     unknown = set(said) - {"path", "content", "format", "language", "overwrite"}
     if unknown or not said.get("path"):
         raise invalid("; ".join([*(f"unknown field {name}" for name in sorted(unknown)), *(["Missing required field: path"] if not said.get("path") else [])]))
+    need_path(state, request.caller, said["path"], "CAN_EDIT")
     path, content, form = path_of(said["path"]), said["content"], said.get("format", "SOURCE")
     if form not in ("SOURCE", "AUTO", "JUPYTER", "RAW"):
         raise invalid(f"The test server does not import {form}")
@@ -82,7 +112,7 @@ def import_(state: State, request: Request) -> None:
     if kind == "NOTEBOOK" and form == "AUTO":
         path = path.rsplit(".", 1)[0]
     parent = path.rsplit("/", 1)[0] or "/"
-    if parent not in ROOTS and state.files.get(parent, {}).get("object_type") != "DIRECTORY":
+    if parent not in ROOTS and not is_home(state, parent) and state.files.get(parent, {}).get("object_type") != "DIRECTORY":
         raise absent(f"The parent folder ({parent}) does not exist.")
     there = state.files.get(path)
     if there and not said.get("overwrite"):
@@ -114,6 +144,7 @@ def what_it_is(path: str, content: bytes, form: str, language: str | None) -> tu
 @serves(workspace.WorkspaceAPI.export, "workspace/workspace/export", also=("direct_download",))
 def export(state: State, request: Request) -> Json | Content:
     """Return what was imported, as it was; the server does not convert notebooks."""
+    need_path(state, request.caller, request["path"], "CAN_READ")
     found, form = node(state, request["path"]), request["format"] or "SOURCE"
     if found["object_type"] == "DIRECTORY":
         raise invalid("The test server exports no directories")
@@ -127,12 +158,14 @@ def export(state: State, request: Request) -> Json | Content:
 @serves(workspace.WorkspaceAPI.get_status, "workspace/workspace/getstatus")
 def get_status(state: State, request: Request) -> Json:
     """Return what is at a path, without its content."""
+    need_path(state, request.caller, request["path"], "CAN_READ")
     return shown(node(state, request["path"]))
 
 
 @serves(workspace.WorkspaceAPI.list, "workspace/workspace/list")
 def list_objects(state: State, request: Request) -> Json:
     """Return what is in a directory; not in pages."""
+    need_path(state, request.caller, request["path"], "CAN_READ")
     found = node(state, request["path"])
     if found["object_type"] != "DIRECTORY":
         return {"objects": [shown(found)]}
@@ -143,6 +176,7 @@ def list_objects(state: State, request: Request) -> Json:
 @serves(workspace.WorkspaceAPI.mkdirs, "workspace/workspace/mkdirs")
 def mkdirs(state: State, request: Request) -> None:
     """Make a directory and those that it is in; one that is there is left as it is."""
+    need_path(state, request.caller, request["path"], "CAN_EDIT")
     path = path_of(request["path"])
     parts = path.strip("/").split("/")
     folders = ["/" + "/".join(parts[:at + 1]) for at in range(len(parts))]
@@ -157,6 +191,7 @@ def mkdirs(state: State, request: Request) -> None:
 @serves(workspace.WorkspaceAPI.delete, "workspace/workspace/delete")
 def delete(state: State, request: Request) -> None:
     """Delete what is at a path; a directory that is not empty only with what is in it."""
+    need_path(state, request.caller, request["path"], "CAN_MANAGE")
     found = node(state, request["path"])
     inside = [path for path in state.files if path.startswith(found["path"].rstrip("/") + "/")]
     if inside and not request.body.get("recursive"):

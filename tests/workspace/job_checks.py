@@ -15,6 +15,8 @@ ON_CLUSTERS = ("notebook_task", "spark_python_task", "python_wheel_task", "spark
 ELSEWHERE = ("sql_task", "pipeline_task", "run_job_task", "condition_task", "for_each_task", "dashboard_task", "power_bi_task", "alert_task", "clean_rooms_notebook_task", "dbt_cloud_task", "dbt_platform_task",
              "gen_ai_compute_task", "ai_runtime_task", "python_operator_task")
 
+NOTEBOOK_ENVIRONMENT = "Please use the %pip magic command to install notebook-scoped Python libraries and Python wheel packages"
+
 
 def check_settings(state: State, settings: Json) -> None:
     """Refuse settings with which no run could start."""
@@ -61,6 +63,8 @@ def check_task(state: State, task: Json, clusters: Iterable[str], environments: 
         raise invalid(f"Job cluster '{task['job_cluster_key']}' is not defined in field 'job_clusters'.")
     if "environment_key" in places and task["environment_key"] not in environments:
         raise invalid(f"The environment key '{task['environment_key']}' of task {key} is not defined in field 'environments'.")
+    if "environment_key" in places and "notebook_task" in task:
+        raise invalid(f"A task environment can not be provided for notebook task {key}. {NOTEBOOK_ENVIRONMENT}")
     if "existing_cluster_id" in places and task["existing_cluster_id"] not in state.clusters:
         raise invalid(f"Cluster {task['existing_cluster_id']} does not exist")
     if "new_cluster" in places:

@@ -16,6 +16,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 from . import families  # noqa: F401 - its modules register the routes
 from .connections import Answer, answer_of, handler_of
+from .executor import ExecutionSettings, Executor
 from .faults import WRITES, Chaos, Fault, Faults
 from .furnish import furnish
 from .refusals import Refusal, denied
@@ -27,10 +28,10 @@ from .state import Settings, State
 class Workspace:
     """A workspace with its account, served on a free port of this machine; a context manager that stops the server at its end.
 
-    With `metastore`, one of that name is there and assigned; without, Unity Catalog is not enabled yet, as in a new account.
+    With `metastore`, one of that name is there and assigned; without, Unity Catalog is not enabled yet, as in a new account. With `execution`, what is submitted is run.
     """
 
-    def __init__(self, settings: Settings | None = None, metastore: str = "") -> None:
+    def __init__(self, settings: Settings | None = None, metastore: str = "", execution: ExecutionSettings | None = None) -> None:
         self.state = State(settings or Settings())
         self.token = furnish(self.state, metastore)
         self.faults = Faults()
@@ -38,12 +39,13 @@ class Workspace:
         self.log: list[tuple[str, str, int]] = []
         self.lock = threading.RLock()
         self.old: list[tuple[State, int]] = []
+        self.executor = Executor(execution, self.state, self.lock) if execution else None
         self.by_method: dict[str, list[tuple[re.Pattern[str], Route]]] = {}
         for route in sorted(ROUTES, key=lambda item: item.call.path.count("{")):
             self.by_method.setdefault(route.call.method, []).append((route.pattern, route))
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), handler_of(self.answer))
         self.server.daemon_threads = True
-        self.host = f"http://127.0.0.1:{self.server.server_address[1]}"
+        self.host = self.state.host = f"http://127.0.0.1:{self.server.server_address[1]}"
         self.thread = threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
         self.thread.start()
 
@@ -56,6 +58,8 @@ class Workspace:
         self.server.shutdown()
         self.server.server_close()
         self.thread.join()
+        if self.executor:
+            self.executor.close()
 
     def fail(self, *faults: Fault, chaos: Chaos | None = None) -> None:
         """Plan faults in place of those planned before; with none, there are none."""
@@ -89,6 +93,8 @@ class Workspace:
     def answer(self, method: str, target: str, headers: dict[str, str], content: bytes) -> Answer:
         """Return the answer to a request, after its effect."""
         parts = urlsplit(target)
+        if self.executor and parts.path.endswith("/jobs/runs/get"):
+            self.executor.wait(int(parse_qs(parts.query).get("run_id", ["0"])[0]))
         with self.lock:
             try:
                 route, variables = self.route(method, parts.path)

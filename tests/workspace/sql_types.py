@@ -32,7 +32,7 @@ PLAIN = {"TINYINT": ("tinyint", "BYTE", "byte"), "BYTE": ("tinyint", "BYTE", "by
 
 def quoted(name: str) -> str:
     """Return the name of a member as the text of a type has it: in backquotes where it is no plain word."""
-    return name if re.fullmatch(r"[A-Za-z_]\w*", name) else f"`{name}`"
+    return name if re.fullmatch(r"[A-Za-z_]\w*", name) else "`" + name.replace("`", "``") + "`"
 
 
 def read_type(reader: Reader) -> SqlType:

@@ -4,6 +4,7 @@ from __future__ import annotations
 import time
 import uuid
 from collections import defaultdict
+from collections.abc import MutableMapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -46,9 +47,10 @@ class Principal:
 
 @dataclass
 class State:
-    """Everything that a request reads or changes. `unity` has the securable objects by kind and full name; `rows` the rows of tables, for queries."""
+    """Everything that a request reads or changes. `unity` has the securable objects by kind and full name; `rows` the rows of tables, for queries; `executor` runs what is submitted, where it is to be run."""
 
     settings: Settings = field(default_factory=Settings)
+    host: str = ""
     tokens: dict[str, str] = field(default_factory=dict)
     principals: dict[str, Principal] = field(default_factory=dict)
     assignments: dict[tuple[int, str], list[str]] = field(default_factory=dict)
@@ -58,20 +60,23 @@ class State:
     grants: dict[tuple[str, str], dict[str, set[str]]] = field(default_factory=lambda: defaultdict(dict))
     tags: dict[tuple[str, str], dict[str, str]] = field(default_factory=lambda: defaultdict(dict))
     bindings: dict[tuple[str, str], list[Json]] = field(default_factory=lambda: defaultdict(list))
-    rows: dict[str, list[Json]] = field(default_factory=dict)
+    rows: MutableMapping[str, list[Json]] = field(default_factory=dict)
     warehouses: dict[str, Json] = field(default_factory=dict)
     statements: dict[str, Json] = field(default_factory=dict)
     scopes: dict[str, Json] = field(default_factory=dict)
     clusters: dict[str, Json] = field(default_factory=dict)
     jobs: dict[int, Json] = field(default_factory=dict)
     runs: dict[int, Json] = field(default_factory=dict)
+    run_settings: dict[int, Json] = field(default_factory=dict)
+    run_outputs: dict[int, Json] = field(default_factory=dict)
     run_tokens: dict[str, int] = field(default_factory=dict)
     scripted: dict[str, str] = field(default_factory=dict)
     permissions: dict[tuple[str, str], list[Json]] = field(default_factory=dict)
     files: dict[str, Json] = field(default_factory=dict)
-    volume_files: dict[str, Json] = field(default_factory=dict)
+    volume_files: MutableMapping[str, Json] = field(default_factory=dict)
     polls: dict[str, int] = field(default_factory=dict)
     last_id: int = 1000
+    executor: Any = None
 
     def next_id(self) -> int:
         """Return a number that no object has yet."""
