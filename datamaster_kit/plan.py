@@ -10,6 +10,8 @@ from collections import Counter
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
+from .contract.fault import Fault
+
 # %% auto #0
 __all__ = ['Action', 'MARKS', 'Difference', 'Change', 'Plan', 'plan_text', 'summary']
 
@@ -41,9 +43,10 @@ class Change:
 # %% ../nbs/02_plan.ipynb #84134f0f
 @dataclass(frozen=True)
 class Plan:
-    """Changes in the order of their application."""
+    """Changes in the order of their application; while there are `problems`, none is applied."""
 
     changes: tuple[Change, ...] = ()
+    problems: tuple[Fault, ...] = ()
 
     @property
     def pending(self) -> tuple[Change, ...]:
@@ -66,19 +69,25 @@ class Plan:
         return not self.pending
 
     def as_json(self) -> str:
-        """Return the plan as JSON: an object with the list `changes`."""
-        return json.dumps({"changes": [asdict(change) for change in self.changes]}, indent=2, default=str)
+        """Return the plan as JSON: an object with the lists `changes` and `problems`."""
+        changes = [asdict(change) for change in self.changes]
+        problems = [asdict(fault) for fault in self.problems]
+        return json.dumps({"changes": changes, "problems": problems}, indent=2, default=str)
 
 # %% ../nbs/02_plan.ipynb #0a4ddf19
 MARKS: dict[Action, str] = {"create": "+", "update": "~", "delete": "-", "unchanged": " "}
 
 
 def plan_text(plan: Plan) -> str:
-    """Return the plan for people: a line a change that is pending or has a note, its differences below it, and the counts."""
+    """Return the plan for people.
+
+    A line a change that is pending or has a note, its differences below it, the problems, and the counts.
+    """
     lines = []
     for change in plan.shown:
         lines.append(f"{MARKS[change.action]} {change.kind} {change.name}" + (f"  ! {change.refusal}" if change.refusal else "") + (f"  ({change.note})" if change.note else ""))
         lines += [f"    {item.path}: {item.before!r} -> {item.after!r}" for item in change.differences]
+    lines += [f"! {fault.code}: {fault}" for fault in plan.problems]
     return "\n".join([*lines, summary(plan)])
 
 

@@ -96,7 +96,10 @@ def difference_lines(change: Change) -> list[str]:
 
 
 def print_plan(plan: Plan) -> None:
-    """Print a plan: what would change or should be known, a line each, what differs below it, and the counts; long values are shortened, and whole in the JSON form."""
+    """Print a plan: what would change or should be known, a line each, and what differs below it.
+
+    What apply would be refused for comes after, then the counts. Long values are shortened, and whole in the JSON form.
+    """
     from rich.console import Console
     from rich.text import Text
 
@@ -109,6 +112,9 @@ def print_plan(plan: Plan) -> None:
         console.print(line.append(f"  ({plain(change.note)})" if change.note else "", style="cyan"), soft_wrap=True)
         for line_below in difference_lines(change):
             console.print(Text(f"    {line_below}"), soft_wrap=True)
+    for fault in plan.problems:
+        told = Text(f"problem[{fault.code}] ", style="red")
+        console.print(told.append(str(fault), style="default"), soft_wrap=True)
     console.print(summary(plan))
 
 # %% ../../nbs/cli/00_output.ipynb #71158c16
@@ -136,6 +142,7 @@ def plan_markdown(title: str, where: str, plan: Plan, notes: Iterable[str] = ())
     from datamaster_kit.plan import summary
 
     lines = [f"@@ {visible(where)} @@", *(line for change in plan.shown for line in change_lines(change))]
+    lines += [f"# problem: {visible(fault.code)}: {fault}" for fault in plan.problems]
     lines += [f"# note: {visible(note)}" for note in notes]
     kept, size = list[str](), 0
     for line in lines:

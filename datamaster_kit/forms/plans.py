@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from ..contract.fault import BadInput
+from ..contract.fault import BadInput, Fault
 from ..contract.model import Contract, Workflow
 from ..contract.read import read_contract
 from .child import Child, Progress, Report, Running, serve
@@ -40,7 +40,12 @@ class Planned:
 
 def plan_of_json(data: Mapping[str, Any]) -> Plan:
     """Return the plan of its JSON form."""
-    return Plan(tuple(Change(**{**item, "differences": tuple(Difference(**part) for part in item["differences"]), "statements": tuple(item["statements"])}) for item in data["changes"]))
+    def change(item: Mapping[str, Any]) -> Change:
+        parts = tuple(Difference(**part) for part in item["differences"])
+        return Change(**{**item, "differences": parts, "statements": tuple(item["statements"])})
+
+    problems = tuple(Fault(**item) for item in data.get("problems", ()))
+    return Plan(tuple(map(change, data["changes"])), problems)
 
 # %% ../../nbs/forms/38_plans.ipynb #dfa80592
 def tables_plan(project: Project, target: str, contract: Contract) -> Plan:

@@ -53,8 +53,9 @@ def differing(change: Change) -> str:
 
 
 def plan_table(plan: Plan) -> Markup:
-    """Return a plan as HTML: a row a change that is pending or has a note, and the counts."""
+    """Return a plan as HTML: a row a change that is pending or has a note, its problems, and the counts."""
     rows = [(MARKS[change.action], change.kind, change.name, differing(change), "; ".join(filter(None, (change.refusal and f"refused: {change.refusal}", change.note)))) for change in plan.shown]
+    rows += [("!", "problem", fault.code, "", str(fault)) for fault in plan.problems]
     table = html_table(("", "kind", "name", "what differs", "what to know"), rows) if rows else ""
     return html("{{ table }}<p>{{ words }}</p>", table=table, words=summary(plan))
 

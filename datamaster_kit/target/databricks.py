@@ -91,19 +91,29 @@ class DatabricksTarget:
 
         return workspace_client(self.project, self.name)
 
+    @property
+    def needs_warehouse(self) -> bool:
+        """Statements go to a SQL warehouse: this process is none of the workspace (Databricks, *Databricks Runtime environment variables*), and has no session of one."""
+        return self.session is None and RUNTIME_VERSION not in os.environ
+
     @cached_property
     def warehouse(self) -> str:
         """The id of the SQL warehouse that the target's settings name, started if it is stopped; raises BadInput where there is none."""
         from datamaster_kit.target.warehouse import started_warehouse
 
-        return started_warehouse(self.client, str(self.project.targets.get(self.name, {}).get("warehouse") or ""))
+        return started_warehouse(self.client, self.warehouse_name)
+
+    @property
+    def warehouse_name(self) -> str:
+        """The id or the name of the SQL warehouse that the target's settings name; empty where they name none."""
+        return str(self.project.targets.get(self.name, {}).get("warehouse") or "")
 
     @cached_property
     def runner(self) -> Callable[[str], list[dict[str, Any]]]:
-        """What runs a statement: in the workspace (Databricks, *Databricks Runtime environment variables*) its session, elsewhere the warehouse."""
+        """What runs a statement: in the workspace its session, elsewhere the warehouse."""
         from datamaster_kit.target.warehouse import run_statement
 
-        if self.session is not None or RUNTIME_VERSION in os.environ:
+        if not self.needs_warehouse:
             return lambda statement: [row.asDict() for row in self.spark.sql(statement).collect()]
         client, warehouse = self.client, self.warehouse
         return lambda statement: run_statement(client, warehouse, statement)

@@ -5,7 +5,7 @@
 # %% ../../nbs/unity/18_catalog.ipynb #38de230f
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -13,83 +13,176 @@ from ..contract.fault import BadInput, DatamasterError, Fault, code
 from ..contract.model import Contract
 from ..names import SCHEMAS
 from ..plan import Plan
+from .desired import Desired, desired_state
+from .preconditions import METASTORE, NO_SUCH_PRINCIPAL, absence, missing_principals, missing_privileges, missing_roles, needs_of_plan, principals_of, read_caller, with_refusals, with_refused_schemas
 from ..project import Project
-from ..resources import Found, Outcome, quiet, record_of, recorded
+from ..resources import CHANGE_REFUSED, Found, Key, Outcome, quiet, record_of, recorded
 from ..target.databricks import DatabricksTarget
 from ..target.target import Target
+from ..target.warehouse import chosen
 from .masks import MADE
-from .tables import apply_plan, planned
-from .workspace import State, Workspace, apply_workspace, destruction_of, observed, plan_of, with_own_credential, workspace_of
+from .tables import apply_plan, observed_state, plan_tables, planned
+from .workspace import State, Workspace, destruction_of, give_ownership, make_objects, observed, plan_of, with_own_credential, workspace_of
 
 if TYPE_CHECKING:
     from databricks.sdk import WorkspaceClient
 
 # %% auto #0
-__all__ = ['NOTHING', 'NO_STATE', 'HOLDING', 'NOT_FOR_LOCAL', 'Planned', 'plan_catalog', 'apply_catalog', 'found_tables',
-           'plan_destruction']
+__all__ = ['NOTHING', 'NO_STATE', 'PRINCIPALS', 'HOLDING', 'NOT_FOR_LOCAL', 'Planned', 'plan_catalog', 'warehouse_problems',
+           'without_principals', 'owners_of', 'privilege_problems', 'plan_workspace', 'refusals_of_tables',
+           'apply_catalog', 'found_tables', 'plan_destruction']
 
 # %% ../../nbs/unity/18_catalog.ipynb #53ad4065
 NOTHING, NO_STATE = Plan(), State((), ())
+PRINCIPALS = frozenset({"user", "group", "service principal"})
 
 
 @dataclass(frozen=True)
 class Planned:
-    """What would change on a target: `plan` is all of it, `objects` and `tables` its two parts; `workspace` and `state` are those that the first was made from."""
+    """What would change on a target: `plan` is all of it, `objects` and `tables` its two parts; `workspace` and `state` are those that the first was made from.
+
+    `plan_again` makes the plan of tables anew.
+    """
 
     target: Target
     project: Project
-    contracts: tuple[Contract, ...]
     tables: Plan
+    plan_again: Callable[[], Plan]
     objects: Plan = NOTHING
     workspace: Workspace | None = None
     state: State = NO_STATE
 
     @property
     def plan(self) -> Plan:
-        """Everything, in the order of application."""
-        return Plan((*self.objects.changes, *self.tables.changes))
+        """Everything, in the order of application, with the problems that keep it from being applied."""
+        problems = (*self.objects.problems, *self.tables.problems)
+        return Plan((*self.objects.changes, *self.tables.changes), problems)
 
 
 def plan_catalog(target: Target, project: Project, contracts: Sequence[Contract], drops: bool = False, allow_delete: bool = False, only_tables: bool = False) -> Planned:
     """Return what brings a target to what the project and its contracts ask for; nothing is changed by asking.
 
-    With `drops`, columns that no contract knows are dropped; with `allow_delete`, so is what the toolkit made and nobody wants any more; with `only_tables`, nothing but tables is looked at. Raises BadInput where the project file lacks something.
+    Args:
+        target: What is brought to it.
+        project: What the project file says.
+        contracts: All of the project's, or with `only_tables` some of them.
+        drops: Columns that no contract knows are dropped.
+        allow_delete: What the toolkit made and nobody wants any more is deleted, and what nobody grants is revoked.
+        only_tables: Nothing but tables is looked at, and they stay with whoever makes them.
+
+    Raises BadInput where the project file lacks something.
     """
+    def tables() -> Plan:
+        return planned(target, project, contracts, drops, allow_delete)
+
     if only_tables or not isinstance(target, DatabricksTarget):
-        return Planned(target, project, tuple(contracts), planned(target, project, contracts, drops))
+        return Planned(target, project, tables(), tables)
+    return plan_workspace(target, project, contracts, drops, allow_delete)
+
+# %% ../../nbs/unity/18_catalog.ipynb #85b84724
+def warehouse_problems(target: DatabricksTarget) -> tuple[Fault, ...]:
+    """Return a fault where statements go to a SQL warehouse and the target names none that is there."""
+    if not target.needs_warehouse:
+        return ()
+    try:
+        chosen(target.client.warehouses.list(), target.warehouse_name)
+    except BadInput as error:
+        return error.faults
+    return ()
+
+
+def without_principals(desired: Desired, missing: Collection[str]) -> Desired:
+    """Return what contracts ask for without grants to principals that are not there, which are refused."""
+    grants = {key: {who: held for who, held in of.items() if who not in missing} for key, of in desired.grants.items()}
+    told = {key: (desired.refusals.get(key, ""), absence(set(of) & set(missing))) for key, of in desired.grants.items()}
+    refusals = {key: "; ".join(filter(None, reasons)) for key, reasons in told.items()}
+    return replace(desired, grants=grants, refusals={**desired.refusals, **refusals})
+
+
+def owners_of(state: State) -> dict[Key, frozenset[str]]:
+    """Return whose each object is that a plan may need a privilege on: its owner, those of what it is in, and the metastore's."""
+    owned = {(METASTORE, item.identity) if item.kind == METASTORE else item.key: str(item.attributes.get("owner") or "") for item in state.found}
+    whole = {owner for (kind, _), owner in owned.items() if kind == METASTORE}
+    parts = {key: [("catalog", key[1].split(".")[0]), ("schema", ".".join(key[1].split(".")[:2])), key] for key in owned}
+    return {key: frozenset({owned[one] for one in parts[key] if one in owned} | whole) - {""} for key in owned}
+
+
+def privilege_problems(workspace: Workspace, state: State, plan: Plan) -> tuple[Fault, ...]:
+    """Return a fault for each privilege and role that the plan needs and the caller is certain to lack."""
+    metastore = next((item.identity for item in state.found if item.kind == METASTORE), "")
+    is_assigned = any(item.kind == "metastore assignment" for item in state.found)
+    owners = owners_of(state)
+    needs = needs_of_plan(plan, owners, metastore) if is_assigned else {}
+    if all(change.refusal for change in plan.pending):
+        return ()
+    caller = read_caller(workspace.client)
+    return (*missing_roles(plan, caller), *missing_privileges(workspace.client, needs, owners, caller))
+
+# %% ../../nbs/unity/18_catalog.ipynb #8ff95bf3
+def plan_workspace(target: DatabricksTarget, project: Project, contracts: Sequence[Contract], drops: bool, allow_delete: bool) -> Planned:
+    """Return what brings a workspace to what the project and its contracts ask for, and what keeps that from being applied."""
     workspace = with_own_credential(workspace_of(project, target.name))
     state = observed(workspace, contracts)
-    tables = Plan(tuple(change for change in planned(target, project, contracts, drops).changes if change.kind != "schema"))
-    return Planned(target, project, tuple(contracts), tables, plan_of(state, allow_delete), workspace, state)
+    objects, problems = plan_of(state, allow_delete), warehouse_problems(target)
+    has_schemas = any(item.kind == "schema" for item in state.found)
+    wanted = replace(desired_state(project, contracts), owner=project.names.group)
+
+    def tables(missing: Collection[str]) -> Plan:
+        if problems and has_schemas:
+            return NOTHING  # what there is cannot be asked
+        desired = without_principals(wanted, missing) if missing else wanted
+        plan = plan_tables(target, desired, observed_state(target, desired), drops, allow_delete)
+        return replace(plan, changes=tuple(change for change in plan.changes if change.kind != "schema"))
+
+    plan = tables(())
+    made = {item.name for item in state.desired if item.kind in PRINCIPALS}
+    named = {who for change in (*objects.pending, *plan.pending) for who in principals_of(change)}
+    missing = missing_principals(workspace.client, named - made)
+    objects = with_refusals(objects, missing, {item.key: item.needs for item in state.desired})
+    plan = with_refused_schemas(tables(missing) if missing else plan, objects)
+    every = Plan((*objects.changes, *plan.changes))
+    problems = (*problems, *privilege_problems(workspace, state, every))
+    whole = replace(objects, problems=problems)
+    return Planned(target, project, plan, lambda: with_refused_schemas(tables(missing), objects), whole, workspace, state)
 
 # %% ../../nbs/unity/18_catalog.ipynb #3fe62d3b
 HOLDING = frozenset({"metastore assignment", "catalog", "schema"})
 
 
+def refusals_of_tables(found: Planned) -> list[Fault]:
+    """Return a fault for each change of a table that was refused for its schema, or for a principal that is not there; what else is refused is a person's decision."""
+    needs = "it needs the schema "
+    told = [change for change in found.tables.refused if needs in change.refusal or NO_SUCH_PRINCIPAL.name in change.refusal]
+    return [CHANGE_REFUSED.fault(f"{change.action} {change.kind} {change.name}: {change.refusal}") for change in told]
+
+
+
 def apply_catalog(found: Planned, report: Callable[[Outcome], None] = quiet) -> None:
     """Apply what was planned; raises BadInput before anything is changed, or DatamasterError with everything that failed after all that does not need it was made."""
-    target, project, undone, faults = found.target, found.project, set[str](), list[Fault]()
-    write = recorded(record_of(project, target.name), report)
+    if found.plan.problems:
+        raise BadInput(*found.plan.problems)
+    workspace, failed, faults = found.workspace, set[str](), list[Fault]()
+    write = recorded(record_of(found.project, found.target.name), report)
 
     def told(outcome: Outcome) -> None:
-        undone.update({outcome.change.kind} if outcome.state != "done" else ())
+        failed.update({outcome.change.kind} if outcome.state == "failed" else ())
         write(outcome)
 
-    def again() -> Plan:
-        return planned(target, project, found.contracts)
+    def attempt(work: Callable[[], object]) -> None:
+        try:
+            work()
+        except BadInput:
+            raise
+        except DatamasterError as error:
+            faults.extend(error.faults)
 
-    if found.workspace is not None:
-        try:
-            apply_workspace(found.workspace, found.state, found.objects, told)
-        except DatamasterError as error:
-            faults += error.faults
-            if isinstance(error, BadInput):
-                raise
-    if not undone & HOLDING:
-        try:
-            apply_plan(found.tables, target, again, told)
-        except DatamasterError as error:
-            faults += error.faults
+    if workspace is not None:
+        attempt(lambda: make_objects(workspace, found.state, found.objects, told))
+    if not failed & HOLDING:
+        attempt(lambda: apply_plan(found.tables, found.target, found.plan_again, told))
+    if workspace is not None and not failed:
+        attempt(lambda: give_ownership(workspace, found.objects, told))
+    faults += refusals_of_tables(found)
     if faults:
         raise DatamasterError(*faults)
 
@@ -117,4 +210,4 @@ def plan_destruction(target: Target, project: Project, contracts: Sequence[Contr
     there = [item.name.partition(".")[2] for item in state.found if item.kind == "schema"]
     tables = tuple(found_tables(workspace.client, project.names.catalog, [schema for schema in SCHEMAS if schema in there]))
     state = replace(state, found=(*state.found, *tables))
-    return Planned(target, project, tuple(contracts), NOTHING, destruction_of(state), workspace, state)
+    return Planned(target, project, NOTHING, lambda: NOTHING, destruction_of(state), workspace, state)

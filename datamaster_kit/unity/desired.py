@@ -52,13 +52,14 @@ FUNCTION_CLAIMED_TWICE = code("function-claimed-twice", "Two contracts come to t
 
 @dataclass(frozen=True)
 class Desired:
-    """What the contracts ask for; `refusals` say which grants cannot be derived."""
+    """What the contracts ask for; `refusals` say which grants cannot be made, and `owner` whose the tables are to be (empty: whoever makes them)."""
 
     tables: tuple[Table, ...]
     access: Mapping[Key, Access] = field(default_factory=dict)
     grants: Mapping[Key, Grants] = field(default_factory=dict)
     refusals: Mapping[Key, str] = field(default_factory=dict)
     functions: tuple[Function, ...] = ()
+    owner: str = ""
 
 
 def promised(contract: Contract, catalog: str) -> list[tuple[Model, Table]]:

@@ -120,7 +120,7 @@ def observed_of(catalog: str, desired: Iterable[Table], listed: dict[str, list[T
         frozenset(listed), {key: whole(table_of(info), more) for key, (info, more) in there.items() if is_delta(info)},
         others={key: info.table_type.value if info.table_type else "of another kind" for key, (info, _) in there.items() if not is_delta(info)},
         access={key: access_of_listed(info) for key, (info, _) in there.items()}, grants={key: more.grants for key, (_, more) in there.items()},
-        functions=bodies, strangers=frozenset(functions - set(bodies)))
+        functions=bodies, strangers=frozenset(functions - set(bodies)), owners={key: info.owner or "" for key, (info, _) in there.items()})
 
 # %% ../../nbs/unity/06_information_schema.ipynb #dc9c65ea
 def together(calls: dict[str, Callable[[], Any]]) -> dict[str, Any]:

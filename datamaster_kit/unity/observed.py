@@ -32,7 +32,7 @@ class Observed:
     """What a target has.
 
     `nulls` are a table's columns with rows without a value, and `*` where it has rows; `others` are what is there under a table's name and is none, as VIEW.
-    In a workspace: who sees and may do what, and the functions: the bodies of the toolkit's own by full name, and the names of `strangers`.
+    In a workspace: who sees and may do what, who owns a table, and the functions: the bodies of the toolkit's own by full name, and the names of `strangers`.
     """
 
     schemas: frozenset[str]
@@ -43,6 +43,7 @@ class Observed:
     grants: Mapping[Key, Grants] = field(default_factory=dict)
     functions: Mapping[str, str] = field(default_factory=dict)
     strangers: frozenset[str] = frozenset()
+    owners: Mapping[Key, str] = field(default_factory=dict)
 
 # %% ../../nbs/unity/05_observed.ipynb #1e2b3b57
 def columns_of(schema: dict[str, Any]) -> tuple[Column, ...]:

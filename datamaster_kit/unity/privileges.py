@@ -13,7 +13,7 @@ from ..contract.model import Contract
 from ..names import SCHEMAS
 from ..project import Project
 from ..resources import Found, Identities, Key, Operations, Resource
-from .roles import usage_of
+from .roles import is_left_alone, usage_of
 from .securables import PURPOSES, one_of
 
 if TYPE_CHECKING:
@@ -53,21 +53,25 @@ def desired_grants(project: Project, contracts: Iterable[Contract], principals: 
     return tuple(grant(on, principal, privileges) for (on, principal), privileges in sorted(held.items()))
 
 # %% ../../nbs/unity/11_privileges.ipynb #7f7dd942
-def found_grants(client: WorkspaceClient, wanted: Iterable[Resource], there: Iterable[Found]) -> tuple[Found, ...]:
-    """Return what the principals of the wanted grants hold on the objects that are there, a list call an object."""
+def found_grants(client: WorkspaceClient, wanted: Iterable[Resource], existing: Iterable[Found], owner: str) -> tuple[Found, ...]:
+    """Return what is granted on objects that grants are wanted on, a list call an object.
+
+    What others hold than those of the wanted grants is found on what the toolkit made alone. `owner` is to own the catalog and its schemas.
+    """
     items = {item.name: item for item in wanted}
-    objects = {item.key for item in there} & {item.needs[0] for item in items.values()}
+    objects = {item.key: item for item in existing}
     found: list[Found] = []
-    for on in sorted(objects):
+    for on in sorted(set(objects) & {item.needs[0] for item in items.values()}):
+        owners = {owner, str(objects[on].attributes.get("owner"))}
         for assignment in client.grants.list(securable_type(on[0]), on[1]):
-            item = items.get(f"{on[0]} {on[1]} to {assignment.principal}")
-            if item is None:
+            principal = assignment.principal or ""
+            name = f"{on[0]} {on[1]} to {principal}"
+            if name not in items and (not objects[on].is_ours or is_left_alone(principal, owners)):
                 continue
             held = {privilege.value for privilege in assignment.privileges or ()}
-            should = set(item.attributes["privileges"])
-            found.append(Found("grant", item.name, {"privileges": sorted(held & should)}, is_ours=True, needs=(on,)))
-            if held - should:
-                found.append(Found("surplus grant", item.name, {"privileges": sorted(held - should)}, is_ours=True, needs=(on,)))
+            should = set(items[name].attributes["privileges"]) if name in items else set[str]()
+            found.append(Found("grant", name, {"privileges": sorted(held & should)}, is_ours=True, needs=(on,)))
+            found.append(Found("surplus grant", name, {"privileges": sorted(held - should)}, is_ours=True, needs=(on,)))
     return tuple(item for item in found if item.attributes["privileges"])
 
 

@@ -7,15 +7,16 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 from ..contract.model import Contract, Role
 from ..contract.sqltype import quote, sql_literal
 from ..plan import Change, Difference
+from ..resources import NOT_ALLOWED
 
 # %% auto #0
-__all__ = ['PROMISED', 'READS', 'WRITES', 'Grants', 'NOTED', 'roles_of', 'privileges_of', 'grants_of', 'usage_of', 'noted',
-           'read_noted', 'grant_change', 'unknown_access']
+__all__ = ['PROMISED', 'READS', 'WRITES', 'Grants', 'NOTED', 'SYSTEM', 'roles_of', 'privileges_of', 'grants_of', 'usage_of',
+           'noted', 'read_noted', 'grant_change', 'is_left_alone', 'surplus_change', 'unknown_access']
 
 # %% ../../nbs/unity/03_roles.ipynb #eb0d7e54
 PROMISED = ("silver", "gold")
@@ -88,6 +89,29 @@ def grant_change(name: str, sql_name: str, wanted: Grants, there: Grants, proper
     if note and not differences:
         differences.append(Difference("note of the grants", noted(ours), noted(wanted)))
     return (Change("update" if differences or refusal else "unchanged", "grants", name, tuple(differences), (*revokes, *note, *gives), refusal),)
+
+
+SYSTEM = ("_workspace_", "System user")  # principals that Databricks itself makes and grants to
+
+
+def is_left_alone(principal: str, owners: Collection[str]) -> bool:
+    """A principal whose grants are not looked at: an owner, who may do everything in any case, or one of the system's."""
+    return principal in owners or principal.startswith(SYSTEM)
+
+
+def surplus_change(name: str, sql_name: str, wanted: Grants, existing: Grants, properties: Mapping[str, str], owners: Collection[str], allow_delete: bool) -> tuple[Change, ...]:
+    """Return the change that revokes what no contract grants on a table that the toolkit made and what it did not grant itself; none where there is no such grant."""
+    noted_grants, surplus = read_noted(properties), dict[str, frozenset[str]]()
+    for principal, held in existing.items():
+        left = held - wanted.get(principal, frozenset()) - noted_grants.get(principal, frozenset())
+        if left and not is_left_alone(principal, owners):
+            surplus[principal] = left
+    if not surplus:
+        return ()
+    differences = tuple(Difference(who, sorted(existing[who]), sorted(existing[who] - left)) for who, left in sorted(surplus.items()))
+    words = {who: ", ".join(sorted(left)).replace("_", " ") for who, left in sorted(surplus.items())}
+    statements = tuple(f"REVOKE {held} ON TABLE {sql_name} FROM {quote(who)}" for who, held in words.items())
+    return (Change("delete", "surplus grants", name, differences, statements if allow_delete else (), "" if allow_delete else NOT_ALLOWED),)
 
 
 def unknown_access(contract: Contract, catalog: str, schema: str) -> str:

@@ -16,15 +16,17 @@ from ..resources import Found, Identities, Operations, Resource
 
 if TYPE_CHECKING:
     from databricks.sdk import WorkspaceClient
+    from databricks.sdk.service.catalog import CatalogInfo, SchemaInfo
 
 # %% auto #0
-__all__ = ['NO_SUBSCRIPTION', 'PURPOSES', 'SAYS', 'container_url', 'access_connector_id', 'desired_securables',
-           'found_credentials', 'found_locations', 'found_in_catalog', 'create', 'set_owner', 'update', 'delete',
-           'found_securables', 'one_of', 'securable_operations']
+__all__ = ['NO_SUBSCRIPTION', 'PURPOSES', 'MARKED', 'SAYS', 'container_url', 'access_connector_id', 'desired_securables',
+           'found_credentials', 'found_locations', 'bears_mark', 'ownership', 'found_in_catalog', 'create', 'set_owner',
+           'set_mark', 'update', 'delete', 'found_securables', 'one_of', 'securable_operations']
 
 # %% ../../nbs/unity/10_securables.ipynb #81976c04
 NO_SUBSCRIPTION = code("no-subscription", "The project file does not say which Azure subscription the access connector is in.", "write `subscription:` under `setup:` in the project file")
 PURPOSES = {"catlog": "The catalog's managed tables", "raw": "Files as they arrive", "log": "Logs"}
+MARKED = "managed_by"  # the property of a catalog or schema that has the mark
 SAYS = {"bronze": "Data as it arrived, every row of it", "silver": "Curated data, as contracts promise it", "gold": "Data made for its users"}
 
 
@@ -47,8 +49,9 @@ def desired_securables(project: Project) -> tuple[Resource, ...]:
     group = ("group", of.group)
     credential = Resource("storage credential", of.storage_credential, {"access_connector": access_connector_id(project)}, needs=(("metastore assignment", of.workspace),))
     locations = [Resource("external location", of.container(purpose), {"url": container_url(of, purpose), "credential": credential.name}, needs=(credential.key,)) for purpose in PURPOSES]
-    catalog = Resource("catalog", of.catalog, {"storage_root": container_url(of, "catlog")} | owner, needs=(locations[0].key, group), fixed=frozenset({"storage_root"}))
-    schemas = [Resource("schema", f"{of.catalog}.{schema}", owner, needs=(catalog.key, group)) for schema in SCHEMAS]
+    own = {MARKED: of.mark} | owner
+    catalog = Resource("catalog", of.catalog, {"storage_root": container_url(of, "catlog")} | own, needs=(locations[0].key, group), fixed=frozenset({"storage_root"}))
+    schemas = [Resource("schema", f"{of.catalog}.{schema}", own, needs=(catalog.key, group)) for schema in SCHEMAS]
     volumes = [Resource("volume", f"{of.catalog}.{schema}.{volume}", {"type": "MANAGED"}, needs=(("schema", f"{of.catalog}.{schema}"),), fixed=frozenset({"type"}))
                for schema, volume in (("bronze", of.checkpoint_volume), ("silver", of.silver_checkpoint_volume))]
     return (credential, *locations, catalog, *schemas, *volumes)
@@ -70,18 +73,33 @@ def found_locations(client: WorkspaceClient, project: Project) -> Iterator[Found
                     (("storage credential", item.credential_name or ""),))
 
 
+def bears_mark(item: CatalogInfo | SchemaInfo, mark: str) -> bool:
+    """The toolkit made a catalog or schema for this domain, by its property; one of an earlier version says so by its comment."""
+    return (item.properties or {}).get(MARKED) == mark or mark in (item.comment or "")
+
+
+def ownership(item: CatalogInfo | SchemaInfo, mark: str) -> dict[str, str | None]:
+    """Return whose a catalog or schema is, as it is compared; only one that the toolkit made is to bear the mark."""
+    shown = (item.properties or {}).get(MARKED) if bears_mark(item, mark) else mark
+    return {MARKED: shown, "owner": item.owner}
+
+
 def found_in_catalog(client: WorkspaceClient, project: Project) -> Iterator[Found]:
     """Yield the project's catalog with its schemas, and the volumes of those that the toolkit knows; nothing where there is no such catalog."""
     mark, catalog = project.names.mark, project.names.catalog
-    there = next((item for item in client.catalogs.list() if item.name == catalog), None)
-    if there is None:
+    own_volumes = {f"{catalog}.bronze.{project.names.checkpoint_volume}", f"{catalog}.silver.{project.names.silver_checkpoint_volume}"}
+    existing = next((item for item in client.catalogs.list() if item.name == catalog), None)
+    if existing is None:
         return
-    yield Found("catalog", catalog, {"storage_root": (there.storage_root or "").rstrip("/"), "owner": there.owner}, "", mark in (there.comment or ""),
-                (("external location", project.names.container("catlog")),))
+    root = {"storage_root": (existing.storage_root or "").rstrip("/")}
+    yield Found("catalog", catalog, root | ownership(existing, mark), "", bears_mark(existing, mark), (("external location", project.names.container("catlog")),))
     for schema in client.schemas.list(catalog):
-        yield Found("schema", schema.full_name or "", {"owner": schema.owner}, "", mark in (schema.comment or ""), (("catalog", catalog),))
+        is_own = bears_mark(schema, mark)
+        yield Found("schema", schema.full_name or "", ownership(schema, mark), "", is_own, (("catalog", catalog),))
         for volume in client.volumes.list(catalog, schema.name or "") if schema.name in SCHEMAS else ():
-            yield Found("volume", volume.full_name or "", {"type": volume.volume_type.value if volume.volume_type else None}, "", mark in (volume.comment or ""), (("schema", schema.full_name or ""),))
+            kind, name = volume.volume_type.value if volume.volume_type else None, volume.full_name or ""
+            is_own_volume = mark in (volume.comment or "") or (is_own and name in own_volumes)
+            yield Found("volume", name, {"type": kind}, "", is_own_volume, (("schema", schema.full_name or ""),))
 
 # %% ../../nbs/unity/10_securables.ipynb #dba63028
 def create(client: WorkspaceClient, project: Project, wanted: Resource, identities: Identities) -> str:
@@ -97,22 +115,29 @@ def create(client: WorkspaceClient, project: Project, wanted: Resource, identiti
             says = next(text for purpose, text in PURPOSES.items() if project.names.container(purpose) == wanted.name)
             client.external_locations.create(wanted.name, has["url"], has["credential"], comment=f"{says}. {mark}")
         case "catalog":
-            client.catalogs.create(wanted.name, storage_root=has["storage_root"], comment=f"The domain {project.names.domain}. {mark}")
+            client.catalogs.create(wanted.name, storage_root=has["storage_root"], properties={MARKED: mark}, comment=f"The domain {project.names.domain}. {mark}")
         case "schema":
-            client.schemas.create(parts[1], parts[0], comment=f"{SAYS[parts[1]]}. {mark}")
+            client.schemas.create(parts[1], parts[0], properties={MARKED: mark}, comment=f"{SAYS[parts[1]]}. {mark}")
         case "volume":
             client.volumes.create(parts[0], parts[1], parts[2], VolumeType(has["type"]), comment=f"Checkpoints of the streams that write {parts[1]} tables. {mark}")
-    if "owner" in has:
-        set_owner(client, wanted)
     return ""
 
 
-def set_owner(client: WorkspaceClient, wanted: Resource) -> None:
+def set_owner(client: WorkspaceClient, kind: str, name: str, owner: str) -> None:
     """Hand a catalog or a schema over to its owner."""
-    if wanted.kind == "catalog":
-        client.catalogs.update(wanted.name, owner=wanted.attributes["owner"])
+    if kind == "catalog":
+        client.catalogs.update(name, owner=owner)
     else:
-        client.schemas.update(wanted.name, owner=wanted.attributes["owner"])
+        client.schemas.update(name, owner=owner)
+
+
+def set_mark(client: WorkspaceClient, wanted: Resource) -> None:
+    """Give a catalog or schema the property that marks it, beside those that it has."""
+    mark = {MARKED: wanted.attributes[MARKED]}
+    if wanted.kind == "catalog":
+        client.catalogs.update(wanted.name, properties={**(client.catalogs.get(wanted.name).properties or {}), **mark})
+    else:
+        client.schemas.update(wanted.name, properties={**(client.schemas.get(wanted.name).properties or {}), **mark})
 
 # %% ../../nbs/unity/10_securables.ipynb #03d4743b
 def update(client: WorkspaceClient, wanted: Resource, there: Found, identities: Identities) -> None:
@@ -125,8 +150,8 @@ def update(client: WorkspaceClient, wanted: Resource, there: Found, identities: 
             client.storage_credentials.update(wanted.name, azure_managed_identity=AzureManagedIdentityResponse(has["access_connector"]))
         case "external location":
             client.external_locations.update(wanted.name, url=has["url"], credential_name=has["credential"])
-        case _:
-            set_owner(client, wanted)
+        case _ if there.attributes.get(MARKED) != has.get(MARKED):
+            set_mark(client, wanted)
 
 
 def delete(client: WorkspaceClient, there: Found) -> None:

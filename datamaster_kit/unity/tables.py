@@ -11,6 +11,7 @@ from itertools import groupby
 
 from ..contract.fault import DatamasterError, Fault
 from ..contract.model import Contract
+from ..contract.sqltype import quote
 from ..contract.table import Table, create_statements
 from ..names import SCHEMAS, TableName
 from ..plan import Change, Difference, Plan
@@ -24,11 +25,11 @@ from .evolution import KEY, Mending, renames, table_mendings
 from .information_schema import observed_catalog
 from .masks import Access, access_mendings, function_changes
 from .observed import Observed, observed_by_spark
-from .roles import grant_change
+from .roles import grant_change, surplus_change
 
 # %% auto #0
-__all__ = ['AT_ONCE', 'ROUNDS', 'mendings_of', 'access_changes', 'table_change', 'table_grants', 'plan_tables', 'outcome_of',
-           'applied', 'apply_plan', 'observed_state', 'planned']
+__all__ = ['AT_ONCE', 'ROUNDS', 'mendings_of', 'access_changes', 'is_ours', 'owner_mendings', 'table_change', 'table_grants',
+           'plan_tables', 'outcome_of', 'applied', 'apply_plan', 'observed_state', 'planned']
 
 # %% ../../nbs/unity/08_tables.ipynb #a2df047d
 def mendings_of(target: Target, desired: Desired, table: Table, observed: Observed, drops: bool) -> list[Mending]:
@@ -55,6 +56,18 @@ def access_changes(name: str, desired: Desired, table: Table, observed: Observed
     return access_mendings(name, wanted, observed.access.get(key, Access()), moved, {*observed.functions, *(function.full_name for function in desired.functions)})
 
 # %% ../../nbs/unity/08_tables.ipynb #6ceaa8a6
+def is_ours(table: Table) -> bool:
+    """The toolkit made a table, by the properties that it gives to each."""
+    return any(name.startswith("datamaster.") for name in table.properties)
+
+
+def owner_mendings(target: Target, desired: Desired, sql_name: str, before: str) -> list[Mending]:
+    """Return what gives a table to its owner, after all else of it (Databricks, *Manage Unity Catalog object ownership*)."""
+    if not desired.owner or not target.dialect.access or before == desired.owner:
+        return []
+    return [Mending(Difference("owner", before, desired.owner), (f"ALTER TABLE {sql_name} SET OWNER TO {quote(desired.owner)}",))]
+
+
 def table_change(target: Target, desired: Desired, table: Table, observed: Observed, drops: bool) -> Change:
     """Return what happens to a table."""
     name, key = TableName(table.catalog, table.schema, table.name), (table.schema, table.name)
@@ -63,28 +76,35 @@ def table_change(target: Target, desired: Desired, table: Table, observed: Obser
     if key not in observed.tables:
         sql_name = target.sql_name(name)
         found = access_changes(sql_name, desired, table, observed, {}) if target.dialect.access else []
+        found += owner_mendings(target, desired, sql_name, "")
         statements = create_statements(table, sql_name, target.dialect)
         return Change("create", "table", str(name), (), (*statements, *(one for item in found for one in item.statements)), "; ".join(item.refusal for item in found if item.refusal))
     found = mendings_of(target, desired, table, observed, drops)
+    if is_ours(observed.tables[key]):
+        found += owner_mendings(target, desired, target.sql_name(name), observed.owners.get(key, ""))
     return Change("update" if found else "unchanged", "table", str(name), tuple(item.difference for item in found),
                   tuple(statement for item in found for statement in item.statements), "; ".join(item.refusal for item in found if item.refusal))
 
 
-def table_grants(target: Target, desired: Desired, table: Table, observed: Observed) -> tuple[Change, ...]:
-    """Return what happens to the grants on a table; none where it has none."""
+def table_grants(target: Target, desired: Desired, table: Table, observed: Observed, allow_delete: bool = False) -> tuple[Change, ...]:
+    """Return what happens to the grants on a table; none where it has none. What no contract grants is revoked with `allow_delete`."""
     name, key = TableName(table.catalog, table.schema, table.name), (table.schema, table.name)
     there = observed.tables.get(key)
     found = grant_change(str(name), target.sql_name(name), desired.grants.get(key, {}), observed.grants.get(key, {}), there.properties if there else {}, desired.refusals.get(key, ""))
     hidden = [item for item in access_changes("", desired, table, observed, {}) if item.refusal]
+    surplus = tuple[Change, ...]()
+    if there and is_ours(there):
+        owners = {observed.owners.get(key, ""), desired.owner}
+        surplus = surplus_change(str(name), target.sql_name(name), desired.grants.get(key, {}), observed.grants.get(key, {}), there.properties, owners, allow_delete)
     if key in observed.others or hidden:
-        return tuple(Change("update", "grants", change.name, change.differences, refusal="nothing is granted before the table is as the contract says") for change in found if change.action != "unchanged")
-    return found
+        found = tuple(Change("update", "grants", change.name, change.differences, refusal="nothing is granted before the table is as the contract says") for change in found if change.action != "unchanged")
+    return (*found, *surplus)
 
 # %% ../../nbs/unity/08_tables.ipynb #ddb81e9f
-def plan_tables(target: Target, desired: Desired, observed: Observed, drops: bool = False) -> Plan:
+def plan_tables(target: Target, desired: Desired, observed: Observed, drops: bool = False, allow_delete: bool = False) -> Plan:
     """Return the plan that brings a target from what it has to what the contracts ask for; nothing is changed by making it.
 
-    With `drops`, columns that no contract knows are dropped.
+    With `drops`, columns that no contract knows are dropped; with `allow_delete`, what no contract grants is revoked.
     """
     catalog = desired.tables[0].catalog if desired.tables else ""
     changes = [Change("unchanged" if schema in observed.schemas else "create", "schema", f"{catalog}.{schema}") for schema in SCHEMAS]
@@ -92,7 +112,8 @@ def plan_tables(target: Target, desired: Desired, observed: Observed, drops: boo
         changes += function_changes(desired.functions, observed.functions, observed.strangers)
     changes += [table_change(target, desired, table, observed, drops) for table in desired.tables]
     if target.dialect.access:
-        changes += [change for table in desired.tables for change in table_grants(target, desired, table, observed)]
+        grants = [change for table in desired.tables for change in table_grants(target, desired, table, observed, allow_delete)]
+        changes += sorted(grants, key=lambda change: change.kind)  # "grants" before "surplus grants"
     return Plan(tuple(changes))
 
 # %% ../../nbs/unity/08_tables.ipynb #551b2ddc
@@ -150,7 +171,10 @@ def observed_state(target: Target, desired: Desired) -> Observed:
     return observed_by_spark(target, desired.tables)
 
 
-def planned(target: Target, project: Project, contracts: Iterable[Contract], drops: bool = False) -> Plan:
-    """Return the plan for a project's contracts on a target, reading what the target has; with `drops`, unknown columns are dropped."""
+def planned(target: Target, project: Project, contracts: Iterable[Contract], drops: bool = False, allow_delete: bool = False) -> Plan:
+    """Return the plan for a project's contracts on a target, reading what the target has.
+
+    With `drops`, unknown columns are dropped; with `allow_delete`, what no contract grants is revoked.
+    """
     desired = desired_state(project, contracts)
-    return plan_tables(target, desired, observed_state(target, desired), drops)
+    return plan_tables(target, desired, observed_state(target, desired), drops, allow_delete)

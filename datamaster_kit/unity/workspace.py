@@ -5,7 +5,7 @@
 # %% ../../nbs/unity/17_workspace.ipynb #87caea90
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -15,7 +15,8 @@ from ..contract.model import Contract
 from ..plan import Change, Plan
 from ..names import Names
 from ..project import Project
-from ..resources import Found, Identities, Operations, Outcome, Resource, Service, apply_resources, plan_resources, quiet
+from ..contract.fault import DatamasterError
+from ..resources import APPLY_FAILED, Found, Identities, Operations, Outcome, Resource, Service, apply_resources, patiently, plan_resources, quiet
 from ..target.management import Management
 from ..target.workspace import account_client, workspace_client
 from .cluster import cluster_operations, desired_cluster, found_clusters
@@ -24,15 +25,16 @@ from .metastore import desired_metastore, found_metastore, metastore_operations
 from .principals import desired_application, desired_principals, found_principals, principal_operations
 from .privileges import desired_grants, desired_tags, found_grants, found_tags, grant_operations, tag_operations
 from .secrets import Vaults, desired_secrets, found_secrets, secret_operations, secret_values, vault_of
-from .securables import access_connector_id, desired_securables, found_credentials, found_securables, securable_operations
+from .securables import access_connector_id, desired_securables, found_credentials, found_securables, securable_operations, set_owner
 
 if TYPE_CHECKING:
     from databricks.sdk import AccountClient, WorkspaceClient
 
 # %% auto #0
-__all__ = ['OTHERS_CREDENTIAL', 'NO_PRINCIPAL', 'DESTROYED', 'Workspace', 'workspace_of', 'State', 'with_own_credential',
+__all__ = ['OTHERS_CREDENTIAL', 'NO_PRINCIPAL', 'DESTROYED', 'GIVEN', 'Workspace', 'workspace_of', 'State', 'with_own_credential',
            'known_principal', 'notes_on', 'desired_state', 'observed', 'plan_of', 'destruction_of',
-           'naming_what_exists', 'operations_of', 'apply_workspace']
+           'naming_what_exists', 'operations_of', 'service_of', 'make_objects', 'owner_changes', 'give_ownership',
+           'apply_workspace']
 
 # %% ../../nbs/unity/17_workspace.ipynb #61839e1a
 @dataclass(frozen=True)
@@ -129,7 +131,8 @@ def observed(workspace: Workspace, contracts: Iterable[Contract]) -> State:
         asked = [pool.submit(found_secrets, client, [item for item in wanted if item.kind.startswith("secret")]), pool.submit(found_clusters, client, project)]
         asked += [pool.submit(found_principals, workspace.account(), workspace.number, wanted)] if workspace.syncs_principals else []
         securables = found_securables(client, project) if is_assigned else ()
-        asked += [pool.submit(found_grants, client, [item for item in wanted if item.kind == "grant" and item.needs[0] == there.key], [there]) for there in securables]
+        grants = [item for item in wanted if item.kind == "grant"]
+        asked += [pool.submit(found_grants, client, [item for item in grants if item.needs[0] == there.key], [there], project.names.group) for there in securables]
         asked += [pool.submit(found_tags, client, [item for item in wanted if item.kind == "tag" and item.needs[0] == there.key], [there]) for there in securables]
         return State(wanted, (*own, *securables, *(item for future in asked for item in future.result())), groups, principal, notes_on(project))
 
@@ -172,9 +175,58 @@ def operations_of(workspace: Workspace, state: State, plan: Plan) -> dict[str, O
     return {kind: naming_what_exists(operations) for kind, operations in every.items()}
 
 
-def apply_workspace(workspace: Workspace, state: State, plan: Plan, report: Callable[[Outcome], None] = quiet) -> tuple[Outcome, ...]:
-    """Apply a plan of this chapter; raises BadInput before anything is changed, and DatamasterError with every change that failed after the others were made."""
+def service_of(workspace: Workspace, operations: Mapping[str, Operations]) -> Service:
+    """Return the workspace as what resources are applied to."""
     from databricks.sdk.errors import AlreadyExists, NotFound, ResourceAlreadyExists
 
-    service = Service(operations_of(workspace, state, plan), (AlreadyExists, ResourceAlreadyExists), (NotFound,), sleep=workspace.client.config.clock.sleep)
+    sleep = workspace.client.config.clock.sleep
+    return Service(operations, (AlreadyExists, ResourceAlreadyExists), (NotFound,), sleep=sleep)
+
+
+def make_objects(workspace: Workspace, state: State, plan: Plan, report: Callable[[Outcome], None] = quiet) -> tuple[Outcome, ...]:
+    """Make what a plan of this chapter makes, and give nothing to its owner yet.
+
+    Raises BadInput before anything is changed, and DatamasterError with every change that failed after the others were made.
+    """
+    service = service_of(workspace, operations_of(workspace, state, plan))
     return apply_resources(plan, state.desired, state.found, service, report)
+
+# %% ../../nbs/unity/17_workspace.ipynb #cbb11e2f
+GIVEN = ("schema", "catalog")  # what is in a thing before the thing
+
+
+def owner_changes(plan: Plan) -> tuple[Change, ...]:
+    """Return what gives the objects of a plan to their owners, in the order in which it is done."""
+    changes = list[Change]()
+    for change in plan.pending:
+        owner = tuple(item for item in change.differences if item.path == "owner")
+        if owner and change.kind in GIVEN and not change.refusal:
+            changes.append(Change("update", "owner", f"{change.kind} {change.name}", owner))
+    return tuple(sorted(changes, key=lambda change: GIVEN.index(change.name.split(" ")[0])))
+
+
+def give_ownership(workspace: Workspace, plan: Plan, report: Callable[[Outcome], None] = quiet) -> tuple[Outcome, ...]:
+    """Give the objects of a plan to their owners; raises DatamasterError at the first that is not taken: what holds it is kept."""
+    service, outcomes = service_of(workspace, {}), list[Outcome]()
+    for change in owner_changes(plan):
+        kind, name = change.name.split(" ", 1)
+        owner = str(change.differences[0].after)
+
+        def give(kind: str = kind, name: str = name, owner: str = owner) -> str:
+            set_owner(workspace.client, kind, name, owner)
+            return ""
+
+        try:
+            patiently(give, service, service.absent)
+        except service.failures as error:
+            outcomes.append(Outcome(change, "failed", str(error)))
+            report(outcomes[-1])
+            raise DatamasterError(APPLY_FAILED.fault(f"give {change.name} to {owner}: {error}")) from error
+        outcomes.append(Outcome(change, "done"))
+        report(outcomes[-1])
+    return tuple(outcomes)
+
+
+def apply_workspace(workspace: Workspace, state: State, plan: Plan, report: Callable[[Outcome], None] = quiet) -> tuple[Outcome, ...]:
+    """Make what a plan makes, and give it to its owners; raises what `make_objects` and `give_ownership` do."""
+    return (*make_objects(workspace, state, plan, report), *give_ownership(workspace, plan, report))

@@ -78,13 +78,14 @@ class Route:
 ROUTES: list[Route] = []
 
 
-def serves(function: Callable[..., Any], page: str, has_content: bool = False, also: tuple[str, ...] = ()) -> Callable[[Handler], Handler]:
+def serves(function: Callable[..., Any], page: str, has_content: bool = False, also: tuple[str, ...] = (), at: str = "") -> Callable[[Handler], Handler]:
     """Make a function the handler of the route that a method of the SDK calls.
 
-    `page` is the path in the REST reference, and `also` names what the route's query may say beside what that method says.
+    `page` is the path in the REST reference, `also` names what the route's query may say beside what that method says, and `at` is another path that takes and gives the same.
     """
     def add(handler: Handler) -> Handler:
         call = call_of(function)
+        call = replace(call, path=at) if at else call
         ROUTES.append(Route(replace(call, query={**call.query, **{name: Field(str) for name in also}}), REFERENCE + page, handler, has_content))
         return handler
     return add

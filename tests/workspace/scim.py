@@ -14,13 +14,14 @@ from .routes import Reply, Request, serves
 from .scim_values import check_members, holds, refused, remove_at, set_at
 from .state import Json, Principal, State, new_uuid
 
+PASSED_ON = "/api/2.0/account/scim/v2"
 NAME = {"Users": "userName", "Groups": "displayName", "ServicePrincipals": "applicationId"}
 SCHEMA = {"Users": "User", "Groups": "Group", "ServicePrincipals": "ServicePrincipal"}
 
 
 def is_account(request: Request) -> bool:
-    """The request is about the account."""
-    return "account_id" in request.variables
+    """The request is about the account, by its own routes or by those at which a workspace passes the question on."""
+    return "account_id" in request.variables or request.path.startswith(PASSED_ON)
 
 
 def kind_of(request: Request) -> str:
@@ -71,6 +72,10 @@ def list_principals(state: State, request: Request) -> Json:
     names = {name.strip().lower() for name in (request["attributes"] or "").split(",") if name.strip()}
     page = [{key: value for key, value in item.items() if not names or key.lower() in names | {"id"}} for item in page]
     return {"schemas": ["urn:ietf:params:scim:api:messages:2.0:ListResponse"], "totalResults": len(items), "startIndex": start, "itemsPerPage": len(page), **({"Resources": page} if page else {})}
+
+
+for _kind, _list in (("Users", iam.AccountUsersV2API.list), ("Groups", iam.AccountGroupsV2API.list), ("ServicePrincipals", iam.AccountServicePrincipalsV2API.list)):
+    serves(_list, f"account/account{_kind.lower()}/list", at=f"{PASSED_ON}/{_kind}")(list_principals)
 
 
 @serves(iam.UsersV2API.get, "workspace/users/get")
@@ -182,3 +187,13 @@ def me(state: State, request: Request) -> Json:
     """Return the caller; a service principal has its application id for a user name."""
     item = next(item for item in state.principals.values() if item.kind != "Groups" and item.name == request.caller)
     return {key: value for key, value in {**shown(state, item), "userName": item.name}.items() if key not in ("applicationId", "schemas")}
+
+
+@serves(iam.CurrentUserAPI.me, "account/accountusers/get", at=f"{PASSED_ON}/Me")
+def me_in_account(state: State, request: Request) -> Json:
+    """Return the caller as the account knows them, with their roles."""
+    item = next(item for item in state.principals.values() if item.kind != "Groups" and item.name == request.caller)
+    known = shown(state, item, in_account=True)
+    groups = [{"value": group.resource["id"], "display": group.name} for group in state.principals.values()
+              if group.is_in_account and any(member["value"] == item.resource["id"] for member in group.resource.get("members", []))]
+    return {**{key: value for key, value in known.items() if key not in ("applicationId", "schemas")}, "userName": item.name, "groups": groups}
