@@ -83,7 +83,9 @@ def test_a_group_that_is_not_there_is_named_and_keeps_no_table_from_being_made(w
     [reader] = account.groups_v2.list(filter='displayName eq "flights_reader"')
     account.groups_v2.delete(reader.id or "")
     applied = datamaster(workspace, project, "apply")
-    assert applied.returncode == 1 and "Could not find principal with name flights_reader" in applied.stderr
+    assert "the account has no 'flights_reader'" in applied.stdout, "the plan says so"
+    assert applied.returncode == 1 and "no-such-principal: the account has no 'flights_reader'" in applied.stderr
+    assert "failed:" not in applied.stderr
     assert workspace_client(workspace).tables.get("crisk.silver.account").name == "account"
     account.groups_v2.create(display_name="flights_reader")
     assert datamaster(workspace, project, "apply").returncode == 0

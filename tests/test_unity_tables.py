@@ -230,13 +230,16 @@ def test_rows_are_filtered_for_a_role_that_is_limited(shop: Lake) -> None:
     assert shop.apply().is_empty and shop.client.tables.get("crisk.silver.order").row_filter is None
 
 
-def test_a_role_that_leaves_the_contract_loses_what_the_toolkit_gave_it_and_nothing_else(shop: Lake) -> None:
+def test_a_role_that_leaves_the_contract_loses_what_the_toolkit_gave_it_and_the_rest_where_deletion_is_allowed(shop: Lake) -> None:
     shop.run("GRANT MODIFY ON TABLE crisk.silver.`order` TO readers")
     shop.run("GRANT SELECT ON TABLE crisk.silver.`order` TO writers")
     shop.contracts = (contract_of(SHOP.replace("{name: readers, description: May read.}, ", "")),)
-    assert shop.apply().is_empty
+    (left,) = shop.apply().pending
     held = {item.principal: [privilege.value for privilege in item.privileges or []] for item in shop.client.grants.get("table", "crisk.silver.order").privilege_assignments or []}
     assert held == {"auditors": ["SELECT"], "readers": ["MODIFY"], "writers": ["SELECT"]}
+    assert [(item.path, item.before, item.after) for item in left.differences] == [("readers", ["MODIFY"], []), ("writers", ["SELECT"], [])] and "--allow-delete" in left.refusal
+    apply_plan(planned(shop.target, shop.project, shop.contracts, allow_delete=True), shop.target)
+    assert shop.plan().is_empty
 
 
 def test_a_role_whose_group_is_not_there_is_named_after_the_tables_are_made(workspace: Workspace) -> None:

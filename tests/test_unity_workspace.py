@@ -336,13 +336,13 @@ def test_drift_is_shown_and_mended_and_what_somebody_else_made_is_left_alone(gra
         client.grants.update("SCHEMA", "crisk.bronze", changes=[PermissionsChange(principal="data_engineer", add=[Privilege.MANAGE]), PermissionsChange(principal="account users", add=[Privilege.SELECT])])
         plan = plan_of(observed(workspace, []))
         assert [(change.action, change.kind, change.name, bool(change.refusal)) for change in plan.pending] == [
-            ("update", "schema", "crisk.silver", False), ("delete", "surplus grant", "schema crisk.bronze to data_engineer", True)]
+            ("update", "schema", "crisk.silver", False), ("delete", "surplus grant", "schema crisk.bronze to data_engineer", True), ("delete", "surplus grant", "schema crisk.bronze to account users", True)]
         applied(workspace)
-        assert [change.kind for change in plan_of(observed(workspace, [])).pending] == ["surplus grant"]
+        assert [change.kind for change in plan_of(observed(workspace, [])).pending] == ["surplus grant"] * 2
         applied(workspace, allow_delete=True)
         assert plan_of(observed(workspace, [])).is_empty
         held = {item.principal: item.privileges for item in client.grants.list("SCHEMA", "crisk.bronze")}
-        assert held["account users"] == [Privilege.SELECT] and Privilege.MANAGE not in held["data_engineer"]
+        assert "account users" not in held and Privilege.MANAGE not in (held["data_engineer"] or ())
 
 
 def test_a_catalog_that_somebody_else_made_is_refused_and_not_changed(graph: Management) -> None:

@@ -229,10 +229,13 @@ def missing_privileges(client: WorkspaceClient, needs: Mapping[tuple[Key, str], 
     for (key, privilege), changes in needs.items():
         known = holders[key]
         if known is not None and lacks(known, privilege, caller, group_of):
-            words, what = privilege.replace("_", " "), f"{key[0]} {key[1]}"
+            words, (kind, name) = privilege.replace("_", " "), key
+            where = "" if kind == METASTORE else f" {name}"
             more = f" and {len(changes) - 1} more" if len(changes) > 1 else ""
-            yield MISSING_PRIVILEGE.fault(f"{caller.name} lacks {words} on the {what}, which is needed to {changes[0]}{more}",
-                                          hint=f"GRANT {words} ON {key[0].upper()} {'' if key[0] == METASTORE else key[1] + ' '}TO `{caller.name}`, by its owner or a metastore administrator; or apply as somebody who holds it")
+            message = f"{caller.name} lacks {words} on the {kind}{where}, which is needed to {changes[0]}{more}"
+            statement = f"GRANT {words} ON {kind.upper()}{where} TO `{caller.name}`"
+            hint = f"{statement}, by its owner or a metastore administrator; or apply as somebody who holds it"
+            yield MISSING_PRIVILEGE.fault(message, hint=hint)
 
 # %% ../../nbs/unity/09_preconditions.ipynb #6262fd55
 OF_ACCOUNT = frozenset({"user", "service principal", "group", "group members", "surplus members", "metastore assignment"})
