@@ -350,6 +350,20 @@ def test_where_jobs_run_is_said_by_the_project(project: Project, client: Workspa
     assert bool(task.existing_cluster_id) == (compute == "existing_cluster") and bool(task.job_cluster_key) == (compute == "job_cluster")
 
 
+def test_a_runtime_that_is_too_old_is_refused_in_the_plan_with_what_to_take(project: Project, client: WorkspaceClient) -> None:
+    said = replace(project, jobs=Jobs(compute="existing_cluster"))
+    client.clusters.create("16.4.x-scala2.12", cluster_name=project.names.cluster, node_type_id="Standard_D4ds_v5", num_workers=1)
+    with pytest.raises(BadInput) as raised:
+        observed(said, client)
+    (fault,) = raised.value.faults
+    assert (fault.code, fault.path) == ("old-runtime", "jobs.compute") and "is on 16.4.x-scala2.12" in fault.message and "datamaster unity apply" in fault.hint
+    own = {"task_key": "score", "notebook_task": {"notebook_path": "/Shared/score"}, "new_cluster": {"spark_version": "15.4.x-scala2.12", "node_type_id": "Standard_D4ds_v5", "num_workers": 1}}
+    with pytest.raises(BadInput) as raised:
+        observed(project, client, changed(project, tasks=(own,)))
+    assert {(fault.code, fault.path) for fault in raised.value.faults} == {("old-runtime", "workflow.tasks[0].new_cluster.spark_version")}
+    assert "17.3.x-scala2.13" in raised.value.faults[0].hint and not list(client.jobs.list())
+
+
 def test_serverless_jobs_have_an_environment(project: Project) -> None:
     with Server(Settings(has_serverless=True), metastore="primary") as server:
         client = prepared(server)

@@ -9,6 +9,7 @@ import pytest
 from databricks.sdk import WorkspaceClient
 from databricks.sdk.service.catalog import PermissionsChange, Privilege
 from databricks.sdk.service.workspace import AclPermission
+from workspace import clusters
 from workspace.clients import workspace_client
 from workspace.furnish import add_principal, token_of
 from workspace.server import Settings, Workspace
@@ -20,6 +21,7 @@ from datamaster_kit.names import names
 from datamaster_kit.project import Project
 from datamaster_kit.sections import unity_of
 from datamaster_kit.target.databricks import DatabricksTarget
+from datamaster_kit.target.runtime import RUNTIME
 from datamaster_kit.unity.catalog import Planned, apply_catalog, plan_catalog, plan_destruction
 
 pytestmark = pytest.mark.server
@@ -286,3 +288,26 @@ def test_what_an_earlier_version_made_is_ours_and_gets_the_property(lake: Lake) 
     assert (change.kind, change.name, [item.path for item in change.differences]) == ("schema", "crisk.gold", ["managed_by"])
     lake.apply()
     assert schema["properties"] == {"theirs": "kept", "managed_by": "Managed by datamaster_kit for risk."} and lake.plan().plan.is_empty
+
+
+# --- the runtime
+
+
+def test_the_cluster_is_made_with_the_jobs_runtime_and_an_older_one_is_brought_to_it(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    lake.project = replace(lake.project, unity=unity_of({}, "data_engineer"))
+    lake.apply()
+    (cluster,) = lake.client.clusters.list()
+    assert cluster.spark_version == RUNTIME
+    stored = lake.workspace.state.clusters[cluster.cluster_id or ""]
+    stored["spark_version"], stored["state"] = "16.4.x-scala2.12", "TERMINATED"
+    (change,) = lake.plan().plan.pending
+    assert [(item.path, item.before, item.after) for item in change.differences] == [("runtime", "16.4.x-scala2.12", RUNTIME)]
+    offered = dict(clusters.VERSIONS)
+    monkeypatch.delitem(clusters.VERSIONS, RUNTIME)
+    (problem,) = lake.plan().plan.problems
+    assert problem.code == "no-runtime" and "16.4.x-scala2.12" in problem.message
+    monkeypatch.setattr(clusters, "VERSIONS", offered)
+    lake.apply()
+    assert lake.plan().plan.is_empty and stored is not lake.workspace.state.clusters[cluster.cluster_id or ""]
+    lake.workspace.state.clusters[cluster.cluster_id or ""]["spark_version"] = "18.1.x-scala2.13"
+    assert lake.plan().plan.is_empty, "a newer one is for people to choose"

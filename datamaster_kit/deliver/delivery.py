@@ -23,6 +23,7 @@ from ..plan import Plan
 from ..project import NOT_OF_PROJECT, Project, contract_files
 from ..resources import Found, Identities, Operations, Outcome, Resource, Service, apply_resources, plan_resources, quiet, record_of, recorded
 from ..target.management import NO_LOGIN, Management, logged_in
+from ..target.runtime import RUNTIME, runtime_fault
 
 if TYPE_CHECKING:
     from databricks.sdk import WorkspaceClient
@@ -39,16 +40,20 @@ NO_PRINCIPAL = "the project names no service principal: new jobs run as whoever 
 
 
 def cluster_of(client: WorkspaceClient, project: Project) -> tuple[str, str]:
-    """Return the id of the cluster on which jobs are to run, and its single user; empty texts where they have their own. Raises BadInput where it is not there, or is not certain to be the project's."""
+    """Return the id of the cluster on which jobs are to run, and its single user; empty texts where they have their own. Raises BadInput where it is not there, is not certain to be the project's, or is on too old a runtime."""
     if project.jobs.compute != "existing_cluster":
         return "", ""
-    found = sorted((item.cluster_id or "", item.single_user_name or "") for item in client.clusters.list() if item.cluster_name == project.names.cluster)
+    clusters = [item for item in client.clusters.list() if item.cluster_name == project.names.cluster]
+    found = sorted((item.cluster_id or "", item.single_user_name or "") for item in clusters)
     if not found:
         raise BadInput(NO_CLUSTER.fault(f"the workspace has no cluster {project.names.cluster}", path="jobs.compute"))
     if len(found) > 1:
         raise BadInput(UNSURE_CLUSTER.fault(f"the workspace has {len(found)} clusters {project.names.cluster}: {', '.join(f'{number} of {user}' for number, user in found)}", path="jobs.compute"))
     if project.unity.principal_user and found[0][1] != project.unity.principal_user:
         raise BadInput(UNSURE_CLUSTER.fault(f"the cluster {project.names.cluster} is {found[0][1]}'s and not {project.unity.principal_user}'s", path="unity.principal_user", hint="`datamaster unity apply` sets it back"))
+    old = runtime_fault(f"the cluster {project.names.cluster}", clusters[0].spark_version or "", "jobs.compute", f"`datamaster unity apply` brings it to {RUNTIME}")
+    if old:
+        raise BadInput(old)
     return found[0]
 
 # %% ../../nbs/deliver/05_delivery.ipynb #d63945d4

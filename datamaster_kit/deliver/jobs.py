@@ -17,13 +17,14 @@ from ..contract.fault import BadInput, Fault, code
 from ..contract.model import Contract, Model, Workflow
 from .settings import Release, caller, limits_of, parameters_of, place, places, schedule_of, start_of, watched
 from ..project import Project
+from ..target.runtime import runtime_fault
 
 # %% auto #0
 __all__ = ['KEY_TAG', 'SETTINGS_TAG', 'EVERY', 'ON_CLUSTERS', 'NO_TASK_KEY', 'PREPARING', 'NEVER', 'CONTINUOUS_ORDER',
            'ONE_MODEL', 'NO_LANDING_VOLUME', 'MOCK_ROWS', 'NAMED_TWICE', 'Job', 'digest', 'key_of', 'earlier_names',
-           'own_task', 'their_task', 'without_retries', 'task_faults', 'keys_of', 'job_of', 'package_options',
-           'with_options', 'ingest_tasks', 'ingest_job', 'startable', 'name_of_whole', 'whole_job', 'ingest_jobs',
-           'preparation_job', 'mock_job', 'jobs']
+           'own_task', 'their_task', 'without_retries', 'old_cluster', 'task_faults', 'keys_of', 'job_of',
+           'package_options', 'with_options', 'ingest_tasks', 'ingest_job', 'startable', 'name_of_whole', 'whole_job',
+           'ingest_jobs', 'preparation_job', 'mock_job', 'jobs']
 
 # %% ../../nbs/deliver/02_jobs.ipynb #bb4f21c5
 KEY_TAG, SETTINGS_TAG = "datamaster_key", "datamaster_settings"
@@ -91,14 +92,25 @@ def without_retries(task: Mapping[str, Any]) -> dict[str, Any]:
 NO_TASK_KEY = code("task-without-key", "A task of the workflow has no `task_key`.", "write task_key: and one of the task types of Databricks, for example notebook_task:")
 
 
+def old_cluster(contract: Contract, task: Mapping[str, Any], path: str) -> Fault | None:
+    """Return what to tell of a task whose own cluster is on too old a runtime; None for one that runs no Python, to which it does not matter."""
+    cluster = task.get("new_cluster")
+    if not isinstance(cluster, Mapping) or "spark_jar_task" in task:
+        return None
+    return runtime_fault(f"the task {task.get('task_key')} of {contract.id}", str(cluster.get("spark_version") or ""), path)
+
+
 def task_faults(contract: Contract) -> Iterator[Fault]:
-    """Yield the tasks of a contract that have no key, or one that another has."""
+    """Yield what is wrong with the tasks of a contract: no key, one that another has, or a cluster of its own on a runtime that is too old for Python of the toolkit's."""
     seen: set[str] = set()
     for index, task in enumerate((contract.workflow or Workflow()).tasks):
         key = str(task.get("task_key") or "")
         if not key or key in seen:
             yield NO_TASK_KEY.fault(f"the task {index + 1} of {contract.id} has {'no task_key' if not key else f'the task_key {key!r} of another'}", path=f"workflow.tasks[{index}]")
         seen.add(key)
+        old = old_cluster(contract, task, f"workflow.tasks[{index}].new_cluster.spark_version")
+        if old:
+            yield old
 
 # %% ../../nbs/deliver/02_jobs.ipynb #94dc0958
 def keys_of(purpose: str, contract: Contract, model: Model) -> list[str]:

@@ -13,11 +13,11 @@ from ..contract.fault import BadInput, code
 from ..contract.model import Contract, Workflow
 from ..contract.period import parse_period
 from ..project import Project
+from ..target.runtime import RUNTIME
 
 # %% auto #0
-__all__ = ['STREAMS', 'BAD_JOB_SETTING', 'PERIODS', 'RUNTIME', 'ENVIRONMENT_VERSION', 'PLACE', 'frequency', 'start_of',
-           'schedule_of', 'start_in_words', 'Limits', 'limits_of', 'watched', 'parameters_of', 'Release', 'places',
-           'place', 'caller']
+__all__ = ['STREAMS', 'BAD_JOB_SETTING', 'PERIODS', 'ENVIRONMENT_VERSION', 'PLACE', 'frequency', 'start_of', 'schedule_of',
+           'start_in_words', 'Limits', 'limits_of', 'watched', 'parameters_of', 'Release', 'places', 'place', 'caller']
 
 # %% ../../nbs/deliver/01_settings.ipynb #9d9e7b81
 STREAMS = ("streaming", "micro-batching")
@@ -112,7 +112,6 @@ def parameters_of(contract: Contract) -> dict[str, Any]:
     return {"parameters": [{"name": str(name), "default": str(value)} for name, value in sorted(said.items())] or None}
 
 # %% ../../nbs/deliver/01_settings.ipynb #39085872
-RUNTIME = "17.3.x-scala2.13"  # the long-term support runtime of Spark 4.0 that the toolkit is tested for
 ENVIRONMENT_VERSION = "4"  # of serverless compute: Databricks, *Serverless environment versions*
 PLACE = "datamaster"
 

@@ -18,6 +18,7 @@ from ..contract.sqltype import quote
 from ..contract.table import Dialect
 from ..names import TableName
 from ..project import Project
+from .runtime import require_runtime
 from .target import FileSource, Handle, HandleMended
 
 if TYPE_CHECKING:
@@ -69,9 +70,10 @@ class DatabricksTarget:
 
     @cached_property
     def spark(self) -> SparkSession:
-        """The session of the notebook or job (Databricks, *Databricks Runtime environment variables*: one can be had); raises DatamasterError outside a workspace."""
+        """The session of the notebook or job (Databricks, *Databricks Runtime environment variables*: one can be had); raises DatamasterError outside a workspace, and on too old a runtime."""
         if self.session is not None:
             return self.session
+        require_runtime(os.environ.get(RUNTIME_VERSION, ""))
         session = None if RUNTIME_VERSION in os.environ else active_session()
         if session is None and RUNTIME_VERSION not in os.environ:
             raise DatamasterError(NO_SESSION.fault(f"the target {self.name!r} is a workspace, and no session is active"))

@@ -13,6 +13,7 @@ from ..contract.fault import BadInput, DatamasterError, Fault, code
 from ..contract.model import Contract
 from ..names import SCHEMAS
 from ..plan import Plan
+from .cluster import runtime_problems
 from .desired import Desired, desired_state
 from .preconditions import METASTORE, NO_SUCH_PRINCIPAL, absence, missing_principals, missing_privileges, missing_roles, needs_of_plan, principals_of, read_caller, with_refusals, with_refused_schemas
 from ..project import Project
@@ -141,7 +142,7 @@ def plan_workspace(target: DatabricksTarget, project: Project, contracts: Sequen
     objects = with_refusals(objects, missing, {item.key: item.needs for item in state.desired})
     plan = with_refused_schemas(tables(missing) if missing else plan, objects)
     every = Plan((*objects.changes, *plan.changes))
-    problems = (*problems, *privilege_problems(workspace, state, every))
+    problems = (*problems, *runtime_problems(workspace.client, every), *privilege_problems(workspace, state, every))
     whole = replace(objects, problems=problems)
     return Planned(target, project, plan, lambda: with_refused_schemas(tables(missing), objects), whole, workspace, state)
 

@@ -8,8 +8,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from ..contract.fault import Fault
+from ..plan import Plan
 from ..project import Project
 from ..resources import Found, Identities, Operations, Resource
+from ..target.runtime import NO_RUNTIME, RUNTIME, is_too_old
 from .securables import one_of
 
 if TYPE_CHECKING:
@@ -17,8 +20,8 @@ if TYPE_CHECKING:
     from databricks.sdk.service.compute import ClusterDetails
 
 # %% auto #0
-__all__ = ['MARK', 'IDLE_MINUTES', 'TWIN_MILLISECONDS', 'desired_cluster', 'found_clusters', 'our_clusters', 'specification',
-           'cluster_operations']
+__all__ = ['MARK', 'IDLE_MINUTES', 'TWIN_MILLISECONDS', 'desired_cluster', 'shown_runtime', 'found_clusters', 'our_clusters',
+           'runtime_problems', 'specification', 'cluster_operations']
 
 # %% ../../nbs/unity/13_cluster.ipynb #9c8b4316
 MARK = "managed_by"
@@ -30,17 +33,22 @@ def desired_cluster(project: Project, single_user: str) -> tuple[Resource, ...]:
     if project.unity.compute != "single_node":
         return ()
     cluster = Resource("cluster", project.names.cluster, {
-        "node_type": project.unity.node_type, "single_user": single_user, "idle_minutes": IDLE_MINUTES, "tags": {**project.resource_tags, MARK: project.names.mark},
+        "runtime": RUNTIME, "node_type": project.unity.node_type, "single_user": single_user, "idle_minutes": IDLE_MINUTES, "tags": {**project.resource_tags, MARK: project.names.mark},
     }, needs=(("metastore assignment", project.names.workspace),))
     group = project.names.group
     return (cluster, Resource("cluster permission", f"{cluster.name}/{group}", {"permission": "CAN_RESTART"}, needs=(cluster.key, ("workspace permission", group))))
 
 # %% ../../nbs/unity/13_cluster.ipynb #2c3a2a81
+def shown_runtime(version: str) -> str:
+    """Return a cluster's runtime as it is compared: one that is not too old is as good as the one that jobs use."""
+    return version if is_too_old(version) else RUNTIME
+
+
 def found_clusters(client: WorkspaceClient, project: Project) -> tuple[Found, ...]:
     """Return the toolkit's cluster with who may restart it, and any further one as a surplus, which nobody wants."""
     ours = sorted(our_clusters(client, project), key=lambda item: item.cluster_id or "")
     found = [Found("cluster", project.names.cluster, {
-        "node_type": item.node_type_id, "single_user": item.single_user_name, "idle_minutes": item.autotermination_minutes, "tags": dict(item.custom_tags or {})}, item.cluster_id or "", is_ours=True)
+        "runtime": shown_runtime(item.spark_version or ""), "node_type": item.node_type_id, "single_user": item.single_user_name, "idle_minutes": item.autotermination_minutes, "tags": dict(item.custom_tags or {})}, item.cluster_id or "", is_ours=True)
         for item in ours[:1]]
     for cluster in found[:1]:
         for entry in client.permissions.get("clusters", cluster.identity).access_control_list or ():
@@ -55,16 +63,25 @@ def our_clusters(client: WorkspaceClient, project: Project) -> list[ClusterDetai
     mark = project.names.mark
     return [item for item in client.clusters.list() if (item.custom_tags or {}).get(MARK) == mark]
 
+# %% ../../nbs/unity/13_cluster.ipynb #21f2836d
+def runtime_problems(client: WorkspaceClient, plan: Plan) -> tuple[Fault, ...]:
+    """Return a fault where a plan makes or changes the cluster and the workspace lacks the runtime (Databricks, *List available Spark versions*)."""
+    changes = [change for change in plan.pending if change.kind == "cluster" and change.action != "delete"]
+    if not changes:
+        return ()
+    offered = sorted(item.key or "" for item in client.clusters.spark_versions().versions or ())
+    return () if RUNTIME in offered else (NO_RUNTIME.fault(f"the workspace does not offer {RUNTIME}; it has {', '.join(offered) or 'none'}"),)
+
 # %% ../../nbs/unity/13_cluster.ipynb #329f0283
 TWIN_MILLISECONDS = 300_000
 
 
-def specification(client: WorkspaceClient, wanted: Resource) -> Mapping[str, Any]:
+def specification(wanted: Resource) -> Mapping[str, Any]:
     """Return what a request to make or edit the cluster says (Databricks, *Clusters API*: `is_single_node` sets what one node needs)."""
     from databricks.sdk.service.compute import DataSecurityMode, Kind
 
     has = wanted.attributes
-    return {"spark_version": client.clusters.select_spark_version(long_term_support=True), "cluster_name": wanted.name, "node_type_id": has["node_type"], "kind": Kind.CLASSIC_PREVIEW, "is_single_node": True,
+    return {"spark_version": has["runtime"], "cluster_name": wanted.name, "node_type_id": has["node_type"], "kind": Kind.CLASSIC_PREVIEW, "is_single_node": True,
             "data_security_mode": DataSecurityMode.DATA_SECURITY_MODE_DEDICATED, "single_user_name": has["single_user"], "autotermination_minutes": has["idle_minutes"], "custom_tags": has["tags"]}
 
 
@@ -76,7 +93,7 @@ def cluster_operations(client: WorkspaceClient, project: Project) -> dict[str, O
         if wanted.kind == "cluster permission":
             permit(wanted, identities["cluster", project.names.cluster])
             return ""
-        made = str(client.clusters.create(**specification(client, wanted)).cluster_id)
+        made = str(client.clusters.create(**specification(wanted)).cluster_id)
         ours = {item.cluster_id: item.start_time or 0 for item in our_clusters(client, project)}
         for twin in [item for item, start in ours.items() if item and item != made and abs(start - ours.get(made, 0)) < TWIN_MILLISECONDS]:
             client.clusters.permanent_delete(twin)
@@ -90,7 +107,7 @@ def cluster_operations(client: WorkspaceClient, project: Project) -> dict[str, O
         if wanted.kind == "cluster permission":
             permit(wanted, identities["cluster", project.names.cluster])
         else:
-            client.clusters.edit(there.identity, **specification(client, wanted))
+            client.clusters.edit(there.identity, **specification(wanted))
 
     def delete(there: Found) -> None:
         if there.kind != "cluster permission":  # that goes with the cluster
