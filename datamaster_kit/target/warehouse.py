@@ -47,7 +47,7 @@ def started_warehouse(client: WorkspaceClient, said: str) -> str:
 
 # %% ../../nbs/target/13_warehouse.ipynb #135010c0
 STATEMENT_FAILED = code("statement-failed", "A SQL statement failed in the workspace.", "the service's message says why: a privilege that is missing, an object that is not there, or rows that break a constraint")
-HOLD = "30s"
+HOLD = "15s"  # shorter than an answer may take
 
 
 def pauses() -> Iterator[float]:

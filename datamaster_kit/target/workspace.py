@@ -6,26 +6,22 @@
 from __future__ import annotations
 
 import os
-import socket
-import ssl
 from collections.abc import Mapping
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
-from urllib.request import getproxies, proxy_bypass
+from typing import TYPE_CHECKING, Any, cast
 
 from .. import __version__
 from ..contract.fault import BadInput, DatamasterError, Fault, code
 from ..project import Project
+from .answers import NOT_DATABRICKS, SECONDS_TO_ANSWER, SECONDS_TO_CONNECT, UNREACHED, PatientClock, require_reachable
 
 if TYPE_CHECKING:
     from databricks.sdk import AccountClient, WorkspaceClient
+    from databricks.sdk.clock import Clock
     from databricks.sdk.core import Config
 
 # %% auto #0
-__all__ = ['NO_HOST', 'NO_WORKSPACE', 'NO_ACCOUNT', 'NOT_SIGNED_IN', 'REFUSED', 'UNREACHED', 'ACCOUNT_HOST', 'SECONDS_TO_CONNECT',
-           'client_settings', 'trusting_context', 'require_reachable', 'signed_in', 'workspace_client',
-           'account_client', 'fault_of']
+__all__ = ['NO_HOST', 'NO_WORKSPACE', 'NO_ACCOUNT', 'NOT_SIGNED_IN', 'REFUSED', 'ACCOUNT_HOST', 'SECONDS_OF_TRIES',
+           'client_settings', 'signed_in', 'workspace_client', 'account_client', 'fault_of']
 
 # %% ../../nbs/target/12_workspace.ipynb #6ed2f2d2
 NO_HOST = code("no-workspace-host", "A target of the project file does not say which workspace it is.", "write `host: https://adb-….azuredatabricks.net` under the target")
@@ -35,7 +31,6 @@ NO_ACCOUNT = code("no-account-id", "A target of the project file does not say wh
 NOT_SIGNED_IN = code("not-signed-in", "No credentials for the Databricks workspace were found.",
                      "sign in by `az login`, set DATABRICKS_TOKEN, or name a `profile:` of ~/.databrickscfg under the target")
 REFUSED = code("databricks-refused", "Databricks refused a call.", "the message is Databricks'; compare the privileges of whoever is signed in with what the documentation of the catalog lists")
-UNREACHED = code("databricks-unreachable", "Databricks did not answer, or stayed busy.", "look whether the target's `host:` is right, and whether this machine reaches it (network, VPN, firewall, HTTPS_PROXY; REQUESTS_CA_BUNDLE names a company's own certificates); then run it again: what is done is left as it is")
 ACCOUNT_HOST = "https://accounts.azuredatabricks.net"
 
 
@@ -54,29 +49,7 @@ def client_settings(project: Project, target: str, account: bool = False) -> Map
     return {"host": str(settings.get("account_host") or ACCOUNT_HOST), "account_id": str(settings["account_id"]), **common}
 
 # %% ../../nbs/target/12_workspace.ipynb #c43b6ddf
-SECONDS_TO_CONNECT = 10
-
-
-def trusting_context() -> ssl.SSLContext:
-    """Return what trusts the certificates that the SDK's HTTP library does (Requests, *SSL Cert Verification*): those of REQUESTS_CA_BUNDLE or CURL_CA_BUNDLE, else its own."""
-    from requests.certs import where
-
-    named = Path(os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE") or where())
-    return ssl.create_default_context(capath=named) if named.is_dir() else ssl.create_default_context(cafile=named)
-
-
-def require_reachable(host: str) -> None:
-    """Raise DatamasterError where an address takes no connection within ten seconds, or shows no certificate that is trusted: the SDK would try for many minutes, and say nothing. Behind a proxy, only that knows."""
-    address = urlsplit(host)
-    name, port = address.hostname or "", address.port or (80 if address.scheme == "http" else 443)
-    if getproxies().get(address.scheme) and not proxy_bypass(name):
-        return
-    try:
-        with socket.create_connection((name, port), SECONDS_TO_CONNECT) as connection:
-            if address.scheme == "https":
-                trusting_context().wrap_socket(connection, server_hostname=name).close()
-    except OSError as error:
-        raise DatamasterError(UNREACHED.fault(f"{host}: {error.strerror or error}")) from None
+SECONDS_OF_TRIES = 300
 
 
 def signed_in(settings: Mapping[str, Any]) -> Config:
@@ -87,10 +60,14 @@ def signed_in(settings: Mapping[str, Any]) -> Config:
     if host and "DATABRICKS_RUNTIME_VERSION" not in os.environ:  # in a workspace the SDK takes that one's own address
         require_reachable(host if "://" in host else f"https://{host}")
     try:
-        return Config(**settings)
+        clock = cast("Clock", PatientClock(host))
+        config = Config(**settings, clock=clock, http_timeout_seconds=SECONDS_TO_CONNECT, retry_timeout_seconds=1)
     except ValueError as error:
         said, _, _ = str(error).partition(" Config: ")
         raise DatamasterError(NOT_SIGNED_IN.fault(f"{settings['host']}: {said}")) from None
+    # What is asked while the configuration is made is asked once: the SDK does so in silence.
+    config.http_timeout_seconds, config.retry_timeout_seconds = SECONDS_TO_ANSWER, SECONDS_OF_TRIES
+    return config
 
 
 def workspace_client(project: Project, target: str) -> WorkspaceClient:
@@ -109,9 +86,12 @@ def account_client(project: Project, target: str) -> AccountClient:
 # %% ../../nbs/target/12_workspace.ipynb #c6e28272
 def fault_of(error: Exception) -> Fault | None:
     """Return what to tell of an error that the SDK raised, or None where another raised it."""
-    if not type(error).__module__.startswith("databricks.sdk") and not (isinstance(error, TimeoutError) and "Timed out after" in str(error)):
-        return None
     said, _, _ = str(error).partition(" Config: ")
+    is_no_json = type(error).__module__ == "requests.exceptions" and isinstance(error, ValueError)
+    if is_no_json or said.startswith("unable to parse response"):
+        return NOT_DATABRICKS.fault("an answer is not JSON, as Databricks' are")
+    if not type(error).__module__.startswith("databricks.sdk") and not (isinstance(error, TimeoutError) and "Timed out after" in said):
+        return None
     if type(error).__name__ == "Unauthenticated" or said.lower().startswith("invalid access token"):
         return NOT_SIGNED_IN.fault(f"the credentials that were found are refused: {said or 'no reason was given'}")
     return (UNREACHED if isinstance(error, TimeoutError) else REFUSED).fault(said.splitlines()[0] if said else type(error).__name__)
