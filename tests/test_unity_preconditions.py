@@ -1,6 +1,7 @@
 """What an apply would be refused for is in the plan: warehouses, principals, the caller's privileges; what is given away is given last; whose an object is."""
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,6 +15,7 @@ from workspace.clients import workspace_client
 from workspace.furnish import add_principal, token_of
 from workspace.server import Settings, Workspace
 
+from datamaster_kit.cli.main import main
 from datamaster_kit.contract.document import parse_document
 from datamaster_kit.contract.fault import BadInput, DatamasterError
 from datamaster_kit.contract.read import examined
@@ -109,6 +111,26 @@ def test_without_a_warehouse_the_plan_says_so_and_apply_changes_nothing(lake: La
         lake.project = whole
         lake.apply()
         lake.project = replace(whole, targets={"production": {"host": lake.workspace.host, "warehouse": named}})
+
+
+def test_the_command_shows_the_problem_in_the_plan_and_apply_ends_with_2(lake: Lake, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    root = lake.project.root
+    (root / "contracts").mkdir()
+    (root / "contracts" / "shop.yaml").write_text(SHOP, encoding="utf-8")
+    setup = "{subscription: 00000000-0000-0000-0000-000000000001, tenant: 00000000-0000-0000-0000-000000000002, location: westeurope, writers: {ana: {object_id: 00000000-0000-0000-0000-000000000003, type: User}}, budget: {amount: 5, emails: [ana@example.com]}, github: {repository: a/b, environments: [prod]}}"
+    (root / "datamaster.yaml").write_text(f"domain: risk\ncatalog: risk\nsetup: {setup}\ntargets:\n  production: {{host: '{lake.workspace.host}'}}\n", encoding="utf-8")
+    monkeypatch.chdir(root)
+    for arguments, code in ((["plan"], 0), (["plan", "--json"], 0), (["apply"], 2)):
+        monkeypatch.setattr(sys, "argv", ["datamaster", "unity", *arguments, "--target", "production"])
+        ended = 0
+        try:
+            main()
+        except SystemExit as exit_code:
+            ended = int(str(exit_code.code))
+        shown = capsys.readouterr()
+        assert ended == code and "no SQL warehouse is named" in shown.out
+        assert "--json" in arguments or ("problem[no-warehouse]" in shown.out and "+ catalog crisk" in shown.out)
+    assert "error[no-warehouse]" in shown.err and not list(lake.client.catalogs.list())
 
 
 # --- principals

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 # %% auto #0
 __all__ = ['UNREACHED', 'NOT_DATABRICKS', 'BUSY', 'SECONDS_TO_CONNECT', 'SECONDS_TO_ANSWER', 'LONGEST_PAUSE', 'PROBED', 'LOGGER',
-           'FELT', 'answer_fault', 'require_reachable', 'PatientClock']
+           'FELT', 'answer_fault', 'require_reachable', 'is_tried_again', 'PatientClock']
 
 # %% ../../nbs/target/11_answers.ipynb #4ded6297
 UNREACHED = code("databricks-unreachable", "Databricks did not answer, or stayed busy.", "look whether the target's `host:` is right, and whether this machine reaches it (network, VPN, firewall, HTTPS_PROXY; REQUESTS_CA_BUNDLE names a company's own certificates); then run it again: what is done is left as it is")
@@ -100,6 +100,12 @@ LOGGER = logging.getLogger("datamaster_kit.databricks")
 FELT = 10.0
 
 
+def is_tried_again(error: BaseException | None) -> bool:
+    """The SDK tries again after an error: a connection that broke or was silent, or a service that says when to come back."""
+    is_connection = type(error).__module__.startswith(("requests.", "urllib3."))
+    return is_connection or getattr(error, "retry_after_secs", None) is not None
+
+
 class PatientClock:
     """The SDK's clock: time passes as it does, and pauses after errors are bounded and told."""
 
@@ -113,7 +119,7 @@ class PatientClock:
     def sleep(self, seconds: float) -> None:
         """Wait before another try; raises DatamasterError where the service asks for more than a minute."""
         error = sys.exc_info()[1]
-        if error is not None:
+        if error is not None and is_tried_again(error):
             if seconds > LONGEST_PAUSE + 1:  # the SDK adds a second at most
                 raise DatamasterError(BUSY.fault(f"{self.host} asks to be left alone for {int(seconds):,} seconds")) from error
             self.tell(error, seconds)
