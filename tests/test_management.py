@@ -86,6 +86,13 @@ def test_an_operation_that_fails_is_told(azure: ResourceManager, management: Man
         call(management, "PUT", f"{HUBS}/t{QUERY}", TWO)
 
 
+def test_a_days_patience_is_not_had(azure: ResourceManager, management: Management, waited: list[float]) -> None:
+    azure.fail(Fault("throttled", "GET", retry_after=86_400))
+    with pytest.raises(DatamasterError, match="asks to be left alone for 86,400 seconds") as raised:
+        call(management, "GET", HUBS + QUERY)
+    assert raised.value.faults[0].code == "azure-unreachable" and not waited
+
+
 def test_what_stays_busy_is_given_up(azure: ResourceManager, management: Management, waited: list[float]) -> None:
     azure.fail(Fault("reset", times=100))
     with pytest.raises(DatamasterError, match="after 10 tries") as raised:

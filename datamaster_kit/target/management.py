@@ -18,11 +18,12 @@ from urllib.parse import urlsplit
 from urllib.request import HTTPRedirectHandler, Request, build_opener
 
 from ..contract.fault import DatamasterError, code
+from .answers import LONGEST_PAUSE
 
 # %% auto #0
-__all__ = ['ENDPOINT', 'GRAPH', 'NO_LOGIN', 'SECONDS', 'TRANSIENT', 'LASTING', 'POLLS', 'REFUSED', 'UNREACHED', 'LONGEST_PAUSE',
-           'Management', 'logged_in', 'reason_of', 'Answer', 'NoRedirect', 'tried', 'requested', 'parsed',
-           'is_transient', 'refusal_of', 'wait_of', 'bounded', 'call', 'finished', 'listed']
+__all__ = ['ENDPOINT', 'GRAPH', 'NO_LOGIN', 'SECONDS', 'TRANSIENT', 'LASTING', 'POLLS', 'REFUSED', 'UNREACHED', 'Management',
+           'logged_in', 'reason_of', 'Answer', 'NoRedirect', 'tried', 'requested', 'parsed', 'is_transient',
+           'refusal_of', 'wait_of', 'bounded_pause', 'call', 'finished', 'listed']
 
 # %% ../../nbs/target/20_management.ipynb #07ee300d
 ENDPOINT = "https://management.azure.com"
@@ -135,10 +136,7 @@ REFUSED = code("azure-refused", "Azure refused a call.", "the message is Azure's
 UNREACHED = code("azure-unreachable", "Azure did not answer, or stayed busy.", "run it again: what is done is left as it is")
 
 
-LONGEST_PAUSE = 60
-
-
-def bounded(seconds: float, place: str) -> float:
+def bounded_pause(seconds: float, place: str) -> float:
     """Return how long to wait; raises DatamasterError where Azure asks for more than a minute."""
     if seconds > LONGEST_PAUSE:
         raise DatamasterError(UNREACHED.fault(f"{place}: Azure asks to be left alone for {seconds:,.0f} seconds", hint="run it again after that time: what is done is left as it is"))
@@ -154,7 +152,7 @@ def call(management: Management, method: str, path: str, body: Any = None) -> An
     for attempt in range(management.tries - 1):
         if not is_transient(answer):
             break
-        management.pause(bounded(wait_of(answer, attempt), f"{method} {urlsplit(url).path}"))
+        management.pause(bounded_pause(wait_of(answer, attempt), f"{method} {urlsplit(url).path}"))
         answer = tried(management, method, url, body)
     place = f"{method} {urlsplit(url).path}"
     if is_transient(answer):
@@ -171,7 +169,7 @@ def finished(management: Management, answer: Answer, place: str) -> Answer:
     for attempt in range(POLLS):
         if state in ("Succeeded", "Failed", "Canceled"):
             break
-        management.pause(bounded(wait_of(polled, min(attempt, 3)), place))
+        management.pause(bounded_pause(wait_of(polled, min(attempt, 3)), place))
         polled = call(management, "GET", address)
         state = polled.body.get("status", "InProgress" if polled.status == 202 else "Succeeded") if isinstance(polled.body, Mapping) else "Succeeded"
     if state in ("Failed", "Canceled"):

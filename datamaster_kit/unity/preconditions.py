@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 __all__ = ['ACCOUNT', 'EVERYBODY', 'NO_SUCH_PRINCIPAL', 'METASTORE', 'ON_METASTORE', 'IN_PARENT', 'MISSING_PRIVILEGE',
            'OF_ACCOUNT', 'ADMINISTRATORS', 'principals_of', 'find_principal', 'missing_principals', 'absence',
            'with_refusals', 'with_refused_schemas', 'need_of', 'needs_of_plan', 'Caller', 'read_caller', 'Holders',
-           'may_be_in', 'lacks', 'read_holders', 'missing_privileges', 'missing_roles']
+           'can_be_member', 'is_privilege_missing', 'read_holders', 'missing_privileges', 'missing_roles']
 
 # %% ../../nbs/unity/09_preconditions.ipynb #6bd5a41b
 def principals_of(change: Change) -> frozenset[str]:
@@ -186,7 +186,7 @@ class Holders:
         return self.owners | {name for name, held in self.privileges.items() if held & enough}
 
 
-def may_be_in(group: Mapping[str, Any] | None, caller: Caller) -> bool:
+def can_be_member(group: Mapping[str, Any] | None, caller: Caller) -> bool:
     """The caller is in a group, or it cannot be told: the account does not tell the group, lists no member of one that follows the directory, or lists a group in it."""
     if group is None or not caller.identity:
         return True
@@ -196,11 +196,11 @@ def may_be_in(group: Mapping[str, Any] | None, caller: Caller) -> bool:
     return is_nested or is_member or bool(group.get("externalId") and not members)
 
 
-def lacks(holders: Holders, privilege: str, caller: Caller, group_of: Callable[[str], Mapping[str, Any] | None]) -> bool:
+def is_privilege_missing(holders: Holders, privilege: str, caller: Caller, group_of: Callable[[str], Mapping[str, Any] | None]) -> bool:
     """The caller is certain not to hold a privilege on an object."""
     able = holders.of(privilege)
     groups = [name for name in able if _where_of(name)[0] == "Groups"]
-    return not able & caller.names and not any(may_be_in(group_of(name), caller) for name in groups)
+    return not able & caller.names and not any(can_be_member(group_of(name), caller) for name in groups)
 
 # %% ../../nbs/unity/09_preconditions.ipynb #77d6d103
 MISSING_PRIVILEGE = code("missing-privilege", "Whoever applies lacks a privilege that the plan needs.",
@@ -228,7 +228,7 @@ def missing_privileges(client: WorkspaceClient, needs: Mapping[tuple[Key, str], 
 
     for (key, privilege), changes in needs.items():
         known = holders[key]
-        if known is not None and lacks(known, privilege, caller, group_of):
+        if known is not None and is_privilege_missing(known, privilege, caller, group_of):
             words, (kind, name) = privilege.replace("_", " "), key
             where = "" if kind == METASTORE else f" {name}"
             more = f" and {len(changes) - 1} more" if len(changes) > 1 else ""

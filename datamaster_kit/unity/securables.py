@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 # %% auto #0
 __all__ = ['NO_SUBSCRIPTION', 'PURPOSES', 'MARKED', 'SAYS', 'container_url', 'access_connector_id', 'desired_securables',
-           'found_credentials', 'found_locations', 'bears_mark', 'ownership', 'found_in_catalog', 'create', 'set_owner',
+           'found_credentials', 'found_locations', 'has_mark', 'ownership', 'found_in_catalog', 'create', 'set_owner',
            'set_mark', 'update', 'delete', 'found_securables', 'one_of', 'securable_operations']
 
 # %% ../../nbs/unity/10_securables.ipynb #81976c04
@@ -73,14 +73,14 @@ def found_locations(client: WorkspaceClient, project: Project) -> Iterator[Found
                     (("storage credential", item.credential_name or ""),))
 
 
-def bears_mark(item: CatalogInfo | SchemaInfo, mark: str) -> bool:
+def has_mark(item: CatalogInfo | SchemaInfo, mark: str) -> bool:
     """The toolkit made a catalog or schema for this domain, by its property; one of an earlier version says so by its comment."""
     return (item.properties or {}).get(MARKED) == mark or mark in (item.comment or "")
 
 
 def ownership(item: CatalogInfo | SchemaInfo, mark: str) -> dict[str, str | None]:
     """Return whose a catalog or schema is, as it is compared; only one that the toolkit made is to bear the mark."""
-    shown = (item.properties or {}).get(MARKED) if bears_mark(item, mark) else mark
+    shown = (item.properties or {}).get(MARKED) if has_mark(item, mark) else mark
     return {MARKED: shown, "owner": item.owner}
 
 
@@ -92,9 +92,9 @@ def found_in_catalog(client: WorkspaceClient, project: Project) -> Iterator[Foun
     if existing is None:
         return
     root = {"storage_root": (existing.storage_root or "").rstrip("/")}
-    yield Found("catalog", catalog, root | ownership(existing, mark), "", bears_mark(existing, mark), (("external location", project.names.container("catlog")),))
+    yield Found("catalog", catalog, root | ownership(existing, mark), "", has_mark(existing, mark), (("external location", project.names.container("catlog")),))
     for schema in client.schemas.list(catalog):
-        is_own = bears_mark(schema, mark)
+        is_own = has_mark(schema, mark)
         yield Found("schema", schema.full_name or "", ownership(schema, mark), "", is_own, (("catalog", catalog),))
         for volume in client.volumes.list(catalog, schema.name or "") if schema.name in SCHEMAS else ():
             kind, name = volume.volume_type.value if volume.volume_type else None, volume.full_name or ""
