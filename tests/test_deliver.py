@@ -647,6 +647,32 @@ def test_topics_that_cannot_be_read_stop_no_job(server: Server, client: Workspac
         apply_delivery(at_last, plan_of(at_last))
 
 
+SETUP = """setup:
+  subscription: 00000000-0000-0000-0000-000000000001
+  tenant: 00000000-0000-0000-0000-000000000002
+  location: brazilsouth
+  writers: {ana: {object_id: 00000000-0000-0000-0000-000000000003, type: User}}
+  budget: {amount: 500, emails: [risk-data@example.com]}
+  github: {repository: example/lakehouse, environments: [production], branches: [main]}
+"""
+
+
+def test_the_command_line_ends_with_1_where_topics_cannot_be_read(server: Server, client: WorkspaceClient, tmp_path: Path) -> None:
+    written_project(tmp_path, server.host)
+    file = tmp_path / "datamaster.yaml"
+    file.write_text(file.read_text(encoding="utf-8") + SETUP, encoding="utf-8")
+    (tmp_path / "contracts" / "clicks.yaml").write_text(
+        "dataContractSpecification: 1.1.0\nid: urn:clicks\ninfo: {title: Clicks, version: 1.0.0}\nmodels: {click: {fields: {id: {type: long}}}}\n"
+        "workflow: {model: click, source: {type: eventhub, format: avro}}\n", encoding="utf-8")
+    for verb in ("plan", "apply"):
+        line, environment = command(server, verb)
+        alone = {**environment, "PATH": str(tmp_path), "AZURE_TOKEN_CREDENTIALS": "AzureCliCredential"}  # where there is no az
+        done = subprocess.run(line, cwd=tmp_path, env=alone, capture_output=True, text=True, check=False, timeout=120)
+        assert done.returncode == 1 and f"+ job {ACCOUNT}" in done.stdout, done.stderr
+        assert "error[topic-unread]" in done.stderr and "topic-risk-click of urn:clicks" in done.stderr and "az login" in done.stderr
+    assert {ACCOUNT, "ingest-risk-click"} <= {item.settings.name for item in client.jobs.list() if item.settings}
+
+
 def mocked(project: Project) -> tuple[Contract, ...]:
     """Return the sample contracts, of which that of the accounts has mock data."""
     account, *others = read_contracts(project)
