@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from .contract.fault import BadInput, Fault, code
 
 # %% auto #0
-__all__ = ['SCHEMAS', 'BAD_NAME', 'STORAGE_ACCOUNT_LENGTH', 'RESERVED', 'TableName', 'Names', 'names']
+__all__ = ['SCHEMAS', 'SCHEMA_PURPOSES', 'BAD_NAME', 'STORAGE_ACCOUNT_LENGTH', 'RESERVED', 'TableName', 'Names', 'names']
 
 # %% ../nbs/00_names.ipynb #a8f296c6
 SCHEMAS = ("bronze", "silver", "gold")
+SCHEMA_PURPOSES = {"bronze": "Data as it arrived, every row of it", "silver": "Curated data, as contracts promise it", "gold": "Data made for its users"}
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,14 @@ class Names:
     def mark(self) -> str:
         """The words by which the toolkit knows what it made for the domain."""
         return f"Managed by datamaster_kit for {self.stem}."
+
+    def schema_comment(self, schema: str) -> str:
+        """Return the comment of bronze, silver or gold, with the mark."""
+        return f"{SCHEMA_PURPOSES[schema]}. {self.mark}"
+
+    def volume_comment(self, schema: str) -> str:
+        """Return the comment of a schema's volume of checkpoints, with the mark."""
+        return f"Checkpoints of the streams that write {schema} tables. {self.mark}"
 
     @property
     def resource_group(self) -> str:

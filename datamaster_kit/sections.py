@@ -15,9 +15,9 @@ from .shape import PROJECT_VALUE, Finding, Items, Keys, Named
 from .values import (CRON, EMAIL, GUID, HOST, MAIL_DOMAIN, POSITIVE, PRINCIPAL, REGION, REQUIREMENT, SECRET_PLACE, STRING, TEXT, TIME_ZONE, TRUTH, Value, one_of, text, whole)
 
 # %% auto #0
-__all__ = ['OBJECT_TYPE', 'REPOSITORY', 'PLACE', 'GROUP', 'NETWORK_PATTERN', 'AZURE', 'SETUP', 'TARGET', 'UNITY', 'JOBS', 'STEM',
-           'GLOB', 'TAG_NAME', 'TAG', 'ENVIRONMENT', 'OLDER', 'FILE', 'is_public_range', 'setup_conflicts', 'Metastore',
-           'Unity', 'unity_of', 'unity_conflicts', 'Jobs']
+__all__ = ['OBJECT_TYPE', 'REPOSITORY', 'PLACE', 'GROUP', 'NETWORK_PATTERN', 'REPLICATION', 'AZURE', 'SETUP', 'TARGET', 'UNITY',
+           'JOBS', 'STEM', 'GLOB', 'TAG_NAME', 'TAG', 'ENVIRONMENT', 'OLDER', 'FILE', 'is_public_range',
+           'setup_conflicts', 'Metastore', 'Unity', 'unity_of', 'unity_conflicts', 'Jobs']
 
 # %% ../nbs/00_sections.ipynb #103a32ba
 def is_public_range(value: Any) -> bool:
@@ -35,8 +35,10 @@ PLACE = text("an environment or branch of GitHub", r"[A-Za-z0-9._/-]{1,100}", la
 GROUP = text("a group's name of 1 to 256 characters", r"(?=.*\S).{1,256}")
 NETWORK_PATTERN = r"/subscriptions/[^/]+/resourceGroups/[^/]+/providers/Microsoft\.Network/virtualNetworks/[^/]+"
 
+REPLICATION = one_of("LRS", "ZRS", "GRS", "GZRS", "RAGRS", "RAGZRS")
+
 AZURE = Keys({
-    "soft_delete_days": whole(1, 365), "log_retention_days": whole(30, 730), "storage_replication": one_of("LRS", "ZRS", "GRS", "GZRS", "RAGRS", "RAGZRS"),
+    "soft_delete_days": whole(1, 365), "log_retention_days": whole(30, 730), "storage_replication": REPLICATION,
     "eventhub_sku": one_of("Standard", "Premium"), "eventhub_capacity": whole(1, 40), "network_watcher_is_managed": TRUTH,
     "virtual_network": Keys({
         "id": text("the resource id of a virtual network", NETWORK_PATTERN), "public_subnet_name": TEXT, "private_subnet_name": TEXT, "public_security_group_association": TEXT,
@@ -55,7 +57,7 @@ SETUP = Keys({
     "budget": Keys({"amount": POSITIVE, "emails": Items(EMAIL, least=1), "percentages": Items(whole(1, 1_000), least=1, most=4)}, needs=("amount", "emails")),
     "github": Keys({"repository": REPOSITORY, "environments": Items(PLACE, most=20), "branches": Items(PLACE, most=20)}, needs=("repository",)),
     "groups": Named(Items(PRINCIPAL), by=GROUP), "existing_groups": Items(GROUP),
-    "azure": AZURE,
+    "state_replication": REPLICATION, "azure": AZURE,
 }, needs=("subscription", "tenant", "location", "writers", "budget", "github"))
 
 # %% ../nbs/00_sections.ipynb #bbc605f2

@@ -100,6 +100,49 @@ def test_the_root_names_every_target_and_every_file() -> None:
     assert {reference.removeprefix("var.") for reference in references if reference.startswith("var.")} == set(root["variables"])
 
 
+def test_whom_jobs_run_as_may_read_the_bundles_files() -> None:
+    """They lie in the deployer's folder; the levels of `permissions` are those of the bundle's own table (CAN_VIEW is CAN READ on a folder)."""
+    from databricks.bundles.jobs import JobPermission
+
+    shared = {"name": "shared", "run_as": {"user_name": "ana@example.com"}}
+    root = yaml.safe_load(bundle_files(PROJECT, CONTRACTS, JOBS | {"shared": shared, "again": {**INGEST, "name": "again"}})["databricks.yml"])
+    assert root["permissions"] == [{"level": "CAN_VIEW", "service_principal_name": "00000000-0000-0000-0000-000000000009"}, {"level": "CAN_VIEW", "user_name": "ana@example.com"}]
+    assert [JobPermission.from_dict(item).as_dict() for item in root["permissions"]] == root["permissions"]
+    assert "permissions" not in yaml.safe_load(bundle_files(PROJECT, CONTRACTS, {"prep-risk-account": PREP})["databricks.yml"])
+
+
+def test_a_warehouse_is_looked_up_by_its_name() -> None:
+    named = {"a": {"host": "https://a", "warehouse": "shared"}, "b": {"host": "https://b", "warehouse": "0123456789abcdef"}, "c": {"host": "https://c", "warehouse": "x", "warehouse_id": "abc"}, "d": {"host": "https://d"}}
+    project = replace(PROJECT, targets=named)
+    targets = yaml.safe_load(bundle_files(project, CONTRACTS, JOBS, DASHBOARDS)["databricks.yml"])["targets"]
+    assert {name: target.get("variables", {}).get("warehouse_id") for name, target in targets.items()} == {"a": {"lookup": {"warehouse": "shared"}}, "b": "0123456789abcdef", "c": "abc", "d": None}
+    assert all("variables" not in target for target in yaml.safe_load(bundle_files(project, CONTRACTS, JOBS)["databricks.yml"])["targets"].values())
+
+
+def test_what_unity_made_is_bound_without_a_difference(workspace: Workspace, client: WorkspaceClient) -> None:
+    """What the direct engine compares of a schema and a volume (its state types CreateSchema and CreateVolumeRequestContent), against what `unity apply` makes."""
+    from datamaster_kit.resources import Resource
+    from datamaster_kit.unity.securables import create
+
+    workspace.state.unity["metastore"][next(iter(workspace.state.unity["metastore"]))]["storage_root"] = "abfss://c@acc.dfs.core.windows.net"
+    client.catalogs.create("crisk")
+    files = bundle_files(PROJECT, CONTRACTS, JOBS)
+    bound = dict(line.split()[4:6] for line in files["README.md"].splitlines() if line.startswith("databricks bundle deployment bind"))
+    for kind, compared in (("schemas", ("comment", "properties", "storage_root", "custom_max_retention_hours")), ("volumes", ("comment", "volume_type"))):
+        for key, said in resources(files, kind).items():
+            create(client, PROJECT, Resource(kind[:-1], bound[key], {"type": "MANAGED"} if kind == "volumes" else {}), {})
+            actual = (client.schemas.get(bound[key]) if kind == "schemas" else client.volumes.read(bound[key])).as_dict()
+            assert {name: actual.get(name) for name in compared} == {name: said.get(name) for name in compared} and said["comment"], key
+
+
+def test_the_hand_over_says_how_it_is_undone() -> None:
+    told = bundle_files(PROJECT, CONTRACTS, JOBS)["README.md"]
+    keys = {word: [line.split()[4] for line in told.splitlines() if line.startswith(f"databricks bundle deployment {word} ")] for word in ("bind", "unbind")}
+    assert keys["bind"] == keys["unbind"] and len(keys["bind"]) == 7
+    order = [told.index(part) for part in ("deployment bind", "deployment unbind", "`datamaster deliver apply --target test` takes the jobs again", "databricks bundle destroy --target test")]
+    assert order == sorted(order)
+
+
 def test_the_wheel_is_in_the_bundle_and_named_there() -> None:
     files = bundle_files(PROJECT, CONTRACTS, JOBS, None, WHEELS)
     assert resources(files, "jobs")["prep_risk_account"]["environments"][0]["spec"]["dependencies"] == ["../release/definition-0.1.0-py3-none-any.whl"]

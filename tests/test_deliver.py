@@ -36,7 +36,7 @@ from datamaster_kit.plan import Plan
 from datamaster_kit.project import Project, read_contracts, read_project
 from datamaster_kit.resources import Outcome
 from datamaster_kit.sections import Jobs
-from datamaster_kit.target.management import Management
+from datamaster_kit.target.management import NO_LOGIN, Management
 
 pytestmark = pytest.mark.server
 ROOT = Path(__file__).resolve().parents[1]
@@ -134,6 +134,7 @@ def test_from_nothing_to_every_job_and_a_second_apply_changes_nothing(project: P
     task = job.settings.tasks[0]
     wheel = task.libraries[0].whl
     assert task.python_wheel_task.package_name == "datamaster_kit" and wheel.startswith(delivery.release.folder)
+    assert task.python_wheel_task.parameters[-1] == f"{delivery.release.folders['contracts/account.yaml']}/datamaster.yaml"
     content = client.files.download(wheel).contents
     assert content is not None and content.read(2) == b"PK"
     levels = {(entry.group_name, held.permission_level.value) for entry in client.permissions.get("jobs", str(job.job_id)).access_control_list for held in entry.all_permissions}
@@ -236,6 +237,28 @@ def test_a_change_keeps_the_id_and_the_runs_and_a_task_that_is_gone_is_removed(p
     same = job_named(client, ACCOUNT)
     assert same.job_id == job.job_id and [task.task_key for task in same.settings.tasks] == [f"task-{ACCOUNT}"]
     assert [item.run_id for item in client.jobs.list_runs(job_id=job.job_id)] == [run]
+
+
+def test_one_contracts_change_updates_its_own_jobs_only(server: Server, client: WorkspaceClient, tmp_path: Path) -> None:
+    project = written_project(tmp_path, server.host)
+    (tmp_path / "contracts" / "parts").mkdir()
+    parts, borrower = tmp_path / "contracts" / "parts" / "id.yaml", tmp_path / "contracts" / "borrower.yaml"
+    parts.write_text("id: {type: long}\n", encoding="utf-8")
+    borrower.write_text("dataContractSpecification: 1.1.0\nid: urn:borrower\ninfo: {title: B, version: 1.0.0}\nmodels: {loan: {fields: {id: {$ref: 'parts/id.yaml#/id'}}}}\n", encoding="utf-8")
+    applied(project, client)
+
+    def changed_by(file: Path, text: str) -> list[tuple[str, str]]:
+        file.write_text(file.read_text(encoding="utf-8") + text, encoding="utf-8")
+        return sorted((change.action, change.name if change.kind == "job" else change.kind) for change in applied(read_project(tmp_path), client).pending)
+
+    assert changed_by(tmp_path / "contracts" / "account.yaml", "\n# a remark\n") == [("create", "release"), ("update", ACCOUNT)]
+    assert changed_by(parts, "# a remark\n") == [("create", "release"), ("update", "ingest-risk-loan")], "what a contract borrows is its own"
+    everyones = changed_by(tmp_path / "datamaster.yaml", "# a remark\n")
+    assert {name for action, name in everyones if action == "update"} == {item.settings.name for item in client.jobs.list() if item.settings}, "the project file is every job's"
+    assert plan_of(observed(read_project(tmp_path), client)).is_empty
+    run = job_named(client, "ingest-risk-loan").settings.tasks[0].python_wheel_task.parameters
+    folder = Path(run[-1]).parent
+    assert {item.path.removeprefix(f"{folder}/") for item in client.files.list_directory_contents(f"{folder}/contracts")} == {"contracts/borrower.yaml", "contracts/parts"}
 
 
 def test_a_renamed_model_keeps_its_job(project: Project, client: WorkspaceClient) -> None:
@@ -610,6 +633,60 @@ def test_a_contract_of_events_has_its_topic_in_the_same_plan(server: Server, cli
         assert not azure.groups[subscription, "rsgdrisk"]["ethdrisk"].hubs and not list(client.jobs.list())
 
 
+def test_topics_that_cannot_be_read_stop_no_job(server: Server, client: WorkspaceClient, tmp_path: Path) -> None:
+    """Nobody is logged in to Azure, and Azure refuses."""
+    written_project(tmp_path, server.host)
+    project = replace(read_project(tmp_path), setup={"subscription": "00000000-0000-0000-0000-000000000001"})
+    events = changed(project, source=Source("eventhub", "avro"))
+
+    def nobody() -> Management:
+        raise DatamasterError(NO_LOGIN.fault("Please run 'az login'"))
+
+    def seen(management: Any) -> Delivery:
+        return observed_delivery(project, "production", events, client, management)
+
+    delivery = seen(nobody)
+    with pytest.raises(DatamasterError, match="topic-risk-account of urn:datacontract:risk:account: Please run 'az login'") as raised:
+        apply_delivery(delivery, plan_of(delivery))
+    assert raised.value.exit_code == 1 and [(fault.code, fault.hint) for fault in raised.value.faults] == [("topic-unread", NO_LOGIN.remedy)]
+    assert plan_of(seen(nobody)).is_empty and len(list(client.jobs.list())) == 7
+    with pytest.raises(DatamasterError, match="az login"):
+        to_destroy(seen(nobody))
+    with ResourceManager() as azure:
+        refused = seen(lambda: Management(lambda: "not the token", azure.host, lambda seconds: None))
+        assert [fault.code for fault in refused.faults] == ["topic-unread"] and "azure-refused" not in str(refused.faults[0])
+        azure.furnish(project.setup["subscription"], "rsgdrisk", "ethdrisk", containers={("stadrisk", "ctrdriskraw")})
+        at_last = seen(lambda: Management(lambda: azure.token, azure.host, lambda seconds: None))
+        assert [(change.action, change.kind) for change in plan_of(at_last).pending] == [("create", "topic")]
+        apply_delivery(at_last, plan_of(at_last))
+
+
+SETUP = """setup:
+  subscription: 00000000-0000-0000-0000-000000000001
+  tenant: 00000000-0000-0000-0000-000000000002
+  location: brazilsouth
+  writers: {ana: {object_id: 00000000-0000-0000-0000-000000000003, type: User}}
+  budget: {amount: 500, emails: [risk-data@example.com]}
+  github: {repository: example/lakehouse, environments: [production], branches: [main]}
+"""
+
+
+def test_the_command_line_ends_with_1_where_topics_cannot_be_read(server: Server, client: WorkspaceClient, tmp_path: Path) -> None:
+    written_project(tmp_path, server.host)
+    file = tmp_path / "datamaster.yaml"
+    file.write_text(file.read_text(encoding="utf-8") + SETUP, encoding="utf-8")
+    (tmp_path / "contracts" / "clicks.yaml").write_text(
+        "dataContractSpecification: 1.1.0\nid: urn:clicks\ninfo: {title: Clicks, version: 1.0.0}\nmodels: {click: {fields: {id: {type: long}}}}\n"
+        "workflow: {model: click, source: {type: eventhub, format: avro}}\n", encoding="utf-8")
+    for verb in ("plan", "apply"):
+        line, environment = command(server, verb)
+        alone = {**environment, "PATH": str(tmp_path), "AZURE_TOKEN_CREDENTIALS": "AzureCliCredential"}  # where there is no az
+        done = subprocess.run(line, cwd=tmp_path, env=alone, capture_output=True, text=True, check=False, timeout=120)
+        assert done.returncode == 1 and f"+ job {ACCOUNT}" in done.stdout, done.stderr
+        assert "error[topic-unread]" in done.stderr and "topic-risk-click of urn:clicks" in done.stderr and "az login" in done.stderr
+    assert {ACCOUNT, "ingest-risk-click"} <= {item.settings.name for item in client.jobs.list() if item.settings}
+
+
 def mocked(project: Project) -> tuple[Contract, ...]:
     """Return the sample contracts, of which that of the accounts has mock data."""
     account, *others = read_contracts(project)
@@ -672,7 +749,7 @@ def test_the_command_line_delivers_and_runs_a_part(server: Server, client: Works
     planned = datamaster(server, tmp_path, "plan", *account, "--purpose", "ingest", "--summary", str(summary))
     assert planned.returncode == 0, planned.stderr
     text = summary.read_text(encoding="utf-8")
-    assert text.startswith("### Plan: deliver\n\n2 to create, 0 to update, 0 to delete, 0 unchanged.\n") and f"\n+ job {ACCOUNT}\n" in text
+    assert text.startswith("### Plan: deliver\n\n3 to create, 0 to update, 0 to delete, 0 unchanged.\n") and f"\n+ job {ACCOUNT}\n" in text
     assert datamaster(server, tmp_path, "apply", *account, "--summary", str(summary)).returncode == 0
     assert "### Apply: deliver" in summary.read_text(encoding="utf-8")
     assert [item.settings.name for item in client.jobs.list() if item.settings] == [ACCOUNT]

@@ -75,7 +75,7 @@ def test_the_same_sources_are_the_same_release_wherever_and_whenever_they_are_bu
     first, second = read_project(folder), read_project(other)
     wheels = wheels_of_project(first, read_contracts(first))
     assert list(wheels) == [WHEEL] and wheels == wheels_of_project(second, read_contracts(second))
-    assert release_folder(first, {**project_files(first, []), **wheels}) == release_folder(second, {**project_files(second, []), **wheels})
+    assert release_folder(first, {**project_files(first, read_contracts(first)), **wheels}) == release_folder(second, {**project_files(second, read_contracts(second)), **wheels})
     assert not [path.name for path in (folder / "definition_project").iterdir() if path.name in ("build", "dist") or path.suffix == ".egg-info"]
 
 

@@ -111,6 +111,14 @@ def test_the_wheel_carries_every_package_the_step_notebooks_and_the_web_page(tmp
     assert {f"datamaster_kit/{path.relative_to(ROOT)}" for path in (ROOT / "infra").glob("*/*.tf")} == {name for name in names if name.startswith("datamaster_kit/infra/") and not name.endswith("hcl")}
 
 
+@pytest.mark.parametrize("page", ["README.md", "README.pt-BR.md", "docs/setup.md"])
+def test_a_page_names_the_warehouse_before_what_asks_it(page: str) -> None:
+    """`unity` asks a SQL warehouse of a workspace; nobody who follows the page gets there without one."""
+    text = (ROOT / page).read_text(encoding="utf-8")
+    made, asked = text.index("datamaster setup apply"), re.search(r"datamaster unity (plan|apply) --target (?!local)", text)
+    assert asked and "warehouse: " in text[made:asked.start()]
+
+
 def test_every_test_that_the_promises_name_is_there() -> None:
     named = [found for page in (ROOT / "docs").glob("*.md") for found in re.findall(r"`(test_\w+\.py)::(test_\w+)`", page.read_text(encoding="utf-8"))]
     assert len(named) > 40

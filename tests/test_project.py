@@ -48,6 +48,7 @@ setup:
   github: {{repository: example/lakehouse, environments: [prod], branches: [main]}}
   groups: {{data_engineer: [bob@example.com]}}
   existing_groups: [platform]
+  state_replication: GRS
   azure:
     soft_delete_days: 7
     log_retention_days: 90
@@ -148,6 +149,7 @@ def test_the_principal_user_is_a_data_engineer(tmp_path: Path) -> None:
     ("repository: example/lakehouse", "repository: lakehouse", "$.setup.github.repository", "a repository of GitHub"),
     ("environments: [prod], branches: [main]", "environments: []", "$.setup.github", "names 0 environments"),
     ("[bob@example.com]", "[bob]", "$.setup.groups.data_engineer[0]", "a user principal name"),
+    ("state_replication: GRS", "state_replication: twice", "$.setup.state_replication", "one of LRS"),
     ("existing_groups: [platform]", "existing_groups: ['']", "$.setup.existing_groups[0]", "a group's name"),
     ("soft_delete_days: 7", "soft_delete_days: 0", "$.setup.azure.soft_delete_days", "a whole number from 1 to 365"),
     ("storage_replication: LRS", "storage_replication: lrs", "$.setup.azure.storage_replication", "one of LRS"),

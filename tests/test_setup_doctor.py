@@ -36,7 +36,7 @@ SUBSCRIPTION, TENANT, ANA, BOB = (f"00000000-0000-0000-0000-{number:012}" for nu
 SETUP = {"subscription": SUBSCRIPTION, "tenant": TENANT, "location": "brazilsouth", "writers": {"ana": {"object_id": ANA, "type": "User"}}, "budget": {"amount": 500, "emails": ["ana@example.com"]},
          "github": {"repository": "example/lake", "environments": ["prod"]}, "groups": {"data_engineer": ["ana@example.com"]}}
 GUEST = "bob_example.com#EXT#@contoso.onmicrosoft.com"
-ROWS = ["log-in", "subscription", "state's writers", "permissions", "roles", "lock of the state", "resource providers", "region", "replication", "storage accounts", "machines",
+ROWS = ["log-in", "subscription", "state's writers", "permissions", "roles", "lock of the state", "resource providers", "region", "replication", "replication of the state", "storage accounts", "machines",
         "storage account stadrisk", "storage account stadrisktf", "Event Hubs namespace ethdrisk", "resource group rsgdrisk", "Network Watcher", "group data_engineer", "members", "directory roles",
         "Databricks account", "account administrator"]
 
@@ -95,11 +95,10 @@ def test_a_subscription_that_is_ready_is_told_so_and_left_as_it_is(azure: Azure,
     ({"tenant": "another"}, "subscription", "missing", "of tenant another", "setup.tenant"),
     ({"permissions": [CONTRIBUTOR]}, "roles", "missing", "Microsoft.Authorization/roleAssignments/write", "Role Based Access Control Administrator"),
     ({"permissions": [CONTRIBUTOR, ROLE_ADMINISTRATOR]}, "lock of the state", "warning", "Microsoft.Authorization/locks/write", "an owner"),
-    ({"permissions": [ROLE_ADMINISTRATOR]}, "permissions", "missing", "and 16 more", "az role assignment create --role Contributor"),
+    ({"permissions": [ROLE_ADMINISTRATOR]}, "permissions", "missing", "and 17 more", "az role assignment create --role Contributor"),
     ({"unregistered": {"Microsoft.Consumption"}}, "resource providers", "warning", "not registered: Microsoft.Consumption", "az provider register --namespace Microsoft.Consumption"),
     ({"regions": {"westeurope": "West Europe"}}, "region", "missing", "no region 'brazilsouth'", "az account list-locations"),
     ({"not_offered": {("Microsoft.Databricks/workspaces", "brazilsouth")}}, "region", "missing", "Brazil South does not offer Microsoft.Databricks/workspaces", "another region"),
-    ({"replications": {"brazilsouth": ("LRS", "GRS")}}, "replication", "missing", "has no ZRS; it has GRS, LRS", "setup.azure.storage_replication"),
     ({"quotas": {"cores": (0, 20), "standardDDSv5Family": (0, 0), "StorageAccounts": (0, 250)}}, "machines", "missing", "0 of 0 standardDDSv5Family", "Quotas"),
     ({"quotas": {"cores": (18, 20), "standardDDSv5Family": (0, 20), "StorageAccounts": (0, 250)}}, "machines", "warning", "18 of 20 cores", "stop what runs"),
     ({"quotas": {"cores": (0, 20), "standardDDSv5Family": (0, 20), "StorageAccounts": (248, 250)}}, "storage accounts", "missing", "248 of 250", "Microsoft.Storage"),
@@ -120,6 +119,42 @@ def test_each_fault_is_told_in_its_row_with_its_remedy(azure: Azure, subscriptio
         assert all("needs the subscription" in check.detail for check in others.values()) and others
     else:
         assert set(others) <= {"roles", "lock of the state", "Event Hubs namespace ethdrisk"} and (not others or "permissions" in change), others
+
+
+def test_the_provider_of_the_clusters_machines_is_looked_for(azure: Azure, subscription: Subscription) -> None:
+    subscription.unregistered = {"Microsoft.Compute"}
+    checks = found(azure)
+    assert (checks["resource providers"].detail, checks["machines"].state) == ("not registered: Microsoft.Compute", "warning")
+    assert "az provider register --namespace Microsoft.Compute" in checks["resource providers"].remedy
+
+
+KEYS = {"replication": "setup.azure.storage_replication", "replication of the state": "setup.state_replication"}
+
+
+@pytest.mark.parametrize(("said", "offered", "state", "words"), [
+    ("", ("LRS", "ZRS", "GRS"), "ok", "ZRS"),
+    ("GRS", ("LRS", "ZRS", "GRS"), "warning", "GRS: a copy lies in South Central US (United States)"),
+    ("", ("LRS", "GRS"), "missing", "has no ZRS; it has GRS, LRS"),
+    ("GRS", ("LRS", "ZRS"), "missing", "has no GRS; it has LRS, ZRS"),
+], ids=["in the region", "abroad", "no zones", "no pair"])
+def test_where_the_copies_of_the_lake_and_the_state_lie_is_told(azure: Azure, subscription: Subscription, said: str, offered: tuple[str, ...], state: str, words: str) -> None:
+    subscription.replications = {"brazilsouth": offered}
+    checks = found(changed(azure, {"state_replication": said, "azure": {"storage_replication": said}} if said else {}))
+    assert {row: (checks[row].state, words in checks[row].detail, key in checks[row].remedy or state == "ok") for row, key in KEYS.items()} == dict.fromkeys(KEYS, (state, True, True))
+
+
+def test_a_copy_within_the_geography_is_no_fault_and_a_region_without_zones_asks_for_none(azure: Azure, subscription: Subscription) -> None:
+    subscription.regions["westus"], subscription.replications["westus"] = "West US", ("LRS", "GRS")
+    subscription.geographies |= {"westus": ("United States", "southcentralus")}
+    for said, wanted in (({}, "LRS"), ({"state_replication": "GRS", "azure": {"storage_replication": "GRS"}}, "GRS")):
+        checks = found(changed(azure, {"location": "westus", **said}))
+        assert {row: (checks[row].state, checks[row].detail) for row in KEYS} == dict.fromkeys(KEYS, ("ok", wanted))
+
+
+def test_an_account_that_would_be_made_anew_is_told_before(azure: Azure, subscription: Subscription) -> None:
+    subscription.put("/resourceGroups/rsgdrisktf/providers/Microsoft.Storage/storageAccounts/stadrisktf", location="brazilsouth", sku={"name": "Standard_GRS"})
+    check = found(azure)["replication of the state"]
+    assert check.state == "missing" and "the account that is there has GRS" in check.detail and "say GRS under setup.state_replication" in check.remedy
 
 
 def test_nothing_is_asked_of_azure_when_nobody_is_logged_in(azure: Azure, service: ResourceManager) -> None:

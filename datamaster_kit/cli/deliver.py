@@ -80,14 +80,17 @@ def plan_command(
 ) -> None:
     """Show what would change in the jobs of a workspace, and in the topics of contracts; nothing is changed.
 
+    Where topics cannot be looked at, the jobs are shown all the same; it ends with 1 then.
+
     Example: datamaster deliver plan --target production --detailed-exitcode
     """
-    from datamaster_kit.deliver.delivery import plan_of
+    from datamaster_kit.deliver.delivery import check_topics, plan_of
 
     delivery = delivery_on(project, target, allow_delete, contract, purpose)
     plan = plan_of(delivery, allow_delete)
     show(delivery, plan, as_json)
-    append_summary(summary, "Plan: deliver", target, plan, delivery.notes)
+    append_summary(summary, "Plan: deliver", target, plan, (*delivery.notes, *map(str, delivery.faults)))
+    check_topics(delivery)
     raise typer.Exit(3 if detailed_exitcode and not plan.is_empty else 0)
 
 
@@ -112,7 +115,7 @@ def apply_command(
     delivery = delivery_on(project, target, allow_delete, contract, purpose)
     plan = plan_of(delivery, allow_delete)
     show(delivery, plan, as_json)
-    append_summary(summary, "Apply: deliver", target, plan, delivery.notes)
+    append_summary(summary, "Apply: deliver", target, plan, (*delivery.notes, *map(str, delivery.faults)))
     with told_outcomes(len(plan.pending)) as report:
         apply_delivery(delivery, plan, report)
 

@@ -14,7 +14,7 @@ from .fault import BadInput, Fault, code
 
 # %% auto #0
 __all__ = ['REF_REFUSED', 'REF_UNKNOWN', 'REF_CIRCLE', 'REF_MANY', 'MOST_REFERENCES', 'pointed_at', 'file_inside', 'Walk',
-           'resolved']
+           'resolved', 'referenced_files']
 
 # %% ../../nbs/contract/07_odcs_references.ipynb #c64bc0e4
 REF_REFUSED = code("ref-refused", "A $ref leaves the project's folder, or names something that is not a file there.", "copy what it names into the project's folder")
@@ -108,3 +108,10 @@ def resolved(document: Document, root: Path | None) -> tuple[Any, tuple[Fault, .
     walk = Walk(document, root)
     data = walk.resolved(document.data, document, (), ())
     return (data, tuple(walk.faults)) if walk.followed else (document.data, ())
+
+# %% ../../nbs/contract/07_odcs_references.ipynb #d857f8e9
+def referenced_files(document: Document, root: Path) -> tuple[Path, ...]:
+    """Return the files inside the root that the `$ref`s of a document lead to, also through others."""
+    walk = Walk(document, root)
+    walk.resolved(document.data, document, (), ())
+    return tuple(sorted(walk.documents))

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +15,23 @@ import yaml
 from ..contract.fault import BadInput, Fault, code
 from ..contract.model import Contract
 from ..contract.odcs_writer import scalar_style
-from .bundle_resources import job_resource, key_of, keyed, reference_faults, references_of, schema_resources, volume_resources
+from datamaster_kit.deliver.bundle_resources import (
+    job_resource,
+    key_of,
+    keyed,
+    reader_permissions,
+    reference_faults,
+    references_of,
+    schema_resources,
+    volume_resources,
+)
 from ..names import SCHEMAS
 from ..project import Project
 
 # %% auto #0
-__all__ = ['BUNDLE_TARGET', 'COMMAND_VERSION', 'LEFT', 'VARIABLE', 'HEADER', 'BUNDLE_NOT_OURS', 'target_faults', 'root_file',
-           'target_entry', 'readme', 'Dumper', 'yaml_text', 'bundle_files', 'dashboards_of', 'write_bundle']
+__all__ = ['BUNDLE_TARGET', 'COMMAND_VERSION', 'WAREHOUSE_ID', 'LEFT', 'VARIABLE', 'HEADER', 'BUNDLE_NOT_OURS', 'target_faults',
+           'root_file', 'warehouse_value', 'target_entry', 'readme', 'Dumper', 'yaml_text', 'bundle_files',
+           'dashboards_of', 'write_bundle']
 
 # %% ../../nbs/deliver/26_bundle.ipynb #b1a8b27c
 BUNDLE_TARGET = code("bundle-target", "The project has no workspace, or one without an address, for a bundle to deploy to.", "add the workspace with its `host` under `targets:` in the project file")
@@ -35,8 +45,11 @@ def target_faults(project: Project) -> list[Fault]:
     return [BUNDLE_TARGET.fault(f"the target {name!r} has no host", path=f"$.targets.{name}", file="datamaster.yaml") for name, settings in project.targets.items() if not settings.get("host")]
 
 
-def root_file(project: Project, kinds: Iterable[str], used: Iterable[str]) -> dict[str, Any]:
-    """Return the content of databricks.yml; `kinds` are the kinds of resources, a file each, and `used` the variables that they refer to."""
+def root_file(project: Project, kinds: Iterable[str], used: Iterable[str], permissions: Sequence[Mapping[str, Any]] = ()) -> dict[str, Any]:
+    """Return the content of databricks.yml.
+
+    `kinds` are the kinds of resources, a file each, `used` the variables that they refer to, and `permissions` who may do what with all of it.
+    """
     names = project.names
     variables: dict[str, Any] = {
         "catalog": {"description": "Catalog of the domain.", "default": names.catalog},
@@ -49,14 +62,26 @@ def root_file(project: Project, kinds: Iterable[str], used: Iterable[str]) -> di
         "bundle": {"name": f"datamaster_{names.stem}", "engine": "direct", "databricks_cli_version": COMMAND_VERSION},
         "include": [f"resources/{kind}.yml" for kind in kinds],
         "variables": {name: said for name, said in variables.items() if name in used},
+        **({"permissions": list(permissions)} if permissions else {}),
         "targets": {name: target_entry(settings, name == next(iter(project.targets)), "warehouse_id" in used) for name, settings in project.targets.items()},
     }
 
 
+WAREHOUSE_ID = re.compile(r"[0-9a-f]{16}")
+
+
+def warehouse_value(settings: Mapping[str, Any]) -> str | dict[str, Any]:
+    """Return the value of a target's variable of the SQL warehouse: an id, or a lookup by name; empty where the target names none."""
+    named = str(settings.get("warehouse") or "")
+    if settings.get("warehouse_id") or WAREHOUSE_ID.fullmatch(named):
+        return str(settings.get("warehouse_id") or named)
+    return {"lookup": {"warehouse": named}} if named else ""
+
+
 def target_entry(settings: Mapping[str, Any], is_default: bool, has_dashboards: bool) -> dict[str, Any]:
     """Return one target."""
-    warehouse = {"variables": {"warehouse_id": str(settings["warehouse_id"])}} if has_dashboards and settings.get("warehouse_id") else {}
-    return {"mode": "production", **({"default": True} if is_default else {}), **warehouse,
+    warehouse = warehouse_value(settings) if has_dashboards else ""
+    return {"mode": "production", **({"default": True} if is_default else {}), **({"variables": {"warehouse_id": warehouse}} if warehouse else {}),
             "workspace": {"host": settings["host"], "root_path": "/Workspace/Users/${workspace.current_user.userName}/.bundle/${bundle.name}/${bundle.target}"}}
 
 # %% ../../nbs/deliver/26_bundle.ipynb #461f0f28
@@ -71,7 +96,8 @@ databricks bundle plan --target {target}
 databricks bundle deploy --target {target}
 ```
 
-Deploy as one principal: the state of the deployment is in its home folder. Each deployment sets the jobs back to these files, also whether their schedules are paused.
+Deploy as one principal: the files and the state of the deployment are in its home folder. `permissions` in `databricks.yml` lets those read them whom the jobs run as. Each deployment sets the jobs back to
+these files, also whether their schedules are paused.
 
 ## Hand over what is there
 
@@ -81,7 +107,24 @@ Schemas and volumes that `datamaster unity apply` made, and jobs that `datamaste
 {bindings}
 ```
 
+Each command shows what the next deployment would change, and asks; `--auto-approve` answers. The jobs come to run the files of the bundle: deploy once, and `databricks bundle plan` has nothing to do.
 From then on `datamaster deliver apply` is not to be used on that target: the two would undo each other's changes.
+
+## Hand it back
+
+What is unbound stays as it is, and the bundle knows it no more:
+
+```sh
+{unbindings}
+```
+
+Then `datamaster deliver apply --target {target}` takes the jobs again, with their ids and runs, and gives them a release of their own. Only after that:
+
+```sh
+databricks bundle destroy --target {target}
+```
+
+It deletes what is still bound, jobs with their runs, and the folder of the bundle, which jobs read that were not taken. Schemas and volumes that are still bound stop it: they have `prevent_destroy`.
 
 ## What the bundle does not hold
 
@@ -111,9 +154,11 @@ def readme(project: Project, contracts: Iterable[Contract], jobs: Iterable[str])
            names.checkpoint_volume: f"{names.catalog}.bronze.{names.checkpoint_volume}", names.silver_checkpoint_volume: f"{names.catalog}.silver.{names.silver_checkpoint_volume}",
            **dict.fromkeys(jobs, "JOB_ID")}
     target = next(iter(project.targets))
+    command = "databricks bundle deployment"
     return LEFT.format(domain=names.domain, target=target, names=names, tables=", ".join(tables) or "none",
                        containers=", ".join(f"`{names.container(purpose)}`" for purpose in ("catlog", "raw", "log")),
-                       bindings="\n".join(f"databricks bundle deployment bind {key} {identity} --target {target}" for key, identity in ids.items()))
+                       bindings="\n".join(f"{command} bind {key} {identity} --target {target}" for key, identity in ids.items()),
+                       unbindings="\n".join(f"{command} unbind {key} --target {target}" for key in ids))
 
 # %% ../../nbs/deliver/26_bundle.ipynb #fc7ac24e
 VARIABLE = re.compile(r"\$\{var\.(\w+)\}")
@@ -149,7 +194,7 @@ def bundle_files(project: Project, contracts: Iterable[Contract], jobs: Mapping[
         raise BadInput(*faults)
     resources = {
         "jobs": {key: job_resource(settings, references_of(wheels)) for key, settings in keyed("jobs", jobs).items()},
-        "schemas": schema_resources(),
+        "schemas": schema_resources(project.names),
         "volumes": volume_resources(project.names),
         "dashboards": {key: {"display_name": name, "file_path": f"../dashboards/{key}.lvdash.json", "warehouse_id": "${var.warehouse_id}"}
                        for key, name in keyed("dashboards", {name: name for name in dashboards}).items()},
@@ -158,7 +203,7 @@ def bundle_files(project: Project, contracts: Iterable[Contract], jobs: Mapping[
     written = {f"resources/{kind}.yml": yaml_text({"resources": {kind: items}}) for kind, items in there.items()}
     used = {name for text in written.values() for name in VARIABLE.findall(text)}
     return {
-        "databricks.yml": yaml_text(root_file(project, there, used)),
+        "databricks.yml": yaml_text(root_file(project, there, used, reader_permissions(resources["jobs"].values()))),
         **written,
         **{f"dashboards/{key_of(name)}.lvdash.json": text for name, text in dashboards.items()},
         "README.md": readme(project, contracts, resources["jobs"]),

@@ -15,7 +15,8 @@ from ..names import SCHEMAS, Names
 
 # %% auto #0
 __all__ = ['BUNDLE_KEY', 'BUNDLE_REFERENCE', 'REFERENCE', 'STAND_IN', 'FILLED_IN', 'KEPT', 'key_of', 'keyed', 'texts_of',
-           'reference_faults', 'replaced', 'job_resource', 'references_of', 'schema_resources', 'volume_resources']
+           'reference_faults', 'replaced', 'job_resource', 'references_of', 'reader_permissions', 'schema_resources',
+           'volume_resources']
 
 # %% ../../nbs/deliver/25_bundle_resources.ipynb #3210940a
 BUNDLE_KEY = code("bundle-key", "Two names come to the same key of a bundle.", "rename one of them")
@@ -90,17 +91,38 @@ def references_of(wheels: Iterable[str]) -> dict[str, str]:
     return {**{f"{STAND_IN.folder}/{wheel}": f"../release/{wheel}" for wheel in wheels}, STAND_IN.folder: "${workspace.file_path}/release", STAND_IN.target: "${bundle.target}",
             STAND_IN.cluster: "${var.cluster_id}", STAND_IN.runs_as: "${var.principal}"}
 
+# %% ../../nbs/deliver/25_bundle_resources.ipynb #33ec8ca9
+def reader_permissions(resources: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return the `permissions` of a bundle with these jobs: those whom they run as may read its files.
+
+    Databricks, *Set permissions for resources in Declarative Automation Bundles*: CAN_VIEW is CAN READ on the folder.
+    """
+    runners = [job["run_as"] for job in resources if job.get("run_as")]
+    return [{"level": "CAN_VIEW", **runner} for at, runner in enumerate(runners) if runner not in runners[:at]]
+
 # %% ../../nbs/deliver/25_bundle_resources.ipynb #c858fdc7
 KEPT = {"prevent_destroy": True}
 
 
-def schema_resources() -> dict[str, Any]:
-    """Return the schemas of the catalog."""
-    return {schema: {"catalog_name": "${var.catalog}", "name": schema, "lifecycle": dict(KEPT)} for schema in SCHEMAS}
+def schema_resources(names: Names) -> dict[str, Any]:
+    """Return the schemas of the catalog, each with its comment."""
+    return {
+        schema: {
+            "catalog_name": "${var.catalog}", "name": schema, "comment": names.schema_comment(schema),
+            "lifecycle": dict(KEPT),
+        }
+        for schema in SCHEMAS
+    }
 
 
 def volume_resources(names: Names) -> dict[str, Any]:
     """Return the volumes of the checkpoints, each after its schema."""
     volumes = {names.checkpoint_volume: "bronze", names.silver_checkpoint_volume: "silver"}
-    return {key_of(volume): {"catalog_name": "${var.catalog}", "schema_name": f"${{resources.schemas.{schema}.name}}", "name": volume, "volume_type": "MANAGED", "lifecycle": dict(KEPT)}
-            for volume, schema in volumes.items()}
+    return {
+        key_of(volume): {
+            "catalog_name": "${var.catalog}", "schema_name": f"${{resources.schemas.{schema}.name}}",
+            "name": volume, "comment": names.volume_comment(schema), "volume_type": "MANAGED",
+            "lifecycle": dict(KEPT),
+        }
+        for volume, schema in volumes.items()
+    }

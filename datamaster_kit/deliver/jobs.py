@@ -32,12 +32,16 @@ KEY_TAG, SETTINGS_TAG = "datamaster_key", "datamaster_settings"
 
 @dataclass(frozen=True)
 class Job:
-    """A job: `key` is what it is known by, `older_keys` what it was known by, `settings` those of the Jobs API."""
+    """A job: `key` is what it is known by, `older_keys` what it was known by, `settings` those of the Jobs API.
+
+    `folder` has the project file and the contract that it reads.
+    """
 
     name: str
     key: str
     older_keys: tuple[str, ...]
     settings: Mapping[str, Any] = field(default_factory=dict)
+    folder: str = ""
 
     @property
     def purpose(self) -> str:
@@ -126,7 +130,7 @@ def job_of(project: Project, contract: Contract, name: str, keys: Sequence[str],
         "access_control_list": [{"group_name": project.names.group, "permission_level": "CAN_MANAGE_RUN"}],
     }
     tags = {**project.resource_tags, KEY_TAG: keys[0], SETTINGS_TAG: digest(json.dumps(settings, sort_keys=True, default=str))}
-    return Job(name, keys[0], tuple(keys[1:]), {**settings, "tags": tags})
+    return Job(name, keys[0], tuple(keys[1:]), {**settings, "tags": tags}, release.folder)
 
 # %% ../../nbs/deliver/02_jobs.ipynb #9234abb7
 PREPARING = "definition_project"
@@ -246,7 +250,7 @@ def jobs(project: Project, contracts: Iterable[tuple[str, Contract]], release: R
                   *((mock_job, model) for model in (contract.ingested_models if (contract.workflow or Workflow()).job_mock else ()))]
         for make, of in wanted:
             try:
-                found.append(make(project, contract, file, of, release))
+                found.append(make(project, contract, file, of, release.of(file)))
             except BadInput as error:
                 faults += [fault for fault in (replace(item, file=item.file or file) for item in error.faults) if fault not in faults]
     names = [job.name for job in found]

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ..contract.fault import BadInput, code
@@ -120,6 +120,7 @@ PLACE = "datamaster"
 class Release:
     """What the workspace has for jobs to run: `folder` has the project file and the contracts, `wheels` are the paths of wheels, the toolkit's first; `target` is its name in the project file.
 
+    `folders` are those of contracts that have one of their own, by the contract's file.
     `cluster` is the id of the project's cluster, `cluster_user` the only one that it takes, and `runs_as` the client id of the service principal; each is empty where there is none.
     """
 
@@ -129,6 +130,11 @@ class Release:
     cluster: str = ""
     runs_as: str = ""
     cluster_user: str = ""
+    folders: Mapping[str, str] = field(default_factory=dict)
+
+    def of(self, file: str) -> Release:
+        """Return it with the folder of a contract's file."""
+        return replace(self, folder=self.folders.get(file, self.folder))
 
 
 def places(project: Project, release: Release) -> dict[str, Any]:

@@ -124,12 +124,13 @@ def note_of(item: BaseJob, other: BaseJob | None) -> str:
 
 # %% ../../nbs/deliver/04_workspace_jobs.ipynb #b3a1380b
 def desired_jobs(wanted: Iterable[Job], needs: tuple[Key, ...] = ()) -> tuple[Resource, ...]:
-    """Return jobs as resources; raises BadInput with everything that the Jobs API does not take of any."""
+    """Return jobs as resources, each of which needs its release too; raises BadInput with everything that the Jobs API does not take of any."""
     found, faults = list[Resource](), list[Fault]()
     for job in wanted:
         try:
             taken = as_taken(job.settings)
-            found.append(Resource("job", job.name, compared({**dict.fromkeys(name for name, value in job.settings.items() if value is None), **taken}), needs))
+            own = ("release", job.folder.rpartition("/")[2])
+            found.append(Resource("job", job.name, compared({**dict.fromkeys(name for name, value in job.settings.items() if value is None), **taken}), (*needs, own)))
         except BadInput as error:
             faults += error.faults
     if faults:

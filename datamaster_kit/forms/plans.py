@@ -12,8 +12,10 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
+from ..contract.document import parse_document
 from ..contract.fault import BadInput, Fault
 from ..contract.model import Contract, Workflow
+from ..contract.odcs_references import referenced_files
 from ..contract.read import read_contract
 from .child import Child, Progress, Report, Running, serve
 from .saving import inside
@@ -23,8 +25,8 @@ from ..plan import Change, Difference, Plan
 from ..project import NO_CONTRACT, Project, contract_files
 
 # %% auto #0
-__all__ = ['Kind', 'Planned', 'plan_of_json', 'tables_plan', 'local_jobs_plan', 'standing_in', 'workspace_jobs_plan', 'plan_work',
-           'planning', 'main']
+__all__ = ['Kind', 'Planned', 'plan_of_json', 'tables_plan', 'local_jobs_plan', 'borrowed_files', 'standing_in',
+           'workspace_jobs_plan', 'plan_work', 'planning', 'main']
 
 # %% ../../nbs/forms/38_plans.ipynb #bdaf6a71
 Kind = Literal["tables", "jobs"]
@@ -69,6 +71,15 @@ def local_jobs_plan(project: Project, relative: str, contract: Contract) -> Plan
     return Plan(tuple(Change("create", "job", name, told(said)) for name, said in jobs.items()))
 
 
+def borrowed_files(project: Project, texts: Mapping[str, str]) -> set[str]:
+    """Return the files that the `$ref`s of contracts, given their texts by their files, lead to; by their paths from the project's folder."""
+    root, found = project.root.resolve(), set[str]()
+    for name, text in texts.items():
+        paths = referenced_files(parse_document(text, str(root / name)), root) if "$ref" in text else ()
+        found |= {path.relative_to(root).as_posix() for path in paths}
+    return found
+
+
 def standing_in(project: Project, relative: str, text: str, folder: Path) -> tuple[Project, tuple[Contract, ...]]:
     """Return a copy, below a folder, of what a project's release is made of, with a text in the place of one contract, and its contracts; raises BadInput with the errors of all of them."""
     from datamaster_kit.deliver.packages import copied, packages_of_project
@@ -82,7 +93,8 @@ def standing_in(project: Project, relative: str, text: str, folder: Path) -> tup
     contracts = {name: read_contract(project.root / name, project.root) for name in files if name != relative}
     contracts[relative] = contract_of(text, project.root / relative, project.root)
     gold = {file for contract in contracts.values() for file in (contract.workflow or Workflow()).gold.values()}
-    for name in {"datamaster.yaml", *contracts, *gold} - {relative}:
+    texts = {name: (project.root / name).read_text(encoding="utf-8") for name in contracts if name != relative}
+    for name in {"datamaster.yaml", *contracts, *gold, *borrowed_files(project, {**texts, relative: text})} - {relative}:
         if (project.root / name).is_file():
             to = inside(folder / name, folder)
             to.parent.mkdir(parents=True, exist_ok=True)
@@ -96,12 +108,12 @@ def standing_in(project: Project, relative: str, text: str, folder: Path) -> tup
 
 
 def workspace_jobs_plan(project: Project, contracts: Sequence[Contract], target: str) -> Planned:
-    """Return the plan of a workspace's jobs, topics and release for a project's contracts."""
+    """Return the plan of a workspace's jobs, topics and releases for a project's contracts."""
     from datamaster_kit.deliver.delivery import observed_delivery, plan_of
     from datamaster_kit.target.workspace import workspace_client
 
     delivery = observed_delivery(project, target, contracts, workspace_client(project, target))
-    return Planned(plan_of(delivery), delivery.notes)
+    return Planned(plan_of(delivery), (*delivery.notes, *map(str, delivery.faults)))
 
 # %% ../../nbs/forms/38_plans.ipynb #d561a937
 def plan_work(request: Mapping[str, Any], report: Report) -> dict[str, Any]:

@@ -29,7 +29,7 @@ def lacking(wanted: Iterable[str], permissions: Iterable[Mapping[str, Any]]) -> 
 
 # %% ../../nbs/setup/21_permissions.ipynb #75fec3a0
 # The resource providers that `infra/azure` registers.
-PROVIDERS = ("Microsoft.Consumption", "Microsoft.Databricks", "Microsoft.EventHub", "Microsoft.Insights", "Microsoft.ManagedIdentity", "Microsoft.Network", "Microsoft.OperationalInsights",
+PROVIDERS = ("Microsoft.Compute", "Microsoft.Consumption", "Microsoft.Databricks", "Microsoft.EventHub", "Microsoft.Insights", "Microsoft.ManagedIdentity", "Microsoft.Network", "Microsoft.OperationalInsights",
              "Microsoft.Storage")
 MAKES = (
     "Microsoft.Resources/subscriptions/resourceGroups/write", "Microsoft.Storage/storageAccounts/write", "Microsoft.Storage/storageAccounts/blobServices/containers/write",

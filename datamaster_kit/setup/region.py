@@ -12,22 +12,24 @@ from urllib.parse import quote
 from ..contract.document import nearest
 from .caller import Azure
 from .permissions import PROVIDERS
+from .variables import default_replication
 from ..target.doctor import Check
 from ..target.management import listed
 
 # %% auto #0
-__all__ = ['SERVICES', 'REQUEST', 'provider_check', 'region_check', 'replication_check', 'usage_of', 'machine_check',
-           'account_quota_check', 'region_checks', 'storage_checks', 'machine_checks']
+__all__ = ['SERVICES', 'REPLICATION_KEYS', 'REQUEST', 'provider_check', 'region_check', 'offered_replications', 'place_abroad',
+           'replication_check', 'usage_of', 'machine_check', 'account_quota_check', 'region_checks', 'storage_checks',
+           'machine_checks']
 
 # %% ../../nbs/setup/22_region.ipynb #62c55bf9
 def provider_check(providers: Iterable[Mapping[str, Any]]) -> Check:
     """Return which resource providers are registered, of `Providers - List`."""
     states = {item["namespace"].lower(): item.get("registrationState", "") for item in providers}
-    lacking = [name for name in (*PROVIDERS, "Microsoft.Compute") if states.get(name.lower()) != "Registered"]
+    lacking = [name for name in PROVIDERS if states.get(name.lower()) != "Registered"]
     if not lacking:
-        return Check("resource providers", "ok", f"{len(PROVIDERS) + 1} registered")
+        return Check("resource providers", "ok", f"{len(PROVIDERS)} registered")
     return Check("resource providers", "warning", f"not registered: {', '.join(lacking)}",
-                 f"Terraform registers its own, which takes minutes; or at once: {'; '.join(f'az provider register --namespace {name}' for name in lacking)}")
+                 f"`datamaster setup apply` registers them, which takes minutes; or at once: {'; '.join(f'az provider register --namespace {name}' for name in lacking)}")
 
 # %% ../../nbs/setup/22_region.ipynb #735520c1
 SERVICES = (("Microsoft.Databricks", "workspaces"), ("Microsoft.Databricks", "accessConnectors"), ("Microsoft.EventHub", "namespaces"), ("Microsoft.Storage", "storageAccounts"),
@@ -47,13 +49,35 @@ def region_check(region: str, locations: Iterable[Mapping[str, Any]], providers:
     return Check("region", "ok", shown[region])
 
 
-def replication_check(region: str, replication: str, skus: Iterable[Mapping[str, Any]]) -> Check:
-    """Return whether storage accounts of the region can be replicated so (Azure, *Skus - List*)."""
-    offered = {item["name"].split("_", 1)[1] for item in skus if item.get("kind") == "StorageV2" and item["name"].startswith("Standard_")
-               and region in [place.lower() for place in item.get("locations", ())] and not item.get("restrictions")}
-    if replication in offered:
-        return Check("replication", "ok", replication)
-    return Check("replication", "missing", f"{region} has no {replication}; it has {', '.join(sorted(offered)) or 'none'}", "choose one of these under setup.azure.storage_replication")
+def offered_replications(region: str, skus: Iterable[Mapping[str, Any]]) -> set[str]:
+    """Return how storage accounts of a region can be replicated (Azure, *Skus - List*)."""
+    return {item["name"].split("_", 1)[1] for item in skus if item.get("kind") == "StorageV2" and item["name"].startswith("Standard_")
+            and region in [place.lower() for place in item.get("locations", ())] and not item.get("restrictions")}
+
+
+def place_abroad(region: str, locations: Iterable[Mapping[str, Any]]) -> str:
+    """Return the paired region of a region where that lies in another geography, within which Azure keeps data (Azure, *List Locations*: `pairedRegion`, `geography`), else an empty text."""
+    places = {item["name"]: item for item in locations}
+    about = places.get(region, {}).get("metadata", {})
+    pair = next((item["name"] for item in about.get("pairedRegion") or ()), "")
+    there = places.get(pair, {}).get("metadata", {}).get("geography", "another geography")
+    return f"{places.get(pair, {}).get('displayName', pair)} ({there})" if pair and there != about.get("geography") else ""
+
+
+REPLICATION_KEYS = {"replication": "setup.azure.storage_replication", "replication of the state": "setup.state_replication"}
+
+
+def replication_check(name: str, region: str, replication: str, offered: set[str], abroad: str = "", actual: str = "") -> Check:
+    """Return whether a storage account can be replicated so, leaves no copy abroad, and is not made anew for it; `actual` is how one that is there is replicated."""
+    key = REPLICATION_KEYS[name]
+    if replication not in offered:
+        return Check(name, "missing", f"{region} has no {replication}; it has {', '.join(sorted(offered)) or 'none'}", f"choose one of these under {key}")
+    if actual and ("Z" in actual) != ("Z" in replication):
+        return Check(name, "missing", f"the account that is there has {actual}: with {replication} Terraform makes it anew, and empty",
+                     f"say {actual} under {key}, or convert it first: az storage account migration start --sku Standard_{replication}")
+    if "G" in replication and abroad:
+        return Check(name, "warning", f"{replication}: a copy lies in {abroad}", f"say ZRS or LRS under {key} unless the data may lie there")
+    return Check(name, "ok", replication)
 
 # %% ../../nbs/setup/22_region.ipynb #11b84da8
 REQUEST = "ask for more in the portal: Quotas, Microsoft.Compute, {region}; or choose another size under unity.node_type, or unity.compute: serverless"
@@ -97,13 +121,17 @@ def region_checks(azure: Azure) -> tuple[Check, ...]:
 
 
 def storage_checks(azure: Azure) -> tuple[Check, ...]:
-    """Return what storage offers in the region, and how much of its quota is used."""
-    region, replication = azure.setup.location, str(azure.setup.azure.get("storage_replication", "ZRS"))
-    skus = list(listed(azure.management, azure.path("/providers/Microsoft.Storage/skus", "2023-05-01")))
+    """Return how the lake and the state can be replicated in the region, and how much of its quota is used."""
+    region, names, usual = azure.setup.location, azure.project.names, default_replication(azure.setup.location)
+    offered = offered_replications(region, listed(azure.management, azure.path("/providers/Microsoft.Storage/skus", "2023-05-01")))
+    abroad = place_abroad(region, listed(azure.management, azure.path("/locations", "2022-12-01")))
+    wanted = (("replication", names.storage_account, str(azure.setup.azure.get("storage_replication", usual))),
+              ("replication of the state", names.state_account, azure.setup.state_replication or usual))
     usages = list(listed(azure.management, azure.path(f"/providers/Microsoft.Storage/locations/{region}/usages", "2023-05-01")))
-    there = {item["name"] for item in azure.resources("/providers/Microsoft.Storage/storageAccounts", "2023-05-01")}
-    needed = 2 * (azure.project.names.storage_account not in there) + (azure.project.names.state_account not in there)  # the lake comes with the workspace's own
-    return replication_check(region, replication, skus), account_quota_check(region, needed, usages)
+    there = {item["name"]: item.get("sku", {}).get("name", "").partition("_")[2] for item in azure.resources("/providers/Microsoft.Storage/storageAccounts", "2023-05-01")}
+    needed = 2 * (names.storage_account not in there) + (names.state_account not in there)  # the lake comes with the workspace's own
+    copies = (replication_check(name, region, replication, offered, abroad, there.get(account, "")) for name, account, replication in wanted)
+    return (*copies, account_quota_check(region, needed, usages))
 
 
 def machine_checks(azure: Azure) -> tuple[Check, ...]:

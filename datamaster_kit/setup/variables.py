@@ -20,9 +20,9 @@ from ..sections import AZURE, SETUP, setup_conflicts
 from ..shape import findings, unaddressed
 
 # %% auto #0
-__all__ = ['AZURE_OPTIONS', 'NO_SETUP', 'DAYS', 'PURPOSES', 'NO_OUTPUT', 'Writer', 'Budget', 'Github', 'Setup', 'setup_faults',
-           'setup_of', 'kept_days', 'retention', 'state_variables', 'entra_variables', 'azure_variables', 'unsaid_ids',
-           'tfvars']
+__all__ = ['AZURE_OPTIONS', 'NO_SETUP', 'DAYS', 'REGION_NAMES_WITHOUT_ZONES', 'REGIONS_WITHOUT_ZONES', 'PURPOSES', 'NO_OUTPUT',
+           'Writer', 'Budget', 'Github', 'Setup', 'setup_faults', 'setup_of', 'kept_days', 'retention',
+           'default_replication', 'state_variables', 'entra_variables', 'azure_variables', 'unsaid_ids', 'tfvars']
 
 # %% ../../nbs/setup/00_variables.ipynb #0d6b6b72
 AZURE_OPTIONS = tuple(AZURE.of)
@@ -56,7 +56,10 @@ class Github:
 
 @dataclass(frozen=True)
 class Setup:
-    """What the Azure side is told: `groups` maps a group to the user principal names of its members, `existing_groups` are made elsewhere, `azure` has variables of `infra/azure`."""
+    """What the Azure side is told: `groups` maps a group to the user principal names of its members, `existing_groups` are made elsewhere, `azure` has variables of `infra/azure`.
+
+    `state_replication` is how the account of Terraform's state is replicated; empty: by its region.
+    """
 
     subscription: str
     tenant: str
@@ -66,6 +69,7 @@ class Setup:
     github: Github
     groups: Mapping[str, list[str]] = field(default_factory=dict)
     existing_groups: list[str] = field(default_factory=list)
+    state_replication: str = ""
     azure: Mapping[str, Any] = field(default_factory=dict)
 
 # %% ../../nbs/setup/00_variables.ipynb #f42fd9fc
@@ -113,11 +117,24 @@ def retention(names: Names, contracts: Iterable[Contract]) -> list[dict[str, Any
                 days[model.name] = max(there, kept) if there and kept else None
     return [{"container": names.container("raw"), "prefix": f"{model}/", "days": kept} for model, kept in sorted(days.items()) if kept]
 
+# %% ../../nbs/setup/00_variables.ipynb #89d576c5
+# Azure, *Azure regions list*: those without availability zones.
+REGION_NAMES_WITHOUT_ZONES = """
+australiacentral australiacentral2 australiasoutheast brazilsoutheast canadaeast francesouth germanynorth jioindiacentral jioindiawest
+koreasouth northcentralus norwaywest southafricawest southindia swedensouth switzerlandwest uaecentral ukwest westcentralus westindia westus
+"""
+REGIONS_WITHOUT_ZONES = frozenset(REGION_NAMES_WITHOUT_ZONES.split())
+
+
+def default_replication(region: str) -> str:
+    """Return how a storage account is replicated so that no copy leaves its region: ZRS, or LRS where it has no zones."""
+    return "LRS" if region in REGIONS_WITHOUT_ZONES else "ZRS"
+
 # %% ../../nbs/setup/00_variables.ipynb #0e614777
 def state_variables(project: Project, setup: Setup) -> dict[str, Any]:
     """Return the variables of `infra/state`."""
     return {"subscription_id": setup.subscription, "location": setup.location, "resource_group_name": f"{project.names.resource_group}tf",
-            "storage_account_name": project.names.state_account, "writers": {name: asdict(writer) for name, writer in setup.writers.items()}, "tags": project.resource_tags}
+            "storage_account_name": project.names.state_account, "storage_replication": setup.state_replication or default_replication(setup.location), "writers": {name: asdict(writer) for name, writer in setup.writers.items()}, "tags": project.resource_tags}
 
 
 def entra_variables(project: Project, setup: Setup) -> dict[str, Any]:
@@ -143,7 +160,7 @@ def azure_variables(project: Project, setup: Setup, contracts: Iterable[Contract
         "subscription_id": setup.subscription, "location": setup.location, "tags": project.resource_tags, "resource_group_name": names.resource_group,
         "storage_account_name": names.storage_account, "containers": {purpose: names.container(purpose) for purpose in PURPOSES}, "eventhub_namespace_name": names.eventhub_namespace,
         "workspace_name": names.workspace, "access_connector_name": names.access_connector, "log_analytics_workspace_name": f"logd{names.stem}",
-        "data_engineer_group_id": group, "service_principal_object_id": principal,
+        "data_engineer_group_id": group, "service_principal_object_id": principal, "storage_replication": default_replication(setup.location),
         "retention": retention(names, contracts), "budget": asdict(setup.budget), **setup.azure,
     }
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from databricks.sdk.service.catalog import CatalogInfo, SchemaInfo
 
 # %% auto #0
-__all__ = ['NO_SUBSCRIPTION', 'PURPOSES', 'MARKED', 'SAYS', 'container_url', 'access_connector_id', 'desired_securables',
+__all__ = ['NO_SUBSCRIPTION', 'PURPOSES', 'MARKED', 'container_url', 'access_connector_id', 'desired_securables',
            'found_credentials', 'found_locations', 'has_mark', 'ownership', 'found_in_catalog', 'create', 'set_owner',
            'set_mark', 'update', 'delete', 'found_securables', 'one_of', 'securable_operations']
 
@@ -27,7 +27,6 @@ __all__ = ['NO_SUBSCRIPTION', 'PURPOSES', 'MARKED', 'SAYS', 'container_url', 'ac
 NO_SUBSCRIPTION = code("no-subscription", "The project file does not say which Azure subscription the access connector is in.", "write `subscription:` under `setup:` in the project file")
 PURPOSES = {"catlog": "The catalog's managed tables", "raw": "Files as they arrive", "log": "Logs"}
 MARKED = "managed_by"  # the property of a catalog or schema that has the mark
-SAYS = {"bronze": "Data as it arrived, every row of it", "silver": "Curated data, as contracts promise it", "gold": "Data made for its users"}
 
 
 def container_url(project_names: Names, purpose: str) -> str:
@@ -117,9 +116,9 @@ def create(client: WorkspaceClient, project: Project, wanted: Resource, identiti
         case "catalog":
             client.catalogs.create(wanted.name, storage_root=has["storage_root"], properties={MARKED: mark}, comment=f"The domain {project.names.domain}. {mark}")
         case "schema":
-            client.schemas.create(parts[1], parts[0], properties={MARKED: mark}, comment=f"{SAYS[parts[1]]}. {mark}")
+            client.schemas.create(parts[1], parts[0], properties={MARKED: mark}, comment=project.names.schema_comment(parts[1]))
         case "volume":
-            client.volumes.create(parts[0], parts[1], parts[2], VolumeType(has["type"]), comment=f"Checkpoints of the streams that write {parts[1]} tables. {mark}")
+            client.volumes.create(parts[0], parts[1], parts[2], VolumeType(has["type"]), comment=project.names.volume_comment(parts[1]))
     return ""
 
 

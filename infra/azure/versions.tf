@@ -16,7 +16,9 @@ provider "azurerm" {
   subscription_id     = var.subscription_id
   storage_use_azuread = true
 
+  # The provider registers none by itself. Microsoft.Compute is for the clusters' machines.
   resource_providers_to_register = [
+    "Microsoft.Compute",
     "Microsoft.Consumption",
     "Microsoft.Databricks",
     "Microsoft.EventHub",

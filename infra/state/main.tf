@@ -9,6 +9,7 @@ resource "azurerm_resource_group" "state" {
 
 resource "azurerm_storage_account" "state" {
   #checkov:skip=CKV_AZURE_33: there is no queue in the account, and no key that would open one
+  #checkov:skip=CKV_AZURE_206: storage_replication chooses; a copy in a second region may lie in another country, or there is no second region
   #checkov:skip=CKV_AZURE_59: Terraform runs on laptops and hosted runners, which have no address of their own; Microsoft Entra alone opens the account
   #checkov:skip=CKV2_AZURE_33: the same
   #checkov:skip=CKV2_AZURE_1: the state holds no key that opens anything; an encryption key that is lost would lock out the state itself
@@ -20,7 +21,7 @@ resource "azurerm_storage_account" "state" {
 
   account_kind             = "StorageV2"
   account_tier             = "Standard"
-  account_replication_type = "GRS"
+  account_replication_type = var.storage_replication
 
   # Microsoft Entra alone opens it: no account key, no shared access signature made from one, no anonymous reader.
   shared_access_key_enabled        = false

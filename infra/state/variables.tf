@@ -82,6 +82,18 @@ variable "kept_days" {
   }
 }
 
+variable "storage_replication" {
+  description = "How the state is replicated: LRS in one data centre, ZRS in three of the region, GRS, GZRS, RAGRS and RAGZRS in a second region too, which may lie in another country. Terraform makes the account anew, and empty, where LRS, GRS or RAGRS becomes one with a Z or the other way round: convert it in Azure first."
+  type        = string
+  nullable    = false
+  default     = "ZRS"
+
+  validation {
+    condition     = contains(["LRS", "ZRS", "GRS", "GZRS", "RAGRS", "RAGZRS"], var.storage_replication)
+    error_message = "storage_replication is LRS, ZRS, GRS, GZRS, RAGRS or RAGZRS."
+  }
+}
+
 variable "tags" {
   description = "Tags of every resource: domain, project and env, and your own."
   type        = map(string)

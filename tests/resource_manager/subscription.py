@@ -27,7 +27,8 @@ class Subscription:
     state: str = "Enabled"
     offer: str = "PayAsYouGo_2014-09-01"
     permissions: list[Json] = field(default_factory=lambda: [OWNER])
-    regions: dict[str, str] = field(default_factory=lambda: {"brazilsouth": "Brazil South", "westeurope": "West Europe"})
+    regions: dict[str, str] = field(default_factory=lambda: {"brazilsouth": "Brazil South", "westeurope": "West Europe", "southcentralus": "South Central US"})
+    geographies: dict[str, tuple[str, str]] = field(default_factory=lambda: {"brazilsouth": ("Brazil", "southcentralus"), "southcentralus": ("United States", "northcentralus")})  # and the pair
     unregistered: set[str] = field(default_factory=set)
     not_offered: set[tuple[str, str]] = field(default_factory=set)  # resource type, region
     replications: dict[str, tuple[str, ...]] = field(default_factory=lambda: {"brazilsouth": ("LRS", "ZRS", "GRS"), "westeurope": ("LRS", "ZRS", "GRS", "GZRS")})
@@ -96,7 +97,8 @@ def permissions(found: Subscription, *_: object) -> Json:
 @route("GET", "/locations", "2022-12-01", "https://learn.microsoft.com/rest/api/resources/subscriptions/list-locations")
 def locations(found: Subscription, *_: object) -> Json:
     """Return the regions, and a geography that is none."""
-    return {"value": [{"name": name, "displayName": shown, "metadata": {"regionType": "Physical"}} for name, shown in found.regions.items()]
+    about = {name: {"geography": geography, "pairedRegion": [{"name": pair}] if pair else []} for name, (geography, pair) in found.geographies.items()}
+    return {"value": [{"name": name, "displayName": shown, "metadata": {"regionType": "Physical", **about.get(name, {})}} for name, shown in found.regions.items()]
             + [{"name": "brazil", "displayName": "Brazil", "metadata": {"regionType": "Logical"}}]}
 
 

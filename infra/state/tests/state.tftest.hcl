@@ -46,6 +46,11 @@ run "state_is_closed_kept_and_locked" {
   }
 
   assert {
+    condition     = azurerm_storage_account.state.account_replication_type == "ZRS"
+    error_message = "A copy of the state leaves the region, though nobody said so."
+  }
+
+  assert {
     condition     = azurerm_management_lock.state.lock_level == "CanNotDelete" && azurerm_management_lock.state.scope == azurerm_storage_account.state.id
     error_message = "The account is not locked."
   }
@@ -87,12 +92,13 @@ run "bad_values_are_refused_together" {
     storage_account_name = "stad-risk"
     container_name       = "tf--state"
     kept_days            = 3
+    storage_replication  = "NONE"
     tags                 = { domain = "risk" }
     writers              = {}
   }
 
   expect_failures = [
-    var.subscription_id, var.location, var.resource_group_name, var.storage_account_name, var.container_name, var.kept_days, var.tags, var.writers,
+    var.subscription_id, var.location, var.resource_group_name, var.storage_account_name, var.container_name, var.kept_days, var.storage_replication, var.tags, var.writers,
   ]
 }
 
