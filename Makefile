@@ -11,7 +11,7 @@ SHELL := /bin/bash
 PROCESSES ?= 2
 PARALLEL := -n $(PROCESSES) --dist loadfile --no-loadscope-reorder
 
-.PHONY: demo test workspace connect setup lock wheel tools infra notebooks hooks clean-notebooks export check fast docs readme bench bench-peers clean help
+.PHONY: demo test workspace connect oldest setup lock wheel tools infra notebooks hooks clean-notebooks export check fast docs readme bench bench-peers clean help
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "%-16s %s\n", $$1, $$2}'
@@ -57,6 +57,9 @@ workspace: setup  ## a workspace for tests on this machine, which runs what is s
 
 connect: setup  ## every test that uses the Spark session once more, through Spark Connect
 	DATAMASTER_CONNECT=1 $(BIN)/python -m pytest $(PARALLEL) -m 'spark and not slow' --junit-xml runs/connect.xml
+
+oldest: setup  ## the tests of readers, rules and ingest on Spark 4.0 and Delta 4.0, the oldest runtime that is supported
+	$(BIN)/python tools/oldest_runtime.py
 
 fast: $(STAMP) check  ## the checks, and the tests that start no Spark and no server
 	$(BIN)/python -m pytest $(PARALLEL) -m 'not spark and not server and not slow'

@@ -43,9 +43,17 @@ def spark() -> Iterator[SparkSession]:
     """The process's Spark session, with the jars that `make setup` fetched; with DATAMASTER_CONNECT=1, one through Spark Connect."""
     from datamaster_kit.target.session import local_session
 
+    wanted = os.environ.get("DATAMASTER_OLDEST_RUNTIME")  # of tools/oldest_runtime.py
+    if wanted:
+        sys.path.insert(0, str(ROOT / "tools"))
+        from oldest_runtime import take_oldest_jars
+
+        take_oldest_jars()
     state = ROOT / ".datamaster"
     if not os.environ.get("DATAMASTER_CONNECT"):
-        yield local_session(state)
+        session = local_session(state)
+        assert session.version == (wanted or session.version)
+        yield session
         return
     from pyspark.sql import SparkSession
 
