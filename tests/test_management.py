@@ -93,12 +93,17 @@ def test_a_days_patience_is_not_had(azure: ResourceManager, management: Manageme
     assert raised.value.faults[0].code == "azure-unreachable" and not waited
 
 
-def test_what_stays_busy_is_given_up(azure: ResourceManager, management: Management, waited: list[float]) -> None:
-    azure.fail(Fault("reset", times=100))
-    with pytest.raises(DatamasterError, match="after 10 tries") as raised:
+@pytest.mark.parametrize(
+    ("kind", "tries", "pauses"), [("reset", 5, [1, 2, 4, 8]), ("unavailable", 10, [1, 2, 4, 8, 16, *[30] * 4])]
+)
+def test_what_stays_busy_is_given_up_and_what_gives_no_answer_within_half_a_minute(
+    azure: ResourceManager, management: Management, waited: list[float], caplog: pytest.LogCaptureFixture, kind: str, tries: int, pauses: list[float]
+) -> None:
+    azure.fail(Fault(kind, times=100))
+    with pytest.raises(DatamasterError, match=f"after {tries} tries") as raised:
         call(management, "GET", HUBS + QUERY)
-    assert raised.value.faults[0].code == "azure-unreachable"
-    assert (len(waited), sum(waited)) == (9, 151)
+    assert raised.value.faults[0].code == "azure-unreachable" and waited == pauses
+    assert "trying again in" in caplog.text and "Microsoft.EventHub" in caplog.text
 
 
 @pytest.mark.parametrize(("path", "token", "told"), [

@@ -18,12 +18,13 @@ from urllib.parse import urlsplit
 from urllib.request import HTTPRedirectHandler, Request, build_opener
 
 from ..contract.fault import DatamasterError, code
+from ..contract.visible import visible
 from .answers import LONGEST_PAUSE
 
 # %% auto #0
-__all__ = ['ENDPOINT', 'GRAPH', 'NO_LOGIN', 'SECONDS', 'TRANSIENT', 'LASTING', 'POLLS', 'REFUSED', 'UNREACHED', 'Management',
-           'logged_in', 'reason_of', 'Answer', 'NoRedirect', 'tried', 'requested', 'parsed', 'is_transient',
-           'refusal_of', 'wait_of', 'bounded_pause', 'call', 'finished', 'listed']
+__all__ = ['ENDPOINT', 'GRAPH', 'NO_LOGIN', 'SECONDS', 'PATIENCE', 'FELT', 'LOGGER', 'TRANSIENT', 'LASTING', 'POLLS', 'REFUSED',
+           'UNREACHED', 'Management', 'logged_in', 'reason_of', 'Answer', 'NoRedirect', 'tried', 'requested', 'parsed',
+           'is_transient', 'refusal_of', 'wait_of', 'bounded_pause', 'tried_again', 'call', 'finished', 'listed']
 
 # %% ../../nbs/target/20_management.ipynb #07ee300d
 ENDPOINT = "https://management.azure.com"
@@ -64,7 +65,10 @@ def reason_of(message: str) -> str:
     return of_az[1] if of_az else message.splitlines()[0]
 
 # %% ../../nbs/target/20_management.ipynb #fc1dd501
-SECONDS = 60  # after which a connection without an answer is given up
+SECONDS = 25  # after which a connection without an answer is given up
+PATIENCE = 30  # seconds in which an answer comes, however often a call is tried
+FELT = 10  # seconds of waiting after which a person is told
+LOGGER = logging.getLogger("datamaster_kit.azure")
 
 
 @dataclass(frozen=True)
@@ -143,20 +147,40 @@ def bounded_pause(seconds: float, place: str) -> float:
     return seconds
 
 
+def tried_again(
+    management: Management, attempt: Callable[[], Answer], place: str
+) -> tuple[Answer, int]:
+    """Return the last answer to a call, and how often it was tried; who waits long is told why."""
+    waited = silent = 0.0
+    for number in range(management.tries):
+        begun = time.monotonic()
+        answer = attempt()
+        spent = time.monotonic() - begun
+        pause = bounded_pause(wait_of(answer, number), place) if is_transient(answer) else 0.0
+        waited, silent = waited + spent + pause, silent + spent + pause
+        has_no_answer = answer.status == 0 and waited > PATIENCE
+        if not is_transient(answer) or has_no_answer or number == management.tries - 1:
+            break
+        if silent >= FELT:
+            said = visible(f"{place}: {refusal_of(answer)[:200]}: trying again in {pause:.0f} s")
+            LOGGER.warning("%s", said)
+            silent = 0.0
+        management.pause(pause)
+    return answer, number + 1
+
+
 def call(management: Management, method: str, path: str, body: Any = None) -> Answer:
-    """Return the answer to a call, or that of 404; raises DatamasterError where Azure refuses it or stays busy. `path` begins with a slash, or is an address that Azure gave."""
+    """Return the answer to a call, or that of 404; `path` begins with a slash, or is an address that Azure gave.
+
+    Raises DatamasterError where Azure refuses it, stays busy, or gives no answer within half a minute.
+    """
     url = management.endpoint + path if path.startswith("/") else path
     if not url.startswith(management.endpoint + "/"):
         raise DatamasterError(REFUSED.fault(f"{method} {urlsplit(url).netloc}: the answer leads away from {management.endpoint}"))
-    answer = tried(management, method, url, body)
-    for attempt in range(management.tries - 1):
-        if not is_transient(answer):
-            break
-        management.pause(bounded_pause(wait_of(answer, attempt), f"{method} {urlsplit(url).path}"))
-        answer = tried(management, method, url, body)
     place = f"{method} {urlsplit(url).path}"
+    answer, tries = tried_again(management, lambda: tried(management, method, url, body), place)
     if is_transient(answer):
-        raise DatamasterError(UNREACHED.fault(f"{place}: {refusal_of(answer)}, after {management.tries} tries"))
+        raise DatamasterError(UNREACHED.fault(f"{place}: {refusal_of(answer)}, after {tries} tries"))
     if answer.status >= 300 and answer.status != 404:
         raise DatamasterError(REFUSED.fault(f"{place}: {refusal_of(answer)}"))
     return finished(management, answer, place) if method != "GET" else answer
