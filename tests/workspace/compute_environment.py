@@ -15,8 +15,10 @@ import sysconfig
 import venv
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 
+from datamaster_kit.target.class_archive import archive_for, archive_options
 from datamaster_kit.target.jars import jars
 from datamaster_kit.target.java import java_home
 from datamaster_kit.target.session import prepare, settings
@@ -91,6 +93,13 @@ def make_python(folder: Path, packages: Path) -> Path:
     return folder / "bin" / "python"
 
 
+def spark_home() -> Path:
+    """Return the folder of the Spark that is installed here, by which Java knows its archive of classes."""
+    spec = find_spec("pyspark")
+    assert spec and spec.origin
+    return Path(spec.origin).parent
+
+
 def variables_of(folder: Path, python: Path, state: Path, compute: str) -> dict[str, str]:
     """Return the variables of a task's process."""
     is_serverless = compute == "serverless"
@@ -103,7 +112,9 @@ def variables_of(folder: Path, python: Path, state: Path, compute: str) -> dict[
         "DATABRICKS_RUNTIME_VERSION": "client.4.9" if is_serverless else "17.3",
         **({"IS_SERVERLESS": "TRUE"} if is_serverless else {}),
         "JAVA_HOME": str(java_home(state)),
-        "SPARK_CONF_DIR": str(folder / "conf"),
+        # The settings as a file of their own: a folder of settings in the class path would keep Java from its archive of classes.
+        "PYSPARK_SUBMIT_ARGS": f"--properties-file {folder / 'conf' / 'spark.conf'} pyspark-shell",
+        "SPARK_HOME": str(spark_home()),
         "SPARK_LOCAL_DIRS": str(folder / "spark" / "tmp"),
         "PYSPARK_PYTHON": str(python),
         "PIP_NO_INDEX": "1",
@@ -124,13 +135,16 @@ def furnish(folder: Path, python: Path, state: Path, told: Json) -> None:
         (folder / name).mkdir(parents=True, exist_ok=True)
     prepare(folder)
     (folder / "told.json").write_text(json.dumps(told), encoding="utf-8")
+    files = tuple(file.resolve() for file in jars(state))
+    _, _, archive = archive_for(files, java_home(state))
+    options = ["-XX:TieredStopAtLevel=1", *archive_options(archive)]  # a task here is short
     known = {
-        **settings(folder, jars(state), 2, ["-XX:TieredStopAtLevel=1"]),  # a task here is short
+        **settings(folder, files, 2, options),
         "spark.driver.memory": "1g",
         "spark.databricks.delta.allowArbitraryProperties.enabled": "true",
         "spark.databricks.workspaceUrl": told["host"].removeprefix("http://"),
     }
-    (folder / "conf" / "spark-defaults.conf").write_text(
+    (folder / "conf" / "spark.conf").write_text(
         "".join(f"{name} {value}\n" for name, value in known.items()), encoding="utf-8"
     )
     (folder / "ipython" / "profile_default" / "startup" / "00_runtime.py").write_text(
