@@ -111,7 +111,9 @@ def unknown_rows(step: Step, rows: DataFrame, claim: Claim) -> DataFrame:
 
 def enter_files(step: Step, claim: Claim, batch_id: int, observed: Mapping[str, Any], files: Files | None) -> None:
     """Bring a batch's files to the ledger, exactly once."""
-    record_files(step.target, step.names.catalog, file_entries(step, claim, batch_id, observed, files))
+    entries = file_entries(step, claim, batch_id, observed, files)
+    record_files(step.target, step.names.catalog, entries)
+    step.note(*entries)
 
 
 def write_batch(step: Step, claim: Claim, rows: DataFrame, batch_id: int, files: Files | None) -> None:
@@ -129,7 +131,10 @@ def write_batch(step: Step, claim: Claim, rows: DataFrame, batch_id: int, files:
             quarantine_batch(step, claim.stream, batch_id)
         passed("quarantine.appended")
         observed |= asked.result()
-        record_all(step.target, step.names.catalog, [replace(batch_run(step, begun, claim.stream, batch_id, observed, files or files_of(observed)), notes=(*notes, *dirty_files(step, observed)))])
+        run = batch_run(step, begun, claim.stream, batch_id, observed, files or files_of(observed))
+        run = replace(run, notes=(*notes, *dirty_files(step, observed)))
+        record_all(step.target, step.names.catalog, [run])
+        step.note(run)
         entered.result()
     passed("files.recorded")
     passed("runs.batch")

@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -40,25 +40,39 @@ from ..target.stream import ASKED, stopping_on_signal
 from ..target.target import Target
 
 # %% auto #0
-__all__ = ['SUMS', 'Batches', 'STEP_FAILED', 'STOPPED', 'Work', 'AT_A_TIME', 'LOCKED_LAYERS', 'recorded_batches', 'counted',
-           'summed', 'Outcome', 'failed', 'worked', 'with_files', 'judged', 'ModelsFailedError', 'refused', 'with_past',
-           'on_models', 'first_step', 'named', 'ingest', 'build_silver', 'build_gold', 'replay', 'keep_periods',
-           'keep_ingesting']
+__all__ = ['SUMS', 'Batches', 'STEP_FAILED', 'STOPPED', 'Work', 'AT_A_TIME', 'LOCKED_LAYERS', 'batch_of', 'recorded_batches',
+           'counted', 'summed', 'Outcome', 'failed', 'worked', 'with_files', 'judged', 'ModelsFailedError', 'refused',
+           'with_past', 'on_models', 'first_step', 'named', 'ingest', 'build_silver', 'build_gold', 'replay',
+           'keep_periods', 'keep_ingesting']
 
 # %% ../../nbs/ingest/12_ingest.ipynb #9a6b1d79
 SUMS = ("rows_read", "rows_written", "rows_rescued", "rows_quarantined", "rows_merged", "rows_deleted", "bytes", "files")
 Batches = list[dict[str, Any]]
 
 
+def batch_of(run: Run) -> dict[str, Any]:
+    """Return a batch's run as a row of the table of runs, with the rules that were broken."""
+    names = ("model", "run_id", "stream", "batch", *SUMS, "latency_seconds", "result", "notes")
+    broken = [asdict(rule) for rule in run.rules if rule.value and rule.value > 0]
+    return {**{name: getattr(run, name) for name in names}, "rules": broken}
+
+
 def recorded_batches(steps: Sequence[Step]) -> dict[str, Batches]:
-    """Return, by model, the batches that were recorded by the runs of a step, and by those that they go on with; of the rules, those that were broken."""
-    found: dict[str, Batches] = {step.model.name: [] for step in steps}
-    for first in steps[:1]:
-        run_ids = sorted({first.run_id, *(run for step in steps for run in step.resumed)})
+    """Return, by model, the batches that were recorded by the runs of a step, and by those that they go on with.
+
+    Of their rules it has those that were broken. The table is read where this process does not know.
+    """
+    found: dict[str, Batches] = {
+        step.model.name: list(map(batch_of, step.noted_runs)) for step in steps
+    }
+    asked = [step for step in steps if not found[step.model.name]]
+    for first in asked[:1]:
+        run_ids = sorted({first.run_id, *(run for step in asked for run in step.resumed)})
         where = f"run_id IN ({', '.join(map(sql_literal, run_ids))}) AND step = {sql_literal(first.name)} AND contract_id = {sql_literal(first.contract.id)} AND batch IS NOT NULL"
         rows = first.target.spark.table(first.target.sql_name(runs_name(first.names.catalog))).where(where)
         for row in rows.selectExpr("model", "run_id", "stream", "batch", *SUMS, "latency_seconds", "result", "notes", "filter(rules, rule -> rule.value > 0) AS rules").collect():
-            found.setdefault(row["model"], []).append(row.asDict(recursive=True))
+            if row["model"] in {step.model.name for step in asked}:
+                found[row["model"]].append(row.asDict(recursive=True))
     return found
 
 
@@ -125,7 +139,7 @@ def worked(step: Step, work: Work, holds: Iterable[Hold] = ()) -> Outcome:
 # %% ../../nbs/ingest/12_ingest.ipynb #790143a3
 def with_files(step: Step, run: Run) -> tuple[Run, tuple[Fault, ...]]:
     """Return a run with what is to be said of its files, and the faults of those that were listed, and neither read nor refused."""
-    entries = entries_of_run(step, run) if run.files else ()
+    entries = step.noted_entries or (entries_of_run(step, run) if run.files else ())
     checkpoint = checkpoint_folder(step)
     changed = step.target.changed_files(checkpoint, read_again(step)) if step.target.changed_files(checkpoint) else ()
     run, found = replace(run, notes=(*run.notes, *file_notes(entries), *changed)), file_faults(entries)

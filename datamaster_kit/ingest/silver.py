@@ -131,8 +131,9 @@ def write_batch(step: Step, claim: Claim, batch: DataFrame, batch_id: int) -> No
     if batch_id == claim.pending:
         changed = stamped(step, claim.stream, batch_id)
     if read:
-        record_all(step.target, step.names.catalog, [step.run(begun, stream=claim.stream, batch=batch_id, rows_read=read, rows_written=changed, rows_merged=changed,
-                                                              rows_deleted=deleted, rows_quarantined=read - good)])
+        run = step.run(begun, stream=claim.stream, batch=batch_id, rows_read=read, rows_written=changed, rows_merged=changed, rows_deleted=deleted, rows_quarantined=read - good)
+        record_all(step.target, step.names.catalog, [run])
+        step.note(run)
     passed("silver.recorded")
 
 # %% ../../nbs/ingest/08_silver.ipynb #bb2cb715

@@ -18,6 +18,7 @@ from ..contract.rules import Rule, rules
 from ..contract.source_options import reader_options
 from ..contract.table import QUARANTINE, Table
 from ..names import Names, TableName
+from ..ledger import FileEntry
 from ..runs import Run
 from ..target.target import FileSource, Target
 
@@ -25,15 +26,23 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
 # %% auto #0
-__all__ = ['NO_TABLE', 'TABLE_DIFFERS', 'NOT_FILES', 'KEY_DIFFERS', 'Step', 'table_faults', 'require_tables', 'require_same_key',
-           'require_fields', 'file_source', 'append', 'checkpoint_folder']
+__all__ = ['NO_TABLE', 'TABLE_DIFFERS', 'NOT_FILES', 'KEY_DIFFERS', 'BatchLog', 'Step', 'table_faults', 'require_tables',
+           'require_same_key', 'require_fields', 'file_source', 'append', 'checkpoint_folder']
 
 # %% ../../nbs/ingest/01_step.ipynb #c71a777c
+@dataclass(frozen=True)
+class BatchLog:
+    """What this process recorded of a step's batches, so that it need not read it again."""
+
+    runs: list[Run] = field(default_factory=list)
+    entries: list[FileEntry] = field(default_factory=list)
+
+
 @dataclass(frozen=True)
 class Step:
     """One step on one model of a contract, on a target.
 
-    `resumed` are the interrupted runs whose batches it takes as its own, `last_batches` the last recorded batch of each stream, `refused` the model's files that were refused when they were last looked at, by path with
+    `log` is that of all models of the step, `resumed` are the interrupted runs whose batches it takes as its own, `last_batches` the last recorded batch of each stream, `refused` the model's files that were refused when they were last looked at, by path with
     size and modification in milliseconds then.
     """
 
@@ -49,6 +58,7 @@ class Step:
     interval: str = ""
     rebuilds_checkpoint: bool = False
     refused: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    log: BatchLog = field(default_factory=BatchLog, compare=False)
 
     def table(self, schema: str, suffix: str = "") -> TableName:
         """Return the model's table in a schema, or the one beside it with a suffix."""
@@ -70,6 +80,34 @@ class Step:
     def on(self, session: SparkSession) -> Step:
         """Return the same step on another session, as a batch of a stream has."""
         return replace(self, target=self.target.on(session))
+
+    def note(self, *items: Run | FileEntry) -> None:
+        """Keep what was recorded of a batch; a step without an end keeps nothing."""
+        if not self.interval:
+            self.log.runs.extend(item for item in items if isinstance(item, Run))
+            self.log.entries.extend(item for item in items if isinstance(item, FileEntry))
+
+    @property
+    def noted_runs(self) -> tuple[Run, ...]:
+        """The runs of the model's batches, where all that count are of this process; else none.
+
+        Through Spark Connect a batch is written by another process, which keeps its own log.
+        """
+        mine = tuple(run for run in self.log.runs if run.model == self.model.name)
+        return () if self.resumed or self.interval else mine
+
+    @property
+    def noted_entries(self) -> tuple[FileEntry, ...]:
+        """The files of `noted_runs`, oldest first."""
+        batches = {(run.stream, run.batch) for run in self.noted_runs}
+        mine = [
+            entry
+            for entry in self.log.entries
+            if entry.model == self.model.name
+            and (entry.stream, entry.batch) in batches
+            and entry.batch > self.last_batches.get(entry.stream, -1)
+        ]
+        return tuple(sorted(mine, key=lambda entry: (entry.recorded_at, entry.path)))
 
     def run(self, begun: datetime, **values: Any) -> Run:
         """Return a run of this step that began then and ends now."""
