@@ -65,12 +65,14 @@ def part_place(document: Document, part: str, *rest: str) -> tuple[str | int, ..
     items = [("customProperties", at, "value") for at, item in enumerate(custom if isinstance(custom, list) else ()) if isinstance(item, dict) and item.get("property") == "workflow"]
     base: tuple[str | int, ...] = items[0] if items else ("ingest_workflow",) if "ingest_workflow" in data and "workflow" not in data else ("workflow",)
     path, value = base, workflow_at(data, base)
+    if value is None:
+        return ()
     for name in rest:
         name = "model" if name == "models" and isinstance(value, dict) and "models" not in value else name
         if not isinstance(value, dict) or name not in value:
             break
         path, value = (*path, name), value[name]
-    return path if value is not None else ()
+    return path
 
 
 def workflow_at(data: dict[str, Any], path: tuple[str | int, ...]) -> Any:

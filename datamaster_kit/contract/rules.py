@@ -226,7 +226,7 @@ def declared_rules(contract: Contract, model: Model) -> Iterator[Rule]:
 def rules(contract: Contract, model: Model) -> tuple[Rule, ...]:
     """Return every rule of a model, in the contract's order; pure, and the same each time."""
     fresh = [promised_freshness(model, level) for level in contract.service_levels
-             if level.property == "freshness" and level.value is not None and level.element.partition(".")[0] == model.name and "." in level.element]
+             if level.property.lower() == "freshness" and level.value is not None and level.element.partition(".")[0] == model.name and "." in level.element]
     found = [*field_rules(model), *unique_rules(model), *reference_rules(contract, model), *declared_rules(contract, model), *fresh]
     is_unnameable = any(re.search(r"[{}]", other.name) for other in contract.models)
     taken: dict[str, Rule] = {}
