@@ -454,7 +454,8 @@ def level_findings(contract: Contract) -> Iterator[Finding]:
         model, _, field = level.element.rpartition(".")
         if name in ("retention", "freshness") and model in models and fields.get((model, field)) not in MOMENTS:
             said = "is no date and no timestamp" if (model, field) in fields else "is not there"
-            yield ODD_SERVICE_LEVEL, f"{name} goes by {level.element!r}, which {said}", "", place, nearest(field, [other for owner, other in fields if owner == model])
+            moments = [other for (owner, other), kind in fields.items() if owner == model and kind in MOMENTS]
+            yield ODD_SERVICE_LEVEL, f"{name} goes by {level.element!r}, which {said}", "", place, nearest(field, moments)
 
 
 PERIODS = ("retention", "freshness", "latency")
