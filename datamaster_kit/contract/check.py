@@ -23,21 +23,22 @@ from .pattern_steps import ExplodingPatternError
 from .patterns import java_pattern
 from .period import is_ambiguous, is_unlimited, parse_period, period_text
 from .rule import OPERATORS, limit_of
+from .rules import SEVERITIES
 from .source_options import option_problems, unused_options
 from .table import DELETED, QUARANTINE
 
 # %% auto #0
 __all__ = ['Finding', 'NAME_REFUSED', 'NOT_A_TABLE', 'NAME_TAKEN', 'NAME_LOOKALIKE', 'RESERVED_NAME', 'UNKNOWN_REFERENCE',
            'ELSEWHERE', 'BAD_CONSTRAINT', 'EXPLODING_PATTERN', 'BAD_TYPE', 'BAD_KEY', 'BAD_WORKFLOW', 'SOURCE_OPTION',
-           'UNUSED_OPTION', 'BAD_SERVICE_LEVEL', 'ODD_SERVICE_LEVEL', 'NO_MODEL', 'NO_FIELD', 'FOLDER', 'DEVICES',
-           'OWN_COLUMNS', 'RESCUED_NAMES', 'OWN_TABLES', 'LONGEST_TABLE', 'TEXT', 'UNORDERED', 'NUMBERS', 'WHOLE',
-           'LOWER', 'UPPER', 'MOMENTS', 'FORMATS', 'EVOLUTIONS', 'INTO_THE_PROJECT', 'PERIODS', 'DELETING', 'CHECKS',
-           'is_folder_name', 'folder_name', 'name_findings', 'known_ingested', 'derived_findings', 'lookalike_findings',
-           'repeated', 'type_findings', 'constraint_findings', 'pattern_findings', 'limit_findings', 'limit_value',
-           'has_no_room', 'is_number', 'is_value', 'count_findings', 'can_be_kept', 'key_findings',
-           'reference_findings', 'missing', 'life_findings', 'mark_findings', 'gold_findings', 'leads_out',
-           'workflow_findings', 'source_findings', 'control_findings', 'service_level_findings', 'level_findings',
-           'findings']
+           'UNUSED_OPTION', 'BAD_SERVICE_LEVEL', 'ODD_SERVICE_LEVEL', 'ODD_CHECK', 'NO_MODEL', 'NO_FIELD', 'FOLDER',
+           'DEVICES', 'OWN_COLUMNS', 'RESCUED_NAMES', 'OWN_TABLES', 'LONGEST_TABLE', 'TEXT', 'UNORDERED', 'NUMBERS',
+           'WHOLE', 'LOWER', 'UPPER', 'MOMENTS', 'FORMATS', 'EVOLUTIONS', 'INTO_THE_PROJECT', 'PERIODS', 'DELETING',
+           'CHECKS', 'is_folder_name', 'folder_name', 'name_findings', 'known_ingested', 'derived_findings',
+           'lookalike_findings', 'repeated', 'type_findings', 'constraint_findings', 'pattern_findings',
+           'limit_findings', 'limit_value', 'has_no_room', 'is_number', 'is_value', 'count_findings', 'word_findings',
+           'can_be_kept', 'key_findings', 'reference_findings', 'missing', 'life_findings', 'mark_findings',
+           'gold_findings', 'leads_out', 'workflow_findings', 'source_findings', 'control_findings',
+           'service_level_findings', 'level_findings', 'findings']
 
 # %% ../../nbs/contract/09_check.ipynb #56276002
 Finding = tuple[Code, str, str, str, str]
@@ -59,6 +60,7 @@ SOURCE_OPTION = code("source-option", "An option of the contract's source is unk
 UNUSED_OPTION = code("source-option-unused", "An option of the contract's source says nothing for its format.", "remove it, or correct the format", severity="warning")
 BAD_SERVICE_LEVEL = code("service-level-broken", "A service level has a value that cannot be read.", "write a period as '1 day', '30d' or ISO 8601 'P30D', and a cron expression in Quartz's form")
 ODD_SERVICE_LEVEL = code("service-level-odd", "A service level is misspelled, said twice, or goes by a field that has no age.", "name a field of dates or timestamps as model.field", severity="warning")
+ODD_CHECK = code("check-word-odd", "The unit or the severity of a check is a word that is not known, and the default is taken.", "write rows or percent; quarantine, warning, error or critical", severity="warning")
 NO_MODEL = code("no-model", "The contract describes no model.", "add a model with its fields", severity="warning")
 NO_FIELD = code("model-without-fields", "A model has no field: both specifications allow it, but nothing can be ingested into it, or built for it.", "describe its fields", severity="warning")
 
@@ -281,6 +283,16 @@ def count_findings(model: Model) -> Iterator[Finding]:
                 yield BAD_CONSTRAINT, f"no number of rows keeps {said} of the check {check.name or check.metric!r}", model.name, path, "a range excludes its ends" if "Between" in said else ""
 
 
+def word_findings(model: Model) -> Iterator[Finding]:
+    """Yield the units and severities of checks that are misspelled, so that rows are counted, or the default severity is taken."""
+    for path, checks in (("", model.quality), *((path, item.quality) for path, item in walk_fields(model.fields))):
+        for check in checks:
+            for name, word, known in (("unit", check.unit.lower(), ("rows", "percent")), ("severity", check.severity.lower(), tuple(SEVERITIES))):
+                near = get_close_matches(word, known, 1, 0.8) if word not in known else []
+                if near and not (name == "unit" and check.metric.lower() == "freshness"):
+                    yield ODD_CHECK, f"the {name} {word!r} of the check {check.name or check.id or check.metric or check.type!r} is not known", model.name, path, f"did you mean {near[0]!r}?"
+
+
 def can_be_kept(must: tuple[Must, ...]) -> bool:
     """Some number of rows, from none on, keeps every operator."""
     limits = [limit_of(item) for item in must]
@@ -475,6 +487,7 @@ def findings(contract: Contract) -> tuple[Finding, ...]:
             found.append((NO_FIELD, f"the model {model.name!r} has no field, so that nothing can be ingested into it", model.name, "", ""))
         found += key_findings(model)
         found += count_findings(model)
+        found += word_findings(model)
         found += reference_findings(contract, model)
         for path, item in walk_fields(model.fields):
             found += type_findings(model.name, path, item.type)
