@@ -231,3 +231,52 @@ def test_a_conversion_says_of_nothing_that_it_wrote_that_it_is_lost(path: Path) 
     for item in conversion.lost:
         is_overruled = item.source.endswith(".type")  # by config.databricksType, which is written
         assert is_overruled or item.value not in conversion.text or len(item.value) < 8, item
+
+
+def test_what_would_be_read_as_something_else_is_told_with_its_line(tmp_path: Path) -> None:
+    """Numbers and words of YAML in lists of texts, limits of too many digits, types that nobody knows, marks that no value is, options that are not checked."""
+    path = tmp_path / "c.yaml"
+    path.write_text("""apiVersion: v3.1.0
+kind: DataContract
+id: urn:c
+version: 1.0.0
+status: active
+slaProperties:
+- {property: retention, value: 0, unit: d}
+- {property: Retention, value: 3, unit: y, element: account.idd}
+- {property: retenton, value: 3, unit: y}
+customProperties:
+- property: workflow
+  value:
+    delete_when: {code: [1.20, TRUE], is_gone: [true, closed], opened: [2024-02-30]}
+    maximum_bad_share: 0_1
+    source: {nullValue: null}
+schema:
+- name: account
+  properties:
+  - {name: id, logicalType: integer, primaryKey: true}
+  - {name: code, logicalType: string, quality: [{metric: invalidValues, arguments: {validValues: [1.10, 1e3, TRUE, 7, 01, true]}, mustBe: 0}]}
+  - {name: is_gone, logicalType: boolean}
+  - {name: opened, logicalType: date}
+  - {name: sum, logicalType: number, physicalType: "DECIMAL(38,2)", logicalTypeOptions: {minimum: 12345678901234567890.12, maximum: 12345678901234567890123, multipleOf: 5}}
+  - {name: odd, physicalType: BIGINT UNSIGNED}
+  - {name: twice, physicalType: DECIMAL(10 2)}
+  - {name: short, physicalType: VARCHAR(-1)}
+  - {name: none, physicalType: "DECIMAL(0,0)"}
+  - {name: part, logicalType: string, quality: [{metric: nullValues, mustBeLessThan: 5, unit: procent, severity: quarantin}, {metric: nullValues, mustBe: 0, unit: rows, severity: P1}]}
+  - {name: tags, logicalType: array, items: {logicalType: string}, logicalTypeOptions: {minItems: 2, uniqueItems: true}}
+""", encoding="utf-8")
+    found = [(fault.line, fault.code) for fault in lint_file(path)]
+    assert found == [
+        (7, "service-level-broken"), (8, "service-level-odd"), (8, "service-level-odd"), (9, "service-level-odd"), (13, "value-written-otherwise"), (13, "value-written-otherwise"), (13, "workflow-broken"), (13, "workflow-broken"),
+        (14, "workflow-broken"), (15, "source-option"), *[(20, "value-written-otherwise")] * 3, (23, "value-written-otherwise"), (24, "type-read-as"), (25, "type-read-as"), (26, "type-refused"), (27, "type-refused"), (28, "check-word-odd"), (28, "check-word-odd"),
+    ], found
+    text = path.read_text(encoding="utf-8")
+    for wrong, right in (("value: 0,", "value: 9,"), ("closed", "false"), ("2024-02-30", "2024-02-29"), ("0_1", "1%"), ("nullValue: null", "nullValue: 'null'"), ("(-1)", "(1)"), ("0,0", "1,0")):
+        text = text.replace(wrong, right)
+    path.write_text(text, encoding="utf-8")
+    assert [fault.line for fault in lint_file(path) if fault.code == "rule-not-executed"] == [23, 29, 29]
+    assert of_severity(path, "error") == []
+    assert [sql_type(item.type) for item in read_contract(path).models[0].fields][-6:] == ["STRING", "STRING", "VARCHAR(1)", "DECIMAL(1,0)", "STRING", "ARRAY<STRING>"]
+    path.write_text("dataContractSpecification: 1.1.0\nid: a\ninfo: {title: A, version: 1.0.0}\nmodels: {m: {fields: {s: {type: struct}}}}\n", encoding="utf-8")
+    assert [fault.hint for fault in lint_file(path) if fault.code == "type-unknown"] == ["describe its fields"]

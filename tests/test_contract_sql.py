@@ -26,6 +26,8 @@ BRANCH = Model("branch", (Field("id", Scalar("long")), Field("city")))
 BANK = Contract("urn:bank", models=(ACCOUNT, BRANCH))
 
 REFUSED = [
+    "SELECT max(repeat(repeat(repeat(name, 10000), 10000), 10000)) FROM account", "SELECT max(array_join(array_repeat(repeat(name, 9999), 9999), '')) FROM account",
+    "SELECT max(cardinality(transform(sequence(1, 9999), x -> sequence(1, 9999)))) FROM account", "SELECT max(length(lpad(repeat(upper(repeat(name, 5000)), 5000), 20))) FROM account",
     "SELECT max(length(repeat(name, 2000000000))) FROM account", "SELECT count(*) FROM (SELECT stack(2147483647, 1) FROM account)", "SELECT max(space(id)) FROM account", "SELECT max(lpad(name, 2147483647, 'x')) FROM account",
     "SELECT count(*) FROM (SELECT explode(sequence(1, 100000000)) AS n)", "SELECT max(cardinality(sequence(1, id))) FROM account", "SELECT max(cardinality(array_repeat(name, 2000000000))) FROM account",
     "SELECT max(format_string('%2147483647d', id)) FROM account", "SELECT max(format_string(name, id)) FROM account", "SELECT max(cardinality(sequence(opened, opened, INTERVAL 1 SECOND))) FROM account",
@@ -61,6 +63,7 @@ REFUSED = [
 ]
 
 ACCEPTED = [
+    "SELECT 1 WHERE EXISTS (SELECT 1 FROM account)", "SELECT count(*) WHERE (SELECT max(id) FROM account) > 0", "SELECT max(lpad(concat(repeat('0', 3), rpad(name, 200)), 2000)) FROM account",
     "SELECT max(lpad(name, 14, '0')) FROM account", "SELECT max(cardinality(sequence(opened, DATE'2024-03-01', INTERVAL 1 DAY))) FROM account", "SELECT max(cardinality(sequence(10, 1, -1))) FROM account", "SELECT max(repeat(name, 3)) FROM account",
     "SELECT count(*) FROM account", "SELECT COUNT(*) FROM account WHERE balance < 0", "SELECT count(DISTINCT name) FROM account", "SELECT sum(balance) FROM account", "SELECT avg(balance) FROM account WHERE is_open",
     "SELECT count(*) FROM account WHERE name RLIKE '^[A-Z]\\\\w+$'", "SELECT count(*) FROM account WHERE name REGEXP r'^\\w+$'", "SELECT count(*) FROM account WHERE name LIKE 'A%'", "SELECT count(*) FROM account WHERE name ILIKE 'a_a'",
@@ -220,6 +223,13 @@ def test_the_judge_reads_a_text_as_spark_does(spark, body: str, mark: str) -> No
     except ValueError:
         return
     assert spark.sql(written(tree)).collect()[0][0] == expected
+
+
+def test_nothing_of_a_contracts_sql_goes_into_a_log(caplog: pytest.LogCaptureFixture) -> None:
+    hidden = "`a\n::error file=x::pwned\n\x1b[2J\u202e`"
+    for sql in (f"EXECUTE {hidden}", f"CALL {hidden}", f"SHOW {hidden}", f"ALTER TABLE {hidden} SET x", f"SELECT {hidden} FROM account", f"SELECT {hidden}:a.b FROM account", f"CREATE FUNCTION {hidden} AS x"):
+        refusal(sql)
+    assert not caplog.records, caplog.text
 
 
 def test_a_refused_rule_is_a_fault_of_lint_and_is_never_run(tmp_path: Path) -> None:

@@ -437,3 +437,24 @@ def test_set_rules_give_the_right_numbers(spark: SparkSession) -> None:
         "double": 1,
         "joined": 6,
     }
+
+
+def test_marks_and_thresholds_are_values_of_the_fields_type_and_no_others() -> None:
+    """`true` marks a boolean, 0 is 0.00, -1 stands for nothing in a number too, and a threshold or a share has an end."""
+    from datamaster_kit.contract.model import Field, Must, Quality, Scalar
+    from datamaster_kit.contract.rule import limit_of
+    from datamaster_kit.contract.rules import missing_predicate
+    from datamaster_kit.contract.workflow import read_share, read_workflow
+    from datamaster_kit.ingest.rows import is_one_of
+
+    assert read_workflow({"delete_when": {"gone": [True, None, 1]}}).delete_when == {"*": {"gone": ("true", "1")}}
+    assert is_one_of(Field("gone", Scalar("boolean")), ("true", "FALSE")) == "`gone` IN (TRUE, FALSE)"
+    assert is_one_of(Field("left", Scalar("decimal", 5, 2)), ("0", "1.5")) == "`left` IN (0, 1.5BD)"
+    assert is_one_of(Field("left", Scalar("long")), ("none",)) == "CAST(`left` AS STRING) IN ('none')"
+    assert missing_predicate(Quality(arguments={"missingValues": [-1, ""]}), Field("n", Scalar("decimal", 9, 2)), "`n`").endswith("AND `n` NOT IN (-1)")
+    assert "NOT IN ('', 'false')" in missing_predicate(Quality(arguments={"missingValues": ["", False]}), Field("n"), "`n`")
+    assert " NULL)" not in missing_predicate(Quality(), Field("d", Scalar("date")), "`d`")
+    assert [read_share(share) for share in ("0_1", "1_0%", "٠", "nan", "-1", "1e-2", " 5 %", ".5")] == [None, None, None, None, None, 0.01, 0.05, 0.5]
+    for value in ("inf", "-inf", "nan", "1_0", float("nan"), True):
+        with pytest.raises(ValueError, match="not a number"):
+            limit_of(Must("mustBeLessThan", value))

@@ -45,7 +45,9 @@ def test_an_option_of_another_format_is_a_warning_and_is_not_given_to_a_reader()
     assert reader_options("json", {"header": True, "multiLine": True}) == {"multiLine": True}
 
 
-@pytest.mark.parametrize("option", ["header: 'false'", "delimiter: '\\t'", "sep: '|'", "encoding: latin-1", "encoding: Windows-1252", "encoding: utf8", "quote: ''", "delimiter: '||'", "lineSep: '\\r\\n'", "maxFilesPerTrigger: 10"])
+@pytest.mark.parametrize("option", ["header: 'false'", "delimiter: '\\t'", "sep: '|'", "encoding: latin-1", "encoding: Windows-1252", "encoding: utf8", "quote: ''", "delimiter: '||'", "lineSep: '\\r\\n'", "maxFilesPerTrigger: 10",
+                                    "dateFormat: dd/MM/yyyy", "dateFormat: yyyyMMdd", "dateFormat: yyyyDDD", "timestampFormat: \"yyyy-MM-dd'T'HH:mm:ss[.SSS]XXX\"", "timestampFormat: dd/MM/yyyy hh:mm a", "dateFormat: d 'de' MMMM 'de' yyyy",
+                                    "maxBytesPerTrigger: 10g", "backfillInterval: 1 day", "nullValue: 'null'", "quote: ''\n    delimiter: '\"'"])
 def test_an_option_as_people_write_it_is_no_fault(option: str) -> None:
     assert not faults_of(option)
 

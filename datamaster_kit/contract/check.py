@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from decimal import Decimal
+from difflib import get_close_matches
 from typing import Any
 
 from .control_totals import read_control_totals
@@ -22,20 +23,22 @@ from .pattern_steps import ExplodingPatternError
 from .patterns import java_pattern
 from .period import is_ambiguous, is_unlimited, parse_period, period_text
 from .rule import OPERATORS, limit_of
+from .rules import SEVERITIES
 from .source_options import option_problems, unused_options
 from .table import DELETED, QUARANTINE
 
 # %% auto #0
 __all__ = ['Finding', 'NAME_REFUSED', 'NOT_A_TABLE', 'NAME_TAKEN', 'NAME_LOOKALIKE', 'RESERVED_NAME', 'UNKNOWN_REFERENCE',
            'ELSEWHERE', 'BAD_CONSTRAINT', 'EXPLODING_PATTERN', 'BAD_TYPE', 'BAD_KEY', 'BAD_WORKFLOW', 'SOURCE_OPTION',
-           'UNUSED_OPTION', 'BAD_SERVICE_LEVEL', 'NO_MODEL', 'NO_FIELD', 'FOLDER', 'DEVICES', 'OWN_COLUMNS',
-           'RESCUED_NAMES', 'OWN_TABLES', 'LONGEST_TABLE', 'TEXT', 'UNORDERED', 'NUMBERS', 'WHOLE', 'LOWER', 'UPPER',
-           'MOMENTS', 'FORMATS', 'EVOLUTIONS', 'INTO_THE_PROJECT', 'PERIODS', 'DELETING', 'CHECKS', 'is_folder_name',
-           'folder_name', 'name_findings', 'known_ingested', 'derived_findings', 'lookalike_findings', 'repeated',
-           'type_findings', 'constraint_findings', 'pattern_findings', 'limit_findings', 'limit_value', 'has_no_room',
-           'is_number', 'count_findings', 'can_be_kept', 'key_findings', 'reference_findings', 'missing',
-           'life_findings', 'gold_findings', 'leads_out', 'workflow_findings', 'source_findings', 'control_findings',
-           'service_level_findings', 'findings']
+           'UNUSED_OPTION', 'BAD_SERVICE_LEVEL', 'ODD_SERVICE_LEVEL', 'ODD_CHECK', 'NO_MODEL', 'NO_FIELD', 'FOLDER',
+           'DEVICES', 'OWN_COLUMNS', 'RESCUED_NAMES', 'OWN_TABLES', 'LONGEST_TABLE', 'TEXT', 'UNORDERED', 'NUMBERS',
+           'WHOLE', 'LOWER', 'UPPER', 'MOMENTS', 'FORMATS', 'EVOLUTIONS', 'INTO_THE_PROJECT', 'PERIODS', 'DELETING',
+           'CHECKS', 'is_folder_name', 'folder_name', 'name_findings', 'known_ingested', 'derived_findings',
+           'lookalike_findings', 'repeated', 'type_findings', 'constraint_findings', 'pattern_findings',
+           'limit_findings', 'limit_value', 'has_no_room', 'is_number', 'is_value', 'count_findings', 'word_findings',
+           'can_be_kept', 'key_findings', 'reference_findings', 'missing', 'life_findings', 'mark_findings',
+           'gold_findings', 'leads_out', 'workflow_findings', 'source_findings', 'control_findings',
+           'service_level_findings', 'level_findings', 'findings']
 
 # %% ../../nbs/contract/09_check.ipynb #56276002
 Finding = tuple[Code, str, str, str, str]
@@ -56,6 +59,8 @@ BAD_WORKFLOW = code("workflow-broken", "The workflow names what the contract lac
 SOURCE_OPTION = code("source-option", "An option of the contract's source is unknown, has a value that it cannot have, or does not go with another.", "correct it: docs/project.md lists the options; those of Auto Loader are on the vendor's page")
 UNUSED_OPTION = code("source-option-unused", "An option of the contract's source says nothing for its format.", "remove it, or correct the format", severity="warning")
 BAD_SERVICE_LEVEL = code("service-level-broken", "A service level has a value that cannot be read.", "write a period as '1 day', '30d' or ISO 8601 'P30D', and a cron expression in Quartz's form")
+ODD_SERVICE_LEVEL = code("service-level-odd", "A service level is misspelled, said twice, or goes by a field that has no age.", "name a field of dates or timestamps as model.field", severity="warning")
+ODD_CHECK = code("check-word-odd", "The unit or the severity of a check is a word that is not known, and the default is taken.", "write rows or percent; quarantine, warning, error or critical", severity="warning")
 NO_MODEL = code("no-model", "The contract describes no model.", "add a model with its fields", severity="warning")
 NO_FIELD = code("model-without-fields", "A model has no field: both specifications allow it, but nothing can be ingested into it, or built for it.", "describe its fields", severity="warning")
 
@@ -164,9 +169,11 @@ UNORDERED = ("boolean", "binary", "variant", "null")
 def type_findings(model: str, path: str, type: DataType) -> Iterator[Finding]:
     """Yield what is wrong with one type, not looking inside."""
     if isinstance(type, Scalar) and type.name == "decimal":
-        precision, scale = type.precision or 10, type.scale or 0
+        precision, scale = 10 if type.precision is None else type.precision, type.scale or 0
         if not (1 <= precision <= 38 and 0 <= scale <= precision):
             yield BAD_TYPE, f"decimal({precision},{scale}) needs a precision of 1 to 38 and a scale of 0 to the precision", model, path, ""
+    if isinstance(type, Scalar) and type.length is not None and not 1 <= type.length < 2**31:
+        yield BAD_TYPE, f"{type.name}({type.length}) needs a length of 1 to {2**31 - 1:,}", model, path, ""
     if isinstance(type, Struct) and not type.fields:
         yield BAD_TYPE, "a struct needs at least one field", model, path, "describe its fields, or use type variant or string"
     if isinstance(type, Map) and isinstance(type.key.type, Map):
@@ -186,7 +193,7 @@ def constraint_findings(model: str, path: str, item: Field) -> Iterator[Finding]
         yield BAD_CONSTRAINT, f"{name} has no order, so no minimum or maximum", model, path, ""
     yield from limit_findings(model, path, item, name)
     for value in item.enum:
-        if name in NUMBERS and not isinstance(value, int | float) and not is_number(str(value)):
+        if value is not None and name in (*NUMBERS, *MOMENTS) and not is_value(value, name):
             yield BAD_CONSTRAINT, f"the allowed value {value!r} is not a {name}", model, path, ""
 
 
@@ -229,10 +236,9 @@ MOMENTS = ("date", "timestamp", "timestamp_ntz")
 def limit_value(value: Any, name: str) -> Any:
     """Return a limit as a value that compares; raises ValueError or ArithmeticError where it is none of the type."""
     if name in NUMBERS:
-        number = Decimal(str(value))
-        if not number.is_finite():
-            raise ValueError(f"{value!r} is not finite")
-        return number
+        if not is_number(str(value)):
+            raise ValueError(f"{value!r} is not a number")
+        return Decimal(str(value))
     if name in MOMENTS:
         text = re.sub(r"(\.\d{6})\d+", r"\1", str(value).strip())
         moment = datetime.fromisoformat(text)
@@ -251,7 +257,15 @@ def has_no_room(low: Any, high: Any, is_low_open: bool, is_high_open: bool, name
 
 def is_number(text: str) -> bool:
     """The text reads as a decimal number."""
-    return bool(re.fullmatch(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", text))
+    return bool(re.fullmatch(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,3})?", text))
+
+
+def is_value(value: Any, name: str) -> bool:
+    """A value is a number, or a moment, of the type of that name."""
+    try:
+        return isinstance(value, int | float) or limit_value(value, name) is not None
+    except (ValueError, ArithmeticError):
+        return False
 
 
 def count_findings(model: Model) -> Iterator[Finding]:
@@ -267,6 +281,16 @@ def count_findings(model: Model) -> Iterator[Finding]:
             if not is_kept:
                 said = " and ".join(f"{must.operator}: {must.value}" for must in check.must)
                 yield BAD_CONSTRAINT, f"no number of rows keeps {said} of the check {check.name or check.metric!r}", model.name, path, "a range excludes its ends" if "Between" in said else ""
+
+
+def word_findings(model: Model) -> Iterator[Finding]:
+    """Yield the units and severities of checks that are misspelled, so that rows are counted, or the default severity is taken."""
+    for path, checks in (("", model.quality), *((path, item.quality) for path, item in walk_fields(model.fields))):
+        for check in checks:
+            for name, word, known in (("unit", check.unit.lower(), ("rows", "percent")), ("severity", check.severity.lower(), tuple(SEVERITIES))):
+                near = get_close_matches(word, known, 1, 0.8) if word not in known else []
+                if near and not (name == "unit" and check.metric.lower() == "freshness"):
+                    yield ODD_CHECK, f"the {name} {word!r} of the check {check.name or check.id or check.metric or check.type!r} is not known", model.name, path, f"did you mean {near[0]!r}?"
 
 
 def can_be_kept(must: tuple[Must, ...]) -> bool:
@@ -328,7 +352,20 @@ def life_findings(contract: Contract, models: dict[str, set[str]]) -> Iterator[F
         yield BAD_WORKFLOW, f"schema_evolution is {workflow.schema_evolution!r}, and one of {', '.join(EVOLUTIONS)} is expected", "", "workflow.schema_evolution", nearest(workflow.schema_evolution, EVOLUTIONS)
     if "maximum_bad_share" in workflow.properties:
         yield BAD_WORKFLOW, f"maximum_bad_share is {workflow.properties['maximum_bad_share']!r}, and a percentage, or a number up to 1, is expected", "", "workflow.maximum_bad_share", "write 5%"
+    yield from mark_findings(contract)
     yield from gold_findings(workflow)
+
+
+def mark_findings(contract: Contract) -> Iterator[Finding]:
+    """Yield the values of `delete_when` that no value of their field is, so that nothing would ever be deleted."""
+    marks = {(model.name, name): values for model in known_ingested(contract) for name, values in contract.delete_when(model).items()}
+    fields = {(model.name, item.name): item for model in contract.models for item in model.fields}
+    for (model, name), values in marks.items():
+        kind = getattr(fields[model, name].type, "name", "") if (model, name) in fields else ""
+        for value in values:
+            is_wrong = (kind == "boolean" and value.lower() not in ("true", "false")) or (kind in (*NUMBERS, *MOMENTS) and not is_value(value, kind))
+            if is_wrong:
+                yield BAD_WORKFLOW, f"delete_when compares {name!r} of the model {model!r} with {value!r}, which is no {kind}", "", f"workflow.delete_when.{name}", ""
 
 
 def gold_findings(workflow: Workflow) -> Iterator[Finding]:
@@ -409,6 +446,28 @@ def service_level_findings(contract: Contract) -> Iterator[Finding]:
             else:
                 if level.property.lower() in DELETING and is_ambiguous(text):
                     yield BAD_SERVICE_LEVEL, f"{level.property}: {text!r} may mean minutes or months, and data is deleted by it", "", f"service_levels.{level.property}", "write min, or mo"
+                elif level.property.lower() in DELETING and not parse_period(text).parts():
+                    yield BAD_SERVICE_LEVEL, f"{level.property}: after {text!r} everything would be removed at once", "", f"service_levels.{level.property}", "write how long rows are kept, or unlimited"
+    yield from level_findings(contract)
+
+
+def level_findings(contract: Contract) -> Iterator[Finding]:
+    """Yield the service levels that are not what they seem: misspelled, said twice, or of a field by which no age is told."""
+    fields = {(model.name, item.name): getattr(item.type, "name", "") for model in contract.models for item in model.fields}
+    models, seen = {model.name for model in contract.models}, set[str]()
+    for level in contract.service_levels:
+        name, place = level.property.lower(), f"service_levels.{level.property}"
+        near = get_close_matches(name, PERIODS, 1, 0.85)
+        if near and name not in PERIODS:
+            yield ODD_SERVICE_LEVEL, f"{level.property!r} is not a service level that is kept here", "", place, f"did you mean {near[0]!r}?"
+        if name in DELETING and name in seen:
+            yield ODD_SERVICE_LEVEL, f"{name} is said twice, and the first counts", "", place, "keep one"
+        seen.add(name)
+        model, _, field = level.element.rpartition(".")
+        if name in ("retention", "freshness") and model in models and fields.get((model, field)) not in MOMENTS:
+            said = "is no date and no timestamp" if (model, field) in fields else "is not there"
+            moments = [other for (owner, other), kind in fields.items() if owner == model and kind in MOMENTS]
+            yield ODD_SERVICE_LEVEL, f"{name} goes by {level.element!r}, which {said}", "", place, nearest(field, moments)
 
 
 PERIODS = ("retention", "freshness", "latency")
@@ -428,6 +487,7 @@ def findings(contract: Contract) -> tuple[Finding, ...]:
             found.append((NO_FIELD, f"the model {model.name!r} has no field, so that nothing can be ingested into it", model.name, "", ""))
         found += key_findings(model)
         found += count_findings(model)
+        found += word_findings(model)
         found += reference_findings(contract, model)
         for path, item in walk_fields(model.fields):
             found += type_findings(model.name, path, item.type)

@@ -108,7 +108,7 @@ def read_type(reading: Reading, item: Mapping[str, Any], path: Path) -> DataType
     try:
         return parse_sql_type(name)
     except ValueError:
-        reading.faults.append(reading.document.fault(UNKNOWN_TYPE, f"unknown type {name!r}", (*path, "type"), nearest(name, (*TYPE_NAMES, *NESTED))))
+        reading.faults.append(reading.document.fault(UNKNOWN_TYPE, f"unknown type {name!r}", (*path, "type"), "describe its fields" if lower == "struct" else nearest(name, (*TYPE_NAMES, *NESTED))))
         return STRING
 
 

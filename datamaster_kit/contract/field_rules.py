@@ -5,18 +5,18 @@
 # %% ../../nbs/contract/11_field_rules.ipynb #0b50646f
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
-from .model import Contract, Field, Model, Struct
+from .model import Contract, Field, Model, Struct, walk_fields
 from .predicates import constraints
 from .rule import Rule, braces, unexecuted
 from .sqltype import quote, sql_literal
 
 # %% auto #0
-__all__ = ['RESCUED', 'DIMENSIONS', 'UNREAD', 'misfit', 'type_rule', 'record_rule', 'nothing_misfits', 'field_rules',
-           'unique_rules', 'duplicates_query', 'reference_rules', 'struct_fields', 'split_reference', 'reference_rule',
-           'column_path']
+__all__ = ['RESCUED', 'DIMENSIONS', 'UNREAD', 'NOT_RUN', 'misfit', 'type_rule', 'record_rule', 'nothing_misfits', 'field_rules',
+           'option_rules', 'unique_rules', 'duplicates_query', 'reference_rules', 'struct_fields', 'split_reference',
+           'reference_rule', 'column_path']
 
 # %% ../../nbs/contract/11_field_rules.ipynb #9dd6c472
 RESCUED = "carlton_rescued"
@@ -64,6 +64,19 @@ def field_rules(model: Model) -> Iterator[Rule]:
         for path, constraint in constraints(replace(item, required=item.required or bool(item.primary_key))):
             yield Rule(f"{path}.{constraint.kind}", model.name, path, constraint.kind, constraint.sentence, dimension=DIMENSIONS.get(constraint.kind, "conformity"),
                        predicate=constraint.predicate, not_executed=constraint.not_executed)
+    yield from option_rules(model)
+
+
+NOT_RUN = {"multipleOf": "multiple", "minItems": "items", "maxItems": "items", "uniqueItems": "items", "minProperties": "properties", "maxProperties": "properties", "required": "properties"}
+
+
+def option_rules(model: Model) -> Iterator[Rule]:
+    """Yield the options of ODCS (*Schema*, logicalTypeOptions) that say something about values and are not executed, so that nobody takes them for checked."""
+    for path, item in walk_fields(model.fields):
+        options = item.properties.get("odcs.logicalTypeOptions")
+        for name, value in options.items() if isinstance(options, Mapping) else ():
+            if name in NOT_RUN and value not in (False, None, []):
+                yield Rule(f"{path}.{NOT_RUN[name]}", model.name, path, NOT_RUN[name], f"{name} of {item.name} is {value}", not_executed=f"the option {name} is not one that is checked")
 
 # %% ../../nbs/contract/11_field_rules.ipynb #c09674f6
 def unique_rules(model: Model) -> Iterator[Rule]:

@@ -382,7 +382,7 @@ class Contract:
 
     def service_level(self, property: str) -> ServiceLevel | None:
         """Return the first promise of that property, or None where the contract makes none."""
-        return next((level for level in self.service_levels if level.property == property), None)
+        return next((level for level in self.service_levels if level.property.lower() == property.lower()), None)
 
     @property
     def ingested_models(self) -> tuple[Model, ...]:

@@ -237,10 +237,10 @@ def type_remark(item: Any, dialect: str, document: Document, path: tuple[str | i
     try:
         decided, remark = meaning(physical, dialect, logical)
     except ValueError:
-        decided, remark = None, "it is not known" if logical in ("integer", "number") and not item.get("logicalTypeOptions", {}).get("format") else ""
+        decided, remark = None, "it is not known" if logical in ("integer", "number", "") and not item.get("logicalTypeOptions", {}).get("format") else ""
     if remark and not has_digits:
         shown = f"; it is read as {canonical(decided)}" if decided and "read as" not in remark else ""
-        yield document.fault(READ_AS, f"physicalType {physical!r}: {remark}{shown or ('; it is read by its logical type alone' if not decided else '')}", (*path, "physicalType"))
+        yield document.fault(READ_AS, f"physicalType {physical!r}: {remark}{shown or ('' if decided else '; it is read by its logical type alone' if logical else '; it is read as STRING')}", (*path, "physicalType"))
 
 # %% ../../nbs/contract/07_odcs.ipynb #5ac7eeaa
 UNREADABLE = (AttributeError, IndexError, KeyError, TypeError, ValueError)

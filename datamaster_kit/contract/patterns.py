@@ -6,16 +6,17 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterator
 from functools import lru_cache
 
-from .pattern_properties import java_property
+from .pattern_properties import CATEGORY_NAMES, java_property
 from .pattern_steps import MOST_COPIES, Judgement, judge_pattern
 
 # %% auto #0
-__all__ = ['PART', 'ONE_ESCAPE', 'MOST_TIMES', 'REFUSED_ESCAPES', 'EVERY_CHARACTER', 'parts', 'java_escape', 'java_class',
-           'as_java', 'as_java_part', 'java_pattern', 'require_compiles', 'python_pattern', 'is_long',
-           'repeated_frames', 'possessive', 'judgement', 'matching_limit']
+__all__ = ['PART', 'ONE_ESCAPE', 'MOST_TIMES', 'REFUSED_ESCAPES', 'EVERY_CHARACTER', 'LETTERS', 'parts', 'java_escape',
+           'java_class', 'as_java', 'as_java_part', 'java_pattern', 'require_compiles', 'property_characters',
+           'python_pattern', 'is_long', 'repeated_frames', 'possessive', 'judgement', 'matching_limit']
 
 # %% ../../nbs/contract/10_patterns.ipynb #043f5555
 PART = re.compile(
@@ -119,6 +120,19 @@ def require_compiles(java: str) -> None:
         raise ValueError(f"it is not a regular expression: {error}") from None
 
 
+LETTERS = ("IsAlphabetic", "IsLetter", "IsUppercase", "IsLowercase", "IsLatin", "Alpha", "Lower", "Upper")
+
+
+def property_characters(text: str, others: str) -> str:
+    """Return the inside of a class of at least the characters of a property of Java; `others` where that is not known. Of letters ASCII has A to Z, in either case."""
+    name = text[3:-1].removeprefix("Is") if text[3:-1] not in LETTERS else "L"
+    if others != EVERY_CHARACTER or not text.startswith(r"\p{") or name not in CATEGORY_NAMES:
+        return others
+    kind = name[0] if name[0] == "L" else name
+    within = "".join(rf"\x{number:02x}" for number in range(128) if unicodedata.category(chr(number)).startswith(kind))
+    return within + r"\x80-\U0010ffff"
+
+
 def python_pattern(java: str, others: str) -> str:
     """Return a pattern of Java as Python writes it; what only Java knows, such as `\\p{L}`, becomes the class of characters `others`."""
     said = {r"\z": r"\Z"}
@@ -130,9 +144,9 @@ def python_pattern(java: str, others: str) -> str:
         if kind == "class":
             if others == EVERY_CHARACTER and text.startswith("[^") and any(map(is_javas, ONE_ESCAPE.findall(text))):
                 return f"[{others}]"
-            return ONE_ESCAPE.sub(lambda match: others if is_javas(match[0]) else match[0], text)
+            return ONE_ESCAPE.sub(lambda match: property_characters(match[0], others) if is_javas(match[0]) else match[0], text)
         if kind == "escape":
-            return f"[{others}]" if is_javas(text) else re.sub(r"^\\k<(\w+)>$", r"(?P=\1)", said.get(text, text))
+            return f"[{property_characters(text, others)}]" if is_javas(text) else re.sub(r"^\\k<(\w+)>$", r"(?P=\1)", said.get(text, text))
         return re.sub(r"^\(\?<([A-Za-z])", r"(?P<\1", text) if kind == "group" else text
 
     apart = "(?=)" if others == EVERY_CHARACTER else ""  # Python's reader would join alternatives, which Java tries one by one

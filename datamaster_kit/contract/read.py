@@ -5,6 +5,8 @@
 # %% ../../nbs/contract/09_read.ipynb #5f889673
 from __future__ import annotations
 
+from collections.abc import Iterator
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +14,12 @@ from .check import NO_MODEL, findings
 from .dcs import read_dcs
 from .document import Document, nearest, read_document
 from .fault import BadInput, Fault, code
-from .model import Contract
+from .model import Contract, Scalar, walk_fields
 from .odcs import UNREADABLE, read_odcs
 
 # %% auto #0
-__all__ = ['UNKNOWN_SPECIFICATION', 'PROJECT_FILE', 'translated', 'place', 'part_place', 'workflow_at', 'examined', 'root_of',
+__all__ = ['UNKNOWN_SPECIFICATION', 'WRITTEN_OTHERWISE', 'LISTED', 'LIMITED', 'TEXT_TYPES', 'PROJECT_FILE', 'translated', 'place',
+           'part_place', 'workflow_at', 'written_otherwise', 'is_listed', 'other_text', 'examined', 'root_of',
            'read_contract', 'read_shown_contract', 'without_errors']
 
 # %% ../../nbs/contract/09_read.ipynb #a3c89104
@@ -65,12 +68,14 @@ def part_place(document: Document, part: str, *rest: str) -> tuple[str | int, ..
     items = [("customProperties", at, "value") for at, item in enumerate(custom if isinstance(custom, list) else ()) if isinstance(item, dict) and item.get("property") == "workflow"]
     base: tuple[str | int, ...] = items[0] if items else ("ingest_workflow",) if "ingest_workflow" in data and "workflow" not in data else ("workflow",)
     path, value = base, workflow_at(data, base)
+    if value is None:
+        return ()
     for name in rest:
         name = "model" if name == "models" and isinstance(value, dict) and "models" not in value else name
         if not isinstance(value, dict) or name not in value:
             break
         path, value = (*path, name), value[name]
-    return path if value is not None else ()
+    return path
 
 
 def workflow_at(data: dict[str, Any], path: tuple[str | int, ...]) -> Any:
@@ -79,6 +84,39 @@ def workflow_at(data: dict[str, Any], path: tuple[str | int, ...]) -> Any:
     for step in path:
         value = value.get(step) if isinstance(value, dict) else value[step]
     return value
+
+# %% ../../nbs/contract/09_read.ipynb #4aafd01a
+WRITTEN_OTHERWISE = code("value-written-otherwise", "YAML reads a value as something else than what is written.", "put it in quotes", severity="warning")
+LISTED = ("enum", "validValues", "missingValues")
+LIMITED = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum")
+TEXT_TYPES = ("string", "varchar", "char")
+
+
+def written_otherwise(document: Document, contract: Contract) -> Iterator[Fault]:
+    """Yield a warning for each value of a text's lists, or limit of a number, that is not what it is written as."""
+    odd = {at: text for at, text in document.texts.items() if is_listed(at) or at[-1] in LIMITED}
+    odd = {at: value_text for at, text in odd.items() if (value_text := other_text(workflow_at(document.data, at), text, at[-1] in LIMITED))}
+    fields = [(model.name, path, item) for model in contract.models for path, item in walk_fields(model.fields)] if odd else []
+    kinds = {place(document, model, path): getattr(item.type, "name", "") for model, path, item in fields}
+    texts = {item.name for _, _, item in fields if isinstance(item.type, Scalar) and item.type.name in TEXT_TYPES}
+    for at, shown in odd.items():
+        owner = next((kinds[at[:end]] for end in range(len(at), 0, -1) if at[:end] in kinds), "")
+        if at[-1] in LIMITED or owner in TEXT_TYPES or ("delete_when" in at and texts & set(at)):
+            hint = "write a whole number, or a check of sql" if at[-1] in LIMITED else ""
+            yield document.fault(WRITTEN_OTHERWISE, f"{document.texts[at]} is read as {shown}", at, hint=hint)
+
+
+def is_listed(at: tuple[str | int, ...]) -> bool:
+    """A path is that of a value in a list of values."""
+    return "delete_when" in at or any(part in LISTED for part in at[-3:])
+
+
+def other_text(value: Any, text: str, is_limit: bool) -> str:
+    """Return a value as it is read, where that is not what was written; empty where it is."""
+    if value is None or (is_limit and not isinstance(value, float)):
+        return ""
+    shown = str(value).lower() if isinstance(value, bool) else str(value)
+    return shown if (Decimal(text) != Decimal(shown) if is_limit else shown != text) else ""
 
 # %% ../../nbs/contract/09_read.ipynb #68190370
 def examined(document: Document, root: Path, lenient: bool = False) -> tuple[Contract | None, tuple[Fault, ...]]:
@@ -94,6 +132,7 @@ def examined(document: Document, root: Path, lenient: bool = False) -> tuple[Con
         return contract, faults  # what breaks its schema has faults enough
     if any(fault.severity == "error" for fault in faults) and not contract.models:
         sense = tuple(finding for finding in sense if finding[0] is not NO_MODEL)  # they may be what could not be read
+    faults = (*faults, *written_otherwise(document, contract))
     return contract, (*faults, *(document.fault(kind, message, place(document, model, field), hint=hint) for kind, message, model, field, hint in sense))
 
 

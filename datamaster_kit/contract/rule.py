@@ -5,6 +5,7 @@
 # %% ../../nbs/contract/11_rule.ipynb #b77eaad4
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -87,9 +88,11 @@ def limit_of(must: Must) -> Any:
     if len(limits) != (2 if is_range else 1):
         raise ValueError(f"{must.operator} takes {'two numbers' if is_range else 'one number'}, and not {must.value!r}")
     try:
-        numbers = [float("no" if isinstance(limit, bool) else limit) for limit in limits]
+        numbers = [float("no" if isinstance(limit, bool) or "_" in str(limit) else limit) for limit in limits]
     except (TypeError, ValueError):
-        raise ValueError(f"the threshold {must.value!r} of {must.operator} is not a number") from None
+        numbers = [math.nan]
+    if not all(map(math.isfinite, numbers)):  # a threshold without end is kept by every number, or by none
+        raise ValueError(f"the threshold {must.value!r} of {must.operator} is not a number")
     return numbers if is_range else numbers[0]
 
 # %% ../../nbs/contract/11_rule.ipynb #b04cb219

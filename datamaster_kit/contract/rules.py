@@ -7,20 +7,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
 from .field_rules import DIMENSIONS, duplicates_query, field_rules, reference_rules, struct_fields, unique_rules
 from .field_rules import column_path
 from .field_rules import split_reference as split_reference
-from .model import Contract, Field, Model, Must, Quality, ServiceLevel, walk_fields
+from .model import STRING, Contract, Field, Model, Must, Quality, Scalar, ServiceLevel, walk_fields
 from .period import parse_period
-from .predicates import enum_constraint, length_constraint, pattern_constraint, range_constraint
+from .predicates import NUMBERS, enum_constraint, length_constraint, pattern_constraint, range_constraint, typed_literal
 from .rule import Rule, Severity, braces, limit_of, unexecuted
 from .rule import rendered_query as rendered_query
 from .rule import verdict as verdict
 from .sql_query import read_query
-from .sqltype import sql_literal
 
 # %% auto #0
 __all__ = ['METRICS', 'SQL_REFUSED', 'SEVERITIES', 'metric_of', 'valid_predicate', 'missing_predicate', 'library_rule', 'counted',
@@ -52,11 +52,17 @@ def valid_predicate(quality: Quality, item: Field, column: str) -> str:
     return f"{column} IS NULL OR ({' AND '.join(made)})"
 
 
-def missing_predicate(quality: Quality, column: str) -> str:
-    """Return the predicate of a missingValues metric: not NULL and none of the values that stand for nothing, which are '' where the check names none."""
+def missing_predicate(quality: Quality, item: Field, column: str) -> str:
+    """Return the predicate of a missingValues metric: not NULL and none of the values that stand for nothing, which are '' where the check names none; -1 is -1.00, and any other value is compared as a text."""
     named = quality.arguments.get("missingValues", [""])
-    listed = ", ".join(sql_literal(str(value)) for value in (named if isinstance(named, list | tuple) else [named]) if value is not None)
-    return f"{column} IS NOT NULL" + (f" AND CAST({column} AS STRING) NOT IN ({listed})" if listed else "")
+    values = [value for value in (named if isinstance(named, list | tuple) else [named]) if value is not None]
+    is_typed = isinstance(item.type, Scalar) and item.type.name in (*NUMBERS, "boolean")
+    texts, typed = [typed_literal(value, STRING) for value in values], list[str]()
+    for value in values if is_typed else ():
+        with suppress(ValueError):
+            typed.append(typed_literal(value, item.type))
+    parts = [f" AND CAST({column} AS STRING) NOT IN ({', '.join(texts)})"] if texts else []
+    return f"{column} IS NOT NULL" + "".join([*parts, *([f" AND {column} NOT IN ({', '.join(typed)})"] if typed else [])])
 
 # %% ../../nbs/contract/11_rules.ipynb #82409f8b
 def library_rule(model: Model, path: str, item: Field | None, quality: Quality, base: Rule) -> Rule:
@@ -74,7 +80,7 @@ def library_rule(model: Model, path: str, item: Field | None, quality: Quality, 
         case "null_values" if item:
             return counted(base, f"{column} IS NOT NULL")
         case "missing_values" if item:
-            return counted(base, missing_predicate(quality, column))
+            return counted(base, missing_predicate(quality, item, column))
         case "invalid_values" if item:
             return counted(base, valid_predicate(quality, item, column))
         case "freshness" if item:
@@ -220,7 +226,7 @@ def declared_rules(contract: Contract, model: Model) -> Iterator[Rule]:
 def rules(contract: Contract, model: Model) -> tuple[Rule, ...]:
     """Return every rule of a model, in the contract's order; pure, and the same each time."""
     fresh = [promised_freshness(model, level) for level in contract.service_levels
-             if level.property == "freshness" and level.value is not None and level.element.partition(".")[0] == model.name and "." in level.element]
+             if level.property.lower() == "freshness" and level.value is not None and level.element.partition(".")[0] == model.name and "." in level.element]
     found = [*field_rules(model), *unique_rules(model), *reference_rules(contract, model), *declared_rules(contract, model), *fresh]
     is_unnameable = any(re.search(r"[{}]", other.name) for other in contract.models)
     taken: dict[str, Rule] = {}

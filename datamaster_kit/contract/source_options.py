@@ -12,11 +12,12 @@ from typing import Any
 
 from .control_totals import control_problems
 from .document import nearest
+from .period import parse_period
 
 # %% auto #0
 __all__ = ['READER_OPTIONS', 'CLOUD_OPTIONS', 'OPTIONS_OF_TEXT', 'TRUTHS', 'ONE_CHARACTER', 'EVOLUTION_MODES', 'CLEAN_MODES',
            'ENCODINGS', 'USUAL_NAMES', 'WRITTEN', 'Problem', 'LINE_ENDS', 'codec_of', 'encoding_name', 'reader_options',
-           'quote_escape', 'option_problems', 'unused_options']
+           'quote_escape', 'moment_pattern_problem', 'option_problems', 'unused_options']
 
 # %% ../../nbs/contract/08_source_options.ipynb #4609abf5
 READER_OPTIONS = {
@@ -85,6 +86,43 @@ def quote_escape(options: Mapping[str, Any]) -> str:
 # %% ../../nbs/contract/08_source_options.ipynb #51216d6b
 Problem = tuple[str, str, str]  # what is wrong, the option's name, and a hint
 LINE_ENDS = ("\n", "\r\n", "\r")
+_READ_LETTERS = frozenset("GyMLdDahKkHmsSVzOXx")
+
+
+def moment_pattern_problem(pattern: str) -> str:
+    """Return why no day is read by a pattern, by Spark's letters (Spark, *Datetime Patterns for Formatting and Parsing*); empty where one is."""
+    plain = re.sub("'[^']*'", "", pattern)
+    letters = set(re.findall("[A-Za-z]", plain))
+    if "'" in plain:
+        return "has a quote that is not closed"
+    if strange := sorted(letters - _READ_LETTERS):
+        return f"has {strange[0]!r}, by which nothing is read: y is the year, M the month, d the day"
+    if not letters & {"y"} or not ("D" in letters or ({"d"} <= letters and letters & set("ML"))):
+        return "has not a year (y), a month (M) and a day (d) each: m is the minute, and D the day of the year"
+    return "has the hour of a clock of 12 without a, so that 12:30 would be half an hour past midnight: H is that of 24" if letters & set("hK") and "a" not in letters else ""
+
+
+def _pattern_problems(options: Mapping[str, Any]) -> Iterator[Problem]:
+    """Yield the patterns of days and moments by which none is read."""
+    for name, hint in (("dateFormat", "write yyyy-MM-dd, or dd/MM/yyyy"), ("timestampFormat", "write yyyy-MM-dd HH:mm:ss, or dd/MM/yyyy HH:mm:ss")):
+        if name in options and (problem := moment_pattern_problem(str(options[name]))):
+            yield f"{name} is {str(options[name])!r}, which {problem}", name, hint
+
+
+def _size_problems(options: Mapping[str, Any]) -> Iterator[Problem]:
+    """Yield the options of Auto Loader that are no number, size, period or place."""
+    said = {name: str(value).strip() for name, value in options.items()}
+    for name, form, hint in (("maxFilesPerTrigger", r"[1-9][0-9]{0,9}", "write a number from 1 on"), ("maxBytesPerTrigger", r"[1-9][0-9]{0,18} ?([kmgtp]?b?)", "write a size such as 10g"),
+                             ("cleanSource.moveDestination", r".*[^/\s].*", "write the folder's address")):
+        if name in said and not re.fullmatch(form, said[name], re.IGNORECASE):
+            yield f"{name} is {said[name]!r}", name, hint
+    for name in ("backfillInterval", "cleanSource.retentionDuration"):
+        try:
+            is_period = name not in said or parse_period(re.sub("^interval ", "", said[name], flags=re.IGNORECASE)).seconds >= 0
+        except ValueError:
+            is_period = False
+        if not is_period:
+            yield f"{name} is {said[name]!r}, and no period", name, "write 1 day, or 30 days"
 
 
 def _value_problems(format: str, options: Mapping[str, Any]) -> Iterator[Problem]:
@@ -116,8 +154,9 @@ def _mix_problems(options: Mapping[str, Any]) -> Iterator[Problem]:
     cleans, managed = said.get("cleanSource", "off"), said.get("useManagedFileEvents") == "true"
     if "sep" in said and "delimiter" in said:
         yield "sep and delimiter are two names of one option: keep one", "sep", ""
-    marks = {name: said[name] for name in ("delimiter", "sep", "quote", "comment") if said.get(name)}
-    if len(set(marks.values())) < len(marks) and not ("sep" in marks and "delimiter" in marks):
+    defaults = {"quote": '"'} if "sep" in said else {"delimiter": ",", "quote": '"'}
+    marks = {name: {**defaults, **said}[name] for name in ("delimiter", "sep", "quote", "comment") if {**defaults, **said}.get(name)}
+    if len(set(marks.values())) < len(marks) and not ("sep" in said and "delimiter" in said):
         yield f"{' and '.join(marks)} are the same character", next(iter(marks)), ""
     if managed and "backfillInterval" in said:
         yield "backfillInterval must not be used with useManagedFileEvents, which lists by itself", "backfillInterval", ""
@@ -136,10 +175,11 @@ def _mix_problems(options: Mapping[str, Any]) -> Iterator[Problem]:
 def option_problems(format: str, options: Mapping[str, Any]) -> tuple[Problem, ...]:
     """Return what is wrong with a source's options: unknown names, impossible values, mixes, and control totals that cannot be found."""
     known = READER_OPTIONS.get(format, frozenset()) | CLOUD_OPTIONS
-    of_reader = {name: value for name, value in options.items() if name != "control"}
-    unknown = [(f"the option {name!r} is not known for {format}", name, nearest(name, (*known, "control"))) for name in of_reader if name not in known | OPTIONS_OF_TEXT]
-    control = [(message, "control", hint) for message, hint in control_problems(options["control"], format)] if "control" in options else []
-    return (*unknown, *_value_problems(format, of_reader), *_mix_problems(of_reader), *control)
+    of_reader = {name: value for name, value in options.items() if name != "control" and value is not None}
+    absent = [(f"{name} has no value", name, "put the value in quotes, also the word null") for name, value in options.items() if value is None]
+    unknown = [(f"the option {name!r} is not known for {format}", name, nearest(name, (*known, "control"))) for name in options if name not in known | OPTIONS_OF_TEXT | {"control"}]
+    control = [(message, "control", hint) for message, hint in control_problems(options["control"], format)] if options.get("control") is not None else []
+    return (*unknown, *absent, *_value_problems(format, of_reader), *_pattern_problems(of_reader), *_size_problems(of_reader), *_mix_problems(of_reader), *control)
 
 
 def unused_options(format: str, options: Mapping[str, Any]) -> tuple[str, ...]:

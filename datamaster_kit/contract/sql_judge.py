@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from functools import cache
+from math import prod
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from .sql_functions import GENERATORS, function_refusal
@@ -17,9 +18,10 @@ if TYPE_CHECKING:
     from sqlglot import exp
 
 # %% auto #0
-__all__ = ['MARK', 'UNITS', 'ANSI_STYLE', 'NODES', 'MOST', 'COUNTED', 'DAYS', 'BEFORE_BRACKETS', 'literal_text', 'end_of_comment',
-           'taken_apart', 'spoken', 'written', 'parsed_plainly', 'parsed', 'node_refusal', 'size_refusal', 'is_small',
-           'source_refusal', 'judge', 'judge_writing', 'parsed_again']
+__all__ = ['MARK', 'UNITS', 'ANSI_STYLE', 'NODES', 'MOST', 'COUNTED', 'DAYS', 'MOST_OF_ALL', 'BEFORE_BRACKETS', 'literal_text',
+           'end_of_comment', 'taken_apart', 'spoken', 'written', 'parsed_plainly', 'parsed', 'node_refusal',
+           'size_refusal', 'is_small', 'source_refusal', 'judge', 'most_made', 'parts_made', 'judge_writing',
+           'parsed_again']
 
 # %% ../../nbs/contract/10_sql_judge.ipynb #1e543fc0
 _TOKENS = re.compile(r"""(?P<space>\s+|--[^\r\n]*)|(?P<comment>/\*)|(?P<raw>[rR](?:'[^']*'|"[^"]*"))|(?P<hex>[xX]'[0-9a-fA-F]*')|(?P<text>'(?:[^'\\]|\\.|'')*'|"(?:[^"\\]|\\.|"")*")
@@ -97,6 +99,9 @@ def spoken() -> Any:
 
     class Spoken(Databricks):
         class Parser(DatabricksParser):
+            def _warn_unsupported(self) -> None:
+                """Log nothing: what is no query is refused, and a log would show somebody else's text as it is."""
+
             FUNCTIONS: ClassVar[dict[str, Any]] = {}
             FUNCTION_PARSERS = {name: parse for name, parse in DatabricksParser.FUNCTION_PARSERS.items() if name in ("CAST", "TRY_CAST", "EXTRACT", "TRIM")}  # noqa: RUF012
             NO_PAREN_FUNCTION_PARSERS = {name: parse for name, parse in DatabricksParser.NO_PAREN_FUNCTION_PARSERS.items() if name in ("CASE", "IF", "ANY")}  # noqa: RUF012
@@ -113,8 +118,10 @@ def spoken() -> Any:
 
 
 def written(tree: exp.Expr) -> str:
-    """Return a tree as Databricks SQL, without its comments."""
-    return tree.sql(dialect=spoken(), comments=False)
+    """Return a tree as Databricks SQL, without its comments; nothing of it goes into a log."""
+    from sqlglot.errors import ErrorLevel
+
+    return tree.sql(dialect=spoken(), comments=False, unsupported_level=ErrorLevel.IGNORE)
 
 
 UNITS = ("dateadd", "date_add", "date_diff", "datediff", "timestampadd", "timestampdiff")
@@ -253,6 +260,35 @@ def judge(tree: exp.Expr) -> None:
     for node in tree.walk():
         if refused := node_refusal(node):
             raise ValueError(refused)
+    if most_made(tree) > MOST_OF_ALL:
+        raise ValueError(f"calls within calls make more than {MOST_OF_ALL:,} parts of one value")
+
+# %% ../../nbs/contract/10_sql_judge.ipynb #1b19fe4d
+MOST_OF_ALL = 1_000_000
+
+
+def most_made(tree: exp.Expr) -> int:
+    """Return of how many parts the largest value of a tree is made at most, by the numbers that are written in it."""
+    sizes: dict[int, int] = {}
+    for node in reversed(list(tree.walk())):  # what is within a node comes before it
+        sizes[id(node)] = parts_made(node, [sizes[id(part)] for part in node.iter_expressions()])
+    return sizes[id(tree)]
+
+
+def parts_made(node: exp.Expr, inner: list[int]) -> int:
+    """Return of how many parts the value of a node is made at most, given that of each node in it."""
+    from sqlglot import exp
+
+    largest = max(inner, default=1)
+    if not isinstance(node, exp.Anonymous):
+        return largest
+    if any(isinstance(part, exp.Lambda) for part in node.expressions):
+        return prod(inner)
+    name, given = node.name.lower(), node.expressions
+    sizes = given if name == "sequence" else given[COUNTED[name]:][:1] if name in COUNTED else []
+    written_sizes = [part.this if isinstance(part, exp.Neg) else part for part in sizes if is_small(part)]
+    number = max((int(size.name) for size in written_sizes), default=1)
+    return largest * number if name in ("repeat", "array_repeat") else max(largest, number)
 
 # %% ../../nbs/contract/10_sql_judge.ipynb #1d9a11a1
 BEFORE_BRACKETS = frozenset(re.findall(r"\w+", """

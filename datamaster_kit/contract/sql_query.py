@@ -102,7 +102,10 @@ def lifted_condition(tree: exp.Expr) -> exp.Expr | None:
         return None
     if any(value for clause, value in tree.args.items() if clause not in ("expressions", "from", "from_", "where")):
         return None
-    counted, source = tree.expressions[0].unalias(), (tree.args.get("from_") or tree.args["from"]).this
+    origin = tree.args.get("from_") or tree.args.get("from")
+    if origin is None:  # `SELECT 1 WHERE EXISTS (...)` reads its models within the condition
+        return None
+    counted, source = tree.expressions[0].unalias(), origin.this
     is_table = isinstance(source, exp.Table) and not any(value for key, value in source.args.items() if key not in ("this", "alias", "db", "catalog"))
     is_count = isinstance(counted, exp.Anonymous) and written(counted).lower() in ("count(*)", "count(1)")
     condition: exp.Expr = tree.args["where"].this

@@ -15,7 +15,7 @@ from .model import STRING, Array, DataType, Field, Map, Scalar, Struct
 # %% auto #0
 __all__ = ['ESCAPES', 'SQL_NAMES', 'MAX_NESTING', 'TOKEN', 'SCALAR_NAMES', 'UNESCAPES', 'quote', 'escaped_character',
            'sql_literal', 'by_reference', 'sql_type', 'member', 'name_of', 'tokens_of', 'TypeReader', 'read_type',
-           'read_members', 'unescaped', 'read_scalar', 'parse_sql_type']
+           'read_members', 'unescaped', 'read_arguments', 'read_scalar', 'parse_sql_type']
 
 # %% ../../nbs/contract/04_sqltype.ipynb #c1dc835b
 def quote(identifier: str) -> str:
@@ -192,17 +192,30 @@ def unescaped(literal: str) -> str:
     return re.sub(r"\\U([0-9A-F]{8})|\\(.)", lambda match: chr(int(match[1], 16)) if match[1] else UNESCAPES.get(match[2], match[2]), literal[1:-1], flags=re.DOTALL)
 
 # %% ../../nbs/contract/04_sqltype.ipynb #cf84a0d4
+def read_arguments(reader: TypeReader) -> tuple[list[int], bool]:
+    """Return the numbers in brackets after a type's name, and whether MAX stands for them; raises ValueError for anything else."""
+    numbers: list[int] = []
+    if not reader.accept("("):
+        return numbers, False
+    if reader.accept("MAX"):
+        reader.take(")")
+        return numbers, True
+    numbers.append(int(reader.take()))
+    while reader.accept(","):
+        numbers.append(int(reader.take()))
+    reader.take(")")
+    return numbers, False
+
+
 def read_scalar(reader: TypeReader, name: str) -> Scalar:
     """Read what follows a scalar's name: its precision and scale, its length, or words such as WITHOUT TIME ZONE."""
-    arguments: list[int] = []
-    if reader.accept("("):
-        while not reader.accept(")"):
-            token = reader.take()
-            if token.upper() == "MAX":
-                name = "string"
-            elif token != ",":
-                arguments.append(int(token))
+    arguments, is_longest = read_arguments(reader)
+    if is_longest and name in ("varchar", "nvarchar", "char", "varbinary", "string"):
+        name = "binary" if name == "varbinary" else "string"
     name = {"character": "char", "varying": "varchar", "varchar2": "varchar"}.get(name, name)
+    most = 2 if SCALAR_NAMES.get(name) in ("decimal", "float", "double") else 1  # FLOAT(7,4) is written for other servers
+    if len(arguments) > most or (is_longest and name not in ("string", "binary")):
+        raise ValueError(f"{reader.text!r} has more in brackets than {name} takes.")
     if name in ("varchar", "char"):
         return Scalar(name, length=arguments[0]) if arguments else STRING
     if name == "timestamp" and (reader.accept("WITHOUT") or reader.accept("WITH")):

@@ -5,6 +5,7 @@
 # %% ../../nbs/contract/07_workflow.ipynb #b120e979
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -21,7 +22,8 @@ def texts(value: Any) -> tuple[str, ...]:
     """Return a list of texts, also where one text or nothing was written."""
     if value is None or value == "":
         return ()
-    return tuple(str(item) for item in value) if isinstance(value, list | tuple) else (str(value),)
+    listed = value if isinstance(value, list | tuple) else [value]
+    return tuple(str(item).lower() if isinstance(item, bool) else str(item) for item in listed if item is not None)
 
 
 def mapping(value: Any) -> dict[str, Any]:
@@ -80,11 +82,11 @@ def read_delete_when(value: Any) -> dict[str, dict[str, tuple[str, ...]]]:
 def read_share(value: Any) -> float | None:
     """Return a share from 0 to 1, or None where the value says none."""
     text = str(value).strip()
-    try:
-        share = float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
-    except ValueError:
+    digits = text.removesuffix("%").rstrip()
+    if not re.fullmatch(r"\+?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]{1,3})?", digits):
         return None
-    return share if 0 <= share <= 1 else None
+    share = float(digits) / (100 if text.endswith("%") else 1)
+    return share if share <= 1 else None
 
 # %% ../../nbs/contract/07_workflow.ipynb #9779ea3b
 KINDS: dict[str, type] = {"source": dict, "email_notifications": dict, "delete_when": dict, "gold": dict, "tasks": list}

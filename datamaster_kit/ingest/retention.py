@@ -5,6 +5,7 @@
 # %% ../../nbs/ingest/11_retention.ipynb #a6c76562
 from __future__ import annotations
 
+import calendar
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
@@ -26,12 +27,17 @@ NO_PERIOD = code("retention-period", "The contract's retention is no period.", "
 
 
 def moment_before(now: datetime, period: Period) -> datetime:
-    """Return the moment that lies a period before another, by the calendar: a month before 31 March is the last of February."""
-    months = now.year * 12 + now.month - 1 - int(period.years * 12 + period.months)
+    """Return the moment that lies a period before another, by the calendar: a month before 31 March is the last of February, half a month is 15 days, and before the year 1 there is nothing."""
+    whole, part = divmod(period.years * 12 + period.months, 1)
+    rest = replace(period, years=period.years * 0, months=part)
+    months = now.year * 12 + now.month - 1 - int(whole)
     year, month = months // 12, months % 12 + 1
-    last = (datetime(year + month // 12, month % 12 + 1, 1, tzinfo=UTC) - timedelta(days=1)).day
-    rest = replace(period, years=period.years * 0, months=period.months * 0)
-    return now.replace(year=year, month=month, day=min(now.day, last)) - timedelta(seconds=rest.seconds)
+    if year < 1:
+        return datetime.min.replace(tzinfo=UTC)
+    last = calendar.monthrange(year, month)[1]
+    moment = now.replace(year=year, month=month, day=min(now.day, last))
+    first = datetime.min.replace(tzinfo=UTC)
+    return moment - timedelta(seconds=rest.seconds) if rest.seconds < (moment - first).total_seconds() else first
 
 
 def period_of(step: Step) -> Period | None:

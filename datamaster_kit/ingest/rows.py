@@ -9,7 +9,8 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..contract.field_rules import nothing_misfits
-from ..contract.model import Contract, Model, Scalar
+from ..contract.model import Contract, Field, Model
+from ..contract.predicates import typed_literal
 from ..contract.rules import Rule
 from ..contract.sqltype import by_reference, quote, sql_literal
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame
 
 # %% auto #0
-__all__ = ['BLOCKING', 'GOOD', 'row_rules', 'is_kept', 'is_deletion', 'text_of', 'exemptions', 'broken_rules', 'is_quarantined',
+__all__ = ['BLOCKING', 'GOOD', 'row_rules', 'is_kept', 'is_deletion', 'is_one_of', 'exemptions', 'broken_rules', 'is_quarantined',
            'counts', 'file_counts', 'dirty_paths', 'aggregates', 'aggregated', 'broken_counts', 'address',
            'bronze_rows', 'of_batch']
 
@@ -43,14 +44,17 @@ def is_kept(rule: Rule, exempt: str = "") -> str:
 # %% ../../nbs/ingest/00_rows.ipynb #8ec86f6d
 def is_deletion(contract: Contract, model: Model) -> str:
     """Return SQL that is true for a row that marks its key as deleted, and never NULL; empty where the contract has no marker."""
-    marks = [f"{text_of(model, name)} IN ({', '.join(map(sql_literal, values))})" for name, values in contract.delete_when(model).items()]
+    marks = [is_one_of(model.field(name), values) for name, values in contract.delete_when(model).items() if values]
     return f"coalesce({' AND '.join(marks)}, false)" if marks else ""
 
 
-def text_of(model: Model, name: str) -> str:
-    """Return SQL for a field's value as the contract writes it."""
-    item = model.field(name)
-    return f"CAST({quote(item.column)} AS STRING)" if item.type != Scalar("string") else quote(item.column)
+def is_one_of(item: Field, values: Sequence[str]) -> str:
+    """Return SQL that is true where a field has one of the values, each as its type has it: 0 is 0.00, and true is a boolean; where one is no value of the type, texts are compared."""
+    column = quote(item.column)
+    try:
+        return f"{column} IN ({', '.join(typed_literal(value, item.type) for value in values)})"
+    except ValueError:
+        return f"CAST({column} AS STRING) IN ({', '.join(map(sql_literal, values))})"
 
 
 def exemptions(contract: Contract, model: Model) -> Mapping[str, str]:
