@@ -23,8 +23,9 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
 # %% auto #0
-__all__ = ['WHOLE', 'RAW', 'as_text', 'for_json', 'is_meant', 'meant_text', 'numbered', 'is_same', 'cast_scalar', 'fitted',
-           'cast_column', 'unknown_text', 'read_columnar', 'fields_of_file', 'cut_off_moments', 'grouped_by_schema']
+__all__ = ['WHOLE', 'RAW', 'PAGE_SUMS', 'as_text', 'for_json', 'is_meant', 'meant_text', 'numbered', 'is_same', 'cast_scalar',
+           'fitted', 'cast_column', 'unknown_text', 'read_columnar', 'fields_of_file', 'cut_off_moments',
+           'grouped_by_schema']
 
 # %% ../../nbs/target/08_columnar_files.ipynb #683c7f15
 def as_text(column: str, type: DataType) -> str:
@@ -203,13 +204,16 @@ def unknown_text(column: str, there: DataType, wanted: DataType) -> str:
     return unknown_members(as_text(column, there), wanted)
 
 # %% ../../nbs/target/08_columnar_files.ipynb #fbc6d045
+PAGE_SUMS = "parquet.page.verify-checksum.enabled"  # a page that has a checksum, and is not what it says, is none
+
+
 def read_columnar(spark: SparkSession, files: Sequence[str], source: FileSource, place: str = FILE) -> DataFrame:
     """Return the rows of parquet or avro files that share a schema, as rows of the contract; `place` is the SQL of `_datamaster_file`."""
     from pyspark.sql.types import StructType
 
     there = fields_of_file(spark, files[0], source.format)
     schema = StructType.fromJson({"type": "struct", "fields": [spark_field(item) for item in there]})
-    raw = spark.read.format(source.format).schema(schema).load(list(map(no_glob, files)))
+    raw = spark.read.format(source.format).schema(schema).option(PAGE_SUMS, True).load(list(map(no_glob, files)))
     types = types_of(source)
     positions, extras = matched([item.name for item in there], list(types), aliases_of(source))
     same = {index for name, index in positions.items() if is_same(there[index].type, bronze_type(types[name]))}
