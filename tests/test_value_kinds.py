@@ -22,6 +22,7 @@ from datamaster_kit.contract.sqltype import quote
 from datamaster_kit.ingest.rows import is_kept
 from datamaster_kit.target import large_files
 from datamaster_kit.target.accepted_forms import FORM_OF, FORMS, values_page
+from datamaster_kit.target.csv_files import header_reason
 from datamaster_kit.target.local_files import read_files
 from datamaster_kit.target.target import FileSource
 
@@ -384,6 +385,7 @@ def test_a_column_under_a_former_name_fills_the_field_and_where_both_are_there_t
         else:
             path.write_text(json.dumps(record) + "\n" if format == "json" else ",".join(record) + "\n" + ",".join(record.values()) + "\n", encoding="utf-8")
         paths.append(str(path))
+    assert header_reason(("town", "sum"), FileSource("csv", "", ALIASED)) == "" and header_reason(("town", "sum"), FileSource("csv", "", FIELDS))
     for large in ((large_files.LARGE, 0) if format != "parquet" else (0,)):
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(large_files, "LARGE", large)

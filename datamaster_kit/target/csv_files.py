@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..contract.source_options import codec_of, quote_escape
 from ..contract.sqltype import quote, sql_literal
-from .casts import FILE, TEXT, exact_cast, matched, rows_of_texts, types_of
+from .casts import FILE, TEXT, aliases_of, exact_cast, matched, rows_of_texts, types_of
 from .packed_files import opened, packing_of
 from .target import FileSource
 from .text_copies import ENVELOPE, Marks, any_length, blanks_of, has_open_quote, is_too_wide, is_utf8_text, without_envelope
@@ -283,7 +283,7 @@ def header_reason(header: Sequence[str], source: FileSource) -> str:
     names = list(types_of(source))
     if len(header) > len(names) + MOST_UNKNOWN:
         return f"its header has {len(header)} columns, which is more than {MOST_UNKNOWN} beside those of the contract"
-    if not header or not names or matched(header, names)[0]:
+    if not header or not names or matched(header, names, aliases_of(source))[0]:
         return ""
     if header[0].startswith(ENVELOPE):
         return f"its header cannot be read: {without_envelope(header[0])[:200]!r}"
