@@ -13,7 +13,9 @@ from pyspark.sql.types import _parse_datatype_string
 from runtime.auto_loader import read_cloud_files
 from test_file_kinds import HEADER, Lake, line
 
+from datamaster_kit.contract.control_totals import ControlTotals
 from datamaster_kit.contract.document import parse_document
+from datamaster_kit.contract.model import Field, Scalar
 from datamaster_kit.contract.read import examined
 from datamaster_kit.contract.workflow import read_workflow, written_workflow
 from datamaster_kit.ingest.ingest import build_silver
@@ -21,6 +23,7 @@ from datamaster_kit.ingest.step import file_source
 from datamaster_kit.mock.request import Request, write_mock
 from datamaster_kit.observe.report import write_report
 from datamaster_kit.target.auto_loader import auto_loader_options, cloud_rows, controlled, schema_of
+from datamaster_kit.target.control_totals import balance, summed
 
 TRAILER = {"control": {"in": "trailer", "begins_with": "T", "count": 2, "sums": {"amount": 3, "n": 4}}}
 BESIDE = {"control": {"in": "file", "name": "{stem}.ctl", "count": "records", "sums": {"amount": "total"}}}
@@ -55,6 +58,20 @@ def test_control_totals_of_a_model_that_is_not_there_are_told_beside_it() -> Non
 def test_control_totals_are_written_as_they_were_read() -> None:
     workflow = {"source": {"type": "adls", "format": "csv", **TRAILER}}
     assert written_workflow(read_workflow(workflow)) == workflow
+
+
+@pytest.mark.parametrize("text", ['{"records": 2, "records": 1, "total": 1.5}', "records=2\nrecords=1\ntotal=1.5\n", "records,records,total\n2,1,1.5\n"])
+def test_totals_that_are_said_twice_and_differ_are_none(text: str) -> None:
+    control = ControlTotals("file", name="{stem}.ctl", count="records", sums={"amount": "total"})
+    assert balance(control, text, {"records": "1", "amount": "1.50"}, {}, "a.ctl")[1] == "it has not what a.ctl says: 1 records, and 2 and 1 is said"
+    assert balance(control, text.replace("2", "1"), {"records": "1", "amount": "1.50"}, {}, "a.ctl")[1] == ""
+
+
+@pytest.mark.spark
+def test_a_sum_with_a_value_that_has_no_place_in_it_is_none(spark: Any) -> None:
+    values = {"1.5D, 2D, NULL": "3.5000000000", "double(NULL)": "0.0000000000", "1.5D, double('NaN')": None, "double('-inf')": None, "1.5D, 1e30D": None}
+    sums = [spark.sql(f"SELECT {summed(Field('dd', Scalar('double')))} FROM (SELECT explode(array({numbers})) AS dd)").collect()[0][0] for numbers in values]
+    assert sums == list(values.values())
 
 
 @pytest.mark.spark

@@ -107,3 +107,46 @@ def test_two_thousand_columns_stay_in_their_places(spark, tmp_path: Path) -> Non
     assert [row[name] for name in names[:40]] == list(range(40))
     rescued = json.loads(row["carlton_rescued"])
     assert len(rescued) == 1961 and rescued["column_1999"] == "1999"
+
+
+HEADER = b"code,count,note\n"
+THREE = (*TWO, Field("note"))
+
+
+def named(folder: Path, files: dict[str, bytes]) -> Path:
+    """Return a new folder with these files."""
+    made = folder / str(len(list(folder.iterdir())))
+    made.mkdir()
+    for name, content in files.items():
+        (made / name).write_bytes(content)
+    return made
+
+
+def test_a_csv_file_without_quotes_has_what_is_between_its_delimiters(spark, tmp_path: Path) -> None:
+    """Where lines that are blank but for delimiters are records, and with `multiLine`: no line end, quote or byte 0 becomes part of a cell, or is lost from one."""
+    tabs = {"a.csv": b'code\tcount\tnote\r\nx\t1\ty\r\n\t\t\r\n"z\t2\t"w\r\n', "b.csv": b"code\tcount\tnote\n\x00x\t3\t\x00\n\t\t\n"}
+    found = rows_of(spark, named(tmp_path, tabs), FileSource("csv", "", THREE, {"delimiter": "\t", "quote": "", "comment": "#"}))
+    empty = {"code": None, "count": None, "note": None, "rescued": {}}
+    records = [{"code": code, "count": count, "note": note, "rescued": {}} for code, count, note in (("x", "1", "y"), ('"z', "2", '"w'), ("\0x", "3", "\0"))]
+    assert canonical(found) == canonical([*records, empty, empty])
+    lines = {"a.csv": b'code,count,note\r\nx,1,"y\r\n"z,2,\r\n', "b.csv": HEADER + b'\xe9,1,y\n"z,2,w\n'}
+    found = rows_of(spark, named(tmp_path, lines), FileSource("csv", "", THREE, {"quote": "", "multiLine": "true"}))
+    assert sorted((row["code"] or "", row["note"] or "", *row["rescued"].values()) for row in found) == [("", "", "\\xe9,1,y"), ('"z', ""), ('"z', "w"), ("x", '"y')]
+
+
+def test_wrong_bytes_in_a_comment_are_no_record_and_what_looks_like_an_envelope_stays_what_it_is(spark, tmp_path: Path) -> None:
+    mark = "\U0010fffd".encode()
+    comments = {"a.csv": b'#h\xe9 "\n' + HEADER + b'x,1,y\n# caf\xe9 "q\n', "b.csv": b'\xef\xbb\xbf#h\xe9,"q\n' + HEADER + b'x,1,"y\nz"\n# caf\xe9,"q\n'}
+    found = rows_of(spark, named(tmp_path, comments), FileSource("csv", "", THREE, {"comment": "#"}))
+    assert sorted((row["code"], row["note"], *row["rescued"]) for row in found) == [("x", "y"), ("x", "y\nz")]
+    marks = {"a.csv": HEADER + mark + b'abc,1,y\n"' + mark + b'YWJj",2,z\nok' + mark + b",3,w\n\xe9,4,\n", "b.csv": HEADER + b'"' + mark + b'YW\nJj",5,z\n\n\xe9,4,\n', "c.csv": HEADER + mark + b"abc,6,y\n"}
+    found = rows_of(spark, named(tmp_path, marks), FileSource("csv", "", THREE))
+    kept = sorted(row["rescued"]["_corrupt_record"] for row in found if row["rescued"])
+    assert kept == sorted(["\\xe9,4,", "\\xe9,4,", f"{mark.decode()}abc,1,y", f'"{mark.decode()}YWJj",2,z', f'"{mark.decode()}YW\nJj",5,z'])
+    assert sorted(row["code"] for row in found if not row["rescued"]) == [f"ok{mark.decode()}", f"{mark.decode()}abc"]
+
+
+def test_half_of_a_surrogate_pair_in_a_list_is_kept_as_it_is_written(spark, tmp_path: Path) -> None:
+    folder = named(tmp_path, {"a.json": rb'[{"code":"\ud83d"},{"code":"\uD83D12"},{"code":"\ud83d\ude00"},{"code":"x\udead"}]'})
+    found = rows_of(spark, folder, FileSource("json", "", TWO, {"multiLine": "true"}))
+    assert sorted(row["rescued"].get("_corrupt_record", row["code"]) for row in found) == sorted([r'{"code":"\ud83d"}', r'{"code":"\uD83D12"}', "\U0001f600", r'{"code":"x\udead"}'])

@@ -8,6 +8,7 @@ import lzma
 import os
 import random
 import shutil
+import unicodedata
 import zlib
 from pathlib import Path
 from typing import Any
@@ -243,6 +244,8 @@ def test_a_file_that_cannot_be_read_for_whatever_reason_is_refused_by_it_and_sto
     lake = Lake(spark, tmp_path, {"format": "parquet"})
     for name, table in tables.items():
         parquet.write_table(table, lake.land(f"{name}.parquet", b""), compression="brotli" if name == "packed" else "snappy", use_deprecated_int96_timestamps=True)
+    parquet.write_table(pyarrow.table({"id": ["row 11"]}), lake.land("summed.parquet", b""), compression="none", use_dictionary=False, write_page_checksum=True)
+    lake.land("summed.parquet", Path(lake.target.landing_folder("kind"), "summed.parquet").read_bytes().replace(b"row 11", b"row 12"))
     spark.sql("SELECT '9' AS id, INTERVAL '1' DAY AS d").write.parquet(str(tmp_path / "written"))
     shutil.copy(next((tmp_path / "written").glob("*.parquet")), lake.land("interval.parquet", b""))
     spark.sql("SELECT '10' AS id, TIMESTAMP'9999-12-31' AS t").write.parquet(str(tmp_path / "far"))
@@ -265,6 +268,7 @@ def test_a_file_that_cannot_be_read_for_whatever_reason_is_refused_by_it_and_sto
     (run,) = lake.run()
     reasons = {name.partition(".")[0]: entry.reason.removeprefix("the file cannot be read as parquet: ") for name, entry in lake.ledger().items() if entry.result == "refused"}
     assert run.result == "partly" and {int(number) for (number,) in lake.good()} == {1, 2, 6, 10}
+    assert "CRC" in reasons.pop("summed")
     assert reasons.pop("interval").startswith("'interval day' is not a scalar type")
     lost = "its column {} has moments with nanoseconds (INT96), which Spark would cut off"
     assert reasons == {"odd": "'what nobody thought of'", "packed": "Class org.apache.hadoop.io.compress.BrotliCodec was not found", "no_columns": "it has no column", "nanos": lost.format("t"), "within": lost.format("s.list.element.t")}
@@ -283,17 +287,22 @@ def test_a_file_of_avro_that_refers_to_itself_is_refused_with_all_that_is_said_a
 
 
 def test_folders_of_partitions_fill_fields_and_one_that_differs_from_its_file_is_told(spark: Any, tmp_path: Path) -> None:
-    lake = Lake(spark, tmp_path, fields={"year": {"type": "integer"}, "month": {"type": "string"}})
+    lake = Lake(spark, tmp_path, fields={"year": {"type": "integer", "aliases": ["jahr"]}, "month": {"type": "string"}, "área": {"type": "string"}})
     lake.land("year=2024/month=01/a.csv", HEADER + line(1))
     lake.land("Year=2024/month=a%2Fb%20+é/b c.csv", HEADER + line(2))
     lake.land("year=__HIVE_DEFAULT_PARTITION__/month=02/a:b.csv", HEADER + line(3))
     lake.land("year=24x/a.csv", HEADER + line(4))
     lake.land("year=2023/a.csv", b"id,year\n5,2023\n6,2022\n7,\n")
+    lake.land("year=2022/b.csv", b"id,year\n9,MMXXII\n")
+    lake.land("year=2021/year=2020/a.csv", HEADER + line(10))
+    for number, name in enumerate(("área=n", unicodedata.normalize("NFD", "área=n"), "ÁREA=n")):
+        lake.land(f"{name}/jahr=2019/month=%E9/{number}.csv", HEADER + line(11 + number))
     lake.land("other=1/a.csv", HEADER + line(8))
     lake.run()
-    assert lake.good("id", "year", "month") == [("1", 2024, "01"), ("2", 2024, "a/b +é"), ("3", None, "02"), ("5", 2023, None), ("7", 2023, None), ("8", None, None)]
+    several = [(number, 2019, "%E9", "n") for number in ("11", "12", "13")]
+    assert lake.good("id", "year", "month", "área") == sorted([("1", 2024, "01", None), ("2", 2024, "a/b +é", None), ("3", None, "02", None), ("5", 2023, None, None), ("7", 2023, None, None), ("8", None, None, None), *several], key=lambda row: row[0])
     rescued = sorted((item.get("year"), item.get("year (folder)")) for item in lake.quarantined())
-    assert rescued == [("2022", "2023"), ("24x", "24x")]
+    assert rescued == [("2021, 2020", "2021, 2020"), ("2022", "2023"), ("24x", "24x"), ("MMXXII", "2022")]
 
 
 @pytest.mark.parametrize("source, text", [

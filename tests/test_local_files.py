@@ -122,7 +122,8 @@ def test_what_a_format_would_cut_off_or_shift_is_rescued(spark, tmp_path: Path) 
         ("timestamp_ntz", "timestampFormat", "yyyy-MM-dd'T'HH:mm:ss[XXX]", ["2026-01-05T10:30:00"], ["2026-01-05T10:30:00-03:00", "2026-01-05T10:30:00Z"]),
         ("timestamp", "timestampFormat", "yyyy-MM-dd'T'HH:mm:ssXXX", ["2026-01-05T10:30:00-03:00"], ["2026-01-05T10:30:00"]),
         ("date", "dateFormat", "yyyy-MM-dd HH:mm", ["2026-01-05 00:00"], ["2026-01-05 10:30", "2026-01-05"]),
-        ("date", "dateFormat", "dd/MM/yyyy", ["05/01/2026"], ["31/02/2026"]),
+        ("date", "dateFormat", "dd/MM/yyyy", ["05/01/2026"], ["31/02/2026", "01/01/0000"]),
+        ("timestamp", "timestampFormat", "HH:mm", [], ["10:00"]), ("date", "dateFormat", "dd MMM 'in any y'", [], ["05 Jan in any y"]),
     ]
     for name, option, format, good, bad in cases:
         fields = (Field("id"), Field("d", Scalar(name)))

@@ -22,6 +22,7 @@ from datamaster_kit.contract.sqltype import quote
 from datamaster_kit.ingest.rows import is_kept
 from datamaster_kit.target import large_files
 from datamaster_kit.target.accepted_forms import FORM_OF, FORMS, values_page
+from datamaster_kit.target.csv_files import header_reason
 from datamaster_kit.target.local_files import read_files
 from datamaster_kit.target.target import FileSource
 
@@ -282,6 +283,28 @@ def found_in(spark: Any, file: Path, format: str, types: dict[str, DataType]) ->
 
 
 @pytest.mark.spark
+def test_moments_of_parquet_in_nanoseconds_are_what_they_say_at_any_depth(spark: Any, tmp_path: Path) -> None:
+    """As pandas writes them; a moment before 1970, and one whose digits behind the sixth are not zeros."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    nanos = [1767225600123456000, -1000, 1767225600123456789, None]
+    plain, zoned = pa.array(nanos, pa.timestamp("ns")), pa.array(nanos, pa.timestamp("ns", "America/Sao_Paulo"))
+    columns = {"id": pa.array(range(4), pa.int32()), "local": plain, "instant": zoned, "crossed": zoned, "text": plain, "number": pa.array(nanos, pa.int64()), "parts": pa.array([[{"at": one}] for one in nanos], pa.list_(pa.struct([("at", pa.timestamp("ns"))])))}
+    pq.write_table(pa.table(columns), tmp_path / "a.parquet")
+    parts = Array(Field("element", Struct((Field("at", Scalar("timestamp_ntz")),))))
+    types = {"id": Scalar("integer"), "local": Scalar("timestamp_ntz"), "instant": Scalar("timestamp"), "crossed": Scalar("timestamp_ntz"), "text": Scalar("string"), "number": Scalar("long"), "parts": parts}
+    source = FileSource("parquet", str(tmp_path), tuple(Field(name, type) for name, type in types.items()))
+    rows = read_files(spark, [str(tmp_path / "a.parquet")], source).orderBy("id").selectExpr(*(f"CAST({name} AS STRING)" for name in ("local", "instant", "crossed", "text", "number", "parts[0].at")), "carlton_rescued").collect()
+    there = ["2026-01-01 00:00:00.123456", "1969-12-31 23:59:59.999999", None, None]
+    texts = ["2026-01-01 00:00:00.123456000", "1969-12-31 23:59:59.999999000", "2026-01-01 00:00:00.123456789", None]
+    assert [tuple(row)[:-1] for row in rows] == [(moment, moment, None, text, str(number) if number else None, moment) for moment, text, number in zip(there, texts, nanos, strict=True)]
+    kept = [json.loads(row["carlton_rescued"] or "{}") for row in rows]
+    assert [one.get("crossed") for one in kept] == [f"{text}Z" if text else None for text in texts] and kept[3] == {}
+    assert (kept[2]["local"], kept[2]["instant"], json.loads(kept[2]["parts"])) == (texts[2], f"{texts[2]}Z", [{"at": texts[2]}])
+
+
+@pytest.mark.spark
 def test_parts_of_nested_columns_of_parquet_follow_the_rules_of_columns(spark: Any, tmp_path: Path) -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -362,6 +385,7 @@ def test_a_column_under_a_former_name_fills_the_field_and_where_both_are_there_t
         else:
             path.write_text(json.dumps(record) + "\n" if format == "json" else ",".join(record) + "\n" + ",".join(record.values()) + "\n", encoding="utf-8")
         paths.append(str(path))
+    assert header_reason(("town", "sum"), FileSource("csv", "", ALIASED)) == "" and header_reason(("town", "sum"), FileSource("csv", "", FIELDS))
     for large in ((large_files.LARGE, 0) if format != "parquet" else (0,)):
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(large_files, "LARGE", large)

@@ -22,12 +22,12 @@ if TYPE_CHECKING:
 
 # %% auto #0
 __all__ = ['MARK', 'NUMBER', 'HALF', 'ESCAPED_MARK', 'BEYOND_VARIANT', 'UNICODE', 'RESCUED', 'OWN_NAMES', 'IS_RECORD', 'READY',
-           'TEXT', 'FILE', 'REST', 'exact_cast', 'formatted_day', 'formatted_moment', 'is_written_as', 'limits_of',
-           'unknown_members', 'has_digits', 'decimals', 'bronze_type', 'wider', 'nested_cast', 'let', 'parts_of',
-           'has_half', 'kept_numbers', 'numbers_again', 'whole_json', 'marked_json', 'variant_of', 'without_texts',
-           'part_text', 'part_cast', 'bytes_of', 'part_fits', 'placed', 'without_own_names', 'rescued_json', 'matched',
-           'typed_columns', 'file_url', 'file_name_of', 'file_literal', 'refusal', 'types_of', 'aliases_of',
-           'misfit_text', 'rows_of_texts', 'rest_of_row']
+           'TEXT', 'FILE', 'REST', 'exact_cast', 'within_years', 'formatted_day', 'formatted_moment', 'is_written_as',
+           'limits_of', 'unknown_members', 'has_digits', 'decimals', 'bronze_type', 'wider', 'nested_cast', 'let',
+           'parts_of', 'has_half', 'kept_numbers', 'numbers_again', 'whole_json', 'marked_json', 'variant_of',
+           'without_texts', 'part_text', 'part_cast', 'bytes_of', 'part_fits', 'placed', 'without_own_names',
+           'rescued_json', 'matched', 'typed_columns', 'file_url', 'file_name_of', 'file_literal', 'refusal',
+           'types_of', 'aliases_of', 'misfit_text', 'rows_of_texts', 'rest_of_row']
 
 # %% ../../nbs/target/07_casts.ipynb #3120f89a
 def exact_cast(text: str, type: DataType, options: Mapping[str, Any] | None = None) -> str:
@@ -40,9 +40,9 @@ def exact_cast(text: str, type: DataType, options: Mapping[str, Any] | None = No
         case Scalar("string"):
             return text
         case Scalar("date") if "dateFormat" in options:
-            return formatted_day(text, str(options["dateFormat"]))
+            return within_years(formatted_day(text, str(options["dateFormat"])), str(options["dateFormat"]), sql)
         case Scalar("timestamp" | "timestamp_ntz" as name) if "timestampFormat" in options:
-            return formatted_moment(text, str(options["timestampFormat"]), sql, name == "timestamp")
+            return within_years(formatted_moment(text, str(options["timestampFormat"]), sql, name == "timestamp"), str(options["timestampFormat"]), sql)
         case Scalar("binary"):
             return f"CAST({text} AS BINARY)"
         case Scalar("variant"):
@@ -51,6 +51,12 @@ def exact_cast(text: str, type: DataType, options: Mapping[str, Any] | None = No
             fits = [*([is_written_as(text, name)] if FORM_OF[name].is_asked else []), *limits_of(text, scalar, sql)]
             return f"CASE WHEN {' AND '.join(fits)} THEN try_cast({text} AS {sql}) END" if fits else f"try_cast({text} AS {sql})"
     return nested_cast(text, bronze_type(type), options)
+
+
+def within_years(value: str, format: str, sql: str) -> str:
+    """Return SQL for a day or moment, of a type in SQL, of a text in a format; NULL where its year is not from 1 to 9999, or the format has none, so that Spark would take 1970."""
+    has_year = re.search("[yu]", re.sub("'[^']*'", "", format))
+    return f"CASE WHEN year({value}) BETWEEN 1 AND 9999 THEN {value} END" if has_year else f"CAST(NULL AS {sql})"
 
 
 def formatted_day(text: str, format: str) -> str:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,8 +24,9 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
 # %% auto #0
-__all__ = ['WHOLE', 'RAW', 'as_text', 'for_json', 'is_meant', 'meant_text', 'numbered', 'is_same', 'cast_scalar', 'fitted',
-           'cast_column', 'unknown_text', 'read_columnar', 'fields_of_file', 'cut_off_moments', 'grouped_by_schema']
+__all__ = ['WHOLE', 'RAW', 'PAGE_SUMS', 'as_text', 'for_json', 'is_meant', 'meant_text', 'numbered', 'is_same', 'cast_scalar',
+           'fitted', 'cast_column', 'unknown_text', 'read_columnar', 'with_moments', 'fields_of_file',
+           'cut_off_moments', 'grouped_by_schema']
 
 # %% ../../nbs/target/08_columnar_files.ipynb #683c7f15
 def as_text(column: str, type: DataType) -> str:
@@ -203,13 +205,16 @@ def unknown_text(column: str, there: DataType, wanted: DataType) -> str:
     return unknown_members(as_text(column, there), wanted)
 
 # %% ../../nbs/target/08_columnar_files.ipynb #fbc6d045
+PAGE_SUMS = "parquet.page.verify-checksum.enabled"  # a page that has a checksum, and is not what it says, is none
+
+
 def read_columnar(spark: SparkSession, files: Sequence[str], source: FileSource, place: str = FILE) -> DataFrame:
     """Return the rows of parquet or avro files that share a schema, as rows of the contract; `place` is the SQL of `_datamaster_file`."""
     from pyspark.sql.types import StructType
 
     there = fields_of_file(spark, files[0], source.format)
     schema = StructType.fromJson({"type": "struct", "fields": [spark_field(item) for item in there]})
-    raw = spark.read.format(source.format).schema(schema).load(list(map(no_glob, files)))
+    raw = spark.read.format(source.format).schema(schema).option(PAGE_SUMS, True).load(list(map(no_glob, files)))
     types = types_of(source)
     positions, extras = matched([item.name for item in there], list(types), aliases_of(source))
     same = {index for name, index in positions.items() if is_same(there[index].type, bronze_type(types[name]))}
@@ -231,13 +236,38 @@ def read_columnar(spark: SparkSession, files: Sequence[str], source: FileSource,
     return typed.selectExpr(*map(quote, types), f"{rescued_json(misfits, '_datamaster_file.path')} AS {RESCUED}", "_datamaster_file")
 
 # %% ../../nbs/target/08_columnar_files.ipynb #2d92874d
+def with_moments(there: DataType, said: Any) -> DataType:
+    """Return the type of a parquet file's column with its moments in nanoseconds, which Spark reads as whole numbers; `said` is Arrow's type, None where it is not known."""
+    from pyarrow import types
+
+    match there:
+        case Scalar("long") if said is not None and types.is_timestamp(said):
+            return Meant("long", meaning="timestamp-nanos" if said.tz else "local-timestamp-nanos")
+        case Array(element) if hasattr(said, "value_type"):
+            return Array(replace(element, type=with_moments(element.type, said.value_type)))
+        case Map(key, value) if hasattr(said, "item_type"):
+            return Map(replace(key, type=with_moments(key.type, said.key_type)), replace(value, type=with_moments(value.type, said.item_type)))
+        case Struct(members) if said is not None and types.is_struct(said):
+            known = {item.name: item.type for item in said}
+            return Struct(tuple(replace(item, type=with_moments(item.type, known.get(item.name))) for item in members))
+    return there
+
+
+def _arrow_types(path: Path, there: Sequence[Field]) -> list[Any]:
+    """Return Arrow's types of a parquet file's columns, None for one that it does not know."""
+    from pyarrow import parquet
+
+    known = {item.name: item.type for item in parquet.read_schema(path)}
+    return [known.get(item.name) for item in there]
+
+
 def fields_of_file(spark: SparkSession, file: str, format: str) -> tuple[Field, ...]:
     """Return the columns of a parquet or avro file; raises ValueError where it has none, and what Spark raises where its schema cannot be read."""
     there = fields_of_spark_schema(json.loads(spark.read.format(format).load(no_glob(file)).schema.json()))
     if not there:
         raise ValueError("it has no column")
     if format != "avro":
-        return there
+        return tuple(replace(item, type=with_moments(item.type, type)) for item, type in zip(there, _arrow_types(local_path(file), there), strict=True))
     said = avro_schema(local_path(file))
     found = with_meaning(Struct(there), said, named_types(said))
     return found.fields if isinstance(found, Struct) and isinstance(said, dict) else there

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
 # %% auto #0
-__all__ = ['PAIR', 'MOST_BYTES', 'NO_ROWS', 'cells_in', 'members_of', 'said_totals', 'summed', 'found_totals', 'compared',
-           'balance', 'take_record', 'side_text']
+__all__ = ['PAIR', 'MOST_BYTES', 'NO_ROWS', 'cells_in', 'each_once', 'members_of', 'said_totals', 'summed', 'found_totals',
+           'compared', 'balance', 'take_record', 'side_text']
 
 # %% ../../nbs/target/08_control_totals.ipynb #2ff2b024
 PAIR = re.compile(r"\s*([^=:;,\t]+?)\s*[=:]\s*(.*?)\s*")
@@ -37,20 +37,29 @@ def cells_in(record: str, options: Mapping[str, Any]) -> list[str]:
         return [cell.strip() for cell in next(records_in([record], options), [])]
 
 
+def each_once(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """Return values by name; of a name that is there twice, all that is said, which is no number."""
+    found = dict[str, str]()
+    for name, value in pairs:
+        known = found.setdefault(name, value)
+        found[name] = value if known == value else f"{known} and {value}"
+    return found
+
+
 def members_of(text: str, options: Mapping[str, Any]) -> dict[str, str]:
     """Return the members of a file with totals, as texts; raises ValueError where it is none that is known."""
     text = text.removeprefix("\N{ZERO WIDTH NO-BREAK SPACE}").strip()
     if text.startswith("{"):
-        found = json.loads(text, parse_float=str, parse_int=str)
-        return {str(name): str(value).strip() for name, value in found.items() if isinstance(value, str)}
+        found = json.loads(text, parse_float=str, parse_int=str, object_pairs_hook=list)
+        return each_once((name, value.strip()) for name, value in found if isinstance(value, str))
     lines = [line for line in text.splitlines() if line.strip()]
     pairs = [PAIR.fullmatch(line) for line in lines]
     if lines and all(pairs):
-        return {pair[1].strip(): pair[2].strip("\"'") for pair in pairs if pair}
+        return each_once((pair[1].strip(), pair[2].strip("\"'")) for pair in pairs if pair)
     rows = [cells_in(line, options) for line in lines]
     if len(rows) != 2 or len(rows[0]) != len(rows[1]):
         raise ValueError("it is neither an object of JSON, nor lines of a name and a value, nor a header and one record of csv")
-    return dict(zip(*rows, strict=True))
+    return each_once(zip(*rows, strict=True))
 
 
 def said_totals(control: ControlTotals, text: str, options: Mapping[str, Any]) -> dict[str, str]:
@@ -64,11 +73,12 @@ def said_totals(control: ControlTotals, text: str, options: Mapping[str, Any]) -
 
 # %% ../../nbs/target/08_control_totals.ipynb #4ef33012
 def summed(field: Field) -> str:
-    """Return SQL for the text of a field's exact sum; NULL where it has more than 38 digits."""
+    """Return SQL for the text of a field's exact sum; NULL where it has more than 38 digits, or a value has no place in it: infinity, and what is no number."""
     type: DataType = field.type
     name = type.name if isinstance(type, Scalar) else ""
     value = quote(field.column) if name == "decimal" else f"try_cast({quote(field.column)} AS DECIMAL(38, {10 if name in ('float', 'double') else 0}))"
-    return f"CAST(coalesce(try_sum({value}), IF(count({quote(field.column)}) = 0, 0, NULL)) AS STRING)"
+    there = f"count({quote(field.column)})"
+    return f"CAST(CASE WHEN count({value}) = {there} THEN coalesce(try_sum({value}), IF({there} = 0, 0, NULL)) END AS STRING)"
 
 
 def found_totals(rows: DataFrame, control: ControlTotals, fields: Iterable[Field], is_data: str = "true") -> dict[str, dict[str, Any]]:

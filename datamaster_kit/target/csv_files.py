@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..contract.source_options import codec_of, quote_escape
 from ..contract.sqltype import quote, sql_literal
-from .casts import FILE, TEXT, exact_cast, matched, rows_of_texts, types_of
+from .casts import FILE, TEXT, aliases_of, exact_cast, matched, rows_of_texts, types_of
 from .packed_files import opened, packing_of
 from .target import FileSource
 from .text_copies import ENVELOPE, Marks, any_length, blanks_of, has_open_quote, is_too_wide, is_utf8_text, without_envelope
@@ -30,10 +30,10 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
 # %% auto #0
-__all__ = ['CSV_OPTIONS', 'BLANK_LINES', 'CHUNK', 'LINE_FEED', 'CARRIAGE_RETURN', 'MOST_UNKNOWN', 'has_header', 'is_utf8',
-           'encoding_of', 'is_true', 'records_in', 'csv_records', 'csv_header', 'escape_of', 'local_path', 'no_glob',
-           'Quotes', 'quotes_of', 'has_blank_records', 'quotes_between', 'ranges', 'whole_lines', 'quotes_in',
-           'are_paired', 'is_within_quotes', 'most_cells', 'marks_of', 'needs_copy', 'has_blank_line',
+__all__ = ['CSV_OPTIONS', 'BLANK_LINES', 'CHUNK', 'LINE_FEED', 'CARRIAGE_RETURN', 'MOST_UNKNOWN', 'NO_QUOTE', 'has_header',
+           'is_utf8', 'encoding_of', 'is_true', 'records_in', 'csv_records', 'csv_header', 'escape_of', 'local_path',
+           'no_glob', 'Quotes', 'quotes_of', 'has_blank_records', 'quotes_between', 'ranges', 'whole_lines',
+           'quotes_in', 'are_paired', 'is_within_quotes', 'most_cells', 'marks_of', 'needs_copy', 'has_blank_line',
            'is_sure_to_close', 'Look', 'looked_at', 'header_reason', 'fits_contract', 'read_csv', 'unenveloped',
            'csv_parts']
 
@@ -283,7 +283,7 @@ def header_reason(header: Sequence[str], source: FileSource) -> str:
     names = list(types_of(source))
     if len(header) > len(names) + MOST_UNKNOWN:
         return f"its header has {len(header)} columns, which is more than {MOST_UNKNOWN} beside those of the contract"
-    if not header or not names or matched(header, names)[0]:
+    if not header or not names or matched(header, names, aliases_of(source))[0]:
         return ""
     if header[0].startswith(ENVELOPE):
         return f"its header cannot be read: {without_envelope(header[0])[:200]!r}"
@@ -300,6 +300,9 @@ def fits_contract(spark: SparkSession, cells: Sequence[str], source: FileSource)
     return bool(spark.sql(f"SELECT {' AND '.join(casts)}").collect()[0][0])
 
 # %% ../../nbs/target/08_csv_files.ipynb #759c8500
+NO_QUOTE = "\ufdd0"  # no character of a text; where it is told that there is none, Spark takes the byte 0 for it
+
+
 def read_csv(spark: SparkSession, files: Sequence[str], header: tuple[str, ...], has_long_records: bool, source: FileSource, place: str = FILE, is_enveloped: bool = False) -> DataFrame:
     """Return the rows of csv files that share a header, as rows of the contract; `place` is the SQL of `_datamaster_file`."""
     texts = [TEXT.format(index) for index in range(len(header))]
@@ -307,6 +310,7 @@ def read_csv(spark: SparkSession, files: Sequence[str], header: tuple[str, ...],
     options = {"header": has_header(source.options), "mode": "PERMISSIVE", "maxColumns": most_cells(len(header)),
                **({"lineSep": "\n"} if has_long_records else {}),
                **{name: source.options[name] for name in CSV_OPTIONS if name in source.options}, "escape": quote_escape(source.options), "multiLine": has_long_records}
+    options |= {"quote": NO_QUOTE} if source.options.get("quote") == "" else {}
     raw = spark.read.schema(schema).options(**options).csv(list(map(no_glob, files)))
     if is_enveloped:
         raw = raw.withColumn("_corrupt_record", unenveloped(raw[texts[0]], raw["_corrupt_record"]))

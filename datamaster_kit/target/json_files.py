@@ -62,7 +62,8 @@ BLANKS = " \t\r\n\N{ZERO WIDTH NO-BREAK SPACE}"
 def items_of(text: str) -> str:
     """Return SQL for the items of a list in JSON, each as JSON with its numbers and halves of surrogate pairs as they are written; NULL where the text is no list, anything stands behind it, or it has the mark of a number."""
     hidden = f"CASE WHEN contains(_list, {sql_literal(UNICODE)}) THEN regexp_replace(_list, {sql_literal(HALF)}, '$1{MARK}$2') ELSE _list END"
-    shown = f"regexp_replace({numbers_again('to_json(item)')}, '{MARK}([dD][0-9a-fA-F]{{3}})', {sql_literal(HALF_AGAIN)})"
+    halves = f"regexp_replace(to_json(item), '{MARK}([dD][0-9a-fA-F]{{3}})', {sql_literal(HALF_AGAIN)})"  # first: a text that is one looks like a number with its mark
+    shown = numbers_again(halves)
     has_mark = f"contains(_list, {sql_literal(MARK)}) OR _list RLIKE {sql_literal(ESCAPED_MARK)}"
     items = let(f"try_cast({whole_json(kept_numbers(hidden))} AS ARRAY<VARIANT>)", "_items", f"transform(_items, item -> CASE WHEN item IS NULL THEN 'null' ELSE {shown} END)")
     return let(text, "_list", f"CASE WHEN NOT ({has_mark}) THEN {items} END")

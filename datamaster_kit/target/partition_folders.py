@@ -6,31 +6,40 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+import unicodedata
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
+from urllib.parse import unquote
 
 from ..contract.model import DataType, Scalar
 from ..contract.sqltype import quote, sql_literal
-from .casts import RESCUED, exact_cast, file_url, types_of
+from .casts import RESCUED, aliases_of, exact_cast, file_url, let, types_of
 from .target import FileSource
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
 # %% auto #0
-__all__ = ['NOTHING', 'PART', 'partition_fields', 'below', 'folder_value', 'with_partitions']
+__all__ = ['NOTHING', 'PART', 'spellings', 'partition_fields', 'below', 'folder_texts', 'with_partitions']
 
 # %% ../../nbs/target/08_partition_folders.ipynb #9da804c8
 NOTHING = "__HIVE_DEFAULT_PARTITION__"
 PART = "_datamaster_folder_{}"
 
 
+def spellings(name: str, source: FileSource) -> tuple[str, ...]:
+    """Return the names that a folder may have for a field, composed and decomposed (Unicode, NFC and NFD)."""
+    others = {other.lower() for other in types_of(source)}
+    known = (name, *(alias for alias in aliases_of(source).get(name, ()) if alias.lower() not in others))
+    return tuple(dict.fromkeys(unicodedata.normalize(form, one) for one in known for form in ("NFC", "NFD")))
+
+
 def partition_fields(files: Iterable[str], source: FileSource) -> tuple[str, ...]:
     """Return the fields, of a scalar type, that folders of the files name."""
-    types = {name.lower(): name for name, type in types_of(source).items() if isinstance(type, Scalar)}
+    types = {name: [one.lower() for one in spellings(name, source)] for name, type in types_of(source).items() if isinstance(type, Scalar)}
     root = file_url(source.folder).removeprefix("file:").rstrip("/")
-    named = {part.partition("=")[0].lower() for file in files for part in below(file, root).split("/")[:-1] if "=" in part}
-    return tuple(name for lower, name in types.items() if lower in named)
+    named = {unquote(part.partition("=")[0]).lower() for file in files for part in below(file, root).split("/")[:-1] if "=" in part}
+    return tuple(name for name, known in types.items() if not named.isdisjoint(known))
 
 
 def below(file: str, root: str) -> str:
@@ -38,29 +47,36 @@ def below(file: str, root: str) -> str:
     return re.sub(r"^file:/*", "/", file_url(file)).removeprefix(root)
 
 
-def folder_value(name: str, root: str) -> str:
-    """Return SQL for what the folders of a row's file say of a field, by `_datamaster_file.path`; NULL for nothing."""
-    pattern = rf"(?i).*/\Q{name}\E=([^/]*)/" if "\\E" not in name else ".^"
+def folder_texts(names: Sequence[str], root: str) -> str:
+    """Return SQL for what the folders of a row's file say of a field of these names, by `_datamaster_file.path`: texts, each once; none for nothing. What is encoded and is no text stays as it is written."""
+    known = "|".join(rf"\Q{name}\E" for name in names if "\\E" not in name) or ".^"
     path = "regexp_replace(_datamaster_file.path, '^file:/*', '/')"
     below_root = f"CASE WHEN startswith({path}, {sql_literal(root)}) THEN substring({path}, {len(root) + 1}) ELSE {path} END"
-    written = f"nullif(regexp_extract(try_url_decode(replace({below_root}, '+', '%2B')), {sql_literal(pattern)}, 1), '')"
-    return f"nullif(coalesce(try_url_decode(replace({written}, '+', '%2B')), {written}), '{NOTHING}')"
+    written = f"regexp_extract_all(try_url_decode(replace({below_root}, '+', '%2B')), {sql_literal(rf'(?iu)/(?:{known})=([^/]*)(?=/)')}, 1)"
+    plain = "try_url_decode(replace(_one, '+', '%2B'))"
+    texts = f"transform({written}, _one -> CASE WHEN NOT contains({plain}, '\N{REPLACEMENT CHARACTER}') THEN {plain} ELSE _one END)"
+    return f"array_distinct(filter({texts}, _one -> _one NOT IN ('', '{NOTHING}')))"
 
 # %% ../../nbs/target/08_partition_folders.ipynb #6f88d957
+def _is_rescued(name: str) -> str:
+    """Return SQL that is true where the file has a text in a field that could not be taken."""
+    return f"coalesce(array_contains(json_object_keys({RESCUED}), {sql_literal(name)}), false)"
+
+
 def _told(name: str, index: int) -> list[str]:
     """Return the names and SQL of what is rescued of a field and its folder."""
-    part, known = PART.format(index), f"coalesce(array_contains(json_object_keys({RESCUED}), {sql_literal(name)}), false)"
+    part, known = PART.format(index), _is_rescued(name)
     text = f"coalesce(CAST({quote(name)} AS STRING), {part}.text)"
     return [sql_literal(name), f"CASE WHEN {part}.is_bad AND NOT {known} THEN {text} END", sql_literal(f"{name} (folder)"), f"CASE WHEN {part}.is_bad THEN {part}.text END"]
 
 
 def _part(name: str, type: DataType, index: int, source: FileSource, root: str) -> str:
-    """Return SQL for a struct of a folder's text, its value, and whether it is none or another than the file's."""
+    """Return SQL for a struct of a folder's text, its value, and whether it is none, or another than the file's or than that of a second folder."""
     value = exact_cast("_text", type, source.options)
-    is_bad = f"_text IS NOT NULL AND (_value IS NULL OR ({quote(name)} IS NOT NULL AND NOT ({quote(name)} <=> _value)))"
+    is_bad = f"_text IS NOT NULL AND (_value IS NULL OR cardinality(_texts) > 1 OR {_is_rescued(name)} OR ({quote(name)} IS NOT NULL AND NOT ({quote(name)} <=> _value)))"
     struct = f"named_struct('text', _text, 'value', _value, 'is_bad', {is_bad})"
-    inner = f"element_at(transform(array({value}), _value -> {struct}), 1)"
-    return f"element_at(transform(array({folder_value(name, root)}), _text -> {inner}), 1) AS {PART.format(index)}"
+    text = "CASE WHEN cardinality(_texts) > 0 THEN array_join(_texts, ', ') END"
+    return f"{let(folder_texts(spellings(name, source), root), '_texts', let(text, '_text', let(value, '_value', struct)))} AS {PART.format(index)}"
 
 
 def with_partitions(rows: DataFrame, names: tuple[str, ...], source: FileSource) -> DataFrame:

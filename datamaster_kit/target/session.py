@@ -40,7 +40,7 @@ def settings(state_folder: Path, jar_files: tuple[Path, ...], cores: int, java_o
         "spark.authenticate": "true",
         "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension", "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
         "spark.sql.shuffle.partitions": partitions, "spark.default.parallelism": partitions, "spark.databricks.delta.snapshotPartitions": "1",
-        "spark.sql.sources.parallelPartitionDiscovery.parallelism": partitions, "spark.sql.session.timeZone": "UTC", "spark.sql.variable.substitute": "false", "spark.sql.codegen.cache.maxEntries": "1000",
+        "spark.sql.sources.parallelPartitionDiscovery.parallelism": partitions, "spark.sql.session.timeZone": "UTC", "spark.sql.variable.substitute": "false", "spark.sql.legacy.parquet.nanosAsLong": "true", "spark.sql.codegen.cache.maxEntries": "1000",
         "spark.sql.warehouse.dir": str(scratch / "warehouse"), "spark.local.dir": str(scratch / "tmp"),
         "spark.driver.extraClassPath": os.pathsep.join(map(str, jar_files)), "spark.driver.extraJavaOptions": " ".join(options),
         **{f"spark.hadoop.parquet.column.statistics.enabled#carlton_metadata.{name}": "false" for name in SAME_IN_A_FILE},

@@ -18,8 +18,8 @@ from typing import IO, Any
 
 # %% auto #0
 __all__ = ['BYTES', 'ENVELOPE', 'is_utf8_text', 'readable_text', 'transcode', 'Marks', 'blanks_of', 'any_length', 'cells_of',
-           'is_too_wide', 'quoted_cells', 'has_open_quote', 'envelope', 'without_envelope', 'Copy', 'copy_csv',
-           'copy_lines']
+           'is_too_wide', 'quoted_cells', 'has_open_quote', 'envelope', 'is_like_envelope', 'without_envelope', 'Copy',
+           'copy_csv', 'copy_lines']
 
 # %% ../../nbs/target/07_text_copies.ipynb #209b2524
 BYTES = "datamaster.bytes"  # the name of the way in which wrong bytes are decoded
@@ -107,18 +107,18 @@ def is_too_wide(record: bytes, marks: Marks) -> bool:
 
 
 def quoted_cells(marks: Marks) -> re.Pattern[bytes]:
-    """Return the pattern of a quoted cell or of a line of comment; its group `closes` is empty where a quote is open at the end."""
+    """Return the pattern of a quoted cell or of a line of comment; its group `closes` is empty where a quote is open at the end. Where there is no quote, no cell has one."""
     quote, escape = re.escape(marks.quote), re.escape(marks.escape)
     inside = rb"[^%b]++|%b%b" % (quote, quote, quote)
-    if marks.escape:
+    if quote and marks.escape:
         inside = rb"[^%b%b]++|%b[\s\S]|%b%b" % (quote, escape, escape, quote, quote)
     begins = rb"(?:\A(?:\xef\xbb\xbf)?|(?<=[\r\n])|(?<=%b))" % re.escape(marks.delimiter)
     if marks.are_led_by_blanks:
         begins += rb"[%b]*+" % re.escape(blanks_of(marks.delimiter + b"\r\n"))
-    cell = rb"%b%b(?:%b)*+(?P<closes>%b|\Z)" % (begins, quote, inside, quote)
+    cell = rb"%b%b(?:%b)*+(?P<closes>%b|\Z)" % (begins, quote, inside, quote) if quote else rb"(?P<closes>(?!))"
     if not marks.comment:
         return re.compile(cell)
-    return re.compile(rb"(?:\A|(?<=[\r\n]))%b[^\r\n]*+|%b" % (re.escape(marks.comment), cell))
+    return re.compile(rb"(?:\A(?:\xef\xbb\xbf)?|(?<=[\r\n]))%b[^\r\n]*+|%b" % (re.escape(marks.comment), cell))
 
 
 def _is_open(found: re.Match[bytes]) -> bool:
@@ -138,6 +138,11 @@ def envelope(record: bytes, is_transcoded: bool = False) -> bytes:
     """Return the line that stands for a record which cannot be read."""
     text = readable_text(record.rstrip(b"\r\n"), is_transcoded)
     return ENVELOPE.encode() + base64.b64encode(text.encode("utf-8", "replace")) + b"\n"
+
+
+def is_like_envelope(record: bytes, marks: Marks) -> bool:
+    """A record begins as an envelope does, so that it could be taken for one."""
+    return record.lstrip(bytes(range(33)) + codecs.BOM_UTF8 + marks.quote).startswith(ENVELOPE.encode())
 
 
 def without_envelope(line: str) -> str:
@@ -160,25 +165,21 @@ class Copy:
         self.enveloped += 1
 
     def put_record(self, record: bytes) -> None:
-        """Write a record, in an envelope where it cannot be read."""
-        is_good = is_utf8_text(record) and not is_too_wide(record, self.marks)
+        """Write a record, with its end where it has one already; in an envelope where it cannot be read, and not at all where it is a comment that cannot."""
+        is_good = is_utf8_text(record) and not is_too_wide(record, self.marks) and not is_like_envelope(record, self.marks)
         if is_good:
-            self.file.write(record + b"\n")
-        else:
+            self.file.write(record if record.endswith((b"\n", b"\r")) else record + b"\n")
+        elif not (self.marks.comment and record.removeprefix(codecs.BOM_UTF8).startswith(self.marks.comment)):
             self.put_envelope(record)
 
     def put_lines(self, lines: bytes) -> None:
         """Write lines, each of which is a record and ends."""
         longest = max(map(len, lines.split(b"\n"))) if len(lines) > self.marks.most_cells else 0
-        if is_utf8_text(lines) and longest <= self.marks.most_cells:
+        if is_utf8_text(lines) and longest <= self.marks.most_cells and ENVELOPE.encode() not in lines:
             self.file.write(lines)
             return
         for line in lines.splitlines(keepends=True):
-            is_good = is_utf8_text(line) and not is_too_wide(line, self.marks)
-            if is_good:
-                self.file.write(line)
-            else:
-                self.put_envelope(line)
+            self.put_record(line)
 
 
 def _copy_long(content: Any, copy: Copy) -> str:
@@ -217,7 +218,7 @@ def copy_csv(path: Path, to: Path, marks: Marks, is_transcoded: bool = False) ->
     """Write a copy of a csv file, which is in UTF-8, that can be read to its end; return what is to be said of the file."""
     with path.open("rb") as file, to.open("wb") as target:
         copy = Copy(target, marks, is_transcoded)
-        if marks.go_over_lines and marks.quote:
+        if marks.go_over_lines:
             with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
                 return _copy_long(content, copy)
         while lines := file.read(1 << 20):
