@@ -24,8 +24,9 @@ LONGEST = (
     "test_new_project", "test_deliver",
 )
 
-# A session of the tests, or of a process that a test starts, ends before Java's thorough compiler earns what it costs (a quarter less of the processor).
-os.environ.setdefault("SPARK_SUBMIT_OPTS", "-XX:TieredStopAtLevel=1")
+# A session of the tests, or of a process that a test starts, ends before Java's thorough compiler earns what it costs: a third less of the processor.
+# Without that compiler Java would keep room for a fifth of the code, and drop and make again what it needs.
+os.environ.setdefault("SPARK_SUBMIT_OPTS", "-XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=240m")
 
 tried.register_profile("on a busy machine", deadline=None)  # how long an example may take is no promise
 tried.load_profile("on a busy machine")

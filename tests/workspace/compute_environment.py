@@ -137,7 +137,8 @@ def furnish(folder: Path, python: Path, state: Path, told: Json) -> None:
     (folder / "told.json").write_text(json.dumps(told), encoding="utf-8")
     files = tuple(file.resolve() for file in jars(state))
     _, _, archive = archive_for(files, java_home(state))
-    options = ["-XX:TieredStopAtLevel=1", *archive_options(archive)]  # a task here is short
+    quick = ["-XX:TieredStopAtLevel=1", "-XX:ReservedCodeCacheSize=240m"]  # a task here is short
+    options = [*quick, *archive_options(archive)]
     known = {
         **settings(folder, files, 2, options),
         "spark.driver.memory": "1g",
