@@ -62,7 +62,9 @@ def spark() -> Iterator[SparkSession]:
     with subprocess.Popen([sys.executable, str(ROOT / "tests" / "connect_server.py"), str(state)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as server:
         assert server.stdout is not None
         os.environ["SPARK_REMOTE"] = f"sc://localhost:{server.stdout.readline().strip()}"
-        yield SparkSession.builder.getOrCreate()
+        session = SparkSession.builder.getOrCreate()
+        yield session
+        session.stop()  # before the server ends: the client would ask it for ten minutes more
 
 
 @pytest.fixture
