@@ -11,11 +11,15 @@ from dataclasses import dataclass
 from .contract.fault import BadInput, Fault, code
 
 # %% auto #0
-__all__ = ['SCHEMAS', 'SCHEMA_PURPOSES', 'BAD_NAME', 'STORAGE_ACCOUNT_LENGTH', 'RESERVED', 'TableName', 'Names', 'names']
+__all__ = ['SCHEMAS', 'SCHEMA_PURPOSES', 'MARKED', 'BAD_NAME', 'STORAGE_ACCOUNT_LENGTH', 'RESERVED', 'TableName', 'Names',
+           'names']
 
 # %% ../nbs/00_names.ipynb #a8f296c6
 SCHEMAS = ("bronze", "silver", "gold")
 SCHEMA_PURPOSES = {"bronze": "Data as it arrived, every row of it", "silver": "Curated data, as contracts promise it", "gold": "Data made for its users"}
+
+
+MARKED = "managed_by"  # the property of a catalog or schema that has the mark
 
 
 @dataclass(frozen=True)
@@ -55,6 +59,11 @@ class Names:
     def mark(self) -> str:
         """The words by which the toolkit knows what it made for the domain."""
         return f"Managed by datamaster_kit for {self.stem}."
+
+    @property
+    def own_properties(self) -> dict[str, str]:
+        """The properties by which the toolkit knows its catalog and schemas, whatever their comments say."""
+        return {MARKED: self.mark}
 
     def schema_comment(self, schema: str) -> str:
         """Return the comment of bronze, silver or gold, with the mark."""

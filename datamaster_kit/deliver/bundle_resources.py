@@ -105,10 +105,11 @@ KEPT = {"prevent_destroy": True}
 
 
 def schema_resources(names: Names) -> dict[str, Any]:
-    """Return the schemas of the catalog, each with its comment."""
+    """Return the schemas of the catalog, each with its comment and properties."""
     return {
         schema: {
             "catalog_name": "${var.catalog}", "name": schema, "comment": names.schema_comment(schema),
+            "properties": names.own_properties,
             "lifecycle": dict(KEPT),
         }
         for schema in SCHEMAS

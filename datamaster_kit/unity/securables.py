@@ -10,7 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from ..contract.fault import BadInput, code
-from ..names import SCHEMAS, Names
+from ..names import MARKED, SCHEMAS, Names
 from ..project import Project
 from ..resources import Found, Identities, Operations, Resource
 
@@ -19,14 +19,13 @@ if TYPE_CHECKING:
     from databricks.sdk.service.catalog import CatalogInfo, SchemaInfo
 
 # %% auto #0
-__all__ = ['NO_SUBSCRIPTION', 'PURPOSES', 'MARKED', 'container_url', 'access_connector_id', 'desired_securables',
-           'found_credentials', 'found_locations', 'has_mark', 'ownership', 'found_in_catalog', 'create', 'set_owner',
-           'set_mark', 'update', 'delete', 'found_securables', 'one_of', 'securable_operations']
+__all__ = ['NO_SUBSCRIPTION', 'PURPOSES', 'container_url', 'access_connector_id', 'desired_securables', 'found_credentials',
+           'found_locations', 'has_mark', 'ownership', 'found_in_catalog', 'create', 'set_owner', 'set_mark', 'update',
+           'delete', 'found_securables', 'one_of', 'securable_operations']
 
 # %% ../../nbs/unity/10_securables.ipynb #81976c04
 NO_SUBSCRIPTION = code("no-subscription", "The project file does not say which Azure subscription the access connector is in.", "write `subscription:` under `setup:` in the project file")
 PURPOSES = {"catlog": "The catalog's managed tables", "raw": "Files as they arrive", "log": "Logs"}
-MARKED = "managed_by"  # the property of a catalog or schema that has the mark
 
 
 def container_url(project_names: Names, purpose: str) -> str:
