@@ -19,7 +19,7 @@ SCHEMAS = ("bronze", "silver", "gold")
 SCHEMA_PURPOSES = {"bronze": "Data as it arrived, every row of it", "silver": "Curated data, as contracts promise it", "gold": "Data made for its users"}
 
 
-MARKED = "managed_by"  # the property of a catalog or schema that has the mark
+MARKED = "managed_by"  # the property of a catalog or schema, and the tag of a cluster, that has the mark
 
 
 @dataclass(frozen=True)

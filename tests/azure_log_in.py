@@ -143,11 +143,11 @@ class Served:
 
 
 class Spoken(BaseHTTPRequestHandler):
-    """What the servers here share."""
+    """What the servers of these tests share: an answer is JSON, and nothing is logged."""
 
     protocol_version = "HTTP/1.1"
 
-    def answer(self, body: Mapping[str, Any], status: int = 200) -> None:
+    def answer(self, body: Any, status: int = 200) -> None:
         content = json.dumps(body).encode()
         self.send_response(status)
         self.send_header("Content-Length", str(len(content)))

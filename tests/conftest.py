@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import settings as tried
+from workspace.compute_environment import QUICK_COMPILER
 
 if TYPE_CHECKING:
     from databricks.sdk import AccountClient, WorkspaceClient
@@ -24,10 +25,7 @@ LONGEST = (
     "test_new_project", "test_deliver",
 )
 
-# A session of the tests, or of a process that a test starts, ends before Java's thorough compiler earns what it costs: a third less of the processor.
-# Without that compiler Java would keep room for a fifth of the code, and drop and make again what it needs.
-os.environ.setdefault("SPARK_SUBMIT_OPTS", "-XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=240m")
-
+os.environ.setdefault("SPARK_SUBMIT_OPTS", " ".join(QUICK_COMPILER))
 tried.register_profile("on a busy machine", deadline=None)  # how long an example may take is no promise
 tried.load_profile("on a busy machine")
 
@@ -44,17 +42,9 @@ def spark() -> Iterator[SparkSession]:
     """The process's Spark session, with the jars that `make setup` fetched; with DATAMASTER_CONNECT=1, one through Spark Connect."""
     from datamaster_kit.target.session import local_session
 
-    wanted = os.environ.get("DATAMASTER_OLDEST_RUNTIME")  # of tools/oldest_runtime.py
-    if wanted:
-        sys.path.insert(0, str(ROOT / "tools"))
-        from oldest_runtime import take_oldest_jars
-
-        take_oldest_jars()
     state = ROOT / ".datamaster"
     if not os.environ.get("DATAMASTER_CONNECT"):
-        session = local_session(state)
-        assert session.version == (wanted or session.version)
-        yield session
+        yield local_session(state)
         return
     from pyspark.sql import SparkSession
 

@@ -180,10 +180,10 @@ class Installed:
         shutil.copytree(ROOT / "contracts", self.folder / "contracts")
         shutil.copyfile(ROOT / "datamaster.yaml", self.folder / "datamaster.yaml")
 
-    def run(self, *arguments: str, code: int = 0) -> tuple[str, str]:
-        """Run `datamaster` to its end, and return what it printed and told."""
-        done = subprocess.run(
-            [str(self.bin / "datamaster"), *arguments],
+    def ended(self, program: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run a program of the environment to its end."""
+        return subprocess.run(
+            [str(self.bin / program), *arguments],
             cwd=self.folder,
             env=self.environment,
             capture_output=True,
@@ -191,6 +191,10 @@ class Installed:
             check=False,
             timeout=300,
         )
+
+    def run(self, *arguments: str, code: int = 0) -> tuple[str, str]:
+        """Run `datamaster` to its end, and return what it printed and told."""
+        done = self.ended("datamaster", *arguments)
         assert done.returncode == code, (
             f"{arguments}: {done.returncode}\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
         )
@@ -198,15 +202,7 @@ class Installed:
 
     def python(self, code: str) -> str:
         """Run a text of Python, and return what it printed."""
-        done = subprocess.run(
-            [str(self.bin / "python"), "-c", code],
-            cwd=self.folder,
-            env=self.environment,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=300,
-        )
+        done = self.ended("python", "-c", code)
         assert done.returncode == 0, done.stderr
         return done.stdout.strip()
 

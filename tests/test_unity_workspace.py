@@ -12,6 +12,7 @@ from typing import Any
 from urllib.parse import unquote
 
 import pytest
+from azure_log_in import Spoken
 from databricks.sdk import AccountClient, WorkspaceClient
 from databricks.sdk.service.catalog import PermissionsChange, Privilege
 from databricks.sdk.service.iam import WorkspacePermission
@@ -41,21 +42,7 @@ GROUP = "00000000-0000-4000-8000-0000000000a1"
 MARK = "Managed by datamaster_kit for risk."
 
 
-class Spoken(BaseHTTPRequestHandler):
-    """What the servers of these tests share: an answer is JSON, and nothing is logged."""
-
-    def answer(self, body: Any, status: int = 200) -> None:
-        content = json.dumps(body).encode()
-        self.send_response(status)
-        self.send_header("Content-Length", str(len(content)))
-        self.end_headers()
-        self.wfile.write(content)
-
-    def log_message(self, *_: Any) -> None:
-        pass
-
-
-class Directory(Spoken):
+class Directory(Spoken, BaseHTTPRequestHandler):
     """Microsoft Graph's routes for groups, members and service principals, a member a page; a list of service principals would have a stranger's of the same name."""
 
     people = tuple(PEOPLE)
@@ -434,7 +421,7 @@ def test_secrets_come_from_the_environment_and_are_said_nowhere(graph: Managemen
         assert plan_of(observed(workspace, [])).is_empty
 
 
-class Vault(Spoken):
+class Vault(Spoken, BaseHTTPRequestHandler):
     """A key vault with one secret (Azure Key Vault, *Get Secret*), which tells it to those who may know it, and is busy at first."""
 
     asked = 0

@@ -17,7 +17,6 @@ ROOT = Path(__file__).resolve().parents[1]
 STATE = ROOT / ".datamaster"
 SPARK, DELTA = "4.0.1", "4.0.0"
 PACKAGES = STATE / "tools" / f"oldest-{SPARK}-{DELTA}"
-NAMED = "DATAMASTER_OLDEST_RUNTIME"  # tests/conftest.py has the session take the jars of OLDEST
 OLDEST = (
     (
         "io.delta",
@@ -58,6 +57,14 @@ def take_oldest_jars() -> None:
     jars.PINS = tuple(jars.Pin(*each) for each in OLDEST)
 
 
+def pytest_configure() -> None:
+    """Have the tests take the oldest runtime; this file is a plug-in of the pytest that it starts."""
+    import pyspark
+
+    assert pyspark.__version__ == SPARK
+    take_oldest_jars()
+
+
 def install_packages() -> None:
     """Install Spark and Delta where they are missing; what they need else is there."""
     if PACKAGES.exists():
@@ -78,9 +85,10 @@ def main(tests: list[str]) -> int:
     install_packages()
     take_oldest_jars()
     install_jars(STATE, java_home(STATE))
-    environment = os.environ | {NAMED: SPARK, "PYTHONPATH": str(PACKAGES)}
+    places = os.pathsep.join(map(str, (PACKAGES, Path(__file__).parent)))
+    environment = os.environ | {"PYTHONPATH": places}
     files = tests or [str(ROOT / "tests" / f"{name}.py") for name in TESTS]
-    command = [sys.executable, "-m", "pytest", *files]
+    command = [sys.executable, "-m", "pytest", "-p", "oldest_runtime", *files]
     return subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode
 
 

@@ -59,10 +59,7 @@ def delivery_on(project_file: Path, target: str, old_topics: bool = False, contr
 
 def show(delivery: Delivery, plan: Plan, as_json: bool) -> None:
     """Print a plan, as a table for people or as JSON, and what there is to know on standard error."""
-    if as_json:
-        typer.echo(plan.as_json())
-    else:
-        print_plan(plan)
+    print_plan(plan, as_json)
     for note in delivery.notes:
         typer.echo(plain(f"note: {note}"), err=True)
 

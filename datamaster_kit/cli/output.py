@@ -95,11 +95,14 @@ def difference_lines(change: Change) -> list[str]:
     return lines
 
 
-def print_plan(plan: Plan) -> None:
+def print_plan(plan: Plan, as_json: bool = False) -> None:
     """Print a plan: what would change or should be known, a line each, and what differs below it.
 
     What apply would be refused for comes after, then the counts. Long values are shortened, and whole in the JSON form.
     """
+    if as_json:
+        sys.stdout.write(f"{plan.as_json()}\n")
+        return
     from rich.console import Console
     from rich.text import Text
 

@@ -95,10 +95,7 @@ def plan_command(
 
     with side_on(project, target) as side, told_progress() as report:
         found = joined(plan_all(side, parts_of(side, part), allow_delete, report))
-    if as_json:
-        typer.echo(found.as_json())
-    else:
-        print_plan(found)
+    print_plan(found, as_json)
     append_summary(summary, "Plan: setup", target, found)
     raise typer.Exit(3 if detailed_exitcode and not found.is_empty else 0)
 
@@ -177,10 +174,7 @@ def destroy_command(
         with told_progress() as report:
             found = [side.planned_destruction(begun(one, "plan", report)) for one in reversed(parts)]
         plan = joined(found)
-        if as_json:
-            typer.echo(plan.as_json())
-        else:
-            print_plan(plan)
+        print_plan(plan, as_json)
         if plan.is_empty:
             return
         typed = confirm or typer.prompt(f"Type {side.name} to delete all of this, with its data", default="", show_default=False, err=True)

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from datamaster_kit.unity.catalog import Planned
 
 # %% auto #0
-__all__ = ['unity', 'DropColumns', 'OnlyTables', 'AllowDelete', 'ONE_CONTRACT', 'NOT_CONFIRMED', 'planned_on', 'show',
-           'plan_command', 'apply_command', 'check_confirmed', 'destroy_command']
+__all__ = ['unity', 'DropColumns', 'OnlyTables', 'AllowDelete', 'ONE_CONTRACT', 'NOT_CONFIRMED', 'planned_on', 'plan_command',
+           'apply_command', 'check_confirmed', 'destroy_command']
 
 # %% ../../nbs/cli/06_unity.ipynb #a81d28e0
 unity = typer.Typer(no_args_is_help=True, help="Plan, apply and destroy the governed catalog: objects, grants, principals and tables.")
@@ -45,14 +45,6 @@ def planned_on(project_file: Path, target_name: str, drops: bool = False, allow_
     contracts, target = read_contracts(project, contract), target_of(project, target_name)
     return plan_catalog(target, project, contracts, drops, allow_delete, only_tables)
 
-
-def show(found: Planned, as_json: bool) -> None:
-    """Print a plan, as a table for people or as JSON."""
-    if as_json:
-        typer.echo(found.plan.as_json())
-    else:
-        print_plan(found.plan)
-
 # %% ../../nbs/cli/06_unity.ipynb #8946f22e
 @unity.command("plan")
 def plan_command(
@@ -71,7 +63,7 @@ def plan_command(
     Example: datamaster unity plan --target production --detailed-exitcode
     """
     found = planned_on(project, target, drop_columns, allow_delete, contract, only_tables)
-    show(found, as_json)
+    print_plan(found.plan, as_json)
     append_summary(summary, "Plan: unity", target, found.plan)
     raise typer.Exit(3 if detailed_exitcode and not found.plan.is_empty else 0)
 
@@ -94,7 +86,7 @@ def apply_command(
     from datamaster_kit.unity.catalog import apply_catalog
 
     found = planned_on(project, target, drop_columns, allow_delete, contract, only_tables)
-    show(found, as_json)
+    print_plan(found.plan, as_json)
     append_summary(summary, "Apply: unity", target, found.plan)
     with told_outcomes(len(found.plan.pending)) as report:
         apply_catalog(found, report)
@@ -126,7 +118,7 @@ def destroy_command(
 
     read = read_project(project)
     found = plan_destruction(target_of(read, target), read, read_contracts(read))
-    show(found, as_json)
+    print_plan(found.plan, as_json)
     if found.plan.is_empty:
         return
     catalog = read.names.catalog

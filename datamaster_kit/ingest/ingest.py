@@ -66,12 +66,13 @@ def recorded_batches(steps: Sequence[Step]) -> dict[str, Batches]:
         step.model.name: list(map(batch_of, step.noted_runs)) for step in steps
     }
     asked = [step for step in steps if not found[step.model.name]]
+    models = {step.model.name for step in asked}
     for first in asked[:1]:
         run_ids = sorted({first.run_id, *(run for step in asked for run in step.resumed)})
         where = f"run_id IN ({', '.join(map(sql_literal, run_ids))}) AND step = {sql_literal(first.name)} AND contract_id = {sql_literal(first.contract.id)} AND batch IS NOT NULL"
         rows = first.target.spark.table(first.target.sql_name(runs_name(first.names.catalog))).where(where)
         for row in rows.selectExpr("model", "run_id", "stream", "batch", *SUMS, "latency_seconds", "result", "notes", "filter(rules, rule -> rule.value > 0) AS rules").collect():
-            if row["model"] in {step.model.name for step in asked}:
+            if row["model"] in models:
                 found[row["model"]].append(row.asDict(recursive=True))
     return found
 

@@ -19,10 +19,10 @@ from urllib.request import HTTPRedirectHandler, Request, build_opener
 
 from ..contract.fault import DatamasterError, code
 from ..contract.visible import visible
-from .answers import LONGEST_PAUSE
+from .answers import FELT, LONGEST_PAUSE
 
 # %% auto #0
-__all__ = ['ENDPOINT', 'GRAPH', 'NO_LOGIN', 'SECONDS', 'PATIENCE', 'FELT', 'LOGGER', 'TRANSIENT', 'LASTING', 'POLLS', 'REFUSED',
+__all__ = ['ENDPOINT', 'GRAPH', 'NO_LOGIN', 'SECONDS', 'PATIENCE', 'LOGGER', 'TRANSIENT', 'LASTING', 'POLLS', 'REFUSED',
            'UNREACHED', 'Management', 'logged_in', 'reason_of', 'Answer', 'NoRedirect', 'tried', 'requested', 'parsed',
            'is_transient', 'refusal_of', 'wait_of', 'bounded_pause', 'tried_again', 'call', 'finished', 'listed']
 
@@ -67,7 +67,6 @@ def reason_of(message: str) -> str:
 # %% ../../nbs/target/20_management.ipynb #fc1dd501
 SECONDS = 25  # after which a connection without an answer is given up
 PATIENCE = 30  # seconds in which an answer comes, however often a call is tried
-FELT = 10  # seconds of waiting after which a person is told
 LOGGER = logging.getLogger("datamaster_kit.azure")
 
 

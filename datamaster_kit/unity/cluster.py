@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from ..contract.fault import Fault
+from ..names import MARKED
 from ..plan import Plan
 from ..project import Project
 from ..resources import Found, Identities, Operations, Resource
@@ -20,11 +21,10 @@ if TYPE_CHECKING:
     from databricks.sdk.service.compute import ClusterDetails
 
 # %% auto #0
-__all__ = ['MARK', 'IDLE_MINUTES', 'TWIN_MILLISECONDS', 'desired_cluster', 'shown_runtime', 'found_clusters', 'our_clusters',
+__all__ = ['IDLE_MINUTES', 'TWIN_MILLISECONDS', 'desired_cluster', 'shown_runtime', 'found_clusters', 'our_clusters',
            'runtime_problems', 'specification', 'cluster_operations']
 
 # %% ../../nbs/unity/13_cluster.ipynb #9c8b4316
-MARK = "managed_by"
 IDLE_MINUTES = 10
 
 
@@ -33,7 +33,7 @@ def desired_cluster(project: Project, single_user: str) -> tuple[Resource, ...]:
     if project.unity.compute != "single_node":
         return ()
     cluster = Resource("cluster", project.names.cluster, {
-        "runtime": RUNTIME, "node_type": project.unity.node_type, "single_user": single_user, "idle_minutes": IDLE_MINUTES, "tags": {**project.resource_tags, MARK: project.names.mark},
+        "runtime": RUNTIME, "node_type": project.unity.node_type, "single_user": single_user, "idle_minutes": IDLE_MINUTES, "tags": {**project.resource_tags, **project.names.own_properties},
     }, needs=(("metastore assignment", project.names.workspace),))
     group = project.names.group
     return (cluster, Resource("cluster permission", f"{cluster.name}/{group}", {"permission": "CAN_RESTART"}, needs=(cluster.key, ("workspace permission", group))))
@@ -61,7 +61,7 @@ def found_clusters(client: WorkspaceClient, project: Project) -> tuple[Found, ..
 def our_clusters(client: WorkspaceClient, project: Project) -> list[ClusterDetails]:
     """Return the clusters that bear the toolkit's tag for this domain."""
     mark = project.names.mark
-    return [item for item in client.clusters.list() if (item.custom_tags or {}).get(MARK) == mark]
+    return [item for item in client.clusters.list() if (item.custom_tags or {}).get(MARKED) == mark]
 
 # %% ../../nbs/unity/13_cluster.ipynb #21f2836d
 def runtime_problems(client: WorkspaceClient, plan: Plan) -> tuple[Fault, ...]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from ..contract.fault import Fault, code
@@ -223,6 +224,7 @@ def missing_privileges(client: WorkspaceClient, needs: Mapping[tuple[Key, str], 
     """Yield a fault for each privilege that the caller is certain to lack; `owners` are those of each object and of what it is in."""
     holders = {key: read_holders(client, key, owners[key]) for key in {key for key, _ in needs}}
 
+    @cache
     def group_of(name: str) -> dict[str, Any] | None:
         return find_principal(client, name, "id,externalId,members") or None
 

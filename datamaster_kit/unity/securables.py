@@ -47,7 +47,7 @@ def desired_securables(project: Project) -> tuple[Resource, ...]:
     group = ("group", of.group)
     credential = Resource("storage credential", of.storage_credential, {"access_connector": access_connector_id(project)}, needs=(("metastore assignment", of.workspace),))
     locations = [Resource("external location", of.container(purpose), {"url": container_url(of, purpose), "credential": credential.name}, needs=(credential.key,)) for purpose in PURPOSES]
-    own = {MARKED: of.mark} | owner
+    own = of.own_properties | owner
     catalog = Resource("catalog", of.catalog, {"storage_root": container_url(of, "catlog")} | own, needs=(locations[0].key, group), fixed=frozenset({"storage_root"}))
     schemas = [Resource("schema", f"{of.catalog}.{schema}", own, needs=(catalog.key, group)) for schema in SCHEMAS]
     volumes = [Resource("volume", f"{of.catalog}.{schema}.{volume}", {"type": "MANAGED"}, needs=(("schema", f"{of.catalog}.{schema}"),), fixed=frozenset({"type"}))
@@ -113,9 +113,9 @@ def create(client: WorkspaceClient, project: Project, wanted: Resource, identiti
             says = next(text for purpose, text in PURPOSES.items() if project.names.container(purpose) == wanted.name)
             client.external_locations.create(wanted.name, has["url"], has["credential"], comment=f"{says}. {mark}")
         case "catalog":
-            client.catalogs.create(wanted.name, storage_root=has["storage_root"], properties={MARKED: mark}, comment=f"The domain {project.names.domain}. {mark}")
+            client.catalogs.create(wanted.name, storage_root=has["storage_root"], properties=project.names.own_properties, comment=f"The domain {project.names.domain}. {mark}")
         case "schema":
-            client.schemas.create(parts[1], parts[0], properties={MARKED: mark}, comment=project.names.schema_comment(parts[1]))
+            client.schemas.create(parts[1], parts[0], properties=project.names.own_properties, comment=project.names.schema_comment(parts[1]))
         case "volume":
             client.volumes.create(parts[0], parts[1], parts[2], VolumeType(has["type"]), comment=project.names.volume_comment(parts[1]))
     return ""

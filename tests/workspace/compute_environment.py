@@ -27,6 +27,9 @@ from .state import Json
 
 TESTS = Path(__file__).parents[1]
 TOOLKIT = "datamaster"
+# A session of the tests, or of a process that a test starts, ends before Java's thorough compiler earns what it costs: a third less of the processor.
+# Without that compiler Java would keep room for a fifth of the code, and drop and make again what it needs.
+QUICK_COMPILER = ("-XX:TieredStopAtLevel=1", "-XX:ReservedCodeCacheSize=240m")
 # A mount namespace of the task's own has the folders; where the caller is not root, sudo gives one, or a user namespace does.
 MOUNTS = 'for at in /Volumes /Workspace; do [ -d $at ] || mkdir $at || exit 1; done; mount --bind "$1" /Volumes && mount --bind "$2" /Workspace && shift 2 && cd "$1" && shift && exec "$@"'
 
@@ -137,8 +140,7 @@ def furnish(folder: Path, python: Path, state: Path, told: Json) -> None:
     (folder / "told.json").write_text(json.dumps(told), encoding="utf-8")
     files = tuple(file.resolve() for file in jars(state))
     _, _, archive = archive_for(files, java_home(state))
-    quick = ["-XX:TieredStopAtLevel=1", "-XX:ReservedCodeCacheSize=240m"]  # a task here is short
-    options = [*quick, *archive_options(archive)]
+    options = [*QUICK_COMPILER, *archive_options(archive)]
     known = {
         **settings(folder, files, 2, options),
         "spark.driver.memory": "1g",
