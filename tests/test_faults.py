@@ -83,7 +83,10 @@ def land(folder: Path, number: int, column: str, placed_at: str) -> None:
             f"{first + 5},5,,{placed_at},y", f"{first + 6},,D,{placed_at},", f",7,U,{placed_at},"]
     landing = folder / ".datamaster" / "landing" / "order"
     landing.mkdir(parents=True, exist_ok=True)
-    (landing / f"{number:03}.csv").write_text(f"id,amount,operation,placed_at,{column}\n" + "\n".join(rows) + "\n", encoding="utf-8")
+    # Under a hidden name until it is whole, as who delivers to a stream does: a listing in the middle of the writing finds a file that is changed afterwards.
+    unfinished = landing / f".{number:03}.csv"
+    unfinished.write_text(f"id,amount,operation,placed_at,{column}\n" + "\n".join(rows) + "\n", encoding="utf-8")
+    unfinished.rename(landing / f"{number:03}.csv")
 
 
 def project(folder: Path, contract: str = CONTRACT) -> Path:
@@ -206,7 +209,7 @@ def test_a_signal_ends_the_stream_after_its_batch_and_a_second_one_at_once(spark
     process = start(folder, "keep")
     assert process.stdout is not None and process.stdout.readline() == "begun\n"
     for number in range(1, 4):
-        wait_for(lambda many=number: len(rows(spark, folder, "silver/order")) == 4 * many)
+        wait_for(process, lambda many=number: len(rows(spark, folder, "silver/order")) == 4 * many)
         land(folder, number, "extra", "2999-01-01T00:00:00Z")
     process.terminate()
     code, said = ended(process)
@@ -222,10 +225,13 @@ def test_a_signal_ends_the_stream_after_its_batch_and_a_second_one_at_once(spark
     assert ended(process)[0] in (0, -signal.SIGTERM)
 
 
-def wait_for(is_true: Callable[[], bool]) -> None:
-    """Wait until something is true; fail after two minutes."""
-    for _ in range(240):
+def wait_for(process: subprocess.Popen[str], is_true: Callable[[], bool]) -> None:
+    """Wait until something is true of what a process does; fail with what the process has said where it ends before, or after five minutes."""
+    for _ in range(600):
         if is_true():
             return
+        if process.poll() is not None:
+            break
         time.sleep(0.5)
-    raise AssertionError("it has not become true")
+    process.kill()
+    raise AssertionError(f"it has not become true: {ended(process)}")

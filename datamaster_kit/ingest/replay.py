@@ -28,6 +28,7 @@ from .step import TABLE_DIFFERS, Step, append, require_tables
 from ..runs import Run, record_all
 from ..target.casts import bronze_type, exact_cast, let, misfit_text
 from ..target.point import passed
+from ..target.text_copies import any_length
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -146,10 +147,9 @@ def export_quarantine(step: Step, file: Path) -> int:
 # %% ../../nbs/ingest/10_replay.ipynb #ebbcdacf
 def read_corrections(step: Step, file: Path) -> list[dict[str, str]]:
     """Return the rows of a corrected file as they are written; raises BadInput where it cannot be read, a column is missing, a row has another number of cells or comes twice."""
-    csv.field_size_limit(2**31 - 1)
     wanted, lines, rows = {item.column for item in step.model.fields}, list[int](), list[dict[str, Any]]()
     try:
-        with file.open(encoding="utf-8-sig", newline="") as text:
+        with any_length(), file.open(encoding="utf-8-sig", newline="") as text:
             reader = csv.DictReader(text)
             header = [of_cell(name) or "" for name in reader.fieldnames or ()]
             reader.fieldnames = header

@@ -14,12 +14,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Lock
 from typing import IO, Any
 
 # %% auto #0
-__all__ = ['BYTES', 'ENVELOPE', 'is_utf8_text', 'readable_text', 'transcode', 'Marks', 'blanks_of', 'any_length', 'cells_of',
-           'is_too_wide', 'quoted_cells', 'has_open_quote', 'envelope', 'is_like_envelope', 'without_envelope', 'Copy',
-           'copy_csv', 'copy_lines']
+__all__ = ['BYTES', 'LIMIT', 'LIMITS', 'ENVELOPE', 'is_utf8_text', 'readable_text', 'transcode', 'Marks', 'blanks_of',
+           'any_length', 'cells_of', 'is_too_wide', 'quoted_cells', 'has_open_quote', 'envelope', 'is_like_envelope',
+           'without_envelope', 'Copy', 'copy_csv', 'copy_lines']
 
 # %% ../../nbs/target/07_text_copies.ipynb #209b2524
 BYTES = "datamaster.bytes"  # the name of the way in which wrong bytes are decoded
@@ -80,14 +81,20 @@ def blanks_of(delimiter: bytes) -> bytes:
     return bytes(byte for byte in range(33) if byte not in delimiter)
 
 
+LIMIT, LIMITS = Lock(), list[int]()
+"""The limits that blocks of `any_length` found: the first one's is the process's own, and goes last."""
+
+
 @contextmanager
 def any_length() -> Iterator[None]:
-    """Let csv cells be of any length while the block runs: the limit is one of the whole process."""
-    limit = csv.field_size_limit(2**31 - 1)
+    """Let csv cells be of any length while the block runs: the limit is one of the whole process, and is as it was when no such block runs, in whatever thread."""
+    with LIMIT:
+        LIMITS.append(csv.field_size_limit(2**31 - 1))
     try:
         yield
     finally:
-        csv.field_size_limit(limit)
+        with LIMIT:
+            csv.field_size_limit(LIMITS.pop())
 
 
 def cells_of(record: bytes, marks: Marks) -> int:
