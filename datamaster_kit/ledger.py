@@ -5,19 +5,18 @@
 # %% ../nbs/04_ledger.ipynb #5dc572fb
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from .contract.control_totals import Total
-from .contract.sqltype import sql_literal
 from .contract.table import Column, Table
 from .names import TableName
 from .runs import PROPERTIES
 
 if TYPE_CHECKING:
+    from datamaster_kit.target.records import Value
     from datamaster_kit.target.target import Target
 
 # %% auto #0
@@ -75,27 +74,17 @@ def files_table(catalog: str) -> Table:
 # %% ../nbs/04_ledger.ipynb #bdf5fdf8
 def record_files(target: Target, catalog: str, entries: Sequence[FileEntry]) -> None:
     """Append the entries of one batch to the ledger; appending them again changes nothing."""
-    if not entries:
-        return
-    kind = ", ".join(f"{column.name}: {column.type}" for column in files_table("").columns)
-    said = json.dumps([asdict(entry) for entry in entries], default=lambda moment: moment.astimezone(UTC).isoformat())
-    rows = target.spark.sql(f"SELECT inline(from_json({sql_literal(said)}, {sql_literal(f'ARRAY<STRUCT<{kind}>>')}, map('mode', 'FAILFAST')))")
-    first = entries[0]
-    rows.write.format("delta").mode("append").option("txnAppId", f"files/{first.stream}").option("txnVersion", first.batch).saveAsTable(target.sql_name(files_name(catalog)))
+    if entries:
+        target.append_records(files_table(catalog), [asdict(entry) for entry in entries], f"files/{entries[0].stream}", entries[0].batch)
 
 
-def read_entries(target: Target, catalog: str, condition: str = "true") -> tuple[FileEntry, ...]:
-    """Return the entries for which a condition in SQL is true, oldest first; none where there is no ledger yet."""
-    name = target.sql_name(files_name(catalog))
-    if not target.spark.catalog.tableExists(name):
-        return ()
-    moments, ledger = ("modified_at", "recorded_at"), target.spark.table(name)
-    named = {item.name: item.name if item.name in ledger.columns else "NULL" for item in fields(FileEntry)}
-    columns = [f"unix_micros({column}) AS {column}" if column in moments else f"{sql} AS {column}" for column, sql in named.items()]
-    return tuple(entry_of(row.asDict(recursive=True)) for row in ledger.where(condition).selectExpr(*columns).orderBy("recorded_at", "path").collect())
+def read_entries(target: Target, catalog: str, condition: str = "1 = 1", **values: Value) -> tuple[FileEntry, ...]:
+    """Return the entries for which a condition in SQL is true, oldest first, none where there is no ledger yet; the condition names its values in braces."""
+    return tuple(map(entry_of, target.records(files_name(catalog), f"SELECT * FROM records WHERE {condition} ORDER BY recorded_at, path", **values)))
 
 
-def entry_of(row: dict[str, Any]) -> FileEntry:
-    """Return the entry of a row of the ledger, whose moments are microseconds."""
-    moments = {name: datetime.fromtimestamp((row[name] or 0) / 1_000_000, UTC) for name in ("modified_at", "recorded_at")}
-    return FileEntry(**{**row, **moments, "totals": tuple(Total(**total) for total in row["totals"] or ())})
+def entry_of(row: Mapping[str, Any]) -> FileEntry:
+    """Return the entry of a row of the ledger."""
+    moments = {name: row[name] or datetime.fromtimestamp(0, UTC) for name in ("modified_at", "recorded_at")}
+    known: dict[str, Any] = {item.name: row.get(item.name) for item in fields(FileEntry)}
+    return FileEntry(**{**known, **moments, "totals": tuple(Total(**total) for total in row.get("totals") or ())})

@@ -5,7 +5,6 @@
 # %% ../nbs/03_runs.ipynb #a6f9e185
 from __future__ import annotations
 
-import json
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
@@ -13,18 +12,15 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from .contract.fault import DatamasterError, code
-from .contract.sqltype import sql_literal
 from .contract.table import Column, Table
 from .names import TableName
 
 if TYPE_CHECKING:
-    from pyspark.sql import DataFrame
-
     from datamaster_kit.target.target import Target
 
 # %% auto #0
-__all__ = ['RULE_TYPE', 'COLUMN_TYPES', 'PROPERTIES', 'NO_RUNS', 'RuleResult', 'Run', 'new_run_id', 'runs_name', 'runs_table',
-           'runs_sql', 'record_all', 'Past', 'past', 'past_of', 'recorded_notes', 'read_runs', 'runs_of', 'run_of']
+__all__ = ['RULE_TYPE', 'COLUMN_TYPES', 'PROPERTIES', 'OF_STEP', 'PAST', 'NOTES', 'NO_RUNS', 'RuleResult', 'Run', 'new_run_id',
+           'runs_name', 'runs_table', 'record_all', 'Past', 'past', 'past_of', 'recorded_notes', 'read_runs', 'run_of']
 
 # %% ../nbs/03_runs.ipynb #c7c2fb8c
 @dataclass(frozen=True)
@@ -105,22 +101,14 @@ def runs_table(catalog: str) -> Table:
     columns = tuple(Column(name, kind, comment=comment) for name, (kind, comment) in ((item.name, COLUMN_TYPES.get(item.name, ("STRING", ""))) for item in fields(Run)))
     return Table(catalog, "bronze", "runs", columns, "What each step did: one row a step, model and micro-batch.", properties=PROPERTIES)
 
-# %% ../nbs/03_runs.ipynb #d65559bc
-def runs_sql(runs: Sequence[Run]) -> str:
-    """Return the SELECT that gives runs as rows of the table."""
-    kind = ", ".join(f"{column.name}: {column.type}" for column in runs_table("").columns)
-    said = json.dumps([asdict(run) for run in runs], default=lambda moment: moment.astimezone(UTC).isoformat())
-    return f"SELECT inline(from_json({sql_literal(said)}, {sql_literal(f'ARRAY<STRUCT<{kind}>>')}, map('mode', 'FAILFAST')))"
-
 # %% ../nbs/03_runs.ipynb #a6ef02b7
 def record_all(target: Target, catalog: str, runs: Sequence[Run]) -> None:
     """Append runs of one step and contract to the catalog's table of runs, in one commit; recording a stream's batch again changes nothing."""
     if not runs:
         return
-    first, rows = runs[0], target.spark.sql(runs_sql(runs)).write.format("delta").mode("append")
-    if first.batch is not None:
-        rows = rows.option("txnAppId", f"{first.step}/{first.stream}").option("txnVersion", first.batch)
-    rows.saveAsTable(target.sql_name(runs_name(catalog)))
+    first = runs[0]
+    application = f"{first.step}/{first.stream}" if first.batch is not None else ""
+    target.append_records(runs_table(catalog), [asdict(run) for run in runs], application, first.batch or 0)
 
 # %% ../nbs/03_runs.ipynb #b051cd3e
 @dataclass(frozen=True)
@@ -131,27 +119,36 @@ class Past:
     last_batches: Mapping[str, int] = field(default_factory=dict)
 
 
+OF_STEP = "step = {step} AND contract_id = {contract} AND model IN {models}"
+# By model: the last batch of each stream, the runs that have batches and no whole, and the runs that whole runs have gone on with, several with a blank between them.
+PAST = f"""
+SELECT 'stream' AS kind, model, stream AS name, max(batch) AS last_batch FROM records WHERE {OF_STEP} AND batch IS NOT NULL GROUP BY model, stream
+UNION ALL
+SELECT 'unfinished' AS kind, model, run_id AS name, -1 AS last_batch FROM records WHERE {OF_STEP} GROUP BY model, run_id HAVING max(CASE WHEN batch IS NULL THEN 1 ELSE 0 END) = 0
+UNION ALL
+SELECT 'resumed' AS kind, model, array_join(resumed, ' ') AS name, -1 AS last_batch FROM records WHERE {OF_STEP} AND batch IS NULL AND cardinality(resumed) > 0
+"""
+
 def past(target: Target, catalog: str, step: str, contract_id: str, models: Sequence[str]) -> dict[str, Past]:
     """Return what is recorded of a step on models of a contract, by model."""
-    where = f"step = {sql_literal(step)} AND contract_id = {sql_literal(contract_id)} AND model IN ({', '.join(map(sql_literal, models))})"
-    named = f"SELECT model, stream, batch, explode(concat(array(run_id), coalesce(resumed, array()))) AS id FROM {target.sql_name(runs_name(catalog))} WHERE {where}"
-    rows = target.spark.sql(f"SELECT model, stream, id, max(batch) AS last FROM ({named}) GROUP BY GROUPING SETS ((model, stream), (model, id)) "
-                            "HAVING (id IS NULL AND last IS NOT NULL) OR (id IS NOT NULL AND bool_and(batch IS NOT NULL))").collect() if models else []
-    return {model: past_of([row.asDict() for row in rows if row["model"] == model]) for model in models}
+    rows = target.records(runs_name(catalog), PAST, step=step, contract=contract_id, models=models) if models else []
+    return {model: past_of([row for row in rows if row["model"] == model]) for model in models}
 
 
 def past_of(rows: Sequence[Mapping[str, Any]]) -> Past:
-    """Return a model's past from rows of an interrupted run (`id`), or of a stream and its last batch (`id` is None)."""
-    return Past(tuple(sorted(row["id"] for row in rows if row["id"] is not None)), {row["stream"]: row["last"] for row in rows if row["id"] is None})
+    """Return a model's past from its rows of `PAST`."""
+    resumed = {run_id for row in rows if row["kind"] == "resumed" for run_id in row["name"].split()}
+    unfinished = {row["name"] for row in rows if row["kind"] == "unfinished"}
+    return Past(tuple(sorted(unfinished - resumed)), {row["name"]: row["last_batch"] for row in rows if row["kind"] == "stream"})
 
 # %% ../nbs/03_runs.ipynb #1c3a3a85
+NOTES = "SELECT notes FROM records WHERE run_id IN {runs} AND step = {step} AND model = {model} AND batch IS NOT NULL ORDER BY batch"
+
+
 def recorded_notes(target: Target, catalog: str, run_ids: Sequence[str], step: str, model: str) -> tuple[str, ...]:
     """Return the notes of the micro-batches that some runs of a step on a model recorded."""
-    if not run_ids:
-        return ()
-    rows = target.spark.table(target.sql_name(runs_name(catalog))).where(
-        f"run_id IN ({', '.join(map(sql_literal, run_ids))}) AND step = {sql_literal(step)} AND model = {sql_literal(model)} AND batch IS NOT NULL")
-    return tuple(row["note"] for row in rows.selectExpr("batch", "explode(notes) AS note").orderBy("batch").collect())
+    rows = target.records(runs_name(catalog), NOTES, runs=run_ids, step=step, model=model) if run_ids else []
+    return tuple(note for row in rows for note in row["notes"] or ())
 
 # %% ../nbs/03_runs.ipynb #f7f75fc1
 NO_RUNS = code("no-runs-table", "The table in which runs are recorded is not there.", "datamaster unity apply, then datamaster ingest run")
@@ -162,24 +159,15 @@ def read_runs(target: Target, catalog: str, run_id: str = "", step: str = "") ->
 
     Raises DatamasterError where the table is not there.
     """
-    if not target.spark.catalog.tableExists(target.sql_name(runs_name(catalog))):
+    if target.detail(runs_name(catalog)) is None:
         raise DatamasterError(NO_RUNS.fault(f"the table {runs_name(catalog)} is not there"))
-    rows = target.spark.table(target.sql_name(runs_name(catalog))).where("batch IS NULL")
-    for column, wanted in (("run_id", run_id), ("step", step)):
-        if wanted:
-            rows = rows.where(f"{column} = {sql_literal(wanted)}")
-    return runs_of(rows.orderBy("started_at", "model"))
+    named = {name: value for name, value in (("run_id", run_id), ("step", step)) if value}
+    where = "".join(f" AND {name} = {{{name}}}" for name in named)
+    return tuple(map(run_of, target.records(runs_name(catalog), f"SELECT * FROM records WHERE batch IS NULL{where} ORDER BY started_at, model", **named)))
 
 
-def runs_of(rows: DataFrame) -> tuple[Run, ...]:
-    """Return the runs of rows of the table, in their order."""
-    moments = ("started_at", "ended_at")
-    columns = [f"unix_micros({item.name}) AS {item.name}" if item.name in moments else item.name for item in fields(Run)]
-    return tuple(run_of(row.asDict(recursive=True)) for row in rows.selectExpr(*columns).collect())
-
-
-def run_of(row: dict[str, Any]) -> Run:
-    """Return the run of a row of the table, whose moments are microseconds."""
-    moments = {name: datetime.fromtimestamp(row[name] / 1_000_000, UTC) for name in ("started_at", "ended_at")}
-    lists = {"rules": tuple(RuleResult(**result) for result in row["rules"] or ()), "resumed": tuple(row["resumed"] or ()), "notes": tuple(row["notes"] or ())}
-    return Run(**{**row, **moments, **lists, "rows_deleted": row["rows_deleted"] or 0})
+def run_of(row: Mapping[str, Any]) -> Run:
+    """Return the run of a row of the table; what a column that the table has not got would say is as in a run that was just begun."""
+    known = {item.name: row[item.name] for item in fields(Run) if row.get(item.name) is not None}
+    lists = {"rules": tuple(RuleResult(**result) for result in row.get("rules") or ()), "resumed": tuple(row.get("resumed") or ()), "notes": tuple(row.get("notes") or ())}
+    return Run(**{**known, **lists})

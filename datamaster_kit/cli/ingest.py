@@ -159,7 +159,7 @@ def done(target: Target, project: Project, contracts: Sequence[Contract], steps:
             break
     if is_recorded:
         print_runs(read_runs(target, project.names.catalog, run_id), as_json)
-        faults += [fault for fault in file_faults(read_entries(target, project.names.catalog, f"run_id = '{run_id}'")) if fault not in faults]
+        faults += [fault for fault in file_faults(read_entries(target, project.names.catalog, "run_id = {run}", run=run_id)) if fault not in faults]
     if faults:
         raise DatamasterError(*faults)
 

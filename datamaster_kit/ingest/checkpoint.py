@@ -13,15 +13,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from ..contract.fault import DatamasterError, Fault, code
 from ..contract.sqltype import sql_literal
 from .step import Step, checkpoint_folder
 from ..target.point import passed
-
-if TYPE_CHECKING:
-    from pyspark.sql import SparkSession
 
 # %% auto #0
 __all__ = ['STREAM_PROPERTY', 'REBUILD', 'LOST', 'DAMAGED', 'RECREATED', 'MARKER', 'Checkpoint', 'numbers', 'read_checkpoint',
@@ -126,13 +122,14 @@ def claim_faults(step: Step, known: str, found: Checkpoint, last_batch: int | No
 
 def table_id(step: Step) -> str:
     """Return the identifier of the model's bronze table."""
-    return str(step.target.spark.sql(f"DESCRIBE DETAIL {step.sql('bronze')}").collect()[0]["id"])
+    detail = step.target.detail(step.table("bronze"))
+    return detail.id if detail else ""
 
 
-def stream_of(spark: SparkSession, table: str) -> str:
-    """Return the stream that writes a table, as the table says; empty where none has."""
-    rows = spark.sql(f"SHOW TBLPROPERTIES {table}").where(f"key = {sql_literal(STREAM_PROPERTY)}").collect()
-    return str(rows[0]["value"]) if rows else ""
+def stream_of(step: Step, schema: str) -> str:
+    """Return the stream that writes the model's table of a schema, as the table says; empty where none has."""
+    detail = step.target.detail(step.table(schema))
+    return detail.properties.get(STREAM_PROPERTY, "") if detail else ""
 
 # %% ../../nbs/ingest/02_checkpoint.ipynb #cabe6678
 def inspected(step: Step, known: str, folder: Path) -> tuple[Checkpoint, list[Fault]]:
@@ -149,8 +146,8 @@ def claimed(step: Step) -> Claim:
 
     A step that rebuilds sets such a checkpoint aside and begins a new one.
     """
-    table, folder = step.sql("silver" if step.name == "silver" else "bronze"), Path(checkpoint_folder(step))
-    known = stream_of(step.target.spark, table)
+    schema, folder = "silver" if step.name == "silver" else "bronze", Path(checkpoint_folder(step))
+    known = stream_of(step, schema)
     found, faults = inspected(step, known, folder)
     if faults and not step.rebuilds_checkpoint:
         raise DatamasterError(*faults)
@@ -158,7 +155,7 @@ def claimed(step: Step) -> Claim:
         set_aside(folder)
         found = Checkpoint()
     if faults or not found.stream or found.stream != known:
-        begin(step, table, folder, found.stream, is_rebuilt=bool(faults))
+        begin(step, step.sql(schema), folder, found.stream, is_rebuilt=bool(faults))
     found = read_checkpoint(folder)
     return Claim(found.stream, str(folder), found.pending, (folder / MARKER).exists())
 

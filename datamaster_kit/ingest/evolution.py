@@ -50,8 +50,9 @@ class Evolved:
 
 def evolved(step: Step) -> Evolved:
     """Return what the model's bronze table has beyond its contract."""
-    rows = step.target.spark.sql(f"SHOW TBLPROPERTIES {step.sql('bronze')}").where(f"startswith(key, {sql_literal(EVOLVED)})").collect()
-    said = {row["key"].removeprefix(EVOLVED): row["value"] for row in rows}
+    detail = step.target.detail(step.table("bronze"))
+    properties = detail.properties if detail else {}
+    said = {key.removeprefix(EVOLVED): properties[key] for key in sorted(properties) if key.startswith(EVOLVED)}
     known = {column.name: column.type for column in bronze_table(step.contract, step.model, "").columns}
     return Evolved({name: kind for name, kind in said.items() if name not in known}, {name: kind for name, kind in said.items() if known.get(name, kind) != kind})
 

@@ -10,7 +10,6 @@ from datetime import UTC, datetime
 from typing import Any
 
 from ..contract.fault import Fault, code
-from ..contract.sqltype import sql_literal
 from .checkpoint import Claim
 from .rows import of_batch
 from .step import Step
@@ -20,8 +19,8 @@ from ..target.casts import IS_RECORD
 from ..target.target import TOTALS_OF, Files, ListedFile
 
 # %% auto #0
-__all__ = ['KNOWN', 'NEITHER', 'FILE_REFUSED', 'FILE_LOST', 'NAMED', 'rows_by_file', 'counts_by_file', 'entry', 'file_entries',
-           'file_notes', 'file_faults', 'entries_of_run', 'refused_before', 'read_again']
+__all__ = ['KNOWN', 'NEITHER', 'FILE_REFUSED', 'FILE_LOST', 'NAMED', 'REFUSALS', 'rows_by_file', 'counts_by_file', 'entry',
+           'file_entries', 'file_notes', 'file_faults', 'entries_of_run', 'refused_before', 'read_again']
 
 # %% ../../nbs/ingest/04_files.ipynb #d9b109f4
 def rows_by_file(step: Step, claim: Claim, batch_id: int) -> dict[str, dict[str, Any]]:
@@ -83,24 +82,33 @@ def file_faults(entries: Sequence[FileEntry]) -> tuple[Fault, ...]:
 
 def entries_of_run(step: Step, run: Run) -> tuple[FileEntry, ...]:
     """Return the entries of the files of a run of ingest on the step's model, and of the interrupted runs that it goes on with."""
-    runs = ", ".join(map(sql_literal, (run.run_id, *step.resumed)))
-    return read_entries(step.target, step.names.catalog, f"run_id IN ({runs}) AND contract_id = {sql_literal(step.contract.id)} AND model = {sql_literal(step.model.name)}")
+    mine = "run_id IN {runs} AND contract_id = {contract} AND model = {model}"
+    return read_entries(step.target, step.names.catalog, mine, runs=(run.run_id, *step.resumed), contract=step.contract.id, model=step.model.name)
+
+
+# The newest entry of each file of a contract, where it is a refusal; of entries of one moment, that of the later batch.
+REFUSALS = """
+SELECT model, path, size, modified_at
+FROM (SELECT *, row_number() OVER (PARTITION BY model, path ORDER BY recorded_at DESC, batch DESC) AS age FROM records WHERE contract_id = {contract}) AS entries
+WHERE age = 1 AND result = {refused}
+"""
 
 
 def refused_before(steps: Sequence[Step]) -> dict[str, dict[str, tuple[int, int]]]:
     """Return the files whose newest entry is a refusal, of each step's model, by path with size and modification in milliseconds then; none where there is no ledger yet."""
     found: dict[str, dict[str, tuple[int, int]]] = {step.model.name: {} for step in steps}
     first = steps[0]
-    ledger = first.target.sql_name(files_name(first.names.catalog))
-    if first.target.spark.catalog.tableExists(ledger):
-        newest = "max_by(struct(result, size, unix_millis(modified_at) AS millis), recorded_at)"
-        query = f"SELECT model, path, {newest} AS newest FROM {ledger} WHERE contract_id = {sql_literal(first.contract.id)} GROUP BY model, path HAVING newest.result = '{REFUSED}'"
-        for row in first.target.spark.sql(query).collect():
-            found.setdefault(row["model"], {})[row["path"]] = (row["newest"]["size"], row["newest"]["millis"])
+    for row in first.target.records(files_name(first.names.catalog), REFUSALS, contract=first.contract.id, refused=REFUSED):
+        found.setdefault(row["model"], {})[row["path"]] = (row["size"], round(row["modified_at"].timestamp() * 1000))
     return found
 
 
 def read_again(step: Step) -> frozenset[str]:
     """Return the addresses of the model's files that have been refused, and of those with control totals of others: they are read again when they are written to."""
-    mine = f"contract_id = {sql_literal(step.contract.id)} AND model = {sql_literal(step.model.name)} AND (result = '{REFUSED}' OR startswith(reason, '{TOTALS_OF}'))"
-    return frozenset(item.path for item in read_entries(step.target, step.names.catalog, mine))
+    mine = "contract_id = {contract} AND model = {model} AND (result = {refused} OR reason LIKE {totals})"
+    return frozenset(
+        item.path
+        for item in read_entries(
+            step.target, step.names.catalog, mine, contract=step.contract.id, model=step.model.name, refused=REFUSED, totals=f"{TOTALS_OF}%"
+        )
+    )

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from ..contract.fault import BadInput, DatamasterError, Fault, code
 from ..contract.model import Contract
 from ..contract.rules import rules, verdict
-from ..contract.sqltype import quote, sql_literal
+from ..contract.sqltype import quote
 from .bronze import row_rule_results
 from .checkpoint import read_checkpoint
 from .checks import rule_result
@@ -35,9 +35,9 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
 # %% auto #0
-__all__ = ['HOLD', 'HELD', 'NOT_JUDGED', 'NO_REASON', 'Hold', 'folded', 'read_holds', 'record_event', 'can_be_held', 'broken_by',
-           'hold_id', 'record_holds', 'not_come_again', 'open_bad_rows', 'is_mended', 'settle', 'held_fault',
-           'require_unheld', 'has_unjudged', 'judge_batch', 'release_holds']
+__all__ = ['HOLD', 'HELD', 'NOT_JUDGED', 'LAST_ENDS', 'NO_REASON', 'Hold', 'folded', 'read_holds', 'record_event', 'can_be_held',
+           'broken_by', 'hold_id', 'record_holds', 'not_come_again', 'open_bad_rows', 'is_mended', 'settle',
+           'held_fault', 'require_unheld', 'has_unjudged', 'judge_batch', 'release_holds']
 
 # %% ../../nbs/ingest/06_holds.ipynb #ca6d65d1
 HOLD = "hold"
@@ -67,19 +67,18 @@ def folded(rows: Iterable[Mapping[str, Any]]) -> tuple[Hold, ...]:
     holds: dict[str, Hold] = {}
     for row in rows:
         first = holds.get(row["stream"])
-        since = first.since if first else datetime.fromtimestamp(row["since"] / 1_000_000, UTC)
+        since = first.since if first else row["started_at"]
         holds[row["stream"]] = Hold(
-            row["stream"], row["model"], row["rule"], first.why if first else row["error"], since, first.contract_version if first else row["contract_version"],
+            row["stream"], row["model"], row["rules"][0]["rule"], first.why if first else row["error"], since, first.contract_version if first else row["contract_version"],
             tuple(row["resumed"] or ()), row["result"], row["batch"], (*(first.notes if first else ()), *(row["notes"] or ())))
     return tuple(sorted(holds.values(), key=lambda hold: (hold.since, hold.model, hold.rule)))
 
 # %% ../../nbs/ingest/06_holds.ipynb #fe33089c
 def read_holds(target: Target, catalog: str, contract_id: str = "", is_open: bool = True) -> tuple[Hold, ...]:
     """Return the holds of a contract, or of all, that are open; with `is_open` false, those that have ended too."""
-    where = f"step = '{HOLD}'" + (f" AND contract_id = {sql_literal(contract_id)}" if contract_id else "")
-    columns = "stream, batch, model, contract_version, resumed, result, error, notes, unix_micros(started_at) AS since, rules[0].rule AS rule"
-    query = f"SELECT {columns} FROM {target.sql_name(runs_name(catalog))} WHERE {where} ORDER BY batch"
-    holds = folded(row.asDict() for row in target.spark.sql(query).collect())
+    named = {"contract_id": contract_id} if contract_id else {}
+    where = "".join(f" AND {name} = {{{name}}}" for name in named)
+    holds = folded(target.records(runs_name(catalog), f"SELECT * FROM records WHERE step = '{HOLD}'{where} ORDER BY batch", **named))
     return tuple(hold for hold in holds if hold.state == "held" or not is_open)
 
 
@@ -202,13 +201,17 @@ def require_unheld(step: Step, holds: Iterable[Hold]) -> None:
         raise DatamasterError(NOT_JUDGED.fault(f"{step.model.name}: its last ingest has not ended"))
 
 
+LAST_ENDS = """
+SELECT max(CASE WHEN batch IS NOT NULL THEN ended_at END) AS of_batches, max(CASE WHEN batch IS NULL THEN ended_at END) AS of_runs
+FROM records WHERE step = 'ingest' AND contract_id = {contract} AND model = {model}
+"""
+
+
 def has_unjudged(step: Step) -> bool:
     """A batch of ingest was recorded after the last whole run: no rule has judged it."""
-    runs = step.target.sql_name(runs_name(step.names.catalog))
-    last = "coalesce(max(ended_at) FILTER (WHERE batch IS {} NULL), timestamp_seconds(0))"
-    query = (f"SELECT {last.format('NOT')} > {last.format('')} FROM {runs} "
-             f"WHERE step = 'ingest' AND contract_id = {sql_literal(step.contract.id)} AND model = {sql_literal(step.model.name)}")
-    return bool(step.target.spark.sql(query).collect()[0][0])
+    for last in step.target.records(runs_name(step.names.catalog), LAST_ENDS, contract=step.contract.id, model=step.model.name):
+        return last["of_batches"] is not None and (last["of_runs"] is None or last["of_batches"] > last["of_runs"])
+    return False
 
 # %% ../../nbs/ingest/06_holds.ipynb #31c14f05
 def judge_batch(step: Step, rows: DataFrame) -> None:

@@ -21,7 +21,6 @@ from ..contract.check import folder_name
 from ..contract.fault import DatamasterError, Fault, code
 from ..contract.model import Contract, Model
 from ..contract.rules import rules
-from ..contract.sqltype import sql_literal
 from .bronze import row_rule_results, write_bronze
 from .checks import RULE_FAILED, failed_rules, set_rule_results
 from .files import FILE_LOST, entries_of_run, file_faults, file_notes, read_again, refused_before
@@ -33,17 +32,17 @@ from .retention import keep_period
 from .silver import write_silver
 from .step import Step, checkpoint_folder, require_tables
 from ..project import Project
-from ..runs import Run, new_run_id, past, record_all, runs_name, runs_table
+from ..runs import Run, new_run_id, past, record_all, run_of, runs_name, runs_table
 from ..target.cause import cause_of, known_fault
 from ..target.point import passed
 from ..target.stream import ASKED, stopping_on_signal
 from ..target.target import Target
 
 # %% auto #0
-__all__ = ['SUMS', 'Batches', 'STEP_FAILED', 'STOPPED', 'Work', 'AT_A_TIME', 'LOCKED_LAYERS', 'batch_of', 'recorded_batches',
-           'counted', 'summed', 'Outcome', 'failed', 'worked', 'with_files', 'judged', 'ModelsFailedError', 'refused',
-           'with_past', 'on_models', 'first_step', 'named', 'ingest', 'build_silver', 'build_gold', 'replay',
-           'keep_periods', 'keep_ingesting']
+__all__ = ['SUMS', 'Batches', 'BATCHES', 'STEP_FAILED', 'STOPPED', 'Work', 'AT_A_TIME', 'LOCKED_LAYERS', 'batch_of',
+           'recorded_batches', 'counted', 'summed', 'Outcome', 'failed', 'worked', 'with_files', 'judged',
+           'ModelsFailedError', 'refused', 'with_past', 'on_models', 'first_step', 'named', 'ingest', 'build_silver',
+           'build_gold', 'replay', 'keep_periods', 'keep_ingesting']
 
 # %% ../../nbs/ingest/12_ingest.ipynb #9a6b1d79
 SUMS = ("rows_read", "rows_written", "rows_rescued", "rows_quarantined", "rows_merged", "rows_deleted", "bytes", "files")
@@ -55,6 +54,9 @@ def batch_of(run: Run) -> dict[str, Any]:
     names = ("model", "run_id", "stream", "batch", *SUMS, "latency_seconds", "result", "notes")
     broken = [asdict(rule) for rule in run.rules if rule.value and rule.value > 0]
     return {**{name: getattr(run, name) for name in names}, "rules": broken}
+
+
+BATCHES = "SELECT * FROM records WHERE run_id IN {runs} AND step = {step} AND contract_id = {contract} AND batch IS NOT NULL"
 
 
 def recorded_batches(steps: Sequence[Step]) -> dict[str, Batches]:
@@ -69,11 +71,10 @@ def recorded_batches(steps: Sequence[Step]) -> dict[str, Batches]:
     models = {step.model.name for step in asked}
     for first in asked[:1]:
         run_ids = sorted({first.run_id, *(run for step in asked for run in step.resumed)})
-        where = f"run_id IN ({', '.join(map(sql_literal, run_ids))}) AND step = {sql_literal(first.name)} AND contract_id = {sql_literal(first.contract.id)} AND batch IS NOT NULL"
-        rows = first.target.spark.table(first.target.sql_name(runs_name(first.names.catalog))).where(where)
-        for row in rows.selectExpr("model", "run_id", "stream", "batch", *SUMS, "latency_seconds", "result", "notes", "filter(rules, rule -> rule.value > 0) AS rules").collect():
-            if row["model"] in models:
-                found[row["model"]].append(row.asDict(recursive=True))
+        rows = first.target.records(runs_name(first.names.catalog), BATCHES, runs=run_ids, step=first.name, contract=first.contract.id)
+        for run in map(run_of, rows):
+            if run.model in models:
+                found[run.model].append(batch_of(run))
     return found
 
 

@@ -15,8 +15,8 @@ from .step import Step, append
 from ..runs import runs_name
 
 # %% auto #0
-__all__ = ['TOO_MANY_BAD_ROWS', 'SHARE', 'quarantine_query', 'quarantine_batch', 'Range', 'recorded_ranges', 'within', 'delivery',
-           'breaker']
+__all__ = ['TOO_MANY_BAD_ROWS', 'RANGES', 'SHARE', 'quarantine_query', 'quarantine_batch', 'Range', 'recorded_ranges', 'within',
+           'delivery', 'breaker']
 
 # %% ../../nbs/ingest/03_quarantine.ipynb #618ca511
 def quarantine_query(step: Step, stream: str, batch_id: int) -> str:
@@ -50,12 +50,16 @@ class Range:
     rows: int
 
 
+RANGES = """
+SELECT stream, min(batch) AS first_batch, max(batch) AS last_batch, sum(rows_read) AS read_rows FROM records
+WHERE step = 'ingest' AND contract_id = {contract} AND model = {model} AND batch IS NOT NULL AND run_id IN {runs} GROUP BY stream ORDER BY stream
+"""
+
+
 def recorded_ranges(step: Step, run_ids: Sequence[str]) -> tuple[Range, ...]:
     """Return the batches that some runs of ingest recorded for the step's model, a range a stream."""
-    runs, among = step.target.sql_name(runs_name(step.names.catalog)), ", ".join(map(sql_literal, run_ids))
-    where = f"step = 'ingest' AND contract_id = {sql_literal(step.contract.id)} AND model = {sql_literal(step.model.name)} AND batch IS NOT NULL AND run_id IN ({among})"
-    found = step.target.spark.sql(f"SELECT stream, min(batch) AS first, max(batch) AS last, sum(rows_read) AS rows FROM {runs} WHERE {where} GROUP BY stream ORDER BY stream").collect()
-    return tuple(Range(row["stream"], row["first"], row["last"], row["rows"] or 0) for row in found)
+    found = step.target.records(runs_name(step.names.catalog), RANGES, contract=step.contract.id, model=step.model.name, runs=run_ids) if run_ids else []
+    return tuple(Range(row["stream"], row["first_batch"], row["last_batch"], row["read_rows"] or 0) for row in found)
 
 
 def within(ranges: Sequence[Range]) -> str:

@@ -124,9 +124,10 @@ NOT_FILES = code("source-not-supported", "The source of the contract is not read
 def table_faults(target: Target, table: Table) -> list[Fault]:
     """Return what a desired table lacks on the target: itself, or columns; wider columns than asked for are none."""
     name = TableName(table.catalog, table.schema, table.name)
-    if not target.spark.catalog.tableExists(target.sql_name(name)):
+    detail = target.detail(name)
+    if detail is None:
         return [NO_TABLE.fault(f"the table {name} is not there")]
-    there = {column.lower() for column in target.spark.table(target.sql_name(name)).columns}
+    there = {column.lower() for column in detail.columns}
     lacking = [column.name for column in table.columns if column.name.lower() not in there]
     return [TABLE_DIFFERS.fault(f"the table {name} lacks {', '.join(lacking)}")] if lacking else []
 
@@ -144,10 +145,8 @@ KEY_DIFFERS = code("key-differs", "Silver's rows were merged by another key than
 
 def require_same_key(step: Step) -> None:
     """Raise DatamasterError where the model's silver table, if it is there, has another key than the contract; it has none where it was made for a model without one."""
-    name = step.sql("silver")
-    if not step.target.spark.catalog.tableExists(name):
-        return
-    known = {row["key"]: row["value"] for row in step.target.spark.sql(f"SHOW TBLPROPERTIES {name}").collect()}
+    detail = step.target.detail(step.table("silver"))
+    known = detail.properties if detail else {}
     actual = known.get("datamaster.key", "")
     names = [{spelling.lower() for spelling in (item.column, *item.aliases)} for item in step.model.key]
     columns = [column.lower() for column in actual.split(", ") if column]

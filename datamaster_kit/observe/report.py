@@ -22,7 +22,7 @@ from .quality import latest_results
 from .tables import file_table, hold_table, reconciliation_table, rule_table, run_table, shown
 from ..private import make_private
 from ..project import Project
-from ..runs import RuleResult, Run, read_runs, runs_name, runs_of
+from ..runs import RuleResult, Run, read_runs, run_of, runs_name
 from ..target.target import Target
 
 if TYPE_CHECKING:
@@ -139,7 +139,7 @@ def file_name(text: str) -> str:
 
 def hold_events(target: Target, catalog: str) -> tuple[Run, ...]:
     """Return the rows of `runs` that say which deliveries are held, were mended or released, in the order of their numbers."""
-    return runs_of(target.spark.table(target.sql_name(runs_name(catalog))).where("step = 'hold'").orderBy("batch"))
+    return tuple(map(run_of, target.records(runs_name(catalog), "SELECT * FROM records WHERE step = 'hold' ORDER BY batch, started_at")))
 
 
 def titled(contract: Contract, contracts: Sequence[Contract]) -> str:
@@ -160,9 +160,8 @@ def write_report(target: Target, project: Project, contracts: Sequence[Contract]
         path.write_text(contract_page(contract), encoding="utf-8")
     found = [table_facts(target, project.names.table(schema, model.table), titled(contract, contracts), model.name)
              for schema in ("bronze", "silver") for contract in contracts for model in contract.ingested_models]
-    has_runs = target.spark.catalog.tableExists(target.sql_name(runs_name(project.names.catalog)))
-    runs = read_runs(target, project.names.catalog) if has_runs else ()
+    runs = read_runs(target, project.names.catalog) if target.detail(runs_name(project.names.catalog)) else ()
     results = latest_results(contracts, [run for run in runs if run.step == "ingest"])
     index = report / "index.html"
-    index.write_text(report_page(f"Lakehouse {project.names.catalog}", [item for item in found if item], pages, results, runs, notebook_pages(folder, report), read_entries(target, project.names.catalog), hold_events(target, project.names.catalog) if has_runs else ()), encoding="utf-8")
+    index.write_text(report_page(f"Lakehouse {project.names.catalog}", [item for item in found if item], pages, results, runs, notebook_pages(folder, report), read_entries(target, project.names.catalog), hold_events(target, project.names.catalog)), encoding="utf-8")
     return index

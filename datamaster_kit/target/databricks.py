@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING, Any
 from ..contract.check import folder_name
 from ..contract.fault import DatamasterError, code
 from ..contract.sqltype import quote
-from ..contract.table import Dialect
+from ..contract.table import Dialect, Table
 from ..names import TableName
 from ..project import Project
+from .records import Detail, Rows, Value, append_by_spark, detail_by_spark, rows_by_spark
 from .runtime import require_runtime
 from .target import FileSource, Handle, HandleMended
 
@@ -127,6 +128,18 @@ class DatabricksTarget:
     def sql_name(self, table: TableName) -> str:
         """Return the three-level name, quoted."""
         return f"{quote(table.catalog)}.{quote(table.schema)}.{quote(table.table)}"
+
+    def detail(self, table: TableName) -> Detail | None:
+        """Return what Spark says of a table."""
+        return detail_by_spark(self.spark, self.sql_name(table))
+
+    def records(self, table: TableName, query: str, **values: Value) -> Rows:
+        """Return the rows that a query gives of a table of record."""
+        return rows_by_spark(self.spark, self.sql_name(table), query, values)
+
+    def append_records(self, table: Table, rows: Sequence[Mapping[str, Any]], application: str = "", version: int = 0) -> None:
+        """Append rows to a table of record."""
+        append_by_spark(self.spark, self.sql_name(TableName(table.catalog, table.schema, table.name)), table, rows, application, version)
 
     def schema_sql_name(self, schema: str) -> str:
         """Return the two-level name of a schema, quoted."""

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from fcntl import LOCK_EX, LOCK_NB, flock
 from functools import cached_property
@@ -17,10 +17,11 @@ from ..contract.check import folder_name
 from ..contract.fault import DatamasterError, code
 
 from ..contract.sqltype import quote, sql_literal
-from ..contract.table import Dialect
+from ..contract.table import Dialect, Table
 from ..names import SCHEMAS, TableName
 from ..private import make_private
 from ..project import Project
+from .records import Detail, Rows, Value, append_stored, stored_detail, stored_rows
 from .target import FileSource, Handle, HandleMended
 
 if TYPE_CHECKING:
@@ -103,6 +104,22 @@ class LocalTarget:
     def sql_name(self, table: TableName) -> str:
         """Return `spark_catalog` with the quoted schema and table; the catalog is the warehouse folder."""
         return f"spark_catalog.{quote(table.schema)}.{quote(table.table)}"
+
+    def folder(self, table: TableName) -> Path:
+        """Return the folder of a table; Spark's catalog writes its name small."""
+        return self.warehouse / table.schema / table.table.lower()
+
+    def detail(self, table: TableName) -> Detail | None:
+        """Return what the table's log says, without Spark."""
+        return stored_detail(self.folder(table))
+
+    def records(self, table: TableName, query: str, **values: Value) -> Rows:
+        """Return the rows that a query gives, without Spark."""
+        return stored_rows(self.folder(table), query, values)
+
+    def append_records(self, table: Table, rows: Sequence[Mapping[str, Any]], application: str = "", version: int = 0) -> None:
+        """Append rows to a table of record, without Spark."""
+        append_stored(self.folder(TableName(table.catalog, table.schema, table.name)), rows, application, version)
 
     def schema_sql_name(self, schema: str) -> str:
         """Return a schema's name as SQL; its folder is under the catalog's."""

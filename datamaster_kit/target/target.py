@@ -5,7 +5,7 @@
 # %% ../../nbs/target/03_target.ipynb #a42dd752
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
@@ -14,9 +14,10 @@ from ..contract.control_totals import ControlTotals, Total
 from ..contract.document import nearest
 from ..contract.fault import BadInput, code
 from ..contract.model import Field
-from ..contract.table import Dialect
+from ..contract.table import Dialect, Table
 from ..names import TableName
 from ..project import Project
+from .records import Detail, Rows, Value
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -97,6 +98,15 @@ class Target(Protocol):
 
     def sql_name(self, table: TableName) -> str:
         """Return a table's name as SQL, quoted."""
+
+    def detail(self, table: TableName) -> Detail | None:
+        """Return a table's columns, properties and identifier, or None where it is not there."""
+
+    def records(self, table: TableName, query: str, **values: Value) -> Rows:
+        """Return the rows that a query, which calls the table `records` and names each of the values in braces, gives; none where the table is not there. Moments are in UTC."""
+
+    def append_records(self, table: Table, rows: Sequence[Mapping[str, Any]], application: str = "", version: int = 0) -> None:
+        """Append rows to a table of record in one commit, and, with an application, exactly once a version."""
 
     def schema_sql_name(self, schema: str) -> str:
         """Return a schema's name as SQL, quoted."""

@@ -81,8 +81,8 @@ def blanks_of(delimiter: bytes) -> bytes:
     return bytes(byte for byte in range(33) if byte not in delimiter)
 
 
+# The limits that blocks of `any_length` found: the first one's is the process's own, and goes last.
 LIMIT, LIMITS = Lock(), list[int]()
-"""The limits that blocks of `any_length` found: the first one's is the process's own, and goes last."""
 
 
 @contextmanager
