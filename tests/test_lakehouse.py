@@ -102,6 +102,32 @@ def test_nothing_new_changes_nothing_and_is_recorded(shop) -> None:
     assert len(read_runs(target, project.names.catalog, "again")) == 4
 
 
+class WithoutSpark(LocalTarget):
+    """The same lakehouse, which has no Spark."""
+
+    @property
+    def spark(self):
+        raise AssertionError("Spark was asked")
+
+
+def test_where_nothing_is_new_neither_a_plan_nor_a_step_asks_spark(shop) -> None:
+    project, target, contract = shop
+    idle = WithoutSpark(project)
+    assert planned(idle, project, [contract]).is_empty
+    land(target, "order", "a.csv", ORDERS)
+    ingest(target, project, contract)
+    build_silver(target, project, contract)
+    assert {run.result for run in (*ingest(idle, project, contract, "idle"), *build_silver(idle, project, contract, "idle"))} == {"nothing new"}
+    assert len(read_runs(idle, project.names.catalog, "idle")) == 4
+    land(target, "order", "b.csv", ORDERS.replace("\n1,", "\n11,"))
+    with pytest.raises(DatamasterError, match="Spark was asked"):
+        ingest(idle, project, contract)
+    assert sum(run.rows_written for run in ingest(target, project, contract)) == 4
+    target.spark.sql(f"ALTER TABLE {target.sql_name(project.names.table('bronze', 'order'))} SET TBLPROPERTIES ('note' = 'a commit without a row')")
+    assert sum(run.rows_merged for run in build_silver(target, project, contract)) > 0
+    assert {run.result for run in build_silver(target, project, contract)} == {"nothing new"}
+
+
 def test_silver_holds_the_newest_version_whatever_the_order_of_arrival(shop) -> None:
     project, target, contract = shop
     land(target, "order", "b.csv", "updated_at,status,amount,id\n2026-03-01T00:00:00Z,paid,7.00,1\n2026-02-01T00:00:00Z,new,5.00,1\n2026-03-01T00:00:00Z,unknown,1,2\n")

@@ -149,12 +149,13 @@ def write_bronze(step: Step) -> None:
     require_tables(step.target, bronze_table(step.contract, step.model, catalog), quarantine_table(step.contract, step.model, catalog), files_table(catalog))
     require_same_key(step)
     source, claim = file_source(step), claimed(step)
-    there = step.target.landed_files(source)
-    step.target.read_new_files(source, claim.checkpoint, partial(write_batch, step, claim), step.interval)
+    waiting = step.target.unlisted_files(source, claim.checkpoint)
+    if waiting or waiting is None or step.interval or claim.pending is not None:
+        step.target.read_new_files(source, claim.checkpoint, partial(write_batch, step, claim), step.interval)
     step.target.read_mended_files(source, step.refused, claim.checkpoint, partial(write_mended, step, claim))
     if not ASKED.is_set():
         rebuilt(claim)
-        unlisted = sorted(there - step.target.listed_files(claim.checkpoint))
+        unlisted = sorted(waiting & (step.target.unlisted_files(source, claim.checkpoint) or set())) if waiting else []
         if unlisted:
             raise DatamasterError(*(FILE_LOST.fault(f"{step.model.name}: {name}: it is in the landing folder, and has not been listed") for name in unlisted[:NAMED_FILES]))
 

@@ -30,7 +30,7 @@ class Checkpoint:
     """The state of a checkpoint's folder: the stream's identifier (empty: no stream has begun here) and the numbers of its files.
 
     `source_offset` is the file log's entry that the last batch reads up to, `None` for a stream that is not of files; `source_table` the identifier of
-    the Delta table that it reads, for a stream of one.
+    the Delta table that it reads, for a stream of one, and `source_version` the version with which the next batch begins.
     """
 
     stream: str = ""
@@ -40,6 +40,7 @@ class Checkpoint:
     compacted: tuple[int, ...] = ()
     source_offset: int | None = None
     source_table: str = ""
+    source_version: int | None = None
 
     @property
     def pending(self) -> int | None:
@@ -62,7 +63,7 @@ def read_checkpoint(folder: Path) -> Checkpoint:
     lines = (folder / "offsets" / str(offsets[-1])).read_text(encoding="utf-8").splitlines() if offsets else []
     said = json.loads(lines[2]) if len(lines) > 2 and lines[2].startswith("{") else {}
     return Checkpoint(stream, offsets, numbers(folder / "commits"), numbers(folder / "sources" / "0"), numbers(folder / "sources" / "0", ".compact"),
-                      said.get("logOffset"), str(said.get("reservoirId", "")))
+                      said.get("logOffset"), str(said.get("reservoirId", "")), said.get("reservoirVersion"))
 
 # %% ../../nbs/ingest/02_checkpoint.ipynb #5757d001
 def is_range(found: Iterable[int]) -> bool:
@@ -98,12 +99,13 @@ MARKER = "rebuilding"
 
 @dataclass(frozen=True)
 class Claim:
-    """A step's stream: its identifier, checkpoint, the batch that may have been written already, and whether rows that are in the table are to be left out."""
+    """A step's stream: its identifier, checkpoint, the batch that may have been written already, whether rows that are in the table are to be left out, and the version of the table that it reads with which it goes on."""
 
     stream: str
     checkpoint: str
     pending: int | None = None
     leaves_out_known: bool = False
+    source_version: int | None = None
 
 
 def claim_faults(step: Step, known: str, found: Checkpoint, last_batch: int | None, is_rebuilding: bool) -> list[Fault]:
@@ -157,7 +159,7 @@ def claimed(step: Step) -> Claim:
     if faults or not found.stream or found.stream != known:
         begin(step, step.sql(schema), folder, found.stream, is_rebuilt=bool(faults))
     found = read_checkpoint(folder)
-    return Claim(found.stream, str(folder), found.pending, (folder / MARKER).exists())
+    return Claim(found.stream, str(folder), found.pending, (folder / MARKER).exists(), found.source_version)
 
 
 def begin(step: Step, table: str, folder: Path, stream: str = "", is_rebuilt: bool = False) -> None:

@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 
 # %% auto #0
 __all__ = ['SCHEMA_CHANGED', 'FOLLOWS_SCHEMA', 'stamp', 'silver_columns', 'newest', 'remember_deletions', 'undeleted',
-           'merge_statement', 'merge_batch', 'append_batch', 'stamped', 'counted', 'write_batch', 'as_today', 'follow',
-           'write_silver']
+           'merge_statement', 'merge_batch', 'append_batch', 'stamped', 'counted', 'write_batch', 'as_today', 'has_all',
+           'follow', 'write_silver']
 
 # %% ../../nbs/ingest/08_silver.ipynb #43473a71
 def stamp(step: Step, stream: str, batch_id: int) -> str:
@@ -152,10 +152,19 @@ SCHEMA_CHANGED = "DELTA_STREAMING_METADATA_EVOLUTION"
 FOLLOWS_SCHEMA = ("allowSourceColumnRename", "allowSourceColumnDrop", "allowSourceColumnTypeChange")
 
 
+def has_all(step: Step, claim: Claim) -> bool:
+    """The stream has read every version of bronze, as far as the target knows the last one, and has nothing to finish."""
+    detail = step.target.detail(step.table("bronze"))
+    last = detail.version if detail else None
+    return last is not None and claim.source_version is not None and claim.source_version > last and claim.pending is None
+
+
 def follow(step: Step) -> Claim:
     """Bring what is new in bronze to silver, over every change of bronze's schema."""
     while True:
         claim = claimed(step)
+        if has_all(step, claim) and not step.interval:
+            return claim
         options = {"skipChangeCommits": "true", "schemaTrackingLocation": f"{claim.checkpoint}/_schemas", **dict.fromkeys(FOLLOWS_SCHEMA, "always")}
         try:
             stream = step.target.spark.readStream.options(**options).table(step.sql("bronze"))

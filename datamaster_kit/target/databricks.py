@@ -161,13 +161,8 @@ class DatabricksTarget:
         """Return nothing: Auto Loader keeps its list of files to itself, and reads a changed one again where the contract's source says `allowOverwrites`."""
         return ()
 
-    def landed_files(self, source: FileSource) -> frozenset[str]:
-        """Return nothing: Auto Loader lists the files."""
-        return frozenset()
-
-    def listed_files(self, checkpoint: str) -> frozenset[str]:
-        """Return nothing: Auto Loader keeps its list of files to itself."""
-        return frozenset()
+    def unlisted_files(self, source: FileSource, checkpoint: str) -> None:
+        """Return None: Auto Loader lists the files, and keeps its list to itself."""
 
     def read_mended_files(self, source: FileSource, refused: Mapping[str, tuple[int, int]], checkpoint: str, handle: HandleMended) -> None:
         """Do nothing: Auto Loader reads a changed file again where the contract's source says `allowOverwrites`."""

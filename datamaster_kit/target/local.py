@@ -149,23 +149,18 @@ class LocalTarget:
 
         return changed_files(Path(checkpoint), read_again)
 
-    def landed_files(self, source: FileSource) -> frozenset[str]:
-        """Return the paths of the files in a source's landing folder, without those that are hidden."""
-        from datamaster_kit.target.local_files import landed_files
+    def unlisted_files(self, source: FileSource, checkpoint: str) -> frozenset[str]:
+        """Return the paths of the files in a source's landing folder that the checkpoint's stream has not listed, without those that are hidden."""
+        from datamaster_kit.target.local_files import files_read, landed_files, plain_path
 
-        return landed_files(Path(source.folder))
-
-    def listed_files(self, checkpoint: str) -> frozenset[str]:
-        """Return the paths of the files that a checkpoint's stream has listed."""
-        from datamaster_kit.target.local_files import plain_path, files_read
-
-        return frozenset(map(plain_path, files_read(Path(checkpoint))))
+        return landed_files(Path(source.folder)) - set(map(plain_path, files_read(Path(checkpoint))))
 
     def read_mended_files(self, source: FileSource, refused: Mapping[str, tuple[int, int]], checkpoint: str, handle: HandleMended) -> None:
         """Hand over each refused file that has been written to since."""
         from datamaster_kit.target.local_files import read_mended_local_files
 
-        read_mended_local_files(self.spark, source, refused, checkpoint, handle)
+        if refused:
+            read_mended_local_files(self.spark, source, refused, checkpoint, handle)
 
     def read_new_files(self, source: FileSource, checkpoint: str, handle: Handle, interval: str = "") -> None:
         """Hand every new file's rows over, by a stream that remembers which files it has seen."""

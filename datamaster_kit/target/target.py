@@ -123,11 +123,8 @@ class Target(Protocol):
     def changed_files(self, checkpoint: str, read_again: frozenset[str] = frozenset()) -> tuple[str, ...]:
         """Return what is to be said of files that have been written to since the checkpoint's stream read them, other than those of the addresses `read_again`."""
 
-    def landed_files(self, source: FileSource) -> frozenset[str]:
-        """Return the paths of the files that are in a source's landing folder; none where the target lists them by itself."""
-
-    def listed_files(self, checkpoint: str) -> frozenset[str]:
-        """Return the paths of the files that a checkpoint's stream has listed."""
+    def unlisted_files(self, source: FileSource, checkpoint: str) -> frozenset[str] | None:
+        """Return the paths of the files in a source's landing folder that a checkpoint's stream has not listed; None where the target lists them by itself."""
 
     def read_mended_files(self, source: FileSource, refused: Mapping[str, tuple[int, int]], checkpoint: str, handle: HandleMended) -> None:
         """Hand the rows of each refused file, by path with size and modification in milliseconds then, that has been written to since to `handle(rows, key, files)`; `key` tells the file as it is now."""

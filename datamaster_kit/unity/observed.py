@@ -5,7 +5,6 @@
 # %% ../../nbs/unity/05_observed.ipynb #a550afa9
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,13 +13,14 @@ from ..contract.export import fields_of_spark_schema
 from ..contract.sqltype import parse_sql_type, quote, sql_type
 from ..contract.table import CHECK_PREFIX, Column, Table
 from ..names import SCHEMAS, TableName
+from ..target.local import LocalTarget
+from ..target.records import Detail
 from ..target.target import Target
 from .masks import Access
 from .roles import Grants
 
 # %% auto #0
-__all__ = ['LENGTH_METADATA', 'Key', 'Observed', 'columns_of', 'unquoted', 'split_checks', 'observed_table', 'nulls_of',
-           'observed_by_spark']
+__all__ = ['LENGTH_METADATA', 'Key', 'Observed', 'columns_of', 'split_checks', 'observed_table', 'nulls_of', 'observed_locally']
 
 # %% ../../nbs/unity/05_observed.ipynb #9b0a6170
 LENGTH_METADATA = "__CHAR_VARCHAR_TYPE_STRING"
@@ -53,24 +53,25 @@ def columns_of(schema: dict[str, Any]) -> tuple[Column, ...]:
                  for item, written in zip(fields_of_spark_schema(schema), types, strict=True))
 
 
-def unquoted(name: str) -> str:
-    """Return a column's name without the backquotes that DESCRIBE DETAIL puts around one that needs them."""
-    return name[1:-1].replace("``", "`") if name.startswith("`") else name
-
-
 def split_checks(properties: Mapping[str, str]) -> tuple[dict[str, str], dict[str, str]]:
     """Return a table's CHECK constraints, which Delta keeps among its properties, and the other properties."""
     checks = {key.removeprefix(CHECK_PREFIX): value for key, value in properties.items() if key.startswith(CHECK_PREFIX)}
     return checks, {key: value for key, value in properties.items() if not key.startswith(CHECK_PREFIX)}
 
 
-def observed_table(target: Target, name: TableName) -> Table:
+def observed_table(name: TableName, detail: Detail) -> Table:
     """Return a Delta table as it is: columns, comment, checks, clustering and properties."""
-    sql_name = target.sql_name(name)
-    detail = target.spark.sql(f"DESCRIBE DETAIL {sql_name}").collect()[0].asDict()
-    checks, properties = split_checks(detail["properties"] or {})
-    return Table(name.catalog, name.schema, name.table, columns_of(json.loads(target.spark.table(sql_name).schema.json())), detail["description"] or "", checks=checks,
-                 cluster_by=tuple(map(unquoted, detail["clusteringColumns"] or ())), properties=properties)
+    checks, properties = split_checks(detail.properties)
+    return Table(
+        name.catalog,
+        name.schema,
+        name.table,
+        columns_of(dict(detail.schema)),
+        detail.description,
+        checks=checks,
+        cluster_by=detail.clustering,
+        properties=properties,
+    )
 
 # %% ../../nbs/unity/05_observed.ipynb #528a9ac6
 def nulls_of(target: Target, desired: Table, observed: Table) -> frozenset[str]:
@@ -84,13 +85,13 @@ def nulls_of(target: Target, desired: Table, observed: Table) -> frozenset[str]:
     return frozenset(name for name, number in found.items() if int(number) > 0)
 
 # %% ../../nbs/unity/05_observed.ipynb #23c446a0
-def observed_by_spark(target: Target, desired: Iterable[Table]) -> Observed:
-    """Return what a target has of the desired tables and their schemas, by its Spark session."""
-    schemas = {schema for schema in SCHEMAS if target.spark.catalog.databaseExists(target.schema_sql_name(schema))}
+def observed_locally(target: LocalTarget, desired: Iterable[Table]) -> Observed:
+    """Return what this machine has of the desired tables and their schemas; Spark is asked only for rows without a value, where a column is to be NOT NULL."""
+    schemas = {schema for schema in SCHEMAS if (target.warehouse / schema).is_dir()}
     tables, nulls = {}, {}
     for table in desired:
         name = TableName(table.catalog, table.schema, table.name)
-        if table.schema in schemas and target.spark.catalog.tableExists(target.sql_name(name)):
-            tables[table.schema, table.name] = observed_table(target, name)
+        if detail := target.detail(name):
+            tables[table.schema, table.name] = observed_table(name, detail)
             nulls[table.schema, table.name] = nulls_of(target, table, tables[table.schema, table.name])
     return Observed(frozenset(schemas), tables, nulls)

@@ -18,13 +18,14 @@ from ..plan import Change, Difference, Plan
 from ..project import Project
 from ..resources import APPLY_FAILED, Outcome, quiet
 from ..target.databricks import DatabricksTarget
+from ..target.local import LocalTarget
 from ..target.target import Target
 from .annotations import key_mendings, tag_mendings
 from .desired import Desired, desired_state
 from .evolution import KEY, Mending, renames, table_mendings
 from .information_schema import observed_catalog
 from .masks import Access, access_mendings, function_changes
-from .observed import Observed, observed_by_spark
+from .observed import Observed, observed_locally
 from .roles import grant_change, surplus_change
 
 # %% auto #0
@@ -166,9 +167,10 @@ def apply_plan(plan: Plan, target: Target, again: Callable[[], Plan] | None = No
 
 def observed_state(target: Target, desired: Desired) -> Observed:
     """Return what a target has of what the contracts ask for."""
-    if isinstance(target, DatabricksTarget):
-        return observed_catalog(target, target.project.names.catalog, desired.tables)
-    return observed_by_spark(target, desired.tables)
+    if isinstance(target, LocalTarget):
+        return observed_locally(target, desired.tables)
+    assert isinstance(target, DatabricksTarget)
+    return observed_catalog(target, target.project.names.catalog, desired.tables)
 
 
 def planned(target: Target, project: Project, contracts: Iterable[Contract], drops: bool = False, allow_delete: bool = False) -> Plan:
