@@ -131,6 +131,14 @@ def test_a_retention_in_m_is_refused_and_one_in_months_is_months() -> None:
     assert period_kept(level.value, level.unit, level.options).months == 6
 
 
+@pytest.mark.parametrize(("cron", "is_wrong"), [("99 99 * * *", True), ("0 24 * * *", True), ("0 6 32 * *", True), ("0 6 * 13 *", True), ("0 6 * * 8", True), ("*/0 * * * *", True), ("a b c d e", True), ("0 6 * *", True), ("0 0 24 * * ?", True),
+                                                ("0 6 * * 0-7", False), ("*/15 8-18 * JAN-MAR MON-FRI", False), ("0 0 6 * * ?", False), ("0 0 6 * * *", False), ("0 15 10 ? * 6L 2027", False)])
+def test_a_schedule_that_cannot_be_is_an_error(tmp_path: Path, cron: str, is_wrong: bool) -> None:
+    file = tmp_path / "c.yaml"
+    file.write_text(f"dataContractSpecification: 1.1.0\nid: c\ninfo: {{title: C, version: 1.0.0}}\nmodels: {{m: {{fields: {{id: {{type: string}}}}}}}}\nservicelevels:\n  frequency: {{type: batch, cron: '{cron}'}}\n")
+    assert [fault.code for fault in lint_file(file) if fault.severity == "error"] == ["service-level-broken"] * is_wrong
+
+
 def test_an_unlimited_that_is_neither_true_nor_false_is_an_error(tmp_path: Path) -> None:
     head = "dataContractSpecification: 1.1.0\nid: a\ninfo: {title: A, version: 1.0.0}\nmodels: {m: {fields: {a: {type: string}}}}\nservicelevels:\n  retention: {unlimited: %s}\n"
     for said, expected in (("nope", [("service-level-broken", 6)]), ("'yes'", [("service-level-broken", 6)]), ("1", [("service-level-broken", 6)]), ("true", []), ("'True'", []), ("false", [])):
