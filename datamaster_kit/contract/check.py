@@ -474,10 +474,12 @@ def level_findings(contract: Contract) -> Iterator[Finding]:
             yield ODD_SERVICE_LEVEL, f"{name} is said twice, and the first counts", "", place, "keep one"
         seen.add(name)
         model, _, field = level.element.rpartition(".")
-        if name in ("retention", "freshness") and model in models and fields.get((model, field)) not in MOMENTS:
-            said = "is no date and no timestamp" if (model, field) in fields else "is not there"
-            moments = [other for (owner, other), kind in fields.items() if owner == model and kind in MOMENTS]
-            yield ODD_SERVICE_LEVEL, f"{name} goes by {level.element!r}, which {said}", "", place, nearest(field, moments)
+        owners = {model} if model else models if name == "retention" else set()
+        if name in ("retention", "freshness") and level.element and not any(fields.get((owner, field)) in MOMENTS for owner in owners):
+            said = (f"names no field of a model{', so that the age of its file counts' * (name == 'retention')}" if not owners & models
+                    else "is no date and no timestamp" if any((owner, field) in fields for owner in owners) else "is not there")
+            moments = [f"{owner}.{other}" for (owner, other), kind in fields.items() if kind in MOMENTS]
+            yield ODD_SERVICE_LEVEL, f"{name} goes by {level.element!r}, which {said}", "", place, nearest(level.element, moments)
 
 
 PERIODS = ("retention", "freshness", "latency")
