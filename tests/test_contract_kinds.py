@@ -150,6 +150,20 @@ def test_an_element_that_names_no_field_of_dates_is_told(tmp_path: Path, level: 
     assert bool(found) == bool(said) and all(re.search(said, message) for message in found)
 
 
+def test_a_custom_property_that_stands_twice_is_told(tmp_path: Path) -> None:
+    file = tmp_path / "c.yaml"
+    file.write_text("apiVersion: v3.1.0\nkind: DataContract\nid: c\nversion: 1.0.0\nstatus: active\nschema:\n- name: t\n  properties:\n  - {name: a, logicalType: number, customProperties: [{property: precision, value: 5}, {property: precision, value: 9}]}\n"
+                    "customProperties:\n- {property: workflow, value: {}}\n- {property: workflow, value: {model: t}}\n- {property: own, value: 1}\n- {property: own, value: 2}\n- {property: other, value: {workflow: 1}}\n")
+    assert [(fault.code, fault.severity, fault.line) for fault in lint_file(file)] == [("odcs-property-repeated", "warning", 9), ("odcs-workflow", "error", 12), ("odcs-property-repeated", "warning", 14)]
+
+
+@pytest.mark.parametrize(("options", "is_told"), [("defaultTimezone: America/Sao_Paulo", True), ("defaultTimezone: Foo/Bar", True), ("defaultTimezone: UTC", False), ("defaultTimezone: Etc/UTC", False), ("timezone: false, defaultTimezone: America/Sao_Paulo", False), ("timezone: true", False)])
+def test_a_time_zone_that_is_not_applied_is_told(tmp_path: Path, options: str, is_told: bool) -> None:
+    file = tmp_path / "c.yaml"
+    file.write_text("apiVersion: v3.1.0\nkind: DataContract\nid: c\nversion: 1.0.0\nstatus: active\nschema:\n- name: t\n  properties:\n  - {name: a, logicalType: timestamp, logicalTypeOptions: {" + options + "}}\n")
+    assert [fault.code for fault in lint_file(file)] == ["moment-zone-unused"] * is_told
+
+
 def test_an_argument_that_is_one_text_is_one_value() -> None:
     text = ("apiVersion: v3.1.0\nkind: DataContract\nid: c\nversion: 1.0.0\nstatus: active\nschema:\n- name: t\n  quality: [{metric: duplicateValues, mustBe: 0, arguments: {properties: ab}}]\n  properties:\n"
             "  - {name: a, logicalType: string, quality: [{metric: invalidValues, mustBe: 0, arguments: {validValues: ab}}]}\n  - {name: b, logicalType: string}\n  - {name: ab, logicalType: string}\n")

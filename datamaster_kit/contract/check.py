@@ -31,15 +31,16 @@ from .table import DELETED, QUARANTINE
 # %% auto #0
 __all__ = ['Finding', 'NAME_REFUSED', 'NOT_A_TABLE', 'NAME_TAKEN', 'NAME_LOOKALIKE', 'RESERVED_NAME', 'UNKNOWN_REFERENCE',
            'ELSEWHERE', 'BAD_CONSTRAINT', 'EXPLODING_PATTERN', 'BAD_TYPE', 'BAD_KEY', 'BAD_WORKFLOW', 'SOURCE_OPTION',
-           'GUESSED_CENTURY', 'UNUSED_OPTION', 'BAD_SERVICE_LEVEL', 'ODD_SERVICE_LEVEL', 'ODD_CHECK', 'NO_MODEL',
-           'NO_FIELD', 'FOLDER', 'DEVICES', 'OWN_COLUMNS', 'RESCUED_NAMES', 'OWN_TABLES', 'LONGEST_TABLE', 'TEXT',
-           'UNORDERED', 'NUMBERS', 'WHOLE', 'LOWER', 'UPPER', 'MOMENTS', 'MOMENT_PATTERN', 'FORMATS', 'EVOLUTIONS',
-           'INTO_THE_PROJECT', 'PERIODS', 'DELETING', 'CHECKS', 'is_folder_name', 'folder_name', 'name_findings',
-           'known_ingested', 'derived_findings', 'lookalike_findings', 'repeated', 'type_findings',
-           'constraint_findings', 'pattern_findings', 'limit_findings', 'limit_value', 'has_no_room', 'is_number',
-           'is_value', 'count_findings', 'word_findings', 'can_be_kept', 'key_findings', 'reference_findings',
-           'missing', 'life_findings', 'mark_findings', 'gold_findings', 'leads_out', 'workflow_findings',
-           'source_findings', 'control_findings', 'service_level_findings', 'level_findings', 'findings']
+           'GUESSED_CENTURY', 'UNUSED_ZONE', 'UNUSED_OPTION', 'BAD_SERVICE_LEVEL', 'ODD_SERVICE_LEVEL', 'ODD_CHECK',
+           'NO_MODEL', 'NO_FIELD', 'FOLDER', 'DEVICES', 'OWN_COLUMNS', 'RESCUED_NAMES', 'OWN_TABLES', 'LONGEST_TABLE',
+           'TEXT', 'UNORDERED', 'NUMBERS', 'WHOLE', 'LOWER', 'UPPER', 'MOMENTS', 'UTC_NAMES', 'MOMENT_PATTERN',
+           'FORMATS', 'EVOLUTIONS', 'INTO_THE_PROJECT', 'PERIODS', 'DELETING', 'CHECKS', 'is_folder_name',
+           'folder_name', 'name_findings', 'known_ingested', 'derived_findings', 'lookalike_findings', 'repeated',
+           'type_findings', 'constraint_findings', 'pattern_findings', 'limit_findings', 'limit_value', 'has_no_room',
+           'is_number', 'is_value', 'count_findings', 'word_findings', 'can_be_kept', 'key_findings',
+           'reference_findings', 'missing', 'life_findings', 'mark_findings', 'gold_findings', 'leads_out',
+           'workflow_findings', 'source_findings', 'control_findings', 'service_level_findings', 'level_findings',
+           'findings']
 
 # %% ../../nbs/contract/09_check.ipynb #56276002
 Finding = tuple[Code, str, str, str, str]
@@ -59,6 +60,7 @@ BAD_KEY = code("key-broken", "The primary key's positions do not count 1, 2, 3 .
 BAD_WORKFLOW = code("workflow-broken", "The workflow names what the contract lacks, or a value that it cannot have.", "correct the workflow")
 SOURCE_OPTION = code("source-option", "An option of the contract's source is unknown, has a value that it cannot have, or does not go with another.", "correct it: docs/project.md lists the options; those of Auto Loader are on the vendor's page")
 GUESSED_CENTURY = code("date-century-guessed", "A pattern of dates says less than a day, so that the rest is guessed.", "write yyyy where the data has it; else read a string, and make the date of it in silver or gold", severity="warning")
+UNUSED_ZONE = code("moment-zone-unused", "A time zone is said for moments, and is not applied.", "write the zone into the files; or say timezone: false, and make the moment by to_utc_timestamp in gold", severity="warning")
 UNUSED_OPTION = code("source-option-unused", "An option of the contract's source says nothing for its format.", "remove it, or correct the format", severity="warning")
 BAD_SERVICE_LEVEL = code("service-level-broken", "A service level has a value that cannot be read.", "write a period as '1 day', '30d' or ISO 8601 'P30D', and a cron expression in Quartz's form")
 ODD_SERVICE_LEVEL = code("service-level-odd", "A service level is misspelled, said twice, or goes by a field that has no age.", "name a field of dates or timestamps as model.field", severity="warning")
@@ -195,6 +197,10 @@ def constraint_findings(model: str, path: str, item: Field) -> Iterator[Finding]
         yield BAD_CONSTRAINT, f"{name} has no order, so no minimum or maximum", model, path, ""
     if name in MOMENTS and MOMENT_PATTERN.fullmatch(item.format) and (guess := moment_pattern_problem(item.format) or century_problem(item.format)):
         yield GUESSED_CENTURY, f"the format {item.format!r} {guess}", model, path, "it is not used for reading: the source's dateFormat and timestampFormat are"
+    options = item.properties.get("odcs.logicalTypeOptions")
+    zone = options.get("defaultTimezone") if name == "timestamp" and isinstance(options, dict) else None
+    if zone is not None and str(zone).upper().removeprefix("ETC/") not in UTC_NAMES:
+        yield UNUSED_ZONE, f"the default time zone {zone!r} is not applied: a moment without a zone is read as one of UTC", model, path, ""
     yield from limit_findings(model, path, item, name)
     for value in item.enum:
         if value is not None and name in (*NUMBERS, *MOMENTS) and not is_value(value, name):
@@ -235,6 +241,7 @@ def limit_findings(model: str, path: str, item: Field, name: str) -> Iterator[Fi
 
 
 MOMENTS = ("date", "timestamp", "timestamp_ntz")
+UTC_NAMES = ("UTC", "GMT", "Z", "UCT", "ZULU", "UNIVERSAL", "GREENWICH", "+00:00")
 MOMENT_PATTERN = re.compile("(?=.*(yy|MM|dd|HH|mm|ss))([GyMLdDahKkHmsSVzOXx]|[^A-Za-z]|'[^']*')+")
 
 
