@@ -11,13 +11,13 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any
 
+from .contract.cron import cron_hint
 from .contract.document import nearest
 
 # %% auto #0
 __all__ = ['TEXT', 'STRING', 'TRUTH', 'POSITIVE', 'ANYTHING', 'GUID_PATTERN', 'GUID', 'EMAIL', 'PRINCIPAL', 'MAIL_DOMAIN', 'HOST',
-           'SECRET_PLACE', 'REGION_NAMES', 'REGIONS', 'REGION', 'MONTHS', 'WEEK', 'CRON_PARTS', 'SPECIAL', 'CRON',
-           'TIME_ZONE', 'CLAUSE', 'REQUIREMENT', 'no_hint', 'Value', 'text', 'whole', 'one_of', 'meant_region',
-           'region_hint', 'is_cron_item', 'cron_hint', 'is_time_zone', 'release', 'allows']
+           'SECRET_PLACE', 'REGION_NAMES', 'REGIONS', 'REGION', 'CRON', 'TIME_ZONE', 'CLAUSE', 'REQUIREMENT', 'no_hint',
+           'Value', 'text', 'whole', 'one_of', 'meant_region', 'region_hint', 'is_time_zone', 'release', 'allows']
 
 # %% ../nbs/00_values.ipynb #e48d6fba
 def no_hint(_: Any) -> str:
@@ -101,42 +101,6 @@ def region_hint(value: Any) -> str:
 REGION = Value("a region's programmatic name", lambda value: isinstance(value, str) and re.fullmatch(r"[a-z][a-z0-9]+", value) is not None and meant_region(value) == value, region_hint)
 
 # %% ../nbs/00_values.ipynb #787f4931
-MONTHS = ["JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC"]
-WEEK = ["SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT"]
-# Quartz, *Cron Trigger Tutorial*: the parts, their least and greatest number, and their names from the least on.
-CRON_PARTS: tuple[tuple[str, int, int, list[str]], ...] = (("seconds", 0, 59, []), ("minutes", 0, 59, []), ("hours", 0, 23, []), ("day of the month", 1, 31, []),
-                                                           ("month", 1, 12, MONTHS), ("day of the week", 1, 7, WEEK), ("year", 1970, 2099, []))
-SPECIAL = {"day of the month": r"L(-(\d|[12]\d|30))?|LW|(0?[1-9]|[12]\d|3[01])W", "day of the week": r"L|([1-7]|SUN|MON|TUE|WED|THU|FRI|SAT)(L|#[1-5])"}
-
-
-def is_cron_item(item: str, part: str, least: int, most: int, words: list[str]) -> bool:
-    """An item of a list is `*`, a number or name, a range, each with a step if wanted, or one of the part's own signs."""
-    if re.fullmatch(SPECIAL.get(part, r"(?!)"), item):
-        return True
-    span, _, step = item.partition("/")
-    if "/" in item and not (step.isdigit() and 0 < int(step) <= most):
-        return False
-    if span == "*":
-        return True
-    ends = [least + words.index(end) if end in words else int(end) if end.isdigit() else -1 for end in span.split("-")]
-    return len(ends) <= 2 and all(least <= end <= most for end in ends) and not (part == "year" and ends[0] > ends[-1])
-
-
-def cron_hint(value: Any) -> str:
-    """Return which part of a cron expression is wrong; empty where none is."""
-    if not str(value).isascii() or len(str(value)) > 1000:
-        return "it has signs that are in no cron expression, or more than 1,000 of them"
-    parts = str(value).upper().split()
-    if len(parts) not in (6, 7):
-        return f"it has {len(parts)} parts and not 6 or 7: seconds, minutes, hours, day of the month, month, day of the week and perhaps the year"
-    for (name, least, most, words), part in zip(CRON_PARTS, parts, strict=False):
-        if not (part == "?" and name in SPECIAL) and not all(is_cron_item(item, name, least, most, words) for item in part.split(",")):
-            return f"{part!r} is no {name}, which goes from {least} to {most}"
-        if name == "day of the week" and "," in part and re.search("L|#", part):
-            return f"{part!r} has a day with L or #, which stands alone"
-    return "" if (parts[3] == "?") != (parts[5] == "?") else "one of the two days is `?`, and only one"
-
-
 CRON = Value("a Quartz cron expression", lambda value: isinstance(value, str) and not cron_hint(value), cron_hint)
 
 # %% ../nbs/00_values.ipynb #9160f0fa

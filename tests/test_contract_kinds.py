@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from pathlib import Path
 
@@ -19,7 +20,7 @@ from datamaster_kit.contract.odcs_writer import odcs, odcs_yaml
 from datamaster_kit.contract.read import read_contract, read_shown_contract, translated
 from datamaster_kit.contract.rules import rules
 from datamaster_kit.contract.server_types import DIALECTS, meaning
-from datamaster_kit.contract.sqltype import sql_type
+from datamaster_kit.contract.sqltype import parse_sql_type, sql_type
 
 CORPUS = Path(__file__).with_name("corpus_contracts")
 FILES = sorted(path for path in CORPUS.rglob("*.yaml") if path.name not in ("datamaster.yaml", "order.yaml"))
@@ -129,6 +130,59 @@ def test_a_retention_in_m_is_refused_and_one_in_months_is_months() -> None:
     from datamaster_kit.contract.period import period_kept
 
     assert period_kept(level.value, level.unit, level.options).months == 6
+
+
+@pytest.mark.parametrize(("cron", "is_wrong"), [("99 99 * * *", True), ("0 24 * * *", True), ("0 6 32 * *", True), ("0 6 * 13 *", True), ("0 6 * * 8", True), ("*/0 * * * *", True), ("a b c d e", True), ("0 6 * *", True), ("0 0 24 * * ?", True),
+                                                ("0 6 * * 0-7", False), ("*/15 8-18 * JAN-MAR MON-FRI", False), ("0 0 6 * * ?", False), ("0 0 6 * * *", False), ("0 15 10 ? * 6L 2027", False)])
+def test_a_schedule_that_cannot_be_is_an_error(tmp_path: Path, cron: str, is_wrong: bool) -> None:
+    file = tmp_path / "c.yaml"
+    file.write_text(f"dataContractSpecification: 1.1.0\nid: c\ninfo: {{title: C, version: 1.0.0}}\nmodels: {{m: {{fields: {{id: {{type: string}}}}}}}}\nservicelevels:\n  frequency: {{type: batch, cron: '{cron}'}}\n")
+    assert [fault.code for fault in lint_file(file) if fault.severity == "error"] == ["service-level-broken"] * is_wrong
+
+
+@pytest.mark.parametrize(("level", "said"), [("retention, value: 3, unit: y, element: nope.at", "age of its file"), ("retention, value: 3, unit: y, element: aat", "age of its file|not there"), ("retention, value: 3, unit: y, element: t.addr.at", "age of its file"),
+                                             ("freshness, value: 1, unit: d, element: at", "names no field"), ("freshness, value: 1, unit: d, element: nope.at", "names no field"), ("retention, value: 3, unit: y, element: t.at", ""),
+                                             ("retention, value: 3, unit: y, element: at", ""), ("freshness, value: 1, unit: d, element: t.at", ""), ("latency, value: 1, unit: d, element: nope.x", "")])
+def test_an_element_that_names_no_field_of_dates_is_told(tmp_path: Path, level: str, said: str) -> None:
+    file = tmp_path / "c.yaml"
+    file.write_text("apiVersion: v3.1.0\nkind: DataContract\nid: c\nversion: 1.0.0\nstatus: active\nschema:\n- name: t\n  properties:\n  - {name: at, logicalType: timestamp}\nslaProperties:\n- {property: " + level + "}\n")
+    found = [fault.message for fault in lint_file(file) if fault.code == "service-level-odd"]
+    assert bool(found) == bool(said) and all(re.search(said, message) for message in found)
+
+
+def test_a_custom_property_that_stands_twice_is_told(tmp_path: Path) -> None:
+    file = tmp_path / "c.yaml"
+    file.write_text("apiVersion: v3.1.0\nkind: DataContract\nid: c\nversion: 1.0.0\nstatus: active\nschema:\n- name: t\n  properties:\n  - {name: a, logicalType: number, customProperties: [{property: precision, value: 5}, {property: precision, value: 9}]}\n"
+                    "customProperties:\n- {property: workflow, value: {}}\n- {property: workflow, value: {model: t}}\n- {property: own, value: 1}\n- {property: own, value: 2}\n- {property: other, value: {workflow: 1}}\n")
+    assert [(fault.code, fault.severity, fault.line) for fault in lint_file(file)] == [("odcs-property-repeated", "warning", 9), ("odcs-workflow", "error", 12), ("odcs-property-repeated", "warning", 14)]
+
+
+@pytest.mark.parametrize(("options", "is_told"), [("defaultTimezone: America/Sao_Paulo", True), ("defaultTimezone: Foo/Bar", True), ("defaultTimezone: UTC", False), ("defaultTimezone: Etc/UTC", False), ("timezone: false, defaultTimezone: America/Sao_Paulo", False), ("timezone: true", False)])
+def test_a_time_zone_that_is_not_applied_is_told(tmp_path: Path, options: str, is_told: bool) -> None:
+    file = tmp_path / "c.yaml"
+    file.write_text("apiVersion: v3.1.0\nkind: DataContract\nid: c\nversion: 1.0.0\nstatus: active\nschema:\n- name: t\n  properties:\n  - {name: a, logicalType: timestamp, logicalTypeOptions: {" + options + "}}\n")
+    assert [fault.code for fault in lint_file(file)] == ["moment-zone-unused"] * is_told
+
+
+def test_an_argument_that_is_one_text_is_one_value() -> None:
+    text = ("apiVersion: v3.1.0\nkind: DataContract\nid: c\nversion: 1.0.0\nstatus: active\nschema:\n- name: t\n  quality: [{metric: duplicateValues, mustBe: 0, arguments: {properties: ab}}]\n  properties:\n"
+            "  - {name: a, logicalType: string, quality: [{metric: invalidValues, mustBe: 0, arguments: {validValues: ab}}]}\n  - {name: b, logicalType: string}\n  - {name: ab, logicalType: string}\n")
+    contract, _ = translated(parse_document(text, "c.yaml"), Path())
+    assert contract
+    found = {rule.kind: rule for rule in rules(contract, contract.models[0])}
+    assert "('ab')" in found["invalid_values"].predicate.replace("IN ", "IN") and "`ab`" in found["duplicate_values"].query and "`b`" not in found["duplicate_values"].query
+
+
+@pytest.mark.parametrize(("text", "type"), [("float(24)", "FLOAT"), ("float(53)", "DOUBLE"), ("FLOAT(25)", "DOUBLE"), ("float(7,4)", "FLOAT"), ("float", "FLOAT")])
+def test_a_float_of_more_than_24_digits_is_a_double(text: str, type: str) -> None:
+    assert sql_type(parse_sql_type(text)) == type
+
+
+@pytest.mark.parametrize("name", ["a${env:HOME}b", "", "\\n", "a" * 256])
+def test_a_page_is_made_of_a_contract_with_a_name_that_no_table_can_have(tmp_path: Path, name: str) -> None:
+    file = tmp_path / "c.yaml"
+    file.write_text(f'dataContractSpecification: 1.1.0\nid: c\ninfo: {{title: C, version: 1.0.0}}\nmodels: {{m: {{fields: {{"{name}": {{type: string}}, id: {{type: string}}}}}}}}\n')
+    assert CliRunner().invoke(app, ["contract", "export", "-f", "html", str(file)]).exit_code == 0
 
 
 def test_an_unlimited_that_is_neither_true_nor_false_is_an_error(tmp_path: Path) -> None:

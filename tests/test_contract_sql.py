@@ -26,6 +26,19 @@ BRANCH = Model("branch", (Field("id", Scalar("long")), Field("city")))
 BANK = Contract("urn:bank", models=(ACCOUNT, BRANCH))
 
 REFUSED = [
+    "SELECT max(aggregate(sequence(1, 60), 'x', (a, b) -> a || a)) FROM account", "SELECT max(reduce(tags, name, (a, b) -> concat(a, b, a))) FROM account", "SELECT max(cardinality(aggregate(tags, array(1), (a, b) -> flatten(array(a, a))))) FROM account",
+    "SELECT max(aggregate(tags, name, (a, b) -> replace(a, 'x', a))) FROM account", "SELECT max(aggregate(tags, name, (a, b) -> regexp_replace(a, 'x', 'xx'))) FROM account", "SELECT max(aggregate(tags, name, (a, b) -> hex(a))) FROM account",
+    "SELECT max(aggregate(tags, name, (a, b) -> format_string('%1$s%1$s', a))) FROM account", "SELECT max(aggregate(tags, tags, (a, b) -> transform(a, x -> x || x))[0]) FROM account", "SELECT max(aggregate(tags, name, (a, b) -> array_join(transform(tags, x -> a), ''))) FROM account",
+    "SELECT max(aggregate(tags, struct(name AS x), (a, b) -> struct(a.x || a.x AS x)).x) FROM account", "SELECT max(length(s)) FROM " + "(SELECT s || s || s || s || s || s || s || s AS s FROM " * 7 + "(SELECT name AS s FROM account)" + ")" * 7,
+    "WITH " + ", ".join(f"c{n} AS (SELECT concat(s, s, s, s, s, s, s, s) AS s FROM {f'c{n - 1}' if n else '(SELECT name AS s FROM account)'})" for n in range(7)) + " SELECT max(s) FROM c6",
+    "SELECT max(replace(replace(replace(name, 'a', '" + "a" * 200 + "'), 'a', '" + "a" * 200 + "'), 'a', '" + "a" * 200 + "')) FROM account", "SELECT max(cardinality(array_insert(tags, 2000000000, 'x'))) FROM account",
+    "SELECT max(format_number(id, 2000000000)) FROM account", "SELECT max(round(double(balance), 600000000)) FROM account", "SELECT max(ceil(balance, id)) FROM account", "SELECT approx_count_distinct(id, 0.000001) FROM account",
+    "SELECT count_min_sketch(id, 0.0000000001D, 0.5D, 1) FROM account", "SELECT count(*) FROM (SELECT window(seen, '1 day', '1 microsecond') FROM account)", "SELECT max(parse_url(name, 'QUERY', '((a+)+)+')) FROM account", "SELECT max(parse_url(name, 'QUERY', name)) FROM account",
+    "SELECT max(from_csv(name, 'a INT', map('maxColumns', '2000000000')).a) FROM account", "SELECT max(seen - INTERVAL 1 YEAR 2 MONTHS) FROM account", "SELECT max(seen + INTERVAL 1 DAY 2 HOURS) FROM account", "FROM account |> LIMIT 1 |> WHERE id > 1 |> AGGREGATE count(*)",
+    "FROM account |> SELECT id |> DISTINCT |> SELECT count(*)", "SELECT max(CAST(name AS TIME)) FROM account", "SELECT max(TIME'10:00:00') FROM account", "SELECT max(CAST(name AS DATETIME)) FROM account", "SELECT max(CAST(name AS JSON)) FROM account",
+    "SELECT max(CAST(name AS INT8)) FROM account", "SELECT max(CAST(name AS TIMESTAMP WITHOUT TIME ZONE)) FROM account", "SELECT DISTINCT ON (name) id FROM account", "SELECT count(*) FROM account WHERE id BETWEEN SYMMETRIC 2 AND 1", "SELECT count(*) FROM account WHERE id = 1 = is_open",
+    "SELECT count(*) FROM account WHERE is_open = id IN (1)", "SELECT count(*) FROM account ASOF JOIN branch ON true", "SELECT count(*) FROM account WHERE name RLIKE ANY ('a')", "SELECT count(*) FROM account WHERE id = ANY (SELECT id FROM branch)", "SELECT max(seen AT TIME ZONE 'UTC') FROM account",
+    "SELECT max(s) FROM (SELECT sum(id) OVER (ORDER BY id ROWS 1 PRECEDING EXCLUDE CURRENT ROW) s FROM account)",
     "SELECT max(repeat(repeat(repeat(name, 10000), 10000), 10000)) FROM account", "SELECT max(array_join(array_repeat(repeat(name, 9999), 9999), '')) FROM account",
     "SELECT max(cardinality(transform(sequence(1, 9999), x -> sequence(1, 9999)))) FROM account", "SELECT max(length(lpad(repeat(upper(repeat(name, 5000)), 5000), 20))) FROM account",
     "SELECT max(length(repeat(name, 2000000000))) FROM account", "SELECT count(*) FROM (SELECT stack(2147483647, 1) FROM account)", "SELECT max(space(id)) FROM account", "SELECT max(lpad(name, 2147483647, 'x')) FROM account",
@@ -63,6 +76,12 @@ REFUSED = [
 ]
 
 ACCEPTED = [
+    "SELECT max(substring(name FROM 2)), max(substring(name FROM 1 FOR 2)), max(substr(name, 1, 2)) FROM account", "SELECT max(overlay(name PLACING 'x' FROM 1)), max(overlay(name PLACING 'x' FROM 1 FOR 2)), max(overlay(name, 'x', 1)) FROM account",
+    "SELECT count(*) FROM (SELECT window(seen, '1 day') AS w, count(*) AS n FROM account GROUP BY window(seen, '1 day'))", "SELECT count(*) FROM account GROUP BY window(seen, '1 hour', '15 minutes')", "SELECT array(1, 2)[0], array(array(3))[0][0]", "SELECT max(id & 1 << 2), max(id << 1 >> 1) FROM account",
+    "SELECT count(*) FROM (WITH t AS (SELECT id FROM account) SELECT * FROM t) JOIN (WITH t AS (SELECT id FROM branch) SELECT * FROM t) ON true", "(SELECT count(*) FROM account)", "SELECT max(seen - INTERVAL '1 year 2 months') FROM account",
+    "SELECT max(aggregate(tags, '', (a, b) -> a || b)) FROM account", "SELECT max(aggregate(tags, 0, (a, b) -> a + length(b) * a)) FROM account", "SELECT max(aggregate(tags, struct(0 AS s, 0 AS n), (a, b) -> struct(a.s + length(b) AS s, a.n + 1 AS n), a -> a.s / a.n)) FROM account",
+    "SELECT max(cardinality(aggregate(tags, CAST(array() AS ARRAY<STRING>), (a, b) -> CASE WHEN array_contains(a, b) THEN a ELSE array_append(a, b) END))) FROM account", "SELECT max(round(balance, 2)), max(ceil(balance)), max(format_number(balance, 2)) FROM account", "SELECT approx_count_distinct(id, 0.05) FROM account",
+    "SELECT max(parse_url(name, 'QUERY', 'utm_source')) FROM account", "SELECT max(from_csv(name, 'a INT, b STRING', map('sep', ';')).a) FROM account",
     "SELECT 1 WHERE EXISTS (SELECT 1 FROM account)", "SELECT count(*) WHERE (SELECT max(id) FROM account) > 0", "SELECT max(lpad(concat(repeat('0', 3), rpad(name, 200)), 2000)) FROM account",
     "SELECT max(lpad(name, 14, '0')) FROM account", "SELECT max(cardinality(sequence(opened, DATE'2024-03-01', INTERVAL 1 DAY))) FROM account", "SELECT max(cardinality(sequence(10, 1, -1))) FROM account", "SELECT max(repeat(name, 3)) FROM account",
     "SELECT count(*) FROM account", "SELECT COUNT(*) FROM account WHERE balance < 0", "SELECT count(DISTINCT name) FROM account", "SELECT sum(balance) FROM account", "SELECT avg(balance) FROM account WHERE is_open",
@@ -279,6 +298,35 @@ def test_a_rule_that_ends_with_an_error_on_a_row_is_broken_by_that_row_alone(spa
     spark.createDataFrame([(1, bad), (1, good)], "id BIGINT, name STRING").createOrReplaceTempView("rows_of_two_kinds")
     found = [row["broken"] for row in spark.sql(f"SELECT {broken_rules(model, (rule,))} AS broken FROM rows_of_two_kinds").collect()]
     assert found == [[rule.id], []]
+
+
+@pytest.mark.parametrize(("sql", "said"), [
+    ("SELECT max(seen AT TIME ZONE 'UTC') FROM account", "from_utc_timestamp"), ("SELECT id FROM account QUALIFY row_number() OVER (ORDER BY id) = 1", "Spark 4.1 has not"),
+    ("SELECT max(seen - INTERVAL 1 YEAR 2 MONTHS) FROM account", "INTERVAL '1 year 2 months'"), ("SELECT * FROM " + "(SELECT * FROM " * 300 + "account" + ")" * 300, "nests|recursion"),
+])
+def test_a_refusal_says_what_to_write(sql: str, said: str) -> None:
+    assert re.search(said, read_query(sql, BANK, ACCOUNT).refusal)
+
+
+def test_what_is_written_is_what_was_read() -> None:
+    def query(sql: str) -> str:
+        return read_query(sql, BANK, ACCOUNT).query
+
+    assert "max(id & 1 << 2)" in query("SELECT max(id & 1 << 2) FROM account").lower()  # a function would have another order
+    assert query("SELECT count(*) FROM account WHERE (name <=> doc) = is_open").endswith("(name <=> doc) = is_open")
+    assert query("SELECT max(id) FROM (WITH t AS (SELECT id FROM branch) SELECT * FROM t)").index("FROM (WITH t") > 0
+    assert "ARRAY(1, 2)[0]" in query("SELECT array(1, 2)[0] FROM account")
+
+
+@pytest.mark.parametrize("sql", [
+    "SELECT count(*) FROM account WHERE " + " OR ".join(f"name = 'v{n}'" for n in range(1500)), "SELECT max(" + " || ".join(["name"] * 2900) + ") FROM account", " UNION ALL ".join(["SELECT id FROM account"] * 900),
+    "WITH c0 AS (SELECT id FROM account), " + ", ".join(f"c{n + 1} AS (SELECT id FROM c{n})" for n in range(700)) + " SELECT count(*) FROM c700", "SELECT max(" + "(" * 14_000 + "id" + ")" * 14_000 + ") FROM account",
+])
+def test_the_longest_sql_is_judged_in_seconds_and_longer_is_refused(sql: str) -> None:
+    start = time.process_time()
+    read_query(sql[:30_000], BANK, ACCOUNT)
+    assert time.process_time() - start < 5  # two seconds, on a machine that has nothing else to do
+    assert read_query(sql.ljust(30_001, ")"), BANK, ACCOUNT).refusal
 
 
 def test_a_word_of_the_session_needs_its_table_where_it_might_be_no_field() -> None:

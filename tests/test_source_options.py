@@ -7,8 +7,10 @@ import pytest
 
 from datamaster_kit.contract.document import parse_document
 from datamaster_kit.contract.fault import Fault
+from datamaster_kit.contract.model import Scalar
 from datamaster_kit.contract.read import examined
 from datamaster_kit.contract.source_options import CLOUD_OPTIONS, READER_OPTIONS, option_problems, reader_options
+from datamaster_kit.forms.verdicts import misfit
 from datamaster_kit.target.auto_loader import option_faults
 
 CONTRACT = """dataContractSpecification: 1.1.0
@@ -50,6 +52,33 @@ def test_an_option_of_another_format_is_a_warning_and_is_not_given_to_a_reader()
                                     "maxBytesPerTrigger: 10g", "backfillInterval: 1 day", "nullValue: 'null'", "quote: ''\n    delimiter: '\"'"])
 def test_an_option_as_people_write_it_is_no_fault(option: str) -> None:
     assert not faults_of(option)
+
+
+def test_an_option_of_events_that_says_nothing_is_told() -> None:
+    def codes(option: str) -> list[tuple[str, str]]:
+        _, faults = examined(parse_document(CONTRACT.replace("type: adls", "type: eventhub").replace("FORMAT", "avro").replace("OPTION", option), "c.yaml"), Path())
+        return [(fault.code, fault.severity) for fault in faults if fault.line == 10]
+
+    assert codes("consumer_group: x") == codes("schemaEvolutionModes: none") == codes("control: {place: trailer, begins_with: T, records: 2}") == [("source-option", "error")]
+    assert codes("delimiter: ';'") == codes("encoding: utf-8") == [("source-option-unused", "warning")]
+    assert codes("dateFormat: dd/MM/yyyy") == codes("maxFilesPerTrigger: 10") == []
+    assert reader_options("events", {"dateFormat": "dd/MM/yyyy", "header": True}) == {"dateFormat": "dd/MM/yyyy"}
+
+
+@pytest.mark.parametrize("option, severity", [("dateFormat: yyyy-MM", "error"), ("dateFormat: dd/MM", "error"), ("timestampFormat: 'HH:mm'", "error"), ("dateFormat: dd/MM/yy", "warning"), ("timestampFormat: dd-MM-yy HH:mm", "warning"),
+                                              ("dateFormat: dd 'yy' MM yyyy", "")])
+def test_a_pattern_that_guesses_a_day_or_a_century_is_told(option: str, severity: str) -> None:
+    _, faults = examined(parse_document(CONTRACT.replace("FORMAT", "csv").replace("OPTION", option), "c.yaml"), Path())
+    assert [fault.severity for fault in faults] == ([severity] if severity else [])
+    misfit_of = misfit("31/12/24 10:00", Scalar("timestamp"), {"timestampFormat": "HH:mm"})
+    assert "read by no pattern" in misfit_of and "read by no pattern" in misfit("10:00", Scalar("timestamp"), {"timestampFormat": "HH:mm"}) and not misfit("31/12/2024", Scalar("date"), {"dateFormat": "dd/MM/yyyy"})
+
+
+@pytest.mark.parametrize("format, is_told", [("yyyy-MM", True), ("dd/MM/yy", True), ("HH:mm", True), ("dd/MM/yyyy", False), ("date", False), ("date-time", False), ("ISO 8601", False), ("yyyy-MM-dd'T'HH:mm:ss", False), ("", False)])
+def test_the_format_of_a_field_of_dates_that_says_no_day_is_told(format: str, is_told: bool) -> None:
+    text = CONTRACT.replace("FORMAT", "csv").replace("OPTION", "header: true").replace("{id: {type: string}}", f"{{id: {{type: timestamp, format: \"{format}\"}}}}")
+    _, faults = examined(parse_document(text, "c.yaml"), Path())
+    assert [fault.code for fault in faults] == ["date-century-guessed"] * is_told
 
 
 def test_lint_and_auto_loader_know_the_same_options() -> None:

@@ -15,6 +15,7 @@ from difflib import get_close_matches
 from typing import Any
 
 from .control_totals import read_control_totals
+from .cron import schedule_hint
 from .document import nearest
 from .fault import BadInput, Code, code
 from .lookalikes import name_doubts, shape_of
@@ -24,21 +25,22 @@ from .patterns import java_pattern
 from .period import is_ambiguous, is_unlimited, parse_period, period_text
 from .rule import OPERATORS, limit_of
 from .rules import SEVERITIES
-from .source_options import option_problems, unused_options
+from .source_options import century_problem, moment_pattern_problem, option_problems, unused_options
 from .table import DELETED, QUARANTINE
 
 # %% auto #0
 __all__ = ['Finding', 'NAME_REFUSED', 'NOT_A_TABLE', 'NAME_TAKEN', 'NAME_LOOKALIKE', 'RESERVED_NAME', 'UNKNOWN_REFERENCE',
            'ELSEWHERE', 'BAD_CONSTRAINT', 'EXPLODING_PATTERN', 'BAD_TYPE', 'BAD_KEY', 'BAD_WORKFLOW', 'SOURCE_OPTION',
-           'UNUSED_OPTION', 'BAD_SERVICE_LEVEL', 'ODD_SERVICE_LEVEL', 'ODD_CHECK', 'NO_MODEL', 'NO_FIELD', 'FOLDER',
-           'DEVICES', 'OWN_COLUMNS', 'RESCUED_NAMES', 'OWN_TABLES', 'LONGEST_TABLE', 'TEXT', 'UNORDERED', 'NUMBERS',
-           'WHOLE', 'LOWER', 'UPPER', 'MOMENTS', 'FORMATS', 'EVOLUTIONS', 'INTO_THE_PROJECT', 'PERIODS', 'DELETING',
-           'CHECKS', 'is_folder_name', 'folder_name', 'name_findings', 'known_ingested', 'derived_findings',
-           'lookalike_findings', 'repeated', 'type_findings', 'constraint_findings', 'pattern_findings',
-           'limit_findings', 'limit_value', 'has_no_room', 'is_number', 'is_value', 'count_findings', 'word_findings',
-           'can_be_kept', 'key_findings', 'reference_findings', 'missing', 'life_findings', 'mark_findings',
-           'gold_findings', 'leads_out', 'workflow_findings', 'source_findings', 'control_findings',
-           'service_level_findings', 'level_findings', 'findings']
+           'GUESSED_CENTURY', 'UNUSED_ZONE', 'UNUSED_OPTION', 'BAD_SERVICE_LEVEL', 'ODD_SERVICE_LEVEL', 'ODD_CHECK',
+           'NO_MODEL', 'NO_FIELD', 'FOLDER', 'DEVICES', 'OWN_COLUMNS', 'RESCUED_NAMES', 'OWN_TABLES', 'LONGEST_TABLE',
+           'TEXT', 'UNORDERED', 'NUMBERS', 'WHOLE', 'LOWER', 'UPPER', 'MOMENTS', 'UTC_NAMES', 'MOMENT_PATTERN',
+           'FORMATS', 'EVOLUTIONS', 'INTO_THE_PROJECT', 'PERIODS', 'DELETING', 'CHECKS', 'is_folder_name',
+           'folder_name', 'name_findings', 'known_ingested', 'derived_findings', 'lookalike_findings', 'repeated',
+           'type_findings', 'constraint_findings', 'pattern_findings', 'limit_findings', 'limit_value', 'has_no_room',
+           'is_number', 'is_value', 'count_findings', 'word_findings', 'can_be_kept', 'key_findings',
+           'reference_findings', 'missing', 'life_findings', 'mark_findings', 'gold_findings', 'leads_out',
+           'workflow_findings', 'source_findings', 'control_findings', 'service_level_findings', 'level_findings',
+           'findings']
 
 # %% ../../nbs/contract/09_check.ipynb #56276002
 Finding = tuple[Code, str, str, str, str]
@@ -57,6 +59,8 @@ BAD_TYPE = code("type-refused", "A type that Delta cannot store.", "correct the 
 BAD_KEY = code("key-broken", "The primary key's positions do not count 1, 2, 3 ...", "number the key's fields from 1")
 BAD_WORKFLOW = code("workflow-broken", "The workflow names what the contract lacks, or a value that it cannot have.", "correct the workflow")
 SOURCE_OPTION = code("source-option", "An option of the contract's source is unknown, has a value that it cannot have, or does not go with another.", "correct it: docs/project.md lists the options; those of Auto Loader are on the vendor's page")
+GUESSED_CENTURY = code("date-century-guessed", "A pattern of dates says less than a day, so that the rest is guessed.", "write yyyy where the data has it; else read a string, and make the date of it in silver or gold", severity="warning")
+UNUSED_ZONE = code("moment-zone-unused", "A time zone is said for moments, and is not applied.", "write the zone into the files; or say timezone: false, and make the moment by to_utc_timestamp in gold", severity="warning")
 UNUSED_OPTION = code("source-option-unused", "An option of the contract's source says nothing for its format.", "remove it, or correct the format", severity="warning")
 BAD_SERVICE_LEVEL = code("service-level-broken", "A service level has a value that cannot be read.", "write a period as '1 day', '30d' or ISO 8601 'P30D', and a cron expression in Quartz's form")
 ODD_SERVICE_LEVEL = code("service-level-odd", "A service level is misspelled, said twice, or goes by a field that has no age.", "name a field of dates or timestamps as model.field", severity="warning")
@@ -191,6 +195,12 @@ def constraint_findings(model: str, path: str, item: Field) -> Iterator[Finding]
         yield BAD_CONSTRAINT, f"the shortest length {item.min_length} is above the longest {item.max_length}", model, path, ""
     if name in UNORDERED and (item.minimum is not None or item.maximum is not None):
         yield BAD_CONSTRAINT, f"{name} has no order, so no minimum or maximum", model, path, ""
+    if name in MOMENTS and MOMENT_PATTERN.fullmatch(item.format) and (guess := moment_pattern_problem(item.format) or century_problem(item.format)):
+        yield GUESSED_CENTURY, f"the format {item.format!r} {guess}", model, path, "it is not used for reading: the source's dateFormat and timestampFormat are"
+    options = item.properties.get("odcs.logicalTypeOptions")
+    zone = options.get("defaultTimezone") if name == "timestamp" and isinstance(options, dict) else None
+    if zone is not None and str(zone).upper().removeprefix("ETC/") not in UTC_NAMES:
+        yield UNUSED_ZONE, f"the default time zone {zone!r} is not applied: a moment without a zone is read as one of UTC", model, path, ""
     yield from limit_findings(model, path, item, name)
     for value in item.enum:
         if value is not None and name in (*NUMBERS, *MOMENTS) and not is_value(value, name):
@@ -231,6 +241,8 @@ def limit_findings(model: str, path: str, item: Field, name: str) -> Iterator[Fi
 
 
 MOMENTS = ("date", "timestamp", "timestamp_ntz")
+UTC_NAMES = ("UTC", "GMT", "Z", "UCT", "ZULU", "UNIVERSAL", "GREENWICH", "+00:00")
+MOMENT_PATTERN = re.compile("(?=.*(yy|MM|dd|HH|mm|ss))([GyMLdDahKkHmsSVzOXx]|[^A-Za-z]|'[^']*')+")
 
 
 def limit_value(value: Any, name: str) -> Any:
@@ -405,17 +417,22 @@ def workflow_findings(contract: Contract) -> Iterator[Finding]:
         yield BAD_WORKFLOW, f"the source type {workflow.source.type!r} is neither adls nor eventhub", "", "workflow.source.type", nearest(workflow.source.type, ("adls", "eventhub"))
     if workflow.source.format not in FORMATS:
         yield BAD_WORKFLOW, f"the source format {workflow.source.format!r} is not one of {', '.join(FORMATS)}", "", "workflow.source.format", nearest(workflow.source.format, FORMATS)
-    elif workflow.source.type == "adls":
+    elif workflow.source.type in ("adls", "eventhub"):
         yield from source_findings(workflow.source)
+    if workflow.source.type == "adls" and workflow.source.format in FORMATS:
         yield from control_findings(contract, workflow.source)
 
 
 def source_findings(source: Source) -> Iterator[Finding]:
     """Yield what is wrong with how the contract says that its files are read."""
-    for message, name, hint in option_problems(source.format, source.options):
+    format, shown = ("events", "events") if source.type == "eventhub" else (source.format, f"files of {source.format}")
+    for message, name, hint in option_problems(format, source.options):
         yield SOURCE_OPTION, message, "", f"workflow.source.{name}", hint
-    for name in unused_options(source.format, source.options):
-        yield UNUSED_OPTION, f"the option {name!r} says nothing for files of {source.format}", "", f"workflow.source.{name}", ""
+    for name in unused_options(format, source.options):
+        yield UNUSED_OPTION, f"the option {name!r} says nothing for {shown}", "", f"workflow.source.{name}", ""
+    for name in ("dateFormat", "timestampFormat"):
+        if guess := century_problem(str(source.options.get(name, ""))):
+            yield GUESSED_CENTURY, f"{name} is {str(source.options[name])!r}, which {guess}", "", f"workflow.source.{name}", ""
 
 
 def control_findings(contract: Contract, source: Source) -> Iterator[Finding]:
@@ -433,8 +450,8 @@ def service_level_findings(contract: Contract) -> Iterator[Finding]:
     """Yield the service levels whose period or cron expression cannot be read."""
     for level in contract.service_levels:
         cron = level.schedule or level.options.get("cron", "")
-        if cron and (level.scheduler or "cron") == "cron" and len(str(cron).split()) not in (5, 6, 7):
-            yield BAD_SERVICE_LEVEL, f"the cron expression {cron!r} of {level.property} has not 5, 6 or 7 parts", "", f"service_levels.{level.property}", ""
+        if cron and (level.scheduler or "cron") == "cron" and (wrong := schedule_hint(cron)):
+            yield BAD_SERVICE_LEVEL, f"the cron expression {str(cron)[:120]!r} of {level.property} cannot be: {wrong}", "", f"service_levels.{level.property}", ""
         if str(level.options.get("unlimited", False)).lower() not in ("true", "false"):
             yield BAD_SERVICE_LEVEL, f"{level.property}: 'unlimited' is {level.options['unlimited']!r}, and true or false is expected", "", f"service_levels.{level.property}", "write true or false"
         if level.property.lower() in PERIODS and level.value is not None and not is_unlimited(level.value, level.options):
@@ -464,10 +481,12 @@ def level_findings(contract: Contract) -> Iterator[Finding]:
             yield ODD_SERVICE_LEVEL, f"{name} is said twice, and the first counts", "", place, "keep one"
         seen.add(name)
         model, _, field = level.element.rpartition(".")
-        if name in ("retention", "freshness") and model in models and fields.get((model, field)) not in MOMENTS:
-            said = "is no date and no timestamp" if (model, field) in fields else "is not there"
-            moments = [other for (owner, other), kind in fields.items() if owner == model and kind in MOMENTS]
-            yield ODD_SERVICE_LEVEL, f"{name} goes by {level.element!r}, which {said}", "", place, nearest(field, moments)
+        owners = {model} if model else models if name == "retention" else set()
+        if name in ("retention", "freshness") and level.element and not any(fields.get((owner, field)) in MOMENTS for owner in owners):
+            said = (f"names no field of a model{', so that the age of its file counts' * (name == 'retention')}" if not owners & models
+                    else "is no date and no timestamp" if any((owner, field) in fields for owner in owners) else "is not there")
+            moments = [f"{owner}.{other}" for (owner, other), kind in fields.items() if kind in MOMENTS]
+            yield ODD_SERVICE_LEVEL, f"{name} goes by {level.element!r}, which {said}", "", place, nearest(level.element, moments)
 
 
 PERIODS = ("retention", "freshness", "latency")

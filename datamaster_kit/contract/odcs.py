@@ -26,10 +26,11 @@ from .server_types import dialect_of, meaning
 from .workflow import read_workflow, tell_workflow
 
 # %% auto #0
-__all__ = ['OF_EVERY_SERVER', 'BAD_WORKFLOW_SHAPE', 'NOT_KEPT', 'LOST', 'READ_AS', 'UNREADABLE', 'read_examples',
-           'read_references', 'read_model', 'read_member', 'read_team', 'read_server', 'read_service_level',
-           'read_description', 'read_support', 'read_price', 'read_head', 'not_kept', 'ids_named', 'every_property',
-           'named_end', 'type_remarks', 'type_remark', 'read_odcs', 'read_plain']
+__all__ = ['OF_EVERY_SERVER', 'BAD_WORKFLOW_SHAPE', 'PROPERTY_REPEATED', 'NOT_KEPT', 'LOST', 'READ_AS', 'UNREADABLE',
+           'read_examples', 'read_references', 'read_model', 'read_member', 'read_team', 'read_server',
+           'read_service_level', 'read_description', 'read_support', 'read_price', 'read_head', 'repeated_properties',
+           'not_kept', 'ids_named', 'every_property', 'named_end', 'type_remarks', 'type_remark', 'read_odcs',
+           'read_plain']
 
 # %% ../../nbs/contract/07_odcs.ipynb #607342bf
 def read_examples(value: Any) -> tuple[Example, ...]:
@@ -133,6 +134,7 @@ def read_price(item: Mapping[str, Any]) -> Price:
 
 # %% ../../nbs/contract/07_odcs.ipynb #e6c0ca9a
 BAD_WORKFLOW_SHAPE = code("odcs-workflow", "The custom property workflow is not a mapping.", "write model, source and so on below value:")
+PROPERTY_REPEATED = code("odcs-property-repeated", "A custom property stands twice in one place, and the last one counts.", "remove one of the two", severity="warning")
 NOT_KEPT = code("odcs-not-kept", "A part of the file that the contract has no place for; writing the contract loses it.", "nothing, unless you need it", severity="note")
 
 
@@ -163,6 +165,24 @@ def read_head(data: Mapping[str, Any], properties: dict[str, Any]) -> Contract:
 
 # %% ../../nbs/contract/07_odcs.ipynb #acf528db
 LOST = {"support": ("customProperties", "id"), "price": ("id",), LINKS: ("id",), "members": ("id", "tags", "customProperties", LINKS)}
+
+
+def repeated_properties(value: Any, document: Document, path: tuple[str | int, ...] = ()) -> Iterator[Fault]:
+    """Yield a fault for each custom property that stands twice in one place: an error for the workflow, by which data is read and deleted."""
+    if isinstance(value, list):
+        for place, item in enumerate(value):
+            yield from repeated_properties(item, document, (*path, place))
+    elif isinstance(value, Mapping):
+        customs, seen = value.get("customProperties"), set[str]()
+        for place, custom in enumerate(customs if isinstance(customs, list) else ()):
+            name = custom.get("property") if isinstance(custom, Mapping) else None
+            if isinstance(name, str) and name in seen:
+                kind = BAD_WORKFLOW_SHAPE if name == "workflow" and not path else PROPERTY_REPEATED
+                yield document.fault(kind, f"the custom property {name!r} stands here twice", (*path, "customProperties", place), hint="remove one of the two")
+            seen |= {name} if isinstance(name, str) else set()
+        for key, item in value.items():
+            if key not in ("customProperties", "examples", "arguments", "implementation", "context"):
+                yield from repeated_properties(item, document, (*path, key))
 
 
 def not_kept(value: Any, document: Document, path: tuple[str | int, ...] = ()) -> list[Fault]:
@@ -292,4 +312,4 @@ def read_plain(data: Mapping[str, Any], document: Document) -> tuple[Contract, t
     dialect = dialect_of(server.type for server in contract.servers)
     for place, model in enumerate(plain.get("schema") or ()):
         found += type_remarks(model.get("properties"), dialect, document, ("schema", place, "properties"))
-    return contract, (*found, *not_kept(plain, document))
+    return contract, (*found, *repeated_properties(plain, document), *not_kept(plain, document))

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 __all__ = ['STYLE', 'PAGE', 'WORDS', 'FIELD', 'SEVERITY_WORDS', 'MODEL', 'BOX', 'GAP', 'HEIGHT', 'BOW', 'ARROW', 'NODE',
            'PICTURE', 'SEARCH', 'UNKNOWN_COLUMNS', 'CONTRACT', 'LEVEL', 'page', 'linked', 'badge', 'facts',
            'type_words', 'level_words', 'cron_words', 'field_rows', 'model_section', 'targets', 'columns_of', 'picture',
-           'owner_words', 'arrival_words', 'life_words', 'contract_page']
+           'owner_words', 'arrival_words', 'life_words', 'rules_of', 'contract_page']
 
 # %% ../../nbs/contract/13_page.ipynb #4998179d
 STYLE = """
@@ -259,9 +259,17 @@ CONTRACT = """<p class=soft>Data contract</p><h1>{{ title }}</h1>{{ badges }}<p>
 LEVEL = "{{ words }}{% if level.description %}<br><span class=soft>{{ level.description|lines }}</span>{% endif %}"
 
 
+def rules_of(contract: Contract, model: Model) -> Iterable[Rule]:
+    """Return a model's rules; none where it has a name that no table can have, which lint tells."""
+    try:
+        return rules(contract, model)
+    except ValueError:
+        return ()
+
+
 def contract_page(contract: Contract, found: Mapping[str, Iterable[Rule]] | None = None) -> str:
     """Return a contract as one self-contained HTML page; `found` gives the rules by model, by default those of the contract."""
-    by_model = found or {model.name: rules(contract, model) for model in contract.models}
+    by_model = found or {model.name: rules_of(contract, model) for model in contract.models}
     about = facts((("Owner", owner_words(contract)), ("Domain", contract.domain), ("Data product", contract.data_product), ("Use", contract.description.usage),
                    ("Limitations", contract.description.limitations), ("How it arrives", arrival_words(contract)),
                    ("Servers", "\n".join(f"{server.name}: {server.type} {server.environment} {server.description}" for server in contract.servers)),

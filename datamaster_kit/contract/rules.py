@@ -23,8 +23,8 @@ from .rule import verdict as verdict
 from .sql_query import read_query
 
 # %% auto #0
-__all__ = ['METRICS', 'SQL_REFUSED', 'SEVERITIES', 'metric_of', 'valid_predicate', 'missing_predicate', 'library_rule', 'counted',
-           'wants_few', 'duplicate_fields', 'freshness_rule', 'in_seconds', 'promised_freshness', 'sql_rule',
+__all__ = ['METRICS', 'SQL_REFUSED', 'SEVERITIES', 'metric_of', 'listed', 'valid_predicate', 'missing_predicate', 'library_rule',
+           'counted', 'wants_few', 'duplicate_fields', 'freshness_rule', 'in_seconds', 'promised_freshness', 'sql_rule',
            'severity_of', 'tolerance', 'declared_rule', 'slug', 'declared_rules', 'rules']
 
 # %% ../../nbs/contract/11_rules.ipynb #b15f93b5
@@ -40,10 +40,15 @@ def metric_of(quality: Quality) -> str:
     return METRICS.get(re.sub(r"[^a-z]", "", quality.metric.lower()), "")
 
 # %% ../../nbs/contract/11_rules.ipynb #3f336ae6
+def listed(value: Any) -> list[Any]:
+    """Return the values of an argument that is a list, or one value that was written without one; a text is one value, and not its characters."""
+    return list(value) if isinstance(value, list | tuple) else [] if value is None else [value]
+
+
 def valid_predicate(quality: Quality, item: Field, column: str) -> str:
     """Return the predicate of an invalidValues metric from its arguments; raises ValueError where they say nothing that can be run."""
     said = quality.arguments
-    asked = replace(item, enum=tuple(said.get("validValues") or ()), pattern=str(said.get("pattern") or ""), minimum=said.get("minimum"), maximum=said.get("maximum"),
+    asked = replace(item, enum=tuple(listed(said.get("validValues"))), pattern=str(said.get("pattern") or ""), minimum=said.get("minimum"), maximum=said.get("maximum"),
                     exclusive_minimum=None, exclusive_maximum=None, min_length=said.get("minLength"), max_length=said.get("maxLength"))
     made = [make(column, asked).predicate for keys, make in ((("validValues",), enum_constraint), (("pattern",), pattern_constraint),
             (("minimum", "maximum"), range_constraint), (("minLength", "maxLength"), length_constraint)) if any(said.get(key) not in (None, "", []) for key in keys)]
@@ -55,7 +60,7 @@ def valid_predicate(quality: Quality, item: Field, column: str) -> str:
 def missing_predicate(quality: Quality, item: Field, column: str) -> str:
     """Return the predicate of a missingValues metric: not NULL and none of the values that stand for nothing, which are '' where the check names none; -1 is -1.00, and any other value is compared as a text."""
     named = quality.arguments.get("missingValues", [""])
-    values = [value for value in (named if isinstance(named, list | tuple) else [named]) if value is not None]
+    values = [value for value in listed(named) if value is not None]
     is_typed = isinstance(item.type, Scalar) and item.type.name in (*NUMBERS, "boolean")
     texts, typed = [typed_literal(value, STRING) for value in values], list[str]()
     for value in values if is_typed else ():
@@ -103,7 +108,7 @@ def wants_few(rule: Rule) -> bool:
 # %% ../../nbs/contract/11_rules.ipynb #c9e40f91
 def duplicate_fields(model: Model, item: Field | None, quality: Quality) -> tuple[Field, ...]:
     """Return the fields whose values must not repeat together; raises ValueError where the check names none, or one that the model has not."""
-    names = quality.arguments.get("properties") or ([item.name] if item else [])
+    names = listed(quality.arguments.get("properties")) or ([item.name] if item else [])
     known = {name: field for field in model.fields for name in (field.column, field.name)}
     missing = [str(name) for name in names if str(name) not in known]
     if missing or not names:

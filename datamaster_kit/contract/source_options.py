@@ -17,14 +17,14 @@ from .period import parse_period
 # %% auto #0
 __all__ = ['READER_OPTIONS', 'CLOUD_OPTIONS', 'OPTIONS_OF_TEXT', 'TRUTHS', 'ONE_CHARACTER', 'EVOLUTION_MODES', 'CLEAN_MODES',
            'ENCODINGS', 'USUAL_NAMES', 'WRITTEN', 'Problem', 'LINE_ENDS', 'codec_of', 'encoding_name', 'reader_options',
-           'quote_escape', 'moment_pattern_problem', 'option_problems', 'unused_options']
+           'quote_escape', 'moment_pattern_problem', 'century_problem', 'option_problems', 'unused_options']
 
 # %% ../../nbs/contract/08_source_options.ipynb #4609abf5
 READER_OPTIONS = {
     "csv": frozenset({"header", "delimiter", "sep", "quote", "escape", "encoding", "nullValue", "emptyValue", "comment", "lineSep", "dateFormat", "timestampFormat", "multiLine",
                       "ignoreLeadingWhiteSpace", "ignoreTrailingWhiteSpace"}),
     "json": frozenset({"multiLine", "encoding", "dateFormat", "timestampFormat", "lineSep"}),
-    "parquet": frozenset[str](), "avro": frozenset[str](),
+    "parquet": frozenset[str](), "avro": frozenset[str](), "events": frozenset({"dateFormat", "timestampFormat"}),  # of a topic: each is a JSON object
 }
 CLOUD_OPTIONS = frozenset({"allowOverwrites", "backfillInterval", "cleanSource", "cleanSource.moveDestination", "cleanSource.retentionDuration", "includeExistingFiles", "maxBytesPerTrigger",
                            "maxFilesPerTrigger", "partitionColumns", "schemaEvolutionMode", "useManagedFileEvents", "useNotifications", "validateOptions"})
@@ -100,6 +100,12 @@ def moment_pattern_problem(pattern: str) -> str:
     if not letters & {"y"} or not ("D" in letters or ({"d"} <= letters and letters & set("ML"))):
         return "has not a year (y), a month (M) and a day (d) each: m is the minute, and D the day of the year"
     return "has the hour of a clock of 12 without a, so that 12:30 would be half an hour past midnight: H is that of 24" if letters & set("hK") and "a" not in letters else ""
+
+
+def century_problem(pattern: str) -> str:
+    """Return that a pattern has a year of two digits, so that its century is guessed; empty where it has not."""
+    plain = re.sub("'[^']*'", "", pattern)
+    return "has a year of two digits, which is taken for one from 2000 to 2099" if re.search("(?<!y)yy(?!y)", plain) else ""
 
 
 def _pattern_problems(options: Mapping[str, Any]) -> Iterator[Problem]:
@@ -178,7 +184,9 @@ def option_problems(format: str, options: Mapping[str, Any]) -> tuple[Problem, .
     of_reader = {name: value for name, value in options.items() if name != "control" and value is not None}
     absent = [(f"{name} has no value", name, "put the value in quotes, also the word null") for name, value in options.items() if value is None]
     unknown = [(f"the option {name!r} is not known for {format}", name, nearest(name, (*known, "control"))) for name in options if name not in known | OPTIONS_OF_TEXT | {"control"}]
-    control = [(message, "control", hint) for message, hint in control_problems(options["control"], format)] if options.get("control") is not None else []
+    has_control = options.get("control") is not None
+    told = [] if not has_control else control_problems(options["control"], format) if format != "events" else [("control totals belong to files, and events have none", "remove them")]
+    control = [(message, "control", hint) for message, hint in told]
     return (*unknown, *absent, *_value_problems(format, of_reader), *_pattern_problems(of_reader), *_size_problems(of_reader), *_mix_problems(of_reader), *control)
 
 

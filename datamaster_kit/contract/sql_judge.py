@@ -6,11 +6,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from functools import cache
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from decimal import Decimal
+from functools import cache, partial
 from math import prod
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from .period import parse_period
 from .sql_functions import GENERATORS, function_refusal
 from .sqltype import quote, sql_literal
 
@@ -18,10 +21,13 @@ if TYPE_CHECKING:
     from sqlglot import exp
 
 # %% auto #0
-__all__ = ['MARK', 'UNITS', 'ANSI_STYLE', 'NODES', 'MOST', 'COUNTED', 'DAYS', 'MOST_OF_ALL', 'BEFORE_BRACKETS', 'literal_text',
-           'end_of_comment', 'taken_apart', 'spoken', 'written', 'parsed_plainly', 'parsed', 'node_refusal',
-           'size_refusal', 'is_small', 'source_refusal', 'judge', 'most_made', 'parts_made', 'judge_writing',
-           'parsed_again']
+__all__ = ['MARK', 'OTHER_NAMES', 'UNITS', 'LONGEST_SQL', 'ANSI_STYLE', 'NODES', 'MISSING', 'JOINS', 'MOST', 'COUNTED', 'LEAST',
+           'OF_CSV', 'DAYS', 'MOST_OF_ALL', 'JOINING', 'LARGER', 'ANYWHERE', 'CHOOSING', 'MEASURING', 'BEFORE_BRACKETS',
+           'GAINED', 'LOST', 'literal_text', 'end_of_comment', 'taken_apart', 'arguments_by_words', 'spoken', 'written',
+           'parsed_plainly', 'parsed', 'comparing', 'node_refusal', 'size_refusal', 'is_text', 'is_number_from',
+           'is_slow_slide', 'has_plain_options', 'is_small', 'source_refusal', 'judge', 'in_order', 'most_made',
+           'parts_made', 'times_larger', 'gathers_itself', 'copies_in', 'copies_of_lambdas', 'words_of', 'judge_words',
+           'judge_writing', 'parsed_again']
 
 # %% ../../nbs/contract/10_sql_judge.ipynb #1e543fc0
 _TOKENS = re.compile(r"""(?P<space>\s+|--[^\r\n]*)|(?P<comment>/\*)|(?P<raw>[rR](?:'[^']*'|"[^"]*"))|(?P<hex>[xX]'[0-9a-fA-F]*')|(?P<text>'(?:[^'\\]|\\.|'')*'|"(?:[^"\\]|\\.|"")*")
@@ -29,6 +35,7 @@ _TOKENS = re.compile(r"""(?P<space>\s+|--[^\r\n]*)|(?P<comment>/\*)|(?P<raw>[rR]
 _ESCAPED = re.compile(r"""\\u([0-9a-fA-F]{4})|\\U([0-9a-fA-F]{8})|\\([01][0-7]{2})|\\(.)|''|"\"""", re.DOTALL)
 _ESCAPES = {"0": "\0", "b": "\b", "n": "\n", "r": "\r", "t": "\t", "Z": "\x1a", "%": "\\%", "_": "\\_"}
 MARK = "\ue000"  # of Unicode's private use
+OTHER_NAMES = {"window": "window_of_time_", "array": "array_of_values_"}
 
 
 def literal_text(token: str) -> str:
@@ -79,6 +86,10 @@ def taken_apart(sql: str, names: Mapping[str, str]) -> tuple[str, list[str]]:
             texts.append(literal_text(token))
         elif kind == "word" and re.fullmatch("0[xX]\\w*", token):
             raise ValueError(f"{token} is no number: write it with digits")
+        elif token == "|" and sql.startswith(">", at):
+            raise ValueError("it has |>, which is not read here: write SELECT ... FROM ...")
+        elif token.lower() in OTHER_NAMES and re.match(r"\s*\(", sql[at:at + 100]):
+            parts.append(OTHER_NAMES[token.lower()])
         elif kind == "slot":
             if not names.get(match["slot"].lower()):
                 raise ValueError(f"the placeholder {token} stands for nothing here")
@@ -89,6 +100,17 @@ def taken_apart(sql: str, names: Mapping[str, str]) -> tuple[str, list[str]]:
     return "".join(parts), texts
 
 # %% ../../nbs/contract/10_sql_judge.ipynb #65992dc4
+def arguments_by_words(parser: Any, name: str, words: Sequence[str]) -> exp.Expr:
+    """Return a call whose arguments have words between them, `substring(a FROM 1 FOR 2)`, as one with commas (Spark's grammar, *primaryExpression*)."""
+    from sqlglot import exp
+
+    given = parser._parse_csv(parser._parse_lambda)
+    for word in words if len(given) == 1 else ():
+        if parser._match_text_seq(word):
+            given.append(parser._parse_bitwise())
+    return exp.Anonymous(this=name, expressions=given)
+
+
 @cache
 def spoken() -> Any:
     """Return the dialect in which a contract's SQL is read and written."""
@@ -97,18 +119,26 @@ def spoken() -> Any:
     from sqlglot.generators.databricks import DatabricksGenerator
     from sqlglot.parsers.databricks import DatabricksParser
 
+    translated = (exp.Select, exp.Table, exp.From, exp.WithinGroup, exp.BitwiseLeftShift, exp.BitwiseRightShift)  # into what older engines read
+
     class Spoken(Databricks):
         class Parser(DatabricksParser):
             def _warn_unsupported(self) -> None:
                 """Log nothing: what is no query is refused, and a log would show somebody else's text as it is."""
 
             FUNCTIONS: ClassVar[dict[str, Any]] = {}
-            FUNCTION_PARSERS = {name: parse for name, parse in DatabricksParser.FUNCTION_PARSERS.items() if name in ("CAST", "TRY_CAST", "EXTRACT", "TRIM")}  # noqa: RUF012
+            FUNCTION_PARSERS = {  # noqa: RUF012
+                **{name: parse for name, parse in DatabricksParser.FUNCTION_PARSERS.items() if name in ("CAST", "TRY_CAST", "EXTRACT", "TRIM")},
+                **{name: partial(arguments_by_words, name=name, words=("FROM", "FOR")) for name in ("SUBSTR", "SUBSTRING")},
+                "OVERLAY": partial(arguments_by_words, name="OVERLAY", words=("PLACING", "FROM", "FOR")),
+            }
             NO_PAREN_FUNCTION_PARSERS = {name: parse for name, parse in DatabricksParser.NO_PAREN_FUNCTION_PARSERS.items() if name in ("CASE", "IF", "ANY")}  # noqa: RUF012
 
         class Generator(DatabricksGenerator):
+            EXPRESSIONS_WITHOUT_NESTED_CTES: ClassVar[set[type[exp.Expr]]] = set()
             TRANSFORMS = {  # noqa: RUF012
-                **DatabricksGenerator.TRANSFORMS,
+                **{kind: write for kind, write in DatabricksGenerator.TRANSFORMS.items() if kind not in translated},
+                exp.NullSafeEQ: lambda self, node: self.binary(node, "<=>"),
                 exp.RegexpLike: lambda self, node: self.binary(node, "RLIKE"),
                 exp.CurrentTimestamp: lambda *_: "CURRENT_TIMESTAMP",
                 exp.Literal: lambda self, node: sql_literal(node.this) if node.is_string else node.this,
@@ -143,12 +173,16 @@ def parsed_plainly(sql: str) -> exp.Expr:
         if alias.this and alias.columns:  # so that no word before a bracket is a name
             alias.this.set("quoted", True)
     for call in statements[0].find_all(exp.Anonymous):
+        own = next((name for name, other in OTHER_NAMES.items() if call.name == other), "")
+        if own:
+            call.set("this", own.upper())
         unit = call.expressions[0] if call.name.lower() in UNITS and len(call.expressions) == 3 else None
         if isinstance(unit, exp.Column) and len(unit.parts) == 1:
             unit.replace(exp.Var(this=unit.name))
     return statements[0]
 
 
+LONGEST_SQL = 30_000
 ANSI_STYLE = re.compile(r"\x1b\[[0-9;]*m")
 
 
@@ -156,17 +190,19 @@ def parsed(sql: str, names: Mapping[str, str] | None = None) -> exp.Expr:
     """Return the one statement or expression in a contract's text, judged; `names` are those of its placeholders. Raises ValueError with why it is refused."""
     from sqlglot import exp
 
-    if len(sql) > 100_000:
-        raise ValueError("it has more than 100,000 characters")
+    if len(sql) > LONGEST_SQL:
+        raise ValueError(f"it has more than {LONGEST_SQL:,} characters")
     plain, texts = taken_apart(sql.strip().rstrip(";"), names or {})
     tree = parsed_plainly(plain)
+    while isinstance(tree, exp.Subquery) and not any(value for name, value in tree.args.items() if name != "this"):
+        tree = tree.this
     found = [node for node in tree.find_all(exp.Literal) if node.is_string and node.this.startswith(MARK)]
     if sorted(node.this for node in found) != sorted(f"{MARK}{number}" for number in range(len(texts))):
         raise ValueError("a text stands where it cannot be one")
     for node in found:
         node.set("this", texts[int(node.this[1:])])
     judge(tree)
-    judge_writing(tree)
+    judge_writing(tree, plain)
     return tree
 
 # %% ../../nbs/contract/10_sql_judge.ipynb #e8d404bf
@@ -177,7 +213,20 @@ Identifier If IgnoreNulls In IntDiv Intersect Interval IntervalSpan Is JSONExtra
 Mod Mul NEQ Neg Not Null NullSafeEQ NullSafeNEQ Offset Or Order Ordered Paren RegexpLike RespectNulls Rollup Select Star Sub Subquery Table TableAlias TimeUnit Trim TryCast
 Tuple Union Values Var Where Window WindowSpec With WithinGroup Xor
 """))
+MISSING = {
+    "AtTimeZone": "it has AT TIME ZONE, which neither Spark nor Databricks has: write from_utc_timestamp(value, zone), to_utc_timestamp(value, zone) or convert_timezone(from, to, value)",
+    "Qualify": "it has QUALIFY, which Databricks has and Spark 4.1 has not: write SELECT ... FROM (SELECT ..., row_number() OVER (...) AS n FROM ...) WHERE n = 1",
+}
+JOINS = {"", "NATURAL", "LEFT", "RIGHT", "FULL", "INNER", "OUTER", "CROSS", "SEMI", "ANTI"}
 _OF_A_TABLE = ("this", "db", "catalog", "alias", "joins", "laterals")
+
+
+@cache
+def comparing() -> tuple[type[exp.Expr], ...]:
+    """Return the nodes that compare values."""
+    from sqlglot import exp
+
+    return (exp.EQ, exp.NEQ, exp.GT, exp.GTE, exp.LT, exp.LTE, exp.NullSafeEQ, exp.NullSafeNEQ, exp.Is, exp.In, exp.Between, exp.Like, exp.ILike, exp.RegexpLike)
 
 
 def node_refusal(node: exp.Expr) -> str:
@@ -185,13 +234,23 @@ def node_refusal(node: exp.Expr) -> str:
     from sqlglot import exp
 
     kind, this = type(node).__name__, node.args.get("this")
+    if kind in MISSING:
+        return MISSING[kind]
     if kind not in NODES:
         return f"it has {re.sub('(?<=[a-z])(?=[A-Z])', ' ', kind).upper()}"
     if not isinstance(node, exp.Identifier | exp.Literal | exp.Anonymous | exp.HexString | exp.JSONPathKey | exp.JSONPathSubscript):
         strange = [text for text in node.args.values() if isinstance(text, str) and not re.fullmatch(r"[\w ]*", text)]
         if strange:
             return f"it has {strange[0]!r}"
+    if isinstance(node, comparing()) and any(isinstance(part, (*comparing(), exp.Not)) for part in node.iter_expressions()):
+        return "it compares what is compared already: write brackets, because engines read that in different orders"
     match node:
+        case exp.Any() | exp.All() if not isinstance(node.parent, exp.Like | exp.ILike):
+            return f"it has {kind.upper()} behind something else than LIKE, which Spark has not: write IN, or EXISTS (SELECT ...)"
+        case exp.Distinct() if node.args.get("on"):
+            return "it has DISTINCT ON, which Spark has not"
+        case exp.Join() if unknown := {str(node.args.get(part) or "").upper() for part in ("method", "side", "kind")} - JOINS:
+            return f"it has {' '.join(sorted(unknown))} JOIN, which Spark has not"
         case exp.Anonymous():
             return function_refusal(this) or size_refusal(node) if isinstance(this, str) else f"the function {node.name} is in quotes"
         case exp.Dot() if node.find(exp.Anonymous) and isinstance(node.expression, exp.Func):
@@ -210,7 +269,9 @@ def node_refusal(node: exp.Expr) -> str:
 
 
 MOST = 10_000
-COUNTED = {"repeat": 1, "space": 0, "lpad": 1, "rpad": 1, "array_repeat": 1, "stack": 0}
+COUNTED = {"repeat": 1, "space": 0, "lpad": 1, "rpad": 1, "array_repeat": 1, "array_insert": 1, "stack": 0, "format_number": 1, "round": 1, "bround": 1, "ceil": 1, "ceiling": 1, "floor": 1}
+LEAST = {"approx_count_distinct": (1, Decimal("0.01")), "count_min_sketch": (1, Decimal("0.00001"))}
+OF_CSV = ("from_csv", "to_csv", "schema_of_csv")
 
 
 def size_refusal(call: exp.Expr) -> str:
@@ -218,13 +279,54 @@ def size_refusal(call: exp.Expr) -> str:
     from sqlglot import exp
 
     name, given = call.name.lower(), call.expressions
-    if name in COUNTED and len(given) > COUNTED[name] and not is_small(given[COUNTED[name]]):
+    if name in COUNTED and len(given) > COUNTED[name] and not is_small(given[COUNTED[name]]) and not (name == "format_number" and is_text(given[1])):
         return f"the function {name} needs a number of at most {MOST:,} here, so that it is known how much it makes"
     if name == "sequence" and not (len(given) == 3 and isinstance(given[2], exp.Interval) and str(given[2].args.get("unit")).upper().rstrip("S") in DAYS) and not all(map(is_small, given)):
         return f"the function sequence needs numbers of at most {MOST:,}, or steps of whole days, so that it is known how much it makes"
     if name in ("format_string", "printf") and given and (not isinstance(given[0], exp.Literal) or re.search(r"%[^a-zA-Z%]*[0-9]{5}", given[0].name)):
         return f"the function {name} needs a format that is a text, with widths of at most four digits"
+    if name in LEAST and len(given) > LEAST[name][0] and not is_number_from(given[LEAST[name][0]], LEAST[name][1]):
+        return f"the function {name} needs an error of at least {LEAST[name][1]:f}, so that it is known how much memory it takes"
+    if name == "window" and len(given) > 2 and not is_slow_slide(given[1], given[2]):
+        return "the function window needs two periods that are texts, the second at least a thousandth of the first, so that it is known in how many windows a row is"
+    if name in ("parse_url", "try_parse_url") and len(given) > 2 and not (is_text(given[2]) and re.fullmatch(r"[\w%~-]*", given[2].name)):
+        return f"the function {name} needs a key of letters and digits that is a text, because Spark takes it for a pattern"
+    if name in OF_CSV and len(given) > (1 if name != "from_csv" else 2) and not has_plain_options(given[-1]):
+        return f"the function {name} needs options that are texts, and neither maxColumns nor maxCharsPerColumn, so that it is known how much memory it takes"
     return ""
+
+
+def is_text(node: exp.Expr) -> bool:
+    """A node is a literal text."""
+    from sqlglot import exp
+
+    return isinstance(node, exp.Literal) and node.is_string
+
+
+def is_number_from(node: exp.Expr, least: Decimal) -> bool:
+    """A node is a literal number that is not smaller than another."""
+    from sqlglot import exp
+
+    number = node.this if isinstance(node, exp.Cast) else node
+    return isinstance(number, exp.Literal) and re.fullmatch(r"[0-9.]{1,40}", number.name) is not None and number.name.count(".") < 2 and any(map(str.isdigit, number.name)) and Decimal(number.name) >= least
+
+
+def is_slow_slide(length: exp.Expr, slide: exp.Expr) -> bool:
+    """Two nodes are texts of periods, the second not shorter than a thousandth of the first."""
+    try:
+        periods = [parse_period(re.sub(r"^\s*interval\s+", "", node.name, flags=re.IGNORECASE)).seconds if is_text(node) else 0 for node in (length, slide)]
+    except ValueError:
+        return False
+    return bool(periods[1] > 0 and periods[0] <= 1000 * periods[1])
+
+
+def has_plain_options(options: exp.Expr) -> bool:
+    """A node is `map(...)` of texts, none of which asks for memory."""
+    from sqlglot import exp
+
+    if not (isinstance(options, exp.Anonymous) and options.name.lower() == "map" and all(map(is_text, options.expressions))):
+        return False
+    return not {key.name.lower() for key in options.expressions[::2]} & {"maxcolumns", "maxcharspercolumn", "inputbuffersize"}
 
 
 DAYS = ("DAY", "WEEK", "MONTH", "QUARTER", "YEAR")
@@ -260,19 +362,54 @@ def judge(tree: exp.Expr) -> None:
     for node in tree.walk():
         if refused := node_refusal(node):
             raise ValueError(refused)
+    for call in tree.find_all(exp.Anonymous):
+        if call.name.lower() in ("aggregate", "reduce") and gathers_itself(call):
+            raise ValueError(f"the function {call.name.lower()} makes what it gathers larger with each element: what it gathers may stand once in what it makes of it")
     if most_made(tree) > MOST_OF_ALL:
         raise ValueError(f"calls within calls make more than {MOST_OF_ALL:,} parts of one value")
 
 # %% ../../nbs/contract/10_sql_judge.ipynb #1b19fe4d
 MOST_OF_ALL = 1_000_000
+JOINING = frozenset(re.findall(r"\w+", """
+array array_append array_insert array_join array_prepend array_union arrays_zip concat concat_ws format_string map map_concat map_from_arrays map_zip_with named_struct overlay printf struct zip_with
+"""))
+LARGER = {"hex": 2, "base64": 2, "encode": 4, "url_encode": 3, "to_json": 2, "to_csv": 2, "quote": 2, "try_to_binary": 1}  # by their own signs
+ANYWHERE = frozenset(("with_", "with", "from_", "from", "joins", "laterals"))
+CHOOSING = frozenset(("coalesce", "if", "iff", "ifnull", "nvl", "nvl2", "nullif", "greatest", "least", "when"))
+MEASURING = frozenset(("length", "len", "char_length", "character_length", "octet_length", "bit_length", "size", "cardinality", "array_size", "array_contains", "array_position", "contains",
+                       "startswith", "endswith", "instr", "locate", "position", "ascii", "hash", "xxhash64", "crc32", "exists", "forall"))
+
+
+def in_order(tree: exp.Expr) -> Iterator[exp.Expr]:
+    """Yield the nodes of a tree: what is within a node before it, and where rows come from before what is made of them."""
+    stack = [(tree, False)]
+    while stack:
+        node, is_over = stack.pop()
+        if is_over:
+            yield node
+            continue
+        inner = sorted(node.iter_expressions(), key=lambda part: part.arg_key not in ANYWHERE)
+        stack += [(node, True), *((part, False) for part in reversed(inner))]
 
 
 def most_made(tree: exp.Expr) -> int:
-    """Return of how many parts the largest value of a tree is made at most, by the numbers that are written in it."""
+    """Return of how many parts the largest value of a tree is made at most, by what is written in it."""
+    from sqlglot import exp
+
     sizes: dict[int, int] = {}
-    for node in reversed(list(tree.walk())):  # what is within a node comes before it
-        sizes[id(node)] = parts_made(node, [sizes[id(part)] for part in node.iter_expressions()])
-    return sizes[id(tree)]
+    names: dict[str, int] = {}
+    most = 1
+    for node in in_order(tree):
+        inner = [sizes[id(part)] for part in node.iter_expressions()]
+        size = max(names.get(part.name.lower(), names.get("", 1)) for part in node.parts) if isinstance(node, exp.Column) else parts_made(node, inner)
+        sizes[id(node)] = size = min(size, MOST_OF_ALL + 1)
+        most = max(most, size)
+        alias = node.args.get("alias")
+        made = [node.alias] if isinstance(node, exp.Alias) else [column.name for column in alias.columns] if isinstance(alias, exp.TableAlias) else []
+        is_unnamed = isinstance(node.parent, exp.Select) and node.arg_key == "expressions" and not isinstance(node, exp.Alias | exp.Column)
+        for name in [*made, *([""] if is_unnamed else [])]:
+            names[name.lower()] = max(size, names.get(name.lower(), 1))
+    return most
 
 
 def parts_made(node: exp.Expr, inner: list[int]) -> int:
@@ -280,6 +417,10 @@ def parts_made(node: exp.Expr, inner: list[int]) -> int:
     from sqlglot import exp
 
     largest = max(inner, default=1)
+    if isinstance(node, exp.Literal) and node.is_string:
+        return 1 + len(node.this) // 1000
+    if isinstance(node, exp.DPipe):
+        return sum(inner)
     if not isinstance(node, exp.Anonymous):
         return largest
     if any(isinstance(part, exp.Lambda) for part in node.expressions):
@@ -288,7 +429,62 @@ def parts_made(node: exp.Expr, inner: list[int]) -> int:
     sizes = given if name == "sequence" else given[COUNTED[name]:][:1] if name in COUNTED else []
     written_sizes = [part.this if isinstance(part, exp.Neg) else part for part in sizes if is_small(part)]
     number = max((int(size.name) for size in written_sizes), default=1)
-    return largest * number if name in ("repeat", "array_repeat") else max(largest, number)
+    return largest * number if name in ("repeat", "array_repeat") else max((sum(inner) if name in JOINING else largest) * times_larger(node, inner), number)
+
+
+def times_larger(call: exp.Expr, inner: list[int]) -> int:
+    """Return how many times larger a call's value can be than what it is given."""
+    name, given = call.name.lower(), call.expressions
+    place = {"replace": 2, "regexp_replace": 2, "array_join": 1, "concat_ws": 0}.get(name)
+    if place is not None and place < len(given):
+        length = len(given[place].name) if is_text(given[place]) else inner[place]
+        return max(1, length) if name == "replace" else 1 + length
+    if name in ("format_string", "printf"):
+        return max(1, given[0].name.count("%"))
+    return LARGER.get(name, 1)
+
+
+def gathers_itself(call: exp.Expr) -> bool:
+    """What a call of `aggregate` gathers stands more than once in what it makes of it, so that it could double with each element."""
+    from sqlglot import exp
+
+    merge = call.expressions[2] if len(call.expressions) > 2 else None
+    return isinstance(merge, exp.Lambda) and bool(merge.expressions) and copies_in(merge.this, {merge.expressions[0].name.lower()}) > 1
+
+
+def copies_in(tree: exp.Expr, names: set[str]) -> int:
+    """Return how often a value of these names stands in the value of a tree at most; several, where that depends on the data."""
+    from sqlglot import exp
+
+    bounded = (exp.Predicate, exp.Connector, exp.Not, exp.Add, exp.Sub, exp.Mul, exp.Div, exp.IntDiv, exp.Mod, exp.Neg, exp.Extract)
+    copies: dict[int, int] = {}
+    inside = {id(part) for call in tree.find_all(exp.Lambda) for part in call.walk()}
+    for node in in_order(tree):
+        inner = [copies[id(part)] for part in node.iter_expressions()]
+        if isinstance(node, exp.Identifier):
+            is_value = (type(node.parent), node.arg_key) not in ((exp.Lambda, "expressions"), (exp.Dot, "expression"))
+            copies[id(node)] = int(is_value and node.name.lower() in names and id(node) not in inside)
+        elif isinstance(node, bounded) or (isinstance(node, exp.Anonymous) and node.name.lower() in MEASURING):
+            copies[id(node)] = 0
+        elif isinstance(node, exp.Case | exp.If | exp.Lambda) or (isinstance(node, exp.Anonymous) and node.name.lower() in CHOOSING):
+            copies[id(node)] = max(inner, default=0)
+        elif isinstance(node, exp.Anonymous) and any(isinstance(part, exp.Lambda) for part in node.expressions):
+            copies[id(node)] = copies_of_lambdas(node, sum(inner), names)
+        else:
+            copies[id(node)] = min(sum(inner) * (times_larger(node, [2] * len(inner)) if isinstance(node, exp.Anonymous) else 1), 9)
+    return copies[id(tree)]
+
+
+def copies_of_lambdas(call: exp.Expr, lists: int, names: set[str]) -> int:
+    """Return how often a value of these names stands in the value of a call with lambdas, given how often it stands in the call's lists."""
+    from sqlglot import exp
+
+    found = [part for part in call.expressions if isinstance(part, exp.Lambda)]
+    own = {name.name.lower() for part in found for name in part.expressions} if lists else set()
+    within = max(copies_in(part.this, names | own) for part in found)
+    is_kept = call.name.lower() in ("filter", "map_filter", "array_sort")
+    return lists if is_kept and within == 0 else lists * within if lists and within < 2 else within * 2
+
 
 # %% ../../nbs/contract/10_sql_judge.ipynb #1d9a11a1
 BEFORE_BRACKETS = frozenset(re.findall(r"\w+", """
@@ -298,9 +494,38 @@ offset on or order over rlike rollup select sets some then trim try_cast union u
 _CALLED = re.compile(r"([A-Za-z_]\w*)\s*\(")
 
 
-def judge_writing(tree: exp.Expr) -> None:
-    """Raise ValueError where a tree, as it is written, has another call than those that were judged, or is read as something else."""
+GAINED = frozenset(re.findall(r"\w+", """
+as cast try_cast not cross join on true between and current row partition order by rlike except any null from is rtrim ltrim int tinyint smallint bigint float double decimal string boolean binary timestamp void interval distinct
+"""))
+LOST = frozenset(re.findall(r"\w+", """
+as all asc nulls first last distribute sort by distinct regexp minus some unknown not both leading trailing integer dec numeric byte short long real character varchar char null from is for placing
+text bool precision int2 int4 float4 float8 timestamptz blob varbinary uuid
+"""))
+_WORDS = re.compile(r"(?<![\w.])(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?(?:BD|[LSYDF])?\b|[^\W\d]\w*", re.IGNORECASE)
+
+
+def words_of(sql: str) -> Counter[str]:
+    """Return the words and numbers of SQL, in lower case, as often as they are there; without texts, but with the number that a text is."""
+    bare = re.sub(r"'((?:[^'\\]|\\.)*)'", lambda match: f" {match[1]} " if re.fullmatch("[-+]?[0-9.]+(e[0-9]+)?", match[1], re.IGNORECASE) else " ", sql, flags=re.DOTALL)
+    bare = re.sub(r"\b((?:var)?char(?:acter)?)\s*\(\s*[0-9]+\s*\)", r"\1", bare, flags=re.IGNORECASE)
+    return Counter(format(Decimal(word.rstrip("LlSsYyDdFfBb")).normalize(), "f") if word[0] in ".0123456789" else word.lower() for word in _WORDS.findall(bare.replace("`", " ")))
+
+
+def judge_words(plain: str, sql: str) -> None:
+    """Raise ValueError where SQL was written with other words than it was read: the parser took it for something of another engine."""
+    for name, other in OTHER_NAMES.items():
+        plain = plain.replace(other, name)
+    before, after = words_of(plain), words_of(sql)
+    gained = [word for word in after if word not in before and word not in GAINED and not word[:1].isdigit()]
+    lost = [word for word in before if word not in after and word not in LOST and word]
+    if gained or lost or after["interval"] > before["interval"]:
+        raise ValueError(f"it would be written with other words ({', '.join([*lost, *gained]) or 'an interval of several units'}): write it as Spark has it" + ("" if gained or lost else ", with the units in one text: INTERVAL '1 year 2 months'"))
+
+
+def judge_writing(tree: exp.Expr, plain: str) -> None:
+    """Raise ValueError where a tree, as it is written, has another call than those that were judged, other words than were read, or is read as something else."""
     sql = written(tree)
+    judge_words(plain, sql)
     bare = re.sub(r"`(?:[^`]|``)*`", "``", re.sub(r"'(?:[^'\\]|\\.)*'", "''", sql, flags=re.DOTALL))
     for word in _CALLED.findall(bare):
         if word.lower() not in BEFORE_BRACKETS and (refused := function_refusal(word)):

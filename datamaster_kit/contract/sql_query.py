@@ -62,8 +62,8 @@ def with_placeholders(tree: exp.Expr, contract: Contract) -> str:
     from sqlglot import exp
 
     known = {name.lower(): model.name for model in contract.models for name in (model.table, model.name)}
-    marker = "slot_"
-    while marker in written(tree):
+    marker, said = "slot_", written(tree)
+    while marker in said:
         marker += "_"
     own, slots = clause_tables(tree), list(dict.fromkeys(known.values()))
     tables = [table for table in tree.find_all(exp.Table) if id(table) not in own and isinstance(table.this, exp.Identifier)]
@@ -139,9 +139,10 @@ def condition_sql(condition: exp.Expr, model: Model) -> str:
 
     columns = {item.name.lower(): item.column for item in model.fields} | {item.column.lower(): item.column for item in model.fields}
     holder = exp.Paren(this=condition)
+    has_lambdas = holder.find(exp.Lambda) is not None
     for column in list(holder.find_all(exp.Column)):
         first = column.parts[0]
-        bound = [lambda_.expressions for lambda_ in ancestors(column, exp.Lambda)]
+        bound = [lambda_.expressions for lambda_ in ancestors(column, exp.Lambda)] if has_lambdas else []
         if any(first.name.lower() == variable.name.lower() for variables in bound for variable in variables):
             continue
         if first.name.lower() not in columns or isinstance(column.this, exp.Star):
@@ -184,6 +185,8 @@ def read_query(sql: str, contract: Contract, model: Model, field: str = "") -> R
         return ReadQuery(query, condition_sql(condition, model) if condition is not None and is_own else "")
     except ValueError as error:
         return ReadQuery(refusal=str(error))
+    except RecursionError:
+        return ReadQuery(refusal="it nests too deep")
 
 
 def kept_condition(tree: exp.Expr, model: Model) -> str:

@@ -224,6 +224,8 @@ def read_scalar(reader: TypeReader, name: str) -> Scalar:
         return Scalar("timestamp" if has_zone else "timestamp_ntz")
     if name == "double":
         reader.accept("PRECISION")
+    if name == "float" and len(arguments) == 1 and arguments[0] > 24:  # binary digits, of which a float has 24 (SQL Server, *float and real*; PostgreSQL, *Numeric Types*)
+        name = "double"
     known = SCALAR_NAMES.get(name)
     if known is None:
         raise ValueError(f"{name!r} is not a type that Spark SQL knows.")

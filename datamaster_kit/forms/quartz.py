@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, tzinfo
 
+from ..contract.cron import CRON_PARTS, cron_hint
 from ..contract.fault import BadInput, code
-from ..values import CRON_PARTS, cron_hint
 
 # %% auto #0
 __all__ = ['BAD_CRON', 'Quartz', 'number_of', 'numbers_of', 'quartz', 'working_day', 'month_days', 'week_days', 'days_of',

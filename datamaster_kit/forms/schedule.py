@@ -11,9 +11,10 @@ from datetime import datetime
 from itertools import islice
 from typing import Literal
 
+from ..contract.cron import CRON_PARTS
 from ..contract.fault import BadInput, Fault, code
 from .quartz import BAD_CRON, Quartz, days_of, moments, numbers_of, quartz
-from ..values import CRON_PARTS, TIME_ZONE
+from ..values import TIME_ZONE
 
 # %% auto #0
 __all__ = ['BAD_ZONE', 'Kind', 'DIVISORS', 'CHOICE_WORDS', 'BAD_CHOICE', 'written_out', 'words', 'next_times', 'Choice',

@@ -12,6 +12,7 @@ from decimal import Context, Decimal
 from typing import Any
 
 from ..contract.model import Array, DataType, Map, Scalar, Struct
+from ..contract.source_options import moment_pattern_problem
 from ..contract.sqltype import sql_type
 from ..target.accepted_forms import FORM_OF
 from ..target.casts import BEYOND_VARIANT, bronze_type
@@ -157,6 +158,8 @@ def pattern_of(pattern: str) -> re.Pattern[str] | None:
 
 def pattern_misfit(text: str, pattern: str) -> str:
     """Return why a text is not written as a pattern says, or an empty text, also where the pattern is not read here."""
+    if problem := moment_pattern_problem(pattern):
+        return f"read by no pattern: {pattern} {problem}"
     read = pattern_of(pattern)
     found = read.fullmatch(text) if read else None
     if read is None or found is None:

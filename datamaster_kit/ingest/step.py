@@ -169,7 +169,7 @@ def file_source(step: Step) -> FileSource:
     if source.type not in ("adls", "eventhub"):
         raise DatamasterError(NOT_FILES.fault(f"the source of {step.contract.id} is {source.type!r}"))
     is_captured = source.type == "eventhub"
-    return FileSource("avro" if is_captured else source.format, step.target.landing_folder(step.model.name), step.model.fields, reader_options(source.format, source.options), is_captured,
+    return FileSource("avro" if is_captured else source.format, step.target.landing_folder(step.model.name), step.model.fields, reader_options("events" if is_captured else source.format, source.options), is_captured,
                       None if is_captured else read_control_totals(source.options.get("control"), source.format))
 
 # %% ../../nbs/ingest/01_step.ipynb #5ded49bf
