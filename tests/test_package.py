@@ -14,7 +14,14 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-HEAVY = ("pyspark", "delta", "databricks", "pandas", "matplotlib", "papermill", "pydantic", "sqlglot", "jsonschema", "IPython")
+HEAVY = ("pyspark", "delta", "deltalake", "pyarrow", "numpy", "databricks", "azure", "pandas", "matplotlib", "mimesis", "papermill", "nbformat", "pydantic", "sqlglot", "jsonschema", "jsonschema_rs",
+         "open_data_contract_standard", "IPython", "ipywidgets", "tornado")
+LOADS = """
+import atexit, sys
+from datamaster_kit.cli.main import main
+atexit.register(lambda: print(sorted(name for name in {heavy!r} if name in sys.modules), file=sys.stderr))
+main()
+"""
 
 
 def settings() -> dict[str, str]:
@@ -33,6 +40,26 @@ def test_help_imports_nothing_heavy() -> None:
     code = f"import sys; import datamaster_kit.cli.main; print([name for name in {HEAVY!r} if name in sys.modules])"
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert shown.stdout.strip() == "[]"
+
+
+OF_CONTRACTS = ["jsonschema_rs", "open_data_contract_standard", "pydantic"]
+
+
+@pytest.mark.parametrize(("verb", "loads"), [
+    ("--help", []),
+    ("doctor", ["pydantic"]),
+    ("setup plan", []),
+    ("contract lint contracts/flights.odcs.yaml", [*OF_CONTRACTS, "sqlglot"]),
+    ("contract show contracts/flights.odcs.yaml", [*OF_CONTRACTS, "sqlglot"]),
+    ("contract diff contracts/flights.odcs.yaml contracts/flights.odcs.yaml", OF_CONTRACTS),
+    ("contract export contracts/flights.odcs.yaml -f sql", [*OF_CONTRACTS, "sqlglot"]),
+    ("unity plan", [*OF_CONTRACTS, "sqlglot"]),
+])
+def test_a_verb_loads_what_it_needs_and_nothing_heavy_else(verb: str, loads: list[str], tmp_path: Path) -> None:
+    for name in ("datamaster.yaml", "contracts"):
+        (shutil.copytree if (ROOT / name).is_dir() else shutil.copy)(ROOT / name, tmp_path / name)
+    done = subprocess.run([sys.executable, "-c", LOADS.format(heavy=HEAVY), *verb.split()], cwd=tmp_path, capture_output=True, text=True)
+    assert ast.literal_eval(done.stderr.strip().splitlines()[-1]) == loads and "Traceback" not in done.stderr, done.stderr
 
 
 def test_a_contract_is_read_without_the_slow_validator() -> None:

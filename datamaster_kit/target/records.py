@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 # %% auto #0
-__all__ = ['Value', 'Rows', 'MOST_FILES', 'with_values', 'standard_literal', 'Detail', 'opened', 'stored_detail', 'domain',
-           'stored_rows', 'append_stored', 'compact', 'rows_sql', 'append_by_spark', 'in_utc', 'rows_by_spark',
-           'detail_by_spark', 'unquoted']
+__all__ = ['Value', 'Rows', 'MOST_FILES', 'with_values', 'standard_literal', 'Detail', 'opened', 'stored_detail', 'column_name',
+           'domain', 'stored_rows', 'append_stored', 'compact', 'rows_sql', 'append_by_spark', 'in_utc',
+           'rows_by_spark', 'detail_by_spark', 'unquoted']
 
 # %% ../../nbs/target/03_records.ipynb #e2110a6d
 Value = str | Sequence[str]
@@ -76,9 +76,26 @@ def stored_detail(folder: Path) -> Detail | None:
     table = opened(folder)
     if table is None:
         return None
-    said = table.metadata()
+    said, schema = table.metadata(), json.loads(table.schema().to_json())
     clustering = json.loads(domain(folder / "_delta_log", "delta.clustering") or "{}").get("clusteringColumns", ())
-    return Detail(json.loads(table.schema().to_json()), dict(sorted(said.configuration.items())), said.description or "", tuple(".".join(path) for path in clustering), str(said.id), table.version())
+    return Detail(
+        schema,
+        dict(sorted(said.configuration.items())),
+        said.description or "",
+        tuple(column_name(schema, path) for path in clustering),
+        str(said.id),
+        table.version(),
+    )
+
+
+def column_name(schema: Mapping[str, Any], path: Sequence[str]) -> str:
+    """Return the name of a column by its path of physical names, which are others where the columns are mapped (Delta, *Transaction log protocol*, column mapping)."""
+    names, kind = list[str](), schema
+    for part in path:
+        column = next(item for item in kind["fields"] if item["metadata"].get("delta.columnMapping.physicalName", item["name"]) == part)
+        names.append(column["name"])
+        kind = column["type"]
+    return ".".join(names)
 
 
 def domain(log: Path, name: str) -> str:
