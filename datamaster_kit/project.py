@@ -32,7 +32,7 @@ __all__ = ['ENVIRONMENT_VARIABLE', 'NO_ENVIRONMENT', 'OTHER_TOOLKIT', 'NO_PROJEC
 # %% ../nbs/01_project.ipynb #0214f2b4
 @dataclass(frozen=True)
 class Project:
-    """The project: `contracts` are globs under `root`, `targets` maps a workspace's name to its settings, `setup` is for Azure."""
+    """The project: `contracts` are globs under `root`, `targets` maps a workspace's name to its settings, `setup` is for Azure, `topics` has settings of topics whose contract says none."""
 
     root: Path
     names: Names
@@ -42,6 +42,7 @@ class Project:
     setup: Mapping[str, Any] = field(default_factory=dict)
     unity: Unity = field(default_factory=Unity)
     jobs: Jobs = field(default_factory=Jobs)
+    topics: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def state_folder(self) -> Path:
@@ -174,7 +175,7 @@ def project_of(data: Mapping[str, Any], environment: str, root: Path) -> Project
     user = {"principal_user": said["user_principal_name"]} if "user_principal_name" in said else {}
     return Project(root, derived, tuple(said.get("contracts", Project.contracts)), {name: settings or {} for name, settings in said.get("targets", {}).items()},
                    {key: str(value) for key, value in {**tags, **said.get("tags", {})}.items()}, without_empty(said.get("setup", {})),
-                   unity_of(without_empty({**user, **said.get("unity", {})}), derived.group), Jobs(**without_empty(said.get("jobs", {}))))
+                   unity_of(without_empty({**user, **said.get("unity", {})}), derived.group), Jobs(**without_empty(said.get("jobs", {}))), without_empty(said.get("topics", {})))
 
 
 def without_empty(said: Any) -> Any:
