@@ -9,6 +9,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from databricks.sdk.service.catalog import VolumeType
+from databricks.sdk.service.iam import WorkspacePermission
+from resource_manager.server import ResourceManager
+from workspace.clients import account_client, workspace_client
+from workspace.server import Workspace
 
 from datamaster_kit.contract.fault import DatamasterError, Fault
 from datamaster_kit.contract.lint import lint
@@ -17,10 +22,12 @@ from datamaster_kit.contract.odcs_writer import odcs_yaml
 from datamaster_kit.contract.read import read_contract
 from datamaster_kit.contract.table import table_names, tables
 from datamaster_kit.contract.together import joined
-from datamaster_kit.deliver.delivery import release_files
+from datamaster_kit.deliver.delivery import Delivery, apply_delivery, observed_delivery, plan_of, release_files
+from datamaster_kit.deliver.job_runs import job_number, job_numbers
 from datamaster_kit.deliver.jobs import Job, jobs
 from datamaster_kit.deliver.settings import Release
 from datamaster_kit.project import Project, read_contracts, read_project
+from datamaster_kit.target.management import Management
 from datamaster_kit.unity.desired import desired_state
 
 SEED = Path(__file__).parent / "seed_contracts"
@@ -34,7 +41,7 @@ def project(tmp_path: Path) -> Project:
     shutil.copytree(SEED, tmp_path / "contracts")
     (tmp_path / "definition_project").mkdir()
     (tmp_path / "definition_project" / "pyproject.toml").write_text(PACKAGE)
-    (tmp_path / "datamaster.yaml").write_text("domain: risk\ncatalog: risk\ntargets: {production: {host: 'https://adb-1.1.azuredatabricks.net', landing: /Volumes/crisk/bronze/landing}}\n")
+    (tmp_path / "datamaster.yaml").write_text("domain: risk\ncatalog: risk\ntargets: {production: {host: 'https://adb-1.1.azuredatabricks.net'}}\n")
     return read_project(tmp_path)
 
 
@@ -80,6 +87,8 @@ def test_the_one_ingests_and_the_other_makes_its_table_and_then_runs_the_users_w
         "--contract", "contracts/prep.yaml", "--model", "permissions", "--target", "production", "--project", "/Volumes/r/datamaster.yaml"]}
     assert made["prep-risk-permissions"]["schedule"]["quartz_cron_expression"] == "49 1 0/2 * * ?"
     assert made["prep-risk-permissions"]["email_notifications"]["on_failure"] == ["author@example"]
+    files = made["mock-ingest-risk-permissions"]["tasks"][0]["python_wheel_task"]["parameters"]
+    assert files[files.index("--out") + 1] == "abfss://ctrdriskraw@stadrisk.dfs.core.windows.net/permissions/{{job.run_id}}"
 
 
 def test_a_contract_that_is_read_alone_knows_that_the_other_layer_is_not_its_own(project: Project) -> None:
@@ -165,3 +174,37 @@ def test_the_names_of_tables_are_those_of_the_tables(layers: dict[str, str], wor
 def test_a_contract_with_tasks_that_nobody_brings_in_ingests_itself_as_before() -> None:
     alone = replace(read_contract(SEED / "prep.yaml"), id="urn:alone")
     assert joined((alone,)) == (alone,) and alone.curated_models == alone.workflow_models
+
+
+@pytest.mark.server
+def test_one_plan_has_the_jobs_of_the_pair_its_topic_and_its_releases_and_a_second_one_nothing(project: Project) -> None:
+    subscription = "00000000-0000-0000-0000-000000000001"
+    project = replace(project, setup={"subscription": subscription})
+    with Workspace(metastore="primary") as server, ResourceManager() as azure:
+        azure.furnish(subscription, "rsgdrisk", "ethdrisk", containers={("stadrisk", "ctrdriskraw")})
+        furnish_unity(project, server)
+        client = workspace_client(server)
+
+        def observed() -> Delivery:
+            return observed_delivery(project, "production", read_contracts(project), client, lambda: Management(lambda: azure.token, azure.host, lambda seconds: None))
+
+        delivery = observed()
+        plan = plan_of(delivery)
+        assert sorted((change.kind, change.name) for change in plan.pending if change.kind != "release") == [
+            ("job", "ingest-risk-permissions"), ("job", "mock-ingest-risk-permissions"), ("job", "prep-risk-permissions"), ("topic", "topic-risk-permissions")]
+        assert len([change for change in plan.pending if change.kind == "release"]) == 2  # the wheels, and the files of the pair
+        apply_delivery(delivery, plan)
+        assert plan_of(observed()).is_empty
+        contracts = read_contracts(project)
+        assert job_numbers(client, project, contracts, "prep") == (job_number(client, project, contracts, "permissions", "prep"),)
+
+
+def furnish_unity(project: Project, server: Workspace) -> None:
+    """Give a workspace the group and the volume that `datamaster unity apply` makes, as far as jobs need them."""
+    account, client = account_client(server), workspace_client(server)
+    group = account.groups_v2.create(display_name="data_engineer")
+    account.workspace_assignment.update(server.state.settings.workspace_id, int(group.id or 0), permissions=[WorkspacePermission.USER])
+    server.state.unity["metastore"][next(iter(server.state.unity["metastore"]))]["storage_root"] = "abfss://c@acc.dfs.core.windows.net"
+    client.catalogs.create(project.names.catalog)
+    client.schemas.create("bronze", project.names.catalog)
+    client.volumes.create(project.names.catalog, "bronze", project.names.checkpoint_volume, VolumeType.MANAGED)
