@@ -143,9 +143,9 @@ KEY_DIFFERS = code("key-differs", "Silver's rows were merged by another key than
 
 
 def require_same_key(step: Step) -> None:
-    """Raise DatamasterError where the model's silver table, if it is there, has another key than the contract; it has none where it was made for a model without one."""
+    """Raise DatamasterError where the model's silver table, if it is there and of this contract, has another key than the contract; it has none where it was made for a model without one."""
     name = step.sql("silver")
-    if not step.target.spark.catalog.tableExists(name):
+    if step.model.name in step.contract.layers or not step.target.spark.catalog.tableExists(name):
         return
     known = {row["key"]: row["value"] for row in step.target.spark.sql(f"SHOW TBLPROPERTIES {name}").collect()}
     actual = known.get("datamaster.key", "")
