@@ -7,7 +7,10 @@ from setuptools import find_packages, setup
 parser = ConfigParser(delimiters=["="])
 parser.read(Path(__file__).with_name("settings.ini"), encoding="utf-8")
 settings = parser["DEFAULT"]
-folders = {"steps": "nbs/steps", "web": "nbs/web", "standards": "nbs/standards", "infra": "infra", "templates": "templates"}
+folders = {
+    "steps": "nbs/steps", "web": "nbs/web", "standards": "nbs/standards", "infra": "infra", "templates": "templates",
+    "workflows": ".github/workflows", "requirements": ".github/requirements",
+}
 extras = ("local", "forms", "databricks", "dev")
 # Step notebooks, the web page, Terraform's files and what new projects begin with ship in the package; a checkout reads them in place.
 shipped = {
@@ -18,6 +21,10 @@ shipped = {
     "infra.state": ["*.tf", ".terraform.lock.hcl"],
     "infra.entra": ["*.tf", ".terraform.lock.hcl"],
     "infra.azure": ["*.tf", ".terraform.lock.hcl"],
+    "workflows": ["0*.yml", "99-quality.yml", "toolkit.yml"],
+    "requirements": ["databricks.txt"],
+    "templates.lakehouse": ["*.md", "*.txt", "Makefile", "gitignore"],
+    "templates.lakehouse.contracts": ["*.yaml"],
     "templates.project": ["*.ipynb"],
     "templates.project.definition_project": ["*.md", "*.toml"],
     "templates.project.definition_project.definition_project": ["*.py"],

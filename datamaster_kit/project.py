@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,9 @@ from . import __version__
 from .contract.document import Document, nearest, read_document
 from .contract.fault import BadInput, Fault, code
 from .contract.model import Contract
-from .contract.read import read_contract
+from .contract.read import part_place, read_contract, workflow_at
+from .contract.together import joined, model_names
+from .contract.workflow import texts
 from .names import BAD_NAME, Names, names
 from .sections import ENVIRONMENT, FILE, STEM, Jobs, Unity, setup_conflicts, unity_conflicts, unity_of
 from .shape import PROJECT_KEY, Finding, addressed, findings
@@ -25,12 +27,12 @@ from .values import allows
 __all__ = ['ENVIRONMENT_VARIABLE', 'NO_ENVIRONMENT', 'OTHER_TOOLKIT', 'NO_PROJECT', 'NO_CONTRACT', 'NOT_OF_PROJECT', 'Project',
            'overlaid', 'in_environment', 'missing', 'conflicts', 'name_findings', 'azure_name_findings',
            'project_faults', 'environment_of', 'read_project', 'project_of', 'without_empty', 'contract_files',
-           'read_contracts']
+           'read_contracts', 'said_models', 'read_each']
 
 # %% ../nbs/01_project.ipynb #0214f2b4
 @dataclass(frozen=True)
 class Project:
-    """The project: `contracts` are globs under `root`, `targets` maps a workspace's name to its settings, `setup` is for Azure."""
+    """The project: `contracts` are globs under `root`, `targets` maps a workspace's name to its settings, `setup` is for Azure, `topics` has settings of topics whose contract says none."""
 
     root: Path
     names: Names
@@ -40,6 +42,7 @@ class Project:
     setup: Mapping[str, Any] = field(default_factory=dict)
     unity: Unity = field(default_factory=Unity)
     jobs: Jobs = field(default_factory=Jobs)
+    topics: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def state_folder(self) -> Path:
@@ -172,7 +175,7 @@ def project_of(data: Mapping[str, Any], environment: str, root: Path) -> Project
     user = {"principal_user": said["user_principal_name"]} if "user_principal_name" in said else {}
     return Project(root, derived, tuple(said.get("contracts", Project.contracts)), {name: settings or {} for name, settings in said.get("targets", {}).items()},
                    {key: str(value) for key, value in {**tags, **said.get("tags", {})}.items()}, without_empty(said.get("setup", {})),
-                   unity_of(without_empty({**user, **said.get("unity", {})}), derived.group), Jobs(**without_empty(said.get("jobs", {}))))
+                   unity_of(without_empty({**user, **said.get("unity", {})}), derived.group), Jobs(**without_empty(said.get("jobs", {}))), without_empty(said.get("topics", {})))
 
 
 def without_empty(said: Any) -> Any:
@@ -196,12 +199,32 @@ NOT_OF_PROJECT = code("contract-not-of-project", "A contract is not one of the p
 
 
 def read_contracts(project: Project, only: str = "") -> tuple[Contract, ...]:
-    """Return the project's contracts, or the one of the file `only` (from the root); raises BadInput with the errors of all of them."""
+    """Return the project's contracts joined, or the one of the file `only` (from the root); raises BadInput with the errors of all of them."""
     files = contract_files(project)
     if only:
-        files = tuple(file for file in files if file == (project.root / only).resolve())
-        if not files:
+        file = (project.root / only).resolve()
+        if file not in files:
             raise BadInput(NOT_OF_PROJECT.fault(f"{only} is not one of the project's contracts", file=str(project.root)))
+        [alone] = read_each(project, [file])
+        beside = [other for other in files if other != file and said_models(other) & model_names(alone)]
+        return joined((alone, *read_each(project, beside)))[:1]
+    return joined(read_each(project, files))
+
+
+def said_models(file: Path) -> set[str]:
+    """Return the names of the models that a contract's file has or its workflow names, as they are compared; of a model in another file, that is read."""
+    document = read_document(file)
+    models, schema = document.data.get("models"), document.data.get("schema")
+    listed = [item for item in schema if isinstance(item, Mapping)] if isinstance(schema, list) else []
+    if any("$ref" in item for item in listed):
+        return model_names(read_contract(file))
+    workflow = workflow_at(document.data, part_place(document, "workflow"))
+    named = [name for key in ("model", "models") for name in texts(workflow.get(key))] if isinstance(workflow, Mapping) else []
+    return {str(name).lower() for name in (*(models if isinstance(models, Mapping) else ()), *(item.get("name") for item in listed), *named)}
+
+
+def read_each(project: Project, files: Iterable[Path]) -> tuple[Contract, ...]:
+    """Return the contracts of files, each for itself; raises BadInput with the errors of all of them."""
     contracts: list[Contract] = []
     faults: list[Fault] = []
     for file in files:

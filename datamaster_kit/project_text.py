@@ -93,7 +93,7 @@ toolkit: {toolkit}
 TARGETS = """
 # Targets other than `local` (Spark and Delta on this machine) are Databricks workspaces, by name.
 targets:
-  main:
+  production:   # the one that the workflows take where nobody says another
     host: {host}
     {account}   # of the Databricks account; `datamaster setup doctor` finds it
     # warehouse: shared                                  # a SQL warehouse, by its name or id

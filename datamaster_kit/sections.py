@@ -11,13 +11,15 @@ from ipaddress import IPv4Network
 from pathlib import PurePath
 from typing import Any
 
+from .contract.period import parse_period
 from .shape import PROJECT_VALUE, Finding, Items, Keys, Named
 from .values import (CRON, EMAIL, GUID, HOST, MAIL_DOMAIN, POSITIVE, PRINCIPAL, REGION, REQUIREMENT, SECRET_PLACE, STRING, TEXT, TIME_ZONE, TRUTH, Value, one_of, text, whole)
 
 # %% auto #0
 __all__ = ['OBJECT_TYPE', 'REPOSITORY', 'PLACE', 'GROUP', 'NETWORK_PATTERN', 'REPLICATION', 'AZURE', 'SETUP', 'TARGET', 'UNITY',
-           'JOBS', 'STEM', 'GLOB', 'TAG_NAME', 'TAG', 'ENVIRONMENT', 'OLDER', 'FILE', 'is_public_range',
-           'setup_conflicts', 'Metastore', 'Unity', 'unity_of', 'unity_conflicts', 'Jobs']
+           'PERIOD', 'TOPICS', 'JOBS', 'STEM', 'GLOB', 'TAG_NAME', 'TAG', 'ENVIRONMENT', 'OLDER', 'FILE',
+           'is_public_range', 'setup_conflicts', 'Metastore', 'Unity', 'unity_of', 'unity_conflicts', 'Jobs',
+           'is_period']
 
 # %% ../nbs/00_sections.ipynb #103a32ba
 def is_public_range(value: Any) -> bool:
@@ -137,6 +139,16 @@ class Jobs:
     ingest_per: str = "model"
 
 
+def is_period(value: Any) -> bool:
+    """A text that is a period, such as 1 day or PT2M."""
+    try:
+        return isinstance(value, str) and bool(parse_period(value))
+    except ValueError:
+        return False
+
+
+PERIOD = Value("a period", is_period, lambda _: "as in 1 day, 2 minutes or PT2M")
+TOPICS = Keys({"partitions": whole(1, 100), "retention": PERIOD, "capture_window": PERIOD, "capture_megabytes": whole(10, 500)})  # Azure, *Event Hubs quotas and limits*
 JOBS = Keys({"timezone": TIME_ZONE, "cron": CRON, "compute": one_of("job_cluster", "serverless", "existing_cluster"), "ingest_per": one_of("model", "contract")})
 
 # %% ../nbs/00_sections.ipynb #82f638dd
@@ -147,7 +159,7 @@ GLOB = Value("a pattern inside the project", lambda value: isinstance(value, str
 TAG_NAME = text(r"a tag's name of 1 to 128 characters without < > % & \ ? /", r"[^<>%&\\?/]{1,128}")
 TAG = Value("a tag's value of at most 256 characters", lambda value: isinstance(value, str | int | float) and len(str(value)) <= 256)
 
-ENVIRONMENT = Keys({"tags": Named(TAG, by=TAG_NAME, most=47), "targets": Named(TARGET, by=TEXT), "setup": SETUP, "unity": UNITY, "jobs": JOBS})
+ENVIRONMENT = Keys({"tags": Named(TAG, by=TAG_NAME, most=47), "targets": Named(TARGET, by=TEXT), "setup": SETUP, "unity": UNITY, "jobs": JOBS, "topics": TOPICS})
 OLDER = Keys({"project": TAG, "user_principal_name": PRINCIPAL, "domain_azure": MAIL_DOMAIN})
 FILE = Keys({"toolkit": REQUIREMENT, "domain": TEXT, "catalog": TEXT, "environment": STRING, "contracts": Items(GLOB, least=1), **ENVIRONMENT.of,
              "environments": Named(ENVIRONMENT, by=STEM), **OLDER.of}, needs=("domain", "catalog"))

@@ -60,7 +60,7 @@ def test_every_answer_by_flags_is_in_the_file(tmp_path: Path) -> None:
     project = made(tmp_path)
     assert (project.names.catalog, project.names.storage_account, project.tags["project"]) == ("cloansdev", "stadriskdev", "data: master #1")
     assert project.unity.principal_user == "ana_example.com#EXT#@contoso.onmicrosoft.com"
-    assert project.targets == {"main": {"host": "https://adb-1.2.azuredatabricks.net"}}
+    assert project.targets == {"production": {"host": "https://adb-1.2.azuredatabricks.net"}}
     setup = setup_of(project)
     assert (setup.location, setup.writers, setup.budget) == ("westeurope", {"owner": Writer(OTHER, "ServicePrincipal")}, Budget(750.5, ["cost@example.com"]))
     assert setup.github == Github("example/lake", ["production"], ["main"])
@@ -110,10 +110,10 @@ def test_an_older_file_answers_what_it_says(tmp_path: Path) -> None:
 def test_a_workspace_is_asked_for_its_account(tmp_path: Path, workspace: Workspace) -> None:
     account = workspace.state.settings.account_id
     assert init(tmp_path, "--domain", "risk", "--host", workspace.host, "--no-input").returncode == 0
-    assert made(tmp_path).targets == {"main": {"host": workspace.host, "account_id": account}}
+    assert made(tmp_path).targets == {"production": {"host": workspace.host, "account_id": account}}
     (tmp_path / "datamaster.yaml").unlink()
     assert init(tmp_path, "--domain", "risk", "--host", workspace.host, "--account-id", GUID, "--no-input").returncode == 0
-    assert made(tmp_path).targets["main"]["account_id"] == GUID
+    assert made(tmp_path).targets["production"]["account_id"] == GUID
 
 
 def test_every_bad_flag_is_told_and_nothing_is_written(tmp_path: Path) -> None:
@@ -155,7 +155,7 @@ def test_every_comment_is_an_example_that_works(tmp_path: Path, host: str) -> No
     project = read_project(tmp_path, "prod")
     assert setup_of(project).azure == {"soft_delete_days": 7}
     assert project.unity.service_principal == "00000000-0000-0000-0000-000000000000"
-    assert (project.unity.compute, project.jobs.cron, project.tags["criticality"], project.targets["main"]["warehouse"]) == ("serverless", "0 0 2 * * ?", "high", "shared")
+    assert (project.unity.compute, project.jobs.cron, project.tags["criticality"], project.targets["production"]["warehouse"]) == ("serverless", "0 0 2 * * ?", "high", "shared")
 
 
 def test_every_comment_of_the_sample_is_an_example_that_works(tmp_path: Path) -> None:

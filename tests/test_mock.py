@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ from datamaster_kit.mock.patterns import compiled, shapes_of
 from datamaster_kit.mock.request import Request, write_mock
 from datamaster_kit.mock.rows import plan_of
 from datamaster_kit.mock.texts import Texts
+from datamaster_kit.target.avro_files import avro_damage, avro_schema
 
 ROOT = Path(__file__).resolve().parents[1]
 SAMPLES = sorted((ROOT / "contracts").glob("*.yaml"))
@@ -300,7 +302,7 @@ def test_the_command_writes_files_and_tells_the_rest_on_standard_error(tmp_path:
 
 
 @pytest.mark.parametrize(("arguments", "said"), [
-    (("--rows", "0"), "0 rows"), (("--bad-ratio", "1.5"), "between 0 and 1"), (("--format", "avro"), "'avro'"), (("--model", "acount"), "did you mean 'account'?"),
+    (("--rows", "0"), "0 rows"), (("--bad-ratio", "1.5"), "between 0 and 1"), (("--format", "orc"), "'orc'"), (("--model", "acount"), "did you mean 'account'?"),
     (("--bad-ratio", "0.1", "--rules", "currency.enumm,nope"), "did you mean 'currency.enum'?"), (("--rules", "currency.enum"), "give --bad-ratio"),
 ])
 def test_what_cannot_be_done_is_bad_input_and_nothing_is_written(tmp_path: Path, arguments: tuple[str, ...], said: str) -> None:
@@ -313,6 +315,41 @@ def test_mock_data_is_never_overwritten(tmp_path: Path) -> None:
     mock(CONTRACTS["account"], tmp_path, 10)
     with pytest.raises(BadInput, match="has mock data"):
         mock(CONTRACTS["account"], tmp_path, 10)
+
+
+EVENTS = replace(RICH, workflow=Workflow(source=Source("eventhub", "avro")))
+
+
+@pytest.mark.parametrize(("contract", "format"), [(RICH, "avro"), (EVENTS, "")], ids=["avro", "events"])
+def test_avro_files_are_whole_and_the_same_seed_gives_the_same_bytes(tmp_path: Path, contract: Contract, format: str) -> None:
+    first, second = (mock(contract, tmp_path / name, 300, format=format, bad_ratio=0.1)["order"].files for name in ("a", "b"))
+    assert [file.read_bytes() for file in first] == [file.read_bytes() for file in second] and {file.suffix for file in first} == {".avro"}
+    assert [avro_damage(file) for file in first] == [("", file.stat().st_size) for file in first]
+    names = [item["name"] for item in avro_schema(first[0])["fields"]]
+    assert names == ([item.column for item in ORDER.fields] if format else ["SequenceNumber", "Offset", "EnqueuedTimeUtc", "SystemProperties", "Properties", "Body"])
+
+
+def test_files_reach_azure_storage_through_the_contracts_volume_and_elsewhere_it_is_told_that_they_cannot(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from datamaster_kit.cli import mock as command
+
+    copied: dict[str, list[str]] = {}
+
+    class Files:
+        def cp(self, source: str, to: str, recurse: bool = False) -> None:
+            assert recurse
+            copied[to] = [source, *sorted(path.name for path in Path(source.removeprefix("file:")).rglob("*.csv"))]
+
+    with pytest.raises(BadInput, match="abfss://c@a/x is a folder of Azure storage"), command.written_to("abfss://c@a/x", tmp_path / "c.yaml"):
+        raise AssertionError("there is nowhere to write")
+    volume = tmp_path / "crisk" / "bronze" / "v"
+    volume.mkdir(parents=True)
+    monkeypatch.setattr(command, "workspace_files", lambda out: Files())
+    for there, place in ((volume, str(volume)), (None, "file:")):
+        monkeypatch.setattr(command, "volume_of", lambda contract, there=there: there)
+        with command.written_to("abfss://c@a/x", Path("c.yaml")) as folder:
+            mock(RICH, folder, 10, models=("order",), format="csv")
+        assert copied["abfss://c@a/x"][0].startswith(place) and copied["abfss://c@a/x"][1:] == ["order-00001.csv"]
+    assert list(volume.iterdir()) == []
 
 
 # With Spark
@@ -330,17 +367,17 @@ def test_spark_counts_every_row_of_a_single_column(spark, tmp_path: Path, format
 
 
 @pytest.mark.spark
-@pytest.mark.parametrize(("name", "format", "ratio"), [*((name, "csv", ratio) for name in CONTRACTS for ratio in (0.0, 0.1)), ("rich", "json", 0.1), ("rich", "parquet", 0.1)])
+@pytest.mark.parametrize(("name", "format", "ratio"), [*((name, "csv", ratio) for name in CONTRACTS for ratio in (0.0, 0.1)), ("rich", "json", 0.1), ("rich", "parquet", 0.1), ("rich", "avro", 0.1), ("events", "", 0.1)])
 def test_spark_finds_what_the_truth_says_and_nothing_else(spark, tmp_path: Path, name: str, format: str, ratio: float) -> None:
     from datamaster_kit.target.local_files import read_files
     from datamaster_kit.target.target import FileSource
 
-    contract = CONTRACTS[name]
+    contract = EVENTS if name == "events" else CONTRACTS[name]
     options = (contract.workflow or Workflow()).source.options
     for written in mock(contract, tmp_path, 400, bad_ratio=ratio, format=format).values():
         model = contract.model(written.model)
         judged = [rule for rule in rules(contract, model) if rule.is_row_rule]
-        rows = read_files(spark, [str(path) for path in written.files], FileSource(format, str(written.files[0].parent), model.fields, options))
+        rows = read_files(spark, [str(path) for path in written.files], FileSource(format or "avro", str(written.files[0].parent), model.fields, options, is_captured=not format))
         broken = ", ".join(f"CASE WHEN NOT coalesce(({rule.predicate}), false) THEN {sql_literal(rule.id)} END" for rule in judged)
         found = [row["broken"] for row in rows.selectExpr(f"array_compact(array({broken})) AS broken").collect()]
         truth = {int(row["record"]): [row["rule_id"]] for row in records(written.truth)} if written.truth else {}

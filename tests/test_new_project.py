@@ -1,14 +1,17 @@
 """`datamaster new project`: written once, tested, built to the same wheel every time, and run as a job runs it."""
 from __future__ import annotations
 
+import io
 import os
 import shutil
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import pytest
 
+from datamaster_kit.contract.fault import DatamasterError
 from datamaster_kit.contract.model import Contract, Workflow
 from datamaster_kit.deliver.jobs import jobs
 from datamaster_kit.deliver.packages import wheels_of_project
@@ -91,6 +94,53 @@ def test_a_task_that_names_the_package_has_its_options_and_the_release_its_wheel
     for given in (ingest.settings["tasks"][1], prepare.settings["tasks"][1]):
         assert given["python_wheel_task"] == {"package_name": "definition_project", "entry_point": "main", "parameters": asked}
         assert {"whl": f"/Volumes/r/{WHEEL}"} in given["libraries"]
+
+
+POETRY = """
+[tool.poetry]
+name = "definition-project"
+version = "0.3.0"
+description = "Fills silver."
+authors = ["Ana <ana@example.com>"]
+packages = [{include = "definition_project"}]
+
+[tool.poetry.dependencies]
+python = ">=3.10"
+
+[tool.poetry.scripts]
+main = "definition_project.main:main"
+"""
+NEWER = """
+[project]
+name = "definition-project"
+version = "0.3.0"
+requires-python = ">=3.10"
+scripts = {main = "definition_project.main:main"}
+"""
+
+
+@pytest.mark.parametrize("said", [POETRY, NEWER], ids=["tool.poetry", "project"])
+@pytest.mark.parametrize("back_end", ["poetry.core.masonry.api", "poetry.masonry.api"])
+def test_a_package_of_poetry_is_built_offline_to_the_same_wheel_every_time(folder: Path, monkeypatch: pytest.MonkeyPatch, said: str, back_end: str) -> None:
+    for name in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    package = folder / "definition_project"
+    (package / "pyproject.toml").write_text(f'[build-system]\nrequires = ["poetry-core"]\nbuild-backend = "{back_end}"\n{said}')
+    package.rename(folder / "package")  # its name is what poetry's section says, and not the folder's
+    project = read_project(folder)
+    wheels = wheels_of_project(project, read_contracts(project))
+    assert wheels == wheels_of_project(project, read_contracts(project)) and list(wheels) == ["definition_project-0.3.0-py3-none-any.whl"]
+    with zipfile.ZipFile(io.BytesIO(wheels["definition_project-0.3.0-py3-none-any.whl"])) as built:
+        assert "definition_project/silver.py" in built.namelist()
+        assert "main=definition_project.main:main" in built.read("definition_project-0.3.0.dist-info/entry_points.txt").decode().replace(" ", "")
+
+
+def test_a_back_end_that_is_not_installed_is_told_with_what_to_install(folder: Path) -> None:
+    (folder / "definition_project" / "pyproject.toml").write_text('[build-system]\nrequires = ["nobody>=3"]\nbuild-backend = "poetry.nobody.api"\n[project]\nname = "definition_project"\n')
+    project = read_project(folder)
+    with pytest.raises(DatamasterError, match=r"definition_project is built by poetry\.nobody\.api") as told:
+        wheels_of_project(project, read_contracts(project))
+    assert [fault.hint for fault in told.value.faults] == ["pip install 'nobody>=3'"]
 
 
 @pytest.mark.spark

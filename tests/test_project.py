@@ -37,6 +37,7 @@ unity:
   metastore: {{owner: platform, delta_sharing_scope: INTERNAL_AND_EXTERNAL, token_days: 30}}
   secrets: {{broker-key: BROKER_KEY}}
 jobs: {{compute: serverless, timezone: Europe/Lisbon, cron: "0 0 2 * * ?", ingest_per: contract}}
+topics: {{partitions: 4, retention: 2 days, capture_window: PT5M, capture_megabytes: 300}}
 environments:
   prod: {{jobs: {{cron: "0 0 1 * * ?"}}, setup: {{budget: {{amount: 9000}}}}}}
 setup:
@@ -117,6 +118,8 @@ def test_the_principal_user_is_a_data_engineer(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("good", "bad", "path", "says"), [
     ("domain: risk", "domain: Risk", "$.domain", "not lower-case letters"),
+    ("retention: 2 days", "retention: soon", "$.topics.retention", "not a period"),
+    ("capture_megabytes: 300", "capture_megabytes: 1", "$.topics.capture_megabytes", "10 to 500"),
     ("domain: risk", "domain: riskmanagementandcontrols", "$.domain", "Azure allows 3 to 24"),
     ("domain: risk", "domain: riskmanagementab", "$.domain", "of Terraform's state has 25 characters"),
     ("domain: risk\ncatalog: risk\nenvironment: dev", "domain: r\ncatalog: risk", "$.domain", "has fewer than 6 characters"),
@@ -175,7 +178,7 @@ def test_a_bad_value_is_told_alone_with_its_line(tmp_path: Path, good: str, bad:
 
 def test_every_fault_is_told_at_once(tmp_path: Path) -> None:
     text = WHOLE.replace("domain: risk", "domain: Risk").replace("brazilsouth", "Brasil").replace("0 0 2 * * ?", "daily").replace("bob@example.com", "bob").replace("  compute:", "  computer:")
-    assert [fault.line for fault in refused(tmp_path, text)] == [14, 18, 24, 28, 2]
+    assert [fault.line for fault in refused(tmp_path, text)] == [14, 18, 25, 29, 2]
 
 
 def test_a_bad_name_is_told_beside_a_missing_one(tmp_path: Path) -> None:

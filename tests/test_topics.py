@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -102,6 +103,19 @@ def test_a_topic_is_as_the_contract_says(azure: ResourceManager) -> None:
     assert capture["destination"] == {"name": "EventHubArchive.AzureBlockBlob", "identity": {"type": "SystemAssigned"}, "properties": {
         "storageAccountResourceId": f"/subscriptions/{SUBSCRIPTION}/resourceGroups/rsgdrisk/providers/Microsoft.Storage/storageAccounts/stadrisk", "blobContainer": "ctrdriskraw",
         "archiveNameFormat": "account/{Namespace}/{EventHub}/{PartitionId}/{Year}/{Month}/{Day}/{Hour}/{Minute}/{Second}"}}
+
+
+def test_a_topic_is_as_those_of_the_older_system_where_nothing_is_said_and_as_the_project_says_where_a_contract_says_nothing(azure: ResourceManager) -> None:
+    quiet, loud = contract("account"), contract("clicks", id="urn:clicks", partitions=4)
+    [found] = topics(PROJECT, (quiet,))
+    assert (found.partitions, found.retention_hours, found.captured_seconds, found.captured_bytes) == (1, 24, 120, 10 * 1024 * 1024)
+    said = replace(PROJECT, topics={"partitions": 2, "retention": "2 days", "capture_window": "5 minutes", "capture_megabytes": 300})
+    assert [(item.partitions, item.retention_hours, item.captured_seconds, item.captured_bytes) for item in topics(said, (quiet, loud))] == [
+        (2, 48, 300, 300 * 1024 * 1024), (4, 48, 300, 300 * 1024 * 1024)]
+    assert apply(azure, quiet, project=said) == ["topic-risk-account"] and plan(azure, quiet, project=said).is_empty
+    with pytest.raises(BadInput, match="the project: '30 days' is not between 1 and 168 hours, as a Standard namespace takes") as told:
+        topics(replace(PROJECT, topics={"retention": "30 days"}), (quiet, loud))
+    assert [(fault.path, fault.file) for fault in told.value.faults] == [("$.topics.retention", "datamaster.yaml")]
 
 
 def test_files_have_no_topic() -> None:

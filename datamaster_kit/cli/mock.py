@@ -5,18 +5,23 @@
 # %% ../../nbs/cli/05_mock.ipynb #544d54b8
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from .output import plain, print_json, print_table
+from ..contract.fault import BadInput, code
 
 if TYPE_CHECKING:
     from datamaster_kit.mock.request import Written
 
 # %% auto #0
-__all__ = ['remarks', 'mock_command']
+__all__ = ['ONLY_IN_WORKSPACE', 'STORAGE', 'remarks', 'workspace_files', 'volume_of', 'written_to', 'mock_command']
 
 # %% ../../nbs/cli/05_mock.ipynb #3ba19524
 def remarks(found: list[Written]) -> list[str]:
@@ -24,16 +29,55 @@ def remarks(found: list[Written]) -> list[str]:
     notes = [f"{written.model}: {note}" for written in found for note in written.notes]
     return notes + [f"{written.model}: not broken: {id}: {reason}" for written in found for id, reason in written.not_broken.items()]
 
+# %% ../../nbs/cli/05_mock.ipynb #2ecf5fbb
+ONLY_IN_WORKSPACE = code("storage-only-in-workspace", "Mock data is written to Azure storage in a workspace alone.", "give a folder with --out; a contract's `job_mock: true` makes a job that writes it there")
+STORAGE = "abfss://"
+
+
+def workspace_files(out: str) -> Any:
+    """Return the workspace's utility of files (Databricks, *File system utility*); raises BadInput outside of a workspace."""
+    from datamaster_kit.target.databricks import RUNTIME_VERSION
+
+    if RUNTIME_VERSION not in os.environ:
+        raise BadInput(ONLY_IN_WORKSPACE.fault(f"{out} is a folder of Azure storage", path="--out"))
+    from databricks.sdk import runtime
+
+    if not runtime.is_local_implementation:
+        return runtime.dbutils.fs
+    from pyspark.dbutils import DBUtils  # type: ignore[import-not-found]  # of the workspace's own Spark, where Python is a client of Spark Connect
+    from pyspark.sql import SparkSession
+
+    return DBUtils(SparkSession.builder.getOrCreate()).fs
+
+
+def volume_of(file: Path) -> Path | None:
+    """Return the volume that a file is in, or None where it is in none."""
+    return Path(*file.parts[:5]) if file.parts[:2] == ("/", "Volumes") else None
+
+
+@contextmanager
+def written_to(out: str, contract: Path) -> Iterator[Path]:
+    """Give the folder to write to; for one of Azure storage a folder beside the contract, in its volume, from which the files are copied."""
+    if not out.startswith(STORAGE):
+        if Path(out).is_file():
+            raise typer.BadParameter(f"{out} is a file.", param_hint="--out")
+        yield Path(out)
+        return
+    files, volume = workspace_files(out), volume_of(contract)
+    with TemporaryDirectory(prefix="mock-", dir=volume) as folder:
+        yield Path(folder)
+        files.cp(folder if volume else f"file:{folder}", out, recurse=True)
+
 # %% ../../nbs/cli/05_mock.ipynb #8b909a8e
 def mock_command(
     contract: Annotated[Path, typer.Argument(help="A contract file, ODCS or DCS.", show_default=False)],
     rows: Annotated[int, typer.Option("--rows", help="How many rows each model gets; fewer where its keys allow no more.")] = 1000,
     seed: Annotated[int, typer.Option("--seed", help="The same seed gives the same files.")] = 1,
     models: Annotated[list[str] | None, typer.Option("--model", help="Only this model; may be repeated.", show_default=False)] = None,
-    format: Annotated[str, typer.Option("--format", help="csv, json or parquet; the contract's source if not given.", show_default=False)] = "",
+    format: Annotated[str, typer.Option("--format", help="csv, json, avro or parquet; the contract's source if not given, of a topic the events that it captures.", show_default=False)] = "",
     bad_ratio: Annotated[float, typer.Option("--bad-ratio", help="The share of rows that break a rule, one each; <model>.truth.csv says which.")] = 0.0,
     rules: Annotated[str, typer.Option("--rules", help="Ids of the rules to break, with commas; all that can be broken if not given.", show_default=False)] = "",
-    out: Annotated[Path, typer.Option("--out", help="The folder to write to.", file_okay=False)] = Path("mock"),
+    out: Annotated[str, typer.Option("--out", help="The folder to write to; in a workspace also one of Azure storage, abfss://….")] = "mock",
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON on standard output.")] = False,
 ) -> None:
     """Write rows that satisfy a contract: every type and rule, keys and references between its models.
@@ -44,7 +88,8 @@ def mock_command(
     from datamaster_kit.mock.request import Request, write_mock
 
     ids = tuple(id.strip() for id in rules.split(",") if id.strip())
-    found = write_mock(read_contract(contract), Request(rows, seed, tuple(models or ()), format, bad_ratio, ids), out)
+    with written_to(out, contract) as folder:
+        found = write_mock(read_contract(contract), Request(rows, seed, tuple(models or ()), format, bad_ratio, ids), folder)
     for line in remarks(found):
         typer.echo(plain(line), err=True)
     if as_json:

@@ -207,7 +207,7 @@ def quality_rest(reading: Reading, models: Mapping[str, Model]) -> dict[str, Any
 
 # %% ../../nbs/contract/06_dcs.ipynb #848b566e
 TOP_KEYS = {"dataContractSpecification", "id", "info", "servers", "terms", "models", "definitions", "examples", "servicelevels", "quality", "links", "tags", "workflow", "ingest_workflow"}
-INFO_KEYS = {"title", "version", "status", "description", "owner", "contact"}
+INFO_KEYS = {"title", "version", "status", "description", "owner", "contact", "domain"}
 
 
 def read_dcs(document: Document, root: FilePath | None = None) -> tuple[Contract, tuple[Fault, ...]]:
@@ -233,7 +233,7 @@ def read_whole(reading: Reading) -> Contract:
     properties = {**top, **second, **quality_rest(reading, models), **({"examples": more} if more else {})}
     return Contract(
         reading.text(data, "id", ()), reading.text(info, "title", ("info",)), reading.text(info, "version", ("info",)), reading.text(info, "status", ("info",)), "dcs",
-        reading.text(data, "dataContractSpecification", ()), description=read_description(reading), team=read_team(reading, info), models=tuple(models.values()),
+        reading.text(data, "dataContractSpecification", ()), domain=reading.text(info, "domain", ("info",)), description=read_description(reading), team=read_team(reading, info), models=tuple(models.values()),
         servers=read_servers(reading), service_levels=read_service_levels(reading), workflow=workflow, tags=tuple(map(str, reading.value(data, "tags", (), list, []))),
         links=(*read_links(reading, data, ()), *read_policies(reading)),
         properties={**properties, **{f"info.{key}": value for key, value in reading.unknown(info, INFO_KEYS, ("info",)).items()}})

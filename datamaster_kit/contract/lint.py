@@ -6,18 +6,20 @@
 from __future__ import annotations
 
 import glob
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from .document import Document, read_document
 from .fault import BadInput, Fault, code
-from .read import examined, place, root_of
+from .model import Contract, Model
+from .read import examined, part_place, place, root_of
 from .rules import SQL_REFUSED, rules
+from .together import MODEL_NAMED_TWICE, TABLE_CLAIMED_TWICE, conflicts, joined
 from .visible import visible
 
 # %% auto #0
-__all__ = ['NOT_EXECUTED', 'REFUSED_SQL', 'NO_FILE', 'READER_FAILED', 'contract_paths', 'lint_file', 'lint_document', 'lint',
-           'github_annotation']
+__all__ = ['NOT_EXECUTED', 'REFUSED_SQL', 'NO_FILE', 'READER_FAILED', 'Sound', 'contract_paths', 'lint_file', 'judged_file',
+           'lint_document', 'judged_document', 'lint', 'together_faults', 'model_place', 'github_annotation']
 
 # %% ../../nbs/contract/19_lint.ipynb #701b72f2
 NOT_EXECUTED = code("rule-not-executed", "A rule is read but cannot be executed.", "write it as a library metric or as sql, or check it by hand", severity="note")
@@ -45,29 +47,68 @@ def contract_paths(paths: Iterable[str]) -> tuple[Path, ...]:
 READER_FAILED = code("reader-failed", "The toolkit failed at a file; the fault is the toolkit's.", "report it with the file; the other files are judged all the same")
 
 
+Sound = tuple[Document, Contract]
+
+
 def lint_file(path: Path, root: Path | None = None, lenient: bool = False) -> tuple[Fault, ...]:
     """Return every fault of one contract file: errors, warnings and the rules that will not be executed; a failure of the toolkit itself is one of them."""
+    return judged_file(path, (root or root_of(path)).resolve(), lenient)[0]
+
+
+def judged_file(path: Path, root: Path, lenient: bool) -> tuple[tuple[Fault, ...], Sound | None]:
+    """Return every fault of one contract file, and its document and contract where it has no error."""
     try:
-        return lint_document(read_document(path), (root or root_of(path)).resolve(), lenient)
+        return judged_document(read_document(path), root, lenient)
     except BadInput as error:
-        return error.faults
+        return error.faults, None
     except Exception as error:  # so that one file never hides the faults of the others
-        return (READER_FAILED.fault(f"{type(error).__name__}: {error}", file=str(path)),)
+        return (READER_FAILED.fault(f"{type(error).__name__}: {error}", file=str(path)),), None
 
 
 def lint_document(document: Document, root: Path, lenient: bool = False) -> tuple[Fault, ...]:
     """Return every fault of one document, in the order of its lines."""
+    return judged_document(document, root, lenient)[0]
+
+
+def judged_document(document: Document, root: Path, lenient: bool) -> tuple[tuple[Fault, ...], Sound | None]:
+    """Return every fault of one document, in the order of its lines, and the document with its contract where it has no error."""
     contract, faults = examined(document, root, lenient)
     notes: list[Fault] = []
-    if contract is not None and not any(fault.severity == "error" for fault in faults):
+    is_sound = contract is not None and not any(fault.severity == "error" for fault in faults)
+    if contract is not None and is_sound:
         notes = [document.fault(REFUSED_SQL if rule.not_executed.startswith(SQL_REFUSED) else NOT_EXECUTED, f"the rule {rule.id} is not executed: {rule.not_executed}", place(document, model.name, rule.field))
                  for model in contract.models for rule in rules(contract, model) if rule.not_executed]
-    return tuple(sorted((*faults, *notes), key=lambda fault: fault.line))
+    return tuple(sorted((*faults, *notes), key=lambda fault: fault.line)), (document, contract) if contract is not None and is_sound else None
 
 # %% ../../nbs/contract/19_lint.ipynb #da0c843c
 def lint(paths: Iterable[str], root: Path | None = None, lenient: bool = False) -> tuple[Fault, ...]:
-    """Return every fault of every contract file under the paths; raises BadInput where a path leads to no file."""
-    return tuple(fault for path in contract_paths(paths) for fault in lint_file(path, root, lenient))
+    """Return every fault of every contract file under the paths, and of those of one project together; raises BadInput where a path leads to no file."""
+    found: list[Fault] = []
+    projects: dict[Path, list[Sound]] = {}
+    for path in contract_paths(paths):
+        home = (root or root_of(path)).resolve()
+        faults, sound = judged_file(path, home, lenient)
+        found += faults
+        projects.setdefault(home, []).extend([sound] if sound else [])
+    return (*found, *(fault for contracts in projects.values() for fault in together_faults(contracts)))
+
+
+def together_faults(found: list[Sound]) -> Iterator[Fault]:
+    """Yield what two contracts of a project claim both, at the second's line, naming the first's."""
+    contracts = joined(contract for _, contract in found)
+    for conflict in conflicts(contracts):
+        (first, model), (second, other) = conflict.first, conflict.second
+        here, there = found[second][0], found[first][0]
+        at = f"{there.file}:{there.line(model_place(there, model))}"
+        kind = TABLE_CLAIMED_TWICE if conflict.is_table else MODEL_NAMED_TWICE
+        yield here.fault(kind, f"{conflict.message}: the other is at {at}", model_place(here, other))
+
+
+def model_place(document: Document, model: Model) -> tuple[str | int, ...]:
+    """Return the path of a model in a document: where it is described, else where the workflow names it."""
+    found = place(document, model.name, "")
+    is_described = isinstance(document.data.get("models"), dict) and model.name in document.data["models"]
+    return found if is_described or found[:1] == ("schema",) else part_place(document, "workflow", "models")
 
 # %% ../../nbs/contract/19_lint.ipynb #b3278a8a
 def github_annotation(fault: Fault) -> str:

@@ -315,11 +315,15 @@ class EmailNotifications:
 
 @dataclass(frozen=True)
 class Source:
-    """Where rows come from: `type` is adls (files) or eventhub; `options` are the reader's (header, delimiter, encoding ...)."""
+    """Where rows come from: `type` is adls (files) or eventhub; `options` are the reader's (header, delimiter, encoding ...).
+
+    `is_given` is False for the source of a contract that names none.
+    """
 
     type: str = "adls"
     format: str = "csv"
     options: Mapping[str, Any] = field(default_factory=dict)
+    is_given: bool = True
 
 
 @dataclass(frozen=True)
@@ -333,7 +337,7 @@ class Workflow:
     """
 
     models: tuple[str, ...] = ()
-    source: Source = Source()
+    source: Source = Source(is_given=False)
     email_notifications: EmailNotifications = EmailNotifications()
     job_mock: bool = False
     latest_by: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
@@ -348,7 +352,10 @@ class Workflow:
 # %% ../../nbs/contract/01_model.ipynb #4ac3e462
 @dataclass(frozen=True)
 class Contract:
-    """A data contract; `specification` is odcs or dcs, of which `specification_version` was read."""
+    """A data contract; `specification` is odcs or dcs, of which `specification_version` was read.
+
+    `layers` names, of a model that another contract of the project has too, the one layer that is this contract's: bronze or silver.
+    """
 
     id: str
     name: str = ""
@@ -372,6 +379,7 @@ class Contract:
     tags: tuple[str, ...] = ()
     links: tuple[Link, ...] = ()
     properties: Mapping[str, Any] = field(default_factory=dict)
+    layers: Mapping[str, str] = field(default_factory=dict)
 
     def model(self, name: str) -> Model:
         """Return the model of that name; raises KeyError where there is none."""
@@ -385,10 +393,30 @@ class Contract:
         return next((level for level in self.service_levels if level.property.lower() == property.lower()), None)
 
     @property
-    def ingested_models(self) -> tuple[Model, ...]:
-        """The models that the workflow brings in: those it names, else all that are not built in gold."""
+    def workflow_models(self) -> tuple[Model, ...]:
+        """The models that the workflow names, else all that are not built in gold."""
         workflow = self.workflow or Workflow()
         return tuple(self.model(name) for name in workflow.models) if workflow.models else tuple(model for model in self.models if model.name not in workflow.gold)
+
+    @property
+    def ingested_models(self) -> tuple[Model, ...]:
+        """The models that the contract brings to bronze: those of its workflow but for the ones that another contract brings in."""
+        return tuple(model for model in self.workflow_models if self.layers.get(model.name) != "silver")
+
+    @property
+    def silver_models(self) -> tuple[Model, ...]:
+        """The models that the contract describes in silver: those of its workflow but for the ones that another contract describes there."""
+        return tuple(model for model in self.workflow_models if self.layers.get(model.name) != "bronze")
+
+    @property
+    def curated_models(self) -> tuple[Model, ...]:
+        """The models that the contract brings to bronze and from there to silver."""
+        return tuple(model for model in self.workflow_models if model.name not in self.layers)
+
+    @property
+    def prepared_models(self) -> tuple[Model, ...]:
+        """The models that another contract brings to bronze, and the tasks of this one to silver."""
+        return tuple(model for model in self.workflow_models if self.layers.get(model.name) == "silver")
 
     def latest_by(self, model: Model) -> tuple[Field, ...]:
         """Return the fields of a model that tell which version of a row is the newest."""

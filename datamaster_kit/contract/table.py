@@ -17,10 +17,10 @@ from .sqltype import quote, sql_literal, sql_type
 __all__ = ['METADATA_TYPE', 'BRONZE_COLUMNS', 'BRONZE_STATISTICS', 'QUARANTINE_COLUMNS', 'QUARANTINE', 'DELETED', 'CHANGED_BY',
            'SILVER_COLUMNS', 'HISTORY_COLUMNS', 'CHECKED', 'CHECK_PREFIX', 'Column', 'ForeignKey', 'Table', 'stored',
            'stored_part', 'unlimited', 'properties_of', 'in_list', 'indexed_columns', 'bronze_table',
-           'quarantine_table', 'silver_table', 'promised_columns', 'deleted_table', 'gold_table', 'tables', 'is_strict',
-           'silver_checks', 'silver_clustering', 'slug', 'can_cluster', 'declared_clustering', 'foreign_keys',
-           'table_tags', 'column_tags', 'tags_of', 'Dialect', 'create_statements', 'column_definition',
-           'check_statements', 'tag_statements']
+           'quarantine_table', 'silver_table', 'promised_columns', 'deleted_table', 'gold_table', 'tables',
+           'table_names', 'is_strict', 'silver_checks', 'silver_clustering', 'slug', 'can_cluster',
+           'declared_clustering', 'foreign_keys', 'table_tags', 'column_tags', 'tags_of', 'Dialect',
+           'create_statements', 'column_definition', 'check_statements', 'tag_statements']
 
 # %% ../../nbs/contract/12_table.ipynb #d0488022
 @dataclass(frozen=True)
@@ -208,10 +208,19 @@ def gold_table(contract: Contract, model: Model, catalog: str) -> Table:
 def tables(contract: Contract, catalog: str) -> tuple[Table, ...]:
     """Return every table that a contract asks for."""
     found: list[Table] = []
-    for model in contract.ingested_models:
-        found += [make(contract, model, catalog) for make in (bronze_table, quarantine_table, silver_table)]
-        found += [deleted_table(contract, model, catalog)] if contract.delete_when(model) else []
+    for model in contract.workflow_models:
+        found += [make(contract, model, catalog) for make in (bronze_table, quarantine_table)] if model in contract.ingested_models else []
+        if model in contract.silver_models:
+            found += [silver_table(contract, model, catalog), *([deleted_table(contract, model, catalog)] if contract.delete_when(model) else [])]
     return (*found, *(gold_table(contract, model, catalog) for model in contract.gold_models))
+
+
+def table_names(contract: Contract, model: Model) -> tuple[tuple[str, str], ...]:
+    """Return the schemas and names of the tables that `tables` makes of one model."""
+    layer = contract.layers.get(model.name)
+    bronze = [("bronze", model.table), ("bronze", model.table + QUARANTINE)] if layer != "silver" else []
+    silver = [("silver", model.table), *([("silver", model.table + DELETED)] if contract.delete_when(model) else [])] if layer != "bronze" else []
+    return (("gold", model.table),) if model in contract.gold_models else (*bronze, *silver)
 
 
 def is_strict(item: Field) -> bool:

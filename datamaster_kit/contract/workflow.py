@@ -38,7 +38,8 @@ def read_workflow(value: Mapping[str, Any]) -> Workflow:
     a share that is no number is kept among the properties, where the check finds it.
     """
     rest = mapping(value)
-    source, mail = mapping(rest.pop("source", None)), mapping(rest.pop("email_notifications", None))
+    said, mail = rest.pop("source", None), mapping(rest.pop("email_notifications", None))
+    source = mapping(said)
     mock = [place.pop("job_mock") for place in (rest, source) if "job_mock" in place]
     models = texts(rest.pop("models", None)) or texts(rest.pop("model", None))
     tasks = rest.pop("tasks", None)
@@ -47,7 +48,7 @@ def read_workflow(value: Mapping[str, Any]) -> Workflow:
         rest.pop("maximum_bad_share")
     return Workflow(
         models=models,
-        source=Source(str(source.pop("type", "adls")), str(source.pop("format", "csv")), source),
+        source=Source(str(source.pop("type", "adls")), str(source.pop("format", "csv")), source, said is not None),
         email_notifications=EmailNotifications(*(texts(mail.get(event)) for event in ("on_start", "on_success", "on_failure"))),
         job_mock=any(str(flag).lower() == "true" for flag in mock),
         latest_by=read_latest_by(rest.pop("latest_by", None)),
@@ -124,7 +125,7 @@ def written_workflow(workflow: Workflow) -> dict[str, Any]:
     mail = {event: list(getattr(workflow.email_notifications, event)) for event in ("on_start", "on_success", "on_failure")}
     written = {
         "models": list(workflow.models),
-        "source": {"type": workflow.source.type, "format": workflow.source.format, **workflow.source.options},
+        "source": {"type": workflow.source.type, "format": workflow.source.format, **workflow.source.options} if workflow.source.is_given else {},
         "email_notifications": {event: people for event, people in mail.items() if people},
         "job_mock": workflow.job_mock,
         "latest_by": {model: list(fields) for model, fields in workflow.latest_by.items()},

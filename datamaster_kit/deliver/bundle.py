@@ -149,7 +149,7 @@ Event Hubs topics stay with `datamaster deliver apply`; the Azure side with Terr
 def readme(project: Project, contracts: Iterable[Contract], jobs: Iterable[str]) -> str:
     """Return what is said beside the bundle."""
     names = project.names
-    tables = sorted({f"`{names.catalog}.*.{model.table}`" for contract in contracts for model in (*contract.ingested_models, *contract.gold_models)})
+    tables = sorted({f"`{names.catalog}.*.{model.table}`" for contract in contracts for model in (*contract.workflow_models, *contract.gold_models)})
     ids = {**{schema: f"{names.catalog}.{schema}" for schema in SCHEMAS},
            names.checkpoint_volume: f"{names.catalog}.bronze.{names.checkpoint_volume}", names.silver_checkpoint_volume: f"{names.catalog}.silver.{names.silver_checkpoint_volume}",
            **dict.fromkeys(jobs, "JOB_ID")}

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..contract.fault import BadInput, DatamasterError, Fault, code
 from ..contract.model import Contract
+from ..contract.together import partners
 from .jobs import Job, jobs
 from .namespace_topics import desired_topics, found_topics, topic_operations
 from .packages import wheels_of_project
@@ -40,8 +41,9 @@ if TYPE_CHECKING:
 # %% auto #0
 __all__ = ['NO_CLUSTER', 'UNSURE_CLUSTER', 'NO_PRINCIPAL', 'WHOLE_DELIVERY', 'NOT_LOOKED_FOR', 'TOPIC_UNREAD', 'NO_JOBS',
            'cluster_of', 'Delivery', 'with_files', 'wheel_files', 'released_files', 'wheels_of', 'wanted_of', 'Part',
-           'part_of', 'release_files', 'desired_releases', 'folder_of', 'found_release', 'topics_now', 'unread_faults',
-           'check_topics', 'observed_delivery', 'plan_of', 'to_destroy', 'release_operations', 'apply_delivery']
+           'part_of', 'release_files', 'partner_files', 'desired_releases', 'folder_of', 'found_release', 'topics_now',
+           'unread_faults', 'check_topics', 'observed_delivery', 'plan_of', 'to_destroy', 'release_operations',
+           'apply_delivery']
 
 # %% ../../nbs/deliver/05_delivery.ipynb #8820479d
 NO_CLUSTER = code("no-cluster", "Jobs are to run on the project's cluster, which is not there.", "make it first: datamaster unity apply; or choose `compute: job_cluster` or `serverless` under `jobs:` in the project file")
@@ -156,10 +158,17 @@ def release_files(project: Project, contracts: Sequence[Contract]) -> tuple[str,
     """Return the folder of the wheels, that of each contract by its file, and the files of each folder; raises BadInput or DatamasterError where something cannot be released."""
     everything, wheels = project_files(project, contracts), wheel_files(project, contracts)
     own = {name: content for name, content in everything.items() if name == "datamaster.yaml"}
-    files = {file: {**own, **contract_files_of(project, project.root / file, contract)} for file, contract in with_files(project, contracts)}
+    read = {file: contract_files_of(project, project.root / file, contract) for file, contract in with_files(project, contracts)}
+    files = {file: {**own, **read[file], **partner_files(read, contract, contracts)} for file, contract in with_files(project, contracts)}
     folders = {file: release_folder(project, content) for file, content in files.items()}
     shared = release_folder(project, wheels)
     return shared, folders, {shared: wheels, **{folders[file]: content for file, content in files.items()}}
+
+
+def partner_files(read: Mapping[str, Mapping[str, bytes]], contract: Contract, contracts: Sequence[Contract]) -> dict[str, bytes]:
+    """Return the files of the contracts that have the other layer of a contract's models, without which its jobs would take both for its own; `read` has those of each."""
+    beside = partners(contract, contracts)
+    return {path: content for other, files in zip(contracts, read.values(), strict=True) if other in beside for path, content in files.items()}
 
 
 def desired_releases(release: Release, wanted: Iterable[Job], files: Mapping[str, Mapping[str, bytes]]) -> tuple[Resource, ...]:

@@ -39,7 +39,7 @@ def job_number(client: WorkspaceClient, project: Project, contracts: Iterable[Co
         raise BadInput(NO_PURPOSE.fault(f"{purpose!r} is none of {', '.join(PURPOSES)}", path="--purpose"))
     whose = [(contract, item) for contract in contracts for item in contract.models if item.name == model]
     keys = {key for contract, item in whose for key in (*keys_of(purpose, contract, item), key_of(purpose, contract, EVERY))}
-    names = [project.names.job(purpose, model), *(name_of_whole(project, contract) for contract, _ in whose if purpose == "ingest")]
+    names = [project.names.job(purpose, model), *(name_of_whole(project, contract, purpose) for contract, _ in whose if purpose != "mock-ingest")]
     for name in dict.fromkeys(names):
         found = sorted(item.job_id or 0 for item in client.jobs.list(name=name) if is_of_project(project, item) and key_of_job(item) in keys)
         if found:
@@ -51,7 +51,7 @@ def required_models(purpose: str, contract: Contract) -> tuple[Model, ...]:
     """Return the models of a contract that have a job for a purpose, whatever else the project has."""
     has_mock = bool(contract.workflow and contract.workflow.job_mock)
     ingested = tuple(contract.ingested_models)
-    return {"ingest": ingested, "prep": tuple(contract.gold_models), "mock-ingest": ingested if has_mock else ()}[purpose]
+    return {"ingest": ingested, "prep": (*contract.gold_models, *contract.prepared_models), "mock-ingest": ingested if has_mock else ()}[purpose]
 
 
 def job_numbers(client: WorkspaceClient, project: Project, contracts: Iterable[Contract], purpose: str) -> tuple[int, ...]:

@@ -21,10 +21,10 @@ from ..target.runtime import runtime_fault
 
 # %% auto #0
 __all__ = ['KEY_TAG', 'SETTINGS_TAG', 'EVERY', 'ON_CLUSTERS', 'NO_TASK_KEY', 'PREPARING', 'NEVER', 'CONTINUOUS_ORDER',
-           'ONE_MODEL', 'NO_LANDING_VOLUME', 'MOCK_ROWS', 'NAMED_TWICE', 'Job', 'digest', 'key_of', 'earlier_names',
-           'own_task', 'their_task', 'without_retries', 'old_cluster', 'task_faults', 'keys_of', 'job_of',
-           'package_options', 'with_options', 'ingest_tasks', 'ingest_job', 'startable', 'name_of_whole', 'whole_job',
-           'ingest_jobs', 'preparation_job', 'mock_job', 'jobs']
+           'ONE_MODEL', 'MOCK_ROWS', 'NAMED_TWICE', 'Job', 'digest', 'key_of', 'earlier_names', 'own_task',
+           'their_task', 'without_retries', 'old_cluster', 'task_faults', 'keys_of', 'job_of', 'package_options',
+           'with_options', 'ingest_tasks', 'ingest_job', 'startable', 'name_of_whole', 'check_tasks_of_one_model',
+           'whole_job', 'ingest_jobs', 'preparation_job', 'prepared_job', 'mock_job', 'jobs']
 
 # %% ../../nbs/deliver/02_jobs.ipynb #bb4f21c5
 KEY_TAG, SETTINGS_TAG = "datamaster_key", "datamaster_settings"
@@ -180,22 +180,27 @@ def startable(contract: Contract, tasks: list[dict[str, Any]], starts: Mapping[s
     return [without_retries(task) for task in tasks] if starts["continuous"] else tasks
 
 # %% ../../nbs/deliver/02_jobs.ipynb #3877ad5b
-def name_of_whole(project: Project, contract: Contract) -> str:
-    """Return the name of the job that ingests a whole contract, from the contract's name."""
-    return project.names.job("ingest", re.sub(r"[^a-z0-9]+", "-", (contract.name or contract.id.rpartition(":")[2]).lower()).strip("-")[:100])
+def name_of_whole(project: Project, contract: Contract, purpose: str = "ingest") -> str:
+    """Return the name of the job of a whole contract for a purpose, from the contract's name."""
+    return project.names.job(purpose, re.sub(r"[^a-z0-9]+", "-", (contract.name or contract.id.rpartition(":")[2]).lower()).strip("-")[:100])
+
+
+def check_tasks_of_one_model(contract: Contract, models: Sequence[Model]) -> None:
+    """Raise BadInput where a job of several models has a task that fills one."""
+    packaged = [task.get("task_key") for task in (contract.workflow or Workflow()).tasks if len(models) > 1 and with_options(task, []) is not task]
+    if packaged:
+        raise BadInput(ONE_MODEL.fault(f"{', '.join(map(str, packaged))} of {contract.id} runs {PREPARING} without parameters", path="workflow.tasks"))
 
 
 def whole_job(project: Project, contract: Contract, file: str, models: Sequence[Model], release: Release) -> Job:
     """Return the job that ingests every model of a contract; raises BadInput where the contract's tasks cannot be run."""
-    packaged = [task.get("task_key") for task in (contract.workflow or Workflow()).tasks if len(models) > 1 and with_options(task, []) is not task]
-    if packaged:
-        raise BadInput(ONE_MODEL.fault(f"{', '.join(map(str, packaged))} of {contract.id} runs {PREPARING} without parameters", path="workflow.tasks"))
+    check_tasks_of_one_model(contract, models)
     starts = start_of(project, contract, project.landing_folder(release.target))
     keys = [key_of("ingest", contract, EVERY), *(key for model in models for key in keys_of("ingest", contract, model))]
     return job_of(project, contract, name_of_whole(project, contract), keys, ", ".join(model.name for model in models), release, startable(contract, ingest_tasks(project, contract, file, models, release), starts), starts)
 
 
-ONE_MODEL = code("task-of-one-model", "The project's own package fills one model at a time, and a job ingests several.", "give the task its parameters, --model and the rest, or leave `jobs.ingest_per` at model")
+ONE_MODEL = code("task-of-one-model", "The project's own package fills one model at a time, and a job is of several.", "give the task its parameters, --model and the rest; of an ingest, or leave `jobs.ingest_per` at model")
 
 
 def ingest_jobs(project: Project, contract: Contract) -> list[tuple[Callable[..., Job], Any]]:
@@ -217,16 +222,26 @@ def preparation_job(project: Project, contract: Contract, file: str, model: Mode
     starts = {**NEVER, "schedule": schedule_of(project, contract)} if model in contract.gold_models else NEVER
     return job_of(project, contract, job, keys_of("prep", contract, model), model.description or model.name, release, [made, filled], starts)
 
+
+def prepared_job(project: Project, contract: Contract, file: str, models: Sequence[Model], release: Release) -> Job:
+    """Return the job that makes the tables of the models that a contract describes in silver, and then runs the contract's tasks; raises BadInput where they cannot be run."""
+    check_tasks_of_one_model(contract, models)
+    job = project.names.job("prep", models[0].name) if len(models) == 1 else name_of_whole(project, contract, "prep")
+    table = f"{project.names.task(job)}-table"
+    made = own_task(project, contract, release, table, ["unity", "apply", "--only-tables", "--contract", file, "--target", release.target])
+    theirs = [with_options(task, package_options(file, models[0], release)) for task in (contract.workflow or Workflow()).tasks]
+    keys = [*(keys_of("prep", contract, models[0]) if len(models) == 1 else ()), key_of("prep", contract, EVERY), *(key for model in models[1:] for key in keys_of("prep", contract, model))]
+    starts = {**NEVER, "schedule": schedule_of(project, contract)}
+    says = ", ".join(model.description or model.name for model in models)
+    return job_of(project, contract, job, keys, says, release, [made, *(their_task(project, release, task, [table]) for task in theirs)], starts)
+
 # %% ../../nbs/deliver/02_jobs.ipynb #61189721
-NO_LANDING_VOLUME = code("mock-without-volume", "A contract asks for mock data, and its raw files do not arrive in a volume.", "write `landing: /Volumes/CATALOG/SCHEMA/VOLUME/FOLDER` under the target in the project file")
 MOCK_ROWS = 1000
 
 
 def mock_job(project: Project, contract: Contract, file: str, model: Model, release: Release) -> Job:
-    """Return the job that writes mock files of a model, a new folder each run, and ingests them; raises BadInput where they have no volume to arrive in."""
+    """Return the job that writes mock files of a model, a new folder each run, and ingests them."""
     landing = project.landing_folder(release.target)
-    if not landing.startswith("/Volumes/"):
-        raise BadInput(NO_LANDING_VOLUME.fault(f"{contract.id} has job_mock, and files arrive in {landing}", path=f"targets.{release.target}.landing"))
     job = project.names.job("mock-ingest", model.name)
     written, key = f"{project.names.task(job)}-files", project.names.task(job)
     mock = own_task(project, contract, release, written, [])
@@ -246,7 +261,8 @@ def jobs(project: Project, contracts: Iterable[tuple[str, Contract]], release: R
     has_package = any(wheel.rpartition("/")[2].startswith(PREPARING) for wheel in release.wheels)
     for file, contract in contracts:
         faults += task_faults(contract)
-        wanted = [*ingest_jobs(project, contract), *((preparation_job, model) for model in (*contract.gold_models, *(contract.ingested_models if has_package else ()))),
+        wanted = [*ingest_jobs(project, contract), *((preparation_job, model) for model in (*contract.gold_models, *(contract.curated_models if has_package else ()))),
+                  *([(prepared_job, contract.prepared_models)] if contract.prepared_models else ()),
                   *((mock_job, model) for model in (contract.ingested_models if (contract.workflow or Workflow()).job_mock else ()))]
         for make, of in wanted:
             try:

@@ -26,9 +26,9 @@ from .release import archive
 from ..project import Project
 
 # %% auto #0
-__all__ = ['NO_PACKAGE', 'BAD_PYPROJECT', 'OWN', 'NO_BACK_END', 'NOT_BUILT', 'NOT_PURE', 'DEFAULT_BACK_END', 'FIRST_MOMENT',
-           'BUILD', 'NOT_SOURCES', 'same_name', 'pyproject_of', 'packages_beside', 'packages_of_project', 'copied',
-           'back_end_of', 'wheel_of', 'in_order', 'wheels_of_project']
+__all__ = ['NO_PACKAGE', 'BAD_PYPROJECT', 'OWN', 'NO_BACK_END', 'NOT_BUILT', 'NOT_PURE', 'DEFAULT_BACK_END', 'OLDER_BACK_ENDS',
+           'FIRST_MOMENT', 'BUILD', 'NOT_SOURCES', 'same_name', 'pyproject_of', 'name_in', 'packages_beside',
+           'packages_of_project', 'copied', 'back_end_of', 'is_installed', 'wheel_of', 'in_order', 'wheels_of_project']
 
 # %% ../../nbs/deliver/13_packages.ipynb #3d7b34b9
 NO_PACKAGE = code("no-such-package", "A task of a contract runs a package that the project does not have.", "put the package into a folder beside the project file (datamaster new project), or give the task `libraries:`")
@@ -50,13 +50,19 @@ def pyproject_of(folder: Path) -> dict[str, Any]:
         raise BadInput(BAD_PYPROJECT.fault(str(error), file=str(file))) from None
 
 
+def name_in(pyproject: Mapping[str, Any], default: str) -> str:
+    """Return a package's name, which poetry keeps in a section of its own where there is no `project` (Poetry, *The pyproject.toml file*)."""
+    sections = (pyproject.get("project"), (pyproject.get("tool") or {}).get("poetry"))
+    return next((str(section["name"]) for section in sections if isinstance(section, Mapping) and section.get("name")), default)
+
+
 def packages_beside(root: Path) -> dict[str, Path]:
     """Return the folders of the packages beside a project file, by their compared names; raises BadInput with every pyproject.toml that cannot be read."""
     found: dict[str, Path] = {}
     faults: list[Fault] = []
     for folder in sorted(path.parent for path in root.glob("*/pyproject.toml")):
         try:
-            found[same_name(str(pyproject_of(folder).get("project", {}).get("name", folder.name)))] = folder
+            found[same_name(name_in(pyproject_of(folder), folder.name))] = folder
         except BadInput as error:
             faults += error.faults
     if faults:
@@ -88,6 +94,7 @@ NO_BACK_END = code("no-build-back-end", "What builds a package is not installed.
 NOT_BUILT = code("package-not-built", "A package could not be built into a wheel.", "see what its build says")
 NOT_PURE = code("wheel-not-pure", "A package's wheel fits only machines like this one.", "build it where jobs run, and give the task `libraries:` with its wheel")
 DEFAULT_BACK_END = "setuptools.build_meta:__legacy__"  # PEP 517
+OLDER_BACK_ENDS = {"poetry.masonry.api": "poetry.core.masonry.api"}  # the name until poetry 1.0, which poetry-core has not
 FIRST_MOMENT = "315532800"  # 1980, the first that an archive can say
 BUILD = """
 import functools, importlib, sys
@@ -110,11 +117,20 @@ def back_end_of(folder: Path) -> tuple[str, list[str]]:
     """Return what builds a package, and the folders of it in which that is found; raises DatamasterError where it is not installed."""
     system = pyproject_of(folder).get("build-system", {})
     back_end, inside = str(system.get("build-backend", DEFAULT_BACK_END)), list(map(str, system.get("backend-path", ())))
-    top = back_end.partition(":")[0].partition(".")[0]
-    if not inside and find_spec(top) is None:
+    back_end = OLDER_BACK_ENDS.get(back_end, back_end)
+    module = back_end.partition(":")[0]
+    if not inside and not is_installed(module):
         needed = " ".join(f"'{item}'" for item in system.get("requires", ("setuptools>=70.1",)))
-        raise DatamasterError(NO_BACK_END.fault(f"{folder.name} is built by {top}", file=str(folder / "pyproject.toml"), hint=f"pip install {needed}"))
+        raise DatamasterError(NO_BACK_END.fault(f"{folder.name} is built by {module}", file=str(folder / "pyproject.toml"), hint=f"pip install {needed}"))
     return back_end, inside
+
+
+def is_installed(module: str) -> bool:
+    """A module can be imported."""
+    try:
+        return find_spec(module) is not None
+    except ModuleNotFoundError:  # of a package above it
+        return False
 
 
 def wheel_of(folder: Path) -> tuple[str, bytes]:

@@ -20,27 +20,27 @@ from ..project import Project
 
 # %% auto #0
 __all__ = ['BAD_TOPIC', 'MEGABYTE', 'MOST', 'Reading', 'TOPIC_CLAIMED_TWICE', 'NO_SUBSCRIPTION', 'NO_SUCH_TIER', 'NAMES', 'MARK',
-           'Topic', 'whole', 'period_in', 'readings', 'topic_faults', 'tier_of', 'topics', 'topic_of', 'attributes_of',
-           'observed_attributes', 'mark_of', 'properties_of']
+           'Topic', 'whole', 'period_in', 'readings', 'topic_faults', 'setting_faults', 'tier_of', 'topics', 'topic_of',
+           'attributes_of', 'observed_attributes', 'mark_of', 'properties_of']
 
 # %% ../../nbs/deliver/21_topics.ipynb #6f4581c6
-BAD_TOPIC = code("topic-setting", "A setting of `workflow.topic` is unknown, or has a value that Event Hubs does not take.",
-                 "partitions: 2, retention: 1 day, capture_window: 5 minutes, capture_megabytes: 300")
+BAD_TOPIC = code("topic-setting", "A setting of `workflow.topic`, or of `topics` in the project file, is unknown, or has a value that Event Hubs does not take.",
+                 "partitions: 1, retention: 1 day, capture_window: 2 minutes, capture_megabytes: 10")
 MEGABYTE = 1_048_576
 MOST = {"Standard": (32, 7 * 24), "Premium": (100, 90 * 24)}  # partitions, hours
 
 
 @dataclass(frozen=True)
 class Topic:
-    """A topic: `captured_seconds` and `captured_bytes` are the time and the size after which a file is written."""
+    """A topic: `captured_seconds` and `captured_bytes` are the time and the size after which a file is written. The defaults are those of the topics of the older system."""
 
     name: str
     contract: str
     model: str
-    partitions: int = 2
+    partitions: int = 1
     retention_hours: int = 24
-    captured_seconds: int = 300
-    captured_bytes: int = 300 * MEGABYTE
+    captured_seconds: int = 120
+    captured_bytes: int = 10 * MEGABYTE
 
 
 def whole(value: Any) -> int | None:
@@ -72,19 +72,23 @@ def readings(sku: str) -> dict[str, Reading]:
 
 def topic_faults(contract: Contract, sku: str) -> list[Fault]:
     """Return what is wrong with a contract's settings of its topics."""
-    said = (contract.workflow or Workflow()).properties.get("topic") or {}
+    return setting_faults((contract.workflow or Workflow()).properties.get("topic") or {}, sku, contract.id, "$.workflow.topic")
+
+
+def setting_faults(said: Any, sku: str, owner: str, place: str, file: str = "") -> list[Fault]:
+    """Return what is wrong with settings of topics, which `owner` says at a place."""
     if not isinstance(said, Mapping):
-        return [BAD_TOPIC.fault(f"{contract.id}: topic is not a mapping", path="$.workflow.topic")]
+        return [BAD_TOPIC.fault(f"{owner}: topic is not a mapping", path=place, file=file)]
     known, faults = readings(sku), []
     for name, value in said.items():
-        path = f"$.workflow.topic.{name}"
+        path = f"{place}.{name}"
         if name not in known:
-            faults.append(BAD_TOPIC.fault(f"{contract.id}: there is no setting {name!r}", path=path, hint=nearest(str(name), known) or BAD_TOPIC.remedy))
+            faults.append(BAD_TOPIC.fault(f"{owner}: there is no setting {name!r}", path=path, hint=nearest(str(name), known) or BAD_TOPIC.remedy, file=file))
             continue
         _, reader, least, most, unit = known[name]
         read = reader(value)
         if read is None or not least <= read <= most:
-            faults.append(BAD_TOPIC.fault(f"{contract.id}: {value!r} is not between {least} and {most} {unit}, as a {sku} namespace takes", path=path))
+            faults.append(BAD_TOPIC.fault(f"{owner}: {value!r} is not between {least} and {most} {unit}, as a {sku} namespace takes", path=path, file=file))
     return faults
 
 # %% ../../nbs/deliver/21_topics.ipynb #a4961a45
@@ -103,14 +107,15 @@ def topics(project: Project, contracts: Iterable[Contract]) -> tuple[Topic, ...]
     tier, claimed, faults = tier_of(project), dict[str, Topic](), list[Fault]()
     if tier not in MOST:
         raise BadInput(NO_SUCH_TIER.fault(f"{tier!r} is neither of {', '.join(MOST)}", path="$.setup.azure.eventhub_sku", file="datamaster.yaml"))
+    unfit = setting_faults(project.topics, tier, "the project", "$.topics", "datamaster.yaml")
     for contract in contracts:
         workflow = contract.workflow or Workflow()
         if workflow.source.type != "eventhub":
             continue
         wrong = topic_faults(contract, tier)
-        faults += wrong
-        for model in contract.ingested_models if not wrong else ():
-            topic = topic_of(project.names, contract, model, tier)
+        faults += [fault for fault in (*unfit, *wrong) if fault not in faults]
+        for model in contract.ingested_models if not (unfit or wrong) else ():
+            topic = topic_of(project, contract, model, tier)
             there = claimed.setdefault(topic.name.lower(), topic)
             if there.contract != topic.contract or there.model != topic.model:
                 faults.append(TOPIC_CLAIMED_TWICE.fault(f"{there.contract} ({there.model}) and {topic.contract} ({topic.model}) both have {topic.name!r}"))
@@ -121,11 +126,11 @@ def topics(project: Project, contracts: Iterable[Contract]) -> tuple[Topic, ...]
     return tuple(claimed[name] for name in sorted(claimed))
 
 
-def topic_of(names: Names, contract: Contract, model: Model, sku: str) -> Topic:
-    """Return the topic of a model, whose settings have no fault."""
-    said, known = (contract.workflow or Workflow()).properties.get("topic") or {}, readings(sku)
+def topic_of(project: Project, contract: Contract, model: Model, sku: str) -> Topic:
+    """Return the topic of a model, whose settings have no fault; those of the contract come before those of the project."""
+    said, known = {**project.topics, **((contract.workflow or Workflow()).properties.get("topic") or {})}, readings(sku)
     numbers = {known[name][0]: number for name, value in said.items() if (number := known[name][1](value)) is not None}
-    return Topic(names.topic(model.name), contract.id, model.name, **numbers)
+    return Topic(project.names.topic(model.name), contract.id, model.name, **numbers)
 
 # %% ../../nbs/deliver/21_topics.ipynb #95d525d0
 NAMES = "{Namespace}/{EventHub}/{PartitionId}/{Year}/{Month}/{Day}/{Hour}/{Minute}/{Second}"  # all of them are mandatory

@@ -111,19 +111,22 @@ def needed(step: Step, found: Sequence[Rescued], there: Evolved) -> Evolved:
 
 # %% ../../nbs/ingest/04_evolution.ipynb #bd534fb2
 def evolution_statements(step: Step, change: Evolved, lacks: Callable[[str, str], bool]) -> list[str]:
-    """Return the SQL that brings the model's tables to hold what a batch brings; `lacks(table, column)` is false where an earlier attempt has added it."""
-    bronze = (step.sql("bronze"), step.quarantine)
+    """Return the SQL that brings the model's tables to hold what a batch brings; `lacks(table, column)` is false where an earlier attempt has added it.
+
+    Silver that another contract describes stays as that one says.
+    """
+    bronze, silver = (step.sql("bronze"), step.quarantine), () if step.model.name in step.contract.layers else (step.sql("silver"),)
     statements = []
     for name, kind in change.added.items():
         statements += [f"ALTER TABLE {table} ADD COLUMNS ({quote(name)} {kind})" for table in bronze if lacks(table, name)]
     for name, kind in change.widened.items():
-        checks = {key: check for key, check in silver_checks(step.contract, step.model).items() if quote(name) in check}
+        checks = {key: check for key, check in silver_checks(step.contract, step.model).items() if quote(name) in check} if silver else {}
         statements += [f"ALTER TABLE {step.sql('silver')} DROP CONSTRAINT IF EXISTS {quote(key)}" for key in checks]
-        for table in (*bronze, step.sql("silver")):
+        for table in (*bronze, *silver):
             statements += [f"ALTER TABLE {table} SET TBLPROPERTIES ('delta.enableTypeWidening' = 'true')", f"ALTER TABLE {table} ALTER COLUMN {quote(name)} TYPE {kind}"]
         statements += [f"ALTER TABLE {step.sql('silver')} ADD CONSTRAINT {quote(key)} CHECK ({check})" for key, check in checks.items()]
     for name, kind in {**change.added, **change.widened}.items():
-        tables = (*bronze, step.sql("silver")) if name in change.widened else bronze
+        tables = (*bronze, *silver) if name in change.widened else bronze
         statements += [f"ALTER TABLE {table} SET TBLPROPERTIES ({sql_literal(EVOLVED + name)} = {sql_literal(kind)})" for table in tables]
     return statements
 

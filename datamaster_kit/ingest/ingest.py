@@ -206,6 +206,8 @@ def with_past(steps: Sequence[Step]) -> list[Step]:
 def on_models(first: Step, models: Iterable[Model], work: Work) -> tuple[Run, ...]:
     """Do a step's work on models of its contract; raises ModelsFailedError with the faults of all that failed, after the last has been recorded."""
     catalog, steps = first.names.catalog, [first.of(model) for model in models]
+    if not steps:
+        return ()
     require_tables(first.target, runs_table(catalog))
     at_a_time = len(steps) if first.interval else 1 if first.name == "gold" else AT_A_TIME
     with stopping_on_signal(), ExitStack() as locks, ThreadPoolExecutor(max(at_a_time, 1)) as pool:
@@ -256,10 +258,10 @@ def build_silver(target: Target, project: Project, contract: Contract, run_id: s
                  without: Collection[str] = ()) -> tuple[Run, ...]:
     """Bring what is new in bronze to silver, for every model of a contract but those in `without`, or for the one that `only` names.
 
-    Raises DatamasterError where a model failed, or is held.
+    A model whose silver another contract of the project describes is left to that one's tasks. Raises DatamasterError where a model failed, or is held.
     """
     step = replace(first_step(target, project, contract, "silver", run_id), interval=interval, rebuilds_checkpoint=rebuilds_checkpoint)
-    return on_models(step, named(contract.ingested_models, only, without), write_silver)
+    return on_models(step, named(contract.curated_models, only, without), write_silver)
 
 
 def build_gold(target: Target, project: Project, contract: Contract, run_id: str = "", output: Path = Path("runs"), only: str = "",
@@ -287,8 +289,8 @@ def keep_periods(target: Target, project: Project, contract: Contract, run_id: s
     """Remove, or without `applies` only count, what is older than the contract's retention; raises DatamasterError where a model failed."""
     step = first_step(target, project, contract, "retention", run_id)
     if not applies:
-        return tuple(keep_period(step.of(model), applies=False) for model in contract.ingested_models)
-    return on_models(step, contract.ingested_models, partial(keep_period, applies=True))
+        return tuple(keep_period(step.of(model), applies=False) for model in contract.workflow_models)
+    return on_models(step, contract.workflow_models, partial(keep_period, applies=True))
 
 # %% ../../nbs/ingest/12_ingest.ipynb #81c51804
 def keep_ingesting(target: Target, project: Project, contracts: Sequence[Contract], interval: str) -> tuple[Run, ...]:

@@ -78,8 +78,9 @@ class Expiry:
 
 
 def layers(step: Step) -> dict[str, str]:
-    """Return the quoted names of the tables that the period holds for, by layer."""
-    return {"bronze": step.sql("bronze"), "quarantine": step.sql("bronze", QUARANTINE), "silver": step.sql("silver")}
+    """Return the quoted names of the tables that the period holds for, by layer; of a model that two contracts have, those of this one."""
+    bronze = {"bronze": step.sql("bronze"), "quarantine": step.sql("bronze", QUARANTINE)} if step.model in step.contract.ingested_models else {}
+    return {**bronze, **({"silver": step.sql("silver")} if step.model in step.contract.silver_models else {})}
 
 
 def expiries(step: Step, cutoff: datetime) -> dict[str, Expiry]:
@@ -133,7 +134,8 @@ def finish_interrupted(step: Step) -> None:
 def keep_period(step: Step, applies: bool) -> Run:
     """Return the run that removed, or with `applies` false would remove, a model's rows that are older than the contract's period; then vacuum."""
     begun, catalog = datetime.now(UTC), step.names.catalog
-    require_tables(step.target, *(make(step.contract, step.model, catalog) for make in (bronze_table, quarantine_table, silver_table)))
+    kinds = {"bronze": bronze_table, "quarantine": quarantine_table, "silver": silver_table}
+    require_tables(step.target, *(kinds[layer](step.contract, step.model, catalog) for layer in layers(step)))
     period = period_of(step)
     if period is None:
         return step.run(begun, result="nothing new", notes=("the contract has no retention",))

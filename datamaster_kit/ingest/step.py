@@ -144,8 +144,8 @@ KEY_DIFFERS = code("key-differs", "Silver's rows were merged by another key than
 
 
 def require_same_key(step: Step) -> None:
-    """Raise DatamasterError where the model's silver table, if it is there, has another key than the contract; it has none where it was made for a model without one."""
-    detail = step.target.detail(step.table("silver"))
+    """Raise DatamasterError where the model's silver table, if it is there and of this contract, has another key than the contract; it has none where it was made for a model without one."""
+    detail = None if step.model.name in step.contract.layers else step.target.detail(step.table("silver"))
     known = detail.properties if detail else {}
     actual = known.get("datamaster.key", "")
     names = [{spelling.lower() for spelling in (item.column, *item.aliases)} for item in step.model.key]

@@ -5,6 +5,8 @@
 # %% ../../nbs/mock/18_files.ipynb #f975fb26
 from __future__ import annotations
 
+import hashlib
+import json
 import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -21,7 +23,9 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 # %% auto #0
-__all__ = ['Write', 'with_misfits', 'csv_chunk', 'json_chunk', 'bytes_of', 'csv_file', 'json_file', 'parquet_file', 'file_name']
+__all__ = ['Write', 'TEXT_OR_NOTHING', 'CAPTURED_EVENT', 'ENQUEUED', 'with_misfits', 'texts_of', 'field_texts', 'csv_chunk',
+           'json_chunk', 'bytes_of', 'csv_file', 'json_file', 'parquet_file', 'avro_number', 'avro_bytes', 'avro_text',
+           'captured_event', 'avro_blocks', 'avro_file', 'captured_file', 'file_name']
 
 # %% ../../nbs/mock/18_files.ipynb #121ffe70
 def with_misfits(texts: pa.Array, misfits: Mapping[int, str]) -> pa.Array:
@@ -32,13 +36,20 @@ def with_misfits(texts: pa.Array, misfits: Mapping[int, str]) -> pa.Array:
     return replaced(texts, np.array(list(misfits)), pa.array(list(misfits.values()), pa.string())) if misfits else texts
 
 
+def texts_of(item: Field, damage: Damage, options: Mapping[str, Any]) -> pa.Array:
+    """Return a field's values of a chunk as texts, without misfits; nested ones as JSON."""
+    values = damage.columns[item.name]
+    return scalar_texts(values, item.type, options) if isinstance(item.type, Scalar) else json_texts(values, item.type)
+
+
+def field_texts(model: Model, damage: Damage, options: Mapping[str, Any]) -> list[pa.Array]:
+    """Return a chunk's columns as texts."""
+    return [with_misfits(texts_of(item, damage, options), damage.misfits.get(item.name, {})) for item in model.fields]
+
+
 def csv_chunk(model: Model, damage: Damage, options: Mapping[str, Any]) -> pa.Array:
     """Return a chunk as lines of csv."""
-    cells = []
-    for item in model.fields:
-        values = damage.columns[item.name]
-        texts = scalar_texts(values, item.type, options) if isinstance(item.type, Scalar) else json_texts(values, item.type)
-        cells.append(with_misfits(csv_cell(texts, item, options), damage.misfits.get(item.name, {})))
+    cells = [with_misfits(csv_cell(texts_of(item, damage, options), item, options), damage.misfits.get(item.name, {})) for item in model.fields]
     return csv_lines(cells, options)
 
 
@@ -114,6 +125,75 @@ def parquet_file(path: Path, model: Model, options: Mapping[str, Any]) -> Iterat
     schema = pa.schema([pa.field(item.column, arrow_type(item.type)) for item in model.fields])
     with pq.ParquetWriter(path, schema) as file:
         yield lambda damage: file.write_table(pa.table([damage.columns[item.name] for item in model.fields], schema=schema))
+
+# %% ../../nbs/mock/18_files.ipynb #33ecc1a9
+TEXT_OR_NOTHING = ["null", "string"]
+CAPTURED_EVENT = {  # Azure, *Exploring captured Avro files in Azure Event Hubs*
+    "type": "record", "name": "EventData", "namespace": "Microsoft.ServiceBus.Messaging", "fields": [
+        {"name": "SequenceNumber", "type": "long"}, {"name": "Offset", "type": "string"}, {"name": "EnqueuedTimeUtc", "type": "string"},
+        {"name": "SystemProperties", "type": {"type": "map", "values": ["long", "double", "string", "bytes"]}},
+        {"name": "Properties", "type": {"type": "map", "values": ["long", "double", "string", "bytes", "null"]}},
+        {"name": "Body", "type": ["null", "bytes"]}]}
+ENQUEUED = "12/31/2025 11:59:59 PM"  # mock data ends with the year 2025
+
+
+def avro_number(value: int) -> bytes:
+    """Return a whole number of avro (Avro, *Binary encoding*: variable length, zig-zag)."""
+    left, found = (value << 1) ^ (value >> 63), bytearray()
+    while left > 0x7F:
+        found.append(left & 0x7F | 0x80)
+        left >>= 7
+    return bytes((*found, left))
+
+
+def avro_bytes(value: bytes) -> bytes:
+    """Return bytes, or the bytes of a text, of avro."""
+    return avro_number(len(value)) + value
+
+
+def avro_text(value: str | None) -> bytes:
+    """Return a text that may be absent."""
+    return b"\x00" if value is None else b"\x02" + avro_bytes(value.encode())
+
+
+def captured_event(number: int, body: str) -> bytes:
+    """Return an event as it is captured, with its number in the partition."""
+    return avro_number(number) + avro_bytes(str(number).encode()) + avro_bytes(ENQUEUED.encode()) + b"\x00\x00" + b"\x02" + avro_bytes(body.encode())
+
+
+@contextmanager
+def avro_blocks(path: Path, schema: Mapping[str, Any]) -> Iterator[Callable[[list[bytes]], None]]:
+    """Open an avro file for blocks of records; what ends a block follows from the file's name, so that the same records are the same bytes."""
+    mark = hashlib.sha256(path.name.encode()).digest()[:16]
+    with path.open("wb") as file:
+        file.write(b"Obj\x01" + avro_number(1) + avro_bytes(b"avro.schema") + avro_bytes(json.dumps(schema).encode()) + b"\x00" + mark)
+
+        def put(records: list[bytes]) -> None:
+            block = b"".join(records)
+            file.write(avro_number(len(records)) + avro_number(len(block)) + block + mark if records else b"")
+
+        yield put
+
+
+@contextmanager
+def avro_file(path: Path, model: Model, options: Mapping[str, Any]) -> Iterator[Write]:
+    """Open an avro file for chunks; every value is a text, as ingest reads it."""
+    with avro_blocks(path, {"type": "record", "name": "row", "fields": [{"name": item.column, "type": TEXT_OR_NOTHING} for item in model.fields]}) as put:
+        yield lambda damage: put([b"".join(map(avro_text, row)) for row in zip(*(texts.to_pylist() for texts in field_texts(model, damage, options)), strict=True)])
+
+
+@contextmanager
+def captured_file(path: Path, model: Model, options: Mapping[str, Any]) -> Iterator[Write]:
+    """Open a file of captured events for chunks: an event a row."""
+    count = 0
+    with avro_blocks(path, CAPTURED_EVENT) as put:
+        def add(damage: Damage) -> None:
+            nonlocal count
+            lines = json_chunk(model, damage, options).to_pylist()
+            put([captured_event(count + place, line) for place, line in enumerate(lines)])
+            count += len(lines)
+
+        yield add
 
 # %% ../../nbs/mock/18_files.ipynb #4e7cf2f6
 def file_name(model: Model) -> str:

@@ -20,19 +20,20 @@ from ..contract.rule import OPERATORS, limit_of
 from ..contract.rules import rules
 from ..contract.source_options import reader_options
 from .broken import Breaker, Damage, breaker_of
-from .files import csv_file, file_name, json_file, parquet_file
+from .files import avro_file, captured_file, csv_file, file_name, json_file, parquet_file
 from .rows import Plan, plan_of
 from .totals import added, totals_of, write_totals
 from .world import World
 
 # %% auto #0
-__all__ = ['BAD_REQUEST', 'FILE_THERE', 'FORMATS', 'CHUNK', 'PER_FILE', 'Written', 'write_model', 'Request', 'faults_of',
-           'write_mock', 'absent_texts', 'written', 'notes']
+__all__ = ['BAD_REQUEST', 'FILE_THERE', 'FORMATS', 'EVENTS', 'CHUNK', 'PER_FILE', 'Written', 'write_model', 'Request',
+           'faults_of', 'write_mock', 'absent_texts', 'written', 'notes']
 
 # %% ../../nbs/mock/19_request.ipynb #123a9d5d
 BAD_REQUEST = code("mock-request", "Mock data cannot be made as it is asked for.", "see datamaster mock --help")
 FILE_THERE = code("mock-file-exists", "Mock data is there already.", "give another folder with --out, or remove it")
-FORMATS = {"csv": csv_file, "json": json_file, "parquet": parquet_file}
+FORMATS = {"csv": csv_file, "json": json_file, "avro": avro_file, "parquet": parquet_file}
+EVENTS = "events"  # of a topic, captured to avro files; the format of no request, but of a source
 CHUNK, PER_FILE = 65_536, 1_048_576
 
 
@@ -53,12 +54,13 @@ def write_model(plan: Plan, breaker: Breaker | None, folder: Path, format: str, 
     """Write a model's rows below a folder, with the files' control totals; return the files, and how many rows are broken."""
     name, files, broken = file_name(plan.model), [], 0
     (folder / name).mkdir(parents=True, exist_ok=True)
-    opened = FORMATS[format]
+    opened = captured_file if format == EVENTS else FORMATS[format]
+    suffix = "avro" if format == EVENTS else format
     with (folder / f".{name}.truth.csv").open("w", encoding="utf-8", newline="") as text:
         truth = csv.writer(text, lineterminator="\n")
         truth.writerow(("record", "file", "rule_id", "field"))
         for index, first in enumerate(range(0, max(plan.rows, 1), PER_FILE)):
-            path = folder / name / f"{name}-{index + 1:05}.{format}"
+            path = folder / name / f"{name}-{index + 1:05}.{suffix}"
             hidden, totals = path.with_name(f".{path.name}"), dict[str, Decimal]()
             with opened(hidden, plan.model, options) as write:
                 for start in range(first, min(first + PER_FILE, plan.rows), CHUNK):
@@ -97,7 +99,7 @@ def faults_of(contract: Contract, request: Request, format: str, folder: Path) -
         yield BAD_REQUEST.fault(f"{request.rows} rows are none", hint="give --rows from 1")
     if not 0 <= request.bad_ratio <= 1:
         yield BAD_REQUEST.fault(f"the ratio {request.bad_ratio} is not between 0 and 1", hint="0.05 breaks one row of twenty")
-    if format not in FORMATS:
+    if format not in (*FORMATS, EVENTS) or request.format == EVENTS:
         yield BAD_REQUEST.fault(f"the format {format!r} cannot be written", hint=nearest(format, FORMATS) or f"give --format {', '.join(FORMATS)}")
     if not known:
         yield BAD_REQUEST.fault("the contract has no model that is ingested", hint="name one under workflow")
@@ -122,11 +124,11 @@ def write_mock(contract: Contract, request: Request, folder: Path) -> list[Writt
     Raises BadInput, with nothing written, for a request that cannot be met.
     """
     workflow = contract.workflow or Workflow()
-    format = request.format or workflow.source.format
+    format = request.format or (EVENTS if workflow.source.type == "eventhub" else workflow.source.format)
     faults = list(faults_of(contract, request, format, folder))
     if faults:
         raise BadInput(*faults)
-    options = reader_options(format, workflow.source.options)
+    options = reader_options("avro" if format == EVENTS else format, workflow.source.options)
     world = World(contract, request.rows, request.seed, absent_texts(format, options))
     plans = [plan_of(world, model) for model in contract.ingested_models if not request.models or model.name in request.models]
     folder.mkdir(parents=True, exist_ok=True)
@@ -147,7 +149,7 @@ def written(contract: Contract, plan: Plan, request: Request, folder: Path, form
         breaker, reasons = breaker_of(plan, said, request.rules, request.bad_ratio, request.seed, format == "parquet", absent_texts(format, options))
         plan.lost.clear()
     source = (contract.workflow or Workflow()).source
-    files, broken = write_model(plan, breaker, folder, format, options, read_control_totals(source.options.get("control"), format))
+    files, broken = write_model(plan, breaker, folder, format, options, None if format == EVENTS else read_control_totals(source.options.get("control"), format))
     truth = folder / f"{file_name(plan.model)}.truth.csv" if breaker else None
     return Written(plan.model.name, plan.rows, files, broken, truth, reasons, tuple(notes(said, plan, request)))
 

@@ -159,7 +159,7 @@ def write_report(target: Target, project: Project, contracts: Sequence[Contract]
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(contract_page(contract), encoding="utf-8")
     found = [table_facts(target, project.names.table(schema, model.table), titled(contract, contracts), model.name)
-             for schema in ("bronze", "silver") for contract in contracts for model in contract.ingested_models]
+             for schema in ("bronze", "silver") for contract in contracts for model in (contract.ingested_models if schema == "bronze" else contract.silver_models)]
     runs = read_runs(target, project.names.catalog) if target.detail(runs_name(project.names.catalog)) else ()
     results = latest_results(contracts, [run for run in runs if run.step == "ingest"])
     index = report / "index.html"

@@ -8,10 +8,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from ..contract.fault import BadInput, DatamasterError, Fault, code
+from ..contract.fault import BadInput, DatamasterError, code
 from ..contract.model import Contract, Model
 from ..contract.table import Table
 from ..contract.table import tables as contract_tables
+from ..contract.together import TABLE_CLAIMED_TWICE, conflicts
 from ..ledger import files_table
 from ..project import Project
 from ..runs import runs_table
@@ -21,30 +22,17 @@ from .observed import Key
 from .roles import Grants, grants_of, unknown_access
 
 # %% auto #0
-__all__ = ['TABLE_CLAIMED_TWICE', 'FUNCTION_CLAIMED_TWICE', 'desired_tables', 'Desired', 'promised', 'desired_state']
+__all__ = ['FUNCTION_CLAIMED_TWICE', 'desired_tables', 'Desired', 'promised', 'desired_state']
 
 # %% ../../nbs/unity/07_desired.ipynb #4cd1e60d
-TABLE_CLAIMED_TWICE = code("table-claimed-twice", "Two models come to the same table of the catalog, or one to a table that the toolkit makes for the other.", "give one of them another physicalName")
-
-
 def desired_tables(project: Project, contracts: Iterable[Contract]) -> tuple[Table, ...]:
     """Return the tables that contracts ask for, and those of the runs and of the files; raises DatamasterError where two models claim one table."""
-    catalog = project.names.catalog
-    tables = [tagged(runs_table(catalog), project), tagged(files_table(catalog), project)]
-    claimed: dict[tuple[str, str], str] = {}
-    faults: list[Fault] = []
-    for contract in contracts:
-        wanted = contract_tables(contract, catalog)
-        for places in ([("", model.table) for model in (*contract.ingested_models, *contract.gold_models)], [(table.schema, table.name) for table in wanted]):
-            owners = [(name, claimed.setdefault((schema, name.lower()), contract.id)) for schema, name in places]
-            found = [TABLE_CLAIMED_TWICE.fault(f"the contracts {owner} and {contract.id} both have the table {name!r}") for name, owner in owners if owner != contract.id]
-            faults += found
-            if found:
-                break  # whose models are the same table have the same tables made of it
-        tables += [tagged(table, project, contract) for table in wanted]
+    catalog, contracts = project.names.catalog, tuple(contracts)
+    faults = [TABLE_CLAIMED_TWICE.fault(conflict.message) for conflict in conflicts(contracts) if conflict.is_table]
     if faults:
         raise DatamasterError(*faults)
-    return tuple(tables)
+    made = [tagged(table, project, contract) for contract in contracts for table in contract_tables(contract, catalog)]
+    return (tagged(runs_table(catalog), project), tagged(files_table(catalog), project), *made)
 
 # %% ../../nbs/unity/07_desired.ipynb #388c34f9
 FUNCTION_CLAIMED_TWICE = code("function-claimed-twice", "Two contracts come to the same mask or filter.", "give one of them another id")
@@ -64,7 +52,7 @@ class Desired:
 
 def promised(contract: Contract, catalog: str) -> list[tuple[Model, Table]]:
     """Return the models of a contract with their tables in silver and gold."""
-    models = {("silver", model.table): model for model in contract.ingested_models} | {("gold", model.table): model for model in contract.gold_models}
+    models = {("silver", model.table): model for model in contract.silver_models} | {("gold", model.table): model for model in contract.gold_models}
     return [(models[table.schema, table.name], table) for table in contract_tables(contract, catalog) if (table.schema, table.name) in models]
 
 

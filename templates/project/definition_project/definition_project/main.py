@@ -8,7 +8,8 @@ from datetime import UTC, date, datetime
 
 from datamaster_kit.contract.fault import BadInput, DatamasterError, code
 from datamaster_kit.contract.model import Contract, Model
-from datamaster_kit.project import read_contracts, read_project
+from datamaster_kit.contract.together import partners
+from datamaster_kit.project import Project, read_contracts, read_project
 from datamaster_kit.runs import Run, new_run_id, record_all
 from datamaster_kit.target.target import target_of
 
@@ -30,15 +31,25 @@ def options(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 
 def model_of(contract: Contract, name: str) -> Model:
-    """Return the model of that name; raises BadInput where the contract does not ingest it, it has no key, or keeps history."""
-    model = next((item for item in contract.ingested_models if item.name == name), None)
+    """Return the model of that name; raises BadInput where the contract describes no silver table of it, it has no key, or keeps history."""
+    model = next((item for item in contract.silver_models if item.name == name), None)
     if model is None:
-        raise BadInput(NOT_FILLED.fault(f"{contract.id} ingests no model {name!r}", hint=f"it ingests {', '.join(item.name for item in contract.ingested_models)}"))
+        raise BadInput(NOT_FILLED.fault(f"{contract.id} brings no model {name!r} to silver", hint=f"it brings {', '.join(item.name for item in contract.silver_models)}"))
     if not model.key:
         raise BadInput(NOT_FILLED.fault(f"{name} has no primary key, by which a row could be found again"))
     if contract.keeps_history(model):
         raise BadInput(NOT_FILLED.fault(f"{name} keeps every version of a row"))
     return model
+
+
+def source_of(project: Project, contract: Contract, model: Model) -> Model:
+    """Return the model as bronze has it: that of the contract that brings it there; raises BadInput where there is none."""
+    if model in contract.ingested_models:
+        return model
+    found = [item for other in partners(contract, read_contracts(project)) for item in other.ingested_models if item.name.lower() == model.name.lower()]
+    if not found:
+        raise BadInput(NOT_FILLED.fault(f"no contract brings {model.name} to bronze", hint="fill it in definition_project/silver.py from the tables that it is made of"))
+    return found[0]
 
 
 def run(chosen: argparse.Namespace) -> Run:
@@ -47,7 +58,7 @@ def run(chosen: argparse.Namespace) -> Run:
     [contract] = read_contracts(project, chosen.contract)
     model, target = model_of(contract, chosen.model), target_of(project, chosen.target)
     run_id, begun = new_run_id(), datetime.now(UTC)
-    counts = fill(target, project.names, contract, model, run_id, chosen.since, chosen.until)
+    counts = fill(target, project.names, contract, model, source_of(project, contract, model), run_id, chosen.since, chosen.until)
     ended = datetime.now(UTC)
     done = Run(run_id, "prep", target.name, contract.id, contract.version, model.name, begun, ended, duration_seconds=(ended - begun).total_seconds(), **counts)
     record_all(target, project.names.catalog, [done])

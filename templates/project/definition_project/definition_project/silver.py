@@ -7,11 +7,14 @@ from datetime import date, timedelta
 from pyspark.sql import DataFrame
 
 from datamaster_kit.contract.model import Contract, Model
-from datamaster_kit.contract.sqltype import quote, sql_literal
+from datamaster_kit.contract.rules import rules
+from datamaster_kit.contract.sqltype import quote, sql_literal, sql_type
 from datamaster_kit.contract.table import DELETED
 from datamaster_kit.ingest.rows import GOOD, is_deletion
 from datamaster_kit.ingest.versions import content, key_columns, same_key, version
 from datamaster_kit.names import Names
+from datamaster_kit.target.casts import bronze_type
+from datamaster_kit.target.columnar_files import fitted
 from datamaster_kit.target.target import Target
 
 
@@ -21,6 +24,19 @@ def prepared(model: str, rows: DataFrame) -> DataFrame:
     Example: rows.withColumn("brand_name", trim("brand_name")) if model == "account" else rows
     """
     return rows
+
+
+def described(rows: DataFrame, source: Model, contract: Contract, model: Model) -> DataFrame:
+    """Return rows of another contract's bronze as this contract describes them; a row with a value that is none of its type, or that breaks a rule, is left out."""
+    there = {item.column.lower(): item for item in source.fields}
+    columns, fitting = [name for name in rows.columns if name.startswith("carlton_")], ["true"]
+    for item in model.fields:
+        found, kind = there.get(item.column.lower()), bronze_type(item.type)
+        fits, value = fitted(quote(found.column), bronze_type(found.type), kind) if found else ("true", f"CAST(NULL AS {sql_type(kind)})")
+        columns.append(f"{value} AS {quote(item.column)}")
+        fitting.append(fits)
+    kept = [rule.predicate for rule in rules(contract, model) if rule.is_row_rule and rule.severity != "warn" and not rule.not_executed and rule.kind not in ("record", "type")]
+    return rows.where(" AND ".join(fitting)).selectExpr(*columns).where(" AND ".join(["true", *(f"coalesce(({predicate}), false)" for predicate in kept)]))
 
 
 def arrived(rows: DataFrame, since: date | None, until: date | None) -> DataFrame:
@@ -56,13 +72,15 @@ def merge_statement(source: str, silver: str, contract: Contract, model: Model, 
     """
 
 
-def fill(target: Target, names: Names, contract: Contract, model: Model, run_id: str, since: date | None = None, until: date | None = None) -> dict[str, int]:
-    """Bring rows of a model's bronze table to silver; return how many were read, merged and deleted. A second time changes nothing."""
-    bronze, silver, deleted = (target.sql_name(names.table(schema, model.table + suffix)) for schema, suffix in (("bronze", ""), ("silver", ""), ("silver", DELETED)))
+def fill(target: Target, names: Names, contract: Contract, model: Model, source: Model, run_id: str, since: date | None = None, until: date | None = None) -> dict[str, int]:
+    """Bring rows of a model's bronze table, where it is as `source` describes it, to silver; return how many were read, merged and deleted. A second time changes nothing."""
+    bronze = target.sql_name(names.table("bronze", source.table))
+    silver, deleted = (target.sql_name(names.table("silver", model.table + suffix)) for suffix in ("", DELETED))
     rows = arrived(target.spark.table(bronze), since, until).where(GOOD)
+    ready = prepared(model.name, rows)
     view = f"definition_project_{uuid.uuid4().hex}"
-    newest(prepared(model.name, rows), contract, model).createOrReplaceTempView(view)
-    source = not_deleted_since(view, deleted, contract, model) if is_deletion(contract, model) else view
-    [done] = target.spark.sql(merge_statement(source, silver, contract, model, run_id)).collect()
+    newest(described(ready, source, contract, model) if source != model else ready, contract, model).createOrReplaceTempView(view)
+    changes = not_deleted_since(view, deleted, contract, model) if is_deletion(contract, model) else view
+    [done] = target.spark.sql(merge_statement(changes, silver, contract, model, run_id)).collect()
     target.spark.catalog.dropTempView(view)
     return {"rows_read": rows.count(), "rows_merged": done["num_updated_rows"] + done["num_inserted_rows"], "rows_deleted": done["num_deleted_rows"]}

@@ -115,8 +115,36 @@ def test_a_new_rule_reaches_the_rows_that_are_there(lake: Lake, monkeypatch: pyt
     assert lake.fill() == 0
 
 
+RAW = """
+dataContractSpecification: 1.1.0
+id: urn:example:raw
+info: {title: Raw sales, version: 1.0.0}
+models: {sale: {fields: {id: {type: string}, state: {type: string}, amount: {type: string}, at: {type: string}, extra: {type: string}}}}
+workflow: {source: {type: adls, format: csv}}
+"""
+
+
+def test_silver_of_what_another_contract_brings_to_bronze_is_as_this_one_describes_it(spark: SparkSession, lake: Lake, tmp_path: Path) -> None:
+    for schema in ("bronze", "silver", "gold"):
+        spark.sql(f"DROP SCHEMA IF EXISTS spark_catalog.{schema} CASCADE")
+    contracts = tmp_path / "contracts"
+    (contracts / "raw.yaml").write_text(RAW, encoding="utf-8")
+    (contracts / "sale.yaml").write_text(CONTRACT.rstrip()[:-1] + ", tasks: [{task_key: prepare, python_wheel_task: {package_name: definition_project, entry_point: main}}]}\n", encoding="utf-8")
+    raw, lake.contract = read_contracts(lake.project)
+    apply_plan(planned(lake.target, lake.project, [raw, lake.contract]), lake.target)
+    lake.contract = raw
+    lake.arrive("a", f"1,new,10,{MONDAY}", f"x,new,10,{MONDAY}", f"2,new,much,{MONDAY}", f"3,new,-1,{MONDAY}", f"4,,5,{MONDAY}")
+    assert lake.fill() == 1
+    lake.arrive("b", f"1,paid,20,{TUESDAY}", f"5,new,1,{MONDAY}")
+    assert lake.fill() == 2
+    assert lake.sales() == [(1, "paid", Decimal("20.00")), (5, "new", Decimal("1.00"))]
+    lake.arrive("c", f"5,gone,,{TUESDAY}")
+    assert lake.fill() == 1
+    assert [row[0] for row in lake.sales()] == [1]
+
+
 @pytest.mark.parametrize(("contract", "model", "told"), [
-    (CONTRACT, "sail", "it ingests sale"),
+    (CONTRACT, "sail", "it brings sale"),
     (CONTRACT.replace(", primaryKey: true", "").replace(", delete_when: {state: gone}", ""), "sale", "no primary key"),
     (CONTRACT.replace("workflow: {", "workflow: {history: [sale], "), "sale", "keeps every version"),
 ])
