@@ -100,7 +100,10 @@ def refused_before(steps: Sequence[Step]) -> dict[str, dict[str, tuple[int, int]
     return found
 
 
-def read_again(step: Step) -> frozenset[str]:
-    """Return the addresses of the model's files that have been refused, and of those with control totals of others: they are read again when they are written to."""
-    mine = f"contract_id = {sql_literal(step.contract.id)} AND model = {sql_literal(step.model.name)} AND (result = '{REFUSED}' OR startswith(reason, '{TOTALS_OF}'))"
-    return frozenset(item.path for item in read_entries(step.target, step.names.catalog, mine))
+def read_again(step: Step) -> dict[str, tuple[int, int] | None]:
+    """Return the model's files that have been refused, and those with control totals of others, by address: None for one that is read again when it is written to; for one that was read once it was mended, its size and modification in milliseconds then."""
+    mine = f"contract_id = {sql_literal(step.contract.id)} AND model = {sql_literal(step.model.name)}"
+    more = f"path IN (SELECT path FROM {step.target.sql_name(files_name(step.names.catalog))} WHERE {mine} AND (result = '{REFUSED}' OR startswith(reason, '{TOTALS_OF}')))"
+    newest = {item.path: item for item in read_entries(step.target, step.names.catalog, f"{mine} AND {more}")}
+    is_done = {path: item.result == READ and not item.reason.startswith(TOTALS_OF) for path, item in newest.items()}
+    return {path: (item.size, round(item.modified_at.timestamp() * 1000)) if is_done[path] else None for path, item in newest.items()}
