@@ -124,6 +124,8 @@ def test_csv_files_of_every_odd_kind_are_read_or_refused_by_name_and_the_ledger_
     land("day=10:00/back\\slash.csv", text[12], 24, 25)
     land("a[1]{b}*?%20 é#+.csv", text[13], 26, 27)
     land("line\nbreak.csv", text[14], 28, 29)
+    for place, name in enumerate(("family \U0001f468\u200d\U0001f469.csv", "soft\u00adhyphen.csv", "own \ue000 \u0378 \U0010fffd.csv", "right\u202e to left\ufeff.csv", "blank\u00a0\u2028\u3000.csv", "folder\u200b/a.csv", "folder\u200b/a.csv.gz")):
+        land(name, gzip.compress(HEADER + line(520 + place)) if name.endswith(".gz") else HEADER + line(520 + place), 520 + place)
     land("open_quote.csv", HEADER + line(30) + b'31,1,1,2026-01-31,"never\n' + line(32) + line(33), 30)
     land("latin1.csv", HEADER + line(34) + "35,1,1,2026-01-31,caf\u00e9\n".encode("latin-1"), 34)
     land("mixed_ends.csv", HEADER[:-1] + b'\r\n36,1,1,2026-01-31,"a\r\nb"\r\n37,1,1,2026-01-31,y\n38,1,1,2026-01-31,"p\nq"\r\n', 36, 37, 38)
@@ -163,6 +165,9 @@ def test_csv_files_of_every_odd_kind_are_read_or_refused_by_name_and_the_ledger_
     assert [note for note in mended.notes if "has changed" in note] == ["a[1]{b}*?%20 é#+.csv has changed since it was read, and what changed was not read: put it under another name"]
     (again,) = lake.run()
     assert not [note for note in again.notes if "a.zip" in note] and len(lake.good()) == len(set(lake.good()))
+    lake.land("a.zip", gzip.compress(text[10] + line(540)))
+    (again,) = lake.run()
+    assert [note for note in again.notes if note.startswith("a.zip has changed since it was read")], "it was mended, read, and is written to once more"
 
 
 def raw_deflate(text: bytes) -> bytes:

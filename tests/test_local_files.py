@@ -82,7 +82,7 @@ def test_empty_and_header_only_files_give_no_row(spark, tmp_path: Path) -> None:
 
 
 def test_csv_as_it_is_written_keeps_each_record_and_each_character(spark, tmp_path: Path) -> None:
-    """Another quote, lone carriage returns within quotes, lines of blanks, records of blank cells, line ends that are said: the cells of each record, None where there is nothing, or the text of a malformed one."""
+    """Another quote, lone carriage returns and bytes 0 within quotes, lines of blanks, records of blank cells, line ends that are said: the cells of each record, None where there is nothing, or the text of a malformed one."""
     fields, latin = (Field("id"), Field("t"), Field("n", Scalar("integer"))), b"   \nid,t,n\n \n1,\xe9,1\n"
     cases: list[tuple[str | bytes, dict[str, Any], list[tuple[Any, ...]]]] = [
         ("id,t,n\n1,'5\"',1\n2,'x',2\n3,'it''s',3\n4,it's,4\n", {"quote": "'"}, [("1", '5"', 1), ("2", "x", 2), ("3", "it's", 3), ("4", "it's", 4)]),
@@ -100,6 +100,10 @@ def test_csv_as_it_is_written_keeps_each_record_and_each_character(spark, tmp_pa
         (latin, {"encoding": "latin-1"}, [("1", "\u00e9", 1)]),
         ("id,t,n\r\n1,a,1\r\n2,b,2\r\n", {"lineSep": "\r\n"}, [("1", "a", 1), ("2", "b", 2)]),
         ("id,t,n\r1,a,1\r2,b,2\r", {"lineSep": "\r"}, [("1", "a", 1), ("2", "b", 2)]),
+        ('id,t,n\n"1\0",\0,1\n2,"\0""q",2\n"3","z\0",3\n', {}, [("1\0", "\0", 1), ("2", '\0"q', 2), ("3", "z\0", 3)]),
+        ('id,t,n\n1,"a\0\nb",1\n2,"\0""q""\0",2\n', {}, [("1", "a\0\nb", 1), ("2", '\0"q"\0', 2)]),
+        ("id::t::n\n'1\0'::'\0''q\n'::1\n", {"quote": "'", "delimiter": "::"}, [("1\0", "\0'q\n", 1)]),
+        ('id,t,n\n1,"a\0\\\\\0",1\n2,"\0\\"\n",2\n', {"escape": "\\"}, [("1", "a\0\\\0", 1), ("2", '\0"\n', 2)]),
     ]
     for text, options, expected in cases:
         found = csv_rows(spark, tmp_path, text, fields=fields, **options)

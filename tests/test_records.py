@@ -115,7 +115,7 @@ def test_every_query_says_the_same_on_both_engines(targets) -> None:
     assert [(part.first, part.last, part.rows) for part in found["ranges"]] == [(0, 3, 17)] and found["no ranges"] == ()
     assert [hold.id for hold in found["open holds"]] == ["h2"] and [hold.why for hold in found["holds"]] == [ODD, ""] and found["unjudged"] == (True, True, False)
     assert found["refused files"]["order"] == {f"file:/in/{ODD}0.csv": (10, round(BEGAN.timestamp() * 1000)), "b.csv": (10, round((BEGAN + timedelta(minutes=1)).timestamp() * 1000))}
-    assert found["files read again"] == {f"file:/in/{ODD}0.csv", "b.csv", "c.csv", "d.csv"}
+    assert found["files read again"] == {f"file:/in/{ODD}0.csv": None, "b.csv": None, "c.csv": None, "d.csv": (10, round((BEGAN + timedelta(minutes=4)).timestamp() * 1000))}
     assert read_entries(stored, "ctwin")[0].totals == () and found["files"][3].totals == (Total("rows", "3", "2"),)
 
 

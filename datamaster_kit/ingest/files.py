@@ -103,12 +103,14 @@ def refused_before(steps: Sequence[Step]) -> dict[str, dict[str, tuple[int, int]
     return found
 
 
-def read_again(step: Step) -> frozenset[str]:
-    """Return the addresses of the model's files that have been refused, and of those with control totals of others: they are read again when they are written to."""
-    mine = "contract_id = {contract} AND model = {model} AND (result = {refused} OR reason LIKE {totals})"
-    return frozenset(
-        item.path
-        for item in read_entries(
-            step.target, step.names.catalog, mine, contract=step.contract.id, model=step.model.name, refused=REFUSED, totals=f"{TOTALS_OF}%"
-        )
-    )
+def read_again(step: Step) -> dict[str, tuple[int, int] | None]:
+    """Return the model's files that have been refused, and those with control totals of others, by address.
+
+    None stands for one that is read again when it is written to; for one that was read once it was mended, its size and modification in milliseconds then.
+    """
+    mine = "contract_id = {contract} AND model = {model}"
+    more = f"path IN (SELECT path FROM records WHERE {mine} AND (result = {{refused}} OR reason LIKE {{totals}}))"
+    values = {"contract": step.contract.id, "model": step.model.name, "refused": REFUSED, "totals": f"{TOTALS_OF}%"}
+    newest = {item.path: item for item in read_entries(step.target, step.names.catalog, f"{mine} AND {more}", **values)}
+    is_done = {path: item.result == READ and not item.reason.startswith(TOTALS_OF) for path, item in newest.items()}
+    return {path: (item.size, round(item.modified_at.timestamp() * 1000)) if is_done[path] else None for path, item in newest.items()}

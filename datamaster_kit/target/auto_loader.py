@@ -65,7 +65,8 @@ def auto_loader_options(source: FileSource, schema_location: str) -> dict[str, s
     if source.format == "csv":
         given.pop("lineSep", None)  # found in the file: with one that is said, Spark takes no other
         defaults |= {"header": "true", "multiLine": "true"}
-        fixed |= {"escape": quote_escape(source.options), "columnNameOfCorruptRecord": CORRUPT, "readerCaseSensitive": "false", "maxColumns": str(max(20_480, 2 * len(source.fields)))}
+        fixed |= {"escape": quote_escape(source.options), "charToEscapeQuoteEscaping": quote_escape(source.options)}  # the latter is the byte 0 where none is said, and goes out of cells
+        fixed |= {"columnNameOfCorruptRecord": CORRUPT, "readerCaseSensitive": "false", "maxColumns": str(max(20_480, 2 * len(source.fields)))}
     return {**defaults, **given, **fixed}
 
 # %% ../../nbs/target/09_auto_loader.ipynb #cd8bbd99

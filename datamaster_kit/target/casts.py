@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+import unicodedata
 from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote as quoted_url
@@ -322,7 +323,8 @@ def file_url(file: str) -> str:
     """Return the address of a local file as Spark has it (`_metadata.file_path`): a path, or `file:` and a path in which nothing is encoded, with what Java's URI encodes."""
     kept = "/-_.!~'()*,;:$&+=@"
     path = file.removeprefix("file:")
-    encoded = (char if char in kept or char.isalnum() or (ord(char) > 127 and char.isprintable()) else quoted_url(char, errors="surrogateescape") for char in path)
+    others = ("Cc", "Cs", "Zl", "Zp", "Zs")  # control characters, bytes that are no text, and blanks; all else beyond ASCII stays, also a mark that is not seen
+    encoded = (char if char in kept or char.isalnum() or (ord(char) > 127 and unicodedata.category(char) not in others) else quoted_url(char, errors="surrogateescape") for char in path)
     return f"file:{''.join(encoded)}"
 
 

@@ -309,7 +309,8 @@ def read_csv(spark: SparkSession, files: Sequence[str], header: tuple[str, ...],
     schema = ", ".join([*(f"{text} STRING" for text in texts), "_corrupt_record STRING"])
     options = {"header": has_header(source.options), "mode": "PERMISSIVE", "maxColumns": most_cells(len(header)),
                **({"lineSep": "\n"} if has_long_records else {}),
-               **{name: source.options[name] for name in CSV_OPTIONS if name in source.options}, "escape": quote_escape(source.options), "multiLine": has_long_records}
+               **{name: source.options[name] for name in CSV_OPTIONS if name in source.options}, "escape": quote_escape(source.options), "multiLine": has_long_records,
+               "charToEscapeQuoteEscaping": quote_escape(source.options)}  # it is the byte 0 where none is said, and goes out of cells
     options |= {"quote": NO_QUOTE} if source.options.get("quote") == "" else {}
     raw = spark.read.schema(schema).options(**options).csv(list(map(no_glob, files)))
     if is_enveloped:

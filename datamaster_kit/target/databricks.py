@@ -157,7 +157,7 @@ class DatabricksTarget:
         """Return the folder in which a model's raw files arrive; raises BadInput where the model's name is not one of a folder."""
         return f"{self.project.landing_folder(self.name)}/{folder_name(model)}"
 
-    def changed_files(self, checkpoint: str, read_again: frozenset[str] = frozenset()) -> tuple[str, ...]:
+    def changed_files(self, checkpoint: str, read_again: Mapping[str, tuple[int, int] | None] | None = None) -> tuple[str, ...]:
         """Return nothing: Auto Loader keeps its list of files to itself, and reads a changed one again where the contract's source says `allowOverwrites`."""
         return ()
 

@@ -143,8 +143,8 @@ class LocalTarget:
         make_private(folder)
         return str(folder)
 
-    def changed_files(self, checkpoint: str, read_again: frozenset[str] = frozenset()) -> tuple[str, ...]:
-        """Return a sentence for each file that has been written to since it was read; `read_again` are the addresses of those that were refused and read again."""
+    def changed_files(self, checkpoint: str, read_again: Mapping[str, tuple[int, int] | None] | None = None) -> tuple[str, ...]:
+        """Return a sentence for each file that has been written to since it was read; `read_again` are the addresses of those that were refused (`changed_files` of `local_files`)."""
         from datamaster_kit.target.local_files import changed_files
 
         return changed_files(Path(checkpoint), read_again)

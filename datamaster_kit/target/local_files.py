@@ -362,12 +362,18 @@ def _is_hidden(name: str) -> bool:
     return (name.startswith("_") and "=" not in name) or name.startswith(".") or name.endswith("._COPYING_")
 
 
-def changed_files(checkpoint: Path, read_again: frozenset[str] = frozenset()) -> tuple[str, ...]:
-    """Return what is to be said of files that have been written to since the checkpoint's stream read them, other than those of the addresses `read_again`."""
-    known = {plain_path(address) for address in read_again}
-    now = ((Path(path), then) for address, then in files_read(checkpoint).items() if (path := plain_path(address)) not in known)
-    return tuple(f"{path.name} has changed since it was read, and what changed was not read: put it under another name" for path, then in now
-                 if path.is_file() and not _is_hidden(path.name) and path.stat().st_mtime_ns // 1_000_000 != then)
+def changed_files(checkpoint: Path, read_again: Mapping[str, tuple[int, int] | None] | None = None) -> tuple[str, ...]:
+    """Return what is to be said of files that have been written to since they were read: by the checkpoint's stream, or, of the addresses `read_again`, with that size and modification in milliseconds, where None is for one that will be read again."""
+    known = {plain_path(address): then for address, then in (read_again or {}).items()}
+    there = ((Path(path), then) for address, then in files_read(checkpoint).items() if (path := Path(plain_path(address))).is_file() and not _is_hidden(path.name))
+    changed = (path for path, then in there if (_is_newer(path, known[str(path)]) if str(path) in known else path.stat().st_mtime_ns // 1_000_000 != then))
+    return tuple(f"{path.name} has changed since it was read, and what changed was not read: put it under another name" for path in changed)
+
+
+def _is_newer(path: Path, then: tuple[int, int] | None) -> bool:
+    """A file has another size than it had, or was written to since; the moment is that of the file with its totals where that was newer."""
+    now = path.stat()
+    return then is not None and (now.st_size != then[0] or now.st_mtime_ns // 1_000_000 > then[1])
 
 # %% ../../nbs/target/08_local_files.ipynb #cb6beb62
 def data_name(file: str, source: FileSource) -> str:

@@ -120,8 +120,8 @@ class Target(Protocol):
     def landing_folder(self, model: str) -> str:
         """Return the folder in which a model's raw files arrive; raises BadInput where the model's name is not one of a folder."""
 
-    def changed_files(self, checkpoint: str, read_again: frozenset[str] = frozenset()) -> tuple[str, ...]:
-        """Return what is to be said of files that have been written to since the checkpoint's stream read them, other than those of the addresses `read_again`."""
+    def changed_files(self, checkpoint: str, read_again: Mapping[str, tuple[int, int] | None] | None = None) -> tuple[str, ...]:
+        """Return what is to be said of files that have been written to since they were read: by the checkpoint's stream, or, of the addresses `read_again`, with that size and modification in milliseconds, where None is for one that will be read again."""
 
     def unlisted_files(self, source: FileSource, checkpoint: str) -> frozenset[str] | None:
         """Return the paths of the files in a source's landing folder that a checkpoint's stream has not listed; None where the target lists them by itself."""
