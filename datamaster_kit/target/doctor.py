@@ -37,7 +37,7 @@ class Check:
     remedy: str = ""
 
 # %% ../../nbs/target/06_doctor.ipynb #cbe533cb
-PACKAGES = (("pyspark", "missing"), ("delta-spark", "missing"), ("papermill", "missing"), ("matplotlib", "missing"), ("ipywidgets", "warning"), ("databricks-sdk", "warning"))
+PACKAGES = (("pyspark", "missing"), ("delta-spark", "missing"), ("deltalake", "missing"), ("papermill", "missing"), ("matplotlib", "missing"), ("ipywidgets", "warning"), ("databricks-sdk", "warning"))
 REMEDIES = {"ipywidgets": "for forms: pip install 'datamaster_kit[forms]'", "databricks-sdk": "for a workspace: pip install 'datamaster_kit[databricks]'"}
 
 
