@@ -224,7 +224,8 @@ def does_without_an_extra(here: Installed) -> None:
     shutil.copyfile(here.folder / "contracts" / "account.yaml", here.folder / "older.yaml")
     here.run("contract", "diff", "older.yaml", "contracts/account.yaml")
     here.lacks("local", "run")
-    here.lacks("local", "ingest", "run")
+    assert "no-table" in here.run("ingest", "run", code=1)[1]
+    here.lacks("local", "unity", "apply")
     here.lacks("forms", "forms")
     file = here.folder / "datamaster.yaml"
     file.write_text(

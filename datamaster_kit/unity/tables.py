@@ -136,6 +136,8 @@ def outcome_of(change: Change, target: Target) -> Outcome:
 def applied(plan: Plan, target: Target, report: Callable[[Outcome], None]) -> list[Fault]:
     """Apply a plan and return what failed."""
     at_once = AT_ONCE if isinstance(target, DatabricksTarget) else 1
+    if plan.pending and isinstance(target, LocalTarget):
+        target.sql("SELECT 1")  # what keeps Spark from starting is told once, and not of every table
     for _, changes in groupby(plan.pending, key=lambda change: change.kind):
         faults = list[Fault]()
         with ThreadPoolExecutor(at_once) as pool:
