@@ -9,7 +9,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
-from functools import cache, partial
+from functools import cache, lru_cache, partial
 from math import prod
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -24,10 +24,10 @@ if TYPE_CHECKING:
 __all__ = ['MARK', 'OTHER_NAMES', 'UNITS', 'LONGEST_SQL', 'ANSI_STYLE', 'NODES', 'MISSING', 'JOINS', 'MOST', 'COUNTED', 'LEAST',
            'OF_CSV', 'DAYS', 'MOST_OF_ALL', 'JOINING', 'LARGER', 'ANYWHERE', 'CHOOSING', 'MEASURING', 'BEFORE_BRACKETS',
            'GAINED', 'LOST', 'literal_text', 'end_of_comment', 'taken_apart', 'arguments_by_words', 'spoken', 'written',
-           'parsed_plainly', 'parsed', 'comparing', 'node_refusal', 'size_refusal', 'is_text', 'is_number_from',
-           'is_slow_slide', 'has_plain_options', 'is_small', 'source_refusal', 'judge', 'in_order', 'most_made',
-           'parts_made', 'times_larger', 'gathers_itself', 'copies_in', 'copies_of_lambdas', 'words_of', 'judge_words',
-           'judge_writing', 'parsed_again']
+           'parsed_plainly', 'parsed', 'judged_tree', 'comparing', 'node_refusal', 'size_refusal', 'is_text',
+           'is_number_from', 'is_slow_slide', 'has_plain_options', 'is_small', 'source_refusal', 'judge', 'in_order',
+           'most_made', 'parts_made', 'times_larger', 'gathers_itself', 'copies_in', 'copies_of_lambdas', 'words_of',
+           'judge_words', 'judge_writing', 'parsed_again']
 
 # %% ../../nbs/contract/10_sql_judge.ipynb #1e543fc0
 _TOKENS = re.compile(r"""(?P<space>\s+|--[^\r\n]*)|(?P<comment>/\*)|(?P<raw>[rR](?:'[^']*'|"[^"]*"))|(?P<hex>[xX]'[0-9a-fA-F]*')|(?P<text>'(?:[^'\\]|\\.|'')*'|"(?:[^"\\]|\\.|"")*")
@@ -188,11 +188,17 @@ ANSI_STYLE = re.compile(r"\x1b\[[0-9;]*m")
 
 def parsed(sql: str, names: Mapping[str, str] | None = None) -> exp.Expr:
     """Return the one statement or expression in a contract's text, judged; `names` are those of its placeholders. Raises ValueError with why it is refused."""
+    return judged_tree(sql, tuple(sorted((names or {}).items()))).copy()
+
+
+@lru_cache(maxsize=1024)
+def judged_tree(sql: str, names: tuple[tuple[str, str], ...]) -> exp.Expr:
+    """Return the tree of `parsed`, which is not to be changed: checks, rules and pages each ask for the same text."""
     from sqlglot import exp
 
     if len(sql) > LONGEST_SQL:
         raise ValueError(f"it has more than {LONGEST_SQL:,} characters")
-    plain, texts = taken_apart(sql.strip().rstrip(";"), names or {})
+    plain, texts = taken_apart(sql.strip().rstrip(";"), dict(names))
     tree = parsed_plainly(plain)
     while isinstance(tree, exp.Subquery) and not any(value for name, value in tree.args.items() if name != "this"):
         tree = tree.this
