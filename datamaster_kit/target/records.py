@@ -77,7 +77,8 @@ def stored_detail(folder: Path) -> Detail | None:
     if table is None:
         return None
     said, schema = table.metadata(), json.loads(table.schema().to_json())
-    clustering = json.loads(domain(folder / "_delta_log", "delta.clustering") or "{}").get("clusteringColumns", ())
+    is_clustered = "clustering" in (table.protocol().writer_features or ())
+    clustering = json.loads(domain(folder / "_delta_log", "delta.clustering") or "{}").get("clusteringColumns", ()) if is_clustered else ()
     return Detail(
         schema,
         dict(sorted(said.configuration.items())),
