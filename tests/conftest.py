@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import settings as tried
-from workspace.compute_environment import QUICK_COMPILER
+from java_pool import Pool
+from workspace.compute_environment import QUICK_COMPILER, spark_home
 
 if TYPE_CHECKING:
     from databricks.sdk import AccountClient, WorkspaceClient
@@ -28,6 +29,14 @@ LONGEST = (
 os.environ.setdefault("SPARK_SUBMIT_OPTS", " ".join(QUICK_COMPILER))
 tried.register_profile("on a busy machine", deadline=None)  # how long an example may take is no promise
 tried.load_profile("on a busy machine")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def java() -> Iterator[None]:
+    """Have the processes that this one starts, and this one, take Java from a pool."""
+    with Pool(spark_home()) as pool, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SPARK_HOME", str(pool.folder))
+        yield
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -49,6 +58,7 @@ def spark() -> Iterator[SparkSession]:
     from pyspark.sql import SparkSession
 
     os.environ["SPARK_CONNECT_AUTHENTICATE_TOKEN"] = secrets.token_hex()
+    os.environ["SPARK_HOME"] = str(spark_home())  # the server's Java is its own
     with subprocess.Popen([sys.executable, str(ROOT / "tests" / "connect_server.py"), str(state)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as server:
         assert server.stdout is not None
         os.environ["SPARK_REMOTE"] = f"sc://localhost:{server.stdout.readline().strip()}"

@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     from databricks.sdk.service.jobs import BaseJob, BaseRun, Run, RunTask
 
 # %% auto #0
-__all__ = ['NO_PURPOSE', 'NO_JOB', 'PURPOSES', 'ENDED', 'PAUSES', 'RUN_FAILED', 'RUN_CANCELED', 'BLAMELESS', 'job_number',
-           'required_models', 'job_numbers', 'started', 'state_of', 'has_ended', 'last_attempts', 'followed',
-           'failures', 'error_of', 'JobState', 'job_state', 'job_states']
+__all__ = ['NO_PURPOSE', 'NO_JOB', 'PURPOSES', 'ENDED', 'SHORTEST_PAUSE', 'LONGEST_PAUSE', 'RUN_FAILED', 'RUN_CANCELED',
+           'BLAMELESS', 'job_number', 'required_models', 'job_numbers', 'started', 'state_of', 'has_ended',
+           'last_attempts', 'followed', 'failures', 'error_of', 'JobState', 'job_state', 'job_states']
 
 # %% ../../nbs/deliver/06_job_runs.ipynb #25490584
 NO_PURPOSE = code("no-purpose", "There are no jobs for that purpose.", "say --purpose ingest, prep or mock-ingest")
@@ -85,7 +85,7 @@ def started(client: WorkspaceClient, job: int, parameters: Mapping[str, str] | N
 
 # %% ../../nbs/deliver/06_job_runs.ipynb #8a2c977c
 ENDED = ("TERMINATED", "SKIPPED", "INTERNAL_ERROR")
-PAUSES = (1, 2, 4, 8, 15)
+SHORTEST_PAUSE, LONGEST_PAUSE = 1.0, 15.0
 
 
 def state_of(item: Run | BaseRun | RunTask) -> str:
@@ -107,13 +107,13 @@ def last_attempts(run: Run) -> dict[str, RunTask]:
 
 def followed(client: WorkspaceClient, run: Run, report: Callable[[Run], None]) -> Run:
     """Report a run whenever it was asked for, until it has ended, and return it."""
-    asked = 0
+    clock = client.config.clock
+    begun = clock.time()
     while True:
         report(run)
         if has_ended(run):
             return run
-        client.config.clock.sleep(PAUSES[min(asked, len(PAUSES) - 1)])
-        asked += 1
+        clock.sleep(min(max(SHORTEST_PAUSE, (clock.time() - begun) / 10), LONGEST_PAUSE))
         run = client.jobs.get_run(run.run_id or 0)
 
 # %% ../../nbs/deliver/06_job_runs.ipynb #6fcbea17

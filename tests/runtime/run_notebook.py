@@ -27,6 +27,7 @@ def run(folder: Path, place: str) -> dict[str, str]:
         kernel_name="task",
         timeout=None,
         startup_timeout=120,
+        shutdown_kernel="immediate",  # a Python with a session takes five seconds to end by itself
         resources={"metadata": {"path": place}},
     )
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))

@@ -69,6 +69,8 @@ def command(
         *then,
         "env",
         "-i",
+        f"POOL_VOLUMES={volumes}",
+        f"POOL_WORKSPACE={workspace}",
         *(f"{name}={value}" for name, value in variables.items()),
         *words,
     ]
@@ -117,7 +119,7 @@ def variables_of(folder: Path, python: Path, state: Path, compute: str) -> dict[
         "JAVA_HOME": str(java_home(state)),
         # The settings as a file of their own: a folder of settings in the class path would keep Java from its archive of classes.
         "PYSPARK_SUBMIT_ARGS": f"--properties-file {folder / 'conf' / 'spark.conf'} pyspark-shell",
-        "SPARK_HOME": str(spark_home()),
+        "SPARK_HOME": os.environ.get("SPARK_HOME", str(spark_home())),
         "SPARK_LOCAL_DIRS": str(folder / "spark" / "tmp"),
         "PYSPARK_PYTHON": str(python),
         "PIP_NO_INDEX": "1",

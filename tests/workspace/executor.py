@@ -48,7 +48,7 @@ class ExecutionSettings:
 
     folder: Path
     state: Path
-    poll_seconds: float = 2.0
+    poll_seconds: float = 5.0
     grace_seconds: float = 3.0
     variables: Mapping[str, str] = field(default_factory=dict)
 
@@ -78,14 +78,15 @@ class Executor:
         thread.start()
 
     def wait(self, identity: int) -> None:
-        """Wait a little for a run to end: a client's clock need not wait between its questions."""
+        """Wait a little for a run to change: a client's clock need not wait between its questions."""
+
+        def state() -> Any:
+            return self.state.runs.get(identity, {}).get("state", {}).get("life_cycle_state")
+
         with self.changed:
+            before = state()
             self.changed.wait_for(
-                lambda: (
-                    self.state.runs.get(identity, {}).get("state", {}).get("life_cycle_state")
-                    in (None, *ENDED)
-                ),
-                self.settings.poll_seconds,
+                lambda: state() != before or before in (None, *ENDED), self.settings.poll_seconds
             )
 
     def cancel(self, run: Json) -> None:
