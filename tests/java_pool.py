@@ -19,7 +19,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from itertools import pairwise
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -63,7 +63,7 @@ class Pool:
 def told(arguments: Sequence[str]) -> dict[str, str]:
     """Return the settings that `spark-submit` is told, in a file or by themselves."""
     found: dict[str, str] = {}
-    for option, text in zip(arguments, arguments[1:], strict=False):
+    for option, text in pairwise(arguments):
         if option == "--properties-file":
             lines = Path(text).read_text(encoding="utf-8").splitlines()
             found |= dict(line.split(" ", 1) for line in lines if line)
@@ -75,14 +75,14 @@ def told(arguments: Sequence[str]) -> dict[str, str]:
 
 def namespace() -> str:
     """Return the mount namespace of this process."""
-    return os.readlink("/proc/self/ns/mnt")
+    return str(Path("/proc/self/ns/mnt").readlink())
 
 
 def places(folder: Path) -> list[list[int]]:
     """Return what is mounted here for a workspace's task; nothing where the tests themselves run."""
     if namespace() == (folder / "namespace").read_text(encoding="utf-8"):
         return []
-    return [[os.stat(at).st_dev, os.stat(at).st_ino] for at in MOUNTED]
+    return [[(there := Path(at).stat()).st_dev, there.st_ino] for at in MOUNTED]
 
 
 def are_mounted(folder: Path, request: Mapping[str, Any]) -> bool:
