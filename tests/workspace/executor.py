@@ -48,7 +48,7 @@ class ExecutionSettings:
 
     folder: Path
     state: Path
-    poll_seconds: float = 5.0
+    poll_seconds: float = 2.0
     grace_seconds: float = 3.0
     variables: Mapping[str, str] = field(default_factory=dict)
 
