@@ -12,18 +12,19 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import yaml
 
 from .fault import BadInput, Code, Fault, code
+from .readings import differing_readings
 
 # %% auto #0
 __all__ = ['MAX_BYTES', 'MAX_NODES', 'MAX_DEPTH', 'NOT_READABLE', 'TOO_LARGE', 'TOO_MANY_NODES', 'TOO_DEEP', 'NOT_UTF8', 'SYNTAX',
            'DUPLICATE_KEY', 'OBJECT_TAG', 'COMPLEX_KEY', 'NOT_A_MAPPING', 'SEVERAL_DOCUMENTS', 'TOO_LARGE_NUMBER',
            'BAD_MERGE', 'TAGGED_VALUE', 'UNKNOWN_ANCHOR', 'NodePath', 'INTEGER', 'FLOAT', 'WORDS', 'MERGE', 'TAGGED',
-           'CORE_TAGS', 'MARKS', 'json_path', 'Document', 'scalar', 'Frame', 'UnreadableError', 'Builder', 'place_of',
-           'attach', 'begin_key', 'awaits_key', 'on_scalar', 'on_start', 'on_end', 'on_alias', 'on_event',
+           'CORE_TAGS', 'MARKS', 'json_path', 'Doubt', 'Document', 'scalar', 'Frame', 'UnreadableError', 'Builder',
+           'place_of', 'attach', 'begin_key', 'awaits_key', 'on_scalar', 'on_start', 'on_end', 'on_alias', 'on_event',
            'marked_encoding', 'shown_encoding', 'not_utf8_fault', 'decoded', 'parse_document', 'read_document',
            'nearest']
 
@@ -65,14 +66,23 @@ def json_path(path: NodePath) -> str:
     return "$" + "".join(parts)
 
 # %% ../../nbs/contract/02_document.ipynb #f50bfd34
+class Doubt(NamedTuple):
+    """A text without quotes, a key or a value, that other readers of YAML take for a number or a truth."""
+
+    path: NodePath
+    text: str
+    is_key: bool
+
+
 @dataclass(frozen=True)
 class Document:
-    """A file's data with the line of every path (from 1), and the written text of every scalar that is not a string."""
+    """A file's data with the line of every path (from 1), the written text of every scalar that is not a string, and the texts that other readers may take for something else."""
 
     file: str
     data: dict[str, Any]
     lines: Mapping[NodePath, int] = field(default_factory=dict, repr=False)
     texts: Mapping[NodePath, str] = field(default_factory=dict, repr=False)
+    doubts: tuple[Doubt, ...] = field(default=(), repr=False)
 
     def line(self, path: NodePath) -> int:
         """Return the line of a path, or of its nearest ancestor that has one."""
@@ -140,6 +150,7 @@ class Builder:
         self.file, self.faults, self.stack = file, list[Fault](), list[Frame]()
         self.lines: dict[NodePath, int] = {(): 1}
         self.texts: dict[NodePath, str] = {}
+        self.doubts: list[Doubt] = []
         self.anchors: dict[str, tuple[Any, int]] = {}
         self.root: Any = None
         self.total = self.documents = 0
@@ -197,6 +208,8 @@ def begin_key(builder: Builder, text: str, line: int, is_plain: bool = False) ->
     frame.is_merge = is_plain and text == MERGE
     if text in frame.key_lines and not frame.is_merge:
         builder.note(DUPLICATE_KEY, f"the key {text!r} is already on line {frame.key_lines[text]}", line, path)
+    if is_plain and differing_readings(text):
+        builder.doubts.append(Doubt(path, text, True))
     frame.key_lines.setdefault(text, line)
     frame.key = text
     builder.lines.setdefault(path, line)
@@ -227,6 +240,8 @@ def on_scalar(builder: Builder, event: Any, line: int) -> None:
         builder.note(TAGGED_VALUE, f"{event.value!r} is not of the kind that the tag {event.tag.replace('tag:yaml.org,2002:', '!!')!r} says", line, path)
     if not isinstance(value, str):
         builder.texts[path] = event.value
+    elif is_plain and differing_readings(value):
+        builder.doubts.append(Doubt(path, value, False))
     builder.lines.setdefault(path, line)
     if event.anchor:
         builder.anchors[event.anchor] = (value, 1)
@@ -357,7 +372,7 @@ def parse_document(content: bytes | str, file: str) -> Document:
         builder.note(NOT_A_MAPPING, f"the file holds {what}", 1)
     if builder.faults:
         raise BadInput(*builder.faults)
-    return Document(file, builder.root, builder.lines, builder.texts)
+    return Document(file, builder.root, builder.lines, builder.texts, tuple(builder.doubts))
 
 # %% ../../nbs/contract/02_document.ipynb #5360035e
 def read_document(path: Path | str) -> Document:
