@@ -6,9 +6,14 @@ from pathlib import Path
 import pytest
 
 from datamaster_kit.contract.document import parse_document
+from datamaster_kit.contract.draft import draft
 from datamaster_kit.contract.fault import Fault
+from datamaster_kit.contract.odcs_parts import whole
+from datamaster_kit.contract.page import cron_words
+from datamaster_kit.contract.period import parse_period
 from datamaster_kit.contract.read import examined
 from datamaster_kit.contract.readings import differing_readings, read_by_1_1, read_by_1_2
+from datamaster_kit.contract.sqltype import parse_sql_type
 
 DCS = """dataContractSpecification: 1.1.0
 id: urn:c
@@ -115,3 +120,16 @@ def test_the_numbers_of_each_version_are_those_that_its_reader_makes(text: str) 
         assert repr(read_by_1_2(text)) == repr(expected)
     older, newer = (value if isinstance(value, str) else repr(value) for value in (read_by_1_1(text), read_by_1_2(text)))
     assert bool(differing_readings(text)) == ({older, newer} != {text} and "2024" not in text and text != "1.2")
+
+
+@pytest.mark.parametrize("digits", ["٣", "²", "1_0", "３"])
+def test_a_digit_is_one_of_0_to_9(tmp_path: Path, digits: str) -> None:
+    """Python takes underscores and the digits of other alphabets for numbers; Spark, and whoever reads the file, need not."""
+    for read in (whole, parse_period, parse_sql_type):
+        with pytest.raises(ValueError, match=r".+"):
+            read({whole: digits, parse_period: f"{digits} days", parse_sql_type: f"decimal({digits},0)"}[read])
+    (tmp_path / "a.csv").write_text(f"n,d\n{digits},{digits}024-01-01\n", encoding="utf-8")
+    assert draft(tmp_path / "a.csv").count('physicalType: "STRING"') == 2
+    assert cron_words(f"0 {digits} 6 * * ?") == f"schedule 0 {digits} 6 * * ?"
+    faults = faults_of(DCS, field=f"$ref: '#/servicelevels/x/{digits}'") + faults_of(ODCS, field=f"$ref: '#/schema/{digits}'")
+    assert all(fault.code != "reader-failed" for fault in faults)

@@ -52,17 +52,17 @@ def text_type(values: Iterable[str]) -> DataType:
     found = list(values)
     if not found:
         return STRING
-    if all(re.fullmatch(r"-?(0|[1-9]\d{0,17})", value) for value in found):
+    if all(re.fullmatch(r"-?(0|[1-9][0-9]{0,17})", value) for value in found):
         return Scalar("long")
-    if all(re.fullmatch(r"-?(0|[1-9]\d{0,17})(\.\d{1,18})?", value) for value in found):
+    if all(re.fullmatch(r"-?(0|[1-9][0-9]{0,17})(\.[0-9]{1,18})?", value) for value in found):
         scale = max(len(value.partition(".")[2]) for value in found)
         whole = max(len(value.partition(".")[0].lstrip("-")) for value in found)
         return Scalar("decimal", min(38, max(whole + 4, 10) + scale), scale)
     if all(value.lower() in ("true", "false") for value in found):
         return Scalar("boolean")
-    if all(re.fullmatch(r"\d{4}-\d{2}-\d{2}", value) for value in found):
+    if all(re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", value) for value in found):
         return Scalar("date")
-    if all(re.fullmatch(r"\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}:?\d{2})?", value) for value in found):
+    if all(re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]+)?)?(Z|[+-][0-9]{2}:?[0-9]{2})?", value) for value in found):
         return Scalar("timestamp")
     return STRING
 
