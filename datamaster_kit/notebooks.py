@@ -10,10 +10,10 @@ import os
 import re
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import chdir, contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -28,7 +28,7 @@ from .secret_values import scrubbed, secrets
 __all__ = ['NO_SUCH_STEP', 'NO_SUCH_PARAMETER', 'BAD_PARAMETER_VALUE', 'SECRET_PARAMETER', 'CONVERSIONS', 'Progress', 'LISTENER',
            'NOTEBOOK_FAILED', 'Parameter', 'Step', 'steps_folder', 'step_of', 'steps', 'chosen', 'secret_faults',
            'check_run_id', 'converted', 'cell_outputs', 'fresh_shell', 'run_cells', 'execute', 'tell', 'record_result',
-           'StepResult', 'run_step', 'run_steps']
+           'StepResult', 'failed_together', 'run_step', 'run_steps']
 
 # %% ../nbs/04_notebooks.ipynb #08f9da63
 @dataclass(frozen=True)
@@ -123,8 +123,8 @@ def converted(texts: Mapping[str, str], selected: Iterable[Step], environment: M
     return values
 
 # %% ../nbs/04_notebooks.ipynb #943f1d1f
-def cell_outputs(shell: Any, source: str) -> list[dict[str, Any]]:
-    """Run a cell in a shell and return its outputs in the notebook's form; an error is the last of them."""
+def cell_outputs(shell: Any, source: str) -> tuple[list[dict[str, Any]], BaseException | None]:
+    """Run a cell in a shell and return its outputs in the notebook's form, of which an error is the last, and that error or None."""
     from IPython.utils.capture import capture_output
     from nbformat.v4 import new_output
 
@@ -138,7 +138,7 @@ def cell_outputs(shell: Any, source: str) -> list[dict[str, Any]]:
     error = result.error_before_exec or result.error_in_exec
     if error is not None:
         outputs.append(new_output("error", ename=type(error).__name__, evalue=str(error), traceback=tracebacks[-1] if tracebacks else [str(error)]))
-    return outputs
+    return outputs, error
 
 # %% ../nbs/04_notebooks.ipynb #16bbe687
 @contextmanager
@@ -164,31 +164,34 @@ def fresh_shell() -> Iterator[Any]:
 Progress = Callable[[str, int, int, str], None]
 
 
-def run_cells(manager: Any, name: str, progress: Progress | None) -> None:
-    """Run a notebook's code cells in this process and keep their outputs, without any secret's value."""
-    heading = ""
+def run_cells(manager: Any, name: str, progress: Progress | None) -> BaseException | None:
+    """Run a notebook's code cells in this process and keep their outputs, without any secret's value; return what the cell raised that ended it, or None."""
+    heading, error = "", None
     with fresh_shell() as shell:
         for index, cell in enumerate(manager.nb.cells):
             if cell.cell_type == "markdown":
                 heading = next((line.lstrip("# ") for line in cell.source.splitlines() if line.startswith("#")), heading)
             manager.cell_start(cell, index)
             if cell.cell_type == "code" and cell.source.strip():
-                outputs = cell_outputs(shell, cell.source)
+                outputs, error = cell_outputs(shell, cell.source)
                 cell.outputs = [type(output)(scrubbed(dict(output), secrets(os.environ))) for output in outputs]
-            failed = cell.cell_type == "code" and any(output.output_type == "error" for output in cell.outputs)
-            if failed:
+            if error is not None:
                 manager.cell_exception(cell, index)
             manager.cell_complete(cell, index)
             if progress is not None:
                 progress(name, index + 1, len(manager.nb.cells), heading)
-            if failed:
-                return
+            if error is not None:
+                return error
+    return None
 
 # %% ../nbs/04_notebooks.ipynb #4b676909
 def execute(step: Step, output: Path, parameters: Mapping[str, Any], progress: Progress | None) -> None:
-    """Run a notebook by papermill in this process, and leave the executed copy; raises papermill's error where a cell fails."""
+    """Run a notebook by papermill in this process, and leave the executed copy; raises papermill's error, caused by the cell's own, where a cell fails."""
     import papermill
     from papermill.engines import Engine, papermill_engines
+    from papermill.exceptions import PapermillExecutionError
+
+    raised = list[BaseException | None]()
 
     class InProcessEngine(Engine):
         """papermill's engine that runs cells in this process."""
@@ -196,11 +199,14 @@ def execute(step: Step, output: Path, parameters: Mapping[str, Any], progress: P
         @classmethod
         def execute_managed_notebook(cls, nb_man: Any, kernel_name: str, **options: Any) -> None:
             """Run every cell."""
-            run_cells(nb_man, step.name, progress)
+            raised.append(run_cells(nb_man, step.name, progress))
 
     papermill_engines.register("in_process", InProcessEngine)
     make_private(output.parent)
-    papermill.execute_notebook(str(step.path), str(output), dict(parameters), engine_name="in_process", progress_bar=False, log_output=False)
+    try:
+        papermill.execute_notebook(str(step.path), str(output), dict(parameters), engine_name="in_process", progress_bar=False, log_output=False)
+    except PapermillExecutionError as error:
+        raise error from (raised or [None])[0]
 
 # %% ../nbs/04_notebooks.ipynb #53073857
 LISTENER: ContextVar[Callable[[str], None] | None] = ContextVar("listener", default=None)
@@ -234,6 +240,30 @@ class StepResult:
 NOTEBOOK_FAILED = code("notebook-failed", "A cell of a step notebook failed.", "open the executed notebook; it shows the cell and the traceback")
 
 
+def _known_faults(error: BaseException | None) -> tuple[Fault, ...]:
+    """Return what a cell's error says in faults, without any secret's value; none where it is no error that the toolkit knows."""
+    from datamaster_kit.target.cause import known_fault
+    from datamaster_kit.target.workspace import fault_of
+
+    found: tuple[Fault | None, ...] = error.faults if isinstance(error, DatamasterError) else (fault_of(error) or known_fault(error),) if isinstance(error, Exception) else ()
+    return tuple(Fault(**scrubbed(asdict(fault), secrets(os.environ))) for fault in found if fault)
+
+
+def _step_error(step: Step, notebook: Path, error: Any) -> DatamasterError:
+    """Return the error of a step whose cell failed: the cell's own faults, with a note of the notebook that was kept; where it has none, its text."""
+    if faults := _known_faults(error.__cause__):
+        kept = NOTEBOOK_FAILED.fault(f"{step.name} ended here", file=str(notebook))
+        return (BadInput if isinstance(error.__cause__, BadInput) else DatamasterError)(*faults, replace(kept, severity="note"))
+    lines = [line for line in str(error.evalue).splitlines() if line.strip()] or [error.ename]
+    return DatamasterError(*(NOTEBOOK_FAILED.fault(f"{step.name}: {line}", file=str(notebook)) for line in lines[:20]))
+
+
+def failed_together(errors: Sequence[DatamasterError], tried: int) -> DatamasterError:
+    """Return the error of what was tried one after the other: BadInput where all of it was bad input, so that nothing was done."""
+    is_all_bad = len(errors) == tried and all(isinstance(error, BadInput) for error in errors)
+    return (BadInput if is_all_bad else DatamasterError)(*(fault for error in errors for fault in error.faults))
+
+
 def run_step(step: Step, parameters: Mapping[str, Any], folder: Path, progress: Progress | None = None) -> StepResult:
     """Run a step and return its result; raises DatamasterError (BadInput where the step found bad input), leaving the executed notebook."""
     from papermill.exceptions import PapermillExecutionError
@@ -250,9 +280,7 @@ def run_step(step: Step, parameters: Mapping[str, Any], folder: Path, progress: 
     except PapermillExecutionError as error:
         if error.ename == "SystemExit" and str(error.evalue).isdigit():  # a signal ended it
             raise SystemExit(int(error.evalue)) from error
-        kind = BadInput if error.ename == "BadInput" else DatamasterError
-        lines = [line for line in str(error.evalue).splitlines() if line.strip()] or [error.ename]
-        raise kind(*(NOTEBOOK_FAILED.fault(f"{step.name}: {line}", file=str(notebook)) for line in lines[:20])) from error
+        raise _step_error(step, notebook, error) from error
     page = notebook.with_suffix(".html")  # of a step that ran in its workspace, whose notebook here is empty
     if before is not None and page.exists() and not result_path.exists():  # the run was there already, and its result was fetched then
         result_path.write_bytes(before)

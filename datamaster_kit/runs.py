@@ -159,7 +159,7 @@ def read_runs(target: Target, catalog: str, run_id: str = "", step: str = "") ->
 
     Raises DatamasterError where the table is not there.
     """
-    if target.detail(runs_name(catalog)) is None:
+    if not target.has_table(runs_name(catalog)):
         raise DatamasterError(NO_RUNS.fault(f"the table {runs_name(catalog)} is not there"))
     named = {name: value for name, value in (("run_id", run_id), ("step", step)) if value}
     where = "".join(f" AND {name} = {{{name}}}" for name in named)

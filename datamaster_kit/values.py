@@ -55,7 +55,7 @@ def one_of(*words: str) -> Value:
 
 TEXT = text("a text")
 STRING = Value("a text", lambda value: isinstance(value, str))
-TRUTH = Value("true or false", lambda value: isinstance(value, bool))
+TRUTH = Value("true or false", lambda value: isinstance(value, bool), lambda value: {"yes": "write true", "on": "write true", "no": "write false", "off": "write false"}.get(str(value).lower(), ""))
 POSITIVE = Value("a number of 1 or more", lambda value: type(value) in (int, float) and value >= 1)
 ANYTHING = Value("a value", lambda _: True)
 

@@ -66,6 +66,14 @@ def test_text_that_is_not_utf8_is_told_with_its_place(tmp_path: Path) -> None:
     assert (fault.code, fault.line) == ("yaml-not-utf8", 2)
 
 
+@pytest.mark.parametrize(("codec", "told"), [("utf-16", "its byte order mark says UTF-16"), ("utf-32", "its byte order mark says UTF-32"), ("utf-16-le", "it looks like UTF-16LE"), ("utf-16-be", "it looks like UTF-16BE")])
+def test_text_in_utf16_is_told_by_its_name_with_what_to_do(tmp_path: Path, codec: str, told: str) -> None:
+    (tmp_path / "windows.yaml").write_bytes("id: x\nname: café\n".encode(codec))
+    (fault,) = lint_file(tmp_path / "windows.yaml")
+    assert (fault.code, fault.line, fault.file) == ("yaml-not-utf8", 1, str(tmp_path / "windows.yaml"))
+    assert told in fault.message and f"iconv -f {told.rpartition(' ')[2] if 'mark says' in told else told.split()[3]} -t UTF-8" in fault.hint
+
+
 @settings(max_examples=300, deadline=None)
 @given(st.one_of(st.binary(max_size=200), st.text(max_size=200), st.text(alphabet="ab:-[]{}&*!?#|>'\"\n ,%@`\\", max_size=80)))
 def test_whatever_is_in_a_file_there_is_a_document_or_a_fault(content: bytes | str) -> None:

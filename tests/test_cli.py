@@ -2,11 +2,14 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from datamaster_kit.cli.output import print_table
 
 ROOT = Path(__file__).resolve().parents[1]
 GOOD = """dataContractSpecification: 1.1.0
@@ -145,3 +148,26 @@ def test_runs_are_a_table_of_what_was_counted_and_a_line_for_each_note(capsys: p
     lines = [line.rstrip() for line in capsys.readouterr().out.splitlines()]
     assert lines[-1] == f"ingest order: {note}"
     assert any(line.split() == ["step", "model", "read", "written", "seconds", "result"] for line in lines)
+
+
+COUNTS = ("read", "written", "rescued", "quarantined", "merged", "seconds")
+ROWS = [("ingest", "transaction_history", "1,234,567", "1,234,561", "12", "6", "1,234,555", "1209.4", "partly"), ("silver", "account", "7", "7", "", "", "7", "0.3", "succeeded")]
+
+
+@pytest.mark.parametrize("width", [40, 80, 88, 100, 120, 200])
+def test_no_number_and_no_heading_of_one_is_broken_however_narrow_the_terminal(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], width: int) -> None:
+    monkeypatch.setenv("COLUMNS", str(width))
+    print_table("Runs", ("step", "model", *COUNTS, "result"), ROWS, COUNTS)
+    shown = capsys.readouterr().out
+    words = set(shown.split())
+    assert {*COUNTS, *(cell for row in ROWS for cell in row[2:-1] if cell), "succeeded"} <= words
+    assert all(len(line.rstrip()) <= width for line in shown.splitlines())
+
+
+def test_the_steps_table_is_a_table_in_eighty_columns(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    path = "/home/ana/risk-lakehouse/runs/20261130T031000Z-1a2b3c/03_ingest.ipynb"
+    print_table("Steps", ("step", "result", "seconds", "executed notebook"), [("quality", "103 passed, 1 broken, 3 not executed", "1209.4", path)], ("seconds",))
+    lines = capsys.readouterr().out.splitlines()
+    assert re.search(r"step +result +seconds +executed notebook", lines[2]) and "1209.4" in lines[4]
+    assert path in "".join(line[-30:].strip() for line in lines[4:])

@@ -323,7 +323,7 @@ schema:
     found = [(fault.line, fault.code) for fault in lint_file(path)]
     assert found == [
         (7, "service-level-broken"), (8, "service-level-odd"), (8, "service-level-odd"), (9, "service-level-odd"), (13, "value-written-otherwise"), (13, "value-written-otherwise"), (13, "workflow-broken"), (13, "workflow-broken"),
-        (14, "workflow-broken"), (15, "source-option"), *[(20, "value-written-otherwise")] * 3, (23, "value-written-otherwise"), (24, "type-read-as"), (25, "type-read-as"), (26, "type-refused"), (27, "type-refused"), (28, "check-word-odd"), (28, "check-word-odd"),
+        (14, "workflow-broken"), (15, "source-option"), *[(20, "value-written-otherwise")] * 3, (20, "value-read-differently"), (23, "value-written-otherwise"), (24, "type-read-as"), (25, "type-read-as"), (26, "type-refused"), (27, "type-refused"), (28, "check-word-odd"), (28, "check-word-odd"),
     ], found
     text = path.read_text(encoding="utf-8")
     for wrong, right in (("value: 0,", "value: 9,"), ("closed", "false"), ("2024-02-30", "2024-02-29"), ("0_1", "1%"), ("nullValue: null", "nullValue: 'null'"), ("(-1)", "(1)"), ("0,0", "1,0")):

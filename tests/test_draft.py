@@ -203,6 +203,20 @@ def test_a_file_that_cannot_be_read_is_a_fault(tmp_path: Path, name: str, conten
     assert all(fault.message and fault.hint for fault in refused.value.faults)
 
 
+@pytest.mark.parametrize(("codec", "encoding"), [("utf-16", "UTF-16"), ("utf-32", "UTF-32"), ("utf-16-le", "UTF-16LE"), ("utf-8-sig", None)])
+@pytest.mark.parametrize(("name", "content"), [("a.csv", "id,name\n1,é\n"), ("a.json", '{"id": 1, "name": "é"}\n')])
+def test_the_encoding_that_a_file_shows_is_in_its_draft(tmp_path: Path, name: str, content: str, codec: str, encoding: str | None) -> None:
+    contract = drafted(written(tmp_path, name, content.encode(codec)))
+    assert contract.workflow is not None and contract.workflow.source.options.get("encoding") == encoding
+    assert [item.name for item in contract.models[0].fields] == ["id", "name"]
+
+
+def test_an_encoding_that_a_file_does_not_show_is_asked_for(tmp_path: Path) -> None:
+    with pytest.raises(BadInput) as refused:
+        draft(written(tmp_path, "a.csv", "id,name\n1,é\n".encode("latin-1")))
+    assert "byte 10 is not UTF-8" in refused.value.faults[0].message and "`encoding:`" in refused.value.faults[0].hint
+
+
 def test_a_path_that_is_not_there_is_a_fault(tmp_path: Path) -> None:
     for name in ("no.csv", "no.json", "no.parquet", "no"):
         with pytest.raises(BadInput):

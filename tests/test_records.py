@@ -35,6 +35,7 @@ class SparkTarget(LocalTarget):
     """The same lakehouse, whose tables of record are read and written as a workspace's are."""
 
     detail, records, append_records = DatabricksTarget.detail, DatabricksTarget.records, DatabricksTarget.append_records
+    has_table = DatabricksTarget.has_table
 
 
 @pytest.fixture
@@ -104,11 +105,13 @@ def test_every_query_says_the_same_on_both_engines(targets) -> None:
         "files of a run": lambda at: entries_of_run(at, run(2)),
         "refused files": lambda at: refused_before([at]),
         "files read again": read_again,
+        "tables": lambda at: [at.target.has_table(TableName("ctwin", "bronze", table)) for table in ("runs", "files", "none")],
         "detail": lambda at: replace(at.target.detail(runs_name("ctwin")), version=None),
     }
     answers = {name: (ask(step), ask(twin)) for name, ask in questions.items()}
     assert {name: ours for name, (ours, _) in answers.items()} == {name: theirs for name, (_, theirs) in answers.items()}
     found = {name: ours for name, (ours, _) in answers.items()}
+    assert found["tables"] == [True, True, False]
     assert found["past"]["order"].interrupted == ("r2",) and found["past"]["order"].last_batches == {"s": 3}
     assert found["past"]["line"].interrupted == ("r2",) and found["past"]["none"].last_batches == {}
     assert found["notes"] == (ODD, "two") and [item.run_id for item in found["runs"]] == ["r1"] and found["runs"] == found["one run"]

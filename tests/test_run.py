@@ -85,6 +85,28 @@ def test_a_failing_cell_is_named_and_leaves_the_executed_notebook(tmp_path: Path
     assert not [output for output in outputs(kept) if "never" in "".join(output.get("text", ""))]
 
 
+FAULTS = """
+from datamaster_kit.contract.fault import Fault, {kind}
+raise {kind}(Fault("no-table", "the table is not there", "$.models", 3, "account.yaml", "datamaster unity apply"), Fault("second", "and another"))
+"""
+
+
+@pytest.mark.parametrize(("kind", "exit_code"), [("BadInput", 2), ("DatamasterError", 1)])
+def test_the_faults_of_a_cell_come_through_as_they_are_with_their_exit_code(tmp_path: Path, kind: str, exit_code: int) -> None:
+    with pytest.raises(DatamasterError) as caught:
+        run(tmp_path, FAULTS.format(kind=kind))
+    first, second, kept = caught.value.faults
+    assert caught.value.exit_code == exit_code
+    assert str(first) == "account.yaml:3: $.models: the table is not there (datamaster unity apply)" and (first.code, second.code) == ("no-table", "second")
+    assert (kept.code, kept.severity, kept.file) == ("notebook-failed", "note", str(tmp_path / "runs" / "01_double.ipynb"))
+
+
+def test_an_error_with_a_known_remedy_comes_with_it(tmp_path: Path) -> None:
+    with pytest.raises(DatamasterError) as caught:
+        run(tmp_path, "raise OSError(28, 'No space left on device')")
+    assert caught.value.faults[0].code == "disk-full" and "make room" in caught.value.faults[0].hint
+
+
 def test_an_interrupt_leaves_the_executed_notebook(tmp_path: Path) -> None:
     with pytest.raises((DatamasterError, KeyboardInterrupt)):
         run(tmp_path, "print('before')", "raise KeyboardInterrupt")
@@ -136,6 +158,7 @@ def test_nothing_is_written_into_the_home_folder(tmp_path: Path) -> None:
     "import os\n{'token': [os.environ['DATABRICKS_TOKEN']]}",
     "import os, html\nfrom IPython.display import HTML\nHTML(html.escape(os.environ['DATABRICKS_TOKEN']))",
     "import os\nraise ValueError(os.environ['DATABRICKS_TOKEN'])",
+    "import os\nfrom datamaster_kit.contract.fault import BadInput, Fault\nraise BadInput(Fault('code', os.environ['DATABRICKS_TOKEN']))",
     "import os\nfrom datamaster_kit.notebooks import record_result\nrecord_result({'token': os.environ['DATABRICKS_TOKEN']}, result_path)",
 ])
 def test_a_secret_is_in_nothing_that_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cell: str) -> None:
@@ -213,3 +236,18 @@ def test_a_step_runs_by_plain_papermill_in_a_kernel_of_its_own(tmp_path: Path) -
     subprocess.run(command, cwd=tmp_path, check=True, capture_output=True, timeout=600, env=environment)
     shown = "".join("".join(found.get("data", {}).get("text/html", "")) for found in outputs(output))
     assert re.search(r"silver\S*consents", shown)
+
+
+@pytest.mark.parametrize(("parameters", "exit_code", "expected"), [
+    (["contract=contracts/none.yaml"], 2, "error[contract-not-of-project]"),
+    (["project=none.yaml"], 2, "error[no-project-file]"),
+    ([], 1, "error[no-runs-table] the table crisk.bronze.runs is not there (datamaster unity apply"),
+])
+def test_a_users_mistake_in_a_step_is_told_with_its_own_code_and_remedy(tmp_path: Path, parameters: list[str], exit_code: int, expected: str) -> None:
+    (tmp_path / "contracts").mkdir()
+    (tmp_path / "datamaster.yaml").write_text("domain: risk\ncatalog: risk\n", encoding="utf-8")
+    (tmp_path / "contracts" / "consents.yaml").write_bytes((Path(__file__).resolve().parents[1] / "contracts" / "consents.yaml").read_bytes())
+    program = "import sys; from datamaster_kit.cli.main import main; sys.argv[0] = 'datamaster'; main()"
+    command = [sys.executable, "-c", program, "run", "quality", *(word for text in parameters for word in ("-p", text))]
+    ended = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120)
+    assert ended.returncode == exit_code and expected in ended.stderr and "Traceback" not in ended.stderr, ended.stderr

@@ -173,7 +173,7 @@ def test_a_failing_step_tells_its_cells_error_keeps_its_notebook_and_shows_no_se
     server.state.scripted["silver"] = f"ValueError: a bad day, and {server.token}"
     client.files.upload(f"{RESULTS}/4711/silver.json", io.BytesIO(b'{"runs": ["failed"]}'))
     ended = run(server, project.root, "datamaster", "run", "silver", "explore", "-p", "target=production", "-p", "run_id=4711", "-p", "contract=contracts/account.yaml")
-    assert ended.returncode == 1 and "ValueError: a bad day" in ended.stderr and "error[notebook-failed]" in ended.stderr and "Traceback" not in ended.stderr
+    assert ended.returncode == 1 and "ValueError: a bad day" in ended.stderr and "error[run-failed]" in ended.stderr and "note[notebook-failed]" in ended.stderr and "Traceback" not in ended.stderr
     assert results_of(server) == ["FAILED"]
     folder = project.root / "runs" / "4711"
     assert json.loads((folder / "05_silver.json").read_text(encoding="utf-8")) == {"runs": ["failed"]}
@@ -184,7 +184,7 @@ def test_a_failing_step_tells_its_cells_error_keeps_its_notebook_and_shows_no_se
 def test_what_cannot_be_submitted_is_refused_before_anything_is_started(server: Server, project: Project, client: WorkspaceClient) -> None:
     for parameter, code in (("contract=contracts/absent.yaml", "contract-not-of-project"), (f"contract={server.token}", "secret-parameter"), ("target=prodution", "no-such-target")):
         ended = run(server, project.root, "datamaster", "run", "ingest", "-p", "target=production", "-p", parameter)
-        assert ended.returncode == 2 and (code in ended.stderr or "notebook-failed" in ended.stderr) and server.token not in ended.stderr
+        assert ended.returncode == 2 and f"error[{code}]" in ended.stderr and server.token not in ended.stderr
     assert not server.state.runs
 
 

@@ -19,11 +19,12 @@ from ..contract.visible import DEVOPS_COMMAND, visible
 if TYPE_CHECKING:
     from datamaster_kit.plan import Change, Plan
     from datamaster_kit.resources import Outcome
+    from rich.text import Text
 
 # %% auto #0
-__all__ = ['WIDEST_TABLE', 'COLOURS', 'WIDEST', 'SIGNS', 'LONGEST_SUMMARY', 'plain', 'json_text', 'print_json', 'print_table',
-           'print_faults', 'shortened', 'difference_lines', 'print_plan', 'change_lines', 'plan_markdown',
-           'append_summary', 'told_outcomes']
+__all__ = ['WIDEST_TABLE', 'LEAST_TEXT', 'COLOURS', 'WIDEST', 'SIGNS', 'LONGEST_SUMMARY', 'plain', 'json_text', 'print_json',
+           'print_table', 'print_faults', 'shortened', 'difference_lines', 'print_plan', 'change_lines',
+           'plan_markdown', 'append_summary', 'told_outcomes']
 
 # %% ../../nbs/cli/00_output.ipynb #333ad8fc
 def plain(value: Any) -> str:
@@ -46,19 +47,52 @@ def print_json(value: Any) -> None:
 WIDEST_TABLE = 400
 
 
+LEAST_TEXT = 12
+
+
+def _least_width(name: str, cells: Iterable[str], is_number: bool) -> int:
+    """Return the width in which a column can be read: a number is not broken, and a text is folded no narrower than some characters."""
+    from rich.cells import cell_len
+
+    whole = max(map(cell_len, (name, *cells)))
+    return whole if is_number else max(*map(cell_len, name.split()), min(whole, LEAST_TEXT))
+
+
 def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]], numbers: Sequence[str] = (), is_wide: bool = False) -> None:
-    """Print rows as a table; the columns named in `numbers` are aligned to the right, and a wide one is not folded, so that an address stays in one piece."""
+    """Print rows as a table, or one below the other where the terminal is too narrow for one.
+
+    Args:
+        numbers: The columns that are aligned to the right, and never broken.
+        is_wide: The table is not folded, so that an address stays in one piece.
+    """
     from rich import box
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(title=Text(plain(title), style="bold"), title_justify="left", box=box.SIMPLE_HEAD)
+    console, texts = Console(width=WIDEST_TABLE if is_wide else None), [[plain(cell) for cell in row] for row in rows]
+    least = sum(_least_width(name, (row[place] for row in texts), name in numbers) for place, name in enumerate(columns))
+    blanks = next((blanks for blanks in (2, 1) if least + (blanks + 1) * len(columns) + 1 <= console.width), 0)
+    heading = Text(plain(title), style="bold")
+    if not blanks:
+        console.print(heading, *_stacked(columns, texts), sep="\n", soft_wrap=True)
+        return
+    table = Table(title=heading, title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, blanks - 1))
     for column in columns:
-        table.add_column(column, justify="right" if column in numbers else "left", overflow="fold")
+        table.add_column(column, justify="right" if column in numbers else "left", overflow="fold", no_wrap=column in numbers)
+    for row in texts:
+        table.add_row(*map(Text, row))
+    console.print(table)
+
+
+def _stacked(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[Text]:
+    """Yield the lines of rows that stand one below the other, an empty one before each row, and without the cells that say nothing."""
+    from rich.text import Text
+
+    width = max(map(len, columns))
     for row in rows:
-        table.add_row(*(Text(plain(cell)) for cell in row))
-    Console(width=WIDEST_TABLE if is_wide else None).print(table)
+        yield Text()
+        yield from (Text(f"  {name:{width}}  {cell}") for name, cell in zip(columns, row, strict=True) if cell)
 
 # %% ../../nbs/cli/00_output.ipynb #aef63d25
 COLOURS = {"error": "red", "warning": "yellow", "note": "cyan"}

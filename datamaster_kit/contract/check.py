@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 import posixpath
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -32,15 +33,15 @@ from .table import DELETED, QUARANTINE
 __all__ = ['Finding', 'NAME_REFUSED', 'NOT_A_TABLE', 'NAME_TAKEN', 'NAME_LOOKALIKE', 'RESERVED_NAME', 'UNKNOWN_REFERENCE',
            'ELSEWHERE', 'BAD_CONSTRAINT', 'EXPLODING_PATTERN', 'BAD_TYPE', 'BAD_KEY', 'BAD_WORKFLOW', 'SOURCE_OPTION',
            'GUESSED_CENTURY', 'UNUSED_ZONE', 'UNUSED_OPTION', 'BAD_SERVICE_LEVEL', 'ODD_SERVICE_LEVEL', 'ODD_CHECK',
-           'NO_MODEL', 'NO_FIELD', 'FOLDER', 'DEVICES', 'OWN_COLUMNS', 'RESCUED_NAMES', 'OWN_TABLES', 'LONGEST_TABLE',
-           'TEXT', 'UNORDERED', 'NUMBERS', 'WHOLE', 'LOWER', 'UPPER', 'MOMENTS', 'UTC_NAMES', 'MOMENT_PATTERN',
-           'FORMATS', 'EVOLUTIONS', 'INTO_THE_PROJECT', 'PERIODS', 'DELETING', 'CHECKS', 'is_folder_name',
-           'folder_name', 'name_findings', 'known_ingested', 'derived_findings', 'lookalike_findings', 'repeated',
-           'type_findings', 'constraint_findings', 'pattern_findings', 'limit_findings', 'limit_value', 'has_no_room',
-           'is_number', 'is_value', 'count_findings', 'word_findings', 'can_be_kept', 'key_findings',
-           'reference_findings', 'missing', 'life_findings', 'mark_findings', 'gold_findings', 'leads_out',
-           'workflow_findings', 'source_findings', 'control_findings', 'service_level_findings', 'level_findings',
-           'findings']
+           'RULE_NAMED_TWICE', 'NO_MODEL', 'NO_FIELD', 'FOLDER', 'DEVICES', 'OWN_COLUMNS', 'RESCUED_NAMES',
+           'OWN_TABLES', 'LONGEST_TABLE', 'TEXT', 'UNORDERED', 'NUMBERS', 'WHOLE', 'LOWER', 'UPPER', 'MOMENTS',
+           'UTC_NAMES', 'MOMENT_PATTERN', 'FORMATS', 'EVOLUTIONS', 'INTO_THE_PROJECT', 'PERIODS', 'DELETING', 'CHECKS',
+           'is_folder_name', 'folder_name', 'name_findings', 'known_ingested', 'derived_findings', 'lookalike_findings',
+           'repeated', 'type_findings', 'constraint_findings', 'pattern_findings', 'limit_findings', 'limit_value',
+           'has_no_room', 'is_number', 'is_value', 'count_findings', 'word_findings', 'rule_name_findings',
+           'can_be_kept', 'key_findings', 'reference_findings', 'missing', 'life_findings', 'mark_findings',
+           'gold_findings', 'leads_out', 'workflow_findings', 'source_findings', 'control_findings',
+           'service_level_findings', 'level_findings', 'findings']
 
 # %% ../../nbs/contract/09_check.ipynb #56276002
 Finding = tuple[Code, str, str, str, str]
@@ -65,6 +66,7 @@ UNUSED_OPTION = code("source-option-unused", "An option of the contract's source
 BAD_SERVICE_LEVEL = code("service-level-broken", "A service level has a value that cannot be read.", "write a period as '1 day', '30d' or ISO 8601 'P30D', and a cron expression in Quartz's form")
 ODD_SERVICE_LEVEL = code("service-level-odd", "A service level is misspelled, said twice, or goes by a field that has no age.", "name a field of dates or timestamps as model.field", severity="warning")
 ODD_CHECK = code("check-word-odd", "The unit or the severity of a check is a word that is not known, and the default is taken.", "write rows or percent; quarantine, warning, error or critical", severity="warning")
+RULE_NAMED_TWICE = code("rule-named-twice", "Two checks have one name, so that what is recorded of the second goes by their order.", "give each a name, or an id, of its own", severity="warning")
 NO_MODEL = code("no-model", "The contract describes no model.", "add a model with its fields", severity="warning")
 NO_FIELD = code("model-without-fields", "A model has no field: both specifications allow it, but nothing can be ingested into it, or built for it.", "describe its fields", severity="warning")
 
@@ -305,6 +307,15 @@ def word_findings(model: Model) -> Iterator[Finding]:
                     yield ODD_CHECK, f"the {name} {word!r} of the check {check.name or check.id or check.metric or check.type!r} is not known", model.name, path, f"did you mean {near[0]!r}?"
 
 
+def rule_name_findings(model: Model) -> Iterator[Finding]:
+    """Yield the names that two checks of one field, or of the model itself, have."""
+    for path, checks in (("", model.quality), *((path, item.quality) for path, item in walk_fields(model.fields))):
+        counts = Counter(check.id or check.name for check in checks)
+        for name, count in counts.items():
+            if name and count > 1:
+                yield RULE_NAMED_TWICE, f"{count} checks are called {name!r}", model.name, path, ""
+
+
 def can_be_kept(must: tuple[Must, ...]) -> bool:
     """Some number of rows, from none on, keeps every operator."""
     limits = [limit_of(item) for item in must]
@@ -479,6 +490,8 @@ def level_findings(contract: Contract) -> Iterator[Finding]:
             yield ODD_SERVICE_LEVEL, f"{level.property!r} is not a service level that is kept here", "", place, f"did you mean {near[0]!r}?"
         if name in DELETING and name in seen:
             yield ODD_SERVICE_LEVEL, f"{name} is said twice, and the first counts", "", place, "keep one"
+        if name in DELETING and str(level.options.get("unlimited", "")).lower() == "true" and level.value is not None and not is_unlimited(level.value, {}):
+            yield ODD_SERVICE_LEVEL, f"{name} is {level.value!r} and unlimited, and unlimited holds", "", place, "keep one"
         seen.add(name)
         model, _, field = level.element.rpartition(".")
         owners = {model} if model else models if name == "retention" else set()
@@ -507,6 +520,7 @@ def findings(contract: Contract) -> tuple[Finding, ...]:
         found += key_findings(model)
         found += count_findings(model)
         found += word_findings(model)
+        found += rule_name_findings(model)
         found += reference_findings(contract, model)
         for path, item in walk_fields(model.fields):
             found += type_findings(model.name, path, item.type)

@@ -79,9 +79,15 @@ def read_fields(reading: Reading, item: Mapping[str, Any], path: Path) -> tuple[
 def read_key(reading: Reading, item: Mapping[str, Any], fields: tuple[Field, ...], path: Path) -> tuple[Field, ...]:
     """Return the fields with their positions in the primary key: the model's list, else the order of the fields that are flagged."""
     listed, flagged = reading.value(item, "primaryKey", path, (list, str), []), [field.name for field in fields if field.primary_key]
-    key = [str(part) for part in ([listed] if isinstance(listed, str) else listed)]
-    names = [field.name for field in fields]
+    written = [str(part) for part in ([listed] if isinstance(listed, str) else listed)]
+    key, names = list(dict.fromkeys(written)), [field.name for field in fields]
+    if len(key) < len(written):
+        reading.refuse("the primary key names a field twice", (*path, "primaryKey"), "name each once, in the order of the key")
     for name in key:
+        item_of_field = item["fields"][name] if name in names else None
+        denied = [flag for flag in ("primaryKey", "primary") if isinstance(item_of_field, Mapping) and item_of_field.get(flag) is False]
+        for flag in denied:
+            reading.aside(f"'{flag}: false' says the opposite of the model's primaryKey, which names {name!r} and holds", (*path, "fields", name, flag))
         if name not in names:
             reading.refuse(f"the primary key names {name!r}, which is no field of the model", (*path, "primaryKey"), nearest(name, names))
     for name in flagged:

@@ -22,8 +22,8 @@ __all__ = ['Path', 'UNKNOWN_KEY', 'BAD_VALUE', 'KEPT_ASIDE', 'UNKNOWN_TYPE', 'WO
            'PARTS', 'OPERATORS', 'QUALITY_TEXTS', 'QUALITY_KEYS', 'OF_SODA_ENTRY', 'TEXTS', 'LIMITS', 'LENGTHS',
            'FIELD_KEYS', 'Reading', 'read_type', 'databricks_type', 'nested_type', 'parts_without_effect', 'part',
            'read_must', 'soda_qualities', 'of_model', 'read_quality', 'read_arguments', 'second_sayings',
-           'read_qualities', 'kept_unexecuted', 'of_field', 'read_field', 'is_required', 'read_lengths', 'read_enum',
-           'read_config', 'read_links', 'listed', 'read_lineage', 'tell_source', 'lineage_rest']
+           'read_qualities', 'kept_unexecuted', 'of_field', 'read_field', 'is_required', 'is_key', 'read_lengths',
+           'read_enum', 'read_config', 'read_links', 'listed', 'read_lineage', 'tell_source', 'lineage_rest']
 
 # %% ../../nbs/contract/06_dcs_field.ipynb #a4a0288f
 UNKNOWN_KEY = code("key-unknown", "A key that the specification does not have; its value is kept as a property.", "correct the key, or begin it with x-", severity="warning")
@@ -225,23 +225,29 @@ def read_quality(reading: Reading, item: Any, path: Path) -> list[Quality]:
     if known != kind.lower():
         texts["engine"] = engine or kind
         rest |= {"type": kind} if engine not in ("", kind) else {}
-    rest |= second_sayings(item, written)
+    rest |= second_sayings(reading, item, written, path)
     return [Quality(known, metric=reading.text(item, "metric", path) or reading.text(item, "rule", path), implementation=written, arguments=read_arguments(reading, item, path),
                     must=read_must(reading, item, path), tags=tuple(map(str, reading.value(item, "tags", path, list, []))), properties=rest, **texts)]
 
 
 def read_arguments(reading: Reading, item: Mapping[str, Any], path: Path) -> dict[str, Any]:
     """Return a check's arguments; older files write `validValues` beside them, and one value is a list of one."""
-    arguments = dict(reading.value(item, "arguments", path, dict, {})) | ({"validValues": item["validValues"]} if item.get("validValues") is not None else {})
+    arguments = dict(reading.value(item, "arguments", path, dict, {}))
+    if item.get("validValues") is not None:
+        if arguments.get("validValues") not in (None, item["validValues"]):
+            reading.aside("'validValues' says something else than those of 'arguments', which hold", (*path, "validValues"))
+        arguments.setdefault("validValues", item["validValues"])
     lists = {key: [arguments[key]] for key in ("validValues", "missingValues", "properties") if not isinstance(arguments.get(key), list | None)}
     kinds = {"pattern": (str, int, float), "minimum": (int, float, str), "maximum": (int, float, str), "minLength": (int, str), "maxLength": (int, str)}
     return {**arguments, **lists, **{key: reading.value(arguments, key, (*path, "arguments"), kind, None) for key, kind in kinds.items() if key in arguments}}
 
 
-def second_sayings(item: Mapping[str, Any], written: Any) -> dict[str, Any]:
-    """Return what a check says under a second name of the same key, and its tolerance, to be kept as properties."""
+def second_sayings(reading: Reading, item: Mapping[str, Any], written: Any, path: Path) -> dict[str, Any]:
+    """Return what a check says under a second name of the same key, with a warning for each, and its tolerance, to be kept as properties."""
     found = {"specification": item["specification"]} if item.get("specification") not in (None, written) else {}
     found |= {"rule": item["rule"]} if item.get("metric") and item.get("rule") not in (None, item["metric"]) else {}
+    for key in found:
+        reading.aside(f"{key!r} says something else than {'metric' if key == 'rule' else 'implementation'!r}, which holds; it is kept as a property", (*path, key))
     return found | ({"tolerance": item["tolerance"]} if "tolerance" in item else {})
 
 # %% ../../nbs/contract/06_dcs_field.ipynb #f5ccc0b8
@@ -287,7 +293,7 @@ def read_field(reading: Reading, name: str, item: Any, path: Path) -> Field:
     references = reading.value(item, "references", path, (str, list), [])
     return replace(
         field, required=is_required(reading, item, path), unique=bool(reading.value(item, "unique", path, bool, False)),
-        primary_key=int(True in [reading.value(item, key, path, bool, False) for key in ("primaryKey", "primary")]), pii=bool(reading.value(item, "pii", path, bool, False)),
+        primary_key=int(is_key(reading, item, path)), pii=bool(reading.value(item, "pii", path, bool, False)),
         references=tuple(map(str, [references] if isinstance(references, str) else references)), enum=read_enum(reading, item, path), examples=tuple(examples),
         tags=tuple(map(str, reading.value(item, "tags", path, list, []))), links=read_links(reading, item, path),
         quality=of_field(reading, name, read_qualities(reading, item, path), path), properties={**{f"config.{key}" if key in rest else key: value for key, value in config.items()}, **rest, **lineage_rest(item)}, **known, **read_lineage(reading, item, path))
@@ -300,6 +306,15 @@ def is_required(reading: Reading, item: Mapping[str, Any], path: Path) -> bool:
     if required is not None and nullable is not None and required == nullable:
         reading.aside(f"'nullable: {str(nullable).lower()}' says the opposite of 'required', which holds", (*path, "nullable"))
     return bool(required) if required is not None else nullable is False
+
+
+def is_key(reading: Reading, item: Mapping[str, Any], path: Path) -> bool:
+    """The field is flagged as part of the primary key; older files say `primary: true`."""
+    is_primary = reading.value(item, "primaryKey", path, bool, None)
+    is_older = reading.value(item, "primary", path, bool, None)
+    if is_primary is not None and is_older is not None and is_primary != is_older:
+        reading.aside(f"'primary: {str(is_older).lower()}' says the opposite of 'primaryKey', which holds", (*path, "primary"))
+    return bool(is_older if is_primary is None else is_primary)
 
 
 def read_lengths(reading: Reading, item: Mapping[str, Any], path: Path) -> dict[str, Any]:
@@ -329,6 +344,8 @@ def read_config(reading: Reading, item: Mapping[str, Any], path: Path) -> tuple[
     known: dict[str, Any] = {"physical_name": reading.text(config, "physicalName", here), "physical_type": reading.text(config, "physicalType", here),
                              "critical": bool(reading.value(config, "criticalDataElement", here, bool, False))}
     is_partition = reading.value(config, "partitioned", here, bool, False)
+    if config.get("partitionKeyPosition") is not None and not is_partition:
+        reading.aside("'partitionKeyPosition' says nothing without 'partitioned: true'; it is kept as a property", (*here, "partitionKeyPosition"))
     known["partition"] = int(reading.value(config, "partitionKeyPosition", here, int, 1)) if is_partition else 0
     has_own_type = isinstance(config.get("databricksType"), str) and not any(item.get(key) for key in PARTS)
     consumed = {*(("databricksType",) if has_own_type else ()), "physicalName", "physicalType", "criticalDataElement", *(("partitioned", "partitionKeyPosition") if is_partition else ())}

@@ -5,25 +5,28 @@
 # %% ../../nbs/contract/02_document.ipynb #88a375da
 from __future__ import annotations
 
+import codecs
 import difflib
 import math
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import yaml
 
 from .fault import BadInput, Code, Fault, code
+from .readings import differing_readings
 
 # %% auto #0
 __all__ = ['MAX_BYTES', 'MAX_NODES', 'MAX_DEPTH', 'NOT_READABLE', 'TOO_LARGE', 'TOO_MANY_NODES', 'TOO_DEEP', 'NOT_UTF8', 'SYNTAX',
            'DUPLICATE_KEY', 'OBJECT_TAG', 'COMPLEX_KEY', 'NOT_A_MAPPING', 'SEVERAL_DOCUMENTS', 'TOO_LARGE_NUMBER',
            'BAD_MERGE', 'TAGGED_VALUE', 'UNKNOWN_ANCHOR', 'NodePath', 'INTEGER', 'FLOAT', 'WORDS', 'MERGE', 'TAGGED',
-           'CORE_TAGS', 'json_path', 'Document', 'scalar', 'Frame', 'UnreadableError', 'Builder', 'place_of', 'attach',
-           'begin_key', 'awaits_key', 'on_scalar', 'on_start', 'on_end', 'on_alias', 'on_event', 'decoded',
-           'parse_document', 'read_document', 'nearest']
+           'CORE_TAGS', 'MARKS', 'json_path', 'Doubt', 'Document', 'scalar', 'Frame', 'UnreadableError', 'Builder',
+           'place_of', 'attach', 'begin_key', 'awaits_key', 'on_scalar', 'on_start', 'on_end', 'on_alias', 'on_event',
+           'marked_encoding', 'shown_encoding', 'not_utf8_fault', 'decoded', 'parse_document', 'read_document',
+           'nearest']
 
 # %% ../../nbs/contract/02_document.ipynb #43bcfdb3
 MAX_BYTES = 8_000_000
@@ -34,7 +37,7 @@ NOT_READABLE = code("file-not-readable", "The file is missing, is a folder, or c
 TOO_LARGE = code("yaml-too-large", "The file is larger than any contract needs to be.", f"a contract has at most {MAX_BYTES // 1_000_000} MB; split it, or remove data from it")
 TOO_MANY_NODES = code("yaml-too-many-nodes", "The file's values, with its aliases written out, are too many.", f"at most {MAX_NODES:,} values; write out what aliases repeat, or split the contract")
 TOO_DEEP = code("yaml-too-deep", "The file nests deeper than any contract needs to.", f"at most {MAX_DEPTH} levels")
-NOT_UTF8 = code("yaml-not-utf8", "The file is not text in UTF-8.", "save it as UTF-8")
+NOT_UTF8 = code("yaml-not-utf8", "The file is not text in UTF-8.", "save it as UTF-8: the editor asks for the encoding under `Save as`, or `iconv -f ENCODING -t UTF-8 FILE > NEW`")
 SYNTAX = code("yaml-syntax", "The file is not valid YAML.", "look at the line and the one above it: indentation, colons, quotes and brackets")
 DUPLICATE_KEY = code("yaml-duplicate-key", "A key stands twice in one mapping.", "remove one of the two")
 OBJECT_TAG = code("yaml-tag", "The file asks for an object of a programming language.", "remove the tag; contracts hold text, numbers, lists and mappings")
@@ -63,14 +66,23 @@ def json_path(path: NodePath) -> str:
     return "$" + "".join(parts)
 
 # %% ../../nbs/contract/02_document.ipynb #f50bfd34
+class Doubt(NamedTuple):
+    """A text without quotes, a key or a value, that other readers of YAML take for a number or a truth."""
+
+    path: NodePath
+    text: str
+    is_key: bool
+
+
 @dataclass(frozen=True)
 class Document:
-    """A file's data with the line of every path (from 1), and the written text of every scalar that is not a string."""
+    """A file's data with the line of every path (from 1), the written text of every scalar that is not a string, and the texts that other readers may take for something else."""
 
     file: str
     data: dict[str, Any]
     lines: Mapping[NodePath, int] = field(default_factory=dict, repr=False)
     texts: Mapping[NodePath, str] = field(default_factory=dict, repr=False)
+    doubts: tuple[Doubt, ...] = field(default=(), repr=False)
 
     def line(self, path: NodePath) -> int:
         """Return the line of a path, or of its nearest ancestor that has one."""
@@ -138,6 +150,7 @@ class Builder:
         self.file, self.faults, self.stack = file, list[Fault](), list[Frame]()
         self.lines: dict[NodePath, int] = {(): 1}
         self.texts: dict[NodePath, str] = {}
+        self.doubts: list[Doubt] = []
         self.anchors: dict[str, tuple[Any, int]] = {}
         self.root: Any = None
         self.total = self.documents = 0
@@ -195,6 +208,8 @@ def begin_key(builder: Builder, text: str, line: int, is_plain: bool = False) ->
     frame.is_merge = is_plain and text == MERGE
     if text in frame.key_lines and not frame.is_merge:
         builder.note(DUPLICATE_KEY, f"the key {text!r} is already on line {frame.key_lines[text]}", line, path)
+    if is_plain and differing_readings(text):
+        builder.doubts.append(Doubt(path, text, True))
     frame.key_lines.setdefault(text, line)
     frame.key = text
     builder.lines.setdefault(path, line)
@@ -225,6 +240,8 @@ def on_scalar(builder: Builder, event: Any, line: int) -> None:
         builder.note(TAGGED_VALUE, f"{event.value!r} is not of the kind that the tag {event.tag.replace('tag:yaml.org,2002:', '!!')!r} says", line, path)
     if not isinstance(value, str):
         builder.texts[path] = event.value
+    elif is_plain and differing_readings(value):
+        builder.doubts.append(Doubt(path, value, False))
     builder.lines.setdefault(path, line)
     if event.anchor:
         builder.anchors[event.anchor] = (value, 1)
@@ -296,17 +313,42 @@ def on_event(builder: Builder, event: Any) -> None:
             on_alias(builder, event, line)
 
 # %% ../../nbs/contract/02_document.ipynb #8a135ce9
+MARKS = {codecs.BOM_UTF32_LE: "UTF-32", codecs.BOM_UTF32_BE: "UTF-32", codecs.BOM_UTF16_LE: "UTF-16", codecs.BOM_UTF16_BE: "UTF-16"}
+
+
+def marked_encoding(head: bytes) -> str:
+    """Return the encoding, other than UTF-8, whose byte order mark the first bytes of a file are; an empty text where they are none (Unicode, *Byte order mark*)."""
+    return next((encoding for mark, encoding in MARKS.items() if head.startswith(mark)), "")
+
+
+def shown_encoding(head: bytes) -> str:
+    """Return the encoding, other than UTF-8, that the first bytes of a text show by their mark or by their zeros; an empty text where they show none (YAML 1.2.2, 5.2 *Character encodings*)."""
+    zeros = "".join("0" if byte == 0 else "x" for byte in head[:4])
+    shown = {"000x": "UTF-32BE", "x000": "UTF-32LE"}.get(zeros) or {"0x": "UTF-16BE", "x0": "UTF-16LE"}.get(zeros[:2], "")
+    return marked_encoding(head) or shown
+
+
+def not_utf8_fault(content: bytes, file: str) -> Fault | None:
+    """Return that bytes are no text in UTF-8, and the encoding that they show; None where they are."""
+    if encoding := shown_encoding(content):
+        told = f"its byte order mark says {encoding}" if marked_encoding(content) else f"it looks like {encoding} without a byte order mark"
+        return NOT_UTF8.fault(told, line=1, file=file, hint=NOT_UTF8.remedy.replace("ENCODING", encoding))
+    try:
+        content.decode("utf-8")
+    except UnicodeDecodeError as error:
+        return NOT_UTF8.fault(f"byte {error.start} is not UTF-8", line=content.count(b"\n", 0, error.start) + 1, file=file)
+    return None
+
+
 def decoded(content: bytes | str, file: str) -> str:
     """Return the text of a file's bytes; raises BadInput where they are too many or not UTF-8."""
     if len(content) > MAX_BYTES:
         raise BadInput(TOO_LARGE.fault(f"{len(content) / 1e6:.0f} MB", file=file))
     if isinstance(content, str):
         return content.removeprefix("\ufeff")
-    try:
-        return content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        raise BadInput(NOT_UTF8.fault(f"byte {error.start} is not UTF-8", line=line, file=file)) from None
+    if fault := not_utf8_fault(content, file):
+        raise BadInput(fault)
+    return content.decode("utf-8-sig")
 
 # %% ../../nbs/contract/02_document.ipynb #ecf6d819
 def parse_document(content: bytes | str, file: str) -> Document:
@@ -330,7 +372,7 @@ def parse_document(content: bytes | str, file: str) -> Document:
         builder.note(NOT_A_MAPPING, f"the file holds {what}", 1)
     if builder.faults:
         raise BadInput(*builder.faults)
-    return Document(file, builder.root, builder.lines, builder.texts)
+    return Document(file, builder.root, builder.lines, builder.texts, tuple(builder.doubts))
 
 # %% ../../nbs/contract/02_document.ipynb #5360035e
 def read_document(path: Path | str) -> Document:

@@ -15,7 +15,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, TextIO
 
-from .document import nearest
+from .document import nearest, shown_encoding
 from .export import fields_of_spark_schema
 from .fault import BadInput, DatamasterError, code
 from .model import STRING, Array, DataType, Field, Map, Scalar, Struct
@@ -23,9 +23,10 @@ from .sqltype import sql_type
 
 # %% auto #0
 __all__ = ['SAMPLE', 'FORMATS', 'NOT_DRAFTED', 'NEEDS_PYARROW', 'MOST_DISTINCT', 'NOTHING', 'PERSONAL', 'LOGICAL', 'SAMPLES',
-           'Seen', 'text_type', 'told_apart', 'sampled_text', 'seen_column', 'delimiter_of', 'csv_sample',
-           'csv_columns', 'value_type', 'json_sample', 'parquet_sample', 'arrow_type', 'delta_sample', 'quoted',
-           'logical_type', 'could_be_key', 'property_lines', 'contract_text', 'format_of', 'draft']
+           'NAME_ENCODING', 'Seen', 'text_type', 'told_apart', 'sampled_text', 'seen_column', 'delimiter_of',
+           'csv_sample', 'encoding_of_sample', 'csv_columns', 'value_type', 'json_sample', 'parquet_sample',
+           'arrow_type', 'delta_sample', 'quoted', 'logical_type', 'could_be_key', 'property_lines', 'contract_text',
+           'format_of', 'draft']
 
 # %% ../../nbs/contract/15_draft.ipynb #7601c644
 SAMPLE = 10_000
@@ -51,17 +52,17 @@ def text_type(values: Iterable[str]) -> DataType:
     found = list(values)
     if not found:
         return STRING
-    if all(re.fullmatch(r"-?(0|[1-9]\d{0,17})", value) for value in found):
+    if all(re.fullmatch(r"-?(0|[1-9][0-9]{0,17})", value) for value in found):
         return Scalar("long")
-    if all(re.fullmatch(r"-?(0|[1-9]\d{0,17})(\.\d{1,18})?", value) for value in found):
+    if all(re.fullmatch(r"-?(0|[1-9][0-9]{0,17})(\.[0-9]{1,18})?", value) for value in found):
         scale = max(len(value.partition(".")[2]) for value in found)
         whole = max(len(value.partition(".")[0].lstrip("-")) for value in found)
         return Scalar("decimal", min(38, max(whole + 4, 10) + scale), scale)
     if all(value.lower() in ("true", "false") for value in found):
         return Scalar("boolean")
-    if all(re.fullmatch(r"\d{4}-\d{2}-\d{2}", value) for value in found):
+    if all(re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", value) for value in found):
         return Scalar("date")
-    if all(re.fullmatch(r"\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}:?\d{2})?", value) for value in found):
+    if all(re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]+)?)?(Z|[+-][0-9]{2}:?[0-9]{2})?", value) for value in found):
         return Scalar("timestamp")
     return STRING
 
@@ -106,8 +107,16 @@ def delimiter_of(head: str) -> str:
 
 def csv_sample(path: Path) -> tuple[list[Seen], dict[str, Any]]:
     """Return the columns of a csv file and the options that read it."""
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        return csv_columns(file)
+    encoding = encoding_of_sample(path)
+    with path.open(encoding=encoding or "utf-8-sig", newline="") as file:
+        columns, options = csv_columns(file)
+    return columns, {**options, **({"encoding": encoding} if encoding else {})}
+
+
+def encoding_of_sample(path: Path) -> str:
+    """Return the encoding, other than UTF-8, that a file's first bytes show; empty where they show none."""
+    with path.open("rb") as file:
+        return shown_encoding(file.read(4))
 
 
 def csv_columns(file: TextIO) -> tuple[list[Seen], dict[str, Any]]:
@@ -141,7 +150,8 @@ def value_type(values: list[Any]) -> DataType:
 
 def json_sample(path: Path) -> tuple[list[Seen], dict[str, Any]]:
     """Return the columns of a JSON file, of an object a line or one list, and the options that read it."""
-    with path.open(encoding="utf-8-sig") as file:
+    encoding = encoding_of_sample(path)
+    with path.open(encoding=encoding or "utf-8-sig") as file:
         first = next((line for line in file if line.strip()), "")
         file.seek(0)
         is_list = first.lstrip().startswith("[")
@@ -150,7 +160,7 @@ def json_sample(path: Path) -> tuple[list[Seen], dict[str, Any]]:
         raise ValueError("not every record is an object")
     names = dict.fromkeys(name for row in rows for name in row)
     columns = [seen_column(shown, values, value_type(values)) for name, shown in zip(names, told_apart(names), strict=True) for values in [[row.get(name) for row in rows]]]
-    return columns, {"format": "json", **({"multiLine": True} if is_list else {})}
+    return columns, {"format": "json", **({"multiLine": True} if is_list else {}), **({"encoding": encoding} if encoding else {})}
 
 # %% ../../nbs/contract/15_draft.ipynb #0071969b
 def parquet_sample(path: Path) -> tuple[list[Seen], dict[str, Any]]:
@@ -259,6 +269,9 @@ def contract_text(name: str, columns: list[Seen], options: Mapping[str, Any], so
 SAMPLES = {"csv": csv_sample, "json": json_sample, "parquet": parquet_sample, "delta": delta_sample}
 
 
+NAME_ENCODING = "draft from a copy in UTF-8, and write the encoding of the files, such as windows-1252, as `encoding:` into workflow.source of the draft"
+
+
 def format_of(path: Path) -> str:
     """Return the format that a path's name or folder tells, or an empty text."""
     if (path / "_delta_log").is_dir():
@@ -273,6 +286,8 @@ def draft(path: Path, format: str = "") -> str:
         raise BadInput(NOT_DRAFTED.fault(f"the format {kind!r} is not one of {', '.join(FORMATS)}", file=str(path), hint=nearest(kind, FORMATS)))
     try:
         columns, options = SAMPLES[kind](path)
+    except UnicodeDecodeError as error:
+        raise BadInput(NOT_DRAFTED.fault(f"byte {error.start} is not {encoding_of_sample(path) or 'UTF-8'}: {error.reason}", file=str(path), hint=NAME_ENCODING)) from None
     except (OSError, ValueError, RecursionError, csv.Error) as error:
         raise BadInput(NOT_DRAFTED.fault(f"it cannot be read as {kind}: {error}", file=str(path))) from None
     if not columns:

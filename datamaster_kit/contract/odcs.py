@@ -15,6 +15,7 @@ from .dcs_field import Reading
 from .document import Document
 from .fault import Fault, code
 from .model import Contract, Description, Example, Member, Model, Price, Reference, Server, ServiceLevel, SupportChannel, Team
+from .odcs_contradictions import contradictions
 from .odcs_field import read_field, read_reference
 from .odcs_form import todays_form, version_of
 from .odcs_parts import LINKS, read_links, read_properties, read_role, taken, text, worded
@@ -312,4 +313,4 @@ def read_plain(data: Mapping[str, Any], document: Document) -> tuple[Contract, t
     dialect = dialect_of(server.type for server in contract.servers)
     for place, model in enumerate(plain.get("schema") or ()):
         found += type_remarks(model.get("properties"), dialect, document, ("schema", place, "properties"))
-    return contract, (*found, *repeated_properties(plain, document), *not_kept(plain, document))
+    return contract, (*found, *contradictions(today, document), *repeated_properties(plain, document), *not_kept(plain, document))

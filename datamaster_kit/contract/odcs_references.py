@@ -5,6 +5,7 @@
 # %% ../../nbs/contract/07_odcs_references.ipynb #54566aff
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -30,7 +31,7 @@ def pointed_at(data: Any, pointer: str) -> Any:
         name = part.replace("~1", "/").replace("~0", "~")
         if isinstance(data, Mapping) and name in data:
             data = data[name]
-        elif isinstance(data, list) and name.isdigit() and int(name) < len(data):
+        elif isinstance(data, list) and re.fullmatch("[0-9]{1,9}", name) and int(name) < len(data):
             data = data[int(name)]
         else:
             raise KeyError(name)

@@ -108,7 +108,7 @@ def level_words(level: ServiceLevel) -> str:
 # %% ../../nbs/contract/13_page.ipynb #2514f171
 def cron_words(cron: str) -> str:
     """Return a Quartz cron expression in words where it is a common one, else as it is written; times are UTC."""
-    parts = cron.split()
+    parts = cron.split() if cron.isascii() else []
     if len(parts) not in (6, 7) or not parts[1].isdigit() or any(part not in ("*", "?") for part in parts[3:]):
         return f"schedule {cron}"
     minute, hours = int(parts[1]), parts[2]

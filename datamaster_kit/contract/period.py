@@ -57,9 +57,9 @@ class Period:
         return "INTERVAL " + " ".join(f"'{value:f}' {unit[:-1].upper()}" for unit, value in self.parts().items()) if self.parts() else "INTERVAL '0' SECOND"
 
 # %% ../../nbs/contract/03_period.ipynb #e3a61406
-NUMBER = r"(\d{1,9}(?:[.,]\d{1,9})?)"
+NUMBER = r"([0-9]{1,9}(?:[.,][0-9]{1,9})?)"
 ISO = re.compile(rf"P(?:{NUMBER}Y)?(?:{NUMBER}M)?(?:{NUMBER}W)?(?:{NUMBER}D)?(?:T(?:{NUMBER}H)?(?:{NUMBER}M)?(?:{NUMBER}S)?)?", re.IGNORECASE)
-CALENDAR = re.compile(r"P(\d{4})-(\d{2})-(\d{2})(?:T(\d{2}):(\d{2}):(\d{2}(?:[.,]\d{1,9})?))?", re.IGNORECASE)
+CALENDAR = re.compile(r"P(\d{4})-(\d{2})-(\d{2})(?:T(\d{2}):(\d{2}):(\d{2}(?:[.,]\d{1,9})?))?", re.IGNORECASE | re.ASCII)
 UNITS = {
     "y": "years", "yr": "years", "yrs": "years", "year": "years", "years": "years", "mo": "months", "mon": "months", "month": "months", "months": "months",
     "w": "weeks", "wk": "weeks", "week": "weeks", "weeks": "weeks", "d": "days", "day": "days", "days": "days", "h": "hours", "hr": "hours", "hrs": "hours",
@@ -104,7 +104,7 @@ def parse_period(text: str) -> Period:
     return made_of((unit, value * factor) for (unit, factor), (_, value) in zip(known, words, strict=True))
 
 
-WORDS = re.compile(r"(\d{1,9}(?:\.\d{1,9})?)\s*([A-Za-z]+)")
+WORDS = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,9})?)\s*([A-Za-z]+)")
 
 # %% ../../nbs/contract/03_period.ipynb #9cae14c2
 UNLIMITED = ("unlimited", "infinite", "forever", "indefinite", "indefinitely")

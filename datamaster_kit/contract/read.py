@@ -5,21 +5,25 @@
 # %% ../../nbs/contract/09_read.ipynb #5f889673
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from .check import NO_MODEL, findings
+from .check import NO_MODEL, NUMBERS, PERIODS, findings
 from .dcs import read_dcs
-from .document import Document, nearest, read_document
+from .dcs_field import LENGTHS, OPERATORS
+from .document import Document, NodePath, json_path, nearest, read_document
 from .fault import BadInput, Fault, code
 from .model import Contract, Scalar, walk_fields
 from .odcs import UNREADABLE, read_odcs
+from .readings import differing_readings, ways_to_write
 
 # %% auto #0
-__all__ = ['UNKNOWN_SPECIFICATION', 'WRITTEN_OTHERWISE', 'LISTED', 'LIMITED', 'TEXT_TYPES', 'PROJECT_FILE', 'translated', 'place',
-           'part_place', 'workflow_at', 'written_otherwise', 'is_listed', 'other_text', 'examined', 'root_of',
+__all__ = ['UNKNOWN_SPECIFICATION', 'WRITTEN_OTHERWISE', 'LISTED', 'LIMITED', 'TEXT_TYPES', 'READ_DIFFERENTLY', 'NUMERIC',
+           'PROJECT_FILE', 'translated', 'place', 'part_place', 'workflow_at', 'kinds_by_place', 'written_otherwise',
+           'is_listed', 'other_text', 'is_numeric', 'owner_kind', 'with_readings', 'examined', 'root_of',
            'read_contract', 'read_shown_contract', 'without_errors']
 
 # %% ../../nbs/contract/09_read.ipynb #a3c89104
@@ -82,7 +86,8 @@ def workflow_at(data: dict[str, Any], path: tuple[str | int, ...]) -> Any:
     """Return the value at a path that begins where the workflow is; None where there is none."""
     value: Any = data
     for step in path:
-        value = value.get(step) if isinstance(value, dict) else value[step]
+        is_there = isinstance(value, dict) or (isinstance(value, list) and isinstance(step, int) and step < len(value))
+        value = (value.get(step) if isinstance(value, dict) else value[step]) if is_there else None
     return value
 
 # %% ../../nbs/contract/09_read.ipynb #4aafd01a
@@ -92,16 +97,21 @@ LIMITED = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum")
 TEXT_TYPES = ("string", "varchar", "char")
 
 
+def kinds_by_place(document: Document, contract: Contract) -> dict[NodePath, str]:
+    """Return the names of the fields' types by their paths in the document."""
+    fields = ((model.name, path, item) for model in contract.models for path, item in walk_fields(model.fields))
+    return {place(document, model, path): getattr(item.type, "name", "") for model, path, item in fields}
+
+
 def written_otherwise(document: Document, contract: Contract) -> Iterator[Fault]:
     """Yield a warning for each value of a text's lists, or limit of a number, that is not what it is written as."""
     odd = {at: text for at, text in document.texts.items() if is_listed(at) or at[-1] in LIMITED}
     odd = {at: value_text for at, text in odd.items() if (value_text := other_text(workflow_at(document.data, at), text, at[-1] in LIMITED))}
-    fields = [(model.name, path, item) for model in contract.models for path, item in walk_fields(model.fields)] if odd else []
-    kinds = {place(document, model, path): getattr(item.type, "name", "") for model, path, item in fields}
-    texts = {item.name for _, _, item in fields if isinstance(item.type, Scalar) and item.type.name in TEXT_TYPES}
+    fields = [item for model in contract.models for _, item in walk_fields(model.fields)] if odd else []
+    kinds = kinds_by_place(document, contract) if odd else {}
+    texts = {item.name for item in fields if isinstance(item.type, Scalar) and item.type.name in TEXT_TYPES}
     for at, shown in odd.items():
-        owner = next((kinds[at[:end]] for end in range(len(at), 0, -1) if at[:end] in kinds), "")
-        if at[-1] in LIMITED or owner in TEXT_TYPES or ("delete_when" in at and texts & set(at)):
+        if at[-1] in LIMITED or owner_kind(at, kinds) in TEXT_TYPES or ("delete_when" in at and texts & set(at)):
             hint = "write a whole number, or a check of sql" if at[-1] in LIMITED else ""
             yield document.fault(WRITTEN_OTHERWISE, f"{document.texts[at]} is read as {shown}", at, hint=hint)
 
@@ -118,6 +128,43 @@ def other_text(value: Any, text: str, is_limit: bool) -> str:
     shown = str(value).lower() if isinstance(value, bool) else str(value)
     return shown if (Decimal(text) != Decimal(shown) if is_limit else shown != text) else ""
 
+# %% ../../nbs/contract/09_read.ipynb #b01db2db
+READ_DIFFERENTLY = code("value-read-differently", "A value without quotes is a text here, and a number or a truth to other readers of YAML.", "put it in quotes, or write the number", severity="warning")
+NUMERIC = frozenset((*LIMITED, *LENGTHS, *OPERATORS, "precision", "scale", "primaryKeyPosition", "partitionKeyPosition", "clusterKeyPosition", "maximum_bad_share"))
+
+
+def is_numeric(document: Document, at: NodePath, kinds: Mapping[NodePath, str]) -> bool:
+    """A value is a number, or a period, by where it stands; `kinds` are the names of the fields' types by their paths."""
+    names = [part for part in at if isinstance(part, str)]
+    around = workflow_at(document.data, at[:-1]) if at[-1] == "value" else None
+    around = around if isinstance(around, Mapping) else {}
+    name = str(around["property"]) if "property" in around else names[-1] if names else ""
+    is_period = at[0] in ("servicelevels", "slaProperties") and (name in ("period", "threshold") or name.lower() in PERIODS)
+    is_listed_value = any(part in LISTED for part in at[-3:])
+    return name in NUMERIC or is_period or (is_listed_value and owner_kind(at, kinds) in NUMBERS)
+
+
+def owner_kind(at: NodePath, kinds: Mapping[NodePath, str]) -> str:
+    """Return the name of the type of the field that a path is in; empty where it is in none."""
+    return next((kinds[at[:end]] for end in range(len(at), 0, -1) if at[:end] in kinds), "")
+
+
+def with_readings(document: Document, kinds: Mapping[NodePath, str], faults: tuple[Fault, ...]) -> tuple[Fault, ...]:
+    """Return faults with what other readers make of the document's texts without quotes: as the hint of the error that the value has already, else as a fault of its own."""
+    result = list(faults)
+    places: dict[str, list[int]] = {}
+    for place_of_fault, fault in enumerate(result):
+        places.setdefault(fault.path if fault.severity == "error" else "", []).append(place_of_fault)
+    for at, text, is_key in document.doubts:
+        reading, ways = differing_readings(text), "put it in quotes" if is_key else ways_to_write(text)
+        known = [] if is_key else [index for index in places.get(json_path(at), []) if repr(text) in result[index].message or "is a text" in result[index].message]
+        for index in known:
+            result[index] = replace(result[index], hint=f"{reading}: {ways}")
+        if not known:
+            fault = document.fault(READ_DIFFERENTLY, f"{'the key ' * is_key}{reading}", at, hint=ways)
+            result.append(replace(fault, severity="error") if not is_key and is_numeric(document, at, kinds) else fault)
+    return tuple(result)
+
 # %% ../../nbs/contract/09_read.ipynb #68190370
 def examined(document: Document, root: Path, lenient: bool = False) -> tuple[Contract | None, tuple[Fault, ...]]:
     """Return the contract of a document with every fault of it: the reader's and those of sense."""
@@ -129,11 +176,12 @@ def examined(document: Document, root: Path, lenient: bool = False) -> tuple[Con
     except UNREADABLE:
         if not any(fault.severity == "error" for fault in faults):
             raise
-        return contract, faults  # what breaks its schema has faults enough
+        return contract, with_readings(document, {}, faults)  # what breaks its schema has faults enough
     if any(fault.severity == "error" for fault in faults) and not contract.models:
         sense = tuple(finding for finding in sense if finding[0] is not NO_MODEL)  # they may be what could not be read
     faults = (*faults, *written_otherwise(document, contract))
-    return contract, (*faults, *(document.fault(kind, message, place(document, model, field), hint=hint) for kind, message, model, field, hint in sense))
+    faults = (*faults, *(document.fault(kind, message, place(document, model, field), hint=hint) for kind, message, model, field, hint in sense))
+    return contract, with_readings(document, kinds_by_place(document, contract) if document.doubts else {}, faults)
 
 
 PROJECT_FILE = "datamaster.yaml"

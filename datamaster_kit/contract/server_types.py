@@ -126,7 +126,7 @@ def unknown(text: Any) -> Meaning:
     raise ValueError(f"{str(text)[:60]!r} is not a type whose meaning is known.")
 
 # %% ../../nbs/contract/04_server_types.ipynb #55962f5b
-WORD = re.compile(r"([A-Za-z_][A-Za-z_0-9 ]{0,60}?)\s*(?:\(\s*(\*|\d{1,4})\s*(?:,\s*(-?\d{1,4})\s*)?\))?")
+WORD = re.compile(r"([A-Za-z_][A-Za-z_0-9 ]{0,60}?)\s*(?:\(\s*(\*|[0-9]{1,4})\s*(?:,\s*(-?[0-9]{1,4})\s*)?\))?")
 MAX_LENGTH = 10_000
 
 

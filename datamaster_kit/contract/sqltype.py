@@ -95,7 +95,7 @@ def name_of(name: str) -> str:
 
 # %% ../../nbs/contract/04_sqltype.ipynb #cd4cdf16
 MAX_NESTING = 100
-TOKEN = re.compile(r"\s*(?:(`(?:[^`]|``)+`)|('(?:[^'\\]|\\.)*')|(-?\d+)|([A-Za-z_][A-Za-z0-9_$]*)|([<>(),:]))", re.DOTALL)
+TOKEN = re.compile(r"\s*(?:(`(?:[^`]|``)+`)|('(?:[^'\\]|\\.)*')|(-?[0-9]+)|([A-Za-z_][A-Za-z0-9_$]*)|([<>(),:]))", re.DOTALL)
 SCALAR_NAMES = {
     **{sql.lower(): name for name, sql in SQL_NAMES.items()}, **{name: name for name in SQL_NAMES},
     "text": "string", "uuid": "string", "nvarchar": "string", "clob": "string", "json": "string", "bytes": "binary", "varbinary": "binary", "blob": "binary",

@@ -108,6 +108,10 @@ def tell_workflow(reading: Reading, value: Mapping[str, Any], path: Path) -> Non
     for place, here in ((value, path), (parts["source"], (*path, "source"))):
         if str(place.get("job_mock", "true")).lower() not in ("true", "false"):
             reading.refuse(f"'job_mock' is {place['job_mock']!r}, and true or false is expected", (*here, "job_mock"))
+    if len({str(place["job_mock"]).lower() for place in (value, parts["source"]) if "job_mock" in place}) > 1:
+        reading.aside("'job_mock' is said twice, once true and once false; true holds", (*path, "source", "job_mock"))
+    if texts(value.get("models")) and texts(value.get("model")) not in ((), texts(value.get("models"))):
+        reading.aside("'model' says something else than 'models', which holds", (*path, "model"))
     tell_nothing_said(reading, {key: value[key] for key in ("latest_by", "delete_when") if key in value}, path)
 
 

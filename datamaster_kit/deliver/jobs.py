@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -269,8 +270,8 @@ def jobs(project: Project, contracts: Iterable[tuple[str, Contract]], release: R
                 found.append(make(project, contract, file, of, release.of(file)))
             except BadInput as error:
                 faults += [fault for fault in (replace(item, file=item.file or file) for item in error.faults) if fault not in faults]
-    names = [job.name for job in found]
-    faults += [NAMED_TWICE.fault(f"two jobs are called {name}") for name in sorted({name for name in names if names.count(name) > 1})]
+    counts = Counter(job.name for job in found)
+    faults += [NAMED_TWICE.fault(f"{count} jobs are called {name}") for name, count in sorted(counts.items()) if count > 1]
     if faults:
         raise BadInput(*faults)
     return tuple(found)

@@ -5,6 +5,7 @@
 # %% ../../nbs/forms/15_levels_panel.ipynb #2caa4649
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
@@ -56,7 +57,7 @@ def spoken(cron: str, zone: str, now: datetime) -> str:
 def given_choice(inputs: dict[str, Any]) -> Choice:
     """Return the choice that the widgets say; raises BadInput for a time of day that is none."""
     hour, _, minute = inputs["time"].value.partition(":")
-    if not (hour.strip().isdigit() and minute.strip().isdigit()):
+    if not re.fullmatch(r"\s*[0-9]{1,9}\s*:\s*[0-9]{1,9}\s*", inputs["time"].value):
         raise BadInput(BAD_TIME.fault(f"{inputs['time'].value!r} is no time of the day"))
     is_hours = inputs["kind"].value == "hours"
     return Choice(inputs["kind"].value, inputs["every"].value or 1, 0 if is_hours else int(hour), int(minute), inputs["day"].value)

@@ -5,6 +5,7 @@
 # %% ../../nbs/forms/03_questions.ipynb #7a2740e6
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -70,7 +71,7 @@ def written_answer(question: Question, given: Any) -> Any:
         return None
     if question.kind == "list":
         return items_of(text)
-    if question.kind == "whole" and text.lstrip("-").isdigit():
+    if question.kind == "whole" and re.fullmatch("-?[0-9]{1,100}", text):
         return int(text)
     if question.kind == "number" and isinstance(scalar(text), int | float) and not isinstance(scalar(text), bool):
         return scalar(text)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from ..contract.document import NOT_UTF8
+from ..contract.document import not_utf8_fault
 from ..contract.fault import BadInput, DatamasterError, code
 from ..private import STATE, make_private
 
@@ -45,13 +45,14 @@ def there(path: Path) -> Path:
 def text_of(path: Path) -> str:
     """Return a file's text with its line ends as they are; empty where there is no file. Raises BadInput where it is no text in UTF-8, DatamasterError where it cannot be read."""
     try:
-        return path.read_bytes().decode("utf-8")
+        content = path.read_bytes()
     except FileNotFoundError:
         return ""
-    except UnicodeDecodeError as error:
-        raise BadInput(NOT_UTF8.fault(f"byte {error.start} is not UTF-8", line=error.object.count(b"\n", 0, error.start) + 1, file=str(path))) from None
     except OSError as error:
         raise DatamasterError(NOT_WRITABLE.fault(f"{path}: {error}", file=str(path))) from None
+    if fault := not_utf8_fault(content, str(path)):
+        raise BadInput(fault)
+    return content.decode("utf-8")
 
 
 def write(path: Path, text: str, root: Path) -> None:

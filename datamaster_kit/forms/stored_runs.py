@@ -21,7 +21,7 @@ def stored_runs(project: Project) -> tuple[Run, ...]:
     """Return the whole runs that the local target of a project recorded, in the order of their beginning; raises DatamasterError where they cannot be read."""
     target, name = LocalTarget(project), runs_name(project.names.catalog)
     try:
-        return read_runs(target, name.catalog) if target.detail(name) else ()
+        return read_runs(target, name.catalog) if target.has_table(name) else ()
     except ModuleNotFoundError as error:
         raise DatamasterError(RUNS_UNREADABLE.fault(f"the package {error.name!r} is not installed", hint="pip install 'datamaster_kit[local]'")) from None
     except Exception as error:  # of delta-rs and of Arrow there are many kinds

@@ -144,8 +144,8 @@ def shown_table(target: Target, layer: str, table: str, model: Model, extra: tup
 def shown_tables(target: Target, project: Project, model: Model, limit: int) -> tuple[Shown, ...]:
     """Return the first rows of a model's tables that are there."""
     wanted = (("bronze", "bronze", "", ("carlton_rescued", "carlton_broken_rules")), ("silver", "silver", "", ()), ("quarantine", "bronze", QUARANTINE, ("carlton_record", "carlton_broken_rules", "carlton_rescued")))
-    found = [(layer, target.sql_name(project.names.table(schema, model.table + suffix)), extra) for layer, schema, suffix, extra in wanted]
-    return tuple(shown_table(target, layer, table, model, extra, limit) for layer, table, extra in found if target.spark.catalog.tableExists(table))
+    found = [(layer, project.names.table(schema, model.table + suffix), extra) for layer, schema, suffix, extra in wanted]
+    return tuple(shown_table(target, layer, target.sql_name(table), model, extra, limit) for layer, table, extra in found if target.has_table(table))
 
 
 def tried(model: Model, run: Run | None, rules: tuple[RuleResult, ...], tables: tuple[Shown, ...], broken: int | None, notes: tuple[str, ...]) -> Tried:

@@ -13,6 +13,7 @@ from ..contract.rules import Rule, rendered_query, verdict
 from .quarantine import delivery
 from .rows import GOOD
 from .step import Step
+from ..names import TableName
 from ..runs import RuleResult, Run
 from ..target.cause import cause_of
 
@@ -33,13 +34,18 @@ def seen_rows(step: Step, rule: Rule, built: str = "") -> dict[str, str]:
 
 def layer_of(step: Step) -> str:
     """Return the quoted name of the table that holds a model's rows."""
-    return step.sql("gold" if step.model in step.contract.gold_models else "bronze")
+    return step.target.sql_name(_layer_table(step))
+
+
+def _layer_table(step: Step) -> TableName:
+    """Return the table that holds a model's rows."""
+    return step.table("gold" if step.model in step.contract.gold_models else "bronze")
 
 
 def absent_models(step: Step, rule: Rule, built: str = "") -> list[str]:
     """Return the models whose table a rule needs and the target lacks."""
     named = [model for model in step.contract.models if not (built and model == step.model) and "{" + model.name + "}" in re.sub(r"\{\{|\}\}", "", rule.query)]
-    return [model.name for model in named if not step.target.spark.catalog.tableExists(layer_of(step.of(model)))]
+    return [model.name for model in named if not step.target.has_table(_layer_table(step.of(model)))]
 
 # %% ../../nbs/ingest/06_checks.ipynb #cf96eafb
 def rule_result(step: Step, rule: Rule, built: str = "") -> RuleResult:

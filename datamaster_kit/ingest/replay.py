@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..contract.check import NUMBERS
+from ..contract.document import shown_encoding
 from ..contract.export import fields_of_spark_schema
 from ..contract.fault import BadInput, DatamasterError, code
 from ..contract.field_rules import UNREAD
@@ -158,7 +159,9 @@ def read_corrections(step: Step, file: Path) -> list[dict[str, str]]:
                 rows.append(row)
                 lines.append(reader.line_num)
     except (UnicodeDecodeError, csv.Error) as error:
-        raise BadInput(BAD_CORRECTION.fault(f"{file.name} cannot be read as csv in UTF-8: {error}", file=str(file))) from error
+        shown = shown_encoding(file.read_bytes()[:4])
+        told, hint = (f"it is {shown}", "save it as csv in UTF-8") if shown else (str(error), "")
+        raise BadInput(BAD_CORRECTION.fault(f"{file.name} cannot be read as csv in UTF-8: {told}", file=str(file), hint=hint)) from error
     faults = [BAD_CORRECTION.fault(f"{file.name} lacks the column {name}", file=str(file)) for name in lacking]
     faults += [BAD_CORRECTION.fault(f"{file.name} has the column {name} more than once", file=str(file)) for name in sorted(wanted) if header.count(name) > 1]
     seen = set[str]()

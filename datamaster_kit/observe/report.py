@@ -49,9 +49,9 @@ class TableFacts:
 
 def table_facts(target: Target, table: TableName, contract: str, model: str) -> TableFacts | None:
     """Return what a table says of itself, or None where it is not there."""
-    name = target.sql_name(table)
-    if not target.spark.catalog.tableExists(name):
+    if not target.has_table(table):
         return None
+    name = target.sql_name(table)
     detail = target.spark.sql(f"DESCRIBE DETAIL {name}").selectExpr("sizeInBytes", "numFiles", "unix_millis(lastModified) AS written").collect()[0]
     rows = target.spark.table(name).count()
     return TableFacts(str(table), contract, model, rows, detail["sizeInBytes"] or 0, detail["numFiles"] or 0, datetime.fromtimestamp(detail["written"] / 1000, UTC) if detail["written"] else None)
@@ -160,7 +160,7 @@ def write_report(target: Target, project: Project, contracts: Sequence[Contract]
         path.write_text(contract_page(contract), encoding="utf-8")
     found = [table_facts(target, project.names.table(schema, model.table), titled(contract, contracts), model.name)
              for schema in ("bronze", "silver") for contract in contracts for model in (contract.ingested_models if schema == "bronze" else contract.silver_models)]
-    runs = read_runs(target, project.names.catalog) if target.detail(runs_name(project.names.catalog)) else ()
+    runs = read_runs(target, project.names.catalog) if target.has_table(runs_name(project.names.catalog)) else ()
     results = latest_results(contracts, [run for run in runs if run.step == "ingest"])
     index = report / "index.html"
     index.write_text(report_page(f"Lakehouse {project.names.catalog}", [item for item in found if item], pages, results, runs, notebook_pages(folder, report), read_entries(target, project.names.catalog), hold_events(target, project.names.catalog)), encoding="utf-8")

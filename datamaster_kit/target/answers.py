@@ -37,7 +37,7 @@ PROBED = "/api/2.0/preview/scim/v2/Me"  # Databricks, *Get current user info*: w
 def _pause_asked_for(headers: Mapping[str, str]) -> int:
     """Return the seconds that a server asks for (RFC 9110, section 10.2.3); 0 where it says none."""
     said = headers.get("Retry-After", "")
-    return int(said) if said.isdigit() else 0
+    return int(said) if re.fullmatch("[0-9]{1,9}", said) else 0
 
 
 def answer_fault(host: str, status: int, headers: Mapping[str, str], start: str) -> Fault | None:

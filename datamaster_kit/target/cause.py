@@ -42,8 +42,8 @@ def cause_of(error: BaseException) -> str:
     texts = list(_texts(error))
     whole = "\n".join(texts)
     lines = [line.strip() for line in whole.splitlines() if line.strip()]
-    if "Exception encountered at" in whole:
-        return lines[-1][:1000]
+    if notebook := next((text for text in texts if "Exception encountered at" in text), ""):  # papermill's, whose last line has the error with its name
+        return [line.strip() for line in notebook.splitlines() if line.strip()][-1][:1000]
     found = [match for line in lines if (match := ERROR_LINE.match(line)) and not any(word in line for word in WRAPPERS)]
     caused = [match["error"] for match in found if match["mark"] == "Caused by: "]
     telling = [line for line in lines if not line.startswith(("at ", "=", "org.apache.spark.sql.streaming", "JVM stacktrace"))]

@@ -129,6 +129,10 @@ class DatabricksTarget:
         """Return the three-level name, quoted."""
         return f"{quote(table.catalog)}.{quote(table.schema)}.{quote(table.table)}"
 
+    def has_table(self, table: TableName) -> bool:
+        """The catalog knows the table: one question, where `detail` asks three."""
+        return self.spark.catalog.tableExists(self.sql_name(table))
+
     def detail(self, table: TableName) -> Detail | None:
         """Return what Spark says of a table."""
         return detail_by_spark(self.spark, self.sql_name(table))

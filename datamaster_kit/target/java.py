@@ -10,6 +10,7 @@ import re
 import shutil
 import subprocess
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from ..contract.fault import DatamasterError, code
@@ -36,9 +37,15 @@ def version_of(home: Path) -> int:
     """Return the major version of the Java in a folder, or 0 where none runs."""
     program = home / "bin" / ("java.exe" if os.name == "nt" else "java")
     try:
-        shown = subprocess.run([str(program), "-version"], capture_output=True, text=True, timeout=60, check=False)
+        return _ask_version(program, program.stat().st_mtime_ns)
     except (OSError, subprocess.TimeoutExpired):
         return 0
+
+
+@cache
+def _ask_version(program: Path, modified: int) -> int:
+    """Run a program of Java as it was `modified`, and return its major version, or 0 where it says none; raises OSError or TimeoutExpired where it does not run."""
+    shown = subprocess.run([str(program), "-version"], capture_output=True, text=True, timeout=60, check=False)
     match = re.search(r'version "(?:1\.)?(\d+)', shown.stderr)
     return int(match[1]) if match else 0
 

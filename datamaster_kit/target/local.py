@@ -21,7 +21,7 @@ from ..contract.table import Dialect, Table
 from ..names import SCHEMAS, TableName
 from ..private import make_private
 from ..project import Project
-from .records import Detail, Rows, Value, append_stored, stored_detail, stored_rows
+from .records import Detail, Rows, Value, append_stored, has_log, stored_detail, stored_rows
 from .target import FileSource, Handle, HandleMended
 
 if TYPE_CHECKING:
@@ -108,6 +108,10 @@ class LocalTarget:
     def folder(self, table: TableName) -> Path:
         """Return the folder of a table; Spark's catalog writes its name small."""
         return self.warehouse / table.schema / table.table.lower()
+
+    def has_table(self, table: TableName) -> bool:
+        """The table's folder has a log, which is looked for without Spark."""
+        return has_log(self.folder(table))
 
     def detail(self, table: TableName) -> Detail | None:
         """Return what the table's log says, without Spark."""

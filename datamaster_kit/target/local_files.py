@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
 from ..contract.control_totals import Total
+from ..contract.document import marked_encoding
 from ..contract.sqltype import quote, sql_literal, sql_type
 from .avro_files import avro_damage, avro_header, read_captured
 from .casts import FILE, RESCUED, bronze_type, file_name_of, file_url, refusal, types_of
@@ -190,7 +191,9 @@ def lines_as_they_are(spark: SparkSession, look: Look, source: FileSource, reaso
 
 # %% ../../nbs/target/08_local_files.ipynb #5b8fc997
 def _in_utf8(item: Listed, source: FileSource, copies: Path) -> Listed:
-    """Return a file of text with its copy in UTF-8, where it is in another encoding; of one that is cut off, up to the last whole line."""
+    """Return a file of text with its copy in UTF-8, where it is in another encoding; of one that is cut off, up to the last whole line. Raises ValueError where its byte order mark says another than the source does."""
+    if reason := _contradicting_mark(item.path, source):
+        raise ValueError(reason)
     if is_utf8(source.options):
         return item
     copy = copies / f"{item.number}-utf-8.{source.format}"
@@ -198,6 +201,15 @@ def _in_utf8(item: Listed, source: FileSource, copies: Path) -> Listed:
     if item.has_row:
         cut_after_line(copy)
     return replace(item, path=copy, is_copy=True)
+
+
+def _contradicting_mark(path: Path, source: FileSource) -> str:
+    """Return that a file's byte order mark is that of another encoding than its source says, and what to write; an empty text where it is not."""
+    with path.open("rb") as file:
+        head = file.read(4)
+    marked, said = marked_encoding(head), encoding_of(source.options)
+    is_meant = said == marked.lower() or (said.startswith(marked.lower()) and head.decode(said, "replace").startswith("\ufeff"))
+    return f"its byte order mark says {marked}, and the contract {said.removesuffix('-sig').upper()}: write `encoding: {marked}` in workflow.source" if marked and not is_meant else ""
 
 
 def csv_file(item: Listed, source: FileSource, copies: Path) -> tuple[Listed, Look]:

@@ -131,7 +131,7 @@ def refusal_of(answer: Answer) -> str:
 def wait_of(answer: Answer, attempt: int) -> float:
     """Return the seconds to wait: what the service says, else 1, 2, 4 and so on up to 30."""
     said = answer.headers.get("retry-after", "")
-    return float(said) if said.isdigit() else float(min(30, 2**attempt))
+    return float(said) if re.fullmatch("[0-9]{1,9}", said) else float(min(30, 2**attempt))
 
 # %% ../../nbs/target/20_management.ipynb #f24c63a1
 POLLS = 240

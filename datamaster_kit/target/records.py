@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 # %% auto #0
-__all__ = ['Value', 'Rows', 'MOST_FILES', 'with_values', 'standard_literal', 'Detail', 'opened', 'stored_detail', 'column_name',
-           'domain', 'stored_rows', 'append_stored', 'compact', 'rows_sql', 'append_by_spark', 'in_utc',
+__all__ = ['Value', 'Rows', 'MOST_FILES', 'with_values', 'standard_literal', 'Detail', 'has_log', 'opened', 'stored_detail',
+           'column_name', 'domain', 'stored_rows', 'append_stored', 'compact', 'rows_sql', 'append_by_spark', 'in_utc',
            'rows_by_spark', 'detail_by_spark', 'unquoted']
 
 # %% ../../nbs/target/03_records.ipynb #e2110a6d
@@ -62,9 +62,14 @@ class Detail:
         return tuple(column["name"] for column in self.schema["fields"])
 
 
+def has_log(folder: Path) -> bool:
+    """A folder holds a Delta table."""
+    return any((folder / "_delta_log").glob("*.json"))
+
+
 def opened(folder: Path) -> DeltaTable | None:
     """Return the Delta table of a folder, or None where there is none."""
-    if not any((folder / "_delta_log").glob("*.json")):
+    if not has_log(folder):
         return None
     from deltalake import DeltaTable
 

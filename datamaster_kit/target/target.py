@@ -99,6 +99,9 @@ class Target(Protocol):
     def sql_name(self, table: TableName) -> str:
         """Return a table's name as SQL, quoted."""
 
+    def has_table(self, table: TableName) -> bool:
+        """The table is there."""
+
     def detail(self, table: TableName) -> Detail | None:
         """Return a table's columns, properties and identifier, or None where it is not there."""
 
