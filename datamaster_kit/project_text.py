@@ -10,11 +10,13 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from .contract.compute import TAG
 from .contract.document import parse_document, scalar
 from .contract.fault import BadInput, Fault, code
+from .contract.value_form import POSITIVE, Value, text
 from .project import environment_of, project_faults
-from .sections import OBJECT_TYPE, REPOSITORY, STEM, TAG
-from .values import EMAIL, GUID, HOST, POSITIVE, PRINCIPAL, REGION, Value, text
+from .sections import OBJECT_TYPE, REPOSITORY, STEM
+from .values import EMAIL, GUID, HOST, PRINCIPAL, REGION
 
 # %% auto #0
 __all__ = ['DOMAIN', 'QUESTIONS', 'REFUSED_ANSWER', 'TOP', 'TARGETS', 'UNITY', 'SETUP', 'JOBS', 'EXAMPLES', 'PLAIN', 'Question',

@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from ..contract.compute import RUNTIME
 from ..contract.fault import BadInput, DatamasterError, Fault, code
 from ..contract.model import Contract
 from ..contract.together import partners
@@ -33,7 +34,7 @@ from ..plan import Plan
 from ..project import NOT_OF_PROJECT, Project, contract_files
 from ..resources import WORKERS, Found, Identities, Operations, Outcome, Resource, Service, apply_resources, plan_resources, quiet, record_of, recorded
 from ..target.management import NO_LOGIN, Management, logged_in
-from ..target.runtime import RUNTIME, runtime_fault
+from ..target.runtime import runtime_fault
 
 if TYPE_CHECKING:
     from databricks.sdk import WorkspaceClient
