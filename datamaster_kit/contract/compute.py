@@ -130,7 +130,7 @@ def mix_problems(said: Mapping[str, Any]) -> Iterator[ComputeProblem]:
     for name in MACHINES if said.get("pool") else ():
         if said.get(name):
             yield f"{name} and pool are both said, and a pool has machines of its own", (name,), "remove one of them"
-    if said.get("driver_pool") and said.get("node_type"):
+    if said.get("driver_pool") and said.get("node_type") and not said.get("pool"):
         yield "driver_pool and node_type are both said, and a pool for the driver goes with one for the workers", ("driver_pool",), "write pool in place of node_type, or driver_node_type"
     for name in OF_WORKERS if said.get("workers") == 0 else ():
         if said.get(name):

@@ -47,7 +47,7 @@ def read_workflow(value: Mapping[str, Any]) -> Workflow:
     if share is not None:
         rest.pop("maximum_bad_share")
     compute = read_compute(rest.get("compute"))
-    if compute or rest.get("compute", "") in (None, ""):
+    if compute or rest.get("compute") in (None, "", {}):
         rest.pop("compute", None)
     return Workflow(
         models=models,
