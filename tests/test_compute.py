@@ -287,6 +287,12 @@ def test_a_one_time_run_has_the_projects_cluster(project: Project, client: Works
     assert run["run_id"]
 
 
+def test_a_workflow_as_the_documentation_has_it_is_taken_without_a_word(tmp_path: Path) -> None:
+    shown = (ROOT / "docs" / "deliver.md").read_text(encoding="utf-8").split("```yaml\n")[1].split("```")[0]
+    (tmp_path / "a.yaml").write_text(f"dataContractSpecification: 1.1.0\nid: urn:a\ninfo: {{title: A, version: 1.0.0}}\nmodels: {{a: {{fields: {{id: {{type: long}}}}}}}}\n{shown}", encoding="utf-8")
+    assert not lint_file(tmp_path / "a.yaml") and "compute: serverless" in shown and "timeout:" in shown
+
+
 def test_the_documentation_names_every_key() -> None:
     told = (ROOT / "docs" / "project.md").read_text(encoding="utf-8")
     assert all(f"| `{key}` |" in told for key in CLUSTER.of), "docs/project.md, compute"

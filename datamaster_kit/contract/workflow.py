@@ -14,7 +14,7 @@ from .document import nearest
 from .model import EmailNotifications, Source, Workflow
 
 # %% auto #0
-__all__ = ['EVERY_MODEL', 'KINDS', 'EVENTS', 'WORKFLOW_KEYS', 'texts', 'mapping', 'read_workflow', 'read_latest_by',
+__all__ = ['EVERY_MODEL', 'KINDS', 'EVENTS', 'JOB_KEYS', 'WORKFLOW_KEYS', 'texts', 'mapping', 'read_workflow', 'read_latest_by',
            'read_delete_when', 'read_share', 'read_compute', 'tell_workflow', 'tell_nothing_said', 'written_workflow']
 
 # %% ../../nbs/contract/07_workflow.ipynb #dc6d42bb
@@ -101,7 +101,8 @@ def read_compute(value: Any) -> dict[str, Any]:
 # %% ../../nbs/contract/07_workflow.ipynb #9779ea3b
 KINDS: dict[str, type] = {"source": dict, "email_notifications": dict, "delete_when": dict, "gold": dict, "tasks": list}
 EVENTS = ("on_start", "on_success", "on_failure")
-WORKFLOW_KEYS = {"model", "models", "job_mock", "latest_by", "history", "schema_evolution", "maximum_bad_share", "compute", *KINDS}
+JOB_KEYS = {"maximum_duration", "timeout", "maximum_backlog", "retries", "parameters", "topic"}  # read where jobs and topics are made
+WORKFLOW_KEYS = {"model", "models", "job_mock", "latest_by", "history", "schema_evolution", "maximum_bad_share", "compute", *JOB_KEYS, *KINDS}
 
 
 def tell_workflow(reading: Reading, value: Mapping[str, Any], path: Path) -> None:
