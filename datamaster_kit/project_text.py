@@ -123,8 +123,8 @@ setup:
   # azure: {{soft_delete_days: 7}}   # variables of infra/azure whose defaults do not fit
 """
 JOBS = """
-# Schedules that contracts leave open.
-# jobs: {timezone: America/Sao_Paulo, cron: "0 0 2 * * ?"}
+# Schedules that contracts leave open, and what jobs run on: a single node, a cluster, or no server at all.
+# jobs: {timezone: America/Sao_Paulo, cron: "0 0 2 * * ?", compute: job_cluster, cluster: {workers: {min: 1, max: 4}}}   # or compute: serverless
 
 # What differs in an environment, chosen by the variable DATAMASTER_ENVIRONMENT.
 # environments:

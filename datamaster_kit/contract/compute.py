@@ -100,7 +100,7 @@ def _is_setting(value: Any) -> bool:
     return isinstance(value, bool | int | float) or (isinstance(value, str) and re.fullmatch(r"-?[A-Za-z0-9][A-Za-z0-9._-]{0,63}", value) is not None)
 
 
-CONF_NAME = Value("a setting that tunes Spark", _is_tuning, lambda name: nearest(str(name), TUNING) or "those that may be said are in docs/project.md")
+CONF_NAME = Value("a setting that tunes Spark", _is_tuning, lambda name: nearest(str(name), [known for known in TUNING if known[-1] != "."]) or "those that may be said are in docs/project.md")
 CONF_VALUE = Value("a number, true or false, or a word such as 64MB", _is_setting, lambda _: "a secret is never a setting of a cluster")
 
 # %% ../../nbs/contract/08_compute.ipynb #ed7bcfd8

@@ -123,8 +123,8 @@ def compute_for(project: Project, contract: Contract | None = None) -> Compute:
     if compute.kind == "job_cluster" and len(compute.tags) > MOST_TAGS:
         problems.append((f"the project's tags and the cluster's are {len(compute.tags)}, and a cluster takes {MOST_TAGS}", ("tags",), "remove some"))
     if problems and compute.kind == "job_cluster":
-        file, root = ("", "workflow.compute") if own else ("datamaster.yaml", "jobs.cluster")
-        raise BadInput(*(BAD_JOB_SETTING.fault(message, file=file, path=".".join((root, *path)), hint=hint) for message, path, hint in problems))
+        file, root, beside = ("", "workflow.compute", ", with what the project file says") if own else ("datamaster.yaml", "jobs.cluster", "")
+        raise BadInput(*(BAD_JOB_SETTING.fault(message + beside, file=file, path=".".join((root, *path)), hint=hint) for message, path, hint in problems))
     return compute
 
 # %% ../../nbs/deliver/01_settings.ipynb #39085872
