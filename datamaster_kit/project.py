@@ -19,7 +19,7 @@ from .contract.read import part_place, read_contract, workflow_at
 from .contract.together import joined, model_names
 from .contract.workflow import texts
 from .names import BAD_NAME, Names, names
-from .sections import ENVIRONMENT, FILE, STEM, Jobs, Unity, setup_conflicts, unity_conflicts, unity_of
+from .sections import ENVIRONMENT, FILE, STEM, Jobs, Unity, jobs_conflicts, setup_conflicts, unity_conflicts, unity_of
 from .shape import PROJECT_KEY, Finding, addressed, findings
 from .values import allows
 
@@ -96,6 +96,8 @@ def conflicts(data: Mapping[str, Any]) -> Iterator[Finding]:
         yield from setup_conflicts(data["setup"])
     if isinstance(data.get("unity"), Mapping):
         yield from unity_conflicts(data["unity"], Names.group)
+    if isinstance(data.get("jobs"), Mapping):
+        yield from jobs_conflicts(data["jobs"])
     for older, section, key in (("project", "tags", "project"), ("user_principal_name", "unity", "principal_user")):
         if older in data and isinstance(data.get(section), Mapping) and key in data[section]:
             yield Finding(PROJECT_KEY, f"{older!r} is the older name of {section}.{key}, which is there too", (older,), "remove it")

@@ -10,11 +10,13 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from .contract.compute import TAG
 from .contract.document import parse_document, scalar
 from .contract.fault import BadInput, Fault, code
+from .contract.value_form import POSITIVE, Value, text
 from .project import environment_of, project_faults
-from .sections import OBJECT_TYPE, REPOSITORY, STEM, TAG
-from .values import EMAIL, GUID, HOST, POSITIVE, PRINCIPAL, REGION, Value, text
+from .sections import OBJECT_TYPE, REPOSITORY, STEM
+from .values import EMAIL, GUID, HOST, PRINCIPAL, REGION
 
 # %% auto #0
 __all__ = ['DOMAIN', 'QUESTIONS', 'REFUSED_ANSWER', 'TOP', 'TARGETS', 'UNITY', 'SETUP', 'JOBS', 'EXAMPLES', 'PLAIN', 'Question',
@@ -121,8 +123,8 @@ setup:
   # azure: {{soft_delete_days: 7}}   # variables of infra/azure whose defaults do not fit
 """
 JOBS = """
-# Schedules that contracts leave open.
-# jobs: {timezone: America/Sao_Paulo, cron: "0 0 2 * * ?"}
+# Schedules that contracts leave open, and what jobs run on: a single node, a cluster, or no server at all.
+# jobs: {timezone: America/Sao_Paulo, cron: "0 0 2 * * ?", compute: job_cluster, cluster: {workers: {min: 1, max: 4}}}   # or compute: serverless
 
 # What differs in an environment, chosen by the variable DATAMASTER_ENVIRONMENT.
 # environments:

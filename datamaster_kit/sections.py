@@ -11,15 +11,17 @@ from ipaddress import IPv4Network
 from pathlib import PurePath
 from typing import Any
 
+from .contract.compute import CLUSTER_ENTRIES, CLUSTER_VALUES, KIND, NODE_TYPE, TAG, TAG_NAME, mix_problems, need_problems
 from .contract.period import parse_period
+from .contract.value_form import POSITIVE, STRING, TEXT, TRUTH, Value, one_of, text, whole
 from .shape import PROJECT_VALUE, Finding, Items, Keys, Named
-from .values import (CRON, EMAIL, GUID, HOST, MAIL_DOMAIN, POSITIVE, PRINCIPAL, REGION, REQUIREMENT, SECRET_PLACE, STRING, TEXT, TIME_ZONE, TRUTH, Value, one_of, text, whole)
+from .values import CRON, EMAIL, GUID, HOST, MAIL_DOMAIN, PRINCIPAL, REGION, REQUIREMENT, SECRET_PLACE, TIME_ZONE
 
 # %% auto #0
 __all__ = ['OBJECT_TYPE', 'REPOSITORY', 'PLACE', 'GROUP', 'NETWORK_PATTERN', 'REPLICATION', 'AZURE', 'SETUP', 'TARGET', 'UNITY',
-           'PERIOD', 'TOPICS', 'JOBS', 'STEM', 'GLOB', 'TAG_NAME', 'TAG', 'ENVIRONMENT', 'OLDER', 'FILE',
-           'is_public_range', 'setup_conflicts', 'Metastore', 'Unity', 'unity_of', 'unity_conflicts', 'Jobs',
-           'is_period']
+           'PERIOD', 'TOPICS', 'CLUSTER', 'JOBS', 'STEM', 'GLOB', 'ENVIRONMENT', 'OLDER', 'FILE', 'is_public_range',
+           'setup_conflicts', 'Metastore', 'Unity', 'unity_of', 'unity_conflicts', 'Jobs', 'is_period',
+           'jobs_conflicts']
 
 # %% ../nbs/00_sections.ipynb #103a32ba
 def is_public_range(value: Any) -> bool:
@@ -111,7 +113,7 @@ UNITY = Keys({
     "groups": Named(one_of("USER", "ADMIN"), by=GROUP),  # Databricks, *Workspace Assignment API*: permission_level
     "group_ids": Named(GUID, by=GROUP),
     "compute": one_of("single_node", "serverless"),
-    "node_type": text("a size of virtual machines", r"Standard_[A-Za-z0-9_-]+", lambda _: "as in `az vm list-skus`: Standard_D4ds_v5"),
+    "node_type": NODE_TYPE,
     "metastore": Keys({"owner": TEXT, "delta_sharing_scope": one_of("INTERNAL", "INTERNAL_AND_EXTERNAL"), "token_days": whole(1, 365)}),
     "secrets": Named(SECRET_PLACE, by=text("a secret's key of 1 to 128 letters, digits, dashes, underscores, periods and @", r"[A-Za-z0-9._@-]{1,128}")),
 })
@@ -131,11 +133,12 @@ def unity_conflicts(said: Mapping[str, Any], engineers: str) -> Iterator[Finding
 # %% ../nbs/00_sections.ipynb #d4122bea
 @dataclass(frozen=True)
 class Jobs:
-    """The time zone of schedules, the Quartz cron expression of jobs whose contract has none (empty: no schedule), what jobs run on, and whether a job ingests one model or a contract's all."""
+    """The time zone of schedules, the Quartz cron expression of jobs whose contract has none (empty: no schedule), what jobs run on and what a cluster of theirs is, and whether a job ingests one model or a contract's all."""
 
     timezone: str = "America/Sao_Paulo"
     cron: str = ""
     compute: str = "job_cluster"
+    cluster: Mapping[str, Any] = field(default_factory=dict)
     ingest_per: str = "model"
 
 
@@ -149,16 +152,20 @@ def is_period(value: Any) -> bool:
 
 PERIOD = Value("a period", is_period, lambda _: "as in 1 day, 2 minutes or PT2M")
 TOPICS = Keys({"partitions": whole(1, 100), "retention": PERIOD, "capture_window": PERIOD, "capture_megabytes": whole(10, 500)})  # Azure, *Event Hubs quotas and limits*
-JOBS = Keys({"timezone": TIME_ZONE, "cron": CRON, "compute": one_of("job_cluster", "serverless", "existing_cluster"), "ingest_per": one_of("model", "contract")})
+CLUSTER = Keys({**CLUSTER_VALUES, **{key: Named(of, by=by) for key, (by, of) in CLUSTER_ENTRIES.items()}})
+JOBS = Keys({"timezone": TIME_ZONE, "cron": CRON, "compute": KIND, "cluster": CLUSTER, "ingest_per": one_of("model", "contract")})
+
+
+def jobs_conflicts(said: Mapping[str, Any]) -> Iterator[Finding]:
+    """Yield the keys of `jobs.cluster` that do not go together."""
+    cluster = said.get("cluster")
+    for message, path, hint in (*mix_problems(cluster), *need_problems(cluster)) if isinstance(cluster, Mapping) else ():
+        yield Finding(PROJECT_VALUE, message, ("jobs", "cluster", *path), hint)
 
 # %% ../nbs/00_sections.ipynb #82f638dd
 STEM = text("lower-case letters and digits, beginning with a letter", r"[a-z][a-z0-9]*")
 GLOB = Value("a pattern inside the project", lambda value: isinstance(value, str) and bool(value) and not PurePath(value).is_absolute() and ".." not in PurePath(value).parts,
              lambda _: "from the project's folder on: contracts/*.yaml")
-# Azure, *Use tags to organize your Azure resources*: 50 tags, of which the toolkit sets three.
-TAG_NAME = text(r"a tag's name of 1 to 128 characters without < > % & \ ? /", r"[^<>%&\\?/]{1,128}")
-TAG = Value("a tag's value of at most 256 characters", lambda value: isinstance(value, str | int | float) and len(str(value)) <= 256)
-
 ENVIRONMENT = Keys({"tags": Named(TAG, by=TAG_NAME, most=47), "targets": Named(TARGET, by=TEXT), "setup": SETUP, "unity": UNITY, "jobs": JOBS, "topics": TOPICS})
 OLDER = Keys({"project": TAG, "user_principal_name": PRINCIPAL, "domain_azure": MAIL_DOMAIN})
 FILE = Keys({"toolkit": REQUIREMENT, "domain": TEXT, "catalog": TEXT, "environment": STRING, "contracts": Items(GLOB, least=1), **ENVIRONMENT.of,

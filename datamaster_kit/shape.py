@@ -11,7 +11,7 @@ from typing import Any
 
 from .contract.document import Document, NodePath, json_path, nearest
 from .contract.fault import Code, Fault, code
-from .values import ANYTHING, Value
+from .contract.value_form import ANYTHING, Value
 
 # %% auto #0
 __all__ = ['Shape', 'PROJECT_KEY', 'PROJECT_VALUE', 'Keys', 'Named', 'Items', 'Finding', 'findings', 'item_findings',

@@ -6,58 +6,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any
 
 from .contract.cron import cron_hint
-from .contract.document import nearest
+from .contract.value_form import Value, text
 
 # %% auto #0
-__all__ = ['TEXT', 'STRING', 'TRUTH', 'POSITIVE', 'ANYTHING', 'GUID_PATTERN', 'GUID', 'EMAIL', 'PRINCIPAL', 'MAIL_DOMAIN', 'HOST',
-           'SECRET_PLACE', 'REGION_NAMES', 'REGIONS', 'REGION', 'CRON', 'TIME_ZONE', 'CLAUSE', 'REQUIREMENT', 'no_hint',
-           'Value', 'text', 'whole', 'one_of', 'meant_region', 'region_hint', 'is_time_zone', 'release', 'allows']
-
-# %% ../nbs/00_values.ipynb #e48d6fba
-def no_hint(_: Any) -> str:
-    """Return nothing: the noun says it all."""
-    return ""
-
-
-@dataclass(frozen=True)
-class Value:
-    """A form that a value has: `noun` completes `'x' is not …`, and `hint` says what to do about a value that has it not."""
-
-    noun: str
-    accepts: Callable[[Any], bool]
-    hint: Callable[[Any], str] = no_hint
-
-    def wrong(self, value: Any) -> str:
-        """Return what is wrong with a value; empty where nothing is."""
-        return "" if self.accepts(value) else f"{value!r} is not {self.noun}"
-
-# %% ../nbs/00_values.ipynb #6a8e1059
-def text(noun: str, pattern: str = r".*\S.*", hint: Callable[[Any], str] = no_hint) -> Value:
-    """Return the form of a text that a pattern describes as a whole."""
-    return Value(noun, lambda value: isinstance(value, str) and re.fullmatch(pattern, value) is not None, hint)
-
-
-def whole(least: int, most: int) -> Value:
-    """Return the form of a whole number between two others, both included."""
-    return Value(f"a whole number from {least} to {most}", lambda value: type(value) is int and least <= value <= most)
-
-
-def one_of(*words: str) -> Value:
-    """Return the form of one of some words."""
-    return Value(f"one of {', '.join(words)}", lambda value: value in words, lambda value: nearest(str(value), words))
-
-
-TEXT = text("a text")
-STRING = Value("a text", lambda value: isinstance(value, str))
-TRUTH = Value("true or false", lambda value: isinstance(value, bool), lambda value: {"yes": "write true", "on": "write true", "no": "write false", "off": "write false"}.get(str(value).lower(), ""))
-POSITIVE = Value("a number of 1 or more", lambda value: type(value) in (int, float) and value >= 1)
-ANYTHING = Value("a value", lambda _: True)
+__all__ = ['GUID_PATTERN', 'GUID', 'EMAIL', 'PRINCIPAL', 'MAIL_DOMAIN', 'HOST', 'SECRET_PLACE', 'REGION_NAMES', 'REGIONS',
+           'REGION', 'CRON', 'TIME_ZONE', 'CLAUSE', 'REQUIREMENT', 'meant_region', 'region_hint', 'is_time_zone',
+           'release', 'allows']
 
 # %% ../nbs/00_values.ipynb #1bd5f465
 GUID_PATTERN = r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"

@@ -18,6 +18,8 @@ from datamaster_kit.shape import Items, Keys, Named, findings
 from datamaster_kit.values import CRON
 
 GUID = "00000000-0000-0000-0000-00000000000a"
+CLUSTER = ("{workers: {min: 1, max: 8}, photon: true, runtime: 17.3.x-scala2.13, policy: Job Compute, pool: small nodes, driver_pool: large nodes, "
+           "spark_conf: {spark.sql.shuffle.partitions: 64}, tags: {team: risk}}")
 WHOLE = f"""\
 toolkit: ">=0.1,<1"
 domain: risk
@@ -36,10 +38,10 @@ unity:
   node_type: Standard_E4ds_v5
   metastore: {{owner: platform, delta_sharing_scope: INTERNAL_AND_EXTERNAL, token_days: 30}}
   secrets: {{broker-key: BROKER_KEY}}
-jobs: {{compute: serverless, timezone: Europe/Lisbon, cron: "0 0 2 * * ?", ingest_per: contract}}
+jobs: {{compute: serverless, timezone: Europe/Lisbon, cron: "0 0 2 * * ?", ingest_per: contract, cluster: {CLUSTER}}}
 topics: {{partitions: 4, retention: 2 days, capture_window: PT5M, capture_megabytes: 300}}
 environments:
-  prod: {{jobs: {{cron: "0 0 1 * * ?"}}, setup: {{budget: {{amount: 9000}}}}}}
+  prod: {{jobs: {{cron: "0 0 1 * * ?", cluster: {{pool: , driver_pool: , node_type: Standard_D8ds_v5, driver_node_type: Standard_F8, spot: true}}}}, setup: {{budget: {{amount: 9000}}}}}}
 setup:
   subscription: {GUID}
   tenant: {GUID}
@@ -103,11 +105,13 @@ def test_every_key_is_read(tmp_path: Path) -> None:
     assert (project.unity.service_principal, project.unity.group_ids) == (GUID, {"platform": GUID})
     assert project.unity.metastore == Metastore("platform", "INTERNAL_AND_EXTERNAL", 30)
     assert (project.jobs.timezone, project.jobs.cron) == ("Europe/Lisbon", "0 0 2 * * ?")
+    assert project.jobs.cluster["workers"] == {"min": 1, "max": 8} and project.jobs.cluster["pool"] == "small nodes"
     assert setup_of(project).azure["eventhub_capacity"] == 2
 
 
 def test_the_whole_file_above_has_every_key_there_is() -> None:
-    lacking = keys_of(FILE) - paths_of(yaml.safe_load(WHOLE), FILE)
+    said = paths_of(yaml.safe_load(WHOLE), FILE)
+    lacking = keys_of(FILE) - said - {path.removeprefix(".environments.*") for path in said}  # a pool and machines exclude one another
     assert {path for path in lacking if not path.startswith(".environments.*.") and path[1:] not in OLDER} == set()
 
 
@@ -137,6 +141,22 @@ def test_the_principal_user_is_a_data_engineer(tmp_path: Path) -> None:
     ("{platform: ADMIN}", "{platform: OWNER}", "$.unity.groups.platform", "one of USER, ADMIN"),
     ("compute: serverless", "compute: cluster", "$.unity.compute", "one of single_node, serverless"),
     ("ingest_per: contract", "ingest_per: table", "$.jobs.ingest_per", "one of model, contract"),
+    ("min: 1, max: 8", "min: 8, max: 1", "$.jobs.cluster.workers", "the least and the most of them"),
+    ("min: 1, max: 8", "min: 0, max: 8", "$.jobs.cluster.workers", "a number of workers"),
+    ("workers: {min: 1, max: 8}", "workers: many", "$.jobs.cluster.workers", "a number of workers"),
+    ("workers: {min: 1, max: 8}", "workers: 0", "$.jobs.cluster.driver_pool", "a single node has no workers"),
+    ("{workers: {min: 1, max: 8}, photon", "{photon", "$.jobs.cluster.driver_pool", "that is a single node"),
+    ("pool: small nodes, driver", "driver", "$.jobs.cluster.driver_pool", "and no pool"),
+    ("pool: small nodes", "pool: small nodes, node_type: Standard_F8", "$.jobs.cluster.node_type", "a pool has machines of its own"),
+    ("pool: small nodes", "pool: small nodes, spot: true", "$.jobs.cluster.spot", "a pool has machines of its own"),
+    ("driver_pool: , node_type", "driver_pol: , node_type", "$.environments.prod.jobs.cluster.driver_pol", "unknown key 'driver_pol'"),
+    ("photon: true", "photon: 1", "$.jobs.cluster.photon", "true or false"),
+    ("17.3.x-scala2.13", "16.4.x-scala2.12", "$.jobs.cluster.runtime", "of release 17 or later"),
+    ("17.3.x-scala2.13", "17.3.x-photon-scala2.13", "$.jobs.cluster.runtime", "of release 17 or later"),
+    ("policy: Job Compute", "policy: 7", "$.jobs.cluster.policy", "a name or an id"),
+    ("spark.sql.shuffle.partitions: 64", "spark.databricks.acl.dfAclsEnabled: true", "$.jobs.cluster.spark_conf['spark.databricks.acl.dfAclsEnabled']", "a setting that tunes Spark"),
+    ("spark.sql.shuffle.partitions: 64", "spark.sql.shuffle.partitions: '{{secrets/a/b}}'", "$.jobs.cluster.spark_conf['spark.sql.shuffle.partitions']", "a number, true or false, or a word"),
+    ("team: risk", "env: prod", "$.jobs.cluster.tags.env", "none of Vendor"),
     ("Standard_E4ds_v5", "E4ds", "$.unity.node_type", "a size of virtual machines"),
     ("token_days: 30", "token_days: 30 days", "$.unity.metastore.token_days", "a whole number from 1 to 365"),
     ("BROKER_KEY", "Endpoint=sb", "$.unity.secrets.broker-key", "an environment variable"),

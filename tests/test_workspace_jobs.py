@@ -108,6 +108,13 @@ def test_jobs_are_listed_by_name_in_pages_and_tasks_come_a_hundred_at_a_time() -
     ({"tasks": [task("a", new_cluster=compute.ClusterSpec(spark_version=SPARK, node_type_id=NODE))]}, r"Missing required field: settings\.cluster_spec\.new_cluster\.size"),
     ({"tasks": [task("a", new_cluster=spec(spark_version="1.0"))]}, "Invalid spark version 1.0"),
     ({"tasks": [task("a", new_cluster=spec(node_type_id="m5.large"))]}, "Node type m5.large is not supported"),
+    ({"tasks": [task("a", new_cluster=spec(driver_node_type_id="m5.large"))]}, "Node type m5.large is not supported"),
+    ({"tasks": [task("a", new_cluster=spec(autoscale=compute.AutoScale(min_workers=2, max_workers=1), num_workers=None))]}, "min_workers is larger"),
+    ({"tasks": [task("a", new_cluster=spec(autoscale=compute.AutoScale(2, 1)))]}, "Only one of num_workers and autoscale"),
+    ({"tasks": [task("a", new_cluster=spec(num_workers=None, is_single_node=True))]}, "kind CLASSIC_PREVIEW"),
+    ({"tasks": [task("a", new_cluster=spec(instance_pool_id="absent", node_type_id=None))]}, "Can't find an instance pool"),
+    ({"tasks": [task("a", new_cluster=spec(policy_id="absent"))]}, "Cluster policy absent does not exist"),
+    ({"tasks": [task("a", new_cluster=spec(custom_tags={f"t{number}": "" for number in range(46)}))]}, "at most 45 custom tags"),
     ({"tasks": [task("a", sql_task=jobs.SqlTask("absent"))]}, "SQL warehouse absent does not exist"),
     ({"tasks": [task("a"), task("a")]}, "Duplicate task_key: a"),
     ({"tasks": [task("a b")]}, "task key 'a b'"),
@@ -338,6 +345,32 @@ def test_clusters_start_are_edited_terminated_and_deleted(client: WorkspaceClien
         client.clusters.create(SPARK, node_type_id=NODE)
     assert client.clusters.select_spark_version(long_term_support=True, latest=True) in {item.key for item in client.clusters.spark_versions().versions or []}
     assert NODE in {item.node_type_id for item in client.clusters.list_node_types().node_types or []}
+
+
+def test_a_pool_has_its_machines_and_a_policy_its_rules(client: WorkspaceClient) -> None:
+    pool = client.instance_pools.create("small nodes", NODE).instance_pool_id
+    assert [(item.instance_pool_name, item.instance_pool_id) for item in client.instance_pools.list()] == [("small nodes", pool)]
+    with pytest.raises(InvalidParameterValue, match="unique"):
+        client.instance_pools.create("small nodes", NODE)
+    for said in ({"node_type_id": NODE}, {"driver_node_type_id": NODE}, {"azure_attributes": compute.AzureAttributes(availability=compute.AzureAvailability.SPOT_AZURE)}):
+        with pytest.raises(InvalidParameterValue, match=f"'{next(iter(said))}' cannot be supplied"):
+            client.clusters.create(SPARK, instance_pool_id=pool, num_workers=1, **said)
+    with pytest.raises(InvalidParameterValue, match="requires instance_pool_id"):
+        client.clusters.create(SPARK, driver_instance_pool_id=pool, node_type_id=NODE, num_workers=1)
+    rules = {
+        "node_type_id": {"type": "allowlist", "values": [NODE]}, "autoscale.max_workers": {"type": "range", "maxValue": 4, "isOptional": True}, "custom_tags.cost_center": {"type": "regex", "pattern": "[0-9]+"},
+        "data_security_mode": {"type": "fixed", "value": "SINGLE_USER"}, "spark_conf.a": {"type": "forbidden"}, "policy_id": {"type": "unlimited"},
+    }
+    policy = client.cluster_policies.create(name="Job Compute", definition=json.dumps(rules)).policy_id
+    assert [(item.name, item.policy_id) for item in client.cluster_policies.list()] == [("Job Compute", policy)]
+    with pytest.raises(InvalidParameterValue, match="unknown policy type"):
+        client.cluster_policies.create(name="other", definition='{"a": {"type": "none"}}')
+    fits: dict[str, Any] = {"spark_version": SPARK, "policy_id": policy, "node_type_id": NODE, "autoscale": compute.AutoScale(min_workers=1, max_workers=4), "custom_tags": {"cost_center": "7"}}
+    assert client.clusters.create(**fits).cluster_id
+    for bad, words in (({"node_type_id": "Standard_F8"}, "must be one of"), ({"autoscale": compute.AutoScale(min_workers=1, max_workers=5)}, "must be from"), ({"custom_tags": {}}, "must be present"), ({"custom_tags": {"cost_center": "x"}}, "must match"),
+                       ({"data_security_mode": compute.DataSecurityMode.USER_ISOLATION}, "must be SINGLE_USER"), ({"spark_conf": {"a": "b"}}, "must not be present")):
+        with pytest.raises(InvalidParameterValue, match=words):
+            client.clusters.create(**{**fits, **bad})
 
 
 def test_a_lost_reply_makes_two_clusters_of_one_name_and_lists_come_in_pages() -> None:

@@ -15,6 +15,7 @@ from decimal import Decimal
 from difflib import get_close_matches
 from typing import Any
 
+from .compute import compute_problems
 from .control_totals import read_control_totals
 from .cron import schedule_hint
 from .document import nearest
@@ -32,15 +33,15 @@ from .table import DELETED, QUARANTINE
 # %% auto #0
 __all__ = ['Finding', 'NAME_REFUSED', 'NOT_A_TABLE', 'NAME_TAKEN', 'NAME_LOOKALIKE', 'RESERVED_NAME', 'UNKNOWN_REFERENCE',
            'ELSEWHERE', 'BAD_CONSTRAINT', 'EXPLODING_PATTERN', 'BAD_TYPE', 'BAD_KEY', 'BAD_WORKFLOW', 'SOURCE_OPTION',
-           'GUESSED_CENTURY', 'UNUSED_ZONE', 'UNUSED_OPTION', 'BAD_SERVICE_LEVEL', 'ODD_SERVICE_LEVEL', 'ODD_CHECK',
-           'RULE_NAMED_TWICE', 'NO_MODEL', 'NO_FIELD', 'FOLDER', 'DEVICES', 'OWN_COLUMNS', 'RESCUED_NAMES',
+           'GUESSED_CENTURY', 'UNUSED_ZONE', 'UNUSED_OPTION', 'BAD_COMPUTE', 'BAD_SERVICE_LEVEL', 'ODD_SERVICE_LEVEL',
+           'ODD_CHECK', 'RULE_NAMED_TWICE', 'NO_MODEL', 'NO_FIELD', 'FOLDER', 'DEVICES', 'OWN_COLUMNS', 'RESCUED_NAMES',
            'OWN_TABLES', 'LONGEST_TABLE', 'TEXT', 'UNORDERED', 'NUMBERS', 'WHOLE', 'LOWER', 'UPPER', 'MOMENTS',
            'UTC_NAMES', 'MOMENT_PATTERN', 'FORMATS', 'EVOLUTIONS', 'INTO_THE_PROJECT', 'PERIODS', 'DELETING', 'CHECKS',
            'is_folder_name', 'folder_name', 'name_findings', 'known_ingested', 'derived_findings', 'lookalike_findings',
            'repeated', 'type_findings', 'constraint_findings', 'pattern_findings', 'limit_findings', 'limit_value',
            'has_no_room', 'is_number', 'is_value', 'count_findings', 'word_findings', 'rule_name_findings',
            'can_be_kept', 'key_findings', 'reference_findings', 'missing', 'life_findings', 'mark_findings',
-           'gold_findings', 'leads_out', 'workflow_findings', 'source_findings', 'control_findings',
+           'gold_findings', 'leads_out', 'workflow_findings', 'compute_findings', 'source_findings', 'control_findings',
            'service_level_findings', 'level_findings', 'findings']
 
 # %% ../../nbs/contract/09_check.ipynb #56276002
@@ -63,6 +64,7 @@ SOURCE_OPTION = code("source-option", "An option of the contract's source is unk
 GUESSED_CENTURY = code("date-century-guessed", "A pattern of dates says less than a day, so that the rest is guessed.", "write yyyy where the data has it; else read a string, and make the date of it in silver or gold", severity="warning")
 UNUSED_ZONE = code("moment-zone-unused", "A time zone is said for moments, and is not applied.", "write the zone into the files; or say timezone: false, and make the moment by to_utc_timestamp in gold", severity="warning")
 UNUSED_OPTION = code("source-option-unused", "An option of the contract's source says nothing for its format.", "remove it, or correct the format", severity="warning")
+BAD_COMPUTE = code("compute-broken", "What jobs run on has an unknown key, a value that it cannot have, or keys that do not go together.", "the keys are in docs/project.md: compute")
 BAD_SERVICE_LEVEL = code("service-level-broken", "A service level has a value that cannot be read.", "write a period as '1 day', '30d' or ISO 8601 'P30D', and a cron expression in Quartz's form")
 ODD_SERVICE_LEVEL = code("service-level-odd", "A service level is misspelled, said twice, or goes by a field that has no age.", "name a field of dates or timestamps as model.field", severity="warning")
 ODD_CHECK = code("check-word-odd", "The unit or the severity of a check is a word that is not known, and the default is taken.", "write rows or percent; quarantine, warning, error or critical", severity="warning")
@@ -432,6 +434,14 @@ def workflow_findings(contract: Contract) -> Iterator[Finding]:
         yield from source_findings(workflow.source)
     if workflow.source.type == "adls" and workflow.source.format in FORMATS:
         yield from control_findings(contract, workflow.source)
+    yield from compute_findings(workflow)
+
+
+def compute_findings(workflow: Workflow) -> Iterator[Finding]:
+    """Yield what is wrong with what the contract's jobs are to run on."""
+    said = workflow.properties.get("compute", workflow.compute)
+    for message, path, hint in compute_problems(said) if said else ():
+        yield BAD_COMPUTE, message, "", ".".join(("workflow", "compute", *path)), hint
 
 
 def source_findings(source: Source) -> Iterator[Finding]:

@@ -333,7 +333,8 @@ class Workflow:
     An empty `models` means every model that is not in `gold`. `latest_by` names the fields whose greatest value is the newest version of a row;
     `delete_when` the values of a field that mean that the row is deleted; `history` the models of which silver keeps every version; `gold` the models
     that a SQL file or a notebook builds. `schema_evolution` says what a column or value does that the contract does not know: rescue, add, widen or
-    fail. `maximum_bad_share` is the share of quarantined rows, from 0 to 1, above which a run fails.
+    fail. `maximum_bad_share` is the share of quarantined rows, from 0 to 1, above which a run fails. `compute` is what its jobs run on, by the keys of the project file, where that
+    is not the project's; a word alone is its `kind`.
     """
 
     models: tuple[str, ...] = ()
@@ -346,6 +347,7 @@ class Workflow:
     schema_evolution: str = "rescue"
     maximum_bad_share: float | None = None
     gold: Mapping[str, str] = field(default_factory=dict)
+    compute: Mapping[str, Any] = field(default_factory=dict)
     tasks: tuple[Mapping[str, Any], ...] = ()
     properties: Mapping[str, Any] = field(default_factory=dict)
 

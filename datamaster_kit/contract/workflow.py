@@ -14,8 +14,8 @@ from .document import nearest
 from .model import EmailNotifications, Source, Workflow
 
 # %% auto #0
-__all__ = ['EVERY_MODEL', 'KINDS', 'EVENTS', 'WORKFLOW_KEYS', 'texts', 'mapping', 'read_workflow', 'read_latest_by',
-           'read_delete_when', 'read_share', 'tell_workflow', 'tell_nothing_said', 'written_workflow']
+__all__ = ['EVERY_MODEL', 'KINDS', 'EVENTS', 'JOB_KEYS', 'WORKFLOW_KEYS', 'texts', 'mapping', 'read_workflow', 'read_latest_by',
+           'read_delete_when', 'read_share', 'read_compute', 'tell_workflow', 'tell_nothing_said', 'written_workflow']
 
 # %% ../../nbs/contract/07_workflow.ipynb #dc6d42bb
 def texts(value: Any) -> tuple[str, ...]:
@@ -34,8 +34,8 @@ def mapping(value: Any) -> dict[str, Any]:
 def read_workflow(value: Mapping[str, Any]) -> Workflow:
     """Return the workflow of a contract's extension.
 
-    Its keys are model or models, source, email_notifications, job_mock, latest_by, delete_when, history, schema_evolution, maximum_bad_share, gold and tasks;
-    a share that is no number is kept among the properties, where the check finds it.
+    Its keys are model or models, source, email_notifications, job_mock, latest_by, delete_when, history, schema_evolution, maximum_bad_share, gold, compute and
+    tasks; a share that is no number, and a compute that is neither a word nor a mapping, are kept among the properties, where the check finds them.
     """
     rest = mapping(value)
     said, mail = rest.pop("source", None), mapping(rest.pop("email_notifications", None))
@@ -46,6 +46,9 @@ def read_workflow(value: Mapping[str, Any]) -> Workflow:
     share = read_share(rest.get("maximum_bad_share"))
     if share is not None:
         rest.pop("maximum_bad_share")
+    compute = read_compute(rest.get("compute"))
+    if compute or rest.get("compute") in (None, "", {}):
+        rest.pop("compute", None)
     return Workflow(
         models=models,
         source=Source(str(source.pop("type", "adls")), str(source.pop("format", "csv")), source, said is not None),
@@ -57,6 +60,7 @@ def read_workflow(value: Mapping[str, Any]) -> Workflow:
         schema_evolution=str(rest.pop("schema_evolution", "") or "rescue"),
         maximum_bad_share=share,
         gold={model: str(file) for model, file in mapping(rest.pop("gold", None)).items()},
+        compute=compute,
         tasks=tuple(mapping(task) for task in tasks) if isinstance(tasks, list) else (),
         properties=rest,
     )
@@ -89,10 +93,16 @@ def read_share(value: Any) -> float | None:
     share = float(digits) / (100 if text.endswith("%") else 1)
     return share if share <= 1 else None
 
+# %% ../../nbs/contract/07_workflow.ipynb #95022a04
+def read_compute(value: Any) -> dict[str, Any]:
+    """Return what is said of the compute, a word as its kind; nothing where the value is neither a word nor a mapping."""
+    return {"kind": value} if isinstance(value, str) and value else mapping(value)
+
 # %% ../../nbs/contract/07_workflow.ipynb #9779ea3b
 KINDS: dict[str, type] = {"source": dict, "email_notifications": dict, "delete_when": dict, "gold": dict, "tasks": list}
 EVENTS = ("on_start", "on_success", "on_failure")
-WORKFLOW_KEYS = {"model", "models", "job_mock", "latest_by", "history", "schema_evolution", "maximum_bad_share", *KINDS}
+JOB_KEYS = {"maximum_duration", "timeout", "maximum_backlog", "retries", "parameters", "topic"}  # read where jobs and topics are made
+WORKFLOW_KEYS = {"model", "models", "job_mock", "latest_by", "history", "schema_evolution", "maximum_bad_share", "compute", *JOB_KEYS, *KINDS}
 
 
 def tell_workflow(reading: Reading, value: Mapping[str, Any], path: Path) -> None:
@@ -138,6 +148,7 @@ def written_workflow(workflow: Workflow) -> dict[str, Any]:
         "schema_evolution": workflow.schema_evolution if workflow.schema_evolution != "rescue" else "",
         "maximum_bad_share": "" if workflow.maximum_bad_share is None else workflow.maximum_bad_share,
         "gold": dict(workflow.gold),
+        "compute": workflow.compute["kind"] if set(workflow.compute) == {"kind"} else dict(workflow.compute),
         "tasks": [dict(task) for task in workflow.tasks],
         **workflow.properties,
     }

@@ -19,6 +19,7 @@ from datamaster_kit.deliver.bundle_resources import (
     job_resource,
     key_of,
     keyed,
+    lookup_variables,
     reader_permissions,
     reference_faults,
     references_of,
@@ -45,10 +46,10 @@ def target_faults(project: Project) -> list[Fault]:
     return [BUNDLE_TARGET.fault(f"the target {name!r} has no host", path=f"$.targets.{name}", file="datamaster.yaml") for name, settings in project.targets.items() if not settings.get("host")]
 
 
-def root_file(project: Project, kinds: Iterable[str], used: Iterable[str], permissions: Sequence[Mapping[str, Any]] = ()) -> dict[str, Any]:
+def root_file(project: Project, kinds: Iterable[str], used: Iterable[str], permissions: Sequence[Mapping[str, Any]] = (), lookups: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """Return the content of databricks.yml.
 
-    `kinds` are the kinds of resources, a file each, `used` the variables that they refer to, and `permissions` who may do what with all of it.
+    `kinds` are the kinds of resources, a file each, `used` the variables that they refer to, `permissions` who may do what with all of it, and `lookups` further variables.
     """
     names = project.names
     variables: dict[str, Any] = {
@@ -56,6 +57,7 @@ def root_file(project: Project, kinds: Iterable[str], used: Iterable[str], permi
         "warehouse_id": {"description": "SQL warehouse that the dashboards ask."},
         "cluster_id": {"description": "Cluster on which jobs run.", "lookup": {"cluster": names.cluster}},
         "principal": {"description": "Service principal as which jobs run.", "default": project.unity.service_principal},
+        **(lookups or {}),
     }
     used = set(used)
     return {
@@ -192,8 +194,10 @@ def bundle_files(project: Project, contracts: Iterable[Contract], jobs: Mapping[
     faults = target_faults(project) + reference_faults(jobs)
     if faults:
         raise BadInput(*faults)
+    named = lookup_variables(jobs)
+    references = {**references_of(wheels), **{text: f"${{var.{variable}}}" for text, (variable, _) in named.items()}}
     resources = {
-        "jobs": {key: job_resource(settings, references_of(wheels)) for key, settings in keyed("jobs", jobs).items()},
+        "jobs": {key: job_resource(settings, references) for key, settings in keyed("jobs", jobs).items()},
         "schemas": schema_resources(project.names),
         "volumes": volume_resources(project.names),
         "dashboards": {key: {"display_name": name, "file_path": f"../dashboards/{key}.lvdash.json", "warehouse_id": "${var.warehouse_id}"}
@@ -203,7 +207,7 @@ def bundle_files(project: Project, contracts: Iterable[Contract], jobs: Mapping[
     written = {f"resources/{kind}.yml": yaml_text({"resources": {kind: items}}) for kind, items in there.items()}
     used = {name for text in written.values() for name in VARIABLE.findall(text)}
     return {
-        "databricks.yml": yaml_text(root_file(project, there, used, reader_permissions(resources["jobs"].values()))),
+        "databricks.yml": yaml_text(root_file(project, there, used, reader_permissions(resources["jobs"].values()), dict(named.values()))),
         **written,
         **{f"dashboards/{key_of(name)}.lvdash.json": text for name, text in dashboards.items()},
         "README.md": readme(project, contracts, resources["jobs"]),

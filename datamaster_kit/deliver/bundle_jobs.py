@@ -11,9 +11,10 @@ from typing import Any
 
 from ..contract.model import Contract
 from .bundle import bundle_files, dashboards_of
-from .bundle_resources import STAND_IN
+from .bundle_resources import STAND_IN, name_stand_in
 from .delivery import released_files, wheels_of, with_files
 from .jobs import jobs
+from .workspace_compute import compute_uses, names_used
 from ..project import Project
 
 # %% auto #0
@@ -24,7 +25,9 @@ def bundle_jobs(project: Project, contracts: Sequence[Contract], wheels: Sequenc
     """Return the settings of the jobs by name, for a bundle; raises BadInput with everything in the contracts that jobs do not take."""
     first = next(iter(project.targets.values()), {})
     standing = replace(project, targets={**project.targets, STAND_IN.target: first})
-    release = replace(STAND_IN, runs_as=STAND_IN.runs_as if project.unity.service_principal else "", cluster_user=project.unity.principal_user, wheels=tuple(f"{STAND_IN.folder}/{wheel}" for wheel in wheels))
+    uses = compute_uses(project, with_files(project, contracts))
+    named = {kind: {name: name_stand_in(kind, name) for name in names_used(uses, kind)} for kind in ("pool", "policy")}
+    release = replace(STAND_IN, pools=named["pool"], policies=named["policy"], runs_as=STAND_IN.runs_as if project.unity.service_principal else "", cluster_user=project.unity.principal_user, wheels=tuple(f"{STAND_IN.folder}/{wheel}" for wheel in wheels))
     return {job.name: job.settings for job in jobs(standing, with_files(project, contracts), release)}
 
 

@@ -14,9 +14,9 @@ from .settings import Release
 from ..names import SCHEMAS, Names
 
 # %% auto #0
-__all__ = ['BUNDLE_KEY', 'BUNDLE_REFERENCE', 'REFERENCE', 'STAND_IN', 'FILLED_IN', 'KEPT', 'key_of', 'keyed', 'texts_of',
-           'reference_faults', 'replaced', 'job_resource', 'references_of', 'reader_permissions', 'schema_resources',
-           'volume_resources']
+__all__ = ['BUNDLE_KEY', 'BUNDLE_REFERENCE', 'REFERENCE', 'STAND_IN', 'FILLED_IN', 'LOOKED_UP', 'NAMED', 'KEPT', 'key_of',
+           'keyed', 'texts_of', 'reference_faults', 'replaced', 'job_resource', 'references_of', 'name_stand_in',
+           'lookup_variables', 'reader_permissions', 'schema_resources', 'volume_resources']
 
 # %% ../../nbs/deliver/25_bundle_resources.ipynb #3210940a
 BUNDLE_KEY = code("bundle-key", "Two names come to the same key of a bundle.", "rename one of them")
@@ -90,6 +90,22 @@ def references_of(wheels: Iterable[str]) -> dict[str, str]:
     """Return what becomes of each stand-in, given the file names of the wheels in the bundle's folder `release`; the more particular come first."""
     return {**{f"{STAND_IN.folder}/{wheel}": f"../release/{wheel}" for wheel in wheels}, STAND_IN.folder: "${workspace.file_path}/release", STAND_IN.target: "${bundle.target}",
             STAND_IN.cluster: "${var.cluster_id}", STAND_IN.runs_as: "${var.principal}"}
+
+# %% ../../nbs/deliver/25_bundle_resources.ipynb #a8a35efe
+LOOKED_UP = {"pool": "instance_pool", "policy": "cluster_policy"}
+NAMED = re.compile(rf"@@({'|'.join(LOOKED_UP)}):(.+)@@")
+
+
+def name_stand_in(kind: str, name: str) -> str:
+    """Return what stands in settings for the id of a pool or policy of that name."""
+    return f"@@{kind}:{name}@@"
+
+
+def lookup_variables(jobs: Mapping[str, Mapping[str, Any]]) -> dict[str, tuple[str, dict[str, Any]]]:
+    """Return each stand-in of a pool or policy in settings, with the variable that takes its place and what a bundle says of that; raises BadInput where two names come to one variable."""
+    found = {text: match.groups() for settings in jobs.values() for _, text in texts_of(settings, "$") if (match := NAMED.fullmatch(text))}
+    keys = {name: key for key, name in keyed("pools and policies", {f"{kind} {name}": f"{kind} {name}" for kind, name in found.values()}).items()}
+    return {text: (keys[f"{kind} {name}"], {"description": f"The {kind} {name}.", "lookup": {LOOKED_UP[kind]: name}}) for text, (kind, name) in sorted(found.items())}
 
 # %% ../../nbs/deliver/25_bundle_resources.ipynb #33ec8ca9
 def reader_permissions(resources: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:

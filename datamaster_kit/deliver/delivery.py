@@ -26,47 +26,26 @@ from datamaster_kit.deliver.release import (
     upload,
     wheel_of_toolkit,
 )
-from .settings import Release, caller
+from .settings import Release
 from .topics import Topic, topics
+from .workspace_compute import compute_uses, found_compute
 from .workspace_jobs import desired_jobs, found_jobs, job_operations
 from ..plan import Plan
 from ..project import NOT_OF_PROJECT, Project, contract_files
 from ..resources import WORKERS, Found, Identities, Operations, Outcome, Resource, Service, apply_resources, plan_resources, quiet, record_of, recorded
 from ..target.management import NO_LOGIN, Management, logged_in
-from ..target.runtime import RUNTIME, runtime_fault
 
 if TYPE_CHECKING:
     from databricks.sdk import WorkspaceClient
 
 # %% auto #0
-__all__ = ['NO_CLUSTER', 'UNSURE_CLUSTER', 'NO_PRINCIPAL', 'WHOLE_DELIVERY', 'NOT_LOOKED_FOR', 'TOPIC_UNREAD', 'NO_JOBS',
-           'cluster_of', 'Delivery', 'with_files', 'wheel_files', 'released_files', 'wheels_of', 'wanted_of', 'Part',
-           'part_of', 'release_files', 'partner_files', 'desired_releases', 'folder_of', 'found_release', 'topics_now',
-           'unread_faults', 'check_topics', 'observed_delivery', 'plan_of', 'to_destroy', 'release_operations',
-           'apply_delivery']
+__all__ = ['NO_PRINCIPAL', 'WHOLE_DELIVERY', 'NOT_LOOKED_FOR', 'TOPIC_UNREAD', 'NO_JOBS', 'Delivery', 'with_files', 'wheel_files',
+           'released_files', 'wheels_of', 'wanted_of', 'Part', 'part_of', 'release_files', 'partner_files',
+           'desired_releases', 'folder_of', 'found_release', 'topics_now', 'unread_faults', 'check_topics',
+           'observed_delivery', 'plan_of', 'to_destroy', 'release_operations', 'apply_delivery']
 
-# %% ../../nbs/deliver/05_delivery.ipynb #8820479d
-NO_CLUSTER = code("no-cluster", "Jobs are to run on the project's cluster, which is not there.", "make it first: datamaster unity apply; or choose `compute: job_cluster` or `serverless` under `jobs:` in the project file")
-UNSURE_CLUSTER = code("unsure-cluster", "It is not certain which cluster is the project's.", "rename or delete the others, whose owners the workspace shows: `datamaster unity plan` tells the project's own")
+# %% ../../nbs/deliver/05_delivery.ipynb #cf89abde
 NO_PRINCIPAL = "the project names no service principal: new jobs run as whoever applies, others as before. Write the client id that `datamaster setup output` prints as unity.service_principal"
-
-
-def cluster_of(client: WorkspaceClient, project: Project) -> tuple[str, str]:
-    """Return the id of the cluster on which jobs are to run, and its single user; empty texts where they have their own. Raises BadInput where it is not there, is not certain to be the project's, or is on too old a runtime."""
-    if project.jobs.compute != "existing_cluster":
-        return "", ""
-    clusters = [item for item in client.clusters.list() if item.cluster_name == project.names.cluster]
-    found = sorted((item.cluster_id or "", item.single_user_name or "") for item in clusters)
-    if not found:
-        raise BadInput(NO_CLUSTER.fault(f"the workspace has no cluster {project.names.cluster}", path="jobs.compute"))
-    if len(found) > 1:
-        raise BadInput(UNSURE_CLUSTER.fault(f"the workspace has {len(found)} clusters {project.names.cluster}: {', '.join(f'{number} of {user}' for number, user in found)}", path="jobs.compute"))
-    if project.unity.principal_user and found[0][1] != project.unity.principal_user:
-        raise BadInput(UNSURE_CLUSTER.fault(f"the cluster {project.names.cluster} is {found[0][1]}'s and not {project.unity.principal_user}'s", path="unity.principal_user", hint="`datamaster unity apply` sets it back"))
-    old = runtime_fault(f"the cluster {project.names.cluster}", clusters[0].spark_version or "", "jobs.compute", f"`datamaster unity apply` brings it to {RUNTIME}")
-    if old:
-        raise BadInput(old)
-    return found[0]
 
 # %% ../../nbs/deliver/05_delivery.ipynb #e3d256cf
 @dataclass(frozen=True)
@@ -111,9 +90,9 @@ def wheels_of(files: Iterable[str]) -> tuple[str, ...]:
     return tuple(name for name in sorted(files, key=lambda name: (not name.startswith("datamaster_kit-"), name)) if name.endswith(".whl"))
 
 # %% ../../nbs/deliver/05_delivery.ipynb #63cb9d7f
-def wanted_of(project: Project, contracts: Sequence[Contract], release: Release) -> tuple[tuple[Job, ...], tuple[Topic, ...]]:
-    """Return the jobs and topics that contracts ask for; raises BadInput with everything in them that neither takes."""
-    found, faults = list[Any](), list[Fault]()
+def wanted_of(project: Project, contracts: Sequence[Contract], release: Release, missing: Iterable[Fault] = ()) -> tuple[tuple[Job, ...], tuple[Topic, ...]]:
+    """Return the jobs and topics that contracts ask for; raises BadInput with everything in them that neither takes, and with what is missing for them in the workspace."""
+    found, faults = list[Any](), list[Fault](missing)
     for work in (lambda: jobs(project, with_files(project, contracts), release), lambda: topics(project, contracts)):
         try:
             found.append(work())
@@ -239,9 +218,9 @@ def observed_delivery(project: Project, target: str, contracts: Sequence[Contrac
     wheels = tuple(f"{own_folder}/{name}" for name in wheels_of(files[own_folder]))
     with ThreadPoolExecutor(WORKERS, thread_name_prefix="observe") as pool:
         listed = pool.submit(lambda: list(client.jobs.list(expand_tasks=True)))
-        place, user = pool.submit(cluster_of, client, project).result()
-        release = Release(target, own_folder, wheels, place, project.unity.service_principal, user, folders)
-        every_job, every_topic = wanted_of(project, contracts, release)
+        found_place, missing = pool.submit(found_compute, client, project, compute_uses(project, with_files(project, contracts))).result()
+        release = replace(found_place, target=target, folder=own_folder, wheels=wheels, folders=folders)
+        every_job, every_topic = wanted_of(project, contracts, release, missing)
         wanted, events = (every_job, every_topic) if part.is_whole else part_of(part, project, contracts, release)
         releases = desired_releases(release, wanted, files)
         there = pool.map(lambda item: found_release(client, release, item), releases)
@@ -249,7 +228,7 @@ def observed_delivery(project: Project, target: str, contracts: Sequence[Contrac
         events = () if faults else events
         found = [*(item for item in there if item), *topics_there, *found_jobs(project, every_job, listed.result())]
     desired = (*releases, *desired_topics(project, events, topics_there), *desired_jobs(wanted, tuple(item.key for item in releases[:1])))
-    notes = (*unseen, *(() if caller(project, release) else (NO_PRINCIPAL,)))
+    notes = (*unseen, *((NO_PRINCIPAL,) if any("run_as" not in job.settings for job in every_job) else ()))
     if not part.is_whole:
         notes = (*notes, *(() if desired or faults else (NO_JOBS,)))
         keys = {item.key for item in desired}

@@ -14,9 +14,10 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ..contract.check import folder_name
+from ..contract.compute import Compute
 from ..contract.fault import BadInput, Fault, code
 from ..contract.model import Contract, Model, Workflow
-from .settings import Release, caller, limits_of, parameters_of, place, places, schedule_of, start_of, watched
+from .settings import Release, caller, compute_for, limits_of, parameters_of, place, places, schedule_of, start_of, watched
 from ..project import Project
 from ..target.runtime import runtime_fault
 
@@ -77,15 +78,15 @@ def own_task(project: Project, contract: Contract, release: Release, key: str, a
     limits = limits_of(contract)
     return {"task_key": key, **({"depends_on": [{"task_key": after}]} if after else {}),
             "python_wheel_task": {"package_name": "datamaster_kit", "entry_point": "datamaster", "parameters": [*arguments, "--project", f"{release.folder}/datamaster.yaml"]},
-            **place(project, release), "max_retries": limits.retries, "min_retry_interval_millis": 60_000, "retry_on_timeout": False}
+            **place(compute_for(project, contract), release), "max_retries": limits.retries, "min_retry_interval_millis": 60_000, "retry_on_timeout": False}
 
 
-def their_task(project: Project, release: Release, task: Mapping[str, Any], after: Iterable[str]) -> dict[str, Any]:
+def their_task(compute: Compute, release: Release, task: Mapping[str, Any], after: Iterable[str]) -> dict[str, Any]:
     """Return a task of the contract, after others and in a place where it says neither."""
     has_place = any(task.get(name) for name in ("new_cluster", "existing_cluster_id", "job_cluster_key", "environment_key"))
     # A notebook on serverless compute has no environment of the job: it installs what it needs by %pip (Databricks, *Configure environment for job tasks*).
-    needs_place = not has_place and any(name in task for name in ON_CLUSTERS) and not (project.jobs.compute == "serverless" and "notebook_task" in task)
-    where = place(project, release) if needs_place else {}
+    needs_place = not has_place and any(name in task for name in ON_CLUSTERS) and not (compute.kind == "serverless" and "notebook_task" in task)
+    where = place(compute, release) if needs_place else {}
     return {**where, **({} if "depends_on" in task else {"depends_on": [{"task_key": key} for key in after]}), **task}
 
 
@@ -125,9 +126,10 @@ def keys_of(purpose: str, contract: Contract, model: Model) -> list[str]:
 
 def job_of(project: Project, contract: Contract, name: str, keys: Sequence[str], says: str, release: Release, tasks: Iterable[Mapping[str, Any]], starts: Mapping[str, Any]) -> Job:
     """Return a job with its tags; `keys` are what it is and was known by, and the tag of the settings changes whenever anything of them does."""
+    compute = compute_for(project, contract)
     settings: dict[str, Any] = {
         "name": name, "description": f"{contract.name or contract.id}, version {contract.version}: {says}"[:1000],
-        "tasks": list(tasks), **starts, **watched(contract), **parameters_of(contract), **places(project, release), "max_concurrent_runs": 1, "queue": {"enabled": True}, **caller(project, release),
+        "tasks": list(tasks), **starts, **watched(contract), **parameters_of(contract), **places(compute, release), "max_concurrent_runs": 1, "queue": {"enabled": True}, **caller(compute, release),
         "access_control_list": [{"group_name": project.names.group, "permission_level": "CAN_MANAGE_RUN"}],
     }
     tags = {**project.resource_tags, KEY_TAG: keys[0], SETTINGS_TAG: digest(json.dumps(settings, sort_keys=True, default=str))}
@@ -158,7 +160,7 @@ def ingest_tasks(project: Project, contract: Contract, file: str, models: Sequen
     own = {project.names.task(project.names.job("ingest", model.name)): model for model in models}
     ingest = [own_task(project, contract, release, key, ["ingest", "run", "--contract", file, "--model", model.name, "--target", release.target]) for key, model in own.items()]
     theirs = [with_options(task, package_options(file, models[0], release)) if len(models) == 1 else task for task in (contract.workflow or Workflow()).tasks]
-    return [*ingest, *(their_task(project, release, task, own) for task in theirs)]
+    return [*ingest, *(their_task(compute_for(project, contract), release, task, own) for task in theirs)]
 
 
 CONTINUOUS_ORDER = code("task-of-continuous-job", "Tasks of a contract come after its ingest, and a job that runs all the time has no order.",
@@ -234,7 +236,7 @@ def prepared_job(project: Project, contract: Contract, file: str, models: Sequen
     keys = [*(keys_of("prep", contract, models[0]) if len(models) == 1 else ()), key_of("prep", contract, EVERY), *(key for model in models[1:] for key in keys_of("prep", contract, model))]
     starts = {**NEVER, "schedule": schedule_of(project, contract)}
     says = ", ".join(model.description or model.name for model in models)
-    return job_of(project, contract, job, keys, says, release, [made, *(their_task(project, release, task, [table]) for task in theirs)], starts)
+    return job_of(project, contract, job, keys, says, release, [made, *(their_task(compute_for(project, contract), release, task, [table]) for task in theirs)], starts)
 
 # %% ../../nbs/deliver/02_jobs.ipynb #61189721
 MOCK_ROWS = 1000

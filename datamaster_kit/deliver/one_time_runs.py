@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ..contract.model import Contract
-from .settings import Release, caller, limits_of, place, places
+from .settings import Release, caller, compute_for, limits_of, new_cluster, place, places
 from ..project import Project
 
 # %% auto #0
@@ -68,11 +68,11 @@ def task_place(project: Project, release: Release, is_notebook: bool) -> dict[st
     """Return where the task of a one-time run runs, and what it needs there; nothing for a notebook on serverless compute."""
     if project.jobs.compute == "serverless" and is_notebook:
         return {}
-    found = place(project, release)
+    compute = compute_for(project)
+    found = place(compute, release)
     if "job_cluster_key" not in found:
         return found
-    cluster = places(project, release)["job_clusters"][0]["new_cluster"]
-    return {"new_cluster": cluster, "libraries": found["libraries"]}
+    return {"new_cluster": new_cluster(compute, release), "libraries": found["libraries"]}
 
 
 def run_request(
@@ -92,7 +92,7 @@ def run_request(
     """
     is_notebook = "notebook_task" in task
     has_environment = project.jobs.compute == "serverless" and not is_notebook
-    environments = places(project, release)["environments"] if has_environment else None
+    environments = places(compute_for(project), release)["environments"] if has_environment else None
     where = task_place(project, release, is_notebook)
     acl = {"group_name": project.names.group, "permission_level": "CAN_MANAGE_RUN"}
     return {
@@ -101,7 +101,7 @@ def run_request(
         **({"environments": environments} if environments else {}),
         "timeout_seconds": sum(limits_of(contract).timeout for contract in contracts),
         "queue": {"enabled": True},
-        **caller(project, release),
+        **caller(compute_for(project), release),
         "access_control_list": [acl],
         "idempotency_token": token,
     }

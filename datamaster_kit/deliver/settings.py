@@ -9,15 +9,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from ..contract.compute import MOST_TAGS, Compute, compute_of, mix_problems, need_problems, overlaid_compute
 from ..contract.fault import BadInput, code
 from ..contract.model import Contract, Workflow
 from ..contract.period import parse_period
 from ..project import Project
-from ..target.runtime import RUNTIME
 
 # %% auto #0
 __all__ = ['STREAMS', 'BAD_JOB_SETTING', 'PERIODS', 'ENVIRONMENT_VERSION', 'PLACE', 'frequency', 'start_of', 'schedule_of',
-           'start_in_words', 'Limits', 'limits_of', 'watched', 'parameters_of', 'Release', 'places', 'place', 'caller']
+           'start_in_words', 'Limits', 'limits_of', 'watched', 'parameters_of', 'compute_for', 'Release', 'new_cluster',
+           'places', 'place', 'caller']
 
 # %% ../../nbs/deliver/01_settings.ipynb #9d9e7b81
 STREAMS = ("streaming", "micro-batching")
@@ -111,6 +112,21 @@ def parameters_of(contract: Contract) -> dict[str, Any]:
         raise BadInput(*faults)
     return {"parameters": [{"name": str(name), "default": str(value)} for name, value in sorted(said.items())] or None}
 
+# %% ../../nbs/deliver/01_settings.ipynb #31d6841c
+def compute_for(project: Project, contract: Contract | None = None) -> Compute:
+    """Return what the jobs of a contract run on, or without one what the project's do; raises BadInput with all that does not go together."""
+    own = (contract.workflow or Workflow()).compute if contract else {}
+    said = overlaid_compute({"kind": project.jobs.compute}, project.jobs.cluster, {"kind": "job_cluster", **own} if own else {})
+    problems = [*mix_problems(said), *need_problems(said)]
+    machines = {} if said.get("pool") or said.get("node_type") else {"node_type": project.unity.node_type}
+    compute = compute_of({**said, **machines, "tags": {**project.resource_tags, **said.get("tags", {})}})
+    if compute.kind == "job_cluster" and len(compute.tags) > MOST_TAGS:
+        problems.append((f"the project's tags and the cluster's are {len(compute.tags)}, and a cluster takes {MOST_TAGS}", ("tags",), "remove some"))
+    if problems and compute.kind == "job_cluster":
+        file, root, beside = ("", "workflow.compute", ", with what the project file says") if own else ("datamaster.yaml", "jobs.cluster", "")
+        raise BadInput(*(BAD_JOB_SETTING.fault(message + beside, file=file, path=".".join((root, *path)), hint=hint) for message, path, hint in problems))
+    return compute
+
 # %% ../../nbs/deliver/01_settings.ipynb #39085872
 ENVIRONMENT_VERSION = "4"  # of serverless compute: Databricks, *Serverless environment versions*
 PLACE = "datamaster"
@@ -122,6 +138,7 @@ class Release:
 
     `folders` are those of contracts that have one of their own, by the contract's file.
     `cluster` is the id of the project's cluster, `cluster_user` the only one that it takes, and `runs_as` the client id of the service principal; each is empty where there is none.
+    `pools` and `policies` are the ids of those that are said by name.
     """
 
     target: str
@@ -131,32 +148,55 @@ class Release:
     runs_as: str = ""
     cluster_user: str = ""
     folders: Mapping[str, str] = field(default_factory=dict)
+    pools: Mapping[str, str] = field(default_factory=dict)
+    policies: Mapping[str, str] = field(default_factory=dict)
 
     def of(self, file: str) -> Release:
         """Return it with the folder of a contract's file."""
         return replace(self, folder=self.folders.get(file, self.folder))
 
 
-def places(project: Project, release: Release) -> dict[str, Any]:
+def new_cluster(compute: Compute, release: Release) -> dict[str, Any]:
+    """Return a job cluster as Databricks' *Clusters API* has it."""
+    least, most = compute.workers
+    size = {"num_workers": most} if least == most else {"autoscale": {"min_workers": least, "max_workers": most}}
+    spot = {"first_on_demand": 1, "availability": "SPOT_WITH_FALLBACK_AZURE"}  # the driver is never taken away
+    said = {
+        "spark_version": compute.runtime,
+        "node_type_id": compute.node_type,
+        "driver_node_type_id": compute.driver_node_type,
+        "instance_pool_id": release.pools.get(compute.pool, compute.pool),
+        "driver_instance_pool_id": release.pools.get(compute.driver_pool, compute.driver_pool),
+        "policy_id": release.policies.get(compute.policy, compute.policy),
+        **(size if most else {"is_single_node": True, "kind": "CLASSIC_PREVIEW"}),
+        "runtime_engine": "PHOTON" if compute.photon else "",
+        "azure_attributes": spot if compute.spot else {},
+        "spark_conf": dict(compute.spark_conf),
+        "custom_tags": dict(compute.tags),
+        "data_security_mode": "SINGLE_USER",
+    }
+    return {name: value for name, value in said.items() if value}
+
+
+def places(compute: Compute, release: Release) -> dict[str, Any]:
     """Return what a job says of where its tasks run."""
-    if project.jobs.compute == "serverless":
+    if compute.kind == "serverless":
         return {"environments": [{"environment_key": PLACE, "spec": {"environment_version": ENVIRONMENT_VERSION, "dependencies": list(release.wheels)}}], "job_clusters": None}
-    if project.jobs.compute == "existing_cluster":
+    if compute.kind == "existing_cluster":
         return {"environments": None, "job_clusters": None}
-    cluster = {"spark_version": RUNTIME, "node_type_id": project.unity.node_type, "is_single_node": True, "kind": "CLASSIC_PREVIEW", "data_security_mode": "SINGLE_USER", "custom_tags": dict(project.resource_tags)}
-    return {"job_clusters": [{"job_cluster_key": PLACE, "new_cluster": cluster}], "environments": None}
+    return {"job_clusters": [{"job_cluster_key": PLACE, "new_cluster": new_cluster(compute, release)}], "environments": None}
 
 
-def place(project: Project, release: Release) -> dict[str, Any]:
+def place(compute: Compute, release: Release) -> dict[str, Any]:
     """Return what a task says of where it runs, and of the wheels it needs there."""
-    if project.jobs.compute == "serverless":
+    if compute.kind == "serverless":
         return {"environment_key": PLACE}
     libraries = {"libraries": [{"whl": wheel} for wheel in release.wheels]}
-    return {"existing_cluster_id": release.cluster, **libraries} if project.jobs.compute == "existing_cluster" else {"job_cluster_key": PLACE, **libraries}
+    return {"existing_cluster_id": release.cluster, **libraries} if compute.kind == "existing_cluster" else {"job_cluster_key": PLACE, **libraries}
 
 # %% ../../nbs/deliver/01_settings.ipynb #ccf7d370
-def caller(project: Project, release: Release) -> dict[str, Any]:
+def caller(compute: Compute, release: Release) -> dict[str, Any]:
     """Return as whom jobs run: the user of the cluster where they run on that, else the service principal; nothing where neither is there, and jobs run as whoever makes them."""
-    is_shared = project.jobs.compute == "existing_cluster"
+    is_shared = compute.kind == "existing_cluster"
     name = release.cluster_user if is_shared else release.runs_as
     return {"run_as": {"user_name" if is_shared and "@" in name else "service_principal_name": name}} if name else {}

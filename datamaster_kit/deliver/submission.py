@@ -12,16 +12,19 @@ import signal
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote
 
+from ..contract.fault import BadInput
 from ..contract.model import Contract
-from .delivery import cluster_of, released_files, wheels_of
+from .delivery import released_files, wheels_of
+from .workspace_compute import compute_uses, found_compute
 from .job_runs import followed, has_ended, last_attempts, state_of
 from .release import is_released, release_folder, upload
 from .run_guard import guarded_run
-from .settings import Release, caller
+from .settings import Release, caller, compute_for
 from ..secret_values import scrubbed
 from ..project import Project
 
@@ -43,16 +46,18 @@ def make_release(
         contracts: all of the project's.
 
     Raises:
-        BadInput: the project's cluster is not there, or something of the project cannot be released.
+        BadInput: the project's cluster, or a pool or policy of its job cluster, is not there, or something of the project cannot be released.
         DatamasterError: the volume of releases is not there, or a wheel cannot be built.
     """
     files = released_files(project, contracts)
     folder = release_folder(project, files)
-    cluster, user = cluster_of(client, project)
+    found, faults = found_compute(client, project, compute_uses(project, ()))
+    if faults:
+        raise BadInput(*faults)
     if not is_released(client, folder):
         upload(client, folder, files)
     wheels = tuple(f"{folder}/{name}" for name in wheels_of(files))
-    return Release(target, folder, wheels, cluster, project.unity.service_principal, user)
+    return replace(found, target=target, folder=folder, wheels=wheels)
 
 
 def import_step(client: WorkspaceClient, project: Project, release: Release, file: Path) -> str:
@@ -66,7 +71,7 @@ def import_step(client: WorkspaceClient, project: Project, release: Release, fil
     path, content = f"{folder}/{file.stem}", base64.b64encode(file.read_bytes()).decode()
     client.workspace.mkdirs(folder)
     client.workspace.import_(path, content=content, format=ImportFormat.JUPYTER, overwrite=True)
-    who = caller(project, release).get("run_as", {})
+    who = caller(compute_for(project), release).get("run_as", {})
     if who and own_name not in who.values():
         runner = AccessControlRequest(**who, permission_level=PermissionLevel.CAN_RUN)
         number = str(client.workspace.get_status(path).object_id)

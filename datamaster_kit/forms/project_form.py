@@ -21,7 +21,7 @@ from ..names import names
 from ..project import ENVIRONMENT_VARIABLE, environment_of, project_faults
 from ..sections import ENVIRONMENT, FILE, JOBS, SETUP, STEM, TARGET, UNITY
 from ..shape import Keys, Named
-from ..values import TEXT
+from ..contract.value_form import TEXT
 
 # %% auto #0
 __all__ = ['PROJECT', 'derived_names', 'project_panel', 'examined_project', 'ProjectForm']

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -59,7 +60,10 @@ def answer(content: Content, question: Question, base: Address = ()) -> Any:
     address = address_of(content, question, base)
     if not address:
         return False if question.kind == "flag" else ""
-    return value_at(content.data, address) is True if question.kind == "flag" else text_at(content, address)
+    value = value_at(content.data, address)
+    if question.kind == "number" and isinstance(value, Mapping):
+        return "{" + ", ".join(f"{name}: {item}" for name, item in value.items()) + "}"
+    return value is True if question.kind == "flag" else text_at(content, address)
 
 
 def written_answer(question: Question, given: Any) -> Any:
@@ -75,6 +79,8 @@ def written_answer(question: Question, given: Any) -> Any:
         return int(text)
     if question.kind == "number" and isinstance(scalar(text), int | float) and not isinstance(scalar(text), bool):
         return scalar(text)
+    if question.kind == "number" and (limits := re.fullmatch(r"\{ *min: *([0-9]+) *, *max: *([0-9]+) *\}", text)):
+        return {"min": int(limits[1]), "max": int(limits[2])}
     return text
 
 

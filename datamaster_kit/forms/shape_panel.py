@@ -16,7 +16,7 @@ from .open_file import OpenFile
 from .questions import Question
 from .text import heading
 from ..shape import Items, Keys, Named, Shape
-from ..values import TRUTH, Value
+from ..contract.value_form import TRUTH, Value
 
 # %% auto #0
 __all__ = ['BAD_KEY', 'question_of', 'keys_section', 'section', 'soft_box', 'named_section', 'entry_panel', 'labelled']

@@ -5,32 +5,17 @@
 # %% ../../nbs/target/05_runtime.ipynb #6280de08
 from __future__ import annotations
 
-import re
-
+from ..contract.compute import OLDEST, RUNTIME, is_too_old
 from ..contract.fault import DatamasterError, Fault, code
 
 # %% auto #0
-__all__ = ['RUNTIME', 'OLDEST', 'OLD_RUNTIME', 'NO_RUNTIME', 'runtime_release', 'is_too_old', 'runtime_fault', 'require_runtime']
+__all__ = ['OLD_RUNTIME', 'NO_RUNTIME', 'runtime_fault', 'require_runtime']
 
 # %% ../../nbs/target/05_runtime.ipynb #ead98319
-RUNTIME = "17.3.x-scala2.13"  # the release with long-term support and Spark 4.0 that the toolkit is tested for
-OLDEST = 17
 OLD_RUNTIME = code("old-runtime", "A cluster or job is on a Databricks Runtime older than the toolkit runs on.",
                    f"take {RUNTIME} (17.3 LTS, Spark 4.0), a newer one, or serverless compute")
 NO_RUNTIME = code("no-runtime", "The workspace does not offer the Databricks Runtime that the toolkit is tested for.",
                   "take serverless compute (`unity.compute` and `jobs.compute` of the project file), or ask who administers the workspace which runtimes its policies allow")
-
-
-def runtime_release(version: str) -> int | None:
-    """Return the first number of a runtime's release; None for what names none, as serverless compute and an image of one's own do."""
-    found = re.match(r"(\d+)\.", version)
-    return int(found[1]) if found else None
-
-
-def is_too_old(version: str) -> bool:
-    """A runtime is older than the oldest that the toolkit runs on."""
-    release = runtime_release(version)
-    return release is not None and release < OLDEST
 
 # %% ../../nbs/target/05_runtime.ipynb #a610ba40
 def runtime_fault(what: str, version: str, path: str = "", hint: str = "") -> Fault | None:

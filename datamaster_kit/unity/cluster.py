@@ -13,7 +13,8 @@ from ..names import MARKED
 from ..plan import Plan
 from ..project import Project
 from ..resources import Found, Identities, Operations, Resource
-from ..target.runtime import NO_RUNTIME, RUNTIME, is_too_old
+from ..contract.compute import RUNTIME, is_too_old
+from ..target.runtime import NO_RUNTIME
 from .securables import one_of
 
 if TYPE_CHECKING:

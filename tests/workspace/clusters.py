@@ -4,28 +4,40 @@ from __future__ import annotations
 from databricks.sdk.service import compute
 
 from .permissions import owned
+from .policies import check_policy
+from .pools import check_pool
 from .refusals import Refusal, invalid
 from .routes import Request, page_of, serves
 from .state import Json, State, now
 
 VERSIONS = {"15.4.x-scala2.12": "15.4 LTS (includes Apache Spark 3.5.0, Scala 2.12)", "16.4.x-scala2.12": "16.4 LTS (includes Apache Spark 3.5.2, Scala 2.12)",
             "17.3.x-scala2.13": "17.3 LTS (includes Apache Spark 4.0.0, Scala 2.13)"}
+MOST_TAGS = 45
 NODES = {"Standard_D4ds_v5": (16384, 4.0), "Standard_D8ds_v5": (32768, 8.0), "Standard_DS3_v2": (14336, 4.0), "Standard_F4s": (8192, 4.0), "Standard_F8": (16384, 8.0)}
 
 
-def check_spec(spec: Json, where: str = "") -> None:
-    """Refuse a cluster without a size, or of a version or node type that there is not."""
+def check_spec(state: State, spec: Json, where: str = "") -> None:
+    """Refuse a cluster without a size or with two, of a version, node type, pool or policy that there is not, or against what those say."""
     if spec.get("num_workers") is None and not spec.get("autoscale") and not spec.get("is_single_node"):
         raise invalid(f"Cluster validation error: Missing required field: {where}size")
+    if spec.get("autoscale") and spec.get("num_workers") is not None:
+        raise invalid("Cluster validation error: Only one of num_workers and autoscale can be specified")
+    if spec.get("is_single_node") and (spec.get("kind") != "CLASSIC_PREVIEW" or spec.get("num_workers") or spec.get("autoscale")):
+        raise invalid("Cluster validation error: is_single_node can only be used with kind CLASSIC_PREVIEW, and without workers")
     if spec.get("spark_version") not in VERSIONS:
         raise invalid(f"Cluster validation error: Invalid spark version {spec.get('spark_version')}.")
     if not spec.get("node_type_id") and not spec.get("instance_pool_id"):
         raise invalid(f"Cluster validation error: Missing required field: {where}node_type_id")
-    if spec.get("node_type_id") and spec["node_type_id"] not in NODES:
-        raise invalid(f"Cluster validation error: Node type {spec['node_type_id']} is not supported.")
+    for key in ("node_type_id", "driver_node_type_id"):
+        if spec.get(key) and spec[key] not in NODES:
+            raise invalid(f"Cluster validation error: Node type {spec[key]} is not supported.")
     scale = spec.get("autoscale")
     if scale and scale.get("min_workers", 0) > scale.get("max_workers", 0):
         raise invalid("Cluster validation error: autoscale.min_workers is larger than autoscale.max_workers")
+    if len(spec.get("custom_tags", {})) > MOST_TAGS:
+        raise invalid(f"Cluster validation error: at most {MOST_TAGS} custom tags are allowed")
+    check_pool(state, spec)
+    check_policy(state, spec)
 
 
 def with_defaults(spec: Json, identity: str, caller: str) -> Json:
@@ -59,7 +71,7 @@ def starts(state: State, found: Json) -> None:
 @serves(compute.ClustersAPI.create, "workspace/clusters/create")
 def create_cluster(state: State, request: Request) -> Json:
     """Make one, and start it."""
-    check_spec(request.body)
+    check_spec(state, request.body)
     number = state.next_id()
     identity = f"1123-{number:06d}-{number:08x}"
     state.clusters[identity] = with_defaults(request.body, identity, request.caller)
@@ -88,7 +100,7 @@ def edit_cluster(state: State, request: Request) -> None:
     """Replace the specification of one that runs, which restarts it, or that is terminated."""
     found = cluster(state, request["cluster_id"])
     need_state(found, "RUNNING", "TERMINATED")
-    check_spec(request.body)
+    check_spec(state, request.body)
     was, creator = found["state"], found["creator_user_name"]
     made = {**with_defaults(request.body, request["cluster_id"], creator), "state": "TERMINATED", "state_message": ""}
     state.clusters[request["cluster_id"]] = made

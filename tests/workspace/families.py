@@ -8,6 +8,8 @@ from . import (  # noqa: F401
     jobs,
     metastores,
     permissions,
+    policies,
+    pools,
     probes,
     run_output,
     runs,

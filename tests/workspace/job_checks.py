@@ -24,7 +24,7 @@ def check_settings(state: State, settings: Json) -> None:
     environments = unique([item["environment_key"] for item in settings.get("environments", [])], "environment_key")
     unique([item["name"] for item in settings.get("parameters", [])], "job parameter")
     for item in settings.get("job_clusters", []):
-        check_spec(item.get("new_cluster", {}), "job_clusters.new_cluster.")
+        check_spec(state, item.get("new_cluster", {}), "job_clusters.new_cluster.")
     tasks = settings.get("tasks", [])
     keys = unique([item["task_key"] for item in tasks], "task_key")
     if len(tasks) > 1000:
@@ -68,7 +68,7 @@ def check_task(state: State, task: Json, clusters: Iterable[str], environments: 
     if "existing_cluster_id" in places and task["existing_cluster_id"] not in state.clusters:
         raise invalid(f"Cluster {task['existing_cluster_id']} does not exist")
     if "new_cluster" in places:
-        check_spec(task["new_cluster"], "settings.cluster_spec.new_cluster.")
+        check_spec(state, task["new_cluster"], "settings.cluster_spec.new_cluster.")
     if len([name for name in places if name != "environment_key"]) > 1:
         raise invalid(f"Only one of job_cluster_key, new_cluster, or existing_cluster_id must be specified for task {key}.")
     if kinds[0] in ON_CLUSTERS and not places and not (kinds[0] == "notebook_task" and state.settings.has_serverless):

@@ -65,6 +65,8 @@ class State:
     statements: dict[str, Json] = field(default_factory=dict)
     scopes: dict[str, Json] = field(default_factory=dict)
     clusters: dict[str, Json] = field(default_factory=dict)
+    pools: dict[str, Json] = field(default_factory=dict)
+    policies: dict[str, Json] = field(default_factory=dict)
     jobs: dict[int, Json] = field(default_factory=dict)
     runs: dict[int, Json] = field(default_factory=dict)
     run_settings: dict[int, Json] = field(default_factory=dict)
