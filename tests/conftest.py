@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import settings as tried
 from java_pool import Pool
-from workspace.compute_environment import QUICK_COMPILER, spark_home
+from workspace.compute_environment import NO_CODE, QUICK_COMPILER, spark_home
 
 if TYPE_CHECKING:
     from databricks.sdk import AccountClient, WorkspaceClient
@@ -26,6 +26,9 @@ LONGEST = (
     "test_new_project", "test_deliver",
 )
 
+# What comes of values is seen with code that Spark generates; all else is a few rows each time, for which generating and compiling takes longer than the work.
+OF_VALUES = ("test_auto_loader", "test_control_totals", "test_corpus", "test_file_kinds", "test_formats", "test_json_ways", "test_large_files", "test_local_files", "test_rules", "test_value_kinds")
+os.environ.setdefault("PYSPARK_SUBMIT_ARGS", " ".join([*(f"--conf {name}={setting}" for name, setting in NO_CODE.items()), "pyspark-shell"]))
 os.environ.setdefault("SPARK_SUBMIT_OPTS", " ".join(QUICK_COMPILER))
 tried.register_profile("on a busy machine", deadline=None)  # how long an example may take is no promise
 tried.load_profile("on a busy machine")
@@ -47,7 +50,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session")
-def spark() -> Iterator[SparkSession]:
+def session() -> Iterator[SparkSession]:
     """The process's Spark session, with the jars that `make setup` fetched; with DATAMASTER_CONNECT=1, one through Spark Connect."""
     from datamaster_kit.target.session import local_session
 
@@ -65,6 +68,15 @@ def spark() -> Iterator[SparkSession]:
         session = SparkSession.builder.getOrCreate()
         yield session
         session.stop()  # before the server ends: the client would ask it for ten minutes more
+
+
+@pytest.fixture(scope="module")
+def spark(session: SparkSession, request: pytest.FixtureRequest) -> SparkSession:
+    """The process's Spark session; it generates code, as a user's does, for the files whose subject is what comes of values."""
+    is_wanted = request.path.stem in OF_VALUES
+    session.conf.set("spark.sql.codegen.wholeStage", str(is_wanted).lower())
+    session.conf.set("spark.sql.codegen.factoryMode", "FALLBACK" if is_wanted else "NO_CODEGEN")
+    return session
 
 
 @pytest.fixture

@@ -154,7 +154,7 @@ class Installed:
             name: value
             for name, value in os.environ.items()
             if not name.startswith(
-                ("PYTHON", "VIRTUAL_ENV", "DATABRICKS_", "DATAMASTER_", "SPARK_", "JAVA_")
+                ("PYTHON", "PYSPARK_", "VIRTUAL_ENV", "DATABRICKS_", "DATAMASTER_", "SPARK_", "JAVA_")
             )
         }
         self.environment["NO_COLOR"] = "1"

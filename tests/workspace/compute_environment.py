@@ -29,7 +29,9 @@ TESTS = Path(__file__).parents[1]
 TOOLKIT = "datamaster"
 # A session of the tests, or of a process that a test starts, ends before Java's thorough compiler earns what it costs: a third less of the processor.
 # Without that compiler Java would keep room for a fifth of the code, and drop and make again what it needs.
-QUICK_COMPILER = ("-XX:TieredStopAtLevel=1", "-XX:ReservedCodeCacheSize=240m")
+QUICK_COMPILER = ("-XX:TieredStopAtLevel=1", "-XX:ReservedCodeCacheSize=240m", "-Djdk.lang.Process.launchMechanism=VFORK")
+# Nor does generated code earn what it costs to compile, where it is for a few rows.
+NO_CODE = {"spark.sql.codegen.wholeStage": "false", "spark.sql.codegen.factoryMode": "NO_CODEGEN"}
 # A mount namespace of the task's own has the folders; where the caller is not root, sudo gives one, or a user namespace does.
 MOUNTS = 'for at in /Volumes /Workspace; do [ -d $at ] || mkdir $at || exit 1; done; mount --bind "$1" /Volumes && mount --bind "$2" /Workspace && shift 2 && cd "$1" && shift && exec "$@"'
 
@@ -145,6 +147,7 @@ def furnish(folder: Path, python: Path, state: Path, told: Json) -> None:
     options = [*QUICK_COMPILER, *archive_options(archive)]
     known = {
         **settings(folder, files, 2, options),
+        **NO_CODE,
         "spark.driver.memory": "1g",
         "spark.databricks.delta.allowArbitraryProperties.enabled": "true",
         "spark.databricks.workspaceUrl": told["host"].removeprefix("http://"),
