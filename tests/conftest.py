@@ -36,10 +36,16 @@ tried.load_profile("on a busy machine")
 
 @pytest.fixture(scope="session", autouse=True)
 def java() -> Iterator[None]:
-    """Have the processes that this one starts, and this one, take Java from a pool."""
+    """Have the processes that this one starts take Java from a pool."""
     with Pool(spark_home()) as pool, pytest.MonkeyPatch.context() as patch:
         patch.setenv("SPARK_HOME", str(pool.folder))
         yield
+
+
+@pytest.fixture
+def own_java(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have the processes of a test start a Java each, as a user's do."""
+    monkeypatch.delenv("SPARK_HOME", raising=False)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -56,7 +62,10 @@ def session() -> Iterator[SparkSession]:
 
     state = ROOT / ".datamaster"
     if not os.environ.get("DATAMASTER_CONNECT"):
-        yield local_session(state)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.delenv("SPARK_HOME", raising=False)  # it stays to the end, and nobody else could have it
+            made = local_session(state)
+        yield made
         return
     from pyspark.sql import SparkSession
 

@@ -126,9 +126,7 @@ def lease(folder: Path, arguments: list[str]) -> int:
         kept = {key: text for key, text in os.environ.items() if key not in (ANSWER, "WORKSPACE_RUNTIME", "PYTEST_CURRENT_TEST")}
         words = [sys.executable, str(Path(__file__).resolve()), "keep", str(folder), name, *arguments]
         with (folder / f"{name}.log").open("wb") as log:
-            keeper = subprocess.Popen(
-                words, env=kept, cwd=folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
-            )
+            keeper = subprocess.Popen(words, env=kept, cwd=folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
         end = time.monotonic() + SECONDS_TO_START
         while found is None:
             if keeper.poll() is not None or time.monotonic() > end:
@@ -160,8 +158,18 @@ class Java:
         settings["spark.driver.extraJavaOptions"] = f"{settings.get('spark.driver.extraJavaOptions', '')} {own}"
         self.class_path = settings.get("spark.driver.extraClassPath", "")
         home = Path((folder / "home").read_text(encoding="utf-8"))
-        variables = {**os.environ, "SPARK_HOME": str(home), "SPARK_LOCAL_DIRS": str(scratch), ANSWER: str(folder / f"{name}.answer"), "SPARK_CONNECT_MODE": "0"}
-        words = [str(home / "bin" / "spark-submit"), *(word for pair in settings.items() for word in ("--conf", "=".join(pair))), "pyspark-shell"]
+        variables = {
+            **os.environ,
+            "SPARK_HOME": str(home),
+            "SPARK_LOCAL_DIRS": str(scratch),
+            ANSWER: str(folder / f"{name}.answer"),
+            "SPARK_CONNECT_MODE": "0",
+        }
+        words = [
+            str(home / "bin" / "spark-submit"),
+            *(word for pair in settings.items() for word in ("--conf", "=".join(pair))),
+            "pyspark-shell",
+        ]
         self.process = subprocess.Popen(words, env=variables, cwd=folder, stdin=subprocess.PIPE)
         end = time.monotonic() + SECONDS_TO_START
         while not (folder / f"{name}.answer").exists():

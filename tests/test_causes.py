@@ -102,6 +102,7 @@ local_files.read_batch = limited
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("own_java")
 @pytest.mark.parametrize(("before", "code"), [(KILLS_JAVA, "java-gone"), (LIMITS_FILES, "disk-full")])
 def test_java_that_has_gone_and_a_disk_that_is_full_are_told_with_their_remedy(tmp_path: Path, before: str, code: str) -> None:
     folder = project(tmp_path)

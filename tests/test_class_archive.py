@@ -11,6 +11,7 @@ import pytest
 from datamaster_kit.target.class_archive import archive_of
 from datamaster_kit.target.doctor import archive_check
 
+pytestmark = pytest.mark.usefixtures("own_java")
 ROOT = Path(__file__).resolve().parents[1]
 SESSION = """
 from pathlib import Path
@@ -22,8 +23,7 @@ ARCHIVED = "source: shared objects file (top)"
 
 def loaded(state: Path, log: Path) -> str:
     """Start a session of a state folder, have it count, and return the log of the classes that its Java loaded."""
-    own = {name: value for name, value in os.environ.items() if name != "SPARK_HOME"}
-    environment = {**own, "JDK_JAVA_OPTIONS": f"-Xlog:class+load:file={log}"}
+    environment = {**os.environ, "JDK_JAVA_OPTIONS": f"-Xlog:class+load:file={log}"}
     done = subprocess.run([sys.executable, "-c", SESSION.format(state=str(state))], env=environment, capture_output=True, text=True, timeout=300, check=False)
     assert done.stdout.strip() == "3", done.stdout + done.stderr[-2000:]
     return log.read_text(encoding="utf-8")

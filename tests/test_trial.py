@@ -109,6 +109,7 @@ def test_a_trial_says_of_every_row_what_mock_data_says(project: Path) -> None:
 
 @pytest.mark.spark
 @pytest.mark.slow
+@pytest.mark.usefixtures("own_java")
 def test_a_trial_that_is_cancelled_half_way_leaves_no_process(project: Path) -> None:
     running = trial(CONTRACT, project.parent / "contracts" / "new.yaml", project, Wanted("mock", rows=100))
     with pytest.raises(BadInput) as refused:
