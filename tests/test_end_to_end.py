@@ -22,7 +22,7 @@ def environment(home: Path) -> dict[str, str]:
     for tool in ("bash", "sh", "ps", "dirname", "basename", "env", "uname", "cat", "rm", "mkdir", "ls", "chmod", "readlink", "git", "expr", "nice", "tr", "sed", "grep", "awk"):
         if found := shutil.which(tool):
             (programs / tool).symlink_to(found)
-    kept = {name: value for name, value in os.environ.items() if name.endswith(("_CERT", "_CERTS", "_BUNDLE", "CERT_FILE", "CERT_DIR"))}
+    kept = {name: value for name, value in os.environ.items() if name.endswith(("_CERT", "_CERTS", "_BUNDLE", "CERT_FILE", "CERT_DIR")) or name in ("SPARK_HOME", "SPARK_SUBMIT_OPTS")}
     return {**kept, "HOME": str(home), "PATH": str(programs), "LANG": "C.UTF-8", "DATABRICKS_TOKEN": SECRET}
 
 

@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 # %% auto #0
-__all__ = ['Value', 'Rows', 'MOST_FILES', 'with_values', 'standard_literal', 'Detail', 'has_log', 'opened', 'stored_detail',
-           'column_name', 'domain', 'stored_rows', 'append_stored', 'compact', 'rows_sql', 'append_by_spark', 'in_utc',
-           'rows_by_spark', 'detail_by_spark', 'unquoted']
+__all__ = ['Value', 'Rows', 'MOST_TRIES', 'MOST_FILES', 'with_values', 'standard_literal', 'Detail', 'has_log', 'opened',
+           'stored_detail', 'column_name', 'domain', 'stored_rows', 'append_stored', 'compact', 'rows_sql',
+           'append_by_spark', 'in_utc', 'rows_by_spark', 'detail_by_spark', 'unquoted']
 
 # %% ../../nbs/target/03_records.ipynb #e2110a6d
 Value = str | Sequence[str]
@@ -137,6 +137,7 @@ def stored_rows(folder: Path, query: str, values: Mapping[str, Value]) -> Rows:
     return pyarrow.table(found).to_pylist()
 
 # %% ../../nbs/target/03_records.ipynb #a180c684
+MOST_TRIES = 500  # many writers may be ahead of one, each time anew
 MOST_FILES = 50  # spark.databricks.delta.autoCompact.minNumFiles, Databricks *Auto compaction*
 
 
@@ -152,7 +153,7 @@ def append_stored(folder: Path, rows: Sequence[Mapping[str, Any]], application: 
     last = table.transaction_version(application) if application else None
     if last is not None and last >= version:
         return
-    mark = CommitProperties(app_transactions=[Transaction(application, version)] if application else None)
+    mark = CommitProperties(app_transactions=[Transaction(application, version)] if application else None, max_commit_retries=MOST_TRIES)
     write_deltalake(table, pyarrow.Table.from_pylist(list(rows), schema=pyarrow.schema(table.schema())), mode="append", commit_properties=mark)
     if len(table.file_uris()) >= MOST_FILES:
         compact(folder)
@@ -160,11 +161,13 @@ def append_stored(folder: Path, rows: Sequence[Mapping[str, Any]], application: 
 
 def compact(folder: Path) -> None:
     """Put the small files of a folder's table together; where another process or thread does so, leave it to that one."""
+    from deltalake import CommitProperties
+
     with (folder / "_compaction.lock").open("a") as lock, suppress(BlockingIOError):
         flock(lock, LOCK_EX | LOCK_NB)
         table = opened(folder)
         if table and len(table.file_uris()) >= MOST_FILES:
-            table.optimize.compact()
+            table.optimize.compact(commit_properties=CommitProperties(max_commit_retries=MOST_TRIES))
 
 # %% ../../nbs/target/03_records.ipynb #d4fadb89
 def rows_sql(table: Table, rows: Sequence[Mapping[str, Any]]) -> str:
