@@ -38,7 +38,7 @@ def numeral(text: str) -> Decimal | None:
     mantissa, mark, exponent = rest.replace("E", "e").partition("e")
     whole, point, part = mantissa.partition(".")
     raised = exponent[1:] if exponent[:1] in ("+", "-") and exponent else exponent
-    if not (whole or part) or not DIGITS.issuperset(whole + part + raised) or (mark and not 1 <= len(raised) <= 4):
+    if not (whole or part) or not DIGITS.issuperset(whole + part + raised) or (mark and not raised) or len(raised.lstrip("0")) > 4:
         return None
     return Decimal(f"{sign}{whole or '0'}.{part or '0'}E{exponent or '0'}")
 
@@ -130,8 +130,8 @@ SEEDS = {name: [*FORM_OF[name].accepted, *FORM_OF[name].refused] for name in TYP
 SEEDS["byte"] += ["127", "128", "-128", "-129", "+127"]
 SEEDS["integer"] += ["2147483647", "2147483648", "-2147483648"]
 SEEDS["long"] += ["9223372036854775807", "9223372036854775808", "-9223372036854775809"]
-SEEDS["decimal"] += ["9999999.99", "10000000.00", "9999999.999", "1e6", "1e7", "1e-2", "1e-3", "120e-3", "0e99", "-.0"]
-SEEDS["double"] += ["1.7976931348623157e308", "1.8e308", "4.9e-324", "1e-324", "0.1", "9007199254740993", "0e-999"]
+SEEDS["decimal"] += ["9999999.99", "10000000.00", "9999999.999", "1e6", "1e7", "1e-2", "1e-3", "120e-3", "0e99", "-.0", "1E0000000", "12e-00001", "1e00000007"]
+SEEDS["double"] += ["1.7976931348623157e308", "1.8e308", "4.9e-324", "1e-324", "0.1", "9007199254740993", "0e-999", "1e0000000", "1e00000400"]
 SEEDS["float"] += ["3.4028235e38", "3.5e38", "1e-45", "1e-46", "16777217"]
 SEEDS["timestamp"] += ["2026-01-05T10:00:00+18:00", "2026-01-05T10:00:00+18:01", "2026-01-05T10:00:00-1800", "2026-01-05 10:00:00 Z", "2026-01-05 10:00:00.5Z ", "2026-01-05 1:00", "2026-01-05 10:5"]
 ALPHABET = "0123456789+-.,:eEdDfFxXpPT Z\tU_/naNIiyt\u0661\uff11\u00a0\ufffd'%$()"
