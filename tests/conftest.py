@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import settings as tried
 from java_pool import Pool
-from workspace.compute_environment import NO_CODE, QUICK_COMPILER, spark_home
+from workspace.compute_environment import GENERATED_CODE, NO_CODE, QUICK_COMPILER, spark_home
 
 if TYPE_CHECKING:
     from databricks.sdk import AccountClient, WorkspaceClient
@@ -82,9 +82,8 @@ def session() -> Iterator[SparkSession]:
 @pytest.fixture(scope="module")
 def spark(session: SparkSession, request: pytest.FixtureRequest) -> SparkSession:
     """The process's Spark session; it generates code, as a user's does, for the files whose subject is what comes of values."""
-    is_wanted = request.path.stem in OF_VALUES
-    session.conf.set("spark.sql.codegen.wholeStage", str(is_wanted).lower())
-    session.conf.set("spark.sql.codegen.factoryMode", "FALLBACK" if is_wanted else "NO_CODEGEN")
+    for name, setting in (GENERATED_CODE if request.path.stem in OF_VALUES else NO_CODE).items():
+        session.conf.set(name, setting)
     return session
 
 
@@ -94,6 +93,16 @@ def workspace() -> Iterator[Workspace]:
     from workspace.server import Workspace
 
     with Workspace(metastore="primary") as made:
+        yield made
+
+
+@pytest.fixture
+def server() -> Iterator[Workspace]:
+    """A new test workspace with a metastore that has serverless compute; it ends with the test."""
+    from workspace.server import Workspace
+    from workspace.state import Settings
+
+    with Workspace(Settings(has_serverless=True), metastore="primary") as made:
         yield made
 
 

@@ -25,6 +25,7 @@ from types import TracebackType
 from typing import Any
 
 LEASES = 60  # a Java is ended after so many, so that what they leave does not add up
+CLASS_PATH = "spark.driver.extraClassPath"
 IDLE_SECONDS = 120.0  # and when nobody has asked for it for so long
 MOUNTED = {"/Volumes": "POOL_VOLUMES", "/Workspace": "POOL_WORKSPACE"}  # and the variables that name the folders there
 REMOUNT = 'for at in /Volumes /Workspace; do umount -l $at; done; mount --bind "$1" /Volumes && mount --bind "$2" /Workspace'
@@ -117,7 +118,6 @@ def lease(folder: Path, arguments: list[str]) -> int:
     request = {
         "places": places(folder),
         "folders": [os.environ.get(name, "") for name in MOUNTED.values()],
-        "class_path": settings.get("spark.driver.extraClassPath", ""),
         "settings": settings,
     }
     found = next(filter(None, (asked(file, request) for file in sorted(folder.glob("*.socket")))), None)
@@ -156,7 +156,7 @@ class Java:
         own = f"-Djava.io.tmpdir={scratch} -Dderby.system.home={scratch}"
         settings = told(arguments)
         settings["spark.driver.extraJavaOptions"] = f"{settings.get('spark.driver.extraJavaOptions', '')} {own}"
-        self.class_path = settings.get("spark.driver.extraClassPath", "")
+        self.class_path = settings.get(CLASS_PATH)
         home = Path((folder / "home").read_text(encoding="utf-8"))
         variables = {
             **os.environ,
@@ -245,7 +245,7 @@ def keep(folder: Path, name: str, arguments: list[str]) -> int:
                 connection, _ = listener.accept()
                 with connection.makefile("rw", encoding="utf-8") as text:
                     request = json.loads(text.readline() or "{}")
-                    if held or request["class_path"] != java.class_path or not are_mounted(folder, request):
+                    if held or request["settings"].get(CLASS_PATH) != java.class_path or not are_mounted(folder, request):
                         connection.close()
                         continue
                     java.tell(request["settings"])

@@ -3,7 +3,6 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from workspace.clusters import NODES, check_spec
 from workspace.server import Workspace as Server
-from workspace.state import Settings, State
+from workspace.state import State
 
 from datamaster_kit.contract.compute import COMPUTE_KINDS, SET_TAGS, compute_problems, mix_problems, need_problems, overlaid_compute
 from datamaster_kit.contract.fault import BadInput
@@ -134,13 +133,6 @@ def prepared(server: Server) -> WorkspaceClient:
     rules = {"custom_tags.team": {"type": "fixed", "value": "risk"}, "autoscale.max_workers": {"type": "range", "maxValue": 10, "isOptional": True}}
     client.cluster_policies.create(name="Job Compute", definition=json.dumps(rules))
     return client
-
-
-@pytest.fixture
-def server() -> Iterator[Server]:
-    """A workspace."""
-    with Server(Settings(has_serverless=True), metastore="primary") as made:
-        yield made
 
 
 @pytest.fixture

@@ -59,13 +59,6 @@ sys.meta_path.insert(0, Refusal())
 
 
 @pytest.fixture
-def server() -> Iterator[Server]:
-    """A workspace with serverless compute."""
-    with Server(Settings(has_serverless=True), metastore="primary") as server:
-        yield server
-
-
-@pytest.fixture
 def client(server: Server) -> WorkspaceClient:
     """The administrator's client of a workspace that jobs can be made in."""
     return prepared(server)

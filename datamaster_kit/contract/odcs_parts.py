@@ -100,9 +100,8 @@ def flag(value: Any) -> bool:
 
 def whole(value: Any) -> int:
     """Read a whole number, also as text; raises ValueError."""
-    if isinstance(value, bool) or not isinstance(value, int | str):
-        raise ValueError(f"{value!r} is not a whole number")
-    if isinstance(value, str) and not re.fullmatch("[-+]?[0-9]+", value):  # Python's own `int` takes 1_000, and digits of other alphabets
+    is_text = isinstance(value, str) and re.fullmatch("[-+]?[0-9]+", value)  # Python's own `int` takes 1_000, and digits of other alphabets
+    if not is_text and (isinstance(value, bool) or not isinstance(value, int)):
         raise ValueError(f"{value!r} is not a whole number")
     return int(value)
 

@@ -74,8 +74,8 @@ def part_place(document: Document, part: str, *rest: str) -> tuple[str | int, ..
     path, value = base, workflow_at(data, base)
     if value is None:
         return ()
-    for at, part in enumerate(rest):
-        name = "model" if part == "models" and isinstance(value, dict) and "models" not in value else part
+    for at, step in enumerate(rest):
+        name = "model" if step == "models" and isinstance(value, dict) and "models" not in value else step
         dotted = ".".join(rest[at:])  # the name of an option or of a setting of Spark
         if isinstance(value, dict) and name not in value and dotted in value:
             return (*path, dotted)

@@ -32,6 +32,7 @@ TOOLKIT = "datamaster"
 QUICK_COMPILER = ("-XX:TieredStopAtLevel=1", "-XX:ReservedCodeCacheSize=240m", "-Djdk.lang.Process.launchMechanism=VFORK")
 # Nor does generated code earn what it costs to compile, where it is for a few rows.
 NO_CODE = {"spark.sql.codegen.wholeStage": "false", "spark.sql.codegen.factoryMode": "NO_CODEGEN"}
+GENERATED_CODE = {"spark.sql.codegen.wholeStage": "true", "spark.sql.codegen.factoryMode": "FALLBACK"}  # Spark's own defaults
 # A mount namespace of the task's own has the folders; where the caller is not root, sudo gives one, or a user namespace does.
 MOUNTS = 'for at in /Volumes /Workspace; do [ -d $at ] || mkdir $at || exit 1; done; mount --bind "$1" /Volumes && mount --bind "$2" /Workspace && shift 2 && cd "$1" && shift && exec "$@"'
 
