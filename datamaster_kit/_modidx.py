@@ -5958,7 +5958,7 @@ d = { 'settings': { 'branch': 'main',
                                                 'datamaster_kit.unity.workspace.workspace_of': ( 'unity/workspace.html#workspace_of',
                                                                                                  'datamaster_kit/unity/workspace.py')},
             'datamaster_kit.values': { 'datamaster_kit.values.allows': ('values.html#allows', 'datamaster_kit/values.py'),
+                                       'datamaster_kit.values.is_requirement': ('values.html#is_requirement', 'datamaster_kit/values.py'),
                                        'datamaster_kit.values.is_time_zone': ('values.html#is_time_zone', 'datamaster_kit/values.py'),
                                        'datamaster_kit.values.meant_region': ('values.html#meant_region', 'datamaster_kit/values.py'),
-                                       'datamaster_kit.values.region_hint': ('values.html#region_hint', 'datamaster_kit/values.py'),
-                                       'datamaster_kit.values.release': ('values.html#release', 'datamaster_kit/values.py')}}}
+                                       'datamaster_kit.values.region_hint': ('values.html#region_hint', 'datamaster_kit/values.py')}}}

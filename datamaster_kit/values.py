@@ -14,8 +14,8 @@ from .contract.value_form import Value, text
 
 # %% auto #0
 __all__ = ['GUID_PATTERN', 'GUID', 'EMAIL', 'PRINCIPAL', 'MAIL_DOMAIN', 'HOST', 'SECRET_PLACE', 'REGION_NAMES', 'REGIONS',
-           'REGION', 'CRON', 'TIME_ZONE', 'CLAUSE', 'REQUIREMENT', 'meant_region', 'region_hint', 'is_time_zone',
-           'release', 'allows']
+           'REGION', 'CRON', 'TIME_ZONE', 'REQUIREMENT', 'meant_region', 'region_hint', 'is_time_zone',
+           'is_requirement', 'allows']
 
 # %% ../nbs/00_values.ipynb #1bd5f465
 GUID_PATTERN = r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
@@ -72,30 +72,26 @@ def is_time_zone(value: Any) -> bool:
 TIME_ZONE = Value("a time zone", is_time_zone, lambda _: "as in the time zone database: America/Sao_Paulo")
 
 # %% ../nbs/00_values.ipynb #04a80f09
-CLAUSE = re.compile(r"\s*(==|!=|>=|<=|>|<|~=)\s*(\d+(?:\.\d+)*)\s*")
+def is_requirement(value: Any) -> bool:
+    """The value is a list of clauses such as `>=0.1,<0.3`; `===`, which takes any text, is none of them."""
+    from packaging.specifiers import SpecifierSet
 
-
-def release(version: str) -> tuple[int, ...]:
-    """Return the numbers of a version without zeros at their end: `0.2.0` and `0.2` are one, and `0.2.1.dev3` is 0.2.1."""
-    found = re.match(r"\d+(?:\.\d+)*", version)
-    numbers = [int(number) for number in found[0].split(".")] if found else []
-    while numbers and not numbers[-1]:
-        numbers.pop()
-    return tuple(numbers)
+    try:
+        return isinstance(value, str) and len(SpecifierSet(value)) > 0 and "===" not in value
+    except ValueError:
+        return False
 
 
 def allows(requirement: str, version: str) -> bool:
-    """The version satisfies every clause of `>=0.1,<0.3` (PyPA, *Version specifiers*; of the numbers alone)."""
-    this = release(version)
-    for clause in requirement.split(","):
-        operator, said = CLAUSE.fullmatch(clause).groups()  # type: ignore[union-attr]
-        that = release(said)
-        fits = {"==": this == that, "!=": this != that, ">=": this >= that, "<=": this <= that, ">": this > that, "<": this < that,
-                "~=": this >= that and this[:said.count(".")] == tuple(map(int, said.split(".")))[:-1]}
-        if not fits[operator]:
-            return False
-    return True
+    """The version satisfies every clause of a requirement (PyPA, *Version specifiers*); one that is on its way counts as what it will be, and what is no version satisfies none."""
+    from packaging.specifiers import SpecifierSet
+    from packaging.version import Version
+
+    try:
+        return SpecifierSet(requirement).contains(Version(version).base_version)
+    except ValueError:
+        return False
 
 
-REQUIREMENT = Value("a requirement of a version", lambda value: isinstance(value, str) and all(CLAUSE.fullmatch(clause) for clause in value.split(",")),
+REQUIREMENT = Value("a requirement of a version", is_requirement,
                     lambda value: f'write "=={value}", or ">={value}"' if re.fullmatch(r"\d+(\.\d+)*", str(value)) else 'as in ">=0.1,<0.3"')

@@ -24,15 +24,15 @@ from ..private import make_private
 from ..secret_values import scrubbed, secrets
 from .events import TERRAFORM_FAILED, as_event, errors_of
 from .lock import Run, caller_here, lock_of
-from ..values import release
+from ..values import allows
 
 # %% auto #0
-__all__ = ['OLDEST', 'TOO_NEW', 'INSTALL', 'NO_TERRAFORM', 'KEPT', 'INTERRUPTED', 'Report', 'terraform_version', 'is_fitting',
+__all__ = ['ACCEPTED', 'INSTALL', 'NO_TERRAFORM', 'KEPT', 'INTERRUPTED', 'Report', 'terraform_version', 'is_fitting',
            'terraform_program', 'process_environment', 'Passed', 'signals_passed_on', 'quiet', 'Terraform', 'opened',
            'spelled_by_terraform', 'read_out', 'at_work', 'printed_by', 'run_terraform', 'release_own', 'shown']
 
 # %% ../../nbs/setup/02_terraform.ipynb #922682f1
-OLDEST, TOO_NEW = (1, 11), (2,)  # required_version of infra/*/versions.tf
+ACCEPTED = ">=1.11,<2.0"  # required_version of infra/*/versions.tf
 INSTALL = "install Terraform 1.11 or later, below 2.0, from your package manager, and have it on PATH"
 NO_TERRAFORM = code("terraform-missing", "Terraform is not installed, or in a version that infra/ does not accept.", INSTALL)
 
@@ -51,7 +51,7 @@ def terraform_version() -> str:
 
 def is_fitting(version: str) -> bool:
     """`infra/` accepts the version."""
-    return OLDEST <= release(version) < TOO_NEW
+    return allows(ACCEPTED, version)
 
 
 def terraform_program() -> str:
