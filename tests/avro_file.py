@@ -5,23 +5,16 @@ import json
 import struct
 from typing import Any
 
+from datamaster_kit.mock.files import avro_bytes, avro_number
+
 MARK = b"0123456789abcdef"
-
-
-def number(value: int) -> bytes:
-    """Return a whole number (Avro, *Binary encoding*)."""
-    left, found = (value << 1) ^ (value >> 63), bytearray()
-    while left > 0x7F:
-        found.append(left & 0x7F | 0x80)
-        left >>= 7
-    return bytes([*found, left])
 
 
 def encoded(value: Any, schema: Any, named: dict[str, Any]) -> bytes:
     """Return a value as its schema says; `named` are the named types that came before, by their last names."""
     if isinstance(schema, list):
         place, inner = value
-        return number(place) + encoded(inner, schema[place], named)
+        return avro_number(place) + encoded(inner, schema[place], named)
     kind = schema["type"] if isinstance(schema, dict) else schema
     if isinstance(schema, dict) and "name" in schema:
         named[schema["name"]] = schema
@@ -29,16 +22,15 @@ def encoded(value: Any, schema: Any, named: dict[str, Any]) -> bytes:
         case "null":
             return b""
         case "int" | "long":
-            return number(value)
+            return avro_number(value)
         case "float" | "double":
             return struct.pack("<f" if kind == "float" else "<d", value)
         case "string" | "bytes":
-            held = value.encode() if kind == "string" else value
-            return number(len(held)) + held
+            return avro_bytes(value.encode() if kind == "string" else value)
         case "array" | "map":
             parts = value if kind == "array" else value.items()
             items = [encoded(part, schema["items"], named) if kind == "array" else encoded(part[0], "string", named) + encoded(part[1], schema["values"], named) for part in parts]
-            return (number(len(items)) + b"".join(items) if items else b"") + b"\x00"
+            return (avro_number(len(items)) + b"".join(items) if items else b"") + b"\x00"
         case "record":
             return b"".join(encoded(value[item["name"]], item["type"], named) for item in schema["fields"])
     return encoded(value, kind if isinstance(kind, dict | list) else named[kind.rpartition(".")[2]], named)
@@ -50,4 +42,4 @@ def avro(fields: dict[str, Any], records: list[dict[str, Any]], namespace: str =
     named: dict[str, Any] = {}
     block = b"".join(encoded(record, schema, named) for record in records)
     said = json.dumps(schema).encode()
-    return b"Obj\x01" + number(1) + encoded("avro.schema", "string", {}) + encoded(said, "bytes", {}) + b"\x00" + MARK + number(len(records)) + number(len(block)) + block + MARK
+    return b"Obj\x01" + avro_number(1) + avro_bytes(b"avro.schema") + avro_bytes(said) + b"\x00" + MARK + avro_number(len(records)) + avro_number(len(block)) + block + MARK

@@ -44,7 +44,7 @@ class Pool:
         script.write_text(f'#!/bin/sh\nexec {shlex.join(words)} lease {shlex.quote(str(self.folder))} "$@"\n', encoding="utf-8")
         script.chmod(0o755)
         (self.folder / "home").write_text(str(spark_home), encoding="utf-8")
-        (self.folder / "namespace").write_text(namespace(), encoding="utf-8")
+        (self.folder / "namespace").write_text(mount_namespace(), encoding="utf-8")
         os.mkfifo(self.folder / "alive")
         self.alive = os.open(self.folder / "alive", os.O_RDWR)
 
@@ -74,14 +74,14 @@ def told(arguments: Sequence[str]) -> dict[str, str]:
     return found
 
 
-def namespace() -> str:
+def mount_namespace() -> str:
     """Return the mount namespace of this process."""
     return str(Path("/proc/self/ns/mnt").readlink())
 
 
 def places(folder: Path) -> list[list[int]]:
     """Return what is mounted here for a workspace's task; nothing where the tests themselves run."""
-    if namespace() == (folder / "namespace").read_text(encoding="utf-8"):
+    if mount_namespace() == (folder / "namespace").read_text(encoding="utf-8"):
         return []
     return [[(there := Path(at).stat()).st_dev, there.st_ino] for at in MOUNTED]
 

@@ -38,7 +38,7 @@ MOUNTS = 'for at in /Volumes /Workspace; do [ -d $at ] || mkdir $at || exit 1; d
 
 
 @cache
-def namespace() -> tuple[tuple[str, ...], tuple[str, ...]]:
+def namespace_commands() -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Return what begins a command in a mount namespace of its own, and what makes it the caller's again in there."""
     if os.geteuid() == 0:
         return ("unshare", "-m"), ()
@@ -59,7 +59,7 @@ def command(
     volumes: Path, workspace: Path, folder: Path, variables: Mapping[str, str], *words: str
 ) -> list[str]:
     """Return a command that runs with folders for /Volumes and /Workspace, in a folder, with these variables and no others."""
-    first, then = namespace()
+    first, then = namespace_commands()
     return [
         *first,
         "sh",
