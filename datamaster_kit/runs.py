@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
 # %% auto #0
 __all__ = ['RULE_TYPE', 'COLUMN_TYPES', 'PROPERTIES', 'OF_STEP', 'PAST', 'NOTES', 'NO_RUNS', 'RuleResult', 'Run', 'new_run_id',
-           'runs_name', 'runs_table', 'record_all', 'Past', 'past', 'past_of', 'recorded_notes', 'read_runs', 'run_of']
+           'runs_name', 'runs_table', 'record_all', 'Past', 'past', 'past_of', 'recorded_notes', 'read_runs',
+           'recorded_runs', 'run_of']
 
 # %% ../nbs/03_runs.ipynb #c7c2fb8c
 @dataclass(frozen=True)
@@ -164,6 +165,11 @@ def read_runs(target: Target, catalog: str, run_id: str = "", step: str = "") ->
     named = {name: value for name, value in (("run_id", run_id), ("step", step)) if value}
     where = "".join(f" AND {name} = {{{name}}}" for name in named)
     return tuple(map(run_of, target.records(runs_name(catalog), f"SELECT * FROM records WHERE batch IS NULL{where} ORDER BY started_at, model", **named)))
+
+
+def recorded_runs(target: Target, catalog: str) -> tuple[Run, ...]:
+    """Return the whole runs and the events of held deliveries, which have a batch, in the order of their beginning; none where nothing was recorded yet."""
+    return tuple(map(run_of, target.records(runs_name(catalog), "SELECT * FROM records WHERE batch IS NULL OR step = 'hold' ORDER BY started_at, model")))
 
 
 def run_of(row: Mapping[str, Any]) -> Run:

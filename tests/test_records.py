@@ -21,7 +21,7 @@ from datamaster_kit.ledger import READ, REFUSED, FileEntry, files_table, read_en
 from datamaster_kit.names import TableName, names
 from datamaster_kit.observe.report import hold_events
 from datamaster_kit.project import Project
-from datamaster_kit.runs import RuleResult, Run, past, read_runs, record_all, recorded_notes, runs_name, runs_table
+from datamaster_kit.runs import RuleResult, Run, past, read_runs, record_all, recorded_notes, recorded_runs, runs_name, runs_table
 from datamaster_kit.target.databricks import DatabricksTarget
 from datamaster_kit.target.local import LocalTarget
 from datamaster_kit.target.target import TOTALS_OF
@@ -99,7 +99,7 @@ def test_every_query_says_the_same_on_both_engines(targets) -> None:
         "no ranges": lambda at: recorded_ranges(at, []),
         "open holds": lambda at: read_holds(at.target, "ctwin", ODD),
         "holds": lambda at: read_holds(at.target, "ctwin", is_open=False),
-        "events": lambda at: hold_events(at.target, "ctwin"),
+        "events": lambda at: hold_events(recorded_runs(at.target, "ctwin")),
         "unjudged": lambda at: (has_unjudged(at), has_unjudged(at.of(at.contract.models[1])), has_unjudged(replace(at, contract=replace(at.contract, id="none")))),
         "files": lambda at: read_entries(at.target, "ctwin"),
         "files of a run": lambda at: entries_of_run(at, run(2)),

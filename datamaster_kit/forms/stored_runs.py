@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from ..contract.fault import DatamasterError, code
 from ..project import Project
-from ..runs import Run, read_runs, runs_name
+from ..runs import Run, recorded_runs, runs_name
 from ..target.local import LocalTarget
 
 # %% auto #0
@@ -21,7 +21,7 @@ def stored_runs(project: Project) -> tuple[Run, ...]:
     """Return the whole runs that the local target of a project recorded, in the order of their beginning; raises DatamasterError where they cannot be read."""
     target, name = LocalTarget(project), runs_name(project.names.catalog)
     try:
-        return read_runs(target, name.catalog) if target.has_table(name) else ()
+        return tuple(run for run in recorded_runs(target, name.catalog) if run.batch is None)
     except ModuleNotFoundError as error:
         raise DatamasterError(RUNS_UNREADABLE.fault(f"the package {error.name!r} is not installed", hint="pip install 'datamaster_kit[local]'")) from None
     except Exception as error:  # of delta-rs and of Arrow there are many kinds

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,7 +22,7 @@ from .quality import latest_results
 from .tables import file_table, hold_table, reconciliation_table, rule_table, run_table, shown
 from ..private import make_private
 from ..project import Project
-from ..runs import RuleResult, Run, read_runs, run_of, runs_name
+from ..runs import RuleResult, Run, recorded_runs
 from ..target.target import Target
 
 if TYPE_CHECKING:
@@ -137,9 +137,9 @@ def file_name(text: str) -> str:
     return re.sub(r"[^A-Za-z0-9]+", "-", text)[:100].strip("-").lower() or "contract"
 
 
-def hold_events(target: Target, catalog: str) -> tuple[Run, ...]:
-    """Return the rows of `runs` that say which deliveries are held, were mended or released, in the order of their numbers."""
-    return tuple(map(run_of, target.records(runs_name(catalog), "SELECT * FROM records WHERE step = 'hold' ORDER BY batch, started_at")))
+def hold_events(recorded: Iterable[Run]) -> tuple[Run, ...]:
+    """Return the recorded runs that say which deliveries are held, were mended or released, in the order of their numbers."""
+    return tuple(sorted((run for run in recorded if run.step == "hold"), key=lambda run: (run.batch or 0, run.started_at)))
 
 
 def titled(contract: Contract, contracts: Sequence[Contract]) -> str:
@@ -160,8 +160,9 @@ def write_report(target: Target, project: Project, contracts: Sequence[Contract]
         path.write_text(contract_page(contract), encoding="utf-8")
     found = [table_facts(target, project.names.table(schema, model.table), titled(contract, contracts), model.name)
              for schema in ("bronze", "silver") for contract in contracts for model in (contract.ingested_models if schema == "bronze" else contract.silver_models)]
-    runs = read_runs(target, project.names.catalog) if target.has_table(runs_name(project.names.catalog)) else ()
+    recorded = recorded_runs(target, project.names.catalog)
+    runs = [run for run in recorded if run.batch is None]
     results = latest_results(contracts, [run for run in runs if run.step == "ingest"])
     index = report / "index.html"
-    index.write_text(report_page(f"Lakehouse {project.names.catalog}", [item for item in found if item], pages, results, runs, notebook_pages(folder, report), read_entries(target, project.names.catalog), hold_events(target, project.names.catalog)), encoding="utf-8")
+    index.write_text(report_page(f"Lakehouse {project.names.catalog}", [item for item in found if item], pages, results, runs, notebook_pages(folder, report), read_entries(target, project.names.catalog), hold_events(recorded)), encoding="utf-8")
     return index
