@@ -9,7 +9,7 @@ from datamaster_kit.contract.document import parse_document
 from datamaster_kit.contract.draft import draft
 from datamaster_kit.contract.fault import Fault
 from datamaster_kit.contract.odcs_parts import whole
-from datamaster_kit.contract.page import cron_words
+from datamaster_kit.contract.page import schedule_words
 from datamaster_kit.contract.period import parse_period
 from datamaster_kit.contract.read import examined
 from datamaster_kit.contract.readings import differing_readings, read_by_1_1, read_by_1_2
@@ -130,6 +130,6 @@ def test_a_digit_is_one_of_0_to_9(tmp_path: Path, digits: str) -> None:
             read({whole: digits, parse_period: f"{digits} days", parse_sql_type: f"decimal({digits},0)"}[read])
     (tmp_path / "a.csv").write_text(f"n,d\n{digits},{digits}024-01-01\n", encoding="utf-8")
     assert draft(tmp_path / "a.csv").count('physicalType: "STRING"') == 2
-    assert cron_words(f"0 {digits} 6 * * ?") == f"schedule 0 {digits} 6 * * ?"
+    assert schedule_words(f"0 {digits} 6 * * ?") == f"schedule 0 {digits} 6 * * ?"
     faults = faults_of(DCS, field=f"$ref: '#/servicelevels/x/{digits}'") + faults_of(ODCS, field=f"$ref: '#/schema/{digits}'")
     assert all(fault.code != "reader-failed" for fault in faults)

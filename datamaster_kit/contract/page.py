@@ -9,6 +9,8 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from .control_totals import read_control_totals
+from .cron import cron_words
+from .fault import BadInput
 from .markup import html, lines, markup, page_policy
 from .model import Array, Contract, DataType, Field, Map, Model, Scalar, ServiceLevel, Struct, Workflow, nested_fields
 from .period import parse_period
@@ -21,8 +23,8 @@ if TYPE_CHECKING:
 # %% auto #0
 __all__ = ['STYLE', 'PAGE', 'WORDS', 'FIELD', 'SEVERITY_WORDS', 'MODEL', 'BOX', 'GAP', 'HEIGHT', 'BOW', 'ARROW', 'NODE',
            'PICTURE', 'SEARCH', 'UNKNOWN_COLUMNS', 'CONTRACT', 'LEVEL', 'page', 'linked', 'badge', 'facts',
-           'type_words', 'level_words', 'cron_words', 'field_rows', 'model_section', 'targets', 'columns_of', 'picture',
-           'owner_words', 'arrival_words', 'life_words', 'rules_of', 'contract_page']
+           'type_words', 'level_words', 'schedule_words', 'field_rows', 'model_section', 'targets', 'columns_of',
+           'picture', 'owner_words', 'arrival_words', 'life_words', 'rules_of', 'contract_page']
 
 # %% ../../nbs/contract/13_page.ipynb #4998179d
 STYLE = """
@@ -101,25 +103,17 @@ def level_words(level: ServiceLevel) -> str:
         value = parse_period(f"{value} {level.unit}".strip()).words() if value and level.property not in ("availability", "support", "backup") else f"{value} {level.unit}".strip()
     except ValueError:
         value = f"{value} {level.unit}".strip()
-    schedule = f"{value}, {cron_words(level.schedule)}" if level.schedule and value else cron_words(level.schedule) if level.schedule else value
+    schedule = ", ".join(part for part in (value, level.schedule and schedule_words(level.schedule)) if part)
     more = [f"{name.replace('_', ' ')}: {item}" for name, item in level.options.items()]
     return "; ".join(part for part in (schedule, *more) if part)
 
 # %% ../../nbs/contract/13_page.ipynb #2514f171
-def cron_words(cron: str) -> str:
-    """Return a Quartz cron expression in words where it is a common one, else as it is written; times are UTC."""
-    parts = cron.split() if cron.isascii() else []
-    if len(parts) not in (6, 7) or not parts[1].isdigit() or any(part not in ("*", "?") for part in parts[3:]):
-        return f"schedule {cron}"
-    minute, hours = int(parts[1]), parts[2]
-    if hours.isdigit():
-        return f"daily at {int(hours):02d}:{minute:02d}"
-    if hours == "*":
-        return f"every hour at minute {minute}"
-    start, _, step = hours.partition("/")
-    if step.isdigit() and start in ("0", "*"):
-        return f"every {step} hours at minute {minute}"
-    return f"schedule {cron}"
+def schedule_words(schedule: str) -> str:
+    """Return a schedule in words where it is one of Quartz, else as it is written; times are UTC."""
+    try:
+        return cron_words(schedule)
+    except BadInput:
+        return f"schedule {schedule}"
 
 # %% ../../nbs/contract/13_page.ipynb #1c9c88fa
 FIELD = """<tr class=field><td class="name depth{{ depth }}">{{ item.name|lines }}{% if item.title %}<br><span class=soft>{{ item.title|lines }}</span>{% endif %}</td><td>{{ type }}</td>

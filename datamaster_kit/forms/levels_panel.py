@@ -10,6 +10,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
+from ..contract.cron import cron_words
 from ..contract.fault import BadInput, DatamasterError, code
 from ..contract.markup import markup
 from .about_panel import Panel
@@ -17,7 +18,7 @@ from .content import text_at
 from .controls import Control, answering, bound, shown, soft
 from .levels import ARRIVALS, arrival_of, cron_address, level_address, period_at, with_arrival, with_cron, with_period
 from .open_file import OpenFile
-from .schedule import DIVISORS, Choice, choice_of, cron_of, next_times, words
+from .schedule import DIVISORS, Choice, choice_of, cron_of, next_times
 from .text import heading, notice
 
 # %% auto #0
@@ -48,7 +49,7 @@ def spoken(cron: str, zone: str, now: datetime) -> str:
         return soft("No schedule: the job runs when somebody starts it.")
     try:
         times = next_times(cron, zone, now, 5)
-        said = f"{words(cron)}, time of {zone}."
+        said = f"{cron_words(cron)}, time of {zone}."
     except DatamasterError as error:
         return markup(notice("error", fault.message + (f" ({fault.hint})" if fault.hint else "")) for fault in error.faults)
     return notice("note", said) + soft("Next: " + ("; ".join(f"{time:%a %d %b %Y %H:%M}" for time in times) or "never") + ".")

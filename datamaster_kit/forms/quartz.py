@@ -11,17 +11,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, tzinfo
 
-from ..contract.cron import CRON_PARTS, cron_hint
-from ..contract.fault import BadInput, code
+from ..contract.cron import BAD_CRON, CRON_PARTS, cron_hint, numbers_of
+from ..contract.fault import BadInput
 
 # %% auto #0
-__all__ = ['BAD_CRON', 'Quartz', 'number_of', 'numbers_of', 'quartz', 'working_day', 'month_days', 'week_days', 'days_of',
-           'moment_of', 'moments']
+__all__ = ['Quartz', 'quartz', 'working_day', 'month_days', 'week_days', 'days_of', 'moment_of', 'moments']
 
 # %% ../../nbs/forms/30_quartz.ipynb #687b1694
-BAD_CRON = code("cron-broken", "A schedule is no Quartz cron expression.", "write seconds, minutes, hours, day of the month, month and day of the week: 0 0 6 * * ? is every day at 06:00")
-
-
 @dataclass(frozen=True)
 class Quartz:
     """A cron expression: the numbers that its parts allow, in order, and the items of its two days, of which one is `?`."""
@@ -33,24 +29,6 @@ class Quartz:
     months: tuple[int, ...]
     week_days: tuple[str, ...]
     years: tuple[int, ...]
-
-# %% ../../nbs/forms/30_quartz.ipynb #a346df6f
-def number_of(text: str, least: int, words: list[str]) -> int:
-    """Return a number that is written as one, or as a month's or a day's name."""
-    return least + words.index(text) if text in words else int(text)
-
-
-def numbers_of(text: str, least: int, most: int, words: list[str]) -> set[int]:
-    """Return the numbers of a list of values, ranges and steps."""
-    found: set[int] = set()
-    for item in text.split(","):
-        span, slash, step = item.partition("/")
-        first, dash, last = span.partition("-")
-        start = least if span == "*" else number_of(first, least, words)
-        end = number_of(last, least, words) if dash else most if slash or span == "*" else start
-        end += most - least + 1 if end < start else 0
-        found |= {least + (value - least) % (most - least + 1) for value in range(start, end + 1, int(step or 1))}
-    return found
 
 # %% ../../nbs/forms/30_quartz.ipynb #50a098ca
 def quartz(cron: str) -> Quartz:
