@@ -193,7 +193,7 @@ def tolerance(quality: Quality) -> tuple[tuple[Must, ...], str]:
 def declared_rule(contract: Contract, model: Model, path: str, item: Field | None, quality: Quality) -> Rule:
     """Return the rule of one declared check, executed or not."""
     name = quality.id or quality.name or quality.metric or quality.type
-    rule = Rule(".".join(part for part in (path, slug(name)) if part), model.name, path, quality.type, quality.description or quality.name or name,
+    rule = Rule(".".join(part for part in (path, slug(name, "rule")) if part), model.name, path, quality.type, quality.description or quality.name or name,
                 dimension=quality.dimension or DIMENSIONS.get(quality.type, "conformity"))
     try:
         must, unit = tolerance(quality)
@@ -209,9 +209,9 @@ def declared_rule(contract: Contract, model: Model, path: str, item: Field | Non
     return replace(rule, severity=severity_of(rule, quality))
 
 
-def slug(name: str) -> str:
-    """Return a name as an identifier in lower case."""
-    return re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_") or "rule"
+def slug(text: str, otherwise: str = "constraint") -> str:
+    """Return a text as an identifier in lower case of at most 200 letters, or another where nothing of it is left."""
+    return re.sub(r"[^A-Za-z0-9]+", "_", text).strip("_").lower()[:200] or otherwise
 
 # %% ../../nbs/contract/11_rules.ipynb #19f7076f
 def declared_rules(contract: Contract, model: Model) -> Iterator[Rule]:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from .model import STRING, Array, Contract, DataType, Field, Map, Model, Scalar, Struct, nested_fields, walk_fields
-from .rules import rules, split_reference
+from .rules import rules, slug, split_reference
 from .sqltype import quote, sql_literal, sql_type
 
 # %% auto #0
@@ -18,9 +18,9 @@ __all__ = ['METADATA_TYPE', 'BRONZE_COLUMNS', 'BRONZE_STATISTICS', 'QUARANTINE_C
            'SILVER_COLUMNS', 'HISTORY_COLUMNS', 'CHECKED', 'CHECK_PREFIX', 'Column', 'ForeignKey', 'Table', 'stored',
            'stored_part', 'unlimited', 'properties_of', 'in_list', 'indexed_columns', 'bronze_table',
            'quarantine_table', 'silver_table', 'promised_columns', 'deleted_table', 'gold_table', 'tables',
-           'table_names', 'is_strict', 'silver_checks', 'silver_clustering', 'slug', 'can_cluster',
-           'declared_clustering', 'foreign_keys', 'table_tags', 'column_tags', 'tags_of', 'Dialect',
-           'create_statements', 'column_definition', 'check_statements', 'tag_statements']
+           'table_names', 'is_strict', 'silver_checks', 'silver_clustering', 'can_cluster', 'declared_clustering',
+           'foreign_keys', 'table_tags', 'column_tags', 'tags_of', 'Dialect', 'create_statements', 'column_definition',
+           'check_statements', 'tag_statements']
 
 # %% ../../nbs/contract/12_table.ipynb #d0488022
 @dataclass(frozen=True)
@@ -242,11 +242,6 @@ def silver_checks(contract: Contract, model: Model) -> dict[str, str]:
 def silver_clustering(model: Model) -> tuple[str, ...]:
     """Return the columns that silver is clustered by: what the contract says, else the key, by which rows are merged."""
     return declared_clustering(model) or tuple(item.column for item in model.key if can_cluster(item))[:4]
-
-
-def slug(text: str) -> str:
-    """Return a text as a constraint's name."""
-    return re.sub(r"[^A-Za-z0-9]+", "_", text).strip("_").lower()[:200] or "constraint"
 
 # %% ../../nbs/contract/12_table.ipynb #590ffde3
 def can_cluster(item: Field) -> bool:

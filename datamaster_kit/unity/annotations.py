@@ -10,7 +10,8 @@ from dataclasses import replace
 
 from ..contract.model import Contract
 from ..contract.sqltype import quote, sql_literal
-from ..contract.table import Table, slug, tags_of
+from ..contract.rules import slug
+from ..contract.table import Table, tags_of
 from ..plan import Difference
 from ..project import Project
 from .evolution import Mending

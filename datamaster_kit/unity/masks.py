@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 
 from ..contract.model import Array, Contract, DataType, Field, Map, Model, Role, Scalar, Struct, nested_fields, walk_fields
 from ..contract.sqltype import parse_sql_type, quote, sql_literal, sql_type
-from ..contract.table import Table, slug
+from ..contract.rules import slug
+from ..contract.table import Table
 from ..plan import Change, Difference
 from .evolution import Mending, words_of
 from .roles import roles_of
