@@ -13,7 +13,8 @@ import yaml
 
 ROOT = Path(__file__).resolve().parents[1]
 SOURCE = ROOT / "_proc"
-PARTS = ("contract", ".", "target", "setup", "unity", "ingest", "mock", "observe", "forms", "steps", "cli")
+NOTEBOOKS = ROOT / "nbs"
+READING_ORDER = ("contract", ".", "target", "setup", "unity", "ingest", "deliver", "mock", "observe", "forms", "web", "steps", "cli")
 
 
 def error_page() -> str:
@@ -38,14 +39,20 @@ def chapter_title(notebook: Path) -> str:
     return notebook.stem
 
 
+def parts() -> list[str]:
+    """Return every folder that has a notebook, in reading order; one that the order does not name comes last."""
+    folders = {path.parent.relative_to(NOTEBOOKS).as_posix() for path in NOTEBOOKS.rglob("*.ipynb") if ".ipynb_checkpoints" not in path.parts}
+    return sorted(folders, key=lambda folder: (READING_ORDER.index(folder) if folder in READING_ORDER else len(READING_ORDER), folder))
+
+
 def copy_chapters() -> list[dict[str, object]]:
     """Copy the notebooks, without nbdev's directives, and return the navigation."""
     navigation: list[dict[str, object]] = [{"Home": "index.ipynb"}]
     shutil.rmtree(SOURCE, ignore_errors=True)
-    for part in PARTS:
+    for part in parts():
         entries: list[dict[str, str]] = []
-        for path in sorted((ROOT / "nbs" / part).glob("*.ipynb")):
-            target = SOURCE / path.relative_to(ROOT / "nbs")
+        for path in sorted((NOTEBOOKS / part).glob("*.ipynb")):
+            target = SOURCE / path.relative_to(NOTEBOOKS)
             target.parent.mkdir(parents=True, exist_ok=True)
             nbformat.write(without_directives(path), target)
             if path.stem != "index":
