@@ -8,7 +8,7 @@ from pathlib import Path
 
 from datamaster_kit.contract.model import Contract
 from datamaster_kit.ingest.holds import release_holds
-from datamaster_kit.ingest.ingest import build_gold, build_silver, first_step, ingest, keep_ingesting, keep_periods, replay
+from datamaster_kit.ingest.ingest import build_gold, build_silver, build_steps, ingest, keep_ingesting, keep_periods, replay
 from datamaster_kit.ingest.replay import export_quarantine
 from datamaster_kit.project import Project, read_contracts, read_project
 from datamaster_kit.target.local import LocalTarget
@@ -27,7 +27,7 @@ def stop_what_was_left() -> None:
 
 def mended(target: LocalTarget, project: Project, contract: Contract) -> Path:
     """Export the quarantine, correct the rows with an even number as a person would, and return the folder."""
-    step = first_step(target, project, contract, "replay", "export")
+    step = build_steps(target, project, contract, contract.models[:1], "replay", "export")[0]
     file = project.root / "corrections" / f"{step.model.name}.csv"
     export_quarantine(step, file)
     with file.open(encoding="utf-8", newline="") as text:

@@ -181,9 +181,9 @@ def test_whatever_is_done_to_a_file_it_is_taken_whole_or_refused(spark: Any, tmp
 def test_a_workspace_refuses_what_has_not_what_it_says(spark: Any, tmp_path: Path, place: str) -> None:
     """Spark's readers stand in for Auto Loader; what is read again for the totals is read as there."""
     lake = Lake(spark, tmp_path, TRAILER if place == "trailer" else BESIDE)
-    from datamaster_kit.ingest.ingest import first_step
+    from datamaster_kit.ingest.ingest import build_steps
 
-    source = file_source(first_step(lake.target, lake.project, lake.contract, "ingest", "r"))
+    source = file_source(build_steps(lake.target, lake.project, lake.contract, lake.contract.models[:1], "ingest", "r")[0])
     ends = {"right": b"T,2,3.00,3\n", "lacking": b"T,3,3.00,3\n", "cut": b"", "none": b"T,0,0,0\n"}
     for name, trailer in ends.items():
         records = b"" if name == "none" else line(1) + line(2)

@@ -13,7 +13,7 @@ from test_file_kinds import Lake
 from test_life import Lake as Shop
 
 from datamaster_kit.contract.fault import DatamasterError
-from datamaster_kit.ingest.ingest import first_step, replay
+from datamaster_kit.ingest.ingest import build_steps, replay
 from datamaster_kit.ingest.replay import as_cell, export_quarantine, of_cell
 
 KINDS = {
@@ -26,7 +26,9 @@ MOMENT, NESTED = datetime.datetime(2026, 1, 1, 0, 0, 0, 123456, datetime.UTC), d
 
 def exported(lake: Any, file: Path) -> list[dict[str, str]]:
     """Export the quarantine, and return the rows of the file."""
-    export_quarantine(first_step(lake.target, lake.project, getattr(lake, "contract", None) if isinstance(lake, Lake) else lake.now, "replay", "export"), file)
+    contract = lake.contract if isinstance(lake, Lake) else lake.now
+    [step] = build_steps(lake.target, lake.project, contract, contract.models[:1], "replay", "export")
+    export_quarantine(step, file)
     with file.open(encoding="utf-8", newline="") as text:
         return list(csv.DictReader(text))
 

@@ -18,7 +18,7 @@ from datamaster_kit.contract.document import parse_document
 from datamaster_kit.contract.fault import DatamasterError
 from datamaster_kit.contract.model import Contract
 from datamaster_kit.contract.read import examined
-from datamaster_kit.ingest.ingest import build_gold, build_silver, first_step, ingest, keep_periods, replay
+from datamaster_kit.ingest.ingest import build_gold, build_silver, build_steps, ingest, keep_periods, replay
 from datamaster_kit.ingest.replay import export_quarantine
 from datamaster_kit.names import names
 from datamaster_kit.project import Project
@@ -264,7 +264,7 @@ def test_a_person_corrects_quarantined_rows_in_a_csv_file(lake: Lake, tmp_path: 
     lake.land("a.csv", "id,amount,at\n1,1000.00,2026-01-01T00:00:00Z\n2,-2,\nx,1.00,\n4;4.00;\n")
     lake.run()
     file = tmp_path / "corrections" / "order.csv"
-    assert export_quarantine(first_step(lake.target, lake.project, lake.now, "replay", "export"), file) == 4
+    assert export_quarantine(build_steps(lake.target, lake.project, lake.now, lake.now.models[:1], "replay", "export")[0], file) == 4
     with file.open(encoding="utf-8", newline="") as text:
         rows = list(csv.DictReader(text))
     assert [(row["id"], row["amount"], row["carlton_record"]) for row in rows] == [("1", "1000.00", "1"), ("2", "-2.00", "2"), ("x", "1.00", "3"), ("", "", "4")]

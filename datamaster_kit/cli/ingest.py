@@ -221,7 +221,7 @@ def replay_command(
     Example: datamaster ingest replay --to-csv corrections, edit, datamaster ingest replay --from-csv corrections
     """
     from datamaster_kit.contract.check import folder_name
-    from datamaster_kit.ingest.ingest import build_silver, first_step, replay
+    from datamaster_kit.ingest.ingest import build_silver, build_steps, replay
     from datamaster_kit.ingest.replay import export_quarantine
 
     to, described, contracts = opened(project, target, contract)
@@ -234,10 +234,9 @@ def replay_command(
         return
     if to_csv is not None:
         for item in contracts:
-            first = first_step(to, described, item, "replay", "export")
-            for model in item.ingested_models:
-                file = to_csv / f"{folder_name(model.name)}.csv"
-                typer.echo(plain(f"{file}: {export_quarantine(first.of(model), file)} rows"))
+            for step in build_steps(to, described, item, item.ingested_models, "replay", "export"):
+                file = to_csv / f"{folder_name(step.model.name)}.csv"
+                typer.echo(plain(f"{file}: {export_quarantine(step, file)} rows"))
         return
 
     def again(item: Contract, run_id: str, _without: frozenset[str]) -> tuple[Run, ...]:

@@ -9,6 +9,7 @@ import re
 from dataclasses import replace
 
 from ..contract.fault import DatamasterError, code
+from ..contract.model import Model
 from ..contract.rules import Rule, rendered_query, verdict
 from .quarantine import delivery
 from .rows import GOOD
@@ -24,7 +25,7 @@ __all__ = ['RULE_FAILED', 'seen_rows', 'layer_of', 'absent_models', 'rule_result
 def seen_rows(step: Step, rule: Rule, built: str = "") -> dict[str, str]:
     """Return, for each model of the contract, the SQL of the rows that a rule sees; `built` names rows of the model that are in no table yet."""
     gold = step.contract.gold_models
-    seen = {model.name: layer_of(step.of(model)) if model in gold else f"(SELECT * FROM {layer_of(step.of(model))} WHERE {GOOD})" for model in step.contract.models}
+    seen = {model.name: layer_of(step, model) if model in gold else f"(SELECT * FROM {layer_of(step, model)} WHERE {GOOD})" for model in step.contract.models}
     if built:
         seen[step.model.name] = built
     elif rule.sees == "delivery":
@@ -32,20 +33,20 @@ def seen_rows(step: Step, rule: Rule, built: str = "") -> dict[str, str]:
     return seen
 
 
-def layer_of(step: Step) -> str:
-    """Return the quoted name of the table that holds a model's rows."""
-    return step.target.sql_name(_layer_table(step))
+def layer_of(step: Step, model: Model) -> str:
+    """Return the quoted name of the table that holds the rows of a model of the step's contract."""
+    return step.target.sql_name(_layer_table(step, model))
 
 
-def _layer_table(step: Step) -> TableName:
-    """Return the table that holds a model's rows."""
-    return step.table("gold" if step.model in step.contract.gold_models else "bronze")
+def _layer_table(step: Step, model: Model) -> TableName:
+    """Return the table that holds the rows of a model of the step's contract."""
+    return step.names.table("gold" if model in step.contract.gold_models else "bronze", model.table)
 
 
 def absent_models(step: Step, rule: Rule, built: str = "") -> list[str]:
     """Return the models whose table a rule needs and the target lacks."""
     named = [model for model in step.contract.models if not (built and model == step.model) and "{" + model.name + "}" in re.sub(r"\{\{|\}\}", "", rule.query)]
-    return [model.name for model in named if not step.target.has_table(_layer_table(step.of(model)))]
+    return [model.name for model in named if not step.target.has_table(_layer_table(step, model))]
 
 # %% ../../nbs/ingest/06_checks.ipynb #cf96eafb
 def rule_result(step: Step, rule: Rule, built: str = "") -> RuleResult:

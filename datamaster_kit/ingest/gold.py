@@ -72,7 +72,9 @@ def gold_query(sql: str, step: Step) -> str:
     except ValueError as error:
         raise DatamasterError(NOT_A_QUERY.fault(f"{step.model.name}: {error}")) from error
     gold = step.contract.gold_models
-    return rendered_query(Rule("gold", step.model.name, "", "sql", "", query=query), {model.name: step.of(model).sql("gold" if model in gold else "silver") for model in step.contract.models})
+    tables = {model.name: step.names.table("gold" if model in gold else "silver", model.table) for model in step.contract.models}
+    rule = Rule("gold", step.model.name, "", "sql", "", query=query)
+    return rendered_query(rule, {name: step.target.sql_name(table) for name, table in tables.items()})
 
 # %% ../../nbs/ingest/09_gold.ipynb #fe6c1a81
 def built(step: Step, root: Path, output: Path) -> DataFrame:

@@ -30,7 +30,7 @@ from .quarantine import SHARE, TOO_MANY_BAD_ROWS
 from .replay import replay_model
 from .retention import keep_period
 from .silver import write_silver
-from .step import Step, checkpoint_folder, require_tables
+from .step import BatchLog, Step, checkpoint_folder, require_tables
 from ..project import Project
 from ..runs import Run, new_run_id, past, record_all, run_of, runs_name, runs_table
 from ..target.cause import cause_of, known_fault
@@ -41,7 +41,7 @@ from ..target.target import Target
 # %% auto #0
 __all__ = ['SUMS', 'Batches', 'BATCHES', 'STEP_FAILED', 'STOPPED', 'Work', 'AT_A_TIME', 'LOCKED_LAYERS', 'batch_of',
            'recorded_batches', 'counted', 'summed', 'Outcome', 'failed', 'worked', 'with_files', 'judged',
-           'ModelsFailedError', 'refused', 'with_past', 'on_models', 'first_step', 'named', 'ingest', 'build_silver',
+           'ModelsFailedError', 'refused', 'with_past', 'run_steps', 'build_steps', 'named', 'ingest', 'build_silver',
            'build_gold', 'replay', 'keep_periods', 'keep_ingesting']
 
 # %% ../../nbs/ingest/12_ingest.ipynb #9a6b1d79
@@ -203,11 +203,12 @@ def with_past(steps: Sequence[Step]) -> list[Step]:
     return [replace(step, resumed=known[step.model.name].interrupted, last_batches=known[step.model.name].last_batches, refused=refused_files.get(step.model.name, {})) for step in steps]
 
 
-def on_models(first: Step, models: Iterable[Model], work: Work) -> tuple[Run, ...]:
-    """Do a step's work on models of its contract; raises ModelsFailedError with the faults of all that failed, after the last has been recorded."""
-    catalog, steps = first.names.catalog, [first.of(model) for model in models]
+def run_steps(steps: Sequence[Step], work: Work) -> tuple[Run, ...]:
+    """Do a step's work on models of a contract; raises ModelsFailedError with the faults of all that failed, after the last has been recorded."""
     if not steps:
         return ()
+    first = steps[0]
+    catalog = first.names.catalog
     require_tables(first.target, runs_table(catalog))
     at_a_time = len(steps) if first.interval else 1 if first.name == "gold" else AT_A_TIME
     with stopping_on_signal(), ExitStack() as locks, ThreadPoolExecutor(max(at_a_time, 1)) as pool:
@@ -233,10 +234,12 @@ def on_models(first: Step, models: Iterable[Model], work: Work) -> tuple[Run, ..
     return tuple(outcome.run for outcome in outcomes)
 
 
-def first_step(target: Target, project: Project, contract: Contract, name: str, run_id: str) -> Step:
-    """Return a step on a contract's first model, which stands for all of them."""
-    model = contract.models[0]
-    return Step(target, project.names, contract, model, rules(contract, model), run_id or new_run_id(), name)
+def build_steps(target: Target, project: Project, contract: Contract, models: Iterable[Model], name: str, run_id: str = "",
+                interval: str = "", rebuilds_checkpoint: bool = False) -> tuple[Step, ...]:
+    """Return a step on each of some models of a contract, which are of one run and share its log."""
+    log, run_id = BatchLog(), run_id or new_run_id()
+    return tuple(Step(target, project.names, contract, model, rules(contract, model), run_id, name, interval=interval, rebuilds_checkpoint=rebuilds_checkpoint, log=log)
+                 for model in models)
 
 # %% ../../nbs/ingest/12_ingest.ipynb #5ac6de16
 def named(models: Iterable[Model], only: str, without: Collection[str] = ()) -> tuple[Model, ...]:
@@ -250,8 +253,7 @@ def ingest(target: Target, project: Project, contract: Contract, run_id: str = "
     With an interval ('10 seconds') it goes on until a signal asks it to stop. `rebuilds_checkpoint` sets a checkpoint that is lost or damaged aside and begins anew,
     without the files that bronze has.
     """
-    step = replace(first_step(target, project, contract, "ingest", run_id), interval=interval, rebuilds_checkpoint=rebuilds_checkpoint)
-    return on_models(step, named(contract.ingested_models, only), write_bronze)
+    return run_steps(build_steps(target, project, contract, named(contract.ingested_models, only), "ingest", run_id, interval, rebuilds_checkpoint), write_bronze)
 
 
 def build_silver(target: Target, project: Project, contract: Contract, run_id: str = "", interval: str = "", rebuilds_checkpoint: bool = False, only: str = "",
@@ -260,8 +262,8 @@ def build_silver(target: Target, project: Project, contract: Contract, run_id: s
 
     A model whose silver another contract of the project describes is left to that one's tasks. Raises DatamasterError where a model failed, or is held.
     """
-    step = replace(first_step(target, project, contract, "silver", run_id), interval=interval, rebuilds_checkpoint=rebuilds_checkpoint)
-    return on_models(step, named(contract.curated_models, only, without), write_silver)
+    models = named(contract.curated_models, only, without)
+    return run_steps(build_steps(target, project, contract, models, "silver", run_id, interval, rebuilds_checkpoint), write_silver)
 
 
 def build_gold(target: Target, project: Project, contract: Contract, run_id: str = "", output: Path = Path("runs"), only: str = "",
@@ -270,9 +272,8 @@ def build_gold(target: Target, project: Project, contract: Contract, run_id: str
 
     One that reads a model in `without` is left out. Raises DatamasterError where a model failed, or reads one that is held.
     """
-    step = first_step(target, project, contract, "gold", run_id)
     models = [model for model in named(contract.gold_models, only) if not reads_any(project.root, contract, model, without)]
-    return on_models(step, models, partial(write_gold, root=project.root, output=output)) if models else ()
+    return run_steps(build_steps(target, project, contract, models, "gold", run_id), partial(write_gold, root=project.root, output=output))
 
 
 def replay(target: Target, project: Project, contract: Contract, run_id: str = "", corrections: Path | None = None) -> tuple[Run, ...]:
@@ -282,15 +283,15 @@ def replay(target: Target, project: Project, contract: Contract, run_id: str = "
     def work(step: Step) -> Run:
         return replay_model(step, corrections / f"{step.model.name}.csv" if corrections else None)
 
-    return on_models(first_step(target, project, contract, "replay", run_id), models, work)
+    return run_steps(build_steps(target, project, contract, models, "replay", run_id), work)
 
 
 def keep_periods(target: Target, project: Project, contract: Contract, run_id: str = "", applies: bool = False) -> tuple[Run, ...]:
     """Remove, or without `applies` only count, what is older than the contract's retention; raises DatamasterError where a model failed."""
-    step = first_step(target, project, contract, "retention", run_id)
+    steps = build_steps(target, project, contract, contract.workflow_models, "retention", run_id)
     if not applies:
-        return tuple(keep_period(step.of(model), applies=False) for model in contract.workflow_models)
-    return on_models(step, contract.workflow_models, partial(keep_period, applies=True))
+        return tuple(keep_period(step, applies=False) for step in steps)
+    return run_steps(steps, partial(keep_period, applies=True))
 
 # %% ../../nbs/ingest/12_ingest.ipynb #81c51804
 def keep_ingesting(target: Target, project: Project, contracts: Sequence[Contract], interval: str) -> tuple[Run, ...]:

@@ -14,7 +14,7 @@ from ..contract.check import NO_FIELD, folder_name
 from ..contract.control_totals import read_control_totals
 from ..contract.fault import BadInput, DatamasterError, Fault, code
 from ..contract.model import Contract, Model, Source
-from ..contract.rules import Rule, rules
+from ..contract.rules import Rule
 from ..contract.source_options import reader_options
 from ..contract.table import QUARANTINE, Table
 from ..names import Names, TableName
@@ -72,10 +72,6 @@ class Step:
     def quarantine(self) -> str:
         """The quoted name of the table of quarantined rows."""
         return self.sql("bronze", QUARANTINE)
-
-    def of(self, model: Model) -> Step:
-        """Return the same step on another model of the contract."""
-        return replace(self, model=model, rules=rules(self.contract, model))
 
     def on(self, session: SparkSession) -> Step:
         """Return the same step on another session, as a batch of a stream has."""
