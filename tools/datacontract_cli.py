@@ -40,7 +40,7 @@ def ask_verdict(program: Path, path: Path) -> dict[str, Any]:
         subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, timeout=120)
         result = json.loads(output.read_text(encoding="utf-8"))
     reasons = [str(check["reason"]).replace(str(path), path.name) for check in result["checks"] if check["result"] == "failed"]
-    return {"file": file_digest(path), "result": result["result"], "reasons": [reason.splitlines()[0] for reason in reasons]}
+    return {"file": file_digest(path), "result": result["result"], "reasons": [reason.partition("\n")[0] for reason in reasons]}
 
 
 def record_verdicts(files: Iterable[Path]) -> None:

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 import yaml
 
-from .fault import BadInput, Code, Fault, code
+from .fault import BadInput, Code, Fault, code, first_line
 from .readings import differing_readings
 
 # %% auto #0
@@ -363,7 +363,7 @@ def parse_document(content: bytes | str, file: str) -> Document:
     except (yaml.YAMLError, RecursionError, UnicodeError, ValueError) as error:
         mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
         line = mark.line + 1 if mark else text.count("\n", 0, getattr(error, "position", 0) or 0) + 1
-        message = getattr(error, "problem", None) or getattr(error, "reason", None) or str(error).splitlines()[0]
+        message = getattr(error, "problem", None) or getattr(error, "reason", None) or first_line(error)
         found = TOO_DEEP if "nesting depth" in message else SYNTAX  # newer versions of libyaml have a limit of their own
         place = f"column {mark.column + 1}: " if mark else ""
         raise BadInput(*builder.faults, found.fault(place + message, line=line, file=file)) from None

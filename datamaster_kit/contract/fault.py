@@ -11,7 +11,7 @@ from typing import Literal
 from .visible import visible
 
 # %% auto #0
-__all__ = ['Severity', 'CODES', 'Code', 'code', 'Fault', 'DatamasterError', 'BadInput']
+__all__ = ['Severity', 'CODES', 'Code', 'code', 'Fault', 'DatamasterError', 'BadInput', 'first_line']
 
 # %% ../../nbs/contract/00_fault.ipynb #39b2d3f6
 Severity = Literal["error", "warning", "note"]
@@ -78,3 +78,9 @@ class BadInput(DatamasterError):
     """What was given cannot be worked with; `faults` holds every reason. The command line exits with 2, nothing done."""
 
     exit_code = 2
+
+# %% ../../nbs/contract/00_fault.ipynb #eabd87d9
+def first_line(said: object) -> str:
+    """Return the first line with a word in it, of a text or of what an error says; of an error without a word, the name of its kind."""
+    lines = filter(None, map(str.strip, str(said).splitlines()))
+    return next(lines, type(said).__name__ if isinstance(said, BaseException) else "")

@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from .document import parse_document
-from .fault import BadInput
+from .fault import BadInput, first_line
 from .model import Must, Quality
 from .sqltype import quote
 
@@ -216,7 +216,7 @@ def parse_sodacl(text: Any) -> tuple[tuple[str, Quality], ...]:
         try:
             text = parse_document("checks:\n" + text if text.lstrip().startswith("-") else text, "").data
         except BadInput:
-            return (("", unknown(text.strip().splitlines()[0], {"text": text})),)
+            return (("", unknown(first_line(text), {"text": text})),)
     if isinstance(text, list):
         text = {"checks": text}
     if not isinstance(text, Mapping):

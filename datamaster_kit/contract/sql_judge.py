@@ -13,6 +13,7 @@ from functools import cache, lru_cache, partial
 from math import prod
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from .fault import first_line
 from .period import parse_period
 from .sql_functions import GENERATORS, function_refusal
 from .sqltype import quote, sql_literal
@@ -166,7 +167,7 @@ def parsed_plainly(sql: str) -> exp.Expr:
     try:
         statements = [statement for statement in sqlglot.parse(sql, read=spoken()) if statement is not None]
     except (SqlglotError, RecursionError) as error:
-        raise ValueError(f"it is not SQL: {ANSI_STYLE.sub('', str(error)).splitlines()[0]}") from None
+        raise ValueError(f"it is not SQL: {ANSI_STYLE.sub('', first_line(error))}") from None
     if len(statements) != 1:
         raise ValueError("it is not one statement")
     for alias in statements[0].find_all(exp.TableAlias):

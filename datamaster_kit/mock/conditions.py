@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+from ..contract.fault import first_line
 from ..contract.formats import CHECKS, keeps_check
 from ..contract.model import Model
 from .operands import CASTS, NotEvaluated, aligned, cast_to, matches, parsed, without_zone
@@ -230,7 +231,7 @@ def keeps(predicate: str, table: pa.Table) -> Any:
     try:
         found = evaluated(parsed(predicate), scope)
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError, pa.ArrowTypeError, AttributeError) as error:
-        raise NotEvaluated(str(error).splitlines()[0]) from None
+        raise NotEvaluated(first_line(error)) from None
     if isinstance(found, pa.Scalar):
         return np.full(table.num_rows, bool(found.as_py()))
     return np.asarray(pc.coalesce(found, False))

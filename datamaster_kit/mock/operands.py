@@ -9,6 +9,7 @@ import re
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
+from ..contract.fault import first_line
 from ..contract.patterns import judgement, python_pattern
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ def parsed(predicate: str) -> Any:
     try:
         return sqlglot.parse_one(predicate, dialect="databricks")
     except SqlglotError as error:
-        raise NotEvaluated(str(error).splitlines()[0]) from None
+        raise NotEvaluated(first_line(error)) from None
 
 # %% ../../nbs/mock/08_operands.ipynb #f1bbbab1
 def aligned(left: Any, right: Any) -> tuple[Any, Any]:

@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
 
-from ..contract.fault import BadInput
+from ..contract.fault import BadInput, first_line
 from ..project import Project, read_contracts
 from .caller import Azure, login_check, looked_at, subscription_check, writer_check
 from .databricks_account import account_checks
@@ -48,7 +48,7 @@ def refusal_of_az(tenant: str, seconds: float = 60) -> str | None:
         run = subprocess.run([program, "account", "get-access-token", "--tenant", tenant, "--output", "none"], stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, timeout=seconds)
     except subprocess.TimeoutExpired:
         return f"az gives no answer in {seconds:.0f} s"
-    said = next(filter(None, map(str.strip, run.stderr.splitlines())), f"az exits with {run.returncode}")
+    said = first_line(run.stderr) or f"az exits with {run.returncode}"
     return said.removeprefix("ERROR: ") if run.returncode else ""
 
 # %% ../../nbs/setup/26_doctor.ipynb #bb59b246

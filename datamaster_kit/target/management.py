@@ -17,7 +17,7 @@ from urllib.error import HTTPError, URLError
 from urllib.parse import urlsplit
 from urllib.request import HTTPRedirectHandler, Request, build_opener
 
-from ..contract.fault import DatamasterError, code
+from ..contract.fault import DatamasterError, code, first_line
 from ..contract.visible import visible
 from .answers import FELT, LONGEST_PAUSE
 
@@ -62,7 +62,7 @@ def logged_in(endpoint: str = ENDPOINT, resource: str = "") -> Management:
 def reason_of(message: str) -> str:
     """Return why nobody is logged in: what Azure's command line says, else the first line of all that was tried."""
     of_az = re.search(r"AzureCliCredential: (.+)", message)
-    return of_az[1] if of_az else message.splitlines()[0]
+    return of_az[1] if of_az else first_line(message)
 
 # %% ../../nbs/target/20_management.ipynb #fc1dd501
 SECONDS = 25  # after which a connection without an answer is given up

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, cast
 
 from .. import __version__
-from ..contract.fault import BadInput, DatamasterError, Fault, code
+from ..contract.fault import BadInput, DatamasterError, Fault, code, first_line
 from ..project import Project
 from .answers import NOT_DATABRICKS, SECONDS_TO_ANSWER, SECONDS_TO_CONNECT, UNREACHED, PatientClock, require_reachable
 
@@ -94,4 +94,4 @@ def fault_of(error: Exception) -> Fault | None:
         return None
     if type(error).__name__ == "Unauthenticated" or said.lower().startswith("invalid access token"):
         return NOT_SIGNED_IN.fault(f"the credentials that were found are refused: {said or 'no reason was given'}")
-    return (UNREACHED if isinstance(error, TimeoutError) else REFUSED).fault(said.splitlines()[0] if said else type(error).__name__)
+    return (UNREACHED if isinstance(error, TimeoutError) else REFUSED).fault(first_line(said) or type(error).__name__)

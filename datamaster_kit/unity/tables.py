@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from itertools import groupby
 
-from ..contract.fault import DatamasterError, Fault
+from ..contract.fault import DatamasterError, Fault, first_line
 from ..contract.model import Contract
 from ..contract.sqltype import quote
 from ..contract.table import Table, create_statements
@@ -129,7 +129,7 @@ def outcome_of(change: Change, target: Target) -> Outcome:
         for statement in change.statements:
             target.sql(statement)
     except Exception as error:
-        return Outcome(change, "failed", error.faults[0].message if isinstance(error, DatamasterError) else str(error).splitlines()[0])
+        return Outcome(change, "failed", error.faults[0].message if isinstance(error, DatamasterError) else first_line(error))
     return Outcome(change, "skipped" if change.refusal and not change.statements else "done")
 
 
