@@ -4,6 +4,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from resource_manager.server import VERSION, ResourceManager
@@ -141,6 +142,12 @@ def test_the_token_goes_nowhere_else(azure: ResourceManager, management: Managem
         with pytest.raises(DatamasterError, match="GET"):
             call(management, "GET", HUBS + QUERY)
         assert other.log == []
+
+
+def test_a_password_of_netrc_does_not_take_the_tokens_place(azure: ResourceManager, management: Management, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "netrc").write_text("machine 127.0.0.1 login ana password secret\n", encoding="utf-8")
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+    assert call(management, "GET", HUBS + QUERY).status == 200
 
 
 def test_nobody_logged_in_is_told_with_the_remedy(monkeypatch: pytest.MonkeyPatch) -> None:

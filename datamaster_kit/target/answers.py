@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
 # %% auto #0
 __all__ = ['UNREACHED', 'NOT_DATABRICKS', 'BUSY', 'SECONDS_TO_CONNECT', 'SECONDS_TO_ANSWER', 'LONGEST_PAUSE', 'PROBED', 'LOGGER',
-           'FELT', 'answer_fault', 'require_reachable', 'is_tried_again', 'PatientClock']
+           'FELT', 'pause_asked_for', 'answer_fault', 'connection_reason', 'require_reachable', 'is_tried_again',
+           'PatientClock']
 
 # %% ../../nbs/target/11_answers.ipynb #4ded6297
 UNREACHED = code("databricks-unreachable", "Databricks did not answer, or stayed busy.", "look whether the target's `host:` is right, and whether this machine reaches it (network, VPN, firewall, HTTPS_PROXY; REQUESTS_CA_BUNDLE names a company's own certificates); then run it again: what is done is left as it is")
@@ -34,15 +35,15 @@ LONGEST_PAUSE = 60
 PROBED = "/api/2.0/preview/scim/v2/Me"  # Databricks, *Get current user info*: without credentials a refusal in JSON
 
 # %% ../../nbs/target/11_answers.ipynb #3409fa71
-def _pause_asked_for(headers: Mapping[str, str]) -> int:
-    """Return the seconds that a server asks for (RFC 9110, section 10.2.3); 0 where it says none."""
+def pause_asked_for(headers: Mapping[str, str]) -> int | None:
+    """Return the seconds that a server asks for (RFC 9110, section 10.2.3), or None where it says none."""
     said = headers.get("Retry-After", "")
-    return int(said) if re.fullmatch("[0-9]{1,9}", said) else 0
+    return int(said) if re.fullmatch("[0-9]{1,9}", said) else None
 
 
 def answer_fault(host: str, status: int, headers: Mapping[str, str], start: str) -> Fault | None:
     """Return what is wrong with a host's first answer, of which `start` is the beginning; None where Databricks may have given it."""
-    pause, place = _pause_asked_for(headers), urlsplit(headers.get("Location", "")).hostname
+    pause, place = pause_asked_for(headers) or 0, urlsplit(headers.get("Location", "")).hostname
     if status in (429, 503) and pause > LONGEST_PAUSE:
         return BUSY.fault(f"{host} asks to be left alone for {pause:,} seconds")
     if 300 <= status < 400 and place and place != urlsplit(host).hostname:
@@ -56,7 +57,7 @@ def answer_fault(host: str, status: int, headers: Mapping[str, str], start: str)
     return kind.fault(f"{host} answers with a web page{named} and status {status}")
 
 # %% ../../nbs/target/11_answers.ipynb #e6d1a8e9
-def _reason(error: BaseException) -> str:
+def connection_reason(error: BaseException) -> str:
     """Return the innermost reason of an error of the HTTP library, without the address that it repeats."""
     while True:
         inner = [item for item in (getattr(error, "reason", None), *error.args) if isinstance(item, BaseException)]
@@ -73,7 +74,7 @@ def _connection_fault(host: str, error: RequestException) -> Fault:
     if isinstance(error, Timeout) and not isinstance(error, ConnectTimeout):
         return UNREACHED.fault(f"{host} takes the connection and does not answer within {SECONDS_TO_CONNECT:g} seconds")
     through = "the proxy of this machine does not connect to " if isinstance(error, ProxyError) else ""
-    return UNREACHED.fault(f"{through}{host}: {_reason(error)}")
+    return UNREACHED.fault(f"{through}{host}: {connection_reason(error)}")
 
 
 def require_reachable(host: str) -> None:

@@ -5,7 +5,6 @@
 # %% ../../nbs/target/20_management.ipynb #68f48ee4
 from __future__ import annotations
 
-import http.client
 import json
 import logging
 import re
@@ -13,17 +12,15 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
-from urllib.error import HTTPError, URLError
 from urllib.parse import urlsplit
-from urllib.request import HTTPRedirectHandler, Request, build_opener
 
 from ..contract.fault import DatamasterError, code, first_line
 from ..contract.visible import visible
-from .answers import FELT, LONGEST_PAUSE
+from .answers import FELT, LONGEST_PAUSE, connection_reason, pause_asked_for
 
 # %% auto #0
 __all__ = ['ENDPOINT', 'GRAPH', 'NO_LOGIN', 'SECONDS', 'PATIENCE', 'LOGGER', 'TRANSIENT', 'LASTING', 'POLLS', 'REFUSED',
-           'UNREACHED', 'Management', 'logged_in', 'reason_of', 'Answer', 'NoRedirect', 'tried', 'requested', 'parsed',
+           'UNREACHED', 'Management', 'logged_in', 'reason_of', 'Answer', 'tried', 'requested', 'parsed',
            'is_transient', 'refusal_of', 'wait_of', 'bounded_pause', 'tried_again', 'call', 'finished', 'listed']
 
 # %% ../../nbs/target/20_management.ipynb #07ee300d
@@ -72,18 +69,11 @@ LOGGER = logging.getLogger("datamaster_kit.azure")
 
 @dataclass(frozen=True)
 class Answer:
-    """A status, headers by their lower-case names, and a body of JSON; status 0: no answer came, and `body` says why."""
+    """A status, headers, and a body of JSON; status 0: no answer came, and `body` says why."""
 
     status: int
     headers: Mapping[str, str]
     body: Any
-
-
-class NoRedirect(HTTPRedirectHandler):
-    """Follows nothing."""
-
-    def redirect_request(self, *_: Any) -> None:
-        """Return nothing, so that the redirect is an error."""
 
 
 def tried(management: Management, method: str, url: str, body: Any = None) -> Answer:
@@ -93,16 +83,16 @@ def tried(management: Management, method: str, url: str, body: Any = None) -> An
 
 def requested(method: str, url: str, headers: Mapping[str, str], body: Any = None, seconds: float = SECONDS) -> Answer:
     """Return the answer to a request with these headers and a body of JSON; after so many seconds without one it is given up."""
-    content = None if body is None else json.dumps(body).encode()
-    request = Request(url, content, {**headers, "Accept": "application/json"}, method=method)  # noqa: S310
+    import requests
+
+    def unchanged(request: requests.PreparedRequest) -> requests.PreparedRequest:
+        return request  # else a password of ~/.netrc takes the token's place
+
     try:
-        with build_opener(NoRedirect).open(request, timeout=seconds) as reply:
-            return Answer(reply.status, {name.lower(): value for name, value in reply.headers.items()}, parsed(reply.read()))
-    except HTTPError as error:
-        with error:
-            return Answer(error.code, {name.lower(): value for name, value in error.headers.items()}, parsed(error.read()))
-    except (URLError, OSError, http.client.HTTPException) as error:
-        return Answer(0, {}, str(getattr(error, "reason", error)) or type(error).__name__)
+        reply = requests.request(method, url, headers={**headers, "Accept": "application/json"}, json=body, auth=unchanged, timeout=seconds, allow_redirects=False)
+    except requests.RequestException as error:
+        return Answer(0, {}, connection_reason(error))
+    return Answer(reply.status_code, reply.headers, parsed(reply.content))
 
 
 def parsed(content: bytes) -> Any:
@@ -130,8 +120,8 @@ def refusal_of(answer: Answer) -> str:
 
 def wait_of(answer: Answer, attempt: int) -> float:
     """Return the seconds to wait: what the service says, else 1, 2, 4 and so on up to 30."""
-    said = answer.headers.get("retry-after", "")
-    return float(said) if re.fullmatch("[0-9]{1,9}", said) else float(min(30, 2**attempt))
+    asked = pause_asked_for(answer.headers)
+    return float(min(30, 2**attempt) if asked is None else asked)
 
 # %% ../../nbs/target/20_management.ipynb #f24c63a1
 POLLS = 240
@@ -187,7 +177,7 @@ def call(management: Management, method: str, path: str, body: Any = None) -> An
 
 def finished(management: Management, answer: Answer, place: str) -> Answer:
     """Return the answer once what it began has ended; raises DatamasterError where that failed."""
-    address = answer.headers.get("azure-asyncoperation") or (answer.headers.get("location", "") if answer.status == 202 else "")
+    address = answer.headers.get("Azure-AsyncOperation") or (answer.headers.get("Location", "") if answer.status == 202 else "")
     state, polled = ("InProgress" if address else "Succeeded"), answer
     for attempt in range(POLLS):
         if state in ("Succeeded", "Failed", "Canceled"):
