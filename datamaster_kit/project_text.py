@@ -90,7 +90,7 @@ tags:
   project: {project_name}
 
 # The versions of the toolkit that it was written for.
-toolkit: {toolkit}
+toolkit: ">=0.1,<1"
 """
 TARGETS = """
 # Targets other than `local` (Spark and Delta on this machine) are Databricks workspaces, by name.
@@ -153,10 +153,10 @@ def section(template: str, answers: Mapping[str, str], key: str) -> str:
     return "\n".join([head, *(line if is_said or line.startswith("#") else f"# {line.replace('# ', '', 1) if line.lstrip().startswith('#') else line}" for line in lines)]) + "\n"
 
 
-def project_text(answers: Mapping[str, str], toolkit: str = ">=0.1,<1") -> str:
+def project_text(answers: Mapping[str, str]) -> str:
     """Return the project file that answers make; raises BadInput with everything in it that a reader would refuse."""
     said = {name: written(name, value) for name, value in answers.items()}
-    made = TOP.format(**{**said, "environment": f"environment: {said['environment']}\n" if answers.get("environment") else "", "toolkit": json.dumps(toolkit)})
+    made = TOP.format(**{**said, "environment": f"environment: {said['environment']}\n" if answers.get("environment") else ""})
     made += section(TARGETS, answers, "host") + section(UNITY, answers, "principal_user") + JOBS + section(SETUP, answers, "subscription")
     document = parse_document(made, "datamaster.yaml")
     faults = project_faults(document, environment_of(document.data))

@@ -10,12 +10,12 @@ import pytest
 from pyspark.sql.types import _parse_datatype_string
 from runtime.auto_loader import read_cloud_files
 from test_corpus import CASES, CORPUS, as_texts, canonical, case_of, texts, with_rescued
+from whole_files import read_files
 
 from datamaster_kit.contract.model import Field
 from datamaster_kit.contract.sqltype import parse_sql_type
 from datamaster_kit.target.auto_loader import auto_loader_options, cloud_rows, schema_of
 from datamaster_kit.target.csv_files import no_glob
-from datamaster_kit.target.local_files import read_files
 from datamaster_kit.target.stream import run_stream
 from datamaster_kit.target.target import FileSource
 

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 import yaml
+from whole_files import read_files
 
 from datamaster_kit.contract.model import Field, Scalar
 from datamaster_kit.contract.sqltype import parse_sql_type, quote
-from datamaster_kit.target.local_files import read_files
 from datamaster_kit.target.target import FileSource
 
 pytestmark = pytest.mark.spark

@@ -20,7 +20,8 @@ sys.path.insert(0, str(ROOT / "tools"))
 import terraform as tools  # noqa: E402
 
 from datamaster_kit.project import Project, read_contracts, read_project  # noqa: E402
-from datamaster_kit.setup.variables import AZURE_OPTIONS, azure_variables, entra_variables, setup_of, state_variables, tfvars  # noqa: E402
+from datamaster_kit.sections import AZURE  # noqa: E402
+from datamaster_kit.setup.variables import azure_variables, entra_variables, setup_of, state_variables, tfvars  # noqa: E402
 
 INFRA = ROOT / "infra"
 FILES = sorted(path for folder in tools.FOLDERS for path in (INFRA / folder).glob("*.tf"))
@@ -209,7 +210,7 @@ def test_toolkit_gives_every_variable_that_has_no_default_and_no_other(folder: s
     needed = {name for name, block in declared.items() if not re.search(r"^  default +=", block, re.MULTILINE)}
     assert needed <= given <= set(declared)
     if folder == "azure":
-        assert set(AZURE_OPTIONS) == set(declared) - needed - {"retention"}
+        assert set(AZURE.of) == set(declared) - needed - {"retention"}
 
 
 DAYS_OF_THE_SAMPLES = """

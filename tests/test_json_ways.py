@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from whole_files import read_files
 
 from datamaster_kit.contract.model import Array, Field, Map, Scalar, Struct
 from datamaster_kit.contract.sqltype import quote
 from datamaster_kit.ingest.evolution import rescued_columns
 from datamaster_kit.target import json_files, large_files, local_files
-from datamaster_kit.target.local_files import read_files
 from datamaster_kit.target.target import FileSource
 
 pytestmark = pytest.mark.spark

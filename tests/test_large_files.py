@@ -11,13 +11,13 @@ import pytest
 from test_corpus import CORPUS, canonical, case_of, rows_of
 from test_json_ways import FIELDS as JSON_FIELDS
 from test_json_ways import record
+from whole_files import read_files
 
 from datamaster_kit.contract.model import Array, Field, Scalar
 from datamaster_kit.contract.sqltype import quote
 from datamaster_kit.target import large_files
 from datamaster_kit.target.csv_files import local_path, looked_at, read_csv
 from datamaster_kit.target.json_files import read_json
-from datamaster_kit.target.local_files import read_files
 from datamaster_kit.target.target import FileSource
 
 pytestmark = pytest.mark.spark

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from whole_files import read_files
 
 from datamaster_kit.contract.model import Array, Field, Scalar, Struct
-from datamaster_kit.target.local_files import read_files
 from datamaster_kit.target.target import FileSource
 
 pytestmark = pytest.mark.spark

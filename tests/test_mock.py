@@ -356,7 +356,8 @@ def test_files_reach_azure_storage_through_the_contracts_volume_and_elsewhere_it
 @pytest.mark.spark
 @pytest.mark.parametrize("format", ["csv", "json"])
 def test_spark_counts_every_row_of_a_single_column(spark, tmp_path: Path, format: str) -> None:
-    from datamaster_kit.target.local_files import read_files
+    from whole_files import read_files
+
     from datamaster_kit.target.target import FileSource
 
     model = Model("m", (Field("a", pattern="^[a-z]{2}$", required=True),))
@@ -369,7 +370,8 @@ def test_spark_counts_every_row_of_a_single_column(spark, tmp_path: Path, format
 @pytest.mark.spark
 @pytest.mark.parametrize(("name", "format", "ratio"), [*((name, "csv", ratio) for name in CONTRACTS for ratio in (0.0, 0.1)), ("rich", "json", 0.1), ("rich", "parquet", 0.1), ("rich", "avro", 0.1), ("events", "", 0.1)])
 def test_spark_finds_what_the_truth_says_and_nothing_else(spark, tmp_path: Path, name: str, format: str, ratio: float) -> None:
-    from datamaster_kit.target.local_files import read_files
+    from whole_files import read_files
+
     from datamaster_kit.target.target import FileSource
 
     contract = EVENTS if name == "events" else CONTRACTS[name]

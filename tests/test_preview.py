@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from whole_files import read_files
 
 from datamaster_kit.contract.fault import BadInput
 from datamaster_kit.contract.model import Array, Contract, DataType, Example, Field, Map, Model, Scalar, Source, Struct, Workflow
@@ -18,7 +19,6 @@ from datamaster_kit.forms.results import preview_html
 from datamaster_kit.forms.verdicts import misfit
 from datamaster_kit.names import names
 from datamaster_kit.project import Project
-from datamaster_kit.target.local_files import read_files
 from datamaster_kit.target.target import FileSource
 
 if TYPE_CHECKING:

@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import json
 from base64 import b64decode
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -26,11 +26,21 @@ from workspace.server import Workspace as Server
 
 from datamaster_kit.contract.fault import BadInput, DatamasterError
 from datamaster_kit.names import names
+from datamaster_kit.plan import Plan
 from datamaster_kit.project import Project
-from datamaster_kit.resources import Outcome
+from datamaster_kit.resources import Outcome, quiet
 from datamaster_kit.sections import Metastore, unity_of
 from datamaster_kit.target.management import Management
-from datamaster_kit.unity.workspace import Workspace, apply_workspace, destruction_of, observed, plan_of, with_own_credential
+from datamaster_kit.unity.workspace import (
+    State,
+    Workspace,
+    destruction_of,
+    give_ownership,
+    make_objects,
+    observed,
+    plan_of,
+    with_own_credential,
+)
 
 pytestmark = pytest.mark.server
 PEOPLE = ["ana@example.com", "rui@example.com"]
@@ -90,6 +100,11 @@ def workspace_on(server: Server, graph: Management, project: Project | None = No
     """Return the project's workspace on a test server."""
     client, account = workspace_client(server), account_client(server)
     return Workspace(project or project_of(principal_user="ana@example.com", service_principal=APPLICATION), client, lambda: account, lambda: graph, syncs_principals=True)
+
+
+def apply_workspace(workspace: Workspace, state: State, plan: Plan, report: Callable[[Outcome], None] = quiet) -> tuple[Outcome, ...]:
+    """Make what a plan makes, and give it to its owners."""
+    return (*make_objects(workspace, state, plan, report), *give_ownership(workspace, plan, report))
 
 
 def applied(workspace: Workspace, allow_delete: bool = False) -> list[Outcome]:

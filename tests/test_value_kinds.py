@@ -15,6 +15,7 @@ import pytest
 from avro_file import avro
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
+from whole_files import read_files
 
 from datamaster_kit.contract.model import Array, Contract, DataType, Field, Map, Model, Must, Quality, Scalar, Struct
 from datamaster_kit.contract.rules import rules
@@ -23,7 +24,6 @@ from datamaster_kit.ingest.rows import is_kept
 from datamaster_kit.target import large_files
 from datamaster_kit.target.accepted_forms import FORM_OF, FORMS, values_page
 from datamaster_kit.target.csv_files import header_reason
-from datamaster_kit.target.local_files import read_files
 from datamaster_kit.target.target import FileSource
 
 TYPES = {"byte": Scalar("byte"), "integer": Scalar("integer"), "long": Scalar("long"), "decimal": Scalar("decimal", 9, 2), "double": Scalar("double"), "float": Scalar("float"),

@@ -22,13 +22,12 @@ from .odcs_references import resolved
 from .sodacl import parse_sodacl
 
 # %% auto #0
-__all__ = ['DEPRECATED', 'BAD_VERSION', 'MISSING', 'MODEL_FROM_EXAMPLE', 'TOO_DEEP', 'MODEL_UNDESCRIBED', 'MODEL_KEYS',
-           'EXAMPLE_KEYS', 'TOP_KEYS', 'INFO_KEYS', 'version_faults', 'read_model', 'read_fields', 'read_key',
-           'with_check', 'read_examples', 'header_fields', 'header', 'with_named_models', 'with_contract_quality',
-           'contract_checks', 'named_model', 'quality_rest', 'read_dcs', 'read_whole', 'with_definitions', 'pointers']
+__all__ = ['BAD_VERSION', 'MISSING', 'MODEL_FROM_EXAMPLE', 'TOO_DEEP', 'MODEL_UNDESCRIBED', 'MODEL_KEYS', 'EXAMPLE_KEYS',
+           'TOP_KEYS', 'INFO_KEYS', 'version_faults', 'read_model', 'read_fields', 'read_key', 'with_check',
+           'read_examples', 'header_fields', 'header', 'with_named_models', 'with_contract_quality', 'contract_checks',
+           'named_model', 'quality_rest', 'read_dcs', 'read_whole', 'with_definitions', 'pointers']
 
 # %% ../../nbs/contract/06_dcs.ipynb #48a03d5e
-DEPRECATED = code("dcs-deprecated", "The Data Contract Specification is deprecated by its owners.", "datamaster contract convert FILE -o FILE.odcs.yaml", severity="note")
 BAD_VERSION = code("dcs-version", "The version of the Data Contract Specification is missing, or one that the toolkit does not read.", "write dataContractSpecification: 1.1.0")
 MISSING = code("key-missing", "A key that the specification asks for is missing.", "add it")
 MODEL_FROM_EXAMPLE = code("model-from-example", "A model is named but not described; its columns are those of its example, all of them text.", "describe it under models", severity="warning")

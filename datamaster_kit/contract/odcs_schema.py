@@ -68,9 +68,9 @@ def keeps_schema(definition: str, value: Any, version: str = NEWEST) -> bool:
 
 
 @cache
-def server_keys(type: str, version: str = NEWEST) -> frozenset[str]:
+def server_keys(type: str) -> frozenset[str]:
     """Return the keys that a server of one type has of its own; empty where the standard does not know the type."""
-    definitions = schema("", version)["$defs"]
+    definitions = schema("", NEWEST)["$defs"]
     for rule in definitions["Server"]["allOf"]:
         if rule["if"]["properties"]["type"].get("const") == type:
             return frozenset(definitions["ServerSource"][rule["then"]["$ref"].rsplit("/", 1)[1]]["properties"])

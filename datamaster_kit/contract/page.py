@@ -261,9 +261,8 @@ def rules_of(contract: Contract, model: Model) -> Iterable[Rule]:
         return ()
 
 
-def contract_page(contract: Contract, found: Mapping[str, Iterable[Rule]] | None = None) -> str:
-    """Return a contract as one self-contained HTML page; `found` gives the rules by model, by default those of the contract."""
-    by_model = found or {model.name: rules_of(contract, model) for model in contract.models}
+def contract_page(contract: Contract) -> str:
+    """Return a contract as one self-contained HTML page."""
     about = facts((("Owner", owner_words(contract)), ("Domain", contract.domain), ("Data product", contract.data_product), ("Use", contract.description.usage),
                    ("Limitations", contract.description.limitations), ("How it arrives", arrival_words(contract)),
                    ("Servers", "\n".join(f"{server.name}: {server.type} {server.environment} {server.description}" for server in contract.servers)),
@@ -273,5 +272,5 @@ def contract_page(contract: Contract, found: Mapping[str, Iterable[Rule]] | None
     levels = facts((level.property.capitalize(), html(LEVEL, words=level_words(level), level=level)) for level in contract.service_levels)
     badges = [badge(f"version {contract.version}" if contract.version else "", "strong"), badge(contract.status), *map(badge, contract.tags)]
     body = html(CONTRACT, contract=contract, title=contract.name or contract.id, badges=markup(badges), about=about, levels=levels, picture=picture(contract),
-                sections=markup(model_section(model, by_model.get(model.name, ())) for model in contract.models))
+                sections=markup(model_section(model, rules_of(contract, model)) for model in contract.models))
     return page(contract.name or contract.id, body, SEARCH)

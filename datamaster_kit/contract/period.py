@@ -52,10 +52,6 @@ class Period:
         said = (f"{value:f} {unit[:-1] if value == 1 else unit}" for unit, value in self.parts().items())
         return " ".join(said) or "0 seconds"
 
-    def sql_interval(self) -> str:
-        """Return the period as a Spark SQL interval: `INTERVAL '1' YEAR + INTERVAL '6' MONTH` (Databricks, *INTERVAL type*)."""
-        return "INTERVAL " + " ".join(f"'{value:f}' {unit[:-1].upper()}" for unit, value in self.parts().items()) if self.parts() else "INTERVAL '0' SECOND"
-
 # %% ../../nbs/contract/03_period.ipynb #e3a61406
 NUMBER = r"([0-9]{1,9}(?:[.,][0-9]{1,9})?)"
 ISO = re.compile(rf"P(?:{NUMBER}Y)?(?:{NUMBER}M)?(?:{NUMBER}W)?(?:{NUMBER}D)?(?:T(?:{NUMBER}H)?(?:{NUMBER}M)?(?:{NUMBER}S)?)?", re.IGNORECASE)

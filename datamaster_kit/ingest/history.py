@@ -16,12 +16,11 @@ from .versions import content, key_columns, same_key, version
 __all__ = ['begins', 'versions_query', 'history_statement']
 
 # %% ../../nbs/ingest/07_history.ipynb #4a728d56
-def begins(contract: Contract, model: Model, alias: str = "") -> str:
+def begins(contract: Contract, model: Model) -> str:
     """Return SQL for the moment at which a row's version begins."""
-    prefix = f"{alias}." if alias else ""
     first = next(iter(contract.latest_by(model)), None)
     is_moment = first is not None and first.type in (Scalar("date"), Scalar("timestamp"), Scalar("timestamp_ntz"))
-    return f"CAST({prefix}{quote(first.column)} AS TIMESTAMP)" if first is not None and is_moment else f"{prefix}carlton_metadata.file_modification_time"
+    return f"CAST({quote(first.column)} AS TIMESTAMP)" if first is not None and is_moment else "carlton_metadata.file_modification_time"
 
 # %% ../../nbs/ingest/07_history.ipynb #92ec5952
 def versions_query(step: Step, source: str) -> str:

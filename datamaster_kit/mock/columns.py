@@ -92,12 +92,12 @@ def names_of(predicate: str) -> set[str]:
         return set()
 
 # %% ../../nbs/mock/10_columns.ipynb #e09c48a1
-def with_absent(values: pa.Array, stream: int, rows: np.ndarray, share: float = ABSENT) -> pa.Array:
-    """Return values with a share of them absent."""
+def with_absent(values: pa.Array, stream: int, rows: np.ndarray) -> pa.Array:
+    """Return values with some of them absent."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    return pc.if_else(pa.array(unit(stream, rows) < share), pa.scalar(None, values.type), values)
+    return pc.if_else(pa.array(unit(stream, rows) < ABSENT), pa.scalar(None, values.type), values)
 
 
 def scalar_draw(maker: Maker, path: str, item: Field, examples: Sequence[str] = (), is_always_there: bool = False) -> Draw:

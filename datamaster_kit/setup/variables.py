@@ -16,18 +16,15 @@ from ..contract.model import Contract, ServiceLevel, Workflow
 from ..contract.period import period_kept
 from ..names import Names
 from ..project import Project, azure_name_findings
-from ..sections import AZURE, SETUP, setup_conflicts
+from ..sections import SETUP, setup_conflicts
 from ..shape import findings, unaddressed
 
 # %% auto #0
-__all__ = ['AZURE_OPTIONS', 'NO_SETUP', 'DAYS', 'REGION_NAMES_WITHOUT_ZONES', 'REGIONS_WITHOUT_ZONES', 'PURPOSES', 'NO_OUTPUT',
-           'Writer', 'Budget', 'Github', 'Setup', 'setup_faults', 'setup_of', 'kept_days', 'retention',
-           'default_replication', 'state_variables', 'entra_variables', 'azure_variables', 'unsaid_ids', 'tfvars']
+__all__ = ['NO_SETUP', 'DAYS', 'REGION_NAMES_WITHOUT_ZONES', 'REGIONS_WITHOUT_ZONES', 'PURPOSES', 'NO_OUTPUT', 'Writer', 'Budget',
+           'Github', 'Setup', 'setup_faults', 'setup_of', 'kept_days', 'retention', 'default_replication',
+           'state_variables', 'entra_variables', 'azure_variables', 'unsaid_ids', 'tfvars']
 
 # %% ../../nbs/setup/00_variables.ipynb #0d6b6b72
-AZURE_OPTIONS = tuple(AZURE.of)
-
-
 @dataclass(frozen=True)
 class Writer:
     """Who runs Terraform: an object of Microsoft Entra, whose `type` is User, Group or ServicePrincipal."""

@@ -34,10 +34,10 @@ __all__ = ['FIRST_DAY', 'PART', 'ROWS_AT_A_TIME', 'BLANK', 'HEXADECIMAL', 'SMALL
            'EXTRA', 'BLANKS_OF_JSON', 'LARGE', 'CSV_OPTIONS_OF_BOTH', 'arrow_type', 'is_exact', 'chunks',
            'without_blanks', 'has_pair', 'Cells', 'parsed_csv', 'columns_of_csv', 'cast_in_pieces', 'cast_exactly',
            'values_and_texts', 'rows_of_columns', 'lists_of', 'rows_of_csv', 'with_malformed', 'parsed_json',
-           'may_have_half', 'is_decodable', 'unknown_names', 'without_members', 'before_blanks', 'tables_of_json',
-           'kinds_of_json', 'rows_of_part', 'rows_of_lines', 'without_header', 'batches_of', 'read_ranges',
-           'address_of', 'is_large', 'is_for_arrow_csv', 'names_of', 'first_lines', 'is_for_arrow_json',
-           'read_large_csv', 'is_text', 'declared', 'read_large_json']
+           'may_have_half', 'unknown_names', 'without_members', 'before_blanks', 'tables_of_json', 'kinds_of_json',
+           'rows_of_part', 'rows_of_lines', 'without_header', 'batches_of', 'read_ranges', 'address_of', 'is_large',
+           'is_for_arrow_csv', 'names_of', 'first_lines', 'is_for_arrow_json', 'read_large_csv', 'is_text', 'declared',
+           'read_large_json']
 
 # %% ../../nbs/target/08_large_files.ipynb #f82c31ad
 def arrow_type(type: DataType) -> pyarrow.DataType:
@@ -293,14 +293,6 @@ SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 def may_have_half(lines: bytes) -> bool:
     """A text in lines of JSON may have half of a surrogate pair, which Spark then looks for."""
     return b"\\u" in lines and SURROGATE.search(PAIR_OF_SURROGATES.sub(b"", lines)) is not None
-
-
-def is_decodable(lines: bytes) -> bool:
-    """The bytes are text in UTF-8."""
-    try:
-        return lines.isascii() or bool(lines.decode())
-    except UnicodeDecodeError:
-        return False
 
 
 def unknown_names(lines: bytes, known: Iterable[str]) -> frozenset[bytes]:

@@ -11,7 +11,6 @@ import json
 import os
 import re
 import shutil
-import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
@@ -45,8 +44,8 @@ if TYPE_CHECKING:
 __all__ = ['UNREADABLE_NAME', 'UNPACKED_BY_NAME', 'TEXT_FORMATS', 'REMEDY', 'READERS', 'FILES_PER_BATCH', 'OF_ANY_AGE', 'Listed',
            'listed_file', 'unpacked_file', 'cut_after_line', 'avro_file', 'place_of_copies', 'unreadable_row',
            'lines_as_they_are', 'csv_file', 'without_record', 'without_encoding', 'read_csv_files', 'json_file',
-           'read_json_files', 'read_columnar_files', 'read_batch', 'folder_of_copies', 'read_files', 'files_read',
-           'plain_path', 'landed_files', 'changed_files', 'data_name', 'side_file', 'with_side_files', 'balanced',
+           'read_json_files', 'read_columnar_files', 'read_batch', 'folder_of_copies', 'files_read', 'plain_path',
+           'landed_files', 'changed_files', 'data_name', 'side_file', 'with_side_files', 'balanced',
            'read_new_local_files', 'batch_listing', 'hand_over', 'cut_off', 'read_mended_local_files', 'no_rows',
            'broken_files', 'has_records', 'batch_files']
 
@@ -334,14 +333,6 @@ def folder_of_copies(folder: Path) -> Iterator[Path]:
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-
-
-def read_files(spark: SparkSession, files: Sequence[str], source: FileSource) -> DataFrame | None:
-    """Return the rows of files, or None where every file is empty; copies are kept until the process ends."""
-    return read_batch(spark, files, source, Path(_COPIES.name, tempfile.mkdtemp(dir=_COPIES.name)))[0]
-
-
-_COPIES = tempfile.TemporaryDirectory(prefix="datamaster-")
 
 # %% ../../nbs/target/08_local_files.ipynb #efcd06a2
 def _log_entries(checkpoint: Path) -> list[dict[str, Any]]:

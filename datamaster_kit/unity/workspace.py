@@ -33,8 +33,7 @@ if TYPE_CHECKING:
 # %% auto #0
 __all__ = ['OTHERS_CREDENTIAL', 'NO_PRINCIPAL', 'DESTROYED', 'GIVEN', 'Workspace', 'workspace_of', 'State', 'with_own_credential',
            'known_principal', 'notes_on', 'desired_state', 'observed', 'plan_of', 'destruction_of',
-           'naming_what_exists', 'operations_of', 'service_of', 'make_objects', 'owner_changes', 'give_ownership',
-           'apply_workspace']
+           'naming_what_exists', 'operations_of', 'service_of', 'make_objects', 'owner_changes', 'give_ownership']
 
 # %% ../../nbs/unity/17_workspace.ipynb #61839e1a
 @dataclass(frozen=True)
@@ -225,8 +224,3 @@ def give_ownership(workspace: Workspace, plan: Plan, report: Callable[[Outcome],
         outcomes.append(Outcome(change, "done"))
         report(outcomes[-1])
     return tuple(outcomes)
-
-
-def apply_workspace(workspace: Workspace, state: State, plan: Plan, report: Callable[[Outcome], None] = quiet) -> tuple[Outcome, ...]:
-    """Make what a plan makes, and give it to its owners; raises what `make_objects` and `give_ownership` do."""
-    return (*make_objects(workspace, state, plan, report), *give_ownership(workspace, plan, report))

@@ -1,0 +1,17 @@
+"""Files read whole, as a batch of the local target reads them; their copies are kept until the process ends."""
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from datamaster_kit.target.local_files import read_batch
+from datamaster_kit.target.target import FileSource
+
+COPIES = tempfile.TemporaryDirectory(prefix="datamaster-")
+
+
+def read_files(spark: Any, files: Sequence[str], source: FileSource) -> Any:
+    """Return the rows of files, or None where every file is empty."""
+    return read_batch(spark, files, source, Path(tempfile.mkdtemp(dir=COPIES.name)))[0]
