@@ -18,9 +18,9 @@ from .model import Contract
 from .odcs_writer import odcs, odcs_yaml
 
 # %% auto #0
-__all__ = ['Steps', 'NAMES', 'Reader', 'VERSIONS', 'UNTRACED', 'Item', 'Conversion', 'leaves', 'changed', 'without', 'addressed',
-           'address_of', 'plain', 'differing', 'together', 'others', 'put', 'reread', 'places', 'traced', 'convert',
-           'conversion_table']
+__all__ = ['Steps', 'NAMES', 'Reader', 'FIELDS', 'VERSIONS', 'UNTRACED', 'Item', 'Conversion', 'leaves', 'changed', 'without',
+           'addressed', 'address_of', 'plain', 'differing', 'together', 'others', 'put', 'reread', 'field_document',
+           'with_one_field', 'places', 'traced', 'convert']
 
 # %% ../../nbs/contract/16_convert.ipynb #b7fc446b
 Steps = tuple[str | int, ...]
@@ -166,6 +166,32 @@ def reread(data: Any, document: Document, read: Reader, root: Path | None) -> Co
     return None if any(fault.severity == "error" for fault in faults) else contract
 
 
+FIELDS = {"models": "fields", "schema": "properties"}
+
+
+def field_document(data: Mapping[str, Any], path: Steps) -> tuple[Mapping[str, Any], Steps]:
+    """Return a document whose models have one field each and those of their key, that which a path leads into among them, and the path in there; the whole where it leads into none."""
+    top, key = str(path[0]), path[2] if len(path) > 4 else ""
+    if FIELDS.get(top) != key:
+        return data, path
+    if isinstance(data[top], list):
+        small = [with_one_field(model, key, path[3] if place == path[1] else 0) for place, model in enumerate(data[top])]
+        return {**data, top: small}, (*path[:3], 0, *path[4:])
+    return {**data, top: {name: with_one_field(model, key, path[3] if name == path[1] else 0) for name, model in data[top].items()}}, path
+
+
+def with_one_field(model: Any, key: str, chosen: str | int) -> Any:
+    """Return a model with the field that is chosen, by its name or its place, and those that its own key names."""
+    fields = model.get(key) if isinstance(model, Mapping) else None
+    if isinstance(fields, list):
+        return {**model, key: fields[int(chosen):][:1]}
+    if not isinstance(fields, Mapping):
+        return model
+    listed = model.get("primaryKey")
+    names = [next(iter(fields), "") if chosen == 0 else chosen, *(listed if isinstance(listed, list) else [listed])]
+    return {**model, key: {name: item for name, item in fields.items() if name in names}}
+
+
 VERSIONS: Mapping[str | int, str] = {"dataContractSpecification": "apiVersion", "apiVersion": "apiVersion", "kind": "kind"}
 UNTRACED = "it cannot be changed without breaking the file, so it cannot be traced"
 
@@ -195,10 +221,18 @@ def traced(document: Document, read: Reader, root: Path | None = None) -> Conver
     if contract is None or errors:
         raise BadInput(*errors)
     reasons = {fault.path: fault.message for fault in faults}
-    carried, lost, written = [], [], addressed(odcs(contract))
+    carried, lost, written, known = [], [], addressed(odcs(contract)), dict[Steps, Contract | None]()
+
+    def places_of(path: Steps, value: Any) -> tuple[tuple[str, ...], str]:
+        small, inner = field_document(document.data, path)
+        if path[:4] not in known:
+            known[path[:4]] = contract if small is document.data else reread(small, document, read, root)
+        alone = known[path[:4]]
+        return places(path, value, document, contract, read, root) if alone is None else places(inner, value, replace(document, data=dict(small)), alone, read, root)
+
     for path, value in leaves(document.data):
         own, address = address_of(document.data, path), json_path(path)
-        targets, remark = ((plain(own),), "") if own in written and written[own] == value else places(path, value, document, contract, read, root)
+        targets, remark = ((plain(own),), "") if own in written and written[own] == value else places_of(path, value)
         if remark == UNTRACED and not targets:
             targets = tuple(place for place, item in written.items() if item == value and place.rsplit(".", 1)[-1] == str(path[-1]))
         text = str(value) if len(str(value)) <= 60 else f"{str(value)[:57]}..."
@@ -217,11 +251,3 @@ def convert(document: Document, root: Path | None = None) -> Conversion:
         return translated(source, folder or Path(), lenient=source is not document)  # what is changed to trace it need not be valid
 
     return traced(document, read, root)
-
-# %% ../../nbs/contract/16_convert.ipynb #706c5025
-def conversion_table(conversion: Conversion) -> str:
-    """Return the report as lines of text: what is lost and why, then where the rest went."""
-    lost = [f"  {item.line:>4}  {item.source} = {item.value!r}: {item.remark}" for item in conversion.lost]
-    width = max((len(item.source) for item in conversion.carried), default=0)
-    carried = [f"  {item.line:>4}  {item.source:<{width}}  ->  {', '.join(item.targets)}{f' ({item.remark})' if item.remark else ''}" for item in conversion.carried]
-    return "\n".join([f"not carried: {len(lost)}", *lost, f"carried: {len(carried)}", *carried])
