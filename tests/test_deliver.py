@@ -2,11 +2,9 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -14,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from administrator import command, datamaster
 from databricks.sdk import WorkspaceClient
 from databricks.sdk.service.catalog import VolumeType
 from databricks.sdk.service.iam import WorkspacePermission
@@ -531,23 +530,11 @@ def test_the_state_of_every_job_is_shown(project: Project, client: WorkspaceClie
     assert {item.state for name, item in states.items() if name != ACCOUNT} == {""}
 
 
-def datamaster(server: Server, folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run `datamaster deliver` in the project's folder, signed in as the administrator."""
-    line, environment = command(server, *arguments)
-    return subprocess.run(line, cwd=folder, env=environment, capture_output=True, text=True, check=False, timeout=120)
-
-
-def command(server: Server, *arguments: str) -> tuple[list[str], dict[str, str]]:
-    """Return a command line and its environment."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("DATABRICKS_", "ARM_"))}
-    return [str(Path(sys.executable).with_name("datamaster")), "deliver", *arguments, "--target", "production"], {**kept, "DATABRICKS_TOKEN": server.token, "NO_COLOR": "1"}
-
-
 def test_the_command_line_from_plan_to_destroy(server: Server, client: WorkspaceClient, tmp_path: Path) -> None:
     written_project(tmp_path, server.host)
-    planned = datamaster(server, tmp_path, "plan", "--detailed-exitcode")
+    planned = datamaster(server, tmp_path, "deliver", "plan", "--detailed-exitcode")
     assert planned.returncode == 3 and f"+ job {ACCOUNT}" in planned.stdout, planned.stderr
-    line, environment = command(server, "apply")
+    line, environment = command(server, "deliver", "apply")
     process = subprocess.Popen(line, cwd=tmp_path, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
     assert process.stderr is not None
     for told in process.stderr:
@@ -556,23 +543,23 @@ def test_the_command_line_from_plan_to_destroy(server: Server, client: Workspace
             break
     process.stderr.close()
     process.wait(30)
-    again = datamaster(server, tmp_path, "apply")
+    again = datamaster(server, tmp_path, "deliver", "apply")
     assert again.returncode == 0, again.stderr
-    left = datamaster(server, tmp_path, "plan", "--detailed-exitcode")
+    left = datamaster(server, tmp_path, "deliver", "plan", "--detailed-exitcode")
     assert left.returncode == 0, left.stdout + left.stderr
-    run = datamaster(server, tmp_path, "run", "account", "--wait")
+    run = datamaster(server, tmp_path, "deliver", "run", "account", "--wait")
     assert run.returncode == 0 and "/runs/" in run.stdout and f"task-{ACCOUNT}: SUCCESS" in run.stderr, run.stderr
     server.state.scripted[f"task-{ACCOUNT}"] = "ValueError: a bad day"
-    failed = datamaster(server, tmp_path, "run", "account", "--wait")
+    failed = datamaster(server, tmp_path, "deliver", "run", "account", "--wait")
     assert failed.returncode == 1 and "ValueError: a bad day" in failed.stderr
-    assert datamaster(server, tmp_path, "run", "nothing").returncode == 2
-    assert "none of ingest, prep, mock-ingest" in datamaster(server, tmp_path, "run", "account", "--purpose", "prepare").stderr
-    shown = datamaster(server, tmp_path, "status").stdout
+    assert datamaster(server, tmp_path, "deliver", "run", "nothing").returncode == 2
+    assert "none of ingest, prep, mock-ingest" in datamaster(server, tmp_path, "deliver", "run", "account", "--purpose", "prepare").stderr
+    shown = datamaster(server, tmp_path, "deliver", "status").stdout
     assert any(ACCOUNT in line and "FAILED" in line and "/runs/" in line for line in shown.splitlines()), shown
-    status = datamaster(server, tmp_path, "status", "--json")
+    status = datamaster(server, tmp_path, "deliver", "status", "--json")
     assert next(item for item in json.loads(status.stdout)["jobs"] if item["job"] == ACCOUNT)["state"] == "FAILED"
-    assert datamaster(server, tmp_path, "destroy", "--confirm", "no").returncode == 2
-    destroyed = datamaster(server, tmp_path, "destroy", "--confirm", "crisk")
+    assert datamaster(server, tmp_path, "deliver", "destroy", "--confirm", "no").returncode == 2
+    destroyed = datamaster(server, tmp_path, "deliver", "destroy", "--confirm", "crisk")
     assert destroyed.returncode == 0, destroyed.stderr
     assert [(item.job_id, item.settings and item.settings.as_dict()) for item in client.jobs.list()] == []
 
@@ -599,7 +586,7 @@ def test_a_hundred_contracts_are_planned_in_seconds(server: Server, client: Work
     for number in range(100):
         (tmp_path / "contracts" / f"n{number}.yaml").write_text(text.replace("id: urn:datacontract:risk:consents", f"id: urn:{number}").replace("consents", f"consents{number}"), encoding="utf-8")
     begun = time.monotonic()
-    planned = datamaster(server, tmp_path, "plan")
+    planned = datamaster(server, tmp_path, "deliver", "plan")
     assert planned.returncode == 0, planned.stderr
     assert "+ job ingest-risk-consents99" in planned.stdout and time.monotonic() - begun < 60
 
@@ -679,7 +666,7 @@ def test_the_command_line_ends_with_1_where_topics_cannot_be_read(server: Server
         "dataContractSpecification: 1.1.0\nid: urn:clicks\ninfo: {title: Clicks, version: 1.0.0}\nmodels: {click: {fields: {id: {type: long}}}}\n"
         "workflow: {model: click, source: {type: eventhub, format: avro}}\n", encoding="utf-8")
     for verb in ("plan", "apply"):
-        line, environment = command(server, verb)
+        line, environment = command(server, "deliver", verb)
         alone = {**environment, "PATH": str(tmp_path), "AZURE_TOKEN_CREDENTIALS": "AzureCliCredential"}  # where there is no az
         done = subprocess.run(line, cwd=tmp_path, env=alone, capture_output=True, text=True, check=False, timeout=120)
         assert done.returncode == 1 and f"+ job {ACCOUNT}" in done.stdout, done.stderr
@@ -746,19 +733,19 @@ def test_the_command_line_delivers_and_runs_a_part(server: Server, client: Works
     written_project(tmp_path, server.host)
     account = ("--contract", "contracts/account.yaml")
     summary = tmp_path / "summary.md"
-    planned = datamaster(server, tmp_path, "plan", *account, "--purpose", "ingest", "--summary", str(summary))
+    planned = datamaster(server, tmp_path, "deliver", "plan", *account, "--purpose", "ingest", "--summary", str(summary))
     assert planned.returncode == 0, planned.stderr
     text = summary.read_text(encoding="utf-8")
     assert text.startswith("### Plan: deliver\n\n3 to create, 0 to update, 0 to delete, 0 unchanged.\n") and f"\n+ job {ACCOUNT}\n" in text
-    assert datamaster(server, tmp_path, "apply", *account, "--summary", str(summary)).returncode == 0
+    assert datamaster(server, tmp_path, "deliver", "apply", *account, "--summary", str(summary)).returncode == 0
     assert "### Apply: deliver" in summary.read_text(encoding="utf-8")
     assert [item.settings.name for item in client.jobs.list() if item.settings] == [ACCOUNT]
-    run = datamaster(server, tmp_path, "run", *account, "--wait")
+    run = datamaster(server, tmp_path, "deliver", "run", *account, "--wait")
     assert run.returncode == 0 and f"{ACCOUNT}: SUCCESS" in run.stdout, run.stderr
     server.state.scripted[f"task-{ACCOUNT}"] = "ValueError: a bad day"
-    failed = datamaster(server, tmp_path, "run", *account, "--wait", "--json")
+    failed = datamaster(server, tmp_path, "deliver", "run", *account, "--wait", "--json")
     assert failed.returncode == 1 and "a bad day" in failed.stderr and [item["state"] for item in json.loads(failed.stdout)["runs"]] == ["FAILED"]
-    whole = datamaster(server, tmp_path, "run", "--wait")
+    whole = datamaster(server, tmp_path, "deliver", "run", "--wait")
     assert whole.returncode == 1 and "the workspace has no job ingest-risk-consents" in whole.stderr and len(server.state.runs) == 2
-    refused = datamaster(server, tmp_path, "plan", "--purpose", "prepare", "--allow-delete")
+    refused = datamaster(server, tmp_path, "deliver", "plan", "--purpose", "prepare", "--allow-delete")
     assert refused.returncode == 2 and "none of ingest, prep, mock-ingest" in refused.stderr and "part-deletes" in refused.stderr

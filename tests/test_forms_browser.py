@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from browser import SCREENSHOTS, SLOW, Server, chromium, opened, serving
+from browser import SLOW, Server, chromium, opened, pictured, serving
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import Browser
 
 ROOT = Path(__file__).resolve().parents[1]
 pytestmark = [pytest.mark.server, pytest.mark.slow]
@@ -97,12 +97,6 @@ def browser() -> Iterator[Browser]:
         yield made
 
 
-def kept(page: Page, name: str) -> None:
-    """Keep a screenshot of the whole page."""
-    SCREENSHOTS.mkdir(parents=True, exist_ok=True)
-    page.screenshot(path=SCREENSHOTS / f"{name}.png", full_page=True)
-
-
 def test_a_person_edits_adds_a_rule_mends_an_error_and_saves(server: Server, browser: Browser, project: Path) -> None:
     from playwright.sync_api import expect
 
@@ -120,7 +114,7 @@ def test_a_person_edits_adds_a_rule_mends_an_error_and_saves(server: Server, bro
     page.get_by_label("Name of the rule").fill("limit_is_known")
     page.get_by_role("button", name="Add rule").first.click()
     expect(page.get_by_text("the check needs a field")).to_be_visible(timeout=SLOW)
-    kept(page, "rule-refused")
+    pictured(page, "rule-refused")
     page.get_by_label("Field", exact=True).select_option("limit")
     page.get_by_label("There may be").select_option("fewer than")
     page.get_by_label("Number", exact=True).fill("2")
@@ -138,7 +132,7 @@ def test_a_person_edits_adds_a_rule_mends_an_error_and_saves(server: Server, bro
     expect(page.get_by_text("1 error")).to_be_visible(timeout=SLOW)
     page.get_by_role("button", name="Save", exact=True).click()
     expect(page.get_by_text("'30 dayz' is not a period")).to_have_count(2, timeout=SLOW)
-    kept(page, "error-1280")
+    pictured(page, "error-1280")
     assert (project.parent / "contracts" / "card.yaml").read_text(encoding="utf-8") == CARD
     retention.fill("30 days")
     retention.press("Tab")
@@ -146,7 +140,7 @@ def test_a_person_edits_adds_a_rule_mends_an_error_and_saves(server: Server, bro
     expect(page.get_by_text("'30 dayz' is not a period")).to_have_count(0, timeout=SLOW)
     page.get_by_text("Changes to the file").click()
     expect(page.get_by_text("+  owner: Risk Platform")).to_be_visible(timeout=SLOW)
-    kept(page, "changes-1280")
+    pictured(page, "changes-1280")
     page.get_by_role("button", name="Save", exact=True).click()
     expect(page.get_by_text("The version is raised from 1.2.0 to 2.0.0.")).to_be_visible(timeout=SLOW)
     assert (project.parent / "contracts" / "card.yaml").read_text(encoding="utf-8") == SAVED
@@ -186,7 +180,7 @@ def test_every_tab_fits_the_page(server: Server, browser: Browser, width: int) -
         page.get_by_role("tab", name=tab).click()
         expect(page.get_by_role("tab", name=tab)).to_have_attribute("aria-selected", "true", timeout=SLOW)
         page.wait_for_timeout(500)
-        kept(page, f"{tab.split()[0].lower()}-{width}")
+        pictured(page, f"{tab.split()[0].lower()}-{width}")
         assert page.evaluate("document.documentElement.scrollWidth") <= width, tab
         unnamed = page.evaluate("""[...document.querySelectorAll('.dm-form :is(input,select,textarea,button)')].filter(e => e.offsetParent !== null)
             .filter(e => !(e.labels && e.labels.length && e.labels[0].textContent.trim()) && !e.getAttribute('aria-label') && !e.title && !e.textContent.trim()).length""")
@@ -225,6 +219,6 @@ def test_text_of_a_contract_is_never_html(server: Server, browser: Browser, proj
         page.get_by_text(below, exact=True).click()
         page.wait_for_timeout(500)
     expect(page.get_by_role("heading", name="<img src=x onerror=alert(1)>")).to_be_visible(timeout=SLOW)
-    kept(page, "hostile")
+    pictured(page, "hostile")
     assert not seen.dialogs and page.locator(".dm-form img, .dm-form script, .dm-form svg").count() == 0
     (project.parent / "contracts" / "hostile.yaml").unlink()

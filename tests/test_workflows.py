@@ -7,7 +7,6 @@ import shutil
 import subprocess
 import sys
 import tomllib
-from configparser import ConfigParser
 from pathlib import Path
 from typing import Any
 
@@ -168,12 +167,6 @@ def test_the_numbered_workflows_ask_for_what_there_is() -> None:
     assert purposes == set(PURPOSES)
 
 
-def settings() -> dict[str, str]:
-    parser = ConfigParser(delimiters=["="])
-    parser.read(ROOT / "settings.ini", encoding="utf-8")
-    return dict(parser["DEFAULT"])
-
-
 def locked() -> dict[str, list[tuple[SpecifierSet, Marker | None, int]]]:
     """Return the hashed requirements by name: the version, where it is meant for, and how many hashes it has."""
     found: dict[str, list[tuple[SpecifierSet, Marker | None, int]]] = {}
@@ -192,7 +185,7 @@ def test_the_hashed_requirements_have_what_the_extra_asks_for(python: str) -> No
     here = {"python_version": python, "python_full_version": f"{python}.0", "platform_python_implementation": "CPython", "sys_platform": "linux", "platform_system": "Linux"}
     pinned = {name: [spec for spec, marker, _ in items if marker is None or marker.evaluate(here)] for name, items in locked().items()}
     assert all(len(specs) <= 1 for specs in pinned.values())
-    for text in [*settings()["requirements"].split(), *settings()[f"{lock.EXTRA}_requirements"].split()]:
+    for text in lock.requirements():
         wanted = Requirement(text)
         [version] = [next(iter(spec)).version for spec in pinned[canonicalize_name(wanted.name)]]
         assert version in wanted.specifier, text

@@ -6,6 +6,7 @@ import base64
 import html
 import json
 import urllib.parse
+from typing import Any
 
 from databricks.sdk.service import jobs
 
@@ -167,6 +168,20 @@ def notebook_model(book: Json, name: str, scripted: str) -> Json:
     }
 
 
+def result_of(kind: str, data: Any) -> Json:
+    """Return a result as the model has it."""
+    return {
+        "type": kind,
+        "data": data,
+        "name": None,
+        "arguments": {},
+        "addedWidgets": {},
+        "removedWidgets": [],
+        "datasetInfos": [],
+        "metadata": {},
+    }
+
+
 def command_of(cell: Json, position: int) -> Json:
     """Return a cell as the model has it: text with the magic `%md`, outputs as a list of results, an error apart from them."""
     source = "".join(cell["source"])
@@ -196,35 +211,13 @@ def command_of(cell: Json, position: int) -> Json:
                 errorTraceType="ansi",
             )
         elif output["output_type"] == "stream":
-            results.append(
-                {
-                    "type": "ansi",
-                    "data": "".join(output["text"]),
-                    "name": None,
-                    "arguments": {},
-                    "addedWidgets": {},
-                    "removedWidgets": [],
-                    "datasetInfos": [],
-                    "metadata": {},
-                }
-            )
+            results.append(result_of("ansi", "".join(output["text"])))
         else:
             data = {
                 kind: value if isinstance(value, str) or kind.endswith("json") else "".join(value)
                 for kind, value in output["data"].items()
             }
-            results.append(
-                {
-                    "type": "mimeBundle",
-                    "data": data,
-                    "name": None,
-                    "arguments": {},
-                    "addedWidgets": {},
-                    "removedWidgets": [],
-                    "datasetInfos": [],
-                    "metadata": {},
-                }
-            )
+            results.append(result_of("mimeBundle", data))
     if results:
         command["results"] = {
             "type": "listResults",
