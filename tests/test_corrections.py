@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import csv
 import datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -135,3 +136,28 @@ def test_a_column_whose_type_the_table_has_not_yet_is_told_and_one_that_ingest_a
     lake.contract("id: {type: long, primaryKey: true}\nn: {type: string, maxLength: 3}", "schema_evolution: add", version="1.2.0")
     replay(lake.target, lake.project, lake.now)
     assert ("abc", "red") in lake.rows("bronze/order", "n", "colour") and len([row for row in lake.rows("bronze/order", "colour") if row == ("red",)]) == 2
+
+
+@pytest.mark.spark
+def test_what_was_rescued_is_read_again_as_it_was_written_and_as_the_files_write_days(spark: Any, tmp_path: Path) -> None:
+    """A number that no field had a place for, and days in the files' own format, under the next version of the contract."""
+    lake, many = Shop(spark, tmp_path), "12345678901234567890.1234567890123"
+    fields = "id: {type: string, primaryKey: true}\nn: {type: integer}\nd: {type: date}\nlines: {type: string}"
+    lake.contract(fields, "source: {type: adls, format: json, dateFormat: yyyy-dd-MM}")
+    lake.apply()
+    lake.land("a.json", f'{{"id":"1","n":"bad","rate":{many},"more":1.50,"lines":"a\\r\\nb"}}\n{{"id":"2","d":"2026-02-13","lines":"a\\rb","rate":1.10}}\n{{"id":"3","d":"13/02/2026","rate":1e-400}}\n')
+    lake.run()
+    (run,) = replay(lake.target, lake.project, lake.now)
+    assert (run.rows_read, run.rows_written) == (3, 0), "2026-02-13 has no thirteenth month, and is no day of another format"
+    lake.contract(f"{fields}\nrate: {{type: decimal, precision: 38, scale: 13}}", "source: {type: adls, format: json, dateFormat: dd/MM/yyyy}", version="1.1.0")
+    lake.apply()
+    file = tmp_path / "corrections" / "order.csv"
+    rows = exported(lake, file)
+    assert {row["id"]: row["rate"] for row in rows} == {"1": many, "2": "1.10", "3": "1e-400"}
+    given = {"1": {"n": "7", "lines": "a\nb"}, "2": {"d": "13/02/2026", "lines": "a\nc"}, "3": {"rate": "0"}}
+    given_back(file, [row | given[row["id"]] for row in rows])
+    (run,) = replay(lake.target, lake.project, lake.now, corrections=file.parent)
+    released = {row["id"]: row for row in lake.rows("bronze/order") if row["carlton_metadata"]["stream"].startswith("replay/")}
+    assert run.rows_written == 3 and {number: row["rate"] for number, row in released.items()} == {"1": Decimal(many), "2": Decimal("1.1000000000000"), "3": Decimal(0)}
+    assert '"more":1.50' in released["1"]["carlton_rescued"] and {released[number]["d"] for number in "23"} == {datetime.date(2026, 2, 13)}
+    assert (released["1"]["lines"], released["2"]["lines"]) == ("a\r\nb", "a\nc"), "a spreadsheet writes the ends of lines within a cell as it likes"

@@ -241,6 +241,17 @@ def test_a_broken_parquet_file_is_refused_and_keeps_no_other_file_or_model_from_
     assert lake.good(model="m_b") == [("1",), ("7",)] and lake.ledger("m_b")["f.parquet"].result == "read"
 
 
+def test_an_error_that_a_value_raises_while_rows_are_written_refuses_its_file_and_stops_no_other(spark: Any, tmp_path: Path) -> None:
+    """A key that stands twice in a map, which Spark makes none of: nothing in the error says that it comes from a file."""
+    lake = Lake(spark, tmp_path, {"format": "parquet"})
+    for name, keys in (("a", [1, 2]), ("b", [1, 1])):
+        pairs = pyarrow.array([[(key, "x") for key in keys]], pyarrow.map_(pyarrow.int32(), pyarrow.string()))
+        parquet.write_table(pyarrow.table({"id": [name], "more": pairs}), lake.land(f"{name}.parquet", b""))
+    (run,) = lake.run()
+    assert run.result == "partly" and lake.good() == [("a",)] and {name: entry.result for name, entry in lake.ledger().items()} == {"a.parquet": "read", "b.parquet": "refused"}
+    assert "Duplicate map key" in lake.ledger()["b.parquet"].reason
+
+
 def test_a_file_that_cannot_be_read_for_whatever_reason_is_refused_by_it_and_stops_no_other(spark: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     moments = [[1767225600123456000], [1767225600123456789]]
     tables = {"ok": pyarrow.table({"id": ["1"]}), "nameless": pyarrow.table({"id": ["2"], "": ["x"], "a\nb": ["y"], "${z}": ["z"]}), "odd": pyarrow.table({"id": ["3"]}), "packed": pyarrow.table({"id": ["4"]}),

@@ -64,6 +64,18 @@ def test_a_later_delivery_does_not_take_a_held_one_along(lake: Lake) -> None:
     assert sorted((row["id"], int(row["amount"])) for row in lake.rows("silver/order")) == [(1, 1), (2, 7), (9, 1)], "the bad row has come again under its key, and right"
 
 
+def test_a_late_row_of_an_older_version_ends_no_hold_and_one_of_the_same_or_a_newer_does(lake: Lake) -> None:
+    lake.contract(STRICT, "latest_by: {order: [at]}")
+    lake.apply()
+    lake.land("a.csv", "id,amount,at\n1,-1.00,2026-01-05\n2,-1.00,2026-01-05\n3,-1.00,\n")
+    assert told(lake) == ["rule-failed"]
+    lake.land("b.csv", "id,amount,at\n1,1.00,2026-01-04\n2,2.00,2026-01-05\n3,3.00,2026-01-01\n")
+    assert (told(lake), told(lake, build_silver), states(lake)) == (["delivery-held"], ["delivery-held"], [("amount.sql", "held")])
+    lake.land("c.csv", "id,amount,at\n1,7.00,2026-01-06\n")
+    lake.run()
+    assert sorted((row["id"], int(row["amount"])) for row in lake.rows("silver/order")) == [(1, 7), (2, 2), (3, 3)] and states(lake) == [("amount.sql", "mended")]
+
+
 def test_every_delivery_that_breaks_a_rule_is_held_for_itself(lake: Lake) -> None:
     lake.contract(STRICT)
     lake.apply()

@@ -209,6 +209,28 @@ def test_schema_evolution_fail_stops_before_anything_is_written(lake: Lake) -> N
     assert lake.rows("silver/order", "id", "colour") == [(1, "x")]
 
 
+def test_added_columns_have_what_was_written_whatever_its_kind_and_however_their_names_are_spelled(lake: Lake) -> None:
+    """Numbers beyond a double, nested values and nulls; names that differ in case, in one batch, in one record and in a later file."""
+    many, source = "12345678901234567890.1234567890123", "source: {type: adls, format: json}"
+    lake.contract("id: {type: long, primaryKey: true}\nn: {type: integer}", f"{source}, schema_evolution: add")
+    lake.apply()
+    lake.land("a.json", f'{{"id":1,"rate":1.10}}\n{{"id":2,"rate":{many},"deep":{{"a":1.50,"b":[1e2]}}}}\n{{"id":3,"n":"bad","a b":{many},"rate":true}}\n')
+    lake.land("b.json", '{"id":4,"RATE":1e2}\n{"id":5,"Rate":2.50,"RATE":7}\n{"id":6,"deep":null}\n')
+    lake.run()
+    lake.land("c.json", '{"id":7,"rate":0.50,"DEEP":[1.0]}\n')
+    lake.run()
+    rows = {row["id"]: row for row in lake.rows("bronze/order")}
+    assert {number: row["RATE"] for number, row in rows.items()} == {1: "1.10", 2: many, 3: "true", 4: "1e2", 5: "7", 6: None, 7: "0.50"}
+    assert (rows[2]["deep"], rows[7]["deep"]) == ('{"a":1.50,"b":[1e2]}', "[1.0]")
+    assert f'"a b":{many}' in rows[3]["carlton_rescued"] and '"Rate":2.50' in rows[5]["carlton_rescued"], "what is left is as it was"
+    assert [number for number, row in rows.items() if row["carlton_rescued"] is None] == [1, 2, 4, 7]
+    lake.contract("id: {type: long, primaryKey: true}\nn: {type: integer}\nrate: {type: string}", f"{source}, schema_evolution: add", version="1.1.0")
+    lake.apply()
+    lake.land("d.json", '{"id":8,"rate":1.50}\n')
+    lake.run()
+    assert (8, "1.50") in lake.rows("silver/order", "id", "rate"), "the contract may spell it in its own way"
+
+
 def test_quarantine_says_why_and_where_and_a_better_contract_releases_it(lake: Lake) -> None:
     lake.contract(KEYED)
     lake.apply()

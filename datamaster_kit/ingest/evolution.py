@@ -15,15 +15,16 @@ from ..contract.model import DataType, Scalar
 from ..contract.sqltype import parse_sql_type, quote, sql_literal, sql_type
 from ..contract.table import bronze_table, silver_checks
 from .step import Step
-from ..target.casts import exact_cast
+from ..target.casts import exact_cast, let, members_json, rescued_members, rescued_texts, variant_text
 from ..target.point import passed
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame
 
 # %% auto #0
-__all__ = ['EVOLVED', 'RESERVED', 'SCHEMA_CHANGED', 'NUMBER', 'wide_enough', 'Evolved', 'evolved', 'Rescued', 'rescued_columns',
-           'is_plain', 'needed', 'evolution_statements', 'evolve', 'evolved_rows']
+__all__ = ['EVOLVED', 'RESERVED', 'SCHEMA_CHANGED', 'NUMBER', 'MEMBERS', 'wide_enough', 'Evolved', 'evolved', 'Rescued',
+           'rescued_columns', 'is_plain', 'needed', 'evolution_statements', 'evolve', 'evolved_rows', 'member_for',
+           'taken_member']
 
 # %% ../../nbs/ingest/04_evolution.ipynb #7cea0927
 def wide_enough(type: DataType, before: int, after: int) -> DataType | None:
@@ -54,7 +55,10 @@ def evolved(step: Step) -> Evolved:
     properties = detail.properties if detail else {}
     said = {key.removeprefix(EVOLVED): properties[key] for key in sorted(properties) if key.startswith(EVOLVED)}
     known = {column.name: column.type for column in bronze_table(step.contract, step.model, "").columns}
-    return Evolved({name: kind for name, kind in said.items() if name not in known}, {name: kind for name, kind in said.items() if known.get(name, kind) != kind})
+    in_any_case = {name.lower() for name in known}
+    added = {name: kind for name, kind in said.items() if name.lower() not in in_any_case}
+    widened = {name: kind for name, kind in said.items() if known.get(name, kind) != kind}
+    return Evolved(added, widened)
 
 # %% ../../nbs/ingest/04_evolution.ipynb #990d6aca
 RESERVED = ("_file_path", "_corrupt_record", "_unreadable")
@@ -81,7 +85,7 @@ def rescued_columns(rows: DataFrame) -> tuple[Rescued, ...]:
     from pyspark.sql.functions import expr
 
     # No filter on the rows: Spark would copy all that a column is made of into it, each time that one is named.
-    pairs = rows.selectExpr("explode(from_json(carlton_rescued, 'MAP<STRING, STRING>')) AS (name, text)")
+    pairs = rows.selectExpr(f"explode({rescued_texts()}) AS (name, text)")
     digits = "length(regexp_extract(text, {}, {}))".format
     found = pairs.where(f"name NOT IN ({', '.join(map(sql_literal, RESERVED))})").groupBy("name").agg(
         expr("max(text)").alias("example"), expr(f"count_if(text RLIKE {sql_literal(NUMBER)})").alias("numbers"),
@@ -100,7 +104,9 @@ def needed(step: Step, found: Sequence[Rescued], there: Evolved) -> Evolved:
     types = {item.column: item.type for item in step.model.fields}
     known = {name.lower() for name in (*types, *there.added)}
     if evolution == "add":
-        return Evolved(added={item.name: "STRING" for item in found if item.name.lower() not in known and is_plain(item.name)})
+        plain = [item.name for item in found if item.name.lower() not in known and is_plain(item.name)]
+        new = {name.lower(): name for name in reversed(plain)}  # one of each that differs in case
+        return Evolved(added=dict.fromkeys(sorted(new.values()), "STRING"))
     wider: dict[str, str] = {}
     for item in found if evolution == "widen" else ():
         now = parse_sql_type(there.widened[item.name]) if item.name in there.widened else types.get(item.name)
@@ -151,15 +157,39 @@ def evolved_rows(rows: DataFrame, there: Evolved) -> DataFrame:
     """Return rows with the columns that their table has beyond the contract, taken out of what was rescued."""
     if not there.added and not there.widened:
         return rows
-    read = rows.withColumns({"_datamaster_rescued": _expression("from_json(carlton_rescued, 'MAP<STRING, STRING>')")})
-    wide = {name: f"coalesce(CAST({quote(name)} AS {kind}), {exact_cast(f'_datamaster_rescued[{sql_literal(name)}]', parse_sql_type(kind))})" for name, kind in there.widened.items()}
-    columns = {**wide, **{name: f"_datamaster_rescued[{sql_literal(name)}]" for name in there.added}}
+    read = rows.withColumns({MEMBERS: _expression(rescued_members())})
+    keys = {name: sql_literal(name) for name in there.widened}
+    keys |= {name: member_for(name) for name in there.added}
+    columns = {name: variant_text(f"{MEMBERS}[{key}]") for name, key in keys.items()}
+    for name, kind in there.widened.items():
+        cast = let(columns[name], "text", exact_cast("text", parse_sql_type(kind)))
+        columns[name] = f"coalesce(CAST({quote(name)} AS {kind}), {cast})"
     whole = read.withColumns({name: _expression(sql) for name, sql in columns.items()})
-    taken = " OR ".join([*(f"_datamaster_name = {sql_literal(name)}" for name in there.added), *(f"(_datamaster_name = {sql_literal(name)} AND {quote(name)} IS NOT NULL)" for name in there.widened)])
-    is_touched = " OR ".join(f"_datamaster_rescued[{sql_literal(name)}] IS NOT NULL" for name in columns)
-    rest = f"map_filter(_datamaster_rescued, (_datamaster_name, text) -> NOT ({taken}))"
-    left = f"CASE WHEN NOT coalesce({is_touched}, false) THEN carlton_rescued WHEN cardinality({rest}) > 1 THEN to_json({rest}) END"
-    return whole.withColumns({"carlton_rescued": _expression(left)}).drop("_datamaster_rescued")
+    taken = ", ".join(taken_member(name, key) for name, key in keys.items())
+    rest = f"map_filter({MEMBERS}, (name, value) -> NOT array_contains(_taken, name))"
+    told = let(rest, "_rest", f"CASE WHEN cardinality(_rest) > 1 THEN {members_json('_rest')} END")
+    kept = f"CASE WHEN cardinality(_taken) = 0 THEN carlton_rescued ELSE {told} END"
+    left = let(f"array_compact(array({taken}))", "_taken", kept)
+    return whole.withColumns({"carlton_rescued": _expression(left)}).drop(MEMBERS)
+
+
+MEMBERS = "_datamaster_members"
+
+
+def member_for(column: str) -> str:
+    """Return SQL for the name of the rescued member that an added column takes; NULL where there is none.
+
+    It is the column's own, or else one that differs from it in case, as SQL knows columns.
+    """
+    own, lower = sql_literal(column), sql_literal(column.lower())
+    other = f"try_element_at(filter(map_keys({MEMBERS}), key -> lower(key) = {lower}), 1)"
+    return f"CASE WHEN map_contains_key({MEMBERS}, {own}) THEN {own} ELSE {other} END"
+
+
+def taken_member(column: str, key: str) -> str:
+    """Return SQL for the name of the rescued member of which a column has the value, or NULL."""
+    is_there = f"{quote(column)} IS NOT NULL AND map_contains_key({MEMBERS}, {key})"
+    return f"CASE WHEN {is_there} THEN {key} END"
 
 
 def _expression(sql: str) -> Column:

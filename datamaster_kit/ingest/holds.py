@@ -25,7 +25,7 @@ from .quarantine import SHARE, breaker, recorded_ranges, within
 from .replay import typed_again
 from .rows import GOOD, aggregated, broken_counts, broken_rules, exemptions
 from .step import Step, checkpoint_folder
-from .versions import key_columns, same_key
+from .versions import key_columns, prefixed, same_key
 from ..project import Project
 from ..runs import RuleResult, Run, new_run_id, record_all, runs_name
 from ..target.point import passed
@@ -134,12 +134,25 @@ def record_holds(step: Step, broken: Mapping[str, str], runs: Sequence[str], str
 
 # %% ../../nbs/ingest/06_holds.ipynb #e33552fc
 def not_come_again(step: Step, table: str, where: str) -> str:
-    """Return the SELECT of a table's rows, bronze's or quarantine's, without those whose key has come again since, in a good row."""
+    """Return the SELECT of a table's rows, bronze's or quarantine's, without those that have come again.
+
+    Those are the ones whose key has come since in a good row, which is of no older version.
+    """
     rows = f"(SELECT * FROM {table} WHERE {where})"
     if not step.model.key:
         return f"(SELECT * FROM {rows})"
-    later = f"(SELECT {key_columns(step.model)}, max(carlton_current_date) AS _later FROM {step.sql('bronze')} WHERE {GOOD} GROUP BY {key_columns(step.model)})"
-    return f"(SELECT r.* FROM {rows} r LEFT ANTI JOIN {later} l ON {same_key(step.model, 'r', 'l')} AND l._later > r.carlton_current_date)"
+    columns = key_columns(step.model)
+    latest = [item.column for item in step.contract.latest_by(step.model)]
+    later = f"(SELECT * FROM {step.sql('bronze')} WHERE {GOOD})"
+    if not latest:
+        last = f"SELECT {columns}, max(carlton_current_date) AS carlton_current_date"
+        later = f"({last} FROM {later} GROUP BY {columns})"
+    came = f"{same_key(step.model, 'r', 'l')} AND l.carlton_current_date > r.carlton_current_date"
+    if latest:
+        its = ", ".join(prefixed("l", name) for name in latest)
+        former = ", ".join(prefixed("r", name) for name in latest)
+        came += f" AND struct({its}) >= struct({former})"
+    return f"(SELECT r.* FROM {rows} r LEFT ANTI JOIN {later} l ON {came})"
 
 
 def open_bad_rows(step: Step, hold: Hold) -> str:

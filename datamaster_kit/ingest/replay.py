@@ -20,14 +20,15 @@ from ..contract.document import shown_encoding
 from ..contract.export import fields_of_spark_schema
 from ..contract.fault import BadInput, DatamasterError, code
 from ..contract.field_rules import UNREAD
-from ..contract.model import Array, DataType, Map, Scalar, Struct
+from ..contract.model import Array, DataType, Map, Scalar, Source, Struct
+from ..contract.source_options import reader_options
 from ..contract.sqltype import quote, sql_literal, sql_type
 from ..contract.table import bronze_table, quarantine_table
 from .bronze import row_rule_results
 from .rows import aggregated, broken_counts, broken_rules, exemptions, is_quarantined
 from .step import TABLE_DIFFERS, Step, append, require_tables
 from ..runs import Run, record_all
-from ..target.casts import bronze_type, exact_cast, let, misfit_text
+from ..target.casts import bronze_type, exact_cast, let, members_json, misfit_text, rescued_members, rescued_texts
 from ..target.point import passed
 from ..target.text_copies import any_length
 
@@ -37,8 +38,8 @@ if TYPE_CHECKING:
 # %% auto #0
 __all__ = ['OPEN', 'TOLD', 'UNKNOWN_ROW', 'BAD_CORRECTION', 'WHOLE_MOMENTS', 'GUARDED', 'NUMBER', 'GIVEN', 'is_alike',
            'types_there', 'keyed_by_texts', 'text_of', 'as_texts', 'as_cell', 'of_cell', 'export_quarantine',
-           'read_corrections', 'corrected', 'is_given', 'value_again', 'rescued_again', 'typed_again', 'replays',
-           'unused', 'mark', 'release', 'replay_model']
+           'read_corrections', 'with_plain_ends', 'corrected', 'is_given', 'formats_of', 'value_again', 'rescued_again',
+           'typed_again', 'replays', 'unused', 'mark', 'release', 'replay_model']
 
 # %% ../../nbs/ingest/10_replay.ipynb #0093248e
 OPEN = "carlton_released_by IS NULL"
@@ -110,7 +111,7 @@ def text_of(value: str, type: DataType) -> str:
 def as_texts(types: Mapping[str, DataType]) -> str:
     """Return SQL for a row's values as a list of texts, in the order of their columns; one that was rescued is as it was written."""
     cells = [f"coalesce({text_of(quote(name), type)}, _datamaster_kept[{sql_literal(name)}])" for name, type in types.items()]
-    return let("from_json(carlton_rescued, 'MAP<STRING, STRING>')", "_datamaster_kept", f"array({', '.join(cells)})")
+    return let(rescued_texts(), "_datamaster_kept", f"array({', '.join(cells)})")
 
 
 GUARDED, NUMBER = re.compile(r"'*(?:[=+\-@\uff1d\uff0b\uff0d\uff20\t\r\n]|\Z)"), re.compile(r"[+-]?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
@@ -180,6 +181,15 @@ def read_corrections(step: Step, file: Path) -> list[dict[str, str]]:
 GIVEN = "_datamaster_given"
 
 
+def with_plain_ends(text: str) -> str:
+    """Return SQL for a text whose lines all end in one way.
+
+    A spreadsheet writes the ends of lines within a cell as it likes, which is no correction.
+    """
+    ends, feed = sql_literal(r"\r\n?"), sql_literal("\n")
+    return f"regexp_replace({text}, {ends}, {feed})"
+
+
 def corrected(step: Step, file: Path) -> DataFrame:
     """Return the open rows of quarantine that a file names, with what it has otherwise than they have, by column (GIVEN); raises BadInput for rows that are not there."""
     from pyspark.sql.functions import expr
@@ -190,7 +200,9 @@ def corrected(step: Step, file: Path) -> DataFrame:
     unknown = frame.join(open_rows, frame["_datamaster_id"] == open_rows["carlton_quarantine_id"], "left_anti").limit(20).collect()
     if unknown:
         raise BadInput(*(UNKNOWN_ROW.fault(f"{file.name}: {row['_datamaster_id']!r} is no open row of quarantine", file=str(file)) for row in unknown))
-    each = "transform(_datamaster_cells, (_datamaster_cell, _datamaster_at) -> named_struct('at', _datamaster_at, 'cell', _datamaster_cell, 'is_same', _datamaster_cell <=> _datamaster_now[_datamaster_at]))"
+    now = with_plain_ends("_datamaster_now[_datamaster_at]")
+    is_same = f"{with_plain_ends('_datamaster_cell')} <=> {now}"
+    each = f"transform(_datamaster_cells, (_datamaster_cell, _datamaster_at) -> named_struct('at', _datamaster_at, 'cell', _datamaster_cell, 'is_same', {is_same}))"
     names = f"array({', '.join(map(sql_literal, types))})"
     changed = f"transform(filter({each}, _datamaster_pair -> NOT _datamaster_pair.is_same), _datamaster_pair -> named_struct('key', _datamaster_names[_datamaster_pair.at], 'value', _datamaster_pair.cell))"
     joined = open_rows.join(frame, frame["_datamaster_id"] == open_rows["carlton_quarantine_id"])
@@ -202,13 +214,30 @@ def is_given(name: str) -> str:
     return f"coalesce(map_contains_key(_datamaster_row.given, {sql_literal(name)}), false)"
 
 
-def value_again(name: str, type: DataType) -> str:
-    """Return SQL for a column's value: what a person gave; what the column has; or what was rescued, where that fits now, and is no bytes, of which it does not say how they are written."""
+def formats_of(step: Step) -> dict[str, Any]:
+    """Return how the model's files write days and moments, where the contract says so."""
+    source = step.contract.workflow.source if step.contract.workflow else Source()
+    options = reader_options(source.format if source.type == "adls" else "events", source.options)
+    return {name: options[name] for name in ("dateFormat", "timestampFormat") if name in options}
+
+
+def value_again(name: str, type: DataType, formats: Mapping[str, Any] | None = None) -> str:
+    """Return SQL for a column's value: what a person gave; what it has; or what was rescued and fits now.
+
+    What was rescued is read as the files are, by their `formats`; what a person gave as it was exported,
+    or else so too. Bytes are not taken from what was rescued, which does not say how they are written.
+    """
     column, key, text = quote(name), sql_literal(name), "_datamaster_text"
     if type == Scalar("binary"):
         return f"CASE WHEN {is_given(name)} THEN try_to_binary(_datamaster_row.given[{key}], 'base64') ELSE {column} END"
     found = f"CASE WHEN {is_given(name)} THEN _datamaster_row.given[{key}] WHEN {column} IS NULL THEN _datamaster_row.rescued[{key}] END"
-    return f"CASE WHEN {is_given(name)} OR {column} IS NULL THEN {let(found, text, exact_cast(text, type))} ELSE {column} END"
+    as_exported, as_in_files = exact_cast(text, type), exact_cast(text, type, formats)
+    read = as_exported
+    if as_in_files != as_exported:
+        of_person = f"coalesce({as_exported}, {as_in_files})"
+        read = f"CASE WHEN {is_given(name)} THEN {of_person} ELSE {as_in_files} END"
+    value, is_open = let(found, text, read), f"{is_given(name)} OR {column} IS NULL"
+    return f"CASE WHEN {is_open} THEN {value} ELSE {column} END"
 
 
 def rescued_again(types: Mapping[str, DataType]) -> str:
@@ -220,20 +249,19 @@ def rescued_again(types: Mapping[str, DataType]) -> str:
         if type != Scalar("string"):
             misfits.append(f"named_struct('key', {key}, 'value', CASE WHEN {is_given(name)} THEN {misfit_text(column, f'_datamaster_row.given[{key}]', type)} END)")
     unread = ", ".join(f"CASE WHEN cardinality(_datamaster_row.given) > 0 AND map_contains_key(_datamaster_row.rescued, '_corrupt_record') THEN {sql_literal(name)} END" for name in UNREAD)
-    kept = "coalesce(try_cast(try_parse_json(carlton_rescued) AS MAP<STRING, VARIANT>), map_from_entries(transform(map_entries(_datamaster_row.rescued), _datamaster_old -> named_struct('key', _datamaster_old.key, 'value', CAST(_datamaster_old.value AS VARIANT)))))"
-    left = f"map_filter(coalesce({kept}, map('_file_path', CAST(carlton_metadata.file_path AS VARIANT))), (_datamaster_name, _datamaster_text) -> NOT array_contains(_datamaster_taken, _datamaster_name))"
+    left = f"map_filter(coalesce({rescued_members()}, map('_file_path', CAST(carlton_metadata.file_path AS VARIANT))), (_datamaster_name, _datamaster_text) -> NOT array_contains(_datamaster_taken, _datamaster_name))"
     new = f"map_from_entries(transform(filter(array({', '.join(misfits)}), _datamaster_new -> _datamaster_new.value IS NOT NULL), _datamaster_new -> named_struct('key', _datamaster_new.key, 'value', CAST(_datamaster_new.value AS VARIANT))))"
     whole = f"map_concat({left}, {new})" if misfits else left
-    told = let(whole, "_datamaster_rest", "CASE WHEN cardinality(map_filter(_datamaster_rest, (_datamaster_name, _datamaster_text) -> _datamaster_name != '_file_path')) > 0 THEN to_json(_datamaster_rest) END")
+    told = let(whole, "_datamaster_rest", f"CASE WHEN cardinality(map_filter(_datamaster_rest, (_datamaster_name, _datamaster_text) -> _datamaster_name != '_file_path')) > 0 THEN {members_json('_datamaster_rest')} END")
     return let(f"array_compact(array({', '.join([*taken, unread])}))", "_datamaster_taken", f"CASE WHEN cardinality(_datamaster_taken) = 0 THEN carlton_rescued ELSE {told} END")
 
 
 def typed_again(step: Step, rows: DataFrame) -> DataFrame:
     """Return rows of quarantine with every value that a person gave (GIVEN), and every rescued text that now fits in its column, and out of what was rescued; raises DatamasterError where the table has columns of other types."""
-    types = types_there(step, rows)
+    types, formats = types_there(step, rows), formats_of(step)
     others = [name for name in rows.columns if name.lower() not in {*map(str.lower, types), "carlton_rescued", GIVEN}]
-    before = f"named_struct('rescued', from_json(carlton_rescued, 'MAP<STRING, STRING>'), 'given', {GIVEN if GIVEN in rows.columns else 'CAST(NULL AS MAP<STRING, STRING>)'})"
-    typed = ", ".join(f"'c{place}', {value_again(name, type)}" for place, (name, type) in enumerate(types.items()))
+    before = f"named_struct('rescued', {rescued_texts()}, 'given', {GIVEN if GIVEN in rows.columns else 'CAST(NULL AS MAP<STRING, STRING>)'})"
+    typed = ", ".join(f"'c{place}', {value_again(name, type, formats)}" for place, (name, type) in enumerate(types.items()))
     whole = ", ".join([*(f"{sql_literal(name)}, _datamaster_typed.c{place}" for place, name in enumerate(types)), f"'carlton_rescued', {rescued_again(types)}"])
     row = let(before, "_datamaster_row", let(f"named_struct({typed})", "_datamaster_typed", f"named_struct({whole})"))
     return rows.selectExpr(*map(quote, others), f"inline(array({row}))")

@@ -26,9 +26,10 @@ __all__ = ['MARK', 'NUMBER', 'HALF', 'ESCAPED_MARK', 'BEYOND_VARIANT', 'UNICODE'
            'TEXT', 'FILE', 'REST', 'exact_cast', 'within_years', 'formatted_day', 'formatted_moment', 'is_written_as',
            'limits_of', 'unknown_members', 'has_digits', 'decimals', 'bronze_type', 'wider', 'nested_cast', 'let',
            'parts_of', 'has_half', 'kept_numbers', 'numbers_again', 'whole_json', 'marked_json', 'variant_of',
-           'without_texts', 'part_text', 'part_cast', 'bytes_of', 'part_fits', 'placed', 'without_own_names',
-           'rescued_json', 'matched', 'typed_columns', 'file_url', 'file_name_of', 'file_literal', 'refusal',
-           'types_of', 'aliases_of', 'misfit_text', 'rows_of_texts', 'rest_of_row']
+           'without_texts', 'part_text', 'variant_text', 'part_cast', 'bytes_of', 'part_fits', 'placed',
+           'rescued_members', 'members_json', 'rescued_texts', 'without_own_names', 'rescued_json', 'matched',
+           'typed_columns', 'file_url', 'file_name_of', 'file_literal', 'refusal', 'types_of', 'aliases_of',
+           'misfit_text', 'rows_of_texts', 'rest_of_row']
 
 # %% ../../nbs/target/07_casts.ipynb #3120f89a
 def exact_cast(text: str, type: DataType, options: Mapping[str, Any] | None = None) -> str:
@@ -194,6 +195,11 @@ def part_text(part: str) -> str:
     return let(f"try_variant_get({part}, '$', 'string')", "_said", f"CASE WHEN startswith(_said, {sql_literal(MARK)}) THEN substring(_said, {len(MARK) + 1}) WHEN contains(_said, {sql_literal(MARK)}) THEN {numbers_again('_said')} ELSE _said END")
 
 
+def variant_text(value: str) -> str:
+    """Return SQL for a variant of `marked_json` as text: anything nested as JSON, a scalar as it is written."""
+    return f"CASE WHEN schema_of_variant({value}) RLIKE '^(OBJECT|ARRAY)' THEN {numbers_again(f'to_json({value})')} ELSE {part_text(value)} END"
+
+
 def part_cast(part: str, type: Scalar, options: Mapping[str, Any], depth: int) -> str:
     """Return SQL that casts a variant of `marked_json` to a scalar type; within JSON bytes are in base 64, as `to_json` writes them."""
     text, name = part_text(part), f"text_{depth}"
@@ -251,6 +257,28 @@ RESCUED = "carlton_rescued"
 OWN_NAMES = ("_file_path", "_corrupt_record", "_unreadable")  # of what ingest says of a row, beside what did not fit
 IS_RECORD = (f"NOT coalesce({RESCUED} LIKE '%\"_unreadable\"%' AND array_contains(json_object_keys({RESCUED}), '_unreadable') "
              f"AND NOT array_contains(json_object_keys({RESCUED}), '_corrupt_record'), false)")
+
+
+def rescued_members(text: str = RESCUED) -> str:
+    """Return SQL for what is rescued of a row, as a map of variants (`variant_text`); NULL for nothing.
+
+    Numbers are as they are written (`marked_json`): `from_json` makes 1.1 of `1.10`, and doubles of those
+    with many digits.
+    """
+    as_texts = "from_json(_rescued, 'MAP<STRING, STRING>')"
+    otherwise = f"transform_values({as_texts}, (_name, _value) -> CAST(_value AS VARIANT))"
+    exactly = f"try_cast({marked_json('_rescued')} AS MAP<STRING, VARIANT>)"
+    return let(text, "_rescued", f"coalesce({exactly}, {otherwise})")
+
+
+def members_json(members: str) -> str:
+    """Return SQL for the JSON of a map of `rescued_members`, with its numbers as they were written."""
+    return numbers_again(f"to_json({members})")
+
+
+def rescued_texts(text: str = RESCUED) -> str:
+    """Return SQL for what is rescued of a row as a map of texts, each as it was written; NULL for nothing."""
+    return f"transform_values({rescued_members(text)}, (_name, _value) -> {variant_text('_value')})"
 
 
 def without_own_names(members: str) -> str:

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
 # %% auto #0
-__all__ = ['WHOLE', 'RAW', 'PAGE_SUMS', 'as_text', 'for_json', 'is_meant', 'meant_text', 'numbered', 'is_same', 'cast_scalar',
-           'fitted', 'cast_column', 'unknown_text', 'read_columnar', 'with_moments', 'fields_of_file',
+__all__ = ['WHOLE', 'RAW', 'PAGE_SUMS', 'as_text', 'for_json', 'is_meant', 'meant_text', 'numbered', 'is_same', 'is_sound',
+           'cast_scalar', 'fitted', 'cast_column', 'unknown_text', 'read_columnar', 'with_moments', 'fields_of_file',
            'cut_off_moments', 'grouped_by_schema']
 
 # %% ../../nbs/target/08_columnar_files.ipynb #683c7f15
@@ -36,8 +36,8 @@ def as_text(column: str, type: DataType) -> str:
             return f"coalesce({', '.join(as_text(f'{column}._{number}', item.type) for number, item in enumerate(members))}, NULL)"
         case Meant():
             return f"CASE WHEN {is_meant(column, type)} THEN {meant_text(column, type)} ELSE CAST({column} AS STRING) END"
-        case Scalar("binary"):
-            return f"coalesce(try_validate_utf8(CAST({column} AS STRING)), base64({column}))"
+        case Scalar("binary" | "string"):
+            return f"coalesce(try_validate_utf8(CAST({column} AS STRING)), base64(CAST({column} AS BINARY)))"
         case Scalar("timestamp"):
             return f"(CAST({column} AS STRING) || date_format({column}, 'XXX'))"
         case Scalar(name) if name != "variant":
@@ -54,13 +54,15 @@ def for_json(column: str, type: DataType, depth: int = 0) -> str:
             return f"coalesce({', '.join(f'CAST({value} AS VARIANT)' if isinstance(kind, Scalar) else f'to_variant_object({value})' for value, kind in parts)}, NULL)"
         case Array(element):
             return f"transform({column}, {item} -> {for_json(item, element.type, depth + 1)})"
+        case Map(Field(type=Scalar("string")), value):  # a key may stand twice, which `map_from_arrays` refuses
+            return f"transform_values({column}, ({key}, {item}) -> {for_json(item, value.type, depth + 1)})"
         case Map(name, value):
             text = f"base64({key})" if name.type == Scalar("binary") else as_text(key, name.type)
             return f"map_from_arrays(transform(map_keys({column}), {key} -> {text}), transform(map_values({column}), {item} -> {for_json(item, value.type, depth + 1)}))"
         case Struct(members) if members:
             named = [f"{sql_literal(part.name)}, {for_json(f'{column}._{number}', part.type, depth)}" for number, part in enumerate(members)]
             return f"CASE WHEN {column} IS NOT NULL THEN named_struct({', '.join(named)}) END"
-        case Meant() | Scalar("date" | "time" | "timestamp" | "timestamp_ntz"):
+        case Meant() | Scalar("string" | "date" | "time" | "timestamp" | "timestamp_ntz"):
             return as_text(column, type)
     return column
 
@@ -116,6 +118,35 @@ def is_same(there: DataType, wanted: DataType) -> bool:
     return False
 
 
+def is_sound(value: str, type: DataType, depth: int = 0) -> str:
+    """Return SQL that is true for a value, which is there, that every reader of a table can give.
+
+    Its texts are UTF-8, and its days and moments of the years from 1 to 9999. Empty where each value is so.
+    """
+    item = f"item_{depth}"
+
+    def each(of: str, part: DataType) -> str:
+        inside = is_sound(item, part, depth + 1)
+        return f"forall({of}, {item} -> {item} IS NULL OR {inside})" if inside else ""
+
+    match type:
+        case Scalar("string"):
+            return f"is_valid_utf8({value})"
+        case Scalar("date" | "timestamp" | "timestamp_ntz"):
+            return f"year({value}) BETWEEN 1 AND 9999"
+        case Array(element):
+            return each(value, element.type)
+        case Map(key, part):
+            checks = [each(f"map_keys({value})", key.type), each(f"map_values({value})", part.type)]
+        case Struct(members):
+            parts = {f"{value}._{number}": member.type for number, member in enumerate(members)}
+            found = {part: is_sound(part, kind, depth) for part, kind in parts.items()}
+            checks = [f"({part} IS NULL OR {check})" for part, check in found.items() if check]
+        case _:
+            return ""
+    return " AND ".join(filter(None, checks))
+
+
 def cast_scalar(value: str, there: DataType, wanted: Scalar) -> str:
     """Return SQL for a value of another type as a scalar one, NULL where it would not stay what it is: read as its text would be, and a number only where it is the same number."""
     kind = sql_type(wanted)
@@ -124,8 +155,13 @@ def cast_scalar(value: str, there: DataType, wanted: Scalar) -> str:
             return value if name == other else cast_scalar(value, Scalar(name), wanted)
         case Meant(), Scalar("string"):
             return f"CASE WHEN {is_meant(value, there)} THEN {meant_text(value, there)} END"
-        case Scalar("binary"), Scalar("string"):
-            return f"try_validate_utf8(CAST({value} AS STRING))"
+        case Scalar("binary"), Scalar():  # not by `as_text`: base 64 may look like a number
+            text = f"try_validate_utf8(CAST({value} AS STRING))"
+            is_text = wanted == Scalar("string")
+            return text if is_text else let(text, "_text", exact_cast("_text", wanted))
+        case Scalar("string"), Scalar():
+            cast = exact_cast(value, wanted)
+            return f"CASE WHEN is_valid_utf8({value}) THEN {cast} END" if wanted.name == "variant" else cast
         case Scalar("float" | "double" | "decimal"), Scalar("float" | "double"):
             return f"CASE WHEN try_cast(try_cast({value} AS {kind}) AS {sql_type(there)}) = {value} THEN try_cast({value} AS {kind}) END"
         case Scalar(name), Scalar("float" | "double") if name in WHOLE:
@@ -137,7 +173,11 @@ def fitted(value: str, there: DataType, wanted: DataType, depth: int = 0) -> tup
     """Return SQL that is true where a value of another type fits one that bronze stores, with all of its parts, and SQL for it as such; what a struct does not know stays out of it at no depth but the first."""
     item, key, keys = f"item_{depth}", f"key_{depth}", f"keys_{depth}"
     if is_same(there, wanted):
-        return "true", value if isinstance(wanted, Scalar) else f"CAST({value} AS {sql_type(wanted)})"
+        check = is_sound(value, there, depth)
+        fits = f"({value} IS NULL OR ({check}))" if check else "true"
+        if isinstance(wanted, Scalar):
+            return fits, f"CASE WHEN {check} THEN {value} END" if check else value
+        return fits, f"CAST({value} AS {sql_type(wanted)})"
     match there, wanted:
         case Union(members), _:
             each = [fitted(f"{value}._{number}", part.type, wanted, depth) for number, part in enumerate(members)]
@@ -217,7 +257,8 @@ def read_columnar(spark: SparkSession, files: Sequence[str], source: FileSource,
     raw = spark.read.format(source.format).schema(schema).option(PAGE_SUMS, True).load(list(map(no_glob, files)))
     types = types_of(source)
     positions, extras = matched([item.name for item in there], list(types), aliases_of(source))
-    same = {index for name, index in positions.items() if is_same(there[index].type, bronze_type(types[name]))}
+    alike = {index for name, index in positions.items() if is_same(there[index].type, bronze_type(types[name]))}
+    same = {index for index in alike if not is_sound("", there[index].type)}
     columns, misfits = [], []
     for name, type in types.items():
         wanted = bronze_type(type)

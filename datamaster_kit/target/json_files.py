@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from ..contract.model import Array, DataType, Map, Scalar, Struct
 from ..contract.sqltype import quote, sql_literal, sql_type
-from .casts import ESCAPED_MARK, FILE, HALF, MARK, READY, REST, TEXT, UNICODE, aliases_of, bronze_type, bytes_of, has_half, kept_numbers, let, marked_json, numbers_again, part_text, rest_of_row, rows_of_texts, types_of, whole_json, wider, without_own_names
+from .casts import ESCAPED_MARK, FILE, HALF, MARK, READY, REST, TEXT, UNICODE, aliases_of, bronze_type, bytes_of, has_half, kept_numbers, let, marked_json, numbers_again, rest_of_row, rows_of_texts, types_of, variant_text, whole_json, wider, without_own_names
 from .csv_files import is_utf8, no_glob
 from .target import FileSource
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 __all__ = ['BLANKS', 'HALF_AGAIN', 'COPIED', 'OTHERWISE', 'BEYOND_DOUBLE', 'SMALL_NUMBER', 'LOOSE_TEXT', 'STRICT', 'is_whole',
            'texts_read', 'records', 'records_of', 'items_of', 'unmarked', 'is_object', 'colons', 'is_all_found',
            'parsed_type', 'typed_type', 'is_exact', 'contains_escape', 'member_written', 'literal', 'parse',
-           'is_parsed', 'member_of', 'own_member', 'variant_text', 'finer', 'texts_within', 'told_apart', 'cast_record',
+           'is_parsed', 'member_of', 'own_member', 'finer', 'texts_within', 'told_apart', 'cast_record',
            'rest_of_record', 'keeps_digits', 'read_json', 'any_record', 'rows_of_json', 'rows_of_records']
 
 # %% ../../nbs/target/08_json_files.ipynb #815879ad
@@ -171,11 +171,6 @@ def own_member(name: str, names: Sequence[str]) -> str:
     """Return SQL for the record's member of a name, as it is written or nearly; NULL where there is none."""
     nearly = f"filter(map_keys(_record), key -> lower(trim(key)) = {sql_literal(name.strip().lower())} AND key NOT IN ({', '.join(map(sql_literal, names))}))"
     return f"CASE WHEN map_contains_key(_record, {sql_literal(name)}) THEN {sql_literal(name)} ELSE try_element_at({nearly}, 1) END"
-
-
-def variant_text(value: str) -> str:
-    """Return SQL for a variant of `marked_json` as text: anything nested as JSON, a scalar as it is written."""
-    return f"CASE WHEN schema_of_variant({value}) RLIKE '^(OBJECT|ARRAY)' THEN {numbers_again(f'to_json({value})')} ELSE {part_text(value)} END"
 
 # %% ../../nbs/target/08_json_files.ipynb #0788d701
 BEYOND_DOUBLE = r"(?=[0-9.]{17})[0-9]+[.][0-9]|[0-9.]{16}[eE]|[0-9][eE][+]?[0-9]{3}"

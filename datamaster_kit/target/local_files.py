@@ -22,6 +22,7 @@ from urllib.parse import unquote
 
 from ..contract.control_totals import Total
 from ..contract.document import marked_encoding
+from ..contract.fault import DatamasterError
 from ..contract.sqltype import quote, sql_literal, sql_type
 from .avro_files import avro_damage, avro_header, read_captured
 from .casts import FILE, RESCUED, bronze_type, file_name_of, file_url, refusal, types_of
@@ -47,7 +48,7 @@ __all__ = ['UNREADABLE_NAME', 'UNPACKED_BY_NAME', 'TEXT_FORMATS', 'REMEDY', 'REA
            'read_json_files', 'read_columnar_files', 'read_batch', 'folder_of_copies', 'files_read', 'plain_path',
            'landed_files', 'changed_files', 'data_name', 'side_file', 'with_side_files', 'balanced',
            'read_new_local_files', 'batch_listing', 'hand_over', 'cut_off', 'read_mended_local_files', 'no_rows',
-           'broken_files', 'has_records', 'batch_files']
+           'is_readable', 'broken_files', 'has_records', 'batch_files']
 
 # %% ../../nbs/target/08_local_files.ipynb #8bba4861
 @dataclass(frozen=True)
@@ -463,6 +464,7 @@ def hand_over(spark: SparkSession, source: FileSource, listed: Mapping[str, tupl
     while True:
         with folder_of_copies(folder) as copies:
             items, is_begun = [Listed(number, file, local_path(file)) for number, file in enumerate(data) if file not in refused], False
+            rows: DataFrame | None = None
             try:
                 rows, items = read_batch(spark, data, source, copies, refused)
                 is_begun = True
@@ -476,8 +478,9 @@ def hand_over(spark: SparkSession, source: FileSource, listed: Mapping[str, tupl
                 handle(no_rows(spark, source) if rows is None else rows, batch_files(items, listed, source, totals))
                 return
             except Exception as error:
-                may_be_of_a_file = is_of_a_file(error) if is_begun else not is_of_the_machine(error)
-                broken = broken_files(spark, items, source, copies / "each") if may_be_of_a_file else {}
+                is_known = isinstance(error, DatamasterError) or is_of_the_machine(error)
+                is_of_another = is_begun and not is_of_a_file(error) and (rows is None or is_readable(rows))
+                broken = {} if is_known or is_of_another else broken_files(spark, items, source, copies / "each")
                 if not broken:
                     raise
                 refused |= broken
@@ -510,6 +513,15 @@ def _with_key(handle: HandleMended, key: str, rows: DataFrame, files: Files) -> 
 def no_rows(spark: SparkSession, source: FileSource) -> DataFrame:
     """Return the rows of files that have none."""
     return spark.sql(unreadable_row(Listed(0, "file:/none", Path("/none")), source)).where("false")
+
+
+def is_readable(rows: DataFrame) -> bool:
+    """Every one of the rows can be read, so that no file is behind an error that is not known."""
+    try:
+        rows.write.format("noop").mode("append").save()
+    except Exception:
+        return False
+    return True
 
 
 def broken_files(spark: SparkSession, items: Sequence[Listed], source: FileSource, copies: Path) -> dict[str, str]:
