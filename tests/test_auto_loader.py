@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from avro_file import avro
 from pyspark.sql.types import _parse_datatype_string
 from runtime.auto_loader import read_cloud_files
 from test_corpus import CASES, CORPUS, as_texts, canonical, case_of, texts, with_rescued
@@ -73,3 +74,21 @@ def test_a_workspace_takes_no_value_of_a_csv_file_for_another(spark: SparkSessio
     (bad,) = [row["rescued"] for row in found if len(row["rescued"]) == 9]
     assert (bad["day"], bad["amount"], bad["count"], bad["ratio"], bad["tags"]) == ("2026", "1.239", "1e3", "1e400", "[1,2.5]") and "is open" not in bad
     assert [row["rescued"] for row in found if row["day"]] == [{"place": '{"more":2}'}]
+
+
+def test_a_workspace_makes_the_same_records_of_captured_events(spark: SparkSession, tmp_path: Path) -> None:
+    values = ["long", "double", "string", "bytes"]
+    schema = {"SequenceNumber": "long", "Offset": "string", "EnqueuedTimeUtc": "string", "SystemProperties": {"type": "map", "values": values}, "Properties": {"type": "map", "values": [*values, "null"]}, "Body": ["null", "bytes"]}
+    bodies = [b'[{"day": "2026-01-31", "more": 1}, {"amount": 1.50}, 7]', b'{"count": 3}', b"no json", None]
+    events = [{"SequenceNumber": number, "Offset": "1", "EnqueuedTimeUtc": "1/31/2026 10:05:00 PM", "SystemProperties": {}, "Properties": {"a": (1, 0.5)}, "Body": (0, None) if body is None else (1, body)}
+              for number, body in enumerate(bodies)]
+    file = tmp_path / "in/ns/topic/4/2026/01/31/22/06/00.avro"
+    file.parent.mkdir(parents=True)
+    file.write_bytes(avro(schema, events))
+    source = FileSource("avro", str(tmp_path / "in"), FIELDS, is_captured=True, keeps_envelope=True)
+    here = read_files(spark, [str(file)], source)
+    read = read_cloud_files(spark, [str(file)], auto_loader_options(source, ""), _parse_datatype_string(schema_of(source)))
+    there, whole = cloud_rows(read, source), "to_json(struct(*), map('ignoreNullFields', 'false')) AS row"
+    assert here is not None and here.count() == 6
+    assert [row["row"] for row in here.selectExpr(whole).collect()] == [row["row"] for row in there.selectExpr(whole).collect()]
+    assert {row["partition"] for row in there.select("_datamaster_file.event.partition").collect()} == {"4"}

@@ -1,8 +1,10 @@
 """The life of a table on a real Spark with Delta: deletions, history, late rows, evolution, quarantine and repair, gold, retention, lost checkpoints."""
 from __future__ import annotations
 
+import contextlib
 import csv
 import gzip
+import json
 import os
 import shutil
 import sys
@@ -13,6 +15,7 @@ from pathlib import Path
 from random import Random
 
 import pytest
+from avro_file import avro
 
 from datamaster_kit.contract.document import parse_document
 from datamaster_kit.contract.fault import DatamasterError
@@ -476,6 +479,80 @@ def test_events_that_a_topic_captured_reach_silver_and_a_bad_one_is_quarantined_
     assert (ingested.rows_read, ingested.rows_quarantined) == (3, 2) and lake.rows("silver/order", "id") == [(1,)]
     bad = {row["carlton_metadata"]["block_start"]: (row["carlton_metadata"]["file_path"].rpartition("/0/")[2], row["carlton_record"], row["carlton_broken_rules"]) for row in lake.rows("bronze/order_quarantine")}
     assert bad == {71: ("2026/01/31/10/05/00.avro", 2, ["amount.range"]), 72: ("2026/01/31/10/05/00.avro", 3, ["record", "id.required"])}
+
+
+OF_UNION = ["long", "double", "string", "bytes"]
+CAPTURED = {"SequenceNumber": "long", "Offset": "string", "EnqueuedTimeUtc": "string", "SystemProperties": {"type": "map", "values": OF_UNION},
+            "Properties": {"type": "map", "values": [*OF_UNION, "null"]}, "Body": ["null", "bytes"]}
+PERMISSIONS = "user_id: {type: integer, primaryKey: true}\nkind_id: {type: string, primaryKey: true}\ndata_kind: {type: string}\nstate: {type: string, required: true}\nplatform: {type: string}"
+
+
+def capture(lake: Lake, path: str, *events: tuple[int, str, bytes | None], properties: dict | None = None, taken: int = 0) -> None:
+    """Have Event Hubs capture events, each its number, when the topic took it and its body, to a file of a partition's folder."""
+    system = {"x-opt-enqueued-time": (0, taken)} if taken else {}
+    records = [{"SequenceNumber": number, "Offset": str(100 * number), "EnqueuedTimeUtc": time, "SystemProperties": system, "Properties": properties or {},
+                "Body": (0, None) if body is None else (1, body)} for number, time, body in events]
+    file = Path(lake.target.landing_folder("order"), "ethdshop/topic-shop-order", path)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_bytes(avro(CAPTURED, records))
+
+
+def test_an_event_that_is_a_list_is_as_many_records_with_its_envelope_and_what_is_none_waits_in_quarantine(lake: Lake) -> None:
+    lake.contract(PERMISSIONS, "source: {type: eventhub, format: avro}")
+    lake.apply()
+    body = '[{"user_id": 20004, "kind_id": "001", "data_kind": "Dados de Publicidade", "state": "Ativo", "platform": "Web"}, {"user_id": 20002, "kind_id": "003", "data_kind": "Dados de Crédito", "state": "Revogado", "platform": null}]'
+    broken = [b'[{"user_id": 1,', b"", None, b'[{"user_id": 3, "kind_id": "1", "state": "Ativo", "more": 1.50}, 7, [{"user_id": 8}], null]', b"\xff[]", b" [ ] "]
+    properties = {"kind": (2, "a"), "n": (0, 7), "x": (1, 0.5), "raw": (3, b"hi"), "none": (4, None)}
+    capture(lake, "3/2026/01/31/10/05/00.avro", (70, "1/31/2026 10:04:07 PM", body.encode()), *((71 + place, "1/31/2026 10:04:08 PM", one) for place, one in enumerate(broken)), properties=properties)
+    (ingested, merged) = lake.run()
+    assert (ingested.rows_read, ingested.rows_quarantined, merged.rows_merged) == (2 + 3 + 4 + 1, 3 + 3 + 1, 3)
+    good = lake.rows("silver/order", "user_id", "kind_id", "data_kind", "state", "platform")
+    assert good == [(20002, "003", "Dados de Crédito", "Revogado", None), (20004, "001", "Dados de Publicidade", "Ativo", "Web"), (3, "1", None, "Ativo", None)]
+    events = lake.spark.sql("SELECT carlton_metadata.event.*, carlton_rescued FROM spark_catalog.bronze.order WHERE user_id = 20004").collect()
+    assert [(row["enqueued_at"].isoformat(), row["sequence_number"], row["offset"], row["partition"], row["system_properties"]) for row in events] == [("2026-01-31T22:04:07", 70, "7000", "3", None)]
+    assert json.loads(events[0]["properties"]) == {"kind": "a", "n": 7, "x": 0.5, "raw": "aGk=", "none": None}
+    waiting = {row["carlton_record"]: (row["carlton_metadata"]["block_start"], json.loads(row["carlton_rescued"])["_corrupt_record"]) for row in lake.rows("bronze/order_quarantine")}
+    assert waiting == {3: (71, '[{"user_id": 1,'), 4: (72, ""), 5: (73, ""), 7: (74, "7"), 8: (74, '[{"user_id":8}]'), 9: (74, "null"), 10: (75, "0xFF5B5D")}
+    assert [run.rows_read for run in lake.run()] == [0, 0]
+
+
+@pytest.mark.parametrize("history", ["", ", history: [order]"])
+def test_the_event_that_its_topic_took_last_is_the_newest_whichever_file_came_last(lake: Lake, history: str) -> None:
+    lake.contract(PERMISSIONS, f"source: {{type: eventhub, format: avro}}{history}")
+    lake.apply()
+    said = '{{"user_id": 1, "kind_id": "1", "state": "{}"}}'.format
+    capture(lake, "0/2026/01/31/10/06/00.avro", (5, "1/31/2026 12:06:00 PM", said("b").encode()), (6, "1/31/2026 12:06:00 PM", said("c").encode()))
+    lake.run()
+    capture(lake, "1/2026/01/31/10/05/00.avro", (9, "1/31/2026 11:59:59 AM", f"[{said('a')}]".encode()))
+    lake.run()
+    versions = [row["state"] for row in sorted(lake.rows("silver/order"), key=lambda row: row["carlton_metadata"]["event"]["sequence_number"])]
+    assert versions == (["b", "c", "a"] if history else ["c"])
+    capture(lake, "1/2026/01/31/10/07/00.avro", (10, "1/1/2020 1:00:00 AM", said("d").encode()), taken=1_769_861_160_001)
+    lake.run()
+    current = [(row["state"], row["carlton_metadata"]["event"]["enqueued_at"].isoformat()) for row in lake.rows("silver/order") if not history or row["carlton_is_current"]]
+    assert current == [("d", "2026-01-31T12:06:00.001000")]
+
+
+def test_code_that_reads_the_columns_of_captured_events_finds_them_in_bronze(lake: Lake) -> None:
+    lake.contract(PERMISSIONS, "source: {type: eventhub, format: avro}")
+    lake.apply()
+    capture(lake, "0/2026/01/31/10/05/00.avro", (1, "1/31/2026 10:04:07 AM", b'{"user_id": 1, "kind_id": "1", "state": "a"}'))
+    lake.run()
+    lake.contract(PERMISSIONS, "source: {type: eventhub, format: avro, keep_envelope: true}")
+    assert lake.apply() == []
+    bodies = (b'{"user_id": 2, "kind_id": "1",  "state": "a"}', b'[{"user_id": 3, "kind_id": "1", "state": "a"}, {"user_id": 4.50, "state": "a"}]', b"no json")
+    capture(lake, "0/2026/01/31/10/06/00.avro", *((2 + place, "1/31/2026 10:05:07 PM", body) for place, body in enumerate(bodies)))
+    capture(lake, "0/2026/01/31/10/07/00.avro")
+    Path(lake.target.landing_folder("order"), "cut.avro").write_bytes(b"Obj")
+    with contextlib.suppress(DatamasterError):
+        ingest(lake.target, lake.project, lake.now)  # the file that is cut off is refused
+    build_silver(lake.target, lake.project, lake.now)
+    read = lake.spark.sql("SELECT user_id, CAST(Body AS STRING) AS body, from_json(CAST(Body AS STRING), 'ARRAY<STRUCT<user_id: DOUBLE>>').user_id AS parsed, "
+                          "to_timestamp(EnqueuedTimeUtc, 'M/d/yyyy h:mm:ss a') AS at, SequenceNumber, Offset FROM spark_catalog.bronze.order WHERE SequenceNumber IS NOT NULL").collect()
+    assert sorted((row["body"], row["parsed"], row["SequenceNumber"], row["Offset"]) for row in read) == [
+        ("no json", None, 4, "400"), ('{"kind_id":"1","state":"a","user_id":3}', [3.0], 3, "300"), ('{"state":"a","user_id":4.50}', [4.5], 3, "300"), ('{"user_id": 2, "kind_id": "1",  "state": "a"}', [2.0], 2, "200")]
+    assert {row["at"].isoformat() for row in read} == {"2026-01-31T22:05:07"} and len(lake.rows("bronze/order")) == 6
+    assert lake.rows("silver/order", "user_id") == [(1,), (2,), (3,)]
 
 
 def test_a_second_run_on_a_model_is_refused_while_the_first_is_at_work(lake: Lake) -> None:

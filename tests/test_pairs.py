@@ -26,6 +26,7 @@ from datamaster_kit.deliver.delivery import Delivery, apply_delivery, observed_d
 from datamaster_kit.deliver.job_runs import job_number, job_numbers
 from datamaster_kit.deliver.jobs import Job, jobs
 from datamaster_kit.deliver.settings import Release
+from datamaster_kit.ingest.versions import version
 from datamaster_kit.project import Project, read_contracts, read_project
 from datamaster_kit.target.management import Management
 from datamaster_kit.unity.desired import desired_state
@@ -74,6 +75,14 @@ def test_bronze_is_of_the_contract_with_a_source_and_silver_of_the_one_with_task
     assert made["bronze", "permissions"] == [(name, "STRING") for name in COLUMNS]
     assert made["silver", "permissions"] == [("user_id", "INT"), ("kind_id", "INT"), ("data_kind", "STRING"), ("state", "STRING"), ("platform", "STRING")]
     assert ("silver", "permissions") in wanted.access and ("bronze", "permissions") not in wanted.access
+
+
+def test_silver_of_a_pair_knows_that_its_rows_are_events_and_orders_them_by_when_the_topic_took_them(project: Project) -> None:
+    for contract in read_contracts(project):
+        (model,) = contract.workflow_models
+        types = {column.name: column.type for table in tables(contract, "c") for column in table.columns}
+        assert contract.arrives_as_events(model) and "event: STRUCT<enqueued_at: TIMESTAMP" in types["carlton_metadata"]
+        assert version(contract, model).startswith("struct(carlton_metadata.event.enqueued_at AS v0")
 
 
 def test_the_one_ingests_and_the_other_makes_its_table_and_then_runs_the_users_wheel_by_its_own_schedule(project: Project) -> None:

@@ -61,8 +61,16 @@ def test_an_option_of_events_that_says_nothing_is_told() -> None:
 
     assert codes("consumer_group: x") == codes("schemaEvolutionModes: none") == codes("control: {place: trailer, begins_with: T, records: 2}") == [("source-option", "error")]
     assert codes("delimiter: ';'") == codes("encoding: utf-8") == [("source-option-unused", "warning")]
-    assert codes("dateFormat: dd/MM/yyyy") == codes("maxFilesPerTrigger: 10") == []
+    assert codes("dateFormat: dd/MM/yyyy") == codes("maxFilesPerTrigger: 10") == codes("keep_envelope: true") == []
+    assert codes("keep_envelope: maybe") == [("source-option", "error")]
     assert reader_options("events", {"dateFormat": "dd/MM/yyyy", "header": True}) == {"dateFormat": "dd/MM/yyyy"}
+
+
+def test_a_field_whose_column_captured_events_have_is_told_where_they_are_kept() -> None:
+    text = CONTRACT.replace("type: adls", "type: eventhub").replace("FORMAT", "avro").replace("fields: {id", "fields: {offset")
+    for said, codes in (("true", [("source-option", "error", 10)]), ("false", [])):
+        _, faults = examined(parse_document(text.replace("OPTION", f"keep_envelope: {said}"), "c.yaml"), Path())
+        assert [(fault.code, fault.severity, fault.line) for fault in faults if fault.severity == "error"] == codes
 
 
 @pytest.mark.parametrize("option, severity", [("dateFormat: yyyy-MM", "error"), ("dateFormat: dd/MM", "error"), ("timestampFormat: 'HH:mm'", "error"), ("dateFormat: dd/MM/yy", "warning"), ("timestampFormat: dd-MM-yy HH:mm", "warning"),

@@ -14,7 +14,7 @@ from typing import Annotated
 import typer
 
 from .. import __version__
-from . import contract, deliver, forms, ingest, init, lakehouse, mock, new, setup, unity
+from . import contract, deliver, forms, ingest, init, lakehouse, mock, new, quality, setup, unity
 from .output import print_faults
 from ..contract.fault import DatamasterError, Fault, code
 from ..target.cause import cause_of, known_fault
@@ -37,6 +37,7 @@ app.add_typer(unity.unity, name="unity")
 app.add_typer(ingest.app, name="ingest")
 app.add_typer(deliver.deliver, name="deliver")
 app.command("mock")(mock.mock_command)
+app.command("quality")(quality.quality_command)
 app.command("report")(lakehouse.report_command)
 app.command("forms")(forms.forms_command)
 

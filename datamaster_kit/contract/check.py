@@ -28,7 +28,7 @@ from .period import is_ambiguous, is_unlimited, parse_period, period_text
 from .rule import OPERATORS, limit_of
 from .rules import SEVERITIES
 from .source_options import century_problem, moment_pattern_problem, option_problems, unused_options
-from .table import DELETED, QUARANTINE
+from .table import DELETED, QUARANTINE, envelope_columns
 
 # %% auto #0
 __all__ = ['Finding', 'NAME_REFUSED', 'NOT_A_TABLE', 'NAME_TAKEN', 'NAME_LOOKALIKE', 'RESERVED_NAME', 'UNKNOWN_REFERENCE',
@@ -41,8 +41,8 @@ __all__ = ['Finding', 'NAME_REFUSED', 'NOT_A_TABLE', 'NAME_TAKEN', 'NAME_LOOKALI
            'repeated', 'type_findings', 'constraint_findings', 'pattern_findings', 'limit_findings', 'limit_value',
            'has_no_room', 'is_number', 'is_value', 'count_findings', 'word_findings', 'rule_name_findings',
            'can_be_kept', 'key_findings', 'reference_findings', 'missing', 'life_findings', 'mark_findings',
-           'gold_findings', 'leads_out', 'workflow_findings', 'compute_findings', 'source_findings', 'control_findings',
-           'service_level_findings', 'level_findings', 'findings']
+           'gold_findings', 'leads_out', 'workflow_findings', 'compute_findings', 'source_findings',
+           'envelope_findings', 'control_findings', 'service_level_findings', 'level_findings', 'findings']
 
 # %% ../../nbs/contract/09_check.ipynb #56276002
 Finding = tuple[Code, str, str, str, str]
@@ -432,6 +432,7 @@ def workflow_findings(contract: Contract) -> Iterator[Finding]:
         yield BAD_WORKFLOW, f"the source format {workflow.source.format!r} is not one of {', '.join(FORMATS)}", "", "workflow.source.format", nearest(workflow.source.format, FORMATS)
     elif workflow.source.type in ("adls", "eventhub"):
         yield from source_findings(workflow.source)
+        yield from envelope_findings(contract)
     if workflow.source.type == "adls" and workflow.source.format in FORMATS:
         yield from control_findings(contract, workflow.source)
     yield from compute_findings(workflow)
@@ -454,6 +455,16 @@ def source_findings(source: Source) -> Iterator[Finding]:
     for name in ("dateFormat", "timestampFormat"):
         if guess := century_problem(str(source.options.get(name, ""))):
             yield GUESSED_CENTURY, f"{name} is {str(source.options[name])!r}, which {guess}", "", f"workflow.source.{name}", ""
+
+
+def envelope_findings(contract: Contract) -> Iterator[Finding]:
+    """Yield the fields whose columns are those of captured events that bronze keeps."""
+    kept = {column.name.lower(): column.name for column in envelope_columns(contract)}
+    for model in known_ingested(contract):
+        for item in model.fields:
+            if item.column.lower() in kept:
+                message = f"keep_envelope has the column {kept[item.column.lower()]!r} in bronze, and so has the field {item.name!r}"
+                yield SOURCE_OPTION, message, "", "workflow.source.keep_envelope", "give the field another physicalName, or leave keep_envelope out"
 
 
 def control_findings(contract: Contract, source: Source) -> Iterator[Finding]:

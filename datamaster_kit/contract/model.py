@@ -325,6 +325,12 @@ class Source:
     options: Mapping[str, Any] = field(default_factory=dict)
     is_given: bool = True
 
+    @property
+    def keeps_envelope(self) -> bool:
+        """Bronze has the columns of a captured event beside those of its record."""
+        said = str(self.options.get("keep_envelope", "")).lower()
+        return self.type == "eventhub" and said == "true"
+
 
 @dataclass(frozen=True)
 class Workflow:
@@ -357,6 +363,7 @@ class Contract:
     """A data contract; `specification` is odcs or dcs, of which `specification_version` was read.
 
     `layers` names, of a model that another contract of the project has too, the one layer that is this contract's: bronze or silver.
+    `events` names the models that another contract brings to bronze as events.
     """
 
     id: str
@@ -382,6 +389,7 @@ class Contract:
     links: tuple[Link, ...] = ()
     properties: Mapping[str, Any] = field(default_factory=dict)
     layers: Mapping[str, str] = field(default_factory=dict)
+    events: tuple[str, ...] = ()
 
     def model(self, name: str) -> Model:
         """Return the model of that name; raises KeyError where there is none."""
@@ -429,6 +437,11 @@ class Contract:
         """Return the values, by field, that mark a row of a model as deleted; empty where none does."""
         said = (self.workflow or Workflow()).delete_when
         return said.get(model.name, said.get("*", {}))
+
+    def arrives_as_events(self, model: Model) -> bool:
+        """A model's rows are events of a topic, whichever contract brings them to bronze."""
+        source = (self.workflow or Workflow()).source
+        return source.type == "eventhub" or model.name in self.events
 
     def keeps_history(self, model: Model) -> bool:
         """Silver keeps every version of the model's rows."""

@@ -24,12 +24,13 @@ READER_OPTIONS = {
     "csv": frozenset({"header", "delimiter", "sep", "quote", "escape", "encoding", "nullValue", "emptyValue", "comment", "lineSep", "dateFormat", "timestampFormat", "multiLine",
                       "ignoreLeadingWhiteSpace", "ignoreTrailingWhiteSpace"}),
     "json": frozenset({"multiLine", "encoding", "dateFormat", "timestampFormat", "lineSep"}),
-    "parquet": frozenset[str](), "avro": frozenset[str](), "events": frozenset({"dateFormat", "timestampFormat"}),  # of a topic: each is a JSON object
+    "parquet": frozenset[str](), "avro": frozenset[str](), "events": frozenset({"dateFormat", "timestampFormat", "keep_envelope"}),  # of a topic: JSON
 }
 CLOUD_OPTIONS = frozenset({"allowOverwrites", "backfillInterval", "cleanSource", "cleanSource.moveDestination", "cleanSource.retentionDuration", "includeExistingFiles", "maxBytesPerTrigger",
                            "maxFilesPerTrigger", "partitionColumns", "schemaEvolutionMode", "useManagedFileEvents", "useNotifications", "validateOptions"})
 OPTIONS_OF_TEXT = READER_OPTIONS["csv"] | READER_OPTIONS["json"]
-TRUTHS = ("header", "multiLine", "ignoreLeadingWhiteSpace", "ignoreTrailingWhiteSpace", "allowOverwrites", "includeExistingFiles", "useManagedFileEvents", "useNotifications", "validateOptions")
+TRUTHS = ("header", "multiLine", "ignoreLeadingWhiteSpace", "ignoreTrailingWhiteSpace", "allowOverwrites", "includeExistingFiles", "useManagedFileEvents", "useNotifications", "validateOptions",
+          "keep_envelope")
 ONE_CHARACTER = ("quote", "escape", "comment")
 EVOLUTION_MODES = ("addNewColumns", "rescue", "failOnNewColumns", "none", "addNewColumnsWithTypeWidening")
 CLEAN_MODES = ("OFF", "DELETE", "MOVE")

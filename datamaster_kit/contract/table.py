@@ -14,13 +14,13 @@ from .rules import rules, slug, split_reference
 from .sqltype import quote, sql_literal, sql_type
 
 # %% auto #0
-__all__ = ['METADATA_TYPE', 'BRONZE_COLUMNS', 'BRONZE_STATISTICS', 'QUARANTINE_COLUMNS', 'QUARANTINE', 'DELETED', 'CHANGED_BY',
-           'SILVER_COLUMNS', 'HISTORY_COLUMNS', 'CHECKED', 'CHECK_PREFIX', 'Column', 'ForeignKey', 'Table', 'stored',
-           'stored_part', 'unlimited', 'properties_of', 'in_list', 'indexed_columns', 'bronze_table',
-           'quarantine_table', 'silver_table', 'promised_columns', 'deleted_table', 'gold_table', 'tables',
-           'table_names', 'is_strict', 'silver_checks', 'silver_clustering', 'can_cluster', 'declared_clustering',
-           'foreign_keys', 'table_tags', 'column_tags', 'tags_of', 'Dialect', 'create_statements', 'column_definition',
-           'check_statements', 'tag_statements']
+__all__ = ['METADATA_TYPE', 'BRONZE_COLUMNS', 'EVENT_TYPE', 'PROPERTIES_TYPE', 'ENVELOPE_COLUMNS', 'BRONZE_STATISTICS',
+           'QUARANTINE_COLUMNS', 'QUARANTINE', 'DELETED', 'CHANGED_BY', 'HISTORY_COLUMNS', 'CHECKED', 'CHECK_PREFIX',
+           'Column', 'ForeignKey', 'Table', 'stored', 'stored_part', 'unlimited', 'properties_of', 'metadata_column',
+           'envelope_columns', 'in_list', 'indexed_columns', 'bronze_table', 'quarantine_table', 'silver_table',
+           'promised_columns', 'deleted_table', 'gold_table', 'tables', 'table_names', 'is_strict', 'silver_checks',
+           'silver_clustering', 'can_cluster', 'declared_clustering', 'foreign_keys', 'table_tags', 'column_tags',
+           'tags_of', 'Dialect', 'create_statements', 'column_definition', 'check_statements', 'tag_statements']
 
 # %% ../../nbs/contract/12_table.ipynb #d0488022
 @dataclass(frozen=True)
@@ -118,6 +118,33 @@ def properties_of(contract: Contract, model: Model, layer: str) -> dict[str, str
             **indexed_columns(model, layer)}
 
 
+EVENT_TYPE = ("STRUCT<enqueued_at: TIMESTAMP, sequence_number: BIGINT, offset: STRING, partition: STRING, "
+              "properties: STRING, system_properties: STRING>")
+PROPERTIES_TYPE = "MAP<STRING, STRUCT<member0: BIGINT, member1: DOUBLE, member2: STRING, member3: BINARY>>"
+ENVELOPE_COLUMNS = (  # Azure, *Exploring captured Avro files in Azure Event Hubs*; of a union Spark makes a struct
+    Column("SequenceNumber", "BIGINT", True, "The event's number in its partition."),
+    Column("Offset", "STRING", True, "Where in its partition the event is."),
+    Column("EnqueuedTimeUtc", "STRING", True, "When the topic took the event, as Event Hubs writes it."),
+    Column("SystemProperties", PROPERTIES_TYPE, True, "What Event Hubs says of the event."),
+    Column("Properties", PROPERTIES_TYPE, True, "What its sender says of the event."),
+    Column("Body", "BINARY", True, "The record as it was sent; of an event with a list, the item that the row is."),
+)
+
+
+def metadata_column(contract: Contract, model: Model) -> Column:
+    """Return the column that says where a row came from; of an event it has the envelope too (`event`)."""
+    plain = BRONZE_COLUMNS[1]
+    if not contract.arrives_as_events(model):
+        return plain
+    return replace(plain, type=f"{METADATA_TYPE.removesuffix('>')}, event: {EVENT_TYPE}>")
+
+
+def envelope_columns(contract: Contract) -> tuple[Column, ...]:
+    """Return the columns of captured events that bronze has, where the contract's source keeps them."""
+    is_kept = contract.workflow is not None and contract.workflow.source.keeps_envelope
+    return ENVELOPE_COLUMNS if is_kept else ()
+
+
 BRONZE_STATISTICS = ("carlton_metadata.stream", "carlton_metadata.batch_id", "carlton_current_date")
 
 
@@ -142,7 +169,9 @@ def indexed_columns(model: Model, layer: str) -> dict[str, str]:
 def bronze_table(contract: Contract, model: Model, catalog: str) -> Table:
     """Return a model's bronze table: every column nullable, so that any row can be kept."""
     columns = tuple(Column(item.column, sql_type(stored(unlimited(item.type))), True, item.description, item.aliases) for item in model.fields)
-    return Table(catalog, "bronze", model.table, (*columns, *BRONZE_COLUMNS), model.description, cluster_by=declared_clustering(model),
+    arrived, _, *others = BRONZE_COLUMNS
+    own = (*envelope_columns(contract), arrived, metadata_column(contract, model), *others)
+    return Table(catalog, "bronze", model.table, (*columns, *own), model.description, cluster_by=declared_clustering(model),
                  properties=properties_of(contract, model, "bronze"), tags=table_tags(contract, model), column_tags=column_tags(model))
 
 # %% ../../nbs/contract/12_table.ipynb #6c05095e
@@ -164,7 +193,6 @@ def quarantine_table(contract: Contract, model: Model, catalog: str) -> Table:
 
 # %% ../../nbs/contract/12_table.ipynb #9d06ab8b
 CHANGED_BY = Column("carlton_changed_by", "STRUCT<stream: STRING, batch_id: BIGINT, run_id: STRING>", True, "The stream, batch and run that wrote the row.")
-SILVER_COLUMNS = (BRONZE_COLUMNS[1], CHANGED_BY)
 HISTORY_COLUMNS = (
     Column("carlton_valid_from", "TIMESTAMP", True, "When the version began to hold."),
     Column("carlton_valid_to", "TIMESTAMP", True, "When the next version, or a deletion, ended it; absent while it holds."),
@@ -179,7 +207,8 @@ def silver_table(contract: Contract, model: Model, catalog: str) -> Table:
     A model with history has a row a version, so that its key does not identify a row.
     """
     has_history = contract.keeps_history(model)
-    columns = (*promised_columns(model), *SILVER_COLUMNS, *(HISTORY_COLUMNS if has_history else ()))
+    own = (metadata_column(contract, model), CHANGED_BY, *(HISTORY_COLUMNS if has_history else ()))
+    columns = (*promised_columns(model), *own)
     key = () if has_history else tuple(item.column for item in model.key)
     return Table(catalog, "silver", model.table, columns, model.description, key, foreign_keys(contract, model),
                  silver_checks(contract, model), silver_clustering(model), properties_of(contract, model, "silver"), table_tags(contract, model), column_tags(model))
@@ -195,7 +224,7 @@ def deleted_table(contract: Contract, model: Model, catalog: str) -> Table:
     deciding = (*model.key, *(item for item in contract.latest_by(model) if item not in model.key))
     columns = tuple(Column(item.column, sql_type(stored(unlimited(item.type))), True, item.description, item.aliases) for item in deciding)
     content = Column("carlton_content", "BIGINT", True, "The hash of the row that deleted.")
-    return Table(catalog, "silver", model.table + DELETED, (*columns, BRONZE_COLUMNS[1], CHANGED_BY, content), f"The deleted keys of {model.name}.",
+    return Table(catalog, "silver", model.table + DELETED, (*columns, metadata_column(contract, model), CHANGED_BY, content), f"The deleted keys of {model.name}.",
                  properties=properties_of(contract, model, "deleted"), tags=table_tags(contract, model))
 
 

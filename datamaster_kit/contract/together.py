@@ -28,7 +28,7 @@ def model_names(contract: Contract) -> set[str]:
 
 
 def joined(contracts: Iterable[Contract]) -> tuple[Contract, ...]:
-    """Return the contracts of a project as they are together: of each pair, bronze is that of the one with a source, and silver that of the other."""
+    """Return the contracts of a project as they are together: of each pair, bronze is that of the one with a source, and silver that of the other, which knows what arrives as events."""
     contracts = tuple(contracts)
     brought = {name for contract in contracts if has_source(contract) for name in model_names(contract)}
     preparing = [contract for contract in contracts if (contract.workflow or Workflow()).tasks and not has_source(contract) and brought & model_names(contract)]
@@ -39,7 +39,17 @@ def joined(contracts: Iterable[Contract]) -> tuple[Contract, ...]:
             return {model.name: "silver" for model in contract.workflow_models}
         return {model.name: "bronze" for model in contract.workflow_models if has_source(contract) and model.name.lower() in prepared}
 
-    return tuple(replace(contract, layers=layers) if (layers := layers_of(contract)) else contract for contract in contracts)
+    topics = [contract for contract in contracts if (contract.workflow or Workflow()).source.type == "eventhub"]
+    as_events = {name for contract in topics for name in model_names(contract)}
+
+    def events_of(contract: Contract) -> tuple[str, ...]:
+        models = contract.workflow_models if contract in preparing else ()
+        return tuple(model.name for model in models if model.name.lower() in as_events)
+
+    return tuple(
+        replace(contract, layers=layers, events=events_of(contract)) if (layers := layers_of(contract)) else contract
+        for contract in contracts
+    )
 
 
 def partners(contract: Contract, contracts: Iterable[Contract]) -> tuple[Contract, ...]:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from ..contract.fault import DatamasterError
 from ..contract.rules import Rule, verdict
 from ..contract.sqltype import sql_literal
-from ..contract.table import bronze_table, quarantine_table
+from ..contract.table import bronze_table, envelope_columns, quarantine_table
 from .checkpoint import Claim, claimed, rebuilt
 from .files import FILE_LOST, NAMED as NAMED_FILES, file_entries
 from .evolution import Evolved, evolve, evolved_rows
@@ -77,7 +77,12 @@ def written(step: Step, rows: DataFrame, claim: Claim, batch_id: int, there: Evo
     """Append a batch's rows to bronze, exactly once, and return what is counted."""
     from pyspark.sql import Observation
 
-    columns, metadata = [*(item.column for item in step.model.fields), *there.added], address(claim.stream, batch_id, step.run_id, step.contract.version)
+    envelope = [column.name for column in envelope_columns(step.contract)]
+    columns = [*(item.column for item in step.model.fields), *envelope, *there.added]
+    is_event = step.contract.arrives_as_events(step.model)
+    metadata = address(claim.stream, batch_id, step.run_id, step.contract.version, is_event)
+    if envelope:
+        rows = rows.selectExpr("*", *(f"_datamaster_file.envelope.{name} AS {name}" for name in envelope))
     broken = broken_rules(step.model, step.rules, exemptions(step.contract, step.model))
     passing, application, table = bronze_rows(evolved_rows(rows, there), columns, metadata, step.rules, broken), f"ingest/{claim.stream}", step.sql("bronze")
     if batch_id == claim.pending:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from ..contract.fault import DatamasterError, code
 from ..contract.model import DataType, Scalar
 from ..contract.sqltype import parse_sql_type, quote, sql_literal, sql_type
-from ..contract.table import bronze_table, silver_checks
+from ..contract.table import bronze_table, envelope_columns, silver_checks
 from .step import Step
 from ..target.casts import exact_cast, let, members_json, rescued_members, rescued_texts, variant_text
 from ..target.point import passed
@@ -102,7 +102,8 @@ def needed(step: Step, found: Sequence[Rescued], there: Evolved) -> Evolved:
     """Return the columns to add or to widen for what was rescued, as the contract's schema evolution says."""
     evolution = step.contract.workflow.schema_evolution if step.contract.workflow else "rescue"
     types = {item.column: item.type for item in step.model.fields}
-    known = {name.lower() for name in (*types, *there.added)}
+    envelope = (column.name for column in envelope_columns(step.contract))
+    known = {name.lower() for name in (*types, *envelope, *there.added)}
     if evolution == "add":
         plain = [item.name for item in found if item.name.lower() not in known and is_plain(item.name)]
         new = {name.lower(): name for name in reversed(plain)}  # one of each that differs in case

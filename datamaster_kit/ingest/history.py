@@ -10,7 +10,7 @@ from ..contract.sqltype import quote, sql_type
 from ..contract.table import DELETED, deleted_table, stored
 from .rows import is_deletion
 from .step import Step
-from .versions import content, key_columns, same_key, version
+from .versions import arrival, content, key_columns, same_key, version
 
 # %% auto #0
 __all__ = ['begins', 'versions_query', 'history_statement']
@@ -20,7 +20,7 @@ def begins(contract: Contract, model: Model) -> str:
     """Return SQL for the moment at which a row's version begins."""
     first = next(iter(contract.latest_by(model)), None)
     is_moment = first is not None and first.type in (Scalar("date"), Scalar("timestamp"), Scalar("timestamp_ntz"))
-    return f"CAST({quote(first.column)} AS TIMESTAMP)" if first is not None and is_moment else "carlton_metadata.file_modification_time"
+    return f"CAST({quote(first.column)} AS TIMESTAMP)" if first is not None and is_moment else arrival(contract, model)[0]
 
 # %% ../../nbs/ingest/07_history.ipynb #92ec5952
 def versions_query(step: Step, source: str) -> str:
@@ -36,7 +36,7 @@ def versions_query(step: Step, source: str) -> str:
         named = ", ".join(quote(item.column) if item.column in known else f"CAST(NULL AS {sql_type(stored(item.type))})" for item in model.fields)
         parts.append(f"SELECT {named}, carlton_metadata, carlton_content, true FROM {step.sql('silver', DELETED)} t LEFT SEMI JOIN ({keys}) k ON {same_key(model, 't', 'k')}")
     key, order = key_columns(model), version(contract, model, "", "_datamaster_content")
-    identity = ", ".join([key, "_datamaster_content", "_datamaster_is_deletion", *([] if contract.latest_by(model) else ["carlton_metadata.file_modification_time"])])
+    identity = ", ".join([key, "_datamaster_content", "_datamaster_is_deletion", *([] if contract.latest_by(model) else arrival(contract, model))])
     ranked = f"SELECT *, {order} AS _datamaster_version, row_number() OVER (PARTITION BY {identity} ORDER BY {order} DESC) AS _datamaster_rank FROM ({' UNION ALL '.join(parts)})"
     timed = (f"SELECT *, {begins(contract, model)} AS _datamaster_from, lead({begins(contract, model)}) OVER (PARTITION BY {key} ORDER BY _datamaster_version) AS _datamaster_to, "
              f"lead(_datamaster_version) OVER (PARTITION BY {key} ORDER BY _datamaster_version) IS NULL AS _datamaster_is_current FROM ({ranked}) WHERE _datamaster_rank = 1")
@@ -49,7 +49,8 @@ def history_statement(step: Step, source: str, stamp: str) -> str:
     columns = [*(quote(item.column) for item in model.fields), "carlton_metadata"]
     times = {"carlton_valid_from": "_datamaster_from", "carlton_valid_to": "_datamaster_to", "carlton_is_current": "_datamaster_is_current"}
     same = f"{same_key(model, 't', 's')} AND {content(model, 't')} = s._datamaster_content"
-    same += "" if contract.latest_by(model) else " AND t.carlton_metadata.file_modification_time <=> s.carlton_metadata.file_modification_time"
+    moments = [] if contract.latest_by(model) else zip(arrival(contract, model, "t"), arrival(contract, model, "s"), strict=True)
+    same += "".join(f" AND {one} <=> {other}" for one, other in moments)
     differs = " OR ".join(["NOT (t.carlton_metadata <=> s.carlton_metadata)", *(f"NOT (t.{column} <=> s.{value})" for column, value in times.items())])
     updates = ", ".join(["t.carlton_metadata = s.carlton_metadata", *(f"t.{column} = s.{value}" for column, value in times.items()), f"t.carlton_changed_by = {stamp}"])
     values = ", ".join([*(f"s.{column}" for column in columns), *(f"s.{value}" for value in times.values()), stamp])

@@ -123,11 +123,12 @@ def broken_counts(rules: Sequence[Rule], broken: str) -> dict[str, str]:
     return {rule.id: f"count_if(array_contains({broken}, {sql_literal(rule.id)}))" for rule in row_rules(rules)}
 
 # %% ../../nbs/ingest/00_rows.ipynb #a3d900c0
-def address(stream: str, batch_id: int, run_id: str, contract_version: str) -> str:
-    """Return SQL for where a row came from and who wrote it, from rows with the column `_datamaster_file`."""
+def address(stream: str, batch_id: int, run_id: str, contract_version: str, is_event: bool = False) -> str:
+    """Return SQL for where a row came from and who wrote it, from rows with the column `_datamaster_file`; of an event with its envelope."""
+    event = ", 'event', _datamaster_file.event" if is_event else ""
     return (f"named_struct('file_path', _datamaster_file.path, 'file_name', _datamaster_file.name, 'file_size', _datamaster_file.size, 'file_modification_time', _datamaster_file.modification_time, "
             f"'run_id', {sql_literal(run_id)}, 'batch_id', {by_reference(f'CAST({batch_id} AS BIGINT)')}, 'contract_version', {sql_literal(contract_version)}, "
-            f"'stream', {sql_literal(stream)}, 'block_start', _datamaster_file.block_start, 'row', monotonically_increasing_id())")
+            f"'stream', {sql_literal(stream)}, 'block_start', _datamaster_file.block_start, 'row', monotonically_increasing_id(){event})")
 
 # %% ../../nbs/ingest/00_rows.ipynb #be9bb2d5
 def bronze_rows(rows: DataFrame, columns: Sequence[str], metadata: str, rules: Sequence[Rule], broken: str) -> DataFrame:

@@ -125,6 +125,10 @@ def table_faults(target: Target, table: Table) -> list[Fault]:
         return [NO_TABLE.fault(f"the table {name} is not there")]
     there = {column.lower() for column in detail.columns}
     lacking = [column.name for column in table.columns if column.name.lower() not in there]
+    metadata = next((column for column in detail.schema["fields"] if column["name"] == "carlton_metadata"), None)
+    is_asked = any(", event: " in column.type for column in table.columns if column.name == "carlton_metadata")
+    if metadata and is_asked and "event" not in [member["name"] for member in metadata["type"]["fields"]]:
+        lacking.append("carlton_metadata.event")
     return [TABLE_DIFFERS.fault(f"the table {name} lacks {', '.join(lacking)}")] if lacking else []
 
 
@@ -165,8 +169,11 @@ def file_source(step: Step) -> FileSource:
     if source.type not in ("adls", "eventhub"):
         raise DatamasterError(NOT_FILES.fault(f"the source of {step.contract.id} is {source.type!r}"))
     is_captured = source.type == "eventhub"
-    return FileSource("avro" if is_captured else source.format, step.target.landing_folder(step.model.name), step.model.fields, reader_options("events" if is_captured else source.format, source.options), is_captured,
-                      None if is_captured else read_control_totals(source.options.get("control"), source.format))
+    options = reader_options("events" if is_captured else source.format, source.options)
+    options.pop("keep_envelope", None)  # no reader's, but bronze's
+    control = None if is_captured else read_control_totals(source.options.get("control"), source.format)
+    format, folder = "avro" if is_captured else source.format, step.target.landing_folder(step.model.name)
+    return FileSource(format, folder, step.model.fields, options, is_captured, control, source.keeps_envelope)
 
 # %% ../../nbs/ingest/01_step.ipynb #5ded49bf
 def append(rows: DataFrame, table: str, application: str, version: int) -> None:

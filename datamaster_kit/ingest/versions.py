@@ -9,7 +9,7 @@ from ..contract.model import Contract, Field, Map, Model, Scalar, nested_fields,
 from ..contract.sqltype import quote
 
 # %% auto #0
-__all__ = ['hashable', 'parts_of', 'content', 'prefixed', 'version', 'same_key', 'key_columns']
+__all__ = ['hashable', 'parts_of', 'content', 'prefixed', 'version', 'arrival', 'same_key', 'key_columns']
 
 # %% ../../nbs/ingest/07_versions.ipynb #3cd268a8
 def hashable(model: Model) -> list[Field]:
@@ -35,9 +35,20 @@ def prefixed(alias: str, column: str) -> str:
 def version(contract: Contract, model: Model, alias: str = "", hashed: str = "") -> str:
     """Return SQL for a row's version, a struct that orders from old to new; NULLs are oldest. `hashed` is a column that has the row's hash already."""
     metadata = f"{alias}.carlton_metadata" if alias else "carlton_metadata"
-    parts = [*(prefixed(alias, item.column) for item in contract.latest_by(model)), f"{metadata}.file_modification_time", f"{metadata}.file_path",
+    event = f"{metadata}.event"
+    taken = [f"{event}.enqueued_at", f"{event}.sequence_number"] if contract.arrives_as_events(model) else []
+    parts = [*(prefixed(alias, item.column) for item in contract.latest_by(model)), *taken, f"{metadata}.file_modification_time", f"{metadata}.file_path",
              f"{metadata}.block_start", f"{metadata}.row", prefixed(alias, hashed) if hashed else content(model, alias)]
     return "struct(" + ", ".join(f"{part} AS v{index}" for index, part in enumerate(parts)) + ")"
+
+
+def arrival(contract: Contract, model: Model, alias: str = "") -> tuple[str, ...]:
+    """Return SQL for when a row arrived: when the topic took its event, with the event's number, or when its file was modified."""
+    metadata = f"{alias}.carlton_metadata" if alias else "carlton_metadata"
+    modified = f"{metadata}.file_modification_time"
+    if not contract.arrives_as_events(model):
+        return (modified,)
+    return f"coalesce({metadata}.event.enqueued_at, {modified})", f"{metadata}.event.sequence_number"
 
 
 def same_key(model: Model, left: str, right: str) -> str:

@@ -14,7 +14,7 @@ from ..contract.control_totals import RECORDS
 from ..contract.fault import BadInput, Fault
 from ..contract.source_options import CLOUD_OPTIONS, option_problems, quote_escape, reader_options
 from ..contract.sqltype import quote, sql_literal, sql_type
-from .avro_files import CAPTURED, CAPTURED_FILE, CAPTURED_VALUE
+from .avro_files import CAPTURED, rows_of_events
 from .casts import FILE, OWN_NAMES, RESCUED, TEXT, aliases_of, bronze_type, refusal, rows_of_texts, types_of, without_own_names
 from .control_totals import MOST_BYTES, balance, cells_in, found_totals
 from .csv_files import no_glob
@@ -97,7 +97,7 @@ def rows_of_csv(read: DataFrame, source: FileSource) -> DataFrame:
 def cloud_rows(read: DataFrame, source: FileSource) -> DataFrame:
     """Return what Auto Loader read, as rows of the contract."""
     if source.is_captured:
-        return rows_of_json(read.selectExpr(CAPTURED_VALUE, CAPTURED_FILE), source)
+        return rows_of_events(read, source)
     if source.format == "json":
         return rows_of_json(records_of(read, source), source)
     return rows_of_csv(read, source) if source.format == "csv" else read.selectExpr(*map(quote, types_of(source)), f"{rescued_by_loader()} AS {RESCUED}", FILE)

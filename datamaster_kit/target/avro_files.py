@@ -12,18 +12,20 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from ..contract.model import Array, DataType, Field, Map, Scalar, Struct
+from ..contract.sqltype import sql_literal
+from ..contract.table import ENVELOPE_COLUMNS
 from .casts import FILE
 from .csv_files import no_glob
-from .json_files import rows_of_json
+from .json_files import BLANKS, items_of, rows_of_json, unmarked
 from .target import FileSource
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
 # %% auto #0
-__all__ = ['MEANINGS', 'MEMBERS', 'CAPTURED', 'CAPTURED_VALUE', 'BLOCK_START', 'CAPTURED_FILE', 'next_number', 'avro_header',
-           'avro_damage', 'skip', 'avro_schema', 'Union', 'Meant', 'full_name', 'named_types', 'with_meaning',
-           'logical_type', 'read_captured']
+__all__ = ['MEANINGS', 'MEMBERS', 'CAPTURED', 'CAPTURED_VALUE', 'BLOCK_START', 'TAKEN', 'ENQUEUED_AT', 'PARTITION', 'EVENT',
+           'next_number', 'avro_header', 'avro_damage', 'skip', 'avro_schema', 'Union', 'Meant', 'full_name',
+           'named_types', 'with_meaning', 'logical_type', 'json_of_properties', 'read_captured', 'rows_of_events']
 
 # %% ../../nbs/target/08_avro_files.ipynb #cfda6ddd
 def next_number(file: IO[bytes]) -> int:
@@ -168,14 +170,39 @@ def logical_type(said: Any) -> str:
     return str(said["logicalType"]) if said.get("logicalType") in MEMBERS else str(said["type"])
 
 # %% ../../nbs/target/08_avro_files.ipynb #15d07ea1
-CAPTURED = "SequenceNumber BIGINT, Body BINARY"
+CAPTURED = ", ".join(f"{column.name} {column.type}" for column in ENVELOPE_COLUMNS)
 CAPTURED_VALUE = "CASE WHEN is_valid_utf8(CAST(Body AS STRING)) THEN CAST(Body AS STRING) ELSE concat('0x', hex(Body)) END"
 CAPTURED_VALUE = f"coalesce({CAPTURED_VALUE}, '') AS value"
 BLOCK_START = "_metadata.file_block_start"
-CAPTURED_FILE = FILE.replace(BLOCK_START, "SequenceNumber")
+TAKEN = "SystemProperties['x-opt-enqueued-time'].member0"
+ENQUEUED_AT = (f"coalesce(timestamp_millis({TAKEN}), try_to_timestamp(concat(trim(EnqueuedTimeUtc), ' +0000'), 'M/d/yyyy h:mm:ss a Z'), "
+               "CASE WHEN EnqueuedTimeUtc RLIKE '^ *[0-9]{4}-[0-9]{2}-[0-9]{2}[ T]' THEN try_cast(concat(rtrim('Z ', EnqueuedTimeUtc), 'Z') AS TIMESTAMP) END)")
+PARTITION = r"/([0-9]+)/[0-9]{4}/[0-9]{2}/[0-9]{2}/[0-9]{2}/[0-9]{2}/[0-9]{2}[^/]*$"
+
+
+def json_of_properties(column: str) -> str:
+    """Return SQL for an event's properties as JSON, NULL where it has none; bytes are in base 64."""
+    value = "coalesce(CAST(value.member0 AS VARIANT), CAST(value.member1 AS VARIANT), CAST(coalesce(value.member2, base64(value.member3)) AS VARIANT))"
+    return f"CASE WHEN cardinality({column}) > 0 THEN to_json(transform_values({column}, (name, value) -> {value})) END"
+
+
+EVENT = (f"named_struct('enqueued_at', {ENQUEUED_AT}, 'sequence_number', SequenceNumber, 'offset', Offset, "
+         f"'partition', nullif(regexp_extract(_datamaster_file.path, {sql_literal(PARTITION)}, 1), ''), "
+         f"'properties', {json_of_properties('Properties')}, 'system_properties', {json_of_properties('SystemProperties')})")
 
 
 def read_captured(spark: SparkSession, files: Sequence[str], source: FileSource, place: str = FILE) -> DataFrame:
     """Return the events of files that Event Hubs captured, as rows of the contract; `place` is the SQL of `_datamaster_file` (Azure, *Exploring captured Avro files in Azure Event Hubs*)."""
-    raw = spark.read.format("avro").schema(CAPTURED).load(list(map(no_glob, files)))
-    return rows_of_json(raw.selectExpr(CAPTURED_VALUE, place.replace(BLOCK_START, "SequenceNumber")), source)
+    return rows_of_events(spark.read.format("avro").schema(CAPTURED).load(list(map(no_glob, files))), source, place)
+
+
+def rows_of_events(read: DataFrame, source: FileSource, place: str = FILE) -> DataFrame:
+    """Return captured events, read as CAPTURED says, as rows of the contract: one for each record; `_datamaster_file` has `event`, and `envelope` where it is kept."""
+    columns = [column.name for column in ENVELOPE_COLUMNS]
+    items = f"CASE WHEN startswith(ltrim({sql_literal(BLANKS)}, value), '[') THEN {items_of(unmarked('value'))} END"
+    events = read.selectExpr(*columns, CAPTURED_VALUE, place.replace(BLOCK_START, "SequenceNumber"))
+    listed = events.selectExpr("*", f"{items} AS _items").selectExpr("*", "explode(coalesce(_items, array(value))) AS _record")
+    own = "CASE WHEN _items IS NULL THEN Body ELSE CAST(_record AS BINARY) END"
+    kept = ", ".join(f"'{name}', {own if name == 'Body' else name}" for name in columns)
+    members = f"_datamaster_file.*, {EVENT} AS event" + (f", named_struct({kept}) AS envelope" if source.keeps_envelope else "")
+    return rows_of_json(listed.selectExpr("_record AS value", f"struct({members}) AS _datamaster_file"), source)

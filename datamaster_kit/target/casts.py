@@ -14,7 +14,7 @@ from urllib.parse import quote as quoted_url
 
 from ..contract.model import Array, DataType, Map, Scalar, Struct
 from ..contract.sqltype import by_reference, quote, sql_literal, sql_type
-from ..contract.table import stored, unlimited
+from ..contract.table import ENVELOPE_COLUMNS, EVENT_TYPE, stored, unlimited
 from .accepted_forms import FORM_OF
 from .target import FileSource
 
@@ -23,10 +23,10 @@ if TYPE_CHECKING:
 
 # %% auto #0
 __all__ = ['MARK', 'NUMBER', 'HALF', 'ESCAPED_MARK', 'BEYOND_VARIANT', 'UNICODE', 'RESCUED', 'OWN_NAMES', 'IS_RECORD', 'READY',
-           'TEXT', 'FILE', 'REST', 'exact_cast', 'within_years', 'formatted_day', 'formatted_moment', 'is_written_as',
-           'limits_of', 'unknown_members', 'has_digits', 'decimals', 'bronze_type', 'wider', 'nested_cast', 'let',
-           'parts_of', 'has_half', 'kept_numbers', 'numbers_again', 'whole_json', 'marked_json', 'variant_of',
-           'without_texts', 'part_text', 'variant_text', 'part_cast', 'bytes_of', 'part_fits', 'placed',
+           'TEXT', 'ENVELOPE_TYPE', 'FILE', 'REST', 'exact_cast', 'within_years', 'formatted_day', 'formatted_moment',
+           'is_written_as', 'limits_of', 'unknown_members', 'has_digits', 'decimals', 'bronze_type', 'wider',
+           'nested_cast', 'let', 'parts_of', 'has_half', 'kept_numbers', 'numbers_again', 'whole_json', 'marked_json',
+           'variant_of', 'without_texts', 'part_text', 'variant_text', 'part_cast', 'bytes_of', 'part_fits', 'placed',
            'rescued_members', 'members_json', 'rescued_texts', 'without_own_names', 'rescued_json', 'matched',
            'typed_columns', 'file_url', 'file_name_of', 'file_literal', 'refusal', 'types_of', 'aliases_of',
            'misfit_text', 'rows_of_texts', 'rest_of_row']
@@ -343,6 +343,7 @@ def typed_columns(positions: Mapping[str, int], types: Mapping[str, DataType], t
 
 # %% ../../nbs/target/07_casts.ipynb #e77332d6
 TEXT = "_datamaster_text_{}"
+ENVELOPE_TYPE = f"STRUCT<{', '.join(f'{column.name}: {column.type}' for column in ENVELOPE_COLUMNS)}>"
 FILE = ("named_struct('path', _metadata.file_path, 'name', _metadata.file_name, 'size', _metadata.file_size, 'modification_time', _metadata.file_modification_time, "
         "'block_start', _metadata.file_block_start) AS _datamaster_file")
 
@@ -361,17 +362,20 @@ def file_name_of(file: str) -> str:
     return file_url(file).rpartition("/")[2]
 
 
-def file_literal(path: str, name: str, size: int, modified: int, block_start: str) -> str:
-    """Return the SQL of `_datamaster_file` for a file that is known: its size in bytes, its modification in microseconds since 1970, and SQL for the start of a row's block."""
+def file_literal(path: str, name: str, size: int, modified: int, block_start: str, more: str = "") -> str:
+    """Return the SQL of `_datamaster_file` for a file that is known: its size in bytes, its modification in microseconds since 1970, SQL for the start of a row's block, and for more members."""
     return (f"named_struct('path', {sql_literal(path)}, 'name', {sql_literal(name)}, 'size', {by_reference(f'CAST({size} AS BIGINT)')}, "
-            f"'modification_time', {by_reference(f'timestamp_micros({modified})')}, 'block_start', {block_start}) AS _datamaster_file")
+            f"'modification_time', {by_reference(f'timestamp_micros({modified})')}, 'block_start', {block_start}{more}) AS _datamaster_file")
 
 
 def refusal(source: FileSource, path: str, name: str, size: int, modified: int, reason: str) -> str:
     """Return the SELECT of the row that stands for a file which cannot be read, or not to its end; its size in bytes, its modification in microseconds since 1970."""
     columns = [f"CAST(NULL AS {sql_type(bronze_type(type))}) AS {quote(column)}" for column, type in types_of(source).items()]
     told = sql_literal(json.dumps({"_unreadable": reason, "_file_path": path}))
-    return f"SELECT {', '.join([*columns, f'{told} AS {RESCUED}', file_literal(path, name, size, modified, f'CAST({size} AS BIGINT)')])}"
+    members = {"event": EVENT_TYPE} if source.is_captured else {}
+    members |= {"envelope": ENVELOPE_TYPE} if source.keeps_envelope else {}
+    more = "".join(f", '{member}', CAST(NULL AS {kind})" for member, kind in members.items())
+    return f"SELECT {', '.join([*columns, f'{told} AS {RESCUED}', file_literal(path, name, size, modified, f'CAST({size} AS BIGINT)', more)])}"
 
 
 def types_of(source: FileSource) -> dict[str, DataType]:

@@ -5,6 +5,7 @@
 # %% ../../nbs/target/05_databricks.ipynb #4d6bd832
 from __future__ import annotations
 
+import json
 import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -14,11 +15,11 @@ from typing import TYPE_CHECKING, Any
 
 from ..contract.check import folder_name
 from ..contract.fault import DatamasterError, code
-from ..contract.sqltype import quote
+from ..contract.sqltype import quote, sql_literal
 from ..contract.table import Dialect, Table
 from ..names import TableName
 from ..project import Project
-from .records import Detail, Rows, Value, append_by_spark, detail_by_spark, rows_by_spark
+from .records import Detail, Rows, Value, append_by_spark, detail_by_spark, rows_by_spark, with_values
 from .runtime import require_runtime
 from .target import FileSource, Handle, HandleMended
 
@@ -133,13 +134,30 @@ class DatabricksTarget:
         """The catalog knows the table: one question, where `detail` asks three."""
         return self.spark.catalog.tableExists(self.sql_name(table))
 
+    def columns(self, table: TableName) -> tuple[str, ...] | None:
+        """Return what the information schema says, which a session and a warehouse know alike."""
+        schema, name = sql_literal(table.schema.lower()), sql_literal(table.table.lower())
+        where = f"lower(table_schema) = {schema} AND lower(table_name) = {name}"
+        relation = f"{quote(table.catalog)}.information_schema.columns"
+        rows = self.sql(f"SELECT column_name FROM {relation} WHERE {where} ORDER BY ordinal_position")
+        return tuple(str(row["column_name"]) for row in rows) or None
+
     def detail(self, table: TableName) -> Detail | None:
         """Return what Spark says of a table."""
         return detail_by_spark(self.spark, self.sql_name(table))
 
     def records(self, table: TableName, query: str, **values: Value) -> Rows:
-        """Return the rows that a query gives of a table of record."""
-        return rows_by_spark(self.spark, self.sql_name(table), query, values)
+        """Return the rows that a query gives of a table of record; from a warehouse as JSON has them, moments as texts."""
+        if not self.is_outside:
+            return rows_by_spark(self.spark, self.sql_name(table), query, values)
+        if self.columns(table) is None:
+            return []
+        asked = with_values(query, values, sql_literal)
+        rows = self.sql(
+            f"WITH records AS (SELECT * FROM {self.sql_name(table)}), answered AS ({asked}) "
+            "SELECT to_json(struct(*), map('ignoreNullFields', 'false')) AS answer FROM answered"
+        )
+        return [json.loads(row["answer"]) for row in rows]
 
     def append_records(self, table: Table, rows: Sequence[Mapping[str, Any]], application: str = "", version: int = 0) -> None:
         """Append rows to a table of record."""

@@ -113,6 +113,11 @@ class LocalTarget:
         """The table's folder has a log, which is looked for without Spark."""
         return has_log(self.folder(table))
 
+    def columns(self, table: TableName) -> tuple[str, ...] | None:
+        """Return the columns that the table's log names, without Spark."""
+        detail = self.detail(table)
+        return detail.columns if detail else None
+
     def detail(self, table: TableName) -> Detail | None:
         """Return what the table's log says, without Spark."""
         return stored_detail(self.folder(table))

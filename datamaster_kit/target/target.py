@@ -31,7 +31,8 @@ __all__ = ['TOTALS_OF', 'NO_RECORD', 'Handle', 'HandleMended', 'NO_SUCH_TARGET',
 class FileSource:
     """Raw files of one model: `format` is csv, json, avro or parquet; `fields` are the contract's; `options` are the reader's.
 
-    With `is_captured` the files are avro files of events that Event Hubs captured, and a record is the JSON of an event. `control` says where the files' totals are.
+    With `is_captured` the files are avro files of events that Event Hubs captured, and a record is the JSON object that an event is, or one of the list that it is; `keeps_envelope` has the
+    columns of the file with it. `control` says where the files' totals are.
     """
 
     format: str
@@ -40,6 +41,7 @@ class FileSource:
     options: Mapping[str, Any] = field(default_factory=dict)
     is_captured: bool = False
     control: ControlTotals | None = None
+    keeps_envelope: bool = False
 
 
 TOTALS_OF = "control totals of "  # what is said of a file that has those of another
@@ -102,6 +104,9 @@ class Target(Protocol):
     def has_table(self, table: TableName) -> bool:
         """The table is there."""
 
+    def columns(self, table: TableName) -> tuple[str, ...] | None:
+        """Return the names of a table's columns, or None where it is not there; also outside of a workspace, by its warehouse."""
+
     def detail(self, table: TableName) -> Detail | None:
         """Return a table's columns, properties and identifier, or None where it is not there."""
 
@@ -136,7 +141,7 @@ class Target(Protocol):
         """Hand every new file's rows to `handle(rows, batch_id, files)`, exactly once a checkpoint; with an interval, until asked to stop. `files` is None where only the rows know.
 
         Rows have the contract's columns, `carlton_rescued` STRING (JSON with `_file_path`; NULL: nothing was rescued) and `_datamaster_file`
-        STRUCT<path STRING, name STRING, size BIGINT, modification_time TIMESTAMP, block_start BIGINT>.
+        STRUCT<path STRING, name STRING, size BIGINT, modification_time TIMESTAMP, block_start BIGINT>; of events with the members `event` and, where it is kept, `envelope` (`rows_of_events`).
         """
 
 # %% ../../nbs/target/03_target.ipynb #346d57e0
