@@ -5,7 +5,7 @@
 # %% ../../nbs/contract/07_odcs.ipynb #518042f5
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -23,15 +23,15 @@ from .odcs_quality import read_quality
 from .odcs_references import resolved
 from .odcs_schema import BREACH, UNKNOWN_KEY, breaches, joined, parsed, schema_data, untyped_options
 from .odcs_type import canonical, read_fields
-from .server_types import dialect_of, meaning
+from .server_types import UNREAD, dialect_of, meaning
 from .workflow import read_workflow, tell_workflow
 
 # %% auto #0
 __all__ = ['OF_EVERY_SERVER', 'BAD_WORKFLOW_SHAPE', 'PROPERTY_REPEATED', 'NOT_KEPT', 'LOST', 'READ_AS', 'UNREADABLE',
            'read_examples', 'read_references', 'read_model', 'read_member', 'read_team', 'read_server',
            'read_service_level', 'read_description', 'read_support', 'read_price', 'read_head', 'repeated_properties',
-           'not_kept', 'ids_named', 'every_property', 'named_end', 'type_remarks', 'type_remark', 'read_odcs',
-           'read_plain']
+           'not_kept', 'ids_named', 'every_property', 'named_end', 'server_remarks', 'type_remarks', 'type_remark',
+           'read_odcs', 'read_plain']
 
 # %% ../../nbs/contract/07_odcs.ipynb #607342bf
 def read_examples(value: Any) -> tuple[Example, ...]:
@@ -237,6 +237,14 @@ def named_end(end: Any, models: list[dict[str, Any]]) -> Any:
 READ_AS = code("type-read-as", "A physical type says less, or more, than the type that it is read as.", "write the type with its precision and scale, name the server, or write logicalTypeOptions", severity="warning")
 
 
+def server_remarks(contract: Contract, models: Iterable[Mapping[str, Any]], document: Document) -> Iterator[Fault]:
+    """Yield a warning where physical types are those of a database whose words are not known, so that they are read as Spark's."""
+    has_physical = any(item.get("physicalType") for model in models for item in model.get("properties") or ())
+    for place, server in enumerate(contract.servers):
+        if server.type.lower() in UNREAD and has_physical and not dialect_of(item.type for item in contract.servers):
+            yield document.fault(READ_AS, f"what the types of a {server.type} mean is not known; they are read as Spark's: INT and FLOAT have four bytes", ("servers", place, "type"))
+
+
 def type_remarks(items: Any, dialect: str, document: Document, path: tuple[str | int, ...]) -> Iterator[Fault]:
     """Yield a warning for each physical type below a path whose meaning has a remark, or is guessed."""
     for place, item in enumerate(items) if isinstance(items, list) else ():
@@ -313,4 +321,5 @@ def read_plain(data: Mapping[str, Any], document: Document) -> tuple[Contract, t
     dialect = dialect_of(server.type for server in contract.servers)
     for place, model in enumerate(plain.get("schema") or ()):
         found += type_remarks(model.get("properties"), dialect, document, ("schema", place, "properties"))
+    found += server_remarks(contract, plain.get("schema") or (), document)
     return contract, (*found, *contradictions(today, document), *repeated_properties(plain, document), *not_kept(plain, document))

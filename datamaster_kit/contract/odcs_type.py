@@ -15,7 +15,7 @@ from .server_types import meaning
 from .sqltype import sql_type
 
 # %% auto #0
-__all__ = ['WIDTH', 'LOGICAL', 'logical_type', 'by_logical_type', 'by_word', 'read_fields', 'read_type', 'vector_type',
+__all__ = ['WIDTH', 'LOGICAL', 'VECTORS', 'logical_type', 'by_logical_type', 'by_word', 'read_fields', 'read_type', 'vector_type',
            'with_digits', 'is_map', 'early_map', 'canonical', 'own_physical_type']
 
 # %% ../../nbs/contract/07_odcs_type.ipynb #cea612b6
@@ -98,7 +98,7 @@ def read_type(item: Mapping[str, Any], options: dict[str, Any], properties: dict
     if item.get("items") is not None and logical in ("array", ""):
         return Array(read_field(item["items"], "element"))
     if logical == "vector":
-        return vector_type(item.get("physicalType") or "")
+        return vector_type(item.get("physicalType") or "", dialect)
     if logical in ("object", "") and is_map(item, properties):
         return early_map(nested, properties, read_field)
     if nested is not None and logical in ("object", ""):
@@ -113,13 +113,19 @@ def read_type(item: Mapping[str, Any], options: dict[str, Any], properties: dict
     return with_digits(decided, physical, properties) if isinstance(decided, Scalar) else decided
 
 
-def vector_type(physical: str) -> DataType:
-    """Return a vector's type: a list of doubles where its physical type says so, of floats in every other case."""
-    doubles = Array(Field("element", Scalar("double")))
-    try:
-        return doubles if meaning(physical)[0] == doubles else by_logical_type("vector", {}, {})
-    except ValueError:
-        return by_logical_type("vector", {}, {})
+VECTORS = tuple(Array(Field("element", Scalar(name))) for name in ("float", "double", "integer"))
+
+
+def vector_type(physical: str, dialect: str = "") -> DataType:
+    """Return a vector's type: a list of the numbers that its physical type says, in Spark's words or the server's; of floats where it says none."""
+    for reader in dict.fromkeys(("", dialect)):
+        try:
+            decided, _ = meaning(physical, reader)
+        except ValueError:
+            continue
+        if decided in VECTORS:
+            return decided
+    return by_logical_type("vector", {}, {})
 
 
 def with_digits(decided: Scalar, physical: str, properties: dict[str, Any]) -> Scalar:
