@@ -100,10 +100,11 @@ class VisibleFormatter(logging.Formatter):
 
 
 def log_visibly() -> None:
-    """Have warnings and errors of all libraries written to standard error as visible text."""
+    """Have warnings and errors of libraries written to standard error as visible text."""
     handler = logging.StreamHandler()
     handler.setFormatter(VisibleFormatter())
     logging.basicConfig(level=logging.WARNING, handlers=[handler])
+    logging.getLogger("azure").setLevel(logging.ERROR)  # who is not logged in is told by the toolkit, with what to do
 
 
 def main() -> None:
