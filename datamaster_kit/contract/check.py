@@ -235,8 +235,8 @@ def room_findings(model: str, path: str, item: Field) -> Iterator[Finding]:
     length = item.type.length if isinstance(item.type, Scalar) else None
     if length is not None and item.min_length is not None and item.min_length > length:
         yield BAD_CONSTRAINT, f"the shortest length {item.min_length} is above the {length} characters of the type", model, path, ""
-    for value in item.enum if length is not None else ():
-        if isinstance(value, str) and len(value) > length:
+    for value in item.enum:
+        if length is not None and isinstance(value, str) and len(value) > length:
             yield BAD_CONSTRAINT, f"the allowed value {value!r} is longer than the {length} characters of the type", model, path, ""
     if (bounds := numbers_of(item.type)) is None:
         return
