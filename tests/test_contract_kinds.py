@@ -15,6 +15,7 @@ from datamaster_kit.contract.document import parse_document, read_document
 from datamaster_kit.contract.draft import draft
 from datamaster_kit.contract.fault import BadInput, Fault
 from datamaster_kit.contract.lint import lint, lint_file
+from datamaster_kit.contract.odcs_older import written_as
 from datamaster_kit.contract.odcs_schema import published_schema, schema_data
 from datamaster_kit.contract.odcs_writer import odcs, odcs_yaml
 from datamaster_kit.contract.read import read_contract, read_shown_contract, translated
@@ -87,6 +88,8 @@ def test_types_are_those_of_the_named_server() -> None:
         ("mysql", "int unsigned", "BIGINT"), ("mysql", "bigint unsigned", "DECIMAL(20,0)"), ("mysql", "int(11)", "INT"), ("mysql", "timestamp", "TIMESTAMP"),
         ("snowflake", "NUMBER(38,0)", "DECIMAL(38,0)"), ("snowflake", "INTEGER", "DECIMAL(38,0)"), ("snowflake", "FLOAT", "DOUBLE"),
         ("bigquery", "INT64", "BIGINT"), ("bigquery", "NUMERIC", "DECIMAL(38,9)"), ("bigquery", "BIGNUMERIC", "DECIMAL(38,18)"), ("redshift", "super", "VARIANT"),
+        ("mysql", "int8", "BIGINT"), ("mysql", "INT8(20) unsigned", "DECIMAL(20,0)"), ("mysql", "int3", "INT"), ("mysql", "double unsigned", "DOUBLE"), ("sqlserver", "int8", "BIGINT"),
+        ("snowflake", "VECTOR(INT, 3)", "ARRAY<INT>"), ("snowflake", "VECTOR(FLOAT, 3)", "ARRAY<FLOAT>"), ("databricks", "array<int8>", "ARRAY<BIGINT>"),
     ],
 )  # fmt: skip
 def test_a_word_means_what_its_server_means_by_it(server: str, text: str, expected: str) -> None:
@@ -96,6 +99,57 @@ def test_a_word_means_what_its_server_means_by_it(server: str, text: str, expect
 def test_a_word_without_a_server_is_never_read_as_the_smaller_type_in_silence() -> None:
     for text in ("int8", "numeric", "NUMBER"):
         assert meaning(text)[1] and sql_type(meaning(text)[0]) in ("BIGINT", "DECIMAL(38,18)")
+    for text in ("array<%s>", "map<string, %s>", "struct<a: %s NOT NULL>", "array<struct<`a b`: map<string, %s>>>"):
+        for word, wide in (("int8", "BIGINT"), ("numeric", "DECIMAL(38,18)"), ("decimal(9)", "DECIMAL(9,0)")):
+            found, remark = meaning(text % word)
+            assert wide in sql_type(found) and bool(remark) == ("(" not in word), (text, word)
+
+
+@pytest.mark.parametrize("server", DIALECTS)
+def test_seconds_with_more_digits_than_spark_has_are_told(server: str) -> None:
+    for text in ("timestamp(6)", "timestamp(9)", "time(7)"):
+        try:
+            found, remark = meaning(text, DIALECTS[server])
+        except ValueError:
+            continue
+        is_moment = sql_type(found).startswith("TIME") and server not in ("databricks", "hive")
+        assert ("digits of a second" in remark) == (is_moment and "6" not in text), (server, text)
+
+
+@pytest.mark.parametrize(("server", "is_told"), [("vertica", True), ("db2", True), ("kafka", False), ("postgresql", False), ("databricks", False)])
+def test_a_database_whose_words_are_not_known_is_told(tmp_path: Path, server: str, is_told: bool) -> None:
+    file = tmp_path / "c.yaml"
+    file.write_text("apiVersion: v3.1.0\nkind: DataContract\nid: c\nversion: 1.0.0\nstatus: active\nservers:\n- {server: s, type: " + server + ", host: h, port: 1, database: d, schema: s, catalog: c}\n"
+                    "schema:\n- name: t\n  properties:\n  - {name: a, logicalType: number, physicalType: FLOAT}\n")
+    found = [(fault.line, fault.severity) for fault in lint_file(file, lenient=True) if "is not known" in fault.message]
+    assert found == [(7, "warning")] * is_told
+
+
+@pytest.mark.parametrize(("server", "physical", "expected"), [
+    ("snowflake", "VECTOR(FLOAT, 3)", "ARRAY<FLOAT>"), ("snowflake", "VECTOR(INT, 3)", "ARRAY<INT>"), ("postgresql", "float8[]", "ARRAY<DOUBLE>"), ("bigquery", "ARRAY<FLOAT64>", "ARRAY<DOUBLE>"),
+    ("postgresql", "vector(3)", "ARRAY<FLOAT>"), ("databricks", "ARRAY<DOUBLE>", "ARRAY<DOUBLE>"), ("databricks", "whatever", "ARRAY<FLOAT>"), ("", "", "ARRAY<FLOAT>"),
+])  # fmt: skip
+def test_a_vector_has_the_numbers_of_its_server_and_is_written_as_it_was(tmp_path: Path, server: str, physical: str, expected: str) -> None:
+    servers = f"servers: [{{server: s, type: {server}, host: h, port: 1, database: d, schema: s, catalog: c, account: a, project: p, dataset: d}}]\n" if server else ""
+    said = f", physicalType: '{physical}'" if physical else ""
+    text = ("apiVersion: v3.2.0\nkind: DataContract\nid: c\nversion: 1.0.0\nstatus: active\n" + servers
+            + "schema:\n- name: t\n  properties:\n  - {name: a, logicalType: vector, logicalTypeOptions: {dimensions: 3}" + said + "}\n")
+    contract, _ = translated(parse_document(text, "c.yaml"), tmp_path, lenient=True)
+    assert contract is not None and sql_type(contract.models[0].fields[0].type) == expected
+    (written,) = odcs(contract)["schema"][0]["properties"]
+    assert written["logicalType"] == "vector" and (not physical or physical == "whatever" or written["physicalType"] == physical)
+    again, _ = translated(parse_document(odcs_yaml(contract), "c.yaml"), tmp_path, lenient=True)
+    assert again is not None and again.models == contract.models
+    older, _ = translated(parse_document(written_as(contract, "v3.1.0")[0], "c.yaml"), tmp_path, lenient=True)
+    assert older is not None and sql_type(older.models[0].fields[0].type) == expected
+
+
+def test_an_array_whose_physical_type_is_bytes_stays_one_when_it_is_written() -> None:
+    text = "apiVersion: v3.1.0\nkind: DataContract\nid: c\nversion: 1.0.0\nstatus: active\nschema:\n- name: t\n  properties:\n  - {name: a, logicalType: array, physicalType: bytes}\n"
+    contract, _ = translated(parse_document(text, "c.yaml"), Path())
+    assert contract is not None and keeps_own_schema(odcs(contract)) == []
+    again, _ = translated(parse_document(odcs_yaml(contract), "c.yaml"), Path())
+    assert again is not None and again.models == contract.models and sql_type(contract.models[0].fields[0].type) == "BINARY"
 
 
 def test_a_reference_by_ids_is_one_by_names() -> None:
@@ -215,6 +269,49 @@ def test_limits_that_no_value_keeps_are_faults() -> None:
     assert {name for name in ("2024-13-45", "01/02/2024", "exclusive maximum 4", "[100, 10]") if any(name in fault.message for fault in found)} == {
         "2024-13-45", "01/02/2024", "exclusive maximum 4", "[100, 10]",
     }  # fmt: skip
+
+
+HEAD = "apiVersion: v3.2.0\nkind: DataContract\nid: c\nversion: 1.0.0\nstatus: active\nschema:\n- name: t\n  properties:\n  - {name: a, %s}\n"
+
+
+@pytest.mark.parametrize(("said", "is_possible"), [
+    ("physicalType: varchar(5), logicalTypeOptions: {minLength: 6}", False), ("physicalType: varchar(5), logicalTypeOptions: {minLength: 5}", True),
+    ("physicalType: char(2), enum: [{value: BRL}]", False), ("physicalType: char(3), enum: [{value: BRL}]", True),
+    ("physicalType: tinyint, logicalTypeOptions: {minimum: 128}", False), ("physicalType: tinyint, logicalTypeOptions: {minimum: 127}", True),
+    ("physicalType: tinyint, logicalTypeOptions: {maximum: -129}", False), ("physicalType: smallint, logicalTypeOptions: {maximum: -129}", True),
+    ("physicalType: 'decimal(3,2)', logicalTypeOptions: {minimum: 10}", False), ("physicalType: 'decimal(3,2)', logicalTypeOptions: {minimum: 9.99}", True),
+    ("physicalType: tinyint, enum: [{value: 1000}]", False), ("physicalType: int, enum: [{value: 1.5}]", False), ("physicalType: 'decimal(3,2)', enum: [{value: 1.505}]", False),
+    ("physicalType: 'decimal(3,2)', enum: [{value: 1.50}, {value: '-9.99'}]", True), ("physicalType: double, enum: [{value: 1.505}]", True), ("physicalType: bigint, enum: [{value: 1.0e+3}]", True),
+    ("physicalType: string, quality: [{type: library, metric: nullValues, unit: percent, mustBeGreaterThan: 100}]", False),
+    ("physicalType: string, quality: [{type: library, metric: nullValues, unit: percent, mustBeLessThan: 0}]", False),
+    ("physicalType: string, quality: [{type: library, metric: nullValues, unit: percent, mustBeBetween: [99.5, 99.9]}]", True),
+    ("physicalType: string, quality: [{type: library, metric: nullValues, unit: percent, mustBeBetween: [101, 200]}]", False),
+    ("physicalType: string, quality: [{type: library, metric: nullValues, unit: percent, mustBeLessThan: 0.01}]", True),
+])  # fmt: skip
+def test_what_no_value_of_the_type_and_no_share_keeps_is_a_fault(tmp_path: Path, said: str, is_possible: bool) -> None:
+    file = tmp_path / "c.yaml"
+    file.write_text(HEAD % said)
+    assert [fault.code for fault in lint_file(file) if fault.severity == "error"] == [] if is_possible else ["constraint-impossible"]
+
+
+@pytest.mark.parametrize(("said", "expected", "is_told"), [
+    ("logicalType: number, customProperties: [{property: scale, value: 2}]", "DECIMAL(38,2)", False),
+    ("logicalType: number, physicalType: decimal, customProperties: [{property: scale, value: '2'}]", "DECIMAL(38,2)", False),
+    ("logicalType: number, physicalType: numeric(5), customProperties: [{property: precision, value: 18}]", "DECIMAL(5,0)", True),
+    ("logicalType: number, physicalType: 'numeric(5,2)', customProperties: [{property: precision, value: '5'}, {property: scale, value: 2}]", "DECIMAL(5,2)", False),
+    ("logicalType: number, physicalType: float, customProperties: [{property: precision, value: 18}]", "FLOAT", True),
+    ("logicalType: integer, physicalType: smallint, logicalTypeOptions: {format: i64}", "SMALLINT", True), ("logicalType: integer, physicalType: bigint, logicalTypeOptions: {format: i64}", "BIGINT", False),
+    ("logicalType: timestamp, physicalType: date", "DATE", True), ("logicalType: date, physicalType: date", "DATE", False),
+])  # fmt: skip
+def test_a_physical_type_that_is_smaller_than_what_stands_beside_it_is_told(tmp_path: Path, said: str, expected: str, is_told: bool) -> None:
+    file = tmp_path / "c.yaml"
+    file.write_text(HEAD % said)
+    contract = read_contract(file)
+    assert sql_type(contract.models[0].fields[0].type) == expected
+    told = {fault.code for fault in lint_file(file) if fault.severity == "warning"}
+    assert bool(told & {"value-without-effect", "type-read-as"}) == is_told, told
+    again, _ = translated(parse_document(odcs_yaml(contract), "c.yaml"), tmp_path)
+    assert again is not None and again.models == contract.models
 
 
 def test_a_reference_inside_the_project_is_read_by_every_verb() -> None:

@@ -200,6 +200,22 @@ def test_what_the_caller_lacks_is_in_the_plan_and_apply_changes_nothing(lake: La
     assert told >= {f"{BOB} lacks CREATE SCHEMA on the catalog crisk", f"{BOB} lacks MANAGE on the schema crisk.bronze"}
 
 
+def test_a_member_of_the_owning_group_who_made_nothing_plans_and_applies(lake: Lake) -> None:
+    """The storage credential, and who reads the secret scope, are not shown to them: both stay as they are, and the plan says so."""
+    lake.apply()
+    state = lake.workspace.state
+    bob = next(item.resource["id"] for item in state.principals.values() if item.name == BOB)
+    engineers = next(item for item in state.principals.values() if item.name == "data_engineer")
+    engineers.resource["members"] = [{"value": bob}]
+    lake.sign_in(BOB)
+    plan = lake.plan().plan
+    assert plan.is_empty and not plan.problems
+    unseen = {change.kind: change.note for change in plan.changes if "not seen by whoever plans, and left as it is" in change.note}
+    assert set(unseen) == {"storage credential", "secret reader"} and "MANAGE on the scope" in unseen["secret reader"]
+    lake.apply(SHOP.replace("id: {type: long, primaryKey: true}", "id: {type: long, primaryKey: true}\n      note: {type: string}"))
+    assert "note" in {column.name for column in lake.client.tables.get("crisk.silver.order").columns or []}
+
+
 @pytest.mark.parametrize("members", [[], ["Groups"], ["Users"]])
 def test_a_privilege_that_a_group_may_give_the_caller_is_not_missed(lake: Lake, members: list[str]) -> None:
     """A member of the owning group, of a group in it, and of a group of the directory whose members the account does not list."""

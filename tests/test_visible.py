@@ -50,6 +50,15 @@ def output_of(act: Callable[[], Any]) -> str:
     return stream.getvalue()
 
 
+def test_what_libraries_log_of_a_servers_words_is_visible_text() -> None:
+    """The command line's own process: a library's warning that repeats an answer is one line, and no command of a log."""
+    code = ("import logging, sys, datamaster_kit.cli.main as cli; cli.app = lambda: logging.getLogger('databricks.sdk').warning('it says %s', "
+            "'no\\n::error::x\\n::add-mask::y \\x1b[31m'); cli.main()")
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True)
+    assert_harmless(ended.stderr.removesuffix("\n"))
+    assert ended.stderr.count("\n") == 1 and "it says no" in ended.stderr
+
+
 @given(TEXTS, TEXTS, st.integers(0, 30))
 def test_visible_text_is_one_line_in_which_nothing_acts_wherever_it_is_broken(one: str, other: str, at: int) -> None:
     shown = visible(one + other)

@@ -70,6 +70,8 @@ class Odd(BaseHTTPRequestHandler):
                 self.answer(504, b"<html><title>Gateway Time-out</title></html>", {"Content-Type": "text/html"})
             case "leads away":
                 self.answer(302, b"", {"Location": "https://login.example.com/?to=here"})
+            case "leads to another port":
+                self.answer(302, b"", {"Location": "http://127.0.0.1:9/"})
             case "a day" | "a day, unavailable":
                 self.answer(429 if way == "a day" else 503, b'{"error_code": "RESOURCE_EXHAUSTED", "message": "later"}', {"Retry-After": "86400", "Content-Type": "application/json"})
             case "signed out":
@@ -118,6 +120,7 @@ def odd(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..
     ("forbidden page", "not-databricks", "('Blocked by policy') and status 403"),
     ("gateway", "databricks-unreachable", "('Gateway Time-out') and status 504"),
     ("leads away", "not-databricks", "sends on to another host, login.example.com"),
+    ("leads to another port", "not-databricks", "sends on to another host, 127.0.0.1:9"),
     ("a day", "databricks-busy", "asks to be left alone for 86,400 seconds"),
     ("a day, unavailable", "databricks-busy", "asks to be left alone for 86,400 seconds"),
 ])

@@ -5,6 +5,7 @@
 # %% ../../nbs/cli/03_main.ipynb #090331dc
 from __future__ import annotations
 
+import logging
 import os
 import re
 import sys
@@ -17,12 +18,13 @@ from .. import __version__
 from . import contract, deliver, forms, ingest, init, lakehouse, mock, new, quality, setup, unity
 from .output import print_faults
 from ..contract.fault import DatamasterError, Fault, code
+from ..contract.visible import visible
 from ..target.cause import cause_of, known_fault
 from ..target.workspace import fault_of
 
 # %% auto #0
 __all__ = ['app', 'MISSING_PACKAGE', 'UNEXPECTED', 'DISTRIBUTIONS', 'version_option', 'extras_with', 'missing_package_fault',
-           'main']
+           'VisibleFormatter', 'log_visibly', 'main']
 
 # %% ../../nbs/cli/03_main.ipynb #365b4109
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False,
@@ -90,8 +92,25 @@ def missing_package_fault(package: str) -> Fault:
     return MISSING_PACKAGE.fault(f"the package {package!r} is not installed", hint=ways or "install the toolkit anew: pip install --force-reinstall datamaster_kit")
 
 
+class VisibleFormatter(logging.Formatter):
+    """Formats what a library logs, which may repeat a server's own words, as one line in which nothing acts."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return a record as one line of visible text."""
+        return visible(super().format(record))
+
+
+def log_visibly() -> None:
+    """Have warnings and errors of libraries written to standard error as visible text."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(VisibleFormatter())
+    logging.basicConfig(level=logging.WARNING, handlers=[handler])
+    logging.getLogger("azure").setLevel(logging.ERROR)  # who is not logged in is told by the toolkit, with what to do
+
+
 def main() -> None:
     """Run the command line, and raise SystemExit with its exit code; not with 0, which a wheel task of a job would take for a failure."""
+    log_visibly()
     try:
         app()
     except SystemExit as ended:

@@ -11,8 +11,9 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
-from decimal import Decimal
+from decimal import Context, Decimal
 from difflib import get_close_matches
+from itertools import pairwise
 from typing import Any
 
 from .compute import compute_problems
@@ -35,14 +36,15 @@ __all__ = ['Finding', 'NAME_REFUSED', 'NOT_A_TABLE', 'NAME_TAKEN', 'NAME_LOOKALI
            'ELSEWHERE', 'BAD_CONSTRAINT', 'EXPLODING_PATTERN', 'BAD_TYPE', 'BAD_KEY', 'BAD_WORKFLOW', 'SOURCE_OPTION',
            'GUESSED_CENTURY', 'UNUSED_ZONE', 'UNUSED_OPTION', 'BAD_COMPUTE', 'BAD_SERVICE_LEVEL', 'ODD_SERVICE_LEVEL',
            'ODD_CHECK', 'RULE_NAMED_TWICE', 'NO_MODEL', 'NO_FIELD', 'FOLDER', 'DEVICES', 'OWN_COLUMNS', 'RESCUED_NAMES',
-           'OWN_TABLES', 'LONGEST_TABLE', 'TEXT', 'UNORDERED', 'NUMBERS', 'WHOLE', 'LOWER', 'UPPER', 'MOMENTS',
-           'UTC_NAMES', 'MOMENT_PATTERN', 'FORMATS', 'EVOLUTIONS', 'INTO_THE_PROJECT', 'PERIODS', 'DELETING', 'CHECKS',
-           'is_folder_name', 'folder_name', 'name_findings', 'known_ingested', 'derived_findings', 'lookalike_findings',
-           'repeated', 'type_findings', 'constraint_findings', 'pattern_findings', 'limit_findings', 'limit_value',
-           'has_no_room', 'is_number', 'is_value', 'count_findings', 'word_findings', 'rule_name_findings',
-           'can_be_kept', 'key_findings', 'reference_findings', 'missing', 'life_findings', 'mark_findings',
-           'gold_findings', 'leads_out', 'workflow_findings', 'compute_findings', 'source_findings',
-           'envelope_findings', 'control_findings', 'service_level_findings', 'level_findings', 'findings']
+           'OWN_TABLES', 'LONGEST_TABLE', 'TEXT', 'UNORDERED', 'BITS', 'WIDE', 'NUMBERS', 'WHOLE', 'LOWER', 'UPPER',
+           'MOMENTS', 'UTC_NAMES', 'MOMENT_PATTERN', 'FORMATS', 'EVOLUTIONS', 'INTO_THE_PROJECT', 'PERIODS', 'DELETING',
+           'CHECKS', 'is_folder_name', 'folder_name', 'name_findings', 'known_ingested', 'derived_findings',
+           'lookalike_findings', 'repeated', 'type_findings', 'constraint_findings', 'numbers_of', 'room_findings',
+           'pattern_findings', 'limit_findings', 'limit_value', 'has_no_room', 'is_number', 'is_value',
+           'count_findings', 'word_findings', 'rule_name_findings', 'can_be_kept', 'key_findings', 'reference_findings',
+           'missing', 'life_findings', 'mark_findings', 'gold_findings', 'leads_out', 'workflow_findings',
+           'compute_findings', 'source_findings', 'envelope_findings', 'control_findings', 'service_level_findings',
+           'level_findings', 'findings']
 
 # %% ../../nbs/contract/09_check.ipynb #56276002
 Finding = tuple[Code, str, str, str, str]
@@ -206,9 +208,52 @@ def constraint_findings(model: str, path: str, item: Field) -> Iterator[Finding]
     if zone is not None and str(zone).upper().removeprefix("ETC/") not in UTC_NAMES:
         yield UNUSED_ZONE, f"the default time zone {zone!r} is not applied: a moment without a zone is read as one of UTC", model, path, ""
     yield from limit_findings(model, path, item, name)
+    yield from room_findings(model, path, item)
     for value in item.enum:
         if value is not None and name in (*NUMBERS, *MOMENTS) and not is_value(value, name):
             yield BAD_CONSTRAINT, f"the allowed value {value!r} is not a {name}", model, path, ""
+
+
+BITS = {"byte": 8, "short": 16, "integer": 32, "long": 64}
+
+
+def numbers_of(type: DataType) -> tuple[Decimal, Decimal, int] | None:
+    """Return the smallest and the largest number that a type holds, and its digits behind the point; None where it has no such bounds."""
+    match type:
+        case Scalar(name) if name in BITS:
+            top = Decimal(2) ** (BITS[name] - 1)
+            return -top, top - 1, 0
+        case Scalar("decimal", precision, scale):
+            digits, behind = 10 if precision is None else precision, scale or 0
+            top = (Decimal(10) ** digits - 1).scaleb(-behind)
+            return -top, top, behind
+    return None
+
+
+def room_findings(model: str, path: str, item: Field) -> Iterator[Finding]:
+    """Yield the lengths, limits and allowed values of a field that its own type has no room for."""
+    length = item.type.length if isinstance(item.type, Scalar) else None
+    if length is not None and item.min_length is not None and item.min_length > length:
+        yield BAD_CONSTRAINT, f"the shortest length {item.min_length} is above the {length} characters of the type", model, path, ""
+    for value in item.enum:
+        if length is not None and isinstance(value, str) and len(value) > length:
+            yield BAD_CONSTRAINT, f"the allowed value {value!r} is longer than the {length} characters of the type", model, path, ""
+    if (bounds := numbers_of(item.type)) is None:
+        return
+    lowest, highest, behind = bounds
+    for attribute, is_beyond in (*((name, lambda number: number > highest) for name, _ in LOWER), *((name, lambda number: number < lowest) for name, _ in UPPER)):
+        value = getattr(item, attribute)
+        if value is not None and not isinstance(value, bool) and is_number(str(value)) and is_beyond(Decimal(str(value))):
+            yield BAD_CONSTRAINT, f"the {attribute.replace('_', ' ')} {value} leaves no value: the type holds {lowest:f} to {highest:f}", model, path, ""
+    for value in item.enum:
+        if isinstance(value, bool) or not is_number(str(value)):
+            continue
+        number = Decimal(str(value))
+        if not lowest <= number <= highest or number != number.quantize(Decimal(1).scaleb(-behind), context=WIDE):
+            yield BAD_CONSTRAINT, f"the allowed value {value} is none that the type holds: {lowest:f} to {highest:f}, with {behind} digits behind the point", model, path, ""
+
+
+WIDE = Context(prec=400)
 
 
 def pattern_findings(model: str, path: str, pattern: str) -> Iterator[Finding]:
@@ -288,15 +333,17 @@ def count_findings(model: Model) -> Iterator[Finding]:
     """Yield the checks on a number of rows that no number of rows keeps."""
     for path, checks in (("", model.quality), *((path, item.quality) for path, item in walk_fields(model.fields))):
         for check in checks:
-            if check.type != "library" or check.metric.lower() == "freshness" or check.unit.lower() in ("percent", "%"):
+            if check.type != "library" or check.metric.lower() == "freshness":
                 continue
+            is_share = check.unit.lower() in ("percent", "%")
             try:
-                is_kept = can_be_kept(check.must)
+                is_kept = can_be_kept(check.must, is_share)
             except (TypeError, ValueError, KeyError):
                 continue  # it is not executed, and says why
             if not is_kept:
                 said = " and ".join(f"{must.operator}: {must.value}" for must in check.must)
-                yield BAD_CONSTRAINT, f"no number of rows keeps {said} of the check {check.name or check.metric!r}", model.name, path, "a range excludes its ends" if "Between" in said else ""
+                counted = "share from 0 to 100 percent" if is_share else "number of rows"
+                yield BAD_CONSTRAINT, f"no {counted} keeps {said} of the check {check.name or check.metric!r}", model.name, path, "a range excludes its ends" if "Between" in said else ""
 
 
 def word_findings(model: Model) -> Iterator[Finding]:
@@ -318,11 +365,16 @@ def rule_name_findings(model: Model) -> Iterator[Finding]:
                 yield RULE_NAMED_TWICE, f"{count} checks are called {name!r}", model.name, path, ""
 
 
-def can_be_kept(must: tuple[Must, ...]) -> bool:
-    """Some number of rows, from none on, keeps every operator."""
+def can_be_kept(must: tuple[Must, ...], is_share: bool = False) -> bool:
+    """Some number of rows, from none on, or some share of them in percent, keeps every operator."""
     limits = [limit_of(item) for item in must]
-    ends = [end for limit in limits for end in (limit if isinstance(limit, list) else [limit]) if math.isfinite(end)]
-    tried = {0, *(max(0, math.floor(end) + step) for end in ends for step in (-1, 0, 1, 2))}
+    ends = sorted({end for limit in limits for end in (limit if isinstance(limit, list) else [limit]) if math.isfinite(end)})
+    tried: set[float]
+    if is_share:
+        inside = [end for end in ends if 0 <= end <= 100]
+        tried = {0, 100, *inside, *((low + high) / 2 for low, high in pairwise([0, *inside, 100]))}
+    else:
+        tried = {0, *(max(0, math.floor(end) + step) for end in ends for step in (-1, 0, 1, 2))}
     return not must or any(all(OPERATORS[item.operator](number, limit) for item, limit in zip(must, limits, strict=True)) for number in tried)
 
 # %% ../../nbs/contract/09_check.ipynb #046262cf

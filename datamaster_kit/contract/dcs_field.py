@@ -19,9 +19,9 @@ Path = tuple[str | int, ...]
 
 # %% auto #0
 __all__ = ['Path', 'UNKNOWN_KEY', 'BAD_VALUE', 'KEPT_ASIDE', 'UNKNOWN_TYPE', 'WORDS', 'DEFINITION_KEYS', 'TYPE_NAMES', 'NESTED',
-           'PARTS', 'OPERATORS', 'QUALITY_TEXTS', 'QUALITY_KEYS', 'OF_SODA_ENTRY', 'TEXTS', 'LIMITS', 'LENGTHS',
-           'FIELD_KEYS', 'Reading', 'read_type', 'databricks_type', 'nested_type', 'parts_without_effect', 'part',
-           'read_must', 'soda_qualities', 'of_model', 'read_quality', 'read_arguments', 'second_sayings',
+           'UNSIZED', 'PARTS', 'OPERATORS', 'QUALITY_TEXTS', 'QUALITY_KEYS', 'OF_SODA_ENTRY', 'TEXTS', 'LIMITS',
+           'LENGTHS', 'FIELD_KEYS', 'Reading', 'read_type', 'databricks_type', 'nested_type', 'parts_without_effect',
+           'part', 'read_must', 'soda_qualities', 'of_model', 'read_quality', 'read_arguments', 'second_sayings',
            'read_qualities', 'kept_unexecuted', 'of_field', 'read_field', 'is_required', 'is_key', 'read_lengths',
            'read_enum', 'read_config', 'read_links', 'listed', 'read_lineage', 'tell_source', 'lineage_rest']
 
@@ -89,6 +89,7 @@ TYPE_NAMES: dict[str, DataType] = {
     "time": Scalar("time"), "bytes": Scalar("binary"), "null": Scalar("null"), "variant": Scalar("variant"), "json": Scalar("variant"),
 }
 NESTED = ("array", "map", "object", "record", "struct")
+UNSIZED = {"int8": Scalar("long"), **dict.fromkeys(("number", "numeric", "decimal", "dec"), Scalar("decimal", 38, 0))}
 
 
 def read_type(reading: Reading, item: Mapping[str, Any], path: Path) -> DataType:
@@ -106,7 +107,7 @@ def read_type(reading: Reading, item: Mapping[str, Any], path: Path) -> DataType
     if not name or lower in TYPE_NAMES:
         return TYPE_NAMES.get(lower, STRING)
     try:
-        return parse_sql_type(name)
+        return parse_sql_type(name, UNSIZED)
     except ValueError:
         reading.faults.append(reading.document.fault(UNKNOWN_TYPE, f"unknown type {name!r}", (*path, "type"), "describe its fields" if lower == "struct" else nearest(name, (*TYPE_NAMES, *NESTED))))
         return STRING

@@ -5,16 +5,16 @@
 # %% ../../nbs/contract/07_odcs.ipynb #518042f5
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from .dcs_field import Reading
+from .dcs_field import KEPT_ASIDE, Reading
 from .document import Document
 from .fault import Fault, code
-from .model import Contract, Description, Example, Member, Model, Price, Reference, Server, ServiceLevel, SupportChannel, Team
+from .model import Contract, DataType, Description, Example, Member, Model, Price, Reference, Scalar, Server, ServiceLevel, SupportChannel, Team
 from .odcs_contradictions import contradictions
 from .odcs_field import read_field, read_reference
 from .odcs_form import todays_form, version_of
@@ -22,16 +22,16 @@ from .odcs_parts import LINKS, read_links, read_properties, read_role, taken, te
 from .odcs_quality import read_quality
 from .odcs_references import resolved
 from .odcs_schema import BREACH, UNKNOWN_KEY, breaches, joined, parsed, schema_data, untyped_options
-from .odcs_type import canonical, read_fields
-from .server_types import dialect_of, meaning
+from .odcs_type import WIDTH, canonical, read_fields
+from .server_types import UNREAD, dialect_of, meaning
 from .workflow import read_workflow, tell_workflow
 
 # %% auto #0
-__all__ = ['OF_EVERY_SERVER', 'BAD_WORKFLOW_SHAPE', 'PROPERTY_REPEATED', 'NOT_KEPT', 'LOST', 'READ_AS', 'UNREADABLE',
+__all__ = ['OF_EVERY_SERVER', 'BAD_WORKFLOW_SHAPE', 'PROPERTY_REPEATED', 'NOT_KEPT', 'LOST', 'NUMERIC', 'READ_AS', 'UNREADABLE',
            'read_examples', 'read_references', 'read_model', 'read_member', 'read_team', 'read_server',
            'read_service_level', 'read_description', 'read_support', 'read_price', 'read_head', 'repeated_properties',
-           'not_kept', 'ids_named', 'every_property', 'named_end', 'type_remarks', 'type_remark', 'read_odcs',
-           'read_plain']
+           'not_kept', 'ids_named', 'every_property', 'named_end', 'overruled', 'server_remarks', 'type_remarks',
+           'type_remark', 'read_odcs', 'read_plain']
 
 # %% ../../nbs/contract/07_odcs.ipynb #607342bf
 def read_examples(value: Any) -> tuple[Example, ...]:
@@ -234,7 +234,29 @@ def named_end(end: Any, models: list[dict[str, Any]]) -> Any:
     return ".".join(names)
 
 # %% ../../nbs/contract/07_odcs.ipynb #39d967ed
+def overruled(physical: str, decided: DataType | None, digits: Mapping[str, Any], options: Mapping[str, Any], document: Document, path: tuple[str | int, ...]) -> Iterator[Fault]:
+    """Yield the digits and the width beside a physical type that says others, and holds."""
+    if not isinstance(decided, Scalar):
+        return
+    is_whole = decided.name == "decimal" and "(" not in physical  # which takes its digits from them
+    for name, value in digits.items():
+        if not is_whole and str(value) != str(getattr(decided, name)):
+            yield document.fault(KEPT_ASIDE, f"the custom property {name!r} is {value!r}, and the physicalType {physical!r}, read as {canonical(decided)}, holds", (*path, "physicalType"))
+    width = WIDTH.get(str(options.get("format")))
+    if width is not None and width != decided and decided.name in NUMERIC:
+        yield document.fault(KEPT_ASIDE, f"the format {options['format']!r} is {canonical(width)}, and the physicalType {physical!r}, read as {canonical(decided)}, holds", (*path, "physicalType"))
+
+
+NUMERIC = ("byte", "short", "integer", "long", "float", "double", "decimal")
 READ_AS = code("type-read-as", "A physical type says less, or more, than the type that it is read as.", "write the type with its precision and scale, name the server, or write logicalTypeOptions", severity="warning")
+
+
+def server_remarks(contract: Contract, models: Iterable[Mapping[str, Any]], document: Document) -> Iterator[Fault]:
+    """Yield a warning where physical types are those of a database whose words are not known, so that they are read as Spark's."""
+    has_physical = any(item.get("physicalType") for model in models for item in model.get("properties") or ())
+    for place, server in enumerate(contract.servers):
+        if server.type.lower() in UNREAD and has_physical and not dialect_of(item.type for item in contract.servers):
+            yield document.fault(READ_AS, f"what the types of a {server.type} mean is not known; they are read as Spark's: INT and FLOAT have four bytes", ("servers", place, "type"))
 
 
 def type_remarks(items: Any, dialect: str, document: Document, path: tuple[str | int, ...]) -> Iterator[Fault]:
@@ -254,12 +276,15 @@ def type_remark(item: Any, dialect: str, document: Document, path: tuple[str | i
     physical, logical = item.get("physicalType"), item.get("logicalType") or ""
     if not physical or item.get("items") or item.get("properties") or inner:
         return
-    has_digits = any(custom.get("property") == "precision" for custom in item.get("customProperties") or ())
+    digits = {custom["property"]: custom.get("value") for custom in item.get("customProperties") or () if custom.get("property") in ("precision", "scale")}
     try:
         decided, remark = meaning(physical, dialect, logical)
     except ValueError:
         decided, remark = None, "it is not known" if logical in ("integer", "number", "") and not item.get("logicalTypeOptions", {}).get("format") else ""
-    if remark and not has_digits:
+    yield from overruled(physical, decided, digits, item.get("logicalTypeOptions") or {}, document, path)
+    if logical == "timestamp" and decided == Scalar("date"):
+        remark = "it has no time of day, which the logical type has"
+    if remark and not digits:
         shown = f"; it is read as {canonical(decided)}" if decided and "read as" not in remark else ""
         yield document.fault(READ_AS, f"physicalType {physical!r}: {remark}{shown or ('' if decided else '; it is read by its logical type alone' if logical else '; it is read as STRING')}", (*path, "physicalType"))
 
@@ -313,4 +338,5 @@ def read_plain(data: Mapping[str, Any], document: Document) -> tuple[Contract, t
     dialect = dialect_of(server.type for server in contract.servers)
     for place, model in enumerate(plain.get("schema") or ()):
         found += type_remarks(model.get("properties"), dialect, document, ("schema", place, "properties"))
+    found += server_remarks(contract, plain.get("schema") or (), document)
     return contract, (*found, *contradictions(today, document), *repeated_properties(plain, document), *not_kept(plain, document))

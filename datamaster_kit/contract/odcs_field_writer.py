@@ -13,7 +13,7 @@ from .odcs_field import OPTIONS, read_field, read_reference, short_reference
 from .odcs_parts import said, written_links, written_properties
 from .odcs_quality import written_quality
 from .odcs_schema import keeps_schema
-from .odcs_type import canonical, logical_type, own_physical_type
+from .odcs_type import VECTORS, canonical, logical_type, own_physical_type, vector_type
 from .server_types import meaning
 
 # %% auto #0
@@ -36,13 +36,13 @@ def means(text: str, type: Scalar, dialect: str, logical: str) -> bool:
 def written_logical_type(field: Field) -> str:
     """Return the author's logical type where its options or its vector need it, else that of the field's type."""
     kept = field.properties.get("odcs.logicalType")
-    fits = is_vector(field.type) if kept == "vector" else isinstance(field.type, Scalar) and kept not in ("array", "map", None)
+    fits = is_vector(field.type) if kept == "vector" else isinstance(field.type, Scalar) and kept not in ("map", None)
     return kept if fits and isinstance(kept, str) else logical_type(field.type)
 
 
 def is_vector(type: DataType) -> bool:
     """A type is a list of numbers with nothing said of them, as a vector is."""
-    return isinstance(type, Array) and type.element in (Field("element", Scalar("float")), Field("element", Scalar("double")))
+    return type in VECTORS
 
 
 def written_type(field: Field, named: Named, dialect: str = "") -> dict[str, Any]:
@@ -59,7 +59,7 @@ def written_type(field: Field, named: Named, dialect: str = "") -> dict[str, Any
                 parts = {"precision": type.precision, "scale": type.scale, "length": type.length}
                 named.append(("dataType", {"name": type.name, **{part: value for part, value in parts.items() if value is not None}}))
         case Array() if logical == "vector":
-            keys["physicalType"] = canonical(field.type)
+            keys["physicalType"] = own if own and vector_type(own, dialect) == field.type else canonical(field.type)
         case _ if own:
             keys["physicalType"] = own
     return said(**keys)

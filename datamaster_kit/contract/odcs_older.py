@@ -13,10 +13,12 @@ from .convert import differing
 from .document import Document
 from .model import Array, Contract, Map
 from .odcs_field import read_field, read_reference
+from .odcs_field_writer import written_field
 from .odcs_schema import NEWEST, VERSIONS, deepest, forbidden_names, validator
 from .odcs_type import canonical
 from .odcs_writer import odcs, odcs_yaml, yaml_text
 from .operation import value_at
+from .server_types import dialect_of
 
 # %% auto #0
 __all__ = ['OLD_RULES', 'is_before', 'with_custom', 'older_type', 'older_options', 'older_property', 'older_quality',
@@ -34,14 +36,13 @@ def with_custom(item: Mapping[str, Any], named: Mapping[str, Any]) -> dict[str, 
     return {**item, **({"customProperties": [*item.get("customProperties", ()), *more]} if more else {})}
 
 
-def older_type(item: dict[str, Any], version: str) -> dict[str, Any]:
-    """Return a property without a map, a vector, and in v3.0 without a moment, as its logical type."""
-    logical, type = item.get("logicalType"), read_field(item).type if item.get("logicalType") in ("map", "vector") else None
+def older_type(item: dict[str, Any], version: str, dialect: str = "") -> dict[str, Any]:
+    """Return a property of a server of a dialect without a map, a vector, and in v3.0 without a moment, as its logical type."""
+    logical, type = item.get("logicalType"), read_field(item, dialect=dialect).type if item.get("logicalType") in ("map", "vector") else None
     if isinstance(type, Map):
         return {**{key: value for key, value in item.items() if key != "map"}, "logicalType": "object", "physicalType": canonical(type)}
     if isinstance(type, Array):
-        element = type.element.type
-        return {**item, "logicalType": "array", "items": {"logicalType": "number", "physicalType": canonical(element)}}
+        return {**item, "logicalType": "array", "items": written_field(type.element, "element", dialect)}
     if is_before(version, "v3.1.0") and logical in ("timestamp", "time"):
         item = {**item, "logicalType": "date" if logical == "timestamp" else "string"}
     return item
@@ -56,9 +57,9 @@ def older_options(item: dict[str, Any]) -> dict[str, Any]:
     return {**item, **({"logicalTypeOptions": options} if options else {})}
 
 
-def older_property(item: dict[str, Any], version: str) -> dict[str, Any]:
+def older_property(item: dict[str, Any], version: str, dialect: str = "") -> dict[str, Any]:
     """Return a property, with those in it, in the form of an older version."""
-    item, named = older_type(item, version), dict[str, Any]()
+    item, named = older_type(item, version, dialect), dict[str, Any]()
     if "enum" in item:
         named["enum"] = [entry["value"] if isinstance(entry, Mapping) else entry for entry in item["enum"]]
     if is_before(version, "v3.1.0"):
@@ -66,8 +67,8 @@ def older_property(item: dict[str, Any], version: str) -> dict[str, Any]:
         if "relationships" in item:
             named["references"] = [one["to"] for one in item["relationships"]]
         item = {key: value for key, value in item.items() if key != "relationships"}
-    inner = {"quality": [older_quality(check, version) for check in item.get("quality", ())], "properties": [older_property(part, version) for part in item.get("properties", ())],
-             **({"items": older_property(item["items"], version)} if "items" in item else {})}
+    inner = {"quality": [older_quality(check, version) for check in item.get("quality", ())], "properties": [older_property(part, version, dialect) for part in item.get("properties", ())],
+             **({"items": older_property(item["items"], version, dialect)} if "items" in item else {})}
     return with_custom({key: inner.get(key, value) for key, value in item.items() if key != "enum"}, named)
 
 
@@ -84,20 +85,21 @@ def older_quality(check: dict[str, Any], version: str) -> dict[str, Any]:
 OLD_RULES = {"duplicateValues": "duplicateCount"}  # ODCS v3.0, Data quality, library
 
 
-def older_model(model: dict[str, Any], version: str) -> dict[str, Any]:
+def older_model(model: dict[str, Any], version: str, dialect: str = "") -> dict[str, Any]:
     """Return a schema object in the form of an older version."""
     named = dict[str, Any]()
     if is_before(version, "v3.1.0") and "relationships" in model:
         keys = [read_reference(one, model["name"]) for one in model["relationships"]]
         named["references"] = [{"fields": list(one.fields), "model": one.model, "to": list(one.to_fields)} for one in keys]
         model = {key: value for key, value in model.items() if key != "relationships"}
-    inner = {"properties": [older_property(item, version) for item in model.get("properties", ())], "quality": [older_quality(check, version) for check in model.get("quality", ())]}
+    inner = {"properties": [older_property(item, version, dialect) for item in model.get("properties", ())], "quality": [older_quality(check, version) for check in model.get("quality", ())]}
     return with_custom({key: inner.get(key, value) for key, value in model.items()}, named)
 
 
 def older_document(document: Mapping[str, Any], version: str) -> dict[str, Any]:
     """Return a document of the newest version in the forms of an older one; a status, which that one asks for, is draft where there is none."""
-    older: dict[str, Any] = {key: [older_model(model, version) for model in value] if key == "schema" else value for key, value in document.items()}
+    dialect = dialect_of(server.get("type", "") for server in document.get("servers", ()))
+    older: dict[str, Any] = {key: [older_model(model, version, dialect) for model in value] if key == "schema" else value for key, value in document.items()}
     older |= {"apiVersion": version, "status": document.get("status") or "draft"}
     if is_before(version, "v3.1.0") and isinstance(older.get("team"), Mapping):
         older["team"] = list(older["team"].get("members", ()))

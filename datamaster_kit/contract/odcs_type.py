@@ -15,8 +15,8 @@ from .server_types import meaning
 from .sqltype import sql_type
 
 # %% auto #0
-__all__ = ['WIDTH', 'LOGICAL', 'logical_type', 'by_logical_type', 'by_word', 'read_fields', 'read_type', 'vector_type',
-           'with_digits', 'is_map', 'early_map', 'canonical', 'own_physical_type']
+__all__ = ['WIDTH', 'LOGICAL', 'VECTORS', 'logical_type', 'by_logical_type', 'digits_of', 'by_word', 'read_fields', 'read_type',
+           'vector_type', 'with_digits', 'is_map', 'early_map', 'canonical', 'own_physical_type']
 
 # %% ../../nbs/contract/07_odcs_type.ipynb #cea612b6
 WIDTH = {
@@ -50,8 +50,8 @@ def by_logical_type(logical: str, options: dict[str, Any], properties: dict[str,
             width = WIDTH.get(options.get("format", ""))
             if width and options["format"][0] != "u" and options["format"] != "i128":
                 del options["format"]
-            if (precision := taken(properties, "precision", whole)) is not None:
-                return Scalar("decimal", precision, taken(properties, "scale", whole) or 0)
+            if (written := digits_of(properties)) is not None:
+                return written
             return width or Scalar("integer" if logical == "integer" else "double")
         case "timestamp":
             return Scalar("timestamp_ntz" if options.get("timezone") is False else "timestamp")
@@ -64,6 +64,14 @@ def by_logical_type(logical: str, options: dict[str, Any], properties: dict[str,
         case "vector":
             return Array(Field("element", Scalar("float")))
     return Scalar(logical) if logical in ("boolean", "date", "time") else STRING
+
+
+def digits_of(properties: dict[str, Any]) -> Scalar | None:
+    """Return the decimal of the custom properties `precision` and `scale`, which are taken out; of 38 digits where the scale stands alone, None where neither is there."""
+    precision, scale = taken(properties, "precision", whole), taken(properties, "scale", whole)
+    if precision is None and scale is None:
+        return None
+    return Scalar("decimal", 38 if precision is None else precision, scale or 0)
 
 
 def by_word(word: str) -> DataType:
@@ -98,7 +106,7 @@ def read_type(item: Mapping[str, Any], options: dict[str, Any], properties: dict
     if item.get("items") is not None and logical in ("array", ""):
         return Array(read_field(item["items"], "element"))
     if logical == "vector":
-        return vector_type(item.get("physicalType") or "")
+        return vector_type(item.get("physicalType") or "", dialect)
     if logical in ("object", "") and is_map(item, properties):
         return early_map(nested, properties, read_field)
     if nested is not None and logical in ("object", ""):
@@ -113,19 +121,25 @@ def read_type(item: Mapping[str, Any], options: dict[str, Any], properties: dict
     return with_digits(decided, physical, properties) if isinstance(decided, Scalar) else decided
 
 
-def vector_type(physical: str) -> DataType:
-    """Return a vector's type: a list of doubles where its physical type says so, of floats in every other case."""
-    doubles = Array(Field("element", Scalar("double")))
-    try:
-        return doubles if meaning(physical)[0] == doubles else by_logical_type("vector", {}, {})
-    except ValueError:
-        return by_logical_type("vector", {}, {})
+VECTORS = tuple(Array(Field("element", Scalar(name))) for name in ("float", "double", "integer"))
+
+
+def vector_type(physical: str, dialect: str = "") -> DataType:
+    """Return a vector's type: a list of the numbers that its physical type says, in Spark's words or the server's; of floats where it says none."""
+    for reader in dict.fromkeys(("", dialect)):
+        try:
+            decided, _ = meaning(physical, reader)
+        except ValueError:
+            continue
+        if decided in VECTORS:
+            return decided
+    return by_logical_type("vector", {}, {})
 
 
 def with_digits(decided: Scalar, physical: str, properties: dict[str, Any]) -> Scalar:
     """Return a decimal with the precision and scale of the custom properties, where its physical type has none; what says the same again is taken out."""
-    if decided.name == "decimal" and "(" not in physical and (precision := taken(properties, "precision", whole)) is not None:
-        return Scalar("decimal", precision, taken(properties, "scale", whole) or 0)
+    if decided.name == "decimal" and "(" not in physical and (written := digits_of(properties)) is not None:
+        return written
     for name in ("precision", "scale"):
         if name in properties and str(properties[name]) == str(getattr(decided, name)):
             del properties[name]

@@ -14,9 +14,9 @@ from .model import STRING, Array, DataType, Field, Map, Scalar, Struct
 from .sqltype import parse_sql_type, sql_type
 
 # %% auto #0
-__all__ = ['SPARK', 'DIALECTS', 'NTZ', 'BINARY', 'VARIANT', 'WHOLE_38', 'UNBOUNDED', 'TYPES', 'OWN', 'TOO_WIDE', 'Meaning',
-           'LENGTHS', 'DECIMALS', 'WORD', 'MAX_LENGTH', 'dialect_of', 'decimal_of', 'scalar_of', 'type_of_node',
-           'unknown', 'meaning', 'meaning_in_spark']
+__all__ = ['SPARK', 'DIALECTS', 'UNREAD', 'NTZ', 'BINARY', 'VARIANT', 'WHOLE_38', 'UNBOUNDED', 'TYPES', 'OWN', 'TOO_WIDE',
+           'Meaning', 'LENGTHS', 'DECIMALS', 'MOMENTS', 'SECOND_DIGITS', 'WORD', 'MAX_LENGTH', 'SAME', 'dialect_of',
+           'decimal_of', 'scalar_of', 'type_of_node', 'vector_element', 'unknown', 'meaning', 'meaning_in_spark']
 
 # %% ../../nbs/contract/04_server_types.ipynb #73a1224d
 SPARK = "databricks"
@@ -24,6 +24,9 @@ DIALECTS = {
     "databricks": SPARK, "hive": SPARK, "postgresql": "postgres", "postgres": "postgres", "redshift": "redshift", "oracle": "oracle",
     "sqlserver": "tsql", "synapse": "tsql", "mysql": "mysql", "mariadb": "mysql", "snowflake": "snowflake", "bigquery": "bigquery",
 }
+
+
+UNREAD = ("athena", "clickhouse", "cloudsql", "db2", "denodo", "dremio", "duckdb", "glue", "impala", "informix", "presto", "trino", "vertica", "zen")
 
 
 def dialect_of(types: Iterable[str]) -> str:
@@ -40,7 +43,7 @@ UNBOUNDED = Scalar("decimal", 38, 18)
 TYPES: dict[str, DataType] = {
     "TINYINT": Scalar("byte"), "SMALLINT": Scalar("short"), "MEDIUMINT": Scalar("integer"), "INT": Scalar("integer"), "BIGINT": Scalar("long"),
     "UTINYINT": Scalar("short"), "USMALLINT": Scalar("integer"), "UMEDIUMINT": Scalar("integer"), "UINT": Scalar("long"), "UBIGINT": Scalar("decimal", 20, 0),
-    "SMALLSERIAL": Scalar("short"), "SERIAL": Scalar("integer"), "BIGSERIAL": Scalar("long"), "YEAR": Scalar("short"),
+    "UDOUBLE": Scalar("double"), "SMALLSERIAL": Scalar("short"), "SERIAL": Scalar("integer"), "BIGSERIAL": Scalar("long"), "YEAR": Scalar("short"),
     "FLOAT": Scalar("float"), "DOUBLE": Scalar("double"), "MONEY": Scalar("decimal", 19, 4), "SMALLMONEY": Scalar("decimal", 10, 4),
     "BOOLEAN": Scalar("boolean"), "BIT": Scalar("boolean"), "DATE": Scalar("date"), "TIME": Scalar("time"),
     "TIMESTAMP": NTZ, "TIMESTAMPNTZ": NTZ, "DATETIME": NTZ, "DATETIME2": NTZ, "SMALLDATETIME": NTZ,
@@ -72,6 +75,8 @@ TOO_WIDE = {
 Meaning = tuple[DataType, str]
 LENGTHS = {"CHAR": "char", "NCHAR": "char", "BPCHAR": "char", "VARCHAR": "varchar", "NVARCHAR": "varchar", "TEXT": "varchar"}
 DECIMALS = ("DECIMAL", "UDECIMAL", "BIGDECIMAL")
+MOMENTS = (NTZ, Scalar("timestamp"), Scalar("time"))
+SECOND_DIGITS = 6
 
 
 def decimal_of(arguments: list[int], default: DataType | None) -> Meaning:
@@ -97,6 +102,8 @@ def scalar_of(name: str, arguments: list[int], dialect: str) -> Meaning:
     decided_type = own.get(name) or TYPES.get(name)
     if decided_type is None:
         raise ValueError(f"{name.lower()!r} is not a type whose meaning is known.")
+    if decided_type in MOMENTS and arguments and arguments[0] > SECOND_DIGITS:
+        remark = f"it has {arguments[0]} digits of a second there, and Spark has {SECOND_DIGITS}"
     return decided_type, remark
 
 
@@ -108,9 +115,11 @@ def type_of_node(node: Any, dialect: str) -> Meaning:
         return (STRING, "") if isinstance(node, exp.DataType) else unknown(node)
     name = str(node.this.name)
     inner = [part for part in node.expressions if isinstance(part, exp.DataType | exp.ColumnDef)]
-    if name in ("ARRAY", "LIST", "VECTOR"):
+    if name == "VECTOR":
+        return Array(Field("element", vector_element(inner))), ""
+    if name in ("ARRAY", "LIST"):
         element, remark = type_of_node(inner[0], dialect) if inner else (VARIANT, "")
-        return Array(Field("element", Scalar("float") if name == "VECTOR" else element)), remark
+        return Array(Field("element", element)), remark
     if name == "MAP" and len(inner) == 2:
         (key, first), (value, second) = (type_of_node(part, dialect) for part in inner)
         return Map(Field("key", key), Field("value", value)), first or second
@@ -121,6 +130,12 @@ def type_of_node(node: Any, dialect: str) -> Meaning:
     return scalar_of(name, [38 if isinstance(number, exp.Star) else int(number.name) for number in numbers if number.name.isdigit() or isinstance(number, exp.Star)], dialect)
 
 
+def vector_element(inner: list[Any]) -> Scalar:
+    """Return the type of a vector's numbers: of four bytes where nothing else is written (Snowflake and pgvector, *Vector data types*)."""
+    word = str(inner[0].this.name) if inner else ""
+    return Scalar("integer" if word == "INT" else "float")
+
+
 def unknown(text: Any) -> Meaning:
     """Raise ValueError for what is no type."""
     raise ValueError(f"{str(text)[:60]!r} is not a type whose meaning is known.")
@@ -128,6 +143,7 @@ def unknown(text: Any) -> Meaning:
 # %% ../../nbs/contract/04_server_types.ipynb #55962f5b
 WORD = re.compile(r"([A-Za-z_][A-Za-z_0-9 ]{0,60}?)\s*(?:\(\s*(\*|[0-9]{1,4})\s*(?:,\s*(-?[0-9]{1,4})\s*)?\))?")
 MAX_LENGTH = 10_000
+SAME = {"int8": "bigint", "int3": "mediumint", "middleint": "mediumint"}
 
 
 @cache
@@ -135,6 +151,8 @@ def meaning(text: str, dialect: str = "", logical: str = "") -> Meaning:
     """Return the type that a text names on a server of a dialect, and a remark where something about it is to be known; raises ValueError for no type."""
     if dialect in ("", SPARK):
         return meaning_in_spark(text, dialect, logical)
+    if dialect not in ("bigquery", "snowflake"):  # which have no such words, and structs whose fields may be called so
+        text = re.sub(rf"(?i)\b({'|'.join(SAME)})\b", lambda found: SAME[found[1].lower()], text)
     word = WORD.fullmatch(text.strip())
     if word and (name := " ".join(word[1].upper().split())) in OWN[dialect] and name not in DECIMALS:
         return scalar_of(name, [int(part) for part in word.groups()[1:] if part and part != "*"], dialect)
@@ -155,11 +173,14 @@ def meaning(text: str, dialect: str = "", logical: str = "") -> Meaning:
 
 def meaning_in_spark(text: str, dialect: str, logical: str) -> Meaning:
     """Return the type that a text names in Spark, and a remark where other servers mean more by it; raises ValueError for no type."""
-    decided = parse_sql_type(text)
-    word = text.strip().lower()
-    if word == "int8":
-        return Scalar("long"), "it has eight bytes on most servers, and eight bits on some; the wider is taken"
-    if word in ("decimal", "numeric", "number", "dec") and dialect == "":
-        wide = WHOLE_38 if logical == "integer" else UNBOUNDED
-        return wide, f"it has no precision and no scale, and the contract names no server that says which; it is read as {sql_type(wide)}"
-    return decided, ""
+    plain = parse_sql_type(text)
+    wide = WHOLE_38 if logical == "integer" else UNBOUNDED
+    bare = dict.fromkeys(("decimal", "numeric", "number", "dec"), wide) if dialect == "" else {}
+    own = {word: type for word, type in ({"int8": Scalar("long")} | bare).items() if parse_sql_type(text, {word: type}) != plain}
+    if not own:
+        return plain, ""
+    if "int8" in own:
+        remark = "int8 has eight bytes on most servers, and eight bits on some; the wider is taken"
+    else:
+        remark = f"it has no precision and no scale, and the contract names no server that says which; it is read as {sql_type(wide)}"
+    return parse_sql_type(text, own), remark

@@ -8,6 +8,7 @@ from __future__ import annotations
 import datetime
 import decimal
 import re
+from collections.abc import Mapping
 from typing import Any
 
 from .model import STRING, Array, DataType, Field, Map, Scalar, Struct
@@ -121,8 +122,9 @@ def tokens_of(text: str) -> list[str]:
 class TypeReader:
     """Reads a type from tokens, left to right."""
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, own: Mapping[str, Scalar]) -> None:
         self.text, self.tokens, self.at, self.depth = text, tokens_of(text), 0, 0
+        self.own = own
 
     def peek(self) -> str:
         """Return the next token, or an empty text at the end."""
@@ -210,6 +212,8 @@ def read_arguments(reader: TypeReader) -> tuple[list[int], bool]:
 def read_scalar(reader: TypeReader, name: str) -> Scalar:
     """Read what follows a scalar's name: its precision and scale, its length, or words such as WITHOUT TIME ZONE."""
     arguments, is_longest = read_arguments(reader)
+    if name in reader.own and not arguments and not is_longest:
+        return reader.own[name]
     if is_longest and name in ("varchar", "nvarchar", "char", "varbinary", "string"):
         name = "binary" if name == "varbinary" else "string"
     name = {"character": "char", "varying": "varchar", "varchar2": "varchar"}.get(name, name)
@@ -234,11 +238,16 @@ def read_scalar(reader: TypeReader, name: str) -> Scalar:
     return Scalar(known)
 
 # %% ../../nbs/contract/04_sqltype.ipynb #24574aa5
-def parse_sql_type(text: str) -> DataType:
-    """Return the type that a text of SQL names; raises ValueError where it names none."""
+def parse_sql_type(text: str, own: Mapping[str, Scalar] | None = None) -> DataType:
+    """Return the type that a text of SQL names; raises ValueError where it names none.
+
+    Args:
+        text: a type as Spark SQL writes it, such as `ARRAY<DECIMAL(10,2)>`.
+        own: what words mean, in lower case, that have nothing in brackets after them and mean another type to the caller, at any depth.
+    """
     if len(text) > 1_000_000:
         raise ValueError("A type has at most a million characters.")
-    reader = TypeReader(text)
+    reader = TypeReader(text, own or {})
     result = read_type(reader)
     if reader.peek():
         raise ValueError(f"{text!r}: {reader.peek()!r} is left over after the type.")

@@ -41,12 +41,23 @@ def pause_asked_for(headers: Mapping[str, str]) -> int | None:
     return int(said) if re.fullmatch("[0-9]{1,9}", said) else None
 
 
+def _origin(address: str) -> str:
+    """Return the server of an address: its host, with the port where it is not the usual one (RFC 6454, section 4); empty where it names none."""
+    parts = urlsplit(address)
+    usual = {"http": 80, "https": 443}.get(parts.scheme)
+    try:
+        port = parts.port
+    except ValueError:
+        return parts.netloc
+    return (parts.hostname or "") + ("" if port in (None, usual) else f":{port}")
+
+
 def answer_fault(host: str, status: int, headers: Mapping[str, str], start: str) -> Fault | None:
     """Return what is wrong with a host's first answer, of which `start` is the beginning; None where Databricks may have given it."""
-    pause, place = pause_asked_for(headers) or 0, urlsplit(headers.get("Location", "")).hostname
+    pause, place = pause_asked_for(headers) or 0, _origin(headers.get("Location", ""))
     if status in (429, 503) and pause > LONGEST_PAUSE:
         return BUSY.fault(f"{host} asks to be left alone for {pause:,} seconds")
-    if 300 <= status < 400 and place and place != urlsplit(host).hostname:
+    if 300 <= status < 400 and place and place != _origin(host):
         return NOT_DATABRICKS.fault(f"{host} sends on to another host, {place}")
     is_page = "html" in headers.get("Content-Type", "").lower() or start.lstrip().startswith("<")
     if not is_page or status == 401:

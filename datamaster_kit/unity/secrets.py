@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from databricks.sdk import WorkspaceClient
 
 # %% auto #0
-__all__ = ['Vaults', 'NO_SECRET', 'READS', 'desired_secrets', 'vault_of', 'value_in_vault', 'secret_values', 'found_secrets',
-           'secret_operations']
+__all__ = ['Vaults', 'NO_SECRET', 'READS', 'UNSEEN', 'desired_secrets', 'vault_of', 'value_in_vault', 'secret_values',
+           'secret_names', 'reader_names', 'found_secrets', 'secret_operations']
 
 # %% ../../nbs/unity/12_secrets.ipynb #3b4ddccf
 def desired_secrets(project: Project, readers: Iterable[str]) -> tuple[Resource, ...]:
@@ -71,8 +71,24 @@ def secret_values(project: Project, plan: Plan, environment: Mapping[str, str] =
 READS = {"MANAGE": "READ"}  # who manages a scope reads it
 
 
+def secret_names(client: WorkspaceClient, scope: str) -> dict[str, dict[str, str]]:
+    """Return the keys of a scope, of which nothing else is told."""
+    return {str(secret.key): {} for secret in client.secrets.list_secrets(scope)}
+
+
+def reader_names(client: WorkspaceClient, scope: str) -> dict[str, dict[str, str]]:
+    """Return who has a permission on a scope, with what it lets them do."""
+    levels = {acl.principal: acl.permission.value for acl in client.secrets.list_acls(scope)}
+    return {who: {"permission": READS.get(level, level)} for who, level in levels.items()}
+
+
+UNSEEN = "it is not seen by whoever plans, and left as it is: that takes MANAGE on the scope"
+
+
 def found_secrets(client: WorkspaceClient, wanted: Iterable[Resource]) -> tuple[Found, ...]:
-    """Return which of the wanted scope, keys and readers there are."""
+    """Return which of the wanted scope, keys and readers there are; those that the caller may not see, with a note that says so (Databricks, *Secret ACLs*)."""
+    from databricks.sdk.errors import PermissionDenied
+
     items = {item.key: item for item in wanted}
     found: list[Found] = []
     for _, scope in [key for key in items if key[0] == "secret scope"]:
@@ -80,9 +96,14 @@ def found_secrets(client: WorkspaceClient, wanted: Iterable[Resource]) -> tuple[
             continue
         needs = (("secret scope", scope),)
         found.append(Found("secret scope", scope))
-        found += [Found("secret", f"{scope}/{secret.key}", is_ours=True, needs=needs) for secret in client.secrets.list_secrets(scope)]
-        acls = ((acl.principal, acl.permission.value) for acl in client.secrets.list_acls(scope))
-        found += [Found("secret reader", f"{scope}/{who}", {"permission": READS.get(level, level)}, is_ours=True, needs=needs) for who, level in acls]
+        for kind, list_names in (("secret", secret_names), ("secret reader", reader_names)):
+            try:
+                named = list_names(client, scope)
+            except PermissionDenied:
+                unseen = [item for item in items.values() if item.kind == kind and item.name.startswith(f"{scope}/")]
+                found += [Found(*item.key, item.attributes, is_ours=True, needs=needs, note=UNSEEN) for item in unseen]
+                continue
+            found += [Found(kind, f"{scope}/{name}", attributes, is_ours=True, needs=needs) for name, attributes in named.items()]
     return tuple(item for item in found if item.key in items)
 
 

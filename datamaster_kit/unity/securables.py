@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from databricks.sdk.service.catalog import CatalogInfo, SchemaInfo
 
 # %% auto #0
-__all__ = ['NO_SUBSCRIPTION', 'PURPOSES', 'container_url', 'access_connector_id', 'desired_securables', 'found_credentials',
-           'found_locations', 'has_mark', 'ownership', 'found_in_catalog', 'create', 'set_owner', 'set_mark', 'update',
-           'delete', 'found_securables', 'one_of', 'securable_operations']
+__all__ = ['NO_SUBSCRIPTION', 'PURPOSES', 'UNSEEN_CREDENTIAL', 'container_url', 'access_connector_id', 'desired_securables',
+           'found_credentials', 'found_locations', 'has_mark', 'ownership', 'found_in_catalog', 'create', 'set_owner',
+           'set_mark', 'update', 'delete', 'found_securables', 'unseen_credentials', 'one_of', 'securable_operations']
 
 # %% ../../nbs/unity/10_securables.ipynb #81976c04
 NO_SUBSCRIPTION = code("no-subscription", "The project file does not say which Azure subscription the access connector is in.", "write `subscription:` under `setup:` in the project file")
@@ -176,7 +176,19 @@ def delete(client: WorkspaceClient, there: Found) -> None:
 # %% ../../nbs/unity/10_securables.ipynb #6a2cc8fa
 def found_securables(client: WorkspaceClient, project: Project) -> tuple[Found, ...]:
     """Return what there is of the kinds of this chapter."""
-    return (*found_credentials(client, project), *found_locations(client, project), *found_in_catalog(client, project))
+    credentials, locations = tuple(found_credentials(client, project)), tuple(found_locations(client, project))
+    return (*credentials, *unseen_credentials(project, credentials, locations), *locations, *found_in_catalog(client, project))
+
+
+UNSEEN_CREDENTIAL = "it is not seen by whoever plans, and left as it is: that takes ownership of it, or a privilege on it"
+
+
+def unseen_credentials(project: Project, credentials: Iterable[Found], locations: Iterable[Found]) -> Iterator[Found]:
+    """Yield the project's storage credential where a location that is there uses it, and the caller is not shown it: only its owner and whoever has a privilege on it are."""
+    name = project.names.storage_credential
+    is_used = any(item.attributes["credential"] == name for item in locations)
+    if is_used and all(item.name != name for item in credentials):
+        yield Found("storage credential", name, {"access_connector": access_connector_id(project)}, note=UNSEEN_CREDENTIAL)
 
 
 def one_of(items: Iterable[Found], wanted: Resource) -> Found | None:
