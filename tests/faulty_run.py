@@ -2,7 +2,6 @@
 from __future__ import annotations
 
 import csv
-import os
 import sys
 from pathlib import Path
 
@@ -13,16 +12,6 @@ from datamaster_kit.ingest.replay import export_quarantine
 from datamaster_kit.project import Project, read_contracts, read_project
 from datamaster_kit.target.local import LocalTarget
 from datamaster_kit.unity.tables import apply_plan, planned
-
-
-def stop_what_was_left() -> None:
-    """Stop the Spark context of a process that was killed, where the Java machine is shared to save its start."""
-    if "PYSPARK_GATEWAY_PORT" in os.environ:
-        from pyspark.java_gateway import launch_gateway
-
-        left = getattr(getattr(launch_gateway().jvm.org.apache.spark, "SparkContext$"), "MODULE$").getActive()
-        if left.isDefined():
-            left.get().stop()
 
 
 def mended(target: LocalTarget, project: Project, contract: Contract) -> Path:
@@ -42,7 +31,6 @@ def mended(target: LocalTarget, project: Project, contract: Contract) -> Path:
 
 def main(folder: Path, *steps: str) -> None:
     """Do the steps."""
-    stop_what_was_left()
     project = read_project(folder)
     target = LocalTarget(project)
     (contract,) = read_contracts(project)

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -37,43 +37,15 @@ STEPS_OF = {"replay": ["replay"], "retention": ["retention"], "gold": ["ingest",
 PER_FILE = 8
 
 
-JAVA = """
-import sys
-from pathlib import Path
-from datamaster_kit.target.session import local_session
-session = local_session(Path(sys.argv[1]))
-gateway = session.sparkContext._gateway.gateway_parameters
-session.stop()
-print(gateway.port, gateway.auth_token, flush=True)
-sys.stdin.read()
-"""
-
-
-Start = Callable[..., "subprocess.Popen[str]"]
-
-
 def ended(process: subprocess.Popen[str]) -> tuple[int, str]:
     """Wait for a process, and return its exit code and the end of what it said."""
     out, errors = process.communicate(timeout=600)
     return process.returncode, (out + errors)[-4000:]
 
 
-@pytest.fixture(scope="module")
-def start() -> Iterator[Start]:
-    """Return a function that starts a process on a lakehouse.
-
-    The processes share one Java machine, each with a Spark context of its own, so that none has to wait for Java to warm up.
-    """
-    state = Path(__file__).resolve().parents[1] / ".datamaster"
-    with subprocess.Popen([sys.executable, "-c", JAVA, str(state)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as machine:
-        port, secret = machine.stdout.readline().split()
-
-        def started(folder: Path, *steps: str, kill_at: str = "") -> subprocess.Popen[str]:
-            environment = {**os.environ, KILL_AT: kill_at, "PYSPARK_GATEWAY_PORT": port, "PYSPARK_GATEWAY_SECRET": secret}
-            return subprocess.Popen([sys.executable, str(WORKER), str(folder), *steps], env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-
-        yield started
-        machine.kill()
+def start(folder: Path, *steps: str, kill_at: str = "") -> subprocess.Popen[str]:
+    """Start a process on a lakehouse, which dies at a point."""
+    return subprocess.Popen([sys.executable, str(WORKER), str(folder), *steps], env={**os.environ, KILL_AT: kill_at}, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
 def land(folder: Path, number: int, column: str, placed_at: str) -> None:
@@ -101,7 +73,7 @@ def project(folder: Path, contract: str = CONTRACT) -> Path:
 
 
 @pytest.fixture(scope="module")
-def shop(start: Start, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a project after a process has been killed at every point that a step passes, each after new files had come."""
     folder = project(tmp_path_factory.mktemp("killed"))
     assert ended(start(folder, "apply"))[0] == 0
@@ -168,7 +140,7 @@ def test_the_runs_add_up_to_the_tables(spark, shop: Path) -> None:
     assert (built["rows_written"], built["result"]) == (1, "succeeded") and total["orders"] == len(rows(spark, shop, "silver/order"))
 
 
-def test_retention_that_was_killed_at_every_point_removes_what_it_has_recorded(spark, start: Start, shop: Path) -> None:
+def test_retention_that_was_killed_at_every_point_removes_what_it_has_recorded(spark, shop: Path) -> None:
     before = {table: len(rows(spark, shop, table)) for table in ("bronze/order", "bronze/order_quarantine", "silver/order")}
     for number, point in enumerate(point for point in POINTS if point.startswith("retention.")):
         land(shop, 100 + number, "extra", "2001-01-01T00:00:00Z")
@@ -182,7 +154,7 @@ def test_retention_that_was_killed_at_every_point_removes_what_it_has_recorded(s
     assert sum(run["rows_deleted"] for run in runs) == came + 4 * 3 + 4 * 4
 
 
-def test_a_hold_that_was_killed_at_every_point_is_recorded_once_and_lets_nothing_through(spark, start: Start, tmp_path: Path) -> None:
+def test_a_hold_that_was_killed_at_every_point_is_recorded_once_and_lets_nothing_through(spark, tmp_path: Path) -> None:
     held = CONTRACT.replace("  total:\n    fields", "    quality: [{type: library, metric: rowCount, mustBeGreaterThan: 100, severity: critical}]\n  total:\n    fields")
     folder = project(tmp_path, held)
     assert ended(start(folder, "apply"))[0] == 0
@@ -202,7 +174,7 @@ def test_a_hold_that_was_killed_at_every_point_is_recorded_once_and_lets_nothing
     assert len(rows(spark, folder, "silver/order")) == 4
 
 
-def test_a_signal_ends_the_stream_after_its_batch_and_a_second_one_at_once(spark, start: Start, tmp_path: Path) -> None:
+def test_a_signal_ends_the_stream_after_its_batch_and_a_second_one_at_once(spark, tmp_path: Path) -> None:
     folder = project(tmp_path)
     assert ended(start(folder, "apply"))[0] == 0
     land(folder, 0, "extra", "2999-01-01T00:00:00Z")

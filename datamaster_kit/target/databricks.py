@@ -171,6 +171,11 @@ class DatabricksTarget:
         """Create a schema where it does not exist."""
         self.sql(f"CREATE SCHEMA IF NOT EXISTS {self.schema_sql_name(schema)}")
 
+    def create_table(self, table: Table, statements: Sequence[str]) -> None:
+        """Create a table by SQL, as the statements say."""
+        for statement in statements:
+            self.sql(statement)
+
     def volume_folder(self, schema: str, volume: str) -> str:
         """Return the folder of a volume (Databricks, *What are Unity Catalog volumes?*)."""
         return f"/Volumes/{self.project.names.catalog}/{schema}/{volume}"

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from fcntl import LOCK_EX, LOCK_NB, flock
@@ -22,13 +23,14 @@ from ..names import SCHEMAS, TableName
 from ..private import make_private
 from ..project import Project
 from .records import Detail, Rows, Value, append_stored, has_log, stored_detail, stored_rows
+from .table_creation import can_write_commit, create_by_commit
 from .target import FileSource, Handle, HandleMended
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 # %% auto #0
-__all__ = ['IN_USE', 'delta_folders', 'register', 'LocalTarget']
+__all__ = ['IN_USE', 'delta_folders', 'register', 'register_schema', 'register_table', 'LocalTarget']
 
 # %% ../../nbs/target/04_local.ipynb #8f2cccbb
 def delta_folders(warehouse: Path) -> dict[tuple[str, str], Path]:
@@ -41,9 +43,20 @@ def register(spark: SparkSession, warehouse: Path) -> None:
     """Make the catalog's schemas and tables known to a session that has just begun."""
     for schema in SCHEMAS:
         if (warehouse / schema).is_dir():
-            spark.sql(f"CREATE SCHEMA IF NOT EXISTS spark_catalog.{quote(schema)} LOCATION {sql_literal(str(warehouse / schema))}")
-    for (schema, table), folder in delta_folders(warehouse).items():
-        spark.sql(f"CREATE TABLE IF NOT EXISTS spark_catalog.{quote(schema)}.{quote(table)} USING delta LOCATION {sql_literal(str(folder))}")
+            register_schema(spark, warehouse / schema)
+    for folder in delta_folders(warehouse).values():
+        register_table(spark, folder)
+
+
+def register_schema(spark: SparkSession, folder: Path) -> None:
+    """Make the schema of a folder known to a session."""
+    spark.sql(f"CREATE SCHEMA IF NOT EXISTS spark_catalog.{quote(folder.name)} LOCATION {sql_literal(str(folder))}")
+
+
+def register_table(spark: SparkSession, folder: Path) -> None:
+    """Make the Delta table of a folder known to a session."""
+    name = f"spark_catalog.{quote(folder.parent.name)}.{quote(folder.name)}"
+    spark.sql(f"CREATE TABLE IF NOT EXISTS {name} USING delta LOCATION {sql_literal(str(folder))}")
 
 # %% ../../nbs/target/04_local.ipynb #8eb2eb77
 IN_USE = code("model-in-use", "Another run is at work on the model.", "wait until it has ended, and run again")
@@ -97,6 +110,14 @@ class LocalTarget:
         register(session, self.warehouse)
         return session
 
+    @property
+    def running_session(self) -> SparkSession | None:
+        """The session that this target or its process has already, or None: to write a table's log is no reason to start one."""
+        if self.session is not None or "spark" in self.__dict__:
+            return self.spark
+        pyspark = sys.modules.get("pyspark.sql")
+        return pyspark.SparkSession.getActiveSession() if pyspark else None
+
     def sql(self, statement: str) -> list[dict[str, Any]]:
         """Run a statement and return its rows."""
         return [row.asDict() for row in self.spark.sql(statement).collect()]
@@ -136,9 +157,20 @@ class LocalTarget:
 
     def create_schema(self, schema: str) -> None:
         """Create a schema in its folder, where it does not exist."""
-        folder = self.warehouse / schema
-        make_private(folder)
-        self.spark.sql(f"CREATE SCHEMA IF NOT EXISTS {self.schema_sql_name(schema)} LOCATION {sql_literal(str(folder))}")
+        make_private(self.warehouse / schema)
+        if self.running_session:
+            register_schema(self.running_session, self.warehouse / schema)
+
+    def create_table(self, table: Table, statements: Sequence[str]) -> None:
+        """Create a table by writing its log's first commit, or, where only Spark can, by SQL; raises where it is there already."""
+        if not can_write_commit(table):
+            for statement in statements:
+                self.sql(statement)
+            return
+        folder = self.folder(TableName(table.catalog, table.schema, table.name))
+        create_by_commit(folder, table)
+        if self.running_session:
+            register_table(self.running_session, folder)
 
     def volume_folder(self, schema: str, volume: str) -> str:
         """Return the folder of a volume, made where it is missing."""

@@ -122,6 +122,9 @@ class Target(Protocol):
     def create_schema(self, schema: str) -> None:
         """Create a schema where it does not exist."""
 
+    def create_table(self, table: Table, statements: Sequence[str]) -> None:
+        """Create a table, which the statements would create by SQL; raises where it is there already."""
+
     def volume_folder(self, schema: str, volume: str) -> str:
         """Return the folder of a volume, without a slash at its end."""
 

@@ -15,15 +15,15 @@ from ..contract.table import CHECK_PREFIX, Column, Table
 from ..names import SCHEMAS, TableName
 from ..target.local import LocalTarget
 from ..target.records import Detail
+from ..target.table_creation import LENGTH_METADATA
 from ..target.target import Target
 from .masks import Access
 from .roles import Grants
 
 # %% auto #0
-__all__ = ['LENGTH_METADATA', 'Key', 'Observed', 'columns_of', 'split_checks', 'observed_table', 'nulls_of', 'observed_locally']
+__all__ = ['Key', 'Observed', 'columns_of', 'split_checks', 'observed_table', 'nulls_of', 'observed_locally']
 
 # %% ../../nbs/unity/05_observed.ipynb #9b0a6170
-LENGTH_METADATA = "__CHAR_VARCHAR_TYPE_STRING"
 Key = tuple[str, str]
 
 

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from functools import partial
 from itertools import groupby
 
 from ..contract.fault import DatamasterError, Fault, first_line
@@ -19,6 +21,7 @@ from ..project import Project
 from ..resources import APPLY_FAILED, Outcome, quiet
 from ..target.databricks import DatabricksTarget
 from ..target.local import LocalTarget
+from ..target.table_creation import can_write_commit
 from ..target.target import Target
 from .annotations import key_mendings, tag_mendings
 from .desired import Desired, desired_state
@@ -29,8 +32,9 @@ from .observed import Observed, observed_locally
 from .roles import grant_change, surplus_change
 
 # %% auto #0
-__all__ = ['AT_ONCE', 'ROUNDS', 'mendings_of', 'access_changes', 'is_ours', 'owner_mendings', 'table_change', 'table_grants',
-           'plan_tables', 'outcome_of', 'applied', 'apply_plan', 'observed_state', 'planned']
+__all__ = ['AT_ONCE', 'ROUNDS', 'mendings_of', 'access_changes', 'is_ours', 'owner_mendings', 'TableCreation', 'table_change',
+           'table_grants', 'plan_tables', 'outcome_of', 'needs_spark', 'applied', 'apply_plan', 'observed_state',
+           'planned']
 
 # %% ../../nbs/unity/08_tables.ipynb #a2df047d
 def mendings_of(target: Target, desired: Desired, table: Table, observed: Observed, drops: bool) -> list[Mending]:
@@ -69,6 +73,13 @@ def owner_mendings(target: Target, desired: Desired, sql_name: str, before: str)
     return [Mending(Difference("owner", before, desired.owner), (f"ALTER TABLE {sql_name} SET OWNER TO {quote(desired.owner)}",))]
 
 
+@dataclass(frozen=True)
+class TableCreation(Change):
+    """A table that is created; its statements do so by SQL, where a target has no other way."""
+
+    table: Table = field(kw_only=True)
+
+
 def table_change(target: Target, desired: Desired, table: Table, observed: Observed, drops: bool) -> Change:
     """Return what happens to a table."""
     name, key = TableName(table.catalog, table.schema, table.name), (table.schema, table.name)
@@ -79,7 +90,9 @@ def table_change(target: Target, desired: Desired, table: Table, observed: Obser
         found = access_changes(sql_name, desired, table, observed, {}) if target.dialect.access else []
         found += owner_mendings(target, desired, sql_name, "")
         statements = create_statements(table, sql_name, target.dialect)
-        return Change("create", "table", str(name), (), (*statements, *(one for item in found for one in item.statements)), "; ".join(item.refusal for item in found if item.refusal))
+        statements = (*statements, *(one for item in found for one in item.statements))
+        refusal = "; ".join(item.refusal for item in found if item.refusal)
+        return TableCreation("create", "table", str(name), statements=statements, refusal=refusal, table=table)
     found = mendings_of(target, desired, table, observed, drops)
     if is_ours(observed.tables[key]):
         found += owner_mendings(target, desired, target.sql_name(name), observed.owners.get(key, ""))
@@ -126,22 +139,32 @@ def outcome_of(change: Change, target: Target) -> Outcome:
     try:
         if change.kind == "schema":
             target.create_schema(change.name.split(".")[-1])
-        for statement in change.statements:
-            target.sql(statement)
+        if isinstance(change, TableCreation):
+            target.create_table(change.table, change.statements)
+        else:
+            for statement in change.statements:
+                target.sql(statement)
     except Exception as error:
         return Outcome(change, "failed", error.faults[0].message if isinstance(error, DatamasterError) else first_line(error))
     return Outcome(change, "skipped" if change.refusal and not change.statements else "done")
 
 
+def needs_spark(change: Change) -> bool:
+    """On this machine, the change is one that only Spark makes."""
+    is_log_enough = isinstance(change, TableCreation) and can_write_commit(change.table)
+    return bool(change.statements) and not is_log_enough
+
+
 def applied(plan: Plan, target: Target, report: Callable[[Outcome], None]) -> list[Fault]:
     """Apply a plan and return what failed."""
     at_once = AT_ONCE if isinstance(target, DatabricksTarget) else 1
-    if plan.pending and isinstance(target, LocalTarget):
+    if isinstance(target, LocalTarget) and any(map(needs_spark, plan.pending)):
         target.sql("SELECT 1")  # what keeps Spark from starting is told once, and not of every table
     for _, changes in groupby(plan.pending, key=lambda change: change.kind):
         faults = list[Fault]()
         with ThreadPoolExecutor(at_once) as pool:
-            for outcome in pool.map(lambda change: outcome_of(change, target), changes):
+            apply_each = pool.map if at_once > 1 else map  # a thread of a pool does not know which session is active
+            for outcome in apply_each(partial(outcome_of, target=target), changes):
                 report(outcome)
                 if outcome.state == "failed":
                     faults.append(APPLY_FAILED.fault(f"{outcome.change.kind} {outcome.change.name}: {outcome.error}"))
