@@ -44,7 +44,7 @@ def remember(text: str) -> None:
         KNOWN.popitem(last=False)
 
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=8)  # the text before and after, and of each the outline, twice
 def data_of(text: str) -> Any:
     """Return the data of a text, which nobody may change; raises BadInput with every fault for which it is not readable."""
     return parse_document(text, "").data
