@@ -10,6 +10,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import lru_cache
 from hashlib import blake2b
 from typing import Any
 
@@ -23,9 +24,9 @@ from .spelling import Style, plain, style_of
 from .splice import insert_value, remove_value, set_value
 
 # %% auto #0
-__all__ = ['KNOWN', 'NOT_EDITABLE', 'Operation', 'Splice', 'digest', 'remember', 'is_plainly_laid_out', 'checked',
-           'changed_locally', 'ends_in_block', 'File', 'file_of', 'refuse_unreadable', 'changed', 'aliases',
-           'written_out', 'changed_whole']
+__all__ = ['KNOWN', 'NOT_EDITABLE', 'Operation', 'Splice', 'READ_WHOLE', 'BLANKS', 'digest', 'remember', 'data_of',
+           'is_plainly_laid_out', 'data_after', 'checked', 'changed_locally', 'ends_in_block', 'File', 'file_of',
+           'refuse_unreadable', 'changed', 'aliases', 'written_out', 'closed', 'changed_whole']
 
 # %% ../../nbs/contract/17_change.ipynb #2c77a30a
 KNOWN: OrderedDict[bytes, None] = OrderedDict()  # digests of texts that are readable, and whose lines tell their structure
@@ -43,11 +44,17 @@ def remember(text: str) -> None:
         KNOWN.popitem(last=False)
 
 
+@lru_cache(maxsize=8)  # the text before and after, and of each the outline, twice
+def data_of(text: str) -> Any:
+    """Return the data of a text, which nobody may change; raises BadInput with every fault for which it is not readable."""
+    return parse_document(text, "").data
+
+
 def is_plainly_laid_out(text: str) -> bool:
     """A text's lines tell its structure; raises BadInput where the text is not readable."""
     if digest(text) in KNOWN:
         return True
-    parse_document(text, "")
+    data_of(text)
     if lines_tell(text):
         remember(text)
         return True
@@ -57,15 +64,21 @@ def is_plainly_laid_out(text: str) -> bool:
 NOT_EDITABLE = code("edit-not-possible", "The file is written in a way that an edit cannot keep.", "edit the file by hand, or write the entry on lines of its own")
 Operation = Callable[[Any], None]
 Splice = Callable[[Layout], str]
+READ_WHOLE = 200_000  # characters of a text that is read once more, as a whole, after each change
 
 
-def checked(layout: Layout, operation: Operation, splice: Splice) -> str:
-    """Return a layout's text after a change, if it reads as its data do after the operation; raises SharedError where it does not."""
-    data = plain(parse_document(layout.text, "").data)
+def data_after(text: str, operation: Operation) -> Any:
+    """Return the data of a text after an operation; raises BadInput where it cannot be done."""
+    data = plain(data_of(text))
     operation(data)
+    return data
+
+
+def checked(layout: Layout, data: Any, splice: Splice) -> str:
+    """Return a layout's text after a change, if it reads as some data; raises SharedError where it does not."""
     try:
         after = splice(layout)
-        found = parse_document(after, "").data
+        found = data_of(after)
     except (LookupError, BadInput) as error:
         raise SharedError from error
     if repr(found) != repr(data):
@@ -82,7 +95,10 @@ def changed_locally(text: str, path: NodePath, operation: Operation, splice: Spl
         raise SharedError from error
     if any(node.anchor or node.kind == "alias" or "<<" in place for place, node in nodes(layout.root)):
         raise SharedError
-    after = short.restored(checked(layout, operation, splice))
+    data = data_after(short.text, operation)
+    after = short.restored(checked(layout, data, splice))
+    if len(after) <= READ_WHOLE and repr(data_of(after)) != repr(data_after(text, operation)):
+        raise SharedError
     remember(after)
     return after
 
@@ -153,7 +169,7 @@ def aliases(root: Node, path: NodePath) -> list[list[NodePath]]:
 def written_out(text: str, places: list[NodePath], style: Style) -> str:
     """Return a text with the values of aliases in their places; what a mapping takes from others by `<<` becomes its own."""
     for place in places:
-        data, layout = parse_document(text, "").data, layout_of(text)
+        data, layout = data_of(text), layout_of(text)
         owner = place[: place.index("<<")] if "<<" in place else place
         value: Any = data
         for part in owner:
@@ -170,18 +186,29 @@ def written_out(text: str, places: list[NodePath], style: Style) -> str:
     return text
 
 
+BLANKS = re.compile(r"^ +$", re.M)  # to a block that comes to stand above, such a line may be text
+
+
+def closed(text: str) -> str:
+    """Return a text that ends without a line break with one, which a block at its end does not count as its own (`|-`)."""
+    node = layout_of(text).root
+    while node.entries:
+        node = node.entries[-1].value
+    if node.style not in ("|", ">"):
+        return f"{text}\n"
+    start = text.index(node.style, node.start) + 1
+    header = re.compile(r"[-+\d]*").match(text, start)
+    digit = header[0].strip("-+") if header else ""
+    return f"{text[:start]}{digit}-{text[start + len(digit) :].lstrip('-+')}\n"
+
+
 def changed_whole(text: str, path: NodePath, operation: Operation, splice: Splice) -> str:
     """Return a text after a change that reads all of it, with aliases written out as far as the change needs."""
-    operation(plain(parse_document(text, "").data))
-    style = style_of(text)
-    try:
-        for places in [[], *aliases(layout_of(text).root, path)]:
-            try:
-                return checked(layout_of(written_out(text, places, style)), operation, splice)
-            except (SharedError, LookupError):
-                continue
-    except (UnusualLayoutError, BadInput):
-        pass
-    if not text.endswith("\n"):  # what comes to stand at the end may need the line break
-        return changed_whole(f"{text}\n", path, operation, splice)
+    data, style = data_after(text, operation), style_of(text)
+    with suppress(UnusualLayoutError, BadInput):
+        bodies = [text] if text.endswith("\n") else [text, closed(text)]
+        for body in dict.fromkeys([*bodies, BLANKS.sub("", bodies[-1])]):
+            for places in [[], *aliases(layout_of(body).root, path)]:
+                with suppress(SharedError, LookupError):
+                    return checked(layout_of(written_out(body, places, style)), data, splice)
     raise BadInput(NOT_EDITABLE.fault(f"{json_path(path)} cannot be changed as the file is written", path=json_path(path)))

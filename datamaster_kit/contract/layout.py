@@ -51,11 +51,12 @@ BEFORE_DASH = re.compile(r"(?:[&!]\S*|\s+|#[^\n]*)*-")  # between a list's start
 
 
 def block_end(text: str, start: int, end: int) -> int:
-    """Return where a block scalar's last line ends; blank lines after it are its own only where its header says so (`|+`)."""
+    """Return where a block scalar's last line ends; blank lines after it are its own where its header says so (`|+`), or where they are further in."""
     if "+" in text[start:end].split("\n", 1)[0].split("#", 1)[0]:
         return end - 1 if text[end - 1 : end] == "\n" else end
     lines = text[start:end].split("\n")
-    while len(lines) > 1 and not lines[-1].strip():
+    indent = min((len(line) - len(line.lstrip(" ")) for line in lines[1:] if line.strip()), default=end)
+    while len(lines) > 1 and not lines[-1].strip() and len(lines[-1]) <= indent:
         lines.pop()
     return start + len("\n".join(lines))
 

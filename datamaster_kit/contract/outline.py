@@ -57,7 +57,7 @@ def lines_tell(text: str) -> bool:
 
 def siblings(text: str, column: int, is_list: bool, start: int, end: int) -> list[int]:
     """Return where the entries at a column stand, between two line starts."""
-    pattern = re.compile("\n {%d}%s" % (column, r"(?=-\s)" if is_list else r"(?=[^\s#-]|-\S)"))  # noqa: UP031 (braces)
+    pattern = re.compile("\n {%d}%s" % (column, r"(?=-(?!\S))" if is_list else r"(?=[^\s#-]|-\S)"))  # noqa: UP031 (braces)
     first = [column + start] if re.compile(pattern.pattern[1:]).match(text, start) else []
     return first + [found.end() for found in pattern.finditer(text, max(start - 1, 0), end) if found.end() > start + column]
 
@@ -68,7 +68,7 @@ def inner_end(text: str, start: int, end: int, column: int, has_dashes: bool) ->
         begin = line_start(text, end - 1)
         line = text[begin:end].rstrip("\n")
         indent = len(line) - len(line.lstrip(" "))
-        if line.strip() and begin >= start and (indent > column or (has_dashes and indent == column and line[indent] == "-")):
+        if begin >= start and (indent > column or (has_dashes and line[column : column + 1] == "-" and indent == column)):
             return begin + len(line)
         end = begin
     return start
@@ -91,7 +91,7 @@ class Outline:
 
 # %% ../../nbs/contract/17_outline.ipynb #94eda6a8
 OPENS = re.compile(r"[^\s'\"&*!|>{\[][^\n#]*:[ \t]*(?:[ \t]#[^\n]*)?\r?\n")
-CONTENT = re.compile(r"(?:[ \t]*(?:#[^\n]*)?\r?\n|(?:---|%)[^\n]*\n)*( *)(-(?=\s)|[^\s#-]|-)?")
+CONTENT = re.compile(r"(?:[ \t]*(?:#[^\n]*)?\r?\n|(?:---|%)[^\n]*\n)*( *)(-\S|[^\s#])?")
 
 
 def hidden(text: str, at: int, end: int, column: int, is_list: bool) -> tuple[int, int] | None:
