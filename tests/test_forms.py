@@ -26,8 +26,10 @@ from datamaster_kit.forms.checks_panel import DETAIL
 from datamaster_kit.forms.content import content_of
 from datamaster_kit.forms.contract_form import ContractForm
 from datamaster_kit.forms.editing import changed, opened, redone, undone
+from datamaster_kit.forms.open_file import OpenFile
 from datamaster_kit.forms.questions import ABOUT, FIELD, MODEL, address_of, answer, answered
 from datamaster_kit.forms.saving import draft_of, merged
+from datamaster_kit.forms.source_panel import source_panel
 
 ROOT = Path(__file__).resolve().parents[1]
 CONTRACTS = {path.name: path.read_text(encoding="utf-8") for path in sorted((ROOT / "contracts").glob("*.yaml"))}
@@ -614,3 +616,35 @@ def test_a_form_in_a_folder_whose_parents_nobody_may_write_to_saves_and_writes_o
     paths = [Path(line) for line in ended.stdout.splitlines()]
     assert project / "contracts" / "consents.yaml" in paths and all(path.is_relative_to(project) for path in paths), paths
     assert "Named in a notebook" in (project / "contracts" / "consents.yaml").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("begun", ["", "  compute: serverless\n", "  compute: {kind: job_cluster, policy: Small}\n", "  compute: {workers: 3}  # ours\n"])
+@pytest.mark.parametrize("specification", ["dcs", "odcs"])
+def test_what_a_contracts_jobs_run_on_is_asked_and_reads_back_as_it_was_given(tmp_path: Path, begun: str, specification: str) -> None:
+    text = f"dataContractSpecification: 1.1.0\nid: urn:c\ninfo: {{title: C, version: 1.0.0}}\nmodels:\n  m:\n    fields:\n      id: {{type: string}}\nworkflow:\n  source: {{type: adls, format: csv}}\n{begun}"
+    if specification == "odcs":
+        lines = text.partition("workflow:\n")[2].replace("  ", "      ", 1).replace("\n  ", "\n      ")
+        text = ("apiVersion: v3.1.0\nkind: DataContract\nid: urn:c\nname: C\nversion: 1.0.0\nstatus: active\nschema:\n  - name: m\n    properties:\n      - {name: id, logicalType: string}\n"
+                f"customProperties:\n  - property: workflow\n    value:\n{lines}")
+    (tmp_path / "c.yaml").write_text(text, encoding="utf-8")
+    file = OpenFile(tmp_path / "c.yaml", tmp_path)
+    panel = source_panel(file, None)
+    file.listeners.append(panel.refresh)
+    inputs = {box.children[0].description: box.children[0] for box in panel.box.children if len(getattr(box, "children", ())) == 2 and hasattr(box.children[0], "description")}
+
+    def said() -> dict[str, Any]:
+        contract = file.content.contract
+        assert contract is not None and contract.workflow is not None
+        return dict(contract.workflow.compute)
+
+    before = said()
+    inputs["Its jobs run on"].value = "job_cluster"
+    inputs["Node type"].value = "Standard_D8ds_v5"
+    inputs["Workers"].value = "{min: 1, max: 8}"
+    inputs["Photon"].value = True
+    assert said() == {**before, "kind": "job_cluster", "node_type": "Standard_D8ds_v5", "workers": {"min": 1, "max": 8}, "photon": True}
+    for name, empty in (("Node type", ""), ("Workers", ""), ("Photon", False), ("Policy", "")):
+        inputs[name].value = empty
+    assert said() == {"kind": "job_cluster"}
+    inputs["Its jobs run on"].value = ""
+    assert said() == {}

@@ -533,6 +533,21 @@ def test_the_event_that_its_topic_took_last_is_the_newest_whichever_file_came_la
     assert current == [("d", "2026-01-31T12:06:00.001000")]
 
 
+def test_tables_from_before_the_envelope_are_told_and_get_it_by_an_apply(lake: Lake) -> None:
+    lake.contract(PERMISSIONS)
+    lake.apply()
+    lake.land("a.csv", "user_id,kind_id,state\n1,1,old\n2,1,old\n")
+    lake.run()
+    (Path(lake.target.landing_folder("order")) / "a.csv").unlink()
+    lake.contract(PERMISSIONS, "source: {type: eventhub, format: avro}")
+    capture(lake, "0/2026/01/31/10/05/00.avro", (1, "1/31/2026 10:04:07 AM", b'{"user_id": 1, "kind_id": "1", "state": "new"}'))
+    with pytest.raises(DatamasterError, match=r"lacks carlton_metadata\.event"):
+        ingest(lake.target, lake.project, lake.now)
+    assert lake.apply() == []
+    lake.run()
+    assert lake.rows("silver/order", "user_id", "state", "carlton_metadata.event.sequence_number") == [(1, "new", 1), (2, "old", None)]
+
+
 def test_code_that_reads_the_columns_of_captured_events_finds_them_in_bronze(lake: Lake) -> None:
     lake.contract(PERMISSIONS, "source: {type: eventhub, format: avro}")
     lake.apply()

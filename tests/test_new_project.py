@@ -143,6 +143,15 @@ def test_a_back_end_that_is_not_installed_is_told_with_what_to_install(folder: P
     assert [fault.hint for fault in told.value.faults] == ["pip install 'nobody>=3'"]
 
 
+def test_a_back_end_that_the_extra_brings_is_had_by_the_extra(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (folder / "definition_project" / "pyproject.toml").write_text(f'[build-system]\nrequires = ["poetry-core>=1"]\nbuild-backend = "poetry.core.masonry.api"\n{POETRY}')
+    monkeypatch.setattr("datamaster_kit.deliver.packages.is_installed", lambda module: False)
+    project = read_project(folder)
+    with pytest.raises(DatamasterError) as told:
+        wheels_of_project(project, read_contracts(project))
+    assert [fault.hint for fault in told.value.faults] == ["pip install 'datamaster_kit[databricks]'"]
+
+
 @pytest.mark.spark
 @pytest.mark.slow
 def test_its_own_tests_pass(folder: Path) -> None:

@@ -20,7 +20,7 @@ from workspace.faults import Fault
 from datamaster_kit.contract.fault import DatamasterError
 from datamaster_kit.names import names
 from datamaster_kit.project import Project
-from datamaster_kit.sections import Unity
+from datamaster_kit.sections import Jobs, Unity
 from datamaster_kit.setup.caller import Azure
 from datamaster_kit.setup.doctor import azure_checks, contracts_check, refusal_of_az, setup_checks, terraform_check, terraform_login_check
 from datamaster_kit.setup.permissions import MAKES, PROVIDERS
@@ -270,6 +270,26 @@ def test_a_reader_is_told_all_but_what_it_may_not_ask(azure: Azure, subscription
     others = {name: check for name, check in found(azure).items() if check.state != "ok"}
     assert {name: check.state for name, check in others.items()} == {"permissions": "missing", "roles": "missing", "lock of the state": "warning", "Event Hubs namespace ethdrisk": "warning"}
     assert "checkNameAvailability/action" in others["Event Hubs namespace ethdrisk"].detail
+
+
+@pytest.mark.parametrize(("cluster", "row", "state", "said"), [
+    ({"node_type": "Standard_D4ds_v5", "workers": {"min": 1, "max": 3}}, "machines of jobs", "ok", "and 4 of them 16"),
+    ({"node_type": "Standard_D4ds_v5", "workers": {"min": 1, "max": 8}}, "machines of jobs", "warning", "and 9 of them 36"),
+    ({"workers": 9}, "machines of jobs", "missing", "and 10 of them 40"),
+    ({"node_type": "Standard_D4ds_v5", "workers": 9, "spot": True}, "machines of jobs", "ok", "Standard_D4ds_v5"),
+    ({"node_type": "Standard_E999", "workers": 2}, "machines of jobs", "missing", "has no Standard_E999"),
+    ({"driver_node_type": "Standard_E999", "workers": 2}, "drivers of jobs", "missing", "has no Standard_E999"),
+])
+def test_the_machines_of_the_jobs_clusters_are_looked_at(azure: Azure, subscription: Subscription, cluster: dict[str, object], row: str, state: str, said: str) -> None:
+    subscription.quotas = {"cores": (0, 20), "standardDDSv5Family": (0, 20), "StorageAccounts": (0, 250)}
+    checks = found(changed(azure, jobs=Jobs(cluster=cluster)))
+    assert checks["machines"].state == "ok" and checks[row].state == state and said in checks[row].detail
+    assert state == "ok" or "jobs.c" in checks[row].remedy
+
+
+@pytest.mark.parametrize("jobs", [Jobs(), Jobs(compute="serverless", cluster={"workers": 900}), Jobs(cluster={"pool": "p", "workers": 900}), Jobs(cluster={"photon": True})])
+def test_jobs_without_machines_of_their_own_have_no_row(azure: Azure, jobs: Jobs) -> None:
+    assert not {"machines of jobs", "drivers of jobs"} & set(found(changed(azure, jobs=jobs)))
 
 
 def test_serverless_needs_no_machine(azure: Azure, subscription: Subscription) -> None:

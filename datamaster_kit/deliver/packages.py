@@ -26,9 +26,10 @@ from .release import archive
 from ..project import Project
 
 # %% auto #0
-__all__ = ['NO_PACKAGE', 'BAD_PYPROJECT', 'OWN', 'NO_BACK_END', 'NOT_BUILT', 'NOT_PURE', 'DEFAULT_BACK_END', 'OLDER_BACK_ENDS',
-           'FIRST_MOMENT', 'BUILD', 'NOT_SOURCES', 'same_name', 'pyproject_of', 'name_in', 'packages_beside',
-           'packages_of_project', 'copied', 'back_end_of', 'is_installed', 'wheel_of', 'in_order', 'wheels_of_project']
+__all__ = ['NO_PACKAGE', 'BAD_PYPROJECT', 'OWN', 'NO_BACK_END', 'NOT_BUILT', 'NOT_PURE', 'DEFAULT_BACK_END', 'OF_EXTRA', 'EXTRA',
+           'OLDER_BACK_ENDS', 'FIRST_MOMENT', 'BUILD', 'NOT_SOURCES', 'same_name', 'pyproject_of', 'name_in',
+           'packages_beside', 'packages_of_project', 'copied', 'back_end_of', 'is_installed', 'wheel_of', 'in_order',
+           'wheels_of_project']
 
 # %% ../../nbs/deliver/13_packages.ipynb #3d7b34b9
 NO_PACKAGE = code("no-such-package", "A task of a contract runs a package that the project does not have.", "put the package into a folder beside the project file (datamaster new project), or give the task `libraries:`")
@@ -94,6 +95,7 @@ NO_BACK_END = code("no-build-back-end", "What builds a package is not installed.
 NOT_BUILT = code("package-not-built", "A package could not be built into a wheel.", "see what its build says")
 NOT_PURE = code("wheel-not-pure", "A package's wheel fits only machines like this one.", "build it where jobs run, and give the task `libraries:` with its wheel")
 DEFAULT_BACK_END = "setuptools.build_meta:__legacy__"  # PEP 517
+OF_EXTRA, EXTRA = ("setuptools", "poetry.core"), "'datamaster_kit[databricks]'"  # which brings them, in the versions that are tested
 OLDER_BACK_ENDS = {"poetry.masonry.api": "poetry.core.masonry.api"}  # the name until poetry 1.0, which poetry-core has not
 FIRST_MOMENT = "315532800"  # 1980, the first that an archive can say
 BUILD = """
@@ -121,7 +123,7 @@ def back_end_of(folder: Path) -> tuple[str, list[str]]:
     module = back_end.partition(":")[0]
     if not inside and not is_installed(module):
         needed = " ".join(f"'{item}'" for item in system.get("requires", ("setuptools>=70.1",)))
-        raise DatamasterError(NO_BACK_END.fault(f"{folder.name} is built by {module}", file=str(folder / "pyproject.toml"), hint=f"pip install {needed}"))
+        raise DatamasterError(NO_BACK_END.fault(f"{folder.name} is built by {module}", file=str(folder / "pyproject.toml"), hint=f"pip install {EXTRA if module.startswith(OF_EXTRA) else needed}"))
     return back_end, inside
 
 

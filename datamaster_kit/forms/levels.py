@@ -15,13 +15,14 @@ from ..contract.document import scalar
 from .addresses import Address, Item, value_at, with_value
 from .content import Content, content_of, items_of, text_at
 from .places import workflow_address
-from .questions import Question
+from .questions import Question, answered, written_answer
 
 # %% auto #0
 __all__ = ['ARRIVALS', 'SOURCE', 'WORKFLOW', 'MAIL', 'TASK_KINDS', 'level_address', 'value_key', 'period_at', 'with_period',
            'arrival_of', 'with_arrival', 'cron_address', 'with_cron', 'workflow_question', 'has_header_line',
-           'with_header_line', 'newest_address', 'newest_by', 'with_newest_by', 'tasks_address', 'tasks_of',
-           'task_kind', 'with_task', 'without_task']
+           'with_header_line', 'newest_address', 'newest_by', 'with_newest_by', 'compute_address', 'compute_kind_of',
+           'with_compute_kind', 'with_compute_key', 'tasks_address', 'tasks_of', 'task_kind', 'with_task',
+           'without_task']
 
 # %% ../../nbs/forms/07_levels.ipynb #9a32e8a4
 def level_address(content: Content, level: str) -> Address:
@@ -137,6 +138,37 @@ def with_newest_by(text: str, content: Content, model: str, given: str) -> str:
     """Return the text with those fields; one is written as a text, several as a list."""
     names = items_of(given)
     return with_value(text, content.data, newest_address(content, model), (names[0] if len(names) == 1 else names) or None)
+
+# %% ../../nbs/forms/07_levels.ipynb #9620be6e
+def compute_address(content: Content) -> Address:
+    """Return where the workflow says what its jobs run on."""
+    return (*workflow_address(content), "compute")
+
+
+def compute_kind_of(content: Content) -> str:
+    """Return the kind of compute that the workflow says; empty where it says none, which is the project's, or a job cluster where other keys are said."""
+    said = value_at(content.data, compute_address(content))
+    return str((said.get("kind") or "") if isinstance(said, Mapping) else said or "")
+
+
+def with_compute_kind(text: str, content: Content, kind: str) -> str:
+    """Return the text with a kind of compute; an empty one takes it out."""
+    address = compute_address(content)
+    if kind == compute_kind_of(content):
+        return text
+    if isinstance(value_at(content.data, address), Mapping):
+        return with_value(text, content.data, (*address, "kind"), kind or None)
+    return with_value(text, content.data, address, kind or None)
+
+
+def with_compute_key(text: str, content: Content, question: Question, given: Any) -> str:
+    """Return the text with the answer to a question about a job cluster; a word that stands there becomes a mapping's `kind`."""
+    address = compute_address(content)
+    said = value_at(content.data, address)
+    if said and not isinstance(said, Mapping):
+        written = written_answer(question, given)
+        return text if written is None else with_value(text, content.data, address, {"kind": said, question.name: written})
+    return answered(text, content, question, given, address)
 
 # %% ../../nbs/forms/07_levels.ipynb #7b3b9b80
 TASK_KINDS = {"notebook_task": "notebook_path", "python_wheel_task": "package_name", "spark_python_task": "python_file", "sql_task": "", "other": ""}

@@ -9,25 +9,28 @@ import re
 from pathlib import Path
 from typing import Any
 
+from ..contract.compute import CLUSTER_VALUES, COMPUTE_KINDS
 from ..contract.fault import BadInput, code
 from ..contract.model import Contract, Model
 from .about_panel import Panel
+from .addresses import Address
 from .content import Content, faults_at, items_of
-from .controls import Control, bound, button, control, row, shown, soft, told
+from .controls import Control, bound, button, control, input_of, row, shown, soft, told
 from .places import model_names, workflow_address
 from .levels import (
-    MAIL, SOURCE, TASK_KINDS, WORKFLOW, has_header_line, newest_address, newest_by, task_kind, tasks_address, tasks_of, with_header_line, with_newest_by, with_task, without_task)
+    MAIL, SOURCE, TASK_KINDS, WORKFLOW, compute_address, compute_kind_of, has_header_line, newest_address, newest_by, task_kind, tasks_address, tasks_of, with_compute_key, with_compute_kind, with_header_line, with_newest_by, with_task, without_task)
 from .open_file import OpenFile
 from .preview import arrived, preview
 from .questions import answer
 from .results import preview_html
 from .text import heading, notice
+from .shape_panel import question_of
 from ..project import Project, read_project
-from ..values import EMAIL
+from ..values import EMAIL, Value
 
 # %% auto #0
-__all__ = ['CANNOT_LOOK', 'TASK_WORDS', 'BAD_TASK', 'source_controls', 'newest_controls', 'models_of', 'source_panel',
-           'previewed', 'mail_panel', 'tasks_panel']
+__all__ = ['CANNOT_LOOK', 'TASK_WORDS', 'BAD_TASK', 'source_controls', 'compute_controls', 'newest_controls', 'models_of',
+           'source_panel', 'previewed', 'mail_panel', 'tasks_panel']
 
 # %% ../../nbs/forms/16_source_panel.ipynb #b3f6a9e8
 def source_controls(file: OpenFile) -> list[Control]:
@@ -37,6 +40,31 @@ def source_controls(file: OpenFile) -> list[Control]:
     header = bound(file, Checkbox(description="The first line names the columns", indent=False), has_header_line, with_header_line, lambda content: ())
     asked = [control(file, question, workflow_address) for question in SOURCE]
     return [*asked[:2], header, *asked[2:], *(control(file, question, workflow_address) for question in WORKFLOW)]
+
+
+def compute_controls(file: OpenFile) -> list[Control]:
+    """Return the controls of what the contract's jobs run on; where nothing is said, that is the project file's."""
+    from ipywidgets import Dropdown
+
+    def asked(key: str, value: Value) -> Control:
+        question = question_of(key, value)
+
+        def write(text: str, content: Content, given: Any) -> str:
+            return with_compute_key(text, content, question, given)
+
+        def read(content: Content) -> Any:
+            return answer(content, question, compute_address(content))
+
+        def place(content: Content) -> Address:
+            return (*compute_address(content), key)
+
+        return bound(file, input_of(question), read, write, place)
+
+    words = [("as the project says", ""), *((kind, kind) for kind in COMPUTE_KINDS)]
+    said = compute_kind_of(file.content)
+    kinds = Dropdown(description="Its jobs run on", options=words if said in ("", *COMPUTE_KINDS) else [*words, (said, said)])
+    kind = bound(file, kinds, compute_kind_of, with_compute_kind, compute_address)
+    return [kind, *(asked(key, value) for key, value in CLUSTER_VALUES.items())]
 
 
 def newest_controls(file: OpenFile) -> list[Control]:
@@ -60,7 +88,8 @@ def source_panel(file: OpenFile, project: Path | None) -> Panel:
     """Return the panel of the source, with a preview of the newest file that has arrived for a model, or of its example."""
     from ipywidgets import HTML, Dropdown, VBox
 
-    controls, result, message = [*source_controls(file), *newest_controls(file)], HTML(), HTML(layout={"display": "none"})
+    controls, compute = [*source_controls(file), *newest_controls(file)], compute_controls(file)
+    result, message = HTML(), HTML(layout={"display": "none"})
     chosen = Dropdown(description="Model", options=models_of(file.content))
 
     def look() -> None:
@@ -74,10 +103,11 @@ def source_panel(file: OpenFile, project: Path | None) -> Panel:
         names = models_of(file.content)
         if tuple(chosen.options) != names:
             chosen.options = names
-        for one in controls:
+        for one in (*controls, *compute):
             one.refresh()
 
-    return Panel(VBox([*(one.box for one in controls), HTML(heading("What has arrived", 3)), row(chosen, button("Show the first rows", look, message)), message, result]), refresh)
+    said = [HTML(heading("What its jobs run on", 3)), *(one.box for one in compute)]
+    return Panel(VBox([*(one.box for one in controls), *said, HTML(heading("What has arrived", 3)), row(chosen, button("Show the first rows", look, message)), message, result]), refresh)
 
 
 CANNOT_LOOK = code("form-no-preview", "There is nothing to show before the contract can be read.", "mend the errors first")

@@ -25,8 +25,8 @@ from ..target.target import Target
 __all__ = ['OF_READING', 'OF_DELIVERY', 'BROKEN', 'NEXT', 'SETTLED', 'RECORDED', 'Recorded', 'LIVE_RULE_FAILED', 'RESULT_COLUMNS',
            'LiveTable', 'layers_of', 'live_tables', 'named_models', 'why_not', 'rows_of', 'counts_of', 'statement_of',
            'Answers', 'reason_of', 'ask', 'LiveResult', 'result_of', 'next_words', 'recorded_results', 'settled_runs',
-           'evaluate_table', 'evaluate_contract', 'beside_table', 'evaluate', 'live_faults', 'value_words',
-           'recorded_words', 'result_rows', 'verdict_counts']
+           'evaluate_table', 'evaluate_contract', 'beside_table', 'evaluate', 'live_faults', 'number_words',
+           'value_words', 'recorded_words', 'result_rows', 'verdict_counts']
 
 # %% ../../nbs/ingest/13_evaluation.ipynb #3681fedc
 @dataclass(frozen=True)
@@ -319,11 +319,18 @@ def live_faults(results: Iterable[LiveResult]) -> list[Fault]:
     ]
 
 
+def number_words(value: float | None) -> str:
+    """Return a number as people read it."""
+    if value is None:
+        return "no value"
+    return f"{value:,.0f}" if value == int(value) else f"{value:,g}"
+
+
 def value_words(item: LiveResult) -> str:
     """Return what was counted, in words: broken rows of all, or a query's number."""
     if item.passed is None:
         return ""
-    value = "no value" if item.value is None else f"{item.value:,.0f}" if item.value == int(item.value) else f"{item.value:g}"
+    value = number_words(item.value)
     return value if item.rows is None else f"{value} / {item.rows:,}"
 
 
@@ -334,7 +341,7 @@ def recorded_words(item: LiveResult) -> str:
         return "nothing"
     if said.passed is None:
         return "not executed"
-    return ("passed" if said.passed else "broken") + ("" if said.value is None else f": {said.value:g}")
+    return f"{'passed' if said.passed else 'broken'}: {number_words(said.value)}"
 
 
 def result_rows(results: Iterable[LiveResult]) -> list[tuple[str, ...]]:

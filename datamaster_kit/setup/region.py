@@ -6,10 +6,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
+from ..contract.compute import compute_of
 from ..contract.document import nearest
+from ..project import Project
 from .caller import Azure
 from .permissions import PROVIDERS
 from .variables import default_replication
@@ -18,8 +21,8 @@ from ..target.management import listed
 
 # %% auto #0
 __all__ = ['SERVICES', 'REPLICATION_KEYS', 'REQUEST', 'provider_check', 'region_check', 'offered_replications', 'place_abroad',
-           'replication_check', 'usage_of', 'machine_check', 'account_quota_check', 'region_checks', 'storage_checks',
-           'machine_checks']
+           'replication_check', 'Machines', 'wanted_machines', 'usage_of', 'machine_check', 'account_quota_check',
+           'region_checks', 'storage_checks', 'machine_checks']
 
 # %% ../../nbs/setup/22_region.ipynb #62c55bf9
 def provider_check(providers: Iterable[Mapping[str, Any]]) -> Check:
@@ -80,7 +83,39 @@ def replication_check(name: str, region: str, replication: str, offered: set[str
     return Check(name, "ok", replication)
 
 # %% ../../nbs/setup/22_region.ipynb #11b84da8
-REQUEST = "ask for more in the portal: Quotas, Microsoft.Compute, {region}; or choose another size under unity.node_type, or unity.compute: serverless"
+REQUEST = "ask for more in the portal: Quotas, Microsoft.Compute, {region}; or choose another size under {key}, or {instead}"
+
+
+@dataclass(frozen=True)
+class Machines:
+    """The machines that a cluster takes: a size, the least and the most of them, and the keys of the project file that say so."""
+
+    name: str
+    size: str
+    key: str
+    instead: str
+    least: int = 1
+    most: int = 1
+
+
+def wanted_machines(project: Project) -> tuple[Machines, ...]:
+    """Return what the project's cluster and a cluster of its jobs take; none where they are serverless, or of a pool, which has its own."""
+    shared, said = project.unity.compute != "serverless", dict(project.jobs.cluster)
+    found = [Machines("machines", project.unity.node_type, "unity.node_type", "unity.compute: serverless")] if shared else []
+    is_told = any(key in said for key in ("node_type", "driver_node_type", "workers"))
+    if project.jobs.compute != "job_cluster" or said.get("pool") or (shared and not is_told):
+        return tuple(found)
+    compute = compute_of(said)
+    size = compute.node_type or project.unity.node_type
+    key = "jobs.cluster.node_type" if compute.node_type else "unity.node_type"
+    is_apart = bool(compute.driver_node_type) and compute.driver_node_type.lower() != size.lower()
+    driver = 0 if is_apart or compute.driver_pool else 1
+    workers = (0, 0) if compute.spot else compute.workers  # those that may be taken away have a quota of their own
+    counts = [max(driver + count, 1) for count in workers]
+    found.append(Machines("machines of jobs", size, key, "fewer jobs.cluster.workers, or jobs.compute: serverless", *counts))
+    if is_apart:
+        found.append(Machines("drivers of jobs", compute.driver_node_type, "jobs.cluster.driver_node_type", "jobs.compute: serverless"))
+    return tuple(found)
 
 
 def usage_of(usages: Iterable[Mapping[str, Any]], name: str) -> tuple[int, int]:
@@ -89,20 +124,26 @@ def usage_of(usages: Iterable[Mapping[str, Any]], name: str) -> tuple[int, int]:
     return int(found.get("currentValue", 0)), int(found.get("limit", 0))
 
 
-def machine_check(region: str, size: str, sizes: Iterable[Mapping[str, Any]], usages: Sequence[Mapping[str, Any]]) -> Check:
-    """Return whether the region has a size of machine for the subscription, and its quotas room for one (Azure, *Resource Skus - List* and *Usage - List*)."""
+def machine_check(region: str, machines: Machines, sizes: Iterable[Mapping[str, Any]], usages: Sequence[Mapping[str, Any]]) -> Check:
+    """Return whether the region has a size of machine for the subscription, and its quotas room for as many as are taken (Azure, *Resource Skus - List* and *Usage - List*)."""
+    size, key, name = machines.size, machines.key, machines.name
+    request = REQUEST.format(region=region, key=key, instead=machines.instead)
     found = next((item for item in sizes if item.get("resourceType") == "virtualMachines" and item.get("name", "").lower() == size.lower()), None)
     if found is None:
-        return Check("machines", "missing", f"{region} has no {size}", "choose another size under unity.node_type: az vm list-skus --location " + region)
+        return Check(name, "missing", f"{region} has no {size}", f"choose another size under {key}: az vm list-skus --location {region}")
     if any(item.get("type") == "Location" for item in found.get("restrictions") or ()):
-        return Check("machines", "missing", f"the subscription may not use {size} in {region}", "choose another size under unity.node_type, or ask for access in the portal: Quotas, Microsoft.Compute")
+        return Check(name, "missing", f"the subscription may not use {size} in {region}", f"choose another size under {key}, or ask for access in the portal: Quotas, Microsoft.Compute")
     cores = next((int(item["value"]) for item in found.get("capabilities", ()) if item["name"] == "vCPUs"), 4)
-    quotas = {name: usage_of(usages, name) for name in (found["family"], "cores")}
-    detail = f"{size} has {cores} vCPUs; used: {', '.join(f'{used} of {limit} {name}' for name, (used, limit) in quotas.items())}"
-    if any(limit < cores for _, limit in quotas.values()):
-        return Check("machines", "missing", detail, REQUEST.format(region=region))
-    is_used_up = any(limit - used < cores for used, limit in quotas.values())
-    return Check("machines", "warning", detail, f"stop what runs, or {REQUEST.format(region=region)}") if is_used_up else Check("machines", "ok", detail)
+    quotas = {quota: usage_of(usages, quota) for quota in (found["family"], "cores")}
+    least, most = cores * machines.least, cores * machines.most
+    taken = "" if machines.most == 1 else f", and {machines.most} of them {most}"
+    detail = f"{size} has {cores} vCPUs{taken}; used: {', '.join(f'{used} of {limit} {quota}' for quota, (used, limit) in quotas.items())}"
+    if any(limit < least for _, limit in quotas.values()):
+        return Check(name, "missing", detail, request)
+    if any(limit < most for _, limit in quotas.values()):
+        return Check(name, "warning", detail, f"a cluster does not grow so large: {request}")
+    is_used_up = any(limit - used < least for used, limit in quotas.values())
+    return Check(name, "warning", detail, f"stop what runs, or {request}") if is_used_up else Check(name, "ok", detail)
 
 # %% ../../nbs/setup/22_region.ipynb #d4367fa5
 def account_quota_check(region: str, needed: int, usages: Iterable[Mapping[str, Any]]) -> Check:
@@ -136,10 +177,13 @@ def storage_checks(azure: Azure) -> tuple[Check, ...]:
 
 def machine_checks(azure: Azure) -> tuple[Check, ...]:
     """Return whether clusters get their machine."""
-    if azure.project.unity.compute == "serverless":
-        return (Check("machines", "ok", "serverless: none of the subscription's"),)
+    wanted = wanted_machines(azure.project)
+    serverless = Check("machines", "ok", "serverless: none of the subscription's")
+    none = (serverless,) if azure.project.unity.compute == "serverless" else ()
+    if not wanted:
+        return none
     region = azure.setup.location
     within = quote(f"location eq '{region}'")
-    sizes = listed(azure.management, azure.path(f"/providers/Microsoft.Compute/skus?$filter={within}", "2021-07-01"))
+    sizes = list(listed(azure.management, azure.path(f"/providers/Microsoft.Compute/skus?$filter={within}", "2021-07-01")))
     usages = list(listed(azure.management, azure.path(f"/providers/Microsoft.Compute/locations/{region}/usages", "2024-07-01")))
-    return (machine_check(region, azure.project.unity.node_type, sizes, usages),)
+    return (*none, *(machine_check(region, machines, sizes, usages) for machines in wanted))
