@@ -62,6 +62,12 @@ class Odd(BaseHTTPRequestHandler):
                 self.answer(200, b"", {"Content-Length": "100", "Content-Type": "application/json"})
                 self.gone.wait(20)
                 self.close_connection = True
+            case "trickles":
+                self.answer(200, b"", {"Content-Length": "1000", "Content-Type": "application/json"})
+                while not self.gone.wait(0.1):
+                    self.wfile.write(b" ")
+                    self.wfile.flush()
+                self.close_connection = True
             case "page":
                 self.answer(200, b"<!DOCTYPE html><html><head><title>Log in to the guest network</title>", {"Content-Type": "text/html; charset=utf-8"})
             case "forbidden page":
@@ -115,6 +121,7 @@ def odd(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..
 @pytest.mark.parametrize(("way", "code", "says"), [
     ("hangs", "databricks-unreachable", "takes the connection and does not answer within 0.5 seconds"),
     ("hangs in the middle", "databricks-unreachable", "ead timed out"),
+    ("trickles", "databricks-unreachable", "does not answer within 0.5 seconds"),
     ("closes", "databricks-unreachable", "Remote end closed connection without response"),
     ("page", "not-databricks", "answers with a web page ('Log in to the guest network') and status 200"),
     ("forbidden page", "not-databricks", "('Blocked by policy') and status 403"),

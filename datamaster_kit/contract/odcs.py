@@ -30,7 +30,7 @@ from .workflow import read_workflow, tell_workflow
 __all__ = ['OF_EVERY_SERVER', 'BAD_WORKFLOW_SHAPE', 'PROPERTY_REPEATED', 'NOT_KEPT', 'LOST', 'NUMERIC', 'READ_AS', 'UNREADABLE',
            'read_examples', 'read_references', 'read_model', 'read_member', 'read_team', 'read_server',
            'read_service_level', 'read_description', 'read_support', 'read_price', 'read_head', 'repeated_properties',
-           'not_kept', 'ids_named', 'every_property', 'named_end', 'overruled', 'server_remarks', 'type_remarks',
+           'not_kept', 'ids_named', 'every_property', 'named_end', 'overruled_digits', 'server_remarks', 'type_remarks',
            'type_remark', 'read_odcs', 'read_plain']
 
 # %% ../../nbs/contract/07_odcs.ipynb #607342bf
@@ -234,7 +234,7 @@ def named_end(end: Any, models: list[dict[str, Any]]) -> Any:
     return ".".join(names)
 
 # %% ../../nbs/contract/07_odcs.ipynb #39d967ed
-def overruled(physical: str, decided: DataType | None, digits: Mapping[str, Any], options: Mapping[str, Any], document: Document, path: tuple[str | int, ...]) -> Iterator[Fault]:
+def overruled_digits(physical: str, decided: DataType | None, digits: Mapping[str, Any], options: Mapping[str, Any], document: Document, path: tuple[str | int, ...]) -> Iterator[Fault]:
     """Yield the digits and the width beside a physical type that says others, and holds."""
     if not isinstance(decided, Scalar):
         return
@@ -281,7 +281,7 @@ def type_remark(item: Any, dialect: str, document: Document, path: tuple[str | i
         decided, remark = meaning(physical, dialect, logical)
     except ValueError:
         decided, remark = None, "it is not known" if logical in ("integer", "number", "") and not item.get("logicalTypeOptions", {}).get("format") else ""
-    yield from overruled(physical, decided, digits, item.get("logicalTypeOptions") or {}, document, path)
+    yield from overruled_digits(physical, decided, digits, item.get("logicalTypeOptions") or {}, document, path)
     if logical == "timestamp" and decided == Scalar("date"):
         remark = "it has no time of day, which the logical type has"
     if remark and not digits:

@@ -9,7 +9,7 @@ import logging
 import re
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from requests import RequestException
 
 # %% auto #0
-__all__ = ['UNREACHED', 'NOT_DATABRICKS', 'BUSY', 'SECONDS_TO_CONNECT', 'SECONDS_TO_ANSWER', 'LONGEST_PAUSE', 'PROBED', 'LOGGER',
-           'FELT', 'pause_asked_for', 'answer_fault', 'connection_reason', 'require_reachable', 'is_tried_again',
-           'PatientClock']
+__all__ = ['UNREACHED', 'NOT_DATABRICKS', 'BUSY', 'SECONDS_TO_CONNECT', 'SECONDS_TO_ANSWER', 'LONGEST_PAUSE', 'PROBED', 'START',
+           'LOGGER', 'FELT', 'pause_asked_for', 'answer_fault', 'connection_reason', 'require_reachable',
+           'is_tried_again', 'PatientClock']
 
 # %% ../../nbs/target/11_answers.ipynb #4ded6297
 UNREACHED = code("databricks-unreachable", "Databricks did not answer, or stayed busy.", "look whether the target's `host:` is right, and whether this machine reaches it (network, VPN, firewall, HTTPS_PROXY; REQUESTS_CA_BUNDLE names a company's own certificates); then run it again: what is done is left as it is")
@@ -88,6 +88,23 @@ def _connection_fault(host: str, error: RequestException) -> Fault:
     return UNREACHED.fault(f"{through}{host}: {connection_reason(error)}")
 
 
+def _read_start(pieces: Iterable[bytes]) -> bytes:
+    """Return the first 2,000 bytes of an answer; raises Timeout where they trickle in, since the library's own limit is on the wait for each."""
+    from requests import Timeout
+
+    start, begun = bytearray(), time.monotonic()
+    for piece in pieces:
+        start += piece
+        if time.monotonic() - begun > SECONDS_TO_CONNECT:
+            raise Timeout("the answer does not end")
+        if len(start) >= START:
+            break
+    return bytes(start)
+
+
+START = 2_000
+
+
 def require_reachable(host: str) -> None:
     """Raise DatamasterError where an address takes no connection, shows no certificate that is trusted, does not answer, or is not Databricks'."""
     from requests import ConnectionError as NotConnected
@@ -97,7 +114,7 @@ def require_reachable(host: str) -> None:
     for is_last in (False, True):
         try:
             with get(host.rstrip("/") + PROBED, timeout=SECONDS_TO_CONNECT, allow_redirects=False, stream=True) as answer:
-                start = next(answer.iter_content(2_000), b"").decode("utf-8", "replace")
+                start = _read_start(answer.iter_content(1)).decode("utf-8", "replace")
                 fault = answer_fault(host, answer.status_code, answer.headers, start)
         except RequestException as error:
             fault = _connection_fault(host, error)
