@@ -121,7 +121,7 @@ def is_same(there: DataType, wanted: DataType) -> bool:
 def is_sound(value: str, type: DataType, depth: int = 0) -> str:
     """Return SQL that is true for a value, which is there, that every reader of a table can give.
 
-    Its texts are UTF-8, and its days and moments of the years from 1 to 9999. Empty where each value is so.
+    Its days and moments are of the years from 1 to 9999. Empty where each value is so.
     """
     item = f"item_{depth}"
 
@@ -130,8 +130,6 @@ def is_sound(value: str, type: DataType, depth: int = 0) -> str:
         return f"forall({of}, {item} -> {item} IS NULL OR {inside})" if inside else ""
 
     match type:
-        case Scalar("string"):
-            return f"is_valid_utf8({value})"
         case Scalar("date" | "timestamp" | "timestamp_ntz"):
             return f"year({value}) BETWEEN 1 AND 9999"
         case Array(element):
