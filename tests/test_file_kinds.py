@@ -252,6 +252,26 @@ def test_an_error_that_a_value_raises_while_rows_are_written_refuses_its_file_an
     assert "Duplicate map key" in lake.ledger()["b.parquet"].reason
 
 
+def test_bytes_that_are_no_text_refuse_their_file_and_name_the_column_at_any_depth(spark: Any, tmp_path: Path) -> None:
+    """Texts of parquet and avro are UTF-8: others are said by no honest writer, and readers of a table would see another text."""
+    lake = Lake(spark, tmp_path, {"format": "parquet"}, fields={"parts": {"type": "array", "items": {"type": "string"}}})
+    places = b"".join(place.to_bytes(4, "little") for place in (0, 2, 4))
+    texts = {"good": "\u00e9\u00df".encode(), "half": b"\xc3\xa9\xc3 "}  # the second value of the latter ends within a letter
+    for name, content in texts.items():
+        column = pyarrow.Array.from_buffers(pyarrow.string(), 2, [None, pyarrow.py_buffer(places), pyarrow.py_buffer(content)])
+        lists = pyarrow.ListArray.from_arrays([0, 1, 2], column)
+        ids = pyarrow.array([f"{name} 1", f"{name} 2"])
+        parquet.write_table(pyarrow.table({"id": ids, "t": column}), lake.land(f"{name}.parquet", b""))
+        parquet.write_table(pyarrow.table({"id": ids, "parts": lists}), lake.land(f"{name}_within.parquet", b""))
+    (run,) = lake.run()
+    assert run.result == "partly"
+    assert lake.good() == [("good 1",), ("good 1",), ("good 2",), ("good 2",)]
+    reasons = {name: entry.reason for name, entry in lake.ledger().items() if entry.result == "refused"}
+    assert sorted(reasons) == ["half.parquet", "half_within.parquet"]
+    assert "the text of the column t has bytes that are no UTF-8" in reasons["half.parquet"]
+    assert "the text of the column parts has bytes that are no UTF-8" in reasons["half_within.parquet"]
+
+
 def test_a_file_that_cannot_be_read_for_whatever_reason_is_refused_by_it_and_stops_no_other(spark: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     moments = [[1767225600123456000], [1767225600123456789]]
     tables = {"ok": pyarrow.table({"id": ["1"]}), "nameless": pyarrow.table({"id": ["2"], "": ["x"], "a\nb": ["y"], "${z}": ["z"]}), "odd": pyarrow.table({"id": ["3"]}), "packed": pyarrow.table({"id": ["4"]}),

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from decimal import Decimal
 from pathlib import Path
 
@@ -168,6 +169,7 @@ def test_a_missing_table_is_told_with_its_remedy_and_nothing_is_read(shop) -> No
     project, target, contract = shop
     land(target, "order", "a.csv", ORDERS)
     target.spark.sql("DROP TABLE spark_catalog.bronze.`order`")
+    shutil.rmtree(target.folder(project.names.table("bronze", "order")))
     with pytest.raises(DatamasterError) as raised:
         ingest(target, project, contract)
     assert {fault.code for fault in raised.value.faults} == {"no-table"} and raised.value.faults[0].hint == "datamaster unity apply"

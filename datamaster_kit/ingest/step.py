@@ -140,7 +140,7 @@ def require_tables(target: Target, *tables: Table) -> None:
 
 
 KEY_DIFFERS = code("key-differs", "Silver's rows were merged by another key than the contract's, and cannot be merged by this one.",
-                   "drop the silver table, `datamaster unity apply`, and `datamaster ingest run --rebuild-checkpoint`, which builds it again from bronze; or take the key back in the contract")
+                   "drop the silver table (on this machine, remove its folder too), `datamaster unity apply`, and `datamaster ingest run --rebuild-checkpoint`, which builds it again from bronze; or take the key back in the contract")
 
 
 def require_same_key(step: Step) -> None:

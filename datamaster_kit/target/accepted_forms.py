@@ -78,7 +78,7 @@ CLOSING = """
   text where they are UTF-8. A float or double is filled by each number that is given again when it is turned back: any float fits a double, as the same number (1.1 as `1.100000023841858`), while 0.1 as a double is rescued for a float,
   and 2^53 + 1 for a double. A union of several types in avro gives its value as the field's type asks; a time, and a moment in nanoseconds, is its text (`10:00:00.005`), of which a timestamp takes what has no digit behind the sixth. All of
   this is so within lists, maps and structs as for a column. A parquet file whose moments of the old kind (INT96) have nanoseconds is refused by name,
-  and so is one with times, floats of 16 bits or decimals of more than 38 digits.
+  and so is one with times, floats of 16 bits or decimals of more than 38 digits. A file of either format with a column of text whose bytes are no UTF-8 is refused, and the column is named.
 - **binary** takes the bytes of a csv cell, and base 64 within JSON, at the top as within a struct. **variant**, which takes no number that it would round, and of a text what is within lists, maps and structs, is JSON; each part follows the table.
 - **aliases**: a column under one of a field's former names fills the field. Where both names are there, the present one is taken, and the other is rescued beside the row.
 

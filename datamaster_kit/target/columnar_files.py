@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
 # %% auto #0
 __all__ = ['WHOLE', 'RAW', 'PAGE_SUMS', 'as_text', 'for_json', 'is_meant', 'meant_text', 'numbered', 'is_same', 'is_sound',
-           'cast_scalar', 'fitted', 'cast_column', 'unknown_text', 'read_columnar', 'with_moments', 'fields_of_file',
-           'cut_off_moments', 'grouped_by_schema']
+           'cast_scalar', 'fitted', 'cast_column', 'unknown_text', 'has_text', 'checked_text', 'read_columnar',
+           'with_moments', 'fields_of_file', 'cut_off_moments', 'grouped_by_schema']
 
 # %% ../../nbs/target/08_columnar_files.ipynb #683c7f15
 def as_text(column: str, type: DataType) -> str:
@@ -242,6 +242,32 @@ def unknown_text(column: str, there: DataType, wanted: DataType) -> str:
             return f"nullif({as_text(_unknown_entries(column, wanted.fields), there)}, '{{}}')"
     return unknown_members(as_text(column, there), wanted)
 
+# %% ../../nbs/target/08_columnar_files.ipynb #07de97d0
+def has_text(kind: DataType) -> bool:
+    """A value of the type is a text, or has one in it."""
+    match kind:
+        case Array(element):
+            return has_text(element.type)
+        case Map(key, value):
+            return has_text(key.type) or has_text(value.type)
+        case Struct(members):
+            return any(has_text(member.type) for member in members)
+    return kind in (Scalar("string"), Scalar("varchar"), Scalar("char"))
+
+
+def checked_text(columns: Sequence[tuple[str, str, DataType]]) -> str:
+    """Return SQL for `_datamaster_file` that ends with an error at a row in which a column, of name, SQL and type, has bytes that are no UTF-8.
+
+    Texts of both formats are UTF-8 (Apache Parquet, *Logical types*, STRING; Apache Avro, *Primitive types*): others say that the file is damaged. One condition asks it of a whole row.
+    """
+    texts = {name: column if isinstance(kind, Scalar) else f"CAST({column} AS STRING)" for name, column, kind in columns if has_text(kind)}
+    if not texts:
+        return "_datamaster_file"
+    named = ", ".join(f"struct({sql_literal(name)} AS name, {text} AS text)" for name, text in texts.items())
+    first = f"element_at(filter(array({named}), item -> NOT is_valid_utf8(item.text)), 1).name"
+    error = f"raise_error('the text of the column ' || {first} || ' has bytes that are no UTF-8')"
+    return f"CASE WHEN is_valid_utf8(concat_ws(' ', {', '.join(texts.values())})) THEN _datamaster_file ELSE {error} END"
+
 # %% ../../nbs/target/08_columnar_files.ipynb #fbc6d045
 PAGE_SUMS = "parquet.page.verify-checksum.enabled"  # a page that has a checksum, and is not what it says, is none
 
@@ -271,7 +297,8 @@ def read_columnar(spark: SparkSession, files: Sequence[str], source: FileSource,
     every = [RAW.format(index) for index in range(len(there))]
     whole = raw.select("*", raw.metadataColumn("_metadata").alias("_metadata")).toDF(*every, "_metadata")  # a file may have a column of that name, or of none
     plain = [column if index in same or isinstance(item.type, Scalar) else f"CAST({column} AS {sql_type(numbered(item.type))}) AS {column}" for index, (column, item) in enumerate(zip(every, there, strict=True))]
-    typed = whole.selectExpr(*plain, place).selectExpr(*every, "_datamaster_file", *columns)
+    checked = checked_text([(item.name, column, item.type) for index, (column, item) in enumerate(zip(every, there, strict=True)) if index in alike])
+    typed = whole.selectExpr(*plain, place).selectExpr(*every, f"{checked} AS _datamaster_file", *columns)
     return typed.selectExpr(*map(quote, types), f"{rescued_json(misfits, '_datamaster_file.path')} AS {RESCUED}", "_datamaster_file")
 
 # %% ../../nbs/target/08_columnar_files.ipynb #2d92874d
