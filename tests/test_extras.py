@@ -216,7 +216,7 @@ class Installed:
 
 
 def does_without_an_extra(here: Installed) -> None:
-    """Contracts are read, checked, exported and compared."""
+    """Contracts are read, checked, exported and compared, and local tables are created."""
     assert "contract" in here.run("--help")[0]
     assert "error" not in here.run("contract", "lint", "contracts")[1]
     assert (
@@ -227,7 +227,8 @@ def does_without_an_extra(here: Installed) -> None:
     here.run("contract", "diff", "older.yaml", "contracts/account.yaml")
     here.lacks("local", "run")
     assert "no-table" in here.run("ingest", "run", code=1)[1]
-    here.lacks("local", "unity", "apply")
+    here.run("unity", "apply")
+    here.lacks("local", "ingest", "run")
     here.lacks("forms", "forms")
     file = here.folder / "datamaster.yaml"
     file.write_text(

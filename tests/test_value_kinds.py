@@ -189,6 +189,8 @@ def test_texts_near_the_borders_are_what_they_say_or_are_rescued_in_every_way_to
     wrong = [(way, name, record[name], values[name], kept.get(name), oracle(name, record[name]))
              for way, found in ways.items() for record, (values, kept) in zip(records, found, strict=True) for name in TYPES
              if not same(values[name], oracle(name, record[name])) or (values[name] is None) != (kept.get(name) == record[name])]
+    if spark.version < "4.1":  # a zero with a large exponent is none there, so that it is rescued, as the docs say
+        wrong = [each for each in wrong if not (each[3] is None and each[4] == each[2] and re.match(r"\s*[+-]?[0.]+[eE]", each[2]))]
     assert wrong == []
 
 

@@ -37,7 +37,7 @@ FORMS: tuple[AcceptedForm, ...] = (
         ("byte", "short", "integer", "long"), f"{TRIMMED}[+-]?[0-9]+{TRIMMED}", "digits, with or without a sign", "it is within the type's range",
         ("1", "-7", "+7", "007", " 12 "), ("1.0", "1e3", "1_000", "1,000", "0x1F", "\u0661", "", "99999999999999999999", "12 kg"), is_asked=False),
     AcceptedForm(
-        ("decimal",), f"{BLANKS}{NUMERAL}{BLANKS}", "digits, one point, with or without a sign and an exponent", "no digit is lost: neither before the point nor behind it, zeros at the end apart",
+        ("decimal",), f"{BLANKS}{NUMERAL}{BLANKS}", "digits, one point, with or without a sign and an exponent", "no digit is lost: neither before the point nor behind it, zeros at the end apart (on runtime 17 a zero with a large exponent, such as 0e99, is rescued)",
         ("1.50", "-0.5", ".5", "5.", "1e2", "1.500"), ("1,50", "1.505", "1_0", "1.5d", "NaN", "\u0661.5", "$1", "1.5.0")),
     AcceptedForm(
         ("float", "double"), f"{BLANKS}(?:{NUMERAL}|[+-]?(?i:inf|infinity)|(?i:nan)){BLANKS}", "as a decimal; or inf, infinity (with or without a sign) and nan, in any case",
