@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from fcntl import LOCK_EX, LOCK_NB, flock
@@ -23,6 +22,7 @@ from ..names import SCHEMAS, TableName
 from ..private import make_private
 from ..project import Project
 from .records import Detail, Rows, Value, append_stored, has_log, stored_detail, stored_rows
+from .session import process_session
 from .table_creation import can_write_commit, create_by_commit
 from .target import FileSource, Handle, HandleMended
 
@@ -115,8 +115,7 @@ class LocalTarget:
         """The session that this target or its process has already, or None: to write a table's log is no reason to start one."""
         if self.session is not None or "spark" in self.__dict__:
             return self.spark
-        pyspark = sys.modules.get("pyspark.sql")
-        return pyspark.SparkSession.getActiveSession() if pyspark else None
+        return process_session()
 
     def sql(self, statement: str) -> list[dict[str, Any]]:
         """Run a statement and return its rows."""

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 # %% auto #0
-__all__ = ['PATIENT', 'SAME_IN_A_FILE', 'LOG', 'settings', 'prepare', 'local_session']
+__all__ = ['PATIENT', 'SAME_IN_A_FILE', 'LOG', 'settings', 'prepare', 'process_session', 'local_session']
 
 # %% ../../nbs/target/02_session.ipynb #4b428074
 # Java's thorough compiler waits for fifty times as many calls and rounds as it would by itself (JDK 17, Tier4InvocationThreshold and its like).
@@ -65,11 +65,20 @@ def prepare(state_folder: Path) -> None:
     (scratch / "log4j2.properties").write_text(LOG.format(level=level if level.isalpha() else "fatal"), encoding="utf-8")
 
 # %% ../../nbs/target/02_session.ipynb #9264c8b3
+def process_session() -> SparkSession | None:
+    """Return the session that this process has, whichever thread asks, or None; where pyspark was not imported, it is not."""
+    pyspark = sys.modules.get("pyspark.sql")
+    if pyspark is None:
+        return None
+    of_thread = pyspark.SparkSession.getActiveSession()
+    return of_thread or getattr(pyspark.SparkSession, "_instantiatedSession", None)  # Spark Connect's class has none
+
+
 def local_session(state_folder: Path) -> SparkSession:
     """Return the process's Spark session with Delta; raises DatamasterError where Java or a jar is missing."""
     from pyspark.sql import SparkSession
 
-    active = SparkSession.getActiveSession()
+    active = process_session()
     if active is not None:
         return active
     state_folder = state_folder.resolve()

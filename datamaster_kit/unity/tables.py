@@ -163,8 +163,7 @@ def applied(plan: Plan, target: Target, report: Callable[[Outcome], None]) -> li
     for _, changes in groupby(plan.pending, key=lambda change: change.kind):
         faults = list[Fault]()
         with ThreadPoolExecutor(at_once) as pool:
-            apply_each = pool.map if at_once > 1 else map  # a thread of a pool does not know which session is active
-            for outcome in apply_each(partial(outcome_of, target=target), changes):
+            for outcome in pool.map(partial(outcome_of, target=target), changes):
                 report(outcome)
                 if outcome.state == "failed":
                     faults.append(APPLY_FAILED.fault(f"{outcome.change.kind} {outcome.change.name}: {outcome.error}"))
