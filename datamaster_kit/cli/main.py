@@ -101,10 +101,9 @@ class VisibleFormatter(logging.Formatter):
 
 
 def log_visibly() -> None:
-    """Have warnings and errors of libraries written to standard error as visible text."""
-    handler = logging.StreamHandler()
-    handler.setFormatter(VisibleFormatter())
-    logging.basicConfig(level=logging.WARNING, handlers=[handler])
+    """Have the warnings and errors of libraries that Python writes to standard error written as visible text; what a library keeps to itself, as py4j what it raises too, stays there."""
+    if logging.lastResort:
+        logging.lastResort.setFormatter(VisibleFormatter())
     logging.getLogger("azure").setLevel(logging.ERROR)  # who is not logged in is told by the toolkit, with what to do
 
 
