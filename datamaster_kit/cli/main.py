@@ -16,6 +16,7 @@ import typer
 
 from .. import __version__
 from . import contract, deliver, forms, ingest, init, lakehouse, mock, new, quality, setup, unity
+from .commands import Commands, help_command
 from .output import print_faults
 from ..contract.fault import DatamasterError, Fault, code
 from ..contract.visible import visible
@@ -27,21 +28,27 @@ __all__ = ['app', 'MISSING_PACKAGE', 'UNEXPECTED', 'DISTRIBUTIONS', 'version_opt
            'VisibleFormatter', 'log_visibly', 'main']
 
 # %% ../../nbs/cli/03_main.ipynb #365b4109
-app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False,
-                  help="Build and keep a governed lakehouse from one data contract and one project file.")
-app.add_typer(contract.app, name="contract")
+app = typer.Typer(
+    cls=Commands,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["--help", "-h"]},
+    help="Build and keep a governed lakehouse from one data contract and one project file.",
+)
+app.add_typer(contract.app, name="contract", cls=Commands)
 app.command("init")(init.init_command)
 app.command("doctor")(lakehouse.doctor_command)
 app.command("run")(lakehouse.run_command)
-app.add_typer(new.app, name="new")
-app.add_typer(setup.app, name="setup")
-app.add_typer(unity.unity, name="unity")
-app.add_typer(ingest.app, name="ingest")
-app.add_typer(deliver.deliver, name="deliver")
+app.add_typer(new.app, name="new", cls=Commands)
+app.add_typer(setup.app, name="setup", cls=Commands)
+app.add_typer(unity.unity, name="unity", cls=Commands)
+app.add_typer(ingest.app, name="ingest", cls=Commands)
+app.add_typer(deliver.deliver, name="deliver", cls=Commands)
 app.command("mock")(mock.mock_command)
 app.command("quality")(quality.quality_command)
 app.command("report")(lakehouse.report_command)
 app.command("forms")(forms.forms_command)
+app.command("help")(help_command)
 
 
 @app.callback(invoke_without_command=True)
