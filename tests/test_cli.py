@@ -3,13 +3,16 @@ from __future__ import annotations
 
 import json
 import re
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
 from datamaster_kit.cli.output import print_table
+from datamaster_kit.cli.start import STOPPED
 
 ROOT = Path(__file__).resolve().parents[1]
 GOOD = """dataContractSpecification: 1.1.0
@@ -135,6 +138,47 @@ def test_unity_plan_of_a_project_with_two_bad_contracts_names_both(tmp_path: Pat
     result = datamaster("unity", "plan", cwd=tmp_path)
     assert result.returncode == 2 and "a.yaml" in result.stderr and "b.yaml" in result.stderr
     assert not (tmp_path / ".datamaster").exists()
+
+
+PROGRAM = "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler); from datamaster_kit.cli.start import main; sys.argv[0] = 'datamaster'; print('up', flush=True); main()"
+
+
+def interrupted(seconds: float, *arguments: str) -> tuple[int | None, str]:
+    """Start the command line, press Ctrl-C after some seconds, and return its exit code and what it told."""
+    process = subprocess.Popen([sys.executable, "-c", PROGRAM, *arguments], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert process.stdout and process.stdout.readline() == "up\n"
+    time.sleep(seconds)
+    process.send_signal(signal.SIGINT)
+    _, told = process.communicate(timeout=60)
+    return process.returncode, told
+
+
+@pytest.mark.parametrize("tenths", range(10))
+def test_ctrl_c_at_any_moment_ends_with_one_line_and_130(tmp_path: Path, tenths: int) -> None:
+    for number in range(1000):  # more than a second can judge
+        (tmp_path / f"{number}.yaml").write_text(GOOD, encoding="utf-8")
+    code, told = interrupted(tenths / 10, "contract", "lint", str(tmp_path))
+    assert (code, told) == (130, f"{STOPPED}\n")
+
+
+def test_ctrl_c_at_a_prompt_ends_with_130_and_input_that_ends_with_1() -> None:
+    code, told = interrupted(3, "contract", "new")
+    assert code == 130 and told.splitlines()[-1] == STOPPED and "Abort" not in told
+    assert datamaster("contract", "new").returncode == 1
+
+
+def test_an_interrupt_after_the_command_is_told_as_one_within_it(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    import datamaster_kit.cli.main as cli
+
+    def press(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.getsignal(signal.SIGINT)
+    monkeypatch.setattr(cli, "log_visibly", press)
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    signal.signal(signal.SIGINT, before)
+    assert ended.value.code == 130 and capsys.readouterr().err == f"{STOPPED}\n"
 
 
 def test_runs_are_a_table_of_what_was_counted_and_a_line_for_each_note(capsys: pytest.CaptureFixture[str]) -> None:

@@ -18,6 +18,7 @@ from .. import __version__
 from . import contract, deliver, forms, ingest, init, lakehouse, mock, new, quality, setup, unity
 from .commands import Commands, help_command
 from .output import print_faults
+from .start import INTERRUPTED, end_interrupted, is_interrupt
 from ..contract.fault import DatamasterError, Fault, code
 from ..contract.visible import visible
 from ..target.cause import cause_of, known_fault
@@ -25,7 +26,7 @@ from ..target.workspace import fault_of
 
 # %% auto #0
 __all__ = ['app', 'MISSING_PACKAGE', 'UNEXPECTED', 'DISTRIBUTIONS', 'version_option', 'extras_with', 'missing_package_fault',
-           'VisibleFormatter', 'log_visibly', 'main']
+           'VisibleFormatter', 'log_visibly', 'main', 'run_app']
 
 # %% ../../nbs/cli/03_main.ipynb #365b4109
 app = typer.Typer(
@@ -117,10 +118,20 @@ def log_visibly() -> None:
 
 def main() -> None:
     """Run the command line, and raise SystemExit with its exit code; not with 0, which a wheel task of a job would take for a failure."""
+    try:
+        run_app()
+    except KeyboardInterrupt:  # before or after a command; one that is interrupted exits
+        end_interrupted()
+
+
+def run_app() -> None:
+    """Run the command line; what it raises ends as told faults and an exit code."""
     log_visibly()
     try:
         app()
     except SystemExit as ended:
+        if ended.code == INTERRUPTED:
+            end_interrupted()
         if ended.code:
             raise
     except DatamasterError as error:
@@ -130,6 +141,8 @@ def main() -> None:
         print_faults([missing_package_fault(error.name or "")])
         sys.exit(1)
     except Exception as error:
+        if is_interrupt(error):
+            end_interrupted()
         if os.environ.get("DATAMASTER_DEBUG"):
             raise
         print_faults([fault_of(error) or known_fault(error) or UNEXPECTED.fault(f"{type(error).__name__}: {cause_of(error)}")])
