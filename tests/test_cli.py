@@ -121,6 +121,26 @@ def test_a_drafted_contract_lints_clean(tmp_path: Path) -> None:
     assert "#" in draft.read_text(encoding="utf-8")
 
 
+def test_an_import_tells_what_it_made_of_each_column_beside_the_draft(tmp_path: Path) -> None:
+    rows = "".join(f"{number % 98},{'12,50' if number == 3 else number}|{'AB'[number % 2]}|p{number}@example.com\n".replace(",", "|", 1) for number in range(100))
+    data = tmp_path / "payment.csv"
+    data.write_text(f"id|amount|kind|email\n{rows}", encoding="utf-8")
+    result = datamaster("contract", "import", str(data))
+    assert result.returncode == 0 and result.stdout.startswith("# A draft") and "# TODO" in result.stdout
+    assert result.stderr.splitlines() == [
+        "payment, from 100 rows of payment.csv:",
+        "  id: bigint",
+        "  amount: text, because 1 of 100 values is no number, e.g. '12,50'",
+        "  kind: text, one of A (50), B (50)",
+        "  email: text, because no value is a number, a date or a truth value, sounds personal",
+        "  key: amount (0.0% duplicates), email (0.0% duplicates), id (2.0% duplicates)",
+        "Next: write it with -o FILE, fill in what is marked TODO, then `datamaster contract lint FILE`.",
+    ]
+    draft = tmp_path / "payment.odcs.yaml"
+    result = datamaster("contract", "import", str(data), "--model", "paid", "-o", str(draft))
+    assert result.stdout == "" and result.stderr.startswith("paid, ") and f"lint {draft}`" in result.stderr
+
+
 def test_a_new_contract_lints_clean(tmp_path: Path) -> None:
     made = tmp_path / "card.odcs.yaml"
     result = datamaster("contract", "new", "--id", "urn:risk:card", "--title", "Cards", "--owner", "Risk", "--model", "card",
