@@ -13,7 +13,7 @@ from typing import Any, Literal
 from .contract.fault import Fault
 
 # %% auto #0
-__all__ = ['Action', 'MARKS', 'Difference', 'Change', 'Plan', 'plan_text', 'summary']
+__all__ = ['Action', 'MARKS', 'TABLE', 'Difference', 'Change', 'Plan', 'plan_text', 'summary', 'plan_table']
 
 # %% ../nbs/02_plan.ipynb #f3aa0519
 Action = Literal["create", "update", "delete", "unchanged"]
@@ -74,6 +74,10 @@ class Plan:
         problems = [asdict(fault) for fault in self.problems]
         return json.dumps({"changes": changes, "problems": problems}, indent=2, default=str)
 
+    def _repr_html_(self) -> str:
+        """Return the plan as a notebook shows it."""
+        return plan_table(self)
+
 # %% ../nbs/02_plan.ipynb #0a4ddf19
 MARKS: dict[Action, str] = {"create": "+", "update": "~", "delete": "-", "unchanged": " "}
 
@@ -95,3 +99,18 @@ def summary(plan: Plan) -> str:
     """Return the counts in a line: `1 to create, 2 to update, 0 to delete, 5 unchanged.`"""
     counts = Counter(change.action for change in plan.changes)
     return f"{counts['create']} to create, {counts['update']} to update, {counts['delete']} to delete, {counts['unchanged']} unchanged."
+
+# %% ../nbs/02_plan.ipynb #f66e5d9c
+TABLE = """<p>{{ summary }}</p>{% if changes or problems %}<table><thead><tr><th></th><th>kind</th><th>name</th><th>what differs</th><th>refused, or to be known</th></tr></thead><tbody>
+{% for change in changes %}<tr><td><code>{{ marks[change.action] }}</code></td><td>{{ change.kind }}</td><td>{{ change.name }}</td>
+<td>{% for item in change.differences %}{{ item.path }}: {{ item.before }} → {{ item.after }}<br>{% endfor %}</td>
+<td>{% if change.refusal %}<b>refused:</b> {{ change.refusal }} {% endif %}{{ change.note }}</td></tr>
+{% endfor %}{% for fault in problems %}<tr><td><code>!</code></td><td>problem</td><td>{{ fault.code }}</td><td></td><td>{{ fault }}</td></tr>
+{% endfor %}</tbody></table>{% endif %}"""
+
+
+def plan_table(plan: Plan) -> str:
+    """Return the plan as HTML: a row a change that is pending or has a note, the problems, and the counts."""
+    from datamaster_kit.contract.markup import html
+
+    return str(html(TABLE, summary=summary(plan), changes=plan.shown, problems=plan.problems, marks=MARKS))
