@@ -207,6 +207,7 @@ class Kind(StrEnum):
     """How much a change matters to those who depend on the data."""
 
     breaking = "breaking"
+    stricter = "stricter"
     compatible = "compatible"
     cosmetic = "cosmetic"
 
@@ -218,7 +219,7 @@ def diff_command(
     fail_on: Annotated[Kind | None, typer.Option(help="Exit with 1 where a change is of this kind or worse.", show_default=False)] = None,
     as_json: Json = False,
 ) -> None:
-    """Compare two versions of a contract: breaking, compatible and cosmetic changes.
+    """Compare two versions of a contract: breaking, stricter, compatible and cosmetic changes. After a stricter one, data that was good may fail.
 
     Example: datamaster contract diff account-1.yaml account-2.yaml --fail-on breaking
     """
