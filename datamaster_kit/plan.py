@@ -8,12 +8,16 @@ from __future__ import annotations
 import json
 from collections import Counter
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from .contract.fault import Fault
 
+if TYPE_CHECKING:
+    from markupsafe import Markup
+
 # %% auto #0
-__all__ = ['Action', 'MARKS', 'TABLE', 'Difference', 'Change', 'Plan', 'plan_text', 'summary', 'plan_table']
+__all__ = ['Action', 'MARKS', 'TABLE', 'COLUMNS', 'Difference', 'Change', 'Plan', 'plan_text', 'summary', 'differing',
+           'plan_table']
 
 # %% ../nbs/02_plan.ipynb #f3aa0519
 Action = Literal["create", "update", "delete", "unchanged"]
@@ -76,7 +80,7 @@ class Plan:
 
     def _repr_html_(self) -> str:
         """Return the plan as a notebook shows it."""
-        return plan_table(self)
+        return str(plan_table(self))
 
 # %% ../nbs/02_plan.ipynb #0a4ddf19
 MARKS: dict[Action, str] = {"create": "+", "update": "~", "delete": "-", "unchanged": " "}
@@ -101,16 +105,23 @@ def summary(plan: Plan) -> str:
     return f"{counts['create']} to create, {counts['update']} to update, {counts['delete']} to delete, {counts['unchanged']} unchanged."
 
 # %% ../nbs/02_plan.ipynb #f66e5d9c
-TABLE = """<p>{{ summary }}</p>{% if changes or problems %}<table><thead><tr><th></th><th>kind</th><th>name</th><th>what differs</th><th>refused, or to be known</th></tr></thead><tbody>
+TABLE = """<p>{{ summary }}</p>{% if changes or problems %}<div class="scroll"><table><thead><tr>{% for column in columns %}<th scope="col">{{ column }}</th>{% endfor %}</tr></thead><tbody>
 {% for change in changes %}<tr><td><code>{{ marks[change.action] }}</code></td><td>{{ change.kind }}</td><td>{{ change.name }}</td>
-<td>{% for item in change.differences %}{{ item.path }}: {{ item.before }} → {{ item.after }}<br>{% endfor %}</td>
+<td>{{ differing(change) }}</td>
 <td>{% if change.refusal %}<b>refused:</b> {{ change.refusal }} {% endif %}{{ change.note }}</td></tr>
 {% endfor %}{% for fault in problems %}<tr><td><code>!</code></td><td>problem</td><td>{{ fault.code }}</td><td></td><td>{{ fault }}</td></tr>
-{% endfor %}</tbody></table>{% endif %}"""
+{% endfor %}</tbody></table></div>{% endif %}"""
+COLUMNS = ("", "kind", "name", "what differs", "refused, or to be known")
 
 
-def plan_table(plan: Plan) -> str:
+def differing(change: Change) -> str:
+    """Return what differs in a change; of something new, what it is made with."""
+    is_new = change.action == "create"
+    return "; ".join(f"{item.path}: {item.after}" if is_new else f"{item.path}: {item.before} → {item.after}" for item in change.differences if not is_new or item.after is not None)
+
+
+def plan_table(plan: Plan) -> Markup:
     """Return the plan as HTML: a row a change that is pending or has a note, the problems, and the counts."""
     from datamaster_kit.contract.markup import html
 
-    return str(html(TABLE, summary=summary(plan), changes=plan.shown, problems=plan.problems, marks=MARKS))
+    return html(TABLE, summary=summary(plan), changes=plan.shown, problems=plan.problems, marks=MARKS, columns=COLUMNS, differing=differing)
