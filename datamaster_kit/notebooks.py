@@ -280,6 +280,8 @@ def run_step(step: Step, parameters: Mapping[str, Any], folder: Path, progress: 
     except PapermillExecutionError as error:
         if error.ename == "SystemExit" and str(error.evalue).isdigit():  # a signal ended it
             raise SystemExit(int(error.evalue)) from error
+        if isinstance(error.__cause__, KeyboardInterrupt):  # Ctrl-C is no failure of the cell that it met
+            raise KeyboardInterrupt from error
         raise _step_error(step, notebook, error) from error
     page = notebook.with_suffix(".html")  # of a step that ran in its workspace, whose notebook here is empty
     if before is not None and page.exists() and not result_path.exists():  # the run was there already, and its result was fetched then

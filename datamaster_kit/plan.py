@@ -8,12 +8,16 @@ from __future__ import annotations
 import json
 from collections import Counter
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from .contract.fault import Fault
 
+if TYPE_CHECKING:
+    from markupsafe import Markup
+
 # %% auto #0
-__all__ = ['Action', 'MARKS', 'Difference', 'Change', 'Plan', 'plan_text', 'summary']
+__all__ = ['Action', 'MARKS', 'TABLE', 'COLUMNS', 'Difference', 'Change', 'Plan', 'plan_text', 'summary', 'differing',
+           'plan_table']
 
 # %% ../nbs/02_plan.ipynb #f3aa0519
 Action = Literal["create", "update", "delete", "unchanged"]
@@ -74,6 +78,10 @@ class Plan:
         problems = [asdict(fault) for fault in self.problems]
         return json.dumps({"changes": changes, "problems": problems}, indent=2, default=str)
 
+    def _repr_html_(self) -> str:
+        """Return the plan as a notebook shows it."""
+        return str(plan_table(self))
+
 # %% ../nbs/02_plan.ipynb #0a4ddf19
 MARKS: dict[Action, str] = {"create": "+", "update": "~", "delete": "-", "unchanged": " "}
 
@@ -95,3 +103,25 @@ def summary(plan: Plan) -> str:
     """Return the counts in a line: `1 to create, 2 to update, 0 to delete, 5 unchanged.`"""
     counts = Counter(change.action for change in plan.changes)
     return f"{counts['create']} to create, {counts['update']} to update, {counts['delete']} to delete, {counts['unchanged']} unchanged."
+
+# %% ../nbs/02_plan.ipynb #f66e5d9c
+TABLE = """<p>{{ summary }}</p>{% if changes or problems %}<div class="scroll"><table><thead><tr>{% for column in columns %}<th scope="col">{{ column }}</th>{% endfor %}</tr></thead><tbody>
+{% for change in changes %}<tr><td><code>{{ marks[change.action] }}</code></td><td>{{ change.kind }}</td><td>{{ change.name }}</td>
+<td>{{ differing(change) }}</td>
+<td>{% if change.refusal %}<b>refused:</b> {{ change.refusal }} {% endif %}{{ change.note }}</td></tr>
+{% endfor %}{% for fault in problems %}<tr><td><code>!</code></td><td>problem</td><td>{{ fault.code }}</td><td></td><td>{{ fault }}</td></tr>
+{% endfor %}</tbody></table></div>{% endif %}"""
+COLUMNS = ("", "kind", "name", "what differs", "refused, or to be known")
+
+
+def differing(change: Change) -> str:
+    """Return what differs in a change; of something new, what it is made with."""
+    is_new = change.action == "create"
+    return "; ".join(f"{item.path}: {item.after}" if is_new else f"{item.path}: {item.before} → {item.after}" for item in change.differences if not is_new or item.after is not None)
+
+
+def plan_table(plan: Plan) -> Markup:
+    """Return the plan as HTML: a row a change that is pending or has a note, the problems, and the counts."""
+    from datamaster_kit.contract.markup import html
+
+    return html(TABLE, summary=summary(plan), changes=plan.shown, problems=plan.problems, marks=MARKS, columns=COLUMNS, differing=differing)

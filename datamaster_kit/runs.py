@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from datamaster_kit.target.target import Target
 
 # %% auto #0
-__all__ = ['RULE_TYPE', 'COLUMN_TYPES', 'PROPERTIES', 'OF_STEP', 'PAST', 'NOTES', 'NO_RUNS', 'RuleResult', 'Run', 'new_run_id',
-           'runs_name', 'runs_table', 'record_all', 'Past', 'past', 'past_of', 'recorded_notes', 'read_runs',
-           'recorded_runs', 'run_of']
+__all__ = ['RUN_PART', 'ROWS', 'RULE_TYPE', 'COLUMN_TYPES', 'PROPERTIES', 'OF_STEP', 'PAST', 'NOTES', 'NO_RUNS', 'RuleResult',
+           'Run', 'run_part', 'new_run_id', 'runs_name', 'runs_table', 'record_all', 'Past', 'past', 'past_of',
+           'recorded_notes', 'read_runs', 'recorded_runs', 'run_of']
 
 # %% ../nbs/03_runs.ipynb #c7c2fb8c
 @dataclass(frozen=True)
@@ -70,6 +70,29 @@ class Run:
     resumed: tuple[str, ...] = ()
     rows_deleted: int = 0
     notes: tuple[str, ...] = ()
+
+    def _repr_html_(self) -> str:
+        """Return the run as a notebook shows it."""
+        return run_part(self)
+
+
+RUN_PART = """<p><b>{{ run.step }} {{ run.model }}</b> {{ run.result }}, {{ "%.1f"|format(run.duration_seconds) }} s{% if run.error %}<br>{{ run.error }}{% endif %}{% for note in run.notes %}<br>{{ note }}{% endfor %}</p>
+<table><thead><tr>{% for name in counts %}<th>{{ name }}</th>{% endfor %}</tr></thead><tbody><tr>{% for count in counts.values() %}<td>{{ count }}</td>{% endfor %}</tr></tbody></table>
+{% if broken %}<table><thead><tr><th>rule that broke</th><th>what it says</th><th>severity</th><th>counted</th></tr></thead><tbody>
+{% for rule in broken %}<tr><td>{{ rule.rule }}</td><td>{{ rule.description }}</td><td>{{ rule.severity }}</td><td>{{ rule.value }}</td></tr>
+{% endfor %}</tbody></table>{% endif %}<p>{{ told }}</p>"""
+ROWS = ("read", "written", "rescued", "quarantined", "merged", "deleted")
+
+
+def run_part(run: Run) -> str:
+    """Return a run as HTML: its rows, the rules that broke, and how many said nothing."""
+    from datamaster_kit.contract.markup import html
+
+    broken = [rule for rule in run.rules if rule.passed is False]
+    unexecuted = sum(rule.passed is None for rule in run.rules)
+    told = f"{len(run.rules)} rules: {len(broken)} broken, {unexecuted} not executed." if run.rules else "No rule was asked."
+    counts = {name: getattr(run, f"rows_{name}") for name in ROWS}
+    return str(html(RUN_PART, run=run, broken=broken, counts=counts, told=told))
 
 
 def new_run_id() -> str:

@@ -3,13 +3,16 @@ from __future__ import annotations
 
 import json
 import re
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
 from datamaster_kit.cli.output import print_table
+from datamaster_kit.cli.start import STOPPED
 
 ROOT = Path(__file__).resolve().parents[1]
 GOOD = """dataContractSpecification: 1.1.0
@@ -118,6 +121,26 @@ def test_a_drafted_contract_lints_clean(tmp_path: Path) -> None:
     assert "#" in draft.read_text(encoding="utf-8")
 
 
+def test_an_import_tells_what_it_made_of_each_column_beside_the_draft(tmp_path: Path) -> None:
+    rows = "".join(f"{number % 98},{'12,50' if number == 3 else number}|{'AB'[number % 2]}|p{number}@example.com\n".replace(",", "|", 1) for number in range(100))
+    data = tmp_path / "payment.csv"
+    data.write_text(f"id|amount|kind|email\n{rows}", encoding="utf-8")
+    result = datamaster("contract", "import", str(data))
+    assert result.returncode == 0 and result.stdout.startswith("# A draft") and "# TODO" in result.stdout
+    assert result.stderr.splitlines() == [
+        "payment, from 100 rows of payment.csv:",
+        "  id: bigint",
+        "  amount: text, because 1 of 100 values is no number, e.g. '12,50'",
+        "  kind: text, one of A (50), B (50)",
+        "  email: text, because no value is a number, a date or a truth value, sounds personal",
+        "  key: amount (0.0% duplicates), email (0.0% duplicates), id (2.0% duplicates)",
+        "Next: write it with -o FILE, fill in what is marked TODO, then `datamaster contract lint FILE`.",
+    ]
+    draft = tmp_path / "payment.odcs.yaml"
+    result = datamaster("contract", "import", str(data), "--model", "paid", "-o", str(draft))
+    assert result.stdout == "" and result.stderr.startswith("paid, ") and f"lint {draft}`" in result.stderr
+
+
 def test_a_new_contract_lints_clean(tmp_path: Path) -> None:
     made = tmp_path / "card.odcs.yaml"
     result = datamaster("contract", "new", "--id", "urn:risk:card", "--title", "Cards", "--owner", "Risk", "--model", "card",
@@ -135,6 +158,47 @@ def test_unity_plan_of_a_project_with_two_bad_contracts_names_both(tmp_path: Pat
     result = datamaster("unity", "plan", cwd=tmp_path)
     assert result.returncode == 2 and "a.yaml" in result.stderr and "b.yaml" in result.stderr
     assert not (tmp_path / ".datamaster").exists()
+
+
+PROGRAM = "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler); from datamaster_kit.cli.start import main; sys.argv[0] = 'datamaster'; print('up', flush=True); main()"
+
+
+def interrupted(seconds: float, *arguments: str) -> tuple[int | None, str]:
+    """Start the command line, press Ctrl-C after some seconds, and return its exit code and what it told."""
+    process = subprocess.Popen([sys.executable, "-c", PROGRAM, *arguments], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert process.stdout and process.stdout.readline() == "up\n"
+    time.sleep(seconds)
+    process.send_signal(signal.SIGINT)
+    _, told = process.communicate(timeout=60)
+    return process.returncode, told
+
+
+@pytest.mark.parametrize("tenths", range(10))
+def test_ctrl_c_at_any_moment_ends_with_one_line_and_130(tmp_path: Path, tenths: int) -> None:
+    for number in range(1000):  # more than a second can judge
+        (tmp_path / f"{number}.yaml").write_text(GOOD, encoding="utf-8")
+    code, told = interrupted(tenths / 10, "contract", "lint", str(tmp_path))
+    assert (code, told) == (130, f"{STOPPED}\n")
+
+
+def test_ctrl_c_at_a_prompt_ends_with_130_and_input_that_ends_with_1() -> None:
+    code, told = interrupted(3, "contract", "new")
+    assert code == 130 and told.splitlines()[-1] == STOPPED and "Abort" not in told
+    assert datamaster("contract", "new").returncode == 1
+
+
+def test_an_interrupt_after_the_command_is_told_as_one_within_it(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    import datamaster_kit.cli.main as cli
+
+    def press(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.getsignal(signal.SIGINT)
+    monkeypatch.setattr(cli, "log_visibly", press)
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    signal.signal(signal.SIGINT, before)
+    assert ended.value.code == 130 and capsys.readouterr().err == f"{STOPPED}\n"
 
 
 def test_runs_are_a_table_of_what_was_counted_and_a_line_for_each_note(capsys: pytest.CaptureFixture[str]) -> None:

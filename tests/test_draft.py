@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from datamaster_kit.contract import model as m
 from datamaster_kit.contract.document import parse_document
-from datamaster_kit.contract.draft import draft
+from datamaster_kit.contract.draft import contract_text, draft, samples_of, text_type, type_reason
 from datamaster_kit.contract.fault import BadInput
 from datamaster_kit.contract.lint import lint
 from datamaster_kit.contract.read import examined
@@ -46,6 +48,63 @@ def test_a_csv_file_becomes_a_typed_draft(tmp_path: Path) -> None:
     assert model.name == "account" and [item.name for item in model.key] == ["account_id"]
     assert found["account_id"] == m.Scalar("long") and found["opened_on"] == m.Scalar("date")
     assert isinstance(found["balance"], m.Scalar) and (found["balance"].name, found["balance"].scale) == ("decimal", 2)
+
+
+def test_a_value_that_was_seen_once_is_none_of_an_enum(tmp_path: Path) -> None:
+    rows = "".join(f"{number},{'AB'[number % 2] if number else 'a'}\n" for number in range(100))
+    field = drafted(written(tmp_path, "a.csv", f"id,kind\n{rows}")).models[0].field("kind")
+    assert field.enum == ("A", "B")
+
+
+@pytest.mark.parametrize(("values", "reason"), [
+    (["1.50", "2", "12,50"], "1 of 3 values is no number, e.g. '12,50'"),
+    (["007", "8", "9"], "1 of 3 values is written with a leading zero, e.g. '007'"),
+    (["2024-01-01", "2024-02-01", "soon"], "1 of 3 values is no date, e.g. 'soon'"),
+    (["1", "12345678901234567890"], "1 of 2 values is no number of at most 18 digits, e.g. '12345678901234567890'"),
+    (["Ana", "Bea"], "no value is a number, a date or a truth value, e.g. 'Ana'"),
+    (["1", "2"], ""), (["true"], ""), (["2024-01-01"], ""), ([], "every sampled value is missing"),
+])
+def test_a_type_has_its_reason_with_a_value(values: list[str], reason: str) -> None:
+    assert type_reason(values, text_type(values)) == reason
+
+
+@given(st.lists(st.text(alphabet="0123456789-.,:T true", max_size=12), min_size=1, max_size=6))
+def test_every_text_has_a_reason_that_names_one_of_its_values(values: list[str]) -> None:
+    kind = text_type(values)
+    reason = type_reason(values, kind)
+    assert (kind != m.STRING) or any(repr(value[:40]) in reason for value in values)
+
+
+def test_several_files_and_a_folder_become_one_contract_of_a_model_each(tmp_path: Path) -> None:
+    for name in ("account.csv", "card.csv"):
+        written(tmp_path, name, CSV)
+    written(tmp_path, "README.txt", "not data")
+    written(tmp_path, ".hidden.csv", CSV)
+    text = contract_text(samples_of([tmp_path]))
+    assert text == contract_text(samples_of([tmp_path / "account.csv", tmp_path / "card.csv"]))
+    contract, faults = examined(parse_document(text, "draft.yaml"), Path())
+    assert contract is not None and [model.name for model in contract.models] == ["account", "card"] and not [fault for fault in faults if fault.severity == "error"]
+    assert [sample.name for sample in samples_of([tmp_path / "card.csv"], model="cards")] == ["cards"]
+    with pytest.raises(BadInput, match="cannot all be"):
+        samples_of([tmp_path], model="cards")
+
+
+def test_files_that_one_source_cannot_read_are_refused(tmp_path: Path) -> None:
+    first, second = written(tmp_path, "a.csv", CSV), written(tmp_path, "b.csv", CSV.replace(",", ";"))
+    with pytest.raises(BadInput, match="delimiter"):
+        contract_text(samples_of([first, second]))
+    word = written(tmp_path, "c.csv", CSV.replace("7.50", "NA"))
+    assert 'nullValue: "NA"' in contract_text(samples_of([first, word])) == contract_text(samples_of([first, word]))
+
+
+def test_the_todos_of_a_draft_are_notes_until_they_are_filled(tmp_path: Path) -> None:
+    path = written(tmp_path, "a.odcs.yaml", draft(written(tmp_path, "a.csv", CSV)))
+    notes = [fault for fault in lint([str(path)]) if fault.code == "draft-todo"]
+    lines = path.read_text(encoding="utf-8").splitlines()
+    assert len(notes) == 10 and all(fault.severity == "note" and "# TODO" in lines[fault.line - 1] for fault in notes)
+    assert notes[1].path == "$.description.purpose"
+    path.write_text("\n".join(lines).replace('""  # TODO', '"It is."  # TODO').replace("  # TODO: an identifier that stays", ""), encoding="utf-8")
+    assert [fault for fault in lint([str(path)]) if fault.code == "draft-todo"] == []
 
 
 def test_leading_zeros_stay(tmp_path: Path) -> None:

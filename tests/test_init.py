@@ -133,6 +133,51 @@ def test_a_file_that_exists_is_left_alone(tmp_path: Path) -> None:
     assert (tmp_path / "datamaster.yaml").read_text(encoding="utf-8") == "domain: mine\n"
 
 
+def git(folder: Path, *arguments: str) -> str:
+    """Return what git prints in a folder."""
+    return subprocess.run(["git", "-C", str(folder), *arguments], capture_output=True, text=True, check=False).stdout
+
+
+def test_without_git_a_gitignore_is_written_and_one_that_is_there_is_left_alone(tmp_path: Path) -> None:
+    result = init(tmp_path, "--domain", "risk", "--no-input")
+    assert (tmp_path / ".gitignore").read_text(encoding="utf-8") == ".datamaster\nruns/\n" and ".gitignore is written" in result.stdout
+    (tmp_path / ".gitignore").write_text("mine\n", encoding="utf-8")
+    (tmp_path / "datamaster.yaml").unlink()
+    result = init(tmp_path, "--domain", "risk", "--no-input")
+    assert (tmp_path / ".gitignore").read_text(encoding="utf-8") == "mine\n" and "gitignore" not in result.stdout
+
+
+@pytest.mark.parametrize(("existing", "expected"), [
+    (None, ".datamaster\nruns/\n"),
+    ("*.pyc", "*.pyc\n.datamaster\nruns/\n"),
+    ("/.datamaster/\n", "/.datamaster/\nruns/\n"),
+    (".*\nrun*/\n", ".*\nrun*/\n"),
+    ("# runs/\n!runs/\n.datamaster\n", "# runs/\n!runs/\n.datamaster\nruns/\n"),
+])
+def test_in_a_work_tree_what_git_does_not_ignore_is_added_once(tmp_path: Path, existing: str | None, expected: str) -> None:
+    git(tmp_path, "init", "-q")
+    file = tmp_path / ".gitignore"
+    if existing is not None:
+        file.write_text(existing, encoding="utf-8")
+    for _ in range(2):
+        result = init(tmp_path, "--domain", "risk", "--no-input")
+        assert result.returncode == 0 and file.read_text(encoding="utf-8") == expected
+        (tmp_path / "datamaster.yaml").unlink()
+    (tmp_path / "runs").mkdir()
+    (tmp_path / "runs" / "page.html").touch()
+    assert "runs" not in git(tmp_path, "status", "--short", "-uall") and "gitignore" not in result.stdout
+
+
+def test_a_folder_within_a_work_tree_takes_what_is_ignored_above(tmp_path: Path) -> None:
+    git(tmp_path, "init", "-q")
+    (tmp_path / ".gitignore").write_text(".datamaster\n", encoding="utf-8")
+    folder = tmp_path / "risk"
+    folder.mkdir()
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
+    done = subprocess.run([sys.executable, "-c", PROGRAM, "init", "--domain", "risk", "--no-input"], cwd=folder, capture_output=True, text=True, env=environment, check=True)
+    assert (folder / ".gitignore").read_text(encoding="utf-8") == "runs/\n" and "runs/" in done.stdout
+
+
 def test_input_that_ends_writes_nothing(tmp_path: Path) -> None:
     assert init(tmp_path, answers="risk\n").returncode == 1
     assert not list(tmp_path.iterdir())

@@ -3,13 +3,16 @@ from __future__ import annotations
 
 import ast
 import json
+import os
 import re
 import shutil
 import subprocess
 import sys
 import tomllib
+from collections.abc import Iterator
 from configparser import ConfigParser
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -81,6 +84,49 @@ def test_every_verb_has_help(verb: list[str]) -> None:
     assert shown.exit_code == 0
     if verb and verb not in (["contract"], ["new"], ["setup"], ["unity"]):
         assert "Example: datamaster" in " ".join(shown.stdout.split())
+
+
+def every_command() -> list[list[str]]:
+    """Return the words of every group and command of the command line."""
+    import typer
+
+    from datamaster_kit.cli.main import app
+
+    def below(command: Any, words: list[str]) -> Iterator[list[str]]:
+        yield words
+        for name, child in getattr(command, "commands", {}).items():
+            yield from below(child, [*words, name])
+
+    return list(below(typer.main.get_command(app), []))
+
+
+@pytest.mark.parametrize("words", every_command(), ids=" ".join)
+def test_h_and_the_verb_help_show_what_help_shows_and_every_type_is_a_word(words: list[str]) -> None:
+    from typer.testing import CliRunner
+
+    from datamaster_kit.cli.main import app
+
+    shown, short, verb = (CliRunner().invoke(app, each, prog_name="datamaster") for each in ([*words, "--help"], [*words, "-h"], ["help", *words]))
+    assert shown.exit_code == short.exit_code == verb.exit_code == 0 and shown.stdout == short.stdout == verb.stdout
+    assert re.findall(r"<(?:str|int|float|bool|path|file|directory|list)\b|\bINTEGER\b", shown.stdout) == [] and "--help" in shown.stdout and "-h" in shown.stdout
+
+
+def test_help_of_a_verb_that_is_not_there_ends_with_2_and_names_the_nearest() -> None:
+    from typer.testing import CliRunner
+
+    from datamaster_kit.cli.main import app
+
+    shown = CliRunner().invoke(app, ["help", "contracts"], prog_name="datamaster")
+    assert shown.exit_code == 2 and "'contract'" in shown.stderr
+
+
+@pytest.mark.parametrize(("typed", "offered"), [("datamaster con", {"contract"}), ("datamaster contract ", {"lint", "import", "diff"}), ("datamaster contract export --f", {"--format"})])
+def test_the_shell_completes_verbs_and_options(typed: str, offered: set[str]) -> None:
+    words = typed.split(" ")
+    asked = {"_DATAMASTER_COMPLETE": "complete_bash", "COMP_WORDS": typed, "COMP_CWORD": str(len(words) - 1)}
+    program = "import sys; from datamaster_kit.cli.main import main; sys.argv[0] = 'datamaster'; main()"
+    done = subprocess.run([sys.executable, "-c", program], env={**os.environ, **asked}, capture_output=True, text=True, check=True)
+    assert offered <= set(done.stdout.split())
 
 
 def test_every_generated_module_names_a_notebook_that_exists() -> None:

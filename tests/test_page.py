@@ -215,3 +215,52 @@ def test_a_circle_of_references_is_drawn() -> None:
 def test_a_contract_of_one_model_of_several_still_has_a_page() -> None:
     flights = read_contract(ROOT / "contracts" / "flights.odcs.yaml")
     assert "flights" in contract_page(replace(flights, models=flights.models[:1]))
+
+
+TABLE_TAGS = {"div", "p", "b", "br", "table", "thead", "tbody", "tr", "th", "td", "code"}
+
+
+def shown_in_notebook(value: Any) -> Seen:
+    """What a notebook's browser would take a value for, by IPython's own formatter."""
+    from IPython.core.formatters import HTMLFormatter
+
+    return Seen(HTMLFormatter()(value))
+
+
+@pytest.mark.parametrize("name", ["account.yaml", "consents.yaml", "flights.odcs.yaml"])
+def test_a_notebook_shows_a_contract_with_every_field(name: str) -> None:
+    contract = read_contract(ROOT / "contracts" / name)
+    seen = shown_in_notebook(contract)
+    for model in contract.models:
+        assert {path for path, _ in m.walk_fields(model.fields)} <= set(seen.words) and model.name in seen.words
+    assert set(seen.tags) <= TABLE_TAGS
+
+
+def test_no_text_of_a_contract_plan_or_run_becomes_markup_in_a_notebook() -> None:
+    from datetime import UTC, datetime
+
+    from datamaster_kit.contract.fault import Fault
+    from datamaster_kit.plan import Change, Difference, Plan
+    from datamaster_kit.runs import RuleResult, Run
+
+    moment = datetime(2026, 1, 31, tzinfo=UTC)
+    change = Change("update", ATTACK, ATTACK, (Difference(ATTACK, ATTACK, [ATTACK]),), refusal=ATTACK, note=ATTACK)
+    rule = RuleResult(ATTACK, ATTACK, ATTACK, 1.0, False, description=ATTACK)
+    run = Run("r", ATTACK, ATTACK, ATTACK, ATTACK, ATTACK, moment, moment, result=ATTACK, error=ATTACK, notes=(ATTACK,), rules=(rule,))
+    for value in (hostile(full_contract()), Plan((change,), (Fault("attack", ATTACK, hint=ATTACK),)), run):
+        seen = shown_in_notebook(value)
+        assert set(seen.tags) <= TABLE_TAGS and {value for _, value in seen.attributes} <= {"col", "scroll"} and any("attack()" in words for words in seen.words)
+
+
+def test_a_notebook_shows_what_a_plan_is_refused_for_and_which_rules_broke() -> None:
+    from datetime import UTC, datetime
+
+    from datamaster_kit.plan import Change, Plan
+    from datamaster_kit.runs import RuleResult, Run
+
+    words = shown_in_notebook(Plan((Change("delete", "table", "crisk.bronze.card", refusal="it has rows"), Change("unchanged", "schema", "crisk.gold")))).words
+    assert {"-", "crisk.bronze.card", "refused:"} <= set(words) and "crisk.gold" not in words and "0 to create, 0 to update, 1 to delete, 1 unchanged." in words
+    moment = datetime(2026, 1, 31, tzinfo=UTC)
+    results = (RuleResult("a", "row", "warn", 2.0, False), RuleResult("b", "row", "warn", 0.0, True), RuleResult("c", "set", "fail", not_executed="no"))
+    words = shown_in_notebook(Run("r", "silver", "local", "c", "1", "card", moment, moment, rows_read=9, rules=results)).words
+    assert {"9", "a", "3 rules: 1 broken, 1 not executed."} <= set(words) and not {"b", "c"} & set(words)

@@ -18,8 +18,8 @@ from datamaster_kit.contract.page import contract_page
 from datamaster_kit.contract.read import read_contract
 from datamaster_kit.observe.explore import ColumnProfile, TableProfile, profile_picture
 from datamaster_kit.observe.report import TableFacts, notebook_pages, report_page
-from datamaster_kit.observe.tables import html_table, plan_table, rule_table
-from datamaster_kit.plan import Change, Difference, Plan
+from datamaster_kit.observe.tables import html_table, rule_table
+from datamaster_kit.plan import Change, Difference, Plan, plan_table
 from datamaster_kit.runs import RuleResult
 
 pytestmark = pytest.mark.server

@@ -183,23 +183,31 @@ def exported(contract: Contract, form: Form, model: str, catalog: str, version: 
 # %% ../../nbs/cli/01_contract.ipynb #0b32fbc3
 @app.command("import")
 def import_command(
-    source: Annotated[Path, typer.Argument(help="A csv, json or parquet file, or a Delta folder.", show_default=False)],
+    sources: Annotated[list[Path], typer.Argument(help="csv, json or parquet files, a folder of them, or a Delta folder; a model each.", show_default=False)],
     form: Annotated[str, typer.Option("--format", "-f", help="csv, json, parquet or delta; empty: by the name.")] = "",
+    model: Annotated[str, typer.Option(help="The model's name; empty: by the file's name.")] = "",
     output: Output = None,
 ) -> None:
     """Draft a contract from data, with comments that say what was inferred from what.
 
+    The draft goes to standard output or to --output; a summary of types, keys and enums goes to standard error.
+
     Example: datamaster contract import account.csv -o contracts/account.odcs.yaml
     """
-    from datamaster_kit.contract.draft import draft
+    from datamaster_kit.contract.draft import contract_text, samples_of
+    from datamaster_kit.contract.draft_summary import summary_lines
 
-    deliver(draft(source, form), output)
+    samples = samples_of(sources, form, model)
+    deliver(contract_text(samples), output)
+    for line in summary_lines(samples, output):
+        typer.echo(plain(line), err=True)
 
 # %% ../../nbs/cli/01_contract.ipynb #9f7a3f4a
 class Kind(StrEnum):
     """How much a change matters to those who depend on the data."""
 
     breaking = "breaking"
+    stricter = "stricter"
     compatible = "compatible"
     cosmetic = "cosmetic"
 
@@ -211,7 +219,7 @@ def diff_command(
     fail_on: Annotated[Kind | None, typer.Option(help="Exit with 1 where a change is of this kind or worse.", show_default=False)] = None,
     as_json: Json = False,
 ) -> None:
-    """Compare two versions of a contract: breaking, compatible and cosmetic changes.
+    """Compare two versions of a contract: breaking, stricter, compatible and cosmetic changes. After a stricter one, data that was good may fail.
 
     Example: datamaster contract diff account-1.yaml account-2.yaml --fail-on breaking
     """

@@ -9,7 +9,7 @@ import json
 import re
 import shutil
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from datamaster_kit.project_text import Question
 
 # %% auto #0
-__all__ = ['OLDER_FILES', 'OPTIONAL', 'told', 'repository_of', 'account_answers', 'known_answers', 'older_answers', 'asked',
-           'offered', 'answered', 'answer_option', 'init_command']
+__all__ = ['OLDER_FILES', 'OPTIONAL', 'IGNORED', 'told', 'repository_of', 'account_answers', 'known_answers', 'older_answers',
+           'asked', 'offered', 'answered', 'ignore_lines', 'append_ignored', 'answer_option', 'init_command']
 
 # %% ../../nbs/cli/21_init.ipynb #4af463ce
 def told(*command: str) -> str:
@@ -122,6 +122,26 @@ def answered(given: Mapping[str, str], known: Mapping[str, str], may_ask: bool) 
         raise BadInput(*faults)
     return answers
 
+# %% ../../nbs/cli/21_init.ipynb #00590830
+IGNORED = {".datamaster/": ".datamaster", "runs/": "runs/"}  # the pattern also leaves out a link of that name
+
+
+def ignore_lines(folder: Path) -> list[str]:
+    """Return the lines that the `.gitignore` of a folder lacks; none where a file is there that git does not read."""
+    if told("git", "-C", str(folder), "rev-parse", "--is-inside-work-tree") == "true":
+        ignored = told("git", "-C", str(folder), "check-ignore", *IGNORED).splitlines()
+        return [line for name, line in IGNORED.items() if name not in ignored]
+    return [] if (folder / ".gitignore").exists() else list(IGNORED.values())
+
+
+def append_ignored(file: Path, lines: Sequence[str]) -> None:
+    """Append lines to a `.gitignore`, with the ends of line that it has; one that is not there is written."""
+    existing = file.read_bytes() if file.exists() else b""
+    end = b"\r\n" if b"\r\n" in existing else b"\n"
+    start = b"" if not existing or existing.endswith(b"\n") else end
+    with file.open("ab") as opened:
+        opened.write(start + b"".join(line.encode() + end for line in lines))
+
 # %% ../../nbs/cli/21_init.ipynb #e38b25a8
 def answer_option(help: str) -> Any:
     """Return the option of an answer."""
@@ -149,6 +169,8 @@ def init_command(
 ) -> None:
     """Ask a few questions, and write a project file with a comment for everything else. A strife_config.yaml in the folder answers what it says.
 
+    A .gitignore is written, or added to in a git work tree, so that the local lakehouse and the executed notebooks stay out of the repository.
+
     Example: datamaster init --domain risk --no-input
     """
     from datamaster_kit.project_text import project_text
@@ -161,4 +183,9 @@ def init_command(
     given = older_answers(folder) | {name: value.strip() for name, value in said.items() if value is not None}
     answers = answered(given, known_answers(folder), not no_input)
     deliver(project_text(answers), output)
+    lines, file = ignore_lines(folder), output.parent / ".gitignore"
+    if lines:
+        what = "has a new line for" if file.exists() else "is written, with a line for"
+        append_ignored(file, lines)
+        typer.echo(plain(f"{file} {what} {' and '.join(lines)}: what is made on this machine is not for the repository."))
     typer.echo(plain(f"{output} is written. Next: `datamaster doctor`, `datamaster contract new`" + (", `datamaster setup doctor`" if answers.get("subscription") else "") + "."))

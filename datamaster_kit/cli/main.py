@@ -16,7 +16,9 @@ import typer
 
 from .. import __version__
 from . import contract, deliver, forms, ingest, init, lakehouse, mock, new, quality, setup, unity
+from .commands import Commands, help_command
 from .output import print_faults
+from .start import INTERRUPTED, end_interrupted, is_interrupt
 from ..contract.fault import DatamasterError, Fault, code
 from ..contract.visible import visible
 from ..target.cause import cause_of, known_fault
@@ -24,24 +26,30 @@ from ..target.workspace import fault_of
 
 # %% auto #0
 __all__ = ['app', 'MISSING_PACKAGE', 'UNEXPECTED', 'DISTRIBUTIONS', 'version_option', 'extras_with', 'missing_package_fault',
-           'VisibleFormatter', 'log_visibly', 'main']
+           'VisibleFormatter', 'log_visibly', 'main', 'run_app']
 
 # %% ../../nbs/cli/03_main.ipynb #365b4109
-app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False,
-                  help="Build and keep a governed lakehouse from one data contract and one project file.")
-app.add_typer(contract.app, name="contract")
+app = typer.Typer(
+    cls=Commands,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["--help", "-h"]},
+    help="Build and keep a governed lakehouse from one data contract and one project file.",
+)
+app.add_typer(contract.app, name="contract", cls=Commands)
 app.command("init")(init.init_command)
 app.command("doctor")(lakehouse.doctor_command)
 app.command("run")(lakehouse.run_command)
-app.add_typer(new.app, name="new")
-app.add_typer(setup.app, name="setup")
-app.add_typer(unity.unity, name="unity")
-app.add_typer(ingest.app, name="ingest")
-app.add_typer(deliver.deliver, name="deliver")
+app.add_typer(new.app, name="new", cls=Commands)
+app.add_typer(setup.app, name="setup", cls=Commands)
+app.add_typer(unity.unity, name="unity", cls=Commands)
+app.add_typer(ingest.app, name="ingest", cls=Commands)
+app.add_typer(deliver.deliver, name="deliver", cls=Commands)
 app.command("mock")(mock.mock_command)
 app.command("quality")(quality.quality_command)
 app.command("report")(lakehouse.report_command)
 app.command("forms")(forms.forms_command)
+app.command("help")(help_command)
 
 
 @app.callback(invoke_without_command=True)
@@ -109,10 +117,20 @@ def log_visibly() -> None:
 
 def main() -> None:
     """Run the command line, and raise SystemExit with its exit code; not with 0, which a wheel task of a job would take for a failure."""
+    try:
+        run_app()
+    except KeyboardInterrupt:  # before or after a command; one that is interrupted exits
+        end_interrupted()
+
+
+def run_app() -> None:
+    """Run the command line; what it raises ends as told faults and an exit code."""
     log_visibly()
     try:
         app()
     except SystemExit as ended:
+        if ended.code == INTERRUPTED:
+            end_interrupted()
         if ended.code:
             raise
     except DatamasterError as error:
@@ -122,6 +140,8 @@ def main() -> None:
         print_faults([missing_package_fault(error.name or "")])
         sys.exit(1)
     except Exception as error:
+        if is_interrupt(error):
+            end_interrupted()
         if os.environ.get("DATAMASTER_DEBUG"):
             raise
         print_faults([fault_of(error) or known_fault(error) or UNEXPECTED.fault(f"{type(error).__name__}: {cause_of(error)}")])

@@ -5,20 +5,21 @@
 # %% ../../nbs/contract/14_diff.ipynb #5e1b2d88
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, fields, replace
-from typing import Any, Literal
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields, is_dataclass, replace
+from typing import Any, Literal, get_args
 
+from .change_words import change_sentence, differing_parts, joined_words
 from .model import Array, Contract, DataType, Field, Map, Model, Scalar, Struct
 from .sqltype import sql_type
 
 # %% auto #0
 __all__ = ['Kind', 'WIDER', 'LIMITS', 'COSMETIC', 'ALWAYS_BREAKING', 'LAYOUT', 'NAMED', 'IGNORED', 'Difference', 'widens',
-           'promise_kind', 'attribute_kind', 'field_differences', 'plain', 'told', 'type_differences',
-           'fields_differences', 'model_differences', 'named_differences', 'diff']
+           'promise_kind', 'checks_kind', 'attribute_kind', 'field_differences', 'plain', 'type_differences',
+           'fields_differences', 'model_differences', 'named_differences', 'diff', 'contract_differences']
 
 # %% ../../nbs/contract/14_diff.ipynb #16bd64f0
-Kind = Literal["breaking", "compatible", "cosmetic"]
+Kind = Literal["breaking", "stricter", "compatible", "cosmetic"]
 
 
 @dataclass(frozen=True)
@@ -55,19 +56,27 @@ def promise_kind(name: str, before: Any, after: Any) -> Kind:
     """Return how much a changed promise of a field matters to its readers."""
     nothing = (None, "", False, (), 0) if name not in LIMITS else (None,)
     if before in nothing:
-        return "compatible"
+        return "stricter"
     if after in nothing:
         return "breaking"
     if name == "enum":
-        return "compatible" if set(map(str, after)) <= set(map(str, before)) else "breaking"
+        return "stricter" if set(map(str, after)) <= set(map(str, before)) else "breaking"
     if name in LIMITS and type(before) is type(after):
-        return "compatible" if (after > before) == (LIMITS[name] > 0) else "breaking"
+        return "stricter" if (after > before) == (LIMITS[name] > 0) else "breaking"
     return "breaking"
 
 # %% ../../nbs/contract/14_diff.ipynb #c6235f4c
 COSMETIC = {"description", "title", "examples", "tags", "links", "properties", "transform_sources", "transform_logic", "transform_description", "physical_type", "critical", "type", "owner"}
 ALWAYS_BREAKING = {"primary_key", "physical_name", "classification", "pii", "encrypted_name"}
 LAYOUT = {"partition", "cluster"}
+
+
+def checks_kind(before: Sequence[Any], after: Sequence[Any]) -> Kind:
+    """Return how much changed checks or references matter; one that is told in words alone refuses nothing."""
+    if any(check not in after for check in before):
+        return "breaking"
+    added = [check for check in after if check not in before]
+    return "stricter" if any(getattr(check, "type", "") != "text" for check in added) else "compatible"
 
 
 def attribute_kind(name: str, before: Any, after: Any) -> Kind:
@@ -79,7 +88,7 @@ def attribute_kind(name: str, before: Any, after: Any) -> Kind:
     if name in ALWAYS_BREAKING:
         return "breaking"
     if name == "quality":
-        return "breaking" if any(check not in after for check in before) else "compatible"
+        return checks_kind(before, after)
     return promise_kind(name, before, after)
 
 
@@ -90,21 +99,20 @@ def field_differences(before: Field, after: Field, path: str) -> Iterator[Differ
         if item.name in ("name", "type") or old == new:
             continue
         kind = attribute_kind(item.name, old, new)
-        yield Difference(kind, f"{path}.{item.name}", plain(old), plain(new), f"{item.name.replace('_', ' ')} of {path}: {told(old)} → {told(new)}")
+        yield Difference(kind, f"{path}.{item.name}", plain(old), plain(new), change_sentence(item.name, old, new, path))
     yield from type_differences(before.type, after.type, path)
 
 # %% ../../nbs/contract/14_diff.ipynb #acf6e3e1
 def plain(value: Any) -> Any:
-    """Return a value as JSON has it, with checks and links as text."""
-    if isinstance(value, tuple | list):
+    """Return a value as JSON has it; of a thing of a contract what it says."""
+    if isinstance(value, tuple | list | set | frozenset):
         return [plain(item) for item in value]
-    return dict(value) if isinstance(value, Mapping) else value if isinstance(value, str | int | float | bool | None) else str(value)
-
-
-def told(value: Any) -> str:
-    """Return a value for a sentence; what says nothing is 'none'."""
-    text = ", ".join(map(told, value)) if isinstance(value, tuple | list) else getattr(value, "name", None) or str(value)
-    return (text if len(text) <= 60 else text[:57] + "...") if value not in (None, "", (), {}) else "none"
+    if is_dataclass(value):
+        said = {item.name: getattr(value, item.name) for item in fields(value)}
+        return {name: plain(item) for name, item in said.items() if item not in (None, "", (), {})}
+    if isinstance(value, Mapping):
+        return {str(name): plain(item) for name, item in value.items()}
+    return value if isinstance(value, str | int | float | bool | None) else str(value)
 
 # %% ../../nbs/contract/14_diff.ipynb #6e33a29d
 def type_differences(before: DataType, after: DataType, path: str) -> Iterator[Difference]:
@@ -121,7 +129,7 @@ def type_differences(before: DataType, after: DataType, path: str) -> Iterator[D
             if before != after:
                 kind: Kind = "compatible" if widens(before, after) else "breaking"
                 old_type, new_type = sql_type(before).lower(), sql_type(after).lower()
-                yield Difference(kind, f"{path}.type", old_type, new_type, f"type of {path}: {old_type} → {new_type}")
+                yield Difference(kind, f"{path}.type", old_type, new_type, f"the type of {path} changes from {old_type} to {new_type}")
 
 
 def fields_differences(before: tuple[Field, ...], after: tuple[Field, ...], path: str) -> Iterator[Difference]:
@@ -134,7 +142,9 @@ def fields_differences(before: tuple[Field, ...], after: tuple[Field, ...], path
             yield from field_differences(item, new[name], f"{path}.{name}")
     for name, item in new.items():
         if name not in old:
-            yield Difference("compatible", f"{path}.{name}", None, sql_type(item.type).lower(), f"the field {path}.{name} is new")
+            must = "must have a value" if item.required or item.primary_key else ""
+            said = f"the field {path}.{name} is new" + (f", and {must}" if must else "")
+            yield Difference("stricter" if must else "compatible", f"{path}.{name}", None, sql_type(item.type).lower(), said)
     common = [name for name in old if name in new]
     if common != [name for name in new if name in old]:
         yield Difference("cosmetic", f"{path}.order", list(old), list(new), f"the fields of {path} are in another order")
@@ -149,8 +159,8 @@ def model_differences(before: Model, after: Model) -> Iterator[Difference]:
             continue
         kind: Kind = "breaking" if item.name == "physical_name" else "cosmetic"
         if item.name in ("quality", "references"):
-            kind = "breaking" if any(check not in new for check in old) else "compatible"
-        yield Difference(kind, f"{before.name}.{item.name}", plain(old), plain(new), f"{item.name.replace('_', ' ')} of {before.name}: {told(old)} → {told(new)}")
+            kind = checks_kind(old, new)
+        yield Difference(kind, f"{before.name}.{item.name}", plain(old), plain(new), change_sentence(item.name, old, new, before.name))
 
 
 def named_differences(before: Contract, after: Contract, attribute: str, keys: tuple[str, ...]) -> Iterator[Difference]:
@@ -159,8 +169,9 @@ def named_differences(before: Contract, after: Contract, attribute: str, keys: t
     words = attribute.replace("_", " ").removesuffix("s")
     for name in dict.fromkeys((*old, *new)):
         if old.get(name) != new.get(name):
-            what = "is new" if name not in old else "is gone" if name not in new else "changed"
-            yield Difference("compatible" if name not in old else "breaking", f"{attribute}.{name}", str(old.get(name, "")) or None, str(new.get(name, "")) or None, f"the {words} {name} {what}")
+            kind: Kind = "breaking" if name in old else "stricter" if name.lower().startswith("freshness of ") else "compatible"
+            what = "is new" if name not in old else "is gone" if name not in new else f"changes in {joined_words(differing_parts(old[name], new[name]))}"
+            yield Difference(kind, f"{attribute}.{name}", plain(old.get(name)), plain(new.get(name)), f"the {words} {name} {what}")
 
 # %% ../../nbs/contract/14_diff.ipynb #0a59b7ea
 NAMED = (("service_levels", ("property", "element")), ("servers", ("name",)), ("roles", ("name",)))
@@ -177,7 +188,14 @@ def diff(before: Contract, after: Contract) -> tuple[Difference, ...]:
             found += model_differences(old[name], new[name])
     for attribute, keys in NAMED:
         found += named_differences(before, after, attribute, keys)
-    found += [Difference("compatible" if item.name == "workflow" else "cosmetic", item.name, str(getattr(before, item.name)), str(getattr(after, item.name)), f"{item.name.replace('_', ' ')}: {told(getattr(before, item.name))} → {told(getattr(after, item.name))}")
-              for item in fields(Contract) if item.name not in IGNORED and getattr(before, item.name) != getattr(after, item.name)]
-    order = ("breaking", "compatible", "cosmetic")
-    return tuple(sorted(found, key=lambda item: order.index(item.kind)))
+    found += contract_differences(before, after)
+    return tuple(sorted(found, key=lambda item: get_args(Kind).index(item.kind)))
+
+
+def contract_differences(before: Contract, after: Contract) -> Iterator[Difference]:
+    """Yield the differences of what stands around the models."""
+    for item in fields(Contract):
+        old, new = getattr(before, item.name), getattr(after, item.name)
+        if item.name not in IGNORED and old != new:
+            kind: Kind = "compatible" if item.name == "workflow" else "cosmetic"
+            yield Difference(kind, item.name, plain(old), plain(new), change_sentence(item.name, old, new))

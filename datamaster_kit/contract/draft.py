@@ -8,8 +8,9 @@ from __future__ import annotations
 import csv
 import json
 import re
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from itertools import islice
 from pathlib import Path
@@ -22,22 +23,28 @@ from .model import STRING, Array, DataType, Field, Map, Scalar, Struct
 from .sqltype import sql_type
 
 # %% auto #0
-__all__ = ['SAMPLE', 'FORMATS', 'NOT_DRAFTED', 'NEEDS_PYARROW', 'MOST_DISTINCT', 'NOTHING', 'PERSONAL', 'LOGICAL', 'SAMPLES',
-           'NAME_ENCODING', 'Seen', 'text_type', 'told_apart', 'sampled_text', 'seen_column', 'delimiter_of',
-           'csv_sample', 'encoding_of_sample', 'csv_columns', 'value_type', 'json_sample', 'parquet_sample',
-           'arrow_type', 'delta_sample', 'quoted', 'logical_type', 'could_be_key', 'property_lines', 'contract_text',
-           'format_of', 'draft']
+__all__ = ['SAMPLE', 'FORMATS', 'NOT_DRAFTED', 'READ_APART', 'NEEDS_PYARROW', 'WHOLE', 'DATE', 'LOOKS', 'MOST_DISTINCT',
+           'MOST_OF_ENUM', 'NOTHING', 'PERSONAL', 'LOGICAL', 'SAMPLES', 'NAME_ENCODING', 'Seen', 'Sample', 'misfits',
+           'text_type', 'share_words', 'text_reason', 'type_reason', 'told_apart', 'sampled_text', 'seen_column',
+           'delimiter_of', 'csv_sample', 'encoding_of_sample', 'csv_columns', 'value_type', 'json_sample',
+           'parquet_sample', 'arrow_type', 'delta_sample', 'quoted', 'logical_type', 'could_be_key', 'is_personal',
+           'enum_values', 'seen_once', 'property_lines', 'common_options', 'schema_lines', 'contract_text', 'format_of',
+           'sample_of', 'files_of', 'samples_of', 'draft']
 
 # %% ../../nbs/contract/15_draft.ipynb #7601c644
 SAMPLE = 10_000
 FORMATS = ("csv", "json", "parquet", "delta")
 NOT_DRAFTED = code("draft-source", "The data cannot be read, or its format is not known.", "give a csv, json or parquet file, or a Delta folder, and --format where the name does not tell")
+READ_APART = code("draft-read-apart", "Files of one draft are not read with the same options, and a contract has one source.", "draft a contract for each of them")
 NEEDS_PYARROW = code("draft-needs-pyarrow", "Parquet is read by the package pyarrow, which is not installed.", "pip install 'datamaster_kit[local]'")
 
 
 @dataclass(frozen=True)
 class Seen:
-    """A column as the sample shows it: its type, how many rows had no value, the distinct values (None: too many to count), and one of them."""
+    """A column as the sample shows it: its type, how many rows had no value, the distinct values (None: too many to count), and one of them.
+
+    `reason` says why the type is no narrower one, `different` is the number of distinct values, and `counts` has them with their rows where they are few.
+    """
 
     name: str
     type: DataType
@@ -45,29 +52,85 @@ class Seen:
     missing: int
     distinct: frozenset[str] | None
     example: str
+    reason: str = ""
+    different: int = 0
+    counts: tuple[tuple[str, int], ...] = ()
+
+
+@dataclass(frozen=True)
+class Sample:
+    """What a file or a folder shows of one model: its columns, and the options that read it."""
+
+    name: str
+    columns: tuple[Seen, ...]
+    options: Mapping[str, Any]
+    source: str
 
 # %% ../../nbs/contract/15_draft.ipynb #8b88fde6
+WHOLE = r"-?(0|[1-9][0-9]{0,17})"
+DATE = r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
+LOOKS = {
+    "number": rf"{WHOLE}(\.[0-9]{{1,18}})?",
+    "truth value": r"(?i:true|false)",
+    "date": DATE,
+    "moment": rf"{DATE}[T ][0-9]{{2}}:[0-9]{{2}}(:[0-9]{{2}}(\.[0-9]+)?)?(Z|[+-][0-9]{{2}}:?[0-9]{{2}})?",
+}
+
+
+def misfits(values: Iterable[str], look: str) -> list[str]:
+    """Return the texts that do not look as a pattern has it."""
+    return [value for value in values if not re.fullmatch(look, value)]
+
+
 def text_type(values: Iterable[str]) -> DataType:
     """Return the narrowest type that every text has: whole number, decimal, boolean, date, moment, or text."""
     found = list(values)
     if not found:
         return STRING
-    if all(re.fullmatch(r"-?(0|[1-9][0-9]{0,17})", value) for value in found):
+    if not misfits(found, WHOLE):
         return Scalar("long")
-    if all(re.fullmatch(r"-?(0|[1-9][0-9]{0,17})(\.[0-9]{1,18})?", value) for value in found):
+    if not misfits(found, LOOKS["number"]):
         scale = max(len(value.partition(".")[2]) for value in found)
         whole = max(len(value.partition(".")[0].lstrip("-")) for value in found)
         return Scalar("decimal", min(38, max(whole + 4, 10) + scale), scale)
-    if all(value.lower() in ("true", "false") for value in found):
+    if not misfits(found, LOOKS["truth value"]):
         return Scalar("boolean")
-    if all(re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", value) for value in found):
+    if not misfits(found, DATE):
         return Scalar("date")
-    if all(re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]+)?)?(Z|[+-][0-9]{2}:?[0-9]{2})?", value) for value in found):
+    if not misfits(found, LOOKS["moment"]):
         return Scalar("timestamp")
     return STRING
 
+# %% ../../nbs/contract/15_draft.ipynb #e2b0a6c2
+def share_words(some: int, of: int) -> str:
+    """Return how many values of how many, with the verb: `1 of 3 values is`."""
+    return f"{some} of {of} values {'is' if some == 1 else 'are'}"
+
+
+def text_reason(values: Sequence[str]) -> str:
+    """Return why texts stay text, with a value that says so; the look that most of them have is the one that is missed."""
+    missed = {name: misfits(values, look) for name, look in LOOKS.items()}
+    name = min(missed, key=lambda item: len(missed[item]))
+    if codes := misfits(missed["number"], r"(?!-?0[0-9]+$).*"):
+        return f"{share_words(len(codes), len(values))} written with a leading zero, e.g. {codes[0][:40]!r}"
+    if len(missed[name]) == len(values):
+        return f"no value is a number, a date or a truth value, e.g. {values[0][:40]!r}"
+    long = " of at most 18 digits" if re.fullmatch(r"-?[0-9.]+", missed[name][0]) else ""
+    return f"{share_words(len(missed[name]), len(values))} no {name}{long}, e.g. {missed[name][0][:40]!r}"
+
+
+def type_reason(values: Sequence[str], type: DataType) -> str:
+    """Return why texts have no narrower type than this one; empty where there is none."""
+    if not values:
+        return "every sampled value is missing"
+    if type == STRING:
+        return text_reason(values)
+    parts = misfits(values, WHOLE) if isinstance(type, Scalar) and type.name == "decimal" else []
+    return f"{share_words(len(parts), len(values))} no whole number, e.g. {parts[0][:40]!r}" if parts else ""
+
 # %% ../../nbs/contract/15_draft.ipynb #28c6c2a5
 MOST_DISTINCT = 1000
+MOST_OF_ENUM = 12
 NOTHING = ("", "NA", "N/A", "NULL", "null", "NaN")
 
 
@@ -92,9 +155,20 @@ def sampled_text(value: Any) -> str:
 def seen_column(name: str, values: list[Any], type: DataType | None = None) -> Seen:
     """Return a column as its sampled values show it; `type` where the format knows it."""
     present = [sampled_text(value) for value in values if value not in (None, *NOTHING)]
-    distinct = frozenset(present)
-    return Seen(name, type or text_type(present), len(values), len(values) - len(present), distinct if len(distinct) <= MOST_DISTINCT or len(distinct) == len(values) else None,
-                present[0][:80] if present else "")
+    counts = Counter(present)
+    chosen = type or text_type(present)
+    is_counted = len(counts) <= MOST_DISTINCT or len(counts) == len(values)
+    return Seen(
+        name,
+        chosen,
+        len(values),
+        len(values) - len(present),
+        frozenset(counts) if is_counted else None,
+        present[0][:80] if present else "",
+        type_reason(present, chosen),
+        len(counts),
+        tuple(sorted(counts.items())) if len(counts) <= MOST_OF_ENUM else (),
+    )
 
 
 def delimiter_of(head: str) -> str:
@@ -177,6 +251,7 @@ def parquet_sample(path: Path) -> tuple[list[Seen], dict[str, Any]]:
     rows = batch.to_pylist() if batch is not None else []
     names = told_apart(opened.schema_arrow.names)
     columns = [seen_column(name, [row[item.name] for row in rows], arrow_type(item.type)) for name, item in zip(names, opened.schema_arrow, strict=True)]
+    columns = [replace(column, reason="the file says so") for column in columns]
     return columns, {"format": "parquet"}
 
 
@@ -208,7 +283,7 @@ def delta_sample(path: Path) -> tuple[list[Seen], dict[str, Any]]:
     if not schema:
         raise ValueError("the folder has no Delta log with a schema")
     fields = fields_of_spark_schema(json.loads(schema))
-    return [Seen(item.name, item.type, 0, 0, None, "") for item in fields], {"format": "parquet"}
+    return [Seen(item.name, item.type, 0, 0, None, "", "the table's log says so") for item in fields], {"format": "parquet"}
 
 # %% ../../nbs/contract/15_draft.ipynb #5e5c8832
 PERSONAL = re.compile(r"(^|_)(e?mail|phone|mobile|cpf|ssn|birth|surname|first_?name|last_?name|full_?name|address|iban|passport)(_|$)", re.IGNORECASE)
@@ -232,6 +307,23 @@ def could_be_key(column: Seen) -> bool:
     return bool(column.rows) and identifies and not column.missing and column.distinct is not None and len(column.distinct) == column.rows
 
 # %% ../../nbs/contract/15_draft.ipynb #f8e2d481
+def is_personal(column: Seen) -> bool:
+    """Its name sounds personal, so that no value of it is repeated."""
+    return PERSONAL.search(column.name) is not None
+
+
+def enum_values(column: Seen) -> tuple[str, ...]:
+    """Return the values of a text that could be an enum: few, and often; one that was seen once may be a slip, and is left out."""
+    often = tuple(value for value, count in column.counts if count > 1)
+    is_enum = column.type == STRING and len(often) > 1 and column.rows >= 20 * len(column.counts)
+    return often if is_enum and not is_personal(column) else ()
+
+
+def seen_once(column: Seen) -> tuple[str, ...]:
+    """Return the values that were seen once."""
+    return tuple(value for value, count in column.counts if count == 1)
+
+
 def property_lines(column: Seen, is_key: bool) -> list[str]:
     """Return the lines of one property, with what was seen as comments."""
     lines = [f"      - name: {quoted(column.name)}"]
@@ -243,27 +335,48 @@ def property_lines(column: Seen, is_key: bool) -> list[str]:
         lines += ["        # every sampled value is there and different: it could be the key", "        primaryKey: true", "        primaryKeyPosition: 1", "        required: true"]
     elif column.rows and not column.missing:
         lines.append("        required: true  # no sampled value is missing")
-    is_personal = PERSONAL.search(column.name) is not None
-    if not is_personal and isinstance(column.type, Scalar) and column.type.name == "string" and column.distinct is not None and 1 < len(column.distinct) <= 12 and column.rows >= 20 * len(column.distinct):
-        values = ", ".join(quoted(value) for value in sorted(column.distinct))
-        lines += ["        # few values, often: it could be an enum", "        quality:", f"          - {{metric: invalidValues, arguments: {{validValues: [{values}]}}, mustBe: 0}}"]
-    if is_personal:
+    if found := enum_values(column):
+        values, once = ", ".join(map(quoted, found)), ", ".join(map(quoted, seen_once(column)))
+        told = "few values, often: it could be an enum" + (f"; left out, because it was seen once: {once}" if once else "")
+        lines += [f"        # {told}", "        quality:", f"          - {{metric: invalidValues, arguments: {{validValues: [{values}]}}, mustBe: 0}}"]
+    if is_personal(column):
         lines.append("        classification: sensitive  # its name sounds personal")
     elif column.example and isinstance(column.type, Scalar):
         lines.append(f"        examples: [{quoted(column.example)}]")
     return lines
 
 
-def contract_text(name: str, columns: list[Seen], options: Mapping[str, Any], source: str) -> str:
-    """Return a drafted contract as YAML, in ODCS 3.1."""
-    keys = [column.name for column in columns if could_be_key(column)][:1]
-    properties = [line for column in columns for line in property_lines(column, column.name in keys)]
-    written = ", ".join(f"{key}: {json.dumps(value)}" for key, value in {"type": "adls", **options}.items())
+def common_options(samples: Sequence[Sample]) -> dict[str, Any]:
+    """Return the options that read all samples; raises BadInput where two of them are read in different ways. A word for nothing may be missing in some."""
+    options: dict[str, Any] = {}
+    for sample in samples:
+        options = {**sample.options, **options}
+    for name, value in options.items():
+        first = next(sample for sample in samples if name in sample.options)
+        for sample in samples:
+            other = sample.options.get(name)
+            if other != value and not (name == "nullValue" and other is None):
+                told = f"{sample.source} is read with {name} {other!r}, and {first.source} with {value!r}"
+                raise BadInput(READ_APART.fault(told, file=sample.source))
+    return options
+
+
+def schema_lines(sample: Sample) -> list[str]:
+    """Return the lines of one model."""
+    key = next((column.name for column in sample.columns if could_be_key(column)), None)
+    properties = [line for column in sample.columns for line in property_lines(column, column.name == key)]
+    return [f"  - name: {quoted(sample.name)}", "    logicalType: object", "    physicalType: table", '    description: ""  # TODO: what one row is', "    properties:", *properties]
+
+
+def contract_text(samples: Sequence[Sample]) -> str:
+    """Return a drafted contract as YAML, in ODCS 3.1; raises BadInput where one source cannot read all of it."""
+    name, sources = samples[0].name, ", ".join(json.dumps(sample.source) for sample in samples)
+    written = ", ".join(f"{key}: {json.dumps(value)}" for key, value in {"type": "adls", **common_options(samples)}.items())
     return "\n".join([
-        f"# A draft, made from {json.dumps(source)}. What was inferred says so in a comment; what only people know is marked TODO.",
+        f"# A draft, made from {sources}. What was inferred says so in a comment; what only people know is marked TODO.",
         "apiVersion: v3.1.0", "kind: DataContract", f"id: {quoted(f'urn:datacontract:{name}')}  # TODO: an identifier that stays", f"name: {quoted(name)}", "version: 0.1.0", "status: draft",
-        "description:", '  purpose: ""  # TODO: what the data is for', "team:", '  name: ""  # TODO: who owns it', "schema:", f"  - name: {quoted(name)}", "    logicalType: object", "    physicalType: table",
-        '    description: ""  # TODO: what one row is', "    properties:", *properties, "customProperties:", "  - property: workflow", f"    value: {{source: {{{written}}}}}", ""])
+        "description:", '  purpose: ""  # TODO: what the data is for', "team:", '  name: ""  # TODO: who owns it', "schema:", *(line for sample in samples for line in schema_lines(sample)),
+        "customProperties:", "  - property: workflow", f"    value: {{source: {{{written}}}}}", ""])
 
 # %% ../../nbs/contract/15_draft.ipynb #33af9199
 SAMPLES = {"csv": csv_sample, "json": json_sample, "parquet": parquet_sample, "delta": delta_sample}
@@ -279,8 +392,8 @@ def format_of(path: Path) -> str:
     return {".csv": "csv", ".tsv": "csv", ".txt": "csv", ".json": "json", ".jsonl": "json", ".ndjson": "json", ".parquet": "parquet"}.get(path.suffix.lower(), "parquet" if path.is_dir() else "")
 
 
-def draft(path: Path, format: str = "") -> str:
-    """Return a drafted contract of a csv, json or parquet file or a Delta folder, as commented ODCS; raises BadInput where it cannot be read."""
+def sample_of(path: Path, format: str = "") -> Sample:
+    """Return what a csv, json or parquet file or a Delta folder shows of its model; raises BadInput where it cannot be read."""
     kind = format or format_of(path)
     if kind not in FORMATS:
         raise BadInput(NOT_DRAFTED.fault(f"the format {kind!r} is not one of {', '.join(FORMATS)}", file=str(path), hint=nearest(kind, FORMATS)))
@@ -293,4 +406,28 @@ def draft(path: Path, format: str = "") -> str:
     if not columns:
         raise BadInput(NOT_DRAFTED.fault("it has no column", file=str(path)))
     name = re.sub(r"[^A-Za-z0-9_]+", "_", path.name.split(".")[0]).strip("_").lower() or "data"
-    return contract_text(name, columns, options, path.name)
+    return Sample(name, tuple(columns), options, path.name)
+
+
+def files_of(path: Path, format: str = "") -> list[Path]:
+    """Return the files of a folder that are a model each; a file, a Delta table and a folder of Parquet alone are one."""
+    if not path.is_dir() or (format or format_of(path)) == "delta":
+        return [path]
+    names = sorted(item for item in path.iterdir() if item.is_file() and not item.name.startswith((".", "_")))
+    found = [item for item in names if (format and item.suffix) or format_of(item)]
+    is_one = all(format_of(item) == "parquet" for item in found)
+    return [path] if is_one else [item for item in found if format or item.suffix.lower() != ".txt"]
+
+
+def samples_of(paths: Sequence[Path], format: str = "", model: str = "") -> tuple[Sample, ...]:
+    """Return what files and folders show, a model each; raises BadInput where one cannot be read, or several are to have one name."""
+    samples = [sample_of(file, format) for path in paths for file in files_of(path, format)]
+    if model and len(samples) > 1:
+        raise BadInput(NOT_DRAFTED.fault(f"{len(samples)} files are {len(samples)} models, which cannot all be {model!r}", path="--model", hint="name one file, or leave --model out"))
+    names = told_apart([model or sample.name for sample in samples])
+    return tuple(replace(sample, name=name) for sample, name in zip(samples, names, strict=True))
+
+
+def draft(path: Path, format: str = "") -> str:
+    """Return a drafted contract of a csv, json or parquet file or a Delta folder, as commented ODCS; raises BadInput where it cannot be read."""
+    return contract_text(samples_of([path], format))

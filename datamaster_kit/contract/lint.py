@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import glob
+import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -18,8 +19,9 @@ from .together import MODEL_NAMED_TWICE, TABLE_CLAIMED_TWICE, conflicts, joined
 from .visible import visible
 
 # %% auto #0
-__all__ = ['NOT_EXECUTED', 'REFUSED_SQL', 'NO_FILE', 'READER_FAILED', 'Sound', 'contract_paths', 'lint_file', 'judged_file',
-           'lint_document', 'judged_document', 'lint', 'together_faults', 'model_place', 'github_annotation']
+__all__ = ['NOT_EXECUTED', 'REFUSED_SQL', 'NO_FILE', 'READER_FAILED', 'Sound', 'UNFILLED', 'TODO', 'contract_paths',
+           'unfilled_notes', 'lint_file', 'judged_file', 'lint_document', 'judged_document', 'lint', 'together_faults',
+           'model_place', 'github_annotation']
 
 # %% ../../nbs/contract/19_lint.ipynb #701b72f2
 NOT_EXECUTED = code("rule-not-executed", "A rule is read but cannot be executed.", "write it as a library metric or as sql, or check it by hand", severity="note")
@@ -50,6 +52,19 @@ READER_FAILED = code("reader-failed", "The toolkit failed at a file; the fault i
 Sound = tuple[Document, Contract]
 
 
+UNFILLED = code("draft-todo", "A draft leaves something to people, and it is still open.", "write it, and take the comment TODO away", severity="note")
+TODO = re.compile(r"[\w-]+:\s*(.*?)\s+# TODO: (.+)")
+
+
+def unfilled_notes(path: Path, document: Document) -> Iterator[Fault]:
+    """Yield a note for each TODO of a draft whose value is empty; an identifier has one until its comment is gone."""
+    places = {line: place for place, line in sorted(document.lines.items(), key=lambda item: len(item[0]))}
+    for number, line in enumerate(path.read_text(encoding="utf-8", errors="replace").splitlines(), 1):
+        found = TODO.fullmatch(line.strip())
+        if found and (found[1] in ("", '""', "''") or line.startswith("id:")):
+            yield document.fault(UNFILLED, f"to be filled in: {found[2]}", places.get(number, ()))
+
+
 def lint_file(path: Path, root: Path | None = None, lenient: bool = False) -> tuple[Fault, ...]:
     """Return every fault of one contract file: errors, warnings and the rules that will not be executed; a failure of the toolkit itself is one of them."""
     return judged_file(path, (root or root_of(path)).resolve(), lenient)[0]
@@ -58,7 +73,9 @@ def lint_file(path: Path, root: Path | None = None, lenient: bool = False) -> tu
 def judged_file(path: Path, root: Path, lenient: bool) -> tuple[tuple[Fault, ...], Sound | None]:
     """Return every fault of one contract file, and its document and contract where it has no error."""
     try:
-        return judged_document(read_document(path), root, lenient)
+        document = read_document(path)
+        faults, sound = judged_document(document, root, lenient)
+        return tuple(sorted((*faults, *unfilled_notes(path, document)), key=lambda fault: fault.line)), sound
     except BadInput as error:
         return error.faults, None
     except Exception as error:  # so that one file never hides the faults of the others

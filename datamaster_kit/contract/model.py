@@ -452,6 +452,12 @@ class Contract:
         """The models that are built from silver."""
         return tuple(self.model(name) for name in (self.workflow or Workflow()).gold)
 
+    def _repr_html_(self) -> str:
+        """Return the contract as a notebook shows it."""
+        from datamaster_kit.contract.page import contract_part
+
+        return contract_part(self)
+
 # %% ../../nbs/contract/01_model.ipynb #78684e28
 def nested_fields(type: DataType) -> tuple[Field, ...]:
     """Return the fields directly inside a type: a struct's members, an array's element, a map's key and value."""

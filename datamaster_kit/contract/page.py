@@ -12,7 +12,7 @@ from .control_totals import read_control_totals
 from .cron import cron_words
 from .fault import BadInput
 from .markup import html, lines, markup, page_policy
-from .model import Array, Contract, DataType, Field, Map, Model, Scalar, ServiceLevel, Struct, Workflow, nested_fields
+from .model import Array, Contract, DataType, Field, Map, Model, Scalar, ServiceLevel, Struct, Workflow, nested_fields, walk_fields
 from .period import parse_period
 from .predicates import value_constraints
 from .rules import Rule, rules
@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 
 # %% auto #0
 __all__ = ['STYLE', 'PAGE', 'WORDS', 'FIELD', 'SEVERITY_WORDS', 'MODEL', 'BOX', 'GAP', 'HEIGHT', 'BOW', 'ARROW', 'NODE',
-           'PICTURE', 'SEARCH', 'UNKNOWN_COLUMNS', 'CONTRACT', 'LEVEL', 'page', 'linked', 'badge', 'facts',
+           'PICTURE', 'SEARCH', 'UNKNOWN_COLUMNS', 'CONTRACT', 'LEVEL', 'PART', 'page', 'linked', 'badge', 'facts',
            'type_words', 'level_words', 'schedule_words', 'field_rows', 'model_section', 'targets', 'columns_of',
-           'picture', 'owner_words', 'arrival_words', 'life_words', 'rules_of', 'contract_page']
+           'picture', 'owner_words', 'arrival_words', 'life_words', 'rules_of', 'contract_page', 'contract_part']
 
 # %% ../../nbs/contract/13_page.ipynb #4998179d
 STYLE = """
@@ -274,3 +274,17 @@ def contract_page(contract: Contract) -> str:
     body = html(CONTRACT, contract=contract, title=contract.name or contract.id, badges=markup(badges), about=about, levels=levels, picture=picture(contract),
                 sections=markup(model_section(model, rules_of(contract, model)) for model in contract.models))
     return page(contract.name or contract.id, body, SEARCH)
+
+# %% ../../nbs/contract/13_page.ipynb #932bff8c
+PART = """<p><b>{{ contract.name or contract.id }}</b> {{ contract.version }} {{ contract.status }}<br>{{ contract.description.purpose|lines }}</p>
+{% for model, rows in models %}<p><b>{{ model.name }}</b> {{ model.description|lines }}</p>
+<table><thead><tr><th>field</th><th>type</th><th>key</th><th>required</th><th>personal</th><th>what it means</th></tr></thead><tbody>
+{% for path, field in rows %}<tr><td>{{ path }}</td><td>{{ type_words(field.type) }}</td><td>{{ field.primary_key or "" }}</td><td>{{ "yes" if field.required else "" }}</td>
+<td>{{ "yes" if field.pii else field.classification }}</td><td>{{ field.description|lines }}</td></tr>
+{% endfor %}</tbody></table>{% endfor %}"""
+
+
+def contract_part(contract: Contract) -> str:
+    """Return what a contract is and the fields of its models as HTML, for a notebook."""
+    models = [(model, tuple(walk_fields(model.fields))) for model in contract.models]
+    return str(html(PART, contract=contract, models=models, type_words=type_words))

@@ -16,8 +16,7 @@ from .plans import Planned
 from .preview import Cell, Preview, preview
 from .text import heading, notice, table
 from .trial_work import Shown, Trial, Tried
-from ..observe.tables import differing
-from ..plan import MARKS, summary
+from ..plan import MARKS, differing, summary
 from ..runs import RuleResult
 
 if TYPE_CHECKING:

@@ -15,11 +15,11 @@ from ..contract.model import Contract
 __all__ = ['PARTS', 'raised', 'changes', 'due_version', 'ranked']
 
 # %% ../../nbs/forms/08_versions.ipynb #daab1c68
-PARTS = {"breaking": 0, "compatible": 1, "cosmetic": 2}
+PARTS = {"breaking": 0, "stricter": 1, "compatible": 1, "cosmetic": 2}
 
 
 def raised(version: str, kind: str) -> str:
-    """Return the version after a change of a kind: breaking raises the first part, compatible the second, cosmetic the third.
+    """Return the version after a change of a kind: breaking raises the first part, stricter and compatible the second, cosmetic the third.
 
     A version below 1.0.0 promises nothing yet, so that a breaking change raises its second part (Semantic Versioning, item 4). One that is not
     of three numbers stays as it is.

@@ -11,15 +11,14 @@ from typing import TYPE_CHECKING, Any
 from ..contract.control_totals import RECORDS
 from ..contract.markup import html
 from ..ledger import FileEntry
-from ..plan import MARKS, Change, Plan, summary
 from ..runs import RuleResult, Run
 
 if TYPE_CHECKING:
     from markupsafe import Markup
 
 # %% auto #0
-__all__ = ['TABLE', 'shown', 'html_table', 'differing', 'plan_table', 'run_table', 'file_table', 'totals_words',
-           'reconciliation_table', 'as_said', 'hold_table', 'rule_mark', 'rule_table']
+__all__ = ['TABLE', 'shown', 'html_table', 'run_table', 'file_table', 'totals_words', 'reconciliation_table', 'as_said',
+           'hold_table', 'rule_mark', 'rule_table']
 
 # %% ../../nbs/observe/00_tables.ipynb #2a375743
 def shown(value: Any) -> str:
@@ -46,20 +45,6 @@ def html_table(columns: Sequence[str], rows: Iterable[Sequence[Any]], marks: Seq
     return html(TABLE, columns=columns, rows=[(marks[index] if index < len(marks) else "", cells) for index, cells in enumerate(found)])
 
 # %% ../../nbs/observe/00_tables.ipynb #e21d87a8
-def differing(change: Change) -> str:
-    """Return what differs in a change; of something new, what it is made with."""
-    is_new = change.action == "create"
-    return "; ".join(f"{item.path}: {item.after}" if is_new else f"{item.path}: {item.before} → {item.after}" for item in change.differences if not is_new or item.after is not None)
-
-
-def plan_table(plan: Plan) -> Markup:
-    """Return a plan as HTML: a row a change that is pending or has a note, its problems, and the counts."""
-    rows = [(MARKS[change.action], change.kind, change.name, differing(change), "; ".join(filter(None, (change.refusal and f"refused: {change.refusal}", change.note)))) for change in plan.shown]
-    rows += [("!", "problem", fault.code, "", str(fault)) for fault in plan.problems]
-    table = html_table(("", "kind", "name", "what differs", "what to know"), rows) if rows else ""
-    return html("{{ table }}<p>{{ words }}</p>", table=table, words=summary(plan))
-
-
 def run_table(runs: Iterable[Run]) -> Markup:
     """Return runs as HTML: what each did, and how it ended."""
     found = list(runs)
