@@ -241,7 +241,7 @@ def test_a_step_runs_by_plain_papermill_in_a_kernel_of_its_own(tmp_path: Path) -
 @pytest.mark.parametrize(("parameters", "exit_code", "expected"), [
     (["contract=contracts/none.yaml"], 2, "error[contract-not-of-project]"),
     (["project=none.yaml"], 2, "error[no-project-file]"),
-    ([], 1, "error[no-runs-table] the table crisk.bronze.runs is not there (datamaster unity apply"),
+    ([], 1, "error[no-table] none of the contracts' tables is there (datamaster unity apply"),
 ])
 def test_a_users_mistake_in_a_step_is_told_with_its_own_code_and_remedy(tmp_path: Path, parameters: list[str], exit_code: int, expected: str) -> None:
     (tmp_path / "contracts").mkdir()

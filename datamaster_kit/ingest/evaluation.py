@@ -14,6 +14,7 @@ from ..contract.model import Contract, Model
 from ..contract.rules import Rule, rendered_query, rules, verdict
 from ..contract.sqltype import quote, sql_literal
 from .holds import read_holds
+from .step import NO_TABLE
 from .rows import BLOCKING, GOOD, broken_rules, exemptions
 from ..names import Names, TableName
 from ..project import Project
@@ -22,11 +23,11 @@ from ..target.cause import cause_of
 from ..target.target import Target
 
 # %% auto #0
-__all__ = ['OF_READING', 'OF_DELIVERY', 'BROKEN', 'NEXT', 'SETTLED', 'RECORDED', 'Recorded', 'LIVE_RULE_FAILED', 'RESULT_COLUMNS',
-           'LiveTable', 'layers_of', 'live_tables', 'named_models', 'why_not', 'rows_of', 'counts_of', 'statement_of',
-           'Answers', 'reason_of', 'ask', 'LiveResult', 'result_of', 'next_words', 'recorded_results', 'settled_runs',
-           'evaluate_table', 'evaluate_contract', 'beside_table', 'evaluate', 'live_faults', 'number_words',
-           'value_words', 'recorded_words', 'result_rows', 'verdict_counts']
+__all__ = ['OF_READING', 'OF_DELIVERY', 'BROKEN', 'NEXT', 'SETTLED', 'RECORDED', 'Recorded', 'ABSENT', 'LIVE_RULE_FAILED',
+           'RESULT_COLUMNS', 'LiveTable', 'layers_of', 'live_tables', 'named_models', 'why_not', 'rows_of', 'counts_of',
+           'statement_of', 'Answers', 'reason_of', 'ask', 'LiveResult', 'result_of', 'next_words', 'recorded_results',
+           'settled_runs', 'evaluate_table', 'evaluate_contract', 'beside_table', 'evaluate', 'live_faults',
+           'number_words', 'value_words', 'recorded_words', 'result_rows', 'verdict_counts']
 
 # %% ../../nbs/ingest/13_evaluation.ipynb #3681fedc
 @dataclass(frozen=True)
@@ -259,11 +260,14 @@ def settled_runs(target: Target, names: Names, contract: Contract) -> dict[str, 
     return found
 
 
+ABSENT = "the table is not there"
+
+
 def evaluate_table(target: Target, table: LiveTable, tables: Mapping[str, LiveTable], told: set[str]) -> list[LiveResult]:
     """Return what every rule of a model says of one of its tables; rules that no table can be asked are left out where they are in `told`, which gets them."""
     plain = LiveResult(table.contract.id, table.model.name, table.layer, str(table.name), "*", "")
     if not table.columns:
-        return [replace(plain, not_executed="the table is not there")]
+        return [replace(plain, not_executed=ABSENT)]
     own = [rule for rule in rules(table.contract, table.model) if rule.id not in told]
     reasons = {rule.id: why_not(rule, table, tables) for rule in own}
     asked = [rule for rule in own if not reasons[rule.id]]
@@ -311,7 +315,10 @@ LIVE_RULE_FAILED = code("live-rule-failed", "A table as it is now breaks a rule 
 
 
 def live_faults(results: Iterable[LiveResult]) -> list[Fault]:
-    """Return a fault for each rule of severity fail that a table breaks."""
+    """Return a fault for each rule of severity fail that a table breaks; one where none of the tables is there."""
+    results = list(results)
+    if results and all(item.not_executed == ABSENT for item in results):
+        return [NO_TABLE.fault("none of the contracts' tables is there")]
     broken = [item for item in results if item.severity == "fail" and item.passed is False]
     return [
         LIVE_RULE_FAILED.fault(f"{item.table}: {item.rule}: {item.description}: {value_words(item)}", hint=item.next)
