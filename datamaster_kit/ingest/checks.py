@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import replace
 
 from ..contract.fault import DatamasterError, code
@@ -19,7 +20,8 @@ from ..runs import RuleResult, Run
 from ..target.cause import cause_of
 
 # %% auto #0
-__all__ = ['RULE_FAILED', 'seen_rows', 'layer_of', 'absent_models', 'rule_result', 'number', 'set_rule_results', 'failed_rules']
+__all__ = ['RULE_FAILED', 'seen_rows', 'layer_of', 'named_models', 'absent_models', 'rule_result', 'number', 'set_rule_results',
+           'failed_rules']
 
 # %% ../../nbs/ingest/06_checks.ipynb #3a8ac8ba
 def seen_rows(step: Step, rule: Rule, built: str = "") -> dict[str, str]:
@@ -43,9 +45,15 @@ def _layer_table(step: Step, model: Model) -> TableName:
     return step.names.table("gold" if model in step.contract.gold_models else "bronze", model.table)
 
 
+def named_models(rule: Rule, models: Iterable[Model]) -> list[Model]:
+    """Return the models whose rows a rule's query reads."""
+    said = re.sub(r"\{\{|\}\}", "", rule.query)
+    return [model for model in models if "{" + model.name + "}" in said]
+
+
 def absent_models(step: Step, rule: Rule, built: str = "") -> list[str]:
     """Return the models whose table a rule needs and the target lacks."""
-    named = [model for model in step.contract.models if not (built and model == step.model) and "{" + model.name + "}" in re.sub(r"\{\{|\}\}", "", rule.query)]
+    named = [model for model in named_models(rule, step.contract.models) if not (built and model == step.model)]
     return [model.name for model in named if not step.target.has_table(_layer_table(step, model))]
 
 # %% ../../nbs/ingest/06_checks.ipynb #cf96eafb

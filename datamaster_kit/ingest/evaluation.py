@@ -5,7 +5,6 @@
 # %% ../../nbs/ingest/13_evaluation.ipynb #220d53e4
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -13,9 +12,10 @@ from ..contract.fault import DatamasterError, Fault, code
 from ..contract.model import Contract, Model
 from ..contract.rules import Rule, rendered_query, rules, verdict
 from ..contract.sqltype import quote, sql_literal
+from .checks import named_models
 from .holds import read_holds
-from .step import NO_TABLE
 from .rows import BLOCKING, GOOD, broken_rules, exemptions
+from .step import NO_TABLE
 from ..names import Names, TableName
 from ..project import Project
 from ..runs import RuleResult, runs_name
@@ -24,10 +24,10 @@ from ..target.target import Target
 
 # %% auto #0
 __all__ = ['OF_READING', 'OF_DELIVERY', 'BROKEN', 'NEXT', 'SETTLED', 'RECORDED', 'Recorded', 'ABSENT', 'LIVE_RULE_FAILED',
-           'RESULT_COLUMNS', 'LiveTable', 'layers_of', 'live_tables', 'named_models', 'why_not', 'rows_of', 'counts_of',
-           'statement_of', 'Answers', 'reason_of', 'ask', 'LiveResult', 'result_of', 'next_words', 'recorded_results',
-           'settled_runs', 'evaluate_table', 'evaluate_contract', 'beside_table', 'evaluate', 'live_faults',
-           'number_words', 'value_words', 'recorded_words', 'result_rows', 'verdict_counts']
+           'RESULT_COLUMNS', 'LiveTable', 'layers_of', 'live_tables', 'why_not', 'rows_of', 'counts_of', 'statement_of',
+           'Answers', 'reason_of', 'ask', 'LiveResult', 'result_of', 'next_words', 'recorded_results', 'settled_runs',
+           'evaluate_table', 'evaluate_contract', 'beside_table', 'evaluate', 'live_faults', 'number_words',
+           'value_words', 'recorded_words', 'result_rows', 'verdict_counts']
 
 # %% ../../nbs/ingest/13_evaluation.ipynb #3681fedc
 @dataclass(frozen=True)
@@ -70,12 +70,6 @@ def live_tables(contract: Contract, names: Names) -> tuple[LiveTable, ...]:
 # %% ../../nbs/ingest/13_evaluation.ipynb #b28d27bf
 OF_READING = "it is about what was read, and only bronze keeps that"
 OF_DELIVERY = "it is about one delivery, and bronze has many: ingest judges each as it comes"
-
-
-def named_models(rule: Rule, models: Iterable[Model]) -> list[Model]:
-    """Return the models whose rows a rule's query reads."""
-    said = re.sub(r"\{\{|\}\}", "", rule.query)
-    return [model for model in models if "{" + model.name + "}" in said]
 
 
 def why_not(rule: Rule, table: LiveTable, tables: Mapping[str, LiveTable]) -> str:

@@ -22,7 +22,7 @@ from ..names import SCHEMAS, TableName
 from ..private import make_private
 from ..project import Project
 from .records import Detail, Rows, Value, append_stored, has_log, stored_detail, stored_rows
-from .session import process_session
+from .session import local_session, process_session
 from .table_creation import can_write_commit, create_by_commit
 from .target import FileSource, Handle, HandleMended
 
@@ -102,8 +102,6 @@ class LocalTarget:
     @cached_property
     def spark(self) -> SparkSession:
         """The process's session, with the catalog's tables registered."""
-        from datamaster_kit.target.session import local_session
-
         if self.session is not None:
             return self.session
         session = local_session(self.project.state_folder)
