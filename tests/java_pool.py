@@ -176,13 +176,12 @@ class Java:
             if self.process.poll() is not None or time.monotonic() > end:
                 sys.exit(f"Java ended with {self.process.poll()}")
             time.sleep(0.02)
-        self.port, self.secret = self.answered(folder / f"{name}.answer")
+        port, secret = self.answered(folder / f"{name}.answer")
 
         from py4j.clientserver import ClientServer, JavaParameters, PythonParameters
 
-        self.gateway = ClientServer(
-            JavaParameters(port=self.port, auth_token=self.secret, auto_convert=True), PythonParameters(port=0, eager_load=False)
-        )
+        self.gateway = ClientServer(JavaParameters(port=port, auth_token=secret, auto_convert=True), PythonParameters(port=0, eager_load=False))
+        self.server: Any = None
 
     @staticmethod
     def answered(file: Path) -> tuple[int, str]:
@@ -191,17 +190,24 @@ class Java:
             time.sleep(0.02)
         return struct.unpack(">i", said[:4])[0], said[8:].decode()
 
-    def tell(self, settings: Mapping[str, str]) -> None:
-        """Have Java know the settings of a process and none of the last one's."""
+    def lend(self, settings: Mapping[str, str]) -> tuple[int, str]:
+        """Have Java know the settings of a process and none of the last one's; return where a server of py4j for it alone listens, and its secret.
+
+        Python's objects have the same names in each process: with one server for all, what Java collects of the last process is told to the next, which then forgets its own.
+        """
         system = self.gateway.jvm.java.lang.System
         for name in list(system.getProperties().stringPropertyNames()):
             if name.startswith("spark."):
                 system.clearProperty(name)
         for name, text in settings.items():
             system.setProperty(name, text)
+        spark = self.gateway.jvm.org.apache.spark
+        self.server = spark.api.python.Py4JServer(spark.SparkConf(False))
+        self.server.start()
+        return self.server.getListeningPort(), self.server.secret()
 
     def clean(self) -> bool:
-        """End the Spark that is in it, and say whether nothing is left."""
+        """End the Spark that is in it and the server of its process, and say whether nothing is left."""
         spark = self.gateway.jvm.org.apache.spark
         contexts = self.gateway.jvm.java.lang.Class.forName("org.apache.spark.SparkContext$").getField("MODULE$").get(None)
         found = contexts.getActive()
@@ -213,6 +219,7 @@ class Java:
         spark.sql.classic.SparkSession.clearActiveSession()
         spark.sql.classic.SparkSession.clearDefaultSession()
         spark.sql.delta.DeltaLog.clearCache()
+        self.server.shutdown()
         return is_idle
 
     def end(self) -> None:
@@ -248,9 +255,9 @@ def keep(folder: Path, name: str, arguments: list[str]) -> int:
                     if held or request["settings"].get(CLASS_PATH) != java.class_path or not are_mounted(folder, request):
                         connection.close()
                         continue
-                    java.tell(request["settings"])
+                    port, secret = java.lend(request["settings"])
                     leases += 1
-                    text.write(json.dumps({"port": java.port, "secret": java.secret}) + "\n")
+                    text.write(json.dumps({"port": port, "secret": secret}) + "\n")
                     text.flush()
                 held = connection
     finally:
