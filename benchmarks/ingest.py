@@ -22,15 +22,15 @@ from pathlib import Path
 
 from datamaster_kit.contract.document import parse_document
 from datamaster_kit.contract.model import Contract
+from datamaster_kit.contract.quality.rules import rules
 from datamaster_kit.contract.read import examined
-from datamaster_kit.contract.rules import rules
-from datamaster_kit.contract.sqltype import sql_type
-from datamaster_kit.contract.table import stored
+from datamaster_kit.contract.sql.sqltype import sql_type
+from datamaster_kit.contract.sql.table import stored
 from datamaster_kit.ingest.ingest import ingest
-from datamaster_kit.names import names
-from datamaster_kit.project import Project
-from datamaster_kit.target.local import LocalTarget
-from datamaster_kit.target.session import local_session
+from datamaster_kit.lakehouse.names import names
+from datamaster_kit.project.project_file import Project
+from datamaster_kit.targets.jvm.session import local_session
+from datamaster_kit.targets.local import LocalTarget
 from datamaster_kit.unity.tables import apply_plan, planned
 
 ROOT = Path(__file__).resolve().parents[1]

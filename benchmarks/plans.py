@@ -21,9 +21,9 @@ from workspace.server import Workspace  # noqa: E402
 from workspace.state import Settings  # noqa: E402
 
 from datamaster_kit.deliver.delivery import apply_delivery, observed_delivery, plan_of  # noqa: E402
-from datamaster_kit.plan import Plan  # noqa: E402
-from datamaster_kit.project import read_contracts, read_project  # noqa: E402
-from datamaster_kit.target.databricks import DatabricksTarget  # noqa: E402
+from datamaster_kit.plan.plan import Plan  # noqa: E402
+from datamaster_kit.project.project_file import read_contracts, read_project  # noqa: E402
+from datamaster_kit.targets.databricks import DatabricksTarget  # noqa: E402
 from datamaster_kit.unity.tables import apply_plan, planned  # noqa: E402
 
 PROJECT = """

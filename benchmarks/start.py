@@ -12,14 +12,14 @@ import tempfile
 from pathlib import Path
 from statistics import median
 
-from datamaster_kit.target.class_archive import archive_of
+from datamaster_kit.targets.jvm.class_archive import archive_of
 
 ROOT = Path(__file__).resolve().parents[1]
 STARTED = """
 import json, time
 from pathlib import Path
 begun = time.perf_counter()
-from datamaster_kit.target.session import local_session
+from datamaster_kit.targets.jvm.session import local_session
 session = local_session(Path({state!r}))
 there = time.perf_counter()
 session.range(10).selectExpr("sum(id)").collect()

@@ -5,7 +5,7 @@ import json
 import struct
 from typing import Any
 
-from datamaster_kit.mock.files import avro_bytes, avro_number
+from datamaster_kit.mock.files.files import avro_bytes, avro_number
 
 MARK = b"0123456789abcdef"
 

@@ -58,7 +58,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="session")
 def session() -> Iterator[SparkSession]:
     """The process's Spark session, with the jars that `make setup` fetched; with DATAMASTER_CONNECT=1, one through Spark Connect."""
-    from datamaster_kit.target.session import local_session
+    from datamaster_kit.targets.jvm.session import local_session
 
     state = ROOT / ".datamaster"
     if not os.environ.get("DATAMASTER_CONNECT"):

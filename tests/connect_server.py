@@ -7,7 +7,7 @@ from pathlib import Path
 
 from workspace.compute_environment import NO_CODE
 
-from datamaster_kit.target.session import local_session
+from datamaster_kit.targets.jvm.session import local_session
 
 SERVER = {"spark.plugins": "org.apache.spark.sql.connect.SparkConnectPlugin", "spark.connect.grpc.binding.address": "127.0.0.1", "spark.connect.grpc.binding.port": "0",
           **NO_CODE, "spark.sql.artifact.isolation.enabled": "true", "spark.sql.artifact.isolation.alwaysApplyClassloader": "true"}

@@ -9,8 +9,8 @@ from datamaster_kit.contract.model import Contract
 from datamaster_kit.ingest.holds import release_holds
 from datamaster_kit.ingest.ingest import build_gold, build_silver, build_steps, ingest, keep_ingesting, keep_periods, replay
 from datamaster_kit.ingest.replay import export_quarantine
-from datamaster_kit.project import Project, read_contracts, read_project
-from datamaster_kit.target.local import LocalTarget
+from datamaster_kit.project.project_file import Project, read_contracts, read_project
+from datamaster_kit.targets.local import LocalTarget
 from datamaster_kit.unity.tables import apply_plan, planned
 
 

@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 
 from datamaster_kit.cli.main import main
-from datamaster_kit.project import Project
+from datamaster_kit.project.project_file import Project
 from datamaster_kit.setup import azure
 from datamaster_kit.setup.parts import Backend, Remote
 from datamaster_kit.setup.variables import Setup

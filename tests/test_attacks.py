@@ -13,10 +13,10 @@ from datamaster_kit.contract.fault import BadInput
 from datamaster_kit.contract.lint import lint_file
 from datamaster_kit.contract.model import Array, Field, Map, Scalar, Struct
 from datamaster_kit.contract.period import parse_period
-from datamaster_kit.contract.sqltype import parse_sql_type, quote, sql_literal, sql_type
+from datamaster_kit.contract.sql.sqltype import parse_sql_type, quote, sql_literal, sql_type
 from datamaster_kit.deliver.release import project_files
 from datamaster_kit.ingest.gold import builder
-from datamaster_kit.project import read_contracts, read_project
+from datamaster_kit.project.project_file import read_contracts, read_project
 
 BOMB = "a0: &a0 [x]\n" + "".join(f"a{level + 1}: &a{level + 1} [{', '.join([f'*a{level}'] * 10)}]\n" for level in range(30))
 ATTACKS = {
@@ -185,9 +185,9 @@ def test_a_period_survives_iso_and_words(parts: list[int]) -> None:
 def test_tricks_in_a_contracts_texts_reach_neither_sql_nor_html(field: str, trick: str) -> None:
     from dataclasses import replace
 
-    from datamaster_kit.contract.export import ddl
     from datamaster_kit.contract.model import Contract, Model
-    from datamaster_kit.contract.page import contract_page
+    from datamaster_kit.contract.publish.export import ddl
+    from datamaster_kit.contract.publish.page import contract_page
 
     model = Model("order", (Field("id", Scalar("long"), description=trick),), description=trick)
     contract = replace(Contract("c", "n", models=(model,)), **({field: trick} if field != "description" else {}))
@@ -205,14 +205,14 @@ def test_a_models_name_that_is_no_folder_is_refused_wherever_it_would_be_part_of
     from datamaster_kit.contract.model import Contract, Model, Workflow
     from datamaster_kit.deliver.jobs import ingest_job, mock_job
     from datamaster_kit.deliver.settings import Release
-    from datamaster_kit.forms.preview import landing_folder
+    from datamaster_kit.forms.trial.preview import landing_folder
     from datamaster_kit.ingest.ingest import replay
     from datamaster_kit.ingest.step import Step, checkpoint_folder
-    from datamaster_kit.names import names
-    from datamaster_kit.project import Project
+    from datamaster_kit.lakehouse.names import names
+    from datamaster_kit.project.project_file import Project
     from datamaster_kit.setup.local import local_folders
-    from datamaster_kit.target.databricks import DatabricksTarget
-    from datamaster_kit.target.local import LocalTarget
+    from datamaster_kit.targets.databricks import DatabricksTarget
+    from datamaster_kit.targets.local import LocalTarget
 
     root = tmp_path / "a" / "b" / "project"
     project = Project(root, names("risk", "risk"), targets={"production": {"landing": "/Volumes/crisk/bronze/raw"}})
@@ -246,9 +246,9 @@ def test_a_contract_with_a_model_that_is_no_folder_is_refused_also_with_a_name_f
 def test_a_models_name_that_is_a_folder_stays_one(tmp_path: Path, name: str) -> None:
     from datamaster_kit.contract.check import findings
     from datamaster_kit.contract.model import Contract, Model
-    from datamaster_kit.names import names
-    from datamaster_kit.project import Project
-    from datamaster_kit.target.local import LocalTarget
+    from datamaster_kit.lakehouse.names import names
+    from datamaster_kit.project.project_file import Project
+    from datamaster_kit.targets.local import LocalTarget
 
     assert not [found for found in findings(Contract("urn:a", models=(Model(name, (Field("id"),), physical_name="account"),))) if found[0].name == "name-refused"]
     assert Path(LocalTarget(Project(tmp_path, names("risk", "risk"))).landing_folder(name)) == tmp_path / ".datamaster" / "landing" / name
@@ -257,7 +257,7 @@ def test_a_models_name_that_is_a_folder_stays_one(tmp_path: Path, name: str) -> 
 @pytest.mark.parametrize("name", ELSEWHERE)
 def test_files_of_mock_data_and_of_reports_stay_in_their_folder(name: str) -> None:
     from datamaster_kit.contract.model import Model
-    from datamaster_kit.mock.files import file_name
+    from datamaster_kit.mock.files.files import file_name
     from datamaster_kit.observe.report import file_name as page_name
 
     for made in (file_name(Model(name)), page_name(name)):

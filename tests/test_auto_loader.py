@@ -14,11 +14,11 @@ from test_corpus import CASES, CORPUS, as_texts, canonical, case_of, texts, with
 from whole_files import read_files
 
 from datamaster_kit.contract.model import Field
-from datamaster_kit.contract.sqltype import parse_sql_type
-from datamaster_kit.target.auto_loader import auto_loader_options, cloud_rows, schema_of
-from datamaster_kit.target.csv_files import no_glob
-from datamaster_kit.target.stream import run_stream
-from datamaster_kit.target.target import FileSource
+from datamaster_kit.contract.sql.sqltype import parse_sql_type
+from datamaster_kit.targets.base import FileSource
+from datamaster_kit.targets.readers.auto_loader import auto_loader_options, cloud_rows, schema_of
+from datamaster_kit.targets.readers.csv_files import no_glob
+from datamaster_kit.targets.stream import run_stream
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession

@@ -18,11 +18,11 @@ from hypothesis import strategies as st
 
 from datamaster_kit.contract.fault import BadInput
 from datamaster_kit.contract.read import read_contract
-from datamaster_kit.deliver.bundle import bundle_files, dashboards_of, write_bundle
-from datamaster_kit.deliver.bundle_jobs import whole_bundle
-from datamaster_kit.deliver.bundle_resources import STAND_IN, key_of
-from datamaster_kit.names import names
-from datamaster_kit.project import Project, read_contracts, read_project
+from datamaster_kit.deliver.bundle.bundle import bundle_files, dashboards_of, write_bundle
+from datamaster_kit.deliver.bundle.jobs import whole_bundle
+from datamaster_kit.deliver.bundle.resources import STAND_IN, key_of
+from datamaster_kit.lakehouse.names import names
+from datamaster_kit.project.project_file import Project, read_contracts, read_project
 
 if TYPE_CHECKING:
     from databricks.sdk import WorkspaceClient
@@ -121,7 +121,7 @@ def test_a_warehouse_is_looked_up_by_its_name() -> None:
 
 def test_what_unity_made_is_bound_without_a_difference(workspace: Workspace, client: WorkspaceClient) -> None:
     """What the direct engine compares of a schema and a volume (its state types CreateSchema and CreateVolumeRequestContent), against what `unity apply` makes."""
-    from datamaster_kit.resources import Resource
+    from datamaster_kit.plan.resources import Resource
     from datamaster_kit.unity.securables import create
 
     workspace.state.unity["metastore"][next(iter(workspace.state.unity["metastore"]))]["storage_root"] = "abfss://c@acc.dfs.core.windows.net"

@@ -12,7 +12,7 @@ from test_life import KEYED, Lake
 
 from datamaster_kit.contract.fault import DatamasterError
 from datamaster_kit.ingest.ingest import build_silver, ingest
-from datamaster_kit.target.cause import cause_of, known_fault
+from datamaster_kit.targets.cause import cause_of, known_fault
 
 pytestmark = pytest.mark.spark
 ROOT = Path(__file__).resolve().parents[1]
@@ -80,7 +80,7 @@ def run(folder: Path, *arguments: str, before: str = "") -> subprocess.Completed
 
 KILLS_JAVA = """
 import os, signal
-from datamaster_kit.target import local_files
+from datamaster_kit.targets.readers import local_files
 def kill(*_):
     from pyspark.sql import SparkSession
     os.kill(SparkSession.active().sparkContext._gateway.proc.pid, signal.SIGKILL)
@@ -90,7 +90,7 @@ local_files.read_batch = kill
 LIMITS_FILES = """
 import resource, signal
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-from datamaster_kit.target import local_files
+from datamaster_kit.targets.readers import local_files
 read = local_files.read_batch
 def limited(*given):
     from pyspark.sql import SparkSession

@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from datamaster_kit.target.class_archive import archive_of
-from datamaster_kit.target.doctor import archive_check
+from datamaster_kit.targets.doctor import archive_check
+from datamaster_kit.targets.jvm.class_archive import archive_of
 
 pytestmark = pytest.mark.usefixtures("own_java")
 ROOT = Path(__file__).resolve().parents[1]
 SESSION = """
 from pathlib import Path
-from datamaster_kit.target.session import local_session
+from datamaster_kit.targets.jvm.session import local_session
 print(local_session(Path({state!r})).range(3).count())
 """
 ARCHIVED = "source: shared objects file (top)"

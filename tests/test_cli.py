@@ -205,7 +205,7 @@ def test_runs_are_a_table_of_what_was_counted_and_a_line_for_each_note(capsys: p
     from datetime import UTC, datetime
 
     from datamaster_kit.cli.ingest import print_runs
-    from datamaster_kit.runs import Run
+    from datamaster_kit.lakehouse.runs import Run
 
     moment, note = datetime(2026, 1, 1, tzinfo=UTC), "a_file_with_a_long_name.csv has changed since it was read, and what changed was not read: put it under another name"
     print_runs([Run("r", "ingest", "local", "urn:shop", "1.0.0", "order", moment, moment, rows_read=1_000_000, rows_written=1_000_000, notes=(note,))], as_json=False)

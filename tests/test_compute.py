@@ -23,15 +23,15 @@ from datamaster_kit.contract.lint import lint_file
 from datamaster_kit.contract.model import Contract, Workflow
 from datamaster_kit.contract.read import read_contract
 from datamaster_kit.contract.workflow import read_workflow, written_workflow
-from datamaster_kit.deliver.bundle_jobs import whole_bundle
+from datamaster_kit.deliver.bundle.jobs import whole_bundle
 from datamaster_kit.deliver.delivery import Delivery, apply_delivery, observed_delivery, plan_of
 from datamaster_kit.deliver.one_time_runs import command_request
 from datamaster_kit.deliver.settings import Release, compute_for, new_cluster
 from datamaster_kit.deliver.submission import make_release
-from datamaster_kit.names import names
-from datamaster_kit.project import Project, read_contracts, read_project
-from datamaster_kit.sections import CLUSTER, Jobs
-from datamaster_kit.shape import findings
+from datamaster_kit.lakehouse.names import names
+from datamaster_kit.project.project_file import Project, read_contracts, read_project
+from datamaster_kit.project.sections import CLUSTER, Jobs
+from datamaster_kit.project.shape import findings
 
 pytestmark = pytest.mark.server
 ROOT = Path(__file__).resolve().parents[1]

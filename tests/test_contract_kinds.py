@@ -10,18 +10,18 @@ import pytest
 from typer.testing import CliRunner
 
 from datamaster_kit.cli.main import app
-from datamaster_kit.contract.convert import convert
 from datamaster_kit.contract.document import parse_document, read_document
-from datamaster_kit.contract.draft import draft
 from datamaster_kit.contract.fault import BadInput, Fault
 from datamaster_kit.contract.lint import lint, lint_file
-from datamaster_kit.contract.odcs_older import written_as
-from datamaster_kit.contract.odcs_schema import published_schema, schema_data
-from datamaster_kit.contract.odcs_writer import odcs, odcs_yaml
+from datamaster_kit.contract.odcs.older_versions import written_as
+from datamaster_kit.contract.odcs.standard_schema import published_schema, schema_data
+from datamaster_kit.contract.odcs.writer import odcs, odcs_yaml
+from datamaster_kit.contract.publish.convert import convert
+from datamaster_kit.contract.publish.draft import draft
+from datamaster_kit.contract.quality.rules import rules
 from datamaster_kit.contract.read import read_contract, read_shown_contract, translated
-from datamaster_kit.contract.rules import rules
-from datamaster_kit.contract.server_types import DIALECTS, meaning
-from datamaster_kit.contract.sqltype import parse_sql_type, sql_type
+from datamaster_kit.contract.sql.server_types import DIALECTS, meaning
+from datamaster_kit.contract.sql.sqltype import parse_sql_type, sql_type
 
 CORPUS = Path(__file__).with_name("corpus_contracts")
 FILES = sorted(path for path in CORPUS.rglob("*.yaml") if path.name not in ("datamaster.yaml", "order.yaml"))
@@ -327,7 +327,7 @@ def test_a_merge_key_with_a_scalar_is_an_error_and_one_in_quotes_a_plain_key() -
 
 
 def test_a_range_excludes_its_ends() -> None:
-    from datamaster_kit.contract.rule import verdict
+    from datamaster_kit.contract.quality.rule import verdict
 
     contract = read_contract(case("30"))
     (rule,) = (rule for rule in rules(contract, contract.models[0]) if rule.kind == "row_count")

@@ -12,8 +12,8 @@ from jsonschema_rs import Draft201909Validator
 
 from datamaster_kit.contract.document import Document, read_document
 from datamaster_kit.contract.lint import lint_document
-from datamaster_kit.contract.odcs_schema import VERSIONS, published_schema, schema_data
-from datamaster_kit.contract.odcs_writer import odcs
+from datamaster_kit.contract.odcs.standard_schema import VERSIONS, published_schema, schema_data
+from datamaster_kit.contract.odcs.writer import odcs
 from datamaster_kit.contract.read import translated
 
 EXAMPLES = sorted((Path(__file__).with_name("corpus_contracts") / "examples").glob("*.yaml"))

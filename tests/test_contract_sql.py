@@ -11,12 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from datamaster_kit.contract.model import Contract, Field, Model, Quality, Scalar, Struct
-from datamaster_kit.contract.rule import rendered_query
-from datamaster_kit.contract.rules import Rule, rules
-from datamaster_kit.contract.sql_functions import ALLOWED, OUTSIDE, function_refusal
-from datamaster_kit.contract.sql_judge import literal_text, parsed, written
-from datamaster_kit.contract.sql_query import read_query, with_placeholders
-from datamaster_kit.contract.sqltype import parse_sql_type, sql_literal
+from datamaster_kit.contract.quality.rule import rendered_query
+from datamaster_kit.contract.quality.rules import Rule, rules
+from datamaster_kit.contract.sql.functions import ALLOWED, OUTSIDE, function_refusal
+from datamaster_kit.contract.sql.judge import literal_text, parsed, written
+from datamaster_kit.contract.sql.query import read_query, with_placeholders
+from datamaster_kit.contract.sql.sqltype import parse_sql_type, sql_literal
 from datamaster_kit.ingest.rows import broken_rules
 
 ACCOUNT = Model("account", (*(Field(name, parse_sql_type(kind)) for name, kind in (
@@ -253,8 +253,8 @@ def test_nothing_of_a_contracts_sql_goes_into_a_log(caplog: pytest.LogCaptureFix
 
 def test_a_refused_rule_is_a_fault_of_lint_and_is_never_run(tmp_path: Path) -> None:
     from datamaster_kit.contract.lint import lint_file
+    from datamaster_kit.contract.quality.rules import rules
     from datamaster_kit.contract.read import read_contract
-    from datamaster_kit.contract.rules import rules
 
     path = tmp_path / "a.yaml"
     path.write_text("""dataContractSpecification: 1.1.0

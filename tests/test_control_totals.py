@@ -22,8 +22,8 @@ from datamaster_kit.ingest.ingest import build_silver
 from datamaster_kit.ingest.step import file_source
 from datamaster_kit.mock.request import Request, write_mock
 from datamaster_kit.observe.report import write_report
-from datamaster_kit.target.auto_loader import auto_loader_options, cloud_rows, controlled, schema_of
-from datamaster_kit.target.control_totals import balance, summed
+from datamaster_kit.targets.readers.auto_loader import auto_loader_options, cloud_rows, controlled, schema_of
+from datamaster_kit.targets.readers.control_totals import balance, summed
 
 TRAILER = {"control": {"in": "trailer", "begins_with": "T", "count": 2, "sums": {"amount": 3, "n": 4}}}
 BESIDE = {"control": {"in": "file", "name": "{stem}.ctl", "count": "records", "sums": {"amount": "total"}}}

@@ -12,8 +12,8 @@ import yaml
 from whole_files import read_files
 
 from datamaster_kit.contract.model import Field, Scalar
-from datamaster_kit.contract.sqltype import parse_sql_type, quote
-from datamaster_kit.target.target import FileSource
+from datamaster_kit.contract.sql.sqltype import parse_sql_type, quote
+from datamaster_kit.targets.base import FileSource
 
 pytestmark = pytest.mark.spark
 CORPUS = Path(__file__).with_name("corpus")

@@ -9,13 +9,16 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from datamaster_kit.contract import dcs, dcs_field, dcs_parts, workflow
-from datamaster_kit.contract.convert import traced
-from datamaster_kit.contract.dcs import read_dcs
+from datamaster_kit.contract import workflow
+from datamaster_kit.contract.dcs.reader import fields as dcs_field
+from datamaster_kit.contract.dcs.reader import parts as dcs_parts
+from datamaster_kit.contract.dcs.reader import read_dcs
+from datamaster_kit.contract.dcs.reader import reader as dcs
 from datamaster_kit.contract.document import Document, parse_document
 from datamaster_kit.contract.fault import Fault
 from datamaster_kit.contract.model import Array, Contract, Example, Field, Link, Model, Quality, Role, Scalar
-from datamaster_kit.contract.rules import rules
+from datamaster_kit.contract.publish.convert import traced
+from datamaster_kit.contract.quality.rules import rules
 
 HEAD = "dataContractSpecification: 1.1.0\nid: a\ninfo: {title: A, version: 1.10}\n"  # what follows begins on line 4
 MODEL = "models:\n  m:\n    fields:\n      a: {type: string}\n"

@@ -31,11 +31,11 @@ from datamaster_kit.deliver.delivery import Delivery, Part, apply_delivery, obse
 from datamaster_kit.deliver.job_runs import failures, followed, job_number, job_numbers, job_states, started, state_of
 from datamaster_kit.deliver.jobs import KEY_TAG
 from datamaster_kit.deliver.new_project import files_of_new_project, templates_folder, write_new_project
-from datamaster_kit.plan import Plan
-from datamaster_kit.project import Project, read_contracts, read_project
-from datamaster_kit.resources import Outcome
-from datamaster_kit.sections import Jobs
-from datamaster_kit.target.management import NO_LOGIN, Management
+from datamaster_kit.plan.plan import Plan
+from datamaster_kit.plan.resources import Outcome
+from datamaster_kit.project.project_file import Project, read_contracts, read_project
+from datamaster_kit.project.sections import Jobs
+from datamaster_kit.targets.clients.management import NO_LOGIN, Management
 
 pytestmark = pytest.mark.server
 ROOT = Path(__file__).resolve().parents[1]

@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from datamaster_kit.contract import model as m
-from datamaster_kit.contract.diff import diff
+from datamaster_kit.contract.publish.diff import diff
 from datamaster_kit.contract.read import read_contract
 
 ROOT = Path(__file__).resolve().parents[1]

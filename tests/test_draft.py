@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 from datamaster_kit.contract import model as m
 from datamaster_kit.contract.document import parse_document
-from datamaster_kit.contract.draft import contract_text, draft, samples_of, text_type, type_reason
 from datamaster_kit.contract.fault import BadInput
 from datamaster_kit.contract.lint import lint
+from datamaster_kit.contract.publish.draft import contract_text, draft, samples_of, text_type, type_reason
 from datamaster_kit.contract.read import examined
 
 CSV = "account_id,cnpj,email,balance,opened_on,kind\n" + "".join(

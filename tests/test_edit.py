@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from datamaster_kit.contract import model as m
 from datamaster_kit.contract.document import parse_document
-from datamaster_kit.contract.edit import REMOVE, edited
+from datamaster_kit.contract.edit.edit import REMOVE, edited
 from datamaster_kit.contract.fault import BadInput
-from datamaster_kit.contract.new import Answers, new_contract
+from datamaster_kit.contract.publish.new import Answers, new_contract
 from datamaster_kit.contract.read import examined
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -234,7 +234,7 @@ def test_a_few_answers_make_a_contract() -> None:
     ],
 )
 def test_nested_fields_are_understood(kind: str) -> None:
-    from datamaster_kit.contract.sqltype import parse_sql_type, sql_type
+    from datamaster_kit.contract.sql.sqltype import parse_sql_type, sql_type
 
     contract = made(fields=f"id:long,part:{kind},last:date")
     assert [item.name for item in contract.models[0].fields] == ["id", "part", "last"]

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from test_edit_structure import HOSTILE, SEEDS, at, entries_of, places, read, same, with_entries
 
 from datamaster_kit.contract.document import NodePath
-from datamaster_kit.contract.edit import REMOVE, duplicated, edited, inserted, moved, renamed
+from datamaster_kit.contract.edit.edit import REMOVE, duplicated, edited, inserted, moved, renamed
 from datamaster_kit.contract.fault import BadInput
 
 KEYS = [

@@ -16,10 +16,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from datamaster_kit.contract.document import NodePath, parse_document
-from datamaster_kit.contract.edit import REMOVE, duplicated, edited, inserted, moved, renamed
+from datamaster_kit.contract.edit.edit import REMOVE, duplicated, edited, inserted, moved, renamed
+from datamaster_kit.contract.edit.layout import layout_of
+from datamaster_kit.contract.edit.outline import lines_tell, outline
 from datamaster_kit.contract.fault import BadInput
-from datamaster_kit.contract.layout import layout_of
-from datamaster_kit.contract.outline import lines_tell, outline
 
 ROOT = Path(__file__).resolve().parents[1]
 SAMPLES = sorted((ROOT / "contracts").glob("*.yaml"))

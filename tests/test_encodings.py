@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from datamaster_kit.contract.model import Field
-from datamaster_kit.target.local_files import Listed, csv_file, json_file
-from datamaster_kit.target.target import FileSource
+from datamaster_kit.targets.base import FileSource
+from datamaster_kit.targets.readers.local_files import Listed, csv_file, json_file
 
 TEXTS = {"csv": "id,name\n1,é\n", "json": '{"id": 1, "name": "é"}\n'}
 READERS: dict[str, Any] = {"csv": csv_file, "json": json_file}

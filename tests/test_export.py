@@ -11,7 +11,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from datamaster_kit.contract.export import ddl, fields_of_spark_schema, json_schema, spark_schema
 from datamaster_kit.contract.model import (
     SCALARS,
     Array,
@@ -27,8 +26,9 @@ from datamaster_kit.contract.model import (
     Struct,
     Team,
 )
-from datamaster_kit.contract.sqltype import parse_sql_type, quote, sql_type
-from datamaster_kit.contract.table import Column, Dialect, Table, bronze_table, create_statements, silver_table, tags_of
+from datamaster_kit.contract.publish.export import ddl, fields_of_spark_schema, json_schema, spark_schema
+from datamaster_kit.contract.sql.sqltype import parse_sql_type, quote, sql_type
+from datamaster_kit.contract.sql.table import Column, Dialect, Table, bronze_table, create_statements, silver_table, tags_of
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession

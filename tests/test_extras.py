@@ -266,7 +266,7 @@ def does_forms(here: Installed) -> None:
     """Forms are made, and served."""
     assert (
         here.python(
-            "from datamaster_kit.forms.contract_form import ContractForm; print(ContractForm.__name__)"
+            "from datamaster_kit.forms.widgets.contract_form import ContractForm; print(ContractForm.__name__)"
         )
         == "ContractForm"
     )

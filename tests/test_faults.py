@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from datamaster_kit.target.point import KILL_AT, POINTS
+from datamaster_kit.targets.failpoints import KILL_AT, POINTS
 
 pytestmark = [pytest.mark.spark, pytest.mark.slow]
 CONTRACT = """

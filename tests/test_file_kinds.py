@@ -23,12 +23,12 @@ from datamaster_kit.contract.document import parse_document
 from datamaster_kit.contract.fault import DatamasterError
 from datamaster_kit.contract.read import examined
 from datamaster_kit.ingest.ingest import build_silver, ingest
-from datamaster_kit.ledger import FileEntry, read_entries
-from datamaster_kit.names import names
-from datamaster_kit.project import Project
-from datamaster_kit.runs import Run
-from datamaster_kit.target import local_files
-from datamaster_kit.target.local import LocalTarget
+from datamaster_kit.lakehouse.ledger import FileEntry, read_entries
+from datamaster_kit.lakehouse.names import names
+from datamaster_kit.lakehouse.runs import Run
+from datamaster_kit.project.project_file import Project
+from datamaster_kit.targets.local import LocalTarget
+from datamaster_kit.targets.readers import local_files
 from datamaster_kit.unity.tables import apply_plan, planned
 
 pytestmark = pytest.mark.spark

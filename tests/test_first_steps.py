@@ -17,11 +17,11 @@ from typer.testing import CliRunner
 from datamaster_kit.cli.main import app
 from datamaster_kit.contract.fault import BadInput, DatamasterError
 from datamaster_kit.deliver import step_start
-from datamaster_kit.names import names
-from datamaster_kit.project import Project
-from datamaster_kit.runs import read_runs, runs_name
-from datamaster_kit.target.local import LocalTarget
-from datamaster_kit.target.workspace import require_reachable
+from datamaster_kit.lakehouse.names import names
+from datamaster_kit.lakehouse.runs import read_runs, runs_name
+from datamaster_kit.project.project_file import Project
+from datamaster_kit.targets.clients.workspace import require_reachable
+from datamaster_kit.targets.local import LocalTarget
 
 CONTRACT = """dataContractSpecification: 1.1.0
 id: urn:shop

@@ -11,9 +11,9 @@ from pyspark.sql import SparkSession
 from stdnum import bic, iban, lei, luhn
 from stdnum.br import cnpj, cpf
 
-from datamaster_kit.contract.formats import ALIASES, COUNTRIES, CURRENCIES, SHAPES, format_predicate, known_format, valid_value
 from datamaster_kit.contract.model import Field
-from datamaster_kit.contract.predicates import format_constraint
+from datamaster_kit.contract.quality.formats import ALIASES, COUNTRIES, CURRENCIES, SHAPES, format_predicate, known_format, valid_value
+from datamaster_kit.contract.quality.predicates import format_constraint
 
 DIGITS = "0123456789"
 LETTERS = DIGITS + "ABCDEFGHIJKLMNOPQRSTUVWXYZ"

@@ -15,21 +15,22 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from datamaster_kit.contract.diff import diff
 from datamaster_kit.contract.document import parse_document
 from datamaster_kit.contract.fault import BadInput, DatamasterError
 from datamaster_kit.contract.model import Field
-from datamaster_kit.contract.odcs_writer import odcs_yaml
+from datamaster_kit.contract.odcs.writer import odcs_yaml
+from datamaster_kit.contract.publish.diff import diff
 from datamaster_kit.contract.read import read_contract
-from datamaster_kit.forms import checks, field_types, field_values, fields, levels, models, places, versions
-from datamaster_kit.forms.checks_panel import DETAIL
-from datamaster_kit.forms.content import content_of
-from datamaster_kit.forms.contract_form import ContractForm
-from datamaster_kit.forms.editing import changed, opened, redone, undone
-from datamaster_kit.forms.open_file import OpenFile
-from datamaster_kit.forms.questions import ABOUT, FIELD, MODEL, address_of, answer, answered
-from datamaster_kit.forms.saving import draft_of, merged
-from datamaster_kit.forms.source_panel import source_panel
+from datamaster_kit.forms.file import versions
+from datamaster_kit.forms.file.content import content_of
+from datamaster_kit.forms.file.editing import changed, opened, redone, undone
+from datamaster_kit.forms.file.open_file import OpenFile
+from datamaster_kit.forms.file.saving import draft_of, merged
+from datamaster_kit.forms.text.questions import ABOUT, FIELD, MODEL, address_of, answer, answered
+from datamaster_kit.forms.widgets.checks_panel import DETAIL
+from datamaster_kit.forms.widgets.contract_form import ContractForm
+from datamaster_kit.forms.widgets.html_text import checks, field_types, field_values, fields, levels, models, places
+from datamaster_kit.forms.widgets.source_panel import source_panel
 
 ROOT = Path(__file__).resolve().parents[1]
 CONTRACTS = {path.name: path.read_text(encoding="utf-8") for path in sorted((ROOT / "contracts").glob("*.yaml"))}
@@ -234,7 +235,7 @@ def hostile(contract: str) -> str:
 
 def fields_description() -> Any:
     """Return the question for a field's description."""
-    from datamaster_kit.forms.questions import DESCRIPTION
+    from datamaster_kit.forms.text.questions import DESCRIPTION
 
     return DESCRIPTION
 
@@ -577,8 +578,8 @@ def watch(event, values):
         written.update(value for value in values[:2] if isinstance(value, str))
 
 sys.addaudithook(watch)
-from datamaster_kit.forms.contract_form import ContractForm
-from datamaster_kit.forms.project_form import ProjectForm
+from datamaster_kit.forms.widgets.contract_form import ContractForm
+from datamaster_kit.forms.widgets.project_form import ProjectForm
 
 
 watching.append(True)

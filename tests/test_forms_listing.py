@@ -12,12 +12,12 @@ import pytest
 from deltalake import DeltaTable
 
 from datamaster_kit.contract.fault import DatamasterError
-from datamaster_kit.forms.home import Home
-from datamaster_kit.forms.listing import LastRun, Quality, listing, quality_words, run_words
-from datamaster_kit.forms.stored_runs import stored_runs
-from datamaster_kit.project import read_project
-from datamaster_kit.runs import RuleResult, Run, read_runs, record_all, runs_name, runs_table
-from datamaster_kit.target.local import LocalTarget
+from datamaster_kit.forms.web.home import Home
+from datamaster_kit.forms.web.listing import LastRun, Quality, listing, quality_words, run_words
+from datamaster_kit.forms.web.stored_runs import stored_runs
+from datamaster_kit.lakehouse.runs import RuleResult, Run, read_runs, record_all, runs_name, runs_table
+from datamaster_kit.project.project_file import read_project
+from datamaster_kit.targets.local import LocalTarget
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession

@@ -60,8 +60,8 @@ def browser() -> Iterator[Browser]:
 # ---------------------------------------------------------------- who may come in
 
 def test_the_paths_are_all_that_voila_answers(tmp_path: Path) -> None:
-    from datamaster_kit.forms.door import new_door
-    from datamaster_kit.forms.server import voila_of, web_folder
+    from datamaster_kit.forms.web.server import voila_of, web_folder
+    from datamaster_kit.forms.web.token_auth import new_door
 
     app = voila_of(web_folder(), tmp_path / "datamaster.yaml", new_door(1), 60)
     app.init_settings()
@@ -123,8 +123,8 @@ def test_no_file_and_no_source_is_served_to_whoever_came_in(server: Server) -> N
 def test_the_address_that_the_browser_is_started_with_is_good_once() -> None:
     from tornado.httputil import HTTPHeaders, HTTPServerRequest, RequestStartLine
 
-    from datamaster_kit.forms.door import Door
-    from datamaster_kit.forms.server import guarded
+    from datamaster_kit.forms.web.server import guarded
+    from datamaster_kit.forms.web.token_auth import Door
 
     class Connection:
         context = None
@@ -154,7 +154,7 @@ def test_the_server_ends_with_every_kernel(tmp_path: Path, how: signal.Signals) 
     assert "Traceback" not in "".join(server.said)
 
 
-IMPATIENT = "import functools, datamaster_kit.forms.server as server; server.serve = functools.partial(server.serve, idle_seconds=2); " + COMMAND
+IMPATIENT = "import functools, datamaster_kit.forms.web.server as server; server.serve = functools.partial(server.serve, idle_seconds=2); " + COMMAND
 
 
 def test_a_kernel_without_a_page_ends_and_one_with_a_page_does_not(tmp_path: Path, browser: Browser) -> None:
@@ -329,7 +329,7 @@ def test_leaving_with_unsaved_changes_is_asked_and_a_lost_program_is_told(tmp_pa
 
 
 FAILING = """
-import pathlib, shutil, tempfile, datamaster_kit.forms.server as server
+import pathlib, shutil, tempfile, datamaster_kit.forms.web.server as server
 folder = pathlib.Path(tempfile.mkdtemp(), "web")
 shutil.copytree(server.web_folder(), folder)
 notebook = folder / "home.ipynb"

@@ -11,7 +11,7 @@ from datamaster_kit.contract.fault import BadInput, DatamasterError
 from datamaster_kit.ingest.checkpoint import read_checkpoint
 from datamaster_kit.ingest.holds import read_holds, release_holds
 from datamaster_kit.ingest.ingest import build_gold, build_silver, ingest, replay
-from datamaster_kit.runs import read_runs
+from datamaster_kit.lakehouse.runs import read_runs
 
 pytestmark = pytest.mark.spark
 MANY = "    quality:\n      - {type: library, metric: rowCount, mustBeGreaterThan: 2, severity: error}"

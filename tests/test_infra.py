@@ -19,8 +19,8 @@ sys.path.insert(0, str(ROOT / "tools"))
 
 import terraform as tools  # noqa: E402
 
-from datamaster_kit.project import Project, read_contracts, read_project  # noqa: E402
-from datamaster_kit.sections import AZURE  # noqa: E402
+from datamaster_kit.project.project_file import Project, read_contracts, read_project  # noqa: E402
+from datamaster_kit.project.sections import AZURE  # noqa: E402
 from datamaster_kit.setup.variables import azure_variables, entra_variables, setup_of, state_variables, tfvars  # noqa: E402
 
 INFRA = ROOT / "infra"

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from datamaster_kit.project import Project, read_project
-from datamaster_kit.project_text import project_text
+from datamaster_kit.project.project_file import Project, read_project
+from datamaster_kit.project.project_text import project_text
 from datamaster_kit.setup.variables import Budget, Github, Writer, setup_of
 
 if TYPE_CHECKING:

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from datamaster_kit.contract.fault import DatamasterError
-from datamaster_kit.target.doctor import java_check
-from datamaster_kit.target.java import find_java, java_home, version_of
+from datamaster_kit.targets.doctor import java_check
+from datamaster_kit.targets.jvm.java import find_java, java_home, version_of
 
 
 def written_java(home: Path, version: str) -> Path:
@@ -39,6 +39,6 @@ def test_a_java_that_was_replaced_or_was_not_there_is_asked_again(tmp_path: Path
 def test_javas_that_do_not_serve_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     written_java(tmp_path, "1.8.0_292")
     monkeypatch.setenv("JAVA_HOME", str(tmp_path))
-    monkeypatch.setattr("datamaster_kit.target.java.candidates", lambda: [(tmp_path, "JAVA_HOME"), (tmp_path / "none", "PATH")])
+    monkeypatch.setattr("datamaster_kit.targets.jvm.java.candidates", lambda: [(tmp_path, "JAVA_HOME"), (tmp_path / "none", "PATH")])
     with pytest.raises(DatamasterError, match="JAVA_HOME has 8, PATH has none"):
         find_java()

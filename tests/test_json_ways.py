@@ -10,10 +10,10 @@ import pytest
 from whole_files import read_files
 
 from datamaster_kit.contract.model import Array, Field, Map, Scalar, Struct
-from datamaster_kit.contract.sqltype import quote
+from datamaster_kit.contract.sql.sqltype import quote
 from datamaster_kit.ingest.evolution import rescued_columns
-from datamaster_kit.target import json_files, large_files, local_files
-from datamaster_kit.target.target import FileSource
+from datamaster_kit.targets.base import FileSource
+from datamaster_kit.targets.readers import json_files, large_files, local_files
 
 pytestmark = pytest.mark.spark
 FIELDS = (Field("code"), Field("tiny", Scalar("byte")), Field("small", Scalar("short")), Field("count", Scalar("integer")), Field("id", Scalar("long")), Field("ratio", Scalar("double")),

@@ -13,10 +13,10 @@ from datamaster_kit.contract.fault import DatamasterError
 from datamaster_kit.contract.model import Contract
 from datamaster_kit.contract.read import examined
 from datamaster_kit.ingest.ingest import build_silver, ingest
-from datamaster_kit.names import names
-from datamaster_kit.project import Project
-from datamaster_kit.runs import read_runs
-from datamaster_kit.target.local import LocalTarget
+from datamaster_kit.lakehouse.names import names
+from datamaster_kit.lakehouse.runs import read_runs
+from datamaster_kit.project.project_file import Project
+from datamaster_kit.targets.local import LocalTarget
 from datamaster_kit.unity.tables import apply_plan, planned
 
 pytestmark = pytest.mark.spark
@@ -187,7 +187,7 @@ def test_a_comment_changed_by_hand_is_drift_and_is_mended(shop) -> None:
 
 
 def test_tables_are_found_again_by_a_new_session(shop) -> None:
-    from datamaster_kit.target.local import delta_folders, register
+    from datamaster_kit.targets.local import delta_folders, register
 
     project, target, _ = shop
     before = set(delta_folders(target.warehouse))

@@ -14,11 +14,11 @@ from test_json_ways import record
 from whole_files import read_files
 
 from datamaster_kit.contract.model import Array, Field, Scalar
-from datamaster_kit.contract.sqltype import quote
-from datamaster_kit.target import large_files
-from datamaster_kit.target.csv_files import local_path, looked_at, read_csv
-from datamaster_kit.target.json_files import read_json
-from datamaster_kit.target.target import FileSource
+from datamaster_kit.contract.sql.sqltype import quote
+from datamaster_kit.targets.base import FileSource
+from datamaster_kit.targets.readers import large_files
+from datamaster_kit.targets.readers.csv_files import local_path, looked_at, read_csv
+from datamaster_kit.targets.readers.json_files import read_json
 
 pytestmark = pytest.mark.spark
 FIELDS = (Field("code"), Field("tiny", Scalar("byte")), Field("small", Scalar("short")), Field("count", Scalar("integer")), Field("id", Scalar("long")), Field("ratio", Scalar("double")), Field("part", Scalar("float")),

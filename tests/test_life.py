@@ -23,11 +23,11 @@ from datamaster_kit.contract.model import Contract
 from datamaster_kit.contract.read import examined
 from datamaster_kit.ingest.ingest import build_gold, build_silver, build_steps, ingest, keep_periods, replay
 from datamaster_kit.ingest.replay import export_quarantine
-from datamaster_kit.names import names
-from datamaster_kit.project import Project
-from datamaster_kit.runs import read_runs
-from datamaster_kit.target import large_files
-from datamaster_kit.target.local import LocalTarget
+from datamaster_kit.lakehouse.names import names
+from datamaster_kit.lakehouse.runs import read_runs
+from datamaster_kit.project.project_file import Project
+from datamaster_kit.targets.local import LocalTarget
+from datamaster_kit.targets.readers import large_files
 from datamaster_kit.unity.tables import apply_plan, planned
 
 pytestmark = pytest.mark.spark
@@ -625,7 +625,7 @@ def test_a_run_goes_on_with_the_batches_of_one_that_ended_before_it_was_recorded
 
 
 def test_a_run_that_was_asked_to_stop_says_so_and_the_next_goes_on(lake: Lake) -> None:
-    from datamaster_kit.target.stream import ASKED
+    from datamaster_kit.targets.stream import ASKED
 
     lake.contract(KEYED)
     lake.apply()

@@ -15,8 +15,8 @@ from datamaster_kit.contract.fault import DatamasterError
 from datamaster_kit.ingest.evaluation import LiveResult, evaluate, live_faults, result_rows
 from datamaster_kit.ingest.holds import release_holds
 from datamaster_kit.ingest.ingest import build_silver, ingest
-from datamaster_kit.target.databricks import DatabricksTarget
-from datamaster_kit.target.local import LocalTarget
+from datamaster_kit.targets.databricks import DatabricksTarget
+from datamaster_kit.targets.local import LocalTarget
 
 pytestmark = pytest.mark.spark
 FIELDS = """
@@ -153,7 +153,7 @@ def test_the_command_says_so_in_a_table_or_as_json_and_ends_with_1(lake: Lake, c
     (lake.folder / "contracts").mkdir()
     (lake.folder / "contracts/shop.yaml").write_text(text, encoding="utf-8")
     (lake.folder / "datamaster.yaml").write_text("domain: shop\ncatalog: shop\n", encoding="utf-8")
-    monkeypatch.setattr("datamaster_kit.target.target.target_of", lambda project, name: lake.target)
+    monkeypatch.setattr("datamaster_kit.targets.base.target_of", lambda project, name: lake.target)
     monkeypatch.setenv("COLUMNS", "300")
     run = partial(CliRunner().invoke, app)
     said = ["quality", "--project", str(lake.folder / "datamaster.yaml")]

@@ -11,7 +11,7 @@ import pytest
 from whole_files import read_files
 
 from datamaster_kit.contract.model import Array, Field, Scalar, Struct
-from datamaster_kit.target.target import FileSource
+from datamaster_kit.targets.base import FileSource
 
 pytestmark = pytest.mark.spark
 FIELDS = (Field("code"), Field("amount", Scalar("decimal", 18, 2)), Field("count", Scalar("integer")), Field("day", Scalar("date")), Field("is open", Scalar("boolean")))
@@ -205,7 +205,7 @@ def test_a_name_is_no_pattern_and_every_file_is_read_once(spark, tmp_path: Path,
     import pyarrow
     from pyarrow import parquet
 
-    from datamaster_kit.target.local_files import changed_files, read_new_local_files
+    from datamaster_kit.targets.readers.local_files import changed_files, read_new_local_files
 
     landing, names = tmp_path / "in [new]", ("a[1]", "a1", "b%20c", "b c", "d#1?x", "e{f,g}", "ef", "h*", "hh")
     landing.mkdir()

@@ -12,7 +12,7 @@ from workspace.connections import Answer as Sent
 from workspace.faults import Fault
 
 from datamaster_kit.contract.fault import DatamasterError
-from datamaster_kit.target.management import Management, call, listed, logged_in
+from datamaster_kit.targets.clients.management import Management, call, listed, logged_in
 
 HUBS = "/subscriptions/s/resourceGroups/rsgdrisk/providers/Microsoft.EventHub/namespaces/ethdrisk/eventhubs"
 QUERY = f"?api-version={VERSION}"

@@ -18,17 +18,17 @@ from typer.testing import CliRunner
 
 from datamaster_kit.contract.fault import BadInput
 from datamaster_kit.contract.model import Array, Contract, Field, Map, Model, Quality, Reference, Scalar, Source, Struct, Workflow
-from datamaster_kit.contract.predicates import FORMATS
+from datamaster_kit.contract.quality.predicates import FORMATS
+from datamaster_kit.contract.quality.rules import rules
 from datamaster_kit.contract.read import read_contract
-from datamaster_kit.contract.rules import rules
-from datamaster_kit.contract.sqltype import sql_literal
-from datamaster_kit.mock.conditions import NotEvaluated, keeps
-from datamaster_kit.mock.keys import World
-from datamaster_kit.mock.patterns import compiled, shapes_of
+from datamaster_kit.contract.sql.sqltype import sql_literal
 from datamaster_kit.mock.request import Request, write_mock
-from datamaster_kit.mock.rows import plan_of
-from datamaster_kit.mock.texts import Texts
-from datamaster_kit.target.avro_files import avro_damage, avro_schema
+from datamaster_kit.mock.rows.conditions import NotEvaluated, keeps
+from datamaster_kit.mock.rows.keys import World
+from datamaster_kit.mock.rows.rows import plan_of
+from datamaster_kit.mock.values.patterns import compiled, shapes_of
+from datamaster_kit.mock.values.texts import Texts
+from datamaster_kit.targets.readers.avro_files import avro_damage, avro_schema
 
 ROOT = Path(__file__).resolve().parents[1]
 SAMPLES = sorted((ROOT / "contracts").glob("*.yaml"))
@@ -358,7 +358,7 @@ def test_files_reach_azure_storage_through_the_contracts_volume_and_elsewhere_it
 def test_spark_counts_every_row_of_a_single_column(spark, tmp_path: Path, format: str) -> None:
     from whole_files import read_files
 
-    from datamaster_kit.target.target import FileSource
+    from datamaster_kit.targets.base import FileSource
 
     model = Model("m", (Field("a", pattern="^[a-z]{2}$", required=True),))
     written = mock(Contract("c", models=(model,)), tmp_path, 100, format=format, bad_ratio=0.5)["m"]
@@ -372,7 +372,7 @@ def test_spark_counts_every_row_of_a_single_column(spark, tmp_path: Path, format
 def test_spark_finds_what_the_truth_says_and_nothing_else(spark, tmp_path: Path, name: str, format: str, ratio: float) -> None:
     from whole_files import read_files
 
-    from datamaster_kit.target.target import FileSource
+    from datamaster_kit.targets.base import FileSource
 
     contract = EVENTS if name == "events" else CONTRACTS[name]
     options = (contract.workflow or Workflow()).source.options

@@ -11,9 +11,9 @@ from test_life import Lake
 from datamaster_kit.contract.check import findings
 from datamaster_kit.contract.fault import DatamasterError
 from datamaster_kit.contract.model import Contract, Field, Model, Scalar, Struct, Workflow
-from datamaster_kit.names import names
+from datamaster_kit.lakehouse.names import names
 from datamaster_kit.observe.report import file_name
-from datamaster_kit.project import Project
+from datamaster_kit.project.project_file import Project
 from datamaster_kit.unity.desired import desired_tables
 
 INTERNAL = ["_file", "_rank", "_extra", "_rescued", "_known", "_content", "_version", "_is_deletion", "_path", "_first", "_id", "_c0", "_raw", "name", "value", "s"]
@@ -107,7 +107,7 @@ def test_texts_and_names_come_back_from_a_workspace_as_they_were_written(workspa
     from test_workspace import stock
     from test_workspace_sql import runner
 
-    from datamaster_kit.contract.table import Dialect, create_statements, tables
+    from datamaster_kit.contract.sql.table import Dialect, create_statements, tables
 
     stock(client)
     for schema in ("silver", "gold"):

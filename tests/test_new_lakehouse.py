@@ -17,8 +17,8 @@ from datamaster_kit.contract.fault import BadInput
 from datamaster_kit.contract.lint import lint
 from datamaster_kit.deliver.lakehouse_files import hash_of, lakehouse_files, update_lakehouse
 from datamaster_kit.deliver.new_project import templates_folder
-from datamaster_kit.names import names
-from datamaster_kit.project import read_contracts, read_project
+from datamaster_kit.lakehouse.names import names
+from datamaster_kit.project.project_file import read_contracts, read_project
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "tools"))

@@ -17,7 +17,7 @@ from datamaster_kit.deliver.jobs import jobs
 from datamaster_kit.deliver.packages import wheels_of_project
 from datamaster_kit.deliver.release import project_files, release_folder
 from datamaster_kit.deliver.settings import Release
-from datamaster_kit.project import read_contracts, read_project
+from datamaster_kit.project.project_file import read_contracts, read_project
 
 ROOT = Path(__file__).resolve().parents[1]
 WHEEL = "definition_project-0.1.0-py3-none-any.whl"
@@ -164,8 +164,8 @@ def test_its_own_tests_pass(folder: Path) -> None:
 @pytest.mark.slow
 def test_the_installed_wheel_makes_the_silver_table_that_the_toolkit_makes_and_the_notebook_explores_it(folder: Path, spark, tmp_path_factory: pytest.TempPathFactory) -> None:
     from datamaster_kit.ingest.ingest import build_silver, ingest
-    from datamaster_kit.runs import read_runs
-    from datamaster_kit.target.local import LocalTarget
+    from datamaster_kit.lakehouse.runs import read_runs
+    from datamaster_kit.targets.local import LocalTarget
     from datamaster_kit.unity.tables import apply_plan, planned
 
     for schema in ("bronze", "silver", "gold"):

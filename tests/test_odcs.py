@@ -8,12 +8,12 @@ from time import process_time
 
 import pytest
 
-from datamaster_kit.contract.convert import traced
 from datamaster_kit.contract.document import parse_document, read_document
 from datamaster_kit.contract.fault import BadInput, Fault
 from datamaster_kit.contract.model import Array, Contract, Field, Map, Must, Reference, Scalar, Struct
-from datamaster_kit.contract.odcs import read_odcs
-from datamaster_kit.contract.odcs_writer import odcs, odcs_yaml
+from datamaster_kit.contract.odcs.reader import read_odcs
+from datamaster_kit.contract.odcs.writer import odcs, odcs_yaml
+from datamaster_kit.contract.publish.convert import traced
 
 SAMPLE = Path(__file__).parent.parent / "contracts" / "flights.odcs.yaml"
 HEAD = "kind: DataContract\nid: orders\nversion: 1.0.0\nstatus: active\n"

@@ -13,10 +13,10 @@ from typer.testing import CliRunner
 from datamaster_kit.cli.main import app
 from datamaster_kit.contract.document import parse_document
 from datamaster_kit.contract.model import Contract, Scalar
-from datamaster_kit.contract.odcs_older import written_as
-from datamaster_kit.contract.odcs_schema import VERSIONS, keeps_schema
+from datamaster_kit.contract.odcs.older_versions import written_as
+from datamaster_kit.contract.odcs.standard_schema import VERSIONS, keeps_schema
+from datamaster_kit.contract.quality.rules import rules
 from datamaster_kit.contract.read import read_contract, read_shown_contract, translated
-from datamaster_kit.contract.rules import rules
 
 ROOT = Path(__file__).resolve().parents[1]
 ODCSLINT = Path(sys.executable).with_name("odcslint")

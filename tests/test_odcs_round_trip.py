@@ -9,13 +9,13 @@ from hypothesis import strategies as st
 
 from datamaster_kit.contract import model as m
 from datamaster_kit.contract.document import Document, parse_document
-from datamaster_kit.contract.odcs import read_odcs
-from datamaster_kit.contract.odcs_field import read_field
-from datamaster_kit.contract.odcs_field_writer import written_field
-from datamaster_kit.contract.odcs_form import OPERATORS
-from datamaster_kit.contract.odcs_quality import read_quality, written_quality
-from datamaster_kit.contract.odcs_schema import validator
-from datamaster_kit.contract.odcs_writer import odcs, odcs_yaml
+from datamaster_kit.contract.odcs.older_forms import OPERATORS
+from datamaster_kit.contract.odcs.properties import read_field
+from datamaster_kit.contract.odcs.property_writer import written_field
+from datamaster_kit.contract.odcs.quality import read_quality, written_quality
+from datamaster_kit.contract.odcs.reader import read_odcs
+from datamaster_kit.contract.odcs.standard_schema import validator
+from datamaster_kit.contract.odcs.writer import odcs, odcs_yaml
 
 AWKWARD = [
     "no",

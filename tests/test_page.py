@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from datamaster_kit.contract import model as m
-from datamaster_kit.contract.page import contract_page
+from datamaster_kit.contract.publish.page import contract_page
 from datamaster_kit.contract.read import read_contract
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -193,7 +193,7 @@ def test_the_page_loads_nothing_and_its_policy_allows_nothing_else(name: str) ->
 
 @pytest.mark.parametrize("name", ["account.yaml", "consents.yaml", "flights.odcs.yaml"])
 def test_the_page_names_every_model_field_and_unchecked_rule(name: str) -> None:
-    from datamaster_kit.contract.rules import rules
+    from datamaster_kit.contract.quality.rules import rules
 
     contract = read_contract(ROOT / "contracts" / name)
     words = " ".join(Seen(contract_page(contract)).words)
@@ -240,8 +240,8 @@ def test_no_text_of_a_contract_plan_or_run_becomes_markup_in_a_notebook() -> Non
     from datetime import UTC, datetime
 
     from datamaster_kit.contract.fault import Fault
-    from datamaster_kit.plan import Change, Difference, Plan
-    from datamaster_kit.runs import RuleResult, Run
+    from datamaster_kit.lakehouse.runs import RuleResult, Run
+    from datamaster_kit.plan.plan import Change, Difference, Plan
 
     moment = datetime(2026, 1, 31, tzinfo=UTC)
     change = Change("update", ATTACK, ATTACK, (Difference(ATTACK, ATTACK, [ATTACK]),), refusal=ATTACK, note=ATTACK)
@@ -255,8 +255,8 @@ def test_no_text_of_a_contract_plan_or_run_becomes_markup_in_a_notebook() -> Non
 def test_a_notebook_shows_what_a_plan_is_refused_for_and_which_rules_broke() -> None:
     from datetime import UTC, datetime
 
-    from datamaster_kit.plan import Change, Plan
-    from datamaster_kit.runs import RuleResult, Run
+    from datamaster_kit.lakehouse.runs import RuleResult, Run
+    from datamaster_kit.plan.plan import Change, Plan
 
     words = shown_in_notebook(Plan((Change("delete", "table", "crisk.bronze.card", refusal="it has rows"), Change("unchanged", "schema", "crisk.gold")))).words
     assert {"-", "crisk.bronze.card", "refused:"} <= set(words) and "crisk.gold" not in words and "0 to create, 0 to update, 1 to delete, 1 unchanged." in words

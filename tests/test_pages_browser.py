@@ -13,14 +13,14 @@ from test_page import hostile
 from test_report import run
 
 from datamaster_kit.contract import model as m
-from datamaster_kit.contract.markup import html, markup
-from datamaster_kit.contract.page import contract_page
+from datamaster_kit.contract.publish.markup import html, markup
+from datamaster_kit.contract.publish.page import contract_page
 from datamaster_kit.contract.read import read_contract
+from datamaster_kit.lakehouse.runs import RuleResult
 from datamaster_kit.observe.explore import ColumnProfile, TableProfile, profile_picture
 from datamaster_kit.observe.report import TableFacts, notebook_pages, report_page
 from datamaster_kit.observe.tables import html_table, rule_table
-from datamaster_kit.plan import Change, Difference, Plan, plan_table
-from datamaster_kit.runs import RuleResult
+from datamaster_kit.plan.plan import Change, Difference, Plan, plan_table
 
 pytestmark = pytest.mark.server
 ROOT = Path(__file__).resolve().parents[1]

@@ -18,17 +18,17 @@ from workspace.server import Workspace
 from datamaster_kit.contract.fault import DatamasterError, Fault
 from datamaster_kit.contract.lint import lint
 from datamaster_kit.contract.model import Contract, Field, Model, Workflow
-from datamaster_kit.contract.odcs_writer import odcs_yaml
+from datamaster_kit.contract.odcs.writer import odcs_yaml
 from datamaster_kit.contract.read import read_contract
-from datamaster_kit.contract.table import table_names, tables
+from datamaster_kit.contract.sql.table import table_names, tables
 from datamaster_kit.contract.together import joined
 from datamaster_kit.deliver.delivery import Delivery, apply_delivery, observed_delivery, plan_of, release_files
 from datamaster_kit.deliver.job_runs import job_number, job_numbers
 from datamaster_kit.deliver.jobs import Job, jobs
 from datamaster_kit.deliver.settings import Release
 from datamaster_kit.ingest.versions import version
-from datamaster_kit.project import Project, read_contracts, read_project
-from datamaster_kit.target.management import Management
+from datamaster_kit.project.project_file import Project, read_contracts, read_project
+from datamaster_kit.targets.clients.management import Management
 from datamaster_kit.unity.desired import desired_state
 
 SEED = Path(__file__).parent / "seed_contracts"

@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from datamaster_kit.contract.export import spark_schema
 from datamaster_kit.contract.fault import BadInput
 from datamaster_kit.contract.model import Array, Field, Map, Model, Scalar, Struct
-from datamaster_kit.contract.sqltype import quote, sql_literal, sql_type
-from datamaster_kit.forms.pasted import fields_from
+from datamaster_kit.contract.publish.export import spark_schema
+from datamaster_kit.contract.sql.sqltype import quote, sql_literal, sql_type
+from datamaster_kit.forms.text.pasted import fields_from
 
 POSTGRES = '''
 -- exported

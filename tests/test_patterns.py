@@ -18,10 +18,10 @@ from typer.testing import CliRunner
 from datamaster_kit.cli.main import app
 from datamaster_kit.contract.fault import BadInput
 from datamaster_kit.contract.lint import lint_file
-from datamaster_kit.contract.pattern_properties import JAVA_PROPERTIES, SCRIPT_NAMES
-from datamaster_kit.contract.pattern_steps import ExplodingPatternError
-from datamaster_kit.contract.patterns import java_pattern, judgement, matching_limit, python_pattern
-from datamaster_kit.contract.predicates import FORMATS, matched_predicate
+from datamaster_kit.contract.quality.predicates import FORMATS, matched_predicate
+from datamaster_kit.contract.sql.pattern_properties import JAVA_PROPERTIES, SCRIPT_NAMES
+from datamaster_kit.contract.sql.pattern_steps import ExplodingPatternError
+from datamaster_kit.contract.sql.patterns import java_pattern, judgement, matching_limit, python_pattern
 
 EXPONENTIAL = [
     "(a+)+$", "^(a*)*b", "^(a|a)*b", "^(a|aa)+$", "^(aa?)*b", "(a|a?)+$", r"^(\d+)*x", r"^(\w+\s?)*$", "([a-z]*)*", "(x|(y+))*", "^(x+x+)+y", r"^(([a-z])+.)+[A-Z]([a-z])+$",

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from datamaster_kit.contract.sqltype import sql_type
-from datamaster_kit.contract.table import stored
+from datamaster_kit.contract.sql.sqltype import sql_type
+from datamaster_kit.contract.sql.table import stored
 
 BENCHMARKS = Path(__file__).resolve().parents[1] / "benchmarks"
 HEADER = "l_orderkey,l_partkey,l_suppkey,l_linenumber,l_quantity,l_extendedprice,l_discount,l_tax,l_returnflag,l_linestatus,l_shipdate,l_commitdate,l_receiptdate,l_shipinstruct,l_shipmode,l_comment"

@@ -13,13 +13,13 @@ from whole_files import read_files
 
 from datamaster_kit.contract.fault import BadInput
 from datamaster_kit.contract.model import Array, Contract, DataType, Example, Field, Map, Model, Scalar, Source, Struct, Workflow
-from datamaster_kit.contract.sqltype import parse_sql_type
-from datamaster_kit.forms.preview import Preview, arrived, preview
-from datamaster_kit.forms.results import preview_html
-from datamaster_kit.forms.verdicts import misfit
-from datamaster_kit.names import names
-from datamaster_kit.project import Project
-from datamaster_kit.target.target import FileSource
+from datamaster_kit.contract.sql.sqltype import parse_sql_type
+from datamaster_kit.forms.trial.preview import Preview, arrived, preview
+from datamaster_kit.forms.trial.results import preview_html
+from datamaster_kit.forms.trial.verdicts import misfit
+from datamaster_kit.lakehouse.names import names
+from datamaster_kit.project.project_file import Project
+from datamaster_kit.targets.base import FileSource
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession

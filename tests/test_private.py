@@ -14,10 +14,10 @@ from typing import Any
 import pytest
 
 from datamaster_kit.contract.fault import DatamasterError
-from datamaster_kit.forms.saving import Draft, keep_draft
-from datamaster_kit.forms.scratch import scratch
-from datamaster_kit.target.jars import PINS, jars
-from datamaster_kit.target.session import prepare, settings
+from datamaster_kit.forms.file.saving import Draft, keep_draft
+from datamaster_kit.forms.trial.scratch import scratch
+from datamaster_kit.targets.jvm.jars import PINS, jars
+from datamaster_kit.targets.jvm.session import prepare, settings
 
 ROOT = Path(__file__).resolve().parents[1]
 

@@ -11,11 +11,11 @@ from workspace.quartz import is_quartz
 
 from datamaster_kit import __version__
 from datamaster_kit.contract.fault import BadInput, Fault
-from datamaster_kit.project import Project, read_project
-from datamaster_kit.sections import FILE, Metastore
+from datamaster_kit.project.project_file import Project, read_project
+from datamaster_kit.project.sections import FILE, Metastore
+from datamaster_kit.project.shape import Items, Keys, Named, findings
+from datamaster_kit.project.values import CRON
 from datamaster_kit.setup.variables import entra_variables, setup_of
-from datamaster_kit.shape import Items, Keys, Named, findings
-from datamaster_kit.values import CRON
 
 GUID = "00000000-0000-0000-0000-00000000000a"
 CLUSTER = ("{workers: {min: 1, max: 8}, photon: true, runtime: 17.3.x-scala2.13, policy: Job Compute, pool: small nodes, driver_pool: large nodes, "

@@ -6,14 +6,14 @@ from pathlib import Path
 import pytest
 
 from datamaster_kit.contract.document import parse_document
-from datamaster_kit.contract.draft import draft
 from datamaster_kit.contract.fault import Fault
-from datamaster_kit.contract.odcs_parts import whole
-from datamaster_kit.contract.page import schedule_words
+from datamaster_kit.contract.odcs.parts import whole
 from datamaster_kit.contract.period import parse_period
+from datamaster_kit.contract.publish.draft import draft
+from datamaster_kit.contract.publish.page import schedule_words
 from datamaster_kit.contract.read import examined
 from datamaster_kit.contract.readings import differing_readings, read_by_1_1, read_by_1_2
-from datamaster_kit.contract.sqltype import parse_sql_type
+from datamaster_kit.contract.sql.sqltype import parse_sql_type
 
 DCS = """dataContractSpecification: 1.1.0
 id: urn:c

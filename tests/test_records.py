@@ -17,14 +17,14 @@ from datamaster_kit.ingest.holds import HOLD, has_unjudged, read_holds
 from datamaster_kit.ingest.ingest import recorded_batches
 from datamaster_kit.ingest.quarantine import recorded_ranges
 from datamaster_kit.ingest.step import Step
-from datamaster_kit.ledger import READ, REFUSED, FileEntry, files_table, read_entries, record_files
-from datamaster_kit.names import TableName, names
+from datamaster_kit.lakehouse.ledger import READ, REFUSED, FileEntry, files_table, read_entries, record_files
+from datamaster_kit.lakehouse.names import TableName, names
+from datamaster_kit.lakehouse.runs import RuleResult, Run, past, read_runs, record_all, recorded_notes, recorded_runs, runs_name, runs_table
 from datamaster_kit.observe.report import hold_events
-from datamaster_kit.project import Project
-from datamaster_kit.runs import RuleResult, Run, past, read_runs, record_all, recorded_notes, recorded_runs, runs_name, runs_table
-from datamaster_kit.target.databricks import DatabricksTarget
-from datamaster_kit.target.local import LocalTarget
-from datamaster_kit.target.target import TOTALS_OF
+from datamaster_kit.project.project_file import Project
+from datamaster_kit.targets.base import TOTALS_OF
+from datamaster_kit.targets.databricks import DatabricksTarget
+from datamaster_kit.targets.local import LocalTarget
 
 pytestmark = pytest.mark.spark
 BEGAN = datetime(2026, 11, 26, 3, 10, 0, 123456, tzinfo=UTC)
@@ -136,10 +136,10 @@ WRITER = """
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
-from datamaster_kit.names import names
-from datamaster_kit.project import Project
-from datamaster_kit.runs import Run, record_all
-from datamaster_kit.target.local import LocalTarget
+from datamaster_kit.lakehouse.names import names
+from datamaster_kit.project.project_file import Project
+from datamaster_kit.lakehouse.runs import Run, record_all
+from datamaster_kit.targets.local import LocalTarget
 target, moment = LocalTarget(Project(Path(sys.argv[1]), names("twin", "twin"))), datetime.now(UTC)
 for batch in range(25):
     record_all(target, "ctwin", [Run("r", "silver", "local", "c", "1", "m", moment, moment, batch=batch, stream=sys.argv[2])])

@@ -7,9 +7,9 @@ from html.parser import HTMLParser
 from pathlib import Path
 from xml.etree import ElementTree
 
+from datamaster_kit.lakehouse.runs import RuleResult, Run
 from datamaster_kit.observe.pictures import rows_picture, rules_picture, times_picture
 from datamaster_kit.observe.report import TableFacts, notebook_pages, report_page
-from datamaster_kit.runs import RuleResult, Run
 
 MOMENT = datetime(2026, 1, 31, tzinfo=UTC)
 HOSTILE = "\"'><script>alert(1)</script><img src=x onerror=alert(1)>&amp;</svg>$x^2$"

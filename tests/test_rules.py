@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from datamaster_kit.contract.export import spark_schema
 from datamaster_kit.contract.model import Array, Contract, Field, Map, Model, Must, Quality, Reference, Scalar, ServiceLevel, Struct
-from datamaster_kit.contract.rules import Rule, rendered_query, rules, verdict
+from datamaster_kit.contract.publish.export import spark_schema
+from datamaster_kit.contract.quality.rules import Rule, rendered_query, rules, verdict
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -226,7 +226,7 @@ def broken(spark: SparkSession, model: Model, rows: list[dict[str, Any]], *other
 
 def loosened(item: Field) -> Field:
     """Return a field as bronze has it: absent values are possible everywhere, lengths are not enforced."""
-    from datamaster_kit.contract.table import stored, unlimited
+    from datamaster_kit.contract.sql.table import stored, unlimited
 
     return replace(item, type=stored(unlimited(item.type)), required=False)
 
@@ -442,8 +442,8 @@ def test_set_rules_give_the_right_numbers(spark: SparkSession) -> None:
 def test_marks_and_thresholds_are_values_of_the_fields_type_and_no_others() -> None:
     """`true` marks a boolean, 0 is 0.00, -1 stands for nothing in a number too, and a threshold or a share has an end."""
     from datamaster_kit.contract.model import Field, Must, Quality, Scalar
-    from datamaster_kit.contract.rule import limit_of
-    from datamaster_kit.contract.rules import missing_predicate
+    from datamaster_kit.contract.quality.rule import limit_of
+    from datamaster_kit.contract.quality.rules import missing_predicate
     from datamaster_kit.contract.workflow import read_share, read_workflow
     from datamaster_kit.ingest.rows import is_one_of
 

@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from datamaster_kit import notebooks
 from datamaster_kit.contract.fault import BadInput, DatamasterError
-from datamaster_kit.notebooks import StepResult, converted, run_step, run_steps, step_of, steps
+from datamaster_kit.lakehouse import step_notebooks as notebooks
+from datamaster_kit.lakehouse.step_notebooks import StepResult, converted, run_step, run_steps, step_of, steps
 
 SECRET = "dapi-<0123456789>&'not to be seen'"
 HEAD = 'number: int = 1  # what to double\nname: str = "x"\nresult_path: str = ""'
@@ -49,7 +49,7 @@ def data(result: StepResult, kind: str) -> list[str]:
 
 
 def test_a_parameter_takes_effect_and_the_result_comes_back(tmp_path: Path) -> None:
-    cell = "from datamaster_kit.notebooks import record_result\nrecord_result({'double': 2 * number}, result_path)"
+    cell = "from datamaster_kit.lakehouse.step_notebooks import record_result\nrecord_result({'double': 2 * number}, result_path)"
     result = run(tmp_path, cell, number=21)
     assert result.result == {"double": 42}
     assert json.loads((tmp_path / "runs" / "01_double.json").read_text()) == {"double": 42}
@@ -114,7 +114,7 @@ def test_an_interrupt_leaves_the_executed_notebook(tmp_path: Path) -> None:
 
 
 def test_a_result_of_an_earlier_run_is_not_taken_for_this_one(tmp_path: Path) -> None:
-    run(tmp_path, "from datamaster_kit.notebooks import record_result\nrecord_result({'old': 1}, result_path)")
+    run(tmp_path, "from datamaster_kit.lakehouse.step_notebooks import record_result\nrecord_result({'old': 1}, result_path)")
     assert run(tmp_path, "pass").result is None
 
 
@@ -130,7 +130,7 @@ def test_a_notebook_that_runs_steps_keeps_its_own_shell(tmp_path: Path) -> None:
     inner = written(tmp_path / "inner", "print('inside')")
     result = run(tmp_path, f"""
 from pathlib import Path
-from datamaster_kit.notebooks import run_step, step_of
+from datamaster_kit.lakehouse.step_notebooks import run_step, step_of
 before = get_ipython()
 run_step(step_of(Path({str(inner)!r})), {{}}, Path({str(tmp_path / 'inner_runs')!r}))
 from IPython import get_ipython as now
@@ -143,7 +143,7 @@ def test_nothing_is_written_into_the_home_folder(tmp_path: Path) -> None:
     home = tmp_path / "home"
     home.mkdir()
     notebook = written(tmp_path / "steps", "print(1)")
-    program = ("import sys\nfrom pathlib import Path\nfrom datamaster_kit.notebooks import run_step, step_of\n"
+    program = ("import sys\nfrom pathlib import Path\nfrom datamaster_kit.lakehouse.step_notebooks import run_step, step_of\n"
                "run_step(step_of(Path(sys.argv[1])), {}, Path(sys.argv[2]))")
     hidden = {name: value for name, value in os.environ.items() if not name.startswith(("IPYTHON", "JUPYTER"))}
     command = [sys.executable, "-c", program, str(notebook), str(tmp_path / "runs")]
@@ -159,7 +159,7 @@ def test_nothing_is_written_into_the_home_folder(tmp_path: Path) -> None:
     "import os, html\nfrom IPython.display import HTML\nHTML(html.escape(os.environ['DATABRICKS_TOKEN']))",
     "import os\nraise ValueError(os.environ['DATABRICKS_TOKEN'])",
     "import os\nfrom datamaster_kit.contract.fault import BadInput, Fault\nraise BadInput(Fault('code', os.environ['DATABRICKS_TOKEN']))",
-    "import os\nfrom datamaster_kit.notebooks import record_result\nrecord_result({'token': os.environ['DATABRICKS_TOKEN']}, result_path)",
+    "import os\nfrom datamaster_kit.lakehouse.step_notebooks import record_result\nrecord_result({'token': os.environ['DATABRICKS_TOKEN']}, result_path)",
 ])
 def test_a_secret_is_in_nothing_that_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cell: str) -> None:
     monkeypatch.setenv("DATABRICKS_TOKEN", SECRET)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from datamaster_kit.contract.cron import cron_words
 from datamaster_kit.contract.fault import BadInput
-from datamaster_kit.forms.schedule import CHOICE_WORDS, DIVISORS, Choice, choice_of, cron_of, next_times
+from datamaster_kit.forms.text.schedule import CHOICE_WORDS, DIVISORS, Choice, choice_of, cron_of, next_times
 
 # cron, zone, after, and the next four times that Quartz gives: getNextValidTimeAfter of CronExpression in org.quartz-scheduler:quartz 2.5.2. With `nW`, rows on which 2.3.2 says otherwise
 # are left out: the one forgets the later hours of a day that was moved, the other the second item of a list.

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from datamaster_kit.secret_values import scrubbed, secrets
+from datamaster_kit.project.secret_values import scrubbed, secrets
 
 FORMS: dict[str, Callable[[str], str]] = {
     "as it is": str, "html": html.escape, "html text": lambda text: html.escape(text, quote=False), "json": json.dumps, "json with letters": lambda text: json.dumps(text, ensure_ascii=False), "python": repr,

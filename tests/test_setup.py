@@ -16,10 +16,10 @@ import pytest
 from resource_manager.server import ResourceManager, Subscription
 from state_store import StateStore
 
-from datamaster_kit.project import read_project
+from datamaster_kit.project.project_file import read_project
 from datamaster_kit.setup.parts import azure_remote, prepare
 from datamaster_kit.setup.variables import entra_variables, setup_of, state_variables
-from datamaster_kit.target.management import Management
+from datamaster_kit.targets.clients.management import Management
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "tools"))

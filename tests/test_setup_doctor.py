@@ -18,15 +18,15 @@ from resource_manager.subscription import CONTRIBUTOR, READER, ROLE_ADMINISTRATO
 from workspace.faults import Fault
 
 from datamaster_kit.contract.fault import DatamasterError
-from datamaster_kit.names import names
-from datamaster_kit.project import Project
-from datamaster_kit.sections import Jobs, Unity
+from datamaster_kit.lakehouse.names import names
+from datamaster_kit.project.project_file import Project
+from datamaster_kit.project.sections import Jobs, Unity
 from datamaster_kit.setup.caller import Azure
 from datamaster_kit.setup.doctor import azure_checks, contracts_check, refusal_of_az, setup_checks, terraform_check, terraform_login_check
 from datamaster_kit.setup.permissions import MAKES, PROVIDERS
 from datamaster_kit.setup.variables import setup_of
-from datamaster_kit.target.doctor import Check
-from datamaster_kit.target.management import Management
+from datamaster_kit.targets.clients.management import Management
+from datamaster_kit.targets.doctor import Check
 
 if TYPE_CHECKING:
     from workspace.server import Workspace
@@ -158,7 +158,7 @@ def test_an_account_that_would_be_made_anew_is_told_before(azure: Azure, subscri
 
 
 def test_nothing_is_asked_of_azure_when_nobody_is_logged_in(azure: Azure, service: ResourceManager) -> None:
-    from datamaster_kit.target.management import NO_LOGIN
+    from datamaster_kit.targets.clients.management import NO_LOGIN
 
     def nobody() -> str:
         raise DatamasterError(NO_LOGIN.fault("no credential"))

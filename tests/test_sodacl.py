@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from datamaster_kit.contract.dcs.sodacl import parse_sodacl
 from datamaster_kit.contract.model import Contract, Field, Model, Must, Quality, Scalar
-from datamaster_kit.contract.rules import rules
-from datamaster_kit.contract.sodacl import parse_sodacl
+from datamaster_kit.contract.quality.rules import rules
 
 TABLE = "${table}"
 ABOVE, BELOW, AT_LEAST, AT_MOST = "mustBeGreaterThan", "mustBeLessThan", "mustBeGreaterOrEqualTo", "mustBeLessOrEqualTo"

@@ -10,8 +10,8 @@ from datamaster_kit.contract.fault import Fault
 from datamaster_kit.contract.model import Scalar
 from datamaster_kit.contract.read import examined
 from datamaster_kit.contract.source_options import CLOUD_OPTIONS, READER_OPTIONS, option_problems, reader_options
-from datamaster_kit.forms.verdicts import misfit
-from datamaster_kit.target.auto_loader import option_faults
+from datamaster_kit.forms.trial.verdicts import misfit
+from datamaster_kit.targets.readers.auto_loader import option_faults
 
 CONTRACT = """dataContractSpecification: 1.1.0
 id: urn:c

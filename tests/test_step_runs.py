@@ -39,9 +39,9 @@ from datamaster_kit.deliver.one_time_runs import base_parameters, command_reques
 from datamaster_kit.deliver.release import wheel_of_toolkit
 from datamaster_kit.deliver.step_start import start_step
 from datamaster_kit.deliver.submission import MODEL, fetch_result, import_step, make_release, run_once, scrubbed_export, submit_run
-from datamaster_kit.notebooks import steps_folder
-from datamaster_kit.project import Project, read_contracts
-from datamaster_kit.sections import Jobs
+from datamaster_kit.lakehouse.step_notebooks import steps_folder
+from datamaster_kit.project.project_file import Project, read_contracts
+from datamaster_kit.project.sections import Jobs
 
 pytestmark = pytest.mark.server
 ROOT = Path(__file__).resolve().parents[1]

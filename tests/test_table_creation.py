@@ -16,14 +16,14 @@ from hypothesis import strategies as some
 from datamaster_kit.contract.document import parse_document
 from datamaster_kit.contract.fault import BadInput
 from datamaster_kit.contract.read import examined
-from datamaster_kit.contract.table import Column, Dialect, Table, create_statements, tables
-from datamaster_kit.ledger import files_table
-from datamaster_kit.names import names
-from datamaster_kit.project import Project
-from datamaster_kit.runs import runs_table
-from datamaster_kit.target.local import LocalTarget
-from datamaster_kit.target.records import Detail, detail_by_spark, stored_detail
-from datamaster_kit.target.table_creation import can_write_commit, create_by_commit
+from datamaster_kit.contract.sql.table import Column, Dialect, Table, create_statements, tables
+from datamaster_kit.lakehouse.ledger import files_table
+from datamaster_kit.lakehouse.names import names
+from datamaster_kit.lakehouse.runs import runs_table
+from datamaster_kit.project.project_file import Project
+from datamaster_kit.targets.local import LocalTarget
+from datamaster_kit.targets.records import Detail, detail_by_spark, stored_detail
+from datamaster_kit.targets.table_creation import can_write_commit, create_by_commit
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession

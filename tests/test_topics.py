@@ -16,15 +16,15 @@ from workspace.faults import Chaos, Fault
 from datamaster_kit.contract.document import parse_document
 from datamaster_kit.contract.fault import BadInput, DatamasterError
 from datamaster_kit.contract.model import Contract, Model, Source, Workflow
-from datamaster_kit.contract.odcs_writer import odcs_yaml
+from datamaster_kit.contract.odcs.writer import odcs_yaml
 from datamaster_kit.contract.read import read_contract
 from datamaster_kit.deliver.namespace_topics import desired_topics, found_topics, topic_operations, topics_in
 from datamaster_kit.deliver.topics import Topic, topics
-from datamaster_kit.names import names
-from datamaster_kit.plan import Plan
-from datamaster_kit.project import Project
-from datamaster_kit.resources import Found, Service, apply_resources, plan_resources
-from datamaster_kit.target.management import Management
+from datamaster_kit.lakehouse.names import names
+from datamaster_kit.plan.plan import Plan
+from datamaster_kit.plan.resources import Found, Service, apply_resources, plan_resources
+from datamaster_kit.project.project_file import Project
+from datamaster_kit.targets.clients.management import Management
 
 SUBSCRIPTION = "00000000-0000-0000-0000-000000000001"
 PROJECT = Project(Path(), names("risk", "risk"), setup={"subscription": SUBSCRIPTION})

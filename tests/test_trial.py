@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from datamaster_kit.contract.fault import BadInput, DatamasterError
-from datamaster_kit.forms.child import Child, Progress
-from datamaster_kit.forms.plans import Planned, planning
-from datamaster_kit.forms.trial import Wanted, mocked, trial
-from datamaster_kit.forms.trial_work import Trial
-from datamaster_kit.forms.try_panel import TryPanel
-from datamaster_kit.project import read_contracts, read_project
+from datamaster_kit.forms.trial.child import Child, Progress
+from datamaster_kit.forms.trial.plans import Planned, planning
+from datamaster_kit.forms.trial.trial import Wanted, mocked, trial
+from datamaster_kit.forms.trial.trial_work import Trial
+from datamaster_kit.forms.trial.try_panel import TryPanel
+from datamaster_kit.project.project_file import read_contracts, read_project
 
 if TYPE_CHECKING:
     from workspace.server import Workspace
@@ -126,7 +126,7 @@ def test_a_trial_that_is_cancelled_half_way_leaves_no_process(project: Path) -> 
 
 
 def test_a_process_that_dies_or_whose_form_is_gone_is_told_and_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "working.py").write_text("import os, subprocess, sys, time\nfrom datamaster_kit.forms.child import Progress, serve\n\n\ndef work(request, report):\n    subprocess.Popen(['sleep', '600'])\n"
+    (tmp_path / "working.py").write_text("import os, subprocess, sys, time\nfrom datamaster_kit.forms.trial.child import Progress, serve\n\n\ndef work(request, report):\n    subprocess.Popen(['sleep', '600'])\n"
                                          "    report(Progress('wait', 0.5, 'waiting'))\n    if request['dies']:\n        print('the disk is full', file=sys.stderr)\n        os._exit(3)\n    time.sleep(600)\n\n\ndef main():\n    serve(work)\n",
                                          encoding="utf-8")
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")]))

@@ -19,11 +19,11 @@ from datamaster_kit.cli.main import main
 from datamaster_kit.contract.document import parse_document
 from datamaster_kit.contract.fault import BadInput, DatamasterError
 from datamaster_kit.contract.read import examined
-from datamaster_kit.names import names
-from datamaster_kit.project import Project
-from datamaster_kit.sections import unity_of
-from datamaster_kit.target.databricks import DatabricksTarget
-from datamaster_kit.target.runtime import RUNTIME
+from datamaster_kit.lakehouse.names import names
+from datamaster_kit.project.project_file import Project
+from datamaster_kit.project.sections import unity_of
+from datamaster_kit.targets.databricks import DatabricksTarget
+from datamaster_kit.targets.runtime import RUNTIME
 from datamaster_kit.unity.catalog import Planned, apply_catalog, plan_catalog, plan_destruction
 
 pytestmark = pytest.mark.server

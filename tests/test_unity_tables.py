@@ -21,11 +21,11 @@ from datamaster_kit.contract.document import parse_document
 from datamaster_kit.contract.fault import BadInput, DatamasterError
 from datamaster_kit.contract.model import Contract
 from datamaster_kit.contract.read import examined
-from datamaster_kit.names import names
-from datamaster_kit.plan import Plan
-from datamaster_kit.project import Project, read_contracts, read_project
-from datamaster_kit.resources import Outcome
-from datamaster_kit.target.databricks import DatabricksTarget
+from datamaster_kit.lakehouse.names import names
+from datamaster_kit.plan.plan import Plan
+from datamaster_kit.plan.resources import Outcome
+from datamaster_kit.project.project_file import Project, read_contracts, read_project
+from datamaster_kit.targets.databricks import DatabricksTarget
 from datamaster_kit.unity.tables import apply_plan, planned
 
 pytestmark = pytest.mark.server

@@ -25,12 +25,12 @@ from workspace.server import Settings
 from workspace.server import Workspace as Server
 
 from datamaster_kit.contract.fault import BadInput, DatamasterError
-from datamaster_kit.names import names
-from datamaster_kit.plan import Plan
-from datamaster_kit.project import Project
-from datamaster_kit.resources import Outcome, quiet
-from datamaster_kit.sections import Metastore, unity_of
-from datamaster_kit.target.management import Management
+from datamaster_kit.lakehouse.names import names
+from datamaster_kit.plan.plan import Plan
+from datamaster_kit.plan.resources import Outcome, quiet
+from datamaster_kit.project.project_file import Project
+from datamaster_kit.project.sections import Metastore, unity_of
+from datamaster_kit.targets.clients.management import Management
 from datamaster_kit.unity.workspace import (
     State,
     Workspace,

@@ -18,13 +18,13 @@ from hypothesis import strategies as st
 from whole_files import read_files
 
 from datamaster_kit.contract.model import Array, Contract, DataType, Field, Map, Model, Must, Quality, Scalar, Struct
-from datamaster_kit.contract.rules import rules
-from datamaster_kit.contract.sqltype import quote
+from datamaster_kit.contract.quality.rules import rules
+from datamaster_kit.contract.sql.sqltype import quote
 from datamaster_kit.ingest.rows import is_kept
-from datamaster_kit.target import large_files
-from datamaster_kit.target.accepted_forms import FORM_OF, FORMS, values_page
-from datamaster_kit.target.csv_files import header_reason
-from datamaster_kit.target.target import FileSource
+from datamaster_kit.targets.base import FileSource
+from datamaster_kit.targets.readers import large_files
+from datamaster_kit.targets.readers.accepted_forms import FORM_OF, FORMS, values_page
+from datamaster_kit.targets.readers.csv_files import header_reason
 
 TYPES = {"byte": Scalar("byte"), "integer": Scalar("integer"), "long": Scalar("long"), "decimal": Scalar("decimal", 9, 2), "double": Scalar("double"), "float": Scalar("float"),
          "boolean": Scalar("boolean"), "date": Scalar("date"), "timestamp": Scalar("timestamp"), "timestamp_ntz": Scalar("timestamp_ntz")}

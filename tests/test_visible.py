@@ -23,11 +23,11 @@ from datamaster_kit.cli.output import print_faults, print_json, print_plan, prin
 from datamaster_kit.cli.setup import output_lines, progress_line
 from datamaster_kit.contract.fault import Fault
 from datamaster_kit.contract.lint import github_annotation
-from datamaster_kit.contract.odcs_writer import yaml_text
+from datamaster_kit.contract.odcs.writer import yaml_text
 from datamaster_kit.contract.read import read_shown_contract
 from datamaster_kit.contract.visible import visible
-from datamaster_kit.plan import Change, Difference, Plan
-from datamaster_kit.resources import Outcome
+from datamaster_kit.plan.plan import Change, Difference, Plan
+from datamaster_kit.plan.resources import Outcome
 from datamaster_kit.setup.events import Progress
 
 ROOT = Path(__file__).resolve().parents[1]

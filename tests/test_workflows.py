@@ -18,7 +18,7 @@ from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
 from datamaster_kit.deliver.job_runs import PURPOSES
-from datamaster_kit.notebooks import steps
+from datamaster_kit.lakehouse.step_notebooks import steps
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "tools"))

@@ -14,11 +14,11 @@ import pytest
 from workspace.server import Workspace
 
 from datamaster_kit.contract.fault import DatamasterError
-from datamaster_kit.names import names
-from datamaster_kit.project import Project
-from datamaster_kit.target import answers
-from datamaster_kit.target import workspace as client_of_target
-from datamaster_kit.target.workspace import account_client, workspace_client
+from datamaster_kit.lakehouse.names import names
+from datamaster_kit.project.project_file import Project
+from datamaster_kit.targets.clients import answers
+from datamaster_kit.targets.clients import workspace as client_of_target
+from datamaster_kit.targets.clients.workspace import account_client, workspace_client
 
 
 @pytest.fixture

@@ -24,7 +24,7 @@ from workspace.sql_tokens import SqlError
 from workspace.state import Settings, State
 
 from datamaster_kit.contract.read import read_contract
-from datamaster_kit.contract.table import Column, Dialect, Table, create_statements, tables
+from datamaster_kit.contract.sql.table import Column, Dialect, Table, create_statements, tables
 from datamaster_kit.unity.evolution import table_mendings
 
 pytestmark = pytest.mark.server

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from datamaster_kit.target.local_files import read_batch
-from datamaster_kit.target.target import FileSource
+from datamaster_kit.targets.base import FileSource
+from datamaster_kit.targets.readers.local_files import read_batch
 
 COPIES = tempfile.TemporaryDirectory(prefix="datamaster-")
 

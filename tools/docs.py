@@ -14,7 +14,7 @@ import yaml
 ROOT = Path(__file__).resolve().parents[1]
 SOURCE = ROOT / "_proc"
 NOTEBOOKS = ROOT / "nbs"
-READING_ORDER = ("contract", ".", "target", "setup", "unity", "ingest", "deliver", "mock", "observe", "forms", "web", "steps", "cli")
+READING_ORDER = ("contract", "project", "plan", "targets", "lakehouse", "setup", "unity", "ingest", "deliver", "mock", "observe", "forms", "web", "steps", "cli")
 
 
 def error_page() -> str:
@@ -42,7 +42,8 @@ def chapter_title(notebook: Path) -> str:
 def parts() -> list[str]:
     """Return every folder that has a notebook, in reading order; one that the order does not name comes last."""
     folders = {path.parent.relative_to(NOTEBOOKS).as_posix() for path in NOTEBOOKS.rglob("*.ipynb") if ".ipynb_checkpoints" not in path.parts}
-    return sorted(folders, key=lambda folder: (READING_ORDER.index(folder) if folder in READING_ORDER else len(READING_ORDER), folder))
+    tops = {folder: folder.split("/")[0] for folder in folders}
+    return sorted(folders, key=lambda folder: (READING_ORDER.index(tops[folder]) if tops[folder] in READING_ORDER else len(READING_ORDER), folder))
 
 
 def copy_chapters() -> list[dict[str, object]]:
@@ -57,7 +58,8 @@ def copy_chapters() -> list[dict[str, object]]:
             nbformat.write(without_directives(path), target)
             if path.stem != "index":
                 entries.append({chapter_title(path): str(target.relative_to(SOURCE))})
-        navigation.append({"Project and plan" if part == "." else part.capitalize(): entries})
+        if entries:
+            navigation.append({part.replace("/", ": ").capitalize(): entries})
     return navigation
 
 

@@ -52,7 +52,7 @@ TESTS = (
 
 def take_oldest_jars() -> None:
     """Have this process's sessions take the jars of the oldest runtime."""
-    from datamaster_kit.target import jars
+    from datamaster_kit.targets.jvm import jars
 
     jars.PINS = tuple(jars.Pin(*each) for each in OLDEST)
 
@@ -79,8 +79,8 @@ def install_packages() -> None:
 
 def main(tests: list[str]) -> int:
     """Run tests on the oldest runtime and return pytest's exit code."""
-    from datamaster_kit.target.jars import install_jars
-    from datamaster_kit.target.java import java_home
+    from datamaster_kit.targets.jvm.jars import install_jars
+    from datamaster_kit.targets.jvm.java import java_home
 
     install_packages()
     take_oldest_jars()

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from job import Job
 
-from datamaster_kit.target.session import local_session
+from datamaster_kit.targets.jvm.session import local_session
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession

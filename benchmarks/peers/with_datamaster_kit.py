@@ -6,8 +6,8 @@ from job import Counts, Task, measure
 
 from datamaster_kit.contract.model import Contract
 from datamaster_kit.ingest.ingest import ingest as ingest_new_files
-from datamaster_kit.project import Project
-from datamaster_kit.target.local import LocalTarget
+from datamaster_kit.project.project_file import Project
+from datamaster_kit.targets.local import LocalTarget
 
 
 @dataclass(frozen=True)

@@ -17,8 +17,8 @@ from ..contract.fault import Fault
 from ..contract.visible import DEVOPS_COMMAND, visible
 
 if TYPE_CHECKING:
-    from datamaster_kit.plan import Change, Plan
-    from datamaster_kit.resources import Outcome
+    from datamaster_kit.plan.plan import Change, Plan
+    from datamaster_kit.plan.resources import Outcome
     from rich.text import Text
 
 # %% auto #0
@@ -140,7 +140,7 @@ def print_plan(plan: Plan, as_json: bool = False) -> None:
     from rich.console import Console
     from rich.text import Text
 
-    from datamaster_kit.plan import MARKS, summary
+    from datamaster_kit.plan.plan import MARKS, summary
 
     console, colours = Console(), {"create": "green", "update": "yellow", "delete": "red", "unchanged": "dim"}
     for change in plan.shown:
@@ -176,7 +176,7 @@ def plan_markdown(title: str, where: str, plan: Plan, notes: Iterable[str] = ())
         plan: The plan.
         notes: What a person should know beside it.
     """
-    from datamaster_kit.plan import summary
+    from datamaster_kit.plan.plan import summary
 
     lines = [f"@@ {visible(where)} @@", *(line for change in plan.shown for line in change_lines(change))]
     lines += [f"# problem: {visible(fault.code)}: {fault}" for fault in plan.problems]

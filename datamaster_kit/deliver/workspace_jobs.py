@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from ..contract.fault import BadInput, Fault, code
 from .jobs import KEY_TAG, Job
-from ..project import Project
-from ..resources import Found, Identities, Key, Operations, Resource, differences
+from ..project.project_file import Project
+from ..plan.resources import Found, Identities, Key, Operations, Resource, differences
 
 if TYPE_CHECKING:
     from databricks.sdk import WorkspaceClient

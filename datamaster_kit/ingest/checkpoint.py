@@ -15,9 +15,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from ..contract.fault import DatamasterError, Fault, code
-from ..contract.sqltype import sql_literal
+from ..contract.sql.sqltype import sql_literal
 from .step import Step, checkpoint_folder
-from ..target.point import passed
+from ..targets.failpoints import passed
 
 # %% auto #0
 __all__ = ['STREAM_PROPERTY', 'REBUILD', 'LOST', 'DAMAGED', 'RECREATED', 'MARKER', 'Checkpoint', 'numbers', 'read_checkpoint',

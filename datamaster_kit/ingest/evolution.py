@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 
 from ..contract.fault import DatamasterError, code
 from ..contract.model import DataType, Scalar
-from ..contract.sqltype import parse_sql_type, quote, sql_literal, sql_type
-from ..contract.table import bronze_table, envelope_columns, silver_checks
+from ..contract.sql.sqltype import parse_sql_type, quote, sql_literal, sql_type
+from ..contract.sql.table import bronze_table, envelope_columns, silver_checks
 from .step import Step
-from ..target.casts import exact_cast, let, members_json, rescued_members, rescued_texts, variant_text
-from ..target.point import passed
+from ..targets.readers.casts import exact_cast, let, members_json, rescued_members, rescued_texts, variant_text
+from ..targets.failpoints import passed
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame

@@ -9,10 +9,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ..contract.fault import DatamasterError, code
-from ..contract.sqltype import sql_literal
+from ..contract.sql.sqltype import sql_literal
 from .rows import of_batch
 from .step import Step, append
-from ..runs import runs_name
+from ..lakehouse.runs import runs_name
 
 # %% auto #0
 __all__ = ['TOO_MANY_BAD_ROWS', 'RANGES', 'SHARE', 'quarantine_query', 'quarantine_batch', 'Range', 'recorded_ranges', 'within',

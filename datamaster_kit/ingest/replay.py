@@ -17,20 +17,20 @@ from typing import TYPE_CHECKING, Any
 
 from ..contract.check import NUMBERS
 from ..contract.document import shown_encoding
-from ..contract.export import fields_of_spark_schema
+from ..contract.publish.export import fields_of_spark_schema
 from ..contract.fault import BadInput, DatamasterError, code
-from ..contract.field_rules import UNREAD
+from ..contract.quality.field_rules import UNREAD
 from ..contract.model import Array, DataType, Map, Scalar, Source, Struct
 from ..contract.source_options import reader_options
-from ..contract.sqltype import quote, sql_literal, sql_type
-from ..contract.table import bronze_table, quarantine_table
+from ..contract.sql.sqltype import quote, sql_literal, sql_type
+from ..contract.sql.table import bronze_table, quarantine_table
 from .bronze import row_rule_results
 from .rows import aggregated, broken_counts, broken_rules, exemptions, is_quarantined
 from .step import TABLE_DIFFERS, Step, append, require_tables
-from ..runs import Run, record_all
-from ..target.casts import bronze_type, exact_cast, let, members_json, misfit_text, rescued_members, rescued_texts
-from ..target.point import passed
-from ..target.text_copies import any_length
+from ..lakehouse.runs import Run, record_all
+from ..targets.readers.casts import bronze_type, exact_cast, let, members_json, misfit_text, rescued_members, rescued_texts
+from ..targets.failpoints import passed
+from ..targets.readers.text_copies import any_length
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame

@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from ..contract.field_rules import nothing_misfits
+from ..contract.quality.field_rules import nothing_misfits
 from ..contract.model import Contract, Field, Model
-from ..contract.predicates import typed_literal
-from ..contract.rules import Rule
-from ..contract.sqltype import by_reference, quote, sql_literal
+from ..contract.quality.predicates import typed_literal
+from ..contract.quality.rules import Rule
+from ..contract.sql.sqltype import by_reference, quote, sql_literal
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame

@@ -14,13 +14,13 @@ from ..contract.check import NO_FIELD, folder_name
 from ..contract.control_totals import read_control_totals
 from ..contract.fault import BadInput, DatamasterError, Fault, code
 from ..contract.model import Contract, Model, Source
-from ..contract.rules import Rule
+from ..contract.quality.rules import Rule
 from ..contract.source_options import reader_options
-from ..contract.table import QUARANTINE, Table
-from ..names import Names, TableName
-from ..ledger import FileEntry
-from ..runs import Run
-from ..target.target import FileSource, Target
+from ..contract.sql.table import QUARANTINE, Table
+from ..lakehouse.names import Names, TableName
+from ..lakehouse.ledger import FileEntry
+from ..lakehouse.runs import Run
+from ..targets.base import FileSource, Target
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ..contract.model import Field, Model, Scalar
-from ..contract.sqltype import quote, sql_type
-from ..names import TableName
+from ..contract.sql.sqltype import quote, sql_type
+from ..lakehouse.names import TableName
 from .pictures import QUARANTINED, drawing, label, svg
-from ..target.target import Target
+from ..targets.base import Target
 
 if TYPE_CHECKING:
     from markupsafe import Markup

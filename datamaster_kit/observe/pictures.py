@@ -10,8 +10,8 @@ import re
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from ..contract.markup import html
-from ..runs import RuleResult, Run
+from ..contract.publish.markup import html
+from ..lakehouse.runs import RuleResult, Run
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from ..contract.model import Contract
-from ..contract.rules import rules
-from ..runs import RuleResult, Run
+from ..contract.quality.rules import rules
+from ..lakehouse.runs import RuleResult, Run
 
 # %% auto #0
 __all__ = ['OF_TASKS', 'latest_results']

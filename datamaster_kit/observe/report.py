@@ -12,18 +12,18 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..contract.markup import html
+from ..contract.publish.markup import html
 from ..contract.model import Contract
-from ..contract.page import contract_page, page
-from ..ledger import FileEntry, read_entries
-from ..names import TableName
+from ..contract.publish.page import contract_page, page
+from ..lakehouse.ledger import FileEntry, read_entries
+from ..lakehouse.names import TableName
 from .pictures import rows_picture, rules_picture, times_picture
 from .quality import latest_results
 from .tables import file_table, hold_table, reconciliation_table, rule_table, run_table, shown
-from ..private import make_private
-from ..project import Project
-from ..runs import RuleResult, Run, recorded_runs
-from ..target.target import Target
+from ..project.private import make_private
+from ..project.project_file import Project
+from ..lakehouse.runs import RuleResult, Run, recorded_runs
+from ..targets.base import Target
 
 if TYPE_CHECKING:
     from markupsafe import Markup

@@ -9,9 +9,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..contract.control_totals import RECORDS
-from ..contract.markup import html
-from ..ledger import FileEntry
-from ..runs import RuleResult, Run
+from ..contract.publish.markup import html
+from ..lakehouse.ledger import FileEntry
+from ..lakehouse.runs import RuleResult, Run
 
 if TYPE_CHECKING:
     from markupsafe import Markup

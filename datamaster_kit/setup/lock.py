@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import TextIO
 
 from ..contract.fault import DatamasterError, code
-from ..private import make_private
+from ..project.private import make_private
 
 # %% auto #0
 __all__ = ['SETUP_IN_USE', 'Lock', 'lock_of', 'caller_here', 'process_of', 'Run', 'in_use', 'run_after', 'the_only_run']

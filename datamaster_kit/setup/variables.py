@@ -14,10 +14,10 @@ from typing import Any
 from ..contract.fault import BadInput, Fault, code
 from ..contract.model import Contract, ServiceLevel, Workflow
 from ..contract.period import period_kept
-from ..names import Names
-from ..project import Project, azure_name_findings
-from ..sections import SETUP, setup_conflicts
-from ..shape import findings, unaddressed
+from ..lakehouse.names import Names
+from ..project.project_file import Project, azure_name_findings
+from ..project.sections import SETUP, setup_conflicts
+from ..project.shape import findings, unaddressed
 
 # %% auto #0
 __all__ = ['NO_SETUP', 'DAYS', 'REGION_NAMES_WITHOUT_ZONES', 'REGIONS_WITHOUT_ZONES', 'PURPOSES', 'NO_OUTPUT', 'Writer', 'Budget',

@@ -10,9 +10,9 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from ..contract.model import Array, DataType, Scalar, Struct
-from ..contract.sqltype import parse_sql_type, quote, sql_literal, sql_type
-from ..contract.table import Column, Table
-from ..plan import Difference
+from ..contract.sql.sqltype import parse_sql_type, quote, sql_literal, sql_type
+from ..contract.sql.table import Column, Table
+from ..plan.plan import Difference
 
 # %% auto #0
 __all__ = ['FIRST', 'RENAME', 'COLUMNS', 'TYPES', 'LAST', 'WHOLE', 'WIDENING', 'ANEW', 'BY_NAME', 'EVOLVED', 'KEY', 'NEW_KEY',

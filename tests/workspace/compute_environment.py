@@ -18,10 +18,10 @@ from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
-from datamaster_kit.target.class_archive import archive_for, archive_options
-from datamaster_kit.target.jars import jars
-from datamaster_kit.target.java import java_home
-from datamaster_kit.target.session import prepare, settings
+from datamaster_kit.targets.jvm.class_archive import archive_for, archive_options
+from datamaster_kit.targets.jvm.jars import jars
+from datamaster_kit.targets.jvm.java import java_home
+from datamaster_kit.targets.jvm.session import prepare, settings
 
 from .state import Json
 

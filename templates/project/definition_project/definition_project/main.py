@@ -9,9 +9,9 @@ from datetime import UTC, date, datetime
 from datamaster_kit.contract.fault import BadInput, DatamasterError, code
 from datamaster_kit.contract.model import Contract, Model
 from datamaster_kit.contract.together import partners
-from datamaster_kit.project import Project, read_contracts, read_project
-from datamaster_kit.runs import Run, new_run_id, record_all
-from datamaster_kit.target.target import target_of
+from datamaster_kit.project.project_file import Project, read_contracts, read_project
+from datamaster_kit.lakehouse.runs import Run, new_run_id, record_all
+from datamaster_kit.targets.base import target_of
 
 from definition_project.silver import fill
 

@@ -7,15 +7,15 @@ from datetime import date, timedelta
 from pyspark.sql import DataFrame
 
 from datamaster_kit.contract.model import Contract, Model
-from datamaster_kit.contract.rules import rules
-from datamaster_kit.contract.sqltype import quote, sql_literal, sql_type
-from datamaster_kit.contract.table import DELETED
+from datamaster_kit.contract.quality.rules import rules
+from datamaster_kit.contract.sql.sqltype import quote, sql_literal, sql_type
+from datamaster_kit.contract.sql.table import DELETED
 from datamaster_kit.ingest.rows import GOOD, is_deletion
 from datamaster_kit.ingest.versions import content, key_columns, same_key, version
-from datamaster_kit.names import Names
-from datamaster_kit.target.casts import bronze_type
-from datamaster_kit.target.columnar_files import fitted
-from datamaster_kit.target.target import Target
+from datamaster_kit.lakehouse.names import Names
+from datamaster_kit.targets.readers.casts import bronze_type
+from datamaster_kit.targets.readers.columnar_files import fitted
+from datamaster_kit.targets.base import Target
 
 
 def prepared(model: str, rows: DataFrame) -> DataFrame:

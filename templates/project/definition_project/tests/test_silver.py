@@ -9,10 +9,10 @@ from pyspark.sql import SparkSession
 from pyspark.sql.functions import upper
 
 from datamaster_kit.ingest.ingest import ingest
-from datamaster_kit.project import read_contracts, read_project
-from datamaster_kit.runs import read_runs
-from datamaster_kit.target.session import local_session
-from datamaster_kit.target.target import target_of
+from datamaster_kit.project.project_file import read_contracts, read_project
+from datamaster_kit.lakehouse.runs import read_runs
+from datamaster_kit.targets.jvm.session import local_session
+from datamaster_kit.targets.base import target_of
 from datamaster_kit.unity.tables import apply_plan, planned
 
 from definition_project import silver
