@@ -41,7 +41,7 @@ tools: $(STAMP)  ## Terraform, its providers, tflint, checkov and actionlint int
 	$(BIN)/python tools/chromium.py
 
 infra: tools  ## the checks and tests of infra/ alone
-	$(BIN)/python -m pytest tests/test_infra.py
+	$(BIN)/python -m pytest tests/setup/test_infra.py
 
 demo: setup  ## sample contracts and raw files -> Delta tables, executed notebooks and a report
 	$(BIN)/python tools/sample_data.py .datamaster/landing
@@ -53,7 +53,7 @@ test: setup tools check  ## every check and every test
 	$(BIN)/python -m pytest $(PARALLEL)
 
 workspace: setup  ## a workspace for tests on this machine, which runs what is submitted; Ctrl-C ends it
-	$(BIN)/python tests/workspace serve
+	$(BIN)/python tests/servers/workspace serve
 
 connect: setup  ## every test that uses the Spark session once more, through Spark Connect
 	DATAMASTER_CONNECT=1 $(BIN)/python -m pytest $(PARALLEL) -m 'spark and not slow' --junit-xml runs/connect.xml

@@ -71,7 +71,7 @@ def session() -> Iterator[SparkSession]:
 
     os.environ["SPARK_CONNECT_AUTHENTICATE_TOKEN"] = secrets.token_hex()
     os.environ["SPARK_HOME"] = str(spark_home())  # the server's Java is its own
-    with subprocess.Popen([sys.executable, str(ROOT / "tests" / "connect_server.py"), str(state)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as server:
+    with subprocess.Popen([sys.executable, str(ROOT / "tests" / "servers" / "connect_server.py"), str(state)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as server:
         assert server.stdout is not None
         os.environ["SPARK_REMOTE"] = f"sc://localhost:{server.stdout.readline().strip()}"
         session = SparkSession.builder.getOrCreate()

@@ -87,7 +87,7 @@ def main(tests: list[str]) -> int:
     install_jars(STATE, java_home(STATE))
     places = os.pathsep.join(map(str, (PACKAGES, Path(__file__).parent)))
     environment = os.environ | {"PYTHONPATH": places}
-    files = tests or [str(ROOT / "tests" / f"{name}.py") for name in TESTS]
+    files = tests or [str(file) for name in TESTS for file in (ROOT / "tests").rglob(f"{name}.py")]
     command = [sys.executable, "-m", "pytest", "-p", "oldest_runtime", *files]
     return subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode
 

@@ -2,7 +2,7 @@
 
 Terraform is the one on PATH where its version is one that `infra/` accepts, and otherwise a pinned build from a Python wheel; Go likewise.
 The providers are the real ones where Terraform's registry can be reached, and otherwise stand-ins with the schemas recorded from the real ones
-(`tests/infra/provider`), which validate and mock the same. To record anew, with the real providers at hand, in each folder of `infra/`:
+(`tests/servers/infra/provider`), which validate and mock the same. To record anew, with the real providers at hand, in each folder of `infra/`:
 `terraform init -backend=false && terraform providers schema -json > FILE`, then `python tools/terraform.py record FILE...`.
 """
 from __future__ import annotations
@@ -27,7 +27,7 @@ ROOT = Path(__file__).resolve().parents[1]
 INFRA = ROOT / "infra"
 FOLDERS = ("state", "entra", "azure")
 TOOLS = ROOT / ".datamaster" / "tools"
-STAND_IN = ROOT / "tests" / "infra" / "provider"
+STAND_IN = ROOT / "tests" / "servers" / "infra" / "provider"
 REGISTRY = "registry.terraform.io"  # the host that a provider's address means where it names none
 
 OLDEST, TOO_NEW = (1, 11), (2, 0)  # required_version of infra/*/versions.tf
