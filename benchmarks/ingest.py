@@ -23,15 +23,15 @@ from pathlib import Path
 from datamaster_kit.contract.document import parse_document
 from datamaster_kit.contract.model import Contract
 from datamaster_kit.contract.quality.rules import rules
-from datamaster_kit.contract.read import examined
+from datamaster_kit.contract.read import examine_document
 from datamaster_kit.contract.sql.sqltype import sql_type
-from datamaster_kit.contract.sql.table import stored
+from datamaster_kit.contract.sql.table import delta_type
 from datamaster_kit.ingest.ingest import ingest
 from datamaster_kit.lakehouse.names import names
 from datamaster_kit.project.project_file import Project
 from datamaster_kit.targets.jvm.session import local_session
 from datamaster_kit.targets.local import LocalTarget
-from datamaster_kit.unity.tables import apply_plan, planned
+from datamaster_kit.unity.tables import apply_plan, plan_project_tables
 
 ROOT = Path(__file__).resolve().parents[1]
 LINEITEM = """
@@ -59,7 +59,7 @@ def contract_of(format: str, models: int = 1) -> Contract:
     """Return the contract of lineitem, once or under several names."""
     text = "dataContractSpecification: 1.1.0\nid: urn:tpch\ninfo: {title: TPC-H, version: 1.0.0}\nmodels:\n"
     text += "".join(f"  {name_of(number)}:\n    fields:{LINEITEM}" for number in range(models)) + f"workflow: {{source: {{type: adls, format: {format}}}}}\n"
-    contract, faults = examined(parse_document(text, "tpch.yaml"), ROOT)
+    contract, faults = examine_document(parse_document(text, "tpch.yaml"), ROOT)
     assert contract is not None, faults
     return contract
 
@@ -180,7 +180,7 @@ class Bench:
         place = Path(tempfile.mkdtemp(dir=self.folder))
         project = Project(place, names("bench", "bench"))
         target = LocalTarget(project, self.spark)
-        apply_plan(planned(target, project, [contract]), target)
+        apply_plan(plan_project_tables(target, project, [contract]), target)
         return target, project
 
     def ours(self, contract: Contract, files: dict[str, list[Path]]) -> tuple[Cost, Cost]:
@@ -195,7 +195,7 @@ class Bench:
 
     def floor(self, contract: Contract, files: list[Path], format: str) -> Cost:
         """Return the cost of plain Spark: a typed read, appended to a Delta table."""
-        schema = ", ".join(f"{item.column} {sql_type(stored(item.type))}" for item in contract.models[0].fields)
+        schema = ", ".join(f"{item.column} {sql_type(delta_type(item.type))}" for item in contract.models[0].fields)
         place = Path(tempfile.mkdtemp(dir=self.folder))
         cost = self.timed(lambda: self.spark.read.schema(schema).option("header", True).format(format).load([str(path) for path in files])
                           .write.format("delta").mode("append").save(str(place / "table")))

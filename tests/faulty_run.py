@@ -7,11 +7,11 @@ from pathlib import Path
 
 from datamaster_kit.contract.model import Contract
 from datamaster_kit.ingest.holds import release_holds
-from datamaster_kit.ingest.ingest import build_gold, build_silver, build_steps, ingest, keep_ingesting, keep_periods, replay
+from datamaster_kit.ingest.ingest import build_gold, build_silver, build_steps, enforce_retention, ingest, keep_ingesting, replay
 from datamaster_kit.ingest.replay import export_quarantine
 from datamaster_kit.project.project_file import Project, read_contracts, read_project
 from datamaster_kit.targets.local import LocalTarget
-from datamaster_kit.unity.tables import apply_plan, planned
+from datamaster_kit.unity.tables import apply_plan, plan_project_tables
 
 
 def mended(target: LocalTarget, project: Project, contract: Contract) -> Path:
@@ -37,7 +37,7 @@ def main(folder: Path, *steps: str) -> None:
     for step in steps:
         match step:
             case "apply":
-                apply_plan(planned(target, project, [contract]), target)
+                apply_plan(plan_project_tables(target, project, [contract]), target)
             case "ingest":
                 ingest(target, project, contract)
             case "silver":
@@ -52,7 +52,7 @@ def main(folder: Path, *steps: str) -> None:
                 print("begun", flush=True)
                 keep_ingesting(target, project, [contract], "1 second")
             case "retention":
-                keep_periods(target, project, contract, applies=True)
+                enforce_retention(target, project, contract, applies=True)
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from pathlib import Path
 from datamaster_kit.cli.main import main
 from datamaster_kit.project.project_file import Project
 from datamaster_kit.setup import azure
-from datamaster_kit.setup.parts import Backend, Remote
+from datamaster_kit.setup.parts import StateBackend, StateStorage
 from datamaster_kit.setup.variables import Setup
 
 
@@ -22,18 +22,18 @@ def is_made(account: str) -> bool:
     return any(json.loads(path.read_text(encoding="utf-8"))["name"] == account for path in Path(os.environ["STAND_IN_WORLD"]).glob("azurerm_storage_account/*.json"))
 
 
-def remote(project: Project, setup: Setup) -> Remote:
+def remote(project: Project, setup: Setup) -> StateStorage:
     """Return the store of the tests."""
-    def backend(part: str) -> Backend:
-        return Backend("s3", {
+    def backend(part: str) -> StateBackend:
+        return StateBackend("s3", {
             "bucket": "states", "key": f"{part}.tfstate", "region": "local", "endpoints": {"s3": os.environ["STATE_STORE"]}, "use_lockfile": True, "access_key": "any", "secret_key": "any",
             "use_path_style": True, "skip_credentials_validation": True, "skip_metadata_api_check": True, "skip_region_validation": True, "skip_requesting_account_id": True, "skip_s3_checksum": True})
 
-    return Remote(lambda: is_made(project.names.state_account), backend)
+    return StateStorage(lambda: is_made(project.names.state_account), backend)
 
 
 if __name__ == "__main__":
-    azure.PAUSES = (0.1,) * 20
-    azure.azure_side = partial(azure.azure_side, remote=remote)
+    azure.ROLE_PAUSES = (0.1,) * 20
+    azure.hold_azure_backend = partial(azure.hold_azure_backend, remote=remote)
     sys.argv[0] = "datamaster"
     main()

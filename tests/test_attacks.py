@@ -15,7 +15,7 @@ from datamaster_kit.contract.model import Array, Field, Map, Scalar, Struct
 from datamaster_kit.contract.period import parse_period
 from datamaster_kit.contract.sql.sqltype import parse_sql_type, quote, sql_literal, sql_type
 from datamaster_kit.deliver.release import project_files
-from datamaster_kit.ingest.gold import builder
+from datamaster_kit.ingest.gold import builder_file
 from datamaster_kit.project.project_file import read_contracts, read_project
 
 BOMB = "a0: &a0 [x]\n" + "".join(f"a{level + 1}: &a{level + 1} [{', '.join([f'*a{level}'] * 10)}]\n" for level in range(30))
@@ -131,7 +131,7 @@ def test_a_file_for_gold_that_a_link_leads_out_of_the_project_is_not_released(tm
     [fault] = raised.value.faults
     assert (fault.line, fault.path, fault.file, raised.value.exit_code) == (7, "$.workflow.gold.order", str(project / "contracts" / "shop.yaml"), 2) and fault.hint
     with pytest.raises(BadInput):
-        builder(project, contracts[0], contracts[0].model("order"))
+        builder_file(project, contracts[0], contracts[0].model("order"))
     (project / "x.sql").unlink()
     (project / "x.sql").write_text("SELECT 1")
     assert project_files(read, contracts)["x.sql"] == b"SELECT 1"
@@ -236,29 +236,29 @@ def test_a_models_name_that_is_no_folder_is_refused_wherever_it_would_be_part_of
 
 @pytest.mark.parametrize("name", ELSEWHERE)
 def test_a_contract_with_a_model_that_is_no_folder_is_refused_also_with_a_name_for_its_table(name: str) -> None:
-    from datamaster_kit.contract.check import findings
+    from datamaster_kit.contract.check import contract_findings
     from datamaster_kit.contract.model import Contract, Model
 
-    assert ("name-refused", name) in {(found[0].name, found[2]) for found in findings(Contract("urn:a", models=(Model(name, (Field("id"),), physical_name="account"),)))}
+    assert ("name-refused", name) in {(found[0].name, found[2]) for found in contract_findings(Contract("urn:a", models=(Model(name, (Field("id"),), physical_name="account"),)))}
 
 
 @pytest.mark.parametrize("name", ["account", "Order Lines", "sales.orders", "pedido_é", "order-lines", "_raw", "conta (BRL)", "注文", "x" * 255])
 def test_a_models_name_that_is_a_folder_stays_one(tmp_path: Path, name: str) -> None:
-    from datamaster_kit.contract.check import findings
+    from datamaster_kit.contract.check import contract_findings
     from datamaster_kit.contract.model import Contract, Model
     from datamaster_kit.lakehouse.names import names
     from datamaster_kit.project.project_file import Project
     from datamaster_kit.targets.local import LocalTarget
 
-    assert not [found for found in findings(Contract("urn:a", models=(Model(name, (Field("id"),), physical_name="account"),))) if found[0].name == "name-refused"]
+    assert not [found for found in contract_findings(Contract("urn:a", models=(Model(name, (Field("id"),), physical_name="account"),))) if found[0].name == "name-refused"]
     assert Path(LocalTarget(Project(tmp_path, names("risk", "risk"))).landing_folder(name)) == tmp_path / ".datamaster" / "landing" / name
 
 
 @pytest.mark.parametrize("name", ELSEWHERE)
 def test_files_of_mock_data_and_of_reports_stay_in_their_folder(name: str) -> None:
     from datamaster_kit.contract.model import Model
-    from datamaster_kit.mock.files.files import file_name
-    from datamaster_kit.observe.report import file_name as page_name
+    from datamaster_kit.mock.files.files import model_file_name
+    from datamaster_kit.observe.report import page_file_name as page_name
 
-    for made in (file_name(Model(name)), page_name(name)):
+    for made in (model_file_name(Model(name)), page_name(name)):
         assert not set(made) & set("./\\*?[]{}\x00\n ")

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from datamaster_kit.deliver.lakehouse_files import WORKFLOWS
+from datamaster_kit.deliver.lakehouse_files import WORKFLOW_FILES
 
 ROOT = Path(__file__).resolve().parents[1]
 HEAVY = ("pyspark", "delta", "deltalake", "pyarrow", "numpy", "databricks", "azure", "pandas", "matplotlib", "mimesis", "papermill", "nbformat", "pydantic", "sqlglot", "jsonschema", "jsonschema_rs",
@@ -183,7 +183,7 @@ def test_the_wheel_carries_every_package_the_step_notebooks_and_the_web_page(tmp
     assert {f"datamaster_kit/web/{path.relative_to(ROOT / 'nbs' / 'web')}" for pattern in ("*.ipynb", "*.j2", "static/*") for path in (ROOT / "nbs" / "web").glob(pattern)} <= set(names)
     templates = subprocess.run(["git", "ls-files", "templates"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.split()
     assert {f"datamaster_kit/{name}" for name in templates} == {name for name in names if name.startswith("datamaster_kit/templates/")}
-    assert {f"datamaster_kit/workflows/{name}" for name in WORKFLOWS} | {"datamaster_kit/requirements/databricks.txt"} == {name for name in names if name.startswith(("datamaster_kit/workflows/", "datamaster_kit/requirements/"))}
+    assert {f"datamaster_kit/workflows/{name}" for name in WORKFLOW_FILES} | {"datamaster_kit/requirements/databricks.txt"} == {name for name in names if name.startswith(("datamaster_kit/workflows/", "datamaster_kit/requirements/"))}
     assert {f"datamaster_kit/{path.relative_to(ROOT)}" for path in (ROOT / "infra").glob("*/*.tf")} == {name for name in names if name.startswith("datamaster_kit/infra/") and not name.endswith("hcl")}
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from datamaster_kit.contract.sql.sqltype import sql_type
-from datamaster_kit.contract.sql.table import stored
+from datamaster_kit.contract.sql.table import delta_type
 
 BENCHMARKS = Path(__file__).resolve().parents[1] / "benchmarks"
 HEADER = "l_orderkey,l_partkey,l_suppkey,l_linenumber,l_quantity,l_extendedprice,l_discount,l_tax,l_returnflag,l_linestatus,l_shipdate,l_commitdate,l_receiptdate,l_shipinstruct,l_shipmode,l_comment"
@@ -40,7 +40,7 @@ def test_every_break_but_the_unreadable_date_breaks_a_value_rule(peers):
     contract = peers["contract_of"]("csv")
     broken = {name for way in peers["BREAKS"][:-1] for name in way}
     assert broken <= {rule.field for rule in peers["value_rules"](contract)}
-    types = {item.column: sql_type(stored(item.type)) for item in contract.models[0].fields}
+    types = {item.column: sql_type(delta_type(item.type)) for item in contract.models[0].fields}
     assert [types[name] for name in peers["BREAKS"][-1]] == ["DATE"]
 
 

@@ -17,8 +17,8 @@ from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
-from datamaster_kit.deliver.job_runs import PURPOSES
-from datamaster_kit.lakehouse.step_notebooks import steps
+from datamaster_kit.deliver.job_runs import JOB_PURPOSES
+from datamaster_kit.lakehouse.step_notebooks import step_notebooks
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "tools"))
@@ -157,14 +157,14 @@ def test_an_apply_is_planned_first_and_waits_for_the_environment(path: Path) -> 
 
 
 def test_the_numbered_workflows_ask_for_what_there_is() -> None:
-    known = {step.name: step for step in steps()}
+    known = {step.name: step for step in step_notebooks()}
     asked = read(ROOT / ".github" / "workflows" / "99-quality.yml")["jobs"]["steps"]["with"]["steps"].split()
     parameters = set(re.findall(r'-p "(\w+)=', "\n".join(scripts(TOOLKIT))))
     assert parameters == {"target", "contract", "run_id"}
     for name in asked:
         assert parameters <= {parameter.name for parameter in known[name].parameters}
     purposes = {word for path in NUMBERED for job in jobs(path) for word in job["with"].get("purposes", "").split()}
-    assert purposes == set(PURPOSES)
+    assert purposes == set(JOB_PURPOSES)
 
 
 def locked() -> dict[str, list[tuple[SpecifierSet, Marker | None, int]]]:

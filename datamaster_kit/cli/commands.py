@@ -10,10 +10,10 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from .start import INTERRUPTED, is_interrupt
+from .start import INTERRUPT_EXIT_CODE, is_interrupt
 
 # %% auto #0
-__all__ = ['TYPE_WORDS', 'Words', 'type_word', 'show_word', 'Commands', 'help_command']
+__all__ = ['TYPE_WORDS', 'CommandWords', 'type_word', 'show_type_word', 'Commands', 'help_command']
 
 # %% ../../nbs/cli/02_commands.ipynb #aeddbcf3
 TYPE_WORDS = {
@@ -34,7 +34,7 @@ def type_word(shown: str) -> str:
     return TYPE_WORDS.get(bare.removesuffix(" range"), bare)
 
 # %% ../../nbs/cli/02_commands.ipynb #43316d9b
-def show_word(parameter: Any) -> None:
+def show_type_word(parameter: Any) -> None:
     """Have the help show a parameter's type as a word, where this version of typer has none."""
     original = getattr(parameter, "display_type", None)
     if original is not None and not hasattr(original, "has_words"):
@@ -55,28 +55,28 @@ class Commands(TyperGroup):
             return super().invoke(ctx)
         except (KeyboardInterrupt, typer.Abort) as error:
             if is_interrupt(error):
-                raise SystemExit(INTERRUPTED) from None
+                raise SystemExit(INTERRUPT_EXIT_CODE) from None
             raise
 
     def get_params(self, ctx: Any) -> list[Any]:
         """Return the group's own parameters."""
         parameters = super().get_params(ctx)
         for parameter in parameters:
-            show_word(parameter)
+            show_type_word(parameter)
         return parameters
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         """Return one of the group's commands, or None."""
         command = super().get_command(ctx, cmd_name)
         for parameter in command.get_params(ctx) if command else ():
-            show_word(parameter)
+            show_type_word(parameter)
         return command
 
 # %% ../../nbs/cli/02_commands.ipynb #d7f31d40
-Words = Annotated[list[str] | None, typer.Argument(metavar="COMMAND...", help="The command; none: all of them.", show_default=False)]
+CommandWords = Annotated[list[str] | None, typer.Argument(metavar="COMMAND...", help="The command; none: all of them.", show_default=False)]
 
 
-def help_command(ctx: typer.Context, command: Words = None) -> None:
+def help_command(ctx: typer.Context, command: CommandWords = None) -> None:
     """Show the help of a command, as --help does.
 
     Example: datamaster help contract import

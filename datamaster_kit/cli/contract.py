@@ -12,27 +12,28 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from .output import json_text, plain, print_faults, print_json, print_table
+from .output import visible_json, visible_line, print_faults, print_json, print_table
 from ..contract.fault import BadInput, code
 
 if TYPE_CHECKING:
     from datamaster_kit.contract.model import Contract
 
 # %% auto #0
-__all__ = ['app', 'Json', 'Lenient', 'Output', 'ContractFile', 'FILE_EXISTS', 'NO_SUCH_MODEL', 'NO_SUCH_VERSION', 'deliver',
-           'lint_command', 'show_command', 'Form', 'export_command', 'known_version', 'exported', 'import_command',
-           'Kind', 'diff_command', 'convert_command', 'new_command']
+__all__ = ['app', 'ContractJsonOption', 'Lenient', 'Output', 'ContractArgument', 'FILE_EXISTS', 'NO_SUCH_MODEL',
+           'NO_SUCH_VERSION', 'write_output', 'lint_command', 'show_command', 'ContractExportFormat', 'export_command',
+           'odcs_version', 'render_export', 'import_command', 'FailOnKind', 'diff_command', 'convert_command',
+           'new_command']
 
 # %% ../../nbs/cli/03_contract.ipynb #32b2bd08
 app = typer.Typer(no_args_is_help=True, help="Write, check and translate data contracts.")
-Json = Annotated[bool, typer.Option("--json", help="Print JSON on standard output.")]
+ContractJsonOption = Annotated[bool, typer.Option("--json", help="Print JSON on standard output.")]
 Lenient = Annotated[bool, typer.Option("--lenient", help="Only warn of what the standard's JSON schema forbids.")]
 Output = Annotated[Path | None, typer.Option("--output", "-o", help="Write to this file instead of standard output.", dir_okay=False)]
-ContractFile = Annotated[Path, typer.Argument(help="A contract file, ODCS or DCS.", show_default=False)]
+ContractArgument = Annotated[Path, typer.Argument(help="A contract file, ODCS or DCS.", show_default=False)]
 FILE_EXISTS = code("file-exists", "The file to write is there already.", "give another name, or remove the file")
 
 # %% ../../nbs/cli/03_contract.ipynb #91df6efe
-def deliver(text: str, output: Path | None) -> None:
+def write_output(text: str, output: Path | None) -> None:
     """Write text to a new file, or to standard output; raises BadInput where the file exists."""
     if output is None:
         sys.stdout.write(text if text.endswith("\n") else text + "\n")
@@ -49,7 +50,7 @@ def lint_command(
     paths: Annotated[list[str], typer.Argument(help="Files, folders and globs.", show_default=False)],
     github: Annotated[bool, typer.Option("--github", help="Print GitHub annotations.")] = False,
     lenient: Lenient = False,
-    as_json: Json = False,
+    as_json: ContractJsonOption = False,
 ) -> None:
     """Report every fault of every contract, as file:line: path: what is wrong (hint).
 
@@ -75,24 +76,24 @@ def lint_command(
 
 # %% ../../nbs/cli/03_contract.ipynb #91e8313f
 @app.command("show")
-def show_command(contract: ContractFile, lenient: Lenient = False, as_json: Json = False) -> None:
+def show_command(contract: ContractArgument, lenient: Lenient = False, as_json: ContractJsonOption = False) -> None:
     """Show a contract: its models, fields and rules.
 
     Example: datamaster contract show contracts/account.yaml
     """
     from datamaster_kit.contract.model import walk_fields
-    from datamaster_kit.contract.odcs.writer import odcs
-    from datamaster_kit.contract.read import read_shown_contract
+    from datamaster_kit.contract.odcs.writer import build_odcs
+    from datamaster_kit.contract.read import read_unchecked_contract
     from datamaster_kit.contract.quality.rules import rules
     from datamaster_kit.contract.sql.sqltype import sql_type
 
-    read = read_shown_contract(contract, lenient=lenient)
+    read = read_unchecked_contract(contract, lenient=lenient)
     if as_json:
-        print_json(odcs(read))
+        print_json(build_odcs(read))
         return
-    typer.echo(plain(f"{read.name or read.id}  {read.version}  {read.status}".rstrip()))
+    typer.echo(visible_line(f"{read.name or read.id}  {read.version}  {read.status}".rstrip()))
     if read.description.purpose:
-        typer.echo(plain(read.description.purpose))
+        typer.echo(visible_line(read.description.purpose))
     for model in read.models:
         rows = ((path, sql_type(item.type).lower(), item.primary_key or "", "yes" if item.required else "", "yes" if item.pii else item.classification, item.description)
                 for path, item in walk_fields(model.fields))
@@ -100,13 +101,13 @@ def show_command(contract: ContractFile, lenient: Lenient = False, as_json: Json
         try:
             found = rules(read, model)
         except ValueError as error:  # a name that no table can have, which lint tells
-            typer.echo(plain(f"{model.name}: no rule can be executed: {error}"))
+            typer.echo(visible_line(f"{model.name}: no rule can be executed: {error}"))
             continue
         checks = ((rule.id, rule.severity, rule.description, f"no: {rule.not_executed}" if rule.not_executed else "yes") for rule in found)
         print_table(f"{model.name}: rules", ("rule", "severity", "what it says", "executed"), checks)
 
 # %% ../../nbs/cli/03_contract.ipynb #391fc50a
-class Form(StrEnum):
+class ContractExportFormat(StrEnum):
     """What a contract is exported to."""
 
     odcs = "odcs"
@@ -118,8 +119,8 @@ class Form(StrEnum):
 
 @app.command("export")
 def export_command(
-    contract: ContractFile,
-    form: Annotated[Form, typer.Option("--format", "-f", help="The form to export to.")] = Form.odcs,
+    contract: ContractArgument,
+    form: Annotated[ContractExportFormat, typer.Option("--format", "-f", help="The form to export to.")] = ContractExportFormat.odcs,
     model: Annotated[str, typer.Option(help="One model; empty: every model.")] = "",
     catalog: Annotated[str, typer.Option(help="The catalog named in SQL.")] = "main",
     version: Annotated[str, typer.Option("--odcs-version", help="The version of ODCS to write, from 3.0.0 on; empty: the newest.")] = "",
@@ -130,55 +131,55 @@ def export_command(
 
     Example: datamaster contract export contracts/account.yaml --format sql --catalog crisk
     """
-    from datamaster_kit.contract.read import read_contract, read_shown_contract
+    from datamaster_kit.contract.read import read_contract, read_unchecked_contract
 
-    read = read_contract(contract) if form is Form.sql else read_shown_contract(contract, lenient=lenient)
-    text, lost = exported(read, form, model, catalog, version)
-    deliver(text, output)
+    read = read_contract(contract) if form is ContractExportFormat.sql else read_unchecked_contract(contract, lenient=lenient)
+    text, lost = render_export(read, form, model, catalog, version)
+    write_output(text, output)
     for address in lost:
-        typer.echo(plain(f"not read back from ODCS {version} as the contract says it: {address}"), err=True)
+        typer.echo(visible_line(f"not read back from ODCS {version} as the contract says it: {address}"), err=True)
 
 # %% ../../nbs/cli/03_contract.ipynb #b696d063
 NO_SUCH_MODEL = code("no-such-model", "The contract has no model of that name.", "see `datamaster contract show`")
 NO_SUCH_VERSION = code("no-such-version", "A version of ODCS that the toolkit does not write.", "write one of 3.0.0, 3.0.1, 3.0.2, 3.1.0 and 3.2.0, with the format odcs")
 
 
-def known_version(version: str, form: Form) -> str:
+def odcs_version(version: str, form: ContractExportFormat) -> str:
     """Return the version of ODCS that is to be written; raises BadInput for one that is not known, or where something else is written."""
-    from datamaster_kit.contract.document import nearest
-    from datamaster_kit.contract.odcs.standard_schema import NEWEST, VERSIONS
+    from datamaster_kit.contract.document import nearest_name_hint
+    from datamaster_kit.contract.odcs.standard_schema import NEWEST_ODCS_VERSION, ODCS_VERSIONS
 
-    chosen = f"v{version.removeprefix('v')}" if version else NEWEST
-    if chosen not in VERSIONS or (version and form is not Form.odcs):
-        said = f"{version!r} is no version of ODCS that can be written" if chosen not in VERSIONS else f"a version of ODCS says nothing of {form.value}"
-        raise BadInput(NO_SUCH_VERSION.fault(said, hint="" if chosen in VERSIONS else nearest(chosen, VERSIONS)))
+    chosen = f"v{version.removeprefix('v')}" if version else NEWEST_ODCS_VERSION
+    if chosen not in ODCS_VERSIONS or (version and form is not ContractExportFormat.odcs):
+        said = f"{version!r} is no version of ODCS that can be written" if chosen not in ODCS_VERSIONS else f"a version of ODCS says nothing of {form.value}"
+        raise BadInput(NO_SUCH_VERSION.fault(said, hint="" if chosen in ODCS_VERSIONS else nearest_name_hint(chosen, ODCS_VERSIONS)))
     return chosen
 
 
-def exported(contract: Contract, form: Form, model: str, catalog: str, version: str = "") -> tuple[str, tuple[str, ...]]:
+def render_export(contract: Contract, form: ContractExportFormat, model: str, catalog: str, version: str = "") -> tuple[str, tuple[str, ...]]:
     """Return a contract, or one model of it, in another form, and what an older version of ODCS does not say; raises BadInput where the model or the version is unknown."""
     from dataclasses import replace
 
-    from datamaster_kit.contract.document import nearest
+    from datamaster_kit.contract.document import nearest_name_hint
     from datamaster_kit.contract.publish.export import ddl, json_schema, spark_schema
-    from datamaster_kit.contract.publish.markup import quiet_page
-    from datamaster_kit.contract.odcs.older_versions import written_as
+    from datamaster_kit.contract.publish.markup import escape_log_page
+    from datamaster_kit.contract.odcs.older_versions import render_odcs_version
     from datamaster_kit.contract.publish.page import contract_page
 
-    known_version(version, form)
+    odcs_version(version, form)
     names = [item.name for item in contract.models]
     if model and model not in names:
-        raise BadInput(NO_SUCH_MODEL.fault(f"there is no model {model!r}", hint=nearest(model, names) or f"one of {', '.join(names)}"))
+        raise BadInput(NO_SUCH_MODEL.fault(f"there is no model {model!r}", hint=nearest_name_hint(model, names) or f"one of {', '.join(names)}"))
     chosen = replace(contract, models=tuple(item for item in contract.models if model in ("", item.name)))
     match form:
-        case Form.odcs:
-            return written_as(chosen, known_version(version, form))
-        case Form.sql:
+        case ContractExportFormat.odcs:
+            return render_odcs_version(chosen, odcs_version(version, form))
+        case ContractExportFormat.sql:
             return ddl(chosen, catalog), ()
-        case Form.html:
-            return quiet_page(contract_page(chosen)), ()
-    schemas = {item.name: spark_schema(item) if form is Form.spark else json_schema(chosen, item) for item in chosen.models}
-    return json_text(next(iter(schemas.values())) if model else schemas), ()
+        case ContractExportFormat.html:
+            return escape_log_page(contract_page(chosen)), ()
+    schemas = {item.name: spark_schema(item) if form is ContractExportFormat.spark else json_schema(chosen, item) for item in chosen.models}
+    return visible_json(next(iter(schemas.values())) if model else schemas), ()
 
 # %% ../../nbs/cli/03_contract.ipynb #0b32fbc3
 @app.command("import")
@@ -194,16 +195,16 @@ def import_command(
 
     Example: datamaster contract import account.csv -o contracts/account.odcs.yaml
     """
-    from datamaster_kit.contract.publish.draft import contract_text, samples_of
+    from datamaster_kit.contract.publish.draft import contract_text, sample_models
     from datamaster_kit.contract.publish.draft_summary import summary_lines
 
-    samples = samples_of(sources, form, model)
-    deliver(contract_text(samples), output)
+    samples = sample_models(sources, form, model)
+    write_output(contract_text(samples), output)
     for line in summary_lines(samples, output):
-        typer.echo(plain(line), err=True)
+        typer.echo(visible_line(line), err=True)
 
 # %% ../../nbs/cli/03_contract.ipynb #9f7a3f4a
-class Kind(StrEnum):
+class FailOnKind(StrEnum):
     """How much a change matters to those who depend on the data."""
 
     breaking = "breaking"
@@ -214,10 +215,10 @@ class Kind(StrEnum):
 
 @app.command("diff")
 def diff_command(
-    before: ContractFile,
-    after: ContractFile,
-    fail_on: Annotated[Kind | None, typer.Option(help="Exit with 1 where a change is of this kind or worse.", show_default=False)] = None,
-    as_json: Json = False,
+    before: ContractArgument,
+    after: ContractArgument,
+    fail_on: Annotated[FailOnKind | None, typer.Option(help="Exit with 1 where a change is of this kind or worse.", show_default=False)] = None,
+    as_json: ContractJsonOption = False,
 ) -> None:
     """Compare two versions of a contract: breaking, stricter, compatible and cosmetic changes. After a stricter one, data that was good may fail.
 
@@ -226,22 +227,22 @@ def diff_command(
     from dataclasses import asdict
 
     from datamaster_kit.contract.publish.diff import diff
-    from datamaster_kit.contract.read import read_shown_contract
+    from datamaster_kit.contract.read import read_unchecked_contract
 
-    changes = diff(read_shown_contract(before), read_shown_contract(after))
+    changes = diff(read_unchecked_contract(before), read_unchecked_contract(after))
     if as_json:
         print_json({"changes": [asdict(change) for change in changes]})
     elif changes:
         print_table(f"{before} → {after}", ("kind", "path", "what changes"), ((change.kind, change.path, change.sentence) for change in changes))
     else:
         typer.echo("no change")
-    order = [kind.value for kind in Kind]
+    order = [kind.value for kind in FailOnKind]
     if fail_on and any(order.index(change.kind) <= order.index(fail_on.value) for change in changes):
         raise typer.Exit(1)
 
 # %% ../../nbs/cli/03_contract.ipynb #58fa8751
 @app.command("convert")
-def convert_command(contract: ContractFile, output: Output = None, as_json: Json = False) -> None:
+def convert_command(contract: ContractArgument, output: Output = None, as_json: ContractJsonOption = False) -> None:
     """Convert a DCS contract to ODCS, and report what was carried and what was not.
 
     The contract goes to standard output or to --output; the report goes to standard error, or is the output with --json.
@@ -252,15 +253,15 @@ def convert_command(contract: ContractFile, output: Output = None, as_json: Json
 
     from datamaster_kit.contract.publish.convert import convert
     from datamaster_kit.contract.document import read_document
-    from datamaster_kit.contract.read import root_of
+    from datamaster_kit.contract.read import reference_root
 
-    conversion = convert(read_document(contract), root_of(contract))
+    conversion = convert(read_document(contract), reference_root(contract))
     if as_json:
         print_json(asdict(conversion))
         return
-    deliver(conversion.text, output)
+    write_output(conversion.text, output)
     for item in conversion.lost:
-        typer.echo(plain(f"not carried: {item.source}: {item.remark}"), err=True)
+        typer.echo(visible_line(f"not carried: {item.source}: {item.remark}"), err=True)
     typer.echo(f"{len(conversion.carried)} values carried, {len(conversion.lost)} not.", err=True)
 
 # %% ../../nbs/cli/03_contract.ipynb #a5cecdd5
@@ -279,6 +280,6 @@ def new_command(
 
     Example: datamaster contract new --id urn:risk:card --title Cards --owner Risk --model card --fields "card_id:long,limit:decimal(18,2)" --schedule "" -o card.odcs.yaml
     """
-    from datamaster_kit.contract.publish.new import Answers, new_contract
+    from datamaster_kit.contract.publish.new import ContractAnswers, new_contract
 
-    deliver(new_contract(Answers(identifier, title, owner, model, fields, form, schedule)), output)
+    write_output(new_contract(ContractAnswers(identifier, title, owner, model, fields, form, schedule)), output)

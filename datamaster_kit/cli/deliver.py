@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from .ingest import ContractFile, having
-from .lakehouse import DEFAULT_PROJECT, Json, ProjectFile, SummaryFile, parameters_of
-from .output import append_summary, plain, print_json, print_plan, print_table, told_outcomes
+from .ingest import ContractOption, contracts_with_model
+from .lakehouse import DEFAULT_PROJECT, JsonOption, ProjectFile, SummaryFile, parse_parameters
+from .output import append_summary, visible_line, print_json, print_plan, print_table, outcome_printer
 from .unity import AllowDelete, check_confirmed
 from ..contract.fault import BadInput, DatamasterError, Fault, code
 
@@ -24,8 +24,9 @@ if TYPE_CHECKING:
     from datamaster_kit.plan.plan import Plan
 
 # %% auto #0
-__all__ = ['deliver', 'WorkspaceName', 'Purposes', 'PART_DELETES', 'delivery_on', 'show', 'plan_command', 'apply_command',
-           'destroy_command', 'run_command', 'told_states', 'status_command', 'bundle_command']
+__all__ = ['deliver', 'WorkspaceName', 'Purposes', 'PART_DELETES', 'read_delivery', 'print_delivery_plan', 'deliver_plan_command',
+           'deliver_apply_command', 'deliver_destroy_command', 'deliver_run_command', 'task_state_printer',
+           'status_command', 'bundle_command']
 
 # %% ../../nbs/cli/08_deliver.ipynb #dc846aed
 deliver = typer.Typer(no_args_is_help=True, help="Plan, apply, run and watch the jobs of the contracts, or write them as a bundle.")
@@ -37,42 +38,42 @@ Purposes = Annotated[list[str] | None, typer.Option("--purpose", help="Only jobs
 PART_DELETES = code("part-deletes", "Nothing is deleted where a part is delivered.", "leave --allow-delete out, or --contract and --purpose")
 
 
-def delivery_on(project_file: Path, target: str, old_topics: bool = False, contract: str = "", purposes: list[str] | None = None) -> Delivery:
+def read_delivery(project_file: Path, target: str, old_topics: bool = False, contract: str = "", purposes: list[str] | None = None) -> Delivery:
     """Return what a workspace should have and what it has, all of it or the part of a contract and of purposes.
 
     With `old_topics`, also the topics that no contract names any more; raises BadInput where a part is to delete.
     """
-    from datamaster_kit.deliver.delivery import Part, observed_delivery
-    from datamaster_kit.deliver.job_runs import NO_PURPOSE, PURPOSES
+    from datamaster_kit.deliver.delivery import DeliveryScope, observe_delivery
+    from datamaster_kit.deliver.job_runs import NO_PURPOSE, JOB_PURPOSES
     from datamaster_kit.project.project_file import read_contracts, read_project
     from datamaster_kit.targets.clients.workspace import workspace_client
 
-    part = Part(contract, tuple(purposes or ()))
-    faults = [NO_PURPOSE.fault(f"{name!r} is none of {', '.join(PURPOSES)}", path="--purpose") for name in part.purposes if name not in PURPOSES]
+    part = DeliveryScope(contract, tuple(purposes or ()))
+    faults = [NO_PURPOSE.fault(f"{name!r} is none of {', '.join(JOB_PURPOSES)}", path="--purpose") for name in part.purposes if name not in JOB_PURPOSES]
     if old_topics and not part.is_whole:
         faults.append(PART_DELETES.fault("--allow-delete with --contract or --purpose"))
     if faults:
         raise BadInput(*faults)
     project = read_project(project_file)
-    return observed_delivery(project, target, read_contracts(project), workspace_client(project, target), old_topics=old_topics, part=part)
+    return observe_delivery(project, target, read_contracts(project), workspace_client(project, target), old_topics=old_topics, part=part)
 
 
-def show(delivery: Delivery, plan: Plan, as_json: bool) -> None:
+def print_delivery_plan(delivery: Delivery, plan: Plan, as_json: bool) -> None:
     """Print a plan, as a table for people or as JSON, and what there is to know on standard error."""
     print_plan(plan, as_json)
     for note in delivery.notes:
-        typer.echo(plain(f"note: {note}"), err=True)
+        typer.echo(visible_line(f"note: {note}"), err=True)
 
 # %% ../../nbs/cli/08_deliver.ipynb #7adfb12a
 @deliver.command("plan")
-def plan_command(
+def deliver_plan_command(
     target: WorkspaceName,
     project: ProjectFile = DEFAULT_PROJECT,
     detailed_exitcode: Annotated[bool, typer.Option("--detailed-exitcode", help="Exit with 3 where changes are pending.")] = False,
     allow_delete: AllowDelete = False,
-    contract: ContractFile = "",
+    contract: ContractOption = "",
     purpose: Purposes = None,
-    as_json: Json = False,
+    as_json: JsonOption = False,
     summary: SummaryFile = None,
 ) -> None:
     """Show what would change in the jobs of a workspace, and in the topics of contracts; nothing is changed.
@@ -81,24 +82,24 @@ def plan_command(
 
     Example: datamaster deliver plan --target production --detailed-exitcode
     """
-    from datamaster_kit.deliver.delivery import check_topics, plan_of
+    from datamaster_kit.deliver.delivery import check_topics, plan_delivery
 
-    delivery = delivery_on(project, target, allow_delete, contract, purpose)
-    plan = plan_of(delivery, allow_delete)
-    show(delivery, plan, as_json)
+    delivery = read_delivery(project, target, allow_delete, contract, purpose)
+    plan = plan_delivery(delivery, allow_delete)
+    print_delivery_plan(delivery, plan, as_json)
     append_summary(summary, "Plan: deliver", target, plan, (*delivery.notes, *map(str, delivery.faults)))
     check_topics(delivery)
     raise typer.Exit(3 if detailed_exitcode and not plan.is_empty else 0)
 
 
 @deliver.command("apply")
-def apply_command(
+def deliver_apply_command(
     target: WorkspaceName,
     project: ProjectFile = DEFAULT_PROJECT,
     allow_delete: AllowDelete = False,
-    contract: ContractFile = "",
+    contract: ContractOption = "",
     purpose: Purposes = None,
-    as_json: Json = False,
+    as_json: JsonOption = False,
     summary: SummaryFile = None,
 ) -> None:
     """Show the plan, then apply it: jobs are changed in place, and keep their id and their runs. A second apply changes nothing.
@@ -107,50 +108,50 @@ def apply_command(
 
     Example: datamaster deliver apply --target production --contract contracts/account.yaml
     """
-    from datamaster_kit.deliver.delivery import apply_delivery, plan_of
+    from datamaster_kit.deliver.delivery import apply_delivery, plan_delivery
 
-    delivery = delivery_on(project, target, allow_delete, contract, purpose)
-    plan = plan_of(delivery, allow_delete)
-    show(delivery, plan, as_json)
+    delivery = read_delivery(project, target, allow_delete, contract, purpose)
+    plan = plan_delivery(delivery, allow_delete)
+    print_delivery_plan(delivery, plan, as_json)
     append_summary(summary, "Apply: deliver", target, plan, (*delivery.notes, *map(str, delivery.faults)))
-    with told_outcomes(len(plan.pending)) as report:
+    with outcome_printer(len(plan.pending)) as report:
         apply_delivery(delivery, plan, report)
 
 
 @deliver.command("destroy")
-def destroy_command(
+def deliver_destroy_command(
     target: WorkspaceName,
     project: ProjectFile = DEFAULT_PROJECT,
     confirm: Annotated[str, typer.Option("--confirm", help="The catalog's name; without it, it is asked for.", show_default=False)] = "",
-    as_json: Json = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Show the jobs, releases and topics that the toolkit made, and delete them, events too, once the catalog's name is typed; runs stay in the workspace's history.
 
     Example: datamaster deliver destroy --target production
     """
-    from datamaster_kit.deliver.delivery import apply_delivery, plan_of, to_destroy
+    from datamaster_kit.deliver.delivery import apply_delivery, plan_delivery, delivery_to_destroy
 
-    delivery = to_destroy(delivery_on(project, target, old_topics=True))
-    plan = plan_of(delivery, allow_delete=True)
-    show(delivery, plan, as_json)
+    delivery = delivery_to_destroy(read_delivery(project, target, old_topics=True))
+    plan = plan_delivery(delivery, allow_delete=True)
+    print_delivery_plan(delivery, plan, as_json)
     if plan.is_empty:
         return
     catalog = delivery.project.names.catalog
     check_confirmed(catalog, confirm or typer.prompt(f"Type {catalog} to delete all of this", default="", show_default=False, err=True))
-    with told_outcomes(len(plan.pending)) as report:
+    with outcome_printer(len(plan.pending)) as report:
         apply_delivery(delivery, plan, report)
 
 # %% ../../nbs/cli/08_deliver.ipynb #5e9abf75
 @deliver.command("run")
-def run_command(
+def deliver_run_command(
     target: WorkspaceName,
     model: Annotated[str, typer.Argument(help="A model of one of the contracts; else every job of them.", show_default=False)] = "",
     project: ProjectFile = DEFAULT_PROJECT,
-    contract: ContractFile = "",
+    contract: ContractOption = "",
     purpose: Annotated[str, typer.Option("--purpose", help="Which of the jobs: ingest, prep or mock-ingest.")] = "ingest",
     wait: Annotated[bool, typer.Option("--wait", help="Follow the runs to their end, and fail where one does.")] = False,
     parameters: Annotated[list[str] | None, typer.Option("--parameter", "-p", help="A parameter of the jobs, name=value.", show_default=False)] = None,
-    as_json: Json = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Start a model's job, or those of a contract or of all, and print the page of each run.
 
@@ -158,60 +159,60 @@ def run_command(
 
     Example: datamaster deliver run account --target production --wait
     """
-    from datamaster_kit.deliver.job_runs import failures, followed, job_number, job_numbers, started, state_of
+    from datamaster_kit.deliver.job_runs import read_run_faults, follow_run, find_job_id, find_job_ids, start_job, run_state
     from datamaster_kit.project.project_file import read_contracts, read_project
     from datamaster_kit.targets.clients.workspace import workspace_client
 
     described = read_project(project)
-    contracts = having(read_contracts(described, contract), model)
-    given, client = parameters_of(parameters or []), workspace_client(described, target)
-    numbers = (job_number(client, described, contracts, model, purpose),) if model else job_numbers(client, described, contracts, purpose)
+    contracts = contracts_with_model(read_contracts(described, contract), model)
+    given, client = parse_parameters(parameters or []), workspace_client(described, target)
+    numbers = (find_job_id(client, described, contracts, model, purpose),) if model else find_job_ids(client, described, contracts, purpose)
     runs, faults = [], list[Fault]()
     for number in numbers:
-        runs.append(started(client, number, given))
+        runs.append(start_job(client, number, given))
         if not as_json:
-            typer.echo(plain(f"{runs[-1].run_name}: {runs[-1].run_page_url}"))
+            typer.echo(visible_line(f"{runs[-1].run_name}: {runs[-1].run_page_url}"))
     for index, run in enumerate(runs if wait else ()):
-        runs[index] = ended = followed(client, run, told_states())
-        faults += failures(client, ended)
+        runs[index] = ended = follow_run(client, run, task_state_printer())
+        faults += read_run_faults(client, ended)
         if not as_json:
-            typer.echo(plain(f"{ended.run_name}: {state_of(ended)}"))
+            typer.echo(visible_line(f"{ended.run_name}: {run_state(ended)}"))
     if as_json:
-        shown = [{"run_id": run.run_id, "job_id": run.job_id, "state": state_of(run), "page": run.run_page_url} for run in runs]
+        shown = [{"run_id": run.run_id, "job_id": run.job_id, "state": run_state(run), "page": run.run_page_url} for run in runs]
         print_json(shown[0] if model else {"runs": shown})
     if faults:
         raise DatamasterError(*faults)
 
 
-def told_states() -> Callable[[Run], None]:
+def task_state_printer() -> Callable[[Run], None]:
     """Return a report of a run that tells on standard error each state of a task when it is a new one."""
-    from datamaster_kit.deliver.job_runs import last_attempts, state_of
+    from datamaster_kit.deliver.job_runs import last_attempts, run_state
 
     told: dict[str, str] = {}
 
     def report(run: Run) -> None:
         for key, task in last_attempts(run).items():
-            if told.get(key) != state_of(task):
-                told[key] = state_of(task)
-                typer.echo(plain(f"{key}: {told[key]}"), err=True)
+            if told.get(key) != run_state(task):
+                told[key] = run_state(task)
+                typer.echo(visible_line(f"{key}: {told[key]}"), err=True)
 
     return report
 
 
 @deliver.command("status")
-def status_command(target: WorkspaceName, project: ProjectFile = DEFAULT_PROJECT, as_json: Json = False) -> None:
+def status_command(target: WorkspaceName, project: ProjectFile = DEFAULT_PROJECT, as_json: JsonOption = False) -> None:
     """Show every job that the toolkit made in a workspace, with its last run.
 
     Example: datamaster deliver status --target production
     """
     from dataclasses import asdict
 
-    from datamaster_kit.deliver.job_runs import job_states
+    from datamaster_kit.deliver.job_runs import read_job_states
     from datamaster_kit.project.project_file import read_project
     from datamaster_kit.targets.clients.workspace import workspace_client
 
     described = read_project(project)
-    states = job_states(workspace_client(described, target), described)
+    states = read_job_states(workspace_client(described, target), described)
     if as_json:
         print_json({"jobs": [asdict(state) for state in states]})
         return
@@ -223,7 +224,7 @@ def status_command(target: WorkspaceName, project: ProjectFile = DEFAULT_PROJECT
 def bundle_command(
     project: ProjectFile = DEFAULT_PROJECT,
     out: Annotated[Path, typer.Option("--out", help="The folder to write to.", file_okay=False)] = Path("bundle"),
-    as_json: Json = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Write the jobs, schemas, volumes and dashboards as a Databricks Asset Bundle.
 
@@ -232,13 +233,13 @@ def bundle_command(
     Example: datamaster deliver bundle --out bundle
     """
     from datamaster_kit.deliver.bundle.bundle import write_bundle
-    from datamaster_kit.deliver.bundle.jobs import whole_bundle
+    from datamaster_kit.deliver.bundle.jobs import project_bundle_files
     from datamaster_kit.project.project_file import read_contracts, read_project
 
     read = read_project(project)
-    files = whole_bundle(read, read_contracts(read))
+    files = project_bundle_files(read, read_contracts(read))
     written = write_bundle(files, out)
     if as_json:
         print_json({"folder": str(out), "files": list(files), "written": [path.relative_to(out).as_posix() for path in written]})
         return
-    typer.echo(plain(f"{out}: {len(files)} files, {len(written)} written"))
+    typer.echo(visible_line(f"{out}: {len(files)} files, {len(written)} written"))

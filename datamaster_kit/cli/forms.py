@@ -13,10 +13,10 @@ import typer
 from ..contract.fault import BadInput
 
 # %% auto #0
-__all__ = ['ProjectFile', 'project_file', 'forms_command']
+__all__ = ['FormsProjectFile', 'project_file', 'forms_command']
 
 # %% ../../nbs/cli/14_forms.ipynb #61e6d830
-ProjectFile = Annotated[Path, typer.Option("--project", help="The project file, or its folder.")]
+FormsProjectFile = Annotated[Path, typer.Option("--project", help="The project file, or its folder.")]
 
 
 def project_file(path: Path) -> Path:
@@ -30,7 +30,7 @@ def project_file(path: Path) -> Path:
 
 
 def forms_command(
-    project: ProjectFile = Path("datamaster.yaml"),
+    project: FormsProjectFile = Path("datamaster.yaml"),
     port: Annotated[int, typer.Option(help="The port of 127.0.0.1 to listen at; 0: any that is free.", min=0, max=65535)] = 8866,
     no_browser: Annotated[bool, typer.Option("--no-browser", help="Only print the address.")] = False,
 ) -> None:
@@ -46,9 +46,9 @@ def forms_command(
     import webbrowser
     from contextlib import suppress
 
-    from datamaster_kit.forms.web.server import Page, check_installed, serve
+    from datamaster_kit.forms.web.server import ServedPage, check_installed, serve_forms
 
-    def started(page: Page) -> None:
+    def started(page: ServedPage) -> None:
         typer.echo(page.address)
         typer.echo("The forms are open at this address, for whoever has it. Press Ctrl-C to end.", err=True)
         if not no_browser:
@@ -57,4 +57,4 @@ def forms_command(
     file = project_file(project)
     check_installed()
     with suppress(KeyboardInterrupt):
-        asyncio.run(serve(file, port, started))
+        asyncio.run(serve_forms(file, port, started))

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from .contract import NO_SUCH_MODEL
-from .lakehouse import DEFAULT_PROJECT, ONLY_THERE, Json, ProjectFile, TargetName, told_lines
-from .output import plain, print_json, print_table
+from .lakehouse import DEFAULT_PROJECT, WORKSPACE_SPARK_ONLY, JsonOption, ProjectFile, TargetName, line_printer
+from .output import visible_line, print_json, print_table
 from ..contract.fault import BadInput, DatamasterError, Fault, code
 
 if TYPE_CHECKING:
@@ -26,17 +26,18 @@ if TYPE_CHECKING:
     from datamaster_kit.targets.base import Target
 
 # %% auto #0
-__all__ = ['app', 'ModelName', 'ContractFile', 'NO_LOGS', 'ENDED_WITH_2', 'Doing', 'COUNTS', 'opened', 'having', 'send_command',
-           'json_of', 'options', 'print_runs', 'done', 'run_command', 'replay_command', 'release_command',
+__all__ = ['app', 'ModelName', 'ContractOption', 'NO_LOGS', 'ENDED_WITH_2', 'ContractStep', 'ROW_COUNT_FIELDS',
+           'load_target_project', 'contracts_with_model', 'run_cli_in_workspace', 'parse_logged_json', 'render_options',
+           'print_runs', 'run_contract_steps', 'ingest_run_command', 'replay_command', 'release_command',
            'retention_command']
 
 # %% ../../nbs/cli/05_ingest.ipynb #a76bfaee
 app = typer.Typer(no_args_is_help=True, help="Bring files to bronze, silver and gold; replay what is quarantined; release what is held; keep the retention. Example: datamaster ingest run")
 ModelName = Annotated[str, typer.Option("--model", help="One model; else all of the contract's.")]
-ContractFile = Annotated[str, typer.Option("--contract", help="One contract of the project; else all of them.")]
+ContractOption = Annotated[str, typer.Option("--contract", help="One contract of the project; else all of them.")]
 
 
-def opened(project_file: Path, target_name: str, contract: str) -> tuple[Target, Project, Sequence[Contract]]:
+def load_target_project(project_file: Path, target_name: str, contract: str) -> tuple[Target, Project, Sequence[Contract]]:
     """Return a target, the project and its contracts."""
     from datamaster_kit.project.project_file import read_contracts, read_project
     from datamaster_kit.targets.base import target_of
@@ -46,7 +47,7 @@ def opened(project_file: Path, target_name: str, contract: str) -> tuple[Target,
     return target_of(project, target_name), project, contracts
 
 
-def having(contracts: Sequence[Contract], model: str) -> tuple[Contract, ...]:
+def contracts_with_model(contracts: Sequence[Contract], model: str) -> tuple[Contract, ...]:
     """Return the contracts that have a model, all where none is named; raises BadInput where no contract has it."""
     found = tuple(item for item in contracts if not model or model in [one.name for one in item.models])
     if not found:
@@ -57,7 +58,7 @@ def having(contracts: Sequence[Contract], model: str) -> tuple[Contract, ...]:
 NO_LOGS = code("no-logs", "The output of a command in the workspace was not kept whole.", "look at the run's page")
 
 
-def send_command(
+def run_cli_in_workspace(
     target: Target,
     project: Project,
     contracts: Sequence[Contract],
@@ -76,25 +77,25 @@ def send_command(
         DatamasterError: it failed there.
         SystemExit: a signal came; the run was cancelled.
     """
-    from datamaster_kit.deliver.job_runs import failures
+    from datamaster_kit.deliver.job_runs import read_run_faults
     from datamaster_kit.deliver.one_time_runs import command_request, path_from_root
-    from datamaster_kit.deliver.submission import make_release, run_logs, run_once
+    from datamaster_kit.deliver.submission import make_release, read_run_logs, run_once
     from datamaster_kit.project.project_file import read_contracts
     from datamaster_kit.lakehouse.runs import new_run_id
     from datamaster_kit.targets.clients.workspace import workspace_client
 
     client = workspace_client(project, target.name)
     release = make_release(client, project, target.name, read_contracts(project))
-    words = [*arguments, *options(contract=path_from_root(project, contract), json=as_json)]
+    words = [*arguments, *render_options(contract=path_from_root(project, contract), json=as_json)]
     request = command_request(project, release, words, contracts, new_run_id())
-    run = run_once(client, project, target.name, request, told_lines())
-    logs = run_logs(client, run)
-    faults = failures(client, run)
+    run = run_once(client, project, target.name, request, line_printer())
+    logs = read_run_logs(client, run)
+    faults = read_run_faults(client, run)
     if as_json and not faults:
-        print_json(json_of(logs))
+        print_json(parse_logged_json(logs))
     elif logs:
         for line in logs.rstrip().splitlines():
-            typer.echo(plain(line), err=as_json)
+            typer.echo(visible_line(line), err=as_json)
     if faults:
         raise (BadInput if ENDED_WITH_2.search(str(faults[0])) else DatamasterError)(*faults)
 
@@ -102,7 +103,7 @@ def send_command(
 ENDED_WITH_2 = re.compile(r"SystemExit: 2\b")
 
 
-def json_of(logs: str) -> Any:
+def parse_logged_json(logs: str) -> Any:
     """Return the JSON that a command printed among other lines; raises DatamasterError where it is not there whole."""
     found = re.search(r"^\{$.*?^\}$", logs, re.MULTILINE | re.DOTALL)
     if not found:
@@ -110,14 +111,14 @@ def json_of(logs: str) -> Any:
     return json.loads(found[0])
 
 
-def options(**values: str | bool) -> list[str]:
+def render_options(**values: str | bool) -> list[str]:
     """Return options of a command as words; those that are empty or off are left out."""
     named = {f"--{name.replace('_', '-')}": value for name, value in values.items() if value}
     return [word for name, value in named.items() for word in ([name] if value is True else [name, str(value)])]
 
 # %% ../../nbs/cli/05_ingest.ipynb #f5280e40
-Doing = Callable[["Contract", str, frozenset[str]], "tuple[Run, ...]"]
-COUNTS = ("rows_read", "rows_written", "rows_rescued", "rows_quarantined", "rows_merged", "rows_deleted")
+ContractStep = Callable[["Contract", str, frozenset[str]], "tuple[Run, ...]"]
+ROW_COUNT_FIELDS = ("rows_read", "rows_written", "rows_rescued", "rows_quarantined", "rows_merged", "rows_deleted")
 
 
 def print_runs(runs: Sequence[Run], as_json: bool) -> None:
@@ -125,16 +126,16 @@ def print_runs(runs: Sequence[Run], as_json: bool) -> None:
     if as_json:
         print_json({"runs": [asdict(run) for run in runs]})
     elif runs:
-        names = [name for name in COUNTS if any(getattr(run, name) for run in runs)]
+        names = [name for name in ROW_COUNT_FIELDS if any(getattr(run, name) for run in runs)]
         shown = [name.removeprefix("rows_") for name in names]
         cells = ((run.step, run.model, *(getattr(run, name) or "" for name in names), f"{run.duration_seconds:.1f}", run.result) for run in runs)
         print_table("Runs", ["step", "model", *shown, "seconds", "result"], cells, (*shown, "seconds"))
         for run in runs:
             for note in run.notes:
-                typer.echo(plain(f"{run.step} {run.model}: {note}"))
+                typer.echo(visible_line(f"{run.step} {run.model}: {note}"))
 
 
-def done(target: Target, project: Project, contracts: Sequence[Contract], steps: Sequence[Doing], as_json: bool) -> None:
+def run_contract_steps(target: Target, project: Project, contracts: Sequence[Contract], steps: Sequence[ContractStep], as_json: bool) -> None:
     """Do steps on every contract, those after a failed one left out for the models on which it failed; show the runs, and raise what failed and which files were refused."""
     from datamaster_kit.ingest.files import file_faults
     from datamaster_kit.ingest.ingest import ModelsFailedError
@@ -145,7 +146,7 @@ def done(target: Target, project: Project, contracts: Sequence[Contract], steps:
     for contract in contracts:
         failed = frozenset[str]()
         for step in steps:
-            typer.echo(plain(f"{step.__name__} {contract.id} ..."), err=True)
+            typer.echo(visible_line(f"{step.__name__} {contract.id} ..."), err=True)
             try:
                 step(contract, run_id, failed)
             except ModelsFailedError as error:
@@ -165,14 +166,14 @@ def done(target: Target, project: Project, contracts: Sequence[Contract], steps:
 
 # %% ../../nbs/cli/05_ingest.ipynb #f39ac7f8
 @app.command("run")
-def run_command(
+def ingest_run_command(
     project: ProjectFile = DEFAULT_PROJECT,
     target: TargetName = "local",
-    contract: ContractFile = "",
+    contract: ContractOption = "",
     model: ModelName = "",
     every: Annotated[str, typer.Option("--every", help="Go on until SIGTERM, looking for new files at this interval, such as '10 seconds'; gold is not built.")] = "",
     rebuild_checkpoint: Annotated[bool, typer.Option("--rebuild-checkpoint", help="Begin a lost or damaged checkpoint anew, without the files that bronze has.")] = False,
-    as_json: Json = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Bring new files to bronze, what is good to silver, and build gold.
 
@@ -182,14 +183,14 @@ def run_command(
     """
     from datamaster_kit.ingest.ingest import build_gold, build_silver, ingest, keep_ingesting
 
-    to, described, contracts = opened(project, target, contract)
-    contracts = having(contracts, model)
+    to, described, contracts = load_target_project(project, target, contract)
+    contracts = contracts_with_model(contracts, model)
     if to.is_outside and every:
         hint = f"a contract whose frequency is streaming or micro-batching has such a job: datamaster deliver apply --target {target}"
-        raise BadInput(ONLY_THERE.fault("--every goes on until it is stopped, and is a job's work in a workspace", path="--every", hint=hint))
+        raise BadInput(WORKSPACE_SPARK_ONLY.fault("--every goes on until it is stopped, and is a job's work in a workspace", path="--every", hint=hint))
     if to.is_outside:
-        words = ["ingest", "run", *options(model=model, rebuild_checkpoint=rebuild_checkpoint)]
-        send_command(to, described, contracts, contract, words, as_json)
+        words = ["ingest", "run", *render_options(model=model, rebuild_checkpoint=rebuild_checkpoint)]
+        run_cli_in_workspace(to, described, contracts, contract, words, as_json)
         return
     if every:
         print_runs(keep_ingesting(to, described, contracts, every), as_json)
@@ -204,17 +205,17 @@ def run_command(
     def gold(item: Contract, run_id: str, without: frozenset[str]) -> tuple[Run, ...]:
         return build_gold(to, described, item, run_id, only=model, without=without)
 
-    done(to, described, contracts, (bronze, silver, gold), as_json)
+    run_contract_steps(to, described, contracts, (bronze, silver, gold), as_json)
 
 # %% ../../nbs/cli/05_ingest.ipynb #c6686ad8
 @app.command("replay")
 def replay_command(
     project: ProjectFile = DEFAULT_PROJECT,
     target: TargetName = "local",
-    contract: ContractFile = "",
+    contract: ContractOption = "",
     to_csv: Annotated[Path | None, typer.Option("--to-csv", help="Only write the quarantined rows into this folder, a csv file a model, to be corrected.", show_default=False)] = None,
     from_csv: Annotated[Path | None, typer.Option("--from-csv", help="Take the corrected rows from this folder.", show_default=False)] = None,
-    as_json: Json = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Look at quarantined rows again, after the contract or the rows were mended, and move the good ones on to bronze and silver.
 
@@ -224,19 +225,19 @@ def replay_command(
     from datamaster_kit.ingest.ingest import build_silver, build_steps, replay
     from datamaster_kit.ingest.replay import export_quarantine
 
-    to, described, contracts = opened(project, target, contract)
+    to, described, contracts = load_target_project(project, target, contract)
     if to.is_outside and (to_csv or from_csv):
         message = "files of this machine are not to be had in the workspace, where the quarantined rows are"
         hint = "run it in a notebook of the workspace, with a folder of a volume: /Volumes/…; or without the files"
-        raise BadInput(ONLY_THERE.fault(message, path="--to-csv" if to_csv else "--from-csv", hint=hint))
+        raise BadInput(WORKSPACE_SPARK_ONLY.fault(message, path="--to-csv" if to_csv else "--from-csv", hint=hint))
     if to.is_outside:
-        send_command(to, described, contracts, contract, ["ingest", "replay"], as_json)
+        run_cli_in_workspace(to, described, contracts, contract, ["ingest", "replay"], as_json)
         return
     if to_csv is not None:
         for item in contracts:
             for step in build_steps(to, described, item, item.ingested_models, "replay", "export"):
                 file = to_csv / f"{folder_name(step.model.name)}.csv"
-                typer.echo(plain(f"{file}: {export_quarantine(step, file)} rows"))
+                typer.echo(visible_line(f"{file}: {export_quarantine(step, file)} rows"))
         return
 
     def again(item: Contract, run_id: str, _without: frozenset[str]) -> tuple[Run, ...]:
@@ -245,7 +246,7 @@ def replay_command(
     def silver(item: Contract, run_id: str, without: frozenset[str]) -> tuple[Run, ...]:
         return build_silver(to, described, item, run_id, without=without)
 
-    done(to, described, contracts, (again, silver), as_json)
+    run_contract_steps(to, described, contracts, (again, silver), as_json)
 
 # %% ../../nbs/cli/05_ingest.ipynb #8be1cdc4
 @app.command("release")
@@ -254,8 +255,8 @@ def release_command(
     reason: Annotated[str, typer.Option("--reason", help="Why; it is kept with the hold, and who released it.", show_default=False)],
     project: ProjectFile = DEFAULT_PROJECT,
     target: TargetName = "local",
-    contract: ContractFile = "",
-    as_json: Json = False,
+    contract: ContractOption = "",
+    as_json: JsonOption = False,
 ) -> None:
     """Release what is held of a model, because a rule of severity fail is broken, and keep who did so, when and why; silver takes it with the next run.
 
@@ -265,8 +266,8 @@ def release_command(
     """
     from datamaster_kit.ingest.holds import release_holds
 
-    to, described, contracts = opened(project, target, contract)
-    named = [item for item in having(contracts, model) if model in [one.name for one in item.ingested_models]]
+    to, described, contracts = load_target_project(project, target, contract)
+    named = [item for item in contracts_with_model(contracts, model) if model in [one.name for one in item.ingested_models]]
     if not named:
         raise BadInput(NO_SUCH_MODEL.fault(f"no contract ingests the model {model!r}"))
     released = [hold for item in named for hold in release_holds(to, described, item, model, reason)]
@@ -274,35 +275,35 @@ def release_command(
         print_json({"released": [asdict(hold) for hold in released]})
         return
     for hold in released:
-        typer.echo(plain(f"{hold.model}: {hold.rule}, held since {hold.since:%Y-%m-%d %H:%M} UTC: {hold.notes[-1]}"))
+        typer.echo(visible_line(f"{hold.model}: {hold.rule}, held since {hold.since:%Y-%m-%d %H:%M} UTC: {hold.notes[-1]}"))
     words = f"{len(released)} released; `datamaster ingest run` brings {'it' if len(released) == 1 else 'them'} to silver"
-    typer.echo(plain(words if released else f"Nothing is held of {model}."))
+    typer.echo(visible_line(words if released else f"Nothing is held of {model}."))
 
 # %% ../../nbs/cli/05_ingest.ipynb #73709ba2
 @app.command("retention")
 def retention_command(
     project: ProjectFile = DEFAULT_PROJECT,
     target: TargetName = "local",
-    contract: ContractFile = "",
+    contract: ContractOption = "",
     apply: Annotated[bool, typer.Option("--apply", help="Delete the rows, then vacuum; without it, they are only counted.")] = False,
-    as_json: Json = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Show, and with --apply delete, the rows that are older than the contract's retention, in bronze, quarantine and silver.
 
     Example: datamaster ingest retention --apply
     """
-    from datamaster_kit.ingest.ingest import keep_periods
+    from datamaster_kit.ingest.ingest import enforce_retention
 
-    to, described, contracts = opened(project, target, contract)
+    to, described, contracts = load_target_project(project, target, contract)
     if to.is_outside:
-        words = ["ingest", "retention", *options(apply=apply)]
-        send_command(to, described, contracts, contract, words, as_json)
+        words = ["ingest", "retention", *render_options(apply=apply)]
+        run_cli_in_workspace(to, described, contracts, contract, words, as_json)
         return
     if not apply:
-        print_runs([run for item in contracts for run in keep_periods(to, described, item)], as_json)
+        print_runs([run for item in contracts for run in enforce_retention(to, described, item)], as_json)
         return
 
     def retention(item: Contract, run_id: str, _without: frozenset[str]) -> tuple[Run, ...]:
-        return keep_periods(to, described, item, run_id, applies=True)
+        return enforce_retention(to, described, item, run_id, applies=True)
 
-    done(to, described, contracts, (retention,), as_json)
+    run_contract_steps(to, described, contracts, (retention,), as_json)

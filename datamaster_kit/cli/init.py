@@ -15,19 +15,20 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from .contract import FILE_EXISTS, deliver
-from .output import plain
+from .contract import FILE_EXISTS, write_output
+from .output import visible_line
 from ..contract.fault import BadInput
 
 if TYPE_CHECKING:
-    from datamaster_kit.project.project_text import Question
+    from datamaster_kit.project.project_text import InitQuestion
 
 # %% auto #0
-__all__ = ['OLDER_FILES', 'OPTIONAL', 'IGNORED', 'told', 'repository_of', 'account_answers', 'known_answers', 'older_answers',
-           'asked', 'offered', 'answered', 'ignore_lines', 'append_ignored', 'answer_option', 'init_command']
+__all__ = ['OLDER_FILES', 'OPTIONAL_ANSWERS', 'GITIGNORE_PATTERNS', 'command_output', 'repository_of', 'account_answers',
+           'detect_answers', 'older_answers', 'prompt_answer', 'default_answer', 'collect_answers',
+           'missing_gitignore_lines', 'append_gitignore', 'answer_option', 'init_command']
 
 # %% ../../nbs/cli/10_init.ipynb #4af463ce
-def told(*command: str) -> str:
+def command_output(*command: str) -> str:
     """Return what a command prints, without the white space around it; empty where it is not there, fails or takes too long."""
     if not shutil.which(command[0]):
         return ""
@@ -53,11 +54,11 @@ def account_answers(account: Mapping[str, Any], object_id: str) -> dict[str, str
     return {name: str(value) for name, value in found.items() if value}
 
 
-def known_answers(folder: Path) -> dict[str, str]:
+def detect_answers(folder: Path) -> dict[str, str]:
     """Return the answers that this machine knows."""
-    said = told("az", "account", "show", "--output", "json")
-    object_id = told("az", "ad", "signed-in-user", "show", "--query", "id", "--output", "tsv") if said else ""
-    return {"project_name": folder.name, "repository": repository_of(told("git", "-C", str(folder), "remote", "get-url", "origin")),
+    said = command_output("az", "account", "show", "--output", "json")
+    object_id = command_output("az", "ad", "signed-in-user", "show", "--query", "id", "--output", "tsv") if said else ""
+    return {"project_name": folder.name, "repository": repository_of(command_output("git", "-C", str(folder), "remote", "get-url", "origin")),
             **(account_answers(json.loads(said), object_id) if said else {})}
 
 
@@ -76,7 +77,7 @@ def older_answers(folder: Path) -> dict[str, str]:
     return {name: value for name, value in found.items() if value}
 
 # %% ../../nbs/cli/10_init.ipynb #fff01fcd
-def asked(question: Question, default: str) -> str:
+def prompt_answer(question: InitQuestion, default: str) -> str:
     """Return a person's answer to a question."""
     from datamaster_kit.project.project_text import wrong_answer
 
@@ -85,56 +86,56 @@ def asked(question: Question, default: str) -> str:
         wrong = wrong_answer(question, answer)
         if not wrong:
             return answer
-        typer.echo(plain(f"  {wrong}"), err=True)
+        typer.echo(visible_line(f"  {wrong}"), err=True)
 
 
-def offered(question: Question, answers: Mapping[str, str], known: Mapping[str, str]) -> str:
+def default_answer(question: InitQuestion, answers: Mapping[str, str], known: Mapping[str, str]) -> str:
     """Return the answer that is offered to a question after the answers so far; empty where none could be used. A workspace is asked for its account."""
     from datamaster_kit.project.project_text import wrong_answer
-    from datamaster_kit.setup.databricks_account import found_account
+    from datamaster_kit.setup.databricks_account import find_account_id
     from datamaster_kit.project.values import HOST
 
     if question.name == "catalog":
         return answers.get("domain", "")
     if question.name == "account_id" and not HOST.wrong(answers.get("host")):
-        return found_account([answers["host"].rstrip("/")])
+        return find_account_id([answers["host"].rstrip("/")])
     default = known.get(question.name) or question.default
     return "" if wrong_answer(question, default) else default
 
 
-OPTIONAL = ("subscription", "principal_user")  # an account that happens to be logged in is offered to a person, and not taken without one
+OPTIONAL_ANSWERS = ("subscription", "principal_user")  # an account that happens to be logged in is offered to a person, and not taken without one
 
 
-def answered(given: Mapping[str, str], known: Mapping[str, str], may_ask: bool) -> dict[str, str]:
+def collect_answers(given: Mapping[str, str], known: Mapping[str, str], may_ask: bool) -> dict[str, str]:
     """Return an answer to every question: the given one, else a person's, else the known or usual one; raises BadInput where one is missing or cannot be used."""
-    from datamaster_kit.project.project_text import QUESTIONS, given_faults, is_asked, left_faults
+    from datamaster_kit.project.project_text import QUESTIONS, flag_answer_faults, is_asked, missing_answer_faults
 
-    refused = given_faults(given)
+    refused = flag_answer_faults(given)
     if refused and may_ask:
         raise BadInput(*refused)
     answers = dict(given)
     for question in QUESTIONS:
         if question.name not in given and is_asked(question, answers):
-            default = offered(question, answers, known)
-            answers[question.name] = asked(question, default) if may_ask else "" if question.name in OPTIONAL else default
-    faults = [*refused, *left_faults(answers)]
+            default = default_answer(question, answers, known)
+            answers[question.name] = prompt_answer(question, default) if may_ask else "" if question.name in OPTIONAL_ANSWERS else default
+    faults = [*refused, *missing_answer_faults(answers)]
     if faults:
         raise BadInput(*faults)
     return answers
 
 # %% ../../nbs/cli/10_init.ipynb #00590830
-IGNORED = {".datamaster/": ".datamaster", "runs/": "runs/"}  # the pattern also leaves out a link of that name
+GITIGNORE_PATTERNS = {".datamaster/": ".datamaster", "runs/": "runs/"}  # the pattern also leaves out a link of that name
 
 
-def ignore_lines(folder: Path) -> list[str]:
+def missing_gitignore_lines(folder: Path) -> list[str]:
     """Return the lines that the `.gitignore` of a folder lacks; none where a file is there that git does not read."""
-    if told("git", "-C", str(folder), "rev-parse", "--is-inside-work-tree") == "true":
-        ignored = told("git", "-C", str(folder), "check-ignore", *IGNORED).splitlines()
-        return [line for name, line in IGNORED.items() if name not in ignored]
-    return [] if (folder / ".gitignore").exists() else list(IGNORED.values())
+    if command_output("git", "-C", str(folder), "rev-parse", "--is-inside-work-tree") == "true":
+        ignored = command_output("git", "-C", str(folder), "check-ignore", *GITIGNORE_PATTERNS).splitlines()
+        return [line for name, line in GITIGNORE_PATTERNS.items() if name not in ignored]
+    return [] if (folder / ".gitignore").exists() else list(GITIGNORE_PATTERNS.values())
 
 
-def append_ignored(file: Path, lines: Sequence[str]) -> None:
+def append_gitignore(file: Path, lines: Sequence[str]) -> None:
     """Append lines to a `.gitignore`, with the ends of line that it has; one that is not there is written."""
     existing = file.read_bytes() if file.exists() else b""
     end = b"\r\n" if b"\r\n" in existing else b"\n"
@@ -181,11 +182,11 @@ def init_command(
             "location": location, "writer": writer, "writer_type": writer_type, "budget": budget, "email": email, "repository": repository, "host": host, "account_id": account_id}
     folder = output.resolve().parent
     given = older_answers(folder) | {name: value.strip() for name, value in said.items() if value is not None}
-    answers = answered(given, known_answers(folder), not no_input)
-    deliver(project_text(answers), output)
-    lines, file = ignore_lines(folder), output.parent / ".gitignore"
+    answers = collect_answers(given, detect_answers(folder), not no_input)
+    write_output(project_text(answers), output)
+    lines, file = missing_gitignore_lines(folder), output.parent / ".gitignore"
     if lines:
         what = "has a new line for" if file.exists() else "is written, with a line for"
-        append_ignored(file, lines)
-        typer.echo(plain(f"{file} {what} {' and '.join(lines)}: what is made on this machine is not for the repository."))
-    typer.echo(plain(f"{output} is written. Next: `datamaster doctor`, `datamaster contract new`" + (", `datamaster setup doctor`" if answers.get("subscription") else "") + "."))
+        append_gitignore(file, lines)
+        typer.echo(visible_line(f"{file} {what} {' and '.join(lines)}: what is made on this machine is not for the repository."))
+    typer.echo(visible_line(f"{output} is written. Next: `datamaster doctor`, `datamaster contract new`" + (", `datamaster setup doctor`" if answers.get("subscription") else "") + "."))

@@ -12,42 +12,42 @@ from typing import Annotated, Any
 
 import typer
 
-from .output import plain, print_json, print_table
+from .output import visible_line, print_json, print_table
 from ..contract.fault import BadInput, DatamasterError, code
 
 # %% auto #0
-__all__ = ['Json', 'ProjectFile', 'TargetName', 'SummaryFile', 'DEFAULT_PROJECT', 'BAD_PARAMETER', 'ONLY_THERE',
-           'make_archive_if_it_can_be', 'doctor_command', 'parameters_of', 'in_words', 'numbered', 'require_target',
-           'run_command', 'told_lines', 'shown_progress', 'report_command']
+__all__ = ['JsonOption', 'ProjectFile', 'TargetName', 'SummaryFile', 'DEFAULT_PROJECT', 'BAD_PARAMETER', 'WORKSPACE_SPARK_ONLY',
+           'try_make_archive', 'doctor_command', 'parse_parameters', 'step_result_phrase', 'count_phrase',
+           'require_target', 'run_steps_command', 'line_printer', 'step_progress_printer', 'report_command']
 
 # %% ../../nbs/cli/04_lakehouse.ipynb #6bc65dff
-Json = Annotated[bool, typer.Option("--json", help="Print JSON on standard output.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON on standard output.")]
 ProjectFile = Annotated[Path, typer.Option("--project", help="The project file.")]
 TargetName = Annotated[str, typer.Option("--target", help="local, or a workspace of the project file.")]
 SummaryFile = Annotated[Path | None, typer.Option("--summary", help="Append the plan as Markdown to a file, such as $GITHUB_STEP_SUMMARY.", show_default=False)]
 DEFAULT_PROJECT = Path("datamaster.yaml")
 
 # %% ../../nbs/cli/04_lakehouse.ipynb #b96a8b7c
-def make_archive_if_it_can_be(folder: Path) -> None:
+def try_make_archive(folder: Path) -> None:
     """Make the archive of classes of a project folder, and tell on standard error that it is being made, or why it is not: sessions start without one too."""
-    from datamaster_kit.cli.class_archive import make_archive
-    from datamaster_kit.targets.jvm.class_archive import archive_of
+    from datamaster_kit.cli.class_archive import make_class_archive
+    from datamaster_kit.targets.jvm.class_archive import project_archive
 
     state = folder / ".datamaster"
-    if archive_of(state)[2]:
+    if project_archive(state)[2]:
         return
     typer.echo("Keeping Spark's classes in an archive, so that sessions start quickly: a minute, once ...", err=True)
     try:
-        made = make_archive(state)
-        typer.echo(plain(f"made {made.name}, {made.stat().st_size / 1e6:.0f} MB" if made else "the disk has too little room for it"), err=True)
+        made = make_class_archive(state)
+        typer.echo(visible_line(f"made {made.name}, {made.stat().st_size / 1e6:.0f} MB" if made else "the disk has too little room for it"), err=True)
     except DatamasterError as error:
-        typer.echo(plain(f"warning: {error}"), err=True)
+        typer.echo(visible_line(f"warning: {error}"), err=True)
 
 
 def doctor_command(
     install: Annotated[bool, typer.Option("--install", help="Fetch what the local target lacks, Delta's jars, and make its sessions start quickly.")] = False,
     project: ProjectFile = DEFAULT_PROJECT,
-    as_json: Json = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Say what this machine has and lacks for the local target, and how to get it.
 
@@ -57,13 +57,13 @@ def doctor_command(
     """
     from dataclasses import asdict
 
-    from datamaster_kit.targets.doctor import checks, install_missing
+    from datamaster_kit.targets.doctor import run_checks, install_missing
 
     folder = project.parent.resolve()
     if install:
         install_missing(folder)
-        make_archive_if_it_can_be(folder)
-    found = checks(folder)
+        try_make_archive(folder)
+    found = run_checks(folder)
     if as_json:
         print_json({"checks": [asdict(check) for check in found]})
     else:
@@ -74,7 +74,7 @@ def doctor_command(
 BAD_PARAMETER = code("parameter-malformed", "A parameter is not name=value.", "write -p name=value")
 
 
-def parameters_of(texts: list[str]) -> dict[str, str]:
+def parse_parameters(texts: list[str]) -> dict[str, str]:
     """Return the parameters of `name=value` texts; raises BadInput with every malformed one."""
     faults = [BAD_PARAMETER.fault(f"{text!r} is not name=value") for text in texts if not text.partition("=")[0].isidentifier() or "=" not in text]
     if faults:
@@ -82,22 +82,22 @@ def parameters_of(texts: list[str]) -> dict[str, str]:
     return {name: value for name, _, value in (text.partition("=") for text in texts)}
 
 # %% ../../nbs/cli/04_lakehouse.ipynb #fdfc36f0
-def in_words(result: Any) -> str:
+def step_result_phrase(result: Any) -> str:
     """Return what a step recorded, in some words."""
     match result:
         case {"runs": [*runs]}:
             taken = sum(run.get("rows_written", run.get("rows_merged")) or 0 for run in runs)  # by ingest, by silver
-            return f"{taken:,} rows, {numbered(len(runs), 'model')}"
+            return f"{taken:,} rows, {count_phrase(len(runs), 'model')}"
         case {"verdicts": dict() as verdicts}:
             return ", ".join(f"{count} {verdict}" for verdict, count in verdicts.items())
         case {"rows": dict() as rows}:
-            return f"{sum(rows.values()):,} rows, {numbered(len(rows), 'table')}"
+            return f"{sum(rows.values()):,} rows, {count_phrase(len(rows), 'table')}"
         case {"applied": int(applied)}:
-            return f"{numbered(applied, 'change')} made"
+            return f"{count_phrase(applied, 'change')} made"
     return ""
 
 
-def numbered(count: int, noun: str) -> str:
+def count_phrase(count: int, noun: str) -> str:
     """Return a count with its noun."""
     return f"{count} {noun}{'' if count == 1 else 's'}"
 
@@ -112,11 +112,11 @@ def require_target(names: list[str], given: Mapping[str, str]) -> None:
         target_of(read_project(find_project(given.get("project") or str(DEFAULT_PROJECT), Path.cwd())), given["target"])
 
 
-def run_command(
+def run_steps_command(
     names: Annotated[list[str] | None, typer.Argument(help="Steps, in order; none: list them.", show_default=False)] = None,
     parameters: Annotated[list[str] | None, typer.Option("--parameter", "-p", help="A parameter, name=value.", show_default=False)] = None,
     output: Annotated[Path, typer.Option("--output", help="Where the executed notebooks go.")] = Path("runs"),
-    as_json: Json = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Run step notebooks by papermill, several in one Spark session; the executed notebooks stay in runs/.
 
@@ -124,33 +124,33 @@ def run_command(
 
     Example: datamaster run unity ingest silver quality -p target=local
     """
-    from datamaster_kit.lakehouse.step_notebooks import run_steps, steps
+    from datamaster_kit.lakehouse.step_notebooks import run_step_notebooks, step_notebooks
 
     if not names:
-        listing = steps()
+        listing = step_notebooks()
         if as_json:
             print_json({"steps": [{"name": step.name, "description": step.description, "parameters": [p.name for p in step.parameters]} for step in listing]})
         else:
             print_table("Steps", ("step", "what it does", "parameters"), ((s.name, s.description, ", ".join(p.name for p in s.parameters)) for s in listing))
         return
-    given = parameters_of(parameters or [])
+    given = parse_parameters(parameters or [])
     require_target(names, given)
-    progress = None if as_json else shown_progress()
-    results = run_steps(names, given, output, progress, listener=told_lines())
+    progress = None if as_json else step_progress_printer()
+    results = run_step_notebooks(names, given, output, progress, listener=line_printer())
     if as_json:
         print_json({"steps": [{"name": result.name, "notebook": str(result.notebook), "seconds": result.seconds, "result": result.result} for result in results]})
         return
-    rows = ((result.name, in_words(result.result), f"{result.seconds:.1f}", result.notebook) for result in results)
+    rows = ((result.name, step_result_phrase(result.result), f"{result.seconds:.1f}", result.notebook) for result in results)
     print_table("Steps", ("step", "result", "seconds", "executed notebook"), rows, ("seconds",))
 
 # %% ../../nbs/cli/04_lakehouse.ipynb #356ea959
-def told_lines() -> Callable[[str], None]:
+def line_printer() -> Callable[[str], None]:
     """Return a report of lines on the standard error of now, also while a notebook's cell has another one."""
     stream = sys.stderr
-    return lambda line: typer.echo(plain(line), file=stream)
+    return lambda line: typer.echo(visible_line(line), file=stream)
 
 
-def shown_progress() -> Callable[[str, int, int, str], None]:
+def step_progress_printer() -> Callable[[str, int, int, str], None]:
     """Return a callback (step, cell, cells, heading) that reports the progress on standard error."""
     from rich.console import Console
 
@@ -158,14 +158,14 @@ def shown_progress() -> Callable[[str, int, int, str], None]:
 
     def report(step: str, cell: int, cells: int, heading: str) -> None:
         if console.is_terminal:
-            console.print(f"{plain(step)} [{cell}/{cells}] {plain(heading)}", end="\r" if cell < cells else "\n", markup=False, highlight=False)
+            console.print(f"{visible_line(step)} [{cell}/{cells}] {visible_line(heading)}", end="\r" if cell < cells else "\n", markup=False, highlight=False)
         elif cell == cells:
-            console.print(f"{plain(step)}: {cells} cells", markup=False, highlight=False)
+            console.print(f"{visible_line(step)}: {cells} cells", markup=False, highlight=False)
 
     return report
 
 # %% ../../nbs/cli/04_lakehouse.ipynb #745a18dc
-ONLY_THERE = code("only-in-workspace", "The command works with the workspace's Spark, and cannot be sent there as it is.", "run it in a notebook or job of the workspace")
+WORKSPACE_SPARK_ONLY = code("only-in-workspace", "The command works with the workspace's Spark, and cannot be sent there as it is.", "run it in a notebook or job of the workspace")
 
 
 def report_command(
@@ -186,6 +186,6 @@ def report_command(
     if lakehouse.is_outside:
         message = f"the report of {target!r} is made of its tables, which are read in the workspace"
         hint = f"datamaster run quality explore -p target={target}: it runs there, and the pages are fetched into {output}"
-        raise BadInput(ONLY_THERE.fault(message, path="--target", hint=hint))
+        raise BadInput(WORKSPACE_SPARK_ONLY.fault(message, path="--target", hint=hint))
     page = write_report(lakehouse, read, read_contracts(read), output)
-    typer.echo(plain(page))
+    typer.echo(visible_line(page))

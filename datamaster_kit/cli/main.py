@@ -18,15 +18,15 @@ from .. import __version__
 from . import contract, deliver, forms, ingest, init, lakehouse, mock, new, quality, setup, unity
 from .commands import Commands, help_command
 from .output import print_faults
-from .start import INTERRUPTED, end_interrupted, is_interrupt
+from .start import INTERRUPT_EXIT_CODE, exit_interrupted, is_interrupt
 from ..contract.fault import DatamasterError, Fault, code
-from ..contract.visible import visible
-from ..targets.cause import cause_of, known_fault
-from ..targets.clients.workspace import fault_of
+from ..contract.visible import visible_text
+from ..targets.cause import cause_of, cause_fault
+from ..targets.clients.workspace import sdk_fault
 
 # %% auto #0
 __all__ = ['app', 'MISSING_PACKAGE', 'UNEXPECTED', 'DISTRIBUTIONS', 'version_option', 'extras_with', 'missing_package_fault',
-           'VisibleFormatter', 'log_visibly', 'main', 'run_app']
+           'VisibleFormatter', 'install_log_formatter', 'main', 'run_app']
 
 # %% ../../nbs/cli/15_main.ipynb #365b4109
 app = typer.Typer(
@@ -39,7 +39,7 @@ app = typer.Typer(
 app.add_typer(contract.app, name="contract", cls=Commands)
 app.command("init")(init.init_command)
 app.command("doctor")(lakehouse.doctor_command)
-app.command("run")(lakehouse.run_command)
+app.command("run")(lakehouse.run_steps_command)
 app.add_typer(new.app, name="new", cls=Commands)
 app.add_typer(setup.app, name="setup", cls=Commands)
 app.add_typer(unity.unity, name="unity", cls=Commands)
@@ -105,10 +105,10 @@ class VisibleFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """Return a record as one line of visible text."""
-        return visible(super().format(record))
+        return visible_text(super().format(record))
 
 
-def log_visibly() -> None:
+def install_log_formatter() -> None:
     """Have the warnings and errors of libraries that Python writes to standard error written as visible text; what a library keeps to itself, as py4j what it raises too, stays there."""
     if logging.lastResort:
         logging.lastResort.setFormatter(VisibleFormatter())
@@ -120,17 +120,17 @@ def main() -> None:
     try:
         run_app()
     except KeyboardInterrupt:  # before or after a command; one that is interrupted exits
-        end_interrupted()
+        exit_interrupted()
 
 
 def run_app() -> None:
     """Run the command line; what it raises ends as told faults and an exit code."""
-    log_visibly()
+    install_log_formatter()
     try:
         app()
     except SystemExit as ended:
-        if ended.code == INTERRUPTED:
-            end_interrupted()
+        if ended.code == INTERRUPT_EXIT_CODE:
+            exit_interrupted()
         if ended.code:
             raise
     except DatamasterError as error:
@@ -141,8 +141,8 @@ def run_app() -> None:
         sys.exit(1)
     except Exception as error:
         if is_interrupt(error):
-            end_interrupted()
+            exit_interrupted()
         if os.environ.get("DATAMASTER_DEBUG"):
             raise
-        print_faults([fault_of(error) or known_fault(error) or UNEXPECTED.fault(f"{type(error).__name__}: {cause_of(error)}")])
+        print_faults([sdk_fault(error) or cause_fault(error) or UNEXPECTED.fault(f"{type(error).__name__}: {cause_of(error)}")])
         sys.exit(1)

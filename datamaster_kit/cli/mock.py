@@ -14,27 +14,28 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from .output import plain, print_json, print_table
+from .output import visible_line, print_json, print_table
 from ..contract.fault import BadInput, code
 
 if TYPE_CHECKING:
-    from datamaster_kit.mock.request import Written
+    from datamaster_kit.mock.request import MockOutput
 
 # %% auto #0
-__all__ = ['ONLY_IN_WORKSPACE', 'STORAGE', 'remarks', 'workspace_files', 'volume_of', 'written_to', 'mock_command']
+__all__ = ['ONLY_IN_WORKSPACE', 'ABFSS_PREFIX', 'mock_notes', 'workspace_fs_utility', 'volume_of', 'mock_output_folder',
+           'mock_command']
 
 # %% ../../nbs/cli/06_mock.ipynb #3ba19524
-def remarks(found: list[Written]) -> list[str]:
+def mock_notes(found: list[MockOutput]) -> list[str]:
     """Return what should be known about what was written, a line each."""
     notes = [f"{written.model}: {note}" for written in found for note in written.notes]
     return notes + [f"{written.model}: not broken: {id}: {reason}" for written in found for id, reason in written.not_broken.items()]
 
 # %% ../../nbs/cli/06_mock.ipynb #2ecf5fbb
 ONLY_IN_WORKSPACE = code("storage-only-in-workspace", "Mock data is written to Azure storage in a workspace alone.", "give a folder with --out; a contract's `job_mock: true` makes a job that writes it there")
-STORAGE = "abfss://"
+ABFSS_PREFIX = "abfss://"
 
 
-def workspace_files(out: str) -> Any:
+def workspace_fs_utility(out: str) -> Any:
     """Return the workspace's utility of files (Databricks, *File system utility*); raises BadInput outside of a workspace."""
     from datamaster_kit.targets.databricks import RUNTIME_VERSION
 
@@ -56,14 +57,14 @@ def volume_of(file: Path) -> Path | None:
 
 
 @contextmanager
-def written_to(out: str, contract: Path) -> Iterator[Path]:
+def mock_output_folder(out: str, contract: Path) -> Iterator[Path]:
     """Give the folder to write to; for one of Azure storage a folder beside the contract, in its volume, from which the files are copied."""
-    if not out.startswith(STORAGE):
+    if not out.startswith(ABFSS_PREFIX):
         if Path(out).is_file():
             raise typer.BadParameter(f"{out} is a file.", param_hint="--out")
         yield Path(out)
         return
-    files, volume = workspace_files(out), volume_of(contract)
+    files, volume = workspace_fs_utility(out), volume_of(contract)
     with TemporaryDirectory(prefix="mock-", dir=volume) as folder:
         yield Path(folder)
         files.cp(folder if volume else f"file:{folder}", out, recurse=True)
@@ -85,13 +86,13 @@ def mock_command(
     Example: datamaster mock contracts/account.yaml --rows 100000 --bad-ratio 0.05
     """
     from datamaster_kit.contract.read import read_contract
-    from datamaster_kit.mock.request import Request, write_mock
+    from datamaster_kit.mock.request import MockRequest, write_mock
 
     ids = tuple(id.strip() for id in rules.split(",") if id.strip())
-    with written_to(out, contract) as folder:
-        found = write_mock(read_contract(contract), Request(rows, seed, tuple(models or ()), format, bad_ratio, ids), folder)
-    for line in remarks(found):
-        typer.echo(plain(line), err=True)
+    with mock_output_folder(out, contract) as folder:
+        found = write_mock(read_contract(contract), MockRequest(rows, seed, tuple(models or ()), format, bad_ratio, ids), folder)
+    for line in mock_notes(found):
+        typer.echo(visible_line(line), err=True)
     if as_json:
         print_json({"models": [{"model": written.model, "rows": written.rows, "broken": written.broken, "files": [str(path) for path in written.files],
                                 "truth": str(written.truth) if written.truth else None, "not_broken": dict(written.not_broken), "notes": list(written.notes)} for written in found]})

@@ -11,10 +11,10 @@ from typing import Annotated
 
 import typer
 
-from .output import plain
+from .output import visible_line
 
 # %% auto #0
-__all__ = ['app', 'ProjectFolder', 'LakehouseFolder', 'project_command', 'domain_of', 'lakehouse_command']
+__all__ = ['app', 'ProjectFolder', 'LakehouseFolder', 'project_command', 'domain_from_folder', 'lakehouse_command']
 
 # %% ../../nbs/cli/13_new.ipynb #0ee695f6
 app = typer.Typer(no_args_is_help=True, help="Write what a lakehouse, or a project's own code, begins with. Example: datamaster new lakehouse risk")
@@ -34,14 +34,14 @@ def project_command(folder: ProjectFolder = Path()) -> None:
     from datamaster_kit.deliver.new_project import files_of_new_project, templates_folder, write_new_project
 
     for path in write_new_project(folder, files_of_new_project(templates_folder())):
-        typer.echo(plain(str(path)))
+        typer.echo(visible_line(str(path)))
     typer.echo("Next: `datamaster doctor --install`, `python -m pytest definition_project`; what is particular to the project goes into `prepared` in silver.py.", err=True)
 
 # %% ../../nbs/cli/13_new.ipynb #f6733127
 LakehouseFolder = Annotated[Path, typer.Argument(help="The folder of the lakehouse.", file_okay=False, show_default=False)]
 
 
-def domain_of(folder: Path) -> str:
+def domain_from_folder(folder: Path) -> str:
     """Return a folder's name as that of a domain: lower-case letters and digits, 18 at most; `lake` where nothing is left."""
     return re.sub(r"^[0-9]+", "", re.sub(r"[^a-z0-9]", "", folder.resolve().name.lower()))[:18] or "lake"
 
@@ -60,9 +60,9 @@ def lakehouse_command(
 
     Example: datamaster new lakehouse --update .
     """
-    from datamaster_kit.cli.init import answered, older_answers
+    from datamaster_kit.cli.init import collect_answers, older_answers
     from datamaster_kit.contract.fault import BadInput
-    from datamaster_kit.deliver.lakehouse_files import ALREADY, RECORD, lakehouse_files, update_lakehouse, write_lakehouse
+    from datamaster_kit.deliver.lakehouse_files import LAKEHOUSE_EXISTS, LAKEHOUSE_RECORD_FILE, lakehouse_files, update_lakehouse, write_lakehouse
     from datamaster_kit.deliver.new_project import templates_folder
     from datamaster_kit.lakehouse.names import names
     from datamaster_kit.project.project_file import read_project
@@ -72,13 +72,13 @@ def lakehouse_command(
     if update:
         for step in update_lakehouse(folder, lakehouse_files(templates_folder(), read_project(folder).names)):
             if step.told:
-                typer.echo(plain(f"{step.path}: {step.told}"))
+                typer.echo(visible_line(f"{step.path}: {step.told}"))
         return
-    if (folder / RECORD).exists():
-        raise BadInput(ALREADY.fault(f"{folder} is a lakehouse", file=str(folder / RECORD)))
+    if (folder / LAKEHOUSE_RECORD_FILE).exists():
+        raise BadInput(LAKEHOUSE_EXISTS.fault(f"{folder} is a lakehouse", file=str(folder / LAKEHOUSE_RECORD_FILE)))
     given = older_answers(folder) | ({"domain": domain} if domain else {})
-    answers = {} if is_there else answered({"domain": domain_of(folder), "project_name": folder.resolve().name, **given}, {}, may_ask=False)
+    answers = {} if is_there else collect_answers({"domain": domain_from_folder(folder), "project_name": folder.resolve().name, **given}, {}, may_ask=False)
     chosen = read_project(folder).names if is_there else names(answers["domain"], answers["catalog"], answers.get("environment", ""))
     for path in write_lakehouse(folder, lakehouse_files(templates_folder(), chosen), "" if is_there else project_text(answers)):
-        typer.echo(plain(str(path)))
+        typer.echo(visible_line(str(path)))
     typer.echo("Next: `make setup` and `make check` there; its README.md has the steps.", err=True)

@@ -14,25 +14,25 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..contract.fault import Fault
-from ..contract.visible import DEVOPS_COMMAND, visible
+from ..contract.visible import DEVOPS_COMMAND, visible_text
 
 if TYPE_CHECKING:
     from datamaster_kit.plan.plan import Change, Plan
-    from datamaster_kit.plan.resources import Outcome
+    from datamaster_kit.plan.resources import ChangeOutcome
     from rich.text import Text
 
 # %% auto #0
-__all__ = ['WIDEST_TABLE', 'LEAST_TEXT', 'COLOURS', 'WIDEST', 'SIGNS', 'LONGEST_SUMMARY', 'plain', 'json_text', 'print_json',
-           'print_table', 'print_faults', 'shortened', 'difference_lines', 'print_plan', 'change_lines',
-           'plan_markdown', 'append_summary', 'told_outcomes']
+__all__ = ['MAX_TABLE_WIDTH', 'MIN_TEXT_WIDTH', 'SEVERITY_COLOURS', 'MAX_VALUE_WIDTH', 'CHANGE_SIGNS', 'MAX_SUMMARY_LENGTH',
+           'visible_line', 'visible_json', 'print_json', 'print_table', 'print_faults', 'short_value',
+           'difference_lines', 'print_plan', 'change_lines', 'plan_markdown', 'append_summary', 'outcome_printer']
 
 # %% ../../nbs/cli/00_output.ipynb #333ad8fc
-def plain(value: Any) -> str:
+def visible_line(value: Any) -> str:
     """Return a value as one line of visible text."""
-    return visible(value)
+    return visible_text(value)
 
 
-def json_text(value: Any) -> str:
+def visible_json(value: Any) -> str:
     """Return a value as JSON; what is not seen, and what a log takes for a command, is written by its number."""
     text = json.dumps(value, indent=2, default=str, ensure_ascii=False) + "\n"
     text = re.sub(DEVOPS_COMMAND, r"\\u0023", text)
@@ -41,21 +41,21 @@ def json_text(value: Any) -> str:
 
 def print_json(value: Any) -> None:
     """Print a value as JSON on standard output."""
-    sys.stdout.write(json_text(value))
+    sys.stdout.write(visible_json(value))
 
 # %% ../../nbs/cli/00_output.ipynb #00a92399
-WIDEST_TABLE = 400
+MAX_TABLE_WIDTH = 400
 
 
-LEAST_TEXT = 12
+MIN_TEXT_WIDTH = 12
 
 
-def _least_width(name: str, cells: Iterable[str], is_number: bool) -> int:
+def _min_column_width(name: str, cells: Iterable[str], is_number: bool) -> int:
     """Return the width in which a column can be read: a number is not broken, and a text is folded no narrower than some characters."""
     from rich.cells import cell_len
 
     whole = max(map(cell_len, (name, *cells)))
-    return whole if is_number else max(*map(cell_len, name.split()), min(whole, LEAST_TEXT))
+    return whole if is_number else max(*map(cell_len, name.split()), min(whole, MIN_TEXT_WIDTH))
 
 
 def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]], numbers: Sequence[str] = (), is_wide: bool = False) -> None:
@@ -70,12 +70,12 @@ def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]
     from rich.table import Table
     from rich.text import Text
 
-    console, texts = Console(width=WIDEST_TABLE if is_wide else None), [[plain(cell) for cell in row] for row in rows]
-    least = sum(_least_width(name, (row[place] for row in texts), name in numbers) for place, name in enumerate(columns))
+    console, texts = Console(width=MAX_TABLE_WIDTH if is_wide else None), [[visible_line(cell) for cell in row] for row in rows]
+    least = sum(_min_column_width(name, (row[place] for row in texts), name in numbers) for place, name in enumerate(columns))
     blanks = next((blanks for blanks in (2, 1) if least + (blanks + 1) * len(columns) + 1 <= console.width), 0)
-    heading = Text(plain(title), style="bold")
+    heading = Text(visible_line(title), style="bold")
     if not blanks:
-        console.print(heading, *_stacked(columns, texts), sep="\n", soft_wrap=True)
+        console.print(heading, *_vertical_rows(columns, texts), sep="\n", soft_wrap=True)
         return
     table = Table(title=heading, title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, blanks - 1))
     for column in columns:
@@ -85,7 +85,7 @@ def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]
     console.print(table)
 
 
-def _stacked(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[Text]:
+def _vertical_rows(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[Text]:
     """Yield the lines of rows that stand one below the other, an empty one before each row, and without the cells that say nothing."""
     from rich.text import Text
 
@@ -95,7 +95,7 @@ def _stacked(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[
         yield from (Text(f"  {name:{width}}  {cell}") for name, cell in zip(columns, row, strict=True) if cell)
 
 # %% ../../nbs/cli/00_output.ipynb #aef63d25
-COLOURS = {"error": "red", "warning": "yellow", "note": "cyan"}
+SEVERITY_COLOURS = {"error": "red", "warning": "yellow", "note": "cyan"}
 
 
 def print_faults(faults: Iterable[Fault]) -> None:
@@ -105,17 +105,17 @@ def print_faults(faults: Iterable[Fault]) -> None:
 
     console = Console(stderr=True)
     for fault in faults:
-        text = Text(f"{fault.severity}[{fault.code}] ", style=COLOURS[fault.severity])
+        text = Text(f"{fault.severity}[{fault.code}] ", style=SEVERITY_COLOURS[fault.severity])
         console.print(text.append(str(fault), style="default"), soft_wrap=True)
 
 # %% ../../nbs/cli/00_output.ipynb #d98ede10
-WIDEST = 160
+MAX_VALUE_WIDTH = 160
 
 
-def shortened(value: Any) -> str:
+def short_value(value: Any) -> str:
     """Return a value on a line, its end left out where it is long."""
-    text = plain(repr(value))
-    return text if len(text) <= WIDEST else f"{text[:WIDEST]}…"
+    text = visible_line(repr(value))
+    return text if len(text) <= MAX_VALUE_WIDTH else f"{text[:MAX_VALUE_WIDTH]}…"
 
 
 def difference_lines(change: Change) -> list[str]:
@@ -123,9 +123,9 @@ def difference_lines(change: Change) -> list[str]:
     lines = []
     for item in change.differences:
         if change.action != "create":
-            lines.append(f"{plain(item.path)}: {shortened(item.before)} → {shortened(item.after)}")
+            lines.append(f"{visible_line(item.path)}: {short_value(item.before)} → {short_value(item.after)}")
         elif item.after is not None:
-            lines.append(f"{plain(item.path)}: {shortened(item.after)}")
+            lines.append(f"{visible_line(item.path)}: {short_value(item.after)}")
     return lines
 
 
@@ -140,31 +140,31 @@ def print_plan(plan: Plan, as_json: bool = False) -> None:
     from rich.console import Console
     from rich.text import Text
 
-    from datamaster_kit.plan.plan import MARKS, summary
+    from datamaster_kit.plan.plan import ACTION_MARKS, plan_summary
 
     console, colours = Console(), {"create": "green", "update": "yellow", "delete": "red", "unchanged": "dim"}
     for change in plan.shown:
-        line = Text(f"{MARKS[change.action]} {plain(change.kind)} {plain(change.name)}", style=colours[change.action])
-        line.append(f"  refused: {plain(change.refusal)}" if change.refusal else "", style="red")
-        console.print(line.append(f"  ({plain(change.note)})" if change.note else "", style="cyan"), soft_wrap=True)
+        line = Text(f"{ACTION_MARKS[change.action]} {visible_line(change.kind)} {visible_line(change.name)}", style=colours[change.action])
+        line.append(f"  refused: {visible_line(change.refusal)}" if change.refusal else "", style="red")
+        console.print(line.append(f"  ({visible_line(change.note)})" if change.note else "", style="cyan"), soft_wrap=True)
         for line_below in difference_lines(change):
             console.print(Text(f"    {line_below}"), soft_wrap=True)
     for fault in plan.problems:
         told = Text(f"problem[{fault.code}] ", style="red")
         console.print(told.append(str(fault), style="default"), soft_wrap=True)
-    console.print(summary(plan))
+    console.print(plan_summary(plan))
 
 # %% ../../nbs/cli/00_output.ipynb #71158c16
-SIGNS = {"create": "+", "update": "!", "delete": "-", "unchanged": " "}  # which GitHub colours in a block of the language `diff`
-LONGEST_SUMMARY = 200_000
+CHANGE_SIGNS = {"create": "+", "update": "!", "delete": "-", "unchanged": " "}  # which GitHub colours in a block of the language `diff`
+MAX_SUMMARY_LENGTH = 200_000
 
 
 def change_lines(change: Change) -> list[str]:
     """Return a change for a block of the language `diff`: what it is, and below it what differs."""
     refusal = f"  refused: {change.refusal}" if change.refusal else ""
     note = f"  ({change.note})" if change.note else ""
-    first = f"{SIGNS[change.action]} {change.kind} {change.name}{refusal}{note}"
-    return [visible(first), *(f"      {visible(line)}" for line in difference_lines(change))]
+    first = f"{CHANGE_SIGNS[change.action]} {change.kind} {change.name}{refusal}{note}"
+    return [visible_text(first), *(f"      {visible_text(line)}" for line in difference_lines(change))]
 
 
 def plan_markdown(title: str, where: str, plan: Plan, notes: Iterable[str] = ()) -> str:
@@ -176,20 +176,20 @@ def plan_markdown(title: str, where: str, plan: Plan, notes: Iterable[str] = ())
         plan: The plan.
         notes: What a person should know beside it.
     """
-    from datamaster_kit.plan.plan import summary
+    from datamaster_kit.plan.plan import plan_summary
 
-    lines = [f"@@ {visible(where)} @@", *(line for change in plan.shown for line in change_lines(change))]
-    lines += [f"# problem: {visible(fault.code)}: {fault}" for fault in plan.problems]
-    lines += [f"# note: {visible(note)}" for note in notes]
+    lines = [f"@@ {visible_text(where)} @@", *(line for change in plan.shown for line in change_lines(change))]
+    lines += [f"# problem: {visible_text(fault.code)}: {fault}" for fault in plan.problems]
+    lines += [f"# note: {visible_text(note)}" for note in notes]
     kept, size = list[str](), 0
     for line in lines:
         size += len(line.encode("utf-8", "replace")) + 1
-        if size > LONGEST_SUMMARY:
+        if size > MAX_SUMMARY_LENGTH:
             kept.append(f"# {len(lines) - len(kept)} more lines: the log has them all")
             break
         kept.append(line)
     fence = "`" * max(3, *(len(run) + 1 for run in re.findall("`+", "\n".join(kept))), 3)
-    return "\n".join([f"### {title}", "", summary(plan), "", f"{fence}diff", *kept, fence, "", ""])
+    return "\n".join([f"### {title}", "", plan_summary(plan), "", f"{fence}diff", *kept, fence, "", ""])
 
 
 def append_summary(file: Path | None, title: str, where: str, plan: Plan, notes: Iterable[str] = ()) -> None:
@@ -200,7 +200,7 @@ def append_summary(file: Path | None, title: str, where: str, plan: Plan, notes:
 
 # %% ../../nbs/cli/00_output.ipynb #bc3edea9
 @contextmanager
-def told_outcomes(total: int) -> Iterator[Callable[[Outcome], None]]:
+def outcome_printer(total: int) -> Iterator[Callable[[ChangeOutcome], None]]:
     """Give a report of outcomes that shows them on standard error: a bar on a terminal, with what failed above it, and a line each elsewhere."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
@@ -210,10 +210,10 @@ def told_outcomes(total: int) -> Iterator[Callable[[Outcome], None]]:
     with Progress(BarColumn(), MofNCompleteColumn(), TextColumn("{task.description}", markup=False), console=console, disable=not console.is_terminal, transient=True) as progress:
         task = progress.add_task("", total=total)
 
-        def report(outcome: Outcome) -> None:
-            words = plain(f"{outcome.change.action} {outcome.change.kind} {outcome.change.name}")
+        def report(outcome: ChangeOutcome) -> None:
+            words = visible_line(f"{outcome.change.action} {outcome.change.kind} {outcome.change.name}")
             progress.update(task, advance=1, description=words)
             if outcome.state != "done" or not console.is_terminal:
-                console.print(Text(f"{outcome.state}: {words}" + (f": {plain(outcome.error)}" if outcome.error else ""), style="red" if outcome.state == "failed" else ""), soft_wrap=True)
+                console.print(Text(f"{outcome.state}: {words}" + (f": {visible_line(outcome.error)}" if outcome.error else ""), style="red" if outcome.state == "failed" else ""), soft_wrap=True)
 
         yield report

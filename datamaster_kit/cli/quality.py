@@ -9,9 +9,9 @@ from dataclasses import asdict
 
 import typer
 
-from .ingest import ContractFile, opened, send_command
-from .lakehouse import DEFAULT_PROJECT, Json, ProjectFile, TargetName
-from .output import plain, print_json, print_table
+from .ingest import ContractOption, load_target_project, run_cli_in_workspace
+from .lakehouse import DEFAULT_PROJECT, JsonOption, ProjectFile, TargetName
+from .output import visible_line, print_json, print_table
 from ..contract.fault import DatamasterError
 
 # %% auto #0
@@ -21,8 +21,8 @@ __all__ = ['quality_command']
 def quality_command(
     project: ProjectFile = DEFAULT_PROJECT,
     target: TargetName = "local",
-    contract: ContractFile = "",
-    as_json: Json = False,
+    contract: ContractOption = "",
+    as_json: JsonOption = False,
 ) -> None:
     """Ask every rule of the contracts of bronze, silver and gold as they are now, whoever filled them; nothing is changed.
 
@@ -32,23 +32,23 @@ def quality_command(
     """
     from datamaster_kit.ingest.evaluation import (
         RESULT_COLUMNS,
-        evaluate,
+        evaluate_contracts,
         live_faults,
         result_rows,
         verdict_counts,
     )
 
-    to, described, contracts = opened(project, target, contract)
+    to, described, contracts = load_target_project(project, target, contract)
     if to.is_outside and not described.targets[target].get("warehouse"):
-        send_command(to, described, contracts, contract, ["quality"], as_json)
+        run_cli_in_workspace(to, described, contracts, contract, ["quality"], as_json)
         return
-    results = evaluate(to, described, contracts)
+    results = evaluate_contracts(to, described, contracts)
     if as_json:
         print_json({"verdicts": verdict_counts(results), "rules": [asdict(item) for item in results]})
     else:
         print_table("Rules on the tables as they are", RESULT_COLUMNS, result_rows(results), ("broken / rows",))
         words = ", ".join(f"{count} {verdict}" for verdict, count in verdict_counts(results).items())
-        typer.echo(plain(words))
+        typer.echo(visible_line(words))
     faults = live_faults(results)
     if faults:
         raise DatamasterError(*faults)

@@ -13,55 +13,55 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from . import setup_doctor
-from .lakehouse import DEFAULT_PROJECT, Json, ProjectFile, SummaryFile
-from .output import append_summary, plain, print_json, print_plan
+from .lakehouse import DEFAULT_PROJECT, JsonOption, ProjectFile, SummaryFile
+from .output import append_summary, visible_line, print_json, print_plan
 from ..contract.fault import BadInput, code
 
 if TYPE_CHECKING:
     from datamaster_kit.project.project_file import Project
-    from datamaster_kit.setup.events import Progress
-    from datamaster_kit.setup.side import Planned, Side
+    from datamaster_kit.setup.events import ResourceProgress
+    from datamaster_kit.setup.side import PartPlan, InfrastructureBackend
 
 # %% auto #0
-__all__ = ['app', 'SideName', 'Parts', 'AllowDelete', 'NOT_CONFIRMED_NAME', 'side_on', 'parts_of', 'progress_line',
-           'told_progress', 'plan_command', 'output_lines', 'print_outputs', 'apply_command', 'destroy_command',
-           'output_command']
+__all__ = ['app', 'BackendName', 'PartNames', 'SetupAllowDelete', 'SETUP_NOT_CONFIRMED', 'open_backend', 'backend_parts',
+           'progress_line', 'resource_progress_printer', 'setup_plan_command', 'output_lines', 'print_outputs',
+           'setup_apply_command', 'setup_destroy_command', 'output_command']
 
 # %% ../../nbs/cli/12_setup.ipynb #948b0b4c
 app = typer.Typer(no_args_is_help=True, help="What the lakehouse stands on: the Azure side by Terraform, or the local lakehouse's folders.")
 app.command("doctor")(setup_doctor.setup_doctor_command)
 
-SideName = Annotated[str, typer.Option("--target", help="azure, or local: the folders of the local lakehouse. A workspace of the project file stands for azure.")]
-Parts = Annotated[list[str] | None, typer.Option("--part", help="Only this part: state, entra or azure; may be repeated.", show_default=False)]
-AllowDelete = Annotated[bool, typer.Option("--allow-delete", help="Delete, or make anew, what the plan says.")]
+BackendName = Annotated[str, typer.Option("--target", help="azure, or local: the folders of the local lakehouse. A workspace of the project file stands for azure.")]
+PartNames = Annotated[list[str] | None, typer.Option("--part", help="Only this part: state, entra or azure; may be repeated.", show_default=False)]
+SetupAllowDelete = Annotated[bool, typer.Option("--allow-delete", help="Delete, or make anew, what the plan says.")]
 
 
 @contextmanager
-def side_on(project_file: Path, target: str) -> Iterator[Side]:
+def open_backend(project_file: Path, target: str) -> Iterator[InfrastructureBackend]:
     """Hold the side of a target of a project for one run."""
     from datamaster_kit.project.project_file import read_contracts, read_project
-    from datamaster_kit.setup.side import side_of
+    from datamaster_kit.setup.side import hold_backend
 
     project = read_project(project_file)
-    with side_of(project, read_contracts(project), target) as side:
+    with hold_backend(project, read_contracts(project), target) as side:
         yield side
 
 
-def parts_of(side: Side, names: Iterable[str] | None) -> tuple[str, ...]:
+def backend_parts(side: InfrastructureBackend, names: Iterable[str] | None) -> tuple[str, ...]:
     """Return the parts of a side that are meant."""
-    from datamaster_kit.setup.parts import chosen_parts
+    from datamaster_kit.setup.parts import select_parts
 
-    return chosen_parts(tuple(names or ()), side.parts)
+    return select_parts(tuple(names or ()), side.parts)
 
 # %% ../../nbs/cli/12_setup.ipynb #879dbd19
-def progress_line(found: Progress) -> str:
+def progress_line(found: ResourceProgress) -> str:
     """Return a line on how far a resource is."""
     time = f" ({found.seconds:.0f} s)" if found.seconds else ""
-    return plain(f"{found.state}: {found.action} {found.address}{time}")
+    return visible_line(f"{found.state}: {found.action} {found.address}{time}")
 
 
 @contextmanager
-def told_progress() -> Iterator[Callable[[Progress], None]]:
+def resource_progress_printer() -> Iterator[Callable[[ResourceProgress], None]]:
     """Give a report of progress on standard error."""
     from rich.console import Console
     from rich.text import Text
@@ -69,7 +69,7 @@ def told_progress() -> Iterator[Callable[[Progress], None]]:
     console = Console(stderr=True)
     with console.status("") if console.is_terminal else Console(quiet=True).status("") as status:
 
-        def report(found: Progress) -> None:
+        def report(found: ResourceProgress) -> None:
             status.update(Text(progress_line(found)))
             if found.state in ("done", "failed", "interrupted") or (found.state == "started" and not console.is_terminal):
                 console.print(Text(progress_line(found), style="" if found.state in ("started", "done") else "red"), soft_wrap=True)
@@ -78,23 +78,23 @@ def told_progress() -> Iterator[Callable[[Progress], None]]:
 
 # %% ../../nbs/cli/12_setup.ipynb #b4ee5f38
 @app.command("plan")
-def plan_command(
+def setup_plan_command(
     project: ProjectFile = DEFAULT_PROJECT,
-    target: SideName = "azure",
-    part: Parts = None,
+    target: BackendName = "azure",
+    part: PartNames = None,
     detailed_exitcode: Annotated[bool, typer.Option("--detailed-exitcode", help="Exit with 3 where changes are pending.")] = False,
-    allow_delete: AllowDelete = False,
-    as_json: Json = False,
+    allow_delete: SetupAllowDelete = False,
+    as_json: JsonOption = False,
     summary: SummaryFile = None,
 ) -> None:
     """Show what would be made or changed; nothing is.
 
     Example: datamaster setup plan --detailed-exitcode
     """
-    from datamaster_kit.setup.side import joined, plan_all
+    from datamaster_kit.setup.side import join_part_plans, plan_all
 
-    with side_on(project, target) as side, told_progress() as report:
-        found = joined(plan_all(side, parts_of(side, part), allow_delete, report))
+    with open_backend(project, target) as side, resource_progress_printer() as report:
+        found = join_part_plans(plan_all(side, backend_parts(side, part), allow_delete, report))
     print_plan(found, as_json)
     append_summary(summary, "Plan: setup", target, found)
     raise typer.Exit(3 if detailed_exitcode and not found.is_empty else 0)
@@ -111,22 +111,22 @@ def output_lines(found: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
 
 def print_outputs(project: Project, found: Mapping[str, Mapping[str, Any]], as_json: bool = False) -> None:
     """Print what the parts put out, and on standard error the ids that the project file does not have yet."""
-    from datamaster_kit.setup.variables import unsaid_ids
+    from datamaster_kit.setup.variables import ids_to_write
 
     if not as_json:
         for line in output_lines(found):
-            typer.echo(plain(line))
-    for line in unsaid_ids(project, found.get("entra", {})):
-        typer.echo(plain(f"note: write into the project file, under the environment that it is of: {line}"), err=True)
+            typer.echo(visible_line(line))
+    for line in ids_to_write(project, found.get("entra", {})):
+        typer.echo(visible_line(f"note: write into the project file, under the environment that it is of: {line}"), err=True)
 
 # %% ../../nbs/cli/12_setup.ipynb #e3e9b79b
 @app.command("apply")
-def apply_command(
+def setup_apply_command(
     project: ProjectFile = DEFAULT_PROJECT,
-    target: SideName = "azure",
-    part: Parts = None,
-    allow_delete: AllowDelete = False,
-    as_json: Json = False,
+    target: BackendName = "azure",
+    part: PartNames = None,
+    allow_delete: SetupAllowDelete = False,
+    as_json: JsonOption = False,
     summary: SummaryFile = None,
 ) -> None:
     """Show the plan of each part, then apply that very plan. A second apply changes nothing; after a failure it goes on from what is there.
@@ -135,66 +135,66 @@ def apply_command(
     """
     from dataclasses import asdict
 
-    from datamaster_kit.setup.side import apply_all, joined, outputs_of
+    from datamaster_kit.setup.side import apply_all, join_part_plans, read_outputs
 
-    def show(planned: Planned) -> None:
+    def show(planned: PartPlan) -> None:
         if not as_json:
             typer.echo(f"{planned.part}:")
             print_plan(planned.plan)
         append_summary(summary, "Apply: setup", f"{target}, {planned.part}", planned.plan)
 
-    with side_on(project, target) as side, told_progress() as report:
-        parts = parts_of(side, part)
+    with open_backend(project, target) as side, resource_progress_printer() as report:
+        parts = backend_parts(side, part)
         done = apply_all(side, parts, allow_delete, report, show)
-        outputs = outputs_of(side, parts, report)
+        outputs = read_outputs(side, parts, report)
     if as_json:
-        print_json({"changes": [asdict(change) for change in joined(done).changes], "outputs": outputs})
+        print_json({"changes": [asdict(change) for change in join_part_plans(done).changes], "outputs": outputs})
     print_outputs(side.project, outputs, as_json)
 
 # %% ../../nbs/cli/12_setup.ipynb #72cadc36
-NOT_CONFIRMED_NAME = code("setup-not-confirmed", "A destruction of what the lakehouse stands on was not confirmed.", "type the name that is asked for, or give it by --confirm")
+SETUP_NOT_CONFIRMED = code("setup-not-confirmed", "A destruction of what the lakehouse stands on was not confirmed.", "type the name that is asked for, or give it by --confirm")
 
 
 @app.command("destroy")
-def destroy_command(
+def setup_destroy_command(
     project: ProjectFile = DEFAULT_PROJECT,
-    target: SideName = "azure",
-    part: Parts = None,
+    target: BackendName = "azure",
+    part: PartNames = None,
     confirm: Annotated[str, typer.Option("--confirm", help="The resource group's name, or on local the catalog's; without it, it is asked for.", show_default=False)] = "",
-    as_json: Json = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Show what is there, and take it away with all data once its name is typed. The storage of Terraform's state stays unless `--part state` is given.
 
     Example: datamaster setup destroy --confirm rsgdrisk
     """
-    from datamaster_kit.setup.side import begun, joined
+    from datamaster_kit.setup.side import report_part_start, join_part_plans
 
-    with side_on(project, target) as side:
-        parts = parts_of(side, part) if part else tuple(one for one in side.parts if one != "state")
-        with told_progress() as report:
-            found = [side.planned_destruction(begun(one, "plan", report)) for one in reversed(parts)]
-        plan = joined(found)
+    with open_backend(project, target) as side:
+        parts = backend_parts(side, part) if part else tuple(one for one in side.parts if one != "state")
+        with resource_progress_printer() as report:
+            found = [side.planned_destruction(report_part_start(one, "plan", report)) for one in reversed(parts)]
+        plan = join_part_plans(found)
         print_plan(plan, as_json)
         if plan.is_empty:
             return
         typed = confirm or typer.prompt(f"Type {side.name} to delete all of this, with its data", default="", show_default=False, err=True)
         if typed.strip() != side.name:
-            raise BadInput(NOT_CONFIRMED_NAME.fault(f"{typed!r} is not {side.name!r}: nothing was destroyed"))
-        with told_progress() as report:
+            raise BadInput(SETUP_NOT_CONFIRMED.fault(f"{typed!r} is not {side.name!r}: nothing was destroyed"))
+        with resource_progress_printer() as report:
             for planned in found:
                 side.apply(planned, report)
 
 # %% ../../nbs/cli/12_setup.ipynb #cf626c73
 @app.command("output")
-def output_command(project: ProjectFile = DEFAULT_PROJECT, target: SideName = "azure", part: Parts = None, as_json: Json = False) -> None:
+def output_command(project: ProjectFile = DEFAULT_PROJECT, target: BackendName = "azure", part: PartNames = None, as_json: JsonOption = False) -> None:
     """Print what was put out, which the steps that follow read: the workspace's address, ids, containers. Nothing secret is among it.
 
     Example: datamaster setup output --json
     """
-    from datamaster_kit.setup.side import outputs_of
+    from datamaster_kit.setup.side import read_outputs
 
-    with side_on(project, target) as side, told_progress() as report:
-        found = outputs_of(side, parts_of(side, part), report)
+    with open_backend(project, target) as side, resource_progress_printer() as report:
+        found = read_outputs(side, backend_parts(side, part), report)
     if as_json:
         print_json(found)
     print_outputs(side.project, found, as_json)

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import typer
 
-from .lakehouse import DEFAULT_PROJECT, Json, ProjectFile
+from .lakehouse import DEFAULT_PROJECT, JsonOption, ProjectFile
 from .output import print_json, print_table
 
 # %% auto #0
 __all__ = ['setup_doctor_command']
 
 # %% ../../nbs/cli/11_setup_doctor.ipynb #09562a6a
-def setup_doctor_command(project: ProjectFile = DEFAULT_PROJECT, as_json: Json = False) -> None:
+def setup_doctor_command(project: ProjectFile = DEFAULT_PROJECT, as_json: JsonOption = False) -> None:
     """Look beforehand at everything that would fail later: Terraform, log-in, permissions, names, quotas, members, account. Nothing is changed.
 
     Exits with 1 where something needed is missing.

@@ -11,11 +11,11 @@ from contextlib import suppress
 from typing import NoReturn
 
 # %% auto #0
-__all__ = ['STOPPED', 'INTERRUPTED', 'is_interrupt', 'end_interrupted', 'main']
+__all__ = ['STOPPED_MESSAGE', 'INTERRUPT_EXIT_CODE', 'is_interrupt', 'exit_interrupted', 'main']
 
 # %% ../../nbs/cli/01_start.ipynb #6c540e10
-STOPPED = "Stopped; what was begun goes on when the same command is run again."
-INTERRUPTED = 128 + signal.SIGINT
+STOPPED_MESSAGE = "Stopped; what was begun goes on when the same command is run again."
+INTERRUPT_EXIT_CODE = 128 + signal.SIGINT
 
 
 def is_interrupt(error: BaseException | None) -> bool:
@@ -25,12 +25,12 @@ def is_interrupt(error: BaseException | None) -> bool:
     return error is not None
 
 
-def end_interrupted() -> NoReturn:
+def exit_interrupted() -> NoReturn:
     """Tell that Ctrl-C ended the command, and raise SystemExit with 130."""
     with suppress(ValueError):  # only the main thread may take signals
         signal.signal(signal.SIGINT, signal.SIG_DFL)
-    sys.stderr.write(f"{STOPPED}\n")
-    sys.exit(INTERRUPTED)
+    sys.stderr.write(f"{STOPPED_MESSAGE}\n")
+    sys.exit(INTERRUPT_EXIT_CODE)
 
 # %% ../../nbs/cli/01_start.ipynb #4510c9e9
 def main() -> None:
@@ -41,5 +41,5 @@ def main() -> None:
         run_command_line()
     except (Exception, KeyboardInterrupt) as error:
         if is_interrupt(error):
-            end_interrupted()
+            exit_interrupted()
         raise

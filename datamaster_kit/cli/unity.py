@@ -10,17 +10,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from .ingest import ContractFile
-from .lakehouse import DEFAULT_PROJECT, Json, ProjectFile, SummaryFile, TargetName
-from .output import append_summary, print_plan, told_outcomes
+from .ingest import ContractOption
+from .lakehouse import DEFAULT_PROJECT, JsonOption, ProjectFile, SummaryFile, TargetName
+from .output import append_summary, print_plan, outcome_printer
 from ..contract.fault import BadInput, code
 
 if TYPE_CHECKING:
-    from datamaster_kit.unity.catalog import Planned
+    from datamaster_kit.unity.catalog import CatalogPlan
 
 # %% auto #0
-__all__ = ['unity', 'DropColumns', 'OnlyTables', 'AllowDelete', 'ONE_CONTRACT', 'NOT_CONFIRMED', 'planned_on', 'plan_command',
-           'apply_command', 'check_confirmed', 'destroy_command']
+__all__ = ['unity', 'DropColumns', 'OnlyTables', 'AllowDelete', 'ONE_CONTRACT', 'NOT_CONFIRMED', 'build_unity_plan',
+           'unity_plan_command', 'unity_apply_command', 'check_confirmed', 'unity_destroy_command']
 
 # %% ../../nbs/cli/07_unity.ipynb #a81d28e0
 unity = typer.Typer(no_args_is_help=True, help="Plan, apply and destroy the governed catalog: objects, grants, principals and tables.")
@@ -33,7 +33,7 @@ AllowDelete = Annotated[bool, typer.Option("--allow-delete", help="Delete what t
 ONE_CONTRACT = code("one-contract", "Objects of the catalog follow from all contracts together.", "add --only-tables, or leave --contract out")
 
 
-def planned_on(project_file: Path, target_name: str, drops: bool = False, allow_delete: bool = False, contract: str = "", only_tables: bool = False) -> Planned:
+def build_unity_plan(project_file: Path, target_name: str, drops: bool = False, allow_delete: bool = False, contract: str = "", only_tables: bool = False) -> CatalogPlan:
     """Return the plan that brings a target to what the project and its contracts ask for; raises BadInput where a single contract is to decide on more than its tables."""
     from datamaster_kit.project.project_file import read_contracts, read_project
     from datamaster_kit.targets.base import target_of
@@ -47,36 +47,36 @@ def planned_on(project_file: Path, target_name: str, drops: bool = False, allow_
 
 # %% ../../nbs/cli/07_unity.ipynb #8946f22e
 @unity.command("plan")
-def plan_command(
+def unity_plan_command(
     project: ProjectFile = DEFAULT_PROJECT,
     target: TargetName = "local",
     detailed_exitcode: Annotated[bool, typer.Option("--detailed-exitcode", help="Exit with 3 where changes are pending.")] = False,
     drop_columns: DropColumns = False,
     allow_delete: AllowDelete = False,
-    contract: ContractFile = "",
+    contract: ContractOption = "",
     only_tables: OnlyTables = False,
-    as_json: Json = False,
+    as_json: JsonOption = False,
     summary: SummaryFile = None,
 ) -> None:
     """Show what would change in the catalog; nothing is changed.
 
     Example: datamaster unity plan --target production --detailed-exitcode
     """
-    found = planned_on(project, target, drop_columns, allow_delete, contract, only_tables)
+    found = build_unity_plan(project, target, drop_columns, allow_delete, contract, only_tables)
     print_plan(found.plan, as_json)
     append_summary(summary, "Plan: unity", target, found.plan)
     raise typer.Exit(3 if detailed_exitcode and not found.plan.is_empty else 0)
 
 # %% ../../nbs/cli/07_unity.ipynb #10968fa6
 @unity.command("apply")
-def apply_command(
+def unity_apply_command(
     project: ProjectFile = DEFAULT_PROJECT,
     target: TargetName = "local",
     drop_columns: DropColumns = False,
     allow_delete: AllowDelete = False,
-    contract: ContractFile = "",
+    contract: ContractOption = "",
     only_tables: OnlyTables = False,
-    as_json: Json = False,
+    as_json: JsonOption = False,
     summary: SummaryFile = None,
 ) -> None:
     """Show the plan, then apply it. A second apply changes nothing; after a failure it goes on from what is there.
@@ -85,10 +85,10 @@ def apply_command(
     """
     from datamaster_kit.unity.catalog import apply_catalog
 
-    found = planned_on(project, target, drop_columns, allow_delete, contract, only_tables)
+    found = build_unity_plan(project, target, drop_columns, allow_delete, contract, only_tables)
     print_plan(found.plan, as_json)
     append_summary(summary, "Apply: unity", target, found.plan)
-    with told_outcomes(len(found.plan.pending)) as report:
+    with outcome_printer(len(found.plan.pending)) as report:
         apply_catalog(found, report)
 
 # %% ../../nbs/cli/07_unity.ipynb #d3ce1e70
@@ -102,11 +102,11 @@ def check_confirmed(catalog: str, confirmed: str) -> None:
 
 # %% ../../nbs/cli/07_unity.ipynb #1d32a956
 @unity.command("destroy")
-def destroy_command(
+def unity_destroy_command(
     target: Annotated[str, typer.Option("--target", help="A workspace of the project file.")],
     project: ProjectFile = DEFAULT_PROJECT,
     confirm: Annotated[str, typer.Option("--confirm", help="The catalog's name; without it, it is asked for.", show_default=False)] = "",
-    as_json: Json = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Show what the toolkit made in a workspace, and delete it, tables and their data too, in reverse order, once the catalog's name is typed.
 
@@ -123,5 +123,5 @@ def destroy_command(
         return
     catalog = read.names.catalog
     check_confirmed(catalog, confirm or typer.prompt(f"Type {catalog} to delete all of this, with its data", default="", show_default=False, err=True))
-    with told_outcomes(len(found.plan.pending)) as report:
+    with outcome_printer(len(found.plan.pending)) as report:
         apply_catalog(found, report)

@@ -11,15 +11,16 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
-from .document import nearest
+from .document import nearest_name_hint
 
 # %% auto #0
-__all__ = ['PLACES', 'SEVERITIES', 'KEYS', 'RECORDS', 'NUMBER', 'ControlTotals', 'stem_of', 'control_problems',
-           'read_control_totals', 'Total']
+__all__ = ['CONTROL_TOTAL_PLACES', 'CONTROL_TOTAL_SEVERITIES', 'CONTROL_TOTAL_KEYS', 'RECORD_COUNT_NAME',
+           'CONTROL_NUMBER_PATTERN', 'ControlTotals', 'stem_of', 'control_problems', 'read_control_totals',
+           'TotalComparison']
 
 # %% ../../nbs/contract/08_control_totals.ipynb #a9abaa8e
-PLACES = ("trailer", "header", "file")
-SEVERITIES = ("quarantine", "warn")
+CONTROL_TOTAL_PLACES = ("trailer", "header", "file")
+CONTROL_TOTAL_SEVERITIES = ("quarantine", "warn")
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,7 @@ def stem_of(name: str) -> str:
     return stem.rpartition(".")[0] or stem
 
 # %% ../../nbs/contract/08_control_totals.ipynb #d963d892
-KEYS = ("in", "begins_with", "name", "count", "sums", "severity")
+CONTROL_TOTAL_KEYS = ("in", "begins_with", "name", "count", "sums", "severity")
 
 
 def _text(value: Any) -> str:
@@ -77,11 +78,11 @@ def control_problems(value: Any, format: str) -> Iterator[tuple[str, str]]:
         yield f"control is {value!r}, and where the totals are is expected", "write `control: {in: trailer, begins_with: T, count: 2}`"
         return
     for key in value:
-        if key not in KEYS:
-            yield f"control has {key!r}, which is not known", nearest(str(key), KEYS)
+        if key not in CONTROL_TOTAL_KEYS:
+            yield f"control has {key!r}, which is not known", nearest_name_hint(str(key), CONTROL_TOTAL_KEYS)
     place, sums = _text(value.get("in")), value.get("sums", {})
-    if place not in PLACES:
-        yield f"control is in {place!r}, and one of {', '.join(PLACES)} is expected", nearest(place, PLACES)
+    if place not in CONTROL_TOTAL_PLACES:
+        yield f"control is in {place!r}, and one of {', '.join(CONTROL_TOTAL_PLACES)} is expected", nearest_name_hint(place, CONTROL_TOTAL_PLACES)
         return
     yield from _place_problems(value, place, format)
     cells = [value.get("count"), *(sums.values() if isinstance(sums, Mapping) else ())]
@@ -91,7 +92,7 @@ def control_problems(value: Any, format: str) -> Iterator[tuple[str, str]]:
         yield "count and sums are the numbers of cells in the record, from 2 on", "write `count: 2`"
     elif any(cell is not None and not _text(cell) for cell in cells):
         yield "count and sums are the names of members of the file with the totals", "write `count: records`"
-    if _text(value.get("severity", "quarantine")) not in SEVERITIES:
+    if _text(value.get("severity", "quarantine")) not in CONTROL_TOTAL_SEVERITIES:
         yield f"the severity of control is {value['severity']!r}", "write quarantine, which refuses the file, or warn, which takes it"
 
 
@@ -118,12 +119,12 @@ def read_control_totals(value: Any, format: str) -> ControlTotals | None:
     return ControlTotals(_text(value["in"]), _text(value.get("begins_with")), _text(value.get("name")), _text(value.get("count")), sums, _text(value.get("severity", "quarantine")))
 
 # %% ../../nbs/contract/08_control_totals.ipynb #89e24dbb
-RECORDS = "records"
-NUMBER = re.compile(r"[+-]?[0-9]{1,60}(\.[0-9]{1,60})?")
+RECORD_COUNT_NAME = "records"
+CONTROL_NUMBER_PATTERN = re.compile(r"[+-]?[0-9]{1,60}(\.[0-9]{1,60})?")
 
 
 @dataclass(frozen=True)
-class Total:
+class TotalComparison:
     """One total of a file: `name` is records or a field; `expected` is the text that the file says, empty where it says nothing, `found` the number that it has."""
 
     name: str
@@ -133,10 +134,10 @@ class Total:
     @property
     def is_equal(self) -> bool:
         """The file has what it says."""
-        return all(NUMBER.fullmatch(text) for text in (self.expected, self.found)) and Decimal(self.expected) == Decimal(self.found)
+        return all(CONTROL_NUMBER_PATTERN.fullmatch(text) for text in (self.expected, self.found)) and Decimal(self.expected) == Decimal(self.found)
 
     @property
     def words(self) -> str:
         """What the file has, beside what it says."""
-        what = self.name if self.name == RECORDS else f"of {self.name}"
+        what = self.name if self.name == RECORD_COUNT_NAME else f"of {self.name}"
         return f"{self.found or 'no sum'} {what}, and {self.expected or 'nothing'} is said"

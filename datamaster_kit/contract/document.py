@@ -20,13 +20,15 @@ from .fault import BadInput, Code, Fault, code, first_line
 from .readings import differing_readings
 
 # %% auto #0
-__all__ = ['MAX_BYTES', 'MAX_NODES', 'MAX_DEPTH', 'NOT_READABLE', 'TOO_LARGE', 'TOO_MANY_NODES', 'TOO_DEEP', 'NOT_UTF8', 'SYNTAX',
-           'DUPLICATE_KEY', 'OBJECT_TAG', 'COMPLEX_KEY', 'NOT_A_MAPPING', 'SEVERAL_DOCUMENTS', 'TOO_LARGE_NUMBER',
-           'BAD_MERGE', 'TAGGED_VALUE', 'UNKNOWN_ANCHOR', 'NodePath', 'INTEGER', 'FLOAT', 'WORDS', 'MERGE', 'TAGGED',
-           'CORE_TAGS', 'MARKS', 'json_path', 'Doubt', 'Document', 'scalar', 'Frame', 'UnreadableError', 'Builder',
-           'place_of', 'attach', 'begin_key', 'awaits_key', 'on_scalar', 'on_start', 'on_end', 'on_alias', 'on_event',
-           'marked_encoding', 'shown_encoding', 'not_utf8_fault', 'decoded', 'parse_document', 'read_document',
-           'nearest']
+__all__ = ['MAX_BYTES', 'MAX_NODES', 'MAX_DEPTH', 'NOT_READABLE', 'YAML_TOO_LARGE', 'TOO_MANY_NODES', 'YAML_TOO_DEEP', 'NOT_UTF8',
+           'YAML_SYNTAX', 'DUPLICATE_KEY', 'OBJECT_TAG', 'COMPLEX_KEY', 'NOT_A_MAPPING', 'SEVERAL_DOCUMENTS',
+           'TOO_LARGE_NUMBER', 'BAD_MERGE', 'TAGGED_VALUE', 'UNKNOWN_ANCHOR', 'NodePath', 'YAML_INTEGER_PATTERN',
+           'YAML_FLOAT_PATTERN', 'YAML_SCALAR_WORDS', 'MERGE_KEY', 'TYPES_BY_YAML_TAG', 'CORE_TAGS', 'BYTE_ORDER_MARKS',
+           'json_path', 'AmbiguousScalar', 'Document', 'parse_plain_scalar', 'OpenCollection', 'UnreadableError',
+           'DocumentBuilder', 'next_value_path', 'attach_value', 'begin_key', 'is_key_next', 'handle_scalar',
+           'handle_collection_start', 'handle_collection_end', 'handle_alias', 'handle_event',
+           'byte_order_mark_encoding', 'detect_utf_encoding', 'not_utf8_fault', 'decode_utf8', 'parse_document',
+           'read_document', 'nearest_name_hint']
 
 # %% ../../nbs/contract/04_document.ipynb #43bcfdb3
 MAX_BYTES = 8_000_000
@@ -34,11 +36,11 @@ MAX_NODES = 250_000
 MAX_DEPTH = 100
 
 NOT_READABLE = code("file-not-readable", "The file is missing, is a folder, or cannot be opened.", "check the path and its permissions")
-TOO_LARGE = code("yaml-too-large", "The file is larger than any contract needs to be.", f"a contract has at most {MAX_BYTES // 1_000_000} MB; split it, or remove data from it")
+YAML_TOO_LARGE = code("yaml-too-large", "The file is larger than any contract needs to be.", f"a contract has at most {MAX_BYTES // 1_000_000} MB; split it, or remove data from it")
 TOO_MANY_NODES = code("yaml-too-many-nodes", "The file's values, with its aliases written out, are too many.", f"at most {MAX_NODES:,} values; write out what aliases repeat, or split the contract")
-TOO_DEEP = code("yaml-too-deep", "The file nests deeper than any contract needs to.", f"at most {MAX_DEPTH} levels")
+YAML_TOO_DEEP = code("yaml-too-deep", "The file nests deeper than any contract needs to.", f"at most {MAX_DEPTH} levels")
 NOT_UTF8 = code("yaml-not-utf8", "The file is not text in UTF-8.", "save it as UTF-8: the editor asks for the encoding under `Save as`, or `iconv -f ENCODING -t UTF-8 FILE > NEW`")
-SYNTAX = code("yaml-syntax", "The file is not valid YAML.", "look at the line and the one above it: indentation, colons, quotes and brackets")
+YAML_SYNTAX = code("yaml-syntax", "The file is not valid YAML.", "look at the line and the one above it: indentation, colons, quotes and brackets")
 DUPLICATE_KEY = code("yaml-duplicate-key", "A key stands twice in one mapping.", "remove one of the two")
 OBJECT_TAG = code("yaml-tag", "The file asks for an object of a programming language.", "remove the tag; contracts hold text, numbers, lists and mappings")
 COMPLEX_KEY = code("yaml-complex-key", "A key is a list or a mapping.", "use a text as key")
@@ -66,7 +68,7 @@ def json_path(path: NodePath) -> str:
     return "$" + "".join(parts)
 
 # %% ../../nbs/contract/04_document.ipynb #f50bfd34
-class Doubt(NamedTuple):
+class AmbiguousScalar(NamedTuple):
     """A text without quotes, a key or a value, that other readers of YAML take for a number or a truth."""
 
     path: NodePath
@@ -82,7 +84,7 @@ class Document:
     data: dict[str, Any]
     lines: Mapping[NodePath, int] = field(default_factory=dict, repr=False)
     texts: Mapping[NodePath, str] = field(default_factory=dict, repr=False)
-    doubts: tuple[Doubt, ...] = field(default=(), repr=False)
+    doubts: tuple[AmbiguousScalar, ...] = field(default=(), repr=False)
 
     def line(self, path: NodePath) -> int:
         """Return the line of a path, or of its nearest ancestor that has one."""
@@ -106,18 +108,18 @@ class Document:
         return "" if value is None else str(value)
 
 # %% ../../nbs/contract/04_document.ipynb #31477e74
-INTEGER = re.compile(r"[-+]?(0|[1-9][0-9]{0,99})")
-FLOAT = re.compile(r"[-+]?(\.[0-9]{1,99}|(0|[1-9][0-9]{0,99})(\.[0-9]{0,99})?)([eE][-+]?[0-9]{1,3})?")
-WORDS = {"": None, "~": None, "null": None, "Null": None, "NULL": None, "true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
+YAML_INTEGER_PATTERN = re.compile(r"[-+]?(0|[1-9][0-9]{0,99})")
+YAML_FLOAT_PATTERN = re.compile(r"[-+]?(\.[0-9]{1,99}|(0|[1-9][0-9]{0,99})(\.[0-9]{0,99})?)([eE][-+]?[0-9]{1,3})?")
+YAML_SCALAR_WORDS = {"": None, "~": None, "null": None, "Null": None, "NULL": None, "true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
 
 
-def scalar(text: str) -> Any:
+def parse_plain_scalar(text: str) -> Any:
     """Return the value of a plain scalar: null, a boolean, an integer, a float, or its text; raises OverflowError for a number beyond a double."""
-    if text in WORDS:
-        return WORDS[text]
-    if INTEGER.fullmatch(text):
+    if text in YAML_SCALAR_WORDS:
+        return YAML_SCALAR_WORDS[text]
+    if YAML_INTEGER_PATTERN.fullmatch(text):
         return int(text)
-    if not FLOAT.fullmatch(text):
+    if not YAML_FLOAT_PATTERN.fullmatch(text):
         return text
     number = float(text)
     if math.isinf(number):
@@ -126,7 +128,7 @@ def scalar(text: str) -> Any:
 
 # %% ../../nbs/contract/04_document.ipynb #8183a02e
 @dataclass
-class Frame:
+class OpenCollection:
     """A mapping or list that is being read."""
 
     value: Any
@@ -143,14 +145,14 @@ class UnreadableError(Exception):
     """Reading cannot go on: the fault is already recorded."""
 
 
-class Builder:
+class DocumentBuilder:
     """Builds plain data from YAML events and collects the faults on the way."""
 
     def __init__(self, file: str) -> None:
-        self.file, self.faults, self.stack = file, list[Fault](), list[Frame]()
+        self.file, self.faults, self.stack = file, list[Fault](), list[OpenCollection]()
         self.lines: dict[NodePath, int] = {(): 1}
         self.texts: dict[NodePath, str] = {}
-        self.doubts: list[Doubt] = []
+        self.doubts: list[AmbiguousScalar] = []
         self.anchors: dict[str, tuple[Any, int]] = {}
         self.root: Any = None
         self.total = self.documents = 0
@@ -169,10 +171,10 @@ class Builder:
             raise UnreadableError
 
 # %% ../../nbs/contract/04_document.ipynb #f5e73cc6
-MERGE = "<<"
+MERGE_KEY = "<<"
 
 
-def place_of(builder: Builder) -> NodePath:
+def next_value_path(builder: DocumentBuilder) -> NodePath:
     """Return the path at which the next value will stand."""
     if not builder.stack:
         return ()
@@ -182,7 +184,7 @@ def place_of(builder: Builder) -> NodePath:
     return frame.path if frame.key is None else (*frame.path, frame.key)
 
 
-def attach(builder: Builder, value: Any, line: int) -> None:
+def attach_value(builder: DocumentBuilder, value: Any, line: int) -> None:
     """Put a finished value where it belongs."""
     if not builder.stack:
         builder.root = value
@@ -193,7 +195,7 @@ def attach(builder: Builder, value: Any, line: int) -> None:
     elif frame.is_merge:
         given = value if isinstance(value, list) else [value]
         if not all(isinstance(item, dict) for item in given):
-            builder.note(BAD_MERGE, "<< merges mappings, and this is none", line, (*frame.path, MERGE))
+            builder.note(BAD_MERGE, "<< merges mappings, and this is none", line, (*frame.path, MERGE_KEY))
         frame.merged.extend(given)
         frame.key, frame.is_merge = None, False
     else:
@@ -201,68 +203,68 @@ def attach(builder: Builder, value: Any, line: int) -> None:
         frame.key = None
 
 # %% ../../nbs/contract/04_document.ipynb #6d038241
-def begin_key(builder: Builder, text: str, line: int, is_plain: bool = False) -> None:
+def begin_key(builder: DocumentBuilder, text: str, line: int, is_plain: bool = False) -> None:
     """Take a scalar as the next key of the mapping that is open; `<<` in quotes is a key like any other."""
     frame = builder.stack[-1]
     path = (*frame.path, text)
-    frame.is_merge = is_plain and text == MERGE
+    frame.is_merge = is_plain and text == MERGE_KEY
     if text in frame.key_lines and not frame.is_merge:
         builder.note(DUPLICATE_KEY, f"the key {text!r} is already on line {frame.key_lines[text]}", line, path)
     if is_plain and differing_readings(text):
-        builder.doubts.append(Doubt(path, text, True))
+        builder.doubts.append(AmbiguousScalar(path, text, True))
     frame.key_lines.setdefault(text, line)
     frame.key = text
     builder.lines.setdefault(path, line)
 
 
-def awaits_key(builder: Builder) -> bool:
+def is_key_next(builder: DocumentBuilder) -> bool:
     """The next value would be a key."""
     return bool(builder.stack) and isinstance(builder.stack[-1].value, dict) and builder.stack[-1].key is None
 
 # %% ../../nbs/contract/04_document.ipynb #2488002e
-TAGGED: dict[str | None, tuple[type, ...]] = {"tag:yaml.org,2002:int": (int,), "tag:yaml.org,2002:float": (int, float), "tag:yaml.org,2002:bool": (bool,), "tag:yaml.org,2002:null": (type(None),)}
+TYPES_BY_YAML_TAG: dict[str | None, tuple[type, ...]] = {"tag:yaml.org,2002:int": (int,), "tag:yaml.org,2002:float": (int, float), "tag:yaml.org,2002:bool": (bool,), "tag:yaml.org,2002:null": (type(None),)}
 
 
-def on_scalar(builder: Builder, event: Any, line: int) -> None:
+def handle_scalar(builder: DocumentBuilder, event: Any, line: int) -> None:
     """Take a scalar: a key, or a value."""
     builder.count(1, line)
-    if awaits_key(builder):
+    if is_key_next(builder):
         begin_key(builder, event.value, line, event.implicit[0] and event.tag is None)
         return
-    path = place_of(builder)
+    path = next_value_path(builder)
     is_plain = event.implicit[0] and event.tag is None
     try:
-        value = scalar(event.value) if is_plain or event.tag in TAGGED else event.value
+        value = parse_plain_scalar(event.value) if is_plain or event.tag in TYPES_BY_YAML_TAG else event.value
     except OverflowError as error:
         builder.note(TOO_LARGE_NUMBER, str(error), line, path)
         value = event.value
-    if event.tag in TAGGED and type(value) not in TAGGED[event.tag]:
+    if event.tag in TYPES_BY_YAML_TAG and type(value) not in TYPES_BY_YAML_TAG[event.tag]:
         builder.note(TAGGED_VALUE, f"{event.value!r} is not of the kind that the tag {event.tag.replace('tag:yaml.org,2002:', '!!')!r} says", line, path)
     if not isinstance(value, str):
         builder.texts[path] = event.value
     elif is_plain and differing_readings(value):
-        builder.doubts.append(Doubt(path, value, False))
+        builder.doubts.append(AmbiguousScalar(path, value, False))
     builder.lines.setdefault(path, line)
     if event.anchor:
         builder.anchors[event.anchor] = (value, 1)
-    attach(builder, value, line)
+    attach_value(builder, value, line)
 
 
-def on_start(builder: Builder, event: Any, line: int) -> None:
+def handle_collection_start(builder: DocumentBuilder, event: Any, line: int) -> None:
     """Open a mapping or a list."""
     builder.count(1, line)
-    if awaits_key(builder):
+    if is_key_next(builder):
         builder.note(COMPLEX_KEY, "a list or a mapping stands where a key is expected", line)
         raise UnreadableError
-    path = place_of(builder)
+    path = next_value_path(builder)
     if len(builder.stack) >= MAX_DEPTH:
-        builder.note(TOO_DEEP, f"deeper than {MAX_DEPTH} levels", line)
+        builder.note(YAML_TOO_DEEP, f"deeper than {MAX_DEPTH} levels", line)
         raise UnreadableError
     builder.lines.setdefault(path, line)
-    builder.stack.append(Frame([] if isinstance(event, yaml.SequenceStartEvent) else {}, path, event.anchor))
+    builder.stack.append(OpenCollection([] if isinstance(event, yaml.SequenceStartEvent) else {}, path, event.anchor))
 
 # %% ../../nbs/contract/04_document.ipynb #1d265274
-def on_end(builder: Builder, event: Any, line: int) -> None:
+def handle_collection_end(builder: DocumentBuilder, event: Any, line: int) -> None:
     """Close a mapping or a list; a mapping's merged keys give way to its own."""
     frame = builder.stack.pop()
     for merged in frame.merged:
@@ -272,27 +274,27 @@ def on_end(builder: Builder, event: Any, line: int) -> None:
         builder.anchors[frame.anchor] = (frame.value, frame.size)
     if builder.stack:
         builder.stack[-1].size += frame.size - 1
-    attach(builder, frame.value, line)
+    attach_value(builder, frame.value, line)
 
 
-def on_alias(builder: Builder, event: Any, line: int) -> None:
+def handle_alias(builder: DocumentBuilder, event: Any, line: int) -> None:
     """Put an anchor's value in place, and count it as if it were written out."""
     if event.anchor not in builder.anchors:
         builder.note(UNKNOWN_ANCHOR, f"there is no finished anchor {event.anchor!r} above", line)
         raise UnreadableError
     value, size = builder.anchors[event.anchor]
     builder.count(size, line)
-    if awaits_key(builder):
+    if is_key_next(builder):
         begin_key(builder, str(value), line)
         return
-    builder.lines.setdefault(place_of(builder), line)
-    attach(builder, value, line)
+    builder.lines.setdefault(next_value_path(builder), line)
+    attach_value(builder, value, line)
 
 # %% ../../nbs/contract/04_document.ipynb #4606028e
 CORE_TAGS = {"!", *(f"tag:yaml.org,2002:{name}" for name in ("str", "int", "float", "bool", "null", "map", "seq"))}
 
 
-def on_event(builder: Builder, event: Any) -> None:
+def handle_event(builder: DocumentBuilder, event: Any) -> None:
     """Take one event of the parser."""
     line = event.start_mark.line + 1
     if isinstance(event, yaml.DocumentStartEvent):
@@ -301,37 +303,37 @@ def on_event(builder: Builder, event: Any) -> None:
             builder.note(SEVERAL_DOCUMENTS, "a second document begins here", line)
             raise UnreadableError
     if getattr(event, "tag", None) and event.tag not in CORE_TAGS:
-        builder.note(OBJECT_TAG, f"the tag {event.tag!r} is not allowed", line, place_of(builder))
+        builder.note(OBJECT_TAG, f"the tag {event.tag!r} is not allowed", line, next_value_path(builder))
     match event:
         case yaml.ScalarEvent():
-            on_scalar(builder, event, line)
+            handle_scalar(builder, event, line)
         case yaml.SequenceStartEvent() | yaml.MappingStartEvent():
-            on_start(builder, event, line)
+            handle_collection_start(builder, event, line)
         case yaml.SequenceEndEvent() | yaml.MappingEndEvent():
-            on_end(builder, event, line)
+            handle_collection_end(builder, event, line)
         case yaml.AliasEvent():
-            on_alias(builder, event, line)
+            handle_alias(builder, event, line)
 
 # %% ../../nbs/contract/04_document.ipynb #8a135ce9
-MARKS = {codecs.BOM_UTF32_LE: "UTF-32", codecs.BOM_UTF32_BE: "UTF-32", codecs.BOM_UTF16_LE: "UTF-16", codecs.BOM_UTF16_BE: "UTF-16"}
+BYTE_ORDER_MARKS = {codecs.BOM_UTF32_LE: "UTF-32", codecs.BOM_UTF32_BE: "UTF-32", codecs.BOM_UTF16_LE: "UTF-16", codecs.BOM_UTF16_BE: "UTF-16"}
 
 
-def marked_encoding(head: bytes) -> str:
+def byte_order_mark_encoding(head: bytes) -> str:
     """Return the encoding, other than UTF-8, whose byte order mark the first bytes of a file are; an empty text where they are none (Unicode, *Byte order mark*)."""
-    return next((encoding for mark, encoding in MARKS.items() if head.startswith(mark)), "")
+    return next((encoding for mark, encoding in BYTE_ORDER_MARKS.items() if head.startswith(mark)), "")
 
 
-def shown_encoding(head: bytes) -> str:
+def detect_utf_encoding(head: bytes) -> str:
     """Return the encoding, other than UTF-8, that the first bytes of a text show by their mark or by their zeros; an empty text where they show none (YAML 1.2.2, 5.2 *Character encodings*)."""
     zeros = "".join("0" if byte == 0 else "x" for byte in head[:4])
     shown = {"000x": "UTF-32BE", "x000": "UTF-32LE"}.get(zeros) or {"0x": "UTF-16BE", "x0": "UTF-16LE"}.get(zeros[:2], "")
-    return marked_encoding(head) or shown
+    return byte_order_mark_encoding(head) or shown
 
 
 def not_utf8_fault(content: bytes, file: str) -> Fault | None:
     """Return that bytes are no text in UTF-8, and the encoding that they show; None where they are."""
-    if encoding := shown_encoding(content):
-        told = f"its byte order mark says {encoding}" if marked_encoding(content) else f"it looks like {encoding} without a byte order mark"
+    if encoding := detect_utf_encoding(content):
+        told = f"its byte order mark says {encoding}" if byte_order_mark_encoding(content) else f"it looks like {encoding} without a byte order mark"
         return NOT_UTF8.fault(told, line=1, file=file, hint=NOT_UTF8.remedy.replace("ENCODING", encoding))
     try:
         content.decode("utf-8")
@@ -340,10 +342,10 @@ def not_utf8_fault(content: bytes, file: str) -> Fault | None:
     return None
 
 
-def decoded(content: bytes | str, file: str) -> str:
+def decode_utf8(content: bytes | str, file: str) -> str:
     """Return the text of a file's bytes; raises BadInput where they are too many or not UTF-8."""
     if len(content) > MAX_BYTES:
-        raise BadInput(TOO_LARGE.fault(f"{len(content) / 1e6:.0f} MB", file=file))
+        raise BadInput(YAML_TOO_LARGE.fault(f"{len(content) / 1e6:.0f} MB", file=file))
     if isinstance(content, str):
         return content.removeprefix("\ufeff")
     if fault := not_utf8_fault(content, file):
@@ -353,18 +355,18 @@ def decoded(content: bytes | str, file: str) -> str:
 # %% ../../nbs/contract/04_document.ipynb #ecf6d819
 def parse_document(content: bytes | str, file: str) -> Document:
     """Return the document in a file's content; raises BadInput with every fault that was found."""
-    text, builder = decoded(content, file), Builder(file)
+    text, builder = decode_utf8(content, file), DocumentBuilder(file)
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     try:
         for event in yaml.parse(text, Loader=loader):
-            on_event(builder, event)
+            handle_event(builder, event)
     except UnreadableError:
         raise BadInput(*builder.faults) from None
     except (yaml.YAMLError, RecursionError, UnicodeError, ValueError) as error:
         mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
         line = mark.line + 1 if mark else text.count("\n", 0, getattr(error, "position", 0) or 0) + 1
         message = getattr(error, "problem", None) or getattr(error, "reason", None) or first_line(error)
-        found = TOO_DEEP if "nesting depth" in message else SYNTAX  # newer versions of libyaml have a limit of their own
+        found = YAML_TOO_DEEP if "nesting depth" in message else YAML_SYNTAX  # newer versions of libyaml have a limit of their own
         place = f"column {mark.column + 1}: " if mark else ""
         raise BadInput(*builder.faults, found.fault(place + message, line=line, file=file)) from None
     if not isinstance(builder.root, dict):
@@ -381,14 +383,14 @@ def read_document(path: Path | str) -> Document:
     try:
         size = path.stat().st_size
         if size > MAX_BYTES:
-            raise BadInput(TOO_LARGE.fault(f"{size / 1e6:.0f} MB", file=str(path)))
+            raise BadInput(YAML_TOO_LARGE.fault(f"{size / 1e6:.0f} MB", file=str(path)))
         content = path.read_bytes()
     except OSError as error:
         raise BadInput(NOT_READABLE.fault(f"{error.strerror or error}", file=str(path))) from None
     return parse_document(content, str(path))
 
 # %% ../../nbs/contract/04_document.ipynb #7c1120e9
-def nearest(name: str, known: Iterable[str]) -> str:
+def nearest_name_hint(name: str, known: Iterable[str]) -> str:
     """Return `did you mean 'x'?` for the known name that is nearest, or an empty text where none is near."""
     names = {candidate.lower(): candidate for candidate in known}
     found = difflib.get_close_matches(name.lower(), names, n=1, cutoff=0.6)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from .visible import visible
+from .visible import visible_text
 
 # %% auto #0
 __all__ = ['Severity', 'CODES', 'Code', 'code', 'Fault', 'DatamasterError', 'BadInput', 'first_line']
@@ -57,7 +57,7 @@ class Fault:
     def __str__(self) -> str:
         address = ":".join(part for part in (self.file, str(self.line) if self.line else "") if part)
         parts = [part for part in (address, self.path, self.message) if part]
-        return visible(": ".join(parts) + (f" ({self.hint})" if self.hint else ""))
+        return visible_text(": ".join(parts) + (f" ({self.hint})" if self.hint else ""))
 
     def in_file(self, file: str) -> Fault:
         """Return the same fault, addressed to a file."""

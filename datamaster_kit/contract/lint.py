@@ -13,21 +13,22 @@ from pathlib import Path
 from .document import Document, read_document
 from .fault import BadInput, Fault, code
 from .model import Contract, Model
-from .read import examined, part_place, place, root_of
+from .read import examine_document, part_path, document_path, reference_root
 from .quality.rules import SQL_REFUSED, rules
-from .together import MODEL_NAMED_TWICE, TABLE_CLAIMED_TWICE, conflicts, joined
-from .visible import visible
+from .together import MODEL_NAMED_TWICE, TABLE_CLAIMED_TWICE, find_claim_conflicts, assign_layers
+from .visible import visible_text
 
 # %% auto #0
-__all__ = ['NOT_EXECUTED', 'REFUSED_SQL', 'NO_FILE', 'READER_FAILED', 'Sound', 'UNFILLED', 'TODO', 'contract_paths',
-           'unfilled_notes', 'lint_file', 'judged_file', 'lint_document', 'judged_document', 'lint', 'together_faults',
-           'model_place', 'github_annotation']
+__all__ = ['NOT_EXECUTED', 'REFUSED_SQL', 'NO_CONTRACT_FILE', 'READER_FAILED', 'LintedContract', 'OPEN_DRAFT_TODO',
+           'TODO_COMMENT_PATTERN', 'contract_paths', 'open_todo_notes', 'lint_file', 'lint_file_contract',
+           'lint_document', 'lint_document_contract', 'lint', 'cross_contract_faults', 'model_path',
+           'github_annotation']
 
 # %% ../../nbs/contract/16_lint.ipynb #701b72f2
 NOT_EXECUTED = code("rule-not-executed", "A rule is read but cannot be executed.", "write it as a library metric or as sql, or check it by hand", severity="note")
 REFUSED_SQL = code("sql-refused", "The SQL of a check does more than read the contract's models, or is no SQL, and is not executed.",
                    "write one SELECT on models of the contract, or a condition, with the functions of docs/contract-sql.md")
-NO_FILE = code("no-such-file", "A path leads to no contract file.", "give a file, a folder that holds *.yaml, or a glob")
+NO_CONTRACT_FILE = code("no-such-file", "A path leads to no contract file.", "give a file, a folder that holds *.yaml, or a glob")
 
 
 def contract_paths(paths: Iterable[str]) -> tuple[Path, ...]:
@@ -39,7 +40,7 @@ def contract_paths(paths: Iterable[str]) -> tuple[Path, ...]:
         matches = [match for match in map(Path, glob.glob(text, recursive=True)) if match.is_file()]  # noqa: PTH207 - globs may be absolute
         found = [path] if path.is_file() else sorted([*path.rglob("*.yaml"), *path.rglob("*.yml")] if path.is_dir() else matches)
         if not found:
-            faults.append(NO_FILE.fault(f"{text} leads to no file"))
+            faults.append(NO_CONTRACT_FILE.fault(f"{text} leads to no file"))
         files.update(dict.fromkeys(found))
     if faults:
         raise BadInput(*faults)
@@ -49,33 +50,33 @@ def contract_paths(paths: Iterable[str]) -> tuple[Path, ...]:
 READER_FAILED = code("reader-failed", "The toolkit failed at a file; the fault is the toolkit's.", "report it with the file; the other files are judged all the same")
 
 
-Sound = tuple[Document, Contract]
+LintedContract = tuple[Document, Contract]
 
 
-UNFILLED = code("draft-todo", "A draft leaves something to people, and it is still open.", "write it, and take the comment TODO away", severity="note")
-TODO = re.compile(r"[\w-]+:\s*(.*?)\s+# TODO: (.+)")
+OPEN_DRAFT_TODO = code("draft-todo", "A draft leaves something to people, and it is still open.", "write it, and take the comment TODO away", severity="note")
+TODO_COMMENT_PATTERN = re.compile(r"[\w-]+:\s*(.*?)\s+# TODO: (.+)")
 
 
-def unfilled_notes(path: Path, document: Document) -> Iterator[Fault]:
+def open_todo_notes(path: Path, document: Document) -> Iterator[Fault]:
     """Yield a note for each TODO of a draft whose value is empty; an identifier has one until its comment is gone."""
     places = {line: place for place, line in sorted(document.lines.items(), key=lambda item: len(item[0]))}
     for number, line in enumerate(path.read_text(encoding="utf-8", errors="replace").splitlines(), 1):
-        found = TODO.fullmatch(line.strip())
+        found = TODO_COMMENT_PATTERN.fullmatch(line.strip())
         if found and (found[1] in ("", '""', "''") or line.startswith("id:")):
-            yield document.fault(UNFILLED, f"to be filled in: {found[2]}", places.get(number, ()))
+            yield document.fault(OPEN_DRAFT_TODO, f"to be filled in: {found[2]}", places.get(number, ()))
 
 
 def lint_file(path: Path, root: Path | None = None, lenient: bool = False) -> tuple[Fault, ...]:
     """Return every fault of one contract file: errors, warnings and the rules that will not be executed; a failure of the toolkit itself is one of them."""
-    return judged_file(path, (root or root_of(path)).resolve(), lenient)[0]
+    return lint_file_contract(path, (root or reference_root(path)).resolve(), lenient)[0]
 
 
-def judged_file(path: Path, root: Path, lenient: bool) -> tuple[tuple[Fault, ...], Sound | None]:
+def lint_file_contract(path: Path, root: Path, lenient: bool) -> tuple[tuple[Fault, ...], LintedContract | None]:
     """Return every fault of one contract file, and its document and contract where it has no error."""
     try:
         document = read_document(path)
-        faults, sound = judged_document(document, root, lenient)
-        return tuple(sorted((*faults, *unfilled_notes(path, document)), key=lambda fault: fault.line)), sound
+        faults, sound = lint_document_contract(document, root, lenient)
+        return tuple(sorted((*faults, *open_todo_notes(path, document)), key=lambda fault: fault.line)), sound
     except BadInput as error:
         return error.faults, None
     except Exception as error:  # so that one file never hides the faults of the others
@@ -84,16 +85,16 @@ def judged_file(path: Path, root: Path, lenient: bool) -> tuple[tuple[Fault, ...
 
 def lint_document(document: Document, root: Path, lenient: bool = False) -> tuple[Fault, ...]:
     """Return every fault of one document, in the order of its lines."""
-    return judged_document(document, root, lenient)[0]
+    return lint_document_contract(document, root, lenient)[0]
 
 
-def judged_document(document: Document, root: Path, lenient: bool) -> tuple[tuple[Fault, ...], Sound | None]:
+def lint_document_contract(document: Document, root: Path, lenient: bool) -> tuple[tuple[Fault, ...], LintedContract | None]:
     """Return every fault of one document, in the order of its lines, and the document with its contract where it has no error."""
-    contract, faults = examined(document, root, lenient)
+    contract, faults = examine_document(document, root, lenient)
     notes: list[Fault] = []
     is_sound = contract is not None and not any(fault.severity == "error" for fault in faults)
     if contract is not None and is_sound:
-        notes = [document.fault(REFUSED_SQL if rule.not_executed.startswith(SQL_REFUSED) else NOT_EXECUTED, f"the rule {rule.id} is not executed: {rule.not_executed}", place(document, model.name, rule.field))
+        notes = [document.fault(REFUSED_SQL if rule.not_executed.startswith(SQL_REFUSED) else NOT_EXECUTED, f"the rule {rule.id} is not executed: {rule.not_executed}", document_path(document, model.name, rule.field))
                  for model in contract.models for rule in rules(contract, model) if rule.not_executed]
     return tuple(sorted((*faults, *notes), key=lambda fault: fault.line)), (document, contract) if contract is not None and is_sound else None
 
@@ -101,31 +102,31 @@ def judged_document(document: Document, root: Path, lenient: bool) -> tuple[tupl
 def lint(paths: Iterable[str], root: Path | None = None, lenient: bool = False) -> tuple[Fault, ...]:
     """Return every fault of every contract file under the paths, and of those of one project together; raises BadInput where a path leads to no file."""
     found: list[Fault] = []
-    projects: dict[Path, list[Sound]] = {}
+    projects: dict[Path, list[LintedContract]] = {}
     for path in contract_paths(paths):
-        home = (root or root_of(path)).resolve()
-        faults, sound = judged_file(path, home, lenient)
+        home = (root or reference_root(path)).resolve()
+        faults, sound = lint_file_contract(path, home, lenient)
         found += faults
         projects.setdefault(home, []).extend([sound] if sound else [])
-    return (*found, *(fault for contracts in projects.values() for fault in together_faults(contracts)))
+    return (*found, *(fault for contracts in projects.values() for fault in cross_contract_faults(contracts)))
 
 
-def together_faults(found: list[Sound]) -> Iterator[Fault]:
+def cross_contract_faults(found: list[LintedContract]) -> Iterator[Fault]:
     """Yield what two contracts of a project claim both, at the second's line, naming the first's."""
-    contracts = joined(contract for _, contract in found)
-    for conflict in conflicts(contracts):
+    contracts = assign_layers(contract for _, contract in found)
+    for conflict in find_claim_conflicts(contracts):
         (first, model), (second, other) = conflict.first, conflict.second
         here, there = found[second][0], found[first][0]
-        at = f"{there.file}:{there.line(model_place(there, model))}"
+        at = f"{there.file}:{there.line(model_path(there, model))}"
         kind = TABLE_CLAIMED_TWICE if conflict.is_table else MODEL_NAMED_TWICE
-        yield here.fault(kind, f"{conflict.message}: the other is at {at}", model_place(here, other))
+        yield here.fault(kind, f"{conflict.message}: the other is at {at}", model_path(here, other))
 
 
-def model_place(document: Document, model: Model) -> tuple[str | int, ...]:
+def model_path(document: Document, model: Model) -> tuple[str | int, ...]:
     """Return the path of a model in a document: where it is described, else where the workflow names it."""
-    found = place(document, model.name, "")
+    found = document_path(document, model.name, "")
     is_described = isinstance(document.data.get("models"), dict) and model.name in document.data["models"]
-    return found if is_described or found[:1] == ("schema",) else part_place(document, "workflow", "models")
+    return found if is_described or found[:1] == ("schema",) else part_path(document, "workflow", "models")
 
 # %% ../../nbs/contract/16_lint.ipynb #b3278a8a
 def github_annotation(fault: Fault) -> str:
@@ -133,7 +134,7 @@ def github_annotation(fault: Fault) -> str:
     kind = {"error": "error", "warning": "warning", "note": "notice"}[fault.severity]
 
     def escaped(text: str) -> str:
-        return visible(text).replace("%", "%25")
+        return visible_text(text).replace("%", "%25")
 
     def attribute(text: str) -> str:
         return escaped(text).replace(":", "%3A").replace(",", "%2C")

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 # %% auto #0
-__all__ = ['SCALARS', 'DataType', 'STRING', 'Scalar', 'Array', 'Map', 'Struct', 'Must', 'Quality', 'Field', 'Reference',
+__all__ = ['SCALARS', 'DataType', 'STRING', 'Scalar', 'Array', 'Map', 'Struct', 'Threshold', 'Quality', 'Field', 'Reference',
            'Example', 'Model', 'Link', 'Description', 'Member', 'Team', 'Role', 'Server', 'SupportChannel', 'Price',
            'ServiceLevel', 'EmailNotifications', 'Source', 'Workflow', 'Contract', 'nested_fields', 'walk_fields']
 
@@ -62,7 +62,7 @@ STRING = Scalar("string")
 
 # %% ../../nbs/contract/03_model.ipynb #5a208cec
 @dataclass(frozen=True)
-class Must:
+class Threshold:
     """One operator with its threshold, by ODCS's names: mustBe, mustNotBe, mustBeGreaterThan, mustBeBetween and so on; SodaCL's ranges, whose ends belong to them, are mustBeWithin and mustNotBeWithin."""
 
     operator: str
@@ -82,7 +82,7 @@ class Quality:
     engine: str = ""
     implementation: Any = None
     arguments: Mapping[str, Any] = field(default_factory=dict)
-    must: tuple[Must, ...] = ()
+    must: tuple[Threshold, ...] = ()
     unit: str = ""
     dialect: str = ""
     dimension: str = ""

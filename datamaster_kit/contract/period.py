@@ -11,11 +11,12 @@ from dataclasses import dataclass, fields
 from decimal import Decimal
 
 # %% auto #0
-__all__ = ['SECONDS', 'NUMBER', 'ISO', 'CALENDAR', 'UNITS', 'MULTIPLES', 'WORDS', 'UNLIMITED', 'Period', 'made_of',
-           'parse_period', 'period_text', 'is_unlimited', 'is_ambiguous', 'period_kept']
+__all__ = ['SECONDS_PER_UNIT', 'PERIOD_NUMBER', 'ISO_PERIOD', 'CALENDAR_PERIOD', 'PERIOD_UNITS', 'UNIT_MULTIPLES', 'PERIOD_WORDS',
+           'UNLIMITED', 'Period', 'build_period', 'parse_period', 'period_text', 'is_unlimited', 'is_ambiguous',
+           'retention_period']
 
 # %% ../../nbs/contract/06_period.ipynb #db5c19e7
-SECONDS = {"years": 365 * 86_400, "months": 30 * 86_400, "weeks": 7 * 86_400, "days": 86_400, "hours": 3_600, "minutes": 60, "seconds": 1}
+SECONDS_PER_UNIT = {"years": 365 * 86_400, "months": 30 * 86_400, "weeks": 7 * 86_400, "days": 86_400, "hours": 3_600, "minutes": 60, "seconds": 1}
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,7 @@ class Period:
     @property
     def seconds(self) -> float:
         """The whole in seconds, with 30 days to a month and 365 to a year."""
-        return float(sum((value * SECONDS[unit] for unit, value in self.parts().items()), Decimal(0)))
+        return float(sum((value * SECONDS_PER_UNIT[unit] for unit, value in self.parts().items()), Decimal(0)))
 
     def iso(self) -> str:
         """Return the period in ISO 8601: `P1Y6M`, `PT1H30M`."""
@@ -53,24 +54,24 @@ class Period:
         return " ".join(said) or "0 seconds"
 
 # %% ../../nbs/contract/06_period.ipynb #e3a61406
-NUMBER = r"([0-9]{1,9}(?:[.,][0-9]{1,9})?)"
-ISO = re.compile(rf"P(?:{NUMBER}Y)?(?:{NUMBER}M)?(?:{NUMBER}W)?(?:{NUMBER}D)?(?:T(?:{NUMBER}H)?(?:{NUMBER}M)?(?:{NUMBER}S)?)?", re.IGNORECASE)
-CALENDAR = re.compile(r"P(\d{4})-(\d{2})-(\d{2})(?:T(\d{2}):(\d{2}):(\d{2}(?:[.,]\d{1,9})?))?", re.IGNORECASE | re.ASCII)
-UNITS = {
+PERIOD_NUMBER = r"([0-9]{1,9}(?:[.,][0-9]{1,9})?)"
+ISO_PERIOD = re.compile(rf"P(?:{PERIOD_NUMBER}Y)?(?:{PERIOD_NUMBER}M)?(?:{PERIOD_NUMBER}W)?(?:{PERIOD_NUMBER}D)?(?:T(?:{PERIOD_NUMBER}H)?(?:{PERIOD_NUMBER}M)?(?:{PERIOD_NUMBER}S)?)?", re.IGNORECASE)
+CALENDAR_PERIOD = re.compile(r"P(\d{4})-(\d{2})-(\d{2})(?:T(\d{2}):(\d{2}):(\d{2}(?:[.,]\d{1,9})?))?", re.IGNORECASE | re.ASCII)
+PERIOD_UNITS = {
     "y": "years", "yr": "years", "yrs": "years", "year": "years", "years": "years", "mo": "months", "mon": "months", "month": "months", "months": "months",
     "w": "weeks", "wk": "weeks", "week": "weeks", "weeks": "weeks", "d": "days", "day": "days", "days": "days", "h": "hours", "hr": "hours", "hrs": "hours",
     "hour": "hours", "hours": "hours", "m": "minutes", "min": "minutes", "mins": "minutes", "minute": "minutes", "minutes": "minutes",
     "s": "seconds", "sec": "seconds", "secs": "seconds", "second": "seconds", "seconds": "seconds",
 }
-MULTIPLES = {
+UNIT_MULTIPLES = {
     **dict.fromkeys(("quarter", "quarters", "qtr", "qtrs", "q"), ("months", Decimal(3))),
     **dict.fromkeys(("ms", "msec", "msecs", "millisecond", "milliseconds"), ("seconds", Decimal("0.001"))),
 }
 
 
-def made_of(parts: Iterable[tuple[str, Decimal]]) -> Period:
+def build_period(parts: Iterable[tuple[str, Decimal]]) -> Period:
     """Return the period of parts by unit; parts of one unit are added."""
-    values = dict.fromkeys(SECONDS, Decimal(0))
+    values = dict.fromkeys(SECONDS_PER_UNIT, Decimal(0))
     for unit, value in parts:
         values[unit] += value
     seconds = values.pop("seconds")
@@ -84,23 +85,23 @@ def parse_period(text: str) -> Period:
     In words, months are months: `m` alone is minutes, as in SodaCL, and `is_ambiguous` says so.
     """
     text = str(text).strip()
-    iso = ISO.fullmatch(text)
+    iso = ISO_PERIOD.fullmatch(text)
     if iso and any(iso.groups()) and not text.upper().endswith("T"):
-        said = [(unit, value.replace(",", ".")) for unit, value in zip(SECONDS, iso.groups(), strict=True) if value]
+        said = [(unit, value.replace(",", ".")) for unit, value in zip(SECONDS_PER_UNIT, iso.groups(), strict=True) if value]
         if not any("." in value for _, value in said[:-1]):
-            return made_of((unit, Decimal(value)) for unit, value in said)
-    if calendar := CALENDAR.fullmatch(text):
+            return build_period((unit, Decimal(value)) for unit, value in said)
+    if calendar := CALENDAR_PERIOD.fullmatch(text):
         units = ("years", "months", "days", "hours", "minutes", "seconds")
-        return made_of((unit, Decimal((value or "0").replace(",", "."))) for unit, value in zip(units, calendar.groups(), strict=True))
-    words = [(unit.lower(), Decimal(value)) for value, unit in WORDS.findall(text)]
-    rest = re.sub(r",|\band\b|\s", "", WORDS.sub("", text))
-    known = [MULTIPLES.get(unit) or (UNITS[unit], Decimal(1)) for unit, _ in words if unit in MULTIPLES or unit in UNITS]
+        return build_period((unit, Decimal((value or "0").replace(",", "."))) for unit, value in zip(units, calendar.groups(), strict=True))
+    words = [(unit.lower(), Decimal(value)) for value, unit in PERIOD_WORDS.findall(text)]
+    rest = re.sub(r",|\band\b|\s", "", PERIOD_WORDS.sub("", text))
+    known = [UNIT_MULTIPLES.get(unit) or (PERIOD_UNITS[unit], Decimal(1)) for unit, _ in words if unit in UNIT_MULTIPLES or unit in PERIOD_UNITS]
     if not words or rest or len({(unit, factor) for unit, factor in known}) < len(words):
         raise ValueError(f"{text!r} is not a period: write '1 day', '30d' or ISO 8601 'P30D'.")
-    return made_of((unit, value * factor) for (unit, factor), (_, value) in zip(known, words, strict=True))
+    return build_period((unit, value * factor) for (unit, factor), (_, value) in zip(known, words, strict=True))
 
 
-WORDS = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,9})?)\s*([A-Za-z]+)")
+PERIOD_WORDS = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,9})?)\s*([A-Za-z]+)")
 
 # %% ../../nbs/contract/06_period.ipynb #9cae14c2
 UNLIMITED = ("unlimited", "infinite", "forever", "indefinite", "indefinitely")
@@ -118,10 +119,10 @@ def is_unlimited(value: object, options: Mapping[str, object]) -> bool:
 
 def is_ambiguous(text: str) -> bool:
     """A period in words has the unit `m`, which may be minutes or months."""
-    return not text.strip().upper().startswith("P") and any(unit.lower() == "m" for _, unit in WORDS.findall(text))
+    return not text.strip().upper().startswith("P") and any(unit.lower() == "m" for _, unit in PERIOD_WORDS.findall(text))
 
 
-def period_kept(value: object, unit: str, options: Mapping[str, object]) -> Period | None:
+def retention_period(value: object, unit: str, options: Mapping[str, object]) -> Period | None:
     """Return how long data is kept, None where it has no end; raises ValueError for what is no period, or may be two."""
     if value is None or is_unlimited(value, options):
         return None

@@ -11,20 +11,21 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from .check import NO_MODEL, NUMBERS, PERIODS, findings
+from .check import CONTRACT_WITHOUT_MODEL, NUMERIC_TYPE_NAMES, PERIOD_SERVICE_LEVELS, contract_findings
 from .dcs.reader import read_dcs
-from .dcs.fields import LENGTHS, OPERATORS
-from .document import Document, NodePath, json_path, nearest, read_document
+from .dcs.fields import DCS_LENGTH_KEYS, DCS_OPERATORS
+from .document import Document, NodePath, json_path, nearest_name_hint, read_document
 from .fault import BadInput, Fault, code
 from .model import Contract, Scalar, walk_fields
-from .odcs.reader import UNREADABLE, read_odcs
+from .odcs.reader import BAD_SHAPE_ERRORS, read_odcs
 from .readings import differing_readings, ways_to_write
 
 # %% auto #0
-__all__ = ['UNKNOWN_SPECIFICATION', 'WRITTEN_OTHERWISE', 'LISTED', 'LIMITED', 'TEXT_TYPES', 'READ_DIFFERENTLY', 'NUMERIC',
-           'PROJECT_FILE', 'translated', 'place', 'part_place', 'workflow_at', 'kinds_by_place', 'written_otherwise',
-           'is_listed', 'other_text', 'is_numeric', 'owner_kind', 'with_readings', 'examined', 'root_of',
-           'read_contract', 'read_shown_contract', 'without_errors']
+__all__ = ['UNKNOWN_SPECIFICATION', 'WRITTEN_OTHERWISE', 'VALUE_LIST_KEYS', 'LIMIT_KEYS', 'TEXT_TYPES', 'READ_DIFFERENTLY',
+           'NUMERIC_KEYS', 'PROJECT_FILE', 'translate_document', 'document_path', 'part_path', 'workflow_at',
+           'type_names_by_path', 'find_misread_values', 'is_listed', 'misread_text', 'is_numeric', 'owner_type_name',
+           'add_reading_faults', 'examine_document', 'reference_root', 'read_contract', 'read_unchecked_contract',
+           'require_no_errors']
 
 # %% ../../nbs/contract/14_read.ipynb #a3c89104
 UNKNOWN_SPECIFICATION = code(
@@ -32,21 +33,21 @@ UNKNOWN_SPECIFICATION = code(
     "begin with `apiVersion: v3.1.0` and `kind: DataContract` (ODCS), or `dataContractSpecification: 1.1.0` (DCS)")
 
 
-def translated(document: Document, root: Path, lenient: bool = False) -> tuple[Contract | None, tuple[Fault, ...]]:
+def translate_document(document: Document, root: Path, lenient: bool = False) -> tuple[Contract | None, tuple[Fault, ...]]:
     """Return the contract of a document and its faults; None where the specification is not recognised. `lenient` warns of what the standard's schema forbids."""
     if "dataContractSpecification" in document.data:
         return read_dcs(document, root)
     if "apiVersion" in document.data or document.data.get("kind") == "DataContract":
         return read_odcs(document, root, lenient)
     first = next(iter(document.data), "")
-    hint = nearest(str(first), ("apiVersion", "dataContractSpecification"))
+    hint = nearest_name_hint(str(first), ("apiVersion", "dataContractSpecification"))
     return None, (document.fault(UNKNOWN_SPECIFICATION, "neither `apiVersion` nor `dataContractSpecification` is there", (), hint=hint),)
 
 # %% ../../nbs/contract/14_read.ipynb #2c0b518e
-def place(document: Document, model: str, field: str) -> tuple[str | int, ...]:
+def document_path(document: Document, model: str, field: str) -> tuple[str | int, ...]:
     """Return the path, in the document, of a model or of a dotted field of it; without a model, of a dotted part of the contract itself."""
     if not model:
-        return part_place(document, *field.split("."))
+        return part_path(document, *field.split("."))
     if isinstance(document.data.get("models"), dict):
         parts = [part for name in field.split(".") if name for part in ("fields", name)]
         return ("models", model, *parts)
@@ -61,7 +62,7 @@ def place(document: Document, model: str, field: str) -> tuple[str | int, ...]:
     return path
 
 # %% ../../nbs/contract/14_read.ipynb #f86fcc02
-def part_place(document: Document, part: str, *rest: str) -> tuple[str | int, ...]:
+def part_path(document: Document, part: str, *rest: str) -> tuple[str | int, ...]:
     """Return the path of a part of the workflow, `workflow`, `source`, `format`, or of a service level, `service_levels`, `retention`, as far as it is there."""
     data = document.data
     if part == "service_levels":
@@ -95,36 +96,36 @@ def workflow_at(data: dict[str, Any], path: tuple[str | int, ...]) -> Any:
 
 # %% ../../nbs/contract/14_read.ipynb #4aafd01a
 WRITTEN_OTHERWISE = code("value-written-otherwise", "YAML reads a value as something else than what is written.", "put it in quotes", severity="warning")
-LISTED = ("enum", "validValues", "missingValues")
-LIMITED = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum")
+VALUE_LIST_KEYS = ("enum", "validValues", "missingValues")
+LIMIT_KEYS = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum")
 TEXT_TYPES = ("string", "varchar", "char")
 
 
-def kinds_by_place(document: Document, contract: Contract) -> dict[NodePath, str]:
+def type_names_by_path(document: Document, contract: Contract) -> dict[NodePath, str]:
     """Return the names of the fields' types by their paths in the document."""
     fields = ((model.name, path, item) for model in contract.models for path, item in walk_fields(model.fields))
-    return {place(document, model, path): getattr(item.type, "name", "") for model, path, item in fields}
+    return {document_path(document, model, path): getattr(item.type, "name", "") for model, path, item in fields}
 
 
-def written_otherwise(document: Document, contract: Contract) -> Iterator[Fault]:
+def find_misread_values(document: Document, contract: Contract) -> Iterator[Fault]:
     """Yield a warning for each value of a text's lists, or limit of a number, that is not what it is written as."""
-    odd = {at: text for at, text in document.texts.items() if is_listed(at) or at[-1] in LIMITED}
-    odd = {at: value_text for at, text in odd.items() if (value_text := other_text(workflow_at(document.data, at), text, at[-1] in LIMITED))}
+    odd = {at: text for at, text in document.texts.items() if is_listed(at) or at[-1] in LIMIT_KEYS}
+    odd = {at: value_text for at, text in odd.items() if (value_text := misread_text(workflow_at(document.data, at), text, at[-1] in LIMIT_KEYS))}
     fields = [item for model in contract.models for _, item in walk_fields(model.fields)] if odd else []
-    kinds = kinds_by_place(document, contract) if odd else {}
+    kinds = type_names_by_path(document, contract) if odd else {}
     texts = {item.name for item in fields if isinstance(item.type, Scalar) and item.type.name in TEXT_TYPES}
     for at, shown in odd.items():
-        if at[-1] in LIMITED or owner_kind(at, kinds) in TEXT_TYPES or ("delete_when" in at and texts & set(at)):
-            hint = "write a whole number, or a check of sql" if at[-1] in LIMITED else ""
+        if at[-1] in LIMIT_KEYS or owner_type_name(at, kinds) in TEXT_TYPES or ("delete_when" in at and texts & set(at)):
+            hint = "write a whole number, or a check of sql" if at[-1] in LIMIT_KEYS else ""
             yield document.fault(WRITTEN_OTHERWISE, f"{document.texts[at]} is read as {shown}", at, hint=hint)
 
 
 def is_listed(at: tuple[str | int, ...]) -> bool:
     """A path is that of a value in a list of values."""
-    return "delete_when" in at or any(part in LISTED for part in at[-3:])
+    return "delete_when" in at or any(part in VALUE_LIST_KEYS for part in at[-3:])
 
 
-def other_text(value: Any, text: str, is_limit: bool) -> str:
+def misread_text(value: Any, text: str, is_limit: bool) -> str:
     """Return a value as it is read, where that is not what was written; empty where it is."""
     if value is None or (is_limit and not isinstance(value, float)):
         return ""
@@ -133,7 +134,7 @@ def other_text(value: Any, text: str, is_limit: bool) -> str:
 
 # %% ../../nbs/contract/14_read.ipynb #b01db2db
 READ_DIFFERENTLY = code("value-read-differently", "A value without quotes is a text here, and a number or a truth to other readers of YAML.", "put it in quotes, or write the number", severity="warning")
-NUMERIC = frozenset((*LIMITED, *LENGTHS, *OPERATORS, "precision", "scale", "primaryKeyPosition", "partitionKeyPosition", "clusterKeyPosition", "maximum_bad_share"))
+NUMERIC_KEYS = frozenset((*LIMIT_KEYS, *DCS_LENGTH_KEYS, *DCS_OPERATORS, "precision", "scale", "primaryKeyPosition", "partitionKeyPosition", "clusterKeyPosition", "maximum_bad_share"))
 
 
 def is_numeric(document: Document, at: NodePath, kinds: Mapping[NodePath, str]) -> bool:
@@ -142,17 +143,17 @@ def is_numeric(document: Document, at: NodePath, kinds: Mapping[NodePath, str]) 
     around = workflow_at(document.data, at[:-1]) if at[-1] == "value" else None
     around = around if isinstance(around, Mapping) else {}
     name = str(around["property"]) if "property" in around else names[-1] if names else ""
-    is_period = at[0] in ("servicelevels", "slaProperties") and (name in ("period", "threshold") or name.lower() in PERIODS)
-    is_listed_value = any(part in LISTED for part in at[-3:])
-    return name in NUMERIC or is_period or (is_listed_value and owner_kind(at, kinds) in NUMBERS)
+    is_period = at[0] in ("servicelevels", "slaProperties") and (name in ("period", "threshold") or name.lower() in PERIOD_SERVICE_LEVELS)
+    is_listed_value = any(part in VALUE_LIST_KEYS for part in at[-3:])
+    return name in NUMERIC_KEYS or is_period or (is_listed_value and owner_type_name(at, kinds) in NUMERIC_TYPE_NAMES)
 
 
-def owner_kind(at: NodePath, kinds: Mapping[NodePath, str]) -> str:
+def owner_type_name(at: NodePath, kinds: Mapping[NodePath, str]) -> str:
     """Return the name of the type of the field that a path is in; empty where it is in none."""
     return next((kinds[at[:end]] for end in range(len(at), 0, -1) if at[:end] in kinds), "")
 
 
-def with_readings(document: Document, kinds: Mapping[NodePath, str], faults: tuple[Fault, ...]) -> tuple[Fault, ...]:
+def add_reading_faults(document: Document, kinds: Mapping[NodePath, str], faults: tuple[Fault, ...]) -> tuple[Fault, ...]:
     """Return faults with what other readers make of the document's texts without quotes: as the hint of the error that the value has already, else as a fault of its own."""
     result = list(faults)
     places: dict[str, list[int]] = {}
@@ -169,28 +170,28 @@ def with_readings(document: Document, kinds: Mapping[NodePath, str], faults: tup
     return tuple(result)
 
 # %% ../../nbs/contract/14_read.ipynb #68190370
-def examined(document: Document, root: Path, lenient: bool = False) -> tuple[Contract | None, tuple[Fault, ...]]:
+def examine_document(document: Document, root: Path, lenient: bool = False) -> tuple[Contract | None, tuple[Fault, ...]]:
     """Return the contract of a document with every fault of it: the reader's and those of sense."""
-    contract, faults = translated(document, root, lenient)
+    contract, faults = translate_document(document, root, lenient)
     if contract is None:
         return None, faults
     try:
-        sense = findings(contract)
-    except UNREADABLE:
+        sense = contract_findings(contract)
+    except BAD_SHAPE_ERRORS:
         if not any(fault.severity == "error" for fault in faults):
             raise
-        return contract, with_readings(document, {}, faults)  # what breaks its schema has faults enough
+        return contract, add_reading_faults(document, {}, faults)  # what breaks its schema has faults enough
     if any(fault.severity == "error" for fault in faults) and not contract.models:
-        sense = tuple(finding for finding in sense if finding[0] is not NO_MODEL)  # they may be what could not be read
-    faults = (*faults, *written_otherwise(document, contract))
-    faults = (*faults, *(document.fault(kind, message, place(document, model, field), hint=hint) for kind, message, model, field, hint in sense))
-    return contract, with_readings(document, kinds_by_place(document, contract) if document.doubts else {}, faults)
+        sense = tuple(finding for finding in sense if finding[0] is not CONTRACT_WITHOUT_MODEL)  # they may be what could not be read
+    faults = (*faults, *find_misread_values(document, contract))
+    faults = (*faults, *(document.fault(kind, message, document_path(document, model, field), hint=hint) for kind, message, model, field, hint in sense))
+    return contract, add_reading_faults(document, type_names_by_path(document, contract) if document.doubts else {}, faults)
 
 
 PROJECT_FILE = "datamaster.yaml"
 
 
-def root_of(path: Path) -> Path:
+def reference_root(path: Path) -> Path:
     """Return the folder that a file's `$ref`s stay inside: that of its project, and its own where it is of none."""
     folder = path.resolve().parent
     return next((above for above in (folder, *folder.parents) if (above / PROJECT_FILE).is_file()), folder)
@@ -199,16 +200,16 @@ def root_of(path: Path) -> Path:
 def read_contract(path: Path | str, root: Path | None = None) -> Contract:
     """Return the contract of a file; `$ref`s stay inside `root`, by default the project's folder. Raises BadInput with every error."""
     path = Path(path)
-    return without_errors(*examined(read_document(path), (root or root_of(path)).resolve()))
+    return require_no_errors(*examine_document(read_document(path), (root or reference_root(path)).resolve()))
 
 
-def read_shown_contract(path: Path | str, root: Path | None = None, lenient: bool = False) -> Contract:
+def read_unchecked_contract(path: Path | str, root: Path | None = None, lenient: bool = False) -> Contract:
     """Return the contract of a file to show or to translate: what no target can do is no error here. Raises BadInput with what cannot be read."""
     path = Path(path)
-    return without_errors(*translated(read_document(path), (root or root_of(path)).resolve(), lenient))
+    return require_no_errors(*translate_document(read_document(path), (root or reference_root(path)).resolve(), lenient))
 
 
-def without_errors(contract: Contract | None, faults: tuple[Fault, ...]) -> Contract:
+def require_no_errors(contract: Contract | None, faults: tuple[Fault, ...]) -> Contract:
     """Return a contract that has no error; raises BadInput with all of them."""
     errors = tuple(fault for fault in faults if fault.severity == "error")
     if errors or contract is None:

@@ -11,13 +11,14 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from .control_totals import control_problems
-from .document import nearest
+from .document import nearest_name_hint
 from .period import parse_period
 
 # %% auto #0
-__all__ = ['READER_OPTIONS', 'CLOUD_OPTIONS', 'OPTIONS_OF_TEXT', 'TRUTHS', 'ONE_CHARACTER', 'EVOLUTION_MODES', 'CLEAN_MODES',
-           'ENCODINGS', 'USUAL_NAMES', 'WRITTEN', 'Problem', 'LINE_ENDS', 'codec_of', 'encoding_name', 'reader_options',
-           'quote_escape', 'moment_pattern_problem', 'century_problem', 'option_problems', 'unused_options']
+__all__ = ['READER_OPTIONS', 'CLOUD_OPTIONS', 'OPTIONS_OF_TEXT', 'BOOLEAN_OPTIONS', 'ONE_CHARACTER', 'EVOLUTION_MODES',
+           'CLEAN_MODES', 'ENCODINGS', 'USUAL_ENCODING_NAMES', 'CHARACTER_ESCAPES', 'OptionProblem', 'LINE_ENDS',
+           'codec_of', 'encoding_name', 'reader_options', 'quote_escape', 'moment_pattern_problem', 'century_problem',
+           'option_problems', 'other_format_options']
 
 # %% ../../nbs/contract/12_source_options.ipynb #4609abf5
 READER_OPTIONS = {
@@ -29,7 +30,7 @@ READER_OPTIONS = {
 CLOUD_OPTIONS = frozenset({"allowOverwrites", "backfillInterval", "cleanSource", "cleanSource.moveDestination", "cleanSource.retentionDuration", "includeExistingFiles", "maxBytesPerTrigger",
                            "maxFilesPerTrigger", "partitionColumns", "schemaEvolutionMode", "useManagedFileEvents", "useNotifications", "validateOptions"})
 OPTIONS_OF_TEXT = READER_OPTIONS["csv"] | READER_OPTIONS["json"]
-TRUTHS = ("header", "multiLine", "ignoreLeadingWhiteSpace", "ignoreTrailingWhiteSpace", "allowOverwrites", "includeExistingFiles", "useManagedFileEvents", "useNotifications", "validateOptions",
+BOOLEAN_OPTIONS = ("header", "multiLine", "ignoreLeadingWhiteSpace", "ignoreTrailingWhiteSpace", "allowOverwrites", "includeExistingFiles", "useManagedFileEvents", "useNotifications", "validateOptions",
           "keep_envelope")
 ONE_CHARACTER = ("quote", "escape", "comment")
 EVOLUTION_MODES = ("addNewColumns", "rescue", "failOnNewColumns", "none", "addNewColumnsWithTypeWidening")
@@ -45,7 +46,7 @@ ENCODINGS = {
     "mac-roman": "macintosh", "koi8-r": "KOI8-R", "koi8-u": "KOI8-U", "gbk": "GBK", "gb18030": "GB18030", "gb2312": "GB2312", "big5": "Big5",
     "shift_jis": "Shift_JIS", "cp932": "windows-31j", "euc_jp": "EUC-JP", "euc_kr": "EUC-KR",
 }
-USUAL_NAMES = ("latin-1", "latin1", "utf8", "cp1252", "ansi", "utf-16le", "utf-16be", *ENCODINGS.values())
+USUAL_ENCODING_NAMES = ("latin-1", "latin1", "utf8", "cp1252", "ansi", "utf-16le", "utf-16be", *ENCODINGS.values())
 
 
 def codec_of(name: str) -> str:
@@ -64,7 +65,7 @@ def encoding_name(name: str) -> str:
     return ENCODINGS.get(codec_of(name), name)
 
 # %% ../../nbs/contract/12_source_options.ipynb #3e58aa1d
-WRITTEN = {r"\t": "\t", r"\\": "\\", r"\0": "\x00", r"\u0000": "\x00", r"\u0001": "\x01", r"\x01": "\x01", r"\n": "\n", r"\r": "\r", r"\r\n": "\r\n"}
+CHARACTER_ESCAPES = {r"\t": "\t", r"\\": "\\", r"\0": "\x00", r"\u0000": "\x00", r"\u0001": "\x01", r"\x01": "\x01", r"\n": "\n", r"\r": "\r", r"\r\n": "\r\n"}
 
 
 def reader_options(format: str, options: Mapping[str, Any]) -> dict[str, Any]:
@@ -74,7 +75,7 @@ def reader_options(format: str, options: Mapping[str, Any]) -> dict[str, Any]:
     found = {known.get(name, name): value for name, value in of_reader.items()}
     for name in ("delimiter", "quote", "escape", "comment", "lineSep"):
         if name in found:
-            found[name] = WRITTEN.get(str(found[name]), found[name])
+            found[name] = CHARACTER_ESCAPES.get(str(found[name]), found[name])
     if "encoding" in found:
         found["encoding"] = encoding_name(str(found["encoding"]))
     return found
@@ -85,7 +86,7 @@ def quote_escape(options: Mapping[str, Any]) -> str:
     return str(options.get("escape") or options.get("quote") or '"')
 
 # %% ../../nbs/contract/12_source_options.ipynb #51216d6b
-Problem = tuple[str, str, str]  # what is wrong, the option's name, and a hint
+OptionProblem = tuple[str, str, str]  # what is wrong, the option's name, and a hint
 LINE_ENDS = ("\n", "\r\n", "\r")
 _READ_LETTERS = frozenset("GyMLdDahKkHmsSVzOXx")
 
@@ -109,14 +110,14 @@ def century_problem(pattern: str) -> str:
     return "has a year of two digits, which is taken for one from 2000 to 2099" if re.search("(?<!y)yy(?!y)", plain) else ""
 
 
-def _pattern_problems(options: Mapping[str, Any]) -> Iterator[Problem]:
+def _pattern_problems(options: Mapping[str, Any]) -> Iterator[OptionProblem]:
     """Yield the patterns of days and moments by which none is read."""
     for name, hint in (("dateFormat", "write yyyy-MM-dd, or dd/MM/yyyy"), ("timestampFormat", "write yyyy-MM-dd HH:mm:ss, or dd/MM/yyyy HH:mm:ss")):
         if name in options and (problem := moment_pattern_problem(str(options[name]))):
             yield f"{name} is {str(options[name])!r}, which {problem}", name, hint
 
 
-def _size_problems(options: Mapping[str, Any]) -> Iterator[Problem]:
+def _size_problems(options: Mapping[str, Any]) -> Iterator[OptionProblem]:
     """Yield the options of Auto Loader that are no number, size, period or place."""
     said = {name: str(value).strip() for name, value in options.items()}
     for name, form, hint in (("maxFilesPerTrigger", r"[1-9][0-9]{0,9}", "write a number from 1 on"), ("maxBytesPerTrigger", r"[1-9][0-9]{0,18} ?([kmgtp]?b?)", "write a size such as 10g"),
@@ -132,12 +133,12 @@ def _size_problems(options: Mapping[str, Any]) -> Iterator[Problem]:
             yield f"{name} is {said[name]!r}, and no period", name, "write 1 day, or 30 days"
 
 
-def _value_problems(format: str, options: Mapping[str, Any]) -> Iterator[Problem]:
+def _value_problems(format: str, options: Mapping[str, Any]) -> Iterator[OptionProblem]:
     """Yield the options whose value they cannot have."""
-    said = {name: WRITTEN.get(str(value), str(value)) for name, value in options.items()}
-    for name in TRUTHS:
+    said = {name: CHARACTER_ESCAPES.get(str(value), str(value)) for name, value in options.items()}
+    for name in BOOLEAN_OPTIONS:
         if said.get(name, "true").lower() not in ("true", "false"):
-            yield f"{name} is {said[name]!r}, and true or false is expected", name, nearest(said[name].lower(), ("true", "false")) or "write true or false"
+            yield f"{name} is {said[name]!r}, and true or false is expected", name, nearest_name_hint(said[name].lower(), ("true", "false")) or "write true or false"
     for name in ONE_CHARACTER:
         if len(said.get(name, "")) > 1:
             yield f"{name} is {said[name]!r}, and one character is expected", name, ""
@@ -149,13 +150,13 @@ def _value_problems(format: str, options: Mapping[str, Any]) -> Iterator[Problem
     elif "lineSep" in said and not 1 <= len(said["lineSep"]) <= 2:
         yield f"lineSep is {said['lineSep']!r}, and one or two characters are expected", "lineSep", ""
     if "encoding" in said and not codec_of(said["encoding"]):
-        yield f"the encoding {said['encoding']!r} is not known", "encoding", nearest(said["encoding"], USUAL_NAMES) or "write UTF-8, latin-1 or windows-1252"
+        yield f"the encoding {said['encoding']!r} is not known", "encoding", nearest_name_hint(said["encoding"], USUAL_ENCODING_NAMES) or "write UTF-8, latin-1 or windows-1252"
     for name, values in (("schemaEvolutionMode", EVOLUTION_MODES), ("cleanSource", CLEAN_MODES)):
         if name in said and said[name].lower() not in {value.lower() for value in values}:
-            yield f"{name} is {said[name]!r}, and one of {', '.join(values)} is expected", name, nearest(said[name], values)
+            yield f"{name} is {said[name]!r}, and one of {', '.join(values)} is expected", name, nearest_name_hint(said[name], values)
 
 
-def _mix_problems(options: Mapping[str, Any]) -> Iterator[Problem]:
+def _mix_problems(options: Mapping[str, Any]) -> Iterator[OptionProblem]:
     """Yield the options that do not go together."""
     said = {name: str(value).lower() for name, value in options.items()}
     cleans, managed = said.get("cleanSource", "off"), said.get("useManagedFileEvents") == "true"
@@ -179,18 +180,18 @@ def _mix_problems(options: Mapping[str, Any]) -> Iterator[Problem]:
         yield "allowOverwrites and cleanSource do not go together: a file that is written again may be gone", "allowOverwrites", ""
 
 
-def option_problems(format: str, options: Mapping[str, Any]) -> tuple[Problem, ...]:
+def option_problems(format: str, options: Mapping[str, Any]) -> tuple[OptionProblem, ...]:
     """Return what is wrong with a source's options: unknown names, impossible values, mixes, and control totals that cannot be found."""
     known = READER_OPTIONS.get(format, frozenset()) | CLOUD_OPTIONS
     of_reader = {name: value for name, value in options.items() if name != "control" and value is not None}
     absent = [(f"{name} has no value", name, "put the value in quotes, also the word null") for name, value in options.items() if value is None]
-    unknown = [(f"the option {name!r} is not known for {format}", name, nearest(name, (*known, "control"))) for name in options if name not in known | OPTIONS_OF_TEXT | {"control"}]
+    unknown = [(f"the option {name!r} is not known for {format}", name, nearest_name_hint(name, (*known, "control"))) for name in options if name not in known | OPTIONS_OF_TEXT | {"control"}]
     has_control = options.get("control") is not None
     told = [] if not has_control else control_problems(options["control"], format) if format != "events" else [("control totals belong to files, and events have none", "remove them")]
     control = [(message, "control", hint) for message, hint in told]
     return (*unknown, *absent, *_value_problems(format, of_reader), *_pattern_problems(of_reader), *_size_problems(of_reader), *_mix_problems(of_reader), *control)
 
 
-def unused_options(format: str, options: Mapping[str, Any]) -> tuple[str, ...]:
+def other_format_options(format: str, options: Mapping[str, Any]) -> tuple[str, ...]:
     """Return the options that are known for another format, and say nothing for this one."""
     return tuple(name for name in options if name in OPTIONS_OF_TEXT - READER_OPTIONS.get(format, frozenset()))

@@ -13,8 +13,8 @@ from .model import Contract, Model, Workflow
 from .sql.table import table_names
 
 # %% auto #0
-__all__ = ['TABLE_CLAIMED_TWICE', 'MODEL_NAMED_TWICE', 'PLACES', 'has_source', 'model_names', 'joined', 'partners', 'Conflict',
-           'claims_of', 'conflicts']
+__all__ = ['TABLE_CLAIMED_TWICE', 'MODEL_NAMED_TWICE', 'CLAIM_SCHEMAS', 'has_source', 'workflow_model_names', 'assign_layers',
+           'partner_contracts', 'Conflict', 'claims_of', 'find_claim_conflicts']
 
 # %% ../../nbs/contract/15_together.ipynb #67255bd8
 def has_source(contract: Contract) -> bool:
@@ -22,17 +22,17 @@ def has_source(contract: Contract) -> bool:
     return contract.workflow is not None and contract.workflow.source.is_given
 
 
-def model_names(contract: Contract) -> set[str]:
+def workflow_model_names(contract: Contract) -> set[str]:
     """Return the names of the models of a contract's workflow as they are compared."""
     return {model.name.lower() for model in contract.workflow_models}
 
 
-def joined(contracts: Iterable[Contract]) -> tuple[Contract, ...]:
+def assign_layers(contracts: Iterable[Contract]) -> tuple[Contract, ...]:
     """Return the contracts of a project as they are together: of each pair, bronze is that of the one with a source, and silver that of the other, which knows what arrives as events."""
     contracts = tuple(contracts)
-    brought = {name for contract in contracts if has_source(contract) for name in model_names(contract)}
-    preparing = [contract for contract in contracts if (contract.workflow or Workflow()).tasks and not has_source(contract) and brought & model_names(contract)]
-    prepared = {name for contract in preparing for name in model_names(contract)}
+    brought = {name for contract in contracts if has_source(contract) for name in workflow_model_names(contract)}
+    preparing = [contract for contract in contracts if (contract.workflow or Workflow()).tasks and not has_source(contract) and brought & workflow_model_names(contract)]
+    prepared = {name for contract in preparing for name in workflow_model_names(contract)}
 
     def layers_of(contract: Contract) -> dict[str, str]:
         if contract in preparing:
@@ -40,7 +40,7 @@ def joined(contracts: Iterable[Contract]) -> tuple[Contract, ...]:
         return {model.name: "bronze" for model in contract.workflow_models if has_source(contract) and model.name.lower() in prepared}
 
     topics = [contract for contract in contracts if (contract.workflow or Workflow()).source.type == "eventhub"]
-    as_events = {name for contract in topics for name in model_names(contract)}
+    as_events = {name for contract in topics for name in workflow_model_names(contract)}
 
     def events_of(contract: Contract) -> tuple[str, ...]:
         models = contract.workflow_models if contract in preparing else ()
@@ -52,7 +52,7 @@ def joined(contracts: Iterable[Contract]) -> tuple[Contract, ...]:
     )
 
 
-def partners(contract: Contract, contracts: Iterable[Contract]) -> tuple[Contract, ...]:
+def partner_contracts(contract: Contract, contracts: Iterable[Contract]) -> tuple[Contract, ...]:
     """Return the contracts that have the other layer of models of a contract; those that are given have been joined."""
     mine = {name.lower(): layer for name, layer in contract.layers.items()}
     return tuple(other for other in contracts if any(mine.get(name.lower(), layer) != layer for name, layer in other.layers.items()))
@@ -61,7 +61,7 @@ def partners(contract: Contract, contracts: Iterable[Contract]) -> tuple[Contrac
 TABLE_CLAIMED_TWICE = code("table-claimed-twice", "Two models come to the same table of the catalog, or one to a table that the toolkit makes for the other.",
                            "give one of them another physicalName; or, of a pair, name a `source` in the contract of bronze, and none but `tasks` in that of silver")
 MODEL_NAMED_TWICE = code("model-named-twice", "Two contracts bring in a model of the same name, which would have one landing folder and one job.", "rename one of them")
-PLACES = {"bronze": "bronze", "silver": "silver", "gold": "silver"}
+CLAIM_SCHEMAS = {"bronze": "bronze", "silver": "silver", "gold": "silver"}
 
 
 @dataclass(frozen=True)
@@ -78,13 +78,13 @@ def claims_of(contract: Contract) -> Iterator[tuple[tuple[str, str], str, Model]
     """Yield what a contract claims: the claim as it is compared, how it is written, and the model; the models' own tables and folders come first."""
     models = (*contract.workflow_models, *contract.gold_models)
     names = {model.name: table_names(contract, model) for model in models}
-    claims = [((PLACES[schema], name.lower()), name, model) for model in models for schema, name in names[model.name]]
+    claims = [((CLAIM_SCHEMAS[schema], name.lower()), name, model) for model in models for schema, name in names[model.name]]
     yield from (claim for claim in claims if claim[1] == claim[2].table)
     yield from (claim for claim in claims if claim[1] != claim[2].table)
     yield from ((("landing", model.name.lower()), model.name, model) for model in contract.ingested_models)
 
 
-def conflicts(contracts: Sequence[Contract]) -> list[Conflict]:
+def find_claim_conflicts(contracts: Sequence[Contract]) -> list[Conflict]:
     """Return what two of the contracts, which have been joined, claim both: the first of each model."""
     owners: dict[tuple[str, str], tuple[int, Model]] = {}
     found: dict[tuple[int, str], Conflict] = {}

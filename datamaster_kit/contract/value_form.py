@@ -10,10 +10,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from .document import nearest
+from .document import nearest_name_hint
 
 # %% auto #0
-__all__ = ['TEXT', 'STRING', 'TRUTH', 'POSITIVE', 'ANYTHING', 'no_hint', 'Value', 'text', 'whole', 'one_of']
+__all__ = ['TEXT_FORM', 'STRING_FORM', 'BOOLEAN_FORM', 'POSITIVE_FORM', 'ANY_FORM', 'no_hint', 'ValueForm', 'text_form',
+           'integer_form', 'choice_form']
 
 # %% ../../nbs/contract/07_value_form.ipynb #fb5d4912
 def no_hint(_: Any) -> str:
@@ -22,7 +23,7 @@ def no_hint(_: Any) -> str:
 
 
 @dataclass(frozen=True)
-class Value:
+class ValueForm:
     """A form that a value has: `noun` completes `'x' is not …`, and `hint` says what to do about a value that has it not."""
 
     noun: str
@@ -34,23 +35,23 @@ class Value:
         return "" if self.accepts(value) else f"{value!r} is not {self.noun}"
 
 # %% ../../nbs/contract/07_value_form.ipynb #9ecb6a55
-def text(noun: str, pattern: str = r".*\S.*", hint: Callable[[Any], str] = no_hint) -> Value:
+def text_form(noun: str, pattern: str = r".*\S.*", hint: Callable[[Any], str] = no_hint) -> ValueForm:
     """Return the form of a text that a pattern describes as a whole."""
-    return Value(noun, lambda value: isinstance(value, str) and re.fullmatch(pattern, value) is not None, hint)
+    return ValueForm(noun, lambda value: isinstance(value, str) and re.fullmatch(pattern, value) is not None, hint)
 
 
-def whole(least: int, most: int) -> Value:
+def integer_form(least: int, most: int) -> ValueForm:
     """Return the form of a whole number between two others, both included."""
-    return Value(f"a whole number from {least} to {most}", lambda value: type(value) is int and least <= value <= most)
+    return ValueForm(f"a whole number from {least} to {most}", lambda value: type(value) is int and least <= value <= most)
 
 
-def one_of(*words: str) -> Value:
+def choice_form(*words: str) -> ValueForm:
     """Return the form of one of some words."""
-    return Value(f"one of {', '.join(words)}", lambda value: value in words, lambda value: nearest(str(value), words))
+    return ValueForm(f"one of {', '.join(words)}", lambda value: value in words, lambda value: nearest_name_hint(str(value), words))
 
 
-TEXT = text("a text")
-STRING = Value("a text", lambda value: isinstance(value, str))
-TRUTH = Value("true or false", lambda value: isinstance(value, bool), lambda value: {"yes": "write true", "on": "write true", "no": "write false", "off": "write false"}.get(str(value).lower(), ""))
-POSITIVE = Value("a number of 1 or more", lambda value: type(value) in (int, float) and value >= 1)
-ANYTHING = Value("a value", lambda _: True)
+TEXT_FORM = text_form("a text")
+STRING_FORM = ValueForm("a text", lambda value: isinstance(value, str))
+BOOLEAN_FORM = ValueForm("true or false", lambda value: isinstance(value, bool), lambda value: {"yes": "write true", "on": "write true", "no": "write false", "off": "write false"}.get(str(value).lower(), ""))
+POSITIVE_FORM = ValueForm("a number of 1 or more", lambda value: type(value) in (int, float) and value >= 1)
+ANY_FORM = ValueForm("a value", lambda _: True)

@@ -9,16 +9,17 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from .dcs.fields import Path, Reading
-from .document import nearest
+from .dcs.fields import DcsPath, DcsReader
+from .document import nearest_name_hint
 from .model import EmailNotifications, Source, Workflow
 
 # %% auto #0
-__all__ = ['EVERY_MODEL', 'KINDS', 'EVENTS', 'JOB_KEYS', 'WORKFLOW_KEYS', 'texts', 'mapping', 'read_workflow', 'read_latest_by',
-           'read_delete_when', 'read_share', 'read_compute', 'tell_workflow', 'tell_nothing_said', 'written_workflow']
+__all__ = ['EVERY_MODEL', 'WORKFLOW_VALUE_KINDS', 'NOTIFICATION_EVENTS', 'JOB_KEYS', 'WORKFLOW_KEYS', 'text_items',
+           'mapping_items', 'read_workflow', 'read_latest_by', 'read_delete_when', 'read_share', 'read_compute',
+           'record_workflow_faults', 'record_empty_values', 'build_workflow_mapping']
 
 # %% ../../nbs/contract/09_workflow.ipynb #dc6d42bb
-def texts(value: Any) -> tuple[str, ...]:
+def text_items(value: Any) -> tuple[str, ...]:
     """Return a list of texts, also where one text or nothing was written."""
     if value is None or value == "":
         return ()
@@ -26,7 +27,7 @@ def texts(value: Any) -> tuple[str, ...]:
     return tuple(str(item).lower() if isinstance(item, bool) else str(item) for item in listed if item is not None)
 
 
-def mapping(value: Any) -> dict[str, Any]:
+def mapping_items(value: Any) -> dict[str, Any]:
     """Return a mapping's items, and none where the value is something else."""
     return {str(key): item for key, item in value.items()} if isinstance(value, Mapping) else {}
 
@@ -37,11 +38,11 @@ def read_workflow(value: Mapping[str, Any]) -> Workflow:
     Its keys are model or models, source, email_notifications, job_mock, latest_by, delete_when, history, schema_evolution, maximum_bad_share, gold, compute and
     tasks; a share that is no number, and a compute that is neither a word nor a mapping, are kept among the properties, where the check finds them.
     """
-    rest = mapping(value)
-    said, mail = rest.pop("source", None), mapping(rest.pop("email_notifications", None))
-    source = mapping(said)
+    rest = mapping_items(value)
+    said, mail = rest.pop("source", None), mapping_items(rest.pop("email_notifications", None))
+    source = mapping_items(said)
     mock = [place.pop("job_mock") for place in (rest, source) if "job_mock" in place]
-    models = texts(rest.pop("models", None)) or texts(rest.pop("model", None))
+    models = text_items(rest.pop("models", None)) or text_items(rest.pop("model", None))
     tasks = rest.pop("tasks", None)
     share = read_share(rest.get("maximum_bad_share"))
     if share is not None:
@@ -52,16 +53,16 @@ def read_workflow(value: Mapping[str, Any]) -> Workflow:
     return Workflow(
         models=models,
         source=Source(str(source.pop("type", "adls")), str(source.pop("format", "csv")), source, said is not None),
-        email_notifications=EmailNotifications(*(texts(mail.get(event)) for event in ("on_start", "on_success", "on_failure"))),
+        email_notifications=EmailNotifications(*(text_items(mail.get(event)) for event in ("on_start", "on_success", "on_failure"))),
         job_mock=any(str(flag).lower() == "true" for flag in mock),
         latest_by=read_latest_by(rest.pop("latest_by", None)),
         delete_when=read_delete_when(rest.pop("delete_when", None)),
-        history=texts(rest.pop("history", None)),
+        history=text_items(rest.pop("history", None)),
         schema_evolution=str(rest.pop("schema_evolution", "") or "rescue"),
         maximum_bad_share=share,
-        gold={model: str(file) for model, file in mapping(rest.pop("gold", None)).items()},
+        gold={model: str(file) for model, file in mapping_items(rest.pop("gold", None)).items()},
         compute=compute,
-        tasks=tuple(mapping(task) for task in tasks) if isinstance(tasks, list) else (),
+        tasks=tuple(mapping_items(task) for task in tasks) if isinstance(tasks, list) else (),
         properties=rest,
     )
 
@@ -72,15 +73,15 @@ EVERY_MODEL = "*"
 def read_latest_by(value: Any) -> dict[str, tuple[str, ...]]:
     """Return the deciding fields by model; one text or a list is for every model, under `*`."""
     if isinstance(value, Mapping):
-        return {str(model): texts(fields) for model, fields in value.items()}
-    return {EVERY_MODEL: texts(value)} if value else {}
+        return {str(model): text_items(fields) for model, fields in value.items()}
+    return {EVERY_MODEL: text_items(value)} if value else {}
 
 # %% ../../nbs/contract/09_workflow.ipynb #2e70d26a
 def read_delete_when(value: Any) -> dict[str, dict[str, tuple[str, ...]]]:
     """Return the marking values by model and field; a field with its values is for every model, under `*`."""
-    given = mapping(value)
-    flat = {field: texts(values) for field, values in given.items() if not isinstance(values, Mapping)}
-    by_model = {model: {str(field): texts(values) for field, values in fields.items()} for model, fields in given.items() if isinstance(fields, Mapping)}
+    given = mapping_items(value)
+    flat = {field: text_items(values) for field, values in given.items() if not isinstance(values, Mapping)}
+    by_model = {model: {str(field): text_items(values) for field, values in fields.items()} for model, fields in given.items() if isinstance(fields, Mapping)}
     return {**by_model, **({EVERY_MODEL: flat} if flat else {})}
 
 # %% ../../nbs/contract/09_workflow.ipynb #e409fac7
@@ -96,45 +97,45 @@ def read_share(value: Any) -> float | None:
 # %% ../../nbs/contract/09_workflow.ipynb #95022a04
 def read_compute(value: Any) -> dict[str, Any]:
     """Return what is said of the compute, a word as its kind; nothing where the value is neither a word nor a mapping."""
-    return {"kind": value} if isinstance(value, str) and value else mapping(value)
+    return {"kind": value} if isinstance(value, str) and value else mapping_items(value)
 
 # %% ../../nbs/contract/09_workflow.ipynb #9779ea3b
-KINDS: dict[str, type] = {"source": dict, "email_notifications": dict, "delete_when": dict, "gold": dict, "tasks": list}
-EVENTS = ("on_start", "on_success", "on_failure")
+WORKFLOW_VALUE_KINDS: dict[str, type] = {"source": dict, "email_notifications": dict, "delete_when": dict, "gold": dict, "tasks": list}
+NOTIFICATION_EVENTS = ("on_start", "on_success", "on_failure")
 JOB_KEYS = {"maximum_duration", "timeout", "maximum_backlog", "retries", "parameters", "topic"}  # read where jobs and topics are made
-WORKFLOW_KEYS = {"model", "models", "job_mock", "latest_by", "history", "schema_evolution", "maximum_bad_share", "compute", *JOB_KEYS, *KINDS}
+WORKFLOW_KEYS = {"model", "models", "job_mock", "latest_by", "history", "schema_evolution", "maximum_bad_share", "compute", *JOB_KEYS, *WORKFLOW_VALUE_KINDS}
 
 
-def tell_workflow(reading: Reading, value: Mapping[str, Any], path: Path) -> None:
+def record_workflow_faults(reading: DcsReader, value: Mapping[str, Any], path: DcsPath) -> None:
     """Record what the reader of a workflow passes over."""
     reading.unknown(value, WORKFLOW_KEYS, path)
-    parts = {key: reading.value(value, key, path, kind, kind()) for key, kind in KINDS.items()}
+    parts = {key: reading.value(value, key, path, kind, kind()) for key, kind in WORKFLOW_VALUE_KINDS.items()}
     for index, task in enumerate(parts["tasks"]):
         if not isinstance(task, Mapping):
             reading.refuse("a task is a mapping of keys", (*path, "tasks", index))
     for event in parts["email_notifications"]:
-        if event not in EVENTS:
-            reading.aside(f"{event!r} is none of {', '.join(EVENTS)}, so nobody is written to", (*path, "email_notifications", event), nearest(event, EVENTS))
+        if event not in NOTIFICATION_EVENTS:
+            reading.aside(f"{event!r} is none of {', '.join(NOTIFICATION_EVENTS)}, so nobody is written to", (*path, "email_notifications", event), nearest_name_hint(event, NOTIFICATION_EVENTS))
     for place, here in ((value, path), (parts["source"], (*path, "source"))):
         if str(place.get("job_mock", "true")).lower() not in ("true", "false"):
             reading.refuse(f"'job_mock' is {place['job_mock']!r}, and true or false is expected", (*here, "job_mock"))
     if len({str(place["job_mock"]).lower() for place in (value, parts["source"]) if "job_mock" in place}) > 1:
         reading.aside("'job_mock' is said twice, once true and once false; true holds", (*path, "source", "job_mock"))
-    if texts(value.get("models")) and texts(value.get("model")) not in ((), texts(value.get("models"))):
+    if text_items(value.get("models")) and text_items(value.get("model")) not in ((), text_items(value.get("models"))):
         reading.aside("'model' says something else than 'models', which holds", (*path, "model"))
-    tell_nothing_said(reading, {key: value[key] for key in ("latest_by", "delete_when") if key in value}, path)
+    record_empty_values(reading, {key: value[key] for key in ("latest_by", "delete_when") if key in value}, path)
 
 
-def tell_nothing_said(reading: Reading, value: Mapping[str, Any], path: Path) -> None:
+def record_empty_values(reading: DcsReader, value: Mapping[str, Any], path: DcsPath) -> None:
     """Record the keys of a mapping, and of those in it, that name no field or value."""
     for key, item in value.items():
         if isinstance(item, Mapping):
-            tell_nothing_said(reading, item, (*path, key))
-        elif not texts(item):
+            record_empty_values(reading, item, (*path, key))
+        elif not text_items(item):
             reading.aside(f"{key!r} has no value, so it says nothing", (*path, key), "write one, or remove the key")
 
 # %% ../../nbs/contract/09_workflow.ipynb #d18c9a05
-def written_workflow(workflow: Workflow) -> dict[str, Any]:
+def build_workflow_mapping(workflow: Workflow) -> dict[str, Any]:
     """Return the mapping that `read_workflow` reads back as the same workflow."""
     mail = {event: list(getattr(workflow.email_notifications, event)) for event in ("on_start", "on_success", "on_failure")}
     written = {

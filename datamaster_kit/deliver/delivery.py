@@ -12,40 +12,41 @@ from typing import TYPE_CHECKING, Any
 
 from ..contract.fault import BadInput, DatamasterError, Fault, code
 from ..contract.model import Contract
-from ..contract.together import partners
-from .jobs import Job, jobs
-from .namespace_topics import desired_topics, found_topics, topic_operations
-from .packages import wheels_of_project
+from ..contract.together import partner_contracts
+from .jobs import Job, build_jobs
+from .namespace_topics import desired_topics, read_topics, topic_operations
+from .packages import build_project_wheels
 from datamaster_kit.deliver.release import (
-    contract_files_of,
+    contract_release_files,
     has_releases,
     is_released,
     project_files,
     release_folder,
     remove_releases,
-    upload,
-    wheel_of_toolkit,
+    upload_release,
+    build_toolkit_wheel,
 )
 from .settings import Release
-from .topics import Topic, topics
-from .workspace_compute import compute_uses, found_compute
-from .workspace_jobs import desired_jobs, found_jobs, job_operations
+from .topics import Topic, build_topics
+from .workspace_compute import compute_uses, read_workspace_compute
+from .workspace_jobs import desired_jobs, build_found_jobs, job_operations
 from ..plan.plan import Plan
 from ..project.project_file import NOT_OF_PROJECT, Project, contract_files
-from ..plan.resources import WORKERS, Found, Identities, Operations, Outcome, Resource, Service, apply_resources, plan_resources, quiet, record_of, recorded
-from ..targets.clients.management import NO_LOGIN, Management, logged_in
+from ..plan.resources import APPLY_WORKERS, ExistingResource, Identities, Operations, ChangeOutcome, Resource, Service, apply_resources, plan_resources, ignore_outcome, apply_log_file, build_log_report
+from ..targets.clients.management import NO_LOGIN, Management, build_management
 
 if TYPE_CHECKING:
     from databricks.sdk import WorkspaceClient
 
 # %% auto #0
-__all__ = ['NO_PRINCIPAL', 'WHOLE_DELIVERY', 'NOT_LOOKED_FOR', 'TOPIC_UNREAD', 'NO_JOBS', 'Delivery', 'with_files', 'wheel_files',
-           'released_files', 'wheels_of', 'wanted_of', 'Part', 'part_of', 'release_files', 'partner_files',
-           'desired_releases', 'folder_of', 'found_release', 'topics_now', 'unread_faults', 'check_topics',
-           'observed_delivery', 'plan_of', 'to_destroy', 'release_operations', 'apply_delivery']
+__all__ = ['NO_JOB_PRINCIPAL', 'FULL_SCOPE', 'TOPICS_NOT_LISTED_NOTE', 'TOPIC_UNREAD', 'NOTHING_TO_DELIVER', 'Delivery',
+           'contracts_with_files', 'wheel_files', 'complete_release_files', 'wheels_of', 'desired_jobs_and_topics',
+           'DeliveryScope', 'jobs_and_topics_in_scope', 'release_files', 'other_layer_files', 'desired_releases',
+           'folder_of_release', 'find_release', 'read_current_topics', 'unread_topic_faults', 'check_topics',
+           'observe_delivery', 'plan_delivery', 'delivery_to_destroy', 'release_operations', 'apply_delivery']
 
 # %% ../../nbs/deliver/14_delivery.ipynb #cf89abde
-NO_PRINCIPAL = "the project names no service principal: new jobs run as whoever applies, others as before. Write the client id that `datamaster setup output` prints as unity.service_principal"
+NO_JOB_PRINCIPAL = "the project names no service principal: new jobs run as whoever applies, others as before. Write the client id that `datamaster setup output` prints as unity.service_principal"
 
 # %% ../../nbs/deliver/14_delivery.ipynb #e3d256cf
 @dataclass(frozen=True)
@@ -64,23 +65,23 @@ class Delivery:
     topics: tuple[Topic, ...]
     management: Callable[[], Management]
     desired: tuple[Resource, ...]
-    found: tuple[Found, ...]
+    found: tuple[ExistingResource, ...]
     notes: tuple[str, ...] = ()
     faults: tuple[Fault, ...] = ()
 
 
-def with_files(project: Project, contracts: Sequence[Contract]) -> list[tuple[str, Contract]]:
+def contracts_with_files(project: Project, contracts: Sequence[Contract]) -> list[tuple[str, Contract]]:
     """Return the project's contracts, each with its file from the project's folder."""
     return list(zip((path.relative_to(project.root.resolve()).as_posix() for path in contract_files(project)), contracts, strict=True))
 
 
 def wheel_files(project: Project, contracts: Sequence[Contract]) -> dict[str, bytes]:
     """Return the toolkit's wheel, and those of the project's own packages, by file name; raises BadInput or DatamasterError where one cannot be built."""
-    wheel, content = wheel_of_toolkit()
-    return {wheel: content, **wheels_of_project(project, contracts)}
+    wheel, content = build_toolkit_wheel()
+    return {wheel: content, **build_project_wheels(project, contracts)}
 
 
-def released_files(project: Project, contracts: Sequence[Contract]) -> dict[str, bytes]:
+def complete_release_files(project: Project, contracts: Sequence[Contract]) -> dict[str, bytes]:
     """Return the files of a release of everything: those that jobs read, and the wheels; raises BadInput or DatamasterError where one cannot be built."""
     return {**project_files(project, contracts), **wheel_files(project, contracts)}
 
@@ -90,10 +91,10 @@ def wheels_of(files: Iterable[str]) -> tuple[str, ...]:
     return tuple(name for name in sorted(files, key=lambda name: (not name.startswith("datamaster_kit-"), name)) if name.endswith(".whl"))
 
 # %% ../../nbs/deliver/14_delivery.ipynb #63cb9d7f
-def wanted_of(project: Project, contracts: Sequence[Contract], release: Release, missing: Iterable[Fault] = ()) -> tuple[tuple[Job, ...], tuple[Topic, ...]]:
+def desired_jobs_and_topics(project: Project, contracts: Sequence[Contract], release: Release, missing: Iterable[Fault] = ()) -> tuple[tuple[Job, ...], tuple[Topic, ...]]:
     """Return the jobs and topics that contracts ask for; raises BadInput with everything in them that neither takes, and with what is missing for them in the workspace."""
     found, faults = list[Any](), list[Fault](missing)
-    for work in (lambda: jobs(project, with_files(project, contracts), release), lambda: topics(project, contracts)):
+    for work in (lambda: build_jobs(project, contracts_with_files(project, contracts), release), lambda: build_topics(project, contracts)):
         try:
             found.append(work())
         except BadInput as error:
@@ -104,7 +105,7 @@ def wanted_of(project: Project, contracts: Sequence[Contract], release: Release,
 
 # %% ../../nbs/deliver/14_delivery.ipynb #29454bce
 @dataclass(frozen=True)
-class Part:
+class DeliveryScope:
     """What of a delivery is looked at: the contract of a file, and the jobs of some purposes; where empty, all.
 
     Topics go with the purpose `ingest`. What is not of the part is left as it is.
@@ -119,34 +120,34 @@ class Part:
         return not (self.contract or self.purposes)
 
 
-WHOLE_DELIVERY = Part()
+FULL_SCOPE = DeliveryScope()
 
 
-def part_of(part: Part, project: Project, contracts: Sequence[Contract], release: Release) -> tuple[tuple[Job, ...], tuple[Topic, ...]]:
+def jobs_and_topics_in_scope(part: DeliveryScope, project: Project, contracts: Sequence[Contract], release: Release) -> tuple[tuple[Job, ...], tuple[Topic, ...]]:
     """Return the jobs and topics of a part; raises BadInput where the project has no such contract."""
     place = (project.root / part.contract).resolve()
-    chosen = [(file, contract) for file, contract in with_files(project, contracts) if not part.contract or (project.root / file).resolve() == place]
+    chosen = [(file, contract) for file, contract in contracts_with_files(project, contracts) if not part.contract or (project.root / file).resolve() == place]
     if not chosen:
         raise BadInput(NOT_OF_PROJECT.fault(f"{part.contract} is not one of the project's contracts", file=str(project.root)))
-    wanted = tuple(job for job in jobs(project, chosen, release) if not part.purposes or job.purpose in part.purposes)
+    wanted = tuple(job for job in build_jobs(project, chosen, release) if not part.purposes or job.purpose in part.purposes)
     has_topics = not part.purposes or "ingest" in part.purposes
-    return wanted, topics(project, [contract for _, contract in chosen]) if has_topics else ()
+    return wanted, build_topics(project, [contract for _, contract in chosen]) if has_topics else ()
 
 # %% ../../nbs/deliver/14_delivery.ipynb #82d9a543
 def release_files(project: Project, contracts: Sequence[Contract]) -> tuple[str, dict[str, str], dict[str, Mapping[str, bytes]]]:
     """Return the folder of the wheels, that of each contract by its file, and the files of each folder; raises BadInput or DatamasterError where something cannot be released."""
     everything, wheels = project_files(project, contracts), wheel_files(project, contracts)
     own = {name: content for name, content in everything.items() if name == "datamaster.yaml"}
-    read = {file: contract_files_of(project, project.root / file, contract) for file, contract in with_files(project, contracts)}
-    files = {file: {**own, **read[file], **partner_files(read, contract, contracts)} for file, contract in with_files(project, contracts)}
+    read = {file: contract_release_files(project, project.root / file, contract) for file, contract in contracts_with_files(project, contracts)}
+    files = {file: {**own, **read[file], **other_layer_files(read, contract, contracts)} for file, contract in contracts_with_files(project, contracts)}
     folders = {file: release_folder(project, content) for file, content in files.items()}
     shared = release_folder(project, wheels)
     return shared, folders, {shared: wheels, **{folders[file]: content for file, content in files.items()}}
 
 
-def partner_files(read: Mapping[str, Mapping[str, bytes]], contract: Contract, contracts: Sequence[Contract]) -> dict[str, bytes]:
+def other_layer_files(read: Mapping[str, Mapping[str, bytes]], contract: Contract, contracts: Sequence[Contract]) -> dict[str, bytes]:
     """Return the files of the contracts that have the other layer of a contract's models, without which its jobs would take both for its own; `read` has those of each."""
-    beside = partners(contract, contracts)
+    beside = partner_contracts(contract, contracts)
     return {path: content for other, files in zip(contracts, read.values(), strict=True) if other in beside for path, content in files.items()}
 
 
@@ -158,22 +159,22 @@ def desired_releases(release: Release, wanted: Iterable[Job], files: Mapping[str
     return (items[0], *(replace(item, needs=(items[0].key,)) for item in items[1:])) if used else ()
 
 
-def folder_of(release: Release, name: str) -> str:
+def folder_of_release(release: Release, name: str) -> str:
     """Return the folder of the release of that name."""
     return f"{release.folder.rpartition('/')[0]}/{name}"
 
 
-def found_release(client: WorkspaceClient, release: Release, wanted: Resource) -> Found | None:
+def find_release(client: WorkspaceClient, release: Release, wanted: Resource) -> ExistingResource | None:
     """Return a release where the workspace has the whole of it, else None."""
-    folder = folder_of(release, wanted.name)
-    return Found(*wanted.key, wanted.attributes, folder, is_ours=True) if is_released(client, folder) else None
+    folder = folder_of_release(release, wanted.name)
+    return ExistingResource(*wanted.key, wanted.attributes, folder, is_ours=True) if is_released(client, folder) else None
 
 # %% ../../nbs/deliver/14_delivery.ipynb #166d14c3
-NOT_LOOKED_FOR = "topics that no contract names any more were not looked for: {reason}"
+TOPICS_NOT_LISTED_NOTE = "topics that no contract names any more were not looked for: {reason}"
 TOPIC_UNREAD = code("topic-unread", "The topics of a contract could not be looked at; jobs were, and topics stay as they are.", "put right what it says, and run it again")
 
 
-def topics_now(project: Project, wanted: Sequence[Topic], management: Callable[[], Management], old_topics: bool) -> tuple[tuple[Found, ...], tuple[str, ...], tuple[Fault, ...]]:
+def read_current_topics(project: Project, wanted: Sequence[Topic], management: Callable[[], Management], old_topics: bool) -> tuple[tuple[ExistingResource, ...], tuple[str, ...], tuple[Fault, ...]]:
     """Return the topics that there are, what a person should know of those that were not looked for, and a fault for each contract whose topics could not be looked at.
 
     Raises:
@@ -182,16 +183,16 @@ def topics_now(project: Project, wanted: Sequence[Topic], management: Callable[[
     if not wanted and not (old_topics and project.setup.get("subscription")):
         return (), (), ()
     try:
-        return found_topics(management(), project, wanted), (), ()
+        return read_topics(management(), project, wanted), (), ()
     except DatamasterError as error:
         if wanted:
-            return (), (), unread_faults(wanted, error)
+            return (), (), unread_topic_faults(wanted, error)
         if NO_LOGIN.name not in [fault.code for fault in error.faults]:
             raise
-        return (), (NOT_LOOKED_FOR.format(reason=error),), ()
+        return (), (TOPICS_NOT_LISTED_NOTE.format(reason=error),), ()
 
 
-def unread_faults(wanted: Iterable[Topic], error: DatamasterError) -> tuple[Fault, ...]:
+def unread_topic_faults(wanted: Iterable[Topic], error: DatamasterError) -> tuple[Fault, ...]:
     """Return a fault for each contract whose topics could not be looked at, with the reason and its remedy."""
     names: dict[str, list[str]] = {}
     for topic in wanted:
@@ -206,9 +207,9 @@ def check_topics(delivery: Delivery) -> None:
         raise DatamasterError(*delivery.faults)
 
 # %% ../../nbs/deliver/14_delivery.ipynb #0a725f18
-NO_JOBS = "no contract asks for such a job: there is nothing to deliver"
-def observed_delivery(project: Project, target: str, contracts: Sequence[Contract], client: WorkspaceClient, management: Callable[[], Management] = logged_in,
-                      old_topics: bool = False, part: Part = WHOLE_DELIVERY) -> Delivery:
+NOTHING_TO_DELIVER = "no contract asks for such a job: there is nothing to deliver"
+def observe_delivery(project: Project, target: str, contracts: Sequence[Contract], client: WorkspaceClient, management: Callable[[], Management] = build_management,
+                      old_topics: bool = False, part: DeliveryScope = FULL_SCOPE) -> Delivery:
     """Return what should be and what is; raises BadInput with everything in the contracts that jobs or topics do not take.
 
     Azure is asked only where a contract has a topic or, with `old_topics`, where the project has a subscription: who has no topics need not be logged in to it.
@@ -216,36 +217,36 @@ def observed_delivery(project: Project, target: str, contracts: Sequence[Contrac
     """
     own_folder, folders, files = release_files(project, contracts)
     wheels = tuple(f"{own_folder}/{name}" for name in wheels_of(files[own_folder]))
-    with ThreadPoolExecutor(WORKERS, thread_name_prefix="observe") as pool:
+    with ThreadPoolExecutor(APPLY_WORKERS, thread_name_prefix="observe") as pool:
         listed = pool.submit(lambda: list(client.jobs.list(expand_tasks=True)))
-        found_place, missing = pool.submit(found_compute, client, project, compute_uses(project, with_files(project, contracts))).result()
+        found_place, missing = pool.submit(read_workspace_compute, client, project, compute_uses(project, contracts_with_files(project, contracts))).result()
         release = replace(found_place, target=target, folder=own_folder, wheels=wheels, folders=folders)
-        every_job, every_topic = wanted_of(project, contracts, release, missing)
-        wanted, events = (every_job, every_topic) if part.is_whole else part_of(part, project, contracts, release)
+        every_job, every_topic = desired_jobs_and_topics(project, contracts, release, missing)
+        wanted, events = (every_job, every_topic) if part.is_whole else jobs_and_topics_in_scope(part, project, contracts, release)
         releases = desired_releases(release, wanted, files)
-        there = pool.map(lambda item: found_release(client, release, item), releases)
-        topics_there, unseen, faults = topics_now(project, events, management, old_topics and part.is_whole)
+        there = pool.map(lambda item: find_release(client, release, item), releases)
+        topics_there, unseen, faults = read_current_topics(project, events, management, old_topics and part.is_whole)
         events = () if faults else events
-        found = [*(item for item in there if item), *topics_there, *found_jobs(project, every_job, listed.result())]
+        found = [*(item for item in there if item), *topics_there, *build_found_jobs(project, every_job, listed.result())]
     desired = (*releases, *desired_topics(project, events, topics_there), *desired_jobs(wanted, tuple(item.key for item in releases[:1])))
-    notes = (*unseen, *((NO_PRINCIPAL,) if any("run_as" not in job.settings for job in every_job) else ()))
+    notes = (*unseen, *((NO_JOB_PRINCIPAL,) if any("run_as" not in job.settings for job in every_job) else ()))
     if not part.is_whole:
-        notes = (*notes, *(() if desired or faults else (NO_JOBS,)))
+        notes = (*notes, *(() if desired or faults else (NOTHING_TO_DELIVER,)))
         keys = {item.key for item in desired}
         found = [item for item in found if item.key in keys]
     return Delivery(project, target, client, release, files, wanted, events, management, desired, tuple(found), notes, faults)
 
 
-def plan_of(delivery: Delivery, allow_delete: bool = False) -> Plan:
+def plan_delivery(delivery: Delivery, allow_delete: bool = False) -> Plan:
     """Return the plan that brings a workspace to what it should have."""
     return plan_resources(delivery.desired, delivery.found, allow_delete)
 
 
-def to_destroy(delivery: Delivery) -> Delivery:
+def delivery_to_destroy(delivery: Delivery) -> Delivery:
     """Return a delivery with what the toolkit made as found, and nothing as desired; raises DatamasterError where topics could not be looked at."""
     check_topics(delivery)
     folder = delivery.release.folder.rpartition("/")[0]
-    releases = [Found("release", folder, {}, folder, is_ours=True)] if has_releases(delivery.client, folder) else []
+    releases = [ExistingResource("release", folder, {}, folder, is_ours=True)] if has_releases(delivery.client, folder) else []
     ours = [item for item in delivery.found if item.kind != "release" and item.is_ours]
     return replace(delivery, desired=(), found=(*releases, *(replace(item, needs=tuple(whole.key for whole in releases)) for item in ours)))
 
@@ -255,17 +256,17 @@ def release_operations(delivery: Delivery) -> Operations:
     client = delivery.client
 
     def create(wanted: Resource, identities: Identities) -> str:
-        folder = folder_of(delivery.release, wanted.name)
-        upload(client, folder, delivery.files[folder])
+        folder = folder_of_release(delivery.release, wanted.name)
+        upload_release(client, folder, delivery.files[folder])
         return folder
 
-    def update(wanted: Resource, there: Found, identities: Identities) -> None:
+    def update(wanted: Resource, there: ExistingResource, identities: Identities) -> None:
         create(wanted, identities)
 
-    return Operations(create, update, lambda there: remove_releases(client, there.identity), lambda wanted: found_release(client, delivery.release, wanted))
+    return Operations(create, update, lambda there: remove_releases(client, there.identity), lambda wanted: find_release(client, delivery.release, wanted))
 
 
-def apply_delivery(delivery: Delivery, plan: Plan, report: Callable[[Outcome], None] = quiet) -> tuple[Outcome, ...]:
+def apply_delivery(delivery: Delivery, plan: Plan, report: Callable[[ChangeOutcome], None] = ignore_outcome) -> tuple[ChangeOutcome, ...]:
     """Apply a plan of this chapter, and keep a record of it; raises DatamasterError with every change that failed, and all that could not be looked at, after the others were made."""
     from databricks.sdk.errors import AlreadyExists, NotFound, ResourceAlreadyExists
 
@@ -275,7 +276,7 @@ def apply_delivery(delivery: Delivery, plan: Plan, report: Callable[[Outcome], N
         operations["topic"] = topic_operations(delivery.management(), delivery.project, delivery.topics)
     service = Service(operations, (AlreadyExists, ResourceAlreadyExists), (NotFound,), sleep=client.config.clock.sleep)
     try:
-        outcomes = apply_resources(plan, delivery.desired, delivery.found, service, recorded(record_of(delivery.project, delivery.target), report))
+        outcomes = apply_resources(plan, delivery.desired, delivery.found, service, build_log_report(apply_log_file(delivery.project, delivery.target), report))
     except DatamasterError as error:
         raise DatamasterError(*error.faults, *delivery.faults) from error
     check_topics(delivery)

@@ -14,8 +14,8 @@ from uuid import uuid4
 
 from ..contract.fault import BadInput, DatamasterError, Fault, code
 from ..contract.model import Contract, Model
-from .jobs import EVERY, key_of, keys_of, name_of_whole
-from .workspace_jobs import is_of_project, key_of_job, name_of, pause_status
+from .jobs import ALL_MODELS, job_key, job_keys, contract_job_name
+from .workspace_jobs import is_of_project, job_key_from_tags, job_name, pause_status
 from ..project.project_file import Project
 
 if TYPE_CHECKING:
@@ -23,55 +23,56 @@ if TYPE_CHECKING:
     from databricks.sdk.service.jobs import BaseJob, BaseRun, Run, RunTask
 
 # %% auto #0
-__all__ = ['NO_PURPOSE', 'NO_JOB', 'PURPOSES', 'ENDED', 'SHORTEST_PAUSE', 'LONGEST_PAUSE', 'RUN_FAILED', 'RUN_CANCELED',
-           'BLAMELESS', 'job_number', 'required_models', 'job_numbers', 'started', 'state_of', 'has_ended',
-           'last_attempts', 'followed', 'failures', 'error_of', 'JobState', 'job_state', 'job_states']
+__all__ = ['NO_PURPOSE', 'NO_JOB', 'JOB_PURPOSES', 'TERMINAL_RUN_STATES', 'SHORTEST_POLL_PAUSE', 'LONGEST_POLL_PAUSE',
+           'RUN_FAILED', 'RUN_CANCELED', 'NON_FAILURE_STATES', 'find_job_id', 'models_with_jobs', 'find_job_ids',
+           'start_job', 'run_state', 'has_ended', 'last_attempts', 'follow_run', 'read_run_faults', 'read_task_error',
+           'JobState', 'read_job_state', 'read_job_states']
 
 # %% ../../nbs/deliver/05_job_runs.ipynb #25490584
 NO_PURPOSE = code("no-purpose", "There are no jobs for that purpose.", "say --purpose ingest, prep or mock-ingest")
 NO_JOB = code("no-job", "The model has no such job in the workspace.", "make it first: datamaster deliver apply")
-PURPOSES = ("ingest", "prep", "mock-ingest")
+JOB_PURPOSES = ("ingest", "prep", "mock-ingest")
 
 
-def job_number(client: WorkspaceClient, project: Project, contracts: Iterable[Contract], model: str, purpose: str) -> int:
+def find_job_id(client: WorkspaceClient, project: Project, contracts: Iterable[Contract], model: str, purpose: str) -> int:
     """Return the id of the job of a model for a purpose, or of that of its contract; raises BadInput where there is no such purpose, DatamasterError where there is no job."""
-    if purpose not in PURPOSES:
-        raise BadInput(NO_PURPOSE.fault(f"{purpose!r} is none of {', '.join(PURPOSES)}", path="--purpose"))
+    if purpose not in JOB_PURPOSES:
+        raise BadInput(NO_PURPOSE.fault(f"{purpose!r} is none of {', '.join(JOB_PURPOSES)}", path="--purpose"))
     whose = [(contract, item) for contract in contracts for item in contract.models if item.name == model]
-    keys = {key for contract, item in whose for key in (*keys_of(purpose, contract, item), key_of(purpose, contract, EVERY))}
-    names = [project.names.job(purpose, model), *(name_of_whole(project, contract, purpose) for contract, _ in whose if purpose != "mock-ingest")]
+    keys = {key for contract, item in whose for key in (*job_keys(purpose, contract, item), job_key(purpose, contract, ALL_MODELS))}
+    names = [project.names.job(purpose, model), *(contract_job_name(project, contract, purpose) for contract, _ in whose if purpose != "mock-ingest")]
     for name in dict.fromkeys(names):
-        found = sorted(item.job_id or 0 for item in client.jobs.list(name=name) if is_of_project(project, item) and key_of_job(item) in keys)
+        found = sorted(item.job_id or 0 for item in client.jobs.list(name=name) if is_of_project(project, item) and job_key_from_tags(item) in keys)
         if found:
             return found[0]
     raise DatamasterError(NO_JOB.fault(f"the workspace has no job {names[0]} that this toolkit made"))
 
 
-def required_models(purpose: str, contract: Contract) -> tuple[Model, ...]:
+def models_with_jobs(purpose: str, contract: Contract) -> tuple[Model, ...]:
     """Return the models of a contract that have a job for a purpose, whatever else the project has."""
     has_mock = bool(contract.workflow and contract.workflow.job_mock)
     ingested = tuple(contract.ingested_models)
     return {"ingest": ingested, "prep": (*contract.gold_models, *contract.prepared_models), "mock-ingest": ingested if has_mock else ()}[purpose]
 
 
-def job_numbers(client: WorkspaceClient, project: Project, contracts: Iterable[Contract], purpose: str) -> tuple[int, ...]:
+def find_job_ids(client: WorkspaceClient, project: Project, contracts: Iterable[Contract], purpose: str) -> tuple[int, ...]:
     """Return the ids of the jobs of whole contracts for a purpose, by name.
 
     Raises:
         BadInput: There is no such purpose.
         DatamasterError: A model has no job yet, or there is none at all.
     """
-    if purpose not in PURPOSES:
-        raise BadInput(NO_PURPOSE.fault(f"{purpose!r} is none of {', '.join(PURPOSES)}", path="--purpose"))
-    there = {key_of_job(item): item for item in sorted(client.jobs.list(), key=lambda item: -(item.job_id or 0)) if is_of_project(project, item)}
+    if purpose not in JOB_PURPOSES:
+        raise BadInput(NO_PURPOSE.fault(f"{purpose!r} is none of {', '.join(JOB_PURPOSES)}", path="--purpose"))
+    there = {job_key_from_tags(item): item for item in sorted(client.jobs.list(), key=lambda item: -(item.job_id or 0)) if is_of_project(project, item)}
     found, faults = dict[int, str](), list[Fault]()
     for contract in contracts:
-        required = required_models(purpose, contract)
+        required = models_with_jobs(purpose, contract)
         for model in contract.models:
-            keys = (*keys_of(purpose, contract, model), key_of(purpose, contract, EVERY))
+            keys = (*job_keys(purpose, contract, model), job_key(purpose, contract, ALL_MODELS))
             item = next((there[key] for key in keys if key in there), None)
             if item:
-                found[item.job_id or 0] = name_of(item)
+                found[item.job_id or 0] = job_name(item)
             elif model in required:
                 faults.append(NO_JOB.fault(f"the workspace has no job {project.names.job(purpose, model.name)} that this toolkit made"))
     if faults or not found:
@@ -79,16 +80,16 @@ def job_numbers(client: WorkspaceClient, project: Project, contracts: Iterable[C
     return tuple(sorted(found, key=lambda number: found[number]))
 
 
-def started(client: WorkspaceClient, job: int, parameters: Mapping[str, str] | None = None) -> Run:
+def start_job(client: WorkspaceClient, job: int, parameters: Mapping[str, str] | None = None) -> Run:
     """Start a job with values of its parameters, and return its run."""
     return client.jobs.get_run(int(client.jobs.run_now(job, idempotency_token=uuid4().hex, job_parameters=dict(parameters) if parameters else None).run_id))
 
 # %% ../../nbs/deliver/05_job_runs.ipynb #8a2c977c
-ENDED = ("TERMINATED", "SKIPPED", "INTERNAL_ERROR")
-SHORTEST_PAUSE, LONGEST_PAUSE = 1.0, 15.0
+TERMINAL_RUN_STATES = ("TERMINATED", "SKIPPED", "INTERNAL_ERROR")
+SHORTEST_POLL_PAUSE, LONGEST_POLL_PAUSE = 1.0, 15.0
 
 
-def state_of(item: Run | BaseRun | RunTask) -> str:
+def run_state(item: Run | BaseRun | RunTask) -> str:
     """Return the result of a run or task that has ended, and where one is that has not: SUCCESS, FAILED, TIMEDOUT, CANCELED; PENDING, QUEUED, RUNNING."""
     if not item.state or not item.state.life_cycle_state:
         return "PENDING"
@@ -97,7 +98,7 @@ def state_of(item: Run | BaseRun | RunTask) -> str:
 
 def has_ended(run: Run) -> bool:
     """The run will not change any more."""
-    return bool(run.state and run.state.life_cycle_state and run.state.life_cycle_state.value in ENDED)
+    return bool(run.state and run.state.life_cycle_state and run.state.life_cycle_state.value in TERMINAL_RUN_STATES)
 
 
 def last_attempts(run: Run) -> dict[str, RunTask]:
@@ -105,7 +106,7 @@ def last_attempts(run: Run) -> dict[str, RunTask]:
     return {task.task_key: task for task in sorted(run.tasks or (), key=lambda task: task.attempt_number or 0)}
 
 
-def followed(client: WorkspaceClient, run: Run, report: Callable[[Run], None]) -> Run:
+def follow_run(client: WorkspaceClient, run: Run, report: Callable[[Run], None]) -> Run:
     """Report a run whenever it was asked for, until it has ended, and return it."""
     clock = client.config.clock
     begun = clock.time()
@@ -113,28 +114,28 @@ def followed(client: WorkspaceClient, run: Run, report: Callable[[Run], None]) -
         report(run)
         if has_ended(run):
             return run
-        clock.sleep(min(max(SHORTEST_PAUSE, (clock.time() - begun) / 10), LONGEST_PAUSE))
+        clock.sleep(min(max(SHORTEST_POLL_PAUSE, (clock.time() - begun) / 10), LONGEST_POLL_PAUSE))
         run = client.jobs.get_run(run.run_id or 0)
 
 # %% ../../nbs/deliver/05_job_runs.ipynb #6fcbea17
 RUN_FAILED = code("run-failed", "A run of a job did not succeed.", "look at the run's page, put right what it says, and run it again: what was done is not done twice")
 RUN_CANCELED = code("run-cancelled", "A run of a job was cancelled.", "start it anew; a step, under another run_id: the same one follows the run that is there")
-BLAMELESS = ("SUCCESS", "UPSTREAM_FAILED", "UPSTREAM_CANCELED", "EXCLUDED", "PENDING", "BLOCKED")
+NON_FAILURE_STATES = ("SUCCESS", "UPSTREAM_FAILED", "UPSTREAM_CANCELED", "EXCLUDED", "PENDING", "BLOCKED")
 
 
-def failures(client: WorkspaceClient, run: Run) -> tuple[Fault, ...]:
+def read_run_faults(client: WorkspaceClient, run: Run) -> tuple[Fault, ...]:
     """Return the error of every task of an ended run that failed, or that of the run where no task did; nothing where it succeeded."""
-    if state_of(run) in ("SUCCESS", "SUCCESS_WITH_FAILURES"):
+    if run_state(run) in ("SUCCESS", "SUCCESS_WITH_FAILURES"):
         return ()
-    if state_of(run) == "CANCELED":
+    if run_state(run) == "CANCELED":
         return (RUN_CANCELED.fault(f"{run.run_name} was cancelled: {run.run_page_url}"),)
-    failed = [task for task in last_attempts(run).values() if state_of(task) not in BLAMELESS]
-    found = [RUN_FAILED.fault(f"the task {task.task_key} of {run.run_name} ended {state_of(task)}: {error_of(client, task)}", hint=f"{RUN_FAILED.remedy}: {run.run_page_url}") for task in failed]
+    failed = [task for task in last_attempts(run).values() if run_state(task) not in NON_FAILURE_STATES]
+    found = [RUN_FAILED.fault(f"the task {task.task_key} of {run.run_name} ended {run_state(task)}: {read_task_error(client, task)}", hint=f"{RUN_FAILED.remedy}: {run.run_page_url}") for task in failed]
     message = (run.state.state_message if run.state else "") or "no reason was given"
-    return tuple(found or [RUN_FAILED.fault(f"{run.run_name} ended {state_of(run)}: {message}", hint=f"{RUN_FAILED.remedy}: {run.run_page_url}")])
+    return tuple(found or [RUN_FAILED.fault(f"{run.run_name} ended {run_state(run)}: {message}", hint=f"{RUN_FAILED.remedy}: {run.run_page_url}")])
 
 
-def error_of(client: WorkspaceClient, task: RunTask) -> str:
+def read_task_error(client: WorkspaceClient, task: RunTask) -> str:
     """Return the error of a task, in its own words where the service has them; of a program that ended itself, with the last line that it printed."""
     from databricks.sdk.errors import DatabricksError
 
@@ -159,19 +160,19 @@ class JobState:
     page: str = ""
 
 
-def job_state(client: WorkspaceClient, job: BaseJob) -> JobState:
+def read_job_state(client: WorkspaceClient, job: BaseJob) -> JobState:
     """Return a job with its last run."""
     paused = pause_status(job.settings.as_dict() if job.settings else {})
     run = next(iter(client.jobs.list_runs(job_id=job.job_id, limit=1)), None)
     if run is None:
-        return JobState(name_of(job), paused, page=f"{client.config.host}/jobs/{job.job_id}")
+        return JobState(job_name(job), paused, page=f"{client.config.host}/jobs/{job.job_id}")
     begun = (run.start_time or 0) / 1000
     ended = run.end_time / 1000 if run.end_time else datetime.now(UTC).timestamp()
-    return JobState(name_of(job), paused, state_of(run), datetime.fromtimestamp(begun, UTC).isoformat(timespec="seconds"), round(ended - begun, 1), run.run_page_url or "")
+    return JobState(job_name(job), paused, run_state(run), datetime.fromtimestamp(begun, UTC).isoformat(timespec="seconds"), round(ended - begun, 1), run.run_page_url or "")
 
 
-def job_states(client: WorkspaceClient, project: Project) -> tuple[JobState, ...]:
+def read_job_states(client: WorkspaceClient, project: Project) -> tuple[JobState, ...]:
     """Return every job that the toolkit made for the project with its last run, by name."""
-    ours = sorted((item for item in client.jobs.list() if is_of_project(project, item)), key=name_of)
+    ours = sorted((item for item in client.jobs.list() if is_of_project(project, item)), key=job_name)
     with ThreadPoolExecutor(8, thread_name_prefix="status") as pool:
-        return tuple(pool.map(lambda item: job_state(client, item), ours))
+        return tuple(pool.map(lambda item: read_job_state(client, item), ours))

@@ -17,16 +17,17 @@ from ..contract.check import folder_name
 from ..contract.compute import Compute
 from ..contract.fault import BadInput, Fault, code
 from ..contract.model import Contract, Model, Workflow
-from .settings import Release, caller, compute_for, limits_of, parameters_of, place, places, schedule_of, start_of, watched
+from .settings import Release, run_as_settings, compute_for, job_limits, job_parameters, task_compute, job_compute, schedule_of, start_settings, alert_settings
 from ..project.project_file import Project
 from ..targets.runtime import runtime_fault
 
 # %% auto #0
-__all__ = ['KEY_TAG', 'SETTINGS_TAG', 'EVERY', 'ON_CLUSTERS', 'NO_TASK_KEY', 'PREPARING', 'NEVER', 'CONTINUOUS_ORDER',
-           'ONE_MODEL', 'MOCK_ROWS', 'NAMED_TWICE', 'Job', 'digest', 'key_of', 'earlier_names', 'own_task',
-           'their_task', 'without_retries', 'old_cluster', 'task_faults', 'keys_of', 'job_of', 'package_options',
-           'with_options', 'ingest_tasks', 'ingest_job', 'startable', 'name_of_whole', 'check_tasks_of_one_model',
-           'whole_job', 'ingest_jobs', 'preparation_job', 'prepared_job', 'mock_job', 'jobs']
+__all__ = ['KEY_TAG', 'SETTINGS_TAG', 'ALL_MODELS', 'CLUSTER_TASK_TYPES', 'NO_TASK_KEY', 'PROJECT_PACKAGE', 'NO_START_SETTINGS',
+           'CONTINUOUS_ORDER', 'ONE_MODEL_TASK', 'MOCK_ROWS', 'DUPLICATE_JOB_NAME', 'Job', 'short_digest', 'job_key',
+           'earlier_names', 'datamaster_task', 'contract_task', 'without_retries', 'old_runtime_fault', 'task_faults',
+           'job_keys', 'build_job', 'package_options', 'with_package_options', 'ingest_tasks', 'ingest_job',
+           'startable_tasks', 'contract_job_name', 'check_tasks_of_one_model', 'contract_ingest_job',
+           'ingest_job_builders', 'preparation_job', 'contract_preparation_job', 'mock_job', 'build_jobs']
 
 # %% ../../nbs/deliver/01_jobs.ipynb #bb4f21c5
 KEY_TAG, SETTINGS_TAG = "datamaster_key", "datamaster_settings"
@@ -51,17 +52,17 @@ class Job:
         return self.key.rpartition("-")[0]
 
 
-def digest(*texts: str) -> str:
+def short_digest(*texts: str) -> str:
     """Return twelve hexadecimal digits that differ where the texts do."""
     return hashlib.sha256("\n".join(texts).encode()).hexdigest()[:12]
 
 
-EVERY = "*"
+ALL_MODELS = "*"
 
 
-def key_of(purpose: str, contract: Contract, model: str) -> str:
+def job_key(purpose: str, contract: Contract, model: str) -> str:
     """Return what the job of a model is known by, or, of EVERY model, that of a whole contract."""
-    return f"{purpose}-{digest(contract.id, model)}"
+    return f"{purpose}-{short_digest(contract.id, model)}"
 
 
 def earlier_names(model: Model) -> tuple[str, ...]:
@@ -70,23 +71,23 @@ def earlier_names(model: Model) -> tuple[str, ...]:
     return tuple(map(str, said)) if isinstance(said, list | tuple) else (str(said),)
 
 # %% ../../nbs/deliver/01_jobs.ipynb #ef06d771
-ON_CLUSTERS = ("notebook_task", "spark_python_task", "python_wheel_task", "spark_jar_task")
+CLUSTER_TASK_TYPES = ("notebook_task", "spark_python_task", "python_wheel_task", "spark_jar_task")
 
 
-def own_task(project: Project, contract: Contract, release: Release, key: str, arguments: Iterable[str], after: str = "") -> dict[str, Any]:
+def datamaster_task(project: Project, contract: Contract, release: Release, key: str, arguments: Iterable[str], after: str = "") -> dict[str, Any]:
     """Return a task that runs `datamaster` with arguments, tried again where it fails."""
-    limits = limits_of(contract)
+    limits = job_limits(contract)
     return {"task_key": key, **({"depends_on": [{"task_key": after}]} if after else {}),
             "python_wheel_task": {"package_name": "datamaster_kit", "entry_point": "datamaster", "parameters": [*arguments, "--project", f"{release.folder}/datamaster.yaml"]},
-            **place(compute_for(project, contract), release), "max_retries": limits.retries, "min_retry_interval_millis": 60_000, "retry_on_timeout": False}
+            **task_compute(compute_for(project, contract), release), "max_retries": limits.retries, "min_retry_interval_millis": 60_000, "retry_on_timeout": False}
 
 
-def their_task(compute: Compute, release: Release, task: Mapping[str, Any], after: Iterable[str]) -> dict[str, Any]:
+def contract_task(compute: Compute, release: Release, task: Mapping[str, Any], after: Iterable[str]) -> dict[str, Any]:
     """Return a task of the contract, after others and in a place where it says neither."""
     has_place = any(task.get(name) for name in ("new_cluster", "existing_cluster_id", "job_cluster_key", "environment_key"))
     # A notebook on serverless compute has no environment of the job: it installs what it needs by %pip (Databricks, *Configure environment for job tasks*).
-    needs_place = not has_place and any(name in task for name in ON_CLUSTERS) and not (compute.kind == "serverless" and "notebook_task" in task)
-    where = place(compute, release) if needs_place else {}
+    needs_place = not has_place and any(name in task for name in CLUSTER_TASK_TYPES) and not (compute.kind == "serverless" and "notebook_task" in task)
+    where = task_compute(compute, release) if needs_place else {}
     return {**where, **({} if "depends_on" in task else {"depends_on": [{"task_key": key} for key in after]}), **task}
 
 
@@ -98,7 +99,7 @@ def without_retries(task: Mapping[str, Any]) -> dict[str, Any]:
 NO_TASK_KEY = code("task-without-key", "A task of the workflow has no `task_key`.", "write task_key: and one of the task types of Databricks, for example notebook_task:")
 
 
-def old_cluster(contract: Contract, task: Mapping[str, Any], path: str) -> Fault | None:
+def old_runtime_fault(contract: Contract, task: Mapping[str, Any], path: str) -> Fault | None:
     """Return what to tell of a task whose own cluster is on too old a runtime; None for one that runs no Python, to which it does not matter."""
     cluster = task.get("new_cluster")
     if not isinstance(cluster, Mapping) or "spark_jar_task" in task:
@@ -114,29 +115,29 @@ def task_faults(contract: Contract) -> Iterator[Fault]:
         if not key or key in seen:
             yield NO_TASK_KEY.fault(f"the task {index + 1} of {contract.id} has {'no task_key' if not key else f'the task_key {key!r} of another'}", path=f"workflow.tasks[{index}]")
         seen.add(key)
-        old = old_cluster(contract, task, f"workflow.tasks[{index}].new_cluster.spark_version")
+        old = old_runtime_fault(contract, task, f"workflow.tasks[{index}].new_cluster.spark_version")
         if old:
             yield old
 
 # %% ../../nbs/deliver/01_jobs.ipynb #94dc0958
-def keys_of(purpose: str, contract: Contract, model: Model) -> list[str]:
+def job_keys(purpose: str, contract: Contract, model: Model) -> list[str]:
     """Return what the job of a model is known by, and after that what it was known by before the model was renamed."""
-    return [key_of(purpose, contract, name) for name in (model.name, *earlier_names(model))]
+    return [job_key(purpose, contract, name) for name in (model.name, *earlier_names(model))]
 
 
-def job_of(project: Project, contract: Contract, name: str, keys: Sequence[str], says: str, release: Release, tasks: Iterable[Mapping[str, Any]], starts: Mapping[str, Any]) -> Job:
+def build_job(project: Project, contract: Contract, name: str, keys: Sequence[str], says: str, release: Release, tasks: Iterable[Mapping[str, Any]], starts: Mapping[str, Any]) -> Job:
     """Return a job with its tags; `keys` are what it is and was known by, and the tag of the settings changes whenever anything of them does."""
     compute = compute_for(project, contract)
     settings: dict[str, Any] = {
         "name": name, "description": f"{contract.name or contract.id}, version {contract.version}: {says}"[:1000],
-        "tasks": list(tasks), **starts, **watched(contract), **parameters_of(contract), **places(compute, release), "max_concurrent_runs": 1, "queue": {"enabled": True}, **caller(compute, release),
+        "tasks": list(tasks), **starts, **alert_settings(contract), **job_parameters(contract), **job_compute(compute, release), "max_concurrent_runs": 1, "queue": {"enabled": True}, **run_as_settings(compute, release),
         "access_control_list": [{"group_name": project.names.group, "permission_level": "CAN_MANAGE_RUN"}],
     }
-    tags = {**project.resource_tags, KEY_TAG: keys[0], SETTINGS_TAG: digest(json.dumps(settings, sort_keys=True, default=str))}
+    tags = {**project.resource_tags, KEY_TAG: keys[0], SETTINGS_TAG: short_digest(json.dumps(settings, sort_keys=True, default=str))}
     return Job(name, keys[0], tuple(keys[1:]), {**settings, "tags": tags}, release.folder)
 
 # %% ../../nbs/deliver/01_jobs.ipynb #9234abb7
-PREPARING = "definition_project"
+PROJECT_PACKAGE = "definition_project"
 
 
 def package_options(file: str, model: Model, release: Release) -> list[str]:
@@ -144,23 +145,23 @@ def package_options(file: str, model: Model, release: Release) -> list[str]:
     return ["--contract", file, "--model", model.name, "--target", release.target, "--project", f"{release.folder}/datamaster.yaml"]
 
 
-def with_options(task: Mapping[str, Any], options: list[str]) -> Mapping[str, Any]:
+def with_package_options(task: Mapping[str, Any], options: list[str]) -> Mapping[str, Any]:
     """Return a task of a contract; one that runs the project's own package and gives it nothing has its options: nobody can write the folder of a release beforehand."""
     wheel = task.get("python_wheel_task") or {}
-    if wheel.get("package_name") != PREPARING or wheel.get("parameters") or wheel.get("named_parameters"):
+    if wheel.get("package_name") != PROJECT_PACKAGE or wheel.get("parameters") or wheel.get("named_parameters"):
         return task
     return {**task, "python_wheel_task": {**wheel, "parameters": options}}
 
 # %% ../../nbs/deliver/01_jobs.ipynb #c879d3e0
-NEVER: dict[str, Any] = {"schedule": None, "continuous": None, "trigger": None}
+NO_START_SETTINGS: dict[str, Any] = {"schedule": None, "continuous": None, "trigger": None}
 
 
 def ingest_tasks(project: Project, contract: Contract, file: str, models: Sequence[Model], release: Release) -> list[dict[str, Any]]:
     """Return a task for each model, at once, and the tasks of the contract after all of them."""
     own = {project.names.task(project.names.job("ingest", model.name)): model for model in models}
-    ingest = [own_task(project, contract, release, key, ["ingest", "run", "--contract", file, "--model", model.name, "--target", release.target]) for key, model in own.items()]
-    theirs = [with_options(task, package_options(file, models[0], release)) if len(models) == 1 else task for task in (contract.workflow or Workflow()).tasks]
-    return [*ingest, *(their_task(compute_for(project, contract), release, task, own) for task in theirs)]
+    ingest = [datamaster_task(project, contract, release, key, ["ingest", "run", "--contract", file, "--model", model.name, "--target", release.target]) for key, model in own.items()]
+    theirs = [with_package_options(task, package_options(file, models[0], release)) if len(models) == 1 else task for task in (contract.workflow or Workflow()).tasks]
+    return [*ingest, *(contract_task(compute_for(project, contract), release, task, own) for task in theirs)]
 
 
 CONTINUOUS_ORDER = code("task-of-continuous-job", "Tasks of a contract come after its ingest, and a job that runs all the time has no order.",
@@ -169,13 +170,13 @@ CONTINUOUS_ORDER = code("task-of-continuous-job", "Tasks of a contract come afte
 
 def ingest_job(project: Project, contract: Contract, file: str, model: Model, release: Release) -> Job:
     """Return the job that ingests a model, and then runs the tasks of the contract; raises BadInput where they cannot be run."""
-    starts = start_of(project, contract, f"{project.landing_folder(release.target)}/{folder_name(model.name)}")
+    starts = start_settings(project, contract, f"{project.landing_folder(release.target)}/{folder_name(model.name)}")
     tasks = ingest_tasks(project, contract, file, [model], release)
-    keys = [*keys_of("ingest", contract, model), *([key_of("ingest", contract, EVERY)] if model == contract.ingested_models[0] else [])]
-    return job_of(project, contract, project.names.job("ingest", model.name), keys, model.description or model.name, release, startable(contract, tasks, starts), starts)
+    keys = [*job_keys("ingest", contract, model), *([job_key("ingest", contract, ALL_MODELS)] if model == contract.ingested_models[0] else [])]
+    return build_job(project, contract, project.names.job("ingest", model.name), keys, model.description or model.name, release, startable_tasks(contract, tasks, starts), starts)
 
 
-def startable(contract: Contract, tasks: list[dict[str, Any]], starts: Mapping[str, Any]) -> list[dict[str, Any]]:
+def startable_tasks(contract: Contract, tasks: list[dict[str, Any]], starts: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Return tasks as a job takes them that starts so; raises BadInput where it takes no task after another."""
     ordered = [str(task.get("task_key")) for task in tasks if starts["continuous"] and task.get("depends_on")]
     if ordered:
@@ -183,60 +184,60 @@ def startable(contract: Contract, tasks: list[dict[str, Any]], starts: Mapping[s
     return [without_retries(task) for task in tasks] if starts["continuous"] else tasks
 
 # %% ../../nbs/deliver/01_jobs.ipynb #3877ad5b
-def name_of_whole(project: Project, contract: Contract, purpose: str = "ingest") -> str:
+def contract_job_name(project: Project, contract: Contract, purpose: str = "ingest") -> str:
     """Return the name of the job of a whole contract for a purpose, from the contract's name."""
     return project.names.job(purpose, re.sub(r"[^a-z0-9]+", "-", (contract.name or contract.id.rpartition(":")[2]).lower()).strip("-")[:100])
 
 
 def check_tasks_of_one_model(contract: Contract, models: Sequence[Model]) -> None:
     """Raise BadInput where a job of several models has a task that fills one."""
-    packaged = [task.get("task_key") for task in (contract.workflow or Workflow()).tasks if len(models) > 1 and with_options(task, []) is not task]
+    packaged = [task.get("task_key") for task in (contract.workflow or Workflow()).tasks if len(models) > 1 and with_package_options(task, []) is not task]
     if packaged:
-        raise BadInput(ONE_MODEL.fault(f"{', '.join(map(str, packaged))} of {contract.id} runs {PREPARING} without parameters", path="workflow.tasks"))
+        raise BadInput(ONE_MODEL_TASK.fault(f"{', '.join(map(str, packaged))} of {contract.id} runs {PROJECT_PACKAGE} without parameters", path="workflow.tasks"))
 
 
-def whole_job(project: Project, contract: Contract, file: str, models: Sequence[Model], release: Release) -> Job:
+def contract_ingest_job(project: Project, contract: Contract, file: str, models: Sequence[Model], release: Release) -> Job:
     """Return the job that ingests every model of a contract; raises BadInput where the contract's tasks cannot be run."""
     check_tasks_of_one_model(contract, models)
-    starts = start_of(project, contract, project.landing_folder(release.target))
-    keys = [key_of("ingest", contract, EVERY), *(key for model in models for key in keys_of("ingest", contract, model))]
-    return job_of(project, contract, name_of_whole(project, contract), keys, ", ".join(model.name for model in models), release, startable(contract, ingest_tasks(project, contract, file, models, release), starts), starts)
+    starts = start_settings(project, contract, project.landing_folder(release.target))
+    keys = [job_key("ingest", contract, ALL_MODELS), *(key for model in models for key in job_keys("ingest", contract, model))]
+    return build_job(project, contract, contract_job_name(project, contract), keys, ", ".join(model.name for model in models), release, startable_tasks(contract, ingest_tasks(project, contract, file, models, release), starts), starts)
 
 
-ONE_MODEL = code("task-of-one-model", "The project's own package fills one model at a time, and a job is of several.", "give the task its parameters, --model and the rest; of an ingest, or leave `jobs.ingest_per` at model")
+ONE_MODEL_TASK = code("task-of-one-model", "The project's own package fills one model at a time, and a job is of several.", "give the task its parameters, --model and the rest; of an ingest, or leave `jobs.ingest_per` at model")
 
 
-def ingest_jobs(project: Project, contract: Contract) -> list[tuple[Callable[..., Job], Any]]:
+def ingest_job_builders(project: Project, contract: Contract) -> list[tuple[Callable[..., Job], Any]]:
     """Return what makes each job that ingests a contract, with the model or models of it."""
     models = contract.ingested_models
-    is_whole = project.jobs.ingest_per == "contract" and models and not start_of(project, contract, "")["trigger"]
-    return [(whole_job, models)] if is_whole else [(ingest_job, model) for model in models]
+    is_whole = project.jobs.ingest_per == "contract" and models and not start_settings(project, contract, "")["trigger"]
+    return [(contract_ingest_job, models)] if is_whole else [(ingest_job, model) for model in models]
 
 # %% ../../nbs/deliver/01_jobs.ipynb #78440d8b
 def preparation_job(project: Project, contract: Contract, file: str, model: Model, release: Release) -> Job:
     """Return the job that makes the table of a model, and then fills it."""
     job = project.names.job("prep", model.name)
     table, fill = f"{project.names.task(job)}-table", project.names.task(job)
-    made = own_task(project, contract, release, table, ["unity", "apply", "--only-tables", "--contract", file, "--target", release.target])
+    made = datamaster_task(project, contract, release, table, ["unity", "apply", "--only-tables", "--contract", file, "--target", release.target])
     if model in contract.gold_models:
-        filled = own_task(project, contract, release, fill, ["ingest", "run", "--contract", file, "--model", model.name, "--target", release.target], table)
+        filled = datamaster_task(project, contract, release, fill, ["ingest", "run", "--contract", file, "--model", model.name, "--target", release.target], table)
     else:
-        filled = {**own_task(project, contract, release, fill, [], table), "python_wheel_task": {"package_name": PREPARING, "entry_point": "main", "parameters": package_options(file, model, release)}}
-    starts = {**NEVER, "schedule": schedule_of(project, contract)} if model in contract.gold_models else NEVER
-    return job_of(project, contract, job, keys_of("prep", contract, model), model.description or model.name, release, [made, filled], starts)
+        filled = {**datamaster_task(project, contract, release, fill, [], table), "python_wheel_task": {"package_name": PROJECT_PACKAGE, "entry_point": "main", "parameters": package_options(file, model, release)}}
+    starts = {**NO_START_SETTINGS, "schedule": schedule_of(project, contract)} if model in contract.gold_models else NO_START_SETTINGS
+    return build_job(project, contract, job, job_keys("prep", contract, model), model.description or model.name, release, [made, filled], starts)
 
 
-def prepared_job(project: Project, contract: Contract, file: str, models: Sequence[Model], release: Release) -> Job:
+def contract_preparation_job(project: Project, contract: Contract, file: str, models: Sequence[Model], release: Release) -> Job:
     """Return the job that makes the tables of the models that a contract describes in silver, and then runs the contract's tasks; raises BadInput where they cannot be run."""
     check_tasks_of_one_model(contract, models)
-    job = project.names.job("prep", models[0].name) if len(models) == 1 else name_of_whole(project, contract, "prep")
+    job = project.names.job("prep", models[0].name) if len(models) == 1 else contract_job_name(project, contract, "prep")
     table = f"{project.names.task(job)}-table"
-    made = own_task(project, contract, release, table, ["unity", "apply", "--only-tables", "--contract", file, "--target", release.target])
-    theirs = [with_options(task, package_options(file, models[0], release)) for task in (contract.workflow or Workflow()).tasks]
-    keys = [*(keys_of("prep", contract, models[0]) if len(models) == 1 else ()), key_of("prep", contract, EVERY), *(key for model in models[1:] for key in keys_of("prep", contract, model))]
-    starts = {**NEVER, "schedule": schedule_of(project, contract)}
+    made = datamaster_task(project, contract, release, table, ["unity", "apply", "--only-tables", "--contract", file, "--target", release.target])
+    theirs = [with_package_options(task, package_options(file, models[0], release)) for task in (contract.workflow or Workflow()).tasks]
+    keys = [*(job_keys("prep", contract, models[0]) if len(models) == 1 else ()), job_key("prep", contract, ALL_MODELS), *(key for model in models[1:] for key in job_keys("prep", contract, model))]
+    starts = {**NO_START_SETTINGS, "schedule": schedule_of(project, contract)}
     says = ", ".join(model.description or model.name for model in models)
-    return job_of(project, contract, job, keys, says, release, [made, *(their_task(compute_for(project, contract), release, task, [table]) for task in theirs)], starts)
+    return build_job(project, contract, job, keys, says, release, [made, *(contract_task(compute_for(project, contract), release, task, [table]) for task in theirs)], starts)
 
 # %% ../../nbs/deliver/01_jobs.ipynb #61189721
 MOCK_ROWS = 1000
@@ -247,25 +248,25 @@ def mock_job(project: Project, contract: Contract, file: str, model: Model, rele
     landing = project.landing_folder(release.target)
     job = project.names.job("mock-ingest", model.name)
     written, key = f"{project.names.task(job)}-files", project.names.task(job)
-    mock = own_task(project, contract, release, written, [])
+    mock = datamaster_task(project, contract, release, written, [])
     mock["python_wheel_task"] = {**mock["python_wheel_task"], "parameters": ["mock", f"{release.folder}/{file}", "--model", model.name, "--rows", str(MOCK_ROWS), "--seed", "{{job.run_id}}",
                                                                             "--out", f"{landing}/{folder_name(model.name)}/{{{{job.run_id}}}}"]}
-    ingest = own_task(project, contract, release, key, ["ingest", "run", "--contract", file, "--model", model.name, "--target", release.target], written)
-    return job_of(project, contract, job, keys_of("mock-ingest", contract, model), model.description or model.name, release, [mock, ingest], NEVER)
+    ingest = datamaster_task(project, contract, release, key, ["ingest", "run", "--contract", file, "--model", model.name, "--target", release.target], written)
+    return build_job(project, contract, job, job_keys("mock-ingest", contract, model), model.description or model.name, release, [mock, ingest], NO_START_SETTINGS)
 
 # %% ../../nbs/deliver/01_jobs.ipynb #37bbd074
-NAMED_TWICE = code("job-named-twice", "Two models or contracts come to a job of the same name.", "rename one of them")
+DUPLICATE_JOB_NAME = code("job-named-twice", "Two models or contracts come to a job of the same name.", "rename one of them")
 
 
-def jobs(project: Project, contracts: Iterable[tuple[str, Contract]], release: Release) -> tuple[Job, ...]:
+def build_jobs(project: Project, contracts: Iterable[tuple[str, Contract]], release: Release) -> tuple[Job, ...]:
     """Return the jobs of the contracts, given each with its file; raises BadInput with everything in them that jobs do not take."""
     found: list[Job] = []
     faults: list[Fault] = []
-    has_package = any(wheel.rpartition("/")[2].startswith(PREPARING) for wheel in release.wheels)
+    has_package = any(wheel.rpartition("/")[2].startswith(PROJECT_PACKAGE) for wheel in release.wheels)
     for file, contract in contracts:
         faults += task_faults(contract)
-        wanted = [*ingest_jobs(project, contract), *((preparation_job, model) for model in (*contract.gold_models, *(contract.curated_models if has_package else ()))),
-                  *([(prepared_job, contract.prepared_models)] if contract.prepared_models else ()),
+        wanted = [*ingest_job_builders(project, contract), *((preparation_job, model) for model in (*contract.gold_models, *(contract.curated_models if has_package else ()))),
+                  *([(contract_preparation_job, contract.prepared_models)] if contract.prepared_models else ()),
                   *((mock_job, model) for model in (contract.ingested_models if (contract.workflow or Workflow()).job_mock else ()))]
         for make, of in wanted:
             try:
@@ -273,7 +274,7 @@ def jobs(project: Project, contracts: Iterable[tuple[str, Contract]], release: R
             except BadInput as error:
                 faults += [fault for fault in (replace(item, file=item.file or file) for item in error.faults) if fault not in faults]
     counts = Counter(job.name for job in found)
-    faults += [NAMED_TWICE.fault(f"{count} jobs are called {name}") for name, count in sorted(counts.items()) if count > 1]
+    faults += [DUPLICATE_JOB_NAME.fault(f"{count} jobs are called {name}") for name, count in sorted(counts.items()) if count > 1]
     if faults:
         raise BadInput(*faults)
     return tuple(found)

@@ -14,29 +14,30 @@ from typing import Any
 
 from .. import __version__
 from ..contract.fault import BadInput, Fault, code
-from .new_project import IN_THE_WAY, NOT_TEMPLATES, faults_in_the_way, files_of_new_project
+from .new_project import NEW_PROJECT_EXISTS, NON_TEMPLATE_FOLDERS, existing_file_faults, files_of_new_project
 from ..lakehouse.names import Names
 
 # %% auto #0
-__all__ = ['WORKFLOWS', 'OF_CHECKOUT', 'OF_INDEX', 'RENAMED', 'RECORD', 'ALREADY', 'NO_LAKEHOUSE', 'OF_ANY_REPOSITORY',
-           'shipped_folder', 'workflow_text', 'lakehouse_files', 'hash_of', 'record_text', 'read_record', 'Step',
-           'update_steps', 'disk_hashes', 'put', 'write_lakehouse', 'update_lakehouse']
+__all__ = ['WORKFLOW_FILES', 'CHECKOUT_INSTALL_STEP', 'INDEX_INSTALL_STEP', 'TEMPLATE_FILE_NAMES', 'LAKEHOUSE_RECORD_FILE',
+           'LAKEHOUSE_EXISTS', 'NO_LAKEHOUSE', 'COMMON_REPOSITORY_FILES', 'find_shipped_folder', 'workflow_text',
+           'lakehouse_files', 'file_text_hash', 'record_text', 'read_record', 'FileUpdate', 'file_updates',
+           'disk_hashes', 'replace_file_text', 'write_lakehouse', 'update_lakehouse']
 
 # %% ../../nbs/deliver/11_lakehouse_files.ipynb #b4106736
-WORKFLOWS = ("01-setup.yml", "02-unity.yml", "03-ingest.yml", "04-prep.yml", "99-quality.yml", "toolkit.yml")
-OF_CHECKOUT = "Install the toolkit, and nothing whose hash is not known", "--no-index --no-deps --no-build-isolation ."
-OF_INDEX = "Install the toolkit in its version, and what it requires by hash", "--no-deps --only-binary :all: --requirement requirements.txt"
-RENAMED = {"gitignore": ".gitignore"}  # whose own name would have this repository's git leave files out
+WORKFLOW_FILES = ("01-setup.yml", "02-unity.yml", "03-ingest.yml", "04-prep.yml", "99-quality.yml", "toolkit.yml")
+CHECKOUT_INSTALL_STEP = "Install the toolkit, and nothing whose hash is not known", "--no-index --no-deps --no-build-isolation ."
+INDEX_INSTALL_STEP = "Install the toolkit in its version, and what it requires by hash", "--no-deps --only-binary :all: --requirement requirements.txt"
+TEMPLATE_FILE_NAMES = {"gitignore": ".gitignore"}  # whose own name would have this repository's git leave files out
 
 
-def shipped_folder(root: Path, packaged: str, checkout: str) -> Path:
+def find_shipped_folder(root: Path, packaged: str, checkout: str) -> Path:
     """Return a folder that ships in the package, or where a checkout has it; `root` is the package's folder."""
     return next(folder for folder in (root / packaged, root.parent / checkout) if folder.is_dir())
 
 
 def workflow_text(text: str) -> str:
     """Return a workflow that installs the toolkit from the package index; raises ValueError for one that installs it in another way than those of this repository."""
-    for of_checkout, of_index in zip(OF_CHECKOUT, OF_INDEX, strict=True):
+    for of_checkout, of_index in zip(CHECKOUT_INSTALL_STEP, INDEX_INSTALL_STEP, strict=True):
         if "pip install" in text and text.count(of_checkout) != 1:
             raise ValueError(f"a workflow does not say {of_checkout!r} once")
         text = text.replace(of_checkout, of_index)
@@ -46,23 +47,23 @@ def workflow_text(text: str) -> str:
 def lakehouse_files(templates: Path, names: Names) -> dict[str, str]:
     """Return the files of a lakehouse of a domain by their paths in its folder, but for the project file, which is its owner's from the beginning."""
     root, package = templates / "lakehouse", Path(__file__).resolve().parents[1]
-    paths = [path for path in sorted(root.rglob("*")) if path.is_file() and not set(NOT_TEMPLATES) & set(path.parts)]
+    paths = [path for path in sorted(root.rglob("*")) if path.is_file() and not set(NON_TEMPLATE_FOLDERS) & set(path.parts)]
     values = {"@domain@": names.domain, "@version@": __version__}
-    found = {RENAMED.get(path.name, path.relative_to(root).as_posix()): path.read_text(encoding="utf-8") for path in paths}
+    found = {TEMPLATE_FILE_NAMES.get(path.name, path.relative_to(root).as_posix()): path.read_text(encoding="utf-8") for path in paths}
     for token, value in values.items():
         found = {path: text.replace(token, value) for path, text in found.items()}
-    workflows = shipped_folder(package, "workflows", ".github/workflows")
-    found |= {f".github/workflows/{name}": workflow_text((workflows / name).read_text(encoding="utf-8")) for name in WORKFLOWS}
-    hashed = shipped_folder(package, "requirements", ".github/requirements") / "databricks.txt"
+    workflows = find_shipped_folder(package, "workflows", ".github/workflows")
+    found |= {f".github/workflows/{name}": workflow_text((workflows / name).read_text(encoding="utf-8")) for name in WORKFLOW_FILES}
+    hashed = find_shipped_folder(package, "requirements", ".github/requirements") / "databricks.txt"
     return {**found, ".github/requirements/databricks.txt": hashed.read_text(encoding="utf-8"), **files_of_new_project(templates)}
 
 # %% ../../nbs/deliver/11_lakehouse_files.ipynb #993d0903
-RECORD = ".lakehouse.json"
-ALREADY = code("lakehouse-exists", "The folder is a lakehouse already.", "bring it up to date: datamaster new lakehouse --update DIR")
+LAKEHOUSE_RECORD_FILE = ".lakehouse.json"
+LAKEHOUSE_EXISTS = code("lakehouse-exists", "The folder is a lakehouse already.", "bring it up to date: datamaster new lakehouse --update DIR")
 NO_LAKEHOUSE = code("no-lakehouse", "The folder is no lakehouse whose files were written by the toolkit.", "write it: datamaster new lakehouse DIR")
 
 
-def hash_of(text: str) -> str:
+def file_text_hash(text: str) -> str:
     """Return the hash of a file's text, whichever ends its lines have: git changes them on some machines."""
     return hashlib.sha256(text.replace("\r\n", "\n").encode()).hexdigest()
 
@@ -74,7 +75,7 @@ def record_text(files: Mapping[str, str]) -> str:
 
 def read_record(folder: Path) -> dict[str, str]:
     """Return the recorded hashes of a lakehouse's files by their paths; raises BadInput where there is no record, or none that can be read."""
-    file = folder / RECORD
+    file = folder / LAKEHOUSE_RECORD_FILE
     try:
         found: Any = json.loads(file.read_text(encoding="utf-8"))["files"]
         return {str(path): str(value) for path, value in found.items()}
@@ -85,7 +86,7 @@ def read_record(folder: Path) -> dict[str, str]:
 
 # %% ../../nbs/deliver/11_lakehouse_files.ipynb #b56749dd
 @dataclass(frozen=True)
-class Step:
+class FileUpdate:
     """What becomes of a file: `write`, `beside` (the version's text is written as `….new`), `remove`, or `keep`, with what to tell of it."""
 
     path: str
@@ -93,21 +94,21 @@ class Step:
     told: str = ""
 
 
-def update_steps(recorded: Mapping[str, str], there: Mapping[str, str | None], files: Mapping[str, str]) -> Iterator[Step]:
+def file_updates(recorded: Mapping[str, str], there: Mapping[str, str | None], files: Mapping[str, str]) -> Iterator[FileUpdate]:
     """Yield what brings a lakehouse to a version; `there` are the hashes of what is on the disk, None for what is not a file of its own."""
     for path, text in files.items():
-        wanted, last = hash_of(text), recorded.get(path)
+        wanted, last = file_text_hash(text), recorded.get(path)
         if path not in there:
-            yield Step(path, "keep", "you removed it") if last else Step(path, "write", "new")
+            yield FileUpdate(path, "keep", "you removed it") if last else FileUpdate(path, "write", "new")
         elif there[path] == wanted:
-            yield Step(path, "keep")
+            yield FileUpdate(path, "keep")
         elif there[path] is not None and there[path] == last:
-            yield Step(path, "write", "brought up to date")
+            yield FileUpdate(path, "write", "brought up to date")
         else:
-            yield Step(path, "keep", "yours") if wanted == last else Step(path, "beside", f"you changed it: the version's is {path}.new")
+            yield FileUpdate(path, "keep", "yours") if wanted == last else FileUpdate(path, "beside", f"you changed it: the version's is {path}.new")
     for path, last in recorded.items():
         if path not in files and path in there:
-            yield Step(path, "remove", "no longer part of a lakehouse") if there[path] == last else Step(path, "keep", "no longer part of a lakehouse, and yours")
+            yield FileUpdate(path, "remove", "no longer part of a lakehouse") if there[path] == last else FileUpdate(path, "keep", "no longer part of a lakehouse, and yours")
 
 # %% ../../nbs/deliver/11_lakehouse_files.ipynb #bef4c4a3
 def disk_hashes(folder: Path, paths: Iterator[str]) -> dict[str, str | None]:
@@ -118,12 +119,12 @@ def disk_hashes(folder: Path, paths: Iterator[str]) -> dict[str, str | None]:
         place = folder / path
         above = next((part for part in place.parents if part != folder and part.is_relative_to(folder) and part.exists() and not part.is_dir()), None)
         if above or not place.parent.resolve().is_relative_to(folder.resolve()):
-            faults.append(IN_THE_WAY.fault(f"{above or place.parent} is no folder of the lakehouse", file=str(place)))
+            faults.append(NEW_PROJECT_EXISTS.fault(f"{above or place.parent} is no folder of the lakehouse", file=str(place)))
         elif place.is_symlink() or place.is_dir():
             found[path] = None
         elif place.exists():
             try:
-                found[path] = hash_of(place.read_text(encoding="utf-8"))
+                found[path] = file_text_hash(place.read_text(encoding="utf-8"))
             except UnicodeDecodeError:
                 found[path] = None
     if faults:
@@ -131,7 +132,7 @@ def disk_hashes(folder: Path, paths: Iterator[str]) -> dict[str, str | None]:
     return found
 
 
-def put(file: Path, text: str) -> None:
+def replace_file_text(file: Path, text: str) -> None:
     """Write a text in one piece, so that a file is the old or the new one."""
     file.parent.mkdir(parents=True, exist_ok=True)
     hidden = file.with_name(f".{file.name}.part")
@@ -140,7 +141,7 @@ def put(file: Path, text: str) -> None:
     hidden.replace(file)
 
 
-OF_ANY_REPOSITORY = (".gitignore", "README.md")  # which are there before a lakehouse is
+COMMON_REPOSITORY_FILES = (".gitignore", "README.md")  # which are there before a lakehouse is
 
 
 def write_lakehouse(folder: Path, files: Mapping[str, str], project_file: str) -> tuple[Path, ...]:
@@ -149,27 +150,27 @@ def write_lakehouse(folder: Path, files: Mapping[str, str], project_file: str) -
     What any repository has stays as it is, with the lakehouse's beside it as `….new`.
     """
     own = {} if (folder / "datamaster.yaml").is_file() else {"datamaster.yaml": project_file}
-    beside = {path: f"{path}.new" for path in OF_ANY_REPOSITORY if (folder / path).is_file()}
-    written = {**own, **{beside.get(path, path): text for path, text in files.items()}, RECORD: record_text({path: hash_of(text) for path, text in files.items()})}
-    faults = list(dict.fromkeys(faults_in_the_way(folder, written)))
+    beside = {path: f"{path}.new" for path in COMMON_REPOSITORY_FILES if (folder / path).is_file()}
+    written = {**own, **{beside.get(path, path): text for path, text in files.items()}, LAKEHOUSE_RECORD_FILE: record_text({path: file_text_hash(text) for path, text in files.items()})}
+    faults = list(dict.fromkeys(existing_file_faults(folder, written)))
     if faults:
         raise BadInput(*faults)
     for path, text in written.items():
-        put(folder / path, text)
+        replace_file_text(folder / path, text)
     return tuple(folder / path for path in written)
 
 
-def update_lakehouse(folder: Path, files: Mapping[str, str]) -> tuple[Step, ...]:
+def update_lakehouse(folder: Path, files: Mapping[str, str]) -> tuple[FileUpdate, ...]:
     """Bring the files of a lakehouse to a version, and return what became of each; again, it changes nothing. Raises BadInput where it is none."""
     recorded = read_record(folder)
-    steps = tuple(update_steps(recorded, disk_hashes(folder, iter(dict.fromkeys((*files, *recorded)))), files))
+    steps = tuple(file_updates(recorded, disk_hashes(folder, iter(dict.fromkeys((*files, *recorded)))), files))
     for step in steps:
         match step.action:
             case "write":
-                put(folder / step.path, files[step.path])
+                replace_file_text(folder / step.path, files[step.path])
             case "beside":
-                put(folder / f"{step.path}.new", files[step.path])
+                replace_file_text(folder / f"{step.path}.new", files[step.path])
             case "remove":
                 (folder / step.path).unlink()
-    put(folder / RECORD, record_text({path: hash_of(text) for path, text in files.items()}))
+    replace_file_text(folder / LAKEHOUSE_RECORD_FILE, record_text({path: file_text_hash(text) for path, text in files.items()}))
     return steps

@@ -10,53 +10,53 @@ from typing import Any
 from urllib.parse import quote
 
 from ..contract.fault import DatamasterError, code
-from .topics import Topic, attributes_of, mark_of, observed_attributes, properties_of, tier_of
+from .topics import Topic, topic_attributes, topic_mark, actual_topic_attributes, topic_properties, namespace_tier
 from ..project.project_file import Project
-from ..plan.resources import Found, Identities, Operations, Resource
-from ..targets.clients.management import Management, call, listed, refusal_of
+from ..plan.resources import ExistingResource, Identities, Operations, Resource
+from ..targets.clients.management import Management, call_azure, list_items, azure_error_text
 
 # %% auto #0
-__all__ = ['VERSION', 'NO_NAMESPACE', 'TOPIC_CHANGED', 'group_path', 'topics_path', 'found_topic', 'topics_in', 'found_topics',
-           'desired_topics', 'topic_operations']
+__all__ = ['TOPIC_API_VERSION', 'NO_NAMESPACE', 'TOPIC_CHANGED', 'resource_group_path', 'topics_path', 'build_found_topic',
+           'build_found_topics', 'read_topics', 'desired_topics', 'topic_operations']
 
 # %% ../../nbs/deliver/13_namespace_topics.ipynb #10e559a8
-VERSION = "api-version=2024-01-01"
+TOPIC_API_VERSION = "api-version=2024-01-01"
 
 
-def group_path(project: Project) -> str:
+def resource_group_path(project: Project) -> str:
     """Return the path of the project's resource group."""
     return f"/subscriptions/{quote(str(project.setup['subscription']), safe='')}/resourceGroups/{project.names.resource_group}/providers"
 
 
 def topics_path(project: Project, name: str = "") -> str:
     """Return the path of the topics, or of one."""
-    path = f"{group_path(project)}/Microsoft.EventHub/namespaces/{project.names.eventhub_namespace}/eventhubs"
-    return f"{path}/{quote(name, safe='')}?{VERSION}" if name else f"{path}?{VERSION}"
+    path = f"{resource_group_path(project)}/Microsoft.EventHub/namespaces/{project.names.eventhub_namespace}/eventhubs"
+    return f"{path}/{quote(name, safe='')}?{TOPIC_API_VERSION}" if name else f"{path}?{TOPIC_API_VERSION}"
 
 # %% ../../nbs/deliver/13_namespace_topics.ipynb #074d7172
-def found_topic(name: str, item: Mapping[str, Any]) -> Found:
+def build_found_topic(name: str, item: Mapping[str, Any]) -> ExistingResource:
     """Return a topic from what Event Hubs tells of it."""
     properties = item.get("properties") or {}
-    return Found("topic", name, observed_attributes(properties), name, is_ours=bool(mark_of(properties)))
+    return ExistingResource("topic", name, actual_topic_attributes(properties), name, is_ours=bool(topic_mark(properties)))
 
 
-def topics_in(items: Iterable[Mapping[str, Any]], wanted: Iterable[Topic]) -> tuple[Found, ...]:
+def build_found_topics(items: Iterable[Mapping[str, Any]], wanted: Iterable[Topic]) -> tuple[ExistingResource, ...]:
     """Return the toolkit's topics, and those of others that have a wanted name."""
     asked = {topic.name.lower(): topic.name for topic in wanted}
-    found = [found_topic(asked.get(str(item["name"]).lower(), str(item["name"])), item) for item in items]
+    found = [build_found_topic(asked.get(str(item["name"]).lower(), str(item["name"])), item) for item in items]
     return tuple(item for item in found if item.is_ours or item.name.lower() in asked)
 
 
-def found_topics(management: Management, project: Project, wanted: Iterable[Topic]) -> tuple[Found, ...]:
+def read_topics(management: Management, project: Project, wanted: Iterable[Topic]) -> tuple[ExistingResource, ...]:
     """Return the topics of the project's namespace, by one list."""
-    return topics_in(listed(management, topics_path(project)), wanted)
+    return build_found_topics(list_items(management, topics_path(project)), wanted)
 
 # %% ../../nbs/deliver/13_namespace_topics.ipynb #4b03209f
-def desired_topics(project: Project, wanted: Iterable[Topic], found: Iterable[Found]) -> tuple[Resource, ...]:
+def desired_topics(project: Project, wanted: Iterable[Topic], found: Iterable[ExistingResource]) -> tuple[Resource, ...]:
     """Return topics as resources; what can be changed of one depends on what it is."""
     partitions = {item.name: item.attributes.get("partitions") or 0 for item in found}
-    return tuple(Resource("topic", topic.name, attributes_of(topic, project.names),
-                          fixed=frozenset({"cleanup"} if tier_of(project) == "Premium" and topic.partitions >= partitions.get(topic.name, 0) else {"cleanup", "partitions"})) for topic in wanted)
+    return tuple(Resource("topic", topic.name, topic_attributes(topic, project.names),
+                          fixed=frozenset({"cleanup"} if namespace_tier(project) == "Premium" and topic.partitions >= partitions.get(topic.name, 0) else {"cleanup", "partitions"})) for topic in wanted)
 
 # %% ../../nbs/deliver/13_namespace_topics.ipynb #4962baa9
 NO_NAMESPACE = code("no-namespace", "The Event Hubs namespace that topics are made in is not there.", "make it first: datamaster setup apply")
@@ -66,27 +66,27 @@ TOPIC_CHANGED = code("topic-not-ours", "A topic became somebody else's between t
 def topic_operations(management: Management, project: Project, wanted: Iterable[Topic]) -> Operations:
     """Return how topics are made, changed, deleted and found again; a write raises DatamasterError where the topic is somebody else's by now."""
     by_name = {topic.name: topic for topic in wanted}
-    account = f"{group_path(project)}/Microsoft.Storage/storageAccounts/{project.names.storage_account}"
+    account = f"{resource_group_path(project)}/Microsoft.Storage/storageAccounts/{project.names.storage_account}"
 
-    def there(name: str) -> Found | None:
-        answer = call(management, "GET", topics_path(project, name))
-        found = None if answer.status == 404 else found_topic(name, answer.body)
+    def there(name: str) -> ExistingResource | None:
+        answer = call_azure(management, "GET", topics_path(project, name))
+        found = None if answer.status == 404 else build_found_topic(name, answer.body)
         if found is not None and not found.is_ours:
             raise DatamasterError(TOPIC_CHANGED.fault(f"{name} is somebody else's"))
         return found
 
     def create(resource: Resource, identities: Identities) -> str:
         there(resource.name)
-        made = call(management, "PUT", topics_path(project, resource.name), {"properties": properties_of(attributes_of(by_name[resource.name], project.names), account)})
+        made = call_azure(management, "PUT", topics_path(project, resource.name), {"properties": topic_properties(topic_attributes(by_name[resource.name], project.names), account)})
         if made.status == 404:
-            raise DatamasterError(NO_NAMESPACE.fault(f"{project.names.eventhub_namespace} in {project.names.resource_group}: {refusal_of(made)}"))
+            raise DatamasterError(NO_NAMESPACE.fault(f"{project.names.eventhub_namespace} in {project.names.resource_group}: {azure_error_text(made)}"))
         return resource.name
 
-    def update(resource: Resource, found: Found, identities: Identities) -> None:
+    def update(resource: Resource, found: ExistingResource, identities: Identities) -> None:
         create(resource, identities)
 
-    def delete(found: Found) -> None:
+    def delete(found: ExistingResource) -> None:
         there(found.identity)
-        call(management, "DELETE", topics_path(project, found.identity))
+        call_azure(management, "DELETE", topics_path(project, found.identity))
 
     return Operations(create, update, delete, lambda resource: there(resource.name))

@@ -12,10 +12,11 @@ from ..contract.fault import BadInput, Fault, code
 from ..project.project_file import read_project
 
 # %% auto #0
-__all__ = ['NOT_TEMPLATES', 'IN_THE_WAY', 'templates_folder', 'files_of_new_project', 'faults_in_the_way', 'write_new_project']
+__all__ = ['NON_TEMPLATE_FOLDERS', 'NEW_PROJECT_EXISTS', 'templates_folder', 'files_of_new_project', 'existing_file_faults',
+           'write_new_project']
 
 # %% ../../nbs/deliver/09_new_project.ipynb #f9faa0ab
-NOT_TEMPLATES = ("__pycache__", ".pytest_cache")
+NON_TEMPLATE_FOLDERS = ("__pycache__", ".pytest_cache")
 
 
 def templates_folder() -> Path:
@@ -27,25 +28,25 @@ def templates_folder() -> Path:
 def files_of_new_project(templates: Path) -> dict[str, str]:
     """Return the files of a new project by their paths in its folder, given the folder of templates."""
     root = templates / "project"
-    paths = (path for path in sorted(root.rglob("*")) if path.is_file() and not set(NOT_TEMPLATES) & set(path.parts))
+    paths = (path for path in sorted(root.rglob("*")) if path.is_file() and not set(NON_TEMPLATE_FOLDERS) & set(path.parts))
     return {path.relative_to(root).as_posix(): path.read_text(encoding="utf-8") for path in paths}
 
 # %% ../../nbs/deliver/09_new_project.ipynb #c138e062
-IN_THE_WAY = code("new-project-exists", "A file that a new project begins with is there already.", "keep it and do without the new one, or move it away")
+NEW_PROJECT_EXISTS = code("new-project-exists", "A file that a new project begins with is there already.", "keep it and do without the new one, or move it away")
 
 
-def faults_in_the_way(folder: Path, files: Mapping[str, str]) -> Iterator[Fault]:
+def existing_file_faults(folder: Path, files: Mapping[str, str]) -> Iterator[Fault]:
     """Yield a fault for each file that is there already, and for each that is where a folder has to be."""
     for path in files:
         not_folders = (folder / parent for parent in Path(path).parents if (folder / parent).exists() and not (folder / parent).is_dir())
         taken = next(not_folders, folder / path)
         if taken.exists() or taken.is_symlink():
-            yield IN_THE_WAY.fault(f"{taken.relative_to(folder)} is there", file=str(taken))
+            yield NEW_PROJECT_EXISTS.fault(f"{taken.relative_to(folder)} is there", file=str(taken))
 
 
 def write_new_project(folder: Path, files: Mapping[str, str]) -> tuple[Path, ...]:
     """Write the files of a new project and return their paths; raises BadInput with every file in the way, and with the faults of the project file."""
-    faults = list(dict.fromkeys(faults_in_the_way(folder, files)))
+    faults = list(dict.fromkeys(existing_file_faults(folder, files)))
     try:
         read_project(folder / "datamaster.yaml")
     except BadInput as error:

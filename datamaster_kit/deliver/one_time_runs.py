@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ..contract.model import Contract
-from .settings import Release, caller, compute_for, limits_of, new_cluster, place, places
+from .settings import Release, run_as_settings, compute_for, job_limits, new_cluster, task_compute, job_compute
 from ..project.project_file import Project
 
 # %% auto #0
@@ -69,7 +69,7 @@ def task_place(project: Project, release: Release, is_notebook: bool) -> dict[st
     if project.jobs.compute == "serverless" and is_notebook:
         return {}
     compute = compute_for(project)
-    found = place(compute, release)
+    found = task_compute(compute, release)
     if "job_cluster_key" not in found:
         return found
     return {"new_cluster": new_cluster(compute, release), "libraries": found["libraries"]}
@@ -92,16 +92,16 @@ def run_request(
     """
     is_notebook = "notebook_task" in task
     has_environment = project.jobs.compute == "serverless" and not is_notebook
-    environments = places(compute_for(project), release)["environments"] if has_environment else None
+    environments = job_compute(compute_for(project), release)["environments"] if has_environment else None
     where = task_place(project, release, is_notebook)
     acl = {"group_name": project.names.group, "permission_level": "CAN_MANAGE_RUN"}
     return {
         "run_name": name,
         "tasks": [{"task_key": name.split()[0], **task, **where}],
         **({"environments": environments} if environments else {}),
-        "timeout_seconds": sum(limits_of(contract).timeout for contract in contracts),
+        "timeout_seconds": sum(job_limits(contract).timeout for contract in contracts),
         "queue": {"enabled": True},
-        **caller(compute_for(project), release),
+        **run_as_settings(compute_for(project), release),
         "access_control_list": [acl],
         "idempotency_token": token,
     }

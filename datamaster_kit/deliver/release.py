@@ -17,43 +17,43 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import datamaster_kit
-from ..contract.check import BAD_WORKFLOW, INTO_THE_PROJECT
+from ..contract.check import BAD_WORKFLOW, MOVE_INTO_PROJECT_HINT
 from ..contract.document import read_document
-from ..contract.edit.edit import set_at
+from ..contract.edit.edit import set_yaml_value
 from ..contract.fault import BadInput, DatamasterError, Fault, code
 from ..contract.model import Contract, Workflow
-from ..contract.odcs.references import referenced_files
-from ..contract.read import part_place
+from ..contract.odcs.references import find_referenced_files
+from ..contract.read import part_path
 from ..project.project_file import Project, contract_files, environment_of
 
 if TYPE_CHECKING:
     from databricks.sdk import WorkspaceClient
 
 # %% auto #0
-__all__ = ['SHIPPED', 'LEFT_OUT', 'WHOLE', 'NO_VOLUME', 'wheel_of_toolkit', 'archive', 'outside', 'project_files',
-           'contract_files_of', 'released_project_file', 'release_folder', 'has_releases', 'is_released', 'upload',
-           'remove_releases']
+__all__ = ['SHIPPED_FOLDERS', 'UNSHIPPED_FOLDERS', 'RELEASE_MARKER_FILE', 'NO_VOLUME', 'build_toolkit_wheel', 'zip_archive',
+           'outside_file_faults', 'project_files', 'contract_release_files', 'project_file_for_release',
+           'release_folder', 'has_releases', 'is_released', 'upload_release', 'remove_releases']
 
 # %% ../../nbs/deliver/02_release.ipynb #f1868a26
-SHIPPED = ("steps", "standards")
-LEFT_OUT = ("__pycache__", ".ipynb_checkpoints")
+SHIPPED_FOLDERS = ("steps", "standards")
+UNSHIPPED_FOLDERS = ("__pycache__", ".ipynb_checkpoints")
 
 
-def wheel_of_toolkit() -> tuple[str, bytes]:
+def build_toolkit_wheel() -> tuple[str, bytes]:
     """Return the file name and the content of a wheel of the toolkit as it is installed here."""
     name, version = "datamaster_kit", datamaster_kit.__version__
     root, about = Path(datamaster_kit.__file__).parent, f"{name}-{version}.dist-info"
-    beside = [path for folder in SHIPPED for path in sorted((root.parent / "nbs" / folder).glob("[!.]*"))]  # of a checkout, where they are not in the package
+    beside = [path for folder in SHIPPED_FOLDERS for path in sorted((root.parent / "nbs" / folder).glob("[!.]*"))]  # of a checkout, where they are not in the package
     shipped = {f"{name}/{path.parent.name}/{path.name}": path.read_bytes() for path in beside}
-    files = {f"{name}/{path.relative_to(root).as_posix()}": path.read_bytes() for path in sorted(root.rglob("*")) if path.is_file() and not set(LEFT_OUT) & set(path.parts)}
+    files = {f"{name}/{path.relative_to(root).as_posix()}": path.read_bytes() for path in sorted(root.rglob("*")) if path.is_file() and not set(UNSHIPPED_FOLDERS) & set(path.parts)}
     metadata = distribution(name).read_text("METADATA") or f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n"
     files = {**shipped, **files, f"{about}/METADATA": metadata.encode(), f"{about}/WHEEL": b"Wheel-Version: 1.0\nGenerator: datamaster_kit\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
              f"{about}/entry_points.txt": b"[console_scripts]\ndatamaster = datamaster_kit.cli.main:main\n"}
     lines = [f"{path},sha256={base64.urlsafe_b64encode(hashlib.sha256(content).digest()).decode().rstrip('=')},{len(content)}" for path, content in files.items()]
-    return f"{name}-{version}-py3-none-any.whl", archive({**files, f"{about}/RECORD": "\n".join([*lines, f"{about}/RECORD,,", ""]).encode()})
+    return f"{name}-{version}-py3-none-any.whl", zip_archive({**files, f"{about}/RECORD": "\n".join([*lines, f"{about}/RECORD,,", ""]).encode()})
 
 
-def archive(files: Mapping[str, bytes]) -> bytes:
+def zip_archive(files: Mapping[str, bytes]) -> bytes:
     """Return a zip archive of files by their paths, the same bytes for the same files."""
     content = io.BytesIO()
     with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as made:
@@ -62,41 +62,41 @@ def archive(files: Mapping[str, bytes]) -> bytes:
     return content.getvalue()
 
 # %% ../../nbs/deliver/02_release.ipynb #1b230142
-def outside(project: Project, contracts: Iterable[Contract]) -> Iterator[Fault]:
+def outside_file_faults(project: Project, contracts: Iterable[Contract]) -> Iterator[Fault]:
     """Yield the files for gold that are outside of the project's folder, where a link may lead as well, at their lines in the contracts; `contracts` are the project's, in its files' order."""
     for path, contract in zip(contract_files(project), contracts, strict=False):
         for model, file in (contract.workflow or Workflow()).gold.items():
             if not (project.root / file).resolve().is_relative_to(project.root):
                 document = read_document(path)
-                yield document.fault(BAD_WORKFLOW, f"gold builds {model!r} from {file!r}, which leads out of the project's folder", part_place(document, "workflow", "gold", model), INTO_THE_PROJECT)
+                yield document.fault(BAD_WORKFLOW, f"gold builds {model!r} from {file!r}, which leads out of the project's folder", part_path(document, "workflow", "gold", model), MOVE_INTO_PROJECT_HINT)
 
 
 def project_files(project: Project, contracts: Sequence[Contract]) -> dict[str, bytes]:
     """Return the files of a project that its jobs read, by their paths from its folder; raises BadInput where one is outside of it."""
-    faults = tuple(outside(project, contracts))
+    faults = tuple(outside_file_faults(project, contracts))
     if faults:
         raise BadInput(*faults)
-    found = {"datamaster.yaml": released_project_file(project)} if (project.root / "datamaster.yaml").is_file() else {}
+    found = {"datamaster.yaml": project_file_for_release(project)} if (project.root / "datamaster.yaml").is_file() else {}
     for path, contract in zip(contract_files(project), contracts, strict=True):
-        found |= contract_files_of(project, path, contract)
+        found |= contract_release_files(project, path, contract)
     return found
 
 
-def contract_files_of(project: Project, file: Path, contract: Contract) -> dict[str, bytes]:
+def contract_release_files(project: Project, file: Path, contract: Contract) -> dict[str, bytes]:
     """Return the files of one contract that its jobs read, beside the project file, by their paths from the project's folder."""
     content = file.read_bytes()
-    references = referenced_files(read_document(file), project.root) if b"$ref" in content else ()
+    references = find_referenced_files(read_document(file), project.root) if b"$ref" in content else ()
     gold = (project.root / name for name in sorted((contract.workflow or Workflow()).gold.values()))
     paths = [path for path in (file, *references, *gold) if path.is_file()]
     return {path.resolve().relative_to(project.root).as_posix(): path.read_bytes() for path in paths}
 
 
-def released_project_file(project: Project) -> bytes:
+def project_file_for_release(project: Project) -> bytes:
     """Return the project file as a release has it: in the workspace no variable says which environment it was released for, so the file does."""
     file = project.root / "datamaster.yaml"
     if environment_of(read_document(file).data) == project.names.environment:
         return file.read_bytes()
-    return set_at(file.read_text(encoding="utf-8"), ("environment",), project.names.environment).encode()
+    return set_yaml_value(file.read_text(encoding="utf-8"), ("environment",), project.names.environment).encode()
 
 
 def release_folder(project: Project, files: Mapping[str, bytes]) -> str:
@@ -107,7 +107,7 @@ def release_folder(project: Project, files: Mapping[str, bytes]) -> str:
     return f"/Volumes/{project.names.catalog}/bronze/{project.names.checkpoint_volume}/releases/{whole.hexdigest()[:16]}"
 
 # %% ../../nbs/deliver/02_release.ipynb #94cb8cea
-WHOLE = "release"
+RELEASE_MARKER_FILE = "release"
 NO_VOLUME = code("no-release-volume", "The volume that releases go to is not there.", "make the catalog first: datamaster unity apply")
 
 
@@ -127,13 +127,13 @@ def is_released(client: WorkspaceClient, folder: str) -> bool:
     from databricks.sdk.errors import NotFound
 
     try:
-        client.files.get_metadata(f"{folder}/{WHOLE}")
+        client.files.get_metadata(f"{folder}/{RELEASE_MARKER_FILE}")
     except NotFound:
         return False
     return True
 
 
-def upload(client: WorkspaceClient, folder: str, files: Mapping[str, bytes]) -> None:
+def upload_release(client: WorkspaceClient, folder: str, files: Mapping[str, bytes]) -> None:
     """Upload a release; raises DatamasterError where its volume is not there."""
     from databricks.sdk.errors import NotFound
 
@@ -145,7 +145,7 @@ def upload(client: WorkspaceClient, folder: str, files: Mapping[str, bytes]) -> 
             client.files.create_directory(parent)
         with ThreadPoolExecutor(8) as pool:
             list(pool.map(put, files))
-        client.files.upload(f"{folder}/{WHOLE}", io.BytesIO("\n".join(sorted(files)).encode()), overwrite=True)
+        client.files.upload(f"{folder}/{RELEASE_MARKER_FILE}", io.BytesIO("\n".join(sorted(files)).encode()), overwrite=True)
     except NotFound as error:
         raise DatamasterError(NO_VOLUME.fault(str(error))) from None
 

@@ -14,17 +14,17 @@ from ..project.project_file import Project, read_project
 from ..targets.clients.workspace import workspace_client
 
 # %% auto #0
-__all__ = ['ENDED_WELL', 'PROGRAM', 'guarded_run', 'guard']
+__all__ = ['GUARD_END_MESSAGE', 'GUARD_PROGRAM', 'cancel_run_on_exit', 'guard']
 
 # %% ../../nbs/deliver/07_run_guard.ipynb #a4decb71
-ENDED_WELL = b"the run is no longer followed"
-PROGRAM = "from datamaster_kit.deliver.run_guard import guard; guard()"
+GUARD_END_MESSAGE = b"the run is no longer followed"
+GUARD_PROGRAM = "from datamaster_kit.deliver.run_guard import guard; guard()"
 
 
 @contextmanager
-def guarded_run(project: Project, target: str, run_id: int) -> Iterator[None]:
+def cancel_run_on_exit(project: Project, target: str, run_id: int) -> Iterator[None]:
     """Have a run of the Jobs API cancelled where this process ends within the block, by whatever."""
-    command = [sys.executable, "-c", PROGRAM, str(project.root), target, str(run_id)]
+    command = [sys.executable, "-c", GUARD_PROGRAM, str(project.root), target, str(run_id)]
     quiet = subprocess.DEVNULL
     with subprocess.Popen(  # a session of its own, which signals to ours do not reach
         command, stdin=subprocess.PIPE, stdout=quiet, stderr=quiet, start_new_session=True
@@ -33,11 +33,11 @@ def guarded_run(project: Project, target: str, run_id: int) -> Iterator[None]:
             yield
         finally:
             with suppress(BrokenPipeError):  # somebody ended it
-                process.communicate(ENDED_WELL)
+                process.communicate(GUARD_END_MESSAGE)
 
 
 def guard() -> None:
     """Wait for the word of the process that follows a run; where that ends without it, cancel the run."""
     root, target, run_id = sys.argv[1:]
-    if sys.stdin.buffer.read() != ENDED_WELL:
+    if sys.stdin.buffer.read() != GUARD_END_MESSAGE:
         workspace_client(read_project(root), target).jobs.cancel_run(int(run_id))

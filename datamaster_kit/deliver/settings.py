@@ -9,36 +9,36 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from ..contract.compute import MOST_TAGS, Compute, compute_of, mix_problems, need_problems, overlaid_compute
+from ..contract.compute import MOST_TAGS, Compute, compute_of, exclusive_key_problems, missing_key_problems, merge_compute
 from ..contract.fault import BadInput, code
 from ..contract.model import Contract, Workflow
 from ..contract.period import parse_period
 from ..project.project_file import Project
 
 # %% auto #0
-__all__ = ['STREAMS', 'BAD_JOB_SETTING', 'PERIODS', 'ENVIRONMENT_VERSION', 'PLACE', 'frequency', 'start_of', 'schedule_of',
-           'start_in_words', 'Limits', 'limits_of', 'watched', 'parameters_of', 'compute_for', 'Release', 'new_cluster',
-           'places', 'place', 'caller']
+__all__ = ['STREAMING_FREQUENCIES', 'BAD_JOB_SETTING', 'DEFAULT_JOB_PERIODS', 'ENVIRONMENT_VERSION', 'JOB_COMPUTE_KEY',
+           'frequency', 'start_settings', 'schedule_of', 'start_in_words', 'JobLimits', 'job_limits', 'alert_settings',
+           'job_parameters', 'compute_for', 'Release', 'new_cluster', 'job_compute', 'task_compute', 'run_as_settings']
 
 # %% ../../nbs/deliver/00_settings.ipynb #9d9e7b81
-STREAMS = ("streaming", "micro-batching")
+STREAMING_FREQUENCIES = ("streaming", "micro-batching")
 
 
 def frequency(contract: Contract) -> tuple[str, str]:
     """Return the type of a contract's frequency (batch, micro-batching or streaming) and its cron expression; a frequency in other words is a batch."""
     level = contract.service_level("frequency")
     said = str(level.value).lower() if level else ""
-    return (said if said in STREAMS else "batch"), (level.schedule if level else "")
+    return (said if said in STREAMING_FREQUENCIES else "batch"), (level.schedule if level else "")
 
 
-def start_of(project: Project, contract: Contract, landing: str) -> dict[str, Any]:
+def start_settings(project: Project, contract: Contract, landing: str) -> dict[str, Any]:
     """Return how jobs of a contract start; of schedule, continuous and trigger one at most is not None."""
     kind, _ = frequency(contract)
     never: dict[str, Any] = {"schedule": None, "continuous": None, "trigger": None}
     source = (contract.workflow or Workflow()).source.type
     if kind == "streaming" and source == "eventhub":
         return {**never, "continuous": {"pause_status": "PAUSED"}}
-    if kind in STREAMS:
+    if kind in STREAMING_FREQUENCIES:
         return {**never, "trigger": {"pause_status": "PAUSED", "file_arrival": {"url": f"{landing}/", "min_time_between_triggers_seconds": 60}}}
     return {**never, "schedule": schedule_of(project, contract)}
 
@@ -59,11 +59,11 @@ def start_in_words(settings: Mapping[str, Any]) -> str:
 
 # %% ../../nbs/deliver/00_settings.ipynb #10a1a658
 BAD_JOB_SETTING = code("job-setting", "A setting of the workflow for its jobs has a value that jobs do not take.", "maximum_duration: 1 hour, timeout: 4 hours, maximum_backlog: 10 minutes, retries: 2")
-PERIODS = {"maximum_duration": "1 hour", "timeout": "4 hours", "maximum_backlog": "10 minutes"}
+DEFAULT_JOB_PERIODS = {"maximum_duration": "1 hour", "timeout": "4 hours", "maximum_backlog": "10 minutes"}
 
 
 @dataclass(frozen=True)
-class Limits:
+class JobLimits:
     """How long a run may take before it is told of and ended, and how far a stream may lag, in seconds; and how often a task is tried again."""
 
     maximum_duration: int
@@ -72,11 +72,11 @@ class Limits:
     retries: int
 
 
-def limits_of(contract: Contract) -> Limits:
+def job_limits(contract: Contract) -> JobLimits:
     """Return the limits of a contract's jobs; raises BadInput with every setting that is none."""
     said, faults = (contract.workflow or Workflow()).properties, []
     seconds: dict[str, int] = {}
-    for name, default in PERIODS.items():
+    for name, default in DEFAULT_JOB_PERIODS.items():
         try:
             seconds[name] = int(parse_period(str(said.get(name, default))).seconds)
         except ValueError:
@@ -86,22 +86,22 @@ def limits_of(contract: Contract) -> Limits:
         faults.append(BAD_JOB_SETTING.fault(f"retries is {retries!r}, and a number from 0 to 10 is expected", path="workflow.retries"))
     if faults:
         raise BadInput(*faults)
-    return Limits(**seconds, retries=retries)
+    return JobLimits(**seconds, retries=retries)
 
 
-def watched(contract: Contract) -> dict[str, Any]:
+def alert_settings(contract: Contract) -> dict[str, Any]:
     """Return what a contract's jobs watch, and whom they tell; those who are told of failures are told of long runs and of backlogs too."""
-    mail, limits = (contract.workflow or Workflow()).email_notifications, limits_of(contract)
+    mail, limits = (contract.workflow or Workflow()).email_notifications, job_limits(contract)
     rules = [{"metric": "RUN_DURATION_SECONDS", "op": "GREATER_THAN", "value": limits.maximum_duration}]
     told: dict[str, list[str]] = {"on_start": list(mail.on_start), "on_success": list(mail.on_success), "on_failure": list(mail.on_failure), "on_duration_warning_threshold_exceeded": list(mail.on_failure)}
-    if frequency(contract)[0] in STREAMS:
+    if frequency(contract)[0] in STREAMING_FREQUENCIES:
         rules = [{"metric": "STREAMING_BACKLOG_SECONDS", "op": "GREATER_THAN", "value": limits.maximum_backlog}]
         told["on_streaming_backlog_exceeded"] = told.pop("on_duration_warning_threshold_exceeded")
     return {"email_notifications": {event: people for event, people in told.items() if people}, "health": {"rules": rules},
             "timeout_seconds": 0 if frequency(contract)[0] == "streaming" else limits.timeout}
 
 # %% ../../nbs/deliver/00_settings.ipynb #7533deb9
-def parameters_of(contract: Contract) -> dict[str, Any]:
+def job_parameters(contract: Contract) -> dict[str, Any]:
     """Return the parameters of a contract's jobs; raises BadInput with every one that is none."""
     said = (contract.workflow or Workflow()).properties.get("parameters") or {}
     if not isinstance(said, Mapping):
@@ -116,8 +116,8 @@ def parameters_of(contract: Contract) -> dict[str, Any]:
 def compute_for(project: Project, contract: Contract | None = None) -> Compute:
     """Return what the jobs of a contract run on, or without one what the project's do; raises BadInput with all that does not go together."""
     own = (contract.workflow or Workflow()).compute if contract else {}
-    said = overlaid_compute({"kind": project.jobs.compute}, project.jobs.cluster, {"kind": "job_cluster", **own} if own else {})
-    problems = [*mix_problems(said), *need_problems(said)]
+    said = merge_compute({"kind": project.jobs.compute}, project.jobs.cluster, {"kind": "job_cluster", **own} if own else {})
+    problems = [*exclusive_key_problems(said), *missing_key_problems(said)]
     machines = {} if said.get("pool") or said.get("node_type") else {"node_type": project.unity.node_type}
     compute = compute_of({**said, **machines, "tags": {**project.resource_tags, **said.get("tags", {})}})
     if compute.kind == "job_cluster" and len(compute.tags) > MOST_TAGS:
@@ -129,7 +129,7 @@ def compute_for(project: Project, contract: Contract | None = None) -> Compute:
 
 # %% ../../nbs/deliver/00_settings.ipynb #39085872
 ENVIRONMENT_VERSION = "4"  # of serverless compute: Databricks, *Serverless environment versions*
-PLACE = "datamaster"
+JOB_COMPUTE_KEY = "datamaster"
 
 
 @dataclass(frozen=True)
@@ -178,24 +178,24 @@ def new_cluster(compute: Compute, release: Release) -> dict[str, Any]:
     return {name: value for name, value in said.items() if value}
 
 
-def places(compute: Compute, release: Release) -> dict[str, Any]:
+def job_compute(compute: Compute, release: Release) -> dict[str, Any]:
     """Return what a job says of where its tasks run."""
     if compute.kind == "serverless":
-        return {"environments": [{"environment_key": PLACE, "spec": {"environment_version": ENVIRONMENT_VERSION, "dependencies": list(release.wheels)}}], "job_clusters": None}
+        return {"environments": [{"environment_key": JOB_COMPUTE_KEY, "spec": {"environment_version": ENVIRONMENT_VERSION, "dependencies": list(release.wheels)}}], "job_clusters": None}
     if compute.kind == "existing_cluster":
         return {"environments": None, "job_clusters": None}
-    return {"job_clusters": [{"job_cluster_key": PLACE, "new_cluster": new_cluster(compute, release)}], "environments": None}
+    return {"job_clusters": [{"job_cluster_key": JOB_COMPUTE_KEY, "new_cluster": new_cluster(compute, release)}], "environments": None}
 
 
-def place(compute: Compute, release: Release) -> dict[str, Any]:
+def task_compute(compute: Compute, release: Release) -> dict[str, Any]:
     """Return what a task says of where it runs, and of the wheels it needs there."""
     if compute.kind == "serverless":
-        return {"environment_key": PLACE}
+        return {"environment_key": JOB_COMPUTE_KEY}
     libraries = {"libraries": [{"whl": wheel} for wheel in release.wheels]}
-    return {"existing_cluster_id": release.cluster, **libraries} if compute.kind == "existing_cluster" else {"job_cluster_key": PLACE, **libraries}
+    return {"existing_cluster_id": release.cluster, **libraries} if compute.kind == "existing_cluster" else {"job_cluster_key": JOB_COMPUTE_KEY, **libraries}
 
 # %% ../../nbs/deliver/00_settings.ipynb #ccf7d370
-def caller(compute: Compute, release: Release) -> dict[str, Any]:
+def run_as_settings(compute: Compute, release: Release) -> dict[str, Any]:
     """Return as whom jobs run: the user of the cluster where they run on that, else the service principal; nothing where neither is there, and jobs run as whoever makes them."""
     is_shared = compute.kind == "existing_cluster"
     name = release.cluster_user if is_shared else release.runs_as

@@ -13,28 +13,28 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ..contract.fault import BadInput, DatamasterError, code
+from ..project.secret_values import scrub_secrets
 from datamaster_kit.lakehouse.step_notebooks import (
     check_run_id,
     record_result,
-    scrubbed,
     secret_faults,
     steps_folder,
     tell,
 )
 from ..project.project_file import NO_PROJECT, Project, read_contracts, read_project
 from ..lakehouse.runs import new_run_id
-from ..project.secret_values import secrets
+from ..project.secret_values import environment_secrets
 from ..targets.databricks import RUNTIME_VERSION
 from ..targets.base import target_of
-from ..targets.clients.workspace import fault_of
+from ..targets.clients.workspace import sdk_fault
 
 # %% auto #0
-__all__ = ['PARAMETERS', 'NO_ONE_TARGET', 'HEAD_OF_STEP', 'NO_SPARK', 'SPARK_STEPS', 'parameter_values', 'find_project',
-           'target_of_host', 'default_target', 'plain_host', 'workspace_host', 'lines_to_run', 'skip_remaining_cells',
-           'StepValues', 'start_step', 'run_in_workspace']
+__all__ = ['STEP_PARAMETERS', 'AMBIGUOUS_TARGET', 'STEP_HEAD_MARKERS', 'NO_LOCAL_SPARK', 'SPARK_STEPS', 'parameter_values',
+           'find_project', 'target_of_host', 'default_target', 'plain_host', 'workspace_host', 'lines_to_run',
+           'skip_remaining_cells', 'StepValues', 'start_step', 'run_in_workspace']
 
 # %% ../../nbs/deliver/08_step_start.ipynb #bedbbb31
-PARAMETERS = {
+STEP_PARAMETERS = {
     "project": "The project file",
     "target": "A target of the project file; empty: this workspace",
     "contract": "One contract's file; empty: all of the project's",
@@ -49,13 +49,13 @@ def parameter_values(values: Mapping[str, Any]) -> dict[str, str]:
     Args:
         values: the notebook's globals: its parameters and, in a workspace, `dbutils`.
     """
-    given = {name: str(values.get(name) or "") for name in PARAMETERS}
+    given = {name: str(values.get(name) or "") for name in STEP_PARAMETERS}
     dbutils = values.get("dbutils")
     if dbutils is None:
         return given
-    for name, label in PARAMETERS.items():
+    for name, label in STEP_PARAMETERS.items():
         dbutils.widgets.text(name, given[name], label)
-    return {name: str(dbutils.widgets.get(name)) for name in PARAMETERS}
+    return {name: str(dbutils.widgets.get(name)) for name in STEP_PARAMETERS}
 
 # %% ../../nbs/deliver/08_step_start.ipynb #6b91a31b
 def find_project(file: str, folder: Path) -> Path:
@@ -68,7 +68,7 @@ def find_project(file: str, folder: Path) -> Path:
     return found
 
 # %% ../../nbs/deliver/08_step_start.ipynb #73bbfa7c
-NO_ONE_TARGET = code(
+AMBIGUOUS_TARGET = code(
     "target-not-certain",
     "It is not certain which target of the project file is this workspace.",
     "name the target: in the widget, or with -p target=…",
@@ -86,7 +86,7 @@ def target_of_host(project: Project, host: str) -> str:
     if len(found) == 1:
         return found[0]
     which = f"the targets {', '.join(found)} are all" if found else "no target is"
-    raise BadInput(NO_ONE_TARGET.fault(f"{which} the workspace {host}", path="targets"))
+    raise BadInput(AMBIGUOUS_TARGET.fault(f"{which} the workspace {host}", path="targets"))
 
 
 def default_target(project: Project) -> str:
@@ -101,17 +101,17 @@ def plain_host(host: str) -> str:
 
 def workspace_host() -> str:
     """Return the address of the workspace that this process runs in, as the SDK finds it."""
-    from datamaster_kit.targets.clients.workspace import signed_in
+    from datamaster_kit.targets.clients.workspace import sign_in
 
-    return signed_in({"product": "datamaster_kit"}).host or ""
+    return sign_in({"product": "datamaster_kit"}).host or ""
 
 # %% ../../nbs/deliver/08_step_start.ipynb #09b1dce4
-HEAD_OF_STEP = ("start_step(", "project: str")
+STEP_HEAD_MARKERS = ("start_step(", "project: str")
 
 
 def lines_to_run(lines: list[str]) -> list[str]:
     """Return the lines of a cell at the head of a step notebook, and nothing of another."""
-    return lines if any(word in line for word in HEAD_OF_STEP for line in lines) else []
+    return lines if any(word in line for word in STEP_HEAD_MARKERS for line in lines) else []
 
 
 def skip_remaining_cells(skips: bool) -> None:
@@ -125,7 +125,7 @@ def skip_remaining_cells(skips: bool) -> None:
     shell.input_transformers_cleanup[:] = [*transformers, *([lines_to_run] if skips else [])]
 
 # %% ../../nbs/deliver/08_step_start.ipynb #a267efcf
-NO_SPARK = code("local-not-installed", "A step on the target local needs what is not installed.", "name the workspace by -p target=…, or install what local needs: pip install 'datamaster_kit[local]'")
+NO_LOCAL_SPARK = code("local-not-installed", "A step on the target local needs what is not installed.", "name the workspace by -p target=…, or install what local needs: pip install 'datamaster_kit[local]'")
 SPARK_STEPS = ("ingest", "silver", "quality", "explore")
 
 
@@ -157,7 +157,7 @@ def start_step(name: str, values: Mapping[str, Any]) -> StepValues:
     target, run_id = given["target"] or default_target(described), given["run_id"] or new_run_id()
     check_run_id(run_id)
     if target == "local" and name in (*SPARK_STEPS, "unity") and find_spec("pyspark") is None:
-        raise BadInput(NO_SPARK.fault(f"{name} on the target local needs pyspark, which is not installed"))
+        raise BadInput(NO_LOCAL_SPARK.fault(f"{name} on the target local needs pyspark, which is not installed"))
     started = StepValues(described, target, given["contract"], run_id, given["result_path"])
     if name in SPARK_STEPS and target_of(described, target).is_outside:
         faults = secret_faults(given, os.environ)
@@ -166,7 +166,7 @@ def start_step(name: str, values: Mapping[str, Any]) -> StepValues:
         try:
             run_in_workspace(name, started)
         except Exception as error:
-            fault = fault_of(error)
+            fault = sdk_fault(error)
             if fault is None:
                 raise
             raise DatamasterError(fault) from error
@@ -176,7 +176,7 @@ def start_step(name: str, values: Mapping[str, Any]) -> StepValues:
 # %% ../../nbs/deliver/08_step_start.ipynb #835d4662
 def run_in_workspace(name: str, started: StepValues) -> None:
     """Run a step once in its workspace, follow it to its end, and fetch what it leaves; raises DatamasterError where it failed."""
-    from datamaster_kit.deliver.job_runs import failures
+    from datamaster_kit.deliver.job_runs import read_run_faults
     from datamaster_kit.deliver.one_time_runs import base_parameters, path_from_root, step_request
     from datamaster_kit.deliver.submission import (
         fetch_notebook,
@@ -199,14 +199,14 @@ def run_in_workspace(name: str, started: StepValues) -> None:
     run = run_once(client, project, target, request, tell)
     folder = Path(result_path).parent if result_path else Path("runs", run_id)
     page = folder / f"{file.stem}.html"
-    missing = fetch_notebook(client, run, page, secrets(os.environ))
+    missing = fetch_notebook(client, run, page, environment_secrets(os.environ))
     tell(f"the executed notebook was not fetched: {missing}" if missing else f"executed notebook: {page}")
     result = fetch_result(client, given["result_path"])
     if result is None:
         tell("the step recorded no result there, or it was fetched before")
     else:
         record_result(result, result_path)
-        print(json.dumps(scrubbed(result, secrets(os.environ)), indent=2))
-    faults = failures(client, run)
+        print(json.dumps(scrub_secrets(result, environment_secrets(os.environ)), indent=2))
+    faults = read_run_faults(client, run)
     if faults:
         raise DatamasterError(*faults)

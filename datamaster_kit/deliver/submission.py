@@ -19,13 +19,13 @@ from urllib.parse import quote, unquote
 
 from ..contract.fault import BadInput
 from ..contract.model import Contract
-from .delivery import released_files, wheels_of
-from .workspace_compute import compute_uses, found_compute
-from .job_runs import followed, has_ended, last_attempts, state_of
-from .release import is_released, release_folder, upload
-from .run_guard import guarded_run
-from .settings import Release, caller, compute_for
-from ..project.secret_values import scrubbed
+from .delivery import complete_release_files, wheels_of
+from .workspace_compute import compute_uses, read_workspace_compute
+from .job_runs import follow_run, has_ended, last_attempts, run_state
+from .release import is_released, release_folder, upload_release
+from .run_guard import cancel_run_on_exit
+from .settings import Release, run_as_settings, compute_for
+from ..project.secret_values import scrub_secrets
 from ..project.project_file import Project
 
 if TYPE_CHECKING:
@@ -33,8 +33,9 @@ if TYPE_CHECKING:
     from databricks.sdk.service.jobs import Run
 
 # %% auto #0
-__all__ = ['SECONDS_OF_SILENCE', 'MODEL', 'UNESCAPED', 'make_release', 'import_step', 'submit_run', 'stopping_signals',
-           'run_once', 'cancel_run', 'scrubbed_export', 'fetch_notebook', 'run_logs', 'fetch_result']
+__all__ = ['REPORT_INTERVAL_SECONDS', 'NOTEBOOK_MODEL_PATTERN', 'URI_UNESCAPED_CHARACTERS', 'make_release', 'import_step',
+           'submit_run', 'exit_on_signals', 'run_once', 'cancel_run', 'scrub_export', 'fetch_notebook', 'read_run_logs',
+           'fetch_result']
 
 # %% ../../nbs/deliver/15_submission.ipynb #c1ae226a
 def make_release(
@@ -49,13 +50,13 @@ def make_release(
         BadInput: the project's cluster, or a pool or policy of its job cluster, is not there, or something of the project cannot be released.
         DatamasterError: the volume of releases is not there, or a wheel cannot be built.
     """
-    files = released_files(project, contracts)
+    files = complete_release_files(project, contracts)
     folder = release_folder(project, files)
-    found, faults = found_compute(client, project, compute_uses(project, ()))
+    found, faults = read_workspace_compute(client, project, compute_uses(project, ()))
     if faults:
         raise BadInput(*faults)
     if not is_released(client, folder):
-        upload(client, folder, files)
+        upload_release(client, folder, files)
     wheels = tuple(f"{folder}/{name}" for name in wheels_of(files))
     return replace(found, target=target, folder=folder, wheels=wheels)
 
@@ -71,7 +72,7 @@ def import_step(client: WorkspaceClient, project: Project, release: Release, fil
     path, content = f"{folder}/{file.stem}", base64.b64encode(file.read_bytes()).decode()
     client.workspace.mkdirs(folder)
     client.workspace.import_(path, content=content, format=ImportFormat.JUPYTER, overwrite=True)
-    who = caller(compute_for(project), release).get("run_as", {})
+    who = run_as_settings(compute_for(project), release).get("run_as", {})
     if who and own_name not in who.values():
         runner = AccessControlRequest(**who, permission_level=PermissionLevel.CAN_RUN)
         number = str(client.workspace.get_status(path).object_id)
@@ -97,7 +98,7 @@ def submit_run(client: WorkspaceClient, request: Mapping[str, Any]) -> Run:
 
 # %% ../../nbs/deliver/15_submission.ipynb #b35ab5c2
 @contextmanager
-def stopping_signals() -> Iterator[Callable[[], None]]:
+def exit_on_signals() -> Iterator[Callable[[], None]]:
     """Raise SystemExit for SIGTERM and SIGINT, with 128 and the signal's number, once the given function was called, or at the second signal."""
     came, is_ready = list[int](), threading.Event()
 
@@ -122,7 +123,7 @@ def stopping_signals() -> Iterator[Callable[[], None]]:
             signal.signal(number, handler)
 
 
-SECONDS_OF_SILENCE = 30
+REPORT_INTERVAL_SECONDS = 30
 
 
 def run_once(
@@ -144,18 +145,18 @@ def run_once(
         nonlocal last
         now = client.config.clock.time()
         for key, task in last_attempts(run).items():
-            if told.get(key) != state_of(task) or now - last >= SECONDS_OF_SILENCE:
-                since = f", {now - begun:.0f} s" if told.get(key) == state_of(task) else ""
-                told[key], last = state_of(task), now
+            if told.get(key) != run_state(task) or now - last >= REPORT_INTERVAL_SECONDS:
+                since = f", {now - begun:.0f} s" if told.get(key) == run_state(task) else ""
+                told[key], last = run_state(task), now
                 tell(f"{key}: {told[key]}{since}")
 
-    with stopping_signals() as ready:
+    with exit_on_signals() as ready:
         run = submit_run(client, request)
         tell(f"{run.run_name}: {run.run_page_url}")
-        with guarded_run(project, target, run.run_id or 0):
+        with cancel_run_on_exit(project, target, run.run_id or 0):
             try:
                 ready()
-                return followed(client, run, report)
+                return follow_run(client, run, report)
             except (SystemExit, KeyboardInterrupt):
                 cancel_run(client, run, tell)
                 raise
@@ -171,21 +172,21 @@ def cancel_run(client: WorkspaceClient, run: Run, tell: Callable[[str], None]) -
         client.config.clock.sleep(2)
 
 # %% ../../nbs/deliver/15_submission.ipynb #8c18df42
-MODEL = re.compile(r"(__DATABRICKS_NOTEBOOK_MODEL\s*=\s*)(['\"])([A-Za-z0-9+/=]+)\2")
-UNESCAPED = "-_.!~*'()"  # by JavaScript's encodeURIComponent, which made the text
+NOTEBOOK_MODEL_PATTERN = re.compile(r"(__DATABRICKS_NOTEBOOK_MODEL\s*=\s*)(['\"])([A-Za-z0-9+/=]+)\2")
+URI_UNESCAPED_CHARACTERS = "-_.!~*'()"  # by JavaScript's encodeURIComponent, which made the text
 
 
-def scrubbed_export(html: str, hidden: Mapping[str, str]) -> str:
+def scrub_export(html: str, hidden: Mapping[str, str]) -> str:
     """Return an exported notebook without the values of secrets, also in the notebook that the page carries (Databricks, *Jobs API*, Export and retrieve a job run)."""
 
     def replace(match: re.Match[str]) -> str:
         model = json.loads(unquote(base64.b64decode(match[3]).decode()))
-        clean = scrubbed(model, hidden)
-        text = quote(json.dumps(clean), safe=UNESCAPED)
+        clean = scrub_secrets(model, hidden)
+        text = quote(json.dumps(clean), safe=URI_UNESCAPED_CHARACTERS)
         encoded = base64.b64encode(text.encode()).decode()
         return match[0] if clean == model else f"{match[1]}{match[2]}{encoded}{match[2]}"
 
-    return str(scrubbed(MODEL.sub(replace, html), hidden))
+    return str(scrub_secrets(NOTEBOOK_MODEL_PATTERN.sub(replace, html), hidden))
 
 
 def fetch_notebook(
@@ -199,7 +200,7 @@ def fetch_notebook(
         views = client.jobs.export_run(task.run_id or 0).views or []
     except DatabricksError as error:  # a run that never began has no notebook
         return str(error).partition(" Config: ")[0]
-    pages = [scrubbed_export(view.content, hidden) for view in views if view.content]
+    pages = [scrub_export(view.content, hidden) for view in views if view.content]
     if not pages:
         return "the service has no page of it"
     file.parent.mkdir(parents=True, exist_ok=True)
@@ -207,7 +208,7 @@ def fetch_notebook(
     return ""
 
 
-def run_logs(client: WorkspaceClient, run: Run) -> str:
+def read_run_logs(client: WorkspaceClient, run: Run) -> str:
     """Return what the program of an ended run of one task printed, the last 5 MB of it; nothing of a run that failed before it printed."""
     from databricks.sdk.errors import DatabricksError
 
@@ -215,7 +216,7 @@ def run_logs(client: WorkspaceClient, run: Run) -> str:
     try:
         return client.jobs.get_run_output(task.run_id or 0).logs or ""
     except DatabricksError:
-        if state_of(run) == "SUCCESS":
+        if run_state(run) == "SUCCESS":
             raise
         return ""
 

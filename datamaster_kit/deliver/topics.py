@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ..contract.document import nearest
+from ..contract.document import nearest_name_hint
 from ..contract.fault import BadInput, Fault, code
 from ..contract.model import Contract, Model, Workflow
 from ..contract.period import parse_period
@@ -19,15 +19,16 @@ from ..lakehouse.names import Names
 from ..project.project_file import Project
 
 # %% auto #0
-__all__ = ['BAD_TOPIC', 'MEGABYTE', 'MOST', 'Reading', 'TOPIC_CLAIMED_TWICE', 'NO_SUBSCRIPTION', 'NO_SUCH_TIER', 'NAMES', 'MARK',
-           'Topic', 'whole', 'period_in', 'readings', 'topic_faults', 'setting_faults', 'tier_of', 'topics', 'topic_of',
-           'attributes_of', 'observed_attributes', 'mark_of', 'properties_of']
+__all__ = ['BAD_TOPIC', 'MEGABYTE', 'TIER_LIMITS', 'TopicSettingReader', 'TOPIC_CLAIMED_TWICE', 'NO_TOPIC_SUBSCRIPTION',
+           'NO_SUCH_TIER', 'CAPTURE_NAME_FORMAT', 'TOPIC_MARK_KEY', 'Topic', 'parse_topic_count', 'parse_period_units',
+           'topic_setting_readers', 'topic_faults', 'setting_faults', 'namespace_tier', 'build_topics', 'build_topic',
+           'topic_attributes', 'actual_topic_attributes', 'topic_mark', 'topic_properties']
 
 # %% ../../nbs/deliver/12_topics.ipynb #6f4581c6
-BAD_TOPIC = code("topic-setting", "A setting of `workflow.topic`, or of `topics` in the project file, is unknown, or has a value that Event Hubs does not take.",
+BAD_TOPIC = code("topic-setting", "A setting of `workflow.topic`, or of `build_topics` in the project file, is unknown, or has a value that Event Hubs does not take.",
                  "partitions: 1, retention: 1 day, capture_window: 2 minutes, capture_megabytes: 10")
 MEGABYTE = 1_048_576
-MOST = {"Standard": (32, 7 * 24), "Premium": (100, 90 * 24)}  # partitions, hours
+TIER_LIMITS = {"Standard": (32, 7 * 24), "Premium": (100, 90 * 24)}  # partitions, hours
 
 
 @dataclass(frozen=True)
@@ -43,12 +44,12 @@ class Topic:
     captured_bytes: int = 10 * MEGABYTE
 
 
-def whole(value: Any) -> int | None:
+def parse_topic_count(value: Any) -> int | None:
     """Return a whole number, or None where the value is none."""
     return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 
-def period_in(value: Any, seconds: int) -> int | None:
+def parse_period_units(value: Any, seconds: int) -> int | None:
     """Return a period in units of so many seconds, rounded up, or None where the value is no period."""
     try:
         return math.ceil(parse_period(str(value)).seconds / seconds)
@@ -56,17 +57,17 @@ def period_in(value: Any, seconds: int) -> int | None:
         return None
 
 # %% ../../nbs/deliver/12_topics.ipynb #75a3e3d8
-Reading = tuple[str, Callable[[Any], "int | None"], int, int, str]
+TopicSettingReader = tuple[str, Callable[[Any], "int | None"], int, int, str]
 
 
-def readings(sku: str) -> dict[str, Reading]:
+def topic_setting_readers(sku: str) -> dict[str, TopicSettingReader]:
     """Return how each setting is read: the attribute, the reader, the least and the most that Event Hubs takes, and in which unit."""
-    partitions, hours = MOST[sku]
+    partitions, hours = TIER_LIMITS[sku]
     return {
-        "partitions": ("partitions", whole, 1, partitions, "partitions"),
-        "retention": ("retention_hours", lambda value: period_in(value, 3_600), 1, hours, "hours"),
-        "capture_window": ("captured_seconds", lambda value: period_in(value, 1), 60, 900, "seconds"),
-        "capture_megabytes": ("captured_bytes", lambda value: None if whole(value) is None else value * MEGABYTE, 10 * MEGABYTE, 500 * MEGABYTE, "bytes"),
+        "partitions": ("partitions", parse_topic_count, 1, partitions, "partitions"),
+        "retention": ("retention_hours", lambda value: parse_period_units(value, 3_600), 1, hours, "hours"),
+        "capture_window": ("captured_seconds", lambda value: parse_period_units(value, 1), 60, 900, "seconds"),
+        "capture_megabytes": ("captured_bytes", lambda value: None if parse_topic_count(value) is None else value * MEGABYTE, 10 * MEGABYTE, 500 * MEGABYTE, "bytes"),
     }
 
 
@@ -79,11 +80,11 @@ def setting_faults(said: Any, sku: str, owner: str, place: str, file: str = "") 
     """Return what is wrong with settings of topics, which `owner` says at a place."""
     if not isinstance(said, Mapping):
         return [BAD_TOPIC.fault(f"{owner}: topic is not a mapping", path=place, file=file)]
-    known, faults = readings(sku), []
+    known, faults = topic_setting_readers(sku), []
     for name, value in said.items():
         path = f"{place}.{name}"
         if name not in known:
-            faults.append(BAD_TOPIC.fault(f"{owner}: there is no setting {name!r}", path=path, hint=nearest(str(name), known) or BAD_TOPIC.remedy, file=file))
+            faults.append(BAD_TOPIC.fault(f"{owner}: there is no setting {name!r}", path=path, hint=nearest_name_hint(str(name), known) or BAD_TOPIC.remedy, file=file))
             continue
         _, reader, least, most, unit = known[name]
         read = reader(value)
@@ -93,20 +94,20 @@ def setting_faults(said: Any, sku: str, owner: str, place: str, file: str = "") 
 
 # %% ../../nbs/deliver/12_topics.ipynb #a4961a45
 TOPIC_CLAIMED_TWICE = code("topic-claimed-twice", "Two contracts have the same topic.", "give one of the models another name")
-NO_SUBSCRIPTION = code("topic-subscription", "Topics are made in a subscription, and the project file names none.", "say `setup.subscription` in the project file")
+NO_TOPIC_SUBSCRIPTION = code("topic-subscription", "Topics are made in a subscription, and the project file names none.", "say `setup.subscription` in the project file")
 NO_SUCH_TIER = code("topic-tier", "The tier of the namespace has no topics that can be captured.", "Standard or Premium, under `setup.azure.eventhub_sku`")
 
 
-def tier_of(project: Project) -> str:
+def namespace_tier(project: Project) -> str:
     """Return the tier of the project's namespace."""
     return str((project.setup.get("azure") or {}).get("eventhub_sku", "Standard"))
 
 
-def topics(project: Project, contracts: Iterable[Contract]) -> tuple[Topic, ...]:
+def build_topics(project: Project, contracts: Iterable[Contract]) -> tuple[Topic, ...]:
     """Return the topics that contracts ask for, by name; raises BadInput with every fault."""
-    tier, claimed, faults = tier_of(project), dict[str, Topic](), list[Fault]()
-    if tier not in MOST:
-        raise BadInput(NO_SUCH_TIER.fault(f"{tier!r} is neither of {', '.join(MOST)}", path="$.setup.azure.eventhub_sku", file="datamaster.yaml"))
+    tier, claimed, faults = namespace_tier(project), dict[str, Topic](), list[Fault]()
+    if tier not in TIER_LIMITS:
+        raise BadInput(NO_SUCH_TIER.fault(f"{tier!r} is neither of {', '.join(TIER_LIMITS)}", path="$.setup.azure.eventhub_sku", file="datamaster.yaml"))
     unfit = setting_faults(project.topics, tier, "the project", "$.topics", "datamaster.yaml")
     for contract in contracts:
         workflow = contract.workflow or Workflow()
@@ -115,37 +116,37 @@ def topics(project: Project, contracts: Iterable[Contract]) -> tuple[Topic, ...]
         wrong = topic_faults(contract, tier)
         faults += [fault for fault in (*unfit, *wrong) if fault not in faults]
         for model in contract.ingested_models if not (unfit or wrong) else ():
-            topic = topic_of(project, contract, model, tier)
+            topic = build_topic(project, contract, model, tier)
             there = claimed.setdefault(topic.name.lower(), topic)
             if there.contract != topic.contract or there.model != topic.model:
                 faults.append(TOPIC_CLAIMED_TWICE.fault(f"{there.contract} ({there.model}) and {topic.contract} ({topic.model}) both have {topic.name!r}"))
     if claimed and not project.setup.get("subscription"):
-        faults.append(NO_SUBSCRIPTION.fault(f"{', '.join(topic.name for topic in claimed.values())}: no subscription", path="$.setup.subscription", file="datamaster.yaml"))
+        faults.append(NO_TOPIC_SUBSCRIPTION.fault(f"{', '.join(topic.name for topic in claimed.values())}: no subscription", path="$.setup.subscription", file="datamaster.yaml"))
     if faults:
         raise BadInput(*faults)
     return tuple(claimed[name] for name in sorted(claimed))
 
 
-def topic_of(project: Project, contract: Contract, model: Model, sku: str) -> Topic:
+def build_topic(project: Project, contract: Contract, model: Model, sku: str) -> Topic:
     """Return the topic of a model, whose settings have no fault; those of the contract come before those of the project."""
-    said, known = {**project.topics, **((contract.workflow or Workflow()).properties.get("topic") or {})}, readings(sku)
+    said, known = {**project.topics, **((contract.workflow or Workflow()).properties.get("topic") or {})}, topic_setting_readers(sku)
     numbers = {known[name][0]: number for name, value in said.items() if (number := known[name][1](value)) is not None}
     return Topic(project.names.topic(model.name), contract.id, model.name, **numbers)
 
 # %% ../../nbs/deliver/12_topics.ipynb #95d525d0
-NAMES = "{Namespace}/{EventHub}/{PartitionId}/{Year}/{Month}/{Day}/{Hour}/{Minute}/{Second}"  # all of them are mandatory
+CAPTURE_NAME_FORMAT = "{Namespace}/{EventHub}/{PartitionId}/{Year}/{Month}/{Day}/{Hour}/{Minute}/{Second}"  # all of them are mandatory
 
 
-def attributes_of(topic: Topic, names: Names) -> dict[str, Any]:
+def topic_attributes(topic: Topic, names: Names) -> dict[str, Any]:
     """Return the attributes that a topic is to have."""
     return {"status": "Active", "partitions": topic.partitions, "cleanup": "Delete", "retention_hours": topic.retention_hours, "captured_seconds": topic.captured_seconds,
-            "captured_bytes": topic.captured_bytes, "captured_to": f"{names.storage_account}/{names.container('raw')}/{topic.model}/{NAMES}", "captured_as": "Avro",
+            "captured_bytes": topic.captured_bytes, "captured_to": f"{names.storage_account}/{names.container('raw')}/{topic.model}/{CAPTURE_NAME_FORMAT}", "captured_as": "Avro",
             "empty_files": False, "identity": "SystemAssigned", "contract": topic.contract, "model": topic.model}
 
 
-def observed_attributes(properties: Mapping[str, Any]) -> dict[str, Any]:
+def actual_topic_attributes(properties: Mapping[str, Any]) -> dict[str, Any]:
     """Return the attributes that a topic has, from its properties; those of a capture that is off are None."""
-    capture, mark = properties.get("captureDescription") or {}, mark_of(properties)
+    capture, mark = properties.get("captureDescription") or {}, topic_mark(properties)
     target = capture.get("destination") or {}
     said, retention = target.get("properties") or {}, properties.get("retentionDescription") or {}
     account = str(said.get("storageAccountResourceId", "")).rsplit("/", 1)[-1].lower()
@@ -159,25 +160,25 @@ def observed_attributes(properties: Mapping[str, Any]) -> dict[str, Any]:
             **(captured if capture.get("enabled") else dict.fromkeys(captured)), "contract": mark.get("contract"), "model": mark.get("model")}
 
 # %% ../../nbs/deliver/12_topics.ipynb #294a41df
-MARK = "datamaster_kit"
+TOPIC_MARK_KEY = "datamaster_kit"
 
 
-def mark_of(properties: Mapping[str, Any]) -> dict[str, Any]:
+def topic_mark(properties: Mapping[str, Any]) -> dict[str, Any]:
     """Return what the toolkit wrote on a topic; empty on somebody else's."""
     try:
         said = json.loads(properties.get("userMetadata") or "{}")
     except ValueError:
         return {}
-    return said if isinstance(said, dict) and said.get("made_by") == MARK else {}
+    return said if isinstance(said, dict) and said.get("made_by") == TOPIC_MARK_KEY else {}
 
 
-def properties_of(attributes: Mapping[str, Any], storage_account_id: str) -> dict[str, Any]:
+def topic_properties(attributes: Mapping[str, Any], storage_account_id: str) -> dict[str, Any]:
     """Return the properties that Event Hubs is told (Event Hubs, *Create Or Update*, 2024-01-01)."""
     _, container, archive = attributes["captured_to"].split("/", 2)
     return {
         "status": attributes["status"], "partitionCount": attributes["partitions"],
         "retentionDescription": {"cleanupPolicy": attributes["cleanup"], "retentionTimeInHours": attributes["retention_hours"]},
-        "userMetadata": json.dumps({"made_by": MARK, "contract": attributes["contract"], "model": attributes["model"]}),
+        "userMetadata": json.dumps({"made_by": TOPIC_MARK_KEY, "contract": attributes["contract"], "model": attributes["model"]}),
         "captureDescription": {
             "enabled": True, "encoding": attributes["captured_as"], "intervalInSeconds": attributes["captured_seconds"], "sizeLimitInBytes": attributes["captured_bytes"],
             "skipEmptyArchives": not attributes["empty_files"],

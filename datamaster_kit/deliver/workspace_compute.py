@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from ..contract.compute import RUNTIME, Compute, is_looked_up
-from ..contract.document import nearest
+from ..contract.compute import DEFAULT_RUNTIME, Compute, is_name_not_id
+from ..contract.document import nearest_name_hint
 from ..contract.fault import BadInput, Code, Fault, code
 from ..contract.model import Contract, Workflow
 from .settings import Release, compute_for
@@ -20,15 +20,15 @@ if TYPE_CHECKING:
     from databricks.sdk import WorkspaceClient
 
 # %% auto #0
-__all__ = ['NO_CLUSTER', 'UNSURE_CLUSTER', 'NO_POOL', 'NO_POLICY', 'cluster_of', 'ComputeUse', 'compute_uses', 'names_used',
-           'missing_faults', 'found_compute']
+__all__ = ['NO_CLUSTER', 'UNSURE_CLUSTER', 'NO_POOL', 'NO_POLICY', 'find_project_cluster', 'ComputeUse', 'compute_uses',
+           'compute_names', 'missing_compute_faults', 'read_workspace_compute']
 
 # %% ../../nbs/deliver/03_workspace_compute.ipynb #d92a469b
 NO_CLUSTER = code("no-cluster", "Jobs are to run on the project's cluster, which is not there.", "make it first: datamaster unity apply; or choose `compute: job_cluster` or `serverless` under `jobs:` in the project file")
 UNSURE_CLUSTER = code("unsure-cluster", "It is not certain which cluster is the project's.", "rename or delete the others, whose owners the workspace shows: `datamaster unity plan` tells the project's own")
 
 
-def cluster_of(client: WorkspaceClient, project: Project) -> tuple[str, str]:
+def find_project_cluster(client: WorkspaceClient, project: Project) -> tuple[str, str]:
     """Return the id of the project's cluster, and its single user. Raises BadInput where it is not there, is not certain to be the project's, or is on too old a runtime."""
     clusters = [item for item in client.clusters.list() if item.cluster_name == project.names.cluster]
     found = sorted((item.cluster_id or "", item.single_user_name or "") for item in clusters)
@@ -38,7 +38,7 @@ def cluster_of(client: WorkspaceClient, project: Project) -> tuple[str, str]:
         raise BadInput(UNSURE_CLUSTER.fault(f"the workspace has {len(found)} clusters {project.names.cluster}: {', '.join(f'{number} of {user}' for number, user in found)}", path="jobs.compute"))
     if project.unity.principal_user and found[0][1] != project.unity.principal_user:
         raise BadInput(UNSURE_CLUSTER.fault(f"the cluster {project.names.cluster} is {found[0][1]}'s and not {project.unity.principal_user}'s", path="unity.principal_user", hint="`datamaster unity apply` sets it back"))
-    old = runtime_fault(f"the cluster {project.names.cluster}", clusters[0].spark_version or "", "jobs.compute", f"`datamaster unity apply` brings it to {RUNTIME}")
+    old = runtime_fault(f"the cluster {project.names.cluster}", clusters[0].spark_version or "", "jobs.compute", f"`datamaster unity apply` brings it to {DEFAULT_RUNTIME}")
     if old:
         raise BadInput(old)
     return found[0]
@@ -66,13 +66,13 @@ def compute_uses(project: Project, contracts: Iterable[tuple[str, Contract]]) ->
     return tuple(found)
 
 
-def names_used(uses: Iterable[ComputeUse], kind: str) -> dict[str, tuple[str, str]]:
+def compute_names(uses: Iterable[ComputeUse], kind: str) -> dict[str, tuple[str, str]]:
     """Return the names of pools, or of policies, that job clusters have, each with the file and the path where it is said first."""
     found: dict[str, tuple[str, str]] = {}
     for use in uses:
         for key in ("pool", "driver_pool") if kind == "pool" else ("policy",):
             said = getattr(use.compute, key)
-            if use.compute.kind == "job_cluster" and is_looked_up(kind, said):
+            if use.compute.kind == "job_cluster" and is_name_not_id(kind, said):
                 found.setdefault(said, (use.file, f"workflow.compute.{key}") if use.own.get(key) else ("datamaster.yaml", f"jobs.cluster.{key}"))
     return found
 
@@ -81,22 +81,22 @@ NO_POOL = code("no-such-pool", "A job cluster is to take machines of a pool that
 NO_POLICY = code("no-such-policy", "A job cluster is to follow a policy that the workspace does not show.", "make the policy, ask who administers the workspace for `Can use` on it, or correct the name")
 
 
-def missing_faults(kind: Code, used: Mapping[str, tuple[str, str]], ids: Mapping[str, str], word: str) -> list[Fault]:
+def missing_compute_faults(kind: Code, used: Mapping[str, tuple[str, str]], ids: Mapping[str, str], word: str) -> list[Fault]:
     """Return a fault for each name that is used and has no id."""
-    return [kind.fault(f"the workspace shows no {word} {name!r}; it has {', '.join(sorted(ids)) or 'none'}", file=file, path=path, hint=nearest(name, ids))
+    return [kind.fault(f"the workspace shows no {word} {name!r}; it has {', '.join(sorted(ids)) or 'none'}", file=file, path=path, hint=nearest_name_hint(name, ids))
             for name, (file, path) in used.items() if name not in ids]
 
 
-def found_compute(client: WorkspaceClient, project: Project, uses: Sequence[ComputeUse]) -> tuple[Release, tuple[Fault, ...]]:
+def read_workspace_compute(client: WorkspaceClient, project: Project, uses: Sequence[ComputeUse]) -> tuple[Release, tuple[Fault, ...]]:
     """Return a release with what the workspace has for jobs to run on, and a fault for everything that it has not."""
-    pools, policies = names_used(uses, "pool"), names_used(uses, "policy")
+    pools, policies = compute_names(uses, "pool"), compute_names(uses, "policy")
     pool_ids = {item.instance_pool_name or "": item.instance_pool_id or "" for item in client.instance_pools.list()} if pools else {}
     policy_ids = {item.name or "": item.policy_id or "" for item in client.cluster_policies.list()} if policies else {}
-    faults = [*missing_faults(NO_POOL, pools, pool_ids, "pool"), *missing_faults(NO_POLICY, policies, policy_ids, "policy")]
+    faults = [*missing_compute_faults(NO_POOL, pools, pool_ids, "pool"), *missing_compute_faults(NO_POLICY, policies, policy_ids, "policy")]
     cluster = user = ""
     if any(use.compute.kind == "existing_cluster" for use in uses):
         try:
-            cluster, user = cluster_of(client, project)
+            cluster, user = find_project_cluster(client, project)
         except BadInput as error:
             faults += error.faults
     release = Release("", "", cluster=cluster, cluster_user=user, runs_as=project.unity.service_principal, pools=pool_ids, policies=policy_ids)

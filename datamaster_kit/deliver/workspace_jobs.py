@@ -11,57 +11,58 @@ from typing import TYPE_CHECKING, Any
 from ..contract.fault import BadInput, Fault, code
 from .jobs import KEY_TAG, Job
 from ..project.project_file import Project
-from ..plan.resources import Found, Identities, Key, Operations, Resource, differences
+from ..plan.resources import ExistingResource, Identities, ResourceKey, Operations, Resource, attribute_differences
 
 if TYPE_CHECKING:
     from databricks.sdk import WorkspaceClient
     from databricks.sdk.service.jobs import BaseJob
 
 # %% auto #0
-__all__ = ['UNKNOWN_SETTING', 'STARTS', 'LISTS', 'NOT_COMPARED', 'FILLED_IN', 'as_taken', 'compared', 'ordered', 'pause_status',
-           'is_of_project', 'matched', 'key_of_job', 'name_of', 'found_jobs', 'found_job', 'note_of', 'desired_jobs',
-           'without', 'keeps_members', 'as_paused', 'named_jobs', 'job_operations']
+__all__ = ['UNKNOWN_SETTING', 'START_SETTING_KEYS', 'LIST_SETTING_KEYS', 'UNCOMPARED_SETTINGS', 'SERVICE_FILLED_SETTINGS',
+           'sdk_settings', 'comparable_settings', 'comparable_member', 'pause_status', 'is_of_project', 'match_jobs',
+           'job_key_from_tags', 'job_name', 'build_found_jobs', 'build_found_job', 'job_note', 'desired_jobs',
+           'fields_to_remove', 'has_surplus_members', 'with_pause_status', 'find_jobs_of_key', 'job_operations']
 
 # %% ../../nbs/deliver/04_workspace_jobs.ipynb #2c248637
 UNKNOWN_SETTING = code("job-setting-unknown", "A task of a contract has a setting, or a value of one, that the Jobs API does not know.", "see the Jobs API reference: Create a new job, tasks")
 
 
-def as_taken(settings: Mapping[str, Any]) -> dict[str, Any]:
+def sdk_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
     """Return settings as the SDK sends them; raises BadInput with the path of each that it does not know."""
     from databricks.sdk.service.jobs import JobSettings
 
     said = {name: value for name, value in settings.items() if value is not None and name != "access_control_list"}
     taken: dict[str, Any] = JobSettings.from_dict(said).as_dict()
-    lost = [item.path for item in differences(taken, said) if item.after not in ({}, [], ())]
+    lost = [item.path for item in attribute_differences(taken, said) if item.after not in ({}, [], ())]
     if lost:
         raise BadInput(*(UNKNOWN_SETTING.fault(f"the job {settings['name']} has {path}, which the Jobs API does not take") for path in lost))
     return taken
 
 # %% ../../nbs/deliver/04_workspace_jobs.ipynb #644ae692
-STARTS = ("schedule", "continuous", "trigger")
-LISTS = {"tasks": "task_key", "job_clusters": "job_cluster_key", "environments": "environment_key"}
-NOT_COMPARED = ("run_as", "access_control_list", "parameters", *STARTS, *LISTS)
-FILLED_IN = ("kind", "is_single_node")  # the service answers with what they mean
+START_SETTING_KEYS = ("schedule", "continuous", "trigger")
+LIST_SETTING_KEYS = {"tasks": "task_key", "job_clusters": "job_cluster_key", "environments": "environment_key"}
+UNCOMPARED_SETTINGS = ("run_as", "access_control_list", "parameters", *START_SETTING_KEYS, *LIST_SETTING_KEYS)
+SERVICE_FILLED_SETTINGS = ("kind", "is_single_node")  # the service answers with what they mean
 
 
-def compared(settings: Mapping[str, Any]) -> dict[str, Any]:
+def comparable_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
     """Return settings in the form in which they are compared."""
-    members = {name: {item[key]: ordered(item) for item in settings.get(name) or ()} for name, key in LISTS.items()}
-    starts = {name: {key: value for key, value in settings[name].items() if key != "pause_status"} if settings.get(name) else None for name in STARTS}
-    return {**{name: value for name, value in settings.items() if name not in NOT_COMPARED}, **starts, **{name: found or None for name, found in members.items()}, "task_keys": sorted(members["tasks"]),
+    members = {name: {item[key]: comparable_member(item) for item in settings.get(name) or ()} for name, key in LIST_SETTING_KEYS.items()}
+    starts = {name: {key: value for key, value in settings[name].items() if key != "pause_status"} if settings.get(name) else None for name in START_SETTING_KEYS}
+    return {**{name: value for name, value in settings.items() if name not in UNCOMPARED_SETTINGS}, **starts, **{name: found or None for name, found in members.items()}, "task_keys": sorted(members["tasks"]),
             "parameters": sorted(settings.get("parameters") or (), key=lambda item: str(item["name"])) or None}
 
 
-def ordered(member: Mapping[str, Any]) -> dict[str, Any]:
+def comparable_member(member: Mapping[str, Any]) -> dict[str, Any]:
     """Return a task with what it depends on in the order of its names, or a cluster without what the service fills in."""
     depends = {"depends_on": sorted(member["depends_on"], key=lambda item: str(item["task_key"]))} if member.get("depends_on") else {}
-    cluster = {"new_cluster": {name: value for name, value in member["new_cluster"].items() if name not in FILLED_IN}} if member.get("new_cluster") else {}
+    cluster = {"new_cluster": {name: value for name, value in member["new_cluster"].items() if name not in SERVICE_FILLED_SETTINGS}} if member.get("new_cluster") else {}
     return {**member, **depends, **cluster}
 
 
 def pause_status(settings: Mapping[str, Any]) -> str:
     """Return whether a job is PAUSED or UNPAUSED; empty where nothing starts it."""
-    return next((str(settings[name].get("pause_status") or "UNPAUSED") for name in STARTS if settings.get(name)), "")
+    return next((str(settings[name].get("pause_status") or "UNPAUSED") for name in START_SETTING_KEYS if settings.get(name)), "")
 
 # %% ../../nbs/deliver/04_workspace_jobs.ipynb #11630a0e
 def is_of_project(project: Project, job: BaseJob) -> bool:
@@ -70,12 +71,12 @@ def is_of_project(project: Project, job: BaseJob) -> bool:
     return KEY_TAG in tags and all(tags.get(name) == own[name] for name in ("domain", "env"))
 
 
-def matched(wanted: Sequence[Job], ours: Iterable[BaseJob]) -> tuple[dict[str, BaseJob], list[BaseJob]]:
+def match_jobs(wanted: Sequence[Job], ours: Iterable[BaseJob]) -> tuple[dict[str, BaseJob], list[BaseJob]]:
     """Return the job of each wanted one by name, and what is left; where several match, the oldest."""
     left = sorted(ours, key=lambda item: item.job_id or 0)
     taken: dict[str, BaseJob] = {}
     matches: tuple[Callable[[Job, BaseJob], bool], ...] = (
-        lambda job, item: key_of_job(item) == job.key, lambda job, item: key_of_job(item) in job.older_keys, lambda job, item: name_of(item) == job.name)
+        lambda job, item: job_key_from_tags(item) == job.key, lambda job, item: job_key_from_tags(item) in job.older_keys, lambda job, item: job_name(item) == job.name)
     for is_match in matches:
         for job in wanted:
             found = None if job.name in taken else next((item for item in left if is_match(job, item)), None)
@@ -85,52 +86,52 @@ def matched(wanted: Sequence[Job], ours: Iterable[BaseJob]) -> tuple[dict[str, B
     return taken, left
 
 
-def key_of_job(job: BaseJob) -> str:
+def job_key_from_tags(job: BaseJob) -> str:
     """Return what a job says that it is known by."""
     return ((job.settings.tags if job.settings else None) or {}).get(KEY_TAG, "")
 
 
-def name_of(job: BaseJob) -> str:
+def job_name(job: BaseJob) -> str:
     """Return the name of a job."""
     return (job.settings.name if job.settings else None) or ""
 
 
-def found_jobs(project: Project, wanted: Sequence[Job], listed: Iterable[BaseJob]) -> tuple[Found, ...]:
+def build_found_jobs(project: Project, wanted: Sequence[Job], listed: Iterable[BaseJob]) -> tuple[ExistingResource, ...]:
     """Return the project's jobs, those that are surplus with their number, and those of others that have a wanted name."""
     everything = list(listed)
     ours = [item for item in everything if is_of_project(project, item)]
-    taken, left = matched(wanted, ours)
+    taken, left = match_jobs(wanted, ours)
     keys, known = {job.key for job in wanted}, {item.job_id for item in ours}
     others: dict[str, BaseJob] = {}
     for item in everything:
         if item.job_id not in known:
-            others.setdefault(name_of(item), item)
-    found = [found_job(job.name, taken[job.name], True, note_of(taken[job.name], others.get(job.name))) for job in wanted if job.name in taken]
-    found += [found_job(f"{name_of(item)} ({item.job_id})", item, True, "a second job of the same model" if key_of_job(item) in keys else "no contract asks for it any more") for item in left]
-    return (*found, *(found_job(job.name, others[job.name], False, f"job {others[job.name].job_id} of {others[job.name].creator_user_name}")
+            others.setdefault(job_name(item), item)
+    found = [build_found_job(job.name, taken[job.name], True, job_note(taken[job.name], others.get(job.name))) for job in wanted if job.name in taken]
+    found += [build_found_job(f"{job_name(item)} ({item.job_id})", item, True, "a second job of the same model" if job_key_from_tags(item) in keys else "no contract asks for it any more") for item in left]
+    return (*found, *(build_found_job(job.name, others[job.name], False, f"job {others[job.name].job_id} of {others[job.name].creator_user_name}")
                       for job in wanted if job.name in others and job.name not in taken))
 
 
-def found_job(name: str, item: BaseJob, is_ours: bool, note: str) -> Found:
+def build_found_job(name: str, item: BaseJob, is_ours: bool, note: str) -> ExistingResource:
     """Return a job of the workspace under a name; beside what is compared, its attributes say whether it is paused."""
     settings = item.settings.as_dict() if item.settings else {}
-    return Found("job", name, {**compared(settings), "pause_status": pause_status(settings)}, str(item.job_id), is_ours, note=note)
+    return ExistingResource("job", name, {**comparable_settings(settings), "pause_status": pause_status(settings)}, str(item.job_id), is_ours, note=note)
 
 
-def note_of(item: BaseJob, other: BaseJob | None) -> str:
+def job_note(item: BaseJob, other: BaseJob | None) -> str:
     """Return what a person should know of a job: that somebody unpaused it, or that another has its name."""
     unpaused = pause_status(item.settings.as_dict() if item.settings else {}) == "UNPAUSED"
     return "; ".join([*(["unpaused by hand, and left so"] if unpaused else []), *([f"job {other.job_id} of {other.creator_user_name} has the same name"] if other else [])])
 
 # %% ../../nbs/deliver/04_workspace_jobs.ipynb #b3a1380b
-def desired_jobs(wanted: Iterable[Job], needs: tuple[Key, ...] = ()) -> tuple[Resource, ...]:
+def desired_jobs(wanted: Iterable[Job], needs: tuple[ResourceKey, ...] = ()) -> tuple[Resource, ...]:
     """Return jobs as resources, each of which needs its release too; raises BadInput with everything that the Jobs API does not take of any."""
     found, faults = list[Resource](), list[Fault]()
     for job in wanted:
         try:
-            taken = as_taken(job.settings)
+            taken = sdk_settings(job.settings)
             own = ("release", job.folder.rpartition("/")[2])
-            found.append(Resource("job", job.name, compared({**dict.fromkeys(name for name, value in job.settings.items() if value is None), **taken}), (*needs, own)))
+            found.append(Resource("job", job.name, comparable_settings({**dict.fromkeys(name for name, value in job.settings.items() if value is None), **taken}), (*needs, own)))
         except BadInput as error:
             faults += error.faults
     if faults:
@@ -138,28 +139,28 @@ def desired_jobs(wanted: Iterable[Job], needs: tuple[Key, ...] = ()) -> tuple[Re
     return tuple(found)
 
 # %% ../../nbs/deliver/04_workspace_jobs.ipynb #32e1312c
-def without(found: Mapping[str, Any], settings: Mapping[str, Any]) -> list[str]:
+def fields_to_remove(found: Mapping[str, Any], settings: Mapping[str, Any]) -> list[str]:
     """Return what has to be removed of a job so that it has only what is wanted (Databricks, *Jobs API*, `fields_to_remove`)."""
     fields = [name for name, value in settings.items() if value is None and found.get(name) is not None]
-    members = {name: {item[LISTS[name]] for item in settings.get(name) or ()} for name in ("tasks", "job_clusters")}
+    members = {name: {item[LIST_SETTING_KEYS[name]] for item in settings.get(name) or ()} for name in ("tasks", "job_clusters")}
     return [*fields, *(f"{name}/{key}" for name, keys in members.items() if name not in fields for key in found.get(name) or () if key not in keys)]
 
 
-def keeps_members(found: Mapping[str, Any], settings: Mapping[str, Any]) -> bool:
+def has_surplus_members(found: Mapping[str, Any], settings: Mapping[str, Any]) -> bool:
     """An update would leave environments or parameters there that are not wanted."""
     there = {"environments": set(found.get("environments") or ()), "parameters": {item["name"] for item in found.get("parameters") or ()}}
     wanted = {"environments": {item["environment_key"] for item in settings.get("environments") or ()}, "parameters": {item["name"] for item in settings.get("parameters") or ()}}
     return any(wanted[name] and there[name] - wanted[name] for name in there)
 
 
-def as_paused(settings: Mapping[str, Any], status: str) -> dict[str, Any]:
+def with_pause_status(settings: Mapping[str, Any], status: str) -> dict[str, Any]:
     """Return settings that are paused, or not, as a job was."""
-    return {name: {**value, "pause_status": status} if status and name in STARTS and value else value for name, value in settings.items()}
+    return {name: {**value, "pause_status": status} if status and name in START_SETTING_KEYS and value else value for name, value in settings.items()}
 
 
-def named_jobs(client: WorkspaceClient, project: Project, job: Job) -> Iterator[BaseJob]:
+def find_jobs_of_key(client: WorkspaceClient, project: Project, job: Job) -> Iterator[BaseJob]:
     """Yield the project's jobs that have a job's name and key."""
-    yield from (item for item in client.jobs.list(name=job.name, expand_tasks=True) if is_of_project(project, item) and key_of_job(item) == job.key)
+    yield from (item for item in client.jobs.list(name=job.name, expand_tasks=True) if is_of_project(project, item) and job_key_from_tags(item) == job.key)
 
 
 def job_operations(client: WorkspaceClient, project: Project, wanted: Iterable[Job]) -> Operations:
@@ -170,9 +171,9 @@ def job_operations(client: WorkspaceClient, project: Project, wanted: Iterable[J
 
     by_name = {job.name: job for job in wanted}
 
-    def find(resource: Resource) -> Found | None:
+    def find(resource: Resource) -> ExistingResource | None:
         job = by_name[resource.name]
-        return next((item for item in found_jobs(project, [job], list(named_jobs(client, project, job))) if item.name == job.name), None)
+        return next((item for item in build_found_jobs(project, [job], list(find_jobs_of_key(client, project, job))) if item.name == job.name), None)
 
     def create(resource: Resource, identities: Identities) -> str:
         job = by_name[resource.name]
@@ -180,25 +181,25 @@ def job_operations(client: WorkspaceClient, project: Project, wanted: Iterable[J
         if there is not None:
             update(resource, there, identities)
             return there.identity
-        taken = JobSettings.from_dict(as_taken(job.settings)).as_shallow_dict()
+        taken = JobSettings.from_dict(sdk_settings(job.settings)).as_shallow_dict()
         made = client.jobs.create(**taken, access_control_list=[JobAccessControlRequest.from_dict(item) for item in job.settings["access_control_list"]]).job_id or 0
-        first, *twins = sorted({made, *(item.job_id or 0 for item in named_jobs(client, project, job))})
+        first, *twins = sorted({made, *(item.job_id or 0 for item in find_jobs_of_key(client, project, job))})
         for twin in twins:
             client.jobs.delete(twin)
         return str(first)
 
-    def update(resource: Resource, there: Found, identities: Identities) -> None:
+    def update(resource: Resource, there: ExistingResource, identities: Identities) -> None:
         job, number = by_name[resource.name], int(there.identity)
-        settings = as_paused(job.settings, there.attributes["pause_status"])
-        if keeps_members(there.attributes, settings):
+        settings = with_pause_status(job.settings, there.attributes["pause_status"])
+        if has_surplus_members(there.attributes, settings):
             before = client.jobs.get(number).settings
             kept = {name: value for name, value in (before.as_dict() if before else {}).items() if name not in settings}
-            client.jobs.reset(number, JobSettings.from_dict({**kept, **as_taken(settings)}))
+            client.jobs.reset(number, JobSettings.from_dict({**kept, **sdk_settings(settings)}))
         else:
-            client.jobs.update(number, new_settings=JobSettings.from_dict(as_taken(settings)), fields_to_remove=without(there.attributes, settings) or None)
+            client.jobs.update(number, new_settings=JobSettings.from_dict(sdk_settings(settings)), fields_to_remove=fields_to_remove(there.attributes, settings) or None)
         client.permissions.update("jobs", there.identity, access_control_list=[AccessControlRequest.from_dict(item) for item in job.settings["access_control_list"]])
 
-    def delete(there: Found) -> None:
+    def delete(there: ExistingResource) -> None:
         try:
             client.jobs.delete(int(there.identity))
         except InvalidParameterValue as error:  # an attempt whose reply was lost deleted it

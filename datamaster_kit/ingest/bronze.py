@@ -13,36 +13,37 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ..contract.fault import DatamasterError
-from ..contract.quality.rules import Rule, verdict
+from ..contract.quality.rule import Rule, is_rule_met
 from ..contract.sql.sqltype import sql_literal
 from ..contract.sql.table import bronze_table, envelope_columns, quarantine_table
-from .checkpoint import Claim, claimed, rebuilt
-from .files import FILE_LOST, NAMED as NAMED_FILES, file_entries
-from .evolution import Evolved, evolve, evolved_rows
+from .checkpoint import StreamState, claim_stream, finish_rebuild
+from .files import FILE_LOST, MOST_FILES_IN_NOTES as NAMED_FILES, file_entries
+from .evolution import SchemaDrift, evolve_tables, rows_with_drift
 from .quarantine import quarantine_batch
-from .rows import address, aggregated, aggregates, bronze_rows, broken_counts, broken_rules, counts, dirty_paths, exemptions, file_counts, of_batch, row_rules
-from .step import Step, append, file_source, require_same_key, require_tables
+from .rows import row_metadata_sql, aggregate_values, aggregate_columns, bronze_rows, breach_count_aggregates, rule_breaches, batch_aggregates, dirty_path_aggregates, exemptions, file_aggregates, is_in_batch, row_rules
+from .step import Step, append_once, file_source, require_same_key, require_tables
 from ..lakehouse.ledger import files_table, record_files
-from ..lakehouse.runs import RuleResult, Run, record_all
-from ..targets.failpoints import passed
-from ..targets.stream import ASKED
+from ..lakehouse.runs import RuleResult, Run, record_runs
+from ..targets.failpoints import failpoint
+from ..targets.stream import STOP_REQUESTED
 from ..targets.base import Files
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
 # %% auto #0
-__all__ = ['NAMED', 'DIRT', 'row_rule_results', 'files_of', 'batch_run', 'dirty_files', 'written', 'written_rows', 'dirt_of',
-           'unknown_rows', 'enter_files', 'write_batch', 'write_bronze', 'write_mended']
+__all__ = ['MOST_DIRTY_FILES', 'DIRTY_FILE_NOTES', 'row_rule_results', 'files_from_observation', 'batch_run', 'dirty_file_notes',
+           'append_bronze_batch', 'batch_rows', 'read_batch_dirt', 'rows_of_new_files', 'record_batch_files',
+           'write_bronze_batch', 'write_bronze', 'write_mended_file']
 
 # %% ../../nbs/ingest/06_bronze.ipynb #cc2b3e92
 def row_rule_results(rules: Sequence[Rule], broken: Mapping[str, int], total: int) -> tuple[RuleResult, ...]:
     """Return what each row rule said, given how many rows broke each, by its id."""
-    return tuple(RuleResult(rule.id, rule.kind, rule.severity, float(broken[rule.id]), verdict(rule, broken[rule.id], total), description=rule.description)
+    return tuple(RuleResult(rule.id, rule.kind, rule.severity, float(broken[rule.id]), is_rule_met(rule, broken[rule.id], total), description=rule.description)
                  for rule in row_rules(rules))
 
 
-def files_of(observed: Mapping[str, Any]) -> Files:
+def files_from_observation(observed: Mapping[str, Any]) -> Files:
     """Return what a batch's rows say of its files."""
     files = observed["files"] or []
     return Files(len(files), sum(file["size"] for file in files), observed["newest_millis"])
@@ -58,91 +59,91 @@ def batch_run(step: Step, begun: datetime, stream: str, batch_id: int, observed:
                     latency_seconds=datetime.now(UTC).timestamp() - newest / 1000 if newest else None, rows_per_second=rows / seconds if seconds else None)
 
 # %% ../../nbs/ingest/06_bronze.ipynb #54d76e8b
-NAMED = 20
-DIRT = {"quarantined_in": "rows of {} are in quarantine", "rescued_in": "values of {} do not fit, or are not in the contract"}
+MOST_DIRTY_FILES = 20
+DIRTY_FILE_NOTES = {"quarantined_in": "rows of {} are in quarantine", "rescued_in": "values of {} do not fit, or are not in the contract"}
 
 
-def dirty_files(step: Step, observed: Mapping[str, Any]) -> tuple[str, ...]:
+def dirty_file_notes(step: Step, observed: Mapping[str, Any]) -> tuple[str, ...]:
     """Return the notes that name a batch's dirty files, by their path in the landing folder; where there are many, some of them."""
     notes = []
-    for kind, words in DIRT.items():
+    for kind, words in DIRTY_FILE_NOTES.items():
         paths = sorted(path.partition(f"/{step.model.name}/")[2] or path for path in observed.get(kind) or ())
         if paths:
-            more = f" and {len(paths) - NAMED} files more" if len(paths) > NAMED else ""
-            notes.append(words.format(", ".join(paths[:NAMED]) + more))
+            more = f" and {len(paths) - MOST_DIRTY_FILES} files more" if len(paths) > MOST_DIRTY_FILES else ""
+            notes.append(words.format(", ".join(paths[:MOST_DIRTY_FILES]) + more))
     return tuple(notes)
 
 # %% ../../nbs/ingest/06_bronze.ipynb #0f178514
-def written(step: Step, rows: DataFrame, claim: Claim, batch_id: int, there: Evolved, counted: Mapping[str, str]) -> dict[str, Any]:
+def append_bronze_batch(step: Step, rows: DataFrame, claim: StreamState, batch_id: int, there: SchemaDrift, counted: Mapping[str, str]) -> dict[str, Any]:
     """Append a batch's rows to bronze, exactly once, and return what is counted."""
     from pyspark.sql import Observation
 
     envelope = [column.name for column in envelope_columns(step.contract)]
     columns = [*(item.column for item in step.model.fields), *envelope, *there.added]
     is_event = step.contract.arrives_as_events(step.model)
-    metadata = address(claim.stream, batch_id, step.run_id, step.contract.version, is_event)
+    metadata = row_metadata_sql(claim.stream, batch_id, step.run_id, step.contract.version, is_event)
     if envelope:
         rows = rows.selectExpr("*", *(f"_datamaster_file.envelope.{name} AS {name}" for name in envelope))
-    broken = broken_rules(step.model, step.rules, exemptions(step.contract, step.model))
-    passing, application, table = bronze_rows(evolved_rows(rows, there), columns, metadata, step.rules, broken), f"ingest/{claim.stream}", step.sql("bronze")
+    broken = rule_breaches(step.model, step.rules, exemptions(step.contract, step.model))
+    passing, application, table = bronze_rows(rows_with_drift(rows, there), columns, metadata, step.rules, broken), f"ingest/{claim.stream}", step.sql("bronze")
     if batch_id == claim.pending:
-        append(passing, table, application, batch_id)
-        return aggregated(written_rows(step, claim, batch_id), counted)
+        append_once(passing, table, application, batch_id)
+        return aggregate_values(batch_rows(step, claim, batch_id), counted)
     observation = Observation()  # Spark Connect tells observations of one session apart by their names alone
-    append(passing.observe(observation, *aggregates(counted)), table, application, batch_id)
+    append_once(passing.observe(observation, *aggregate_columns(counted)), table, application, batch_id)
     return dict(observation.get)
 
 
-def written_rows(step: Step, claim: Claim, batch_id: int) -> DataFrame:
+def batch_rows(step: Step, claim: StreamState, batch_id: int) -> DataFrame:
     """Return the rows of bronze that a batch wrote."""
-    return step.target.spark.table(step.sql("bronze")).where(of_batch(claim.stream, batch_id))
+    return step.target.spark.table(step.sql("bronze")).where(is_in_batch(claim.stream, batch_id))
 
 
-def dirt_of(step: Step, claim: Claim, batch_id: int, observed: Mapping[str, Any]) -> dict[str, Any]:
-    """Return how many of a batch's rows broke each rule (`broken`), and which files are dirty (`dirty_paths`), as its written rows say; they are not asked where none is dirty."""
+def read_batch_dirt(step: Step, claim: StreamState, batch_id: int, observed: Mapping[str, Any]) -> dict[str, Any]:
+    """Return how many of a batch's rows broke each rule (`broken`), and which files are dirty (`dirty_path_aggregates`), as its written rows say; they are not asked where none is dirty."""
     found: dict[str, Any] = {}
     if observed["with_broken"] or observed["rescued"]:
-        broken_by = {f"broken {rule}": count for rule, count in broken_counts(step.rules, "carlton_broken_rules").items()}
-        dirty = written_rows(step, claim, batch_id).where("cardinality(carlton_broken_rules) > 0 OR carlton_rescued IS NOT NULL")
-        found = aggregated(dirty, {**dirty_paths(), **broken_by})
+        broken_by = {f"broken {rule}": count for rule, count in breach_count_aggregates(step.rules, "carlton_broken_rules").items()}
+        dirty = batch_rows(step, claim, batch_id).where("cardinality(carlton_broken_rules) > 0 OR carlton_rescued IS NOT NULL")
+        found = aggregate_values(dirty, {**dirty_path_aggregates(), **broken_by})
     return {**found, "broken": {rule.id: found.get(f"broken {rule.id}", 0) for rule in row_rules(step.rules)}}
 
 # %% ../../nbs/ingest/06_bronze.ipynb #a90df23c
-def unknown_rows(step: Step, rows: DataFrame, claim: Claim) -> DataFrame:
+def rows_of_new_files(step: Step, rows: DataFrame, claim: StreamState) -> DataFrame:
     """Return the rows of files that bronze has no row of, other than by this stream."""
     known = step.target.spark.sql(f"SELECT DISTINCT carlton_metadata.file_path AS _datamaster_known FROM {step.sql('bronze')} WHERE NOT (carlton_metadata.stream <=> {sql_literal(claim.stream)})")
     return rows.withColumn("_datamaster_known", rows["_datamaster_file.path"]).join(known, "_datamaster_known", "left_anti").drop("_datamaster_known")
 
 
-def enter_files(step: Step, claim: Claim, batch_id: int, observed: Mapping[str, Any], files: Files | None) -> None:
+def record_batch_files(step: Step, claim: StreamState, batch_id: int, observed: Mapping[str, Any], files: Files | None) -> None:
     """Bring a batch's files to the ledger, exactly once."""
     entries = file_entries(step, claim, batch_id, observed, files)
     record_files(step.target, step.names.catalog, entries)
     step.note(*entries)
 
 
-def write_batch(step: Step, claim: Claim, rows: DataFrame, batch_id: int, files: Files | None) -> None:
+def write_bronze_batch(step: Step, claim: StreamState, rows: DataFrame, batch_id: int, files: Files | None) -> None:
     """Bring a batch to bronze and its bad rows to quarantine, and record it; each exactly once, wherever an earlier attempt ended. `files` are its files, where the target knows them."""
     begun, step = datetime.now(UTC), step.on(rows.sparkSession)
-    passed("bronze.begun")
-    there, notes = evolve(step, rows)
+    failpoint("bronze.begun")
+    there, notes = evolve_tables(step, rows)
     listed = files
     files = None if claim.leaves_out_known else files
-    observed = written(step, unknown_rows(step, rows, claim) if claim.leaves_out_known else rows, claim, batch_id, there, counts() if files else {**counts(), **file_counts()})
-    passed("bronze.appended")
+    observed = append_bronze_batch(step, rows_of_new_files(step, rows, claim) if claim.leaves_out_known else rows, claim, batch_id, there, batch_aggregates() if files else {**batch_aggregates(), **file_aggregates()})
+    failpoint("bronze.appended")
     with ThreadPoolExecutor(2) as pool:
-        asked, entered = pool.submit(dirt_of, step, claim, batch_id, observed), pool.submit(enter_files, step, claim, batch_id, observed, listed)
+        asked, entered = pool.submit(read_batch_dirt, step, claim, batch_id, observed), pool.submit(record_batch_files, step, claim, batch_id, observed, listed)
         if observed["quarantined"]:
             quarantine_batch(step, claim.stream, batch_id)
-        passed("quarantine.appended")
+        failpoint("quarantine.appended")
         observed |= asked.result()
-        run = batch_run(step, begun, claim.stream, batch_id, observed, files or files_of(observed))
-        run = replace(run, notes=(*notes, *dirty_files(step, observed)))
-        record_all(step.target, step.names.catalog, [run])
+        run = batch_run(step, begun, claim.stream, batch_id, observed, files or files_from_observation(observed))
+        run = replace(run, notes=(*notes, *dirty_file_notes(step, observed)))
+        record_runs(step.target, step.names.catalog, [run])
         step.note(run)
         entered.result()
-    passed("files.recorded")
-    passed("runs.batch")
+    failpoint("files.recorded")
+    failpoint("runs.batch")
 
 # %% ../../nbs/ingest/06_bronze.ipynb #d86cfa59
 def write_bronze(step: Step) -> None:
@@ -153,18 +154,18 @@ def write_bronze(step: Step) -> None:
     catalog = step.names.catalog
     require_tables(step.target, bronze_table(step.contract, step.model, catalog), quarantine_table(step.contract, step.model, catalog), files_table(catalog))
     require_same_key(step)
-    source, claim = file_source(step), claimed(step)
+    source, claim = file_source(step), claim_stream(step)
     waiting = step.target.unlisted_files(source, claim.checkpoint)
     if waiting or waiting is None or step.interval or claim.pending is not None:
-        step.target.read_new_files(source, claim.checkpoint, partial(write_batch, step, claim), step.interval)
-    step.target.read_mended_files(source, step.refused, claim.checkpoint, partial(write_mended, step, claim))
-    if not ASKED.is_set():
-        rebuilt(claim)
+        step.target.read_new_files(source, claim.checkpoint, partial(write_bronze_batch, step, claim), step.interval)
+    step.target.read_mended_files(source, step.refused, claim.checkpoint, partial(write_mended_file, step, claim))
+    if not STOP_REQUESTED.is_set():
+        finish_rebuild(claim)
         unlisted = sorted(waiting & (step.target.unlisted_files(source, claim.checkpoint) or set())) if waiting else []
         if unlisted:
             raise DatamasterError(*(FILE_LOST.fault(f"{step.model.name}: {name}: it is in the landing folder, and has not been listed") for name in unlisted[:NAMED_FILES]))
 
 
-def write_mended(step: Step, claim: Claim, rows: DataFrame, key: str, files: Files) -> None:
+def write_mended_file(step: Step, claim: StreamState, rows: DataFrame, key: str, files: Files) -> None:
     """Bring a file that was refused, and has been written to since, to bronze: as the only batch of a stream of its own, whose name has the file's address, size and age (`key`)."""
-    write_batch(step, replace(claim, stream=f"{claim.stream}/{key}", pending=0, leaves_out_known=False), rows, 0, files)
+    write_bronze_batch(step, replace(claim, stream=f"{claim.stream}/{key}", pending=0, leaves_out_known=False), rows, 0, files)

@@ -17,12 +17,13 @@ from pathlib import Path
 from ..contract.fault import DatamasterError, Fault, code
 from ..contract.sql.sqltype import sql_literal
 from .step import Step, checkpoint_folder
-from ..targets.failpoints import passed
+from ..targets.failpoints import failpoint
 
 # %% auto #0
-__all__ = ['STREAM_PROPERTY', 'REBUILD', 'LOST', 'DAMAGED', 'RECREATED', 'MARKER', 'Checkpoint', 'numbers', 'read_checkpoint',
-           'is_range', 'damage', 'Claim', 'claim_faults', 'table_id', 'stream_of', 'inspected', 'claimed', 'begin',
-           'set_aside', 'rebuilt']
+__all__ = ['STREAM_PROPERTY', 'REBUILD_REMEDY', 'CHECKPOINT_LOST', 'CHECKPOINT_DAMAGED', 'TABLE_RECREATED', 'REBUILD_MARKER',
+           'Checkpoint', 'file_numbers', 'read_checkpoint', 'is_contiguous', 'checkpoint_damage', 'StreamState',
+           'checkpoint_faults', 'table_id', 'stream_of_table', 'inspect_checkpoint', 'claim_stream', 'begin_stream',
+           'move_checkpoint_aside', 'finish_rebuild']
 
 # %% ../../nbs/ingest/02_checkpoint.ipynb #445fb3c0
 @dataclass(frozen=True)
@@ -49,7 +50,7 @@ class Checkpoint:
         return last if last is not None and last not in self.commits else None
 
 
-def numbers(folder: Path, suffix: str = "") -> tuple[int, ...]:
+def file_numbers(folder: Path, suffix: str = "") -> tuple[int, ...]:
     """Return the numbers that name files of a folder, in order."""
     found = (re.fullmatch(rf"(\d+){re.escape(suffix)}", path.name) for path in (folder.iterdir() if folder.is_dir() else ()))
     return tuple(sorted(int(match[1]) for match in found if match))
@@ -59,23 +60,23 @@ def read_checkpoint(folder: Path) -> Checkpoint:
     """Return the state of a checkpoint's folder, which may be absent; raises ValueError where a file of it cannot be read."""
     metadata = folder / "metadata"
     stream = str(json.loads(metadata.read_text(encoding="utf-8"))["id"]) if metadata.exists() else ""
-    offsets = numbers(folder / "offsets")
+    offsets = file_numbers(folder / "offsets")
     lines = (folder / "offsets" / str(offsets[-1])).read_text(encoding="utf-8").splitlines() if offsets else []
     said = json.loads(lines[2]) if len(lines) > 2 and lines[2].startswith("{") else {}
-    return Checkpoint(stream, offsets, numbers(folder / "commits"), numbers(folder / "sources" / "0"), numbers(folder / "sources" / "0", ".compact"),
+    return Checkpoint(stream, offsets, file_numbers(folder / "commits"), file_numbers(folder / "sources" / "0"), file_numbers(folder / "sources" / "0", ".compact"),
                       said.get("logOffset"), str(said.get("reservoirId", "")), said.get("reservoirVersion"))
 
 # %% ../../nbs/ingest/02_checkpoint.ipynb #5757d001
-def is_range(found: Iterable[int]) -> bool:
+def is_contiguous(found: Iterable[int]) -> bool:
     """The numbers follow one another without a gap."""
     numbers = sorted(found)
     return not numbers or numbers == list(range(numbers[0], numbers[-1] + 1))
 
 
-def damage(checkpoint: Checkpoint, last_batch: int | None) -> str:
+def checkpoint_damage(checkpoint: Checkpoint, last_batch: int | None) -> str:
     """Return what is wrong with a checkpoint whose stream has recorded batches up to `last_batch`, or an empty text."""
     last = max(checkpoint.offsets, default=-1)
-    if not is_range(checkpoint.offsets) or not is_range(checkpoint.commits):
+    if not is_contiguous(checkpoint.offsets) or not is_contiguous(checkpoint.commits):
         return "files are missing among its batches"
     if max(checkpoint.commits, default=-1) > last:
         return "a batch is done that was never planned"
@@ -89,16 +90,16 @@ def damage(checkpoint: Checkpoint, last_batch: int | None) -> str:
 
 # %% ../../nbs/ingest/02_checkpoint.ipynb #b003066e
 STREAM_PROPERTY = "datamaster.stream"
-REBUILD = "or bring it back from a copy; `datamaster ingest run --rebuild-checkpoint` begins a new one, and leaves out every file that the table has already"
-LOST = code("checkpoint-lost", "A table has been written by a stream whose checkpoint is not there.", f"look for the checkpoint, {REBUILD}")
-DAMAGED = code("checkpoint-damaged", "A checkpoint is not as the stream left it.", f"leave it as it is, {REBUILD}")
-RECREATED = code("table-recreated", "A checkpoint says that rows were written, and the table does not know of it: it was dropped and made again.",
+REBUILD_REMEDY = "or bring it back from a copy; `datamaster ingest run --rebuild-checkpoint` begins a new one, and leaves out every file that the table has already"
+CHECKPOINT_LOST = code("checkpoint-lost", "A table has been written by a stream whose checkpoint is not there.", f"look for the checkpoint, {REBUILD_REMEDY}")
+CHECKPOINT_DAMAGED = code("checkpoint-damaged", "A checkpoint is not as the stream left it.", f"leave it as it is, {REBUILD_REMEDY}")
+TABLE_RECREATED = code("table-recreated", "A checkpoint says that rows were written, and the table does not know of it: it was dropped and made again.",
                  "bring the table back (RESTORE, UNDROP), or fill it anew from every file: `datamaster ingest run --rebuild-checkpoint`")
-MARKER = "rebuilding"
+REBUILD_MARKER = "rebuilding"
 
 
 @dataclass(frozen=True)
-class Claim:
+class StreamState:
     """A step's stream: its identifier, checkpoint, the batch that may have been written already, whether rows that are in the table are to be left out, and the version of the table that it reads with which it goes on."""
 
     stream: str
@@ -108,17 +109,17 @@ class Claim:
     source_version: int | None = None
 
 
-def claim_faults(step: Step, known: str, found: Checkpoint, last_batch: int | None, is_rebuilding: bool) -> list[Fault]:
+def checkpoint_faults(step: Step, known: str, found: Checkpoint, last_batch: int | None, is_rebuilding: bool) -> list[Fault]:
     """Return what keeps a step from going on with its checkpoint; `known` is the stream that the table names."""
-    what, wrong = f"{step.name} of {step.model.name}", damage(found, last_batch)
+    what, wrong = f"{step.name} of {step.model.name}", checkpoint_damage(found, last_batch)
     if wrong and found.stream:
-        return [DAMAGED.fault(f"the checkpoint of {what} is damaged: {wrong}")]
+        return [CHECKPOINT_DAMAGED.fault(f"the checkpoint of {what} is damaged: {wrong}")]
     if known and found.stream != known and not is_rebuilding:
-        return [LOST.fault(f"the checkpoint of {what} {'is another one' if found.stream else 'is gone'}: the table was written by the stream {known}")]
+        return [CHECKPOINT_LOST.fault(f"the checkpoint of {what} {'is another one' if found.stream else 'is gone'}: the table was written by the stream {known}")]
     if not known and found.commits:
-        return [RECREATED.fault(f"the checkpoint of {what} has {len(found.commits)} batches of the stream {found.stream}, and the table is not its own")]
+        return [TABLE_RECREATED.fault(f"the checkpoint of {what} has {len(found.commits)} batches of the stream {found.stream}, and the table is not its own")]
     if found.source_table and found.source_table != table_id(step):
-        return [RECREATED.fault(f"the checkpoint of {what} has read another bronze table of that name")]
+        return [TABLE_RECREATED.fault(f"the checkpoint of {what} has read another bronze table of that name")]
     return []
 
 
@@ -128,59 +129,59 @@ def table_id(step: Step) -> str:
     return detail.id if detail else ""
 
 
-def stream_of(step: Step, schema: str) -> str:
+def stream_of_table(step: Step, schema: str) -> str:
     """Return the stream that writes the model's table of a schema, as the table says; empty where none has."""
     detail = step.target.detail(step.table(schema))
     return detail.properties.get(STREAM_PROPERTY, "") if detail else ""
 
 # %% ../../nbs/ingest/02_checkpoint.ipynb #cabe6678
-def inspected(step: Step, known: str, folder: Path) -> tuple[Checkpoint, list[Fault]]:
+def inspect_checkpoint(step: Step, known: str, folder: Path) -> tuple[Checkpoint, list[Fault]]:
     """Return the state of a step's checkpoint, and what is wrong with it."""
     try:
         found = read_checkpoint(folder)
     except (ValueError, KeyError, TypeError, OSError) as error:
-        return Checkpoint(), [DAMAGED.fault(f"the checkpoint of {step.name} of {step.model.name} cannot be read: {error}")]
-    return found, claim_faults(step, known, found, step.last_batches.get(found.stream), (folder / MARKER).exists())
+        return Checkpoint(), [CHECKPOINT_DAMAGED.fault(f"the checkpoint of {step.name} of {step.model.name} cannot be read: {error}")]
+    return found, checkpoint_faults(step, known, found, step.last_batches.get(found.stream), (folder / REBUILD_MARKER).exists())
 
 
-def claimed(step: Step) -> Claim:
+def claim_stream(step: Step) -> StreamState:
     """Return the stream of a step, begun where there is none; raises DatamasterError where table and checkpoint do not belong together.
 
     A step that rebuilds sets such a checkpoint aside and begins a new one.
     """
     schema, folder = "silver" if step.name == "silver" else "bronze", Path(checkpoint_folder(step))
-    known = stream_of(step, schema)
-    found, faults = inspected(step, known, folder)
+    known = stream_of_table(step, schema)
+    found, faults = inspect_checkpoint(step, known, folder)
     if faults and not step.rebuilds_checkpoint:
         raise DatamasterError(*faults)
     if faults:
-        set_aside(folder)
+        move_checkpoint_aside(folder)
         found = Checkpoint()
     if faults or not found.stream or found.stream != known:
-        begin(step, step.sql(schema), folder, found.stream, is_rebuilt=bool(faults))
+        begin_stream(step, step.sql(schema), folder, found.stream, is_rebuilt=bool(faults))
     found = read_checkpoint(folder)
-    return Claim(found.stream, str(folder), found.pending, (folder / MARKER).exists(), found.source_version)
+    return StreamState(found.stream, str(folder), found.pending, (folder / REBUILD_MARKER).exists(), found.source_version)
 
 
-def begin(step: Step, table: str, folder: Path, stream: str = "", is_rebuilt: bool = False) -> None:
+def begin_stream(step: Step, table: str, folder: Path, stream: str = "", is_rebuilt: bool = False) -> None:
     """Write a stream's identifier into its checkpoint, and then onto its table."""
     folder.mkdir(parents=True, exist_ok=True)
     if is_rebuilt:
-        (folder / MARKER).touch()
+        (folder / REBUILD_MARKER).touch()
     if not stream:
         stream = str(uuid.uuid4())
         (folder / "metadata.new").write_text(json.dumps({"id": stream}), encoding="utf-8")
         (folder / "metadata.new").rename(folder / "metadata")
-    passed("bronze.claimed")
+    failpoint("bronze.claimed")
     step.target.spark.sql(f"ALTER TABLE {table} SET TBLPROPERTIES ({sql_literal(STREAM_PROPERTY)} = {sql_literal(stream)})")
 
 # %% ../../nbs/ingest/02_checkpoint.ipynb #e8da88db
-def set_aside(folder: Path) -> None:
+def move_checkpoint_aside(folder: Path) -> None:
     """Move a checkpoint's folder away, where there is one."""
     if folder.exists():
         shutil.move(folder, f"{folder}.{datetime.now(UTC):%Y%m%dT%H%M%S%f}.set_aside")
 
 
-def rebuilt(claim: Claim) -> None:
+def finish_rebuild(claim: StreamState) -> None:
     """Say that a rebuilt stream has seen everything once, so that from now on nothing is left out."""
-    Path(claim.checkpoint, MARKER).unlink(missing_ok=True)
+    Path(claim.checkpoint, REBUILD_MARKER).unlink(missing_ok=True)

@@ -11,31 +11,31 @@ from dataclasses import replace
 
 from ..contract.fault import DatamasterError, code
 from ..contract.model import Model
-from ..contract.quality.rules import Rule, rendered_query, verdict
-from .quarantine import delivery
-from .rows import GOOD
+from ..contract.quality.rule import Rule, render_query, is_rule_met
+from .quarantine import is_in_delivery
+from .rows import IS_GOOD_ROW
 from .step import Step
 from ..lakehouse.names import TableName
 from ..lakehouse.runs import RuleResult, Run
 from ..targets.cause import cause_of
 
 # %% auto #0
-__all__ = ['RULE_FAILED', 'seen_rows', 'layer_of', 'named_models', 'absent_models', 'rule_result', 'number', 'set_rule_results',
-           'failed_rules']
+__all__ = ['RULE_FAILED', 'rule_row_queries', 'layer_table_sql', 'models_in_rule', 'models_without_table', 'rule_result',
+           'query_number', 'set_rule_results', 'rule_failure']
 
 # %% ../../nbs/ingest/07_checks.ipynb #3a8ac8ba
-def seen_rows(step: Step, rule: Rule, built: str = "") -> dict[str, str]:
+def rule_row_queries(step: Step, rule: Rule, built: str = "") -> dict[str, str]:
     """Return, for each model of the contract, the SQL of the rows that a rule sees; `built` names rows of the model that are in no table yet."""
     gold = step.contract.gold_models
-    seen = {model.name: layer_of(step, model) if model in gold else f"(SELECT * FROM {layer_of(step, model)} WHERE {GOOD})" for model in step.contract.models}
+    seen = {model.name: layer_table_sql(step, model) if model in gold else f"(SELECT * FROM {layer_table_sql(step, model)} WHERE {IS_GOOD_ROW})" for model in step.contract.models}
     if built:
         seen[step.model.name] = built
     elif rule.sees == "delivery":
-        seen[step.model.name] = f"(SELECT * FROM {step.sql('bronze')} WHERE {delivery(step, (step.run_id, *step.resumed))})"
+        seen[step.model.name] = f"(SELECT * FROM {step.sql('bronze')} WHERE {is_in_delivery(step, (step.run_id, *step.resumed))})"
     return seen
 
 
-def layer_of(step: Step, model: Model) -> str:
+def layer_table_sql(step: Step, model: Model) -> str:
     """Return the quoted name of the table that holds the rows of a model of the step's contract."""
     return step.target.sql_name(_layer_table(step, model))
 
@@ -45,15 +45,15 @@ def _layer_table(step: Step, model: Model) -> TableName:
     return step.names.table("gold" if model in step.contract.gold_models else "bronze", model.table)
 
 
-def named_models(rule: Rule, models: Iterable[Model]) -> list[Model]:
+def models_in_rule(rule: Rule, models: Iterable[Model]) -> list[Model]:
     """Return the models whose rows a rule's query reads."""
     said = re.sub(r"\{\{|\}\}", "", rule.query)
     return [model for model in models if "{" + model.name + "}" in said]
 
 
-def absent_models(step: Step, rule: Rule, built: str = "") -> list[str]:
+def models_without_table(step: Step, rule: Rule, built: str = "") -> list[str]:
     """Return the models whose table a rule needs and the target lacks."""
-    named = [model for model in named_models(rule, step.contract.models) if not (built and model == step.model)]
+    named = [model for model in models_in_rule(rule, step.contract.models) if not (built and model == step.model)]
     return [model.name for model in named if not step.target.has_table(_layer_table(step, model))]
 
 # %% ../../nbs/ingest/07_checks.ipynb #cf96eafb
@@ -62,19 +62,19 @@ def rule_result(step: Step, rule: Rule, built: str = "") -> RuleResult:
     result = RuleResult(rule.id, rule.kind, rule.severity, not_executed=rule.not_executed, description=rule.description)
     if rule.not_executed:
         return result
-    absent = absent_models(step, rule, built)
+    absent = models_without_table(step, rule, built)
     if absent:
         return replace(result, not_executed=f"the table of {', '.join(absent)} is not there")
-    seen = seen_rows(step, rule, built)
+    seen = rule_row_queries(step, rule, built)
     try:
-        value = number(step, rendered_query(rule, seen))
-        total = int(number(step, f"SELECT count(*) FROM {seen[step.model.name]}") or 0) if rule.unit == "percent" else 0
+        value = query_number(step, render_query(rule, seen))
+        total = int(query_number(step, f"SELECT count(*) FROM {seen[step.model.name]}") or 0) if rule.unit == "percent" else 0
     except Exception as error:  # the query is the contract's: whatever is wrong with it is its author's to know
         return replace(result, not_executed=f"its query failed: {cause_of(error)[:300]}")
-    return replace(result, value=value, passed=verdict(rule, value, total))
+    return replace(result, value=value, passed=is_rule_met(rule, value, total))
 
 
-def number(step: Step, query: str) -> float | None:
+def query_number(step: Step, query: str) -> float | None:
     """Return the one number that a query gives, or None for NULL."""
     rows = step.target.spark.sql(query).limit(2).collect()
     if len(rows) != 1 or len(rows[0]) != 1:
@@ -91,7 +91,7 @@ RULE_FAILED = code("rule-failed", "A rule of severity fail is broken.", "silver 
                    "or take it as it is: `datamaster ingest release MODEL --reason TEXT`")
 
 
-def failed_rules(run: Run) -> DatamasterError | None:
+def rule_failure(run: Run) -> DatamasterError | None:
     """Return the error of a run's broken rules of severity fail, or None where there is none."""
     broken = [result for result in run.rules if result.severity == "fail" and result.passed is False]
     faults = [RULE_FAILED.fault(f"{run.model}: {result.rule}: {result.description}: {result.value:g}") if result.value is not None

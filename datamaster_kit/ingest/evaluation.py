@@ -10,11 +10,12 @@ from dataclasses import dataclass, field, replace
 
 from ..contract.fault import DatamasterError, Fault, code
 from ..contract.model import Contract, Model
-from ..contract.quality.rules import Rule, rendered_query, rules, verdict
+from ..contract.quality.rule import Rule, render_query, is_rule_met
+from ..contract.quality.rules import rules
 from ..contract.sql.sqltype import quote, sql_literal
-from .checks import named_models
+from .checks import models_in_rule
 from .holds import read_holds
-from .rows import BLOCKING, GOOD, broken_rules, exemptions
+from .rows import BLOCKING_SEVERITIES, IS_GOOD_ROW, rule_breaches, exemptions
 from .step import NO_TABLE
 from ..lakehouse.names import Names, TableName
 from ..project.project_file import Project
@@ -23,11 +24,13 @@ from ..targets.cause import cause_of
 from ..targets.base import Target
 
 # %% auto #0
-__all__ = ['OF_READING', 'OF_DELIVERY', 'BROKEN', 'NEXT', 'SETTLED', 'RECORDED', 'Recorded', 'ABSENT', 'LIVE_RULE_FAILED',
-           'RESULT_COLUMNS', 'LiveTable', 'layers_of', 'live_tables', 'why_not', 'rows_of', 'counts_of', 'statement_of',
-           'Answers', 'reason_of', 'ask', 'LiveResult', 'result_of', 'next_words', 'recorded_results', 'settled_runs',
-           'evaluate_table', 'evaluate_contract', 'beside_table', 'evaluate', 'live_faults', 'number_words',
-           'value_words', 'recorded_words', 'result_rows', 'verdict_counts']
+__all__ = ['READING_RULE_REASON', 'DELIVERY_RULE_REASON', 'BROKEN_COLUMN', 'NEXT_STEP_TEXTS', 'SETTLED_NOTE',
+           'LATEST_RESULTS_QUERY', 'RecordedResults', 'TABLE_ABSENT_REASON', 'LIVE_RULE_FAILED', 'RESULT_COLUMNS',
+           'LiveTable', 'layers_of', 'live_tables', 'skip_reason', 'live_rows_sql', 'row_rule_aggregates',
+           'evaluation_query', 'LiveAnswers', 'error_line', 'query_rules', 'LiveResult', 'live_result',
+           'next_step_text', 'read_recorded_results', 'read_settled_runs', 'evaluate_table', 'evaluate_contract',
+           'companion_table', 'evaluate_contracts', 'live_faults', 'number_text', 'live_value_text',
+           'ingest_result_text', 'result_rows', 'verdict_counts']
 
 # %% ../../nbs/ingest/16_evaluation.ipynb #3681fedc
 @dataclass(frozen=True)
@@ -68,11 +71,11 @@ def live_tables(contract: Contract, names: Names) -> tuple[LiveTable, ...]:
     )
 
 # %% ../../nbs/ingest/16_evaluation.ipynb #b28d27bf
-OF_READING = "it is about what was read, and only bronze keeps that"
-OF_DELIVERY = "it is about one delivery, and bronze has many: ingest judges each as it comes"
+READING_RULE_REASON = "it is about what was read, and only bronze keeps that"
+DELIVERY_RULE_REASON = "it is about one delivery, and bronze has many: ingest judges each as it comes"
 
 
-def why_not(rule: Rule, table: LiveTable, tables: Mapping[str, LiveTable]) -> str:
+def skip_reason(rule: Rule, table: LiveTable, tables: Mapping[str, LiveTable]) -> str:
     """Return why a rule cannot be asked of a table; empty where it can.
 
     `tables` are those of the same layer that the rule's query may read, by their models' names.
@@ -80,10 +83,10 @@ def why_not(rule: Rule, table: LiveTable, tables: Mapping[str, LiveTable]) -> st
     if rule.not_executed:
         return rule.not_executed
     if rule.is_about_reading and not table.has("carlton_rescued"):
-        return OF_READING
+        return READING_RULE_REASON
     if rule.sees == "delivery" and rule.query and table.layer == "bronze":
-        return OF_DELIVERY
-    others = named_models(rule, table.contract.models)
+        return DELIVERY_RULE_REASON
+    others = models_in_rule(rule, table.contract.models)
     absent = [other.name for other in others if not tables[other.name].columns]
     if absent:
         return f"the table of {', '.join(absent)} is not there"
@@ -91,25 +94,25 @@ def why_not(rule: Rule, table: LiveTable, tables: Mapping[str, LiveTable]) -> st
     return f"the table has no column {top.column}" if top and not table.has(top.column) else ""
 
 # %% ../../nbs/ingest/16_evaluation.ipynb #daf92ccd
-BROKEN = "_datamaster_broken"
+BROKEN_COLUMN = "_datamaster_broken"
 
 
-def rows_of(target: Target, table: LiveTable) -> str:
+def live_rows_sql(target: Target, table: LiveTable) -> str:
     """Return the SQL of the rows that a rule over many rows sees of a table: of bronze the good ones, of a history those that hold."""
     name = target.sql_name(table.name)
     if table.layer == "bronze" and table.has("carlton_is_quarantined"):
-        return f"(SELECT * FROM {name} WHERE {GOOD})"
+        return f"(SELECT * FROM {name} WHERE {IS_GOOD_ROW})"
     is_history = table.layer == "silver" and table.has("carlton_is_current")
     return f"(SELECT * FROM {name} WHERE carlton_is_current)" if is_history else name
 
 
-def counts_of(asked: Sequence[Rule], table: LiveTable) -> dict[str, str]:
+def row_rule_aggregates(asked: Sequence[Rule], table: LiveTable) -> dict[str, str]:
     """Return the aggregates of the rules that one row decides, by name: how many rows break each (`all`), and how many of them are not settled (`open`)."""
     counts = {"rows": "count(1)"}
     if table.layer == "bronze" and table.has("carlton_is_quarantined"):
-        counts["good"] = f"count_if({GOOD})"
+        counts["good"] = f"count_if({IS_GOOD_ROW})"
     for rule in asked:
-        breaks = f"array_contains({BROKEN}, {sql_literal(rule.id)})"
+        breaks = f"array_contains({BROKEN_COLUMN}, {sql_literal(rule.id)})"
         counts[f"all {rule.id}"] = f"count_if({breaks})"
         if runs := table.settled.get(rule.id):
             those = f"carlton_metadata.run_id IN ({', '.join(map(sql_literal, runs))})"
@@ -117,46 +120,46 @@ def counts_of(asked: Sequence[Rule], table: LiveTable) -> dict[str, str]:
     return counts
 
 
-def statement_of(target: Target, table: LiveTable, row_rules: Sequence[Rule], queries: Mapping[str, str]) -> str:
+def evaluation_query(target: Target, table: LiveTable, row_rules: Sequence[Rule], queries: Mapping[str, str]) -> str:
     """Return the SELECT that counts a table's rows and those that break each rule, and that has the numbers of some queries."""
     exempt = exemptions(table.contract, table.model) if table.layer == "bronze" else {}
-    counts = counts_of(row_rules, table)
-    broken = broken_rules(table.model, row_rules, exempt)
-    rows = f"(SELECT *, {broken} AS {BROKEN} FROM {target.sql_name(table.name)})"
+    counts = row_rule_aggregates(row_rules, table)
+    broken = rule_breaches(table.model, row_rules, exempt)
+    rows = f"(SELECT *, {broken} AS {BROKEN_COLUMN} FROM {target.sql_name(table.name)})"
     counted = ", ".join(f"{sql} AS {quote(name)}" for name, sql in counts.items())
     numbers = "".join(f", ({query}) AS {quote(name)}" for name, query in queries.items())
     return f"SELECT _counted.*{numbers} FROM (SELECT {counted} FROM {rows}) _counted"
 
 # %% ../../nbs/ingest/16_evaluation.ipynb #da777166
 @dataclass(frozen=True)
-class Answers:
+class LiveAnswers:
     """What a table said: numbers by name, and why a rule gave none, by its id."""
 
     numbers: Mapping[str, float | None] = field(default_factory=dict)
     failed: Mapping[str, str] = field(default_factory=dict)
 
 
-def reason_of(error: Exception) -> str:
+def error_line(error: Exception) -> str:
     """Return what an error says, in a line."""
     return str(error.faults[0].message if isinstance(error, DatamasterError) else cause_of(error))[:300]
 
 
-def ask(target: Target, table: LiveTable, asked: Sequence[Rule], queries: Mapping[str, str]) -> Answers:
+def query_rules(target: Target, table: LiveTable, asked: Sequence[Rule], queries: Mapping[str, str]) -> LiveAnswers:
     """Ask a table about rules, all at once where that works; raises what the target raises where the table cannot be read at all."""
     row_rules = [rule for rule in asked if rule.is_row_rule]
     mine = {rule.id: queries[rule.id] for rule in asked if not rule.is_row_rule}
     try:
-        (row,) = target.sql(statement_of(target, table, row_rules, mine))
+        (row,) = target.sql(evaluation_query(target, table, row_rules, mine))
         numbers = {name: None if value is None else float(value) for name, value in row.items()}
-        return Answers(numbers)
+        return LiveAnswers(numbers)
     except Exception as error:  # a contract's SQL on a table of any kind: whatever is wrong is told
         if not asked:
             raise
         if len(asked) == 1:
-            return Answers(failed={asked[0].id: f"its query failed: {reason_of(error)}"})
+            return LiveAnswers(failed={asked[0].id: f"its query failed: {error_line(error)}"})
     half = len(asked) // 2
-    parts = [ask(target, table, some, queries) for some in ((), asked[:half], asked[half:])]
-    return Answers(
+    parts = [query_rules(target, table, some, queries) for some in ((), asked[:half], asked[half:])]
+    return LiveAnswers(
         {name: value for part in parts for name, value in part.numbers.items()},
         {name: reason for part in parts for name, reason in part.failed.items()},
     )
@@ -186,7 +189,7 @@ class LiveResult:
     next: str = ""
 
 
-NEXT = {
+NEXT_STEP_TEXTS = {
     ("bronze", "warn"): "told only",
     ("bronze", "quarantine"): "kept out of silver: mend the rows or the contract, then `datamaster ingest replay`",
     ("bronze", "fail"): "land a corrected delivery, or `datamaster ingest replay`; or `datamaster ingest release {model} --reason TEXT`",
@@ -196,12 +199,12 @@ NEXT = {
     ("gold", "warn"): "told only",
     ("gold", "fail"): "mend what it is built from, or its file, then `datamaster ingest run`",
 }
-SETTLED = "mended or released since; the rows stay in bronze"
+SETTLED_NOTE = "mended or released since; the rows stay in bronze"
 
 
-def result_of(rule: Rule, table: LiveTable, answers: Answers) -> LiveResult:
+def live_result(rule: Rule, table: LiveTable, answers: LiveAnswers) -> LiveResult:
     """Return what a rule says of a table, given its answers."""
-    is_gold = table.layer == "gold" and rule.severity in BLOCKING
+    is_gold = table.layer == "gold" and rule.severity in BLOCKING_SEVERITIES
     severity = "fail" if is_gold else rule.severity
     plain = LiveResult(table.contract.id, table.model.name, table.layer, str(table.name), rule.id, severity, rule.kind, rule.description)
     if rule.id in answers.failed:
@@ -209,32 +212,32 @@ def result_of(rule: Rule, table: LiveTable, answers: Answers) -> LiveResult:
     rows = int(answers.numbers["rows"] or 0)
     if not rule.is_row_rule:
         value, seen = answers.numbers[rule.id], int(answers.numbers.get("good", rows) or 0)
-        passed = verdict(rule, value, seen)
-        return replace(plain, value=value, passed=passed, next="" if passed else next_words(table, severity))
+        passed = is_rule_met(rule, value, seen)
+        return replace(plain, value=value, passed=passed, next="" if passed else next_step_text(table, severity))
     value = answers.numbers[f"all {rule.id}"]
     still = answers.numbers.get(f"open {rule.id}", value)
-    passed = verdict(rule, still, rows)
-    words = SETTLED if passed and not verdict(rule, value, rows) else "" if passed else next_words(table, severity)
+    passed = is_rule_met(rule, still, rows)
+    words = SETTLED_NOTE if passed and not is_rule_met(rule, value, rows) else "" if passed else next_step_text(table, severity)
     return replace(plain, value=value, rows=rows, passed=passed, next=words)
 
 
-def next_words(table: LiveTable, severity: str) -> str:
+def next_step_text(table: LiveTable, severity: str) -> str:
     """Return what to do where a rule is broken."""
-    return NEXT[table.layer, severity].format(model=table.model.name)
+    return NEXT_STEP_TEXTS[table.layer, severity].format(model=table.model.name)
 
 # %% ../../nbs/ingest/16_evaluation.ipynb #98734063
-RECORDED = """
+LATEST_RESULTS_QUERY = """
 SELECT contract_id, model, step, rules FROM (
   SELECT contract_id, model, step, rules, row_number() OVER (PARTITION BY contract_id, model, step ORDER BY started_at DESC) AS place
   FROM records WHERE batch IS NULL AND step IN {steps} AND cardinality(rules) > 0) newest
 WHERE place = 1
 """
-Recorded = Mapping[tuple[str, str, str], RuleResult]
+RecordedResults = Mapping[tuple[str, str, str], RuleResult]
 
 
-def recorded_results(target: Target, catalog: str) -> Recorded:
+def read_recorded_results(target: Target, catalog: str) -> RecordedResults:
     """Return what the newest run of ingest, and of gold, recorded of each rule, by contract, model and rule."""
-    found = target.records(runs_name(catalog), RECORDED, steps=("ingest", "gold"))
+    found = target.records(runs_name(catalog), LATEST_RESULTS_QUERY, steps=("ingest", "gold"))
     return {
         (row["contract_id"], row["model"], said["rule"]): RuleResult(**said)
         for row in found
@@ -242,7 +245,7 @@ def recorded_results(target: Target, catalog: str) -> Recorded:
     }
 
 
-def settled_runs(target: Target, names: Names, contract: Contract) -> dict[str, dict[str, tuple[str, ...]]]:
+def read_settled_runs(target: Target, names: Names, contract: Contract) -> dict[str, dict[str, tuple[str, ...]]]:
     """Return, by model and rule, the runs whose rows were held for a rule, and have been mended or released since."""
     holds = read_holds(target, names.catalog, contract.id, is_open=False)
     still = {(hold.model, hold.rule, run) for hold in holds if hold.state == "held" for run in hold.runs}
@@ -254,31 +257,31 @@ def settled_runs(target: Target, names: Names, contract: Contract) -> dict[str, 
     return found
 
 
-ABSENT = "the table is not there"
+TABLE_ABSENT_REASON = "the table is not there"
 
 
 def evaluate_table(target: Target, table: LiveTable, tables: Mapping[str, LiveTable], told: set[str]) -> list[LiveResult]:
     """Return what every rule of a model says of one of its tables; rules that no table can be asked are left out where they are in `told`, which gets them."""
     plain = LiveResult(table.contract.id, table.model.name, table.layer, str(table.name), "*", "")
     if not table.columns:
-        return [replace(plain, not_executed=ABSENT)]
+        return [replace(plain, not_executed=TABLE_ABSENT_REASON)]
     own = [rule for rule in rules(table.contract, table.model) if rule.id not in told]
-    reasons = {rule.id: why_not(rule, table, tables) for rule in own}
+    reasons = {rule.id: skip_reason(rule, table, tables) for rule in own}
     asked = [rule for rule in own if not reasons[rule.id]]
-    rows = {name: rows_of(target, other) for name, other in tables.items()}
-    queries = {rule.id: rendered_query(rule, rows) for rule in asked if not rule.is_row_rule}
+    rows = {name: live_rows_sql(target, other) for name, other in tables.items()}
+    queries = {rule.id: render_query(rule, rows) for rule in asked if not rule.is_row_rule}
     told |= {rule.id for rule in own if rule.not_executed}
     try:
-        answers = ask(target, table, asked, queries)
+        answers = query_rules(target, table, asked, queries)
     except Exception as error:  # it is there, and may not be read
-        return [replace(plain, not_executed=f"the table cannot be read: {reason_of(error)}")]
-    silent = Answers(failed={name: reason for name, reason in reasons.items() if reason})
-    return [result_of(rule, table, silent if reasons[rule.id] else answers) for rule in own]
+        return [replace(plain, not_executed=f"the table cannot be read: {error_line(error)}")]
+    silent = LiveAnswers(failed={name: reason for name, reason in reasons.items() if reason})
+    return [live_result(rule, table, silent if reasons[rule.id] else answers) for rule in own]
 
 
-def evaluate_contract(target: Target, project: Project, contract: Contract, recorded: Recorded) -> list[LiveResult]:
+def evaluate_contract(target: Target, project: Project, contract: Contract, recorded: RecordedResults) -> list[LiveResult]:
     """Return what every rule of a contract says of its tables as they are now, with what ingest recorded of it."""
-    settled = settled_runs(target, project.names, contract)
+    settled = read_settled_runs(target, project.names, contract)
     tables = [
         replace(table, columns=target.columns(table.name) or (), settled=settled.get(table.model.name, {}))
         for table in live_tables(contract, project.names)
@@ -286,12 +289,12 @@ def evaluate_contract(target: Target, project: Project, contract: Contract, reco
     at = {(table.model.name, table.layer): table for table in tables}
     found, told = list[LiveResult](), dict[str, set[str]]()
     for table in tables:
-        beside = {model.name: beside_table(table, model, at, project.names) for model in contract.models}
+        beside = {model.name: companion_table(table, model, at, project.names) for model in contract.models}
         found += evaluate_table(target, table, beside, told.setdefault(table.model.name, set()))
     return [replace(item, recorded=recorded.get((item.contract, item.model, item.rule))) for item in found]
 
 
-def beside_table(table: LiveTable, model: Model, at: Mapping[tuple[str, str], LiveTable], names: Names) -> LiveTable:
+def companion_table(table: LiveTable, model: Model, at: Mapping[tuple[str, str], LiveTable], names: Names) -> LiveTable:
     """Return the table of a model that a rule of another one's table reads: that of its layer, else of gold, or of silver beside gold."""
     for layer in (table.layer, "gold", "silver", "bronze"):
         if (model.name, layer) in at:
@@ -299,9 +302,9 @@ def beside_table(table: LiveTable, model: Model, at: Mapping[tuple[str, str], Li
     return LiveTable(table.contract, model, table.layer, names.table(table.layer, model.table))
 
 
-def evaluate(target: Target, project: Project, contracts: Iterable[Contract]) -> tuple[LiveResult, ...]:
+def evaluate_contracts(target: Target, project: Project, contracts: Iterable[Contract]) -> tuple[LiveResult, ...]:
     """Return what every rule of some contracts says of bronze, silver and gold as they are now; nothing is changed."""
-    recorded = recorded_results(target, project.names.catalog)
+    recorded = read_recorded_results(target, project.names.catalog)
     return tuple(item for contract in contracts for item in evaluate_contract(target, project, contract, recorded))
 
 # %% ../../nbs/ingest/16_evaluation.ipynb #4431f7a0
@@ -311,38 +314,38 @@ LIVE_RULE_FAILED = code("live-rule-failed", "A table as it is now breaks a rule 
 def live_faults(results: Iterable[LiveResult]) -> list[Fault]:
     """Return a fault for each rule of severity fail that a table breaks; one where none of the tables is there."""
     results = list(results)
-    if results and all(item.not_executed == ABSENT for item in results):
+    if results and all(item.not_executed == TABLE_ABSENT_REASON for item in results):
         return [NO_TABLE.fault("none of the contracts' tables is there")]
     broken = [item for item in results if item.severity == "fail" and item.passed is False]
     return [
-        LIVE_RULE_FAILED.fault(f"{item.table}: {item.rule}: {item.description}: {value_words(item)}", hint=item.next)
+        LIVE_RULE_FAILED.fault(f"{item.table}: {item.rule}: {item.description}: {live_value_text(item)}", hint=item.next)
         for item in broken
     ]
 
 
-def number_words(value: float | None) -> str:
+def number_text(value: float | None) -> str:
     """Return a number as people read it."""
     if value is None:
         return "no value"
     return f"{value:,.0f}" if value == int(value) else f"{value:,g}"
 
 
-def value_words(item: LiveResult) -> str:
+def live_value_text(item: LiveResult) -> str:
     """Return what was counted, in words: broken rows of all, or a query's number."""
     if item.passed is None:
         return ""
-    value = number_words(item.value)
+    value = number_text(item.value)
     return value if item.rows is None else f"{value} / {item.rows:,}"
 
 
-def recorded_words(item: LiveResult) -> str:
+def ingest_result_text(item: LiveResult) -> str:
     """Return what ingest recorded of a rule, in words."""
     said = item.recorded
     if said is None:
         return "nothing"
     if said.passed is None:
         return "not executed"
-    return f"{'passed' if said.passed else 'broken'}: {number_words(said.value)}"
+    return f"{'passed' if said.passed else 'broken'}: {number_text(said.value)}"
 
 
 def result_rows(results: Iterable[LiveResult]) -> list[tuple[str, ...]]:
@@ -350,7 +353,7 @@ def result_rows(results: Iterable[LiveResult]) -> list[tuple[str, ...]]:
     ranks = {(False, "fail"): 0, (False, "quarantine"): 1, (False, "warn"): 2}
     ordered = sorted(results, key=lambda item: 3 if item.passed is None else ranks.get((item.passed, item.severity), 4))
     return [
-        (item.contract, item.model, item.layer, item.rule, item.severity, value_words(item), recorded_words(item),
+        (item.contract, item.model, item.layer, item.rule, item.severity, live_value_text(item), ingest_result_text(item),
          f"not executed, because {item.not_executed}" if item.not_executed else item.next or "kept")
         for item in ordered
     ]

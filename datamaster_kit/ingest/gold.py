@@ -16,28 +16,28 @@ from typing import TYPE_CHECKING
 from ..contract.check import folder_name
 from ..contract.fault import BadInput, DatamasterError, code
 from ..contract.model import Contract, Model
-from ..contract.quality.rule import rendered_query
+from ..contract.quality.rule import render_query
 from ..contract.quality.rules import Rule
-from ..contract.sql.judge import parsed
-from ..contract.sql.sql_patterns import ended, guard_patterns
-from ..contract.sql.query import with_placeholders
+from ..contract.sql.judge import parse_contract_sql
+from ..contract.sql.sql_patterns import raise_if_longer, guard_patterns
+from ..contract.sql.query import render_placeholders
 from ..contract.sql.sqltype import quote
-from ..contract.sql.table import gold_table, promised_columns
+from ..contract.sql.table import gold_table, contract_columns
 from .bronze import row_rule_results
-from .checks import failed_rules, set_rule_results
-from .holds import held_fault, read_holds
-from .rows import BLOCKING, aggregated, broken_counts, broken_rules
+from .checks import rule_failure, set_rule_results
+from .holds import hold_fault, read_holds
+from .rows import BLOCKING_SEVERITIES, aggregate_values, breach_count_aggregates, rule_breaches
 from .step import Step, require_fields, require_tables
-from ..lakehouse.step_notebooks import execute, step_of
+from ..lakehouse.step_notebooks import execute_notebook, read_step_notebook
 from ..lakehouse.runs import RuleResult, Run
-from ..targets.failpoints import passed
+from ..targets.failpoints import failpoint
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
 # %% auto #0
-__all__ = ['NO_BUILDER', 'NOT_A_QUERY', 'NOT_PROMISED', 'NO_VIEW', 'builder', 'reads_any', 'gold_query', 'built', 'judged',
-           'write_gold']
+__all__ = ['NO_BUILDER', 'NOT_A_QUERY', 'NOT_PROMISED', 'NO_VIEW', 'builder_file', 'is_built_from', 'gold_query',
+           'build_gold_rows', 'evaluate_gold_rules', 'write_gold']
 
 # %% ../../nbs/ingest/13_gold.ipynb #0dfb3d66
 NO_BUILDER = code("gold-file", "The file that builds a gold model is not there, or not in the project's folder.", "correct the path under `gold:`; it is relative to the project file")
@@ -46,7 +46,7 @@ NOT_PROMISED = code("gold-columns", "What a gold model's file builds lacks colum
 NO_VIEW = code("gold-notebook", "A gold model's notebook did not leave its rows.", "end it with `rows.createOrReplaceTempView(view)`, and tag a cell with `view: str` as parameters")
 
 
-def builder(root: Path, contract: Contract, model: Model) -> Path:
+def builder_file(root: Path, contract: Contract, model: Model) -> Path:
     """Return the file that builds a gold model; raises BadInput where the project has no such file."""
     said = contract.workflow.gold[model.name] if contract.workflow else ""
     path = (root / said).resolve()
@@ -55,72 +55,72 @@ def builder(root: Path, contract: Contract, model: Model) -> Path:
     return path
 
 
-def reads_any(root: Path, contract: Contract, model: Model, names: Collection[str]) -> bool:
+def is_built_from(root: Path, contract: Contract, model: Model, names: Collection[str]) -> bool:
     """A gold model is built from one of some models: its SQL has the name of one, or it is built by a notebook, which may read any; raises BadInput where there is no such file."""
     if not names:
         return False
-    path = builder(root, contract, model)
+    path = builder_file(root, contract, model)
     return path.suffix != ".sql" or any(re.search(rf"(?<!\w){re.escape(name)}(?!\w)", path.read_text(encoding="utf-8")) for name in names)
 
 
 def gold_query(sql: str, step: Step) -> str:
     """Return a file's SELECT on the target's tables: silver's, and gold's for other gold models; raises DatamasterError for anything else."""
     try:
-        tree = parsed(sql)
-        guard_patterns(tree, ended)
-        query = with_placeholders(tree, step.contract)
+        tree = parse_contract_sql(sql)
+        guard_patterns(tree, raise_if_longer)
+        query = render_placeholders(tree, step.contract)
     except ValueError as error:
         raise DatamasterError(NOT_A_QUERY.fault(f"{step.model.name}: {error}")) from error
     gold = step.contract.gold_models
     tables = {model.name: step.names.table("gold" if model in gold else "silver", model.table) for model in step.contract.models}
     rule = Rule("gold", step.model.name, "", "sql", "", query=query)
-    return rendered_query(rule, {name: step.target.sql_name(table) for name, table in tables.items()})
+    return render_query(rule, {name: step.target.sql_name(table) for name, table in tables.items()})
 
 # %% ../../nbs/ingest/13_gold.ipynb #fe6c1a81
-def built(step: Step, root: Path, output: Path) -> DataFrame:
+def build_gold_rows(step: Step, root: Path, output: Path) -> DataFrame:
     """Return the rows that a gold model's file builds, with the contract's columns and types."""
     require_fields(step)
-    path, spark = builder(root, step.contract, step.model), step.target.spark
+    path, spark = builder_file(root, step.contract, step.model), step.target.spark
     if path.suffix == ".sql":
         rows = spark.sql(gold_query(path.read_text(encoding="utf-8"), step))
     else:
         view = f"gold_{uuid.uuid4().hex}"
-        execute(step_of(path), output / f"{step.run_id}-gold-{folder_name(step.model.table)}.ipynb", {"view": view}, None)
+        execute_notebook(read_step_notebook(path), output / f"{step.run_id}-gold-{folder_name(step.model.table)}.ipynb", {"view": view}, None)
         if not spark.catalog.tableExists(view):
             raise DatamasterError(NO_VIEW.fault(f"{step.model.name}: the notebook {path.name} left no view"))
         rows = spark.table(view)
     there = {name.lower() for name in rows.columns}
-    lacking = [column.name for column in promised_columns(step.model) if column.name.lower() not in there]
+    lacking = [column.name for column in contract_columns(step.model) if column.name.lower() not in there]
     if lacking:
         raise DatamasterError(NOT_PROMISED.fault(f"{step.model.name}: {path.name} does not give {', '.join(lacking)}"))
-    return rows.selectExpr(*(f"CAST({quote(column.name)} AS {column.type}) AS {quote(column.name)}" for column in promised_columns(step.model)))
+    return rows.selectExpr(*(f"CAST({quote(column.name)} AS {column.type}) AS {quote(column.name)}" for column in contract_columns(step.model)))
 
 # %% ../../nbs/ingest/13_gold.ipynb #b253303f
-def judged(step: Step, rows: DataFrame) -> tuple[int, tuple[RuleResult, ...]]:
+def evaluate_gold_rules(step: Step, rows: DataFrame) -> tuple[int, tuple[RuleResult, ...]]:
     """Return how many rows were built, and what every rule of the model says of them."""
-    judged = rows.selectExpr("*", "CAST(NULL AS STRING) AS carlton_rescued").selectExpr(f"{broken_rules(step.model, step.rules)} AS _datamaster_broken")
-    broken = aggregated(judged, {"*": "count(1)", **broken_counts(step.rules, "_datamaster_broken")})
+    judged = rows.selectExpr("*", "CAST(NULL AS STRING) AS carlton_rescued").selectExpr(f"{rule_breaches(step.model, step.rules)} AS _datamaster_broken")
+    broken = aggregate_values(judged, {"*": "count(1)", **breach_count_aggregates(step.rules, "_datamaster_broken")})
     total = broken["*"]
     view = f"built_{uuid.uuid4().hex}"
     rows.createOrReplaceTempView(view)
     results = (*row_rule_results(step.rules, broken, total), *set_rule_results(step, quote(view)))
     rows.sparkSession.catalog.dropTempView(view)
-    return total, tuple(replace(result, severity="fail") if result.severity in BLOCKING else result for result in results)
+    return total, tuple(replace(result, severity="fail") if result.severity in BLOCKING_SEVERITIES else result for result in results)
 
 
 def write_gold(step: Step, root: Path, output: Path) -> Run:
     """Build a gold model, check its rules and replace its table; a table whose rules are broken stays as it was, and the run says so. Raises DatamasterError where a model that it reads is held."""
     begun = datetime.now(UTC)
     require_tables(step.target, gold_table(step.contract, step.model, step.names.catalog))
-    held = [hold for hold in read_holds(step.target, step.names.catalog, step.contract.id) if reads_any(root, step.contract, step.model, [hold.model])]
+    held = [hold for hold in read_holds(step.target, step.names.catalog, step.contract.id) if is_built_from(root, step.contract, step.model, [hold.model])]
     if held:
-        raise DatamasterError(*(held_fault(step.contract, hold) for hold in held))
-    rows = built(step, root, output)
-    count, results = judged(step, rows)
+        raise DatamasterError(*(hold_fault(step.contract, hold) for hold in held))
+    rows = build_gold_rows(step, root, output)
+    count, results = evaluate_gold_rules(step, rows)
     run = step.run(begun, rows_read=count, rules=results)
-    broken = failed_rules(run)
+    broken = rule_failure(run)
     if broken:
         return replace(run, result="failed", error=str(broken))
     rows.write.format("delta").mode("overwrite").saveAsTable(step.sql("gold"))
-    passed("gold.written")
+    failpoint("gold.written")
     return step.run(begun, rows_read=count, rows_written=count, rules=results)

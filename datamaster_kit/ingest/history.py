@@ -7,20 +7,20 @@ from __future__ import annotations
 
 from ..contract.model import Contract, Model, Scalar
 from ..contract.sql.sqltype import quote, sql_type
-from ..contract.sql.table import DELETED, deleted_table, stored
+from ..contract.sql.table import DELETED_SUFFIX, deletions_table, delta_type
 from .rows import is_deletion
 from .step import Step
-from .versions import arrival, content, key_columns, same_key, version
+from .versions import arrival_columns, content_hash, key_columns, is_same_key, version_struct
 
 # %% auto #0
-__all__ = ['begins', 'versions_query', 'history_statement']
+__all__ = ['version_start_sql', 'versions_query', 'history_statement']
 
 # %% ../../nbs/ingest/09_history.ipynb #4a728d56
-def begins(contract: Contract, model: Model) -> str:
+def version_start_sql(contract: Contract, model: Model) -> str:
     """Return SQL for the moment at which a row's version begins."""
     first = next(iter(contract.latest_by(model)), None)
     is_moment = first is not None and first.type in (Scalar("date"), Scalar("timestamp"), Scalar("timestamp_ntz"))
-    return f"CAST({quote(first.column)} AS TIMESTAMP)" if first is not None and is_moment else arrival(contract, model)[0]
+    return f"CAST({quote(first.column)} AS TIMESTAMP)" if first is not None and is_moment else arrival_columns(contract, model)[0]
 
 # %% ../../nbs/ingest/09_history.ipynb #92ec5952
 def versions_query(step: Step, source: str) -> str:
@@ -29,16 +29,16 @@ def versions_query(step: Step, source: str) -> str:
     columns = ", ".join(quote(item.column) for item in model.fields)
     deletion = is_deletion(contract, model)
     keys = f"SELECT DISTINCT {key_columns(model)} FROM {quote(source)}"
-    parts = [f"SELECT {columns}, carlton_metadata, {content(model)} AS _datamaster_content, false AS _datamaster_is_deletion FROM {quote(source)}" + (f" WHERE NOT {deletion}" if deletion else ""),
-             f"SELECT {columns}, carlton_metadata, {content(model)} AS _datamaster_content, false FROM {silver} t LEFT SEMI JOIN ({keys}) k ON {same_key(model, 't', 'k')}"]
+    parts = [f"SELECT {columns}, carlton_metadata, {content_hash(model)} AS _datamaster_content, false AS _datamaster_is_deletion FROM {quote(source)}" + (f" WHERE NOT {deletion}" if deletion else ""),
+             f"SELECT {columns}, carlton_metadata, {content_hash(model)} AS _datamaster_content, false FROM {silver} t LEFT SEMI JOIN ({keys}) k ON {is_same_key(model, 't', 'k')}"]
     if deletion:
-        known = {column.name for column in deleted_table(contract, model, "").columns}
-        named = ", ".join(quote(item.column) if item.column in known else f"CAST(NULL AS {sql_type(stored(item.type))})" for item in model.fields)
-        parts.append(f"SELECT {named}, carlton_metadata, carlton_content, true FROM {step.sql('silver', DELETED)} t LEFT SEMI JOIN ({keys}) k ON {same_key(model, 't', 'k')}")
-    key, order = key_columns(model), version(contract, model, "", "_datamaster_content")
-    identity = ", ".join([key, "_datamaster_content", "_datamaster_is_deletion", *([] if contract.latest_by(model) else arrival(contract, model))])
+        known = {column.name for column in deletions_table(contract, model, "").columns}
+        named = ", ".join(quote(item.column) if item.column in known else f"CAST(NULL AS {sql_type(delta_type(item.type))})" for item in model.fields)
+        parts.append(f"SELECT {named}, carlton_metadata, carlton_content, true FROM {step.sql('silver', DELETED_SUFFIX)} t LEFT SEMI JOIN ({keys}) k ON {is_same_key(model, 't', 'k')}")
+    key, order = key_columns(model), version_struct(contract, model, "", "_datamaster_content")
+    identity = ", ".join([key, "_datamaster_content", "_datamaster_is_deletion", *([] if contract.latest_by(model) else arrival_columns(contract, model))])
     ranked = f"SELECT *, {order} AS _datamaster_version, row_number() OVER (PARTITION BY {identity} ORDER BY {order} DESC) AS _datamaster_rank FROM ({' UNION ALL '.join(parts)})"
-    timed = (f"SELECT *, {begins(contract, model)} AS _datamaster_from, lead({begins(contract, model)}) OVER (PARTITION BY {key} ORDER BY _datamaster_version) AS _datamaster_to, "
+    timed = (f"SELECT *, {version_start_sql(contract, model)} AS _datamaster_from, lead({version_start_sql(contract, model)}) OVER (PARTITION BY {key} ORDER BY _datamaster_version) AS _datamaster_to, "
              f"lead(_datamaster_version) OVER (PARTITION BY {key} ORDER BY _datamaster_version) IS NULL AS _datamaster_is_current FROM ({ranked}) WHERE _datamaster_rank = 1")
     return f"SELECT * EXCEPT (_datamaster_rank) FROM ({timed}) WHERE NOT _datamaster_is_deletion"
 
@@ -48,8 +48,8 @@ def history_statement(step: Step, source: str, stamp: str) -> str:
     model, contract = step.model, step.contract
     columns = [*(quote(item.column) for item in model.fields), "carlton_metadata"]
     times = {"carlton_valid_from": "_datamaster_from", "carlton_valid_to": "_datamaster_to", "carlton_is_current": "_datamaster_is_current"}
-    same = f"{same_key(model, 't', 's')} AND {content(model, 't')} = s._datamaster_content"
-    moments = [] if contract.latest_by(model) else zip(arrival(contract, model, "t"), arrival(contract, model, "s"), strict=True)
+    same = f"{is_same_key(model, 't', 's')} AND {content_hash(model, 't')} = s._datamaster_content"
+    moments = [] if contract.latest_by(model) else zip(arrival_columns(contract, model, "t"), arrival_columns(contract, model, "s"), strict=True)
     same += "".join(f" AND {one} <=> {other}" for one, other in moments)
     differs = " OR ".join(["NOT (t.carlton_metadata <=> s.carlton_metadata)", *(f"NOT (t.{column} <=> s.{value})" for column, value in times.items())])
     updates = ", ".join(["t.carlton_metadata = s.carlton_metadata", *(f"t.{column} = s.{value}" for column, value in times.items()), f"t.carlton_changed_by = {stamp}"])

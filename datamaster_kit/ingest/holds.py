@@ -16,32 +16,34 @@ from typing import TYPE_CHECKING, Any
 
 from ..contract.fault import BadInput, DatamasterError, Fault, code
 from ..contract.model import Contract
-from ..contract.quality.rules import rules, verdict
+from ..contract.quality.rule import is_rule_met
+from ..contract.quality.rules import rules
 from ..contract.sql.sqltype import quote
 from .bronze import row_rule_results
 from .checkpoint import read_checkpoint
 from .checks import rule_result
-from .quarantine import SHARE, breaker, recorded_ranges, within
-from .replay import typed_again
-from .rows import GOOD, aggregated, broken_counts, broken_rules, exemptions
+from .quarantine import BAD_SHARE_KEY, bad_share_error, read_batch_ranges, is_in_batch_ranges
+from .replay import retype_rows
+from .rows import IS_GOOD_ROW, aggregate_values, breach_count_aggregates, rule_breaches, exemptions
 from .step import Step, checkpoint_folder
-from .versions import key_columns, prefixed, same_key
+from .versions import key_columns, qualify_column, is_same_key
 from ..project.project_file import Project
-from ..lakehouse.runs import RuleResult, Run, new_run_id, record_all, runs_name
-from ..targets.failpoints import passed
+from ..lakehouse.runs import RuleResult, Run, new_run_id, record_runs, runs_name
+from ..targets.failpoints import failpoint
 from ..targets.base import Target
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
 # %% auto #0
-__all__ = ['HOLD', 'HELD', 'NOT_JUDGED', 'LAST_ENDS', 'NO_REASON', 'Hold', 'folded', 'read_holds', 'record_event', 'can_be_held',
-           'broken_by', 'hold_id', 'record_holds', 'not_come_again', 'open_bad_rows', 'is_mended', 'settle',
-           'held_fault', 'require_unheld', 'has_unjudged', 'judge_batch', 'release_holds']
+__all__ = ['HOLD_STEP', 'DELIVERY_HELD', 'NOT_JUDGED', 'LAST_ENDS', 'NO_REASON', 'Hold', 'fold_hold_events', 'read_holds',
+           'record_event', 'can_be_held', 'hold_reasons', 'hold_id', 'record_holds', 'rows_not_redelivered',
+           'open_bad_rows', 'is_mended', 'settle_holds', 'hold_fault', 'require_unheld', 'has_unjudged_batch',
+           'judge_batch', 'release_holds']
 
 # %% ../../nbs/ingest/11_holds.ipynb #ca6d65d1
-HOLD = "hold"
-HELD = code("delivery-held", "A delivery broke a rule of severity fail: silver takes nothing of its model until it is mended, or a person releases it.",
+HOLD_STEP = "hold"
+DELIVERY_HELD = code("delivery-held", "A delivery broke a rule of severity fail: silver takes nothing of its model until it is mended, or a person releases it.",
             "land a corrected delivery, correct its rows by `datamaster ingest replay`, or change the contract, and run again; "
             "or take it as it is: `datamaster ingest release MODEL --reason TEXT`")
 
@@ -62,7 +64,7 @@ class Hold:
     notes: tuple[str, ...] = ()
 
 
-def folded(rows: Iterable[Mapping[str, Any]]) -> tuple[Hold, ...]:
+def fold_hold_events(rows: Iterable[Mapping[str, Any]]) -> tuple[Hold, ...]:
     """Return holds as the last of their rows leaves them; rows come in the order of their numbers."""
     holds: dict[str, Hold] = {}
     for row in rows:
@@ -78,7 +80,7 @@ def read_holds(target: Target, catalog: str, contract_id: str = "", is_open: boo
     """Return the holds of a contract, or of all, that are open; with `is_open` false, those that have ended too."""
     named = {"contract_id": contract_id} if contract_id else {}
     where = "".join(f" AND {name} = {{{name}}}" for name in named)
-    holds = folded(target.records(runs_name(catalog), f"SELECT * FROM records WHERE step = '{HOLD}'{where} ORDER BY batch", **named))
+    holds = fold_hold_events(target.records(runs_name(catalog), f"SELECT * FROM records WHERE step = '{HOLD_STEP}'{where} ORDER BY batch", **named))
     return tuple(hold for hold in holds if hold.state == "held" or not is_open)
 
 
@@ -86,8 +88,8 @@ def record_event(step: Step, hold: Hold, note: str = "") -> None:
     """Append a hold's next row, exactly once."""
     rule = next((rule for rule in step.rules if rule.id == hold.rule), None)
     result = RuleResult(hold.rule, rule.kind if rule else "share", "fail", description=rule.description if rule else "")
-    record_all(step.target, step.names.catalog, [
-        Run(step.run_id, HOLD, step.target.name, step.contract.id, step.contract.version, step.model.name, hold.since, datetime.now(UTC), batch=hold.events,
+    record_runs(step.target, step.names.catalog, [
+        Run(step.run_id, HOLD_STEP, step.target.name, step.contract.id, step.contract.version, step.model.name, hold.since, datetime.now(UTC), batch=hold.events,
             rules=(result,), result=hold.state, error=hold.why if hold.state == "held" else "", stream=hold.id, resumed=hold.runs, notes=(note,) if note else ())])
 
 # %% ../../nbs/ingest/11_holds.ipynb #6991592b
@@ -97,12 +99,12 @@ def can_be_held(step: Step) -> bool:
     return has_share or any(rule.severity == "fail" and not rule.not_executed for rule in step.rules)
 
 
-def broken_by(step: Step, results: Iterable[RuleResult], quarantined: int, read: int) -> dict[str, str]:
+def hold_reasons(step: Step, results: Iterable[RuleResult], quarantined: int, read: int) -> dict[str, str]:
     """Return what holds a delivery: each broken rule of severity fail, and too many bad rows, with what was found."""
     broken = {result.rule: f"{result.description}: {'no value' if result.value is None else f'{result.value:g}'}" for result in results
               if result.severity == "fail" and result.passed is False}
-    too_many = breaker(step, quarantined, read)
-    return {**broken, **({SHARE: too_many.faults[0].message} if too_many else {})}
+    too_many = bad_share_error(step, quarantined, read)
+    return {**broken, **({BAD_SHARE_KEY: too_many.faults[0].message} if too_many else {})}
 
 
 def hold_id(step: Step, rule: str, stream: str, first: int) -> str:
@@ -129,11 +131,11 @@ def record_holds(step: Step, broken: Mapping[str, str], runs: Sequence[str], str
             record_event(step, hold, f"from batch {first} of {stream} on")
         found += [hold] if hold.state == "held" else []
     if found:
-        passed("hold.recorded")
+        failpoint("hold.recorded")
     return tuple(found)
 
 # %% ../../nbs/ingest/11_holds.ipynb #e33552fc
-def not_come_again(step: Step, table: str, where: str) -> str:
+def rows_not_redelivered(step: Step, table: str, where: str) -> str:
     """Return the SELECT of a table's rows, bronze's or quarantine's, without those that have come again.
 
     Those are the ones whose key has come since in a good row, which is of no older version.
@@ -143,56 +145,56 @@ def not_come_again(step: Step, table: str, where: str) -> str:
         return f"(SELECT * FROM {rows})"
     columns = key_columns(step.model)
     latest = [item.column for item in step.contract.latest_by(step.model)]
-    later = f"(SELECT * FROM {step.sql('bronze')} WHERE {GOOD})"
+    later = f"(SELECT * FROM {step.sql('bronze')} WHERE {IS_GOOD_ROW})"
     if not latest:
         last = f"SELECT {columns}, max(carlton_current_date) AS carlton_current_date"
         later = f"({last} FROM {later} GROUP BY {columns})"
-    came = f"{same_key(step.model, 'r', 'l')} AND l.carlton_current_date > r.carlton_current_date"
+    came = f"{is_same_key(step.model, 'r', 'l')} AND l.carlton_current_date > r.carlton_current_date"
     if latest:
-        its = ", ".join(prefixed("l", name) for name in latest)
-        former = ", ".join(prefixed("r", name) for name in latest)
+        its = ", ".join(qualify_column("l", name) for name in latest)
+        former = ", ".join(qualify_column("r", name) for name in latest)
         came += f" AND struct({its}) >= struct({former})"
     return f"(SELECT r.* FROM {rows} r LEFT ANTI JOIN {later} l ON {came})"
 
 
 def open_bad_rows(step: Step, hold: Hold) -> str:
     """Return the SELECT of the hold's rows that are still in quarantine and have not come again."""
-    return not_come_again(step, step.quarantine, f"carlton_released_at IS NULL AND ({within(recorded_ranges(step, hold.runs))})")
+    return rows_not_redelivered(step, step.quarantine, f"carlton_released_at IS NULL AND ({is_in_batch_ranges(read_batch_ranges(step, hold.runs))})")
 
 
 def is_mended(step: Step, hold: Hold) -> bool:
     """The hold's rule passes on what is there now, or the contract has it no more."""
-    spark, rows_read = step.target.spark, sum(part.rows for part in recorded_ranges(step, hold.runs))
-    if hold.rule == SHARE:
-        return breaker(step, spark.sql(f"SELECT count(1) FROM {open_bad_rows(step, hold)}").collect()[0][0], rows_read) is None
+    spark, rows_read = step.target.spark, sum(part.rows for part in read_batch_ranges(step, hold.runs))
+    if hold.rule == BAD_SHARE_KEY:
+        return bad_share_error(step, spark.sql(f"SELECT count(1) FROM {open_bad_rows(step, hold)}").collect()[0][0], rows_read) is None
     rule = next((rule for rule in step.rules if rule.id == hold.rule and rule.severity == "fail"), None)
     if rule is None:
         return True
     if rule.is_row_rule:
-        judged = typed_again(step, spark.sql(f"SELECT * FROM {open_bad_rows(step, hold)}"))
-        broken = judged.where(f"cardinality({broken_rules(step.model, (rule,), exemptions(step.contract, step.model))}) > 0").count()
-        return verdict(rule, broken, rows_read)
-    present = not_come_again(step, step.sql("bronze"), within(recorded_ranges(step, hold.runs))) if rule.sees == "delivery" else ""
+        judged = retype_rows(step, spark.sql(f"SELECT * FROM {open_bad_rows(step, hold)}"))
+        broken = judged.where(f"cardinality({rule_breaches(step.model, (rule,), exemptions(step.contract, step.model))}) > 0").count()
+        return is_rule_met(rule, broken, rows_read)
+    present = rows_not_redelivered(step, step.sql("bronze"), is_in_batch_ranges(read_batch_ranges(step, hold.runs))) if rule.sees == "delivery" else ""
     return rule_result(step, rule, present).passed is True
 
 
-def settle(step: Step, holds: Iterable[Hold]) -> tuple[Hold, ...]:
+def settle_holds(step: Step, holds: Iterable[Hold]) -> tuple[Hold, ...]:
     """Ask each hold's rule again, record those that are mended, and return those that are not."""
     still = []
     for hold in holds:
         if is_mended(step, hold):
             record_event(step, replace(hold, state="mended", events=hold.events + 1), f"mended: {hold.rule} passes, or the contract has it no more")
-            passed("hold.ended")
+            failpoint("hold.ended")
         else:
             still.append(hold)
     return tuple(still)
 
 # %% ../../nbs/ingest/11_holds.ipynb #ba2502ea
-def held_fault(contract: Contract, hold: Hold) -> Fault:
+def hold_fault(contract: Contract, hold: Hold) -> Fault:
     """Return what every run says of a hold."""
     owner = f" of {contract.team.name}" if contract.team.name else ""
-    return HELD.fault(f"{hold.model} is held since {hold.since:%Y-%m-%d %H:%M} UTC by {hold.rule} (contract {contract.id} {hold.contract_version}{owner}): {hold.why}",
-                      hint=HELD.remedy.replace("MODEL", hold.model))
+    return DELIVERY_HELD.fault(f"{hold.model} is held since {hold.since:%Y-%m-%d %H:%M} UTC by {hold.rule} (contract {contract.id} {hold.contract_version}{owner}): {hold.why}",
+                      hint=DELIVERY_HELD.remedy.replace("MODEL", hold.model))
 
 # %% ../../nbs/ingest/11_holds.ipynb #f338ad09
 NOT_JUDGED = code("delivery-not-judged", "An ingest was interrupted, and what it brought has not been judged by the rules yet.",
@@ -201,16 +203,16 @@ NOT_JUDGED = code("delivery-not-judged", "An ingest was interrupted, and what it
 
 def require_unheld(step: Step, holds: Iterable[Hold]) -> None:
     """Raise DatamasterError where a delivery of the step's model is held, or has not been judged yet."""
-    still = settle(step, holds)
+    still = settle_holds(step, holds)
     if still:
-        raise DatamasterError(*(held_fault(step.contract, hold) for hold in still))
+        raise DatamasterError(*(hold_fault(step.contract, hold) for hold in still))
     if step.interval or not can_be_held(step):
         return
     try:
         pending = read_checkpoint(Path(checkpoint_folder(replace(step, name="ingest")))).pending
     except (ValueError, KeyError, TypeError, OSError) as error:
         raise DatamasterError(NOT_JUDGED.fault(f"{step.model.name}: the checkpoint of its ingest cannot be read: {error}")) from error
-    if pending is not None or has_unjudged(step):
+    if pending is not None or has_unjudged_batch(step):
         raise DatamasterError(NOT_JUDGED.fault(f"{step.model.name}: its last ingest has not ended"))
 
 
@@ -220,7 +222,7 @@ FROM records WHERE step = 'ingest' AND contract_id = {contract} AND model = {mod
 """
 
 
-def has_unjudged(step: Step) -> bool:
+def has_unjudged_batch(step: Step) -> bool:
     """A batch of ingest was recorded after the last whole run: no rule has judged it."""
     for last in step.target.records(runs_name(step.names.catalog), LAST_ENDS, contract=step.contract.id, model=step.model.name):
         return last["of_batches"] is not None and (last["of_runs"] is None or last["of_batches"] > last["of_runs"])
@@ -234,15 +236,15 @@ def judge_batch(step: Step, rows: DataFrame) -> None:
     batches = sorted((row["stream"], row["batch"], row["run"]) for row in of_batches.collect())
     if not batches:
         return
-    counted = aggregated(came, {"rows": "count(1)", "bad": f"count_if(NOT {GOOD})", **broken_counts(step.rules, "carlton_broken_rules")})
+    counted = aggregate_values(came, {"rows": "count(1)", "bad": f"count_if(NOT {IS_GOOD_ROW})", **breach_count_aggregates(step.rules, "carlton_broken_rules")})
     view = f"judged_{uuid.uuid4().hex}"
     came.createOrReplaceTempView(view)
     set_rules = [rule_result(step, rule, quote(view) if rule.sees == "delivery" else "") for rule in step.rules if not rule.is_row_rule and rule.severity == "fail"]
     rows.sparkSession.catalog.dropTempView(view)
-    broken = broken_by(step, (*row_rule_results(step.rules, counted, counted["rows"]), *set_rules), counted["bad"], counted["rows"])
+    broken = hold_reasons(step, (*row_rule_results(step.rules, counted, counted["rows"]), *set_rules), counted["bad"], counted["rows"])
     found = record_holds(step, broken, tuple(dict.fromkeys(run for _, _, run in batches)), *batches[0][:2])
     if found:
-        raise DatamasterError(*(held_fault(step.contract, hold) for hold in found))
+        raise DatamasterError(*(hold_fault(step.contract, hold) for hold in found))
 
 # %% ../../nbs/ingest/11_holds.ipynb #4f9d94bd
 NO_REASON = code("release-reason", "A release needs a reason.", "say why the delivery is taken as it is: it is kept as evidence")
@@ -256,12 +258,12 @@ def release_holds(target: Target, project: Project, contract: Contract, model: s
     if not reason.strip():
         raise BadInput(NO_REASON.fault(f"{model} is released without a reason"))
     (item,) = (item for item in contract.ingested_models if item.name == model)
-    step = Step(target, project.names, contract, item, rules(contract, item), new_run_id(), HOLD)
+    step = Step(target, project.names, contract, item, rules(contract, item), new_run_id(), HOLD_STEP)
     who = str(target.spark.sql("SELECT current_user()").collect()[0][0])
     released = []
     for hold in read_holds(target, project.names.catalog, contract.id):
         if hold.model == model:
             released.append(replace(hold, state="released", events=hold.events + 1, notes=(*hold.notes, f"released by {who}: {reason.strip()}")))
             record_event(step, released[-1], released[-1].notes[-1])
-            passed("hold.ended")
+            failpoint("hold.ended")
     return tuple(released)

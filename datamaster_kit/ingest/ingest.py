@@ -22,72 +22,73 @@ from ..contract.fault import DatamasterError, Fault, code
 from ..contract.model import Contract, Model
 from ..contract.quality.rules import rules
 from .bronze import row_rule_results, write_bronze
-from .checks import RULE_FAILED, failed_rules, set_rule_results
-from .files import FILE_LOST, entries_of_run, file_faults, file_notes, read_again, refused_before
-from .gold import reads_any, write_gold
-from .holds import Hold, broken_by, can_be_held, held_fault, read_holds, record_holds, require_unheld, settle
-from .quarantine import SHARE, TOO_MANY_BAD_ROWS
+from .checks import RULE_FAILED, rule_failure, set_rule_results
+from .files import FILE_LOST, entries_of_run, file_faults, file_notes, files_to_read_again, read_refusals
+from .gold import is_built_from, write_gold
+from .holds import Hold, hold_reasons, can_be_held, hold_fault, read_holds, record_holds, require_unheld, settle_holds
+from .quarantine import BAD_SHARE_KEY, TOO_MANY_BAD_ROWS
 from .replay import replay_model
-from .retention import keep_period
+from .retention import enforce_model_retention
 from .silver import write_silver
 from .step import BatchLog, Step, checkpoint_folder, require_tables
 from ..project.project_file import Project
-from ..lakehouse.runs import Run, new_run_id, past, record_all, run_of, runs_name, runs_table
-from ..targets.cause import cause_of, known_fault
-from ..targets.failpoints import passed
-from ..targets.stream import ASKED, stopping_on_signal
+from ..lakehouse.runs import Run, new_run_id, read_past, record_runs, parse_run, runs_name, runs_table
+from ..targets.cause import cause_of, cause_fault
+from ..targets.failpoints import failpoint
+from ..targets.stream import STOP_REQUESTED, stop_on_signal
 from ..targets.base import Target
 
 # %% auto #0
-__all__ = ['SUMS', 'Batches', 'BATCHES', 'STEP_FAILED', 'STOPPED', 'Work', 'AT_A_TIME', 'LOCKED_LAYERS', 'batch_of',
-           'recorded_batches', 'counted', 'summed', 'Outcome', 'failed', 'worked', 'with_files', 'judged',
-           'ModelsFailedError', 'refused', 'with_past', 'run_steps', 'build_steps', 'named', 'ingest', 'build_silver',
-           'build_gold', 'replay', 'keep_periods', 'keep_ingesting']
+__all__ = ['SUM_COLUMNS', 'Batches', 'BATCHES_QUERY', 'STEP_FAILED', 'RUN_STOPPED', 'StepWork', 'MOST_MODELS_AT_ONCE',
+           'LOCKED_LAYERS', 'batch_record', 'read_batches', 'select_batches', 'add_batch_sums', 'StepOutcome',
+           'failure_outcome', 'run_step', 'add_file_notes', 'evaluate_rules', 'ModelsFailedError', 'acquire_locks',
+           'steps_with_past', 'run_for_models', 'build_steps', 'select_models', 'ingest', 'build_silver', 'build_gold',
+           'replay', 'enforce_retention', 'keep_ingesting']
 
 # %% ../../nbs/ingest/15_ingest.ipynb #9a6b1d79
-SUMS = ("rows_read", "rows_written", "rows_rescued", "rows_quarantined", "rows_merged", "rows_deleted", "bytes", "files")
+SUM_COLUMNS = ("rows_read", "rows_written", "rows_rescued", "rows_quarantined", "rows_merged", "rows_deleted", "bytes", "files")
 Batches = list[dict[str, Any]]
 
 
-def batch_of(run: Run) -> dict[str, Any]:
+def batch_record(run: Run) -> dict[str, Any]:
     """Return a batch's run as a row of the table of runs, with the rules that were broken."""
-    names = ("model", "run_id", "stream", "batch", *SUMS, "latency_seconds", "result", "notes")
+    names = ("model", "run_id", "stream", "batch", *SUM_COLUMNS, "latency_seconds", "result", "notes")
     broken = [asdict(rule) for rule in run.rules if rule.value and rule.value > 0]
     return {**{name: getattr(run, name) for name in names}, "rules": broken}
 
 
-BATCHES = "SELECT * FROM records WHERE run_id IN {runs} AND step = {step} AND contract_id = {contract} AND batch IS NOT NULL"
+BATCHES_QUERY = "SELECT * FROM records WHERE run_id IN {runs} AND step = {step} AND contract_id = {contract} AND batch IS NOT NULL"
 
 
-def recorded_batches(steps: Sequence[Step]) -> dict[str, Batches]:
+def read_batches(steps: Sequence[Step]) -> dict[str, Batches]:
     """Return, by model, the batches that were recorded by the runs of a step, and by those that they go on with.
 
     Of their rules it has those that were broken. The table is read where this process does not know.
     """
     found: dict[str, Batches] = {
-        step.model.name: list(map(batch_of, step.noted_runs)) for step in steps
+        step.model.name: list(map(batch_record, step.noted_runs)) for step in steps
     }
     asked = [step for step in steps if not found[step.model.name]]
     models = {step.model.name for step in asked}
     for first in asked[:1]:
         run_ids = sorted({first.run_id, *(run for step in asked for run in step.resumed)})
-        rows = first.target.records(runs_name(first.names.catalog), BATCHES, runs=run_ids, step=first.name, contract=first.contract.id)
-        for run in map(run_of, rows):
+        rows = first.target.records(runs_name(first.names.catalog), BATCHES_QUERY, runs=run_ids, step=first.name, contract=first.contract.id)
+        for run in map(parse_run, rows):
             if run.model in models:
-                found[run.model].append(batch_of(run))
+                found[run.model].append(batch_record(run))
     return found
 
 
-def counted(step: Step, batches: Batches) -> Batches:
+def select_batches(step: Step, batches: Batches) -> Batches:
     """Return those of a model's recorded batches that a run counts, each batch of a stream once."""
     mine = [batch for batch in batches if batch["run_id"] in step.resumed or (batch["run_id"] == step.run_id and batch["batch"] > step.last_batches.get(batch["stream"], -1))]
     return list({(batch["stream"], batch["batch"]): batch for batch in mine}.values())
 
 # %% ../../nbs/ingest/15_ingest.ipynb #8d222386
-def summed(step: Step, run: Run, recorded: Batches) -> Run:
+def add_batch_sums(step: Step, run: Run, recorded: Batches) -> Run:
     """Return a run with the sums of its recorded batches, where there are any, and with what each row rule counted."""
-    batches = counted(step, recorded)
-    sums = {name: sum(batch[name] or 0 for batch in batches) for name in SUMS}
+    batches = select_batches(step, recorded)
+    sums = {name: sum(batch[name] or 0 for batch in batches) for name in SUM_COLUMNS}
     total, results = sums["rows_read"], run.rules
     if step.name == "ingest" and total:
         broken = Counter[str]()
@@ -102,78 +103,78 @@ def summed(step: Step, run: Run, recorded: Batches) -> Run:
 
 # %% ../../nbs/ingest/15_ingest.ipynb #cfc1cf02
 STEP_FAILED = code("step-failed", "A step failed on a model.", "read the cause; the run can be started again, and loses and repeats nothing")
-STOPPED = code("stopped", "A signal asked the run to stop; what was begun has been finished.", "run it again: it goes on where it stopped")
-Work = Callable[[Step], Run | None]
+RUN_STOPPED = code("stopped", "A signal asked the run to stop; what was begun has been finished.", "run it again: it goes on where it stopped")
+StepWork = Callable[[Step], Run | None]
 
 
 @dataclass(frozen=True)
-class Outcome:
+class StepOutcome:
     """What came of a step on one model: its run, and the faults that made it fail."""
 
     run: Run
     faults: tuple[Fault, ...] = ()
 
 
-def failed(step: Step, run: Run, error: Exception) -> Outcome:
+def failure_outcome(step: Step, run: Run, error: Exception) -> StepOutcome:
     """Return the outcome of a run that an error ended."""
     what, reason = f"{step.name} of {step.model.name}", str(error) if isinstance(error, DatamasterError) else cause_of(error)
-    faults = error.faults if isinstance(error, DatamasterError) else (known_fault(error, what) or STEP_FAILED.fault(f"{what}: {reason}"),)
-    return Outcome(replace(run, result="failed", error=reason[:1000]), faults)
+    faults = error.faults if isinstance(error, DatamasterError) else (cause_fault(error, what) or STEP_FAILED.fault(f"{what}: {reason}"),)
+    return StepOutcome(replace(run, result="failed", error=reason[:1000]), faults)
 
 
-def worked(step: Step, work: Work, holds: Iterable[Hold] = ()) -> Outcome:
+def run_step(step: Step, work: StepWork, holds: Iterable[Hold] = ()) -> StepOutcome:
     """Do a step's work on one model; what its batches counted is still to be added. Silver does none where a delivery of the model is held."""
     begun = datetime.now(UTC)
     try:
         if step.name == "silver":
             require_unheld(step, [hold for hold in holds if hold.model == step.model.name])
-        done = None if ASKED.is_set() else work(step)
-        if ASKED.is_set() and not step.interval:
-            raise DatamasterError(STOPPED.fault(f"{step.name} of {step.model.name} was asked to stop"))
+        done = None if STOP_REQUESTED.is_set() else work(step)
+        if STOP_REQUESTED.is_set() and not step.interval:
+            raise DatamasterError(RUN_STOPPED.fault(f"{step.name} of {step.model.name} was asked to stop"))
     except Exception as error:
-        outcome = failed(step, step.run(begun), error)
+        outcome = failure_outcome(step, step.run(begun), error)
         if step.interval:
             sys.stderr.write("".join(f"{fault}\n" for fault in outcome.faults))
         return outcome
-    broken = failed_rules(done) if done and done.result == "failed" else None
-    return Outcome(done or step.run(begun, result="nothing new"), broken.faults if broken else ())
+    broken = rule_failure(done) if done and done.result == "failed" else None
+    return StepOutcome(done or step.run(begun, result="nothing new"), broken.faults if broken else ())
 
 # %% ../../nbs/ingest/15_ingest.ipynb #790143a3
-def with_files(step: Step, run: Run) -> tuple[Run, tuple[Fault, ...]]:
+def add_file_notes(step: Step, run: Run) -> tuple[Run, tuple[Fault, ...]]:
     """Return a run with what is to be said of its files, and the faults of those that were listed, and neither read nor refused."""
     entries = step.noted_entries or (entries_of_run(step, run) if run.files else ())
     checkpoint = checkpoint_folder(step)
-    changed = step.target.changed_files(checkpoint, read_again(step)) if step.target.changed_files(checkpoint) else ()
+    changed = step.target.changed_files(checkpoint, files_to_read_again(step)) if step.target.changed_files(checkpoint) else ()
     run, found = replace(run, notes=(*run.notes, *file_notes(entries), *changed)), file_faults(entries)
     if found and run.result != "nothing new":
         run = replace(run, result="partly")
     return run, tuple(fault for fault in found if fault.code == FILE_LOST.name)
 
 
-def judged(step: Step, outcome: Outcome, batches: Batches, holds: Iterable[Hold]) -> Outcome:
+def evaluate_rules(step: Step, outcome: StepOutcome, batches: Batches, holds: Iterable[Hold]) -> StepOutcome:
     """Return an outcome with what the rules over many rows say; a delivery that is held, or was and still is, makes it fail."""
     if step.name != "ingest":
         return outcome
     run, faults = outcome.run, list(outcome.faults)
     try:
         if run.result != "failed":
-            run, lost = with_files(step, run)
+            run, lost = add_file_notes(step, run)
             faults += lost
-        still = settle(step, [hold for hold in holds if hold.model == step.model.name])
+        still = settle_holds(step, [hold for hold in holds if hold.model == step.model.name])
         broken: dict[str, str] = {}
         if batches and run.rows_read:
             run = replace(run, rules=(*run.rules, *set_rule_results(step)))
-            broken = broken_by(step, run.rules, run.rows_quarantined, run.rows_read)
+            broken = hold_reasons(step, run.rules, run.rows_quarantined, run.rows_read)
             stream, first = min((batch["stream"], batch["batch"]) for batch in batches)
             record_holds(step, broken, (step.run_id, *step.resumed), stream, first)
     except Exception as error:
-        return outcome if faults else failed(step, run, error)
-    told = {rule: (TOO_MANY_BAD_ROWS.fault(why) if rule == SHARE else RULE_FAILED.fault(f"{run.model}: {rule}: {why}")) for rule, why in broken.items()}
-    faults += [*told.values(), *(held_fault(step.contract, hold) for hold in still if hold.rule not in told)]
-    return Outcome(replace(run, result="failed", error="; ".join(map(str, faults))[:4000]), tuple(faults)) if faults else Outcome(run)
+        return outcome if faults else failure_outcome(step, run, error)
+    told = {rule: (TOO_MANY_BAD_ROWS.fault(why) if rule == BAD_SHARE_KEY else RULE_FAILED.fault(f"{run.model}: {rule}: {why}")) for rule, why in broken.items()}
+    faults += [*told.values(), *(hold_fault(step.contract, hold) for hold in still if hold.rule not in told)]
+    return StepOutcome(replace(run, result="failed", error="; ".join(map(str, faults))[:4000]), tuple(faults)) if faults else StepOutcome(run)
 
 # %% ../../nbs/ingest/15_ingest.ipynb #f24f8d56
-AT_A_TIME = min(8, 2 * (os.cpu_count() or 1))
+MOST_MODELS_AT_ONCE = min(8, 2 * (os.cpu_count() or 1))
 LOCKED_LAYERS = {"ingest": ("ingest",), "replay": ("ingest",), "silver": ("silver",), "retention": ("ingest", "silver"), "gold": ()}
 
 
@@ -185,49 +186,49 @@ class ModelsFailedError(DatamasterError):
         super().__init__(*faults)
 
 
-def refused(step: Step, locks: ExitStack) -> Outcome | None:
+def acquire_locks(step: Step, locks: ExitStack) -> StepOutcome | None:
     """Lock a step's model; return the outcome where another process has it. Silver of a model that can be held keeps ingest away too, so that nothing comes that is not judged."""
     has_both = step.name == "silver" and not step.interval and can_be_held(step)
     try:
         for layer in LOCKED_LAYERS["retention" if has_both else step.name]:
             locks.enter_context(step.target.locked(checkpoint_folder(replace(step, name=layer))))
     except DatamasterError as error:
-        return Outcome(step.run(datetime.now(UTC), result="failed", error=str(error)), error.faults)
+        return StepOutcome(step.run(datetime.now(UTC), result="failed", error=str(error)), error.faults)
     return None
 
 
-def with_past(steps: Sequence[Step]) -> list[Step]:
+def steps_with_past(steps: Sequence[Step]) -> list[Step]:
     """Return steps, whose models are locked, with the interrupted runs that they go on with."""
-    known = past(steps[0].target, steps[0].names.catalog, steps[0].name, steps[0].contract.id, [step.model.name for step in steps]) if steps else {}
-    refused_files = refused_before(steps) if steps and steps[0].name == "ingest" else {}
+    known = read_past(steps[0].target, steps[0].names.catalog, steps[0].name, steps[0].contract.id, [step.model.name for step in steps]) if steps else {}
+    refused_files = read_refusals(steps) if steps and steps[0].name == "ingest" else {}
     return [replace(step, resumed=known[step.model.name].interrupted, last_batches=known[step.model.name].last_batches, refused=refused_files.get(step.model.name, {})) for step in steps]
 
 
-def run_steps(steps: Sequence[Step], work: Work) -> tuple[Run, ...]:
+def run_for_models(steps: Sequence[Step], work: StepWork) -> tuple[Run, ...]:
     """Do a step's work on models of a contract; raises ModelsFailedError with the faults of all that failed, after the last has been recorded."""
     if not steps:
         return ()
     first = steps[0]
     catalog = first.names.catalog
     require_tables(first.target, runs_table(catalog))
-    at_a_time = len(steps) if first.interval else 1 if first.name == "gold" else AT_A_TIME
-    with stopping_on_signal(), ExitStack() as locks, ThreadPoolExecutor(max(at_a_time, 1)) as pool:
-        found = {step.model.name: outcome for step in steps if (outcome := refused(step, locks))}
-        going = with_past([step for step in steps if step.model.name not in found])
+    at_a_time = len(steps) if first.interval else 1 if first.name == "gold" else MOST_MODELS_AT_ONCE
+    with stop_on_signal(), ExitStack() as locks, ThreadPoolExecutor(max(at_a_time, 1)) as pool:
+        found = {step.model.name: outcome for step in steps if (outcome := acquire_locks(step, locks))}
+        going = steps_with_past([step for step in steps if step.model.name not in found])
         holds = read_holds(first.target, catalog, first.contract.id) if first.name in ("ingest", "silver") else ()
-        done = list(pool.map(partial(worked, work=work, holds=holds), going))
+        done = list(pool.map(partial(run_step, work=work, holds=holds), going))
         try:
-            recorded = recorded_batches(going)
-            whole = [replace(outcome, run=summed(step, outcome.run, recorded[step.model.name])) for step, outcome in zip(going, done, strict=True)]
-            mine = [counted(step, recorded[step.model.name]) for step in going]
-            found |= {outcome.run.model: outcome for outcome in pool.map(partial(judged, holds=holds), going, whole, mine)}
+            recorded = read_batches(going)
+            whole = [replace(outcome, run=add_batch_sums(step, outcome.run, recorded[step.model.name])) for step, outcome in zip(going, done, strict=True)]
+            mine = [select_batches(step, recorded[step.model.name]) for step in going]
+            found |= {outcome.run.model: outcome for outcome in pool.map(partial(evaluate_rules, holds=holds), going, whole, mine)}
             outcomes = [found[step.model.name] for step in steps]
-            record_all(first.target, catalog, [outcome.run for outcome in outcomes])
+            record_runs(first.target, catalog, [outcome.run for outcome in outcomes])
         except Exception as error:  # what the models met is told too: it may be what keeps this from being recorded
             told = [fault for outcome in (*found.values(), *done) for fault in outcome.faults]
-            last = known_fault(error, f"recording {first.name}") or STEP_FAILED.fault(f"recording {first.name}: {cause_of(error)}")
+            last = cause_fault(error, f"recording {first.name}") or STEP_FAILED.fault(f"recording {first.name}: {cause_of(error)}")
             raise DatamasterError(*dict.fromkeys((*told, last))) from error
-        passed("runs.whole")
+        failpoint("runs.whole")
     faults = [fault for outcome in outcomes for fault in outcome.faults]
     if faults:
         raise ModelsFailedError((outcome.run.model for outcome in outcomes if outcome.faults), *faults)
@@ -242,7 +243,7 @@ def build_steps(target: Target, project: Project, contract: Contract, models: It
                  for model in models)
 
 # %% ../../nbs/ingest/15_ingest.ipynb #5ac6de16
-def named(models: Iterable[Model], only: str, without: Collection[str] = ()) -> tuple[Model, ...]:
+def select_models(models: Iterable[Model], only: str, without: Collection[str] = ()) -> tuple[Model, ...]:
     """Return the models of a name, all of them where it is empty; but for those that `without` names."""
     return tuple(model for model in models if only in ("", model.name) and model.name not in without)
 
@@ -253,7 +254,7 @@ def ingest(target: Target, project: Project, contract: Contract, run_id: str = "
     With an interval ('10 seconds') it goes on until a signal asks it to stop. `rebuilds_checkpoint` sets a checkpoint that is lost or damaged aside and begins anew,
     without the files that bronze has.
     """
-    return run_steps(build_steps(target, project, contract, named(contract.ingested_models, only), "ingest", run_id, interval, rebuilds_checkpoint), write_bronze)
+    return run_for_models(build_steps(target, project, contract, select_models(contract.ingested_models, only), "ingest", run_id, interval, rebuilds_checkpoint), write_bronze)
 
 
 def build_silver(target: Target, project: Project, contract: Contract, run_id: str = "", interval: str = "", rebuilds_checkpoint: bool = False, only: str = "",
@@ -262,8 +263,8 @@ def build_silver(target: Target, project: Project, contract: Contract, run_id: s
 
     A model whose silver another contract of the project describes is left to that one's tasks. Raises DatamasterError where a model failed, or is held.
     """
-    models = named(contract.curated_models, only, without)
-    return run_steps(build_steps(target, project, contract, models, "silver", run_id, interval, rebuilds_checkpoint), write_silver)
+    models = select_models(contract.curated_models, only, without)
+    return run_for_models(build_steps(target, project, contract, models, "silver", run_id, interval, rebuilds_checkpoint), write_silver)
 
 
 def build_gold(target: Target, project: Project, contract: Contract, run_id: str = "", output: Path = Path("runs"), only: str = "",
@@ -272,8 +273,8 @@ def build_gold(target: Target, project: Project, contract: Contract, run_id: str
 
     One that reads a model in `without` is left out. Raises DatamasterError where a model failed, or reads one that is held.
     """
-    models = [model for model in named(contract.gold_models, only) if not reads_any(project.root, contract, model, without)]
-    return run_steps(build_steps(target, project, contract, models, "gold", run_id), partial(write_gold, root=project.root, output=output))
+    models = [model for model in select_models(contract.gold_models, only) if not is_built_from(project.root, contract, model, without)]
+    return run_for_models(build_steps(target, project, contract, models, "gold", run_id), partial(write_gold, root=project.root, output=output))
 
 
 def replay(target: Target, project: Project, contract: Contract, run_id: str = "", corrections: Path | None = None) -> tuple[Run, ...]:
@@ -283,23 +284,23 @@ def replay(target: Target, project: Project, contract: Contract, run_id: str = "
     def work(step: Step) -> Run:
         return replay_model(step, corrections / f"{step.model.name}.csv" if corrections else None)
 
-    return run_steps(build_steps(target, project, contract, models, "replay", run_id), work)
+    return run_for_models(build_steps(target, project, contract, models, "replay", run_id), work)
 
 
-def keep_periods(target: Target, project: Project, contract: Contract, run_id: str = "", applies: bool = False) -> tuple[Run, ...]:
+def enforce_retention(target: Target, project: Project, contract: Contract, run_id: str = "", applies: bool = False) -> tuple[Run, ...]:
     """Remove, or without `applies` only count, what is older than the contract's retention; raises DatamasterError where a model failed."""
     steps = build_steps(target, project, contract, contract.workflow_models, "retention", run_id)
     if not applies:
-        return tuple(keep_period(step, applies=False) for step in steps)
-    return run_steps(steps, partial(keep_period, applies=True))
+        return tuple(enforce_model_retention(step, applies=False) for step in steps)
+    return run_for_models(steps, partial(enforce_model_retention, applies=True))
 
 # %% ../../nbs/ingest/15_ingest.ipynb #81c51804
 def keep_ingesting(target: Target, project: Project, contracts: Sequence[Contract], interval: str) -> tuple[Run, ...]:
     """Bring new files to bronze and silver as they come, looking every interval ('10 seconds'), until a signal asks to stop; raises DatamasterError with what failed."""
-    with stopping_on_signal(), ThreadPoolExecutor(2 * len(contracts)) as pool:
+    with stop_on_signal(), ThreadPoolExecutor(2 * len(contracts)) as pool:
         tasks = [pool.submit(work, target, project, contract, "", interval) for contract in contracts for work in (ingest, build_silver)]
         wait(tasks, return_when=FIRST_EXCEPTION)
-        ASKED.set()
+        STOP_REQUESTED.set()
     faults = [fault for task in tasks if isinstance(error := task.exception(), DatamasterError) for fault in error.faults]
     if faults:
         raise DatamasterError(*faults)

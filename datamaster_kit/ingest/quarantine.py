@@ -10,18 +10,18 @@ from dataclasses import dataclass
 
 from ..contract.fault import DatamasterError, code
 from ..contract.sql.sqltype import sql_literal
-from .rows import of_batch
-from .step import Step, append
+from .rows import is_in_batch
+from .step import Step, append_once
 from ..lakehouse.runs import runs_name
 
 # %% auto #0
-__all__ = ['TOO_MANY_BAD_ROWS', 'RANGES', 'SHARE', 'quarantine_query', 'quarantine_batch', 'Range', 'recorded_ranges', 'within',
-           'delivery', 'breaker']
+__all__ = ['TOO_MANY_BAD_ROWS', 'BATCH_RANGES_QUERY', 'BAD_SHARE_KEY', 'quarantine_query', 'quarantine_batch', 'BatchRange',
+           'read_batch_ranges', 'is_in_batch_ranges', 'is_in_delivery', 'bad_share_error']
 
 # %% ../../nbs/ingest/03_quarantine.ipynb #618ca511
 def quarantine_query(step: Step, stream: str, batch_id: int) -> str:
     """Return the SELECT of a batch's quarantined rows from bronze, with the columns of the quarantine table."""
-    rows = f"(SELECT *, carlton_metadata.file_path AS _datamaster_path, carlton_metadata.block_start AS _datamaster_block FROM {step.sql('bronze')} WHERE {of_batch(stream, batch_id)})"
+    rows = f"(SELECT *, carlton_metadata.file_path AS _datamaster_path, carlton_metadata.block_start AS _datamaster_block FROM {step.sql('bronze')} WHERE {is_in_batch(stream, batch_id)})"
     blocks = (f"(SELECT _datamaster_path AS _datamaster_of, _datamaster_block AS _datamaster_from, min(carlton_metadata.row) AS _datamaster_first, "
               f"coalesce(sum(count(1)) OVER (PARTITION BY _datamaster_path ORDER BY _datamaster_block ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0) AS _datamaster_before "
               f"FROM {rows} GROUP BY _datamaster_path, _datamaster_block)")
@@ -33,7 +33,7 @@ def quarantine_query(step: Step, stream: str, batch_id: int) -> str:
 
 def quarantine_batch(step: Step, stream: str, batch_id: int) -> None:
     """Bring a batch's quarantined rows to the quarantine table, exactly once."""
-    append(step.target.spark.sql(quarantine_query(step, stream, batch_id)), step.quarantine, f"ingest-quarantine/{stream}", batch_id)
+    append_once(step.target.spark.sql(quarantine_query(step, stream, batch_id)), step.quarantine, f"ingest-quarantine/{stream}", batch_id)
 
 # %% ../../nbs/ingest/03_quarantine.ipynb #32d40ba7
 TOO_MANY_BAD_ROWS = code("too-many-bad-rows", "More rows than the contract's share are quarantined.",
@@ -41,7 +41,7 @@ TOO_MANY_BAD_ROWS = code("too-many-bad-rows", "More rows than the contract's sha
 
 
 @dataclass(frozen=True)
-class Range:
+class BatchRange:
     """The batches of a stream from the first to the last, and how many rows they brought."""
 
     stream: str
@@ -50,32 +50,32 @@ class Range:
     rows: int
 
 
-RANGES = """
+BATCH_RANGES_QUERY = """
 SELECT stream, min(batch) AS first_batch, max(batch) AS last_batch, sum(rows_read) AS read_rows FROM records
 WHERE step = 'ingest' AND contract_id = {contract} AND model = {model} AND batch IS NOT NULL AND run_id IN {runs} GROUP BY stream ORDER BY stream
 """
 
 
-def recorded_ranges(step: Step, run_ids: Sequence[str]) -> tuple[Range, ...]:
+def read_batch_ranges(step: Step, run_ids: Sequence[str]) -> tuple[BatchRange, ...]:
     """Return the batches that some runs of ingest recorded for the step's model, a range a stream."""
-    found = step.target.records(runs_name(step.names.catalog), RANGES, contract=step.contract.id, model=step.model.name, runs=run_ids) if run_ids else []
-    return tuple(Range(row["stream"], row["first_batch"], row["last_batch"], row["read_rows"] or 0) for row in found)
+    found = step.target.records(runs_name(step.names.catalog), BATCH_RANGES_QUERY, contract=step.contract.id, model=step.model.name, runs=run_ids) if run_ids else []
+    return tuple(BatchRange(row["stream"], row["first_batch"], row["last_batch"], row["read_rows"] or 0) for row in found)
 
 
-def within(ranges: Sequence[Range]) -> str:
+def is_in_batch_ranges(ranges: Sequence[BatchRange]) -> str:
     """Return SQL that is true for the bronze rows of some batches."""
     return " OR ".join(f"(carlton_metadata.stream = {sql_literal(part.stream)} AND carlton_metadata.batch_id BETWEEN {part.first} AND {part.last})" for part in ranges) or "false"
 
 
-def delivery(step: Step, run_ids: Sequence[str]) -> str:
+def is_in_delivery(step: Step, run_ids: Sequence[str]) -> str:
     """Return SQL that is true for the bronze rows of the batches that were recorded by some runs of ingest."""
-    return within(recorded_ranges(step, run_ids))
+    return is_in_batch_ranges(read_batch_ranges(step, run_ids))
 
 
-SHARE = "maximum_bad_share"
+BAD_SHARE_KEY = "maximum_bad_share"
 
 
-def breaker(step: Step, quarantined: int, read: int) -> DatamasterError | None:
+def bad_share_error(step: Step, quarantined: int, read: int) -> DatamasterError | None:
     """Return the error of a delivery with more than the contract's share of quarantined rows, or None."""
     limit = step.contract.workflow.maximum_bad_share if step.contract.workflow else None
     if limit is None or not read or quarantined / read <= limit:

@@ -15,88 +15,90 @@ from itertools import chain, count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..contract.check import NUMBERS
-from ..contract.document import shown_encoding
+from ..contract.check import NUMERIC_TYPE_NAMES
+from ..contract.document import detect_utf_encoding
 from ..contract.publish.export import fields_of_spark_schema
 from ..contract.fault import BadInput, DatamasterError, code
-from ..contract.quality.field_rules import UNREAD
+from ..contract.quality.field_rules import UNREADABLE_RECORD_KEYS
 from ..contract.model import Array, DataType, Map, Scalar, Source, Struct
 from ..contract.source_options import reader_options
 from ..contract.sql.sqltype import quote, sql_literal, sql_type
 from ..contract.sql.table import bronze_table, quarantine_table
 from .bronze import row_rule_results
-from .rows import aggregated, broken_counts, broken_rules, exemptions, is_quarantined
-from .step import TABLE_DIFFERS, Step, append, require_tables
-from ..lakehouse.runs import Run, record_all
-from ..targets.readers.casts import bronze_type, exact_cast, let, members_json, misfit_text, rescued_members, rescued_texts
-from ..targets.failpoints import passed
-from ..targets.readers.text_copies import any_length
+from .rows import aggregate_values, breach_count_aggregates, rule_breaches, exemptions, is_quarantined
+from .step import TABLE_DIFFERS, Step, append_once, require_tables
+from ..lakehouse.runs import Run, record_runs
+from ..targets.readers.casts import bronze_type, exact_cast, let_sql, members_json, misfit_text, parse_rescued_members, parse_rescued_texts
+from ..targets.failpoints import failpoint
+from ..targets.readers.text_copies import allow_any_length
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
 # %% auto #0
-__all__ = ['OPEN', 'TOLD', 'UNKNOWN_ROW', 'BAD_CORRECTION', 'WHOLE_MOMENTS', 'GUARDED', 'NUMBER', 'GIVEN', 'is_alike',
-           'types_there', 'keyed_by_texts', 'text_of', 'as_texts', 'as_cell', 'of_cell', 'export_quarantine',
-           'read_corrections', 'with_plain_ends', 'corrected', 'is_given', 'formats_of', 'value_again', 'rescued_again',
-           'typed_again', 'replays', 'unused', 'mark', 'release', 'replay_model']
+__all__ = ['IS_OPEN', 'REPORT_COLUMNS', 'UNKNOWN_ROW', 'BAD_CORRECTION', 'MOMENT_FORMATS', 'FORMULA_CELL_PATTERN',
+           'NUMBER_CELL_PATTERN', 'GIVEN_COLUMN', 'is_same_kind', 'quarantine_types', 'with_text_keys',
+           'replay_text_sql', 'row_texts_sql', 'escape_cell', 'unescape_cell', 'export_quarantine', 'read_corrections',
+           'normalize_line_ends', 'rows_with_corrections', 'is_given', 'date_formats', 'replay_value_sql',
+           'replay_rescued_sql', 'retype_rows', 'read_replays', 'new_replay_id', 'mark_passing_rows',
+           'release_marked_rows', 'replay_model']
 
 # %% ../../nbs/ingest/10_replay.ipynb #0093248e
-OPEN = "carlton_released_by IS NULL"
+IS_OPEN = "carlton_released_by IS NULL"
 
 
-def is_alike(there: DataType, wanted: DataType) -> bool:
+def is_same_kind(there: DataType, wanted: DataType) -> bool:
     """A column's type is of the wanted one's kind: a number where a number is wanted, which a rule can be asked of, and so in each part."""
     match there, wanted:
         case Scalar(name), Scalar(other):
-            return name == other or (name in NUMBERS and other in NUMBERS)
+            return name == other or (name in NUMERIC_TYPE_NAMES and other in NUMERIC_TYPE_NAMES)
         case Array(element), Array(other_element):
-            return is_alike(element.type, other_element.type)
+            return is_same_kind(element.type, other_element.type)
         case Map(key, value), Map(other_key, other_value):
-            return is_alike(key.type, other_key.type) and is_alike(value.type, other_value.type)
+            return is_same_kind(key.type, other_key.type) and is_same_kind(value.type, other_value.type)
         case Struct(members), Struct(others):
             known = {item.column.lower(): item.type for item in members}
-            return all(item.column.lower() in known and is_alike(known[item.column.lower()], item.type) for item in others)
+            return all(item.column.lower() in known and is_same_kind(known[item.column.lower()], item.type) for item in others)
     return False
 
 
-def types_there(step: Step, rows: DataFrame) -> dict[str, DataType]:
+def quarantine_types(step: Step, rows: DataFrame) -> dict[str, DataType]:
     """Return the type that each of the model's columns has in rows of quarantine; raises DatamasterError for those that the contract's next version has changed, and the table has not."""
     there = {item.name.lower(): item.type for item in fields_of_spark_schema(json.loads(rows.schema.json()))}
     wanted = {item.column: bronze_type(item.type) for item in step.model.fields}
-    differing = [(name, kind) for name, kind in wanted.items() if name.lower() not in there or not is_alike(there[name.lower()], kind)]
+    differing = [(name, kind) for name, kind in wanted.items() if name.lower() not in there or not is_same_kind(there[name.lower()], kind)]
     if differing:
         raise DatamasterError(*(TABLE_DIFFERS.fault(f"the quarantine table of {step.model.name} has {name} as {sql_type(there[name.lower()]) if name.lower() in there else 'no column'}, and the contract as {sql_type(kind)}")
                                 for name, kind in differing))
     return {name: there[name.lower()] for name in wanted}
 
 # %% ../../nbs/ingest/10_replay.ipynb #ead40a9c
-TOLD = ("carlton_quarantine_id", "carlton_broken_rules", "carlton_file", "carlton_record", "carlton_rescued")
+REPORT_COLUMNS = ("carlton_quarantine_id", "carlton_broken_rules", "carlton_file", "carlton_record", "carlton_rescued")
 UNKNOWN_ROW = code("replay-row", "A row of the corrected file is not in quarantine.", "keep the column carlton_quarantine_id as it was exported")
 BAD_CORRECTION = code("replay-file", "A file of corrected rows is not as it was exported.", "export it again by `datamaster ingest replay --to-csv FOLDER` and correct only the cells")
-WHOLE_MOMENTS = "map('timestampFormat', 'yyyy-MM-dd\\'T\\'HH:mm:ss.SSSSSSXXX', 'timestampNTZFormat', 'yyyy-MM-dd\\'T\\'HH:mm:ss.SSSSSS')"
+MOMENT_FORMATS = "map('timestampFormat', 'yyyy-MM-dd\\'T\\'HH:mm:ss.SSSSSSXXX', 'timestampNTZFormat', 'yyyy-MM-dd\\'T\\'HH:mm:ss.SSSSSS')"
 
 
-def keyed_by_texts(value: str, type: DataType, depth: int = 0) -> str:
+def with_text_keys(value: str, type: DataType, depth: int = 0) -> str:
     """Return SQL for a value in which the keys of each map are texts, as JSON has them; Spark writes a moment, and bytes, as something else."""
     item, key = f"_datamaster_item_{depth}", f"_datamaster_key_{depth}"
     match type:
         case Array(element):
-            inside = keyed_by_texts(item, element.type, depth + 1)
+            inside = with_text_keys(item, element.type, depth + 1)
             return value if inside == item else f"transform({value}, {item} -> {inside})"
         case Map(name, of):
-            inside = keyed_by_texts(item, of.type, depth + 1)
+            inside = with_text_keys(item, of.type, depth + 1)
             values = value if inside == item else f"transform_values({value}, ({key}, {item}) -> {inside})"
             return values if name.type == Scalar("string") else f"transform_keys({values}, ({key}, {item}) -> CAST({key} AS STRING))"
         case Struct(members):
             parts = {member.column: f"{value}.{quote(member.column)}" for member in members}
-            each = {member.column: keyed_by_texts(parts[member.column], member.type, depth + 1) for member in members}
+            each = {member.column: with_text_keys(parts[member.column], member.type, depth + 1) for member in members}
             named = ", ".join(f"{sql_literal(name)}, {part}" for name, part in each.items())
             return value if each == parts else f"CASE WHEN {value} IS NOT NULL THEN named_struct({named}) END"
     return value
 
 
-def text_of(value: str, type: DataType) -> str:
+def replay_text_sql(value: str, type: DataType) -> str:
     """Return SQL for a value as the text from which it is read back: bytes in base 64, what is nested as JSON."""
     match type:
         case Scalar("string"):
@@ -104,45 +106,45 @@ def text_of(value: str, type: DataType) -> str:
         case Scalar("binary"):
             return f"translate(base64({value}), '\\r\\n', '')"
         case Scalar("variant") | Array() | Map() | Struct():
-            return f"to_json({keyed_by_texts(value, type)}, {WHOLE_MOMENTS})"
+            return f"to_json({with_text_keys(value, type)}, {MOMENT_FORMATS})"
     return f"CAST({value} AS STRING)"
 
 
-def as_texts(types: Mapping[str, DataType]) -> str:
+def row_texts_sql(types: Mapping[str, DataType]) -> str:
     """Return SQL for a row's values as a list of texts, in the order of their columns; one that was rescued is as it was written."""
-    cells = [f"coalesce({text_of(quote(name), type)}, _datamaster_kept[{sql_literal(name)}])" for name, type in types.items()]
-    return let(rescued_texts(), "_datamaster_kept", f"array({', '.join(cells)})")
+    cells = [f"coalesce({replay_text_sql(quote(name), type)}, _datamaster_kept[{sql_literal(name)}])" for name, type in types.items()]
+    return let_sql(parse_rescued_texts(), "_datamaster_kept", f"array({', '.join(cells)})")
 
 
-GUARDED, NUMBER = re.compile(r"'*(?:[=+\-@\uff1d\uff0b\uff0d\uff20\t\r\n]|\Z)"), re.compile(r"[+-]?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
+FORMULA_CELL_PATTERN, NUMBER_CELL_PATTERN = re.compile(r"'*(?:[=+\-@\uff1d\uff0b\uff0d\uff20\t\r\n]|\Z)"), re.compile(r"[+-]?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
 
 
-def as_cell(text: str | None, is_text: bool = True) -> str:
+def escape_cell(text: str | None, is_text: bool = True) -> str:
     """Return a text as a cell: nothing for NULL; an apostrophe before what would be empty, or a spreadsheet would run, and before what is guarded like that already. A number that is no text is no formula."""
     if text is None:
         return ""
-    return f"'{text}" if GUARDED.match(text) and (is_text or not NUMBER.fullmatch(text)) else text
+    return f"'{text}" if FORMULA_CELL_PATTERN.match(text) and (is_text or not NUMBER_CELL_PATTERN.fullmatch(text)) else text
 
 
-def of_cell(cell: str) -> str | None:
-    """Return what `as_cell` has made a cell of."""
-    return None if not cell else cell[1:] if cell[0] == "'" and GUARDED.match(cell) else cell
+def unescape_cell(cell: str) -> str | None:
+    """Return what `escape_cell` has made a cell of."""
+    return None if not cell else cell[1:] if cell[0] == "'" and FORMULA_CELL_PATTERN.match(cell) else cell
 
 
 def export_quarantine(step: Step, file: Path) -> int:
     """Write the model's open quarantined rows to a csv file, in the order of their files, and return how many there are."""
-    rows = step.target.spark.table(step.quarantine).where(OPEN)
-    types = types_there(step, rows)
+    rows = step.target.spark.table(step.quarantine).where(IS_OPEN)
+    types = quarantine_types(step, rows)
     told = ["carlton_quarantine_id", "concat_ws(' ', carlton_broken_rules) AS carlton_broken_rules", "carlton_metadata.file_path AS carlton_file", "carlton_record", "carlton_rescued"]
-    found = rows.selectExpr(*told, f"{as_texts(types)} AS _datamaster_cells").orderBy("carlton_file", "carlton_record")
+    found = rows.selectExpr(*told, f"{row_texts_sql(types)} AS _datamaster_cells").orderBy("carlton_file", "carlton_record")
     file.parent.mkdir(parents=True, exist_ok=True)
     count = 0
     with file.open("w", encoding="utf-8", newline="") as out:
         writer = csv.writer(out)
-        writer.writerow([*TOLD, *map(as_cell, types)])
+        writer.writerow([*REPORT_COLUMNS, *map(escape_cell, types)])
         for row in found.toLocalIterator():
-            cells = [as_cell(text, type == Scalar("string")) for text, type in zip(row["_datamaster_cells"], types.values(), strict=True)]
-            writer.writerow([*(as_cell(None if row[name] is None else str(row[name])) for name in TOLD), *cells])
+            cells = [escape_cell(text, type == Scalar("string")) for text, type in zip(row["_datamaster_cells"], types.values(), strict=True)]
+            writer.writerow([*(escape_cell(None if row[name] is None else str(row[name])) for name in REPORT_COLUMNS), *cells])
             count += 1
     return count
 
@@ -151,16 +153,16 @@ def read_corrections(step: Step, file: Path) -> list[dict[str, str]]:
     """Return the rows of a corrected file as they are written; raises BadInput where it cannot be read, a column is missing, a row has another number of cells or comes twice."""
     wanted, lines, rows = {item.column for item in step.model.fields}, list[int](), list[dict[str, Any]]()
     try:
-        with any_length(), file.open(encoding="utf-8-sig", newline="") as text:
+        with allow_any_length(), file.open(encoding="utf-8-sig", newline="") as text:
             reader = csv.DictReader(text)
-            header = [of_cell(name) or "" for name in reader.fieldnames or ()]
+            header = [unescape_cell(name) or "" for name in reader.fieldnames or ()]
             reader.fieldnames = header
             lacking = [name for name in ("carlton_quarantine_id", *(item.column for item in step.model.fields)) if name not in header]
             for row in () if lacking else reader:
                 rows.append(row)
                 lines.append(reader.line_num)
     except (UnicodeDecodeError, csv.Error) as error:
-        shown = shown_encoding(file.read_bytes()[:4])
+        shown = detect_utf_encoding(file.read_bytes()[:4])
         told, hint = (f"it is {shown}", "save it as csv in UTF-8") if shown else (str(error), "")
         raise BadInput(BAD_CORRECTION.fault(f"{file.name} cannot be read as csv in UTF-8: {told}", file=str(file), hint=hint)) from error
     faults = [BAD_CORRECTION.fault(f"{file.name} lacks the column {name}", file=str(file)) for name in lacking]
@@ -178,10 +180,10 @@ def read_corrections(step: Step, file: Path) -> list[dict[str, str]]:
     return rows
 
 
-GIVEN = "_datamaster_given"
+GIVEN_COLUMN = "_datamaster_given"
 
 
-def with_plain_ends(text: str) -> str:
+def normalize_line_ends(text: str) -> str:
     """Return SQL for a text whose lines all end in one way.
 
     A spreadsheet writes the ends of lines within a cell as it likes, which is no correction.
@@ -190,23 +192,23 @@ def with_plain_ends(text: str) -> str:
     return f"regexp_replace({text}, {ends}, {feed})"
 
 
-def corrected(step: Step, file: Path) -> DataFrame:
+def rows_with_corrections(step: Step, file: Path) -> DataFrame:
     """Return the open rows of quarantine that a file names, with what it has otherwise than they have, by column (GIVEN); raises BadInput for rows that are not there."""
     from pyspark.sql.functions import expr
 
-    given, open_rows = read_corrections(step, file), step.target.spark.table(step.quarantine).where(OPEN)
-    types = types_there(step, open_rows)
-    frame = step.target.spark.createDataFrame([(row["carlton_quarantine_id"], [of_cell(row[name]) for name in types]) for row in given], "_datamaster_id STRING, _datamaster_cells ARRAY<STRING>")
+    given, open_rows = read_corrections(step, file), step.target.spark.table(step.quarantine).where(IS_OPEN)
+    types = quarantine_types(step, open_rows)
+    frame = step.target.spark.createDataFrame([(row["carlton_quarantine_id"], [unescape_cell(row[name]) for name in types]) for row in given], "_datamaster_id STRING, _datamaster_cells ARRAY<STRING>")
     unknown = frame.join(open_rows, frame["_datamaster_id"] == open_rows["carlton_quarantine_id"], "left_anti").limit(20).collect()
     if unknown:
         raise BadInput(*(UNKNOWN_ROW.fault(f"{file.name}: {row['_datamaster_id']!r} is no open row of quarantine", file=str(file)) for row in unknown))
-    now = with_plain_ends("_datamaster_now[_datamaster_at]")
-    is_same = f"{with_plain_ends('_datamaster_cell')} <=> {now}"
+    now = normalize_line_ends("_datamaster_now[_datamaster_at]")
+    is_same = f"{normalize_line_ends('_datamaster_cell')} <=> {now}"
     each = f"transform(_datamaster_cells, (_datamaster_cell, _datamaster_at) -> named_struct('at', _datamaster_at, 'cell', _datamaster_cell, 'is_same', {is_same}))"
     names = f"array({', '.join(map(sql_literal, types))})"
     changed = f"transform(filter({each}, _datamaster_pair -> NOT _datamaster_pair.is_same), _datamaster_pair -> named_struct('key', _datamaster_names[_datamaster_pair.at], 'value', _datamaster_pair.cell))"
     joined = open_rows.join(frame, frame["_datamaster_id"] == open_rows["carlton_quarantine_id"])
-    return joined.withColumn(GIVEN, expr(let(names, "_datamaster_names", let(as_texts(types), "_datamaster_now", f"map_from_entries({changed})")))).drop("_datamaster_id", "_datamaster_cells")
+    return joined.withColumn(GIVEN_COLUMN, expr(let_sql(names, "_datamaster_names", let_sql(row_texts_sql(types), "_datamaster_now", f"map_from_entries({changed})")))).drop("_datamaster_id", "_datamaster_cells")
 
 # %% ../../nbs/ingest/10_replay.ipynb #b7bef419
 def is_given(name: str) -> str:
@@ -214,14 +216,14 @@ def is_given(name: str) -> str:
     return f"coalesce(map_contains_key(_datamaster_row.given, {sql_literal(name)}), false)"
 
 
-def formats_of(step: Step) -> dict[str, Any]:
+def date_formats(step: Step) -> dict[str, Any]:
     """Return how the model's files write days and moments, where the contract says so."""
     source = step.contract.workflow.source if step.contract.workflow else Source()
     options = reader_options(source.format if source.type == "adls" else "events", source.options)
     return {name: options[name] for name in ("dateFormat", "timestampFormat") if name in options}
 
 
-def value_again(name: str, type: DataType, formats: Mapping[str, Any] | None = None) -> str:
+def replay_value_sql(name: str, type: DataType, formats: Mapping[str, Any] | None = None) -> str:
     """Return SQL for a column's value: what a person gave; what it has; or what was rescued and fits now.
 
     What was rescued is read as the files are, by their `formats`; what a person gave as it was exported,
@@ -236,11 +238,11 @@ def value_again(name: str, type: DataType, formats: Mapping[str, Any] | None = N
     if as_in_files != as_exported:
         of_person = f"coalesce({as_exported}, {as_in_files})"
         read = f"CASE WHEN {is_given(name)} THEN {of_person} ELSE {as_in_files} END"
-    value, is_open = let(found, text, read), f"{is_given(name)} OR {column} IS NULL"
+    value, is_open = let_sql(found, text, read), f"{is_given(name)} OR {column} IS NULL"
     return f"CASE WHEN {is_open} THEN {value} ELSE {column} END"
 
 
-def rescued_again(types: Mapping[str, DataType]) -> str:
+def replay_rescued_sql(types: Mapping[str, DataType]) -> str:
     """Return SQL for what is rescued of a row whose values are those of `_datamaster_typed`, by place: what was, without what has its place now, and what does not fit of what was given."""
     taken, misfits = [], []
     for place, (name, type) in enumerate(types.items()):
@@ -248,52 +250,52 @@ def rescued_again(types: Mapping[str, DataType]) -> str:
         taken.append(f"CASE WHEN {is_given(name)} OR ({quote(name)} IS NULL AND {column} IS NOT NULL) THEN {key} END")
         if type != Scalar("string"):
             misfits.append(f"named_struct('key', {key}, 'value', CASE WHEN {is_given(name)} THEN {misfit_text(column, f'_datamaster_row.given[{key}]', type)} END)")
-    unread = ", ".join(f"CASE WHEN cardinality(_datamaster_row.given) > 0 AND map_contains_key(_datamaster_row.rescued, '_corrupt_record') THEN {sql_literal(name)} END" for name in UNREAD)
-    left = f"map_filter(coalesce({rescued_members()}, map('_file_path', CAST(carlton_metadata.file_path AS VARIANT))), (_datamaster_name, _datamaster_text) -> NOT array_contains(_datamaster_taken, _datamaster_name))"
+    unread = ", ".join(f"CASE WHEN cardinality(_datamaster_row.given) > 0 AND map_contains_key(_datamaster_row.rescued, '_corrupt_record') THEN {sql_literal(name)} END" for name in UNREADABLE_RECORD_KEYS)
+    left = f"map_filter(coalesce({parse_rescued_members()}, map('_file_path', CAST(carlton_metadata.file_path AS VARIANT))), (_datamaster_name, _datamaster_text) -> NOT array_contains(_datamaster_taken, _datamaster_name))"
     new = f"map_from_entries(transform(filter(array({', '.join(misfits)}), _datamaster_new -> _datamaster_new.value IS NOT NULL), _datamaster_new -> named_struct('key', _datamaster_new.key, 'value', CAST(_datamaster_new.value AS VARIANT))))"
     whole = f"map_concat({left}, {new})" if misfits else left
-    told = let(whole, "_datamaster_rest", f"CASE WHEN cardinality(map_filter(_datamaster_rest, (_datamaster_name, _datamaster_text) -> _datamaster_name != '_file_path')) > 0 THEN {members_json('_datamaster_rest')} END")
-    return let(f"array_compact(array({', '.join([*taken, unread])}))", "_datamaster_taken", f"CASE WHEN cardinality(_datamaster_taken) = 0 THEN carlton_rescued ELSE {told} END")
+    told = let_sql(whole, "_datamaster_rest", f"CASE WHEN cardinality(map_filter(_datamaster_rest, (_datamaster_name, _datamaster_text) -> _datamaster_name != '_file_path')) > 0 THEN {members_json('_datamaster_rest')} END")
+    return let_sql(f"array_compact(array({', '.join([*taken, unread])}))", "_datamaster_taken", f"CASE WHEN cardinality(_datamaster_taken) = 0 THEN carlton_rescued ELSE {told} END")
 
 
-def typed_again(step: Step, rows: DataFrame) -> DataFrame:
+def retype_rows(step: Step, rows: DataFrame) -> DataFrame:
     """Return rows of quarantine with every value that a person gave (GIVEN), and every rescued text that now fits in its column, and out of what was rescued; raises DatamasterError where the table has columns of other types."""
-    types, formats = types_there(step, rows), formats_of(step)
-    others = [name for name in rows.columns if name.lower() not in {*map(str.lower, types), "carlton_rescued", GIVEN}]
-    before = f"named_struct('rescued', {rescued_texts()}, 'given', {GIVEN if GIVEN in rows.columns else 'CAST(NULL AS MAP<STRING, STRING>)'})"
-    typed = ", ".join(f"'c{place}', {value_again(name, type, formats)}" for place, (name, type) in enumerate(types.items()))
-    whole = ", ".join([*(f"{sql_literal(name)}, _datamaster_typed.c{place}" for place, name in enumerate(types)), f"'carlton_rescued', {rescued_again(types)}"])
-    row = let(before, "_datamaster_row", let(f"named_struct({typed})", "_datamaster_typed", f"named_struct({whole})"))
+    types, formats = quarantine_types(step, rows), date_formats(step)
+    others = [name for name in rows.columns if name.lower() not in {*map(str.lower, types), "carlton_rescued", GIVEN_COLUMN}]
+    before = f"named_struct('rescued', {parse_rescued_texts()}, 'given', {GIVEN_COLUMN if GIVEN_COLUMN in rows.columns else 'CAST(NULL AS MAP<STRING, STRING>)'})"
+    typed = ", ".join(f"'c{place}', {replay_value_sql(name, type, formats)}" for place, (name, type) in enumerate(types.items()))
+    whole = ", ".join([*(f"{sql_literal(name)}, _datamaster_typed.c{place}" for place, name in enumerate(types)), f"'carlton_rescued', {replay_rescued_sql(types)}"])
+    row = let_sql(before, "_datamaster_row", let_sql(f"named_struct({typed})", "_datamaster_typed", f"named_struct({whole})"))
     return rows.selectExpr(*map(quote, others), f"inline(array({row}))")
 
 # %% ../../nbs/ingest/10_replay.ipynb #d035f339
-def replays(step: Step) -> dict[str, bool]:
+def read_replays(step: Step) -> dict[str, bool]:
     """Return the replays that have released rows of quarantine, and whether one was interrupted before it had moved them."""
-    rows = step.target.spark.table(step.quarantine).where(f"NOT ({OPEN})").groupBy("carlton_released_by").agg({"*": "count", "carlton_released_at": "count"}).collect()
+    rows = step.target.spark.table(step.quarantine).where(f"NOT ({IS_OPEN})").groupBy("carlton_released_by").agg({"*": "count", "carlton_released_at": "count"}).collect()
     return {row["carlton_released_by"]: row["count(carlton_released_at)"] < row["count(1)"] for row in rows}
 
 
-def unused(run_id: str, known: Container[str]) -> str:
+def new_replay_id(run_id: str, known: Container[str]) -> str:
     """Return a name for a replay of a run: the run's identifier, numbered where replays under it are known."""
     return next(name for name in chain([run_id], (f"{run_id}-{number}" for number in count(2))) if name not in known)
 
 # %% ../../nbs/ingest/10_replay.ipynb #076f4a9b
-def mark(step: Step, candidates: DataFrame, by: str) -> tuple[int, dict[str, int]]:
+def mark_passing_rows(step: Step, candidates: DataFrame, by: str) -> tuple[int, dict[str, int]]:
     """Mark the rows that pass every rule as released by a replay, in one commit; return how many were looked at, and how many break each rule."""
-    typed = typed_again(step, candidates)
+    typed = retype_rows(step, candidates)
     others = [quote(name) for name in typed.columns if name != "carlton_broken_rules"]
-    judged = typed.selectExpr(*others, f"inline(array(named_struct('carlton_broken_rules', {broken_rules(step.model, step.rules, exemptions(step.contract, step.model))})))")
-    broken = aggregated(judged, {"*": "count(1)", **broken_counts(step.rules, "carlton_broken_rules")})
+    judged = typed.selectExpr(*others, f"inline(array(named_struct('carlton_broken_rules', {rule_breaches(step.model, step.rules, exemptions(step.contract, step.model))})))")
+    broken = aggregate_values(judged, {"*": "count(1)", **breach_count_aggregates(step.rules, "carlton_broken_rules")})
     view = f"replay_{uuid.uuid4().hex}"
     judged.where(f"NOT ({is_quarantined(step.rules, 'carlton_broken_rules')})").createOrReplaceTempView(view)
     columns = [*(quote(item.column) for item in step.model.fields), "carlton_rescued", "carlton_broken_rules"]
     updates = ", ".join([*(f"t.{column} = s.{column}" for column in columns), f"t.carlton_released_by = {sql_literal(by)}"])
-    step.target.spark.sql(f"MERGE INTO {step.quarantine} t USING {view} s ON t.carlton_quarantine_id = s.carlton_quarantine_id AND t.{OPEN} WHEN MATCHED THEN UPDATE SET {updates}")
+    step.target.spark.sql(f"MERGE INTO {step.quarantine} t USING {view} s ON t.carlton_quarantine_id = s.carlton_quarantine_id AND t.{IS_OPEN} WHEN MATCHED THEN UPDATE SET {updates}")
     step.target.spark.catalog.dropTempView(view)
     return broken["*"], broken
 
 
-def release(step: Step, by: str) -> int:
+def release_marked_rows(step: Step, by: str) -> int:
     """Move the rows that a replay has marked on to bronze and record how many they are, exactly once, and return it."""
     from pyspark.sql.functions import expr, lit
 
@@ -307,13 +309,13 @@ def release(step: Step, by: str) -> int:
     there = {name.lower() for name in rows.columns}
     names = [name for name in bronze.columns if name.lower() in there]
     whole = rows.withColumns({"carlton_metadata": metadata, "carlton_is_quarantined": lit(False), "carlton_current_date": expr("current_timestamp()")})
-    append(whole.select(*(quote(name) for name in names)), step.sql("bronze"), f"replay/{by}/{step.model.name}", 1)
-    passed("replay.appended")
+    append_once(whole.select(*(quote(name) for name in names)), step.sql("bronze"), f"replay/{by}/{step.model.name}", 1)
+    failpoint("replay.appended")
     if released:
-        record_all(step.target, step.names.catalog, [step.run(begun, stream=f"replay/{by}/{step.model.name}", batch=1, rows_written=released)])
-    passed("replay.recorded")
+        record_runs(step.target, step.names.catalog, [step.run(begun, stream=f"replay/{by}/{step.model.name}", batch=1, rows_written=released)])
+    failpoint("replay.recorded")
     step.target.spark.sql(f"UPDATE {step.quarantine} SET carlton_released_at = current_timestamp() WHERE {in_flight}")
-    passed("replay.closed")
+    failpoint("replay.closed")
     return released
 
 # %% ../../nbs/ingest/10_replay.ipynb #4ad346d4
@@ -321,12 +323,12 @@ def replay_model(step: Step, corrections: Path | None = None) -> Run:
     """Look at a model's quarantined rows again, or at the corrected ones of a csv file, and move the good ones on to bronze."""
     begun, catalog = datetime.now(UTC), step.names.catalog
     require_tables(step.target, bronze_table(step.contract, step.model, catalog), quarantine_table(step.contract, step.model, catalog))
-    known = replays(step)
-    by, finished = unused(step.run_id, known), sum(release(step, name) for name, is_unfinished in known.items() if is_unfinished)
-    candidates = corrected(step, corrections) if corrections else step.target.spark.table(step.quarantine).where(OPEN)
-    read, broken = mark(step, candidates, by)
-    passed("replay.marked")
-    released = release(step, by)
+    known = read_replays(step)
+    by, finished = new_replay_id(step.run_id, known), sum(release_marked_rows(step, name) for name, is_unfinished in known.items() if is_unfinished)
+    candidates = rows_with_corrections(step, corrections) if corrections else step.target.spark.table(step.quarantine).where(IS_OPEN)
+    read, broken = mark_passing_rows(step, candidates, by)
+    failpoint("replay.marked")
+    released = release_marked_rows(step, by)
     notes = (f"finished {finished} rows of an interrupted replay",) if finished else ()
     results = row_rule_results(step.rules, broken, read) if read else ()
     return step.run(begun, rows_read=read, rows_written=released + finished, rows_quarantined=read - released, rules=results, notes=notes,

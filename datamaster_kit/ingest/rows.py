@@ -8,22 +8,23 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from ..contract.quality.field_rules import nothing_misfits
+from ..contract.quality.field_rules import no_misfit_predicate
 from ..contract.model import Contract, Field, Model
-from ..contract.quality.predicates import typed_literal
+from ..contract.quality.predicates import literal_of_type
 from ..contract.quality.rules import Rule
-from ..contract.sql.sqltype import by_reference, quote, sql_literal
+from ..contract.sql.sqltype import sql_by_reference, quote, sql_literal
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame
 
 # %% auto #0
-__all__ = ['BLOCKING', 'GOOD', 'row_rules', 'is_kept', 'is_deletion', 'is_one_of', 'exemptions', 'broken_rules', 'is_quarantined',
-           'counts', 'file_counts', 'dirty_paths', 'aggregates', 'aggregated', 'broken_counts', 'address',
-           'bronze_rows', 'of_batch']
+__all__ = ['BLOCKING_SEVERITIES', 'IS_GOOD_ROW', 'row_rules', 'is_rule_satisfied', 'is_deletion', 'is_one_of', 'exemptions',
+           'rule_breaches', 'is_quarantined', 'batch_aggregates', 'file_aggregates', 'dirty_path_aggregates',
+           'aggregate_columns', 'aggregate_values', 'breach_count_aggregates', 'row_metadata_sql', 'bronze_rows',
+           'is_in_batch']
 
 # %% ../../nbs/ingest/00_rows.ipynb #48c67ded
-BLOCKING = ("quarantine", "fail")
+BLOCKING_SEVERITIES = ("quarantine", "fail")
 
 
 def row_rules(rules: Sequence[Rule]) -> tuple[Rule, ...]:
@@ -31,7 +32,7 @@ def row_rules(rules: Sequence[Rule]) -> tuple[Rule, ...]:
     return tuple(rule for rule in rules if rule.is_row_rule)
 
 
-def is_kept(rule: Rule, exempt: str = "") -> str:
+def is_rule_satisfied(rule: Rule, exempt: str = "") -> str:
     """Return SQL that is true for a row that keeps the rule, and never NULL; a row for which `exempt` is true keeps every one.
 
     A contract's own SQL may end with an error on a value, such as a cast of a text that is no number: the row breaks the rule then, and the others go on. `try_to_binary` gives NULL for whatever its text ends with (Spark, `TryEval`).
@@ -52,7 +53,7 @@ def is_one_of(item: Field, values: Sequence[str]) -> str:
     """Return SQL that is true where a field has one of the values, each as its type has it: 0 is 0.00, and true is a boolean; where one is no value of the type, texts are compared."""
     column = quote(item.column)
     try:
-        return f"{column} IN ({', '.join(typed_literal(value, item.type) for value in values)})"
+        return f"{column} IN ({', '.join(literal_of_type(value, item.type) for value in values)})"
     except ValueError:
         return f"CAST({column} AS STRING) IN ({', '.join(map(sql_literal, values))})"
 
@@ -62,11 +63,11 @@ def exemptions(contract: Contract, model: Model) -> Mapping[str, str]:
     return {"*": is_deletion(contract, model), **{item.name: "" for item in model.key}}
 
 # %% ../../nbs/ingest/00_rows.ipynb #1541da40
-def broken_rules(model: Model, rules: Sequence[Rule], exempt: Mapping[str, str] | None = None) -> str:
+def rule_breaches(model: Model, rules: Sequence[Rule], exempt: Mapping[str, str] | None = None) -> str:
     """Return SQL for the ids of the row rules that a row breaks: a list, empty where it keeps all."""
     of_field, asked = exempt or {}, row_rules(rules)
-    kept = {rule.id: is_kept(rule, "" if rule.kind == "record" else of_field.get(rule.field, of_field.get("*", ""))) for rule in asked}
-    first = [nothing_misfits(model)] if any(rule.is_about_reading for rule in asked) else []
+    kept = {rule.id: is_rule_satisfied(rule, "" if rule.kind == "record" else of_field.get(rule.field, of_field.get("*", ""))) for rule in asked}
+    first = [no_misfit_predicate(model)] if any(rule.is_about_reading for rule in asked) else []
     at_once = " AND ".join([*first, *(kept[rule.id] for rule in asked if not rule.is_about_reading)])
     each = ", ".join(f"CASE WHEN NOT {sql} THEN {sql_literal(id)} END" for id, sql in kept.items())
     return f"CASE WHEN {at_once} THEN CAST(array() AS ARRAY<STRING>) ELSE array_compact(array({each})) END" if kept else "CAST(array() AS ARRAY<STRING>)"
@@ -74,13 +75,13 @@ def broken_rules(model: Model, rules: Sequence[Rule], exempt: Mapping[str, str] 
 
 def is_quarantined(rules: Sequence[Rule], broken: str) -> str:
     """Return SQL that is true for a row that a rule keeps out of silver, given the column with the ids of those that it breaks."""
-    blocking = [rule for rule in row_rules(rules) if rule.severity in BLOCKING]
+    blocking = [rule for rule in row_rules(rules) if rule.severity in BLOCKING_SEVERITIES]
     if len(blocking) == len(row_rules(rules)):
         return f"cardinality({broken}) > 0"
     return f"arrays_overlap({broken}, CAST(array({', '.join(sql_literal(rule.id) for rule in blocking)}) AS ARRAY<STRING>))"
 
 # %% ../../nbs/ingest/00_rows.ipynb #7dc624a6
-def counts() -> dict[str, str]:
+def batch_aggregates() -> dict[str, str]:
     """Return the aggregates of a batch as SQL over bronze rows, by name."""
     return {
         "rows": "count(1)",
@@ -90,7 +91,7 @@ def counts() -> dict[str, str]:
     }
 
 
-def file_counts() -> dict[str, str]:
+def file_aggregates() -> dict[str, str]:
     """Return the aggregates of a batch's files as SQL over bronze rows, by name."""
     return {
         "newest_millis": "unix_millis(max(carlton_metadata.file_modification_time))",
@@ -98,7 +99,7 @@ def file_counts() -> dict[str, str]:
     }
 
 
-def dirty_paths() -> dict[str, str]:
+def dirty_path_aggregates() -> dict[str, str]:
     """Return the aggregates that name a batch's dirty files as SQL over bronze rows, by name."""
     return {
         "rescued_in": "collect_set(CASE WHEN carlton_rescued IS NOT NULL THEN carlton_metadata.file_path END)",
@@ -106,28 +107,28 @@ def dirty_paths() -> dict[str, str]:
     }
 
 
-def aggregates(named: Mapping[str, str]) -> list[Column]:
+def aggregate_columns(named: Mapping[str, str]) -> list[Column]:
     """Return aggregates as columns."""
     from pyspark.sql.functions import expr
 
     return [expr(sql).alias(name) for name, sql in named.items()]
 
 
-def aggregated(rows: DataFrame, named: Mapping[str, str]) -> dict[str, Any]:
+def aggregate_values(rows: DataFrame, named: Mapping[str, str]) -> dict[str, Any]:
     """Return the values of aggregates over rows, by name."""
-    return dict(rows.agg(*aggregates(named)).collect()[0].asDict(recursive=True))
+    return dict(rows.agg(*aggregate_columns(named)).collect()[0].asDict(recursive=True))
 
 
-def broken_counts(rules: Sequence[Rule], broken: str) -> dict[str, str]:
+def breach_count_aggregates(rules: Sequence[Rule], broken: str) -> dict[str, str]:
     """Return how many rows broke each row rule, as SQL by the rule's id, given the column with the ids of those that a row breaks."""
     return {rule.id: f"count_if(array_contains({broken}, {sql_literal(rule.id)}))" for rule in row_rules(rules)}
 
 # %% ../../nbs/ingest/00_rows.ipynb #a3d900c0
-def address(stream: str, batch_id: int, run_id: str, contract_version: str, is_event: bool = False) -> str:
+def row_metadata_sql(stream: str, batch_id: int, run_id: str, contract_version: str, is_event: bool = False) -> str:
     """Return SQL for where a row came from and who wrote it, from rows with the column `_datamaster_file`; of an event with its envelope."""
     event = ", 'event', _datamaster_file.event" if is_event else ""
     return (f"named_struct('file_path', _datamaster_file.path, 'file_name', _datamaster_file.name, 'file_size', _datamaster_file.size, 'file_modification_time', _datamaster_file.modification_time, "
-            f"'run_id', {sql_literal(run_id)}, 'batch_id', {by_reference(f'CAST({batch_id} AS BIGINT)')}, 'contract_version', {sql_literal(contract_version)}, "
+            f"'run_id', {sql_literal(run_id)}, 'batch_id', {sql_by_reference(f'CAST({batch_id} AS BIGINT)')}, 'contract_version', {sql_literal(contract_version)}, "
             f"'stream', {sql_literal(stream)}, 'block_start', _datamaster_file.block_start, 'row', monotonically_increasing_id(){event})")
 
 # %% ../../nbs/ingest/00_rows.ipynb #be9bb2d5
@@ -135,13 +136,13 @@ def bronze_rows(rows: DataFrame, columns: Sequence[str], metadata: str, rules: S
     """Return the rows of the bronze table: `columns` are those of the data, `metadata` and `broken` SQL for a row's address and for the rules that it breaks."""
     data = [*map(quote, columns)]
     return rows.selectExpr(*data, f"{metadata} AS carlton_metadata", "carlton_rescued").selectExpr(
-        *data, f"{by_reference('current_timestamp()')} AS carlton_current_date", "carlton_metadata", "carlton_rescued", f"{broken} AS carlton_broken_rules",
+        *data, f"{sql_by_reference('current_timestamp()')} AS carlton_current_date", "carlton_metadata", "carlton_rescued", f"{broken} AS carlton_broken_rules",
         f"{is_quarantined(rules, broken)} AS carlton_is_quarantined")
 
 
-def of_batch(stream: str, batch_id: int) -> str:
+def is_in_batch(stream: str, batch_id: int) -> str:
     """Return SQL that is true for the bronze rows of a stream's batch."""
     return f"carlton_metadata.stream = {sql_literal(stream)} AND carlton_metadata.batch_id = {batch_id}"
 
 
-GOOD = "carlton_is_quarantined IS NOT TRUE"
+IS_GOOD_ROW = "carlton_is_quarantined IS NOT TRUE"

@@ -10,13 +10,13 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from ..contract.check import NO_FIELD, folder_name
+from ..contract.check import MODEL_WITHOUT_FIELDS, folder_name
 from ..contract.control_totals import read_control_totals
 from ..contract.fault import BadInput, DatamasterError, Fault, code
 from ..contract.model import Contract, Model, Source
 from ..contract.quality.rules import Rule
 from ..contract.source_options import reader_options
-from ..contract.sql.table import QUARANTINE, Table
+from ..contract.sql.table import QUARANTINE_SUFFIX, Table
 from ..lakehouse.names import Names, TableName
 from ..lakehouse.ledger import FileEntry
 from ..lakehouse.runs import Run
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 # %% auto #0
 __all__ = ['NO_TABLE', 'TABLE_DIFFERS', 'NOT_FILES', 'KEY_DIFFERS', 'BatchLog', 'Step', 'table_faults', 'require_tables',
-           'require_same_key', 'require_fields', 'file_source', 'append', 'checkpoint_folder']
+           'require_same_key', 'require_fields', 'file_source', 'append_once', 'checkpoint_folder']
 
 # %% ../../nbs/ingest/01_step.ipynb #c71a777c
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ class Step:
     @property
     def quarantine(self) -> str:
         """The quoted name of the table of quarantined rows."""
-        return self.sql("bronze", QUARANTINE)
+        return self.sql("bronze", QUARANTINE_SUFFIX)
 
     def on(self, session: SparkSession) -> Step:
         """Return the same step on another session, as a batch of a stream has."""
@@ -159,7 +159,7 @@ def require_same_key(step: Step) -> None:
 def require_fields(step: Step) -> None:
     """Raise BadInput where the model has no field, to which nothing could be brought."""
     if not step.model.fields:
-        raise BadInput(replace(NO_FIELD.fault(f"the model {step.model.name!r} of {step.contract.id} has no field, so that nothing can be brought into it"), severity="error"))
+        raise BadInput(replace(MODEL_WITHOUT_FIELDS.fault(f"the model {step.model.name!r} of {step.contract.id} has no field, so that nothing can be brought into it"), severity="error"))
 
 
 def file_source(step: Step) -> FileSource:
@@ -176,7 +176,7 @@ def file_source(step: Step) -> FileSource:
     return FileSource(format, folder, step.model.fields, options, is_captured, control, source.keeps_envelope)
 
 # %% ../../nbs/ingest/01_step.ipynb #5ded49bf
-def append(rows: DataFrame, table: str, application: str, version: int) -> None:
+def append_once(rows: DataFrame, table: str, application: str, version: int) -> None:
     """Append rows to a table by its quoted name, exactly once an application and version; columns are found by name."""
     rows.write.format("delta").mode("append").option("txnAppId", application).option("txnVersion", version).saveAsTable(table)
 

@@ -9,40 +9,41 @@ from ..contract.model import Contract, Field, Map, Model, Scalar, nested_fields,
 from ..contract.sql.sqltype import quote
 
 # %% auto #0
-__all__ = ['hashable', 'parts_of', 'content', 'prefixed', 'version', 'arrival', 'same_key', 'key_columns']
+__all__ = ['hashable_fields', 'types_within', 'content_hash', 'qualify_column', 'version_struct', 'arrival_columns',
+           'is_same_key', 'key_columns']
 
 # %% ../../nbs/ingest/08_versions.ipynb #3cd268a8
-def hashable(model: Model) -> list[Field]:
+def hashable_fields(model: Model) -> list[Field]:
     """Return the fields that Spark can hash: all but those with a map or a variant in them."""
-    return [item for item in model.fields if not any(isinstance(part, Map) or part == Scalar("variant") for part in parts_of(item))]
+    return [item for item in model.fields if not any(isinstance(part, Map) or part == Scalar("variant") for part in types_within(item))]
 
 
-def parts_of(item: Field) -> list[object]:
+def types_within(item: Field) -> list[object]:
     """Return a field's type and the types within it."""
     return [item.type, *(part.type for _, part in walk_fields(nested_fields(item.type)))]
 
 
-def content(model: Model, alias: str = "") -> str:
+def content_hash(model: Model, alias: str = "") -> str:
     """Return SQL for the hash of a row's fields."""
-    return f"xxhash64({', '.join(prefixed(alias, item.column) for item in hashable(model))})"
+    return f"xxhash64({', '.join(qualify_column(alias, item.column) for item in hashable_fields(model))})"
 
 
-def prefixed(alias: str, column: str) -> str:
+def qualify_column(alias: str, column: str) -> str:
     """Return a column's quoted name, of a table's alias where one is given."""
     return f"{alias}.{quote(column)}" if alias else quote(column)
 
 # %% ../../nbs/ingest/08_versions.ipynb #d88e05d7
-def version(contract: Contract, model: Model, alias: str = "", hashed: str = "") -> str:
+def version_struct(contract: Contract, model: Model, alias: str = "", hashed: str = "") -> str:
     """Return SQL for a row's version, a struct that orders from old to new; NULLs are oldest. `hashed` is a column that has the row's hash already."""
     metadata = f"{alias}.carlton_metadata" if alias else "carlton_metadata"
     event = f"{metadata}.event"
     taken = [f"{event}.enqueued_at", f"{event}.sequence_number"] if contract.arrives_as_events(model) else []
-    parts = [*(prefixed(alias, item.column) for item in contract.latest_by(model)), *taken, f"{metadata}.file_modification_time", f"{metadata}.file_path",
-             f"{metadata}.block_start", f"{metadata}.row", prefixed(alias, hashed) if hashed else content(model, alias)]
+    parts = [*(qualify_column(alias, item.column) for item in contract.latest_by(model)), *taken, f"{metadata}.file_modification_time", f"{metadata}.file_path",
+             f"{metadata}.block_start", f"{metadata}.row", qualify_column(alias, hashed) if hashed else content_hash(model, alias)]
     return "struct(" + ", ".join(f"{part} AS v{index}" for index, part in enumerate(parts)) + ")"
 
 
-def arrival(contract: Contract, model: Model, alias: str = "") -> tuple[str, ...]:
+def arrival_columns(contract: Contract, model: Model, alias: str = "") -> tuple[str, ...]:
     """Return SQL for when a row arrived: when the topic took its event, with the event's number, or when its file was modified."""
     metadata = f"{alias}.carlton_metadata" if alias else "carlton_metadata"
     modified = f"{metadata}.file_modification_time"
@@ -51,7 +52,7 @@ def arrival(contract: Contract, model: Model, alias: str = "") -> tuple[str, ...
     return f"coalesce({metadata}.event.enqueued_at, {modified})", f"{metadata}.event.sequence_number"
 
 
-def same_key(model: Model, left: str, right: str) -> str:
+def is_same_key(model: Model, left: str, right: str) -> str:
     """Return SQL that is true for rows of the same key."""
     return " AND ".join(f"{left}.{quote(item.column)} = {right}.{quote(item.column)}" for item in model.key)
 

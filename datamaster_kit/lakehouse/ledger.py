@@ -10,21 +10,21 @@ from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from ..contract.control_totals import Total
-from ..contract.sql.table import Column, Table
+from ..contract.control_totals import TotalComparison
+from ..contract.sql.table import TableColumn, Table
 from .names import TableName
-from .runs import PROPERTIES
+from .runs import RUNS_PROPERTIES
 
 if TYPE_CHECKING:
-    from datamaster_kit.targets.records import Value
+    from datamaster_kit.targets.records import QueryValue
     from datamaster_kit.targets.base import Target
 
 # %% auto #0
-__all__ = ['READ', 'REFUSED', 'LOST', 'COLUMNS', 'FileEntry', 'files_name', 'files_table', 'record_files', 'read_entries',
-           'entry_of']
+__all__ = ['STATE_READ', 'STATE_REFUSED', 'STATE_LOST', 'LEDGER_COLUMNS', 'FileEntry', 'files_name', 'files_table',
+           'record_files', 'read_entries', 'parse_file_entry']
 
 # %% ../../nbs/lakehouse/02_ledger.ipynb #7b3aaec5
-READ, REFUSED, LOST = "read", "refused", "lost"
+STATE_READ, STATE_REFUSED, STATE_LOST = "read", "refused", "lost"
 
 
 @dataclass(frozen=True)
@@ -50,10 +50,10 @@ class FileEntry:
     result: str
     reason: str
     recorded_at: datetime
-    totals: tuple[Total, ...] = ()
+    totals: tuple[TotalComparison, ...] = ()
 
 # %% ../../nbs/lakehouse/02_ledger.ipynb #1644d33c
-COLUMNS = {
+LEDGER_COLUMNS = {
     "batch": ("BIGINT", "The micro-batch."), "path": ("STRING", "The file, as carlton_metadata.file_path has it."), "name": ("STRING", "Its path below the landing folder."),
     "size": ("BIGINT", "In bytes."), "modified_at": ("TIMESTAMP", ""), "records": ("BIGINT", "Its records in bronze."), "good": ("BIGINT", "Those that are not quarantined."),
     "rescued": ("BIGINT", "Those with a value that did not fit."), "quarantined": ("BIGINT", ""), "result": ("STRING", "read, refused or lost."), "reason": ("STRING", "What is wrong with it."),
@@ -68,8 +68,8 @@ def files_name(catalog: str) -> TableName:
 
 def files_table(catalog: str) -> Table:
     """Return the ledger of files, as it should be."""
-    columns = tuple(Column(item.name, *COLUMNS.get(item.name, ("STRING", ""))[:1], comment=COLUMNS.get(item.name, ("", ""))[1]) for item in fields(FileEntry))
-    return Table(catalog, "bronze", "files", columns, "What came of each file: one row a file and micro-batch.", properties={**PROPERTIES, "datamaster.layer": "files"})
+    columns = tuple(TableColumn(item.name, *LEDGER_COLUMNS.get(item.name, ("STRING", ""))[:1], comment=LEDGER_COLUMNS.get(item.name, ("", ""))[1]) for item in fields(FileEntry))
+    return Table(catalog, "bronze", "files", columns, "What came of each file: one row a file and micro-batch.", properties={**RUNS_PROPERTIES, "datamaster.layer": "files"})
 
 # %% ../../nbs/lakehouse/02_ledger.ipynb #bdf5fdf8
 def record_files(target: Target, catalog: str, entries: Sequence[FileEntry]) -> None:
@@ -78,13 +78,13 @@ def record_files(target: Target, catalog: str, entries: Sequence[FileEntry]) -> 
         target.append_records(files_table(catalog), [asdict(entry) for entry in entries], f"files/{entries[0].stream}", entries[0].batch)
 
 
-def read_entries(target: Target, catalog: str, condition: str = "1 = 1", **values: Value) -> tuple[FileEntry, ...]:
+def read_entries(target: Target, catalog: str, condition: str = "1 = 1", **values: QueryValue) -> tuple[FileEntry, ...]:
     """Return the entries for which a condition in SQL is true, oldest first, none where there is no ledger yet; the condition names its values in braces."""
-    return tuple(map(entry_of, target.records(files_name(catalog), f"SELECT * FROM records WHERE {condition} ORDER BY recorded_at, path", **values)))
+    return tuple(map(parse_file_entry, target.records(files_name(catalog), f"SELECT * FROM records WHERE {condition} ORDER BY recorded_at, path", **values)))
 
 
-def entry_of(row: Mapping[str, Any]) -> FileEntry:
+def parse_file_entry(row: Mapping[str, Any]) -> FileEntry:
     """Return the entry of a row of the ledger."""
     moments = {name: row[name] or datetime.fromtimestamp(0, UTC) for name in ("modified_at", "recorded_at")}
     known: dict[str, Any] = {item.name: row.get(item.name) for item in fields(FileEntry)}
-    return FileEntry(**{**known, **moments, "totals": tuple(Total(**total) for total in row.get("totals") or ())})
+    return FileEntry(**{**known, **moments, "totals": tuple(TotalComparison(**total) for total in row.get("totals") or ())})

@@ -11,15 +11,15 @@ from dataclasses import dataclass
 from ..contract.fault import BadInput, Fault, code
 
 # %% auto #0
-__all__ = ['SCHEMAS', 'SCHEMA_PURPOSES', 'MARKED', 'BAD_NAME', 'STORAGE_ACCOUNT_LENGTH', 'RESERVED', 'TableName', 'Names',
-           'names']
+__all__ = ['SCHEMAS', 'SCHEMA_PURPOSES', 'MARK_PROPERTY', 'BAD_NAME', 'STORAGE_ACCOUNT_LENGTH', 'RESERVED_WORDS', 'TableName',
+           'Names', 'names']
 
 # %% ../../nbs/lakehouse/00_names.ipynb #a8f296c6
 SCHEMAS = ("bronze", "silver", "gold")
 SCHEMA_PURPOSES = {"bronze": "Data as it arrived, every row of it", "silver": "Curated data, as contracts promise it", "gold": "Data made for its users"}
 
 
-MARKED = "managed_by"  # the property of a catalog or schema, and the tag of a cluster, that has the mark
+MARK_PROPERTY = "managed_by"  # the property of a catalog or schema, and the tag of a cluster, that has the mark
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ class Names:
     @property
     def own_properties(self) -> dict[str, str]:
         """The properties by which the toolkit knows its catalog and schemas, whatever their comments say."""
-        return {MARKED: self.mark}
+        return {MARK_PROPERTY: self.mark}
 
     def schema_comment(self, schema: str) -> str:
         """Return the comment of bronze, silver or gold, with the mark."""
@@ -136,7 +136,7 @@ class Names:
 # %% ../../nbs/lakehouse/00_names.ipynb #ac9169c7
 BAD_NAME = code("bad-name", "A domain, catalog or environment breaks a naming rule.", "use lower-case letters and digits, beginning with a letter")
 STORAGE_ACCOUNT_LENGTH = 24
-RESERVED = ("microsoft", "windows")
+RESERVED_WORDS = ("microsoft", "windows")
 
 
 def names(domain: str, catalog: str, environment: str = "") -> Names:
@@ -151,7 +151,7 @@ def names(domain: str, catalog: str, environment: str = "") -> Names:
         faults.append(BAD_NAME.fault(
             f"the storage account {result.storage_account!r} has {len(result.storage_account)} characters; Azure allows 3 to {STORAGE_ACCOUNT_LENGTH}",
             path="$.domain", hint=f"shorten the domain or the environment by {excess}"))
-    faults += [BAD_NAME.fault(f"Azure lets nobody have {word!r} in the name of what has an address", path="$.domain", hint="choose another domain") for word in RESERVED if word in result.stem]
+    faults += [BAD_NAME.fault(f"Azure lets nobody have {word!r} in the name of what has an address", path="$.domain", hint="choose another domain") for word in RESERVED_WORDS if word in result.stem]
     if len(result.catalog) > 255:
         faults.append(BAD_NAME.fault("a catalog's name has at most 255 characters", path="$.catalog"))
     if faults:

@@ -12,16 +12,17 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from ..contract.fault import DatamasterError, code
-from ..contract.sql.table import Column, Table
+from ..contract.sql.table import TableColumn, Table
 from .names import TableName
 
 if TYPE_CHECKING:
     from datamaster_kit.targets.base import Target
 
 # %% auto #0
-__all__ = ['RUN_PART', 'ROWS', 'RULE_TYPE', 'COLUMN_TYPES', 'PROPERTIES', 'OF_STEP', 'PAST', 'NOTES', 'NO_RUNS', 'RuleResult',
-           'Run', 'run_part', 'new_run_id', 'runs_name', 'runs_table', 'record_all', 'Past', 'past', 'past_of',
-           'recorded_notes', 'read_runs', 'recorded_runs', 'run_of']
+__all__ = ['RUN_PART', 'ROW_COUNT_NAMES', 'RULE_TYPE', 'COLUMN_TYPES', 'RUNS_PROPERTIES', 'IS_OF_STEP', 'PAST_QUERY',
+           'NOTES_QUERY', 'NO_RUNS', 'RuleResult', 'Run', 'run_part', 'new_run_id', 'runs_name', 'runs_table',
+           'record_runs', 'StepPast', 'read_past', 'parse_past', 'read_notes', 'read_runs', 'read_runs_and_events',
+           'parse_run']
 
 # %% ../../nbs/lakehouse/01_runs.ipynb #c7c2fb8c
 @dataclass(frozen=True)
@@ -81,18 +82,18 @@ RUN_PART = """<p><b>{{ run.step }} {{ run.model }}</b> {{ run.result }}, {{ "%.1
 {% if broken %}<table><thead><tr><th>rule that broke</th><th>what it says</th><th>severity</th><th>counted</th></tr></thead><tbody>
 {% for rule in broken %}<tr><td>{{ rule.rule }}</td><td>{{ rule.description }}</td><td>{{ rule.severity }}</td><td>{{ rule.value }}</td></tr>
 {% endfor %}</tbody></table>{% endif %}<p>{{ told }}</p>"""
-ROWS = ("read", "written", "rescued", "quarantined", "merged", "deleted")
+ROW_COUNT_NAMES = ("read", "written", "rescued", "quarantined", "merged", "deleted")
 
 
 def run_part(run: Run) -> str:
     """Return a run as HTML: its rows, the rules that broke, and how many said nothing."""
-    from datamaster_kit.contract.publish.markup import html
+    from datamaster_kit.contract.publish.markup import render_html
 
     broken = [rule for rule in run.rules if rule.passed is False]
     unexecuted = sum(rule.passed is None for rule in run.rules)
     told = f"{len(run.rules)} rules: {len(broken)} broken, {unexecuted} not executed." if run.rules else "No rule was asked."
-    counts = {name: getattr(run, f"rows_{name}") for name in ROWS}
-    return str(html(RUN_PART, run=run, broken=broken, counts=counts, told=told))
+    counts = {name: getattr(run, f"rows_{name}") for name in ROW_COUNT_NAMES}
+    return str(render_html(RUN_PART, run=run, broken=broken, counts=counts, told=told))
 
 
 def new_run_id() -> str:
@@ -112,7 +113,7 @@ COLUMN_TYPES = {
 }
 
 
-PROPERTIES = {"datamaster.layer": "runs", "delta.autoOptimize.autoCompact": "true", "delta.setTransactionRetentionDuration": "interval 30 days"}
+RUNS_PROPERTIES = {"datamaster.layer": "runs", "delta.autoOptimize.autoCompact": "true", "delta.setTransactionRetentionDuration": "interval 30 days"}
 
 
 def runs_name(catalog: str) -> TableName:
@@ -122,11 +123,11 @@ def runs_name(catalog: str) -> TableName:
 
 def runs_table(catalog: str) -> Table:
     """Return the table of runs, as it should be."""
-    columns = tuple(Column(name, kind, comment=comment) for name, (kind, comment) in ((item.name, COLUMN_TYPES.get(item.name, ("STRING", ""))) for item in fields(Run)))
-    return Table(catalog, "bronze", "runs", columns, "What each step did: one row a step, model and micro-batch.", properties=PROPERTIES)
+    columns = tuple(TableColumn(name, kind, comment=comment) for name, (kind, comment) in ((item.name, COLUMN_TYPES.get(item.name, ("STRING", ""))) for item in fields(Run)))
+    return Table(catalog, "bronze", "runs", columns, "What each step did: one row a step, model and micro-batch.", properties=RUNS_PROPERTIES)
 
 # %% ../../nbs/lakehouse/01_runs.ipynb #a6ef02b7
-def record_all(target: Target, catalog: str, runs: Sequence[Run]) -> None:
+def record_runs(target: Target, catalog: str, runs: Sequence[Run]) -> None:
     """Append runs of one step and contract to the catalog's table of runs, in one commit; recording a stream's batch again changes nothing."""
     if not runs:
         return
@@ -136,42 +137,42 @@ def record_all(target: Target, catalog: str, runs: Sequence[Run]) -> None:
 
 # %% ../../nbs/lakehouse/01_runs.ipynb #b051cd3e
 @dataclass(frozen=True)
-class Past:
+class StepPast:
     """What is recorded of a step on a model: runs that were interrupted, and the last batch of each stream."""
 
     interrupted: tuple[str, ...] = ()
     last_batches: Mapping[str, int] = field(default_factory=dict)
 
 
-OF_STEP = "step = {step} AND contract_id = {contract} AND model IN {models}"
+IS_OF_STEP = "step = {step} AND contract_id = {contract} AND model IN {models}"
 # By model: the last batch of each stream, the runs that have batches and no whole, and the runs that whole runs have gone on with, several with a blank between them.
-PAST = f"""
-SELECT 'stream' AS kind, model, stream AS name, max(batch) AS last_batch FROM records WHERE {OF_STEP} AND batch IS NOT NULL GROUP BY model, stream
+PAST_QUERY = f"""
+SELECT 'stream' AS kind, model, stream AS name, max(batch) AS last_batch FROM records WHERE {IS_OF_STEP} AND batch IS NOT NULL GROUP BY model, stream
 UNION ALL
-SELECT 'unfinished' AS kind, model, run_id AS name, -1 AS last_batch FROM records WHERE {OF_STEP} GROUP BY model, run_id HAVING max(CASE WHEN batch IS NULL THEN 1 ELSE 0 END) = 0
+SELECT 'unfinished' AS kind, model, run_id AS name, -1 AS last_batch FROM records WHERE {IS_OF_STEP} GROUP BY model, run_id HAVING max(CASE WHEN batch IS NULL THEN 1 ELSE 0 END) = 0
 UNION ALL
-SELECT 'resumed' AS kind, model, array_join(resumed, ' ') AS name, -1 AS last_batch FROM records WHERE {OF_STEP} AND batch IS NULL AND cardinality(resumed) > 0
+SELECT 'resumed' AS kind, model, array_join(resumed, ' ') AS name, -1 AS last_batch FROM records WHERE {IS_OF_STEP} AND batch IS NULL AND cardinality(resumed) > 0
 """
 
-def past(target: Target, catalog: str, step: str, contract_id: str, models: Sequence[str]) -> dict[str, Past]:
+def read_past(target: Target, catalog: str, step: str, contract_id: str, models: Sequence[str]) -> dict[str, StepPast]:
     """Return what is recorded of a step on models of a contract, by model."""
-    rows = target.records(runs_name(catalog), PAST, step=step, contract=contract_id, models=models) if models else []
-    return {model: past_of([row for row in rows if row["model"] == model]) for model in models}
+    rows = target.records(runs_name(catalog), PAST_QUERY, step=step, contract=contract_id, models=models) if models else []
+    return {model: parse_past([row for row in rows if row["model"] == model]) for model in models}
 
 
-def past_of(rows: Sequence[Mapping[str, Any]]) -> Past:
-    """Return a model's past from its rows of `PAST`."""
+def parse_past(rows: Sequence[Mapping[str, Any]]) -> StepPast:
+    """Return a model's past from its rows of `PAST_QUERY`."""
     resumed = {run_id for row in rows if row["kind"] == "resumed" for run_id in row["name"].split()}
     unfinished = {row["name"] for row in rows if row["kind"] == "unfinished"}
-    return Past(tuple(sorted(unfinished - resumed)), {row["name"]: row["last_batch"] for row in rows if row["kind"] == "stream"})
+    return StepPast(tuple(sorted(unfinished - resumed)), {row["name"]: row["last_batch"] for row in rows if row["kind"] == "stream"})
 
 # %% ../../nbs/lakehouse/01_runs.ipynb #1c3a3a85
-NOTES = "SELECT notes FROM records WHERE run_id IN {runs} AND step = {step} AND model = {model} AND batch IS NOT NULL ORDER BY batch"
+NOTES_QUERY = "SELECT notes FROM records WHERE run_id IN {runs} AND step = {step} AND model = {model} AND batch IS NOT NULL ORDER BY batch"
 
 
-def recorded_notes(target: Target, catalog: str, run_ids: Sequence[str], step: str, model: str) -> tuple[str, ...]:
+def read_notes(target: Target, catalog: str, run_ids: Sequence[str], step: str, model: str) -> tuple[str, ...]:
     """Return the notes of the micro-batches that some runs of a step on a model recorded."""
-    rows = target.records(runs_name(catalog), NOTES, runs=run_ids, step=step, model=model) if run_ids else []
+    rows = target.records(runs_name(catalog), NOTES_QUERY, runs=run_ids, step=step, model=model) if run_ids else []
     return tuple(note for row in rows for note in row["notes"] or ())
 
 # %% ../../nbs/lakehouse/01_runs.ipynb #f7f75fc1
@@ -187,15 +188,15 @@ def read_runs(target: Target, catalog: str, run_id: str = "", step: str = "") ->
         raise DatamasterError(NO_RUNS.fault(f"the table {runs_name(catalog)} is not there"))
     named = {name: value for name, value in (("run_id", run_id), ("step", step)) if value}
     where = "".join(f" AND {name} = {{{name}}}" for name in named)
-    return tuple(map(run_of, target.records(runs_name(catalog), f"SELECT * FROM records WHERE batch IS NULL{where} ORDER BY started_at, model", **named)))
+    return tuple(map(parse_run, target.records(runs_name(catalog), f"SELECT * FROM records WHERE batch IS NULL{where} ORDER BY started_at, model", **named)))
 
 
-def recorded_runs(target: Target, catalog: str) -> tuple[Run, ...]:
+def read_runs_and_events(target: Target, catalog: str) -> tuple[Run, ...]:
     """Return the whole runs and the events of held deliveries, which have a batch, in the order of their beginning; none where nothing was recorded yet."""
-    return tuple(map(run_of, target.records(runs_name(catalog), "SELECT * FROM records WHERE batch IS NULL OR step = 'hold' ORDER BY started_at, model")))
+    return tuple(map(parse_run, target.records(runs_name(catalog), "SELECT * FROM records WHERE batch IS NULL OR step = 'hold' ORDER BY started_at, model")))
 
 
-def run_of(row: Mapping[str, Any]) -> Run:
+def parse_run(row: Mapping[str, Any]) -> Run:
     """Return the run of a row of the table; what a column that the table has not got would say is as in a run that was just begun."""
     known = {item.name: row[item.name] for item in fields(Run) if row.get(item.name) is not None}
     lists = {"rules": tuple(RuleResult(**result) for result in row.get("rules") or ()), "resumed": tuple(row.get("resumed") or ()), "notes": tuple(row.get("notes") or ())}

@@ -18,17 +18,18 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from ..contract.document import nearest
+from ..contract.document import nearest_name_hint
 from ..contract.fault import BadInput, DatamasterError, Fault, code
 from ..project.private import make_private
 from .runs import new_run_id
-from ..project.secret_values import scrubbed, secrets
+from ..project.secret_values import scrub_secrets, environment_secrets
 
 # %% auto #0
-__all__ = ['NO_SUCH_STEP', 'NO_SUCH_PARAMETER', 'BAD_PARAMETER_VALUE', 'SECRET_PARAMETER', 'CONVERSIONS', 'Progress', 'LISTENER',
-           'NOTEBOOK_FAILED', 'Parameter', 'Step', 'steps_folder', 'step_of', 'steps', 'chosen', 'secret_faults',
-           'check_run_id', 'converted', 'cell_outputs', 'fresh_shell', 'run_cells', 'execute', 'tell', 'record_result',
-           'StepResult', 'failed_together', 'run_step', 'run_steps']
+__all__ = ['NO_SUCH_STEP', 'NO_SUCH_PARAMETER', 'BAD_PARAMETER_VALUE', 'SECRET_PARAMETER', 'CONVERSIONS', 'StepProgress',
+           'LISTENER', 'NOTEBOOK_FAILED', 'Parameter', 'StepNotebook', 'steps_folder', 'read_step_notebook',
+           'step_notebooks', 'select_steps', 'secret_faults', 'check_run_id', 'convert_parameters', 'run_cell',
+           'fresh_shell', 'run_cells', 'execute_notebook', 'tell', 'record_result', 'StepResult', 'combine_errors',
+           'run_step_notebook', 'run_step_notebooks']
 
 # %% ../../nbs/lakehouse/03_step_notebooks.ipynb #08f9da63
 @dataclass(frozen=True)
@@ -42,7 +43,7 @@ class Parameter:
 
 
 @dataclass(frozen=True)
-class Step:
+class StepNotebook:
     """A step notebook."""
 
     name: str
@@ -57,7 +58,7 @@ def steps_folder() -> Path:
     return next(folder for folder in (package / "steps", package.parent / "nbs" / "steps") if folder.is_dir())
 
 # %% ../../nbs/lakehouse/03_step_notebooks.ipynb #7f6fc412
-def step_of(path: Path) -> Step:
+def read_step_notebook(path: Path) -> StepNotebook:
     """Return the step of a notebook's file."""
     from papermill import inspect_notebook
 
@@ -65,12 +66,12 @@ def step_of(path: Path) -> Step:
     told = re.search(r"^> (.+)$", "".join(cells[0]["source"]), re.MULTILINE) if cells else None
     found = inspect_notebook(str(path))
     parameters = (Parameter(name, item["inferred_type_name"], item["default"], item["help"]) for name, item in found.items())
-    return Step(re.sub(r"^\d+_", "", path.stem), path, told[1] if told else "", tuple(parameters))
+    return StepNotebook(re.sub(r"^\d+_", "", path.stem), path, told[1] if told else "", tuple(parameters))
 
 
-def steps() -> tuple[Step, ...]:
+def step_notebooks() -> tuple[StepNotebook, ...]:
     """Return the steps in their order."""
-    return tuple(step_of(path) for path in sorted(steps_folder().glob("[0-9]*.ipynb")))
+    return tuple(read_step_notebook(path) for path in sorted(steps_folder().glob("[0-9]*.ipynb")))
 
 # %% ../../nbs/lakehouse/03_step_notebooks.ipynb #0e74fe44
 NO_SUCH_STEP = code("no-such-step", "There is no step of that name.", "datamaster run, without a name, lists the steps")
@@ -80,10 +81,10 @@ SECRET_PARAMETER = code("secret-parameter", "A parameter's value is that of a se
 CONVERSIONS: dict[str, Callable[[str], Any]] = {"int": int, "float": float, "bool": lambda text: {"true": True, "false": False}[text.lower()]}
 
 
-def chosen(names: Iterable[str], available: Iterable[Step]) -> tuple[Step, ...]:
+def select_steps(names: Iterable[str], available: Iterable[StepNotebook]) -> tuple[StepNotebook, ...]:
     """Return the steps of those names, in the given order; raises BadInput with every unknown one."""
     known = {step.name: step for step in available}
-    faults = [NO_SUCH_STEP.fault(f"there is no step {name!r}", hint=nearest(name, known) or f"the steps are {', '.join(known)}") for name in names if name not in known]
+    faults = [NO_SUCH_STEP.fault(f"there is no step {name!r}", hint=nearest_name_hint(name, known) or f"the steps are {', '.join(known)}") for name in names if name not in known]
     if faults:
         raise BadInput(*faults)
     return tuple(known[name] for name in names)
@@ -91,7 +92,7 @@ def chosen(names: Iterable[str], available: Iterable[Step]) -> tuple[Step, ...]:
 # %% ../../nbs/lakehouse/03_step_notebooks.ipynb #feaee253
 def secret_faults(texts: Mapping[str, str], environment: Mapping[str, str]) -> list[Fault]:
     """Return a fault for each parameter whose value holds that of a secret environment variable."""
-    hidden = set(secrets(environment).values())
+    hidden = set(environment_secrets(environment).values())
     return [
         SECRET_PARAMETER.fault(f"the value of {name!r} is secret")
         for name, text in texts.items()
@@ -105,13 +106,13 @@ def check_run_id(run_id: str) -> None:
         raise BadInput(BAD_PARAMETER_VALUE.fault(f"run_id={run_id!r} is not a name of letters, digits, dots, hyphens and underscores"))
 
 # %% ../../nbs/lakehouse/03_step_notebooks.ipynb #906982d5
-def converted(texts: Mapping[str, str], selected: Iterable[Step], environment: Mapping[str, str]) -> dict[str, Any]:
+def convert_parameters(texts: Mapping[str, str], selected: Iterable[StepNotebook], environment: Mapping[str, str]) -> dict[str, Any]:
     """Return the parameters with their types; raises BadInput for an unknown one, a value of another type, or a secret."""
     known = {parameter.name: parameter for step in selected for parameter in step.parameters}
     values, faults = {}, []
     for name, text in texts.items():
         if name not in known:
-            faults.append(NO_SUCH_PARAMETER.fault(f"no step has a parameter {name!r}", hint=nearest(name, known) or f"there are {', '.join(known)}"))
+            faults.append(NO_SUCH_PARAMETER.fault(f"no step has a parameter {name!r}", hint=nearest_name_hint(name, known) or f"there are {', '.join(known)}"))
             continue
         faults += secret_faults({name: text}, environment)
         try:
@@ -123,7 +124,7 @@ def converted(texts: Mapping[str, str], selected: Iterable[Step], environment: M
     return values
 
 # %% ../../nbs/lakehouse/03_step_notebooks.ipynb #943f1d1f
-def cell_outputs(shell: Any, source: str) -> tuple[list[dict[str, Any]], BaseException | None]:
+def run_cell(shell: Any, source: str) -> tuple[list[dict[str, Any]], BaseException | None]:
     """Run a cell in a shell and return its outputs in the notebook's form, of which an error is the last, and that error or None."""
     from IPython.utils.capture import capture_output
     from nbformat.v4 import new_output
@@ -161,10 +162,10 @@ def fresh_shell() -> Iterator[Any]:
                 kind._instance = instance
 
 # %% ../../nbs/lakehouse/03_step_notebooks.ipynb #5b83bca6
-Progress = Callable[[str, int, int, str], None]
+StepProgress = Callable[[str, int, int, str], None]
 
 
-def run_cells(manager: Any, name: str, progress: Progress | None) -> BaseException | None:
+def run_cells(manager: Any, name: str, progress: StepProgress | None) -> BaseException | None:
     """Run a notebook's code cells in this process and keep their outputs, without any secret's value; return what the cell raised that ended it, or None."""
     heading, error = "", None
     with fresh_shell() as shell:
@@ -173,8 +174,8 @@ def run_cells(manager: Any, name: str, progress: Progress | None) -> BaseExcepti
                 heading = next((line.lstrip("# ") for line in cell.source.splitlines() if line.startswith("#")), heading)
             manager.cell_start(cell, index)
             if cell.cell_type == "code" and cell.source.strip():
-                outputs, error = cell_outputs(shell, cell.source)
-                cell.outputs = [type(output)(scrubbed(dict(output), secrets(os.environ))) for output in outputs]
+                outputs, error = run_cell(shell, cell.source)
+                cell.outputs = [type(output)(scrub_secrets(dict(output), environment_secrets(os.environ))) for output in outputs]
             if error is not None:
                 manager.cell_exception(cell, index)
             manager.cell_complete(cell, index)
@@ -185,7 +186,7 @@ def run_cells(manager: Any, name: str, progress: Progress | None) -> BaseExcepti
     return None
 
 # %% ../../nbs/lakehouse/03_step_notebooks.ipynb #4b676909
-def execute(step: Step, output: Path, parameters: Mapping[str, Any], progress: Progress | None) -> None:
+def execute_notebook(step: StepNotebook, output: Path, parameters: Mapping[str, Any], progress: StepProgress | None) -> None:
     """Run a notebook by papermill in this process, and leave the executed copy; raises papermill's error, caused by the cell's own, where a cell fails."""
     import papermill
     from papermill.engines import Engine, papermill_engines
@@ -214,7 +215,7 @@ LISTENER: ContextVar[Callable[[str], None] | None] = ContextVar("listener", defa
 
 def tell(line: str) -> None:
     """Print a line into the notebook, without any secret's value, and hand it to whoever runs the notebook in this process."""
-    shown, listener = scrubbed(line, secrets(os.environ)), LISTENER.get()
+    shown, listener = scrub_secrets(line, environment_secrets(os.environ)), LISTENER.get()
     print(shown, flush=True)
     if listener is not None:
         listener(shown)
@@ -224,7 +225,7 @@ def record_result(result: Mapping[str, Any], result_path: str) -> None:
     """Write a step's result as JSON, where a path for it was given."""
     if result_path:
         Path(result_path).parent.mkdir(parents=True, exist_ok=True)
-        Path(result_path).write_text(json.dumps(scrubbed(json.loads(json.dumps(result, default=str)), secrets(os.environ)), indent=2), encoding="utf-8")
+        Path(result_path).write_text(json.dumps(scrub_secrets(json.loads(json.dumps(result, default=str)), environment_secrets(os.environ)), indent=2), encoding="utf-8")
 
 
 @dataclass(frozen=True)
@@ -240,31 +241,31 @@ class StepResult:
 NOTEBOOK_FAILED = code("notebook-failed", "A cell of a step notebook failed.", "open the executed notebook; it shows the cell and the traceback")
 
 
-def _known_faults(error: BaseException | None) -> tuple[Fault, ...]:
+def _cell_faults(error: BaseException | None) -> tuple[Fault, ...]:
     """Return what a cell's error says in faults, without any secret's value; none where it is no error that the toolkit knows."""
-    from datamaster_kit.targets.cause import known_fault
-    from datamaster_kit.targets.clients.workspace import fault_of
+    from datamaster_kit.targets.cause import cause_fault
+    from datamaster_kit.targets.clients.workspace import sdk_fault
 
-    found: tuple[Fault | None, ...] = error.faults if isinstance(error, DatamasterError) else (fault_of(error) or known_fault(error),) if isinstance(error, Exception) else ()
-    return tuple(Fault(**scrubbed(asdict(fault), secrets(os.environ))) for fault in found if fault)
+    found: tuple[Fault | None, ...] = error.faults if isinstance(error, DatamasterError) else (sdk_fault(error) or cause_fault(error),) if isinstance(error, Exception) else ()
+    return tuple(Fault(**scrub_secrets(asdict(fault), environment_secrets(os.environ))) for fault in found if fault)
 
 
-def _step_error(step: Step, notebook: Path, error: Any) -> DatamasterError:
+def _step_error(step: StepNotebook, notebook: Path, error: Any) -> DatamasterError:
     """Return the error of a step whose cell failed: the cell's own faults, with a note of the notebook that was kept; where it has none, its text."""
-    if faults := _known_faults(error.__cause__):
+    if faults := _cell_faults(error.__cause__):
         kept = NOTEBOOK_FAILED.fault(f"{step.name} ended here", file=str(notebook))
         return (BadInput if isinstance(error.__cause__, BadInput) else DatamasterError)(*faults, replace(kept, severity="note"))
     lines = [line for line in str(error.evalue).splitlines() if line.strip()] or [error.ename]
     return DatamasterError(*(NOTEBOOK_FAILED.fault(f"{step.name}: {line}", file=str(notebook)) for line in lines[:20]))
 
 
-def failed_together(errors: Sequence[DatamasterError], tried: int) -> DatamasterError:
+def combine_errors(errors: Sequence[DatamasterError], tried: int) -> DatamasterError:
     """Return the error of what was tried one after the other: BadInput where all of it was bad input, so that nothing was done."""
     is_all_bad = len(errors) == tried and all(isinstance(error, BadInput) for error in errors)
     return (BadInput if is_all_bad else DatamasterError)(*(fault for error in errors for fault in error.faults))
 
 
-def run_step(step: Step, parameters: Mapping[str, Any], folder: Path, progress: Progress | None = None) -> StepResult:
+def run_step_notebook(step: StepNotebook, parameters: Mapping[str, Any], folder: Path, progress: StepProgress | None = None) -> StepResult:
     """Run a step and return its result; raises DatamasterError (BadInput where the step found bad input), leaving the executed notebook."""
     from papermill.exceptions import PapermillExecutionError
 
@@ -276,7 +277,7 @@ def run_step(step: Step, parameters: Mapping[str, Any], folder: Path, progress: 
         earlier.unlink(missing_ok=True)
     begun = time.perf_counter()
     try:
-        execute(step, notebook, own, progress)
+        execute_notebook(step, notebook, own, progress)
     except PapermillExecutionError as error:
         if error.ename == "SystemExit" and str(error.evalue).isdigit():  # a signal ended it
             raise SystemExit(int(error.evalue)) from error
@@ -290,11 +291,11 @@ def run_step(step: Step, parameters: Mapping[str, Any], folder: Path, progress: 
     return StepResult(step.name, page if page.exists() else notebook, time.perf_counter() - begun, result)
 
 # %% ../../nbs/lakehouse/03_step_notebooks.ipynb #98b458b8
-def run_steps(
+def run_step_notebooks(
     names: Iterable[str],
     parameters: Mapping[str, str],
     folder: Path,
-    progress: Progress | None = None,
+    progress: StepProgress | None = None,
     listener: Callable[[str], None] | None = None,
 ) -> tuple[StepResult, ...]:
     """Run steps in the given order, in one Spark session, under one run identifier.
@@ -306,14 +307,14 @@ def run_steps(
         BadInput: a name or parameter is wrong; nothing ran.
         DatamasterError: the first step that failed.
     """
-    selected = chosen(tuple(names), steps())
-    values = converted(parameters, selected, os.environ)
+    selected = select_steps(tuple(names), step_notebooks())
+    values = convert_parameters(parameters, selected, os.environ)
     run_id = values.setdefault("run_id", "") or new_run_id()
     check_run_id(run_id)
     values["run_id"] = run_id
     make_private(folder)
     token = LISTENER.set(listener)
     try:
-        return tuple(run_step(step, values, folder / run_id, progress) for step in selected)
+        return tuple(run_step_notebook(step, values, folder / run_id, progress) for step in selected)
     finally:
         LISTENER.reset(token)

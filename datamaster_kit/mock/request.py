@@ -13,32 +13,33 @@ from pathlib import Path
 from typing import Any
 
 from ..contract.control_totals import ControlTotals, read_control_totals
-from ..contract.document import nearest
+from ..contract.document import nearest_name_hint
 from ..contract.fault import BadInput, code
 from ..contract.model import Contract, Workflow
-from ..contract.quality.rule import OPERATORS, limit_of
+from ..contract.quality.rule import OPERATOR_TESTS, limit_of
 from ..contract.quality.rules import rules
 from ..contract.source_options import reader_options
-from .rows.broken import Breaker, Damage, breaker_of
-from .files.files import avro_file, captured_file, csv_file, file_name, json_file, parquet_file
-from .rows.rows import Plan, plan_of
-from .files.totals import added, totals_of, write_totals
-from .rows.world import World
+from .rows.broken import RuleBreaker, DamagedChunk, build_rule_breaker
+from .files.files import open_avro_output, open_capture_output, open_csv_output, model_file_name, open_json_output, open_parquet_output
+from .rows.rows import GenerationPlan, build_generation_plan
+from .files.totals import add_totals, chunk_totals, write_totals
+from .rows.world import GenerationContext
 
 # %% auto #0
-__all__ = ['BAD_REQUEST', 'FILE_THERE', 'FORMATS', 'EVENTS', 'CHUNK', 'PER_FILE', 'Written', 'write_model', 'Request',
-           'faults_of', 'write_mock', 'absent_texts', 'written', 'notes']
+__all__ = ['BAD_MOCK_REQUEST', 'MOCK_FILE_EXISTS', 'OUTPUT_OPENERS', 'CAPTURED_EVENTS_FORMAT', 'ROWS_PER_CHUNK', 'ROWS_PER_FILE',
+           'MockOutput', 'write_model_rows', 'MockRequest', 'mock_request_faults', 'write_mock', 'absent_texts',
+           'write_mock_model', 'model_output_notes']
 
 # %% ../../nbs/mock/00_request.ipynb #123a9d5d
-BAD_REQUEST = code("mock-request", "Mock data cannot be made as it is asked for.", "see datamaster mock --help")
-FILE_THERE = code("mock-file-exists", "Mock data is there already.", "give another folder with --out, or remove it")
-FORMATS = {"csv": csv_file, "json": json_file, "avro": avro_file, "parquet": parquet_file}
-EVENTS = "events"  # of a topic, captured to avro files; the format of no request, but of a source
-CHUNK, PER_FILE = 65_536, 1_048_576
+BAD_MOCK_REQUEST = code("mock-request", "Mock data cannot be made as it is asked for.", "see datamaster mock --help")
+MOCK_FILE_EXISTS = code("mock-file-exists", "Mock data is there already.", "give another folder with --out, or remove it")
+OUTPUT_OPENERS = {"csv": open_csv_output, "json": open_json_output, "avro": open_avro_output, "parquet": open_parquet_output}
+CAPTURED_EVENTS_FORMAT = "events"  # of a topic, captured to avro files; the format of no request, but of a source
+ROWS_PER_CHUNK, ROWS_PER_FILE = 65_536, 1_048_576
 
 
 @dataclass(frozen=True)
-class Written:
+class MockOutput:
     """What was written of a model: its rows and files, how many rows are broken, the truth's file, and what should be known about it."""
 
     model: str
@@ -50,24 +51,24 @@ class Written:
     notes: tuple[str, ...] = ()
 
 # %% ../../nbs/mock/00_request.ipynb #91a67d65
-def write_model(plan: Plan, breaker: Breaker | None, folder: Path, format: str, options: Mapping[str, Any], control: ControlTotals | None = None) -> tuple[tuple[Path, ...], int]:
+def write_model_rows(plan: GenerationPlan, breaker: RuleBreaker | None, folder: Path, format: str, options: Mapping[str, Any], control: ControlTotals | None = None) -> tuple[tuple[Path, ...], int]:
     """Write a model's rows below a folder, with the files' control totals; return the files, and how many rows are broken."""
-    name, files, broken = file_name(plan.model), [], 0
+    name, files, broken = model_file_name(plan.model), [], 0
     (folder / name).mkdir(parents=True, exist_ok=True)
-    opened = captured_file if format == EVENTS else FORMATS[format]
-    suffix = "avro" if format == EVENTS else format
+    opened = open_capture_output if format == CAPTURED_EVENTS_FORMAT else OUTPUT_OPENERS[format]
+    suffix = "avro" if format == CAPTURED_EVENTS_FORMAT else format
     with (folder / f".{name}.truth.csv").open("w", encoding="utf-8", newline="") as text:
         truth = csv.writer(text, lineterminator="\n")
         truth.writerow(("record", "file", "rule_id", "field"))
-        for index, first in enumerate(range(0, max(plan.rows, 1), PER_FILE)):
+        for index, first in enumerate(range(0, max(plan.rows, 1), ROWS_PER_FILE)):
             path = folder / name / f"{name}-{index + 1:05}.{suffix}"
             hidden, totals = path.with_name(f".{path.name}"), dict[str, Decimal]()
             with opened(hidden, plan.model, options) as write:
-                for start in range(first, min(first + PER_FILE, plan.rows), CHUNK):
-                    columns = plan.chunk(start, min(start + CHUNK, first + PER_FILE, plan.rows))
-                    damage = breaker.damage(start, columns) if breaker else Damage(columns)
+                for start in range(first, min(first + ROWS_PER_FILE, plan.rows), ROWS_PER_CHUNK):
+                    columns = plan.chunk(start, min(start + ROWS_PER_CHUNK, first + ROWS_PER_FILE, plan.rows))
+                    damage = breaker.damage(start, columns) if breaker else DamagedChunk(columns)
                     write(damage)
-                    totals = added(totals, totals_of(damage, plan.model, control)) if control else totals
+                    totals = add_totals(totals, chunk_totals(damage, plan.model, control)) if control else totals
                     truth.writerows((start - first + place + 1, path.name, rule.id, rule.field) for place, rule in sorted(damage.rules.items()))
                     broken += len(damage.rules)
             if control:
@@ -81,7 +82,7 @@ def write_model(plan: Plan, breaker: Breaker | None, folder: Path, format: str, 
 
 # %% ../../nbs/mock/00_request.ipynb #99b531db
 @dataclass(frozen=True)
-class Request:
+class MockRequest:
     """What mock data is asked for; no models means all that are ingested, no rules all that can be broken."""
 
     rows: int
@@ -92,47 +93,47 @@ class Request:
     rules: tuple[str, ...] = ()
 
 
-def faults_of(contract: Contract, request: Request, format: str, folder: Path) -> Iterator[Any]:
+def mock_request_faults(contract: Contract, request: MockRequest, format: str, folder: Path) -> Iterator[Any]:
     """Yield what is wrong with a request."""
     known = [model.name for model in contract.ingested_models]
     if request.rows < 1:
-        yield BAD_REQUEST.fault(f"{request.rows} rows are none", hint="give --rows from 1")
+        yield BAD_MOCK_REQUEST.fault(f"{request.rows} rows are none", hint="give --rows from 1")
     if not 0 <= request.bad_ratio <= 1:
-        yield BAD_REQUEST.fault(f"the ratio {request.bad_ratio} is not between 0 and 1", hint="0.05 breaks one row of twenty")
-    if format not in (*FORMATS, EVENTS) or request.format == EVENTS:
-        yield BAD_REQUEST.fault(f"the format {format!r} cannot be written", hint=nearest(format, FORMATS) or f"give --format {', '.join(FORMATS)}")
+        yield BAD_MOCK_REQUEST.fault(f"the ratio {request.bad_ratio} is not between 0 and 1", hint="0.05 breaks one row of twenty")
+    if format not in (*OUTPUT_OPENERS, CAPTURED_EVENTS_FORMAT) or request.format == CAPTURED_EVENTS_FORMAT:
+        yield BAD_MOCK_REQUEST.fault(f"the format {format!r} cannot be written", hint=nearest_name_hint(format, OUTPUT_OPENERS) or f"give --format {', '.join(OUTPUT_OPENERS)}")
     if not known:
-        yield BAD_REQUEST.fault("the contract has no model that is ingested", hint="name one under workflow")
+        yield BAD_MOCK_REQUEST.fault("the contract has no model that is ingested", hint="name one under workflow")
     for name in request.models:
         if name not in known:
-            yield BAD_REQUEST.fault(f"there is no ingested model {name!r}", hint=nearest(name, known))
+            yield BAD_MOCK_REQUEST.fault(f"there is no ingested model {name!r}", hint=nearest_name_hint(name, known))
     chosen = [model for model in contract.ingested_models if not request.models or model.name in request.models]
     ids = {rule.id for model in chosen for rule in rules(contract, model)}
     for id in request.rules:
         if id not in ids and chosen:
-            yield BAD_REQUEST.fault(f"there is no rule {id!r}", hint=nearest(id, ids))
+            yield BAD_MOCK_REQUEST.fault(f"there is no rule {id!r}", hint=nearest_name_hint(id, ids))
     if request.rules and not request.bad_ratio:
-        yield BAD_REQUEST.fault("rules are named, and the share of rows that break them is 0", hint="give --bad-ratio")
+        yield BAD_MOCK_REQUEST.fault("rules are named, and the share of rows that break them is 0", hint="give --bad-ratio")
     for model in chosen:
-        if any((folder / file_name(model)).glob(f"{file_name(model)}-*.*")) or (folder / f"{file_name(model)}.truth.csv").exists():
-            yield FILE_THERE.fault(f"{folder / file_name(model)} has mock data", file=str(folder / file_name(model)))
+        if any((folder / model_file_name(model)).glob(f"{model_file_name(model)}-*.*")) or (folder / f"{model_file_name(model)}.truth.csv").exists():
+            yield MOCK_FILE_EXISTS.fault(f"{folder / model_file_name(model)} has mock data", file=str(folder / model_file_name(model)))
 
 # %% ../../nbs/mock/00_request.ipynb #1fa271a7
-def write_mock(contract: Contract, request: Request, folder: Path) -> list[Written]:
+def write_mock(contract: Contract, request: MockRequest, folder: Path) -> list[MockOutput]:
     """Write mock data of a contract's models below a folder: `<model>/<model>-00001.<format>`, and `<model>.truth.csv` where rows are broken.
 
     Raises BadInput, with nothing written, for a request that cannot be met.
     """
     workflow = contract.workflow or Workflow()
-    format = request.format or (EVENTS if workflow.source.type == "eventhub" else workflow.source.format)
-    faults = list(faults_of(contract, request, format, folder))
+    format = request.format or (CAPTURED_EVENTS_FORMAT if workflow.source.type == "eventhub" else workflow.source.format)
+    faults = list(mock_request_faults(contract, request, format, folder))
     if faults:
         raise BadInput(*faults)
-    options = reader_options("avro" if format == EVENTS else format, workflow.source.options)
-    world = World(contract, request.rows, request.seed, absent_texts(format, options))
-    plans = [plan_of(world, model) for model in contract.ingested_models if not request.models or model.name in request.models]
+    options = reader_options("avro" if format == CAPTURED_EVENTS_FORMAT else format, workflow.source.options)
+    world = GenerationContext(contract, request.rows, request.seed, absent_texts(format, options))
+    plans = [build_generation_plan(world, model) for model in contract.ingested_models if not request.models or model.name in request.models]
     folder.mkdir(parents=True, exist_ok=True)
-    return [written(contract, plan, request, folder, format, options) for plan in plans]
+    return [write_mock_model(contract, plan, request, folder, format, options) for plan in plans]
 
 
 def absent_texts(format: str, options: Mapping[str, Any]) -> frozenset[str]:
@@ -140,21 +141,21 @@ def absent_texts(format: str, options: Mapping[str, Any]) -> frozenset[str]:
     return frozenset({"", str(options.get("nullValue", ""))}) if format == "csv" else frozenset()
 
 
-def written(contract: Contract, plan: Plan, request: Request, folder: Path, format: str, options: Mapping[str, Any]) -> Written:
+def write_mock_model(contract: Contract, plan: GenerationPlan, request: MockRequest, folder: Path, format: str, options: Mapping[str, Any]) -> MockOutput:
     """Write one model; return what became of it."""
-    breaker: Breaker | None = None
+    breaker: RuleBreaker | None = None
     reasons: dict[str, str] = {}
     said = rules(contract, plan.model)
     if request.bad_ratio:
-        breaker, reasons = breaker_of(plan, said, request.rules, request.bad_ratio, request.seed, format == "parquet", absent_texts(format, options))
+        breaker, reasons = build_rule_breaker(plan, said, request.rules, request.bad_ratio, request.seed, format == "parquet", absent_texts(format, options))
         plan.lost.clear()
     source = (contract.workflow or Workflow()).source
-    files, broken = write_model(plan, breaker, folder, format, options, None if format == EVENTS else read_control_totals(source.options.get("control"), format))
-    truth = folder / f"{file_name(plan.model)}.truth.csv" if breaker else None
-    return Written(plan.model.name, plan.rows, files, broken, truth, reasons, tuple(notes(said, plan, request)))
+    files, broken = write_model_rows(plan, breaker, folder, format, options, None if format == CAPTURED_EVENTS_FORMAT else read_control_totals(source.options.get("control"), format))
+    truth = folder / f"{model_file_name(plan.model)}.truth.csv" if breaker else None
+    return MockOutput(plan.model.name, plan.rows, files, broken, truth, reasons, tuple(model_output_notes(said, plan, request)))
 
 
-def notes(said: Sequence[Any], plan: Plan, request: Request) -> Iterator[str]:
+def model_output_notes(said: Sequence[Any], plan: GenerationPlan, request: MockRequest) -> Iterator[str]:
     """Yield what should be known about a model's rows: fewer than asked for, rules that nobody judged, promises over all rows that are not kept."""
     if plan.rows < request.rows:
         yield f"{plan.rows} rows instead of {request.rows}: its keys, or its promised row count, allow no more"
@@ -163,7 +164,7 @@ def notes(said: Sequence[Any], plan: Plan, request: Request) -> Iterator[str]:
     for id, count in plan.lost.items():
         yield f"{id} is broken in {count} rows: no values were found that keep it"
     for rule in said:
-        if rule.kind == "row_count" and rule.query and not all(OPERATORS[must.operator](plan.rows, limit_of(must)) for must in rule.must):
+        if rule.kind == "row_count" and rule.query and not all(OPERATOR_TESTS[must.operator](plan.rows, limit_of(must)) for must in rule.must):
             yield f"{rule.id} is not kept by {plan.rows} rows"
         if rule.kind == "freshness" and rule.query:
             yield f"{rule.id} is about the clock: mock data ends with the year 2025"

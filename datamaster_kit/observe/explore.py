@@ -12,24 +12,24 @@ from typing import TYPE_CHECKING
 from ..contract.model import Field, Model, Scalar
 from ..contract.sql.sqltype import quote, sql_type
 from ..lakehouse.names import TableName
-from .pictures import QUARANTINED, drawing, label, svg
+from .pictures import QUARANTINED_COLOR, build_bar_figure, escape_label, render_svg
 from ..targets.base import Target
 
 if TYPE_CHECKING:
     from markupsafe import Markup
 
 # %% auto #0
-__all__ = ['PRIVATE', 'HIDDEN', 'is_private', 'ColumnProfile', 'TableProfile', 'profile', 'column_profile', 'profile_picture',
-           'sample']
+__all__ = ['PRIVATE_CLASSIFICATIONS', 'HIDDEN_VALUE', 'is_private', 'ColumnProfile', 'TableProfile', 'profile_table',
+           'column_profile', 'profile_picture', 'sample_rows']
 
 # %% ../../nbs/observe/03_explore.ipynb #40995744
-PRIVATE = ("confidential", "restricted", "sensitive", "secret", "personal", "pii")
-HIDDEN = "•••"
+PRIVATE_CLASSIFICATIONS = ("confidential", "restricted", "sensitive", "secret", "personal", "pii")
+HIDDEN_VALUE = "•••"
 
 
 def is_private(item: Field) -> bool:
     """The contract says that the field's values are not for everybody."""
-    return item.pii or item.classification.lower() in PRIVATE
+    return item.pii or item.classification.lower() in PRIVATE_CLASSIFICATIONS
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class TableProfile:
     columns: tuple[ColumnProfile, ...]
 
 # %% ../../nbs/observe/03_explore.ipynb #c664a3a8
-def profile(target: Target, table: TableName, model: Model) -> TableProfile:
+def profile_table(target: Target, table: TableName, model: Model) -> TableProfile:
     """Return a table in numbers, by one query."""
     selected = ["count(*) AS rows"]
     for index, item in enumerate(model.fields):
@@ -67,7 +67,7 @@ def profile(target: Target, table: TableName, model: Model) -> TableProfile:
 def column_profile(item: Field, index: int, row: dict[str, object]) -> ColumnProfile:
     """Return one column's numbers from the row of the query."""
     ends = [str(row.get(f"{name}_{index}") or "") for name in ("least", "greatest")]
-    least, greatest = (HIDDEN if end and is_private(item) else end for end in ends)
+    least, greatest = (HIDDEN_VALUE if end and is_private(item) else end for end in ends)
     distinct = row.get(f"distinct_{index}")
     return ColumnProfile(item.name, sql_type(item.type).lower(), int(str(row[f"missing_{index}"])), int(str(distinct)) if distinct is not None else None, least, greatest)
 
@@ -77,18 +77,18 @@ def profile_picture(name: str, found: TableProfile) -> Markup | str:
     missing = [column for column in found.columns if column.missing]
     if not missing or not found.rows:
         return ""
-    figure, axes = drawing(len(missing), f"{name}: rows without a value")
-    bars = axes.barh(range(len(missing)), [100 * column.missing / found.rows for column in missing], color=QUARANTINED, height=0.62)
+    figure, axes = build_bar_figure(len(missing), f"{name}: rows without a value")
+    bars = axes.barh(range(len(missing)), [100 * column.missing / found.rows for column in missing], color=QUARANTINED_COLOR, height=0.62)
     axes.bar_label(bars, [f" {100 * column.missing / found.rows:.1f} %" for column in missing], fontsize=9)
-    axes.set_yticks(range(len(missing)), [label(column.name) for column in missing])
+    axes.set_yticks(range(len(missing)), [escape_label(column.name) for column in missing])
     axes.set_xlim(0, 110)
     axes.set_xticks([])
     axes.spines["bottom"].set_visible(False)
-    return svg(figure, "; ".join(f"{column.name}: {column.missing} of {found.rows} missing" for column in missing))
+    return render_svg(figure, "; ".join(f"{column.name}: {column.missing} of {found.rows} missing" for column in missing))
 
 
-def sample(target: Target, table: TableName, model: Model, rows: int = 5) -> tuple[Sequence[str], list[list[object]]]:
+def sample_rows(target: Target, table: TableName, model: Model, rows: int = 5) -> tuple[Sequence[str], list[list[object]]]:
     """Return the names of a table's columns and a few rows, private values hidden."""
     names = [item.column for item in model.fields]
     found = target.spark.table(target.sql_name(table)).selectExpr(*map(quote, names)).limit(rows).collect()
-    return names, [[HIDDEN if row[item.column] is not None and is_private(item) else row[item.column] for item in model.fields] for row in found]
+    return names, [[HIDDEN_VALUE if row[item.column] is not None and is_private(item) else row[item.column] for item in model.fields] for row in found]

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from ..contract.control_totals import RECORDS
-from ..contract.publish.markup import html
+from ..contract.control_totals import RECORD_COUNT_NAME
+from ..contract.publish.markup import render_html
 from ..lakehouse.ledger import FileEntry
 from ..lakehouse.runs import RuleResult, Run
 
@@ -17,11 +17,11 @@ if TYPE_CHECKING:
     from markupsafe import Markup
 
 # %% auto #0
-__all__ = ['TABLE', 'shown', 'html_table', 'run_table', 'file_table', 'totals_words', 'reconciliation_table', 'as_said',
-           'hold_table', 'rule_mark', 'rule_table']
+__all__ = ['HTML_TABLE', 'cell_text', 'html_table', 'run_table', 'file_table', 'totals_words', 'reconciliation_table',
+           'totals_match_counts', 'hold_table', 'rule_mark', 'rule_table']
 
 # %% ../../nbs/observe/00_tables.ipynb #2a375743
-def shown(value: Any) -> str:
+def cell_text(value: Any) -> str:
     """Return a value as text for a cell."""
     match value:
         case None:
@@ -35,14 +35,14 @@ def shown(value: Any) -> str:
     return str(value)
 
 
-TABLE = """<div class="scroll"><table><thead><tr>{% for column in columns %}<th scope="col">{{ column }}</th>{% endfor %}</tr></thead><tbody>
+HTML_TABLE = """<div class="scroll"><table><thead><tr>{% for column in columns %}<th scope="col">{{ column }}</th>{% endfor %}</tr></thead><tbody>
 {%- for mark, cells in rows %}<tr{% if mark %} class="{{ mark }}"{% endif %}>{% for words, is_number in cells %}<td{% if is_number %} class="number"{% endif %}>{{ words }}</td>{% endfor %}</tr>{% endfor %}</tbody></table></div>"""
 
 
 def html_table(columns: Sequence[str], rows: Iterable[Sequence[Any]], marks: Sequence[str] = ()) -> Markup:
     """Return an HTML table; `marks` gives each row a class (good, warn, bad, muted or nothing)."""
-    found = [[(shown(cell), isinstance(cell, int | float) and not isinstance(cell, bool)) for cell in row] for row in rows]
-    return html(TABLE, columns=columns, rows=[(marks[index] if index < len(marks) else "", cells) for index, cells in enumerate(found)])
+    found = [[(cell_text(cell), isinstance(cell, int | float) and not isinstance(cell, bool)) for cell in row] for row in rows]
+    return render_html(HTML_TABLE, columns=columns, rows=[(marks[index] if index < len(marks) else "", cells) for index, cells in enumerate(found)])
 
 # %% ../../nbs/observe/00_tables.ipynb #e21d87a8
 def run_table(runs: Iterable[Run]) -> Markup:
@@ -67,7 +67,7 @@ def file_table(entries: Iterable[FileEntry]) -> str:
 def totals_words(entry: FileEntry) -> str:
     """Return a file's control totals in words: those that it has as it says, or how many it has not."""
     differing = sum(not total.is_equal for total in entry.totals)
-    equal = ", ".join(f"{total.found} {total.name}" if total.name == RECORDS else f"{total.name} {total.found}" for total in entry.totals)
+    equal = ", ".join(f"{total.found} {total.name}" if total.name == RECORD_COUNT_NAME else f"{total.name} {total.found}" for total in entry.totals)
     return f"{differing} of {len(entry.totals)} differ" if differing else f"as it says: {equal}" if equal else ""
 
 
@@ -78,12 +78,12 @@ def reconciliation_table(entries: Iterable[FileEntry], in_silver: Mapping[str, i
         by_model.setdefault(entry.model, []).append(entry)
     has_totals = any(entry.totals for found in by_model.values() for entry in found)
     rows = [(model, len(found), *(sum(entry.result == result for entry in found) for result in ("read", "refused", "lost")), *(sum(getattr(entry, name) for entry in found) for name in ("records", "good", "quarantined")),
-             in_silver.get(model), *(as_said(found) if has_totals else ())) for model, found in by_model.items()]
+             in_silver.get(model), *(totals_match_counts(found) if has_totals else ())) for model, found in by_model.items()]
     marks = ["bad" if row[4] or row[5] != row[6] + row[7] else "" for row in rows]
     return html_table(("model", "files", "read", "refused", "lost", "records", "good", "quarantined", "rows in silver now", *(("as they say", "not as they say") if has_totals else ())), rows, marks)
 
 
-def as_said(entries: Sequence[FileEntry]) -> tuple[int, int]:
+def totals_match_counts(entries: Sequence[FileEntry]) -> tuple[int, int]:
     """Return how many files have what their control totals say, and how many have not."""
     judged = [all(total.is_equal for total in entry.totals) for entry in entries if entry.totals]
     return sum(judged), len(judged) - sum(judged)

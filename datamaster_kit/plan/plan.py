@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from markupsafe import Markup
 
 # %% auto #0
-__all__ = ['Action', 'MARKS', 'TABLE', 'COLUMNS', 'Difference', 'Change', 'Plan', 'plan_text', 'summary', 'differing',
-           'plan_table']
+__all__ = ['Action', 'ACTION_MARKS', 'PLAN_TABLE_HTML', 'PLAN_TABLE_COLUMNS', 'Difference', 'Change', 'Plan', 'plan_text',
+           'plan_summary', 'difference_text', 'plan_table']
 
 # %% ../../nbs/plan/00_plan.ipynb #f3aa0519
 Action = Literal["create", "update", "delete", "unchanged"]
@@ -83,7 +83,7 @@ class Plan:
         return str(plan_table(self))
 
 # %% ../../nbs/plan/00_plan.ipynb #0a4ddf19
-MARKS: dict[Action, str] = {"create": "+", "update": "~", "delete": "-", "unchanged": " "}
+ACTION_MARKS: dict[Action, str] = {"create": "+", "update": "~", "delete": "-", "unchanged": " "}
 
 
 def plan_text(plan: Plan) -> str:
@@ -93,28 +93,28 @@ def plan_text(plan: Plan) -> str:
     """
     lines = []
     for change in plan.shown:
-        lines.append(f"{MARKS[change.action]} {change.kind} {change.name}" + (f"  ! {change.refusal}" if change.refusal else "") + (f"  ({change.note})" if change.note else ""))
+        lines.append(f"{ACTION_MARKS[change.action]} {change.kind} {change.name}" + (f"  ! {change.refusal}" if change.refusal else "") + (f"  ({change.note})" if change.note else ""))
         lines += [f"    {item.path}: {item.before!r} -> {item.after!r}" for item in change.differences]
     lines += [f"! {fault.code}: {fault}" for fault in plan.problems]
-    return "\n".join([*lines, summary(plan)])
+    return "\n".join([*lines, plan_summary(plan)])
 
 
-def summary(plan: Plan) -> str:
+def plan_summary(plan: Plan) -> str:
     """Return the counts in a line: `1 to create, 2 to update, 0 to delete, 5 unchanged.`"""
     counts = Counter(change.action for change in plan.changes)
     return f"{counts['create']} to create, {counts['update']} to update, {counts['delete']} to delete, {counts['unchanged']} unchanged."
 
 # %% ../../nbs/plan/00_plan.ipynb #f66e5d9c
-TABLE = """<p>{{ summary }}</p>{% if changes or problems %}<div class="scroll"><table><thead><tr>{% for column in columns %}<th scope="col">{{ column }}</th>{% endfor %}</tr></thead><tbody>
+PLAN_TABLE_HTML = """<p>{{ summary }}</p>{% if changes or problems %}<div class="scroll"><table><thead><tr>{% for column in columns %}<th scope="col">{{ column }}</th>{% endfor %}</tr></thead><tbody>
 {% for change in changes %}<tr><td><code>{{ marks[change.action] }}</code></td><td>{{ change.kind }}</td><td>{{ change.name }}</td>
 <td>{{ differing(change) }}</td>
 <td>{% if change.refusal %}<b>refused:</b> {{ change.refusal }} {% endif %}{{ change.note }}</td></tr>
 {% endfor %}{% for fault in problems %}<tr><td><code>!</code></td><td>problem</td><td>{{ fault.code }}</td><td></td><td>{{ fault }}</td></tr>
 {% endfor %}</tbody></table></div>{% endif %}"""
-COLUMNS = ("", "kind", "name", "what differs", "refused, or to be known")
+PLAN_TABLE_COLUMNS = ("", "kind", "name", "what differs", "refused, or to be known")
 
 
-def differing(change: Change) -> str:
+def difference_text(change: Change) -> str:
     """Return what differs in a change; of something new, what it is made with."""
     is_new = change.action == "create"
     return "; ".join(f"{item.path}: {item.after}" if is_new else f"{item.path}: {item.before} → {item.after}" for item in change.differences if not is_new or item.after is not None)
@@ -122,6 +122,6 @@ def differing(change: Change) -> str:
 
 def plan_table(plan: Plan) -> Markup:
     """Return the plan as HTML: a row a change that is pending or has a note, the problems, and the counts."""
-    from datamaster_kit.contract.publish.markup import html
+    from datamaster_kit.contract.publish.markup import render_html
 
-    return html(TABLE, summary=summary(plan), changes=plan.shown, problems=plan.problems, marks=MARKS, columns=COLUMNS, differing=differing)
+    return render_html(PLAN_TABLE_HTML, summary=plan_summary(plan), changes=plan.shown, problems=plan.problems, marks=ACTION_MARKS, columns=PLAN_TABLE_COLUMNS, differing=difference_text)

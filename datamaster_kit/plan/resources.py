@@ -23,14 +23,15 @@ from ..project.private import make_private
 from ..project.project_file import Project
 
 # %% auto #0
-__all__ = ['Key', 'Identities', 'NOT_OURS', 'NOT_ALLOWED', 'MADE_BY_ANOTHER', 'WORKERS', 'CHANGE_REFUSED', 'APPLY_FAILED',
-           'Resource', 'Found', 'differences', 'in_order', 'change_of', 'with_refused_needs', 'plan_resources',
-           'Operations', 'Service', 'Outcome', 'quiet', 'create_once', 'apply_change', 'patiently', 'in_waves',
-           'apply_resources', 'record_of', 'recorded']
+__all__ = ['ResourceKey', 'Identities', 'NOT_OURS', 'NOT_ALLOWED', 'MADE_BY_ANOTHER', 'APPLY_WORKERS', 'CHANGE_REFUSED',
+           'APPLY_FAILED', 'Resource', 'ExistingResource', 'attribute_differences', 'sort_by_need', 'resource_change',
+           'propagate_refusal', 'plan_resources', 'Operations', 'Service', 'ChangeOutcome', 'ignore_outcome',
+           'create_once', 'apply_change', 'retry_unseen', 'run_in_waves', 'apply_resources', 'apply_log_file',
+           'build_log_report']
 
 # %% ../../nbs/plan/01_resources.ipynb #7b83dd1d
-Key = tuple[str, str]
-Identities = Mapping[Key, str]
+ResourceKey = tuple[str, str]
+Identities = Mapping[ResourceKey, str]
 
 
 @dataclass(frozen=True)
@@ -40,17 +41,17 @@ class Resource:
     kind: str
     name: str
     attributes: Mapping[str, Any] = field(default_factory=dict)
-    needs: tuple[Key, ...] = ()
+    needs: tuple[ResourceKey, ...] = ()
     fixed: frozenset[str] = frozenset()
 
     @property
-    def key(self) -> Key:
+    def key(self) -> ResourceKey:
         """The kind and the name."""
         return self.kind, self.name
 
 
 @dataclass(frozen=True)
-class Found:
+class ExistingResource:
     """What a service has: `identity` is the service's own name for it, `is_ours` says that the toolkit made it, and `note` is for whoever reads the plan."""
 
     kind: str
@@ -58,21 +59,21 @@ class Found:
     attributes: Mapping[str, Any] = field(default_factory=dict)
     identity: str = ""
     is_ours: bool = False
-    needs: tuple[Key, ...] = ()
+    needs: tuple[ResourceKey, ...] = ()
     note: str = ""
 
     @property
-    def key(self) -> Key:
+    def key(self) -> ResourceKey:
         """The kind and the name."""
         return self.kind, self.name
 
 # %% ../../nbs/plan/01_resources.ipynb #ac9ae4c0
-def differences(before: Any, after: Any, path: str = "") -> tuple[Difference, ...]:
+def attribute_differences(before: Any, after: Any, path: str = "") -> tuple[Difference, ...]:
     """Return where what is there differs from what is wanted; what is not asked for is not compared."""
     if isinstance(before, Mapping) and isinstance(after, Mapping):
-        return tuple(item for key, value in after.items() for item in differences(before.get(key), value, f"{path}.{key}" if path else str(key)))
+        return tuple(item for key, value in after.items() for item in attribute_differences(before.get(key), value, f"{path}.{key}" if path else str(key)))
     if isinstance(before, list | tuple) and isinstance(after, list | tuple) and len(before) == len(after):
-        return tuple(item for index, value in enumerate(after) for item in differences(before[index], value, f"{path}[{index}]"))
+        return tuple(item for index, value in enumerate(after) for item in attribute_differences(before[index], value, f"{path}[{index}]"))
     return () if before == after else (Difference(path, before, after),)
 
 # %% ../../nbs/plan/01_resources.ipynb #36efcfaa
@@ -80,17 +81,17 @@ NOT_OURS = "it exists and was not made by this toolkit: it is left as it is"
 NOT_ALLOWED = "allow it by --allow-delete"
 
 
-def in_order(items: Iterable[Resource | Found]) -> list[Key]:
+def sort_by_need(items: Iterable[Resource | ExistingResource]) -> list[ResourceKey]:
     """Return the keys in an order in which each comes after what it needs, otherwise as given."""
     needs = {item.key: item.needs for item in items}
     return [key for key in TopologicalSorter({key: [need for need in wanted if need in needs] for key, wanted in needs.items()}).static_order() if key in needs]
 
 
-def change_of(wanted: Resource, there: Found | None) -> Change:
+def resource_change(wanted: Resource, there: ExistingResource | None) -> Change:
     """Return what happens to one resource."""
     if there is None:
-        return Change("create", *wanted.key, differences({}, wanted.attributes))
-    found = differences(there.attributes, wanted.attributes)
+        return Change("create", *wanted.key, attribute_differences({}, wanted.attributes))
+    found = attribute_differences(there.attributes, wanted.attributes)
     if not found:
         return Change("unchanged", *wanted.key, note=there.note)
     stuck = sorted({item.path for item in found} & wanted.fixed)
@@ -98,22 +99,22 @@ def change_of(wanted: Resource, there: Found | None) -> Change:
     return Change("update", *wanted.key, found, refusal=refusal, note=there.note)
 
 
-def with_refused_needs(change: Change, needs: Iterable[Key], before: Mapping[Key, Change]) -> Change:
+def propagate_refusal(change: Change, needs: Iterable[ResourceKey], before: Mapping[ResourceKey, Change]) -> Change:
     """Return a change, refused where one that it needs is; `before` are those that come before it."""
     stopped = next((f"{kind} {name}" for kind, name in needs if (kind, name) in before and before[kind, name].refusal), "")
     return replace(change, refusal=change.refusal or f"it needs the {stopped}, which is refused") if stopped and change.action != "unchanged" else change
 
 
-def plan_resources(desired: Iterable[Resource], found: Iterable[Found], allow_delete: bool = False) -> Plan:
+def plan_resources(desired: Iterable[Resource], found: Iterable[ExistingResource], allow_delete: bool = False) -> Plan:
     """Return the plan that brings what was found to what is desired: creations and updates in the order of need, then deletions in the reverse order. What needs a refused change is refused too."""
     wanted = {item.key: item for item in desired}
     there = {item.key: item for item in found}
     surplus = [item for item in there.values() if item.is_ours and item.key not in wanted]
-    changes: dict[Key, Change] = {}
-    for key in in_order(wanted.values()):
-        changes[key] = with_refused_needs(change_of(wanted[key], there.get(key)), wanted[key].needs, changes)
+    changes: dict[ResourceKey, Change] = {}
+    for key in sort_by_need(wanted.values()):
+        changes[key] = propagate_refusal(resource_change(wanted[key], there.get(key)), wanted[key].needs, changes)
     return Plan((*changes.values(),
-                 *(Change("delete", *key, refusal="" if allow_delete else NOT_ALLOWED, note=there[key].note) for key in reversed(in_order(surplus)))))
+                 *(Change("delete", *key, refusal="" if allow_delete else NOT_ALLOWED, note=there[key].note) for key in reversed(sort_by_need(surplus)))))
 
 # %% ../../nbs/plan/01_resources.ipynb #d7598072
 @dataclass(frozen=True)
@@ -121,9 +122,9 @@ class Operations:
     """How resources of a kind are made (it returns the identity), changed, deleted, and found again one by one (None: it is not there)."""
 
     create: Callable[[Resource, Identities], str]
-    update: Callable[[Resource, Found, Identities], None]
-    delete: Callable[[Found], None]
-    find: Callable[[Resource], Found | None]
+    update: Callable[[Resource, ExistingResource, Identities], None]
+    delete: Callable[[ExistingResource], None]
+    find: Callable[[Resource], ExistingResource | None]
 
 
 @dataclass(frozen=True)
@@ -139,7 +140,7 @@ class Service:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class ChangeOutcome:
     """What became of a change."""
 
     change: Change
@@ -147,7 +148,7 @@ class Outcome:
     error: str = ""
 
 
-def quiet(outcome: Outcome) -> None:
+def ignore_outcome(outcome: ChangeOutcome) -> None:
     """Report nothing."""
 
 # %% ../../nbs/plan/01_resources.ipynb #d5b768a1
@@ -163,14 +164,14 @@ def create_once(wanted: Resource, service: Service, identities: Identities) -> s
         there = operations.find(wanted)
         if there is None:
             raise
-    if differences(there.attributes, wanted.attributes):
+    if attribute_differences(there.attributes, wanted.attributes):
         if not there.is_ours:
             raise DatamasterError(MADE_BY_ANOTHER.fault(f"the {wanted.kind} {wanted.name} was made by someone else"))
         operations.update(wanted, there, identities)
     return there.identity
 
 
-def apply_change(change: Change, wanted: Mapping[Key, Resource], there: Mapping[Key, Found], service: Service, identities: Identities) -> str:
+def apply_change(change: Change, wanted: Mapping[ResourceKey, Resource], there: Mapping[ResourceKey, ExistingResource], service: Service, identities: Identities) -> str:
     """Make one change of a plan; returns the identity of what was made or changed."""
     key = change.kind, change.name
     if change.action == "delete":
@@ -183,7 +184,7 @@ def apply_change(change: Change, wanted: Mapping[Key, Resource], there: Mapping[
     return there[key].identity
 
 
-def patiently(work: Callable[[], str], service: Service, unseen: tuple[type[Exception], ...]) -> str:
+def retry_unseen(work: Callable[[], str], service: Service, unseen: tuple[type[Exception], ...]) -> str:
     """Do it, again after a pause where an error says that what was written is not seen yet."""
     for pause in service.pauses:
         try:
@@ -193,16 +194,16 @@ def patiently(work: Callable[[], str], service: Service, unseen: tuple[type[Exce
     return work()
 
 # %% ../../nbs/plan/01_resources.ipynb #c6d5714a
-WORKERS = 16
+APPLY_WORKERS = 16
 
 
-def in_waves(needs: Mapping[Key, Iterable[Key]], work: Callable[[Key], Outcome], skipped: Callable[[Key], Outcome]) -> Iterator[Outcome]:
+def run_in_waves(needs: Mapping[ResourceKey, Iterable[ResourceKey]], work: Callable[[ResourceKey], ChangeOutcome], skipped: Callable[[ResourceKey], ChangeOutcome]) -> Iterator[ChangeOutcome]:
     """Yield the outcome of each, at once where independent; what needs one that is not done is skipped."""
-    undone: set[Key] = set()
+    undone: set[ResourceKey] = set()
     sorter = TopologicalSorter({key: [need for need in wanted if need in needs] for key, wanted in needs.items()})
     sorter.prepare()
-    running: dict[Future[Outcome], Key] = {}
-    pool = ThreadPoolExecutor(WORKERS, thread_name_prefix="apply")
+    running: dict[Future[ChangeOutcome], ResourceKey] = {}
+    pool = ThreadPoolExecutor(APPLY_WORKERS, thread_name_prefix="apply")
     try:
         while sorter.is_active():
             for key in sorter.get_ready():
@@ -220,15 +221,15 @@ CHANGE_REFUSED = code("change-refused", "A change of the plan was refused, and w
 APPLY_FAILED = code("apply-failed", "A change of a plan could not be made; what does not need it was.", "put right what it says, and apply again: it goes on from what is there")
 
 
-def apply_resources(plan: Plan, desired: Iterable[Resource], found: Iterable[Found], service: Service, report: Callable[[Outcome], None] = quiet) -> tuple[Outcome, ...]:
+def apply_resources(plan: Plan, desired: Iterable[Resource], found: Iterable[ExistingResource], service: Service, report: Callable[[ChangeOutcome], None] = ignore_outcome) -> tuple[ChangeOutcome, ...]:
     """Apply a plan, reporting each outcome as it comes; raises DatamasterError with a fault for every change that failed, or was refused and is no deletion, after all others were made."""
     wanted, there = {item.key: item for item in desired}, {item.key: item for item in found}
     changes = {(change.kind, change.name): change for change in plan.pending if not change.refusal}
     identities = {key: item.identity for key, item in there.items()}
-    outcomes: list[Outcome] = []
-    made: set[Key] = set()
+    outcomes: list[ChangeOutcome] = []
+    made: set[ResourceKey] = set()
 
-    def work(key: Key) -> Outcome:
+    def work(key: ResourceKey) -> ChangeOutcome:
         change = changes[key]
 
         def attempt() -> str:
@@ -236,21 +237,21 @@ def apply_resources(plan: Plan, desired: Iterable[Resource], found: Iterable[Fou
 
         try:
             waits = key in wanted and not made.isdisjoint(wanted[key].needs)
-            identities[key] = patiently(attempt, service, service.already_exists + (service.absent if waits else ()))
+            identities[key] = retry_unseen(attempt, service, service.already_exists + (service.absent if waits else ()))
         except service.failures as error:
             said, _, _ = str(error).partition(" Config: ")  # which the SDK of Databricks adds
-            return Outcome(change, "failed", said or type(error).__name__)
+            return ChangeOutcome(change, "failed", said or type(error).__name__)
         made.add(key)
-        return Outcome(change, "done")
+        return ChangeOutcome(change, "done")
 
-    def skipped(key: Key) -> Outcome:
-        return Outcome(changes[key], "skipped", "what it needs was not made")
+    def skipped(key: ResourceKey) -> ChangeOutcome:
+        return ChangeOutcome(changes[key], "skipped", "what it needs was not made")
 
     forward = {key: wanted[key].needs for key, change in changes.items() if change.action != "delete"}
     backward = {key: tuple(other for other in changes if other in there and key in there[other].needs) for key, change in changes.items() if change.action == "delete"}
     for needs in (forward, backward):
         is_safe = needs is forward or all(item.state == "done" for item in outcomes)
-        for outcome in in_waves(needs, work if is_safe else skipped, skipped):
+        for outcome in run_in_waves(needs, work if is_safe else skipped, skipped):
             outcomes.append(outcome)
             report(outcome)
     faults = [APPLY_FAILED.fault(f"{item.change.action} {item.change.kind} {item.change.name}: {item.error}") for item in outcomes if item.state == "failed"]
@@ -260,17 +261,17 @@ def apply_resources(plan: Plan, desired: Iterable[Resource], found: Iterable[Fou
     return tuple(outcomes)
 
 # %% ../../nbs/plan/01_resources.ipynb #a061b0d2
-def record_of(project: Project, target: str) -> Path:
+def apply_log_file(project: Project, target: str) -> Path:
     """Return the file of what was applied to a target; a project that was released to a volume keeps it in the machine, since files there cannot be appended to."""
     folder = Path(tempfile.gettempdir(), "datamaster") if project.root.is_relative_to("/Volumes") else project.state_folder
     return folder / "applied" / f"{target}.jsonl"
 
 
-def recorded(path: Path, report: Callable[[Outcome], None] = quiet) -> Callable[[Outcome], None]:
+def build_log_report(path: Path, report: Callable[[ChangeOutcome], None] = ignore_outcome) -> Callable[[ChangeOutcome], None]:
     """Return a report that appends each outcome to a file, with its moment in UTC, and passes it on."""
     make_private(path.parent)
 
-    def write(outcome: Outcome) -> None:
+    def write(outcome: ChangeOutcome) -> None:
         change = outcome.change
         line = {"at": datetime.now(UTC).isoformat(timespec="seconds"), "action": change.action, "kind": change.kind, "name": change.name, "state": outcome.state, "error": outcome.error}
         with path.open("a", encoding="utf-8") as file:

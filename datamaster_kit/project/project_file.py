@@ -12,22 +12,22 @@ from pathlib import Path
 from typing import Any
 
 from .. import __version__
-from ..contract.document import Document, nearest, read_document
+from ..contract.document import Document, nearest_name_hint, read_document
 from ..contract.fault import BadInput, Fault, code
 from ..contract.model import Contract
-from ..contract.read import part_place, read_contract, workflow_at
-from ..contract.together import joined, model_names
-from ..contract.workflow import texts
+from ..contract.read import part_path, read_contract, workflow_at
+from ..contract.together import assign_layers, workflow_model_names
+from ..contract.workflow import text_items
 from ..lakehouse.names import BAD_NAME, Names, names
-from .sections import ENVIRONMENT, FILE, STEM, Jobs, Unity, jobs_conflicts, setup_conflicts, unity_conflicts, unity_of
-from .shape import PROJECT_KEY, Finding, addressed, findings
-from .values import allows
+from .sections import ENVIRONMENT_KEYS, PROJECT_FILE_KEYS, STEM, Jobs, Unity, jobs_conflicts, setup_conflicts, unity_conflicts, parse_unity
+from .shape import PROJECT_KEY, ProjectFinding, faults_in_file, shape_findings
+from .values import is_version_allowed
 
 # %% auto #0
 __all__ = ['ENVIRONMENT_VARIABLE', 'NO_ENVIRONMENT', 'OTHER_TOOLKIT', 'NO_PROJECT', 'NO_CONTRACT', 'NOT_OF_PROJECT', 'Project',
-           'overlaid', 'in_environment', 'missing', 'conflicts', 'name_findings', 'azure_name_findings',
-           'project_faults', 'environment_of', 'read_project', 'project_of', 'without_empty', 'contract_files',
-           'read_contracts', 'said_models', 'read_each']
+           'overlay_data', 'environment_data', 'find_missing_keys', 'find_value_conflicts', 'project_name_findings',
+           'azure_name_findings', 'project_faults', 'environment_of', 'read_project', 'build_project',
+           'drop_valueless_keys', 'contract_files', 'read_contracts', 'read_model_names', 'read_contract_files']
 
 # %% ../../nbs/project/04_project_file.ipynb #0214f2b4
 @dataclass(frozen=True)
@@ -64,33 +64,33 @@ ENVIRONMENT_VARIABLE = "DATAMASTER_ENVIRONMENT"
 NO_ENVIRONMENT = code("no-such-environment", "The project file has no environment of that name.", "name one under `environments:` in the project file")
 
 
-def overlaid(below: Any, above: Any) -> Any:
+def overlay_data(below: Any, above: Any) -> Any:
     """Return data with what another says: mappings are joined, anything else is replaced."""
     if isinstance(below, Mapping) and isinstance(above, Mapping):
-        return {**below, **{key: overlaid(below.get(key), value) for key, value in above.items()}}
+        return {**below, **{key: overlay_data(below.get(key), value) for key, value in above.items()}}
     return above
 
 
-def in_environment(data: Mapping[str, Any], environment: str) -> dict[str, Any]:
+def environment_data(data: Mapping[str, Any], environment: str) -> dict[str, Any]:
     """Return the data of a project file as an environment has it."""
     environments = data.get("environments")
     own = environments.get(environment) if isinstance(environments, Mapping) else {}
-    own = {key: value for key, value in own.items() if key in ENVIRONMENT.of} if isinstance(own, Mapping) else {}
-    return overlaid({key: value for key, value in data.items() if key != "environments"}, own)
+    own = {key: value for key, value in own.items() if key in ENVIRONMENT_KEYS.of} if isinstance(own, Mapping) else {}
+    return overlay_data({key: value for key, value in data.items() if key != "environments"}, own)
 
 # %% ../../nbs/project/04_project_file.ipynb #939c58b1
 OTHER_TOOLKIT = code("toolkit-version", "The project was written for another version of the toolkit.", "install a version that `toolkit:` in the project file allows, or change what it says")
 
 
-def missing(data: Mapping[str, Any], environment: str) -> Iterator[Finding]:
+def find_missing_keys(data: Mapping[str, Any], environment: str) -> Iterator[ProjectFinding]:
     """Yield the keys that an environment lacks, at the part of the file where they belong."""
-    for found in findings(in_environment(data, environment), FILE):
+    for found in shape_findings(environment_data(data, environment), PROJECT_FILE_KEYS):
         if found.is_missing:
             is_own = bool(found.path) and found.path[0] not in data
-            yield Finding(found.kind, found.message, ("environments", environment, *found.path) if is_own else found.path, found.hint)
+            yield ProjectFinding(found.kind, found.message, ("environments", environment, *found.path) if is_own else found.path, found.hint)
 
 
-def conflicts(data: Mapping[str, Any]) -> Iterator[Finding]:
+def find_value_conflicts(data: Mapping[str, Any]) -> Iterator[ProjectFinding]:
     """Yield the values that do not go together in one environment."""
     if isinstance(data.get("setup"), Mapping):
         yield from setup_conflicts(data["setup"])
@@ -100,48 +100,48 @@ def conflicts(data: Mapping[str, Any]) -> Iterator[Finding]:
         yield from jobs_conflicts(data["jobs"])
     for older, section, key in (("project", "tags", "project"), ("user_principal_name", "unity", "principal_user")):
         if older in data and isinstance(data.get(section), Mapping) and key in data[section]:
-            yield Finding(PROJECT_KEY, f"{older!r} is the older name of {section}.{key}, which is there too", (older,), "remove it")
+            yield ProjectFinding(PROJECT_KEY, f"{older!r} is the older name of {section}.{key}, which is there too", (older,), "remove it")
 
 
-def name_findings(data: Mapping[str, Any], environment: str) -> Iterator[Finding]:
+def project_name_findings(data: Mapping[str, Any], environment: str) -> Iterator[ProjectFinding]:
     """Yield the rules of naming that the domain, the catalog or the environment break."""
     try:
         derived = names(data["domain"], data["catalog"], environment)
     except BadInput as error:
         for fault in error.faults:
-            yield Finding(BAD_NAME, fault.message, tuple(fault.path.split(".")[1:]), fault.hint)
+            yield ProjectFinding(BAD_NAME, fault.message, tuple(fault.path.split(".")[1:]), fault.hint)
     else:
         if data.get("setup"):
             yield from azure_name_findings(derived)
 
 
-def azure_name_findings(derived: Names) -> Iterator[Finding]:
+def azure_name_findings(derived: Names) -> Iterator[ProjectFinding]:
     """Yield the limits that names break only on the Azure side (Azure, *Naming rules and restrictions for Azure resources*)."""
     account, namespace = derived.state_account, derived.eventhub_namespace
     if len(account) > 24:
-        yield Finding(BAD_NAME, f"the storage account {account!r} of Terraform's state has {len(account)} characters; Azure allows 3 to 24", ("domain",),
+        yield ProjectFinding(BAD_NAME, f"the storage account {account!r} of Terraform's state has {len(account)} characters; Azure allows 3 to 24", ("domain",),
                       f"shorten the domain or the environment by {len(account) - 24}")
     if len(namespace) < 6:
-        yield Finding(BAD_NAME, f"the Event Hubs namespace {namespace!r} has fewer than 6 characters", ("domain",), "choose a longer domain")
+        yield ProjectFinding(BAD_NAME, f"the Event Hubs namespace {namespace!r} has fewer than 6 characters", ("domain",), "choose a longer domain")
 
 # %% ../../nbs/project/04_project_file.ipynb #d6b8be73
 def project_faults(document: Document, environment: str) -> list[Fault]:
     """Return everything that is wrong with a project file, read for an environment."""
     data = document.data
-    found = list(findings(data, FILE, partial=True))
+    found = list(shape_findings(data, PROJECT_FILE_KEYS, partial=True))
     requirement = data.get("toolkit")
-    if requirement is not None and not any(item.path == ("toolkit",) for item in found) and not allows(requirement, __version__):
-        found.insert(0, Finding(OTHER_TOOLKIT, f"the project asks for {requirement}, and this is {__version__}", ("toolkit",), f"pip install 'datamaster_kit{requirement}'"))
+    if requirement is not None and not any(item.path == ("toolkit",) for item in found) and not is_version_allowed(requirement, __version__):
+        found.insert(0, ProjectFinding(OTHER_TOOLKIT, f"the project asks for {requirement}, and this is {__version__}", ("toolkit",), f"pip install 'datamaster_kit{requirement}'"))
     known = [environment_of(data), *(name for name in (data["environments"] if isinstance(data.get("environments"), Mapping) else ()) if not STEM.wrong(name))]
     if environment not in known:
-        found.append(Finding(NO_ENVIRONMENT, f"there is no environment {environment!r}", ("environments",), nearest(environment, filter(None, known))))
-    found += missing(data, environment)
-    found += conflicts(in_environment(data, environment))
+        found.append(ProjectFinding(NO_ENVIRONMENT, f"there is no environment {environment!r}", ("environments",), nearest_name_hint(environment, filter(None, known))))
+    found += find_missing_keys(data, environment)
+    found += find_value_conflicts(environment_data(data, environment))
     if isinstance(data.get("domain"), str) and isinstance(data.get("catalog"), str):
-        found += dict.fromkeys(item for each in dict.fromkeys([environment, *known]) for item in name_findings(in_environment(data, each), each))
+        found += dict.fromkeys(item for each in dict.fromkeys([environment, *known]) for item in project_name_findings(environment_data(data, each), each))
     else:
-        found += [Finding(BAD_NAME, STEM.wrong(data[key]), (key,)) for key in ("domain", "catalog") if isinstance(data.get(key), str) and STEM.wrong(data[key])]
-    return addressed(found, document)
+        found += [ProjectFinding(BAD_NAME, STEM.wrong(data[key]), (key,)) for key in ("domain", "catalog") if isinstance(data.get(key), str) and STEM.wrong(data[key])]
+    return faults_in_file(found, document)
 
 
 def environment_of(data: Mapping[str, Any]) -> str:
@@ -166,23 +166,23 @@ def read_project(path: Path | str, environment: str | None = None) -> Project:
     faults = project_faults(document, chosen)
     if faults:
         raise BadInput(*faults)
-    return project_of(in_environment(document.data, chosen), chosen, file.parent.resolve())
+    return build_project(environment_data(document.data, chosen), chosen, file.parent.resolve())
 
 
-def project_of(data: Mapping[str, Any], environment: str, root: Path) -> Project:
+def build_project(data: Mapping[str, Any], environment: str, root: Path) -> Project:
     """Return the project that valid data describes; the older keys give way to the newer ones."""
     said = {key: value for key, value in data.items() if value is not None}
     derived = names(said["domain"], said["catalog"], environment)
     tags = {"project": said["project"]} if "project" in said else {}
     user = {"principal_user": said["user_principal_name"]} if "user_principal_name" in said else {}
     return Project(root, derived, tuple(said.get("contracts", Project.contracts)), {name: settings or {} for name, settings in said.get("targets", {}).items()},
-                   {key: str(value) for key, value in {**tags, **said.get("tags", {})}.items()}, without_empty(said.get("setup", {})),
-                   unity_of(without_empty({**user, **said.get("unity", {})}), derived.group), Jobs(**without_empty(said.get("jobs", {}))), without_empty(said.get("topics", {})))
+                   {key: str(value) for key, value in {**tags, **said.get("tags", {})}.items()}, drop_valueless_keys(said.get("setup", {})),
+                   parse_unity(drop_valueless_keys({**user, **said.get("unity", {})}), derived.group), Jobs(**drop_valueless_keys(said.get("jobs", {}))), drop_valueless_keys(said.get("topics", {})))
 
 
-def without_empty(said: Any) -> Any:
+def drop_valueless_keys(said: Any) -> Any:
     """Return data without the keys that stand there without a value."""
-    return {key: without_empty(value) for key, value in said.items() if value is not None} if isinstance(said, Mapping) else said
+    return {key: drop_valueless_keys(value) for key, value in said.items() if value is not None} if isinstance(said, Mapping) else said
 
 # %% ../../nbs/project/04_project_file.ipynb #f41236c9
 NO_CONTRACT = code("no-contract", "The project's globs find no contract.", "put a contract into the folder (`datamaster contract new` begins one), or correct `contracts:` in the project file")
@@ -207,25 +207,25 @@ def read_contracts(project: Project, only: str = "") -> tuple[Contract, ...]:
         file = (project.root / only).resolve()
         if file not in files:
             raise BadInput(NOT_OF_PROJECT.fault(f"{only} is not one of the project's contracts", file=str(project.root)))
-        [alone] = read_each(project, [file])
-        beside = [other for other in files if other != file and said_models(other) & model_names(alone)]
-        return joined((alone, *read_each(project, beside)))[:1]
-    return joined(read_each(project, files))
+        [alone] = read_contract_files(project, [file])
+        beside = [other for other in files if other != file and read_model_names(other) & workflow_model_names(alone)]
+        return assign_layers((alone, *read_contract_files(project, beside)))[:1]
+    return assign_layers(read_contract_files(project, files))
 
 
-def said_models(file: Path) -> set[str]:
+def read_model_names(file: Path) -> set[str]:
     """Return the names of the models that a contract's file has or its workflow names, as they are compared; of a model in another file, that is read."""
     document = read_document(file)
     models, schema = document.data.get("models"), document.data.get("schema")
     listed = [item for item in schema if isinstance(item, Mapping)] if isinstance(schema, list) else []
     if any("$ref" in item for item in listed):
-        return model_names(read_contract(file))
-    workflow = workflow_at(document.data, part_place(document, "workflow"))
-    named = [name for key in ("model", "models") for name in texts(workflow.get(key))] if isinstance(workflow, Mapping) else []
+        return workflow_model_names(read_contract(file))
+    workflow = workflow_at(document.data, part_path(document, "workflow"))
+    named = [name for key in ("model", "models") for name in text_items(workflow.get(key))] if isinstance(workflow, Mapping) else []
     return {str(name).lower() for name in (*(models if isinstance(models, Mapping) else ()), *(item.get("name") for item in listed), *named)}
 
 
-def read_each(project: Project, files: Iterable[Path]) -> tuple[Contract, ...]:
+def read_contract_files(project: Project, files: Iterable[Path]) -> tuple[Contract, ...]:
     """Return the contracts of files, each for itself; raises BadInput with the errors of all of them."""
     contracts: list[Contract] = []
     faults: list[Fault] = []

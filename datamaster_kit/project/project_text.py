@@ -10,26 +10,27 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from ..contract.compute import TAG
-from ..contract.document import parse_document, scalar
+from ..contract.compute import TAG_VALUE
+from ..contract.document import parse_document, parse_plain_scalar
 from ..contract.fault import BadInput, Fault, code
-from ..contract.value_form import POSITIVE, Value, text
+from ..contract.value_form import POSITIVE_FORM, ValueForm, text_form
 from .project_file import environment_of, project_faults
 from .sections import OBJECT_TYPE, REPOSITORY, STEM
 from .values import EMAIL, GUID, HOST, PRINCIPAL, REGION
 
 # %% auto #0
-__all__ = ['DOMAIN', 'QUESTIONS', 'REFUSED_ANSWER', 'TOP', 'TARGETS', 'UNITY', 'SETUP', 'JOBS', 'EXAMPLES', 'PLAIN', 'Question',
-           'is_asked', 'wrong_answer', 'written', 'section', 'project_text', 'given_faults', 'left_faults']
+__all__ = ['DOMAIN', 'QUESTIONS', 'REFUSED_ANSWER', 'TOP_TEMPLATE', 'TARGETS_TEMPLATE', 'UNITY_TEMPLATE', 'SETUP_TEMPLATE',
+           'JOBS_TEMPLATE', 'EXAMPLE_ANSWERS', 'PLAIN_YAML_PATTERN', 'InitQuestion', 'is_asked', 'wrong_answer',
+           'render_answer', 'render_section', 'project_text', 'flag_answer_faults', 'missing_answer_faults']
 
 # %% ../../nbs/project/06_project_text.ipynb #16a370ab
 @dataclass(frozen=True)
-class Question:
+class InitQuestion:
     """Something that a person is asked, the form of the answer, the answer that is offered, and whether it may be empty."""
 
     name: str
     asks: str
-    form: Value
+    form: ValueForm
     default: str = ""
     may_be_empty: bool = False
     follows: str = ""
@@ -41,43 +42,43 @@ class Question:
 
 
 # What Terraform's state and Event Hubs leave of the names' lengths (Azure, *Naming rules and restrictions for Azure resources*).
-DOMAIN = text("2 to 18 lower-case letters and digits, beginning with a letter", r"[a-z][a-z0-9]{1,17}")
+DOMAIN = text_form("2 to 18 lower-case letters and digits, beginning with a letter", r"[a-z][a-z0-9]{1,17}")
 QUESTIONS = (
-    Question("domain", "Domain", DOMAIN),
-    Question("catalog", "Catalog", STEM),
-    Question("environment", "Environment that goes into every name, as in dev (empty: none)", STEM, may_be_empty=True),
-    Question("project_name", "Project, as a tag", TAG),
-    Question("principal_user", "Main user, as in ana@example.com (empty: none)", PRINCIPAL, may_be_empty=True),
-    Question("subscription", "Azure subscription, by its id (empty: no Azure side)", GUID, may_be_empty=True),
-    Question("tenant", "Microsoft Entra tenant, by its id", GUID, follows="subscription"),
-    Question("location", "Azure region", REGION, "brazilsouth", follows="subscription"),
-    Question("writer", "Who runs Terraform, by object id", GUID, follows="subscription"),
-    Question("writer_type", "Is that a User, a Group or a ServicePrincipal", OBJECT_TYPE, "User", follows="subscription"),
-    Question("budget", "Budget a month, in the subscription's currency", POSITIVE, "500", follows="subscription"),
-    Question("email", "Who is told of cost, by e-mail", EMAIL, follows="subscription"),
-    Question("repository", "GitHub repository whose workflows deploy, as OWNER/NAME", REPOSITORY, follows="subscription"),
-    Question("host", "Databricks workspace, if there is one: https://adb-….azuredatabricks.net (empty: not yet)", HOST, may_be_empty=True),
-    Question("account_id", "Databricks account, by its id at https://accounts.azuredatabricks.net, menu of your name (empty: later)", GUID, may_be_empty=True, follows="host"),
+    InitQuestion("domain", "Domain", DOMAIN),
+    InitQuestion("catalog", "Catalog", STEM),
+    InitQuestion("environment", "Environment that goes into every name, as in dev (empty: none)", STEM, may_be_empty=True),
+    InitQuestion("project_name", "Project, as a tag", TAG_VALUE),
+    InitQuestion("principal_user", "Main user, as in ana@example.com (empty: none)", PRINCIPAL, may_be_empty=True),
+    InitQuestion("subscription", "Azure subscription, by its id (empty: no Azure side)", GUID, may_be_empty=True),
+    InitQuestion("tenant", "Microsoft Entra tenant, by its id", GUID, follows="subscription"),
+    InitQuestion("location", "Azure region", REGION, "brazilsouth", follows="subscription"),
+    InitQuestion("writer", "Who runs Terraform, by object id", GUID, follows="subscription"),
+    InitQuestion("writer_type", "Is that a User, a Group or a ServicePrincipal", OBJECT_TYPE, "User", follows="subscription"),
+    InitQuestion("budget", "Budget a month, in the subscription's currency", POSITIVE_FORM, "500", follows="subscription"),
+    InitQuestion("email", "Who is told of cost, by e-mail", EMAIL, follows="subscription"),
+    InitQuestion("repository", "GitHub repository whose workflows deploy, as OWNER/NAME", REPOSITORY, follows="subscription"),
+    InitQuestion("host", "Databricks workspace, if there is one: https://adb-….azuredatabricks.net (empty: not yet)", HOST, may_be_empty=True),
+    InitQuestion("account_id", "Databricks account, by its id at https://accounts.azuredatabricks.net, menu of your name (empty: later)", GUID, may_be_empty=True, follows="host"),
 )
 REFUSED_ANSWER = code("init-answer", "An answer to `datamaster init` cannot be used.", "see `datamaster init --help`")
 
 
-def is_asked(question: Question, answers: Mapping[str, str]) -> bool:
+def is_asked(question: InitQuestion, answers: Mapping[str, str]) -> bool:
     """The question makes sense after the answers so far."""
     return not question.follows or bool(answers.get(question.follows))
 
 
-def wrong_answer(question: Question, answer: str) -> str:
+def wrong_answer(question: InitQuestion, answer: str) -> str:
     """Return what is wrong with an answer, with a hint; empty where nothing is."""
     if not answer:
         return "" if question.may_be_empty else "an answer is needed"
-    value = scalar(answer) if question.form is POSITIVE else answer
+    value = parse_plain_scalar(answer) if question.form is POSITIVE_FORM else answer
     hint = question.form.hint(value)
     wrong = question.form.wrong(value)
     return f"{wrong} ({hint})" if wrong and hint else wrong
 
 # %% ../../nbs/project/06_project_text.ipynb #eaa94ef5
-TOP = """\
+TOP_TEMPLATE = """\
 # The project: one domain, one catalog, and the contracts that fill it. Every other name is derived from these.
 # All keys: the page "The project file" of the documentation.
 domain: {domain}
@@ -92,7 +93,7 @@ tags:
 # The versions of the toolkit that it was written for.
 toolkit: ">=0.1,<1"
 """
-TARGETS = """
+TARGETS_TEMPLATE = """
 # Targets other than `local` (Spark and Delta on this machine) are Databricks workspaces, by name.
 targets:
   production:   # the one that the workflows take where nobody says another
@@ -100,7 +101,7 @@ targets:
     {account}   # of the Databricks account; `datamaster setup doctor` finds it
     # warehouse: shared                                  # a SQL warehouse, by its name or id
 """
-UNITY = """
+UNITY_TEMPLATE = """
 # Unity Catalog, beyond what follows from the names and the contracts.
 unity:
   principal_user: {principal_user}
@@ -108,7 +109,7 @@ unity:
   # groups: {{data_engineer: USER, platform: ADMIN}}       # groups of Microsoft Entra, and what they are in the workspace
   # compute: serverless                                  # instead of a cluster of a single node
 """
-SETUP = """
+SETUP_TEMPLATE = """
 # The Azure side, by Terraform: where, who runs it, whose workflows deploy, who is told of cost, who is in which group.
 setup:
   subscription: {subscription}
@@ -122,7 +123,7 @@ setup:
   #   data_engineer: [ana@example.com]
   # azure: {{soft_delete_days: 7}}   # variables of infra/azure whose defaults do not fit
 """
-JOBS = """
+JOBS_TEMPLATE = """
 # Schedules that contracts leave open, and what jobs run on: a single node, a cluster, or no server at all.
 # jobs: {timezone: America/Sao_Paulo, cron: "0 0 2 * * ?", compute: job_cluster, cluster: {workers: {min: 1, max: 4}}}   # or compute: serverless
 
@@ -131,23 +132,23 @@ JOBS = """
 #   prod:
 #     tags: {criticality: high}
 """
-EXAMPLES = {"host": "https://adb-0000000000000000.0.azuredatabricks.net", "account_id": "00000000-0000-0000-0000-000000000000", "principal_user": "ana@example.com", "subscription": "00000000-0000-0000-0000-000000000000",
+EXAMPLE_ANSWERS = {"host": "https://adb-0000000000000000.0.azuredatabricks.net", "account_id": "00000000-0000-0000-0000-000000000000", "principal_user": "ana@example.com", "subscription": "00000000-0000-0000-0000-000000000000",
             "tenant": "00000000-0000-0000-0000-000000000000", "location": "brazilsouth", "writer": "00000000-0000-0000-0000-000000000000", "writer_type": "User", "budget": "500",
             "email": "ana@example.com", "repository": "example/lakehouse"}
 
 
-PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/@-]*|https?://[A-Za-z0-9.:/-]+")
+PLAIN_YAML_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/@-]*|https?://[A-Za-z0-9.:/-]+")
 
 
-def written(name: str, value: str) -> str:
+def render_answer(name: str, value: str) -> str:
     """Return an answer as YAML: as it is where it reads back as itself, else in quotes."""
-    return value if name == "budget" or (PLAIN.fullmatch(value) and isinstance(scalar(value), str)) else json.dumps(value, ensure_ascii=False)
+    return value if name == "budget" or (PLAIN_YAML_PATTERN.fullmatch(value) and isinstance(parse_plain_scalar(value), str)) else json.dumps(value, ensure_ascii=False)
 
 
-def section(template: str, answers: Mapping[str, str], key: str) -> str:
+def render_section(template: str, answers: Mapping[str, str], key: str) -> str:
     """Return a section with its answers, or as a comment with examples where its first question has none."""
     is_said = bool(answers.get(key))
-    said = {name: written(name, value) for name, value in {**EXAMPLES, **({name: value for name, value in answers.items() if value} if is_said else {})}.items()}
+    said = {name: render_answer(name, value) for name, value in {**EXAMPLE_ANSWERS, **({name: value for name, value in answers.items() if value} if is_said else {})}.items()}
     mark = "# " if is_said and not answers.get("account_id") else ""
     head, *lines = template.format(**said, account=f"{mark}account_id: {said['account_id']}").splitlines()
     return "\n".join([head, *(line if is_said or line.startswith("#") else f"# {line.replace('# ', '', 1) if line.lstrip().startswith('#') else line}" for line in lines)]) + "\n"
@@ -155,9 +156,9 @@ def section(template: str, answers: Mapping[str, str], key: str) -> str:
 
 def project_text(answers: Mapping[str, str]) -> str:
     """Return the project file that answers make; raises BadInput with everything in it that a reader would refuse."""
-    said = {name: written(name, value) for name, value in answers.items()}
-    made = TOP.format(**{**said, "environment": f"environment: {said['environment']}\n" if answers.get("environment") else ""})
-    made += section(TARGETS, answers, "host") + section(UNITY, answers, "principal_user") + JOBS + section(SETUP, answers, "subscription")
+    said = {name: render_answer(name, value) for name, value in answers.items()}
+    made = TOP_TEMPLATE.format(**{**said, "environment": f"environment: {said['environment']}\n" if answers.get("environment") else ""})
+    made += render_section(TARGETS_TEMPLATE, answers, "host") + render_section(UNITY_TEMPLATE, answers, "principal_user") + JOBS_TEMPLATE + render_section(SETUP_TEMPLATE, answers, "subscription")
     document = parse_document(made, "datamaster.yaml")
     faults = project_faults(document, environment_of(document.data))
     if faults:
@@ -165,13 +166,13 @@ def project_text(answers: Mapping[str, str]) -> str:
     return made
 
 
-def given_faults(given: Mapping[str, str]) -> list[Fault]:
+def flag_answer_faults(given: Mapping[str, str]) -> list[Fault]:
     """Return what is wrong with the answers that were given by flags."""
     found = [(question.flag, wrong_answer(question, given[question.name])) for question in QUESTIONS if question.name in given]
     return [REFUSED_ANSWER.fault(f"{flag}: {wrong}") for flag, wrong in found if wrong]
 
 
-def left_faults(answers: Mapping[str, str]) -> list[Fault]:
+def missing_answer_faults(answers: Mapping[str, str]) -> list[Fault]:
     """Return the questions that lack an answer, and the answers that say nothing because the question before them has none."""
     asked = {question.name: is_asked(question, answers) for question in QUESTIONS}
     faults = [REFUSED_ANSWER.fault(f"{question.flag}: an answer is needed") for question in QUESTIONS if asked[question.name] and not question.may_be_empty and not answers.get(question.name)]

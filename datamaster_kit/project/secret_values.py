@@ -15,22 +15,23 @@ from typing import Any
 from urllib.parse import quote, quote_plus, unquote, urlsplit
 
 # %% auto #0
-__all__ = ['SECRET_NAME', 'ADDRESS_NAME', 'SECRET_PART', 'SHORTEST', 'secrets', 'secret_parts', 'written_forms', 'scrubbed']
+__all__ = ['SECRET_NAME', 'ADDRESS_NAME', 'SECRET_PART', 'SHORTEST_SECRET', 'environment_secrets', 'secret_parts',
+           'secret_spellings', 'scrub_secrets']
 
 # %% ../../nbs/project/05_secret_values.ipynb #1b1b0818
 SECRET_NAME = re.compile(
     r"TOKEN|SECRET|PASSWORD|PASSWD|PASSPHRASE|CREDENTIAL|CONNECTION_?STRING|APIKEY|ACCESSKEY|ACCOUNTKEY|PRIVATEKEY|SHAREDKEY|(?<![A-Z0-9])(?:KEYS?|SAS|PATS?|PASS|PASSCODE|PSK|JWT)(?![A-Z0-9])", re.IGNORECASE)
 ADDRESS_NAME = re.compile(r"(?<![A-Z0-9])(?:URLS?|URIS?|DSN|ENDPOINTS?)(?![A-Z0-9])", re.IGNORECASE)
 SECRET_PART = re.compile(r"(?:key|password|pwd|signature|secret|token|sig)\s*=\s*([^;&\s]+)", re.IGNORECASE)
-SHORTEST = 8
+SHORTEST_SECRET = 8
 
 
-def secrets(environment: Mapping[str, str]) -> dict[str, str]:
+def environment_secrets(environment: Mapping[str, str]) -> dict[str, str]:
     """Return the secret values of an environment's variables, by name, and the secret parts of one by its name and a number; short ones cannot be told from common words."""
     found = {}
     for name, value in environment.items():
         parts = dict.fromkeys(secret_parts(name, value))
-        found.update({f"{name}[{number}]" if number else name: part for number, part in enumerate(parts) if len(part) >= SHORTEST})
+        found.update({f"{name}[{number}]" if number else name: part for number, part in enumerate(parts) if len(part) >= SHORTEST_SECRET})
     return found
 
 
@@ -46,11 +47,11 @@ def secret_parts(name: str, value: str) -> Iterator[str]:
         yield value
         yield from (part for part in (password, unquote(password), query if has_query else "") if part)
         yield from SECRET_PART.findall(value)
-        yield from (line for line in value.splitlines() if len(line) >= 2 * SHORTEST and not line.startswith("-----"))
+        yield from (line for line in value.splitlines() if len(line) >= 2 * SHORTEST_SECRET and not line.startswith("-----"))
 
 # %% ../../nbs/project/05_secret_values.ipynb #115ff126
 @lru_cache(maxsize=256)
-def written_forms(secret: str) -> tuple[str, ...]:
+def secret_spellings(secret: str) -> tuple[str, ...]:
     """Return the ways in which a secret may be written, the longest first."""
     data = secret.encode(errors="surrogateescape")
     plain = [secret, escape(secret), escape(secret, quote=False), json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1], repr(secret)[1:-1]]
@@ -65,14 +66,14 @@ def written_forms(secret: str) -> tuple[str, ...]:
     return tuple(sorted({form for form in (*plain, *encoded) if form}, key=len, reverse=True))
 
 
-def scrubbed(value: Any, hidden: Mapping[str, str]) -> Any:
+def scrub_secrets(value: Any, hidden: Mapping[str, str]) -> Any:
     """Return outputs with the values of secrets, in every form, replaced by the name of the variable that holds them."""
     if isinstance(value, str):
         value = str(value)  # markup would escape what is looked for
-        forms = sorted(((form, name) for name, secret in hidden.items() for form in written_forms(secret)), key=lambda item: -len(item[0]))
+        forms = sorted(((form, name) for name, secret in hidden.items() for form in secret_spellings(secret)), key=lambda item: -len(item[0]))
         for form, name in forms:
             value = value.replace(form, f"[value of {name}]") if form in value else value
         return value
     if isinstance(value, dict):
-        return {scrubbed(key, hidden): scrubbed(item, hidden) for key, item in value.items()}
-    return [scrubbed(item, hidden) for item in value] if isinstance(value, list) else value
+        return {scrub_secrets(key, hidden): scrub_secrets(item, hidden) for key, item in value.items()}
+    return [scrub_secrets(item, hidden) for item in value] if isinstance(value, list) else value

@@ -11,17 +11,17 @@ from ipaddress import IPv4Network
 from pathlib import PurePath
 from typing import Any
 
-from ..contract.compute import CLUSTER_ENTRIES, CLUSTER_VALUES, KIND, NODE_TYPE, TAG, TAG_NAME, mix_problems, need_problems
+from ..contract.compute import CLUSTER_ENTRIES, CLUSTER_VALUES, COMPUTE_KIND, NODE_TYPE, TAG_VALUE, TAG_NAME, exclusive_key_problems, missing_key_problems
 from ..contract.period import parse_period
-from ..contract.value_form import POSITIVE, STRING, TEXT, TRUTH, Value, one_of, text, whole
-from .shape import PROJECT_VALUE, Finding, Items, Keys, Named
+from ..contract.value_form import POSITIVE_FORM, STRING_FORM, TEXT_FORM, BOOLEAN_FORM, ValueForm, choice_form, text_form, integer_form
+from .shape import PROJECT_VALUE, ProjectFinding, Items, FixedKeys, OpenKeys
 from .values import CRON, EMAIL, GUID, HOST, MAIL_DOMAIN, PRINCIPAL, REGION, REQUIREMENT, SECRET_PLACE, TIME_ZONE
 
 # %% auto #0
-__all__ = ['OBJECT_TYPE', 'REPOSITORY', 'PLACE', 'GROUP', 'NETWORK_PATTERN', 'REPLICATION', 'AZURE', 'SETUP', 'TARGET', 'UNITY',
-           'PERIOD', 'TOPICS', 'CLUSTER', 'JOBS', 'STEM', 'GLOB', 'ENVIRONMENT', 'OLDER', 'FILE', 'is_public_range',
-           'setup_conflicts', 'Metastore', 'Unity', 'unity_of', 'unity_conflicts', 'Jobs', 'is_period',
-           'jobs_conflicts']
+__all__ = ['OBJECT_TYPE', 'REPOSITORY', 'GITHUB_REF', 'GROUP', 'NETWORK_PATTERN', 'REPLICATION', 'AZURE_KEYS', 'SETUP_KEYS',
+           'TARGET_KEYS', 'UNITY_KEYS', 'PERIOD', 'TOPICS_KEYS', 'CLUSTER_KEYS', 'JOBS_KEYS', 'STEM', 'GLOB',
+           'ENVIRONMENT_KEYS', 'OLDER_KEYS', 'PROJECT_FILE_KEYS', 'is_public_range', 'setup_conflicts', 'Metastore',
+           'Unity', 'parse_unity', 'unity_conflicts', 'Jobs', 'is_period', 'jobs_conflicts']
 
 # %% ../../nbs/project/03_sections.ipynb #103a32ba
 def is_public_range(value: Any) -> bool:
@@ -33,54 +33,54 @@ def is_public_range(value: Any) -> bool:
     return network is not None and network.is_global and (network.prefixlen <= 30 if "/" in value else True)
 
 
-OBJECT_TYPE = one_of("User", "Group", "ServicePrincipal")  # Azure, *Role assignments - Create*: principalType
-REPOSITORY = text("a repository of GitHub", r"[A-Za-z0-9][A-Za-z0-9-]{0,38}/[A-Za-z0-9._-]{1,100}", lambda _: "OWNER/NAME")
-PLACE = text("an environment or branch of GitHub", r"[A-Za-z0-9._/-]{1,100}", lambda _: "named in full: a pattern such as * names none")
-GROUP = text("a group's name of 1 to 256 characters", r"(?=.*\S).{1,256}")
+OBJECT_TYPE = choice_form("User", "Group", "ServicePrincipal")  # Azure, *Role assignments - Create*: principalType
+REPOSITORY = text_form("a repository of GitHub", r"[A-Za-z0-9][A-Za-z0-9-]{0,38}/[A-Za-z0-9._-]{1,100}", lambda _: "OWNER/NAME")
+GITHUB_REF = text_form("an environment or branch of GitHub", r"[A-Za-z0-9._/-]{1,100}", lambda _: "named in full: a pattern such as * names none")
+GROUP = text_form("a group's name of 1 to 256 characters", r"(?=.*\S).{1,256}")
 NETWORK_PATTERN = r"/subscriptions/[^/]+/resourceGroups/[^/]+/providers/Microsoft\.Network/virtualNetworks/[^/]+"
 
-REPLICATION = one_of("LRS", "ZRS", "GRS", "GZRS", "RAGRS", "RAGZRS")
+REPLICATION = choice_form("LRS", "ZRS", "GRS", "GZRS", "RAGRS", "RAGZRS")
 
-AZURE = Keys({
-    "soft_delete_days": whole(1, 365), "log_retention_days": whole(30, 730), "storage_replication": REPLICATION,
-    "eventhub_sku": one_of("Standard", "Premium"), "eventhub_capacity": whole(1, 40), "network_watcher_is_managed": TRUTH,
-    "virtual_network": Keys({
-        "id": text("the resource id of a virtual network", NETWORK_PATTERN), "public_subnet_name": TEXT, "private_subnet_name": TEXT, "public_security_group_association": TEXT,
-        "private_security_group_association": TEXT,
+AZURE_KEYS = FixedKeys({
+    "soft_delete_days": integer_form(1, 365), "log_retention_days": integer_form(30, 730), "storage_replication": REPLICATION,
+    "eventhub_sku": choice_form("Standard", "Premium"), "eventhub_capacity": integer_form(1, 40), "network_watcher_is_managed": BOOLEAN_FORM,
+    "virtual_network": FixedKeys({
+        "id": text_form("the resource id of a virtual network", NETWORK_PATTERN), "public_subnet_name": TEXT_FORM, "private_subnet_name": TEXT_FORM, "public_security_group_association": TEXT_FORM,
+        "private_security_group_association": TEXT_FORM,
     }, needs=("id", "public_subnet_name", "private_subnet_name", "public_security_group_association", "private_security_group_association")),
-    "allowed_network": Keys({"ip_rules": Items(Value("a public IPv4 address, or a range up to /30", is_public_range)), "subnet_ids": Items(text("the resource id of a subnet", NETWORK_PATTERN + "/subnets/[^/]+"), least=1)}, needs=("subnet_ids",)),
-    "customer_managed_key": Keys({
-        "key_id": text("a key's identifier with its version", r"https://[a-z0-9-]{3,24}\.vault\.[a-z.]+/keys/[A-Za-z0-9-]{1,127}/[0-9a-f]{32}"),
-        "key_resource_id": text("the resource id of a key", r"/subscriptions/[^/]+/resourceGroups/[^/]+/providers/Microsoft\.KeyVault/vaults/[^/]+/keys/[^/]+"),
+    "allowed_network": FixedKeys({"ip_rules": Items(ValueForm("a public IPv4 address, or a range up to /30", is_public_range)), "subnet_ids": Items(text_form("the resource id of a subnet", NETWORK_PATTERN + "/subnets/[^/]+"), least=1)}, needs=("subnet_ids",)),
+    "customer_managed_key": FixedKeys({
+        "key_id": text_form("a key's identifier with its version", r"https://[a-z0-9-]{3,24}\.vault\.[a-z.]+/keys/[A-Za-z0-9-]{1,127}/[0-9a-f]{32}"),
+        "key_resource_id": text_form("the resource id of a key", r"/subscriptions/[^/]+/resourceGroups/[^/]+/providers/Microsoft\.KeyVault/vaults/[^/]+/keys/[^/]+"),
         "databricks_application_object_id": GUID,
     }, needs=("key_id", "key_resource_id", "databricks_application_object_id")),
 })
-SETUP = Keys({
+SETUP_KEYS = FixedKeys({
     "subscription": GUID, "tenant": GUID, "location": REGION,
-    "writers": Named(Keys({"object_id": GUID, "type": OBJECT_TYPE}, needs=("object_id", "type")), least=1),
-    "budget": Keys({"amount": POSITIVE, "emails": Items(EMAIL, least=1), "percentages": Items(whole(1, 1_000), least=1, most=4)}, needs=("amount", "emails")),
-    "github": Keys({"repository": REPOSITORY, "environments": Items(PLACE, most=20), "branches": Items(PLACE, most=20)}, needs=("repository",)),
-    "groups": Named(Items(PRINCIPAL), by=GROUP), "existing_groups": Items(GROUP),
-    "state_replication": REPLICATION, "azure": AZURE,
+    "writers": OpenKeys(FixedKeys({"object_id": GUID, "type": OBJECT_TYPE}, needs=("object_id", "type")), least=1),
+    "budget": FixedKeys({"amount": POSITIVE_FORM, "emails": Items(EMAIL, least=1), "percentages": Items(integer_form(1, 1_000), least=1, most=4)}, needs=("amount", "emails")),
+    "github": FixedKeys({"repository": REPOSITORY, "environments": Items(GITHUB_REF, most=20), "branches": Items(GITHUB_REF, most=20)}, needs=("repository",)),
+    "groups": OpenKeys(Items(PRINCIPAL), by=GROUP), "existing_groups": Items(GROUP),
+    "state_replication": REPLICATION, "azure": AZURE_KEYS,
 }, needs=("subscription", "tenant", "location", "writers", "budget", "github"))
 
 # %% ../../nbs/project/03_sections.ipynb #bbc605f2
-def setup_conflicts(said: Mapping[str, Any]) -> Iterator[Finding]:
-    """Yield the values of a `setup:` that do not go together; those of another shape are left to `SETUP`."""
+def setup_conflicts(said: Mapping[str, Any]) -> Iterator[ProjectFinding]:
+    """Yield the values of a `setup:` that do not go together; those of another shape are left to `SETUP_KEYS`."""
     github, azure = (found if isinstance(found, Mapping) else {} for found in (said.get("github"), said.get("azure")))
     places = [place for key in ("environments", "branches") for place in (github.get(key) or ()) if isinstance(github[key], list)]
     if github and not 1 <= len(places) <= 20:
-        yield Finding(PROJECT_VALUE, f"github names {len(places)} environments and branches and not 1 to 20", ("setup", "github"), "Microsoft Entra allows 20 federated credentials")
+        yield ProjectFinding(PROJECT_VALUE, f"github names {len(places)} environments and branches and not 1 to 20", ("setup", "github"), "Microsoft Entra allows 20 federated credentials")
     capacity = azure.get("eventhub_capacity", 1)
     if azure.get("eventhub_sku") == "Premium" and capacity not in (1, 2, 4, 6, 8, 10, 12, 16):
-        yield Finding(PROJECT_VALUE, f"eventhub_capacity: {capacity!r} is not one of 1, 2, 4, 6, 8, 10, 12, 16, as Premium has it", ("setup", "azure", "eventhub_capacity"))
+        yield ProjectFinding(PROJECT_VALUE, f"eventhub_capacity: {capacity!r} is not one of 1, 2, 4, 6, 8, 10, 12, 16, as Premium has it", ("setup", "azure", "eventhub_capacity"))
     network = azure.get("virtual_network")
     if isinstance(network, Mapping) and network.get("public_subnet_name") and network.get("public_subnet_name") == network.get("private_subnet_name"):
-        yield Finding(PROJECT_VALUE, "the public and the private subnet are one", ("setup", "azure", "virtual_network", "private_subnet_name"), "Databricks takes two")
+        yield ProjectFinding(PROJECT_VALUE, "the public and the private subnet are one", ("setup", "azure", "virtual_network", "private_subnet_name"), "Databricks takes two")
 
 # %% ../../nbs/project/03_sections.ipynb #9b5eebdc
-TARGET = Keys({"host": HOST, "account_id": GUID, "account_host": HOST, "profile": TEXT, "warehouse": TEXT, "warehouse_id": TEXT,
-               "landing": text("a folder of Azure storage or of a volume", r"(abfss://[^/]+|/Volumes/[^/]+/[^/]+/[^/]+)(/.*)?")})
+TARGET_KEYS = FixedKeys({"host": HOST, "account_id": GUID, "account_host": HOST, "profile": TEXT_FORM, "warehouse": TEXT_FORM, "warehouse_id": TEXT_FORM,
+               "landing": text_form("a folder of Azure storage or of a volume", r"(abfss://[^/]+|/Volumes/[^/]+/[^/]+/[^/]+)(/.*)?")})
 
 # %% ../../nbs/project/03_sections.ipynb #1a8297e2
 @dataclass(frozen=True)
@@ -107,28 +107,28 @@ class Unity:
     secrets: Mapping[str, str] = field(default_factory=dict)
 
 
-UNITY = Keys({
+UNITY_KEYS = FixedKeys({
     "principal_user": PRINCIPAL,
     "service_principal": GUID,  # Databricks, *Manage service principals*: the application id
-    "groups": Named(one_of("USER", "ADMIN"), by=GROUP),  # Databricks, *Workspace Assignment API*: permission_level
-    "group_ids": Named(GUID, by=GROUP),
-    "compute": one_of("single_node", "serverless"),
+    "groups": OpenKeys(choice_form("USER", "ADMIN"), by=GROUP),  # Databricks, *Workspace Assignment API*: permission_level
+    "group_ids": OpenKeys(GUID, by=GROUP),
+    "compute": choice_form("single_node", "serverless"),
     "node_type": NODE_TYPE,
-    "metastore": Keys({"owner": TEXT, "delta_sharing_scope": one_of("INTERNAL", "INTERNAL_AND_EXTERNAL"), "token_days": whole(1, 365)}),
-    "secrets": Named(SECRET_PLACE, by=text("a secret's key of 1 to 128 letters, digits, dashes, underscores, periods and @", r"[A-Za-z0-9._@-]{1,128}")),
+    "metastore": FixedKeys({"owner": TEXT_FORM, "delta_sharing_scope": choice_form("INTERNAL", "INTERNAL_AND_EXTERNAL"), "token_days": integer_form(1, 365)}),
+    "secrets": OpenKeys(SECRET_PLACE, by=text_form("a secret's key of 1 to 128 letters, digits, dashes, underscores, periods and @", r"[A-Za-z0-9._@-]{1,128}")),
 })
 
 
-def unity_of(said: Mapping[str, Any], engineers: str) -> Unity:
+def parse_unity(said: Mapping[str, Any], engineers: str) -> Unity:
     """Return what a valid `unity:` says; the group of data engineers uses the workspace in any case."""
     return Unity(**{**said, "groups": {engineers: "USER", **(said.get("groups") or {})}, "metastore": Metastore(**(said.get("metastore") or {}))})
 
 
-def unity_conflicts(said: Mapping[str, Any], engineers: str) -> Iterator[Finding]:
+def unity_conflicts(said: Mapping[str, Any], engineers: str) -> Iterator[ProjectFinding]:
     """Yield the ids of groups that the project does not have: one that is misspelt would protect nothing."""
     groups, ids = ({**found} if isinstance(found, Mapping) else {} for found in (said.get("groups"), said.get("group_ids")))
     for name in [name for name in ids if name not in (engineers, *groups)]:
-        yield Finding(PROJECT_VALUE, f"{name!r} is not a group of the project", ("unity", "group_ids", name), f"name it under unity.groups too, or correct it: {', '.join(map(str, (engineers, *groups)))}")
+        yield ProjectFinding(PROJECT_VALUE, f"{name!r} is not a group of the project", ("unity", "group_ids", name), f"name it under unity.groups too, or correct it: {', '.join(map(str, (engineers, *groups)))}")
 
 # %% ../../nbs/project/03_sections.ipynb #d4122bea
 @dataclass(frozen=True)
@@ -150,23 +150,23 @@ def is_period(value: Any) -> bool:
         return False
 
 
-PERIOD = Value("a period", is_period, lambda _: "as in 1 day, 2 minutes or PT2M")
-TOPICS = Keys({"partitions": whole(1, 100), "retention": PERIOD, "capture_window": PERIOD, "capture_megabytes": whole(10, 500)})  # Azure, *Event Hubs quotas and limits*
-CLUSTER = Keys({**CLUSTER_VALUES, **{key: Named(of, by=by) for key, (by, of) in CLUSTER_ENTRIES.items()}})
-JOBS = Keys({"timezone": TIME_ZONE, "cron": CRON, "compute": KIND, "cluster": CLUSTER, "ingest_per": one_of("model", "contract")})
+PERIOD = ValueForm("a period", is_period, lambda _: "as in 1 day, 2 minutes or PT2M")
+TOPICS_KEYS = FixedKeys({"partitions": integer_form(1, 100), "retention": PERIOD, "capture_window": PERIOD, "capture_megabytes": integer_form(10, 500)})  # Azure, *Event Hubs quotas and limits*
+CLUSTER_KEYS = FixedKeys({**CLUSTER_VALUES, **{key: OpenKeys(of, by=by) for key, (by, of) in CLUSTER_ENTRIES.items()}})
+JOBS_KEYS = FixedKeys({"timezone": TIME_ZONE, "cron": CRON, "compute": COMPUTE_KIND, "cluster": CLUSTER_KEYS, "ingest_per": choice_form("model", "contract")})
 
 
-def jobs_conflicts(said: Mapping[str, Any]) -> Iterator[Finding]:
+def jobs_conflicts(said: Mapping[str, Any]) -> Iterator[ProjectFinding]:
     """Yield the keys of `jobs.cluster` that do not go together."""
     cluster = said.get("cluster")
-    for message, path, hint in (*mix_problems(cluster), *need_problems(cluster)) if isinstance(cluster, Mapping) else ():
-        yield Finding(PROJECT_VALUE, message, ("jobs", "cluster", *path), hint)
+    for message, path, hint in (*exclusive_key_problems(cluster), *missing_key_problems(cluster)) if isinstance(cluster, Mapping) else ():
+        yield ProjectFinding(PROJECT_VALUE, message, ("jobs", "cluster", *path), hint)
 
 # %% ../../nbs/project/03_sections.ipynb #82f638dd
-STEM = text("lower-case letters and digits, beginning with a letter", r"[a-z][a-z0-9]*")
-GLOB = Value("a pattern inside the project", lambda value: isinstance(value, str) and bool(value) and not PurePath(value).is_absolute() and ".." not in PurePath(value).parts,
+STEM = text_form("lower-case letters and digits, beginning with a letter", r"[a-z][a-z0-9]*")
+GLOB = ValueForm("a pattern inside the project", lambda value: isinstance(value, str) and bool(value) and not PurePath(value).is_absolute() and ".." not in PurePath(value).parts,
              lambda _: "from the project's folder on: contracts/*.yaml")
-ENVIRONMENT = Keys({"tags": Named(TAG, by=TAG_NAME, most=47), "targets": Named(TARGET, by=TEXT), "setup": SETUP, "unity": UNITY, "jobs": JOBS, "topics": TOPICS})
-OLDER = Keys({"project": TAG, "user_principal_name": PRINCIPAL, "domain_azure": MAIL_DOMAIN})
-FILE = Keys({"toolkit": REQUIREMENT, "domain": TEXT, "catalog": TEXT, "environment": STRING, "contracts": Items(GLOB, least=1), **ENVIRONMENT.of,
-             "environments": Named(ENVIRONMENT, by=STEM), **OLDER.of}, needs=("domain", "catalog"))
+ENVIRONMENT_KEYS = FixedKeys({"tags": OpenKeys(TAG_VALUE, by=TAG_NAME, most=47), "targets": OpenKeys(TARGET_KEYS, by=TEXT_FORM), "setup": SETUP_KEYS, "unity": UNITY_KEYS, "jobs": JOBS_KEYS, "topics": TOPICS_KEYS})
+OLDER_KEYS = FixedKeys({"project": TAG_VALUE, "user_principal_name": PRINCIPAL, "domain_azure": MAIL_DOMAIN})
+PROJECT_FILE_KEYS = FixedKeys({"toolkit": REQUIREMENT, "domain": TEXT_FORM, "catalog": TEXT_FORM, "environment": STRING_FORM, "contracts": Items(GLOB, least=1), **ENVIRONMENT_KEYS.of,
+             "environments": OpenKeys(ENVIRONMENT_KEYS, by=STEM), **OLDER_KEYS.of}, needs=("domain", "catalog"))

@@ -9,29 +9,29 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ..contract.document import Document, NodePath, json_path, nearest
+from ..contract.document import Document, NodePath, json_path, nearest_name_hint
 from ..contract.fault import Code, Fault, code
-from ..contract.value_form import ANYTHING, Value
+from ..contract.value_form import ANY_FORM, ValueForm
 
 # %% auto #0
-__all__ = ['Shape', 'PROJECT_KEY', 'PROJECT_VALUE', 'Keys', 'Named', 'Items', 'Finding', 'findings', 'item_findings',
-           'key_findings', 'addressed', 'unaddressed']
+__all__ = ['DataShape', 'PROJECT_KEY', 'PROJECT_VALUE', 'FixedKeys', 'OpenKeys', 'Items', 'ProjectFinding', 'shape_findings',
+           'item_findings', 'mapping_findings', 'faults_in_file', 'faults_without_file']
 
 # %% ../../nbs/project/01_shape.ipynb #e0968e12
 @dataclass(frozen=True)
-class Keys:
+class FixedKeys:
     """A mapping with keys of its own; `needs` must be there."""
 
-    of: Mapping[str, Shape]
+    of: Mapping[str, DataShape]
     needs: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
-class Named:
+class OpenKeys:
     """A mapping whose keys have the form `by` and whose values have all one shape."""
 
-    of: Shape
-    by: Value = ANYTHING
+    of: DataShape
+    by: ValueForm = ANY_FORM
     least: int = 0
     most: int = 1_000
 
@@ -40,12 +40,12 @@ class Named:
 class Items:
     """A list of so many items of one shape."""
 
-    of: Shape
+    of: DataShape
     least: int = 0
     most: int = 1_000
 
 
-Shape = Value | Keys | Named | Items
+DataShape = ValueForm | FixedKeys | OpenKeys | Items
 
 # %% ../../nbs/project/01_shape.ipynb #49698e20
 PROJECT_KEY = code("project-key", "A key of the project file is unknown or missing.", "see the keys in the documentation of the project file")
@@ -53,7 +53,7 @@ PROJECT_VALUE = code("project-value", "A value of the project file is not what i
 
 
 @dataclass(frozen=True)
-class Finding:
+class ProjectFinding:
     """A fault, before it has the address of a file."""
 
     kind: Code
@@ -63,59 +63,59 @@ class Finding:
     is_missing: bool = False
 
 
-def findings(data: Any, shape: Shape, path: NodePath = (), partial: bool = False) -> Iterator[Finding]:
+def shape_findings(data: Any, shape: DataShape, path: NodePath = (), partial: bool = False) -> Iterator[ProjectFinding]:
     """Yield everything in which data differs from a shape, in the order of the data."""
-    if isinstance(shape, Value):
+    if isinstance(shape, ValueForm):
         wrong = shape.wrong(data)
         if wrong:
-            yield Finding(PROJECT_VALUE, f"{path[-1]}: {wrong}" if path else wrong, path, shape.hint(data))
+            yield ProjectFinding(PROJECT_VALUE, f"{path[-1]}: {wrong}" if path else wrong, path, shape.hint(data))
     elif isinstance(shape, Items):
         yield from item_findings(data, shape, path, partial)
     elif not isinstance(data, Mapping):
-        yield Finding(PROJECT_VALUE, f"{path[-1] if path else 'the file'} is not a mapping of keys", path)
-    elif isinstance(shape, Keys):
-        yield from key_findings(data, shape, path, partial)
+        yield ProjectFinding(PROJECT_VALUE, f"{path[-1] if path else 'the file'} is not a mapping of keys", path)
+    elif isinstance(shape, FixedKeys):
+        yield from mapping_findings(data, shape, path, partial)
     else:
         if not shape.least <= len(data) <= shape.most:
-            yield Finding(PROJECT_VALUE, f"{path[-1]} has {len(data)} keys and not {shape.least} to {shape.most}", path)
+            yield ProjectFinding(PROJECT_VALUE, f"{path[-1]} has {len(data)} keys and not {shape.least} to {shape.most}", path)
         for name, value in data.items():
             if shape.by.wrong(name):
-                yield Finding(PROJECT_KEY, shape.by.wrong(name), (*path, name), shape.by.hint(name))
-            yield from findings({} if value is None and isinstance(shape.of, Keys) else value, shape.of, (*path, name), partial)
+                yield ProjectFinding(PROJECT_KEY, shape.by.wrong(name), (*path, name), shape.by.hint(name))
+            yield from shape_findings({} if value is None and isinstance(shape.of, FixedKeys) else value, shape.of, (*path, name), partial)
 
 
-def item_findings(data: Any, shape: Items, path: NodePath, partial: bool) -> Iterator[Finding]:
+def item_findings(data: Any, shape: Items, path: NodePath, partial: bool) -> Iterator[ProjectFinding]:
     """Yield what is wrong with a list and its items."""
     if not isinstance(data, list | tuple):
-        yield Finding(PROJECT_VALUE, f"{path[-1]} is not a list", path, f"write [{data}]" if isinstance(data, str) else "")
+        yield ProjectFinding(PROJECT_VALUE, f"{path[-1]} is not a list", path, f"write [{data}]" if isinstance(data, str) else "")
         return
     if not shape.least <= len(data) <= shape.most:
-        yield Finding(PROJECT_VALUE, f"{path[-1]} has {len(data)} items and not {shape.least} to {shape.most}", path)
+        yield ProjectFinding(PROJECT_VALUE, f"{path[-1]} has {len(data)} items and not {shape.least} to {shape.most}", path)
     for index, item in enumerate(data):
-        for found in findings(item, shape.of, (*path, index), partial):
-            yield Finding(found.kind, found.message.removeprefix(f"{index}: "), found.path, found.hint, found.is_missing)
+        for found in shape_findings(item, shape.of, (*path, index), partial):
+            yield ProjectFinding(found.kind, found.message.removeprefix(f"{index}: "), found.path, found.hint, found.is_missing)
 
 
-def key_findings(data: Mapping[str, Any], shape: Keys, path: NodePath, partial: bool) -> Iterator[Finding]:
+def mapping_findings(data: Mapping[str, Any], shape: FixedKeys, path: NodePath, partial: bool) -> Iterator[ProjectFinding]:
     """Yield what is wrong with the keys of a mapping, and with their values."""
     place = f" in {path[-1]}" if path else ""
     for key, value in data.items():
         if key not in shape.of:
-            yield Finding(PROJECT_KEY, f"unknown key {key!r}{place}", (*path, key), nearest(key, shape.of))
+            yield ProjectFinding(PROJECT_KEY, f"unknown key {key!r}{place}", (*path, key), nearest_name_hint(key, shape.of))
         elif value is not None:
-            yield from findings(value, shape.of[key], (*path, key), partial)
+            yield from shape_findings(value, shape.of[key], (*path, key), partial)
     if not partial:
-        misspelt = {nearest(key, shape.of) for key in data if key not in shape.of}
+        misspelt = {nearest_name_hint(key, shape.of) for key in data if key not in shape.of}
         for key in shape.needs:
             if data.get(key) is None:
-                yield Finding(PROJECT_KEY, f"the key {key!r} is missing{place}", path, "it may be the unknown key there" if f"did you mean {key!r}?" in misspelt else "", is_missing=True)
+                yield ProjectFinding(PROJECT_KEY, f"the key {key!r} is missing{place}", path, "it may be the unknown key there" if f"did you mean {key!r}?" in misspelt else "", is_missing=True)
 
 # %% ../../nbs/project/01_shape.ipynb #54c478fa
-def addressed(found: Iterable[Finding], document: Document) -> list[Fault]:
+def faults_in_file(found: Iterable[ProjectFinding], document: Document) -> list[Fault]:
     """Return findings as faults of a file."""
     return [document.fault(item.kind, item.message, item.path, item.hint) for item in found]
 
 
-def unaddressed(found: Iterable[Finding]) -> list[Fault]:
+def faults_without_file(found: Iterable[ProjectFinding]) -> list[Fault]:
     """Return findings as faults of data that was read from no file."""
     return [item.kind.fault(item.message, path=json_path(item.path), hint=item.hint) for item in found]

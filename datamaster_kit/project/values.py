@@ -10,24 +10,24 @@ from difflib import get_close_matches
 from typing import Any
 
 from ..contract.cron import cron_hint
-from ..contract.value_form import Value, text
+from ..contract.value_form import ValueForm, text_form
 
 # %% auto #0
 __all__ = ['GUID_PATTERN', 'GUID', 'EMAIL', 'PRINCIPAL', 'MAIL_DOMAIN', 'HOST', 'SECRET_PLACE', 'REGION_NAMES', 'REGIONS',
-           'REGION', 'CRON', 'TIME_ZONE', 'REQUIREMENT', 'meant_region', 'region_hint', 'is_time_zone',
-           'is_requirement', 'allows']
+           'REGION', 'CRON', 'TIME_ZONE', 'REQUIREMENT', 'guess_region', 'region_hint', 'is_time_zone',
+           'is_requirement', 'is_version_allowed']
 
 # %% ../../nbs/project/02_values.ipynb #1bd5f465
 GUID_PATTERN = r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
-GUID = text("a GUID in lower case", GUID_PATTERN,
+GUID = text_form("a GUID in lower case", GUID_PATTERN,
             lambda value: f"write {str(value).lower()}" if re.fullmatch(GUID_PATTERN, str(value).lower()) else "five groups of hexadecimal digits: 00000000-0000-0000-0000-000000000000")
-EMAIL = text("an e-mail address", r"[^@\s]+@[^@\s]+\.[^@\s.]+")
-PRINCIPAL = text("a user principal name", r"[^@\s]+@[^@\s]+\.[^@\s.]+", lambda _: "as in Microsoft Entra, with its domain: ana@example.com")
-MAIL_DOMAIN = text("a domain", r"[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+")
-HOST = text("the address of a workspace", r"https://[A-Za-z0-9.-]+(:\d+)?/?|http://(127\.0\.0\.1|localhost):\d+/?",
+EMAIL = text_form("an e-mail address", r"[^@\s]+@[^@\s]+\.[^@\s.]+")
+PRINCIPAL = text_form("a user principal name", r"[^@\s]+@[^@\s]+\.[^@\s.]+", lambda _: "as in Microsoft Entra, with its domain: ana@example.com")
+MAIL_DOMAIN = text_form("a domain", r"[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+")
+HOST = text_form("the address of a workspace", r"https://[A-Za-z0-9.-]+(:\d+)?/?|http://(127\.0\.0\.1|localhost):\d+/?",
             lambda value: f"write https://{value}" if re.fullmatch(r"[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+", str(value)) else "without a path: https://adb-0000000000000000.0.azuredatabricks.net")
 # Azure, *Naming rules and restrictions for Azure resources*: Microsoft.KeyVault.
-SECRET_PLACE = text("the name of an environment variable, or the identifier of a secret in a key vault",
+SECRET_PLACE = text_form("the name of an environment variable, or the identifier of a secret in a key vault",
                     r"[A-Za-z_][A-Za-z0-9_]*|https://[A-Za-z][A-Za-z0-9-]{1,22}[A-Za-z0-9]\.vault\.azure\.net/secrets/[A-Za-z0-9-]{1,127}(/[0-9a-f]{32})?",
                     lambda _: "HUB_KEY, or https://NAME.vault.azure.net/secrets/hub-key")
 
@@ -43,7 +43,7 @@ westus westus2 westus3
 REGIONS = frozenset(REGION_NAMES.split())
 
 
-def meant_region(said: Any) -> str:
+def guess_region(said: Any) -> str:
     """Return the region that a text means: itself, or the known one that it is a display name or a misspelling of."""
     name = re.sub(r"[^a-z0-9]", "", str(said).lower())
     if any(name.rstrip("0123456789") == known.rstrip("0123456789") for known in REGIONS):
@@ -53,13 +53,13 @@ def meant_region(said: Any) -> str:
 
 def region_hint(value: Any) -> str:
     """Return the name that was meant, or what the name looks like."""
-    return f"write {meant_region(value)}" if meant_region(value) in REGIONS else "the programmatic name, as in `az account list-locations`: brazilsouth"
+    return f"write {guess_region(value)}" if guess_region(value) in REGIONS else "the programmatic name, as in `az account list-locations`: brazilsouth"
 
 
-REGION = Value("a region's programmatic name", lambda value: isinstance(value, str) and re.fullmatch(r"[a-z][a-z0-9]+", value) is not None and meant_region(value) == value, region_hint)
+REGION = ValueForm("a region's programmatic name", lambda value: isinstance(value, str) and re.fullmatch(r"[a-z][a-z0-9]+", value) is not None and guess_region(value) == value, region_hint)
 
 # %% ../../nbs/project/02_values.ipynb #787f4931
-CRON = Value("a Quartz cron expression", lambda value: isinstance(value, str) and not cron_hint(value), cron_hint)
+CRON = ValueForm("a Quartz cron expression", lambda value: isinstance(value, str) and not cron_hint(value), cron_hint)
 
 # %% ../../nbs/project/02_values.ipynb #9160f0fa
 def is_time_zone(value: Any) -> bool:
@@ -69,7 +69,7 @@ def is_time_zone(value: Any) -> bool:
     return isinstance(value, str) and (value in available_timezones() if available_timezones() else re.fullmatch(r"[A-Za-z_+-]+(/[A-Za-z0-9_+-]+)*", value) is not None)
 
 
-TIME_ZONE = Value("a time zone", is_time_zone, lambda _: "as in the time zone database: America/Sao_Paulo")
+TIME_ZONE = ValueForm("a time zone", is_time_zone, lambda _: "as in the time zone database: America/Sao_Paulo")
 
 # %% ../../nbs/project/02_values.ipynb #04a80f09
 def is_requirement(value: Any) -> bool:
@@ -82,7 +82,7 @@ def is_requirement(value: Any) -> bool:
         return False
 
 
-def allows(requirement: str, version: str) -> bool:
+def is_version_allowed(requirement: str, version: str) -> bool:
     """The version satisfies every clause of a requirement (PyPA, *Version specifiers*); one that is on its way counts as what it will be, and what is no version satisfies none."""
     from packaging.specifiers import SpecifierSet
     from packaging.version import Version
@@ -93,5 +93,5 @@ def allows(requirement: str, version: str) -> bool:
         return False
 
 
-REQUIREMENT = Value("a requirement of a version", is_requirement,
+REQUIREMENT = ValueForm("a requirement of a version", is_requirement,
                     lambda value: f'write "=={value}", or ">={value}"' if re.fullmatch(r"\d+(\.\d+)*", str(value)) else 'as in ">=0.1,<0.3"')

@@ -18,22 +18,23 @@ from ..contract.model import Contract
 from ..plan.plan import Plan
 from ..project.project_file import Project
 from ..lakehouse.runs import new_run_id
-from .changes import PENDING_ID, plan_of
-from .events import NOT_ALLOWED_YET, Progress, progress_of
-from .lock import Run, the_only_run
-from .parts import BEGINNING, BOOTSTRAP, NOTHING_YET, PARTS, Backend, Remote, azure_remote, infra_folder, prepare
-from .side import Planned, Report, check_allowed
-from .terraform import Terraform, process_environment, run_terraform, shown, terraform_program
+from .changes import PENDING_ID, parse_terraform_plan
+from .events import NOT_ALLOWED_YET, ResourceProgress, parse_progress
+from .lock import SetupRun, hold_setup_folder
+from .parts import BOOTSTRAP_BACKEND, BOOTSTRAP_STATE, EMPTY_BACKEND, SETUP_PARTS, StateBackend, StateStorage, azure_state_storage, infra_folder, prepare_working_folder
+from .side import PartPlan, ProgressReport, check_allowed
+from .terraform import Terraform, process_environment, run_terraform, read_terraform_json, terraform_program
 from .variables import Setup, azure_variables, entra_variables, setup_of, state_variables
 
 # %% auto #0
-__all__ = ['PAUSES', 'NO_STATE', 'STATE_IN_USE', 'PLAN_FILE', 'patiently', 'each_progress', 'waiting', 'AzureSide', 'azure_side']
+__all__ = ['ROLE_PAUSES', 'NO_STATE_STORAGE', 'STATE_IN_USE', 'PLAN_FILE', 'retry_until_role_counts', 'progress_reporter',
+           'wait_reporter', 'AzureBackend', 'hold_azure_backend']
 
 # %% ../../nbs/setup/08_azure.ipynb #83b065e1
-PAUSES = (10.0,) * 60
+ROLE_PAUSES = (10.0,) * 60
 
 
-def patiently(work: Callable[[], Any], pauses: Iterable[float], sleep: Callable[[float], None] = time.sleep) -> None:
+def retry_until_role_counts(work: Callable[[], Any], pauses: Iterable[float], sleep: Callable[[float], None] = time.sleep) -> None:
     """Do it, again after a pause where the caller's role does not count yet."""
     for pause in pauses:
         try:
@@ -46,43 +47,43 @@ def patiently(work: Callable[[], Any], pauses: Iterable[float], sleep: Callable[
     work()
 
 # %% ../../nbs/setup/08_azure.ipynb #57d69a7e
-NO_STATE = code("state-storage-missing", "The storage of Terraform's state has not been made.", "apply the part `state` first: `datamaster setup apply --part state`")
+NO_STATE_STORAGE = code("state-storage-missing", "The storage of Terraform's state has not been made.", "apply the part `state` first: `datamaster setup apply --part state`")
 STATE_IN_USE = code("state-in-use", "Terraform's state is still needed by what it describes.", "destroy that part first, or together with the state")
 PLAN_FILE = "part.tfplan"
 
 
-def each_progress(report: Report) -> Callable[[Mapping[str, Any]], None]:
+def progress_reporter(report: ProgressReport) -> Callable[[Mapping[str, Any]], None]:
     """Return what tells the progress among Terraform's events."""
     def take(event: Mapping[str, Any]) -> None:
-        progress = progress_of(event)
+        progress = parse_progress(event)
         if progress is not None:
             report(progress)
 
     return take
 
 
-def waiting(report: Report) -> Callable[[float], None]:
+def wait_reporter(report: ProgressReport) -> Callable[[float], None]:
     """Return what waits for so many seconds, and tells that it does."""
     def wait(seconds: float) -> None:
-        report(Progress("the caller's role on the state's storage", "wait for", "started"))
+        report(ResourceProgress("the caller's role on the state's storage", "wait for", "started"))
         time.sleep(seconds)
 
     return wait
 
 
 @dataclass(frozen=True)
-class AzureSide:
+class AzureBackend:
     """The Azure side of a project, held by a run of ours; `folder` has a working folder a part."""
 
     project: Project
     setup: Setup
     contracts: tuple[Contract, ...]
     folder: Path
-    remote: Remote
-    run: Run
+    remote: StateStorage
+    run: SetupRun
     program: str
     log: Path
-    parts = PARTS
+    parts = SETUP_PARTS
 
     @property
     def name(self) -> str:
@@ -96,7 +97,7 @@ class AzureSide:
     @property
     def begun(self) -> Path:
         """The file of the state's own state, before it is in its storage."""
-        return self.folder / "state" / BOOTSTRAP
+        return self.folder / "state" / BOOTSTRAP_STATE
 
     def variables(self, part: str, ahead: bool) -> dict[str, Any]:
         """Return a part's variables; ahead, ids that nobody knows yet are stood for."""
@@ -108,87 +109,87 @@ class AzureSide:
             known.setdefault("service_principal_object_id", PENDING_ID)
         return azure_variables(self.project, self.setup, self.contracts, known)
 
-    def backend(self, part: str, ahead: bool) -> Backend:
+    def backend(self, part: str, ahead: bool) -> StateBackend:
         """Return where a part's state is; raises BadInput where its storage is needed and not there."""
         if part == "state" and self.begun.exists():
-            return BEGINNING
+            return BOOTSTRAP_BACKEND
         if self.remote.is_made():
             return self.remote.backend(part)
         if part != "state" and not ahead:
-            raise BadInput(NO_STATE.fault(f"the storage account {self.project.names.state_account} is not there"))
-        return BEGINNING if part == "state" else NOTHING_YET
+            raise BadInput(NO_STATE_STORAGE.fault(f"the storage account {self.project.names.state_account} is not there"))
+        return BOOTSTRAP_BACKEND if part == "state" else EMPTY_BACKEND
 
-    def ready(self, part: str, ahead: bool = False, backend: Backend | None = None) -> Terraform:
+    def ready(self, part: str, ahead: bool = False, backend: StateBackend | None = None) -> Terraform:
         """Return Terraform in a part's working folder, initialised."""
         backend = backend or self.backend(part, ahead)
-        prepare(infra_folder() / part, self.folder / part, self.variables(part, ahead), backend)
+        prepare_working_folder(infra_folder() / part, self.folder / part, self.variables(part, ahead), backend)
         terraform = self.terraform(part)
         run_terraform(terraform, "init", "-json", "-input=false", "-reconfigure")
         return terraform
 
-    def plan_in(self, terraform: Terraform, part: str, allow_delete: bool, *options: str) -> Planned:
+    def plan_in(self, terraform: Terraform, part: str, allow_delete: bool, *options: str) -> PartPlan:
         """Return the plan that Terraform makes, and leave it in its file."""
         run_terraform(terraform, "plan", "-json", "-input=false", f"-out={PLAN_FILE}", *options)
-        said = shown(terraform, "show", "-json", PLAN_FILE)
-        return Planned(part, plan_of(said, part, allow_delete), bool(options), said.get("applyable", True))
+        said = read_terraform_json(terraform, "show", "-json", PLAN_FILE)
+        return PartPlan(part, parse_terraform_plan(said, part, allow_delete), bool(options), said.get("applyable", True))
 
-    def planned(self, part: str, allow_delete: bool = False, ahead: bool = False) -> Planned:
+    def planned(self, part: str, allow_delete: bool = False, ahead: bool = False) -> PartPlan:
         """Return the plan of a part; ahead, it may be of a part whose forerunners are not applied."""
         return self.plan_in(self.ready(part, ahead), part, allow_delete)
 
-    def planned_destruction(self, part: str) -> Planned:
+    def planned_destruction(self, part: str) -> PartPlan:
         """Return the plan that takes a part away; empty where nothing was made."""
         if not self.remote.is_made() and not (part == "state" and self.begun.exists()):
-            return Planned(part, Plan(), True, False)
+            return PartPlan(part, Plan(), True, False)
         return self.plan_in(self.ready(part, ahead=True), part, True, "-destroy")
 
-    def apply(self, planned: Planned, report: Report) -> None:
+    def apply(self, planned: PartPlan, report: ProgressReport) -> None:
         """Apply the plan that was made; the state of `infra/state` goes into its storage, or comes out of it before that is destroyed."""
         check_allowed(planned)
         part = planned.part
         if planned.destroys and part == "state" and planned.is_applicable:
             planned = self.taken_out()
         if planned.is_applicable:
-            run_terraform(self.terraform(part), "apply", "-json", "-input=false", PLAN_FILE, report=each_progress(report))
+            run_terraform(self.terraform(part), "apply", "-json", "-input=false", PLAN_FILE, report=progress_reporter(report))
         if part == "state" and self.begun.exists():
             if planned.destroys:
                 self.begun.unlink()
             else:
-                patiently(self.move_in, PAUSES, waiting(report))
+                retry_until_role_counts(self.move_in, ROLE_PAUSES, wait_reporter(report))
 
     def move_in(self) -> None:
         """Push the state of `infra/state` into the storage that it made."""
-        run_terraform(self.ready("state", backend=self.remote.backend("state")), "state", "push", BOOTSTRAP)
+        run_terraform(self.ready("state", backend=self.remote.backend("state")), "state", "push", BOOTSTRAP_STATE)
         self.begun.unlink()
 
-    def taken_out(self) -> Planned:
+    def taken_out(self) -> PartPlan:
         """Take the state of `infra/state` out of its storage, and return its plan of destruction made anew; raises BadInput where another part still needs the storage."""
         if self.remote.is_made():
-            needed = [part for part in PARTS if part != "state" and shown(self.ready(part, ahead=True), "show", "-json").get("values", {}).get("root_module")]
+            needed = [part for part in SETUP_PARTS if part != "state" and read_terraform_json(self.ready(part, ahead=True), "show", "-json").get("values", {}).get("root_module")]
             if needed:
                 raise BadInput(*(STATE_IN_USE.fault(f"the part {part} is still there") for part in needed))
         if not self.begun.exists():
             self.begun.write_text(run_terraform(self.ready("state"), "state", "pull"), encoding="utf-8")
-        return self.plan_in(self.ready("state", backend=BEGINNING), "state", True, "-destroy")
+        return self.plan_in(self.ready("state", backend=BOOTSTRAP_BACKEND), "state", True, "-destroy")
 
     def outputs(self, part: str) -> Mapping[str, Any]:
         """Return what a part put out, by name; nothing where it is not applied. What is sensitive is left out."""
         if not self.remote.is_made() and not (part == "state" and self.begun.exists()):
             return {}
-        found = shown(self.ready(part, ahead=True), "output", "-json")
+        found = read_terraform_json(self.ready(part, ahead=True), "output", "-json")
         return {name: item["value"] for name, item in found.items() if not item["sensitive"]}
 
 # %% ../../nbs/setup/08_azure.ipynb #e32a280c
 @contextmanager
-def azure_side(project: Project, contracts: Iterable[Contract], remote: Callable[[Project, Setup], Remote] = azure_remote) -> Iterator[AzureSide]:
+def hold_azure_backend(project: Project, contracts: Iterable[Contract], remote: Callable[[Project, Setup], StateStorage] = azure_state_storage) -> Iterator[AzureBackend]:
     """Hold the Azure side of a project for one run; raises BadInput where the project says nothing of it or Terraform is missing."""
     setup, program = setup_of(project), terraform_program()
     folder = project.state_folder / "setup" / project.names.stem
-    with the_only_run(folder) as run:
-        side = AzureSide(project, setup, tuple(contracts), folder, remote(project, setup), run, program, folder / "logs" / f"{new_run_id()}.log")
+    with hold_setup_folder(folder) as run:
+        side = AzureBackend(project, setup, tuple(contracts), folder, remote(project, setup), run, program, folder / "logs" / f"{new_run_id()}.log")
         try:
             yield side
         finally:
-            for part in PARTS:
+            for part in SETUP_PARTS:
                 with suppress(FileNotFoundError):
                     (folder / part / PLAN_FILE).unlink()

@@ -15,16 +15,16 @@ from typing import Any
 from ..contract.fault import DatamasterError
 from ..project.project_file import Project
 from .variables import Setup
-from ..targets.doctor import Check
-from ..targets.clients.management import Answer, Management, call, listed, tried
+from ..targets.doctor import DoctorCheck
+from ..targets.clients.management import Answer, Management, call_azure, list_items, send_request
 
 # %% auto #0
-__all__ = ['LOG_IN', 'SUBSCRIPTIONS', 'REMEDIES', 'Caller', 'caller_of', 'Azure', 'looked_at', 'login_check',
-           'subscription_check', 'call_of', 'writer_check']
+__all__ = ['LOG_IN_REMEDY', 'SUBSCRIPTIONS_API_VERSION', 'SUBSCRIPTION_REMEDIES', 'AzureCaller', 'parse_caller', 'AzureServices',
+           'run_azure_check', 'login_check', 'subscription_check', 'call_management', 'writer_check']
 
 # %% ../../nbs/setup/09_caller.ipynb #12c7b8ef
 @dataclass(frozen=True)
-class Caller:
+class AzureCaller:
     """Whom a token was given to: `kind` is as in a role assignment; a text is empty where the token does not say it."""
 
     name: str = ""
@@ -33,22 +33,22 @@ class Caller:
     tenant: str = ""
 
 
-def caller_of(token: str) -> Caller:
+def parse_caller(token: str) -> AzureCaller:
     """Return whom an access token was given to (Microsoft Entra, *Access token claims reference*)."""
     body = token.split(".")[1] if token.count(".") == 2 else ""
     try:
         claims = json.loads(base64.urlsafe_b64decode(body + "=" * (-len(body) % 4)))
     except ValueError:
-        return Caller()
+        return AzureCaller()
     if not isinstance(claims, dict):
-        return Caller()
+        return AzureCaller()
     is_person = claims.get("idtyp") == "user" or "scp" in claims
     name = claims.get("upn") or claims.get("unique_name") or claims.get("preferred_username") or claims.get("appid") or ""
-    return Caller(str(name), str(claims.get("oid", "")), "User" if is_person else "ServicePrincipal", str(claims.get("tid", "")))
+    return AzureCaller(str(name), str(claims.get("oid", "")), "User" if is_person else "ServicePrincipal", str(claims.get("tid", "")))
 
 # %% ../../nbs/setup/09_caller.ipynb #9a439b35
 @dataclass(frozen=True)
-class Azure:
+class AzureServices:
     """What the checks of the Azure side ask: Azure Resource Manager, Microsoft Graph and Databricks' account, for one project."""
 
     management: Management
@@ -58,9 +58,9 @@ class Azure:
     setup: Setup
 
     @cached_property
-    def caller(self) -> Caller:
+    def caller(self) -> AzureCaller:
         """Who is logged in; raises DatamasterError where nobody is."""
-        return caller_of(self.management.token())
+        return parse_caller(self.management.token())
 
     def path(self, rest: str, version: str) -> str:
         """Return the path of something in the subscription, for a version of its API."""
@@ -68,79 +68,79 @@ class Azure:
 
     def get(self, rest: str, version: str) -> Any:
         """Return the body of something in the subscription, empty where it is not there; raises DatamasterError where it is refused."""
-        answer = call(self.management, "GET", self.path(rest, version))
+        answer = call_azure(self.management, "GET", self.path(rest, version))
         return answer.body if answer.status != 404 else {}
 
     def resources(self, rest: str, version: str) -> list[dict[str, Any]]:
         """Return the resources of a type in the subscription: none where its provider is not registered. Raises DatamasterError where Azure refuses it for another reason."""
         try:
-            return list(listed(self.management, self.path(rest, version)))
+            return list(list_items(self.management, self.path(rest, version)))
         except DatamasterError as error:
             if "MissingSubscriptionRegistration" in error.faults[0].message:
                 return []
             raise
 
 
-def looked_at(name: str, look: Callable[[], tuple[Check, ...]]) -> tuple[Check, ...]:
+def run_azure_check(name: str, look: Callable[[], tuple[DoctorCheck, ...]]) -> tuple[DoctorCheck, ...]:
     """Return what a look gives; where Azure refuses it, that it was not looked at and why."""
     try:
         return look()
     except DatamasterError as error:
-        return (Check(name, "warning", f"not looked at: {error.faults[0].message}", error.faults[0].hint),)
+        return (DoctorCheck(name, "warning", f"not looked at: {error.faults[0].message}", error.faults[0].hint),)
 
 # %% ../../nbs/setup/09_caller.ipynb #17f727b6
-LOG_IN = "az login --tenant {tenant}; in a workflow azure/login with client-id, tenant-id and subscription-id, and `permissions: id-token: write`"
+LOG_IN_REMEDY = "az login --tenant {tenant}; in a workflow azure/login with client-id, tenant-id and subscription-id, and `permissions: id-token: write`"
 
 
-def login_check(azure: Azure) -> Check:
+def login_check(azure: AzureServices) -> DoctorCheck:
     """Return whether somebody is logged in, and in the project's tenant."""
     try:
         caller = azure.caller
     except DatamasterError as error:
-        return Check("log-in", "missing", f"nobody is logged in: {error.faults[0].message}", LOG_IN.format(tenant=azure.setup.tenant))
+        return DoctorCheck("log-in", "missing", f"nobody is logged in: {error.faults[0].message}", LOG_IN_REMEDY.format(tenant=azure.setup.tenant))
     if caller.tenant and caller.tenant != azure.setup.tenant:
-        return Check("log-in", "missing", f"{caller.name} of tenant {caller.tenant}, and setup.tenant is {azure.setup.tenant}", LOG_IN.format(tenant=azure.setup.tenant))
-    return Check("log-in", "ok", f"{caller.name} ({caller.kind})" if caller.name else "somebody")
+        return DoctorCheck("log-in", "missing", f"{caller.name} of tenant {caller.tenant}, and setup.tenant is {azure.setup.tenant}", LOG_IN_REMEDY.format(tenant=azure.setup.tenant))
+    return DoctorCheck("log-in", "ok", f"{caller.name} ({caller.kind})" if caller.name else "somebody")
 
 
-SUBSCRIPTIONS = "2022-12-01"
-REMEDIES = {"Disabled": "enable it in the portal: Subscriptions, Reactivate", "Deleted": "name another one under setup.subscription", "PastDue": "settle its bill: it will be disabled",
+SUBSCRIPTIONS_API_VERSION = "2022-12-01"
+SUBSCRIPTION_REMEDIES = {"Disabled": "enable it in the portal: Subscriptions, Reactivate", "Deleted": "name another one under setup.subscription", "PastDue": "settle its bill: it will be disabled",
             "Warned": "settle its bill: it will be disabled"}
 
 
-def subscription_check(azure: Azure) -> Check:
+def subscription_check(azure: AzureServices) -> DoctorCheck:
     """Return whether the subscription is there for the caller, enabled, and of the project's tenant (Azure, *Subscriptions - Get*; Azure Databricks, *Get started*)."""
-    answer = call_of(azure.management, azure.path("", SUBSCRIPTIONS))
+    answer = call_management(azure.management, azure.path("", SUBSCRIPTIONS_API_VERSION))
     if answer.status != 200:
-        return Check("subscription", "missing", f"{azure.setup.subscription} is not there for whoever is logged in",
+        return DoctorCheck("subscription", "missing", f"{azure.setup.subscription} is not there for whoever is logged in",
                      "correct setup.subscription (az account list), or ask for a role on it; a role that was given a moment ago takes minutes")
     found = answer.body
     detail = f"{found.get('displayName', '')} ({found.get('state', '')})"
     if found.get("tenantId", azure.setup.tenant) != azure.setup.tenant:
-        return Check("subscription", "missing", f"{detail} is of tenant {found['tenantId']}", "correct setup.tenant or setup.subscription")
+        return DoctorCheck("subscription", "missing", f"{detail} is of tenant {found['tenantId']}", "correct setup.tenant or setup.subscription")
     if str((found.get("subscriptionPolicies") or {}).get("quotaId", "")).startswith("FreeTrial"):
-        return Check("subscription", "missing", f"{detail} is a free trial, in which Databricks makes no cluster", "change it to pay-as-you-go in the portal: Subscriptions, Upgrade")
+        return DoctorCheck("subscription", "missing", f"{detail} is a free trial, in which Databricks makes no cluster", "change it to pay-as-you-go in the portal: Subscriptions, Upgrade")
     if found.get("state") != "Enabled":
-        return Check("subscription", "warning" if found.get("state") in ("Warned", "PastDue") else "missing", detail, REMEDIES.get(found.get("state"), "see the portal: Subscriptions"))
-    return Check("subscription", "ok", detail)
+        return DoctorCheck("subscription", "warning" if found.get("state") in ("Warned", "PastDue") else "missing", detail, SUBSCRIPTION_REMEDIES.get(found.get("state"), "see the portal: Subscriptions"))
+    return DoctorCheck("subscription", "ok", detail)
 
 
-def call_of(management: Management, path: str) -> Answer:
+def call_management(management: Management, path: str) -> Answer:
     """Return the answer to a call, that of a refusal too: a 401 or 403 is an answer to whether somebody may."""
-    answer = tried(management, "GET", management.endpoint + path)
-    return answer if answer.status in (401, 403) else call(management, "GET", path)
+    answer = send_request(management, "GET", management.endpoint + path)
+    return answer if answer.status in (401, 403) else call_azure(management, "GET", path)
 
 # %% ../../nbs/setup/09_caller.ipynb #da0fc00e
-def writer_check(azure: Azure) -> Check:
+def writer_check(azure: AzureServices) -> DoctorCheck:
     """Return whether whoever is logged in is one of the state's writers."""
     writers, caller = azure.setup.writers, azure.caller
     if not caller.object_id:
-        return Check("state's writers", "warning", "not looked at: the log-in does not say its object id", "see that setup.writers names it")
+        return DoctorCheck("state's writers", "warning", "not looked at: the log-in does not say its object id", "see that setup.writers names it")
     of = next((name for name, writer in writers.items() if writer.object_id == caller.object_id), "")
     if of and writers[of].type != caller.kind:
-        return Check("state's writers", "missing", f"{of} is a {caller.kind}, and setup.writers says {writers[of].type}", f"write type: {caller.kind}")
+        return DoctorCheck("state's writers", "missing", f"{of} is a {caller.kind}, and setup.writers says {writers[of].type}", f"write type: {caller.kind}")
     groups = [name for name, writer in writers.items() if writer.type == "Group"]
     if not of and groups:
-        return Check("state's writers", "warning", f"{caller.name} is not one of them itself", f"see that it is in {' or '.join(groups)}")
-    return Check("state's writers", "ok", of) if of else Check(
+        return DoctorCheck("state's writers", "warning", f"{caller.name} is not one of them itself", f"see that it is in {' or '.join(groups)}")
+    return DoctorCheck("state's writers", "ok", of) if of else DoctorCheck(
         "state's writers", "missing", f"{caller.name} ({caller.object_id}) is not one of them", f"add it to setup.writers: {{object_id: {caller.object_id}, type: {caller.kind}}}, and apply infra/state again")

@@ -13,7 +13,8 @@ from ..plan.plan import Action, Change, Difference, Plan
 from ..plan.resources import NOT_ALLOWED
 
 # %% auto #0
-__all__ = ['PENDING_ID', 'KNOWN_AFTER', 'SENSITIVE', 'Hidden', 'item_of', 'leaves', 'shown', 'differing', 'changes_of', 'plan_of']
+__all__ = ['PENDING_ID', 'KNOWN_AFTER', 'SENSITIVE', 'HiddenValue', 'item_mark', 'resource_leaves', 'display_value',
+           'resource_differences', 'resource_changes', 'parse_terraform_plan']
 
 # %% ../../nbs/setup/04_changes.ipynb #b15ea92c
 PENDING_ID = "00000000-0000-0000-0000-000000000000"
@@ -21,49 +22,49 @@ KNOWN_AFTER, SENSITIVE = "(known after apply)", "(sensitive)"
 
 
 @dataclass(frozen=True)
-class Hidden:
+class HiddenValue:
     """A sensitive value, which is compared and never shown."""
 
     value: Any
 
 
-def item_of(marks: Any, index: int) -> Any:
+def item_mark(marks: Any, index: int) -> Any:
     """Return what is said of an item of a list, if anything."""
     return marks[index] if isinstance(marks, list) and index < len(marks) else None
 
 
-def leaves(value: Any, unknown: Any, sensitive: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+def resource_leaves(value: Any, unknown: Any, sensitive: Any, path: str = "") -> Iterator[tuple[str, Any]]:
     """Yield what a resource says, by its path: without what is empty, and with words for what is sensitive or not known yet."""
     if unknown is True:
         yield path, KNOWN_AFTER
     elif sensitive is True:
-        yield path, Hidden(value)
+        yield path, HiddenValue(value)
     elif isinstance(value, Mapping) or isinstance(unknown, Mapping):
         value, unknown, sensitive = value or {}, unknown if isinstance(unknown, Mapping) else {}, sensitive if isinstance(sensitive, Mapping) else {}
         for name in (*value, *(name for name in unknown if name not in value)):
-            yield from leaves(value.get(name), unknown.get(name), sensitive.get(name), f"{path}.{name}" if path else name)
+            yield from resource_leaves(value.get(name), unknown.get(name), sensitive.get(name), f"{path}.{name}" if path else name)
     elif isinstance(value, list) and any(isinstance(item, Mapping | list) for item in value):
         for index, item in enumerate(value):
-            yield from leaves(item, item_of(unknown, index), item_of(sensitive, index), f"{path}[{index}]")
+            yield from resource_leaves(item, item_mark(unknown, index), item_mark(sensitive, index), f"{path}[{index}]")
     elif value not in (None, "", [], {}):
         yield path, KNOWN_AFTER if isinstance(value, str) and PENDING_ID in value else value
 
 # %% ../../nbs/setup/04_changes.ipynb #d7a97e2a
-def shown(value: Any) -> Any:
+def display_value(value: Any) -> Any:
     """Return a value as it is told."""
-    return SENSITIVE if isinstance(value, Hidden) else value
+    return SENSITIVE if isinstance(value, HiddenValue) else value
 
 
-def differing(change: Mapping[str, Any]) -> tuple[Difference, ...]:
+def resource_differences(change: Mapping[str, Any]) -> tuple[Difference, ...]:
     """Return where a resource differs; of one that is made, what is known."""
-    before = dict(leaves(change.get("before") or {}, {}, change.get("before_sensitive")))
-    after = dict(leaves(change.get("after") or {}, change.get("after_unknown"), change.get("after_sensitive")))
+    before = dict(resource_leaves(change.get("before") or {}, {}, change.get("before_sensitive")))
+    after = dict(resource_leaves(change.get("after") or {}, change.get("after_unknown"), change.get("after_sensitive")))
     if not change.get("before"):
-        return tuple(Difference(path, None, shown(value)) for path, value in after.items() if value != KNOWN_AFTER)
-    return tuple(Difference(path, shown(before.get(path)), shown(after.get(path))) for path in dict.fromkeys([*before, *after]) if before.get(path) != after.get(path))
+        return tuple(Difference(path, None, display_value(value)) for path, value in after.items() if value != KNOWN_AFTER)
+    return tuple(Difference(path, display_value(before.get(path)), display_value(after.get(path))) for path in dict.fromkeys([*before, *after]) if before.get(path) != after.get(path))
 
 
-def changes_of(resource: Mapping[str, Any], part: str, allow_delete: bool) -> Iterator[Change]:
+def resource_changes(resource: Mapping[str, Any], part: str, allow_delete: bool) -> Iterator[Change]:
     """Yield the changes of one resource; one that is made anew is deleted and created."""
     change = resource["change"]
     kind, name = resource["type"], f"{part}/{resource['address'].removeprefix(resource['type'] + '.')}"
@@ -73,10 +74,10 @@ def changes_of(resource: Mapping[str, Any], part: str, allow_delete: bool) -> It
         yield Change("delete", kind, name, refusal=" ".join(filter(None, (f"{stuck} cannot be changed in place, and what it holds is lost:" if stuck else "", refusal))) if refusal else "")
     action: Action | None = "create" if "create" in actions else "update" if "update" in actions else "unchanged" if actions == ["no-op"] else None
     if action:
-        yield Change(action, kind, name, differing({**change, "before": None} if action == "create" else change) if action != "unchanged" else ())
+        yield Change(action, kind, name, resource_differences({**change, "before": None} if action == "create" else change) if action != "unchanged" else ())
 
 
-def plan_of(planned: Mapping[str, Any], part: str, allow_delete: bool = False) -> Plan:
+def parse_terraform_plan(planned: Mapping[str, Any], part: str, allow_delete: bool = False) -> Plan:
     """Return the plan of what `terraform show -json` prints of a plan file (Terraform, *JSON Output Format*); data that is only read is left out."""
     managed = (resource for resource in planned.get("resource_changes", ()) if resource["mode"] == "managed")
-    return Plan(tuple(change for resource in managed for change in changes_of(resource, part, allow_delete)))
+    return Plan(tuple(change for resource in managed for change in resource_changes(resource, part, allow_delete)))

@@ -9,73 +9,73 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
-from .caller import Azure
+from .caller import AzureServices
 from .variables import entra_variables
-from ..targets.doctor import Check
-from ..targets.clients.management import call, listed
+from ..targets.doctor import DoctorCheck
+from ..targets.clients.management import call_azure, list_items
 
 # %% auto #0
-__all__ = ['MAKES_GROUPS', 'MAKES_APPLICATIONS', 'ASK', 'role_check', 'team_check', 'team_checks', 'member_check', 'members',
-           'directory_checks']
+__all__ = ['GROUP_CREATOR_ROLES', 'APPLICATION_CREATOR_ROLES', 'ENTRA_ROLE_REMEDY', 'role_check', 'team_check', 'team_checks',
+           'member_check', 'project_member_names', 'directory_checks']
 
 # %% ../../nbs/setup/13_directory.ipynb #070ca2b6
-MAKES_GROUPS = ("Groups Administrator", "User Administrator", "Directory Writers", "Global Administrator")
-MAKES_APPLICATIONS = ("Application Developer", "Application Administrator", "Cloud Application Administrator", "Global Administrator")
-ASK = "give {role} in Microsoft Entra, or have somebody apply infra/entra who has it; who applies only infra/azure needs neither"
+GROUP_CREATOR_ROLES = ("Groups Administrator", "User Administrator", "Directory Writers", "Global Administrator")
+APPLICATION_CREATOR_ROLES = ("Application Developer", "Application Administrator", "Cloud Application Administrator", "Global Administrator")
+ENTRA_ROLE_REMEDY = "give {role} in Microsoft Entra, or have somebody apply infra/entra who has it; who applies only infra/azure needs neither"
 
 
-def role_check(roles: Iterable[str]) -> Check:
+def role_check(roles: Iterable[str]) -> DoctorCheck:
     """Return whether roles of the directory are enough for `infra/entra`."""
     held = set(roles)
-    lacking = [wanted[0] for wanted in (MAKES_GROUPS, MAKES_APPLICATIONS) if not held & set(wanted)]
+    lacking = [wanted[0] for wanted in (GROUP_CREATOR_ROLES, APPLICATION_CREATOR_ROLES) if not held & set(wanted)]
     if lacking:
-        return Check("directory roles", "warning", f"none of {', '.join(lacking)}" + (f"; there is {', '.join(sorted(held))}" if held else ""), ASK.format(role=" and ".join(lacking)))
-    return Check("directory roles", "ok", ", ".join(sorted(held)))
+        return DoctorCheck("directory roles", "warning", f"none of {', '.join(lacking)}" + (f"; there is {', '.join(sorted(held))}" if held else ""), ENTRA_ROLE_REMEDY.format(role=" and ".join(lacking)))
+    return DoctorCheck("directory roles", "ok", ", ".join(sorted(held)))
 
 # %% ../../nbs/setup/13_directory.ipynb #0b02de67
-def team_check(name: str, mark: str, is_made: bool, found: Sequence[Mapping[str, Any]]) -> Check:
+def team_check(name: str, mark: str, is_made: bool, found: Sequence[Mapping[str, Any]]) -> DoctorCheck:
     """Return whether a group can be made, or is there already where another project makes it; `found` are the groups of that name, with their descriptions."""
     title = f"group {name}"
     if len(found) > 1:
-        return Check(title, "missing", f"Microsoft Entra has {len(found)} groups of that name", "give all but one of them another name")
+        return DoctorCheck(title, "missing", f"Microsoft Entra has {len(found)} groups of that name", "give all but one of them another name")
     if not is_made:
-        return Check(title, "ok", "there already") if found else Check(title, "missing", "setup.existing_groups names it, and it is not there", "take it out of setup.existing_groups: then it is made")
+        return DoctorCheck(title, "ok", "there already") if found else DoctorCheck(title, "missing", "setup.existing_groups names it, and it is not there", "take it out of setup.existing_groups: then it is made")
     if found and found[0].get("description") != mark:
-        return Check(title, "missing", "it was not made for this project", "name it under setup.existing_groups where its members are the right ones, else have its owner give it another name")
-    return Check(title, "ok", "there already, the project's" if found else "free")
+        return DoctorCheck(title, "missing", "it was not made for this project", "name it under setup.existing_groups where its members are the right ones, else have its owner give it another name")
+    return DoctorCheck(title, "ok", "there already, the project's" if found else "free")
 
 
-def team_checks(azure: Azure) -> tuple[Check, ...]:
+def team_checks(azure: AzureServices) -> tuple[DoctorCheck, ...]:
     """Return whether the groups of the project can be made, or found (Microsoft Graph, *List groups*)."""
     variables = entra_variables(azure.project, azure.setup)
 
     def named(name: str) -> list[dict[str, Any]]:
         text = quote(name.replace("'", "''"))
-        return list(listed(azure.graph, f"/v1.0/groups?$filter=displayName%20eq%20'{text}'&$select=id,displayName,description"))
+        return list(list_items(azure.graph, f"/v1.0/groups?$filter=displayName%20eq%20'{text}'&$select=id,displayName,description"))
 
     return tuple(team_check(name, variables["mark"], name in variables["groups"], named(name)) for name in (*variables["groups"], *variables["existing_groups"]))
 
 # %% ../../nbs/setup/13_directory.ipynb #0d048521
-def member_check(names: Iterable[str], absent: Iterable[str]) -> Check:
+def member_check(names: Iterable[str], absent: Iterable[str]) -> DoctorCheck:
     """Return whether all members are in the directory."""
     gone = list(absent)
     if gone:
-        return Check("members", "missing", f"not in Microsoft Entra: {', '.join(gone)}", "invite them there (Users, Invite external user), or correct setup.groups; a guest's name is NAME_DOMAIN#EXT#@TENANT")
-    return Check("members", "ok", f"{len(list(names))} found in Microsoft Entra")
+        return DoctorCheck("members", "missing", f"not in Microsoft Entra: {', '.join(gone)}", "invite them there (Users, Invite external user), or correct setup.groups; a guest's name is NAME_DOMAIN#EXT#@TENANT")
+    return DoctorCheck("members", "ok", f"{len(list(names))} found in Microsoft Entra")
 
 
-def members(azure: Azure) -> list[str]:
+def project_member_names(azure: AzureServices) -> list[str]:
     """Return the user principal names that the project names, each once."""
     said = [name for group in azure.setup.groups.values() for name in group]
     return list(dict.fromkeys([*filter(None, [azure.project.unity.principal_user]), *said]))
 
 
-def directory_checks(azure: Azure) -> tuple[Check, ...]:
+def directory_checks(azure: AzureServices) -> tuple[DoctorCheck, ...]:
     """Return what Microsoft Graph says of the members, and of a person's roles; an application's permissions are told in its own page."""
-    named = members(azure)
-    absent = [name for name in named if call(azure.graph, "GET", f"/v1.0/users/{quote(name, safe='@')}?$select=id").status == 404]
+    named = project_member_names(azure)
+    absent = [name for name in named if call_azure(azure.graph, "GET", f"/v1.0/users/{quote(name, safe='@')}?$select=id").status == 404]
     found = member_check(named, absent)
     if azure.caller.kind != "User":
-        return found, Check("directory roles", "warning", "not looked at: an application is logged in", "infra/entra needs Microsoft Graph's Application.ReadWrite.OwnedBy, Group.Create, Group.Read.All and User.Read.All")
-    of = listed(azure.graph, "/v1.0/me/transitiveMemberOf?$select=displayName")
+        return found, DoctorCheck("directory roles", "warning", "not looked at: an application is logged in", "infra/entra needs Microsoft Graph's Application.ReadWrite.OwnedBy, Group.Create, Group.Read.All and User.Read.All")
+    of = list_items(azure.graph, "/v1.0/me/transitiveMemberOf?$select=displayName")
     return found, role_check(item["displayName"] for item in of if item.get("@odata.type") == "#microsoft.graph.directoryRole")

@@ -14,14 +14,14 @@ from shlex import quote
 from typing import Any
 
 from ..contract.fault import Fault, code
-from .lock import Run, caller_here, lock_of
+from .lock import SetupRun, state_lock_owner, parse_state_lock
 
 # %% auto #0
-__all__ = ['STATES', 'ENDING', 'TERRAFORM_FAILED', 'STATE_LOCKED', 'NOT_ALLOWED_YET', 'as_event', 'Progress', 'progress_of',
-           'fault_of', 'errors_of']
+__all__ = ['PROGRESS_STATES', 'INTERRUPT_PROGRESS', 'TERRAFORM_FAILED', 'STATE_LOCKED', 'NOT_ALLOWED_YET', 'parse_event',
+           'ResourceProgress', 'parse_progress', 'diagnostic_fault', 'diagnostic_faults']
 
 # %% ../../nbs/setup/02_events.ipynb #ea508039
-def as_event(line: str) -> dict[str, Any]:
+def parse_event(line: str) -> dict[str, Any]:
     """Return the event of a line; a line that is none is an event without a type."""
     try:
         found = json.loads(line)
@@ -31,7 +31,7 @@ def as_event(line: str) -> dict[str, Any]:
 
 # %% ../../nbs/setup/02_events.ipynb #abe4b513
 @dataclass(frozen=True)
-class Progress:
+class ResourceProgress:
     """How far a resource is: `state` is planned, started, running, done, failed or interrupted, and `seconds` is the time so far."""
 
     address: str
@@ -40,21 +40,21 @@ class Progress:
     seconds: float = 0.0
 
 
-STATES = {"planned_change": "planned", "apply_start": "started", "apply_progress": "running", "apply_complete": "done", "apply_errored": "failed"}
+PROGRESS_STATES = {"planned_change": "planned", "apply_start": "started", "apply_progress": "running", "apply_complete": "done", "apply_errored": "failed"}
 
 
-ENDING = Progress("what is under way", "wait for", "interrupted")
+INTERRUPT_PROGRESS = ResourceProgress("what is under way", "wait for", "interrupted")
 
 
-def progress_of(event: Mapping[str, Any]) -> Progress | None:
+def parse_progress(event: Mapping[str, Any]) -> ResourceProgress | None:
     """Return the progress that an event tells of, if any (Terraform, *Machine-readable UI*)."""
     if "Interrupt received" in event.get("@message", ""):
-        return ENDING
-    state = STATES.get(event.get("type", ""))
+        return INTERRUPT_PROGRESS
+    state = PROGRESS_STATES.get(event.get("type", ""))
     about = event.get("hook") or event.get("change")
     if state is None or not about:
         return None
-    return Progress(about["resource"]["addr"], about["action"], state, float(about.get("elapsed_seconds", 0)))
+    return ResourceProgress(about["resource"]["addr"], about["action"], state, float(about.get("elapsed_seconds", 0)))
 
 # %% ../../nbs/setup/02_events.ipynb #41952743
 TERRAFORM_FAILED = code("terraform-failed", "Terraform could not do its work.", "read the message; the log of the run has all of it")
@@ -62,16 +62,16 @@ STATE_LOCKED = code("state-locked", "Another run holds the lock of Terraform's s
 NOT_ALLOWED_YET = code("state-not-allowed", "Terraform's state is there, and the caller may not read or write it.", "be one of `writers:`; Azure takes up to ten minutes until a new role counts; then run it again")
 
 
-def fault_of(diagnostic: Mapping[str, Any], folder: Path, run: Run | None = None) -> Fault:
+def diagnostic_fault(diagnostic: Mapping[str, Any], folder: Path, run: SetupRun | None = None) -> Fault:
     """Return the fault of a diagnostic of severity error."""
     detail = str(diagnostic.get("detail") or "")
     text = f"{diagnostic['summary']}: {' '.join(detail.split())}".rstrip(": ")
     at = diagnostic.get("range") or {}
     address = {"path": diagnostic.get("address", ""), "file": at.get("filename", ""), "line": at.get("start", {}).get("line", 0)}
-    lock = lock_of(detail)
+    lock = parse_state_lock(detail)
     if lock is not None:
         unlock = f"`terraform -chdir={quote(str(folder))} force-unlock -force {lock.id}`"
-        if run is not None and run.killed is not None and lock.who == caller_here() and lock.created >= run.killed.replace(microsecond=0):
+        if run is not None and run.killed is not None and lock.who == state_lock_owner() and lock.created >= run.killed.replace(microsecond=0):
             return STATE_LOCKED.fault(f"a run of yours took the lock at {lock.created:%Y-%m-%d %H:%M:%S} UTC and was killed", hint=f"{unlock}, then run again")
         return STATE_LOCKED.fault(f"{lock.who} has held the lock since {lock.created:%Y-%m-%d %H:%M:%S} UTC, for {lock.operation or 'a run'}", hint=f"wait until it has ended; where it was killed, {unlock}")
     if "AuthorizationPermissionMismatch" in text and re.search("state|workspaces", diagnostic["summary"] + detail):
@@ -79,7 +79,7 @@ def fault_of(diagnostic: Mapping[str, Any], folder: Path, run: Run | None = None
     return TERRAFORM_FAILED.fault(text[:1000], **address)
 
 # %% ../../nbs/setup/02_events.ipynb #6b695037
-def errors_of(printed: list[str], folder: Path, run: Run | None = None) -> list[Fault]:
+def diagnostic_faults(printed: list[str], folder: Path, run: SetupRun | None = None) -> list[Fault]:
     """Return the faults that Terraform's diagnostics are, each once."""
-    told = [event["diagnostic"] for event in map(as_event, printed) if event.get("type") == "diagnostic" and event["diagnostic"]["severity"] == "error"]
-    return list(dict.fromkeys(fault_of(diagnostic, folder, run) for diagnostic in told))
+    told = [event["diagnostic"] for event in map(parse_event, printed) if event.get("type") == "diagnostic" and event["diagnostic"]["severity"] == "error"]
+    return list(dict.fromkeys(diagnostic_fault(diagnostic, folder, run) for diagnostic in told))

@@ -16,12 +16,12 @@ from ..contract.model import Contract, Workflow
 from ..plan.plan import Change, Plan
 from ..project.private import make_private
 from ..project.project_file import Project
-from .events import Progress
-from .lock import the_only_run
-from .side import Planned, Report
+from .events import ResourceProgress
+from .lock import hold_setup_folder
+from .side import PartPlan, ProgressReport
 
 # %% auto #0
-__all__ = ['local_folders', 'LocalSide', 'local_side']
+__all__ = ['local_folders', 'LocalBackend', 'hold_local_backend']
 
 # %% ../../nbs/setup/07_local.ipynb #5702c281
 def local_folders(project: Project, contracts: Iterable[Contract]) -> tuple[Path, ...]:
@@ -31,7 +31,7 @@ def local_folders(project: Project, contracts: Iterable[Contract]) -> tuple[Path
 
 
 @dataclass(frozen=True)
-class LocalSide:
+class LocalBackend:
     """The folders of a project's local lakehouse."""
 
     project: Project
@@ -47,15 +47,15 @@ class LocalSide:
         """Return a folder's path from the project's."""
         return folder.relative_to(self.project.root).as_posix()
 
-    def planned(self, part: str, allow_delete: bool = False, ahead: bool = False) -> Planned:
+    def planned(self, part: str, allow_delete: bool = False, ahead: bool = False) -> PartPlan:
         """Return which folders are missing."""
-        return Planned(part, Plan(tuple(Change("unchanged" if folder.is_dir() else "create", "folder", self.told(folder)) for folder in self.folders)))
+        return PartPlan(part, Plan(tuple(Change("unchanged" if folder.is_dir() else "create", "folder", self.told(folder)) for folder in self.folders)))
 
-    def planned_destruction(self, part: str) -> Planned:
+    def planned_destruction(self, part: str) -> PartPlan:
         """Return which folders are there."""
-        return Planned(part, Plan(tuple(Change("delete", "folder", self.told(folder)) for folder in reversed(self.folders) if folder.is_dir())), destroys=True)
+        return PartPlan(part, Plan(tuple(Change("delete", "folder", self.told(folder)) for folder in reversed(self.folders) if folder.is_dir())), destroys=True)
 
-    def apply(self, planned: Planned, report: Report) -> None:
+    def apply(self, planned: PartPlan, report: ProgressReport) -> None:
         """Make the folders, or delete them with all that they hold; a link is not followed."""
         for change in planned.plan.pending:
             folder = self.project.root / change.name
@@ -65,7 +65,7 @@ class LocalSide:
                 folder.unlink()
             else:
                 shutil.rmtree(folder)
-            report(Progress(f"folder {change.name}", change.action, "done"))
+            report(ResourceProgress(f"folder {change.name}", change.action, "done"))
 
     def outputs(self, part: str) -> dict[str, str]:
         """Return the folders that the steps that follow read and write."""
@@ -73,7 +73,7 @@ class LocalSide:
 
 
 @contextmanager
-def local_side(project: Project, contracts: Iterable[Contract]) -> Iterator[LocalSide]:
+def hold_local_backend(project: Project, contracts: Iterable[Contract]) -> Iterator[LocalBackend]:
     """Hold the local lakehouse's folders for one run."""
-    with the_only_run(project.state_folder / "setup" / "local"):
-        yield LocalSide(project, local_folders(project, contracts))
+    with hold_setup_folder(project.state_folder / "setup" / "local"):
+        yield LocalBackend(project, local_folders(project, contracts))

@@ -23,11 +23,12 @@ from ..contract.fault import DatamasterError, code
 from ..project.private import make_private
 
 # %% auto #0
-__all__ = ['SETUP_IN_USE', 'Lock', 'lock_of', 'caller_here', 'process_of', 'Run', 'in_use', 'run_after', 'the_only_run']
+__all__ = ['SETUP_IN_USE', 'StateLock', 'parse_state_lock', 'state_lock_owner', 'process_identity', 'SetupRun',
+           'setup_in_use_error', 'next_setup_run', 'hold_setup_folder']
 
 # %% ../../nbs/setup/01_lock.ipynb #2f1c9750
 @dataclass(frozen=True)
-class Lock:
+class StateLock:
     """A lock of Terraform's state: `who` is USER@MACHINE, and `created` is by that machine's clock."""
 
     id: str
@@ -36,16 +37,16 @@ class Lock:
     created: datetime
 
 
-def lock_of(text: str) -> Lock | None:
+def parse_state_lock(text: str) -> StateLock | None:
     """Return the lock that a message of Terraform tells of, if any."""
     said = dict(re.findall(r"(ID|Operation|Who|Created): +(.*?)(?= +\w+: |\s*\n|$)", text))
     moment = re.match(r"(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d)", said.get("Created", ""))
     if not re.fullmatch(r"[0-9a-f-]{36}", said.get("ID", "")) or not moment:
         return None
-    return Lock(said["ID"], said.get("Operation", "").removeprefix("OperationType"), said.get("Who", ""), datetime.fromisoformat(moment[1]).replace(tzinfo=UTC))
+    return StateLock(said["ID"], said.get("Operation", "").removeprefix("OperationType"), said.get("Who", ""), datetime.fromisoformat(moment[1]).replace(tzinfo=UTC))
 
 
-def caller_here() -> str:
+def state_lock_owner() -> str:
     """Return who a lock of this process names."""
     return f"{pwd.getpwuid(os.getuid()).pw_name}@{socket.gethostname()}"
 
@@ -53,7 +54,7 @@ def caller_here() -> str:
 SETUP_IN_USE = code("setup-in-use", "Another run of `datamaster setup` is at work in this project.", "wait until it has ended")
 
 
-def process_of(pid: int) -> str:
+def process_identity(pid: int) -> str:
     """Return a process that lives, as its id and its beginning; empty where there is none, or only what is left of it (proc(5), *stat*; elsewhere ps(1))."""
     if Path("/proc/self/stat").exists():
         try:
@@ -66,7 +67,7 @@ def process_of(pid: int) -> str:
 
 
 @dataclass
-class Run:
+class SetupRun:
     """A run of ours in its file: `killed` is when the last one began that was killed, if it was, and `terraform` the Terraform that is at work for it."""
 
     file: TextIO
@@ -82,39 +83,39 @@ class Run:
 
     def works_with(self, pid: int) -> None:
         """Write down which Terraform is at work; 0: none."""
-        self.terraform = process_of(pid) if pid else ""
+        self.terraform = process_identity(pid) if pid else ""
         self.write()
 
 
-def in_use(said: str, file: Path) -> DatamasterError:
+def setup_in_use_error(said: str, file: Path) -> DatamasterError:
     """Return the error that a run is at work."""
     return DatamasterError(SETUP_IN_USE.fault(said, file=str(file)))
 
 
-def run_after(text: str, file: TextIO, path: Path) -> Run:
+def next_setup_run(text: str, file: TextIO, path: Path) -> SetupRun:
     """Return a new run after the one that the file tells of; raises DatamasterError where that one's Terraform is still at work. A file that was cut off tells of none."""
-    run = Run(file, datetime.now(UTC))
+    run = SetupRun(file, datetime.now(UTC))
     try:
         said = json.loads(text)
         terraform, killed = said["terraform"], said["killed"] or ("" if said["ended"] else said["begun"])
     except (ValueError, KeyError, TypeError):
         return run
-    if terraform and process_of(int(terraform.split()[0])) == terraform:
-        raise in_use(f"the run of {killed} was killed, and its Terraform is still at work as process {terraform.split()[0]}", path)
+    if terraform and process_identity(int(terraform.split()[0])) == terraform:
+        raise setup_in_use_error(f"the run of {killed} was killed, and its Terraform is still at work as process {terraform.split()[0]}", path)
     return replace(run, killed=datetime.fromisoformat(killed) if killed else None)
 
 
 @contextmanager
-def the_only_run(folder: Path) -> Iterator[Run]:
+def hold_setup_folder(folder: Path) -> Iterator[SetupRun]:
     """Hold a folder for a run; raises DatamasterError where another process has it. What was killed is remembered until a run succeeds."""
     make_private(folder)
     with (folder / "run.json").open("a+", encoding="utf-8") as file:
         try:
             flock(file, LOCK_EX | LOCK_NB)
         except BlockingIOError:
-            raise in_use("a run is at work", folder / "run.json") from None
+            raise setup_in_use_error("a run is at work", folder / "run.json") from None
         file.seek(0)
-        run = run_after(file.read(), file, folder / "run.json")
+        run = next_setup_run(file.read(), file, folder / "run.json")
         run.write()
         try:
             yield run

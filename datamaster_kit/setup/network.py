@@ -9,17 +9,17 @@ from collections.abc import Mapping
 from ipaddress import ip_network
 from typing import Any
 
-from .caller import Azure
-from ..targets.doctor import Check
-from ..targets.clients.management import call
+from .caller import AzureServices
+from ..targets.doctor import DoctorCheck
+from ..targets.clients.management import call_azure
 
 # %% auto #0
-__all__ = ['DELEGATION', 'SMALLEST', 'ENDPOINTS', 'NETWORKS', 'subnet_faults', 'network_check', 'endpoint_check',
-           'network_checks', 'found_at']
+__all__ = ['DELEGATION', 'SMALLEST_SUBNET_PREFIX', 'SERVICE_ENDPOINTS', 'NETWORKS_API_VERSION', 'subnet_faults', 'network_check',
+           'endpoint_check', 'network_checks', 'read_resource_by_id']
 
 # %% ../../nbs/setup/15_network.ipynb #fdcf1104
 DELEGATION = "Microsoft.Databricks/workspaces"
-SMALLEST = 26
+SMALLEST_SUBNET_PREFIX = 26
 
 
 def subnet_faults(name: str, subnet: Mapping[str, Any]) -> list[str]:
@@ -30,53 +30,53 @@ def subnet_faults(name: str, subnet: Mapping[str, Any]) -> list[str]:
     ranges = [said["addressPrefix"]] if said.get("addressPrefix") else said.get("addressPrefixes", [])
     lacks = [] if any(item.get("properties", {}).get("serviceName", "").lower() == DELEGATION.lower() for item in said.get("delegations", ())) else [f"{name} is not delegated to {DELEGATION}"]
     lacks += [] if said.get("networkSecurityGroup") else [f"{name} has no network security group"]
-    return lacks + [f"{name} has only the addresses of {each}" for each in ranges if ip_network(each, strict=False).prefixlen > SMALLEST]
+    return lacks + [f"{name} has only the addresses of {each}" for each in ranges if ip_network(each, strict=False).prefixlen > SMALLEST_SUBNET_PREFIX]
 
 
-def network_check(region: str, subscription: str, said: Mapping[str, Any], found: Mapping[str, Any]) -> Check:
+def network_check(region: str, subscription: str, said: Mapping[str, Any], found: Mapping[str, Any]) -> DoctorCheck:
     """Return whether a virtual network is as the workspace wants it."""
     name = said["id"].rsplit("/", 1)[1]
     if not found.get("name"):
-        return Check("network", "missing", f"there is no virtual network {name}", "correct setup.azure.virtual_network.id, or make the network first")
+        return DoctorCheck("network", "missing", f"there is no virtual network {name}", "correct setup.azure.virtual_network.id, or make the network first")
     subnets = {subnet["name"]: subnet for subnet in found.get("properties", {}).get("subnets", ())}
     faults = [fault for key in ("public_subnet_name", "private_subnet_name") for fault in subnet_faults(said[key], subnets.get(said[key], {}))]
     faults += [f"{name} is in {found['location']}, and setup.location is {region}"] if found.get("location") != region else []
     faults += [f"{name} is of another subscription"] if f"/subscriptions/{subscription}/".lower() not in said["id"].lower() else []
     if faults:
-        return Check("network", "missing", "; ".join(faults), f"az network vnet subnet update --delegations {DELEGATION} --network-security-group GROUP; a region, a size or a subscription only by another network")
-    return Check("network", "ok", name)
+        return DoctorCheck("network", "missing", "; ".join(faults), f"az network vnet subnet update --delegations {DELEGATION} --network-security-group GROUP; a region, a size or a subscription only by another network")
+    return DoctorCheck("network", "ok", name)
 
 # %% ../../nbs/setup/15_network.ipynb #3e33232d
-ENDPOINTS = ("Microsoft.Storage", "Microsoft.EventHub")
+SERVICE_ENDPOINTS = ("Microsoft.Storage", "Microsoft.EventHub")
 
 
-def endpoint_check(found: Mapping[str, Mapping[str, Any]]) -> Check:
+def endpoint_check(found: Mapping[str, Mapping[str, Any]]) -> DoctorCheck:
     """Return whether subnets, by their resource ids, have the service endpoints of the lake and the topics."""
     faults = []
     for identity, subnet in found.items():
         name = "/".join(identity.split("/")[-3::2])
         has = {item.get("service", "").split(".Global")[0] for item in subnet.get("properties", {}).get("serviceEndpoints", ())}
-        faults += [f"there is no {name}"] if not subnet.get("name") else [f"{name} has no endpoint of {service}" for service in ENDPOINTS if service not in has]
+        faults += [f"there is no {name}"] if not subnet.get("name") else [f"{name} has no endpoint of {service}" for service in SERVICE_ENDPOINTS if service not in has]
     if faults:
-        return Check("allowed subnets", "missing", "; ".join(faults), f"az network vnet subnet update --service-endpoints {' '.join(ENDPOINTS)}, or correct setup.azure.allowed_network.subnet_ids")
-    return Check("allowed subnets", "ok", f"{len(found)} with their endpoints")
+        return DoctorCheck("allowed subnets", "missing", "; ".join(faults), f"az network vnet subnet update --service-endpoints {' '.join(SERVICE_ENDPOINTS)}, or correct setup.azure.allowed_network.subnet_ids")
+    return DoctorCheck("allowed subnets", "ok", f"{len(found)} with their endpoints")
 
 # %% ../../nbs/setup/15_network.ipynb #3b5cdbf9
-NETWORKS = "2024-05-01"
+NETWORKS_API_VERSION = "2024-05-01"
 
 
-def network_checks(azure: Azure) -> tuple[Check, ...]:
+def network_checks(azure: AzureServices) -> tuple[DoctorCheck, ...]:
     """Return what is to be said of the networks that the project names; nothing where it names none."""
     network, allowed = azure.setup.azure.get("virtual_network"), azure.setup.azure.get("allowed_network")
-    checks: tuple[Check, ...] = ()
+    checks: tuple[DoctorCheck, ...] = ()
     if network:
-        checks += (network_check(azure.setup.location, azure.setup.subscription, network, found_at(azure, network["id"])),)
+        checks += (network_check(azure.setup.location, azure.setup.subscription, network, read_resource_by_id(azure, network["id"])),)
     if allowed:
-        checks += (endpoint_check({identity: found_at(azure, identity) for identity in allowed["subnet_ids"]}),)
+        checks += (endpoint_check({identity: read_resource_by_id(azure, identity) for identity in allowed["subnet_ids"]}),)
     return checks
 
 
-def found_at(azure: Azure, identity: str) -> Mapping[str, Any]:
+def read_resource_by_id(azure: AzureServices, identity: str) -> Mapping[str, Any]:
     """Return a resource by its id, empty where it is not there; raises DatamasterError where it is refused."""
-    answer = call(azure.management, "GET", f"{identity}?api-version={NETWORKS}")
+    answer = call_azure(azure.management, "GET", f"{identity}?api-version={NETWORKS_API_VERSION}")
     return answer.body if answer.status != 404 else {}

@@ -14,19 +14,20 @@ from pathlib import Path
 from typing import Any
 
 import datamaster_kit
-from ..contract.document import nearest
+from ..contract.document import nearest_name_hint
 from ..contract.fault import BadInput, code
 from ..project.private import make_private
 from ..project.project_file import Project
-from .variables import Setup, tfvars
-from ..targets.clients.management import Management, call, logged_in
+from .variables import Setup, render_tfvars
+from ..targets.clients.management import Management, call_azure, build_management
 
 # %% auto #0
-__all__ = ['PARTS', 'NO_PART', 'NO_IDENTITY', 'BOOTSTRAP', 'BEGINNING', 'NOTHING_YET', 'infra_folder', 'chosen_parts', 'Backend',
-           'Remote', 'azure_remote', 'locks_others', 'prepare']
+__all__ = ['SETUP_PARTS', 'NO_PART', 'NO_AZURE_PACKAGE', 'BOOTSTRAP_STATE', 'BOOTSTRAP_BACKEND', 'EMPTY_BACKEND', 'infra_folder',
+           'select_parts', 'StateBackend', 'StateStorage', 'azure_state_storage', 'has_other_providers',
+           'prepare_working_folder']
 
 # %% ../../nbs/setup/05_parts.ipynb #82972d00
-PARTS = ("state", "entra", "azure")
+SETUP_PARTS = ("state", "entra", "azure")
 NO_PART = code("no-such-part", "The side of a target has no part of that name.", "name one of its parts, or none for all")
 
 
@@ -36,16 +37,16 @@ def infra_folder() -> Path:
     return next(folder for folder in (package / "infra", package.parent / "infra") if folder.is_dir())
 
 
-def chosen_parts(names: tuple[str, ...], known: tuple[str, ...] = PARTS) -> tuple[str, ...]:
+def select_parts(names: tuple[str, ...], known: tuple[str, ...] = SETUP_PARTS) -> tuple[str, ...]:
     """Return the parts that are named, all where none is, in the order of their application; raises BadInput with every unknown one."""
-    wrong = [NO_PART.fault(f"there is no part {name!r}", hint=nearest(name, known) or f"there are {', '.join(known)}") for name in names if name not in known]
+    wrong = [NO_PART.fault(f"there is no part {name!r}", hint=nearest_name_hint(name, known) or f"there are {', '.join(known)}") for name in names if name not in known]
     if wrong:
         raise BadInput(*wrong)
     return tuple(part for part in known if part in names or not names)
 
 # %% ../../nbs/setup/05_parts.ipynb #8c7f57bf
 @dataclass(frozen=True)
-class Backend:
+class StateBackend:
     """Where Terraform keeps a state: one of its backends, and that one's settings."""
 
     kind: str
@@ -53,52 +54,52 @@ class Backend:
 
 
 @dataclass(frozen=True)
-class Remote:
+class StateStorage:
     """The states' storage: whether it has been made, and the backend of each part."""
 
     is_made: Callable[[], bool]
-    backend: Callable[[str], Backend]
+    backend: Callable[[str], StateBackend]
 
 
-NO_IDENTITY = code("azure-package-missing", "The package that logs in to Azure is not installed.", "pip install 'datamaster_kit[databricks]'")
+NO_AZURE_PACKAGE = code("azure-package-missing", "The package that logs in to Azure is not installed.", "pip install 'datamaster_kit[databricks]'")
 
 
-def azure_remote(project: Project, setup: Setup, log_in: Callable[[], Management] = logged_in) -> Remote:
+def azure_state_storage(project: Project, setup: Setup, log_in: Callable[[], Management] = build_management) -> StateStorage:
     """Return the storage in Azure (Terraform, *Backend type: azurerm*; Azure, *Storage Accounts - Get Properties*); raises BadInput where nobody can be logged in."""
     group, account = f"{project.names.resource_group}tf", project.names.state_account
     if find_spec("azure.identity" if find_spec("azure") else "azure") is None:
-        raise BadInput(NO_IDENTITY.fault("azure-identity is not installed"))
+        raise BadInput(NO_AZURE_PACKAGE.fault("azure-identity is not installed"))
     settings = {"resource_group_name": group, "storage_account_name": account, "container_name": "tfstate", "subscription_id": setup.subscription, "tenant_id": setup.tenant, "use_azuread_auth": True}
 
     seen: list[bool] = []
 
     def is_made() -> bool:
         path = f"/subscriptions/{setup.subscription}/resourceGroups/{group}/providers/Microsoft.Storage/storageAccounts/{account}?api-version=2023-05-01"
-        if not seen and call(log_in(), "GET", path).status == 200:
+        if not seen and call_azure(log_in(), "GET", path).status == 200:
             seen.append(True)
         return bool(seen)
 
-    return Remote(is_made, lambda part: Backend("azurerm", {**settings, "key": f"{part}.tfstate"}))
+    return StateStorage(is_made, lambda part: StateBackend("azurerm", {**settings, "key": f"{part}.tfstate"}))
 
 # %% ../../nbs/setup/05_parts.ipynb #1904992b
-BOOTSTRAP = "bootstrap.tfstate"
-BEGINNING, NOTHING_YET = Backend("local", {"path": BOOTSTRAP}), Backend("local", {"path": "nothing.tfstate"})
+BOOTSTRAP_STATE = "bootstrap.tfstate"
+BOOTSTRAP_BACKEND, EMPTY_BACKEND = StateBackend("local", {"path": BOOTSTRAP_STATE}), StateBackend("local", {"path": "nothing.tfstate"})
 
 
-def locks_others(source: Path, folder: Path) -> bool:
+def has_other_providers(source: Path, folder: Path) -> bool:
     """The providers that a working folder locked may be others than those that the files of its part pin."""
     versions = folder / "versions.tf"
     return not versions.exists() or versions.read_bytes() != (source / "versions.tf").read_bytes()
 
 
-def prepare(source: Path, folder: Path, variables: Mapping[str, Any], backend: Backend) -> None:
+def prepare_working_folder(source: Path, folder: Path, variables: Mapping[str, Any], backend: StateBackend) -> None:
     """Copy the files of a part to its working folder, with its variables and its backend; states, plans and providers there stay, and their lock unless other versions are pinned now."""
     make_private(folder)
-    if locks_others(source, folder):
+    if has_other_providers(source, folder):
         (folder / ".terraform.lock.hcl").unlink(missing_ok=True)
     for old in (*folder.glob("*.tf"), *folder.glob("*.tf.json")):
         old.unlink()
     for file in (*source.glob("*.tf"), *source.glob(".terraform.lock.hcl")):
         shutil.copyfile(file, folder / file.name)
-    (folder / "terraform.tfvars.json").write_text(tfvars(variables), encoding="utf-8")
+    (folder / "terraform.tfvars.json").write_text(render_tfvars(variables), encoding="utf-8")
     (folder / "backend_override.tf.json").write_text(json.dumps({"terraform": {"backend": {backend.kind: backend.settings}}}, indent=2), encoding="utf-8")

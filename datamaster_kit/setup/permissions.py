@@ -9,60 +9,61 @@ from collections.abc import Iterable, Mapping
 from fnmatch import fnmatchcase
 from typing import Any
 
-from .caller import Azure
-from ..targets.doctor import Check
-from ..targets.clients.management import listed
+from .caller import AzureServices
+from ..targets.doctor import DoctorCheck
+from ..targets.clients.management import list_items
 
 # %% auto #0
-__all__ = ['PROVIDERS', 'MAKES', 'GIVES', 'LOCKS', 'matches', 'lacking', 'wanted_actions', 'permission_checks', 'allowed']
+__all__ = ['RESOURCE_PROVIDERS', 'RESOURCE_ACTIONS', 'ROLE_ACTIONS', 'LOCK_ACTIONS', 'is_action_allowed', 'missing_actions',
+           'terraform_actions', 'permission_checks', 'action_check']
 
 # %% ../../nbs/setup/10_permissions.ipynb #09a59eb4
-def matches(action: str, patterns: Iterable[str]) -> bool:
+def is_action_allowed(action: str, patterns: Iterable[str]) -> bool:
     """One of the patterns describes the action; case does not matter."""
     return any(fnmatchcase(action.lower(), pattern.lower().replace("[", "[[]").replace("?", "[?]")) for pattern in patterns)
 
 
-def lacking(wanted: Iterable[str], permissions: Iterable[Mapping[str, Any]]) -> list[str]:
+def missing_actions(wanted: Iterable[str], permissions: Iterable[Mapping[str, Any]]) -> list[str]:
     """Return the wanted actions that no permission allows."""
     held = list(permissions)
-    return [action for action in wanted if not any(matches(action, each.get("actions") or ()) and not matches(action, each.get("notActions") or ()) for each in held)]
+    return [action for action in wanted if not any(is_action_allowed(action, each.get("actions") or ()) and not is_action_allowed(action, each.get("notActions") or ()) for each in held)]
 
 # %% ../../nbs/setup/10_permissions.ipynb #75fec3a0
 # The resource providers that `infra/azure` registers.
-PROVIDERS = ("Microsoft.Compute", "Microsoft.Consumption", "Microsoft.Databricks", "Microsoft.EventHub", "Microsoft.Insights", "Microsoft.ManagedIdentity", "Microsoft.Network", "Microsoft.OperationalInsights",
+RESOURCE_PROVIDERS = ("Microsoft.Compute", "Microsoft.Consumption", "Microsoft.Databricks", "Microsoft.EventHub", "Microsoft.Insights", "Microsoft.ManagedIdentity", "Microsoft.Network", "Microsoft.OperationalInsights",
              "Microsoft.Storage")
-MAKES = (
+RESOURCE_ACTIONS = (
     "Microsoft.Resources/subscriptions/resourceGroups/write", "Microsoft.Storage/storageAccounts/write", "Microsoft.Storage/storageAccounts/blobServices/containers/write",
     "Microsoft.Storage/storageAccounts/managementPolicies/write", "Microsoft.EventHub/namespaces/write", "Microsoft.Databricks/workspaces/write",
     "Microsoft.Databricks/accessConnectors/write", "Microsoft.OperationalInsights/workspaces/write", "Microsoft.Insights/diagnosticSettings/write", "Microsoft.Consumption/budgets/write",
 )
-GIVES = ("Microsoft.Authorization/roleAssignments/write", "Microsoft.Authorization/roleAssignments/delete")
-LOCKS = ("Microsoft.Authorization/locks/write",)
+ROLE_ACTIONS = ("Microsoft.Authorization/roleAssignments/write", "Microsoft.Authorization/roleAssignments/delete")
+LOCK_ACTIONS = ("Microsoft.Authorization/locks/write",)
 
 
-def wanted_actions(azure: Azure) -> tuple[str, ...]:
+def terraform_actions(azure: AzureServices) -> tuple[str, ...]:
     """Return the actions on resources that the project's Terraform takes."""
     options = azure.setup.azure
     watcher = ("Microsoft.Network/networkWatchers/write",) if options.get("network_watcher_is_managed", True) else ()
     network = ("Microsoft.Network/virtualNetworks/subnets/join/action", "Microsoft.Network/virtualNetworks/subnets/write") if options.get("virtual_network") else ()
     key = ("Microsoft.ManagedIdentity/userAssignedIdentities/write",) if options.get("customer_managed_key") else ()
-    return (*MAKES, *watcher, *network, *key, *(f"{name}/register/action" for name in PROVIDERS))
+    return (*RESOURCE_ACTIONS, *watcher, *network, *key, *(f"{name}/register/action" for name in RESOURCE_PROVIDERS))
 
 
-def permission_checks(azure: Azure) -> tuple[Check, ...]:
+def permission_checks(azure: AzureServices) -> tuple[DoctorCheck, ...]:
     """Return whether the caller may make resources, give roles and, for `infra/state`, lock (Azure, *Permissions - List For Subscription*)."""
-    held = list(listed(azure.management, azure.path("/providers/Microsoft.Authorization/permissions", "2022-04-01")))
+    held = list(list_items(azure.management, azure.path("/providers/Microsoft.Authorization/permissions", "2022-04-01")))
     scope = f"--assignee OBJECT_ID --scope /subscriptions/{azure.setup.subscription}"
     return (
-        allowed("permissions", wanted_actions(azure), held, f"az role assignment create --role Contributor {scope}", "make every resource"),
-        allowed("roles", GIVES, held, "give it Role Based Access Control Administrator with the condition in the documentation of the Azure side", "give roles"),
-        allowed("lock of the state", LOCKS, held, "only infra/state needs it, once: an owner of the subscription applies that folder", "lock the state", "warning"),
+        action_check("permissions", terraform_actions(azure), held, f"az role assignment create --role Contributor {scope}", "make every resource"),
+        action_check("roles", ROLE_ACTIONS, held, "give it Role Based Access Control Administrator with the condition in the documentation of the Azure side", "give roles"),
+        action_check("lock of the state", LOCK_ACTIONS, held, "only infra/state needs it, once: an owner of the subscription applies that folder", "lock the state", "warning"),
     )
 
 
-def allowed(name: str, wanted: Iterable[str], held: list[Any], remedy: str, allows: str, otherwise: str = "missing") -> Check:
+def action_check(name: str, wanted: Iterable[str], held: list[Any], remedy: str, allows: str, otherwise: str = "missing") -> DoctorCheck:
     """Return whether permissions allow all of some actions."""
-    without = lacking(wanted, held)
+    without = missing_actions(wanted, held)
     if not without:
-        return Check(name, "ok", f"may {allows}")
-    return Check(name, "warning" if otherwise == "warning" else "missing", f"may not {', '.join(without[:3])}" + (f" and {len(without) - 3} more" if len(without) > 3 else ""), remedy)
+        return DoctorCheck(name, "ok", f"may {allows}")
+    return DoctorCheck(name, "warning" if otherwise == "warning" else "missing", f"may not {', '.join(without[:3])}" + (f" and {len(without) - 3} more" if len(without) > 3 else ""), remedy)

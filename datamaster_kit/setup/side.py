@@ -10,23 +10,24 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from ..contract.document import nearest
+from ..contract.document import nearest_name_hint
 from ..contract.fault import BadInput, code
 from ..contract.model import Contract
 from ..plan.plan import Plan
 from ..project.project_file import Project
-from .events import Progress
+from .events import ResourceProgress
 
 # %% auto #0
-__all__ = ['Report', 'NOT_A_SIDE', 'DELETES', 'Planned', 'Side', 'side_of', 'check_allowed', 'joined', 'unheard', 'begun',
-           'plan_all', 'outputs_of', 'apply_all']
+__all__ = ['ProgressReport', 'NO_SETUP_TARGET', 'PLAN_DELETES', 'PartPlan', 'InfrastructureBackend', 'hold_backend',
+           'check_allowed', 'join_part_plans', 'ignore_progress', 'report_part_start', 'plan_all', 'read_outputs',
+           'apply_all']
 
 # %% ../../nbs/setup/06_side.ipynb #a7f738b5
-Report = Callable[[Progress], None]
+ProgressReport = Callable[[ResourceProgress], None]
 
 
 @dataclass(frozen=True)
-class Planned:
+class PartPlan:
     """The plan of a part, whether it destroys, and whether an apply has something to do: that what is put out changes is no change of a resource."""
 
     part: str
@@ -35,7 +36,7 @@ class Planned:
     is_applicable: bool = True
 
 
-class Side(Protocol):
+class InfrastructureBackend(Protocol):
     """What a target stands on: `name` is what is typed before it is destroyed, and `parts` are in the order of their application."""
 
     @property
@@ -50,74 +51,74 @@ class Side(Protocol):
     def parts(self) -> tuple[str, ...]:
         """The parts that are planned and applied one after another."""
 
-    def planned(self, part: str, allow_delete: bool = False, ahead: bool = False) -> Planned:
+    def planned(self, part: str, allow_delete: bool = False, ahead: bool = False) -> PartPlan:
         """Return the plan of a part; `ahead` allows that what it needs is not there yet."""
 
-    def planned_destruction(self, part: str) -> Planned:
+    def planned_destruction(self, part: str) -> PartPlan:
         """Return the plan that takes a part away."""
 
-    def apply(self, planned: Planned, report: Report) -> None:
+    def apply(self, planned: PartPlan, report: ProgressReport) -> None:
         """Apply a plan, telling of each resource; raises DatamasterError where one fails."""
 
     def outputs(self, part: str) -> Mapping[str, Any]:
         """Return what a part put out, by name."""
 
 # %% ../../nbs/setup/06_side.ipynb #4a68fdbb
-NOT_A_SIDE = code("no-such-side", "The project has no target of that name.", "use `azure`, `local`, or a workspace under `targets:` of the project file")
+NO_SETUP_TARGET = code("no-such-side", "The project has no target of that name.", "use `azure`, `local`, or a workspace under `targets:` of the project file")
 
 
 @contextmanager
-def side_of(project: Project, contracts: Iterable[Contract], target: str) -> Iterator[Side]:
+def hold_backend(project: Project, contracts: Iterable[Contract], target: str) -> Iterator[InfrastructureBackend]:
     """Hold the side of a target for one run: of `local` the folders, of a workspace or `azure` the Azure side; raises BadInput where there is no such target."""
-    from datamaster_kit.setup.azure import azure_side
-    from datamaster_kit.setup.local import local_side
+    from datamaster_kit.setup.azure import hold_azure_backend
+    from datamaster_kit.setup.local import hold_local_backend
 
     known = ("azure", "local", *project.targets)
     if target not in known:
-        raise BadInput(NOT_A_SIDE.fault(f"there is no target {target!r}", hint=nearest(target, known)))
-    with local_side(project, contracts) if target == "local" else azure_side(project, contracts) as side:
+        raise BadInput(NO_SETUP_TARGET.fault(f"there is no target {target!r}", hint=nearest_name_hint(target, known)))
+    with hold_local_backend(project, contracts) if target == "local" else hold_azure_backend(project, contracts) as side:
         yield side
 
 # %% ../../nbs/setup/06_side.ipynb #5dbbb79c
-DELETES = code("plan-deletes", "A plan deletes or makes anew what may hold data, and that was not allowed.", "undo what asks for it, or allow it by --allow-delete")
+PLAN_DELETES = code("plan-deletes", "A plan deletes or makes anew what may hold data, and that was not allowed.", "undo what asks for it, or allow it by --allow-delete")
 
 
-def check_allowed(planned: Planned) -> None:
+def check_allowed(planned: PartPlan) -> None:
     """Raise BadInput with every change that was not allowed."""
     if planned.plan.refused:
-        raise BadInput(*(DELETES.fault(f"{change.action} {change.kind} {change.name}", hint=change.refusal) for change in planned.plan.refused))
+        raise BadInput(*(PLAN_DELETES.fault(f"{change.action} {change.kind} {change.name}", hint=change.refusal) for change in planned.plan.refused))
 
 
-def joined(found: Iterable[Planned]) -> Plan:
+def join_part_plans(found: Iterable[PartPlan]) -> Plan:
     """Return the plans of several parts as one."""
     return Plan(tuple(change for planned in found for change in planned.plan.changes))
 
 # %% ../../nbs/setup/06_side.ipynb #5aea9d5e
-def unheard(progress: Progress) -> None:
+def ignore_progress(progress: ResourceProgress) -> None:
     """Report nothing."""
 
 
-def begun(part: str, doing: str, report: Report) -> str:
+def report_part_start(part: str, doing: str, report: ProgressReport) -> str:
     """Return a part, after telling what is begun with it: Terraform fetches its providers and reads what is there without a word of a resource."""
-    report(Progress(f"the part {part}", doing, "started"))
+    report(ResourceProgress(f"the part {part}", doing, "started"))
     return part
 
 
-def plan_all(side: Side, parts: Iterable[str] = (), allow_delete: bool = False, report: Report = unheard) -> tuple[Planned, ...]:
+def plan_all(side: InfrastructureBackend, parts: Iterable[str] = (), allow_delete: bool = False, report: ProgressReport = ignore_progress) -> tuple[PartPlan, ...]:
     """Return the plans of the parts, of all where none is named; ids that nobody knows yet are stood for."""
-    return tuple(side.planned(begun(part, "plan", report), allow_delete, ahead=True) for part in parts or side.parts)
+    return tuple(side.planned(report_part_start(part, "plan", report), allow_delete, ahead=True) for part in parts or side.parts)
 
 
-def outputs_of(side: Side, parts: Iterable[str] = (), report: Report = unheard) -> dict[str, dict[str, Any]]:
+def read_outputs(side: InfrastructureBackend, parts: Iterable[str] = (), report: ProgressReport = ignore_progress) -> dict[str, dict[str, Any]]:
     """Return what the parts put out, by part and name."""
-    return {part: dict(side.outputs(begun(part, "read", report))) for part in parts or side.parts}
+    return {part: dict(side.outputs(report_part_start(part, "read", report))) for part in parts or side.parts}
 
 
-def apply_all(side: Side, parts: Iterable[str] = (), allow_delete: bool = False, report: Report = unheard, show: Callable[[Planned], None] = lambda planned: None) -> tuple[Planned, ...]:
+def apply_all(side: InfrastructureBackend, parts: Iterable[str] = (), allow_delete: bool = False, report: ProgressReport = ignore_progress, show: Callable[[PartPlan], None] = lambda planned: None) -> tuple[PartPlan, ...]:
     """Plan, show and apply the parts, one after another; returns the plans that were applied."""
     done = []
     for part in parts or side.parts:
-        done.append(side.planned(begun(part, "plan", report), allow_delete))
+        done.append(side.planned(report_part_start(part, "plan", report), allow_delete))
         show(done[-1])
         side.apply(done[-1], report)
     return tuple(done)

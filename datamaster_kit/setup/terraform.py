@@ -21,20 +21,22 @@ from typing import Any
 
 from ..contract.fault import BadInput, DatamasterError, code
 from ..project.private import make_private
-from ..project.secret_values import scrubbed, secrets
-from .events import TERRAFORM_FAILED, as_event, errors_of
-from .lock import Run, caller_here, lock_of
-from ..project.values import allows
+from ..project.secret_values import scrub_secrets, environment_secrets
+from .events import TERRAFORM_FAILED, parse_event, diagnostic_faults
+from .lock import SetupRun, state_lock_owner, parse_state_lock
+from ..project.values import is_version_allowed
 
 # %% auto #0
-__all__ = ['ACCEPTED', 'INSTALL', 'NO_TERRAFORM', 'KEPT', 'INTERRUPTED', 'Report', 'terraform_version', 'is_fitting',
-           'terraform_program', 'process_environment', 'Passed', 'signals_passed_on', 'quiet', 'Terraform', 'opened',
-           'spelled_by_terraform', 'read_out', 'at_work', 'printed_by', 'run_terraform', 'release_own', 'shown']
+__all__ = ['TERRAFORM_VERSIONS', 'INSTALL_TERRAFORM', 'NO_TERRAFORM', 'TERRAFORM_VARIABLES_KEPT', 'SETUP_INTERRUPTED',
+           'EventReport', 'terraform_version', 'is_accepted_version', 'terraform_program', 'process_environment',
+           'SignalRelay', 'relay_signals', 'ignore_event', 'Terraform', 'open_terraform_log', 'terraform_json_text',
+           'read_process_lines', 'track_terraform_process', 'execute_terraform', 'run_terraform', 'release_own_lock',
+           'read_terraform_json']
 
 # %% ../../nbs/setup/03_terraform.ipynb #922682f1
-ACCEPTED = ">=1.11,<2.0"  # required_version of infra/*/versions.tf
-INSTALL = "install Terraform 1.11 or later, below 2.0, from your package manager, and have it on PATH"
-NO_TERRAFORM = code("terraform-missing", "Terraform is not installed, or in a version that infra/ does not accept.", INSTALL)
+TERRAFORM_VERSIONS = ">=1.11,<2.0"  # required_version of infra/*/versions.tf
+INSTALL_TERRAFORM = "install Terraform 1.11 or later, below 2.0, from your package manager, and have it on PATH"
+NO_TERRAFORM = code("terraform-missing", "Terraform is not installed, or in a version that infra/ does not accept.", INSTALL_TERRAFORM)
 
 
 def terraform_version() -> str:
@@ -49,25 +51,25 @@ def terraform_version() -> str:
         return "unknown"
 
 
-def is_fitting(version: str) -> bool:
+def is_accepted_version(version: str) -> bool:
     """`infra/` accepts the version."""
-    return allows(ACCEPTED, version)
+    return is_version_allowed(TERRAFORM_VERSIONS, version)
 
 
 def terraform_program() -> str:
     """Return the path of a fitting Terraform; raises BadInput where there is none."""
     version = terraform_version()
-    if not is_fitting(version):
+    if not is_accepted_version(version):
         raise BadInput(NO_TERRAFORM.fault(f"terraform on PATH is version {version}" if version else "terraform is not on PATH"))
     return str(shutil.which("terraform"))
 
 # %% ../../nbs/setup/03_terraform.ipynb #f608d1ca
-KEPT = re.compile(r"TF_CLI_CONFIG_FILE|TF_PLUGIN_|TF_REGISTRY_|TF_TOKEN_")
+TERRAFORM_VARIABLES_KEPT = re.compile(r"TF_CLI_CONFIG_FILE|TF_PLUGIN_|TF_REGISTRY_|TF_TOKEN_")
 
 
 def process_environment(given: Mapping[str, str], tenant: str, subscription: str) -> dict[str, str]:
     """Return the environment of Terraform's process (azurerm provider, *Authenticating using OpenID Connect*)."""
-    kept = {name: value for name, value in given.items() if not name.startswith("TF_") or KEPT.match(name)}
+    kept = {name: value for name, value in given.items() if not name.startswith("TF_") or TERRAFORM_VARIABLES_KEPT.match(name)}
     kept |= {"TF_IN_AUTOMATION": "1", "TF_INPUT": "0", "CHECKPOINT_DISABLE": "1", "ARM_TENANT_ID": tenant, "ARM_SUBSCRIPTION_ID": subscription}
     client = given.get("ARM_CLIENT_ID") or given.get("AZURE_CLIENT_ID")
     if client and "ACTIONS_ID_TOKEN_REQUEST_URL" in given:
@@ -75,11 +77,11 @@ def process_environment(given: Mapping[str, str], tenant: str, subscription: str
     return kept
 
 # %% ../../nbs/setup/03_terraform.ipynb #0ec1374c
-INTERRUPTED = code("setup-interrupted", "A signal ended the run, after what was under way had ended.", "run it again: it goes on where it stopped")
+SETUP_INTERRUPTED = code("setup-interrupted", "A signal ended the run, after what was under way had ended.", "run it again: it goes on where it stopped")
 
 
 @dataclass
-class Passed:
+class SignalRelay:
     """The process that signals are passed on to, those that came, and whether one went on."""
 
     process: subprocess.Popen[str] | None = None
@@ -94,9 +96,9 @@ class Passed:
 
 
 @contextmanager
-def signals_passed_on() -> Iterator[Passed]:
+def relay_signals() -> Iterator[SignalRelay]:
     """Keep SIGINT and SIGTERM for a process to be named; in another thread than the main one no signal arrives."""
-    passed = Passed()
+    passed = SignalRelay()
 
     def take(number: int, _: Any) -> None:
         passed.came += (number,)
@@ -113,10 +115,10 @@ def signals_passed_on() -> Iterator[Passed]:
             signal.signal(number, handler)
 
 # %% ../../nbs/setup/03_terraform.ipynb #f36afb53
-Report = Callable[[Mapping[str, Any]], None]
+EventReport = Callable[[Mapping[str, Any]], None]
 
 
-def quiet(event: Mapping[str, Any]) -> None:
+def ignore_event(event: Mapping[str, Any]) -> None:
     """Report nothing."""
 
 
@@ -128,22 +130,22 @@ class Terraform:
     folder: Path
     environment: Mapping[str, str]
     log: Path
-    run: Run | None = None
+    run: SetupRun | None = None
 
 # %% ../../nbs/setup/03_terraform.ipynb #d85d71e0
-def opened(path: Path) -> Any:
+def open_terraform_log(path: Path) -> Any:
     """Open a log that its owner alone reads."""
     make_private(path.parent)
     return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "a", encoding="utf-8")
 
 
-def spelled_by_terraform(text: str) -> str:
+def terraform_json_text(text: str) -> str:
     """Return a text as Terraform's JSON spells it (Go, *encoding/json*: &, < and > are escaped)."""
     spelled = json.dumps(text, ensure_ascii=False)[1:-1]
     return spelled.replace("&", r"\u0026").replace("<", r"\u003c").replace(">", r"\u003e")
 
 
-def read_out(process: subprocess.Popen[str], take: Callable[[str], None]) -> None:
+def read_process_lines(process: subprocess.Popen[str], take: Callable[[str], None]) -> None:
     """Hand over every line that a process prints, to its end; where that raises, the process is asked to end and waited for."""
     assert process.stdout is not None
     try:
@@ -158,7 +160,7 @@ def read_out(process: subprocess.Popen[str], take: Callable[[str], None]) -> Non
 
 
 @contextmanager
-def at_work(run: Run | None, process: subprocess.Popen[str]) -> Iterator[None]:
+def track_terraform_process(run: SetupRun | None, process: subprocess.Popen[str]) -> Iterator[None]:
     """Have a run know its Terraform while that is at work; providers that outlive one that was killed end with it."""
     if run is not None:
         run.works_with(process.pid)
@@ -172,54 +174,54 @@ def at_work(run: Run | None, process: subprocess.Popen[str]) -> Iterator[None]:
             run.works_with(0)
 
 
-def printed_by(terraform: Terraform, arguments: tuple[str, ...], report: Report) -> tuple[int, list[str], tuple[int, ...]]:
+def execute_terraform(terraform: Terraform, arguments: tuple[str, ...], report: EventReport) -> tuple[int, list[str], tuple[int, ...]]:
     """Run Terraform; return its exit code, its lines without secrets, and the signals that came meanwhile."""
-    hidden, printed = secrets(terraform.environment), list[str]()
-    spelled = {name: spelled_by_terraform(secret) for name, secret in hidden.items()}
-    with opened(terraform.log) as log, signals_passed_on() as passed:
+    hidden, printed = environment_secrets(terraform.environment), list[str]()
+    spelled = {name: terraform_json_text(secret) for name, secret in hidden.items()}
+    with open_terraform_log(terraform.log) as log, relay_signals() as passed:
         log.write(f"# terraform -chdir={terraform.folder} {' '.join(arguments)}\n")
 
         def take(line: str) -> None:
-            printed.append(line if arguments[0] == "state" else scrubbed(scrubbed(line, spelled), hidden))  # a state has to stay as it is
+            printed.append(line if arguments[0] == "state" else scrub_secrets(scrub_secrets(line, spelled), hidden))  # a state has to stay as it is
             if arguments[0] not in ("show", "output", "state"):  # what these print holds sensitive values
                 log.write(printed[-1])
                 log.flush()
-            report(as_event(printed[-1]))
+            report(parse_event(printed[-1]))
 
         process = subprocess.Popen([terraform.program, *arguments], cwd=terraform.folder, env=dict(terraform.environment), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                                    stderr=subprocess.STDOUT, text=True, encoding="utf-8", errors="replace", start_new_session=True)
         passed.process = process
         passed.go_on()
-        with at_work(terraform.run, process):
-            read_out(process, take)
+        with track_terraform_process(terraform.run, process):
+            read_process_lines(process, take)
             returned = process.wait()
         return returned, printed, passed.came
 
 # %% ../../nbs/setup/03_terraform.ipynb #c6ac2763
-def run_terraform(terraform: Terraform, *arguments: str, report: Report = quiet) -> str:
+def run_terraform(terraform: Terraform, *arguments: str, report: EventReport = ignore_event) -> str:
     """Run Terraform and return what it printed; raises DatamasterError with its errors, or where a signal ended it."""
     begun = datetime.now(UTC)
-    returned, printed, came = printed_by(terraform, arguments, report)
+    returned, printed, came = execute_terraform(terraform, arguments, report)
     if returned < 0:
         name = signal.Signals(-returned).name
-        released = release_own(terraform, begun) if arguments[0] in ("plan", "apply") else ""
+        released = release_own_lock(terraform, begun) if arguments[0] in ("plan", "apply") else ""
         raise DatamasterError(TERRAFORM_FAILED.fault(f"terraform {arguments[0]} was killed by {name}" + released, file=str(terraform.log)))
     if came:
-        raise DatamasterError(INTERRUPTED.fault(f"terraform {arguments[0]} was ended by {signal.Signals(came[0]).name}", file=str(terraform.log)))
+        raise DatamasterError(SETUP_INTERRUPTED.fault(f"terraform {arguments[0]} was ended by {signal.Signals(came[0]).name}", file=str(terraform.log)))
     if returned:
         rest = TERRAFORM_FAILED.fault(f"terraform {arguments[0]} exited with {returned}: {' '.join(' '.join(printed[-8:]).split())}", file=str(terraform.log))
-        raise DatamasterError(*(errors_of(printed, terraform.folder, terraform.run) or [rest]))
+        raise DatamasterError(*(diagnostic_faults(printed, terraform.folder, terraform.run) or [rest]))
     return "".join(printed)
 
 
-def release_own(terraform: Terraform, begun: datetime) -> str:
+def release_own_lock(terraform: Terraform, begun: datetime) -> str:
     """Give back the lock that a Terraform of ours left, begun since then; return what is to be said of it."""
-    _, printed, _ = printed_by(terraform, ("plan", "-json", "-input=false", "-refresh=false"), quiet)
-    locks = [lock_of(str(event["diagnostic"].get("detail"))) for event in map(as_event, printed) if event.get("type") == "diagnostic"]
-    lock = next((lock for lock in locks if lock and lock.who == caller_here() and lock.created >= begun.replace(microsecond=0)), None)
-    return "; its lock was released" if lock and printed_by(terraform, ("force-unlock", "-force", lock.id), quiet)[0] == 0 else ""
+    _, printed, _ = execute_terraform(terraform, ("plan", "-json", "-input=false", "-refresh=false"), ignore_event)
+    locks = [parse_state_lock(str(event["diagnostic"].get("detail"))) for event in map(parse_event, printed) if event.get("type") == "diagnostic"]
+    lock = next((lock for lock in locks if lock and lock.who == state_lock_owner() and lock.created >= begun.replace(microsecond=0)), None)
+    return "; its lock was released" if lock and execute_terraform(terraform, ("force-unlock", "-force", lock.id), ignore_event)[0] == 0 else ""
 
 # %% ../../nbs/setup/03_terraform.ipynb #9184c4c6
-def shown(terraform: Terraform, *arguments: str) -> dict[str, Any]:
+def read_terraform_json(terraform: Terraform, *arguments: str) -> dict[str, Any]:
     """Return the JSON document that `terraform show` or `terraform output` prints."""
     return json.loads(run_terraform(terraform, *arguments))

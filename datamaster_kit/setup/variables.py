@@ -13,20 +13,21 @@ from typing import Any
 
 from ..contract.fault import BadInput, Fault, code
 from ..contract.model import Contract, ServiceLevel, Workflow
-from ..contract.period import period_kept
+from ..contract.period import retention_period
 from ..lakehouse.names import Names
 from ..project.project_file import Project, azure_name_findings
-from ..project.sections import SETUP, setup_conflicts
-from ..project.shape import findings, unaddressed
+from ..project.sections import SETUP_KEYS, setup_conflicts
+from ..project.shape import shape_findings, faults_without_file
 
 # %% auto #0
-__all__ = ['NO_SETUP', 'DAYS', 'REGION_NAMES_WITHOUT_ZONES', 'REGIONS_WITHOUT_ZONES', 'PURPOSES', 'NO_OUTPUT', 'Writer', 'Budget',
-           'Github', 'Setup', 'setup_faults', 'setup_of', 'kept_days', 'retention', 'default_replication',
-           'state_variables', 'entra_variables', 'azure_variables', 'unsaid_ids', 'tfvars']
+__all__ = ['NO_SETUP', 'DAYS_BY_UNIT', 'REGION_NAMES_WITHOUT_ZONES', 'REGIONS_WITHOUT_ZONES', 'LAKE_CONTAINERS',
+           'NO_ENTRA_OUTPUT', 'StateWriter', 'Budget', 'Github', 'Setup', 'setup_faults', 'setup_of', 'retention_days',
+           'lifecycle_rules', 'default_replication', 'state_variables', 'entra_variables', 'azure_variables',
+           'ids_to_write', 'render_tfvars']
 
 # %% ../../nbs/setup/00_variables.ipynb #0d6b6b72
 @dataclass(frozen=True)
-class Writer:
+class StateWriter:
     """Who runs Terraform: an object of Microsoft Entra, whose `type` is User, Group or ServicePrincipal."""
 
     object_id: str
@@ -61,7 +62,7 @@ class Setup:
     subscription: str
     tenant: str
     location: str
-    writers: Mapping[str, Writer]
+    writers: Mapping[str, StateWriter]
     budget: Budget
     github: Github
     groups: Mapping[str, list[str]] = field(default_factory=dict)
@@ -77,7 +78,7 @@ def setup_faults(project: Project) -> list[Fault]:
     """Return what is wrong with what the project says of the Azure side."""
     if not project.setup:
         return [NO_SETUP.fault("there is no `setup:`", path="$.setup")]
-    return unaddressed([*findings(project.setup, SETUP, ("setup",)), *setup_conflicts(project.setup), *azure_name_findings(project.names)])
+    return faults_without_file([*shape_findings(project.setup, SETUP_KEYS, ("setup",)), *setup_conflicts(project.setup), *azure_name_findings(project.names)])
 
 # %% ../../nbs/setup/00_variables.ipynb #39c8cb56
 def setup_of(project: Project) -> Setup:
@@ -86,29 +87,29 @@ def setup_of(project: Project) -> Setup:
     if faults:
         raise BadInput(*(fault.in_file("datamaster.yaml") for fault in faults))
     said = dict(project.setup)
-    writers = {name: Writer(**writer) for name, writer in said["writers"].items()}
+    writers = {name: StateWriter(**writer) for name, writer in said["writers"].items()}
     return Setup(**{**said, "writers": writers, "budget": Budget(**said["budget"]), "github": Github(**said["github"])})
 
 # %% ../../nbs/setup/00_variables.ipynb #ccdecc8e
-DAYS = {"years": Decimal(366), "months": Decimal(31), "weeks": Decimal(7), "days": Decimal(1), "hours": Decimal(1) / 24, "minutes": Decimal(1) / 1_440,
+DAYS_BY_UNIT = {"years": Decimal(366), "months": Decimal(31), "weeks": Decimal(7), "days": Decimal(1), "hours": Decimal(1) / 24, "minutes": Decimal(1) / 1_440,
         "seconds": Decimal(1) / 86_400}
 
 
-def kept_days(level: ServiceLevel | None) -> int | None:
+def retention_days(level: ServiceLevel | None) -> int | None:
     """Return the whole days that a promise of retention comes to, one at least, or None where it sets no end; raises ValueError for no period."""
-    period = None if level is None else period_kept(level.value, level.unit, level.options)
+    period = None if level is None else retention_period(level.value, level.unit, level.options)
     if period is None:
         return None
     parts = period.parts()
-    return max(1, int(sum((value * DAYS[unit] for unit, value in parts.items()), Decimal(0)).to_integral_value(ROUND_CEILING)))
+    return max(1, int(sum((value * DAYS_BY_UNIT[unit] for unit, value in parts.items()), Decimal(0)).to_integral_value(ROUND_CEILING)))
 
 # %% ../../nbs/setup/00_variables.ipynb #48f7d57e
-def retention(names: Names, contracts: Iterable[Contract]) -> list[dict[str, Any]]:
+def lifecycle_rules(names: Names, contracts: Iterable[Contract]) -> list[dict[str, Any]]:
     """Return the lifecycle rules of the raw container: `container`, `prefix` and `days`, sorted by folder."""
     days: dict[str, int | None] = {}
     for contract in contracts:
         if (contract.workflow or Workflow()).source.type == "adls":
-            kept = kept_days(contract.service_level("retention"))
+            kept = retention_days(contract.service_level("retention"))
             for model in contract.ingested_models:
                 there = days.get(model.name, kept)
                 days[model.name] = max(there, kept) if there and kept else None
@@ -142,8 +143,8 @@ def entra_variables(project: Project, setup: Setup) -> dict[str, Any]:
     return {"tenant_id": setup.tenant, "groups": made, "existing_groups": setup.existing_groups, "mark": project.names.mark, "service_principal_name": project.names.service_principal, "github": asdict(setup.github)}
 
 # %% ../../nbs/setup/00_variables.ipynb #fb147aef
-PURPOSES = ("raw", "log", "mtst", "catlog")
-NO_OUTPUT = code("entra-output-missing", "infra/azure needs ids that infra/entra has not put out.", "apply infra/entra first, and give what it puts out")
+LAKE_CONTAINERS = ("raw", "log", "mtst", "catlog")
+NO_ENTRA_OUTPUT = code("entra-output-missing", "infra/azure needs ids that infra/entra has not put out.", "apply infra/entra first, and give what it puts out")
 
 
 def azure_variables(project: Project, setup: Setup, contracts: Iterable[Contract], outputs: Mapping[str, Any]) -> dict[str, Any]:
@@ -152,23 +153,23 @@ def azure_variables(project: Project, setup: Setup, contracts: Iterable[Contract
     group, principal = outputs.get("group_ids", {}).get(names.group), outputs.get("service_principal_object_id")
     lacking = [what for what, found in ((f"group_ids.{names.group}", group), ("service_principal_object_id", principal)) if not found]
     if lacking:
-        raise BadInput(*(NO_OUTPUT.fault(f"the output {what} is missing") for what in lacking))
+        raise BadInput(*(NO_ENTRA_OUTPUT.fault(f"the output {what} is missing") for what in lacking))
     return {
         "subscription_id": setup.subscription, "location": setup.location, "tags": project.resource_tags, "resource_group_name": names.resource_group,
-        "storage_account_name": names.storage_account, "containers": {purpose: names.container(purpose) for purpose in PURPOSES}, "eventhub_namespace_name": names.eventhub_namespace,
+        "storage_account_name": names.storage_account, "containers": {purpose: names.container(purpose) for purpose in LAKE_CONTAINERS}, "eventhub_namespace_name": names.eventhub_namespace,
         "workspace_name": names.workspace, "access_connector_name": names.access_connector, "log_analytics_workspace_name": f"logd{names.stem}",
         "data_engineer_group_id": group, "service_principal_object_id": principal, "storage_replication": default_replication(setup.location),
-        "retention": retention(names, contracts), "budget": asdict(setup.budget), **setup.azure,
+        "retention": lifecycle_rules(names, contracts), "budget": asdict(setup.budget), **setup.azure,
     }
 
 # %% ../../nbs/setup/00_variables.ipynb #ecc45433
-def unsaid_ids(project: Project, outputs: Mapping[str, Any]) -> list[str]:
+def ids_to_write(project: Project, outputs: Mapping[str, Any]) -> list[str]:
     """Return the keys of the project file, with their values, that differ from what `infra/entra` put out."""
     principal, groups = outputs.get("service_principal_client_id"), outputs.get("group_ids") or {}
     said = [f"unity.service_principal: {principal}"] if principal and principal != project.unity.service_principal else []
     return said + [f"unity.group_ids.{name}: {identity}" for name, identity in groups.items() if name in project.unity.groups and identity != project.unity.group_ids.get(name)]
 
 # %% ../../nbs/setup/00_variables.ipynb #121de979
-def tfvars(variables: Mapping[str, Any]) -> str:
+def render_tfvars(variables: Mapping[str, Any]) -> str:
     """Return variables as the text of a `terraform.tfvars.json`."""
     return json.dumps(variables, indent=2, sort_keys=True, ensure_ascii=False) + "\n"

@@ -10,21 +10,21 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
-from ..contract.control_totals import ControlTotals, Total
-from ..contract.document import nearest
+from ..contract.control_totals import ControlTotals, TotalComparison
+from ..contract.document import nearest_name_hint
 from ..contract.fault import BadInput, code
 from ..contract.model import Field
 from ..contract.sql.table import Dialect, Table
 from ..lakehouse.names import TableName
 from ..project.project_file import Project
-from .records import Detail, Rows, Value
+from .records import Detail, RecordRows, QueryValue
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
 # %% auto #0
-__all__ = ['TOTALS_OF', 'NO_RECORD', 'Handle', 'HandleMended', 'NO_SUCH_TARGET', 'FileSource', 'ListedFile', 'Files', 'Target',
-           'target_of']
+__all__ = ['TOTALS_OF', 'NO_RECORD_REASON', 'Handle', 'HandleMended', 'NO_SUCH_TARGET', 'FileSource', 'ListedFile', 'Files',
+           'Target', 'target_of']
 
 # %% ../../nbs/targets/02_base.ipynb #b6497fb4
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class FileSource:
 
 
 TOTALS_OF = "control totals of "  # what is said of a file that has those of another
-NO_RECORD = "it has no record"
+NO_RECORD_REASON = "it has no record"
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ class ListedFile:
     modified_millis: int
     reason: str = ""
     is_refused: bool = False
-    totals: tuple[Total, ...] = ()
+    totals: tuple[TotalComparison, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -110,7 +110,7 @@ class Target(Protocol):
     def detail(self, table: TableName) -> Detail | None:
         """Return a table's columns, properties and identifier, or None where it is not there."""
 
-    def records(self, table: TableName, query: str, **values: Value) -> Rows:
+    def records(self, table: TableName, query: str, **values: QueryValue) -> RecordRows:
         """Return the rows that a query, which calls the table `records` and names each of the values in braces, gives; none where the table is not there. Moments are in UTC."""
 
     def append_records(self, table: Table, rows: Sequence[Mapping[str, Any]], application: str = "", version: int = 0) -> None:
@@ -161,4 +161,4 @@ def target_of(project: Project, name: str) -> Target:
         from datamaster_kit.targets.databricks import DatabricksTarget
 
         return DatabricksTarget(project, name)
-    raise BadInput(NO_SUCH_TARGET.fault(f"there is no target {name!r}", hint=nearest(name, ("local", *project.targets))))
+    raise BadInput(NO_SUCH_TARGET.fault(f"there is no target {name!r}", hint=nearest_name_hint(name, ("local", *project.targets))))

@@ -11,14 +11,14 @@ from collections.abc import Iterator
 from ..contract.fault import Code, Fault, code
 
 # %% auto #0
-__all__ = ['ERROR_LINE', 'WRAPPERS', 'PLACE', 'TABLE_RULE', 'DISK_FULL', 'JAVA_MEMORY', 'JAVA_GONE', 'NO_PERMISSION',
-           'KNOWN_CAUSES', 'whole_text', 'cause_of', 'known_fault']
+__all__ = ['ERROR_LINE', 'WRAPPER_MESSAGES', 'FILE_ADDRESS_PATTERN', 'TABLE_RULE', 'DISK_FULL', 'JAVA_MEMORY', 'JAVA_GONE',
+           'NO_PERMISSION', 'KNOWN_CAUSES', 'full_error_text', 'cause_of', 'cause_fault']
 
 # %% ../../nbs/targets/09_cause.ipynb #57dc6f5e
 ERROR_LINE = re.compile(r"(?P<mark>Caused by: |: )?(?P<error>[\w.$]+(Error|Exception|Input)\b.*?: .*)")
-WRAPPERS = ("An error occurred while calling", "An exception was raised by the Python Proxy", "FOREACH_BATCH_USER_FUNCTION_ERROR", "STREAM_FAILED", "StreamingQueryException",
+WRAPPER_MESSAGES = ("An error occurred while calling", "An exception was raised by the Python Proxy", "FOREACH_BATCH_USER_FUNCTION_ERROR", "STREAM_FAILED", "StreamingQueryException",
             "Job aborted", "TASK_WRITE_FAILED", "FAILED_READ_FILE")
-PLACE = re.compile(r"\b(?:file|dbfs|abfss|wasbs):/[^\s,'\")\]]+")
+FILE_ADDRESS_PATTERN = re.compile(r"\b(?:file|dbfs|abfss|wasbs):/[^\s,'\")\]]+")
 
 
 def _texts(error: BaseException) -> Iterator[str]:
@@ -32,7 +32,7 @@ def _texts(error: BaseException) -> Iterator[str]:
         current = inner if isinstance(inner, BaseException) else current.__cause__
 
 
-def whole_text(error: BaseException) -> str:
+def full_error_text(error: BaseException) -> str:
     """Return everything that an error and its causes say."""
     return "\n".join(_texts(error))
 
@@ -44,15 +44,15 @@ def cause_of(error: BaseException) -> str:
     lines = [line.strip() for line in whole.splitlines() if line.strip()]
     if notebook := next((text for text in texts if "Exception encountered at" in text), ""):  # papermill's, whose last line has the error with its name
         return [line.strip() for line in notebook.splitlines() if line.strip()][-1][:1000]
-    found = [match for line in lines if (match := ERROR_LINE.match(line)) and not any(word in line for word in WRAPPERS)]
+    found = [match for line in lines if (match := ERROR_LINE.match(line)) and not any(word in line for word in WRAPPER_MESSAGES)]
     caused = [match["error"] for match in found if match["mark"] == "Caused by: "]
     telling = [line for line in lines if not line.startswith(("at ", "=", "org.apache.spark.sql.streaming", "JVM stacktrace"))]
-    if found and (caused or any(word in whole for word in WRAPPERS[:3])):
+    if found and (caused or any(word in whole for word in WRAPPER_MESSAGES[:3])):
         said = caused[-1] if caused else found[0]["error"]
     else:
         said = next((line for text in reversed(texts) for line in text.splitlines() if line.strip() and not line.strip().startswith(("at ", "=", "JVM stacktrace"))), "") or (telling or [""])[0]
-    place = PLACE.search(whole)
-    about = f" ({place[0]})" if place and place[0] not in said and any(word in whole for word in WRAPPERS) else ""
+    place = FILE_ADDRESS_PATTERN.search(whole)
+    about = f" ({place[0]})" if place and place[0] not in said and any(word in whole for word in WRAPPER_MESSAGES) else ""
     return f"{said.strip()[:800]}{about[:200]}" or type(error).__name__
 
 # %% ../../nbs/targets/09_cause.ipynb #4c4a86a4
@@ -72,9 +72,9 @@ KNOWN_CAUSES: tuple[tuple[str, Code], ...] = (
 )
 
 
-def known_fault(error: BaseException, what: str = "") -> Fault | None:
+def cause_fault(error: BaseException, what: str = "") -> Fault | None:
     """Return an error as a fault where its cause is one that has a remedy of its own, or None; `what` says what was being done."""
-    text = f"{type(error).__name__}: {whole_text(error)}"
+    text = f"{type(error).__name__}: {full_error_text(error)}"
     for pattern, kind in KNOWN_CAUSES:
         if re.search(pattern, text):
             return kind.fault(f"{what}: {cause_of(error)}" if what else cause_of(error))

@@ -19,7 +19,7 @@ from ..contract.sql.sqltype import quote, sql_literal
 from ..contract.sql.table import Dialect, Table
 from ..lakehouse.names import TableName
 from ..project.project_file import Project
-from .records import Detail, Rows, Value, append_by_spark, detail_by_spark, rows_by_spark, with_values
+from .records import Detail, RecordRows, QueryValue, append_by_spark, detail_by_spark, rows_by_spark, fill_query
 from .runtime import require_runtime
 from .base import FileSource, Handle, HandleMended
 
@@ -103,9 +103,9 @@ class DatabricksTarget:
     @cached_property
     def warehouse(self) -> str:
         """The id of the SQL warehouse that the target's settings name, started if it is stopped; raises BadInput where there is none."""
-        from datamaster_kit.targets.clients.warehouse import started_warehouse
+        from datamaster_kit.targets.clients.warehouse import start_warehouse
 
-        return started_warehouse(self.client, self.warehouse_name)
+        return start_warehouse(self.client, self.warehouse_name)
 
     @property
     def warehouse_name(self) -> str:
@@ -146,13 +146,13 @@ class DatabricksTarget:
         """Return what Spark says of a table."""
         return detail_by_spark(self.spark, self.sql_name(table))
 
-    def records(self, table: TableName, query: str, **values: Value) -> Rows:
+    def records(self, table: TableName, query: str, **values: QueryValue) -> RecordRows:
         """Return the rows that a query gives of a table of record; from a warehouse as JSON has them, moments as texts."""
         if not self.is_outside:
             return rows_by_spark(self.spark, self.sql_name(table), query, values)
         if self.columns(table) is None:
             return []
-        asked = with_values(query, values, sql_literal)
+        asked = fill_query(query, values, sql_literal)
         rows = self.sql(
             f"WITH records AS (SELECT * FROM {self.sql_name(table)}), answered AS ({asked}) "
             "SELECT to_json(struct(*), map('ignoreNullFields', 'false')) AS answer FROM answered"

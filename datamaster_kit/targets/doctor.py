@@ -14,86 +14,86 @@ from typing import Literal
 
 from ..contract.fault import BadInput, DatamasterError
 from ..project.project_file import read_project
-from .jvm.class_archive import archive_of, has_room
+from .jvm.class_archive import project_archive, has_room
 from .jvm.jars import PINS, install_jars, is_intact
 from .jvm.java import find_java
 
 # %% auto #0
-__all__ = ['State', 'INSTALL_LOCAL', 'PACKAGES', 'REMEDIES', 'Check', 'package_check', 'java_check', 'jars_check',
-           'archive_check', 'disk_check', 'project_check', 'checks', 'install_missing']
+__all__ = ['CheckState', 'INSTALL_LOCAL', 'PACKAGES', 'PACKAGE_REMEDIES', 'DoctorCheck', 'package_check', 'java_check',
+           'jars_check', 'archive_check', 'disk_check', 'project_check', 'run_checks', 'install_missing']
 
 # %% ../../nbs/targets/06_doctor.ipynb #29eabea5
-State = Literal["ok", "missing", "warning"]
+CheckState = Literal["ok", "missing", "warning"]
 INSTALL_LOCAL = "pip install 'datamaster_kit[local]'"
 
 
 @dataclass(frozen=True)
-class Check:
+class DoctorCheck:
     """One thing that was looked at: `missing` stops the local target, a `warning` does not."""
 
     name: str
-    state: State
+    state: CheckState
     detail: str
     remedy: str = ""
 
 # %% ../../nbs/targets/06_doctor.ipynb #cbe533cb
 PACKAGES = (("pyspark", "missing"), ("delta-spark", "missing"), ("deltalake", "missing"), ("papermill", "missing"), ("matplotlib", "missing"), ("ipywidgets", "warning"), ("databricks-sdk", "warning"))
-REMEDIES = {"ipywidgets": "for forms: pip install 'datamaster_kit[forms]'", "databricks-sdk": "for a workspace: pip install 'datamaster_kit[databricks]'"}
+PACKAGE_REMEDIES = {"ipywidgets": "for forms: pip install 'datamaster_kit[forms]'", "databricks-sdk": "for a workspace: pip install 'datamaster_kit[databricks]'"}
 
 
-def package_check(name: str, otherwise: State) -> Check:
+def package_check(name: str, otherwise: CheckState) -> DoctorCheck:
     """Return whether a package is installed, and in which version."""
     try:
-        return Check(name, "ok", version(name))
+        return DoctorCheck(name, "ok", version(name))
     except PackageNotFoundError:
-        return Check(name, otherwise, "not installed", REMEDIES.get(name, INSTALL_LOCAL))
+        return DoctorCheck(name, otherwise, "not installed", PACKAGE_REMEDIES.get(name, INSTALL_LOCAL))
 
 
-def java_check() -> Check:
+def java_check() -> DoctorCheck:
     """Return whether a suitable Java is found, and where."""
     try:
         java = find_java()
     except DatamasterError as error:
-        return Check("Java", "missing", error.faults[0].message, error.faults[0].hint)
-    return Check("Java", "ok", f"{java.version}, from {java.origin}")
+        return DoctorCheck("Java", "missing", error.faults[0].message, error.faults[0].hint)
+    return DoctorCheck("Java", "ok", f"{java.version}, from {java.origin}")
 
 # %% ../../nbs/targets/06_doctor.ipynb #91fa707a
-def jars_check(state_folder: Path) -> Check:
+def jars_check(state_folder: Path) -> DoctorCheck:
     """Return whether the pinned jars are there and intact."""
     lacking = [pin.file for pin in PINS if not is_intact(state_folder / "jars" / pin.file, pin)]
     if lacking:
-        return Check("jars", "missing", f"{', '.join(lacking)}", "datamaster doctor --install")
-    return Check("jars", "ok", ", ".join(pin.file for pin in PINS))
+        return DoctorCheck("jars", "missing", f"{', '.join(lacking)}", "datamaster doctor --install")
+    return DoctorCheck("jars", "ok", ", ".join(pin.file for pin in PINS))
 
 
-def archive_check(state_folder: Path) -> Check:
+def archive_check(state_folder: Path) -> DoctorCheck:
     """Return whether Spark's sessions start from an archive of classes; it is asked only where there are Java, Spark and the jars."""
-    folder, _, file = archive_of(state_folder)
+    folder, _, file = project_archive(state_folder)
     if file:
-        return Check("classes", "ok", f"in an archive of {file.stat().st_size / 1e6:.0f} MB, so that sessions start quickly")
-    return Check("classes", "warning", "no archive: a session takes twice as long to start", "datamaster doctor --install" if has_room(folder) else "free some space, then: datamaster doctor --install")
+        return DoctorCheck("classes", "ok", f"in an archive of {file.stat().st_size / 1e6:.0f} MB, so that sessions start quickly")
+    return DoctorCheck("classes", "warning", "no archive: a session takes twice as long to start", "datamaster doctor --install" if has_room(folder) else "free some space, then: datamaster doctor --install")
 
 
-def disk_check(folder: Path) -> Check:
+def disk_check(folder: Path) -> DoctorCheck:
     """Return whether there is room for a small lakehouse."""
     free = shutil.disk_usage(folder).free / 1e9
-    return Check("disk", "ok" if free >= 2 else "warning", f"{free:.1f} GB free", "" if free >= 2 else "free some space; Spark's scratch files go to .datamaster")
+    return DoctorCheck("disk", "ok" if free >= 2 else "warning", f"{free:.1f} GB free", "" if free >= 2 else "free some space; Spark's scratch files go to .datamaster")
 
 
-def project_check(folder: Path) -> Check:
+def project_check(folder: Path) -> DoctorCheck:
     """Return whether the folder holds a project file that can be read."""
     try:
         project = read_project(folder)
     except BadInput as error:
         first, more = error.faults[0], len(error.faults) - 1
-        return Check("project", "warning", (f"line {first.line}: " if first.line else "") + first.message + (f" (1 of {more + 1} faults)" if more else ""), first.hint)
-    return Check("project", "ok", f"domain {project.names.domain}, catalog {project.names.catalog}")
+        return DoctorCheck("project", "warning", (f"line {first.line}: " if first.line else "") + first.message + (f" (1 of {more + 1} faults)" if more else ""), first.hint)
+    return DoctorCheck("project", "ok", f"domain {project.names.domain}, catalog {project.names.catalog}")
 
 # %% ../../nbs/targets/06_doctor.ipynb #08bf096b
-def checks(folder: Path) -> tuple[Check, ...]:
+def run_checks(folder: Path) -> tuple[DoctorCheck, ...]:
     """Return everything that the local target of a project folder needs, each with its state."""
     found = f"{sys.version_info.major}.{sys.version_info.minor}.{sys.version_info.micro}"
-    python = Check("Python", "ok" if sys.version_info >= (3, 11) else "missing", found, "" if sys.version_info >= (3, 11) else "install Python 3.11 or later")
+    python = DoctorCheck("Python", "ok" if sys.version_info >= (3, 11) else "missing", found, "" if sys.version_info >= (3, 11) else "install Python 3.11 or later")
     needed = (python, *(package_check(name, state) for name, state in PACKAGES), java_check(), jars_check(folder / ".datamaster"))  # type: ignore[arg-type]
     has_all = all(check.state != "missing" for check in needed)
     return (*needed, *([archive_check(folder / ".datamaster")] if has_all else []), disk_check(folder), project_check(folder))

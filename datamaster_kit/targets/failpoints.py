@@ -9,7 +9,7 @@ import os
 import signal
 
 # %% auto #0
-__all__ = ['KILL_AT', 'POINTS', 'passed']
+__all__ = ['KILL_AT', 'POINTS', 'failpoint']
 
 # %% ../../nbs/targets/07_failpoints.ipynb #24f34b94
 KILL_AT = "DATAMASTER_KILL_AT"
@@ -17,7 +17,7 @@ POINTS = ("bronze.claimed", "bronze.begun", "bronze.appended", "quarantine.appen
           "gold.written", "runs.whole", "hold.recorded", "hold.ended", "replay.marked", "replay.appended", "replay.recorded", "replay.closed", "retention.bronze", "retention.quarantine", "retention.silver", "retention.vacuumed")
 
 
-def passed(label: str) -> None:
+def failpoint(label: str) -> None:
     """Go on; or, where the environment variable DATAMASTER_KILL_AT names this point, kill the process with SIGKILL."""
     assert label in POINTS, label
     if os.environ.get(KILL_AT) == label:

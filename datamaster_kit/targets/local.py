@@ -21,7 +21,7 @@ from ..contract.sql.table import Dialect, Table
 from ..lakehouse.names import SCHEMAS, TableName
 from ..project.private import make_private
 from ..project.project_file import Project
-from .records import Detail, Rows, Value, append_stored, has_log, stored_detail, stored_rows
+from .records import Detail, RecordRows, QueryValue, append_stored_rows, has_log, read_table_detail, query_stored_rows
 from .jvm.session import local_session, process_session
 from .table_creation import can_write_commit, create_by_commit
 from .base import FileSource, Handle, HandleMended
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 # %% auto #0
-__all__ = ['IN_USE', 'delta_folders', 'register', 'register_schema', 'register_table', 'LocalTarget']
+__all__ = ['MODEL_IN_USE', 'delta_folders', 'register_tables', 'register_schema', 'register_table', 'LocalTarget']
 
 # %% ../../nbs/targets/03_local.ipynb #8f2cccbb
 def delta_folders(warehouse: Path) -> dict[tuple[str, str], Path]:
@@ -39,7 +39,7 @@ def delta_folders(warehouse: Path) -> dict[tuple[str, str], Path]:
     return {(log.parent.parent.name, log.parent.name): log.parent for log in logs if any(log.glob("*.json"))}
 
 
-def register(spark: SparkSession, warehouse: Path) -> None:
+def register_tables(spark: SparkSession, warehouse: Path) -> None:
     """Make the catalog's schemas and tables known to a session that has just begun."""
     for schema in SCHEMAS:
         if (warehouse / schema).is_dir():
@@ -59,7 +59,7 @@ def register_table(spark: SparkSession, folder: Path) -> None:
     spark.sql(f"CREATE TABLE IF NOT EXISTS {name} USING delta LOCATION {sql_literal(str(folder))}")
 
 # %% ../../nbs/targets/03_local.ipynb #8eb2eb77
-IN_USE = code("model-in-use", "Another run is at work on the model.", "wait until it has ended, and run again")
+MODEL_IN_USE = code("model-in-use", "Another run is at work on the model.", "wait until it has ended, and run again")
 
 
 class LocalTarget:
@@ -88,7 +88,7 @@ class LocalTarget:
                 flock(lock, LOCK_EX | LOCK_NB)
             except BlockingIOError:
                 lock.seek(0)
-                raise DatamasterError(IN_USE.fault(f"{Path(checkpoint).name} is being worked on by process {lock.read() or 'unknown'}")) from None
+                raise DatamasterError(MODEL_IN_USE.fault(f"{Path(checkpoint).name} is being worked on by process {lock.read() or 'unknown'}")) from None
             lock.truncate(0)
             lock.write(str(os.getpid()))
             lock.flush()
@@ -105,7 +105,7 @@ class LocalTarget:
         if self.session is not None:
             return self.session
         session = local_session(self.project.state_folder)
-        register(session, self.warehouse)
+        register_tables(session, self.warehouse)
         return session
 
     @property
@@ -138,15 +138,15 @@ class LocalTarget:
 
     def detail(self, table: TableName) -> Detail | None:
         """Return what the table's log says, without Spark."""
-        return stored_detail(self.folder(table))
+        return read_table_detail(self.folder(table))
 
-    def records(self, table: TableName, query: str, **values: Value) -> Rows:
+    def records(self, table: TableName, query: str, **values: QueryValue) -> RecordRows:
         """Return the rows that a query gives, without Spark."""
-        return stored_rows(self.folder(table), query, values)
+        return query_stored_rows(self.folder(table), query, values)
 
     def append_records(self, table: Table, rows: Sequence[Mapping[str, Any]], application: str = "", version: int = 0) -> None:
         """Append rows to a table of record, without Spark."""
-        append_stored(self.folder(TableName(table.catalog, table.schema, table.name)), rows, application, version)
+        append_stored_rows(self.folder(TableName(table.catalog, table.schema, table.name)), rows, application, version)
 
     def schema_sql_name(self, schema: str) -> str:
         """Return a schema's name as SQL; its folder is under the catalog's."""
@@ -183,15 +183,15 @@ class LocalTarget:
 
     def changed_files(self, checkpoint: str, read_again: Mapping[str, tuple[int, int] | None] | None = None) -> tuple[str, ...]:
         """Return a sentence for each file that has been written to since it was read; `read_again` are the addresses of those that were refused (`changed_files` of `local_files`)."""
-        from datamaster_kit.targets.readers.local_files import changed_files
+        from datamaster_kit.targets.readers.local_files import change_notes
 
-        return changed_files(Path(checkpoint), read_again)
+        return change_notes(Path(checkpoint), read_again)
 
     def unlisted_files(self, source: FileSource, checkpoint: str) -> frozenset[str]:
         """Return the paths of the files in a source's landing folder that the checkpoint's stream has not listed, without those that are hidden."""
-        from datamaster_kit.targets.readers.local_files import files_read, landed_files, plain_path
+        from datamaster_kit.targets.readers.local_files import read_stream_files, list_landing_files, plain_path
 
-        return landed_files(Path(source.folder)) - set(map(plain_path, files_read(Path(checkpoint))))
+        return list_landing_files(Path(source.folder)) - set(map(plain_path, read_stream_files(Path(checkpoint))))
 
     def read_mended_files(self, source: FileSource, refused: Mapping[str, tuple[int, int]], checkpoint: str, handle: HandleMended) -> None:
         """Hand over each refused file that has been written to since."""

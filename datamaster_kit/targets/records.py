@@ -22,16 +22,17 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 # %% auto #0
-__all__ = ['Value', 'Rows', 'MOST_TRIES', 'MOST_FILES', 'with_values', 'standard_literal', 'Detail', 'has_log', 'opened',
-           'stored_detail', 'column_name', 'domain', 'stored_rows', 'append_stored', 'compact', 'rows_sql',
-           'append_by_spark', 'in_utc', 'rows_by_spark', 'detail_by_spark', 'unquoted']
+__all__ = ['QueryValue', 'RecordRows', 'MOST_TRIES', 'MOST_FILES', 'fill_query', 'standard_literal', 'Detail', 'has_log',
+           'open_delta_table', 'read_table_detail', 'column_name', 'domain_metadata', 'query_stored_rows',
+           'append_stored_rows', 'compact_table', 'rows_sql', 'append_by_spark', 'in_utc', 'rows_by_spark',
+           'detail_by_spark', 'unquote_column']
 
 # %% ../../nbs/targets/00_records.ipynb #e2110a6d
-Value = str | Sequence[str]
-Rows = list[dict[str, Any]]
+QueryValue = str | Sequence[str]
+RecordRows = list[dict[str, Any]]
 
 
-def with_values(query: str, values: Mapping[str, Value], literal: Callable[[str], str]) -> str:
+def fill_query(query: str, values: Mapping[str, QueryValue], literal: Callable[[str], str]) -> str:
     """Return a query with a literal in the place of each `{name}`; of several values, a list in parentheses. Raises ValueError where that would be empty, which the engines understand differently."""
     empty = [name for name, value in values.items() if not isinstance(value, str) and not value]
     if empty:
@@ -67,7 +68,7 @@ def has_log(folder: Path) -> bool:
     return any((folder / "_delta_log").glob("*.json"))
 
 
-def opened(folder: Path) -> DeltaTable | None:
+def open_delta_table(folder: Path) -> DeltaTable | None:
     """Return the Delta table of a folder, or None where there is none."""
     if not has_log(folder):
         return None
@@ -76,14 +77,14 @@ def opened(folder: Path) -> DeltaTable | None:
     return DeltaTable(folder)
 
 
-def stored_detail(folder: Path) -> Detail | None:
+def read_table_detail(folder: Path) -> Detail | None:
     """Return what the log of a folder's table says of it, or None where there is no table."""
-    table = opened(folder)
+    table = open_delta_table(folder)
     if table is None:
         return None
     said, schema = table.metadata(), json.loads(table.schema().to_json())
     is_clustered = "clustering" in (table.protocol().writer_features or ())
-    clustering = json.loads(domain(folder / "_delta_log", "delta.clustering") or "{}").get("clusteringColumns", ()) if is_clustered else ()
+    clustering = json.loads(domain_metadata(folder / "_delta_log", "delta.clustering") or "{}").get("clusteringColumns", ()) if is_clustered else ()
     return Detail(
         schema,
         dict(sorted(said.configuration.items())),
@@ -104,7 +105,7 @@ def column_name(schema: Mapping[str, Any], path: Sequence[str]) -> str:
     return ".".join(names)
 
 
-def domain(log: Path, name: str) -> str:
+def domain_metadata(log: Path, name: str) -> str:
     """Return what a log's domain metadata say of a domain, as JSON, empty where nothing (Delta, *Transaction log protocol*, domain metadata: the last one counts)."""
     checkpoints = sorted(log.glob("*.checkpoint.parquet"))
     first = checkpoints[-1].name.partition(".")[0] if checkpoints else ""
@@ -122,9 +123,9 @@ def domain(log: Path, name: str) -> str:
     return ""
 
 
-def stored_rows(folder: Path, query: str, values: Mapping[str, Value]) -> Rows:
+def query_stored_rows(folder: Path, query: str, values: Mapping[str, QueryValue]) -> RecordRows:
     """Return the rows that a query gives of a folder's table, none where there is no table; moments are in UTC. Raises ValueError where its log leads out of the folder."""
-    table = opened(folder)
+    table = open_delta_table(folder)
     if table is None:
         return []
     import pyarrow
@@ -133,7 +134,7 @@ def stored_rows(folder: Path, query: str, values: Mapping[str, Value]) -> Rows:
     outside = [uri for uri in table.file_uris() if not Path(uri).resolve().is_relative_to(folder.resolve())]
     if outside:
         raise ValueError(f"its log names {outside[0]}, which is not in its folder")
-    found = QueryBuilder().register("records", table).execute(with_values(query, values, standard_literal)).read_all()
+    found = QueryBuilder().register("records", table).execute(fill_query(query, values, standard_literal)).read_all()
     return pyarrow.table(found).to_pylist()
 
 # %% ../../nbs/targets/00_records.ipynb #a180c684
@@ -141,9 +142,9 @@ MOST_TRIES = 500  # many writers may be ahead of one, each time anew
 MOST_FILES = 50  # spark.databricks.delta.autoCompact.minNumFiles, Databricks *Auto compaction*
 
 
-def append_stored(folder: Path, rows: Sequence[Mapping[str, Any]], application: str = "", version: int = 0) -> None:
+def append_stored_rows(folder: Path, rows: Sequence[Mapping[str, Any]], application: str = "", version: int = 0) -> None:
     """Append rows to a folder's table in one commit, and, with an application, exactly once a version; raises ValueError where the table is not there, or lacks a column of theirs."""
-    table = opened(folder)
+    table = open_delta_table(folder)
     lacking = [name for name in rows[0] if table is None or name not in {column.name for column in table.schema().fields}]
     if table is None or lacking:
         raise ValueError(f"the table of {folder.name} " + ("is not there" if table is None else f"lacks {', '.join(lacking)}"))
@@ -156,16 +157,16 @@ def append_stored(folder: Path, rows: Sequence[Mapping[str, Any]], application: 
     mark = CommitProperties(app_transactions=[Transaction(application, version)] if application else None, max_commit_retries=MOST_TRIES)
     write_deltalake(table, pyarrow.Table.from_pylist(list(rows), schema=pyarrow.schema(table.schema())), mode="append", commit_properties=mark)
     if len(table.file_uris()) >= MOST_FILES:
-        compact(folder)
+        compact_table(folder)
 
 
-def compact(folder: Path) -> None:
+def compact_table(folder: Path) -> None:
     """Put the small files of a folder's table together; where another process or thread does so, leave it to that one."""
     from deltalake import CommitProperties
 
     with (folder / "_compaction.lock").open("a") as lock, suppress(BlockingIOError):
         flock(lock, LOCK_EX | LOCK_NB)
-        table = opened(folder)
+        table = open_delta_table(folder)
         if table and len(table.file_uris()) >= MOST_FILES:
             table.optimize.compact(commit_properties=CommitProperties(max_commit_retries=MOST_TRIES))
 
@@ -190,11 +191,11 @@ def in_utc(value: Any) -> Any:
     return value.astimezone(UTC) if isinstance(value, datetime) else value
 
 
-def rows_by_spark(spark: SparkSession, name: str, query: str, values: Mapping[str, Value]) -> Rows:
+def rows_by_spark(spark: SparkSession, name: str, query: str, values: Mapping[str, QueryValue]) -> RecordRows:
     """Return the rows that a query gives of a table by its quoted name, none where it is not there; moments are in UTC."""
     if not spark.catalog.tableExists(name):
         return []
-    found = spark.sql(f"WITH records AS (SELECT * FROM {name}) {with_values(query, values, sql_literal)}").collect()
+    found = spark.sql(f"WITH records AS (SELECT * FROM {name}) {fill_query(query, values, sql_literal)}").collect()
     return [{column: in_utc(value) for column, value in row.asDict(recursive=True).items()} for row in found]
 
 
@@ -203,10 +204,10 @@ def detail_by_spark(spark: SparkSession, name: str) -> Detail | None:
     if not spark.catalog.tableExists(name):
         return None
     said = spark.sql(f"DESCRIBE DETAIL {name}").collect()[0]
-    clustering = tuple(map(unquoted, said["clusteringColumns"] or ()))
+    clustering = tuple(map(unquote_column, said["clusteringColumns"] or ()))
     return Detail(json.loads(spark.table(name).schema.json()), dict(sorted((said["properties"] or {}).items())), said["description"] or "", clustering, str(said["id"]))
 
 
-def unquoted(name: str) -> str:
+def unquote_column(name: str) -> str:
     """Return a column's name without the backquotes that DESCRIBE DETAIL puts around one that needs them."""
     return name[1:-1].replace("``", "`") if name.startswith("`") else name

@@ -17,44 +17,44 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
 # %% auto #0
-__all__ = ['ASKED', 'ask', 'stopping_on_signal', 'finish', 'drain', 'run_stream']
+__all__ = ['STOP_REQUESTED', 'request_stop', 'stop_on_signal', 'await_query', 'drain_query', 'run_stream']
 
 # %% ../../nbs/targets/08_stream.ipynb #145747aa
-ASKED = threading.Event()
+STOP_REQUESTED = threading.Event()
 
 
-def ask(number: int, _frame: Any) -> None:
+def request_stop(number: int, _frame: Any) -> None:
     """Remember that a signal asked to stop; the second time, let it end the process."""
-    if ASKED.is_set():
+    if STOP_REQUESTED.is_set():
         signal.signal(number, signal.SIG_DFL)
         os.kill(os.getpid(), number)
-    ASKED.set()
+    STOP_REQUESTED.set()
     sys.stderr.write("Stopping after the running batch; signal again to stop at once.\n")
 
 
 @contextmanager
-def stopping_on_signal() -> Iterator[None]:
+def stop_on_signal() -> Iterator[None]:
     """Drain streams on SIGTERM while the block runs, where the calling thread may handle signals."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = signal.signal(signal.SIGTERM, ask)
+    before = signal.signal(signal.SIGTERM, request_stop)
     try:
         yield
     finally:
         signal.signal(signal.SIGTERM, before)
-        ASKED.clear()
+        STOP_REQUESTED.clear()
 
 # %% ../../nbs/targets/08_stream.ipynb #acdd846e
-def finish(query: Any) -> None:
+def await_query(query: Any) -> None:
     """Wait for a streaming query to end, or, when asked to stop, for its running batch; raises the query's error."""
     while not query.awaitTermination(1):
-        if ASKED.is_set():
-            drain(query)
+        if STOP_REQUESTED.is_set():
+            drain_query(query)
             return
 
 
-def drain(query: Any) -> None:
+def drain_query(query: Any) -> None:
     """Let a query's running batch finish, and stop the query."""
     def last() -> int:
         return int((query.lastProgress or {"batchId": -1})["batchId"])
@@ -68,4 +68,4 @@ def drain(query: Any) -> None:
 def run_stream(rows: DataFrame, handle: Callable[[DataFrame, int], None], checkpoint: str, interval: str = "") -> None:
     """Hand a stream's batches to `handle(rows, batch_id)`: all that is there, or with an interval ('10 seconds') until asked to stop."""
     writer = rows.writeStream.foreachBatch(handle).option("checkpointLocation", checkpoint)
-    finish((writer.trigger(processingTime=interval) if interval else writer.trigger(availableNow=True)).start())
+    await_query((writer.trigger(processingTime=interval) if interval else writer.trigger(availableNow=True)).start())

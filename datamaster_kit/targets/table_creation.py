@@ -17,20 +17,21 @@ from typing import Any
 from ..contract.publish.export import spark_type
 from ..contract.model import DataType, Scalar
 from ..contract.sql.sqltype import parse_sql_type, sql_type
-from ..contract.sql.table import CHECK_PREFIX, Column, Table
+from ..contract.sql.table import CHECK_PREFIX, TableColumn, Table
 from ..project.private import make_private
 
 # %% auto #0
-__all__ = ['LENGTH_METADATA', 'Json', 'MAPPING_MODE', 'LARGEST_ID', 'NewName', 'READER_FEATURES', 'ALWAYS', 'KNOWN_PROPERTIES',
-           'delta_column', 'has_length', 'new_column_name', 'map_columns', 'table_features', 'table_protocol',
-           'can_write_commit', 'first_commit', 'clustering_domain', 'checksum', 'as_line', 'create_by_commit']
+__all__ = ['LENGTH_METADATA', 'LogJson', 'MAPPING_MODE', 'LARGEST_ID', 'NewName', 'READER_FEATURES', 'ALWAYS_FEATURES',
+           'KNOWN_PROPERTIES', 'delta_column', 'has_length', 'new_column_name', 'map_columns', 'table_features',
+           'table_protocol', 'can_write_commit', 'first_commit', 'clustering_domain', 'commit_checksum', 'log_line',
+           'create_by_commit']
 
 # %% ../../nbs/targets/01_table_creation.ipynb #4936d072
 LENGTH_METADATA = "__CHAR_VARCHAR_TYPE_STRING"
-Json = dict[str, Any]
+LogJson = dict[str, Any]
 
 
-def delta_column(column: Column) -> Json:
+def delta_column(column: TableColumn) -> LogJson:
     """Return a column as Delta's log has it: Spark's JSON form of a field."""
     kind = parse_sql_type(column.type)
     metadata = {"comment": column.comment} if column.comment else {}
@@ -70,7 +71,7 @@ def map_columns(kind: Any, numbers: Iterator[int], new_name: NewName = new_colum
 
 # %% ../../nbs/targets/01_table_creation.ipynb #f0ccab04
 READER_FEATURES = {"TIMESTAMP_NTZ": "timestampNtz", "VARIANT": "variantType"}
-ALWAYS = ("appendOnly", "invariants")
+ALWAYS_FEATURES = ("appendOnly", "invariants")
 
 
 def table_features(table: Table) -> set[str]:
@@ -85,11 +86,11 @@ def table_features(table: Table) -> set[str]:
     }
 
 
-def table_protocol(features: set[str]) -> Json:
+def table_protocol(features: set[str]) -> LogJson:
     """Return the versions of readers and writers that a table with these features needs."""
     if features <= {"checkConstraints"}:
         return {"minReaderVersion": 1, "minWriterVersion": 3 if features else 2}
-    writers = {"minWriterVersion": 7, "writerFeatures": sorted({*features, *ALWAYS})}
+    writers = {"minWriterVersion": 7, "writerFeatures": sorted({*features, *ALWAYS_FEATURES})}
     if features.isdisjoint(READER_FEATURES.values()):
         return {"minReaderVersion": 2 if "columnMapping" in features else 1, **writers}
     readers = sorted(features & {*READER_FEATURES.values(), "columnMapping"})
@@ -112,9 +113,9 @@ def can_write_commit(table: Table) -> bool:
     return is_plain and all(key.startswith("datamaster.") or key in KNOWN_PROPERTIES for key in table.properties)
 
 
-def first_commit(table: Table, at_millis: int) -> list[Json]:
+def first_commit(table: Table, at_millis: int) -> list[LogJson]:
     """Return the actions of the commit that creates a table, at a moment in milliseconds since 1970 (Delta, *Transaction log protocol*, actions)."""
-    schema: Json = {"type": "struct", "fields": [delta_column(column) for column in table.columns]}
+    schema: LogJson = {"type": "struct", "fields": [delta_column(column) for column in table.columns]}
     properties = {**table.properties, **{f"{CHECK_PREFIX}{key}": sql for key, sql in table.checks.items()}}
     if MAPPING_MODE in table.properties:
         numbers = count(1)
@@ -137,18 +138,18 @@ def first_commit(table: Table, at_millis: int) -> list[Json]:
         "engineInfo": "datamaster_kit",
         "txnId": str(uuid.uuid4()),
     }
-    actions: list[Json] = [{"commitInfo": info}, {"metaData": metadata}, {"protocol": table_protocol(table_features(table))}]
+    actions: list[LogJson] = [{"commitInfo": info}, {"metaData": metadata}, {"protocol": table_protocol(table_features(table))}]
     return [*actions, {"domainMetadata": clustering_domain(schema, table.cluster_by)}] if table.cluster_by else actions
 
 
-def clustering_domain(schema: Mapping[str, Any], columns: tuple[str, ...]) -> Json:
+def clustering_domain(schema: Mapping[str, Any], columns: tuple[str, ...]) -> LogJson:
     """Return what the log says of the columns by which rows lie together: their names in the files (Delta, *Clustered tables*)."""
     physical = {item["name"]: item["metadata"].get("delta.columnMapping.physicalName", item["name"]) for item in schema["fields"]}
     configuration = {"clusteringColumns": [[physical[name]] for name in columns], "domainName": "delta.clustering"}
     return {"domain": "delta.clustering", "configuration": json.dumps(configuration, separators=(",", ":")), "removed": False}
 
 # %% ../../nbs/targets/01_table_creation.ipynb #4bb8a02d
-def checksum(actions: list[Json]) -> Json:
+def commit_checksum(actions: list[LogJson]) -> LogJson:
     """Return the sum of a table that has one commit and no file, of that commit's actions."""
     found = {name: action for each in actions for name, action in each.items()}
     return {
@@ -165,7 +166,7 @@ def checksum(actions: list[Json]) -> Json:
     }
 
 
-def as_line(action: Json) -> str:
+def log_line(action: LogJson) -> str:
     """Return an action as a line of the log."""
     return json.dumps(action, separators=(",", ":"), ensure_ascii=False) + "\n"
 
@@ -177,8 +178,8 @@ def create_by_commit(folder: Path, table: Table) -> None:
     actions = first_commit(table, int(time.time() * 1000))
     draft, sum_draft = (log / f".{uuid.uuid4()}.tmp" for _ in range(2))
     try:
-        draft.write_text("".join(map(as_line, actions)), encoding="utf-8")
-        sum_draft.write_text(as_line(checksum(actions)), encoding="utf-8")
+        draft.write_text("".join(map(log_line, actions)), encoding="utf-8")
+        sum_draft.write_text(log_line(commit_checksum(actions)), encoding="utf-8")
         os.link(draft, log / f"{0:020}.json")
         sum_draft.replace(log / f"{0:020}.crc")
     finally:

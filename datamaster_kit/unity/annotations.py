@@ -14,13 +14,13 @@ from ..contract.quality.rules import slug
 from ..contract.sql.table import Table, tags_of
 from ..plan.plan import Difference
 from ..project.project_file import Project
-from .evolution import Mending
+from .evolution import TableAlteration
 
 # %% auto #0
-__all__ = ['OWN_TAGS', 'tagged', 'set_of_tags', 'tag_mendings', 'key_mendings']
+__all__ = ['OWN_TAGS', 'with_project_tags', 'tag_set_alterations', 'tag_alterations', 'primary_key_alterations']
 
 # %% ../../nbs/unity/01_annotations.ipynb #55036fee
-def tagged(table: Table, project: Project, contract: Contract | None = None) -> Table:
+def with_project_tags(table: Table, project: Project, contract: Contract | None = None) -> Table:
     """Return the table with the project's tags, and those of the contract that it comes from."""
     said = {"domain": contract.domain if contract and contract.domain else project.names.domain, **project.tags, "env": project.names.environment}
     said |= {"contract": contract.id, "contract_version": contract.version} if contract else {}
@@ -30,23 +30,23 @@ def tagged(table: Table, project: Project, contract: Contract | None = None) -> 
 OWN_TAGS = ("classification", "pii", "domain", "env", "contract", "contract_version")
 
 
-def set_of_tags(statement: str, path: str, wanted: Mapping[str, str], there: Mapping[str, str]) -> list[Mending]:
+def tag_set_alterations(statement: str, path: str, wanted: Mapping[str, str], there: Mapping[str, str]) -> list[TableAlteration]:
     """Return what makes the tags of a table or column, named by the beginning of a statement, the wanted ones."""
-    found = [Mending(Difference(f"{path}tag {key}", there.get(key), value), (f"{statement} SET TAGS ({sql_literal(key)} = {sql_literal(value)})",))
+    found = [TableAlteration(Difference(f"{path}tag {key}", there.get(key), value), (f"{statement} SET TAGS ({sql_literal(key)} = {sql_literal(value)})",))
              for key, value in wanted.items() if there.get(key) != value]
-    return found + [Mending(Difference(f"{path}tag {key}", there[key], None), (f"{statement} UNSET TAGS ({sql_literal(key)})",)) for key in OWN_TAGS if key in there and key not in wanted]
+    return found + [TableAlteration(Difference(f"{path}tag {key}", there[key], None), (f"{statement} UNSET TAGS ({sql_literal(key)})",)) for key in OWN_TAGS if key in there and key not in wanted]
 
 
-def tag_mendings(name: str, wanted: Table, there: Table, moved: Mapping[str, str]) -> list[Mending]:
+def tag_alterations(name: str, wanted: Table, there: Table, moved: Mapping[str, str]) -> list[TableAlteration]:
     """Return what makes a table's tags the wanted ones; `moved` maps columns that are about to be renamed to their new names, which take the tags along."""
     known = {moved.get(column, column).lower(): tags for column, tags in there.column_tags.items()}
-    found = set_of_tags(f"ALTER TABLE {name}", "", wanted.tags, there.tags)
+    found = tag_set_alterations(f"ALTER TABLE {name}", "", wanted.tags, there.tags)
     for column in wanted.columns:
-        found += set_of_tags(f"ALTER TABLE {name} ALTER COLUMN {quote(column.name)}", f"{column.name}.", wanted.column_tags.get(column.name, {}), known.get(column.name.lower(), {}))
+        found += tag_set_alterations(f"ALTER TABLE {name} ALTER COLUMN {quote(column.name)}", f"{column.name}.", wanted.column_tags.get(column.name, {}), known.get(column.name.lower(), {}))
     return found
 
 # %% ../../nbs/unity/01_annotations.ipynb #5e3f8564
-def key_mendings(name: str, wanted: Table, there: Table, moved: Mapping[str, str], nulls: Collection[str] = ()) -> list[Mending]:
+def primary_key_alterations(name: str, wanted: Table, there: Table, moved: Mapping[str, str], nulls: Collection[str] = ()) -> list[TableAlteration]:
     """Return what makes a table's primary key the wanted one; `nulls` are the columns with rows without a value."""
     before = tuple(moved.get(column, column) for column in there.primary_key)
     if [column.lower() for column in before] == [column.lower() for column in wanted.primary_key]:
@@ -54,7 +54,7 @@ def key_mendings(name: str, wanted: Table, there: Table, moved: Mapping[str, str
     difference = Difference("primary key", list(before), list(wanted.primary_key))
     waits = [column for column in wanted.primary_key if column in nulls]
     if waits:
-        return [Mending(difference, refusal=f"a primary key has values in every row, and {', '.join(waits)} has rows without one")]
+        return [TableAlteration(difference, refusal=f"a primary key has values in every row, and {', '.join(waits)} has rows without one")]
     drop = (f"ALTER TABLE {name} DROP PRIMARY KEY IF EXISTS",) if before else ()
     add = (f"ALTER TABLE {name} ADD CONSTRAINT {quote(slug(wanted.name + '_pk'))} PRIMARY KEY ({', '.join(map(quote, wanted.primary_key))})",) if wanted.primary_key else ()
-    return [Mending(difference, (*drop, *add))]
+    return [TableAlteration(difference, (*drop, *add))]

@@ -14,32 +14,32 @@ from ..contract.model import Contract
 from ..lakehouse.names import SCHEMAS
 from ..plan.plan import Plan
 from .cluster import runtime_problems
-from .desired import Desired, desired_state
-from .preconditions import METASTORE, NO_SUCH_PRINCIPAL, absence, missing_principals, missing_privileges, missing_roles, needs_of_plan, principals_of, read_caller, with_refusals, with_refused_schemas
+from .desired import DesiredCatalog, build_desired_catalog
+from .preconditions import METASTORE_KIND, NO_SUCH_PRINCIPAL, missing_principal_refusal, find_missing_principals, missing_privilege_faults, missing_role_faults, privileges_for_plan, principals_of, read_caller, with_principal_refusals, with_refused_schemas
 from ..project.project_file import Project
-from ..plan.resources import CHANGE_REFUSED, Found, Key, Outcome, quiet, record_of, recorded
+from ..plan.resources import CHANGE_REFUSED, ExistingResource, ResourceKey, ChangeOutcome, ignore_outcome, apply_log_file, build_log_report
 from ..targets.databricks import DatabricksTarget
 from ..targets.base import Target
-from ..targets.clients.warehouse import chosen
-from .masks import MADE
-from .tables import apply_plan, observed_state, plan_tables, planned
-from .workspace import State, Workspace, destruction_of, give_ownership, make_objects, observed, plan_of, with_own_credential, workspace_of
+from ..targets.clients.warehouse import find_warehouse
+from .masks import FUNCTION_COMMENT_PREFIX
+from .tables import apply_plan, read_target_catalog, plan_tables, plan_project_tables
+from .workspace import WorkspaceState, Workspace, plan_workspace_destruction, give_ownership, make_objects, read_workspace_state, plan_workspace_objects, with_own_credential, workspace_of
 
 if TYPE_CHECKING:
     from databricks.sdk import WorkspaceClient
 
 # %% auto #0
-__all__ = ['NOTHING', 'NO_STATE', 'PRINCIPALS', 'HOLDING', 'NOT_FOR_LOCAL', 'Planned', 'plan_catalog', 'warehouse_problems',
-           'without_principals', 'owners_of', 'privilege_problems', 'plan_workspace', 'refusals_of_tables',
-           'apply_catalog', 'found_tables', 'plan_destruction']
+__all__ = ['EMPTY_PLAN', 'EMPTY_STATE', 'PRINCIPAL_KINDS', 'CONTAINER_KINDS', 'LOCAL_DESTRUCTION', 'CatalogPlan', 'plan_catalog',
+           'warehouse_problems', 'without_missing_principals', 'object_owners', 'privilege_problems', 'plan_workspace',
+           'table_refusal_faults', 'apply_catalog', 'list_toolkit_objects', 'plan_destruction']
 
 # %% ../../nbs/unity/17_catalog.ipynb #53ad4065
-NOTHING, NO_STATE = Plan(), State((), ())
-PRINCIPALS = frozenset({"user", "group", "service principal"})
+EMPTY_PLAN, EMPTY_STATE = Plan(), WorkspaceState((), ())
+PRINCIPAL_KINDS = frozenset({"user", "group", "service principal"})
 
 
 @dataclass(frozen=True)
-class Planned:
+class CatalogPlan:
     """What would change on a target: `plan` is all of it, `objects` and `tables` its two parts; `workspace` and `state` are those that the first was made from.
 
     `plan_again` makes the plan of tables anew.
@@ -49,9 +49,9 @@ class Planned:
     project: Project
     tables: Plan
     plan_again: Callable[[], Plan]
-    objects: Plan = NOTHING
+    objects: Plan = EMPTY_PLAN
     workspace: Workspace | None = None
-    state: State = NO_STATE
+    state: WorkspaceState = EMPTY_STATE
 
     @property
     def plan(self) -> Plan:
@@ -60,7 +60,7 @@ class Planned:
         return Plan((*self.objects.changes, *self.tables.changes), problems)
 
 
-def plan_catalog(target: Target, project: Project, contracts: Sequence[Contract], drops: bool = False, allow_delete: bool = False, only_tables: bool = False) -> Planned:
+def plan_catalog(target: Target, project: Project, contracts: Sequence[Contract], drops: bool = False, allow_delete: bool = False, only_tables: bool = False) -> CatalogPlan:
     """Return what brings a target to what the project and its contracts ask for; nothing is changed by asking.
 
     Args:
@@ -74,10 +74,10 @@ def plan_catalog(target: Target, project: Project, contracts: Sequence[Contract]
     Raises BadInput where the project file lacks something.
     """
     def tables() -> Plan:
-        return planned(target, project, contracts, drops, allow_delete)
+        return plan_project_tables(target, project, contracts, drops, allow_delete)
 
     if only_tables or not isinstance(target, DatabricksTarget):
-        return Planned(target, project, tables(), tables)
+        return CatalogPlan(target, project, tables(), tables)
     return plan_workspace(target, project, contracts, drops, allow_delete)
 
 # %% ../../nbs/unity/17_catalog.ipynb #85b84724
@@ -86,71 +86,71 @@ def warehouse_problems(target: DatabricksTarget) -> tuple[Fault, ...]:
     if not target.needs_warehouse:
         return ()
     try:
-        chosen(target.client.warehouses.list(), target.warehouse_name)
+        find_warehouse(target.client.warehouses.list(), target.warehouse_name)
     except BadInput as error:
         return error.faults
     return ()
 
 
-def without_principals(desired: Desired, missing: Collection[str]) -> Desired:
+def without_missing_principals(desired: DesiredCatalog, missing: Collection[str]) -> DesiredCatalog:
     """Return what contracts ask for without grants to principals that are not there, which are refused."""
     grants = {key: {who: held for who, held in of.items() if who not in missing} for key, of in desired.grants.items()}
-    told = {key: (desired.refusals.get(key, ""), absence(set(of) & set(missing))) for key, of in desired.grants.items()}
+    told = {key: (desired.refusals.get(key, ""), missing_principal_refusal(set(of) & set(missing))) for key, of in desired.grants.items()}
     refusals = {key: "; ".join(filter(None, reasons)) for key, reasons in told.items()}
     return replace(desired, grants=grants, refusals={**desired.refusals, **refusals})
 
 
-def owners_of(state: State) -> dict[Key, frozenset[str]]:
+def object_owners(state: WorkspaceState) -> dict[ResourceKey, frozenset[str]]:
     """Return whose each object is that a plan may need a privilege on: its owner, those of what it is in, and the metastore's."""
-    owned = {(METASTORE, item.identity) if item.kind == METASTORE else item.key: str(item.attributes.get("owner") or "") for item in state.found}
-    whole = {owner for (kind, _), owner in owned.items() if kind == METASTORE}
+    owned = {(METASTORE_KIND, item.identity) if item.kind == METASTORE_KIND else item.key: str(item.attributes.get("owner") or "") for item in state.found}
+    whole = {owner for (kind, _), owner in owned.items() if kind == METASTORE_KIND}
     parts = {key: [("catalog", key[1].split(".")[0]), ("schema", ".".join(key[1].split(".")[:2])), key] for key in owned}
     return {key: frozenset({owned[one] for one in parts[key] if one in owned} | whole) - {""} for key in owned}
 
 
-def privilege_problems(workspace: Workspace, state: State, plan: Plan) -> tuple[Fault, ...]:
+def privilege_problems(workspace: Workspace, state: WorkspaceState, plan: Plan) -> tuple[Fault, ...]:
     """Return a fault for each privilege and role that the plan needs and the caller is certain to lack."""
-    metastore = next((item.identity for item in state.found if item.kind == METASTORE), "")
+    metastore = next((item.identity for item in state.found if item.kind == METASTORE_KIND), "")
     is_assigned = any(item.kind == "metastore assignment" for item in state.found)
-    owners = owners_of(state)
-    needs = needs_of_plan(plan, owners, metastore) if is_assigned else {}
+    owners = object_owners(state)
+    needs = privileges_for_plan(plan, owners, metastore) if is_assigned else {}
     if all(change.refusal for change in plan.pending):
         return ()
     caller = read_caller(workspace.client)
-    return (*missing_roles(plan, caller), *missing_privileges(workspace.client, needs, owners, caller))
+    return (*missing_role_faults(plan, caller), *missing_privilege_faults(workspace.client, needs, owners, caller))
 
 # %% ../../nbs/unity/17_catalog.ipynb #8ff95bf3
-def plan_workspace(target: DatabricksTarget, project: Project, contracts: Sequence[Contract], drops: bool, allow_delete: bool) -> Planned:
+def plan_workspace(target: DatabricksTarget, project: Project, contracts: Sequence[Contract], drops: bool, allow_delete: bool) -> CatalogPlan:
     """Return what brings a workspace to what the project and its contracts ask for, and what keeps that from being applied."""
     workspace = with_own_credential(workspace_of(project, target.name))
-    state = observed(workspace, contracts)
-    objects, problems = plan_of(state, allow_delete), warehouse_problems(target)
+    state = read_workspace_state(workspace, contracts)
+    objects, problems = plan_workspace_objects(state, allow_delete), warehouse_problems(target)
     has_schemas = any(item.kind == "schema" for item in state.found)
-    wanted = replace(desired_state(project, contracts), owner=project.names.group)
+    wanted = replace(build_desired_catalog(project, contracts), owner=project.names.group)
 
     def tables(missing: Collection[str]) -> Plan:
         if problems and has_schemas:
-            return NOTHING  # what there is cannot be asked
-        desired = without_principals(wanted, missing) if missing else wanted
-        plan = plan_tables(target, desired, observed_state(target, desired), drops, allow_delete)
+            return EMPTY_PLAN  # what there is cannot be asked
+        desired = without_missing_principals(wanted, missing) if missing else wanted
+        plan = plan_tables(target, desired, read_target_catalog(target, desired), drops, allow_delete)
         return replace(plan, changes=tuple(change for change in plan.changes if change.kind != "schema"))
 
     plan = tables(())
-    made = {item.name for item in state.desired if item.kind in PRINCIPALS}
+    made = {item.name for item in state.desired if item.kind in PRINCIPAL_KINDS}
     named = {who for change in (*objects.pending, *plan.pending) for who in principals_of(change)}
-    missing = missing_principals(workspace.client, named - made)
-    objects = with_refusals(objects, missing, {item.key: item.needs for item in state.desired})
+    missing = find_missing_principals(workspace.client, named - made)
+    objects = with_principal_refusals(objects, missing, {item.key: item.needs for item in state.desired})
     plan = with_refused_schemas(tables(missing) if missing else plan, objects)
     every = Plan((*objects.changes, *plan.changes))
     problems = (*problems, *runtime_problems(workspace.client, every), *privilege_problems(workspace, state, every))
     whole = replace(objects, problems=problems)
-    return Planned(target, project, plan, lambda: with_refused_schemas(tables(missing), objects), whole, workspace, state)
+    return CatalogPlan(target, project, plan, lambda: with_refused_schemas(tables(missing), objects), whole, workspace, state)
 
 # %% ../../nbs/unity/17_catalog.ipynb #3fe62d3b
-HOLDING = frozenset({"metastore assignment", "catalog", "schema"})
+CONTAINER_KINDS = frozenset({"metastore assignment", "catalog", "schema"})
 
 
-def refusals_of_tables(found: Planned) -> list[Fault]:
+def table_refusal_faults(found: CatalogPlan) -> list[Fault]:
     """Return a fault for each change of a table that was refused for its schema, or for a principal that is not there; what else is refused is a person's decision."""
     needs = "it needs the schema "
     told = [change for change in found.tables.refused if needs in change.refusal or NO_SUCH_PRINCIPAL.name in change.refusal]
@@ -158,14 +158,14 @@ def refusals_of_tables(found: Planned) -> list[Fault]:
 
 
 
-def apply_catalog(found: Planned, report: Callable[[Outcome], None] = quiet) -> None:
+def apply_catalog(found: CatalogPlan, report: Callable[[ChangeOutcome], None] = ignore_outcome) -> None:
     """Apply what was planned; raises BadInput before anything is changed, or DatamasterError with everything that failed after all that does not need it was made."""
     if found.plan.problems:
         raise BadInput(*found.plan.problems)
     workspace, failed, faults = found.workspace, set[str](), list[Fault]()
-    write = recorded(record_of(found.project, found.target.name), report)
+    write = build_log_report(apply_log_file(found.project, found.target.name), report)
 
-    def told(outcome: Outcome) -> None:
+    def told(outcome: ChangeOutcome) -> None:
         failed.update({outcome.change.kind} if outcome.state == "failed" else ())
         write(outcome)
 
@@ -179,36 +179,36 @@ def apply_catalog(found: Planned, report: Callable[[Outcome], None] = quiet) -> 
 
     if workspace is not None:
         attempt(lambda: make_objects(workspace, found.state, found.objects, told))
-    if not failed & HOLDING:
+    if not failed & CONTAINER_KINDS:
         attempt(lambda: apply_plan(found.tables, found.target, found.plan_again, told))
     if workspace is not None and not failed:
         attempt(lambda: give_ownership(workspace, found.objects, told))
-    faults += refusals_of_tables(found)
+    faults += table_refusal_faults(found)
     if faults:
         raise DatamasterError(*faults)
 
 # %% ../../nbs/unity/17_catalog.ipynb #612774b5
-NOT_FOR_LOCAL = code("destroy-of-local", "The local target has no workspace to destroy.", "delete the folder .datamaster beside the project file: it is all that the local target has")
+LOCAL_DESTRUCTION = code("destroy-of-local", "The local target has no workspace to destroy.", "delete the folder .datamaster beside the project file: it is all that the local target has")
 
 
-def found_tables(client: WorkspaceClient, catalog: str, schemas: Iterable[str]) -> Iterator[Found]:
+def list_toolkit_objects(client: WorkspaceClient, catalog: str, schemas: Iterable[str]) -> Iterator[ExistingResource]:
     """Yield the tables and functions that the toolkit made, by the properties and comments that it gives them."""
     for schema in schemas:
         needs = ("schema", f"{catalog}.{schema}")
-        functions = [Found("function", item.full_name or "", is_ours=True, needs=(needs,)) for item in client.functions.list(catalog, schema) if (item.comment or "").startswith(MADE)]
+        functions = [ExistingResource("function", item.full_name or "", is_ours=True, needs=(needs,)) for item in client.functions.list(catalog, schema) if (item.comment or "").startswith(FUNCTION_COMMENT_PREFIX)]
         yield from functions
         for table in client.tables.list(catalog, schema):
             if any(name.startswith("datamaster.") for name in table.properties or {}):
-                yield Found("table", table.full_name or "", is_ours=True, needs=(needs, *(item.key for item in functions)))
+                yield ExistingResource("table", table.full_name or "", is_ours=True, needs=(needs, *(item.key for item in functions)))
 
 
-def plan_destruction(target: Target, project: Project, contracts: Sequence[Contract]) -> Planned:
+def plan_destruction(target: Target, project: Project, contracts: Sequence[Contract]) -> CatalogPlan:
     """Return what takes away everything that the toolkit made in a workspace; raises BadInput for the local target."""
     if not isinstance(target, DatabricksTarget):
-        raise BadInput(NOT_FOR_LOCAL.fault(f"{target.name} is no workspace"))
+        raise BadInput(LOCAL_DESTRUCTION.fault(f"{target.name} is no workspace"))
     workspace = with_own_credential(workspace_of(project, target.name))
-    state = observed(workspace, contracts)
+    state = read_workspace_state(workspace, contracts)
     there = [item.name.partition(".")[2] for item in state.found if item.kind == "schema"]
-    tables = tuple(found_tables(workspace.client, project.names.catalog, [schema for schema in SCHEMAS if schema in there]))
+    tables = tuple(list_toolkit_objects(workspace.client, project.names.catalog, [schema for schema in SCHEMAS if schema in there]))
     state = replace(state, found=(*state.found, *tables))
-    return Planned(target, project, NOTHING, lambda: NOTHING, destruction_of(state), workspace, state)
+    return CatalogPlan(target, project, EMPTY_PLAN, lambda: EMPTY_PLAN, plan_workspace_destruction(state), workspace, state)

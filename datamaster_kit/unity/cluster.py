@@ -9,21 +9,21 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from ..contract.fault import Fault
-from ..lakehouse.names import MARKED
+from ..lakehouse.names import MARK_PROPERTY
 from ..plan.plan import Plan
 from ..project.project_file import Project
-from ..plan.resources import Found, Identities, Operations, Resource
-from ..contract.compute import RUNTIME, is_too_old
+from ..plan.resources import ExistingResource, Identities, Operations, Resource
+from ..contract.compute import DEFAULT_RUNTIME, is_runtime_too_old
 from ..targets.runtime import NO_RUNTIME
-from .securables import one_of
+from .securables import find_by_key
 
 if TYPE_CHECKING:
     from databricks.sdk import WorkspaceClient
     from databricks.sdk.service.compute import ClusterDetails
 
 # %% auto #0
-__all__ = ['IDLE_MINUTES', 'TWIN_MILLISECONDS', 'desired_cluster', 'shown_runtime', 'found_clusters', 'our_clusters',
-           'runtime_problems', 'specification', 'cluster_operations']
+__all__ = ['IDLE_MINUTES', 'TWIN_CLUSTER_MILLISECONDS', 'desired_cluster', 'comparable_runtime', 'read_clusters',
+           'list_toolkit_clusters', 'runtime_problems', 'cluster_spec', 'cluster_operations']
 
 # %% ../../nbs/unity/12_cluster.ipynb #9c8b4316
 IDLE_MINUTES = 10
@@ -34,35 +34,35 @@ def desired_cluster(project: Project, single_user: str) -> tuple[Resource, ...]:
     if project.unity.compute != "single_node":
         return ()
     cluster = Resource("cluster", project.names.cluster, {
-        "runtime": RUNTIME, "node_type": project.unity.node_type, "single_user": single_user, "idle_minutes": IDLE_MINUTES, "tags": {**project.resource_tags, **project.names.own_properties},
+        "runtime": DEFAULT_RUNTIME, "node_type": project.unity.node_type, "single_user": single_user, "idle_minutes": IDLE_MINUTES, "tags": {**project.resource_tags, **project.names.own_properties},
     }, needs=(("metastore assignment", project.names.workspace),))
     group = project.names.group
     return (cluster, Resource("cluster permission", f"{cluster.name}/{group}", {"permission": "CAN_RESTART"}, needs=(cluster.key, ("workspace permission", group))))
 
 # %% ../../nbs/unity/12_cluster.ipynb #2c3a2a81
-def shown_runtime(version: str) -> str:
+def comparable_runtime(version: str) -> str:
     """Return a cluster's runtime as it is compared: one that is not too old is as good as the one that jobs use."""
-    return version if is_too_old(version) else RUNTIME
+    return version if is_runtime_too_old(version) else DEFAULT_RUNTIME
 
 
-def found_clusters(client: WorkspaceClient, project: Project) -> tuple[Found, ...]:
+def read_clusters(client: WorkspaceClient, project: Project) -> tuple[ExistingResource, ...]:
     """Return the toolkit's cluster with who may restart it, and any further one as a surplus, which nobody wants."""
-    ours = sorted(our_clusters(client, project), key=lambda item: item.cluster_id or "")
-    found = [Found("cluster", project.names.cluster, {
-        "runtime": shown_runtime(item.spark_version or ""), "node_type": item.node_type_id, "single_user": item.single_user_name, "idle_minutes": item.autotermination_minutes, "tags": dict(item.custom_tags or {})}, item.cluster_id or "", is_ours=True)
+    ours = sorted(list_toolkit_clusters(client, project), key=lambda item: item.cluster_id or "")
+    found = [ExistingResource("cluster", project.names.cluster, {
+        "runtime": comparable_runtime(item.spark_version or ""), "node_type": item.node_type_id, "single_user": item.single_user_name, "idle_minutes": item.autotermination_minutes, "tags": dict(item.custom_tags or {})}, item.cluster_id or "", is_ours=True)
         for item in ours[:1]]
     for cluster in found[:1]:
         for entry in client.permissions.get("clusters", cluster.identity).access_control_list or ():
             level = next((held.permission_level.value for held in entry.all_permissions or () if held.permission_level and not held.inherited), "")
             if entry.group_name == project.names.group and level:
-                found.append(Found("cluster permission", f"{cluster.name}/{entry.group_name}", {"permission": level}, is_ours=True, needs=(cluster.key,)))
-    return (*found, *(Found("surplus cluster", f"{item.cluster_name} ({item.cluster_id})", {}, item.cluster_id or "", is_ours=True) for item in ours[1:]))
+                found.append(ExistingResource("cluster permission", f"{cluster.name}/{entry.group_name}", {"permission": level}, is_ours=True, needs=(cluster.key,)))
+    return (*found, *(ExistingResource("surplus cluster", f"{item.cluster_name} ({item.cluster_id})", {}, item.cluster_id or "", is_ours=True) for item in ours[1:]))
 
 
-def our_clusters(client: WorkspaceClient, project: Project) -> list[ClusterDetails]:
+def list_toolkit_clusters(client: WorkspaceClient, project: Project) -> list[ClusterDetails]:
     """Return the clusters that bear the toolkit's tag for this domain."""
     mark = project.names.mark
-    return [item for item in client.clusters.list() if (item.custom_tags or {}).get(MARKED) == mark]
+    return [item for item in client.clusters.list() if (item.custom_tags or {}).get(MARK_PROPERTY) == mark]
 
 # %% ../../nbs/unity/12_cluster.ipynb #21f2836d
 def runtime_problems(client: WorkspaceClient, plan: Plan) -> tuple[Fault, ...]:
@@ -71,13 +71,13 @@ def runtime_problems(client: WorkspaceClient, plan: Plan) -> tuple[Fault, ...]:
     if not changes:
         return ()
     offered = sorted(item.key or "" for item in client.clusters.spark_versions().versions or ())
-    return () if RUNTIME in offered else (NO_RUNTIME.fault(f"the workspace does not offer {RUNTIME}; it has {', '.join(offered) or 'none'}"),)
+    return () if DEFAULT_RUNTIME in offered else (NO_RUNTIME.fault(f"the workspace does not offer {DEFAULT_RUNTIME}; it has {', '.join(offered) or 'none'}"),)
 
 # %% ../../nbs/unity/12_cluster.ipynb #329f0283
-TWIN_MILLISECONDS = 300_000
+TWIN_CLUSTER_MILLISECONDS = 300_000
 
 
-def specification(wanted: Resource) -> Mapping[str, Any]:
+def cluster_spec(wanted: Resource) -> Mapping[str, Any]:
     """Return what a request to make or edit the cluster says (Databricks, *Clusters API*: `is_single_node` sets what one node needs)."""
     from databricks.sdk.service.compute import DataSecurityMode, Kind
 
@@ -94,9 +94,9 @@ def cluster_operations(client: WorkspaceClient, project: Project) -> dict[str, O
         if wanted.kind == "cluster permission":
             permit(wanted, identities["cluster", project.names.cluster])
             return ""
-        made = str(client.clusters.create(**specification(wanted)).cluster_id)
-        ours = {item.cluster_id: item.start_time or 0 for item in our_clusters(client, project)}
-        for twin in [item for item, start in ours.items() if item and item != made and abs(start - ours.get(made, 0)) < TWIN_MILLISECONDS]:
+        made = str(client.clusters.create(**cluster_spec(wanted)).cluster_id)
+        ours = {item.cluster_id: item.start_time or 0 for item in list_toolkit_clusters(client, project)}
+        for twin in [item for item, start in ours.items() if item and item != made and abs(start - ours.get(made, 0)) < TWIN_CLUSTER_MILLISECONDS]:
             client.clusters.permanent_delete(twin)
         return made
 
@@ -104,14 +104,14 @@ def cluster_operations(client: WorkspaceClient, project: Project) -> dict[str, O
         entry = AccessControlRequest(group_name=wanted.name.split("/", 1)[1], permission_level=PermissionLevel(wanted.attributes["permission"]))
         client.permissions.update("clusters", cluster, access_control_list=[entry])
 
-    def update(wanted: Resource, there: Found, identities: Identities) -> None:
+    def update(wanted: Resource, there: ExistingResource, identities: Identities) -> None:
         if wanted.kind == "cluster permission":
             permit(wanted, identities["cluster", project.names.cluster])
         else:
-            client.clusters.edit(there.identity, **specification(wanted))
+            client.clusters.edit(there.identity, **cluster_spec(wanted))
 
-    def delete(there: Found) -> None:
+    def delete(there: ExistingResource) -> None:
         if there.kind != "cluster permission":  # that goes with the cluster
             client.clusters.permanent_delete(there.identity)
 
-    return dict.fromkeys(("cluster", "surplus cluster", "cluster permission"), Operations(create, update, delete, lambda wanted: one_of(found_clusters(client, project), wanted)))
+    return dict.fromkeys(("cluster", "surplus cluster", "cluster permission"), Operations(create, update, delete, lambda wanted: find_by_key(read_clusters(client, project), wanted)))

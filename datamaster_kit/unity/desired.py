@@ -12,63 +12,63 @@ from ..contract.fault import BadInput, DatamasterError, code
 from ..contract.model import Contract, Model
 from ..contract.sql.table import Table
 from ..contract.sql.table import tables as contract_tables
-from ..contract.together import TABLE_CLAIMED_TWICE, conflicts
+from ..contract.together import TABLE_CLAIMED_TWICE, find_claim_conflicts
 from ..lakehouse.ledger import files_table
 from ..project.project_file import Project
 from ..lakehouse.runs import runs_table
-from .annotations import tagged
-from .masks import Access, Function, access_of
-from .observed import Key
+from .annotations import with_project_tags
+from .masks import TableAccess, SqlFunction, table_access
+from .observed import TableKey
 from .roles import Grants, grants_of, unknown_access
 
 # %% auto #0
-__all__ = ['FUNCTION_CLAIMED_TWICE', 'desired_tables', 'Desired', 'promised', 'desired_state']
+__all__ = ['FUNCTION_CLAIMED_TWICE', 'desired_tables', 'DesiredCatalog', 'silver_and_gold_tables', 'build_desired_catalog']
 
 # %% ../../nbs/unity/06_desired.ipynb #4cd1e60d
 def desired_tables(project: Project, contracts: Iterable[Contract]) -> tuple[Table, ...]:
     """Return the tables that contracts ask for, and those of the runs and of the files; raises DatamasterError where two models claim one table."""
     catalog, contracts = project.names.catalog, tuple(contracts)
-    faults = [TABLE_CLAIMED_TWICE.fault(conflict.message) for conflict in conflicts(contracts) if conflict.is_table]
+    faults = [TABLE_CLAIMED_TWICE.fault(conflict.message) for conflict in find_claim_conflicts(contracts) if conflict.is_table]
     if faults:
         raise DatamasterError(*faults)
-    made = [tagged(table, project, contract) for contract in contracts for table in contract_tables(contract, catalog)]
-    return (tagged(runs_table(catalog), project), tagged(files_table(catalog), project), *made)
+    made = [with_project_tags(table, project, contract) for contract in contracts for table in contract_tables(contract, catalog)]
+    return (with_project_tags(runs_table(catalog), project), with_project_tags(files_table(catalog), project), *made)
 
 # %% ../../nbs/unity/06_desired.ipynb #388c34f9
 FUNCTION_CLAIMED_TWICE = code("function-claimed-twice", "Two contracts come to the same mask or filter.", "give one of them another id")
 
 
 @dataclass(frozen=True)
-class Desired:
+class DesiredCatalog:
     """What the contracts ask for; `refusals` say which grants cannot be made, and `owner` whose the tables are to be (empty: whoever makes them)."""
 
     tables: tuple[Table, ...]
-    access: Mapping[Key, Access] = field(default_factory=dict)
-    grants: Mapping[Key, Grants] = field(default_factory=dict)
-    refusals: Mapping[Key, str] = field(default_factory=dict)
-    functions: tuple[Function, ...] = ()
+    access: Mapping[TableKey, TableAccess] = field(default_factory=dict)
+    grants: Mapping[TableKey, Grants] = field(default_factory=dict)
+    refusals: Mapping[TableKey, str] = field(default_factory=dict)
+    functions: tuple[SqlFunction, ...] = ()
     owner: str = ""
 
 
-def promised(contract: Contract, catalog: str) -> list[tuple[Model, Table]]:
+def silver_and_gold_tables(contract: Contract, catalog: str) -> list[tuple[Model, Table]]:
     """Return the models of a contract with their tables in silver and gold."""
     models = {("silver", model.table): model for model in contract.silver_models} | {("gold", model.table): model for model in contract.gold_models}
     return [(models[table.schema, table.name], table) for table in contract_tables(contract, catalog) if (table.schema, table.name) in models]
 
 
-def desired_state(project: Project, contracts: Iterable[Contract]) -> Desired:
+def build_desired_catalog(project: Project, contracts: Iterable[Contract]) -> DesiredCatalog:
     """Return what contracts ask for; raises DatamasterError where two of them claim one table, and BadInput where they claim one function."""
     contracts, catalog = tuple(contracts), project.names.catalog
-    access: dict[Key, Access] = {}
-    grants: dict[Key, Grants] = {}
-    refusals: dict[Key, str] = {}
-    functions: dict[str, Function] = {}
+    access: dict[TableKey, TableAccess] = {}
+    grants: dict[TableKey, Grants] = {}
+    refusals: dict[TableKey, str] = {}
+    functions: dict[str, SqlFunction] = {}
     for contract in contracts:
-        for model, table in promised(contract, catalog):
+        for model, table in silver_and_gold_tables(contract, catalog):
             key = (table.schema, table.name)
-            access[key], needed = access_of(contract, model, table, project.names.group)
+            access[key], needed = table_access(contract, model, table, project.names.group)
             grants[key], refusals[key] = grants_of(contract, catalog, table.schema), unknown_access(contract, catalog, table.schema)
             for function in needed:
                 if functions.setdefault(function.full_name, function) != function:
                     raise BadInput(FUNCTION_CLAIMED_TWICE.fault(f"{function.full_name} is of {contract.id} and of another contract"))
-    return Desired(desired_tables(project, contracts), access, grants, refusals, tuple(functions.values()))
+    return DesiredCatalog(desired_tables(project, contracts), access, grants, refusals, tuple(functions.values()))

@@ -11,40 +11,42 @@ from dataclasses import dataclass
 
 from ..contract.model import Array, DataType, Scalar, Struct
 from ..contract.sql.sqltype import parse_sql_type, quote, sql_literal, sql_type
-from ..contract.sql.table import Column, Table
+from ..contract.sql.table import TableColumn, Table
 from ..plan.plan import Difference
 
 # %% auto #0
-__all__ = ['FIRST', 'RENAME', 'COLUMNS', 'TYPES', 'LAST', 'WHOLE', 'WIDENING', 'ANEW', 'BY_NAME', 'EVOLVED', 'KEY', 'NEW_KEY',
-           'Mending', 'is_wider', 'members_to_add', 'type_mending', 'column_mendings', 'renames', 'columns_mendings',
-           'unknown_column', 'words_of', 'check_mendings', 'property_mendings', 'table_mendings', 'clustered']
+__all__ = ['RANK_FIRST', 'RANK_RENAME', 'RANK_COLUMNS', 'RANK_TYPES', 'RANK_LAST', 'INTEGER_DIGIT_COUNTS', 'ENABLE_TYPE_WIDENING',
+           'REWRITE_REFUSAL', 'MAP_COLUMNS_BY_NAME', 'EVOLVED_PROPERTY_PREFIX', 'KEY_PROPERTY', 'NEW_KEY_REFUSAL',
+           'TableAlteration', 'is_wider', 'members_to_add', 'type_alteration', 'column_alterations', 'column_renames',
+           'schema_alterations', 'unknown_column_alteration', 'sql_word_tokens', 'constraint_alterations',
+           'property_alterations', 'table_alterations', 'clustering_columns']
 
 # %% ../../nbs/unity/00_evolution.ipynb #90933dbf
-FIRST, RENAME, COLUMNS, TYPES, LAST = range(5)
+RANK_FIRST, RANK_RENAME, RANK_COLUMNS, RANK_TYPES, RANK_LAST = range(5)
 
 
 @dataclass(frozen=True)
-class Mending:
+class TableAlteration:
     """One difference of a table: its statements, run in the order of `rank`, or why it is left alone."""
 
     difference: Difference
     statements: tuple[str, ...] = ()
     refusal: str = ""
-    rank: int = LAST
+    rank: int = RANK_LAST
 
 # %% ../../nbs/unity/00_evolution.ipynb #01f6b48f
-WHOLE = {"byte": 3, "short": 5, "integer": 10, "long": 20}
+INTEGER_DIGIT_COUNTS = {"byte": 3, "short": 5, "integer": 10, "long": 20}
 
 
 def is_wider(wide: DataType, narrow: DataType) -> bool:
     """Every value of the narrow type has its place in the wide one, and Delta takes over the column's files as they are."""
     match narrow, wide:
-        case Scalar(a), Scalar(b) if a in WHOLE and b in WHOLE:
-            return WHOLE[a] < WHOLE[b]
+        case Scalar(a), Scalar(b) if a in INTEGER_DIGIT_COUNTS and b in INTEGER_DIGIT_COUNTS:
+            return INTEGER_DIGIT_COUNTS[a] < INTEGER_DIGIT_COUNTS[b]
         case Scalar(a), Scalar("double"):
             return a in ("byte", "short", "integer", "float")
-        case Scalar(a), Scalar("decimal", precision, scale) if a in WHOLE:
-            return (precision or 10) - (scale or 0) >= WHOLE[a]
+        case Scalar(a), Scalar("decimal", precision, scale) if a in INTEGER_DIGIT_COUNTS:
+            return (precision or 10) - (scale or 0) >= INTEGER_DIGIT_COUNTS[a]
         case Scalar("decimal", p, s), Scalar("decimal", precision, scale):
             return (precision or 10) - (scale or 0) >= (p or 10) - (s or 0) and (scale or 0) >= (s or 0) and wide != narrow
         case Scalar("varchar" | "char", length=length), Scalar("string" | "varchar" as b, length=longer):
@@ -74,43 +76,43 @@ def members_to_add(path: str, wanted: DataType, there: DataType) -> list[tuple[s
     return [] if sql_type(wanted) == sql_type(there) else None
 
 # %% ../../nbs/unity/00_evolution.ipynb #af2456ed
-WIDENING = "SET TBLPROPERTIES ('delta.enableTypeWidening' = 'true')"
-ANEW = "its rows would have to be written anew: give the model another physicalName and fill that from the files, or keep the type"
+ENABLE_TYPE_WIDENING = "SET TBLPROPERTIES ('delta.enableTypeWidening' = 'true')"
+REWRITE_REFUSAL = "its rows would have to be written anew: give the model another physicalName and fill that from the files, or keep the type"
 
 
-def type_mending(name: str, wanted: Column, there: Column, evolved: str) -> Mending | None:
+def type_alteration(name: str, wanted: TableColumn, there: TableColumn, evolved: str) -> TableAlteration | None:
     """Return what makes a column's type the wanted one, or None where it is, or where an ingest has widened it beyond that."""
     if there.type in (wanted.type, evolved):
         return None
     difference = Difference(f"{wanted.name}.type", there.type, wanted.type)
     new, old = parse_sql_type(wanted.type), parse_sql_type(there.type)
     if is_wider(new, old):
-        widening = () if isinstance(old, Scalar) and old.name in ("varchar", "char") else (f"ALTER TABLE {name} {WIDENING}",)
-        return Mending(difference, (*widening, f"ALTER TABLE {name} ALTER COLUMN {quote(wanted.name)} TYPE {wanted.type}"), rank=TYPES)
+        widening = () if isinstance(old, Scalar) and old.name in ("varchar", "char") else (f"ALTER TABLE {name} {ENABLE_TYPE_WIDENING}",)
+        return TableAlteration(difference, (*widening, f"ALTER TABLE {name} ALTER COLUMN {quote(wanted.name)} TYPE {wanted.type}"), rank=RANK_TYPES)
     added = members_to_add(quote(wanted.name), new, old)
     if added:
-        return Mending(difference, tuple(f"ALTER TABLE {name} ADD COLUMNS ({path} {kind})" for path, kind in added), rank=TYPES)
-    return None if added == [] else Mending(difference, refusal=f"the type of {wanted.name} differs; {ANEW}")
+        return TableAlteration(difference, tuple(f"ALTER TABLE {name} ADD COLUMNS ({path} {kind})" for path, kind in added), rank=RANK_TYPES)
+    return None if added == [] else TableAlteration(difference, refusal=f"the type of {wanted.name} differs; {REWRITE_REFUSAL}")
 
 
-def column_mendings(name: str, wanted: Column, there: Column, evolved: str, has_nulls: bool) -> list[Mending]:
+def column_alterations(name: str, wanted: TableColumn, there: TableColumn, evolved: str, has_nulls: bool) -> list[TableAlteration]:
     """Return what makes a column that is there the wanted one."""
-    column, found = quote(wanted.name), [type_mending(name, wanted, there, evolved)]
+    column, found = quote(wanted.name), [type_alteration(name, wanted, there, evolved)]
     if wanted.comment != there.comment:
-        found.append(Mending(Difference(f"{wanted.name}.comment", there.comment, wanted.comment), (f"ALTER TABLE {name} ALTER COLUMN {column} COMMENT {sql_literal(wanted.comment)}",)))
+        found.append(TableAlteration(Difference(f"{wanted.name}.comment", there.comment, wanted.comment), (f"ALTER TABLE {name} ALTER COLUMN {column} COMMENT {sql_literal(wanted.comment)}",)))
     if wanted.nullable != there.nullable:
         difference = Difference(f"{wanted.name}.nullable", there.nullable, wanted.nullable)
         refused = f"{wanted.name} has rows without a value, from before it was required; fill them, and it becomes NOT NULL" if has_nulls and not wanted.nullable else ""
         action = "DROP" if wanted.nullable else "SET"
-        found.append(Mending(difference, () if refused else (f"ALTER TABLE {name} ALTER COLUMN {column} {action} NOT NULL",), refused))
+        found.append(TableAlteration(difference, () if refused else (f"ALTER TABLE {name} ALTER COLUMN {column} {action} NOT NULL",), refused))
     return [item for item in found if item]
 
 # %% ../../nbs/unity/00_evolution.ipynb #e8c6c2ee
-BY_NAME = "SET TBLPROPERTIES ('delta.columnMapping.mode' = 'name')"
-EVOLVED = "datamaster.evolved."
+MAP_COLUMNS_BY_NAME = "SET TBLPROPERTIES ('delta.columnMapping.mode' = 'name')"
+EVOLVED_PROPERTY_PREFIX = "datamaster.evolved."
 
 
-def renames(wanted: Table, there: Table) -> dict[str, Column]:
+def column_renames(wanted: Table, there: Table) -> dict[str, TableColumn]:
     """Return the columns that are there under an earlier name, by that name."""
     known = {column.name.lower() for column in wanted.columns}
     old = {column.name.lower(): column.name for column in there.columns}
@@ -119,88 +121,88 @@ def renames(wanted: Table, there: Table) -> dict[str, Column]:
     return dict(found)
 
 
-def columns_mendings(name: str, wanted: Table, there: Table, drops: bool, nulls: frozenset[str]) -> list[Mending]:
+def schema_alterations(name: str, wanted: Table, there: Table, drops: bool, nulls: frozenset[str]) -> list[TableAlteration]:
     """Return what makes a table's columns the wanted ones."""
-    moved, found = renames(wanted, there), []
+    moved, found = column_renames(wanted, there), []
     for old, column in moved.items():
-        found.append(Mending(Difference(column.name, old, column.name), (f"ALTER TABLE {name} {BY_NAME}", f"ALTER TABLE {name} RENAME COLUMN {quote(old)} TO {quote(column.name)}"), rank=RENAME))
+        found.append(TableAlteration(Difference(column.name, old, column.name), (f"ALTER TABLE {name} {MAP_COLUMNS_BY_NAME}", f"ALTER TABLE {name} RENAME COLUMN {quote(old)} TO {quote(column.name)}"), rank=RANK_RENAME))
     here = {moved[item.name].name.lower() if item.name in moved else item.name.lower(): item for item in there.columns}
     for column in wanted.columns:
-        evolved = there.properties.get(EVOLVED + column.name, "")
+        evolved = there.properties.get(EVOLVED_PROPERTY_PREFIX + column.name, "")
         if column.name.lower() in here:
-            found += column_mendings(name, column, here[column.name.lower()], evolved, column.name in nulls)
+            found += column_alterations(name, column, here[column.name.lower()], evolved, column.name in nulls)
         else:
             comment = f" COMMENT {sql_literal(column.comment)}" if column.comment else ""
             strict = "" if column.nullable or "*" in nulls else f"ALTER TABLE {name} ALTER COLUMN {quote(column.name)} SET NOT NULL"
             statements = (f"ALTER TABLE {name} ADD COLUMNS ({quote(column.name)} {column.type}{comment})", strict)
-            found.append(Mending(Difference(column.name, None, column.type), tuple(filter(None, statements)), rank=COLUMNS))
+            found.append(TableAlteration(Difference(column.name, None, column.type), tuple(filter(None, statements)), rank=RANK_COLUMNS))
     known = {column.name.lower() for column in wanted.columns}
     for key, column in here.items():
-        if key not in known and EVOLVED + column.name not in there.properties:
-            found.append(unknown_column(name, column, drops))
+        if key not in known and EVOLVED_PROPERTY_PREFIX + column.name not in there.properties:
+            found.append(unknown_column_alteration(name, column, drops))
     return found
 
 
-def unknown_column(name: str, column: Column, drops: bool) -> Mending:
+def unknown_column_alteration(name: str, column: TableColumn, drops: bool) -> TableAlteration:
     """Return what becomes of a column that the contract does not know."""
     difference = Difference(column.name, column.type, None)
     if drops:
-        return Mending(difference, (f"ALTER TABLE {name} {BY_NAME}", f"ALTER TABLE {name} DROP COLUMN {quote(column.name)}"), rank=RENAME)
-    return Mending(difference, refusal=f"the column {column.name} is not in the contract; it stays, unless --drop-columns is given, or a field lists it among its aliases")
+        return TableAlteration(difference, (f"ALTER TABLE {name} {MAP_COLUMNS_BY_NAME}", f"ALTER TABLE {name} DROP COLUMN {quote(column.name)}"), rank=RANK_RENAME)
+    return TableAlteration(difference, refusal=f"the column {column.name} is not in the contract; it stays, unless --drop-columns is given, or a field lists it among its aliases")
 
 # %% ../../nbs/unity/00_evolution.ipynb #7ce76a94
-def words_of(sql: str) -> list[str]:
+def sql_word_tokens(sql: str) -> list[str]:
     """Return SQL as its quoted parts and single characters, without blanks."""
     return re.findall(r"'(?:[^'\\]|\\.)*'|`(?:[^`]|``)*`|\S", sql)
 
 
-def check_mendings(name: str, wanted: Mapping[str, str], there: Mapping[str, str], touched: Collection[str] = ()) -> list[Mending]:
+def constraint_alterations(name: str, wanted: Mapping[str, str], there: Mapping[str, str], touched: Collection[str] = ()) -> list[TableAlteration]:
     """Return what makes a table's CHECK constraints the wanted ones; Delta changes a column (`touched`) only while no constraint is on it."""
     found = []
     for key in sorted({*wanted, *there}):
         before, after = there.get(key), wanted.get(key)
-        is_same = before is not None and after is not None and words_of(before) == words_of(after)
-        if is_same and not any(quote(column) in words_of(before or "") for column in touched):
+        is_same = before is not None and after is not None and sql_word_tokens(before) == sql_word_tokens(after)
+        if is_same and not any(quote(column) in sql_word_tokens(before or "") for column in touched):
             continue
         if before is not None:
-            found.append(Mending(Difference(f"check {key}", before, after), (f"ALTER TABLE {name} DROP CONSTRAINT IF EXISTS {quote(key)}",), rank=FIRST))
+            found.append(TableAlteration(Difference(f"check {key}", before, after), (f"ALTER TABLE {name} DROP CONSTRAINT IF EXISTS {quote(key)}",), rank=RANK_FIRST))
         if after is not None:
-            found.append(Mending(Difference(f"check {key}", None, after), (f"ALTER TABLE {name} ADD CONSTRAINT {quote(key)} CHECK ({after})",)))
+            found.append(TableAlteration(Difference(f"check {key}", None, after), (f"ALTER TABLE {name} ADD CONSTRAINT {quote(key)} CHECK ({after})",)))
     return found
 
 # %% ../../nbs/unity/00_evolution.ipynb #57eeff36
-KEY = "datamaster.key"
-NEW_KEY = ("rows were merged by the old one. Drop the silver table, apply, and run `datamaster ingest run --rebuild-checkpoint`, which builds it again from bronze; or give the model another physicalName")
+KEY_PROPERTY = "datamaster.key"
+NEW_KEY_REFUSAL = ("rows were merged by the old one. Drop the silver table, apply, and run `datamaster ingest run --rebuild-checkpoint`, which builds it again from bronze; or give the model another physicalName")
 
 
-def property_mendings(name: str, wanted: Mapping[str, str], there: Mapping[str, str]) -> list[Mending]:
+def property_alterations(name: str, wanted: Mapping[str, str], there: Mapping[str, str]) -> list[TableAlteration]:
     """Return what makes a table's properties the wanted ones; of those that are there, only the toolkit's are looked at."""
     found = []
-    if KEY in there and KEY not in wanted:
-        found.append(Mending(Difference(f"property {KEY}", there[KEY], None), refusal=f"the contract has no key, and the table is keyed by ({there[KEY]}); {NEW_KEY}"))
+    if KEY_PROPERTY in there and KEY_PROPERTY not in wanted:
+        found.append(TableAlteration(Difference(f"property {KEY_PROPERTY}", there[KEY_PROPERTY], None), refusal=f"the contract has no key, and the table is keyed by ({there[KEY_PROPERTY]}); {NEW_KEY_REFUSAL}"))
     for key, value in wanted.items():
         before = there.get(key)
         if before != value:
-            refusal = f"the key changes from ({before}) to ({value}); {NEW_KEY}" if key == KEY and before is not None else ""
-            found.append(Mending(Difference(f"property {key}", before, value), () if refusal else (f"ALTER TABLE {name} SET TBLPROPERTIES ({sql_literal(key)} = {sql_literal(value)})",), refusal))
+            refusal = f"the key changes from ({before}) to ({value}); {NEW_KEY_REFUSAL}" if key == KEY_PROPERTY and before is not None else ""
+            found.append(TableAlteration(Difference(f"property {key}", before, value), () if refusal else (f"ALTER TABLE {name} SET TBLPROPERTIES ({sql_literal(key)} = {sql_literal(value)})",), refusal))
     return found
 
 
-def table_mendings(name: str, wanted: Table, there: Table, drops: bool = False, nulls: frozenset[str] = frozenset()) -> list[Mending]:
+def table_alterations(name: str, wanted: Table, there: Table, drops: bool = False, nulls: frozenset[str] = frozenset()) -> list[TableAlteration]:
     """Return every difference of a table, in the order in which they are mended; `nulls` are the columns with rows without a value, and `*` says that there are rows."""
-    found = columns_mendings(name, wanted, there, drops, nulls)
+    found = schema_alterations(name, wanted, there, drops, nulls)
     if wanted.comment != there.comment:
-        found.append(Mending(Difference("comment", there.comment, wanted.comment), (f"COMMENT ON TABLE {name} IS {sql_literal(wanted.comment)}",)))
-    found += property_mendings(name, wanted.properties, there.properties)
-    if wanted.cluster_by != clustered(wanted, there):
+        found.append(TableAlteration(Difference("comment", there.comment, wanted.comment), (f"COMMENT ON TABLE {name} IS {sql_literal(wanted.comment)}",)))
+    found += property_alterations(name, wanted.properties, there.properties)
+    if wanted.cluster_by != clustering_columns(wanted, there):
         clause = f"({', '.join(map(quote, wanted.cluster_by))})" if wanted.cluster_by else "NONE"
-        found.append(Mending(Difference("cluster by", list(there.cluster_by), list(wanted.cluster_by)), (f"ALTER TABLE {name} CLUSTER BY {clause}",)))
-    touched = {item.difference.path.removesuffix(".type") for item in found if item.rank == TYPES} | set(renames(wanted, there))
-    found += check_mendings(name, wanted.checks, there.checks, touched)
+        found.append(TableAlteration(Difference("cluster by", list(there.cluster_by), list(wanted.cluster_by)), (f"ALTER TABLE {name} CLUSTER BY {clause}",)))
+    touched = {item.difference.path.removesuffix(".type") for item in found if item.rank == RANK_TYPES} | set(column_renames(wanted, there))
+    found += constraint_alterations(name, wanted.checks, there.checks, touched)
     return sorted(found, key=lambda item: item.rank)
 
 
-def clustered(wanted: Table, there: Table) -> tuple[str, ...]:
+def clustering_columns(wanted: Table, there: Table) -> tuple[str, ...]:
     """Return the columns that a table is clustered by, after its columns have been renamed."""
-    moved = renames(wanted, there)
+    moved = column_renames(wanted, there)
     return tuple(moved[name].name if name in moved else name for name in there.cluster_by)

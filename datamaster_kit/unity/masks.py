@@ -15,22 +15,23 @@ from ..contract.sql.sqltype import parse_sql_type, quote, sql_literal, sql_type
 from ..contract.quality.rules import slug
 from ..contract.sql.table import Table
 from ..plan.plan import Change, Difference
-from .evolution import Mending, words_of
+from .evolution import TableAlteration, sql_word_tokens
 from .roles import roles_of
 
 # %% auto #0
-__all__ = ['MASKED', 'APPLICATION_ID', 'MADE', 'masked_classification', 'is_caller', 'words_in', 'viewers', 'Function', 'bare',
-           'mask', 'of_contract', 'row_filter', 'Access', 'access_of', 'function_changes', 'sql_name_of',
-           'access_mendings', 'decided']
+__all__ = ['MASKED_CLASSIFICATIONS', 'APPLICATION_ID', 'FUNCTION_COMMENT_PREFIX', 'masking_classification', 'caller_condition',
+           'property_words', 'classification_viewers', 'SqlFunction', 'parameter_type', 'build_mask',
+           'contract_name_part', 'build_row_filter', 'TableAccess', 'table_access', 'function_changes',
+           'quote_full_name', 'access_alterations', 'decision_alterations']
 
 # %% ../../nbs/unity/03_masks.ipynb #8b5f79e0
-MASKED = frozenset({"confidential", "restricted", "sensitive", "secret", "private", "personal", "pii", "spi", "phi", "pci"})
+MASKED_CLASSIFICATIONS = frozenset({"confidential", "restricted", "sensitive", "secret", "private", "personal", "pii", "spi", "phi", "pci"})
 
 
-def masked_classification(item: Field) -> str:
+def masking_classification(item: Field) -> str:
     """Return the classification for which a field is masked, its own or that of a field in it; empty where there is none."""
     for _, part in [("", item), *walk_fields(nested_fields(item.type))]:
-        if MASKED & set(re.split(r"[^a-z]+", part.classification.lower())):
+        if MASKED_CLASSIFICATIONS & set(re.split(r"[^a-z]+", part.classification.lower())):
             return part.classification.lower()
         if part.pii:
             return "pii"
@@ -40,28 +41,28 @@ def masked_classification(item: Field) -> str:
 APPLICATION_ID = r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
 
 
-def is_caller(principal: str) -> str:
+def caller_condition(principal: str) -> str:
     """Return the condition that the caller is a user, by e-mail address, a service principal, by application id, or in a group of the account."""
     if "@" in principal or re.fullmatch(APPLICATION_ID, principal):
         return f"session_user() = {sql_literal(principal)}"
     return f"is_account_group_member({sql_literal(principal)})"
 
 
-def words_in(said: object) -> list[str]:
+def property_words(said: object) -> list[str]:
     """Return the words of a property that is a list, or a text with commas."""
     return [str(word).strip().lower() for word in (said if isinstance(said, list | tuple) else str(said).split(","))]
 
 
-def viewers(roles: Iterable[Role], classification: str) -> tuple[str, ...]:
+def classification_viewers(roles: Iterable[Role], classification: str) -> tuple[str, ...]:
     """Return the principals that see a classification."""
-    return tuple(dict.fromkeys(role.name for role in roles if "classifications" not in role.properties or classification in words_in(role.properties["classifications"])))
+    return tuple(dict.fromkeys(role.name for role in roles if "classifications" not in role.properties or classification in property_words(role.properties["classifications"])))
 
 # %% ../../nbs/unity/03_masks.ipynb #c529251c
-MADE = "Made by datamaster_kit: "
+FUNCTION_COMMENT_PREFIX = "Made by datamaster_kit: "
 
 
 @dataclass(frozen=True)
-class Function:
+class SqlFunction:
     """A function in SQL: `parameters` are names and types; `body` is an expression."""
 
     catalog: str
@@ -89,10 +90,10 @@ class Function:
         return f"CREATE OR REPLACE FUNCTION {self.sql_name}({parameters}) RETURNS {self.returns} COMMENT {sql_literal(self.comment)} RETURN {self.body}"
 
 
-def bare(type: DataType) -> DataType:
+def parameter_type(type: DataType) -> DataType:
     """Return a type as a function's parameter has it: without lengths, comments and NOT NULL."""
     def part(item: Field) -> Field:
-        return Field(item.column, bare(item.type))
+        return Field(item.column, parameter_type(item.type))
 
     match type:
         case Scalar("varchar" | "char"):
@@ -106,60 +107,60 @@ def bare(type: DataType) -> DataType:
     return type
 
 
-def mask(contract: Contract, table: Table, classification: str, type: str, group: str) -> Function:
+def build_mask(contract: Contract, table: Table, classification: str, type: str, group: str) -> SqlFunction:
     """Return the mask of a classification for a type of SQL in a table's schema; `group` are those who load."""
     kind = parse_sql_type(type)
     is_text = isinstance(kind, Scalar) and kind.name in ("string", "varchar", "char") and (kind.length is None or kind.length >= 3)
-    plain = sql_type(bare(kind))
+    plain = sql_type(parameter_type(kind))
     called = "string" if is_text else slug(plain) if isinstance(kind, Scalar) and kind.length is None else f"{slug(type)[:40]}_{hashlib.sha256(type.encode()).hexdigest()[:8]}"
-    seen = " OR ".join(map(is_caller, dict.fromkeys((group, *viewers(roles_of(contract, table.catalog, table.schema), classification)))))
-    return Function(table.catalog, table.schema, f"mask_{of_contract(contract)}_{slug(classification)}_{called}", (("value", plain),), plain,
-                    f"CASE WHEN {seen} THEN `value` ELSE {sql_literal('***') if is_text else 'NULL'} END", f"{MADE}who sees {classification} values of {contract.id}.")
+    seen = " OR ".join(map(caller_condition, dict.fromkeys((group, *classification_viewers(roles_of(contract, table.catalog, table.schema), classification)))))
+    return SqlFunction(table.catalog, table.schema, f"mask_{contract_name_part(contract)}_{slug(classification)}_{called}", (("value", plain),), plain,
+                    f"CASE WHEN {seen} THEN `value` ELSE {sql_literal('***') if is_text else 'NULL'} END", f"{FUNCTION_COMMENT_PREFIX}who sees {classification} values of {contract.id}.")
 
 
-def of_contract(contract: Contract) -> str:
+def contract_name_part(contract: Contract) -> str:
     """Return the contract's part of a function's name: contracts differ in whom they name."""
     return slug(contract.id.removeprefix("urn:datacontract:"))[:100]
 
 # %% ../../nbs/unity/03_masks.ipynb #beecba19
-def row_filter(contract: Contract, model: Model, table: Table, group: str) -> tuple[Function, tuple[str, ...]] | None:
+def build_row_filter(contract: Contract, model: Model, table: Table, group: str) -> tuple[SqlFunction, tuple[str, ...]] | None:
     """Return the filter of a table's rows, and its columns; None where no role is limited to some."""
     columns = {item.name: item.column for item in model.fields}
-    types = {column.name: sql_type(bare(parse_sql_type(column.type))) for column in table.columns}
-    seen, used = [is_caller(group)], list[str]()
+    types = {column.name: sql_type(parameter_type(parse_sql_type(column.type))) for column in table.columns}
+    seen, used = [caller_condition(group)], list[str]()
     for role in roles_of(contract, table.catalog, table.schema):
         rows = role.properties.get("rows")
         limits = {columns[name]: values for name, values in rows.items() if name in columns} if isinstance(rows, Mapping) else {}
         values = [f"{quote(column)} IN ({', '.join(map(sql_literal, given if isinstance(given, list | tuple) else [given]))})" for column, given in limits.items()]
-        seen.append(f"({' AND '.join([is_caller(role.name), *values])})")
+        seen.append(f"({' AND '.join([caller_condition(role.name), *values])})")
         used += limits
     if not used:
         return None
     named = tuple(dict.fromkeys(used))
-    return Function(table.catalog, table.schema, f"rows_{of_contract(contract)}_{slug(model.table)}", tuple((name, types[name]) for name in named), "BOOLEAN", " OR ".join(seen),
-                    f"{MADE}who sees which rows of {model.name} of {contract.id}."), named
+    return SqlFunction(table.catalog, table.schema, f"rows_{contract_name_part(contract)}_{slug(model.table)}", tuple((name, types[name]) for name in named), "BOOLEAN", " OR ".join(seen),
+                    f"{FUNCTION_COMMENT_PREFIX}who sees which rows of {model.name} of {contract.id}."), named
 
 # %% ../../nbs/unity/03_masks.ipynb #dbc77314
 @dataclass(frozen=True)
-class Access:
+class TableAccess:
     """Which functions, by their full names, decide what is seen of a table: `masks` by column, and the row filter with its columns."""
 
     masks: Mapping[str, str] = field(default_factory=dict)
     row_filter: tuple[str, tuple[str, ...]] | None = None
 
 
-def access_of(contract: Contract, model: Model, table: Table, group: str) -> tuple[Access, tuple[Function, ...]]:
+def table_access(contract: Contract, model: Model, table: Table, group: str) -> tuple[TableAccess, tuple[SqlFunction, ...]]:
     """Return a promised table's masks and row filter, and the functions that they need; none where the contract names no roles."""
     if not roles_of(contract, table.catalog, table.schema):
-        return Access(), ()
+        return TableAccess(), ()
     types = {column.name: column.type for column in table.columns}
-    masks = {item.column: mask(contract, table, kind, types[item.column], group) for item in model.fields if (kind := masked_classification(item))}
-    found = row_filter(contract, model, table, group)
+    masks = {item.column: build_mask(contract, table, kind, types[item.column], group) for item in model.fields if (kind := masking_classification(item))}
+    found = build_row_filter(contract, model, table, group)
     functions = {function.full_name: function for function in (*masks.values(), *((found[0],) if found else ()))}
-    return Access({column: function.full_name for column, function in masks.items()}, (found[0].full_name, found[1]) if found else None), tuple(functions.values())
+    return TableAccess({column: function.full_name for column, function in masks.items()}, (found[0].full_name, found[1]) if found else None), tuple(functions.values())
 
 # %% ../../nbs/unity/03_masks.ipynb #f82c443c
-def function_changes(wanted: Iterable[Function], there: Mapping[str, str], strangers: Collection[str] = ()) -> list[Change]:
+def function_changes(wanted: Iterable[SqlFunction], there: Mapping[str, str], strangers: Collection[str] = ()) -> list[Change]:
     """Return what becomes of functions; `there` has the bodies of the toolkit's by full name, and `strangers` are the names of others."""
     found = []
     for function in wanted:
@@ -168,19 +169,19 @@ def function_changes(wanted: Iterable[Function], there: Mapping[str, str], stran
             found.append(Change("update", "function", function.full_name, refusal="a function of that name is there that the toolkit did not make; rename or drop it"))
         elif before is None:
             found.append(Change("create", "function", function.full_name, statements=(function.statement,)))
-        elif words_of(before) != words_of(function.body):
+        elif sql_word_tokens(before) != sql_word_tokens(function.body):
             found.append(Change("update", "function", function.full_name, (Difference("body", before, function.body),), (function.statement,)))
         else:
             found.append(Change("unchanged", "function", function.full_name))
     return found
 
 
-def sql_name_of(full_name: str) -> str:
+def quote_full_name(full_name: str) -> str:
     """Return a full name quoted."""
     return ".".join(map(quote, full_name.split(".")))
 
 
-def access_mendings(name: str, wanted: Access, there: Access, moved: Mapping[str, str], ours: Collection[str]) -> list[Mending]:
+def access_alterations(name: str, wanted: TableAccess, there: TableAccess, moved: Mapping[str, str], ours: Collection[str]) -> list[TableAlteration]:
     """Return what makes a table's masks and row filter the wanted ones; `ours` are the functions that the toolkit made."""
     known = {moved.get(column, column).lower(): function for column, function in there.masks.items()}
     should = {column.lower(): (column, function) for column, function in wanted.masks.items()}
@@ -188,20 +189,20 @@ def access_mendings(name: str, wanted: Access, there: Access, moved: Mapping[str
     for key in sorted({*known, *should}):
         before, (column, after) = known.get(key), should.get(key, (key, None))
         alter = f"ALTER TABLE {name} ALTER COLUMN {quote(column)}"
-        found.append(decided(Difference(f"{column}.mask", before, after), ours, f"{alter} SET MASK {sql_name_of(after)}" if after else f"{alter} DROP MASK"))
+        found.append(decision_alterations(Difference(f"{column}.mask", before, after), ours, f"{alter} SET MASK {quote_full_name(after)}" if after else f"{alter} DROP MASK"))
     filtered = there.row_filter and (there.row_filter[0], tuple(moved.get(column, column) for column in there.row_filter[1]))
     after_filter = wanted.row_filter
-    statement = f"ALTER TABLE {name} SET ROW FILTER {sql_name_of(after_filter[0])} ON ({', '.join(map(quote, after_filter[1]))})" if after_filter else f"ALTER TABLE {name} DROP ROW FILTER"
-    found.append(decided(Difference("row filter", filtered, after_filter), ours, statement))
+    statement = f"ALTER TABLE {name} SET ROW FILTER {quote_full_name(after_filter[0])} ON ({', '.join(map(quote, after_filter[1]))})" if after_filter else f"ALTER TABLE {name} DROP ROW FILTER"
+    found.append(decision_alterations(Difference("row filter", filtered, after_filter), ours, statement))
     return [item for mending in found for item in mending]
 
 
-def decided(difference: Difference, ours: Collection[str], statement: str) -> list[Mending]:
+def decision_alterations(difference: Difference, ours: Collection[str], statement: str) -> list[TableAlteration]:
     """Return what mends one mask or filter: nothing where it is right or nobody's business, a refusal where a stranger's is in the way."""
     before, after = difference.before, difference.after
     if before == after:
         return []
     function = before[0] if isinstance(before, tuple) else before
     if function is None or function in ours:
-        return [Mending(difference, (statement,))]
-    return [Mending(difference, refusal=f"{difference.path} is {function}, which the toolkit did not make; take it off, or leave it")] if after else []
+        return [TableAlteration(difference, (statement,))]
+    return [TableAlteration(difference, refusal=f"{difference.path} is {function}, which the toolkit did not make; take it off, or leave it")] if after else []

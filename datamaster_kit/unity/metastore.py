@@ -10,28 +10,29 @@ from typing import TYPE_CHECKING, Any
 
 from ..contract.fault import BadInput, code
 from ..project.project_file import Project
-from ..plan.resources import Found, Identities, Operations, Resource
-from .securables import container_url, one_of
+from ..plan.resources import ExistingResource, Identities, Operations, Resource
+from .securables import container_url, find_by_key
 
 if TYPE_CHECKING:
     from databricks.sdk import AccountClient, WorkspaceClient
 
 # %% auto #0
-__all__ = ['NO_REGION', 'DAY', 'said_of_metastore', 'desired_metastore', 'found_metastore', 'compared', 'metastore_operations']
+__all__ = ['NO_REGION', 'SECONDS_PER_DAY', 'metastore_settings', 'desired_metastore', 'read_metastore', 'comparable_metastore',
+           'metastore_operations']
 
 # %% ../../nbs/unity/13_metastore.ipynb #c90e3d15
 NO_REGION = code("no-region", "The project file does not say in which region the lakehouse is.", "write `location:` under `setup:` in the project file, for example brazilsouth")
-DAY = 86_400
+SECONDS_PER_DAY = 86_400
 
 
-def said_of_metastore(project: Project) -> dict[str, Any]:
+def metastore_settings(project: Project) -> dict[str, Any]:
     """Return what the project file says of the metastore, and nothing else of it is changed."""
     said = project.unity.metastore
-    wanted = {"owner": said.owner, "delta_sharing_scope": said.delta_sharing_scope, "token_seconds": said.token_days * DAY}
+    wanted = {"owner": said.owner, "delta_sharing_scope": said.delta_sharing_scope, "token_seconds": said.token_days * SECONDS_PER_DAY}
     return {key: value for key, value in wanted.items() if value}
 
 
-def desired_metastore(project: Project, there: Found | None) -> tuple[Resource, ...]:
+def desired_metastore(project: Project, there: ExistingResource | None) -> tuple[Resource, ...]:
     """Return the metastore, that the workspace has it, and, where its storage root is the project's, that it reaches that by the storage credential.
 
     `there` is the metastore that the workspace or its region has. Raises BadInput where there is none and the project file names no region.
@@ -40,14 +41,14 @@ def desired_metastore(project: Project, there: Found | None) -> tuple[Resource, 
     made_here = {} if there else {"region": project.setup.get("location"), "storage_root": root}
     if made_here and not made_here["region"]:
         raise BadInput(NO_REGION.fault("no region is said, and there is no metastore", path="setup.location", file=str(project.root / "datamaster.yaml")))
-    metastore = Resource("metastore", project.names.metastore, made_here | said_of_metastore(project))
+    metastore = Resource("metastore", project.names.metastore, made_here | metastore_settings(project))
     assignment = Resource("metastore assignment", project.names.workspace, {"metastore": metastore.name}, needs=(metastore.key,))
     access = Resource("metastore data access", metastore.name, {"credential": project.names.storage_credential}, needs=(assignment.key, ("storage credential", project.names.storage_credential)))
     is_its_root = there is None or there.attributes["storage_root"] == root
     return (metastore, assignment, access) if is_its_root else (metastore, assignment)
 
 # %% ../../nbs/unity/13_metastore.ipynb #e06056db
-def found_metastore(client: WorkspaceClient, account: Callable[[], AccountClient], project: Project) -> tuple[Found, ...]:
+def read_metastore(client: WorkspaceClient, account: Callable[[], AccountClient], project: Project) -> tuple[ExistingResource, ...]:
     """Return the metastore of the workspace with its assignment, or that of its region without, under the name that the project gives it.
 
     Raises BadInput where the account has to be asked and the target does not say which it is.
@@ -58,14 +59,14 @@ def found_metastore(client: WorkspaceClient, account: Callable[[], AccountClient
     try:
         own = client.metastores.summary()
     except NotFound:
-        return tuple(compared(item, name) for item in account().metastores.list() if item.region == project.setup.get("location"))[:1]
-    credential = (Found("metastore data access", name, {"credential": own.storage_root_credential_name}, own.metastore_id or ""),) if own.storage_root_credential_name else ()
-    return (compared(own, name), Found("metastore assignment", project.names.workspace, {"metastore": name}, needs=(("metastore", name),)), *credential)
+        return tuple(comparable_metastore(item, name) for item in account().metastores.list() if item.region == project.setup.get("location"))[:1]
+    credential = (ExistingResource("metastore data access", name, {"credential": own.storage_root_credential_name}, own.metastore_id or ""),) if own.storage_root_credential_name else ()
+    return (comparable_metastore(own, name), ExistingResource("metastore assignment", project.names.workspace, {"metastore": name}, needs=(("metastore", name),)), *credential)
 
 
-def compared(item: Any, name: str) -> Found:
+def comparable_metastore(item: Any, name: str) -> ExistingResource:
     """Return a metastore as it is compared; it may be changed as the project file says, whoever made it."""
-    return Found("metastore", name, {"owner": item.owner, "delta_sharing_scope": item.delta_sharing_scope.value if item.delta_sharing_scope else None, "region": item.region,
+    return ExistingResource("metastore", name, {"owner": item.owner, "delta_sharing_scope": item.delta_sharing_scope.value if item.delta_sharing_scope else None, "region": item.region,
                                      "token_seconds": item.delta_sharing_recipient_token_lifetime_in_seconds, "storage_root": (item.storage_root or "").rstrip("/")}, item.metastore_id or "", is_ours=True)
 
 # %% ../../nbs/unity/13_metastore.ipynb #cfaead21
@@ -76,7 +77,7 @@ def metastore_operations(client: WorkspaceClient, account: Callable[[], AccountC
     key = ("metastore", project.names.metastore)
 
     def settings() -> dict[str, Any]:
-        said = said_of_metastore(project)
+        said = metastore_settings(project)
         scope = said.get("delta_sharing_scope")
         return {"owner": said.get("owner"), "delta_sharing_scope": DeltaSharingScopeEnum(scope) if scope else None, "delta_sharing_recipient_token_lifetime_in_seconds": said.get("token_seconds")}
 
@@ -96,13 +97,13 @@ def metastore_operations(client: WorkspaceClient, account: Callable[[], AccountC
         client.metastores.update(identities[key], storage_root_credential_id=credential.id)
         return identities[key]
 
-    def update(wanted: Resource, there: Found, identities: Identities) -> None:
+    def update(wanted: Resource, there: ExistingResource, identities: Identities) -> None:
         client.metastores.update(there.identity, **settings())
 
-    def delete(there: Found) -> None:
+    def delete(there: ExistingResource) -> None:
         raise NotImplementedError(f"the {there.kind} {there.name} is nobody's alone")
 
-    def find(wanted: Resource) -> Found | None:
-        return one_of(found_metastore(client, account, project), wanted)
+    def find(wanted: Resource) -> ExistingResource | None:
+        return find_by_key(read_metastore(client, account, project), wanted)
 
     return dict.fromkeys(("metastore", "metastore assignment", "metastore data access"), Operations(create, update, delete, find))

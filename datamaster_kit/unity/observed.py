@@ -11,24 +11,25 @@ from typing import Any
 
 from ..contract.publish.export import fields_of_spark_schema
 from ..contract.sql.sqltype import parse_sql_type, quote, sql_type
-from ..contract.sql.table import CHECK_PREFIX, Column, Table
+from ..contract.sql.table import CHECK_PREFIX, TableColumn, Table
 from ..lakehouse.names import SCHEMAS, TableName
 from ..targets.local import LocalTarget
 from ..targets.records import Detail
 from ..targets.table_creation import LENGTH_METADATA
 from ..targets.base import Target
-from .masks import Access
+from .masks import TableAccess
 from .roles import Grants
 
 # %% auto #0
-__all__ = ['Key', 'Observed', 'columns_of', 'split_checks', 'observed_table', 'nulls_of', 'observed_locally']
+__all__ = ['TableKey', 'ObservedCatalog', 'columns_from_schema', 'split_checks', 'table_from_detail', 'find_null_columns',
+           'read_local_catalog']
 
 # %% ../../nbs/unity/04_observed.ipynb #9b0a6170
-Key = tuple[str, str]
+TableKey = tuple[str, str]
 
 
 @dataclass(frozen=True)
-class Observed:
+class ObservedCatalog:
     """What a target has.
 
     `nulls` are a table's columns with rows without a value, and `*` where it has rows; `others` are what is there under a table's name and is none, as VIEW.
@@ -36,20 +37,20 @@ class Observed:
     """
 
     schemas: frozenset[str]
-    tables: Mapping[Key, Table]
-    nulls: Mapping[Key, frozenset[str]] = field(default_factory=dict)
-    others: Mapping[Key, str] = field(default_factory=dict)
-    access: Mapping[Key, Access] = field(default_factory=dict)
-    grants: Mapping[Key, Grants] = field(default_factory=dict)
+    tables: Mapping[TableKey, Table]
+    nulls: Mapping[TableKey, frozenset[str]] = field(default_factory=dict)
+    others: Mapping[TableKey, str] = field(default_factory=dict)
+    access: Mapping[TableKey, TableAccess] = field(default_factory=dict)
+    grants: Mapping[TableKey, Grants] = field(default_factory=dict)
     functions: Mapping[str, str] = field(default_factory=dict)
     strangers: frozenset[str] = frozenset()
-    owners: Mapping[Key, str] = field(default_factory=dict)
+    owners: Mapping[TableKey, str] = field(default_factory=dict)
 
 # %% ../../nbs/unity/04_observed.ipynb #1e2b3b57
-def columns_of(schema: dict[str, Any]) -> tuple[Column, ...]:
+def columns_from_schema(schema: dict[str, Any]) -> tuple[TableColumn, ...]:
     """Return the columns of a table from Spark's schema in JSON form."""
     types = [item["metadata"].get(LENGTH_METADATA) for item in schema["fields"]]
-    return tuple(Column(item.name, sql_type(parse_sql_type(written) if written else item.type), not item.required, item.description)
+    return tuple(TableColumn(item.name, sql_type(parse_sql_type(written) if written else item.type), not item.required, item.description)
                  for item, written in zip(fields_of_spark_schema(schema), types, strict=True))
 
 
@@ -59,14 +60,14 @@ def split_checks(properties: Mapping[str, str]) -> tuple[dict[str, str], dict[st
     return checks, {key: value for key, value in properties.items() if not key.startswith(CHECK_PREFIX)}
 
 
-def observed_table(name: TableName, detail: Detail) -> Table:
+def table_from_detail(name: TableName, detail: Detail) -> Table:
     """Return a Delta table as it is: columns, comment, checks, clustering and properties."""
     checks, properties = split_checks(detail.properties)
     return Table(
         name.catalog,
         name.schema,
         name.table,
-        columns_of(dict(detail.schema)),
+        columns_from_schema(dict(detail.schema)),
         detail.description,
         checks=checks,
         cluster_by=detail.clustering,
@@ -74,7 +75,7 @@ def observed_table(name: TableName, detail: Detail) -> Table:
     )
 
 # %% ../../nbs/unity/04_observed.ipynb #528a9ac6
-def nulls_of(target: Target, desired: Table, observed: Table) -> frozenset[str]:
+def find_null_columns(target: Target, desired: Table, observed: Table) -> frozenset[str]:
     """Return the columns that should be NOT NULL, are not, and have rows without a value; and `*` where a column is to be added to a table with rows."""
     strict = {column.name for column in desired.columns if not column.nullable}
     loose = [column.name for column in observed.columns if column.name in strict and column.nullable]
@@ -85,13 +86,13 @@ def nulls_of(target: Target, desired: Table, observed: Table) -> frozenset[str]:
     return frozenset(name for name, number in found.items() if int(number) > 0)
 
 # %% ../../nbs/unity/04_observed.ipynb #23c446a0
-def observed_locally(target: LocalTarget, desired: Iterable[Table]) -> Observed:
+def read_local_catalog(target: LocalTarget, desired: Iterable[Table]) -> ObservedCatalog:
     """Return what this machine has of the desired tables and their schemas; Spark is asked only for rows without a value, where a column is to be NOT NULL."""
     schemas = {schema for schema in SCHEMAS if (target.warehouse / schema).is_dir()}
     tables, nulls = {}, {}
     for table in desired:
         name = TableName(table.catalog, table.schema, table.name)
         if detail := target.detail(name):
-            tables[table.schema, table.name] = observed_table(name, detail)
-            nulls[table.schema, table.name] = nulls_of(target, table, tables[table.schema, table.name])
-    return Observed(frozenset(schemas), tables, nulls)
+            tables[table.schema, table.name] = table_from_detail(name, detail)
+            nulls[table.schema, table.name] = find_null_columns(target, table, tables[table.schema, table.name])
+    return ObservedCatalog(frozenset(schemas), tables, nulls)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..contract.fault import Fault, code
 from ..plan.plan import Change, Plan
-from ..plan.resources import Key, with_refused_needs
+from ..plan.resources import ResourceKey, propagate_refusal
 from .masks import APPLICATION_ID
 from .privileges import securable_type
 
@@ -21,10 +21,11 @@ if TYPE_CHECKING:
     from databricks.sdk import WorkspaceClient
 
 # %% auto #0
-__all__ = ['ACCOUNT', 'EVERYBODY', 'NO_SUCH_PRINCIPAL', 'METASTORE', 'ON_METASTORE', 'IN_PARENT', 'MISSING_PRIVILEGE',
-           'OF_ACCOUNT', 'ADMINISTRATORS', 'principals_of', 'find_principal', 'missing_principals', 'absence',
-           'with_refusals', 'with_refused_schemas', 'need_of', 'needs_of_plan', 'Caller', 'read_caller', 'Holders',
-           'can_be_member', 'is_privilege_missing', 'read_holders', 'missing_privileges', 'missing_roles']
+__all__ = ['ACCOUNT_SCIM_PATH', 'ACCOUNT_USERS_GROUP', 'NO_SUCH_PRINCIPAL', 'METASTORE_KIND', 'METASTORE_PRIVILEGES',
+           'PARENT_PRIVILEGES', 'MISSING_PRIVILEGE', 'ACCOUNT_KINDS', 'ADMINS_GROUP', 'principals_of', 'find_principal',
+           'find_missing_principals', 'missing_principal_refusal', 'with_principal_refusals', 'with_refused_schemas',
+           'privilege_for_change', 'privileges_for_plan', 'WorkspaceCaller', 'read_caller', 'PrivilegeHolders',
+           'can_be_member', 'is_privilege_missing', 'read_holders', 'missing_privilege_faults', 'missing_role_faults']
 
 # %% ../../nbs/unity/10_preconditions.ipynb #6bd5a41b
 def principals_of(change: Change) -> frozenset[str]:
@@ -42,11 +43,11 @@ def principals_of(change: Change) -> frozenset[str]:
     return frozenset(str(item.after) for item in change.differences if item.path == "owner")
 
 # %% ../../nbs/unity/10_preconditions.ipynb #a03dfa16
-ACCOUNT = "/api/2.0/account/scim/v2"
-EVERYBODY = "account users"  # which every account has (Databricks, *Groups*)
+ACCOUNT_SCIM_PATH = "/api/2.0/account/scim/v2"
+ACCOUNT_USERS_GROUP = "account users"  # which every account has (Databricks, *Groups*)
 
 
-def _where_of(principal: str) -> tuple[str, str]:
+def _scim_list_of(principal: str) -> tuple[str, str]:
     """Return the list in which a principal is, and the attribute that names it there."""
     if "@" in principal:
         return "Users", "userName"
@@ -58,20 +59,20 @@ def find_principal(client: WorkspaceClient, principal: str, attributes: str = "i
     """Return what the account says of a principal; empty where it has none, None where it does not tell."""
     from databricks.sdk.errors import DatabricksError
 
-    kind, name = _where_of(principal)
+    kind, name = _scim_list_of(principal)
     text = principal.replace("\\", "\\\\").replace('"', '\\"')
     query = {"filter": f'{name} eq "{text}"', "attributes": attributes}
     try:
-        answer = client.api_client.do("GET", f"{ACCOUNT}/{kind}", query=query)
+        answer = client.api_client.do("GET", f"{ACCOUNT_SCIM_PATH}/{kind}", query=query)
     except DatabricksError:
         return None
     resources = answer.get("Resources") or [] if isinstance(answer, dict) else []
     return dict(resources[0]) if resources else {}
 
 
-def missing_principals(client: WorkspaceClient, names: Iterable[str]) -> frozenset[str]:
+def find_missing_principals(client: WorkspaceClient, names: Iterable[str]) -> frozenset[str]:
     """Return those of the names that the account is certain not to have."""
-    asked = sorted(set(names) - {EVERYBODY})
+    asked = sorted(set(names) - {ACCOUNT_USERS_GROUP})
     return frozenset(name for name in asked if find_principal(client, name) == {})
 
 # %% ../../nbs/unity/10_preconditions.ipynb #51a098d5
@@ -79,20 +80,20 @@ NO_SUCH_PRINCIPAL = code("no-such-principal", "A grant or an owner names a group
                          "make it in the account (a group that follows Microsoft Entra bears the name that it has there), or correct the name in the contract or the project file")
 
 
-def absence(names: Iterable[str]) -> str:
+def missing_principal_refusal(names: Iterable[str]) -> str:
     """Return why a change that names principals which are not there is refused; empty where it names none."""
     told = ", ".join(repr(name) for name in sorted(names))
     return f"{NO_SUCH_PRINCIPAL.name}: the account has no {told}; {NO_SUCH_PRINCIPAL.remedy}" if told else ""
 
 
-def with_refusals(plan: Plan, missing: Collection[str], needs: Mapping[Key, Iterable[Key]]) -> Plan:
+def with_principal_refusals(plan: Plan, missing: Collection[str], needs: Mapping[ResourceKey, Iterable[ResourceKey]]) -> Plan:
     """Return a plan in which what names a principal that is missing is refused, and what needs that."""
-    changes, before = list[Change](), dict[Key, Change]()
+    changes, before = list[Change](), dict[ResourceKey, Change]()
     for change in plan.changes:
-        reason = absence(principals_of(change) & set(missing))
+        reason = missing_principal_refusal(principals_of(change) & set(missing))
         key = (change.kind, change.name)
         refused = replace(change, refusal=change.refusal or reason)
-        before[key] = with_refused_needs(refused, needs.get(key, ()), before)
+        before[key] = propagate_refusal(refused, needs.get(key, ()), before)
         changes.append(before[key])
     return replace(plan, changes=tuple(changes))
 
@@ -110,42 +111,42 @@ def with_refused_schemas(tables: Plan, objects: Plan) -> Plan:
     return replace(tables, changes=tuple(map(decided, tables.changes)))
 
 # %% ../../nbs/unity/10_preconditions.ipynb #c7077404
-METASTORE = "metastore"
-ON_METASTORE = {"storage credential": "CREATE_STORAGE_CREDENTIAL", "external location": "CREATE_EXTERNAL_LOCATION", "catalog": "CREATE_CATALOG"}
-IN_PARENT = {"schema": "CREATE_SCHEMA", "volume": "CREATE_VOLUME", "table": "CREATE_TABLE", "function": "CREATE_FUNCTION"}
+METASTORE_KIND = "metastore"
+METASTORE_PRIVILEGES = {"storage credential": "CREATE_STORAGE_CREDENTIAL", "external location": "CREATE_EXTERNAL_LOCATION", "catalog": "CREATE_CATALOG"}
+PARENT_PRIVILEGES = {"schema": "CREATE_SCHEMA", "volume": "CREATE_VOLUME", "table": "CREATE_TABLE", "function": "CREATE_FUNCTION"}
 
 
-def _parent(kind: str, name: str) -> Key:
+def _parent(kind: str, name: str) -> ResourceKey:
     """Return what an object is in."""
     return ("catalog" if kind == "schema" else "schema"), name.rpartition(".")[0]
 
 
-def need_of(change: Change, metastore: str) -> tuple[Key, str] | None:
+def privilege_for_change(change: Change, metastore: str) -> tuple[ResourceKey, str] | None:
     """Return the object and the privilege on it that a change needs; None where nothing is known of it."""
-    if change.action == "create" and change.kind in ON_METASTORE:
-        return (METASTORE, metastore), ON_METASTORE[change.kind]
-    if change.action == "create" and change.kind in IN_PARENT:
-        return _parent(change.kind, change.name), IN_PARENT[change.kind]
+    if change.action == "create" and change.kind in METASTORE_PRIVILEGES:
+        return (METASTORE_KIND, metastore), METASTORE_PRIVILEGES[change.kind]
+    if change.action == "create" and change.kind in PARENT_PRIVILEGES:
+        return _parent(change.kind, change.name), PARENT_PRIVILEGES[change.kind]
     if change.kind in ("grant", "surplus grant"):
         kind, _, name = change.name.partition(" to ")[0].rpartition(" ")
         return (kind, name), "MANAGE"
-    if change.kind in (*ON_METASTORE, "schema") and change.action in ("update", "delete"):
+    if change.kind in (*METASTORE_PRIVILEGES, "schema") and change.action in ("update", "delete"):
         return (change.kind, change.name), "MANAGE"
     return None
 
 
-def needs_of_plan(plan: Plan, existing: Collection[Key], metastore: str) -> dict[tuple[Key, str], list[str]]:
+def privileges_for_plan(plan: Plan, existing: Collection[ResourceKey], metastore: str) -> dict[tuple[ResourceKey, str], list[str]]:
     """Return what a plan needs of the objects that are there, each with the changes that need it."""
-    needs = dict[tuple[Key, str], list[str]]()
+    needs = dict[tuple[ResourceKey, str], list[str]]()
     for change in plan.pending:
-        need = None if change.refusal else need_of(change, metastore)
+        need = None if change.refusal else privilege_for_change(change, metastore)
         if need and need[0] in existing:
             needs.setdefault(need, []).append(f"{change.action} {change.kind} {change.name}")
     return needs
 
 # %% ../../nbs/unity/10_preconditions.ipynb #3b67e138
 @dataclass(frozen=True)
-class Caller:
+class WorkspaceCaller:
     """Who applies: `names` are their own and those of their groups.
 
     `identity` is their number in the account; it is empty, and `is_account_administrator` None, where the account does not tell.
@@ -157,25 +158,25 @@ class Caller:
     is_account_administrator: bool | None = None
 
 
-def read_caller(client: WorkspaceClient) -> Caller:
+def read_caller(client: WorkspaceClient) -> WorkspaceCaller:
     """Return who calls (Databricks, *Get current user info*, of the workspace and of its account)."""
     from databricks.sdk.errors import DatabricksError
 
     own = client.current_user.me()
     groups = {group.display or "" for group in own.groups or ()}
     try:
-        answer = client.api_client.do("GET", f"{ACCOUNT}/Me")
+        answer = client.api_client.do("GET", f"{ACCOUNT_SCIM_PATH}/Me")
     except DatabricksError:
         answer = {}
     known = answer if isinstance(answer, dict) else {}
     groups |= {group.get("display") or "" for group in known.get("groups") or ()}
     roles = {role.get("value") for role in known.get("roles") or ()}
-    names = frozenset({own.user_name or "", EVERYBODY, *groups})
-    return Caller(own.user_name or "", names, known.get("id") or "", "account_admin" in roles if known else None)
+    names = frozenset({own.user_name or "", ACCOUNT_USERS_GROUP, *groups})
+    return WorkspaceCaller(own.user_name or "", names, known.get("id") or "", "account_admin" in roles if known else None)
 
 # %% ../../nbs/unity/10_preconditions.ipynb #ffe7fcd6
 @dataclass(frozen=True)
-class Holders:
+class PrivilegeHolders:
     """Who may do what with an object: `owners` are those of it and of what it is in, `privileges` what each principal holds there."""
 
     owners: frozenset[str] = frozenset()
@@ -187,7 +188,7 @@ class Holders:
         return self.owners | {name for name, held in self.privileges.items() if held & enough}
 
 
-def can_be_member(group: Mapping[str, Any] | None, caller: Caller) -> bool:
+def can_be_member(group: Mapping[str, Any] | None, caller: WorkspaceCaller) -> bool:
     """The caller is in a group, or it cannot be told: the account does not tell the group, lists no member of one that follows the directory, or lists a group in it."""
     if group is None or not caller.identity:
         return True
@@ -197,10 +198,10 @@ def can_be_member(group: Mapping[str, Any] | None, caller: Caller) -> bool:
     return is_nested or is_member or bool(group.get("externalId") and not members)
 
 
-def is_privilege_missing(holders: Holders, privilege: str, caller: Caller, group_of: Callable[[str], Mapping[str, Any] | None]) -> bool:
+def is_privilege_missing(holders: PrivilegeHolders, privilege: str, caller: WorkspaceCaller, group_of: Callable[[str], Mapping[str, Any] | None]) -> bool:
     """The caller is certain not to hold a privilege on an object."""
     able = holders.of(privilege)
-    groups = [name for name in able if _where_of(name)[0] == "Groups"]
+    groups = [name for name in able if _scim_list_of(name)[0] == "Groups"]
     return not able & caller.names and not any(can_be_member(group_of(name), caller) for name in groups)
 
 # %% ../../nbs/unity/10_preconditions.ipynb #77d6d103
@@ -208,7 +209,7 @@ MISSING_PRIVILEGE = code("missing-privilege", "Whoever applies lacks a privilege
                          "have the owner of the object, or a metastore administrator, grant it; or apply as somebody who holds it")
 
 
-def read_holders(client: WorkspaceClient, key: Key, owners: Iterable[str]) -> Holders | None:
+def read_holders(client: WorkspaceClient, key: ResourceKey, owners: Iterable[str]) -> PrivilegeHolders | None:
     """Return who may do what with an object (Databricks, *Get effective permissions*); None where the caller may not know."""
     from databricks.sdk.errors import DatabricksError
 
@@ -217,10 +218,10 @@ def read_holders(client: WorkspaceClient, key: Key, owners: Iterable[str]) -> Ho
     except DatabricksError:
         return None
     found = {item.principal or "": frozenset(one.privilege.value for one in item.privileges or () if one.privilege) for item in assignments}
-    return Holders(frozenset(owners), found)
+    return PrivilegeHolders(frozenset(owners), found)
 
 
-def missing_privileges(client: WorkspaceClient, needs: Mapping[tuple[Key, str], list[str]], owners: Mapping[Key, frozenset[str]], caller: Caller) -> Iterator[Fault]:
+def missing_privilege_faults(client: WorkspaceClient, needs: Mapping[tuple[ResourceKey, str], list[str]], owners: Mapping[ResourceKey, frozenset[str]], caller: WorkspaceCaller) -> Iterator[Fault]:
     """Yield a fault for each privilege that the caller is certain to lack; `owners` are those of each object and of what it is in."""
     holders = {key: read_holders(client, key, owners[key]) for key in {key for key, _ in needs}}
 
@@ -232,7 +233,7 @@ def missing_privileges(client: WorkspaceClient, needs: Mapping[tuple[Key, str], 
         known = holders[key]
         if known is not None and is_privilege_missing(known, privilege, caller, group_of):
             words, (kind, name) = privilege.replace("_", " "), key
-            where = "" if kind == METASTORE else f" {name}"
+            where = "" if kind == METASTORE_KIND else f" {name}"
             more = f" and {len(changes) - 1} more" if len(changes) > 1 else ""
             message = f"{caller.name} lacks {words} on the {kind}{where}, which is needed to {changes[0]}{more}"
             statement = f"GRANT {words} ON {kind.upper()}{where} TO `{caller.name}`"
@@ -240,17 +241,17 @@ def missing_privileges(client: WorkspaceClient, needs: Mapping[tuple[Key, str], 
             yield MISSING_PRIVILEGE.fault(message, hint=hint)
 
 # %% ../../nbs/unity/10_preconditions.ipynb #6262fd55
-OF_ACCOUNT = frozenset({"user", "service principal", "group", "group members", "surplus members", "metastore assignment"})
-ADMINISTRATORS = "admins"  # the group that administers a workspace
+ACCOUNT_KINDS = frozenset({"user", "service principal", "group", "group members", "surplus members", "metastore assignment"})
+ADMINS_GROUP = "admins"  # the group that administers a workspace
 
 
-def missing_roles(plan: Plan, caller: Caller) -> Iterator[Fault]:
+def missing_role_faults(plan: Plan, caller: WorkspaceCaller) -> Iterator[Fault]:
     """Yield a fault where a plan changes the account, or who is in the workspace, and the caller administers neither."""
     if caller.is_account_administrator is not False:
         return
     pending = [change for change in plan.pending if not change.refusal]
-    of_account = [change for change in pending if change.kind in OF_ACCOUNT or (change.kind, change.action) == (METASTORE, "create")]
-    of_workspace = [change for change in pending if change.kind == "workspace permission" and ADMINISTRATORS not in caller.names]
+    of_account = [change for change in pending if change.kind in ACCOUNT_KINDS or (change.kind, change.action) == (METASTORE_KIND, "create")]
+    of_workspace = [change for change in pending if change.kind == "workspace permission" and ADMINS_GROUP not in caller.names]
     for changes, role in ((of_account, "an account administrator"), (of_workspace, "a workspace administrator")):
         if changes:
             first = f"{changes[0].action} {changes[0].kind} {changes[0].name}"

@@ -10,19 +10,19 @@ from typing import TYPE_CHECKING, Any
 
 from ..contract.fault import BadInput, Fault, code
 from ..project.project_file import Project
-from ..plan.resources import Found, Identities, Key, Operations, Resource
-from .entra import Group, Member
-from .securables import one_of
+from ..plan.resources import ExistingResource, Identities, ResourceKey, Operations, Resource
+from .entra import EntraGroup, EntraMember
+from .securables import find_by_key
 
 if TYPE_CHECKING:
     from databricks.sdk import AccountClient
 
 # %% auto #0
-__all__ = ['GROUP_OF_ANOTHER', 'members_by_key', 'desired_principals', 'desired_application', 'found_groups', 'found_principals',
-           'principal_operations', 'key_of']
+__all__ = ['GROUP_OF_ANOTHER', 'members_by_key', 'desired_principals', 'desired_application', 'read_account_groups',
+           'read_principals', 'principal_operations', 'member_key']
 
 # %% ../../nbs/unity/15_principals.ipynb #277bb716
-def members_by_key(project: Project, group: Group) -> dict[Key, str]:
+def members_by_key(project: Project, group: EntraGroup) -> dict[ResourceKey, str]:
     """Return who is to be in a group, by kind and name, with the object id in the directory."""
     found = {(member.kind, member.name): member.external_id for member in group.members}
     if project.unity.principal_user and group.name == project.names.group:
@@ -30,9 +30,9 @@ def members_by_key(project: Project, group: Group) -> dict[Key, str]:
     return found
 
 
-def desired_principals(project: Project, groups: Iterable[Group]) -> tuple[Resource, ...]:
+def desired_principals(project: Project, groups: Iterable[EntraGroup]) -> tuple[Resource, ...]:
     """Return the groups with their members, everybody who is in one, and what each group is in the workspace."""
-    people: dict[Key, Resource] = {}
+    people: dict[ResourceKey, Resource] = {}
     teams: list[Resource] = []
     for group in groups:
         inside = members_by_key(project, group)
@@ -43,7 +43,7 @@ def desired_principals(project: Project, groups: Iterable[Group]) -> tuple[Resou
     return (*people.values(), *teams)
 
 # %% ../../nbs/unity/15_principals.ipynb #b91e6920
-def desired_application(one: Member) -> tuple[Resource, ...]:
+def desired_application(one: EntraMember) -> tuple[Resource, ...]:
     """Return a service principal, and that it is in the workspace, whatever it may do there."""
     return Resource(one.kind, one.name), Resource("workspace permission", one.name, needs=((one.kind, one.name),))
 
@@ -52,7 +52,7 @@ GROUP_OF_ANOTHER = code("account-group-of-another", "A group of the Databricks a
                         "have an account administrator remove or rename it in the account; or, where it is the right one, name its object id under `unity.group_ids`")
 
 
-def found_groups(account: AccountClient, wanted: Mapping[Key, Resource]) -> dict[str, str]:
+def read_account_groups(account: AccountClient, wanted: Mapping[ResourceKey, Resource]) -> dict[str, str]:
     """Return the number of each of the account's groups by name; raises BadInput with every wanted one that follows another group of the directory."""
     groups, faults = list(account.groups_v2.list(attributes="displayName,externalId")), list[Fault]()
     for group in groups:
@@ -64,31 +64,31 @@ def found_groups(account: AccountClient, wanted: Mapping[Key, Resource]) -> dict
     return {group.display_name or "": group.id or "" for group in groups}
 
 
-def found_principals(account: AccountClient, workspace: int, wanted: Iterable[Resource]) -> tuple[Found, ...]:
+def read_principals(account: AccountClient, workspace: int, wanted: Iterable[Resource]) -> tuple[ExistingResource, ...]:
     """Return which of the wanted principals, members and permissions there are."""
     items = {item.key: item for item in wanted}
     users = {user.user_name or "": user.id or "" for user in account.users_v2.list(attributes="userName")}
     principals = {one.application_id or "": one.id or "" for one in account.service_principals_v2.list(attributes="applicationId")}
-    ids = found_groups(account, items)
-    found = [Found(kind, name, items[kind, name].attributes, known[name]) for kind, known in (("user", users), ("service principal", principals), ("group", ids)) for name in known if (kind, name) in items]
+    ids = read_account_groups(account, items)
+    found = [ExistingResource(kind, name, items[kind, name].attributes, known[name]) for kind, known in (("user", users), ("service principal", principals), ("group", ids)) for name in known if (kind, name) in items]
     of_id = {identity: f"user {name}" for name, identity in users.items()} | {identity: f"service principal {name}" for name, identity in principals.items()}
     for _, name in [key for key in items if key[0] == "group members" and key[1] in ids]:
         inside = sorted(of_id[member.value or ""] for member in account.groups_v2.get(ids[name]).members or () if member.value in of_id)
         should = items["group members", name].attributes["members"]
         if inside:
-            found.append(Found("group members", name, {"members": sorted(set(inside) & set(should))}, ids[name], is_ours=True))
+            found.append(ExistingResource("group members", name, {"members": sorted(set(inside) & set(should))}, ids[name], is_ours=True))
         if set(inside) - set(should):
-            found.append(Found("surplus members", name, {"members": sorted(set(inside) - set(should))}, ids[name], is_ours=True))
+            found.append(ExistingResource("surplus members", name, {"members": sorted(set(inside) - set(should))}, ids[name], is_ours=True))
     of_number = {identity: name for known in (principals, ids) for name, identity in known.items()}
     for held in account.workspace_assignment.list(workspace):
         name = of_number.get(str(held.principal.principal_id), "") if held.principal else ""
         if ("workspace permission", name) in items and held.permissions:
             level = "ADMIN" if "ADMIN" in {one.value for one in held.permissions} else "USER"
-            found.append(Found("workspace permission", name, {"level": level}, is_ours=True))
+            found.append(ExistingResource("workspace permission", name, {"level": level}, is_ours=True))
     return tuple(found)
 
 # %% ../../nbs/unity/15_principals.ipynb #dd30770e
-def principal_operations(account: AccountClient, workspace: int, groups: Iterable[Group]) -> dict[str, Operations]:
+def principal_operations(account: AccountClient, workspace: int, groups: Iterable[EntraGroup]) -> dict[str, Operations]:
     """Return the operations of principals, members and permissions in the workspace; `groups` say the names and ids of the directory."""
     from databricks.sdk.service.iam import Patch, PatchOp, PatchSchema, WorkspacePermission
 
@@ -110,23 +110,23 @@ def principal_operations(account: AccountClient, workspace: int, groups: Iterabl
         if resource.kind == "workspace permission":
             account.workspace_assignment.update(workspace, int(identities[resource.needs[0]]), permissions=[WorkspacePermission(resource.attributes.get("level", "USER"))])
         else:
-            patched(identities["group", resource.name], PatchOp.ADD, "members", [{"value": identities[key_of(member)]} for member in resource.attributes["members"]])
+            patched(identities["group", resource.name], PatchOp.ADD, "members", [{"value": identities[member_key(member)]} for member in resource.attributes["members"]])
         return ""
 
-    def update(resource: Resource, there: Found, identities: Identities) -> None:
+    def update(resource: Resource, there: ExistingResource, identities: Identities) -> None:
         create(resource, identities)
 
-    def delete(there: Found) -> None:
-        for member in found_principals(account, workspace, [Resource(*key_of(name)) for name in there.attributes["members"]]):
+    def delete(there: ExistingResource) -> None:
+        for member in read_principals(account, workspace, [Resource(*member_key(name)) for name in there.attributes["members"]]):
             patched(there.identity, PatchOp.REMOVE, f'members[value eq "{member.identity}"]')
 
-    def find(resource: Resource) -> Found | None:
-        return one_of(found_principals(account, workspace, [resource]), resource)
+    def find(resource: Resource) -> ExistingResource | None:
+        return find_by_key(read_principals(account, workspace, [resource]), resource)
 
     return dict.fromkeys(("user", "service principal", "group", "group members", "surplus members", "workspace permission"), Operations(create, update, delete, find))
 
 
-def key_of(member: str) -> Key:
+def member_key(member: str) -> ResourceKey:
     """Return the kind and name of a member."""
     kind = "service principal" if member.startswith("service principal ") else "user"
     return kind, member.removeprefix(f"{kind} ")

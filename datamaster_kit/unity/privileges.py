@@ -12,66 +12,66 @@ from typing import TYPE_CHECKING
 from ..contract.model import Contract
 from ..lakehouse.names import SCHEMAS
 from ..project.project_file import Project
-from ..plan.resources import Found, Identities, Key, Operations, Resource
-from .roles import is_left_alone, usage_of
-from .securables import PURPOSES, one_of
+from ..plan.resources import ExistingResource, Identities, ResourceKey, Operations, Resource
+from .roles import is_exempt_principal, schema_usage
+from .securables import CONTAINER_PURPOSES, find_by_key
 
 if TYPE_CHECKING:
     from databricks.sdk import WorkspaceClient
 
 # %% auto #0
-__all__ = ['IN_SCHEMA', 'IN_LOCATION', 'IN_VOLUME', 'TAGGED', 'NOT_OF_TAGS', 'engineering_privileges', 'grant', 'desired_grants',
-           'found_grants', 'securable_type', 'change_privileges', 'grant_operations', 'desired_tags', 'found_tags',
-           'tag_operations']
+__all__ = ['SCHEMA_PRIVILEGES', 'LOCATION_PRIVILEGES', 'VOLUME_PRIVILEGES', 'TAGGABLE_KINDS', 'INVALID_TAG_CHARACTERS',
+           'engineering_privileges', 'grant_resource', 'desired_grants', 'read_grants', 'securable_type',
+           'change_privileges', 'grant_operations', 'desired_tags', 'read_tags', 'tag_operations']
 
 # %% ../../nbs/unity/09_privileges.ipynb #05a8eb45
-IN_SCHEMA = frozenset({"USE_SCHEMA", "CREATE_FUNCTION", "CREATE_TABLE", "EXECUTE", "MODIFY", "SELECT"})
-IN_LOCATION = frozenset({"CREATE_EXTERNAL_TABLE", "READ_FILES", "WRITE_FILES"})
-IN_VOLUME = frozenset({"READ_VOLUME", "WRITE_VOLUME"})
+SCHEMA_PRIVILEGES = frozenset({"USE_SCHEMA", "CREATE_FUNCTION", "CREATE_TABLE", "EXECUTE", "MODIFY", "SELECT"})
+LOCATION_PRIVILEGES = frozenset({"CREATE_EXTERNAL_TABLE", "READ_FILES", "WRITE_FILES"})
+VOLUME_PRIVILEGES = frozenset({"READ_VOLUME", "WRITE_VOLUME"})
 
 
-def engineering_privileges(project: Project) -> dict[Key, frozenset[str]]:
+def engineering_privileges(project: Project) -> dict[ResourceKey, frozenset[str]]:
     """Return what those who build the lakehouse may do, by the kind and name of the object; volumes are made in bronze alone."""
     of = project.names
-    schemas = {("schema", f"{of.catalog}.{schema}"): IN_SCHEMA | (frozenset({"CREATE_VOLUME"}) if schema == "bronze" else frozenset()) for schema in SCHEMAS}
-    volumes = {("volume", f"{of.catalog}.{schema}.{volume}"): IN_VOLUME for schema, volume in (("bronze", of.checkpoint_volume), ("silver", of.silver_checkpoint_volume))}
-    return {("catalog", of.catalog): frozenset({"USE_CATALOG"}), **schemas, **{("external location", of.container(purpose)): IN_LOCATION for purpose in PURPOSES}, **volumes}
+    schemas = {("schema", f"{of.catalog}.{schema}"): SCHEMA_PRIVILEGES | (frozenset({"CREATE_VOLUME"}) if schema == "bronze" else frozenset()) for schema in SCHEMAS}
+    volumes = {("volume", f"{of.catalog}.{schema}.{volume}"): VOLUME_PRIVILEGES for schema, volume in (("bronze", of.checkpoint_volume), ("silver", of.silver_checkpoint_volume))}
+    return {("catalog", of.catalog): frozenset({"USE_CATALOG"}), **schemas, **{("external location", of.container(purpose)): LOCATION_PRIVILEGES for purpose in CONTAINER_PURPOSES}, **volumes}
 
 
-def grant(on: Key, principal: str, privileges: Iterable[str]) -> Resource:
+def grant_resource(on: ResourceKey, principal: str, privileges: Iterable[str]) -> Resource:
     """Return what a principal is to hold on an object."""
     return Resource("grant", f"{on[0]} {on[1]} to {principal}", {"privileges": sorted(privileges)}, needs=(on, ("group", principal), ("service principal", principal)))
 
 
 def desired_grants(project: Project, contracts: Iterable[Contract], principals: Iterable[str]) -> tuple[Resource, ...]:
     """Return what is granted: the engineering privileges to the named principals, and to a contract's roles the use of the catalog and of the schemas of their tables."""
-    held: dict[tuple[Key, str], frozenset[str]] = {(on, principal): privileges for principal in principals for on, privileges in engineering_privileges(project).items()}
+    held: dict[tuple[ResourceKey, str], frozenset[str]] = {(on, principal): privileges for principal in principals for on, privileges in engineering_privileges(project).items()}
     catalog = project.names.catalog
-    for principal, schemas in usage_of(contracts, catalog).items():
+    for principal, schemas in schema_usage(contracts, catalog).items():
         for on, privilege in ((("catalog", catalog), "USE_CATALOG"), *((("schema", f"{catalog}.{schema}"), "USE_SCHEMA") for schema in schemas)):
             held[on, principal] = held.get((on, principal), frozenset()) | {privilege}
-    return tuple(grant(on, principal, privileges) for (on, principal), privileges in sorted(held.items()))
+    return tuple(grant_resource(on, principal, privileges) for (on, principal), privileges in sorted(held.items()))
 
 # %% ../../nbs/unity/09_privileges.ipynb #7f7dd942
-def found_grants(client: WorkspaceClient, wanted: Iterable[Resource], existing: Iterable[Found], owner: str) -> tuple[Found, ...]:
+def read_grants(client: WorkspaceClient, wanted: Iterable[Resource], existing: Iterable[ExistingResource], owner: str) -> tuple[ExistingResource, ...]:
     """Return what is granted on objects that grants are wanted on, a list call an object.
 
     What others hold than those of the wanted grants is found on what the toolkit made alone. `owner` is to own the catalog and its schemas.
     """
     items = {item.name: item for item in wanted}
     objects = {item.key: item for item in existing}
-    found: list[Found] = []
+    found: list[ExistingResource] = []
     for on in sorted(set(objects) & {item.needs[0] for item in items.values()}):
         owners = {owner, str(objects[on].attributes.get("owner"))}
         for assignment in client.grants.list(securable_type(on[0]), on[1]):
             principal = assignment.principal or ""
             name = f"{on[0]} {on[1]} to {principal}"
-            if name not in items and (not objects[on].is_ours or is_left_alone(principal, owners)):
+            if name not in items and (not objects[on].is_ours or is_exempt_principal(principal, owners)):
                 continue
             held = {privilege.value for privilege in assignment.privileges or ()}
             should = set(items[name].attributes["privileges"]) if name in items else set[str]()
-            found.append(Found("grant", name, {"privileges": sorted(held & should)}, is_ours=True, needs=(on,)))
-            found.append(Found("surplus grant", name, {"privileges": sorted(held - should)}, is_ours=True, needs=(on,)))
+            found.append(ExistingResource("grant", name, {"privileges": sorted(held & should)}, is_ours=True, needs=(on,)))
+            found.append(ExistingResource("surplus grant", name, {"privileges": sorted(held - should)}, is_ours=True, needs=(on,)))
     return tuple(item for item in found if item.attributes["privileges"])
 
 
@@ -96,31 +96,31 @@ def grant_operations(client: WorkspaceClient) -> dict[str, Operations]:
         change_privileges(client, wanted.name, add=wanted.attributes["privileges"])
         return ""
 
-    def update(wanted: Resource, there: Found, identities: Identities) -> None:
+    def update(wanted: Resource, there: ExistingResource, identities: Identities) -> None:
         change_privileges(client, wanted.name, add=set(wanted.attributes["privileges"]) - set(there.attributes["privileges"]))
 
-    def delete(there: Found) -> None:
+    def delete(there: ExistingResource) -> None:
         change_privileges(client, there.name, remove=there.attributes["privileges"])
 
     return dict.fromkeys(("grant", "surplus grant"), Operations(create, update, delete, lambda wanted: None))
 
 # %% ../../nbs/unity/09_privileges.ipynb #6f5fcdbc
-TAGGED = {"catalog": "catalogs", "schema": "schemas", "volume": "volumes"}
-NOT_OF_TAGS = re.compile(r"[.,\-=/:]")
+TAGGABLE_KINDS = {"catalog": "catalogs", "schema": "schemas", "volume": "volumes"}
+INVALID_TAG_CHARACTERS = re.compile(r"[.,\-=/:]")
 
 
 def desired_tags(project: Project, objects: Iterable[Resource]) -> tuple[Resource, ...]:
     """Return the tags of the objects that take them."""
-    tags = {NOT_OF_TAGS.sub("_", key): value for key, value in sorted(project.resource_tags.items())}
-    return tuple(Resource("tag", f"{item.kind} {item.name} {key}", {"value": value}, needs=(item.key,)) for item in objects if item.kind in TAGGED for key, value in tags.items())
+    tags = {INVALID_TAG_CHARACTERS.sub("_", key): value for key, value in sorted(project.resource_tags.items())}
+    return tuple(Resource("tag", f"{item.kind} {item.name} {key}", {"value": value}, needs=(item.key,)) for item in objects if item.kind in TAGGABLE_KINDS for key, value in tags.items())
 
 
-def found_tags(client: WorkspaceClient, wanted: Iterable[Resource], there: Iterable[Found]) -> tuple[Found, ...]:
+def read_tags(client: WorkspaceClient, wanted: Iterable[Resource], there: Iterable[ExistingResource]) -> tuple[ExistingResource, ...]:
     """Return the tags of the objects that are there, a list call an object; those that the project does not set are left out."""
     items = {item.name: item.needs[0] for item in wanted}
     objects = {item.key for item in there} & set(items.values())
-    return tuple(Found("tag", f"{kind} {name} {tag.tag_key}", {"value": tag.tag_value or ""}, is_ours=True, needs=((kind, name),))
-                 for kind, name in sorted(objects) for tag in client.entity_tag_assignments.list(TAGGED[kind], name) if f"{kind} {name} {tag.tag_key}" in items)
+    return tuple(ExistingResource("tag", f"{kind} {name} {tag.tag_key}", {"value": tag.tag_value or ""}, is_ours=True, needs=((kind, name),))
+                 for kind, name in sorted(objects) for tag in client.entity_tag_assignments.list(TAGGABLE_KINDS[kind], name) if f"{kind} {name} {tag.tag_key}" in items)
 
 
 def tag_operations(client: WorkspaceClient) -> dict[str, Operations]:
@@ -129,21 +129,21 @@ def tag_operations(client: WorkspaceClient) -> dict[str, Operations]:
 
     def assignment(name: str, value: str) -> EntityTagAssignment:
         kind, of, key = name.split(" ", 2)
-        return EntityTagAssignment(entity_name=of, tag_key=key, entity_type=TAGGED[kind], tag_value=value)
+        return EntityTagAssignment(entity_name=of, tag_key=key, entity_type=TAGGABLE_KINDS[kind], tag_value=value)
 
     def create(wanted: Resource, identities: Identities) -> str:
         client.entity_tag_assignments.create(assignment(wanted.name, wanted.attributes["value"]))
         return ""
 
-    def update(wanted: Resource, there: Found, identities: Identities) -> None:
+    def update(wanted: Resource, there: ExistingResource, identities: Identities) -> None:
         said = assignment(wanted.name, wanted.attributes["value"])
         client.entity_tag_assignments.update(said.entity_type, said.entity_name, said.tag_key, said, update_mask="tag_value")
 
-    def delete(there: Found) -> None:
+    def delete(there: ExistingResource) -> None:
         said = assignment(there.name, "")
         client.entity_tag_assignments.delete(said.entity_type, said.entity_name, said.tag_key)
 
-    def find(wanted: Resource) -> Found | None:
-        return one_of(found_tags(client, [wanted], [Found(*wanted.needs[0])]), wanted)
+    def find(wanted: Resource) -> ExistingResource | None:
+        return find_by_key(read_tags(client, [wanted], [ExistingResource(*wanted.needs[0])]), wanted)
 
     return {"tag": Operations(create, update, delete, find)}

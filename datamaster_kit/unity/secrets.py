@@ -12,16 +12,17 @@ from typing import TYPE_CHECKING
 from ..contract.fault import BadInput, DatamasterError, Fault, code
 from ..plan.plan import Plan
 from ..project.project_file import Project
-from ..plan.resources import Found, Identities, Operations, Resource
-from ..targets.clients.management import Management, call, logged_in
-from .securables import one_of
+from ..plan.resources import ExistingResource, Identities, Operations, Resource
+from ..targets.clients.management import Management, call_azure, build_management
+from .securables import find_by_key
 
 if TYPE_CHECKING:
     from databricks.sdk import WorkspaceClient
 
 # %% auto #0
-__all__ = ['Vaults', 'NO_SECRET', 'READS', 'UNSEEN', 'desired_secrets', 'vault_of', 'value_in_vault', 'secret_values',
-           'secret_names', 'reader_names', 'found_secrets', 'secret_operations']
+__all__ = ['VaultOpener', 'NO_SECRET', 'PERMISSION_AS_READ', 'UNSEEN_SECRET_NOTE', 'desired_secrets', 'vault_of',
+           'read_vault_secret', 'read_secret_values', 'list_secret_keys', 'list_secret_readers', 'find_secrets',
+           'secret_operations']
 
 # %% ../../nbs/unity/11_secrets.ipynb #3b4ddccf
 def desired_secrets(project: Project, readers: Iterable[str]) -> tuple[Resource, ...]:
@@ -31,31 +32,31 @@ def desired_secrets(project: Project, readers: Iterable[str]) -> tuple[Resource,
             *(Resource("secret reader", f"{scope.name}/{reader}", {"permission": "READ"}, needs=(scope.key, ("workspace permission", reader))) for reader in sorted(readers)))
 
 # %% ../../nbs/unity/11_secrets.ipynb #00e2debb
-Vaults = Callable[[str], Management]
+VaultOpener = Callable[[str], Management]
 
 
 def vault_of(address: str) -> Management:
     """Return the key vault of an address, for whoever is logged in to Azure here."""
-    return logged_in(address, "https://vault.azure.net")
+    return build_management(address, "https://vault.azure.net")
 
 
-def value_in_vault(identifier: str, vaults: Vaults) -> str | None:
+def read_vault_secret(identifier: str, vaults: VaultOpener) -> str | None:
     """Return the value of a secret (Azure Key Vault, *Get Secret*), or None where the vault has none of that name; raises DatamasterError where the vault refuses."""
     address, name = identifier.split("/secrets/")
-    answer = call(vaults(address), "GET", f"/secrets/{name}?api-version=7.4")
+    answer = call_azure(vaults(address), "GET", f"/secrets/{name}?api-version=7.4")
     return None if answer.status == 404 else str(answer.body["value"])
 
 # %% ../../nbs/unity/11_secrets.ipynb #f9d939fc
 NO_SECRET = code("no-secret-value", "The value of a secret is not where the project file says.", "set the variable, or the secret of the key vault, that `unity.secrets` of the project file names, and apply again")
 
 
-def secret_values(project: Project, plan: Plan, environment: Mapping[str, str] = os.environ, vaults: Vaults = vault_of) -> dict[str, str]:
+def read_secret_values(project: Project, plan: Plan, environment: Mapping[str, str] = os.environ, vaults: VaultOpener = vault_of) -> dict[str, str]:
     """Return the values of the secrets that a plan makes, by name; raises BadInput with every one that cannot be had."""
     wanted = {change.name: project.unity.secrets[change.name.split("/", 1)[1]] for change in plan.pending if change.kind == "secret" and change.action == "create"}
     values, faults = dict[str, str](), list[Fault]()
     for name, place in wanted.items():
         try:
-            value = value_in_vault(place, vaults) if "://" in place else environment.get(place)
+            value = read_vault_secret(place, vaults) if "://" in place else environment.get(place)
         except DatamasterError as error:
             faults += error.faults
             continue
@@ -68,42 +69,42 @@ def secret_values(project: Project, plan: Plan, environment: Mapping[str, str] =
     return values
 
 # %% ../../nbs/unity/11_secrets.ipynb #783a7e91
-READS = {"MANAGE": "READ"}  # who manages a scope reads it
+PERMISSION_AS_READ = {"MANAGE": "READ"}  # who manages a scope reads it
 
 
-def secret_names(client: WorkspaceClient, scope: str) -> dict[str, dict[str, str]]:
+def list_secret_keys(client: WorkspaceClient, scope: str) -> dict[str, dict[str, str]]:
     """Return the keys of a scope, of which nothing else is told."""
     return {str(secret.key): {} for secret in client.secrets.list_secrets(scope)}
 
 
-def reader_names(client: WorkspaceClient, scope: str) -> dict[str, dict[str, str]]:
+def list_secret_readers(client: WorkspaceClient, scope: str) -> dict[str, dict[str, str]]:
     """Return who has a permission on a scope, with what it lets them do."""
     levels = {acl.principal: acl.permission.value for acl in client.secrets.list_acls(scope)}
-    return {who: {"permission": READS.get(level, level)} for who, level in levels.items()}
+    return {who: {"permission": PERMISSION_AS_READ.get(level, level)} for who, level in levels.items()}
 
 
-UNSEEN = "it is not seen by whoever plans, and left as it is: that takes MANAGE on the scope"
+UNSEEN_SECRET_NOTE = "it is not seen by whoever plans, and left as it is: that takes MANAGE on the scope"
 
 
-def found_secrets(client: WorkspaceClient, wanted: Iterable[Resource]) -> tuple[Found, ...]:
+def find_secrets(client: WorkspaceClient, wanted: Iterable[Resource]) -> tuple[ExistingResource, ...]:
     """Return which of the wanted scope, keys and readers there are; those that the caller may not see, with a note that says so (Databricks, *Secret ACLs*)."""
     from databricks.sdk.errors import PermissionDenied
 
     items = {item.key: item for item in wanted}
-    found: list[Found] = []
+    found: list[ExistingResource] = []
     for _, scope in [key for key in items if key[0] == "secret scope"]:
         if scope not in {there.name for there in client.secrets.list_scopes()}:
             continue
         needs = (("secret scope", scope),)
-        found.append(Found("secret scope", scope))
-        for kind, list_names in (("secret", secret_names), ("secret reader", reader_names)):
+        found.append(ExistingResource("secret scope", scope))
+        for kind, list_names in (("secret", list_secret_keys), ("secret reader", list_secret_readers)):
             try:
                 named = list_names(client, scope)
             except PermissionDenied:
                 unseen = [item for item in items.values() if item.kind == kind and item.name.startswith(f"{scope}/")]
-                found += [Found(*item.key, item.attributes, is_ours=True, needs=needs, note=UNSEEN) for item in unseen]
+                found += [ExistingResource(*item.key, item.attributes, is_ours=True, needs=needs, note=UNSEEN_SECRET_NOTE) for item in unseen]
                 continue
-            found += [Found(kind, f"{scope}/{name}", attributes, is_ours=True, needs=needs) for name, attributes in named.items()]
+            found += [ExistingResource(kind, f"{scope}/{name}", attributes, is_ours=True, needs=needs) for name, attributes in named.items()]
     return tuple(item for item in found if item.key in items)
 
 
@@ -119,21 +120,21 @@ def secret_operations(client: WorkspaceClient, values: Mapping[str, str]) -> dic
             case "secret":
                 client.secrets.put_secret(scope, name, string_value=values[wanted.name])
             case "secret reader":
-                if name not in [acl.principal for acl in client.secrets.list_acls(scope) if acl.permission.value in READS]:
+                if name not in [acl.principal for acl in client.secrets.list_acls(scope) if acl.permission.value in PERMISSION_AS_READ]:
                     client.secrets.put_acl(scope, name, AclPermission(wanted.attributes["permission"]))
 
     def create(wanted: Resource, identities: Identities) -> str:
         put(wanted)
         return ""
 
-    def update(wanted: Resource, there: Found, identities: Identities) -> None:
+    def update(wanted: Resource, there: ExistingResource, identities: Identities) -> None:
         put(wanted)
 
-    def delete(there: Found) -> None:
+    def delete(there: ExistingResource) -> None:
         scope, _, name = there.name.partition("/")
         if there.kind == "secret":
             client.secrets.delete_secret(scope, name)
         else:
             client.secrets.delete_acl(scope, name)
 
-    return dict.fromkeys(("secret scope", "secret", "secret reader"), Operations(create, update, delete, lambda wanted: one_of(found_secrets(client, [wanted]), wanted)))
+    return dict.fromkeys(("secret scope", "secret", "secret reader"), Operations(create, update, delete, lambda wanted: find_by_key(find_secrets(client, [wanted]), wanted)))

@@ -10,22 +10,23 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from ..contract.fault import BadInput, code
-from ..lakehouse.names import MARKED, SCHEMAS, Names
+from ..lakehouse.names import MARK_PROPERTY, SCHEMAS, Names
 from ..project.project_file import Project
-from ..plan.resources import Found, Identities, Operations, Resource
+from ..plan.resources import ExistingResource, Identities, Operations, Resource
 
 if TYPE_CHECKING:
     from databricks.sdk import WorkspaceClient
     from databricks.sdk.service.catalog import CatalogInfo, SchemaInfo
 
 # %% auto #0
-__all__ = ['NO_SUBSCRIPTION', 'PURPOSES', 'UNSEEN_CREDENTIAL', 'container_url', 'access_connector_id', 'desired_securables',
-           'found_credentials', 'found_locations', 'has_mark', 'ownership', 'found_in_catalog', 'create', 'set_owner',
-           'set_mark', 'update', 'delete', 'found_securables', 'unseen_credentials', 'one_of', 'securable_operations']
+__all__ = ['NO_CONNECTOR_SUBSCRIPTION', 'CONTAINER_PURPOSES', 'UNSEEN_CREDENTIAL', 'container_url', 'access_connector_id',
+           'desired_securables', 'read_credentials', 'read_locations', 'has_mark', 'owner_attributes',
+           'read_catalog_objects', 'create_securable', 'set_owner', 'set_mark', 'update_securable', 'delete_securable',
+           'read_securables', 'unseen_credentials', 'find_by_key', 'securable_operations']
 
 # %% ../../nbs/unity/08_securables.ipynb #81976c04
-NO_SUBSCRIPTION = code("no-subscription", "The project file does not say which Azure subscription the access connector is in.", "write `subscription:` under `setup:` in the project file")
-PURPOSES = {"catlog": "The catalog's managed tables", "raw": "Files as they arrive", "log": "Logs"}
+NO_CONNECTOR_SUBSCRIPTION = code("no-subscription", "The project file does not say which Azure subscription the access connector is in.", "write `subscription:` under `setup:` in the project file")
+CONTAINER_PURPOSES = {"catlog": "The catalog's managed tables", "raw": "Files as they arrive", "log": "Logs"}
 
 
 def container_url(project_names: Names, purpose: str) -> str:
@@ -37,7 +38,7 @@ def access_connector_id(project: Project) -> str:
     """Return the resource id of the access connector; raises BadInput where the subscription is not said."""
     subscription = project.setup.get("subscription")
     if not subscription:
-        raise BadInput(NO_SUBSCRIPTION.fault("no subscription is said", path="setup.subscription", file=str(project.root / "datamaster.yaml")))
+        raise BadInput(NO_CONNECTOR_SUBSCRIPTION.fault("no subscription is said", path="setup.subscription", file=str(project.root / "datamaster.yaml")))
     return f"/subscriptions/{subscription}/resourceGroups/{project.names.resource_group}/providers/Microsoft.Databricks/accessConnectors/{project.names.access_connector}"
 
 # %% ../../nbs/unity/08_securables.ipynb #e84db543
@@ -46,7 +47,7 @@ def desired_securables(project: Project) -> tuple[Resource, ...]:
     of, owner = project.names, {"owner": project.names.group}
     group = ("group", of.group)
     credential = Resource("storage credential", of.storage_credential, {"access_connector": access_connector_id(project)}, needs=(("metastore assignment", of.workspace),))
-    locations = [Resource("external location", of.container(purpose), {"url": container_url(of, purpose), "credential": credential.name}, needs=(credential.key,)) for purpose in PURPOSES]
+    locations = [Resource("external location", of.container(purpose), {"url": container_url(of, purpose), "credential": credential.name}, needs=(credential.key,)) for purpose in CONTAINER_PURPOSES]
     own = of.own_properties | owner
     catalog = Resource("catalog", of.catalog, {"storage_root": container_url(of, "catlog")} | own, needs=(locations[0].key, group), fixed=frozenset({"storage_root"}))
     schemas = [Resource("schema", f"{of.catalog}.{schema}", own, needs=(catalog.key, group)) for schema in SCHEMAS]
@@ -55,34 +56,34 @@ def desired_securables(project: Project) -> tuple[Resource, ...]:
     return (credential, *locations, catalog, *schemas, *volumes)
 
 # %% ../../nbs/unity/08_securables.ipynb #a0a2e92d
-def found_credentials(client: WorkspaceClient, project: Project) -> Iterator[Found]:
+def read_credentials(client: WorkspaceClient, project: Project) -> Iterator[ExistingResource]:
     """Yield the metastore's storage credentials."""
     wanted = access_connector_id(project)
     for item in client.storage_credentials.list():
         connector = item.azure_managed_identity.access_connector_id if item.azure_managed_identity else ""
-        yield Found("storage credential", item.name or "", {"access_connector": wanted if connector.lower() == wanted.lower() else connector}, item.id or "",
+        yield ExistingResource("storage credential", item.name or "", {"access_connector": wanted if connector.lower() == wanted.lower() else connector}, item.id or "",
                     project.names.mark in (item.comment or ""))
 
 
-def found_locations(client: WorkspaceClient, project: Project) -> Iterator[Found]:
+def read_locations(client: WorkspaceClient, project: Project) -> Iterator[ExistingResource]:
     """Yield the metastore's external locations."""
     for item in client.external_locations.list():
-        yield Found("external location", item.name or "", {"url": (item.url or "").rstrip("/"), "credential": item.credential_name}, "", project.names.mark in (item.comment or ""),
+        yield ExistingResource("external location", item.name or "", {"url": (item.url or "").rstrip("/"), "credential": item.credential_name}, "", project.names.mark in (item.comment or ""),
                     (("storage credential", item.credential_name or ""),))
 
 
 def has_mark(item: CatalogInfo | SchemaInfo, mark: str) -> bool:
     """The toolkit made a catalog or schema for this domain, by its property; one of an earlier version says so by its comment."""
-    return (item.properties or {}).get(MARKED) == mark or mark in (item.comment or "")
+    return (item.properties or {}).get(MARK_PROPERTY) == mark or mark in (item.comment or "")
 
 
-def ownership(item: CatalogInfo | SchemaInfo, mark: str) -> dict[str, str | None]:
+def owner_attributes(item: CatalogInfo | SchemaInfo, mark: str) -> dict[str, str | None]:
     """Return whose a catalog or schema is, as it is compared; only one that the toolkit made is to bear the mark."""
-    shown = (item.properties or {}).get(MARKED) if has_mark(item, mark) else mark
-    return {MARKED: shown, "owner": item.owner}
+    shown = (item.properties or {}).get(MARK_PROPERTY) if has_mark(item, mark) else mark
+    return {MARK_PROPERTY: shown, "owner": item.owner}
 
 
-def found_in_catalog(client: WorkspaceClient, project: Project) -> Iterator[Found]:
+def read_catalog_objects(client: WorkspaceClient, project: Project) -> Iterator[ExistingResource]:
     """Yield the project's catalog with its schemas, and the volumes of those that the toolkit knows; nothing where there is no such catalog."""
     mark, catalog = project.names.mark, project.names.catalog
     own_volumes = {f"{catalog}.bronze.{project.names.checkpoint_volume}", f"{catalog}.silver.{project.names.silver_checkpoint_volume}"}
@@ -90,17 +91,17 @@ def found_in_catalog(client: WorkspaceClient, project: Project) -> Iterator[Foun
     if existing is None:
         return
     root = {"storage_root": (existing.storage_root or "").rstrip("/")}
-    yield Found("catalog", catalog, root | ownership(existing, mark), "", has_mark(existing, mark), (("external location", project.names.container("catlog")),))
+    yield ExistingResource("catalog", catalog, root | owner_attributes(existing, mark), "", has_mark(existing, mark), (("external location", project.names.container("catlog")),))
     for schema in client.schemas.list(catalog):
         is_own = has_mark(schema, mark)
-        yield Found("schema", schema.full_name or "", ownership(schema, mark), "", is_own, (("catalog", catalog),))
+        yield ExistingResource("schema", schema.full_name or "", owner_attributes(schema, mark), "", is_own, (("catalog", catalog),))
         for volume in client.volumes.list(catalog, schema.name or "") if schema.name in SCHEMAS else ():
             kind, name = volume.volume_type.value if volume.volume_type else None, volume.full_name or ""
             is_own_volume = mark in (volume.comment or "") or (is_own and name in own_volumes)
-            yield Found("volume", name, {"type": kind}, "", is_own_volume, (("schema", schema.full_name or ""),))
+            yield ExistingResource("volume", name, {"type": kind}, "", is_own_volume, (("schema", schema.full_name or ""),))
 
 # %% ../../nbs/unity/08_securables.ipynb #dba63028
-def create(client: WorkspaceClient, project: Project, wanted: Resource, identities: Identities) -> str:
+def create_securable(client: WorkspaceClient, project: Project, wanted: Resource, identities: Identities) -> str:
     """Make an object with the comment that marks it; returns the service's id for a credential."""
     from databricks.sdk.service.catalog import AzureManagedIdentityRequest, VolumeType
 
@@ -110,7 +111,7 @@ def create(client: WorkspaceClient, project: Project, wanted: Resource, identiti
             made = client.storage_credentials.create(wanted.name, azure_managed_identity=AzureManagedIdentityRequest(has["access_connector"]), comment=f"The access connector {project.names.access_connector}. {mark}")
             return made.id or ""
         case "external location":
-            says = next(text for purpose, text in PURPOSES.items() if project.names.container(purpose) == wanted.name)
+            says = next(text for purpose, text in CONTAINER_PURPOSES.items() if project.names.container(purpose) == wanted.name)
             client.external_locations.create(wanted.name, has["url"], has["credential"], comment=f"{says}. {mark}")
         case "catalog":
             client.catalogs.create(wanted.name, storage_root=has["storage_root"], properties=project.names.own_properties, comment=f"The domain {project.names.domain}. {mark}")
@@ -131,14 +132,14 @@ def set_owner(client: WorkspaceClient, kind: str, name: str, owner: str) -> None
 
 def set_mark(client: WorkspaceClient, wanted: Resource) -> None:
     """Give a catalog or schema the property that marks it, beside those that it has."""
-    mark = {MARKED: wanted.attributes[MARKED]}
+    mark = {MARK_PROPERTY: wanted.attributes[MARK_PROPERTY]}
     if wanted.kind == "catalog":
         client.catalogs.update(wanted.name, properties={**(client.catalogs.get(wanted.name).properties or {}), **mark})
     else:
         client.schemas.update(wanted.name, properties={**(client.schemas.get(wanted.name).properties or {}), **mark})
 
 # %% ../../nbs/unity/08_securables.ipynb #03d4743b
-def update(client: WorkspaceClient, wanted: Resource, there: Found, identities: Identities) -> None:
+def update_securable(client: WorkspaceClient, wanted: Resource, there: ExistingResource, identities: Identities) -> None:
     """Change an object in place."""
     from databricks.sdk.service.catalog import AzureManagedIdentityResponse
 
@@ -148,11 +149,11 @@ def update(client: WorkspaceClient, wanted: Resource, there: Found, identities: 
             client.storage_credentials.update(wanted.name, azure_managed_identity=AzureManagedIdentityResponse(has["access_connector"]))
         case "external location":
             client.external_locations.update(wanted.name, url=has["url"], credential_name=has["credential"])
-        case _ if there.attributes.get(MARKED) != has.get(MARKED):
+        case _ if there.attributes.get(MARK_PROPERTY) != has.get(MARK_PROPERTY):
             set_mark(client, wanted)
 
 
-def delete(client: WorkspaceClient, there: Found) -> None:
+def delete_securable(client: WorkspaceClient, there: ExistingResource) -> None:
     """Delete an empty object; the schema `default`, which every catalog is born with, goes with the catalog."""
     match there.kind:
         case "storage credential":
@@ -174,32 +175,32 @@ def delete(client: WorkspaceClient, there: Found) -> None:
             client.functions.delete(there.name)
 
 # %% ../../nbs/unity/08_securables.ipynb #6a2cc8fa
-def found_securables(client: WorkspaceClient, project: Project) -> tuple[Found, ...]:
+def read_securables(client: WorkspaceClient, project: Project) -> tuple[ExistingResource, ...]:
     """Return what there is of the kinds of this chapter."""
-    credentials, locations = tuple(found_credentials(client, project)), tuple(found_locations(client, project))
-    return (*credentials, *unseen_credentials(project, credentials, locations), *locations, *found_in_catalog(client, project))
+    credentials, locations = tuple(read_credentials(client, project)), tuple(read_locations(client, project))
+    return (*credentials, *unseen_credentials(project, credentials, locations), *locations, *read_catalog_objects(client, project))
 
 
 UNSEEN_CREDENTIAL = "it is not seen by whoever plans, and left as it is: that takes ownership of it, or a privilege on it"
 
 
-def unseen_credentials(project: Project, credentials: Iterable[Found], locations: Iterable[Found]) -> Iterator[Found]:
+def unseen_credentials(project: Project, credentials: Iterable[ExistingResource], locations: Iterable[ExistingResource]) -> Iterator[ExistingResource]:
     """Yield the project's storage credential where a location that is there uses it, and the caller is not shown it: only its owner and whoever has a privilege on it are."""
     name = project.names.storage_credential
     is_used = any(item.attributes["credential"] == name for item in locations)
     if is_used and all(item.name != name for item in credentials):
-        yield Found("storage credential", name, {"access_connector": access_connector_id(project)}, note=UNSEEN_CREDENTIAL)
+        yield ExistingResource("storage credential", name, {"access_connector": access_connector_id(project)}, note=UNSEEN_CREDENTIAL)
 
 
-def one_of(items: Iterable[Found], wanted: Resource) -> Found | None:
+def find_by_key(items: Iterable[ExistingResource], wanted: Resource) -> ExistingResource | None:
     """Return the one of that kind and name, or None."""
     return next((item for item in items if item.key == wanted.key), None)
 
 
 def securable_operations(client: WorkspaceClient, project: Project) -> dict[str, Operations]:
     """Return the operations of the kinds of this chapter, and how tables and functions, which SQL makes, are deleted."""
-    def find(wanted: Resource) -> Found | None:
-        return one_of(found_securables(client, project), wanted)
+    def find(wanted: Resource) -> ExistingResource | None:
+        return find_by_key(read_securables(client, project), wanted)
 
-    operations = Operations(partial(create, client, project), partial(update, client), partial(delete, client), find)
+    operations = Operations(partial(create_securable, client, project), partial(update_securable, client), partial(delete_securable, client), find)
     return dict.fromkeys(("storage credential", "external location", "catalog", "schema", "volume", "table", "function"), operations)

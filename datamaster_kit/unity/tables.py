@@ -18,59 +18,59 @@ from ..contract.sql.table import Table, create_statements
 from ..lakehouse.names import SCHEMAS, TableName
 from ..plan.plan import Change, Difference, Plan
 from ..project.project_file import Project
-from ..plan.resources import APPLY_FAILED, Outcome, quiet
+from ..plan.resources import APPLY_FAILED, ChangeOutcome, ignore_outcome
 from ..targets.databricks import DatabricksTarget
 from ..targets.local import LocalTarget
 from ..targets.table_creation import can_write_commit
 from ..targets.base import Target
-from .annotations import key_mendings, tag_mendings
-from .desired import Desired, desired_state
-from .evolution import KEY, Mending, renames, table_mendings
-from .information_schema import observed_catalog
-from .masks import Access, access_mendings, function_changes
-from .observed import Observed, observed_locally
+from .annotations import primary_key_alterations, tag_alterations
+from .desired import DesiredCatalog, build_desired_catalog
+from .evolution import KEY_PROPERTY, TableAlteration, column_renames, table_alterations
+from .information_schema import read_databricks_catalog
+from .masks import TableAccess, access_alterations, function_changes
+from .observed import ObservedCatalog, read_local_catalog
 from .roles import grant_change, surplus_change
 
 # %% auto #0
-__all__ = ['AT_ONCE', 'ROUNDS', 'mendings_of', 'access_changes', 'is_ours', 'owner_mendings', 'TableCreation', 'table_change',
-           'table_grants', 'plan_tables', 'outcome_of', 'needs_spark', 'applied', 'apply_plan', 'observed_state',
-           'planned']
+__all__ = ['PARALLEL_CHANGES', 'MAX_APPLY_ROUNDS', 'existing_table_alterations', 'table_access_alterations', 'is_toolkit_table',
+           'owner_alterations', 'TableCreation', 'table_change', 'table_grants', 'plan_tables', 'apply_table_change',
+           'needs_spark', 'apply_table_changes', 'apply_plan', 'read_target_catalog', 'plan_project_tables']
 
 # %% ../../nbs/unity/07_tables.ipynb #a2df047d
-def mendings_of(target: Target, desired: Desired, table: Table, observed: Observed, drops: bool) -> list[Mending]:
+def existing_table_alterations(target: Target, desired: DesiredCatalog, table: Table, observed: ObservedCatalog, drops: bool) -> list[TableAlteration]:
     """Return every difference of a table that is there, in the order in which they are mended."""
     name, key = target.sql_name(TableName(table.catalog, table.schema, table.name)), (table.schema, table.name)
     there, nulls, dialect = observed.tables[key], observed.nulls.get(key, frozenset()), target.dialect
-    found = table_mendings(name, table, there, drops, nulls)
-    moved = {old: column.name for old, column in renames(table, there).items()}
+    found = table_alterations(name, table, there, drops, nulls)
+    moved = {old: column.name for old, column in column_renames(table, there).items()}
     if dialect.tags:
-        found += tag_mendings(name, table, there, moved)
-    if dialect.primary_keys and not any(item.refusal and item.difference.path == f"property {KEY}" for item in found):
-        found += key_mendings(name, table, there, moved, nulls)
-    return sorted(found, key=lambda item: item.rank) + (access_changes(name, desired, table, observed, moved) if dialect.access else [])
+        found += tag_alterations(name, table, there, moved)
+    if dialect.primary_keys and not any(item.refusal and item.difference.path == f"property {KEY_PROPERTY}" for item in found):
+        found += primary_key_alterations(name, table, there, moved, nulls)
+    return sorted(found, key=lambda item: item.rank) + (table_access_alterations(name, desired, table, observed, moved) if dialect.access else [])
 
 
-def access_changes(name: str, desired: Desired, table: Table, observed: Observed, moved: dict[str, str]) -> list[Mending]:
+def table_access_alterations(name: str, desired: DesiredCatalog, table: Table, observed: ObservedCatalog, moved: dict[str, str]) -> list[TableAlteration]:
     """Return what makes a table's masks and row filter the wanted ones; all wait while one of their functions is somebody else's."""
     key = (table.schema, table.name)
-    wanted = desired.access.get(key, Access())
+    wanted = desired.access.get(key, TableAccess())
     needed = {*wanted.masks.values(), *((wanted.row_filter[0],) if wanted.row_filter else ())}
     foreign = sorted(needed & observed.strangers)
     if foreign:
-        return [Mending(Difference("masks", None, foreign), refusal=f"{', '.join(foreign)} was not made by the toolkit, and decides nothing here")]
-    return access_mendings(name, wanted, observed.access.get(key, Access()), moved, {*observed.functions, *(function.full_name for function in desired.functions)})
+        return [TableAlteration(Difference("masks", None, foreign), refusal=f"{', '.join(foreign)} was not made by the toolkit, and decides nothing here")]
+    return access_alterations(name, wanted, observed.access.get(key, TableAccess()), moved, {*observed.functions, *(function.full_name for function in desired.functions)})
 
 # %% ../../nbs/unity/07_tables.ipynb #6ceaa8a6
-def is_ours(table: Table) -> bool:
+def is_toolkit_table(table: Table) -> bool:
     """The toolkit made a table, by the properties that it gives to each."""
     return any(name.startswith("datamaster.") for name in table.properties)
 
 
-def owner_mendings(target: Target, desired: Desired, sql_name: str, before: str) -> list[Mending]:
+def owner_alterations(target: Target, desired: DesiredCatalog, sql_name: str, before: str) -> list[TableAlteration]:
     """Return what gives a table to its owner, after all else of it (Databricks, *Manage Unity Catalog object ownership*)."""
     if not desired.owner or not target.dialect.access or before == desired.owner:
         return []
-    return [Mending(Difference("owner", before, desired.owner), (f"ALTER TABLE {sql_name} SET OWNER TO {quote(desired.owner)}",))]
+    return [TableAlteration(Difference("owner", before, desired.owner), (f"ALTER TABLE {sql_name} SET OWNER TO {quote(desired.owner)}",))]
 
 
 @dataclass(frozen=True)
@@ -80,34 +80,34 @@ class TableCreation(Change):
     table: Table = field(kw_only=True)
 
 
-def table_change(target: Target, desired: Desired, table: Table, observed: Observed, drops: bool) -> Change:
+def table_change(target: Target, desired: DesiredCatalog, table: Table, observed: ObservedCatalog, drops: bool) -> Change:
     """Return what happens to a table."""
     name, key = TableName(table.catalog, table.schema, table.name), (table.schema, table.name)
     if key in observed.others:
         return Change("update", "table", str(name), refusal=f"something else has that name ({observed.others[key]}); rename or drop it")
     if key not in observed.tables:
         sql_name = target.sql_name(name)
-        found = access_changes(sql_name, desired, table, observed, {}) if target.dialect.access else []
-        found += owner_mendings(target, desired, sql_name, "")
+        found = table_access_alterations(sql_name, desired, table, observed, {}) if target.dialect.access else []
+        found += owner_alterations(target, desired, sql_name, "")
         statements = create_statements(table, sql_name, target.dialect)
         statements = (*statements, *(one for item in found for one in item.statements))
         refusal = "; ".join(item.refusal for item in found if item.refusal)
         return TableCreation("create", "table", str(name), statements=statements, refusal=refusal, table=table)
-    found = mendings_of(target, desired, table, observed, drops)
-    if is_ours(observed.tables[key]):
-        found += owner_mendings(target, desired, target.sql_name(name), observed.owners.get(key, ""))
+    found = existing_table_alterations(target, desired, table, observed, drops)
+    if is_toolkit_table(observed.tables[key]):
+        found += owner_alterations(target, desired, target.sql_name(name), observed.owners.get(key, ""))
     return Change("update" if found else "unchanged", "table", str(name), tuple(item.difference for item in found),
                   tuple(statement for item in found for statement in item.statements), "; ".join(item.refusal for item in found if item.refusal))
 
 
-def table_grants(target: Target, desired: Desired, table: Table, observed: Observed, allow_delete: bool = False) -> tuple[Change, ...]:
+def table_grants(target: Target, desired: DesiredCatalog, table: Table, observed: ObservedCatalog, allow_delete: bool = False) -> tuple[Change, ...]:
     """Return what happens to the grants on a table; none where it has none. What no contract grants is revoked with `allow_delete`."""
     name, key = TableName(table.catalog, table.schema, table.name), (table.schema, table.name)
     there = observed.tables.get(key)
     found = grant_change(str(name), target.sql_name(name), desired.grants.get(key, {}), observed.grants.get(key, {}), there.properties if there else {}, desired.refusals.get(key, ""))
-    hidden = [item for item in access_changes("", desired, table, observed, {}) if item.refusal]
+    hidden = [item for item in table_access_alterations("", desired, table, observed, {}) if item.refusal]
     surplus = tuple[Change, ...]()
-    if there and is_ours(there):
+    if there and is_toolkit_table(there):
         owners = {observed.owners.get(key, ""), desired.owner}
         surplus = surplus_change(str(name), target.sql_name(name), desired.grants.get(key, {}), observed.grants.get(key, {}), there.properties, owners, allow_delete)
     if key in observed.others or hidden:
@@ -115,7 +115,7 @@ def table_grants(target: Target, desired: Desired, table: Table, observed: Obser
     return (*found, *surplus)
 
 # %% ../../nbs/unity/07_tables.ipynb #ddb81e9f
-def plan_tables(target: Target, desired: Desired, observed: Observed, drops: bool = False, allow_delete: bool = False) -> Plan:
+def plan_tables(target: Target, desired: DesiredCatalog, observed: ObservedCatalog, drops: bool = False, allow_delete: bool = False) -> Plan:
     """Return the plan that brings a target from what it has to what the contracts ask for; nothing is changed by making it.
 
     With `drops`, columns that no contract knows are dropped; with `allow_delete`, what no contract grants is revoked.
@@ -131,10 +131,10 @@ def plan_tables(target: Target, desired: Desired, observed: Observed, drops: boo
     return Plan(tuple(changes))
 
 # %% ../../nbs/unity/07_tables.ipynb #551b2ddc
-AT_ONCE, ROUNDS = 8, 5
+PARALLEL_CHANGES, MAX_APPLY_ROUNDS = 8, 5
 
 
-def outcome_of(change: Change, target: Target) -> Outcome:
+def apply_table_change(change: Change, target: Target) -> ChangeOutcome:
     """Apply one change and return what became of it."""
     try:
         if change.kind == "schema":
@@ -145,8 +145,8 @@ def outcome_of(change: Change, target: Target) -> Outcome:
             for statement in change.statements:
                 target.sql(statement)
     except Exception as error:
-        return Outcome(change, "failed", error.faults[0].message if isinstance(error, DatamasterError) else first_line(error))
-    return Outcome(change, "skipped" if change.refusal and not change.statements else "done")
+        return ChangeOutcome(change, "failed", error.faults[0].message if isinstance(error, DatamasterError) else first_line(error))
+    return ChangeOutcome(change, "skipped" if change.refusal and not change.statements else "done")
 
 
 def needs_spark(change: Change) -> bool:
@@ -155,15 +155,15 @@ def needs_spark(change: Change) -> bool:
     return bool(change.statements) and not is_log_enough
 
 
-def applied(plan: Plan, target: Target, report: Callable[[Outcome], None]) -> list[Fault]:
+def apply_table_changes(plan: Plan, target: Target, report: Callable[[ChangeOutcome], None]) -> list[Fault]:
     """Apply a plan and return what failed."""
-    at_once = AT_ONCE if isinstance(target, DatabricksTarget) else 1
+    at_once = PARALLEL_CHANGES if isinstance(target, DatabricksTarget) else 1
     if isinstance(target, LocalTarget) and any(map(needs_spark, plan.pending)):
         target.sql("SELECT 1")  # what keeps Spark from starting is told once, and not of every table
     for _, changes in groupby(plan.pending, key=lambda change: change.kind):
         faults = list[Fault]()
         with ThreadPoolExecutor(at_once) as pool:
-            for outcome in pool.map(partial(outcome_of, target=target), changes):
+            for outcome in pool.map(partial(apply_table_change, target=target), changes):
                 report(outcome)
                 if outcome.state == "failed":
                     faults.append(APPLY_FAILED.fault(f"{outcome.change.kind} {outcome.change.name}: {outcome.error}"))
@@ -172,35 +172,35 @@ def applied(plan: Plan, target: Target, report: Callable[[Outcome], None]) -> li
     return []
 
 # %% ../../nbs/unity/07_tables.ipynb #d4de7488
-def apply_plan(plan: Plan, target: Target, again: Callable[[], Plan] | None = None, report: Callable[[Outcome], None] = quiet) -> None:
+def apply_plan(plan: Plan, target: Target, again: Callable[[], Plan] | None = None, report: Callable[[ChangeOutcome], None] = ignore_outcome) -> None:
     """Apply a plan; raises DatamasterError with every statement that failed, naming the object.
 
     `again` makes the plan anew after a failure, and `report` is told of each change that was tried.
     """
-    faults = applied(plan, target, report)
-    for _ in range(ROUNDS):
+    faults = apply_table_changes(plan, target, report)
+    for _ in range(MAX_APPLY_ROUNDS):
         if not faults or again is None:
             break
         left = again()
         if left == plan:
             break
-        plan, faults = left, applied(left, target, report)
+        plan, faults = left, apply_table_changes(left, target, report)
     if faults:
         raise DatamasterError(*faults)
 
 
-def observed_state(target: Target, desired: Desired) -> Observed:
+def read_target_catalog(target: Target, desired: DesiredCatalog) -> ObservedCatalog:
     """Return what a target has of what the contracts ask for."""
     if isinstance(target, LocalTarget):
-        return observed_locally(target, desired.tables)
+        return read_local_catalog(target, desired.tables)
     assert isinstance(target, DatabricksTarget)
-    return observed_catalog(target, target.project.names.catalog, desired.tables)
+    return read_databricks_catalog(target, target.project.names.catalog, desired.tables)
 
 
-def planned(target: Target, project: Project, contracts: Iterable[Contract], drops: bool = False, allow_delete: bool = False) -> Plan:
+def plan_project_tables(target: Target, project: Project, contracts: Iterable[Contract], drops: bool = False, allow_delete: bool = False) -> Plan:
     """Return the plan for a project's contracts on a target, reading what the target has.
 
     With `drops`, unknown columns are dropped; with `allow_delete`, what no contract grants is revoked.
     """
-    desired = desired_state(project, contracts)
-    return plan_tables(target, desired, observed_state(target, desired), drops, allow_delete)
+    desired = build_desired_catalog(project, contracts)
+    return plan_tables(target, desired, read_target_catalog(target, desired), drops, allow_delete)

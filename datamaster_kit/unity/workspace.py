@@ -16,24 +16,25 @@ from ..plan.plan import Change, Plan
 from ..lakehouse.names import Names
 from ..project.project_file import Project
 from ..contract.fault import DatamasterError
-from ..plan.resources import APPLY_FAILED, Found, Identities, Operations, Outcome, Resource, Service, apply_resources, patiently, plan_resources, quiet
+from ..plan.resources import APPLY_FAILED, ExistingResource, Identities, Operations, ChangeOutcome, Resource, Service, apply_resources, retry_unseen, plan_resources, ignore_outcome
 from ..targets.clients.management import Management
 from ..targets.clients.workspace import account_client, workspace_client
-from .cluster import cluster_operations, desired_cluster, found_clusters
-from .entra import Group, Member, application, directory, project_groups
-from .metastore import desired_metastore, found_metastore, metastore_operations
-from .principals import desired_application, desired_principals, found_principals, principal_operations
-from .privileges import desired_grants, desired_tags, found_grants, found_tags, grant_operations, tag_operations
-from .secrets import Vaults, desired_secrets, found_secrets, secret_operations, secret_values, vault_of
-from .securables import access_connector_id, desired_securables, found_credentials, found_securables, securable_operations, set_owner
+from .cluster import cluster_operations, desired_cluster, read_clusters
+from .entra import EntraGroup, EntraMember, read_service_principal, graph_client, read_project_groups
+from .metastore import desired_metastore, read_metastore, metastore_operations
+from .principals import desired_application, desired_principals, read_principals, principal_operations
+from .privileges import desired_grants, desired_tags, read_grants, read_tags, grant_operations, tag_operations
+from .secrets import VaultOpener, desired_secrets, find_secrets, secret_operations, read_secret_values, vault_of
+from .securables import access_connector_id, desired_securables, read_credentials, read_securables, securable_operations, set_owner
 
 if TYPE_CHECKING:
     from databricks.sdk import AccountClient, WorkspaceClient
 
 # %% auto #0
-__all__ = ['OTHERS_CREDENTIAL', 'NO_PRINCIPAL', 'DESTROYED', 'GIVEN', 'Workspace', 'workspace_of', 'State', 'with_own_credential',
-           'known_principal', 'notes_on', 'desired_state', 'observed', 'plan_of', 'destruction_of',
-           'naming_what_exists', 'operations_of', 'service_of', 'make_objects', 'owner_changes', 'give_ownership']
+__all__ = ['FOREIGN_CREDENTIAL_NOTE', 'UNNAMED_PRINCIPAL_NOTE', 'DESTROYED_KINDS', 'OWNED_KINDS', 'Workspace', 'workspace_of',
+           'WorkspaceState', 'with_own_credential', 'find_project_principal', 'plan_notes', 'desired_resources',
+           'read_workspace_state', 'plan_workspace_objects', 'plan_workspace_destruction', 'with_exists_errors',
+           'workspace_operations', 'workspace_service', 'make_objects', 'owner_changes', 'give_ownership']
 
 # %% ../../nbs/unity/16_workspace.ipynb #61839e1a
 @dataclass(frozen=True)
@@ -45,7 +46,7 @@ class Workspace:
     account: Callable[[], AccountClient]
     graph: Callable[[], Management]
     syncs_principals: bool
-    vaults: Vaults = vault_of
+    vaults: VaultOpener = vault_of
 
     @cached_property
     def number(self) -> int:
@@ -55,22 +56,22 @@ class Workspace:
 
 def workspace_of(project: Project, target: str) -> Workspace:
     """Return the workspace of a target of the project file; raises BadInput or DatamasterError where nobody is signed in to it."""
-    return Workspace(project, workspace_client(project, target), lambda: account_client(project, target), directory, bool(project.targets[target].get("account_id")))
+    return Workspace(project, workspace_client(project, target), lambda: account_client(project, target), graph_client, bool(project.targets[target].get("account_id")))
 
 # %% ../../nbs/unity/16_workspace.ipynb #4a61a08e
 @dataclass(frozen=True)
-class State:
+class WorkspaceState:
     """What a workspace should have and what it has; `groups` and `principal`, as which jobs run, are those of the directory, and `notes` what a person should know."""
 
     desired: tuple[Resource, ...]
-    found: tuple[Found, ...]
-    groups: tuple[Group, ...] = ()
-    principal: Member | None = None
+    found: tuple[ExistingResource, ...]
+    groups: tuple[EntraGroup, ...] = ()
+    principal: EntraMember | None = None
     notes: tuple[Change, ...] = ()
 
 
-OTHERS_CREDENTIAL = f"{Names.storage_credential} is another domain's of this metastore, so that this one has the domain's name"
-NO_PRINCIPAL = "nothing is granted to it, since anybody may make an application of that name: write the client id that `datamaster setup output` prints as unity.service_principal"
+FOREIGN_CREDENTIAL_NOTE = f"{Names.storage_credential} is another domain's of this metastore, so that this one has the domain's name"
+UNNAMED_PRINCIPAL_NOTE = "nothing is granted to it, since anybody may make an application of that name: write the client id that `datamaster setup output` prints as unity.service_principal"
 
 
 def with_own_credential(workspace: Workspace) -> Workspace:
@@ -80,7 +81,7 @@ def with_own_credential(workspace: Workspace) -> Workspace:
     names = workspace.project.names
     own = f"{names.storage_credential}_{names.stem}"
     try:
-        there = {item.name: item for item in found_credentials(workspace.client, workspace.project)}
+        there = {item.name: item for item in read_credentials(workspace.client, workspace.project)}
     except NotFound:  # the workspace has no metastore yet
         return workspace
     first = there.get(names.storage_credential)
@@ -90,23 +91,23 @@ def with_own_credential(workspace: Workspace) -> Workspace:
     return replace(workspace, project=replace(workspace.project, names=replace(names, storage_credential=own)))
 
 
-def known_principal(workspace: Workspace) -> Member | None:
+def find_project_principal(workspace: Workspace) -> EntraMember | None:
     """Return the service principal that the project file names by its client id, as the directory has it where that is asked; raises BadInput where it is not there."""
     client_id = workspace.project.unity.service_principal
     if client_id and workspace.syncs_principals:
-        return application(workspace.graph(), client_id)
-    return Member("service principal", client_id, client_id, "") if client_id else None
+        return read_service_principal(workspace.graph(), client_id)
+    return EntraMember("service principal", client_id, client_id, "") if client_id else None
 
 
-def notes_on(project: Project) -> tuple[Change, ...]:
+def plan_notes(project: Project) -> tuple[Change, ...]:
     """Return what a person should know of a plan: that the service principal is not named, and goes without; that the storage credential bears the domain's name."""
     names = project.names
-    credential = Change("unchanged", "storage credential", names.storage_credential, note=OTHERS_CREDENTIAL)
-    principal = Change("unchanged", "service principal", names.service_principal, note=NO_PRINCIPAL)
+    credential = Change("unchanged", "storage credential", names.storage_credential, note=FOREIGN_CREDENTIAL_NOTE)
+    principal = Change("unchanged", "service principal", names.service_principal, note=UNNAMED_PRINCIPAL_NOTE)
     return (*((credential,) if names.storage_credential != Names.storage_credential else ()), *(() if project.unity.service_principal else (principal,)))
 
 
-def desired_state(workspace: Workspace, contracts: Iterable[Contract], metastore: Found | None, groups: Iterable[Group], principal: Member | None) -> tuple[Resource, ...]:
+def desired_resources(workspace: Workspace, contracts: Iterable[Contract], metastore: ExistingResource | None, groups: Iterable[EntraGroup], principal: EntraMember | None) -> tuple[Resource, ...]:
     """Return everything that there should be, tables aside."""
     project = workspace.project
     engineers = [project.names.group, *([principal.name] if principal else [])]
@@ -118,38 +119,38 @@ def desired_state(workspace: Workspace, contracts: Iterable[Contract], metastore
     return tuple(unique.values())
 
 # %% ../../nbs/unity/16_workspace.ipynb #7d354c59
-def observed(workspace: Workspace, contracts: Iterable[Contract]) -> State:
+def read_workspace_state(workspace: Workspace, contracts: Iterable[Contract]) -> WorkspaceState:
     """Return what should be and what is; raises BadInput where the project file lacks something, DatamasterError where the directory cannot be read."""
     project, client = workspace.project, workspace.client
     with ThreadPoolExecutor(8, thread_name_prefix="observe") as pool:
-        metastore, known = pool.submit(found_metastore, client, workspace.account, project), pool.submit(known_principal, workspace)
-        groups = project_groups(workspace.graph(), project) if workspace.syncs_principals else ()
+        metastore, known = pool.submit(read_metastore, client, workspace.account, project), pool.submit(find_project_principal, workspace)
+        groups = read_project_groups(workspace.graph(), project) if workspace.syncs_principals else ()
         principal, own = known.result(), metastore.result()
-        wanted = desired_state(workspace, contracts, next(iter(own), None), groups, principal)
+        wanted = desired_resources(workspace, contracts, next(iter(own), None), groups, principal)
         is_assigned = any(item.kind == "metastore assignment" for item in own)
-        asked = [pool.submit(found_secrets, client, [item for item in wanted if item.kind.startswith("secret")]), pool.submit(found_clusters, client, project)]
-        asked += [pool.submit(found_principals, workspace.account(), workspace.number, wanted)] if workspace.syncs_principals else []
-        securables = found_securables(client, project) if is_assigned else ()
+        asked = [pool.submit(find_secrets, client, [item for item in wanted if item.kind.startswith("secret")]), pool.submit(read_clusters, client, project)]
+        asked += [pool.submit(read_principals, workspace.account(), workspace.number, wanted)] if workspace.syncs_principals else []
+        securables = read_securables(client, project) if is_assigned else ()
         grants = [item for item in wanted if item.kind == "grant"]
-        asked += [pool.submit(found_grants, client, [item for item in grants if item.needs[0] == there.key], [there], project.names.group) for there in securables]
-        asked += [pool.submit(found_tags, client, [item for item in wanted if item.kind == "tag" and item.needs[0] == there.key], [there]) for there in securables]
-        return State(wanted, (*own, *securables, *(item for future in asked for item in future.result())), groups, principal, notes_on(project))
+        asked += [pool.submit(read_grants, client, [item for item in grants if item.needs[0] == there.key], [there], project.names.group) for there in securables]
+        asked += [pool.submit(read_tags, client, [item for item in wanted if item.kind == "tag" and item.needs[0] == there.key], [there]) for there in securables]
+        return WorkspaceState(wanted, (*own, *securables, *(item for future in asked for item in future.result())), groups, principal, plan_notes(project))
 
 # %% ../../nbs/unity/16_workspace.ipynb #f473b9dd
-DESTROYED = ("table", "function", "volume", "schema", "catalog", "external location", "storage credential", "cluster", "surplus cluster", "secret")
+DESTROYED_KINDS = ("table", "function", "volume", "schema", "catalog", "external location", "storage credential", "cluster", "surplus cluster", "secret")
 
 
-def plan_of(state: State, allow_delete: bool = False) -> Plan:
+def plan_workspace_objects(state: WorkspaceState, allow_delete: bool = False) -> Plan:
     """Return the plan that brings a workspace to what it should be, and what a person should know of it."""
     return Plan((*plan_resources(state.desired, state.found, allow_delete).changes, *state.notes))
 
 
-def destruction_of(state: State) -> Plan:
+def plan_workspace_destruction(state: WorkspaceState) -> Plan:
     """Return the plan that takes away what the toolkit made, in the reverse order of its making."""
-    return plan_resources((), [item for item in state.found if item.kind in DESTROYED], allow_delete=True)
+    return plan_resources((), [item for item in state.found if item.kind in DESTROYED_KINDS], allow_delete=True)
 
 
-def naming_what_exists(operations: Operations) -> Operations:
+def with_exists_errors(operations: Operations) -> Operations:
     """Return operations whose making raises ResourceAlreadyExists where the service says so in other words: Unity Catalog names the kind, CATALOG_ALREADY_EXISTS, and SCIM answers 409 (RFC 7644, section 3.3)."""
     from databricks.sdk.errors import DatabricksError, ResourceAlreadyExists
 
@@ -164,17 +165,17 @@ def naming_what_exists(operations: Operations) -> Operations:
     return replace(operations, create=create)
 
 
-def operations_of(workspace: Workspace, state: State, plan: Plan) -> dict[str, Operations]:
+def workspace_operations(workspace: Workspace, state: WorkspaceState, plan: Plan) -> dict[str, Operations]:
     """Return the operations of every kind; raises BadInput where the value of a secret that is to be made cannot be had."""
     project, client = workspace.project, workspace.client
-    own = Group(project.names.service_principal, "", (state.principal,) if state.principal else ())
+    own = EntraGroup(project.names.service_principal, "", (state.principal,) if state.principal else ())
     people = principal_operations(workspace.account(), workspace.number, (*state.groups, own)) if workspace.syncs_principals else {}
     every = {**people, **metastore_operations(client, workspace.account, project), **securable_operations(client, project), **grant_operations(client), **tag_operations(client),
-             **secret_operations(client, secret_values(project, plan, vaults=workspace.vaults)), **cluster_operations(client, project)}
-    return {kind: naming_what_exists(operations) for kind, operations in every.items()}
+             **secret_operations(client, read_secret_values(project, plan, vaults=workspace.vaults)), **cluster_operations(client, project)}
+    return {kind: with_exists_errors(operations) for kind, operations in every.items()}
 
 
-def service_of(workspace: Workspace, operations: Mapping[str, Operations]) -> Service:
+def workspace_service(workspace: Workspace, operations: Mapping[str, Operations]) -> Service:
     """Return the workspace as what resources are applied to."""
     from databricks.sdk.errors import AlreadyExists, NotFound, ResourceAlreadyExists
 
@@ -182,16 +183,16 @@ def service_of(workspace: Workspace, operations: Mapping[str, Operations]) -> Se
     return Service(operations, (AlreadyExists, ResourceAlreadyExists), (NotFound,), sleep=sleep)
 
 
-def make_objects(workspace: Workspace, state: State, plan: Plan, report: Callable[[Outcome], None] = quiet) -> tuple[Outcome, ...]:
+def make_objects(workspace: Workspace, state: WorkspaceState, plan: Plan, report: Callable[[ChangeOutcome], None] = ignore_outcome) -> tuple[ChangeOutcome, ...]:
     """Make what a plan of this chapter makes, and give nothing to its owner yet.
 
     Raises BadInput before anything is changed, and DatamasterError with every change that failed after the others were made.
     """
-    service = service_of(workspace, operations_of(workspace, state, plan))
+    service = workspace_service(workspace, workspace_operations(workspace, state, plan))
     return apply_resources(plan, state.desired, state.found, service, report)
 
 # %% ../../nbs/unity/16_workspace.ipynb #cbb11e2f
-GIVEN = ("schema", "catalog")  # what is in a thing before the thing
+OWNED_KINDS = ("schema", "catalog")  # what is in a thing before the thing
 
 
 def owner_changes(plan: Plan) -> tuple[Change, ...]:
@@ -199,14 +200,14 @@ def owner_changes(plan: Plan) -> tuple[Change, ...]:
     changes = list[Change]()
     for change in plan.pending:
         owner = tuple(item for item in change.differences if item.path == "owner")
-        if owner and change.kind in GIVEN and not change.refusal:
+        if owner and change.kind in OWNED_KINDS and not change.refusal:
             changes.append(Change("update", "owner", f"{change.kind} {change.name}", owner))
-    return tuple(sorted(changes, key=lambda change: GIVEN.index(change.name.split(" ")[0])))
+    return tuple(sorted(changes, key=lambda change: OWNED_KINDS.index(change.name.split(" ")[0])))
 
 
-def give_ownership(workspace: Workspace, plan: Plan, report: Callable[[Outcome], None] = quiet) -> tuple[Outcome, ...]:
+def give_ownership(workspace: Workspace, plan: Plan, report: Callable[[ChangeOutcome], None] = ignore_outcome) -> tuple[ChangeOutcome, ...]:
     """Give the objects of a plan to their owners; raises DatamasterError at the first that is not taken: what holds it is kept."""
-    service, outcomes = service_of(workspace, {}), list[Outcome]()
+    service, outcomes = workspace_service(workspace, {}), list[ChangeOutcome]()
     for change in owner_changes(plan):
         kind, name = change.name.split(" ", 1)
         owner = str(change.differences[0].after)
@@ -216,11 +217,11 @@ def give_ownership(workspace: Workspace, plan: Plan, report: Callable[[Outcome],
             return ""
 
         try:
-            patiently(give, service, service.absent)
+            retry_unseen(give, service, service.absent)
         except service.failures as error:
-            outcomes.append(Outcome(change, "failed", str(error)))
+            outcomes.append(ChangeOutcome(change, "failed", str(error)))
             report(outcomes[-1])
             raise DatamasterError(APPLY_FAILED.fault(f"give {change.name} to {owner}: {error}")) from error
-        outcomes.append(Outcome(change, "done"))
+        outcomes.append(ChangeOutcome(change, "done"))
         report(outcomes[-1])
     return tuple(outcomes)

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from datamaster_kit.cli.output import print_table
-from datamaster_kit.cli.start import STOPPED
+from datamaster_kit.cli.start import STOPPED_MESSAGE
 
 ROOT = Path(__file__).resolve().parents[2]
 GOOD = """dataContractSpecification: 1.1.0
@@ -178,12 +178,12 @@ def test_ctrl_c_at_any_moment_ends_with_one_line_and_130(tmp_path: Path, tenths:
     for number in range(1000):  # more than a second can judge
         (tmp_path / f"{number}.yaml").write_text(GOOD, encoding="utf-8")
     code, told = interrupted(tenths / 10, "contract", "lint", str(tmp_path))
-    assert (code, told) == (130, f"{STOPPED}\n")
+    assert (code, told) == (130, f"{STOPPED_MESSAGE}\n")
 
 
 def test_ctrl_c_at_a_prompt_ends_with_130_and_input_that_ends_with_1() -> None:
     code, told = interrupted(3, "contract", "new")
-    assert code == 130 and told.splitlines()[-1] == STOPPED and "Abort" not in told
+    assert code == 130 and told.splitlines()[-1] == STOPPED_MESSAGE and "Abort" not in told
     assert datamaster("contract", "new").returncode == 1
 
 
@@ -194,11 +194,11 @@ def test_an_interrupt_after_the_command_is_told_as_one_within_it(monkeypatch: py
         raise KeyboardInterrupt
 
     before = signal.getsignal(signal.SIGINT)
-    monkeypatch.setattr(cli, "log_visibly", press)
+    monkeypatch.setattr(cli, "install_log_formatter", press)
     with pytest.raises(SystemExit) as ended:
         cli.main()
     signal.signal(signal.SIGINT, before)
-    assert ended.value.code == 130 and capsys.readouterr().err == f"{STOPPED}\n"
+    assert ended.value.code == 130 and capsys.readouterr().err == f"{STOPPED_MESSAGE}\n"
 
 
 def test_runs_are_a_table_of_what_was_counted_and_a_line_for_each_note(capsys: pytest.CaptureFixture[str]) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from datamaster_kit.project.project_file import Project, read_project
 from datamaster_kit.project.project_text import project_text
-from datamaster_kit.setup.variables import Budget, Github, Writer, setup_of
+from datamaster_kit.setup.variables import Budget, Github, StateWriter, setup_of
 
 if TYPE_CHECKING:
     from workspace.server import Workspace
@@ -62,7 +62,7 @@ def test_every_answer_by_flags_is_in_the_file(tmp_path: Path) -> None:
     assert project.unity.principal_user == "ana_example.com#EXT#@contoso.onmicrosoft.com"
     assert project.targets == {"production": {"host": "https://adb-1.2.azuredatabricks.net"}}
     setup = setup_of(project)
-    assert (setup.location, setup.writers, setup.budget) == ("westeurope", {"owner": Writer(OTHER, "ServicePrincipal")}, Budget(750.5, ["cost@example.com"]))
+    assert (setup.location, setup.writers, setup.budget) == ("westeurope", {"owner": StateWriter(OTHER, "ServicePrincipal")}, Budget(750.5, ["cost@example.com"]))
     assert setup.github == Github("example/lake", ["production"], ["main"])
 
 

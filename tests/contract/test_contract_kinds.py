@@ -13,14 +13,14 @@ from datamaster_kit.cli.main import app
 from datamaster_kit.contract.document import parse_document, read_document
 from datamaster_kit.contract.fault import BadInput, Fault
 from datamaster_kit.contract.lint import lint, lint_file
-from datamaster_kit.contract.odcs.older_versions import written_as
-from datamaster_kit.contract.odcs.standard_schema import published_schema, schema_data
-from datamaster_kit.contract.odcs.writer import odcs, odcs_yaml
+from datamaster_kit.contract.odcs.older_versions import render_odcs_version
+from datamaster_kit.contract.odcs.standard_schema import odcs_json_schema, schema_data
+from datamaster_kit.contract.odcs.writer import build_odcs, odcs_yaml
 from datamaster_kit.contract.publish.convert import convert
 from datamaster_kit.contract.publish.draft import draft
 from datamaster_kit.contract.quality.rules import rules
-from datamaster_kit.contract.read import read_contract, read_shown_contract, translated
-from datamaster_kit.contract.sql.server_types import DIALECTS, meaning
+from datamaster_kit.contract.read import read_contract, read_unchecked_contract, translate_document
+from datamaster_kit.contract.sql.server_types import DIALECTS, parse_server_type
 from datamaster_kit.contract.sql.sqltype import parse_sql_type, sql_type
 
 CORPUS = Path(__file__).parents[1] / "corpus_contracts"
@@ -36,14 +36,14 @@ def of_severity(path: Path, severity: str) -> list[Fault]:
 
 
 def types_of(number: str) -> dict[str, str]:
-    contract = read_shown_contract(case(number))
+    contract = read_unchecked_contract(case(number))
     return {item.name: sql_type(item.type) for item in contract.models[0].fields}
 
 
 def keeps_own_schema(data: dict, version: str = "v3.2.0") -> list[str]:
     from jsonschema_rs import Draft201909Validator
 
-    return [error.message for error in Draft201909Validator(published_schema(version)).iter_errors(schema_data(data))]
+    return [error.message for error in Draft201909Validator(odcs_json_schema(version)).iter_errors(schema_data(data))]
 
 
 @pytest.mark.parametrize("number", ["01", "02", "03", "23", "25"])
@@ -93,15 +93,15 @@ def test_types_are_those_of_the_named_server() -> None:
     ],
 )  # fmt: skip
 def test_a_word_means_what_its_server_means_by_it(server: str, text: str, expected: str) -> None:
-    assert sql_type(meaning(text, DIALECTS[server])[0]) == expected
+    assert sql_type(parse_server_type(text, DIALECTS[server])[0]) == expected
 
 
 def test_a_word_without_a_server_is_never_read_as_the_smaller_type_in_silence() -> None:
     for text in ("int8", "numeric", "NUMBER"):
-        assert meaning(text)[1] and sql_type(meaning(text)[0]) in ("BIGINT", "DECIMAL(38,18)")
+        assert parse_server_type(text)[1] and sql_type(parse_server_type(text)[0]) in ("BIGINT", "DECIMAL(38,18)")
     for text in ("array<%s>", "map<string, %s>", "struct<a: %s NOT NULL>", "array<struct<`a b`: map<string, %s>>>"):
         for word, wide in (("int8", "BIGINT"), ("numeric", "DECIMAL(38,18)"), ("decimal(9)", "DECIMAL(9,0)")):
-            found, remark = meaning(text % word)
+            found, remark = parse_server_type(text % word)
             assert wide in sql_type(found) and bool(remark) == ("(" not in word), (text, word)
 
 
@@ -109,7 +109,7 @@ def test_a_word_without_a_server_is_never_read_as_the_smaller_type_in_silence() 
 def test_seconds_with_more_digits_than_spark_has_are_told(server: str) -> None:
     for text in ("timestamp(6)", "timestamp(9)", "time(7)"):
         try:
-            found, remark = meaning(text, DIALECTS[server])
+            found, remark = parse_server_type(text, DIALECTS[server])
         except ValueError:
             continue
         is_moment = sql_type(found).startswith("TIME") and server not in ("databricks", "hive")
@@ -134,21 +134,21 @@ def test_a_vector_has_the_numbers_of_its_server_and_is_written_as_it_was(tmp_pat
     said = f", physicalType: '{physical}'" if physical else ""
     text = ("apiVersion: v3.2.0\nkind: DataContract\nid: c\nversion: 1.0.0\nstatus: active\n" + servers
             + "schema:\n- name: t\n  properties:\n  - {name: a, logicalType: vector, logicalTypeOptions: {dimensions: 3}" + said + "}\n")
-    contract, _ = translated(parse_document(text, "c.yaml"), tmp_path, lenient=True)
+    contract, _ = translate_document(parse_document(text, "c.yaml"), tmp_path, lenient=True)
     assert contract is not None and sql_type(contract.models[0].fields[0].type) == expected
-    (written,) = odcs(contract)["schema"][0]["properties"]
+    (written,) = build_odcs(contract)["schema"][0]["properties"]
     assert written["logicalType"] == "vector" and (not physical or physical == "whatever" or written["physicalType"] == physical)
-    again, _ = translated(parse_document(odcs_yaml(contract), "c.yaml"), tmp_path, lenient=True)
+    again, _ = translate_document(parse_document(odcs_yaml(contract), "c.yaml"), tmp_path, lenient=True)
     assert again is not None and again.models == contract.models
-    older, _ = translated(parse_document(written_as(contract, "v3.1.0")[0], "c.yaml"), tmp_path, lenient=True)
+    older, _ = translate_document(parse_document(render_odcs_version(contract, "v3.1.0")[0], "c.yaml"), tmp_path, lenient=True)
     assert older is not None and sql_type(older.models[0].fields[0].type) == expected
 
 
 def test_an_array_whose_physical_type_is_bytes_stays_one_when_it_is_written() -> None:
     text = "apiVersion: v3.1.0\nkind: DataContract\nid: c\nversion: 1.0.0\nstatus: active\nschema:\n- name: t\n  properties:\n  - {name: a, logicalType: array, physicalType: bytes}\n"
-    contract, _ = translated(parse_document(text, "c.yaml"), Path())
-    assert contract is not None and keeps_own_schema(odcs(contract)) == []
-    again, _ = translated(parse_document(odcs_yaml(contract), "c.yaml"), Path())
+    contract, _ = translate_document(parse_document(text, "c.yaml"), Path())
+    assert contract is not None and keeps_own_schema(build_odcs(contract)) == []
+    again, _ = translate_document(parse_document(odcs_yaml(contract), "c.yaml"), Path())
     assert again is not None and again.models == contract.models and sql_type(contract.models[0].fields[0].type) == "BINARY"
 
 
@@ -162,7 +162,7 @@ def test_a_reference_into_another_contract_is_read_and_its_rule_not_executed() -
     contract = read_contract(case("13"))
     (rule,) = (rule for rule in rules(contract, contract.models[0]) if rule.kind == "reference")
     assert rule.not_executed == "it leads into another contract"
-    assert odcs(contract)["schema"][0]["properties"][0]["relationships"][0]["to"].startswith("https://example.com/")
+    assert build_odcs(contract)["schema"][0]["properties"][0]["relationships"][0]["to"].startswith("https://example.com/")
 
 
 def test_a_reference_to_a_model_that_is_elsewhere_is_a_warning() -> None:
@@ -179,11 +179,11 @@ def test_a_retention_in_m_is_refused_and_one_in_months_is_months() -> None:
     (fault,) = of_severity(case("16"), "error")
     assert fault.code == "service-level-broken" and "mo" in fault.hint
     text = case("16").read_text().replace("unit: m}", "unit: mo}")
-    contract, _ = translated(parse_document(text, "x.yaml"), CORPUS)
+    contract, _ = translate_document(parse_document(text, "x.yaml"), CORPUS)
     level = contract.service_level("retention")
-    from datamaster_kit.contract.period import period_kept
+    from datamaster_kit.contract.period import retention_period
 
-    assert period_kept(level.value, level.unit, level.options).months == 6
+    assert retention_period(level.value, level.unit, level.options).months == 6
 
 
 @pytest.mark.parametrize(("cron", "is_wrong"), [("99 99 * * *", True), ("0 24 * * *", True), ("0 6 32 * *", True), ("0 6 * 13 *", True), ("0 6 * * 8", True), ("*/0 * * * *", True), ("a b c d e", True), ("0 6 * *", True), ("0 0 24 * * ?", True),
@@ -221,7 +221,7 @@ def test_a_time_zone_that_is_not_applied_is_told(tmp_path: Path, options: str, i
 def test_an_argument_that_is_one_text_is_one_value() -> None:
     text = ("apiVersion: v3.1.0\nkind: DataContract\nid: c\nversion: 1.0.0\nstatus: active\nschema:\n- name: t\n  quality: [{metric: duplicateValues, mustBe: 0, arguments: {properties: ab}}]\n  properties:\n"
             "  - {name: a, logicalType: string, quality: [{metric: invalidValues, mustBe: 0, arguments: {validValues: ab}}]}\n  - {name: b, logicalType: string}\n  - {name: ab, logicalType: string}\n")
-    contract, _ = translated(parse_document(text, "c.yaml"), Path())
+    contract, _ = translate_document(parse_document(text, "c.yaml"), Path())
     assert contract
     found = {rule.kind: rule for rule in rules(contract, contract.models[0])}
     assert "('ab')" in found["invalid_values"].predicate.replace("IN ", "IN") and "`ab`" in found["duplicate_values"].query and "`b`" not in found["duplicate_values"].query
@@ -259,7 +259,7 @@ def test_a_databricks_type_of_dcs_decides() -> None:
 
 
 def test_a_vector_stays_one_when_it_is_written() -> None:
-    (written,) = odcs(read_contract(case("21")))["schema"][0]["properties"]
+    (written,) = build_odcs(read_contract(case("21")))["schema"][0]["properties"]
     assert written["logicalType"] == "vector" and written["logicalTypeOptions"] == {"dimensions": 3}
 
 
@@ -310,7 +310,7 @@ def test_a_physical_type_that_is_smaller_than_what_stands_beside_it_is_told(tmp_
     assert sql_type(contract.models[0].fields[0].type) == expected
     told = {fault.code for fault in lint_file(file) if fault.severity == "warning"}
     assert bool(told & {"value-without-effect", "type-read-as"}) == is_told, told
-    again, _ = translated(parse_document(odcs_yaml(contract), "c.yaml"), tmp_path)
+    again, _ = translate_document(parse_document(odcs_yaml(contract), "c.yaml"), tmp_path)
     assert again is not None and again.models == contract.models
 
 
@@ -327,11 +327,11 @@ def test_a_merge_key_with_a_scalar_is_an_error_and_one_in_quotes_a_plain_key() -
 
 
 def test_a_range_excludes_its_ends() -> None:
-    from datamaster_kit.contract.quality.rule import verdict
+    from datamaster_kit.contract.quality.rule import is_rule_met
 
     contract = read_contract(case("30"))
     (rule,) = (rule for rule in rules(contract, contract.models[0]) if rule.kind == "row_count")
-    assert [verdict(rule, count, count) for count in (0, 1, 99, 100)] == [False, True, True, False]
+    assert [is_rule_met(rule, count, count) for count in (0, 1, 99, 100)] == [False, True, True, False]
 
 
 def test_an_enum_may_be_a_text_in_json() -> None:
@@ -353,7 +353,7 @@ def test_a_value_that_is_not_what_its_tag_says_is_an_error_and_a_fault_of_the_wh
         with pytest.raises(BadInput) as raised:
             parse_document(f"b: 1\na: {said}\n", "a.yaml")
         assert [(fault.code, fault.line, fault.path) for fault in raised.value.faults] == [("yaml-tag-value", 2, "$.a")], said
-    assert [fault.path for fault in translated(parse_document("a: 1\n", "a.yaml"), Path())[1]] == ["$"]
+    assert [fault.path for fault in translate_document(parse_document("a: 1\n", "a.yaml"), Path())[1]] == ["$"]
 
 
 def test_a_number_beyond_a_double_is_an_error() -> None:
@@ -363,12 +363,12 @@ def test_a_number_beyond_a_double_is_an_error() -> None:
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
 def test_what_is_read_is_written_validly_and_read_again_the_same(path: Path) -> None:
     try:
-        contract = read_shown_contract(path, lenient=True)
+        contract = read_unchecked_contract(path, lenient=True)
     except BadInput:
         return  # it is none
-    written = odcs(contract)
+    written = build_odcs(contract)
     assert keeps_own_schema(written) == []
-    again, faults = translated(parse_document(odcs_yaml(contract), "x.yaml"), CORPUS)
+    again, faults = translate_document(parse_document(odcs_yaml(contract), "x.yaml"), CORPUS)
     assert again is not None and again.models == contract.models
     assert [fault for fault in faults if fault.severity == "error"] == []
 

@@ -12,9 +12,9 @@ from jsonschema_rs import Draft201909Validator
 
 from datamaster_kit.contract.document import Document, read_document
 from datamaster_kit.contract.lint import lint_document
-from datamaster_kit.contract.odcs.standard_schema import VERSIONS, published_schema, schema_data
-from datamaster_kit.contract.odcs.writer import odcs
-from datamaster_kit.contract.read import translated
+from datamaster_kit.contract.odcs.standard_schema import ODCS_VERSIONS, odcs_json_schema, schema_data
+from datamaster_kit.contract.odcs.writer import build_odcs
+from datamaster_kit.contract.read import translate_document
 
 EXAMPLES = sorted((Path(__file__).parents[1] / "corpus_contracts" / "examples").glob("*.yaml"))
 MUTANTS = 5_000
@@ -22,7 +22,7 @@ SCALARS: tuple[Any, ...] = (
     None, True, False, 0, -1, 2**70, 1.5, "", "x", "null", "2024-13-45", "DECIMAL(99,99)", "NUMBER(5,-2)", "ARRAY<", "[1", "schema/a/properties/b", "https://x.y/z.yaml#/a",
     "v3.0.0", "P1Y", "6 m", "${table}", "a.b.c", "\u0000", "é" * 300, [], {}, [None], [[1]], {"a": {"b": 1}}, [5], {"x": None},
 )  # fmt: skip
-VALIDATORS = {version: Draft201909Validator(published_schema(version)) for version in VERSIONS}
+VALIDATORS = {version: Draft201909Validator(odcs_json_schema(version)) for version in ODCS_VERSIONS}
 
 
 def places(data: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
@@ -66,7 +66,7 @@ def mutated(data: dict[str, Any], chance: random.Random) -> dict[str, Any]:
 def is_forbidden(data: dict[str, Any]) -> bool:
     """The schema of the mutant's own version, the newest where it names none that is known, forbids it."""
     version = data.get("apiVersion")
-    known = version if version in VERSIONS else VERSIONS[-1]
+    known = version if version in ODCS_VERSIONS else ODCS_VERSIONS[-1]
     return not VALIDATORS[known].is_valid(schema_data({**data, "apiVersion": known}))
 
 
@@ -83,9 +83,9 @@ def test_no_mutant_fails_a_reader_and_none_that_is_forbidden_is_silent(path: Pat
             silent.append(number)
         if number % 5:
             continue
-        contract, read = translated(document, path.parent)
+        contract, read = translate_document(document, path.parent)
         if contract is not None and not any(fault.severity == "error" for fault in read):
-            written = odcs(contract)
+            written = build_odcs(contract)
             assert list(VALIDATORS["v3.2.0"].iter_errors(schema_data(written))) == [], number
     assert silent == []
 
@@ -97,4 +97,4 @@ def test_an_example_of_every_version_has_no_error(path: Path) -> None:
 
 def test_there_is_an_example_of_every_version() -> None:
     versions = {str(read_document(path).data.get("apiVersion", "dcs")) for path in EXAMPLES}
-    assert {*VERSIONS, "dcs"} <= versions
+    assert {*ODCS_VERSIONS, "dcs"} <= versions

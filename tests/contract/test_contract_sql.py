@@ -11,13 +11,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from datamaster_kit.contract.model import Contract, Field, Model, Quality, Scalar, Struct
-from datamaster_kit.contract.quality.rule import rendered_query
+from datamaster_kit.contract.quality.rule import render_query
 from datamaster_kit.contract.quality.rules import Rule, rules
-from datamaster_kit.contract.sql.functions import ALLOWED, OUTSIDE, function_refusal
-from datamaster_kit.contract.sql.judge import literal_text, parsed, written
-from datamaster_kit.contract.sql.query import read_query, with_placeholders
+from datamaster_kit.contract.sql.functions import ALLOWED_FUNCTIONS, REFUSED_FUNCTIONS, function_refusal
+from datamaster_kit.contract.sql.judge import literal_text, parse_contract_sql, render_tree_sql
+from datamaster_kit.contract.sql.query import read_query, render_placeholders
 from datamaster_kit.contract.sql.sqltype import parse_sql_type, sql_literal
-from datamaster_kit.ingest.rows import broken_rules
+from datamaster_kit.ingest.rows import rule_breaches
 
 ACCOUNT = Model("account", (*(Field(name, parse_sql_type(kind)) for name, kind in (
     ("id", "BIGINT"), ("name", "STRING"), ("balance", "DECIMAL(18,2)"), ("opened", "DATE"), ("seen", "TIMESTAMP"), ("tags", "ARRAY<STRING>"), ("parts", "MAP<STRING, INT>"), ("is_open", "BOOLEAN"))
@@ -154,7 +154,7 @@ def test_patterns_mean_what_they_did_and_a_value_that_is_too_long_for_one_is_bad
     begun, is_guarded = time.monotonic(), "length(" in read.kept.lower()
     (found,) = spark.sql(f"SELECT {read.kept} AS found FROM long_values").collect()
     assert time.monotonic() - begun < 20 and not (is_guarded and found["found"])
-    query = rendered_query(Rule("r", "account", "", "sql", "", query=read_query(f"SELECT count_if({sql}) FROM account", BANK, ACCOUNT).query), {**tables, "account": "long_values"})
+    query = render_query(Rule("r", "account", "", "sql", "", query=read_query(f"SELECT count_if({sql}) FROM account", BANK, ACCOUNT).query), {**tables, "account": "long_values"})
     if is_guarded:
         with pytest.raises(Exception, match="a value of more than 1000 characters is matched with a pattern"):
             spark.sql(query).collect()
@@ -174,15 +174,15 @@ def tables(spark) -> dict[str, str]:
 @pytest.mark.spark
 @pytest.mark.parametrize("sql", ACCEPTED)
 def test_ordinary_sql_is_run_and_means_what_its_author_wrote(spark, tables: dict[str, str], sql: str) -> None:
-    read = with_placeholders(parsed(sql), BANK)
-    run = rendered_query(Rule("r", "account", "", "sql", "", query=read), tables)
+    read = render_placeholders(parse_contract_sql(sql), BANK)
+    run = render_query(Rule("r", "account", "", "sql", "", query=read), tables)
     assert spark.sql(run).collect() == spark.sql(sql.rstrip().rstrip(";")).collect(), run
 
 
 @pytest.mark.spark
 def test_every_function_of_spark_has_been_decided_on(spark) -> None:
     functions = {row[0] for row in spark.sql("SHOW FUNCTIONS").collect() if re.fullmatch(r"\w+", row[0])}
-    assert functions - (ALLOWED | set(OUTSIDE)) == set() and not ALLOWED & set(OUTSIDE)
+    assert functions - (ALLOWED_FUNCTIONS | set(REFUSED_FUNCTIONS)) == set() and not ALLOWED_FUNCTIONS & set(REFUSED_FUNCTIONS)
 
 
 CALLS = ["SELECT {}(id) FROM account", "SELECT sum({}(id, name)) OVER (ORDER BY id) FROM account", "SELECT transform(tags, x -> {}(x)) FROM account", "SELECT count(*) FROM account WHERE {}('a', 'b') = 1",
@@ -191,11 +191,11 @@ CALLS = ["SELECT {}(id) FROM account", "SELECT sum({}(id, name)) OVER (ORDER BY 
 
 @pytest.mark.spark
 def test_a_call_of_any_function_of_spark_is_allowed_or_refused_as_it_was_decided(spark) -> None:
-    functions = sorted({row[0] for row in spark.sql("SHOW FUNCTIONS").collect() if re.fullmatch(r"\w+", row[0])} | set(OUTSIDE))
+    functions = sorted({row[0] for row in spark.sql("SHOW FUNCTIONS").collect() if re.fullmatch(r"\w+", row[0])} | set(REFUSED_FUNCTIONS))
     for number, function in enumerate(functions):
         for call, name in zip((CALLS[number % 7], CALLS[number // 7 % 7]), (function.upper(), f"`{function}`"), strict=True):
             try:
-                text = written(parsed(call.format(name)))
+                text = render_tree_sql(parse_contract_sql(call.format(name)))
             except ValueError:
                 continue
             assert not function_refusal(function) and f"`{function}`(" not in text.lower(), text
@@ -238,10 +238,10 @@ def test_the_judge_reads_a_text_as_spark_does(spark, body: str, mark: str) -> No
     except PySparkException:
         return
     try:
-        tree = parsed(f"SELECT {token} AS x")
+        tree = parse_contract_sql(f"SELECT {token} AS x")
     except ValueError:
         return
-    assert spark.sql(written(tree)).collect()[0][0] == expected
+    assert spark.sql(render_tree_sql(tree)).collect()[0][0] == expected
 
 
 def test_nothing_of_a_contracts_sql_goes_into_a_log(caplog: pytest.LogCaptureFixture) -> None:
@@ -279,7 +279,7 @@ models:
 def test_the_page_for_authors_lists_the_functions_that_are_allowed() -> None:
     page = (Path(__file__).parents[2] / "docs" / "contract-sql.md").read_text(encoding="utf-8")
     listed = {name for line in page.partition("## The functions")[2].splitlines() if line.startswith("|") for name in re.findall(r"`(\w+)`", line)}
-    assert listed == ALLOWED
+    assert listed == ALLOWED_FUNCTIONS
 
 
 ON_A_ROW = [
@@ -296,7 +296,7 @@ def test_a_rule_that_ends_with_an_error_on_a_row_is_broken_by_that_row_alone(spa
     (rule,) = [rule for rule in rules(Contract("urn:bank", models=(model, BRANCH)), model) if rule.kind == "sql"]
     assert not rule.not_executed and rule.is_row_rule, rule
     spark.createDataFrame([(1, bad), (1, good)], "id BIGINT, name STRING").createOrReplaceTempView("rows_of_two_kinds")
-    found = [row["broken"] for row in spark.sql(f"SELECT {broken_rules(model, (rule,))} AS broken FROM rows_of_two_kinds").collect()]
+    found = [row["broken"] for row in spark.sql(f"SELECT {rule_breaches(model, (rule,))} AS broken FROM rows_of_two_kinds").collect()]
     assert found == [[rule.id], []]
 
 

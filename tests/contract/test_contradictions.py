@@ -8,7 +8,7 @@ import pytest
 from datamaster_kit.contract.document import parse_document
 from datamaster_kit.contract.fault import Fault
 from datamaster_kit.contract.model import Contract
-from datamaster_kit.contract.read import examined
+from datamaster_kit.contract.read import examine_document
 
 DCS = """dataContractSpecification: 1.1.0
 id: urn:c
@@ -43,7 +43,7 @@ def read(template: str, **parts: str) -> tuple[Contract, list[Fault]]:
     """Return a contract and its faults."""
     for name, text in {**DEFAULTS, **parts}.items():
         template = template.replace(name, text)
-    contract, faults = examined(parse_document(template, "c.yaml"), Path())
+    contract, faults = examine_document(parse_document(template, "c.yaml"), Path())
     assert contract is not None
     return contract, list(faults)
 

@@ -17,7 +17,7 @@ from datamaster_kit.contract.dcs.reader import read_dcs
 from datamaster_kit.contract.document import Document, parse_document
 from datamaster_kit.contract.fault import Fault
 from datamaster_kit.contract.model import Array, Contract, Example, Field, Link, Model, Quality, Role, Scalar
-from datamaster_kit.contract.publish.convert import traced
+from datamaster_kit.contract.publish.convert import trace_conversion
 from datamaster_kit.contract.quality.rules import rules
 
 HEAD = "dataContractSpecification: 1.1.0\nid: a\ninfo: {title: A, version: 1.10}\n"  # what follows begins on line 4
@@ -233,7 +233,7 @@ def test_an_example_in_json_shows_the_columns_and_one_without_a_model_is_kept() 
 
 @pytest.mark.parametrize("example", [Example("[" * 100_000, "json"), Example("{", "json"), Example("5", "json"), Example(5), Example([]), Example([5]), Example("x" * 200_000), Example('"'), Example(None)])
 def test_an_example_that_cannot_be_read_stops_nothing(example: Example) -> None:
-    assert dcs.header_fields((example, Example("a,b\n1,2"))) in ((Field("a"), Field("b")), (Field(str(example.data).strip('"')),))
+    assert dcs.example_fields((example, Example("a,b\n1,2"))) in ((Field("a"), Field("b")), (Field(str(example.data).strip('"')),))
 
 
 def test_quality_without_a_model_is_kept_whole() -> None:
@@ -259,8 +259,8 @@ def test_references_that_nest_without_end_are_a_fault() -> None:
 
 
 # Any value under any key that the reader knows.
-KEYS = sorted({*dcs.TOP_KEYS, *dcs.INFO_KEYS, *dcs.MODEL_KEYS, *dcs.EXAMPLE_KEYS, *dcs_field.FIELD_KEYS, *dcs_field.QUALITY_KEYS, *dcs_parts.VALUES, *dcs_parts.VALUES.values(), *workflow.KINDS,
-               *workflow.EVENTS, "policies", "usage", "limitations", "roles", "cron", "timestampField", "contact", "name", "url", "inputFields", "transformations", "physicalName", "partitioned",
+KEYS = sorted({*dcs.TOP_KEYS, *dcs.INFO_KEYS, *dcs.MODEL_KEYS, *dcs.EXAMPLE_KEYS, *dcs_field.FIELD_KEYS, *dcs_field.QUALITY_KEYS, *dcs_parts.SERVICE_LEVEL_VALUE_KEYS, *dcs_parts.SERVICE_LEVEL_VALUE_KEYS.values(), *workflow.WORKFLOW_VALUE_KINDS,
+               *workflow.NOTIFICATION_EVENTS, "policies", "usage", "limitations", "roles", "cron", "timestampField", "contact", "name", "url", "inputFields", "transformations", "physicalName", "partitioned",
                "partitionKeyPosition", "model", "latest_by", "history", "maximum_bad_share", "job_mock", "$ref", "m", "a"})
 TEXTS = st.sampled_from(["", "a", "m", "m.a", "x", "string", "array", "map", "object", "struct", "decimal", "decimal(10,2)", "array<string>", "sql", "library", "text", "SodaCL", "soda", "json", "csv",
                          "rowCount", "invalidValues", "1 day", "5%", "#/definitions/a", "#/models/m", "#", "other.yaml#/a", "- row_count > 0", "checks for m: [missing_count(a) = 0]", '[{"a": 1}]', "a,b"])
@@ -313,7 +313,7 @@ def test_a_conversion_reads_a_field_as_often_however_many_there_are() -> None:
             seen.append(len(document.data.get("models", {}).get("m", {}).get("fields", {})))
             return read_dcs(document, root)
 
-        conversion = traced(parse_document(text, "c.yaml"), read)
+        conversion = trace_conversion(parse_document(text, "c.yaml"), read)
         assert len(conversion.lost) == 1 and len(conversion.carried) == 3 + 3 * count
         return sum(seen)
 

@@ -15,8 +15,8 @@ from datamaster_kit.contract import model as m
 from datamaster_kit.contract.document import parse_document
 from datamaster_kit.contract.fault import BadInput
 from datamaster_kit.contract.lint import lint
-from datamaster_kit.contract.publish.draft import contract_text, draft, samples_of, text_type, type_reason
-from datamaster_kit.contract.read import examined
+from datamaster_kit.contract.publish.draft import contract_text, draft, sample_models, text_type, type_reason
+from datamaster_kit.contract.read import examine_document
 
 CSV = "account_id,cnpj,email,balance,opened_on,kind\n" + "".join(
     f"{number},{number:014},p{number}@example.com,{number}.50,2024-01-{number % 28 + 1:02},{'AB'[number % 2]}\n" for number in range(1, 101)
@@ -32,7 +32,7 @@ def written(folder: Path, name: str, content: str | bytes) -> Path:
 
 def drafted(path: Path, format: str = "") -> m.Contract:
     """The contract of a draft, which has no errors."""
-    contract, faults = examined(parse_document(draft(path, format), "draft.yaml"), Path())
+    contract, faults = examine_document(parse_document(draft(path, format), "draft.yaml"), Path())
     assert contract is not None and [str(fault) for fault in faults if fault.severity == "error"] == []
     return contract
 
@@ -80,21 +80,21 @@ def test_several_files_and_a_folder_become_one_contract_of_a_model_each(tmp_path
         written(tmp_path, name, CSV)
     written(tmp_path, "README.txt", "not data")
     written(tmp_path, ".hidden.csv", CSV)
-    text = contract_text(samples_of([tmp_path]))
-    assert text == contract_text(samples_of([tmp_path / "account.csv", tmp_path / "card.csv"]))
-    contract, faults = examined(parse_document(text, "draft.yaml"), Path())
+    text = contract_text(sample_models([tmp_path]))
+    assert text == contract_text(sample_models([tmp_path / "account.csv", tmp_path / "card.csv"]))
+    contract, faults = examine_document(parse_document(text, "draft.yaml"), Path())
     assert contract is not None and [model.name for model in contract.models] == ["account", "card"] and not [fault for fault in faults if fault.severity == "error"]
-    assert [sample.name for sample in samples_of([tmp_path / "card.csv"], model="cards")] == ["cards"]
+    assert [sample.name for sample in sample_models([tmp_path / "card.csv"], model="cards")] == ["cards"]
     with pytest.raises(BadInput, match="cannot all be"):
-        samples_of([tmp_path], model="cards")
+        sample_models([tmp_path], model="cards")
 
 
 def test_files_that_one_source_cannot_read_are_refused(tmp_path: Path) -> None:
     first, second = written(tmp_path, "a.csv", CSV), written(tmp_path, "b.csv", CSV.replace(",", ";"))
     with pytest.raises(BadInput, match="delimiter"):
-        contract_text(samples_of([first, second]))
+        contract_text(sample_models([first, second]))
     word = written(tmp_path, "c.csv", CSV.replace("7.50", "NA"))
-    assert 'nullValue: "NA"' in contract_text(samples_of([first, word])) == contract_text(samples_of([first, word]))
+    assert 'nullValue: "NA"' in contract_text(sample_models([first, word])) == contract_text(sample_models([first, word]))
 
 
 def test_the_todos_of_a_draft_are_notes_until_they_are_filled(tmp_path: Path) -> None:

@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 
 from datamaster_kit.contract import model as m
 from datamaster_kit.contract.document import parse_document
-from datamaster_kit.contract.edit.edit import REMOVE, edited
+from datamaster_kit.contract.edit.edit import REMOVE, apply_yaml_edits
 from datamaster_kit.contract.fault import BadInput
-from datamaster_kit.contract.publish.new import Answers, new_contract
-from datamaster_kit.contract.read import examined
+from datamaster_kit.contract.publish.new import ContractAnswers, new_contract
+from datamaster_kit.contract.read import examine_document
 
 ROOT = Path(__file__).resolve().parents[2]
 TEXT = """\
@@ -53,7 +53,7 @@ def changed_lines(before: str, after: str) -> tuple[list[str], list[str]]:
 @pytest.mark.parametrize("path", sorted((ROOT / "contracts").glob("*.yaml")), ids=lambda path: path.name)
 def test_no_edit_changes_no_character_of_a_sample_contract(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
-    assert edited(text, {}) == text
+    assert apply_yaml_edits(text, {}) == text
 
 
 @pytest.mark.parametrize(
@@ -81,7 +81,7 @@ def test_no_edit_changes_no_character_of_a_sample_contract(path: Path) -> None:
     ],
 )
 def test_no_edit_changes_no_character(text: str) -> None:
-    assert edited(text, {}) == text
+    assert apply_yaml_edits(text, {}) == text
 
 
 @pytest.mark.parametrize(
@@ -105,21 +105,21 @@ def test_no_edit_changes_no_character(text: str) -> None:
     ],
 )
 def test_one_edit_is_one_line(path: tuple[Any, ...], value: Any, gone: str, come: str | None) -> None:
-    after = edited(TEXT, {path: value})
+    after = apply_yaml_edits(TEXT, {path: value})
     went, came = changed_lines(TEXT, after)
     assert went == [gone] and len(came) == 1 and (come is None or came == [come])
     assert ("#" in gone) == ("#" in came[0])
 
 
 def test_windows_line_ends_stay() -> None:
-    after = edited(TEXT.replace("\n", "\r\n"), {("info", "version"): "2.0.0"})
+    after = apply_yaml_edits(TEXT.replace("\n", "\r\n"), {("info", "version"): "2.0.0"})
     assert after.count("\r\n") == after.count("\n") == TEXT.count("\n")
 
 
 def test_a_value_is_removed_with_its_line_and_a_list_grows_at_its_end() -> None:
-    assert changed_lines(TEXT, edited(TEXT, {("info", "version"): REMOVE})) == (["    version: 1.10\n"], [])
-    assert changed_lines(TEXT, edited(TEXT, {("tags", 2): "c"})) == ([], ["- c\n"])
-    assert changed_lines(TEXT, edited(TEXT, {("info", "owner"): "Risk"})) == ([], ["    owner: Risk\n"])
+    assert changed_lines(TEXT, apply_yaml_edits(TEXT, {("info", "version"): REMOVE})) == (["    version: 1.10\n"], [])
+    assert changed_lines(TEXT, apply_yaml_edits(TEXT, {("tags", 2): "c"})) == ([], ["- c\n"])
+    assert changed_lines(TEXT, apply_yaml_edits(TEXT, {("info", "owner"): "Risk"})) == ([], ["    owner: Risk\n"])
 
 
 @pytest.mark.parametrize(
@@ -132,7 +132,7 @@ def test_a_value_is_removed_with_its_line_and_a_list_grows_at_its_end() -> None:
     ],
 )
 def test_an_edit_of_blanks_inside_a_value_is_made(before: str, after: str) -> None:
-    assert parse_document(edited(f"a: '{before}'\nb: 1\n", {("a",): after}), "").data == {"a": after, "b": 1}
+    assert parse_document(apply_yaml_edits(f"a: '{before}'\nb: 1\n", {("a",): after}), "").data == {"a": after, "b": 1}
 
 
 @settings(max_examples=150, deadline=None)
@@ -144,7 +144,7 @@ def test_an_edit_of_blanks_inside_a_value_is_made(before: str, after: str) -> No
     )
 )
 def test_any_value_that_is_set_is_read_back(value: Any) -> None:
-    assert parse_document(edited(TEXT, {("info", "title"): value}), "").data["info"]["title"] == value
+    assert parse_document(apply_yaml_edits(TEXT, {("info", "title"): value}), "").data["info"]["title"] == value
 
 
 @settings(max_examples=60, deadline=None)
@@ -177,20 +177,20 @@ def test_any_value_that_is_set_is_read_back(value: Any) -> None:
     )
 )
 def test_texts_that_look_like_something_else_stay_texts(value: str) -> None:
-    assert parse_document(edited(TEXT, {("info", "title"): value, ("tags", 2): value}), "").data["tags"][2] == value
+    assert parse_document(apply_yaml_edits(TEXT, {("info", "title"): value, ("tags", 2): value}), "").data["tags"][2] == value
 
 
 @pytest.mark.parametrize("path", [("tags", 9), ("info", "title", "x"), ("tags", "x")])
 def test_a_path_that_leads_nowhere_is_a_fault(path: tuple[Any, ...]) -> None:
     with pytest.raises(BadInput) as refused:
-        edited(TEXT, {path: 1})
+        apply_yaml_edits(TEXT, {path: 1})
     assert refused.value.faults[0].path.startswith("$")
 
 
 @pytest.mark.parametrize("text", ["a: [1\n", "a: 1\na: 2\n", "a: !!python/object/apply:os.system ['ls']\n", "a: &a [*a]\n", "- 1\n"])
 def test_a_file_that_is_no_contract_is_refused(text: str) -> None:
     with pytest.raises(BadInput):
-        edited(text, {})
+        apply_yaml_edits(text, {})
 
 
 def made(**more: str) -> m.Contract:
@@ -203,7 +203,7 @@ def made(**more: str) -> m.Contract:
         "fields": "card_id:long,limit:decimal(18,2)",
         **more,
     }
-    contract, faults = examined(parse_document(new_contract(Answers(**answers)), "card.yaml"), Path())
+    contract, faults = examine_document(parse_document(new_contract(ContractAnswers(**answers)), "card.yaml"), Path())
     assert contract is not None and [str(fault) for fault in faults if fault.severity == "error"] == []
     return contract
 
@@ -251,5 +251,5 @@ def test_any_title_and_owner_survive(text: str) -> None:
 
 def test_every_answer_that_cannot_be_used_is_named() -> None:
     with pytest.raises(BadInput) as refused:
-        new_contract(Answers("", "", "Risk", "card", "a b:long,c:nonsense", "xlsx", "often"))
+        new_contract(ContractAnswers("", "", "Risk", "card", "a b:long,c:nonsense", "xlsx", "often"))
     assert len(refused.value.faults) >= 5

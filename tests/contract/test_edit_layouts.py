@@ -16,7 +16,14 @@ from hypothesis import strategies as st
 from test_edit_structure import HOSTILE, SEEDS, at, entries_of, places, read, same, with_entries
 
 from datamaster_kit.contract.document import NodePath
-from datamaster_kit.contract.edit.edit import REMOVE, duplicated, edited, inserted, moved, renamed
+from datamaster_kit.contract.edit.edit import (
+    REMOVE,
+    apply_yaml_edits,
+    duplicate_yaml_entry,
+    insert_yaml_entry,
+    move_yaml_entry,
+    rename_yaml_key,
+)
 from datamaster_kit.contract.fault import BadInput
 
 KEYS = [
@@ -151,7 +158,7 @@ SET = st.sampled_from([*HOSTILE, "another", 7, True, None, 1.5, {"a": [1, {}], "
 def test_a_value_that_is_set_changes_the_lines_of_its_entry(text: str, value: Any, data: st.DataObject) -> None:
     before = read(text)
     path = data.draw(st.sampled_from(list(places(before))))
-    after = made(text, lambda: edited(text, {path: value}))
+    after = made(text, lambda: apply_yaml_edits(text, {path: value}))
     expected = deepcopy(before)
     at(expected, path[:-1])[path[-1]] = value
     assert read(after) == expected, f"\n{text}\n=====\n{after}"
@@ -169,7 +176,7 @@ def test_a_value_that_is_set_changes_the_lines_of_its_entry(text: str, value: An
 def test_an_entry_that_is_removed_takes_its_lines(text: str, data: st.DataObject) -> None:
     before = read(text)
     path = data.draw(st.sampled_from(list(places(before))))
-    after = made(text, lambda: edited(text, {path: REMOVE}))
+    after = made(text, lambda: apply_yaml_edits(text, {path: REMOVE}))
     expected = deepcopy(before)
     del at(expected, path[:-1])[path[-1]]
     assert same(read(after), expected), f"\n{text}\n=====\n{after}"
@@ -199,7 +206,7 @@ def test_an_entry_that_is_put_in_leaves_all_others(text: str, kind: str, value: 
     key = "new" if isinstance(path[-1], str) else None
     position = index + 1 if kind == "copy" else data.draw(st.integers(0, len(entries)))
     entries.insert(position, (key, entries[index][1] if kind == "copy" else value))
-    copy, insert = (lambda: duplicated(text, path, key)), (lambda: inserted(text, path[:-1], position, value, key))
+    copy, insert = (lambda: duplicate_yaml_entry(text, path, key)), (lambda: insert_yaml_entry(text, path[:-1], position, value, key))
     after = made(text, copy if kind == "copy" else insert)
     assert same(read(after), with_entries(deepcopy(before), path[:-1], entries)), f"\n{text}\n=====\n{after}"
     assert not text.endswith("\n") or is_insertion("\n".join(lines_of(text)), "\n".join(lines_of(after))), f"\n{text}\n=====\n{after}"
@@ -214,11 +221,11 @@ def test_an_entry_that_is_moved_or_renamed_leaves_all_characters(text: str, data
     index = [key for key, _ in entries].index(path[-1])
     position = data.draw(st.integers(0, len(entries) - 1))
     if isinstance(path[-1], str):
-        after = renamed(text, path, "new")
+        after = rename_yaml_key(text, path, "new")
         names = [("new" if key == path[-1] else key, value) for key, value in entries]
         assert same(read(after), with_entries(deepcopy(before), path[:-1], names))
         assert sum(old != new for old, new in zip(lines_of(text), lines_of(after), strict=True)) == 1
-    after = made(text, lambda: moved(text, path, position))
+    after = made(text, lambda: move_yaml_entry(text, path, position))
     entries.insert(position, entries.pop(index))
     assert same(read(after), with_entries(deepcopy(before), path[:-1], entries)), f"\n{text}\n=====\n{after}"
     assert not text.endswith("\n") or sorted("".join(after.split())) == sorted("".join(text.split())), f"\n{text}\n=====\n{after}"
@@ -228,14 +235,14 @@ def test_an_entry_that_is_moved_or_renamed_leaves_all_characters(text: str, data
 @pytest.mark.parametrize(
     ("text", "edit", "after"),
     [
-        ("a:\n  -x: 1\n  y: 2\n", lambda text: edited(text, {("a", "-x"): 5}), "a:\n  -x: 5\n  y: 2\n"),
-        ("a:\n  - -1\n  - -x: 3\n", lambda text: edited(text, {("a", 1, "-x"): 5}), "a:\n  - -1\n  - -x: 5\n"),
-        ("a:\n- -\n- -", lambda text: edited(text, {("a", 1, 0): 5}), "a:\n- -\n- - 5"),
-        ("a: |\n  x", lambda text: edited(text, {("b",): 1}), "a: |-\n  x\nb: 1\n"),
-        ("a: >2+\n    x\n\n  y", lambda text: edited(text, {("b",): 1}), "a: >2-\n    x\n\n  y\nb: 1\n"),
-        ("a: 1\nb: | # c\n  x", lambda text: moved(text, ("a",), 1), "b: |- # c\n  x\na: 1\n"),
-        ("a: |\n  x", lambda text: inserted(text, (), 0, 1, "b"), "b: 1\na: |\n  x"),
-        ("a: 1 # x|", lambda text: edited(text, {("b",): 1}), "a: 1 # x|\nb: 1"),
+        ("a:\n  -x: 1\n  y: 2\n", lambda text: apply_yaml_edits(text, {("a", "-x"): 5}), "a:\n  -x: 5\n  y: 2\n"),
+        ("a:\n  - -1\n  - -x: 3\n", lambda text: apply_yaml_edits(text, {("a", 1, "-x"): 5}), "a:\n  - -1\n  - -x: 5\n"),
+        ("a:\n- -\n- -", lambda text: apply_yaml_edits(text, {("a", 1, 0): 5}), "a:\n- -\n- - 5"),
+        ("a: |\n  x", lambda text: apply_yaml_edits(text, {("b",): 1}), "a: |-\n  x\nb: 1\n"),
+        ("a: >2+\n    x\n\n  y", lambda text: apply_yaml_edits(text, {("b",): 1}), "a: >2-\n    x\n\n  y\nb: 1\n"),
+        ("a: 1\nb: | # c\n  x", lambda text: move_yaml_entry(text, ("a",), 1), "b: |- # c\n  x\na: 1\n"),
+        ("a: |\n  x", lambda text: insert_yaml_entry(text, (), 0, 1, "b"), "b: 1\na: |\n  x"),
+        ("a: 1 # x|", lambda text: apply_yaml_edits(text, {("b",): 1}), "a: 1 # x|\nb: 1"),
     ],
 )
 def test_keys_with_a_dash_and_blocks_without_a_last_line_end(text: str, edit: Callable[[str], str], after: str) -> None:
@@ -249,7 +256,7 @@ def test_what_cannot_be_kept_is_refused_and_never_written_otherwise(text: str) -
         expected = deepcopy(before)
         del at(expected, path[:-1])[path[-1]]
         try:
-            after = edited(text, {path: REMOVE})
+            after = apply_yaml_edits(text, {path: REMOVE})
         except BadInput as error:
             assert [fault.code for fault in error.faults] == ["edit-not-possible"]
             continue

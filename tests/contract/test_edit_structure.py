@@ -16,9 +16,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from datamaster_kit.contract.document import NodePath, parse_document
-from datamaster_kit.contract.edit.edit import REMOVE, duplicated, edited, inserted, moved, renamed
-from datamaster_kit.contract.edit.layout import layout_of
-from datamaster_kit.contract.edit.outline import lines_tell, outline
+from datamaster_kit.contract.edit.edit import (
+    REMOVE,
+    apply_yaml_edits,
+    duplicate_yaml_entry,
+    insert_yaml_entry,
+    move_yaml_entry,
+    rename_yaml_key,
+)
+from datamaster_kit.contract.edit.layout import parse_layout
+from datamaster_kit.contract.edit.outline import build_outline, has_plain_indentation
 from datamaster_kit.contract.fault import BadInput
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -162,7 +169,7 @@ VALUES = st.recursive(
 def unread(text: str, path: NodePath) -> list[str]:
     """The lines of a text that are not of the entry at a path: neither blank, nor its own comments."""
     body = text.removeprefix("\ufeff")
-    layout = layout_of(body)
+    layout = parse_layout(body)
     node = layout.root
     entry = None
     for part in path:
@@ -194,7 +201,7 @@ def test_a_value_is_set_and_nothing_else(seed: int, data: st.DataObject) -> None
     before = read(text)
     path = data.draw(st.sampled_from(list(places(before))))
     value = data.draw(VALUES)
-    after = edited(text, {path: value})
+    after = apply_yaml_edits(text, {path: value})
     expected = deepcopy(before)
     at(expected, path[:-1])[path[-1]] = value
     assert read(after) == expected and parse_document(after, "").data == expected
@@ -207,7 +214,7 @@ def test_an_entry_is_removed(seed: int, data: st.DataObject) -> None:
     text = file_of(seed)
     before = read(text)
     path = data.draw(st.sampled_from(list(places(before))))
-    after = edited(text, {path: REMOVE})
+    after = apply_yaml_edits(text, {path: REMOVE})
     expected = deepcopy(before)
     del at(expected, path[:-1])[path[-1]]
     checked(text, after, expected)
@@ -228,7 +235,7 @@ def test_an_entry_is_put_in(seed: int, data: st.DataObject) -> None:
     entries = entries_of(at(before, path))
     position, value = data.draw(st.integers(0, len(entries))), data.draw(VALUES)
     key = data.draw(st.sampled_from(["new", "a: b", "007", "- x", "*a", "{", ""])) if isinstance(at(before, path), dict) else None
-    after = inserted(text, path, position, value, key)
+    after = insert_yaml_entry(text, path, position, value, key)
     expected = with_entries(deepcopy(before), path, [*entries[:position], (key, value), *entries[position:]])
     checked(text, after, expected)
     lines = iter(after.removeprefix("\ufeff").replace("\r\n", "\n").split("\n"))
@@ -247,7 +254,7 @@ def test_an_entry_is_moved(seed: int, data: st.DataObject) -> None:
     entries = entries_of(at(before, path[:-1]))
     position = data.draw(st.integers(0, len(entries) - 1))
     index = [key for key, _ in entries].index(path[-1])
-    after = moved(text, path, position)
+    after = move_yaml_entry(text, path, position)
     entries.insert(position, entries.pop(index))
     checked(text, after, with_entries(deepcopy(before), path[:-1], entries))
     assert sorted("".join(after.split())) == sorted("".join(text.split()))
@@ -265,7 +272,7 @@ def test_an_entry_is_copied(seed: int, data: st.DataObject) -> None:
     entries = entries_of(at(before, path[:-1]))
     index = [key for key, _ in entries].index(path[-1])
     key = data.draw(st.sampled_from(["new", "a: b", "007"])) if isinstance(path[-1], str) else None
-    after = duplicated(text, path, key)
+    after = duplicate_yaml_entry(text, path, key)
     entries.insert(index + 1, (key, entries[index][1]))
     checked(text, after, with_entries(deepcopy(before), path[:-1], entries))
     if not isinstance(at(before, path), dict | list):
@@ -282,9 +289,9 @@ def test_a_key_is_renamed(seed: int, data: st.DataObject) -> None:
     entries = entries_of(at(before, path[:-1]))
     if name != path[-1] and name in dict(entries):
         with pytest.raises(BadInput):
-            renamed(text, path, name)
+            rename_yaml_key(text, path, name)
         return
-    after = renamed(text, path, name)
+    after = rename_yaml_key(text, path, name)
     checked(text, after, with_entries(deepcopy(before), path[:-1], [(name if key == path[-1] else key, value) for key, value in entries]))
     went = [number for number, (old, new) in enumerate(zip(text.split("\n"), after.split("\n"), strict=True)) if old != new]
     assert len(went) <= 1
@@ -295,8 +302,8 @@ def test_a_key_is_renamed(seed: int, data: st.DataObject) -> None:
 def test_an_outline_has_the_way_and_is_put_back(seed: int, data: st.DataObject) -> None:
     text = file_of(seed).removeprefix("\ufeff").replace("\r\n", "\n")
     path = data.draw(st.sampled_from(list(places(read(text)))))
-    short = outline(text, path)
-    assert lines_tell(text) and short.restored(short.text) == text
+    short = build_outline(text, path)
+    assert has_plain_indentation(text) and short.restored(short.text) == text
     assert same(at(read(short.text), path), at(read(text), path))
 
 
@@ -334,7 +341,7 @@ def test_no_text_breaks_out_of_its_place(path: NodePath, value: str) -> None:
         parent.append(value)
     else:
         parent[last] = value
-    after = edited(FORM, {path: value})
+    after = apply_yaml_edits(FORM, {path: value})
     assert same(read(after), expected), after
     assert all(line in after.split("\n") for line in unread(after, path))
     assert [line for line in FORM.split("\n") if "#" in line and "own" in line] == [line for line in after.split("\n") if line == "  # own"]
@@ -346,19 +353,19 @@ def test_no_name_breaks_out_of_its_place(name: str) -> None:
     for path in (("info", "title"), ("flow", "a"), ("rules", 0, "name"), ("info",)):
         if name == "<<":
             with pytest.raises(BadInput):
-                renamed(FORM, path, name)
+                rename_yaml_key(FORM, path, name)
         elif name not in at(read(FORM), path[:-1]):
             entries = [(name if key == path[-1] else key, value) for key, value in at(read(FORM), path[:-1]).items()]
-            assert same(read(renamed(FORM, path, name)), with_entries(read(FORM), path[:-1], entries))
+            assert same(read(rename_yaml_key(FORM, path, name)), with_entries(read(FORM), path[:-1], entries))
 
 
 @pytest.mark.parametrize("character", [*"\0\x07\x1b\x7f\x80\x9f", "\ud800", "\uffff"])
 def test_what_yaml_cannot_carry_is_refused_by_name(character: str) -> None:
     with pytest.raises(BadInput) as refused:
-        edited(FORM, {("info", "title"): f"a{character}", ("tags", 0): {"x": [character]}, ("tags", 9): 1, ("info", character): 1})
+        apply_yaml_edits(FORM, {("info", "title"): f"a{character}", ("tags", 0): {"x": [character]}, ("tags", 9): 1, ("info", character): 1})
     assert [(fault.code, fault.path) for fault in refused.value.faults][:3] == [("edit-unwritable", "$.info.title"), ("edit-unwritable", "$.tags[0].x[0]"), ("edit-no-place", "$.tags[9]")]
     assert len(refused.value.faults) == 4
-    for attempt in (lambda: renamed(FORM, ("info",), character), lambda: inserted(FORM, ("info",), 0, 1, character), lambda: duplicated(FORM, ("info",), character)):
+    for attempt in (lambda: rename_yaml_key(FORM, ("info",), character), lambda: insert_yaml_entry(FORM, ("info",), 0, 1, character), lambda: duplicate_yaml_entry(FORM, ("info",), character)):
         with pytest.raises(BadInput):
             attempt()
 
@@ -366,7 +373,7 @@ def test_what_yaml_cannot_carry_is_refused_by_name(character: str) -> None:
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), object(), {1: 2}, b"x", {"<<": {}}, 10**120])
 def test_a_value_that_cannot_be_written_is_refused(value: Any) -> None:
     with pytest.raises(BadInput):
-        edited(FORM, {("info", "title"): value})
+        apply_yaml_edits(FORM, {("info", "title"): value})
 
 
 # ---------------------------------------------------------------------------------------------------------------- what a reviewer sees
@@ -393,22 +400,22 @@ def test_a_value_that_cannot_be_written_is_refused(value: Any) -> None:
     ],
 )
 def test_a_value_is_written_as_somebody_would(value: Any, line: str) -> None:
-    assert edited(FORM, {("info", "title"): value}) == FORM.replace("title: plain ", f"{line} ")
+    assert apply_yaml_edits(FORM, {("info", "title"): value}) == FORM.replace("title: plain ", f"{line} ")
 
 
 def test_styles_are_kept() -> None:
-    assert edited(FORM, {("info", "note"): "it's"}) == FORM.replace("'quoted'", "'it''s'")
-    assert edited(FORM, {("info", "text"): "a\nc\n"}) == FORM.replace("        b\n", "        c\n")
-    assert edited(FORM, {("info", "text"): "one"}) == FORM.replace("text: |\n        a\n        b\n", "text: |-\n        one\n")
-    assert edited(FORM, {("info", "title"): "one\ntwo\n"}) == FORM.replace("title: plain   # the title", "title: |   # the title\n        one\n        two")
-    assert edited(FORM, {("flow", "b"): ["x", "y, z"]}) == FORM.replace("b: [1, 2]", "b: [x, 'y, z']")
+    assert apply_yaml_edits(FORM, {("info", "note"): "it's"}) == FORM.replace("'quoted'", "'it''s'")
+    assert apply_yaml_edits(FORM, {("info", "text"): "a\nc\n"}) == FORM.replace("        b\n", "        c\n")
+    assert apply_yaml_edits(FORM, {("info", "text"): "one"}) == FORM.replace("text: |\n        a\n        b\n", "text: |-\n        one\n")
+    assert apply_yaml_edits(FORM, {("info", "title"): "one\ntwo\n"}) == FORM.replace("title: plain   # the title", "title: |   # the title\n        one\n        two")
+    assert apply_yaml_edits(FORM, {("flow", "b"): ["x", "y, z"]}) == FORM.replace("b: [1, 2]", "b: [x, 'y, z']")
     folded = "a: >-   # why\n    Whether it is open,\n    or it is closed.\nb: 1\n"
-    assert edited(folded, {("a",): "Whether it is open, or it is gone."}) == folded.replace("closed", "gone")
+    assert apply_yaml_edits(folded, {("a",): "Whether it is open, or it is gone."}) == folded.replace("closed", "gone")
 
 
 def test_new_values_have_the_indentation_of_the_file() -> None:
     field = {"type": "string", "enum": ["a", "no"], "quality": [{"type": "sql", "query": "SELECT 1\nFROM t"}], "tags": []}
-    four = inserted("a:\n    b:\n    - 1\nfields:\n    id: {}\n", ("fields",), 1, field, "status")
+    four = insert_yaml_entry("a:\n    b:\n    - 1\nfields:\n    id: {}\n", ("fields",), 1, field, "status")
     assert four.endswith("""\
     id: {}
     status:
@@ -423,7 +430,7 @@ def test_new_values_have_the_indentation_of_the_file() -> None:
               FROM t
         tags: []
 """)
-    assert inserted("a: 1\n", ("b", "c"), 0, field["quality"][0]) == "a: 1\nb:\n  c:\n    - type: sql\n      query: |-\n        SELECT 1\n        FROM t\n"
+    assert insert_yaml_entry("a: 1\n", ("b", "c"), 0, field["quality"][0]) == "a: 1\nb:\n  c:\n    - type: sql\n      query: |-\n        SELECT 1\n        FROM t\n"
 
 
 SECTIONS = """\
@@ -453,34 +460,34 @@ tags:   # all
 def test_comments_go_with_their_entry_and_sections_stay() -> None:
     account = "# the accounts\naccount:   # by id\n  type: table\n  # inner"
     card = "# the cards\ncard:\n  type: table"
-    assert moved(SECTIONS, ("card",), 1) == SECTIONS.replace(account, "1").replace(card, account).replace("1\n\n", card + "\n\n", 1).replace("id: a", "id: a")
-    assert edited(SECTIONS, {("account",): REMOVE}) == SECTIONS.replace(account + "\n\n", "")
-    assert edited(SECTIONS, {("card",): REMOVE}) == SECTIONS.replace(card + "\n\n", "")
-    assert edited(SECTIONS, {("tags", 1): REMOVE}) == SECTIONS.replace("# of two\n- y\n", "")
-    assert moved(SECTIONS, ("tags", 1), 0) == SECTIONS.replace("- x   # one\n# of two\n- y", "# of two\n- y\n- x   # one")
-    assert edited(SECTIONS, {("tags", 1): REMOVE, ("tags", 0): REMOVE}) == SECTIONS.replace("tags:   # all\n- x   # one\n# of two\n- y\n", "tags: []   # all\n")
-    assert duplicated(SECTIONS, ("account",), "loan") == SECTIONS.replace(account, account + "\nloan:   # by id\n  type: table\n  # inner")
-    assert renamed(SECTIONS, ("account",), "loan") == SECTIONS.replace("account:", "loan:")
-    assert moved(SECTIONS, ("id",), 1).startswith("# The contract, for everybody.\n# the accounts\naccount:")
+    assert move_yaml_entry(SECTIONS, ("card",), 1) == SECTIONS.replace(account, "1").replace(card, account).replace("1\n\n", card + "\n\n", 1).replace("id: a", "id: a")
+    assert apply_yaml_edits(SECTIONS, {("account",): REMOVE}) == SECTIONS.replace(account + "\n\n", "")
+    assert apply_yaml_edits(SECTIONS, {("card",): REMOVE}) == SECTIONS.replace(card + "\n\n", "")
+    assert apply_yaml_edits(SECTIONS, {("tags", 1): REMOVE}) == SECTIONS.replace("# of two\n- y\n", "")
+    assert move_yaml_entry(SECTIONS, ("tags", 1), 0) == SECTIONS.replace("- x   # one\n# of two\n- y", "# of two\n- y\n- x   # one")
+    assert apply_yaml_edits(SECTIONS, {("tags", 1): REMOVE, ("tags", 0): REMOVE}) == SECTIONS.replace("tags:   # all\n- x   # one\n# of two\n- y\n", "tags: []   # all\n")
+    assert duplicate_yaml_entry(SECTIONS, ("account",), "loan") == SECTIONS.replace(account, account + "\nloan:   # by id\n  type: table\n  # inner")
+    assert rename_yaml_key(SECTIONS, ("account",), "loan") == SECTIONS.replace("account:", "loan:")
+    assert move_yaml_entry(SECTIONS, ("id",), 1).startswith("# The contract, for everybody.\n# the accounts\naccount:")
 
 
 def test_a_list_or_mapping_that_is_set_changes_where_it_differs() -> None:
     text = "enum:   # all\n  - a   # first\n  # the second\n  - b\n  - c   # third\nof: {x: 1, y: 2}\n"
-    assert edited(text, {("enum",): ["a", "b", "new", "c"]}) == text.replace("  - b\n", "  - b\n  - new\n")
-    assert edited(text, {("enum",): ["a", "c"]}) == text.replace("  # the second\n  - b\n", "")
-    assert edited(text, {("of",): {"x": 1, "y": 3, "z": [4]}}) == text.replace("y: 2", "y: 3, z: [4]")
+    assert apply_yaml_edits(text, {("enum",): ["a", "b", "new", "c"]}) == text.replace("  - b\n", "  - b\n  - new\n")
+    assert apply_yaml_edits(text, {("enum",): ["a", "c"]}) == text.replace("  # the second\n  - b\n", "")
+    assert apply_yaml_edits(text, {("of",): {"x": 1, "y": 3, "z": [4]}}) == text.replace("y: 2", "y: 3, z: [4]")
 
 
 def test_entries_within_brackets() -> None:
     text = "a: {x: 1, y: [p, q], z: }   # note\nb: [\n  one,   # first\n  two,\n]\nc: [k: v, w]\n"
-    assert moved(text, ("a", "y"), 0) == text.replace("x: 1, y: [p, q]", "y: [p, q], x: 1")
-    assert edited(text, {("a", "x"): REMOVE, ("a", "z"): 2}) == text.replace("{x: 1, y: [p, q], z: }", "{y: [p, q], z: 2 }")
-    assert inserted(text, ("b",), 1, "new") == text.replace("  two,\n", "  new,\n  two,\n")
-    assert edited(text, {("b", 1): REMOVE}).startswith(text[: text.index("  two")])
-    assert duplicated(text, ("a", "y"), "w") == text.replace("y: [p, q]", "y: [p, q], w: [p, q]")
-    assert renamed(text, ("a", "y"), "a b") == text.replace("y: [p", "a b: [p")
+    assert move_yaml_entry(text, ("a", "y"), 0) == text.replace("x: 1, y: [p, q]", "y: [p, q], x: 1")
+    assert apply_yaml_edits(text, {("a", "x"): REMOVE, ("a", "z"): 2}) == text.replace("{x: 1, y: [p, q], z: }", "{y: [p, q], z: 2 }")
+    assert insert_yaml_entry(text, ("b",), 1, "new") == text.replace("  two,\n", "  new,\n  two,\n")
+    assert apply_yaml_edits(text, {("b", 1): REMOVE}).startswith(text[: text.index("  two")])
+    assert duplicate_yaml_entry(text, ("a", "y"), "w") == text.replace("y: [p, q]", "y: [p, q], w: [p, q]")
+    assert rename_yaml_key(text, ("a", "y"), "a b") == text.replace("y: [p", "a b: [p")
     with pytest.raises(BadInput) as refused:
-        inserted(text, ("c", 0), 1, 1, "new")
+        insert_yaml_entry(text, ("c", 0), 1, 1, "new")
     assert refused.value.faults[0].code == "edit-not-possible"
 
 
@@ -501,19 +508,19 @@ fields:
 @pytest.mark.parametrize(
     ("edit", "change"),
     [
-        (lambda text: edited(text, {("base", "type"): "int"}), lambda data: data["base"].update(type="int")),
-        (lambda text: edited(text, {("base",): REMOVE}), lambda data: data.pop("base")),
-        (lambda text: edited(text, {("kind",): "x"}), lambda data: data.update(kind="x")),
-        (lambda text: edited(text, {("kind",): REMOVE}), lambda data: data.pop("kind")),
-        (lambda text: edited(text, {("fields", "name", "type"): "int"}), lambda data: data["fields"]["name"].update(type="int")),
-        (lambda text: edited(text, {("fields", "id", "required"): REMOVE}), lambda data: data["fields"]["id"].pop("required")),
-        (lambda text: edited(text, {("fields", "id", "type"): "int"}), lambda data: data["fields"]["id"].update(type="int")),
-        (lambda text: edited(text, {("fields", "code", "type"): "int"}), lambda data: data["fields"]["code"].update(type="int")),
-        (lambda text: duplicated(text, ("base",), "new"), lambda data: data.update(new=deepcopy(data["base"]))),
-        (lambda text: duplicated(text, ("fields", "id"), "new"), lambda data: data["fields"].update(new=deepcopy(data["fields"]["id"]))),
-        (lambda text: moved(text, ("base",), 2), lambda data: None),
-        (lambda text: renamed(text, ("fields", "name"), "new"), lambda data: data["fields"].update(new=data["fields"].pop("name"))),
-        (lambda text: inserted(text, ("fields", "name"), 0, 1, "new"), lambda data: data["fields"]["name"].update(new=1)),
+        (lambda text: apply_yaml_edits(text, {("base", "type"): "int"}), lambda data: data["base"].update(type="int")),
+        (lambda text: apply_yaml_edits(text, {("base",): REMOVE}), lambda data: data.pop("base")),
+        (lambda text: apply_yaml_edits(text, {("kind",): "x"}), lambda data: data.update(kind="x")),
+        (lambda text: apply_yaml_edits(text, {("kind",): REMOVE}), lambda data: data.pop("kind")),
+        (lambda text: apply_yaml_edits(text, {("fields", "name", "type"): "int"}), lambda data: data["fields"]["name"].update(type="int")),
+        (lambda text: apply_yaml_edits(text, {("fields", "id", "required"): REMOVE}), lambda data: data["fields"]["id"].pop("required")),
+        (lambda text: apply_yaml_edits(text, {("fields", "id", "type"): "int"}), lambda data: data["fields"]["id"].update(type="int")),
+        (lambda text: apply_yaml_edits(text, {("fields", "code", "type"): "int"}), lambda data: data["fields"]["code"].update(type="int")),
+        (lambda text: duplicate_yaml_entry(text, ("base",), "new"), lambda data: data.update(new=deepcopy(data["base"]))),
+        (lambda text: duplicate_yaml_entry(text, ("fields", "id"), "new"), lambda data: data["fields"].update(new=deepcopy(data["fields"]["id"]))),
+        (lambda text: move_yaml_entry(text, ("base",), 2), lambda data: None),
+        (lambda text: rename_yaml_key(text, ("fields", "name"), "new"), lambda data: data["fields"].update(new=data["fields"].pop("name"))),
+        (lambda text: insert_yaml_entry(text, ("fields", "name"), 0, 1, "new"), lambda data: data["fields"]["name"].update(new=1)),
     ],
 )
 def test_an_edit_changes_nothing_of_those_who_share_a_value(edit: Any, change: Any) -> None:
@@ -538,45 +545,45 @@ def test_any_edit_among_anchors_changes_its_own_path(seed: int, data: st.DataObj
     key = "new" if isinstance(path[-1], str) else None
     expected = deepcopy(before)
     at(expected, path[:-1])[path[-1]] = "x"
-    assert read(edited(text, {path: "x"})) == expected
+    assert read(apply_yaml_edits(text, {path: "x"})) == expected
     expected = deepcopy(before)
     del at(expected, path[:-1])[path[-1]]
-    assert same(read(edited(text, {path: REMOVE})), expected)
+    assert same(read(apply_yaml_edits(text, {path: REMOVE})), expected)
     copied = [*entries[: index + 1], (key, entries[index][1]), *entries[index + 1 :]]
-    assert same(read(duplicated(text, path, key)), with_entries(deepcopy(before), path[:-1], copied))
+    assert same(read(duplicate_yaml_entry(text, path, key)), with_entries(deepcopy(before), path[:-1], copied))
     entries.insert(position, entries.pop(index))
-    assert same(read(moved(text, path, position)), with_entries(deepcopy(before), path[:-1], entries))
+    assert same(read(move_yaml_entry(text, path, position)), with_entries(deepcopy(before), path[:-1], entries))
 
 
 def test_an_edit_beside_anchors_leaves_them() -> None:
-    assert edited(ANCHORS, {("fields", "id", "type"): "int"}) == ANCHORS.replace("type: long", "type: int")
-    assert moved(ANCHORS, ("fields", "code"), 0).count("*") == 3
+    assert apply_yaml_edits(ANCHORS, {("fields", "id", "type"): "int"}) == ANCHORS.replace("type: long", "type: int")
+    assert move_yaml_entry(ANCHORS, ("fields", "code"), 0).count("*") == 3
 
 
 @pytest.mark.parametrize(
     ("edit", "code"),
     [
-        (lambda: renamed(SECTIONS, ("nothing",), "x"), "edit-no-place"),
-        (lambda: renamed(SECTIONS, ("tags", 0), "x"), "edit-no-place"),
-        (lambda: renamed(SECTIONS, ("id",), "card"), "edit-name-exists"),
-        (lambda: inserted(SECTIONS, ("tags",), 3, "x"), "edit-no-place"),
-        (lambda: inserted(SECTIONS, ("tags",), 0, "x", "key"), "edit-no-place"),
-        (lambda: inserted(SECTIONS, ("card",), 0, "x"), "edit-no-place"),
-        (lambda: inserted(SECTIONS, ("card",), 0, "x", "type"), "edit-name-exists"),
-        (lambda: inserted(SECTIONS, ("id",), 0, "x"), "edit-no-place"),
-        (lambda: inserted(SECTIONS, ("new",), 1, "x"), "edit-no-place"),
-        (lambda: moved(SECTIONS, ("card",), 4), "edit-no-place"),
-        (lambda: moved(SECTIONS, ("nothing",), 0), "edit-no-place"),
-        (lambda: moved(SECTIONS, (), 0), "edit-no-place"),
-        (lambda: duplicated(SECTIONS, ("card",)), "edit-no-place"),
-        (lambda: duplicated(SECTIONS, ("card",), "id"), "edit-name-exists"),
-        (lambda: duplicated(SECTIONS, ("tags", 0), "x"), "edit-no-place"),
-        (lambda: edited(SECTIONS, {(): 1}), "edit-no-place"),
-        (lambda: edited(SECTIONS, {("tags", -1): 1}), "edit-no-place"),
-        (lambda: edited(SECTIONS, {("card", 0): 1}), "edit-no-place"),
-        (lambda: edited(SECTIONS, {("card", "new"): REMOVE}), "edit-no-place"),
-        (lambda: renamed("a: [1\n", ("a",), "x"), "yaml-syntax"),
-        (lambda: moved("a: 1\nb: {c: 1, c: 2}\n", ("a",), 0), "yaml-duplicate-key"),
+        (lambda: rename_yaml_key(SECTIONS, ("nothing",), "x"), "edit-no-place"),
+        (lambda: rename_yaml_key(SECTIONS, ("tags", 0), "x"), "edit-no-place"),
+        (lambda: rename_yaml_key(SECTIONS, ("id",), "card"), "edit-name-exists"),
+        (lambda: insert_yaml_entry(SECTIONS, ("tags",), 3, "x"), "edit-no-place"),
+        (lambda: insert_yaml_entry(SECTIONS, ("tags",), 0, "x", "key"), "edit-no-place"),
+        (lambda: insert_yaml_entry(SECTIONS, ("card",), 0, "x"), "edit-no-place"),
+        (lambda: insert_yaml_entry(SECTIONS, ("card",), 0, "x", "type"), "edit-name-exists"),
+        (lambda: insert_yaml_entry(SECTIONS, ("id",), 0, "x"), "edit-no-place"),
+        (lambda: insert_yaml_entry(SECTIONS, ("new",), 1, "x"), "edit-no-place"),
+        (lambda: move_yaml_entry(SECTIONS, ("card",), 4), "edit-no-place"),
+        (lambda: move_yaml_entry(SECTIONS, ("nothing",), 0), "edit-no-place"),
+        (lambda: move_yaml_entry(SECTIONS, (), 0), "edit-no-place"),
+        (lambda: duplicate_yaml_entry(SECTIONS, ("card",)), "edit-no-place"),
+        (lambda: duplicate_yaml_entry(SECTIONS, ("card",), "id"), "edit-name-exists"),
+        (lambda: duplicate_yaml_entry(SECTIONS, ("tags", 0), "x"), "edit-no-place"),
+        (lambda: apply_yaml_edits(SECTIONS, {(): 1}), "edit-no-place"),
+        (lambda: apply_yaml_edits(SECTIONS, {("tags", -1): 1}), "edit-no-place"),
+        (lambda: apply_yaml_edits(SECTIONS, {("card", 0): 1}), "edit-no-place"),
+        (lambda: apply_yaml_edits(SECTIONS, {("card", "new"): REMOVE}), "edit-no-place"),
+        (lambda: rename_yaml_key("a: [1\n", ("a",), "x"), "yaml-syntax"),
+        (lambda: move_yaml_entry("a: 1\nb: {c: 1, c: 2}\n", ("a",), 0), "yaml-duplicate-key"),
     ],
 )
 def test_what_cannot_be_done_is_a_fault(edit: Any, code: str) -> None:
@@ -597,17 +604,17 @@ def test_every_place_of_a_sample_is_edited(file: Path, ending: str) -> None:
     rng = random.Random(1)
     every = list(places(before))
     for path in rng.sample(every, min(40, len(every))):
-        after = edited(text, {path: "another, value"}) if not isinstance(at(before, path), dict | list) else text
+        after = apply_yaml_edits(text, {path: "another, value"}) if not isinstance(at(before, path), dict | list) else text
         assert at(read(after), path) == ("another, value" if after != text else at(before, path))
         went = [line for line in after.split("\n") if line not in lines]
         assert len(went) <= 2 and (isinstance(at(before, path), dict | list) or after != text)
         entries = entries_of(at(before, path[:-1]))
         position = rng.randrange(len(entries))
-        assert same(at(read(moved(text, path, position)), path[:-1]), reordered(before, path, position))
-        assert sorted(moved(text, path, position).replace("- ", "  ").splitlines()) == sorted(text.replace("- ", "  ").splitlines()) or "{" in text or "[" in text
-        copy = duplicated(text, path, "the_copy" if isinstance(path[-1], str) else None)
+        assert same(at(read(move_yaml_entry(text, path, position)), path[:-1]), reordered(before, path, position))
+        assert sorted(move_yaml_entry(text, path, position).replace("- ", "  ").splitlines()) == sorted(text.replace("- ", "  ").splitlines()) or "{" in text or "[" in text
+        copy = duplicate_yaml_entry(text, path, "the_copy" if isinstance(path[-1], str) else None)
         place = (*path[:-1], "the_copy" if isinstance(path[-1], str) else path[-1] + 1)
-        assert same(at(read(copy), place), at(before, path)) and read(edited(copy, {place: REMOVE})) == before
+        assert same(at(read(copy), place), at(before, path)) and read(apply_yaml_edits(copy, {place: REMOVE})) == before
 
 
 def reordered(data: Any, path: NodePath, position: int) -> Any:
@@ -621,23 +628,23 @@ def reordered(data: Any, path: NodePath, position: int) -> Any:
 @pytest.mark.parametrize(
     ("text", "edit", "after"),
     [
-        ("a: 1\nb: |\n  x", lambda text: moved(text, ("a",), 1), None),
-        ("a: 'x\n\nb: y'\nb: 2\n", lambda text: edited(text, {("b",): 3}), "a: 'x\n\nb: y'\nb: 3\n"),
-        ("m:\n  a:\n    d: 'x\n  b:\n    y'\n  b: 1\n", lambda text: edited(text, {("m", "b"): 2}), "m:\n  a:\n    d: 'x\n  b:\n    y'\n  b: 2\n"),
-        ("a: {b: [\n1,\n2]}\nc: 1\n", lambda text: renamed(text, ("c",), "d"), "a: {b: [\n1,\n2]}\nd: 1\n"),
-        ("a: |+\n  x\n\n\nb: 1\n", lambda text: moved(text, ("b",), 0), "b: 1\na: |+\n  x\n\n\n"),
-        ("? a\n: 1\nb: 1\n", lambda text: edited(text, {("b",): 2}), None),
-        ("a:\r\n  b: 1\nc: 1\r\n", lambda text: edited(text, {("a", "b"): 2}), "a:\r\n  b: 2\nc: 1\r\n"),
-        ("{a: 1, b: [2]}\n", lambda text: inserted(text, ("b",), 1, 3), "{a: 1, b: [2, 3]}\n"),
-        ("{}\n", lambda text: inserted(text, ("b",), 0, "x"), "b:\n  - x\n"),
-        ("--- {}\n", lambda text: inserted(text, (), 0, "x", "b"), "--- {b: x}\n"),
-        ("a: 1", lambda text: edited(text, {("b",): 1}), "a: 1\nb: 1"),
-        ("a: 1", lambda text: edited(text, {("a",): REMOVE}), "{}"),
-        ("a: 1\n...\n", lambda text: edited(text, {("b",): 1}), "a: 1\nb: 1\n...\n"),
-        ("%YAML 1.1\n---\na: 1\n", lambda text: edited(text, {("b",): 1}), "%YAML 1.1\n---\na: 1\nb: 1\n"),
-        ("a: !!str 1\n", lambda text: edited(text, {("a",): 2}), "a: 2\n"),
-        ("\ufeffa: 1\r\nb: 1", lambda text: moved(text, ("a",), 1), "\ufeffb: 1\r\na: 1"),
-        ("fields:\n", lambda text: edited(text, {("fields", "id", "type"): "long"}), "fields:\n  id:\n    type: long\n"),
+        ("a: 1\nb: |\n  x", lambda text: move_yaml_entry(text, ("a",), 1), None),
+        ("a: 'x\n\nb: y'\nb: 2\n", lambda text: apply_yaml_edits(text, {("b",): 3}), "a: 'x\n\nb: y'\nb: 3\n"),
+        ("m:\n  a:\n    d: 'x\n  b:\n    y'\n  b: 1\n", lambda text: apply_yaml_edits(text, {("m", "b"): 2}), "m:\n  a:\n    d: 'x\n  b:\n    y'\n  b: 2\n"),
+        ("a: {b: [\n1,\n2]}\nc: 1\n", lambda text: rename_yaml_key(text, ("c",), "d"), "a: {b: [\n1,\n2]}\nd: 1\n"),
+        ("a: |+\n  x\n\n\nb: 1\n", lambda text: move_yaml_entry(text, ("b",), 0), "b: 1\na: |+\n  x\n\n\n"),
+        ("? a\n: 1\nb: 1\n", lambda text: apply_yaml_edits(text, {("b",): 2}), None),
+        ("a:\r\n  b: 1\nc: 1\r\n", lambda text: apply_yaml_edits(text, {("a", "b"): 2}), "a:\r\n  b: 2\nc: 1\r\n"),
+        ("{a: 1, b: [2]}\n", lambda text: insert_yaml_entry(text, ("b",), 1, 3), "{a: 1, b: [2, 3]}\n"),
+        ("{}\n", lambda text: insert_yaml_entry(text, ("b",), 0, "x"), "b:\n  - x\n"),
+        ("--- {}\n", lambda text: insert_yaml_entry(text, (), 0, "x", "b"), "--- {b: x}\n"),
+        ("a: 1", lambda text: apply_yaml_edits(text, {("b",): 1}), "a: 1\nb: 1"),
+        ("a: 1", lambda text: apply_yaml_edits(text, {("a",): REMOVE}), "{}"),
+        ("a: 1\n...\n", lambda text: apply_yaml_edits(text, {("b",): 1}), "a: 1\nb: 1\n...\n"),
+        ("%YAML 1.1\n---\na: 1\n", lambda text: apply_yaml_edits(text, {("b",): 1}), "%YAML 1.1\n---\na: 1\nb: 1\n"),
+        ("a: !!str 1\n", lambda text: apply_yaml_edits(text, {("a",): 2}), "a: 2\n"),
+        ("\ufeffa: 1\r\nb: 1", lambda text: move_yaml_entry(text, ("a",), 1), "\ufeffb: 1\r\na: 1"),
+        ("fields:\n", lambda text: apply_yaml_edits(text, {("fields", "id", "type"): "long"}), "fields:\n  id:\n    type: long\n"),
         ("- a\n", None, None),
     ],
 )
@@ -655,13 +662,13 @@ def test_odd_files(text: str, edit: Any, after: str | None) -> None:
 
 def test_deep_nesting() -> None:
     path: NodePath = tuple(f"k{level}" if level % 2 else 0 for level in range(1, 60))
-    text = edited("k1:\n", {("k1",): [1]})
+    text = apply_yaml_edits("k1:\n", {("k1",): [1]})
     value: Any = 1
     for part in reversed(path[1:]):
         value = [value] if part == 0 else {part: value}
-    text = edited("k1: 1\n", {("k1",): value})
-    assert at(read(edited(text, {path: "x: y"})), path) == "x: y"
-    assert edited(text, {path: 2}) == text.replace(": 1\n", ": 2\n")
+    text = apply_yaml_edits("k1: 1\n", {("k1",): value})
+    assert at(read(apply_yaml_edits(text, {path: "x: y"})), path) == "x: y"
+    assert apply_yaml_edits(text, {path: 2}) == text.replace(": 1\n", ": 2\n")
 
 
 def large(models: int = 100, fields: int = 50) -> str:
@@ -680,15 +687,15 @@ def test_an_edit_of_a_large_file_is_quick_and_small() -> None:
     lines = text.split("\n")
     field: NodePath = ("models", "model_70", "fields", "field_30")
     edits: list[tuple[Any, int]] = [
-        (lambda: edited(text, {(*field, "type"): "long"}), 1),
-        (lambda: edited(text, {(*field, "enum"): ["a", "c"]}), 1),
-        (lambda: edited(text, {field: REMOVE}), 0),
-        (lambda: renamed(text, ("models", "model_70"), "other"), 1),
-        (lambda: inserted(text, ("models",), 70, {"type": "table"}, "new"), 1),
-        (lambda: moved(text, field, 3), 0),
-        (lambda: duplicated(text, field, "copy"), 1),
+        (lambda: apply_yaml_edits(text, {(*field, "type"): "long"}), 1),
+        (lambda: apply_yaml_edits(text, {(*field, "enum"): ["a", "c"]}), 1),
+        (lambda: apply_yaml_edits(text, {field: REMOVE}), 0),
+        (lambda: rename_yaml_key(text, ("models", "model_70"), "other"), 1),
+        (lambda: insert_yaml_entry(text, ("models",), 70, {"type": "table"}, "new"), 1),
+        (lambda: move_yaml_entry(text, field, 3), 0),
+        (lambda: duplicate_yaml_entry(text, field, "copy"), 1),
     ]
-    edited(text, {})  # the first reads all of it
+    apply_yaml_edits(text, {})  # the first reads all of it
     for edit, new in edits:
         started = time.process_time()
         after = edit()

@@ -28,7 +28,7 @@ from datamaster_kit.contract.model import (
 )
 from datamaster_kit.contract.publish.export import ddl, fields_of_spark_schema, json_schema, spark_schema
 from datamaster_kit.contract.sql.sqltype import parse_sql_type, quote, sql_type
-from datamaster_kit.contract.sql.table import Column, Dialect, Table, bronze_table, create_statements, silver_table, tags_of
+from datamaster_kit.contract.sql.table import Dialect, Table, TableColumn, bronze_table, create_statements, silver_table, tags_of
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -202,12 +202,12 @@ nasty = Model(
 )
 
 
-def columns_there(spark: SparkSession, name: str) -> list[Column]:
+def columns_there(spark: SparkSession, name: str) -> list[TableColumn]:
     schema = json.loads(spark.table(name).schema.json())
     lengths = [item["metadata"].get("__CHAR_VARCHAR_TYPE_STRING") for item in schema["fields"]]
     found = zip(fields_of_spark_schema(schema), lengths, strict=True)
     return [
-        Column(item.name, sql_type(parse_sql_type(length) if length else item.type), not item.required, item.description)
+        TableColumn(item.name, sql_type(parse_sql_type(length) if length else item.type), not item.required, item.description)
         for item, length in found
     ]
 

@@ -12,7 +12,15 @@ from stdnum import bic, iban, lei, luhn
 from stdnum.br import cnpj, cpf
 
 from datamaster_kit.contract.model import Field
-from datamaster_kit.contract.quality.formats import ALIASES, COUNTRIES, CURRENCIES, SHAPES, format_predicate, known_format, valid_value
+from datamaster_kit.contract.quality.formats import (
+    COUNTRIES,
+    CURRENCIES,
+    FORMAT_ALIASES,
+    FORMAT_REGEXES,
+    canonical_format,
+    format_predicate,
+    valid_format_value,
+)
 from datamaster_kit.contract.quality.predicates import format_constraint
 
 DIGITS = "0123456789"
@@ -55,7 +63,7 @@ WRONG = {
 def values_of(name: str) -> list[str]:
     """Return valid, mutated and random texts, the same each time."""
     chance = random.Random(name)
-    valid = [*KNOWN[name], *(valid_value(name, number) for number in range(400))]
+    valid = [*KNOWN[name], *(valid_format_value(name, number) for number in range(400))]
     found = [*valid, *WRONG[name]]
     for text in valid:
         place = chance.randrange(len(text))
@@ -69,12 +77,12 @@ def values_of(name: str) -> list[str]:
 
 @pytest.mark.spark
 def test_spark_tells_valid_values_from_wrong_ones_as_python_stdnum_does(spark: SparkSession) -> None:
-    rows = [(name, text) for name in SHAPES for text in values_of(name)]
-    cases = " ".join(f"WHEN name = '{name}' THEN {format_predicate('text', name)}" for name in SHAPES)
+    rows = [(name, text) for name in FORMAT_REGEXES for text in values_of(name)]
+    cases = " ".join(f"WHEN name = '{name}' THEN {format_predicate('text', name)}" for name in FORMAT_REGEXES)
     judged = spark.createDataFrame(rows, "name string, text string").selectExpr("name", "text", f"CASE {cases} END AS kept").collect()
     assert len(judged) == len(rows)
     for row in judged:
-        has_shape = re.fullmatch(SHAPES[row.name].strip("^$"), row.text) is not None
+        has_shape = re.fullmatch(FORMAT_REGEXES[row.name].strip("^$"), row.text) is not None
         assert row.kept == (has_shape and ORACLES[row.name](row.text)), row
         if row.name in ("cpf", "cnpj", "bic"):  # python-stdnum is as strict about their shape
             assert row.kept or not ORACLES[row.name](row.text.strip()) or not has_shape, row
@@ -84,15 +92,15 @@ def test_spark_tells_valid_values_from_wrong_ones_as_python_stdnum_does(spark: S
 
 
 def test_mock_values_of_every_format_are_valid_and_many() -> None:
-    for name in SHAPES:
-        texts = {valid_value(name, number) for number in range(20_000)}
+    for name in FORMAT_REGEXES:
+        texts = {valid_format_value(name, number) for number in range(20_000)}
         assert all(ORACLES[name](text) for text in list(texts)[:2_000])
         assert len(texts) > (150 if name in ("currency", "country") else 15_000)
 
 
 def test_a_format_is_known_by_its_names_whatever_their_case() -> None:
-    assert known_format("CNPJ") == "cnpj" and known_format("credit_card") == "card" and known_format("email") == ""
-    assert set(ALIASES.values()) <= set(SHAPES)
+    assert canonical_format("CNPJ") == "cnpj" and canonical_format("credit_card") == "card" and canonical_format("email") == ""
+    assert set(FORMAT_ALIASES.values()) <= set(FORMAT_REGEXES)
     assert not format_constraint("c", Field("c", format="iban")).not_executed
     assert "not one of" in format_constraint("c", Field("c", format="vat")).not_executed
 

@@ -10,10 +10,10 @@ import pytest
 
 from datamaster_kit.contract.document import parse_document, read_document
 from datamaster_kit.contract.fault import BadInput, Fault
-from datamaster_kit.contract.model import Array, Contract, Field, Map, Must, Reference, Scalar, Struct
+from datamaster_kit.contract.model import Array, Contract, Field, Map, Reference, Scalar, Struct, Threshold
 from datamaster_kit.contract.odcs.reader import read_odcs
-from datamaster_kit.contract.odcs.writer import odcs, odcs_yaml
-from datamaster_kit.contract.publish.convert import traced
+from datamaster_kit.contract.odcs.writer import build_odcs, odcs_yaml
+from datamaster_kit.contract.publish.convert import trace_conversion
 
 SAMPLE = Path(__file__).parents[2] / "contracts" / "flights.odcs.yaml"
 HEAD = "kind: DataContract\nid: orders\nversion: 1.0.0\nstatus: active\n"
@@ -82,7 +82,7 @@ def test_a_team_may_be_a_list_as_in_3_0_or_an_object_as_in_3_1() -> None:
 def test_both_spellings_of_an_operator_are_read(spelling: str, operator: str) -> None:
     body = f"schema:\n- name: orders\n  quality: [{{metric: rowCount, {spelling}: 5}}]\n"
     contract, faults = read(body, lenient=True)
-    assert contract.models[0].quality[0].must == (Must(operator, 5),)
+    assert contract.models[0].quality[0].must == (Threshold(operator, 5),)
     assert bool(faults) == (spelling != operator) and not errors(faults)
     assert bool(errors(read(body)[1])) == (spelling != operator)
 
@@ -353,16 +353,16 @@ def test_conversion_says_of_every_value_where_it_went() -> None:
         "schema:\n- name: orders\n  properties: [{name: id, logicalType: integer, physicalType: BIGINT}]\n",
         "o.yaml",
     )
-    conversion = traced(document, read_odcs)
+    conversion = trace_conversion(document, read_odcs)
     assert {item.source for item in conversion.lost} == {"$.price.priceColour", "$.team[0].tags"}
     assert {item.source: item.targets for item in conversion.carried}["$.team[0].username"] == ("team.members.ada.username",)
     assert conversion.as_json()["lost"][0]["line"] == 6 and conversion.lost[1].line == 7
-    assert odcs(read_odcs(parse_document(conversion.text, "new.yaml"))[0])["team"] == {"members": [{"username": "ada"}]}
+    assert build_odcs(read_odcs(parse_document(conversion.text, "new.yaml"))[0])["team"] == {"members": [{"username": "ada"}]}
 
 
 def test_a_contract_with_errors_is_not_converted() -> None:
     with pytest.raises(BadInput) as raised:
-        traced(parse_document("apiVersion: v3.1.0\nkind: Contract\nid: x\nversion: '1'\nstatus: active\n", "x.yaml"), read_odcs)
+        trace_conversion(parse_document("apiVersion: v3.1.0\nkind: Contract\nid: x\nversion: '1'\nstatus: active\n", "x.yaml"), read_odcs)
     assert raised.value.faults[0].path == "$.kind"
 
 

@@ -13,15 +13,15 @@ from typer.testing import CliRunner
 from datamaster_kit.cli.main import app
 from datamaster_kit.contract.document import parse_document
 from datamaster_kit.contract.model import Contract, Scalar
-from datamaster_kit.contract.odcs.older_versions import written_as
-from datamaster_kit.contract.odcs.standard_schema import VERSIONS, keeps_schema
+from datamaster_kit.contract.odcs.older_versions import render_odcs_version
+from datamaster_kit.contract.odcs.standard_schema import ODCS_VERSIONS, is_valid_odcs
 from datamaster_kit.contract.quality.rules import rules
-from datamaster_kit.contract.read import read_contract, read_shown_contract, translated
+from datamaster_kit.contract.read import read_contract, read_unchecked_contract, translate_document
 
 ROOT = Path(__file__).resolve().parents[2]
 ODCSLINT = Path(sys.executable).with_name("odcslint")
 FILES = [path for folder in ("contracts", "tests/corpus_contracts/examples") for path in sorted((ROOT / folder).glob("*.yaml"))]
-OLDER = VERSIONS[:-1]
+OLDER = ODCS_VERSIONS[:-1]
 RICH = ROOT / "tests" / "corpus_contracts" / "examples" / "odcs_3_2_0.yaml"
 
 ORDERS = """apiVersion: v3.2.0
@@ -48,17 +48,17 @@ def odcslint(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def reread(text: str) -> Contract:
-    contract, faults = translated(parse_document(text, "older.odcs.yaml"), Path())
+    contract, faults = translate_document(parse_document(text, "older.odcs.yaml"), Path())
     assert contract is not None and not [fault for fault in faults if fault.severity == "error"], faults
     return contract
 
 
-@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize("version", ODCS_VERSIONS)
 @pytest.mark.parametrize("file", FILES, ids=lambda path: path.stem)
 def test_every_version_that_is_written_is_valid_and_has_the_same_rows_and_rules(tmp_path: Path, file: Path, version: str) -> None:
-    contract = read_shown_contract(file)
-    text, lost = written_as(contract, version)
-    assert keeps_schema("", yaml.safe_load(text), version)
+    contract = read_unchecked_contract(file)
+    text, lost = render_odcs_version(contract, version)
+    assert is_valid_odcs("", yaml.safe_load(text), version)
     path = tmp_path / "older.odcs.yaml"
     path.write_text(text, encoding="utf-8")
     verdict = odcslint("check", str(path))
@@ -76,7 +76,7 @@ def test_a_linter_of_others_brings_an_older_file_up_to_date_as_we_read_it(tmp_pa
     """The same file, read by us as it is, and after `odcslint upgrade` made it one of the newest version."""
     path = tmp_path / "older.odcs.yaml"
     path.write_text(ORDERS, encoding="utf-8")
-    text, _ = written_as(read_contract(path), version)
+    text, _ = render_odcs_version(read_contract(path), version)
     path.write_text(text, encoding="utf-8")
     done = odcslint("upgrade", "--to", "v3.2.0", "--allow-partial", str(path))
     assert done.returncode == 0, done.stdout + done.stderr

@@ -9,13 +9,13 @@ from hypothesis import strategies as st
 
 from datamaster_kit.contract import model as m
 from datamaster_kit.contract.document import Document, parse_document
-from datamaster_kit.contract.odcs.older_forms import OPERATORS
-from datamaster_kit.contract.odcs.properties import read_field
-from datamaster_kit.contract.odcs.property_writer import written_field
-from datamaster_kit.contract.odcs.quality import read_quality, written_quality
+from datamaster_kit.contract.odcs.older_forms import ODCS_OPERATORS
+from datamaster_kit.contract.odcs.properties import read_odcs_field
+from datamaster_kit.contract.odcs.property_writer import build_odcs_property
+from datamaster_kit.contract.odcs.quality import build_odcs_quality, read_odcs_quality
 from datamaster_kit.contract.odcs.reader import read_odcs
 from datamaster_kit.contract.odcs.standard_schema import validator
-from datamaster_kit.contract.odcs.writer import odcs, odcs_yaml
+from datamaster_kit.contract.odcs.writer import build_odcs, odcs_yaml
 
 AWKWARD = [
     "no",
@@ -126,9 +126,9 @@ tags = tuples(some)
 links = tuples(st.builds(m.Link, url=optional, type=optional, description=optional), 1)
 
 musts = st.one_of(
-    st.builds(m.Must, operator=st.sampled_from(OPERATORS[:6]), value=numbers),
-    st.builds(m.Must, operator=st.sampled_from(OPERATORS[6:]), value=st.lists(numbers, min_size=2, max_size=2)),
-    st.builds(m.Must, operator=st.sampled_from(OPERATORS[:2]), value=scalars),
+    st.builds(m.Threshold, operator=st.sampled_from(ODCS_OPERATORS[:6]), value=numbers),
+    st.builds(m.Threshold, operator=st.sampled_from(ODCS_OPERATORS[6:]), value=st.lists(numbers, min_size=2, max_size=2)),
+    st.builds(m.Threshold, operator=st.sampled_from(ODCS_OPERATORS[:2]), value=scalars),
 )
 qualities = st.builds(
     m.Quality,
@@ -320,23 +320,23 @@ patient = settings(
 @patient
 @given(all_fields)
 def test_a_field_is_written_validly_and_reads_back_equal(field: m.Field) -> None:
-    written = written_field(field)
+    written = build_odcs_property(field)
     assert [error.message for error in validator("SchemaProperty").iter_errors(written)] == []
-    assert read_field(written) == field
+    assert read_odcs_field(written) == field
 
 
 @patient
 @given(qualities)
 def test_a_check_is_written_validly_and_reads_back_equal(quality: m.Quality) -> None:
-    written = written_quality(quality)
+    written = build_odcs_quality(quality)
     assert validator("DataQuality").is_valid(written)
-    assert read_quality(written) == quality
+    assert read_odcs_quality(written) == quality
 
 
 @patient
 @given(contracts)
 def test_a_contract_is_written_validly_and_reads_back_equal(contract: m.Contract) -> None:
-    written = odcs(contract)
+    written = build_odcs(contract)
     assert [error.message for error in validator().iter_errors(written)] == []
     again, faults = read_odcs(Document("contract.yaml", written, {}), None)
     assert [str(fault) for fault in faults if fault.severity == "error"] == []

@@ -39,7 +39,7 @@ class Seen(HTMLParser):
 
 def hostile(value: Any, text: str = ATTACK) -> Any:
     """The same value with every text in it replaced by an attack, however deep; names of types and of references stay."""
-    if isinstance(value, m.Scalar | m.Must):
+    if isinstance(value, m.Scalar | m.Threshold):
         return value
     if is_dataclass(value) and not isinstance(value, type):
         kept = (

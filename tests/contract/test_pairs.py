@@ -21,15 +21,15 @@ from datamaster_kit.contract.model import Contract, Field, Model, Workflow
 from datamaster_kit.contract.odcs.writer import odcs_yaml
 from datamaster_kit.contract.read import read_contract
 from datamaster_kit.contract.sql.table import table_names, tables
-from datamaster_kit.contract.together import joined
-from datamaster_kit.deliver.delivery import Delivery, apply_delivery, observed_delivery, plan_of, release_files
-from datamaster_kit.deliver.job_runs import job_number, job_numbers
-from datamaster_kit.deliver.jobs import Job, jobs
+from datamaster_kit.contract.together import assign_layers
+from datamaster_kit.deliver.delivery import Delivery, apply_delivery, observe_delivery, plan_delivery, release_files
+from datamaster_kit.deliver.job_runs import find_job_id, find_job_ids
+from datamaster_kit.deliver.jobs import Job, build_jobs
 from datamaster_kit.deliver.settings import Release
-from datamaster_kit.ingest.versions import version
+from datamaster_kit.ingest.versions import version_struct
 from datamaster_kit.project.project_file import Project, read_contracts, read_project
 from datamaster_kit.targets.clients.management import Management
-from datamaster_kit.unity.desired import desired_state
+from datamaster_kit.unity.desired import build_desired_catalog
 
 SEED = Path(__file__).parents[1] / "seed_contracts"
 PACKAGE = '[build-system]\nrequires = ["setuptools"]\nbuild-backend = "setuptools.build_meta"\n[project]\nname = "definition_project"\nversion = "1.0"\n'
@@ -60,7 +60,7 @@ def change(project: Project, file: str, before: str, after: str) -> None:
 def delivered(project: Project) -> list[Job]:
     release = Release("production", "/Volumes/r", ("/Volumes/r/definition_project-1.0-py3-none-any.whl",))
     files = ("contracts/ingest.yaml", "contracts/prep.yaml")
-    return list(jobs(project, [*zip(files, read_contracts(project), strict=True)], release))
+    return list(build_jobs(project, [*zip(files, read_contracts(project), strict=True)], release))
 
 
 def test_the_pair_of_an_older_system_has_no_error_and_what_says_nothing_is_told(project: Project) -> None:
@@ -69,7 +69,7 @@ def test_the_pair_of_an_older_system_has_no_error_and_what_says_nothing_is_told(
 
 
 def test_bronze_is_of_the_contract_with_a_source_and_silver_of_the_one_with_tasks(project: Project) -> None:
-    wanted = desired_state(project, read_contracts(project))
+    wanted = build_desired_catalog(project, read_contracts(project))
     made = {(table.schema, table.name): [(column.name, column.type) for column in table.columns if not column.name.startswith("carlton")] for table in wanted.tables if table.name.startswith("permissions")}
     assert list(made) == [("bronze", "permissions"), ("bronze", "permissions_quarantine"), ("silver", "permissions")]
     assert made["bronze", "permissions"] == [(name, "STRING") for name in COLUMNS]
@@ -82,7 +82,7 @@ def test_silver_of_a_pair_knows_that_its_rows_are_events_and_orders_them_by_when
         (model,) = contract.workflow_models
         types = {column.name: column.type for table in tables(contract, "c") for column in table.columns}
         assert contract.arrives_as_events(model) and "event: STRUCT<enqueued_at: TIMESTAMP" in types["carlton_metadata"]
-        assert version(contract, model).startswith("struct(carlton_metadata.event.enqueued_at AS v0")
+        assert version_struct(contract, model).startswith("struct(carlton_metadata.event.enqueued_at AS v0")
 
 
 def test_the_one_ingests_and_the_other_makes_its_table_and_then_runs_the_users_wheel_by_its_own_schedule(project: Project) -> None:
@@ -131,7 +131,7 @@ def test_two_contracts_of_one_layer_are_refused_with_the_lines_of_both(project: 
     [fault] = errors(project.root / "contracts")
     assert fault.code == "table-claimed-twice" and f"{Path(fault.file).name}:{fault.line}" == told and fault.message.endswith(other)
     with pytest.raises(DatamasterError, match="both have the table 'permissions'"):
-        desired_state(project, read_contracts(project))
+        build_desired_catalog(project, read_contracts(project))
 
 
 def test_a_second_contract_that_describes_silver_and_a_second_one_that_ingests_are_refused_by_lint_of_the_folder(project: Project) -> None:
@@ -182,7 +182,7 @@ def test_the_names_of_tables_are_those_of_the_tables(layers: dict[str, str], wor
 
 def test_a_contract_with_tasks_that_nobody_brings_in_ingests_itself_as_before() -> None:
     alone = replace(read_contract(SEED / "prep.yaml"), id="urn:alone")
-    assert joined((alone,)) == (alone,) and alone.curated_models == alone.workflow_models
+    assert assign_layers((alone,)) == (alone,) and alone.curated_models == alone.workflow_models
 
 
 @pytest.mark.server
@@ -195,17 +195,17 @@ def test_one_plan_has_the_jobs_of_the_pair_its_topic_and_its_releases_and_a_seco
         client = workspace_client(server)
 
         def observed() -> Delivery:
-            return observed_delivery(project, "production", read_contracts(project), client, lambda: Management(lambda: azure.token, azure.host, lambda seconds: None))
+            return observe_delivery(project, "production", read_contracts(project), client, lambda: Management(lambda: azure.token, azure.host, lambda seconds: None))
 
         delivery = observed()
-        plan = plan_of(delivery)
+        plan = plan_delivery(delivery)
         assert sorted((change.kind, change.name) for change in plan.pending if change.kind != "release") == [
             ("job", "ingest-risk-permissions"), ("job", "mock-ingest-risk-permissions"), ("job", "prep-risk-permissions"), ("topic", "topic-risk-permissions")]
         assert len([change for change in plan.pending if change.kind == "release"]) == 2  # the wheels, and the files of the pair
         apply_delivery(delivery, plan)
-        assert plan_of(observed()).is_empty
+        assert plan_delivery(observed()).is_empty
         contracts = read_contracts(project)
-        assert job_numbers(client, project, contracts, "prep") == (job_number(client, project, contracts, "permissions", "prep"),)
+        assert find_job_ids(client, project, contracts, "prep") == (find_job_id(client, project, contracts, "permissions", "prep"),)
 
 
 def furnish_unity(project: Project, server: Workspace) -> None:

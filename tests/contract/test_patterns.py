@@ -18,10 +18,10 @@ from typer.testing import CliRunner
 from datamaster_kit.cli.main import app
 from datamaster_kit.contract.fault import BadInput
 from datamaster_kit.contract.lint import lint_file
-from datamaster_kit.contract.quality.predicates import FORMATS, matched_predicate
+from datamaster_kit.contract.quality.predicates import VALUE_FORMAT_PATTERNS, match_predicate
 from datamaster_kit.contract.sql.pattern_properties import JAVA_PROPERTIES, SCRIPT_NAMES
 from datamaster_kit.contract.sql.pattern_steps import ExplodingPatternError
-from datamaster_kit.contract.sql.patterns import java_pattern, judgement, matching_limit, python_pattern
+from datamaster_kit.contract.sql.patterns import java_pattern, judge_java_pattern, matching_limit, python_pattern
 
 EXPONENTIAL = [
     "(a+)+$", "^(a*)*b", "^(a|a)*b", "^(a|aa)+$", "^(aa?)*b", "(a|a?)+$", r"^(\d+)*x", r"^(\w+\s?)*$", "([a-z]*)*", "(x|(y+))*", "^(x+x+)+y", r"^(([a-z])+.)+[A-Z]([a-z])+$",
@@ -100,7 +100,7 @@ def test_java_compiles_whatever_pattern_is_accepted() -> None:
         pieces = ["a", "[", "]", "^", "$", "(", ")", "(?:", "(?=", "(?!", "(?<n>", "(?i)", "(?m:", "|", "*", "+", "{2}", "{", r"\d", r"\b", r"\0", r"\1", r"\12", r"\x41", r"\u0041", r"\p{L}", "&&", r"\]", r"\-", "-", r"\Z", r"\v", r"\é", "😀", r"\U", r"\N"]
         random = Random(7)
         made = ["".join(random.choices(pieces, k=random.randint(1, 6))) for _ in range(1_500)]
-        for pattern in [*OF_JAVA, *ORDINARY, *FORMATS.values(), *made, *(f"[{pattern}]" for pattern in made)]:
+        for pattern in [*OF_JAVA, *ORDINARY, *VALUE_FORMAT_PATTERNS.values(), *made, *(f"[{pattern}]" for pattern in made)]:
             try:
                 java = java_pattern(pattern)
             except ValueError:
@@ -230,7 +230,7 @@ def matches_single(single: Any, character: str) -> bool:
 def test_no_text_takes_more_steps_than_a_pattern_of_linear_time_may(pattern: str, pumped: str, end: str) -> None:
     python = pattern.replace("$", r"\Z").replace("|", "|(?=)")
     try:
-        if judgement(pattern.replace("$", r"\z")).longest is not None:
+        if judge_java_pattern(pattern.replace("$", r"\z")).longest is not None:
             return
     except (ValueError, re.error):
         return
@@ -284,7 +284,7 @@ def test_no_value_of_any_length_ends_the_session_and_it_is_judged_in_time(spark:
     from pyspark.sql.functions import expr
 
     rows = spark.createDataFrame([*HOSTILE.items(), ("a short mail", "ana@example.com")], "name string, v string").repartition(2).localCheckpoint()
-    wanted = {format: matched_predicate("v", pattern) for format, pattern in FORMATS.items()} | {pattern: matched_predicate("v", pattern) for pattern in REPEATED}
+    wanted = {format: match_predicate("v", pattern) for format, pattern in VALUE_FORMAT_PATTERNS.items()} | {pattern: match_predicate("v", pattern) for pattern in REPEATED}
     begun = time.perf_counter()
     # Each is there twice, as in ingest, where Spark may judge what it shares before it needs it.
     columns = [expr(f"coalesce({predicate}, false)").alias(f"kept{index}") for index, predicate in enumerate(wanted.values())]
@@ -293,5 +293,5 @@ def test_no_value_of_any_length_ends_the_session_and_it_is_judged_in_time(spark:
     assert time.perf_counter() - begun < 60
     kept = {name: {rule for index, rule in enumerate(wanted) if row[f"kept{index}"]} for name, row in found.items()}
     assert "email" in kept["a short mail"] and not any("email" in rules for name, rules in kept.items() if name != "a short mail")
-    assert kept["one letter"] == {"^(cat|dog|a)+$"} and "uri" in kept["a scheme"] and all(len(rules & set(FORMATS)) <= 3 for rules in kept.values())
+    assert kept["one letter"] == {"^(cat|dog|a)+$"} and "uri" in kept["a scheme"] and all(len(rules & set(VALUE_FORMAT_PATTERNS)) <= 3 for rules in kept.values())
     assert spark.range(3).count() == 3

@@ -7,12 +7,12 @@ import pytest
 
 from datamaster_kit.contract.document import parse_document
 from datamaster_kit.contract.fault import Fault
-from datamaster_kit.contract.odcs.parts import whole
+from datamaster_kit.contract.odcs.parts import parse_whole_number
 from datamaster_kit.contract.period import parse_period
 from datamaster_kit.contract.publish.draft import draft
 from datamaster_kit.contract.publish.page import schedule_words
-from datamaster_kit.contract.read import examined
-from datamaster_kit.contract.readings import differing_readings, read_by_1_1, read_by_1_2
+from datamaster_kit.contract.read import examine_document
+from datamaster_kit.contract.readings import differing_readings, read_yaml_1_1, read_yaml_1_2
 from datamaster_kit.contract.sql.sqltype import parse_sql_type
 
 DCS = """dataContractSpecification: 1.1.0
@@ -47,7 +47,7 @@ TEXTS = "017 0o17 0x1F 1_000 12:30 190:20:30.15 yes No on OFF 08 -0800 0b11 +1_0
 def faults_of(template: str, field: str = "description: a", text: str = "description: a", level: str = "description: a") -> list[Fault]:
     """Return the faults of a contract."""
     content = template.replace("FIELD", field).replace("TEXT", text).replace("LEVEL", level)
-    return list(examined(parse_document(content, "c.yaml"), Path())[1])
+    return list(examine_document(parse_document(content, "c.yaml"), Path())[1])
 
 
 def at(faults: list[Fault], end: str) -> list[tuple[str, str, int]]:
@@ -117,17 +117,17 @@ def test_the_numbers_of_each_version_are_those_that_its_reader_makes(text: str) 
     peer = YAML(typ="safe", pure=True)
     expected = peer.load(text) if "_" not in text and not text.startswith("0b") and "2024" not in text else None  # which ruamel reads by 1.1
     if expected is not None:
-        assert repr(read_by_1_2(text)) == repr(expected)
-    older, newer = (value if isinstance(value, str) else repr(value) for value in (read_by_1_1(text), read_by_1_2(text)))
+        assert repr(read_yaml_1_2(text)) == repr(expected)
+    older, newer = (value if isinstance(value, str) else repr(value) for value in (read_yaml_1_1(text), read_yaml_1_2(text)))
     assert bool(differing_readings(text)) == ({older, newer} != {text} and "2024" not in text and text != "1.2")
 
 
 @pytest.mark.parametrize("digits", ["٣", "²", "1_0", "３"])
 def test_a_digit_is_one_of_0_to_9(tmp_path: Path, digits: str) -> None:
     """Python takes underscores and the digits of other alphabets for numbers; Spark, and whoever reads the file, need not."""
-    for read in (whole, parse_period, parse_sql_type):
+    for read in (parse_whole_number, parse_period, parse_sql_type):
         with pytest.raises(ValueError, match=r".+"):
-            read({whole: digits, parse_period: f"{digits} days", parse_sql_type: f"decimal({digits},0)"}[read])
+            read({parse_whole_number: digits, parse_period: f"{digits} days", parse_sql_type: f"decimal({digits},0)"}[read])
     (tmp_path / "a.csv").write_text(f"n,d\n{digits},{digits}024-01-01\n", encoding="utf-8")
     assert draft(tmp_path / "a.csv").count('physicalType: "STRING"') == 2
     assert schedule_words(f"0 {digits} 6 * * ?") == f"schedule 0 {digits} 6 * * ?"

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from datamaster_kit.contract.dcs.sodacl import parse_sodacl
-from datamaster_kit.contract.model import Contract, Field, Model, Must, Quality, Scalar
+from datamaster_kit.contract.model import Contract, Field, Model, Quality, Scalar, Threshold
 from datamaster_kit.contract.quality.rules import rules
 
 TABLE = "${table}"
@@ -88,7 +88,7 @@ def test_an_aggregate_failed_rows_and_a_reference_become_queries(written: str, q
 
 @pytest.mark.parametrize("written", [line for line in QUERIES if line.startswith(("failed", "values"))])
 def test_what_finds_wrong_rows_wants_none(written: str) -> None:
-    assert only(f"- {written}").must == (Must("mustBe", 0),)
+    assert only(f"- {written}").must == (Threshold("mustBe", 0),)
 
 
 ALERTS = {

@@ -8,9 +8,9 @@ import pytest
 from datamaster_kit.contract.document import parse_document
 from datamaster_kit.contract.fault import Fault
 from datamaster_kit.contract.model import Scalar
-from datamaster_kit.contract.read import examined
+from datamaster_kit.contract.read import examine_document
 from datamaster_kit.contract.source_options import CLOUD_OPTIONS, READER_OPTIONS, option_problems, reader_options
-from datamaster_kit.forms.trial.verdicts import misfit
+from datamaster_kit.forms.trial.verdicts import rescue_reason
 from datamaster_kit.targets.readers.auto_loader import option_faults
 
 CONTRACT = """dataContractSpecification: 1.1.0
@@ -28,7 +28,7 @@ workflow:
 
 def faults_of(option: str, format: str = "csv") -> list[Fault]:
     """Return the faults of a contract whose source has an option."""
-    _, faults = examined(parse_document(CONTRACT.replace("FORMAT", format).replace("OPTION", option), "c.yaml"), Path())
+    _, faults = examine_document(parse_document(CONTRACT.replace("FORMAT", format).replace("OPTION", option), "c.yaml"), Path())
     return [fault for fault in faults if fault.code.startswith("source-option")]
 
 
@@ -56,7 +56,7 @@ def test_an_option_as_people_write_it_is_no_fault(option: str) -> None:
 
 def test_an_option_of_events_that_says_nothing_is_told() -> None:
     def codes(option: str) -> list[tuple[str, str]]:
-        _, faults = examined(parse_document(CONTRACT.replace("type: adls", "type: eventhub").replace("FORMAT", "avro").replace("OPTION", option), "c.yaml"), Path())
+        _, faults = examine_document(parse_document(CONTRACT.replace("type: adls", "type: eventhub").replace("FORMAT", "avro").replace("OPTION", option), "c.yaml"), Path())
         return [(fault.code, fault.severity) for fault in faults if fault.line == 10]
 
     assert codes("consumer_group: x") == codes("schemaEvolutionModes: none") == codes("control: {place: trailer, begins_with: T, records: 2}") == [("source-option", "error")]
@@ -69,23 +69,23 @@ def test_an_option_of_events_that_says_nothing_is_told() -> None:
 def test_a_field_whose_column_captured_events_have_is_told_where_they_are_kept() -> None:
     text = CONTRACT.replace("type: adls", "type: eventhub").replace("FORMAT", "avro").replace("fields: {id", "fields: {offset")
     for said, codes in (("true", [("source-option", "error", 10)]), ("false", [])):
-        _, faults = examined(parse_document(text.replace("OPTION", f"keep_envelope: {said}"), "c.yaml"), Path())
+        _, faults = examine_document(parse_document(text.replace("OPTION", f"keep_envelope: {said}"), "c.yaml"), Path())
         assert [(fault.code, fault.severity, fault.line) for fault in faults if fault.severity == "error"] == codes
 
 
 @pytest.mark.parametrize("option, severity", [("dateFormat: yyyy-MM", "error"), ("dateFormat: dd/MM", "error"), ("timestampFormat: 'HH:mm'", "error"), ("dateFormat: dd/MM/yy", "warning"), ("timestampFormat: dd-MM-yy HH:mm", "warning"),
                                               ("dateFormat: dd 'yy' MM yyyy", "")])
 def test_a_pattern_that_guesses_a_day_or_a_century_is_told(option: str, severity: str) -> None:
-    _, faults = examined(parse_document(CONTRACT.replace("FORMAT", "csv").replace("OPTION", option), "c.yaml"), Path())
+    _, faults = examine_document(parse_document(CONTRACT.replace("FORMAT", "csv").replace("OPTION", option), "c.yaml"), Path())
     assert [fault.severity for fault in faults] == ([severity] if severity else [])
-    misfit_of = misfit("31/12/24 10:00", Scalar("timestamp"), {"timestampFormat": "HH:mm"})
-    assert "read by no pattern" in misfit_of and "read by no pattern" in misfit("10:00", Scalar("timestamp"), {"timestampFormat": "HH:mm"}) and not misfit("31/12/2024", Scalar("date"), {"dateFormat": "dd/MM/yyyy"})
+    misfit_of = rescue_reason("31/12/24 10:00", Scalar("timestamp"), {"timestampFormat": "HH:mm"})
+    assert "read by no pattern" in misfit_of and "read by no pattern" in rescue_reason("10:00", Scalar("timestamp"), {"timestampFormat": "HH:mm"}) and not rescue_reason("31/12/2024", Scalar("date"), {"dateFormat": "dd/MM/yyyy"})
 
 
 @pytest.mark.parametrize("format, is_told", [("yyyy-MM", True), ("dd/MM/yy", True), ("HH:mm", True), ("dd/MM/yyyy", False), ("date", False), ("date-time", False), ("ISO 8601", False), ("yyyy-MM-dd'T'HH:mm:ss", False), ("", False)])
 def test_the_format_of_a_field_of_dates_that_says_no_day_is_told(format: str, is_told: bool) -> None:
     text = CONTRACT.replace("FORMAT", "csv").replace("OPTION", "header: true").replace("{id: {type: string}}", f"{{id: {{type: timestamp, format: \"{format}\"}}}}")
-    _, faults = examined(parse_document(text, "c.yaml"), Path())
+    _, faults = examine_document(parse_document(text, "c.yaml"), Path())
     assert [fault.code for fault in faults] == ["date-century-guessed"] * is_told
 
 

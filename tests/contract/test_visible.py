@@ -19,16 +19,16 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from datamaster_kit.cli.main import app
-from datamaster_kit.cli.output import print_faults, print_json, print_plan, print_table, told_outcomes
+from datamaster_kit.cli.output import outcome_printer, print_faults, print_json, print_plan, print_table
 from datamaster_kit.cli.setup import output_lines, progress_line
 from datamaster_kit.contract.fault import Fault
 from datamaster_kit.contract.lint import github_annotation
-from datamaster_kit.contract.odcs.writer import yaml_text
-from datamaster_kit.contract.read import read_shown_contract
-from datamaster_kit.contract.visible import visible
+from datamaster_kit.contract.odcs.writer import render_document_yaml
+from datamaster_kit.contract.read import read_unchecked_contract
+from datamaster_kit.contract.visible import visible_text
 from datamaster_kit.plan.plan import Change, Difference, Plan
-from datamaster_kit.plan.resources import Outcome
-from datamaster_kit.setup.events import Progress
+from datamaster_kit.plan.resources import ChangeOutcome
+from datamaster_kit.setup.events import ResourceProgress
 
 ROOT = Path(__file__).resolve().parents[2]
 HOSTILE = ["\n", "\r\n", "\r", "\x1b]0;title\x07", "\x1b[31m", "\x9b2J", "\u202e", "\u2066", "\u200b", "\u2028", "\u2029", "\x00", "\x7f", "\ufeff", "\U000e0041", "\ud800", "\t", "\v", "\x85", "::error::x",
@@ -61,15 +61,15 @@ def test_what_libraries_log_of_a_servers_words_is_visible_text() -> None:
 
 @given(TEXTS, TEXTS, st.integers(0, 30))
 def test_visible_text_is_one_line_in_which_nothing_acts_wherever_it_is_broken(one: str, other: str, at: int) -> None:
-    shown = visible(one + other)
+    shown = visible_text(one + other)
     assert_harmless(shown[at:])
-    assert visible(shown) == shown or "::" in shown
-    assert visible("plain: text, 1.5 é") == "plain: text, 1.5 é"
+    assert visible_text(shown) == shown or "::" in shown
+    assert visible_text("plain: text, 1.5 é") == "plain: text, 1.5 é"
 
 
 def outcomes(text: str) -> None:
-    with told_outcomes(1) as report:
-        report(Outcome(Change("create", text, text), "failed", text))
+    with outcome_printer(1) as report:
+        report(ChangeOutcome(Change("create", text, text), "failed", text))
 
 
 @given(TEXTS)
@@ -78,7 +78,7 @@ def test_no_function_that_prints_lets_a_text_act(text: str) -> None:
     change = Change("update", text, text, (Difference(text, text, [text]),), note=text, refusal=text)
     printed = [output_of(act) for act in (
         lambda: print_table(text, ("a", "b"), [(text, 1), ("x", text)]), lambda: print_faults([fault]), lambda: print_plan(Plan((change,))), lambda: outcomes(text), lambda: print(fault),
-        lambda: print("\n".join(visible(line) for line in output_lines({"part": {"name": text, "map": {text: text}}}))), lambda: print(progress_line(Progress(text, text, "done", 1.0))))]
+        lambda: print("\n".join(visible_text(line) for line in output_lines({"part": {"name": text, "map": {text: text}}}))), lambda: print(progress_line(ResourceProgress(text, text, "done", 1.0))))]
     for shown in printed:
         assert_harmless(shown)
     [_, kind, message] = github_annotation(fault).split("::", 2)
@@ -134,14 +134,14 @@ workflow: {source: {type: adls, format: csv}}
 
 def test_no_command_of_a_contract_reaches_the_log_in_what_is_exported_and_it_is_read_back_as_it_was(tmp_path: Path) -> None:
     (tmp_path / "c.yaml").write_text(EXPORTED, encoding="utf-8")
-    before = read_shown_contract(tmp_path / "c.yaml")
+    before = read_unchecked_contract(tmp_path / "c.yaml")
     for arguments in (("convert", "c.yaml"), ("convert", "--json", "c.yaml"), ("export", "c.yaml"), ("export", "--odcs-version", "3.0.2", "c.yaml"), *(("export", "--format", form, "c.yaml") for form in ("spark", "sql", "json-schema", "html"))):
         result = CliRunner().invoke(app, ["contract", *(str(tmp_path / "c.yaml") if argument == "c.yaml" else argument for argument in arguments)])
         assert result.exit_code == 0 and result.stdout, result.output
         assert_harmless(result.output)
         if arguments in (("convert", "c.yaml"), ("export", "c.yaml")):
             (tmp_path / "d.yaml").write_text(result.stdout, encoding="utf-8")
-            after = read_shown_contract(tmp_path / "d.yaml")
+            after = read_unchecked_contract(tmp_path / "d.yaml")
             assert (after.id, after.name, after.description, after.models) == (before.id, before.name, before.description, before.models)
 
 
@@ -149,7 +149,7 @@ def test_no_command_of_a_contract_reaches_the_log_in_what_is_exported_and_it_is_
 def test_a_text_in_yaml_acts_nowhere_and_is_read_back_as_it_was(text: str) -> None:
     text = "".join(letter for letter in text if letter == "\x85" or ((letter.isprintable() or ord(letter) > 31) and not "\ud800" <= letter <= "\udfff")) or "a"
     for said in ({"a": text}, {text: [text]}, {"a": ["x " * 90 + text]}):
-        written = yaml_text(said)
+        written = render_document_yaml(said)
         assert_harmless(written)
         assert yaml.safe_load(written) == said
 

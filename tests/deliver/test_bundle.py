@@ -19,8 +19,8 @@ from hypothesis import strategies as st
 from datamaster_kit.contract.fault import BadInput
 from datamaster_kit.contract.read import read_contract
 from datamaster_kit.deliver.bundle.bundle import bundle_files, dashboards_of, write_bundle
-from datamaster_kit.deliver.bundle.jobs import whole_bundle
-from datamaster_kit.deliver.bundle.resources import STAND_IN, key_of
+from datamaster_kit.deliver.bundle.jobs import project_bundle_files
+from datamaster_kit.deliver.bundle.resources import PLACEHOLDER_RELEASE, bundle_key
 from datamaster_kit.lakehouse.names import names
 from datamaster_kit.project.project_file import Project, read_contracts, read_project
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parents[2]
 CONTRACTS = tuple(read_contract(path) for path in sorted((ROOT / "contracts").glob("*.yaml")))
 PROJECT = Project(ROOT, names("risk", "risk"), targets={"test": {"host": "https://adb-1.1.azuredatabricks.net"}, "production": {"host": "https://adb-2.2.azuredatabricks.net", "warehouse_id": "abc123"}})
-WHEEL = f"{STAND_IN.folder}/definition-0.1.0-py3-none-any.whl"
+WHEEL = f"{PLACEHOLDER_RELEASE.folder}/definition-0.1.0-py3-none-any.whl"
 INGEST = {
     "name": "ingest-risk-account", "format": "MULTI_TASK", "max_concurrent_runs": 1, "timeout_seconds": 7200, "queue": {"enabled": True},
     "tags": {"domain": "risk", "datamaster": "urn:datacontract:risk:account/ingest/account"},
@@ -122,7 +122,7 @@ def test_a_warehouse_is_looked_up_by_its_name() -> None:
 def test_what_unity_made_is_bound_without_a_difference(workspace: Workspace, client: WorkspaceClient) -> None:
     """What the direct engine compares of a schema and a volume (its state types CreateSchema and CreateVolumeRequestContent), against what `unity apply` makes."""
     from datamaster_kit.plan.resources import Resource
-    from datamaster_kit.unity.securables import create
+    from datamaster_kit.unity.securables import create_securable
 
     workspace.state.unity["metastore"][next(iter(workspace.state.unity["metastore"]))]["storage_root"] = "abfss://c@acc.dfs.core.windows.net"
     client.catalogs.create("crisk")
@@ -130,7 +130,7 @@ def test_what_unity_made_is_bound_without_a_difference(workspace: Workspace, cli
     bound = dict(line.split()[4:6] for line in files["README.md"].splitlines() if line.startswith("databricks bundle deployment bind"))
     for kind, compared in (("schemas", ("comment", "properties", "storage_root", "custom_max_retention_hours")), ("volumes", ("comment", "volume_type"))):
         for key, said in resources(files, kind).items():
-            create(client, PROJECT, Resource(kind[:-1], bound[key], {"type": "MANAGED"} if kind == "volumes" else {}), {})
+            create_securable(client, PROJECT, Resource(kind[:-1], bound[key], {"type": "MANAGED"} if kind == "volumes" else {}), {})
             actual = (client.schemas.get(bound[key]) if kind == "schemas" else client.volumes.read(bound[key])).as_dict()
             assert {name: actual.get(name) for name in compared} == {name: said.get(name) for name in compared} and said["comment"], key
 
@@ -154,16 +154,16 @@ def test_the_jobs_are_those_of_the_contracts(tmp_path: Path) -> None:
     project = read_project(ROOT)
     here = replace(project, targets=PROJECT.targets, unity=replace(project.unity, service_principal="00000000-0000-0000-0000-000000000009"))
     contracts = read_contracts(project)
-    files = whole_bundle(here, contracts)
+    files = project_bundle_files(here, contracts)
     found = resources({name: text for name, text in files.items() if isinstance(text, str)}, "jobs")
     assert {f"ingest_{project.names.stem}_{model.name}" for contract in contracts for model in contract.ingested_models} <= set(found)
     for key, said in found.items():
         assert Job.from_dict(said).as_dict() == without_defaults(said), key
     root = yaml.safe_load(files["databricks.yml"])
     assert root["variables"]["principal"]["default"] == here.unity.service_principal and "lookup" not in root["variables"]["principal"], "a name is anybody's"
-    unnamed = whole_bundle(replace(here, unity=project.unity), contracts)
+    unnamed = project_bundle_files(replace(here, unity=project.unity), contracts)
     assert "principal" not in yaml.safe_load(unnamed["databricks.yml"])["variables"] and "run_as" not in str(unnamed["resources/jobs.yml"])
-    assert len(write_bundle(files, tmp_path)) == len(files) and write_bundle(whole_bundle(here, contracts), tmp_path) == ()
+    assert len(write_bundle(files, tmp_path)) == len(files) and write_bundle(project_bundle_files(here, contracts), tmp_path) == ()
 
 
 def test_data_is_protected_and_jobs_are_not_repaused_silently() -> None:
@@ -228,7 +228,7 @@ settings = st.recursive(st.one_of(texts, st.integers(), st.booleans(), st.none()
 
 
 @tried(deadline=None)
-@given(st.dictionaries(texts.filter(key_of), st.dictionaries(texts, settings, max_size=4), max_size=3))
+@given(st.dictionaries(texts.filter(bundle_key), st.dictionaries(texts, settings, max_size=4), max_size=3))
 def test_what_is_written_is_read_back_whole(jobs: dict[str, dict[str, Any]]) -> None:
     kept = {name: {key: value for key, value in said.items() if value is not None and key not in ("format", "edit_mode", "deployment", "access_control_list")} for name, said in jobs.items()}
     try:
@@ -238,7 +238,7 @@ def test_what_is_written_is_read_back_whole(jobs: dict[str, dict[str, Any]]) -> 
         return
     assert files == bundle_files(PROJECT, (), kept)
     if kept:
-        assert resources(files, "jobs") == {key_of(name): said for name, said in kept.items()}
+        assert resources(files, "jobs") == {bundle_key(name): said for name, said in kept.items()}
 
 
 @pytest.fixture

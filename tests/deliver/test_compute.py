@@ -17,21 +17,28 @@ from workspace.clusters import NODES, check_spec
 from workspace.server import Workspace as Server
 from workspace.state import State
 
-from datamaster_kit.contract.compute import COMPUTE_KINDS, SET_TAGS, compute_problems, mix_problems, need_problems, overlaid_compute
+from datamaster_kit.contract.compute import (
+    COMPUTE_KINDS,
+    RESERVED_TAGS,
+    compute_problems,
+    exclusive_key_problems,
+    merge_compute,
+    missing_key_problems,
+)
 from datamaster_kit.contract.fault import BadInput
 from datamaster_kit.contract.lint import lint_file
 from datamaster_kit.contract.model import Contract, Workflow
 from datamaster_kit.contract.read import read_contract
-from datamaster_kit.contract.workflow import read_workflow, written_workflow
-from datamaster_kit.deliver.bundle.jobs import whole_bundle
-from datamaster_kit.deliver.delivery import Delivery, apply_delivery, observed_delivery, plan_of
+from datamaster_kit.contract.workflow import build_workflow_mapping, read_workflow
+from datamaster_kit.deliver.bundle.jobs import project_bundle_files
+from datamaster_kit.deliver.delivery import Delivery, apply_delivery, observe_delivery, plan_delivery
 from datamaster_kit.deliver.one_time_runs import command_request
 from datamaster_kit.deliver.settings import Release, compute_for, new_cluster
 from datamaster_kit.deliver.submission import make_release
 from datamaster_kit.lakehouse.names import names
 from datamaster_kit.project.project_file import Project, read_contracts, read_project
-from datamaster_kit.project.sections import CLUSTER, Jobs
-from datamaster_kit.project.shape import findings
+from datamaster_kit.project.sections import CLUSTER_KEYS, Jobs
+from datamaster_kit.project.shape import shape_findings
 
 pytestmark = pytest.mark.server
 ROOT = Path(__file__).resolve().parents[2]
@@ -80,7 +87,7 @@ def test_what_a_contract_cannot_say_is_told_alone(tmp_path: Path, said: str, pat
 @pytest.mark.parametrize("said", [*COMPUTE_KINDS, {"workers": 4}, {"kind": "job_cluster", "workers": {"min": 1, "max": 2}, "pool": "a"}, {}])
 def test_what_a_contract_says_is_written_as_it_was_read(said: Any) -> None:
     workflow = read_workflow({"compute": said})
-    assert read_workflow(written_workflow(workflow)) == workflow and written_workflow(workflow).get("compute", {}) == said and not workflow.properties
+    assert read_workflow(build_workflow_mapping(workflow)) == workflow and build_workflow_mapping(workflow).get("compute", {}) == said and not workflow.properties
 
 
 # Any compute that lint takes.
@@ -90,14 +97,14 @@ LAYERS = st.fixed_dictionaries({}, optional={
     "node_type": SIZES, "driver_node_type": SIZES, "workers": st.integers(0, 9) | st.tuples(st.integers(1, 4), st.integers(4, 9)).map(lambda pair: {"min": pair[0], "max": pair[1]}),
     "photon": st.booleans(), "runtime": st.just("17.3.x-scala2.13"), "policy": st.just(POLICY), "pool": st.just(POOL), "driver_pool": st.just(POOL), "spot": st.booleans(),
     "spark_conf": st.dictionaries(st.sampled_from(["spark.sql.shuffle.partitions", "spark.speculation"]), st.integers(0, 9) | st.booleans() | WORDS),
-    "tags": st.dictionaries(WORDS.filter(lambda name: name not in SET_TAGS), WORDS | st.integers(), max_size=3),
+    "tags": st.dictionaries(WORDS.filter(lambda name: name not in RESERVED_TAGS), WORDS | st.integers(), max_size=3),
 })
 
 
 def is_sound(said: dict[str, Any]) -> bool:
     """Nothing is wrong with a layer as a contract's, nor, as the forms are one, as the project's."""
-    problems, found = list(compute_problems(said)), [*findings(said, CLUSTER, ("jobs", "cluster"))]
-    assert len(problems) == len(found) + len(list(mix_problems(said)))
+    problems, found = list(compute_problems(said)), [*shape_findings(said, CLUSTER_KEYS, ("jobs", "cluster"))]
+    assert len(problems) == len(found) + len(list(exclusive_key_problems(said)))
     return not problems
 
 
@@ -106,8 +113,8 @@ def is_sound(said: dict[str, Any]) -> bool:
 def test_what_is_taken_is_what_databricks_classes_hold_and_what_the_service_takes(project: dict[str, Any], own: dict[str, Any]) -> None:
     from databricks.bundles.jobs import JobCluster
 
-    said = overlaid_compute(project, own)
-    problems = [*mix_problems(said), *need_problems(said)]
+    said = merge_compute(project, own)
+    problems = [*exclusive_key_problems(said), *missing_key_problems(said)]
     described, contract = replace(PROJECT, jobs=Jobs(cluster=project)), Contract("urn:a", workflow=Workflow(compute=own))
     if problems:
         with pytest.raises(BadInput) as raised:
@@ -160,10 +167,10 @@ def with_compute(project: Project, **compute: Any) -> tuple[Contract, ...]:
 
 def applied(project: Project, client: WorkspaceClient, contracts: tuple[Contract, ...]) -> Delivery:
     """Apply, and see that a second apply would change nothing."""
-    delivery = observed_delivery(project, "production", contracts, client)
-    apply_delivery(delivery, plan_of(delivery))
-    again = observed_delivery(project, "production", contracts, client)
-    assert plan_of(again).is_empty
+    delivery = observe_delivery(project, "production", contracts, client)
+    apply_delivery(delivery, plan_delivery(delivery))
+    again = observe_delivery(project, "production", contracts, client)
+    assert plan_delivery(again).is_empty
     return again
 
 
@@ -182,7 +189,7 @@ def test_a_cluster_is_that_of_the_project_and_a_second_apply_changes_nothing(pro
     assert made["azure_attributes"] == {"first_on_demand": 1, "availability": "SPOT_WITH_FALLBACK_AZURE"} and made["spark_conf"] == {"spark.sql.shuffle.partitions": "64"}
     assert made["custom_tags"] == {**project.resource_tags, "team": "risk"} and (made["node_type_id"], made["driver_node_type_id"]) == ("Standard_D4ds_v5", "Standard_D8ds_v5")
     server.forget_calls()
-    observed_delivery(project, "production", read_contracts(project), client)
+    observe_delivery(project, "production", read_contracts(project), client)
     assert server.count(ClusterPoliciesAPI.list) == 1 and server.count(InstancePoolsAPI.list) == 0
 
 
@@ -208,7 +215,7 @@ def test_a_contract_says_its_own_and_the_others_have_the_projects(project: Proje
     others = [job for name, job in by_name.items() if not name.endswith((first, second))]
     assert others and all(job["job_clusters"][0]["new_cluster"]["runtime_engine"] == "PHOTON" for job in others)
     server.forget_calls()
-    observed_delivery(project, "production", contracts, client)
+    observe_delivery(project, "production", contracts, client)
     assert (server.count(ClusterPoliciesAPI.list), server.count(InstancePoolsAPI.list)) == (1, 1)
 
 
@@ -216,7 +223,7 @@ def test_one_contract_on_the_projects_cluster_needs_it_and_runs_as_its_user(proj
     first = next(contract.models[0].name for contract in read_contracts(project) if contract.ingested_models)
     contracts = with_compute(project, **{first: {"kind": "existing_cluster"}})
     with pytest.raises(BadInput, match="no cluster"):
-        observed_delivery(project, "production", contracts, client)
+        observe_delivery(project, "production", contracts, client)
     client.clusters.create("17.3.x-scala2.13", cluster_name=project.names.cluster, node_type_id="Standard_D4ds_v5", num_workers=1, single_user_name="admin@example.com")
     by_name = {job.name: job.settings for job in applied(project, client, contracts).jobs}
     runs_as = {name: job["run_as"] for name, job in by_name.items()}
@@ -228,7 +235,7 @@ def test_what_the_workspace_has_not_is_told_with_all_else_before_anything_is_don
     contracts = with_compute(project, **{first: {"pool": "small node"}, second: {"pool": "small nodes", "spot": True, "workers": 1}})
     lacking = replace(project, jobs=replace(project.jobs, cluster={**HEAVY, "policy": "Job Compte"}))
     with pytest.raises(BadInput) as raised:
-        observed_delivery(lacking, "production", contracts, client)
+        observe_delivery(lacking, "production", contracts, client)
     told = {(fault.code, fault.path) for fault in raised.value.faults}
     assert {("no-such-pool", "workflow.compute.pool"), ("no-such-policy", "jobs.cluster.policy"), ("job-setting", "workflow.compute.spot")} <= told
     hints = {fault.code: fault.hint for fault in raised.value.faults}
@@ -254,13 +261,13 @@ def test_a_bundle_says_the_same_and_looks_names_up(project: Project, client: Wor
 
     first = next(contract.models[0].name for contract in read_contracts(project) if contract.ingested_models)
     contracts = with_compute(project, **{first: {"pool": "small nodes", "policy": POLICY}})
-    files = whole_bundle(project, contracts)
+    files = project_bundle_files(project, contracts)
     variables = yaml.safe_load(files["databricks.yml"])["variables"]
     assert {name: said["lookup"] for name, said in variables.items() if "lookup" in said} == {"pool_small_nodes": {"instance_pool": "small nodes"}, "policy_Job_Compute": {"cluster_policy": "Job Compute"}}
     ids = {"${var.pool_small_nodes}": next(item.instance_pool_id for item in client.instance_pools.list() if item.instance_pool_name == "small nodes"),
            "${var.policy_Job_Compute}": next(item.policy_id for item in client.cluster_policies.list())}
     found = yaml.safe_load(files["resources/jobs.yml"])["resources"]["jobs"]
-    delivered = {job.name: job.settings for job in observed_delivery(project, "production", contracts, client).jobs}
+    delivered = {job.name: job.settings for job in observe_delivery(project, "production", contracts, client).jobs}
     assert delivered.keys() == {said["name"] for said in found.values()}
     for said in found.values():
         Job.from_dict(said)
@@ -287,4 +294,4 @@ def test_a_workflow_as_the_documentation_has_it_is_taken_without_a_word(tmp_path
 
 def test_the_documentation_names_every_key() -> None:
     told = (ROOT / "docs" / "project.md").read_text(encoding="utf-8")
-    assert all(f"| `{key}` |" in told for key in CLUSTER.of), "docs/project.md, compute"
+    assert all(f"| `{key}` |" in told for key in CLUSTER_KEYS.of), "docs/project.md, compute"

@@ -27,12 +27,12 @@ from workspace.server import Workspace as Server
 
 from datamaster_kit.contract.fault import BadInput, DatamasterError
 from datamaster_kit.contract.model import Contract, EmailNotifications, ServiceLevel, Source, Workflow
-from datamaster_kit.deliver.delivery import Delivery, Part, apply_delivery, observed_delivery, plan_of, to_destroy
-from datamaster_kit.deliver.job_runs import failures, followed, job_number, job_numbers, job_states, started, state_of
+from datamaster_kit.deliver.delivery import Delivery, DeliveryScope, apply_delivery, delivery_to_destroy, observe_delivery, plan_delivery
+from datamaster_kit.deliver.job_runs import find_job_id, find_job_ids, follow_run, read_job_states, read_run_faults, run_state, start_job
 from datamaster_kit.deliver.jobs import KEY_TAG
 from datamaster_kit.deliver.new_project import files_of_new_project, templates_folder, write_new_project
 from datamaster_kit.plan.plan import Plan
-from datamaster_kit.plan.resources import Outcome
+from datamaster_kit.plan.resources import ChangeOutcome
 from datamaster_kit.project.project_file import Project, read_contracts, read_project
 from datamaster_kit.project.sections import Jobs
 from datamaster_kit.targets.clients.management import NO_LOGIN, Management
@@ -86,13 +86,13 @@ def client(server: Server) -> WorkspaceClient:
 
 def observed(project: Project, client: WorkspaceClient, contracts: tuple[Contract, ...] | None = None) -> Delivery:
     """Return what should be and what is."""
-    return observed_delivery(project, "production", contracts or read_contracts(project), client)
+    return observe_delivery(project, "production", contracts or read_contracts(project), client)
 
 
 def applied(project: Project, client: WorkspaceClient, contracts: tuple[Contract, ...] | None = None, allow_delete: bool = False) -> Plan:
     """Observe, plan and apply once; return the plan."""
     delivery = observed(project, client, contracts)
-    plan = plan_of(delivery, allow_delete)
+    plan = plan_delivery(delivery, allow_delete)
     apply_delivery(delivery, plan)
     return plan
 
@@ -126,7 +126,7 @@ def test_from_nothing_to_every_job_and_a_second_apply_changes_nothing(project: P
     assert {change.action for change in plan.changes} == {"create"} and plan.changes[0].kind == "release"
     server.forget_calls()
     delivery = observed(project, client)
-    assert plan_of(delivery).is_empty and {method for method, _, _ in server.log} <= {"GET", "HEAD"}
+    assert plan_delivery(delivery).is_empty and {method for method, _, _ in server.log} <= {"GET", "HEAD"}
     job = job_named(client, ACCOUNT)
     assert job.settings.schedule.pause_status.value == "PAUSED" and job.settings.schedule.timezone_id == "America/Sao_Paulo"
     assert (job.settings.max_concurrent_runs, job.settings.queue.enabled, job.settings.run_as.service_principal_name) == (1, True, APPLICATION)
@@ -207,7 +207,7 @@ def test_killed_half_way_and_applied_again_the_end_state_is_the_same(project: Pr
 
     done = 0
 
-    def report(outcome: Outcome) -> None:
+    def report(outcome: ChangeOutcome) -> None:
         nonlocal done
         done += 1
         if done == after:
@@ -215,7 +215,7 @@ def test_killed_half_way_and_applied_again_the_end_state_is_the_same(project: Pr
 
     delivery = observed(project, client)
     with pytest.raises(Killed):
-        apply_delivery(delivery, plan_of(delivery), report)
+        apply_delivery(delivery, plan_delivery(delivery), report)
     applied_at_last(project, client)
     assert end_state(server) == calm_state(project)
 
@@ -254,7 +254,7 @@ def test_one_contracts_change_updates_its_own_jobs_only(server: Server, client: 
     assert changed_by(parts, "# a remark\n") == [("create", "release"), ("update", "ingest-risk-loan")], "what a contract borrows is its own"
     everyones = changed_by(tmp_path / "datamaster.yaml", "# a remark\n")
     assert {name for action, name in everyones if action == "update"} == {item.settings.name for item in client.jobs.list() if item.settings}, "the project file is every job's"
-    assert plan_of(observed(read_project(tmp_path), client)).is_empty
+    assert plan_delivery(observed(read_project(tmp_path), client)).is_empty
     run = job_named(client, "ingest-risk-loan").settings.tasks[0].python_wheel_task.parameters
     folder = Path(run[-1]).parent
     assert {item.path.removeprefix(f"{folder}/") for item in client.files.list_directory_contents(f"{folder}/contracts")} == {"contracts/borrower.yaml", "contracts/parts"}
@@ -268,7 +268,7 @@ def test_a_renamed_model_keeps_its_job(project: Project, client: WorkspaceClient
     plan = applied(project, client, contracts)
     assert [(change.action, change.name) for change in plan.pending if change.name.endswith("accounts")] == [("update", "ingest-risk-accounts")]
     assert job_named(client, "ingest-risk-accounts").job_id == job.job_id and not list(client.jobs.list(name=ACCOUNT))
-    assert plan_of(observed(project, client, contracts)).is_empty
+    assert plan_delivery(observed(project, client, contracts)).is_empty
 
 
 def test_what_a_person_unpaused_stays_so_and_is_shown(project: Project, client: WorkspaceClient) -> None:
@@ -276,12 +276,12 @@ def test_what_a_person_unpaused_stays_so_and_is_shown(project: Project, client: 
     job = job_named(client, ACCOUNT)
     schedule = job.settings.schedule.as_dict()
     client.jobs.update(job.job_id, new_settings=JobSettings.from_dict({"schedule": {**schedule, "pause_status": "UNPAUSED"}, "max_concurrent_runs": 5}))
-    [drift] = plan_of(observed(project, client)).pending
+    [drift] = plan_delivery(observed(project, client)).pending
     assert (drift.action, drift.note) == ("update", "unpaused by hand, and left so") and [item.path for item in drift.differences] == ["max_concurrent_runs"]
     applied(project, client)
     again = job_named(client, ACCOUNT)
     assert (again.settings.schedule.pause_status.value, again.settings.max_concurrent_runs) == ("UNPAUSED", 1)
-    plan = plan_of(observed(project, client))
+    plan = plan_delivery(observed(project, client))
     assert plan.is_empty and [change.note for change in plan.shown] == ["unpaused by hand, and left so"]
 
 
@@ -290,7 +290,7 @@ def test_a_task_that_somebody_added_is_drift_and_goes(project: Project, client: 
     job = job_named(client, ACCOUNT)
     more = {"tasks": [{"task_key": "mine", "notebook_task": {"notebook_path": "/Shared/mine"}, "job_cluster_key": "datamaster"}]}
     client.jobs.update(job.job_id, new_settings=JobSettings.from_dict(more))
-    [drift] = plan_of(observed(project, client)).pending
+    [drift] = plan_delivery(observed(project, client)).pending
     assert [item.path for item in drift.differences] == ["task_keys"]
     applied(project, client)
     assert [task.task_key for task in job_named(client, ACCOUNT).settings.tasks] == [f"task-{ACCOUNT}"]
@@ -300,7 +300,7 @@ def test_a_twin_is_shown_and_deleted_only_where_that_is_allowed(project: Project
     applied(project, client)
     job = job_named(client, ACCOUNT)
     twin = client.jobs.create(**job.settings.as_shallow_dict()).job_id
-    [surplus] = plan_of(observed(project, client)).pending
+    [surplus] = plan_delivery(observed(project, client)).pending
     assert (surplus.action, surplus.name, surplus.note) == ("delete", f"{ACCOUNT} ({twin})", "a second job of the same model") and surplus.refusal
     applied(project, client)
     assert len(list(client.jobs.list(name=ACCOUNT))) == 2
@@ -311,7 +311,7 @@ def test_a_twin_is_shown_and_deleted_only_where_that_is_allowed(project: Project
 def test_somebody_elses_job_of_the_name_is_left_alone(project: Project, client: WorkspaceClient) -> None:
     theirs = {"name": ACCOUNT, "tasks": [{"task_key": "theirs", "spark_python_task": {"python_file": "dbfs:/a.py"}, "new_cluster": {"spark_version": "17.3.x-scala2.13", "node_type_id": "Standard_D4ds_v5", "num_workers": 1}}]}
     made = client.jobs.create(**JobSettings.from_dict(theirs).as_shallow_dict()).job_id or 0
-    plan = plan_of(observed(project, client))
+    plan = plan_delivery(observed(project, client))
     with pytest.raises(DatamasterError) as raised:
         applied(project, client)
     [refused] = plan.refused
@@ -325,10 +325,10 @@ def test_the_job_of_a_contract_that_is_gone_is_deleted_only_where_that_is_allowe
     applied(project, client)
     smaller = written_project(tmp_path, "https://adb-1.1.azuredatabricks.net")
     (tmp_path / "contracts" / "account.yaml").unlink()
-    pending = {(change.action, change.name.split(" ")[0]): change for change in plan_of(observed(smaller, client)).pending}
+    pending = {(change.action, change.name.split(" ")[0]): change for change in plan_delivery(observed(smaller, client)).pending}
     assert pending["delete", ACCOUNT].refusal and pending["delete", ACCOUNT].note == "no contract asks for it any more"
     applied(smaller, client, allow_delete=True)
-    assert not list(client.jobs.list(name=ACCOUNT)) and plan_of(observed(smaller, client)).is_empty
+    assert not list(client.jobs.list(name=ACCOUNT)) and plan_delivery(observed(smaller, client)).is_empty
 
 
 def test_destroy_leaves_nothing_of_the_toolkits_and_everything_of_others(project: Project, server: Server, client: WorkspaceClient) -> None:
@@ -336,10 +336,10 @@ def test_destroy_leaves_nothing_of_the_toolkits_and_everything_of_others(project
     client.jobs.create(**JobSettings.from_dict(theirs).as_shallow_dict())
     applied(project, client)
     server.fail(Fault("lost", "POST", "*/jobs/delete", times=2), Fault("lost", "DELETE", "*/fs/*", times=2))
-    delivery = to_destroy(observed(project, client))
-    apply_delivery(delivery, plan_of(delivery, allow_delete=True))
+    delivery = delivery_to_destroy(observed(project, client))
+    apply_delivery(delivery, plan_delivery(delivery, allow_delete=True))
     assert [item.settings.name for item in client.jobs.list() if item.settings] == ["theirs"]
-    assert plan_of(to_destroy(observed(project, client)), allow_delete=True).is_empty
+    assert plan_delivery(delivery_to_destroy(observed(project, client)), allow_delete=True).is_empty
 
 
 def test_without_the_volume_the_message_says_what_to_do(project: Project, server: Server) -> None:
@@ -367,7 +367,7 @@ def test_where_jobs_run_is_said_by_the_project(project: Project, client: Workspa
             observed(said, client)
         client.clusters.create("17.3.x-scala2.13", cluster_name=project.names.cluster, node_type_id="Standard_D4ds_v5", num_workers=1)
     applied(said, client)
-    assert plan_of(observed(said, client)).is_empty
+    assert plan_delivery(observed(said, client)).is_empty
     task = job_named(client, ACCOUNT).settings.tasks[0]
     assert bool(task.existing_cluster_id) == (compute == "existing_cluster") and bool(task.job_cluster_key) == (compute == "job_cluster")
 
@@ -391,7 +391,7 @@ def test_serverless_jobs_have_an_environment(project: Project) -> None:
         client = prepared(server)
         said = replace(project, jobs=Jobs(compute="serverless"))
         applied(said, client)
-        assert plan_of(observed(said, client)).is_empty
+        assert plan_delivery(observed(said, client)).is_empty
         job = job_named(client, ACCOUNT)
         assert job.settings.environments[0].spec.dependencies[0].endswith(".whl") and not job.settings.job_clusters
         book = {"task_key": "score", "notebook_task": {"notebook_path": "/Shared/score"}}
@@ -399,7 +399,7 @@ def test_serverless_jobs_have_an_environment(project: Project) -> None:
         own, score = job_named(client, ACCOUNT).settings.tasks
         assert own.environment_key and not score.environment_key and score.depends_on
         applied(project, client)
-        assert job_named(client, ACCOUNT).job_id == job.job_id and plan_of(observed(project, client)).is_empty
+        assert job_named(client, ACCOUNT).job_id == job.job_id and plan_delivery(observed(project, client)).is_empty
         assert job_named(client, ACCOUNT).settings.environments in (None, [])
 
 
@@ -407,7 +407,7 @@ def test_jobs_on_the_projects_cluster_run_as_its_only_user(project: Project, cli
     said = replace(project, jobs=Jobs(compute="existing_cluster"))
     client.clusters.create("17.3.x-scala2.13", cluster_name=project.names.cluster, node_type_id="Standard_D4ds_v5", num_workers=1, single_user_name="admin@example.com")
     applied(said, client)
-    assert plan_of(observed(said, client)).is_empty
+    assert plan_delivery(observed(said, client)).is_empty
     run_as = job_named(client, ACCOUNT).settings.run_as
     assert (run_as.user_name, run_as.service_principal_name) == ("admin@example.com", None)
     with pytest.raises(BadInput, match=r"is admin@example\.com's and not ana@example\.com's"):
@@ -433,18 +433,18 @@ def test_one_job_a_contract_where_the_project_wants_it_and_back_again(project: P
     flights = {name: job_named(client, f"ingest-risk-{name}").job_id for name in ("airlines", "airports", "planes", "weather", "flights")}
     run = client.jobs.run_now(min(flights.values())).run_id
     said = replace(project, jobs=Jobs(ingest_per="contract"))
-    plan = plan_of(observed(said, client))
+    plan = plan_delivery(observed(said, client))
     kept = [change for change in plan.pending if change.action == "update"]
     assert {change.name for change in kept} == {"ingest-risk-accounts", "ingest-risk-consents", "ingest-risk-departures-from-new-york-city"}
     assert len([change for change in plan.refused if change.note == "no contract asks for it any more"]) == 4
     applied(said, client, allow_delete=True)
-    assert plan_of(observed(said, client)).is_empty
+    assert plan_delivery(observed(said, client)).is_empty
     whole = job_named(client, "ingest-risk-departures-from-new-york-city")
     assert whole.job_id == min(flights.values()) and [item.run_id for item in client.jobs.list_runs(job_id=whole.job_id)] == [run]
     assert {task.task_key for task in whole.settings.tasks} == {f"task-ingest-risk-{name}" for name in flights}
-    assert job_number(client, said, read_contracts(said), "weather", "ingest") == whole.job_id
+    assert find_job_id(client, said, read_contracts(said), "weather", "ingest") == whole.job_id
     applied(project, client, allow_delete=True)
-    assert job_named(client, "ingest-risk-airlines").job_id == whole.job_id and plan_of(observed(project, client)).is_empty
+    assert job_named(client, "ingest-risk-airlines").job_id == whole.job_id and plan_delivery(observed(project, client)).is_empty
     assert end_state(server) == calm_state(project)
 
 
@@ -453,14 +453,14 @@ def test_parameters_of_the_contract_are_the_jobs_and_are_exactly_those(project: 
     applied(project, client, two)
     job = job_named(client, ACCOUNT)
     assert [(item.name, item.default) for item in job.settings.parameters] == [("day", "today"), ("days", "3")]
-    started(client, job.job_id, {"day": "2026-01-31"})
+    start_job(client, job.job_id, {"day": "2026-01-31"})
     assert next(iter(server.state.runs.values()))["job_parameters"][0]["value"] == "2026-01-31"
     one = changed(project, properties={"parameters": {"day": "today"}})
     applied(project, client, one)
-    assert [item.name for item in job_named(client, ACCOUNT).settings.parameters] == ["day"] and plan_of(observed(project, client, one)).is_empty
+    assert [item.name for item in job_named(client, ACCOUNT).settings.parameters] == ["day"] and plan_delivery(observed(project, client, one)).is_empty
     applied(project, client)
     same = job_named(client, ACCOUNT)
-    assert not same.settings.parameters and same.job_id == job.job_id and plan_of(observed(project, client)).is_empty
+    assert not same.settings.parameters and same.job_id == job.job_id and plan_delivery(observed(project, client)).is_empty
     with pytest.raises(BadInput, match="parameter 'a b'"):
         observed(project, client, changed(project, properties={"parameters": {"a b": 1}}))
 
@@ -479,7 +479,7 @@ def test_streams_start_by_themselves_and_watch_their_backlog(project: Project, c
     assert [(rule.metric.value, rule.value) for rule in job.settings.health.rules] == [("STREAMING_BACKLOG_SECONDS", 600)]
     mail = job.settings.email_notifications
     assert (mail.on_start, mail.on_success, mail.on_failure, mail.on_streaming_backlog_exceeded) == (["a@example.com"], ["b@example.com"], ["c@example.com"], ["c@example.com"])
-    assert plan_of(observed(project, client, files)).is_empty
+    assert plan_delivery(observed(project, client, files)).is_empty
 
 
 def test_a_stream_of_events_runs_all_the_time_without_order_or_retries(project: Project, client: WorkspaceClient) -> None:
@@ -488,14 +488,14 @@ def test_a_stream_of_events_runs_all_the_time_without_order_or_retries(project: 
         azure.furnish(said.setup["subscription"], "rsgdrisk", "ethdrisk", containers={("stadrisk", "ctrdriskraw")})
 
         def seen(contracts: tuple[Contract, ...]) -> Delivery:
-            return observed_delivery(said, "production", contracts, client, lambda: Management(lambda: azure.token, azure.host, lambda seconds: None))
+            return observe_delivery(said, "production", contracts, client, lambda: Management(lambda: azure.token, azure.host, lambda seconds: None))
 
         events = streaming(project, source=Source("eventhub", "avro"), tasks=())
         delivery = seen(events)
-        apply_delivery(delivery, plan_of(delivery))
+        apply_delivery(delivery, plan_delivery(delivery))
         job = job_named(client, ACCOUNT)
         assert job.settings.continuous.pause_status.value == "PAUSED" and not job.settings.tasks[0].max_retries and job.settings.timeout_seconds == 0
-        assert plan_of(seen(events)).is_empty
+        assert plan_delivery(seen(events)).is_empty
         with pytest.raises(BadInput, match="score of"):
             seen(streaming(project, source=Source("eventhub", "avro"), tasks=({"task_key": "score", "notebook_task": {"notebook_path": "/Shared/score"}},)))
 
@@ -503,29 +503,29 @@ def test_a_stream_of_events_runs_all_the_time_without_order_or_retries(project: 
 def test_a_run_is_followed_and_its_failing_task_told(project: Project, server: Server, client: WorkspaceClient) -> None:
     contracts = read_contracts(project)
     applied(project, client)
-    number = job_number(client, project, contracts, "account", "ingest")
+    number = find_job_id(client, project, contracts, "account", "ingest")
     seen: list[str] = []
-    run = followed(client, started(client, number), lambda item: seen.append(state_of(item)))
-    assert state_of(run) == "SUCCESS" and failures(client, run) == () and "RUNNING" in seen
+    run = follow_run(client, start_job(client, number), lambda item: seen.append(run_state(item)))
+    assert run_state(run) == "SUCCESS" and read_run_faults(client, run) == () and "RUNNING" in seen
     server.state.scripted[f"task-{ACCOUNT}"] = "AnalysisException: there is no such column"
-    [fault] = failures(client, followed(client, started(client, number), lambda item: None))
+    [fault] = read_run_faults(client, follow_run(client, start_job(client, number), lambda item: None))
     assert "there is no such column" in fault.message and "/runs/" in fault.hint
     with pytest.raises(DatamasterError, match="deliver apply"):
-        job_number(client, project, contracts, "account", "prep")
+        find_job_id(client, project, contracts, "account", "prep")
 
 
 def test_a_lost_reply_starts_one_run(project: Project, server: Server, client: WorkspaceClient) -> None:
     applied(project, client)
     server.fail(Fault("lost", "POST", "*/jobs/run-now"))
-    started(client, job_number(client, project, read_contracts(project), "account", "ingest"))
+    start_job(client, find_job_id(client, project, read_contracts(project), "account", "ingest"))
     assert server.faults.struck and len(server.state.runs) == 1
 
 
 def test_the_state_of_every_job_is_shown(project: Project, client: WorkspaceClient) -> None:
     applied(project, client)
     client.jobs.create(name="theirs", tags={KEY_TAG: "x"})
-    followed(client, started(client, job_number(client, project, read_contracts(project), "account", "ingest")), lambda item: None)
-    states = {item.job: item for item in job_states(client, project)}
+    follow_run(client, start_job(client, find_job_id(client, project, read_contracts(project), "account", "ingest")), lambda item: None)
+    states = {item.job: item for item in read_job_states(client, project)}
     assert "theirs" not in states and states[ACCOUNT].state == "SUCCESS" and states[ACCOUNT].paused == "PAUSED"
     assert {item.state for name, item in states.items() if name != ACCOUNT} == {""}
 
@@ -568,7 +568,7 @@ def test_a_projects_own_package_is_built_released_and_run_by_preparations(server
     project = written_project(tmp_path, server.host)
     write_new_project(tmp_path, files_of_new_project(templates_folder()))
     applied(project, client)
-    assert plan_of(observed(project, client)).is_empty
+    assert plan_delivery(observed(project, client)).is_empty
     task = job_named(client, "prep-risk-account").settings.tasks[1]
     assert (task.python_wheel_task.package_name, task.python_wheel_task.entry_point) == ("definition_project", "main")
     wheel = next(item.whl for item in task.libraries if "definition_project" in item.whl)
@@ -602,8 +602,8 @@ def test_a_contract_of_events_has_its_topic_in_the_same_plan(server: Server, cli
             return Management(lambda: azure.token, azure.host, lambda seconds: None)
 
         def applied_with(*contracts: Contract, allow_delete: bool = False) -> list[tuple[str, str]]:
-            delivery = observed_delivery(project, "production", contracts, client, management, old_topics=allow_delete)
-            plan = plan_of(delivery, allow_delete)
+            delivery = observe_delivery(project, "production", contracts, client, management, old_topics=allow_delete)
+            plan = plan_delivery(delivery, allow_delete)
             apply_delivery(delivery, plan)
             return [(change.action, change.name) for change in plan.changes if change.kind == "topic"]
 
@@ -615,8 +615,8 @@ def test_a_contract_of_events_has_its_topic_in_the_same_plan(server: Server, cli
         assert applied_with(*read_contracts(project)) == [] and job_named(client, ACCOUNT).job_id == job.job_id
         assert applied_with(*read_contracts(project), allow_delete=True) == [("delete", "topic-risk-account")]
         applied_with(*events)
-        delivery = to_destroy(observed_delivery(project, "production", events, client, management, old_topics=True))
-        apply_delivery(delivery, plan_of(delivery, allow_delete=True))
+        delivery = delivery_to_destroy(observe_delivery(project, "production", events, client, management, old_topics=True))
+        apply_delivery(delivery, plan_delivery(delivery, allow_delete=True))
         assert not azure.groups[subscription, "rsgdrisk"]["ethdrisk"].hubs and not list(client.jobs.list())
 
 
@@ -630,22 +630,22 @@ def test_topics_that_cannot_be_read_stop_no_job(server: Server, client: Workspac
         raise DatamasterError(NO_LOGIN.fault("Please run 'az login'"))
 
     def seen(management: Any) -> Delivery:
-        return observed_delivery(project, "production", events, client, management)
+        return observe_delivery(project, "production", events, client, management)
 
     delivery = seen(nobody)
     with pytest.raises(DatamasterError, match="topic-risk-account of urn:datacontract:risk:account: Please run 'az login'") as raised:
-        apply_delivery(delivery, plan_of(delivery))
+        apply_delivery(delivery, plan_delivery(delivery))
     assert raised.value.exit_code == 1 and [(fault.code, fault.hint) for fault in raised.value.faults] == [("topic-unread", NO_LOGIN.remedy)]
-    assert plan_of(seen(nobody)).is_empty and len(list(client.jobs.list())) == 7
+    assert plan_delivery(seen(nobody)).is_empty and len(list(client.jobs.list())) == 7
     with pytest.raises(DatamasterError, match="az login"):
-        to_destroy(seen(nobody))
+        delivery_to_destroy(seen(nobody))
     with ResourceManager() as azure:
         refused = seen(lambda: Management(lambda: "not the token", azure.host, lambda seconds: None))
         assert [fault.code for fault in refused.faults] == ["topic-unread"] and "azure-refused" not in str(refused.faults[0])
         azure.furnish(project.setup["subscription"], "rsgdrisk", "ethdrisk", containers={("stadrisk", "ctrdriskraw")})
         at_last = seen(lambda: Management(lambda: azure.token, azure.host, lambda seconds: None))
-        assert [(change.action, change.kind) for change in plan_of(at_last).pending] == [("create", "topic")]
-        apply_delivery(at_last, plan_of(at_last))
+        assert [(change.action, change.kind) for change in plan_delivery(at_last).pending] == [("create", "topic")]
+        apply_delivery(at_last, plan_delivery(at_last))
 
 
 SETUP = """setup:
@@ -690,43 +690,43 @@ def landed(tmp_path: Path, server: Server) -> Project:
 
 
 @pytest.mark.parametrize(("part", "names"), [
-    (Part("contracts/account.yaml"), {"ingest-risk-account", "mock-ingest-risk-account"}),
-    (Part("contracts/account.yaml", ("ingest",)), {"ingest-risk-account"}),
-    (Part(purposes=("mock-ingest",)), {"mock-ingest-risk-account"}),
-    (Part("contracts/consents.yaml", ("mock-ingest",)), set[str]()),
+    (DeliveryScope("contracts/account.yaml"), {"ingest-risk-account", "mock-ingest-risk-account"}),
+    (DeliveryScope("contracts/account.yaml", ("ingest",)), {"ingest-risk-account"}),
+    (DeliveryScope(purposes=("mock-ingest",)), {"mock-ingest-risk-account"}),
+    (DeliveryScope("contracts/consents.yaml", ("mock-ingest",)), set[str]()),
 ], ids=["a contract", "a contract's ingest", "a purpose", "nothing"])
-def test_what_is_not_of_a_part_is_left_alone_and_nothing_is_deleted(landed: Project, server: Server, client: WorkspaceClient, part: Part, names: set[str]) -> None:
+def test_what_is_not_of_a_part_is_left_alone_and_nothing_is_deleted(landed: Project, server: Server, client: WorkspaceClient, part: DeliveryScope, names: set[str]) -> None:
     contracts = mocked(landed)
     applied(landed, client, contracts)
     client.jobs.create(name="ingest-risk-gone", tags={**landed.resource_tags, KEY_TAG: "ingest-0123456789ab"})
     before = {item["settings"]["name"]: json.dumps(item["settings"], sort_keys=True) for item in server.state.jobs.values()}
     changed = tuple(replace(item, version="9.9.9") for item in contracts)
-    delivery = observed_delivery(landed, "production", changed, client, part=part)
-    plan = plan_of(delivery)
+    delivery = observe_delivery(landed, "production", changed, client, part=part)
+    plan = plan_delivery(delivery)
     assert {change.name for change in plan.pending if change.kind == "job"} == names and "delete" not in {change.action for change in plan.changes}
     apply_delivery(delivery, plan)
     after = {item["settings"]["name"]: json.dumps(item["settings"], sort_keys=True) for item in server.state.jobs.values()}
     assert {name for name in after if after[name] != before[name]} == names and set(after) == set(before)
     assert bool(delivery.notes) is not bool(names)
-    assert plan_of(observed_delivery(landed, "production", changed, client, part=part)).is_empty
+    assert plan_delivery(observe_delivery(landed, "production", changed, client, part=part)).is_empty
 
 
 def test_a_part_of_no_contract_is_bad_input(landed: Project, client: WorkspaceClient) -> None:
     with pytest.raises(BadInput, match=r"contracts/gone\.yaml is not one of the project's contracts"):
-        observed_delivery(landed, "production", read_contracts(landed), client, part=Part("contracts/gone.yaml"))
+        observe_delivery(landed, "production", read_contracts(landed), client, part=DeliveryScope("contracts/gone.yaml"))
 
 
 def test_the_jobs_of_whole_contracts_are_found_and_a_missing_one_is_told(landed: Project, client: WorkspaceClient) -> None:
     contracts = mocked(landed)
     with pytest.raises(DatamasterError, match="ingest-risk-account"):
-        job_numbers(client, landed, contracts, "ingest")
+        find_job_ids(client, landed, contracts, "ingest")
     applied(landed, client, contracts)
-    wanted = [job_number(client, landed, contracts, model, "ingest") for model in ("account", "consents", "flights")]
-    assert set(wanted) <= set(job_numbers(client, landed, contracts, "ingest"))
-    assert job_numbers(client, landed, contracts, "mock-ingest") == (job_number(client, landed, contracts, "account", "mock-ingest"),)
-    assert job_numbers(client, landed, contracts[:1], "ingest") == (wanted[0],)
+    wanted = [find_job_id(client, landed, contracts, model, "ingest") for model in ("account", "consents", "flights")]
+    assert set(wanted) <= set(find_job_ids(client, landed, contracts, "ingest"))
+    assert find_job_ids(client, landed, contracts, "mock-ingest") == (find_job_id(client, landed, contracts, "account", "mock-ingest"),)
+    assert find_job_ids(client, landed, contracts[:1], "ingest") == (wanted[0],)
     with pytest.raises(DatamasterError, match="no job of the contracts for prep"):
-        job_numbers(client, landed, contracts[:1], "prep")
+        find_job_ids(client, landed, contracts[:1], "prep")
 
 
 def test_the_command_line_delivers_and_runs_a_part(server: Server, client: WorkspaceClient, tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from workspace.executor import ExecutionSettings
 from workspace.server import Workspace
 from workspace.state import Settings
 
-from datamaster_kit.deliver.release import archive, wheel_of_toolkit
+from datamaster_kit.deliver.release import build_toolkit_wheel, zip_archive
 
 pytestmark = [pytest.mark.server, pytest.mark.slow]
 
@@ -143,7 +143,7 @@ def upload(client: WorkspaceClient, name: str, content: bytes) -> str:
 
 def wheel(name: str, code: str) -> bytes:
     about = f"{name}-1.0.dist-info"
-    return archive(
+    return zip_archive(
         {
             f"{name}.py": code.encode(),
             f"{about}/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n".encode(),
@@ -237,7 +237,7 @@ def test_a_failing_cell_fails_the_run_with_its_message(client: WorkspaceClient) 
 def test_a_notebook_installs_the_toolkit_from_its_wheel_and_nothing_of_the_checkout(
     client: WorkspaceClient,
 ) -> None:
-    name, content = wheel_of_toolkit()
+    name, content = build_toolkit_wheel()
     path = put(
         client,
         "installs",
@@ -287,7 +287,7 @@ def test_a_wheel_task_runs_the_wheels_code_with_its_parameters(client: Workspace
     code = "import sys, os, datamaster_kit\ndef main():\n    print(sys.argv[1:], datamaster_kit.__file__, os.path.exists('/Volumes/crisk/bronze/landing'))\n    if 'fail' in sys.argv: raise KeyError('lost')\n"
     wheels = environment(
         upload(client, "definition-1.0-py3-none-any.whl", wheel("definition", code)),
-        upload(client, *wheel_of_toolkit()),
+        upload(client, *build_toolkit_wheel()),
     )
     run = ran(
         client,

@@ -15,7 +15,7 @@ import yaml
 from datamaster_kit import __version__
 from datamaster_kit.contract.fault import BadInput
 from datamaster_kit.contract.lint import lint
-from datamaster_kit.deliver.lakehouse_files import hash_of, lakehouse_files, update_lakehouse
+from datamaster_kit.deliver.lakehouse_files import file_text_hash, lakehouse_files, update_lakehouse
 from datamaster_kit.deliver.new_project import templates_folder
 from datamaster_kit.lakehouse.names import names
 from datamaster_kit.project.project_file import read_contracts, read_project
@@ -153,7 +153,7 @@ def test_an_older_version_is_brought_to_this_one_by_the_command(lakehouse: Path)
     now = texts(lakehouse)
     (lakehouse / "requirements.txt").write_text("datamaster_kit==0.0.1\n")
     record = json.loads(now[".lakehouse.json"])
-    record["files"]["requirements.txt"] = hash_of("datamaster_kit==0.0.1\n")
+    record["files"]["requirements.txt"] = file_text_hash("datamaster_kit==0.0.1\n")
     (lakehouse / ".lakehouse.json").write_text(json.dumps(record))
     assert datamaster("new", "lakehouse", "--update", ".", cwd=lakehouse).stdout == "requirements.txt: brought up to date\n"
     assert texts(lakehouse) == now

@@ -13,8 +13,8 @@ import pytest
 
 from datamaster_kit.contract.fault import DatamasterError
 from datamaster_kit.contract.model import Contract, Workflow
-from datamaster_kit.deliver.jobs import jobs
-from datamaster_kit.deliver.packages import wheels_of_project
+from datamaster_kit.deliver.jobs import build_jobs
+from datamaster_kit.deliver.packages import build_project_wheels
 from datamaster_kit.deliver.release import project_files, release_folder
 from datamaster_kit.deliver.settings import Release
 from datamaster_kit.project.project_file import read_contracts, read_project
@@ -76,8 +76,8 @@ def test_the_same_sources_are_the_same_release_wherever_and_whenever_they_are_bu
         path.chmod(0o600)
         os.utime(path, (1_000_000_000, 1_000_000_000))
     first, second = read_project(folder), read_project(other)
-    wheels = wheels_of_project(first, read_contracts(first))
-    assert list(wheels) == [WHEEL] and wheels == wheels_of_project(second, read_contracts(second))
+    wheels = build_project_wheels(first, read_contracts(first))
+    assert list(wheels) == [WHEEL] and wheels == build_project_wheels(second, read_contracts(second))
     assert release_folder(first, {**project_files(first, read_contracts(first)), **wheels}) == release_folder(second, {**project_files(second, read_contracts(second)), **wheels})
     assert not [path.name for path in (folder / "definition_project").iterdir() if path.name in ("build", "dist") or path.suffix == ".egg-info"]
 
@@ -87,8 +87,8 @@ def test_a_task_that_names_the_package_has_its_options_and_the_release_its_wheel
     [contract] = read_contracts(project)
     task = {"task_key": "prepare", "python_wheel_task": {"package_name": "definition_project", "entry_point": "main"}}
     contract = Contract(contract.id, models=contract.models, workflow=Workflow(models=("account",), tasks=(task,)))
-    release = Release("production", "/Volumes/r", ("/Volumes/r/datamaster_kit-0.1.0-py3-none-any.whl", *(f"/Volumes/r/{name}" for name in wheels_of_project(project, [contract]))))
-    ingest, prepare = jobs(project, [("contracts/account.yaml", contract)], release)
+    release = Release("production", "/Volumes/r", ("/Volumes/r/datamaster_kit-0.1.0-py3-none-any.whl", *(f"/Volumes/r/{name}" for name in build_project_wheels(project, [contract]))))
+    ingest, prepare = build_jobs(project, [("contracts/account.yaml", contract)], release)
     asked = ["--contract", "contracts/account.yaml", "--model", "account", "--target", "production", "--project", "/Volumes/r/datamaster.yaml"]
     assert [job.name for job in (ingest, prepare)] == ["ingest-risk-account", "prep-risk-account"]
     for given in (ingest.settings["tasks"][1], prepare.settings["tasks"][1]):
@@ -128,8 +128,8 @@ def test_a_package_of_poetry_is_built_offline_to_the_same_wheel_every_time(folde
     (package / "pyproject.toml").write_text(f'[build-system]\nrequires = ["poetry-core"]\nbuild-backend = "{back_end}"\n{said}')
     package.rename(folder / "package")  # its name is what poetry's section says, and not the folder's
     project = read_project(folder)
-    wheels = wheels_of_project(project, read_contracts(project))
-    assert wheels == wheels_of_project(project, read_contracts(project)) and list(wheels) == ["definition_project-0.3.0-py3-none-any.whl"]
+    wheels = build_project_wheels(project, read_contracts(project))
+    assert wheels == build_project_wheels(project, read_contracts(project)) and list(wheels) == ["definition_project-0.3.0-py3-none-any.whl"]
     with zipfile.ZipFile(io.BytesIO(wheels["definition_project-0.3.0-py3-none-any.whl"])) as built:
         assert "definition_project/silver.py" in built.namelist()
         assert "main=definition_project.main:main" in built.read("definition_project-0.3.0.dist-info/entry_points.txt").decode().replace(" ", "")
@@ -139,7 +139,7 @@ def test_a_back_end_that_is_not_installed_is_told_with_what_to_install(folder: P
     (folder / "definition_project" / "pyproject.toml").write_text('[build-system]\nrequires = ["nobody>=3"]\nbuild-backend = "poetry.nobody.api"\n[project]\nname = "definition_project"\n')
     project = read_project(folder)
     with pytest.raises(DatamasterError, match=r"definition_project is built by poetry\.nobody\.api") as told:
-        wheels_of_project(project, read_contracts(project))
+        build_project_wheels(project, read_contracts(project))
     assert [fault.hint for fault in told.value.faults] == ["pip install 'nobody>=3'"]
 
 
@@ -148,7 +148,7 @@ def test_a_back_end_that_the_extra_brings_is_had_by_the_extra(folder: Path, monk
     monkeypatch.setattr("datamaster_kit.deliver.packages.is_installed", lambda module: False)
     project = read_project(folder)
     with pytest.raises(DatamasterError) as told:
-        wheels_of_project(project, read_contracts(project))
+        build_project_wheels(project, read_contracts(project))
     assert [fault.hint for fault in told.value.faults] == ["pip install 'datamaster_kit[databricks]'"]
 
 
@@ -166,14 +166,14 @@ def test_the_installed_wheel_makes_the_silver_table_that_the_toolkit_makes_and_t
     from datamaster_kit.ingest.ingest import build_silver, ingest
     from datamaster_kit.lakehouse.runs import read_runs
     from datamaster_kit.targets.local import LocalTarget
-    from datamaster_kit.unity.tables import apply_plan, planned
+    from datamaster_kit.unity.tables import apply_plan, plan_project_tables
 
     for schema in ("bronze", "silver", "gold"):
         spark.sql(f"DROP SCHEMA IF EXISTS spark_catalog.{schema} CASCADE")
     project = read_project(folder)
     [contract] = read_contracts(project)
     target = LocalTarget(project, spark)
-    apply_plan(planned(target, project, [contract]), target)
+    apply_plan(plan_project_tables(target, project, [contract]), target)
     subprocess.run([sys.executable, str(ROOT / "tools" / "sample_data.py"), str(folder / ".datamaster" / "landing")], check=True)
     ingest(target, project, contract)
     build_silver(target, project, contract)
@@ -186,7 +186,7 @@ def test_the_installed_wheel_makes_the_silver_table_that_the_toolkit_makes_and_t
     made = silver()
     assert len(made) > 1900
     installed = tmp_path_factory.mktemp("installed")
-    (installed / WHEEL).write_bytes(wheels_of_project(project, [contract])[WHEEL])
+    (installed / WHEEL).write_bytes(build_project_wheels(project, [contract])[WHEEL])
     subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", "--no-index", "--no-deps", "--target", str(installed), str(installed / WHEEL)], check=True)
     arguments = ["--contract", "contracts/account.yaml", "--model", "account", "--target", "local", "--project", str(folder / "datamaster.yaml")]
 

@@ -13,7 +13,14 @@ import pytest
 
 from datamaster_kit.contract.fault import BadInput, DatamasterError
 from datamaster_kit.lakehouse import step_notebooks as notebooks
-from datamaster_kit.lakehouse.step_notebooks import StepResult, converted, run_step, run_steps, step_of, steps
+from datamaster_kit.lakehouse.step_notebooks import (
+    StepResult,
+    convert_parameters,
+    read_step_notebook,
+    run_step_notebook,
+    run_step_notebooks,
+    step_notebooks,
+)
 
 SECRET = "dapi-<0123456789>&'not to be seen'"
 HEAD = 'number: int = 1  # what to double\nname: str = "x"\nresult_path: str = ""'
@@ -34,7 +41,7 @@ def written(folder: Path, *sources: str, file: str = "01_double.ipynb", head: st
 
 def run(folder: Path, *sources: str, **parameters: Any) -> StepResult:
     """Run a notebook of these cells."""
-    return run_step(step_of(written(folder / "steps", *sources)), parameters, folder / "runs")
+    return run_step_notebook(read_step_notebook(written(folder / "steps", *sources)), parameters, folder / "runs")
 
 
 def outputs(result: StepResult | Path) -> list[dict[str, Any]]:
@@ -130,9 +137,9 @@ def test_a_notebook_that_runs_steps_keeps_its_own_shell(tmp_path: Path) -> None:
     inner = written(tmp_path / "inner", "print('inside')")
     result = run(tmp_path, f"""
 from pathlib import Path
-from datamaster_kit.lakehouse.step_notebooks import run_step, step_of
+from datamaster_kit.lakehouse.step_notebooks import run_step_notebook, read_step_notebook
 before = get_ipython()
-run_step(step_of(Path({str(inner)!r})), {{}}, Path({str(tmp_path / 'inner_runs')!r}))
+run_step_notebook(read_step_notebook(Path({str(inner)!r})), {{}}, Path({str(tmp_path / 'inner_runs')!r}))
 from IPython import get_ipython as now
 assert now() is before
 'still here'""")
@@ -143,8 +150,8 @@ def test_nothing_is_written_into_the_home_folder(tmp_path: Path) -> None:
     home = tmp_path / "home"
     home.mkdir()
     notebook = written(tmp_path / "steps", "print(1)")
-    program = ("import sys\nfrom pathlib import Path\nfrom datamaster_kit.lakehouse.step_notebooks import run_step, step_of\n"
-               "run_step(step_of(Path(sys.argv[1])), {}, Path(sys.argv[2]))")
+    program = ("import sys\nfrom pathlib import Path\nfrom datamaster_kit.lakehouse.step_notebooks import run_step_notebook, read_step_notebook\n"
+               "run_step_notebook(read_step_notebook(Path(sys.argv[1])), {}, Path(sys.argv[2]))")
     hidden = {name: value for name, value in os.environ.items() if not name.startswith(("IPYTHON", "JUPYTER"))}
     command = [sys.executable, "-c", program, str(notebook), str(tmp_path / "runs")]
     subprocess.run(command, env={**hidden, "HOME": str(home)}, check=True, capture_output=True)
@@ -179,24 +186,24 @@ def test_a_secret_that_a_cell_fetches_is_hidden_as_well(tmp_path: Path, monkeypa
 
 def test_progress_is_told_of_every_cell_with_its_heading(tmp_path: Path) -> None:
     told: list[tuple[str, int, int, str]] = []
-    run_step(step_of(written(tmp_path, "1", "2")), {}, tmp_path / "runs", lambda *news: told.append(news))
+    run_step_notebook(read_step_notebook(written(tmp_path, "1", "2")), {}, tmp_path / "runs", lambda *news: told.append(news))
     assert [news[1] for news in told] == list(range(1, told[-1][2] + 1))
     assert {news[0] for news in told} == {"double"} and told[-1][3] == "Double"
 
 
 def test_every_bad_parameter_is_refused_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DATABRICKS_TOKEN", SECRET)
-    step = step_of(written(tmp_path))
-    assert converted({"number": "2", "name": "y"}, [step], os.environ) == {"number": 2, "name": "y"}
+    step = read_step_notebook(written(tmp_path))
+    assert convert_parameters({"number": "2", "name": "y"}, [step], os.environ) == {"number": 2, "name": "y"}
     with pytest.raises(BadInput) as caught:
-        converted({"numbr": "2", "number": "two", "name": f"x{SECRET}"}, [step], os.environ)
+        convert_parameters({"numbr": "2", "number": "two", "name": f"x{SECRET}"}, [step], os.environ)
     assert [fault.code for fault in caught.value.faults] == ["no-such-parameter", "parameter-value", "secret-parameter"]
     assert "'number'" in caught.value.faults[0].hint and SECRET not in str(caught.value)
 
 
 def test_an_unknown_step_names_the_nearest_and_runs_nothing(tmp_path: Path) -> None:
     with pytest.raises(BadInput) as caught:
-        run_steps(["unity", "ingset"], {}, tmp_path / "runs")
+        run_step_notebooks(["unity", "ingset"], {}, tmp_path / "runs")
     assert [fault.code for fault in caught.value.faults] == ["no-such-step"] and "'ingest'" in caught.value.faults[0].hint
     assert not (tmp_path / "runs").exists()
 
@@ -206,14 +213,14 @@ def test_a_run_identifier_cannot_lead_out_of_the_folder(tmp_path: Path, monkeypa
     written(tmp_path / "steps", head=f'{HEAD}\nrun_id: str = ""')
     monkeypatch.setattr(notebooks, "steps_folder", lambda: tmp_path / "steps")
     with pytest.raises(BadInput):
-        run_steps(["double"], {"run_id": run_id.format(folder=tmp_path)}, tmp_path / "runs")
+        run_step_notebooks(["double"], {"run_id": run_id.format(folder=tmp_path)}, tmp_path / "runs")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["steps"]
 
 
 def test_the_steps_are_in_order_and_each_has_one_cell_of_annotated_parameters() -> None:
     expected = dict.fromkeys(("project", "target", "contract", "run_id", "result_path"), "str")
-    assert [step.name for step in steps()] == ["setup", "unity", "ingest", "deliver", "silver", "quality", "explore"]
-    for step in steps():
+    assert [step.name for step in step_notebooks()] == ["setup", "unity", "ingest", "deliver", "silver", "quality", "explore"]
+    for step in step_notebooks():
         cells = json.loads(step.path.read_text(encoding="utf-8"))["cells"]
         assert sum("parameters" in cell["metadata"].get("tags", ()) for cell in cells) == 1, step.name
         assert {parameter.name: parameter.type for parameter in step.parameters} == expected, step.name
@@ -230,7 +237,7 @@ def test_a_step_runs_by_plain_papermill_in_a_kernel_of_its_own(tmp_path: Path) -
     (tmp_path / ".datamaster" / "jars").symlink_to(root / ".datamaster" / "jars")
     (tmp_path / "datamaster.yaml").write_text("domain: risk\ncatalog: risk\n", encoding="utf-8")
     (tmp_path / "contracts" / "consents.yaml").write_bytes((root / "contracts" / "consents.yaml").read_bytes())
-    step = next(step for step in steps() if step.name == "unity")
+    step = next(step for step in step_notebooks() if step.name == "unity")
     command = [sys.executable, "-m", "papermill", str(step.path), str(output), "-p", "target", "local", "--no-progress-bar"]
     environment = {**os.environ, "PYTHONPATH": str(Path(notebooks.__file__).parents[1])}
     subprocess.run(command, cwd=tmp_path, check=True, capture_output=True, timeout=600, env=environment)

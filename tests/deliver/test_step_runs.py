@@ -34,11 +34,19 @@ from workspace.server import Workspace as Server
 
 import datamaster_kit
 from datamaster_kit.contract.fault import BadInput, DatamasterError
-from datamaster_kit.deliver.job_runs import failures, followed, state_of
+from datamaster_kit.deliver.job_runs import follow_run, read_run_faults, run_state
 from datamaster_kit.deliver.one_time_runs import base_parameters, command_request, step_request
-from datamaster_kit.deliver.release import wheel_of_toolkit
+from datamaster_kit.deliver.release import build_toolkit_wheel
 from datamaster_kit.deliver.step_start import start_step
-from datamaster_kit.deliver.submission import MODEL, fetch_result, import_step, make_release, run_once, scrubbed_export, submit_run
+from datamaster_kit.deliver.submission import (
+    NOTEBOOK_MODEL_PATTERN,
+    fetch_result,
+    import_step,
+    make_release,
+    run_once,
+    scrub_export,
+    submit_run,
+)
 from datamaster_kit.lakehouse.step_notebooks import steps_folder
 from datamaster_kit.project.project_file import Project, read_contracts
 from datamaster_kit.project.sections import Jobs
@@ -114,7 +122,7 @@ def test_a_step_is_submitted_to_the_compute_that_the_project_names(project: Proj
     installed = parameters.get("wheel") or wheels[0]
     assert client.files.get_metadata(installed).content_length and client.files.get_metadata(parameters["project"]).content_length
     assert parameters["result_path"] == f"{RESULTS}/4711/ingest.json" and parameters["target"] == "production"
-    assert state_of(followed(client, made, lambda run: None)) == "SUCCESS"
+    assert run_state(follow_run(client, made, lambda run: None)) == "SUCCESS"
 
 
 def test_another_principal_that_the_run_is_of_may_read_the_notebook_and_nobody_else(server: Server, project: Project, client: WorkspaceClient) -> None:
@@ -289,11 +297,11 @@ def test_no_secret_stays_in_a_fetched_notebook_and_nothing_else_is_changed(befor
     def page(text: str) -> str:
         return f"<script>var __DATABRICKS_NOTEBOOK_MODEL = '{encoded_model({'commands': [{'command': text}]})}';</script>"
 
-    found = MODEL.search(scrubbed_export(page(f"{before}{secret}{after}"), {"A_TOKEN": secret}))
+    found = NOTEBOOK_MODEL_PATTERN.search(scrub_export(page(f"{before}{secret}{after}"), {"A_TOKEN": secret}))
     assert found
     text = json.loads(unquote(base64.b64decode(found[3]).decode()))["commands"][0]["command"]
     assert text == f"{before}{secret}{after}".replace(secret, "[value of A_TOKEN]")
-    assert scrubbed_export(page(before), {"A_TOKEN": secret}) == page(before) or secret in before
+    assert scrub_export(page(before), {"A_TOKEN": secret}) == page(before) or secret in before
 
 
 # --- commands
@@ -385,7 +393,7 @@ def test_the_head_of_an_unedited_step_works_in_a_git_folder_on_serverless_comput
     execution = ExecutionSettings(tmp_path / "workspace", ROOT / ".datamaster")
     with Server(Settings(has_serverless=True), metastore="primary", execution=execution) as server:
         client, home = prepared(server), "/Users/admin@example.com/lake"
-        name, content = wheel_of_toolkit()
+        name, content = build_toolkit_wheel()
         client.files.upload(f"{RESULTS}/{name}", io.BytesIO(content))
         client.workspace.mkdirs(f"{home}/nbs/steps")
         for path, text, kind in ((f"{home}/datamaster.yaml", f"domain: risk\ncatalog: risk\ntargets: {{dev: {{host: 'https://adb-1.1.azuredatabricks.net'}}, production: {{host: '{server.host}'}}}}\n", ImportFormat.RAW),
@@ -396,6 +404,6 @@ def test_the_head_of_an_unedited_step_works_in_a_git_folder_on_serverless_comput
         while not (made := client.jobs.get_run(made.run_id)).state.result_state:
             time.sleep(0.2)
         page = client.jobs.export_run(made.run_id).views[0].content
-        assert state_of(made) == "SUCCESS", failures(client, made)
-        model = json.loads(unquote(base64.b64decode(MODEL.search(page)[3]).decode()))
+        assert run_state(made) == "SUCCESS", read_run_faults(client, made)
+        model = json.loads(unquote(base64.b64decode(NOTEBOOK_MODEL_PATTERN.search(page)[3]).decode()))
         assert model["commands"][-1]["results"]["data"][0]["data"] == "risk production contracts/a.yaml 77 lake\n"

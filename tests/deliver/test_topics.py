@@ -18,11 +18,11 @@ from datamaster_kit.contract.fault import BadInput, DatamasterError
 from datamaster_kit.contract.model import Contract, Model, Source, Workflow
 from datamaster_kit.contract.odcs.writer import odcs_yaml
 from datamaster_kit.contract.read import read_contract
-from datamaster_kit.deliver.namespace_topics import desired_topics, found_topics, topic_operations, topics_in
-from datamaster_kit.deliver.topics import Topic, topics
+from datamaster_kit.deliver.namespace_topics import build_found_topics, desired_topics, read_topics, topic_operations
+from datamaster_kit.deliver.topics import Topic, build_topics
 from datamaster_kit.lakehouse.names import names
 from datamaster_kit.plan.plan import Plan
-from datamaster_kit.plan.resources import Found, Service, apply_resources, plan_resources
+from datamaster_kit.plan.resources import ExistingResource, Service, apply_resources, plan_resources
 from datamaster_kit.project.project_file import Project
 from datamaster_kit.targets.clients.management import Management
 
@@ -61,8 +61,8 @@ def kept(azure: ResourceManager) -> dict[str, Any]:
 
 
 def plan(azure: ResourceManager, *contracts: Contract, project: Project = PROJECT, allows_delete: bool = False) -> Plan:
-    wanted = topics(project, contracts)
-    found = found_topics(management(azure), project, wanted)
+    wanted = build_topics(project, contracts)
+    found = read_topics(management(azure), project, wanted)
     return plan_resources(desired_topics(project, wanted, found), found, allows_delete)
 
 
@@ -71,10 +71,10 @@ def apply(azure: ResourceManager, *contracts: Contract, project: Project = PROJE
 
 
 def apply_plan(azure: ResourceManager, made: Plan, *contracts: Contract, project: Project = PROJECT) -> list[str]:
-    wanted, done = topics(project, contracts), list[str]()
+    wanted, done = build_topics(project, contracts), list[str]()
     there = azure.groups[SUBSCRIPTION, "rsgdrisk"].get("ethdrisk")
-    found = topics_in(list(there.hubs.values()) if there else [], wanted)
-    known = (*found, *(Found("topic", change.name, {}, change.name, is_ours=True) for change in made.changes if change.action == "delete"))
+    found = build_found_topics(list(there.hubs.values()) if there else [], wanted)
+    known = (*found, *(ExistingResource("topic", change.name, {}, change.name, is_ours=True) for change in made.changes if change.action == "delete"))
     service = Service({"topic": topic_operations(management(azure), project, wanted)}, (), (), sleep=lambda seconds: None)
     apply_resources(made, desired_topics(project, wanted, found), known, service, lambda outcome: done.append(outcome.change.name) if outcome.state == "done" else None)
     return sorted(done)
@@ -107,20 +107,20 @@ def test_a_topic_is_as_the_contract_says(azure: ResourceManager) -> None:
 
 def test_a_topic_is_as_those_of_the_older_system_where_nothing_is_said_and_as_the_project_says_where_a_contract_says_nothing(azure: ResourceManager) -> None:
     quiet, loud = contract("account"), contract("clicks", id="urn:clicks", partitions=4)
-    [found] = topics(PROJECT, (quiet,))
+    [found] = build_topics(PROJECT, (quiet,))
     assert (found.partitions, found.retention_hours, found.captured_seconds, found.captured_bytes) == (1, 24, 120, 10 * 1024 * 1024)
     said = replace(PROJECT, topics={"partitions": 2, "retention": "2 days", "capture_window": "5 minutes", "capture_megabytes": 300})
-    assert [(item.partitions, item.retention_hours, item.captured_seconds, item.captured_bytes) for item in topics(said, (quiet, loud))] == [
+    assert [(item.partitions, item.retention_hours, item.captured_seconds, item.captured_bytes) for item in build_topics(said, (quiet, loud))] == [
         (2, 48, 300, 300 * 1024 * 1024), (4, 48, 300, 300 * 1024 * 1024)]
     assert apply(azure, quiet, project=said) == ["topic-risk-account"] and plan(azure, quiet, project=said).is_empty
     with pytest.raises(BadInput, match="the project: '30 days' is not between 1 and 168 hours, as a Standard namespace takes") as told:
-        topics(replace(PROJECT, topics={"retention": "30 days"}), (quiet, loud))
+        build_topics(replace(PROJECT, topics={"retention": "30 days"}), (quiet, loud))
     assert [(fault.path, fault.file) for fault in told.value.faults] == [("$.topics.retention", "datamaster.yaml")]
 
 
 def test_files_have_no_topic() -> None:
     files = Contract("urn:files", models=(Model("account"),), workflow=Workflow())
-    assert topics(PROJECT, (files, Contract("urn:none", models=(Model("account"),)))) == ()
+    assert build_topics(PROJECT, (files, Contract("urn:none", models=(Model("account"),)))) == ()
 
 
 @pytest.mark.parametrize("drift", [
@@ -283,13 +283,13 @@ def test_a_namespace_that_is_not_there_is_told() -> None:
 
 def test_every_wrong_setting_is_told_before_anything_is_asked() -> None:
     with pytest.raises(BadInput) as raised:
-        topics(PROJECT, (contract("a", partitions=0, retention="8 days", capture_window="1 second", capture_megabytes=9, cleanup="Compact"), contract("b", id="urn:b", retention=True)))
+        build_topics(PROJECT, (contract("a", partitions=0, retention="8 days", capture_window="1 second", capture_megabytes=9, cleanup="Compact"), contract("b", id="urn:b", retention=True)))
     assert [fault.path.rsplit(".", 1)[1] for fault in raised.value.faults] == ["partitions", "retention", "capture_window", "capture_megabytes", "cleanup", "retention"]
     with pytest.raises(BadInput, match="is neither of"):
-        topics(Project(Path(), names("risk", "risk"), setup={"azure": {"eventhub_sku": "Basic"}}), ())
+        build_topics(Project(Path(), names("risk", "risk"), setup={"azure": {"eventhub_sku": "Basic"}}), ())
     with pytest.raises(BadInput, match="no subscription"):
-        topics(Project(Path(), names("risk", "risk")), (contract("a"),))
-    assert topics(PREMIUM, (contract("a", partitions=100, retention="90 days"),)) == (Topic("topic-risk-a", "urn:events", "a", 100, 2160),)
+        build_topics(Project(Path(), names("risk", "risk")), (contract("a"),))
+    assert build_topics(PREMIUM, (contract("a", partitions=100, retention="90 days"),)) == (Topic("topic-risk-a", "urn:events", "a", 100, 2160),)
 
 
 def test_the_setting_is_read_from_both_specifications(tmp_path: Path) -> None:
@@ -309,8 +309,8 @@ workflow:
     dcs = read_contract(tmp_path / "events.yaml")
     (tmp_path / "events.odcs.yaml").write_text(odcs_yaml(dcs), encoding="utf-8")
     expected = (Topic("topic-risk-account", "urn:events", "account", 4, 72),)
-    assert topics(PROJECT, (dcs,)) == expected
-    assert topics(PROJECT, (read_contract(tmp_path / "events.odcs.yaml"),)) == expected
+    assert build_topics(PROJECT, (dcs,)) == expected
+    assert build_topics(PROJECT, (read_contract(tmp_path / "events.odcs.yaml"),)) == expected
 
 
 def test_a_hundred_topics_are_planned_by_their_pages(azure: ResourceManager) -> None:

@@ -23,12 +23,12 @@ from datamaster_kit.contract.publish.diff import diff
 from datamaster_kit.contract.read import read_contract
 from datamaster_kit.forms.file import versions
 from datamaster_kit.forms.file.content import content_of
-from datamaster_kit.forms.file.editing import changed, opened, redone, undone
+from datamaster_kit.forms.file.editing import redo_edit, start_editing, undo_edit, with_new_text
 from datamaster_kit.forms.file.open_file import OpenFile
-from datamaster_kit.forms.file.saving import draft_of, merged
+from datamaster_kit.forms.file.saving import draft_of, merge_texts
 from datamaster_kit.forms.text import checks, field_types, field_values, fields, levels, models, places
-from datamaster_kit.forms.text.questions import ABOUT, FIELD, MODEL, address_of, answer, answered
-from datamaster_kit.forms.widgets.checks_panel import DETAIL
+from datamaster_kit.forms.text.questions import ABOUT_QUESTIONS, FIELD_QUESTIONS, MODEL_QUESTIONS, answer_address, read_answer, with_answer
+from datamaster_kit.forms.widgets.checks_panel import DETAIL_LABELS
 from datamaster_kit.forms.widgets.contract_form import ContractForm
 from datamaster_kit.forms.widgets.source_panel import source_panel
 
@@ -74,31 +74,31 @@ def acted(text: str, name: str, said: tuple[str, int, int]) -> str:
     """Return the text after an action; raises DatamasterError where the form would refuse it."""
     word, one, two = said
     content = content_of(text)
-    known = places.model_names(content)
+    known = places.content_model_names(content)
     if not known or name == "about":
-        return answered(text, content, ABOUT[one % len(ABOUT)], word)
+        return with_answer(text, content, ABOUT_QUESTIONS[one % len(ABOUT_QUESTIONS)], word)
     model = known[one % len(known)]
     own = places.model_address(content, model)
     names = places.field_names(content, model)
     at = places.field_address(content, own, names[two % len(names)]) if names else own
     of_model = {
-        "model": lambda: answered(text, content, MODEL[two % len(MODEL)], word, own), "add": lambda: fields.with_fields(text, content, model, (Field(word or "x"),)),
-        "model_add": lambda: models.with_model(text, content, word), "model_copy": lambda: models.duplicated_model(text, content, model)[0], "model_rename": lambda: models.renamed_model(text, content, model, word),
-        "model_move": lambda: models.moved_model(text, content, model, two - 15), "period": lambda: levels.with_period(text, content, ("retention", "freshness", "availability")[two % 3], f"{one} d"),
+        "model": lambda: with_answer(text, content, MODEL_QUESTIONS[two % len(MODEL_QUESTIONS)], word, own), "add": lambda: fields.with_fields(text, content, model, (Field(word or "x"),)),
+        "model_add": lambda: models.with_model(text, content, word), "model_copy": lambda: models.with_model_copy(text, content, model)[0], "model_rename": lambda: models.with_renamed_model(text, content, model, word),
+        "model_move": lambda: models.with_moved_model(text, content, model, two - 15), "period": lambda: levels.with_period(text, content, ("retention", "freshness", "availability")[two % 3], f"{one} d"),
         "cron": lambda: levels.with_cron(text, content, "0 30 5 * * ?" if two % 2 else ""), "newest": lambda: levels.with_newest_by(text, content, model, word),
         "task": lambda: levels.with_task(text, content, word, "notebook_task", "/x") if two % 2 or not levels.tasks_of(content) else levels.without_task(text, content, 0),
-        "check": lambda: checks.with_check(text, content, model, checks.Check("rows", operator="mustBeGreaterThan", limit=str(two), name=word)),
-        "uncheck": lambda: checks.without_check(text, content, checks.checks_of(content, model)[0]) if checks.checks_of(content, model) else text,
+        "check": lambda: checks.with_added_check(text, content, model, checks.FormCheck("rows", operator="mustBeGreaterThan", limit=str(two), name=word)),
+        "uncheck": lambda: checks.without_check(text, content, checks.model_checks(content, model)[0]) if checks.model_checks(content, model) else text,
     }
     if name in of_model or not names:
         return of_model.get(name, lambda: text)()
     field = names[two % len(names)]
     return {
-        "field": lambda: answered(text, content, FIELD[one % len(FIELD)], word, at), "type": lambda: field_types.with_type(text, content, at, ("long", "decimal(12,3)", "array<string>", "date")[one % 4]),
+        "field": lambda: with_answer(text, content, FIELD_QUESTIONS[one % len(FIELD_QUESTIONS)], word, at), "type": lambda: field_types.with_type(text, content, at, ("long", "decimal(12,3)", "array<string>", "date")[one % 4]),
         "key": lambda: field_values.with_key(text, content, model, field, one % 2 == 0), "required": lambda: field_values.with_required(text, content, at, one % 2 == 0),
         "enum": lambda: field_values.with_allowed_values(text, content, at, f'"{word}", b'.replace('""', "")), "examples": lambda: field_values.with_examples(text, content, at, "0012"),
-        "rename": lambda: fields.renamed_field(text, content, model, field, word), "move": lambda: fields.moved_field(text, content, model, field, one - 15),
-        "copy": lambda: fields.duplicated_field(text, content, model, field)[0], "remove": lambda: fields.without_field(text, content, model, field) if len(names) > 1 else text,
+        "rename": lambda: fields.with_renamed_field(text, content, model, field, word), "move": lambda: fields.with_moved_field(text, content, model, field, one - 15),
+        "copy": lambda: fields.with_field_copy(text, content, model, field)[0], "remove": lambda: fields.without_field(text, content, model, field) if len(names) > 1 else text,
         "reference": lambda: field_values.with_reference(text, content, at, word),
     }[name]()
 
@@ -106,32 +106,32 @@ def acted(text: str, name: str, said: tuple[str, int, int]) -> str:
 @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.sampled_from(sorted(CONTRACTS)), st.lists(actions(), min_size=1, max_size=6))
 def test_any_actions_leave_a_file_that_reads_and_undo_brings_it_back(name: str, steps: list[tuple[str, Any]]) -> None:
-    editing = opened(CONTRACTS[name])
+    editing = start_editing(CONTRACTS[name])
     for step, said in steps:
         try:
-            editing = changed(editing, acted(editing.text, step, said))
+            editing = with_new_text(editing, acted(editing.text, step, said))
         except DatamasterError:
             continue  # refused with a message: the text stays
         assert content_of(editing.text).is_readable, editing.text
     newest = editing
     while editing.past:
-        editing = undone(editing)
+        editing = undo_edit(editing)
     assert editing.text == CONTRACTS[name] and not editing.is_unsaved
     while editing.future:
-        editing = redone(editing)
+        editing = redo_edit(editing)
     assert editing.text == newest.text
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
-@given(st.sampled_from(sorted(CONTRACTS)), st.sampled_from(ABOUT), st.text(st.characters(exclude_categories=("Cs", "Cc")), max_size=40))
+@given(st.sampled_from(sorted(CONTRACTS)), st.sampled_from(ABOUT_QUESTIONS), st.text(st.characters(exclude_categories=("Cs", "Cc")), max_size=40))
 def test_an_answer_reads_back_and_touches_its_own_lines_only(name: str, question: Any, given_text: str) -> None:
     before = CONTRACTS[name]
     content = content_of(before)
-    after = answered(before, content, question, given_text)
-    if not address_of(content, question):
+    after = with_answer(before, content, question, given_text)
+    if not answer_address(content, question):
         assert after == before
         return
-    read = answer(content_of(after), question)
+    read = read_answer(content_of(after), question)
     if question.kind != "list":
         assert read == given_text.strip() or (not given_text.strip() and read == "")
     kept = set(before.splitlines()) - set(after.splitlines())
@@ -148,10 +148,10 @@ def test_the_same_answers_give_the_same_contract_in_both_specifications(project:
         form = ContractForm(project / "contracts" / name)
         form.file.change(lambda text, content: fields.with_fields(text, content, "account", (Field("branch_name", field_types.type_of("varchar(40)"), "Of the branch."),)))
         form.file.change(lambda text, content: field_values.with_key(text, content, "account", "number", True))
-        form.file.change(lambda text, content: fields.renamed_field(text, content, "account", "compe_code", "clearing_code"))
+        form.file.change(lambda text, content: fields.with_renamed_field(text, content, "account", "compe_code", "clearing_code"))
         form.file.change(lambda text, content: levels.with_period(text, content, "retention", "30 d"))
         form.file.change(lambda text, content: levels.with_cron(text, content, "0 30 5 * * ?"))
-        form.file.change(lambda text, content: checks.with_check(text, content, "account", checks.Check("invalid", "type", detail="CURRENT, SAVINGS", name="kinds")))
+        form.file.change(lambda text, content: checks.with_added_check(text, content, "account", checks.FormCheck("invalid", "type", detail="CURRENT, SAVINGS", name="kinds")))
         assert not form.file.content.errors, form.file.content.errors
         model = form.file.content.contract.models[0]
         level = form.file.content.contract.service_level("frequency")
@@ -201,7 +201,7 @@ def test_changes_at_different_places_are_joined_and_at_the_same_place_told(lines
         return "".join(f"{number} {line}{mark if number in at else ''}\n" for number, line in enumerate(lines))
 
     ours, theirs = (data.draw(st.sets(st.integers(0, 7), max_size=3)) for _ in range(2))
-    both = merged(base, edited("!", ours), edited("?", theirs))
+    both = merge_texts(base, edited("!", ours), edited("?", theirs))
     touched = [{number for number in place if number < len(lines)} for place in (ours, theirs)]
     if not touched[0] & touched[1] and not any(abs(one - other) == 1 for one in touched[0] for other in touched[1]):
         assert not both.conflicts
@@ -217,27 +217,27 @@ def hostile(contract: str) -> str:
     """Return a contract in which every text that may be any text is an attack."""
     data = parse_document(contract, "").data
     text = contract
-    for number, question in enumerate(ABOUT):
+    for number, question in enumerate(ABOUT_QUESTIONS):
         if question.name not in ("version", "id", "status"):
-            text = answered(text, content_of(text), question, ATTACKS[number % len(ATTACKS)])
-    model = places.model_names(content_of(text))[0]
+            text = with_answer(text, content_of(text), question, ATTACKS[number % len(ATTACKS)])
+    model = places.content_model_names(content_of(text))[0]
     for number, name in enumerate(places.field_names(content_of(text), model)):
         address = (*places.model_address(content_of(text), model), "fields", name)
-        for question in FIELD:
+        for question in FIELD_QUESTIONS:
             if question.kind in ("text", "list"):
-                text = answered(text, content_of(text), question, ATTACKS[number % len(ATTACKS)], address)
-        text = answered(text, content_of(text), fields_description(), ATTACKS[number % len(ATTACKS)], address)
+                text = with_answer(text, content_of(text), question, ATTACKS[number % len(ATTACKS)], address)
+        text = with_answer(text, content_of(text), fields_description(), ATTACKS[number % len(ATTACKS)], address)
     assert data
-    text = checks.with_check(text, content_of(text), model, checks.Check("sentence", detail=ATTACKS[0], name=ATTACKS[1]))
+    text = checks.with_added_check(text, content_of(text), model, checks.FormCheck("sentence", detail=ATTACKS[0], name=ATTACKS[1]))
     text = levels.with_task(text, content_of(text), ATTACKS[1], "notebook_task", ATTACKS[0])
     return levels.with_period(text, content_of(text), "retention", ATTACKS[0])
 
 
 def fields_description() -> Any:
     """Return the question for a field's description."""
-    from datamaster_kit.forms.text.questions import DESCRIPTION
+    from datamaster_kit.forms.text.questions import DESCRIPTION_QUESTION
 
-    return DESCRIPTION
+    return DESCRIPTION_QUESTION
 
 
 def test_no_text_of_a_contract_becomes_html(project: Path) -> None:
@@ -346,9 +346,9 @@ def test_changes_of_two_controls_are_two_steps(project: Path) -> None:
 
 def test_a_new_name_is_followed_by_service_levels_and_rules(project: Path) -> None:
     form = opened_form(project, TWO)
-    form.file.change(lambda text, content: fields.renamed_field(text, content, "card", "at", "changed_at"))
-    form.file.change(lambda text, content: fields.renamed_field(text, content, "holder", "card_id", "card"))
-    form.file.change(lambda text, content: models.renamed_model(text, content, "card", "plastic"))
+    form.file.change(lambda text, content: fields.with_renamed_field(text, content, "card", "at", "changed_at"))
+    form.file.change(lambda text, content: fields.with_renamed_field(text, content, "holder", "card_id", "card"))
+    form.file.change(lambda text, content: models.with_renamed_model(text, content, "card", "plastic"))
     said = form.file.editing.text
     assert "timestampField: plastic.changed_at" in said and "properties: [id, card]" in said and "model: plastic\n  latest_by: {plastic: changed_at}" in said
     assert not form.file.content.errors
@@ -381,7 +381,7 @@ def test_emptying_what_a_field_says_leaves_the_field(project: Path) -> None:
     named(form, "Description of field 1").value = ""
     assert places.field_names(form.file.content, "card") == ("id",)
     form.file.change(lambda text, content: fields.without_field(text, content, "card", "id"))
-    assert places.model_names(form.file.content) == ("card",)
+    assert places.content_model_names(form.file.content) == ("card",)
 
 
 ODCS = """apiVersion: v3.2.0
@@ -410,7 +410,7 @@ def test_a_part_in_another_form_is_refused_and_not_replaced(project: Path) -> No
     assert form.file.editing.text == ODCS and any("$.team is a list" in str(getattr(widget, "value", "")) for widget in widgets(form.widget))
     form.tab.selected_index = 1
     named(form, "Field 2 is part of the key").value = True
-    assert field_values.key_of(form.file.content, "card") == ("id", "kind")
+    assert field_values.model_key(form.file.content, "card") == ("id", "kind")
 
 
 def test_the_other_relationships_and_the_place_of_allowed_values_stay(project: Path) -> None:
@@ -448,7 +448,7 @@ def test_a_contract_without_a_model_says_what_to_do(project: Path) -> None:
 
 def test_a_line_that_an_editor_would_break_is_not_broken_by_a_merge() -> None:
     base = "title: a\u2028b\x0cc\nowner: x\n\nversion: 1\n"
-    both = merged(base, base.replace("owner: x", "owner: y"), base.replace("version: 1", "version: 2"))
+    both = merge_texts(base, base.replace("owner: x", "owner: y"), base.replace("version: 1", "version: 2"))
     assert both.text == base.replace("owner: x", "owner: y").replace("version: 1", "version: 2")
 
 
@@ -480,7 +480,7 @@ def test_a_draft_that_waits_is_not_lost_by_another_edit_nor_read_from_elsewhere(
 @pytest.mark.parametrize("name", sorted(CONTRACTS))
 def test_a_new_rule_of_every_kind_is_no_fault_and_undo_takes_its_message(project: Path, name: str) -> None:
     form = ContractForm(project / "contracts" / name)
-    if not places.model_names(form.file.content):
+    if not places.content_model_names(form.file.content):
         return
     form.tab.selected_index = 2
     field = places.field_names(form.file.content, form.file.content.contract.models[0].name)[0]
@@ -491,7 +491,7 @@ def test_a_new_rule_of_every_kind_is_no_fault_and_undo_takes_its_message(project
         if kind != "rows":
             named(form, "Field").value = field
         if detail:
-            named(form, DETAIL[kind]).value = detail
+            named(form, DETAIL_LABELS[kind]).value = detail
         named(form, "Add rule").click()
         assert form.is_unsaved and not form.file.content.errors, (kind, form.file.content.errors)
         form.undo.click()

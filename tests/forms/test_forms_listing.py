@@ -13,9 +13,9 @@ from deltalake import DeltaTable
 
 from datamaster_kit.contract.fault import DatamasterError
 from datamaster_kit.forms.web.home import Home
-from datamaster_kit.forms.web.listing import LastRun, Quality, listing, quality_words, run_words
-from datamaster_kit.forms.web.stored_runs import stored_runs
-from datamaster_kit.lakehouse.runs import RuleResult, Run, read_runs, record_all, runs_name, runs_table
+from datamaster_kit.forms.web.listing import DeliveryQuality, LastRun, quality_words, read_contract_listing, run_words
+from datamaster_kit.forms.web.stored_runs import read_stored_runs
+from datamaster_kit.lakehouse.runs import RuleResult, Run, read_runs, record_runs, runs_name, runs_table
 from datamaster_kit.project.project_file import read_project
 from datamaster_kit.targets.local import LocalTarget
 
@@ -51,17 +51,17 @@ def test_runs_are_read_without_spark_as_spark_reads_them(folder: Path, spark: Sp
     try:
         for number in range(12):
             later = began + timedelta(minutes=number)
-            record_all(target, "crisk", [replace(one, run_id=f"r{number}", started_at=later, ended_at=later), replace(one, run_id=f"r{number}", started_at=later, ended_at=later, batch=number, stream="s")])
+            record_runs(target, "crisk", [replace(one, run_id=f"r{number}", started_at=later, ended_at=later), replace(one, run_id=f"r{number}", started_at=later, ended_at=later, batch=number, stream="s")])
         DeltaTable(table).create_checkpoint()
-        assert stored_runs(project) == read_runs(target, "crisk") and len(stored_runs(project)) == 12
+        assert read_stored_runs(project) == read_runs(target, "crisk") and len(read_stored_runs(project)) == 12
         spark.sql(f"OPTIMIZE {name}")
         for commit in sorted((table / "_delta_log").glob("0*.json"))[:8]:
             commit.unlink()  # what the table does itself after a month
-        assert stored_runs(project) == read_runs(target, "crisk") and len(stored_runs(project)) == 12
+        assert read_stored_runs(project) == read_runs(target, "crisk") and len(read_stored_runs(project)) == 12
     finally:
         spark.sql(f"DROP TABLE IF EXISTS {name}")
-    found = listing(project).contracts[0]
-    assert found.last_run == LastRun(began + timedelta(minutes=11), "ingest", "succeeded") and found.quality == Quality(1000, 8, 1)
+    found = read_contract_listing(project).contracts[0]
+    assert found.last_run == LastRun(began + timedelta(minutes=11), "ingest", "succeeded") and found.quality == DeliveryQuality(1000, 8, 1)
     assert run_words(found) == "2026-11-26 03:21 UTC, ingest succeeded" and quality_words(found) == "99.2 % of 1,000 rows good, 8 quarantined; 1 rule broken"
 
 
@@ -71,8 +71,8 @@ def test_runs_that_cannot_be_read_are_told_and_the_contracts_are_listed(folder: 
     for broken in ('{"add": {"path": "../../../../../contracts/account.yaml"}}', '{"add": {"path": "none.parquet"}}', "{", '{"add": {"path": "a", "deletionVector": {"storageType": "u"}}}', '{"add": 7}'):
         (log / "00000000000000000000.json").write_text(broken)
         with pytest.raises(DatamasterError):
-            stored_runs(read_project(folder))
-        found = listing(read_project(folder))
+            read_stored_runs(read_project(folder))
+        found = read_contract_listing(read_project(folder))
         assert len(found.contracts) == 1 and found.runs_fault is not None and found.runs_fault.code == "runs-unreadable"
         assert "runs-unreadable" not in Home(folder).title.value and "datamaster doctor" in Home(folder).count.value
 
@@ -80,7 +80,7 @@ def test_runs_that_cannot_be_read_are_told_and_the_contracts_are_listed(folder: 
 def test_a_hundred_contracts_are_listed_in_two_seconds(folder: Path) -> None:
     for number in range(99):
         shutil.copy(folder / "contracts" / "account.yaml", folder / "contracts" / f"copy{number:02d}.yaml")
-    listing(read_project(folder))  # what is imported is imported once
+    read_contract_listing(read_project(folder))  # what is imported is imported once
     begun = time.process_time()
     home = Home(folder, lambda path: None)
     assert time.process_time() - begun < 2

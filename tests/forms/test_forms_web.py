@@ -60,10 +60,10 @@ def browser() -> Iterator[Browser]:
 # ---------------------------------------------------------------- who may come in
 
 def test_the_paths_are_all_that_voila_answers(tmp_path: Path) -> None:
-    from datamaster_kit.forms.web.server import voila_of, web_folder
-    from datamaster_kit.forms.web.token_auth import new_door
+    from datamaster_kit.forms.web.server import build_voila, web_folder
+    from datamaster_kit.forms.web.token_auth import new_token_auth
 
-    app = voila_of(web_folder(), tmp_path / "datamaster.yaml", new_door(1), 60)
+    app = build_voila(web_folder(), tmp_path / "datamaster.yaml", new_token_auth(1), 60)
     app.init_settings()
     patterns = {re.sub(r"\(\?P<kernel_id>[^)]*\)", "K", handler[0]) for handler in app.init_handlers()}
     shutil.rmtree(app.connection_dir)
@@ -123,8 +123,8 @@ def test_no_file_and_no_source_is_served_to_whoever_came_in(server: Server) -> N
 def test_the_address_that_the_browser_is_started_with_is_good_once() -> None:
     from tornado.httputil import HTTPHeaders, HTTPServerRequest, RequestStartLine
 
-    from datamaster_kit.forms.web.server import guarded
-    from datamaster_kit.forms.web.token_auth import Door
+    from datamaster_kit.forms.web.server import build_guarded_app
+    from datamaster_kit.forms.web.token_auth import TokenAuth
 
     class Connection:
         context = None
@@ -132,7 +132,7 @@ def test_the_address_that_the_browser_is_started_with_is_good_once() -> None:
         def set_close_callback(self, callback: object) -> None:
             """Nothing closes."""
 
-    application = guarded(Door(1, "the-token", "the-session"), {"a-ticket"}, {})
+    application = build_guarded_app(TokenAuth(1, "the-token", "the-session"), {"a-ticket"}, {})
 
     def handler(query: str, host: str = "127.0.0.1:1") -> str:
         asked = HTTPServerRequest(start_line=RequestStartLine("GET", f"/?token={query}", "HTTP/1.1"), headers=HTTPHeaders({"Host": host}), connection=Connection())  # type: ignore[arg-type]

@@ -14,9 +14,9 @@ from whole_files import read_files
 from datamaster_kit.contract.fault import BadInput
 from datamaster_kit.contract.model import Array, Contract, DataType, Example, Field, Map, Model, Scalar, Source, Struct, Workflow
 from datamaster_kit.contract.sql.sqltype import parse_sql_type
-from datamaster_kit.forms.trial.preview import Preview, arrived, preview
+from datamaster_kit.forms.trial.preview import Preview, newest_landing_files, preview
 from datamaster_kit.forms.trial.results import preview_html
-from datamaster_kit.forms.trial.verdicts import misfit
+from datamaster_kit.forms.trial.verdicts import rescue_reason
 from datamaster_kit.lakehouse.names import names
 from datamaster_kit.project.project_file import Project
 from datamaster_kit.targets.base import FileSource
@@ -77,7 +77,7 @@ def test_every_cell_is_judged_as_ingest_judges_it(spark: SparkSession, tmp_path:
     assert rows is not None
     found = {row["number_of_row"]: json.loads(row["carlton_rescued"] or "{}") for row in rows.select("number_of_row", "carlton_rescued").collect()}
     judged = [(index, cell, name, type) for index, cell in enumerate(cells) for name, type in TYPES.items() if name not in NESTED or (index < len(CELLS) and (cell, name) not in SPARK_ALONE)]
-    wrong = [(name, cell, misfit(cell, type), found[index].get(name)) for index, cell, name, type in judged if bool(misfit(cell, type)) != (name in found[index])]
+    wrong = [(name, cell, rescue_reason(cell, type), found[index].get(name)) for index, cell, name, type in judged if bool(rescue_reason(cell, type)) != (name in found[index])]
     assert sorted(found) == list(range(len(cells)))
     assert not wrong, wrong
 
@@ -134,8 +134,8 @@ def test_no_part_of_a_nested_value_is_lost(spark: SparkSession, tmp_path: Path, 
             have, told = leaves(json.loads(row[name] or "null")), name in kept
             whole_is_kept = told and row[name] is None
             lost = not whole_is_kept and have + (leaves(json.loads(kept[name])) if told else 0) < leaves(json.loads(cell))
-            if lost or (format == "csv" and told != bool(misfit(cell, type))):
-                wrong.append((name, cell, row[name], kept.get(name), misfit(cell, type)))
+            if lost or (format == "csv" and told != bool(rescue_reason(cell, type))):
+                wrong.append((name, cell, row[name], kept.get(name), rescue_reason(cell, type)))
     assert not wrong, wrong[:5]
     assert sum(row[name] is not None for row in found for name in NESTED_TYPES) > 500 < sum(name in (row["carlton_rescued"] or "") for row in found for name in NESTED_TYPES)
 
@@ -203,12 +203,12 @@ def test_the_newest_file_is_shown_and_nothing_outside_of_the_landing_folder(tmp_
         (landing / name).write_text("account_id,note\n<script>alert(1)</script>,x\n", encoding="utf-8")
         os.utime(landing / name, (modified, modified))
     project = Project(tmp_path, names("risk", "risk"))
-    assert [path.name for path in arrived(project, MODEL)] == ["new.csv", "old.csv"]
-    html = preview_html(preview(Contract("urn:a", models=(MODEL,)), MODEL, arrived(project, MODEL)[0]))
+    assert [path.name for path in newest_landing_files(project, MODEL)] == ["new.csv", "old.csv"]
+    html = preview_html(preview(Contract("urn:a", models=(MODEL,)), MODEL, newest_landing_files(project, MODEL)[0]))
     assert "note (rescued)" in html and "alert(1)" in html and "<script" not in html
     for name in ("../account", "..", "/etc", "a/b"):
         with pytest.raises(BadInput):
-            arrived(project, Model(name))
+            newest_landing_files(project, Model(name))
 
 
 def test_examples_are_shown_whatever_their_form(tmp_path: Path) -> None:

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from datamaster_kit.contract.cron import cron_words
+from datamaster_kit.contract.cron import describe_cron
 from datamaster_kit.contract.fault import BadInput
-from datamaster_kit.forms.text.schedule import CHOICE_WORDS, DIVISORS, Choice, choice_of, cron_of, next_times
+from datamaster_kit.forms.text.schedule import CHOICE_WORDS, DIVISORS, ScheduleChoice, choice_of, cron_of, next_times
 
 # cron, zone, after, and the next four times that Quartz gives: getNextValidTimeAfter of CronExpression in org.quartz-scheduler:quartz 2.5.2. With `nW`, rows on which 2.3.2 says otherwise
 # are left out: the one forgets the later hours of a day that was moved, the other the second item of a list.
@@ -23,7 +23,7 @@ def test_the_next_times_are_those_of_quartz() -> None:
     for cron, zone, after, *expected in TIMES:
         found = [f"{moment.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}" for moment in next_times(cron, zone, datetime.fromisoformat(after), 4)]
         assert found == expected, (cron, zone, after)
-        assert cron_words(cron), cron
+        assert describe_cron(cron), cron
 
 
 def item(least: int, most: int) -> st.SearchStrategy[str]:
@@ -47,7 +47,7 @@ MOMENT = st.datetimes(datetime(2020, 1, 1), datetime(2030, 1, 1)).map(lambda mom
 @given(CRON, MOMENT, st.sampled_from(["UTC", "America/Sao_Paulo", "America/New_York", "Australia/Lord_Howe"]))
 def test_times_follow_one_another_and_leave_none_out(cron: str, after: datetime, zone: str) -> None:
     found = next_times(cron, zone, after, 6)
-    assert list(found) == sorted({*found}) and all(moment > after for moment in found) and cron_words(cron)
+    assert list(found) == sorted({*found}) and all(moment > after for moment in found) and describe_cron(cron)
     if len(found) == 6:
         middle = after + (found[3] - after) / 2
         assert next_times(cron, zone, middle, 3) == tuple(moment for moment in (*found, *next_times(cron, zone, found[-1], 3)) if moment > middle)[:3]
@@ -55,14 +55,14 @@ def test_times_follow_one_another_and_leave_none_out(cron: str, after: datetime,
     assert all(moment.tzinfo == ZoneInfo(zone) and moment.microsecond == 0 for moment in found)
 
 
-CHOICES = st.one_of(st.builds(lambda every: Choice("minutes", every), st.sampled_from(DIVISORS["minutes"])),
-                    st.builds(lambda every, minute: Choice("hours", every, minute=minute), st.sampled_from(DIVISORS["hours"]), st.integers(0, 59)),
-                    st.builds(lambda kind, hour, minute: Choice(kind, hour=hour, minute=minute), st.sampled_from(["day", "weekdays"]), st.integers(0, 23), st.integers(0, 59)),
-                    st.builds(lambda hour, minute, day: Choice("month", hour=hour, minute=minute, day=day), st.integers(0, 23), st.integers(0, 59), st.integers(1, 28)))
+CHOICES = st.one_of(st.builds(lambda every: ScheduleChoice("minutes", every), st.sampled_from(DIVISORS["minutes"])),
+                    st.builds(lambda every, minute: ScheduleChoice("hours", every, minute=minute), st.sampled_from(DIVISORS["hours"]), st.integers(0, 59)),
+                    st.builds(lambda kind, hour, minute: ScheduleChoice(kind, hour=hour, minute=minute), st.sampled_from(["day", "weekdays"]), st.integers(0, 23), st.integers(0, 59)),
+                    st.builds(lambda hour, minute, day: ScheduleChoice("month", hour=hour, minute=minute, day=day), st.integers(0, 23), st.integers(0, 59), st.integers(1, 28)))
 
 
 @given(CHOICES)
-def test_a_choice_comes_back_as_itself(choice: Choice) -> None:
+def test_a_choice_comes_back_as_itself(choice: ScheduleChoice) -> None:
     assert choice_of(cron_of(choice)) == choice and choice.kind in CHOICE_WORDS
 
 
@@ -76,7 +76,7 @@ def test_an_expression_is_a_choice_only_where_it_means_the_same(cron: str, after
 @given(st.text(max_size=40) | st.lists(st.sampled_from(["*", "?", "L", "0", "9" * 5000, "²", "<script>", "MON,6L", "0/0", "-", "#", "1#"]), min_size=6, max_size=7).map(" ".join))
 def test_whatever_is_written_is_told_and_nothing_breaks(text: str) -> None:
     try:
-        cron_words(text)
+        describe_cron(text)
         choice_of(text)
     except BadInput as error:
         assert error.faults[0].message

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from datamaster_kit.contract.fault import BadInput, DatamasterError
-from datamaster_kit.forms.trial.child import Child, Progress
-from datamaster_kit.forms.trial.plans import Planned, planning
-from datamaster_kit.forms.trial.trial import Wanted, mocked, trial
+from datamaster_kit.forms.trial.child import ChildProcess, WorkProgress
+from datamaster_kit.forms.trial.plans import PlanWithNotes, start_planning
+from datamaster_kit.forms.trial.trial import TrialRequest, start_trial, write_trial_mock
 from datamaster_kit.forms.trial.trial_work import Trial
 from datamaster_kit.forms.trial.try_panel import TryPanel
 from datamaster_kit.project.project_file import read_contracts, read_project
@@ -55,13 +55,13 @@ def project(tmp_path: Path) -> Path:
     return tmp_path / "datamaster.yaml"
 
 
-def ended(running: Any) -> tuple[list[Progress], Any]:
+def ended(running: Any) -> tuple[list[WorkProgress], Any]:
     """What a thing that runs told on its way, and its result."""
     *progress, result = running.events()
     return progress, result
 
 
-def group_of(child: Child) -> list[int]:
+def group_of(child: ChildProcess) -> list[int]:
     """The processes of a child's group that run."""
     import psutil
 
@@ -75,7 +75,7 @@ def group_of(child: Child) -> list[int]:
     return found
 
 
-def is_gone(child: Child) -> bool:
+def is_gone(child: ChildProcess) -> bool:
     """No process of a child's group runs any more; what was killed a moment ago may still be ending."""
     until = time.monotonic() + 20
     while group_of(child) and time.monotonic() < until:
@@ -87,7 +87,7 @@ def is_gone(child: Child) -> bool:
 @pytest.mark.slow
 def test_a_trial_says_of_every_row_what_mock_data_says(project: Path) -> None:
     path = project.parent / "contracts" / "account.yaml"
-    running = trial(CONTRACT, path, project, Wanted("mock", rows=200, seed=7, bad_ratio=0.2, shown=200))
+    running = start_trial(CONTRACT, path, project, TrialRequest("mock", rows=200, seed=7, bad_ratio=0.2, shown=200))
     progress, found = ended(running)
     assert isinstance(found, Trial) and not found.faults and [event.step for event in progress] == ["read", "rows", "spark", "unity", "ingest", "silver", "look"]
     assert [event.share for event in progress] == sorted(event.share for event in progress)
@@ -111,14 +111,14 @@ def test_a_trial_says_of_every_row_what_mock_data_says(project: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.usefixtures("own_java")
 def test_a_trial_that_is_cancelled_half_way_leaves_no_process(project: Path) -> None:
-    running = trial(CONTRACT, project.parent / "contracts" / "new.yaml", project, Wanted("mock", rows=100))
+    running = start_trial(CONTRACT, project.parent / "contracts" / "new.yaml", project, TrialRequest("mock", rows=100))
     with pytest.raises(BadInput) as refused:
-        trial(CONTRACT, project.parent / "contracts" / "new.yaml", project, Wanted("mock", rows=100))
+        start_trial(CONTRACT, project.parent / "contracts" / "new.yaml", project, TrialRequest("mock", rows=100))
     assert [fault.code for fault in refused.value.faults] == ["trial-running"]
     processes: list[int] = []
     with pytest.raises(DatamasterError) as raised:
         for event in running.events():
-            if isinstance(event, Progress) and event.step == "unity":
+            if isinstance(event, WorkProgress) and event.step == "unity":
                 processes = group_of(running.child)
                 threading.Thread(target=running.cancel).start()
     assert [fault.code for fault in raised.value.faults] == ["trial-cancelled"]
@@ -126,58 +126,58 @@ def test_a_trial_that_is_cancelled_half_way_leaves_no_process(project: Path) -> 
 
 
 def test_a_process_that_dies_or_whose_form_is_gone_is_told_and_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "working.py").write_text("import os, subprocess, sys, time\nfrom datamaster_kit.forms.trial.child import Progress, serve\n\n\ndef work(request, report):\n    subprocess.Popen(['sleep', '600'])\n"
-                                         "    report(Progress('wait', 0.5, 'waiting'))\n    if request['dies']:\n        print('the disk is full', file=sys.stderr)\n        os._exit(3)\n    time.sleep(600)\n\n\ndef main():\n    serve(work)\n",
+    (tmp_path / "working.py").write_text("import os, subprocess, sys, time\nfrom datamaster_kit.forms.trial.child import WorkProgress, serve_request\n\n\ndef work(request, report):\n    subprocess.Popen(['sleep', '600'])\n"
+                                         "    report(WorkProgress('wait', 0.5, 'waiting'))\n    if request['dies']:\n        print('the disk is full', file=sys.stderr)\n        os._exit(3)\n    time.sleep(600)\n\n\ndef main():\n    serve_request(work)\n",
                                          encoding="utf-8")
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")]))
-    dying = Child("working", {"dies": True}, tmp_path)
+    dying = ChildProcess("working", {"dies": True}, tmp_path)
     with pytest.raises(DatamasterError, match="the process died: the disk is full"):
         list(dying.events())
     assert is_gone(dying)
-    left = Child("working", {"dies": False}, tmp_path)
+    left = ChildProcess("working", {"dies": False}, tmp_path)
     taken = left.events()
-    assert isinstance(next(taken), Progress) and len(group_of(left)) == 2
+    assert isinstance(next(taken), WorkProgress) and len(group_of(left)) == 2
     taken.close()
     assert is_gone(left)
 
-    orphan = Child("working", {"dies": False}, tmp_path)
+    orphan = ChildProcess("working", {"dies": False}, tmp_path)
     events = orphan.events()
-    assert isinstance(next(events), Progress) and len(group_of(orphan)) == 2 and orphan.process.stdin is not None
+    assert isinstance(next(events), WorkProgress) and len(group_of(orphan)) == 2 and orphan.process.stdin is not None
     orphan.process.stdin.close()
     assert is_gone(orphan)
     events.close()
 
 
 def test_mock_data_is_that_of_the_text_and_a_broken_text_writes_nothing(tmp_path: Path) -> None:
-    (made,) = mocked(CONTRACT, 60, 3, 0.1, tmp_path / "mock")
+    (made,) = write_trial_mock(CONTRACT, 60, 3, 0.1, tmp_path / "mock")
     assert (made.rows, made.broken) == (60, 6) and made.files[0].read_text(encoding="utf-8").startswith("account_id;kind;balance;opened_on\n")
     with pytest.raises(BadInput):
-        mocked(CONTRACT.replace("logicalType: date", "logicalType: moon"), 60, 3, 0.1, tmp_path / "other")
+        write_trial_mock(CONTRACT.replace("logicalType: date", "logicalType: moon"), 60, 3, 0.1, tmp_path / "other")
     assert not (tmp_path / "other").exists()
 
 
 def test_jobs_are_planned_for_the_text_in_the_form(project: Path) -> None:
     text = CONTRACT.replace("0 0 6 ? * MON-FRI", "0 0 7 * * ?")
-    _, found = ended(planning(text, project.parent / "contracts" / "account.yaml", project, "jobs"))
-    assert isinstance(found, Planned) and [(change.action, change.name) for change in found.plan.changes] == [("create", "ingest-risk-account")]
+    _, found = ended(start_planning(text, project.parent / "contracts" / "account.yaml", project, "jobs"))
+    assert isinstance(found, PlanWithNotes) and [(change.action, change.name) for change in found.plan.changes] == [("create", "ingest-risk-account")]
     assert found.plan.changes[0].differences[0].after == "0 0 7 * * ? (America/Sao_Paulo)" and "local" in found.notes[0]
     with pytest.raises(BadInput) as raised:
-        planning(text, project.parent.parent / "outside.yaml", project, "jobs")
+        start_planning(text, project.parent.parent / "outside.yaml", project, "jobs")
     assert raised.value.faults[0].code == "form-outside"
 
 
 @pytest.mark.server
 def test_jobs_of_a_workspace_are_planned_with_the_text_in_the_form(project: Path, workspace: Workspace, client: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    from datamaster_kit.deliver.delivery import observed_delivery, plan_of
+    from datamaster_kit.deliver.delivery import observe_delivery, plan_delivery
 
     project.write_text(f"domain: risk\ncatalog: risk\ntargets:\n  production: {{host: '{workspace.host}'}}\n", encoding="utf-8")
     for name, value in (("DATABRICKS_TOKEN", workspace.token), ("DATABRICKS_AUTH_TYPE", "pat")):
         monkeypatch.setenv(name, value)
     path = project.parent / "contracts" / "account.yaml"
-    _, found = ended(planning(CONTRACT, path, project, "jobs", "production"))
+    _, found = ended(start_planning(CONTRACT, path, project, "jobs", "production"))
     path.write_text(CONTRACT, encoding="utf-8")
     saved = read_project(project)
-    assert found.plan == plan_of(observed_delivery(saved, "production", read_contracts(saved), client))
+    assert found.plan == plan_delivery(observe_delivery(saved, "production", read_contracts(saved), client))
     assert [change.name for change in found.plan.pending if change.kind == "job"] == ["ingest-risk-account"]
 
 

@@ -16,14 +16,14 @@ from test_file_kinds import HEADER, Lake, line
 from datamaster_kit.contract.control_totals import ControlTotals
 from datamaster_kit.contract.document import parse_document
 from datamaster_kit.contract.model import Field, Scalar
-from datamaster_kit.contract.read import examined
-from datamaster_kit.contract.workflow import read_workflow, written_workflow
+from datamaster_kit.contract.read import examine_document
+from datamaster_kit.contract.workflow import build_workflow_mapping, read_workflow
 from datamaster_kit.ingest.ingest import build_silver
 from datamaster_kit.ingest.step import file_source
-from datamaster_kit.mock.request import Request, write_mock
+from datamaster_kit.mock.request import MockRequest, write_mock
 from datamaster_kit.observe.report import write_report
-from datamaster_kit.targets.readers.auto_loader import auto_loader_options, cloud_rows, controlled, schema_of
-from datamaster_kit.targets.readers.control_totals import balance, summed
+from datamaster_kit.targets.readers.auto_loader import auto_loader_options, cloud_rows, reconcile_totals, schema_of
+from datamaster_kit.targets.readers.control_totals import check_totals, exact_sum_sql
 
 TRAILER = {"control": {"in": "trailer", "begins_with": "T", "count": 2, "sums": {"amount": 3, "n": 4}}}
 BESIDE = {"control": {"in": "file", "name": "{stem}.ctl", "count": "records", "sums": {"amount": "total"}}}
@@ -43,7 +43,7 @@ BESIDE = {"control": {"in": "file", "name": "{stem}.ctl", "count": "records", "s
 def test_control_totals_that_cannot_be_found_are_a_fault_with_its_line(control: Any, words: str) -> None:
     said = {"dataContractSpecification": "1.1.0", "id": "urn:kinds", "info": {"title": "Kinds", "version": "1.0.0"}, "models": {"kind": {"fields": {"amount": {"type": "double"}, "name": {"type": "string"}}}},
             "workflow": {"source": {"type": "adls", "format": "csv", "control": control}}}
-    _, faults = examined(parse_document(yaml.safe_dump(said, sort_keys=False), "kinds.yaml"), Path())
+    _, faults = examine_document(parse_document(yaml.safe_dump(said, sort_keys=False), "kinds.yaml"), Path())
     (fault,) = [fault for fault in faults if fault.severity == "error"]
     assert fault.code == "source-option" and words in fault.message and fault.line and fault.hint
 
@@ -51,26 +51,26 @@ def test_control_totals_that_cannot_be_found_are_a_fault_with_its_line(control: 
 def test_control_totals_of_a_model_that_is_not_there_are_told_beside_it() -> None:
     workflow = {"models": ["nope"], "source": {"type": "adls", "format": "csv", **TRAILER}}
     said = {"apiVersion": "v3.2.0", "kind": "DataContract", "id": "a", "version": "1", "status": "active", "schema": [{"name": "kind", "logicalType": "object"}], "customProperties": [{"property": "workflow", "value": workflow}]}
-    _, faults = examined(parse_document(yaml.safe_dump(said, sort_keys=False), "kinds.odcs.yaml"), Path())
+    _, faults = examine_document(parse_document(yaml.safe_dump(said, sort_keys=False), "kinds.odcs.yaml"), Path())
     assert {fault.code for fault in faults if fault.severity == "error"} == {"workflow-broken", "source-option"}
 
 
 def test_control_totals_are_written_as_they_were_read() -> None:
     workflow = {"source": {"type": "adls", "format": "csv", **TRAILER}}
-    assert written_workflow(read_workflow(workflow)) == workflow
+    assert build_workflow_mapping(read_workflow(workflow)) == workflow
 
 
 @pytest.mark.parametrize("text", ['{"records": 2, "records": 1, "total": 1.5}', "records=2\nrecords=1\ntotal=1.5\n", "records,records,total\n2,1,1.5\n"])
 def test_totals_that_are_said_twice_and_differ_are_none(text: str) -> None:
     control = ControlTotals("file", name="{stem}.ctl", count="records", sums={"amount": "total"})
-    assert balance(control, text, {"records": "1", "amount": "1.50"}, {}, "a.ctl")[1] == "it has not what a.ctl says: 1 records, and 2 and 1 is said"
-    assert balance(control, text.replace("2", "1"), {"records": "1", "amount": "1.50"}, {}, "a.ctl")[1] == ""
+    assert check_totals(control, text, {"records": "1", "amount": "1.50"}, {}, "a.ctl")[1] == "it has not what a.ctl says: 1 records, and 2 and 1 is said"
+    assert check_totals(control, text.replace("2", "1"), {"records": "1", "amount": "1.50"}, {}, "a.ctl")[1] == ""
 
 
 @pytest.mark.spark
 def test_a_sum_with_a_value_that_has_no_place_in_it_is_none(spark: Any) -> None:
     values = {"1.5D, 2D, NULL": "3.5000000000", "double(NULL)": "0.0000000000", "1.5D, double('NaN')": None, "double('-inf')": None, "1.5D, 1e30D": None}
-    sums = [spark.sql(f"SELECT {summed(Field('dd', Scalar('double')))} FROM (SELECT explode(array({numbers})) AS dd)").collect()[0][0] for numbers in values]
+    sums = [spark.sql(f"SELECT {exact_sum_sql(Field('dd', Scalar('double')))} FROM (SELECT explode(array({numbers})) AS dd)").collect()[0][0] for numbers in values]
     assert sums == list(values.values())
 
 
@@ -144,7 +144,7 @@ def test_totals_beside_a_file_are_waited_for_and_are_no_data(spark: Any, tmp_pat
 @pytest.mark.parametrize("source", [TRAILER, BESIDE, {"delimiter": "|", "control": {"in": "header", "begins_with": "H", "count": 2, "sums": {"amount": 4}}}], ids=["trailer", "file", "header"])
 def test_mock_files_have_what_they_say(spark: Any, tmp_path: Path, source: dict[str, Any]) -> None:
     lake = Lake(spark, tmp_path, source)
-    write_mock(lake.contract, Request(500, 3, bad_ratio=0.1), tmp_path / "mock")
+    write_mock(lake.contract, MockRequest(500, 3, bad_ratio=0.1), tmp_path / "mock")
     for path in (tmp_path / "mock" / "kind").iterdir():
         lake.land(path.name, path.read_bytes())
     (run,) = lake.run()
@@ -193,7 +193,7 @@ def test_a_workspace_refuses_what_has_not_what_it_says(spark: Any, tmp_path: Pat
             lake.land(f"{name} [1].ctl", b"records=" + count + b"\ntotal=" + total + b"\n")
     files = sorted(map(str, Path(source.folder).iterdir()))
     read = read_cloud_files(spark, files, auto_loader_options(source, ""), _parse_datatype_string(schema_of(source)))
-    rows, batch = controlled(cloud_rows(read, source), source)
+    rows, batch = reconcile_totals(cloud_rows(read, source), source)
     found = sorted((row["_datamaster_file"]["name"], row["id"], json.loads(row["carlton_rescued"] or "{}").get("_unreadable", "")) for row in rows.collect())
     (_, _, cut), (_, _, lacking), *right = found
     assert "cut%20" in found[0][0] and ("no trailer" in cut or "is not there" in cut) and "2 records, and 3 is said" in lacking

@@ -15,7 +15,7 @@ from test_life import Lake as Shop
 
 from datamaster_kit.contract.fault import DatamasterError
 from datamaster_kit.ingest.ingest import build_steps, replay
-from datamaster_kit.ingest.replay import as_cell, export_quarantine, of_cell
+from datamaster_kit.ingest.replay import escape_cell, export_quarantine, unescape_cell
 
 KINDS = {
     "b": {"type": "binary"}, "a": {"type": "array", "items": {"type": "string"}}, "o": {"type": "object", "fields": {"x": {"type": "integer"}, "y": {"type": "string"}, "at": {"type": "timestamp"}}},
@@ -89,10 +89,10 @@ def test_what_a_person_does_not_touch_stays_as_it_was_whatever_its_kind_and_the_
 def test_a_cell_is_read_back_as_the_text_that_it_was_made_of_and_no_spreadsheet_runs_it() -> None:
     texts = ["", "'", "''", "'=", "=", "=1+1", "+1", "-2", "@a", "\t", "\r", "'t Hart", "''t", "x", " =", "\uff1d1", "1.5", "'\n", None]
     for is_text in (True, False):
-        cells = [as_cell(text, is_text) for text in texts]
-        assert [of_cell(cell) for cell in cells] == texts and len(set(cells)) == len(cells)
+        cells = [escape_cell(text, is_text) for text in texts]
+        assert [unescape_cell(cell) for cell in cells] == texts and len(set(cells)) == len(cells)
         assert [cell for cell in cells if cell[:1] in set("=+-@\t\r\n\uff1d\uff0b\uff0d\uff20")] == ([] if is_text else ["+1", "-2"])
-    assert as_cell("'t Hart") == "'t Hart" and of_cell("'t Hart") == "'t Hart"
+    assert escape_cell("'t Hart") == "'t Hart" and unescape_cell("'t Hart") == "'t Hart"
 
 
 @pytest.mark.spark

@@ -20,15 +20,15 @@ from avro_file import avro
 from datamaster_kit.contract.document import parse_document
 from datamaster_kit.contract.fault import DatamasterError
 from datamaster_kit.contract.model import Contract
-from datamaster_kit.contract.read import examined
-from datamaster_kit.ingest.ingest import build_gold, build_silver, build_steps, ingest, keep_periods, replay
+from datamaster_kit.contract.read import examine_document
+from datamaster_kit.ingest.ingest import build_gold, build_silver, build_steps, enforce_retention, ingest, replay
 from datamaster_kit.ingest.replay import export_quarantine
 from datamaster_kit.lakehouse.names import names
 from datamaster_kit.lakehouse.runs import read_runs
 from datamaster_kit.project.project_file import Project
 from datamaster_kit.targets.local import LocalTarget
 from datamaster_kit.targets.readers import large_files
-from datamaster_kit.unity.tables import apply_plan, planned
+from datamaster_kit.unity.tables import apply_plan, plan_project_tables
 
 pytestmark = pytest.mark.spark
 
@@ -45,15 +45,15 @@ class Lake:
     def contract(self, fields: str, workflow: str = "", more: str = "", version: str = "1.0.0") -> Contract:
         text = f"dataContractSpecification: 1.1.0\nid: urn:shop\ninfo: {{title: Shop, version: {version}}}\nmodels:\n  order:\n    fields:\n"
         text += "".join(f"      {line}\n" for line in fields.strip().splitlines())
-        contract, faults = examined(parse_document(f"{text}{more}\nworkflow: {{{workflow}}}\n", "shop.yaml"), self.folder)
+        contract, faults = examine_document(parse_document(f"{text}{more}\nworkflow: {{{workflow}}}\n", "shop.yaml"), self.folder)
         assert contract is not None and not [fault for fault in faults if fault.severity == "error"], faults
         self.now = contract
         return contract
 
     def apply(self, drops: bool = False) -> list[str]:
         """Apply the plan, and return what is still pending after it."""
-        apply_plan(planned(self.target, self.project, [self.now], drops), self.target)
-        return [change.refusal for change in planned(self.target, self.project, [self.now], drops).pending]
+        apply_plan(plan_project_tables(self.target, self.project, [self.now], drops), self.target)
+        return [change.refusal for change in plan_project_tables(self.target, self.project, [self.now], drops).pending]
 
     def land(self, name: str, text: str, time: int = 0) -> None:
         path = Path(self.target.landing_folder("order"), name)
@@ -158,7 +158,7 @@ def test_the_next_version_of_a_contract_is_planned_applied_and_reads_old_rows(la
     ingest(lake.target, lake.project, lake.now)
     lake.contract("id: {type: long, primaryKey: true}\nstatus: {type: string, enum: [new, paid, sent], config: {aliases: [state]}, description: Where it is.}\n"
                   "amount: {type: decimal, precision: 7, scale: 2}\nnote: {type: string}", version="2.0.0")
-    plan = planned(lake.target, lake.project, [lake.now])
+    plan = plan_project_tables(lake.target, lake.project, [lake.now])
     assert plan.pending and not plan.refused
     written = sum("RENAME COLUMN" in statement for change in plan.pending for statement in change.statements)
     assert written == 3, "in bronze, its quarantine and silver"
@@ -175,7 +175,7 @@ def test_what_a_plan_does_not_do_says_how_it_can_be_done(lake: Lake) -> None:
     lake.land("a.csv", "id,line,old\n1,1,x\n")
     lake.run()
     lake.contract("id: {type: integer, primaryKey: true}\nline: {type: long, primaryKey: true}")
-    refused = " ".join(change.refusal for change in planned(lake.target, lake.project, [lake.now]).refused)
+    refused = " ".join(change.refusal for change in plan_project_tables(lake.target, lake.project, [lake.now]).refused)
     assert "key changes from (id) to (id, line)" in refused and "--rebuild-checkpoint" in refused
     assert "the type of id differs" in refused and "another physicalName" in refused and "--drop-columns" in refused
     lake.contract("id: {type: long, primaryKey: true}\nline: {type: long}")
@@ -254,7 +254,7 @@ def test_quarantine_says_why_and_where_and_a_better_contract_releases_it(lake: L
 
 
 def test_quarantine_names_the_record_of_a_large_file(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(large_files, "LARGE", 0)
+    monkeypatch.setattr(large_files, "LARGE_FILE_BYTES", 0)
     monkeypatch.setattr(large_files, "CHUNK", 1000)
     lake.contract(KEYED)
     lake.apply()
@@ -359,14 +359,14 @@ def test_retention_shows_first_then_removes_everywhere_and_is_evidence(lake: Lak
     lake.apply()
     lake.land("a.csv", "id,amount,at\n1,1.00,2001-01-01T00:00:00Z\n2,-1,2001-01-01T00:00:00Z\n3,3.00,2999-01-01T00:00:00Z\n")
     lake.run()
-    (shown,) = keep_periods(lake.target, lake.project, lake.now)
+    (shown,) = enforce_retention(lake.target, lake.project, lake.now)
     assert (shown.result, shown.rows_deleted) == ("planned", 4) and len(lake.rows("bronze/order")) == 3
     folders = [lake.target.warehouse / name for name in ("bronze/order", "bronze/order_quarantine", "silver/order")]
     for folder in folders:
         for name, days in (("of-last-week", 8), ("of-yesterday", 1)):  # Delta keeps for 7 days what a table does not have any more
             (folder / f"{name}.parquet").write_bytes(b"")
             os.utime(folder / f"{name}.parquet", (time.time() - days * 86_400,) * 2)
-    (run,) = keep_periods(lake.target, lake.project, lake.now, applies=True)
+    (run,) = enforce_retention(lake.target, lake.project, lake.now, applies=True)
     assert [sorted(path.name for path in folder.glob("of-*")) for folder in folders] == [["of-yesterday.parquet"]] * 3, "VACUUM removes what no table has and is older"
     assert run.rows_deleted == 4 and {note.split(" rows")[0] for note in run.notes} == {"bronze: 2", "quarantine: 1", "silver: 1"}
     assert sorted(row["id"] for row in lake.rows("bronze/order")) == [3] and lake.rows("bronze/order_quarantine") == []
@@ -625,15 +625,15 @@ def test_a_run_goes_on_with_the_batches_of_one_that_ended_before_it_was_recorded
 
 
 def test_a_run_that_was_asked_to_stop_says_so_and_the_next_goes_on(lake: Lake) -> None:
-    from datamaster_kit.targets.stream import ASKED
+    from datamaster_kit.targets.stream import STOP_REQUESTED
 
     lake.contract(KEYED)
     lake.apply()
     lake.land("a.csv", "id,amount\n1,1.00\n")
-    ASKED.set()
+    STOP_REQUESTED.set()
     with pytest.raises(DatamasterError, match="asked to stop"):
         ingest(lake.target, lake.project, lake.now)
-    ASKED.clear()
+    STOP_REQUESTED.clear()
     lake.run()
     assert len(lake.rows("silver/order")) == 1
 

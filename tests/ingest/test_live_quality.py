@@ -12,7 +12,7 @@ import pytest
 from test_life import Lake
 
 from datamaster_kit.contract.fault import DatamasterError
-from datamaster_kit.ingest.evaluation import LiveResult, evaluate, live_faults, result_rows
+from datamaster_kit.ingest.evaluation import LiveResult, evaluate_contracts, live_faults, result_rows
 from datamaster_kit.ingest.holds import release_holds
 from datamaster_kit.ingest.ingest import build_silver, ingest
 from datamaster_kit.targets.databricks import DatabricksTarget
@@ -34,7 +34,7 @@ def lake(spark: Any, tmp_path: Path) -> Lake:
 
 
 def results(lake: Lake, target: Any = None) -> dict[tuple[str, str], LiveResult]:
-    found = evaluate(target or lake.target, lake.project, [lake.now])
+    found = evaluate_contracts(target or lake.target, lake.project, [lake.now])
     return {(item.layer, item.rule): item for item in found}
 
 
@@ -135,7 +135,7 @@ def test_gold_is_asked_and_what_keeps_a_row_out_elsewhere_fails_there(lake: Lake
     lake.contract("id: {type: long, primaryKey: true}\namount: {type: decimal, precision: 5, scale: 2}", "gold: {total: total.sql}", "  total:\n    fields:\n      amount: {type: decimal, precision: 9, scale: 2, maximum: 10}\n")
     lake.apply()
     lake.spark.sql("INSERT INTO spark_catalog.gold.total VALUES (11)")
-    found = {(item.model, item.rule): item for item in evaluate(lake.target, lake.project, [lake.now])}
+    found = {(item.model, item.rule): item for item in evaluate_contracts(lake.target, lake.project, [lake.now])}
     broken = found["total", "amount.range"]
     assert (broken.layer, broken.severity, broken.value, broken.rows, broken.passed) == ("gold", "fail", 1, 1, False) and len(live_faults(found.values())) == 1
 

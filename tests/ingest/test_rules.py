@@ -8,14 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from datamaster_kit.contract.model import Array, Contract, Field, Map, Model, Must, Quality, Reference, Scalar, ServiceLevel, Struct
+from datamaster_kit.contract.model import Array, Contract, Field, Map, Model, Quality, Reference, Scalar, ServiceLevel, Struct, Threshold
 from datamaster_kit.contract.publish.export import spark_schema
-from datamaster_kit.contract.quality.rules import Rule, rendered_query, rules, verdict
+from datamaster_kit.contract.quality.rule import Rule, is_rule_met, render_query
+from datamaster_kit.contract.quality.rules import rules
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
-ZERO = (Must("mustBe", 0),)
+ZERO = (Threshold("mustBe", 0),)
 
 
 def made(model: Model, *others: Model) -> dict[str, Rule]:
@@ -46,20 +47,20 @@ def declared(*qualities: Quality, field: Field | None = None) -> list[Rule]:
     ],
 )
 def test_every_operator_of_both_spellings_is_decided(operator: str, limit: Any, kept: float, broken: float) -> None:
-    rule = Rule("r", "m", "", "sql", "", must=(Must(operator, limit),))
-    assert verdict(rule, kept, 0) and not verdict(rule, broken, 0)
+    rule = Rule("r", "m", "", "sql", "", must=(Threshold(operator, limit),))
+    assert is_rule_met(rule, kept, 0) and not is_rule_met(rule, broken, 0)
 
 
 def test_a_percentage_is_of_the_rows_looked_at() -> None:
-    rule = Rule("r", "m", "", "enum", "", must=(Must("mustBeLessThan", 5),), unit="percent")
-    assert verdict(rule, 4, 100) and not verdict(rule, 5, 100) and verdict(rule, 0, 0)
+    rule = Rule("r", "m", "", "enum", "", must=(Threshold("mustBeLessThan", 5),), unit="percent")
+    assert is_rule_met(rule, 4, 100) and not is_rule_met(rule, 5, 100) and is_rule_met(rule, 0, 0)
 
 
 def test_severity_follows_the_kind_of_rule_where_the_author_says_nothing() -> None:
     model = Model(
         "m",
         (Field("id", primary_key=1), Field("code", unique=True, enum=("a",))),
-        quality=(Quality(metric="rowCount", must=(Must("mustBeGreaterThan", 0),)),),
+        quality=(Quality(metric="rowCount", must=(Threshold("mustBeGreaterThan", 0),)),),
     )
     found = made(model)
     assert {name: found[name].severity for name in ("id.required", "id.unique", "code.unique", "code.enum", "rowcount")} == {
@@ -80,19 +81,19 @@ def test_a_severity_said_is_followed(said: str, meant: str) -> None:
 
 @pytest.mark.parametrize(("said", "meant"), [("error", "fail"), ("", "fail"), ("quarantine", "fail"), ("critical", "fail"), ("warning", "warn")])
 def test_a_rule_over_many_rows_has_no_row_to_quarantine_and_fails_instead(said: str, meant: str) -> None:
-    (rule,) = declared(Quality("sql", query="SELECT COUNT(*) FROM account", must=(Must("mustBeGreaterThan", 25),), severity=said))
+    (rule,) = declared(Quality("sql", query="SELECT COUNT(*) FROM account", must=(Threshold("mustBeGreaterThan", 25),), severity=said))
     assert rule.query and rule.severity == meant
 
 
 def test_a_check_that_tolerates_broken_rows_keeps_none_of_them_out_of_silver() -> None:
     tolerant, strict = declared(
-        Quality(metric="nullValues", must=(Must("mustBeLessThan", 5),), unit="percent"), Quality(metric="nullValues", must=ZERO)
+        Quality(metric="nullValues", must=(Threshold("mustBeLessThan", 5),), unit="percent"), Quality(metric="nullValues", must=ZERO)
     )
     assert (tolerant.severity, strict.severity) == ("warn", "quarantine") and tolerant.is_row_rule
 
 
 def test_a_metric_that_wants_many_rows_is_a_query() -> None:
-    (rule,) = declared(Quality(metric="nullValues", must=(Must("mustBeGreaterThan", 5),)))
+    (rule,) = declared(Quality(metric="nullValues", must=(Threshold("mustBeGreaterThan", 5),)))
     assert rule.query and not rule.predicate
 
 
@@ -106,9 +107,9 @@ def test_a_metric_that_wants_many_rows_is_a_query() -> None:
         Quality(metric="invalidValues", must=ZERO),
         Quality(metric="rowCount"),
         Quality(metric="freshness"),
-        Quality(metric="nullValues", must=(Must("mustBeBetween", [1]),)),
-        Quality(metric="nullValues", must=(Must("mustBeOdd", 1),)),
-        Quality(metric="nullValues", must=(Must("mustBe", "few"),)),
+        Quality(metric="nullValues", must=(Threshold("mustBeBetween", [1]),)),
+        Quality(metric="nullValues", must=(Threshold("mustBeOdd", 1),)),
+        Quality(metric="nullValues", must=(Threshold("mustBe", "few"),)),
         Quality(metric="nullValues", properties={"tolerance": "some"}),
         Quality("sql", query="DROP TABLE account", must=ZERO),
         Quality("sql", query="SELECT SUM(balance) FROM account"),
@@ -180,7 +181,7 @@ def test_a_query_over_many_rows_stays_a_query(query: str) -> None:
 
 def test_a_rendered_query_has_the_targets_names_and_the_authors_braces() -> None:
     (rule,) = declared(Quality("sql", query="SELECT MAX(balance) FROM account WHERE status <> '{slot_0_} {account}'", must=ZERO))
-    assert rendered_query(rule, {"account": "`t`"}) == "SELECT MAX(balance) FROM `t` AS `account` WHERE status <> '{slot_0_} {account}'"
+    assert render_query(rule, {"account": "`t`"}) == "SELECT MAX(balance) FROM `t` AS `account` WHERE status <> '{slot_0_} {account}'"
 
 
 def test_identifiers_are_unique_and_stable() -> None:
@@ -226,9 +227,9 @@ def broken(spark: SparkSession, model: Model, rows: list[dict[str, Any]], *other
 
 def loosened(item: Field) -> Field:
     """Return a field as bronze has it: absent values are possible everywhere, lengths are not enforced."""
-    from datamaster_kit.contract.sql.table import stored, unlimited
+    from datamaster_kit.contract.sql.table import delta_type, drop_length_limits
 
-    return replace(item, type=stored(unlimited(item.type)), required=False)
+    return replace(item, type=delta_type(drop_length_limits(item.type)), required=False)
 
 
 @pytest.mark.spark
@@ -404,11 +405,11 @@ def test_set_rules_give_the_right_numbers(spark: SparkSession) -> None:
             Field("code", unique=True),
             Field("place", Struct((Field("zone", references=("airline.zone",)),))),
             Field("zone"),
-            Field("at", Scalar("timestamp"), quality=(Quality(metric="freshness", must=(Must("mustBeLessThan", "1 day"),)),)),
+            Field("at", Scalar("timestamp"), quality=(Quality(metric="freshness", must=(Threshold("mustBeLessThan", "1 day"),)),)),
         ),
         references=(Reference(("code", "zone"), "airline", ("it's `id`", "zone")),),
         quality=(
-            Quality(id="rows", metric="rowCount", must=(Must("mustBe", 4),)),
+            Quality(id="rows", metric="rowCount", must=(Threshold("mustBe", 4),)),
             Quality(id="double", metric="duplicateValues", arguments={"properties": ["code", "zone"]}, must=ZERO),
             Quality(
                 "sql",
@@ -425,7 +426,7 @@ def test_set_rules_give_the_right_numbers(spark: SparkSession) -> None:
                  AS t(no, code, place, zone, at)""").createOrReplaceTempView("rules_flight")
     tables = {"flight": "rules_flight", "airline": "rules_airline"}
     found = {name: rule for name, rule in made(flight, airline).items() if rule.query}
-    numbers = {name: spark.sql(rendered_query(rule, tables)).collect()[0][0] for name, rule in found.items()}
+    numbers = {name: spark.sql(render_query(rule, tables)).collect()[0][0] for name, rule in found.items()}
     freshness = next(name for name, rule in found.items() if rule.kind == "freshness")
     assert 0 <= numbers.pop(freshness) < 600
     assert numbers == {
@@ -441,7 +442,7 @@ def test_set_rules_give_the_right_numbers(spark: SparkSession) -> None:
 
 def test_marks_and_thresholds_are_values_of_the_fields_type_and_no_others() -> None:
     """`true` marks a boolean, 0 is 0.00, -1 stands for nothing in a number too, and a threshold or a share has an end."""
-    from datamaster_kit.contract.model import Field, Must, Quality, Scalar
+    from datamaster_kit.contract.model import Field, Quality, Scalar, Threshold
     from datamaster_kit.contract.quality.rule import limit_of
     from datamaster_kit.contract.quality.rules import missing_predicate
     from datamaster_kit.contract.workflow import read_share, read_workflow
@@ -457,4 +458,4 @@ def test_marks_and_thresholds_are_values_of_the_fields_type_and_no_others() -> N
     assert [read_share(share) for share in ("0_1", "1_0%", "٠", "nan", "-1", "1e-2", " 5 %", ".5")] == [None, None, None, None, None, 0.01, 0.05, 0.5]
     for value in ("inf", "-inf", "nan", "1_0", float("nan"), True):
         with pytest.raises(ValueError, match="not a number"):
-            limit_of(Must("mustBeLessThan", value))
+            limit_of(Threshold("mustBeLessThan", value))

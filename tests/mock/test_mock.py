@@ -18,16 +18,16 @@ from typer.testing import CliRunner
 
 from datamaster_kit.contract.fault import BadInput
 from datamaster_kit.contract.model import Array, Contract, Field, Map, Model, Quality, Reference, Scalar, Source, Struct, Workflow
-from datamaster_kit.contract.quality.predicates import FORMATS
+from datamaster_kit.contract.quality.predicates import VALUE_FORMAT_PATTERNS
 from datamaster_kit.contract.quality.rules import rules
 from datamaster_kit.contract.read import read_contract
 from datamaster_kit.contract.sql.sqltype import sql_literal
-from datamaster_kit.mock.request import Request, write_mock
-from datamaster_kit.mock.rows.conditions import NotEvaluated, keeps
-from datamaster_kit.mock.rows.keys import World
-from datamaster_kit.mock.rows.rows import plan_of
-from datamaster_kit.mock.values.patterns import compiled, shapes_of
-from datamaster_kit.mock.values.texts import Texts
+from datamaster_kit.mock.request import MockRequest, write_mock
+from datamaster_kit.mock.rows.conditions import NotEvaluatedError, predicate_mask
+from datamaster_kit.mock.rows.keys import GenerationContext
+from datamaster_kit.mock.rows.rows import build_generation_plan
+from datamaster_kit.mock.values.patterns import compile_patterns, pattern_shapes
+from datamaster_kit.mock.values.texts import TextDomain
 from datamaster_kit.targets.readers.avro_files import avro_damage, avro_schema
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -83,20 +83,20 @@ def records(path: Path, **options: Any) -> list[dict[str, str]]:
 
 def mock(contract: Contract, folder: Path, rows: int = 500, **said: Any) -> dict[str, Any]:
     """Write mock data and return what was written, by model."""
-    return {written.model: written for written in write_mock(contract, Request(rows, **said), folder)}
+    return {written.model: written for written in write_mock(contract, MockRequest(rows, **said), folder)}
 
 
 @pytest.mark.parametrize("name", CONTRACTS)
 def test_every_row_rule_that_can_be_judged_is_kept(name: str) -> None:
     contract = CONTRACTS[name]
-    world = World(contract, 2000, 7)
+    world = GenerationContext(contract, 2000, 7)
     for model in contract.ingested_models:
-        plan = plan_of(world, model)
+        plan = build_generation_plan(world, model)
         table, judged = plan.table(plan.chunk(0, plan.rows)), 0
         assert not plan.unjudged and not plan.lost
         for rule in rules(contract, model):
             if rule.is_row_rule and not rule.is_about_reading:
-                assert keeps(rule.predicate, table).all(), f"{model.name}: {rule.id}: {rule.predicate}"
+                assert predicate_mask(rule.predicate, table).all(), f"{model.name}: {rule.id}: {rule.predicate}"
                 judged += 1
         assert judged or model.name == "nothing"
 
@@ -104,12 +104,12 @@ def test_every_row_rule_that_can_be_judged_is_kept(name: str) -> None:
 @given(seed=st.integers(0, 2**63), rows=st.integers(1, 3000))
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_any_seed_gives_rows_that_keep_the_contract_with_keys_and_references(seed: int, rows: int) -> None:
-    world = World(RICH, rows, seed)
-    tables = {model.name: (plan := plan_of(world, model)).table(plan.chunk(0, plan.rows)) for model in RICH.ingested_models}
+    world = GenerationContext(RICH, rows, seed)
+    tables = {model.name: (plan := build_generation_plan(world, model)).table(plan.chunk(0, plan.rows)) for model in RICH.ingested_models}
     for model in RICH.ingested_models:
         for rule in rules(RICH, model):
             if rule.is_row_rule and not rule.is_about_reading:
-                assert keeps(rule.predicate, tables[model.name]).all(), rule.id
+                assert predicate_mask(rule.predicate, tables[model.name]).all(), rule.id
         keys = list(zip(*(tables[model.name][item.column].to_pylist() for item in model.key), strict=True))
         assert len(set(keys)) == len(keys) == tables[model.name].num_rows
     emails = tables["customer"]["email"].to_pylist()
@@ -123,8 +123,8 @@ def test_any_seed_gives_rows_that_keep_the_contract_with_keys_and_references(see
 
 def test_references_of_the_sample_are_found_and_its_enumerated_airports_exist() -> None:
     contract = CONTRACTS["flights.odcs"]
-    world = World(contract, 2000, 3)
-    tables = {model.name: (plan := plan_of(world, model)).table(plan.chunk(0, plan.rows)).to_pydict() for model in contract.ingested_models}
+    world = GenerationContext(contract, 2000, 3)
+    tables = {model.name: (plan := build_generation_plan(world, model)).table(plan.chunk(0, plan.rows)).to_pydict() for model in contract.ingested_models}
     flights = tables["flights"]
     for field, model, key in (("carrier", "airlines", "carrier"), ("tailnum", "planes", "tailnum"), ("origin", "airports", "faa"), ("dest", "airports", "faa")):
         assert set(flights[field]) - {None} <= set(tables[model][key]), field
@@ -144,9 +144,9 @@ def test_the_same_seed_gives_the_same_bytes_and_another_seed_others(tmp_path: Pa
 
 
 def test_a_row_does_not_depend_on_the_chunk_it_is_made_in() -> None:
-    world = World(RICH, 3000, 1)
+    world = GenerationContext(RICH, 3000, 1)
     for model in RICH.ingested_models:
-        plan = plan_of(world, model)
+        plan = build_generation_plan(world, model)
         whole = plan.table(plan.chunk(0, plan.rows)).to_pylist()
         middle = plan.rows // 2
         assert plan.table(plan.chunk(0, middle)).to_pylist() + plan.table(plan.chunk(middle, plan.rows)).to_pylist() == whole
@@ -165,7 +165,7 @@ def test_values_look_alive(tmp_path: Path) -> None:
 @pytest.mark.parametrize("format", ["csv", "json", "parquet"])
 def test_formats_hold_the_same_rows(tmp_path: Path, format: str) -> None:
     written = mock(RICH, tmp_path, 300, format=format)["order"]
-    plan = plan_of(World(RICH, 300, 1), ORDER)
+    plan = build_generation_plan(GenerationContext(RICH, 300, 1), ORDER)
     expected = plan.table(plan.chunk(0, 300)).to_pydict()
     if format == "parquet":
         import pyarrow.parquet as pq
@@ -212,9 +212,9 @@ def test_a_unique_text_is_never_the_text_for_nothing(tmp_path: Path) -> None:
 @pytest.mark.parametrize("pattern", [r"^\d{14}$", r"^(?!00)\d{3}$", r"^[^\d\s]{2,5}$", r"^a|b$", r"^(?:[A-F0-9]{2}:){5}[A-F0-9]{2}$", r"^\w+@\w+\.(com|org)$", r"(?i)^x.y$", r"^\p{Lu}\p{Ll}+$", r"^\bA\b.*$"])
 def test_texts_match_their_pattern(pattern: str) -> None:
     contract = Contract("c", models=(Model("m", (Field("x", pattern=pattern, required=True),)),))
-    plan = plan_of(World(contract, 500, 2), contract.models[0])
+    plan = build_generation_plan(GenerationContext(contract, 500, 2), contract.models[0])
     found = plan.chunk(0, 500)["x"].to_pylist()
-    assert len(set(found)) > 1 and all(compiled((pattern,))[0].search(text) for text in found)
+    assert len(set(found)) > 1 and all(compile_patterns((pattern,))[0].search(text) for text in found)
 
 
 @given(st.from_regex(r"\A(\[[a-c]\]|[a-z]|\\d|(ab|c))([+*?]|\{1,3\})?(-[A-Z]{2})?\Z"))
@@ -222,7 +222,7 @@ def test_texts_match_their_pattern(pattern: str) -> None:
 def test_shapes_of_any_simple_pattern_match_it(pattern: str) -> None:
     import numpy as np
 
-    texts = Texts(shapes_of(f"^{pattern}$"))
+    texts = TextDomain(pattern_shapes(f"^{pattern}$"))
     assert all(re.fullmatch(pattern, text) for text in texts.at(texts.drawn(1, np.arange(50))).to_pylist())
 
 
@@ -240,7 +240,7 @@ def test_exactly_the_rules_of_the_truth_are_broken(tmp_path: Path) -> None:
         if kind == "enum":
             assert value not in ("CURRENT", "SAVINGS", "PREPAID", "BRL", "EUR", "USD")
         if kind == "format":
-            assert not re.search(FORMATS["email"], value)
+            assert not re.search(VALUE_FORMAT_PATTERNS["email"], value)
 
 
 def test_named_rules_are_broken_and_no_others(tmp_path: Path) -> None:
@@ -263,16 +263,16 @@ def test_a_circle_of_keys_and_a_field_without_values_are_faults() -> None:
     first = Model("a", (Field("id", primary_key=1, references=("b.id",)),))
     second = Model("b", (Field("id", primary_key=1, references=("a.id",)),))
     with pytest.raises(BadInput, match="made of one another"):
-        plan_of(World(Contract("c", models=(first, second)), 10, 1), first)
+        build_generation_plan(GenerationContext(Contract("c", models=(first, second)), 10, 1), first)
     empty = Model("a", (Field("x", enum=("LONG",), max_length=1), integer("y", minimum=2, maximum=1)))
     with pytest.raises(BadInput) as raised:
-        plan_of(World(Contract("c", models=(empty,)), 10, 1), empty)
+        build_generation_plan(GenerationContext(Contract("c", models=(empty,)), 10, 1), empty)
     assert len(raised.value.faults) == 2
 
 
 def test_a_model_may_refer_to_itself() -> None:
     model = Model("employee", (Field("id", Scalar("long"), primary_key=1, required=True), Field("manager", Scalar("long"), references=("employee.id",))))
-    plan = plan_of(World(Contract("c", models=(model,)), 500, 1), model)
+    plan = build_generation_plan(GenerationContext(Contract("c", models=(model,)), 500, 1), model)
     found = {name: values.to_pylist() for name, values in plan.chunk(0, 500).items()}
     assert set(found["manager"]) - {None} <= set(found["id"])
 
@@ -281,8 +281,8 @@ def test_conditions_that_are_not_known_are_not_half_evaluated() -> None:
     import pyarrow as pa
 
     for predicate in ("soundex(a) = 'x'", "a IN (SELECT 1)", "b = 1", "a = ("):
-        with pytest.raises(NotEvaluated):
-            keeps(predicate, pa.table({"a": ["x"]}))
+        with pytest.raises(NotEvaluatedError):
+            predicate_mask(predicate, pa.table({"a": ["x"]}))
 
 
 # The command line
@@ -339,14 +339,14 @@ def test_files_reach_azure_storage_through_the_contracts_volume_and_elsewhere_it
             assert recurse
             copied[to] = [source, *sorted(path.name for path in Path(source.removeprefix("file:")).rglob("*.csv"))]
 
-    with pytest.raises(BadInput, match="abfss://c@a/x is a folder of Azure storage"), command.written_to("abfss://c@a/x", tmp_path / "c.yaml"):
+    with pytest.raises(BadInput, match="abfss://c@a/x is a folder of Azure storage"), command.mock_output_folder("abfss://c@a/x", tmp_path / "c.yaml"):
         raise AssertionError("there is nowhere to write")
     volume = tmp_path / "crisk" / "bronze" / "v"
     volume.mkdir(parents=True)
-    monkeypatch.setattr(command, "workspace_files", lambda out: Files())
+    monkeypatch.setattr(command, "workspace_fs_utility", lambda out: Files())
     for there, place in ((volume, str(volume)), (None, "file:")):
         monkeypatch.setattr(command, "volume_of", lambda contract, there=there: there)
-        with command.written_to("abfss://c@a/x", Path("c.yaml")) as folder:
+        with command.mock_output_folder("abfss://c@a/x", Path("c.yaml")) as folder:
             mock(RICH, folder, 10, models=("order",), format="csv")
         assert copied["abfss://c@a/x"][0].startswith(place) and copied["abfss://c@a/x"][1:] == ["order-00001.csv"]
     assert list(volume.iterdir()) == []

@@ -13,12 +13,12 @@ from test_page import hostile
 from test_report import run
 
 from datamaster_kit.contract import model as m
-from datamaster_kit.contract.publish.markup import html, markup
+from datamaster_kit.contract.publish.markup import join_markup, render_html
 from datamaster_kit.contract.publish.page import contract_page
 from datamaster_kit.contract.read import read_contract
 from datamaster_kit.lakehouse.runs import RuleResult
 from datamaster_kit.observe.explore import ColumnProfile, TableProfile, profile_picture
-from datamaster_kit.observe.report import TableFacts, notebook_pages, report_page
+from datamaster_kit.observe.report import TableFacts, report_page, write_notebook_pages
 from datamaster_kit.observe.tables import html_table, rule_table
 from datamaster_kit.plan.plan import Change, Difference, Plan, plan_table
 
@@ -41,7 +41,7 @@ def chromium() -> Iterator[Any]:
 def told_notebook(folder: Path, attack: str) -> None:
     """Leave an executed notebook whose outputs are those of the step notebooks, of hostile names and values, and one that is raw HTML of its own."""
     table = TableProfile(10, (ColumnProfile(attack, "string", 3, 2, attack, attack),))
-    shown = markup([html("<h4>{{ name }}</h4>{{ table }}", name=attack, table=html_table((attack,), [(attack,)])), profile_picture(attack, table),
+    shown = join_markup([render_html("<h4>{{ name }}</h4>{{ table }}", name=attack, table=html_table((attack,), [(attack,)])), profile_picture(attack, table),
                     plan_table(Plan((Change("update", attack, attack, (Difference(attack, attack, attack),), note=attack),))), rule_table([(attack, RuleResult(attack, "sql", "warn", 1.0, False, description=attack))])])
     outputs = [{"output_type": "display_data", "data": {"text/html": str(text)}, "metadata": {}} for text in (shown, attack)]
     outputs += [{"output_type": "stream", "name": "stdout", "text": attack}, {"output_type": "error", "ename": attack, "evalue": attack, "traceback": [attack]}]
@@ -60,7 +60,7 @@ def test_no_text_of_a_contract_a_run_or_a_file_runs_on_any_page_that_is_written(
              "two.html": contract_page(m.Contract(attack, models=(m.Model(attack, (m.Field(attack, references=(f"{attack}2.x",)),)), m.Model(f"{attack}2", (m.Field("x"),)))))}
     for name, text in pages.items():
         (tmp_path / name).write_text(text, encoding="utf-8")
-    notebooks = [path for _, _, path in notebook_pages(tmp_path, tmp_path / "report")]
+    notebooks = [path for _, _, path in write_notebook_pages(tmp_path, tmp_path / "report")]
     for file in (*(tmp_path / name for name in pages), *(tmp_path / "report" / path for path in notebooks)):
         asked: list[str] = []
         page = chromium.new_page()

@@ -9,7 +9,7 @@ from xml.etree import ElementTree
 
 from datamaster_kit.lakehouse.runs import RuleResult, Run
 from datamaster_kit.observe.pictures import rows_picture, rules_picture, times_picture
-from datamaster_kit.observe.report import TableFacts, notebook_pages, report_page
+from datamaster_kit.observe.report import TableFacts, report_page, write_notebook_pages
 
 MOMENT = datetime(2026, 1, 31, tzinfo=UTC)
 HOSTILE = "\"'><script>alert(1)</script><img src=x onerror=alert(1)>&amp;</svg>$x^2$"
@@ -110,7 +110,7 @@ def test_an_executed_notebook_becomes_a_page_that_fetches_nothing(tmp_path: Path
     folder = tmp_path / "20260131T000000-1"
     folder.mkdir()
     nbformat.write(new_notebook(cells=[new_markdown_cell("# Step"), cell]), folder / "01_step.ipynb")
-    [(name, step, path)] = notebook_pages(tmp_path, tmp_path / "report")
+    [(name, step, path)] = write_notebook_pages(tmp_path, tmp_path / "report")
     text = (tmp_path / "report" / path).read_text(encoding="utf-8")
     assert (name, step) == (folder.name, "step") and 'id="kept"' in text
     tags = Tags(text).found

@@ -8,11 +8,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from test_life import Lake
 
-from datamaster_kit.contract.check import findings
+from datamaster_kit.contract.check import contract_findings
 from datamaster_kit.contract.fault import DatamasterError
 from datamaster_kit.contract.model import Contract, Field, Model, Scalar, Struct, Workflow
 from datamaster_kit.lakehouse.names import names
-from datamaster_kit.observe.report import file_name
+from datamaster_kit.observe.report import page_file_name
 from datamaster_kit.project.project_file import Project
 from datamaster_kit.unity.desired import desired_tables
 
@@ -27,7 +27,7 @@ def lake(spark, tmp_path: Path) -> Lake:
 
 def refused(name: str) -> set[str]:
     """Return the codes of what is wrong with a field of that name, errors only."""
-    return {found[0].name for found in findings(Contract("urn:a", models=(Model("order", (Field(name),)),))) if found[0].severity == "error"}
+    return {found[0].name for found in contract_findings(Contract("urn:a", models=(Model("order", (Field(name),)),))) if found[0].severity == "error"}
 
 
 @pytest.mark.parametrize("name", ["carlton_x", "_datamaster_file", "_corrupt_record", "_file_path", "_unreadable", "_metadata", "_METADATA", "a${env:HOME}", "a😀"])
@@ -129,32 +129,32 @@ LOOK_ALIKE = ["аccount", "ac\u200bcount", "a\u202etnuocc", "ｂalance", "ﬁeld
 
 @pytest.mark.parametrize("name", LOOK_ALIKE)
 def test_a_name_that_is_not_what_it_looks_like_is_warned_of(name: str) -> None:
-    found = findings(Contract("urn:a", models=(Model("order", (Field(name),)),)))
+    found = contract_findings(Contract("urn:a", models=(Model("order", (Field(name),)),)))
     assert [(item[0].name, item[0].severity, item[3]) for item in found] == [("name-looks-alike", "warning", name)]
 
 
 def test_two_names_that_look_the_same_are_warned_of_and_ordinary_ones_are_not() -> None:
-    found = findings(Contract("urn:a", models=(Model("order", (Field("сор"), Field("cop"))), Model("оrdеr", (Field("id"),)))))
+    found = contract_findings(Contract("urn:a", models=(Model("order", (Field("сор"), Field("cop"))), Model("оrdеr", (Field("id"),)))))
     assert {(item[0].name, item[2]) for item in found} == {("name-looks-alike", "order"), ("name-looks-alike", "оrdеr")}
     ordinary = ("account", "pedido_é", "nº_documento", "счет", "注文_id", "größe", "α", "x²", "Ünïcode name", "ação")
-    assert findings(Contract("urn:a", models=(Model("order", tuple(map(Field, ordinary))),))) == ()
+    assert contract_findings(Contract("urn:a", models=(Model("order", tuple(map(Field, ordinary))),))) == ()
 
 
 @pytest.mark.parametrize("name", ["a:b", "a/b", "..", "x" * 256, "CON", "nul.txt", "a|b", 'a"b', "a<b", "a\\b", " a"])
 def test_a_models_name_that_a_catalog_or_a_path_refuses_is_refused(name: str) -> None:
     physical = "physical-name-path" if "." in name else "name-refused"  # a path is its source's, and the table has the model's own name
     for model, told in ((Model(name, (Field("id"),)), "name-refused"), (Model("a", (Field("id"),), physical_name=name), physical)):
-        assert {item[0].name for item in findings(Contract("urn:a", models=(model,)))} == {told}
+        assert {item[0].name for item in contract_findings(Contract("urn:a", models=(model,)))} == {told}
 
 
 def test_models_whose_names_differ_only_by_case_are_refused() -> None:
     models = (Model("order", (Field("id"),), physical_name="x"), Model("Order", (Field("id"),), physical_name="y"))
-    assert [item[0].name for item in findings(Contract("urn:a", models=models))] == ["name-taken"]
+    assert [item[0].name for item in contract_findings(Contract("urn:a", models=models))] == ["name-taken"]
 
 
 def test_no_model_is_a_table_that_the_toolkit_makes_for_another() -> None:
     def told(workflow: Workflow | None, *names: str) -> list[tuple[str, str]]:
-        return [(item[0].name, item[2]) for item in findings(Contract("urn:a", models=tuple(Model(name, (Field("id", primary_key=1),)) for name in names), workflow=workflow)) if item[0].severity == "error"]
+        return [(item[0].name, item[2]) for item in contract_findings(Contract("urn:a", models=tuple(Model(name, (Field("id", primary_key=1),)) for name in names), workflow=workflow)) if item[0].severity == "error"]
 
     assert told(None, "account", "account_quarantine") == told(None, "account_quarantine", "account") == [("name-taken", "account_quarantine")]
     assert told(None, "Account", "ACCOUNT_Quarantine", "b") == [("name-taken", "ACCOUNT_Quarantine")]
@@ -162,7 +162,7 @@ def test_no_model_is_a_table_that_the_toolkit_makes_for_another() -> None:
     assert told(deleting, "account", "account_deleted") == [("name-taken", "account_deleted")]
     assert told(Workflow(delete_when={"*": {"id": ("x",)}}), "account", "account_deleted") == [("name-taken", "account_deleted")]
     physical = (Model("a", (Field("id"),), physical_name="account"), Model("b", (Field("id"),), physical_name="account_quarantine"))
-    assert [item[0].name for item in findings(Contract("urn:a", models=physical))] == ["name-taken"]
+    assert [item[0].name for item in contract_findings(Contract("urn:a", models=physical))] == ["name-taken"]
     for workflow, *models in ((None, "account", "account_deleted", "account_history"), (Workflow(models=("account",)), "account", "account_quarantine"), (Workflow(gold={"account_quarantine": "a.sql"}), "account", "account_quarantine")):
         assert told(workflow, *models) == []
 
@@ -178,12 +178,12 @@ def test_no_contract_has_a_table_that_the_toolkit_makes_for_a_model_of_another()
 
 
 def test_a_page_of_a_report_has_a_name_that_a_disk_takes_however_long_the_contracts_id_is() -> None:
-    assert file_name("urn:" + "d" * 300) == "urn-" + "d" * 96 and len(file_name("-" * 99 + "é" * 300 + "x")) <= 100 and file_name("urn:a") == "urn-a"
+    assert page_file_name("urn:" + "d" * 300) == "urn-" + "d" * 96 and len(page_file_name("-" * 99 + "é" * 300 + "x")) <= 100 and page_file_name("urn:a") == "urn-a"
 
 
 def test_a_name_that_a_path_reads_as_another_or_that_leaves_no_room_is_refused() -> None:
     def told(model: Model) -> set[str]:
-        return {item[0].name for item in findings(Contract("urn:a", models=(model,)))}
+        return {item[0].name for item in contract_findings(Contract("urn:a", models=(model,)))}
 
     for name in ("a%20b", "%2e%2e", "%00", "a%2Fb", "x%c3%A9"):
         assert told(Model(name, (Field("id"),))) == told(Model("a", (Field("id"),), physical_name=name)) == {"name-refused"}, name

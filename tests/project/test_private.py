@@ -15,9 +15,9 @@ import pytest
 
 from datamaster_kit.contract.fault import DatamasterError
 from datamaster_kit.forms.file.saving import Draft, keep_draft
-from datamaster_kit.forms.trial.scratch import scratch
-from datamaster_kit.targets.jvm.jars import PINS, jars
-from datamaster_kit.targets.jvm.session import prepare, settings
+from datamaster_kit.forms.trial.scratch import acquire_scratch_folder
+from datamaster_kit.targets.jvm.jars import PINS, require_jars
+from datamaster_kit.targets.jvm.session import prepare_spark_folders, session_settings
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -36,7 +36,7 @@ def rights(folder: Path) -> int:
 
 
 def test_the_state_folder_is_its_owners_alone_whoever_makes_it(project: Path) -> None:
-    makers = (lambda: keep_draft(project / "contracts" / "a.yaml", project, Draft("a: 1\n", "")), lambda: scratch(project, "trial", "x")[1].close(), lambda: prepare(project / ".datamaster"))
+    makers = (lambda: keep_draft(project / "contracts" / "a.yaml", project, Draft("a: 1\n", "")), lambda: acquire_scratch_folder(project, "trial", "x")[1].close(), lambda: prepare_spark_folders(project / ".datamaster"))
     for make in makers:
         make()
         assert rights(project / ".datamaster") == 0o700
@@ -46,7 +46,7 @@ def test_the_state_folder_is_its_owners_alone_whoever_makes_it(project: Path) ->
 
 def test_a_state_folder_that_others_could_read_is_closed_when_it_is_used(project: Path) -> None:
     (project / ".datamaster").mkdir(mode=0o777)
-    prepare(project / ".datamaster")
+    prepare_spark_folders(project / ".datamaster")
     assert rights(project / ".datamaster") == 0o700
 
 
@@ -55,13 +55,13 @@ def test_a_jar_that_was_tampered_with_is_refused_when_it_is_used(tmp_path: Path,
     (tmp_path / "jars").mkdir()
     for pin in PINS:
         (tmp_path / "jars" / pin.file).write_bytes((ROOT / ".datamaster" / "jars" / pin.file).read_bytes())
-    assert len(jars(tmp_path)) == len(PINS)
+    assert len(require_jars(tmp_path)) == len(PINS)
     victim = tmp_path / "jars" / PINS[1].file
     before = victim.stat()
     victim.write_bytes(damage(victim.read_bytes()))
     os.utime(victim, ns=(before.st_atime_ns, before.st_mtime_ns))
     with pytest.raises(DatamasterError) as raised:
-        jars(tmp_path)
+        require_jars(tmp_path)
     [fault] = raised.value.faults
     assert fault.code == "no-jars" and PINS[1].file in fault.message and "not the one that is pinned" in fault.message and "--install" in fault.hint
 
@@ -92,7 +92,7 @@ def test_the_local_session_listens_to_this_machine_alone_and_asks_who_is_there(s
     loopback = {"0100007F", "0000000000000000FFFF00000100007F", "00000000000000000000000001000000"}
     assert len(found) >= 3 and {address for address, _ in found} <= loopback, found
     conf = dict(spark.sparkContext.getConf().getAll())
-    assert conf["spark.authenticate"] == "true" and conf["spark.ui.enabled"] == "false" and settings(Path("x"), (), 2)["spark.authenticate"] == "true"
+    assert conf["spark.authenticate"] == "true" and conf["spark.ui.enabled"] == "false" and session_settings(Path("x"), (), 2)["spark.authenticate"] == "true"
     for _, port in listening(java):
         assert not is_answered(port), f"port {port} answers whoever asks"
 

@@ -12,8 +12,8 @@ from workspace.quartz import is_quartz
 from datamaster_kit import __version__
 from datamaster_kit.contract.fault import BadInput, Fault
 from datamaster_kit.project.project_file import Project, read_project
-from datamaster_kit.project.sections import FILE, Metastore
-from datamaster_kit.project.shape import Items, Keys, Named, findings
+from datamaster_kit.project.sections import PROJECT_FILE_KEYS, Metastore
+from datamaster_kit.project.shape import FixedKeys, Items, OpenKeys, shape_findings
 from datamaster_kit.project.values import CRON
 from datamaster_kit.setup.variables import entra_variables, setup_of
 
@@ -83,16 +83,16 @@ def refused(folder: Path, text: str, environment: str | None = None) -> tuple[Fa
 
 def keys_of(shape: object, path: str = "") -> set[str]:
     """Return every path that a shape has, without the names that a person chooses."""
-    if isinstance(shape, Keys):
+    if isinstance(shape, FixedKeys):
         return {path} | {found for key, below in shape.of.items() for found in keys_of(below, f"{path}.{key}")}
-    return {path} | keys_of(shape.of, f"{path}.*") if isinstance(shape, Named | Items) else {path}
+    return {path} | keys_of(shape.of, f"{path}.*") if isinstance(shape, OpenKeys | Items) else {path}
 
 
 def paths_of(data: object, shape: object, path: str = "") -> set[str]:
     """Return the paths of a shape that data has."""
-    if isinstance(shape, Keys) and isinstance(data, dict):
+    if isinstance(shape, FixedKeys) and isinstance(data, dict):
         return {path} | {found for key, value in data.items() for found in paths_of(value, shape.of[key], f"{path}.{key}")}
-    if isinstance(shape, Named | Items):
+    if isinstance(shape, OpenKeys | Items):
         return {path} | {found for value in (data.values() if isinstance(data, dict) else data) for found in paths_of(value, shape.of, f"{path}.*")}
     return {path}
 
@@ -110,8 +110,8 @@ def test_every_key_is_read(tmp_path: Path) -> None:
 
 
 def test_the_whole_file_above_has_every_key_there_is() -> None:
-    said = paths_of(yaml.safe_load(WHOLE), FILE)
-    lacking = keys_of(FILE) - said - {path.removeprefix(".environments.*") for path in said}  # a pool and machines exclude one another
+    said = paths_of(yaml.safe_load(WHOLE), PROJECT_FILE_KEYS)
+    lacking = keys_of(PROJECT_FILE_KEYS) - said - {path.removeprefix(".environments.*") for path in said}  # a pool and machines exclude one another
     assert {path for path in lacking if not path.startswith(".environments.*.") and path[1:] not in OLDER} == set()
 
 
@@ -276,10 +276,10 @@ ANY = st.recursive(st.none() | st.booleans() | st.integers() | st.text(max_size=
 
 @given(ANY)
 def test_any_data_is_described_and_never_a_crash(data: object) -> None:
-    assert all(found.message for found in findings(data, FILE))
+    assert all(found.message for found in shape_findings(data, PROJECT_FILE_KEYS))
 
 
-@given(st.dictionaries(st.sampled_from(sorted(FILE.of)), ANY, max_size=6))
+@given(st.dictionaries(st.sampled_from(sorted(PROJECT_FILE_KEYS.of)), ANY, max_size=6))
 def test_any_file_is_read_or_refused(tmp_path_factory: pytest.TempPathFactory, data: dict[str, object]) -> None:
     folder = tmp_path_factory.mktemp("any")
     (folder / "datamaster.yaml").write_text(yaml.safe_dump({"domain": "risk", "catalog": "risk", **data}), encoding="utf-8")

@@ -24,8 +24,8 @@ from workspace.sql_tokens import SqlError
 from workspace.state import Settings, State
 
 from datamaster_kit.contract.read import read_contract
-from datamaster_kit.contract.sql.table import Column, Dialect, Table, create_statements, tables
-from datamaster_kit.unity.evolution import table_mendings
+from datamaster_kit.contract.sql.table import Dialect, Table, TableColumn, create_statements, tables
+from datamaster_kit.unity.evolution import table_alterations
 
 pytestmark = pytest.mark.server
 
@@ -82,15 +82,15 @@ def test_every_table_of_the_sample_contracts_is_made_as_the_contract_says(run: R
 
 def test_what_differs_between_two_versions_of_a_table_is_mended(run: Run, client: WorkspaceClient) -> None:
     name = "`crisk`.`silver`.`account`"
-    old = Table("crisk", "silver", "account", (Column("id", "BIGINT", False), Column("amount", "INT"), Column("old name", "STRING"), Column("gone", "DATE"), Column("note", "VARCHAR(10)"),
-                                               Column("part", "STRUCT<a: INT, `b c`: ARRAY<STRUCT<x: INT>>>")),
+    old = Table("crisk", "silver", "account", (TableColumn("id", "BIGINT", False), TableColumn("amount", "INT"), TableColumn("old name", "STRING"), TableColumn("gone", "DATE"), TableColumn("note", "VARCHAR(10)"),
+                                               TableColumn("part", "STRUCT<a: INT, `b c`: ARRAY<STRUCT<x: INT>>>")),
                 "before", ("id",), checks={"positive": "`amount` > 0"}, cluster_by=("id",), properties={"delta.columnMapping.mode": "name", "datamaster.key": "id"})
-    new = Table("crisk", "silver", "account", (Column("id", "BIGINT", False), Column("amount", "BIGINT", True, "in cents"), Column("name", "STRING", aliases=("old name",)), Column("note", "STRING"),
-                                               Column("part", "STRUCT<a: INT, `b c`: ARRAY<STRUCT<x: INT, y: DECIMAL(10,2)>>, d: DATE>"), Column("added", "DOUBLE", True, "a number")),
+    new = Table("crisk", "silver", "account", (TableColumn("id", "BIGINT", False), TableColumn("amount", "BIGINT", True, "in cents"), TableColumn("name", "STRING", aliases=("old name",)), TableColumn("note", "STRING"),
+                                               TableColumn("part", "STRUCT<a: INT, `b c`: ARRAY<STRUCT<x: INT, y: DECIMAL(10,2)>>, d: DATE>"), TableColumn("added", "DOUBLE", True, "a number")),
                 "after", ("id",), checks={"positive": "`amount` >= 0"}, cluster_by=(), properties={"delta.columnMapping.mode": "name", "datamaster.key": "id", "datamaster.owner": "risk"})
     for statement in create_statements(old, name, Dialect()):
         run(statement)
-    mendings = table_mendings(name, new, old, drops=True)
+    mendings = table_alterations(name, new, old, drops=True)
     assert len(mendings) > 8 and not any(item.refusal for item in mendings)
     for mending in mendings:
         for statement in mending.statements:

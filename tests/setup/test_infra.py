@@ -20,8 +20,8 @@ sys.path.insert(0, str(ROOT / "tools"))
 import terraform as tools  # noqa: E402
 
 from datamaster_kit.project.project_file import Project, read_contracts, read_project  # noqa: E402
-from datamaster_kit.project.sections import AZURE  # noqa: E402
-from datamaster_kit.setup.variables import azure_variables, entra_variables, setup_of, state_variables, tfvars  # noqa: E402
+from datamaster_kit.project.sections import AZURE_KEYS  # noqa: E402
+from datamaster_kit.setup.variables import azure_variables, entra_variables, render_tfvars, setup_of, state_variables  # noqa: E402
 
 INFRA = ROOT / "infra"
 FILES = sorted(path for folder in tools.FOLDERS for path in (INFRA / folder).glob("*.tf"))
@@ -210,7 +210,7 @@ def test_toolkit_gives_every_variable_that_has_no_default_and_no_other(folder: s
     needed = {name for name, block in declared.items() if not re.search(r"^  default +=", block, re.MULTILINE)}
     assert needed <= given <= set(declared)
     if folder == "azure":
-        assert set(AZURE.of) == set(declared) - needed - {"retention"}
+        assert set(AZURE_KEYS.of) == set(declared) - needed - {"retention"}
 
 
 DAYS_OF_THE_SAMPLES = """
@@ -233,7 +233,7 @@ def test_sample_project_and_its_contracts_are_accepted(terraform: Terraform, ini
     (copy / "tests" / "sample.tftest.hcl").write_text(
         f'mock_provider "{"azuread" if folder == "entra" else "azurerm"}" {{\n  source          = "./tests/mocks"\n  override_during = plan\n}}\n\n'
         f'run "sample" {{\n  command = plan\n{days}}}\n', encoding="utf-8")
-    (copy / "terraform.tfvars.json").write_text(tfvars(sample_variables(folder)), encoding="utf-8")
+    (copy / "terraform.tfvars.json").write_text(render_tfvars(sample_variables(folder)), encoding="utf-8")
     shown = terraform("test", "-no-color", folder=copy)
     assert outcomes(shown.stdout) == {"sample": "pass"}, shown.stdout + shown.stderr
 

@@ -17,7 +17,7 @@ from resource_manager.server import ResourceManager, Subscription
 from state_store import StateStore
 
 from datamaster_kit.project.project_file import read_project
-from datamaster_kit.setup.parts import azure_remote, prepare
+from datamaster_kit.setup.parts import azure_state_storage, prepare_working_folder
 from datamaster_kit.setup.variables import entra_variables, setup_of, state_variables
 from datamaster_kit.targets.clients.management import Management
 
@@ -419,7 +419,7 @@ def test_in_azure_the_states_are_in_the_storage_that_the_first_part_makes(place:
     project = read_project(place.folder)
     with ResourceManager() as service:
         subscription = service.subscriptions[SETUP["subscription"]] = Subscription(SETUP["tenant"])
-        remote = azure_remote(project, setup_of(project), lambda: Management(lambda: service.token, service.host, tries=1))
+        remote = azure_state_storage(project, setup_of(project), lambda: Management(lambda: service.token, service.host, tries=1))
         assert not remote.is_made()
         subscription.put("/resourceGroups/rsgdrisktf/providers/Microsoft.Storage/storageAccounts/stadrisktf", location="brazilsouth")
         assert remote.is_made()
@@ -431,7 +431,7 @@ def test_in_azure_the_states_are_in_the_storage_that_the_first_part_makes(place:
     assert {name: backend.settings[name] for name in ("resource_group_name", "storage_account_name", "subscription_id")} == {
         name: variables[name] for name in ("resource_group_name", "storage_account_name", "subscription_id")}
     # Terraform knows every setting, and fails only where nobody is logged in.
-    prepare(ROOT / "infra" / "entra", place.folder / "entra", entra_variables(project, setup_of(project)), backend)
+    prepare_working_folder(ROOT / "infra" / "entra", place.folder / "entra", entra_variables(project, setup_of(project)), backend)
     without_az = place.environment | {"PATH": place.environment["PATH"].split(os.pathsep)[0], "HOME": str(place.folder)}
     said = subprocess.run([str(shutil.which("terraform", path=place.environment["PATH"])), "init", "-no-color", "-input=false"], cwd=place.folder / "entra", env=without_az, capture_output=True, text=True, check=False)
     print(said.stderr)

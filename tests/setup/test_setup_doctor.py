@@ -21,12 +21,12 @@ from datamaster_kit.contract.fault import DatamasterError
 from datamaster_kit.lakehouse.names import names
 from datamaster_kit.project.project_file import Project
 from datamaster_kit.project.sections import Jobs, Unity
-from datamaster_kit.setup.caller import Azure
+from datamaster_kit.setup.caller import AzureServices
 from datamaster_kit.setup.doctor import azure_checks, contracts_check, refusal_of_az, setup_checks, terraform_check, terraform_login_check
-from datamaster_kit.setup.permissions import MAKES, PROVIDERS
+from datamaster_kit.setup.permissions import RESOURCE_ACTIONS, RESOURCE_PROVIDERS
 from datamaster_kit.setup.variables import setup_of
 from datamaster_kit.targets.clients.management import Management
-from datamaster_kit.targets.doctor import Check
+from datamaster_kit.targets.doctor import DoctorCheck
 
 if TYPE_CHECKING:
     from workspace.server import Workspace
@@ -61,27 +61,27 @@ def subscription(service: ResourceManager) -> Subscription:
 
 
 @pytest.fixture
-def azure(service: ResourceManager, workspace: Workspace) -> Azure:
+def azure(service: ResourceManager, workspace: Workspace) -> AzureServices:
     project = Project(ROOT, names("risk", "risk"), targets={"main": {"host": workspace.host, "account_id": workspace.state.settings.account_id}}, setup=SETUP,
                       unity=Unity(principal_user=GUEST))
     calls = Management(lambda: service.token, service.host, lambda seconds: None, tries=3)
-    return Azure(calls, calls, Management(lambda: workspace.token, workspace.host, tries=3), project, setup_of(project))
+    return AzureServices(calls, calls, Management(lambda: workspace.token, workspace.host, tries=3), project, setup_of(project))
 
 
-def found(azure: Azure) -> dict[str, Check]:
+def found(azure: AzureServices) -> dict[str, DoctorCheck]:
     """Return what the checks found, by name."""
     checks = azure_checks(azure)
     assert len({check.name for check in checks}) == len(checks)
     return {check.name: check for check in checks}
 
 
-def changed(azure: Azure, setup: dict[str, object] | None = None, **project: object) -> Azure:
+def changed(azure: AzureServices, setup: dict[str, object] | None = None, **project: object) -> AzureServices:
     """Return the same place for a project that says something else."""
     made = replace(azure.project, setup={**SETUP, **(setup or {})}, **project)
-    return Azure(azure.management, azure.graph, azure.account, made, setup_of(made))
+    return AzureServices(azure.management, azure.graph, azure.account, made, setup_of(made))
 
 
-def test_a_subscription_that_is_ready_is_told_so_and_left_as_it_is(azure: Azure, service: ResourceManager) -> None:
+def test_a_subscription_that_is_ready_is_told_so_and_left_as_it_is(azure: AzureServices, service: ResourceManager) -> None:
     checks = found(azure)
     assert {name: (check.detail, check.remedy) for name, check in checks.items() if check.state != "ok"} == {}
     assert list(checks) == ROWS
@@ -107,7 +107,7 @@ def test_a_subscription_that_is_ready_is_told_so_and_left_as_it_is(azure: Azure,
     ({"taken": {"stadrisk"}}, "storage account stadrisk", "missing", "already taken", "another domain"),
     ({"taken": {"ethdrisk"}}, "Event Hubs namespace ethdrisk", "missing", "not available", "another domain"),
 ], ids=lambda item: next(iter(item)) if isinstance(item, dict) else "")
-def test_each_fault_is_told_in_its_row_with_its_remedy(azure: Azure, subscription: Subscription, change: dict[str, object], row: str, state: str, says: str, remedy: str) -> None:
+def test_each_fault_is_told_in_its_row_with_its_remedy(azure: AzureServices, subscription: Subscription, change: dict[str, object], row: str, state: str, says: str, remedy: str) -> None:
     for name, value in change.items():
         setattr(subscription, name, value)
     checks = found(azure)
@@ -121,7 +121,7 @@ def test_each_fault_is_told_in_its_row_with_its_remedy(azure: Azure, subscriptio
         assert set(others) <= {"roles", "lock of the state", "Event Hubs namespace ethdrisk"} and (not others or "permissions" in change), others
 
 
-def test_the_provider_of_the_clusters_machines_is_looked_for(azure: Azure, subscription: Subscription) -> None:
+def test_the_provider_of_the_clusters_machines_is_looked_for(azure: AzureServices, subscription: Subscription) -> None:
     subscription.unregistered = {"Microsoft.Compute"}
     checks = found(azure)
     assert (checks["resource providers"].detail, checks["machines"].state) == ("not registered: Microsoft.Compute", "warning")
@@ -137,13 +137,13 @@ KEYS = {"replication": "setup.azure.storage_replication", "replication of the st
     ("", ("LRS", "GRS"), "missing", "has no ZRS; it has GRS, LRS"),
     ("GRS", ("LRS", "ZRS"), "missing", "has no GRS; it has LRS, ZRS"),
 ], ids=["in the region", "abroad", "no zones", "no pair"])
-def test_where_the_copies_of_the_lake_and_the_state_lie_is_told(azure: Azure, subscription: Subscription, said: str, offered: tuple[str, ...], state: str, words: str) -> None:
+def test_where_the_copies_of_the_lake_and_the_state_lie_is_told(azure: AzureServices, subscription: Subscription, said: str, offered: tuple[str, ...], state: str, words: str) -> None:
     subscription.replications = {"brazilsouth": offered}
     checks = found(changed(azure, {"state_replication": said, "azure": {"storage_replication": said}} if said else {}))
     assert {row: (checks[row].state, words in checks[row].detail, key in checks[row].remedy or state == "ok") for row, key in KEYS.items()} == dict.fromkeys(KEYS, (state, True, True))
 
 
-def test_a_copy_within_the_geography_is_no_fault_and_a_region_without_zones_asks_for_none(azure: Azure, subscription: Subscription) -> None:
+def test_a_copy_within_the_geography_is_no_fault_and_a_region_without_zones_asks_for_none(azure: AzureServices, subscription: Subscription) -> None:
     subscription.regions["westus"], subscription.replications["westus"] = "West US", ("LRS", "GRS")
     subscription.geographies |= {"westus": ("United States", "southcentralus")}
     for said, wanted in (({}, "LRS"), ({"state_replication": "GRS", "azure": {"storage_replication": "GRS"}}, "GRS")):
@@ -151,13 +151,13 @@ def test_a_copy_within_the_geography_is_no_fault_and_a_region_without_zones_asks
         assert {row: (checks[row].state, checks[row].detail) for row in KEYS} == dict.fromkeys(KEYS, ("ok", wanted))
 
 
-def test_an_account_that_would_be_made_anew_is_told_before(azure: Azure, subscription: Subscription) -> None:
+def test_an_account_that_would_be_made_anew_is_told_before(azure: AzureServices, subscription: Subscription) -> None:
     subscription.put("/resourceGroups/rsgdrisktf/providers/Microsoft.Storage/storageAccounts/stadrisktf", location="brazilsouth", sku={"name": "Standard_GRS"})
     check = found(azure)["replication of the state"]
     assert check.state == "missing" and "the account that is there has GRS" in check.detail and "say GRS under setup.state_replication" in check.remedy
 
 
-def test_nothing_is_asked_of_azure_when_nobody_is_logged_in(azure: Azure, service: ResourceManager) -> None:
+def test_nothing_is_asked_of_azure_when_nobody_is_logged_in(azure: AzureServices, service: ResourceManager) -> None:
     from datamaster_kit.targets.clients.management import NO_LOGIN
 
     def nobody() -> str:
@@ -170,12 +170,12 @@ def test_nothing_is_asked_of_azure_when_nobody_is_logged_in(azure: Azure, servic
     assert service.log == []
 
 
-def test_a_subscription_that_is_not_the_callers_is_told(azure: Azure, service: ResourceManager) -> None:
+def test_a_subscription_that_is_not_the_callers_is_told(azure: AzureServices, service: ResourceManager) -> None:
     service.subscriptions.clear()
     assert "correct setup.subscription" in found(azure)["subscription"].remedy
 
 
-def test_another_tenant_and_another_writer_are_told(azure: Azure, service: ResourceManager) -> None:
+def test_another_tenant_and_another_writer_are_told(azure: AzureServices, service: ResourceManager) -> None:
     service.token = token_of(appid="4fd1", oid=BOB, tid=TENANT)
     checks = found(azure)
     assert found(changed(azure, {"writers": {"ana": {"object_id": BOB, "type": "User"}}}))["state's writers"].remedy == "write type: ServicePrincipal"
@@ -185,7 +185,7 @@ def test_another_tenant_and_another_writer_are_told(azure: Azure, service: Resou
     assert found(replace(azure))["log-in"].state == "missing"
 
 
-def test_what_is_the_projects_own_is_no_fault(azure: Azure, subscription: Subscription) -> None:
+def test_what_is_the_projects_own_is_no_fault(azure: AzureServices, subscription: Subscription) -> None:
     subscription.put("/resourceGroups/rsgdrisk", location="brazilsouth", tags={"domain": "risk"})
     for group, kind, name in (("rsgdrisk", "Microsoft.Storage/storageAccounts", "stadrisk"), ("rsgdrisktf", "Microsoft.Storage/storageAccounts", "stadrisktf"),
                               ("rsgdrisk", "Microsoft.EventHub/namespaces", "ethdrisk"), ("rsgdrisk", "Microsoft.Network/networkWatchers", "NetworkWatcher_brazilsouth")):
@@ -196,7 +196,7 @@ def test_what_is_the_projects_own_is_no_fault(azure: Azure, subscription: Subscr
     assert checks["storage account stadrisk"].detail == "there already, in the project's resource group"
 
 
-def test_what_another_hand_made_is_told(azure: Azure, subscription: Subscription) -> None:
+def test_what_another_hand_made_is_told(azure: AzureServices, subscription: Subscription) -> None:
     subscription.put("/resourceGroups/rsgdrisk", location="westeurope", tags={"domain": "risk"})
     subscription.put("/resourceGroups/NetworkWatcherRG/providers/Microsoft.Network/networkWatchers/NetworkWatcher_brazilsouth", location="brazilsouth")
     subscription.put("/resourceGroups/NetworkWatcherRG/providers/Microsoft.Network/networkWatchers/NetworkWatcher_westeurope", location="westeurope")
@@ -208,7 +208,7 @@ def test_what_another_hand_made_is_told(azure: Azure, subscription: Subscription
     assert ("terraform import" in checks["resource group rsgdrisk"].remedy, checks["Network Watcher"].state) == (True, "ok")
 
 
-def test_a_network_of_ones_own_is_looked_at(azure: Azure, subscription: Subscription) -> None:
+def test_a_network_of_ones_own_is_looked_at(azure: AzureServices, subscription: Subscription) -> None:
     network = "/resourceGroups/net/providers/Microsoft.Network/virtualNetworks/lake"
     identity = f"/subscriptions/{SUBSCRIPTION}{network}"
     own = changed(azure, {"azure": {"virtual_network": {"id": identity, "public_subnet_name": "host", "private_subnet_name": "container", "public_security_group_association": "x",
@@ -222,7 +222,7 @@ def test_a_network_of_ones_own_is_looked_at(azure: Azure, subscription: Subscrip
     assert "network" not in found(azure)
 
 
-def test_members_and_directory_roles(azure: Azure, service: ResourceManager) -> None:
+def test_members_and_directory_roles(azure: AzureServices, service: ResourceManager) -> None:
     service.directory.users = {"ana@example.com"}
     service.directory.roles = ["Application Developer"]
     checks = found(azure)
@@ -232,7 +232,7 @@ def test_members_and_directory_roles(azure: Azure, service: ResourceManager) -> 
     assert "not looked at" in found(azure)["members"].detail and "Insufficient privileges" in found(azure)["members"].detail
 
 
-def test_a_group_of_another_project_is_told(azure: Azure, service: ResourceManager) -> None:
+def test_a_group_of_another_project_is_told(azure: AzureServices, service: ResourceManager) -> None:
     own = azure.project.names.mark
     service.directory.groups = [("data_engineer", own), ("data_reader", "")]
     assert found(azure)["group data_engineer"].detail == "there already, the project's"
@@ -249,7 +249,7 @@ def test_a_group_of_another_project_is_told(azure: Azure, service: ResourceManag
     assert found(azure)["groups"].detail.startswith("not looked at:")
 
 
-def test_the_account_is_found_and_compared(azure: Azure, subscription: Subscription, workspace: Workspace) -> None:
+def test_the_account_is_found_and_compared(azure: AzureServices, subscription: Subscription, workspace: Workspace) -> None:
     account = workspace.state.settings.account_id
     unsaid = changed(azure, targets={"main": {"host": workspace.host}})
     assert (found(unsaid)["Databricks account"].state, found(unsaid)["Databricks account"].remedy) == ("warning", f"write account_id: {account} under targets.main, for `datamaster unity`")
@@ -260,12 +260,12 @@ def test_the_account_is_found_and_compared(azure: Azure, subscription: Subscript
     assert found(changed(azure, targets={}))["Databricks account"].detail == f"found: {account}"
 
 
-def test_who_does_not_administer_the_account_is_told(azure: Azure, workspace: Workspace) -> None:
+def test_who_does_not_administer_the_account_is_told(azure: AzureServices, workspace: Workspace) -> None:
     outsider = replace(azure, account=replace(azure.account, token=lambda: "not a token of the account"))
     assert (found(outsider)["account administrator"].state, "User management" in found(outsider)["account administrator"].remedy) == ("warning", True)
 
 
-def test_a_reader_is_told_all_but_what_it_may_not_ask(azure: Azure, subscription: Subscription) -> None:
+def test_a_reader_is_told_all_but_what_it_may_not_ask(azure: AzureServices, subscription: Subscription) -> None:
     subscription.permissions = [READER]
     others = {name: check for name, check in found(azure).items() if check.state != "ok"}
     assert {name: check.state for name, check in others.items()} == {"permissions": "missing", "roles": "missing", "lock of the state": "warning", "Event Hubs namespace ethdrisk": "warning"}
@@ -280,7 +280,7 @@ def test_a_reader_is_told_all_but_what_it_may_not_ask(azure: Azure, subscription
     ({"node_type": "Standard_E999", "workers": 2}, "machines of jobs", "missing", "has no Standard_E999"),
     ({"driver_node_type": "Standard_E999", "workers": 2}, "drivers of jobs", "missing", "has no Standard_E999"),
 ])
-def test_the_machines_of_the_jobs_clusters_are_looked_at(azure: Azure, subscription: Subscription, cluster: dict[str, object], row: str, state: str, said: str) -> None:
+def test_the_machines_of_the_jobs_clusters_are_looked_at(azure: AzureServices, subscription: Subscription, cluster: dict[str, object], row: str, state: str, said: str) -> None:
     subscription.quotas = {"cores": (0, 20), "standardDDSv5Family": (0, 20), "StorageAccounts": (0, 250)}
     checks = found(changed(azure, jobs=Jobs(cluster=cluster)))
     assert checks["machines"].state == "ok" and checks[row].state == state and said in checks[row].detail
@@ -288,16 +288,16 @@ def test_the_machines_of_the_jobs_clusters_are_looked_at(azure: Azure, subscript
 
 
 @pytest.mark.parametrize("jobs", [Jobs(), Jobs(compute="serverless", cluster={"workers": 900}), Jobs(cluster={"pool": "p", "workers": 900}), Jobs(cluster={"photon": True})])
-def test_jobs_without_machines_of_their_own_have_no_row(azure: Azure, jobs: Jobs) -> None:
+def test_jobs_without_machines_of_their_own_have_no_row(azure: AzureServices, jobs: Jobs) -> None:
     assert not {"machines of jobs", "drivers of jobs"} & set(found(changed(azure, jobs=jobs)))
 
 
-def test_serverless_needs_no_machine(azure: Azure, subscription: Subscription) -> None:
+def test_serverless_needs_no_machine(azure: AzureServices, subscription: Subscription) -> None:
     subscription.sizes = []
     assert found(changed(azure, unity=Unity(compute="serverless")))["machines"].detail == "serverless: none of the subscription's"
 
 
-def test_a_service_that_fails_is_told_where_it_failed_and_the_rest_is_looked_at(azure: Azure, service: ResourceManager) -> None:
+def test_a_service_that_fails_is_told_where_it_failed_and_the_rest_is_looked_at(azure: AzureServices, service: ResourceManager) -> None:
     service.fail(Fault("unavailable", "GET", "*/Microsoft.Compute/skus", times=100), Fault("throttled", "GET", "*/locations", times=2), Fault("reset", "POST", times=1))
     checks = found(azure)
     assert {name for name, check in checks.items() if check.state != "ok"} == {"machines"}
@@ -314,10 +314,10 @@ def test_a_service_that_fails_is_told_where_it_failed_and_the_rest_is_looked_at(
 
 def test_what_is_wanted_is_what_infra_declares() -> None:
     versions = (ROOT / "infra" / "azure" / "versions.tf").read_text(encoding="utf-8")
-    assert all(f'"{name}"' in versions for name in PROVIDERS) and versions.count('"Microsoft.') == len(PROVIDERS)
+    assert all(f'"{name}"' in versions for name in RESOURCE_PROVIDERS) and versions.count('"Microsoft.') == len(RESOURCE_PROVIDERS)
     assert 'required_version = ">= 1.11, < 2.0"' in versions and terraform_check("1.11.0").state == "ok" and terraform_check("2.0.0").state == "missing"
     made = {line.split('"')[1] for file in (ROOT / "infra" / "azure").glob("*.tf") for line in file.read_text(encoding="utf-8").splitlines() if line.startswith("resource ")}
-    services = {action.split("/")[0].split(".")[1].lower() for action in MAKES}
+    services = {action.split("/")[0].split(".")[1].lower() for action in RESOURCE_ACTIONS}
     assert {"azurerm_eventhub_namespace", "azurerm_databricks_access_connector", "azurerm_consumption_budget_resource_group"} <= made
     assert services == {"resources", "storage", "eventhub", "databricks", "operationalinsights", "insights", "consumption"}
 
@@ -368,7 +368,7 @@ def test_contracts_that_cannot_be_read_are_told(tmp_path: Path) -> None:
     told = contracts_check(project)
     assert (told.state, "account.yaml:" in told.detail and "'a while' is not a period" in told.detail, "datamaster contract lint" in told.remedy) == ("missing", True, True)
     (tmp_path / "contracts" / "account.yaml").write_text(account, encoding="utf-8")
-    assert contracts_check(project) == Check("contracts", "ok", "1 read")
+    assert contracts_check(project) == DoctorCheck("contracts", "ok", "1 read")
 
 
 def test_a_project_without_an_azure_side_is_refused() -> None:

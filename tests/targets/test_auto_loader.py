@@ -17,7 +17,7 @@ from datamaster_kit.contract.model import Field
 from datamaster_kit.contract.sql.sqltype import parse_sql_type
 from datamaster_kit.targets.base import FileSource
 from datamaster_kit.targets.readers.auto_loader import auto_loader_options, cloud_rows, schema_of
-from datamaster_kit.targets.readers.csv_files import no_glob
+from datamaster_kit.targets.readers.csv_files import escape_glob
 from datamaster_kit.targets.stream import run_stream
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def told(source: FileSource) -> tuple[str, dict[str, str]]:
 def streamed(spark: SparkSession, source: FileSource, checkpoint: Path) -> list[dict[str, Any]]:
     """Return the rows of a folder's stream, read by Spark as Auto Loader is told to read it."""
     format, options = told(source)
-    read = spark.readStream.format(format).options(**options, recursiveFileLookup="true").schema(schema_of(source)).load(no_glob(source.folder))
+    read = spark.readStream.format(format).options(**options, recursiveFileLookup="true").schema(schema_of(source)).load(escape_glob(source.folder))
     rows, written = cloud_rows(read.selectExpr("*", "CAST(NULL AS STRING) AS carlton_rescued", "_metadata"), source), str(checkpoint.with_name("written"))
     run_stream(rows, lambda batch, *_: as_texts(batch, source).selectExpr("to_json(struct(*), map('ignoreNullFields', 'false')) AS value").write.mode("append").text(written), str(checkpoint))
     return [with_rescued(json.loads(row["value"])) for row in spark.read.text(written).collect()]

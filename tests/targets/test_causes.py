@@ -12,7 +12,7 @@ from test_life import KEYED, Lake
 
 from datamaster_kit.contract.fault import DatamasterError
 from datamaster_kit.ingest.ingest import build_silver, ingest
-from datamaster_kit.targets.cause import cause_of, known_fault
+from datamaster_kit.targets.cause import cause_fault, cause_of
 
 pytestmark = pytest.mark.spark
 ROOT = Path(__file__).resolve().parents[2]
@@ -45,7 +45,7 @@ def test_a_table_that_still_has_an_older_rule_is_told_with_the_rule_and_what_men
 
 @pytest.mark.skipif(os.geteuid() == 0 and not Path("/usr/bin/setpriv").exists(), reason="root may write everywhere")
 def test_a_checkpoint_without_permission_is_told() -> None:
-    assert known_fault(PermissionError(13, "Permission denied", "/lake/checkpoint")).code == "no-permission"  # type: ignore[union-attr]
+    assert cause_fault(PermissionError(13, "Permission denied", "/lake/checkpoint")).code == "no-permission"  # type: ignore[union-attr]
 
 
 def test_a_query_that_fails_gives_its_own_words(spark) -> None:

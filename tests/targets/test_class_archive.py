@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from datamaster_kit.targets.doctor import archive_check
-from datamaster_kit.targets.jvm.class_archive import archive_of
+from datamaster_kit.targets.jvm.class_archive import project_archive
 
 pytestmark = pytest.mark.usefixtures("own_java")
 ROOT = Path(__file__).resolve().parents[2]
@@ -39,11 +39,11 @@ def state_of(folder: Path) -> Path:
 
 @pytest.mark.slow
 def test_a_session_takes_most_of_its_classes_from_the_archive_also_in_a_project_that_shares_the_jars(tmp_path: Path) -> None:
-    folder, key, archive = archive_of(ROOT / ".datamaster")
+    folder, key, archive = project_archive(ROOT / ".datamaster")
     assert archive and archive_check(ROOT / ".datamaster").state == "ok", "make setup makes it"
     (tmp_path / "jars").symlink_to(folder)
     lines = loaded(tmp_path, tmp_path / "classes.log").splitlines()
-    if archive_of(tmp_path)[1] == key:  # the Java of a package is in a folder of each project
+    if project_archive(tmp_path)[1] == key:  # the Java of a package is in a folder of each project
         assert sum(ARCHIVED in line for line in lines) > 5_000 and sum("source: file:" in line or "source: jar:" in line for line in lines) < 500
 
 
@@ -51,12 +51,12 @@ def test_a_session_takes_most_of_its_classes_from_the_archive_also_in_a_project_
 def test_a_session_starts_without_an_archive_and_with_one_that_is_cut_off_or_is_none(tmp_path: Path) -> None:
     state = state_of(tmp_path)
     assert archive_check(state).state == "warning" and ARCHIVED not in loaded(state, tmp_path / "without.log")
-    folder, key, _ = archive_of(state)
-    _, _, archive = archive_of(ROOT / ".datamaster")
+    folder, key, _ = project_archive(state)
+    _, _, archive = project_archive(ROOT / ".datamaster")
     assert archive
     whole = archive.read_bytes()
     (folder / f"classes-{key}-{len(whole)}.jsa").write_bytes(whole[: len(whole) // 2])
-    assert archive_of(state)[2] is None and ARCHIVED not in loaded(state, tmp_path / "cut.log")
+    assert project_archive(state)[2] is None and ARCHIVED not in loaded(state, tmp_path / "cut.log")
     none = folder / f"classes-{key}-10.jsa"
     none.write_bytes(b"no archive")
-    assert archive_of(state)[2] == none and ARCHIVED not in loaded(state, tmp_path / "none.log")
+    assert project_archive(state)[2] == none and ARCHIVED not in loaded(state, tmp_path / "none.log")

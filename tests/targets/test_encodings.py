@@ -8,17 +8,17 @@ import pytest
 
 from datamaster_kit.contract.model import Field
 from datamaster_kit.targets.base import FileSource
-from datamaster_kit.targets.readers.local_files import Listed, csv_file, json_file
+from datamaster_kit.targets.readers.local_files import BatchFile, prepare_csv_file, prepare_json_file
 
 TEXTS = {"csv": "id,name\n1,é\n", "json": '{"id": 1, "name": "é"}\n'}
-READERS: dict[str, Any] = {"csv": csv_file, "json": json_file}
+READERS: dict[str, Any] = {"csv": prepare_csv_file, "json": prepare_json_file}
 
 
 def read(folder: Path, format: str, codec: str, options: dict[str, Any]) -> Any:
     """Look at a file as a run of ingest does."""
     path = folder / f"a.{format}"
     path.write_bytes(TEXTS[format].encode(codec))
-    return READERS[format](Listed(0, f"file://{path}", path), FileSource(format, str(folder), (Field("id"), Field("name")), options), folder)
+    return READERS[format](BatchFile(0, f"file://{path}", path), FileSource(format, str(folder), (Field("id"), Field("name")), options), folder)
 
 
 @pytest.mark.parametrize("format", ["csv", "json"])

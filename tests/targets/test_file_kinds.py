@@ -21,7 +21,7 @@ from pyarrow import parquet
 
 from datamaster_kit.contract.document import parse_document
 from datamaster_kit.contract.fault import DatamasterError
-from datamaster_kit.contract.read import examined
+from datamaster_kit.contract.read import examine_document
 from datamaster_kit.ingest.ingest import build_silver, ingest
 from datamaster_kit.lakehouse.ledger import FileEntry, read_entries
 from datamaster_kit.lakehouse.names import names
@@ -29,7 +29,7 @@ from datamaster_kit.lakehouse.runs import Run
 from datamaster_kit.project.project_file import Project
 from datamaster_kit.targets.local import LocalTarget
 from datamaster_kit.targets.readers import local_files
-from datamaster_kit.unity.tables import apply_plan, planned
+from datamaster_kit.unity.tables import apply_plan, plan_project_tables
 
 pytestmark = pytest.mark.spark
 FIELDS = {"id": {"type": "string", "primaryKey": True, "required": True}, "amount": {"type": "decimal", "precision": 18, "scale": 2}, "n": {"type": "integer"}, "d": {"type": "date"}, "t": {"type": "string"}}
@@ -44,11 +44,11 @@ class Lake:
             spark.sql(f"DROP SCHEMA IF EXISTS spark_catalog.{schema} CASCADE")
         said = {"dataContractSpecification": "1.1.0", "id": "urn:kinds", "info": {"title": "Kinds", "version": "1.0.0"},
                 "models": {model: {"type": "table", "fields": {**FIELDS, **(fields or {})}} for model in models}, "workflow": {"models": list(models), "source": {"type": "adls", "format": "csv", **(source or {})}}}
-        contract, faults = examined(parse_document(yaml.safe_dump(said, sort_keys=False), "kinds.yaml"), folder)
+        contract, faults = examine_document(parse_document(yaml.safe_dump(said, sort_keys=False), "kinds.yaml"), folder)
         assert contract is not None and not [fault for fault in faults if fault.severity == "error"], faults
         self.spark, self.contract, self.project = spark, contract, Project(folder, names("shop", "shop"))
         self.target = LocalTarget(self.project, spark)
-        apply_plan(planned(self.target, self.project, [contract]), self.target)
+        apply_plan(plan_project_tables(self.target, self.project, [contract]), self.target)
 
     def land(self, name: str, content: bytes, model: str = "kind") -> Path:
         path = Path(self.target.landing_folder(model), name)

@@ -8,7 +8,7 @@ import pytest
 
 from datamaster_kit.contract.fault import DatamasterError
 from datamaster_kit.targets.doctor import java_check
-from datamaster_kit.targets.jvm.java import find_java, java_home, version_of
+from datamaster_kit.targets.jvm.java import find_java, java_home, java_version
 
 
 def written_java(home: Path, version: str) -> Path:
@@ -28,17 +28,17 @@ def test_java_is_asked_for_its_version_once_in_a_process(tmp_path: Path, monkeyp
 
 
 def test_a_java_that_was_replaced_or_was_not_there_is_asked_again(tmp_path: Path) -> None:
-    assert version_of(tmp_path) == 0
+    assert java_version(tmp_path) == 0
     notes = written_java(tmp_path, "11.0.2")
-    assert version_of(tmp_path) == 11
+    assert java_version(tmp_path) == 11
     written_java(tmp_path, "21")
     os.utime(tmp_path / "bin" / "java", ns=(1, 1))
-    assert version_of(tmp_path) == 21 and len(notes.read_text(encoding="utf-8").splitlines()) == 2
+    assert java_version(tmp_path) == 21 and len(notes.read_text(encoding="utf-8").splitlines()) == 2
 
 
 def test_javas_that_do_not_serve_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     written_java(tmp_path, "1.8.0_292")
     monkeypatch.setenv("JAVA_HOME", str(tmp_path))
-    monkeypatch.setattr("datamaster_kit.targets.jvm.java.candidates", lambda: [(tmp_path, "JAVA_HOME"), (tmp_path / "none", "PATH")])
+    monkeypatch.setattr("datamaster_kit.targets.jvm.java.java_candidates", lambda: [(tmp_path, "JAVA_HOME"), (tmp_path / "none", "PATH")])
     with pytest.raises(DatamasterError, match="JAVA_HOME has 8, PATH has none"):
         find_java()

@@ -11,7 +11,7 @@ from whole_files import read_files
 
 from datamaster_kit.contract.model import Array, Field, Map, Scalar, Struct
 from datamaster_kit.contract.sql.sqltype import quote
-from datamaster_kit.ingest.evolution import rescued_columns
+from datamaster_kit.ingest.evolution import find_rescued_columns
 from datamaster_kit.targets.base import FileSource
 from datamaster_kit.targets.readers import json_files, large_files, local_files
 
@@ -51,13 +51,13 @@ def test_the_quick_ways_give_what_the_long_way_gives(spark: Any, tmp_path: Path,
     monkeypatch.setattr(json_files, "rows_of_texts", lambda found, *rest: read(found, *rest).selectExpr("monotonically_increasing_id() AS _number", "*"))
     types = {item.column: item.type for item in FIELDS}
     source = FileSource("json", "", FIELDS)
-    told = json_files.told_apart(json_files.records(spark, [str(tmp_path / "a.json")], source), source)
+    told = json_files.split_records(json_files.read_json_records(spark, [str(tmp_path / "a.json")], source), source)
     ways = told.selectExpr("_typed", f"CASE WHEN _typed IS NULL THEN {json_files.rest_of_record(types)} END AS _rest").selectExpr(
         "count_if(_typed IS NOT NULL)", "count_if(_rest._parsed IS NOT NULL)", "count_if(_rest._any IS NOT NULL)").first()
     assert min(ways) > 100, "every way is taken by many records"
     quick = rows(spark, tmp_path)
-    monkeypatch.setattr(json_files, "typed_type", json_files.parsed_type)
-    monkeypatch.setattr(json_files, "is_all_found", lambda types: "false")
+    monkeypatch.setattr(json_files, "exact_parse_type", json_files.plain_parse_type)
+    monkeypatch.setattr(json_files, "has_only_fields", lambda types: "false")
     slow = rows(spark, tmp_path)
     assert len(quick) == len(slow) == len(texts)
     assert [(texts[mine[0]], mine, other) for mine, other in zip(quick, slow, strict=True) if mine != other] == []
@@ -67,7 +67,7 @@ def test_what_was_rescued_of_many_fields_is_found(spark: Any, tmp_path: Path) ->
     fields = tuple(Field(f"field_{number}", (Scalar("long"), Scalar("decimal", 15, 2), Scalar("date"), Scalar("string"))[number % 4]) for number in range(40))
     good = {item.name: (1, 1.5, "2026-01-31", "x")[number % 4] for number, item in enumerate(fields)}
     (tmp_path / "a.json").write_text("".join(json.dumps(record) + "\n" for record in (good, good | {"new": 7}, {item.name: "x" for item in fields})), encoding="utf-8")
-    found = rescued_columns(json_files.read_json(spark, [str(tmp_path / "a.json")], FileSource("json", "", fields)))
+    found = find_rescued_columns(json_files.read_json(spark, [str(tmp_path / "a.json")], FileSource("json", "", fields)))
     assert [(column.name, column.example) for column in found] == sorted([("new", "7"), *((item.name, "x") for item in fields if item.type != Scalar("string"))])
 
 
@@ -86,8 +86,8 @@ def by_spark_and_by_arrow(spark: Any, folder: Path, content: bytes, fields: tupl
     """Return the rows of a file, which are the same in both ways to read it."""
     found = read_texts(spark, folder, content, fields)
     with monkeypatch.context() as patch:
-        patch.setattr(large_files, "LARGE", 0)
-        patch.setattr(large_files, "UNDIVIDED", 0)
+        patch.setattr(large_files, "LARGE_FILE_BYTES", 0)
+        patch.setattr(large_files, "UNDIVIDED_BYTES", 0)
         patch.setattr(local_files, "is_for_arrow_json", lambda path, source: True)
         assert read_texts(spark, folder, content, fields) == found
     return found

@@ -17,7 +17,7 @@ from datamaster_kit.contract.model import Array, Field, Scalar
 from datamaster_kit.contract.sql.sqltype import quote
 from datamaster_kit.targets.base import FileSource
 from datamaster_kit.targets.readers import large_files
-from datamaster_kit.targets.readers.csv_files import local_path, looked_at, read_csv
+from datamaster_kit.targets.readers.csv_files import local_path, profile_csv, read_csv
 from datamaster_kit.targets.readers.json_files import read_json
 
 pytestmark = pytest.mark.spark
@@ -71,9 +71,9 @@ def compared(by_arrow: Any, by_spark: Any, fields: tuple[Field, ...]) -> int:
 
 @pytest.mark.parametrize(("name", "line_end", "with_quotes"), [("unix", "\n", True), ("windows", "\r\n", True), ("old mac, partly [1]", "\r", False)])
 def test_a_csv_file_has_the_rows_and_addresses_that_spark_finds(spark: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, line_end: str, with_quotes: bool) -> None:
-    monkeypatch.setattr(large_files, "LARGE", 0)
+    monkeypatch.setattr(large_files, "LARGE_FILE_BYTES", 0)
     monkeypatch.setattr(large_files, "CHUNK", 1000)
-    monkeypatch.setattr(large_files, "PART", 400_000)
+    monkeypatch.setattr(large_files, "PART_BYTES", 400_000)
     draw, names = random.Random(7), [item.name for item in FIELDS]
     lines = [csv_line(draw) for _ in range(6000)]
     lines = [line if with_quotes and '\\"' not in line else line.replace('"', "") for line in lines]
@@ -81,35 +81,35 @@ def test_a_csv_file_has_the_rows_and_addresses_that_spark_finds(spark: Any, tmp_
     (tmp_path / f"{name} é%20.csv").write_bytes(text.encode() + b"\xff,1\xc3," + b"," * (len(FIELDS) - 3) + b"\n\xffmalformed\xe2\x82")
     known = FIELDS if with_quotes else tuple(item for item in FIELDS if item.name not in ("count", "day"))
     source = FileSource("csv", str(tmp_path), known)
-    look = looked_at(f"file:{tmp_path}/{name} é%20.csv", source)
+    look = profile_csv(f"file:{tmp_path}/{name} é%20.csv", source)
     assert large_files.is_for_arrow_csv(look, source)
     by_arrow = large_files.read_large_csv(spark, look, source)
-    monkeypatch.setattr(large_files, "LARGE", 1 << 30)
+    monkeypatch.setattr(large_files, "LARGE_FILE_BYTES", 1 << 30)
     assert compared(by_arrow, read_files(spark, [look.file], source), known) > 5000
 
 
 def test_a_csv_file_without_a_header_and_with_another_delimiter_is_read_alike(spark: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(large_files, "LARGE", 0)
+    monkeypatch.setattr(large_files, "LARGE_FILE_BYTES", 0)
     fields = (Field("code"), Field("count", Scalar("integer")), Field("note"))
     source = FileSource("csv", "", fields, {"header": False, "delimiter": ";"})
     (tmp_path / "a.csv").write_text('007;1;"a;b"\n\n"";x;6" tall\nshort\n;;\n', encoding="utf-8")
-    assert not large_files.is_for_arrow_csv(looked_at(f"file:{tmp_path}/a.csv", source), source), "a quote stands within a cell"
+    assert not large_files.is_for_arrow_csv(profile_csv(f"file:{tmp_path}/a.csv", source), source), "a quote stands within a cell"
     (tmp_path / "a.csv").write_text('007;1;"a;b"\n\n"";x;"6"" tall"\nshort\n;;\n', encoding="utf-8")
-    look = looked_at(f"file:{tmp_path}/a.csv", source)
+    look = profile_csv(f"file:{tmp_path}/a.csv", source)
     assert large_files.is_for_arrow_csv(look, source)
     assert compared(large_files.read_large_csv(spark, look, source), read_csv(spark, [look.file], look.header, False, source), fields) == 4
     (tmp_path / "a.csv").write_text("code\tnote\tcount\n007\ta\t1\n\t\t\n\n \t\t1\n", encoding="utf-8")
     source = FileSource("csv", "", (Field("code"), Field("note")), {"delimiter": "\t"})
-    look = looked_at(f"file:{tmp_path}/a.csv", source)
+    look = profile_csv(f"file:{tmp_path}/a.csv", source)
     assert compared(large_files.read_large_csv(spark, look, source), read_csv(spark, [look.file], look.header, False, source), source.fields) == 2, "no field is anything but text"
     source = FileSource("csv", "", fields, {"delimiter": "\t"})
-    look = looked_at(f"file:{tmp_path}/a.csv", source)
+    look = profile_csv(f"file:{tmp_path}/a.csv", source)
     assert compared(large_files.read_large_csv(spark, look, source), read_csv(spark, [look.file], look.header, False, source), fields) == 2, "a line of delimiters that are blanks is a blank line"
 
 
 def test_a_file_of_json_has_the_rows_that_spark_finds(spark: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(large_files, "CHUNK", 1000)
-    monkeypatch.setattr(large_files, "PART", 400_000)
+    monkeypatch.setattr(large_files, "PART_BYTES", 400_000)
     fields = tuple(item for item in JSON_FIELDS if not isinstance(item.type, Array))
     draw = random.Random(11)
     wild = [record(draw).replace(',"tags":', ',"more":') for _ in range(3000)]
@@ -126,7 +126,7 @@ def test_the_code_that_every_row_goes_through_stays_small(spark: Any, tmp_path: 
     fields = tuple(Field(f"{item.name} {number}", item.type) for number in range(3) for item in FIELDS if item.name not in ("at", "raw", "tags"))
     (tmp_path / "a.csv").write_text(",".join(item.name for item in fields) + "\n" + ",".join("1" for _ in fields) + "\n", encoding="utf-8")
     (tmp_path / "a.json").write_text(json.dumps({fields[0].name: "a"}) + "\n", encoding="utf-8")
-    look = looked_at(f"file:{tmp_path}/a.csv", FileSource("csv", "", fields))
+    look = profile_csv(f"file:{tmp_path}/a.csv", FileSource("csv", "", fields))
     both = large_files.read_large_csv(spark, look, FileSource("csv", "", fields)), large_files.read_large_json(spark, f"file:{tmp_path}/a.json", FileSource("json", "", fields))
     made = getattr(getattr(spark._jvm.org.apache.spark.sql.execution.debug, "package$"), "MODULE$")
     for rows in both:
@@ -166,7 +166,7 @@ def test_what_is_cut_out_of_a_line_of_json_is_what_a_parser_finds_there() -> Non
         if isinstance(part, bytes):
             continue
         (row,) = part.to_pylist()
-        extra, members = pairs_of(row.pop(large_files.EXTRA, None) or "{}"), pairs_of(line)
+        extra, members = pairs_of(row.pop(large_files.EXTRA_COLUMN, None) or "{}"), pairs_of(line)
         assert len(dict(members)) == len(members), line
         assert {name: value for name, value in members if name in kinds} == {name: value for name, value in row.items() if value is not None or name in dict(members)}, line
         assert [(name, value) for name, value in members if name not in kinds] == extra, line
@@ -179,7 +179,7 @@ WILD = ["[1]", '{"new":2}', "007", "NaN", '"a\tb"', '"x', '"x,"new":1"', '1,"new
 
 
 def test_members_that_a_contract_does_not_know_are_kept_as_they_are_written(spark: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(large_files, "PART", 400_000)
+    monkeypatch.setattr(large_files, "PART_BYTES", 400_000)
     draw, fields = random.Random(5), (Field("id", Scalar("long")), Field("code"), Field("amount", Scalar("decimal", 15, 2)))
     lines = []
     for number in range(36_000):
@@ -197,9 +197,9 @@ def test_members_that_a_contract_does_not_know_are_kept_as_they_are_written(spar
 
 @pytest.mark.parametrize("name", THROUGH_ARROW)
 def test_dirty_files_of_the_corpus_give_the_same_rows_however_large_they_are(spark: Any, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
-    monkeypatch.setattr(large_files, "LARGE", 0)
+    monkeypatch.setattr(large_files, "LARGE_FILE_BYTES", 0)
     source = case_of(name)
     files = [f"file:{path}" for path in (CORPUS / name / "files").iterdir()]
-    assert any(large_files.is_for_arrow_csv(looked_at(file, source), source) if source.format == "csv" else large_files.is_for_arrow_json(local_path(file), source) for file in files)
+    assert any(large_files.is_for_arrow_csv(profile_csv(file, source), source) if source.format == "csv" else large_files.is_for_arrow_json(local_path(file), source) for file in files)
     expected = (CORPUS / name / "expected.json").read_text(encoding="utf-8")
     assert canonical(rows_of(spark, CORPUS / name / "files", source)) == canonical(json.loads(expected))

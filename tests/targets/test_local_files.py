@@ -205,7 +205,7 @@ def test_a_name_is_no_pattern_and_every_file_is_read_once(spark, tmp_path: Path,
     import pyarrow
     from pyarrow import parquet
 
-    from datamaster_kit.targets.readers.local_files import changed_files, read_new_local_files
+    from datamaster_kit.targets.readers.local_files import change_notes, read_new_local_files
 
     landing, names = tmp_path / "in [new]", ("a[1]", "a1", "b%20c", "b c", "d#1?x", "e{f,g}", "ef", "h*", "hh")
     landing.mkdir()
@@ -218,6 +218,6 @@ def test_a_name_is_no_pattern_and_every_file_is_read_once(spark, tmp_path: Path,
     written = str(tmp_path / "written")
     read_new_local_files(spark, FileSource(format, str(landing), (Field("code"),), {}), str(tmp_path / "checkpoint"), lambda rows, *_: rows.select("code").write.mode("append").text(written))
     assert sorted(row["value"] for row in spark.read.text(written).collect()) == sorted(names)
-    assert changed_files(tmp_path / "checkpoint") == ()
+    assert change_notes(tmp_path / "checkpoint") == ()
     (landing / f"b%20c.{format}").write_bytes(b"more")
-    assert [said.split(" has changed")[0] for said in changed_files(tmp_path / "checkpoint")] == [f"b%20c.{format}"]
+    assert [said.split(" has changed")[0] for said in change_notes(tmp_path / "checkpoint")] == [f"b%20c.{format}"]

@@ -12,7 +12,7 @@ from workspace.connections import Answer as Sent
 from workspace.faults import Fault
 
 from datamaster_kit.contract.fault import DatamasterError
-from datamaster_kit.targets.clients.management import Management, call, listed, logged_in
+from datamaster_kit.targets.clients.management import Management, build_management, call_azure, list_items
 
 HUBS = "/subscriptions/s/resourceGroups/rsgdrisk/providers/Microsoft.EventHub/namespaces/ethdrisk/eventhubs"
 QUERY = f"?api-version={VERSION}"
@@ -46,37 +46,37 @@ def hubs(azure: ResourceManager) -> list[str]:
 ], ids=lambda item: item.kind if isinstance(item, Fault) else "")
 def test_a_write_is_repeated_until_it_is_answered(azure: ResourceManager, management: Management, waited: list[float], fault: Fault, pauses: list[float]) -> None:
     azure.fail(fault)
-    answer = call(management, "PUT", f"{HUBS}/topic-risk-account{QUERY}", TWO)
+    answer = call_azure(management, "PUT", f"{HUBS}/topic-risk-account{QUERY}", TWO)
     assert answer.body["properties"]["partitionIds"] == ["0", "1"]
     assert hubs(azure) == ["topic-risk-account"]
     assert waited == pauses
 
 
 def test_a_delete_whose_answer_is_lost_is_done(azure: ResourceManager, management: Management) -> None:
-    call(management, "PUT", f"{HUBS}/t{QUERY}", TWO)
+    call_azure(management, "PUT", f"{HUBS}/t{QUERY}", TWO)
     azure.fail(Fault("lost", "DELETE"))
-    assert call(management, "DELETE", f"{HUBS}/t{QUERY}").status == 204
+    assert call_azure(management, "DELETE", f"{HUBS}/t{QUERY}").status == 204
     assert hubs(azure) == []
 
 
 def test_a_namespace_that_is_busy_is_waited_for(azure: ResourceManager, management: Management, waited: list[float]) -> None:
     azure.busy = 3
-    assert call(management, "PUT", f"{HUBS}/t{QUERY}", TWO).status == 200
+    assert call_azure(management, "PUT", f"{HUBS}/t{QUERY}", TWO).status == 200
     assert waited == [1, 2, 4]
 
 
 def test_a_full_namespace_is_not_waited_for(azure: ResourceManager, management: Management, waited: list[float]) -> None:
     for number in range(10):
-        call(management, "PUT", f"{HUBS}/t{number}{QUERY}", TWO)
+        call_azure(management, "PUT", f"{HUBS}/t{number}{QUERY}", TWO)
     with pytest.raises(DatamasterError, match="SubCode=40300") as raised:
-        call(management, "PUT", f"{HUBS}/t10{QUERY}", TWO)
+        call_azure(management, "PUT", f"{HUBS}/t10{QUERY}", TWO)
     assert (raised.value.faults[0].code, waited) == ("azure-refused", [])
 
 
 def test_an_operation_that_goes_on_is_waited_for(azure: ResourceManager, management: Management, waited: list[float]) -> None:
     azure.polls = 4
     azure.fail(Fault("unavailable", "GET", "*/operations/*"))
-    assert call(management, "PUT", f"{HUBS}/t{QUERY}", TWO).status == 202
+    assert call_azure(management, "PUT", f"{HUBS}/t{QUERY}", TWO).status == 202
     assert azure.log[-1][1].endswith("/operations/0")
     assert waited == [3, 1, 3, 3, 3]
 
@@ -84,13 +84,13 @@ def test_an_operation_that_goes_on_is_waited_for(azure: ResourceManager, managem
 def test_an_operation_that_fails_is_told(azure: ResourceManager, management: Management) -> None:
     azure.polls, azure.fails = 2, True
     with pytest.raises(DatamasterError, match="Failed: InternalServerError: The operation failed"):
-        call(management, "PUT", f"{HUBS}/t{QUERY}", TWO)
+        call_azure(management, "PUT", f"{HUBS}/t{QUERY}", TWO)
 
 
 def test_a_days_patience_is_not_had(azure: ResourceManager, management: Management, waited: list[float]) -> None:
     azure.fail(Fault("throttled", "GET", retry_after=86_400))
     with pytest.raises(DatamasterError, match="asks to be left alone for 86,400 seconds") as raised:
-        call(management, "GET", HUBS + QUERY)
+        call_azure(management, "GET", HUBS + QUERY)
     assert raised.value.faults[0].code == "azure-unreachable" and not waited
 
 
@@ -102,7 +102,7 @@ def test_what_stays_busy_is_given_up_and_what_gives_no_answer_within_half_a_minu
 ) -> None:
     azure.fail(Fault(kind, times=100))
     with pytest.raises(DatamasterError, match=f"after {tries} tries") as raised:
-        call(management, "GET", HUBS + QUERY)
+        call_azure(management, "GET", HUBS + QUERY)
     assert raised.value.faults[0].code == "azure-unreachable" and waited == pauses
     assert "trying again in" in caplog.text and "Microsoft.EventHub" in caplog.text
 
@@ -112,23 +112,23 @@ def test_what_stays_busy_is_given_up_and_what_gives_no_answer_within_half_a_minu
 ])
 def test_a_refusal_is_told_in_azures_words(azure: ResourceManager, management: Management, waited: list[float], path: str, token: str, told: str) -> None:
     with pytest.raises(DatamasterError, match=told) as raised:
-        call(replace(management, token=lambda: token or azure.token), "PUT", path, TWO)
+        call_azure(replace(management, token=lambda: token or azure.token), "PUT", path, TWO)
     assert raised.value.faults[0].code == "azure-refused"
     assert waited == []
     assert "token" not in str(raised.value)
 
 
 def test_what_is_not_there_is_an_answer(management: Management) -> None:
-    assert call(management, "GET", f"{HUBS}/nothing{QUERY}").status == 404
-    assert list(listed(management, HUBS.replace("ethdrisk", "ethdnone") + QUERY)) == []
+    assert call_azure(management, "GET", f"{HUBS}/nothing{QUERY}").status == 404
+    assert list(list_items(management, HUBS.replace("ethdrisk", "ethdnone") + QUERY)) == []
 
 
 def test_a_list_is_read_to_its_end(azure: ResourceManager, management: Management) -> None:
     for number in range(8):
-        call(management, "PUT", f"{HUBS}/t{number}{QUERY}", TWO)
+        call_azure(management, "PUT", f"{HUBS}/t{number}{QUERY}", TWO)
     azure.forget_calls()
     azure.fail(Fault("lost", "GET", after=1), Fault("throttled", "GET", after=2))
-    assert [item["name"] for item in listed(management, HUBS + QUERY)] == [f"t{number}" for number in range(8)]
+    assert [item["name"] for item in list_items(management, HUBS + QUERY)] == [f"t{number}" for number in range(8)]
     assert azure.calls["GET"] == 3 + 2
 
 
@@ -137,17 +137,17 @@ def test_the_token_goes_nowhere_else(azure: ResourceManager, management: Managem
         page = json.dumps({"value": [], "nextLink": other.host + HUBS + QUERY}).encode()
         monkeypatch.setattr(azure, "effect", lambda *_: Sent(200, page, (("Content-Type", "application/json"),)))
         with pytest.raises(DatamasterError, match="leads away"):
-            list(listed(management, HUBS + QUERY))
+            list(list_items(management, HUBS + QUERY))
         monkeypatch.setattr(azure, "effect", lambda *_: Sent(307, b"", (("Location", other.host + HUBS + QUERY),)))
         with pytest.raises(DatamasterError, match="GET"):
-            call(management, "GET", HUBS + QUERY)
+            call_azure(management, "GET", HUBS + QUERY)
         assert other.log == []
 
 
 def test_a_password_of_netrc_does_not_take_the_tokens_place(azure: ResourceManager, management: Management, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     (tmp_path / "netrc").write_text("machine 127.0.0.1 login ana password secret\n", encoding="utf-8")
     monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
-    assert call(management, "GET", HUBS + QUERY).status == 200
+    assert call_azure(management, "GET", HUBS + QUERY).status == 200
 
 
 def test_nobody_logged_in_is_told_with_the_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -159,5 +159,5 @@ def test_nobody_logged_in_is_told_with_the_remedy(monkeypatch: pytest.MonkeyPatc
 
     monkeypatch.setattr(DefaultAzureCredential, "get_token", nobody)
     with pytest.raises(DatamasterError, match="failed to retrieve a token") as raised:
-        call(logged_in(), "GET", HUBS + QUERY)
+        call_azure(build_management(), "GET", HUBS + QUERY)
     assert (raised.value.faults[0].code, raised.value.faults[0].hint) == ("azure-log-in", "az login, or in a workflow azure/login")

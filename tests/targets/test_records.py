@@ -10,16 +10,26 @@ from subprocess import run as run_process
 
 import pytest
 
-from datamaster_kit.contract.control_totals import Total
+from datamaster_kit.contract.control_totals import TotalComparison
 from datamaster_kit.contract.model import Contract, Field, Model, Scalar
-from datamaster_kit.ingest.files import entries_of_run, read_again, refused_before
-from datamaster_kit.ingest.holds import HOLD, has_unjudged, read_holds
-from datamaster_kit.ingest.ingest import recorded_batches
-from datamaster_kit.ingest.quarantine import recorded_ranges
+from datamaster_kit.ingest.files import entries_of_run, files_to_read_again, read_refusals
+from datamaster_kit.ingest.holds import HOLD_STEP, has_unjudged_batch, read_holds
+from datamaster_kit.ingest.ingest import read_batches
+from datamaster_kit.ingest.quarantine import read_batch_ranges
 from datamaster_kit.ingest.step import Step
-from datamaster_kit.lakehouse.ledger import READ, REFUSED, FileEntry, files_table, read_entries, record_files
+from datamaster_kit.lakehouse.ledger import STATE_READ, STATE_REFUSED, FileEntry, files_table, read_entries, record_files
 from datamaster_kit.lakehouse.names import TableName, names
-from datamaster_kit.lakehouse.runs import RuleResult, Run, past, read_runs, record_all, recorded_notes, recorded_runs, runs_name, runs_table
+from datamaster_kit.lakehouse.runs import (
+    RuleResult,
+    Run,
+    read_notes,
+    read_past,
+    read_runs,
+    read_runs_and_events,
+    record_runs,
+    runs_name,
+    runs_table,
+)
 from datamaster_kit.observe.report import hold_events
 from datamaster_kit.project.project_file import Project
 from datamaster_kit.targets.base import TOTALS_OF
@@ -61,24 +71,24 @@ def run(number: int, batch: int | None = None, **values) -> Run:
 
 def entry(number: int, **values) -> FileEntry:
     later = BEGAN + timedelta(minutes=number)
-    return replace(FileEntry(f"r{number}", ODD, "order", "s", number, f"file:/in/{ODD}{number}.csv", f"{number}.csv", 10, later, 3, 2, 0, 1, READ, "", later), **values)
+    return replace(FileEntry(f"r{number}", ODD, "order", "s", number, f"file:/in/{ODD}{number}.csv", f"{number}.csv", 10, later, 3, 2, 0, 1, STATE_READ, "", later), **values)
 
 
 def filled(target, other) -> Step:
     """Record what the queries look for, in turns by the one and the other, and return a step that asks."""
     rules = (RuleResult(ODD, "sql", "fail", 3.0, False), RuleResult("s", "sql", "warn", 0.0, True), RuleResult("t", "text", "warn", not_executed="a text"))
-    record_all(target, "ctwin", [run(0, 0, rules=rules, rows_read=5, notes=(ODD, "two"), latency_seconds=1.5)])
-    record_all(other, "ctwin", [run(0, 1, rules=rules, rows_read=7)])
-    record_all(target, "ctwin", [run(1, 2, rows_read=1)])
-    record_all(other, "ctwin", [run(1, resumed=("r0",), rows_read=8)])
-    record_all(target, "ctwin", [run(2, 3, rows_read=4), run(2, 3, model="line", rows_read=9)])
-    record_all(other, "ctwin", [run(3, 1, step=HOLD, stream="h1", rules=rules, result="held", error=ODD, resumed=("r0", "r1"))])
-    record_all(target, "ctwin", [run(4, 2, step=HOLD, stream="h1", rules=rules, result="released", resumed=("r0", "r1"), notes=("released",))])
-    record_all(other, "ctwin", [run(5, 1, step=HOLD, stream="h2", rules=rules, result="held", resumed=("r2",))])
-    record_files(target, "ctwin", [entry(0, result=REFUSED, reason="damaged"), entry(0, path="b.csv")])
-    record_files(other, "ctwin", [entry(1, path="b.csv", result=REFUSED, reason=ODD)])
-    record_files(target, "ctwin", [entry(2, path="c.csv", reason=f"{TOTALS_OF}another", totals=(Total("rows", "3", "2"),))])
-    record_files(other, "ctwin", [entry(3, path="d.csv", result=REFUSED)])
+    record_runs(target, "ctwin", [run(0, 0, rules=rules, rows_read=5, notes=(ODD, "two"), latency_seconds=1.5)])
+    record_runs(other, "ctwin", [run(0, 1, rules=rules, rows_read=7)])
+    record_runs(target, "ctwin", [run(1, 2, rows_read=1)])
+    record_runs(other, "ctwin", [run(1, resumed=("r0",), rows_read=8)])
+    record_runs(target, "ctwin", [run(2, 3, rows_read=4), run(2, 3, model="line", rows_read=9)])
+    record_runs(other, "ctwin", [run(3, 1, step=HOLD_STEP, stream="h1", rules=rules, result="held", error=ODD, resumed=("r0", "r1"))])
+    record_runs(target, "ctwin", [run(4, 2, step=HOLD_STEP, stream="h1", rules=rules, result="released", resumed=("r0", "r1"), notes=("released",))])
+    record_runs(other, "ctwin", [run(5, 1, step=HOLD_STEP, stream="h2", rules=rules, result="held", resumed=("r2",))])
+    record_files(target, "ctwin", [entry(0, result=STATE_REFUSED, reason="damaged"), entry(0, path="b.csv")])
+    record_files(other, "ctwin", [entry(1, path="b.csv", result=STATE_REFUSED, reason=ODD)])
+    record_files(target, "ctwin", [entry(2, path="c.csv", reason=f"{TOTALS_OF}another", totals=(TotalComparison("rows", "3", "2"),))])
+    record_files(other, "ctwin", [entry(3, path="d.csv", result=STATE_REFUSED)])
     record_files(target, "ctwin", [entry(4, path="d.csv")])
     contract = Contract(ODD, version="1.0.0", models=(Model("order", (Field("id", Scalar("long")),)), Model("line", (Field("id", Scalar("long")),))))
     return Step(target, target.project.names, contract, contract.models[0], (), "r2", "ingest", resumed=("r0",))
@@ -89,22 +99,22 @@ def test_every_query_says_the_same_on_both_engines(targets) -> None:
     step = filled(stored, by_spark)
     twin = replace(step, target=by_spark)
     questions = {
-        "past": lambda at: past(at.target, "ctwin", "ingest", ODD, ["order", "line", "none"]),
-        "no past": lambda at: past(at.target, "ctwin", "silver", ODD, ["order"]),
-        "notes": lambda at: recorded_notes(at.target, "ctwin", ["r0", "r1"], "ingest", "order"),
+        "past": lambda at: read_past(at.target, "ctwin", "ingest", ODD, ["order", "line", "none"]),
+        "no past": lambda at: read_past(at.target, "ctwin", "silver", ODD, ["order"]),
+        "notes": lambda at: read_notes(at.target, "ctwin", ["r0", "r1"], "ingest", "order"),
         "runs": lambda at: read_runs(at.target, "ctwin"),
         "one run": lambda at: read_runs(at.target, "ctwin", "r1", "ingest"),
-        "batches": lambda at: {model: sorted(batches, key=lambda batch: batch["batch"]) for model, batches in recorded_batches([at, replace(at, model=at.contract.models[1])]).items()},
-        "ranges": lambda at: recorded_ranges(at, ["r0", "r1", "r2"]),
-        "no ranges": lambda at: recorded_ranges(at, []),
+        "batches": lambda at: {model: sorted(batches, key=lambda batch: batch["batch"]) for model, batches in read_batches([at, replace(at, model=at.contract.models[1])]).items()},
+        "ranges": lambda at: read_batch_ranges(at, ["r0", "r1", "r2"]),
+        "no ranges": lambda at: read_batch_ranges(at, []),
         "open holds": lambda at: read_holds(at.target, "ctwin", ODD),
         "holds": lambda at: read_holds(at.target, "ctwin", is_open=False),
-        "events": lambda at: hold_events(recorded_runs(at.target, "ctwin")),
-        "unjudged": lambda at: (has_unjudged(at), has_unjudged(replace(at, model=at.contract.models[1])), has_unjudged(replace(at, contract=replace(at.contract, id="none")))),
+        "events": lambda at: hold_events(read_runs_and_events(at.target, "ctwin")),
+        "unjudged": lambda at: (has_unjudged_batch(at), has_unjudged_batch(replace(at, model=at.contract.models[1])), has_unjudged_batch(replace(at, contract=replace(at.contract, id="none")))),
         "files": lambda at: read_entries(at.target, "ctwin"),
         "files of a run": lambda at: entries_of_run(at, run(2)),
-        "refused files": lambda at: refused_before([at]),
-        "files read again": read_again,
+        "refused files": lambda at: read_refusals([at]),
+        "files read again": files_to_read_again,
         "tables": lambda at: [at.target.has_table(TableName("ctwin", "bronze", table)) for table in ("runs", "files", "none")],
         "detail": lambda at: replace(at.target.detail(runs_name("ctwin")), version=None),
     }
@@ -119,14 +129,14 @@ def test_every_query_says_the_same_on_both_engines(targets) -> None:
     assert [hold.id for hold in found["open holds"]] == ["h2"] and [hold.why for hold in found["holds"]] == [ODD, ""] and found["unjudged"] == (True, True, False)
     assert found["refused files"]["order"] == {f"file:/in/{ODD}0.csv": (10, round(BEGAN.timestamp() * 1000)), "b.csv": (10, round((BEGAN + timedelta(minutes=1)).timestamp() * 1000))}
     assert found["files read again"] == {f"file:/in/{ODD}0.csv": None, "b.csv": None, "c.csv": None, "d.csv": (10, round((BEGAN + timedelta(minutes=4)).timestamp() * 1000))}
-    assert read_entries(stored, "ctwin")[0].totals == () and found["files"][3].totals == (Total("rows", "3", "2"),)
+    assert read_entries(stored, "ctwin")[0].totals == () and found["files"][3].totals == (TotalComparison("rows", "3", "2"),)
 
 
 def test_a_batch_is_recorded_once_whoever_records_it_first(targets) -> None:
     stored, by_spark = targets
     for first, second, batch in ((stored, by_spark, 0), (by_spark, stored, 1)):
         for target in (first, second, first):
-            record_all(target, "ctwin", [run(0, batch)])
+            record_runs(target, "ctwin", [run(0, batch)])
             record_files(target, "ctwin", [entry(0, batch=batch)])
     rows = [(row["batch"]) for row in stored.records(runs_name("ctwin"), "SELECT batch FROM records ORDER BY batch")]
     assert rows == [0, 1] and [item.batch for item in read_entries(by_spark, "ctwin")] == [0, 1]
@@ -138,11 +148,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from datamaster_kit.lakehouse.names import names
 from datamaster_kit.project.project_file import Project
-from datamaster_kit.lakehouse.runs import Run, record_all
+from datamaster_kit.lakehouse.runs import Run, record_runs
 from datamaster_kit.targets.local import LocalTarget
 target, moment = LocalTarget(Project(Path(sys.argv[1]), names("twin", "twin"))), datetime.now(UTC)
 for batch in range(25):
-    record_all(target, "ctwin", [Run("r", "silver", "local", "c", "1", "m", moment, moment, batch=batch, stream=sys.argv[2])])
+    record_runs(target, "ctwin", [Run("r", "silver", "local", "c", "1", "m", moment, moment, batch=batch, stream=sys.argv[2])])
 """
 
 
@@ -155,7 +165,7 @@ def test_many_writers_at_once_lose_nothing_and_repeat_nothing(targets, tmp_path:
             return
         target = by_spark if name.startswith("spark") else stored
         for batch in range(3 if target is by_spark else 15):
-            record_all(target, "ctwin", [run(0, batch, stream=name)])
+            record_runs(target, "ctwin", [run(0, batch, stream=name)])
 
     with ThreadPoolExecutor(6) as pool:
         list(pool.map(write, ("thread 1", "thread 2", "thread 3", "spark", "process 1", "process 2")))

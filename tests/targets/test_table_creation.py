@@ -15,14 +15,14 @@ from hypothesis import strategies as some
 
 from datamaster_kit.contract.document import parse_document
 from datamaster_kit.contract.fault import BadInput
-from datamaster_kit.contract.read import examined
-from datamaster_kit.contract.sql.table import Column, Dialect, Table, create_statements, tables
+from datamaster_kit.contract.read import examine_document
+from datamaster_kit.contract.sql.table import Dialect, Table, TableColumn, create_statements, tables
 from datamaster_kit.lakehouse.ledger import files_table
 from datamaster_kit.lakehouse.names import names
 from datamaster_kit.lakehouse.runs import runs_table
 from datamaster_kit.project.project_file import Project
 from datamaster_kit.targets.local import LocalTarget
-from datamaster_kit.targets.records import Detail, detail_by_spark, stored_detail
+from datamaster_kit.targets.records import Detail, detail_by_spark, read_table_detail
 from datamaster_kit.targets.table_creation import can_write_commit, create_by_commit
 
 if TYPE_CHECKING:
@@ -38,12 +38,12 @@ def sample_tables() -> Iterator[Table]:
     yield from (make("crisk") for make in (runs_table, files_table))
     for file in sorted([*(ROOT / "contracts").glob("*.yaml"), *(ROOT / "tests" / "corpus_contracts").rglob("*.yaml")]):
         with suppress(BadInput):  # some are no contracts, to see what is said of them
-            contract, _ = examined(parse_document(file.read_text(encoding="utf-8"), str(file)), ROOT)
+            contract, _ = examine_document(parse_document(file.read_text(encoding="utf-8"), str(file)), ROOT)
             yield from tables(contract, "crisk") if contract else ()
     mapped = {"delta.columnMapping.mode": "name"}
-    odd = (Column("a b", "ARRAY<STRUCT<`x y`: MAP<STRING, STRUCT<q: TIMESTAMP_NTZ COMMENT 'it\\'s'>>>>"), Column("ü`", "VARIANT"), Column("code", "CHAR(3)", False, "\"${x}\" \\ 😀\n"))
+    odd = (TableColumn("a b", "ARRAY<STRUCT<`x y`: MAP<STRING, STRUCT<q: TIMESTAMP_NTZ COMMENT 'it\\'s'>>>>"), TableColumn("ü`", "VARIANT"), TableColumn("code", "CHAR(3)", False, "\"${x}\" \\ 😀\n"))
     yield Table("crisk", "silver", "odd", odd, "it's \\ '${x}'", checks={"c": "`a b` IS NOT NULL"}, cluster_by=("code",), properties=mapped | {"datamaster.x": "\\'\n😀"})
-    yield Table("crisk", "silver", "checked", (Column("a", "INT"),), checks={"a_range": "a > 0"})
+    yield Table("crisk", "silver", "checked", (TableColumn("a", "INT"),), checks={"a_range": "a > 0"})
 
 
 def actions_of(folder: Path) -> Json:
@@ -125,7 +125,7 @@ COLUMNS = some.lists(some.builds(lambda kind, nullable, comment: (kind, nullable
 @given(columns=COLUMNS, is_mapped=some.just(True) | some.booleans())
 def test_the_first_commit_says_what_that_of_spark_says_for_whatever_columns(spark: SparkSession, tmp_path: Path, columns: list[tuple[str, bool, str]], is_mapped: bool) -> None:
     is_mapped = is_mapped or any("the second" in kind for kind, _, _ in columns)
-    clean = [Column(f"c{index}", kind, nullable, "".join(character for character in comment if character.isprintable())) for index, (kind, nullable, comment) in enumerate(columns)]
+    clean = [TableColumn(f"c{index}", kind, nullable, "".join(character for character in comment if character.isprintable())) for index, (kind, nullable, comment) in enumerate(columns)]
     table = Table("crisk", "bronze", "any", tuple(clean), properties={"delta.columnMapping.mode": "name"} if is_mapped else {})
     ours, theirs = tmp_path / uuid.uuid4().hex, tmp_path / uuid.uuid4().hex
     create_by_commit(ours, table)
@@ -139,7 +139,7 @@ def test_spark_and_delta_rs_write_to_a_table_that_was_begun_without_spark(spark:
     from deltalake import DeltaTable, write_deltalake
 
     folder = tmp_path / "account"
-    create_by_commit(folder, Table("crisk", "bronze", "account", (Column("id", "BIGINT", False), Column("name", "STRING"))))
+    create_by_commit(folder, Table("crisk", "bronze", "account", (TableColumn("id", "BIGINT", False), TableColumn("name", "STRING"))))
     write_deltalake(folder, pyarrow.table({"id": pyarrow.array([1], pyarrow.int64()), "name": ["a"]}), mode="append")
     spark.sql(f"INSERT INTO delta.`{folder}` VALUES (2, 'b')")
     spark.sql(f"UPDATE delta.`{folder}` SET name = 'c' WHERE id = 1")
@@ -151,17 +151,17 @@ def test_spark_and_delta_rs_write_to_a_table_that_was_begun_without_spark(spark:
 @pytest.mark.spark
 def test_a_checksum_that_is_missing_and_a_draft_that_a_kill_left_change_nothing(spark: SparkSession, tmp_path: Path) -> None:
     folder = tmp_path / "account"
-    create_by_commit(folder, Table("crisk", "bronze", "account", (Column("id", "BIGINT"),), "Accounts."))
+    create_by_commit(folder, Table("crisk", "bronze", "account", (TableColumn("id", "BIGINT"),), "Accounts."))
     (folder / "_delta_log" / f"{0:020}.crc").unlink()
     (folder / "_delta_log" / f".{uuid.uuid4()}.tmp").write_text("{", encoding="utf-8")
     spark.sql(f"INSERT INTO delta.`{folder}` VALUES (1)")
-    detail = stored_detail(folder)
+    detail = read_table_detail(folder)
     assert detail is not None
     assert (spark.table(f"delta.`{folder}`").count(), detail.description) == (1, "Accounts.")
 
 
 def test_one_of_many_creates_a_table(tmp_path: Path) -> None:
-    table = Table("crisk", "bronze", "account", (Column("id", "BIGINT"),))
+    table = Table("crisk", "bronze", "account", (TableColumn("id", "BIGINT"),))
 
     def create(_: int) -> bool:
         try:
@@ -178,8 +178,8 @@ def test_one_of_many_creates_a_table(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("table", [
-    Table("c", "bronze", "t", (Column("a", "ARRAY<VARCHAR(3)>"),)),
-    Table("c", "bronze", "t", (Column("a", "INT"),), properties={"delta.enableChangeDataFeed": "true"}),
+    Table("c", "bronze", "t", (TableColumn("a", "ARRAY<VARCHAR(3)>"),)),
+    Table("c", "bronze", "t", (TableColumn("a", "INT"),), properties={"delta.enableChangeDataFeed": "true"}),
 ], ids=["a limited text within a type", "a property that asks for more"])
 def test_what_only_spark_knows_how_to_say_is_left_to_spark(table: Table, tmp_path: Path) -> None:
     statements = []

@@ -17,13 +17,13 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from whole_files import read_files
 
-from datamaster_kit.contract.model import Array, Contract, DataType, Field, Map, Model, Must, Quality, Scalar, Struct
+from datamaster_kit.contract.model import Array, Contract, DataType, Field, Map, Model, Quality, Scalar, Struct, Threshold
 from datamaster_kit.contract.quality.rules import rules
 from datamaster_kit.contract.sql.sqltype import quote
-from datamaster_kit.ingest.rows import is_kept
+from datamaster_kit.ingest.rows import is_rule_satisfied
 from datamaster_kit.targets.base import FileSource
 from datamaster_kit.targets.readers import large_files
-from datamaster_kit.targets.readers.accepted_forms import FORM_OF, FORMS, values_page
+from datamaster_kit.targets.readers.accepted_forms import ACCEPTED_FORMS, FORM_BY_TYPE, values_page
 from datamaster_kit.targets.readers.csv_files import header_reason
 
 TYPES = {"byte": Scalar("byte"), "integer": Scalar("integer"), "long": Scalar("long"), "decimal": Scalar("decimal", 9, 2), "double": Scalar("double"), "float": Scalar("float"),
@@ -126,7 +126,7 @@ def oracle(name: str, text: str) -> Any:
     return day(text.strip(" \t\r\n")) if name == "date" else moment(text, name == "timestamp")
 
 
-SEEDS = {name: [*FORM_OF[name].accepted, *FORM_OF[name].refused] for name in TYPES}
+SEEDS = {name: [*FORM_BY_TYPE[name].accepted, *FORM_BY_TYPE[name].refused] for name in TYPES}
 SEEDS["byte"] += ["127", "128", "-128", "-129", "+127"]
 SEEDS["integer"] += ["2147483647", "2147483648", "-2147483648"]
 SEEDS["long"] += ["9223372036854775807", "9223372036854775808", "-9223372036854775809"]
@@ -184,7 +184,7 @@ def test_texts_near_the_borders_are_what_they_say_or_are_rescued_in_every_way_to
     pq.write_table(pa.Table.from_pylist([{"id": number, **record} for number, record in enumerate(records)]), folder / "a.parquet")
     ways = {format: found_values(spark, folder / f"a.{format}", format) for format in ("csv", "json", "parquet")}
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(large_files, "LARGE", 0)
+        patch.setattr(large_files, "LARGE_FILE_BYTES", 0)
         ways["csv by Arrow"] = found_values(spark, folder / "a.csv", "csv")
     wrong = [(way, name, record[name], values[name], kept.get(name), oracle(name, record[name]))
              for way, found in ways.items() for record, (values, kept) in zip(records, found, strict=True) for name in TYPES
@@ -202,9 +202,9 @@ def test_numbers_of_json_are_what_their_texts_are(spark: Any, tmp_path: Path) ->
     lines = ["{" + ",".join([f'"id":{number}', *(f'"{name}":{text}' for name in names)]) + "}\n" for number, text in enumerate(numbers)]
     lines += [f'{{"id":{len(numbers) + 100 * at + number},"{name}":{text}}}\n' for at, name in enumerate(names) for number, text in enumerate(numbers)]
     (tmp_path / "a.json").write_text("".join(lines), encoding="utf-8")
-    for large in (large_files.LARGE, 0):
+    for large in (large_files.LARGE_FILE_BYTES, 0):
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(large_files, "LARGE", large)
+            patch.setattr(large_files, "LARGE_FILE_BYTES", large)
             found = {values["id"]: (values, kept) for values, kept in found_values(spark, tmp_path / "a.json", "json")}
         wrong = [(large, name, text, values[name]) for at, name in enumerate(names) for number, text in enumerate(numbers) for values, kept in (found[number], found[len(numbers) + 100 * at + number])
                  if not same(values[name], oracle(name, text)) or (values[name] is None) != (name in kept)]
@@ -213,16 +213,16 @@ def test_numbers_of_json_are_what_their_texts_are(spark: Any, tmp_path: Path) ->
 
 def test_the_oracle_and_the_table_say_the_same_of_the_tables_examples() -> None:
     for name in TYPES:
-        assert [text for text in FORM_OF[name].accepted if oracle(name, text) is None] == []
-        assert [text for text in FORM_OF[name].refused if oracle(name, text) is not None] == []
-    assert all(re.fullmatch(form.pattern, text) for form in FORMS for text in form.accepted)
+        assert [text for text in FORM_BY_TYPE[name].accepted if oracle(name, text) is None] == []
+        assert [text for text in FORM_BY_TYPE[name].refused if oracle(name, text) is not None] == []
+    assert all(re.fullmatch(form.pattern, text) for form in ACCEPTED_FORMS for text in form.accepted)
 
 
 @settings(max_examples=300, deadline=None)
 @given(seed=st.integers(0, 2**32), name=st.sampled_from(sorted(TYPES)))
 def test_what_the_oracle_takes_has_the_form_of_its_type(seed: int, name: str) -> None:
     text = variation(random.Random(seed), name)
-    assert oracle(name, text) is None or re.fullmatch(FORM_OF[name].pattern, text), text
+    assert oracle(name, text) is None or re.fullmatch(FORM_BY_TYPE[name].pattern, text), text
 
 
 def test_the_page_of_the_docs_is_the_table() -> None:
@@ -410,9 +410,9 @@ def test_a_column_under_a_former_name_fills_the_field_and_where_both_are_there_t
             path.write_text(json.dumps(record) + "\n" if format == "json" else ",".join(record) + "\n" + ",".join(record.values()) + "\n", encoding="utf-8")
         paths.append(str(path))
     assert header_reason(("town", "sum"), FileSource("csv", "", ALIASED)) == "" and header_reason(("town", "sum"), FileSource("csv", "", FIELDS))
-    for large in ((large_files.LARGE, 0) if format != "parquet" else (0,)):
+    for large in ((large_files.LARGE_FILE_BYTES, 0) if format != "parquet" else (0,)):
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(large_files, "LARGE", large)
+            patch.setattr(large_files, "LARGE_FILE_BYTES", large)
             rows = read_files(spark, paths, FileSource(format, str(tmp_path), ALIASED)).orderBy("id").collect()
         kept = [{name: text for name, text in json.loads(row["carlton_rescued"] or "{}").items() if name != "_file_path"} for row in rows]
         assert [(row["id"], row["amount"], row["city"]) for row in rows] == [("1", 7, "Rio"), ("2", 9, "Recife"), ("3", None, "Natal")]
@@ -421,13 +421,13 @@ def test_a_column_under_a_former_name_fills_the_field_and_where_both_are_there_t
 
 @pytest.mark.spark
 def test_an_absent_value_breaks_no_rule_but_required(spark: Any) -> None:
-    quality = tuple(Quality("library", metric="invalidValues", must=(Must("mustBe", 0),), arguments=said) for said in ({"validValues": ["a"]}, {"pattern": "a"}, {"minLength": 1}))
-    sql = (Quality("sql", name="condition", query="v = 'a'"), Quality("sql", name="counted", query="SELECT COUNT(*) FROM m WHERE v <> 'a'", must=(Must("mustBe", 0),)),
-           Quality("sql", name="not_kept", query="SELECT COUNT(*) FROM m WHERE NOT (v = 'a')", must=(Must("mustBe", 0),)))
-    missing = (Quality("library", metric="nullValues", must=(Must("mustBe", 0),)),)
+    quality = tuple(Quality("library", metric="invalidValues", must=(Threshold("mustBe", 0),), arguments=said) for said in ({"validValues": ["a"]}, {"pattern": "a"}, {"minLength": 1}))
+    sql = (Quality("sql", name="condition", query="v = 'a'"), Quality("sql", name="counted", query="SELECT COUNT(*) FROM m WHERE v <> 'a'", must=(Threshold("mustBe", 0),)),
+           Quality("sql", name="not_kept", query="SELECT COUNT(*) FROM m WHERE NOT (v = 'a')", must=(Threshold("mustBe", 0),)))
+    missing = (Quality("library", metric="nullValues", must=(Threshold("mustBe", 0),)),)
     v = Field("v", pattern="a", format="email", enum=("a",), min_length=1, max_length=2, quality=(*quality, *missing))
     model = Model("m", (v, Field("n", Scalar("integer"), minimum=1, maximum=2, exclusive_minimum=0, enum=(1,)), Field("r", required=True)), quality=sql)
     found = [rule for rule in rules(Contract("c", models=(model,)), model) if rule.is_row_rule]
     row = spark.sql("SELECT CAST(NULL AS STRING) AS v, CAST(NULL AS INT) AS n, CAST(NULL AS STRING) AS r, CAST(NULL AS STRING) AS carlton_rescued")
-    kept = row.selectExpr(*(f"{is_kept(rule)} AS `{rule.id}`" for rule in found)).first().asDict()
+    kept = row.selectExpr(*(f"{is_rule_satisfied(rule)} AS `{rule.id}`" for rule in found)).first().asDict()
     assert len(found) >= 14 and {name for name, is_true in kept.items() if not is_true} == {"r.required", "v.nullvalues"}

@@ -162,7 +162,7 @@ def test_what_goes_wrong_later_is_told_too(odd: Callable[..., Project], way: str
     client = workspace_client(odd("signed out", "signed out", way), "production")
     with pytest.raises(Exception) as raised:
         client.current_user.me()
-    fault = raised.value.faults[0] if isinstance(raised.value, DatamasterError) else client_of_target.fault_of(raised.value)
+    fault = raised.value.faults[0] if isinstance(raised.value, DatamasterError) else client_of_target.sdk_fault(raised.value)
     assert fault and fault.code == code and fault.hint
 
 
@@ -172,7 +172,7 @@ def test_a_server_that_hangs_later_is_told_before_it_is_asked_again(odd: Callabl
     monkeypatch.setattr(answers.time, "sleep", lambda seconds: None)
     with pytest.raises(TimeoutError) as raised:
         client.current_user.me()
-    fault = client_of_target.fault_of(raised.value)
+    fault = client_of_target.sdk_fault(raised.value)
     assert fault and fault.code == "databricks-unreachable"
     told = [record.getMessage() for record in caplog.records if record.name == "datamaster_kit.databricks"]
     assert told and "does not answer as it should" in told[0] and "trying again in" in told[0] and "HTTPS_PROXY" in told[0]

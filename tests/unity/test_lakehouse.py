@@ -11,13 +11,13 @@ import pytest
 from datamaster_kit.contract.document import parse_document
 from datamaster_kit.contract.fault import DatamasterError
 from datamaster_kit.contract.model import Contract
-from datamaster_kit.contract.read import examined
+from datamaster_kit.contract.read import examine_document
 from datamaster_kit.ingest.ingest import build_silver, ingest
 from datamaster_kit.lakehouse.names import names
 from datamaster_kit.lakehouse.runs import read_runs
 from datamaster_kit.project.project_file import Project
 from datamaster_kit.targets.local import LocalTarget
-from datamaster_kit.unity.tables import apply_plan, planned
+from datamaster_kit.unity.tables import apply_plan, plan_project_tables
 
 pytestmark = pytest.mark.spark
 CONTRACT = """
@@ -51,9 +51,9 @@ def shop(spark, tmp_path: Path) -> tuple[Project, LocalTarget, Contract]:
         spark.sql(f"DROP SCHEMA IF EXISTS spark_catalog.{schema} CASCADE")
     project = Project(tmp_path, names("shop", "shop"))
     target = LocalTarget(project, spark)
-    contract, faults = examined(parse_document(CONTRACT, "shop.yaml"), tmp_path)
+    contract, faults = examine_document(parse_document(CONTRACT, "shop.yaml"), tmp_path)
     assert contract is not None and not faults, faults
-    apply_plan(planned(target, project, [contract]), target)
+    apply_plan(plan_project_tables(target, project, [contract]), target)
     return project, target, contract
 
 
@@ -71,7 +71,7 @@ ORDERS = "id,customer_id,amount,status,updated_at\n1,1,10.50,new,2026-01-01T10:0
 
 def test_a_plan_made_after_applying_one_is_empty(shop) -> None:
     project, target, contract = shop
-    assert planned(target, project, [contract]).is_empty
+    assert plan_project_tables(target, project, [contract]).is_empty
 
 
 def test_every_row_is_in_bronze_with_its_rules_its_file_and_what_was_rescued(shop) -> None:
@@ -114,7 +114,7 @@ class WithoutSpark(LocalTarget):
 def test_where_nothing_is_new_neither_a_plan_nor_a_step_asks_spark(shop) -> None:
     project, target, contract = shop
     idle = WithoutSpark(project)
-    assert planned(idle, project, [contract]).is_empty
+    assert plan_project_tables(idle, project, [contract]).is_empty
     land(target, "order", "a.csv", ORDERS)
     ingest(target, project, contract)
     build_silver(target, project, contract)
@@ -179,18 +179,18 @@ def test_a_comment_changed_by_hand_is_drift_and_is_mended(shop) -> None:
     project, target, contract = shop
     target.spark.sql("COMMENT ON TABLE spark_catalog.silver.`order` IS 'mine'")
     target.spark.sql("ALTER TABLE spark_catalog.bronze.`order` ADD COLUMNS (extra INT)")
-    plan = planned(target, project, [contract])
+    plan = plan_project_tables(target, project, [contract])
     assert [(change.name, change.refusal.partition(";")[0]) for change in plan.pending] == [("cshop.bronze.order", "the column extra is not in the contract"), ("cshop.silver.order", "")]
     apply_plan(plan, target)
-    left = planned(target, project, [contract])
+    left = plan_project_tables(target, project, [contract])
     assert [change.name for change in left.pending] == ["cshop.bronze.order"] and left.pending[0].refusal
 
 
 def test_tables_are_found_again_by_a_new_session(shop) -> None:
-    from datamaster_kit.targets.local import delta_folders, register
+    from datamaster_kit.targets.local import delta_folders, register_tables
 
     project, target, _ = shop
     before = set(delta_folders(target.warehouse))
     assert {("bronze", "order"), ("silver", "order"), ("bronze", "runs")} <= before
-    register(target.spark, target.warehouse)
+    register_tables(target.spark, target.warehouse)
     assert target.spark.catalog.tableExists(target.sql_name(project.names.table("silver", "order")))

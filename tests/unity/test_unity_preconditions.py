@@ -18,13 +18,13 @@ from workspace.server import Settings, Workspace
 from datamaster_kit.cli.main import main
 from datamaster_kit.contract.document import parse_document
 from datamaster_kit.contract.fault import BadInput, DatamasterError
-from datamaster_kit.contract.read import examined
+from datamaster_kit.contract.read import examine_document
 from datamaster_kit.lakehouse.names import names
 from datamaster_kit.project.project_file import Project
-from datamaster_kit.project.sections import unity_of
+from datamaster_kit.project.sections import parse_unity
 from datamaster_kit.targets.databricks import DatabricksTarget
-from datamaster_kit.targets.runtime import RUNTIME
-from datamaster_kit.unity.catalog import Planned, apply_catalog, plan_catalog, plan_destruction
+from datamaster_kit.targets.runtime import DEFAULT_RUNTIME
+from datamaster_kit.unity.catalog import CatalogPlan, apply_catalog, plan_catalog, plan_destruction
 
 pytestmark = pytest.mark.server
 WAREHOUSE = "Serverless Starter Warehouse"
@@ -59,8 +59,8 @@ class Lake:
         """Be somebody else from now on."""
         self.monkeypatch.setenv("DATABRICKS_TOKEN", token_of(self.workspace.state, name))
 
-    def plan(self, text: str = SHOP, allow_delete: bool = False) -> Planned:
-        contract, faults = examined(parse_document(text, "shop.yaml"), self.project.root)
+    def plan(self, text: str = SHOP, allow_delete: bool = False) -> CatalogPlan:
+        contract, faults = examine_document(parse_document(text, "shop.yaml"), self.project.root)
         assert contract is not None and not faults, faults
         return plan_catalog(DatabricksTarget(self.project, "production"), self.project, [contract], allow_delete=allow_delete)
 
@@ -81,7 +81,7 @@ def lake(workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setenv("DATABRICKS_TOKEN", workspace.token)
     setup = {"subscription": "00000000-0000-0000-0000-000000000001", "location": Settings.region}
     targets = {"production": {"host": workspace.host, "warehouse": WAREHOUSE}}
-    yield Lake(workspace, Project(tmp_path, names("risk", "risk"), targets=targets, setup=setup, unity=unity_of({"compute": "serverless"}, "data_engineer")), monkeypatch)
+    yield Lake(workspace, Project(tmp_path, names("risk", "risk"), targets=targets, setup=setup, unity=parse_unity({"compute": "serverless"}, "data_engineer")), monkeypatch)
 
 
 def grant(lake: Lake, kind: str, name: str, principal: str, *privileges: Privilege) -> None:
@@ -332,16 +332,16 @@ def test_what_an_earlier_version_made_is_ours_and_gets_the_property(lake: Lake) 
 
 
 def test_the_cluster_is_made_with_the_jobs_runtime_and_an_older_one_is_brought_to_it(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
-    lake.project = replace(lake.project, unity=unity_of({}, "data_engineer"))
+    lake.project = replace(lake.project, unity=parse_unity({}, "data_engineer"))
     lake.apply()
     (cluster,) = lake.client.clusters.list()
-    assert cluster.spark_version == RUNTIME
+    assert cluster.spark_version == DEFAULT_RUNTIME
     stored = lake.workspace.state.clusters[cluster.cluster_id or ""]
     stored["spark_version"], stored["state"] = "16.4.x-scala2.12", "TERMINATED"
     (change,) = lake.plan().plan.pending
-    assert [(item.path, item.before, item.after) for item in change.differences] == [("runtime", "16.4.x-scala2.12", RUNTIME)]
+    assert [(item.path, item.before, item.after) for item in change.differences] == [("runtime", "16.4.x-scala2.12", DEFAULT_RUNTIME)]
     offered = dict(clusters.VERSIONS)
-    monkeypatch.delitem(clusters.VERSIONS, RUNTIME)
+    monkeypatch.delitem(clusters.VERSIONS, DEFAULT_RUNTIME)
     (problem,) = lake.plan().plan.problems
     assert problem.code == "no-runtime" and "16.4.x-scala2.12" in problem.message
     monkeypatch.setattr(clusters, "VERSIONS", offered)

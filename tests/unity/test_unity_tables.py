@@ -20,13 +20,13 @@ from workspace.state import Settings
 from datamaster_kit.contract.document import parse_document
 from datamaster_kit.contract.fault import BadInput, DatamasterError
 from datamaster_kit.contract.model import Contract
-from datamaster_kit.contract.read import examined
+from datamaster_kit.contract.read import examine_document
 from datamaster_kit.lakehouse.names import names
 from datamaster_kit.plan.plan import Plan
-from datamaster_kit.plan.resources import Outcome
+from datamaster_kit.plan.resources import ChangeOutcome
 from datamaster_kit.project.project_file import Project, read_contracts, read_project
 from datamaster_kit.targets.databricks import DatabricksTarget
-from datamaster_kit.unity.tables import apply_plan, planned
+from datamaster_kit.unity.tables import apply_plan, plan_project_tables
 
 pytestmark = pytest.mark.server
 
@@ -65,7 +65,7 @@ class Lake:
         return DatabricksTarget(self.project, "production", client=self.client)
 
     def plan(self, drops: bool = False) -> Plan:
-        return planned(self.target, self.project, self.contracts, drops)
+        return plan_project_tables(self.target, self.project, self.contracts, drops)
 
     def apply(self, drops: bool = False) -> Plan:
         """Apply until nothing is left or it fails, and return the plan that comes after."""
@@ -82,7 +82,7 @@ class Lake:
 
 
 def contract_of(text: str) -> Contract:
-    contract, faults = examined(parse_document(text, "shop.yaml"), ROOT)
+    contract, faults = examine_document(parse_document(text, "shop.yaml"), ROOT)
     assert contract is not None and not faults, faults
     return contract
 
@@ -111,7 +111,7 @@ def test_the_sample_project_is_applied_and_a_second_plan_is_empty(workspace: Wor
     lake = lake_on(workspace, read_contracts(read_project(ROOT)))
     plan = lake.plan()
     assert {change.action for change in plan.changes if change.kind != "schema" or not change.name.endswith("bronze")} == {"create", "update"}
-    reported: list[Outcome] = []
+    reported: list[ChangeOutcome] = []
     apply_plan(plan, lake.target, report=reported.append)
     assert [outcome.change for outcome in reported] == list(plan.pending)
     again = lake.plan()
@@ -127,7 +127,7 @@ def test_the_sample_project_is_applied_and_a_second_plan_is_empty(workspace: Wor
 
 def test_making_a_plan_changes_nothing_and_needs_no_catalog(workspace: Workspace, client: WorkspaceClient) -> None:
     project = Project(ROOT, names("risk", "risk"), targets={"production": {"warehouse": WAREHOUSE}})
-    plan = planned(DatabricksTarget(project, "production", client=client), project, [contract_of(SHOP)])
+    plan = plan_project_tables(DatabricksTarget(project, "production", client=client), project, [contract_of(SHOP)])
     assert {change.action for change in plan.changes if change.kind in ("schema", "table")} == {"create"}
     assert {method for method, _, _ in workspace.log} == {"GET"}
     with pytest.raises(DatamasterError, match=r"schema crisk\.bronze"):
@@ -238,7 +238,7 @@ def test_a_role_that_leaves_the_contract_loses_what_the_toolkit_gave_it_and_the_
     held = {item.principal: [privilege.value for privilege in item.privileges or []] for item in shop.client.grants.get("table", "crisk.silver.order").privilege_assignments or []}
     assert held == {"auditors": ["SELECT"], "readers": ["MODIFY"], "writers": ["SELECT"]}
     assert [(item.path, item.before, item.after) for item in left.differences] == [("readers", ["MODIFY"], []), ("writers", ["SELECT"], [])] and "--allow-delete" in left.refusal
-    apply_plan(planned(shop.target, shop.project, shop.contracts, allow_delete=True), shop.target)
+    apply_plan(plan_project_tables(shop.target, shop.project, shop.contracts, allow_delete=True), shop.target)
     assert shop.plan().is_empty
 
 

@@ -27,18 +27,18 @@ from workspace.server import Workspace as Server
 from datamaster_kit.contract.fault import BadInput, DatamasterError
 from datamaster_kit.lakehouse.names import names
 from datamaster_kit.plan.plan import Plan
-from datamaster_kit.plan.resources import Outcome, quiet
+from datamaster_kit.plan.resources import ChangeOutcome, ignore_outcome
 from datamaster_kit.project.project_file import Project
-from datamaster_kit.project.sections import Metastore, unity_of
+from datamaster_kit.project.sections import Metastore, parse_unity
 from datamaster_kit.targets.clients.management import Management
 from datamaster_kit.unity.workspace import (
-    State,
     Workspace,
-    destruction_of,
+    WorkspaceState,
     give_ownership,
     make_objects,
-    observed,
-    plan_of,
+    plan_workspace_destruction,
+    plan_workspace_objects,
+    read_workspace_state,
     with_own_credential,
 )
 
@@ -93,7 +93,7 @@ def graph() -> Iterator[Management]:
 def project_of(**unity: Any) -> Project:
     """Return a project with all that the workspace's plan reads."""
     return Project(Path(), names("risk", "risk"), targets={"production": {}}, tags={"project": "datamaster"},
-                   setup={"subscription": "00000000-0000-0000-0000-000000000001", "location": Settings.region}, unity=unity_of(unity, "data_engineer"))
+                   setup={"subscription": "00000000-0000-0000-0000-000000000001", "location": Settings.region}, unity=parse_unity(unity, "data_engineer"))
 
 
 def workspace_on(server: Server, graph: Management, project: Project | None = None) -> Workspace:
@@ -102,15 +102,15 @@ def workspace_on(server: Server, graph: Management, project: Project | None = No
     return Workspace(project or project_of(principal_user="ana@example.com", service_principal=APPLICATION), client, lambda: account, lambda: graph, syncs_principals=True)
 
 
-def apply_workspace(workspace: Workspace, state: State, plan: Plan, report: Callable[[Outcome], None] = quiet) -> tuple[Outcome, ...]:
+def apply_workspace(workspace: Workspace, state: WorkspaceState, plan: Plan, report: Callable[[ChangeOutcome], None] = ignore_outcome) -> tuple[ChangeOutcome, ...]:
     """Make what a plan makes, and give it to its owners."""
     return (*make_objects(workspace, state, plan, report), *give_ownership(workspace, plan, report))
 
 
-def applied(workspace: Workspace, allow_delete: bool = False) -> list[Outcome]:
+def applied(workspace: Workspace, allow_delete: bool = False) -> list[ChangeOutcome]:
     """Observe, plan and apply once; return what was done."""
-    state = observed(workspace, [])
-    return list(apply_workspace(workspace, state, plan_of(state, allow_delete)))
+    state = read_workspace_state(workspace, [])
+    return list(apply_workspace(workspace, state, plan_workspace_objects(state, allow_delete)))
 
 
 def test_from_nothing_to_everything_and_a_second_apply_changes_nothing(graph: Management) -> None:
@@ -118,8 +118,8 @@ def test_from_nothing_to_everything_and_a_second_apply_changes_nothing(graph: Ma
         workspace = workspace_on(server, graph)
         assert {outcome.state for outcome in applied(workspace)} == {"done"}
         server.forget_calls()
-        state = observed(workspace, [])
-        assert plan_of(state).is_empty
+        state = read_workspace_state(workspace, [])
+        assert plan_workspace_objects(state).is_empty
         assert {method for method, _, _ in server.log} == {"GET"}
         client: WorkspaceClient = workspace.client
         catalog = client.catalogs.get("crisk")
@@ -140,9 +140,9 @@ def test_the_service_principal_is_in_the_workspace_where_jobs_run_as_it_and_read
         account = account_client(server)
         [held] = [item.principal for item in account.workspace_assignment.list(workspace.number) if item.principal and item.principal.service_principal_name]
         account.workspace_assignment.update(workspace.number, held.principal_id or 0, permissions=[WorkspacePermission.ADMIN])
-        assert plan_of(observed(workspace, [])).is_empty, "one that administers the workspace goes on to do so"
+        assert plan_workspace_objects(read_workspace_state(workspace, [])).is_empty, "one that administers the workspace goes on to do so"
         account.workspace_assignment.delete(workspace.number, held.principal_id or 0)
-        assert [(change.action, change.kind, change.name) for change in plan_of(observed(workspace, [])).pending] == [("create", "workspace permission", APPLICATION)]
+        assert [(change.action, change.kind, change.name) for change in plan_workspace_objects(read_workspace_state(workspace, [])).pending] == [("create", "workspace permission", APPLICATION)]
 
 
 def granted(server: Server) -> set[str]:
@@ -167,18 +167,18 @@ def test_without_a_client_id_no_application_gets_anything_and_the_plan_says_so(g
         account_client(server).service_principals_v2.create(application_id=STRANGER, display_name="spndatamasteradmin")
         workspace = workspace_on(server, graph, project_of())
         for reads in (workspace, replace(workspace, syncs_principals=False)):
-            [told] = [change for change in plan_of(observed(reads, [])).shown if change.kind == "service principal"]
+            [told] = [change for change in plan_workspace_objects(read_workspace_state(reads, [])).shown if change.kind == "service principal"]
             assert (told.action, told.name) == ("unchanged", "spndatamasteradmin") and "anybody" in told.note and "unity.service_principal" in told.note
         applied(workspace)
         assert STRANGER not in granted(server) and "data_engineer" in granted(server)
-        assert plan_of(observed(workspace, [])).is_empty
+        assert plan_workspace_objects(read_workspace_state(workspace, [])).is_empty
 
 
 def test_a_client_id_that_the_directory_does_not_have_is_refused(graph: Management, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Directory, "applications", (STRANGER,))
     with Server(metastore="primary") as server:
         with pytest.raises(BadInput, match=f"no service principal {APPLICATION} in Microsoft Entra") as error:
-            observed(workspace_on(server, graph), [])
+            read_workspace_state(workspace_on(server, graph), [])
         assert [fault.path for fault in error.value.faults] == ["unity.service_principal"]
         assert not [path for method, path, _ in server.log if method != "GET"]
 
@@ -196,19 +196,19 @@ def test_a_group_that_may_be_another_is_refused_until_its_id_is_said(graph: Mana
     monkeypatch.setattr(Directory, "groups", tuple(others))
     with Server(metastore="primary") as server:
         with pytest.raises(BadInput) as error:
-            observed(workspace_on(server, graph), [])
+            read_workspace_state(workspace_on(server, graph), [])
         [fault] = error.value.faults
         assert says in fault.message and "unity.group_ids" in fault.hint
         for item in others:
             workspace = workspace_on(server, graph, project_of(group_ids={"data_engineer": item["id"]}))
-            [group] = observed(workspace, []).groups
+            [group] = read_workspace_state(workspace, []).groups
             assert group.external_id == item["id"]
 
 
 def test_an_id_of_another_group_is_refused(graph: Management) -> None:
     with Server(metastore="primary") as server:
         with pytest.raises(BadInput) as error:
-            observed(workspace_on(server, graph, project_of(groups={"platform": "ADMIN"}, group_ids={"platform": GROUP, "data_engineer": OTHER})), [])
+            read_workspace_state(workspace_on(server, graph, project_of(groups={"platform": "ADMIN"}, group_ids={"platform": GROUP, "data_engineer": OTHER})), [])
         assert [fault.message for fault in error.value.faults] == [f"there is no group {OTHER} in Microsoft Entra", f"the group {GROUP} is 'data_engineer' and not 'platform'"]
 
 
@@ -217,11 +217,11 @@ def test_a_group_of_the_account_that_follows_another_of_the_directory_is_left_al
         account = account_client(server)
         group = account.groups_v2.create(display_name="data_engineer", external_id=OTHER)
         with pytest.raises(BadInput, match=f"is {OTHER} of Microsoft Entra, and the project's is {GROUP}"):
-            observed(workspace_on(server, graph), [])
+            read_workspace_state(workspace_on(server, graph), [])
         account.groups_v2.delete(group.id or "")
         assert account.groups_v2.create(display_name="data_engineer", external_id=GROUP).id
         applied(workspace_on(server, graph))
-        assert plan_of(observed(workspace_on(server, graph), [])).is_empty
+        assert plan_workspace_objects(read_workspace_state(workspace_on(server, graph), [])).is_empty
 
 
 def end_state(server: Server) -> dict[str, Any]:
@@ -253,8 +253,8 @@ def applied_at_last(workspace: Workspace, tries: int = 6, allow_delete: bool = F
     """Apply until the plan is empty, with `allow_delete` also of what is surplus; return how often it took."""
     for attempt in range(tries):
         try:
-            state = observed(workspace, [])
-            plan = plan_of(state, allow_delete)
+            state = read_workspace_state(workspace, [])
+            plan = plan_workspace_objects(state, allow_delete)
             if plan.is_empty:
                 return attempt
             apply_workspace(workspace, state, plan)
@@ -301,16 +301,16 @@ def test_killed_half_way_and_applied_again_the_end_state_is_the_same(graph: Mana
 
     with Server() as server:
         workspace, done = workspace_on(server, graph), 0
-        state = observed(workspace, [])
+        state = read_workspace_state(workspace, [])
 
-        def report(outcome: Outcome) -> None:
+        def report(outcome: ChangeOutcome) -> None:
             nonlocal done
             done += 1
             if done == after:
                 raise Killed
 
         with pytest.raises(Killed):
-            apply_workspace(workspace, state, plan_of(state), report)
+            apply_workspace(workspace, state, plan_workspace_objects(state), report)
         applied_at_last(workspace)
         assert end_state(server) == calm_state(graph)
 
@@ -320,11 +320,11 @@ def test_the_metastore_of_the_workspace_is_adopted_and_only_what_is_said_of_it_c
     assert project.unity.metastore == Metastore(delta_sharing_scope="INTERNAL_AND_EXTERNAL", token_days=2)
     with Server(metastore="metastore_azure_westeurope") as server:
         workspace = workspace_on(server, graph, project)
-        changes = {(change.kind, change.action): change for change in plan_of(observed(workspace, [])).changes}
+        changes = {(change.kind, change.action): change for change in plan_workspace_objects(read_workspace_state(workspace, [])).changes}
         assert [item.path for item in changes["metastore", "update"].differences] == ["delta_sharing_scope", "token_seconds"]
         assert ("metastore assignment", "unchanged") in changes and not any(kind == "metastore data access" for kind, _ in changes)
         applied(workspace)
-        assert plan_of(observed(workspace, [])).is_empty
+        assert plan_workspace_objects(read_workspace_state(workspace, [])).is_empty
         assert workspace.client.metastores.summary().name == "metastore_azure_westeurope"
 
 
@@ -336,13 +336,13 @@ def test_drift_is_shown_and_mended_and_what_somebody_else_made_is_left_alone(gra
         client.schemas.update("crisk.silver", owner="admin@example.com")
         client.schemas.create("theirs", "crisk", comment="by hand")
         client.grants.update("SCHEMA", "crisk.bronze", changes=[PermissionsChange(principal="data_engineer", add=[Privilege.MANAGE]), PermissionsChange(principal="account users", add=[Privilege.SELECT])])
-        plan = plan_of(observed(workspace, []))
+        plan = plan_workspace_objects(read_workspace_state(workspace, []))
         assert [(change.action, change.kind, change.name, bool(change.refusal)) for change in plan.pending] == [
             ("update", "schema", "crisk.silver", False), ("delete", "surplus grant", "schema crisk.bronze to data_engineer", True), ("delete", "surplus grant", "schema crisk.bronze to account users", True)]
         applied(workspace)
-        assert [change.kind for change in plan_of(observed(workspace, [])).pending] == ["surplus grant"] * 2
+        assert [change.kind for change in plan_workspace_objects(read_workspace_state(workspace, [])).pending] == ["surplus grant"] * 2
         applied(workspace, allow_delete=True)
-        assert plan_of(observed(workspace, [])).is_empty
+        assert plan_workspace_objects(read_workspace_state(workspace, [])).is_empty
         held = {item.principal: item.privileges for item in client.grants.list("SCHEMA", "crisk.bronze")}
         assert "account users" not in held and Privilege.MANAGE not in (held["data_engineer"] or ())
 
@@ -352,7 +352,7 @@ def test_a_catalog_that_somebody_else_made_is_refused_and_not_changed(graph: Man
         workspace = workspace_on(server, graph)
         server.state.unity["metastore"][next(iter(server.state.unity["metastore"]))]["storage_root"] = "abfss://c@acc.dfs.core.windows.net"
         workspace.client.catalogs.create("crisk", comment="by hand")
-        [refused, *others] = plan_of(observed(workspace, [])).refused
+        [refused, *others] = plan_workspace_objects(read_workspace_state(workspace, [])).refused
         assert (refused.kind, refused.name) == ("catalog", "crisk") and {item.path for item in refused.differences} == {"storage_root", "owner"}
         assert others and all("which is refused" in change.refusal for change in others), others
         with pytest.raises(DatamasterError) as raised:
@@ -376,15 +376,15 @@ def test_two_domains_and_two_environments_live_side_by_side_on_one_metastore(gra
         for workspace, own in zip(workspaces, ("", "_fraud", "_riskdev"), strict=True):
             settled = with_own_credential(workspace)
             name = f"external_location_mi_credential{own}"
-            plan = plan_of(observed(settled, []))
+            plan = plan_workspace_objects(read_workspace_state(settled, []))
             assert plan.is_empty and [change.name for change in plan.shown if "another domain's" in change.note] == ([name] if own else [])
             assert {item.credential_name for item in client.external_locations.list() if settled.project.names.mark in (item.comment or "")} == {name}
         for workspace, catalog in zip(workspaces, ("crisk", "cfraud", "criskdev"), strict=True):
-            state = observed(with_own_credential(workspace), [])
-            apply_workspace(workspace, state, destruction_of(state))
+            state = read_workspace_state(with_own_credential(workspace), [])
+            apply_workspace(workspace, state, plan_workspace_destruction(state))
             assert catalog not in [item.name for item in client.catalogs.list()]
             rest = workspaces[workspaces.index(workspace) + 1:]
-            assert all(plan_of(observed(with_own_credential(other), [])).is_empty for other in rest)
+            assert all(plan_workspace_objects(read_workspace_state(with_own_credential(other), [])).is_empty for other in rest)
         assert not [*client.storage_credentials.list(), *client.external_locations.list()]
 
 
@@ -393,9 +393,9 @@ def test_who_leaves_the_directory_leaves_the_group_where_deletion_is_allowed(gra
         workspace = workspace_on(server, graph)
         applied(workspace)
         monkeypatch.setattr(Directory, "people", tuple(PEOPLE[:1]))
-        assert [(change.kind, change.action) for change in plan_of(observed(workspace, [])).pending] == [("surplus members", "delete")]
+        assert [(change.kind, change.action) for change in plan_workspace_objects(read_workspace_state(workspace, [])).pending] == [("surplus members", "delete")]
         applied(workspace, allow_delete=True)
-        assert plan_of(observed(workspace, [])).is_empty
+        assert plan_workspace_objects(read_workspace_state(workspace, [])).is_empty
 
 
 def test_destroy_takes_what_the_toolkit_made_and_nothing_else(graph: Management) -> None:
@@ -403,11 +403,11 @@ def test_destroy_takes_what_the_toolkit_made_and_nothing_else(graph: Management)
         before = end_state(server)
         workspace = workspace_on(server, graph)
         applied(workspace)
-        state = observed(workspace, [])
-        apply_workspace(workspace, state, destruction_of(state))
+        state = read_workspace_state(workspace, [])
+        apply_workspace(workspace, state, plan_workspace_destruction(state))
         after = end_state(server)
         assert after["objects"] == before["objects"] and after["clusters"] == [] and after["metastores"] == before["metastores"]
-        assert destruction_of(observed(workspace, [])).is_empty
+        assert plan_workspace_destruction(read_workspace_state(workspace, [])).is_empty
 
 
 def test_a_schema_that_holds_something_of_another_keeps_it(graph: Management) -> None:
@@ -415,9 +415,9 @@ def test_a_schema_that_holds_something_of_another_keeps_it(graph: Management) ->
         workspace = workspace_on(server, graph)
         applied(workspace)
         workspace.client.schemas.create("theirs", "crisk")
-        state = observed(workspace, [])
+        state = read_workspace_state(workspace, [])
         with pytest.raises(DatamasterError, match="delete catalog crisk"):
-            apply_workspace(workspace, state, destruction_of(state))
+            apply_workspace(workspace, state, plan_workspace_destruction(state))
         assert workspace.client.schemas.get("crisk.theirs")
 
 
@@ -425,15 +425,15 @@ def test_secrets_come_from_the_environment_and_are_said_nowhere(graph: Managemen
     project = project_of(secrets={"hub": "HUB_KEY", "mail": "MAIL_KEY"})
     with Server(metastore="primary") as server:
         workspace = workspace_on(server, graph, project)
-        state = observed(workspace, [])
+        state = read_workspace_state(workspace, [])
         with pytest.raises(BadInput) as error:
-            apply_workspace(workspace, state, plan_of(state))
+            apply_workspace(workspace, state, plan_workspace_objects(state))
         assert len(error.value.faults) == 2 and not list(workspace.client.catalogs.list())
         monkeypatch.setenv("HUB_KEY", "a value that nobody sees")
         monkeypatch.setenv("MAIL_KEY", "another")
         outcomes = applied(workspace)
-        assert "nobody sees" not in repr(outcomes) + plan_of(observed(workspace, [])).as_json()
-        assert plan_of(observed(workspace, [])).is_empty
+        assert "nobody sees" not in repr(outcomes) + plan_workspace_objects(read_workspace_state(workspace, [])).as_json()
+        assert plan_workspace_objects(read_workspace_state(workspace, [])).is_empty
 
 
 class Vault(Spoken, BaseHTTPRequestHandler):
@@ -466,18 +466,18 @@ def test_secrets_come_from_a_key_vault_and_are_said_nowhere(graph: Management) -
             return Management(lambda: next(tokens), f"http://127.0.0.1:{kept.server_port}", lambda seconds: None)
 
         workspace = replace(workspace_on(server, graph, project), vaults=vaults)
-        state = observed(workspace, [])
+        state = read_workspace_state(workspace, [])
         with pytest.raises(BadInput, match="mail-key has no value, which holds the secret strife-secret-scope/mail") as error:
-            apply_workspace(workspace, state, plan_of(state))
+            apply_workspace(workspace, state, plan_workspace_objects(state))
         assert len(error.value.faults) == 1 and not list(workspace.client.catalogs.list()) and set(asked) == {place}
         with pytest.raises(BadInput, match="does not have secrets get permission"):
-            apply_workspace(workspace, state, plan_of(state))
+            apply_workspace(workspace, state, plan_workspace_objects(state))
         tokens = iter(["a token"] * 9)
         workspace = replace(workspace, project=project_of(secrets={"hub": f"{place}/secrets/hub-key"}))
         outcomes = applied(workspace)
         assert b64decode(workspace.client.secrets.get_secret("strife-secret-scope", "hub").value or "") == b"a value that nobody sees"
-        assert "nobody sees" not in repr(outcomes) + plan_of(observed(workspace, [])).as_json()
-        assert plan_of(observed(workspace, [])).is_empty
+        assert "nobody sees" not in repr(outcomes) + plan_workspace_objects(read_workspace_state(workspace, [])).as_json()
+        assert plan_workspace_objects(read_workspace_state(workspace, [])).is_empty
         kept.shutdown()
 
 
@@ -487,5 +487,5 @@ def test_without_an_account_the_principals_are_left_alone(graph: Management) -> 
         account.groups_v2.create(display_name="data_engineer")
         full = workspace_on(server, graph)
         workspace = Workspace(full.project, full.client, full.account, full.graph, syncs_principals=False)
-        kinds = {change.kind for change in plan_of(observed(workspace, [])).changes}
+        kinds = {change.kind for change in plan_workspace_objects(read_workspace_state(workspace, [])).changes}
         assert kinds.isdisjoint({"group", "user", "group members", "workspace permission"})

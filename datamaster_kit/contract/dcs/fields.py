@@ -9,75 +9,78 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from ..document import Document, nearest
+from ..document import Document, nearest_name_hint
 from ..fault import Fault, code
-from ..model import STRING, Array, DataType, Field, Link, Map, Must, Quality, Scalar, Struct
+from ..model import STRING, Array, DataType, Field, Link, Map, Threshold, Quality, Scalar, Struct
 from .sodacl import parse_sodacl
 from ..sql.sqltype import parse_sql_type
 
-Path = tuple[str | int, ...]
+DcsPath = tuple[str | int, ...]
 
 # %% auto #0
-__all__ = ['Path', 'UNKNOWN_KEY', 'BAD_VALUE', 'KEPT_ASIDE', 'UNKNOWN_TYPE', 'WORDS', 'DEFINITION_KEYS', 'TYPE_NAMES', 'NESTED',
-           'UNSIZED', 'PARTS', 'OPERATORS', 'QUALITY_TEXTS', 'QUALITY_KEYS', 'OF_SODA_ENTRY', 'TEXTS', 'LIMITS',
-           'LENGTHS', 'FIELD_KEYS', 'Reading', 'read_type', 'databricks_type', 'nested_type', 'parts_without_effect',
-           'part', 'read_must', 'soda_qualities', 'of_model', 'read_quality', 'read_arguments', 'second_sayings',
-           'read_qualities', 'kept_unexecuted', 'of_field', 'read_field', 'is_required', 'is_key', 'read_lengths',
-           'read_enum', 'read_config', 'read_links', 'listed', 'read_lineage', 'tell_source', 'lineage_rest']
+__all__ = ['DcsPath', 'UNKNOWN_DCS_KEY', 'BAD_VALUE', 'VALUE_WITHOUT_EFFECT', 'UNKNOWN_TYPE', 'VALUE_KIND_PHRASES',
+           'DEFINITION_KEYS', 'TYPE_NAMES', 'NESTED_TYPE_NAMES', 'UNSIZED_TYPES', 'TYPES_BY_PART_KEY', 'DCS_OPERATORS',
+           'QUALITY_TEXTS', 'QUALITY_KEYS', 'SODA_ENTRY_KEYS', 'DCS_FIELD_TEXTS', 'DCS_LIMIT_KEYS', 'DCS_LENGTH_KEYS',
+           'FIELD_KEYS', 'DcsReader', 'read_dcs_type', 'databricks_type', 'read_nested_type', 'read_unused_type_parts',
+           'read_type_part', 'read_thresholds', 'read_soda_entry', 'restrict_check_to_model', 'read_dcs_quality',
+           'read_dcs_arguments', 'read_overruled_keys', 'read_dcs_qualities', 'disable_check',
+           'restrict_checks_to_field', 'read_dcs_field', 'is_required_in_dcs', 'is_primary_key_field', 'read_lengths',
+           'read_dcs_enum', 'read_config', 'read_dcs_links', 'list_or_empty', 'read_lineage', 'record_odd_source_keys',
+           'unread_lineage']
 
 # %% ../../../nbs/contract/dcs/01_fields.ipynb #a4a0288f
-UNKNOWN_KEY = code("key-unknown", "A key that the specification does not have; its value is kept as a property.", "correct the key, or begin it with x-", severity="warning")
+UNKNOWN_DCS_KEY = code("key-unknown", "A key that the specification does not have; its value is kept as a property.", "correct the key, or begin it with x-", severity="warning")
 BAD_VALUE = code("value-refused", "A value has the wrong kind.", "compare with the specification")
-KEPT_ASIDE = code("value-without-effect", "A value means nothing where it stands, or another one overrules it.", "remove one of the two, or put it where it belongs", severity="warning")
+VALUE_WITHOUT_EFFECT = code("value-without-effect", "A value means nothing where it stands, or another one overrules it.", "remove one of the two, or put it where it belongs", severity="warning")
 UNKNOWN_TYPE = code("type-unknown", "A field's type is not one of the specification's.", "use a type such as string, long, decimal, date, timestamp, array, map or object")
 
 
-WORDS: dict[type, str] = {dict: "a mapping", list: "a list", str: "a text", int: "a whole number", float: "a number", bool: "true or false"}
+VALUE_KIND_PHRASES: dict[type, str] = {dict: "a mapping", list: "a list", str: "a text", int: "a whole number", float: "a number", bool: "true or false"}
 DEFINITION_KEYS = {"name", "domain"}  # what a definition says of itself, and a field that points at it does not repeat
 
 
-class Reading:
+class DcsReader:
     """A document that is being read, and the faults found so far."""
 
     def __init__(self, document: Document) -> None:
         self.document, self.faults = document, list[Fault]()
 
-    def value(self, mapping: Mapping[str, Any], key: str, path: Path, kind: type | tuple[type, ...], default: Any) -> Any:
+    def value(self, mapping: Mapping[str, Any], key: str, path: DcsPath, kind: type | tuple[type, ...], default: Any) -> Any:
         """Return a key's value, or the default where it is absent or, with a fault, of the wrong kind."""
         found = mapping.get(key)
         if found is None:
             return default
         kinds = kind if isinstance(kind, tuple) else (kind,)
         if not isinstance(found, kinds) or (isinstance(found, bool) and bool not in kinds):
-            names = " or ".join(WORDS[item] for item in kinds)
-            self.refuse(f"{key!r} is {WORDS.get(type(found), type(found).__name__)}, and {names} is expected", (*path, key))
+            names = " or ".join(VALUE_KIND_PHRASES[item] for item in kinds)
+            self.refuse(f"{key!r} is {VALUE_KIND_PHRASES.get(type(found), type(found).__name__)}, and {names} is expected", (*path, key))
             return default
         return found
 
-    def refuse(self, message: str, path: Path, hint: str = "") -> None:
+    def refuse(self, message: str, path: DcsPath, hint: str = "") -> None:
         """Record a value of the wrong kind."""
         self.faults.append(self.document.fault(BAD_VALUE, message, path, hint))
 
-    def aside(self, message: str, path: Path, hint: str = "") -> None:
+    def aside(self, message: str, path: DcsPath, hint: str = "") -> None:
         """Record a value that is kept, or overruled, and has no effect."""
-        self.faults.append(self.document.fault(KEPT_ASIDE, message, path, hint))
+        self.faults.append(self.document.fault(VALUE_WITHOUT_EFFECT, message, path, hint))
 
-    def text(self, mapping: Mapping[str, Any], key: str, path: Path) -> str:
+    def text(self, mapping: Mapping[str, Any], key: str, path: DcsPath) -> str:
         """Return a key's text as it was written, also that of a number; empty where it is absent."""
         found = mapping.get(key)
         if isinstance(found, dict | list):
-            self.refuse(f"{key!r} is {WORDS[type(found)]}, and a text is expected", (*path, key))
+            self.refuse(f"{key!r} is {VALUE_KIND_PHRASES[type(found)]}, and a text is expected", (*path, key))
             return ""
         if isinstance(found, str) or found is None:
             return found or ""
         return self.document.texts.get((*path, key), str(found))
 
-    def unknown(self, mapping: Mapping[str, Any], known: Iterator[str] | set[str], path: Path) -> dict[str, Any]:
+    def unknown(self, mapping: Mapping[str, Any], known: Iterator[str] | set[str], path: DcsPath) -> dict[str, Any]:
         """Return the items whose keys are not known, with a warning for each that does not begin with `x-`."""
         names = set(known)
         rest = {key: value for key, value in mapping.items() if key not in names}
         is_reference = (*path, "$ref") in self.document.lines
-        self.faults += [self.document.fault(UNKNOWN_KEY, f"unknown key {key!r}", (*path, key), nearest(key, names)) for key in rest
+        self.faults += [self.document.fault(UNKNOWN_DCS_KEY, f"unknown key {key!r}", (*path, key), nearest_name_hint(key, names)) for key in rest
                         if not key.startswith("x-") and not (is_reference and key in DEFINITION_KEYS and (*path, key) not in self.document.lines)]
         return rest
 
@@ -88,18 +91,18 @@ TYPE_NAMES: dict[str, DataType] = {
     "boolean": Scalar("boolean"), **dict.fromkeys(("timestamp", "timestamp_tz"), Scalar("timestamp")), "timestamp_ntz": Scalar("timestamp_ntz"), "date": Scalar("date"),
     "time": Scalar("time"), "bytes": Scalar("binary"), "null": Scalar("null"), "variant": Scalar("variant"), "json": Scalar("variant"),
 }
-NESTED = ("array", "map", "object", "record", "struct")
-UNSIZED = {"int8": Scalar("long"), **dict.fromkeys(("number", "numeric", "decimal", "dec"), Scalar("decimal", 38, 0))}
+NESTED_TYPE_NAMES = ("array", "map", "object", "record", "struct")
+UNSIZED_TYPES = {"int8": Scalar("long"), **dict.fromkeys(("number", "numeric", "decimal", "dec"), Scalar("decimal", 38, 0))}
 
 
-def read_type(reading: Reading, item: Mapping[str, Any], path: Path) -> DataType:
+def read_dcs_type(reading: DcsReader, item: Mapping[str, Any], path: DcsPath) -> DataType:
     """Return a field's type from its `type` and what stands beside it: precision, fields, items, keys and values."""
     name = reading.text(item, "type", path).strip()
     lower = name.lower()
     if (own := databricks_type(reading, item, path)) is not None:
         return own
-    if lower in NESTED and not (lower == "struct" and "fields" not in item):
-        return nested_type(reading, item, lower, path)
+    if lower in NESTED_TYPE_NAMES and not (lower == "struct" and "fields" not in item):
+        return read_nested_type(reading, item, lower, path)
     if lower in ("decimal", "numeric", "number") and ("precision" in item or "scale" in item):
         return Scalar("decimal", int(reading.value(item, "precision", path, int, 38)), int(reading.value(item, "scale", path, int, 0)))
     if "type" in item and item["type"] is None:
@@ -107,17 +110,17 @@ def read_type(reading: Reading, item: Mapping[str, Any], path: Path) -> DataType
     if not name or lower in TYPE_NAMES:
         return TYPE_NAMES.get(lower, STRING)
     try:
-        return parse_sql_type(name, UNSIZED)
+        return parse_sql_type(name, UNSIZED_TYPES)
     except ValueError:
-        reading.faults.append(reading.document.fault(UNKNOWN_TYPE, f"unknown type {name!r}", (*path, "type"), "describe its fields" if lower == "struct" else nearest(name, (*TYPE_NAMES, *NESTED))))
+        reading.faults.append(reading.document.fault(UNKNOWN_TYPE, f"unknown type {name!r}", (*path, "type"), "describe its fields" if lower == "struct" else nearest_name_hint(name, (*TYPE_NAMES, *NESTED_TYPE_NAMES))))
         return STRING
 
 
-def databricks_type(reading: Reading, item: Mapping[str, Any], path: Path) -> DataType | None:
+def databricks_type(reading: DcsReader, item: Mapping[str, Any], path: DcsPath) -> DataType | None:
     """Return the type that `config.databricksType` says, which decides over a type without parts (datacontract-cli, *Databricks*); None where there is none, or it says no type."""
     config = item.get("config")
     written = config.get("databricksType") if isinstance(config, Mapping) else None
-    if not isinstance(written, str) or any(item.get(key) for key in PARTS):
+    if not isinstance(written, str) or any(item.get(key) for key in TYPES_BY_PART_KEY):
         return None
     try:
         return parse_sql_type(written)
@@ -126,46 +129,46 @@ def databricks_type(reading: Reading, item: Mapping[str, Any], path: Path) -> Da
         return None
 
 
-def nested_type(reading: Reading, item: Mapping[str, Any], name: str, path: Path) -> DataType:
+def read_nested_type(reading: DcsReader, item: Mapping[str, Any], name: str, path: DcsPath) -> DataType:
     """Return an array, a map or a struct, with its parts as fields."""
     if name == "array":
-        return Array(part(reading, item, "items", "element", path))
+        return Array(read_type_part(reading, item, "items", "element", path))
     if name == "map":
-        return Map(part(reading, item, "keys", "key", path), part(reading, item, "values", "value", path))
+        return Map(read_type_part(reading, item, "keys", "key", path), read_type_part(reading, item, "values", "value", path))
     fields = reading.value(item, "fields", path, dict, {})
-    return Struct(tuple(read_field(reading, key, value, (*path, "fields", key)) for key, value in fields.items())) if fields else Scalar("variant")
+    return Struct(tuple(read_dcs_field(reading, key, value, (*path, "fields", key)) for key, value in fields.items())) if fields else Scalar("variant")
 
 
-PARTS: dict[str, tuple[type[DataType], ...]] = {"items": (Array,), "keys": (Map,), "values": (Map,), "fields": (Struct,)}
+TYPES_BY_PART_KEY: dict[str, tuple[type[DataType], ...]] = {"items": (Array,), "keys": (Map,), "values": (Map,), "fields": (Struct,)}
 
 
-def parts_without_effect(reading: Reading, item: Mapping[str, Any], type: DataType, path: Path) -> dict[str, Any]:
+def read_unused_type_parts(reading: DcsReader, item: Mapping[str, Any], type: DataType, path: DcsPath) -> dict[str, Any]:
     """Return the parts of a type that the field's type has not, to be kept as properties, with a warning for each."""
     is_whole = any(bracket in str(item.get("type")) for bracket in "<(")  # array<string>, decimal(10,2): the type's own text has said it all
     is_decimal = isinstance(type, Scalar) and type.name == "decimal" and not is_whole
-    rest = {key: item[key] for key, kinds in PARTS.items() if item.get(key) not in (None, {}) and (is_whole or not isinstance(type, kinds))}
+    rest = {key: item[key] for key, kinds in TYPES_BY_PART_KEY.items() if item.get(key) not in (None, {}) and (is_whole or not isinstance(type, kinds))}
     rest |= {key: item[key] for key in ("precision", "scale") if item.get(key) is not None and not is_decimal}
     for key in rest:
         reading.aside(f"{key!r} says nothing beside the type {item.get('type') or 'string'}; it is kept as a property", (*path, key))
     return rest
 
 
-def part(reading: Reading, item: Mapping[str, Any], key: str, name: str, path: Path) -> Field:
+def read_type_part(reading: DcsReader, item: Mapping[str, Any], key: str, name: str, path: DcsPath) -> Field:
     """Return the element, key or value of a nested type; text where the file does not say."""
-    return read_field(reading, name, reading.value(item, key, path, dict, {}), (*path, key))
+    return read_dcs_field(reading, name, reading.value(item, key, path, dict, {}), (*path, key))
 
 # %% ../../../nbs/contract/dcs/01_fields.ipynb #16a4d7ff
-OPERATORS = {name: name for name in ("mustBe", "mustNotBe", "mustBeGreaterThan", "mustBeGreaterOrEqualTo", "mustBeLessThan", "mustBeLessOrEqualTo", "mustBeBetween",
+DCS_OPERATORS = {name: name for name in ("mustBe", "mustNotBe", "mustBeGreaterThan", "mustBeGreaterOrEqualTo", "mustBeLessThan", "mustBeLessOrEqualTo", "mustBeBetween",
                                      "mustNotBeBetween")} | {"mustBeGreaterThanOrEqualTo": "mustBeGreaterOrEqualTo", "mustBeLessThanOrEqualTo": "mustBeLessOrEqualTo"}
 QUALITY_TEXTS = {name: name for name in ("id", "name", "description", "query", "engine", "unit", "dialect", "dimension", "severity", "method", "schedule", "scheduler")
                  } | {"businessImpact": "business_impact"}
-QUALITY_KEYS = {"type", "metric", "rule", "implementation", "arguments", "tags", "specification", "tolerance", "validValues", *OPERATORS, *QUALITY_TEXTS}
+QUALITY_KEYS = {"type", "metric", "rule", "implementation", "arguments", "tags", "specification", "tolerance", "validValues", *DCS_OPERATORS, *QUALITY_TEXTS}
 
 
-def read_must(reading: Reading, item: Mapping[str, Any], path: Path) -> tuple[Must, ...]:
+def read_thresholds(reading: DcsReader, item: Mapping[str, Any], path: DcsPath) -> tuple[Threshold, ...]:
     """Return a check's operators: a range is a list of two, every other threshold one number or period."""
     found = []
-    for key, name in OPERATORS.items():
+    for key, name in DCS_OPERATORS.items():
         is_range = name.endswith("Between")
         value = reading.value(item, key, path, list if is_range else (int, float, str), None)
         if is_range and value is not None and len(value) != 2:
@@ -173,26 +176,26 @@ def read_must(reading: Reading, item: Mapping[str, Any], path: Path) -> tuple[Mu
         elif is_range and value is not None and any(isinstance(end, dict | list | None) for end in value):
             reading.refuse(f"an end of the range {key!r} is no single value", (*path, key))
         elif value is not None:
-            found.append(Must(name, value))
+            found.append(Threshold(name, value))
     return tuple(found)
 
 # %% ../../../nbs/contract/dcs/01_fields.ipynb #4b30c76f
-OF_SODA_ENTRY = {"type", "engine", "implementation", "specification", "tags", *QUALITY_TEXTS} - {"query", "unit"}
+SODA_ENTRY_KEYS = {"type", "engine", "implementation", "specification", "tags", *QUALITY_TEXTS} - {"query", "unit"}
 
 
-def soda_qualities(reading: Reading, item: Mapping[str, Any], written: Any, path: Path) -> list[Quality]:
+def read_soda_entry(reading: DcsReader, item: Mapping[str, Any], written: Any, path: DcsPath) -> list[Quality]:
     """Return the checks of an entry in SodaCL; what the entry says of them all goes to each that does not say it itself."""
     if not isinstance(written, str | list | Mapping):
         reading.refuse("SodaCL is a text, a list or a mapping", path)
         return []
-    said: dict[str, Any] = {name: reading.text(item, key, path) for key, name in QUALITY_TEXTS.items() if key in OF_SODA_ENTRY}
-    checks = [of_model(reading, dataset, quality, path) for dataset, quality in parse_sodacl(written)]
+    said: dict[str, Any] = {name: reading.text(item, key, path) for key, name in QUALITY_TEXTS.items() if key in SODA_ENTRY_KEYS}
+    checks = [restrict_check_to_model(reading, dataset, quality, path) for dataset, quality in parse_sodacl(written)]
     if not checks:
         reading.aside("the SodaCL has no check", path, "write one, or remove the entry")
         checks = [Quality("custom", engine="soda", implementation=written)]
     if len(checks) != 1:  # a name is of one check
         said |= {"id": "", "name": ""}
-    rest = {key: value for key, value in item.items() if key not in OF_SODA_ENTRY}
+    rest = {key: value for key, value in item.items() if key not in SODA_ENTRY_KEYS}
     for key in set(rest) & QUALITY_KEYS:
         reading.aside(f"{key!r} is not for SodaCL, which says it in its own text; it is kept as a property", (*path, key))
     tags = tuple(map(str, reading.value(item, "tags", path, list, [])))
@@ -200,15 +203,15 @@ def soda_qualities(reading: Reading, item: Mapping[str, Any], written: Any, path
             for quality in checks]
 
 
-def of_model(reading: Reading, dataset: str, quality: Quality, path: Path) -> Quality:
+def restrict_check_to_model(reading: DcsReader, dataset: str, quality: Quality, path: DcsPath) -> Quality:
     """Return a check of a model's own SodaCL; under the heading of another model it would be run on this one, so it is not executed, and a warning says so."""
     if path[:1] != ("models",) or dataset in ("", path[1]):
         return quality
     reading.aside(f"the check {quality.name!r} is for {dataset!r} and stands at {path[1]!r}; it is kept and not executed", path, "move it to that model")
-    return kept_unexecuted(quality, dataset=dataset)
+    return disable_check(quality, dataset=dataset)
 
 # %% ../../../nbs/contract/dcs/01_fields.ipynb #8d454a2f
-def read_quality(reading: Reading, item: Any, path: Path) -> list[Quality]:
+def read_dcs_quality(reading: DcsReader, item: Any, path: DcsPath) -> list[Quality]:
     """Return the checks of one entry: one, or several where it is SodaCL."""
     if isinstance(item, str):
         return [Quality("text", description=item)]
@@ -220,18 +223,18 @@ def read_quality(reading: Reading, item: Any, path: Path) -> list[Quality]:
     engine = reading.text(item, "engine", path)
     written = next((item[key] for key in ("implementation", "specification") if item.get(key) is not None), None)
     if kind.lower() == "sodacl" or engine.lower() in ("soda", "sodacl"):
-        return soda_qualities(reading, item, written, path)
+        return read_soda_entry(reading, item, written, path)
     texts = {name: reading.text(item, key, path) for key, name in QUALITY_TEXTS.items()}
     known = kind.lower() if kind.lower() in ("library", "sql", "text", "custom") else "custom"
     if known != kind.lower():
         texts["engine"] = engine or kind
         rest |= {"type": kind} if engine not in ("", kind) else {}
-    rest |= second_sayings(reading, item, written, path)
-    return [Quality(known, metric=reading.text(item, "metric", path) or reading.text(item, "rule", path), implementation=written, arguments=read_arguments(reading, item, path),
-                    must=read_must(reading, item, path), tags=tuple(map(str, reading.value(item, "tags", path, list, []))), properties=rest, **texts)]
+    rest |= read_overruled_keys(reading, item, written, path)
+    return [Quality(known, metric=reading.text(item, "metric", path) or reading.text(item, "rule", path), implementation=written, arguments=read_dcs_arguments(reading, item, path),
+                    must=read_thresholds(reading, item, path), tags=tuple(map(str, reading.value(item, "tags", path, list, []))), properties=rest, **texts)]
 
 
-def read_arguments(reading: Reading, item: Mapping[str, Any], path: Path) -> dict[str, Any]:
+def read_dcs_arguments(reading: DcsReader, item: Mapping[str, Any], path: DcsPath) -> dict[str, Any]:
     """Return a check's arguments; older files write `validValues` beside them, and one value is a list of one."""
     arguments = dict(reading.value(item, "arguments", path, dict, {}))
     if item.get("validValues") is not None:
@@ -243,7 +246,7 @@ def read_arguments(reading: Reading, item: Mapping[str, Any], path: Path) -> dic
     return {**arguments, **lists, **{key: reading.value(arguments, key, (*path, "arguments"), kind, None) for key, kind in kinds.items() if key in arguments}}
 
 
-def second_sayings(reading: Reading, item: Mapping[str, Any], written: Any, path: Path) -> dict[str, Any]:
+def read_overruled_keys(reading: DcsReader, item: Mapping[str, Any], written: Any, path: DcsPath) -> dict[str, Any]:
     """Return what a check says under a second name of the same key, with a warning for each, and its tolerance, to be kept as properties."""
     found = {"specification": item["specification"]} if item.get("specification") not in (None, written) else {}
     found |= {"rule": item["rule"]} if item.get("metric") and item.get("rule") not in (None, item["metric"]) else {}
@@ -252,55 +255,55 @@ def second_sayings(reading: Reading, item: Mapping[str, Any], written: Any, path
     return found | ({"tolerance": item["tolerance"]} if "tolerance" in item else {})
 
 # %% ../../../nbs/contract/dcs/01_fields.ipynb #f5ccc0b8
-def read_qualities(reading: Reading, item: Mapping[str, Any], path: Path) -> tuple[Quality, ...]:
+def read_dcs_qualities(reading: DcsReader, item: Mapping[str, Any], path: DcsPath) -> tuple[Quality, ...]:
     """Return the checks of a field or model."""
     entries = reading.value(item, "quality", path, list, [])
-    return tuple(quality for index, entry in enumerate(entries) for quality in read_quality(reading, entry, (*path, "quality", index)))
+    return tuple(quality for index, entry in enumerate(entries) for quality in read_dcs_quality(reading, entry, (*path, "quality", index)))
 
 
-def kept_unexecuted(quality: Quality, **properties: str) -> Quality:
+def disable_check(quality: Quality, **properties: str) -> Quality:
     """Return a check as one that is not executed, with all that it says and the properties that say why."""
     return replace(quality, type="custom", engine=quality.engine or "soda", properties={**quality.properties, **properties})
 
 
-def of_field(reading: Reading, name: str, qualities: tuple[Quality, ...], path: Path) -> tuple[Quality, ...]:
+def restrict_checks_to_field(reading: DcsReader, name: str, qualities: tuple[Quality, ...], path: DcsPath) -> tuple[Quality, ...]:
     """Return a field's checks; one that SodaCL makes on another column would be run on this one, so it is not executed, and a warning says so."""
     strange = [quality for quality in qualities if quality.type != "custom" and quality.properties.get("field", name) != name]
     for quality in strange:
         reading.aside(f"the check {quality.name!r} is on the field {quality.properties['field']!r}; it is kept and not executed", (*path, "quality"), "move it to the model")
-    return tuple(kept_unexecuted(quality) if quality in strange else quality for quality in qualities)
+    return tuple(disable_check(quality) if quality in strange else quality for quality in qualities)
 
 # %% ../../../nbs/contract/dcs/01_fields.ipynb #41411669
-TEXTS = {"description": "description", "title": "title", "pattern": "pattern", "format": "format", "classification": "classification", "encryptedName": "encrypted_name"}
-LIMITS = {"minimum": "minimum", "maximum": "maximum", "exclusiveMinimum": "exclusive_minimum", "exclusiveMaximum": "exclusive_maximum"}
-LENGTHS = {"minLength": "min_length", "maxLength": "max_length", "min_length": "min_length", "max_length": "max_length"}
+DCS_FIELD_TEXTS = {"description": "description", "title": "title", "pattern": "pattern", "format": "format", "classification": "classification", "encryptedName": "encrypted_name"}
+DCS_LIMIT_KEYS = {"minimum": "minimum", "maximum": "maximum", "exclusiveMinimum": "exclusive_minimum", "exclusiveMaximum": "exclusive_maximum"}
+DCS_LENGTH_KEYS = {"minLength": "min_length", "maxLength": "max_length", "min_length": "min_length", "max_length": "max_length"}
 FIELD_KEYS = {"type", "required", "nullable", "unique", "primaryKey", "primary", "references", "enum", "pii", "precision", "scale", "example", "examples", "tags", "links", "lineage",
-              "quality", "config", "fields", "items", "keys", "values", "domain", *TEXTS, *LIMITS, *LENGTHS}
+              "quality", "config", "fields", "items", "keys", "values", "domain", *DCS_FIELD_TEXTS, *DCS_LIMIT_KEYS, *DCS_LENGTH_KEYS}
 
 
-def read_field(reading: Reading, name: str, item: Any, path: Path) -> Field:
+def read_dcs_field(reading: DcsReader, name: str, item: Any, path: DcsPath) -> Field:
     """Return one field of a model, or a part of one."""
     if not isinstance(item, Mapping):
         if item is not None:
             reading.refuse(f"the field {name!r} is a mapping of keys", path)
         return Field(name)
-    plain: dict[str, Any] = {attribute: reading.text(item, key, path) for key, attribute in TEXTS.items()}
-    plain |= {attribute: reading.value(item, key, path, (int, float, str), None) for key, attribute in LIMITS.items()}
-    field = Field(name, read_type(reading, item, path), **plain, **read_lengths(reading, item, path))
-    rest = {**reading.unknown(item, FIELD_KEYS, path), **parts_without_effect(reading, item, field.type, path)}
+    plain: dict[str, Any] = {attribute: reading.text(item, key, path) for key, attribute in DCS_FIELD_TEXTS.items()}
+    plain |= {attribute: reading.value(item, key, path, (int, float, str), None) for key, attribute in DCS_LIMIT_KEYS.items()}
+    field = Field(name, read_dcs_type(reading, item, path), **plain, **read_lengths(reading, item, path))
+    rest = {**reading.unknown(item, FIELD_KEYS, path), **read_unused_type_parts(reading, item, field.type, path)}
     rest |= {"domain": item["domain"]} if "domain" in item else {}
     known, config = read_config(reading, item, path)
     examples = [*reading.value(item, "examples", path, list, []), *([item["example"]] if item.get("example") is not None else [])]
     references = reading.value(item, "references", path, (str, list), [])
     return replace(
-        field, required=is_required(reading, item, path), unique=bool(reading.value(item, "unique", path, bool, False)),
-        primary_key=int(is_key(reading, item, path)), pii=bool(reading.value(item, "pii", path, bool, False)),
-        references=tuple(map(str, [references] if isinstance(references, str) else references)), enum=read_enum(reading, item, path), examples=tuple(examples),
-        tags=tuple(map(str, reading.value(item, "tags", path, list, []))), links=read_links(reading, item, path),
-        quality=of_field(reading, name, read_qualities(reading, item, path), path), properties={**{f"config.{key}" if key in rest else key: value for key, value in config.items()}, **rest, **lineage_rest(item)}, **known, **read_lineage(reading, item, path))
+        field, required=is_required_in_dcs(reading, item, path), unique=bool(reading.value(item, "unique", path, bool, False)),
+        primary_key=int(is_primary_key_field(reading, item, path)), pii=bool(reading.value(item, "pii", path, bool, False)),
+        references=tuple(map(str, [references] if isinstance(references, str) else references)), enum=read_dcs_enum(reading, item, path), examples=tuple(examples),
+        tags=tuple(map(str, reading.value(item, "tags", path, list, []))), links=read_dcs_links(reading, item, path),
+        quality=restrict_checks_to_field(reading, name, read_dcs_qualities(reading, item, path), path), properties={**{f"config.{key}" if key in rest else key: value for key, value in config.items()}, **rest, **unread_lineage(item)}, **known, **read_lineage(reading, item, path))
 
 # %% ../../../nbs/contract/dcs/01_fields.ipynb #40cb1ce7
-def is_required(reading: Reading, item: Mapping[str, Any], path: Path) -> bool:
+def is_required_in_dcs(reading: DcsReader, item: Mapping[str, Any], path: DcsPath) -> bool:
     """The field has a value in every row; older files say `nullable: false`."""
     nullable = reading.value(item, "nullable", path, bool, None)
     required = reading.value(item, "required", path, bool, None)
@@ -309,7 +312,7 @@ def is_required(reading: Reading, item: Mapping[str, Any], path: Path) -> bool:
     return bool(required) if required is not None else nullable is False
 
 
-def is_key(reading: Reading, item: Mapping[str, Any], path: Path) -> bool:
+def is_primary_key_field(reading: DcsReader, item: Mapping[str, Any], path: DcsPath) -> bool:
     """The field is flagged as part of the primary key; older files say `primary: true`."""
     is_primary = reading.value(item, "primaryKey", path, bool, None)
     is_older = reading.value(item, "primary", path, bool, None)
@@ -318,10 +321,10 @@ def is_key(reading: Reading, item: Mapping[str, Any], path: Path) -> bool:
     return bool(is_older if is_primary is None else is_primary)
 
 
-def read_lengths(reading: Reading, item: Mapping[str, Any], path: Path) -> dict[str, Any]:
+def read_lengths(reading: DcsReader, item: Mapping[str, Any], path: DcsPath) -> dict[str, Any]:
     """Return the shortest and longest length; older files spell them with an underscore."""
     found: dict[str, int] = {}
-    for key, attribute in LENGTHS.items():
+    for key, attribute in DCS_LENGTH_KEYS.items():
         length = reading.value(item, key, path, int, None)
         if length is not None and length < 0:
             reading.refuse(f"{key!r} is {length}, and a length is not negative", (*path, key))
@@ -330,7 +333,7 @@ def read_lengths(reading: Reading, item: Mapping[str, Any], path: Path) -> dict[
     return found
 
 
-def read_enum(reading: Reading, item: Mapping[str, Any], path: Path) -> tuple[Any, ...]:
+def read_dcs_enum(reading: DcsReader, item: Mapping[str, Any], path: DcsPath) -> tuple[Any, ...]:
     """Return the values that are allowed."""
     values = reading.value(item, "enum", path, list, [])
     for index, value in enumerate(values):
@@ -339,7 +342,7 @@ def read_enum(reading: Reading, item: Mapping[str, Any], path: Path) -> tuple[An
     return tuple(value for value in values if not isinstance(value, dict | list))
 
 # %% ../../../nbs/contract/dcs/01_fields.ipynb #8c48e9f9
-def read_config(reading: Reading, item: Mapping[str, Any], path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+def read_config(reading: DcsReader, item: Mapping[str, Any], path: DcsPath) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return what a field's `config` says that the contract has a place for, and the rest: the specification leaves its keys open."""
     config, here = dict(reading.value(item, "config", path, dict, {})), (*path, "config")
     known: dict[str, Any] = {"physical_name": reading.text(config, "physicalName", here), "physical_type": reading.text(config, "physicalType", here),
@@ -348,23 +351,23 @@ def read_config(reading: Reading, item: Mapping[str, Any], path: Path) -> tuple[
     if config.get("partitionKeyPosition") is not None and not is_partition:
         reading.aside("'partitionKeyPosition' says nothing without 'partitioned: true'; it is kept as a property", (*here, "partitionKeyPosition"))
     known["partition"] = int(reading.value(config, "partitionKeyPosition", here, int, 1)) if is_partition else 0
-    has_own_type = isinstance(config.get("databricksType"), str) and not any(item.get(key) for key in PARTS)
+    has_own_type = isinstance(config.get("databricksType"), str) and not any(item.get(key) for key in TYPES_BY_PART_KEY)
     consumed = {*(("databricksType",) if has_own_type else ()), "physicalName", "physicalType", "criticalDataElement", *(("partitioned", "partitionKeyPosition") if is_partition else ())}
     return known, {key: value for key, value in config.items() if key not in consumed}
 
 
-def read_links(reading: Reading, item: Mapping[str, Any], path: Path) -> tuple[Link, ...]:
+def read_dcs_links(reading: DcsReader, item: Mapping[str, Any], path: DcsPath) -> tuple[Link, ...]:
     """Return the links of a mapping from kind to address."""
     links = reading.value(item, "links", path, dict, {})
     return tuple(Link(reading.text(links, kind, (*path, "links")), str(kind)) for kind in links)
 
 # %% ../../../nbs/contract/dcs/01_fields.ipynb #2daca0b1
-def listed(value: Any) -> list[Any]:
+def list_or_empty(value: Any) -> list[Any]:
     """Return a list's items, and none of anything else."""
     return value if isinstance(value, list) else []
 
 
-def read_lineage(reading: Reading, item: Mapping[str, Any], path: Path) -> dict[str, Any]:
+def read_lineage(reading: DcsReader, item: Mapping[str, Any], path: DcsPath) -> dict[str, Any]:
     """Return where a field comes from (DCS 1.1, *Lineage object*)."""
     lineage = reading.value(item, "lineage", path, dict, {})
     reading.unknown(lineage, {"inputFields", "transformationDescription", "transformationType"}, (*path, "lineage"))
@@ -373,28 +376,28 @@ def read_lineage(reading: Reading, item: Mapping[str, Any], path: Path) -> dict[
         if not isinstance(source, Mapping):
             reading.refuse("a source is a mapping with namespace, name and field", (*path, "lineage", "inputFields", index))
         else:
-            tell_source(reading, source, (*path, "lineage", "inputFields", index))
+            record_odd_source_keys(reading, source, (*path, "lineage", "inputFields", index))
     named = [source for source in sources if isinstance(source, Mapping)]
     names = [".".join(str(source.get(key)) for key in ("namespace", "name", "field") if source.get(key)) for source in named]
-    steps = [step for source in named for step in listed(source.get("transformations")) if isinstance(step, Mapping)]
+    steps = [step for source in named for step in list_or_empty(source.get("transformations")) if isinstance(step, Mapping)]
     described = lineage.get("transformationDescription") or "; ".join(str(step["description"]) for step in steps if step.get("description"))
     logic = lineage.get("transformationType") or "; ".join(str(step.get("logic") or step.get("type") or "") for step in steps)
     return {"transform_sources": tuple(names), "transform_description": str(described or ""), "transform_logic": str(logic or "")}
 
 
-def tell_source(reading: Reading, source: Mapping[str, Any], path: Path) -> None:
+def record_odd_source_keys(reading: DcsReader, source: Mapping[str, Any], path: DcsPath) -> None:
     """Record the keys of a source, and of its transformations, that are not known."""
     reading.unknown(source, {"namespace", "name", "field", "transformations"}, path)
-    for index, step in enumerate(listed(source.get("transformations"))):
+    for index, step in enumerate(list_or_empty(source.get("transformations"))):
         if isinstance(step, Mapping):
             reading.unknown(step, {"type", "subtype", "description", "masking", "logic"}, (*path, "transformations", index))
 
 
-def lineage_rest(item: Mapping[str, Any]) -> dict[str, Any]:
+def unread_lineage(item: Mapping[str, Any]) -> dict[str, Any]:
     """Return the lineage as a property where it says more than `read_lineage` carries."""
     lineage = item.get("lineage")
     if not isinstance(lineage, Mapping):
         return {}
     is_more = bool(set(lineage) - {"inputFields", "transformationDescription", "transformationType"})
-    is_detailed = any(set(source) - {"namespace", "name", "field"} for source in listed(lineage.get("inputFields")) if isinstance(source, Mapping))
+    is_detailed = any(set(source) - {"namespace", "name", "field"} for source in list_or_empty(lineage.get("inputFields")) if isinstance(source, Mapping))
     return {"lineage": dict(lineage)} if is_more or is_detailed else {}

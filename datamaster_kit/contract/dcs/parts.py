@@ -8,17 +8,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from .fields import Path, Reading
-from ..document import nearest
+from .fields import DcsPath, DcsReader
+from ..document import nearest_name_hint
 from ..model import Description, Link, Role, Server, ServiceLevel, Team, Workflow
-from ..workflow import read_workflow, tell_workflow
+from ..workflow import read_workflow, record_workflow_faults
 
 # %% auto #0
-__all__ = ['VALUES', 'LEVEL_KEYS', 'SERVER_KEYS', 'tell_level', 'read_service_levels', 'read_servers', 'read_roles', 'read_team',
-           'read_description', 'read_policies', 'read_extension']
+__all__ = ['SERVICE_LEVEL_VALUE_KEYS', 'LEVEL_KEYS', 'SERVER_KEYS', 'record_odd_service_level', 'read_service_levels',
+           'read_servers', 'read_roles', 'read_dcs_team', 'read_dcs_description', 'read_policies',
+           'read_workflow_extension']
 
 # %% ../../../nbs/contract/dcs/02_parts.ipynb #ccc5bbf6
-VALUES = {"availability": "percentage", "retention": "period", "latency": "threshold", "freshness": "threshold", "frequency": "type", "support": "time", "backup": "interval"}
+SERVICE_LEVEL_VALUE_KEYS = {"availability": "percentage", "retention": "period", "latency": "threshold", "freshness": "threshold", "frequency": "type", "support": "time", "backup": "interval"}
 
 
 # DCS 1.2, *Service levels object*: the keys of each promise beside its description.
@@ -26,24 +27,24 @@ LEVEL_KEYS = {"availability": {"percentage"}, "retention": {"period", "unlimited
               "freshness": {"threshold", "timestampField"}, "frequency": {"type", "interval", "cron"}, "support": {"time", "responseTime"}, "backup": {"interval", "cron", "recoveryTime", "recoveryPoint"}}
 
 
-def tell_level(reading: Reading, name: str, item: Mapping[str, Any], path: Path) -> None:
+def record_odd_service_level(reading: DcsReader, name: str, item: Mapping[str, Any], path: DcsPath) -> None:
     """Record a promise or a key of it that looks like a misspelled one."""
     if name in LEVEL_KEYS:
         reading.unknown(item, {*LEVEL_KEYS[name], "description"}, path)
-    elif nearest(name, LEVEL_KEYS):
+    elif nearest_name_hint(name, LEVEL_KEYS):
         reading.unknown({name: item}, LEVEL_KEYS.keys() - {name}, path[:-1])
 
 
-def read_service_levels(reading: Reading) -> tuple[ServiceLevel, ...]:
+def read_service_levels(reading: DcsReader) -> tuple[ServiceLevel, ...]:
     """Return the promises: the chief value of each, and every other key among its options (DCS 1.1, *Service levels object*)."""
     levels = []
     for name, item in reading.value(reading.document.data, "servicelevels", (), dict, {}).items():
-        path: Path = ("servicelevels", name)
+        path: DcsPath = ("servicelevels", name)
         if not isinstance(item, Mapping):
             reading.refuse(f"the service level {name!r} is a mapping of keys", path)
             continue
-        tell_level(reading, name, item, path)
-        chief, element = VALUES.get(name, "value"), next((key for key in ("timestampField", "sourceTimestampField") if item.get(key)), "")
+        record_odd_service_level(reading, name, item, path)
+        chief, element = SERVICE_LEVEL_VALUE_KEYS.get(name, "value"), next((key for key in ("timestampField", "sourceTimestampField") if item.get(key)), "")
         rest = {key: value for key, value in item.items() if key not in (chief, "description", "cron", element)}
         value = item.get(chief)
         levels.append(ServiceLevel(name, value if isinstance(value, int | float | bool) else reading.text(item, chief, path) or None,
@@ -57,11 +58,11 @@ SERVER_KEYS = {"type", "environment", "description", "roles", "account", "catalo
                "host", "location", "path", "port", "project", "region", "schema", "serviceName", "storageAccount", "stream", "topic", "warehouse"}
 
 
-def read_servers(reading: Reading) -> tuple[Server, ...]:
+def read_servers(reading: DcsReader) -> tuple[Server, ...]:
     """Return the servers; what a type needs is in the options."""
     found = []
     for name, item in reading.value(reading.document.data, "servers", (), dict, {}).items():
-        path: Path = ("servers", name)
+        path: DcsPath = ("servers", name)
         if not isinstance(item, Mapping):
             reading.refuse(f"the server {name!r} is a mapping of keys", path)
             continue
@@ -72,7 +73,7 @@ def read_servers(reading: Reading) -> tuple[Server, ...]:
     return tuple(found)
 
 
-def read_roles(reading: Reading, item: Mapping[str, Any], path: Path) -> tuple[Role, ...]:
+def read_roles(reading: DcsReader, item: Mapping[str, Any], path: DcsPath) -> tuple[Role, ...]:
     """Return the roles of a server (DCS 1.1, *Server role object*)."""
     found = []
     for index, role in enumerate(reading.value(item, "roles", path, list, [])):
@@ -87,16 +88,16 @@ def read_roles(reading: Reading, item: Mapping[str, Any], path: Path) -> tuple[R
     return tuple(found)
 
 # %% ../../../nbs/contract/dcs/02_parts.ipynb #f11a86a4
-def read_team(reading: Reading, info: Mapping[str, Any]) -> Team:
+def read_dcs_team(reading: DcsReader, info: Mapping[str, Any]) -> Team:
     """Return the owner and the contact."""
-    path: Path = ("info", "contact")
+    path: DcsPath = ("info", "contact")
     contact = reading.value(info, "contact", ("info",), dict, {})
     name, email, url = (reading.text(contact, key, path) for key in ("name", "email", "url"))
     return Team(reading.text(info, "owner", ("info",)), contact_name=name, contact_email=email, contact_url=url,
                 properties=reading.unknown(contact, {"name", "email", "url"}, path))
 
 
-def read_description(reading: Reading) -> Description:
+def read_dcs_description(reading: DcsReader) -> Description:
     """Return what the data is for and how it may be used; billing, notice period and what is unknown are properties."""
     data, path = reading.document.data, ("terms",)
     info, terms = (data[key] if isinstance(data.get(key), Mapping) else {} for key in ("info", "terms"))
@@ -108,12 +109,12 @@ def read_description(reading: Reading) -> Description:
                        {**more, **({"policies": policies} if is_more else {})})
 
 
-def read_policies(reading: Reading) -> tuple[Link, ...]:
+def read_policies(reading: DcsReader) -> tuple[Link, ...]:
     """Return the policies of the terms as links (DCS 1.1, *Policy object*)."""
     found = []
     terms = reading.value(reading.document.data, "terms", (), dict, {})
     for index, item in enumerate(reading.value(terms, "policies", ("terms",), list, [])):
-        path: Path = ("terms", "policies", index)
+        path: DcsPath = ("terms", "policies", index)
         if not isinstance(item, Mapping):
             reading.refuse("a policy is a mapping with type and url", path)
             continue
@@ -123,7 +124,7 @@ def read_policies(reading: Reading) -> tuple[Link, ...]:
     return tuple(found)
 
 # %% ../../../nbs/contract/dcs/02_parts.ipynb #c0086920
-def read_extension(reading: Reading) -> tuple[Workflow | None, dict[str, Any]]:
+def read_workflow_extension(reading: DcsReader) -> tuple[Workflow | None, dict[str, Any]]:
     """Return the workflow, None where there is none, and a second one under the older name as a property."""
     data = reading.document.data
     names = [key for key in ("workflow", "ingest_workflow") if key in data]
@@ -132,5 +133,5 @@ def read_extension(reading: Reading) -> tuple[Workflow | None, dict[str, Any]]:
     for second in names[1:]:
         reading.aside(f"{second!r} is the older name of 'workflow', which holds; it is kept as a property", (second,))
     value, path = reading.value(data, names[0], (), dict, {}), (names[0],)
-    tell_workflow(reading, value, path)
+    record_workflow_faults(reading, value, path)
     return read_workflow(value), {key: data[key] for key in names[1:]}

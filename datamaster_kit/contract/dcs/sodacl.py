@@ -12,22 +12,24 @@ from typing import Any
 
 from ..document import parse_document
 from ..fault import BadInput, first_line
-from ..model import Must, Quality
+from ..model import Threshold, Quality
 from ..sql.sqltype import quote
 
 # %% auto #0
-__all__ = ['SIGNS', 'NUMBER', 'CHECK', 'ARGUMENTS', 'FORMATS', 'NOTES', 'WITHOUT_EFFECT', 'METRICS', 'AGGREGATES', 'SEVERITIES',
-           'PAIRS', 'OPPOSITES', 'REFERENCE', 'HEADING', 'plain_number', 'threshold', 'is_understood', 'arguments_of',
-           'columns_of', 'metric_quality', 'alerts', 'compared', 'failed_rows', 'own_metric', 'reference_quality',
-           'unknown', 'schema_words', 'line_qualities', 'parse_sodacl', 'dataset_of', 'check_qualities']
+__all__ = ['SODA_OPERATORS', 'SODA_NUMBER', 'SODA_CHECK', 'SODA_ARGUMENTS', 'SODA_FORMATS', 'SODA_NOTE_KEYS', 'WITHOUT_EFFECT',
+           'SODA_METRICS', 'SODA_AGGREGATES', 'SODA_SEVERITIES', 'OPPOSITE_PAIRS', 'OPPOSITE_OPERATORS',
+           'SODA_REFERENCE', 'HEADING', 'plain_number', 'thresholds_of', 'is_understood', 'soda_arguments',
+           'bracket_columns', 'metric_quality', 'alerts', 'comparison_qualities', 'row_failure_quality',
+           'user_metric_quality', 'reference_quality', 'custom_quality', 'schema_words', 'line_qualities',
+           'parse_sodacl', 'dataset_of', 'check_qualities']
 
 # %% ../../../nbs/contract/dcs/00_sodacl.ipynb #114902e6
-SIGNS = {"=": "mustBe", "!=": "mustNotBe", "<>": "mustNotBe", ">": "mustBeGreaterThan", ">=": "mustBeGreaterOrEqualTo", "<": "mustBeLessThan", "<=": "mustBeLessOrEqualTo"}
-NUMBER = r"-?[0-9]{1,30}(?:\.[0-9]{1,30})?"
-CHECK = re.compile(rf"""
+SODA_OPERATORS = {"=": "mustBe", "!=": "mustNotBe", "<>": "mustNotBe", ">": "mustBeGreaterThan", ">=": "mustBeGreaterOrEqualTo", "<": "mustBeLessThan", "<=": "mustBeLessOrEqualTo"}
+SODA_NUMBER = r"-?[0-9]{1,30}(?:\.[0-9]{1,30})?"
+SODA_CHECK = re.compile(rf"""
     (?P<metric>[a-z_][a-z0-9_]*)\s*(?:\(\s*(?P<columns>[^()]*)\))?\s*
-    (?: (?P<sign>=|!=|<>|>=|<=|>|<)\s*(?: (?P<limit>{NUMBER})\s*%? | (?P<period>(?:[0-9]{{1,9}}\s*[a-z]+\s*)+) )
-      | (?P<not>not\s+)?between\s+(?P<open>[(\[]?)\s*(?P<low>{NUMBER})\s*%?\s+and\s+(?P<high>{NUMBER})\s*%?\s*(?P<close>[)\]]?) )?\s*""", re.VERBOSE | re.IGNORECASE)
+    (?: (?P<sign>=|!=|<>|>=|<=|>|<)\s*(?: (?P<limit>{SODA_NUMBER})\s*%? | (?P<period>(?:[0-9]{{1,9}}\s*[a-z]+\s*)+) )
+      | (?P<not>not\s+)?between\s+(?P<open>[(\[]?)\s*(?P<low>{SODA_NUMBER})\s*%?\s+and\s+(?P<high>{SODA_NUMBER})\s*%?\s*(?P<close>[)\]]?) )?\s*""", re.VERBOSE | re.IGNORECASE)
 
 
 def plain_number(text: str) -> int | float:
@@ -35,27 +37,27 @@ def plain_number(text: str) -> int | float:
     return float(text) if "." in text else int(text)
 
 
-def threshold(match: re.Match[str]) -> tuple[Must, ...]:
+def thresholds_of(match: re.Match[str]) -> tuple[Threshold, ...]:
     """Return the operators of a matched check; empty where it has none, or none that can be said."""
     if match["sign"]:
-        return (Must(SIGNS[match["sign"]], plain_number(match["limit"]) if match["limit"] else match["period"].strip()),)
+        return (Threshold(SODA_OPERATORS[match["sign"]], plain_number(match["limit"]) if match["limit"] else match["period"].strip()),)
     if not match["low"]:
         return ()
     low, high = plain_number(match["low"]), plain_number(match["high"])
     if match["open"] != "(" and match["close"] != ")":  # Soda's range has its ends, and ODCS's mustBeBetween excludes them
-        return (Must("mustNotBeWithin" if match["not"] else "mustBeWithin", [low, high]),)
-    ends = (Must("mustBeGreaterThan" if match["open"] == "(" else "mustBeGreaterOrEqualTo", low), Must("mustBeLessThan" if match["close"] == ")" else "mustBeLessOrEqualTo", high))
+        return (Threshold("mustNotBeWithin" if match["not"] else "mustBeWithin", [low, high]),)
+    ends = (Threshold("mustBeGreaterThan" if match["open"] == "(" else "mustBeGreaterOrEqualTo", low), Threshold("mustBeLessThan" if match["close"] == ")" else "mustBeLessOrEqualTo", high))
     return () if match["not"] else ends
 
 # %% ../../../nbs/contract/dcs/00_sodacl.ipynb #f3949349
-ARGUMENTS = {"valid values": "validValues", "valid regex": "pattern", "valid min": "minimum", "valid max": "maximum", "valid min length": "minLength",
+SODA_ARGUMENTS = {"valid values": "validValues", "valid regex": "pattern", "valid min": "minimum", "valid max": "maximum", "valid min length": "minLength",
              "valid max length": "maxLength", "missing values": "missingValues"}
-FORMATS = {
+SODA_FORMATS = {
     "email": r"^(?=.{3,320}$)[^@\s]++@[^@\s.]++(?:\.[^@\s.]++)++$", "uuid": r"^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$", "integer": r"^[+-]?[0-9]+$",
     "positive integer": r"^\+?[0-9]+$", "negative integer": r"^-[0-9]+$", "decimal": r"^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)$", "date iso 8601": r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$",
 }
-NOTES = ("attributes", "identity", "samples limit", "samples columns")
-WITHOUT_EFFECT = {"name", "warn", "fail", *NOTES}
+SODA_NOTE_KEYS = ("attributes", "identity", "samples limit", "samples columns")
+WITHOUT_EFFECT = {"name", "warn", "fail", *SODA_NOTE_KEYS}
 
 
 def is_understood(key: str, value: Any) -> bool:
@@ -64,92 +66,92 @@ def is_understood(key: str, value: Any) -> bool:
         return isinstance(value, int) and not isinstance(value, bool)
     if isinstance(value, list):
         return key in ("valid values", "missing values")
-    return (key in ARGUMENTS or key == "valid format") and value is not None and not isinstance(value, Mapping)
+    return (key in SODA_ARGUMENTS or key == "valid format") and value is not None and not isinstance(value, Mapping)
 
 
-def arguments_of(settings: Mapping[str, Any]) -> dict[str, Any] | None:
+def soda_arguments(settings: Mapping[str, Any]) -> dict[str, Any] | None:
     """Return the arguments that a check's settings say, or None where one of them is not understood."""
     if not all(key in WITHOUT_EFFECT or is_understood(key, value) for key, value in settings.items()):
         return None
-    found = {name: settings[key] for key, name in ARGUMENTS.items() if key in settings}
+    found = {name: settings[key] for key, name in SODA_ARGUMENTS.items() if key in settings}
     found |= {name: found[name] if isinstance(found[name], list) else [found[name]] for name in ("validValues", "missingValues") if name in found}
     if "valid length" in settings:
         found |= {"minLength": settings["valid length"], "maxLength": settings["valid length"]}
     if "valid format" in settings:
-        pattern = FORMATS.get(str(settings["valid format"]).lower())
+        pattern = SODA_FORMATS.get(str(settings["valid format"]).lower())
         if pattern is None or "pattern" in found:
             return None
         found["pattern"] = pattern
     return found
 
 # %% ../../../nbs/contract/dcs/00_sodacl.ipynb #dd5579f9
-METRICS = {"row_count": "rowCount", "missing_count": "missingValues", "missing_percent": "missingValues", "duplicate_count": "duplicateValues",
+SODA_METRICS = {"row_count": "rowCount", "missing_count": "missingValues", "missing_percent": "missingValues", "duplicate_count": "duplicateValues",
            "duplicate_percent": "duplicateValues", "invalid_count": "invalidValues", "invalid_percent": "invalidValues", "freshness": "freshness"}
-AGGREGATES = {**{name: name + "({})" for name in ("min", "max", "avg", "sum", "stddev", "stddev_pop", "stddev_samp", "variance", "var_pop", "var_samp")},
+SODA_AGGREGATES = {**{name: name + "({})" for name in ("min", "max", "avg", "sum", "stddev", "stddev_pop", "stddev_samp", "variance", "var_pop", "var_samp")},
               "min_length": "min(length({}))", "max_length": "max(length({}))", "avg_length": "avg(length({}))"}
 
 
-def columns_of(text: str | None) -> list[str]:
+def bracket_columns(text: str | None) -> list[str]:
     """Return the column names in a check's brackets."""
     return [part.strip().strip('"`') for part in (text or "").split(",") if part.strip()]
 
 
 def metric_quality(match: re.Match[str], settings: Mapping[str, Any]) -> Quality | None:
     """Return the check of a matched line, or None where it says something that is not understood; raises ValueError for a column that no table can have."""
-    metric, columns, must, arguments = match["metric"].lower(), columns_of(match["columns"]), threshold(match), arguments_of(settings)
+    metric, columns, must, arguments = match["metric"].lower(), bracket_columns(match["columns"]), thresholds_of(match), soda_arguments(settings)
     is_share = metric.endswith("percent")
     if not must or arguments is None or bool(match["period"]) != (metric == "freshness") or ("%" in match[0] and not is_share):
         return None
     name = str(settings.get("name") or f"{metric} {' '.join(columns)}".strip())
     properties = {"field": columns[0]} if len(columns) == 1 else {}
-    if metric in AGGREGATES and len(columns) == 1 and not arguments:
-        return Quality("sql", name=name, query=f"SELECT {AGGREGATES[metric].format(quote(columns[0]))} FROM ${{table}}", must=must, properties=properties)
+    if metric in SODA_AGGREGATES and len(columns) == 1 and not arguments:
+        return Quality("sql", name=name, query=f"SELECT {SODA_AGGREGATES[metric].format(quote(columns[0]))} FROM ${{table}}", must=must, properties=properties)
     counts_rows, counts_duplicates = metric == "row_count", metric.startswith("duplicate")
     fits = not columns if counts_rows else bool(columns) if counts_duplicates else len(columns) == 1
-    if metric not in METRICS or not fits or (metric.startswith("invalid") and not arguments):
+    if metric not in SODA_METRICS or not fits or (metric.startswith("invalid") and not arguments):
         return None
     if counts_duplicates:
         arguments = {**arguments, "properties": columns}
-    known = "nullValues" if metric.startswith("missing") and "missingValues" not in arguments else METRICS[metric]
+    known = "nullValues" if metric.startswith("missing") and "missingValues" not in arguments else SODA_METRICS[metric]
     return Quality(name=name, metric=known, arguments=arguments, must=must, unit="percent" if is_share else "", properties=properties)
 
 # %% ../../../nbs/contract/dcs/00_sodacl.ipynb #61761fd2
-SEVERITIES = {"warn": "warning", "fail": "error"}
-PAIRS = (("mustBe", "mustNotBe"), ("mustBeGreaterThan", "mustBeLessOrEqualTo"), ("mustBeLessThan", "mustBeGreaterOrEqualTo"), ("mustBeWithin", "mustNotBeWithin"))
-OPPOSITES = {**dict(PAIRS), **{right: left for left, right in PAIRS}}
+SODA_SEVERITIES = {"warn": "warning", "fail": "error"}
+OPPOSITE_PAIRS = (("mustBe", "mustNotBe"), ("mustBeGreaterThan", "mustBeLessOrEqualTo"), ("mustBeLessThan", "mustBeGreaterOrEqualTo"), ("mustBeWithin", "mustNotBeWithin"))
+OPPOSITE_OPERATORS = {**dict(OPPOSITE_PAIRS), **{right: left for left, right in OPPOSITE_PAIRS}}
 
 
 def alerts(settings: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Return the alerts of a check's settings as (severity, comparison that is wanted not to hold); a lone one without severity where there are none."""
-    found = [(severity, str(settings[severity]).strip().removeprefix("when").strip()) for severity in SEVERITIES if settings.get(severity) not in (None, "")]
+    found = [(severity, str(settings[severity]).strip().removeprefix("when").strip()) for severity in SODA_SEVERITIES if settings.get(severity) not in (None, "")]
     return found or [("", "")]
 
 
-def compared(line: str, settings: Mapping[str, Any], known: Callable[[re.Match[str]], Quality | None]) -> list[Quality] | None:
+def comparison_qualities(line: str, settings: Mapping[str, Any], known: Callable[[re.Match[str]], Quality | None]) -> list[Quality] | None:
     """Return the checks of a line that ends with a comparison, or has alerts in its place; None where one of them is not understood."""
     found = []
     for severity, comparison in alerts(settings):
-        match = CHECK.fullmatch(" ".join(f"{line} {comparison}".split()))
+        match = SODA_CHECK.fullmatch(" ".join(f"{line} {comparison}".split()))
         quality = known(match) if match else None
         if quality is None or (severity and len(quality.must) != 1):
             return None
-        must = tuple(Must(OPPOSITES[item.operator], item.value) for item in quality.must) if severity else quality.must
-        found.append(replace(quality, must=must, severity=SEVERITIES.get(severity, "")))
+        must = tuple(Threshold(OPPOSITE_OPERATORS[item.operator], item.value) for item in quality.must) if severity else quality.must
+        found.append(replace(quality, must=must, severity=SODA_SEVERITIES.get(severity, "")))
     return found
 
 # %% ../../../nbs/contract/dcs/00_sodacl.ipynb #4fd6ebd1
-def failed_rows(settings: Mapping[str, Any]) -> Quality | None:
+def row_failure_quality(settings: Mapping[str, Any]) -> Quality | None:
     """Return the check that no rows fail (Soda, *Failed rows checks*), or None where it is not understood."""
     condition, query = settings.get("fail condition"), settings.get("fail query")
     if set(settings) - {*WITHOUT_EFFECT, "fail condition", "fail query"} or "warn" in settings or "fail" in settings or isinstance(condition, str) == isinstance(query, str):
         return None
     counted = f"SELECT COUNT(*) FROM ${{table}} WHERE {condition}" if isinstance(condition, str) else f"SELECT COUNT(*) FROM ({str(query).strip().rstrip(';')})"
-    return Quality("sql", name=str(settings.get("name") or "failed rows"), query=counted, must=(Must("mustBe", 0),))
+    return Quality("sql", name=str(settings.get("name") or "failed rows"), query=counted, must=(Threshold("mustBe", 0),))
 
 
-def own_metric(match: re.Match[str], settings: Mapping[str, Any]) -> Quality | None:
+def user_metric_quality(match: re.Match[str], settings: Mapping[str, Any]) -> Quality | None:
     """Return the check of a metric that its author defines (Soda, *User-defined checks*), or None where it is none."""
-    name, must = match["metric"], threshold(match)
+    name, must = match["metric"], thresholds_of(match)
     expression, query = settings.get(f"{name} expression"), settings.get(f"{name} query")
     strange = set(settings) - {*WITHOUT_EFFECT, f"{name} expression", f"{name} query"}
     if strange or not must or match["period"] or match["columns"] or "%" in match[0] or isinstance(expression, str) == isinstance(query, str):
@@ -158,21 +160,21 @@ def own_metric(match: re.Match[str], settings: Mapping[str, Any]) -> Quality | N
     return Quality("sql", name=str(settings.get("name") or name), query=text, must=must)
 
 # %% ../../../nbs/contract/dcs/00_sodacl.ipynb #9b0d7ec7
-REFERENCE = re.compile(r"values in \(([^()]*)\) must (not )?exist in ([^\s()]+) ?\(([^()]*)\)", re.IGNORECASE)
+SODA_REFERENCE = re.compile(r"values in \(([^()]*)\) must (not )?exist in ([^\s()]+) ?\(([^()]*)\)", re.IGNORECASE)
 
 
 def reference_quality(match: re.Match[str], settings: Mapping[str, Any]) -> Quality | None:
     """Return the check that values exist in another model (Soda, *Reference checks*), or that they do not; None where the two sides do not pair."""
-    columns, model, others = columns_of(match[1]), match[3].strip('"`'), columns_of(match[4])
+    columns, model, others = bracket_columns(match[1]), match[3].strip('"`'), bracket_columns(match[4])
     if not columns or len(columns) != len(others) or set(settings) - WITHOUT_EFFECT or "warn" in settings or "fail" in settings:
         return None
     joined = " AND ".join(f"a.{quote(left)} = b.{quote(right)}" for left, right in zip(columns, others, strict=True))
     present = " AND ".join(f"a.{quote(column)} IS NOT NULL" for column in columns)
     query = f"SELECT COUNT(*) FROM ${{table}} a LEFT {'SEMI' if match[2] else 'ANTI'} JOIN {quote(model)} b ON {joined} WHERE {present}"
-    return Quality("sql", name=str(settings.get("name") or f"{' '.join(columns)} {'not ' if match[2] else ''}in {model}"), query=query, must=(Must("mustBe", 0),))
+    return Quality("sql", name=str(settings.get("name") or f"{' '.join(columns)} {'not ' if match[2] else ''}in {model}"), query=query, must=(Threshold("mustBe", 0),))
 
 # %% ../../../nbs/contract/dcs/00_sodacl.ipynb #fcd5ad09
-def unknown(line: str, settings: Any = None) -> Quality:
+def custom_quality(line: str, settings: Any = None) -> Quality:
     """Return a check that is kept as it is written."""
     name = settings.get("name") if isinstance(settings, Mapping) else None
     return Quality("custom", name=str(name or line), description=schema_words(settings) if line == "schema" else "", engine="soda",
@@ -181,7 +183,7 @@ def unknown(line: str, settings: Any = None) -> Quality:
 
 def schema_words(settings: Any) -> str:
     """Return what a schema check wants, as a sentence; empty where it is written otherwise (Soda, *Schema checks*)."""
-    conditions = [item for key in SEVERITIES if isinstance(settings, Mapping) and isinstance(settings.get(key), Mapping) for item in settings[key].items()]
+    conditions = [item for key in SODA_SEVERITIES if isinstance(settings, Mapping) and isinstance(settings.get(key), Mapping) for item in settings[key].items()]
     said = [f"{str(key).removeprefix('when ')}: " + ", ".join(f"{name} is {kind}" for name, kind in value.items()) if isinstance(value, Mapping) else
             f"{str(key).removeprefix('when ')}: " + ", ".join(map(str, value if isinstance(value, list) else [value])) for key, value in conditions]
     return f"It is wrong when there is a {'; '.join(said)}" if said else ""
@@ -191,15 +193,15 @@ def line_qualities(line: str, settings: Any) -> list[Quality]:
     """Return the checks of one line and what stands below it."""
     text, known = " ".join(line.split()), {} if settings is None else settings
     if not isinstance(known, Mapping):
-        return [unknown(line, settings)]
+        return [custom_quality(line, settings)]
     try:
-        reference = REFERENCE.fullmatch(text)
-        one = reference_quality(reference, known) if reference else failed_rows(known) if text.lower() == "failed rows" else None
-        found = [one] if one else compared(text, known, lambda match: metric_quality(match, known) or own_metric(match, known))
+        reference = SODA_REFERENCE.fullmatch(text)
+        one = reference_quality(reference, known) if reference else row_failure_quality(known) if text.lower() == "failed rows" else None
+        found = [one] if one else comparison_qualities(text, known, lambda match: metric_quality(match, known) or user_metric_quality(match, known))
     except ValueError:
         found = None
-    notes = {key: known[key] for key in NOTES if known.get(key) is not None}
-    return [replace(quality, properties={**quality.properties, **notes}) for quality in found] if found else [unknown(line, known)]
+    notes = {key: known[key] for key in SODA_NOTE_KEYS if known.get(key) is not None}
+    return [replace(quality, properties={**quality.properties, **notes}) for quality in found] if found else [custom_quality(line, known)]
 
 # %% ../../../nbs/contract/dcs/00_sodacl.ipynb #cd2a0331
 HEADING = re.compile(r"checks(?: for (?P<dataset>[^\s\[\]]+))?")
@@ -216,11 +218,11 @@ def parse_sodacl(text: Any) -> tuple[tuple[str, Quality], ...]:
         try:
             text = parse_document("checks:\n" + text if text.lstrip().startswith("-") else text, "").data
         except BadInput:
-            return (("", unknown(first_line(text), {"text": text})),)
+            return (("", custom_quality(first_line(text), {"text": text})),)
     if isinstance(text, list):
         text = {"checks": text}
     if not isinstance(text, Mapping):
-        return () if text is None else (("", unknown(str(text))),)
+        return () if text is None else (("", custom_quality(str(text))),)
     return tuple((dataset_of(str(key)), quality) for key, checks in text.items() for check in (checks if isinstance(checks, list) else [checks])
                  if check is not None for quality in check_qualities(str(key), check))
 
@@ -234,7 +236,7 @@ def dataset_of(key: str) -> str:
 def check_qualities(key: str, check: Any) -> list[Quality]:
     """Return the checks of one entry of a list."""
     if not HEADING.fullmatch(key.strip()):
-        return [unknown(key, {"value": check})]
+        return [custom_quality(key, {"value": check})]
     if isinstance(check, Mapping):
         return [quality for line, settings in check.items() for quality in line_qualities(str(line), settings)]
     return line_qualities(str(check), None)

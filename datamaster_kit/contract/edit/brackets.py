@@ -10,25 +10,25 @@ import re
 from .layout import Entry, Node, UnusualLayoutError
 
 # %% auto #0
-__all__ = ['replaced', 'flow_value', 'put_in_flow', 'remove_from_flow']
+__all__ = ['replace_span', 'set_flow_value', 'insert_flow_entry', 'remove_flow_entry']
 
 # %% ../../../nbs/contract/edit/01_brackets.ipynb #221e4cdc
-def replaced(text: str, start: int, end: int, new: str) -> str:
+def replace_span(text: str, start: int, end: int, new: str) -> str:
     """Return a text with another text between two offsets."""
     return text[:start] + new + text[end:]
 
 
-def flow_value(text: str, entry: Entry, new: str) -> str:
+def set_flow_value(text: str, entry: Entry, new: str) -> str:
     """Return the text with another value of an entry within brackets."""
     old = entry.value
     if old.start < old.end:
-        return replaced(text, old.start, old.end, new)
+        return replace_span(text, old.start, old.end, new)
     end = entry.key.end if entry.key else old.end
     colon = re.compile(r"\s*:").match(text, end, old.end)
-    return replaced(text, colon.end(), colon.end(), f" {new}") if colon else replaced(text, end, end, f": {new}")
+    return replace_span(text, colon.end(), colon.end(), f" {new}") if colon else replace_span(text, end, end, f": {new}")
 
 
-def put_in_flow(text: str, parent: Node, position: int, new: str) -> str:
+def insert_flow_entry(text: str, parent: Node, position: int, new: str) -> str:
     """Return the text with a new entry at a position within brackets."""
     entries = parent.entries
     if text[parent.start] not in "{[&!":
@@ -37,11 +37,11 @@ def put_in_flow(text: str, parent: Node, position: int, new: str) -> str:
     blanks = re.search(r"\s*$", text[parent.start : near.start])
     line = blanks[0] if blanks and "\n" in blanks[0] else " "
     if position < len(entries):
-        return replaced(text, near.start, near.start, f"{new},{line}")
-    return replaced(text, near.value.end, near.value.end, f",{line}{new}")
+        return replace_span(text, near.start, near.start, f"{new},{line}")
+    return replace_span(text, near.value.end, near.value.end, f",{line}{new}")
 
 
-def remove_from_flow(text: str, parent: Node, index: int) -> str:
+def remove_flow_entry(text: str, parent: Node, index: int) -> str:
     """Return the text without an entry within brackets that is not the only one; with its line, where it has one of its own."""
     entry = parent.entries[index]
     start, end = entry.start, entry.value.end
@@ -49,9 +49,9 @@ def remove_from_flow(text: str, parent: Node, index: int) -> str:
     comma = re.compile(r"\s*,").match(text, end, parent.end)
     stop = comma.end() if comma else end
     if "\n" in text[lead:start] and (line := re.compile(r"[ \t]*(?:#[^\n]*)?(?=\n)").match(text, stop)):
-        return replaced(text, lead, line.end(), "")
+        return replace_span(text, lead, line.end(), "")
     if index + 1 < len(parent.entries):
         following = parent.entries[index + 1].start
-        return replaced(text, start, stop if text[stop:following].strip() else following, "")
+        return replace_span(text, start, stop if text[stop:following].strip() else following, "")
     previous = parent.entries[index - 1].value.end
-    return replaced(text, start if comma or text[previous:start].replace(",", "", 1).strip() else previous, stop, "")
+    return replace_span(text, start if comma or text[previous:start].replace(",", "", 1).strip() else previous, stop, "")

@@ -18,45 +18,47 @@ import yaml
 
 from ..document import NodePath, json_path, parse_document
 from ..fault import BadInput, code
-from .layout import Layout, Node, SharedError, UnusualLayoutError, find, layout_of, nodes
-from .outline import lines_tell, outline
-from .spelling import Style, plain, style_of
+from .layout import Layout, Node, SharedError, UnusualLayoutError, find_node, parse_layout, walk_nodes
+from .outline import has_plain_indentation, build_outline
+from .spelling import Style, roundtrip_value, style_of
 from .splice import insert_value, remove_value, set_value
 
 # %% auto #0
-__all__ = ['KNOWN', 'NOT_EDITABLE', 'Operation', 'Splice', 'READ_WHOLE', 'BLANKS', 'digest', 'remember', 'data_of',
-           'is_plainly_laid_out', 'data_after', 'checked', 'changed_locally', 'ends_in_block', 'File', 'file_of',
-           'refuse_unreadable', 'changed', 'aliases', 'written_out', 'closed', 'changed_whole']
+__all__ = ['PLAIN_TEXT_DIGESTS', 'NOT_EDITABLE', 'Operation', 'Splice', 'MAX_FULL_RECHECK_CHARS', 'BLANK_LINE_PATTERN',
+           'text_digest', 'remember_plain_text', 'parse_yaml_data', 'is_plainly_laid_out', 'data_after',
+           'apply_verified_splice', 'edit_outline', 'has_block_scalar_end', 'YamlFileText', 'parse_yaml_file_text',
+           'refuse_unreadable', 'edit_yaml_at', 'alias_path_groups', 'expand_aliases', 'close_last_line',
+           'edit_whole_text']
 
 # %% ../../../nbs/contract/edit/06_change.ipynb #2c77a30a
-KNOWN: OrderedDict[bytes, None] = OrderedDict()  # digests of texts that are readable, and whose lines tell their structure
+PLAIN_TEXT_DIGESTS: OrderedDict[bytes, None] = OrderedDict()  # digests of texts that are readable, and whose lines tell their structure
 
 
-def digest(text: str) -> bytes:
+def text_digest(text: str) -> bytes:
     """Return a text's digest."""
     return blake2b(text.encode(errors="surrogatepass"), digest_size=16).digest()
 
 
-def remember(text: str) -> None:
+def remember_plain_text(text: str) -> None:
     """Keep that a text is readable and plainly laid out; the last thousand are kept."""
-    KNOWN[digest(text)] = None
-    while len(KNOWN) > 1_000:
-        KNOWN.popitem(last=False)
+    PLAIN_TEXT_DIGESTS[text_digest(text)] = None
+    while len(PLAIN_TEXT_DIGESTS) > 1_000:
+        PLAIN_TEXT_DIGESTS.popitem(last=False)
 
 
 @lru_cache(maxsize=8)  # the text before and after, and of each the outline, twice
-def data_of(text: str) -> Any:
+def parse_yaml_data(text: str) -> Any:
     """Return the data of a text, which nobody may change; raises BadInput with every fault for which it is not readable."""
     return parse_document(text, "").data
 
 
 def is_plainly_laid_out(text: str) -> bool:
     """A text's lines tell its structure; raises BadInput where the text is not readable."""
-    if digest(text) in KNOWN:
+    if text_digest(text) in PLAIN_TEXT_DIGESTS:
         return True
-    data_of(text)
-    if lines_tell(text):
-        remember(text)
+    parse_yaml_data(text)
+    if has_plain_indentation(text):
+        remember_plain_text(text)
         return True
     return False
 
@@ -64,21 +66,21 @@ def is_plainly_laid_out(text: str) -> bool:
 NOT_EDITABLE = code("edit-not-possible", "The file is written in a way that an edit cannot keep.", "edit the file by hand, or write the entry on lines of its own")
 Operation = Callable[[Any], None]
 Splice = Callable[[Layout], str]
-READ_WHOLE = 200_000  # characters of a text that is read once more, as a whole, after each change
+MAX_FULL_RECHECK_CHARS = 200_000  # characters of a text that is read once more, as a whole, after each change
 
 
 def data_after(text: str, operation: Operation) -> Any:
     """Return the data of a text after an operation; raises BadInput where it cannot be done."""
-    data = plain(data_of(text))
+    data = roundtrip_value(parse_yaml_data(text))
     operation(data)
     return data
 
 
-def checked(layout: Layout, data: Any, splice: Splice) -> str:
+def apply_verified_splice(layout: Layout, data: Any, splice: Splice) -> str:
     """Return a layout's text after a change, if it reads as some data; raises SharedError where it does not."""
     try:
         after = splice(layout)
-        found = data_of(after)
+        found = parse_yaml_data(after)
     except (LookupError, BadInput) as error:
         raise SharedError from error
     if repr(found) != repr(data):
@@ -86,24 +88,24 @@ def checked(layout: Layout, data: Any, splice: Splice) -> str:
     return after
 
 
-def changed_locally(text: str, path: NodePath, operation: Operation, splice: Splice) -> str:
+def edit_outline(text: str, path: NodePath, operation: Operation, splice: Splice) -> str:
     """Return a text after a change that reads only what is on its way; raises SharedError where that is not enough."""
-    short = outline(text, path)
+    short = build_outline(text, path)
     try:
-        layout = layout_of(short.text)
+        layout = parse_layout(short.text)
     except yaml.YAMLError as error:
         raise SharedError from error
-    if any(node.anchor or node.kind == "alias" or "<<" in place for place, node in nodes(layout.root)):
+    if any(node.anchor or node.kind == "alias" or "<<" in place for place, node in walk_nodes(layout.root)):
         raise SharedError
     data = data_after(short.text, operation)
-    after = short.restored(checked(layout, data, splice))
-    if len(after) <= READ_WHOLE and repr(data_of(after)) != repr(data_after(text, operation)):
+    after = short.restored(apply_verified_splice(layout, data, splice))
+    if len(after) <= MAX_FULL_RECHECK_CHARS and repr(parse_yaml_data(after)) != repr(data_after(text, operation)):
         raise SharedError
-    remember(after)
+    remember_plain_text(after)
     return after
 
 
-def ends_in_block(text: str) -> bool:
+def has_block_scalar_end(text: str) -> bool:
     """The last line may be part of a block scalar, to which a line break at the end of the file belongs."""
     lines = text.rstrip().split("\n")
     indent = 1_000_000
@@ -119,7 +121,7 @@ def ends_in_block(text: str) -> bool:
 
 
 @dataclass(frozen=True)
-class File:
+class YamlFileText:
     """A file's text with plain line ends and a last one, and what the file has instead; where line ends are mixed they stay in the text."""
 
     mark: str
@@ -129,69 +131,69 @@ class File:
 
     def written(self, text: str) -> str:
         """Return another text as the file has it."""
-        if self.is_open and not ends_in_block(text):
+        if self.is_open and not has_block_scalar_end(text):
             text = text.removesuffix("\n")
         return self.mark + (text if self.ending == "\n" else text.replace("\n", self.ending))
 
 
-def file_of(text: str) -> File:
+def parse_yaml_file_text(text: str) -> YamlFileText:
     """Return the file that has a text."""
     body = text.removeprefix("\ufeff")
     mark = text[: len(text) - len(body)]
     ending = "\r\n" if "\r\n" in body and body.count("\r\n") == body.count("\n") else "\n"
     body = body.replace(ending, "\n")
-    is_open = not body.endswith("\n") and not ends_in_block(body)
-    return File(mark, f"{body}\n" if is_open else body, ending, is_open)
+    is_open = not body.endswith("\n") and not has_block_scalar_end(body)
+    return YamlFileText(mark, f"{body}\n" if is_open else body, ending, is_open)
 
 
 def refuse_unreadable(text: str) -> None:
     """Raise BadInput with every fault for which a file's text is not readable."""
-    is_plainly_laid_out(file_of(text).text)
+    is_plainly_laid_out(parse_yaml_file_text(text).text)
 
 
-def changed(text: str, path: NodePath, operation: Operation, splice: Splice) -> str:
+def edit_yaml_at(text: str, path: NodePath, operation: Operation, splice: Splice) -> str:
     """Return a file's text after a change at a path; raises BadInput where the text is bad, or cannot be changed so."""
-    file = file_of(text)
+    file = parse_yaml_file_text(text)
     if is_plainly_laid_out(file.text) and file.text.endswith("\n"):
         with suppress(SharedError, UnusualLayoutError):
-            return file.written(changed_locally(file.text, path, operation, splice))
-    return file.written(changed_whole(file.text, path, operation, splice))
+            return file.written(edit_outline(file.text, path, operation, splice))
+    return file.written(edit_whole_text(file.text, path, operation, splice))
 
 # %% ../../../nbs/contract/edit/06_change.ipynb #6bffea38
-def aliases(root: Node, path: NodePath) -> list[list[NodePath]]:
+def alias_path_groups(root: Node, path: NodePath) -> list[list[NodePath]]:
     """Return the paths of a tree's aliases in steps: those on the way to a path, those of anchors on or below it, all of them."""
-    every = [(place, node) for place, node in nodes(root) if node.kind == "alias"]
+    every = [(place, node) for place, node in walk_nodes(root) if node.kind == "alias"]
     way = [place for place, _ in every if place == path[: len(place)] or ("<<" in place and place[: place.index("<<")] == path[: place.index("<<")])]
-    names = {node.anchor for place, node in nodes(root) if node.anchor and (place == path[: len(place)] or path == place[: len(path)])}
+    names = {node.anchor for place, node in walk_nodes(root) if node.anchor and (place == path[: len(place)] or path == place[: len(path)])}
     return [way, [place for place, node in every if node.text in names], [place for place, _ in every]]
 
 
-def written_out(text: str, places: list[NodePath], style: Style) -> str:
+def expand_aliases(text: str, places: list[NodePath], style: Style) -> str:
     """Return a text with the values of aliases in their places; what a mapping takes from others by `<<` becomes its own."""
     for place in places:
-        data, layout = data_of(text), layout_of(text)
+        data, layout = parse_yaml_data(text), parse_layout(text)
         owner = place[: place.index("<<")] if "<<" in place else place
         value: Any = data
         for part in owner:
             value = value[part]
         if owner == place:
-            text = set_value(layout, place, plain(value), style)
+            text = set_value(layout, place, roundtrip_value(value), style)
             continue
-        own = [entry.key.text for entry in find(layout.root, owner).entries if entry.key]
+        own = [entry.key.text for entry in find_node(layout.root, owner).entries if entry.key]
         if "<<" in own:
             for key in [key for key in value if key not in own]:
-                text = insert_value(layout_of(text), owner, len(own), key, plain(value[key]), style)
+                text = insert_value(parse_layout(text), owner, len(own), key, roundtrip_value(value[key]), style)
                 own.append(key)
-            text = remove_value(layout_of(text), (*owner, "<<"))
+            text = remove_value(parse_layout(text), (*owner, "<<"))
     return text
 
 
-BLANKS = re.compile(r"^ +$", re.M)  # to a block that comes to stand above, such a line may be text
+BLANK_LINE_PATTERN = re.compile(r"^ +$", re.M)  # to a block that comes to stand above, such a line may be text
 
 
-def closed(text: str) -> str:
+def close_last_line(text: str) -> str:
     """Return a text that ends without a line break with one, which a block at its end does not count as its own (`|-`)."""
-    node = layout_of(text).root
+    node = parse_layout(text).root
     while node.entries:
         node = node.entries[-1].value
     if node.style not in ("|", ">"):
@@ -202,13 +204,13 @@ def closed(text: str) -> str:
     return f"{text[:start]}{digit}-{text[start + len(digit) :].lstrip('-+')}\n"
 
 
-def changed_whole(text: str, path: NodePath, operation: Operation, splice: Splice) -> str:
+def edit_whole_text(text: str, path: NodePath, operation: Operation, splice: Splice) -> str:
     """Return a text after a change that reads all of it, with aliases written out as far as the change needs."""
     data, style = data_after(text, operation), style_of(text)
     with suppress(UnusualLayoutError, BadInput):
-        bodies = [text] if text.endswith("\n") else [text, closed(text)]
-        for body in dict.fromkeys([*bodies, BLANKS.sub("", bodies[-1])]):
-            for places in [[], *aliases(layout_of(body).root, path)]:
+        bodies = [text] if text.endswith("\n") else [text, close_last_line(text)]
+        for body in dict.fromkeys([*bodies, BLANK_LINE_PATTERN.sub("", bodies[-1])]):
+            for places in [[], *alias_path_groups(parse_layout(body).root, path)]:
                 with suppress(SharedError, LookupError):
-                    return checked(layout_of(written_out(body, places, style)), data, splice)
+                    return apply_verified_splice(parse_layout(expand_aliases(body, places, style)), data, splice)
     raise BadInput(NOT_EDITABLE.fault(f"{json_path(path)} cannot be changed as the file is written", path=json_path(path)))

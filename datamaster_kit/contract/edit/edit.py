@@ -9,17 +9,18 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import Any
 
-from .change import changed, refuse_unreadable
+from .change import edit_yaml_at, refuse_unreadable
 from ..document import NodePath
 from ..fault import BadInput, Fault
-from .layout import Layout, find, position_of
-from .operation import REMOVE, assign, is_at, nested, nowhere, put, refuse_unwritable, value_at
+from .layout import Layout, find_node, entry_position
+from .operation import REMOVE, assign, has_entry, nest_value, missing_path_error, insert_entry, refuse_unwritable, node_value
 from .order import duplicate_value, move_value, rename_key
-from .spelling import Style, plain, style_of
+from .spelling import Style, roundtrip_value, style_of
 from .splice import insert_value, remove_value, set_value
 
 # %% auto #0
-__all__ = ['splice_value', 'set_at', 'renamed', 'inserted', 'moved', 'duplicated', 'steps', 'list_steps', 'value_in', 'edited']
+__all__ = ['splice_value', 'set_yaml_value', 'rename_yaml_key', 'insert_yaml_entry', 'move_yaml_entry', 'duplicate_yaml_entry',
+           'edit_steps', 'list_edit_steps', 'read_yaml_value', 'apply_yaml_edits']
 
 # %% ../../../nbs/contract/edit/08_edit.ipynb #08cdffa5
 def splice_value(layout: Layout, path: NodePath, value: Any, style: Style) -> str:
@@ -29,44 +30,44 @@ def splice_value(layout: Layout, path: NodePath, value: Any, style: Style) -> st
     node = layout.root
     for length, part in enumerate(path):
         if node.kind == "scalar":
-            return set_value(layout, path[:length], nested(path[length:], value, path), style)
+            return set_value(layout, path[:length], nest_value(path[length:], value, path), style)
         try:
-            node = node.entries[position_of(node, part)].value
+            node = node.entries[entry_position(node, part)].value
         except KeyError:
             key = part if isinstance(part, str) else None
-            return insert_value(layout, path[:length], len(node.entries), key, nested(path[length + 1 :], value, path), style)
+            return insert_value(layout, path[:length], len(node.entries), key, nest_value(path[length + 1 :], value, path), style)
     return set_value(layout, path, value, style)
 
 
-def set_at(text: str, path: NodePath, value: Any) -> str:
+def set_yaml_value(text: str, path: NodePath, value: Any) -> str:
     """Return YAML with a value set, appended or removed at a path; raises BadInput where that cannot be."""
     if not path:
-        raise nowhere(path)
+        raise missing_path_error(path)
     if value is not REMOVE:
         refuse_unwritable(value, path)
     style = style_of(text)
-    return changed(text, path, lambda data: assign(data, path, plain(value), path), lambda layout: splice_value(layout, path, value, style))
+    return edit_yaml_at(text, path, lambda data: assign(data, path, roundtrip_value(value), path), lambda layout: splice_value(layout, path, value, style))
 
 # %% ../../../nbs/contract/edit/08_edit.ipynb #3c2ea339
-def renamed(text: str, path: NodePath, name: str) -> str:
+def rename_yaml_key(text: str, path: NodePath, name: str) -> str:
     """Return YAML with the key at a path renamed in its place; raises BadInput where the path is no key's, or the name is taken or cannot be written."""
     if not path:
-        raise nowhere(path)
+        raise missing_path_error(path)
     refuse_unwritable(None, (*path[:-1], name))
     style = style_of(text)
 
     def operation(data: Any) -> None:
-        value, parent = value_at(data, path), value_at(data, path[:-1])
+        value, parent = node_value(data, path), node_value(data, path[:-1])
         if not isinstance(parent, dict):
-            raise nowhere(path, "is no key of a mapping")
+            raise missing_path_error(path, "is no key of a mapping")
         position = list(parent).index(path[-1])
         del parent[path[-1]]
-        put(parent, position, name, value, path[:-1])
+        insert_entry(parent, position, name, value, path[:-1])
 
-    return changed(text, path, operation, lambda layout: rename_key(layout, path, name, style))
+    return edit_yaml_at(text, path, operation, lambda layout: rename_key(layout, path, name, style))
 
 
-def inserted(text: str, path: NodePath, position: int, value: Any, key: str | None = None) -> str:
+def insert_yaml_entry(text: str, path: NodePath, position: int, value: Any, key: str | None = None) -> str:
     """Return YAML with a new entry at a position of the list, or with a key of the mapping, at a path, which is made where it is absent; raises BadInput where there is no such place."""
     made = [value] if key is None else {key: value}
     refuse_unwritable(value, path if key is None else (*path, key))
@@ -75,106 +76,106 @@ def inserted(text: str, path: NodePath, position: int, value: Any, key: str | No
     def operation(data: Any) -> None:
         target = data
         for part in path:
-            target = target[part] if is_at(target, part) else None
+            target = target[part] if has_entry(target, part) else None
         if target is None and position == 0:
-            assign(data, path, plain(made), path)
+            assign(data, path, roundtrip_value(made), path)
         else:
-            put(target, position, key, plain(value), path)
+            insert_entry(target, position, key, roundtrip_value(value), path)
 
     def splice(layout: Layout) -> str:
         try:
-            is_there = find(layout.root, path).kind != "scalar"
+            is_there = find_node(layout.root, path).kind != "scalar"
         except KeyError:
             is_there = False
         return insert_value(layout, path, position, key, value, style) if is_there else splice_value(layout, path, made, style)
 
-    return changed(text, (*path, position if key is None else key), operation, splice)
+    return edit_yaml_at(text, (*path, position if key is None else key), operation, splice)
 
 # %% ../../../nbs/contract/edit/08_edit.ipynb #bfad5500
-def moved(text: str, path: NodePath, position: int) -> str:
+def move_yaml_entry(text: str, path: NodePath, position: int) -> str:
     """Return YAML with the entry at a path, and its comments, at a position of its mapping or list; raises BadInput where there is no such place."""
 
     def operation(data: Any) -> None:
-        value, parent = value_at(data, path), value_at(data, path[:-1])
+        value, parent = node_value(data, path), node_value(data, path[:-1])
         if not path or not 0 <= position < len(parent):
-            raise nowhere(path, f"has no place {position} to go to")
+            raise missing_path_error(path, f"has no place {position} to go to")
         del parent[path[-1]]
-        put(parent, position, path[-1] if isinstance(path[-1], str) else None, value, path[:-1])
+        insert_entry(parent, position, path[-1] if isinstance(path[-1], str) else None, value, path[:-1])
 
-    return changed(text, path, operation, lambda layout: move_value(layout, path, position))
+    return edit_yaml_at(text, path, operation, lambda layout: move_value(layout, path, position))
 
 
-def duplicated(text: str, path: NodePath, key: str | None = None) -> str:
+def duplicate_yaml_entry(text: str, path: NodePath, key: str | None = None) -> str:
     """Return YAML with a copy of the entry at a path right after it, in a mapping under a new key; raises BadInput where the path leads nowhere or the key is taken."""
     if not path:
-        raise nowhere(path)
+        raise missing_path_error(path)
     if key is not None:
         refuse_unwritable(None, (*path[:-1], key))
     style = style_of(text)
 
     def operation(data: Any) -> None:
-        value, parent = value_at(data, path), value_at(data, path[:-1])
+        value, parent = node_value(data, path), node_value(data, path[:-1])
         position = list(parent).index(path[-1]) if isinstance(parent, dict) else int(path[-1])
-        put(parent, position + 1, key, plain(value), path[:-1])
+        insert_entry(parent, position + 1, key, roundtrip_value(value), path[:-1])
 
-    return changed(text, path, operation, lambda layout: duplicate_value(layout, path, key, style))
+    return edit_yaml_at(text, path, operation, lambda layout: duplicate_value(layout, path, key, style))
 
 # %% ../../../nbs/contract/edit/08_edit.ipynb #bdea756a
-def steps(old: Any, new: Any, path: NodePath) -> Iterator[Callable[[str], str]]:
+def edit_steps(old: Any, new: Any, path: NodePath) -> Iterator[Callable[[str], str]]:
     """Give the edits, in their order, that turn an old value at a path into a new one."""
     if isinstance(old, dict) and isinstance(new, dict) and old and new:
         for key in [key for key in old if key not in new]:
-            yield partial(set_at, path=(*path, key), value=REMOVE)
+            yield partial(set_yaml_value, path=(*path, key), value=REMOVE)
         for key, value in new.items():
-            yield from steps(old.get(key, REMOVE), value, (*path, key))
+            yield from edit_steps(old.get(key, REMOVE), value, (*path, key))
     elif isinstance(old, list) and isinstance(new, list) and old and new:
-        yield from list_steps(old, new, path)
+        yield from list_edit_steps(old, new, path)
     elif repr(old) != repr(new):
-        yield partial(set_at, path=path, value=new)
+        yield partial(set_yaml_value, path=path, value=new)
 
 
-def list_steps(old: list[Any], new: list[Any], path: NodePath) -> Iterator[Callable[[str], str]]:
+def list_edit_steps(old: list[Any], new: list[Any], path: NodePath) -> Iterator[Callable[[str], str]]:
     """Give the edits that turn a list into another; what both have at their start and at their end stays."""
     pairs = min(len(old), len(new))
     start = next((index for index in range(pairs) if repr(old[index]) != repr(new[index])), pairs)
     end = next((index for index in range(pairs - start) if repr(old[-1 - index]) != repr(new[-1 - index])), pairs - start)
     both = pairs - end
     for index in range(start, both):
-        yield from steps(old[index], new[index], (*path, index))
+        yield from edit_steps(old[index], new[index], (*path, index))
     for index in reversed(range(both, len(old) - end)):
-        yield partial(set_at, path=(*path, index), value=REMOVE)
+        yield partial(set_yaml_value, path=(*path, index), value=REMOVE)
     for index in range(both, len(new) - end):
-        yield partial(inserted, path=path, position=index, value=new[index])
+        yield partial(insert_yaml_entry, path=path, position=index, value=new[index])
 
 # %% ../../../nbs/contract/edit/08_edit.ipynb #413efcb7
-def value_in(text: str, path: NodePath) -> Any:
+def read_yaml_value(text: str, path: NodePath) -> Any:
     """Return the value at a path of YAML, or REMOVE where it is not there; reads only what is on its way."""
     found = [REMOVE]
 
     def look(data: Any) -> None:
         for part in path:
-            if not is_at(data, part):
+            if not has_entry(data, part):
                 return
             data = data[part]
         found[0] = data
 
-    changed(text, path, look, lambda layout: layout.text)
+    edit_yaml_at(text, path, look, lambda layout: layout.text)
     return found[0]
 
 
-def edited(text: str, changes: Mapping[NodePath, Any]) -> str:
+def apply_yaml_edits(text: str, changes: Mapping[NodePath, Any]) -> str:
     """Return YAML with values set, appended or removed at paths, one after another, everything else as it was; raises BadInput with the faults of all where the text, a path or a value is bad."""
     faults: list[Fault] = []
     refuse_unreadable(text)
     for path, value in changes.items():
         try:
-            old = value_in(text, path) if isinstance(value, dict | list) else REMOVE
+            old = read_yaml_value(text, path) if isinstance(value, dict | list) else REMOVE
             if isinstance(old, dict | list):
                 refuse_unwritable(value, path)
-                for step in steps(old, plain(value), path):
+                for step in edit_steps(old, roundtrip_value(value), path):
                     text = step(text)
             else:
-                text = set_at(text, path, value)
+                text = set_yaml_value(text, path, value)
         except BadInput as error:
             faults += error.faults
     if faults:

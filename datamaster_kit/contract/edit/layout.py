@@ -15,9 +15,9 @@ import yaml
 from ..document import NodePath
 
 # %% auto #0
-__all__ = ['BEFORE_DASH', 'Node', 'Entry', 'UnusualLayoutError', 'block_end', 'entry_of', 'end_of', 'node_of', 'tree', 'Layout',
-           'layout_of', 'SharedError', 'position_of', 'find', 'nodes', 'line_start', 'line_end', 'comment_column',
-           'entry_end', 'entry_start', 'column_of', 'spans']
+__all__ = ['BEFORE_DASH', 'Node', 'Entry', 'UnusualLayoutError', 'block_scalar_end', 'parse_entry', 'event_end', 'parse_node',
+           'parse_node_tree', 'Layout', 'parse_layout', 'SharedError', 'entry_position', 'find_node', 'walk_nodes',
+           'line_start', 'line_end', 'comment_column', 'entry_end', 'entry_start', 'entry_column', 'entry_spans']
 
 # %% ../../../nbs/contract/edit/00_layout.ipynb #aa580753
 @dataclass
@@ -50,7 +50,7 @@ class UnusualLayoutError(Exception):
 BEFORE_DASH = re.compile(r"(?:[&!]\S*|\s+|#[^\n]*)*-")  # between a list's start, or an item's end, and the dash, there are only comments
 
 
-def block_end(text: str, start: int, end: int) -> int:
+def block_scalar_end(text: str, start: int, end: int) -> int:
     """Return where a block scalar's last line ends; blank lines after it are its own where its header says so (`|+`), or where they are further in."""
     if "+" in text[start:end].split("\n", 1)[0].split("#", 1)[0]:
         return end - 1 if text[end - 1 : end] == "\n" else end
@@ -61,7 +61,7 @@ def block_end(text: str, start: int, end: int) -> int:
     return start + len("\n".join(lines))
 
 
-def entry_of(text: str, parent: Node, key: Node | None, value: Node) -> Entry:
+def parse_entry(text: str, parent: Node, key: Node | None, value: Node) -> Entry:
     """Return an entry of a mapping or list that is being read."""
     if key:
         if text[text.rfind("\n", 0, key.start) + 1 : key.start].rstrip().endswith("?"):
@@ -75,38 +75,38 @@ def entry_of(text: str, parent: Node, key: Node | None, value: Node) -> Entry:
     return Entry(dash.end() - 1, None, value)
 
 # %% ../../../nbs/contract/edit/00_layout.ipynb #700f6bac
-def end_of(event: Any) -> int:
+def event_end(event: Any) -> int:
     """Return the offset at which an event of the parser ends."""
     return int(event.end_mark.index)
 
 
-def node_of(text: str, event: Any) -> Node:
+def parse_node(text: str, event: Any) -> Node:
     """Return the node that an event of the parser begins; a collection's end and entries follow."""
-    start, end = event.start_mark.index, end_of(event)
+    start, end = event.start_mark.index, event_end(event)
     match event:
         case yaml.AliasEvent():
             return Node("alias", start, end, text=event.anchor or "")
         case yaml.ScalarEvent():
             style = event.style if event.style and event.style != "\0" else ""
             mark = text.find(style, start) if style in ("|", ">") and style else start
-            return Node("scalar", start, block_end(text, mark, end) if style in ("|", ">") and style else end, style, False, event.value, event.anchor or "")
+            return Node("scalar", start, block_scalar_end(text, mark, end) if style in ("|", ">") and style else end, style, False, event.value, event.anchor or "")
     kind: Literal["mapping", "list"] = "mapping" if isinstance(event, yaml.MappingStartEvent) else "list"
     return Node(kind, start, end, "", bool(event.flow_style), "", event.anchor or "")
 
 
-def tree(text: str) -> Node:
+def parse_node_tree(text: str) -> Node:
     """Return the node of a text that is known to be readable; raises UnusualLayoutError where a key stands behind a question mark."""
     stack: list[tuple[Node, list[Node]]] = []
     root = Node("scalar", 0, 0)
     for event in yaml.parse(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
         if isinstance(event, yaml.CollectionStartEvent):
-            stack.append((node_of(text, event), []))
+            stack.append((parse_node(text, event), []))
             continue
         if isinstance(event, yaml.CollectionEndEvent):
             node = stack.pop()[0]
-            node.end = end_of(event) if node.is_flow else node.entries[-1].value.end
+            node.end = event_end(event) if node.is_flow else node.entries[-1].value.end
         elif isinstance(event, yaml.NodeEvent):
-            node = node_of(text, event)
+            node = parse_node(text, event)
         else:
             continue
         if not stack:
@@ -116,7 +116,7 @@ def tree(text: str) -> Node:
         if parent.kind == "mapping" and not keys:
             keys.append(node)
         else:
-            parent.entries.append(entry_of(text, parent, keys.pop() if keys else None, node))
+            parent.entries.append(parse_entry(text, parent, keys.pop() if keys else None, node))
     return root
 
 # %% ../../../nbs/contract/edit/00_layout.ipynb #8b3f548e
@@ -128,16 +128,16 @@ class Layout:
     root: Node
 
 
-def layout_of(text: str) -> Layout:
+def parse_layout(text: str) -> Layout:
     """Return the layout of a text that is known to be readable."""
-    return Layout(text, tree(text))
+    return Layout(text, parse_node_tree(text))
 
 # %% ../../../nbs/contract/edit/00_layout.ipynb #2fdd772f
 class SharedError(Exception):
     """A path leads through an alias, or to an entry that a mapping has from one."""
 
 
-def position_of(node: Node, part: str | int) -> int:
+def entry_position(node: Node, part: str | int) -> int:
     """Return the position of an entry in a node; raises KeyError where it has none."""
     if node.kind == "alias":
         raise SharedError
@@ -152,18 +152,18 @@ def position_of(node: Node, part: str | int) -> int:
     raise KeyError(part)
 
 
-def find(node: Node, path: NodePath) -> Node:
+def find_node(node: Node, path: NodePath) -> Node:
     """Return the node at a path; raises KeyError where it leads nowhere, SharedError where it leads through an alias."""
     for part in path:
-        node = node.entries[position_of(node, part)].value
+        node = node.entries[entry_position(node, part)].value
     return node
 
 
-def nodes(node: Node, path: NodePath = ()) -> Iterator[tuple[NodePath, Node]]:
+def walk_nodes(node: Node, path: NodePath = ()) -> Iterator[tuple[NodePath, Node]]:
     """Give every value of a node, with its path."""
     yield path, node
     for index, entry in enumerate(node.entries):
-        yield from nodes(entry.value, (*path, entry.key.text if entry.key else index))
+        yield from walk_nodes(entry.value, (*path, entry.key.text if entry.key else index))
 
 # %% ../../../nbs/contract/edit/00_layout.ipynb #ef44dca7
 def line_start(text: str, offset: int) -> int:
@@ -203,15 +203,15 @@ def entry_start(text: str, start: int, column: int, lowest: int) -> int:
     return max(found, lowest)
 
 
-def column_of(text: str, entry: Entry) -> int:
+def entry_column(text: str, entry: Entry) -> int:
     """Return the column of an entry."""
     return entry.start - line_start(text, entry.start)
 
 
-def spans(text: str, node: Node, is_root: bool = False) -> list[tuple[int, int]]:
+def entry_spans(text: str, node: Node, is_root: bool = False) -> list[tuple[int, int]]:
     """Return from where to where the lines of each entry of a block stand, with their comments; blank lines and other comments are between."""
     found: list[tuple[int, int]] = []
-    column = column_of(text, node.entries[0])
+    column = entry_column(text, node.entries[0])
     for entry in node.entries:
         first_line = line_start(text, entry.start)
         lowest = found[-1][1] + 1 if found else first_line if is_root or text[first_line : entry.start].strip() else 0

@@ -9,11 +9,11 @@ from typing import Any
 
 from ..document import NodePath, json_path
 from ..fault import BadInput, code
-from .spelling import unwritable
+from .spelling import unwritable_faults
 
 # %% auto #0
-__all__ = ['REMOVE', 'NO_SUCH_PLACE', 'NAME_EXISTS', 'nowhere', 'is_at', 'value_at', 'refuse_unwritable', 'nested', 'assign',
-           'put']
+__all__ = ['REMOVE', 'NO_SUCH_PLACE', 'NAME_EXISTS', 'missing_path_error', 'has_entry', 'node_value', 'refuse_unwritable',
+           'nest_value', 'assign', 'insert_entry']
 
 # %% ../../../nbs/contract/edit/04_operation.ipynb #c233a98a
 REMOVE = object()
@@ -21,37 +21,37 @@ NO_SUCH_PLACE = code("edit-no-place", "The path of an edit leads nowhere.", "edi
 NAME_EXISTS = code("edit-name-exists", "A mapping already has an entry of that name.", "choose another name, or edit the entry that is there")
 
 
-def nowhere(path: NodePath, why: str = "leads nowhere") -> BadInput:
+def missing_path_error(path: NodePath, why: str = "leads nowhere") -> BadInput:
     """Return the fault of a path that leads nowhere."""
     return BadInput(NO_SUCH_PLACE.fault(f"{json_path(path)} {why}", path=json_path(path)))
 
 
-def is_at(data: Any, part: str | int) -> bool:
+def has_entry(data: Any, part: str | int) -> bool:
     """The data have an entry of that key or position."""
     return isinstance(data, dict) and part in data if isinstance(part, str) else isinstance(data, list) and 0 <= part < len(data)
 
 
-def value_at(data: Any, path: NodePath) -> Any:
+def node_value(data: Any, path: NodePath) -> Any:
     """Return the value at a path of data; raises BadInput where it leads nowhere."""
     for part in path:
-        if not is_at(data, part):
-            raise nowhere(path)
+        if not has_entry(data, part):
+            raise missing_path_error(path)
         data = data[part]
     return data
 
 
 def refuse_unwritable(value: Any, path: NodePath) -> None:
     """Raise BadInput with every part of a path, and of the value at it, that YAML cannot carry."""
-    names = [fault for index, part in enumerate(path) if isinstance(part, str) for fault in unwritable({part: None}, path[:index])]
-    if faults := [*names, *unwritable(value, path)]:
+    names = [fault for index, part in enumerate(path) if isinstance(part, str) for fault in unwritable_faults({part: None}, path[:index])]
+    if faults := [*names, *unwritable_faults(value, path)]:
         raise BadInput(*faults)
 
 # %% ../../../nbs/contract/edit/04_operation.ipynb #8f51ff08
-def nested(path: NodePath, value: Any, whole: NodePath) -> Any:
+def nest_value(path: NodePath, value: Any, whole: NodePath) -> Any:
     """Return a value within the mappings that the rest of a path names; a position of a list that is not there leads nowhere."""
     for part in reversed(path):
         if isinstance(part, int):
-            raise nowhere(whole)
+            raise missing_path_error(whole)
         value = {part: value}
     return value
 
@@ -59,28 +59,28 @@ def nested(path: NodePath, value: Any, whole: NodePath) -> Any:
 def assign(data: Any, path: NodePath, value: Any, whole: NodePath) -> None:
     """Set, append or remove the value at a path of data, in place; raises BadInput where the whole path leads nowhere."""
     part, rest = path[0], path[1:]
-    is_there = is_at(data, part)
+    is_there = has_entry(data, part)
     if is_there and rest and data[part] is not None:
         assign(data[part], rest, value, whole)
     elif value is REMOVE:
         if rest or not is_there:
-            raise nowhere(whole)
+            raise missing_path_error(whole)
         del data[part]
     elif is_there or (isinstance(data, dict) and isinstance(part, str)):
-        data[part] = nested(rest, value, whole)
+        data[part] = nest_value(rest, value, whole)
     elif isinstance(data, list) and part == len(data):
-        data.append(nested(rest, value, whole))
+        data.append(nest_value(rest, value, whole))
     else:
-        raise nowhere(whole)
+        raise missing_path_error(whole)
 
 
-def put(collection: Any, position: int, key: str | None, value: Any, path: NodePath) -> None:
+def insert_entry(collection: Any, position: int, key: str | None, value: Any, path: NodePath) -> None:
     """Put an entry at a position of the mapping or list at a path, in place; raises BadInput where it has no room for it."""
     if isinstance(collection, list) and key is None and 0 <= position <= len(collection):
         collection.insert(position, value)
         return
     if not isinstance(collection, dict) or key is None or not 0 <= position <= len(collection):
-        raise nowhere(path, f"has no place {position} for {'an item' if key is None else f'the key {key!r}'}")
+        raise missing_path_error(path, f"has no place {position} for {'an item' if key is None else f'the key {key!r}'}")
     if key in collection:
         raise BadInput(NAME_EXISTS.fault(f"{json_path((*path, key))} is already there", path=json_path((*path, key))))
     entries = list(collection.items())

@@ -7,17 +7,17 @@ from __future__ import annotations
 
 import re
 
-from .brackets import put_in_flow, replaced
+from .brackets import insert_flow_entry, replace_span
 from ..document import NodePath
-from .layout import Layout, column_of, nodes, spans
-from .spelling import Style, spelled_key
-from .splice import in_block, place, put_lines
+from .layout import Layout, entry_column, walk_nodes, entry_spans
+from .spelling import Style, spell_key
+from .splice import edit_block, entry_place, insert_lines
 
 # %% auto #0
-__all__ = ['rotated', 'move_value', 'rename_key', 'duplicate_value']
+__all__ = ['move_span', 'move_value', 'rename_key', 'duplicate_value']
 
 # %% ../../../nbs/contract/edit/07_order.ipynb #006f1f81
-def rotated(text: str, found: list[tuple[int, int]], index: int, position: int) -> str:
+def move_span(text: str, found: list[tuple[int, int]], index: int, position: int) -> str:
     """Return the text with the span at an index moved to a position; what is between the spans stays."""
     order = list(range(len(found)))
     order.insert(position, order.pop(index))
@@ -28,42 +28,42 @@ def rotated(text: str, found: list[tuple[int, int]], index: int, position: int) 
         made.append(text[start:end])
         if slot < high:
             made.append(text[found[slot][1] : found[slot + 1][0]])
-    return replaced(text, found[low][0], found[high][1], "".join(made))
+    return replace_span(text, found[low][0], found[high][1], "".join(made))
 
 
 def move_value(layout: Layout, path: NodePath, position: int) -> str:
     """Return the text with an entry moved to a position of its collection."""
     text = layout.text
-    here = place(layout, path)
+    here = entry_place(layout, path)
     if here.parent.is_flow:
-        return rotated(text, [(entry.start, entry.value.end) for entry in here.parent.entries], here.index, position)
-    return in_block(layout, here.parent, here.is_in_root, lambda body, found: rotated(body, found, here.index, position))
+        return move_span(text, [(entry.start, entry.value.end) for entry in here.parent.entries], here.index, position)
+    return edit_block(layout, here.parent, here.is_in_root, lambda body, found: move_span(body, found, here.index, position))
 
 
 def rename_key(layout: Layout, path: NodePath, name: str, style: Style) -> str:
     """Return the text with another name of an entry of a mapping, in the quotes of the old one."""
     text = layout.text
-    key = place(layout, path).entry.key
+    key = entry_place(layout, path).entry.key
     if key is None:
         raise KeyError(path[-1])
-    return replaced(text, key.start, key.end, spelled_key(name, key.style, style))
+    return replace_span(text, key.start, key.end, spell_key(name, key.style, style))
 
 
 def duplicate_value(layout: Layout, path: NodePath, name: str | None, style: Style) -> str:
     """Return the text with a copy of an entry after it; the comments within it are copied, those above it speak of the first."""
     text = layout.text
-    here = place(layout, path)
-    cuts = [(node.start, node.start + len(found[0])) for _, node in nodes(here.entry.value) if node.anchor and (found := re.match(r"&\S+[ \t]*", text[node.start :]))]
+    here = entry_place(layout, path)
+    cuts = [(node.start, node.start + len(found[0])) for _, node in walk_nodes(here.entry.value) if node.anchor and (found := re.match(r"&\S+[ \t]*", text[node.start :]))]
     if here.entry.key and name is not None:
         cuts.append((here.entry.key.start, here.entry.key.end))
     start, end = here.entry.start, here.entry.value.end
     if not here.parent.is_flow:
-        end = spans(layout.text, here.parent)[here.index][1]
+        end = entry_spans(layout.text, here.parent)[here.index][1]
     copy = text[start:end]
     for low, high in sorted(cuts, reverse=True):
-        new = spelled_key(name, here.entry.key.style, style) if name is not None and here.entry.key and low == here.entry.key.start else ""
-        copy = replaced(copy, low - start, high - start, new)
+        new = spell_key(name, here.entry.key.style, style) if name is not None and here.entry.key and low == here.entry.key.start else ""
+        copy = replace_span(copy, low - start, high - start, new)
     if here.parent.is_flow:
-        return put_in_flow(text, here.parent, here.index + 1, copy)
-    lines = [" " * column_of(text, here.entry) + copy]
-    return in_block(layout, here.parent, here.is_in_root, lambda body, found: put_lines(body, found, here.index + 1, lines))
+        return insert_flow_entry(text, here.parent, here.index + 1, copy)
+    lines = [" " * entry_column(text, here.entry) + copy]
+    return edit_block(layout, here.parent, here.is_in_root, lambda body, found: insert_lines(body, found, here.index + 1, lines))

@@ -15,18 +15,19 @@ from ..document import NodePath
 from .layout import line_end, line_start
 
 # %% auto #0
-__all__ = ['AFTER', 'RUNS_ON', 'SPECIAL', 'NAME', 'LEAST', 'OPENS', 'CONTENT', 'runs_deeper', 'lines_tell', 'siblings',
-           'inner_end', 'Outline', 'hidden', 'position_among', 'named', 'outline', 'outline_without']
+__all__ = ['BEFORE_VALUE', 'MULTILINE_VALUE', 'SPECIAL_LAYOUT', 'OMISSION_TOKEN', 'MIN_OMISSION', 'KEY_LINE', 'CONTENT',
+           'is_indented_deeper', 'has_plain_indentation', 'entry_offsets', 'inner_end', 'Outline', 'omission_span',
+           'position_among', 'key_pattern', 'build_outline', 'omit_spans']
 
 # %% ../../../nbs/contract/edit/02_outline.ipynb #86fc4826
-AFTER = r"[\s:?,\[{-]"  # what stands before a quote or bracket that opens a value
-RUNS_ON = re.compile(
-    rf"""["'\[{{](?:(?<={AFTER}")[^"\\\n]*(?:\\.[^"\\\n]*)*$|(?<={AFTER}')[^'\n]*(?:''[^'\n]*)*$|(?<={AFTER}[\[{{])[^\]}}\n]*$)""", re.M
+BEFORE_VALUE = r"[\s:?,\[{-]"  # what stands before a quote or bracket that opens a value
+MULTILINE_VALUE = re.compile(
+    rf"""["'\[{{](?:(?<={BEFORE_VALUE}")[^"\\\n]*(?:\\.[^"\\\n]*)*$|(?<={BEFORE_VALUE}')[^'\n]*(?:''[^'\n]*)*$|(?<={BEFORE_VALUE}[\[{{])[^\]}}\n]*$)""", re.M
 )
-SPECIAL = re.compile(r"\n *(?:- +)*\?\s|[|>]\d?\+\d?[ \t\r]*(?:#[^\n]*)?(?:\n|$)")
+SPECIAL_LAYOUT = re.compile(r"\n *(?:- +)*\?\s|[|>]\d?\+\d?[ \t\r]*(?:#[^\n]*)?(?:\n|$)")
 
 
-def runs_deeper(text: str) -> bool:
+def is_indented_deeper(text: str) -> bool:
     """Every value in quotes or brackets that runs on to further lines stays further in than its entry, but for a closing bracket."""
     lines, depth, opened = text.split("\n"), 0, 0
 
@@ -48,14 +49,14 @@ def runs_deeper(text: str) -> bool:
     return True
 
 
-def lines_tell(text: str) -> bool:
+def has_plain_indentation(text: str) -> bool:
     """Indentation alone tells the structure of a readable text: no value goes on at the column of its entry or has blank lines at its end, no key stands behind a question mark."""
-    if SPECIAL.search(f"\n{text}") or any(mark in text for mark in "\r\x85\u2028\u2029"):
+    if SPECIAL_LAYOUT.search(f"\n{text}") or any(mark in text for mark in "\r\x85\u2028\u2029"):
         return False
-    return not RUNS_ON.search(f"\n{text}") or runs_deeper(text)
+    return not MULTILINE_VALUE.search(f"\n{text}") or is_indented_deeper(text)
 
 
-def siblings(text: str, column: int, is_list: bool, start: int, end: int) -> list[int]:
+def entry_offsets(text: str, column: int, is_list: bool, start: int, end: int) -> list[int]:
     """Return where the entries at a column stand, between two line starts."""
     pattern = re.compile("\n {%d}%s" % (column, r"(?=-(?!\S))" if is_list else r"(?=[^\s#-]|-\S)"))  # noqa: UP031 (braces)
     first = [column + start] if re.compile(pattern.pattern[1:]).match(text, start) else []
@@ -74,8 +75,8 @@ def inner_end(text: str, start: int, end: int, column: int, has_dashes: bool) ->
     return start
 
 # %% ../../../nbs/contract/edit/02_outline.ipynb #06ab9872
-NAME = secrets.token_hex(16)  # names what is left out, in a way that no text of a file or a form does
-LEAST = 100  # characters that are worth leaving out
+OMISSION_TOKEN = secrets.token_hex(16)  # names what is left out, in a way that no text of a file or a form does
+MIN_OMISSION = 100  # characters that are worth leaving out
 
 
 @dataclass(frozen=True)
@@ -87,40 +88,40 @@ class Outline:
 
     def restored(self, text: str) -> str:
         """Return a text that was made from the outline with everything that was left out."""
-        return re.sub(rf" *#{NAME}(\d+);", lambda found: self.kept[int(found[1])], text)
+        return re.sub(rf" *#{OMISSION_TOKEN}(\d+);", lambda found: self.kept[int(found[1])], text)
 
 # %% ../../../nbs/contract/edit/02_outline.ipynb #94eda6a8
-OPENS = re.compile(r"[^\s'\"&*!|>{\[][^\n#]*:[ \t]*(?:[ \t]#[^\n]*)?\r?\n")
+KEY_LINE = re.compile(r"[^\s'\"&*!|>{\[][^\n#]*:[ \t]*(?:[ \t]#[^\n]*)?\r?\n")
 CONTENT = re.compile(r"(?:[ \t]*(?:#[^\n]*)?\r?\n|(?:---|%)[^\n]*\n)*( *)(-\S|[^\s#])?")
 
 
-def hidden(text: str, at: int, end: int, column: int, is_list: bool) -> tuple[int, int] | None:
+def omission_span(text: str, at: int, end: int, column: int, is_list: bool) -> tuple[int, int] | None:
     """Return the part of an entry that an outline leaves out: what is below its key, or behind its dash; nothing where it is short."""
     if is_list:
         start = at + 1
         stop = max(inner_end(text, line_start(text, at), end, column, False), line_end(text, at))
-    elif opening := OPENS.match(text, at):
+    elif opening := KEY_LINE.match(text, at):
         start = opening.end()
         stop = inner_end(text, start, end, column, True)
     else:
         return None
-    return (start, stop) if stop > start + LEAST else None
+    return (start, stop) if stop > start + MIN_OMISSION else None
 
 
 def position_among(text: str, found: list[int], part: str | int, is_list: bool) -> int:
     """Return the position of the entry of that key or position among those that stand at some offsets, or -1."""
     if isinstance(part, int):
         return part if is_list and part < len(found) else -1
-    return -1 if is_list else next((index for index, at in enumerate(found) if named(part).match(text, at)), -1)
+    return -1 if is_list else next((index for index, at in enumerate(found) if key_pattern(part).match(text, at)), -1)
 
 
-def named(part: str) -> re.Pattern[str]:
+def key_pattern(part: str) -> re.Pattern[str]:
     """Return the pattern of a key."""
     name = re.escape(part)
     return re.compile(rf"""(?:{name}|"{name}"|'{name}')[ \t]*:(?=\s)""")
 
 
-def outline(text: str, path: NodePath) -> Outline:
+def build_outline(text: str, path: NodePath) -> Outline:
     """Return the outline of a text whose lines tell its structure; a path that ends early leaves more of the text."""
     pieces: list[tuple[int, int, int]] = []
     scanned, start, end = text, 0, len(text)
@@ -130,31 +131,31 @@ def outline(text: str, path: NodePath) -> Outline:
             break
         column, is_list = len(content[1]), content[2] == "-"
         start = line_start(scanned, content.start(2))
-        found = siblings(scanned, column, is_list, start, end)
+        found = entry_offsets(scanned, column, is_list, start, end)
         chosen = position_among(scanned, found, part, is_list)
         ends = [*(line_start(scanned, at) for at in found[1:]), end]
         for index, (at, stop) in enumerate(zip(found, ends, strict=True)):
-            if index != chosen and (piece := hidden(scanned, at, stop, column, is_list)):
+            if index != chosen and (piece := omission_span(scanned, at, stop, column, is_list)):
                 pieces.append((*piece, column + 1))
         if chosen < 0:
             break
         at, end = found[chosen], ends[chosen]
         if is_list:
             scanned, start = f"{scanned[:at]} {scanned[at + 1 :]}", line_start(scanned, at)
-        elif opening := OPENS.match(scanned, at):
+        elif opening := KEY_LINE.match(scanned, at):
             start = opening.end()
         else:
             break
-    return outline_without(text, pieces)
+    return omit_spans(text, pieces)
 
 
-def outline_without(text: str, pieces: list[tuple[int, int, int]]) -> Outline:
+def omit_spans(text: str, pieces: list[tuple[int, int, int]]) -> Outline:
     """Return the outline of a text without pieces, from where to where, in whose place is a comment at a column."""
     made: list[str] = []
     kept: list[str] = []
     done = 0
     for start, end, column in sorted(pieces):
-        made += [text[done:start], " " * column, f"#{NAME}{len(kept)};"]
+        made += [text[done:start], " " * column, f"#{OMISSION_TOKEN}{len(kept)};"]
         kept.append(text[start:end])
         done = end
     return Outline("".join([*made, text[done:]]), tuple(kept))

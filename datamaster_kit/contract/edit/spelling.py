@@ -13,13 +13,14 @@ from decimal import Decimal
 from itertools import pairwise
 from typing import Any
 
-from ..document import MERGE, NodePath, json_path, parse_document, scalar
+from ..document import MERGE_KEY, NodePath, json_path, parse_document, parse_plain_scalar
 from ..fault import BadInput, Fault, code
 
 # %% auto #0
-__all__ = ['UNWRITABLE', 'CONTROL', 'PLAIN', 'NOT_PLAIN', 'ESCAPES', 'ESCAPED', 'Style', 'style_of', 'unwritable', 'number',
-           'plain', 'quoted', 'goes_plain', 'block_scalar', 'spellings', 'reads_back', 'spelled', 'spelled_key',
-           'flowing', 'lines_of', 'entry_lines']
+__all__ = ['UNWRITABLE', 'CONTROL_CHARACTERS', 'PLAIN_SCALAR', 'NOT_PLAIN_SCALAR', 'YAML_ESCAPES', 'YAML_ESCAPABLE', 'Style',
+           'style_of', 'unwritable_faults', 'yaml_number', 'roundtrip_value', 'quote_yaml', 'can_be_plain',
+           'block_scalar', 'scalar_spellings', 'is_read_back', 'spell_scalar', 'spell_key', 'flow_text',
+           'collection_lines', 'entry_lines']
 
 # %% ../../../nbs/contract/edit/03_spelling.ipynb #c6b43172
 @dataclass(frozen=True)
@@ -42,65 +43,65 @@ def style_of(text: str) -> Style:
 
 # %% ../../../nbs/contract/edit/03_spelling.ipynb #a0712f6d
 UNWRITABLE = code("edit-unwritable", "A value or a name cannot be written into YAML.", "use text without control characters, numbers, true, false, null, lists, and mappings by text")
-CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff\ufffe\uffff]")
+CONTROL_CHARACTERS = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff\ufffe\uffff]")
 
 
-def unwritable(value: Any, path: NodePath) -> Iterator[Fault]:
+def unwritable_faults(value: Any, path: NodePath) -> Iterator[Fault]:
     """Give a fault for everything in a value that YAML cannot carry."""
     where = json_path(path)
     if isinstance(value, dict):
         for key, item in value.items():
-            if not isinstance(key, str) or CONTROL.search(key) or key == MERGE:
+            if not isinstance(key, str) or CONTROL_CHARACTERS.search(key) or key == MERGE_KEY:
                 yield UNWRITABLE.fault(f"{where} has the name {key!r}", path=where)
             else:
-                yield from unwritable(item, (*path, key))
+                yield from unwritable_faults(item, (*path, key))
     elif isinstance(value, list | tuple):
         for index, item in enumerate(value):
-            yield from unwritable(item, (*path, index))
+            yield from unwritable_faults(item, (*path, index))
     elif isinstance(value, str):
-        if found := CONTROL.search(value):
+        if found := CONTROL_CHARACTERS.search(value):
             yield UNWRITABLE.fault(f"{where} has the character {found[0]!r}", path=where)
-    elif not (value is None or isinstance(value, bool | int) or (isinstance(value, float | Decimal) and isinstance(scalar(number(value)), int | float))):
+    elif not (value is None or isinstance(value, bool | int) or (isinstance(value, float | Decimal) and isinstance(parse_plain_scalar(yaml_number(value)), int | float))):
         yield UNWRITABLE.fault(f"{where} is {value!r}", path=where)
 
 
-def number(value: float | Decimal) -> str:
+def yaml_number(value: float | Decimal) -> str:
     """Return a number as it is written; a decimal keeps its places: `1.10`."""
     return f"{value:f}" if isinstance(value, Decimal) else repr(value)
 
 
-def plain(value: Any) -> Any:
+def roundtrip_value(value: Any) -> Any:
     """Return a value as it will be read back: lists and mappings of their own, decimals as numbers."""
     if isinstance(value, dict):
-        return {key: plain(item) for key, item in value.items()}
+        return {key: roundtrip_value(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [plain(item) for item in value]
+        return [roundtrip_value(item) for item in value]
     if isinstance(value, Decimal):
-        return scalar(number(value))
+        return parse_plain_scalar(yaml_number(value))
     return str(value) if isinstance(value, str) else value
 
 # %% ../../../nbs/contract/edit/03_spelling.ipynb #a33bccf4
-PLAIN = re.compile(r"[^\W\d_][^\n\t]*|[\d_^$(/\\+.;~<=][^\n\t]*")  # what may begin a text without quotes
-NOT_PLAIN = re.compile(
+PLAIN_SCALAR = re.compile(r"[^\W\d_][^\n\t]*|[\d_^$(/\\+.;~<=][^\n\t]*")  # what may begin a text without quotes
+NOT_PLAIN_SCALAR = re.compile(
     r""":(?:\s|$)|\s\#|^\s|\s$|[\x85\xa0\u2028\u2029\ufeff\u202a-\u202e\u2066-\u2069]|^(?:\.\.\.|<<|=$|~)
     |^(?:y|n|yes|no|on|off|true|false|null)$
     |^[-+]?[\d_]*\.?[\d_]*(?:e[-+]?\d+)?$|^[-+]?\d[\d_]*(?::\d+)+(?:\.[\d_]*)?$|^[-+]?(?:0x[\da-f_]*|0o[0-7_]*|0b[01_]*|\.inf|\.nan)$|^\d{4}-\d\d?-\d\d?(?:[Tt\s].*)?$""",
     re.X | re.I,
 )
-ESCAPES = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\t": "\\t", "\r": "\\r"}
-ESCAPED = re.compile('["\\\\\n\t\r\x85\u2028\u2029\ufeff\u202a-\u202e\u2066-\u2069]')  # line breaks, and marks that would show a text otherwise than it is
+YAML_ESCAPES = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\t": "\\t", "\r": "\\r"}
+YAML_ESCAPABLE = re.compile('["\\\\\n\t\r\x85\u2028\u2029\ufeff\u202a-\u202e\u2066-\u2069]')  # line breaks, and marks that would show a text otherwise than it is
 
 
-def quoted(text: str, quote: str) -> str:
+def quote_yaml(text: str, quote: str) -> str:
     """Return a text in quotes, on one line: double ones where it has characters that single ones cannot carry."""
-    if quote == "'" and not ESCAPED.search(text.replace('"', "").replace("\\", "")):
+    if quote == "'" and not YAML_ESCAPABLE.search(text.replace('"', "").replace("\\", "")):
         return "'" + text.replace("'", "''") + "'"
-    return '"' + ESCAPED.sub(lambda found: ESCAPES.get(found[0], f"\\u{ord(found[0]):04x}"), text) + '"'
+    return '"' + YAML_ESCAPABLE.sub(lambda found: YAML_ESCAPES.get(found[0], f"\\u{ord(found[0]):04x}"), text) + '"'
 
 
-def goes_plain(text: str, is_flow: bool) -> bool:
+def can_be_plain(text: str, is_flow: bool) -> bool:
     """A text may stand without quotes."""
-    return bool(PLAIN.fullmatch(text)) and not NOT_PLAIN.search(text) and not (is_flow and re.search(r"[,\[\]{}]|:$", text))
+    return bool(PLAIN_SCALAR.fullmatch(text)) and not NOT_PLAIN_SCALAR.search(text) and not (is_flow and re.search(r"[,\[\]{}]|:$", text))
 
 # %% ../../../nbs/contract/edit/03_spelling.ipynb #bcdb4319
 def block_scalar(text: str, mark: str, indent: str, width: int) -> str:
@@ -113,21 +114,21 @@ def block_scalar(text: str, mark: str, indent: str, width: int) -> str:
     return "\n".join([mark + chomping, *(indent + line if line else "" for line in lines)])
 
 
-def spellings(text: str, old: str, is_flow: bool, indent: str, style: Style, width: int) -> Iterator[str]:
+def scalar_spellings(text: str, old: str, is_flow: bool, indent: str, style: Style, width: int) -> Iterator[str]:
     """Give the ways to write a text, the best first: as the old value was written, plain, as a block, in quotes."""
     is_short = "\n" not in text
     if old in ("|", ">") and not is_flow and text.strip():
         yield from (block_scalar(text, mark, indent, size) for mark, size in ((old, width), (old, 1_000_000)))
     if old in ("'", '"') and is_short:
-        yield quoted(text, old)
-    if is_short and goes_plain(text, is_flow):
+        yield quote_yaml(text, old)
+    if is_short and can_be_plain(text, is_flow):
         yield text
-    if not is_short and not is_flow and not ESCAPED.search(re.sub(r"[\"\\\n\t]", "", text)):
+    if not is_short and not is_flow and not YAML_ESCAPABLE.search(re.sub(r"[\"\\\n\t]", "", text)):
         yield block_scalar(text, "|", indent, width)
-    yield quoted(text, style.quote)
+    yield quote_yaml(text, style.quote)
 
 # %% ../../../nbs/contract/edit/03_spelling.ipynb #d969c199
-def reads_back(spelling: str, text: str, is_flow: bool, column: int) -> bool:
+def is_read_back(spelling: str, text: str, is_flow: bool, column: int) -> bool:
     """A spelling is read as a text, where it stands in an entry at a column, and leaves the next entry alone."""
     around = f"{' ' * column}k: [{spelling}, z]\n" if is_flow else f"{' ' * column}k: {spelling}\n{' ' * column}z: 0\n"
     try:
@@ -137,21 +138,21 @@ def reads_back(spelling: str, text: str, is_flow: bool, column: int) -> bool:
     return data == ({"k": [text, "z"]} if is_flow else {"k": text, "z": 0})
 
 
-def spelled(value: Any, old: str = "", is_flow: bool = False, column: int = 0, style: Style = Style(), width: int = 100, indent: int = 0) -> str:
+def spell_scalar(value: Any, old: str = "", is_flow: bool = False, column: int = 0, style: Style = Style(), width: int = 100, indent: int = 0) -> str:
     """Return a value that is no collection as it is written in an entry at a column, in the style of the old value where that can be."""
     if value is None or isinstance(value, bool):
         return {None: "null", True: "true", False: "false"}[value]
     if not isinstance(value, str):
-        return number(value) if isinstance(value, float | Decimal) else str(int(value))
-    for spelling in spellings(value, old, is_flow, " " * (indent or column + style.mapping), style, width):
-        if reads_back(spelling, value, is_flow, column):
+        return yaml_number(value) if isinstance(value, float | Decimal) else str(int(value))
+    for spelling in scalar_spellings(value, old, is_flow, " " * (indent or column + style.mapping), style, width):
+        if is_read_back(spelling, value, is_flow, column):
             return spelling
     raise BadInput(UNWRITABLE.fault(f"the text {value[:40]!r} cannot be written"))
 
 
-def spelled_key(name: str, old: str = "", style: Style = Style()) -> str:
+def spell_key(name: str, old: str = "", style: Style = Style()) -> str:
     """Return a name as it is written before a colon; raises BadInput where no key can be written so."""
-    for spelling in ([quoted(name, old)] if old else []) + ([name] if goes_plain(name, True) else []) + [quoted(name, style.quote)]:
+    for spelling in ([quote_yaml(name, old)] if old else []) + ([name] if can_be_plain(name, True) else []) + [quote_yaml(name, style.quote)]:
         try:
             if parse_document(f"{spelling}: 0\n", "").data == {name: 0} == parse_document(f"{{{spelling}: 0}}\n", "").data:
                 return spelling
@@ -160,19 +161,19 @@ def spelled_key(name: str, old: str = "", style: Style = Style()) -> str:
     raise BadInput(UNWRITABLE.fault(f"the name {name[:40]!r} cannot be written"))
 
 # %% ../../../nbs/contract/edit/03_spelling.ipynb #d61ce9bd
-def flowing(value: Any, style: Style) -> str:
+def flow_text(value: Any, style: Style) -> str:
     """Return a value as it is written within brackets."""
     if isinstance(value, dict):
-        return "{" + ", ".join(f"{spelled_key(key, style=style)}: {flowing(item, style)}" for key, item in value.items()) + "}"
+        return "{" + ", ".join(f"{spell_key(key, style=style)}: {flow_text(item, style)}" for key, item in value.items()) + "}"
     if isinstance(value, list | tuple):
-        return "[" + ", ".join(flowing(item, style) for item in value) + "]"
-    return spelled(value, is_flow=True, style=style)
+        return "[" + ", ".join(flow_text(item, style) for item in value) + "]"
+    return spell_scalar(value, is_flow=True, style=style)
 
 
-def lines_of(value: Any, column: int, style: Style) -> list[str]:
+def collection_lines(value: Any, column: int, style: Style) -> list[str]:
     """Return the lines of the entries of a collection that is not empty, which stand at a column."""
     if isinstance(value, dict):
-        return [line for key, item in value.items() for line in entry_lines(f"{spelled_key(key, style=style)}:", item, column, style)]
+        return [line for key, item in value.items() for line in entry_lines(f"{spell_key(key, style=style)}:", item, column, style)]
     return [line for item in value for line in entry_lines("-", item, column, style)]
 
 
@@ -180,10 +181,10 @@ def entry_lines(head: str, value: Any, column: int, style: Style) -> list[str]:
     """Return the lines of an entry at a column, which begins with its key and a colon, or with a dash."""
     start = " " * column + head
     if not isinstance(value, dict | list | tuple):
-        return f"{start} {spelled(value, column=column, style=style)}".split("\n")
+        return f"{start} {spell_scalar(value, column=column, style=style)}".split("\n")
     if not value:
-        return [f"{start} {flowing(value, style)}"]
+        return [f"{start} {flow_text(value, style)}"]
     if head == "-":
-        first, *rest = lines_of(value, column + 2, style)
+        first, *rest = collection_lines(value, column + 2, style)
         return [f"{start} {first[column + 2 :]}", *rest]
-    return [start, *lines_of(value, column + (style.mapping if isinstance(value, dict) else style.dash), style)]
+    return [start, *collection_lines(value, column + (style.mapping if isinstance(value, dict) else style.dash), style)]

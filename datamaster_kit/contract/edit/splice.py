@@ -11,18 +11,18 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
-from .brackets import flow_value, put_in_flow, remove_from_flow, replaced
+from .brackets import set_flow_value, insert_flow_entry, remove_flow_entry, replace_span
 from ..document import NodePath
-from .layout import Entry, Layout, Node, UnusualLayoutError, column_of, entry_end, find, line_end, line_start, position_of, spans
-from .spelling import Style, entry_lines, flowing, lines_of, spelled, spelled_key
+from .layout import Entry, Layout, Node, UnusualLayoutError, entry_column, entry_end, find_node, line_end, line_start, entry_position, entry_spans
+from .spelling import Style, entry_lines, flow_text, collection_lines, spell_scalar, spell_key
 
 # %% auto #0
-__all__ = ['Place', 'place', 'slot_of', 'below', 'set_value', 'in_block', 'inner_gaps_are_blank', 'put_lines', 'without_lines',
-           'insert_value', 'remove_value', 'emptied']
+__all__ = ['EntryPlace', 'entry_place', 'slot_of', 'value_lines', 'set_value', 'edit_block', 'has_blank_gaps', 'insert_lines',
+           'remove_lines', 'insert_value', 'remove_value', 'empty_block']
 
 # %% ../../../nbs/contract/edit/05_splice.ipynb #1153733c
 @dataclass(frozen=True)
-class Place:
+class EntryPlace:
     """An entry in its collection."""
 
     parent: Node
@@ -35,10 +35,10 @@ class Place:
         return self.parent.entries[self.index]
 
 
-def place(layout: Layout, path: NodePath) -> Place:
+def entry_place(layout: Layout, path: NodePath) -> EntryPlace:
     """Return the place of a path; raises KeyError where it leads nowhere."""
-    parent = find(layout.root, path[:-1])
-    return Place(parent, position_of(parent, path[-1]), len(path) == 1)
+    parent = find_node(layout.root, path[:-1])
+    return EntryPlace(parent, entry_position(parent, path[-1]), len(path) == 1)
 
 # %% ../../../nbs/contract/edit/05_splice.ipynb #f6e9a1d2
 def slot_of(text: str, entry: Entry) -> int:
@@ -51,35 +51,35 @@ def slot_of(text: str, entry: Entry) -> int:
     return colon.end()
 
 
-def below(text: str, value: Any, entry: Entry, column: int, old: Node, style: Style, width: int) -> tuple[str, list[str]]:
+def value_lines(text: str, value: Any, entry: Entry, column: int, old: Node, style: Style, width: int) -> tuple[str, list[str]]:
     """Return what of a value goes on the line of its key or dash, and the lines below."""
     if isinstance(value, dict | list | tuple):
         if not value:
-            return flowing(value, style), []
+            return flow_text(value, style), []
         step = 2 if entry.key is None else style.mapping if isinstance(value, dict) else style.dash
-        return "", lines_of(value, column + step, style)
+        return "", collection_lines(value, column + step, style)
     indent = column + style.mapping
     if old.style in ("|", ">") and (lines := [line for line in text[old.start : old.end].split("\n")[1:] if line.strip()]):
         indent = min(len(line) - len(line.lstrip(" ")) for line in lines)
-    first, *rest = spelled(value, old.style, False, column, style, width, indent).split("\n")
+    first, *rest = spell_scalar(value, old.style, False, column, style, width, indent).split("\n")
     return first, rest
 
 
 def set_value(layout: Layout, path: NodePath, value: Any, style: Style) -> str:
     """Return the text with another value at a path that is there."""
     text = layout.text
-    here = place(layout, path)
+    here = entry_place(layout, path)
     entry, old = here.entry, here.entry.value
     if here.parent.is_flow:
-        return flow_value(text, entry, spelled(value, old.style, True, style=style) if not isinstance(value, dict | list | tuple) else flowing(value, style))
-    column, slot = column_of(text, entry), slot_of(text, entry)
+        return set_flow_value(text, entry, spell_scalar(value, old.style, True, style=style) if not isinstance(value, dict | list | tuple) else flow_text(value, style))
+    column, slot = entry_column(text, entry), slot_of(text, entry)
     if old.is_flow and isinstance(value, dict | list | tuple) and value and old.entries:
-        return replaced(text, old.start, old.end, flowing(value, style))
+        return replace_span(text, old.start, old.end, flow_text(value, style))
     width = max((len(line.strip()) for line in text[old.start : old.end].split("\n")[1:]), default=100)
-    first, rest = below(text, value, entry, column, old, style, width)
+    first, rest = value_lines(text, value, entry, column, old, style, width)
     is_block = old.style in ("|", ">") or (old.kind in ("mapping", "list") and not old.is_flow)
     if not is_block and not rest:
-        return replaced(text, old.start, old.end, first) if old.start < old.end else replaced(text, slot, slot, f" {first}")
+        return replace_span(text, old.start, old.end, first) if old.start < old.end else replace_span(text, slot, slot, f" {first}")
     is_block = is_block or "\n" in text[slot : old.start]
     end = entry_end(text, old.end, column) if old.kind in ("mapping", "list") and is_block else line_end(text, old.end)
     comment = re.search(r"[ \t]+#.*$", text[slot : line_end(text, slot)] if is_block else text[old.end : end])
@@ -87,41 +87,41 @@ def set_value(layout: Layout, path: NodePath, value: Any, style: Style) -> str:
         comment = None  # a compact collection: the comment on its first line is an entry's own
     head = (f" {first}" if first else "") + (comment[0] if comment else "")
     if entry.key is None and rest and not head:
-        return replaced(text, slot, end, " " + rest[0].lstrip(" ") + "".join(f"\n{line}" for line in rest[1:]))
-    return replaced(text, slot, end, "\n".join([head, *rest]))
+        return replace_span(text, slot, end, " " + rest[0].lstrip(" ") + "".join(f"\n{line}" for line in rest[1:]))
+    return replace_span(text, slot, end, "\n".join([head, *rest]))
 
 # %% ../../../nbs/contract/edit/05_splice.ipynb #b826b258
-def in_block(layout: Layout, parent: Node, is_root: bool, change: Callable[[str, list[tuple[int, int]]], str]) -> str:
+def edit_block(layout: Layout, parent: Node, is_root: bool, change: Callable[[str, list[tuple[int, int]]], str]) -> str:
     """Return the text after a change of a block's entries, which sees them as lines of their own."""
     text = layout.text
     first = parent.entries[0].start
     start = line_start(text, first)
     dashes = text[start:first]
     if not dashes.strip():
-        return change(text, spans(layout.text, parent, is_root))
-    found = spans(layout.text, parent, is_root)
-    body = change(replaced(text, start, first, " " * len(dashes)), found)[start:]
+        return change(text, entry_spans(layout.text, parent, is_root))
+    found = entry_spans(layout.text, parent, is_root)
+    body = change(replace_span(text, start, first, " " * len(dashes)), found)[start:]
     line = body[: line_end(body, 0)]
     if line.startswith(" " * len(dashes)) and line.strip():
         return text[:start] + dashes + body[len(dashes) :]
     return text[:start] + dashes.rstrip() + "\n" + body.lstrip("\n")
 
 
-def inner_gaps_are_blank(text: str, found: list[tuple[int, int]]) -> bool:
+def has_blank_gaps(text: str, found: list[tuple[int, int]]) -> bool:
     """The entries of a block are set apart by blank lines."""
     return len(found) > 1 and all("\n" in text[end + 1 : start] and not text[end + 1 : start].strip() for (_, end), (start, _) in pairwise(found))
 
 
-def put_lines(text: str, found: list[tuple[int, int]], position: int, lines: list[str]) -> str:
+def insert_lines(text: str, found: list[tuple[int, int]], position: int, lines: list[str]) -> str:
     """Return the text with lines as a new entry at a position of a block."""
-    gap = "\n\n" if inner_gaps_are_blank(text, found) else "\n"
+    gap = "\n\n" if has_blank_gaps(text, found) else "\n"
     new = "\n".join(lines)
     if position == 0:
-        return replaced(text, found[0][0], found[0][0], new + gap)
-    return replaced(text, found[position - 1][1], found[position - 1][1], gap + new)
+        return replace_span(text, found[0][0], found[0][0], new + gap)
+    return replace_span(text, found[position - 1][1], found[position - 1][1], gap + new)
 
 
-def without_lines(text: str, start: int, end: int, is_first: bool) -> str:
+def remove_lines(text: str, start: int, end: int, is_first: bool) -> str:
     """Return the text without an entry's lines; of the blank lines on both sides of it, those above stay, and none below a collection's own key."""
     before, after = text[:start], text[end + 1 :]
     if not after.strip():
@@ -135,42 +135,42 @@ def without_lines(text: str, start: int, end: int, is_first: bool) -> str:
 def insert_value(layout: Layout, path: NodePath, position: int, key: str | None, value: Any, style: Style) -> str:
     """Return the text with a new entry in the collection at a path."""
     text = layout.text
-    parent = find(layout.root, path)
+    parent = find_node(layout.root, path)
     if not parent.entries:
         made = [value] if key is None else {key: value}
         if path:
             return set_value(layout, path, made, style)
         is_alone = not text[line_start(text, parent.start) : parent.start].strip()
-        return replaced(text, parent.start, parent.end, "\n".join(lines_of(made, 0, style)) if is_alone else flowing(made, style))
+        return replace_span(text, parent.start, parent.end, "\n".join(collection_lines(made, 0, style)) if is_alone else flow_text(made, style))
     if parent.is_flow:
-        return put_in_flow(text, parent, position, flowing(value, style) if key is None else f"{spelled_key(key, style=style)}: {flowing(value, style)}")
-    head = "-" if key is None else f"{spelled_key(key, style=style)}:"
-    lines = entry_lines(head, value, column_of(text, parent.entries[0]), style)
-    return in_block(layout, parent, not path, lambda body, found: put_lines(body, found, position, lines))
+        return insert_flow_entry(text, parent, position, flow_text(value, style) if key is None else f"{spell_key(key, style=style)}: {flow_text(value, style)}")
+    head = "-" if key is None else f"{spell_key(key, style=style)}:"
+    lines = entry_lines(head, value, entry_column(text, parent.entries[0]), style)
+    return edit_block(layout, parent, not path, lambda body, found: insert_lines(body, found, position, lines))
 
 
 def remove_value(layout: Layout, path: NodePath) -> str:
     """Return the text without an entry and its comments; a collection that loses its last one becomes `{}` or `[]`."""
-    text, here = layout.text, place(layout, path)
+    text, here = layout.text, entry_place(layout, path)
     parent, index = here.parent, here.index
     if len(parent.entries) > 1:
         if parent.is_flow:
-            return remove_from_flow(text, parent, index)
-        return in_block(layout, parent, here.is_in_root, lambda body, found: without_lines(body, *found[index], is_first=index == 0 and not here.is_in_root))
+            return remove_flow_entry(text, parent, index)
+        return edit_block(layout, parent, here.is_in_root, lambda body, found: remove_lines(body, *found[index], is_first=index == 0 and not here.is_in_root))
     empty = "{}" if parent.kind == "mapping" else "[]"
     if parent.is_flow:
-        return replaced(text, parent.start, parent.end, empty)
+        return replace_span(text, parent.start, parent.end, empty)
     if len(path) > 1:
-        return emptied(layout, path, empty)
-    start, end = spans(text, parent, True)[0]
-    return replaced(text, start, end, empty)
+        return empty_block(layout, path, empty)
+    start, end = entry_spans(text, parent, True)[0]
+    return replace_span(text, start, end, empty)
 
 
-def emptied(layout: Layout, path: NodePath, empty: str) -> str:
+def empty_block(layout: Layout, path: NodePath, empty: str) -> str:
     """Return the text without the only entry of a block; comments of sections stay."""
     text = layout.text
-    start, end = spans(text, place(layout, path).parent)[0]
-    slot = slot_of(text, place(layout, path[:-1]).entry)
+    start, end = entry_spans(text, entry_place(layout, path).parent)[0]
+    slot = slot_of(text, entry_place(layout, path[:-1]).entry)
     head = re.fullmatch(r"([ \t]*(?:[ \t]#[^\n]*)?\n)((?:[ \t]*(?:#[^\n]*)?\n)*)", text[slot:start])
     if head is None:  # the entry is on the line of a dash, or of an anchor
         return set_value(layout, path[:-1], {} if empty == "{}" else [], Style())

@@ -8,20 +8,21 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ..dcs.fields import BAD_VALUE, KEPT_ASIDE
+from ..dcs.fields import BAD_VALUE, VALUE_WITHOUT_EFFECT
 from ..document import Document, NodePath
 from ..fault import Fault, code
-from .properties import OPTIONS, listed_values
-from .parts import flag, whole
+from .properties import ODCS_TYPE_OPTIONS, parse_value_list
+from .parts import parse_flag, parse_whole_number
 
 # %% auto #0
-__all__ = ['SERVER_NAMED_TWICE', 'POSITIONS', 'READ_CUSTOMS', 'server_contradictions', 'field_contradictions', 'contradictions']
+__all__ = ['SERVER_NAMED_TWICE', 'KEY_POSITION_FLAGS', 'CUSTOM_PROPERTY_READERS', 'server_contradictions', 'field_contradictions',
+           'contradictions']
 
 # %% ../../../nbs/contract/odcs/07_contradictions.ipynb #011688e8
 SERVER_NAMED_TWICE = code("server-named-twice", "Two servers have one name.", "rename one of them, or remove it", severity="warning")
 
 
-def _items(value: Any) -> list[tuple[int, Mapping[str, Any]]]:
+def _mapping_items(value: Any) -> list[tuple[int, Mapping[str, Any]]]:
     """Return the mappings of a list with their places, and none of anything else."""
     return [(place, item) for place, item in enumerate(value) if isinstance(item, Mapping)] if isinstance(value, list) else []
 
@@ -29,46 +30,46 @@ def _items(value: Any) -> list[tuple[int, Mapping[str, Any]]]:
 def server_contradictions(data: Mapping[str, Any], document: Document) -> Iterator[Fault]:
     """Yield the servers whose name another one has, upper and lower case being the same."""
     seen = dict[str, int]()
-    for place, item in _items(data.get("servers")):
+    for place, item in _mapping_items(data.get("servers")):
         name = str(item.get("server") or "").casefold()
         if name and name in seen:
             yield document.fault(SERVER_NAMED_TWICE, f"the server {item['server']!r} has the name of servers[{seen[name]}]", ("servers", place))
         seen.setdefault(name, place)
 
 # %% ../../../nbs/contract/odcs/07_contradictions.ipynb #2ebbb490
-POSITIONS = {"primaryKeyPosition": "primaryKey", "partitionKeyPosition": "partitioned"}
-READ_CUSTOMS = {"pii": (flag, "true or false"), "clusterKeyPosition": (whole, "a whole number"), "minLength": (whole, "a whole number"), "maxLength": (whole, "a whole number")}
+KEY_POSITION_FLAGS = {"primaryKeyPosition": "primaryKey", "partitionKeyPosition": "partitioned"}
+CUSTOM_PROPERTY_READERS = {"pii": (parse_flag, "true or false"), "clusterKeyPosition": (parse_whole_number, "a whole number"), "minLength": (parse_whole_number, "a whole number"), "maxLength": (parse_whole_number, "a whole number")}
 
 
 def field_contradictions(item: Mapping[str, Any], document: Document, path: NodePath) -> Iterator[Fault]:
     """Yield what one property says twice, or in a way that is not read."""
-    for position, yes in POSITIONS.items():
+    for position, yes in KEY_POSITION_FLAGS.items():
         value = item.get(position)
         if isinstance(value, int) and value > 0 and not item.get(yes):
             said = f"'{yes}: false' holds" if yes in item else f"there is no '{yes}: true'"
-            yield document.fault(KEPT_ASIDE, f"{position!r} is {value}, and {said}", (*path, position), hint=f"write {yes}: true, or remove the position")
+            yield document.fault(VALUE_WITHOUT_EFFECT, f"{position!r} is {value}, and {said}", (*path, position), hint=f"write {yes}: true, or remove the position")
     options = item.get("logicalTypeOptions")
-    places = {"enum": _enum(item), **{key: (options if isinstance(options, Mapping) else {}).get(key) for key, _ in OPTIONS.values()}}
-    for place, custom in _items(item.get("customProperties")):
+    places = {"enum": _own_enum_values(item), **{key: (options if isinstance(options, Mapping) else {}).get(key) for key, _ in ODCS_TYPE_OPTIONS.values()}}
+    for place, custom in _mapping_items(item.get("customProperties")):
         name, value, at = custom.get("property"), custom.get("value"), (*path, "customProperties", place, "value")
         own = places.get(str(name))
-        if own is not None and own != (list(listed_values(value) or ()) if name == "enum" else value):
-            yield document.fault(KEPT_ASIDE, f"the custom property {name!r} is {value!r}, and {own!r}, which the property has itself, holds", at)
-        elif name in READ_CUSTOMS and own is None:
-            yield from _unread(str(name), value, document, at)
+        if own is not None and own != (list(parse_value_list(value) or ()) if name == "enum" else value):
+            yield document.fault(VALUE_WITHOUT_EFFECT, f"the custom property {name!r} is {value!r}, and {own!r}, which the property has itself, holds", at)
+        elif name in CUSTOM_PROPERTY_READERS and own is None:
+            yield from _custom_value_faults(str(name), value, document, at)
         elif name == "references" and isinstance(value, list) and item.get("relationships"):
-            yield document.fault(KEPT_ASIDE, "'relationships' are not read beside the custom property 'references', which holds", (*path, "relationships"))
+            yield document.fault(VALUE_WITHOUT_EFFECT, "'relationships' are not read beside the custom property 'references', which holds", (*path, "relationships"))
 
 
-def _enum(item: Mapping[str, Any]) -> list[Any] | None:
+def _own_enum_values(item: Mapping[str, Any]) -> list[Any] | None:
     """Return the permitted values that a property has under `enum`; None where it has none."""
-    entries = _items(item.get("enum"))
+    entries = _mapping_items(item.get("enum"))
     return [entry.get("value") for _, entry in entries] if entries else None
 
 
-def _unread(name: str, value: Any, document: Document, at: NodePath) -> Iterator[Fault]:
+def _custom_value_faults(name: str, value: Any, document: Document, at: NodePath) -> Iterator[Fault]:
     """Yield that a custom property, whose name says what it means, has a value that does not."""
-    read, expected = READ_CUSTOMS[name]
+    read, expected = CUSTOM_PROPERTY_READERS[name]
     try:
         read(value)
     except ValueError:
@@ -78,22 +79,22 @@ def _unread(name: str, value: Any, document: Document, at: NodePath) -> Iterator
 def contradictions(data: Mapping[str, Any], document: Document) -> Iterator[Fault]:
     """Yield everything that an ODCS file says twice, in the order of the file."""
     yield from server_contradictions(data, document)
-    for place, model in _items(data.get("schema")):
-        yield from _of_properties(model.get("properties"), document, ("schema", place, "properties"))
+    for place, model in _mapping_items(data.get("schema")):
+        yield from _properties_contradictions(model.get("properties"), document, ("schema", place, "properties"))
 
 
-def _of_properties(items: Any, document: Document, path: NodePath) -> Iterator[Fault]:
+def _properties_contradictions(items: Any, document: Document, path: NodePath) -> Iterator[Fault]:
     """Yield what the properties of a list say twice, and those below them."""
-    for place, item in _items(items):
-        yield from _of_property(item, document, (*path, place))
+    for place, item in _mapping_items(items):
+        yield from _property_contradictions(item, document, (*path, place))
 
 
-def _of_property(item: Mapping[str, Any], document: Document, path: NodePath) -> Iterator[Fault]:
+def _property_contradictions(item: Mapping[str, Any], document: Document, path: NodePath) -> Iterator[Fault]:
     """Yield what a property and the parts of its type say twice."""
     yield from field_contradictions(item, document, path)
-    yield from _of_properties(item.get("properties"), document, (*path, "properties"))
+    yield from _properties_contradictions(item.get("properties"), document, (*path, "properties"))
     entries = item.get("map")
     parts = [(("items",), item.get("items")), *((("map", key), entries.get(key)) for key in ("key", "value") if isinstance(entries, Mapping))]
     for below, part in parts:
         if isinstance(part, Mapping):
-            yield from _of_property(part, document, (*path, *below))
+            yield from _property_contradictions(part, document, (*path, *below))

@@ -9,51 +9,52 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ..document import Document, nearest
+from ..document import Document, nearest_name_hint
 from ..fault import Fault, code
-from .standard_schema import NEWEST, VERSIONS
+from .standard_schema import NEWEST_ODCS_VERSION, ODCS_VERSIONS
 
 # %% auto #0
-__all__ = ['Path', 'Note', 'OLD_FORM', 'BAD_VERSION', 'METRICS', 'OPERATORS', 'OLD_OPERATORS', 'WIDTHS', 'MAY_BE_NULL', 'FREE',
-           'quality_today', 'options_today', 'rewritten', 'free_copy', 'version_of', 'todays_form']
+__all__ = ['OdcsPath', 'RewriteNote', 'OLD_ODCS_FORM', 'BAD_ODCS_VERSION', 'METRICS_BY_OLD_NAME', 'ODCS_OPERATORS',
+           'OLD_OPERATORS', 'CURRENT_NUMBER_FORMATS', 'NULLABLE_KEYS', 'FREE_FORM_KEYS', 'rewrite_old_quality',
+           'rewrite_old_options', 'rewrite_old_form', 'copy_free_form', 'find_odcs_version', 'upgrade_odcs_data']
 
 # %% ../../../nbs/contract/odcs/03_older_forms.ipynb #5cd5c107
-Path = tuple[str | int, ...]
-Note = tuple[Path, str]
+OdcsPath = tuple[str | int, ...]
+RewriteNote = tuple[OdcsPath, str]
 
-OLD_FORM = code("odcs-old-form", "A form that a later version of ODCS renamed; it is read as today's.", "write today's form", severity="note")
-BAD_VERSION = code("odcs-version", "The version of ODCS is missing, or one that the toolkit does not read.", "write apiVersion: v3.1.0")
+OLD_ODCS_FORM = code("odcs-old-form", "A form that a later version of ODCS renamed; it is read as today's.", "write today's form", severity="note")
+BAD_ODCS_VERSION = code("odcs-version", "The version of ODCS is missing, or one that the toolkit does not read.", "write apiVersion: v3.1.0")
 
 # %% ../../../nbs/contract/odcs/03_older_forms.ipynb #1ddb575d
-METRICS = {
+METRICS_BY_OLD_NAME = {
     "nullCheck": "nullValues", "nullCount": "nullValues", "duplicateCount": "duplicateValues", "validValues": "invalidValues",
     "invalidCount": "invalidValues", "missingCount": "missingValues", "countCheck": "rowCount",
 }
-OPERATORS = ("mustBe", "mustNotBe", "mustBeGreaterThan", "mustBeGreaterOrEqualTo", "mustBeLessThan", "mustBeLessOrEqualTo", "mustBeBetween", "mustNotBeBetween")
+ODCS_OPERATORS = ("mustBe", "mustNotBe", "mustBeGreaterThan", "mustBeGreaterOrEqualTo", "mustBeLessThan", "mustBeLessOrEqualTo", "mustBeBetween", "mustNotBeBetween")
 OLD_OPERATORS = {"mustBeGreaterThanOrEqualTo": "mustBeGreaterOrEqualTo", "mustBeLessThanOrEqualTo": "mustBeLessOrEqualTo"}
 
 
-def quality_today(item: dict[str, Any], path: Path) -> Iterator[Note]:
+def rewrite_old_quality(item: dict[str, Any], path: OdcsPath) -> Iterator[RewriteNote]:
     """Rewrite one check in place (ODCS v3.1, Data quality: `rule` is deprecated for `metric`), and yield what was rewritten."""
     for old, new in OLD_OPERATORS.items():
         if old in item:
             item.setdefault(new, item.pop(old))
             yield (*path, old), f"{old} is spelled {new}"
     if item.get("type", "library") == "library" and isinstance(rule := item.get("rule"), str) and "metric" not in item:
-        item["metric"] = METRICS.get(item.pop("rule"), rule)
+        item["metric"] = METRICS_BY_OLD_NAME.get(item.pop("rule"), rule)
         yield (*path, "rule"), f"rule: {rule} is now metric: {item['metric']}"
     if "validValues" in item and item.get("metric") == "invalidValues":
         item["arguments"] = {"validValues": item.pop("validValues")} | dict(item.get("arguments") or {})
         yield (*path, "validValues"), "validValues belongs under arguments"
-    if item.get("metric") in ("invalidValues", "nullValues", "missingValues", "duplicateValues") and not any(name in item for name in OPERATORS):
+    if item.get("metric") in ("invalidValues", "nullValues", "missingValues", "duplicateValues") and not any(name in item for name in ODCS_OPERATORS):
         item["mustBe"] = 0
         yield path, "no operator is given; mustBe: 0 is meant"
 
 # %% ../../../nbs/contract/odcs/03_older_forms.ipynb #f9604f58
-WIDTHS = {"int8": "i8", "int16": "i16", "int32": "i32", "int64": "i64", "uint8": "u8", "uint16": "u16", "uint32": "u32", "uint64": "u64", "float": "f32", "float32": "f32", "double": "f64", "float64": "f64"}
+CURRENT_NUMBER_FORMATS = {"int8": "i8", "int16": "i16", "int32": "i32", "int64": "i64", "uint8": "u8", "uint16": "u16", "uint32": "u32", "uint64": "u64", "float": "f32", "float32": "f32", "double": "f64", "float64": "f64"}
 
 
-def options_today(property: dict[str, Any], path: Path) -> Iterator[Note]:
+def rewrite_old_options(property: dict[str, Any], path: OdcsPath) -> Iterator[RewriteNote]:
     """Rewrite a property's logicalTypeOptions in place, and yield what was rewritten."""
     options = property.get("logicalTypeOptions")
     if not isinstance(options, dict):
@@ -64,8 +65,8 @@ def options_today(property: dict[str, Any], path: Path) -> Iterator[Note]:
             if flag and limit in options:
                 options[exclusive] = options.pop(limit)
             yield (*path, "logicalTypeOptions", exclusive), f"{exclusive} is the limit itself, not a flag, since v3.1"
-    if property.get("logicalType") in ("integer", "number") and options.get("format") in WIDTHS:
-        options["format"] = WIDTHS[options["format"]]
+    if property.get("logicalType") in ("integer", "number") and options.get("format") in CURRENT_NUMBER_FORMATS:
+        options["format"] = CURRENT_NUMBER_FORMATS[options["format"]]
     numeric = {name: options.pop(name) for name in ("precision", "scale") if name in options and property.get("logicalType") in (None, "number", "integer")}
     if numeric:
         customs = property.setdefault("customProperties", [])
@@ -75,54 +76,54 @@ def options_today(property: dict[str, Any], path: Path) -> Iterator[Note]:
         del property["logicalTypeOptions"]
 
 # %% ../../../nbs/contract/odcs/03_older_forms.ipynb #7d188aac
-MAY_BE_NULL = ("value", "valueExt", "mustBe", "mustNotBe")
-FREE = ("customProperties", "arguments", "implementation", "examples", "logicalTypeOptions", "enum", "context", "servers")
+NULLABLE_KEYS = ("value", "valueExt", "mustBe", "mustNotBe")
+FREE_FORM_KEYS = ("customProperties", "arguments", "implementation", "examples", "logicalTypeOptions", "enum", "context", "servers")
 
 
-def rewritten(value: Any, path: Path, notes: list[Note]) -> Any:
+def rewrite_old_form(value: Any, path: OdcsPath, notes: list[RewriteNote]) -> Any:
     """Return a copy of a document in today's form, and append what was rewritten to `notes`."""
     if isinstance(value, Mapping):
-        said = {key: item for key, item in value.items() if item is not None or key in MAY_BE_NULL}
-        copy = {key: free_copy(item) if key in FREE else rewritten(item, (*path, key), notes) for key, item in said.items()}
+        said = {key: item for key, item in value.items() if item is not None or key in NULLABLE_KEYS}
+        copy = {key: copy_free_form(item) if key in FREE_FORM_KEYS else rewrite_old_form(item, (*path, key), notes) for key, item in said.items()}
         if len(path) > 1 and path[-2] == "quality":
-            notes.extend(quality_today(copy, path))
-        notes.extend(options_today(copy, path))
+            notes.extend(rewrite_old_quality(copy, path))
+        notes.extend(rewrite_old_options(copy, path))
         return copy
     if isinstance(value, list):
-        return [rewritten(item, (*path, position), notes) for position, item in enumerate(value)]
+        return [rewrite_old_form(item, (*path, position), notes) for position, item in enumerate(value)]
     return value
 
 
-def free_copy(value: Any) -> Any:
+def copy_free_form(value: Any) -> Any:
     """Return a copy that shares no mapping and no list with the document."""
     if isinstance(value, Mapping):
-        return {key: free_copy(item) for key, item in value.items()}
-    return [free_copy(item) for item in value] if isinstance(value, list) else value
+        return {key: copy_free_form(item) for key, item in value.items()}
+    return [copy_free_form(item) for item in value] if isinstance(value, list) else value
 
 # %% ../../../nbs/contract/odcs/03_older_forms.ipynb #2564fe04
-def version_of(document: Document, data: Any) -> tuple[str, tuple[Fault, ...]]:
+def find_odcs_version(document: Document, data: Any) -> tuple[str, tuple[Fault, ...]]:
     """Return the version whose schema a document keeps, the newest for one of the 3 series that is not known; empty, with a fault, where it is not ODCS 3 at all."""
     if not isinstance(data, Mapping):
-        return "", (document.fault(BAD_VERSION, "the document is not a mapping of keys", ()),)
+        return "", (document.fault(BAD_ODCS_VERSION, "the document is not a mapping of keys", ()),)
     version = str(data.get("apiVersion", ""))
-    if version in VERSIONS:
+    if version in ODCS_VERSIONS:
         return version, ()
     if not re.fullmatch(r"v?3\.\d{1,9}(\.\d{1,9})?", version):
-        hint = nearest(version, VERSIONS) or "v3.0.0 to v3.2.0 are read"
-        return "", (document.fault(BAD_VERSION, f"apiVersion {version!r} is not a version of the 3 series", ("apiVersion",), hint),)
-    return NEWEST, (document.fault(OLD_FORM, f"apiVersion {version} is not known; the file is read as {NEWEST}", ("apiVersion",)),)
+        hint = nearest_name_hint(version, ODCS_VERSIONS) or "v3.0.0 to v3.2.0 are read"
+        return "", (document.fault(BAD_ODCS_VERSION, f"apiVersion {version!r} is not a version of the 3 series", ("apiVersion",), hint),)
+    return NEWEST_ODCS_VERSION, (document.fault(OLD_ODCS_FORM, f"apiVersion {version} is not known; the file is read as {NEWEST_ODCS_VERSION}", ("apiVersion",)),)
 
 
-def todays_form(document: Document, data: Mapping[str, Any]) -> tuple[dict[str, Any], tuple[Fault, ...]]:
+def upgrade_odcs_data(document: Document, data: Mapping[str, Any]) -> tuple[dict[str, Any], tuple[Fault, ...]]:
     """Return the data of a document of the 3 series in the form of v3.2, with a note for each thing that was rewritten."""
-    notes: list[Note] = []
-    copy = rewritten(data, (), notes)
-    if copy.get("apiVersion") not in VERSIONS:
-        copy["apiVersion"] = NEWEST
+    notes: list[RewriteNote] = []
+    copy = rewrite_old_form(data, (), notes)
+    if copy.get("apiVersion") not in ODCS_VERSIONS:
+        copy["apiVersion"] = NEWEST_ODCS_VERSION
     if isinstance(copy.get("version"), int | float):
         copy["version"] = document.text_at(("version",))
     if isinstance(copy.get("team"), list):
         notes.append((("team",), "team is an object with members since v3.1"))
     if copy.get("slaDefaultElement"):
         notes.append((("slaDefaultElement",), "slaDefaultElement is deprecated since v3.1: write element at each property"))
-    return copy, tuple(document.fault(OLD_FORM, message, path) for path, message in notes)
+    return copy, tuple(document.fault(OLD_ODCS_FORM, message, path) for path, message in notes)

@@ -11,13 +11,14 @@ from functools import partial
 from typing import Any
 
 from ..model import Field, Quality, Reference, Scalar
-from .parts import flag, read_links, read_properties, taken, text, whole, worded
-from .quality import read_quality
-from .property_type import logical_type, own_physical_type, read_type
+from .parts import parse_flag, read_odcs_links, read_custom_properties, take_property, parse_non_empty_text, parse_whole_number, read_element_texts
+from .quality import read_odcs_quality
+from .property_type import odcs_logical_type, own_physical_type, read_odcs_type
 
 # %% auto #0
-__all__ = ['OPTIONS', 'TEXTS', 'KEPT_KEYS', 'short_reference', 'listed', 'read_reference', 'split_external', 'listed_values',
-           'read_enum', 'constraints', 'position', 'read_field', 'kept_options', 'keys_and_flags', 'read_references']
+__all__ = ['ODCS_TYPE_OPTIONS', 'ODCS_FIELD_TEXTS', 'KEPT_KEYS', 'short_reference', 'reference_ends', 'read_reference',
+           'split_external', 'parse_value_list', 'take_enum', 'take_constraints', 'key_position', 'read_odcs_field',
+           'take_stored_options', 'take_keys_and_flags', 'take_property_references']
 
 # %% ../../../nbs/contract/odcs/06_properties.ipynb #a250024f
 def short_reference(reference: str) -> str:
@@ -28,15 +29,15 @@ def short_reference(reference: str) -> str:
     return ".".join(parts[1::2])
 
 
-def listed(value: Any) -> list[str]:
+def reference_ends(value: Any) -> list[str]:
     """Return the references that a relationship names at one end: one text, or a list."""
     return [short_reference(item) for item in (value if isinstance(value, list) else [value] if value else [])]
 
 
 def read_reference(item: Mapping[str, Any], model: str) -> Reference:
     """Return a foreign key that a schema's relationship declares; both ends lose the name of their model."""
-    here = tuple(end.removeprefix(f"{model}.") for end in listed(item.get("from")))
-    there = [(split_external(end) if "#" in end else end.partition(".")[::2]) for end in listed(item.get("to"))]
+    here = tuple(end.removeprefix(f"{model}.") for end in reference_ends(item.get("from")))
+    there = [(split_external(end) if "#" in end else end.partition(".")[::2]) for end in reference_ends(item.get("to"))]
     return Reference(here, there[0][0] if there else "", tuple(field for _, field in there))
 
 
@@ -46,7 +47,7 @@ def split_external(end: str) -> tuple[str, str]:
     return model, field.replace("/properties/", ".")
 
 # %% ../../../nbs/contract/odcs/06_properties.ipynb #31955072
-def listed_values(value: Any) -> tuple[Any, ...] | None:
+def parse_value_list(value: Any) -> tuple[Any, ...] | None:
     """Return the values of a list, or of a text that is a list in JSON (custom properties of datacontract-cli are texts); None for anything else."""
     if isinstance(value, str) and value.lstrip().startswith("["):
         try:
@@ -56,47 +57,47 @@ def listed_values(value: Any) -> tuple[Any, ...] | None:
     return tuple(value) if isinstance(value, list) else None
 
 
-def read_enum(item: Mapping[str, Any], properties: dict[str, Any], quality: list[Quality]) -> tuple[Any, ...]:
+def take_enum(item: Mapping[str, Any], properties: dict[str, Any], quality: list[Quality]) -> tuple[Any, ...]:
     """Return the permitted values of a property; what was used is taken out of the custom properties and the checks."""
     if entries := item.get("enum"):
         if any(len(entry) > 1 for entry in entries):
             properties["odcs.enum"] = entries
         return tuple(entry.get("value") for entry in entries)
-    if (values := listed_values(properties.get("enum"))) is not None:
+    if (values := parse_value_list(properties.get("enum"))) is not None:
         del properties["enum"]
         return values
     for check in quality:
         values = check.arguments.get("validValues")
-        if isinstance(values, list) and values and check == read_quality({"metric": "invalidValues", "arguments": {"validValues": values}, "mustBe": 0}):
+        if isinstance(values, list) and values and check == read_odcs_quality({"metric": "invalidValues", "arguments": {"validValues": values}, "mustBe": 0}):
             quality.remove(check)
             return tuple(values)
     return ()
 
 # %% ../../../nbs/contract/odcs/06_properties.ipynb #c1bc1f90
-OPTIONS = {
-    "pattern": ("pattern", text), "format": ("format", text), "minimum": ("minimum", lambda value: value), "maximum": ("maximum", lambda value: value),
+ODCS_TYPE_OPTIONS = {
+    "pattern": ("pattern", parse_non_empty_text), "format": ("format", parse_non_empty_text), "minimum": ("minimum", lambda value: value), "maximum": ("maximum", lambda value: value),
     "exclusive_minimum": ("exclusiveMinimum", lambda value: value), "exclusive_maximum": ("exclusiveMaximum", lambda value: value),
-    "min_length": ("minLength", whole), "max_length": ("maxLength", whole),
+    "min_length": ("minLength", parse_whole_number), "max_length": ("maxLength", parse_whole_number),
 }
-TEXTS = {
+ODCS_FIELD_TEXTS = {
     "description": "description", "title": "businessName", "physical_name": "physicalName", "classification": "classification",
     "encrypted_name": "encryptedName", "transform_logic": "transformLogic", "transform_description": "transformDescription",
 }
 KEPT_KEYS = ("id", "deprecated", "synonyms", "semanticType")
 
 
-def constraints(options: dict[str, Any], properties: dict[str, Any]) -> dict[str, Any]:
+def take_constraints(options: dict[str, Any], properties: dict[str, Any]) -> dict[str, Any]:
     """Return a field's constraints by their names in the contract, taken out of the options and custom properties."""
     found: dict[str, Any] = {}
-    for name, (key, read) in OPTIONS.items():
-        value = taken(options, key, read)
-        value = taken(properties, key, read) if value is None else value
+    for name, (key, read) in ODCS_TYPE_OPTIONS.items():
+        value = take_property(options, key, read)
+        value = take_property(properties, key, read) if value is None else value
         if value is not None:
             found[name] = value
     return found
 
 # %% ../../../nbs/contract/odcs/06_properties.ipynb #2b9107f9
-def position(item: Mapping[str, Any], yes: str, place: str) -> int:
+def key_position(item: Mapping[str, Any], yes: str, place: str) -> int:
     """Return the position in a key, 0 where there is none; a key whose position is not written counts as -1 until it is known."""
     if not item.get(yes):
         return 0
@@ -104,58 +105,58 @@ def position(item: Mapping[str, Any], yes: str, place: str) -> int:
     return written if isinstance(written, int) and written > 0 else -1
 
 
-def read_field(item: Mapping[str, Any], default_name: str = "", dialect: str = "") -> Field:
+def read_odcs_field(item: Mapping[str, Any], default_name: str = "", dialect: str = "") -> Field:
     """Return one property of ODCS v3 (section Schema) as a field, its physical type as a server of the dialect means it."""
-    properties = read_properties(item, KEPT_KEYS)
-    options = dict(item.get("logicalTypeOptions") or {}) | kept_options(properties)
-    type = read_type(item, options, properties, partial(read_field, dialect=dialect), dialect)
+    properties = read_custom_properties(item, KEPT_KEYS)
+    options = dict(item.get("logicalTypeOptions") or {}) | take_stored_options(properties)
+    type = read_odcs_type(item, options, properties, partial(read_odcs_field, dialect=dialect), dialect)
     if options.get("timezone") is False and own_physical_type("TIMESTAMP_NTZ", type) == "":
         del options["timezone"]
-    found = constraints(options, properties)
+    found = take_constraints(options, properties)
     if options:
         properties["odcs.logicalTypeOptions"] = options
     logical = item.get("logicalType")
-    if logical == "vector" or (isinstance(type, Scalar) and logical and logical != logical_type(type)):
+    if logical == "vector" or (isinstance(type, Scalar) and logical and logical != odcs_logical_type(type)):
         properties["odcs.logicalType"] = logical
-    quality = [read_quality(check) for check in item.get("quality") or ()]
-    declared = taken(properties, "declaredPhysicalType", text)
+    quality = [read_odcs_quality(check) for check in item.get("quality") or ()]
+    declared = take_property(properties, "declaredPhysicalType", parse_non_empty_text)
     return Field(
         name=default_name if item.get("name") is None else item["name"],
         type=type,
         physical_type=declared or own_physical_type(item.get("physicalType") or "", type),
-        enum=read_enum(item, properties, quality),
-        references=read_references(item, properties),
+        enum=take_enum(item, properties, quality),
+        references=take_property_references(item, properties),
         quality=tuple(quality),
-        **worded(item, **TEXTS),
+        **read_element_texts(item, **ODCS_FIELD_TEXTS),
         **found,
-        **keys_and_flags(item, properties),
+        **take_keys_and_flags(item, properties),
         properties=properties,
     )
 
 
-def kept_options(properties: dict[str, Any]) -> dict[str, Any]:
+def take_stored_options(properties: dict[str, Any]) -> dict[str, Any]:
     """Return the options that the written form of an older version kept as a custom property, which is taken out."""
     return properties.pop("logicalTypeOptions") if isinstance(properties.get("logicalTypeOptions"), dict) else {}
 
 
-def keys_and_flags(item: Mapping[str, Any], properties: dict[str, Any]) -> dict[str, Any]:
+def take_keys_and_flags(item: Mapping[str, Any], properties: dict[str, Any]) -> dict[str, Any]:
     """Return the keys, flags and lists of a property by their names in the contract."""
     return {
         "required": bool(item.get("required")),
         "unique": bool(item.get("unique")),
         "critical": bool(item.get("criticalDataElement")),
-        "pii": taken(properties, "pii", flag) or False,
-        "primary_key": position(item, "primaryKey", "primaryKeyPosition"),
-        "partition": position(item, "partitioned", "partitionKeyPosition"),
-        "cluster": taken(properties, "clusterKeyPosition", whole) or 0,
+        "pii": take_property(properties, "pii", parse_flag) or False,
+        "primary_key": key_position(item, "primaryKey", "primaryKeyPosition"),
+        "partition": key_position(item, "partitioned", "partitionKeyPosition"),
+        "cluster": take_property(properties, "clusterKeyPosition", parse_whole_number) or 0,
         "transform_sources": tuple(item.get("transformSourceObjects") or ()),
         "examples": tuple(item.get("examples") or ()),
         "tags": tuple(item.get("tags") or ()),
-        "links": read_links(item),
+        "links": read_odcs_links(item),
     }
 
 # %% ../../../nbs/contract/odcs/06_properties.ipynb #3ae30988
-def read_references(item: Mapping[str, Any], properties: dict[str, Any]) -> tuple[str, ...]:
+def take_property_references(item: Mapping[str, Any], properties: dict[str, Any]) -> tuple[str, ...]:
     """Return the references of a property, `model.field` each; what a relationship says beyond its end is kept."""
     if isinstance(properties.get("references"), list):
         return tuple(properties.pop("references"))
@@ -163,4 +164,4 @@ def read_references(item: Mapping[str, Any], properties: dict[str, Any]) -> tupl
     more = [{key: value for key, value in one.items() if key not in ("type", "to")} for one in relationships]
     if any(more):
         properties["odcs.relationships"] = list(relationships)
-    return tuple(end for one in relationships for end in listed(one.get("to")))
+    return tuple(end for one in relationships for end in reference_ends(one.get("to")))

@@ -10,32 +10,33 @@ from dataclasses import replace
 from typing import Any
 
 from ..model import STRING, Array, DataType, Field, Map, Scalar, Struct
-from .parts import taken, text, whole
-from ..sql.server_types import meaning
+from .parts import take_property, parse_non_empty_text, parse_whole_number
+from ..sql.server_types import parse_server_type
 from ..sql.sqltype import sql_type
 
 # %% auto #0
-__all__ = ['WIDTH', 'LOGICAL', 'VECTORS', 'logical_type', 'by_logical_type', 'digits_of', 'by_word', 'read_fields', 'read_type',
-           'vector_type', 'with_digits', 'is_map', 'early_map', 'canonical', 'own_physical_type']
+__all__ = ['NUMBER_FORMATS', 'LOGICAL_TYPE_NAMES', 'VECTORS', 'odcs_logical_type', 'read_logical_type', 'pop_decimal',
+           'type_of_word', 'read_odcs_fields', 'read_odcs_type', 'vector_type', 'with_digits', 'is_map', 'early_map',
+           'canonical_type', 'own_physical_type']
 
 # %% ../../../nbs/contract/odcs/05_property_type.ipynb #cea612b6
-WIDTH = {
+NUMBER_FORMATS = {
     "i8": Scalar("byte"), "i16": Scalar("short"), "i32": Scalar("integer"), "i64": Scalar("long"), "i128": Scalar("decimal", 38, 0),
     "u8": Scalar("short"), "u16": Scalar("integer"), "u32": Scalar("long"), "u64": Scalar("decimal", 20, 0), "u128": Scalar("decimal", 38, 0),
     "f32": Scalar("float"), "f64": Scalar("double"),
 }
-LOGICAL = {
+LOGICAL_TYPE_NAMES = {
     "string": "string", "varchar": "string", "char": "string", "binary": "string", "null": "string", "boolean": "boolean",
     "byte": "integer", "short": "integer", "integer": "integer", "long": "integer", "float": "number", "double": "number", "decimal": "number",
     "date": "date", "time": "time", "timestamp": "timestamp", "timestamp_ntz": "timestamp", "variant": "object",
 }
 
 
-def logical_type(type: DataType) -> str:
+def odcs_logical_type(type: DataType) -> str:
     """Return the standard's word for a type."""
     match type:
         case Scalar(name):
-            return LOGICAL[name]
+            return LOGICAL_TYPE_NAMES[name]
         case Array():
             return "array"
         case Map():
@@ -43,14 +44,14 @@ def logical_type(type: DataType) -> str:
     return "object"
 
 # %% ../../../nbs/contract/odcs/05_property_type.ipynb #791eabdf
-def by_logical_type(logical: str, options: dict[str, Any], properties: dict[str, Any]) -> DataType:
+def read_logical_type(logical: str, options: dict[str, Any], properties: dict[str, Any]) -> DataType:
     """Return the type that a logical type, its options and custom properties mean; what was used is taken out of the two."""
     match logical:
         case "integer" | "number":
-            width = WIDTH.get(options.get("format", ""))
+            width = NUMBER_FORMATS.get(options.get("format", ""))
             if width and options["format"][0] != "u" and options["format"] != "i128":
                 del options["format"]
-            if (written := digits_of(properties)) is not None:
+            if (written := pop_decimal(properties)) is not None:
                 return written
             return width or Scalar("integer" if logical == "integer" else "double")
         case "timestamp":
@@ -66,23 +67,23 @@ def by_logical_type(logical: str, options: dict[str, Any], properties: dict[str,
     return Scalar(logical) if logical in ("boolean", "date", "time") else STRING
 
 
-def digits_of(properties: dict[str, Any]) -> Scalar | None:
+def pop_decimal(properties: dict[str, Any]) -> Scalar | None:
     """Return the decimal of the custom properties `precision` and `scale`, which are taken out; of 38 digits where the scale stands alone, None where neither is there."""
-    precision, scale = taken(properties, "precision", whole), taken(properties, "scale", whole)
+    precision, scale = take_property(properties, "precision", parse_whole_number), take_property(properties, "scale", parse_whole_number)
     if precision is None and scale is None:
         return None
     return Scalar("decimal", 38 if precision is None else precision, scale or 0)
 
 
-def by_word(word: str) -> DataType:
+def type_of_word(word: str) -> DataType:
     """Return the type that a word means, be it a physical or a logical one."""
     try:
-        return meaning(word)[0]
+        return parse_server_type(word)[0]
     except ValueError:
-        return by_logical_type(word, {}, {})
+        return read_logical_type(word, {}, {})
 
 # %% ../../../nbs/contract/odcs/05_property_type.ipynb #077e1a71
-def read_fields(items: list[Mapping[str, Any]], read_field: Callable[..., Field]) -> tuple[Field, ...]:
+def read_odcs_fields(items: list[Mapping[str, Any]], read_field: Callable[..., Field]) -> tuple[Field, ...]:
     """Return properties as fields, with every position in a key filled in."""
     fields = [read_field(item, f"_{place}") for place, item in enumerate(items, 1)]
     for name in ("primary_key", "partition"):
@@ -95,7 +96,7 @@ def read_fields(items: list[Mapping[str, Any]], read_field: Callable[..., Field]
     return tuple(fields)
 
 # %% ../../../nbs/contract/odcs/05_property_type.ipynb #c3c5ece1
-def read_type(item: Mapping[str, Any], options: dict[str, Any], properties: dict[str, Any], read_field: Callable[..., Field], dialect: str = "") -> DataType:
+def read_odcs_type(item: Mapping[str, Any], options: dict[str, Any], properties: dict[str, Any], read_field: Callable[..., Field], dialect: str = "") -> DataType:
     """Return the type of one property on a server of a dialect; what was used of the options and custom properties is taken out of them."""
     written = properties.pop("dataType", None)
     if isinstance(written, Mapping):
@@ -110,13 +111,13 @@ def read_type(item: Mapping[str, Any], options: dict[str, Any], properties: dict
     if logical in ("object", "") and is_map(item, properties):
         return early_map(nested, properties, read_field)
     if nested is not None and logical in ("object", ""):
-        return Struct(read_fields(nested, read_field))
+        return Struct(read_odcs_fields(nested, read_field))
     physical = item.get("physicalType") or ""
     try:
-        decided, _ = meaning(physical, dialect, logical)
+        decided, _ = parse_server_type(physical, dialect, logical)
     except ValueError:
-        return by_logical_type(logical, options, properties)
-    if item.get("logicalType") in ("integer", "number") and WIDTH.get(options.get("format", "")) == decided:
+        return read_logical_type(logical, options, properties)
+    if item.get("logicalType") in ("integer", "number") and NUMBER_FORMATS.get(options.get("format", "")) == decided:
         del options["format"]
     return with_digits(decided, physical, properties) if isinstance(decided, Scalar) else decided
 
@@ -128,17 +129,17 @@ def vector_type(physical: str, dialect: str = "") -> DataType:
     """Return a vector's type: a list of the numbers that its physical type says, in Spark's words or the server's; of floats where it says none."""
     for reader in dict.fromkeys(("", dialect)):
         try:
-            decided, _ = meaning(physical, reader)
+            decided, _ = parse_server_type(physical, reader)
         except ValueError:
             continue
         if decided in VECTORS:
             return decided
-    return by_logical_type("vector", {}, {})
+    return read_logical_type("vector", {}, {})
 
 
 def with_digits(decided: Scalar, physical: str, properties: dict[str, Any]) -> Scalar:
     """Return a decimal with the precision and scale of the custom properties, where its physical type has none; what says the same again is taken out."""
-    if decided.name == "decimal" and "(" not in physical and (written := digits_of(properties)) is not None:
+    if decided.name == "decimal" and "(" not in physical and (written := pop_decimal(properties)) is not None:
         return written
     for name in ("precision", "scale"):
         if name in properties and str(properties[name]) == str(getattr(decided, name)):
@@ -154,12 +155,12 @@ def is_map(item: Mapping[str, Any], properties: Mapping[str, Any]) -> bool:
 
 def early_map(nested: list[Mapping[str, Any]] | None, properties: dict[str, Any], read_field: Callable[..., Field]) -> Map:
     """Return a map of before 3.2, whose values are objects where it has properties; keys and values are text where nothing says otherwise."""
-    key, value = (taken(properties, name, text) or "string" for name in ("mapKeyType", "mapValueType"))
-    inner = Struct(read_fields(nested, read_field)) if nested else by_word(value)
-    return Map(Field("key", by_word(key)), Field("value", inner))
+    key, value = (take_property(properties, name, parse_non_empty_text) or "string" for name in ("mapKeyType", "mapValueType"))
+    inner = Struct(read_odcs_fields(nested, read_field)) if nested else type_of_word(value)
+    return Map(Field("key", type_of_word(key)), Field("value", inner))
 
 # %% ../../../nbs/contract/odcs/05_property_type.ipynb #b509f39f
-def canonical(type: DataType) -> str:
+def canonical_type(type: DataType) -> str:
     """Return Spark's text of a type, and an empty one where the type cannot be written in SQL."""
     try:
         return sql_type(type)
@@ -169,5 +170,5 @@ def canonical(type: DataType) -> str:
 
 def own_physical_type(text: str, type: DataType) -> str:
     """Return the author's physical type where it says more than the type itself, else an empty text."""
-    plain, derived = ("".join(word.lower().split()) for word in (text, canonical(type)))
+    plain, derived = ("".join(word.lower().split()) for word in (text, canonical_type(type)))
     return "" if plain == derived else text

@@ -9,35 +9,36 @@ from collections.abc import Iterable
 from typing import Any
 
 from ..model import Array, DataType, Field, Map, Model, Reference, Scalar, Struct
-from .properties import OPTIONS, read_field, read_reference, short_reference
-from .parts import said, written_links, written_properties
-from .quality import written_quality
-from .standard_schema import keeps_schema
-from .property_type import VECTORS, canonical, logical_type, own_physical_type, vector_type
-from ..sql.server_types import meaning
+from .properties import ODCS_TYPE_OPTIONS, read_odcs_field, read_reference, short_reference
+from .parts import drop_empty_keys, build_link_entries, build_property_keys
+from .quality import build_odcs_quality
+from .standard_schema import is_valid_odcs
+from .property_type import VECTORS, canonical_type, odcs_logical_type, own_physical_type, vector_type
+from ..sql.server_types import parse_server_type
 
 # %% auto #0
-__all__ = ['Named', 'LIMITS', 'WRITTEN_ELSEWHERE', 'means', 'written_logical_type', 'is_vector', 'written_type', 'written_parts',
-           'is_allowed', 'written_options', 'is_reference', 'written_references', 'one_or_all', 'written_foreign_keys',
-           'written_enum', 'written_field', 'key_and_meaning', 'lineage']
+__all__ = ['CustomPropertyList', 'ODCS_LIMIT_OPTIONS', 'SEPARATE_PROPERTIES', 'is_read_as', 'build_logical_type', 'is_vector',
+           'build_type_keys', 'build_nested_parts', 'is_allowed_option', 'build_type_options', 'is_standard_reference',
+           'build_relationships', 'relationship_end', 'build_model_relationships', 'build_enum_entries',
+           'build_odcs_property', 'build_identity_keys', 'build_lineage_keys']
 
 # %% ../../../nbs/contract/odcs/09_property_writer.ipynb #4300c156
-Named = list[tuple[str, Any]]
+CustomPropertyList = list[tuple[str, Any]]
 
 
-def means(text: str, type: Scalar, dialect: str, logical: str) -> bool:
+def is_read_as(text: str, type: Scalar, dialect: str, logical: str) -> bool:
     """Whether a physical type is read as exactly this type on a server of a dialect."""
     try:
-        return meaning(text, dialect, logical)[0] == type
+        return parse_server_type(text, dialect, logical)[0] == type
     except ValueError:
         return False
 
 
-def written_logical_type(field: Field) -> str:
+def build_logical_type(field: Field) -> str:
     """Return the author's logical type where its options or its vector need it, else that of the field's type."""
     kept = field.properties.get("odcs.logicalType")
     fits = is_vector(field.type) if kept == "vector" else isinstance(field.type, Scalar) and kept not in ("map", None)
-    return kept if fits and isinstance(kept, str) else logical_type(field.type)
+    return kept if fits and isinstance(kept, str) else odcs_logical_type(field.type)
 
 
 def is_vector(type: DataType) -> bool:
@@ -45,61 +46,61 @@ def is_vector(type: DataType) -> bool:
     return type in VECTORS
 
 
-def written_type(field: Field, named: Named, dialect: str = "") -> dict[str, Any]:
+def build_type_keys(field: Field, named: CustomPropertyList, dialect: str = "") -> dict[str, Any]:
     """Return the keys that say a field's type to a reader of the dialect; what they cannot say is appended to the custom properties."""
-    own, logical = own_physical_type(field.physical_type, field.type), written_logical_type(field)
-    if field.physical_type and (not own or (isinstance(field.type, Scalar) and not means(own, field.type, dialect, logical))):
+    own, logical = own_physical_type(field.physical_type, field.type), build_logical_type(field)
+    if field.physical_type and (not own or (isinstance(field.type, Scalar) and not is_read_as(own, field.type, dialect, logical))):
         named.append(("declaredPhysicalType", field.physical_type))
         own = ""
     keys: dict[str, Any] = {"logicalType": logical}
     match field.type:
         case Scalar() as type:
-            keys["physicalType"] = own or canonical(type)
-            if not means(keys["physicalType"], type, dialect, logical):
+            keys["physicalType"] = own or canonical_type(type)
+            if not is_read_as(keys["physicalType"], type, dialect, logical):
                 parts = {"precision": type.precision, "scale": type.scale, "length": type.length}
                 named.append(("dataType", {"name": type.name, **{part: value for part, value in parts.items() if value is not None}}))
         case Array() if logical == "vector":
-            keys["physicalType"] = own if own and vector_type(own, dialect) == field.type else canonical(field.type)
+            keys["physicalType"] = own if own and vector_type(own, dialect) == field.type else canonical_type(field.type)
         case _ if own:
             keys["physicalType"] = own
-    return said(**keys)
+    return drop_empty_keys(**keys)
 
 
-def written_parts(field: Field, dialect: str = "") -> dict[str, Any]:
+def build_nested_parts(field: Field, dialect: str = "") -> dict[str, Any]:
     """Return the nested properties, items or map of a field; nothing for a scalar and for a vector, whose elements are numbers."""
     match field.type:
         case Struct(fields):
-            return {"properties": [written_field(part, None, dialect) for part in fields]}
-        case Array(element) if written_logical_type(field) != "vector":
-            return {"items": written_field(element, "element", dialect)}
+            return {"properties": [build_odcs_property(part, None, dialect) for part in fields]}
+        case Array(element) if build_logical_type(field) != "vector":
+            return {"items": build_odcs_property(element, "element", dialect)}
         case Map(key, value):
-            return {"map": {"key": written_field(key, "key", dialect), "value": written_field(value, "value", dialect)}}
+            return {"map": {"key": build_odcs_property(key, "key", dialect), "value": build_odcs_property(value, "value", dialect)}}
     return {}
 
 # %% ../../../nbs/contract/odcs/09_property_writer.ipynb #123a552e
-LIMITS = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum")
+ODCS_LIMIT_OPTIONS = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum")
 
 
-def is_allowed(logical: str, key: str, value: Any) -> bool:
+def is_allowed_option(logical: str, key: str, value: Any) -> bool:
     """Whether the standard's schema lets a logical type have an option (ODCS v3.2, Logical type options)."""
     match logical:
         case "string":
             return key in ("pattern", "format") or (key in ("minLength", "maxLength") and value >= 0)
         case "date" | "time" | "timestamp":
-            return key == "format" or (key in LIMITS and isinstance(value, str))
+            return key == "format" or (key in ODCS_LIMIT_OPTIONS and isinstance(value, str))
         case "integer" | "number":
-            return key in LIMITS and isinstance(value, int | float) and not isinstance(value, bool)
+            return key in ODCS_LIMIT_OPTIONS and isinstance(value, int | float) and not isinstance(value, bool)
     return False
 
 
-def written_options(field: Field, logical: str, named: Named) -> dict[str, Any]:
+def build_type_options(field: Field, logical: str, named: CustomPropertyList) -> dict[str, Any]:
     """Return a field's logicalTypeOptions; constraints that are not allowed there are appended to the custom properties."""
     options: dict[str, Any] = {"timezone": False} if field.type == Scalar("timestamp_ntz") and logical == "timestamp" else {}
-    for name, (key, _) in OPTIONS.items():
+    for name, (key, _) in ODCS_TYPE_OPTIONS.items():
         value = getattr(field, name)
         if value is None or value == "":
             continue
-        if is_allowed(logical, key, value):
+        if is_allowed_option(logical, key, value):
             options[key] = value
         else:
             named.append((key, value))
@@ -107,99 +108,99 @@ def written_options(field: Field, logical: str, named: Named) -> dict[str, Any]:
     if not isinstance(kept, dict):
         return options
     whole = {**options, **kept}
-    if keeps_schema("SchemaProperty", {"name": "x", "logicalType": logical, "logicalTypeOptions": whole}):
+    if is_valid_odcs("SchemaProperty", {"name": "x", "logicalType": logical, "logicalTypeOptions": whole}):
         return whole
     named.append(("logicalTypeOptions", kept))
     return options
 
 # %% ../../../nbs/contract/odcs/09_property_writer.ipynb #290d25e2
-def is_reference(end: Any) -> bool:
+def is_standard_reference(end: Any) -> bool:
     """Whether a reference has a form that the standard's schema takes and that reads back unchanged."""
-    return keeps_schema("RelationshipPropertyLevel", {"to": end}) and short_reference(end) == end
+    return is_valid_odcs("RelationshipPropertyLevel", {"to": end}) and short_reference(end) == end
 
 
-def written_references(references: Iterable[str], kept: Any, named: Named) -> list[dict[str, Any]]:
+def build_relationships(references: Iterable[str], kept: Any, named: CustomPropertyList) -> list[dict[str, Any]]:
     """Return the relationships of a property."""
     references = list(references)
-    if isinstance(kept, list) and list(read_field({"name": "x", "relationships": kept}).references) == references:
+    if isinstance(kept, list) and list(read_odcs_field({"name": "x", "relationships": kept}).references) == references:
         return kept
-    if all(map(is_reference, references)):
+    if all(map(is_standard_reference, references)):
         return [{"type": "foreignKey", "to": reference} for reference in references]
     named.append(("references", references))
     return []
 
 
-def one_or_all(ends: list[str]) -> str | list[str]:
+def relationship_end(ends: list[str]) -> str | list[str]:
     """Return one end as a text and several as a list, as the standard's examples do."""
     return ends[0] if len(ends) == 1 else ends
 
 
-def written_foreign_keys(model: Model, named: Named) -> list[dict[str, Any]]:
+def build_model_relationships(model: Model, named: CustomPropertyList) -> list[dict[str, Any]]:
     """Return the relationships of a schema."""
     def relationship(reference: Reference) -> dict[str, Any]:
         between = "/properties/" if "#" in reference.model else "."
         here, there = [f"{model.name}.{field}" for field in reference.fields], [f"{reference.model}{between}{field}" for field in reference.to_fields]
-        return {"type": "foreignKey", "from": one_or_all(here), "to": one_or_all(there)}
+        return {"type": "foreignKey", "from": relationship_end(here), "to": relationship_end(there)}
 
     kept = model.properties.get("odcs.relationships")
     if isinstance(kept, list) and tuple(read_reference(item, model.name) for item in kept) == model.references:
         return kept
     written = [relationship(reference) for reference in model.references]
-    if all(keeps_schema("RelationshipSchemaLevel", item) and read_reference(item, model.name) == reference for item, reference in zip(written, model.references, strict=True)):
+    if all(is_valid_odcs("RelationshipSchemaLevel", item) and read_reference(item, model.name) == reference for item, reference in zip(written, model.references, strict=True)):
         return written
     named.append(("references", [{"fields": list(one.fields), "model": one.model, "to": list(one.to_fields)} for one in model.references]))
     return []
 
 # %% ../../../nbs/contract/odcs/09_property_writer.ipynb #3346f844
-def written_enum(field: Field, named: Named) -> list[dict[str, Any]]:
+def build_enum_entries(field: Field, named: CustomPropertyList) -> list[dict[str, Any]]:
     """Return a field's enum in the form of v3.2."""
     kept = field.properties.get("odcs.enum")
     if isinstance(kept, list) and [entry.get("value") for entry in kept] == list(field.enum):
         return kept
     entries = [{"value": value} for value in field.enum]
-    if not entries or keeps_schema("SchemaBaseProperty", {"logicalType": "string", "enum": entries}):
+    if not entries or is_valid_odcs("SchemaBaseProperty", {"logicalType": "string", "enum": entries}):
         return entries
     named.append(("enum", list(field.enum)))
     return []
 
 # %% ../../../nbs/contract/odcs/09_property_writer.ipynb #5b83349a
-WRITTEN_ELSEWHERE = ("odcs.logicalTypeOptions", "odcs.logicalType", "odcs.relationships", "odcs.enum")
+SEPARATE_PROPERTIES = ("odcs.logicalTypeOptions", "odcs.logicalType", "odcs.relationships", "odcs.enum")
 
 
-def written_field(field: Field, default_name: str | None = None, dialect: str = "") -> dict[str, Any]:
+def build_odcs_property(field: Field, default_name: str | None = None, dialect: str = "") -> dict[str, Any]:
     """Return the property of a field, valid by the standard's schema, that `read_field` of the same dialect reads back as the same field."""
-    named: Named = []
-    types = written_type(field, named, dialect)
-    options = written_options(field, types["logicalType"], named)
-    enum = written_enum(field, named)
-    references = written_references(field.references, field.properties.get("odcs.relationships"), named)
+    named: CustomPropertyList = []
+    types = build_type_keys(field, named, dialect)
+    options = build_type_options(field, types["logicalType"], named)
+    enum = build_enum_entries(field, named)
+    references = build_relationships(field.references, field.properties.get("odcs.relationships"), named)
     if field.pii:
         named.append(("pii", True))
     if field.cluster:
         named.append(("clusterKeyPosition", field.cluster))
-    rest = {key: value for key, value in field.properties.items() if key not in WRITTEN_ELSEWHERE}
+    rest = {key: value for key, value in field.properties.items() if key not in SEPARATE_PROPERTIES}
     name = {} if field.name == default_name else {"name": field.name}
     return (
         name
-        | key_and_meaning(field, types)
+        | build_identity_keys(field, types)
         | ({"logicalTypeOptions": options} if options else {})
-        | said(enum=enum, required=field.required, unique=field.unique, partitioned=bool(field.partition), partitionKeyPosition=field.partition or None)
-        | lineage(field)
-        | said(relationships=references, quality=[written_quality(check) for check in field.quality])
-        | written_parts(field, dialect)
-        | written_properties(rest, *named)
+        | drop_empty_keys(enum=enum, required=field.required, unique=field.unique, partitioned=bool(field.partition), partitionKeyPosition=field.partition or None)
+        | build_lineage_keys(field)
+        | drop_empty_keys(relationships=references, quality=[build_odcs_quality(check) for check in field.quality])
+        | build_nested_parts(field, dialect)
+        | build_property_keys(rest, *named)
     )
 
 
-def key_and_meaning(field: Field, types: dict[str, Any]) -> dict[str, Any]:
+def build_identity_keys(field: Field, types: dict[str, Any]) -> dict[str, Any]:
     """Return what a property is: its key, names, description and type."""
-    key = said(primaryKey=bool(field.primary_key), primaryKeyPosition=field.primary_key or None)
-    return key | said(physicalName=field.physical_name, businessName=field.title, description=field.description) | types
+    key = drop_empty_keys(primaryKey=bool(field.primary_key), primaryKeyPosition=field.primary_key or None)
+    return key | drop_empty_keys(physicalName=field.physical_name, businessName=field.title, description=field.description) | types
 
 
-def lineage(field: Field) -> dict[str, Any]:
+def build_lineage_keys(field: Field) -> dict[str, Any]:
     """Return what a property is classed as and where it comes from."""
-    return said(
+    return drop_empty_keys(
         classification=field.classification,
         criticalDataElement=field.critical,
         encryptedName=field.encrypted_name,
@@ -208,5 +209,5 @@ def lineage(field: Field) -> dict[str, Any]:
         transformDescription=field.transform_description,
         examples=list(field.examples),
         tags=list(field.tags),
-        authoritativeDefinitions=written_links(field.links),
+        authoritativeDefinitions=build_link_entries(field.links),
     )

@@ -12,57 +12,58 @@ from functools import cache
 from pathlib import Path
 from typing import Any, get_args
 
-from ..document import Document, nearest
+from ..document import Document, nearest_name_hint
 from ..fault import Fault, code
 
 # %% auto #0
-__all__ = ['BREACH', 'LATER_FORM', 'UNTYPED_OPTIONS', 'UNKNOWN_KEY', 'VERSIONS', 'NEWEST', 'TOLERATED', 'STUB', 'STUB_MODEL',
-           'Part', 'KEYS_FORBIDDEN', 'published_schema', 'schema', 'compiled', 'keeps_schema', 'server_keys', 'classes',
-           'without_unknown', 'deepest', 'is_operator_choice', 'breach', 'known_keys', 'forbidden_names',
-           'forbidden_keys', 'parts', 'validator', 'breaches_of', 'breaches', 'schema_data', 'untyped_options',
-           'parsed', 'joined']
+__all__ = ['BREACH', 'LATER_FORM', 'UNTYPED_OPTIONS', 'ODCS_UNKNOWN_KEY', 'ODCS_VERSIONS', 'NEWEST_ODCS_VERSION',
+           'TOLERATED_KEYS', 'STUB', 'STUB_MODEL', 'SchemaPart', 'KEYS_FORBIDDEN', 'odcs_json_schema',
+           'definition_schema', 'compile_schema', 'is_valid_odcs', 'server_keys', 'model_classes', 'drop_unknown_keys',
+           'deepest_error', 'is_operator_choice', 'breach_fault', 'odcs_keys', 'forbidden_names',
+           'forbidden_key_faults', 'schema_parts', 'validator', 'breaches_of', 'breaches', 'schema_data',
+           'find_untyped_options', 'parse_odcs_data', 'merge_breaches']
 
 # %% ../../../nbs/contract/odcs/02_standard_schema.ipynb #76397212
 BREACH = code("odcs-schema", "A value breaks the JSON schema of its version of ODCS.", "see the standard's page of that section, or read the file with --lenient")
 LATER_FORM = code("odcs-later-form", "Something that the file's version of ODCS forbids and a later one has; it is read as the later one's.", "write the later version as apiVersion", severity="warning")
 UNTYPED_OPTIONS = code("odcs-untyped-options", "A property has logicalTypeOptions and no logicalType that they belong to.", "write logicalType", severity="warning")
-UNKNOWN_KEY = code("odcs-unknown-key", "A key that ODCS does not know in this place; it is not read.", "remove it, or make it a custom property", severity="warning")
+ODCS_UNKNOWN_KEY = code("odcs-unknown-key", "A key that ODCS does not know in this place; it is not read.", "remove it, or make it a custom property", severity="warning")
 
 # %% ../../../nbs/contract/odcs/02_standard_schema.ipynb #d8dd7da7
-VERSIONS = ("v3.0.0", "v3.0.1", "v3.0.2", "v3.1.0", "v3.2.0")
-NEWEST = VERSIONS[-1]
+ODCS_VERSIONS = ("v3.0.0", "v3.0.1", "v3.0.2", "v3.1.0", "v3.2.0")
+NEWEST_ODCS_VERSION = ODCS_VERSIONS[-1]
 
 
 @cache
-def published_schema(version: str) -> dict[str, Any]:
+def odcs_json_schema(version: str) -> dict[str, Any]:
     """Return the schema that the standard publishes for one of its VERSIONS."""
     from importlib.resources import files
 
     package = Path(str(files("datamaster_kit")))
     folder = next(folder for folder in (package / "standards", package.parent / "nbs" / "standards") if folder.is_dir())
-    file = files("open_data_contract_standard") / "schema.json" if version == NEWEST else folder / f"odcs-json-schema-{version}.json"
+    file = files("open_data_contract_standard") / "schema.json" if version == NEWEST_ODCS_VERSION else folder / f"odcs-json-schema-{version}.json"
     published: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
     return published
 
 
-def schema(definition: str = "", version: str = NEWEST) -> dict[str, Any]:
+def definition_schema(definition: str = "", version: str = NEWEST_ODCS_VERSION) -> dict[str, Any]:
     """Return the schema of a whole version of the standard, or of one of its definitions such as DataQuality."""
-    whole = published_schema(version)
+    whole = odcs_json_schema(version)
     return {"$defs": whole["$defs"], "$ref": f"#/$defs/{definition}"} if definition else whole
 
 
 @cache
-def compiled(definition: str = "", version: str = NEWEST) -> Any:
+def compile_schema(definition: str = "", version: str = NEWEST_ODCS_VERSION) -> Any:
     """Return the compiled validator of a definition."""
     from jsonschema_rs import Draft201909Validator
 
-    return Draft201909Validator(schema(definition, version))
+    return Draft201909Validator(definition_schema(definition, version))
 
 
-def keeps_schema(definition: str, value: Any, version: str = NEWEST) -> bool:
+def is_valid_odcs(definition: str, value: Any, version: str = NEWEST_ODCS_VERSION) -> bool:
     """The value keeps the schema of a definition; False also for one that JSON has not."""
     try:
-        return bool(compiled(definition, version).is_valid(value))
+        return bool(compile_schema(definition, version).is_valid(value))
     except (ValueError, TypeError):
         return False
 
@@ -70,25 +71,25 @@ def keeps_schema(definition: str, value: Any, version: str = NEWEST) -> bool:
 @cache
 def server_keys(type: str) -> frozenset[str]:
     """Return the keys that a server of one type has of its own; empty where the standard does not know the type."""
-    definitions = schema("", NEWEST)["$defs"]
+    definitions = definition_schema("", NEWEST_ODCS_VERSION)["$defs"]
     for rule in definitions["Server"]["allOf"]:
         if rule["if"]["properties"]["type"].get("const") == type:
             return frozenset(definitions["ServerSource"][rule["then"]["$ref"].rsplit("/", 1)[1]]["properties"])
     return frozenset()
 
 # %% ../../../nbs/contract/odcs/02_standard_schema.ipynb #f120ff44
-def classes(annotation: Any) -> Iterator[Any]:
+def model_classes(annotation: Any) -> Iterator[Any]:
     """Yield the classes of the standard that an annotation mentions."""
     if hasattr(annotation, "model_fields"):
         yield annotation
     for part in get_args(annotation):
-        yield from classes(part)
+        yield from model_classes(part)
 
 
-def without_unknown(value: Any, kind: Any, document: Document, path: tuple[str | int, ...], faults: list[Fault]) -> Any:
+def drop_unknown_keys(value: Any, kind: Any, document: Document, path: tuple[str | int, ...], faults: list[Fault]) -> Any:
     """Return a copy without the keys that `kind` does not have, and append a warning for each."""
     if isinstance(value, list):
-        return [without_unknown(item, kind, document, (*path, position), faults) for position, item in enumerate(value)]
+        return [drop_unknown_keys(item, kind, document, (*path, position), faults) for position, item in enumerate(value)]
     if not isinstance(value, Mapping):
         return value
     fields = {field.alias or name: field for name, field in kind.model_fields.items()}
@@ -96,16 +97,16 @@ def without_unknown(value: Any, kind: Any, document: Document, path: tuple[str |
     for key, item in value.items():
         if key not in fields:
             kept = "; it is kept as an option" if kind.__name__ == "Server" else ""
-            faults.append(document.fault(UNKNOWN_KEY, f"{key!r} is not a key of ODCS here{kept}", (*path, key), nearest(str(key), fields)))
+            faults.append(document.fault(ODCS_UNKNOWN_KEY, f"{key!r} is not a key of ODCS here{kept}", (*path, key), nearest_name_hint(str(key), fields)))
             continue
-        inner = list(classes(fields[key].annotation))
+        inner = list(model_classes(fields[key].annotation))
         if len(inner) > 1 and isinstance(item, list):
             inner = inner[1:]
-        copy[key] = without_unknown(item, inner[0], document, (*path, key), faults) if inner else item
+        copy[key] = drop_unknown_keys(item, inner[0], document, (*path, key), faults) if inner else item
     return copy
 
 # %% ../../../nbs/contract/odcs/02_standard_schema.ipynb #33fcc399
-def deepest(error: Any) -> Any:
+def deepest_error(error: Any) -> Any:
     """Return the most telling error below a choice: that of the branch which got furthest."""
     while error.validator in ("anyOf", "oneOf") and error.context and not is_operator_choice(error):
         typed = [inner for inner in error.context if inner.validator != "type" or inner.absolute_path != error.absolute_path]
@@ -120,7 +121,7 @@ def is_operator_choice(error: Any) -> bool:
     return error.validator == "oneOf" and isinstance(error.instance, Mapping) and any("mustBe" in branch.get("required", ()) for branch in error.validator_value)
 
 
-def breach(error: Any, base: tuple[str | int, ...], document: Document) -> Fault:
+def breach_fault(error: Any, base: tuple[str | int, ...], document: Document) -> Fault:
     """Return one schema error of the part at `base` as a fault."""
     path, hint = (*base, *error.absolute_path), ""
     message = error.message if len(error.message) < 240 else f"{error.message[:160]} ... {error.message[-70:]}"
@@ -129,14 +130,14 @@ def breach(error: Any, base: tuple[str | int, ...], document: Document) -> Fault
         message = f"one operator is needed, and {' and '.join(given)} are given" if len(given) > 1 else "the operator or its threshold is missing or wrong"
         hint = "write one of mustBe, mustNotBe, mustBeGreaterThan, mustBeGreaterOrEqualTo, mustBeLessThan, mustBeLessOrEqualTo, mustBeBetween, mustNotBeBetween"
     elif error.validator == "enum":
-        hint = nearest(str(error.instance), map(str, error.validator_value))
+        hint = nearest_name_hint(str(error.instance), map(str, error.validator_value))
     elif error.instance is None:
         hint = "write a value, or remove the key"
     return document.fault(BREACH, message, path, hint)
 
 
 @cache
-def known_keys(version: str) -> frozenset[str]:
+def odcs_keys(version: str) -> frozenset[str]:
     """Return every key that a version of the standard has anywhere."""
     def keys(value: Any) -> Iterator[str]:
         if isinstance(value, Mapping):
@@ -144,7 +145,7 @@ def known_keys(version: str) -> frozenset[str]:
         for item in value.values() if isinstance(value, Mapping) else value if isinstance(value, list) else ():
             yield from keys(item)
 
-    return frozenset(keys(published_schema(version)))
+    return frozenset(keys(odcs_json_schema(version)))
 
 
 def forbidden_names(error: Any) -> list[str]:
@@ -153,25 +154,25 @@ def forbidden_names(error: Any) -> list[str]:
     return [key for key in error.instance if repr(key) in error.message] if is_of_keys else []
 
 
-def forbidden_keys(error: Any, base: tuple[str | int, ...], version: str, document: Document, is_echo: bool) -> Iterator[Fault]:
+def forbidden_key_faults(error: Any, base: tuple[str | int, ...], version: str, document: Document, is_echo: bool) -> Iterator[Fault]:
     """Yield a fault for each key that an error forbids; of an echo of another error, only those that the version has nowhere."""
     for key in forbidden_names(error):
-        if not (is_echo and key in known_keys(version)):
+        if not (is_echo and key in odcs_keys(version)):
             path = (*base, *error.absolute_path, key)
             known = error.schema.get("properties") if isinstance(error.schema.get("properties"), Mapping) else {}
-            fault = document.fault(UNKNOWN_KEY, f"{key!r} is not a key of ODCS {version} here", path, nearest(str(key), known))
-            yield fault if path[-2:] in TOLERATED else replace(fault, severity="error")
+            fault = document.fault(ODCS_UNKNOWN_KEY, f"{key!r} is not a key of ODCS {version} here", path, nearest_name_hint(str(key), known))
+            yield fault if path[-2:] in TOLERATED_KEYS else replace(fault, severity="error")
 
 
-TOLERATED = (("logicalTypeOptions", "precision"), ("logicalTypeOptions", "scale"))  # what they say is read: the standard has no other place for it
+TOLERATED_KEYS = (("logicalTypeOptions", "precision"), ("logicalTypeOptions", "scale"))  # what they say is read: the standard has no other place for it
 
 # %% ../../../nbs/contract/odcs/02_standard_schema.ipynb #d80e71cf
 STUB = {"name": "stub", "logicalType": "boolean"}
 STUB_MODEL = {"name": "stub"}
-Part = tuple[tuple[str | int, ...], str, Any]
+SchemaPart = tuple[tuple[str | int, ...], str, Any]
 
 
-def parts(value: Any, path: tuple[str | int, ...], definition: str) -> Iterator[Part]:
+def schema_parts(value: Any, path: tuple[str | int, ...], definition: str) -> Iterator[SchemaPart]:
     """Yield the value with stubs for the properties in it, then those properties, each with its path and definition."""
     if not isinstance(value, Mapping):
         yield path, definition, value
@@ -192,31 +193,31 @@ def parts(value: Any, path: tuple[str | int, ...], definition: str) -> Iterator[
     yield path, definition, own
     for inner_path, kind, part in inner:
         if isinstance(part, Mapping):
-            yield from parts(part, inner_path, kind)
+            yield from schema_parts(part, inner_path, kind)
 
 # %% ../../../nbs/contract/odcs/02_standard_schema.ipynb #34eac75a
 @cache
-def validator(definition: str = "", version: str = NEWEST) -> Any:
+def validator(definition: str = "", version: str = NEWEST_ODCS_VERSION) -> Any:
     """Return the validator of a definition that says of each breach what it is."""
     from jsonschema import Draft201909Validator
 
-    return Draft201909Validator(schema(definition, version))
+    return Draft201909Validator(definition_schema(definition, version))
 
 
-def breaches_of(part: Part, version: str, document: Document) -> Iterator[Fault]:
+def breaches_of(part: SchemaPart, version: str, document: Document) -> Iterator[Fault]:
     """Yield a fault for each breach of one definition of a version's schema; a warning where a later version has what is written."""
     base, definition, value = part
-    if keeps_schema(definition, value, version):
+    if is_valid_odcs(definition, value, version):
         return
-    newer = VERSIONS[VERSIONS.index(version) + 1:]
-    later = next((candidate for candidate in newer if keeps_schema(definition, value, candidate)), "")
-    errors = [deepest(error) for error in validator(definition, version).iter_errors(value)]
+    newer = ODCS_VERSIONS[ODCS_VERSIONS.index(version) + 1:]
+    later = next((candidate for candidate in newer if is_valid_odcs(definition, value, candidate)), "")
+    errors = [deepest_error(error) for error in validator(definition, version).iter_errors(value)]
     wrong = {tuple(error.absolute_path) for error in errors if error.validator not in KEYS_FORBIDDEN}
     for error in errors:
         here = tuple(error.absolute_path)
         is_echo = any(path[: len(here)] == here for path in wrong)
         is_about_keys = error.validator in KEYS_FORBIDDEN and isinstance(error.instance, Mapping)
-        faults = forbidden_keys(error, base, version, document, is_echo) if is_about_keys else iter([breach(error, base, document)])
+        faults = forbidden_key_faults(error, base, version, document, is_echo) if is_about_keys else iter([breach_fault(error, base, document)])
         is_head = error.validator == "required" and not base and not here
         for fault in faults:
             yield fault if is_head or not later else replace(fault, code=LATER_FORM.name, severity="warning", hint=f"it is a form of {later}: write apiVersion: {later}")
@@ -227,7 +228,7 @@ KEYS_FORBIDDEN = ("unevaluatedProperties", "additionalProperties")
 
 def breaches(data: Mapping[str, Any], version: str, document: Document) -> tuple[Fault, ...]:
     """Return a fault for each breach of a version's schema, in the document's order."""
-    faults = {(fault.path, fault.message): fault for part in parts(data, (), "") for fault in breaches_of(part, version, document)}
+    faults = {(fault.path, fault.message): fault for part in schema_parts(data, (), "") for fault in breaches_of(part, version, document)}
     return tuple(sorted(faults.values(), key=lambda fault: (fault.line, fault.path)))
 
 # %% ../../../nbs/contract/odcs/02_standard_schema.ipynb #a99bac65
@@ -248,29 +249,29 @@ def schema_data(data: Mapping[str, Any]) -> dict[str, Any]:
     return result
 
 # %% ../../../nbs/contract/odcs/02_standard_schema.ipynb #206c9d7a
-def untyped_options(data: Any, document: Document, path: tuple[str | int, ...] = ()) -> Iterator[Fault]:
+def find_untyped_options(data: Any, document: Document, path: tuple[str | int, ...] = ()) -> Iterator[Fault]:
     """Yield a warning for each property with options and no logical type, which the schema lets nobody write."""
     if isinstance(data, list):
         for place, item in enumerate(data):
-            yield from untyped_options(item, document, (*path, place))
+            yield from find_untyped_options(item, document, (*path, place))
     elif isinstance(data, Mapping):
         if "logicalTypeOptions" in data and "logicalType" not in data:
             yield document.fault(UNTYPED_OPTIONS, "logicalTypeOptions stand without a logicalType", (*path, "logicalTypeOptions"))
         for key in ("schema", "properties", "items", "map", "key", "value"):
-            yield from untyped_options(data.get(key), document, (*path, key))
+            yield from find_untyped_options(data.get(key), document, (*path, key))
 
 
-def parsed(data: dict[str, Any], document: Document) -> tuple[dict[str, Any], tuple[Fault, ...]]:
+def parse_odcs_data(data: dict[str, Any], document: Document) -> tuple[dict[str, Any], tuple[Fault, ...]]:
     """Return the data as the standard's class reads it, with a warning for each key that it has not; raises ValueError where it cannot be read."""
     from open_data_contract_standard.model import OpenDataContractStandard
 
     faults: list[Fault] = []
-    known = without_unknown(data, OpenDataContractStandard, document, (), faults)
+    known = drop_unknown_keys(data, OpenDataContractStandard, document, (), faults)
     return OpenDataContractStandard(**known).model_dump(by_alias=True, exclude_unset=True, exclude_none=False), tuple(faults)
 
 
-def joined(breaches: tuple[Fault, ...], unknown: tuple[Fault, ...]) -> tuple[Fault, ...]:
+def merge_breaches(breaches: tuple[Fault, ...], unknown: tuple[Fault, ...]) -> tuple[Fault, ...]:
     """Return the breaches with the hints of the unknown keys, and the unknown keys that are no breach."""
     hints, told = {fault.path: fault.hint for fault in unknown}, {fault.path for fault in breaches}
-    better = (replace(fault, hint=hints[fault.path]) if fault.code == UNKNOWN_KEY.name and fault.path in hints else fault for fault in breaches)
+    better = (replace(fault, hint=hints[fault.path]) if fault.code == ODCS_UNKNOWN_KEY.name and fault.path in hints else fault for fault in breaches)
     return (*better, *(fault for fault in unknown if fault.path not in told))

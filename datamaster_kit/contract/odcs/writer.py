@@ -12,142 +12,142 @@ import yaml
 
 from ..model import Contract, Description, Member, Model, Price, Server, ServiceLevel, SupportChannel, Team
 from .reader import read_server
-from .property_writer import Named, written_field, written_foreign_keys
-from .parts import said, written_links, written_properties, written_role
-from .quality import written_quality
-from .standard_schema import NEWEST, keeps_schema, server_keys
-from ..sql.server_types import dialect_of
-from ..visible import quiet
-from ..workflow import written_workflow
+from .property_writer import CustomPropertyList, build_odcs_property, build_model_relationships
+from .parts import drop_empty_keys, build_link_entries, build_property_keys, build_role_entry
+from .quality import build_odcs_quality
+from .standard_schema import NEWEST_ODCS_VERSION, is_valid_odcs, server_keys
+from ..sql.server_types import server_dialect
+from ..visible import escape_log_commands
+from ..workflow import build_workflow_mapping
 
 # %% auto #0
-__all__ = ['AMBIGUOUS', 'LONG', 'written_model', 'written_server', 'written_team', 'written_member', 'written_description',
-           'written_support', 'written_price', 'written_service_level', 'odcs', 'scalar_style', 'yaml_text',
-           'odcs_yaml']
+__all__ = ['AMBIGUOUS_WORDS', 'LONG_TEXT_LENGTH', 'build_odcs_model', 'build_odcs_server', 'build_odcs_team', 'build_odcs_member',
+           'build_odcs_description', 'build_odcs_support', 'build_odcs_price', 'build_odcs_service_level', 'build_odcs',
+           'scalar_style', 'render_document_yaml', 'odcs_yaml']
 
 # %% ../../../nbs/contract/odcs/10_writer.ipynb #a69f5139
-def written_model(model: Model, dialect: str = "") -> dict[str, Any]:
+def build_odcs_model(model: Model, dialect: str = "") -> dict[str, Any]:
     """Return the schema object of one model, its physical types as a reader of the dialect understands them."""
-    named: Named = []
-    relationships = written_foreign_keys(model, named)
+    named: CustomPropertyList = []
+    relationships = build_model_relationships(model, named)
     if model.examples:
-        named.append(("examples", [{"type": one.type, **said(description=one.description), "data": one.data} for one in model.examples]))
+        named.append(("examples", [{"type": one.type, **drop_empty_keys(description=one.description), "data": one.data} for one in model.examples]))
     rest = {key: value for key, value in model.properties.items() if key != "odcs.relationships"}
     return (
         {"name": model.name}
-        | said(physicalName=model.physical_name)
+        | drop_empty_keys(physicalName=model.physical_name)
         | {"logicalType": "object", "physicalType": model.type}
-        | said(businessName=model.title, description=model.description, dataGranularityDescription=model.granularity)
-        | said(tags=list(model.tags), authoritativeDefinitions=written_links(model.links), relationships=relationships)
-        | said(properties=[written_field(field, None, dialect) for field in model.fields], quality=[written_quality(check) for check in model.quality])
-        | written_properties(rest, *named)
+        | drop_empty_keys(businessName=model.title, description=model.description, dataGranularityDescription=model.granularity)
+        | drop_empty_keys(tags=list(model.tags), authoritativeDefinitions=build_link_entries(model.links), relationships=relationships)
+        | drop_empty_keys(properties=[build_odcs_property(field, None, dialect) for field in model.fields], quality=[build_odcs_quality(check) for check in model.quality])
+        | build_property_keys(rest, *named)
     )
 
 # %% ../../../nbs/contract/odcs/10_writer.ipynb #97069ca8
-def written_server(server: Server) -> dict[str, Any]:
+def build_odcs_server(server: Server) -> dict[str, Any]:
     """Return the mapping of one server, valid by the standard's schema."""
     def written(kind: str, *named: tuple[str, Any]) -> dict[str, Any]:
         own = {key: value for key, value in server.options.items() if key in server_keys(kind) and isinstance(value, str | int) and value != ""}
         rest = {key: value for key, value in server.options.items() if key not in own}
-        lead = {"server": server.name, "type": kind} | said(environment=server.environment, description=server.description)
-        return lead | own | said(roles=[written_role(role) for role in server.roles]) | written_properties(rest, *named)
+        lead = {"server": server.name, "type": kind} | drop_empty_keys(environment=server.environment, description=server.description)
+        return lead | own | drop_empty_keys(roles=[build_role_entry(role) for role in server.roles]) | build_property_keys(rest, *named)
 
     plain = written(server.type)
-    if keeps_schema("Server", plain) and read_server(plain) == server:
+    if is_valid_odcs("Server", plain) and read_server(plain) == server:
         return plain
     custom = written("custom", ("customType", server.type))
-    if keeps_schema("Server", custom):
+    if is_valid_odcs("Server", custom):
         return custom
-    bare = {"server": server.name, "type": "custom"} | said(environment=server.environment, description=server.description, roles=[written_role(role) for role in server.roles])
-    return bare | written_properties(server.options, ("customType", server.type))
+    bare = {"server": server.name, "type": "custom"} | drop_empty_keys(environment=server.environment, description=server.description, roles=[build_role_entry(role) for role in server.roles])
+    return bare | build_property_keys(server.options, ("customType", server.type))
 
 # %% ../../../nbs/contract/odcs/10_writer.ipynb #52204721
-def written_team(team: Team) -> dict[str, Any]:
+def build_odcs_team(team: Team) -> dict[str, Any]:
     """Return the team as the object of v3.1 and later."""
-    contact = said(contactName=team.contact_name, contactEmail=team.contact_email, contactUrl=team.contact_url)
-    return said(name=team.name, description=team.description, members=list(map(written_member, team.members))) | written_properties(team.properties, *contact.items())
+    contact = drop_empty_keys(contactName=team.contact_name, contactEmail=team.contact_email, contactUrl=team.contact_url)
+    return drop_empty_keys(name=team.name, description=team.description, members=list(map(build_odcs_member, team.members))) | build_property_keys(team.properties, *contact.items())
 
 
-def written_member(member: Member) -> dict[str, Any]:
+def build_odcs_member(member: Member) -> dict[str, Any]:
     """Return one person of a team."""
-    dates = said(dateIn=member.date_in, dateOut=member.date_out, replacedByUsername=member.replaced_by)
-    return {"username": member.username, **said(name=member.name, role=member.role, description=member.description), **dates}
+    dates = drop_empty_keys(dateIn=member.date_in, dateOut=member.date_out, replacedByUsername=member.replaced_by)
+    return {"username": member.username, **drop_empty_keys(name=member.name, role=member.role, description=member.description), **dates}
 
 
-def written_description(description: Description) -> dict[str, Any]:
+def build_odcs_description(description: Description) -> dict[str, Any]:
     """Return what the data is for."""
-    texts = said(purpose=description.purpose, usage=description.usage, limitations=description.limitations)
-    return texts | written_properties(description.properties)
+    texts = drop_empty_keys(purpose=description.purpose, usage=description.usage, limitations=description.limitations)
+    return texts | build_property_keys(description.properties)
 
 
-def written_support(channel: SupportChannel) -> dict[str, Any]:
+def build_odcs_support(channel: SupportChannel) -> dict[str, Any]:
     """Return one support channel."""
-    more = said(url=channel.url, description=channel.description, tool=channel.tool, scope=channel.scope, invitationUrl=channel.invitation_url)
+    more = drop_empty_keys(url=channel.url, description=channel.description, tool=channel.tool, scope=channel.scope, invitationUrl=channel.invitation_url)
     return {"channel": channel.channel} | more
 
 
-def written_price(price: Price) -> dict[str, Any]:
+def build_odcs_price(price: Price) -> dict[str, Any]:
     """Return the price of one unit."""
-    return said(priceAmount=price.amount, priceCurrency=price.currency, priceUnit=price.unit)
+    return drop_empty_keys(priceAmount=price.amount, priceCurrency=price.currency, priceUnit=price.unit)
 
 # %% ../../../nbs/contract/odcs/10_writer.ipynb #1eaa616a
-def written_service_level(level: ServiceLevel) -> dict[str, Any]:
+def build_odcs_service_level(level: ServiceLevel) -> dict[str, Any]:
     """Return one promise; a value that is a list or a mapping does not fit the standard's key and is a custom property."""
     named, value, options = [], level.value, dict(level.options)
     if isinstance(value, list | dict):
         named, value = [("value", value)], None
-    more = said(unit=level.unit, element=level.element, driver=level.driver, description=level.description, scheduler=level.scheduler, schedule=level.schedule)
-    return {"property": level.property, "value": value} | more | written_properties(options, *named)
+    more = drop_empty_keys(unit=level.unit, element=level.element, driver=level.driver, description=level.description, scheduler=level.scheduler, schedule=level.schedule)
+    return {"property": level.property, "value": value} | more | build_property_keys(options, *named)
 
 # %% ../../../nbs/contract/odcs/10_writer.ipynb #7bad819c
-def odcs(contract: Contract) -> dict[str, Any]:
+def build_odcs(contract: Contract) -> dict[str, Any]:
     """Return the contract as an ODCS v3.2.0 document, valid by the standard's schema."""
-    dialect = dialect_of(server.type for server in contract.servers)
-    named = [] if contract.workflow is None else [("workflow", written_workflow(contract.workflow))]
-    head = said(name=contract.name, tenant=contract.tenant, domain=contract.domain, dataProduct=contract.data_product, status=contract.status)
+    dialect = server_dialect(server.type for server in contract.servers)
+    named = [] if contract.workflow is None else [("workflow", build_workflow_mapping(contract.workflow))]
+    head = drop_empty_keys(name=contract.name, tenant=contract.tenant, domain=contract.domain, dataProduct=contract.data_product, status=contract.status)
     return (
-        {"apiVersion": NEWEST, "kind": "DataContract", "id": contract.id}
-        | said(name=head.pop("name", ""))
+        {"apiVersion": NEWEST_ODCS_VERSION, "kind": "DataContract", "id": contract.id}
+        | drop_empty_keys(name=head.pop("name", ""))
         | {"version": contract.version}
         | head
-        | said(contractCreatedTs=contract.created, tags=list(contract.tags))
-        | {key: value for key, value in (("description", written_description(contract.description)),) if value}
-        | said(authoritativeDefinitions=written_links(contract.links), servers=list(map(written_server, contract.servers)))
-        | said(schema=[written_model(model, dialect) for model in contract.models], support=list(map(written_support, contract.support)))
-        | ({} if contract.price is None else {"price": written_price(contract.price)})
-        | {key: value for key, value in (("team", written_team(contract.team)),) if value}
-        | said(roles=list(map(written_role, contract.roles)), slaProperties=list(map(written_service_level, contract.service_levels)))
-        | written_properties(contract.properties, *named)
+        | drop_empty_keys(contractCreatedTs=contract.created, tags=list(contract.tags))
+        | {key: value for key, value in (("description", build_odcs_description(contract.description)),) if value}
+        | drop_empty_keys(authoritativeDefinitions=build_link_entries(contract.links), servers=list(map(build_odcs_server, contract.servers)))
+        | drop_empty_keys(schema=[build_odcs_model(model, dialect) for model in contract.models], support=list(map(build_odcs_support, contract.support)))
+        | ({} if contract.price is None else {"price": build_odcs_price(contract.price)})
+        | {key: value for key, value in (("team", build_odcs_team(contract.team)),) if value}
+        | drop_empty_keys(roles=list(map(build_role_entry, contract.roles)), slaProperties=list(map(build_odcs_service_level, contract.service_levels)))
+        | build_property_keys(contract.properties, *named)
     )
 
 # %% ../../../nbs/contract/odcs/10_writer.ipynb #53e3a549
-AMBIGUOUS = ("y", "n", "yes", "no", "on", "off", "true", "false", "null", "nan", "inf")
-LONG = 110
+AMBIGUOUS_WORDS = ("y", "n", "yes", "no", "on", "off", "true", "false", "null", "nan", "inf")
+LONG_TEXT_LENGTH = 110
 
 
 def scalar_style(value: str) -> str | None:
     """Return the YAML style of a text: a block, quotes, or None where it may stand plain."""
-    if value != quiet(value):
+    if value != escape_log_commands(value):
         return '"'
     if "\n" in value and re.fullmatch(r"[^\s\x00-\x1f\x7f-\x9f\u2028\u2029\ufeff](\n?[^\x00-\x1f\x7f-\x9f\u2028\u2029\ufeff])*\n?", value) and not re.search(r" (\n|$)|\n ", value):
         return "|"
-    if len(value) > LONG and re.fullmatch(r"[!-~]+( [!-~]+)*", value):
+    if len(value) > LONG_TEXT_LENGTH and re.fullmatch(r"[!-~]+( [!-~]+)*", value):
         return ">"
-    if not re.fullmatch(r"[A-Za-z][^\x00-\x1f\x7f-\x9f\u2028\u2029\ufeff]*", value) or value.lower() in AMBIGUOUS:
+    if not re.fullmatch(r"[A-Za-z][^\x00-\x1f\x7f-\x9f\u2028\u2029\ufeff]*", value) or value.lower() in AMBIGUOUS_WORDS:
         return "'" if re.fullmatch(r"[ -~]+", value) else '"'
     return None
 
 
-def yaml_text(document: dict[str, Any]) -> str:
+def render_document_yaml(document: dict[str, Any]) -> str:
     """Return a document as YAML, its texts in the style that people write them in."""
     class Dumper(yaml.SafeDumper):
         def ignore_aliases(self, data: Any) -> bool:
             return True
 
     Dumper.add_representer(str, lambda dumper, value: dumper.represent_scalar("tag:yaml.org,2002:str", value, scalar_style(value)))
-    return quiet(yaml.dump(document, Dumper=Dumper, sort_keys=False, allow_unicode=True, width=LONG))
+    return escape_log_commands(yaml.dump(document, Dumper=Dumper, sort_keys=False, allow_unicode=True, width=LONG_TEXT_LENGTH))
 
 
 def odcs_yaml(contract: Contract) -> str:
     """Return the contract as the text of an ODCS v3.2.0 file."""
-    return yaml_text(odcs(contract))
+    return render_document_yaml(build_odcs(contract))

@@ -15,19 +15,21 @@ from typing import Any
 from ..document import Document, json_path
 from ..fault import BadInput, Fault
 from ..model import Contract
-from ..odcs.writer import odcs, odcs_yaml
+from ..odcs.writer import build_odcs, odcs_yaml
 
 # %% auto #0
-__all__ = ['Steps', 'NAMES', 'Reader', 'FIELDS', 'VERSIONS', 'UNTRACED', 'Item', 'Conversion', 'leaves', 'changed', 'without',
-           'addressed', 'address_of', 'plain', 'differing', 'together', 'others', 'put', 'reread', 'field_document',
-           'with_one_field', 'places', 'traced', 'convert']
+__all__ = ['DocumentPath', 'ADDRESS_NAME_KEYS', 'ContractReader', 'FIELD_KEY_BY_SECTION', 'VERSION_KEY_TARGETS',
+           'UNTRACED_REMARK', 'ConvertedValue', 'Conversion', 'walk_document_values', 'replace_value_at',
+           'remove_value_at', 'values_by_address', 'readable_address', 'simplify_address', 'find_changed_addresses',
+           'group_addresses', 'alternative_values', 'replacement_value', 'reread_contract', 'single_field_document',
+           'single_field_model', 'find_value_targets', 'trace_conversion', 'convert']
 
 # %% ../../../nbs/contract/publish/07_convert.ipynb #b7fc446b
-Steps = tuple[str | int, ...]
+DocumentPath = tuple[str | int, ...]
 
 
 @dataclass(frozen=True)
-class Item:
+class ConvertedValue:
     """One value of the source: its path and line there, its text, its places in the ODCS file, and a remark."""
 
     source: str
@@ -42,8 +44,8 @@ class Conversion:
     """An ODCS file's text, with every value of the source that it carries and every one that it does not."""
 
     text: str
-    carried: tuple[Item, ...]
-    lost: tuple[Item, ...]
+    carried: tuple[ConvertedValue, ...]
+    lost: tuple[ConvertedValue, ...]
     faults: tuple[Fault, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
@@ -51,88 +53,88 @@ class Conversion:
         return {"carried": [asdict(item) for item in self.carried], "lost": [asdict(item) for item in self.lost], "text": self.text}
 
 # %% ../../../nbs/contract/publish/07_convert.ipynb #85ed6391
-def leaves(data: Any, path: Steps = ()) -> Iterator[tuple[Steps, Any]]:
+def walk_document_values(data: Any, path: DocumentPath = ()) -> Iterator[tuple[DocumentPath, Any]]:
     """Yield every value of a document with its path, in the document's order."""
     if isinstance(data, Mapping) and data:
         for key, value in data.items():
-            yield from leaves(value, (*path, key))
+            yield from walk_document_values(value, (*path, key))
     elif isinstance(data, list) and any(isinstance(value, Mapping | list) for value in data):
         for position, value in enumerate(data):
-            yield from leaves(value, (*path, position))
+            yield from walk_document_values(value, (*path, position))
     else:
         yield path, data
 
 
-def changed(data: Any, path: Steps, change: Callable[[Any], Any]) -> Any:
+def replace_value_at(data: Any, path: DocumentPath, change: Callable[[Any], Any]) -> Any:
     """Return a document with the value at one path changed; nothing of the original is touched."""
     if not path:
         return change(data)
     step, rest = path[0], path[1:]
     if isinstance(data, Mapping):
-        return {key: changed(value, rest, change) if key == step else value for key, value in data.items()}
-    return [changed(value, rest, change) if position == step else value for position, value in enumerate(data)]
+        return {key: replace_value_at(value, rest, change) if key == step else value for key, value in data.items()}
+    return [replace_value_at(value, rest, change) if position == step else value for position, value in enumerate(data)]
 
 
-def without(data: Any, path: Steps) -> Any:
+def remove_value_at(data: Any, path: DocumentPath) -> Any:
     """Return a document without the value at one path."""
     def dropped(parent: Any) -> Any:
         if isinstance(parent, Mapping):
             return {key: value for key, value in parent.items() if key != path[-1]}
         return [value for position, value in enumerate(parent) if position != path[-1]]
 
-    return changed(data, path[:-1], dropped)
+    return replace_value_at(data, path[:-1], dropped)
 
 # %% ../../../nbs/contract/publish/07_convert.ipynb #7e5c7977
-NAMES = ("name", "property", "server", "username", "role", "channel", "url", "id")
+ADDRESS_NAME_KEYS = ("name", "property", "server", "username", "role", "channel", "url", "id")
 
 
-def addressed(data: Any, address: str = "") -> dict[str, Any]:
+def values_by_address(data: Any, address: str = "") -> dict[str, Any]:
     """Return every value of an ODCS document by a readable address such as `schema.account.properties.email.description`."""
     found: dict[str, Any] = {}
     if isinstance(data, Mapping) and data:
         for key, value in data.items():
-            found |= addressed(value, f"{address}.{key}" if address else str(key))
+            found |= values_by_address(value, f"{address}.{key}" if address else str(key))
     elif isinstance(data, list) and any(isinstance(value, Mapping) for value in data):
         for position, value in enumerate(data):
-            name = next((value[key] for key in NAMES if value.get(key)), position) if isinstance(value, Mapping) else position
+            name = next((value[key] for key in ADDRESS_NAME_KEYS if value.get(key)), position) if isinstance(value, Mapping) else position
             place = f"{address}.{name}"
-            found |= addressed(value, place if place not in found else f"{place}[{position}]")
+            found |= values_by_address(value, place if place not in found else f"{place}[{position}]")
     else:
         found[address] = data
     return found
 
 
-def address_of(data: Any, path: Steps) -> str:
+def readable_address(data: Any, path: DocumentPath) -> str:
     """Return the readable address of a path, by the same rule."""
     names = []
     for step in path:
         inside = data[step]
-        name = next((inside[key] for key in NAMES if inside.get(key)), step) if isinstance(data, list) and isinstance(inside, Mapping) else step
+        name = next((inside[key] for key in ADDRESS_NAME_KEYS if inside.get(key)), step) if isinstance(data, list) and isinstance(inside, Mapping) else step
         names.append(str(name))
         data = inside
     return ".".join(names)
 
 
-def plain(address: str) -> str:
+def simplify_address(address: str) -> str:
     """Return an address without what says nothing: a custom property's `value`, a permitted value's position."""
     permitted, enum, _ = address.partition(".enum.")
     return address.removesuffix(".value") if ".customProperties." in f".{address}" else f"{permitted}.enum" if enum else address
 
 # %% ../../../nbs/contract/publish/07_convert.ipynb #ab0c7f7b
-Reader = Callable[[Document, Path | None], tuple[Contract | None, tuple[Fault, ...]]]
+ContractReader = Callable[[Document, Path | None], tuple[Contract | None, tuple[Fault, ...]]]
 
 
-def differing(before: Contract, after: Contract) -> tuple[str, ...]:
+def find_changed_addresses(before: Contract, after: Contract) -> tuple[str, ...]:
     """Return the addresses in the ODCS file where two contracts differ: what the first has and the second has not, or has otherwise."""
     if before == after:
         return ()
     touched = {model.name for model in before.models if model not in after.models} | {model.name for model in after.models if model not in before.models}
-    old, new = (addressed(odcs(replace(contract, models=tuple(model for model in contract.models if model.name in touched)))) for contract in (before, after))
+    old, new = (values_by_address(build_odcs(replace(contract, models=tuple(model for model in contract.models if model.name in touched)))) for contract in (before, after))
     there = [address for address, value in old.items() if address not in new or new[address] != value]
-    return together(list(dict.fromkeys(plain(address) for address in there if not address.endswith(".property"))) or there)
+    return group_addresses(list(dict.fromkeys(simplify_address(address) for address in there if not address.endswith(".property"))) or there)
 
 
-def together(addresses: list[str]) -> tuple[str, ...]:
+def group_addresses(addresses: list[str]) -> tuple[str, ...]:
     """Return a few addresses as they are, and many as the part of the file that holds them all."""
     if len(addresses) <= 2:
         return tuple(addresses)
@@ -141,7 +143,7 @@ def together(addresses: list[str]) -> tuple[str, ...]:
     return (".".join(shared),) if shared else tuple(addresses)
 
 
-def others(value: Any) -> tuple[Any, ...]:
+def alternative_values(value: Any) -> tuple[Any, ...]:
     """Return other values of the same kind; for a text also words that a type may have."""
     if isinstance(value, bool):
         return (not value,)
@@ -152,12 +154,12 @@ def others(value: Any) -> tuple[Any, ...]:
     return ({"x": "x"},) if isinstance(value, Mapping) else (f"{value or ''}x", "boolean", "string")
 
 
-def put(value: Any, _: Any) -> Any:
+def replacement_value(value: Any, _: Any) -> Any:
     """Return the value that takes another's place."""
     return value
 
 
-def reread(data: Any, document: Document, read: Reader, root: Path | None) -> Contract | None:
+def reread_contract(data: Any, document: Document, read: ContractReader, root: Path | None) -> Contract | None:
     """Return the contract of a changed document; None where it no longer is one."""
     try:
         contract, faults = read(Document(document.file, data, {}), root)
@@ -166,21 +168,21 @@ def reread(data: Any, document: Document, read: Reader, root: Path | None) -> Co
     return None if any(fault.severity == "error" for fault in faults) else contract
 
 
-FIELDS = {"models": "fields", "schema": "properties"}
+FIELD_KEY_BY_SECTION = {"models": "fields", "schema": "properties"}
 
 
-def field_document(data: Mapping[str, Any], path: Steps) -> tuple[Mapping[str, Any], Steps]:
+def single_field_document(data: Mapping[str, Any], path: DocumentPath) -> tuple[Mapping[str, Any], DocumentPath]:
     """Return a document whose models have one field each and those of their key, that which a path leads into among them, and the path in there; the whole where it leads into none."""
     top, key = str(path[0]), path[2] if len(path) > 4 else ""
-    if FIELDS.get(top) != key:
+    if FIELD_KEY_BY_SECTION.get(top) != key:
         return data, path
     if isinstance(data[top], list):
-        small = [with_one_field(model, key, path[3] if place == path[1] else 0) for place, model in enumerate(data[top])]
+        small = [single_field_model(model, key, path[3] if place == path[1] else 0) for place, model in enumerate(data[top])]
         return {**data, top: small}, (*path[:3], 0, *path[4:])
-    return {**data, top: {name: with_one_field(model, key, path[3] if name == path[1] else 0) for name, model in data[top].items()}}, path
+    return {**data, top: {name: single_field_model(model, key, path[3] if name == path[1] else 0) for name, model in data[top].items()}}, path
 
 
-def with_one_field(model: Any, key: str, chosen: str | int) -> Any:
+def single_field_model(model: Any, key: str, chosen: str | int) -> Any:
     """Return a model with the field that is chosen, by its name or its place, and those that its own key names."""
     fields = model.get(key) if isinstance(model, Mapping) else None
     if isinstance(fields, list):
@@ -192,62 +194,62 @@ def with_one_field(model: Any, key: str, chosen: str | int) -> Any:
     return {**model, key: {name: item for name, item in fields.items() if name in names}}
 
 
-VERSIONS: Mapping[str | int, str] = {"dataContractSpecification": "apiVersion", "apiVersion": "apiVersion", "kind": "kind"}
-UNTRACED = "it cannot be changed without breaking the file, so it cannot be traced"
+VERSION_KEY_TARGETS: Mapping[str | int, str] = {"dataContractSpecification": "apiVersion", "apiVersion": "apiVersion", "kind": "kind"}
+UNTRACED_REMARK = "it cannot be changed without breaking the file, so it cannot be traced"
 
 
-def places(path: Steps, value: Any, document: Document, contract: Contract, read: Reader, root: Path | None) -> tuple[tuple[str, ...], str]:
+def find_value_targets(path: DocumentPath, value: Any, document: Document, contract: Contract, read: ContractReader, root: Path | None) -> tuple[tuple[str, ...], str]:
     """Return where a value of the source went, and a remark; no place means that it is lost."""
-    removed = reread(without(document.data, path), document, read, root)
-    if removed is not None and (targets := differing(contract, removed)):
+    removed = reread_contract(remove_value_at(document.data, path), document, read, root)
+    if removed is not None and (targets := find_changed_addresses(contract, removed)):
         return targets, ""
-    altered = [reread(changed(document.data, path, partial(put, other)), document, read, root) for other in others(value)]
+    altered = [reread_contract(replace_value_at(document.data, path, partial(replacement_value, other)), document, read, root) for other in alternative_values(value)]
     for other in altered:
-        if other is not None and (targets := differing(contract, other)):
+        if other is not None and (targets := find_changed_addresses(contract, other)):
             return targets, ""
-        if other is not None and (targets := differing(other, contract)):
+        if other is not None and (targets := find_changed_addresses(other, contract)):
             return targets, "says what holds anyway"
     if removed == contract and len(path) > 1 and not any(altered):
-        return places(path[:-1], None, document, contract, read, root)[0], "says what holds anyway"
+        return find_value_targets(path[:-1], None, document, contract, read, root)[0], "says what holds anyway"
     if removed is None and not any(altered):
-        return (VERSIONS[path[0]],) if path[0] in VERSIONS else (), UNTRACED
+        return (VERSION_KEY_TARGETS[path[0]],) if path[0] in VERSION_KEY_TARGETS else (), UNTRACED_REMARK
     return (), ""
 
 # %% ../../../nbs/contract/publish/07_convert.ipynb #471aa03c
-def traced(document: Document, read: Reader, root: Path | None = None) -> Conversion:
+def trace_conversion(document: Document, read: ContractReader, root: Path | None = None) -> Conversion:
     """Return the ODCS file of a document that `read` understands, with every value's fate; raises BadInput where it has errors."""
     contract, faults = read(document, root)
     errors = [fault for fault in faults if fault.severity == "error"]
     if contract is None or errors:
         raise BadInput(*errors)
     reasons = {fault.path: fault.message for fault in faults}
-    carried, lost, written, known = [], [], addressed(odcs(contract)), dict[Steps, Contract | None]()
+    carried, lost, written, known = [], [], values_by_address(build_odcs(contract)), dict[DocumentPath, Contract | None]()
 
-    def places_of(path: Steps, value: Any) -> tuple[tuple[str, ...], str]:
-        small, inner = field_document(document.data, path)
+    def places_of(path: DocumentPath, value: Any) -> tuple[tuple[str, ...], str]:
+        small, inner = single_field_document(document.data, path)
         if path[:4] not in known:
-            known[path[:4]] = contract if small is document.data else reread(small, document, read, root)
+            known[path[:4]] = contract if small is document.data else reread_contract(small, document, read, root)
         alone = known[path[:4]]
-        return places(path, value, document, contract, read, root) if alone is None else places(inner, value, replace(document, data=dict(small)), alone, read, root)
+        return find_value_targets(path, value, document, contract, read, root) if alone is None else find_value_targets(inner, value, replace(document, data=dict(small)), alone, read, root)
 
-    for path, value in leaves(document.data):
-        own, address = address_of(document.data, path), json_path(path)
-        targets, remark = ((plain(own),), "") if own in written and written[own] == value else places_of(path, value)
-        if remark == UNTRACED and not targets:
+    for path, value in walk_document_values(document.data):
+        own, address = readable_address(document.data, path), json_path(path)
+        targets, remark = ((simplify_address(own),), "") if own in written and written[own] == value else places_of(path, value)
+        if remark == UNTRACED_REMARK and not targets:
             targets = tuple(place for place, item in written.items() if item == value and place.rsplit(".", 1)[-1] == str(path[-1]))
         text = str(value) if len(str(value)) <= 60 else f"{str(value)[:57]}..."
         if targets:
-            carried.append(Item(address, document.line(path), text, targets, "" if remark == UNTRACED else remark))
+            carried.append(ConvertedValue(address, document.line(path), text, targets, "" if remark == UNTRACED_REMARK else remark))
         else:
-            lost.append(Item(address, document.line(path), text, (), remark or reasons.get(address, "neither the contract nor ODCS has a place for it")))
+            lost.append(ConvertedValue(address, document.line(path), text, (), remark or reasons.get(address, "neither the contract nor ODCS has a place for it")))
     return Conversion(odcs_yaml(contract), tuple(carried), tuple(lost), faults)
 
 
 def convert(document: Document, root: Path | None = None) -> Conversion:
     """Return a contract of either specification as an ODCS v3.2.0 file with the report; raises BadInput where it has errors."""
-    from datamaster_kit.contract.read import translated
+    from datamaster_kit.contract.read import translate_document
 
     def read(source: Document, folder: Path | None) -> tuple[Contract | None, tuple[Fault, ...]]:
-        return translated(source, folder or Path(), lenient=source is not document)  # what is changed to trace it need not be valid
+        return translate_document(source, folder or Path(), lenient=source is not document)  # what is changed to trace it need not be valid
 
-    return traced(document, read, root)
+    return trace_conversion(document, read, root)

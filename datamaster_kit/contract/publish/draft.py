@@ -16,31 +16,33 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, TextIO
 
-from ..document import nearest, shown_encoding
+from ..document import nearest_name_hint, detect_utf_encoding
 from .export import fields_of_spark_schema
 from ..fault import BadInput, DatamasterError, code
 from ..model import STRING, Array, DataType, Field, Map, Scalar, Struct
 from ..sql.sqltype import sql_type
 
 # %% auto #0
-__all__ = ['SAMPLE', 'FORMATS', 'NOT_DRAFTED', 'READ_APART', 'NEEDS_PYARROW', 'WHOLE', 'DATE', 'LOOKS', 'MOST_DISTINCT',
-           'MOST_OF_ENUM', 'NOTHING', 'PERSONAL', 'LOGICAL', 'SAMPLES', 'NAME_ENCODING', 'Seen', 'Sample', 'misfits',
-           'text_type', 'share_words', 'text_reason', 'type_reason', 'told_apart', 'sampled_text', 'seen_column',
-           'delimiter_of', 'csv_sample', 'encoding_of_sample', 'csv_columns', 'value_type', 'json_sample',
-           'parquet_sample', 'arrow_type', 'delta_sample', 'quoted', 'logical_type', 'could_be_key', 'is_personal',
-           'enum_values', 'seen_once', 'property_lines', 'common_options', 'schema_lines', 'contract_text', 'format_of',
-           'sample_of', 'files_of', 'samples_of', 'draft']
+__all__ = ['MAX_SAMPLE_ROWS', 'DRAFT_FORMATS', 'DRAFT_SOURCE_UNREADABLE', 'DRAFT_OPTIONS_DIFFER', 'NEEDS_PYARROW',
+           'SAMPLE_INTEGER_REGEX', 'SAMPLE_DATE_REGEX', 'TEXT_TYPE_REGEXES', 'MAX_DISTINCT_VALUES', 'MAX_ENUM_VALUES',
+           'SAMPLE_NULL_TEXTS', 'PERSONAL_NAME_PATTERN', 'DRAFT_LOGICAL_TYPES', 'SAMPLERS_BY_FORMAT',
+           'WRITE_ENCODING_HINT', 'SampledColumn', 'ModelSample', 'non_matching_texts', 'text_type', 'share_words',
+           'text_reason', 'type_reason', 'unique_column_names', 'sample_value_text', 'summarize_column', 'delimiter_of',
+           'sample_csv', 'encoding_of_sample', 'sample_csv_text', 'json_value_type', 'sample_json', 'sample_parquet',
+           'type_of_arrow', 'sample_delta', 'double_quote_yaml', 'draft_logical_type', 'can_be_key', 'is_personal',
+           'enum_values', 'values_seen_once', 'property_lines', 'common_options', 'schema_lines', 'contract_text',
+           'format_of', 'sample_model', 'find_model_files', 'sample_models', 'draft']
 
 # %% ../../../nbs/contract/publish/05_draft.ipynb #7601c644
-SAMPLE = 10_000
-FORMATS = ("csv", "json", "parquet", "delta")
-NOT_DRAFTED = code("draft-source", "The data cannot be read, or its format is not known.", "give a csv, json or parquet file, or a Delta folder, and --format where the name does not tell")
-READ_APART = code("draft-read-apart", "Files of one draft are not read with the same options, and a contract has one source.", "draft a contract for each of them")
+MAX_SAMPLE_ROWS = 10_000
+DRAFT_FORMATS = ("csv", "json", "parquet", "delta")
+DRAFT_SOURCE_UNREADABLE = code("draft-source", "The data cannot be read, or its format is not known.", "give a csv, json or parquet file, or a Delta folder, and --format where the name does not tell")
+DRAFT_OPTIONS_DIFFER = code("draft-read-apart", "Files of one draft are not read with the same options, and a contract has one source.", "draft a contract for each of them")
 NEEDS_PYARROW = code("draft-needs-pyarrow", "Parquet is read by the package pyarrow, which is not installed.", "pip install 'datamaster_kit[local]'")
 
 
 @dataclass(frozen=True)
-class Seen:
+class SampledColumn:
     """A column as the sample shows it: its type, how many rows had no value, the distinct values (None: too many to count), and one of them.
 
     `reason` says why the type is no narrower one, `different` is the number of distinct values, and `counts` has them with their rows where they are few.
@@ -58,26 +60,26 @@ class Seen:
 
 
 @dataclass(frozen=True)
-class Sample:
+class ModelSample:
     """What a file or a folder shows of one model: its columns, and the options that read it."""
 
     name: str
-    columns: tuple[Seen, ...]
+    columns: tuple[SampledColumn, ...]
     options: Mapping[str, Any]
     source: str
 
 # %% ../../../nbs/contract/publish/05_draft.ipynb #8b88fde6
-WHOLE = r"-?(0|[1-9][0-9]{0,17})"
-DATE = r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
-LOOKS = {
-    "number": rf"{WHOLE}(\.[0-9]{{1,18}})?",
+SAMPLE_INTEGER_REGEX = r"-?(0|[1-9][0-9]{0,17})"
+SAMPLE_DATE_REGEX = r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
+TEXT_TYPE_REGEXES = {
+    "number": rf"{SAMPLE_INTEGER_REGEX}(\.[0-9]{{1,18}})?",
     "truth value": r"(?i:true|false)",
-    "date": DATE,
-    "moment": rf"{DATE}[T ][0-9]{{2}}:[0-9]{{2}}(:[0-9]{{2}}(\.[0-9]+)?)?(Z|[+-][0-9]{{2}}:?[0-9]{{2}})?",
+    "date": SAMPLE_DATE_REGEX,
+    "moment": rf"{SAMPLE_DATE_REGEX}[T ][0-9]{{2}}:[0-9]{{2}}(:[0-9]{{2}}(\.[0-9]+)?)?(Z|[+-][0-9]{{2}}:?[0-9]{{2}})?",
 }
 
 
-def misfits(values: Iterable[str], look: str) -> list[str]:
+def non_matching_texts(values: Iterable[str], look: str) -> list[str]:
     """Return the texts that do not look as a pattern has it."""
     return [value for value in values if not re.fullmatch(look, value)]
 
@@ -87,17 +89,17 @@ def text_type(values: Iterable[str]) -> DataType:
     found = list(values)
     if not found:
         return STRING
-    if not misfits(found, WHOLE):
+    if not non_matching_texts(found, SAMPLE_INTEGER_REGEX):
         return Scalar("long")
-    if not misfits(found, LOOKS["number"]):
+    if not non_matching_texts(found, TEXT_TYPE_REGEXES["number"]):
         scale = max(len(value.partition(".")[2]) for value in found)
         whole = max(len(value.partition(".")[0].lstrip("-")) for value in found)
         return Scalar("decimal", min(38, max(whole + 4, 10) + scale), scale)
-    if not misfits(found, LOOKS["truth value"]):
+    if not non_matching_texts(found, TEXT_TYPE_REGEXES["truth value"]):
         return Scalar("boolean")
-    if not misfits(found, DATE):
+    if not non_matching_texts(found, SAMPLE_DATE_REGEX):
         return Scalar("date")
-    if not misfits(found, LOOKS["moment"]):
+    if not non_matching_texts(found, TEXT_TYPE_REGEXES["moment"]):
         return Scalar("timestamp")
     return STRING
 
@@ -109,9 +111,9 @@ def share_words(some: int, of: int) -> str:
 
 def text_reason(values: Sequence[str]) -> str:
     """Return why texts stay text, with a value that says so; the look that most of them have is the one that is missed."""
-    missed = {name: misfits(values, look) for name, look in LOOKS.items()}
+    missed = {name: non_matching_texts(values, look) for name, look in TEXT_TYPE_REGEXES.items()}
     name = min(missed, key=lambda item: len(missed[item]))
-    if codes := misfits(missed["number"], r"(?!-?0[0-9]+$).*"):
+    if codes := non_matching_texts(missed["number"], r"(?!-?0[0-9]+$).*"):
         return f"{share_words(len(codes), len(values))} written with a leading zero, e.g. {codes[0][:40]!r}"
     if len(missed[name]) == len(values):
         return f"no value is a number, a date or a truth value, e.g. {values[0][:40]!r}"
@@ -125,16 +127,16 @@ def type_reason(values: Sequence[str], type: DataType) -> str:
         return "every sampled value is missing"
     if type == STRING:
         return text_reason(values)
-    parts = misfits(values, WHOLE) if isinstance(type, Scalar) and type.name == "decimal" else []
+    parts = non_matching_texts(values, SAMPLE_INTEGER_REGEX) if isinstance(type, Scalar) and type.name == "decimal" else []
     return f"{share_words(len(parts), len(values))} no whole number, e.g. {parts[0][:40]!r}" if parts else ""
 
 # %% ../../../nbs/contract/publish/05_draft.ipynb #28c6c2a5
-MOST_DISTINCT = 1000
-MOST_OF_ENUM = 12
-NOTHING = ("", "NA", "N/A", "NULL", "null", "NaN")
+MAX_DISTINCT_VALUES = 1000
+MAX_ENUM_VALUES = 12
+SAMPLE_NULL_TEXTS = ("", "NA", "N/A", "NULL", "null", "NaN")
 
 
-def told_apart(names: Iterable[str]) -> list[str]:
+def unique_column_names(names: Iterable[str]) -> list[str]:
     """Return column names with a number after those that repeat another, whatever their case."""
     found: list[str] = []
     for index, name in enumerate(names):
@@ -147,18 +149,18 @@ def told_apart(names: Iterable[str]) -> list[str]:
     return found
 
 
-def sampled_text(value: Any) -> str:
+def sample_value_text(value: Any) -> str:
     """Return a sampled value as text: what JSON has as JSON writes it, anything else, such as a date, as it is said."""
     return json.dumps(value, default=str) if isinstance(value, bool | int | float | list | dict) else str(value)
 
 
-def seen_column(name: str, values: list[Any], type: DataType | None = None) -> Seen:
+def summarize_column(name: str, values: list[Any], type: DataType | None = None) -> SampledColumn:
     """Return a column as its sampled values show it; `type` where the format knows it."""
-    present = [sampled_text(value) for value in values if value not in (None, *NOTHING)]
+    present = [sample_value_text(value) for value in values if value not in (None, *SAMPLE_NULL_TEXTS)]
     counts = Counter(present)
     chosen = type or text_type(present)
-    is_counted = len(counts) <= MOST_DISTINCT or len(counts) == len(values)
-    return Seen(
+    is_counted = len(counts) <= MAX_DISTINCT_VALUES or len(counts) == len(values)
+    return SampledColumn(
         name,
         chosen,
         len(values),
@@ -167,7 +169,7 @@ def seen_column(name: str, values: list[Any], type: DataType | None = None) -> S
         present[0][:80] if present else "",
         type_reason(present, chosen),
         len(counts),
-        tuple(sorted(counts.items())) if len(counts) <= MOST_OF_ENUM else (),
+        tuple(sorted(counts.items())) if len(counts) <= MAX_ENUM_VALUES else (),
     )
 
 
@@ -179,41 +181,41 @@ def delimiter_of(head: str) -> str:
         return max(",;\t|", key=head.partition("\n")[0].count)
 
 
-def csv_sample(path: Path) -> tuple[list[Seen], dict[str, Any]]:
+def sample_csv(path: Path) -> tuple[list[SampledColumn], dict[str, Any]]:
     """Return the columns of a csv file and the options that read it."""
     encoding = encoding_of_sample(path)
     with path.open(encoding=encoding or "utf-8-sig", newline="") as file:
-        columns, options = csv_columns(file)
+        columns, options = sample_csv_text(file)
     return columns, {**options, **({"encoding": encoding} if encoding else {})}
 
 
 def encoding_of_sample(path: Path) -> str:
     """Return the encoding, other than UTF-8, that a file's first bytes show; empty where they show none."""
     with path.open("rb") as file:
-        return shown_encoding(file.read(4))
+        return detect_utf_encoding(file.read(4))
 
 
-def csv_columns(file: TextIO) -> tuple[list[Seen], dict[str, Any]]:
+def sample_csv_text(file: TextIO) -> tuple[list[SampledColumn], dict[str, Any]]:
     """Return the columns of an opened csv text and the options that read it."""
     head = file.read(65_536)
     file.seek(0)
     delimiter = delimiter_of(head)
     reader = csv.reader(file, delimiter=delimiter)
-    header = told_apart(next(reader, []))
-    rows = [row for row in islice(reader, SAMPLE) if row]
-    columns = [seen_column(name, [row[index] if index < len(row) else None for row in rows]) for index, name in enumerate(header)]
-    word = next((word for word in NOTHING if word and any(word in row for row in rows)), "")
+    header = unique_column_names(next(reader, []))
+    rows = [row for row in islice(reader, MAX_SAMPLE_ROWS) if row]
+    columns = [summarize_column(name, [row[index] if index < len(row) else None for row in rows]) for index, name in enumerate(header)]
+    word = next((word for word in SAMPLE_NULL_TEXTS if word and any(word in row for row in rows)), "")
     return columns, {"format": "csv", "header": True, "delimiter": delimiter, **({"nullValue": word} if word else {})}
 
 # %% ../../../nbs/contract/publish/05_draft.ipynb #9b49d2fc
-def value_type(values: list[Any]) -> DataType:
+def json_value_type(values: list[Any]) -> DataType:
     """Return the type of JSON values: nested where they are, else as their texts look."""
     found = [value for value in values if value is not None]
     if found and all(isinstance(value, Mapping) for value in found):
         names = dict.fromkeys(name for value in found for name in value)
-        return Struct(tuple(Field(name, value_type([value.get(name) for value in found])) for name in names)) if names else Scalar("variant")
+        return Struct(tuple(Field(name, json_value_type([value.get(name) for value in found])) for name in names)) if names else Scalar("variant")
     if found and all(isinstance(value, list) for value in found):
-        return Array(Field("element", value_type([item for value in found for item in value])))
+        return Array(Field("element", json_value_type([item for value in found for item in value])))
     if found and all(isinstance(value, bool) for value in found):
         return Scalar("boolean")
     if found and all(isinstance(value, int | Decimal) and not isinstance(value, bool) for value in found):
@@ -222,22 +224,22 @@ def value_type(values: list[Any]) -> DataType:
     return text_type([str(value) for value in found]) if all(isinstance(value, str) for value in found) else Scalar("variant")
 
 
-def json_sample(path: Path) -> tuple[list[Seen], dict[str, Any]]:
+def sample_json(path: Path) -> tuple[list[SampledColumn], dict[str, Any]]:
     """Return the columns of a JSON file, of an object a line or one list, and the options that read it."""
     encoding = encoding_of_sample(path)
     with path.open(encoding=encoding or "utf-8-sig") as file:
         first = next((line for line in file if line.strip()), "")
         file.seek(0)
         is_list = first.lstrip().startswith("[")
-        rows = json.load(file, parse_float=Decimal)[:SAMPLE] if is_list else [json.loads(line, parse_float=Decimal) for line in islice((line for line in file if line.strip()), SAMPLE)]
+        rows = json.load(file, parse_float=Decimal)[:MAX_SAMPLE_ROWS] if is_list else [json.loads(line, parse_float=Decimal) for line in islice((line for line in file if line.strip()), MAX_SAMPLE_ROWS)]
     if not all(isinstance(row, Mapping) for row in rows):
         raise ValueError("not every record is an object")
     names = dict.fromkeys(name for row in rows for name in row)
-    columns = [seen_column(shown, values, value_type(values)) for name, shown in zip(names, told_apart(names), strict=True) for values in [[row.get(name) for row in rows]]]
+    columns = [summarize_column(shown, values, json_value_type(values)) for name, shown in zip(names, unique_column_names(names), strict=True) for values in [[row.get(name) for row in rows]]]
     return columns, {"format": "json", **({"multiLine": True} if is_list else {}), **({"encoding": encoding} if encoding else {})}
 
 # %% ../../../nbs/contract/publish/05_draft.ipynb #0071969b
-def parquet_sample(path: Path) -> tuple[list[Seen], dict[str, Any]]:
+def sample_parquet(path: Path) -> tuple[list[SampledColumn], dict[str, Any]]:
     """Return the columns of a Parquet file or of a folder's first; raises DatamasterError without pyarrow."""
     try:
         from pyarrow import parquet
@@ -247,26 +249,26 @@ def parquet_sample(path: Path) -> tuple[list[Seen], dict[str, Any]]:
     if file is None:
         raise ValueError("the folder holds no Parquet file")
     opened = parquet.ParquetFile(file)
-    batch = next(opened.iter_batches(SAMPLE), None)
+    batch = next(opened.iter_batches(MAX_SAMPLE_ROWS), None)
     rows = batch.to_pylist() if batch is not None else []
-    names = told_apart(opened.schema_arrow.names)
-    columns = [seen_column(name, [row[item.name] for row in rows], arrow_type(item.type)) for name, item in zip(names, opened.schema_arrow, strict=True)]
+    names = unique_column_names(opened.schema_arrow.names)
+    columns = [summarize_column(name, [row[item.name] for row in rows], type_of_arrow(item.type)) for name, item in zip(names, opened.schema_arrow, strict=True)]
     columns = [replace(column, reason="the file says so") for column in columns]
     return columns, {"format": "parquet"}
 
 
-def arrow_type(kind: Any) -> DataType:
+def type_of_arrow(kind: Any) -> DataType:
     """Return the contract's type of an Arrow type."""
     from pyarrow import types
 
     if types.is_decimal(kind):
         return Scalar("decimal", kind.precision, kind.scale)
     if types.is_struct(kind):
-        return Struct(tuple(Field(item.name, arrow_type(item.type)) for item in kind))
+        return Struct(tuple(Field(item.name, type_of_arrow(item.type)) for item in kind))
     if types.is_map(kind):
-        return Map(Field("key", arrow_type(kind.key_type)), Field("value", arrow_type(kind.item_type)))
+        return Map(Field("key", type_of_arrow(kind.key_type)), Field("value", type_of_arrow(kind.item_type)))
     if types.is_list(kind) or types.is_large_list(kind):
-        return Array(Field("element", arrow_type(kind.value_type)))
+        return Array(Field("element", type_of_arrow(kind.value_type)))
     if types.is_timestamp(kind):
         return Scalar("timestamp" if kind.tz else "timestamp_ntz")
     named = {"int8": "byte", "int16": "short", "int32": "integer", "int64": "long", "uint8": "short", "uint16": "integer", "uint32": "long", "float": "float", "double": "double",
@@ -274,7 +276,7 @@ def arrow_type(kind: Any) -> DataType:
     return Scalar("decimal", 20, 0) if str(kind) == "uint64" else Scalar(named[str(kind)]) if str(kind) in named else STRING
 
 # %% ../../../nbs/contract/publish/05_draft.ipynb #42ea8092
-def delta_sample(path: Path) -> tuple[list[Seen], dict[str, Any]]:
+def sample_delta(path: Path) -> tuple[list[SampledColumn], dict[str, Any]]:
     """Return the columns of a Delta table from the newest schema in its log (Delta Lake, *Transaction log protocol*, change metadata)."""
     schema = ""
     for log in sorted((path / "_delta_log").glob("[0-9]*.json")):
@@ -283,70 +285,70 @@ def delta_sample(path: Path) -> tuple[list[Seen], dict[str, Any]]:
     if not schema:
         raise ValueError("the folder has no Delta log with a schema")
     fields = fields_of_spark_schema(json.loads(schema))
-    return [Seen(item.name, item.type, 0, 0, None, "", "the table's log says so") for item in fields], {"format": "parquet"}
+    return [SampledColumn(item.name, item.type, 0, 0, None, "", "the table's log says so") for item in fields], {"format": "parquet"}
 
 # %% ../../../nbs/contract/publish/05_draft.ipynb #5e5c8832
-PERSONAL = re.compile(r"(^|_)(e?mail|phone|mobile|cpf|ssn|birth|surname|first_?name|last_?name|full_?name|address|iban|passport)(_|$)", re.IGNORECASE)
-LOGICAL = {"string": "string", "varchar": "string", "char": "string", "long": "integer", "integer": "integer", "short": "integer", "byte": "integer", "double": "number", "float": "number",
+PERSONAL_NAME_PATTERN = re.compile(r"(^|_)(e?mail|phone|mobile|cpf|ssn|birth|surname|first_?name|last_?name|full_?name|address|iban|passport)(_|$)", re.IGNORECASE)
+DRAFT_LOGICAL_TYPES = {"string": "string", "varchar": "string", "char": "string", "long": "integer", "integer": "integer", "short": "integer", "byte": "integer", "double": "number", "float": "number",
            "decimal": "number", "boolean": "boolean", "date": "date", "timestamp": "timestamp", "timestamp_ntz": "timestamp", "time": "time", "binary": "string", "variant": "object", "null": "string"}
 
 
-def quoted(text: str) -> str:
+def double_quote_yaml(text: str) -> str:
     """Return a text as YAML in double quotes."""
     return json.dumps(text, ensure_ascii=False)
 
 
-def logical_type(type: DataType) -> str:
+def draft_logical_type(type: DataType) -> str:
     """Return ODCS's logical type."""
-    return LOGICAL[type.name] if isinstance(type, Scalar) else "array" if isinstance(type, Array) else "object"
+    return DRAFT_LOGICAL_TYPES[type.name] if isinstance(type, Scalar) else "array" if isinstance(type, Array) else "object"
 
 
-def could_be_key(column: Seen) -> bool:
+def can_be_key(column: SampledColumn) -> bool:
     """Every sampled row has a value of its own, and the value identifies rather than measures."""
     identifies = isinstance(column.type, Scalar) and column.type.name in ("string", "long", "integer")
     return bool(column.rows) and identifies and not column.missing and column.distinct is not None and len(column.distinct) == column.rows
 
 # %% ../../../nbs/contract/publish/05_draft.ipynb #f8e2d481
-def is_personal(column: Seen) -> bool:
+def is_personal(column: SampledColumn) -> bool:
     """Its name sounds personal, so that no value of it is repeated."""
-    return PERSONAL.search(column.name) is not None
+    return PERSONAL_NAME_PATTERN.search(column.name) is not None
 
 
-def enum_values(column: Seen) -> tuple[str, ...]:
+def enum_values(column: SampledColumn) -> tuple[str, ...]:
     """Return the values of a text that could be an enum: few, and often; one that was seen once may be a slip, and is left out."""
     often = tuple(value for value, count in column.counts if count > 1)
     is_enum = column.type == STRING and len(often) > 1 and column.rows >= 20 * len(column.counts)
     return often if is_enum and not is_personal(column) else ()
 
 
-def seen_once(column: Seen) -> tuple[str, ...]:
+def values_seen_once(column: SampledColumn) -> tuple[str, ...]:
     """Return the values that were seen once."""
     return tuple(value for value, count in column.counts if count == 1)
 
 
-def property_lines(column: Seen, is_key: bool) -> list[str]:
+def property_lines(column: SampledColumn, is_key: bool) -> list[str]:
     """Return the lines of one property, with what was seen as comments."""
-    lines = [f"      - name: {quoted(column.name)}"]
+    lines = [f"      - name: {double_quote_yaml(column.name)}"]
     if column.rows:
         distinct = "many" if column.distinct is None else str(len(column.distinct))
         lines.append(f"        # seen in {column.rows} rows: {100 * column.missing / column.rows:.1f} % missing, {distinct} distinct values")
-    lines += [f"        logicalType: {logical_type(column.type)}", f"        physicalType: {quoted(sql_type(column.type))}", '        description: ""  # TODO: what it means']
+    lines += [f"        logicalType: {draft_logical_type(column.type)}", f"        physicalType: {double_quote_yaml(sql_type(column.type))}", '        description: ""  # TODO: what it means']
     if is_key:
         lines += ["        # every sampled value is there and different: it could be the key", "        primaryKey: true", "        primaryKeyPosition: 1", "        required: true"]
     elif column.rows and not column.missing:
         lines.append("        required: true  # no sampled value is missing")
     if found := enum_values(column):
-        values, once = ", ".join(map(quoted, found)), ", ".join(map(quoted, seen_once(column)))
+        values, once = ", ".join(map(double_quote_yaml, found)), ", ".join(map(double_quote_yaml, values_seen_once(column)))
         told = "few values, often: it could be an enum" + (f"; left out, because it was seen once: {once}" if once else "")
         lines += [f"        # {told}", "        quality:", f"          - {{metric: invalidValues, arguments: {{validValues: [{values}]}}, mustBe: 0}}"]
     if is_personal(column):
         lines.append("        classification: sensitive  # its name sounds personal")
     elif column.example and isinstance(column.type, Scalar):
-        lines.append(f"        examples: [{quoted(column.example)}]")
+        lines.append(f"        examples: [{double_quote_yaml(column.example)}]")
     return lines
 
 
-def common_options(samples: Sequence[Sample]) -> dict[str, Any]:
+def common_options(samples: Sequence[ModelSample]) -> dict[str, Any]:
     """Return the options that read all samples; raises BadInput where two of them are read in different ways. A word for nothing may be missing in some."""
     options: dict[str, Any] = {}
     for sample in samples:
@@ -357,32 +359,32 @@ def common_options(samples: Sequence[Sample]) -> dict[str, Any]:
             other = sample.options.get(name)
             if other != value and not (name == "nullValue" and other is None):
                 told = f"{sample.source} is read with {name} {other!r}, and {first.source} with {value!r}"
-                raise BadInput(READ_APART.fault(told, file=sample.source))
+                raise BadInput(DRAFT_OPTIONS_DIFFER.fault(told, file=sample.source))
     return options
 
 
-def schema_lines(sample: Sample) -> list[str]:
+def schema_lines(sample: ModelSample) -> list[str]:
     """Return the lines of one model."""
-    key = next((column.name for column in sample.columns if could_be_key(column)), None)
+    key = next((column.name for column in sample.columns if can_be_key(column)), None)
     properties = [line for column in sample.columns for line in property_lines(column, column.name == key)]
-    return [f"  - name: {quoted(sample.name)}", "    logicalType: object", "    physicalType: table", '    description: ""  # TODO: what one row is', "    properties:", *properties]
+    return [f"  - name: {double_quote_yaml(sample.name)}", "    logicalType: object", "    physicalType: table", '    description: ""  # TODO: what one row is', "    properties:", *properties]
 
 
-def contract_text(samples: Sequence[Sample]) -> str:
+def contract_text(samples: Sequence[ModelSample]) -> str:
     """Return a drafted contract as YAML, in ODCS 3.1; raises BadInput where one source cannot read all of it."""
     name, sources = samples[0].name, ", ".join(json.dumps(sample.source) for sample in samples)
     written = ", ".join(f"{key}: {json.dumps(value)}" for key, value in {"type": "adls", **common_options(samples)}.items())
     return "\n".join([
         f"# A draft, made from {sources}. What was inferred says so in a comment; what only people know is marked TODO.",
-        "apiVersion: v3.1.0", "kind: DataContract", f"id: {quoted(f'urn:datacontract:{name}')}  # TODO: an identifier that stays", f"name: {quoted(name)}", "version: 0.1.0", "status: draft",
+        "apiVersion: v3.1.0", "kind: DataContract", f"id: {double_quote_yaml(f'urn:datacontract:{name}')}  # TODO: an identifier that stays", f"name: {double_quote_yaml(name)}", "version: 0.1.0", "status: draft",
         "description:", '  purpose: ""  # TODO: what the data is for', "team:", '  name: ""  # TODO: who owns it', "schema:", *(line for sample in samples for line in schema_lines(sample)),
         "customProperties:", "  - property: workflow", f"    value: {{source: {{{written}}}}}", ""])
 
 # %% ../../../nbs/contract/publish/05_draft.ipynb #33af9199
-SAMPLES = {"csv": csv_sample, "json": json_sample, "parquet": parquet_sample, "delta": delta_sample}
+SAMPLERS_BY_FORMAT = {"csv": sample_csv, "json": sample_json, "parquet": sample_parquet, "delta": sample_delta}
 
 
-NAME_ENCODING = "draft from a copy in UTF-8, and write the encoding of the files, such as windows-1252, as `encoding:` into workflow.source of the draft"
+WRITE_ENCODING_HINT = "draft from a copy in UTF-8, and write the encoding of the files, such as windows-1252, as `encoding:` into workflow.source of the draft"
 
 
 def format_of(path: Path) -> str:
@@ -392,24 +394,24 @@ def format_of(path: Path) -> str:
     return {".csv": "csv", ".tsv": "csv", ".txt": "csv", ".json": "json", ".jsonl": "json", ".ndjson": "json", ".parquet": "parquet"}.get(path.suffix.lower(), "parquet" if path.is_dir() else "")
 
 
-def sample_of(path: Path, format: str = "") -> Sample:
+def sample_model(path: Path, format: str = "") -> ModelSample:
     """Return what a csv, json or parquet file or a Delta folder shows of its model; raises BadInput where it cannot be read."""
     kind = format or format_of(path)
-    if kind not in FORMATS:
-        raise BadInput(NOT_DRAFTED.fault(f"the format {kind!r} is not one of {', '.join(FORMATS)}", file=str(path), hint=nearest(kind, FORMATS)))
+    if kind not in DRAFT_FORMATS:
+        raise BadInput(DRAFT_SOURCE_UNREADABLE.fault(f"the format {kind!r} is not one of {', '.join(DRAFT_FORMATS)}", file=str(path), hint=nearest_name_hint(kind, DRAFT_FORMATS)))
     try:
-        columns, options = SAMPLES[kind](path)
+        columns, options = SAMPLERS_BY_FORMAT[kind](path)
     except UnicodeDecodeError as error:
-        raise BadInput(NOT_DRAFTED.fault(f"byte {error.start} is not {encoding_of_sample(path) or 'UTF-8'}: {error.reason}", file=str(path), hint=NAME_ENCODING)) from None
+        raise BadInput(DRAFT_SOURCE_UNREADABLE.fault(f"byte {error.start} is not {encoding_of_sample(path) or 'UTF-8'}: {error.reason}", file=str(path), hint=WRITE_ENCODING_HINT)) from None
     except (OSError, ValueError, RecursionError, csv.Error) as error:
-        raise BadInput(NOT_DRAFTED.fault(f"it cannot be read as {kind}: {error}", file=str(path))) from None
+        raise BadInput(DRAFT_SOURCE_UNREADABLE.fault(f"it cannot be read as {kind}: {error}", file=str(path))) from None
     if not columns:
-        raise BadInput(NOT_DRAFTED.fault("it has no column", file=str(path)))
+        raise BadInput(DRAFT_SOURCE_UNREADABLE.fault("it has no column", file=str(path)))
     name = re.sub(r"[^A-Za-z0-9_]+", "_", path.name.split(".")[0]).strip("_").lower() or "data"
-    return Sample(name, tuple(columns), options, path.name)
+    return ModelSample(name, tuple(columns), options, path.name)
 
 
-def files_of(path: Path, format: str = "") -> list[Path]:
+def find_model_files(path: Path, format: str = "") -> list[Path]:
     """Return the files of a folder that are a model each; a file, a Delta table and a folder of Parquet alone are one."""
     if not path.is_dir() or (format or format_of(path)) == "delta":
         return [path]
@@ -419,15 +421,15 @@ def files_of(path: Path, format: str = "") -> list[Path]:
     return [path] if is_one else [item for item in found if format or item.suffix.lower() != ".txt"]
 
 
-def samples_of(paths: Sequence[Path], format: str = "", model: str = "") -> tuple[Sample, ...]:
+def sample_models(paths: Sequence[Path], format: str = "", model: str = "") -> tuple[ModelSample, ...]:
     """Return what files and folders show, a model each; raises BadInput where one cannot be read, or several are to have one name."""
-    samples = [sample_of(file, format) for path in paths for file in files_of(path, format)]
+    samples = [sample_model(file, format) for path in paths for file in find_model_files(path, format)]
     if model and len(samples) > 1:
-        raise BadInput(NOT_DRAFTED.fault(f"{len(samples)} files are {len(samples)} models, which cannot all be {model!r}", path="--model", hint="name one file, or leave --model out"))
-    names = told_apart([model or sample.name for sample in samples])
+        raise BadInput(DRAFT_SOURCE_UNREADABLE.fault(f"{len(samples)} files are {len(samples)} models, which cannot all be {model!r}", path="--model", hint="name one file, or leave --model out"))
+    names = unique_column_names([model or sample.name for sample in samples])
     return tuple(replace(sample, name=name) for sample, name in zip(samples, names, strict=True))
 
 
 def draft(path: Path, format: str = "") -> str:
     """Return a drafted contract of a csv, json or parquet file or a Delta folder, as commented ODCS; raises BadInput where it cannot be read."""
-    return contract_text(samples_of([path], format))
+    return contract_text(sample_models([path], format))

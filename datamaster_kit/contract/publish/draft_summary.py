@@ -8,25 +8,25 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from .draft import Sample, Seen, could_be_key, enum_values, is_personal, seen_once
+from .draft import ModelSample, SampledColumn, can_be_key, enum_values, is_personal, values_seen_once
 from ..model import STRING, Scalar
 from ..sql.sqltype import sql_type
 
 # %% auto #0
-__all__ = ['MOST_DUPLICATES', 'column_line', 'duplicate_share', 'key_line', 'summary_lines']
+__all__ = ['MAX_DUPLICATE_SHARE', 'column_line', 'duplicate_share', 'key_line', 'summary_lines']
 
 # %% ../../../nbs/contract/publish/06_draft_summary.ipynb #92c289ae
-MOST_DUPLICATES = 0.05
+MAX_DUPLICATE_SHARE = 0.05
 
 
-def column_line(column: Seen) -> str:
+def column_line(column: SampledColumn) -> str:
     """Return a column in a line: its type, why it is no narrower one, and the values of an enum with their rows."""
     kind = "text" if column.type == STRING else sql_type(column.type).lower()
     reason = column.reason.partition(", e.g. ")[0] if is_personal(column) else column.reason
     told = [f"{column.name}: {kind}"]
     if found := enum_values(column):
         told.append("one of " + ", ".join(f"{value} ({count})" for value, count in column.counts if value in found))
-        told += [f"not {', '.join(once)}, seen once"] if (once := seen_once(column)) else []
+        told += [f"not {', '.join(once)}, seen once"] if (once := values_seen_once(column)) else []
     elif reason:
         told.append(f"because {reason}")
     told += ["sounds personal"] if is_personal(column) else []
@@ -34,23 +34,23 @@ def column_line(column: Seen) -> str:
     return ", ".join(told)
 
 # %% ../../../nbs/contract/publish/06_draft_summary.ipynb #11e7def5
-def duplicate_share(column: Seen) -> float:
+def duplicate_share(column: SampledColumn) -> float:
     """Return the share of rows whose value an earlier row has."""
     present = column.rows - column.missing
     return 1 - column.different / present if present else 1.0
 
 
-def key_line(columns: Sequence[Seen]) -> str:
+def key_line(columns: Sequence[SampledColumn]) -> str:
     """Return the columns that could be the key, the one that was taken first, with their shares of duplicates."""
     identifying = [column for column in columns if isinstance(column.type, Scalar) and column.type.name in ("string", "long", "integer")]
-    close = sorted((column for column in identifying if duplicate_share(column) <= MOST_DUPLICATES and not column.missing and column.rows), key=duplicate_share)
+    close = sorted((column for column in identifying if duplicate_share(column) <= MAX_DUPLICATE_SHARE and not column.missing and column.rows), key=duplicate_share)
     shares = [f"{column.name} ({duplicate_share(column):.1%} duplicates)" for column in close[:5]]
     if not shares:
         return "key: none found"
-    return f"key: {', '.join(shares)}" if could_be_key(close[0]) else f"key: none taken; nearest {', '.join(shares)}"
+    return f"key: {', '.join(shares)}" if can_be_key(close[0]) else f"key: none taken; nearest {', '.join(shares)}"
 
 # %% ../../../nbs/contract/publish/06_draft_summary.ipynb #c4b5763f
-def summary_lines(samples: Sequence[Sample], output: Path | None = None) -> Iterator[str]:
+def summary_lines(samples: Sequence[ModelSample], output: Path | None = None) -> Iterator[str]:
     """Yield what the samples showed, a model after the other, and the next command."""
     for sample in samples:
         rows = f"{sample.columns[0].rows} rows" if sample.columns[0].rows else "the columns"

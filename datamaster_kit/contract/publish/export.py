@@ -13,12 +13,12 @@ from urllib.parse import quote as quote_url
 from ..model import Array, Contract, DataType, Field, Map, Model, Scalar, Struct
 from ..sql.sqltype import quote
 from ..sql.table import Dialect, Table, bronze_table, create_statements, silver_table
-from ..visible import quiet
+from ..visible import escape_log_commands
 
 # %% auto #0
-__all__ = ['JSON_TYPES', 'LIMITS', 'COUNTED', 'spark_type', 'spark_field', 'spark_schema', 'type_of_spark',
-           'fields_of_spark_schema', 'json_constraints', 'json_field', 'json_type', 'json_schema', 'ddl',
-           'quiet_literals', 'sql_name']
+__all__ = ['JSON_TYPES', 'JSON_LIMIT_KEYWORDS', 'JSON_COUNT_SUFFIXES', 'spark_type', 'spark_field', 'spark_schema',
+           'type_of_spark', 'fields_of_spark_schema', 'json_constraints', 'json_field', 'json_type', 'json_schema',
+           'ddl', 'escape_log_literals', 'sql_name']
 
 # %% ../../../nbs/contract/publish/00_export.ipynb #67cb67ae
 def spark_type(type: DataType) -> Any:
@@ -81,15 +81,15 @@ JSON_TYPES: dict[str, dict[str, Any]] = {
     "date": {"type": "string", "format": "date"}, "time": {"type": "string", "format": "time"}, "timestamp": {"type": "string", "format": "date-time"},
     "timestamp_ntz": {"type": "string"}, "variant": {}, "null": {"type": "null"},
 }
-LIMITS = (("minimum", "minimum"), ("maximum", "maximum"), ("exclusive_minimum", "exclusiveMinimum"), ("exclusive_maximum", "exclusiveMaximum"))
-COUNTED = {Array: "Items", Map: "Properties"}
+JSON_LIMIT_KEYWORDS = (("minimum", "minimum"), ("maximum", "maximum"), ("exclusive_minimum", "exclusiveMinimum"), ("exclusive_maximum", "exclusiveMaximum"))
+JSON_COUNT_SUFFIXES = {Array: "Items", Map: "Properties"}
 
 
 def json_constraints(item: Field) -> dict[str, Any]:
     """Return the keywords of a field's constraints; limits of dates and times have none."""
     is_text = isinstance(item.type, Scalar) and JSON_TYPES[item.type.name].get("type") == "string"
-    unit = next((unit for kind, unit in COUNTED.items() if isinstance(item.type, kind)), "Length")
-    said: dict[str, Any] = {keyword: getattr(item, attribute) for attribute, keyword in LIMITS if isinstance(getattr(item, attribute), int | float) and not is_text}
+    unit = next((unit for kind, unit in JSON_COUNT_SUFFIXES.items() if isinstance(item.type, kind)), "Length")
+    said: dict[str, Any] = {keyword: getattr(item, attribute) for attribute, keyword in JSON_LIMIT_KEYWORDS if isinstance(getattr(item, attribute), int | float) and not is_text}
     longest = item.max_length if item.max_length is not None else (item.type.length if isinstance(item.type, Scalar) else None)
     said |= {f"min{unit}": item.min_length, f"max{unit}": longest}
     said |= {"pattern": item.pattern or None, "format": item.format or None} if is_text else {}
@@ -142,12 +142,12 @@ def ddl(contract: Contract, catalog: str) -> str:
     for table in tables:
         statements += [f"ALTER TABLE {sql_name(table)} ADD CONSTRAINT {quote(key.name)} FOREIGN KEY ({', '.join(map(quote, key.columns))}) "
                        f"REFERENCES {quote(catalog)}.{quote(table.schema)}.{quote(key.table)} ({', '.join(map(quote, key.to_columns))})" for key in table.foreign_keys]
-    return ";\n\n".join(map(quiet_literals, statements)) + ";\n"
+    return ";\n\n".join(map(escape_log_literals, statements)) + ";\n"
 
 
-def quiet_literals(statement: str) -> str:
+def escape_log_literals(statement: str) -> str:
     """Return a statement as it may be printed into a log: in its literals, what would be taken for a command, and what is not seen, by its number."""
-    return re.sub(r"`(?:[^`]|``)*`|'(?:[^'\\]|\\.)*'", lambda match: quiet(match[0]) if match[0][0] == "'" else match[0], statement, flags=re.DOTALL)
+    return re.sub(r"`(?:[^`]|``)*`|'(?:[^'\\]|\\.)*'", lambda match: escape_log_commands(match[0]) if match[0][0] == "'" else match[0], statement, flags=re.DOTALL)
 
 
 def sql_name(table: Table) -> str:

@@ -18,10 +18,10 @@ if TYPE_CHECKING:
     from markupsafe import Markup
 
 # %% auto #0
-__all__ = ['lines', 'html', 'markup', 'quiet_page', 'source_hash', 'page_policy']
+__all__ = ['line_break_markup', 'render_html', 'join_markup', 'escape_log_page', 'source_hash', 'page_policy']
 
 # %% ../../../nbs/contract/publish/01_markup.ipynb #52abfa4c
-def lines(value: Any) -> Markup:
+def line_break_markup(value: Any) -> Markup:
     """Return a text as markup with its line breaks; nothing for None."""
     from markupsafe import Markup
 
@@ -34,25 +34,25 @@ def _template(text: str) -> Template:
     from jinja2 import Environment, StrictUndefined
 
     environment = Environment(autoescape=True, undefined=StrictUndefined, finalize=lambda value: "" if value is None else value)
-    environment.filters["lines"] = lines
+    environment.filters["lines"] = line_break_markup
     return environment.from_string(text)
 
 
-def html(template: str, **values: Any) -> Markup:
-    """Return a template of HTML with values in it, escaped where they are no markup; the filter `lines` keeps line breaks."""
+def render_html(template: str, **values: Any) -> Markup:
+    """Return a template of HTML with values in it, escaped where they are no markup; the filter `line_break_markup` keeps line breaks."""
     from markupsafe import Markup
 
     return Markup(_template(template).render(values))  # noqa: S704  the package writes templates, and they escape
 
 
-def markup(parts: Iterable[Any], between: str = "") -> Markup:
+def join_markup(parts: Iterable[Any], between: str = "") -> Markup:
     """Return parts one after another, with markup between them; a part that is no markup is escaped."""
     from markupsafe import Markup
 
     return Markup(between).join(parts)  # noqa: S704  the package writes what is between
 
 # %% ../../../nbs/contract/publish/01_markup.ipynb #225082d1
-def quiet_page(page: str) -> str:
+def escape_log_page(page: str) -> str:
     """Return a page as it may be printed into a log: what would be taken for a command, and what is not seen, as references to characters."""
     quiet = LOG_COMMAND.sub(lambda match: f"&#{ord(match[0])};", page)
     return "".join(letter if letter.isprintable() or letter == "\n" else f"&#{ord(letter)};" for letter in quiet)

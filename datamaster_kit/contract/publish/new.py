@@ -8,20 +8,20 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from .draft import logical_type, quoted
+from .draft import draft_logical_type, double_quote_yaml
 from ..fault import BadInput, Fault, code
 from ..model import DataType
 from ..sql.sqltype import parse_sql_type, sql_type
 
 # %% auto #0
-__all__ = ['BAD_ANSWER', 'Answers', 'separated', 'fields_of', 'first_lines', 'new_contract']
+__all__ = ['BAD_ANSWER', 'ContractAnswers', 'split_outside_brackets', 'parse_field_list', 'odcs_draft_head', 'new_contract']
 
 # %% ../../../nbs/contract/publish/08_new.ipynb #6c85a61f
 BAD_ANSWER = code("answer-refused", "An answer cannot be used.", "see `datamaster contract new --help`")
 
 
 @dataclass(frozen=True)
-class Answers:
+class ContractAnswers:
     """What is asked: `fields` is `name:type,name:type`, the first being the key; `schedule` is a Quartz cron expression or empty."""
 
     identifier: str
@@ -33,7 +33,7 @@ class Answers:
     schedule: str = ""
 
 # %% ../../../nbs/contract/publish/08_new.ipynb #7b4acba9
-def separated(text: str) -> list[str]:
+def split_outside_brackets(text: str) -> list[str]:
     """Return the parts of a text between the commas that stand in no bracket."""
     parts, depth = [""], 0
     for character in text:
@@ -45,10 +45,10 @@ def separated(text: str) -> list[str]:
     return parts
 
 
-def fields_of(text: str) -> tuple[list[tuple[str, DataType]], list[Fault]]:
+def parse_field_list(text: str) -> tuple[list[tuple[str, DataType]], list[Fault]]:
     """Return the fields that a text lists, and what is wrong with it."""
     fields, faults = [], []
-    for part in separated(text):
+    for part in split_outside_brackets(text):
         name, _, kind = (piece.strip() for piece in part.partition(":"))
         try:
             if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
@@ -59,14 +59,14 @@ def fields_of(text: str) -> tuple[list[tuple[str, DataType]], list[Fault]]:
     return fields, faults
 
 # %% ../../../nbs/contract/publish/08_new.ipynb #07cdf2b5
-def first_lines(identifier: str, title: str) -> list[str]:
+def odcs_draft_head(identifier: str, title: str) -> list[str]:
     """Return the lines that a draft in ODCS begins with."""
-    return ["apiVersion: v3.1.0", "kind: DataContract", f"id: {quoted(identifier)}", f"name: {quoted(title)}", "version: 0.1.0", "status: draft"]
+    return ["apiVersion: v3.1.0", "kind: DataContract", f"id: {double_quote_yaml(identifier)}", f"name: {double_quote_yaml(title)}", "version: 0.1.0", "status: draft"]
 
 
-def new_contract(answers: Answers) -> str:
+def new_contract(answers: ContractAnswers) -> str:
     """Return a contract in ODCS from the answers; raises BadInput with every answer that cannot be used."""
-    fields, faults = fields_of(answers.fields)
+    fields, faults = parse_field_list(answers.fields)
     faults += [BAD_ANSWER.fault(f"{name} is empty") for name in ("identifier", "title", "owner", "model") if not getattr(answers, name).strip()]
     if answers.format not in ("csv", "json", "avro", "parquet"):
         faults.append(BAD_ANSWER.fault(f"the format {answers.format!r} is not csv, json, avro or parquet"))
@@ -76,10 +76,10 @@ def new_contract(answers: Answers) -> str:
         raise BadInput(*faults)
     properties = []
     for index, (name, type) in enumerate(fields):
-        properties += [f"      - name: {name}", f"        logicalType: {logical_type(type)}", f"        physicalType: {quoted(sql_type(type))}", '        description: ""  # what it means, with its unit']
+        properties += [f"      - name: {name}", f"        logicalType: {draft_logical_type(type)}", f"        physicalType: {double_quote_yaml(sql_type(type))}", '        description: ""  # what it means, with its unit']
         properties += ["        primaryKey: true", "        primaryKeyPosition: 1", "        required: true"] if index == 0 else []
-    levels = ["slaProperties:", "  - property: frequency", "    value: 1", "    unit: d", f"    schedule: {quoted(answers.schedule)}", "    scheduler: cron"] if answers.schedule else []
+    levels = ["slaProperties:", "  - property: frequency", "    value: 1", "    unit: d", f"    schedule: {double_quote_yaml(answers.schedule)}", "    scheduler: cron"] if answers.schedule else []
     return "\n".join([
-        *first_lines(answers.identifier, answers.title), "description:",
-        '  purpose: ""  # what the data is for', "team:", f"  name: {quoted(answers.owner)}", "schema:", f"  - name: {quoted(answers.model)}", "    logicalType: object", "    physicalType: table",
+        *odcs_draft_head(answers.identifier, answers.title), "description:",
+        '  purpose: ""  # what the data is for', "team:", f"  name: {double_quote_yaml(answers.owner)}", "schema:", f"  - name: {double_quote_yaml(answers.model)}", "    logicalType: object", "    physicalType: table",
         '    description: ""  # what one row is', "    properties:", *properties, *levels, "customProperties:", "  - property: workflow", f"    value: {{source: {{type: adls, format: {answers.format}}}}}", ""])

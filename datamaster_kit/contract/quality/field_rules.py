@@ -9,51 +9,51 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from ..model import Contract, Field, Model, Struct, walk_fields
-from .predicates import constraints
-from .rule import Rule, braces, unexecuted
+from .predicates import field_constraints
+from .rule import Rule, escape_braces, mark_not_executed
 from ..sql.sqltype import quote, sql_literal
 
 # %% auto #0
-__all__ = ['RESCUED', 'DIMENSIONS', 'UNREAD', 'NOT_RUN', 'misfit', 'type_rule', 'record_rule', 'nothing_misfits', 'field_rules',
-           'option_rules', 'unique_rules', 'duplicates_query', 'reference_rules', 'struct_fields', 'split_reference',
-           'reference_rule', 'column_path']
+__all__ = ['RESCUED_DATA_COLUMN', 'DIMENSIONS', 'UNREADABLE_RECORD_KEYS', 'UNEXECUTED_OPTIONS', 'misfit_predicate', 'type_rule',
+           'record_rule', 'no_misfit_predicate', 'field_rules', 'option_rules', 'unique_rules', 'duplicates_query',
+           'reference_rules', 'struct_fields', 'split_reference', 'reference_rule', 'column_path']
 
 # %% ../../../nbs/contract/quality/03_field_rules.ipynb #9dd6c472
-RESCUED = "carlton_rescued"
+RESCUED_DATA_COLUMN = "carlton_rescued"
 DIMENSIONS = {"required": "completeness", "unique": "uniqueness", "duplicate_values": "uniqueness", "reference": "consistency", "freshness": "timeliness",
               "row_count": "completeness", "null_values": "completeness", "missing_values": "completeness", "sql": "accuracy", "text": "accuracy"}
 
 # %% ../../../nbs/contract/quality/03_field_rules.ipynb #6f2136d5
-def misfit(json: str, item: Field) -> str:
+def misfit_predicate(json: str, item: Field) -> str:
     """Return SQL that is true where JSON text, an object, holds a value of the field that did not fit; it may be NULL elsewhere."""
     key = sql_literal(item.column)
     is_there = f"array_contains(json_object_keys({json}), {key})"
     if not isinstance(item.type, Struct):
         return is_there
     inside = f"from_json({json}, 'MAP<STRING, STRING>')[{key}]"
-    members = "".join(f" OR {misfit(inside, member)}" for member in item.type.fields)
+    members = "".join(f" OR {misfit_predicate(inside, member)}" for member in item.type.fields)
     return f"({is_there} AND (json_object_keys({inside}) IS NULL{members}))"
 
 
 def type_rule(model: Model, item: Field) -> Rule:
     """Return the rule that a field's value had its type."""
     return Rule(f"{item.name}.type", model.name, item.name, "type", f"{item.name} has its type",
-                predicate=f"{RESCUED} IS NULL OR NOT coalesce({misfit(RESCUED, item)}, false)")
+                predicate=f"{RESCUED_DATA_COLUMN} IS NULL OR NOT coalesce({misfit_predicate(RESCUED_DATA_COLUMN, item)}, false)")
 
 # %% ../../../nbs/contract/quality/03_field_rules.ipynb #335e8bf5
-UNREAD = ("_corrupt_record", "_unreadable")
+UNREADABLE_RECORD_KEYS = ("_corrupt_record", "_unreadable")
 
 
 def record_rule(model: Model) -> Rule:
     """Return the rule that a record could be read: what could not be has no values, and would else pass for a row of nothing."""
-    is_unread = " OR ".join(f"array_contains(json_object_keys({RESCUED}), {sql_literal(name)})" for name in UNREAD)
-    return Rule("record", model.name, "", "record", "the record can be read", dimension="conformity", predicate=f"{RESCUED} IS NULL OR NOT coalesce({is_unread}, false)")
+    is_unread = " OR ".join(f"array_contains(json_object_keys({RESCUED_DATA_COLUMN}), {sql_literal(name)})" for name in UNREADABLE_RECORD_KEYS)
+    return Rule("record", model.name, "", "record", "the record can be read", dimension="conformity", predicate=f"{RESCUED_DATA_COLUMN} IS NULL OR NOT coalesce({is_unread}, false)")
 
 
-def nothing_misfits(model: Model) -> str:
+def no_misfit_predicate(model: Model) -> str:
     """Return SQL that is true for a row that keeps the rules of its record and types because nothing of its fields was rescued, and never NULL."""
-    names = ", ".join(map(sql_literal, [*(item.column for item in model.fields), *UNREAD]))
-    return f"({RESCUED} IS NULL OR NOT coalesce(arrays_overlap(json_object_keys({RESCUED}), array({names})), false))"
+    names = ", ".join(map(sql_literal, [*(item.column for item in model.fields), *UNREADABLE_RECORD_KEYS]))
+    return f"({RESCUED_DATA_COLUMN} IS NULL OR NOT coalesce(arrays_overlap(json_object_keys({RESCUED_DATA_COLUMN}), array({names})), false))"
 
 
 def field_rules(model: Model) -> Iterator[Rule]:
@@ -61,13 +61,13 @@ def field_rules(model: Model) -> Iterator[Rule]:
     yield record_rule(model)
     for item in model.fields:
         yield type_rule(model, item)
-        for path, constraint in constraints(replace(item, required=item.required or bool(item.primary_key))):
+        for path, constraint in field_constraints(replace(item, required=item.required or bool(item.primary_key))):
             yield Rule(f"{path}.{constraint.kind}", model.name, path, constraint.kind, constraint.sentence, dimension=DIMENSIONS.get(constraint.kind, "conformity"),
                        predicate=constraint.predicate, not_executed=constraint.not_executed)
     yield from option_rules(model)
 
 
-NOT_RUN = {"multipleOf": "multiple", "minItems": "items", "maxItems": "items", "uniqueItems": "items", "minProperties": "properties", "maxProperties": "properties", "required": "properties"}
+UNEXECUTED_OPTIONS = {"multipleOf": "multiple", "minItems": "items", "maxItems": "items", "uniqueItems": "items", "minProperties": "properties", "maxProperties": "properties", "required": "properties"}
 
 
 def option_rules(model: Model) -> Iterator[Rule]:
@@ -75,8 +75,8 @@ def option_rules(model: Model) -> Iterator[Rule]:
     for path, item in walk_fields(model.fields):
         options = item.properties.get("odcs.logicalTypeOptions")
         for name, value in options.items() if isinstance(options, Mapping) else ():
-            if name in NOT_RUN and value not in (False, None, []):
-                yield Rule(f"{path}.{NOT_RUN[name]}", model.name, path, NOT_RUN[name], f"{name} of {item.name} is {value}", not_executed=f"the option {name} is not one that is checked")
+            if name in UNEXECUTED_OPTIONS and value not in (False, None, []):
+                yield Rule(f"{path}.{UNEXECUTED_OPTIONS[name]}", model.name, path, UNEXECUTED_OPTIONS[name], f"{name} of {item.name} is {value}", not_executed=f"the option {name} is not one that is checked")
 
 # %% ../../../nbs/contract/quality/03_field_rules.ipynb #c09674f6
 def unique_rules(model: Model) -> Iterator[Rule]:
@@ -94,8 +94,8 @@ def unique_rules(model: Model) -> Iterator[Rule]:
 
 def duplicates_query(model: Model, fields: tuple[Field, ...]) -> str:
     """Return the query that counts the rows beyond the first of each value; rows where any of the fields is absent do not count."""
-    columns = braces(", ".join(quote(item.column) for item in fields))
-    present = braces(" AND ".join(f"{quote(item.column)} IS NOT NULL" for item in fields))
+    columns = escape_braces(", ".join(quote(item.column) for item in fields))
+    present = escape_braces(" AND ".join(f"{quote(item.column)} IS NOT NULL" for item in fields))
     return f"SELECT coalesce(sum(n - 1), 0) FROM (SELECT count(*) AS n FROM {{{model.name}}} WHERE {present} GROUP BY {columns})"
 
 # %% ../../../nbs/contract/quality/03_field_rules.ipynb #4b2afc76
@@ -128,13 +128,13 @@ def reference_rule(contract: Contract, model: Model, fields: tuple[str, ...], to
                 f"{' and '.join(fields)} is found in {to_model}", "warn", "consistency")
     other = next((candidate for candidate in contract.models if candidate.name == to_model), None)
     if other is None:
-        return unexecuted(rule, "it leads into another contract" if "#" in to_model else f"the contract has no model {to_model!r}")
+        return mark_not_executed(rule, "it leads into another contract" if "#" in to_model else f"the contract has no model {to_model!r}")
     try:
-        ours = [f"a.{braces(column_path(model, name))}" for name in fields]
-        theirs = [f"b.{braces(column_path(other, name))}" for name in to_fields]
+        ours = [f"a.{escape_braces(column_path(model, name))}" for name in fields]
+        theirs = [f"b.{escape_braces(column_path(other, name))}" for name in to_fields]
         joined = " AND ".join(f"{left} = {right}" for left, right in zip(ours, theirs, strict=True))
     except ValueError as error:
-        return unexecuted(rule, str(error))
+        return mark_not_executed(rule, str(error))
     present = " AND ".join(f"{column} IS NOT NULL" for column in ours)
     return replace(rule, query=f"SELECT count(*) FROM {{{model.name}}} a LEFT ANTI JOIN {{{to_model}}} b ON {joined} WHERE {present}")
 

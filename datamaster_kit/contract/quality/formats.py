@@ -11,40 +11,42 @@ from collections.abc import Callable, Sequence
 from ..sql.sqltype import sql_literal
 
 # %% auto #0
-__all__ = ['CPF', 'CNPJ', 'CURRENCIES_TEXT', 'CURRENCIES', 'COUNTRIES_TEXT', 'COUNTRIES', 'IBANS_TEXT', 'IBANS', 'CLASSES',
-           'Check', 'SHAPES', 'CHECKS', 'SEPARATORS', 'ALIASES', 'character_value', 'has_check_digits', 'remainder_97',
-           'luhn_sum', 'iban_pattern', 'known_format', 'format_predicate', 'check_digits', 'with_remainder_1',
-           'luhn_digit', 'valid_value', 'keeps_check']
+__all__ = ['CPF_WEIGHTS', 'CNPJ_WEIGHTS', 'CURRENCIES_TEXT', 'CURRENCIES', 'COUNTRIES_TEXT', 'COUNTRIES', 'IBANS_TEXT',
+           'IBAN_STRUCTURES', 'IBAN_CHARACTER_CLASSES', 'CheckDigitPredicate', 'FORMAT_REGEXES',
+           'CHECK_DIGIT_PREDICATES', 'FORMAT_SEPARATORS', 'FORMAT_ALIASES', 'character_value_sql',
+           'check_digits_predicate', 'remainder_97_sql', 'luhn_sum_sql', 'iban_pattern', 'canonical_format',
+           'format_predicate', 'append_check_digits', 'iso_7064_check_digits', 'luhn_digit', 'valid_format_value',
+           'has_valid_check_digits']
 
 # %% ../../../nbs/contract/quality/00_formats.ipynb #17cb77c6
-CPF = ((10, 9, 8, 7, 6, 5, 4, 3, 2), (11, 10, 9, 8, 7, 6, 5, 4, 3, 2))
-CNPJ = ((5, 4, 3, 2, 9, 8, 7, 6, 5, 4, 3, 2), (6, 5, 4, 3, 2, 9, 8, 7, 6, 5, 4, 3, 2))
+CPF_WEIGHTS = ((10, 9, 8, 7, 6, 5, 4, 3, 2), (11, 10, 9, 8, 7, 6, 5, 4, 3, 2))
+CNPJ_WEIGHTS = ((5, 4, 3, 2, 9, 8, 7, 6, 5, 4, 3, 2), (6, 5, 4, 3, 2, 9, 8, 7, 6, 5, 4, 3, 2))
 
 
-def character_value(text: str, place: int | str) -> str:
+def character_value_sql(text: str, place: int | str) -> str:
     """Return SQL for what a character of a text is worth; places count from 1."""
     return f"(ascii(substr({text}, {place}, 1)) - 48)"
 
 
-def has_check_digits(text: str, weights: Sequence[Sequence[int]]) -> str:
+def check_digits_predicate(text: str, weights: Sequence[Sequence[int]]) -> str:
     """Return SQL that is true where the characters after the payload are its check digits, modulo 11."""
     kept = []
     for row in weights:
-        total = " + ".join(f"{weight} * {character_value(text, place)}" for place, weight in enumerate(row, 1))
-        kept.append(f"(11 - ({total}) % 11) % 11 % 10 = {character_value(text, len(row) + 1)}")
+        total = " + ".join(f"{weight} * {character_value_sql(text, place)}" for place, weight in enumerate(row, 1))
+        kept.append(f"(11 - ({total}) % 11) % 11 % 10 = {character_value_sql(text, len(row) + 1)}")
     return f"{' AND '.join(kept)} AND {text} RLIKE '[1-9A-Z]'"
 
 # %% ../../../nbs/contract/quality/00_formats.ipynb #cdbe832f
-def remainder_97(text: str) -> str:
+def remainder_97_sql(text: str) -> str:
     """Return SQL for the remainder by 97 of a text of digits and capital letters."""
     value = f"ascii(substr({text}, i, 1))"
     step = f"CASE WHEN {value} >= 65 THEN r * 100 + {value} - 55 ELSE r * 10 + {value} - 48 END"
     return f"aggregate(sequence(1, length({text})), 0, (r, i) -> ({step}) % 97)"
 
 
-def luhn_sum(text: str) -> str:
+def luhn_sum_sql(text: str) -> str:
     """Return SQL for Luhn's sum of a text of digits."""
-    digit = character_value(f"reverse({text})", "i")
+    digit = character_value_sql(f"reverse({text})", "i")
     doubled = f"2 * {digit} - CASE WHEN {digit} > 4 THEN 9 ELSE 0 END"
     return f"aggregate(sequence(1, length({text})), 0, (r, i) -> r + CASE WHEN i % 2 = 0 THEN {doubled} ELSE {digit} END)"
 
@@ -71,21 +73,21 @@ IBANS_TEXT = (
     "MT4a5n18c MU4a19n3a NI4a20n NL4a10n NO11n OM3n16c PK4a16c PL24n PS4a21c PT21n QA4a21c RO4a16c RS18n RU14n15c "
     "SA2n18c SC4a20n3a SD14n SE20n SI15n SK20n SM1a10n12c SO19n ST21n SV4a20n TL19n TN20n TR6n16c UA6n19c VA18n "
     "VG4a16n XK16n YE4a4n18c ")
-IBANS = IBANS_TEXT.split()
-CLASSES = {"n": "[0-9]", "a": "[A-Z]", "c": "[0-9A-Z]"}
+IBAN_STRUCTURES = IBANS_TEXT.split()
+IBAN_CHARACTER_CLASSES = {"n": "[0-9]", "a": "[A-Z]", "c": "[0-9A-Z]"}
 
 
 def iban_pattern() -> str:
     """Return the pattern of every country's IBAN."""
     shapes = []
-    for entry in IBANS:
+    for entry in IBAN_STRUCTURES:
         parts = re.findall(r"(\d+)([nac])", entry)
-        shapes.append(entry[:2] + "[0-9]{2}" + "".join(f"{CLASSES[kind]}{{{count}}}" for count, kind in parts))
+        shapes.append(entry[:2] + "[0-9]{2}" + "".join(f"{IBAN_CHARACTER_CLASSES[kind]}{{{count}}}" for count, kind in parts))
     return f"^({'|'.join(shapes)})$"
 
 # %% ../../../nbs/contract/quality/00_formats.ipynb #84a24249
-Check = Callable[[str], str]
-SHAPES: dict[str, str] = {
+CheckDigitPredicate = Callable[[str], str]
+FORMAT_REGEXES: dict[str, str] = {
     "cpf": r"^[0-9]{3}\.?[0-9]{3}\.?[0-9]{3}-?[0-9]{2}$",
     "cnpj": r"^[0-9A-Z]{2}\.?[0-9A-Z]{3}\.?[0-9A-Z]{3}/?[0-9A-Z]{4}-?[0-9]{2}$",
     "iban": iban_pattern(),
@@ -96,35 +98,35 @@ SHAPES: dict[str, str] = {
     "currency": rf"^({'|'.join(CURRENCIES)})$",
     "country": rf"^({'|'.join(COUNTRIES)})$",
 }
-CHECKS: dict[str, Check] = {
-    "cpf": lambda text: has_check_digits(text, CPF),
-    "cnpj": lambda text: has_check_digits(text, CNPJ),
-    "iban": lambda text: f"{remainder_97(f'concat(substr({text}, 5), substr({text}, 1, 4))')} = 1",
-    "card": lambda text: f"{luhn_sum(text)} % 10 = 0",
-    "lei": lambda text: f"{remainder_97(text)} = 1",
+CHECK_DIGIT_PREDICATES: dict[str, CheckDigitPredicate] = {
+    "cpf": lambda text: check_digits_predicate(text, CPF_WEIGHTS),
+    "cnpj": lambda text: check_digits_predicate(text, CNPJ_WEIGHTS),
+    "iban": lambda text: f"{remainder_97_sql(f'concat(substr({text}, 5), substr({text}, 1, 4))')} = 1",
+    "card": lambda text: f"{luhn_sum_sql(text)} % 10 = 0",
+    "lei": lambda text: f"{remainder_97_sql(text)} = 1",
 }
-SEPARATORS = {"cpf": "[.-]", "cnpj": "[./-]", "card": "[ -]"}
-ALIASES = {"swift": "bic", "credit-card": "card", "card-number": "card", "iso-4217": "currency", "iso-3166": "country"}
+FORMAT_SEPARATORS = {"cpf": "[.-]", "cnpj": "[./-]", "card": "[ -]"}
+FORMAT_ALIASES = {"swift": "bic", "credit-card": "card", "card-number": "card", "iso-4217": "currency", "iso-3166": "country"}
 
 
-def known_format(name: str) -> str:
+def canonical_format(name: str) -> str:
     """Return the format's own name for a name or an alias of it, whatever its case; empty for one that is not known here."""
     name = name.strip().lower().replace("_", "-")
-    name = ALIASES.get(name, name)
-    return name if name in SHAPES else ""
+    name = FORMAT_ALIASES.get(name, name)
+    return name if name in FORMAT_REGEXES else ""
 
 
 def format_predicate(column: str, name: str) -> str:
-    """Return SQL that is true for a value of a format that `known_format` knows, check digits included."""
-    name = known_format(name)
-    shape = f"{column} RLIKE {sql_literal(SHAPES[name].replace('$', chr(92) + 'z'))}"
-    if name not in CHECKS:
+    """Return SQL that is true for a value of a format that `canonical_format` knows, check digits included."""
+    name = canonical_format(name)
+    shape = f"{column} RLIKE {sql_literal(FORMAT_REGEXES[name].replace('$', chr(92) + 'z'))}"
+    if name not in CHECK_DIGIT_PREDICATES:
         return shape
-    bare = f"regexp_replace({column}, {sql_literal(SEPARATORS[name])}, '')" if name in SEPARATORS else column
-    return f"{shape} AND exists(array({bare}), v -> {CHECKS[name]('v')})"
+    bare = f"regexp_replace({column}, {sql_literal(FORMAT_SEPARATORS[name])}, '')" if name in FORMAT_SEPARATORS else column
+    return f"{shape} AND exists(array({bare}), v -> {CHECK_DIGIT_PREDICATES[name]('v')})"
 
 # %% ../../../nbs/contract/quality/00_formats.ipynb #256f54d3
-def check_digits(payload: str, weights: Sequence[Sequence[int]]) -> str:
+def append_check_digits(payload: str, weights: Sequence[Sequence[int]]) -> str:
     """Return a payload with its check digits, modulo 11."""
     for row in weights:
         total = sum(weight * (ord(character) - 48) for weight, character in zip(row, payload, strict=True))
@@ -132,7 +134,7 @@ def check_digits(payload: str, weights: Sequence[Sequence[int]]) -> str:
     return payload
 
 
-def with_remainder_1(head: str, tail: str) -> str:
+def iso_7064_check_digits(head: str, tail: str) -> str:
     """Return the two check digits that make `tail + head + digits` leave 1 by 97 (ISO 7064)."""
     number = "".join(str(int(character, 36)) for character in tail + head) + "00"
     return f"{98 - int(number) % 97:02d}"
@@ -144,17 +146,17 @@ def luhn_digit(payload: str) -> str:
     return str(-sum(value - 9 * (value > 9) for value in doubled) % 10)
 
 
-def valid_value(name: str, number: int) -> str:
+def valid_format_value(name: str, number: int) -> str:
     """Return the valid value of a format that a number stands for: the same each time, and most numbers have values of their own."""
     digits = str(number * 7_919_737_391 + 1_000_003)
-    match known_format(name):
+    match canonical_format(name):
         case "cpf":
-            return check_digits(digits[-9:].zfill(9), CPF)
+            return append_check_digits(digits[-9:].zfill(9), CPF_WEIGHTS)
         case "cnpj":
-            return check_digits(digits[-8:].zfill(8) + "0001", CNPJ)
+            return append_check_digits(digits[-8:].zfill(8) + "0001", CNPJ_WEIGHTS)
         case "iban":
             account = digits[-18:].zfill(18)
-            return f"DE{with_remainder_1('DE', account)}{account}"
+            return f"DE{iso_7064_check_digits('DE', account)}{account}"
         case "bic":
             return f"BANK{COUNTRIES[number % len(COUNTRIES)]}{digits[-2:]}"
         case "cep":
@@ -164,7 +166,7 @@ def valid_value(name: str, number: int) -> str:
             return payload + luhn_digit(payload)
         case "lei":
             payload = "5493" + digits[-14:].zfill(14)
-            return payload + with_remainder_1("", payload)
+            return payload + iso_7064_check_digits("", payload)
         case "currency":
             return CURRENCIES[number % len(CURRENCIES)]
         case "country":
@@ -172,12 +174,12 @@ def valid_value(name: str, number: int) -> str:
     raise KeyError(name)
 
 # %% ../../../nbs/contract/quality/00_formats.ipynb #1a58644f
-def keeps_check(name: str, bare: str) -> bool:
+def has_valid_check_digits(name: str, bare: str) -> bool:
     """The check digits of a text without separators are right, as the SQL of CHECKS says; False where its shape is another."""
-    if re.fullmatch(SHAPES[name].strip("^$"), bare) is None:
+    if re.fullmatch(FORMAT_REGEXES[name].strip("^$"), bare) is None:
         return False
     if name in ("cpf", "cnpj"):
-        return check_digits(bare[:-2], CPF if name == "cpf" else CNPJ) == bare and bare.strip("0") != ""
+        return append_check_digits(bare[:-2], CPF_WEIGHTS if name == "cpf" else CNPJ_WEIGHTS) == bare and bare.strip("0") != ""
     if name == "card":
         return luhn_digit(bare[:-1]) == bare[-1]
     turned = bare[4:] + bare[:4] if name == "iban" else bare

@@ -11,14 +11,15 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from ..model import Array, DataType, Field, Map, Scalar, Struct
-from .formats import SHAPES, format_predicate, known_format
+from .formats import FORMAT_REGEXES, format_predicate, canonical_format
 from ..sql.patterns import java_pattern, matching_limit
 from ..sql.sqltype import quote, sql_literal, sql_type
 
 # %% auto #0
-__all__ = ['TEXT', 'NUMBERS', 'FORMATS', 'CALENDAR', 'SIZES', 'LIMITS', 'Constraint', 'is_text', 'typed_literal',
-           'number_literal', 'matched_predicate', 'format_constraint', 'range_constraint', 'length_constraint',
-           'longest', 'as_text', 'pattern_constraint', 'enum_constraint', 'value_constraints', 'constraints', 'inside']
+__all__ = ['STORED_AS_TEXT_TYPES', 'NUMBER_TYPE_NAMES', 'VALUE_FORMAT_PATTERNS', 'CALENDAR_FORMAT_TYPES', 'NUMBER_SIZE_FORMATS',
+           'RANGE_LIMITS', 'Constraint', 'is_text_type', 'literal_of_type', 'number_literal', 'match_predicate',
+           'format_constraint', 'range_constraint', 'length_constraint', 'greatest_length', 'column_as_text',
+           'pattern_constraint', 'enum_constraint', 'value_constraints', 'field_constraints', 'part_constraints']
 
 # %% ../../../nbs/contract/quality/01_predicates.ipynb #a7bd4916
 @dataclass(frozen=True)
@@ -31,26 +32,26 @@ class Constraint:
     not_executed: str = ""
 
 # %% ../../../nbs/contract/quality/01_predicates.ipynb #c1e0bc0e
-TEXT = ("string", "varchar", "char", "time", "null")
-NUMBERS = ("byte", "short", "integer", "long", "float", "double", "decimal")
+STORED_AS_TEXT_TYPES = ("string", "varchar", "char", "time", "null")
+NUMBER_TYPE_NAMES = ("byte", "short", "integer", "long", "float", "double", "decimal")
 
 
-def is_text(type: DataType) -> bool:
+def is_text_type(type: DataType) -> bool:
     """The type is stored as text."""
-    return isinstance(type, Scalar) and type.name in TEXT
+    return isinstance(type, Scalar) and type.name in STORED_AS_TEXT_TYPES
 
 
-def typed_literal(value: Any, type: DataType) -> str:
+def literal_of_type(value: Any, type: DataType) -> str:
     """Return a value as a literal of a type; raises ValueError for a value or a type that has none."""
     if not isinstance(type, Scalar) or type.name in ("variant", "binary"):
         raise ValueError("values of its type cannot be compared")
-    if is_text(type):
+    if is_text_type(type):
         return sql_literal(str(value).lower() if isinstance(value, bool) else str(value))
     if type.name == "boolean":
         if str(value).lower() not in ("true", "false"):
             raise ValueError(f"{value!r} is neither true nor false")
         return str(value).upper()
-    if type.name in NUMBERS:
+    if type.name in NUMBER_TYPE_NAMES:
         return number_literal(value, type)
     return f"try_cast({sql_literal(str(value))} AS {sql_type(type)})"
 
@@ -71,14 +72,14 @@ def number_literal(value: Any, type: Scalar) -> str:
     return f"{digits}BD" if "." in digits else digits
 
 # %% ../../../nbs/contract/quality/01_predicates.ipynb #9a8c14dd
-def matched_predicate(text: str, pattern: str) -> str:
+def match_predicate(text: str, pattern: str) -> str:
     """Return SQL that is true where a text matches a pattern; a text that is too long to be matched breaks it, and its beginning alone meets the pattern, in whatever order Spark judges the two."""
     java, limit = sql_literal(java_pattern(pattern)), matching_limit(pattern)
     return f"{text} RLIKE {java}" if limit is None else f"length({text}) <= {limit} AND left({text}, {limit}) RLIKE {java}"
 
 
 # The lengths are those of RFC 3696 (an address: 64 + 1 + 255) and RFC 1035 (a host's name).
-FORMATS = {
+VALUE_FORMAT_PATTERNS = {
     "email": r"^(?=.{3,320}$)[^@\s]++@[^@\s.]++(?:\.[^@\s.]++)++$",
     "uuid": r"^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$",
     "uri": r"^[A-Za-z][A-Za-z0-9+.\-]*:[^\s]+$",
@@ -90,37 +91,37 @@ FORMATS = {
     "time": r"^([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9](\.[0-9]+)?)?(Z|[+\-][0-9]{2}:[0-9]{2})?$",
     "date-time": r"^[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]+)?)?([Zz]|[+\-][0-9]{2}:?[0-9]{2})?$",
 }
-CALENDAR = {"date": "DATE", "date-time": "TIMESTAMP"}
-SIZES = ("int8", "int16", "int32", "int64", "i8", "i16", "i32", "i64", "i128", "f32", "f64", "u8", "u16", "u32", "u64", "u128", "float", "double", "binary", "password")
+CALENDAR_FORMAT_TYPES = {"date": "DATE", "date-time": "TIMESTAMP"}
+NUMBER_SIZE_FORMATS = ("int8", "int16", "int32", "int64", "i8", "i16", "i32", "i64", "i128", "f32", "f64", "u8", "u16", "u32", "u64", "u128", "float", "double", "binary", "password")
 
 
 def format_constraint(column: str, item: Field) -> Constraint:
     """Return the constraint of a field's format, not executed where its values are no text or the format is not known."""
     sentence = f"{item.name} is written as {item.format}"
-    if not is_text(item.type):
+    if not is_text_type(item.type):
         return Constraint("format", sentence, not_executed="it says how a value is written, and the column holds the value itself; its type is checked")
-    if known_format(item.format):
+    if canonical_format(item.format):
         return Constraint("format", sentence, format_predicate(column, item.format))
-    if item.format not in FORMATS:
-        return Constraint("format", sentence, not_executed=f"the format {item.format!r} is not one of {', '.join((*FORMATS, *SHAPES))}")
-    written = matched_predicate(column, FORMATS[item.format])
-    return Constraint("format", sentence, written + (f" AND try_cast({column} AS {CALENDAR[item.format]}) IS NOT NULL" if item.format in CALENDAR else ""))
+    if item.format not in VALUE_FORMAT_PATTERNS:
+        return Constraint("format", sentence, not_executed=f"the format {item.format!r} is not one of {', '.join((*VALUE_FORMAT_PATTERNS, *FORMAT_REGEXES))}")
+    written = match_predicate(column, VALUE_FORMAT_PATTERNS[item.format])
+    return Constraint("format", sentence, written + (f" AND try_cast({column} AS {CALENDAR_FORMAT_TYPES[item.format]}) IS NOT NULL" if item.format in CALENDAR_FORMAT_TYPES else ""))
 
 # %% ../../../nbs/contract/quality/01_predicates.ipynb #741e2967
-LIMITS = (("minimum", ">=", "at least"), ("maximum", "<=", "at most"), ("exclusive_minimum", ">", "more than"), ("exclusive_maximum", "<", "less than"))
+RANGE_LIMITS = (("minimum", ">=", "at least"), ("maximum", "<=", "at most"), ("exclusive_minimum", ">", "more than"), ("exclusive_maximum", "<", "less than"))
 
 
 def range_constraint(column: str, item: Field) -> Constraint:
     """Return the constraint of a field's limits; raises ValueError where its type has no order, or not that of numbers."""
     said, written = [], []
-    for attribute, operator, words in LIMITS:
+    for attribute, operator, words in RANGE_LIMITS:
         limit = getattr(item, attribute)
         if limit is None or isinstance(limit, bool):
             continue
-        if item.type == Scalar("boolean") or (is_text(item.type) and not isinstance(limit, str)):
+        if item.type == Scalar("boolean") or (is_text_type(item.type) and not isinstance(limit, str)):
             raise ValueError(f"a limit such as {limit} belongs to numbers and dates, and its values are neither")
         said.append(f"{words} {limit}")
-        written.append(f"{column} {operator} {typed_literal(limit, item.type)}")
+        written.append(f"{column} {operator} {literal_of_type(limit, item.type)}")
     return Constraint("range", f"{item.name} is {' and '.join(said)}", " AND ".join(written))
 
 # %% ../../../nbs/contract/quality/01_predicates.ipynb #77b612d6
@@ -129,46 +130,46 @@ def length_constraint(column: str, item: Field) -> Constraint:
     if isinstance(item.type, Struct) or item.type == Scalar("variant"):
         raise ValueError("its values have no length")
     is_list = isinstance(item.type, Array | Map)
-    measure = f"size({column})" if is_list else f"length({as_text(column, item.type)})"
+    measure = f"size({column})" if is_list else f"length({column_as_text(column, item.type)})"
     said, written = [], []
-    for limit, operator, words in ((item.min_length, ">=", "at least"), (longest(item), "<=", "at most")):
+    for limit, operator, words in ((item.min_length, ">=", "at least"), (greatest_length(item), "<=", "at most")):
         if limit is not None:
             said.append(f"{words} {limit}")
             written.append(f"{measure} {operator} {int(limit)}")
     return Constraint("length", f"{item.name} has {' and '.join(said)} {'elements' if is_list else 'characters'}", " AND ".join(written))
 
 
-def longest(item: Field) -> int | None:
+def greatest_length(item: Field) -> int | None:
     """Return the greatest length of a field: what is said of it, else that of its type."""
     return item.max_length if item.max_length is not None else (item.type.length if isinstance(item.type, Scalar) else None)
 
 
-def as_text(column: str, type: DataType) -> str:
+def column_as_text(column: str, type: DataType) -> str:
     """Return a column as text; raises ValueError for one that has parts."""
     if not isinstance(type, Scalar) or type.name == "variant":
         raise ValueError("its values are not text")
-    return column if is_text(type) or type.name == "binary" else f"CAST({column} AS STRING)"
+    return column if is_text_type(type) or type.name == "binary" else f"CAST({column} AS STRING)"
 
 # %% ../../../nbs/contract/quality/01_predicates.ipynb #36467db3
 def pattern_constraint(column: str, item: Field) -> Constraint:
     """Return a field's pattern as a constraint; raises ValueError where Spark could not run it."""
     limit = matching_limit(item.pattern)
     shorter = f" and has at most {limit:,} characters" if limit is not None else ""
-    return Constraint("pattern", f"{item.name} matches {item.pattern}{shorter}", matched_predicate(as_text(column, item.type), item.pattern))
+    return Constraint("pattern", f"{item.name} matches {item.pattern}{shorter}", match_predicate(column_as_text(column, item.type), item.pattern))
 
 
 def enum_constraint(column: str, item: Field) -> Constraint:
     """Return the constraint of a field's allowed values; raises ValueError for one that its type cannot hold."""
-    allowed = ", ".join(typed_literal(value, item.type) for value in item.enum if value is not None)
+    allowed = ", ".join(literal_of_type(value, item.type) for value in item.enum if value is not None)
     listed = ", ".join(str(value) for value in item.enum[:8]) + (" ..." if len(item.enum) > 8 else "")
     return Constraint("enum", f"{item.name} is one of {listed}", f"{column} IN ({allowed or 'NULL'})")
 
 # %% ../../../nbs/contract/quality/01_predicates.ipynb #d2c71de8
 def value_constraints(column: str, item: Field) -> Iterator[Constraint]:
     """Yield the constraints on a field's own value, each as SQL that is NULL for an absent value."""
-    has_limit = any(getattr(item, attribute) is not None and not isinstance(getattr(item, attribute), bool) for attribute, _, _ in LIMITS)
-    has_length = item.min_length is not None or longest(item) is not None
-    for kind, is_said, make in (("pattern", bool(item.pattern), pattern_constraint), ("format", bool(item.format) and item.format not in SIZES, format_constraint),
+    has_limit = any(getattr(item, attribute) is not None and not isinstance(getattr(item, attribute), bool) for attribute, _, _ in RANGE_LIMITS)
+    has_length = item.min_length is not None or greatest_length(item) is not None
+    for kind, is_said, make in (("pattern", bool(item.pattern), pattern_constraint), ("format", bool(item.format) and item.format not in NUMBER_SIZE_FORMATS, format_constraint),
                                 ("enum", bool(item.enum), enum_constraint), ("range", has_limit, range_constraint), ("length", has_length, length_constraint)):
         if is_said:
             try:
@@ -177,7 +178,7 @@ def value_constraints(column: str, item: Field) -> Iterator[Constraint]:
                 yield Constraint(kind, f"{item.name} keeps its {kind}", not_executed=str(error))
 
 # %% ../../../nbs/contract/quality/01_predicates.ipynb #e679b18f
-def constraints(item: Field, column: str = "", depth: int = 0) -> Iterator[tuple[str, Constraint]]:
+def field_constraints(item: Field, column: str = "", depth: int = 0) -> Iterator[tuple[str, Constraint]]:
     """Yield every constraint of a field and of what is inside it, with its dotted path; predicates are true or NULL for absent values."""
     column = column or quote(item.column)
     if item.required:
@@ -188,15 +189,15 @@ def constraints(item: Field, column: str = "", depth: int = 0) -> Iterator[tuple
     match item.type:
         case Struct(fields):
             for member in fields:
-                yield from inside(item, column, "", "", constraints(member, f"{column}.{quote(member.column)}", depth))
+                yield from part_constraints(item, column, "", "", field_constraints(member, f"{column}.{quote(member.column)}", depth))
         case Array(element):
-            yield from inside(item, column, f"forall({column}, e{depth} -> coalesce(", ", false))", constraints(element, f"e{depth}", depth + 1))
+            yield from part_constraints(item, column, f"forall({column}, e{depth} -> coalesce(", ", false))", field_constraints(element, f"e{depth}", depth + 1))
         case Map(key, value):
             for part, function in ((replace(key, required=False), "map_keys"), (value, "map_values")):
-                yield from inside(item, column, f"forall({function}({column}), e{depth} -> coalesce(", ", false))", constraints(part, f"e{depth}", depth + 1))
+                yield from part_constraints(item, column, f"forall({function}({column}), e{depth} -> coalesce(", ", false))", field_constraints(part, f"e{depth}", depth + 1))
 
 
-def inside(parent: Field, column: str, before: str, after: str, found: Iterator[tuple[str, Constraint]]) -> Iterator[tuple[str, Constraint]]:
+def part_constraints(parent: Field, column: str, before: str, after: str, found: Iterator[tuple[str, Constraint]]) -> Iterator[tuple[str, Constraint]]:
     """Yield constraints of a part, written so that they hold where the parent is absent."""
     for path, constraint in found:
         predicate = f"{column} IS NULL OR {before}({constraint.predicate}){after}" if constraint.predicate else ""

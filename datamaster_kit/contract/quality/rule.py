@@ -11,13 +11,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from ..model import Must
+from ..model import Threshold
 
 # %% auto #0
-__all__ = ['Severity', 'OPERATORS', 'Rule', 'verdict', 'limit_of', 'braces', 'rendered_query', 'unexecuted']
+__all__ = ['RuleSeverity', 'OPERATOR_TESTS', 'Rule', 'is_rule_met', 'limit_of', 'escape_braces', 'render_query',
+           'mark_not_executed']
 
 # %% ../../../nbs/contract/quality/02_rule.ipynb #f8ccd918
-Severity = Literal["warn", "quarantine", "fail"]
+RuleSeverity = Literal["warn", "quarantine", "fail"]
 
 
 @dataclass(frozen=True)
@@ -34,12 +35,12 @@ class Rule:
     field: str
     kind: str
     description: str
-    severity: Severity = "quarantine"
+    severity: RuleSeverity = "quarantine"
     dimension: str = "conformity"
     predicate: str = ""
     query: str = ""
     sees: Literal["delivery", "table"] = "table"
-    must: tuple[Must, ...] = (Must("mustBe", 0),)
+    must: tuple[Threshold, ...] = (Threshold("mustBe", 0),)
     unit: str = "rows"
     not_executed: str = ""
 
@@ -55,7 +56,7 @@ class Rule:
 
 # %% ../../../nbs/contract/quality/02_rule.ipynb #211992f4
 # SodaCL's ranges have their ends: `mustBeWithin` is not a word of ODCS. A range of ODCS excludes its ends: "mustBeBetween is the equivalent to mustBeGreaterThan and mustBeLessThan" (ODCS 3.0 to 3.2, Data quality).
-OPERATORS: dict[str, Callable[[float, Any], bool]] = {
+OPERATOR_TESTS: dict[str, Callable[[float, Any], bool]] = {
     "mustBe": lambda value, limit: value == limit,
     "mustNotBe": lambda value, limit: value != limit,
     "mustBeGreaterThan": lambda value, limit: value > limit,
@@ -71,19 +72,19 @@ OPERATORS: dict[str, Callable[[float, Any], bool]] = {
 }
 
 
-def verdict(rule: Rule, value: float | None, total: int) -> bool:
+def is_rule_met(rule: Rule, value: float | None, total: int) -> bool:
     """Return whether a rule passes, given its number and how many rows it looked at; a query that gives no number does not pass."""
     if value is None:
         return False
     measured = (100 * value / total if total else 0.0) if rule.unit == "percent" else value
-    return all(OPERATORS[must.operator](measured, limit_of(must)) for must in rule.must)
+    return all(OPERATOR_TESTS[must.operator](measured, limit_of(must)) for must in rule.must)
 
 
-def limit_of(must: Must) -> Any:
+def limit_of(must: Threshold) -> Any:
     """Return an operator's threshold as a number, or as the two numbers of a range; raises ValueError for an operator or threshold that is none."""
     is_range = must.operator.endswith(("Between", "Within"))
     limits = list(must.value) if isinstance(must.value, list | tuple) else [must.value]
-    if must.operator not in OPERATORS:
+    if must.operator not in OPERATOR_TESTS:
         raise ValueError(f"the operator {must.operator!r} is not known")
     if len(limits) != (2 if is_range else 1):
         raise ValueError(f"{must.operator} takes {'two numbers' if is_range else 'one number'}, and not {must.value!r}")
@@ -96,17 +97,17 @@ def limit_of(must: Must) -> Any:
     return numbers if is_range else numbers[0]
 
 # %% ../../../nbs/contract/quality/02_rule.ipynb #b04cb219
-def braces(text: str) -> str:
+def escape_braces(text: str) -> str:
     """Return text with its braces doubled, so that it passes through a query's placeholders."""
     return text.replace("{", "{{").replace("}", "}}")
 
 
-def rendered_query(rule: Rule, tables: Mapping[str, str]) -> str:
+def render_query(rule: Rule, tables: Mapping[str, str]) -> str:
     """Return a set rule's query with the target's names; raises KeyError for a model that `tables` lacks."""
     parts = re.split(r"(\{\{|\}\}|\{[^{}]*\})", rule.query)
     return "".join({"{{": "{", "}}": "}"}.get(part) or (tables[part[1:-1]] if part.startswith("{") else part) for part in parts)
 
 # %% ../../../nbs/contract/quality/02_rule.ipynb #323c0fd0
-def unexecuted(rule: Rule, reason: str) -> Rule:
+def mark_not_executed(rule: Rule, reason: str) -> Rule:
     """Return the rule as one that is not executed, and why."""
     return replace(rule, predicate="", query="", not_executed=reason)

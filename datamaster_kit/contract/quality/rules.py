@@ -14,21 +14,20 @@ from typing import Any
 from .field_rules import DIMENSIONS, duplicates_query, field_rules, reference_rules, struct_fields, unique_rules
 from .field_rules import column_path
 from .field_rules import split_reference as split_reference
-from ..model import STRING, Contract, Field, Model, Must, Quality, Scalar, ServiceLevel, walk_fields
+from ..model import STRING, Contract, Field, Model, Threshold, Quality, Scalar, ServiceLevel, walk_fields
 from ..period import parse_period
-from .predicates import NUMBERS, enum_constraint, length_constraint, pattern_constraint, range_constraint, typed_literal
-from .rule import Rule, Severity, braces, limit_of, unexecuted
-from .rule import rendered_query as rendered_query
-from .rule import verdict as verdict
+from .predicates import NUMBER_TYPE_NAMES, enum_constraint, length_constraint, pattern_constraint, range_constraint, literal_of_type
+from .rule import Rule, RuleSeverity, escape_braces, limit_of, mark_not_executed
 from ..sql.query import read_query
 
 # %% auto #0
-__all__ = ['METRICS', 'SQL_REFUSED', 'SEVERITIES', 'metric_of', 'listed', 'valid_predicate', 'missing_predicate', 'library_rule',
-           'counted', 'wants_few', 'duplicate_fields', 'freshness_rule', 'in_seconds', 'promised_freshness', 'sql_rule',
-           'severity_of', 'tolerance', 'declared_rule', 'slug', 'declared_rules', 'rules']
+__all__ = ['METRIC_NAMES', 'SQL_REFUSED', 'QUALITY_SEVERITIES', 'metric_of', 'argument_values', 'valid_predicate',
+           'missing_predicate', 'library_rule', 'predicate_rule', 'is_bounded_above', 'duplicate_fields',
+           'freshness_rule', 'threshold_seconds', 'freshness_level_rule', 'sql_rule', 'severity_of', 'tolerance',
+           'quality_rule', 'slug', 'quality_rules', 'rules']
 
 # %% ../../../nbs/contract/quality/04_rules.ipynb #b15f93b5
-METRICS = {
+METRIC_NAMES = {
     **dict.fromkeys(("nullvalues", "nullcheck", "nullcount"), "null_values"), **dict.fromkeys(("missingvalues", "missingcount", "missingpercent"), "missing_values"),
     **dict.fromkeys(("invalidvalues", "validvalues", "invalidcount", "invalidpercent"), "invalid_values"), "rowcount": "row_count", "freshness": "freshness",
     **dict.fromkeys(("duplicatevalues", "duplicatecount", "duplicatepercent", "duplicates", "uniquecheck", "unique"), "duplicate_values"),
@@ -37,10 +36,10 @@ METRICS = {
 
 def metric_of(quality: Quality) -> str:
     """Return a library metric's name in words, or an empty text for one that is not known."""
-    return METRICS.get(re.sub(r"[^a-z]", "", quality.metric.lower()), "")
+    return METRIC_NAMES.get(re.sub(r"[^a-z]", "", quality.metric.lower()), "")
 
 # %% ../../../nbs/contract/quality/04_rules.ipynb #3f336ae6
-def listed(value: Any) -> list[Any]:
+def argument_values(value: Any) -> list[Any]:
     """Return the values of an argument that is a list, or one value that was written without one; a text is one value, and not its characters."""
     return list(value) if isinstance(value, list | tuple) else [] if value is None else [value]
 
@@ -48,7 +47,7 @@ def listed(value: Any) -> list[Any]:
 def valid_predicate(quality: Quality, item: Field, column: str) -> str:
     """Return the predicate of an invalidValues metric from its arguments; raises ValueError where they say nothing that can be run."""
     said = quality.arguments
-    asked = replace(item, enum=tuple(listed(said.get("validValues"))), pattern=str(said.get("pattern") or ""), minimum=said.get("minimum"), maximum=said.get("maximum"),
+    asked = replace(item, enum=tuple(argument_values(said.get("validValues"))), pattern=str(said.get("pattern") or ""), minimum=said.get("minimum"), maximum=said.get("maximum"),
                     exclusive_minimum=None, exclusive_maximum=None, min_length=said.get("minLength"), max_length=said.get("maxLength"))
     made = [make(column, asked).predicate for keys, make in ((("validValues",), enum_constraint), (("pattern",), pattern_constraint),
             (("minimum", "maximum"), range_constraint), (("minLength", "maxLength"), length_constraint)) if any(said.get(key) not in (None, "", []) for key in keys)]
@@ -60,12 +59,12 @@ def valid_predicate(quality: Quality, item: Field, column: str) -> str:
 def missing_predicate(quality: Quality, item: Field, column: str) -> str:
     """Return the predicate of a missingValues metric: not NULL and none of the values that stand for nothing, which are '' where the check names none; -1 is -1.00, and any other value is compared as a text."""
     named = quality.arguments.get("missingValues", [""])
-    values = [value for value in listed(named) if value is not None]
-    is_typed = isinstance(item.type, Scalar) and item.type.name in (*NUMBERS, "boolean")
-    texts, typed = [typed_literal(value, STRING) for value in values], list[str]()
+    values = [value for value in argument_values(named) if value is not None]
+    is_typed = isinstance(item.type, Scalar) and item.type.name in (*NUMBER_TYPE_NAMES, "boolean")
+    texts, typed = [literal_of_type(value, STRING) for value in values], list[str]()
     for value in values if is_typed else ():
         with suppress(ValueError):
-            typed.append(typed_literal(value, item.type))
+            typed.append(literal_of_type(value, item.type))
     parts = [f" AND CAST({column} AS STRING) NOT IN ({', '.join(texts)})"] if texts else []
     return f"{column} IS NOT NULL" + "".join([*parts, *([f" AND {column} NOT IN ({', '.join(typed)})"] if typed else [])])
 
@@ -83,24 +82,24 @@ def library_rule(model: Model, path: str, item: Field | None, quality: Quality, 
         case "duplicate_values":
             return replace(base, query=duplicates_query(model, duplicate_fields(model, item, quality)), sees="delivery")
         case "null_values" if item:
-            return counted(base, f"{column} IS NOT NULL")
+            return predicate_rule(base, f"{column} IS NOT NULL")
         case "missing_values" if item:
-            return counted(base, missing_predicate(quality, item, column))
+            return predicate_rule(base, missing_predicate(quality, item, column))
         case "invalid_values" if item:
-            return counted(base, valid_predicate(quality, item, column))
+            return predicate_rule(base, valid_predicate(quality, item, column))
         case "freshness" if item:
             return freshness_rule(model, column, quality.must, quality.unit, base)
     raise ValueError(f"the metric {quality.metric!r} belongs to a field" if metric else f"the metric {quality.metric!r} is not known")
 
 
-def counted(base: Rule, predicate: str) -> Rule:
+def predicate_rule(base: Rule, predicate: str) -> Rule:
     """Return a rule on a predicate: decided by row where few broken rows are wanted, else a query that counts them."""
-    if wants_few(base):
+    if is_bounded_above(base):
         return replace(base, predicate=predicate)
-    return replace(base, query=f"SELECT count(*) FROM {{{base.model}}} WHERE NOT coalesce(({braces(predicate)}), false)")
+    return replace(base, query=f"SELECT count(*) FROM {{{base.model}}} WHERE NOT coalesce(({escape_braces(predicate)}), false)")
 
 
-def wants_few(rule: Rule) -> bool:
+def is_bounded_above(rule: Rule) -> bool:
     """The rule's operators bound the number of broken rows from above, and from nowhere else."""
     return all(must.operator in ("mustBeLessThan", "mustBeLessOrEqualTo", "mustBeLessThanOrEqualTo") or (must.operator == "mustBe" and limit_of(must) == 0)
                or (must.operator == "mustBeBetween" and limit_of(must)[0] < 0) or (must.operator == "mustBeWithin" and limit_of(must)[0] <= 0) for must in rule.must)
@@ -108,7 +107,7 @@ def wants_few(rule: Rule) -> bool:
 # %% ../../../nbs/contract/quality/04_rules.ipynb #c9e40f91
 def duplicate_fields(model: Model, item: Field | None, quality: Quality) -> tuple[Field, ...]:
     """Return the fields whose values must not repeat together; raises ValueError where the check names none, or one that the model has not."""
-    names = listed(quality.arguments.get("properties")) or ([item.name] if item else [])
+    names = argument_values(quality.arguments.get("properties")) or ([item.name] if item else [])
     known = {name: field for field in model.fields for name in (field.column, field.name)}
     missing = [str(name) for name in names if str(name) not in known]
     if missing or not names:
@@ -116,28 +115,28 @@ def duplicate_fields(model: Model, item: Field | None, quality: Quality) -> tupl
     return tuple(known[str(name)] for name in names)
 
 # %% ../../../nbs/contract/quality/04_rules.ipynb #e4d34470
-def freshness_rule(model: Model, column: str, must: tuple[Must, ...], unit: str, base: Rule) -> Rule:
+def freshness_rule(model: Model, column: str, must: tuple[Threshold, ...], unit: str, base: Rule) -> Rule:
     """Return the rule that a field's newest value is not older than a period; raises ValueError where a threshold is no period."""
-    limits = tuple(Must(limit.operator, in_seconds(limit.value, unit)) for limit in must)
-    query = f"SELECT unix_timestamp(current_timestamp()) - unix_timestamp(max({braces(column)})) FROM {{{model.name}}}"
+    limits = tuple(Threshold(limit.operator, threshold_seconds(limit.value, unit)) for limit in must)
+    query = f"SELECT unix_timestamp(current_timestamp()) - unix_timestamp(max({escape_braces(column)})) FROM {{{model.name}}}"
     return replace(base, kind="freshness", query=query, must=limits, unit="seconds")
 
 
-def in_seconds(value: Any, unit: str) -> float:
+def threshold_seconds(value: Any, unit: str) -> float:
     """Return a threshold of time in seconds; raises ValueError where it is no period."""
     if isinstance(value, int | float) and not unit:
         return float(value)
     return parse_period(f"{value} {unit}".strip()).seconds
 
 
-def promised_freshness(model: Model, level: ServiceLevel) -> Rule:
+def freshness_level_rule(model: Model, level: ServiceLevel) -> Rule:
     """Return the rule of a service level of freshness, which names a field of the model."""
     path = level.element.partition(".")[2]
     base = Rule(f"{path}.freshness", model.name, path, "freshness", level.description or f"the newest {path} is not older than {level.value} {level.unit}".strip(), "warn", "timeliness")
     try:
-        return freshness_rule(model, column_path(model, path), (Must("mustBeLessOrEqualTo", level.value),), level.unit, base)
+        return freshness_rule(model, column_path(model, path), (Threshold("mustBeLessOrEqualTo", level.value),), level.unit, base)
     except ValueError as error:
-        return unexecuted(base, str(error))
+        return mark_not_executed(base, str(error))
 
 # %% ../../../nbs/contract/quality/04_rules.ipynb #d91ef119
 SQL_REFUSED = "its SQL is refused: "
@@ -150,24 +149,24 @@ def sql_rule(contract: Contract, model: Model, item: Field | None, quality: Qual
     if read.refusal:
         raise ValueError(SQL_REFUSED + read.refusal)
     if read.kept:
-        return counted(base, f"coalesce({read.kept}, true)")
-    if read.condition and wants_few(base):
+        return predicate_rule(base, f"coalesce({read.kept}, true)")
+    if read.condition and is_bounded_above(base):
         return replace(base, predicate=f"NOT coalesce({read.condition}, false)")
     if not quality.must and not read.condition:
         raise ValueError("its query gives a number, and no operator says what is wanted")
     return replace(base, query=read.query)
 
 # %% ../../../nbs/contract/quality/04_rules.ipynb #ceab7f08
-SEVERITIES: dict[str, Severity] = {
+QUALITY_SEVERITIES: dict[str, RuleSeverity] = {
     **dict.fromkeys(("critical", "blocker", "fail"), "fail"),
     **dict.fromkeys(("warn", "warning", "info", "information", "notice", "low", "minor", "medium"), "warn"),
     **dict.fromkeys(("quarantine", "error", "high", "major"), "quarantine"),
 }
 
 
-def severity_of(rule: Rule, quality: Quality) -> Severity:
+def severity_of(rule: Rule, quality: Quality) -> RuleSeverity:
     """Return what follows when a declared rule is broken: warn, quarantine or fail. A rule over many rows has no row to quarantine, so that it fails instead."""
-    said = SEVERITIES.get(quality.severity.lower())
+    said = QUALITY_SEVERITIES.get(quality.severity.lower())
     if said == "quarantine" and not rule.is_row_rule:
         return "fail"
     if said:
@@ -178,19 +177,19 @@ def severity_of(rule: Rule, quality: Quality) -> Severity:
     return "quarantine" if is_strict or "tolerance" in quality.properties else "warn"
 
 
-def tolerance(quality: Quality) -> tuple[tuple[Must, ...], str]:
+def tolerance(quality: Quality) -> tuple[tuple[Threshold, ...], str]:
     """Return what a check's number must satisfy, and the unit: its operators, else its `tolerance` (rows, or `1%`), else zero rows; raises ValueError for another."""
     unit = "percent" if quality.unit.lower() in ("percent", "%") or quality.metric.lower().endswith("percent") else "rows"
     if quality.must or "tolerance" not in quality.properties:
-        return quality.must or (Must("mustBe", 0),), unit
+        return quality.must or (Threshold("mustBe", 0),), unit
     allowed = str(quality.properties["tolerance"]).strip()
     try:
-        return (Must("mustBeLessOrEqualTo", float(allowed.removesuffix("%"))),), "percent" if allowed.endswith("%") else unit
+        return (Threshold("mustBeLessOrEqualTo", float(allowed.removesuffix("%"))),), "percent" if allowed.endswith("%") else unit
     except ValueError:
         raise ValueError(f"the tolerance {allowed!r} is neither a number of rows nor a percentage") from None
 
 # %% ../../../nbs/contract/quality/04_rules.ipynb #eadc4407
-def declared_rule(contract: Contract, model: Model, path: str, item: Field | None, quality: Quality) -> Rule:
+def quality_rule(contract: Contract, model: Model, path: str, item: Field | None, quality: Quality) -> Rule:
     """Return the rule of one declared check, executed or not."""
     name = quality.id or quality.name or quality.metric or quality.type
     rule = Rule(".".join(part for part in (path, slug(name, "rule")) if part), model.name, path, quality.type, quality.description or quality.name or name,
@@ -205,7 +204,7 @@ def declared_rule(contract: Contract, model: Model, path: str, item: Field | Non
                 limit_of(limit)
         rule = library_rule(model, path, item, quality, rule) if quality.type == "library" else sql_rule(contract, model, item, quality, rule)
     except (TypeError, ValueError) as error:  # arguments are free-form: one of another kind than a metric takes is a check that is not executed
-        rule = unexecuted(rule, str(error))
+        rule = mark_not_executed(rule, str(error))
     return replace(rule, severity=severity_of(rule, quality))
 
 
@@ -214,25 +213,25 @@ def slug(text: str, otherwise: str = "constraint") -> str:
     return re.sub(r"[^A-Za-z0-9]+", "_", text).strip("_").lower()[:200] or otherwise
 
 # %% ../../../nbs/contract/quality/04_rules.ipynb #19f7076f
-def declared_rules(contract: Contract, model: Model) -> Iterator[Rule]:
+def quality_rules(contract: Contract, model: Model) -> Iterator[Rule]:
     """Yield the rules of all declared checks: those of the fields, then those of the model."""
     reachable = dict(struct_fields(model.fields))
     for path, item in walk_fields(model.fields):
         for quality in item.quality:
-            rule = declared_rule(contract, model, path, item if path in reachable else None, quality)
+            rule = quality_rule(contract, model, path, item if path in reachable else None, quality)
             is_lost = path not in reachable and not rule.not_executed
-            yield unexecuted(rule, "it is inside a list, where a check cannot look; put it on the model as sql") if is_lost else rule
+            yield mark_not_executed(rule, "it is inside a list, where a check cannot look; put it on the model as sql") if is_lost else rule
     for quality in model.quality:
         named = str(quality.properties.get("field", "")) if quality.type == "library" else ""
         path = next((path for path, item in reachable.items() if named and named in (path, item.column)), "")
-        yield declared_rule(contract, model, path, reachable.get(path), quality)
+        yield quality_rule(contract, model, path, reachable.get(path), quality)
 
 # %% ../../../nbs/contract/quality/04_rules.ipynb #852fe0ca
 def rules(contract: Contract, model: Model) -> tuple[Rule, ...]:
     """Return every rule of a model, in the contract's order; pure, and the same each time."""
-    fresh = [promised_freshness(model, level) for level in contract.service_levels
+    fresh = [freshness_level_rule(model, level) for level in contract.service_levels
              if level.property.lower() == "freshness" and level.value is not None and level.element.partition(".")[0] == model.name and "." in level.element]
-    found = [*field_rules(model), *unique_rules(model), *reference_rules(contract, model), *declared_rules(contract, model), *fresh]
+    found = [*field_rules(model), *unique_rules(model), *reference_rules(contract, model), *quality_rules(contract, model), *fresh]
     is_unnameable = any(re.search(r"[{}]", other.name) for other in contract.models)
     taken: dict[str, Rule] = {}
     for rule in found:
@@ -240,6 +239,6 @@ def rules(contract: Contract, model: Model) -> tuple[Rule, ...]:
         while name in taken:
             count += 1
             name = f"{rule.id}_{count}"
-        said = unexecuted(rule, "a model's name has a brace, which stands for a placeholder in queries") if rule.query and is_unnameable else rule
+        said = mark_not_executed(rule, "a model's name has a brace, which stands for a placeholder in queries") if rule.query and is_unnameable else rule
         taken[name] = replace(said, id=name)
     return tuple(taken.values())

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import re
 
-from ..document import nearest
+from ..document import nearest_name_hint
 
 # %% auto #0
-__all__ = ['AGGREGATES', 'GENERATORS', 'WINDOWS', 'VALUES', 'ALLOWED', 'OUTSIDE', 'function_refusal']
+__all__ = ['AGGREGATE_FUNCTIONS', 'GENERATOR_FUNCTIONS', 'WINDOW_FUNCTIONS', 'VALUE_FUNCTIONS', 'ALLOWED_FUNCTIONS',
+           'REFUSED_FUNCTIONS', 'function_refusal']
 
 # %% ../../../nbs/contract/sql/05_functions.ipynb #0f6009ee
-AGGREGATES = frozenset(re.findall(r"\w+", """
+AGGREGATE_FUNCTIONS = frozenset(re.findall(r"\w+", """
 any any_value approx_count_distinct approx_percentile approx_top_k approx_top_k_accumulate approx_top_k_combine array_agg avg bit_and bit_or bit_xor
 bitmap_and_agg bitmap_construct_agg bitmap_or_agg bool_and bool_or collect_list collect_set corr count count_if count_min_sketch covar_pop covar_samp every
 first first_value grouping grouping_id histogram_numeric hll_sketch_agg hll_union_agg kll_merge_agg_bigint kll_merge_agg_double kll_merge_agg_float
@@ -22,11 +23,11 @@ percentile_approx percentile_cont percentile_disc regr_avgx regr_avgy regr_count
 schema_of_variant_agg skewness some std stddev stddev_pop stddev_samp string_agg sum theta_intersection_agg theta_sketch_agg theta_union_agg try_avg try_sum
 var_pop var_samp variance
 """))
-GENERATORS = frozenset(("explode", "explode_outer", "inline", "inline_outer", "json_tuple", "posexplode", "posexplode_outer", "stack", "variant_explode", "variant_explode_outer"))
-WINDOWS = frozenset(("cume_dist", "dense_rank", "lag", "lead", "nth_value", "ntile", "percent_rank", "rank", "row_number"))
+GENERATOR_FUNCTIONS = frozenset(("explode", "explode_outer", "inline", "inline_outer", "json_tuple", "posexplode", "posexplode_outer", "stack", "variant_explode", "variant_explode_outer"))
+WINDOW_FUNCTIONS = frozenset(("cume_dist", "dense_rank", "lag", "lead", "nth_value", "ntile", "percent_rank", "rank", "row_number"))
 
 # %% ../../../nbs/contract/sql/05_functions.ipynb #a9577c89
-VALUES = {
+VALUE_FUNCTIONS = {
     "operators": """
         and between case div ilike in like mod not or regexp rlike""",
     "numbers": """
@@ -69,10 +70,10 @@ VALUES = {
         kll_sketch_to_string_bigint kll_sketch_to_string_double kll_sketch_to_string_float st_asbinary st_geogfromwkb st_geomfromwkb st_setsrid st_srid
         theta_difference theta_intersection theta_sketch_estimate theta_union""",
 }
-ALLOWED = AGGREGATES | GENERATORS | WINDOWS | {name for names in VALUES.values() for name in names.split()}
+ALLOWED_FUNCTIONS = AGGREGATE_FUNCTIONS | GENERATOR_FUNCTIONS | WINDOW_FUNCTIONS | {name for names in VALUE_FUNCTIONS.values() for name in names.split()}
 
 # %% ../../../nbs/contract/sql/05_functions.ipynb #6cab38bd
-_OUTSIDE = {
+_REFUSAL_REASONS = {
     "it runs code that is not SQL": "java_method reflect try_reflect python_worker_logs",
     "it reads files, tables or services by itself": """
         cloud_files cloud_files_state csv_files delta_files event_log http_request list_secrets read_files read_kafka read_kinesis read_pubsub read_pulsar
@@ -91,14 +92,14 @@ _OUTSIDE = {
         monotonically_increasing_id rand randn random randstr shuffle spark_partition_id uniform uuid""",
     "it ends the run, or makes rows out of nothing": "assert_true raise_error range",
 }
-OUTSIDE = {name: reason for reason, names in _OUTSIDE.items() for name in names.split()}
+REFUSED_FUNCTIONS = {name: reason for reason, names in _REFUSAL_REASONS.items() for name in names.split()}
 
 
 def function_refusal(name: str) -> str:
     """Return why a contract's SQL may not call a function, by its name; an empty text where it may."""
     plain = name.lower()
-    if plain in ALLOWED:
+    if plain in ALLOWED_FUNCTIONS:
         return ""
-    hint = "" if plain in OUTSIDE else nearest(plain, ALLOWED)
-    reason = OUTSIDE.get(plain, "it is not known to only compute")
+    hint = "" if plain in REFUSED_FUNCTIONS else nearest_name_hint(plain, ALLOWED_FUNCTIONS)
+    reason = REFUSED_FUNCTIONS.get(plain, "it is not known to only compute")
     return f"the function {plain} is not allowed: {reason}" + (f" ({hint})" if hint else "")

@@ -15,27 +15,30 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from ..fault import first_line
 from ..period import parse_period
-from .functions import GENERATORS, function_refusal
+from .functions import GENERATOR_FUNCTIONS, function_refusal
 from .sqltype import quote, sql_literal
 
 if TYPE_CHECKING:
     from sqlglot import exp
 
 # %% auto #0
-__all__ = ['MARK', 'OTHER_NAMES', 'UNITS', 'LONGEST_SQL', 'ANSI_STYLE', 'NODES', 'MISSING', 'JOINS', 'MOST', 'COUNTED', 'LEAST',
-           'OF_CSV', 'DAYS', 'MOST_OF_ALL', 'JOINING', 'LARGER', 'ANYWHERE', 'CHOOSING', 'MEASURING', 'BEFORE_BRACKETS',
-           'GAINED', 'LOST', 'literal_text', 'end_of_comment', 'taken_apart', 'arguments_by_words', 'spoken', 'written',
-           'parsed_plainly', 'parsed', 'judged_tree', 'comparing', 'node_refusal', 'size_refusal', 'is_text',
-           'is_number_from', 'is_slow_slide', 'has_plain_options', 'is_small', 'source_refusal', 'judge', 'in_order',
-           'most_made', 'parts_made', 'times_larger', 'gathers_itself', 'copies_in', 'copies_of_lambdas', 'words_of',
-           'judge_words', 'judge_writing', 'parsed_again']
+__all__ = ['TEXT_MARK', 'OTHER_NAMES', 'DATE_UNIT_FUNCTIONS', 'LONGEST_SQL', 'ANSI_STYLE', 'ALLOWED_NODES', 'UNSUPPORTED_NODES',
+           'ALLOWED_JOINS', 'MAX_SIZE_NUMBER', 'SIZE_ARGUMENTS', 'MIN_ERROR_ARGUMENTS', 'CSV_FUNCTIONS',
+           'WHOLE_DAY_UNITS', 'MAX_VALUE_PARTS', 'JOINING_FUNCTIONS', 'GROWTH_FACTORS', 'ROW_SOURCE_ARGUMENTS',
+           'CHOICE_FUNCTIONS', 'MEASURE_FUNCTIONS', 'BEFORE_BRACKETS', 'ADDABLE_WORDS', 'DROPPABLE_WORDS',
+           'literal_text', 'end_of_comment', 'extract_texts', 'parse_word_arguments', 'contract_dialect',
+           'render_tree_sql', 'parse_statement', 'parse_contract_sql', 'parse_and_judge', 'comparison_nodes',
+           'node_refusal', 'size_refusal', 'is_text_literal', 'is_number_at_least', 'is_slow_slide',
+           'has_plain_options', 'is_small', 'source_refusal', 'judge_tree', 'nodes_in_order', 'largest_value_parts',
+           'node_value_parts', 'growth_factor', 'has_doubling_merge', 'copies_in', 'copies_of_lambdas', 'sql_words',
+           'judge_words', 'judge_writing', 'parse_rendered_sql']
 
 # %% ../../../nbs/contract/sql/06_judge.ipynb #1e543fc0
 _TOKENS = re.compile(r"""(?P<space>\s+|--[^\r\n]*)|(?P<comment>/\*)|(?P<raw>[rR](?:'[^']*'|"[^"]*"))|(?P<hex>[xX]'[0-9a-fA-F]*')|(?P<text>'(?:[^'\\]|\\.|'')*'|"(?:[^"\\]|\\.|"")*")
                          |(?P<name>`(?:[^`]|``)+`)|\$?\{\s*(?P<slot>\w+)\s*\}|(?P<word>\w+)|(?P<sign>[-+*/%=<>!~&|^(),.;:?\[\]])""", re.DOTALL | re.VERBOSE)
 _ESCAPED = re.compile(r"""\\u([0-9a-fA-F]{4})|\\U([0-9a-fA-F]{8})|\\([01][0-7]{2})|\\(.)|''|"\"""", re.DOTALL)
 _ESCAPES = {"0": "\0", "b": "\b", "n": "\n", "r": "\r", "t": "\t", "Z": "\x1a", "%": "\\%", "_": "\\_"}
-MARK = "\ue000"  # of Unicode's private use
+TEXT_MARK = "\ue000"  # of Unicode's private use
 OTHER_NAMES = {"window": "window_of_time_", "array": "array_of_values_"}
 
 
@@ -67,7 +70,7 @@ def end_of_comment(sql: str, start: int) -> int:
     raise ValueError("a comment does not end")
 
 # %% ../../../nbs/contract/sql/06_judge.ipynb #8462537d
-def taken_apart(sql: str, names: Mapping[str, str]) -> tuple[str, list[str]]:
+def extract_texts(sql: str, names: Mapping[str, str]) -> tuple[str, list[str]]:
     """Return SQL with each text replaced by a marked number, and the texts; raises ValueError for what Spark's SQL has no sign for. `names` are those of the placeholders, in lower case."""
     parts, texts, at, is_after_text = [], list[str](), 0, False
     while at < len(sql):
@@ -83,7 +86,7 @@ def taken_apart(sql: str, names: Mapping[str, str]) -> tuple[str, list[str]]:
         if kind in ("raw", "text") and is_after_text:
             texts[-1] += literal_text(token)
         elif kind in ("raw", "text"):
-            parts.append(f" '{MARK}{len(texts)}'")
+            parts.append(f" '{TEXT_MARK}{len(texts)}'")
             texts.append(literal_text(token))
         elif kind == "word" and re.fullmatch("0[xX]\\w*", token):
             raise ValueError(f"{token} is no number: write it with digits")
@@ -101,7 +104,7 @@ def taken_apart(sql: str, names: Mapping[str, str]) -> tuple[str, list[str]]:
     return "".join(parts), texts
 
 # %% ../../../nbs/contract/sql/06_judge.ipynb #65992dc4
-def arguments_by_words(parser: Any, name: str, words: Sequence[str]) -> exp.Expr:
+def parse_word_arguments(parser: Any, name: str, words: Sequence[str]) -> exp.Expr:
     """Return a call whose arguments have words between them, `substring(a FROM 1 FOR 2)`, as one with commas (Spark's grammar, *primaryExpression*)."""
     from sqlglot import exp
 
@@ -113,7 +116,7 @@ def arguments_by_words(parser: Any, name: str, words: Sequence[str]) -> exp.Expr
 
 
 @cache
-def spoken() -> Any:
+def contract_dialect() -> Any:
     """Return the dialect in which a contract's SQL is read and written."""
     from sqlglot import exp
     from sqlglot.dialects.databricks import Databricks
@@ -130,8 +133,8 @@ def spoken() -> Any:
             FUNCTIONS: ClassVar[dict[str, Any]] = {}
             FUNCTION_PARSERS = {  # noqa: RUF012
                 **{name: parse for name, parse in DatabricksParser.FUNCTION_PARSERS.items() if name in ("CAST", "TRY_CAST", "EXTRACT", "TRIM")},
-                **{name: partial(arguments_by_words, name=name, words=("FROM", "FOR")) for name in ("SUBSTR", "SUBSTRING")},
-                "OVERLAY": partial(arguments_by_words, name="OVERLAY", words=("PLACING", "FROM", "FOR")),
+                **{name: partial(parse_word_arguments, name=name, words=("FROM", "FOR")) for name in ("SUBSTR", "SUBSTRING")},
+                "OVERLAY": partial(parse_word_arguments, name="OVERLAY", words=("PLACING", "FROM", "FOR")),
             }
             NO_PAREN_FUNCTION_PARSERS = {name: parse for name, parse in DatabricksParser.NO_PAREN_FUNCTION_PARSERS.items() if name in ("CASE", "IF", "ANY")}  # noqa: RUF012
 
@@ -148,24 +151,24 @@ def spoken() -> Any:
     return Spoken
 
 
-def written(tree: exp.Expr) -> str:
+def render_tree_sql(tree: exp.Expr) -> str:
     """Return a tree as Databricks SQL, without its comments; nothing of it goes into a log."""
     from sqlglot.errors import ErrorLevel
 
-    return tree.sql(dialect=spoken(), comments=False, unsupported_level=ErrorLevel.IGNORE)
+    return tree.sql(dialect=contract_dialect(), comments=False, unsupported_level=ErrorLevel.IGNORE)
 
 
-UNITS = ("dateadd", "date_add", "date_diff", "datediff", "timestampadd", "timestampdiff")
+DATE_UNIT_FUNCTIONS = ("dateadd", "date_add", "date_diff", "datediff", "timestampadd", "timestampdiff")
 
 
-def parsed_plainly(sql: str) -> exp.Expr:
+def parse_statement(sql: str) -> exp.Expr:
     """Return the one statement or expression in a text; raises ValueError where there is none, or several."""
     import sqlglot
     from sqlglot import exp
     from sqlglot.errors import SqlglotError
 
     try:
-        statements = [statement for statement in sqlglot.parse(sql, read=spoken()) if statement is not None]
+        statements = [statement for statement in sqlglot.parse(sql, read=contract_dialect()) if statement is not None]
     except (SqlglotError, RecursionError) as error:
         raise ValueError(f"it is not SQL: {ANSI_STYLE.sub('', first_line(error))}") from None
     if len(statements) != 1:
@@ -177,7 +180,7 @@ def parsed_plainly(sql: str) -> exp.Expr:
         own = next((name for name, other in OTHER_NAMES.items() if call.name == other), "")
         if own:
             call.set("this", own.upper())
-        unit = call.expressions[0] if call.name.lower() in UNITS and len(call.expressions) == 3 else None
+        unit = call.expressions[0] if call.name.lower() in DATE_UNIT_FUNCTIONS and len(call.expressions) == 3 else None
         if isinstance(unit, exp.Column) and len(unit.parts) == 1:
             unit.replace(exp.Var(this=unit.name))
     return statements[0]
@@ -187,49 +190,49 @@ LONGEST_SQL = 30_000
 ANSI_STYLE = re.compile(r"\x1b\[[0-9;]*m")
 
 
-def parsed(sql: str, names: Mapping[str, str] | None = None) -> exp.Expr:
+def parse_contract_sql(sql: str, names: Mapping[str, str] | None = None) -> exp.Expr:
     """Return the one statement or expression in a contract's text, judged; `names` are those of its placeholders. Raises ValueError with why it is refused."""
-    return judged_tree(sql, tuple(sorted((names or {}).items()))).copy()
+    return parse_and_judge(sql, tuple(sorted((names or {}).items()))).copy()
 
 
 @lru_cache(maxsize=1024)
-def judged_tree(sql: str, names: tuple[tuple[str, str], ...]) -> exp.Expr:
-    """Return the tree of `parsed`, which is not to be changed: checks, rules and pages each ask for the same text."""
+def parse_and_judge(sql: str, names: tuple[tuple[str, str], ...]) -> exp.Expr:
+    """Return the tree of `parse_contract_sql`, which is not to be changed: checks, rules and pages each ask for the same text."""
     from sqlglot import exp
 
     if len(sql) > LONGEST_SQL:
         raise ValueError(f"it has more than {LONGEST_SQL:,} characters")
-    plain, texts = taken_apart(sql.strip().rstrip(";"), dict(names))
-    tree = parsed_plainly(plain)
+    plain, texts = extract_texts(sql.strip().rstrip(";"), dict(names))
+    tree = parse_statement(plain)
     while isinstance(tree, exp.Subquery) and not any(value for name, value in tree.args.items() if name != "this"):
         tree = tree.this
-    found = [node for node in tree.find_all(exp.Literal) if node.is_string and node.this.startswith(MARK)]
-    if sorted(node.this for node in found) != sorted(f"{MARK}{number}" for number in range(len(texts))):
+    found = [node for node in tree.find_all(exp.Literal) if node.is_string and node.this.startswith(TEXT_MARK)]
+    if sorted(node.this for node in found) != sorted(f"{TEXT_MARK}{number}" for number in range(len(texts))):
         raise ValueError("a text stands where it cannot be one")
     for node in found:
         node.set("this", texts[int(node.this[1:])])
-    judge(tree)
+    judge_tree(tree)
     judge_writing(tree, plain)
     return tree
 
 # %% ../../../nbs/contract/sql/06_judge.ipynb #e8d404bf
-NODES = frozenset(re.findall(r"\w+", """
+ALLOWED_NODES = frozenset(re.findall(r"\w+", """
 Add Alias All And Anonymous Any Between BitwiseAnd BitwiseLeftShift BitwiseNot BitwiseOr BitwiseRightShift BitwiseXor Boolean Bracket CTE Case Cast Collate Column ColumnDef
 Cube CurrentDate CurrentTimestamp DPipe DataType DataTypeParam Distinct Div Dot EQ Escape Except Exists Extract Filter From GT GTE Group GroupingSets Having HexString ILike
 Identifier If IgnoreNulls In IntDiv Intersect Interval IntervalSpan Is JSONExtract JSONPath JSONPathKey JSONPathRoot JSONPathSubscript Join LT LTE Lambda Lateral Like Limit Literal
 Mod Mul NEQ Neg Not Null NullSafeEQ NullSafeNEQ Offset Or Order Ordered Paren RegexpLike RespectNulls Rollup Select Star Sub Subquery Table TableAlias TimeUnit Trim TryCast
 Tuple Union Values Var Where Window WindowSpec With WithinGroup Xor
 """))
-MISSING = {
+UNSUPPORTED_NODES = {
     "AtTimeZone": "it has AT TIME ZONE, which neither Spark nor Databricks has: write from_utc_timestamp(value, zone), to_utc_timestamp(value, zone) or convert_timezone(from, to, value)",
     "Qualify": "it has QUALIFY, which Databricks has and Spark 4.1 has not: write SELECT ... FROM (SELECT ..., row_number() OVER (...) AS n FROM ...) WHERE n = 1",
 }
-JOINS = {"", "NATURAL", "LEFT", "RIGHT", "FULL", "INNER", "OUTER", "CROSS", "SEMI", "ANTI"}
+ALLOWED_JOINS = {"", "NATURAL", "LEFT", "RIGHT", "FULL", "INNER", "OUTER", "CROSS", "SEMI", "ANTI"}
 _OF_A_TABLE = ("this", "db", "catalog", "alias", "joins", "laterals")
 
 
 @cache
-def comparing() -> tuple[type[exp.Expr], ...]:
+def comparison_nodes() -> tuple[type[exp.Expr], ...]:
     """Return the nodes that compare values."""
     from sqlglot import exp
 
@@ -241,31 +244,31 @@ def node_refusal(node: exp.Expr) -> str:
     from sqlglot import exp
 
     kind, this = type(node).__name__, node.args.get("this")
-    if kind in MISSING:
-        return MISSING[kind]
-    if kind not in NODES:
+    if kind in UNSUPPORTED_NODES:
+        return UNSUPPORTED_NODES[kind]
+    if kind not in ALLOWED_NODES:
         return f"it has {re.sub('(?<=[a-z])(?=[A-Z])', ' ', kind).upper()}"
     if not isinstance(node, exp.Identifier | exp.Literal | exp.Anonymous | exp.HexString | exp.JSONPathKey | exp.JSONPathSubscript):
         strange = [text for text in node.args.values() if isinstance(text, str) and not re.fullmatch(r"[\w ]*", text)]
         if strange:
             return f"it has {strange[0]!r}"
-    if isinstance(node, comparing()) and any(isinstance(part, (*comparing(), exp.Not)) for part in node.iter_expressions()):
+    if isinstance(node, comparison_nodes()) and any(isinstance(part, (*comparison_nodes(), exp.Not)) for part in node.iter_expressions()):
         return "it compares what is compared already: write brackets, because engines read that in different orders"
     match node:
         case exp.Any() | exp.All() if not isinstance(node.parent, exp.Like | exp.ILike):
             return f"it has {kind.upper()} behind something else than LIKE, which Spark has not: write IN, or EXISTS (SELECT ...)"
         case exp.Distinct() if node.args.get("on"):
             return "it has DISTINCT ON, which Spark has not"
-        case exp.Join() if unknown := {str(node.args.get(part) or "").upper() for part in ("method", "side", "kind")} - JOINS:
+        case exp.Join() if unknown := {str(node.args.get(part) or "").upper() for part in ("method", "side", "kind")} - ALLOWED_JOINS:
             return f"it has {' '.join(sorted(unknown))} JOIN, which Spark has not"
         case exp.Anonymous():
             return function_refusal(this) or size_refusal(node) if isinstance(this, str) else f"the function {node.name} is in quotes"
         case exp.Dot() if node.find(exp.Anonymous) and isinstance(node.expression, exp.Func):
-            return f"the function {written(node)} belongs to a catalog"
+            return f"the function {render_tree_sql(node)} belongs to a catalog"
         case exp.Literal() if not node.is_string and not re.fullmatch(r"[0-9.]+([eE][+-]?[0-9]+)?", node.this):
             return f"{node.this!r} is not a number"
         case exp.DataType() if node.this == exp.DataType.Type.USERDEFINED:
-            return f"it has the type {written(node)}"
+            return f"it has the type {render_tree_sql(node)}"
         case exp.Select() if not node.expressions:
             return "it selects nothing"
         case exp.With() if node.args.get("recursive"):
@@ -275,10 +278,10 @@ def node_refusal(node: exp.Expr) -> str:
     return ""
 
 
-MOST = 10_000
-COUNTED = {"repeat": 1, "space": 0, "lpad": 1, "rpad": 1, "array_repeat": 1, "array_insert": 1, "stack": 0, "format_number": 1, "round": 1, "bround": 1, "ceil": 1, "ceiling": 1, "floor": 1}
-LEAST = {"approx_count_distinct": (1, Decimal("0.01")), "count_min_sketch": (1, Decimal("0.00001"))}
-OF_CSV = ("from_csv", "to_csv", "schema_of_csv")
+MAX_SIZE_NUMBER = 10_000
+SIZE_ARGUMENTS = {"repeat": 1, "space": 0, "lpad": 1, "rpad": 1, "array_repeat": 1, "array_insert": 1, "stack": 0, "format_number": 1, "round": 1, "bround": 1, "ceil": 1, "ceiling": 1, "floor": 1}
+MIN_ERROR_ARGUMENTS = {"approx_count_distinct": (1, Decimal("0.01")), "count_min_sketch": (1, Decimal("0.00001"))}
+CSV_FUNCTIONS = ("from_csv", "to_csv", "schema_of_csv")
 
 
 def size_refusal(call: exp.Expr) -> str:
@@ -286,31 +289,31 @@ def size_refusal(call: exp.Expr) -> str:
     from sqlglot import exp
 
     name, given = call.name.lower(), call.expressions
-    if name in COUNTED and len(given) > COUNTED[name] and not is_small(given[COUNTED[name]]) and not (name == "format_number" and is_text(given[1])):
-        return f"the function {name} needs a number of at most {MOST:,} here, so that it is known how much it makes"
-    if name == "sequence" and not (len(given) == 3 and isinstance(given[2], exp.Interval) and str(given[2].args.get("unit")).upper().rstrip("S") in DAYS) and not all(map(is_small, given)):
-        return f"the function sequence needs numbers of at most {MOST:,}, or steps of whole days, so that it is known how much it makes"
+    if name in SIZE_ARGUMENTS and len(given) > SIZE_ARGUMENTS[name] and not is_small(given[SIZE_ARGUMENTS[name]]) and not (name == "format_number" and is_text_literal(given[1])):
+        return f"the function {name} needs a number of at most {MAX_SIZE_NUMBER:,} here, so that it is known how much it makes"
+    if name == "sequence" and not (len(given) == 3 and isinstance(given[2], exp.Interval) and str(given[2].args.get("unit")).upper().rstrip("S") in WHOLE_DAY_UNITS) and not all(map(is_small, given)):
+        return f"the function sequence needs numbers of at most {MAX_SIZE_NUMBER:,}, or steps of whole days, so that it is known how much it makes"
     if name in ("format_string", "printf") and given and (not isinstance(given[0], exp.Literal) or re.search(r"%[^a-zA-Z%]*[0-9]{5}", given[0].name)):
         return f"the function {name} needs a format that is a text, with widths of at most four digits"
-    if name in LEAST and len(given) > LEAST[name][0] and not is_number_from(given[LEAST[name][0]], LEAST[name][1]):
-        return f"the function {name} needs an error of at least {LEAST[name][1]:f}, so that it is known how much memory it takes"
+    if name in MIN_ERROR_ARGUMENTS and len(given) > MIN_ERROR_ARGUMENTS[name][0] and not is_number_at_least(given[MIN_ERROR_ARGUMENTS[name][0]], MIN_ERROR_ARGUMENTS[name][1]):
+        return f"the function {name} needs an error of at least {MIN_ERROR_ARGUMENTS[name][1]:f}, so that it is known how much memory it takes"
     if name == "window" and len(given) > 2 and not is_slow_slide(given[1], given[2]):
         return "the function window needs two periods that are texts, the second at least a thousandth of the first, so that it is known in how many windows a row is"
-    if name in ("parse_url", "try_parse_url") and len(given) > 2 and not (is_text(given[2]) and re.fullmatch(r"[\w%~-]*", given[2].name)):
+    if name in ("parse_url", "try_parse_url") and len(given) > 2 and not (is_text_literal(given[2]) and re.fullmatch(r"[\w%~-]*", given[2].name)):
         return f"the function {name} needs a key of letters and digits that is a text, because Spark takes it for a pattern"
-    if name in OF_CSV and len(given) > (1 if name != "from_csv" else 2) and not has_plain_options(given[-1]):
+    if name in CSV_FUNCTIONS and len(given) > (1 if name != "from_csv" else 2) and not has_plain_options(given[-1]):
         return f"the function {name} needs options that are texts, and neither maxColumns nor maxCharsPerColumn, so that it is known how much memory it takes"
     return ""
 
 
-def is_text(node: exp.Expr) -> bool:
+def is_text_literal(node: exp.Expr) -> bool:
     """A node is a literal text."""
     from sqlglot import exp
 
     return isinstance(node, exp.Literal) and node.is_string
 
 
-def is_number_from(node: exp.Expr, least: Decimal) -> bool:
+def is_number_at_least(node: exp.Expr, least: Decimal) -> bool:
     """A node is a literal number that is not smaller than another."""
     from sqlglot import exp
 
@@ -321,7 +324,7 @@ def is_number_from(node: exp.Expr, least: Decimal) -> bool:
 def is_slow_slide(length: exp.Expr, slide: exp.Expr) -> bool:
     """Two nodes are texts of periods, the second not shorter than a thousandth of the first."""
     try:
-        periods = [parse_period(re.sub(r"^\s*interval\s+", "", node.name, flags=re.IGNORECASE)).seconds if is_text(node) else 0 for node in (length, slide)]
+        periods = [parse_period(re.sub(r"^\s*interval\s+", "", node.name, flags=re.IGNORECASE)).seconds if is_text_literal(node) else 0 for node in (length, slide)]
     except ValueError:
         return False
     return bool(periods[1] > 0 and periods[0] <= 1000 * periods[1])
@@ -331,12 +334,12 @@ def has_plain_options(options: exp.Expr) -> bool:
     """A node is `map(...)` of texts, none of which asks for memory."""
     from sqlglot import exp
 
-    if not (isinstance(options, exp.Anonymous) and options.name.lower() == "map" and all(map(is_text, options.expressions))):
+    if not (isinstance(options, exp.Anonymous) and options.name.lower() == "map" and all(map(is_text_literal, options.expressions))):
         return False
     return not {key.name.lower() for key in options.expressions[::2]} & {"maxcolumns", "maxcharspercolumn", "inputbuffersize"}
 
 
-DAYS = ("DAY", "WEEK", "MONTH", "QUARTER", "YEAR")
+WHOLE_DAY_UNITS = ("DAY", "WEEK", "MONTH", "QUARTER", "YEAR")
 
 
 def is_small(node: exp.Expr) -> bool:
@@ -344,7 +347,7 @@ def is_small(node: exp.Expr) -> bool:
     from sqlglot import exp
 
     number = node.this if isinstance(node, exp.Neg) else node
-    return isinstance(number, exp.Literal) and not number.is_string and number.name.isdigit() and len(number.name) < 10 and int(number.name) <= MOST
+    return isinstance(number, exp.Literal) and not number.is_string and number.name.isdigit() and len(number.name) < 10 and int(number.name) <= MAX_SIZE_NUMBER
 
 
 def source_refusal(node: exp.Expr) -> str:
@@ -352,15 +355,15 @@ def source_refusal(node: exp.Expr) -> str:
     from sqlglot import exp
 
     if isinstance(node, exp.Table) and [name for name, value in node.args.items() if value and name not in _OF_A_TABLE]:
-        return f"it has {written(node)}"
+        return f"it has {render_tree_sql(node)}"
     if isinstance(node.this, exp.Anonymous):
-        is_generator = node.this.name.lower() in GENERATORS and not node.args.get("db")
-        return "" if is_generator else f"the function {node.this.name.lower()} makes rows, and is none of {', '.join(sorted(GENERATORS))}"
+        is_generator = node.this.name.lower() in GENERATOR_FUNCTIONS and not node.args.get("db")
+        return "" if is_generator else f"the function {node.this.name.lower()} makes rows, and is none of {', '.join(sorted(GENERATOR_FUNCTIONS))}"
     allowed = exp.Identifier if isinstance(node, exp.Table) else exp.Subquery
-    return "" if isinstance(node.this, allowed) else f"rows come from {written(node.this)}"
+    return "" if isinstance(node.this, allowed) else f"rows come from {render_tree_sql(node.this)}"
 
 
-def judge(tree: exp.Expr) -> None:
+def judge_tree(tree: exp.Expr) -> None:
     """Raise ValueError with why a tree is refused."""
     from sqlglot import exp
 
@@ -370,24 +373,24 @@ def judge(tree: exp.Expr) -> None:
         if refused := node_refusal(node):
             raise ValueError(refused)
     for call in tree.find_all(exp.Anonymous):
-        if call.name.lower() in ("aggregate", "reduce") and gathers_itself(call):
+        if call.name.lower() in ("aggregate", "reduce") and has_doubling_merge(call):
             raise ValueError(f"the function {call.name.lower()} makes what it gathers larger with each element: what it gathers may stand once in what it makes of it")
-    if most_made(tree) > MOST_OF_ALL:
-        raise ValueError(f"calls within calls make more than {MOST_OF_ALL:,} parts of one value")
+    if largest_value_parts(tree) > MAX_VALUE_PARTS:
+        raise ValueError(f"calls within calls make more than {MAX_VALUE_PARTS:,} parts of one value")
 
 # %% ../../../nbs/contract/sql/06_judge.ipynb #1b19fe4d
-MOST_OF_ALL = 1_000_000
-JOINING = frozenset(re.findall(r"\w+", """
+MAX_VALUE_PARTS = 1_000_000
+JOINING_FUNCTIONS = frozenset(re.findall(r"\w+", """
 array array_append array_insert array_join array_prepend array_union arrays_zip concat concat_ws format_string map map_concat map_from_arrays map_zip_with named_struct overlay printf struct zip_with
 """))
-LARGER = {"hex": 2, "base64": 2, "encode": 4, "url_encode": 3, "to_json": 2, "to_csv": 2, "quote": 2, "try_to_binary": 1}  # by their own signs
-ANYWHERE = frozenset(("with_", "with", "from_", "from", "joins", "laterals"))
-CHOOSING = frozenset(("coalesce", "if", "iff", "ifnull", "nvl", "nvl2", "nullif", "greatest", "least", "when"))
-MEASURING = frozenset(("length", "len", "char_length", "character_length", "octet_length", "bit_length", "size", "cardinality", "array_size", "array_contains", "array_position", "contains",
+GROWTH_FACTORS = {"hex": 2, "base64": 2, "encode": 4, "url_encode": 3, "to_json": 2, "to_csv": 2, "quote": 2, "try_to_binary": 1}  # by their own signs
+ROW_SOURCE_ARGUMENTS = frozenset(("with_", "with", "from_", "from", "joins", "laterals"))
+CHOICE_FUNCTIONS = frozenset(("coalesce", "if", "iff", "ifnull", "nvl", "nvl2", "nullif", "greatest", "least", "when"))
+MEASURE_FUNCTIONS = frozenset(("length", "len", "char_length", "character_length", "octet_length", "bit_length", "size", "cardinality", "array_size", "array_contains", "array_position", "contains",
                        "startswith", "endswith", "instr", "locate", "position", "ascii", "hash", "xxhash64", "crc32", "exists", "forall"))
 
 
-def in_order(tree: exp.Expr) -> Iterator[exp.Expr]:
+def nodes_in_order(tree: exp.Expr) -> Iterator[exp.Expr]:
     """Yield the nodes of a tree: what is within a node before it, and where rows come from before what is made of them."""
     stack = [(tree, False)]
     while stack:
@@ -395,21 +398,21 @@ def in_order(tree: exp.Expr) -> Iterator[exp.Expr]:
         if is_over:
             yield node
             continue
-        inner = sorted(node.iter_expressions(), key=lambda part: part.arg_key not in ANYWHERE)
+        inner = sorted(node.iter_expressions(), key=lambda part: part.arg_key not in ROW_SOURCE_ARGUMENTS)
         stack += [(node, True), *((part, False) for part in reversed(inner))]
 
 
-def most_made(tree: exp.Expr) -> int:
+def largest_value_parts(tree: exp.Expr) -> int:
     """Return of how many parts the largest value of a tree is made at most, by what is written in it."""
     from sqlglot import exp
 
     sizes: dict[int, int] = {}
     names: dict[str, int] = {}
     most = 1
-    for node in in_order(tree):
+    for node in nodes_in_order(tree):
         inner = [sizes[id(part)] for part in node.iter_expressions()]
-        size = max(names.get(part.name.lower(), names.get("", 1)) for part in node.parts) if isinstance(node, exp.Column) else parts_made(node, inner)
-        sizes[id(node)] = size = min(size, MOST_OF_ALL + 1)
+        size = max(names.get(part.name.lower(), names.get("", 1)) for part in node.parts) if isinstance(node, exp.Column) else node_value_parts(node, inner)
+        sizes[id(node)] = size = min(size, MAX_VALUE_PARTS + 1)
         most = max(most, size)
         alias = node.args.get("alias")
         made = [node.alias] if isinstance(node, exp.Alias) else [column.name for column in alias.columns] if isinstance(alias, exp.TableAlias) else []
@@ -419,7 +422,7 @@ def most_made(tree: exp.Expr) -> int:
     return most
 
 
-def parts_made(node: exp.Expr, inner: list[int]) -> int:
+def node_value_parts(node: exp.Expr, inner: list[int]) -> int:
     """Return of how many parts the value of a node is made at most, given that of each node in it."""
     from sqlglot import exp
 
@@ -433,25 +436,25 @@ def parts_made(node: exp.Expr, inner: list[int]) -> int:
     if any(isinstance(part, exp.Lambda) for part in node.expressions):
         return prod(inner)
     name, given = node.name.lower(), node.expressions
-    sizes = given if name == "sequence" else given[COUNTED[name]:][:1] if name in COUNTED else []
+    sizes = given if name == "sequence" else given[SIZE_ARGUMENTS[name]:][:1] if name in SIZE_ARGUMENTS else []
     written_sizes = [part.this if isinstance(part, exp.Neg) else part for part in sizes if is_small(part)]
     number = max((int(size.name) for size in written_sizes), default=1)
-    return largest * number if name in ("repeat", "array_repeat") else max((sum(inner) if name in JOINING else largest) * times_larger(node, inner), number)
+    return largest * number if name in ("repeat", "array_repeat") else max((sum(inner) if name in JOINING_FUNCTIONS else largest) * growth_factor(node, inner), number)
 
 
-def times_larger(call: exp.Expr, inner: list[int]) -> int:
+def growth_factor(call: exp.Expr, inner: list[int]) -> int:
     """Return how many times larger a call's value can be than what it is given."""
     name, given = call.name.lower(), call.expressions
     place = {"replace": 2, "regexp_replace": 2, "array_join": 1, "concat_ws": 0}.get(name)
     if place is not None and place < len(given):
-        length = len(given[place].name) if is_text(given[place]) else inner[place]
+        length = len(given[place].name) if is_text_literal(given[place]) else inner[place]
         return max(1, length) if name == "replace" else 1 + length
     if name in ("format_string", "printf"):
         return max(1, given[0].name.count("%"))
-    return LARGER.get(name, 1)
+    return GROWTH_FACTORS.get(name, 1)
 
 
-def gathers_itself(call: exp.Expr) -> bool:
+def has_doubling_merge(call: exp.Expr) -> bool:
     """What a call of `aggregate` gathers stands more than once in what it makes of it, so that it could double with each element."""
     from sqlglot import exp
 
@@ -466,19 +469,19 @@ def copies_in(tree: exp.Expr, names: set[str]) -> int:
     bounded = (exp.Predicate, exp.Connector, exp.Not, exp.Add, exp.Sub, exp.Mul, exp.Div, exp.IntDiv, exp.Mod, exp.Neg, exp.Extract)
     copies: dict[int, int] = {}
     inside = {id(part) for call in tree.find_all(exp.Lambda) for part in call.walk()}
-    for node in in_order(tree):
+    for node in nodes_in_order(tree):
         inner = [copies[id(part)] for part in node.iter_expressions()]
         if isinstance(node, exp.Identifier):
             is_value = (type(node.parent), node.arg_key) not in ((exp.Lambda, "expressions"), (exp.Dot, "expression"))
             copies[id(node)] = int(is_value and node.name.lower() in names and id(node) not in inside)
-        elif isinstance(node, bounded) or (isinstance(node, exp.Anonymous) and node.name.lower() in MEASURING):
+        elif isinstance(node, bounded) or (isinstance(node, exp.Anonymous) and node.name.lower() in MEASURE_FUNCTIONS):
             copies[id(node)] = 0
-        elif isinstance(node, exp.Case | exp.If | exp.Lambda) or (isinstance(node, exp.Anonymous) and node.name.lower() in CHOOSING):
+        elif isinstance(node, exp.Case | exp.If | exp.Lambda) or (isinstance(node, exp.Anonymous) and node.name.lower() in CHOICE_FUNCTIONS):
             copies[id(node)] = max(inner, default=0)
         elif isinstance(node, exp.Anonymous) and any(isinstance(part, exp.Lambda) for part in node.expressions):
             copies[id(node)] = copies_of_lambdas(node, sum(inner), names)
         else:
-            copies[id(node)] = min(sum(inner) * (times_larger(node, [2] * len(inner)) if isinstance(node, exp.Anonymous) else 1), 9)
+            copies[id(node)] = min(sum(inner) * (growth_factor(node, [2] * len(inner)) if isinstance(node, exp.Anonymous) else 1), 9)
     return copies[id(tree)]
 
 
@@ -501,17 +504,17 @@ offset on or order over rlike rollup select sets some then trim try_cast union u
 _CALLED = re.compile(r"([A-Za-z_]\w*)\s*\(")
 
 
-GAINED = frozenset(re.findall(r"\w+", """
+ADDABLE_WORDS = frozenset(re.findall(r"\w+", """
 as cast try_cast not cross join on true between and current row partition order by rlike except any null from is rtrim ltrim int tinyint smallint bigint float double decimal string boolean binary timestamp void interval distinct
 """))
-LOST = frozenset(re.findall(r"\w+", """
+DROPPABLE_WORDS = frozenset(re.findall(r"\w+", """
 as all asc nulls first last distribute sort by distinct regexp minus some unknown not both leading trailing integer dec numeric byte short long real character varchar char null from is for placing
 text bool precision int2 int4 float4 float8 timestamptz blob varbinary uuid
 """))
 _WORDS = re.compile(r"(?<![\w.])(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?(?:BD|[LSYDF])?\b|[^\W\d]\w*", re.IGNORECASE)
 
 
-def words_of(sql: str) -> Counter[str]:
+def sql_words(sql: str) -> Counter[str]:
     """Return the words and numbers of SQL, in lower case, as often as they are there; without texts, but with the number that a text is."""
     bare = re.sub(r"'((?:[^'\\]|\\.)*)'", lambda match: f" {match[1]} " if re.fullmatch("[-+]?[0-9.]+(e[0-9]+)?", match[1], re.IGNORECASE) else " ", sql, flags=re.DOTALL)
     bare = re.sub(r"\b((?:var)?char(?:acter)?)\s*\(\s*[0-9]+\s*\)", r"\1", bare, flags=re.IGNORECASE)
@@ -522,31 +525,31 @@ def judge_words(plain: str, sql: str) -> None:
     """Raise ValueError where SQL was written with other words than it was read: the parser took it for something of another engine."""
     for name, other in OTHER_NAMES.items():
         plain = plain.replace(other, name)
-    before, after = words_of(plain), words_of(sql)
-    gained = [word for word in after if word not in before and word not in GAINED and not word[:1].isdigit()]
-    lost = [word for word in before if word not in after and word not in LOST and word]
+    before, after = sql_words(plain), sql_words(sql)
+    gained = [word for word in after if word not in before and word not in ADDABLE_WORDS and not word[:1].isdigit()]
+    lost = [word for word in before if word not in after and word not in DROPPABLE_WORDS and word]
     if gained or lost or after["interval"] > before["interval"]:
         raise ValueError(f"it would be written with other words ({', '.join([*lost, *gained]) or 'an interval of several units'}): write it as Spark has it" + ("" if gained or lost else ", with the units in one text: INTERVAL '1 year 2 months'"))
 
 
 def judge_writing(tree: exp.Expr, plain: str) -> None:
     """Raise ValueError where a tree, as it is written, has another call than those that were judged, other words than were read, or is read as something else."""
-    sql = written(tree)
+    sql = render_tree_sql(tree)
     judge_words(plain, sql)
     bare = re.sub(r"`(?:[^`]|``)*`", "``", re.sub(r"'(?:[^'\\]|\\.)*'", "''", sql, flags=re.DOTALL))
     for word in _CALLED.findall(bare):
         if word.lower() not in BEFORE_BRACKETS and (refused := function_refusal(word)):
             raise ValueError(refused)
-    if "${" in sql or MARK in bare or re.search(r"\bUSING\s*''", bare, re.IGNORECASE) or written(parsed_again(sql)) != sql:
+    if "${" in sql or TEXT_MARK in bare or re.search(r"\bUSING\s*''", bare, re.IGNORECASE) or render_tree_sql(parse_rendered_sql(sql)) != sql:
         raise ValueError("it cannot be written again as it was read; write it more simply")
 
 
-def parsed_again(sql: str) -> exp.Expr:
+def parse_rendered_sql(sql: str) -> exp.Expr:
     """Return what is read of SQL that was written here."""
     from sqlglot import exp
 
-    plain, texts = taken_apart(sql, {})
-    tree = parsed_plainly(plain)
-    for node in [node for node in tree.find_all(exp.Literal) if node.is_string and node.this.startswith(MARK)]:
+    plain, texts = extract_texts(sql, {})
+    tree = parse_statement(plain)
+    for node in [node for node in tree.find_all(exp.Literal) if node.is_string and node.this.startswith(TEXT_MARK)]:
         node.set("this", texts[int(node.this[1:])])
     return tree

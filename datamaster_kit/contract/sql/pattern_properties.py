@@ -5,11 +5,11 @@
 # %% ../../../nbs/contract/sql/02_pattern_properties.ipynb #4bbc7500
 from __future__ import annotations
 
-from ..document import nearest
+from ..document import nearest_name_hint
 
 # %% auto #0
 __all__ = ['CATEGORY_NAMES', 'SHORT_NAMES', 'ASCII_NAMES', 'JAVA_NAMES', 'BINARY_NAMES', 'BINARY_OF_JAVA', 'SCRIPTS',
-           'SCRIPT_NAMES', 'BLOCKS', 'JAVA_PROPERTIES', 'BY_KEY', 'java_property']
+           'SCRIPT_NAMES', 'BLOCKS', 'JAVA_PROPERTIES', 'PROPERTY_NAMES_BY_KEY', 'java_property']
 
 # %% ../../../nbs/contract/sql/02_pattern_properties.ipynb #4d51fb4a
 # Unicode, *PropertyValueAliases*: general categories, by their short names.
@@ -57,20 +57,20 @@ JAVA_PROPERTIES = {
     **{name: f"Is{name}" for name in BINARY_NAMES}, **{f"Is{name}": f"Is{name}" for name in (*BINARY_NAMES, *BINARY_OF_JAVA, *CATEGORY_NAMES)}, **{f"In{name}": f"In{name}" for name in BLOCKS.split()},
     **{f"java{name}": f"java{name}" for name in JAVA_NAMES}, **SHORT_NAMES, **{name: name for name in ASCII_NAMES},
 }
-BY_KEY = {"General_Category": SHORT_NAMES, "gc": SHORT_NAMES, "Script": SCRIPT_NAMES, "sc": SCRIPT_NAMES, "script": SCRIPT_NAMES}
+PROPERTY_NAMES_BY_KEY = {"General_Category": SHORT_NAMES, "gc": SHORT_NAMES, "Script": SCRIPT_NAMES, "sc": SCRIPT_NAMES, "script": SCRIPT_NAMES}
 
 
 def java_property(said: str) -> str:
     """Return what Java calls a property of characters; raises ValueError for one that it does not know."""
     key, equals, name = said.partition("=")
     if equals:
-        known = BY_KEY.get(key, {})
+        known = PROPERTY_NAMES_BY_KEY.get(key, {})
         found = known.get(name.lower() if known is SCRIPT_NAMES else name, "")
         prefix = "Is" if known is SCRIPT_NAMES else ""
     else:
         script = SCRIPT_NAMES.get(said.removeprefix("Is").lower(), "")
         found, prefix = (JAVA_PROPERTIES[said], "") if said in JAVA_PROPERTIES else (script, "Is")
     if not found:
-        near = nearest(name, {*SCRIPT_NAMES.values()} if key.lower() in ("script", "sc") else SHORT_NAMES) if equals else nearest(said, JAVA_PROPERTIES)
+        near = nearest_name_hint(name, {*SCRIPT_NAMES.values()} if key.lower() in ("script", "sc") else SHORT_NAMES) if equals else nearest_name_hint(said, JAVA_PROPERTIES)
         raise ValueError(f"Java knows no property {said!r} of characters" + (f": {near}" if near else ""))
     return prefix + found

@@ -14,23 +14,23 @@ from math import inf
 from typing import Any
 
 # %% auto #0
-__all__ = ['LONGEST', 'MOST_STEPS', 'MOST_STEPS_A_CHARACTER', 'MOST_PARTS', 'MOST_PAIRS', 'MOST_EDGES', 'MOST_COPIES',
-           'MORE_COPIES', 'MOST_WORK', 'STACK_FRAMES', 'EVERY', 'CATEGORIES', 'Intervals', 'Ways',
-           'ExplodingPatternError', 'complement', 'with_both_cases', 'category', 'class_intervals', 'overlap', 'both',
-           'Piece', 'Automaton', 'pattern_piece', 'item_piece', 'repeated_piece', 'pair_of', 'common_texts',
-           'groups_before', 'Steps', 'count_steps', 'search_steps', 'leaves_no_choice', 'Judgement', 'judge_pattern',
-           'judged', 'judged_once']
+__all__ = ['MAX_VALUE_LENGTH', 'MAX_STEPS', 'MAX_STEPS_PER_CHARACTER', 'MAX_PATTERN_PARTS', 'MAX_POSITION_PAIRS', 'MAX_EDGES',
+           'MAX_COPIES', 'MAX_COPIES_ON_RETRY', 'MAX_WORK', 'STACK_FRAMES', 'ALL_CHARACTERS', 'CATEGORIES', 'Intervals',
+           'Ways', 'ExplodingPatternError', 'complement', 'with_both_cases', 'category_intervals', 'class_intervals',
+           'has_overlap', 'sum_ways', 'Piece', 'Automaton', 'pattern_piece', 'item_piece', 'repeat_piece',
+           'position_pair', 'common_text_pairs', 'predecessor_groups', 'StepBound', 'count_steps', 'search_steps',
+           'is_unambiguous', 'Judgement', 'judge_pattern', 'judge_or_reason', 'judge_with_copies']
 
 # %% ../../../nbs/contract/sql/03_pattern_steps.ipynb #54008622
-LONGEST = 1_000
-MOST_STEPS = 10_000_000
-MOST_STEPS_A_CHARACTER = 1_000
-MOST_PARTS = 3_000
-MOST_PAIRS = 100_000
-MOST_EDGES = 5_000
-MOST_COPIES = 64
-MORE_COPIES = 512
-MOST_WORK = 1_000_000
+MAX_VALUE_LENGTH = 1_000
+MAX_STEPS = 10_000_000
+MAX_STEPS_PER_CHARACTER = 1_000
+MAX_PATTERN_PARTS = 3_000
+MAX_POSITION_PAIRS = 100_000
+MAX_EDGES = 5_000
+MAX_COPIES = 64
+MAX_COPIES_ON_RETRY = 512
+MAX_WORK = 1_000_000
 STACK_FRAMES = 5_000
 
 
@@ -38,7 +38,7 @@ class ExplodingPatternError(ValueError):
     """The steps of a pattern cannot be bounded, or are too many for any value."""
 
 # %% ../../../nbs/contract/sql/03_pattern_steps.ipynb #afcdb8bf
-EVERY = ((0, 0x110000),)
+ALL_CHARACTERS = ((0, 0x110000),)
 CATEGORIES = {"DIGIT": ((48, 58),), "SPACE": ((9, 14), (32, 33)), "WORD": ((48, 58), (65, 91), (95, 96), (97, 123))}
 Intervals = tuple[tuple[int, int], ...]
 
@@ -63,7 +63,7 @@ def with_both_cases(intervals: Intervals) -> Intervals:
     return tuple(found)
 
 
-def category(name: str) -> Intervals:
+def category_intervals(name: str) -> Intervals:
     """Return the characters of a shorthand such as `CATEGORY_NOT_DIGIT`."""
     positive = CATEGORIES[name.removeprefix("CATEGORY_").removeprefix("NOT_")]
     return complement(positive) if "NOT_" in name else positive
@@ -82,11 +82,11 @@ def class_intervals(items: Iterable[tuple[Any, Any]]) -> Intervals:
             case "RANGE":
                 found.append((value[0], value[1] + 1))
             case "CATEGORY":
-                found.extend(category(str(value)))
+                found.extend(category_intervals(str(value)))
     return complement(tuple(found)) if is_negated else tuple(found)
 
 
-def overlap(one: Intervals, other: Intervals) -> bool:
+def has_overlap(one: Intervals, other: Intervals) -> bool:
     """The two sets have a character in common."""
     return any(low < end and start < high for low, high in one for start, end in other)
 
@@ -94,7 +94,7 @@ def overlap(one: Intervals, other: Intervals) -> bool:
 Ways = dict[int, int]
 
 
-def both(one: Ways, other: Ways, times: int = 1) -> Ways:
+def sum_ways(one: Ways, other: Ways, times: int = 1) -> Ways:
     """Return the ways of two pieces together, those of the second so many times."""
     found = dict(one)
     for place, ways in other.items() if times else ():
@@ -118,7 +118,7 @@ class Piece:
 class Automaton:
     """The characters of a pattern, and which may follow which in how many ways."""
 
-    def __init__(self, is_case_free: bool, copies: int = MOST_COPIES) -> None:
+    def __init__(self, is_case_free: bool, copies: int = MAX_COPIES) -> None:
         self.copies = copies
         self.work = 0
         self.kinds: dict[Intervals, int] = {}
@@ -133,13 +133,13 @@ class Automaton:
     def labour(self, steps: int) -> None:
         """Count what the judgement itself costs; raises ExplodingPatternError where that is too much."""
         self.work += steps
-        if self.work > MOST_WORK:
+        if self.work > MAX_WORK:
             raise ExplodingPatternError("it is too large to be judged")
 
     def character(self, intervals: Intervals) -> Piece:
         """Add a position for one character."""
-        if len(self.sets) >= MOST_PARTS:
-            raise ExplodingPatternError(f"it has more than {MOST_PARTS:,} parts when its counted repetitions are written out")
+        if len(self.sets) >= MAX_PATTERN_PARTS:
+            raise ExplodingPatternError(f"it has more than {MAX_PATTERN_PARTS:,} parts when its counted repetitions are written out")
         self.sets.append(with_both_cases(intervals) if self.is_case_free else intervals)
         self.kind_of.append(self.kinds.setdefault(self.sets[-1], len(self.kinds)))
         self.follow.append({})
@@ -150,7 +150,7 @@ class Automaton:
         """One character may be at both positions."""
         kinds = (self.kind_of[one], self.kind_of[other])
         if kinds not in self.overlaps:
-            self.overlaps[kinds] = overlap(self.sets[one], self.sets[other])
+            self.overlaps[kinds] = has_overlap(self.sets[one], self.sets[other])
         return self.overlaps[kinds]
 
     def link(self, last: Ways, first: Ways) -> None:
@@ -158,23 +158,23 @@ class Automaton:
         self.labour(len(last) * len(first))
         for place, ways in last.items():
             before = len(self.follow[place])
-            self.follow[place] = both(self.follow[place], first, ways)
+            self.follow[place] = sum_ways(self.follow[place], first, ways)
             self.edges += len(self.follow[place]) - before
-        if self.edges > MOST_EDGES:
+        if self.edges > MAX_EDGES:
             raise ExplodingPatternError("too many of its parts can follow one another for its steps to be counted")
 
     def sequence(self, one: Piece, other: Piece) -> Piece:
         """Return one piece followed by another."""
         self.link(one.last, other.first)
         self.labour(len(one.first) + len(other.last) + len(one.sure) + len(other.sure))
-        return Piece(both(one.first, other.first, one.empty), both(other.last, one.last, other.empty), both(one.open, other.open if one.is_empty_open else {}),
+        return Piece(sum_ways(one.first, other.first, one.empty), sum_ways(other.last, one.last, other.empty), sum_ways(one.open, other.open if one.is_empty_open else {}),
                      other.sure | (one.sure if other.is_empty_sure else frozenset()), one.empty * other.empty,
                      one.is_empty_open and other.is_empty_open, one.is_empty_sure and other.is_empty_sure)
 
     def choice(self, one: Piece, other: Piece) -> Piece:
         """Return one piece or another."""
         self.labour(len(one.first) + len(other.first) + len(one.last) + len(other.last) + len(one.sure) + len(other.sure))
-        return Piece(both(one.first, other.first), both(one.last, other.last), both(one.open, other.open), one.sure | other.sure, one.empty + other.empty,
+        return Piece(sum_ways(one.first, other.first), sum_ways(one.last, other.last), sum_ways(one.open, other.open), one.sure | other.sure, one.empty + other.empty,
                      one.is_empty_open or other.is_empty_open, one.is_empty_sure or other.is_empty_sure)
 
     def loop(self, one: Piece, is_optional: bool) -> Piece:
@@ -199,7 +199,7 @@ def item_piece(automaton: Automaton, kind: str, value: Any) -> Piece:
         case "NOT_LITERAL":
             return automaton.character(complement(((value, value + 1),)))
         case "ANY":
-            return automaton.character(EVERY)
+            return automaton.character(ALL_CHARACTERS)
         case "IN":
             return automaton.character(class_intervals(value))
         case "AT":
@@ -219,11 +219,11 @@ def item_piece(automaton: Automaton, kind: str, value: Any) -> Piece:
                 return Piece()
             return Piece(ahead.first, {}, ahead.open, frozenset(), 1, True, False)
         case "MAX_REPEAT" | "MIN_REPEAT" | "POSSESSIVE_REPEAT":
-            return repeated_piece(automaton, int(value[0]), int(value[1]), lambda: pattern_piece(automaton, value[2]))
+            return repeat_piece(automaton, int(value[0]), int(value[1]), lambda: pattern_piece(automaton, value[2]))
     raise ExplodingPatternError("it repeats what it matched before, which no number of steps bounds")
 
 
-def repeated_piece(automaton: Automaton, least: int, most: int, make: Callable[[], Piece]) -> Piece:
+def repeat_piece(automaton: Automaton, least: int, most: int, make: Callable[[], Piece]) -> Piece:
     """Return a piece that is repeated from `least` to `most` times; `make` adds one more copy of it."""
     if least > automaton.copies or automaton.copies < most < 2**31:
         piece = automaton.loop(make(), least == 0)
@@ -242,12 +242,12 @@ def repeated_piece(automaton: Automaton, least: int, most: int, make: Callable[[
     return piece
 
 # %% ../../../nbs/contract/sql/03_pattern_steps.ipynb #2af4c6e8
-def pair_of(automaton: Automaton, one: int, other: int) -> int:
+def position_pair(automaton: Automaton, one: int, other: int) -> int:
     """Return one number for two positions in whatever order."""
     return min(one, other) * len(automaton.sets) + max(one, other)
 
 
-def common_texts(automaton: Automaton, starts: Ways) -> set[int] | None:
+def common_text_pairs(automaton: Automaton, starts: Ways) -> set[int] | None:
     """Return the pairs of positions that one text leads to; None where they are too many to be listed."""
     found: set[int] = set()
     waiting = [(starts, starts)]
@@ -256,48 +256,48 @@ def common_texts(automaton: Automaton, starts: Ways) -> set[int] | None:
         left, right = waiting.pop()
         work += len(left) * len(right)
         automaton.labour(len(left) * len(right))
-        if work > MOST_PAIRS:
+        if work > MAX_POSITION_PAIRS:
             return None
         for one, other in product(left, right):
-            pair = pair_of(automaton, one, other)
+            pair = position_pair(automaton, one, other)
             if pair not in found and (one == other or automaton.can_meet(one, other)):
                 found.add(pair)
                 waiting.append((automaton.follow[one], automaton.follow[other]))
     return found
 
 
-def groups_before(automaton: Automaton, starts: Ways) -> list[list[list[tuple[int, int]]]]:
+def predecessor_groups(automaton: Automaton, starts: Ways) -> list[list[list[tuple[int, int]]]]:
     """Return, for each position, the groups of positions before it with their ways: those of one group may be there by one text."""
-    pairs = common_texts(automaton, starts)
+    pairs = common_text_pairs(automaton, starts)
     before: list[list[list[tuple[int, int]]]] = [[] for _ in automaton.sets]
     for place, following in enumerate(automaton.follow):
         for target, ways in following.items():
             groups = before[target]
             automaton.labour(sum(map(len, groups)))
-            near = [group for group in groups if len(groups) > MOST_COPIES or any(
-                pair_of(automaton, other, place) in pairs if pairs is not None else automaton.can_meet(other, place) for other, _ in group)]
+            near = [group for group in groups if len(groups) > MAX_COPIES or any(
+                position_pair(automaton, other, place) in pairs if pairs is not None else automaton.can_meet(other, place) for other, _ in group)]
             before[target] = [*(group for group in groups if group not in near), [(place, ways), *(pair for group in near for pair in group)]]
     return before
 
 # %% ../../../nbs/contract/sql/03_pattern_steps.ipynb #024f5777
 @dataclass(frozen=True)
-class Steps:
+class StepBound:
     """The most steps of a search in a text of up to LONGEST characters, and whether they grow no faster than the text."""
 
     most: float
     is_linear: bool
 
 
-def count_steps(automaton: Automaton, starts: Ways, sure: frozenset[int], most: float, keeps: bool = True) -> Steps:
+def count_steps(automaton: Automaton, starts: Ways, sure: frozenset[int], most: float, keeps: bool = True) -> StepBound:
     """Return the most steps from some starts on; a match that nothing can undo ends the search, so that a `sure` end is reached once a character.
 
     Counting ends above `most`, and where each position `keeps` the most ways that it ever had, also where a round changes nothing; without, it goes on, and is nearer to the truth.
     """
-    before = groups_before(automaton, starts)
+    before = predecessor_groups(automaton, starts)
     costs = [sum(map(len, groups)) for groups in before]
     ways = [float(starts.get(place, 0)) for place in range(len(before))]
     total, fresh = sum(ways), set(starts)
-    for read in range(1, LONGEST + 1):
+    for read in range(1, MAX_VALUE_LENGTH + 1):
         touched = {place for other in fresh for place in automaton.follow[other]} | (fresh & sure)
         automaton.labour(sum(costs[place] for place in touched))
         grown = {place: max([ways[place] if keeps else 0.0, *(sum(ways[other] * times for other, times in group) for group in before[place])]) for place in touched}
@@ -307,25 +307,25 @@ def count_steps(automaton: Automaton, starts: Ways, sure: frozenset[int], most: 
             ways = [0.0] * len(before)
         if not fresh:
             rest = sum(ways)
-            return Steps(total + rest * (LONGEST - read), rest <= MOST_STEPS_A_CHARACTER)
+            return StepBound(total + rest * (MAX_VALUE_LENGTH - read), rest <= MAX_STEPS_PER_CHARACTER)
         for place in fresh:
             ways[place] = grown[place]
         total += sum(ways)
         if total > most:
             break
-    return Steps(total, False)
+    return StepBound(total, False)
 
 
-def search_steps(automaton: Automaton, piece: Piece, keeps: bool = True) -> Steps:
+def search_steps(automaton: Automaton, piece: Piece, keeps: bool = True) -> StepBound:
     """Return the most steps of a search, which begins anew at every character; what doubles is infinitely many, even where a match would end it before."""
-    if count_steps(automaton, piece.first, frozenset(), MOST_STEPS**2, keeps).most > MOST_STEPS**2:
-        return Steps(inf, False)
-    search = automaton.character(EVERY)
-    automaton.link(search.last, both(search.first, piece.open))
-    return count_steps(automaton, both(search.first, piece.first), piece.sure, MOST_STEPS, keeps)
+    if count_steps(automaton, piece.first, frozenset(), MAX_STEPS**2, keeps).most > MAX_STEPS**2:
+        return StepBound(inf, False)
+    search = automaton.character(ALL_CHARACTERS)
+    automaton.link(search.last, sum_ways(search.first, piece.open))
+    return count_steps(automaton, sum_ways(search.first, piece.first), piece.sure, MAX_STEPS, keeps)
 
 # %% ../../../nbs/contract/sql/03_pattern_steps.ipynb #7a03ec8b
-def leaves_no_choice(automaton: Automaton, piece: Piece, python: str) -> bool:
+def is_unambiguous(automaton: Automaton, piece: Piece, python: str) -> bool:
     """Every text leaves one way through the pattern, so that its repeated groups may be possessive."""
     def is_one_way(ways: Ways) -> bool:
         return max(ways.values(), default=1) == 1 and not any(automaton.can_meet(one, other) for one, other in combinations(ways, 2))
@@ -352,36 +352,36 @@ def judge_pattern(python: str, frames: int) -> Judgement:
     Raises:
         ExplodingPatternError: a value of LONGEST characters may take more than MOST_STEPS steps.
     """
-    found = judged(python, frames, MOST_COPIES)
+    found = judge_or_reason(python, frames, MAX_COPIES)
     if isinstance(found, str) and re.search(r"\{\d*,?\d{2,}\}", python):
-        found = judged(python, frames, MORE_COPIES)
+        found = judge_or_reason(python, frames, MAX_COPIES_ON_RETRY)
     if isinstance(found, str):
         raise ExplodingPatternError(found)
     return found
 
 
 @lru_cache(maxsize=4096)
-def judged(python: str, frames: int, copies: int) -> Judgement | str:
+def judge_or_reason(python: str, frames: int, copies: int) -> Judgement | str:
     """Return how a pattern may be run where a repetition of up to so many times is written out; why it may not, where it may not."""
     try:
-        return judged_once(python, frames, copies)
+        return judge_with_copies(python, frames, copies)
     except ExplodingPatternError as error:
         return str(error)
 
 
-def judged_once(python: str, frames: int, copies: int) -> Judgement:
+def judge_with_copies(python: str, frames: int, copies: int) -> Judgement:
     """Return how a pattern may be run; raises ExplodingPatternError where it may not."""
     from re import _parser as reader  # type: ignore[attr-defined]  # the standard library's own reader, whose tree has no public name
 
     tree = reader.parse(python, re.ASCII)
     automaton = Automaton(bool(re.search(r"\(\?[a-z]*i", python)), copies)
     piece = pattern_piece(automaton, tree)
-    is_possessive = frames > 0 and leaves_no_choice(automaton, piece, python)
+    is_possessive = frames > 0 and is_unambiguous(automaton, piece, python)
     if re.search(r"\(\?[a-z]*m", python):
         piece = Piece(piece.first, piece.last, piece.first, frozenset())  # `^` is at every line
-    steps = search_steps(automaton, piece, copies == MOST_COPIES)
-    if steps.most > MOST_STEPS:
-        raise ExplodingPatternError(f"a value of {LONGEST:,} characters can take more than {MOST_STEPS // 1_000_000} million steps: repetitions in it can match the same characters")
-    limits = [LONGEST] if not steps.is_linear else []
-    limits += [min(LONGEST, STACK_FRAMES // frames)] if frames and not is_possessive else []
+    steps = search_steps(automaton, piece, copies == MAX_COPIES)
+    if steps.most > MAX_STEPS:
+        raise ExplodingPatternError(f"a value of {MAX_VALUE_LENGTH:,} characters can take more than {MAX_STEPS // 1_000_000} million steps: repetitions in it can match the same characters")
+    limits = [MAX_VALUE_LENGTH] if not steps.is_linear else []
+    limits += [min(MAX_VALUE_LENGTH, STACK_FRAMES // frames)] if frames and not is_possessive else []
     return Judgement(min(limits, default=None), is_possessive)

@@ -11,15 +11,16 @@ from collections.abc import Iterator
 from functools import lru_cache
 
 from .pattern_properties import CATEGORY_NAMES, java_property
-from .pattern_steps import MOST_COPIES, Judgement, judge_pattern
+from .pattern_steps import MAX_COPIES, Judgement, judge_pattern
 
 # %% auto #0
-__all__ = ['PART', 'ONE_ESCAPE', 'MOST_TIMES', 'REFUSED_ESCAPES', 'EVERY_CHARACTER', 'LETTERS', 'parts', 'java_escape',
-           'java_class', 'as_java', 'as_java_part', 'java_pattern', 'require_compiles', 'property_characters',
-           'python_pattern', 'is_long', 'repeated_frames', 'possessive', 'judgement', 'matching_limit']
+__all__ = ['PATTERN_PART', 'ONE_ESCAPE', 'MAX_REPEATS', 'REFUSED_ESCAPES', 'EVERY_CHARACTER', 'LETTER_PROPERTIES',
+           'pattern_parts', 'java_escape', 'java_class', 'as_java', 'as_java_part', 'java_pattern', 'require_compiles',
+           'property_characters', 'python_pattern', 'is_long', 'repeat_frames', 'make_possessive', 'judge_java_pattern',
+           'matching_limit']
 
 # %% ../../../nbs/contract/sql/04_patterns.ipynb #043f5555
-PART = re.compile(
+PATTERN_PART = re.compile(
     r"(?P<escape>\\(?:[pP]\{[A-Za-z_=]+\}|u[0-9A-Fa-f]{4}|x[0-9A-Fa-f]{2}|k<[A-Za-z][A-Za-z0-9]*>|.))"
     r"|(?P<group>\((?:\?(?:[:=!>]|<[=!]|<[A-Za-z][A-Za-z0-9]*>|[ims]+(?:-[ims]+)?[:)]))?)"
     r"|(?P<quantifier>(?:[*+?]|\{\d+(?:,\d*)?\})[?+]?)"
@@ -28,12 +29,12 @@ PART = re.compile(
 
 
 ONE_ESCAPE = re.compile(r"\\(?:[pP]\{[A-Za-z_=]+\}|.)", re.DOTALL)
-MOST_TIMES = 2**31 - 1
+MAX_REPEATS = 2**31 - 1
 
 
-def parts(pattern: str) -> Iterator[tuple[str, str]]:
+def pattern_parts(pattern: str) -> Iterator[tuple[str, str]]:
     """Yield the parts of a pattern, each with its kind; raises ValueError at what cannot begin a part."""
-    for match in PART.finditer(pattern):
+    for match in PATTERN_PART.finditer(pattern):
         kind, text = str(match.lastgroup), match[0]
         if kind == "group" and pattern[match.end():match.end() + 1] == "?":
             raise ValueError(f"{pattern[match.start():match.end() + 3]!r} opens no group that Java and ECMA-262 share")
@@ -74,7 +75,7 @@ def as_java(pattern: str) -> str:
     pattern = re.sub(r"^((?:\^|\\A)+)((?:\(\?[is]+\))+)", r"\2\1", pattern)  # flags before the anchor mean the same, and Python's reader takes them there only
     is_multiline, java = [False], ""
     at = 0
-    for kind, text in parts(pattern):
+    for kind, text in pattern_parts(pattern):
         at += len(text)
         if kind == "group":
             is_on = re.match(r"\(\?[is]*m", text) is not None or (is_multiline[-1] and not re.match(r"\(\?[ims]*-[is]*m", text))
@@ -92,8 +93,8 @@ def as_java_part(kind: str, text: str, follows: str, is_multiline: bool) -> str:
         return java_class(text)
     if kind == "escape":
         return java_escape(text, follows, False)
-    if kind == "quantifier" and any(int(number) > MOST_TIMES for number in re.findall("[0-9]+", text)):
-        raise ValueError(f"it repeats something more than {MOST_TIMES:,} times")
+    if kind == "quantifier" and any(int(number) > MAX_REPEATS for number in re.findall("[0-9]+", text)):
+        raise ValueError(f"it repeats something more than {MAX_REPEATS:,} times")
     return {("character", "$"): "$" if is_multiline else r"\z", ("character", "{"): r"\{"}.get((kind, text), text)
 
 
@@ -101,7 +102,7 @@ def as_java_part(kind: str, text: str, follows: str, is_multiline: bool) -> str:
 def java_pattern(pattern: str) -> str:
     """Return an ECMA-262 pattern as Java may run it; raises ValueError with the reason where it cannot be written for Java, ExplodingPatternError where it would not be safe to run."""
     java = as_java(pattern)
-    return possessive(java) if judgement(java).is_possessive else java
+    return make_possessive(java) if judge_java_pattern(java).is_possessive else java
 
 # %% ../../../nbs/contract/sql/04_patterns.ipynb #c85bfb05
 REFUSED_ESCAPES = re.compile(r"\\(?:[0NEQGXRKyYqgjJ]|c)")
@@ -110,7 +111,7 @@ EVERY_CHARACTER = r"\s\S"
 
 def require_compiles(java: str) -> None:
     """Raise ValueError where a pattern is not well formed."""
-    escapes = [text for kind, text in parts(java) if kind == "escape"]
+    escapes = [text for kind, text in pattern_parts(java) if kind == "escape"]
     refused = [text for text in escapes if REFUSED_ESCAPES.match(text)]
     if refused:
         raise ValueError(f"the escape {refused[0]!r} is not supported")
@@ -120,12 +121,12 @@ def require_compiles(java: str) -> None:
         raise ValueError(f"it is not a regular expression: {error}") from None
 
 
-LETTERS = ("IsAlphabetic", "IsLetter", "IsUppercase", "IsLowercase", "IsLatin", "Alpha", "Lower", "Upper")
+LETTER_PROPERTIES = ("IsAlphabetic", "IsLetter", "IsUppercase", "IsLowercase", "IsLatin", "Alpha", "Lower", "Upper")
 
 
 def property_characters(text: str, others: str) -> str:
     """Return the inside of a class of at least the characters of a property of Java; `others` where that is not known. Of letters ASCII has A to Z, in either case."""
-    name = text[3:-1].removeprefix("Is") if text[3:-1] not in LETTERS else "L"
+    name = text[3:-1].removeprefix("Is") if text[3:-1] not in LETTER_PROPERTIES else "L"
     if others != EVERY_CHARACTER or not text.startswith(r"\p{") or name not in CATEGORY_NAMES:
         return others
     kind = name[0] if name[0] == "L" else name
@@ -150,17 +151,17 @@ def python_pattern(java: str, others: str) -> str:
         return re.sub(r"^\(\?<([A-Za-z])", r"(?P<\1", text) if kind == "group" else text
 
     apart = "(?=)" if others == EVERY_CHARACTER else ""  # Python's reader would join alternatives, which Java tries one by one
-    return "".join(written(kind, text) + (apart if (kind, text) == ("character", "|") else "") for kind, text in parts(java))
+    return "".join(written(kind, text) + (apart if (kind, text) == ("character", "|") else "") for kind, text in pattern_parts(java))
 
 # %% ../../../nbs/contract/sql/04_patterns.ipynb #988e5b09
 def is_long(quantifier: str) -> bool:
     """A quantifier repeats more than a few times, and is not possessive."""
     most = re.match(r"\{(\d+)(,?)(\d*)", quantifier)
     return not (len(quantifier) > 1 and quantifier[-1] == "+") and (quantifier[0] in "*+" or (
-        most is not None and ((most[2] != "" and not most[3]) or int(most[3] or most[1]) > MOST_COPIES // 8)))
+        most is not None and ((most[2] != "" and not most[3]) or int(most[3] or most[1]) > MAX_COPIES // 8)))
 
 
-def repeated_frames(found: list[tuple[str, str]]) -> int:
+def repeat_frames(found: list[tuple[str, str]]) -> int:
     """Return the most calls that Java makes for a character of a group that it repeats more than a few times; 0 where there is none."""
     costs, most, closed = [0], 0, 0
     for kind, text in found:
@@ -176,19 +177,19 @@ def repeated_frames(found: list[tuple[str, str]]) -> int:
     return most
 
 
-def possessive(java: str) -> str:
+def make_possessive(java: str) -> str:
     """Return a pattern with its repeated groups made possessive."""
-    found = list(parts(java))
+    found = list(pattern_parts(java))
     before = [("", ""), *found]
     return "".join(text + "+" * (kind == "quantifier" and is_long(text) and previous == ("character", ")") and len(text.rstrip("?")) == len(text))
                    for (kind, text), previous in zip(found, before, strict=False))
 
 
-def judgement(java: str) -> Judgement:
+def judge_java_pattern(java: str) -> Judgement:
     """Return how a pattern of Java may be run; raises ExplodingPatternError where it may not."""
-    return judge_pattern(python_pattern(java, EVERY_CHARACTER), repeated_frames(list(parts(java))))
+    return judge_pattern(python_pattern(java, EVERY_CHARACTER), repeat_frames(list(pattern_parts(java))))
 
 
 def matching_limit(pattern: str) -> int | None:
     """Return how long a value may be that the pattern is matched with: a longer one breaks it; None for any length."""
-    return judgement(java_pattern(pattern)).longest
+    return judge_java_pattern(java_pattern(pattern)).longest

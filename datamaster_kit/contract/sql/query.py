@@ -10,23 +10,23 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ..document import nearest
+from ..document import nearest_name_hint
 from ..model import Contract, Model
-from .functions import AGGREGATES, GENERATORS, OUTSIDE
-from .judge import parsed, written
-from .sql_patterns import absent, ended, guard_patterns
+from .functions import AGGREGATE_FUNCTIONS, GENERATOR_FUNCTIONS, REFUSED_FUNCTIONS
+from .judge import parse_contract_sql, render_tree_sql
+from .sql_patterns import null_if_longer, raise_if_longer, guard_patterns
 
 if TYPE_CHECKING:
     from sqlglot import exp
 
 # %% auto #0
-__all__ = ['MODEL_WORDS', 'FIELD_WORDS', 'ReadQuery', 'slot_names', 'clause_tables', 'with_placeholders', 'refuse_session_words',
-           'lifted_condition', 'is_one_row', 'row_condition', 'condition_sql', 'ancestors', 'near', 'read_query',
-           'kept_condition', 'guarded_condition']
+__all__ = ['MODEL_WORDS', 'FIELD_WORDS', 'ParsedQuery', 'placeholder_names', 'cte_tables', 'render_placeholders',
+           'refuse_session_words', 'count_condition', 'is_one_row', 'row_condition', 'condition_sql', 'ancestors',
+           'nearest_hint', 'read_query', 'good_row_condition', 'guard_condition']
 
 # %% ../../../nbs/contract/sql/08_query.ipynb #fb6ae7e4
 @dataclass(frozen=True)
-class ReadQuery:
+class ParsedQuery:
     """A contract's SQL: a `query` with placeholders, the `condition` on one row whose TRUE rows it counts, a condition that good rows `kept`, or a `refusal`."""
 
     query: str = ""
@@ -39,12 +39,12 @@ MODEL_WORDS = ("model", "table", "object", "schema")
 FIELD_WORDS = ("field", "column", "property")
 
 
-def slot_names(model: Model, field: str) -> dict[str, str]:
+def placeholder_names(model: Model, field: str) -> dict[str, str]:
     """Return what each placeholder stands for, in a check of a model or of its field with this column."""
     return {**dict.fromkeys(MODEL_WORDS, model.table), **dict.fromkeys(FIELD_WORDS, field)}
 
 # %% ../../../nbs/contract/sql/08_query.ipynb #d2ea83d6
-def clause_tables(tree: exp.Expr) -> set[int]:
+def cte_tables(tree: exp.Expr) -> set[int]:
     """Return the identities of the table nodes that name one of the query's own WITH clauses, by SQL's rules of scope."""
     from sqlglot.errors import SqlglotError
     from sqlglot.optimizer.scope import Scope, traverse_scope
@@ -57,24 +57,24 @@ def clause_tables(tree: exp.Expr) -> set[int]:
             if not table.db and isinstance(scope.sources.get(table.alias_or_name), Scope) and table.name in scope.cte_sources}
 
 
-def with_placeholders(tree: exp.Expr, contract: Contract) -> str:
+def render_placeholders(tree: exp.Expr, contract: Contract) -> str:
     """Return a query's SQL with `{model}` for each table; raises ValueError for a table that is no model of the contract."""
     from sqlglot import exp
 
     known = {name.lower(): model.name for model in contract.models for name in (model.table, model.name)}
-    marker, said = "slot_", written(tree)
+    marker, said = "slot_", render_tree_sql(tree)
     while marker in said:
         marker += "_"
-    own, slots = clause_tables(tree), list(dict.fromkeys(known.values()))
+    own, slots = cte_tables(tree), list(dict.fromkeys(known.values()))
     tables = [table for table in tree.find_all(exp.Table) if id(table) not in own and isinstance(table.this, exp.Identifier)]
     refuse_session_words(tree, [model for model in contract.models if {model.name.lower(), model.table.lower()} & {table.name.lower() for table in tables}])
     for table in tables:
         if table.db or table.name.lower() not in known:
-            raise ValueError(f"the table {written(table)} is not a model of the contract")
+            raise ValueError(f"the table {render_tree_sql(table)} is not a model of the contract")
         if not table.args.get("alias"):
             table.set("alias", exp.TableAlias(this=exp.to_identifier(table.name, quoted=True)))
         table.set("this", exp.to_identifier(f"{marker}{slots.index(known[table.name.lower()])}_"))
-    sql = written(tree).replace("{", "{{").replace("}", "}}")
+    sql = render_tree_sql(tree).replace("{", "{{").replace("}", "}}")
     return re.sub(rf"\b{marker}(\d+)_", lambda match: "{" + slots[int(match[1])] + "}", sql)
 
 
@@ -88,13 +88,13 @@ def refuse_session_words(tree: exp.Expr, models: Sequence[Model]) -> None:
         first = column.parts[0].name.lower()
         if "_metadata" in [part.name.lower() for part in column.parts[:2]] and "_metadata" not in fields:
             raise ValueError("'_metadata' is not a field of a model that the query reads, and tells of the table's files")
-        if first in OUTSIDE and len(column.parts) == 1 and first not in fields:
+        if first in REFUSED_FUNCTIONS and len(column.parts) == 1 and first not in fields:
             raise ValueError(f"{column.name!r} is not a field of a model that the query reads, and would be the session's")
-        if first in OUTSIDE and len(column.parts) == 1 and has_others:
+        if first in REFUSED_FUNCTIONS and len(column.parts) == 1 and has_others:
             raise ValueError(f"{column.name!r} could be the session's here: write it with its table before it")
 
 # %% ../../../nbs/contract/sql/08_query.ipynb #d11032df
-def lifted_condition(tree: exp.Expr) -> exp.Expr | None:
+def count_condition(tree: exp.Expr) -> exp.Expr | None:
     """Return the condition of `SELECT COUNT(*) FROM model WHERE condition`, or None for any other query."""
     from sqlglot import exp
 
@@ -107,7 +107,7 @@ def lifted_condition(tree: exp.Expr) -> exp.Expr | None:
         return None
     counted, source = tree.expressions[0].unalias(), origin.this
     is_table = isinstance(source, exp.Table) and not any(value for key, value in source.args.items() if key not in ("this", "alias", "db", "catalog"))
-    is_count = isinstance(counted, exp.Anonymous) and written(counted).lower() in ("count(*)", "count(1)")
+    is_count = isinstance(counted, exp.Anonymous) and render_tree_sql(counted).lower() in ("count(*)", "count(1)")
     condition: exp.Expr = tree.args["where"].this
     if not is_table or not is_count or not is_one_row(condition):
         return None
@@ -119,7 +119,7 @@ def is_one_row(condition: exp.Expr) -> bool:
     from sqlglot import exp
 
     return not condition.find(exp.Query, exp.Window, exp.Lateral) and not any(
-        node.name.lower() in AGGREGATES | GENERATORS for node in condition.find_all(exp.Anonymous))
+        node.name.lower() in AGGREGATE_FUNCTIONS | GENERATOR_FUNCTIONS for node in condition.find_all(exp.Anonymous))
 
 
 def row_condition(condition: exp.Expr, table: str) -> exp.Expr:
@@ -146,11 +146,11 @@ def condition_sql(condition: exp.Expr, model: Model) -> str:
         if any(first.name.lower() == variable.name.lower() for variables in bound for variable in variables):
             continue
         if first.name.lower() not in columns or isinstance(column.this, exp.Star):
-            raise ValueError(f"{first.name!r} is not a field of {model.name}{near(first.name, columns)}")
+            raise ValueError(f"{first.name!r} is not a field of {model.name}{nearest_hint(first.name, columns)}")
         if columns[first.name.lower()].lower() != first.name.lower():
             first.set("this", columns[first.name.lower()])
             first.set("quoted", True)
-    return written(holder.this)
+    return render_tree_sql(holder.this)
 
 
 def ancestors(node: exp.Expr, kind: type[exp.Expr]) -> list[exp.Expr]:
@@ -162,48 +162,48 @@ def ancestors(node: exp.Expr, kind: type[exp.Expr]) -> list[exp.Expr]:
     return found
 
 
-def near(name: str, known: Mapping[str, str]) -> str:
+def nearest_hint(name: str, known: Mapping[str, str]) -> str:
     """Return the nearest known name as a hint in brackets, or an empty text."""
-    hint = nearest(name, known)
+    hint = nearest_name_hint(name, known)
     return f" ({hint})" if hint else ""
 
 # %% ../../../nbs/contract/sql/08_query.ipynb #8645b5ea
-def read_query(sql: str, contract: Contract, model: Model, field: str = "") -> ReadQuery:
+def read_query(sql: str, contract: Contract, model: Model, field: str = "") -> ParsedQuery:
     """Return what a contract's SQL says, or why it is not run. A text without SELECT is a condition that good rows satisfy."""
     from sqlglot import exp
 
     try:
-        tree = parsed(sql, slot_names(model, field))
+        tree = parse_contract_sql(sql, placeholder_names(model, field))
         if not isinstance(tree, exp.Query) or isinstance(tree, exp.Subquery):
-            return ReadQuery(kept=kept_condition(tree, model))
-        condition = lifted_condition(tree.copy())
+            return ParsedQuery(kept=good_row_condition(tree, model))
+        condition = count_condition(tree.copy())
         source = tree.find(exp.Table)
         is_own = source is not None and source.name.lower() in (model.name.lower(), model.table.lower())
-        condition = guarded_condition(condition, is_bad=True) if condition is not None and is_own else None
-        guard_patterns(tree, ended)
-        query = with_placeholders(tree, contract)
-        return ReadQuery(query, condition_sql(condition, model) if condition is not None and is_own else "")
+        condition = guard_condition(condition, is_bad=True) if condition is not None and is_own else None
+        guard_patterns(tree, raise_if_longer)
+        query = render_placeholders(tree, contract)
+        return ParsedQuery(query, condition_sql(condition, model) if condition is not None and is_own else "")
     except ValueError as error:
-        return ReadQuery(refusal=str(error))
+        return ParsedQuery(refusal=str(error))
     except RecursionError:
-        return ReadQuery(refusal="it nests too deep")
+        return ParsedQuery(refusal="it nests too deep")
 
 
-def kept_condition(tree: exp.Expr, model: Model) -> str:
+def good_row_condition(tree: exp.Expr, model: Model) -> str:
     """Return a text that is no query as a condition that good rows satisfy; raises ValueError where one row does not decide it."""
     if not is_one_row(tree):
         raise ValueError("it is not a SELECT, and one row does not decide it")
-    return condition_sql(guarded_condition(row_condition(tree, model.table), is_bad=False), model)
+    return condition_sql(guard_condition(row_condition(tree, model.table), is_bad=False), model)
 
 
-def guarded_condition(condition: exp.Expr, is_bad: bool) -> exp.Expr:
+def guard_condition(condition: exp.Expr, is_bad: bool) -> exp.Expr:
     """Return a condition that bad rows, or good ones, satisfy, by which a row with a value that is too long for its pattern is bad; raises ValueError where a pattern may not be run."""
     from sqlglot import exp
 
     def absent_in_row(value: exp.Expr, longest: int) -> exp.Expr:
         if ancestors(value, exp.Lambda):
             raise ValueError(f"a pattern whose time grows faster than the value is matched within a list, where values of more than {longest} characters cannot be told: write one that begins with ^ or has no repetition")
-        return absent(value, longest)
+        return null_if_longer(value, longest)
 
     holder = exp.Paren(this=condition)
     for value, longest in guard_patterns(holder, absent_in_row):

@@ -10,36 +10,36 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from .pattern_steps import ExplodingPatternError
-from .patterns import as_java, judgement, possessive
+from .patterns import as_java, judge_java_pattern, make_possessive
 
 if TYPE_CHECKING:
     from sqlglot import exp
 
 # %% auto #0
-__all__ = ['REGULAR', 'WILD', 'Place', 'SIMPLE_LIKE', 'MOST_PATTERNS', 'pattern_places', 'texts_of', 'like_pattern', 'runnable',
-           'guard_patterns', 'ended', 'absent']
+__all__ = ['REGEX_ARGUMENTS', 'LIKE_FUNCTIONS', 'PatternPlace', 'SIMPLE_LIKE', 'MAX_PATTERNS', 'pattern_places', 'pattern_texts',
+           'like_pattern', 'runnable_pattern', 'guard_patterns', 'raise_if_longer', 'null_if_longer']
 
 # %% ../../../nbs/contract/sql/07_sql_patterns.ipynb #d2dcab2c
-REGULAR = dict.fromkeys(("regexp", "rlike", "regexp_like", "regexp_count", "regexp_extract", "regexp_extract_all", "regexp_instr", "regexp_replace", "regexp_substr", "split"), (1,)) | {"str_to_map": (1, 2)}
-WILD = ("like", "ilike")
-Place = tuple["exp.Expr", "exp.Expr", bool]  # the value that is matched, the pattern, and whether it is one of LIKE
+REGEX_ARGUMENTS = dict.fromkeys(("regexp", "rlike", "regexp_like", "regexp_count", "regexp_extract", "regexp_extract_all", "regexp_instr", "regexp_replace", "regexp_substr", "split"), (1,)) | {"str_to_map": (1, 2)}
+LIKE_FUNCTIONS = ("like", "ilike")
+PatternPlace = tuple["exp.Expr", "exp.Expr", bool]  # the value that is matched, the pattern, and whether it is one of LIKE
 
 
-def pattern_places(tree: exp.Expr) -> Iterator[Place]:
+def pattern_places(tree: exp.Expr) -> Iterator[PatternPlace]:
     """Yield each place of a tree where a value is matched with a pattern."""
     from sqlglot import exp
 
     for node in tree.find_all(exp.RegexpLike, exp.Like, exp.ILike, exp.Anonymous):
         if isinstance(node, exp.Anonymous):
             name, given = node.name.lower(), node.expressions
-            for place in REGULAR.get(name, (1,) if name in WILD else ()):
+            for place in REGEX_ARGUMENTS.get(name, (1,) if name in LIKE_FUNCTIONS else ()):
                 if place < len(given):
-                    yield given[0], given[place], name in WILD
+                    yield given[0], given[place], name in LIKE_FUNCTIONS
         else:
             yield node.this, node.expression, not isinstance(node, exp.RegexpLike)
 
 
-def texts_of(pattern: exp.Expr) -> list[exp.Expr]:
+def pattern_texts(pattern: exp.Expr) -> list[exp.Expr]:
     """Return the texts of a pattern, or of several behind ANY or ALL; raises ValueError where one is no text."""
     from sqlglot import exp
 
@@ -52,7 +52,7 @@ def texts_of(pattern: exp.Expr) -> list[exp.Expr]:
 
 # %% ../../../nbs/contract/sql/07_sql_patterns.ipynb #d246712b
 SIMPLE_LIKE = re.compile(r"%*(?:[^%_\\]|\\.)*%*|(?:[^%_\\]|\\.)*%(?:[^%_\\]|\\.)*", re.DOTALL)
-MOST_PATTERNS = 50
+MAX_PATTERNS = 50
 
 
 def like_pattern(text: str) -> str:
@@ -62,7 +62,7 @@ def like_pattern(text: str) -> str:
     return "(?s)^" + "".join(signs.get(part) or re.sub(r"([^\w\s]|_)", r"\\\1", part[-1]) for part in (parts if end else parts[:-1])) + end
 
 
-def runnable(text: str, is_like: bool) -> tuple[str, int | None]:
+def runnable_pattern(text: str, is_like: bool) -> tuple[str, int | None]:
     """Return a pattern as it may be run, its repeated groups possessive where they would end Java on a long value, and up to which length values may be matched with it, None for any.
 
     Raises ValueError with the reason where it may not be run.
@@ -71,13 +71,13 @@ def runnable(text: str, is_like: bool) -> tuple[str, int | None]:
         return text, None
     try:
         java = as_java(like_pattern(text) if is_like else text)
-        judged = judgement(java)
+        judged = judge_java_pattern(java)
     except ExplodingPatternError as error:
         raise ValueError(f"the pattern {text!r} may not be run: {error}") from None
     except ValueError as error:
         raise ValueError(f"the pattern {text!r} cannot be judged: {error}") from None
     runs = java if "\\z" in text else java.replace("\\z", "$")  # SQL's patterns are Java's, whose $ may stand before a last line end
-    return text if is_like else possessive(runs) if judged.is_possessive else runs, judged.longest
+    return text if is_like else make_possessive(runs) if judged.is_possessive else runs, judged.longest
 
 # %% ../../../nbs/contract/sql/07_sql_patterns.ipynb #8e4ba4d0
 def guard_patterns(tree: exp.Expr, guard: Callable[[exp.Expr, int], exp.Expr]) -> list[tuple[exp.Expr, int]]:
@@ -86,13 +86,13 @@ def guard_patterns(tree: exp.Expr, guard: Callable[[exp.Expr, int], exp.Expr]) -
     Raises ValueError with the reason where a pattern may not be run.
     """
     places = list(pattern_places(tree))
-    if len(places) > MOST_PATTERNS:
-        raise ValueError(f"it has more than {MOST_PATTERNS} patterns")
+    if len(places) > MAX_PATTERNS:
+        raise ValueError(f"it has more than {MAX_PATTERNS} patterns")
     found = []
     for value, pattern, is_like in places:
         limits = []
-        for text in texts_of(pattern):
-            runs, limit = runnable(text.name, is_like)
+        for text in pattern_texts(pattern):
+            runs, limit = runnable_pattern(text.name, is_like)
             text.set("this", runs)
             limits += [limit] if limit is not None else []
         if limits:
@@ -101,7 +101,7 @@ def guard_patterns(tree: exp.Expr, guard: Callable[[exp.Expr, int], exp.Expr]) -
     return found
 
 
-def ended(value: exp.Expr, longest: int) -> exp.Expr:
+def raise_if_longer(value: exp.Expr, longest: int) -> exp.Expr:
     """Return a value that ends the query where it is longer: for a pattern that could run without bound on it."""
     from sqlglot import exp
 
@@ -110,7 +110,7 @@ def ended(value: exp.Expr, longest: int) -> exp.Expr:
     return exp.Case(ifs=[exp.If(this=too_long, true=exp.Anonymous(this="raise_error", expressions=[said]))], default=value.copy())
 
 
-def absent(value: exp.Expr, longest: int) -> exp.Expr:
+def null_if_longer(value: exp.Expr, longest: int) -> exp.Expr:
     """Return a value that is absent where it is longer."""
     from sqlglot import exp
 

@@ -14,9 +14,10 @@ from typing import Any
 from ..model import STRING, Array, DataType, Field, Map, Scalar, Struct
 
 # %% auto #0
-__all__ = ['ESCAPES', 'SQL_NAMES', 'MAX_NESTING', 'TOKEN', 'SCALAR_NAMES', 'UNESCAPES', 'quote', 'escaped_character',
-           'sql_literal', 'by_reference', 'sql_type', 'member', 'name_of', 'tokens_of', 'TypeReader', 'read_type',
-           'read_members', 'unescaped', 'read_arguments', 'read_scalar', 'parse_sql_type']
+__all__ = ['SQL_ESCAPES', 'SQL_NAMES', 'MAX_NESTING', 'TOKEN', 'SCALAR_NAMES', 'UNESCAPES', 'quote', 'escape_character',
+           'sql_literal', 'sql_by_reference', 'sql_type', 'struct_member_sql', 'member_name', 'type_tokens',
+           'TypeReader', 'read_sql_type', 'read_members', 'unescape_text', 'read_type_arguments', 'read_scalar',
+           'parse_sql_type']
 
 # %% ../../../nbs/contract/sql/00_sqltype.ipynb #c1dc835b
 def quote(identifier: str) -> str:
@@ -26,12 +27,12 @@ def quote(identifier: str) -> str:
     return "`" + identifier.replace("`", "``") + "`"
 
 # %% ../../../nbs/contract/sql/00_sqltype.ipynb #a5c020f5
-ESCAPES = {"\\": "\\\\", "'": "\\'", "\n": "\\n", "\r": "\\r", "\t": "\\t", "\x00": "\\0"}
+SQL_ESCAPES = {"\\": "\\\\", "'": "\\'", "\n": "\\n", "\r": "\\r", "\t": "\\t", "\x00": "\\0"}
 
 
-def escaped_character(character: str) -> str:
+def escape_character(character: str) -> str:
     """Return a character as it stands in a literal; one beyond Unicode's first plane by its number, because Delta counts it as two where it looks for CLUSTER BY."""
-    return ESCAPES.get(character, character) if character <= "\uffff" else f"\\U{ord(character):08X}"
+    return SQL_ESCAPES.get(character, character) if character <= "\uffff" else f"\\U{ord(character):08X}"
 
 
 def sql_literal(value: Any) -> str:
@@ -46,7 +47,7 @@ def sql_literal(value: Any) -> str:
         case float():
             return f"{value!r}D" if value == value and abs(value) != float("inf") else f"CAST('{value}' AS DOUBLE)"
         case str():
-            return "'" + "".join(escaped_character(character) for character in value).replace("${", "$\\{") + "'"
+            return "'" + "".join(escape_character(character) for character in value).replace("${", "$\\{") + "'"
         case datetime.datetime():
             return f"TIMESTAMP'{value.isoformat(' ')}'"
         case datetime.date():
@@ -54,7 +55,7 @@ def sql_literal(value: Any) -> str:
     raise TypeError(f"{type(value).__name__} has no SQL literal.")
 
 # %% ../../../nbs/contract/sql/00_sqltype.ipynb #1a90f841
-def by_reference(sql: str) -> str:
+def sql_by_reference(sql: str) -> str:
     """Return SQL for a value that generated code refers to, and does not contain."""
     return f"array({sql})[0 * spark_partition_id()]"
 
@@ -80,17 +81,17 @@ def sql_type(type: DataType) -> str:
         case Map(key, value):
             return f"MAP<{sql_type(key.type)}, {sql_type(value.type)}>"
         case Struct(fields):
-            return f"STRUCT<{', '.join(member(item) for item in fields)}>"
+            return f"STRUCT<{', '.join(struct_member_sql(item) for item in fields)}>"
     raise TypeError(f"{type!r} is not a type.")
 
 
-def member(item: Field) -> str:
+def struct_member_sql(item: Field) -> str:
     """Return a struct's member: name, type, NOT NULL and comment."""
-    parts = [f"{name_of(item.column)}: {sql_type(item.type)}", "NOT NULL" if item.required else "", f"COMMENT {sql_literal(item.description)}" if item.description else ""]
+    parts = [f"{member_name(item.column)}: {sql_type(item.type)}", "NOT NULL" if item.required else "", f"COMMENT {sql_literal(item.description)}" if item.description else ""]
     return " ".join(part for part in parts if part)
 
 
-def name_of(name: str) -> str:
+def member_name(name: str) -> str:
     """Return a member's name, quoted where it is not a plain word."""
     return name if re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name) and name.upper() not in ("NOT", "COMMENT") else quote(name)
 
@@ -106,7 +107,7 @@ SCALAR_NAMES = {
 }
 
 
-def tokens_of(text: str) -> list[str]:
+def type_tokens(text: str) -> list[str]:
     """Return the tokens of a type; raises ValueError at what is none."""
     found, position = [], 0
     text = text.strip()
@@ -123,7 +124,7 @@ class TypeReader:
     """Reads a type from tokens, left to right."""
 
     def __init__(self, text: str, own: Mapping[str, Scalar]) -> None:
-        self.text, self.tokens, self.at, self.depth = text, tokens_of(text), 0, 0
+        self.text, self.tokens, self.at, self.depth = text, type_tokens(text), 0, 0
         self.own = own
 
     def peek(self) -> str:
@@ -145,7 +146,7 @@ class TypeReader:
         return is_next
 
 # %% ../../../nbs/contract/sql/00_sqltype.ipynb #da7b396c
-def read_type(reader: TypeReader) -> DataType:
+def read_sql_type(reader: TypeReader) -> DataType:
     """Read one type."""
     name = reader.take().lower()
     reader.depth += 1
@@ -153,12 +154,12 @@ def read_type(reader: TypeReader) -> DataType:
         raise ValueError(f"A type nests at most {MAX_NESTING} levels.")
     result: DataType
     if name == "array" and reader.accept("<"):
-        result = Array(Field("element", read_type(reader)))
+        result = Array(Field("element", read_sql_type(reader)))
         reader.take(">")
     elif name == "map" and reader.accept("<"):
-        key = read_type(reader)
+        key = read_sql_type(reader)
         reader.take(",")
-        result = Map(Field("key", key), Field("value", read_type(reader)))
+        result = Map(Field("key", key), Field("value", read_sql_type(reader)))
         reader.take(">")
     elif name in ("struct", "row", "record") and reader.accept("<"):
         result = Struct(tuple(read_members(reader)))
@@ -177,11 +178,11 @@ def read_members(reader: TypeReader) -> list[Field]:
         token = reader.take()
         name = token[1:-1].replace("``", "`") if token.startswith("`") else token
         reader.accept(":")
-        type = read_type(reader)
+        type = read_sql_type(reader)
         required = reader.accept("NOT")
         if required:
             reader.take("NULL")
-        comment = unescaped(reader.take()) if reader.accept("COMMENT") else ""
+        comment = unescape_text(reader.take()) if reader.accept("COMMENT") else ""
         members.append(Field(name, type, description=comment, required=required))
     return members
 
@@ -189,12 +190,12 @@ def read_members(reader: TypeReader) -> list[Field]:
 UNESCAPES = {"n": "\n", "r": "\r", "t": "\t", "0": "\x00"}
 
 
-def unescaped(literal: str) -> str:
+def unescape_text(literal: str) -> str:
     """Return the text of a literal in single quotes."""
     return re.sub(r"\\U([0-9A-F]{8})|\\(.)", lambda match: chr(int(match[1], 16)) if match[1] else UNESCAPES.get(match[2], match[2]), literal[1:-1], flags=re.DOTALL)
 
 # %% ../../../nbs/contract/sql/00_sqltype.ipynb #cf84a0d4
-def read_arguments(reader: TypeReader) -> tuple[list[int], bool]:
+def read_type_arguments(reader: TypeReader) -> tuple[list[int], bool]:
     """Return the numbers in brackets after a type's name, and whether MAX stands for them; raises ValueError for anything else."""
     numbers: list[int] = []
     if not reader.accept("("):
@@ -211,7 +212,7 @@ def read_arguments(reader: TypeReader) -> tuple[list[int], bool]:
 
 def read_scalar(reader: TypeReader, name: str) -> Scalar:
     """Read what follows a scalar's name: its precision and scale, its length, or words such as WITHOUT TIME ZONE."""
-    arguments, is_longest = read_arguments(reader)
+    arguments, is_longest = read_type_arguments(reader)
     if name in reader.own and not arguments and not is_longest:
         return reader.own[name]
     if is_longest and name in ("varchar", "nvarchar", "char", "varbinary", "string"):
@@ -248,7 +249,7 @@ def parse_sql_type(text: str, own: Mapping[str, Scalar] | None = None) -> DataTy
     if len(text) > 1_000_000:
         raise ValueError("A type has at most a million characters.")
     reader = TypeReader(text, own or {})
-    result = read_type(reader)
+    result = read_sql_type(reader)
     if reader.peek():
         raise ValueError(f"{text!r}: {reader.peek()!r} is left over after the type.")
     return result

@@ -15,16 +15,17 @@ from .sqltype import quote, sql_literal, sql_type
 
 # %% auto #0
 __all__ = ['METADATA_TYPE', 'BRONZE_COLUMNS', 'EVENT_TYPE', 'PROPERTIES_TYPE', 'ENVELOPE_COLUMNS', 'BRONZE_STATISTICS',
-           'QUARANTINE_COLUMNS', 'QUARANTINE', 'DELETED', 'CHANGED_BY', 'HISTORY_COLUMNS', 'CHECKED', 'CHECK_PREFIX',
-           'Column', 'ForeignKey', 'Table', 'stored', 'stored_part', 'unlimited', 'properties_of', 'metadata_column',
-           'envelope_columns', 'in_list', 'indexed_columns', 'bronze_table', 'quarantine_table', 'silver_table',
-           'promised_columns', 'deleted_table', 'gold_table', 'tables', 'table_names', 'is_strict', 'silver_checks',
-           'silver_clustering', 'can_cluster', 'declared_clustering', 'foreign_keys', 'table_tags', 'column_tags',
-           'tags_of', 'Dialect', 'create_statements', 'column_definition', 'check_statements', 'tag_statements']
+           'QUARANTINE_COLUMNS', 'QUARANTINE_SUFFIX', 'DELETED_SUFFIX', 'CHANGED_BY', 'HISTORY_COLUMNS',
+           'CHECKED_KINDS', 'CHECK_PREFIX', 'TableColumn', 'ForeignKey', 'Table', 'delta_type', 'delta_field',
+           'drop_length_limits', 'table_properties', 'metadata_column', 'envelope_columns', 'quote_in_list',
+           'statistics_property', 'bronze_table', 'quarantine_table', 'silver_table', 'contract_columns',
+           'deletions_table', 'gold_table', 'tables', 'table_names', 'is_strict', 'silver_checks', 'silver_clustering',
+           'can_cluster', 'contract_clustering', 'foreign_keys', 'table_tags', 'column_tags', 'tags_of', 'Dialect',
+           'create_statements', 'column_definition', 'check_statements', 'tag_statements']
 
 # %% ../../../nbs/contract/sql/09_table.ipynb #d0488022
 @dataclass(frozen=True)
-class Column:
+class TableColumn:
     """A column: `type` is SQL, and `aliases` are names that it had earlier."""
 
     name: str
@@ -51,7 +52,7 @@ class Table:
     catalog: str
     schema: str
     name: str
-    columns: tuple[Column, ...]
+    columns: tuple[TableColumn, ...]
     comment: str = ""
     primary_key: tuple[str, ...] = ()
     foreign_keys: tuple[ForeignKey, ...] = ()
@@ -62,52 +63,52 @@ class Table:
     column_tags: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
 # %% ../../../nbs/contract/sql/09_table.ipynb #2ce7c82f
-def stored(type: DataType, is_enforceable: bool = False) -> DataType:
+def delta_type(type: DataType, is_enforceable: bool = False) -> DataType:
     """Return the type as Delta stores it, below a field that must be there (`is_enforceable`) or may be absent."""
     match type:
         case Scalar("time" | "null"):
             return STRING
         case Array(element):
-            return Array(stored_part(element))
+            return Array(delta_field(element))
         case Map(key, value):
-            return Map(stored_part(key), stored_part(value))
+            return Map(delta_field(key), delta_field(value))
         case Struct(fields):
-            return Struct(tuple(stored_part(item, is_enforceable) for item in fields))
+            return Struct(tuple(delta_field(item, is_enforceable) for item in fields))
     return type
 
 
-def stored_part(item: Field, is_enforceable: bool = False) -> Field:
+def delta_field(item: Field, is_enforceable: bool = False) -> Field:
     """Return a part of a type as Delta stores it."""
     is_required = is_enforceable and item.required
-    return replace(item, type=stored(item.type, is_required), required=is_required)
+    return replace(item, type=delta_type(item.type, is_required), required=is_required)
 
 
-def unlimited(type: DataType) -> DataType:
+def drop_length_limits(type: DataType) -> DataType:
     """Return the type without what would refuse a row: lengths of text."""
     match type:
         case Scalar("varchar" | "char"):
             return STRING
         case Array(element):
-            return Array(replace(element, type=unlimited(element.type)))
+            return Array(replace(element, type=drop_length_limits(element.type)))
         case Map(key, value):
-            return Map(replace(key, type=unlimited(key.type)), replace(value, type=unlimited(value.type)))
+            return Map(replace(key, type=drop_length_limits(key.type)), replace(value, type=drop_length_limits(value.type)))
         case Struct(fields):
-            return Struct(tuple(replace(item, type=unlimited(item.type)) for item in fields))
+            return Struct(tuple(replace(item, type=drop_length_limits(item.type)) for item in fields))
     return type
 
 # %% ../../../nbs/contract/sql/09_table.ipynb #c6644071
 METADATA_TYPE = ("STRUCT<file_path: STRING, file_name: STRING, file_size: BIGINT, file_modification_time: TIMESTAMP, run_id: STRING, batch_id: BIGINT, "
                  "contract_version: STRING, stream: STRING, block_start: BIGINT, row: BIGINT>")
 BRONZE_COLUMNS = (
-    Column("carlton_current_date", "TIMESTAMP", True, "When the row was written."),
-    Column("carlton_metadata", METADATA_TYPE, True, "Where in which file the row was, the stream, batch and run that wrote it, and the contract's version."),
-    Column("carlton_rescued", "STRING", True, "What did not fit the contract, as JSON by column, with the file's path."),
-    Column("carlton_broken_rules", "ARRAY<STRING>", True, "The rules that the row breaks; empty where it keeps all."),
-    Column("carlton_is_quarantined", "BOOLEAN", True, "The row breaks a rule that keeps it out of silver."),
+    TableColumn("carlton_current_date", "TIMESTAMP", True, "When the row was written."),
+    TableColumn("carlton_metadata", METADATA_TYPE, True, "Where in which file the row was, the stream, batch and run that wrote it, and the contract's version."),
+    TableColumn("carlton_rescued", "STRING", True, "What did not fit the contract, as JSON by column, with the file's path."),
+    TableColumn("carlton_broken_rules", "ARRAY<STRING>", True, "The rules that the row breaks; empty where it keeps all."),
+    TableColumn("carlton_is_quarantined", "BOOLEAN", True, "The row breaks a rule that keeps it out of silver."),
 )
 
 
-def properties_of(contract: Contract, model: Model, layer: str) -> dict[str, str]:
+def table_properties(contract: Contract, model: Model, layer: str) -> dict[str, str]:
     """Return the table's properties: where it comes from, and column mapping where a name needs it (Delta, *Column mapping*)."""
     retention = contract.service_level("retention")
     said = {"datamaster.contract": contract.id, "datamaster.contract_version": contract.version, "datamaster.model": model.name, "datamaster.layer": layer,
@@ -115,23 +116,23 @@ def properties_of(contract: Contract, model: Model, layer: str) -> dict[str, str
     said |= {"datamaster.key": ", ".join(item.column for item in model.key)} if layer in ("silver", "gold") else {}
     needs_mapping = any(re.search(r"[ ,;{}()\n\t=]", item.column) for _, item in walk_fields(model.fields))
     return {**{key: value for key, value in said.items() if value}, **({"delta.columnMapping.mode": "name"} if needs_mapping else {}),
-            **indexed_columns(model, layer)}
+            **statistics_property(model, layer)}
 
 
 EVENT_TYPE = ("STRUCT<enqueued_at: TIMESTAMP, sequence_number: BIGINT, offset: STRING, partition: STRING, "
               "properties: STRING, system_properties: STRING>")
 PROPERTIES_TYPE = "MAP<STRING, STRUCT<member0: BIGINT, member1: DOUBLE, member2: STRING, member3: BINARY>>"
 ENVELOPE_COLUMNS = (  # Azure, *Exploring captured Avro files in Azure Event Hubs*; of a union Spark makes a struct
-    Column("SequenceNumber", "BIGINT", True, "The event's number in its partition."),
-    Column("Offset", "STRING", True, "Where in its partition the event is."),
-    Column("EnqueuedTimeUtc", "STRING", True, "When the topic took the event, as Event Hubs writes it."),
-    Column("SystemProperties", PROPERTIES_TYPE, True, "What Event Hubs says of the event."),
-    Column("Properties", PROPERTIES_TYPE, True, "What its sender says of the event."),
-    Column("Body", "BINARY", True, "The record as it was sent; of an event with a list, the item that the row is."),
+    TableColumn("SequenceNumber", "BIGINT", True, "The event's number in its partition."),
+    TableColumn("Offset", "STRING", True, "Where in its partition the event is."),
+    TableColumn("EnqueuedTimeUtc", "STRING", True, "When the topic took the event, as Event Hubs writes it."),
+    TableColumn("SystemProperties", PROPERTIES_TYPE, True, "What Event Hubs says of the event."),
+    TableColumn("Properties", PROPERTIES_TYPE, True, "What its sender says of the event."),
+    TableColumn("Body", "BINARY", True, "The record as it was sent; of an event with a list, the item that the row is."),
 )
 
 
-def metadata_column(contract: Contract, model: Model) -> Column:
+def metadata_column(contract: Contract, model: Model) -> TableColumn:
     """Return the column that says where a row came from; of an event it has the envelope too (`event`)."""
     plain = BRONZE_COLUMNS[1]
     if not contract.arrives_as_events(model):
@@ -139,7 +140,7 @@ def metadata_column(contract: Contract, model: Model) -> Column:
     return replace(plain, type=f"{METADATA_TYPE.removesuffix('>')}, event: {EVENT_TYPE}>")
 
 
-def envelope_columns(contract: Contract) -> tuple[Column, ...]:
+def envelope_columns(contract: Contract) -> tuple[TableColumn, ...]:
     """Return the columns of captured events that bronze has, where the contract's source keeps them."""
     is_kept = contract.workflow is not None and contract.workflow.source.keeps_envelope
     return ENVELOPE_COLUMNS if is_kept else ()
@@ -148,17 +149,17 @@ def envelope_columns(contract: Contract) -> tuple[Column, ...]:
 BRONZE_STATISTICS = ("carlton_metadata.stream", "carlton_metadata.batch_id", "carlton_current_date")
 
 
-def in_list(name: str) -> str:
+def quote_in_list(name: str) -> str:
     """Return a column's name as Delta writes it in a list of names: quoted where it has to be."""
     return name if re.fullmatch(r"[A-Za-z0-9_]*[A-Za-z_][A-Za-z0-9_]*", name) else quote(name)
 
 
-def indexed_columns(model: Model, layer: str) -> dict[str, str]:
+def statistics_property(model: Model, layer: str) -> dict[str, str]:
     """Return the property that says which columns have statistics: of bronze, those by which its rows are found; else a late one too, which clustering needs and
     Delta keeps for the first 32 columns only (Delta, *Data skipping*)."""
     if layer == "bronze":
-        return {"delta.dataSkippingStatsColumns": ",".join([*map(in_list, declared_clustering(model)), *BRONZE_STATISTICS])}
-    clustered = silver_clustering(model) if layer == "silver" else declared_clustering(model)
+        return {"delta.dataSkippingStatsColumns": ",".join([*map(quote_in_list, contract_clustering(model)), *BRONZE_STATISTICS])}
+    clustered = silver_clustering(model) if layer == "silver" else contract_clustering(model)
     leaves, last = 0, 0
     for item in model.fields:
         leaves += 1 + sum(not isinstance(part.type, Struct) for _, part in walk_fields(nested_fields(item.type)))
@@ -168,37 +169,37 @@ def indexed_columns(model: Model, layer: str) -> dict[str, str]:
 # %% ../../../nbs/contract/sql/09_table.ipynb #66fb8f79
 def bronze_table(contract: Contract, model: Model, catalog: str) -> Table:
     """Return a model's bronze table: every column nullable, so that any row can be kept."""
-    columns = tuple(Column(item.column, sql_type(stored(unlimited(item.type))), True, item.description, item.aliases) for item in model.fields)
+    columns = tuple(TableColumn(item.column, sql_type(delta_type(drop_length_limits(item.type))), True, item.description, item.aliases) for item in model.fields)
     arrived, _, *others = BRONZE_COLUMNS
     own = (*envelope_columns(contract), arrived, metadata_column(contract, model), *others)
-    return Table(catalog, "bronze", model.table, (*columns, *own), model.description, cluster_by=declared_clustering(model),
-                 properties=properties_of(contract, model, "bronze"), tags=table_tags(contract, model), column_tags=column_tags(model))
+    return Table(catalog, "bronze", model.table, (*columns, *own), model.description, cluster_by=contract_clustering(model),
+                 properties=table_properties(contract, model, "bronze"), tags=table_tags(contract, model), column_tags=column_tags(model))
 
 # %% ../../../nbs/contract/sql/09_table.ipynb #6c05095e
 QUARANTINE_COLUMNS = (
-    Column("carlton_quarantine_id", "STRING", True, "Identifies the quarantined row."),
-    Column("carlton_record", "BIGINT", True, "The record's number in its file, from 1, without the header."),
-    Column("carlton_released_by", "STRING", True, "The replay that found the row good and moves it on."),
-    Column("carlton_released_at", "TIMESTAMP", True, "When the row had been moved on."),
+    TableColumn("carlton_quarantine_id", "STRING", True, "Identifies the quarantined row."),
+    TableColumn("carlton_record", "BIGINT", True, "The record's number in its file, from 1, without the header."),
+    TableColumn("carlton_released_by", "STRING", True, "The replay that found the row good and moves it on."),
+    TableColumn("carlton_released_at", "TIMESTAMP", True, "When the row had been moved on."),
 )
-QUARANTINE, DELETED = "_quarantine", "_deleted"
+QUARANTINE_SUFFIX, DELETED_SUFFIX = "_quarantine", "_deleted"
 
 
 def quarantine_table(contract: Contract, model: Model, catalog: str) -> Table:
     """Return the table of a model's quarantined rows: bronze's columns, and what became of the row."""
     bronze = bronze_table(contract, model, catalog)
-    properties = properties_of(contract, model, "quarantine")
-    return replace(bronze, name=model.table + QUARANTINE, columns=(*bronze.columns, *QUARANTINE_COLUMNS), cluster_by=(), properties=properties,
+    properties = table_properties(contract, model, "quarantine")
+    return replace(bronze, name=model.table + QUARANTINE_SUFFIX, columns=(*bronze.columns, *QUARANTINE_COLUMNS), cluster_by=(), properties=properties,
                    comment=f"The quarantined rows of {model.name}, with the rules that they break.")
 
 # %% ../../../nbs/contract/sql/09_table.ipynb #9d06ab8b
-CHANGED_BY = Column("carlton_changed_by", "STRUCT<stream: STRING, batch_id: BIGINT, run_id: STRING>", True, "The stream, batch and run that wrote the row.")
+CHANGED_BY = TableColumn("carlton_changed_by", "STRUCT<stream: STRING, batch_id: BIGINT, run_id: STRING>", True, "The stream, batch and run that wrote the row.")
 HISTORY_COLUMNS = (
-    Column("carlton_valid_from", "TIMESTAMP", True, "When the version began to hold."),
-    Column("carlton_valid_to", "TIMESTAMP", True, "When the next version, or a deletion, ended it; absent while it holds."),
-    Column("carlton_is_current", "BOOLEAN", True, "The version holds."),
+    TableColumn("carlton_valid_from", "TIMESTAMP", True, "When the version began to hold."),
+    TableColumn("carlton_valid_to", "TIMESTAMP", True, "When the next version, or a deletion, ended it; absent while it holds."),
+    TableColumn("carlton_is_current", "BOOLEAN", True, "The version holds."),
 )
-CHECKED = ("enum", "range", "length")
+CHECKED_KINDS = ("enum", "range", "length")
 
 
 def silver_table(contract: Contract, model: Model, catalog: str) -> Table:
@@ -208,30 +209,30 @@ def silver_table(contract: Contract, model: Model, catalog: str) -> Table:
     """
     has_history = contract.keeps_history(model)
     own = (metadata_column(contract, model), CHANGED_BY, *(HISTORY_COLUMNS if has_history else ()))
-    columns = (*promised_columns(model), *own)
+    columns = (*contract_columns(model), *own)
     key = () if has_history else tuple(item.column for item in model.key)
     return Table(catalog, "silver", model.table, columns, model.description, key, foreign_keys(contract, model),
-                 silver_checks(contract, model), silver_clustering(model), properties_of(contract, model, "silver"), table_tags(contract, model), column_tags(model))
+                 silver_checks(contract, model), silver_clustering(model), table_properties(contract, model, "silver"), table_tags(contract, model), column_tags(model))
 
 
-def promised_columns(model: Model) -> tuple[Column, ...]:
+def contract_columns(model: Model) -> tuple[TableColumn, ...]:
     """Return a model's columns as the contract promises them: lengths, and NOT NULL where a value is required."""
-    return tuple(Column(item.column, sql_type(stored(item.type, is_strict(item))), not is_strict(item), item.description, item.aliases) for item in model.fields)
+    return tuple(TableColumn(item.column, sql_type(delta_type(item.type, is_strict(item))), not is_strict(item), item.description, item.aliases) for item in model.fields)
 
 
-def deleted_table(contract: Contract, model: Model, catalog: str) -> Table:
+def deletions_table(contract: Contract, model: Model, catalog: str) -> Table:
     """Return the table of a model's deleted keys: what tells that an older version, which arrives later, is not to be inserted."""
     deciding = (*model.key, *(item for item in contract.latest_by(model) if item not in model.key))
-    columns = tuple(Column(item.column, sql_type(stored(unlimited(item.type))), True, item.description, item.aliases) for item in deciding)
-    content = Column("carlton_content", "BIGINT", True, "The hash of the row that deleted.")
-    return Table(catalog, "silver", model.table + DELETED, (*columns, metadata_column(contract, model), CHANGED_BY, content), f"The deleted keys of {model.name}.",
-                 properties=properties_of(contract, model, "deleted"), tags=table_tags(contract, model))
+    columns = tuple(TableColumn(item.column, sql_type(delta_type(drop_length_limits(item.type))), True, item.description, item.aliases) for item in deciding)
+    content = TableColumn("carlton_content", "BIGINT", True, "The hash of the row that deleted.")
+    return Table(catalog, "silver", model.table + DELETED_SUFFIX, (*columns, metadata_column(contract, model), CHANGED_BY, content), f"The deleted keys of {model.name}.",
+                 properties=table_properties(contract, model, "deleted"), tags=table_tags(contract, model))
 
 
 def gold_table(contract: Contract, model: Model, catalog: str) -> Table:
     """Return a model's gold table: the columns that the contract promises of what its query gives."""
-    return Table(catalog, "gold", model.table, promised_columns(model), model.description, tuple(item.column for item in model.key), cluster_by=silver_clustering(model),
-                 properties=properties_of(contract, model, "gold"), tags=table_tags(contract, model), column_tags=column_tags(model))
+    return Table(catalog, "gold", model.table, contract_columns(model), model.description, tuple(item.column for item in model.key), cluster_by=silver_clustering(model),
+                 properties=table_properties(contract, model, "gold"), tags=table_tags(contract, model), column_tags=column_tags(model))
 
 
 def tables(contract: Contract, catalog: str) -> tuple[Table, ...]:
@@ -240,15 +241,15 @@ def tables(contract: Contract, catalog: str) -> tuple[Table, ...]:
     for model in contract.workflow_models:
         found += [make(contract, model, catalog) for make in (bronze_table, quarantine_table)] if model in contract.ingested_models else []
         if model in contract.silver_models:
-            found += [silver_table(contract, model, catalog), *([deleted_table(contract, model, catalog)] if contract.delete_when(model) else [])]
+            found += [silver_table(contract, model, catalog), *([deletions_table(contract, model, catalog)] if contract.delete_when(model) else [])]
     return (*found, *(gold_table(contract, model, catalog) for model in contract.gold_models))
 
 
 def table_names(contract: Contract, model: Model) -> tuple[tuple[str, str], ...]:
     """Return the schemas and names of the tables that `tables` makes of one model."""
     layer = contract.layers.get(model.name)
-    bronze = [("bronze", model.table), ("bronze", model.table + QUARANTINE)] if layer != "silver" else []
-    silver = [("silver", model.table), *([("silver", model.table + DELETED)] if contract.delete_when(model) else [])] if layer != "bronze" else []
+    bronze = [("bronze", model.table), ("bronze", model.table + QUARANTINE_SUFFIX)] if layer != "silver" else []
+    silver = [("silver", model.table), *([("silver", model.table + DELETED_SUFFIX)] if contract.delete_when(model) else [])] if layer != "bronze" else []
     return (("gold", model.table),) if model in contract.gold_models else (*bronze, *silver)
 
 
@@ -262,7 +263,7 @@ def silver_checks(contract: Contract, model: Model) -> dict[str, str]:
     checks: dict[str, str] = {}
     top = {item.name for item in model.fields}
     for rule in rules(contract, model):
-        if rule.kind in CHECKED and rule.severity != "warn" and rule.predicate and rule.field in top and "forall" not in rule.predicate:
+        if rule.kind in CHECKED_KINDS and rule.severity != "warn" and rule.predicate and rule.field in top and "forall" not in rule.predicate:
             name = slug(rule.id)
             checks[name if name not in checks else f"{name}_{len(checks)}"] = rule.predicate
     return checks
@@ -270,7 +271,7 @@ def silver_checks(contract: Contract, model: Model) -> dict[str, str]:
 
 def silver_clustering(model: Model) -> tuple[str, ...]:
     """Return the columns that silver is clustered by: what the contract says, else the key, by which rows are merged."""
-    return declared_clustering(model) or tuple(item.column for item in model.key if can_cluster(item))[:4]
+    return contract_clustering(model) or tuple(item.column for item in model.key if can_cluster(item))[:4]
 
 # %% ../../../nbs/contract/sql/09_table.ipynb #590ffde3
 def can_cluster(item: Field) -> bool:
@@ -278,7 +279,7 @@ def can_cluster(item: Field) -> bool:
     return isinstance(item.type, Scalar) and item.type.name not in ("boolean", "binary", "variant", "null", "time")
 
 
-def declared_clustering(model: Model) -> tuple[str, ...]:
+def contract_clustering(model: Model) -> tuple[str, ...]:
     """Return the columns that the contract clusters by: its `clusterBy` property, else fields with a cluster position, else with a partition position."""
     named = model.properties.get("clusterBy") or ()
     names = [str(name).strip() for name in (named.split(",") if isinstance(named, str) else named)]
@@ -356,7 +357,7 @@ def create_statements(table: Table, name: str, dialect: Dialect) -> tuple[str, .
 CHECK_PREFIX = "delta.constraints."
 
 
-def column_definition(column: Column) -> str:
+def column_definition(column: TableColumn) -> str:
     """Return a column as SQL."""
     return f"{quote(column.name)} {column.type}" + ("" if column.nullable else " NOT NULL") + (f" COMMENT {sql_literal(column.comment)}" if column.comment else "")
 

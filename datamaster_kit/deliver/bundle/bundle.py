@@ -17,12 +17,12 @@ from ...contract.model import Contract
 from ...contract.odcs.writer import scalar_style
 from datamaster_kit.deliver.bundle.resources import (
     job_resource,
-    key_of,
-    keyed,
+    bundle_key,
+    resources_by_key,
     lookup_variables,
     reader_permissions,
     reference_faults,
-    references_of,
+    placeholder_references,
     schema_resources,
     volume_resources,
 )
@@ -30,20 +30,20 @@ from ...lakehouse.names import SCHEMAS
 from ...project.project_file import Project
 
 # %% auto #0
-__all__ = ['BUNDLE_TARGET', 'COMMAND_VERSION', 'WAREHOUSE_ID', 'LEFT', 'VARIABLE', 'HEADER', 'BUNDLE_NOT_OURS', 'target_faults',
-           'root_file', 'warehouse_value', 'target_entry', 'readme', 'Dumper', 'yaml_text', 'bundle_files',
-           'dashboards_of', 'write_bundle']
+__all__ = ['NO_BUNDLE_TARGET', 'COMMAND_VERSION', 'WAREHOUSE_ID_PATTERN', 'BUNDLE_README_TEMPLATE', 'BUNDLE_VARIABLE_PATTERN',
+           'BUNDLE_FILE_HEADER', 'BUNDLE_NOT_OURS', 'target_faults', 'root_file', 'warehouse_value', 'target_entry',
+           'bundle_readme', 'NoAliasDumper', 'bundle_yaml', 'bundle_files', 'dashboards_of', 'write_bundle']
 
 # %% ../../../nbs/deliver/bundle/01_bundle.ipynb #b1a8b27c
-BUNDLE_TARGET = code("bundle-target", "The project has no workspace, or one without an address, for a bundle to deploy to.", "add the workspace with its `host` under `targets:` in the project file")
+NO_BUNDLE_TARGET = code("bundle-target", "The project has no workspace, or one without an address, for a bundle to deploy to.", "add the workspace with its `host` under `targets:` in the project file")
 COMMAND_VERSION = ">=0.295.0"  # the first with bundle.engine
 
 
 def target_faults(project: Project) -> list[Fault]:
     """Return what is wrong with the project's targets as those of a bundle."""
     if not project.targets:
-        return [BUNDLE_TARGET.fault("the project file names no workspace under `targets:`", path="$.targets", file="datamaster.yaml")]
-    return [BUNDLE_TARGET.fault(f"the target {name!r} has no host", path=f"$.targets.{name}", file="datamaster.yaml") for name, settings in project.targets.items() if not settings.get("host")]
+        return [NO_BUNDLE_TARGET.fault("the project file names no workspace under `targets:`", path="$.targets", file="datamaster.yaml")]
+    return [NO_BUNDLE_TARGET.fault(f"the target {name!r} has no host", path=f"$.targets.{name}", file="datamaster.yaml") for name, settings in project.targets.items() if not settings.get("host")]
 
 
 def root_file(project: Project, kinds: Iterable[str], used: Iterable[str], permissions: Sequence[Mapping[str, Any]] = (), lookups: Mapping[str, Any] | None = None) -> dict[str, Any]:
@@ -69,13 +69,13 @@ def root_file(project: Project, kinds: Iterable[str], used: Iterable[str], permi
     }
 
 
-WAREHOUSE_ID = re.compile(r"[0-9a-f]{16}")
+WAREHOUSE_ID_PATTERN = re.compile(r"[0-9a-f]{16}")
 
 
 def warehouse_value(settings: Mapping[str, Any]) -> str | dict[str, Any]:
     """Return the value of a target's variable of the SQL warehouse: an id, or a lookup by name; empty where the target names none."""
     named = str(settings.get("warehouse") or "")
-    if settings.get("warehouse_id") or WAREHOUSE_ID.fullmatch(named):
+    if settings.get("warehouse_id") or WAREHOUSE_ID_PATTERN.fullmatch(named):
         return str(settings.get("warehouse_id") or named)
     return {"lookup": {"warehouse": named}} if named else ""
 
@@ -87,7 +87,7 @@ def target_entry(settings: Mapping[str, Any], is_default: bool, has_dashboards: 
             "workspace": {"host": settings["host"], "root_path": "/Workspace/Users/${workspace.current_user.userName}/.bundle/${bundle.name}/${bundle.target}"}}
 
 # %% ../../../nbs/deliver/bundle/01_bundle.ipynb #461f0f28
-LEFT = """\
+BUNDLE_README_TEMPLATE = """\
 # The bundle of the domain {domain}
 
 Written by `datamaster deliver bundle` from the contracts and the project file: change those, and write it again. It deploys with Databricks' own command, of version 0.295 or later:
@@ -148,7 +148,7 @@ Event Hubs topics stay with `datamaster deliver apply`; the Azure side with Terr
 """
 
 
-def readme(project: Project, contracts: Iterable[Contract], jobs: Iterable[str]) -> str:
+def bundle_readme(project: Project, contracts: Iterable[Contract], jobs: Iterable[str]) -> str:
     """Return what is said beside the bundle."""
     names = project.names
     tables = sorted({f"`{names.catalog}.*.{model.table}`" for contract in contracts for model in (*contract.workflow_models, *contract.gold_models)})
@@ -157,17 +157,17 @@ def readme(project: Project, contracts: Iterable[Contract], jobs: Iterable[str])
            **dict.fromkeys(jobs, "JOB_ID")}
     target = next(iter(project.targets))
     command = "databricks bundle deployment"
-    return LEFT.format(domain=names.domain, target=target, names=names, tables=", ".join(tables) or "none",
+    return BUNDLE_README_TEMPLATE.format(domain=names.domain, target=target, names=names, tables=", ".join(tables) or "none",
                        containers=", ".join(f"`{names.container(purpose)}`" for purpose in ("catlog", "raw", "log")),
                        bindings="\n".join(f"{command} bind {key} {identity} --target {target}" for key, identity in ids.items()),
                        unbindings="\n".join(f"{command} unbind {key} --target {target}" for key in ids))
 
 # %% ../../../nbs/deliver/bundle/01_bundle.ipynb #fc7ac24e
-VARIABLE = re.compile(r"\$\{var\.(\w+)\}")
-HEADER = "# Written by `datamaster deliver bundle`; a change made here is lost when it is written again.\n"
+BUNDLE_VARIABLE_PATTERN = re.compile(r"\$\{var\.(\w+)\}")
+BUNDLE_FILE_HEADER = "# Written by `datamaster deliver bundle`; a change made here is lost when it is written again.\n"
 
 
-class Dumper(yaml.SafeDumper):
+class NoAliasDumper(yaml.SafeDumper):
     """Writes every occurrence of a value in full, without anchors."""
 
     def ignore_aliases(self, data: Any) -> bool:
@@ -175,12 +175,12 @@ class Dumper(yaml.SafeDumper):
         return True
 
 
-Dumper.add_representer(str, lambda dumper, value: dumper.represent_scalar("tag:yaml.org,2002:str", value, scalar_style(value)))
+NoAliasDumper.add_representer(str, lambda dumper, value: dumper.represent_scalar("tag:yaml.org,2002:str", value, scalar_style(value)))
 
 
-def yaml_text(content: Mapping[str, Any]) -> str:
+def bundle_yaml(content: Mapping[str, Any]) -> str:
     """Return content as the text of a file of the bundle."""
-    return HEADER + yaml.dump(content, Dumper=Dumper, sort_keys=False, allow_unicode=True, width=1_000)
+    return BUNDLE_FILE_HEADER + yaml.dump(content, Dumper=NoAliasDumper, sort_keys=False, allow_unicode=True, width=1_000)
 
 
 def bundle_files(project: Project, contracts: Iterable[Contract], jobs: Mapping[str, Mapping[str, Any]],
@@ -195,22 +195,22 @@ def bundle_files(project: Project, contracts: Iterable[Contract], jobs: Mapping[
     if faults:
         raise BadInput(*faults)
     named = lookup_variables(jobs)
-    references = {**references_of(wheels), **{text: f"${{var.{variable}}}" for text, (variable, _) in named.items()}}
+    references = {**placeholder_references(wheels), **{text: f"${{var.{variable}}}" for text, (variable, _) in named.items()}}
     resources = {
-        "jobs": {key: job_resource(settings, references) for key, settings in keyed("jobs", jobs).items()},
+        "jobs": {key: job_resource(settings, references) for key, settings in resources_by_key("jobs", jobs).items()},
         "schemas": schema_resources(project.names),
         "volumes": volume_resources(project.names),
         "dashboards": {key: {"display_name": name, "file_path": f"../dashboards/{key}.lvdash.json", "warehouse_id": "${var.warehouse_id}"}
-                       for key, name in keyed("dashboards", {name: name for name in dashboards}).items()},
+                       for key, name in resources_by_key("dashboards", {name: name for name in dashboards}).items()},
     }
     there = {kind: items for kind, items in resources.items() if items}
-    written = {f"resources/{kind}.yml": yaml_text({"resources": {kind: items}}) for kind, items in there.items()}
-    used = {name for text in written.values() for name in VARIABLE.findall(text)}
+    written = {f"resources/{kind}.yml": bundle_yaml({"resources": {kind: items}}) for kind, items in there.items()}
+    used = {name for text in written.values() for name in BUNDLE_VARIABLE_PATTERN.findall(text)}
     return {
-        "databricks.yml": yaml_text(root_file(project, there, used, reader_permissions(resources["jobs"].values()), dict(named.values()))),
+        "databricks.yml": bundle_yaml(root_file(project, there, used, reader_permissions(resources["jobs"].values()), dict(named.values()))),
         **written,
-        **{f"dashboards/{key_of(name)}.lvdash.json": text for name, text in dashboards.items()},
-        "README.md": readme(project, contracts, resources["jobs"]),
+        **{f"dashboards/{bundle_key(name)}.lvdash.json": text for name, text in dashboards.items()},
+        "README.md": bundle_readme(project, contracts, resources["jobs"]),
         ".gitignore": ".databricks/\n",
     }
 
@@ -226,7 +226,7 @@ def dashboards_of(project: Project) -> dict[str, str]:
 def write_bundle(files: Mapping[str, str | bytes], folder: Path) -> tuple[Path, ...]:
     """Write the files that differ and return their paths; raises BadInput where the folder has another bundle."""
     root = folder / "databricks.yml"
-    if root.exists() and not root.read_text(encoding="utf-8", errors="replace").startswith(HEADER):
+    if root.exists() and not root.read_text(encoding="utf-8", errors="replace").startswith(BUNDLE_FILE_HEADER):
         raise BadInput(BUNDLE_NOT_OURS.fault("the bundle there was not written by the toolkit", file=str(root)))
     written = []
     for name, text in files.items():

@@ -11,29 +11,29 @@ from typing import Any
 
 from ...contract.model import Contract
 from .bundle import bundle_files, dashboards_of
-from .resources import STAND_IN, name_stand_in
-from ..delivery import released_files, wheels_of, with_files
-from ..jobs import jobs
-from ..workspace_compute import compute_uses, names_used
+from .resources import PLACEHOLDER_RELEASE, name_placeholder
+from ..delivery import complete_release_files, wheels_of, contracts_with_files
+from ..jobs import build_jobs
+from ..workspace_compute import compute_uses, compute_names
 from ...project.project_file import Project
 
 # %% auto #0
-__all__ = ['bundle_jobs', 'whole_bundle']
+__all__ = ['bundle_jobs', 'project_bundle_files']
 
 # %% ../../../nbs/deliver/bundle/02_jobs.ipynb #da179717
 def bundle_jobs(project: Project, contracts: Sequence[Contract], wheels: Sequence[str]) -> dict[str, Mapping[str, Any]]:
     """Return the settings of the jobs by name, for a bundle; raises BadInput with everything in the contracts that jobs do not take."""
     first = next(iter(project.targets.values()), {})
-    standing = replace(project, targets={**project.targets, STAND_IN.target: first})
-    uses = compute_uses(project, with_files(project, contracts))
-    named = {kind: {name: name_stand_in(kind, name) for name in names_used(uses, kind)} for kind in ("pool", "policy")}
-    release = replace(STAND_IN, pools=named["pool"], policies=named["policy"], runs_as=STAND_IN.runs_as if project.unity.service_principal else "", cluster_user=project.unity.principal_user, wheels=tuple(f"{STAND_IN.folder}/{wheel}" for wheel in wheels))
-    return {job.name: job.settings for job in jobs(standing, with_files(project, contracts), release)}
+    standing = replace(project, targets={**project.targets, PLACEHOLDER_RELEASE.target: first})
+    uses = compute_uses(project, contracts_with_files(project, contracts))
+    named = {kind: {name: name_placeholder(kind, name) for name in compute_names(uses, kind)} for kind in ("pool", "policy")}
+    release = replace(PLACEHOLDER_RELEASE, pools=named["pool"], policies=named["policy"], runs_as=PLACEHOLDER_RELEASE.runs_as if project.unity.service_principal else "", cluster_user=project.unity.principal_user, wheels=tuple(f"{PLACEHOLDER_RELEASE.folder}/{wheel}" for wheel in wheels))
+    return {job.name: job.settings for job in build_jobs(standing, contracts_with_files(project, contracts), release)}
 
 
-def whole_bundle(project: Project, contracts: Sequence[Contract]) -> dict[str, str | bytes]:
+def project_bundle_files(project: Project, contracts: Sequence[Contract]) -> dict[str, str | bytes]:
     """Return every file of a project's bundle by its path, those of the release too; raises BadInput with everything that a bundle cannot say."""
-    released = released_files(project, contracts)
+    released = complete_release_files(project, contracts)
     wheels = wheels_of(released)
     texts = bundle_files(project, contracts, bundle_jobs(project, contracts, wheels), dashboards_of(project), wheels)
     return {**texts, **{f"release/{path}": content for path, content in released.items()}}

@@ -14,64 +14,65 @@ from ..settings import Release
 from ...lakehouse.names import SCHEMAS, Names
 
 # %% auto #0
-__all__ = ['BUNDLE_KEY', 'BUNDLE_REFERENCE', 'REFERENCE', 'STAND_IN', 'FILLED_IN', 'LOOKED_UP', 'NAMED', 'KEPT', 'key_of',
-           'keyed', 'texts_of', 'reference_faults', 'replaced', 'job_resource', 'references_of', 'name_stand_in',
-           'lookup_variables', 'reader_permissions', 'schema_resources', 'volume_resources']
+__all__ = ['DUPLICATE_BUNDLE_KEY', 'BUNDLE_REFERENCE', 'INTERPOLATION_PATTERN', 'PLACEHOLDER_RELEASE', 'BUNDLE_FILLED_SETTINGS',
+           'LOOKUP_TYPES', 'NAMED_PLACEHOLDER_PATTERN', 'PREVENT_DESTROY', 'bundle_key', 'resources_by_key',
+           'setting_texts', 'reference_faults', 'resolve_placeholders', 'job_resource', 'placeholder_references',
+           'name_placeholder', 'lookup_variables', 'reader_permissions', 'schema_resources', 'volume_resources']
 
 # %% ../../../nbs/deliver/bundle/00_resources.ipynb #3210940a
-BUNDLE_KEY = code("bundle-key", "Two names come to the same key of a bundle.", "rename one of them")
+DUPLICATE_BUNDLE_KEY = code("bundle-key", "Two names come to the same key of a bundle.", "rename one of them")
 
 
-def key_of(name: str) -> str:
+def bundle_key(name: str) -> str:
     """Return the key of a resource in a bundle."""
     return re.sub(r"[^A-Za-z0-9]+", "_", name).strip("_")
 
 
-def keyed(kind: str, items: Mapping[str, Any]) -> dict[str, Any]:
+def resources_by_key(kind: str, items: Mapping[str, Any]) -> dict[str, Any]:
     """Return items by their keys, sorted; raises BadInput with every two that have one key."""
     by_key: dict[str, str] = {}
     faults: list[Fault] = []
     for name in sorted(items):
-        if by_key.setdefault(key_of(name), name) != name:
-            faults.append(BUNDLE_KEY.fault(f"the {kind} {by_key[key_of(name)]!r} and {name!r} are both {key_of(name)!r}"))
+        if by_key.setdefault(bundle_key(name), name) != name:
+            faults.append(DUPLICATE_BUNDLE_KEY.fault(f"the {kind} {by_key[bundle_key(name)]!r} and {name!r} are both {bundle_key(name)!r}"))
     if faults:
         raise BadInput(*faults)
     return {key: items[name] for key, name in by_key.items()}
 
 # %% ../../../nbs/deliver/bundle/00_resources.ipynb #65ecb691
 BUNDLE_REFERENCE = code("bundle-reference", "A setting contains ${...}, which a bundle takes for a variable.", "write the value itself, or a dynamic value of jobs: {{job.id}}")
-REFERENCE = re.compile(r"\$\{[^\W\d_]")
+INTERPOLATION_PATTERN = re.compile(r"\$\{[^\W\d_]")
 
 
-def texts_of(value: Any, path: str) -> Iterator[tuple[str, str]]:
+def setting_texts(value: Any, path: str) -> Iterator[tuple[str, str]]:
     """Yield every text inside a value with its path, keys too."""
     if isinstance(value, str):
         yield path, value
     elif isinstance(value, Mapping):
         for name, item in value.items():
             yield path, str(name)
-            yield from texts_of(item, f"{path}.{name}")
+            yield from setting_texts(item, f"{path}.{name}")
     elif isinstance(value, list | tuple):
         for index, item in enumerate(value):
-            yield from texts_of(item, f"{path}[{index}]")
+            yield from setting_texts(item, f"{path}[{index}]")
 
 
 def reference_faults(jobs: Mapping[str, Mapping[str, Any]]) -> list[Fault]:
     """Return a fault for each text of the jobs' settings that a bundle would take for a variable."""
     return [BUNDLE_REFERENCE.fault(f"{text!r} of the job {name!r} would be taken for a variable", path=path)
-            for name, settings in sorted(jobs.items()) for path, text in texts_of(settings, "$") if REFERENCE.search(text)]
+            for name, settings in sorted(jobs.items()) for path, text in setting_texts(settings, "$") if INTERPOLATION_PATTERN.search(text)]
 
 # %% ../../../nbs/deliver/bundle/00_resources.ipynb #1a1f35db
-STAND_IN = Release("@@target@@", "@@release@@", cluster="@@cluster@@", runs_as="@@principal@@")
-FILLED_IN = ("format", "edit_mode", "deployment", "access_control_list")
+PLACEHOLDER_RELEASE = Release("@@target@@", "@@release@@", cluster="@@cluster@@", runs_as="@@principal@@")
+BUNDLE_FILLED_SETTINGS = ("format", "edit_mode", "deployment", "access_control_list")
 
 
-def replaced(value: Any, references: Mapping[str, str]) -> Any:
+def resolve_placeholders(value: Any, references: Mapping[str, str]) -> Any:
     """Return a value in whose texts each stand-in is replaced by its reference, as plain dictionaries and lists."""
     if isinstance(value, Mapping):
-        return {name: replaced(item, references) for name, item in value.items()}
+        return {name: resolve_placeholders(item, references) for name, item in value.items()}
     if isinstance(value, list | tuple):
-        return [replaced(item, references) for item in value]
+        return [resolve_placeholders(item, references) for item in value]
     if isinstance(value, str):
         for stand_in, reference in references.items():
             value = value.replace(stand_in, reference)
@@ -80,32 +81,32 @@ def replaced(value: Any, references: Mapping[str, str]) -> Any:
 
 def job_resource(settings: Mapping[str, Any], references: Mapping[str, str]) -> dict[str, Any]:
     """Return a job as a bundle has it; `references` has what becomes of each stand-in in the settings, in this order."""
-    made = {name: replaced(value, references) for name, value in settings.items() if name not in FILLED_IN and value is not None}
+    made = {name: resolve_placeholders(value, references) for name, value in settings.items() if name not in BUNDLE_FILLED_SETTINGS and value is not None}
     allowed = [{"level": item["permission_level"], **{name: item[name] for name in ("user_name", "group_name", "service_principal_name") if item.get(name)}}
                for item in settings.get("access_control_list", ())]
     return made | ({"permissions": allowed} if allowed else {})
 
 
-def references_of(wheels: Iterable[str]) -> dict[str, str]:
+def placeholder_references(wheels: Iterable[str]) -> dict[str, str]:
     """Return what becomes of each stand-in, given the file names of the wheels in the bundle's folder `release`; the more particular come first."""
-    return {**{f"{STAND_IN.folder}/{wheel}": f"../release/{wheel}" for wheel in wheels}, STAND_IN.folder: "${workspace.file_path}/release", STAND_IN.target: "${bundle.target}",
-            STAND_IN.cluster: "${var.cluster_id}", STAND_IN.runs_as: "${var.principal}"}
+    return {**{f"{PLACEHOLDER_RELEASE.folder}/{wheel}": f"../release/{wheel}" for wheel in wheels}, PLACEHOLDER_RELEASE.folder: "${workspace.file_path}/release", PLACEHOLDER_RELEASE.target: "${bundle.target}",
+            PLACEHOLDER_RELEASE.cluster: "${var.cluster_id}", PLACEHOLDER_RELEASE.runs_as: "${var.principal}"}
 
 # %% ../../../nbs/deliver/bundle/00_resources.ipynb #a8a35efe
-LOOKED_UP = {"pool": "instance_pool", "policy": "cluster_policy"}
-NAMED = re.compile(rf"@@({'|'.join(LOOKED_UP)}):(.+)@@")
+LOOKUP_TYPES = {"pool": "instance_pool", "policy": "cluster_policy"}
+NAMED_PLACEHOLDER_PATTERN = re.compile(rf"@@({'|'.join(LOOKUP_TYPES)}):(.+)@@")
 
 
-def name_stand_in(kind: str, name: str) -> str:
+def name_placeholder(kind: str, name: str) -> str:
     """Return what stands in settings for the id of a pool or policy of that name."""
     return f"@@{kind}:{name}@@"
 
 
 def lookup_variables(jobs: Mapping[str, Mapping[str, Any]]) -> dict[str, tuple[str, dict[str, Any]]]:
     """Return each stand-in of a pool or policy in settings, with the variable that takes its place and what a bundle says of that; raises BadInput where two names come to one variable."""
-    found = {text: match.groups() for settings in jobs.values() for _, text in texts_of(settings, "$") if (match := NAMED.fullmatch(text))}
-    keys = {name: key for key, name in keyed("pools and policies", {f"{kind} {name}": f"{kind} {name}" for kind, name in found.values()}).items()}
-    return {text: (keys[f"{kind} {name}"], {"description": f"The {kind} {name}.", "lookup": {LOOKED_UP[kind]: name}}) for text, (kind, name) in sorted(found.items())}
+    found = {text: match.groups() for settings in jobs.values() for _, text in setting_texts(settings, "$") if (match := NAMED_PLACEHOLDER_PATTERN.fullmatch(text))}
+    keys = {name: key for key, name in resources_by_key("pools and policies", {f"{kind} {name}": f"{kind} {name}" for kind, name in found.values()}).items()}
+    return {text: (keys[f"{kind} {name}"], {"description": f"The {kind} {name}.", "lookup": {LOOKUP_TYPES[kind]: name}}) for text, (kind, name) in sorted(found.items())}
 
 # %% ../../../nbs/deliver/bundle/00_resources.ipynb #33ec8ca9
 def reader_permissions(resources: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
@@ -117,7 +118,7 @@ def reader_permissions(resources: Iterable[Mapping[str, Any]]) -> list[dict[str,
     return [{"level": "CAN_VIEW", **runner} for at, runner in enumerate(runners) if runner not in runners[:at]]
 
 # %% ../../../nbs/deliver/bundle/00_resources.ipynb #c858fdc7
-KEPT = {"prevent_destroy": True}
+PREVENT_DESTROY = {"prevent_destroy": True}
 
 
 def schema_resources(names: Names) -> dict[str, Any]:
@@ -126,7 +127,7 @@ def schema_resources(names: Names) -> dict[str, Any]:
         schema: {
             "catalog_name": "${var.catalog}", "name": schema, "comment": names.schema_comment(schema),
             "properties": names.own_properties,
-            "lifecycle": dict(KEPT),
+            "lifecycle": dict(PREVENT_DESTROY),
         }
         for schema in SCHEMAS
     }
@@ -136,10 +137,10 @@ def volume_resources(names: Names) -> dict[str, Any]:
     """Return the volumes of the checkpoints, each after its schema."""
     volumes = {names.checkpoint_volume: "bronze", names.silver_checkpoint_volume: "silver"}
     return {
-        key_of(volume): {
+        bundle_key(volume): {
             "catalog_name": "${var.catalog}", "schema_name": f"${{resources.schemas.{schema}.name}}",
             "name": volume, "comment": names.volume_comment(schema), "volume_type": "MANAGED",
-            "lifecycle": dict(KEPT),
+            "lifecycle": dict(PREVENT_DESTROY),
         }
         for volume, schema in volumes.items()
     }

@@ -14,11 +14,12 @@ from typing import Any
 from ...contract.document import Document, json_path, parse_document
 from ...contract.fault import BadInput, Fault
 from ...contract.model import Contract
-from ...contract.read import examined
-from ..text.addresses import Address, found_path, value_at
+from ...contract.read import examine_document
+from ..text.addresses import Address, existing_path, address_value
 
 # %% auto #0
-__all__ = ['Content', 'content_of', 'examined_content', 'at_or_below', 'faults_at', 'text_at', 'listed', 'items_of']
+__all__ = ['Content', 'content_of', 'content_with_faults', 'is_path_within', 'faults_at', 'text_at', 'comma_line',
+           'parse_comma_line']
 
 # %% ../../../nbs/forms/file/01_content.ipynb #52ea163f
 @dataclass(frozen=True)
@@ -55,39 +56,39 @@ def content_of(text: str, file: str = "") -> Content:
         return Content(Document(file, {}), None, error.faults, False)
 
 
-def examined_content(content: Content, root: Path) -> Content:
+def content_with_faults(content: Content, root: Path) -> Content:
     """Return the content with its contract and every fault, as `datamaster contract lint` finds them; `$ref`s stay inside `root`."""
     if not content.is_readable:
         return content
-    contract, faults = examined(content.document, root)
+    contract, faults = examine_document(content.document, root)
     return replace(content, contract=contract, faults=faults)
 
 # %% ../../../nbs/forms/file/01_content.ipynb #c1741cb5
-def at_or_below(path: str, prefix: str) -> bool:
+def is_path_within(path: str, prefix: str) -> bool:
     """A JSON path is that of a place, or of something in it."""
     return path == prefix or path.startswith((prefix + ".", prefix + "["))
 
 
 def faults_at(content: Content, address: Address, deep: bool = True) -> tuple[Fault, ...]:
     """Return the faults at an address, and with `deep` those of what is in it; none where the address is not in the text."""
-    path = found_path(content.data, address)
+    path = existing_path(content.data, address)
     if len(path) < len(address):
         return ()
     place = json_path(path)
-    return tuple(fault for fault in content.faults if fault.path == place or (deep and at_or_below(fault.path, place)))
+    return tuple(fault for fault in content.faults if fault.path == place or (deep and is_path_within(fault.path, place)))
 
 # %% ../../../nbs/forms/file/01_content.ipynb #09051149
 def text_at(content: Content, address: Address) -> str:
     """Return the value at an address as a person wrote it: empty where there is none, a list as its items with commas between."""
-    value = value_at(content.data, address)
+    value = address_value(content.data, address)
     if isinstance(value, list):
-        return listed(value)
+        return comma_line(value)
     if value is None or isinstance(value, Mapping):
         return ""
-    return content.document.text_at(found_path(content.data, address))
+    return content.document.text_at(existing_path(content.data, address))
 
 
-def listed(values: list[Any] | tuple[Any, ...]) -> str:
+def comma_line(values: list[Any] | tuple[Any, ...]) -> str:
     """Return values as one line, with commas between; a value that has a comma or a quote is quoted as in csv."""
     def one(value: Any) -> str:
         text = {True: "true", False: "false"}.get(value, str(value)) if isinstance(value, bool) else str(value)
@@ -96,7 +97,7 @@ def listed(values: list[Any] | tuple[Any, ...]) -> str:
     return ", ".join(one(value) for value in values if not isinstance(value, Mapping | list))
 
 
-def items_of(line: str) -> list[str]:
+def parse_comma_line(line: str) -> list[str]:
     """Return the values of one line with commas between, quoted as in csv."""
     import csv
 

@@ -13,39 +13,39 @@ from pathlib import Path
 from typing import Literal
 
 from ...contract.fault import BadInput, DatamasterError, Fault
-from .content import Content, content_of, examined_content
-from .editing import Editing, begun_at, changed, kept, opened, redone, undone
-from ..text.questions import ABOUT, answered
-from .saving import CHANGED_ON_DISK, Draft, Merge, draft_of, drop_draft, inside, keep_draft, merged, text_of, there, write
-from .versions import changes, due_version
+from .content import Content, content_of, content_with_faults
+from .editing import Editing, step_base_text, with_new_text, with_saved_text, start_editing, redo_edit, undo_edit
+from ..text.questions import ABOUT_QUESTIONS, with_answer
+from .saving import CHANGED_ON_DISK, Draft, Merge, draft_of, drop_draft, resolve_inside, keep_draft, merge_texts, read_file_text, require_file, write_file_atomically
+from .versions import version_changes, due_version
 
 # %% auto #0
-__all__ = ['Examine', 'PAUSE', 'LARGE', 'VERSION', 'OpenFile', 'Saved', 'joined', 'save', 'counted', 'waiting_draft',
-           'go_on_with']
+__all__ = ['Examine', 'EXAMINE_PAUSE_SECONDS', 'LARGE_TEXT_LENGTH', 'VERSION_QUESTION', 'OpenFile', 'SaveResult',
+           'merge_with_disk', 'save_open_file', 'place_count_words', 'waiting_draft', 'resume_draft']
 
 # %% ../../../nbs/forms/file/04_open_file.ipynb #8496d9d5
 Examine = Callable[[Content], Content]
-PAUSE = 0.4  # seconds without a change after which a large file is examined
-LARGE = 200_000  # characters
+EXAMINE_PAUSE_SECONDS = 0.4  # seconds without a change after which a large file is examined
+LARGE_TEXT_LENGTH = 200_000  # characters
 
-VERSION = next(question for question in ABOUT if question.name == "version")
+VERSION_QUESTION = next(question for question in ABOUT_QUESTIONS if question.name == "version")
 
 
 class OpenFile:
     """A file that is being edited, inside of the folder `root`; `examine` finds its faults. Listeners are called after every change. Raises BadInput where the file is elsewhere, or not there."""
 
     def __init__(self, path: Path, root: Path, examine: Examine | None = None) -> None:
-        self.path, self.root = there(inside(path, root)), root.resolve()
-        self.examine: Examine = examine or (lambda content: examined_content(content, self.root))
+        self.path, self.root = require_file(resolve_inside(path, root)), root.resolve()
+        self.examine: Examine = examine or (lambda content: content_with_faults(content, self.root))
         self.listeners: list[Callable[[], None]] = []
         self.timer: threading.Timer | None = None
         self.draft_fault: Fault | None = None
         self.lock = threading.RLock()
-        self.open(text_of(self.path))
+        self.open(read_file_text(self.path))
 
     def open(self, text: str) -> None:
         """Begin with a text that is the file's."""
-        self.editing: Editing = opened(text)
+        self.editing: Editing = start_editing(text)
         self.content = self.read(text)
         self.saved: Content = self.content
         self.look(is_open=True)
@@ -57,16 +57,16 @@ class OpenFile:
     def change(self, make: Callable[[str, Content], str], place: str = "") -> None:
         """Change the text as `make` says; raises BadInput, and changes nothing, where that cannot be done. Changes of one `place` in a row are one step."""
         with self.lock:
-            before = begun_at(self.editing, place)
-            self.take(changed(self.editing, make(before, self.content if before is self.editing.text else self.read(before)), place))
+            before = step_base_text(self.editing, place)
+            self.take(with_new_text(self.editing, make(before, self.content if before is self.editing.text else self.read(before)), place))
 
     def undo(self) -> None:
         """Go one step back."""
-        self.take(undone(self.editing))
+        self.take(undo_edit(self.editing))
 
     def redo(self) -> None:
         """Go one step forward again."""
-        self.take(redone(self.editing))
+        self.take(redo_edit(self.editing))
 
     def take(self, editing: Editing) -> None:
         """Go on with another state, keep it as a draft, and tell the listeners."""
@@ -92,8 +92,8 @@ class OpenFile:
         """Examine the content: now, or where the file is large when no change has come for a while."""
         if self.timer:
             self.timer.cancel()
-        if len(self.editing.text) > LARGE:
-            self.timer = threading.Timer(0 if is_open else PAUSE, self.examine_now)
+        if len(self.editing.text) > LARGE_TEXT_LENGTH:
+            self.timer = threading.Timer(0 if is_open else EXAMINE_PAUSE_SECONDS, self.examine_now)
             self.timer.daemon = True
             self.timer.start()
             self.tell()
@@ -125,7 +125,7 @@ class OpenFile:
 
 # %% ../../../nbs/forms/file/04_open_file.ipynb #9462f170
 @dataclass(frozen=True)
-class Saved:
+class SaveResult:
     """What a save did: the version before and after, and that another's change was joined."""
 
     version_before: str
@@ -138,40 +138,40 @@ class Saved:
         return "Saved." + raised + (" A change that was made on disk meanwhile is joined with yours." if self.was_joined else "")
 
 
-def joined(file: OpenFile, prefer: Literal["", "ours", "theirs"] = "") -> Merge:
+def merge_with_disk(file: OpenFile, prefer: Literal["", "ours", "theirs"] = "") -> Merge:
     """Return the text of the form and that of the disk in one, from the text that both began with."""
-    disk = text_of(file.path)
-    return Merge(file.editing.text) if disk == file.editing.saved else merged(file.editing.saved, file.editing.text, disk, prefer)
+    disk = read_file_text(file.path)
+    return Merge(file.editing.text) if disk == file.editing.saved else merge_texts(file.editing.saved, file.editing.text, disk, prefer)
 
 
-def save(file: OpenFile, prefer: Literal["", "ours", "theirs"] = "") -> Saved:
+def save_open_file(file: OpenFile, prefer: Literal["", "ours", "theirs"] = "") -> SaveResult:
     """Write the text to its file.
 
     Raises BadInput with every error of the text, DatamasterError where the file was changed at the same lines by somebody else and `prefer` does
     not decide, or where it cannot be written; nothing is written then.
     """
-    both, disk = joined(file, prefer), text_of(file.path)
+    both, disk = merge_with_disk(file, prefer), read_file_text(file.path)
     if both.conflicts:
-        raise DatamasterError(CHANGED_ON_DISK.fault(f"{counted(both.conflicts)} changed here and on disk", file=str(file.path)))
+        raise DatamasterError(CHANGED_ON_DISK.fault(f"{place_count_words(both.conflicts)} changed here and on disk", file=str(file.path)))
     content = file.examine(file.read(both.text))
     if content.errors:
         raise BadInput(*content.errors)
     text, before = both.text, file.saved.contract
     version = content.contract.version if content.contract else ""
-    due = due_version(before, content.contract, changes(before, content.contract)) if before and content.contract else version
+    due = due_version(before, content.contract, version_changes(before, content.contract)) if before and content.contract else version
     if due != version and text != disk:
-        text = answered(text, content, VERSION, due)
+        text = with_answer(text, content, VERSION_QUESTION, due)
         content = file.examine(file.read(text))
-    write(file.path, text, file.root)
+    write_file_atomically(file.path, text, file.root)
     with file.lock:
         was_joined = disk != file.editing.saved
-        file.editing, file.content, file.saved = kept(changed(file.editing, text), text), content, content
+        file.editing, file.content, file.saved = with_saved_text(with_new_text(file.editing, text), text), content, content
         file.keep()
     file.tell()
-    return Saved(version, due if text != disk else version, was_joined)
+    return SaveResult(version, due if text != disk else version, was_joined)
 
 
-def counted(places: Sized) -> str:
+def place_count_words(places: Sized) -> str:
     """Return how many places there are, as the beginning of a sentence about what was done to them."""
     return f"{len(places)} places were" if len(places) > 1 else "one place was"
 
@@ -182,9 +182,9 @@ def waiting_draft(file: OpenFile) -> Draft | None:
     return draft if draft and draft.text != file.editing.text else None
 
 
-def go_on_with(file: OpenFile, draft: Draft) -> None:
+def resume_draft(file: OpenFile, draft: Draft) -> None:
     """Go on with a draft; raises DatamasterError where the file was changed since at the same lines."""
-    both = merged(draft.base, draft.text, file.editing.saved)
+    both = merge_texts(draft.base, draft.text, file.editing.saved)
     if both.conflicts:
-        raise DatamasterError(CHANGED_ON_DISK.fault(f"{counted(both.conflicts)} changed in the draft, and in the file since", file=str(file.path)))
+        raise DatamasterError(CHANGED_ON_DISK.fault(f"{place_count_words(both.conflicts)} changed in the draft, and in the file since", file=str(file.path)))
     file.change(lambda text, content: both.text)

@@ -14,35 +14,36 @@ from typing import Literal
 
 from ...contract.document import not_utf8_fault
 from ...contract.fault import BadInput, DatamasterError, code
-from ...project.private import STATE, make_private
+from ...project.private import STATE_FOLDER_NAME, make_private
 
 # %% auto #0
-__all__ = ['OUTSIDE', 'CHANGED_ON_DISK', 'NO_FILE', 'NOT_WRITABLE', 'inside', 'there', 'text_of', 'write', 'current_umask',
-           'Merge', 'merged', 'Draft', 'draft_folder', 'keep_draft', 'draft_of', 'drop_draft']
+__all__ = ['OUTSIDE_PROJECT', 'CHANGED_ON_DISK', 'FORM_NO_FILE', 'NOT_WRITABLE', 'resolve_inside', 'require_file',
+           'read_file_text', 'write_file_atomically', 'current_umask', 'Merge', 'merge_texts', 'Draft', 'draft_folder',
+           'keep_draft', 'draft_of', 'drop_draft']
 
 # %% ../../../nbs/forms/file/02_saving.ipynb #e21b5683
-OUTSIDE = code("form-outside", "A form writes only inside its project's folder.", "move the file into the project, or open the form from the project that holds it")
+OUTSIDE_PROJECT = code("form-outside", "A form writes only inside its project's folder.", "move the file into the project, or open the form from the project that holds it")
 CHANGED_ON_DISK = code("form-conflict", "The file was changed by somebody else since the form was opened.", "look at both versions, and take theirs or merge by hand")
-NO_FILE = code("form-no-file", "The file that a form is to edit is not there.", "look for another spelling of its name, or make it with 'New contract' on the page of Home()")
+FORM_NO_FILE = code("form-no-file", "The file that a form is to edit is not there.", "look for another spelling of its name, or make it with 'New contract' on the page of Home()")
 NOT_WRITABLE = code("form-not-writable", "The file cannot be read or written.", "check its permissions and the free space")
 
 
-def inside(path: Path, root: Path) -> Path:
+def resolve_inside(path: Path, root: Path) -> Path:
     """Return the path with links followed; raises BadInput where it leads out of the folder `root`."""
     resolved = path.resolve()
     if not resolved.is_relative_to(root.resolve()):
-        raise BadInput(OUTSIDE.fault(f"{path} is not inside {root}", file=str(path)))
+        raise BadInput(OUTSIDE_PROJECT.fault(f"{path} is not inside {root}", file=str(path)))
     return resolved
 
 
-def there(path: Path) -> Path:
+def require_file(path: Path) -> Path:
     """Return the path; raises BadInput where there is no such file."""
     if not path.exists():
-        raise BadInput(NO_FILE.fault(f"there is no file {path}", file=str(path)))
+        raise BadInput(FORM_NO_FILE.fault(f"there is no file {path}", file=str(path)))
     return path
 
 
-def text_of(path: Path) -> str:
+def read_file_text(path: Path) -> str:
     """Return a file's text with its line ends as they are; empty where there is no file. Raises BadInput where it is no text in UTF-8, DatamasterError where it cannot be read."""
     try:
         content = path.read_bytes()
@@ -55,11 +56,11 @@ def text_of(path: Path) -> str:
     return content.decode("utf-8")
 
 
-def write(path: Path, text: str, root: Path) -> None:
+def write_file_atomically(path: Path, text: str, root: Path) -> None:
     """Write a file whole: beside it first, then in its place, with its permissions; raises BadInput for a path outside of `root`."""
-    target = inside(path, root)
+    target = resolve_inside(path, root)
     try:
-        make_private(target.parent) if STATE in target.parts else target.parent.mkdir(parents=True, exist_ok=True)
+        make_private(target.parent) if STATE_FOLDER_NAME in target.parts else target.parent.mkdir(parents=True, exist_ok=True)
         mode = target.stat().st_mode & 0o777 if target.exists() else 0o666 & ~current_umask()
         handle, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
         try:
@@ -91,7 +92,7 @@ class Merge:
     conflicts: tuple[tuple[str, str], ...] = ()
 
 
-def merged(base: str, ours: str, theirs: str, prefer: Literal["", "ours", "theirs"] = "") -> Merge:
+def merge_texts(base: str, ours: str, theirs: str, prefer: Literal["", "ours", "theirs"] = "") -> Merge:
     """Return both changes of a text in one; where both changed the same lines, `prefer` decides, and without it that is a conflict."""
     from merge3 import Merge3
 
@@ -115,28 +116,28 @@ class Draft:
 
 def draft_folder(path: Path, root: Path) -> Path:
     """Return the folder of a file's draft, named by where the file stands in the project."""
-    relative = inside(path, root).relative_to(root.resolve()).as_posix()
+    relative = resolve_inside(path, root).relative_to(root.resolve()).as_posix()
     return root / ".datamaster" / "drafts" / f"{path.stem}-{hashlib.sha256(relative.encode()).hexdigest()[:12]}"
 
 
 def keep_draft(path: Path, root: Path, draft: Draft) -> Path:
     """Write a file's draft, and return where it is."""
     folder = draft_folder(path, root)
-    if text_of(folder / "base.yaml") != draft.base:  # it changes at a save, and a draft with every key
-        write(folder / "base.yaml", draft.base, root)
-    write(folder / "draft.yaml", draft.text, root)
+    if read_file_text(folder / "base.yaml") != draft.base:  # it changes at a save, and a draft with every key
+        write_file_atomically(folder / "base.yaml", draft.base, root)
+    write_file_atomically(folder / "draft.yaml", draft.text, root)
     return folder / "draft.yaml"
 
 
 def draft_of(path: Path, root: Path) -> Draft | None:
     """Return a file's draft, or None where there is none; raises BadInput where it leads out of the project."""
-    draft, base = (inside(draft_folder(path, root) / name, root) for name in ("draft.yaml", "base.yaml"))
-    return Draft(text_of(draft), text_of(base)) if draft.exists() else None
+    draft, base = (resolve_inside(draft_folder(path, root) / name, root) for name in ("draft.yaml", "base.yaml"))
+    return Draft(read_file_text(draft), read_file_text(base)) if draft.exists() else None
 
 
 def drop_draft(path: Path, root: Path) -> None:
     """Remove a file's draft, where there is one."""
-    folder = inside(draft_folder(path, root), root)
+    folder = resolve_inside(draft_folder(path, root), root)
     try:
         for name in ("draft.yaml", "base.yaml"):
             (folder / name).unlink(missing_ok=True)

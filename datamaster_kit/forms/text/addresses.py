@@ -10,36 +10,36 @@ from dataclasses import dataclass
 from typing import Any
 
 from ...contract.document import NodePath, json_path
-from ...contract.edit.edit import REMOVE, edited, inserted
+from ...contract.edit.edit import REMOVE, apply_yaml_edits, insert_yaml_entry
 from ...contract.fault import BadInput, code
 
 # %% auto #0
-__all__ = ['Address', 'ORDER', 'OTHER_FORM', 'Item', 'index_of', 'found_path', 'value_at', 'made', 'position_of', 'with_value',
-           'same', 'without']
+__all__ = ['Address', 'KEY_ORDER', 'OTHER_FORM', 'ListItem', 'index_of', 'existing_path', 'address_value', 'build_nested_value',
+           'key_insert_position', 'with_value', 'is_same_value', 'without_value']
 
 # %% ../../../nbs/forms/text/00_addresses.ipynb #ddb5ac7b
 @dataclass(frozen=True)
-class Item:
+class ListItem:
     """The item of a list whose `key` has this value, such as the field whose name is `balance`."""
 
     key: str
     value: str
 
 
-Address = tuple[str | int | Item, ...]
+Address = tuple[str | int | ListItem, ...]
 
 
-def index_of(items: Any, item: Item) -> int:
+def index_of(items: Any, item: ListItem) -> int:
     """Return the position of an item in a list, and -1 where the list lacks it."""
     found = (at for at, one in enumerate(items if isinstance(items, list) else ()) if isinstance(one, Mapping) and str(one.get(item.key)) == item.value)
     return next(found, -1)
 
 
-def found_path(data: Any, address: Address) -> NodePath:
+def existing_path(data: Any, address: Address) -> NodePath:
     """Return the path of an address in the data as far as it is there."""
     path: list[str | int] = []
     for step in address:
-        at: str | int = index_of(data, step) if isinstance(step, Item) else step
+        at: str | int = index_of(data, step) if isinstance(step, ListItem) else step
         is_there = (isinstance(data, Mapping) and at in data) or (isinstance(data, list) and isinstance(at, int) and 0 <= at < len(data))
         if not is_there:
             break
@@ -48,9 +48,9 @@ def found_path(data: Any, address: Address) -> NodePath:
     return tuple(path)
 
 
-def value_at(data: Any, address: Address) -> Any:
+def address_value(data: Any, address: Address) -> Any:
     """Return the value at an address; None where there is none."""
-    path = found_path(data, address)
+    path = existing_path(data, address)
     if len(path) < len(address):
         return None
     for step in path:
@@ -58,17 +58,17 @@ def value_at(data: Any, address: Address) -> Any:
     return data
 
 # %% ../../../nbs/forms/text/00_addresses.ipynb #8a389c19
-def made(steps: Address, value: Any) -> Any:
+def build_nested_value(steps: Address, value: Any) -> Any:
     """Return the value wrapped in what the steps of an address ask for."""
     for step in reversed(steps):
-        if isinstance(step, Item):
+        if isinstance(step, ListItem):
             value = [{step.key: step.value, **(value if isinstance(value, Mapping) else {})}]
         else:
             value = [value] if isinstance(step, int) else {step: value}
     return value
 
 # %% ../../../nbs/forms/text/00_addresses.ipynb #17cbb639
-ORDER = (
+KEY_ORDER = (
     "apiVersion", "kind", "dataContractSpecification", "id", "info", "name", "title", "version", "status", "domain", "dataProduct", "tenant", "property", "logicalType", "type", "metric", "physicalName", "physicalType",
     "businessName", "description", "purpose", "usage", "limitations", "owner", "team", "value", "unit", "element", "primaryKey", "primaryKeyPosition", "required", "unique", "classification", "pii", "precision", "scale",
     "format", "pattern", "minLength", "maxLength", "minimum", "maximum", "logicalTypeOptions", "enum", "references", "relationships", "examples", "tags", "query", "arguments", "validValues",
@@ -76,11 +76,11 @@ ORDER = (
 )
 
 
-def position_of(key: str, present: list[str]) -> int:
-    """Return where a new key belongs among those of a mapping; one that is not in `ORDER` goes to the end."""
-    if key not in ORDER:
+def key_insert_position(key: str, present: list[str]) -> int:
+    """Return where a new key belongs among those of a mapping; one that is not in `KEY_ORDER` goes to the end."""
+    if key not in KEY_ORDER:
         return len(present)
-    before = [at for at, other in enumerate(present) if other in ORDER and ORDER.index(other) < ORDER.index(key)]
+    before = [at for at, other in enumerate(present) if other in KEY_ORDER and KEY_ORDER.index(other) < KEY_ORDER.index(key)]
     return before[-1] + 1 if before else 0
 
 # %% ../../../nbs/forms/text/00_addresses.ipynb #547563e7
@@ -89,39 +89,39 @@ def with_value(text: str, data: Mapping[str, Any], address: Address, value: Any)
 
     Raises BadInput where the text cannot be edited there.
     """
-    path = found_path(data, address)
+    path = existing_path(data, address)
     if value is None:
-        return without(text, data, address) if len(path) == len(address) else text
+        return without_value(text, data, address) if len(path) == len(address) else text
     if len(path) == len(address):
-        return text if same(value_at(data, path), value) else edited(text, {path: value})
+        return text if is_same_value(address_value(data, path), value) else apply_yaml_edits(text, {path: value})
     step, rest = address[len(path)], address[len(path) + 1:]
-    parent = value_at(data, path) if path else data
+    parent = address_value(data, path) if path else data
     if isinstance(parent, Mapping) and isinstance(step, str):
-        return inserted(text, path, position_of(step, list(map(str, parent))), made(rest, value), step)
+        return insert_yaml_entry(text, path, key_insert_position(step, list(map(str, parent))), build_nested_value(rest, value), step)
     if isinstance(parent, list) and not isinstance(step, str):
-        return inserted(text, path, len(parent), made((step, *rest), value)[0])
+        return insert_yaml_entry(text, path, len(parent), build_nested_value((step, *rest), value)[0])
     if parent not in (None, "", [], {}):
         raise BadInput(OTHER_FORM.fault(f"{json_path(path)} is a {'list' if isinstance(parent, list) else 'mapping' if isinstance(parent, Mapping) else 'plain value'} in the file, which has no place for this answer"))
-    return edited(text, {path: made((step, *rest), value)})
+    return apply_yaml_edits(text, {path: build_nested_value((step, *rest), value)})
 
 
 OTHER_FORM = code("form-other-form", "The file says something in another form than the form writes.", "change that part in the file by hand, then open the form again")
 
 
-def same(old: Any, new: Any) -> bool:
+def is_same_value(old: Any, new: Any) -> bool:
     """Two values are equal and of one type: `1` is not `true`, and `1` is not `1.0`."""
     return type(old) is type(new) and bool(old == new)
 
 # %% ../../../nbs/forms/text/00_addresses.ipynb #6a4c9861
-def without(text: str, data: Mapping[str, Any], address: Address) -> str:
+def without_value(text: str, data: Mapping[str, Any], address: Address) -> str:
     """Return the text without the value at an address, and without the mappings, lists and named items that would be empty around it; a model or a field stays, also when it says nothing."""
-    path = found_path(data, address)
+    path = existing_path(data, address)
     while len(path) > 1:
-        parent, step = value_at(data, path[:-1]), address[len(path) - 2]
+        parent, step = address_value(data, path[:-1]), address[len(path) - 2]
         rest = {key: item for key, item in parent.items() if key != path[-1]} if isinstance(parent, Mapping) else parent[1:]
-        only_its_name = isinstance(step, Item) and set(rest) == {step.key} and step.key == "property"
+        only_its_name = isinstance(step, ListItem) and set(rest) == {step.key} and step.key == "property"
         is_member = len(path) > 2 and path[-3] in ("models", "fields") and isinstance(path[-2], str)
         if is_member or (rest and not only_its_name):
             break
         path = path[:-1]
-    return edited(text, {path: REMOVE})
+    return apply_yaml_edits(text, {path: REMOVE})

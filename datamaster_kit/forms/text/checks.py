@@ -9,37 +9,38 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ...contract.document import scalar
-from ...contract.edit.edit import REMOVE, edited
+from ...contract.document import parse_plain_scalar
+from ...contract.edit.edit import REMOVE, apply_yaml_edits
 from ...contract.fault import BadInput, code
-from ...contract.quality.rules import METRICS
-from .addresses import Address, found_path, same, value_at, with_value, without
-from ..file.content import Content, content_of, items_of, listed
+from ...contract.quality.rules import METRIC_NAMES
+from .addresses import Address, existing_path, is_same_value, address_value, with_value, without_value
+from ..file.content import Content, content_of, parse_comma_line, comma_line
 from .field_types import type_text
-from .field_values import typed_items
+from .field_values import parse_typed_items
 from .places import field_address, field_names, model_address
 
 # %% auto #0
-__all__ = ['KINDS', 'OPERATORS', 'METRIC', 'OF_FIELD', 'BAD_CHECK', 'UNASKED', 'UNDERSTOOD', 'Check', 'sentence', 'limit_value',
-           'lacking', 'written_check', 'is_query', 'arguments_of', 'check_of', 'kind_of', 'Placed', 'checks_of',
-           'with_check', 'with_changed_check', 'without_check']
+__all__ = ['CHECK_KINDS', 'OPERATOR_WORDS', 'CHECK_METRICS', 'FIELD_CHECK_KINDS', 'BAD_CHECK', 'UNASKED_KEYS', 'UNDERSTOOD_KEYS',
+           'FormCheck', 'check_sentence', 'check_limit', 'missing_check_parts', 'render_check', 'is_query',
+           'metric_arguments', 'parse_check', 'metric_check_kind', 'PlacedCheck', 'model_checks', 'with_added_check',
+           'with_changed_check', 'without_check']
 
 # %% ../../../nbs/forms/text/05_checks.ipynb #3c9486af
-KINDS = {
+CHECK_KINDS = {
     "missing": "values that are missing", "invalid": "values that are not in a list", "pattern": "values that do not match a pattern", "duplicates": "values that occur twice",
     "rows": "number of rows", "sql": "a condition or query in SQL", "sentence": "a sentence that a person checks", "other": "as the file says it",
 }
-OPERATORS = {
+OPERATOR_WORDS = {
     "mustBe": "exactly", "mustBeLessThan": "fewer than", "mustBeLessOrEqualTo": "at most", "mustBeGreaterThan": "more than", "mustBeGreaterOrEqualTo": "at least",
     "mustBeBetween": "between", "mustNotBe": "anything but", "mustNotBeBetween": "not between",
 }
-METRIC = {"missing": "nullValues", "invalid": "invalidValues", "pattern": "invalidValues", "duplicates": "duplicateValues", "rows": "rowCount"}
-OF_FIELD = ("missing", "invalid", "pattern")
+CHECK_METRICS = {"missing": "nullValues", "invalid": "invalidValues", "pattern": "invalidValues", "duplicates": "duplicateValues", "rows": "rowCount"}
+FIELD_CHECK_KINDS = ("missing", "invalid", "pattern")
 BAD_CHECK = code("form-check", "A check lacks what its kind needs.", "fill in what the message names")
 
 
 @dataclass(frozen=True)
-class Check:
+class FormCheck:
     """A quality rule in plain choices: `field` is empty for a rule on the model, `limit` is the number as text (two with a comma for a range), `detail` the values, pattern, fields, SQL or sentence."""
 
     kind: str
@@ -53,7 +54,7 @@ class Check:
     description: str = ""
 
 # %% ../../../nbs/forms/text/05_checks.ipynb #cea66853
-def sentence(check: Check) -> str:
+def check_sentence(check: FormCheck) -> str:
     """Return a check as one sentence."""
     of = f" of {check.field}" if check.field else ""
     if check.kind in ("sql", "sentence", "other"):
@@ -61,34 +62,34 @@ def sentence(check: Check) -> str:
     limit = " and ".join(part.strip() for part in check.limit.split(",")) + (" %" if check.unit == "percent" else "")
     told = {"missing": f"values{of} are missing", "invalid": f"values{of} are not one of {check.detail}", "pattern": f"values{of} do not match {check.detail}",
             "duplicates": f"values of {check.field or check.detail} occur twice", "rows": "rows are there"}[check.kind]
-    amount = "no" if (check.operator, check.limit) == ("mustBe", "0") else f"{OPERATORS[check.operator]} {limit}"
+    amount = "no" if (check.operator, check.limit) == ("mustBe", "0") else f"{OPERATOR_WORDS[check.operator]} {limit}"
     return f"{amount} {told}".capitalize()
 
 # %% ../../../nbs/forms/text/05_checks.ipynb #7602e816
-def limit_value(check: Check) -> Any:
+def check_limit(check: FormCheck) -> Any:
     """Return the limit as the file writes it: a number, or two for a range; raises BadInput where it is none."""
-    parts = [scalar(part.strip()) for part in check.limit.split(",")]
+    parts = [parse_plain_scalar(part.strip()) for part in check.limit.split(",")]
     if any(isinstance(part, bool) or not isinstance(part, int | float) for part in parts) or len(parts) != (2 if check.operator.endswith("Between") else 1):
         raise BadInput(BAD_CHECK.fault(f"the limit {check.limit!r} is not {'two numbers with a comma between' if check.operator.endswith('Between') else 'a number'}"))
     return parts if check.operator.endswith("Between") else parts[0]
 
 
-def lacking(check: Check, content: Content, model: str) -> tuple[str, ...]:
+def missing_check_parts(check: FormCheck, content: Content, model: str) -> tuple[str, ...]:
     """Return what a check lacks, in words."""
     found = []
-    if check.kind in OF_FIELD and not check.field:
+    if check.kind in FIELD_CHECK_KINDS and not check.field:
         found.append("a field")
     if check.kind in ("invalid", "pattern", "sql", "sentence") and not check.detail.strip():
         found.append({"invalid": "the values that are allowed", "pattern": "the pattern", "sql": "the condition or query", "sentence": "the sentence"}[check.kind])
-    if check.kind == "duplicates" and not check.field and not items_of(check.detail):
+    if check.kind == "duplicates" and not check.field and not parse_comma_line(check.detail):
         found.append("the fields that must not occur twice together")
     names = field_names(content, model)
     return (*found, *(f"a field of the model instead of {name!r}" for name in ([check.field] if check.field else []) if name not in names))
 
 
-def written_check(check: Check, content: Content, model: str) -> dict[str, Any]:
+def render_check(check: FormCheck, content: Content, model: str) -> dict[str, Any]:
     """Return a check as either specification writes it; raises BadInput naming all that it lacks."""
-    if missing := lacking(check, content, model):
+    if missing := missing_check_parts(check, content, model):
         raise BadInput(*(BAD_CHECK.fault(f"the check needs {what}") for what in missing))
     head = {"type": {"sql": "sql", "sentence": "text"}.get(check.kind, "library"), **({"name": check.name.strip()} if check.name.strip() else {})}
     tail = {"severity": check.severity} if check.severity else {}
@@ -96,9 +97,9 @@ def written_check(check: Check, content: Content, model: str) -> dict[str, Any]:
     if check.kind == "sentence":
         return head | {"description": check.detail.strip()} | tail
     if check.kind == "sql":
-        wants = {check.operator: limit_value(check)} if is_query(check.detail) or content.specification == "odcs" else {}  # ODCS wants an operator also of a condition
+        wants = {check.operator: check_limit(check)} if is_query(check.detail) or content.specification == "odcs" else {}  # ODCS wants an operator also of a condition
         return head | said | {"query": check.detail.strip()} | wants | tail
-    return head | said | {"metric": METRIC[check.kind]} | arguments_of(check, content, model) | {check.operator: limit_value(check)} | ({"unit": "percent"} if check.unit == "percent" else {}) | tail
+    return head | said | {"metric": CHECK_METRICS[check.kind]} | metric_arguments(check, content, model) | {check.operator: check_limit(check)} | ({"unit": "percent"} if check.unit == "percent" else {}) | tail
 
 
 def is_query(text: str) -> bool:
@@ -106,111 +107,111 @@ def is_query(text: str) -> bool:
     return text.lstrip().upper().startswith(("SELECT", "WITH"))
 
 
-def arguments_of(check: Check, content: Content, model: str) -> dict[str, Any]:
+def metric_arguments(check: FormCheck, content: Content, model: str) -> dict[str, Any]:
     """Return the arguments of a check's metric, under their key; nothing where it has none."""
     if check.kind == "invalid":
-        type = type_text(content, value_at(content.data, field_address(content, model_address(content, model), check.field)))
-        return {"arguments": {"validValues": typed_items(check.detail, type)}}
+        type = type_text(content, address_value(content.data, field_address(content, model_address(content, model), check.field)))
+        return {"arguments": {"validValues": parse_typed_items(check.detail, type)}}
     if check.kind == "pattern":
         return {"arguments": {"pattern": check.detail.strip()}}
-    return {"arguments": {"properties": items_of(check.detail)}} if check.kind == "duplicates" and not check.field else {}
+    return {"arguments": {"properties": parse_comma_line(check.detail)}} if check.kind == "duplicates" and not check.field else {}
 
 # %% ../../../nbs/forms/text/05_checks.ipynb #2adc4f2f
-UNASKED = {"id", "dimension", "businessImpact", "tags", "authoritativeDefinitions"}  # says nothing of what is counted, and stays as it is
-UNDERSTOOD = {"type", "name", "description", "metric", "arguments", "unit", "severity", "query", *OPERATORS, *UNASKED}
+UNASKED_KEYS = {"id", "dimension", "businessImpact", "tags", "authoritativeDefinitions"}  # says nothing of what is counted, and stays as it is
+UNDERSTOOD_KEYS = {"type", "name", "description", "metric", "arguments", "unit", "severity", "query", *OPERATOR_WORDS, *UNASKED_KEYS}
 
 
-def check_of(written: Any, field: str = "") -> Check:
+def parse_check(written: Any, field: str = "") -> FormCheck:
     """Return what the file says as plain choices; of the kind `other` where they cannot say all of it."""
     if isinstance(written, str):
-        return Check("sentence", field, detail=written)
+        return FormCheck("sentence", field, detail=written)
     if not isinstance(written, Mapping):
-        return Check("other", field, description=str(written))
+        return FormCheck("other", field, description=str(written))
     texts = {name: str(written.get(name) or "") for name in ("name", "description", "severity")}
     kind = str(written.get("type") or ("sql" if written.get("query") else "library"))
-    operators = [name for name in OPERATORS if name in written]
-    metric = METRICS.get(str(written.get("metric") or "").lower(), "")
+    operators = [name for name in OPERATOR_WORDS if name in written]
+    metric = METRIC_NAMES.get(str(written.get("metric") or "").lower(), "")
     given = written.get("arguments")
     arguments = given if isinstance(given, Mapping) else {}
-    plain = set(written) <= UNDERSTOOD and len(operators) <= 1
+    plain = set(written) <= UNDERSTOOD_KEYS and len(operators) <= 1
     limit = written.get(operators[0]) if operators else 0
     numbers = {"operator": operators[0] if operators else "mustBe", "limit": ", ".join(map(str, limit)) if isinstance(limit, list) else str(limit), "unit": str(written.get("unit") or "rows")}
     if plain and kind == "text":
-        return Check("sentence", field, detail=texts.pop("description"), **texts)
+        return FormCheck("sentence", field, detail=texts.pop("description"), **texts)
     if plain and kind == "sql" and isinstance(written.get("query"), str):
-        return Check("sql", field, detail=written["query"], **texts, **numbers)
-    known = kind_of(metric, arguments, field) if plain and kind == "library" else None
+        return FormCheck("sql", field, detail=written["query"], **texts, **numbers)
+    known = metric_check_kind(metric, arguments, field) if plain and kind == "library" else None
     if known is None:
-        return Check("other", field, detail=kind, **texts)
-    return Check(known[0], field, detail=known[1], **texts, **numbers)
+        return FormCheck("other", field, detail=kind, **texts)
+    return FormCheck(known[0], field, detail=known[1], **texts, **numbers)
 
 
-def kind_of(metric: str, arguments: Mapping[str, Any], field: str) -> tuple[str, str] | None:
+def metric_check_kind(metric: str, arguments: Mapping[str, Any], field: str) -> tuple[str, str] | None:
     """Return the kind and detail of a metric with its arguments; None where the choices cannot say it."""
     keys = set(arguments)
     match metric:
         case "null_values" if field and not keys:
             return "missing", ""
         case "invalid_values" if field and keys == {"validValues"} and isinstance(arguments["validValues"], list):
-            return "invalid", listed(arguments["validValues"])
+            return "invalid", comma_line(arguments["validValues"])
         case "invalid_values" if field and keys == {"pattern"}:
             return "pattern", str(arguments["pattern"])
         case "duplicate_values" if (field and not keys) or keys == {"properties"}:
-            return "duplicates", listed(arguments["properties"]) if keys and isinstance(arguments["properties"], list) else ""
+            return "duplicates", comma_line(arguments["properties"]) if keys and isinstance(arguments["properties"], list) else ""
         case "row_count" if not keys:
             return "rows", ""
     return None
 
 # %% ../../../nbs/forms/text/05_checks.ipynb #45bbb506
 @dataclass(frozen=True)
-class Placed:
+class PlacedCheck:
     """A check where it stands: `address` is that of the list, `index` its place in it."""
 
-    check: Check
+    check: FormCheck
     address: Address
     index: int
 
 
-def checks_of(content: Content, model: str) -> tuple[Placed, ...]:
+def model_checks(content: Content, model: str) -> tuple[PlacedCheck, ...]:
     """Return the checks of a model: its own, then those of its fields."""
     own = model_address(content, model)
     lists = [("", (*own, "quality")), *((name, (*field_address(content, own, name), "quality")) for name in field_names(content, model))]
     found = []
     for name, address in lists:
-        written = value_at(content.data, address)
-        found += [Placed(check_of(item, name), address, index) for index, item in enumerate(written if isinstance(written, list) else ())]
+        written = address_value(content.data, address)
+        found += [PlacedCheck(parse_check(item, name), address, index) for index, item in enumerate(written if isinstance(written, list) else ())]
     return tuple(found)
 
 
-def with_check(text: str, content: Content, model: str, check: Check, unasked: Mapping[str, Any] | None = None) -> str:
+def with_added_check(text: str, content: Content, model: str, check: FormCheck, unasked: Mapping[str, Any] | None = None) -> str:
     """Return the text with a further check at its field or model, and with it what the choices do not ask; raises BadInput naming all that it lacks."""
     own = model_address(content, model)
     address = (*(field_address(content, own, check.field) if check.field and check.kind != "rows" else own), "quality")
-    written, present = written_check(check, content, model) | dict(unasked or {}), value_at(content.data, address)
+    written, present = render_check(check, content, model) | dict(unasked or {}), address_value(content.data, address)
     return with_value(text, content.data, (*address, len(present) if isinstance(present, list) else 0), written)
 
 
-def with_changed_check(text: str, content: Content, model: str, placed: Placed, check: Check) -> str:
+def with_changed_check(text: str, content: Content, model: str, placed: PlacedCheck, check: FormCheck) -> str:
     """Return the text with another check in the place of one, of which what is not asked or not changed stays as it is written; at another field it is taken from the one and put to the other."""
     if check == placed.check:
         return text
-    old, path = value_at(content.data, (*placed.address, placed.index)), found_path(content.data, (*placed.address, placed.index))
-    unasked = {key: value for key, value in old.items() if key in UNASKED} if isinstance(old, Mapping) else {}
+    old, path = address_value(content.data, (*placed.address, placed.index)), existing_path(content.data, (*placed.address, placed.index))
+    unasked = {key: value for key, value in old.items() if key in UNASKED_KEYS} if isinstance(old, Mapping) else {}
     if check.field != placed.check.field:
-        added = with_check(text, content, model, check, unasked)
+        added = with_added_check(text, content, model, check, unasked)
         return without_check(added, content_of(added), placed)
-    new = written_check(check, content, model)
+    new = render_check(check, content, model)
     if not isinstance(old, Mapping):
-        return edited(text, {path: new})
-    before = written_check(placed.check, content, model) if check.kind == placed.check.kind and not lacking(placed.check, content, model) else {key: value for key, value in old.items() if key not in unasked}
+        return apply_yaml_edits(text, {path: new})
+    before = render_check(placed.check, content, model) if check.kind == placed.check.kind and not missing_check_parts(placed.check, content, model) else {key: value for key, value in old.items() if key not in unasked}
     gone = {(*path, key): REMOVE for key in before if key in old and key not in new}
-    text = edited(text, gone) if gone else text
+    text = apply_yaml_edits(text, gone) if gone else text
     for key, value in new.items():
-        if key not in before or not same(before[key], value):
+        if key not in before or not is_same_value(before[key], value):
             text = with_value(text, content_of(text).data, (*path, key), value)
     return text
 
 
-def without_check(text: str, content: Content, placed: Placed) -> str:
+def without_check(text: str, content: Content, placed: PlacedCheck) -> str:
     """Return the text without a check, and without the list where it was the last."""
-    return without(text, content.data, (*placed.address, placed.index))
+    return without_value(text, content.data, (*placed.address, placed.index))

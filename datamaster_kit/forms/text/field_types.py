@@ -9,21 +9,22 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from ...contract.dcs.fields import NESTED, TYPE_NAMES
+from ...contract.dcs.fields import NESTED_TYPE_NAMES, TYPE_NAMES
 from ...contract.fault import BadInput, code
 from ...contract.model import DataType, Scalar
-from ...contract.odcs.property_type import by_logical_type, logical_type
+from ...contract.odcs.property_type import read_logical_type, odcs_logical_type
 from ...contract.sql.sqltype import parse_sql_type, sql_type
-from .addresses import Address, value_at, with_value
+from .addresses import Address, address_value, with_value
 from ..file.content import Content, content_of
 
 
 
 # %% auto #0
-__all__ = ['TYPES', 'NOT_A_TYPE', 'type_text', 'has_parts', 'type_of', 'type_values', 'with_type_of_items', 'with_type']
+__all__ = ['FIELD_TYPE_CHOICES', 'NOT_A_TYPE', 'type_text', 'has_parts', 'type_of', 'type_values', 'with_type_of_items',
+           'with_type']
 
 # %% ../../../nbs/forms/text/03_field_types.ipynb #c2f1bb8c
-TYPES = ("string", "integer", "long", "decimal(18,2)", "double", "boolean", "date", "timestamp", "timestamp_ntz", "binary", "array<string>", "map<string, string>", "variant")
+FIELD_TYPE_CHOICES = ("string", "integer", "long", "decimal(18,2)", "double", "boolean", "date", "timestamp", "timestamp_ntz", "binary", "array<string>", "map<string, string>", "variant")
 NOT_A_TYPE = code("form-type", "A field's type is not one that the table can have.", "string, integer, long, decimal(18,2), date, timestamp, array<string> ...")
 
 
@@ -63,7 +64,7 @@ def type_values(content: Content, written: Any, text: str) -> dict[str, Any]:
     """Return the keys that say a type, None for one to take out; raises BadInput where the text is no type."""
     word = text.strip()
     if content.specification == "dcs":
-        if word.lower() in (*TYPE_NAMES, *NESTED) and word.lower() != "decimal":
+        if word.lower() in (*TYPE_NAMES, *NESTED_TYPE_NAMES) and word.lower() != "decimal":
             return {"type": word, "precision": None, "scale": None}
         type = type_of(word)
         is_decimal = isinstance(type, Scalar) and type.name == "decimal"
@@ -72,9 +73,9 @@ def type_values(content: Content, written: Any, text: str) -> dict[str, Any]:
     if word.lower() in ("object", "array", "number", "time"):
         return {"logicalType": word.lower(), "physicalType": None}
     type = type_of(word)
-    logical = logical_type(type)
+    logical = odcs_logical_type(type)
     has_physical = isinstance(written, Mapping) and bool(written.get("physicalType"))
-    says_all = by_logical_type(logical, {}, {}) == type
+    says_all = read_logical_type(logical, {}, {}) == type
     return {"logicalType": logical, "physicalType": None if says_all and not has_physical else sql_type(type)}
 
 
@@ -87,12 +88,12 @@ def with_type_of_items(text: str, content: Content, address: Address, type: str)
         return with_type(text, content_of(text), address, type)
     text = with_type(text, content, (*address, "items"), match[1])
     physical = (*address, "physicalType")
-    return with_value(text, content_of(text).data, physical, sql_type(type_of(type))) if value_at(content.data, physical) else text
+    return with_value(text, content_of(text).data, physical, sql_type(type_of(type))) if address_value(content.data, physical) else text
 
 
 def with_type(text: str, content: Content, address: Address, type: str) -> str:
     """Return the text with the type of the field at an address; raises BadInput where it is no type."""
-    written = value_at(content.data, address)
+    written = address_value(content.data, address)
     if isinstance(written, Mapping) and isinstance(written.get("items"), Mapping):
         return with_type_of_items(text, content, address, type)
     keys = {key: value for key, value in type_values(content, written, type).items() if value is not None or (isinstance(written, Mapping) and key in written)}

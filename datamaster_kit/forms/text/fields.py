@@ -8,24 +8,24 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ...contract.edit.edit import duplicated, edited, moved, renamed
+from ...contract.edit.edit import duplicate_yaml_entry, apply_yaml_edits, move_yaml_entry, rename_yaml_key
 from ...contract.fault import BadInput, code
 from ...contract.model import Field
 from ...contract.sql.sqltype import sql_type
-from .addresses import Item, found_path, value_at, with_value, without
+from .addresses import ListItem, existing_path, address_value, with_value, without_value
 from ..file.content import Content, content_of
-from .places import NAME_TAKEN, field_names, field_path, fields_address, free_name, model_address, model_names, references, texts_in, workflow_address
+from .places import FORM_NAME_TAKEN, field_names, field_path, fields_address, free_name, model_address, content_model_names, find_references, texts_in, workflow_address
 from .field_types import type_values
-from .field_values import key_of, with_key
+from .field_values import model_key, with_key
 
 
 
 # %% auto #0
-__all__ = ['NO_MODEL', 'written_fields', 'with_fields', 'renamed_field', 'mentions', 'with_mentions', 'moved_field',
-           'duplicated_field', 'without_field']
+__all__ = ['FORM_NO_MODEL', 'render_fields', 'with_fields', 'with_renamed_field', 'field_mentions', 'with_field_mentions',
+           'with_moved_field', 'with_field_copy', 'without_field']
 
 # %% ../../../nbs/forms/text/06_fields.ipynb #654df4aa
-def written_fields(content: Content, fields: tuple[Field, ...]) -> dict[str, dict[str, Any]]:
+def render_fields(content: Content, fields: tuple[Field, ...]) -> dict[str, dict[str, Any]]:
     """Return the mappings of new fields by name, as the specification of a text writes them."""
     found = {}
     for item in fields:
@@ -35,16 +35,16 @@ def written_fields(content: Content, fields: tuple[Field, ...]) -> dict[str, dic
     return found
 
 
-NO_MODEL = code("form-no-model", "A field or a rule needs a model.", "give the model a name under 'New model' of Models and fields, and press 'Add model'")
+FORM_NO_MODEL = code("form-no-model", "A field or a rule needs a model.", "give the model a name under 'New model' of Models and fields, and press 'Add model'")
 
 
 def with_fields(text: str, content: Content, model: str, fields: tuple[Field, ...], parts: tuple[str, ...] = ()) -> str:
     """Return the text with fields behind the last of a model or structure; one whose name is taken is passed over."""
-    if model not in model_names(content):
-        raise BadInput(NO_MODEL.fault("there is no model that could have a field"))
+    if model not in content_model_names(content):
+        raise BadInput(FORM_NO_MODEL.fault("there is no model that could have a field"))
     taken = {name.lower() for name in field_names(content, model, parts)}
     base = fields_address(content, model, parts)
-    for name, written in written_fields(content, fields).items():
+    for name, written in render_fields(content, fields).items():
         if name.lower() in taken:
             continue
         taken.add(name.lower())
@@ -52,22 +52,22 @@ def with_fields(text: str, content: Content, model: str, fields: tuple[Field, ..
         if content.specification == "dcs":
             text = with_value(text, content.data, (*base, name), written)
         else:
-            text = with_value(text, content.data, (*base, Item("name", name)), written)
+            text = with_value(text, content.data, (*base, ListItem("name", name)), written)
     return text
 
 # %% ../../../nbs/forms/text/06_fields.ipynb #0d5994d0
-def renamed_field(text: str, content: Content, model: str, name: str, new: str, parts: tuple[str, ...] = ()) -> str:
+def with_renamed_field(text: str, content: Content, model: str, name: str, new: str, parts: tuple[str, ...] = ()) -> str:
     """Return the text with another name of a field, also where the contract names it elsewhere; raises BadInput where the name is taken or empty."""
     if new == name:
         return text
     if not new.strip() or new in field_names(content, model, parts):
-        raise BadInput(NAME_TAKEN.fault(f"the field cannot be called {new!r}: " + ("there is one of that name" if new.strip() else "it has no name")))
-    path = found_path(content.data, (*fields_address(content, model, parts), name if content.specification == "dcs" else Item("name", name)))
-    text = renamed(text, path, new) if content.specification == "dcs" else edited(text, {(*path, "name"): new})
-    return text if parts else with_mentions(text, model, name, new)
+        raise BadInput(FORM_NAME_TAKEN.fault(f"the field cannot be called {new!r}: " + ("there is one of that name" if new.strip() else "it has no name")))
+    path = existing_path(content.data, (*fields_address(content, model, parts), name if content.specification == "dcs" else ListItem("name", name)))
+    text = rename_yaml_key(text, path, new) if content.specification == "dcs" else apply_yaml_edits(text, {(*path, "name"): new})
+    return text if parts else with_field_mentions(text, model, name, new)
 
 
-def mentions(content: Content, model: str, name: str) -> dict[tuple[str | int, ...], str]:
+def field_mentions(content: Content, model: str, name: str) -> dict[tuple[str | int, ...], str]:
     """Return the paths at which the contract names a field of a model elsewhere, each with what to put instead of it: `{}` is the new name."""
     found: dict[tuple[str | int, ...], str] = {}
 
@@ -79,47 +79,47 @@ def mentions(content: Content, model: str, name: str) -> dict[tuple[str | int, .
             found[path] = "{}" if value == name else f"{model}.{{}}"
 
     workflow = workflow_address(content)
-    look(value_at(content.data, (*workflow, "latest_by", model)) or {}, found_path(content.data, (*workflow, "latest_by", model)), {name})
-    if not isinstance(value_at(content.data, (*workflow, "latest_by")), Mapping):
-        look(value_at(content.data, (*workflow, "latest_by")), found_path(content.data, (*workflow, "latest_by")), {name})
+    look(address_value(content.data, (*workflow, "latest_by", model)) or {}, existing_path(content.data, (*workflow, "latest_by", model)), {name})
+    if not isinstance(address_value(content.data, (*workflow, "latest_by")), Mapping):
+        look(address_value(content.data, (*workflow, "latest_by")), existing_path(content.data, (*workflow, "latest_by")), {name})
     own = model_address(content, model)
-    places = ((*own, "primaryKey"), *((*own, "quality", at, "arguments", "properties") for at in range(len(value_at(content.data, (*own, "quality")) or ()))))
+    places = ((*own, "primaryKey"), *((*own, "quality", at, "arguments", "properties") for at in range(len(address_value(content.data, (*own, "quality")) or ()))))
     for place in places:
-        look(value_at(content.data, place), found_path(content.data, place), {name})
+        look(address_value(content.data, place), existing_path(content.data, place), {name})
     for key in ("servicelevels", "slaProperties"):
         for path, value in texts_in(content.data.get(key)):
             if path[-1] in ("timestampField", "element") and value == f"{model}.{name}":
                 found[(key, *path)] = f"{model}.{{}}"
     for key in ("models", "schema"):
-        for path, value in references(content.data.get(key), (key,)):
+        for path, value in find_references(content.data.get(key), (key,)):
             look(value, path, {f"{model}.{name}"})
     return found
 
 
-def with_mentions(text: str, model: str, name: str, new: str) -> str:
+def with_field_mentions(text: str, model: str, name: str, new: str) -> str:
     """Return the text in which what names a field elsewhere names it anew."""
-    found = mentions(content_of(text), model, name)
-    return edited(text, {path: pattern.format(new) for path, pattern in found.items()}) if found else text
+    found = field_mentions(content_of(text), model, name)
+    return apply_yaml_edits(text, {path: pattern.format(new) for path, pattern in found.items()}) if found else text
 
 # %% ../../../nbs/forms/text/06_fields.ipynb #30cf79db
-def moved_field(text: str, content: Content, model: str, name: str, by: int, parts: tuple[str, ...] = ()) -> str:
+def with_moved_field(text: str, content: Content, model: str, name: str, by: int, parts: tuple[str, ...] = ()) -> str:
     """Return the text with a field some places further down, or up; at either end it stays."""
     names = field_names(content, model, parts)
     place = min(max(names.index(name) + by, 0), len(names) - 1)
-    return moved(text, field_path(content, model, name, parts), place)
+    return move_yaml_entry(text, field_path(content, model, name, parts), place)
 
 
-def duplicated_field(text: str, content: Content, model: str, name: str, parts: tuple[str, ...] = ()) -> tuple[str, str]:
+def with_field_copy(text: str, content: Content, model: str, name: str, parts: tuple[str, ...] = ()) -> tuple[str, str]:
     """Return the text with a copy of a field behind it, no part of the key, and the copy's name."""
     new, path = free_name(field_names(content, model, parts), f"{name}_copy"), field_path(content, model, name, parts)
     if content.specification == "dcs":
-        text = duplicated(text, path, new)
+        text = duplicate_yaml_entry(text, path, new)
         for key in ("primaryKey", "primary"):
             text = with_value(text, content_of(text).data, (*path[:-1], new, key), None)
         return text, new
-    text = duplicated(text, path)
+    text = duplicate_yaml_entry(text, path)
     copy = (*path[:-1], int(path[-1]) + 1)
-    text = edited(text, {(*copy, "name"): new})
+    text = apply_yaml_edits(text, {(*copy, "name"): new})
     for key in ("primaryKey", "primaryKeyPosition"):
         text = with_value(text, content_of(text).data, (*copy, key), None)
     return text, new
@@ -127,7 +127,7 @@ def duplicated_field(text: str, content: Content, model: str, name: str, parts: 
 
 def without_field(text: str, content: Content, model: str, name: str, parts: tuple[str, ...] = ()) -> str:
     """Return the text without a field, and without it in the model's key."""
-    if not parts and name in key_of(content, model):
+    if not parts and name in model_key(content, model):
         text = with_key(text, content, model, name, False)
         content = content_of(text)
-    return without(text, content.data, field_path(content, model, name, parts))
+    return without_value(text, content.data, field_path(content, model, name, parts))

@@ -9,30 +9,30 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from ...contract.check import EVOLUTIONS, FORMATS
-from ...contract.dcs.parts import VALUES
-from ...contract.document import scalar
-from .addresses import Address, Item, value_at, with_value
-from ..file.content import Content, content_of, items_of, text_at
+from ...contract.check import SCHEMA_EVOLUTION_MODES, CONTRACT_SOURCE_FORMATS
+from ...contract.dcs.parts import SERVICE_LEVEL_VALUE_KEYS
+from ...contract.document import parse_plain_scalar
+from .addresses import Address, ListItem, address_value, with_value
+from ..file.content import Content, content_of, parse_comma_line, text_at
 from .places import workflow_address
-from .questions import Question, answered, written_answer
+from .questions import FormQuestion, with_answer, render_form_answer
 
 # %% auto #0
-__all__ = ['ARRIVALS', 'SOURCE', 'WORKFLOW', 'MAIL', 'TASK_KINDS', 'level_address', 'value_key', 'period_at', 'with_period',
-           'arrival_of', 'with_arrival', 'cron_address', 'with_cron', 'workflow_question', 'has_header_line',
-           'with_header_line', 'newest_address', 'newest_by', 'with_newest_by', 'compute_address', 'compute_kind_of',
-           'with_compute_kind', 'with_compute_key', 'tasks_address', 'tasks_of', 'task_kind', 'with_task',
-           'without_task']
+__all__ = ['ARRIVALS', 'SOURCE_QUESTIONS', 'WORKFLOW_QUESTIONS', 'MAIL_QUESTIONS', 'TASK_KINDS', 'level_address', 'value_key',
+           'period_at', 'with_period', 'arrival_of', 'with_arrival', 'cron_address', 'with_cron', 'workflow_question',
+           'has_header_line', 'with_header_line', 'newest_address', 'newest_by_fields', 'with_newest_by',
+           'compute_address', 'compute_kind_of', 'with_compute_kind', 'with_compute_key', 'tasks_address', 'tasks_of',
+           'task_kind', 'with_task', 'without_task']
 
 # %% ../../../nbs/forms/text/07_levels.ipynb #9a32e8a4
 def level_address(content: Content, level: str) -> Address:
     """Return where a service level stands."""
-    return ("servicelevels", level) if content.specification == "dcs" else ("slaProperties", Item("property", level))
+    return ("servicelevels", level) if content.specification == "dcs" else ("slaProperties", ListItem("property", level))
 
 
 def value_key(content: Content, level: str) -> str:
     """Return the key of a service level's chief value."""
-    return VALUES.get(level, "value") if content.specification == "dcs" else "value"
+    return SERVICE_LEVEL_VALUE_KEYS.get(level, "value") if content.specification == "dcs" else "value"
 
 
 def period_at(content: Content, level: str) -> str:
@@ -51,8 +51,8 @@ def with_period(text: str, content: Content, level: str, given: str) -> str:
     if content.specification == "dcs":
         return with_value(text, content.data, (*address, key), given)
     match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(%|[A-Za-z]+)", given)
-    value, unit = (scalar(match[1]), "percent" if match[2] == "%" else match[2]) if match else (scalar(given), None)
-    if value_at(content.data, address) is None:
+    value, unit = (parse_plain_scalar(match[1]), "percent" if match[2] == "%" else match[2]) if match else (parse_plain_scalar(given), None)
+    if address_value(content.data, address) is None:
         return with_value(text, content.data, address, {"property": level, "value": value, **({"unit": unit} if unit else {})})
     text = with_value(text, content.data, (*address, key), value)
     return with_value(text, content_of(text).data, (*address, "unit"), unit)
@@ -80,7 +80,7 @@ def cron_address(content: Content) -> Address:
 def with_cron(text: str, content: Content, cron: str) -> str:
     """Return the text with the schedule, a Quartz expression; an empty one takes it out."""
     address, level = cron_address(content), level_address(content, "frequency")
-    if cron.strip() and value_at(content.data, level) is None:
+    if cron.strip() and address_value(content.data, level) is None:
         text = with_period(text, content, "frequency", "batch")
         content = content_of(text)
     text = with_value(text, content.data, address, cron.strip() or None)
@@ -89,32 +89,32 @@ def with_cron(text: str, content: Content, cron: str) -> str:
     return text
 
 # %% ../../../nbs/forms/text/07_levels.ipynb #b4e80de5
-def workflow_question(name: str, label: str, kind: Any, *address: str, help: str = "", suggestions: tuple[str, ...] = ()) -> Question:
+def workflow_question(name: str, label: str, kind: Any, *address: str, help: str = "", suggestions: tuple[str, ...] = ()) -> FormQuestion:
     """Return a question about the workflow."""
-    return Question(name, label, kind, address, address, help, suggestions)
+    return FormQuestion(name, label, kind, address, address, help, suggestions)
 
 
-SOURCE = (
+SOURCE_QUESTIONS = (
     workflow_question("type", "Arrives", "choice", "source", "type", help="adls: as files; eventhub: as events.", suggestions=("adls", "eventhub")),
-    workflow_question("format", "Format", "choice", "source", "format", suggestions=FORMATS),
+    workflow_question("format", "Format", "choice", "source", "format", suggestions=CONTRACT_SOURCE_FORMATS),
     workflow_question("delimiter", "Delimiter", "text", "source", "delimiter", suggestions=(",", ";", "|", "\\t")),
     workflow_question("quote", "Quote", "text", "source", "quote", suggestions=('"', "'")),
     workflow_question("encoding", "Encoding", "text", "source", "encoding", suggestions=("UTF-8", "ISO-8859-1", "UTF-16")),
     workflow_question("null_value", "Missing value", "text", "source", "nullValue", help="A text that means a missing value, such as NA."),
 )
-WORKFLOW = (
+WORKFLOW_QUESTIONS = (
     workflow_question("models", "Models", "list", "models", help="Which are ingested; empty: all."),
-    workflow_question("schema_evolution", "New columns", "choice", "schema_evolution", help="rescue: kept beside the row; add, widen: the table grows; fail: the run stops.", suggestions=EVOLUTIONS),
+    workflow_question("schema_evolution", "New columns", "choice", "schema_evolution", help="rescue: kept beside the row; add, widen: the table grows; fail: the run stops.", suggestions=SCHEMA_EVOLUTION_MODES),
     workflow_question("maximum_bad_share", "Bad rows, at most", "text", "maximum_bad_share", help="A delivery with more quarantined rows than this share is held: 5%."),
     workflow_question("job_mock", "A job for mock data", "flag", "job_mock"),
 )
-MAIL = tuple(workflow_question(event, label, "list", "email_notifications", event, help="E-mail addresses, with commas between.")
+MAIL_QUESTIONS = tuple(workflow_question(event, label, "list", "email_notifications", event, help="E-mail addresses, with commas between.")
              for event, label in (("on_start", "When a run starts"), ("on_success", "When it succeeds"), ("on_failure", "When it fails")))
 
 
 def has_header_line(content: Content) -> bool:
     """The first line of a csv file names its columns, which is so unless the workflow says otherwise."""
-    return str(value_at(content.data, (*workflow_address(content), "source", "header"))).lower() != "false"
+    return str(address_value(content.data, (*workflow_address(content), "source", "header"))).lower() != "false"
 
 
 def with_header_line(text: str, content: Content, header: bool) -> str:
@@ -126,17 +126,17 @@ def with_header_line(text: str, content: Content, header: bool) -> str:
 def newest_address(content: Content, model: str) -> Address:
     """Return where the workflow says which version of a model's row is the newest."""
     address = (*workflow_address(content), "latest_by")
-    return (*address, model) if isinstance(value_at(content.data, address), Mapping) else address
+    return (*address, model) if isinstance(address_value(content.data, address), Mapping) else address
 
 
-def newest_by(content: Content, model: str) -> str:
+def newest_by_fields(content: Content, model: str) -> str:
     """Return the fields whose greatest value is the newest version of a row, with commas between."""
     return text_at(content, newest_address(content, model))
 
 
 def with_newest_by(text: str, content: Content, model: str, given: str) -> str:
     """Return the text with those fields; one is written as a text, several as a list."""
-    names = items_of(given)
+    names = parse_comma_line(given)
     return with_value(text, content.data, newest_address(content, model), (names[0] if len(names) == 1 else names) or None)
 
 # %% ../../../nbs/forms/text/07_levels.ipynb #9620be6e
@@ -147,7 +147,7 @@ def compute_address(content: Content) -> Address:
 
 def compute_kind_of(content: Content) -> str:
     """Return the kind of compute that the workflow says; empty where it says none, which is the project's, or a job cluster where other keys are said."""
-    said = value_at(content.data, compute_address(content))
+    said = address_value(content.data, compute_address(content))
     return str((said.get("kind") or "") if isinstance(said, Mapping) else said or "")
 
 
@@ -156,19 +156,19 @@ def with_compute_kind(text: str, content: Content, kind: str) -> str:
     address = compute_address(content)
     if kind == compute_kind_of(content):
         return text
-    if isinstance(value_at(content.data, address), Mapping):
+    if isinstance(address_value(content.data, address), Mapping):
         return with_value(text, content.data, (*address, "kind"), kind or None)
     return with_value(text, content.data, address, kind or None)
 
 
-def with_compute_key(text: str, content: Content, question: Question, given: Any) -> str:
+def with_compute_key(text: str, content: Content, question: FormQuestion, given: Any) -> str:
     """Return the text with the answer to a question about a job cluster; a word that stands there becomes a mapping's `kind`."""
     address = compute_address(content)
-    said = value_at(content.data, address)
+    said = address_value(content.data, address)
     if said and not isinstance(said, Mapping):
-        written = written_answer(question, given)
+        written = render_form_answer(question, given)
         return text if written is None else with_value(text, content.data, address, {"kind": said, question.name: written})
-    return answered(text, content, question, given, address)
+    return with_answer(text, content, question, given, address)
 
 # %% ../../../nbs/forms/text/07_levels.ipynb #7b3b9b80
 TASK_KINDS = {"notebook_task": "notebook_path", "python_wheel_task": "package_name", "spark_python_task": "python_file", "sql_task": "", "other": ""}
@@ -181,7 +181,7 @@ def tasks_address(content: Content) -> Address:
 
 def tasks_of(content: Content) -> tuple[Mapping[str, Any], ...]:
     """Return the tasks as the file says them."""
-    written = value_at(content.data, tasks_address(content))
+    written = address_value(content.data, tasks_address(content))
     return tuple(item if isinstance(item, Mapping) else {} for item in written) if isinstance(written, list) else ()
 
 

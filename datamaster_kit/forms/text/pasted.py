@@ -12,28 +12,28 @@ import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from ...contract.publish.draft import csv_columns
+from ...contract.publish.draft import sample_csv_text
 from ...contract.publish.export import fields_of_spark_schema
 from ...contract.fault import BadInput, Fault
 from ...contract.model import Field, Struct
 from ...contract.sql.sqltype import parse_sql_type, quote
-from .pasted_columns import NOT_PASTED, list_fields, statement_fields
+from .pasted_columns import NOT_PASTED, column_list_fields, create_table_fields
 
 # %% auto #0
-__all__ = ['VALUE', 'MAX_CHARACTERS', 'MAX_FIELDS', 'csv_fields', 'json_fields', 'simple_fields', 'name_faults', 'read_fields',
-           'fields_from']
+__all__ = ['CELL_VALUE_PATTERN', 'MAX_CHARACTERS', 'MAX_FIELDS', 'csv_fields', 'json_fields', 'struct_line_fields', 'name_faults',
+           'read_pasted_fields', 'fields_from']
 
 # %% ../../../nbs/forms/text/12_pasted.ipynb #92332d90
-VALUE = re.compile(r"[-+]?\d[\d.,]*%?|\d{4}-\d{2}-\d{2}.*|\S+@\S+\.\S+|true|false", re.IGNORECASE)
+CELL_VALUE_PATTERN = re.compile(r"[-+]?\d[\d.,]*%?|\d{4}-\d{2}-\d{2}.*|\S+@\S+\.\S+|true|false", re.IGNORECASE)
 
 
 def csv_fields(text: str) -> tuple[list[Field], list[Fault]]:
     """Return the fields of a csv header with or without rows, and everything that is wrong with it."""
     try:
-        columns, _ = csv_columns(io.StringIO(text))
+        columns, _ = sample_csv_text(io.StringIO(text))
     except csv.Error as error:
         return [], [NOT_PASTED.fault(f"it cannot be read as csv: {error}")]
-    faults = [NOT_PASTED.fault(f"{column.name!r} in the first line is a value and no name", line=1, hint="paste the line with the columns' names first") for column in columns if VALUE.fullmatch(column.name)]
+    faults = [NOT_PASTED.fault(f"{column.name!r} in the first line is a value and no name", line=1, hint="paste the line with the columns' names first") for column in columns if CELL_VALUE_PATTERN.fullmatch(column.name)]
     return [Field(column.name, column.type) for column in columns], faults
 
 # %% ../../../nbs/forms/text/12_pasted.ipynb #39e91aa9
@@ -56,7 +56,7 @@ def json_fields(text: str) -> tuple[list[Field], list[Fault]]:
     return fields, faults
 
 
-def simple_fields(text: str) -> tuple[list[Field], list[Fault]]:
+def struct_line_fields(text: str) -> tuple[list[Field], list[Fault]]:
     """Return the fields of a struct as Spark writes it in a line, and what is wrong with it."""
     try:
         found = parse_sql_type(text)
@@ -82,16 +82,16 @@ def name_faults(fields: Sequence[Field]) -> list[Fault]:
     return faults
 
 
-def read_fields(text: str) -> tuple[list[Field], list[Fault]]:
+def read_pasted_fields(text: str) -> tuple[list[Field], list[Fault]]:
     """Return the fields of a text, and what is wrong with it, by what it looks like."""
     start = re.sub(r"\A(?:\s|--[^\n]*\n|/\*.*?\*/)+", "", text, flags=re.DOTALL)
     if start.startswith("{"):
         return json_fields(start)
     if re.match(r"struct\s*<", start, re.IGNORECASE):
-        return simple_fields(start)
+        return struct_line_fields(start)
     if re.match(r"(?:create|set|use|drop|if|alter)\b.*\bcreate\s|create\s", start, re.IGNORECASE | re.DOTALL):
-        return statement_fields(text)
-    return list_fields(text) or csv_fields(text.strip("\r\n \N{ZERO WIDTH NO-BREAK SPACE}"))
+        return create_table_fields(text)
+    return column_list_fields(text) or csv_fields(text.strip("\r\n \N{ZERO WIDTH NO-BREAK SPACE}"))
 
 
 def fields_from(text: str) -> tuple[Field, ...]:
@@ -100,7 +100,7 @@ def fields_from(text: str) -> tuple[Field, ...]:
         raise BadInput(NOT_PASTED.fault("nothing was pasted"))
     if len(text) > MAX_CHARACTERS or "\0" in text:
         raise BadInput(NOT_PASTED.fault(f"it has more than {MAX_CHARACTERS:,} characters, or signs that are no text"))
-    fields, faults = read_fields(text)
+    fields, faults = read_pasted_fields(text)
     faults += name_faults(fields)
     if not fields and not faults:
         faults.append(NOT_PASTED.fault("it has no column"))

@@ -9,17 +9,18 @@ from collections.abc import Mapping
 from typing import Any
 
 from ...contract.fault import code
-from .addresses import Address, Item, found_path, value_at
+from .addresses import Address, ListItem, existing_path, address_value
 from ..file.content import Content
 
 
 
 # %% auto #0
-__all__ = ['NAME_TAKEN', 'model_names', 'model_address', 'fields_address', 'own_fields', 'field_address', 'into', 'field_names',
-           'workflow_address', 'field_path', 'references', 'texts_in', 'free_name']
+__all__ = ['FORM_NAME_TAKEN', 'content_model_names', 'model_address', 'fields_address', 'fields_key', 'field_address',
+           'structure_address', 'field_names', 'workflow_address', 'field_path', 'find_references', 'texts_in',
+           'free_name']
 
 # %% ../../../nbs/forms/text/02_places.ipynb #5e58dfab
-def model_names(content: Content) -> tuple[str, ...]:
+def content_model_names(content: Content) -> tuple[str, ...]:
     """Return the names of the models that the text describes, in its order."""
     written = content.data.get("models" if content.specification == "dcs" else "schema")
     if isinstance(written, Mapping):
@@ -29,28 +30,28 @@ def model_names(content: Content) -> tuple[str, ...]:
 
 def model_address(content: Content, model: str) -> Address:
     """Return where a model stands."""
-    return ("models", model) if content.specification == "dcs" else ("schema", Item("name", model))
+    return ("models", model) if content.specification == "dcs" else ("schema", ListItem("name", model))
 
 
 def fields_address(content: Content, model: str, parts: tuple[str, ...] = ()) -> Address:
     """Return where the fields of a model stand, or the members of the field that `parts` lead to."""
     address = model_address(content, model)
     for name in parts:
-        address = (*field_address(content, address, name), *into(content, value_at(content.data, field_address(content, address, name))))
-    return (*address, *own_fields(content))
+        address = (*field_address(content, address, name), *structure_address(content, address_value(content.data, field_address(content, address, name))))
+    return (*address, *fields_key(content))
 
 
-def own_fields(content: Content) -> Address:
+def fields_key(content: Content) -> Address:
     """Return the key of the fields of a model or structure."""
     return ("fields",) if content.specification == "dcs" else ("properties",)
 
 
 def field_address(content: Content, owner: Address, name: str) -> Address:
     """Return where a field of a model or structure stands."""
-    return (*owner, *own_fields(content), name if content.specification == "dcs" else Item("name", name))
+    return (*owner, *fields_key(content), name if content.specification == "dcs" else ListItem("name", name))
 
 
-def into(content: Content, written: Any) -> Address:
+def structure_address(content: Content, written: Any) -> Address:
     """Return the way from a field to the structure in it: through `items` where it is a list of structures."""
     inner = written.get("items") if isinstance(written, Mapping) else None
     return ("items",) if isinstance(inner, Mapping) else ()
@@ -58,7 +59,7 @@ def into(content: Content, written: Any) -> Address:
 
 def field_names(content: Content, model: str, parts: tuple[str, ...] = ()) -> tuple[str, ...]:
     """Return the names of the fields, in the text's order."""
-    written = value_at(content.data, fields_address(content, model, parts))
+    written = address_value(content.data, fields_address(content, model, parts))
     if isinstance(written, Mapping):
         return tuple(map(str, written))
     return tuple(str(item.get("name", "")) for item in written if isinstance(item, Mapping)) if isinstance(written, list) else ()
@@ -67,21 +68,21 @@ def field_names(content: Content, model: str, parts: tuple[str, ...] = ()) -> tu
 def workflow_address(content: Content) -> Address:
     """Return where a contract says how its data arrives."""
     if content.specification == "odcs":
-        return ("customProperties", Item("property", "workflow"), "value")
+        return ("customProperties", ListItem("property", "workflow"), "value")
     return ("ingest_workflow",) if "ingest_workflow" in content.data and "workflow" not in content.data else ("workflow",)
 
 
 def field_path(content: Content, model: str, name: str, parts: tuple[str, ...] = ()) -> tuple[str | int, ...]:
     """Return the path of a field in the text."""
-    return found_path(content.data, (*fields_address(content, model, parts), name if content.specification == "dcs" else Item("name", name)))
+    return existing_path(content.data, (*fields_address(content, model, parts), name if content.specification == "dcs" else ListItem("name", name)))
 
 
-def references(value: Any, path: tuple[str | int, ...]) -> list[tuple[tuple[str | int, ...], Any]]:
+def find_references(value: Any, path: tuple[str | int, ...]) -> list[tuple[tuple[str | int, ...], Any]]:
     """Return the references and relationships in a part of a contract, each with its path."""
     found: list[tuple[tuple[str | int, ...], Any]] = []
     if isinstance(value, list | Mapping):
         for key, item in value.items() if isinstance(value, Mapping) else enumerate(value):
-            found += [((*path, key), item)] if key in ("references", "relationships") else references(item, (*path, key))
+            found += [((*path, key), item)] if key in ("references", "relationships") else find_references(item, (*path, key))
     return found
 
 
@@ -93,7 +94,7 @@ def texts_in(value: Any) -> list[tuple[tuple[str | int, ...], str]]:
     return [((), value)] if isinstance(value, str) else []
 
 # %% ../../../nbs/forms/text/02_places.ipynb #2c282ddc
-NAME_TAKEN = code("form-name", "A model or field cannot have that name.", "choose a name that no other has")
+FORM_NAME_TAKEN = code("form-name", "A model or field cannot have that name.", "choose a name that no other has")
 
 
 def free_name(taken: tuple[str, ...], wanted: str) -> str:

@@ -11,11 +11,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, tzinfo
 
-from ...contract.cron import BAD_CRON, CRON_PARTS, cron_hint, numbers_of
+from ...contract.cron import BAD_CRON, CRON_PARTS, cron_hint, cron_numbers
 from ...contract.fault import BadInput
 
 # %% auto #0
-__all__ = ['Quartz', 'quartz', 'working_day', 'month_days', 'week_days', 'days_of', 'moment_of', 'moments']
+__all__ = ['Quartz', 'parse_quartz', 'nearest_weekday', 'month_days', 'week_days', 'due_days', 'zone_moment', 'due_moments']
 
 # %% ../../../nbs/forms/text/09_quartz.ipynb #687b1694
 @dataclass(frozen=True)
@@ -31,18 +31,18 @@ class Quartz:
     years: tuple[int, ...]
 
 # %% ../../../nbs/forms/text/09_quartz.ipynb #50a098ca
-def quartz(cron: str) -> Quartz:
+def parse_quartz(cron: str) -> Quartz:
     """Return what an expression says (Quartz, *Cron Trigger Tutorial*); raises BadInput with a sentence that names the part that is wrong."""
     wrong = cron_hint(cron)
     if wrong:
         raise BadInput(BAD_CRON.fault(wrong))
     parts = [*cron.upper().split(), "*"][:7]
-    sets = [tuple(sorted(numbers_of(part, least, most, words))) if name not in ("day of the month", "day of the week") else ()
+    sets = [tuple(sorted(cron_numbers(part, least, most, words))) if name not in ("day of the month", "day of the week") else ()
             for (name, least, most, words), part in zip(CRON_PARTS, parts, strict=True)]
     return Quartz(sets[0], sets[1], sets[2], tuple(parts[3].split(",")), sets[4], tuple(parts[5].split(",")), sets[6])
 
 # %% ../../../nbs/forms/text/09_quartz.ipynb #0fed72fc
-def working_day(year: int, month: int, day: int) -> int:
+def nearest_weekday(year: int, month: int, day: int) -> int:
     """Return the day of the month, from Monday to Friday, that is nearest to a day, and in its month."""
     last, week_day = calendar.monthrange(year, month)[1], date(year, month, day).weekday()
     if week_day == 5:
@@ -58,13 +58,13 @@ def month_days(items: tuple[str, ...], year: int, month: int) -> set[int]:
     found: set[int] = set()
     for item in items:
         if item == "LW":
-            found.add(working_day(year, month, last))
+            found.add(nearest_weekday(year, month, last))
         elif item.startswith("L"):
             found.add(last - int(item[2:] or 0))
         elif item.endswith("W"):
-            found |= {working_day(year, month, int(item[:-1]))} if int(item[:-1]) <= last else set()
+            found |= {nearest_weekday(year, month, int(item[:-1]))} if int(item[:-1]) <= last else set()
         else:
-            found |= numbers_of(item, 1, 31, [])
+            found |= cron_numbers(item, 1, 31, [])
     return {day for day in found if 1 <= day <= last}
 
 # %% ../../../nbs/forms/text/09_quartz.ipynb #4963c908
@@ -74,34 +74,34 @@ def week_days(items: tuple[str, ...], year: int, month: int) -> set[int]:
     days = range(1, calendar.monthrange(year, month)[1] + 1)
     sign = re.fullmatch(r"(\w+?)(L|#[1-5])", items[0])
     text = "7" if items == ("L",) else sign[1] if sign else ",".join(items)
-    wanted = numbers_of(text, least, most, words)
+    wanted = cron_numbers(text, least, most, words)
     found = [day for day in days if (date(year, month, day).weekday() + 1) % 7 + 1 in wanted]
     if not sign:
         return set(found)
     return {found[-1]} if sign[2] == "L" else set(found[int(sign[2][1]) - 1:int(sign[2][1])])
 
 
-def days_of(said: Quartz, year: int, month: int) -> list[int]:
+def due_days(said: Quartz, year: int, month: int) -> list[int]:
     """Return the days of a month on which an expression falls due."""
     found = week_days(said.week_days, year, month) if said.month_days == ("?",) else month_days(said.month_days, year, month)
     return sorted(found)
 
 # %% ../../../nbs/forms/text/09_quartz.ipynb #f2dbd0ee
-def moment_of(wall: datetime, zone: tzinfo) -> datetime | None:
+def zone_moment(wall: datetime, zone: tzinfo) -> datetime | None:
     """Return the moment at which a zone's clock shows a time, the later one of two; None where it never does."""
     found = wall.replace(tzinfo=zone, fold=1)
     return found if found.astimezone(UTC).astimezone(zone).replace(tzinfo=None) == wall else None
 
 
-def moments(said: Quartz, after: datetime, zone: tzinfo) -> Iterator[datetime]:
+def due_moments(said: Quartz, after: datetime, zone: tzinfo) -> Iterator[datetime]:
     """Yield the moments after another at which an expression falls due in a zone, in order, up to its last year."""
     now = after.astimezone(zone).replace(tzinfo=None)
     for year in said.years:
         for month in said.months if year >= now.year else ():
-            for day in days_of(said, year, month) if (year, month) >= (now.year, now.month) else ():
+            for day in due_days(said, year, month) if (year, month) >= (now.year, now.month) else ():
                 is_past = date(year, month, day) < now.date()
                 hours = () if is_past else said.hours if date(year, month, day) > now.date() else [hour for hour in said.hours if hour >= now.hour - 3]
                 for wall in (datetime(year, month, day, hour, minute, second) for hour in hours for minute in said.minutes for second in said.seconds):
-                    found = moment_of(wall, zone)
+                    found = zone_moment(wall, zone)
                     if found is not None and found.astimezone(UTC) > after:
                         yield found

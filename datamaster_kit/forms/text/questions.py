@@ -10,20 +10,21 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from ...contract.document import scalar
-from .addresses import Address, Item, found_path, value_at, with_value
-from ..file.content import Content, items_of, text_at
+from ...contract.document import parse_plain_scalar
+from .addresses import Address, ListItem, existing_path, address_value, with_value
+from ..file.content import Content, parse_comma_line, text_at
 
 # %% auto #0
-__all__ = ['Kind', 'STATUSES', 'ABOUT', 'CLASSIFICATIONS', 'MODEL', 'DESCRIPTION', 'CLASSIFICATION', 'UNIQUE', 'PERSONAL',
-           'FIELD', 'Question', 'custom', 'address_of', 'answer', 'written_answer', 'answered']
+__all__ = ['QuestionKind', 'STATUSES', 'ABOUT_QUESTIONS', 'CLASSIFICATIONS', 'MODEL_QUESTIONS', 'DESCRIPTION_QUESTION',
+           'CLASSIFICATION_QUESTION', 'UNIQUE_QUESTION', 'PII_QUESTION', 'FIELD_QUESTIONS', 'FormQuestion',
+           'custom_property_address', 'answer_address', 'read_answer', 'render_form_answer', 'with_answer']
 
 # %% ../../../nbs/forms/text/01_questions.ipynb #2521d65a
-Kind = Literal["text", "long", "choice", "flag", "list", "number", "whole"]
+QuestionKind = Literal["text", "long", "choice", "flag", "list", "number", "whole"]
 
 
 @dataclass(frozen=True)
-class Question:
+class FormQuestion:
     """One thing that a form asks: the addresses are those of the answer in each specification, relative to what is asked about; an empty one: it cannot be said there.
 
     `suggestions` are offered; with the kind `choice` nothing else is taken. `older` is a second place where DCS files have it.
@@ -31,7 +32,7 @@ class Question:
 
     name: str
     label: str
-    kind: Kind
+    kind: QuestionKind
     dcs: Address
     odcs: Address
     help: str = ""
@@ -39,34 +40,34 @@ class Question:
     older: Address = ()
 
 
-def custom(name: str) -> Address:
+def custom_property_address(name: str) -> Address:
     """Return the address of a custom property of ODCS."""
-    return ("customProperties", Item("property", name), "value")
+    return ("customProperties", ListItem("property", name), "value")
 
 
-def address_of(content: Content, question: Question, base: Address = ()) -> Address:
+def answer_address(content: Content, question: FormQuestion, base: Address = ()) -> Address:
     """Return where the answer stands, or would stand, in a text; empty where the specification has no place for it."""
     own = question.dcs if content.specification == "dcs" else question.odcs
     if not own:
         return ()
     older = (*base, *question.older)
-    if question.older and content.specification == "dcs" and len(found_path(content.data, older)) == len(older) and value_at(content.data, (*base, *own)) is None:
+    if question.older and content.specification == "dcs" and len(existing_path(content.data, older)) == len(older) and address_value(content.data, (*base, *own)) is None:
         return older
     return (*base, *own)
 
 # %% ../../../nbs/forms/text/01_questions.ipynb #28f62e9c
-def answer(content: Content, question: Question, base: Address = ()) -> Any:
+def read_answer(content: Content, question: FormQuestion, base: Address = ()) -> Any:
     """Return the answer in a text as a control shows it: a bool for a flag, else a text."""
-    address = address_of(content, question, base)
+    address = answer_address(content, question, base)
     if not address:
         return False if question.kind == "flag" else ""
-    value = value_at(content.data, address)
+    value = address_value(content.data, address)
     if question.kind == "number" and isinstance(value, Mapping):
         return "{" + ", ".join(f"{name}: {item}" for name, item in value.items()) + "}"
     return value is True if question.kind == "flag" else text_at(content, address)
 
 
-def written_answer(question: Question, given: Any) -> Any:
+def render_form_answer(question: FormQuestion, given: Any) -> Any:
     """Return what stands in the file for an answer; None where it is empty."""
     if question.kind == "flag":
         return True if given else None
@@ -74,61 +75,61 @@ def written_answer(question: Question, given: Any) -> Any:
     if not text:
         return None
     if question.kind == "list":
-        return items_of(text)
+        return parse_comma_line(text)
     if question.kind == "whole" and re.fullmatch("-?[0-9]{1,100}", text):
         return int(text)
-    if question.kind == "number" and isinstance(scalar(text), int | float) and not isinstance(scalar(text), bool):
-        return scalar(text)
+    if question.kind == "number" and isinstance(parse_plain_scalar(text), int | float) and not isinstance(parse_plain_scalar(text), bool):
+        return parse_plain_scalar(text)
     if question.kind == "number" and (limits := re.fullmatch(r"\{ *min: *([0-9]+) *, *max: *([0-9]+) *\}", text)):
         return {"min": int(limits[1]), "max": int(limits[2])}
     return text
 
 
-def answered(text: str, content: Content, question: Question, given: Any, base: Address = ()) -> str:
+def with_answer(text: str, content: Content, question: FormQuestion, given: Any, base: Address = ()) -> str:
     """Return the text with an answer; `content` is that of the text. Raises BadInput where the text cannot be edited there."""
-    address, written = address_of(content, question, base), written_answer(question, given)
-    is_empty_already = written is None and value_at(content.data, address) in (None, "", [], {})
+    address, written = answer_address(content, question, base), render_form_answer(question, given)
+    is_empty_already = written is None and address_value(content.data, address) in (None, "", [], {})
     return text if not address or is_empty_already else with_value(text, content.data, address, written)
 
 # %% ../../../nbs/forms/text/01_questions.ipynb #f50e64c9
 STATUSES = ("proposed", "draft", "active", "deprecated", "retired")
-ABOUT = (
-    Question("title", "Title", "text", ("info", "title"), ("name",), "What the data is called."),
-    Question("id", "Identifier", "text", ("id",), ("id",), "Never changes; for example urn:datacontract:risk:account."),
-    Question("version", "Version", "text", ("info", "version"), ("version",), "Major.minor.patch; raised for you when you save."),
-    Question("status", "Status", "text", ("info", "status"), ("status",), suggestions=STATUSES),
-    Question("domain", "Domain", "text", (), ("domain",), "The part of the business that the data belongs to."),
-    Question("purpose", "Description", "long", ("info", "description"), ("description", "purpose"), "What the data is, and what it is for."),
-    Question("usage", "May be used for", "long", ("terms", "usage"), ("description", "usage")),
-    Question("limitations", "Limitations", "long", ("terms", "limitations"), ("description", "limitations"), "What it must not be used for, and where it ends."),
-    Question("owner", "Owner", "text", ("info", "owner"), ("team", "name"), "The team that answers for the data."),
-    Question("contact_name", "Contact", "text", ("info", "contact", "name"), ("team", *custom("contactName"))),
-    Question("contact_email", "Contact's e-mail", "text", ("info", "contact", "email"), ("team", *custom("contactEmail"))),
-    Question("tags", "Tags", "list", ("tags",), ("tags",), "Words to find it by, with commas between."),
+ABOUT_QUESTIONS = (
+    FormQuestion("title", "Title", "text", ("info", "title"), ("name",), "What the data is called."),
+    FormQuestion("id", "Identifier", "text", ("id",), ("id",), "Never changes; for example urn:datacontract:risk:account."),
+    FormQuestion("version", "Version", "text", ("info", "version"), ("version",), "Major.minor.patch; raised for you when you save."),
+    FormQuestion("status", "Status", "text", ("info", "status"), ("status",), suggestions=STATUSES),
+    FormQuestion("domain", "Domain", "text", (), ("domain",), "The part of the business that the data belongs to."),
+    FormQuestion("purpose", "Description", "long", ("info", "description"), ("description", "purpose"), "What the data is, and what it is for."),
+    FormQuestion("usage", "May be used for", "long", ("terms", "usage"), ("description", "usage")),
+    FormQuestion("limitations", "Limitations", "long", ("terms", "limitations"), ("description", "limitations"), "What it must not be used for, and where it ends."),
+    FormQuestion("owner", "Owner", "text", ("info", "owner"), ("team", "name"), "The team that answers for the data."),
+    FormQuestion("contact_name", "Contact", "text", ("info", "contact", "name"), ("team", *custom_property_address("contactName"))),
+    FormQuestion("contact_email", "Contact's e-mail", "text", ("info", "contact", "email"), ("team", *custom_property_address("contactEmail"))),
+    FormQuestion("tags", "Tags", "list", ("tags",), ("tags",), "Words to find it by, with commas between."),
 )
 
 # %% ../../../nbs/forms/text/01_questions.ipynb #d921ebee
 CLASSIFICATIONS = ("public", "internal", "confidential", "restricted", "sensitive")
-MODEL = (
-    Question("title", "Title", "text", ("title",), ("businessName",)),
-    Question("description", "Description", "long", ("description",), ("description",), "What one row is."),
-    Question("physical_name", "Name of the table", "text", ("config", "physicalName"), ("physicalName",), "Where it differs from the model's."),
-    Question("aliases", "Earlier names", "list", ("config", "aliases"), custom("aliases"), "Names that the model had: its job keeps its runs."),
-    Question("tags", "Tags", "list", ("tags",), ("tags",)),
+MODEL_QUESTIONS = (
+    FormQuestion("title", "Title", "text", ("title",), ("businessName",)),
+    FormQuestion("description", "Description", "long", ("description",), ("description",), "What one row is."),
+    FormQuestion("physical_name", "Name of the table", "text", ("config", "physicalName"), ("physicalName",), "Where it differs from the model's."),
+    FormQuestion("aliases", "Earlier names", "list", ("config", "aliases"), custom_property_address("aliases"), "Names that the model had: its job keeps its runs."),
+    FormQuestion("tags", "Tags", "list", ("tags",), ("tags",)),
 )
-DESCRIPTION = Question("description", "Description", "text", ("description",), ("description",))
-CLASSIFICATION = Question("classification", "Classification", "text", ("classification",), ("classification",), suggestions=CLASSIFICATIONS)
-UNIQUE = Question("unique", "Unique", "flag", ("unique",), ("unique",))
-PERSONAL = Question("pii", "Personal data", "flag", ("pii",), custom("pii"))
-FIELD = (
-    Question("title", "Title", "text", ("title",), ("businessName",), "The field's name in words."),
-    Question("pattern", "Pattern", "text", ("pattern",), ("logicalTypeOptions", "pattern"), r"A regular expression, such as ^\d{3}$."),
-    Question("format", "Format", "text", ("format",), ("logicalTypeOptions", "format"), suggestions=("email", "uri", "uuid")),
-    Question("minimum", "Least value", "number", ("minimum",), ("logicalTypeOptions", "minimum")),
-    Question("maximum", "Greatest value", "number", ("maximum",), ("logicalTypeOptions", "maximum")),
-    Question("min_length", "Shortest length", "whole", ("minLength",), ("logicalTypeOptions", "minLength"), older=("min_length",)),
-    Question("max_length", "Longest length", "whole", ("maxLength",), ("logicalTypeOptions", "maxLength"), older=("max_length",)),
-    Question("physical_name", "Name of the column", "text", ("config", "physicalName"), ("physicalName",), "Where it differs from the field's."),
-    Question("aliases", "Earlier names", "list", ("config", "aliases"), custom("aliases"), "The column is renamed and keeps its data."),
-    Question("tags", "Tags", "list", ("tags",), ("tags",)),
+DESCRIPTION_QUESTION = FormQuestion("description", "Description", "text", ("description",), ("description",))
+CLASSIFICATION_QUESTION = FormQuestion("classification", "Classification", "text", ("classification",), ("classification",), suggestions=CLASSIFICATIONS)
+UNIQUE_QUESTION = FormQuestion("unique", "Unique", "flag", ("unique",), ("unique",))
+PII_QUESTION = FormQuestion("pii", "Personal data", "flag", ("pii",), custom_property_address("pii"))
+FIELD_QUESTIONS = (
+    FormQuestion("title", "Title", "text", ("title",), ("businessName",), "The field's name in words."),
+    FormQuestion("pattern", "Pattern", "text", ("pattern",), ("logicalTypeOptions", "pattern"), r"A regular expression, such as ^\d{3}$."),
+    FormQuestion("format", "Format", "text", ("format",), ("logicalTypeOptions", "format"), suggestions=("email", "uri", "uuid")),
+    FormQuestion("minimum", "Least value", "number", ("minimum",), ("logicalTypeOptions", "minimum")),
+    FormQuestion("maximum", "Greatest value", "number", ("maximum",), ("logicalTypeOptions", "maximum")),
+    FormQuestion("min_length", "Shortest length", "whole", ("minLength",), ("logicalTypeOptions", "minLength"), older=("min_length",)),
+    FormQuestion("max_length", "Longest length", "whole", ("maxLength",), ("logicalTypeOptions", "maxLength"), older=("max_length",)),
+    FormQuestion("physical_name", "Name of the column", "text", ("config", "physicalName"), ("physicalName",), "Where it differs from the field's."),
+    FormQuestion("aliases", "Earlier names", "list", ("config", "aliases"), custom_property_address("aliases"), "The column is renamed and keeps its data."),
+    FormQuestion("tags", "Tags", "list", ("tags",), ("tags",)),
 )

@@ -12,12 +12,12 @@ from typing import Literal
 
 from ...contract.cron import CRON_PARTS
 from ...contract.fault import BadInput, Fault, code
-from .quartz import Quartz, days_of, moments, quartz
+from .quartz import Quartz, due_days, due_moments, parse_quartz
 from ...project.values import TIME_ZONE
 
 # %% auto #0
-__all__ = ['BAD_ZONE', 'Kind', 'DIVISORS', 'CHOICE_WORDS', 'BAD_CHOICE', 'next_times', 'Choice', 'choice_faults', 'cron_of',
-           'every', 'days_kind', 'choice_of']
+__all__ = ['BAD_ZONE', 'ScheduleKind', 'DIVISORS', 'CHOICE_WORDS', 'BAD_CHOICE', 'next_times', 'ScheduleChoice', 'choice_faults',
+           'cron_of', 'even_interval', 'days_kind', 'choice_of']
 
 # %% ../../../nbs/forms/text/10_schedule.ipynb #66a3c412
 BAD_ZONE = code("time-zone-unknown", "A schedule is in a time zone that does not exist.", "name one of the time zone database, such as America/Sao_Paulo")
@@ -36,35 +36,35 @@ def next_times(cron: str, zone: str, after: datetime, count: int) -> tuple[datet
     if TIME_ZONE.wrong(zone):
         faults.append(BAD_ZONE.fault(f"{zone!r} is no time zone"))
     try:
-        said = quartz(cron)
+        said = parse_quartz(cron)
     except BadInput as error:
         raise BadInput(*error.faults, *faults) from None
     if faults:
         raise BadInput(*faults)
-    return tuple(islice(moments(said, after, ZoneInfo(zone)), count))
+    return tuple(islice(due_moments(said, after, ZoneInfo(zone)), count))
 
 # %% ../../../nbs/forms/text/10_schedule.ipynb #33891470
-Kind = Literal["minutes", "hours", "day", "weekdays", "month"]
+ScheduleKind = Literal["minutes", "hours", "day", "weekdays", "month"]
 DIVISORS: dict[str, tuple[int, ...]] = {"minutes": (1, 2, 3, 4, 5, 6, 10, 12, 15, 20, 30), "hours": (1, 2, 3, 4, 6, 8, 12)}
-CHOICE_WORDS: dict[Kind, str] = {"minutes": "every … minutes", "hours": "every … hours", "day": "every day at …", "weekdays": "on weekdays at …", "month": "on a day of the month at …"}
+CHOICE_WORDS: dict[ScheduleKind, str] = {"minutes": "every … minutes", "hours": "every … hours", "day": "every day at …", "weekdays": "on weekdays at …", "month": "on a day of the month at …"}
 BAD_CHOICE = code("schedule-choice", "A choice of a schedule is out of its range.", "choose one of those that are offered")
 
 
 @dataclass(frozen=True)
-class Choice:
+class ScheduleChoice:
     """A schedule that a form offers.
 
-    `kind` is minutes or hours (every `every` of them, hours at `minute`), day, weekdays (Monday to Friday) or month (on `day`, from 1 to 28), each at `hour`:`minute`.
+    `kind` is minutes or hours (every `even_interval` of them, hours at `minute`), day, weekdays (Monday to Friday) or month (on `day`, from 1 to 28), each at `hour`:`minute`.
     """
 
-    kind: Kind
+    kind: ScheduleKind
     every: int = 1
     hour: int = 0
     minute: int = 0
     day: int = 1
 
 # %% ../../../nbs/forms/text/10_schedule.ipynb #0b3350cd
-def choice_faults(choice: Choice) -> list[Fault]:
+def choice_faults(choice: ScheduleChoice) -> list[Fault]:
     """Return everything that is out of range in a choice."""
     if choice.kind not in CHOICE_WORDS:
         return [BAD_CHOICE.fault(f"{choice.kind!r} is none of {', '.join(CHOICE_WORDS)}")]
@@ -76,7 +76,7 @@ def choice_faults(choice: Choice) -> list[Fault]:
     return faults
 
 
-def cron_of(choice: Choice) -> str:
+def cron_of(choice: ScheduleChoice) -> str:
     """Return a choice as a Quartz cron expression; raises BadInput with everything in it that is out of range."""
     faults = choice_faults(choice)
     if faults:
@@ -94,18 +94,18 @@ def cron_of(choice: Choice) -> str:
     return f"0 {choice.minute} {choice.hour} * * ?"
 
 # %% ../../../nbs/forms/text/10_schedule.ipynb #77b981da
-def every(numbers: tuple[int, ...], whole: int) -> int:
+def even_interval(numbers: tuple[int, ...], whole: int) -> int:
     """Return the interval of numbers that begin at 0 and divide a whole evenly; 0 where there is none."""
     found = whole // len(numbers)
     return found if numbers == tuple(range(0, whole, found)) else 0
 
 
-def days_kind(said: Quartz) -> tuple[Kind, int] | None:
+def days_kind(said: Quartz) -> tuple[ScheduleKind, int] | None:
     """Return which days an expression allows, of all days, weekdays and one day a month, and that day; None where it is another set."""
     # February of 2026 has each day of the week in each of four whole weeks, and so tells Monday to Friday from any other days
-    days, weeks = days_of(said, 2026, 1), days_of(said, 2026, 2)
+    days, weeks = due_days(said, 2026, 1), due_days(said, 2026, 2)
     if said.month_days == ("?",):
-        found: dict[tuple[int, ...], Kind] = {tuple(range(1, 29)): "day", tuple(day for day in range(1, 29) if (day - 1) % 7 not in (0, 6)): "weekdays"}
+        found: dict[tuple[int, ...], ScheduleKind] = {tuple(range(1, 29)): "day", tuple(day for day in range(1, 29) if (day - 1) % 7 not in (0, 6)): "weekdays"}
         is_plain = not any("#" in item or item.endswith("L") for item in said.week_days)
         return (found[tuple(weeks)], 1) if tuple(weeks) in found and is_plain else None
     if days == list(range(1, 32)) and all(item[-1] not in "LW" for item in said.month_days):
@@ -113,18 +113,18 @@ def days_kind(said: Quartz) -> tuple[Kind, int] | None:
     return ("month", days[0]) if len(said.month_days) == 1 and said.month_days[0].isdigit() and days[0] <= 28 else None
 
 
-def choice_of(cron: str) -> Choice | None:
+def choice_of(cron: str) -> ScheduleChoice | None:
     """Return the choice that means the same as an expression, or None where none does; raises BadInput for a broken expression."""
-    said = quartz(cron)
+    said = parse_quartz(cron)
     days = days_kind(said)
     if days is None or said.seconds != (0,) or len(said.months) < 12 or len(said.years) <= CRON_PARTS[6][2] - CRON_PARTS[6][1]:
         return None
     kind, day = days
-    minutes, hours = every(said.minutes, 60), every(said.hours, 24)
+    minutes, hours = even_interval(said.minutes, 60), even_interval(said.hours, 24)
     if kind == "day" and hours == 1 and minutes in DIVISORS["minutes"]:
-        return Choice("minutes", minutes)
+        return ScheduleChoice("minutes", minutes)
     if len(said.minutes) > 1:
         return None
     if kind == "day" and hours in DIVISORS["hours"]:
-        return Choice("hours", hours, minute=said.minutes[0])
-    return Choice(kind, hour=said.hours[0], minute=said.minutes[0], day=day) if len(said.hours) == 1 else None
+        return ScheduleChoice("hours", hours, minute=said.minutes[0])
+    return ScheduleChoice(kind, hour=said.hours[0], minute=said.minutes[0], day=day) if len(said.hours) == 1 else None

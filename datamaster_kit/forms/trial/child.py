@@ -21,17 +21,17 @@ import datamaster_kit
 from ...contract.fault import DatamasterError, Fault, code
 
 # %% auto #0
-__all__ = ['TRIAL_FAILED', 'CANCELLED', 'SECONDS_TO_END', 'Result', 'Report', 'Progress', 'Child', 'Running', 'follow_parent',
-           'serve']
+__all__ = ['TRIAL_FAILED', 'TRIAL_CANCELLED', 'SECONDS_TO_END', 'Result', 'WorkProgressCallback', 'WorkProgress', 'ChildProcess',
+           'BackgroundWork', 'exit_with_parent', 'serve_request']
 
 # %% ../../../nbs/forms/trial/03_child.ipynb #2f55c4e2
 TRIAL_FAILED = code("trial-failed", "What a form started has failed.", "the log has the whole story")
-CANCELLED = code("trial-cancelled", "What a form started was cancelled.", "start it again when you like: nothing of it is left")
+TRIAL_CANCELLED = code("trial-cancelled", "What a form started was cancelled.", "start it again when you like: nothing of it is left")
 SECONDS_TO_END = 3.0
 
 
 @dataclass(frozen=True)
-class Progress:
+class WorkProgress:
     """How far the work is: the step's name, `share` from 0 to 1 of the whole, and a sentence."""
 
     step: str
@@ -39,7 +39,7 @@ class Progress:
     text: str
 
 # %% ../../../nbs/forms/trial/03_child.ipynb #ec0e83c5
-class Child:
+class ChildProcess:
     """The function `main` of a module at work on a request, in a process of its own; `log` is the file of what it says besides."""
 
     def __init__(self, module: str, request: Mapping[str, Any], folder: Path) -> None:
@@ -50,7 +50,7 @@ class Child:
             self.process = subprocess.Popen([sys.executable, "-P", "-c", f"from {module} import main; main()", "request.json"], cwd=folder, env={**os.environ, "PYTHONPATH": paths},
                                             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, start_new_session=True)
 
-    def events(self) -> Iterator[Progress | dict[str, Any]]:
+    def events(self) -> Iterator[WorkProgress | dict[str, Any]]:
         """Yield progress as it comes and at last the result, a mapping; raises DatamasterError where the work failed, died or was cancelled."""
         assert self.process.stdout is not None
         is_done = False
@@ -63,8 +63,8 @@ class Child:
                 if "result" in event:
                     yield event["result"]
                     return
-                yield Progress(**event)
-            raise DatamasterError(CANCELLED.fault("it was cancelled") if self.is_cancelled else TRIAL_FAILED.fault(f"the process died: {self.last_line()}", file=str(self.log)))
+                yield WorkProgress(**event)
+            raise DatamasterError(TRIAL_CANCELLED.fault("it was cancelled") if self.is_cancelled else TRIAL_FAILED.fault(f"the process died: {self.last_line()}", file=str(self.log)))
         finally:
             self.end(SECONDS_TO_END if is_done else 0.0)
             self.process.stdout.close()
@@ -96,27 +96,27 @@ class Child:
 Result = TypeVar("Result")
 
 
-class Running(Generic[Result]):
+class BackgroundWork(Generic[Result]):
     """Work that runs in a child process: `events` are to be taken to their end, and `cancel` may be called from any thread."""
 
-    def __init__(self, child: Child, held: IO[str], result: Callable[[dict[str, Any]], Result]) -> None:
+    def __init__(self, child: ChildProcess, held: IO[str], result: Callable[[dict[str, Any]], Result]) -> None:
         self.child, self.held, self.result = child, held, result
 
-    def events(self) -> Iterator[Progress | Result]:
+    def events(self) -> Iterator[WorkProgress | Result]:
         """Yield progress as it comes, and at last the result; raises DatamasterError where the work failed or was cancelled, with nothing of it running any more."""
         with self.held:
             for event in self.child.events():
-                yield event if isinstance(event, Progress) else self.result(event)
+                yield event if isinstance(event, WorkProgress) else self.result(event)
 
     def cancel(self) -> None:
         """End the work now."""
         self.child.cancel()
 
 # %% ../../../nbs/forms/trial/03_child.ipynb #c0cec767
-Report = Callable[[Progress], None]
+WorkProgressCallback = Callable[[WorkProgress], None]
 
 
-def follow_parent() -> None:
+def exit_with_parent() -> None:
     """End this process and its group when the parent is gone."""
     def wait() -> None:
         while os.read(0, 4096):
@@ -126,9 +126,9 @@ def follow_parent() -> None:
     threading.Thread(target=wait, daemon=True).start()
 
 
-def serve(work: Callable[[dict[str, Any], Report], Any]) -> None:
+def serve_request(work: Callable[[dict[str, Any], WorkProgressCallback], Any]) -> None:
     """Do the work of a child process: read its request, tell how far it is, and give its result, or its faults."""
-    follow_parent()
+    exit_with_parent()
     with os.fdopen(os.dup(1), "w", encoding="utf-8") as told:
         os.dup2(2, 1)
 

@@ -15,32 +15,32 @@ from typing import Any, Literal
 from ...contract.document import parse_document
 from ...contract.fault import BadInput, Fault
 from ...contract.model import Contract, Workflow
-from ...contract.odcs.references import referenced_files
+from ...contract.odcs.references import find_referenced_files
 from ...contract.read import read_contract
-from .child import Child, Progress, Report, Running, serve
-from ..file.saving import inside
-from .scratch import digest_of, scratch
+from .child import ChildProcess, WorkProgress, WorkProgressCallback, BackgroundWork, serve_request
+from ..file.saving import resolve_inside
+from .scratch import digest_of, acquire_scratch_folder
 from .trial_work import contract_of, project_at
 from ...plan.plan import Change, Difference, Plan
 from ...project.project_file import NO_CONTRACT, Project, contract_files
 
 # %% auto #0
-__all__ = ['Kind', 'Planned', 'plan_of_json', 'tables_plan', 'local_jobs_plan', 'borrowed_files', 'standing_in',
-           'workspace_jobs_plan', 'plan_work', 'planning', 'main']
+__all__ = ['PlanKind', 'PlanWithNotes', 'parse_plan', 'tables_plan', 'local_jobs_plan', 'ref_files', 'copy_project_with_text',
+           'workspace_jobs_plan', 'run_plan_request', 'start_planning', 'main']
 
 # %% ../../../nbs/forms/trial/05_plans.ipynb #bdaf6a71
-Kind = Literal["tables", "jobs"]
+PlanKind = Literal["tables", "jobs"]
 
 
 @dataclass(frozen=True)
-class Planned:
+class PlanWithNotes:
     """A plan, and what a person should know of it."""
 
     plan: Plan
     notes: tuple[str, ...] = ()
 
 
-def plan_of_json(data: Mapping[str, Any]) -> Plan:
+def parse_plan(data: Mapping[str, Any]) -> Plan:
     """Return the plan of its JSON form."""
     def change(item: Mapping[str, Any]) -> Change:
         parts = tuple(Difference(**part) for part in item["differences"])
@@ -71,18 +71,18 @@ def local_jobs_plan(project: Project, relative: str, contract: Contract) -> Plan
     return Plan(tuple(Change("create", "job", name, told(said)) for name, said in jobs.items()))
 
 
-def borrowed_files(project: Project, texts: Mapping[str, str]) -> set[str]:
+def ref_files(project: Project, texts: Mapping[str, str]) -> set[str]:
     """Return the files that the `$ref`s of contracts, given their texts by their files, lead to; by their paths from the project's folder."""
     root, found = project.root.resolve(), set[str]()
     for name, text in texts.items():
-        paths = referenced_files(parse_document(text, str(root / name)), root) if "$ref" in text else ()
+        paths = find_referenced_files(parse_document(text, str(root / name)), root) if "$ref" in text else ()
         found |= {path.relative_to(root).as_posix() for path in paths}
     return found
 
 
-def standing_in(project: Project, relative: str, text: str, folder: Path) -> tuple[Project, tuple[Contract, ...]]:
+def copy_project_with_text(project: Project, relative: str, text: str, folder: Path) -> tuple[Project, tuple[Contract, ...]]:
     """Return a copy, below a folder, of what a project's release is made of, with a text in the place of one contract, and its contracts; raises BadInput with the errors of all of them."""
-    from datamaster_kit.deliver.packages import copied, packages_of_project
+    from datamaster_kit.deliver.packages import copy_sources, packages_of_project
 
     try:
         files = [file.relative_to(project.root).as_posix() for file in contract_files(project)]
@@ -94,63 +94,63 @@ def standing_in(project: Project, relative: str, text: str, folder: Path) -> tup
     contracts[relative] = contract_of(text, project.root / relative, project.root)
     gold = {file for contract in contracts.values() for file in (contract.workflow or Workflow()).gold.values()}
     texts = {name: (project.root / name).read_text(encoding="utf-8") for name in contracts if name != relative}
-    for name in {"datamaster.yaml", *contracts, *gold, *borrowed_files(project, {**texts, relative: text})} - {relative}:
+    for name in {"datamaster.yaml", *contracts, *gold, *ref_files(project, {**texts, relative: text})} - {relative}:
         if (project.root / name).is_file():
-            to = inside(folder / name, folder)
+            to = resolve_inside(folder / name, folder)
             to.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(inside(project.root / name, project.root), to)
-    inside(folder / relative, folder).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(resolve_inside(project.root / name, project.root), to)
+    resolve_inside(folder / relative, folder).parent.mkdir(parents=True, exist_ok=True)
     (folder / relative).write_text(text, encoding="utf-8", newline="")
     for package in packages_of_project(project, contracts.values()).values():
-        copied(package, folder)
+        copy_sources(package, folder)
     stand_in = replace(project, root=folder.resolve(), contracts=(*project.contracts, relative))
     return stand_in, tuple(contracts[file.relative_to(stand_in.root).as_posix()] for file in contract_files(stand_in))
 
 
-def workspace_jobs_plan(project: Project, contracts: Sequence[Contract], target: str) -> Planned:
+def workspace_jobs_plan(project: Project, contracts: Sequence[Contract], target: str) -> PlanWithNotes:
     """Return the plan of a workspace's jobs, topics and releases for a project's contracts."""
-    from datamaster_kit.deliver.delivery import observed_delivery, plan_of
+    from datamaster_kit.deliver.delivery import observe_delivery, plan_delivery
     from datamaster_kit.targets.clients.workspace import workspace_client
 
-    delivery = observed_delivery(project, target, contracts, workspace_client(project, target))
-    return Planned(plan_of(delivery), (*delivery.notes, *map(str, delivery.faults)))
+    delivery = observe_delivery(project, target, contracts, workspace_client(project, target))
+    return PlanWithNotes(plan_delivery(delivery), (*delivery.notes, *map(str, delivery.faults)))
 
 # %% ../../../nbs/forms/trial/05_plans.ipynb #d561a937
-def plan_work(request: Mapping[str, Any], report: Report) -> dict[str, Any]:
+def run_plan_request(request: Mapping[str, Any], report: WorkProgressCallback) -> dict[str, Any]:
     """Make the plan of a request, and return it as JSON."""
     project, path, folder = project_at(Path(request["project"])), Path(request["path"]), Path(request["folder"])
-    relative = inside(path, project.root).relative_to(project.root.resolve()).as_posix()
-    report(Progress("read", 0.05, "Reading the contract"))
+    relative = resolve_inside(path, project.root).relative_to(project.root.resolve()).as_posix()
+    report(WorkProgress("read", 0.05, "Reading the contract"))
     contract = contract_of(request["text"], path, project.root)
     if request["kind"] == "tables":
-        report(Progress("look", 0.2, "Looking at the tables that are there"))
-        planned = Planned(tables_plan(project, request["target"], contract))
+        report(WorkProgress("look", 0.2, "Looking at the tables that are there"))
+        planned = PlanWithNotes(tables_plan(project, request["target"], contract))
     else:
-        report(Progress("files", 0.2, "Looking at the jobs that contracts ask for"))
+        report(WorkProgress("files", 0.2, "Looking at the jobs that contracts ask for"))
         if request["target"] == "local":
             (folder / relative).parent.mkdir(parents=True, exist_ok=True)
             (folder / relative).write_text(request["text"], encoding="utf-8", newline="")
-            planned = Planned(local_jobs_plan(replace(project, root=folder.resolve()), relative, contract), ("the local target has no jobs: these are what a workspace would get",))
+            planned = PlanWithNotes(local_jobs_plan(replace(project, root=folder.resolve()), relative, contract), ("the local target has no jobs: these are what a workspace would get",))
         else:
-            stand_in, contracts = standing_in(project, relative, request["text"], folder / "project")
-            report(Progress("look", 0.4, "Looking at the jobs that are there"))
+            stand_in, contracts = copy_project_with_text(project, relative, request["text"], folder / "project")
+            report(WorkProgress("look", 0.4, "Looking at the jobs that are there"))
             planned = workspace_jobs_plan(stand_in, contracts, request["target"])
     return {**asdict(planned), "plan": json.loads(planned.plan.as_json())}
 
 
-def planning(text: str, path: Path, project: Path, kind: Kind, target: str = "local") -> Running[Planned]:
+def start_planning(text: str, path: Path, project: Path, kind: PlanKind, target: str = "local") -> BackgroundWork[PlanWithNotes]:
     """Start planning what a contract's text, which stands or will stand at `path`, would change on a target: its tables, or the project's jobs.
 
     Raises BadInput for a contract or project with errors, a path outside of the project, or where the same plan is being made.
     """
     own = project_at(project)
-    inside(path, own.root)
+    resolve_inside(path, own.root)
     contract_of(text, path, own.root)
-    folder, held = scratch(own.root, "plans", digest_of(text, str(path), kind, target))
+    folder, held = acquire_scratch_folder(own.root, "plans", digest_of(text, str(path), kind, target))
     request = {"text": text, "path": str(path.resolve()), "project": str(project.resolve()), "kind": kind, "target": target, "folder": str(folder)}
-    return Running(Child("datamaster_kit.forms.trial.plans", request, folder), held, lambda data: Planned(plan_of_json(data["plan"]), tuple(data["notes"])))
+    return BackgroundWork(ChildProcess("datamaster_kit.forms.trial.plans", request, folder), held, lambda data: PlanWithNotes(parse_plan(data["plan"]), tuple(data["notes"])))
 
 # %% ../../../nbs/forms/trial/05_plans.ipynb #b486915d
 def main() -> None:
     """Be the child process."""
-    serve(plan_work)
+    serve_request(run_plan_request)

@@ -24,16 +24,16 @@ from ...contract.fault import BadInput, code
 from ...contract.model import Contract, Example, Model, Scalar, Source, Workflow
 from ...contract.control_totals import read_control_totals
 from ...contract.source_options import reader_options
-from .verdicts import json_text, misfit, parsed, pattern_of
+from .verdicts import json_value_text, rescue_reason, parse_json_text, datetime_regex
 from ...project.project_file import Project
-from ...targets.readers.casts import bronze_type, matched
+from ...targets.readers.casts import bronze_type, match_header
 from ...targets.readers.csv_files import CSV_OPTIONS, csv_records, encoding_of, has_header
-from ...targets.readers.packed_files import damage_of, opened
+from ...targets.readers.packed_files import packing_damage, open_plain
 
 # %% auto #0
-__all__ = ['NO_PREVIEW', 'SHOWN_FILES', 'Record', 'LARGEST', 'Cell', 'Preview', 'landing_folder', 'arrived', 'is_nothing',
-           'csv_cells', 'object_cells', 'json_records', 'json_record', 'seen', 'file_preview', 'example_text',
-           'example_records', 'examples_preview', 'preview']
+__all__ = ['NO_PREVIEW', 'MAX_SHOWN_FILES', 'Record', 'MAX_JSON_CHARACTERS', 'Cell', 'Preview', 'landing_folder',
+           'newest_landing_files', 'is_null_cell', 'csv_cells', 'object_cells', 'json_records', 'json_record',
+           'build_preview', 'file_preview', 'example_text', 'example_records', 'examples_preview', 'preview']
 
 # %% ../../../nbs/forms/trial/01_preview.ipynb #77936f92
 NO_PREVIEW = code("preview-not-read", "A file cannot be looked into.", "give a csv or JSON file that is there, in the encoding that the source says")
@@ -41,7 +41,7 @@ NO_PREVIEW = code("preview-not-read", "A file cannot be looked into.", "give a c
 
 @dataclass(frozen=True)
 class Cell:
-    """A text of the file, None where it has nothing; `misfit` says why ingest rescues it, and is empty where it is taken."""
+    """A text of the file, None where it has nothing; `rescue_reason` says why ingest rescues it, and is empty where it is taken."""
 
     text: str | None
     misfit: str = ""
@@ -74,7 +74,7 @@ class Preview:
                      for column, cell in zip(self.columns, row, strict=True) if cell.misfit)
 
 # %% ../../../nbs/forms/trial/01_preview.ipynb #3e194a0e
-SHOWN_FILES = 50
+MAX_SHOWN_FILES = 50
 
 
 def landing_folder(project: Project, model: Model) -> Path:
@@ -86,7 +86,7 @@ def landing_folder(project: Project, model: Model) -> Path:
     return folder
 
 
-def arrived(project: Project, model: Model) -> tuple[Path, ...]:
+def newest_landing_files(project: Project, model: Model) -> tuple[Path, ...]:
     """Return the newest files that have arrived for a model on this machine, the newest first; raises BadInput where the model's name leads out of the landing folder."""
     def found(folder: str) -> Iterator[tuple[float, str]]:
         with os.scandir(folder) as entries:
@@ -99,14 +99,14 @@ def arrived(project: Project, model: Model) -> tuple[Path, ...]:
                     yield entry.stat().st_mtime, entry.path
 
     folder = landing_folder(project, model)
-    return tuple(Path(path) for _, path in sorted(found(str(folder)), reverse=True)[:SHOWN_FILES]) if folder.is_dir() else ()
+    return tuple(Path(path) for _, path in sorted(found(str(folder)), reverse=True)[:MAX_SHOWN_FILES]) if folder.is_dir() else ()
 
 # %% ../../../nbs/forms/trial/01_preview.ipynb #0baa14f6
 Record = tuple[dict[str, str | None] | None, str]
-LARGEST = 20_000_000
+MAX_JSON_CHARACTERS = 20_000_000
 
 
-def is_nothing(text: str, options: Mapping[str, Any]) -> bool:
+def is_null_cell(text: str, options: Mapping[str, Any]) -> bool:
     """A cell of csv stands for nothing (Spark, *CSV files*, nullValue)."""
     return text in ("", str(options.get("nullValue", "")))
 
@@ -117,24 +117,24 @@ def csv_cells(header: Sequence[str], row: Sequence[str], options: Mapping[str, A
         return None, str(options.get("delimiter", ",")).join(row)
     strips = [name for name in ("ignoreLeadingWhiteSpace", "ignoreTrailingWhiteSpace") if str(options.get(name, False)).lower() == "true"]
     texts = [text.lstrip() if strips == ["ignoreLeadingWhiteSpace"] else text.rstrip() if strips == ["ignoreTrailingWhiteSpace"] else text.strip() if strips else text for text in row]
-    return {str(index): None if is_nothing(text, options) else text for index, text in enumerate(texts)}, ""
+    return {str(index): None if is_null_cell(text, options) else text for index, text in enumerate(texts)}, ""
 
 
 def object_cells(value: Any, text: str) -> Record:
     """Return a record of JSON; None where it is no object."""
     if not isinstance(value, Mapping):
         return None, text
-    return {str(name): None if part is None else json_text(part) for name, part in value.items()}, text
+    return {str(name): None if part is None else json_value_text(part) for name, part in value.items()}, text
 
 
 def json_records(path: Path, options: Mapping[str, Any]) -> Generator[Record]:
     """Yield the records of a JSON file: an object a line, or with `multiLine` an object or a list."""
-    with opened(path) as raw, io.TextIOWrapper(raw, encoding=encoding_of(options), errors="replace", newline="\n") as file:
+    with open_plain(path) as raw, io.TextIOWrapper(raw, encoding=encoding_of(options), errors="replace", newline="\n") as file:
         if str(options.get("multiLine", False)).lower() == "true":
-            text = file.read(LARGEST)
-            if len(text) == LARGEST:
-                raise ValueError(f"one JSON value of more than {LARGEST // 1_000_000} MB is not read for a preview")
-            value = parsed(text)
+            text = file.read(MAX_JSON_CHARACTERS)
+            if len(text) == MAX_JSON_CHARACTERS:
+                raise ValueError(f"one JSON value of more than {MAX_JSON_CHARACTERS // 1_000_000} MB is not read for a preview")
+            value = parse_json_text(text)
             yield from (object_cells(item, json.dumps(item)) for item in (value if isinstance(value, list) else [value]))
         else:
             yield from (json_record(line.strip()) for line in file if line.strip())
@@ -143,12 +143,12 @@ def json_records(path: Path, options: Mapping[str, Any]) -> Generator[Record]:
 def json_record(line: str) -> Record:
     """Return the record of a line."""
     try:
-        return object_cells(parsed(line), line)
+        return object_cells(parse_json_text(line), line)
     except ValueError:
         return None, line
 
 # %% ../../../nbs/forms/trial/01_preview.ipynb #0598bf52
-def seen(source: str, model: Model, header: Mapping[str, str], records: Iterable[Record], options: Mapping[str, Any], rows: int) -> Preview:
+def build_preview(source: str, model: Model, header: Mapping[str, str], records: Iterable[Record], options: Mapping[str, Any], rows: int) -> Preview:
     """Return the preview of the first records; `header` is a column's name by the key that it has in records, empty where the records' own names are the columns."""
     first = list(islice(records, rows))
     read = [cells for cells, _ in first if cells is not None]
@@ -156,16 +156,16 @@ def seen(source: str, model: Model, header: Mapping[str, str], records: Iterable
     types = {item.column: item.type for item in model.fields}
     takes: dict[str, str] = {}
     for keys in [list(names)] if header else [list(cells) for cells in read]:
-        positions, _ = matched([names[key] for key in keys], list(types))
+        positions, _ = match_header([names[key] for key in keys], list(types))
         takes |= {keys[position]: field for field, position in positions.items()}
 
     def cell(key: str, text: str | None) -> Cell:
-        return Cell(text, misfit(text, types[takes[key]], options) if text is not None and key in takes else "")
+        return Cell(text, rescue_reason(text, types[takes[key]], options) if text is not None and key in takes else "")
 
     patterns = {"date": "dateFormat", "timestamp": "timestampFormat", "timestamp_ntz": "timestampFormat"}
     asked = [(item.column, str(options[patterns[kind.name]])) for item in model.fields
              if isinstance(kind := bronze_type(item.type), Scalar) and patterns.get(kind.name) in options]
-    notes = tuple(f"{name} is not judged here: its pattern {pattern} is read by ingest alone" for name, pattern in asked if pattern_of(pattern) is None)
+    notes = tuple(f"{name} is not judged here: its pattern {pattern} is read by ingest alone" for name, pattern in asked if datetime_regex(pattern) is None)
     return Preview(source, tuple(names.values()), tuple(takes.get(key, "") for key in names), tuple(tuple(cell(key, cells.get(key)) for key in names) for cells in read),
                    tuple(name for name in types if name not in takes.values()) if read or header else (), tuple((number, text[:500]) for number, (cells, text) in enumerate(first, start=1) if cells is None), notes)
 
@@ -176,7 +176,7 @@ def file_preview(source: Source, model: Model, file: Path, rows: int) -> Preview
     try:
         if source.format == "json":
             with closing(json_records(file, given)) as records:
-                return seen(file.name, model, {}, records, given, rows)
+                return build_preview(file.name, model, {}, records, given, rows)
         options = {name: value for name, value in given.items() if name in (*CSV_OPTIONS, "header", "dateFormat", "timestampFormat")}
         control = read_control_totals(source.options.get("control"), source.format)
         with closing(csv_records(file, options)) as records:
@@ -184,23 +184,23 @@ def file_preview(source: Source, model: Model, file: Path, rows: int) -> Preview
             header = [name.removeprefix("\N{ZERO WIDTH NO-BREAK SPACE}") for name in next(found, [])] if has_header(options) else [item.column for item in model.fields]
             mark = str(options.get("comment", ""))
             said = (csv_cells(header, row, options) for row in found if not (mark and row[0].startswith(mark)))
-            return seen(file.name, model, {str(index): name for index, name in enumerate(header)}, said, options, rows)
+            return build_preview(file.name, model, {str(index): name for index, name in enumerate(header)}, said, options, rows)
     except (OSError, EOFError, zlib.error, ValueError, LookupError, csv.Error) as error:
-        raise BadInput(NO_PREVIEW.fault(f"it cannot be read as {source.format}: {damage_of(file) or error}", file=str(file))) from None
+        raise BadInput(NO_PREVIEW.fault(f"it cannot be read as {source.format}: {packing_damage(file) or error}", file=str(file))) from None
 
 # %% ../../../nbs/forms/trial/01_preview.ipynb #08aa6dd6
 def example_text(value: Any) -> str | None:
     """Return a value of an example as the text that a file would have."""
     if value is None:
         return None
-    return "true" if value is True else "false" if value is False else value.isoformat() if isinstance(value, date) else json_text(value)
+    return "true" if value is True else "false" if value is False else value.isoformat() if isinstance(value, date) else json_value_text(value)
 
 
 def example_records(example: Example) -> tuple[dict[str, str], list[Record]]:
     """Return an example's columns by the keys of its records (empty: the records name them), and its records; raises ValueError where it has none."""
     data = example.data
     if isinstance(data, str) and (example.type.lower() == "json" or data.lstrip().startswith(("[", "{"))):
-        data = parsed(data)
+        data = parse_json_text(data)
     if isinstance(data, str):
         text = data.strip()
         found = [row for row in csv.reader(io.StringIO(text), delimiter=delimiter_of(text)) if row]
@@ -224,7 +224,7 @@ def examples_preview(source: Source, model: Model, rows: int) -> Preview:
         header |= {name: name for name in names}
     if not records:
         raise BadInput(NO_PREVIEW.fault(f"{model.name} has no example, and no file has arrived", hint="make mock data, put a file into the landing folder, or write examples into the contract"))
-    return seen("examples", model, {}, records, {name: value for name, value in source.options.items() if name in ("dateFormat", "timestampFormat")}, rows)
+    return build_preview("examples", model, {}, records, {name: value for name, value in source.options.items() if name in ("dateFormat", "timestampFormat")}, rows)
 
 # %% ../../../nbs/forms/trial/01_preview.ipynb #a3761c74
 def preview(contract: Contract, model: Model, file: Path | None = None, rows: int = 20) -> Preview:

@@ -9,21 +9,21 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ...contract.publish.markup import markup
+from ...contract.publish.markup import join_markup
 from ...contract.model import Contract
-from ..widgets.controls import told
-from .plans import Planned
+from ..widgets.controls import fault_notices
+from .plans import PlanWithNotes
 from .preview import Cell, Preview, preview
-from ..widgets.html_text import heading, notice, table
-from .trial_work import Shown, Trial, Tried
-from ...plan.plan import MARKS, differing, summary
+from ..widgets.html_text import heading, notice, table_html
+from .trial_work import TableSample, Trial, ModelTrial
+from ...plan.plan import ACTION_MARKS, difference_text, plan_summary
 from ...lakehouse.runs import RuleResult
 
 if TYPE_CHECKING:
-    from datamaster_kit.mock.request import Written
+    from datamaster_kit.mock.request import MockOutput
 
 # %% auto #0
-__all__ = ['cell_words', 'preview_html', 'counts_html', 'shown_html', 'rows_html', 'verdict_of', 'rules_html', 'mock_html',
+__all__ = ['cell_words', 'preview_html', 'counts_html', 'table_sample_html', 'rows_html', 'verdict_of', 'rules_html', 'mock_html',
            'plan_html']
 
 # %% ../../../nbs/forms/trial/07_results.ipynb #d3b16aa9
@@ -44,27 +44,27 @@ def preview_html(found: Preview) -> str:
     said += [notice("warning", f"{len(found.misfits)} of the cells shown do not fit their type and are rescued.")] if found.misfits else []
     said += [notice("note", text) for text in found.notes]
     good = [] if said or not found.rows else [notice("ok", "Every column is a field, and every cell shown fits its type.")]
-    return table(names, rows) + markup([*good, *said])
+    return table_html(names, rows) + join_markup([*good, *said])
 
 # %% ../../../nbs/forms/trial/07_results.ipynb #bf5f0a03
-def counts_html(models: Sequence[Tried]) -> str:
+def counts_html(models: Sequence[ModelTrial]) -> str:
     """Return how many rows of each model were read, are good, quarantined and rescued."""
     has_truth = any(item.broken is not None for item in models)
     columns = ("Model", "Read", "Good", "Quarantined", "Rescued", *(("Broken on purpose",) if has_truth else ()))
-    return table(columns, [(item.model, item.read, item.good, item.quarantined, item.rescued, *((item.broken,) if has_truth else ())) for item in models])
+    return table_html(columns, [(item.model, item.read, item.good, item.quarantined, item.rescued, *((item.broken,) if has_truth else ())) for item in models])
 
 
-def shown_html(shown: Shown) -> str:
+def table_sample_html(shown: TableSample) -> str:
     """Return the first rows of a table."""
     more = f"the first {len(shown.rows)} of {shown.total:,}" if shown.total > len(shown.rows) else f"{shown.total:,}"
-    return heading(f"{shown.layer}: {more} rows", 4) + (table(shown.columns, shown.rows) if shown.rows else "")
+    return heading(f"{shown.layer}: {more} rows", 4) + (table_html(shown.columns, shown.rows) if shown.rows else "")
 
 
 def rows_html(trial: Trial) -> str:
     """Return what became of the rows of a trial."""
-    tables = [part for item in trial.models for part in (heading(item.model, 3), *map(shown_html, item.tables))]
+    tables = [part for item in trial.models for part in (heading(item.model, 3), *map(table_sample_html, item.tables))]
     notes = [notice("note", f"{item.model}: {note}") for item in trial.models for note in item.notes]
-    return told(trial.faults) + counts_html(trial.models) + markup(tables) + markup(notes)
+    return fault_notices(trial.faults) + counts_html(trial.models) + join_markup(tables) + join_markup(notes)
 
 
 def verdict_of(rule: RuleResult) -> str:
@@ -74,24 +74,24 @@ def verdict_of(rule: RuleResult) -> str:
     return "kept" if rule.passed else "broken"
 
 
-def rules_html(models: Iterable[Tried]) -> str:
+def rules_html(models: Iterable[ModelTrial]) -> str:
     """Return what each rule said, those that are broken first, and those that were not executed before those that are kept."""
     found = [(item.model, rule) for item in models for rule in item.rules]
     order = {False: 0, None: 1, True: 2}
-    return table(("Rule", "What it says", "Severity", "Counted", "Verdict"), [(f"{model}: {rule.rule}", rule.description, rule.severity, "" if rule.value is None else f"{rule.value:,g}", verdict_of(rule))
+    return table_html(("Rule", "What it says", "Severity", "Counted", "Verdict"), [(f"{model}: {rule.rule}", rule.description, rule.severity, "" if rule.value is None else f"{rule.value:,g}", verdict_of(rule))
                                                                            for model, rule in sorted(found, key=lambda pair: order[pair[1].passed])])
 
 # %% ../../../nbs/forms/trial/07_results.ipynb #d7951484
-def mock_html(contract: Contract, made: Sequence[Written], folder: Path) -> str:
+def mock_html(contract: Contract, made: Sequence[MockOutput], folder: Path) -> str:
     """Return what mock data of a contract was written, and where, with its first rows where they can be looked into."""
     rows = [(item.model, item.rows, item.broken, "\n".join(str(path.relative_to(folder)) for path in (*item.files, *((item.truth,) if item.truth else ())))) for item in made]
     notes = [notice("note", f"{item.model}: {note}") for item in made for note in (*item.notes, *(f"not broken: {id}: {reason}" for id, reason in item.not_broken.items()))]
     looked = [heading(f"{item.model}: the first rows", 3) + preview_html(preview(contract, contract.model(item.model), item.files[0], 10)) for item in made if item.files[0].suffix in (".csv", ".json")]
-    return notice("ok", f"The files are in {folder}.") + table(("Model", "Rows", "Broken on purpose", "Files"), rows) + markup([*notes, *looked])
+    return notice("ok", f"The files are in {folder}.") + table_html(("Model", "Rows", "Broken on purpose", "Files"), rows) + join_markup([*notes, *looked])
 
 
-def plan_html(planned: Planned) -> str:
+def plan_html(planned: PlanWithNotes) -> str:
     """Return a plan as HTML: a row a change, and the counts, in the words of the command line."""
-    rows = [(MARKS[change.action], change.kind, change.name, differing(change), "; ".join(filter(None, (change.refusal and f"refused: {change.refusal}", change.note)))) for change in planned.plan.shown]
-    changes = table(("", "Kind", "Name", "What differs", "What to know"), rows) if rows else ""
-    return changes + notice("ok" if planned.plan.is_empty else "note", summary(planned.plan)) + markup(notice("note", text) for text in planned.notes)
+    rows = [(ACTION_MARKS[change.action], change.kind, change.name, difference_text(change), "; ".join(filter(None, (change.refusal and f"refused: {change.refusal}", change.note)))) for change in planned.plan.shown]
+    changes = table_html(("", "Kind", "Name", "What differs", "What to know"), rows) if rows else ""
+    return changes + notice("ok" if planned.plan.is_empty else "note", plan_summary(planned.plan)) + join_markup(notice("note", text) for text in planned.notes)

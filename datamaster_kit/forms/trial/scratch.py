@@ -14,15 +14,16 @@ from pathlib import Path
 from typing import IO
 
 from ...contract.fault import BadInput, code
-from ..file.saving import inside
+from ..file.saving import resolve_inside
 from ...project.private import make_private
 
 # %% auto #0
-__all__ = ['IN_TRIAL', 'KEPT', 'digest_of', 'held', 'removed', 'scratch', 'scratch_folder']
+__all__ = ['IN_TRIAL', 'MAX_KEPT_FOLDERS', 'digest_of', 'lock_scratch_folder', 'remove_scratch_folder', 'acquire_scratch_folder',
+           'scratch_folder']
 
 # %% ../../../nbs/forms/trial/02_scratch.ipynb #bdad5fc6
 IN_TRIAL = code("trial-running", "The same contract is being tried out already.", "wait until that has ended, or cancel it")
-KEPT = 4
+MAX_KEPT_FOLDERS = 4
 
 
 def digest_of(*texts: str) -> str:
@@ -30,7 +31,7 @@ def digest_of(*texts: str) -> str:
     return hashlib.sha256("\0".join(texts).encode("utf-8", "surrogatepass")).hexdigest()[:12]
 
 
-def held(folder: Path) -> IO[str] | None:
+def lock_scratch_folder(folder: Path) -> IO[str] | None:
     """Hold a scratch folder, and return what holds it: it ends with being closed, or with the process. None where somebody else holds it."""
     lock = folder.with_name(f".{folder.name}.lock").open("a+", encoding="utf-8")
     try:
@@ -41,9 +42,9 @@ def held(folder: Path) -> IO[str] | None:
     return lock
 
 
-def removed(folder: Path) -> bool:
+def remove_scratch_folder(folder: Path) -> bool:
     """Remove a scratch folder with all that is in it, and say whether it was; one that somebody holds stays."""
-    lock = held(folder)
+    lock = lock_scratch_folder(folder)
     if lock is None:
         return False
     with lock:
@@ -52,28 +53,28 @@ def removed(folder: Path) -> bool:
     return True
 
 # %% ../../../nbs/forms/trial/02_scratch.ipynb #6848e75e
-def scratch(root: Path, kind: str, digest: str) -> tuple[Path, IO[str]]:
+def acquire_scratch_folder(root: Path, kind: str, digest: str) -> tuple[Path, IO[str]]:
     """Return an empty folder `.datamaster/forms/<kind>/<digest>` of a project, and what holds it; older ones but the last few are removed.
 
     Raises BadInput where the same is in use, or where the folder would be outside of the project.
     """
     parent = root / ".datamaster" / "forms" / kind
-    folder = inside(parent, root) / digest
+    folder = resolve_inside(parent, root) / digest
     make_private(folder.parent)
-    lock = held(folder)
+    lock = lock_scratch_folder(folder)
     if lock is None:
         raise BadInput(IN_TRIAL.fault(f"{folder.name} is in use", file=str(folder)))
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
     others = sorted((path for path in folder.parent.iterdir() if path.is_dir() and not path.is_symlink() and path != folder), key=lambda path: path.stat().st_mtime, reverse=True)
-    for path in others[KEPT:]:
-        removed(path)
+    for path in others[MAX_KEPT_FOLDERS:]:
+        remove_scratch_folder(path)
     return folder, lock
 
 
 @contextmanager
 def scratch_folder(root: Path, kind: str, digest: str) -> Iterator[Path]:
     """Give an empty scratch folder, held while the block runs."""
-    folder, lock = scratch(root, kind, digest)
+    folder, lock = acquire_scratch_folder(root, kind, digest)
     with lock:
         yield folder

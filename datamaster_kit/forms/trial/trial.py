@@ -11,30 +11,30 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from ...contract.fault import Fault
-from .child import Child, Running
-from .scratch import digest_of, scratch
-from .trial_work import Shown, Trial, Tried, contract_of, project_at
+from .child import ChildProcess, BackgroundWork
+from .scratch import digest_of, acquire_scratch_folder
+from .trial_work import TableSample, Trial, ModelTrial, contract_of, project_at
 from ...lakehouse.runs import RuleResult
 
 if TYPE_CHECKING:
-    from datamaster_kit.mock.request import Written
+    from datamaster_kit.mock.request import MockOutput
 
 # %% auto #0
-__all__ = ['mocked', 'Wanted', 'trial_of', 'trial']
+__all__ = ['write_trial_mock', 'TrialRequest', 'parse_trial', 'start_trial']
 
 # %% ../../../nbs/forms/trial/06_trial.ipynb #86f33e71
-def mocked(text: str, rows: int, seed: int, bad_ratio: float, folder: Path, path: Path = Path("contract.yaml")) -> list[Written]:
+def write_trial_mock(text: str, rows: int, seed: int, bad_ratio: float, folder: Path, path: Path = Path("contract.yaml")) -> list[MockOutput]:
     """Write mock data of a contract's text below a folder: `<model>/<model>-00001.<format>`, and `<model>.truth.csv` where rows are broken.
 
     `path` is where the contract stands, for what it refers to. Raises BadInput, with nothing written, for a contract with errors or a request that cannot be met.
     """
-    from datamaster_kit.mock.request import Request, write_mock
+    from datamaster_kit.mock.request import MockRequest, write_mock
 
-    return write_mock(contract_of(text, path, path.parent), Request(rows, seed, bad_ratio=bad_ratio), folder)
+    return write_mock(contract_of(text, path, path.parent), MockRequest(rows, seed, bad_ratio=bad_ratio), folder)
 
 # %% ../../../nbs/forms/trial/06_trial.ipynb #e1b9c9f2
 @dataclass(frozen=True)
-class Wanted:
+class TrialRequest:
     """What is tried: rows of the contract's `examples` or of `mock` data (how many, their seed, the share of broken ones), and how many rows of each table are shown."""
 
     source: Literal["examples", "mock"] = "examples"
@@ -44,23 +44,23 @@ class Wanted:
     shown: int = 20
 
 
-def trial_of(data: Mapping[str, Any]) -> Trial:
+def parse_trial(data: Mapping[str, Any]) -> Trial:
     """Return the trial of its JSON form."""
-    def shown(table: Mapping[str, Any]) -> Shown:
-        return Shown(table["layer"], tuple(table["columns"]), tuple(map(tuple, table["rows"])), table["total"])
+    def shown(table: Mapping[str, Any]) -> TableSample:
+        return TableSample(table["layer"], tuple(table["columns"]), tuple(map(tuple, table["rows"])), table["total"])
 
-    models = (Tried(**{**item, "rules": tuple(RuleResult(**rule) for rule in item["rules"]), "tables": tuple(map(shown, item["tables"])), "notes": tuple(item["notes"])}) for item in data["models"])
+    models = (ModelTrial(**{**item, "rules": tuple(RuleResult(**rule) for rule in item["rules"]), "tables": tuple(map(shown, item["tables"])), "notes": tuple(item["notes"])}) for item in data["models"])
     return Trial(tuple(models), tuple(Fault(**fault) for fault in data["faults"]), data["seconds"], data["log"], data["folder"])
 
 
-def trial(text: str, path: Path, project: Path, wanted: Wanted = Wanted()) -> Running[Trial]:
+def start_trial(text: str, path: Path, project: Path, wanted: TrialRequest = TrialRequest()) -> BackgroundWork[Trial]:
     """Start trying out a contract's text, which stands or will stand at `path`, in the project of a project file (or of its folder).
 
     Raises BadInput for a contract or project with errors, or where the same trial is running.
     """
     own = project_at(project)
     contract_of(text, path, own.root)
-    folder, held = scratch(own.root, "trials", digest_of(text, str(path), repr(wanted)))
+    folder, held = acquire_scratch_folder(own.root, "trials", digest_of(text, str(path), repr(wanted)))
     (folder / "contracts").mkdir()
     (folder / "contracts" / f"{path.stem}.yaml").write_text(text, encoding="utf-8", newline="")
     (folder / "datamaster.yaml").write_text(f"domain: {own.names.domain}\ncatalog: {own.names.catalog}\n", encoding="utf-8")
@@ -68,4 +68,4 @@ def trial(text: str, path: Path, project: Path, wanted: Wanted = Wanted()) -> Ru
     if (own.state_folder / "jars").is_dir():
         (folder / ".datamaster" / "jars").symlink_to((own.state_folder / "jars").resolve())
     request = {**asdict(wanted), "text": text, "path": str(path.resolve()), "project": str(project.resolve()), "folder": str(folder)}
-    return Running(Child("datamaster_kit.forms.trial.trial_work", request, folder), held, trial_of)
+    return BackgroundWork(ChildProcess("datamaster_kit.forms.trial.trial_work", request, folder), held, parse_trial)

@@ -17,10 +17,10 @@ from typing import Any
 from ...contract.document import parse_document
 from ...contract.fault import BadInput, DatamasterError, Fault, code
 from ...contract.model import Contract, Model, Scalar, Source, Workflow
-from ...contract.read import examined
+from ...contract.read import examine_document
 from ...contract.sql.sqltype import quote
-from ...contract.sql.table import QUARANTINE
-from .child import Progress, Report, serve
+from ...contract.sql.table import QUARANTINE_SUFFIX
+from .child import WorkProgress, WorkProgressCallback, serve_request
 from .preview import example_records, landing_folder
 from ...lakehouse.names import names
 from ...project.project_file import Project, read_project
@@ -29,13 +29,14 @@ from ...targets.readers.csv_files import escape_of, has_header
 from ...targets.base import Target
 
 # %% auto #0
-__all__ = ['NO_EXAMPLE_ROWS', 'contract_of', 'project_at', 'write_csv', 'example_rows', 'write_examples', 'Shown', 'Tried',
-           'Trial', 'shown_table', 'shown_tables', 'tried', 'rows_written', 'without_control_totals', 'try_out', 'main']
+__all__ = ['NO_EXAMPLE_ROWS', 'contract_of', 'project_at', 'write_csv', 'example_rows', 'write_examples', 'TableSample',
+           'ModelTrial', 'Trial', 'read_table_sample', 'read_table_samples', 'build_model_trial', 'write_trial_rows',
+           'without_control_totals', 'run_trial', 'main']
 
 # %% ../../../nbs/forms/trial/04_trial_work.ipynb #39b99c3c
 def contract_of(text: str, path: Path, root: Path) -> Contract:
     """Return the contract of a text that stands, or will stand, at a path; raises BadInput with every error."""
-    contract, faults = examined(parse_document(text, str(path)), root.resolve())
+    contract, faults = examine_document(parse_document(text, str(path)), root.resolve())
     errors = tuple(fault for fault in faults if fault.severity == "error")
     if errors or contract is None:
         raise BadInput(*errors)
@@ -95,7 +96,7 @@ def write_examples(source: Source, model: Model, folder: Path) -> int:
 
 # %% ../../../nbs/forms/trial/04_trial_work.ipynb #eaf55738
 @dataclass(frozen=True)
-class Shown:
+class TableSample:
     """The first rows of a table as texts; `layer` is bronze, silver or quarantine, `total` counts all rows."""
 
     layer: str
@@ -105,7 +106,7 @@ class Shown:
 
 
 @dataclass(frozen=True)
-class Tried:
+class ModelTrial:
     """What became of a model's rows: how many were read, are good, quarantined and rescued; what each rule said; the first rows of its tables."""
 
     model: str
@@ -114,7 +115,7 @@ class Tried:
     quarantined: int
     rescued: int
     rules: tuple[RuleResult, ...]
-    tables: tuple[Shown, ...]
+    tables: tuple[TableSample, ...]
     broken: int | None = None
     notes: tuple[str, ...] = ()
 
@@ -123,14 +124,14 @@ class Tried:
 class Trial:
     """A contract tried out: what became of each model, the faults that ended a step (such as too many bad rows), how long it took, and where its log and files are."""
 
-    models: tuple[Tried, ...]
+    models: tuple[ModelTrial, ...]
     faults: tuple[Fault, ...]
     seconds: float
     log: str
     folder: str
 
 # %% ../../../nbs/forms/trial/04_trial_work.ipynb #e5e84add
-def shown_table(target: Target, layer: str, table: str, model: Model, extra: tuple[str, ...], limit: int) -> Shown:
+def read_table_sample(target: Target, layer: str, table: str, model: Model, extra: tuple[str, ...], limit: int) -> TableSample:
     """Return the first rows of a table in the order in which they were read: the model's columns, and some of the toolkit's."""
     rows = target.spark.table(table)
     types = {item.column: item.type for item in model.fields}
@@ -138,23 +139,23 @@ def shown_table(target: Target, layer: str, table: str, model: Model, extra: tup
     texts = [f"CAST({quote(name)} AS STRING) AS {quote(name)}" if name not in types or (isinstance(types[name], Scalar) and types[name] != Scalar("variant")) else f"to_json({quote(name)}) AS {quote(name)}"
              for name in (*(name for name in types if name in rows.columns), *(name for name in extra if name in rows.columns))]
     taken = rows.orderBy(*order[:1]).limit(limit).selectExpr(*texts) if order else rows.limit(limit).selectExpr(*texts)
-    return Shown(layer, tuple(taken.columns), tuple(tuple(row) for row in taken.collect()), rows.count())
+    return TableSample(layer, tuple(taken.columns), tuple(tuple(row) for row in taken.collect()), rows.count())
 
 
-def shown_tables(target: Target, project: Project, model: Model, limit: int) -> tuple[Shown, ...]:
+def read_table_samples(target: Target, project: Project, model: Model, limit: int) -> tuple[TableSample, ...]:
     """Return the first rows of a model's tables that are there."""
-    wanted = (("bronze", "bronze", "", ("carlton_rescued", "carlton_broken_rules")), ("silver", "silver", "", ()), ("quarantine", "bronze", QUARANTINE, ("carlton_record", "carlton_broken_rules", "carlton_rescued")))
+    wanted = (("bronze", "bronze", "", ("carlton_rescued", "carlton_broken_rules")), ("silver", "silver", "", ()), ("quarantine", "bronze", QUARANTINE_SUFFIX, ("carlton_record", "carlton_broken_rules", "carlton_rescued")))
     found = [(layer, project.names.table(schema, model.table + suffix), extra) for layer, schema, suffix, extra in wanted]
-    return tuple(shown_table(target, layer, target.sql_name(table), model, extra, limit) for layer, table, extra in found if target.has_table(table))
+    return tuple(read_table_sample(target, layer, target.sql_name(table), model, extra, limit) for layer, table, extra in found if target.has_table(table))
 
 
-def tried(model: Model, run: Run | None, rules: tuple[RuleResult, ...], tables: tuple[Shown, ...], broken: int | None, notes: tuple[str, ...]) -> Tried:
+def build_model_trial(model: Model, run: Run | None, rules: tuple[RuleResult, ...], tables: tuple[TableSample, ...], broken: int | None, notes: tuple[str, ...]) -> ModelTrial:
     """Return what became of a model's rows, by the run of ingest that read them."""
     read, quarantined, rescued = (run.rows_read, run.rows_quarantined, run.rows_rescued) if run else (0, 0, 0)
-    return Tried(model.name, read, read - quarantined, quarantined, rescued, rules, tables, broken, (*notes, *(run.notes if run else ())))
+    return ModelTrial(model.name, read, read - quarantined, quarantined, rescued, rules, tables, broken, (*notes, *(run.notes if run else ())))
 
 # %% ../../../nbs/forms/trial/04_trial_work.ipynb #bbc3c934
-def rows_written(contract: Contract, project: Project, request: Mapping[str, Any], folder: Path) -> dict[str, tuple[int | None, tuple[str, ...]]]:
+def write_trial_rows(contract: Contract, project: Project, request: Mapping[str, Any], folder: Path) -> dict[str, tuple[int | None, tuple[str, ...]]]:
     """Write the raw files that a trial reads, and return by model how many rows were broken on purpose, and what is to be known; raises BadInput where no row can be written."""
     source = (contract.workflow or Workflow()).source
     if request["source"] == "examples":
@@ -162,12 +163,12 @@ def rows_written(contract: Contract, project: Project, request: Mapping[str, Any
         if not any(counts.values()):
             raise BadInput(NO_EXAMPLE_ROWS.fault(f"no model of {contract.id} has examples"))
         return {name: (None, () if count else ("it has no examples",)) for name, count in counts.items()}
-    from datamaster_kit.mock.files.files import file_name
-    from datamaster_kit.mock.request import Request, write_mock
+    from datamaster_kit.mock.files.files import model_file_name
+    from datamaster_kit.mock.request import MockRequest, write_mock
 
-    made = write_mock(contract, Request(request["rows"], request["seed"], bad_ratio=request["bad_ratio"]), folder / "mock")
+    made = write_mock(contract, MockRequest(request["rows"], request["seed"], bad_ratio=request["bad_ratio"]), folder / "mock")
     for model in contract.ingested_models:
-        shutil.copytree(folder / "mock" / file_name(model), landing_folder(project, model), dirs_exist_ok=True)
+        shutil.copytree(folder / "mock" / model_file_name(model), landing_folder(project, model), dirs_exist_ok=True)
     return {item.model: (item.broken, (*item.notes, *(f"not broken: {id}: {reason}" for id, reason in item.not_broken.items()))) for item in made}
 
 
@@ -177,7 +178,7 @@ def without_control_totals(contract: Contract) -> Contract:
     return replace(contract, workflow=replace(workflow, source=replace(workflow.source, options={name: value for name, value in workflow.source.options.items() if name != "control"})))
 
 
-def try_out(request: Mapping[str, Any], report: Report) -> dict[str, Any]:
+def run_trial(request: Mapping[str, Any], report: WorkProgressCallback) -> dict[str, Any]:
     """Try a contract out in the folder of a request, and return the trial as JSON; raises DatamasterError where nothing could be ingested."""
     from datamaster_kit.ingest.checks import RULE_FAILED
     from datamaster_kit.ingest.holds import release_holds
@@ -188,19 +189,19 @@ def try_out(request: Mapping[str, Any], report: Report) -> dict[str, Any]:
     from datamaster_kit.unity.catalog import apply_catalog, plan_catalog
 
     begun, folder, own = time.monotonic(), Path(request["folder"]), project_at(Path(request["project"]))
-    report(Progress("read", 0.02, "Reading the contract"))
+    report(WorkProgress("read", 0.02, "Reading the contract"))
     contract = contract_of(request["text"], Path(request["path"]), own.root)
     project = replace(own, root=folder, contracts=("contracts/*.yaml",))
     contract = contract if request["source"] == "mock" else without_control_totals(contract)
-    report(Progress("rows", 0.05, "Writing the rows"))
-    made = rows_written(contract, project, request, folder)
+    report(WorkProgress("rows", 0.05, "Writing the rows"))
+    made = write_trial_rows(contract, project, request, folder)
     target, run_id, faults = LocalTarget(project), new_run_id(), list[Fault]()
-    report(Progress("spark", 0.15, "Starting Spark"))
+    report(WorkProgress("spark", 0.15, "Starting Spark"))
     assert target.spark is not None
-    report(Progress("unity", 0.35, "Making the tables"))
+    report(WorkProgress("unity", 0.35, "Making the tables"))
     apply_catalog(plan_catalog(target, project, [contract], only_tables=True))
     for name, share, text, step in (("ingest", 0.5, "Bringing the rows to bronze", ingest), ("silver", 0.75, "Bringing the good rows to silver", build_silver)):
-        report(Progress(name, share, text))
+        report(WorkProgress(name, share, text))
         try:
             step(target, project, contract, run_id)
         except DatamasterError as error:
@@ -209,14 +210,14 @@ def try_out(request: Mapping[str, Any], report: Report) -> dict[str, Any]:
                 break
             for model in contract.ingested_models:
                 release_holds(target, project, contract, model.name, "it is a trial")
-    report(Progress("look", 0.9, "Looking at the result"))
+    report(WorkProgress("look", 0.9, "Looking at the result"))
     runs = read_runs(target, project.names.catalog, run_id, "ingest")
     results = latest_results([contract], runs)
-    models = [tried(model, next((run for run in runs if run.model == model.name), None), tuple(result for name, result in results if name == model.name),
-                    shown_tables(target, project, model, request["shown"]), *made.get(model.name, (None, ()))) for model in contract.ingested_models]
+    models = [build_model_trial(model, next((run for run in runs if run.model == model.name), None), tuple(result for name, result in results if name == model.name),
+                    read_table_samples(target, project, model, request["shown"]), *made.get(model.name, (None, ()))) for model in contract.ingested_models]
     return asdict(Trial(tuple(models), tuple(faults), time.monotonic() - begun, str(folder / "log.txt"), str(folder)))
 
 # %% ../../../nbs/forms/trial/04_trial_work.ipynb #a5d126d6
 def main() -> None:
     """Be the child process."""
-    serve(try_out)
+    serve_request(run_trial)

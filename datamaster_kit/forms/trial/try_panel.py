@@ -11,22 +11,22 @@ from pathlib import Path
 from typing import Any
 
 from ...contract.fault import DatamasterError, code
-from .child import Progress, Running
-from ..widgets.controls import row, shown, told
-from .plans import Kind, Planned, planning
+from .child import WorkProgress, BackgroundWork
+from ..widgets.controls import widget_row, show_html, fault_notices
+from .plans import PlanKind, PlanWithNotes, start_planning
 from .results import mock_html, plan_html, rows_html, rules_html
 from .scratch import digest_of, scratch_folder
 from ..widgets.html_text import heading, notice
-from .trial import Wanted, mocked, trial
+from .trial import TrialRequest, write_trial_mock, start_trial
 from .trial_work import Trial, contract_of, project_at
 
 # %% auto #0
-__all__ = ['BUSY', 'NOT_DONE', 'MOST_ROWS', 'targets_of', 'TryPanel']
+__all__ = ['FORM_BUSY', 'FORM_WORK_FAILED', 'MAX_MOCK_ROWS', 'targets_of', 'TryPanel']
 
 # %% ../../../nbs/forms/trial/08_try_panel.ipynb #6b59c684
-BUSY = code("form-busy", "Something that the form started is still running.", "wait until it has ended, or cancel it")
-NOT_DONE = code("form-work-failed", "What the form started ended in a way that nobody foresaw.", "report it, with what you did")
-MOST_ROWS = 100_000
+FORM_BUSY = code("form-busy", "Something that the form started is still running.", "wait until it has ended, or cancel it")
+FORM_WORK_FAILED = code("form-work-failed", "What the form started ended in a way that nobody foresaw.", "report it, with what you did")
+MAX_MOCK_ROWS = 100_000
 
 
 def targets_of(project: Path) -> tuple[str, ...]:
@@ -42,7 +42,7 @@ class TryPanel:
 
     def __init__(self, text: Callable[[], str], path: Path, project: Path) -> None:
         self.text, self.path, self.project = text, path, project
-        self.running: Running[Any] | None = None
+        self.running: BackgroundWork[Any] | None = None
         self.thread: threading.Thread | None = None
         self.is_cancelled = False
         self.widget = self.made()
@@ -51,7 +51,7 @@ class TryPanel:
         """Return the panel's widget."""
         from ipywidgets import HTML, BoundedFloatText, BoundedIntText, Button, Dropdown, FloatProgress, VBox
 
-        self.rows = BoundedIntText(value=1000, min=1, max=MOST_ROWS, description="Rows")
+        self.rows = BoundedIntText(value=1000, min=1, max=MAX_MOCK_ROWS, description="Rows")
         self.seed = BoundedIntText(value=1, min=0, max=2**31 - 1, description="Seed")
         self.bad_share = BoundedFloatText(value=0.05, min=0, max=1, step=0.01, description="Share of broken rows")
         self.target = Dropdown(options=targets_of(self.project), description="Target of plans")
@@ -65,10 +65,10 @@ class TryPanel:
         self.buttons = {label: self.button(label, tooltip, act) for label, tooltip, act in acts}
         self.cancel_button = Button(description="Cancel", tooltip="End what runs", disabled=True)
         self.cancel_button.on_click(lambda _: self.cancel())
-        tables = row(VBox([self.result]), VBox([self.rules]))
+        tables = widget_row(VBox([self.result]), VBox([self.rules]))
         tables.layout.align_items = "flex-start"
-        made = VBox([HTML(heading("Rows", 3)), row(self.rows, self.seed, self.bad_share), row(*(self.buttons[label] for label, _, _ in acts[:3])),
-                     HTML(heading("Plans", 3)), row(self.target), row(*(self.buttons[label] for label, _, _ in acts[3:])), row(self.cancel_button, self.progress), self.status, tables])
+        made = VBox([HTML(heading("Rows", 3)), widget_row(self.rows, self.seed, self.bad_share), widget_row(*(self.buttons[label] for label, _, _ in acts[:3])),
+                     HTML(heading("Plans", 3)), widget_row(self.target), widget_row(*(self.buttons[label] for label, _, _ in acts[3:])), widget_row(self.cancel_button, self.progress), self.status, tables])
         made.add_class("dm-try")
         return made
 
@@ -79,10 +79,10 @@ class TryPanel:
         def pressed(_: Any) -> None:
             try:
                 if self.is_running:
-                    raise DatamasterError(BUSY.fault("something runs already"))
+                    raise DatamasterError(FORM_BUSY.fault("something runs already"))
                 act()
             except DatamasterError as error:
-                shown(self.status, told(error.faults))
+                show_html(self.status, fault_notices(error.faults))
 
         made = Button(description=label, tooltip=tooltip)
         made.on_click(pressed)
@@ -93,17 +93,17 @@ class TryPanel:
         """Something that was started has not ended."""
         return self.thread is not None and self.thread.is_alive()
 
-    def wanted(self, source: Any) -> Wanted:
+    def wanted(self, source: Any) -> TrialRequest:
         """Return what is asked for in the fields."""
-        return Wanted(source, self.rows.value, self.seed.value, self.bad_share.value if source == "mock" else 0.0)
+        return TrialRequest(source, self.rows.value, self.seed.value, self.bad_share.value if source == "mock" else 0.0)
 
     def try_out(self, source: str) -> None:
         """Start a trial."""
-        self.follow(trial(self.text(), self.path, self.project, self.wanted(source)), self.show_trial)
+        self.follow(start_trial(self.text(), self.path, self.project, self.wanted(source)), self.show_trial)
 
-    def plan(self, kind: Kind) -> None:
+    def plan(self, kind: PlanKind) -> None:
         """Start making a plan."""
-        self.follow(planning(self.text(), self.path, self.project, kind, self.target.value), self.show_plan)
+        self.follow(start_planning(self.text(), self.path, self.project, kind, self.target.value), self.show_plan)
 
     def make_mock(self) -> None:
         """Start making mock data, below the project's `.datamaster/forms/mock`."""
@@ -112,20 +112,20 @@ class TryPanel:
 
         def work() -> None:
             with scratch_folder(root, "mock", digest) as folder:
-                made = mocked(text, wanted.rows, wanted.seed, wanted.bad_ratio, folder, self.path)
+                made = write_trial_mock(text, wanted.rows, wanted.seed, wanted.bad_ratio, folder, self.path)
                 self.show(mock_html(contract_of(text, self.path, self.path.parent), made, folder))
 
         self.start(work)
 
-    def follow(self, running: Running[Any], show: Callable[[Any], None]) -> None:
+    def follow(self, running: BackgroundWork[Any], show: Callable[[Any], None]) -> None:
         """Follow what runs in a child process, and show its result."""
         self.running = running
 
         def work() -> None:
             for event in running.events():
-                if isinstance(event, Progress):
+                if isinstance(event, WorkProgress):
                     self.progress.value = event.share
-                    shown(self.status, notice("note", f"{event.text} ..."))
+                    show_html(self.status, notice("note", f"{event.text} ..."))
                 else:
                     show(event)
 
@@ -137,15 +137,15 @@ class TryPanel:
             try:
                 work()
             except DatamasterError as error:
-                shown(self.status, told(error.faults))
+                show_html(self.status, fault_notices(error.faults))
             except Exception as error:  # a thread has nobody else to tell
-                shown(self.status, told([NOT_DONE.fault(f"{type(error).__name__}: {error}")]))
+                show_html(self.status, fault_notices([FORM_WORK_FAILED.fault(f"{type(error).__name__}: {error}")]))
             finally:
                 self.running = None
                 self.set_running(False)
 
         self.set_running(True)
-        shown(self.status, notice("note", "Starting ..."))
+        show_html(self.status, notice("note", "Starting ..."))
         self.thread = threading.Thread(target=guarded, name="datamaster try", daemon=True)
         self.thread.start()
 
@@ -167,13 +167,13 @@ class TryPanel:
     def show(self, result: str, rules: str = "", status: str = "") -> None:
         """Show a result, and beside it what the rules said."""
         self.result.value, self.rules.value = result, rules
-        shown(self.status, status)
+        show_html(self.status, status)
 
     def show_trial(self, found: Trial) -> None:
         """Show what came of a trial."""
         kind = "warning" if found.faults else "ok"
         self.show(rows_html(found), heading("Rules", 3) + rules_html(found.models), notice(kind, f"It took {found.seconds:.0f} s. The files and tables are in {found.folder}, the log is {Path(found.log).name} there."))
 
-    def show_plan(self, found: Planned) -> None:
+    def show_plan(self, found: PlanWithNotes) -> None:
         """Show a plan."""
         self.show(plan_html(found))

@@ -14,28 +14,30 @@ from typing import Any
 from ...contract.model import Array, DataType, Map, Scalar, Struct
 from ...contract.source_options import moment_pattern_problem
 from ...contract.sql.sqltype import sql_type
-from ...targets.readers.accepted_forms import FORM_OF
+from ...targets.readers.accepted_forms import FORM_BY_TYPE
 from ...targets.readers.casts import BEYOND_VARIANT, bronze_type
 
 # %% auto #0
-__all__ = ['BLANKS', 'WHOLE', 'TRUTHS', 'FLOATING', 'SPECIAL', 'GREATEST_FLOAT', 'DATE', 'YEAR_OR_MONTH', 'CLOCK', 'MOMENT',
-           'TIME_ONLY', 'SHORT_ZONES', 'LETTERS', 'whole_misfit', 'decimal_misfit', 'floating_misfit', 'is_day',
-           'is_zone', 'date_misfit', 'moment_misfit', 'pattern_of', 'pattern_misfit', 'Written', 'json_text', 'as_json',
-           'part_text', 'variant_misfit', 'part_misfit', 'is_base64', 'nested_misfit', 'key_of', 'refused', 'distinct',
-           'parsed', 'misfit', 'value_misfit']
+__all__ = ['CAST_BLANKS', 'CAST_INTEGER_BITS', 'BOOLEAN_TEXTS', 'FLOAT_TEXT_PATTERN', 'SPECIAL_FLOAT_TEXTS', 'GREATEST_FLOAT',
+           'CAST_DATE_PATTERN', 'YEAR_OR_MONTH', 'CLOCK_PATTERN', 'CAST_TIMESTAMP_PATTERN', 'TIME_ONLY', 'SHORT_ZONES',
+           'DATETIME_LETTER_PATTERNS', 'integer_misfit', 'decimal_misfit', 'floating_misfit', 'is_calendar_day',
+           'is_zone', 'date_misfit', 'timestamp_misfit', 'datetime_regex', 'pattern_misfit', 'JsonNumber',
+           'json_value_text', 'render_json', 'json_part_text', 'variant_misfit', 'part_misfit', 'is_base64',
+           'nested_misfit', 'map_key_identity', 'reject_json_constant', 'unique_members', 'parse_json_text',
+           'rescue_reason', 'value_misfit']
 
 # %% ../../../nbs/forms/trial/00_verdicts.ipynb #06bbee8b
-BLANKS = "".join(map(chr, range(33))) + "\x7f"  # what Spark takes away around a text before it casts it
-WHOLE = {"byte": 7, "short": 15, "integer": 31, "long": 63}
-TRUTHS = {"t", "true", "y", "yes", "1", "f", "false", "n", "no", "0"}
-FLOATING = re.compile(r"[+-]?(?:(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?[fFdD]?|0[xX][0-9a-fA-F]*\.?[0-9a-fA-F]*[pP][+-]?\d+[fFdD]?)", re.ASCII)
-SPECIAL = {"nan", *(sign + word for sign in ("", "+", "-") for word in ("inf", "infinity"))}
+CAST_BLANKS = "".join(map(chr, range(33))) + "\x7f"  # what Spark takes away around a text before it casts it
+CAST_INTEGER_BITS = {"byte": 7, "short": 15, "integer": 31, "long": 63}
+BOOLEAN_TEXTS = {"t", "true", "y", "yes", "1", "f", "false", "n", "no", "0"}
+FLOAT_TEXT_PATTERN = re.compile(r"[+-]?(?:(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?[fFdD]?|0[xX][0-9a-fA-F]*\.?[0-9a-fA-F]*[pP][+-]?\d+[fFdD]?)", re.ASCII)
+SPECIAL_FLOAT_TEXTS = {"nan", *(sign + word for sign in ("", "+", "-") for word in ("inf", "infinity"))}
 GREATEST_FLOAT = 3.4028235677973366e38  # half way between the greatest float and what follows it: from here on it is infinite
 
 
-def whole_misfit(text: str, name: str) -> str:
+def integer_misfit(text: str, name: str) -> str:
     """Return why a text is no whole number of a type, or an empty text."""
-    plain, limit = text.strip(BLANKS), 1 << WHOLE[name]
+    plain, limit = text.strip(CAST_BLANKS), 1 << CAST_INTEGER_BITS[name]
     if not re.fullmatch(r"[+-]?\d+", plain, re.ASCII):
         return "no whole number"
     return "" if len(plain.lstrip("+-0")) < 20 and -limit <= int(plain) < limit else f"not from {-limit} to {limit - 1}"
@@ -43,7 +45,7 @@ def whole_misfit(text: str, name: str) -> str:
 
 def decimal_misfit(text: str, precision: int, scale: int) -> str:
     """Return why a text is no decimal of a precision and scale, or an empty text."""
-    plain = text.strip(BLANKS[:33])
+    plain = text.strip(CAST_BLANKS[:33])
     if not re.fullmatch(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d{1,9})?", plain):
         return "no decimal number"
     value, (mantissa, _, exponent) = Decimal(plain), plain.lower().partition("e")
@@ -60,10 +62,10 @@ def decimal_misfit(text: str, precision: int, scale: int) -> str:
 
 def floating_misfit(text: str, name: str) -> str:
     """Return why a text is no floating-point number, or an empty text; one beyond the type's range is none."""
-    plain = text.strip(BLANKS[:33])
-    if plain.lower() in SPECIAL:
+    plain = text.strip(CAST_BLANKS[:33])
+    if plain.lower() in SPECIAL_FLOAT_TEXTS:
         return ""
-    if not FLOATING.fullmatch(plain):
+    if not FLOAT_TEXT_PATTERN.fullmatch(plain):
         return "no number"
     digits = plain.rstrip("fFdD") if "x" not in plain.lower() else plain
     try:
@@ -75,14 +77,14 @@ def floating_misfit(text: str, name: str) -> str:
     return "beyond the type's range" if value == float("inf") or (name == "float" and value >= GREATEST_FLOAT) else ""
 
 # %% ../../../nbs/forms/trial/00_verdicts.ipynb #fb9847dd
-DATE = re.compile(r"([+-]?\d{4,7})-(\d{1,2})-(\d{1,2})(?:[ T].*)?", re.DOTALL | re.ASCII)
+CAST_DATE_PATTERN = re.compile(r"([+-]?\d{4,7})-(\d{1,2})-(\d{1,2})(?:[ T].*)?", re.DOTALL | re.ASCII)
 YEAR_OR_MONTH = re.compile(r"([+-]?\d{4,7})(?:-(\d{1,2}))?", re.ASCII)
-CLOCK = r"(\d{1,2})(?::(\d{1,2})(?::(\d{1,2})(?:\.(\d*))?(.*))?)?"
-MOMENT = re.compile(rf"([+-]?\d{{4,6}})(?:-(\d{{1,2}})(?:-(\d{{1,2}})(?:[ T]{CLOCK})?)?)?", re.DOTALL | re.ASCII)
-TIME_ONLY = re.compile(rf"T?{CLOCK}", re.DOTALL | re.ASCII)
+CLOCK_PATTERN = r"(\d{1,2})(?::(\d{1,2})(?::(\d{1,2})(?:\.(\d*))?(.*))?)?"
+CAST_TIMESTAMP_PATTERN = re.compile(rf"([+-]?\d{{4,6}})(?:-(\d{{1,2}})(?:-(\d{{1,2}})(?:[ T]{CLOCK_PATTERN})?)?)?", re.DOTALL | re.ASCII)
+TIME_ONLY = re.compile(rf"T?{CLOCK_PATTERN}", re.DOTALL | re.ASCII)
 
 
-def is_day(year: int, month: int, day: int) -> bool:
+def is_calendar_day(year: int, month: int, day: int) -> bool:
     """The day exists, in the calendar that is carried on backwards."""
     is_leap = year % 4 == 0 and (year % 100 != 0 or year % 400 == 0)
     return 1 <= month <= 12 and 1 <= day <= (31, 28 + is_leap, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)[month - 1]
@@ -105,44 +107,44 @@ SHORT_ZONES = {"Z", "UTC", "GMT", "UT", "ACT", "AET", "AGT", "ART", "AST", "BET"
 
 def date_misfit(text: str) -> str:
     """Return why a text is no date, or an empty text."""
-    plain = text.strip(BLANKS)
-    found = DATE.fullmatch(plain) or YEAR_OR_MONTH.fullmatch(plain)
+    plain = text.strip(CAST_BLANKS)
+    found = CAST_DATE_PATTERN.fullmatch(plain) or YEAR_OR_MONTH.fullmatch(plain)
     if not found or not 8 <= len(text.strip(" ")) <= 10:
         return "no date such as 2026-01-31"
     year, month, day = (int(part or 1) for part in (*found.groups(), None)[:3])
-    return "" if is_day(year, month, day) else "a day that does not exist"
+    return "" if is_calendar_day(year, month, day) else "a day that does not exist"
 
 
-def moment_misfit(text: str, has_zone: bool) -> str:
+def timestamp_misfit(text: str, has_zone: bool) -> str:
     """Return why a text is no moment, or an empty text; `has_zone`: a time alone is one, of the day on which it is read."""
-    plain = text.strip(BLANKS)
-    found, time = MOMENT.fullmatch(plain), TIME_ONLY.fullmatch(plain) if has_zone else None
+    plain = text.strip(CAST_BLANKS)
+    found, time = CAST_TIMESTAMP_PATTERN.fullmatch(plain), TIME_ONLY.fullmatch(plain) if has_zone else None
     if len(text.strip(" ")) < 8 or not (found or time):
         return "no moment such as 2026-01-31T12:30:00"
     clock = found.groups()[3:] if found else time.groups() if time else ()
-    if found and not is_day(int(found[1]), int(found[2] or 1), int(found[3] or 1)):
+    if found and not is_calendar_day(int(found[1]), int(found[2] or 1), int(found[3] or 1)):
         return "a day that does not exist"
     if found and not -290_000 < int(found[1]) < 294_000:
         return "a year that is too far away"
     hour, minute, second = (int(part or 0) for part in clock[:3])
     if hour > 23 or minute > 59 or second > 59:
         return "a time that no clock shows"
-    zone = (clock[4] or "").strip(BLANKS[:33])
+    zone = (clock[4] or "").strip(CAST_BLANKS[:33])
     return "" if not zone or is_zone(zone) else f"in a zone {zone!r} that is not known"
 
 # %% ../../../nbs/forms/trial/00_verdicts.ipynb #5f4c92df
-LETTERS = {"yyyy": r"(?P<year>\d{4})", "uuuu": r"(?P<year>\d{4})", "MM": r"(?P<month>\d{2})", "M": r"(?P<month>\d{1,2})", "dd": r"(?P<day>\d{2})", "d": r"(?P<day>\d{1,2})",
+DATETIME_LETTER_PATTERNS = {"yyyy": r"(?P<year>\d{4})", "uuuu": r"(?P<year>\d{4})", "MM": r"(?P<month>\d{2})", "M": r"(?P<month>\d{1,2})", "dd": r"(?P<day>\d{2})", "d": r"(?P<day>\d{1,2})",
            "HH": r"(?P<hour>\d{2})", "H": r"(?P<hour>\d{1,2})", "mm": r"(?P<minute>\d{2})", "m": r"(?P<minute>\d{1,2})", "ss": r"(?P<second>\d{2})", "s": r"(?P<second>\d{1,2})"}
 
 
-def pattern_of(pattern: str) -> re.Pattern[str] | None:
+def datetime_regex(pattern: str) -> re.Pattern[str] | None:
     """Return Spark's pattern (*Datetime patterns for formatting and parsing*) as a regular expression; None for one that is not read here."""
     parts = []
     for run in re.finditer(r"'((?:[^']|'')*)'|([A-Za-z])\2*|(.)", pattern, re.DOTALL):
         if run[1] is not None:
             parts.append(re.escape(run[1].replace("''", "'") or "'"))
         elif run[2]:
-            letters = rf"\d{{{len(run[0])}}}" if run[2] == "S" else LETTERS.get(run[0])
+            letters = rf"\d{{{len(run[0])}}}" if run[2] == "S" else DATETIME_LETTER_PATTERNS.get(run[0])
             if letters is None:
                 return None
             parts.append(letters)
@@ -160,45 +162,45 @@ def pattern_misfit(text: str, pattern: str) -> str:
     """Return why a text is not written as a pattern says, or an empty text, also where the pattern is not read here."""
     if problem := moment_pattern_problem(pattern):
         return f"read by no pattern: {pattern} {problem}"
-    read = pattern_of(pattern)
+    read = datetime_regex(pattern)
     found = read.fullmatch(text) if read else None
     if read is None or found is None:
         return "" if read is None else f"not written as {pattern}"
     said = {name: int(value) for name, value in found.groupdict().items()}
-    if not is_day(said.get("year", 1970), said.get("month", 1), said.get("day", 1)):
+    if not is_calendar_day(said.get("year", 1970), said.get("month", 1), said.get("day", 1)):
         return "a day that does not exist"
     return "" if said.get("hour", 0) < 24 and said.get("minute", 0) < 60 and said.get("second", 0) < 60 else "a time that no clock shows"
 
 # %% ../../../nbs/forms/trial/00_verdicts.ipynb #3fbf32bc
-class Written(str):
+class JsonNumber(str):
     """A number of a JSON text, as it is written."""
 
 
-def json_text(value: Any) -> str:
+def json_value_text(value: Any) -> str:
     """Return a JSON value as text, as a reader of texts sees it; inside a list or an object, numbers as they are written."""
-    return str(value) if isinstance(value, str) else as_json(value)
+    return str(value) if isinstance(value, str) else render_json(value)
 
 
-def as_json(value: Any) -> str:
+def render_json(value: Any) -> str:
     """Return a value as JSON, its numbers as they were written."""
     match value:
-        case Written():
+        case JsonNumber():
             return str(value)
         case dict():
-            return f"{{{','.join(f'{as_json(str(name))}:{as_json(part)}' for name, part in value.items())}}}"
+            return f"{{{','.join(f'{render_json(str(name))}:{render_json(part)}' for name, part in value.items())}}}"
         case list():
-            return f"[{','.join(map(as_json, value))}]"
+            return f"[{','.join(map(render_json, value))}]"
     return json.dumps(value, ensure_ascii=False)
 
 
-def part_text(part: Any) -> str:
+def json_part_text(part: Any) -> str:
     """Return a value inside JSON, which is no list and no object, as the text that ingest casts; a number as it is written."""
     return part if isinstance(part, str) else json.dumps(part)
 
 
 def variant_misfit(value: Any) -> str:
     """Return why a JSON value is no variant, or an empty text: a number in it has more digits than a variant holds, or is beyond a double."""
-    bare = re.sub(r'"[^"]*"', "", re.sub(r"\\.", "", as_json(value)))
+    bare = re.sub(r'"[^"]*"', "", re.sub(r"\\.", "", render_json(value)))
     return "more digits than are kept" if re.search(BEYOND_VARIANT, bare) else ""
 
 
@@ -214,8 +216,8 @@ def part_misfit(part: Any, type: DataType, options: Mapping[str, Any]) -> str:
     if isinstance(part, dict | list):
         return "" if kind.name == "string" else "no value but a list or an object"
     if kind.name == "binary":
-        return "" if is_base64(part_text(part)) else "no bytes in base 64"
-    return misfit(part_text(part), kind, options)
+        return "" if is_base64(json_part_text(part)) else "no bytes in base 64"
+    return rescue_reason(json_part_text(part), kind, options)
 
 
 def is_base64(text: str) -> bool:
@@ -239,48 +241,48 @@ def nested_misfit(value: Any, type: DataType, options: Mapping[str, Any]) -> str
         case _:
             return "no JSON list" if isinstance(type, Array) else "no JSON object"
     if isinstance(type, Map):
-        keys = [name for name in value if misfit(name, type.key.type, options)]
-        if keys or len({key_of(name, type.key.type) for name in value}) < len(value):
+        keys = [name for name in value if rescue_reason(name, type.key.type, options)]
+        if keys or len({map_key_identity(name, type.key.type) for name in value}) < len(value):
             return f"{keys[0]}: no key of the type" if keys else "a key is there twice"
     wrong = next((f"{name}: {said}" for name, part, inner in parts if (said := part_misfit(part, inner, options))), "")
     unknown = sorted({*value} - {name for name, _, _ in parts}) if isinstance(type, Struct) else []
     return wrong or (f"with {', '.join(unknown)}, which the type lacks" if unknown else "")
 
 
-def key_of(name: str, type: DataType) -> str:
+def map_key_identity(name: str, type: DataType) -> str:
     """Return a map's key as what two that are the same have in common."""
     kind = bronze_type(type)
-    return str(int(name)) if isinstance(kind, Scalar) and kind.name in WHOLE else name
+    return str(int(name)) if isinstance(kind, Scalar) and kind.name in CAST_INTEGER_BITS else name
 
 
-def refused(word: str) -> Any:
+def reject_json_constant(word: str) -> Any:
     """Refuse a word that JSON does not have."""
     raise ValueError(f"{word} is not JSON")
 
 
-def distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def unique_members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """Return an object's members; raises ValueError where one is there twice."""
     if len(dict(pairs)) < len(pairs):
         raise ValueError("a member is there twice")
     return dict(pairs)
 
 
-def parsed(text: str) -> Any:
+def parse_json_text(text: str) -> Any:
     """Return the value of a JSON text, its numbers as they are written; raises ValueError for a text that is none, or that has half of a surrogate pair."""
     try:
-        found = json.loads(text, parse_float=Written, parse_int=Written, parse_constant=refused, object_pairs_hook=distinct)
-        as_json(found).encode()
+        found = json.loads(text, parse_float=JsonNumber, parse_int=JsonNumber, parse_constant=reject_json_constant, object_pairs_hook=unique_members)
+        render_json(found).encode()
         return found
     except RecursionError:
         raise ValueError("it nests too deep") from None
 
 # %% ../../../nbs/forms/trial/00_verdicts.ipynb #6f4dd992
-def misfit(text: str, type: DataType, options: Mapping[str, Any] | None = None) -> str:
+def rescue_reason(text: str, type: DataType, options: Mapping[str, Any] | None = None) -> str:
     """Return why ingest rescues a text instead of taking it as a value of a type, or an empty text where it takes it. `options` are the source's."""
     options, kind = options or {}, bronze_type(type)
     found = value_misfit(text, kind, options)
     own = "dateFormat" if kind == Scalar("date") else "timestampFormat" if kind in (Scalar("timestamp"), Scalar("timestamp_ntz")) else ""
-    form = FORM_OF.get(kind.name) if isinstance(kind, Scalar) and own not in options else None
+    form = FORM_BY_TYPE.get(kind.name) if isinstance(kind, Scalar) and own not in options else None
     return found or (f"not written as {form.words}" if form and not re.fullmatch(form.pattern, text) else "")
 
 
@@ -288,20 +290,20 @@ def value_misfit(text: str, kind: DataType, options: Mapping[str, Any]) -> str:
     """Return why a text is no value of a type, or an empty text; how it is written is judged apart from that."""
     match kind:
         case Scalar("byte" | "short" | "integer" | "long" as name):
-            return whole_misfit(text, name)
+            return integer_misfit(text, name)
         case Scalar("decimal", precision, scale):
             return decimal_misfit(text, precision or 10, scale or 0)
         case Scalar("float" | "double" as name):
             return floating_misfit(text, name)
         case Scalar("boolean"):
-            return "" if text.strip(BLANKS).lower() in TRUTHS else "neither true nor false"
+            return "" if text.strip(CAST_BLANKS).lower() in BOOLEAN_TEXTS else "neither true nor false"
         case Scalar("date"):
             return pattern_misfit(text, str(options["dateFormat"])) if "dateFormat" in options else date_misfit(text)
         case Scalar("timestamp" | "timestamp_ntz" as name):
-            return pattern_misfit(text, str(options["timestampFormat"])) if "timestampFormat" in options else moment_misfit(text, name == "timestamp")
+            return pattern_misfit(text, str(options["timestampFormat"])) if "timestampFormat" in options else timestamp_misfit(text, name == "timestamp")
         case Scalar("variant") | Struct() | Array() | Map() as kind:
             try:
-                value = parsed(text)
+                value = parse_json_text(text)
                 return variant_misfit(value) if isinstance(kind, Scalar) else nested_misfit(value, kind, options)
             except ValueError:
                 return "no JSON" if isinstance(kind, Scalar) else f"no JSON of {sql_type(kind)}"

@@ -10,43 +10,44 @@ from pathlib import Path
 from typing import Any
 
 from ...contract.fault import BadInput
-from ..widgets.controls import button, row, shown, told
-from .listing import Listed, Listing, counted, listing, quality_words, run_words, state_words
+from ..widgets.controls import button, widget_row, show_html, fault_notices
+from .listing import ListedContract, ContractListing, noun_count, read_contract_listing, quality_words, run_words, contract_state_words
 from .new_contract import new_contract_page
 from ..widgets.style import stylesheet
-from ..widgets.html_text import heading, notice, paragraph, parts
+from ..widgets.html_text import heading, notice, paragraph, inline_texts_html
 from ...project.project_file import Project, read_project
 
 # %% auto #0
-__all__ = ['HEAD', 'SHOWN_AT_FIRST', 'described', 'row_html', 'matches', 'close', 'widget_of', 'Home', 'counts']
+__all__ = ['LIST_HEADINGS', 'INITIAL_ROW_LIMIT', 'contract_size_words', 'contract_row_html', 'matches_filter', 'close_widget',
+           'widget_of', 'Home', 'contract_count_words']
 
 # %% ../../../nbs/forms/web/03_home.ipynb #f86b2ca2
-HEAD = ("Version", "Describes", "Check", "Last run", "Quality of the last delivery")
+LIST_HEADINGS = ("Version", "Describes", "Check", "Last run", "Quality of the last delivery")
 
 
-def described(listed: Listed) -> str:
+def contract_size_words(listed: ListedContract) -> str:
     """Return what a contract describes, in words."""
     if listed.errors and not listed.specification:
         return "cannot be read"
-    return f"{counted(listed.models, 'model')}, {counted(listed.fields, 'field')}\n{listed.specification}".rstrip()
+    return f"{noun_count(listed.models, 'model')}, {noun_count(listed.fields, 'field')}\n{listed.specification}".rstrip()
 
 
-def row_html(listed: Listed) -> str:
+def contract_row_html(listed: ListedContract) -> str:
     """Return what stands beside a contract's button, as HTML."""
-    said = (("", f"{listed.version or 'no version'}\n{listed.status}".rstrip()), ("", described(listed)), state_words(listed), ("", run_words(listed)), ("", quality_words(listed)))
-    return parts(said) + (told([listed.fault]) if listed.fault is not None and listed.errors else "")
+    said = (("", f"{listed.version or 'no version'}\n{listed.status}".rstrip()), ("", contract_size_words(listed)), contract_state_words(listed), ("", run_words(listed)), ("", quality_words(listed)))
+    return inline_texts_html(said) + (fault_notices([listed.fault]) if listed.fault is not None and listed.errors else "")
 
 
-def matches(listed: Listed, words: str) -> bool:
+def matches_filter(listed: ListedContract, words: str) -> bool:
     """Every word is found in a contract's name, file, version, status, specification or state, whatever its case."""
-    text = " ".join((listed.name, listed.path.name, listed.version, listed.status, listed.specification, state_words(listed)[1])).lower()
+    text = " ".join((listed.name, listed.path.name, listed.version, listed.status, listed.specification, contract_state_words(listed)[1])).lower()
     return all(word in text for word in words.lower().split())
 
 # %% ../../../nbs/forms/web/03_home.ipynb #6749e10c
-def close(widget: Any) -> None:
+def close_widget(widget: Any) -> None:
     """Close a widget and all that it holds."""
     for child in getattr(widget, "children", ()):
-        close(child)
+        close_widget(child)
     widget.close()
 
 
@@ -55,7 +56,7 @@ def widget_of(form: Any) -> Any:
     return getattr(form, "widget", form)
 
 # %% ../../../nbs/forms/web/03_home.ipynb #50340df3
-SHOWN_AT_FIRST = 30
+INITIAL_ROW_LIMIT = 30
 
 
 class Home:
@@ -76,13 +77,13 @@ class Home:
         self.more = button("Show all", self.show_all, self.message)
         self.new = button("New contract", self.show_new, self.message, "primary")
         settings = button("Project settings", lambda: self.show_form(self.open_project, self.path), self.message)
-        actions = row(self.new, settings, button("Read the files again", self.read, self.message))
+        actions = widget_row(self.new, settings, button("Read the files again", self.read, self.message))
         self.page = VBox([self.title, actions, self.filter, self.count, self.list, self.more])
         self.place = VBox([self.page])
         self.widget = VBox([stylesheet(), self.message, self.place])
         self.widget.add_class("dm-form")
-        self.rows: dict[Listed, tuple[Any, Any]] = {}
-        self.limit, self.found, self.form, self.opened, self.question = SHOWN_AT_FIRST, Listing(()), None, self.path, VBox()
+        self.rows: dict[ListedContract, tuple[Any, Any]] = {}
+        self.limit, self.found, self.form, self.opened, self.question = INITIAL_ROW_LIMIT, ContractListing(()), None, self.path, VBox()
         self.project: Project | None = None
         self.filter.observe(lambda _: self.show_rows(), "value")
         self.read()
@@ -104,43 +105,43 @@ class Home:
 
     def read(self) -> None:
         """Read the project and its contracts anew, and show them; faults of the project file are told."""
-        self.project, self.found, about = None, Listing(()), f"The project file {self.path} cannot be used."
+        self.project, self.found, about = None, ContractListing(()), f"The project file {self.path} cannot be used."
         try:
             project = read_project(self.path)
-            self.project, self.found = project, listing(project)
+            self.project, self.found = project, read_contract_listing(project)
             about = f"Domain {project.names.domain}, catalog {project.names.catalog}, in {self.path.parent}"
         except BadInput as error:
-            shown(self.message, told(error.faults))
+            show_html(self.message, fault_notices(error.faults))
         self.title.value = heading("Data contracts", 1) + paragraph(about)
         self.new.disabled = self.project is None
         for listed in set(self.rows).difference(self.found.contracts):
             for part in self.rows.pop(listed):
-                close(part)
+                close_widget(part)
         self.show_rows()
 
-    def row(self, listed: Listed) -> tuple[Any, Any]:
+    def row(self, listed: ListedContract) -> tuple[Any, Any]:
         """Return the button and the description of a contract, made once."""
         from ipywidgets import HTML
 
         if listed not in self.rows:
             opener = button(listed.name, lambda: self.show_form(self.open, listed.path), self.message, tooltip=str(listed.path.relative_to(self.path.parent)), classes=["dm-link"])
-            self.rows[listed] = (opener, HTML(row_html(listed)))
+            self.rows[listed] = (opener, HTML(contract_row_html(listed)))
         return self.rows[listed]
 
     def show_rows(self) -> None:
         """Show the contracts that match the filter, as many as the limit allows."""
-        chosen = [listed for listed in self.found.contracts if matches(listed, self.filter.value)]
+        chosen = [listed for listed in self.found.contracts if matches_filter(listed, self.filter.value)]
         self.list.children = [*self.head(), *(part for listed in chosen[:self.limit] for part in self.row(listed))] if chosen else []
         self.more.description = f"Show all {len(chosen)}"
         self.more.layout.display = None if len(chosen) > self.limit else "none"
-        self.count.value = paragraph(counts(self.found.contracts, chosen)) + (told([self.found.runs_fault]) if self.found.runs_fault else "")
+        self.count.value = paragraph(contract_count_words(self.found.contracts, chosen)) + (fault_notices([self.found.runs_fault]) if self.found.runs_fault else "")
 
     def head(self) -> tuple[Any, Any]:
         """Return the head of the list."""
         if not hasattr(self, "heads"):
             from ipywidgets import HTML
 
-            self.heads = (HTML("Contract"), HTML(parts([("", name) for name in HEAD])))
+            self.heads = (HTML("Contract"), HTML(inline_texts_html([("", name) for name in LIST_HEADINGS])))
             for part in self.heads:
                 part.add_class("dm-head")
         return self.heads
@@ -163,7 +164,7 @@ class Home:
         form = make(path)
         back = button("Back to contracts", self.leave, self.message)
         self.form, self.opened, self.question = form, path, VBox()
-        self.place.children = [row(back), self.question, widget_of(form)]
+        self.place.children = [widget_row(back), self.question, widget_of(form)]
         back.focus()
 
     def leave(self) -> None:
@@ -174,7 +175,7 @@ class Home:
             self.show_list()
         elif not self.question.children:
             stay = button("Go on editing", lambda: setattr(self.question, "children", ()), self.message, "primary")
-            self.question.children = [HTML(notice("warning", "There are changes that are not saved.")), row(stay, button("Leave without saving", self.show_list, self.message))]
+            self.question.children = [HTML(notice("warning", "There are changes that are not saved.")), widget_row(stay, button("Leave without saving", self.show_list, self.message))]
             stay.focus()
 
     def show_list(self) -> None:
@@ -184,16 +185,16 @@ class Home:
         self.form, self.place.children = None, [self.page]
         for widget in left:
             if widget is not self.page:
-                close(widget)
+                close_widget(widget)
         for listed, (opener, _) in self.rows.items():
             if listed.path == self.opened:
                 opener.focus()
 
 
-def counts(contracts: Sequence[Listed], chosen: Sequence[Listed]) -> str:
+def contract_count_words(contracts: Sequence[ListedContract], chosen: Sequence[ListedContract]) -> str:
     """Return how many contracts there are, how many have errors, and how many are shown."""
     if not contracts:
         return "There is no contract yet. Make the first one with 'New contract'."
     wrong = sum(bool(listed.errors) for listed in contracts)
     filtered = f"; {len(chosen)} match the filter" if len(chosen) != len(contracts) else ""
-    return f"{counted(len(contracts), 'contract')}, {wrong or 'none'} with errors{filtered}."
+    return f"{noun_count(len(contracts), 'contract')}, {wrong or 'none'} with errors{filtered}."

@@ -14,16 +14,17 @@ from typing import Any
 from ...contract.document import Document, read_document
 from ...contract.fault import BadInput, DatamasterError, Fault
 from ...contract.model import Contract, walk_fields
-from ...contract.read import examined
+from ...contract.read import examine_document
 from ...contract.quality.rules import rules
-from .stored_runs import stored_runs
+from .stored_runs import read_stored_runs
 from ...project.project_file import NO_CONTRACT, Project, contract_files
 from ...lakehouse.runs import Run
 
 # %% auto #0
-__all__ = ['SPECIFICATIONS', 'RESULTS', 'LastRun', 'Quality', 'Listed', 'count', 'own_words', 'of_document', 'of_file',
-           'last_run', 'quality', 'counted', 'state_words', 'run_words', 'quality_words', 'Listing', 'files_of',
-           'listing']
+__all__ = ['SPECIFICATIONS', 'RESULT_ORDER', 'LastRun', 'DeliveryQuality', 'ListedContract', 'fault_count', 'first_document_text',
+           'build_listed_contract', 'read_listed_contract', 'last_run', 'delivery_quality', 'noun_count',
+           'contract_state_words', 'run_words', 'quality_words', 'ContractListing', 'find_contract_files',
+           'read_contract_listing']
 
 # %% ../../../nbs/forms/web/01_listing.ipynb #6f303a6f
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ class LastRun:
 
 
 @dataclass(frozen=True)
-class Quality:
+class DeliveryQuality:
     """The last delivery that had rows, over a contract's models: rows read, rows quarantined, and how many rules were broken."""
 
     rows: int
@@ -45,7 +46,7 @@ class Quality:
 
 
 @dataclass(frozen=True)
-class Listed:
+class ListedContract:
     """A contract file: what it says of itself, counts of its models, fields and faults, its first fault, and what its runs left here."""
 
     path: Path
@@ -61,18 +62,18 @@ class Listed:
     notes: int = 0
     fault: Fault | None = None
     last_run: LastRun | None = None
-    quality: Quality | None = None
+    quality: DeliveryQuality | None = None
 
 # %% ../../../nbs/forms/web/01_listing.ipynb #25a6074f
 SPECIFICATIONS = {"odcs": "ODCS", "dcs": "DCS"}
 
 
-def count(faults: Iterable[Fault], severity: str) -> int:
+def fault_count(faults: Iterable[Fault], severity: str) -> int:
     """Return how many faults are of a severity."""
     return sum(fault.severity == severity for fault in faults)
 
 
-def own_words(document: Document, *paths: tuple[str, ...]) -> str:
+def first_document_text(document: Document, *paths: tuple[str, ...]) -> str:
     """Return the first text or number that a document has at one of the paths, or an empty text."""
     for path in paths:
         value: Any = document.data
@@ -83,30 +84,30 @@ def own_words(document: Document, *paths: tuple[str, ...]) -> str:
     return ""
 
 
-def of_document(path: Path, document: Document, contract: Contract, faults: Sequence[Fault]) -> Listed:
+def build_listed_contract(path: Path, document: Document, contract: Contract, faults: Sequence[Fault]) -> ListedContract:
     """Return what a document, the contract that could be read of it and its faults say."""
     kind = "dcs" if "dataContractSpecification" in document.data else "odcs"
-    version = contract.specification_version or own_words(document, ("apiVersion",), ("dataContractSpecification",))
-    unchecked = 0 if count(faults, "error") else sum(bool(rule.not_executed) for model in contract.models for rule in rules(contract, model))
+    version = contract.specification_version or first_document_text(document, ("apiVersion",), ("dataContractSpecification",))
+    unchecked = 0 if fault_count(faults, "error") else sum(bool(rule.not_executed) for model in contract.models for rule in rules(contract, model))
     worst = sorted(faults, key=lambda fault: (("error", "warning", "note").index(fault.severity), fault.line))
-    return Listed(
-        path, contract.name or own_words(document, ("name",), ("info", "title"), ("id",)) or path.name, contract.id or own_words(document, ("id",)),
-        contract.version or own_words(document, ("version",), ("info", "version")), contract.status or own_words(document, ("status",), ("info", "status")),
+    return ListedContract(
+        path, contract.name or first_document_text(document, ("name",), ("info", "title"), ("id",)) or path.name, contract.id or first_document_text(document, ("id",)),
+        contract.version or first_document_text(document, ("version",), ("info", "version")), contract.status or first_document_text(document, ("status",), ("info", "status")),
         f"{SPECIFICATIONS[kind]} {version.removeprefix('v')}".rstrip(), len(contract.models), sum(1 for model in contract.models for _ in walk_fields(model.fields)),
-        count(faults, "error"), count(faults, "warning"), count(faults, "note") + unchecked, worst[0] if worst else None)
+        fault_count(faults, "error"), fault_count(faults, "warning"), fault_count(faults, "note") + unchecked, worst[0] if worst else None)
 
 
-def of_file(path: Path, root: Path) -> Listed:
+def read_listed_contract(path: Path, root: Path) -> ListedContract:
     """Return what a contract file says; one that cannot be read has its fault."""
     try:
         document = read_document(path)
-        contract, faults = examined(document, root)
+        contract, faults = examine_document(document, root)
     except BadInput as error:
-        return Listed(path, path.name, errors=count(error.faults, "error"), warnings=count(error.faults, "warning"), fault=error.faults[0])
-    return of_document(path, document, contract or Contract(""), faults)
+        return ListedContract(path, path.name, errors=fault_count(error.faults, "error"), warnings=fault_count(error.faults, "warning"), fault=error.faults[0])
+    return build_listed_contract(path, document, contract or Contract(""), faults)
 
 # %% ../../../nbs/forms/web/01_listing.ipynb #0cc3fe5e
-RESULTS = ("failed", "partly", "succeeded", "nothing new")
+RESULT_ORDER = ("failed", "partly", "succeeded", "nothing new")
 
 
 def last_run(runs: Sequence[Run]) -> LastRun | None:
@@ -114,56 +115,56 @@ def last_run(runs: Sequence[Run]) -> LastRun | None:
     if not runs:
         return None
     together = [run for run in runs if (run.run_id, run.step) == (runs[-1].run_id, runs[-1].step)]
-    worst = min((run.result for run in together), key=lambda result: RESULTS.index(result) if result in RESULTS else 0)
+    worst = min((run.result for run in together), key=lambda result: RESULT_ORDER.index(result) if result in RESULT_ORDER else 0)
     return LastRun(min(run.started_at for run in together), together[-1].step, worst)
 
 
-def quality(runs: Sequence[Run]) -> Quality | None:
+def delivery_quality(runs: Sequence[Run]) -> DeliveryQuality | None:
     """Return the quality of each model's last delivery that had rows, added up; `runs` are a contract's, in the order of their beginning."""
     newest = {run.model: run for run in runs if run.step == "ingest" and run.rows_read}
     if not newest:
         return None
     broken = sum(rule.passed is False for run in newest.values() for rule in run.rules)
-    return Quality(sum(run.rows_read for run in newest.values()), sum(run.rows_quarantined for run in newest.values()), broken)
+    return DeliveryQuality(sum(run.rows_read for run in newest.values()), sum(run.rows_quarantined for run in newest.values()), broken)
 
 # %% ../../../nbs/forms/web/01_listing.ipynb #44f3d733
-def counted(number: int, word: str) -> str:
+def noun_count(number: int, word: str) -> str:
     """Return a number with its noun: 1 field, 2 fields."""
     return f"{number:,} {word}{'' if number == 1 else 's'}"
 
 
-def state_words(listed: Listed) -> tuple[str, str]:
+def contract_state_words(listed: ListedContract) -> tuple[str, str]:
     """Return a contract's state as a kind (error, warning, note or ok) and words."""
     counts = ((listed.errors, "error"), (listed.warnings, "warning"), (listed.notes, "note"))
-    found = [(kind, counted(number, kind)) for number, kind in counts if number]
+    found = [(kind, noun_count(number, kind)) for number, kind in counts if number]
     return (found[0][0], ", ".join(words for _, words in found)) if found else ("ok", "no faults")
 
 
-def run_words(listed: Listed) -> str:
+def run_words(listed: ListedContract) -> str:
     """Return when a contract last ran, and how that ended."""
     run = listed.last_run
     return f"{run.at:%Y-%m-%d %H:%M} UTC, {run.step} {run.result}" if run else "no run yet"
 
 
-def quality_words(listed: Listed) -> str:
+def quality_words(listed: ListedContract) -> str:
     """Return how good the last delivery was: the share of its rows that broke no rule of severity quarantine, rounded down, so that 100 % is said of whole deliveries only."""
     found = listed.quality
     if found is None:
         return "quality not measured yet"
     share = 1000 * (found.rows - found.quarantined) // found.rows / 10
-    broken = f"; {counted(found.broken, 'rule')} broken" if found.broken else ""
-    return f"{share:g} % of {counted(found.rows, 'row')} good, {found.quarantined:,} quarantined{broken}"
+    broken = f"; {noun_count(found.broken, 'rule')} broken" if found.broken else ""
+    return f"{share:g} % of {noun_count(found.rows, 'row')} good, {found.quarantined:,} quarantined{broken}"
 
 # %% ../../../nbs/forms/web/01_listing.ipynb #22c535ad
 @dataclass(frozen=True)
-class Listing:
+class ContractListing:
     """A project's contracts, in the order of their files, and why the runs are not there (empty: they are)."""
 
-    contracts: tuple[Listed, ...]
+    contracts: tuple[ListedContract, ...]
     runs_fault: Fault | None = None
 
 
-def files_of(project: Project) -> tuple[Path, ...]:
+def find_contract_files(project: Project) -> tuple[Path, ...]:
     """Return the contract files of a project, of which there may be none."""
     try:
         return contract_files(project)
@@ -173,16 +174,16 @@ def files_of(project: Project) -> tuple[Path, ...]:
         raise
 
 
-def listing(project: Project) -> Listing:
+def read_contract_listing(project: Project) -> ContractListing:
     """Return what is known on this machine of every contract of a project."""
     from dataclasses import replace
 
     runs: dict[str, list[Run]] = {}
     fault = None
     try:
-        for run in stored_runs(project):
+        for run in read_stored_runs(project):
             runs.setdefault(run.contract_id, []).append(run)
     except DatamasterError as error:
         fault = error.faults[0]
-    found = (of_file(path, project.root) for path in files_of(project))
-    return Listing(tuple(replace(each, last_run=last_run(runs.get(each.id, ())), quality=quality(runs.get(each.id, ()))) for each in found), fault)
+    found = (read_listed_contract(path, project.root) for path in find_contract_files(project))
+    return ContractListing(tuple(replace(each, last_run=last_run(runs.get(each.id, ())), quality=delivery_quality(runs.get(each.id, ()))) for each in found), fault)

@@ -12,15 +12,15 @@ from typing import Any
 
 from ...contract.publish.draft import draft
 from ...contract.fault import BadInput, code
-from ...contract.publish.new import Answers, new_contract
+from ...contract.publish.new import ContractAnswers, new_contract
 from ..widgets.controls import button
-from ..file.saving import inside, write
+from ..file.saving import resolve_inside, write_file_atomically
 from ..widgets.html_text import heading, paragraph
 from ...project.project_file import Project, contract_files
 
 # %% auto #0
-__all__ = ['NEW_ANSWER', 'NEW_FILE', 'contracts_folder', 'write_new', 'question', 'answered', 'answers_card', 'draft_card',
-           'new_contract_page']
+__all__ = ['NEW_ANSWER', 'NEW_FILE', 'contracts_folder', 'write_new_contract', 'answer_input', 'contract_from_answers',
+           'answers_card', 'draft_card', 'new_contract_page']
 
 # %% ../../../nbs/forms/web/02_new_contract.ipynb #8cc6247d
 NEW_ANSWER = code("new-contract-answer", "A new contract needs an answer that is missing.", "write it")
@@ -33,14 +33,14 @@ def contracts_folder(project: Project) -> str:
     return "/".join(fixed)
 
 
-def write_new(project: Project, name: str, text: str) -> Path:
+def write_new_contract(project: Project, name: str, text: str) -> Path:
     """Write a new contract to a file named from the project's folder, and return its path; raises BadInput where it is there, outside, or not found by the project's globs."""
     if not name.strip():
         raise BadInput(NEW_FILE.fault("the file has no name"))
-    path = inside(project.root / name.strip(), project.root)
+    path = resolve_inside(project.root / name.strip(), project.root)
     if path.exists():
         raise BadInput(NEW_FILE.fault(f"{name} is there already", file=str(path)))
-    write(path, text, project.root)
+    write_file_atomically(path, text, project.root)
     try:
         if path not in contract_files(project):
             raise BadInput(NEW_FILE.fault(f"{name} is not found by {', '.join(project.contracts)}", file=str(path)))
@@ -50,14 +50,14 @@ def write_new(project: Project, name: str, text: str) -> Path:
     return path
 
 # %% ../../../nbs/forms/web/02_new_contract.ipynb #15d9fa5a
-def question(label: str, help: str) -> Any:
+def answer_input(label: str, help: str) -> Any:
     """Return a field with a label and an example of an answer."""
     from ipywidgets import Layout, Text
 
     return Text(description=label, placeholder=help, continuous_update=False, layout=Layout(width="auto", max_width="44rem"))
 
 
-def answered(answers: Answers) -> str:
+def contract_from_answers(answers: ContractAnswers) -> str:
     """Return the contract of the answers; raises BadInput with every one that cannot be used, in the words of the page."""
     asked = {"Title": answers.title, "Owner": answers.owner, "Model": answers.model, "Fields": answers.fields}
     empty = [NEW_ANSWER.fault(f"{label} is empty", hint="write it") for label, answer in asked.items() if not answer.strip()]
@@ -73,15 +73,15 @@ def answers_card(project: Project, made: Callable[[Path], None]) -> Any:
     """Return the widgets that ask for a new contract, and write it."""
     from ipywidgets import HTML, Dropdown, Layout, VBox
 
-    title, owner, model = question("Title", "Accounts"), question("Owner", "Risk data team"), question("Model", "account")
-    fields, message = question("Fields", "account_id:string, opened_on:date, balance:decimal(18,2)"), HTML(layout={"display": "none"})
+    title, owner, model = answer_input("Title", "Accounts"), answer_input("Owner", "Risk data team"), answer_input("Model", "account")
+    fields, message = answer_input("Fields", "account_id:string, opened_on:date, balance:decimal(18,2)"), HTML(layout={"display": "none"})
     format = Dropdown(description="File format", options=["csv", "json", "parquet", "avro"], layout=Layout(width="auto", max_width="20rem"))
-    file = question("New file", f"{contracts_folder(project)}/account.yaml")
+    file = answer_input("New file", f"{contracts_folder(project)}/account.yaml")
 
     def create() -> None:
         name = model.value.strip()
-        text = answered(Answers(f"urn:datacontract:{project.names.domain}:{name}", title.value, owner.value, name, fields.value, format.value))
-        made(write_new(project, file.value or f"{contracts_folder(project)}/{name}.yaml", text))
+        text = contract_from_answers(ContractAnswers(f"urn:datacontract:{project.names.domain}:{name}", title.value, owner.value, name, fields.value, format.value))
+        made(write_new_contract(project, file.value or f"{contracts_folder(project)}/{name}.yaml", text))
 
     about = HTML(heading("From answers", 2) + paragraph("The first field is the key. More fields, their meaning, rules and schedules come in the contract's form."))
     card = VBox([about, title, owner, model, fields, format, file, message, button("Create the contract", create, message, "primary")])
@@ -93,13 +93,13 @@ def draft_card(project: Project, made: Callable[[Path], None]) -> Any:
     """Return the widgets that draft a contract from a file of data, and write it."""
     from ipywidgets import HTML, VBox
 
-    source, file, message = question("File of data", "landing/account.csv"), question("New file", f"{contracts_folder(project)}/account.yaml"), HTML(layout={"display": "none"})
+    source, file, message = answer_input("File of data", "landing/account.csv"), answer_input("New file", f"{contracts_folder(project)}/account.yaml"), HTML(layout={"display": "none"})
 
     def create() -> None:
         if not source.value.strip():
             raise BadInput(NEW_ANSWER.fault("File of data is empty", hint="write its path, from the project's folder"))
         path = project.root / source.value.strip()
-        made(write_new(project, file.value or f"{contracts_folder(project)}/{path.name.split('.')[0]}.yaml", draft(path)))
+        made(write_new_contract(project, file.value or f"{contracts_folder(project)}/{path.name.split('.')[0]}.yaml", draft(path)))
 
     about = HTML(heading("From data", 2) + paragraph("A csv, json or parquet file, or a Delta folder, on the machine that runs this page. Columns, types and a possible key are inferred; comments say from what."))
     card = VBox([about, source, file, message, button("Draft the contract", create, message, "primary")])

@@ -20,8 +20,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...contract.fault import BadInput, DatamasterError, code
-from ...contract.visible import visible
-from .token_auth import Door, is_same, new_door, page_headers, refusal
+from ...contract.visible import visible_text
+from .token_auth import TokenAuth, is_same_secret, new_token_auth, security_headers, refusal_reason
 
 if TYPE_CHECKING:
     from socket import socket
@@ -30,13 +30,14 @@ if TYPE_CHECKING:
     from tornado.web import Application
 
 # %% auto #0
-__all__ = ['NO_VOILA', 'PORT_IN_USE', 'NEEDED', 'ARRIVED', 'web_folder', 'check_installed', 'listening', 'token_of', 'refusal_of',
-           'refused_handler', 'arrived_handler', 'guarded', 'configuration', 'voila_of', 'log_failure', 'Page', 'serve']
+__all__ = ['NO_VOILA', 'PORT_IN_USE', 'REQUIRED_PACKAGES', 'ARRIVAL_PAGE', 'web_folder', 'check_installed', 'listen_on_port',
+           'request_token', 'request_refusal', 'refusal_handler', 'token_exchange_handler', 'build_guarded_app',
+           'voila_settings', 'build_voila', 'log_failure', 'ServedPage', 'serve_forms']
 
 # %% ../../../nbs/forms/web/05_server.ipynb #95adf3cb
 NO_VOILA = code("forms-extra", "The web page needs packages of the extra `forms`, which are not installed.", "pip install 'datamaster_kit[forms]'")
 PORT_IN_USE = code("forms-port", "The port of the web page cannot be listened at.", "give another one, or --port 0 for any that is free")
-NEEDED = ("voila", "ipywidgets", "ipykernel")
+REQUIRED_PACKAGES = ("voila", "ipywidgets", "ipykernel")
 
 
 def web_folder() -> Path:
@@ -47,12 +48,12 @@ def web_folder() -> Path:
 
 def check_installed() -> None:
     """Raise DatamasterError where a package of the extra is missing."""
-    missing = [name for name in NEEDED if find_spec(name) is None]
+    missing = [name for name in REQUIRED_PACKAGES if find_spec(name) is None]
     if missing:
         raise DatamasterError(NO_VOILA.fault(f"{' and '.join(missing)} cannot be imported"))
 
 
-def listening(port: int) -> list[socket]:
+def listen_on_port(port: int) -> list[socket]:
     """Return sockets that listen at a port of this machine alone, at a free one for 0; raises BadInput where that is refused."""
     from tornado.netutil import bind_sockets
 
@@ -62,7 +63,7 @@ def listening(port: int) -> list[socket]:
         raise BadInput(PORT_IN_USE.fault(f"127.0.0.1:{port}: {error.strerror if isinstance(error, OSError) else error}")) from None
 
 # %% ../../../nbs/forms/web/05_server.ipynb #4b167550
-def token_of(request: HTTPServerRequest) -> str | None:
+def request_token(request: HTTPServerRequest) -> str | None:
     """Return the token of a request's query or Authorization header, or None."""
     if "token" in request.query_arguments:
         return request.query_arguments["token"][0].decode("utf-8", errors="replace")
@@ -70,17 +71,17 @@ def token_of(request: HTTPServerRequest) -> str | None:
     return said.strip() if scheme.lower() in ("token", "bearer") else None
 
 
-def refusal_of(door: Door, request: HTTPServerRequest) -> str:
+def request_refusal(door: TokenAuth, request: HTTPServerRequest) -> str:
     """Return why a request may not come in, or an empty text."""
     cookie = request.cookies.get(door.cookie)
-    return refusal(door, request.headers, token_of(request), cookie.value if cookie else None)
+    return refusal_reason(door, request.headers, request_token(request), cookie.value if cookie else None)
 
 
-ARRIVED = ('<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Data contracts</title><link rel="icon" href="data:,"><meta http-equiv="refresh" content="0;url=/"></head>'
+ARRIVAL_PAGE = ('<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Data contracts</title><link rel="icon" href="data:,"><meta http-equiv="refresh" content="0;url=/"></head>'
            '<body><p><a href="/">Go to the contracts</a></p></body></html>')
 
 
-def refused_handler() -> type:
+def refusal_handler() -> type:
     """Return the handler that answers whatever is asked with 403."""
     from tornado.web import RequestHandler
 
@@ -98,7 +99,7 @@ def refused_handler() -> type:
     return Refused
 
 
-def arrived_handler(door: Door) -> type:
+def token_exchange_handler(door: TokenAuth) -> type:
     """Return the handler that changes the token for a cookie, and sends the browser to the page."""
     from tornado.web import RequestHandler
 
@@ -108,26 +109,26 @@ def arrived_handler(door: Door) -> type:
         def get(self) -> None:
             self.set_cookie(door.cookie, door.session, httponly=True, samesite="Strict", path="/")
             self.xsrf_token  # noqa: B018  reading it sets it
-            for name, value in {**page_headers(door), "Cache-Control": "no-store"}.items():
+            for name, value in {**security_headers(door), "Cache-Control": "no-store"}.items():
                 self.set_header(name, value)
-            self.finish(ARRIVED)
+            self.finish(ARRIVAL_PAGE)
 
     return Arrived
 
 # %% ../../../nbs/forms/web/05_server.ipynb #d377f804
-def guarded(door: Door, tickets: set[str], settings: dict[str, Any]) -> Application:
+def build_guarded_app(door: TokenAuth, tickets: set[str], settings: dict[str, Any]) -> Application:
     """Return a web application that asks the door about every request, before it looks for a handler; a ticket is taken from `tickets` and is as good as the token."""
     from tornado.web import Application
 
-    refused, arrived = refused_handler(), arrived_handler(door)
+    refused, arrived = refusal_handler(), token_exchange_handler(door)
 
     class Guarded(Application):
         """An application with a door."""
 
         def find_handler(self, request: HTTPServerRequest, **options: Any) -> Any:
             is_arrival = request.method == "GET" and request.path == "/" and "token" in request.query_arguments
-            used = {ticket for ticket in tickets if is_arrival and is_same(token_of(request) or "", ticket)}
-            reason = refusal(door, request.headers, door.token, None) if used else refusal_of(door, request)
+            used = {ticket for ticket in tickets if is_arrival and is_same_secret(request_token(request) or "", ticket)}
+            reason = refusal_reason(door, request.headers, door.token, None) if used else request_refusal(door, request)
             if reason:
                 return self.get_handler_delegate(request, refused, {"reason": reason})
             tickets.difference_update(used)
@@ -136,7 +137,7 @@ def guarded(door: Door, tickets: set[str], settings: dict[str, Any]) -> Applicat
     return Guarded(**settings)
 
 # %% ../../../nbs/forms/web/05_server.ipynb #f79f0451
-def configuration(project: Path, idle_seconds: int) -> dict[str, dict[str, Any]]:
+def voila_settings(project: Path, idle_seconds: int) -> dict[str, dict[str, Any]]:
     """Return the settings of voila and of Jupyter's kernels."""
     is_linux = sys.platform == "linux"  # elsewhere the path of a socket may be too long
     return {
@@ -149,7 +150,7 @@ def configuration(project: Path, idle_seconds: int) -> dict[str, dict[str, Any]]
     }
 
 
-def voila_of(folder: Path, project: Path, door: Door, idle_seconds: int) -> Any:
+def build_voila(folder: Path, project: Path, door: TokenAuth, idle_seconds: int) -> Any:
     """Return voila for a folder's notebook `home.ipynb`, whose identity is whoever the door lets in."""
     from jupyter_server.auth.identity import IdentityProvider, User
     from traitlets.config import Config
@@ -160,12 +161,12 @@ def voila_of(folder: Path, project: Path, door: Door, idle_seconds: int) -> Any:
         """Jupyter's own handlers ask the door again."""
 
         def get_user(self, handler: Any) -> User | None:
-            return None if refusal_of(door, handler.request) else User("visitor")
+            return None if request_refusal(door, handler.request) else User("visitor")
 
         def get_handlers(self) -> list[Any]:
             return []
 
-    app = Voila(notebook_path=str(folder / "home.ipynb"), config=Config(configuration(project, idle_seconds)), identity_provider_class=Visitor, log_level=logging.ERROR)
+    app = Voila(notebook_path=str(folder / "home.ipynb"), config=Config(voila_settings(project, idle_seconds)), identity_provider_class=Visitor, log_level=logging.ERROR)
     app.voila_configuration = VoilaConfiguration(parent=app)
     app.setup_template_dirs()
     app.template_paths.insert(0, str(folder))
@@ -177,11 +178,11 @@ def voila_of(folder: Path, project: Path, door: Door, idle_seconds: int) -> Any:
 def log_failure(handler: Any) -> None:
     """Log an answer that says that the server failed, without the query."""
     if handler.get_status() >= 500:
-        logging.getLogger("datamaster_kit.forms").error("%s %s: %s", visible(handler.request.method), visible(handler.request.path), handler.get_status())
+        logging.getLogger("datamaster_kit.forms").error("%s %s: %s", visible_text(handler.request.method), visible_text(handler.request.path), handler.get_status())
 
 # %% ../../../nbs/forms/web/05_server.ipynb #636cc636
 @dataclass(frozen=True)
-class Page:
+class ServedPage:
     """A page that is being served: its address with the token, one that opens it once, and the process's kernels."""
 
     address: str
@@ -189,17 +190,17 @@ class Page:
     kernels: Any
 
 
-async def serve(project: Path, port: int, started: Callable[[Page], None], idle_seconds: int = 600) -> None:
+async def serve_forms(project: Path, port: int, started: Callable[[ServedPage], None], idle_seconds: int = 600) -> None:
     """Serve the forms of a project file at a port of this machine until the task is cancelled or the process is asked to end; `started` is told the page."""
     from tornado.httpserver import HTTPServer
 
-    sockets = listening(port)
-    door = new_door(sockets[0].getsockname()[1])
-    ticket = new_door(door.port)
+    sockets = listen_on_port(port)
+    door = new_token_auth(sockets[0].getsockname()[1])
+    ticket = new_token_auth(door.port)
     os.environ.update(DATAMASTER_PROJECT=str(project), PYTHONSAFEPATH="1", PYDEVD_DISABLE_FILE_VALIDATION="1")  # a kernel imports nothing from the project's folder
-    app = voila_of(web_folder(), project, door, idle_seconds)
-    settings = app.init_settings() | {"allow_remote_access": False, "headers": page_headers(door), "log_function": log_failure, "xsrf_cookie_kwargs": {"samesite": "Strict"}}
-    application = guarded(door, {ticket.token}, settings)
+    app = build_voila(web_folder(), project, door, idle_seconds)
+    settings = app.init_settings() | {"allow_remote_access": False, "headers": security_headers(door), "log_function": log_failure, "xsrf_cookie_kwargs": {"samesite": "Strict"}}
+    application = build_guarded_app(door, {ticket.token}, settings)
     application.add_handlers(".*$", app.init_handlers())
     server = HTTPServer(application, max_body_size=16_777_216)
     server.add_sockets(sockets)
@@ -209,7 +210,7 @@ async def serve(project: Path, port: int, started: Callable[[Page], None], idle_
         with suppress(AttributeError, NotImplementedError):  # Windows has no SIGHUP, and its loops take no handlers
             asyncio.get_running_loop().add_signal_handler(getattr(signal, name), ended.set)
     try:
-        started(Page(door.address, ticket.address, app.kernel_manager))
+        started(ServedPage(door.address, ticket.address, app.kernel_manager))
         await ended.wait()
     finally:
         server.stop()

@@ -7,21 +7,21 @@ from __future__ import annotations
 
 from ...contract.fault import DatamasterError, code
 from ...project.project_file import Project
-from ...lakehouse.runs import Run, recorded_runs, runs_name
+from ...lakehouse.runs import Run, read_runs_and_events, runs_name
 from ...targets.local import LocalTarget
 
 # %% auto #0
-__all__ = ['RUNS_UNREADABLE', 'stored_runs']
+__all__ = ['RUNS_UNREADABLE', 'read_stored_runs']
 
 # %% ../../../nbs/forms/web/00_stored_runs.ipynb #7210ae84
 RUNS_UNREADABLE = code("runs-unreadable", "The runs that this machine keeps cannot be read.", "`datamaster doctor --install` brings what is missing; a damaged table is brought back from a copy")
 
 
-def stored_runs(project: Project) -> tuple[Run, ...]:
+def read_stored_runs(project: Project) -> tuple[Run, ...]:
     """Return the whole runs that the local target of a project recorded, in the order of their beginning; raises DatamasterError where they cannot be read."""
     target, name = LocalTarget(project), runs_name(project.names.catalog)
     try:
-        return tuple(run for run in recorded_runs(target, name.catalog) if run.batch is None)
+        return tuple(run for run in read_runs_and_events(target, name.catalog) if run.batch is None)
     except ModuleNotFoundError as error:
         raise DatamasterError(RUNS_UNREADABLE.fault(f"the package {error.name!r} is not installed", hint="pip install 'datamaster_kit[local]'")) from None
     except Exception as error:  # of delta-rs and of Arrow there are many kinds

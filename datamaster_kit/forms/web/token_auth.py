@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from hmac import compare_digest
 
 # %% auto #0
-__all__ = ['Door', 'new_door', 'is_same', 'refusal', 'page_headers']
+__all__ = ['TokenAuth', 'new_token_auth', 'is_same_secret', 'refusal_reason', 'security_headers']
 
 # %% ../../../nbs/forms/web/04_token_auth.ipynb #e73e49bd
 @dataclass(frozen=True)
-class Door:
+class TokenAuth:
     """The one entrance of a server on this machine: its port, the token of its address, and what the cookie of those who came in holds."""
 
     port: int
@@ -38,17 +38,17 @@ class Door:
         return f"http://{self.hosts[0]}/?token={self.token}"
 
 
-def new_door(port: int) -> Door:
+def new_token_auth(port: int) -> TokenAuth:
     """Return a door with a new token of 32 random bytes."""
-    return Door(port, secrets.token_urlsafe(32), secrets.token_urlsafe(32))
+    return TokenAuth(port, secrets.token_urlsafe(32), secrets.token_urlsafe(32))
 
 # %% ../../../nbs/forms/web/04_token_auth.ipynb #b3ba7b52
-def is_same(one: str, other: str) -> bool:
+def is_same_secret(one: str, other: str) -> bool:
     """Two secrets are the same, compared in constant time."""
     return compare_digest(one.encode(errors="surrogateescape"), other.encode(errors="surrogateescape"))
 
 
-def refusal(door: Door, headers: Mapping[str, str], token: str | None, cookie: str | None) -> str:
+def refusal_reason(door: TokenAuth, headers: Mapping[str, str], token: str | None, cookie: str | None) -> str:
     """Return why a request may not come in, or an empty text; `token` is that of the query or of an Authorization header, None where there is none.
 
     A wrong token is refused whatever the cookie says. Only a link that brings the token may come from elsewhere.
@@ -60,13 +60,13 @@ def refusal(door: Door, headers: Mapping[str, str], token: str | None, cookie: s
     if origin is not None and origin != f"http://{host}":
         return "The request comes from another page."
     if token is not None:
-        return "" if is_same(token, door.token) else "The token is wrong."
+        return "" if is_same_secret(token, door.token) else "The token is wrong."
     if headers.get("Sec-Fetch-Site", "none") not in ("none", "same-origin"):
         return "The request comes from another page."
-    return "" if cookie is not None and is_same(cookie, door.session) else "The token is missing."
+    return "" if cookie is not None and is_same_secret(cookie, door.session) else "The token is missing."
 
 # %% ../../../nbs/forms/web/04_token_auth.ipynb #d1f8a6df
-def page_headers(door: Door) -> dict[str, str]:
+def security_headers(door: TokenAuth) -> dict[str, str]:
     """Return the headers that an answer of the server carries."""
     sockets = " ".join(f"ws://{host}" for host in door.hosts)
     policy = {"default-src": "'none'", "script-src": "'self' 'unsafe-eval'", "style-src": "'self' 'unsafe-inline'", "img-src": "'self' data: blob:", "font-src": "'self' data:",

@@ -9,9 +9,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from .controls import control
+from .controls import question_control
 from ..file.open_file import OpenFile
-from ..text.questions import ABOUT, address_of
+from ..text.questions import ABOUT_QUESTIONS, answer_address
 
 # %% auto #0
 __all__ = ['Panel', 'about_panel']
@@ -29,7 +29,7 @@ def about_panel(file: OpenFile) -> Panel:
     """Return the panel that asks about the contract; what its specification has no place for is not asked."""
     from ipywidgets import VBox
 
-    controls = [control(file, question) for question in ABOUT if address_of(file.content, question)]
+    controls = [question_control(file, question) for question in ABOUT_QUESTIONS if answer_address(file.content, question)]
 
     def refresh() -> None:
         for one in controls:

@@ -11,37 +11,38 @@ from typing import Any
 from ...contract.fault import BadInput
 from ...contract.quality.rules import rules
 from .about_panel import Panel
-from ..text.checks import KINDS, OF_FIELD, OPERATORS, Check, Placed, checks_of, is_query, sentence, with_changed_check, with_check, without_check
+from ..text.checks import CHECK_KINDS, FIELD_CHECK_KINDS, OPERATOR_WORDS, FormCheck, PlacedCheck, model_checks, is_query, check_sentence, with_changed_check, with_added_check, without_check
 from ..file.content import Content, faults_at
-from .controls import button, row, shown, soft, told
-from ..text.fields import NO_MODEL
-from ..text.places import field_names, model_names
+from .controls import button, widget_row, show_html, remark_html, fault_notices
+from ..text.fields import FORM_NO_MODEL
+from ..text.places import field_names, content_model_names
 from ..file.open_file import OpenFile
-from .html_text import heading, notice, table
+from .html_text import heading, notice, table_html
 
 # %% auto #0
-__all__ = ['DETAIL', 'SEVERITIES', 'check_inputs', 'visible', 'chosen_check', 'check_card', 'follows', 'checks_panel']
+__all__ = ['DETAIL_LABELS', 'SEVERITY_CHOICES', 'check_inputs', 'visible_inputs', 'check_from_inputs', 'check_card',
+           'rules_table', 'checks_panel']
 
 # %% ../../../nbs/forms/widgets/07_checks_panel.ipynb #acd947ee
-DETAIL = {"invalid": "Allowed values", "pattern": "Pattern", "duplicates": "Fields that together occur once", "sql": "Condition or query", "sentence": "Sentence"}
-SEVERITIES = (("not said: quarantine where it is on rows, else fail", ""), ("warn: counted and told", "warning"),
+DETAIL_LABELS = {"invalid": "Allowed values", "pattern": "Pattern", "duplicates": "Fields that together occur once", "sql": "Condition or query", "sentence": "Sentence"}
+SEVERITY_CHOICES = (("not said: quarantine where it is on rows, else fail", ""), ("warn: counted and told", "warning"),
               ("quarantine: the row is kept out of silver, and waits to be mended", "quarantine"),
               ("fail: the delivery is held until it is mended or released", "critical"),
               ("error: quarantine where it is on rows, else fail", "error"))
 
 
-def check_inputs(check: Check, fields: tuple[str, ...]) -> dict[str, Any]:
+def check_inputs(check: FormCheck, fields: tuple[str, ...]) -> dict[str, Any]:
     """Return the widgets for the choices of a check."""
     from ipywidgets import Dropdown, Text, Textarea
 
     wide = {"width": "auto"}  # a layout that is shared would hide all of them at once
-    kinds = [(words, kind) for kind, words in KINDS.items() if kind != "other"]
-    severities = SEVERITIES if check.severity in [value for _, value in SEVERITIES] else (*SEVERITIES, (check.severity, check.severity))
+    kinds = [(words, kind) for kind, words in CHECK_KINDS.items() if kind != "other"]
+    severities = SEVERITY_CHOICES if check.severity in [value for _, value in SEVERITY_CHOICES] else (*SEVERITY_CHOICES, (check.severity, check.severity))
     return {
         "kind": Dropdown(description="What is counted", options=kinds, value=check.kind, layout=wide),
         "field": Dropdown(description="Field", options=[("the whole model", ""), *((name, name) for name in fields)], value=check.field if check.field in fields else "", layout=wide),
-        "detail": Textarea(description=DETAIL.get(check.kind, "Detail"), value=check.detail, rows=2, layout=wide),
-        "operator": Dropdown(description="There may be", options=[(words, name) for name, words in OPERATORS.items()], value=check.operator),
+        "detail": Textarea(description=DETAIL_LABELS.get(check.kind, "Detail"), value=check.detail, rows=2, layout=wide),
+        "operator": Dropdown(description="There may be", options=[(words, name) for name, words in OPERATOR_WORDS.items()], value=check.operator),
         "limit": Text(description="Number", value=check.limit, placeholder="0, or 10, 20 for between"),
         "unit": Dropdown(description="Counted in", options=[("rows", "rows"), ("percent of the rows", "percent")], value=check.unit if check.unit in ("rows", "percent") else "rows"),
         "severity": Dropdown(description="A broken rule is", options=severities, value=check.severity, layout=wide),
@@ -50,39 +51,39 @@ def check_inputs(check: Check, fields: tuple[str, ...]) -> dict[str, Any]:
     }
 
 
-def visible(inputs: dict[str, Any]) -> set[str]:
+def visible_inputs(inputs: dict[str, Any]) -> set[str]:
     """Return the choices that the chosen kind needs."""
     kind = inputs["kind"].value
     names = {"kind", "severity", "name", "description"}
     if kind != "rows":
         names.add("field")
-    if kind in DETAIL and not (kind == "duplicates" and inputs["field"].value):
+    if kind in DETAIL_LABELS and not (kind == "duplicates" and inputs["field"].value):
         names.add("detail")
     if kind not in ("sentence",) and (kind != "sql" or is_query(inputs["detail"].value)):
         names |= {"operator", "limit"}
-    if kind in (*OF_FIELD, "duplicates"):
+    if kind in (*FIELD_CHECK_KINDS, "duplicates"):
         names.add("unit")
     return names - ({"description"} if kind == "sentence" else set())
 
 
-def chosen_check(inputs: dict[str, Any]) -> Check:
+def check_from_inputs(inputs: dict[str, Any]) -> FormCheck:
     """Return the check that the widgets say; what its kind does not need is as a check has it that says nothing."""
-    names = visible(inputs)
-    return Check(**{name: widget.value if name in names else getattr(Check(""), name) for name, widget in inputs.items()})
+    names = visible_inputs(inputs)
+    return FormCheck(**{name: widget.value if name in names else getattr(FormCheck(""), name) for name, widget in inputs.items()})
 
 # %% ../../../nbs/forms/widgets/07_checks_panel.ipynb #18010f88
-def check_card(check: Check, fields: tuple[str, ...], act: Callable[[Check], None], label: str, close: Callable[[], None]) -> Any:
+def check_card(check: FormCheck, fields: tuple[str, ...], act: Callable[[FormCheck], None], label: str, close: Callable[[], None]) -> Any:
     """Return the box that edits a check, and gives it to `act` when its button is pressed."""
     from ipywidgets import HTML, VBox
 
     inputs, message, words = check_inputs(check, fields), HTML(layout={"display": "none"}), HTML()
 
     def show(_: Any = None) -> None:
-        names = visible(inputs)
+        names = visible_inputs(inputs)
         for name, widget in inputs.items():
             widget.layout.display = None if name in names else "none"
-        inputs["detail"].description = DETAIL.get(inputs["kind"].value, "Detail")
-        words.value = soft(sentence(chosen_check(inputs)))
+        inputs["detail"].description = DETAIL_LABELS.get(inputs["kind"].value, "Detail")
+        words.value = remark_html(check_sentence(check_from_inputs(inputs)))
 
     def begin_rows(_: Any) -> None:
         if (inputs["kind"].value, inputs["operator"].value, inputs["limit"].value) == ("rows", "mustBe", "0"):  # no rows at all is what nobody means
@@ -92,29 +93,29 @@ def check_card(check: Check, fields: tuple[str, ...], act: Callable[[Check], Non
     for widget in inputs.values():
         widget.observe(show, "value")
     show()
-    box = VBox([*inputs.values(), words, message, row(button(label, lambda: act(chosen_check(inputs)), message, "primary"), button("Cancel", close))])
+    box = VBox([*inputs.values(), words, message, widget_row(button(label, lambda: act(check_from_inputs(inputs)), message, "primary"), button("Cancel", close))])
     box.add_class("dm-card")
     return box
 
 # %% ../../../nbs/forms/widgets/07_checks_panel.ipynb #161bd62b
-def follows(content: Content, model: str) -> str:
+def rules_table(content: Content, model: str) -> str:
     """Return the rules of a model as an HTML table: what every one says, what it does, and whether it is executed."""
     if not model:
-        return soft("There is no model yet: add one under Models and fields.")
+        return remark_html("There is no model yet: add one under Models and fields.")
     if content.contract is None or model not in [item.name for item in content.contract.models]:
-        return soft("The rules are shown once the contract can be read.")
+        return remark_html("The rules are shown once the contract can be read.")
     try:
         found = rules(content.contract, content.contract.model(model))
     except ValueError:  # a name that no identifier can be
-        return soft("The rules are shown once the errors are mended.")
-    return table(("Rule", "What it says", "Broken, it is", "Executed"), ((rule.id, rule.description, rule.severity, rule.not_executed or "yes") for rule in found))
+        return remark_html("The rules are shown once the errors are mended.")
+    return table_html(("Rule", "What it says", "Broken, it is", "Executed"), ((rule.id, rule.description, rule.severity, rule.not_executed or "yes") for rule in found))
 
 
 def checks_panel(file: OpenFile) -> Panel:
     """Return the panel of a model's checks."""
     from ipywidgets import HTML, Accordion, Dropdown, VBox
 
-    names = model_names(file.content)
+    names = content_model_names(file.content)
     chosen, listed, editor, message, derived = Dropdown(description="Model", options=names, value=names[0] if names else None), VBox(), VBox(), HTML(layout={"display": "none"}), HTML()
     every = Accordion([derived], titles=("All rules, with those that follow from the fields",))
     state: dict[str, Any] = {"placed": (), "setting": False}
@@ -122,50 +123,50 @@ def checks_panel(file: OpenFile) -> Panel:
     def close() -> None:
         editor.children = ()
 
-    def add(check: Check) -> None:
-        file.change(lambda text, content: with_check(text, content, chosen.value, check))
+    def add(check: FormCheck) -> None:
+        file.change(lambda text, content: with_added_check(text, content, chosen.value, check))
         close()
-        shown(message, notice("ok", f"Added: {sentence(check)}"))
+        show_html(message, notice("ok", f"Added: {check_sentence(check)}"))
 
-    def change(placed: Placed, check: Check) -> None:
+    def change(placed: PlacedCheck, check: FormCheck) -> None:
         file.change(lambda text, content: with_changed_check(text, content, chosen.value, placed, check))
         close()
 
-    def edit(placed: Placed) -> None:
+    def edit(placed: PlacedCheck) -> None:
         editor.children = [check_card(placed.check, field_names(file.content, chosen.value), lambda check: change(placed, check), "Save rule", close)]
 
     def begin() -> None:
         if not chosen.value:
-            raise BadInput(NO_MODEL.fault("there is no model that could have a rule"))
-        editor.children = [check_card(Check("missing"), field_names(file.content, chosen.value), add, "Add rule", close)]
+            raise BadInput(FORM_NO_MODEL.fault("there is no model that could have a rule"))
+        editor.children = [check_card(FormCheck("missing"), field_names(file.content, chosen.value), add, "Add rule", close)]
 
-    def remove(placed: Placed) -> None:
+    def remove(placed: PlacedCheck) -> None:
         file.change(lambda text, content: without_check(text, content, placed))
         close()
 
-    def line(placed: Placed) -> Any:
-        check, named = placed.check, placed.check.name or sentence(placed.check)
+    def line(placed: PlacedCheck) -> Any:
+        check, named = placed.check, placed.check.name or check_sentence(placed.check)
         words = HTML(heading(check.name, 4) if check.name else "")
-        faults = told(faults_at(file.content, (*placed.address, placed.index)))
-        said = HTML(soft(sentence(check) if check.kind != "other" else f"{sentence(check)} (written in the file by hand; it is kept as it is)") + faults)
+        faults = fault_notices(faults_at(file.content, (*placed.address, placed.index)))
+        said = HTML(remark_html(check_sentence(check) if check.kind != "other" else f"{check_sentence(check)} (written in the file by hand; it is kept as it is)") + faults)
         buttons = [button("Edit", lambda: edit(placed), message, tooltip=f"Edit {named}")] if check.kind != "other" else []
-        made = VBox([words, said, row(*buttons, button("Remove", lambda: remove(placed), message, tooltip=f"Remove {named}"))])
+        made = VBox([words, said, widget_row(*buttons, button("Remove", lambda: remove(placed), message, tooltip=f"Remove {named}"))])
         made.add_class("dm-card")
         return made
 
     def refresh() -> None:
-        names = model_names(file.content)
+        names = content_model_names(file.content)
         if tuple(chosen.options) != names:
             state["setting"], before = True, chosen.value
             chosen.options = names
             chosen.value = before if before in names else names[0] if names else None
             state["setting"] = False
-        placed = checks_of(file.content, chosen.value) if chosen.value else ()
+        placed = model_checks(file.content, chosen.value) if chosen.value else ()
         seen = [(one, faults_at(file.content, (*one.address, one.index))) for one in placed]
         if seen != state["placed"]:
-            shown(message, "")
+            show_html(message, "")
             listed.children, state["placed"] = [line(one) for one in placed], seen
-        shown(derived, follows(file.content, chosen.value or ""))
+        show_html(derived, rules_table(file.content, chosen.value or ""))
 
     def choose(_: Any) -> None:
         if not state["setting"]:
@@ -174,4 +175,4 @@ def checks_panel(file: OpenFile) -> Panel:
 
     chosen.observe(choose, "value")
     refresh()
-    return Panel(VBox([chosen, message, listed, editor, row(button("Add rule", begin, message)), every]), refresh)
+    return Panel(VBox([chosen, message, listed, editor, widget_row(button("Add rule", begin, message)), every]), refresh)

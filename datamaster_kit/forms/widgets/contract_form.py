@@ -8,40 +8,40 @@ from __future__ import annotations
 from pathlib import Path
 
 from ...contract.fault import DatamasterError
-from ...contract.publish.new import first_lines
+from ...contract.publish.new import odcs_draft_head
 from .about_panel import Panel, about_panel
 from .checks_panel import checks_panel
 from .fields_panel import fields_panel
-from .form import Form
+from .form import TabbedForm
 from .levels_panel import levels_panel
 from ..file.open_file import OpenFile
 from .source_panel import mail_panel, source_panel, tasks_panel
 
 # %% auto #0
-__all__ = ['ContractForm', 'project_above', 'time_zone', 'try_panel']
+__all__ = ['ContractForm', 'find_project_file', 'project_time_zone', 'try_panel']
 
 # %% ../../../nbs/forms/widgets/13_contract_form.ipynb #2937aac4
-class ContractForm(Form):
+class ContractForm(TabbedForm):
     """A form that edits one contract file. `project` is the project file, by default the nearest `datamaster.yaml` above the contract; the form writes only below its folder.
 
     Raises DatamasterError where the file cannot be read, BadInput where it is outside of the project.
     """
 
     def __init__(self, path: Path | str, project: Path | str | None = None) -> None:
-        path, given = Path(path), Path(project) if project else project_above(Path(path))
+        path, given = Path(path), Path(project) if project else find_project_file(Path(path))
         file = OpenFile(path, given.parent if given else path.resolve().parent)
         super().__init__(file, (
-            ("About", lambda: about_panel(file)), ("Models and fields", lambda: fields_panel(file)), ("Rules", lambda: checks_panel(file)), ("Service levels", lambda: levels_panel(file, time_zone(given))),
+            ("About", lambda: about_panel(file)), ("Models and fields", lambda: fields_panel(file)), ("Rules", lambda: checks_panel(file)), ("Service levels", lambda: levels_panel(file, project_time_zone(given))),
             ("Source", lambda: source_panel(file, given)), ("Notifications", lambda: mail_panel(file)), ("Tasks", lambda: tasks_panel(file)), ("Try it", lambda: try_panel(file, given))),
-            "\n".join(first_lines(f"urn:datacontract:{path.name.split('.')[0]}", path.name.split(".")[0])) + "\n")
+            "\n".join(odcs_draft_head(f"urn:datacontract:{path.name.split('.')[0]}", path.name.split(".")[0])) + "\n")
 
 
-def project_above(path: Path) -> Path | None:
+def find_project_file(path: Path) -> Path | None:
     """Return the nearest `datamaster.yaml` in the folders above a file; None where there is none."""
     return next((folder / "datamaster.yaml" for folder in path.resolve().parents if (folder / "datamaster.yaml").is_file()), None)
 
 
-def time_zone(project: Path | None) -> str:
+def project_time_zone(project: Path | None) -> str:
     """Return the time zone of a project's jobs; the toolkit's own where there is no project that can be read."""
     from datamaster_kit.project.project_file import read_project
     from datamaster_kit.project.sections import Jobs

@@ -13,27 +13,28 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ...contract.fault import DatamasterError, Fault, code
-from ...contract.publish.markup import html, markup
-from ...contract.visible import visible
+from ...contract.publish.markup import render_html, join_markup
+from ...contract.visible import visible_text
 from ..text.addresses import Address
 from ..file.content import Content, faults_at
 from ..file.open_file import OpenFile
-from ..text.questions import Question, address_of, answer, answered
-from .html_text import notice, words
+from ..text.questions import FormQuestion, answer_address, read_answer, with_answer
+from .html_text import notice, display_text
 
 if TYPE_CHECKING:
     from ipywidgets import HTML, Widget
 
 # %% auto #0
-__all__ = ['FORM_FAILED', 'told', 'shown', 'answering', 'Control', 'bound', 'input_of', 'control', 'button', 'row', 'soft']
+__all__ = ['FORM_FAILED', 'fault_notices', 'show_html', 'show_failures', 'Control', 'bind_control', 'input_of',
+           'question_control', 'button', 'widget_row', 'remark_html']
 
 # %% ../../../nbs/forms/widgets/02_controls.ipynb #91996ff3
-def told(faults: Iterable[Fault]) -> str:
+def fault_notices(faults: Iterable[Fault]) -> str:
     """Return faults as HTML, one a line, each with what to do about it."""
-    return markup(notice(fault.severity, fault.message + (f" ({fault.hint})" if fault.hint else "")) for fault in faults)
+    return join_markup(notice(fault.severity, fault.message + (f" ({fault.hint})" if fault.hint else "")) for fault in faults)
 
 
-def shown(widget: HTML, html: str) -> None:
+def show_html(widget: HTML, html: str) -> None:
     """Show HTML in a widget, and hide the widget where there is none."""
     if widget.value != html:
         widget.value = html
@@ -46,15 +47,15 @@ FORM_FAILED = code("form-failed", "A form could not do what was asked.", "report
 
 
 @contextmanager
-def answering(message: HTML) -> Iterator[None]:
+def show_failures(message: HTML) -> Iterator[None]:
     """Tell in `message` what kept the block from its end, whatever that is: a person always gets an answer."""
     try:
         yield
     except DatamasterError as error:
-        shown(message, told(error.faults))
+        show_html(message, fault_notices(error.faults))
     except Exception as error:
-        logging.getLogger(__name__).error("a form: %s", visible("".join(traceback.format_exception(error))))
-        shown(message, told([FORM_FAILED.fault(f"{type(error).__name__}: {error}")]))
+        logging.getLogger(__name__).error("a form: %s", visible_text("".join(traceback.format_exception(error))))
+        show_html(message, fault_notices([FORM_FAILED.fault(f"{type(error).__name__}: {error}")]))
 
 # %% ../../../nbs/forms/widgets/02_controls.ipynb #5595440c
 @dataclass
@@ -67,7 +68,7 @@ class Control:
     refresh: Callable[[], None]
 
 
-def bound(file: OpenFile, input: Widget, read: Callable[[Content], Any], write: Callable[[str, Content, Any], str], place: Callable[[Content], Address]) -> Control:
+def bind_control(file: OpenFile, input: Widget, read: Callable[[Content], Any], write: Callable[[str, Content, Any], str], place: Callable[[Content], Address]) -> Control:
     """Return a control: `read` gives the widget its value, `write` puts a person's into the text, `place` says where the faults are that it shows."""
     from ipywidgets import HTML, VBox
 
@@ -77,7 +78,7 @@ def bound(file: OpenFile, input: Widget, read: Callable[[Content], Any], write: 
         if typing[1]:
             return
         typing[0] = True
-        with answering(message):
+        with show_failures(message):
             file.change(lambda text, content: write(text, content, change["new"]), f"{input.model_id} {place(file.content)}")
         typing[0] = False
 
@@ -90,7 +91,7 @@ def bound(file: OpenFile, input: Widget, read: Callable[[Content], Any], write: 
         finally:
             typing[1] = False
         address = place(file.content)
-        shown(message, told(faults_at(file.content, address)) if address else "")
+        show_html(message, fault_notices(faults_at(file.content, address)) if address else "")
 
     input.observe(changed, "value")
     refresh()
@@ -99,7 +100,7 @@ def bound(file: OpenFile, input: Widget, read: Callable[[Content], Any], write: 
     return Control(input, message, box, refresh)
 
 # %% ../../../nbs/forms/widgets/02_controls.ipynb #097d48cc
-def input_of(question: Question) -> Widget:
+def input_of(question: FormQuestion) -> Widget:
     """Return the widget for a kind of question, with its label, and its help as the placeholder."""
     from ipywidgets import Checkbox, Combobox, Dropdown, Layout, Text, Textarea
 
@@ -114,19 +115,19 @@ def input_of(question: Question) -> Widget:
     return Text(description=question.label, placeholder=question.help, layout=Layout(width="auto"))
 
 
-def control(file: OpenFile, question: Question, base: Callable[[Content], Address] | Address = ()) -> Control:
+def question_control(file: OpenFile, question: FormQuestion, base: Callable[[Content], Address] | Address = ()) -> Control:
     """Return the control of a question, about the contract or what stands at `base`; a value that a choice does not offer is added to it."""
     def at(content: Content) -> Address:
         return base(content) if callable(base) else base
 
     def read(content: Content) -> Any:
-        value = answer(content, question, at(content))
+        value = read_answer(content, question, at(content))
         if question.kind == "choice" and value not in [option for _, option in asked.options]:
             asked.options = [*asked.options, (value, value)]
         return value
 
     asked: Any = input_of(question)
-    return bound(file, asked, read, lambda text, content, given: answered(text, content, question, given, at(content)), lambda content: address_of(content, question, at(content)))
+    return bind_control(file, asked, read, lambda text, content, given: with_answer(text, content, question, given, at(content)), lambda content: answer_address(content, question, at(content)))
 
 # %% ../../../nbs/forms/widgets/02_controls.ipynb #99064df3
 def button(label: str, act: Callable[[], None], message: HTML | None = None, style: str = "", tooltip: str = "", classes: Iterable[str] = ()) -> Widget:
@@ -137,8 +138,8 @@ def button(label: str, act: Callable[[], None], message: HTML | None = None, sty
 
     def pressed(_: Any) -> None:
         if message is not None:
-            shown(message, "")
-        with answering(message) if message is not None else nullcontext():
+            show_html(message, "")
+        with show_failures(message) if message is not None else nullcontext():
             act()
 
     made.on_click(pressed)
@@ -147,7 +148,7 @@ def button(label: str, act: Callable[[], None], message: HTML | None = None, sty
     return made
 
 
-def row(*children: Widget) -> Widget:
+def widget_row(*children: Widget) -> Widget:
     """Return widgets side by side, in as many lines as the page needs."""
     from ipywidgets import Box
 
@@ -156,6 +157,6 @@ def row(*children: Widget) -> Widget:
     return made
 
 
-def soft(text: str) -> str:
+def remark_html(text: str) -> str:
     """Return a remark as HTML."""
-    return html('<p class="dm-soft">{{ text }}</p>', text=words(text))
+    return render_html('<p class="dm-soft">{{ text }}</p>', text=display_text(text))

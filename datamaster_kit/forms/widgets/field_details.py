@@ -10,52 +10,52 @@ from typing import Any
 
 from ..text.addresses import Address
 from ..file.content import Content
-from .controls import Control, bound, button, control, row
-from ..text.field_values import allowed_values, reference_of, row_of, with_allowed_values, with_reference
-from ..text.fields import duplicated_field, moved_field, without_field
+from .controls import Control, bind_control, button, question_control, widget_row
+from ..text.field_values import allowed_values, reference_of, grid_field_row, with_allowed_values, with_reference
+from ..text.fields import with_field_copy, with_moved_field, without_field
 from ..file.open_file import OpenFile
-from ..text.questions import FIELD, PERSONAL, UNIQUE, Question
+from ..text.questions import FIELD_QUESTIONS, PII_QUESTION, UNIQUE_QUESTION, FormQuestion
 from .html_text import heading
-from .grid_row import Place, kept
+from .grid_row import GridPosition, record_copy_name
 
 # %% auto #0
-__all__ = ['field_controls', 'field_details', 'found']
+__all__ = ['field_controls', 'field_details', 'field_mapping']
 
 # %% ../../../nbs/forms/widgets/05_field_details.ipynb #0b71a6b9
-def field_controls(file: OpenFile, place: Place) -> list[Control]:
+def field_controls(file: OpenFile, place: GridPosition) -> list[Control]:
     """Return the controls of the field that is shown in full."""
     from ipywidgets import Text
 
     def at(content: Content) -> Address:
         return place.address(content, place.field)
 
-    def own(question: Question) -> Control:
-        return control(file, question, at)
+    def own(question: FormQuestion) -> Control:
+        return question_control(file, question, at)
 
     def line(label: str, help: str, read: Callable[[Content, Address], str], write: Callable[[str, Content, Address, str], str]) -> Control:
         input = Text(description=label, placeholder=help, layout={"width": "auto"})
-        return bound(file, input, lambda content: read(content, at(content)), lambda text, content, given: write(text, content, at(content), given), lambda content: ())
+        return bind_control(file, input, lambda content: read(content, at(content)), lambda text, content, given: write(text, content, at(content), given), lambda content: ())
 
     values = line("Allowed values", "One of these, with commas between.", allowed_values, with_allowed_values)
     target = line("Refers to", "The key of another model: model.field", reference_of, with_reference)
-    return [own(UNIQUE), own(PERSONAL), values, *map(own, FIELD), target]
+    return [own(UNIQUE_QUESTION), own(PII_QUESTION), values, *map(own, FIELD_QUESTIONS), target]
 
 
-def field_details(file: OpenFile, place: Place, refresh: Callable[[], None]) -> tuple[Any, list[Control]]:
+def field_details(file: OpenFile, place: GridPosition, refresh: Callable[[], None]) -> tuple[Any, list[Control]]:
     """Return the box that shows one field in full, with its buttons, and its controls."""
     from ipywidgets import HTML, VBox
 
     message = HTML(layout={"display": "none"})
 
     def move(by: int) -> Callable[[], None]:
-        return lambda: file.change(lambda text, content: moved_field(text, content, place.model, place.field, by, place.parts))
+        return lambda: file.change(lambda text, content: with_moved_field(text, content, place.model, place.field, by, place.parts))
 
     def remove_field() -> None:
         file.change(lambda text, content: without_field(text, content, place.model, place.field, place.parts))
 
     def copy() -> None:
         made: list[str] = []
-        file.change(lambda text, content: kept(duplicated_field(text, content, place.model, place.field, place.parts), made))
+        file.change(lambda text, content: record_copy_name(with_field_copy(text, content, place.model, place.field, place.parts), made))
         place.field = made[0]
         refresh()
 
@@ -71,14 +71,14 @@ def field_details(file: OpenFile, place: Place, refresh: Callable[[], None]) -> 
     remove = button("Remove field", remove_field, message, "danger")
     parts = button("Its members", enter, message, tooltip="Show the members of this structure in the grid")
     controls = field_controls(file, place)
-    box = VBox([HTML(heading(place.field, 3)), row(*moves, button("Duplicate", copy, message), remove, parts, button("Close", close)), message, *(one.box for one in controls)])
+    box = VBox([HTML(heading(place.field, 3)), widget_row(*moves, button("Duplicate", copy, message), remove, parts, button("Close", close)), message, *(one.box for one in controls)])
     box.add_class("dm-card")
-    parts.layout.display = None if row_of(file.content, place.field, found(file.content, place), False, place.address(file.content, place.field)).has_parts else "none"
+    parts.layout.display = None if grid_field_row(file.content, place.field, field_mapping(file.content, place), False, place.address(file.content, place.field)).has_parts else "none"
     return box, controls
 
 
-def found(content: Content, place: Place) -> Any:
+def field_mapping(content: Content, place: GridPosition) -> Any:
     """Return what the file says of the field that is shown in full."""
-    from datamaster_kit.forms.text.addresses import value_at
+    from datamaster_kit.forms.text.addresses import address_value
 
-    return value_at(content.data, place.address(content, place.field))
+    return address_value(content.data, place.address(content, place.field))

@@ -9,31 +9,31 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
-from ...contract.publish.diff import Difference
+from ...contract.publish.diff import ContractChange
 from ...contract.fault import DatamasterError
-from ...contract.publish.markup import html, markup
+from ...contract.publish.markup import render_html, join_markup
 from .about_panel import Panel
 from ..file.content import Content
-from .controls import answering, button, row, shown, soft, told
-from ..file.editing import unified
-from ..file.open_file import OpenFile, go_on_with, joined, save, waiting_draft
-from ..file.saving import CHANGED_ON_DISK, drop_draft, text_of
+from .controls import show_failures, button, widget_row, show_html, remark_html, fault_notices
+from ..file.editing import text_diff_lines
+from ..file.open_file import OpenFile, resume_draft, merge_with_disk, save_open_file, waiting_draft
+from ..file.saving import CHANGED_ON_DISK, drop_draft, read_file_text
 from .style import stylesheet
-from .html_text import badge, difference, heading, notice, preformatted, table
-from ..file.versions import changes, due_version
+from .html_text import badge_html, diff_html, heading, notice, pre_block_html, table_html
+from ..file.versions import version_changes, due_version
 
 # %% auto #0
-__all__ = ['SHOWN', 'TYPED', 'unsaved_changes', 'state_words', 'change_words', 'fault_words', 'is_empty', 'unreadable_words',
-           'after_typing', 'Form']
+__all__ = ['MAX_SHOWN_FAULTS', 'TYPING_SECONDS', 'unsaved_changes', 'file_state_words', 'change_words', 'fault_words',
+           'is_blank_text', 'unreadable_words', 'run_after_typing', 'TabbedForm']
 
 # %% ../../../nbs/forms/widgets/10_form.ipynb #7d883d56
-def unsaved_changes(file: OpenFile) -> tuple[Difference, ...]:
+def unsaved_changes(file: OpenFile) -> tuple[ContractChange, ...]:
     """Return what differs between the contract and the file's, the breaking changes first."""
     before, after = file.saved.contract, file.content.contract
-    return changes(before, after) if file.editing.is_unsaved and before and after else ()
+    return version_changes(before, after) if file.editing.is_unsaved and before and after else ()
 
 
-def state_words(file: OpenFile, found: tuple[Difference, ...]) -> tuple[tuple[str, str], ...]:
+def file_state_words(file: OpenFile, found: tuple[ContractChange, ...]) -> tuple[tuple[str, str], ...]:
     """Return how an open file stands, as (kind, words); `found` are its unsaved changes."""
     counts = {kind: sum(fault.severity == kind for fault in file.content.faults) for kind in ("error", "warning")}
     said = [(kind, f"{count} {kind}{'s' if count > 1 else ''}") for kind, count in counts.items() if count] or [("ok", "no errors")]
@@ -47,26 +47,26 @@ def state_words(file: OpenFile, found: tuple[Difference, ...]) -> tuple[tuple[st
     return tuple(said)
 
 
-def change_words(file: OpenFile, found: tuple[Difference, ...]) -> str:
+def change_words(file: OpenFile, found: tuple[ContractChange, ...]) -> str:
     """Return as HTML what differs from the file: for whom it matters, and the lines that a reviewer will see; `found` are its unsaved changes."""
-    means = table(("Kind", "What changes"), ((item.kind, item.sentence) for item in found)) if found else ""
-    lines = unified(file.editing.saved, file.editing.text)
-    return means + (difference(lines) if lines else soft("Nothing differs from the file."))
+    means = table_html(("Kind", "What changes"), ((item.kind, item.sentence) for item in found)) if found else ""
+    lines = text_diff_lines(file.editing.saved, file.editing.text)
+    return means + (diff_html(lines) if lines else remark_html("Nothing differs from the file."))
 
 # %% ../../../nbs/forms/widgets/10_form.ipynb #28f934e2
-SHOWN = 12  # faults of a list; the rest is counted
+MAX_SHOWN_FAULTS = 12  # faults of a list; the rest is counted
 
 
 def fault_words(content: Content) -> str:
     """Return the errors and warnings as an HTML table with their lines; the first of them where there are many."""
     found = [fault for fault in content.faults if fault.severity != "note"]
     if not found:
-        return soft("Nothing is wrong.")
-    rest = soft(f"... and {len(found) - SHOWN} more") if len(found) > SHOWN else ""
-    return table(("Line", "Where", "What is wrong", "What to do"), ((fault.line, fault.path.removeprefix("$."), fault.message, fault.hint) for fault in found[:SHOWN])) + rest
+        return remark_html("Nothing is wrong.")
+    rest = remark_html(f"... and {len(found) - MAX_SHOWN_FAULTS} more") if len(found) > MAX_SHOWN_FAULTS else ""
+    return table_html(("Line", "Where", "What is wrong", "What to do"), ((fault.line, fault.path.removeprefix("$."), fault.message, fault.hint) for fault in found[:MAX_SHOWN_FAULTS])) + rest
 
 # %% ../../../nbs/forms/widgets/10_form.ipynb #aa6e2429
-def is_empty(text: str) -> bool:
+def is_blank_text(text: str) -> bool:
     """A text says nothing: it has blank lines and comments only."""
     return all(line.strip() in ("", "---", "\ufeff") or line.lstrip().startswith("#") for line in text.splitlines())
 
@@ -75,17 +75,17 @@ def unreadable_words(content: Content, text: str) -> str:
     """Return as HTML why a text cannot be asked about, with the lines where it is broken; nothing where it can."""
     if content.is_readable:
         return ""
-    if is_empty(text):
-        return notice("warning", "The file is empty.") + soft("Take it away and have another written, a contract by `datamaster contract new` or 'New contract' on the page of Home(), a project file by `datamaster init`; a contract can begin in the empty file, too.")
+    if is_blank_text(text):
+        return notice("warning", "The file is empty.") + remark_html("Take it away and have another written, a contract by `datamaster contract new` or 'New contract' on the page of Home(), a project file by `datamaster init`; a contract can begin in the empty file, too.")
     lines, first = text.split("\n"), content.faults[0]
     near = "\n".join(f"{'>' if number == first.line else ' '} {number:4} {lines[number - 1]}" for number in range(max(first.line - 2, 1), min(first.line + 1, len(lines)) + 1))
-    return told(content.errors) + preformatted(near) + soft("The form shows the file once it can be read: mend these lines in an editor of text, save it there, and press 'Open the file again'.")
+    return fault_notices(content.errors) + pre_block_html(near) + remark_html("The form shows the file once it can be read: mend these lines in an editor of text, save it there, and press 'Open the file again'.")
 
 # %% ../../../nbs/forms/widgets/10_form.ipynb #2d62a822
-TYPED = 0.3  # seconds in which what was typed last arrives
+TYPING_SECONDS = 0.3  # seconds in which what was typed last arrives
 
 
-def after_typing(act: Callable[[], None], message: Any) -> None:
+def run_after_typing(act: Callable[[], None], message: Any) -> None:
     """Act once what was typed just before has arrived, and tell a failure in `message`; at once where no event loop would bring it."""
     try:
         loop = asyncio.get_running_loop()
@@ -94,13 +94,13 @@ def after_typing(act: Callable[[], None], message: Any) -> None:
         return
 
     def later() -> None:
-        with answering(message):
+        with show_failures(message):
             act()
 
-    loop.call_later(TYPED, later)
+    loop.call_later(TYPING_SECONDS, later)
 
 # %% ../../../nbs/forms/widgets/10_form.ipynb #32778edf
-class Form:
+class TabbedForm:
     """A form that edits one open file behind tabs: each a title, and what makes its panel when it is first looked at. `beginning` is what an empty file can begin with."""
 
     def __init__(self, file: OpenFile, tabs: tuple[tuple[str, Callable[[], Panel]], ...], beginning: str = "") -> None:
@@ -125,17 +125,17 @@ class Form:
         from ipywidgets import HTML, Accordion, Tab, VBox
 
         self.message, self.state, self.faults, self.differences, self.draft, self.unreadable = (HTML(layout={"display": "none"}) for _ in range(6))
-        self.choices, self.draft_choices, self.whole = row(), row(), HTML()
+        self.choices, self.draft_choices, self.whole = widget_row(), widget_row(), HTML()
         self.begin = button("Begin a new contract in this file", lambda: self.file.change(lambda text, _: text + "\n" * (text[-1:] not in ("", "\n")) + self.beginning), self.message, "primary")
         self.again = button("Open the file again", self.open_again, self.message)
         self.undo, self.redo = button("Undo", self.file.undo, self.message), button("Redo", self.file.redo, self.message)
-        self.save = button("Save", lambda: after_typing(self.save_now, self.message), self.message, "primary")
+        self.save = button("Save", lambda: run_after_typing(self.save_now, self.message), self.message, "primary")
         self.tab = Tab([VBox() for _ in self.tabs], titles=[title for title, _ in self.tabs])
         self.tab.observe(lambda _: self.refresh(), "selected_index")
         self.below = Accordion([VBox([self.faults]), VBox([self.differences]), VBox([self.whole])], titles=("What is wrong", "Changes to the file", "The file (YAML)"))
         self.below.observe(lambda _: self.refresh(), "selected_index")
         head = HTML(heading(self.file.content.document.file, 1))
-        made = VBox([stylesheet(), head, row(self.save, self.undo, self.redo), self.state, self.message, self.choices, self.draft, self.draft_choices, self.unreadable, row(self.begin, self.again), self.tab, self.below])
+        made = VBox([stylesheet(), head, widget_row(self.save, self.undo, self.redo), self.state, self.message, self.choices, self.draft, self.draft_choices, self.unreadable, widget_row(self.begin, self.again), self.tab, self.below])
         made.add_class("dm-form")
         self.offer_draft()
         return made
@@ -145,13 +145,13 @@ class Form:
         content = self.file.content
         if self.said_of != self.file.editing.text:
             self.said_of = self.file.editing.text
-            shown(self.message, "")
+            show_html(self.message, "")
         (self.widget.add_class if self.is_unsaved else self.widget.remove_class)("dm-unsaved")  # a web page asks before it is left
         self.undo.disabled, self.redo.disabled, self.save.disabled = not self.file.editing.past, not self.file.editing.future, not self.is_unsaved
         found = unsaved_changes(self.file)
-        shown(self.state, html('<p role="status">{{ badges }}</p>', badges=markup((badge(kind, words) for kind, words in state_words(self.file, found)), " ")) + self.unkept())
-        shown(self.unreadable, unreadable_words(content, self.file.editing.text))
-        self.begin.layout.display = None if self.beginning and self.unreadable.value and is_empty(self.file.editing.text) else "none"
+        show_html(self.state, render_html('<p role="status">{{ badges }}</p>', badges=join_markup((badge_html(kind, words) for kind, words in file_state_words(self.file, found)), " ")) + self.unkept())
+        show_html(self.unreadable, unreadable_words(content, self.file.editing.text))
+        self.begin.layout.display = None if self.beginning and self.unreadable.value and is_blank_text(self.file.editing.text) else "none"
         self.again.layout.display = None if self.unreadable.value else "none"
         if not content.is_readable:
             self.tab.layout.display, self.below.selected_index = "none", 0
@@ -159,22 +159,22 @@ class Form:
             self.tab.layout.display = None
             self.show_tab()
         if self.below.selected_index == 0:
-            shown(self.faults, fault_words(content))
+            show_html(self.faults, fault_words(content))
         elif self.below.selected_index == 1:
-            shown(self.differences, change_words(self.file, found))
+            show_html(self.differences, change_words(self.file, found))
         elif self.below.selected_index == 2:
-            shown(self.whole, preformatted(self.file.editing.text))
+            show_html(self.whole, pre_block_html(self.file.editing.text))
 
     def unkept(self) -> str:
         """Return as HTML why what is unsaved is not kept as a draft; nothing where it is."""
-        return told([self.file.draft_fault]) if self.file.draft_fault else ""
+        return fault_notices([self.file.draft_fault]) if self.file.draft_fault else ""
 
     def show_tab(self) -> None:
         """Make the tab that is looked at for the first time, and refresh it later on."""
         at = self.tab.selected_index
         if at is None:
             return
-        with answering(self.message):
+        with show_failures(self.message):
             if at not in self.panels:
                 self.panels[at] = self.tabs[at][1]()
                 self.tab.children[at].children = [self.panels[at].box]
@@ -184,7 +184,7 @@ class Form:
         """Save; where somebody else changed the same lines, show both and ask."""
         self.choices.children = ()
         try:
-            self.tell_saved(save(self.file).sentence())
+            self.tell_saved(save_open_file(self.file).sentence())
         except DatamasterError as error:
             if error.faults[0].code == CHANGED_ON_DISK.name:
                 self.ask()
@@ -193,33 +193,33 @@ class Form:
     def tell_saved(self, sentence: str) -> None:
         """Say what saving did."""
         self.choices.children, self.said_of = (), self.file.editing.text
-        shown(self.message, notice("ok", sentence))
+        show_html(self.message, notice("ok", sentence))
 
     def ask(self) -> None:
         """Show where both changed the same lines, and offer what can be done."""
         from ipywidgets import HTML
 
-        places = table(("Here", "On disk"), joined(self.file).conflicts)
+        places = table_html(("Here", "On disk"), merge_with_disk(self.file).conflicts)
         self.choices.children = [
-            HTML(places), button("Keep mine in these places", lambda: self.tell_saved(save(self.file, "ours").sentence()), self.message),
-            button("Take theirs in these places", lambda: self.tell_saved(save(self.file, "theirs").sentence()), self.message), button("Open theirs, drop all of mine", self.open_again, self.message),
+            HTML(places), button("Keep mine in these places", lambda: self.tell_saved(save_open_file(self.file, "ours").sentence()), self.message),
+            button("Take theirs in these places", lambda: self.tell_saved(save_open_file(self.file, "theirs").sentence()), self.message), button("Open theirs, drop all of mine", self.open_again, self.message),
         ]
 
     def open_again(self) -> None:
         """Drop what is unsaved, and open the file as it is on disk."""
         self.choices.children = ()
         drop_draft(self.file.path, self.file.root)
-        self.file.open(text_of(self.file.path))
+        self.file.open(read_file_text(self.file.path))
 
     def offer_draft(self) -> None:
         """Offer the unfinished edit of an earlier time, where there is one."""
         draft = None
-        with answering(self.message):
+        with show_failures(self.message):
             draft = waiting_draft(self.file)
         if draft is None:
             return
-        shown(self.draft, notice("note", "An unfinished edit of this file was kept.") + difference(unified(self.file.editing.text, draft.text)))
-        self.draft_choices.children = [button("Go on with it", self.after_draft(lambda: go_on_with(self.file, draft)), self.message),
+        show_html(self.draft, notice("note", "An unfinished edit of this file was kept.") + diff_html(text_diff_lines(self.file.editing.text, draft.text)))
+        self.draft_choices.children = [button("Go on with it", self.after_draft(lambda: resume_draft(self.file, draft)), self.message),
                                        button("Discard it", self.after_draft(self.file.keep), self.message)]
 
     def after_draft(self, act: Callable[[], None]) -> Callable[[], None]:
@@ -227,6 +227,6 @@ class Form:
         def answer() -> None:
             act()
             self.draft_choices.children = ()
-            shown(self.draft, "")
+            show_html(self.draft, "")
 
         return answer

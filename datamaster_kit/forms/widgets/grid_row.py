@@ -10,26 +10,27 @@ from typing import Any
 
 from ..text.addresses import Address
 from ..file.content import Content, faults_at
-from .controls import answering, button, shown, told
-from ..text.field_types import TYPES, with_type
-from ..text.field_values import Row, rows, with_examples, with_key, with_required
-from ..text.fields import renamed_field
+from .controls import show_failures, button, show_html, fault_notices
+from ..text.field_types import FIELD_TYPE_CHOICES, with_type
+from ..text.field_values import FieldRow, grid_field_rows, with_examples, with_key, with_required
+from ..text.fields import with_renamed_field
 from ..file.open_file import OpenFile
-from ..text.places import field_address, fields_address, model_names
-from ..text.questions import CLASSIFICATION, DESCRIPTION, answered
+from ..text.places import field_address, fields_address, content_model_names
+from ..text.questions import CLASSIFICATION_QUESTION, DESCRIPTION_QUESTION, with_answer
 
 # %% auto #0
-__all__ = ['PAGE', 'COLUMNS', 'WIDTHS', 'Place', 'kept', 'cell_inputs', 'written_cell', 'GridRow']
+__all__ = ['GRID_PAGE_SIZE', 'GRID_COLUMNS', 'GRID_COLUMN_WIDTHS', 'GridPosition', 'record_copy_name', 'cell_inputs',
+           'with_cell_value', 'GridRow']
 
 # %% ../../../nbs/forms/widgets/04_grid_row.ipynb #5b5caac6
-PAGE = 15  # rows of the grid
+GRID_PAGE_SIZE = 15  # rows of the grid
 
 
-class Place:
+class GridPosition:
     """The model that is shown, the structure in it, the page, and the field that is shown in full."""
 
     def __init__(self, content: Content) -> None:
-        self.model, self.parts, self.page, self.field, self.index = next(iter(model_names(content)), ""), (), 0, "", 0
+        self.model, self.parts, self.page, self.field, self.index = next(iter(content_model_names(content)), ""), (), 0, "", 0
 
     model: str
     parts: tuple[str, ...]
@@ -38,14 +39,14 @@ class Place:
 
     def correct(self, content: Content) -> None:
         """Go to what is there, after something was removed or undone."""
-        names = model_names(content)
+        names = content_model_names(content)
         if self.model not in names:  # the one that stands there now: after a new name is undone, the same under its old one
             self.model, self.parts, self.page, self.field = next(iter(names[self.index:] or names[-1:]), ""), (), 0, ""
         self.index = names.index(self.model) if self.model else 0
-        while self.parts and self.parts[-1] not in [one.name for one in rows(content, self.model, self.parts[:-1])]:
+        while self.parts and self.parts[-1] not in [one.name for one in grid_field_rows(content, self.model, self.parts[:-1])]:
             self.parts = self.parts[:-1]
-        found = [one.name for one in rows(content, self.model, self.parts)] if self.model else []
-        self.page = min(self.page, max(0, (len(found) - 1) // PAGE))
+        found = [one.name for one in grid_field_rows(content, self.model, self.parts)] if self.model else []
+        self.page = min(self.page, max(0, (len(found) - 1) // GRID_PAGE_SIZE))
         self.field = self.field if self.field in found else ""
 
     def owner(self, content: Content) -> Address:
@@ -57,14 +58,14 @@ class Place:
         return field_address(content, self.owner(content), name)
 
 # %% ../../../nbs/forms/widgets/04_grid_row.ipynb #8d0cc565
-def kept(made: tuple[str, str], names: list[str]) -> str:
+def record_copy_name(made: tuple[str, str], names: list[str]) -> str:
     """Return the text of a copy, and remember the copy's name."""
     names.append(made[1])
     return made[0]
 
 # %% ../../../nbs/forms/widgets/04_grid_row.ipynb #9daee1a6
-COLUMNS = ("Name", "Type", "Required", "Key", "Classification", "Description", "Example", "")
-WIDTHS = "minmax(6.8rem,1.2fr) minmax(5.8rem,.9fr) 4.6rem 2.4rem minmax(6rem,.8fr) minmax(6rem,2fr) minmax(4.6rem,.9fr) 4.4rem"  # just fits a page of 800 pixels
+GRID_COLUMNS = ("Name", "Type", "Required", "Key", "Classification", "Description", "Example", "")
+GRID_COLUMN_WIDTHS = "minmax(6.8rem,1.2fr) minmax(5.8rem,.9fr) 4.6rem 2.4rem minmax(6rem,.8fr) minmax(6rem,2fr) minmax(4.6rem,.9fr) 4.4rem"  # just fits a page of 800 pixels
 
 
 def cell_inputs(number: int) -> dict[str, Any]:
@@ -74,19 +75,19 @@ def cell_inputs(number: int) -> dict[str, Any]:
     wide = {"width": "auto"}  # a layout that is shared would hide all of them at once
     return {
         "name": Text(description=f"Name of field {number}", continuous_update=False, layout=wide),
-        "type": Combobox(description=f"Type of field {number}", options=TYPES, ensure_option=False, continuous_update=False, layout=wide),
+        "type": Combobox(description=f"Type of field {number}", options=FIELD_TYPE_CHOICES, ensure_option=False, continuous_update=False, layout=wide),
         "required": Checkbox(description=f"Field {number} is required", indent=False, layout=wide), "key": Checkbox(description=f"Field {number} is part of the key", indent=False, layout=wide),
-        "classification": Combobox(description=f"Classification of field {number}", options=CLASSIFICATION.suggestions, ensure_option=False, layout=wide),
+        "classification": Combobox(description=f"Classification of field {number}", options=CLASSIFICATION_QUESTION.suggestions, ensure_option=False, layout=wide),
         "description": Text(description=f"Description of field {number}", layout=wide), "example": Text(description=f"Example of field {number}", layout=wide),
     }
 
 
-def written_cell(text: str, content: Content, place: Place, name: str, column: str, given: Any) -> str:
+def with_cell_value(text: str, content: Content, place: GridPosition, name: str, column: str, given: Any) -> str:
     """Return the text with what a person put into a cell; raises BadInput where that cannot be."""
     address = place.address(content, name)
     match column:
         case "name":
-            return renamed_field(text, content, place.model, name, given.strip(), place.parts)
+            return with_renamed_field(text, content, place.model, name, given.strip(), place.parts)
         case "type":
             return with_type(text, content, address, given)
         case "required":
@@ -95,13 +96,13 @@ def written_cell(text: str, content: Content, place: Place, name: str, column: s
             return with_key(text, content, place.model, name, given)
         case "example":
             return with_examples(text, content, address, given)
-    return answered(text, content, DESCRIPTION if column == "description" else CLASSIFICATION, given, address)
+    return with_answer(text, content, DESCRIPTION_QUESTION if column == "description" else CLASSIFICATION_QUESTION, given, address)
 
 # %% ../../../nbs/forms/widgets/04_grid_row.ipynb #9b2f8732
 class GridRow:
     """A row of the grid: shows the field `name`, which another page replaces."""
 
-    def __init__(self, file: OpenFile, place: Place, number: int, open: Callable[[str], None]) -> None:
+    def __init__(self, file: OpenFile, place: GridPosition, number: int, open: Callable[[str], None]) -> None:
         from ipywidgets import HTML
 
         self.file, self.place, self.name, self.typing, self.refused = file, place, "", "", ""
@@ -124,8 +125,8 @@ class GridRow:
             return
         self.typing, self.refused, is_done = column, "", False
         name, self.name = self.name, given.strip() if column == "name" else self.name
-        with answering(self.message):
-            self.file.change(lambda text, content: written_cell(text, content, self.place, name, column, given), f"{column} of {self.place.address(self.file.content, name)}")
+        with show_failures(self.message):
+            self.file.change(lambda text, content: with_cell_value(text, content, self.place, name, column, given), f"{column} of {self.place.address(self.file.content, name)}")
             is_done = True
         if not is_done:
             self.name, self.refused = name, self.message.value
@@ -133,7 +134,7 @@ class GridRow:
             self.place.field = self.name
         self.typing = ""
 
-    def show(self, content: Content, row: Row | None) -> None:
+    def show(self, content: Content, row: FieldRow | None) -> None:
         """Show a field, or nothing."""
         if row is None or row.name != self.name:
             self.refused = ""
@@ -146,5 +147,5 @@ class GridRow:
                 widget.layout.display = None if row else "none"
         self.inputs["key"].disabled, self.inputs["type"].disabled = bool(self.place.parts), bool(row and row.has_parts)
         self.more.layout.display = None if row else "none"
-        shown(self.message, (self.refused or told(faults_at(content, self.place.address(content, self.name)))) if row else "")
+        show_html(self.message, (self.refused or fault_notices(faults_at(content, self.place.address(content, self.name)))) if row else "")
         self.typing = typing

@@ -10,23 +10,23 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
-from ...contract.cron import cron_words
+from ...contract.cron import describe_cron
 from ...contract.fault import BadInput, DatamasterError, code
-from ...contract.publish.markup import markup
+from ...contract.publish.markup import join_markup
 from .about_panel import Panel
 from ..file.content import text_at
-from .controls import Control, answering, bound, shown, soft
+from .controls import Control, show_failures, bind_control, show_html, remark_html
 from ..text.levels import ARRIVALS, arrival_of, cron_address, level_address, period_at, with_arrival, with_cron, with_period
 from ..file.open_file import OpenFile
-from ..text.schedule import DIVISORS, Choice, choice_of, cron_of, next_times
+from ..text.schedule import DIVISORS, ScheduleChoice, choice_of, cron_of, next_times
 from .html_text import heading, notice
 
 # %% auto #0
-__all__ = ['LEVELS', 'KINDS', 'BAD_TIME', 'level_control', 'spoken', 'given_choice', 'schedule_box', 'known_choice',
-           'levels_panel']
+__all__ = ['SERVICE_LEVELS', 'SCHEDULE_KIND_CHOICES', 'BAD_TIME', 'level_control', 'schedule_html', 'schedule_from_inputs',
+           'schedule_box', 'find_schedule_choice', 'levels_panel']
 
 # %% ../../../nbs/forms/widgets/09_levels_panel.ipynb #c246252a
-LEVELS = (
+SERVICE_LEVELS = (
     ("retention", "Retention", "How long data is kept: 30 days, 5 years, P1Y. Older rows are removed."), ("freshness", "Freshness", "The newest row is not older than: 25 h, 2 days"),
     ("latency", "Latency", "A row arrives within: 4 h"), ("availability", "Availability", "The share of the time in which the data can be queried: 99.9%"),
 )
@@ -37,31 +37,31 @@ def level_control(file: OpenFile, level: str, label: str, help: str) -> Control:
     from ipywidgets import Text
 
     input = Text(description=label, placeholder=help, continuous_update=False, layout={"width": "auto"})
-    return bound(file, input, lambda content: period_at(content, level), lambda text, content, given: with_period(text, content, level, given), lambda content: level_address(content, level))
+    return bind_control(file, input, lambda content: period_at(content, level), lambda text, content, given: with_period(text, content, level, given), lambda content: level_address(content, level))
 
 # %% ../../../nbs/forms/widgets/09_levels_panel.ipynb #f9c133cd
-KINDS = (("never: started by hand", ""), ("every few minutes", "minutes"), ("every few hours", "hours"), ("every day", "day"), ("on weekdays", "weekdays"), ("once a month", "month"), ("as the expression says", "other"))
+SCHEDULE_KIND_CHOICES = (("never: started by hand", ""), ("every few minutes", "minutes"), ("every few hours", "hours"), ("every day", "day"), ("on weekdays", "weekdays"), ("once a month", "month"), ("as the expression says", "other"))
 
 
-def spoken(cron: str, zone: str, now: datetime) -> str:
+def schedule_html(cron: str, zone: str, now: datetime) -> str:
     """Return in HTML when a Quartz expression falls due, in words and as its next five times; or what is wrong with it."""
     if not cron.strip():
-        return soft("No schedule: the job runs when somebody starts it.")
+        return remark_html("No schedule: the job runs when somebody starts it.")
     try:
         times = next_times(cron, zone, now, 5)
-        said = f"{cron_words(cron)}, time of {zone}."
+        said = f"{describe_cron(cron)}, time of {zone}."
     except DatamasterError as error:
-        return markup(notice("error", fault.message + (f" ({fault.hint})" if fault.hint else "")) for fault in error.faults)
-    return notice("note", said) + soft("Next: " + ("; ".join(f"{time:%a %d %b %Y %H:%M}" for time in times) or "never") + ".")
+        return join_markup(notice("error", fault.message + (f" ({fault.hint})" if fault.hint else "")) for fault in error.faults)
+    return notice("note", said) + remark_html("Next: " + ("; ".join(f"{time:%a %d %b %Y %H:%M}" for time in times) or "never") + ".")
 
 
-def given_choice(inputs: dict[str, Any]) -> Choice:
+def schedule_from_inputs(inputs: dict[str, Any]) -> ScheduleChoice:
     """Return the choice that the widgets say; raises BadInput for a time of day that is none."""
     hour, _, minute = inputs["time"].value.partition(":")
     if not re.fullmatch(r"\s*[0-9]{1,9}\s*:\s*[0-9]{1,9}\s*", inputs["time"].value):
         raise BadInput(BAD_TIME.fault(f"{inputs['time'].value!r} is no time of the day"))
     is_hours = inputs["kind"].value == "hours"
-    return Choice(inputs["kind"].value, inputs["every"].value or 1, 0 if is_hours else int(hour), int(minute), inputs["day"].value)
+    return ScheduleChoice(inputs["kind"].value, inputs["every"].value or 1, 0 if is_hours else int(hour), int(minute), inputs["day"].value)
 
 
 BAD_TIME = code("form-time", "A time of the day is not hours and minutes.", "write 05:30")
@@ -73,10 +73,10 @@ def schedule_box(file: OpenFile, zone: str) -> tuple[Any, Callable[[], None]]:
 
     state, message, said = {"setting": False}, HTML(layout={"display": "none"}), HTML()
     inputs: dict[str, Any] = {
-        "kind": Dropdown(description="Runs", options=KINDS), "every": Dropdown(description="How many", options=DIVISORS["hours"]),
+        "kind": Dropdown(description="Runs", options=SCHEDULE_KIND_CHOICES), "every": Dropdown(description="How many", options=DIVISORS["hours"]),
         "time": Text(description="At (hours:minutes)", value="05:00", continuous_update=False), "day": BoundedIntText(description="Day of the month", value=1, min=1, max=28),
     }
-    cron = bound(file, Text(description="Expression", placeholder="Quartz: seconds minutes hours day month weekday", continuous_update=False, layout={"width": "auto"}),
+    cron = bind_control(file, Text(description="Expression", placeholder="Quartz: seconds minutes hours day month weekday", continuous_update=False, layout={"width": "auto"}),
                  lambda content: text_at(content, cron_address(content)), lambda text, content, given: with_cron(text, content, given), cron_address)
 
     def visible() -> None:
@@ -89,7 +89,7 @@ def schedule_box(file: OpenFile, zone: str) -> tuple[Any, Callable[[], None]]:
     def chosen(change: dict[str, Any]) -> None:
         if state["setting"]:
             return
-        shown(message, "")
+        show_html(message, "")
         kind = inputs["kind"].value
         if kind in DIVISORS and tuple(inputs["every"].options) != DIVISORS[kind]:
             state["setting"] = True
@@ -98,15 +98,15 @@ def schedule_box(file: OpenFile, zone: str) -> tuple[Any, Callable[[], None]]:
         visible()
         if kind == "other":
             return
-        with answering(message):
-            file.change(lambda text, content: with_cron(text, content, cron_of(given_choice(inputs)) if kind else ""), "schedule")
+        with show_failures(message):
+            file.change(lambda text, content: with_cron(text, content, cron_of(schedule_from_inputs(inputs)) if kind else ""), "schedule")
 
     def refresh() -> None:
         cron.refresh()
-        shown(message, "")
+        show_html(message, "")
         written = text_at(file.content, cron_address(file.content))
-        shown(said, spoken(written, zone, datetime.now(UTC)))
-        choice = known_choice(written)
+        show_html(said, schedule_html(written, zone, datetime.now(UTC)))
+        choice = find_schedule_choice(written)
         state["setting"] = True
         if choice is None:
             inputs["kind"].value = "other" if written else ""
@@ -126,7 +126,7 @@ def schedule_box(file: OpenFile, zone: str) -> tuple[Any, Callable[[], None]]:
     return box, refresh
 
 
-def known_choice(cron: str) -> Choice | None:
+def find_schedule_choice(cron: str) -> ScheduleChoice | None:
     """Return the plain choice that a schedule is; None where it is another one, is broken, or there is none."""
     if not cron.strip():
         return None
@@ -140,8 +140,8 @@ def levels_panel(file: OpenFile, zone: str) -> Panel:
     """Return the panel of the service levels; `zone` is the time zone of the project's jobs."""
     from ipywidgets import HTML, Dropdown, VBox
 
-    arrival = bound(file, Dropdown(description="Data arrives", options=ARRIVALS), arrival_of, with_arrival, lambda content: level_address(content, "frequency"))
-    levels = [level_control(file, *level) for level in LEVELS]
+    arrival = bind_control(file, Dropdown(description="Data arrives", options=ARRIVALS), arrival_of, with_arrival, lambda content: level_address(content, "frequency"))
+    levels = [level_control(file, *level) for level in SERVICE_LEVELS]
     schedule, refresh_schedule = schedule_box(file, zone)
 
     def refresh() -> None:

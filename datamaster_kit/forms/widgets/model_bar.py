@@ -8,26 +8,26 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from .controls import answering, button, control, row, shown
-from ..text.models import duplicated_model, moved_model, renamed_model, with_model, without_model
+from .controls import show_failures, button, question_control, widget_row, show_html
+from ..text.models import with_model_copy, with_moved_model, with_renamed_model, with_model, without_model
 from ..file.open_file import OpenFile
-from ..text.places import model_address, model_names
-from ..text.questions import MODEL
-from .grid_row import Place, kept
+from ..text.places import model_address, content_model_names
+from ..text.questions import MODEL_QUESTIONS
+from .grid_row import GridPosition, record_copy_name
 
 # %% auto #0
 __all__ = ['model_bar']
 
 # %% ../../../nbs/forms/widgets/06_model_bar.ipynb #674bc1a8
-def model_bar(file: OpenFile, place: Place, refresh: Callable[[], None]) -> tuple[Any, Callable[[], None]]:
+def model_bar(file: OpenFile, place: GridPosition, refresh: Callable[[], None]) -> tuple[Any, Callable[[], None]]:
     """Return the bar that chooses, adds, renames, moves, copies and removes models, and what refreshes it."""
     from ipywidgets import HTML, Accordion, Dropdown, Text, VBox
 
     message, setting = HTML(layout={"display": "none"}), [False]
-    chosen = Dropdown(description="Model", options=model_names(file.content), value=place.model or None)
+    chosen = Dropdown(description="Model", options=content_model_names(file.content), value=place.model or None)
     name = Text(description="New model", placeholder="its name")
     new_name = Text(description="Name", continuous_update=False, layout={"width": "auto"})
-    controls = [control(file, question, lambda content: model_address(content, place.model)) for question in MODEL]
+    controls = [question_control(file, question, lambda content: model_address(content, place.model)) for question in MODEL_QUESTIONS]
 
     def choose(model: str) -> None:
         place.model, place.parts, place.page, place.field = model, (), 0, ""
@@ -40,23 +40,23 @@ def model_bar(file: OpenFile, place: Place, refresh: Callable[[], None]) -> tupl
 
     def copy() -> None:
         made: list[str] = []
-        file.change(lambda text, content: kept(duplicated_model(text, content, place.model), made))
+        file.change(lambda text, content: record_copy_name(with_model_copy(text, content, place.model), made))
         choose(made[0])
 
     def rename(change: dict[str, Any]) -> None:
         if setting[0] or change["new"].strip() == place.model:
             return
         old, place.model, is_done = place.model, change["new"].strip(), False
-        shown(message, "")
-        with answering(message):
-            file.change(lambda text, content: renamed_model(text, content, old, change["new"].strip()))
+        show_html(message, "")
+        with show_failures(message):
+            file.change(lambda text, content: with_renamed_model(text, content, old, change["new"].strip()))
             is_done = True
         place.model = place.model if is_done else old
         refresh()
 
     def show() -> None:
         setting[0] = True
-        names = model_names(file.content)
+        names = content_model_names(file.content)
         if tuple(chosen.options) != names:
             chosen.options = names
         if chosen.value != (place.model or None):
@@ -70,9 +70,9 @@ def model_bar(file: OpenFile, place: Place, refresh: Callable[[], None]) -> tupl
     chosen.observe(lambda change: None if setting[0] or not change["new"] else choose(change["new"]), "value")
     new_name.observe(rename, "value")
     def move(by: int) -> Callable[[], None]:
-        return lambda: file.change(lambda text, content: moved_model(text, content, place.model, by))
+        return lambda: file.change(lambda text, content: with_moved_model(text, content, place.model, by))
 
     moves = [button(label, move(by), message, tooltip=f"{label} the model") for label, by in (("Move up", -1), ("Move down", 1))]
     remove = button("Remove model", lambda: file.change(lambda text, content: without_model(text, content, place.model)), message, "danger")
-    about = Accordion([VBox([new_name, *(one.box for one in controls), row(*moves, button("Duplicate model", copy, message), remove)])], titles=("About this model",))
-    return VBox([row(chosen, name, button("Add model", add, message)), message, about]), show
+    about = Accordion([VBox([new_name, *(one.box for one in controls), widget_row(*moves, button("Duplicate model", copy, message), remove)])], titles=("About this model",))
+    return VBox([widget_row(chosen, name, button("Add model", add, message)), message, about]), show

@@ -12,50 +12,50 @@ from pathlib import Path
 from ...contract.fault import BadInput
 from .about_panel import Panel
 from ..file.content import Content
-from .controls import shown, soft
-from .form import Form
+from .controls import show_html, remark_html
+from .form import TabbedForm
 from ..file.open_file import OpenFile
-from .shape_panel import keys_section, named_section
-from .html_text import heading, table
+from .shape_panel import keys_section, mapping_section
+from .html_text import heading, table_html
 from ...lakehouse.names import names
 from ...project.project_file import ENVIRONMENT_VARIABLE, environment_of, project_faults
-from ...project.sections import ENVIRONMENT, FILE, JOBS, SETUP, STEM, TARGET, UNITY
-from ...project.shape import Keys, Named
-from ...contract.value_form import TEXT
+from ...project.sections import ENVIRONMENT_KEYS, PROJECT_FILE_KEYS, JOBS_KEYS, SETUP_KEYS, STEM, TARGET_KEYS, UNITY_KEYS
+from ...project.shape import FixedKeys, OpenKeys
+from ...contract.value_form import TEXT_FORM
 
 # %% auto #0
-__all__ = ['PROJECT', 'derived_names', 'project_panel', 'examined_project', 'ProjectForm']
+__all__ = ['PROJECT_KEYS', 'project_names_html', 'project_panel', 'project_with_faults', 'ProjectForm']
 
 # %% ../../../nbs/forms/widgets/14_project_form.ipynb #9952bbd4
-def derived_names(content: Content) -> str:
+def project_names_html(content: Content) -> str:
     """Return as an HTML table the names that follow from the domain and the catalog; a remark where they cannot be derived."""
     said = {key: content.data.get(key) for key in ("domain", "catalog")}
     try:
         found = names(str(said["domain"] or ""), str(said["catalog"] or ""), environment_of(content.data))
     except BadInput:
-        return soft("The names are shown once the domain and the catalog are right.")
+        return remark_html("The names are shown once the domain and the catalog are right.")
     shown_names = (("Resource group", found.resource_group), ("Storage account", found.storage_account), ("Workspace", found.workspace), ("Event Hubs namespace", found.eventhub_namespace), ("Catalog", found.catalog))
-    return table(("What", "Its name"), shown_names)
+    return table_html(("What", "Its name"), shown_names)
 
 # %% ../../../nbs/forms/widgets/14_project_form.ipynb #da69ca20
-PROJECT = Keys({key: FILE.of[key] for key in ("domain", "catalog", "environment", "contracts", "toolkit", "tags")})
+PROJECT_KEYS = FixedKeys({key: PROJECT_FILE_KEYS.of[key] for key in ("domain", "catalog", "environment", "contracts", "toolkit", "tags")})
 
 
 def project_panel(file: OpenFile) -> Panel:
     """Return the panel with the project's own keys, and the names that follow from them."""
     from ipywidgets import HTML, VBox
 
-    asked, derived = keys_section(file, PROJECT, (), ""), HTML()
+    asked, derived = keys_section(file, PROJECT_KEYS, (), ""), HTML()
 
     def refresh() -> None:
         asked.refresh()
-        shown(derived, derived_names(file.content))
+        show_html(derived, project_names_html(file.content))
 
     refresh()
     return Panel(VBox([asked.box, HTML(heading("The names that follow", 3)), derived]), refresh)
 
 
-def examined_project(content: Content) -> Content:
+def project_with_faults(content: Content) -> Content:
     """Return the content of a project file with every fault of it, in the environment that is chosen."""
     if not content.is_readable:
         return content
@@ -63,13 +63,13 @@ def examined_project(content: Content) -> Content:
     return replace(content, faults=tuple(project_faults(content.document, chosen)))
 
 # %% ../../../nbs/forms/widgets/14_project_form.ipynb #ba6cdd79
-class ProjectForm(Form):
+class ProjectForm(TabbedForm):
     """A form that edits a project file, and writes only in its folder."""
 
     def __init__(self, path: Path | str = "datamaster.yaml") -> None:
         path = Path(path)
-        file = OpenFile(path, path.resolve().parent, examined_project)
+        file = OpenFile(path, path.resolve().parent, project_with_faults)
         super().__init__(file, (
-            ("Project", lambda: project_panel(file)), ("Workspaces", lambda: named_section(file, Named(TARGET, by=TEXT), ("targets",), "Targets", 3)), ("Unity Catalog", lambda: keys_section(file, UNITY, ("unity",), "")),
-            ("Jobs", lambda: keys_section(file, JOBS, ("jobs",), "")), ("Azure", lambda: keys_section(file, SETUP, ("setup",), "")),
-            ("Environments", lambda: named_section(file, Named(ENVIRONMENT, by=STEM), ("environments",), "Environments", 3))))
+            ("Project", lambda: project_panel(file)), ("Workspaces", lambda: mapping_section(file, OpenKeys(TARGET_KEYS, by=TEXT_FORM), ("targets",), "Targets", 3)), ("Unity Catalog", lambda: keys_section(file, UNITY_KEYS, ("unity",), "")),
+            ("Jobs", lambda: keys_section(file, JOBS_KEYS, ("jobs",), "")), ("Azure", lambda: keys_section(file, SETUP_KEYS, ("setup",), "")),
+            ("Environments", lambda: mapping_section(file, OpenKeys(ENVIRONMENT_KEYS, by=STEM), ("environments",), "Environments", 3))))

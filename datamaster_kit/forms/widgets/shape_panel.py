@@ -10,40 +10,41 @@ from typing import Any
 
 from ...contract.fault import BadInput, code
 from .about_panel import Panel
-from ..text.addresses import Address, value_at, with_value
-from .controls import Control, button, control, row, soft
+from ..text.addresses import Address, address_value, with_value
+from .controls import Control, button, question_control, widget_row, remark_html
 from ..file.open_file import OpenFile
-from ..text.questions import Question
+from ..text.questions import FormQuestion
 from .html_text import heading
-from ...project.shape import Items, Keys, Named, Shape
-from ...contract.value_form import TRUTH, Value
+from ...project.shape import Items, FixedKeys, OpenKeys, DataShape
+from ...contract.value_form import BOOLEAN_FORM, ValueForm
 
 # %% auto #0
-__all__ = ['BAD_KEY', 'question_of', 'keys_section', 'section', 'soft_box', 'named_section', 'entry_panel', 'labelled']
+__all__ = ['FORM_BAD_KEY', 'value_question', 'keys_section', 'shape_section', 'list_remark', 'mapping_section', 'entry_panel',
+           'with_label']
 
 # %% ../../../nbs/forms/widgets/11_shape_panel.ipynb #022c62ed
-def question_of(key: str, shape: Value | Items) -> Question:
+def value_question(key: str, shape: ValueForm | Items) -> FormQuestion:
     """Return the question that asks for a key's value."""
     label = key.replace("_", " ").capitalize()
     if isinstance(shape, Items):
-        return Question(key, label, "list", (key,), (key,), f"{shape.of.noun} each, with commas between" if isinstance(shape.of, Value) else "")
-    if shape is TRUTH:
-        return Question(key, label, "flag", (key,), (key,))
+        return FormQuestion(key, label, "list", (key,), (key,), f"{shape.of.noun} each, with commas between" if isinstance(shape.of, ValueForm) else "")
+    if shape is BOOLEAN_FORM:
+        return FormQuestion(key, label, "flag", (key,), (key,))
     words = tuple(shape.noun.removeprefix("one of ").split(", ")) if shape.noun.startswith("one of ") else ()
     is_number = "number" in shape.noun
-    return Question(key, label, "choice" if words else "number" if is_number else "text", (key,), (key,), shape.noun[:1].upper() + shape.noun[1:], words)
+    return FormQuestion(key, label, "choice" if words else "number" if is_number else "text", (key,), (key,), shape.noun[:1].upper() + shape.noun[1:], words)
 
 # %% ../../../nbs/forms/widgets/11_shape_panel.ipynb #3d21320b
-BAD_KEY = code("form-key", "A name in the project file is empty, is there already, or has another form than its section asks for.", "give another name")
+FORM_BAD_KEY = code("form-key", "A name in the project file is empty, is there already, or has another form than its section asks for.", "give another name")
 
 
-def keys_section(file: OpenFile, shape: Keys, base: Address, title: str, level: int = 3) -> Panel:
+def keys_section(file: OpenFile, shape: FixedKeys, base: Address, title: str, level: int = 3) -> Panel:
     """Return the part of a panel for a mapping with keys of its own: its values first, then its sections."""
     from ipywidgets import HTML, VBox
 
-    plain = {key: inner for key, inner in shape.of.items() if isinstance(inner, Value) or (isinstance(inner, Items) and isinstance(inner.of, Value))}
-    controls = [control(file, question_of(key, inner), base) for key, inner in plain.items()]
-    sections = [section(file, inner, (*base, key), key, level + 1) for key, inner in shape.of.items() if key not in plain]
+    plain = {key: inner for key, inner in shape.of.items() if isinstance(inner, ValueForm) or (isinstance(inner, Items) and isinstance(inner.of, ValueForm))}
+    controls = [question_control(file, value_question(key, inner), base) for key, inner in plain.items()]
+    sections = [shape_section(file, inner, (*base, key), key, level + 1) for key, inner in shape.of.items() if key not in plain]
 
     def refresh() -> None:
         for asked in controls:
@@ -54,22 +55,22 @@ def keys_section(file: OpenFile, shape: Keys, base: Address, title: str, level: 
     return Panel(VBox([*([HTML(heading(title, level))] if title else []), *(one.box for one in controls), *(one.box for one in sections)]), refresh)
 
 
-def section(file: OpenFile, shape: Shape, base: Address, key: str, level: int) -> Panel:
+def shape_section(file: OpenFile, shape: DataShape, base: Address, key: str, level: int) -> Panel:
     """Return the part of a panel for what is no plain value."""
     title = key.replace("_", " ").capitalize()
-    if isinstance(shape, Keys):
+    if isinstance(shape, FixedKeys):
         return keys_section(file, shape, base, title, level)
-    return named_section(file, shape, base, title, level) if isinstance(shape, Named) else Panel(soft_box(), lambda: None)
+    return mapping_section(file, shape, base, title, level) if isinstance(shape, OpenKeys) else Panel(list_remark(), lambda: None)
 
 
-def soft_box() -> Any:
+def list_remark() -> Any:
     """Return the remark on a list that a form does not edit."""
     from ipywidgets import HTML
 
-    return HTML(soft("This list is edited in the file."))
+    return HTML(remark_html("This list is edited in the file."))
 
 # %% ../../../nbs/forms/widgets/11_shape_panel.ipynb #c3aee8f4
-def named_section(file: OpenFile, shape: Named, base: Address, title: str, level: int) -> Panel:
+def mapping_section(file: OpenFile, shape: OpenKeys, base: Address, title: str, level: int) -> Panel:
     """Return the part of a panel for a mapping from names to values of one shape."""
     from ipywidgets import HTML, Text, VBox
 
@@ -80,8 +81,8 @@ def named_section(file: OpenFile, shape: Named, base: Address, title: str, level
     def add() -> None:
         new = name.value.strip()
         if not new or new in names() or shape.by.wrong(new):
-            raise BadInput(BAD_KEY.fault(f"{new!r} cannot be added to {word}: " + ("it has no name" if not new else "it is there already" if new in names() else shape.by.wrong(new))))
-        begun: Any = {} if isinstance(shape.of, Keys) else [] if isinstance(shape.of, Items) else ""
+            raise BadInput(FORM_BAD_KEY.fault(f"{new!r} cannot be added to {word}: " + ("it has no name" if not new else "it is there already" if new in names() else shape.by.wrong(new))))
+        begun: Any = {} if isinstance(shape.of, FixedKeys) else [] if isinstance(shape.of, Items) else ""
         file.change(lambda text, content: with_value(text, content.data, (*base, new), begun))
         name.value = ""
 
@@ -89,12 +90,12 @@ def named_section(file: OpenFile, shape: Named, base: Address, title: str, level
         file.change(lambda text, content: with_value(text, content.data, (*base, old), None))
 
     def names() -> list[str]:
-        said = value_at(file.content.data, base)
+        said = address_value(file.content.data, base)
         return [str(key) for key in said] if isinstance(said, dict) else []
 
     def entry(key: str) -> tuple[Any, Callable[[], None]]:
         inner = entry_panel(file, shape.of, base, key, level)
-        made = VBox([inner.box, row(button("Remove", lambda: remove(key), message, tooltip=f"Remove {key} from {word}"))])
+        made = VBox([inner.box, widget_row(button("Remove", lambda: remove(key), message, tooltip=f"Remove {key} from {word}"))])
         made.add_class("dm-card")
         return made, inner.refresh
 
@@ -109,18 +110,18 @@ def named_section(file: OpenFile, shape: Named, base: Address, title: str, level
             each()
 
     refresh()
-    return Panel(VBox([HTML(heading(title, level)), listed, row(name, button("Add", add, message, tooltip=f"Add to {word}")), message]), refresh)
+    return Panel(VBox([HTML(heading(title, level)), listed, widget_row(name, button("Add", add, message, tooltip=f"Add to {word}")), message]), refresh)
 
 
-def entry_panel(file: OpenFile, shape: Shape, base: Address, key: str, level: int) -> Panel:
+def entry_panel(file: OpenFile, shape: DataShape, base: Address, key: str, level: int) -> Panel:
     """Return the part of a panel for one entry of a mapping from names."""
-    if isinstance(shape, Keys):
+    if isinstance(shape, FixedKeys):
         return keys_section(file, shape, (*base, key), key, min(level + 1, 6))
-    asked: Control = control(file, labelled(question_of(key, shape), key), base) if isinstance(shape, Value | Items) else control(file, labelled(question_of(key, Value("", bool)), key), base)
+    asked: Control = question_control(file, with_label(value_question(key, shape), key), base) if isinstance(shape, ValueForm | Items) else question_control(file, with_label(value_question(key, ValueForm("", bool)), key), base)
     return Panel(asked.box, asked.refresh)
 
 
-def labelled(question: Question, label: str) -> Question:
+def with_label(question: FormQuestion, label: str) -> FormQuestion:
     """Return the question under a name as it is written."""
     from dataclasses import replace
 

@@ -14,56 +14,57 @@ from ...contract.fault import BadInput, code
 from ...contract.model import Contract, Model
 from .about_panel import Panel
 from ..text.addresses import Address
-from ..file.content import Content, faults_at, items_of
-from .controls import Control, bound, button, control, input_of, row, shown, soft, told
-from ..text.places import model_names, workflow_address
+from ..file.content import Content, faults_at, parse_comma_line
+from .controls import Control, bind_control, button, question_control, input_of, widget_row, show_html, remark_html, fault_notices
+from ..text.places import content_model_names, workflow_address
 from ..text.levels import (
-    MAIL, SOURCE, TASK_KINDS, WORKFLOW, compute_address, compute_kind_of, has_header_line, newest_address, newest_by, task_kind, tasks_address, tasks_of, with_compute_key, with_compute_kind, with_header_line, with_newest_by, with_task, without_task)
+    MAIL_QUESTIONS, SOURCE_QUESTIONS, TASK_KINDS, WORKFLOW_QUESTIONS, compute_address, compute_kind_of, has_header_line, newest_address, newest_by_fields, task_kind, tasks_address, tasks_of, with_compute_key, with_compute_kind, with_header_line, with_newest_by, with_task, without_task)
 from ..file.open_file import OpenFile
-from ..trial.preview import arrived, preview
-from ..text.questions import answer
+from ..trial.preview import newest_landing_files, preview
+from ..text.questions import read_answer
 from ..trial.results import preview_html
 from .html_text import heading, notice
-from .shape_panel import question_of
+from .shape_panel import value_question
 from ...project.project_file import Project, read_project
-from ...project.values import EMAIL, Value
+from ...contract.value_form import ValueForm
+from ...project.values import EMAIL
 
 # %% auto #0
-__all__ = ['CANNOT_LOOK', 'TASK_WORDS', 'BAD_TASK', 'source_controls', 'compute_controls', 'newest_controls', 'models_of',
-           'source_panel', 'previewed', 'mail_panel', 'tasks_panel']
+__all__ = ['CANNOT_PREVIEW', 'TASK_WORDS', 'BAD_TASK', 'source_controls', 'compute_controls', 'newest_controls', 'model_choices',
+           'source_panel', 'newest_preview_html', 'mail_panel', 'tasks_panel']
 
 # %% ../../../nbs/forms/widgets/12_source_panel.ipynb #b3f6a9e8
 def source_controls(file: OpenFile) -> list[Control]:
     """Return the controls of the source and of what becomes of the rows."""
     from ipywidgets import Checkbox
 
-    header = bound(file, Checkbox(description="The first line names the columns", indent=False), has_header_line, with_header_line, lambda content: ())
-    asked = [control(file, question, workflow_address) for question in SOURCE]
-    return [*asked[:2], header, *asked[2:], *(control(file, question, workflow_address) for question in WORKFLOW)]
+    header = bind_control(file, Checkbox(description="The first line names the columns", indent=False), has_header_line, with_header_line, lambda content: ())
+    asked = [question_control(file, question, workflow_address) for question in SOURCE_QUESTIONS]
+    return [*asked[:2], header, *asked[2:], *(question_control(file, question, workflow_address) for question in WORKFLOW_QUESTIONS)]
 
 
 def compute_controls(file: OpenFile) -> list[Control]:
     """Return the controls of what the contract's jobs run on; where nothing is said, that is the project file's."""
     from ipywidgets import Dropdown
 
-    def asked(key: str, value: Value) -> Control:
-        question = question_of(key, value)
+    def asked(key: str, value: ValueForm) -> Control:
+        question = value_question(key, value)
 
         def write(text: str, content: Content, given: Any) -> str:
             return with_compute_key(text, content, question, given)
 
         def read(content: Content) -> Any:
-            return answer(content, question, compute_address(content))
+            return read_answer(content, question, compute_address(content))
 
         def place(content: Content) -> Address:
             return (*compute_address(content), key)
 
-        return bound(file, input_of(question), read, write, place)
+        return bind_control(file, input_of(question), read, write, place)
 
     words = [("as the project says", ""), *((kind, kind) for kind in COMPUTE_KINDS)]
     said = compute_kind_of(file.content)
     kinds = Dropdown(description="Its jobs run on", options=words if said in ("", *COMPUTE_KINDS) else [*words, (said, said)])
-    kind = bound(file, kinds, compute_kind_of, with_compute_kind, compute_address)
+    kind = bind_control(file, kinds, compute_kind_of, with_compute_kind, compute_address)
     return [kind, *(asked(key, value) for key, value in CLUSTER_VALUES.items())]
 
 
@@ -73,15 +74,15 @@ def newest_controls(file: OpenFile) -> list[Control]:
 
     def made(model: str, label: str) -> Control:
         input = Text(description=label, placeholder="updated_at: the row with its greatest value is the newest", continuous_update=False, layout={"width": "auto"})
-        return bound(file, input, lambda content: newest_by(content, model), lambda text, content, given: with_newest_by(text, content, model, given), lambda content: newest_address(content, model))
+        return bind_control(file, input, lambda content: newest_by_fields(content, model), lambda text, content, given: with_newest_by(text, content, model, given), lambda content: newest_address(content, model))
 
     is_each = len(newest_address(file.content, "")) > len(workflow_address(file.content)) + 1
-    return [made(model, f"Newest {model} by") for model in model_names(file.content)] if is_each else [made("", "Newest row by")]
+    return [made(model, f"Newest {model} by") for model in content_model_names(file.content)] if is_each else [made("", "Newest row by")]
 
 # %% ../../../nbs/forms/widgets/12_source_panel.ipynb #c7cc5b83
-def models_of(content: Content) -> tuple[str, ...]:
+def model_choices(content: Content) -> tuple[str, ...]:
     """Return the names of a contract's models: those of the text, or where it has none those that follow from its examples."""
-    return model_names(content) or tuple(model.name for model in (content.contract.models if content.contract else ()))
+    return content_model_names(content) or tuple(model.name for model in (content.contract.models if content.contract else ()))
 
 
 def source_panel(file: OpenFile, project: Path | None) -> Panel:
@@ -90,32 +91,32 @@ def source_panel(file: OpenFile, project: Path | None) -> Panel:
 
     controls, compute = [*source_controls(file), *newest_controls(file)], compute_controls(file)
     result, message = HTML(), HTML(layout={"display": "none"})
-    chosen = Dropdown(description="Model", options=models_of(file.content))
+    chosen = Dropdown(description="Model", options=model_choices(file.content))
 
     def look() -> None:
         result.value = ""
         contract = file.settle().contract
         if contract is None or chosen.value not in [model.name for model in contract.models]:
-            raise BadInput(CANNOT_LOOK.fault("the contract cannot be read"))
-        result.value = previewed(contract, contract.model(chosen.value), read_project(project) if project else None)
+            raise BadInput(CANNOT_PREVIEW.fault("the contract cannot be read"))
+        result.value = newest_preview_html(contract, contract.model(chosen.value), read_project(project) if project else None)
 
     def refresh() -> None:
-        names = models_of(file.content)
+        names = model_choices(file.content)
         if tuple(chosen.options) != names:
             chosen.options = names
         for one in (*controls, *compute):
             one.refresh()
 
     said = [HTML(heading("What its jobs run on", 3)), *(one.box for one in compute)]
-    return Panel(VBox([*(one.box for one in controls), *said, HTML(heading("What has arrived", 3)), row(chosen, button("Show the first rows", look, message)), message, result]), refresh)
+    return Panel(VBox([*(one.box for one in controls), *said, HTML(heading("What has arrived", 3)), widget_row(chosen, button("Show the first rows", look, message)), message, result]), refresh)
 
 
-CANNOT_LOOK = code("form-no-preview", "There is nothing to show before the contract can be read.", "mend the errors first")
+CANNOT_PREVIEW = code("form-no-preview", "There is nothing to show before the contract can be read.", "mend the errors first")
 
 # %% ../../../nbs/forms/widgets/12_source_panel.ipynb #894feb91
-def previewed(contract: Contract, model: Model, project: Project | None) -> str:
+def newest_preview_html(contract: Contract, model: Model, project: Project | None) -> str:
     """Return as HTML the first rows of the newest file that has arrived for a model, or of its examples, with what ingest would keep aside."""
-    files = arrived(project, model) if project else ()
+    files = newest_landing_files(project, model) if project else ()
     return preview_html(preview(contract, model, files[0] if files else None))
 
 # %% ../../../nbs/forms/widgets/12_source_panel.ipynb #743428ea
@@ -123,13 +124,13 @@ def mail_panel(file: OpenFile) -> Panel:
     """Return the panel that asks who is told of runs; what is no address is told below it."""
     from ipywidgets import HTML, VBox
 
-    controls, notes = [control(file, question, workflow_address) for question in MAIL], [HTML(layout={"display": "none"}) for _ in MAIL]
+    controls, notes = [question_control(file, question, workflow_address) for question in MAIL_QUESTIONS], [HTML(layout={"display": "none"}) for _ in MAIL_QUESTIONS]
 
     def refresh() -> None:
-        for one, note, question in zip(controls, notes, MAIL, strict=True):
+        for one, note, question in zip(controls, notes, MAIL_QUESTIONS, strict=True):
             one.refresh()
-            wrong = [item for item in items_of(answer(file.content, question, workflow_address(file.content))) if EMAIL.wrong(item)]
-            shown(note, notice("warning", f"No e-mail address: {', '.join(wrong)}") if wrong else "")
+            wrong = [item for item in parse_comma_line(read_answer(file.content, question, workflow_address(file.content))) if EMAIL.wrong(item)]
+            show_html(note, notice("warning", f"No e-mail address: {', '.join(wrong)}") if wrong else "")
 
     refresh()
     return Panel(VBox([part for one, note in zip(controls, notes, strict=True) for part in (one.box, note)]), refresh)
@@ -157,9 +158,9 @@ def tasks_panel(file: OpenFile) -> Panel:
     def line(index: int, task: Any) -> Any:
         what = task_kind(task)
         goal = str(task.get(what, {}).get(TASK_KINDS[what], "")) if TASK_KINDS[what] else "written in the file by hand; it is kept as it is"
-        said = HTML(heading(task.get("task_key", "(no key)"), 4) + soft(f"{TASK_WORDS.get(what, what)}: {goal}") + told(faults_at(file.content, (*tasks_address(file.content), index))))
+        said = HTML(heading(task.get("task_key", "(no key)"), 4) + remark_html(f"{TASK_WORDS.get(what, what)}: {goal}") + fault_notices(faults_at(file.content, (*tasks_address(file.content), index))))
         remove = button("Remove", lambda: file.change(lambda text, content: without_task(text, content, index)), message, tooltip=f"Remove the task {task.get('task_key', index + 1)}")
-        made = VBox([said, row(remove)])
+        made = VBox([said, widget_row(remove)])
         made.add_class("dm-card")
         return made
 
@@ -170,4 +171,4 @@ def tasks_panel(file: OpenFile) -> Panel:
             listed.children, seen[:] = [line(index, task) for index, task in enumerate(tasks)], now
 
     refresh()
-    return Panel(VBox([HTML(soft("These run in the workspace after the ingest, in their order.")), listed, key, kind, target, row(button("Add task", add, message)), message]), refresh)
+    return Panel(VBox([HTML(remark_html("These run in the workspace after the ingest, in their order.")), listed, key, kind, target, widget_row(button("Add task", add, message)), message]), refresh)

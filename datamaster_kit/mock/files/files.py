@@ -14,18 +14,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...contract.model import Field, Model, Scalar
-from ..rows.broken import Damage
-from .cells import csv_cell, csv_lines, json_lines, json_texts, quoted, scalar_texts
-from ..values.numbers import arrow_type
-from ..rows.rows import replaced
+from ..rows.broken import DamagedChunk
+from .cells import csv_cell, csv_lines, json_lines, json_texts, json_strings, scalar_texts
+from ..values.numbers import arrow_value_type
+from ..rows.rows import replace_values
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 # %% auto #0
-__all__ = ['Write', 'TEXT_OR_NOTHING', 'CAPTURED_EVENT', 'ENQUEUED', 'with_misfits', 'texts_of', 'field_texts', 'csv_chunk',
-           'json_chunk', 'bytes_of', 'csv_file', 'json_file', 'parquet_file', 'avro_number', 'avro_bytes', 'avro_text',
-           'captured_event', 'avro_blocks', 'avro_file', 'captured_file', 'file_name']
+__all__ = ['ChunkWriter', 'AVRO_NULLABLE_STRING', 'CAPTURE_SCHEMA', 'CAPTURE_ENQUEUED_TIME', 'with_misfits', 'column_as_texts',
+           'chunk_texts', 'csv_chunk', 'json_chunk', 'text_array_bytes', 'open_csv_output', 'open_json_output',
+           'open_parquet_output', 'avro_number', 'avro_bytes', 'avro_text', 'capture_record', 'open_avro_blocks',
+           'open_avro_output', 'open_capture_output', 'model_file_name']
 
 # %% ../../../nbs/mock/files/01_files.ipynb #121ffe70
 def with_misfits(texts: pa.Array, misfits: Mapping[int, str]) -> pa.Array:
@@ -33,27 +34,27 @@ def with_misfits(texts: pa.Array, misfits: Mapping[int, str]) -> pa.Array:
     import numpy as np
     import pyarrow as pa
 
-    return replaced(texts, np.array(list(misfits)), pa.array(list(misfits.values()), pa.string())) if misfits else texts
+    return replace_values(texts, np.array(list(misfits)), pa.array(list(misfits.values()), pa.string())) if misfits else texts
 
 
-def texts_of(item: Field, damage: Damage, options: Mapping[str, Any]) -> pa.Array:
+def column_as_texts(item: Field, damage: DamagedChunk, options: Mapping[str, Any]) -> pa.Array:
     """Return a field's values of a chunk as texts, without misfits; nested ones as JSON."""
     values = damage.columns[item.name]
     return scalar_texts(values, item.type, options) if isinstance(item.type, Scalar) else json_texts(values, item.type)
 
 
-def field_texts(model: Model, damage: Damage, options: Mapping[str, Any]) -> list[pa.Array]:
+def chunk_texts(model: Model, damage: DamagedChunk, options: Mapping[str, Any]) -> list[pa.Array]:
     """Return a chunk's columns as texts."""
-    return [with_misfits(texts_of(item, damage, options), damage.misfits.get(item.name, {})) for item in model.fields]
+    return [with_misfits(column_as_texts(item, damage, options), damage.misfits.get(item.name, {})) for item in model.fields]
 
 
-def csv_chunk(model: Model, damage: Damage, options: Mapping[str, Any]) -> pa.Array:
+def csv_chunk(model: Model, damage: DamagedChunk, options: Mapping[str, Any]) -> pa.Array:
     """Return a chunk as lines of csv."""
-    cells = [with_misfits(csv_cell(texts_of(item, damage, options), item, options), damage.misfits.get(item.name, {})) for item in model.fields]
+    cells = [with_misfits(csv_cell(column_as_texts(item, damage, options), item, options), damage.misfits.get(item.name, {})) for item in model.fields]
     return csv_lines(cells, options)
 
 
-def json_chunk(model: Model, damage: Damage, options: Mapping[str, Any]) -> pa.Array:
+def json_chunk(model: Model, damage: DamagedChunk, options: Mapping[str, Any]) -> pa.Array:
     """Return a chunk as JSON objects, a line each."""
     import pyarrow as pa
 
@@ -61,13 +62,13 @@ def json_chunk(model: Model, damage: Damage, options: Mapping[str, Any]) -> pa.A
     for item in model.fields:
         values = damage.columns[item.name]
         is_moment = isinstance(item.type, Scalar) and item.type.name in ("date", "timestamp", "timestamp_ntz")
-        made = quoted(scalar_texts(values, item.type, options)) if is_moment and isinstance(item.type, Scalar) else json_texts(values, item.type)
+        made = json_strings(scalar_texts(values, item.type, options)) if is_moment and isinstance(item.type, Scalar) else json_texts(values, item.type)
         misfits = damage.misfits.get(item.name, {})
-        fragments.append(with_misfits(made, dict(zip(misfits, quoted(pa.array(misfits.values(), pa.string())).to_pylist(), strict=True))) if misfits else made)
+        fragments.append(with_misfits(made, dict(zip(misfits, json_strings(pa.array(misfits.values(), pa.string())).to_pylist(), strict=True))) if misfits else made)
     return json_lines([item.column for item in model.fields], fragments)
 
 
-def bytes_of(texts: pa.Array) -> memoryview:
+def text_array_bytes(texts: pa.Array) -> memoryview:
     """Return the bytes of an array of texts without absent ones, one after the other, uncopied."""
     import numpy as np
 
@@ -75,18 +76,18 @@ def bytes_of(texts: pa.Array) -> memoryview:
     return memoryview(texts.buffers()[2])[offsets[0]:offsets[-1]] if len(texts) else memoryview(b"")
 
 # %% ../../../nbs/mock/files/01_files.ipynb #59b4415e
-Write = Callable[[Damage], None]
+ChunkWriter = Callable[[DamagedChunk], None]
 
 
 @contextmanager
-def csv_file(path: Path, model: Model, options: Mapping[str, Any]) -> Iterator[Write]:
+def open_csv_output(path: Path, model: Model, options: Mapping[str, Any]) -> Iterator[ChunkWriter]:
     """Open a csv file for chunks."""
     import pyarrow as pa
 
     encoding = str(options.get("encoding", "utf-8"))
     with path.open("wb") as file:
         def put(lines: pa.Array) -> None:
-            data = bytes_of(lines)
+            data = text_array_bytes(lines)
             file.write(data if encoding.lower().replace("-", "") == "utf8" else bytes(data).decode().encode(encoding))
 
         if str(options.get("header", True)).lower() != "false":
@@ -95,13 +96,13 @@ def csv_file(path: Path, model: Model, options: Mapping[str, Any]) -> Iterator[W
 
 
 @contextmanager
-def json_file(path: Path, model: Model, options: Mapping[str, Any]) -> Iterator[Write]:
+def open_json_output(path: Path, model: Model, options: Mapping[str, Any]) -> Iterator[ChunkWriter]:
     """Open a JSON file for chunks: an object a line, or with `multiLine` one list."""
     import pyarrow.compute as pc
 
     is_list, count = str(options.get("multiLine", False)).lower() == "true", 0
     with path.open("wb") as file:
-        def put(damage: Damage) -> None:
+        def put(damage: DamagedChunk) -> None:
             nonlocal count
             lines = json_chunk(model, damage, options)
             separator = ",\n" if is_list and count else ""
@@ -109,7 +110,7 @@ def json_file(path: Path, model: Model, options: Mapping[str, Any]) -> Iterator[
             if is_list:
                 file.write((separator + ",\n".join(lines.to_pylist())).encode())
             else:
-                file.write(bytes_of(pc.binary_join_element_wise(lines, "", "\n")))
+                file.write(text_array_bytes(pc.binary_join_element_wise(lines, "", "\n")))
 
         file.write(b"[\n" if is_list else b"")
         yield put
@@ -117,24 +118,24 @@ def json_file(path: Path, model: Model, options: Mapping[str, Any]) -> Iterator[
 
 
 @contextmanager
-def parquet_file(path: Path, model: Model, options: Mapping[str, Any]) -> Iterator[Write]:
+def open_parquet_output(path: Path, model: Model, options: Mapping[str, Any]) -> Iterator[ChunkWriter]:
     """Open a parquet file for chunks."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    schema = pa.schema([pa.field(item.column, arrow_type(item.type)) for item in model.fields])
+    schema = pa.schema([pa.field(item.column, arrow_value_type(item.type)) for item in model.fields])
     with pq.ParquetWriter(path, schema) as file:
         yield lambda damage: file.write_table(pa.table([damage.columns[item.name] for item in model.fields], schema=schema))
 
 # %% ../../../nbs/mock/files/01_files.ipynb #33ecc1a9
-TEXT_OR_NOTHING = ["null", "string"]
-CAPTURED_EVENT = {  # Azure, *Exploring captured Avro files in Azure Event Hubs*
+AVRO_NULLABLE_STRING = ["null", "string"]
+CAPTURE_SCHEMA = {  # Azure, *Exploring captured Avro files in Azure Event Hubs*
     "type": "record", "name": "EventData", "namespace": "Microsoft.ServiceBus.Messaging", "fields": [
         {"name": "SequenceNumber", "type": "long"}, {"name": "Offset", "type": "string"}, {"name": "EnqueuedTimeUtc", "type": "string"},
         {"name": "SystemProperties", "type": {"type": "map", "values": ["long", "double", "string", "bytes"]}},
         {"name": "Properties", "type": {"type": "map", "values": ["long", "double", "string", "bytes", "null"]}},
         {"name": "Body", "type": ["null", "bytes"]}]}
-ENQUEUED = "12/31/2025 11:59:59 PM"  # mock data ends with the year 2025
+CAPTURE_ENQUEUED_TIME = "12/31/2025 11:59:59 PM"  # mock data ends with the year 2025
 
 
 def avro_number(value: int) -> bytes:
@@ -156,13 +157,13 @@ def avro_text(value: str | None) -> bytes:
     return b"\x00" if value is None else b"\x02" + avro_bytes(value.encode())
 
 
-def captured_event(number: int, body: str) -> bytes:
+def capture_record(number: int, body: str) -> bytes:
     """Return an event as it is captured, with its number in the partition."""
-    return avro_number(number) + avro_bytes(str(number).encode()) + avro_bytes(ENQUEUED.encode()) + b"\x00\x00" + b"\x02" + avro_bytes(body.encode())
+    return avro_number(number) + avro_bytes(str(number).encode()) + avro_bytes(CAPTURE_ENQUEUED_TIME.encode()) + b"\x00\x00" + b"\x02" + avro_bytes(body.encode())
 
 
 @contextmanager
-def avro_blocks(path: Path, schema: Mapping[str, Any]) -> Iterator[Callable[[list[bytes]], None]]:
+def open_avro_blocks(path: Path, schema: Mapping[str, Any]) -> Iterator[Callable[[list[bytes]], None]]:
     """Open an avro file for blocks of records; what ends a block follows from the file's name, so that the same records are the same bytes."""
     mark = hashlib.sha256(path.name.encode()).digest()[:16]
     with path.open("wb") as file:
@@ -176,26 +177,26 @@ def avro_blocks(path: Path, schema: Mapping[str, Any]) -> Iterator[Callable[[lis
 
 
 @contextmanager
-def avro_file(path: Path, model: Model, options: Mapping[str, Any]) -> Iterator[Write]:
+def open_avro_output(path: Path, model: Model, options: Mapping[str, Any]) -> Iterator[ChunkWriter]:
     """Open an avro file for chunks; every value is a text, as ingest reads it."""
-    with avro_blocks(path, {"type": "record", "name": "row", "fields": [{"name": item.column, "type": TEXT_OR_NOTHING} for item in model.fields]}) as put:
-        yield lambda damage: put([b"".join(map(avro_text, row)) for row in zip(*(texts.to_pylist() for texts in field_texts(model, damage, options)), strict=True)])
+    with open_avro_blocks(path, {"type": "record", "name": "row", "fields": [{"name": item.column, "type": AVRO_NULLABLE_STRING} for item in model.fields]}) as put:
+        yield lambda damage: put([b"".join(map(avro_text, row)) for row in zip(*(texts.to_pylist() for texts in chunk_texts(model, damage, options)), strict=True)])
 
 
 @contextmanager
-def captured_file(path: Path, model: Model, options: Mapping[str, Any]) -> Iterator[Write]:
+def open_capture_output(path: Path, model: Model, options: Mapping[str, Any]) -> Iterator[ChunkWriter]:
     """Open a file of captured events for chunks: an event a row."""
     count = 0
-    with avro_blocks(path, CAPTURED_EVENT) as put:
-        def add(damage: Damage) -> None:
+    with open_avro_blocks(path, CAPTURE_SCHEMA) as put:
+        def add(damage: DamagedChunk) -> None:
             nonlocal count
             lines = json_chunk(model, damage, options).to_pylist()
-            put([captured_event(count + place, line) for place, line in enumerate(lines)])
+            put([capture_record(count + place, line) for place, line in enumerate(lines)])
             count += len(lines)
 
         yield add
 
 # %% ../../../nbs/mock/files/01_files.ipynb #4e7cf2f6
-def file_name(model: Model) -> str:
+def model_file_name(model: Model) -> str:
     """Return a model's name as the name of files and of a folder."""
     return re.sub(r"[^A-Za-z0-9_-]", "_", model.name)

@@ -11,15 +11,15 @@ from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ...contract.control_totals import RECORDS, ControlTotals
+from ...contract.control_totals import RECORD_COUNT_NAME, ControlTotals
 from ...contract.model import Model
-from ..rows.broken import Damage
+from ..rows.broken import DamagedChunk
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 # %% auto #0
-__all__ = ['column_sum', 'totals_of', 'added', 'totals_record', 'side_text', 'write_totals']
+__all__ = ['column_sum', 'chunk_totals', 'add_totals', 'totals_record', 'totals_file_text', 'write_totals']
 
 # %% ../../../nbs/mock/files/02_totals.ipynb #3c23e527
 def column_sum(values: pa.Array, without: Mapping[int, str]) -> Decimal:
@@ -28,33 +28,33 @@ def column_sum(values: pa.Array, without: Mapping[int, str]) -> Decimal:
     return sum((Decimal(repr(value)).quantize(Decimal("1e-10")) if isinstance(value, float) else Decimal(value) for value in numbers), Decimal(0))
 
 
-def totals_of(damage: Damage, model: Model, control: ControlTotals) -> dict[str, Decimal]:
+def chunk_totals(damage: DamagedChunk, model: Model, control: ControlTotals) -> dict[str, Decimal]:
     """Return the control totals of a chunk, by records and field."""
     rows = len(damage.columns[model.fields[0].name])
-    return {RECORDS: Decimal(rows), **{item.name: column_sum(damage.columns[item.name], damage.misfits.get(item.name, {})) for item in model.fields if item.name in control.sums}}
+    return {RECORD_COUNT_NAME: Decimal(rows), **{item.name: column_sum(damage.columns[item.name], damage.misfits.get(item.name, {})) for item in model.fields if item.name in control.sums}}
 
 
-def added(totals: Mapping[str, Decimal], more: Mapping[str, Decimal]) -> dict[str, Decimal]:
+def add_totals(totals: Mapping[str, Decimal], more: Mapping[str, Decimal]) -> dict[str, Decimal]:
     """Return the sums of two chunks' totals."""
     return {name: totals.get(name, Decimal(0)) + value for name, value in more.items()}
 
 
 def totals_record(control: ControlTotals, totals: Mapping[str, Decimal], options: Mapping[str, Any]) -> str:
     """Return the record of csv with totals."""
-    cells = {1: control.begins_with, **({int(control.count): f"{totals.get(RECORDS, Decimal(0)):f}"} if control.count else {}), **{int(cell): f"{totals.get(name, Decimal(0)):f}" for name, cell in control.sums.items()}}
+    cells = {1: control.begins_with, **({int(control.count): f"{totals.get(RECORD_COUNT_NAME, Decimal(0)):f}"} if control.count else {}), **{int(cell): f"{totals.get(name, Decimal(0)):f}" for name, cell in control.sums.items()}}
     return (str(options.get("delimiter", ",")) or ",").join(cells.get(number, "") for number in range(1, max(cells) + 1)) + "\n"
 
 
-def side_text(control: ControlTotals, totals: Mapping[str, Decimal]) -> str:
+def totals_file_text(control: ControlTotals, totals: Mapping[str, Decimal]) -> str:
     """Return the text of a file with totals: an object where it is called `.json`, else a line each."""
-    members = {**({control.count: f"{totals.get(RECORDS, Decimal(0)):f}"} if control.count else {}), **{cell: f"{totals.get(name, Decimal(0)):f}" for name, cell in control.sums.items()}}
+    members = {**({control.count: f"{totals.get(RECORD_COUNT_NAME, Decimal(0)):f}"} if control.count else {}), **{cell: f"{totals.get(name, Decimal(0)):f}" for name, cell in control.sums.items()}}
     return json.dumps(members) + "\n" if control.name.endswith(".json") else "".join(f"{name}={value}\n" for name, value in members.items())
 
 
 def write_totals(hidden: Path, name: str, control: ControlTotals, totals: Mapping[str, Decimal], options: Mapping[str, Any]) -> None:
     """Bring the totals into a hidden file, or beside the file that it will be, of that name."""
     if control.place == "file":
-        hidden.with_name(control.beside(name)).write_text(side_text(control, totals), encoding="utf-8")
+        hidden.with_name(control.beside(name)).write_text(totals_file_text(control, totals), encoding="utf-8")
         return
     record = totals_record(control, totals, options).encode(str(options.get("encoding", "utf-8")))
     if control.place == "trailer":

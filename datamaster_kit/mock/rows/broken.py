@@ -11,18 +11,18 @@ from typing import TYPE_CHECKING
 
 from ...contract.model import Scalar
 from ...contract.quality.rule import Rule
-from .conditions import keeps, names_in
-from .damage import proposals
-from ..values.draws import permuted, stream_of
-from .operands import NotEvaluated
-from .rows import Plan, replaced
+from .conditions import predicate_mask, fields_in_predicate
+from .damage import damage_proposals
+from ..values.draws import random_permutation, random_stream
+from .operands import NotEvaluatedError
+from .rows import GenerationPlan, replace_values
 
 if TYPE_CHECKING:
     import numpy as np
     import pyarrow as pa
 
 # %% auto #0
-__all__ = ['MISFITS', 'Damage', 'Breaker', 'breaker_of', 'seen', 'refusal']
+__all__ = ['MISFITS', 'DamagedChunk', 'RuleBreaker', 'build_rule_breaker', 'fields_of_rule', 'unbreakable_reason']
 
 # %% ../../../nbs/mock/rows/08_broken.ipynb #ccb22339
 MISFITS = {**dict.fromkeys(("byte", "short", "integer", "long", "float", "double", "decimal"), "n/a"), "boolean": "maybe", "date": "2025-02-30", "timestamp": "2025-02-30T25:61:00Z",
@@ -30,7 +30,7 @@ MISFITS = {**dict.fromkeys(("byte", "short", "integer", "long", "float", "double
 
 
 @dataclass
-class Damage:
+class DamagedChunk:
     """The rows of a chunk that were damaged: each row's rule, and the texts that stand in cells instead of values, by field."""
 
     columns: dict[str, pa.Array]
@@ -39,10 +39,10 @@ class Damage:
 
 
 @dataclass(frozen=True)
-class Breaker:
+class RuleBreaker:
     """Breaks rules of a model in a share of its rows: `judges` are all rules that a row must keep, apart from its own; `absent` are texts that a reader takes for nothing."""
 
-    plan: Plan
+    plan: GenerationPlan
     ratio: float
     stream: int
     rules: tuple[Rule, ...]
@@ -54,13 +54,13 @@ class Breaker:
         """How many rows are to be broken."""
         return round(self.plan.rows * self.ratio)
 
-    def damage(self, start: int, columns: dict[str, pa.Array]) -> Damage:
+    def damage(self, start: int, columns: dict[str, pa.Array]) -> DamagedChunk:
         """Return a chunk's columns with its share of broken rows."""
         import numpy as np
 
-        made = Damage(columns)
+        made = DamagedChunk(columns)
         rows = np.arange(start, start + len(next(iter(columns.values()))))
-        turns = permuted(self.stream, rows, self.plan.rows)
+        turns = random_permutation(self.stream, rows, self.plan.rows)
         left = np.flatnonzero(turns < self.count)
         for shift in range(len(self.rules)):
             for index, rule in enumerate(self.rules):
@@ -71,7 +71,7 @@ class Breaker:
                 break
         return made
 
-    def broken(self, rule: Rule, places: np.ndarray, rows: np.ndarray, made: Damage) -> np.ndarray:
+    def broken(self, rule: Rule, places: np.ndarray, rows: np.ndarray, made: DamagedChunk) -> np.ndarray:
         """Break a rule in some places of a chunk; return those where it succeeded."""
         import numpy as np
         import pyarrow as pa
@@ -83,7 +83,7 @@ class Breaker:
             good = np.flatnonzero(self.is_alone(rule, damaged))
             fresh = np.setdiff1d(good, np.flatnonzero(np.isin(left, done)))
             if len(fresh):
-                made.columns = {name: replaced(column, left[fresh], damaged[name].take(pa.array(fresh))) for name, column in made.columns.items()}
+                made.columns = {name: replace_values(column, left[fresh], damaged[name].take(pa.array(fresh))) for name, column in made.columns.items()}
                 done += left[fresh].tolist()
             if len(done) == len(left):
                 break
@@ -96,8 +96,8 @@ class Breaker:
     def proposed(self, rule: Rule, some: dict[str, pa.Array], rows: np.ndarray) -> Iterator[dict[str, pa.Array]]:
         """Yield damaged columns; nothing for a part that cannot be changed."""
         try:
-            yield from proposals(rule, self.plan, some, rows)
-        except NotEvaluated:
+            yield from damage_proposals(rule, self.plan, some, rows)
+        except NotEvaluatedError:
             return
 
     def without(self, rule: Rule, some: dict[str, pa.Array]) -> dict[str, pa.Array]:
@@ -109,7 +109,7 @@ class Breaker:
     def reason(self, rule: Rule, columns: Mapping[str, pa.Array]) -> str:
         """Return why no damage breaks a rule alone."""
         table = self.plan.table(self.without(rule, dict(columns))) if rule.kind == "type" else None
-        other = next((judge.id for judge in self.judges if table is not None and not keeps(judge.predicate, table).any()), "")
+        other = next((judge.id for judge in self.judges if table is not None and not predicate_mask(judge.predicate, table).any()), "")
         return f"a value that is no {rule.field} leaves nothing there, which breaks {other} too" if other else "no damage was found that breaks it and no other rule"
 
     def as_read(self, rule: Rule, damaged: Mapping[str, pa.Array]) -> Mapping[str, pa.Array]:
@@ -127,50 +127,50 @@ class Breaker:
         import numpy as np
 
         table = self.plan.table(self.as_read(rule, damaged))
-        alone = ~keeps(rule.predicate, table) if rule.kind != "type" else np.ones(table.num_rows, bool)
+        alone = ~predicate_mask(rule.predicate, table) if rule.kind != "type" else np.ones(table.num_rows, bool)
         for judge in self.judges:
             if judge.id != rule.id and alone.any():
-                alone &= keeps(judge.predicate, table)
+                alone &= predicate_mask(judge.predicate, table)
         return alone
 
 # %% ../../../nbs/mock/rows/08_broken.ipynb #94b89f39
-def breaker_of(plan: Plan, said: Sequence[Rule], chosen: Sequence[str], ratio: float, seed: int, has_types: bool,
-               absent: frozenset[str] = frozenset(), trial: int = 256) -> tuple[Breaker, dict[str, str]]:
+def build_rule_breaker(plan: GenerationPlan, said: Sequence[Rule], chosen: Sequence[str], ratio: float, seed: int, has_types: bool,
+               absent: frozenset[str] = frozenset(), trial: int = 256) -> tuple[RuleBreaker, dict[str, str]]:
     """Return what breaks a model's rules, and for each rule that it cannot break the reason. `said` are all rules, `chosen` the ids to break, all where empty."""
     judges, blind, reasons = [], set(), {}
     start = plan.chunk(0, min(trial, plan.rows))
     for rule in said:
         if rule.is_row_rule and not rule.is_about_reading:
             try:
-                keeps(rule.predicate, plan.table(start))
+                predicate_mask(rule.predicate, plan.table(start))
                 judges.append(rule)
-            except NotEvaluated as error:
+            except NotEvaluatedError as error:
                 reasons[rule.id] = str(error)
-                blind |= seen(rule, plan)
+                blind |= fields_of_rule(rule, plan)
     candidates = [rule for rule in said if not chosen or rule.id in chosen]
     able = []
     for rule in candidates:
-        reason = reasons.get(rule.id) or refusal(rule, plan, blind, has_types)
+        reason = reasons.get(rule.id) or unbreakable_reason(rule, plan, blind, has_types)
         if not reason:
-            alone = Breaker(plan, 1.0, 0, (rule,), tuple(judges), absent)
+            alone = RuleBreaker(plan, 1.0, 0, (rule,), tuple(judges), absent)
             reason = "" if alone.damage(0, dict(start)).rules else alone.reason(rule, start)
         if reason:
             reasons[rule.id] = reason
         else:
             able.append(rule)
     names = {rule.id for rule in candidates}
-    return Breaker(plan, ratio, stream_of(seed, plan.model.name, "broken"), tuple(able), tuple(judges), absent), {id: reason for id, reason in reasons.items() if id in names}
+    return RuleBreaker(plan, ratio, random_stream(seed, plan.model.name, "broken"), tuple(able), tuple(judges), absent), {id: reason for id, reason in reasons.items() if id in names}
 
 
-def seen(rule: Rule, plan: Plan) -> set[str]:
+def fields_of_rule(rule: Rule, plan: GenerationPlan) -> set[str]:
     """Return the fields that a rule looks at; all where its predicate cannot be read."""
     try:
-        return set(names_in(rule.predicate, plan.model))
-    except NotEvaluated:
+        return set(fields_in_predicate(rule.predicate, plan.model))
+    except NotEvaluatedError:
         return {item.name for item in plan.model.fields}
 
 
-def refusal(rule: Rule, plan: Plan, blind: set[str], has_types: bool) -> str:
+def unbreakable_reason(rule: Rule, plan: GenerationPlan, blind: set[str], has_types: bool) -> str:
     """Return why a rule is not broken, as far as it is known without a trial."""
     if not rule.is_row_rule:
         return rule.not_executed or "it is decided over all rows"

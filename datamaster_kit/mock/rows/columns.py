@@ -11,84 +11,85 @@ from typing import TYPE_CHECKING
 
 from ...contract.fault import code
 from ...contract.model import Array, Contract, Field, Map, Model, Scalar, Struct
-from ...contract.quality.predicates import is_text
-from .conditions import keeps, proposed_by
-from ..values.draws import again, below, stream_of, unit
-from ..values.numbers import arrow_type
-from .operands import NotEvaluated, parsed
-from ..values.scalars import domain_of
-from ..values.wanted import Wanted, is_kept, typed, wanted
+from ...contract.quality.predicates import is_text_type
+from .conditions import predicate_mask, propose_values
+from ..values.draws import retry_stream, uniform_integers, random_stream, uniform_floats
+from ..values.numbers import arrow_value_type
+from .operands import NotEvaluatedError, parse_predicate
+from ..values.scalars import scalar_domain
+from ..values.wanted import ValueConstraints, is_allowed_value, parse_typed_values, build_value_constraints
 
 if TYPE_CHECKING:
     import numpy as np
     import pyarrow as pa
 
 # %% auto #0
-__all__ = ['Draw', 'NO_VALUES', 'ABSENT', 'Maker', 'narrowed', 'is_value', 'names_of', 'with_absent', 'scalar_draw', 'counts',
-           'require_sizes', 'list_draw', 'map_draw', 'struct_draw', 'part_draw']
+__all__ = ['ColumnDraw', 'NO_VALUES', 'ABSENT_SHARE', 'DrawContext', 'narrow_by_predicates', 'is_value_of_field',
+           'predicate_columns', 'with_absent', 'scalar_draw', 'list_offsets', 'check_list_sizes', 'list_draw',
+           'map_draw', 'struct_draw', 'field_draw']
 
 # %% ../../../nbs/mock/rows/02_columns.ipynb #c5a9450f
-Draw = Callable[["np.ndarray", int], "pa.Array"]
+ColumnDraw = Callable[["np.ndarray", int], "pa.Array"]
 NO_VALUES = code("mock-no-values", "No values keep all the constraints of a field.", "let its constraints allow more, or give examples")
-ABSENT = 0.02
+ABSENT_SHARE = 0.02
 
 
 @dataclass(frozen=True)
-class Maker:
+class DrawContext:
     """What every column of a model needs: draws for fields that refer to others, by path, and the texts that a file's reader takes for nothing."""
 
     contract: Contract
     model: Model
     seed: int
-    references: dict[str, Draw]
+    references: dict[str, ColumnDraw]
     null_texts: frozenset[str] = frozenset()
     predicates: tuple[str, ...] = ()
 
     def stream(self, path: str, *more: str) -> int:
         """Return the stream of a field."""
-        return stream_of(self.seed, self.model.name, path, *more)
+        return random_stream(self.seed, self.model.name, path, *more)
 
 # %% ../../../nbs/mock/rows/02_columns.ipynb #195a62d3
-def narrowed(asked: Wanted, predicates: Sequence[str]) -> Wanted:
+def narrow_by_predicates(asked: ValueConstraints, predicates: Sequence[str]) -> ValueConstraints:
     """Return what is asked of a field, its values listed where predicates over it alone refuse most of the others."""
     import numpy as np
     import pyarrow as pa
     import pyarrow.compute as pc
 
     column = asked.field.column
-    mine = [predicate for predicate in predicates if names_of(predicate) == {column.lower()}]
+    mine = [predicate for predicate in predicates if predicate_columns(predicate) == {column.lower()}]
     if not mine or not isinstance(asked.field.type, Scalar):
         return asked
-    domain = domain_of(asked)
-    usual = domain.at(domain.drawn(1, np.arange(256))).cast(arrow_type(asked.field.type))
-    proposals = [text for text in dict.fromkeys(proposed_by(" AND ".join(f"({predicate})" for predicate in mine))) if is_value(text, asked)]
-    values = pa.concat_arrays([usual, typed(proposals, asked.field.type)])
+    domain = scalar_domain(asked)
+    usual = domain.at(domain.drawn(1, np.arange(256))).cast(arrow_value_type(asked.field.type))
+    proposals = [text for text in dict.fromkeys(propose_values(" AND ".join(f"({predicate})" for predicate in mine))) if is_value_of_field(text, asked)]
+    values = pa.concat_arrays([usual, parse_typed_values(proposals, asked.field.type)])
     table = pa.table({column: values})
     try:
-        kept = np.logical_and.reduce([keeps(predicate, table) for predicate in mine])
-    except NotEvaluated:
+        kept = np.logical_and.reduce([predicate_mask(predicate, table) for predicate in mine])
+    except NotEvaluatedError:
         return asked
     return asked if kept[:256].mean() > 0.2 or not kept.any() else replace(asked, field=replace(asked.field, enum=tuple(pc.unique(values.filter(pa.array(kept))).cast(pa.string()).to_pylist())))
 
 
-def is_value(text: str, asked: Wanted) -> bool:
+def is_value_of_field(text: str, asked: ValueConstraints) -> bool:
     """The text is a value of the field's type that keeps its other constraints."""
     assert isinstance(asked.field.type, Scalar)
     allowed = {str(value) for value in asked.field.enum}
     try:
-        typed([text], asked.field.type)
-        return (not allowed or text in allowed) and is_kept(text, asked)
+        parse_typed_values([text], asked.field.type)
+        return (not allowed or text in allowed) and is_allowed_value(text, asked)
     except ValueError:
         return False
 
 
-def names_of(predicate: str) -> set[str]:
+def predicate_columns(predicate: str) -> set[str]:
     """Return the names of the columns of a predicate, in lower case; none where it cannot be read."""
     from sqlglot import exp
 
     try:
-        return {column.parts[0].name.lower() for column in parsed(predicate).find_all(exp.Column)}
-    except NotEvaluated:
+        return {column.parts[0].name.lower() for column in parse_predicate(predicate).find_all(exp.Column)}
+    except NotEvaluatedError:
         return set()
 
 # %% ../../../nbs/mock/rows/02_columns.ipynb #e09c48a1
@@ -97,94 +98,94 @@ def with_absent(values: pa.Array, stream: int, rows: np.ndarray) -> pa.Array:
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    return pc.if_else(pa.array(unit(stream, rows) < ABSENT), pa.scalar(None, values.type), values)
+    return pc.if_else(pa.array(uniform_floats(stream, rows) < ABSENT_SHARE), pa.scalar(None, values.type), values)
 
 
-def scalar_draw(maker: Maker, path: str, item: Field, examples: Sequence[str] = (), is_always_there: bool = False) -> Draw:
+def scalar_draw(maker: DrawContext, path: str, item: Field, examples: Sequence[str] = (), is_always_there: bool = False) -> ColumnDraw:
     """Return the draw of a scalar field; raises ValueError where no value keeps its constraints."""
     import pyarrow as pa
 
-    asked = wanted(maker.contract, maker.model, path, item, examples)
-    asked = replace(asked, forbidden=asked.forbidden | maker.null_texts) if is_text(item.type) and path == item.name else asked
+    asked = build_value_constraints(maker.contract, maker.model, path, item, examples)
+    asked = replace(asked, forbidden=asked.forbidden | maker.null_texts) if is_text_type(item.type) and path == item.name else asked
     if item.type == Scalar("null") and not asked.is_always_there:
         return lambda rows, attempt: pa.nulls(len(rows), pa.string())
-    asked = narrowed(asked, maker.predicates) if path == item.name else asked
-    domain, stream, empty = domain_of(asked), maker.stream(path), maker.stream(path, "absent")
-    to = arrow_type(item.type)
+    asked = narrow_by_predicates(asked, maker.predicates) if path == item.name else asked
+    domain, stream, empty = scalar_domain(asked), maker.stream(path), maker.stream(path, "absent")
+    to = arrow_value_type(item.type)
 
     def draw(rows: np.ndarray, attempt: int) -> pa.Array:
-        values = domain.at(domain.drawn(again(stream, attempt), rows))
+        values = domain.at(domain.drawn(retry_stream(stream, attempt), rows))
         values = values if values.type == to else values.cast(to)
-        return values if asked.is_always_there or is_always_there else with_absent(values, again(empty, attempt), rows)
+        return values if asked.is_always_there or is_always_there else with_absent(values, retry_stream(empty, attempt), rows)
 
     return draw
 
 # %% ../../../nbs/mock/rows/02_columns.ipynb #10a460ce
-def counts(item: Field, stream: int, rows: np.ndarray, most: int | None = None) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def list_offsets(item: Field, stream: int, rows: np.ndarray, most: int | None = None) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return for lists their offsets, and for all elements the row and the place; a list has three elements more than it must, at most."""
     import numpy as np
 
     least = item.min_length or 0
     limit = item.max_length if item.max_length is not None else least + 3
     limit = max(min(limit, least + 3, most if most is not None else limit), 0)
-    sizes = min(least, limit) + below(stream, rows, limit - min(least, limit) + 1)
+    sizes = min(least, limit) + uniform_integers(stream, rows, limit - min(least, limit) + 1)
     offsets = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int32)
     owners = np.repeat(rows, sizes)
     return offsets, owners, np.arange(len(owners)) - np.repeat(offsets[:-1], sizes)
 
 
-def require_sizes(item: Field, most: int | None = None) -> None:
+def check_list_sizes(item: Field, most: int | None = None) -> None:
     """Raise ValueError where a list must have more elements than it may have, or than there are."""
     limits = [limit for limit in (item.max_length, most) if limit is not None]
     if limits and (item.min_length or 0) > min(limits):
         raise ValueError(f"it must have {item.min_length} elements and may have {min(limits)}")
 
 
-def list_draw(maker: Maker, path: str, item: Field, element: Field) -> Draw:
+def list_draw(maker: DrawContext, path: str, item: Field, element: Field) -> ColumnDraw:
     """Return the draw of a list; raises ValueError where no list keeps its constraints."""
     import pyarrow as pa
 
-    require_sizes(item)
-    inside, stream = part_draw(maker, f"{path}.{element.name}", replace(element, required=True)), maker.stream(path, "count")
+    check_list_sizes(item)
+    inside, stream = field_draw(maker, f"{path}.{element.name}", replace(element, required=True)), maker.stream(path, "count")
 
     def draw(rows: np.ndarray, attempt: int) -> pa.Array:
-        offsets, owners, places = counts(item, again(stream, attempt), rows)
-        return pa.ListArray.from_arrays(pa.array(offsets), inside(owners * 4099 + places, attempt), type=arrow_type(item.type))
+        offsets, owners, places = list_offsets(item, retry_stream(stream, attempt), rows)
+        return pa.ListArray.from_arrays(pa.array(offsets), inside(owners * 4099 + places, attempt), type=arrow_value_type(item.type))
 
     return draw
 
 # %% ../../../nbs/mock/rows/02_columns.ipynb #3718eb1c
-def map_draw(maker: Maker, path: str, item: Field, key: Field, value: Field) -> Draw:
+def map_draw(maker: DrawContext, path: str, item: Field, key: Field, value: Field) -> ColumnDraw:
     """Return the draw of a map; raises ValueError where no key keeps its constraints."""
     import numpy as np
     import pyarrow as pa
 
-    keys = domain_of(wanted(maker.contract, maker.model, f"{path}.{key.name}", replace(key, required=True)))
-    require_sizes(item, keys.size)
-    inside, stream = part_draw(maker, f"{path}.{value.name}", replace(value, required=True)), maker.stream(path, "count")
+    keys = scalar_domain(build_value_constraints(maker.contract, maker.model, f"{path}.{key.name}", replace(key, required=True)))
+    check_list_sizes(item, keys.size)
+    inside, stream = field_draw(maker, f"{path}.{value.name}", replace(value, required=True)), maker.stream(path, "count")
 
     def draw(rows: np.ndarray, attempt: int) -> pa.Array:
-        offsets, owners, places = counts(item, again(stream, attempt), rows, keys.size)
-        numbers = (below(again(stream, attempt + 1), owners, keys.size) + places) % np.int64(keys.size)
-        named = keys.at(numbers).cast(arrow_type(key.type))
-        return pa.MapArray.from_arrays(pa.array(offsets), named, inside(owners * 4099 + places, attempt)).cast(arrow_type(item.type))
+        offsets, owners, places = list_offsets(item, retry_stream(stream, attempt), rows, keys.size)
+        numbers = (uniform_integers(retry_stream(stream, attempt + 1), owners, keys.size) + places) % np.int64(keys.size)
+        named = keys.at(numbers).cast(arrow_value_type(key.type))
+        return pa.MapArray.from_arrays(pa.array(offsets), named, inside(owners * 4099 + places, attempt)).cast(arrow_value_type(item.type))
 
     return draw
 
 # %% ../../../nbs/mock/rows/02_columns.ipynb #be2284ff
-def struct_draw(maker: Maker, path: str, item: Field, members: Sequence[Field]) -> Draw:
+def struct_draw(maker: DrawContext, path: str, item: Field, members: Sequence[Field]) -> ColumnDraw:
     """Return the draw of a struct."""
     import pyarrow as pa
 
-    inside = [maker.references.get(f"{path}.{member.name}") or part_draw(maker, f"{path}.{member.name}", member) for member in members]
+    inside = [maker.references.get(f"{path}.{member.name}") or field_draw(maker, f"{path}.{member.name}", member) for member in members]
 
     def draw(rows: np.ndarray, attempt: int) -> pa.Array:
-        return pa.StructArray.from_arrays([each(rows, attempt) for each in inside], fields=list(arrow_type(item.type)))
+        return pa.StructArray.from_arrays([each(rows, attempt) for each in inside], fields=list(arrow_value_type(item.type)))
 
     return draw
 
 
-def part_draw(maker: Maker, path: str, item: Field, examples: Sequence[str] = (), is_always_there: bool = False) -> Draw:
+def field_draw(maker: DrawContext, path: str, item: Field, examples: Sequence[str] = (), is_always_there: bool = False) -> ColumnDraw:
     """Return the draw of a field of any type; raises ValueError where no value keeps its constraints."""
     match item.type:
         case Array(element):
@@ -195,7 +196,7 @@ def part_draw(maker: Maker, path: str, item: Field, examples: Sequence[str] = ()
             draw = struct_draw(maker, path, item, members)
         case _:
             return scalar_draw(maker, path, item, examples, is_always_there)
-    if is_always_there or wanted(maker.contract, maker.model, path, item).is_always_there:
+    if is_always_there or build_value_constraints(maker.contract, maker.model, path, item).is_always_there:
         return draw
     empty = maker.stream(path, "absent")
-    return lambda rows, attempt: with_absent(draw(rows, attempt), again(empty, attempt), rows)
+    return lambda rows, attempt: with_absent(draw(rows, attempt), retry_stream(empty, attempt), rows)

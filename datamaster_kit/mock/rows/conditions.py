@@ -10,144 +10,146 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from ...contract.fault import first_line
-from ...contract.quality.formats import CHECKS, keeps_check
+from ...contract.quality.formats import CHECK_DIGIT_PREDICATES, has_valid_check_digits
 from ...contract.model import Model
-from .operands import CASTS, NotEvaluated, aligned, cast_to, matches, parsed, without_zone
+from .operands import ARROW_CAST_TYPES, NotEvaluatedError, align_operands, cast_values, regexp_mask, parse_predicate, without_zone
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 # %% auto #0
-__all__ = ['BINARY', 'UNARY', 'Scope', 'SPECIAL', 'checked', 'replaced', 'evaluated', 'list_of', 'looked_up', 'is_null', 'is_in',
-           'between', 'coalesced', 'cast', 'literal', 'constant', 'divided', 'all_elements', 'map_part', 'beginning',
-           'keeps', 'names_in', 'proposed_by']
+__all__ = ['BINARY_ARROW_FUNCTIONS', 'UNARY_ARROW_FUNCTIONS', 'ColumnScope', 'EXPRESSION_EVALUATORS', 'evaluate_check_digits',
+           'evaluate_regexp_replace', 'evaluate_expression', 'map_as_list', 'evaluate_column', 'evaluate_is',
+           'evaluate_in', 'evaluate_between', 'evaluate_coalesce', 'evaluate_cast', 'evaluate_literal',
+           'evaluate_constant', 'evaluate_division', 'evaluate_function', 'map_part', 'left_characters',
+           'predicate_mask', 'fields_in_predicate', 'propose_values']
 
 # %% ../../../nbs/mock/rows/01_conditions.ipynb #1605d64f
-BINARY = {"And": "and_kleene", "Or": "or_kleene", "EQ": "equal", "NEQ": "not_equal", "GT": "greater", "GTE": "greater_equal", "LT": "less", "LTE": "less_equal",
+BINARY_ARROW_FUNCTIONS = {"And": "and_kleene", "Or": "or_kleene", "EQ": "equal", "NEQ": "not_equal", "GT": "greater", "GTE": "greater_equal", "LT": "less", "LTE": "less_equal",
           "Add": "add", "Sub": "subtract", "Mul": "multiply"}
-UNARY = {"Not": "invert", "Neg": "negate", "Length": "utf8_length", "Lower": "utf8_lower", "Upper": "utf8_upper", "Trim": "utf8_trim_whitespace", "Abs": "abs_checked",
+UNARY_ARROW_FUNCTIONS = {"Not": "invert", "Neg": "negate", "Length": "utf8_length", "Lower": "utf8_lower", "Upper": "utf8_upper", "Trim": "utf8_trim_whitespace", "Abs": "abs_checked",
          "Year": "year", "Month": "month", "Day": "day", "ArraySize": "list_value_length", "TsOrDsToDate": ""}
-Scope = Mapping[str, Any]
+ColumnScope = Mapping[str, Any]
 
 # %% ../../../nbs/mock/rows/01_conditions.ipynb #e7eabdb1
-def checked(node: Any, scope: Scope) -> Any:
+def evaluate_check_digits(node: Any, scope: ColumnScope) -> Any:
     """Return where a format's check digits are right; raises NotEvaluated for any other condition on a list."""
     import pyarrow as pa
 
-    name = next((name for name, check in CHECKS.items() if parsed(check("v")).sql() == node.expression.this.sql()), "")
+    name = next((name for name, check in CHECK_DIGIT_PREDICATES.items() if parse_predicate(check("v")).sql() == node.expression.this.sql()), "")
     if not name:
-        raise NotEvaluated("Exists is not evaluated")
-    texts = evaluated(node.this.expressions[0], scope).to_pylist()
-    return pa.array([None if text is None else keeps_check(name, text) for text in texts], pa.bool_())
+        raise NotEvaluatedError("Exists is not evaluated")
+    texts = evaluate_expression(node.this.expressions[0], scope).to_pylist()
+    return pa.array([None if text is None else has_valid_check_digits(name, text) for text in texts], pa.bool_())
 
 
-def replaced(node: Any, scope: Scope) -> Any:
+def evaluate_regexp_replace(node: Any, scope: ColumnScope) -> Any:
     """Return texts without what matches a pattern."""
     import pyarrow.compute as pc
 
-    return pc.replace_substring_regex(evaluated(node.this, scope), node.expression.name, node.args["replacement"].name)
+    return pc.replace_substring_regex(evaluate_expression(node.this, scope), node.expression.name, node.args["replacement"].name)
 
 # %% ../../../nbs/mock/rows/01_conditions.ipynb #22211e19
-def evaluated(node: Any, scope: Scope) -> Any:
+def evaluate_expression(node: Any, scope: ColumnScope) -> Any:
     """Return an expression's values over the columns of a scope, by name in lower case; raises NotEvaluated for what is not known."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
     name = type(node).__name__
-    if name in BINARY:
-        left, right = aligned(evaluated(node.this, scope), evaluated(node.expression, scope))
-        return getattr(pc, BINARY[name])(left, right)
-    if name in UNARY:
-        inner = evaluated(node.this, scope)
+    if name in BINARY_ARROW_FUNCTIONS:
+        left, right = align_operands(evaluate_expression(node.this, scope), evaluate_expression(node.expression, scope))
+        return getattr(pc, BINARY_ARROW_FUNCTIONS[name])(left, right)
+    if name in UNARY_ARROW_FUNCTIONS:
+        inner = evaluate_expression(node.this, scope)
         if name == "TsOrDsToDate":
-            return cast_to(inner, pa.date32())
+            return cast_values(inner, pa.date32())
         if name == "Length" and pa.types.is_binary(inner.type):
             return pc.binary_length(inner)
-        return getattr(pc, UNARY[name])(list_of(inner) if name == "ArraySize" else inner)
-    if name in SPECIAL:
-        return SPECIAL[name](node, scope)
-    raise NotEvaluated(f"{name} is not evaluated")
+        return getattr(pc, UNARY_ARROW_FUNCTIONS[name])(map_as_list(inner) if name == "ArraySize" else inner)
+    if name in EXPRESSION_EVALUATORS:
+        return EXPRESSION_EVALUATORS[name](node, scope)
+    raise NotEvaluatedError(f"{name} is not evaluated")
 
 
-def list_of(values: pa.Array) -> pa.Array:
+def map_as_list(values: pa.Array) -> pa.Array:
     """Return a map as the list of its entries; a list as it is."""
     import pyarrow as pa
 
     return values.cast(pa.list_(pa.struct([("key", values.type.key_type), ("value", values.type.item_type)]))) if pa.types.is_map(values.type) else values
 
 
-def looked_up(node: Any, scope: Scope) -> Any:
+def evaluate_column(node: Any, scope: ColumnScope) -> Any:
     """Return a column, or a member of one; raises NotEvaluated for a name that is not there."""
     import pyarrow.compute as pc
 
     if type(node).__name__ == "Dot":
-        return without_zone(pc.struct_field(evaluated(node.this, scope), node.expression.name))
+        return without_zone(pc.struct_field(evaluate_expression(node.this, scope), node.expression.name))
     names = [part.name for part in node.parts] if hasattr(node, "parts") else [node.name]
     if names[0].lower() not in scope:
-        raise NotEvaluated(f"{names[0]} is not a column")
+        raise NotEvaluatedError(f"{names[0]} is not a column")
     found = scope[names[0].lower()]
     for member in names[1:]:
         found = pc.struct_field(found, member)
     return without_zone(found)
 
 
-def is_null(node: Any, scope: Scope) -> Any:
+def evaluate_is(node: Any, scope: ColumnScope) -> Any:
     """Return where a value is nothing, or true, or false."""
     import pyarrow.compute as pc
 
-    value = evaluated(node.this, scope)
+    value = evaluate_expression(node.this, scope)
     if type(node.expression).__name__ == "Null":
         return pc.is_null(value)
-    return pc.coalesce(pc.equal(value, evaluated(node.expression, scope)), False)
+    return pc.coalesce(pc.equal(value, evaluate_expression(node.expression, scope)), False)
 
 
-def is_in(node: Any, scope: Scope) -> Any:
+def evaluate_in(node: Any, scope: ColumnScope) -> Any:
     """Return where a value is one of a list; raises NotEvaluated for a query."""
     import pyarrow.compute as pc
 
     if not node.expressions:
-        raise NotEvaluated("a subquery is not evaluated")
-    value = evaluated(node.this, scope)
-    listed = [aligned(value, evaluated(item, scope))[1] for item in node.expressions]
+        raise NotEvaluatedError("a subquery is not evaluated")
+    value = evaluate_expression(node.this, scope)
+    listed = [align_operands(value, evaluate_expression(item, scope))[1] for item in node.expressions]
     found = pc.equal(value, listed[0])
     for other in listed[1:]:
         found = pc.or_kleene(found, pc.equal(value, other))
     return found
 
 
-def between(node: Any, scope: Scope) -> Any:
+def evaluate_between(node: Any, scope: ColumnScope) -> Any:
     """Return where a value is between two others."""
     import pyarrow.compute as pc
 
-    value, low, high = (evaluated(node.args[name], scope) for name in ("this", "low", "high"))
-    return pc.and_kleene(pc.greater_equal(*aligned(value, low)), pc.less_equal(*aligned(value, high)))
+    value, low, high = (evaluate_expression(node.args[name], scope) for name in ("this", "low", "high"))
+    return pc.and_kleene(pc.greater_equal(*align_operands(value, low)), pc.less_equal(*align_operands(value, high)))
 
 
-def coalesced(node: Any, scope: Scope) -> Any:
+def evaluate_coalesce(node: Any, scope: ColumnScope) -> Any:
     """Return the first value that is there."""
     import pyarrow.compute as pc
 
-    found = evaluated(node.this, scope)
+    found = evaluate_expression(node.this, scope)
     for other in node.expressions:
-        found = pc.coalesce(*aligned(found, evaluated(other, scope)))
+        found = pc.coalesce(*align_operands(found, evaluate_expression(other, scope)))
     return found
 
 
-def cast(node: Any, scope: Scope) -> Any:
+def evaluate_cast(node: Any, scope: ColumnScope) -> Any:
     """Return a value in another type; raises NotEvaluated for a type that is not known."""
     import pyarrow as pa
 
-    kind, value = node.to.this.name, evaluated(node.this, scope)
+    kind, value = node.to.this.name, evaluate_expression(node.this, scope)
     if kind == "DECIMAL":
         if isinstance(value, pa.Scalar):
             return pa.scalar(Decimal(str(value.as_py())))
-        return cast_to(value, pa.decimal128(*(int(item.name) for item in node.to.expressions)))
-    if kind not in CASTS:
-        raise NotEvaluated(f"a cast to {kind} is not evaluated")
-    return cast_to(value, pa.timestamp("us") if CASTS[kind] == "timestamp" else getattr(pa, CASTS[kind])())
+        return cast_values(value, pa.decimal128(*(int(item.name) for item in node.to.expressions)))
+    if kind not in ARROW_CAST_TYPES:
+        raise NotEvaluatedError(f"a cast to {kind} is not evaluated")
+    return cast_values(value, pa.timestamp("us") if ARROW_CAST_TYPES[kind] == "timestamp" else getattr(pa, ARROW_CAST_TYPES[kind])())
 
 
-def literal(node: Any, scope: Scope) -> Any:
+def evaluate_literal(node: Any, scope: ColumnScope) -> Any:
     """Return a constant."""
     import pyarrow as pa
 
@@ -155,37 +157,37 @@ def literal(node: Any, scope: Scope) -> Any:
     return pa.scalar(text if node.is_string else int(text) if text.isdigit() else Decimal(text) if "e" not in text.lower() else float(text))
 
 
-def constant(node: Any, scope: Scope) -> Any:
+def evaluate_constant(node: Any, scope: ColumnScope) -> Any:
     """Return true, false or nothing."""
     import pyarrow as pa
 
     return pa.scalar(bool(node.this) if type(node).__name__ == "Boolean" else None, pa.bool_() if type(node).__name__ == "Boolean" else None)
 
 
-def divided(node: Any, scope: Scope) -> Any:
+def evaluate_division(node: Any, scope: ColumnScope) -> Any:
     """Return a quotient as Spark has it: of doubles, nothing where the divisor is zero."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    left, right = (cast_to(evaluated(part, scope), pa.float64()) for part in (node.this, node.expression))
+    left, right = (cast_values(evaluate_expression(part, scope), pa.float64()) for part in (node.this, node.expression))
     return pc.if_else(pc.equal(right, 0.0), pa.scalar(None, pa.float64()), pc.divide(left, right))
 
 
-def all_elements(node: Any, scope: Scope) -> Any:
+def evaluate_function(node: Any, scope: ColumnScope) -> Any:
     """Return where every element of a list keeps a condition: `forall`; raises NotEvaluated for another function."""
     import numpy as np
     import pyarrow as pa
     import pyarrow.compute as pc
 
     if node.name.lower() == "map_values":
-        return map_part(evaluated(node.expressions[0], scope), 1)
+        return map_part(evaluate_expression(node.expressions[0], scope), 1)
     if node.name.lower() != "forall":
-        raise NotEvaluated(f"the function {node.name} is not evaluated")
-    lists, condition = evaluated(node.expressions[0], scope), node.expressions[1]
+        raise NotEvaluatedError(f"the function {node.name} is not evaluated")
+    lists, condition = evaluate_expression(node.expressions[0], scope), node.expressions[1]
     parents = pc.list_parent_indices(lists)
     named = {part.name.lower() for part in condition.walk() if type(part).__name__ in ("Column", "Identifier")}
     rows = {name: column.take(parents) for name, column in scope.items() if name in named}
-    kept = evaluated(condition.this, {**rows, condition.expressions[0].name.lower(): lists.flatten()})
+    kept = evaluate_expression(condition.this, {**rows, condition.expressions[0].name.lower(): lists.flatten()})
     result = np.ones(len(lists), bool)
     if len(parents):
         result[parents.to_numpy(zero_copy_only=False)[~np.asarray(pc.coalesce(kept, False))]] = False
@@ -198,27 +200,27 @@ def map_part(maps: Any, index: int) -> Any:
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    lists = list_of(maps)
+    lists = map_as_list(maps)
     offsets = np.concatenate([[0], np.cumsum(pc.fill_null(pc.list_value_length(lists), 0).to_numpy(zero_copy_only=False))]).astype(np.int32)
     return pa.ListArray.from_arrays(pa.array(offsets), lists.flatten().field(index), mask=lists.is_null())
 
 
-def beginning(texts: Any, length: int) -> Any:
+def left_characters(texts: Any, length: int) -> Any:
     """Return the first characters of texts: `left`."""
     import pyarrow.compute as pc
 
     return pc.utf8_slice_codeunits(texts, 0, length)
 
 
-SPECIAL: dict[str, Callable[[Any, Scope], Any]] = {
-    "Paren": lambda node, scope: evaluated(node.this, scope), "Column": looked_up, "Identifier": looked_up, "Dot": looked_up, "Literal": literal, "Boolean": constant, "Null": constant, "Is": is_null, "In": is_in,
-    "Exists": checked, "RegexpReplace": replaced, "Between": between, "Coalesce": coalesced, "Cast": cast, "TryCast": cast, "Anonymous": all_elements, "MapKeys": lambda node, scope: map_part(evaluated(node.this, scope), 0), "Div": divided,
-    "Left": lambda node, scope: beginning(evaluated(node.this, scope), int(node.expression.name)),
-    "RegexpLike": lambda node, scope: matches(evaluated(node.this, scope), node.expression.name),
+EXPRESSION_EVALUATORS: dict[str, Callable[[Any, ColumnScope], Any]] = {
+    "Paren": lambda node, scope: evaluate_expression(node.this, scope), "Column": evaluate_column, "Identifier": evaluate_column, "Dot": evaluate_column, "Literal": evaluate_literal, "Boolean": evaluate_constant, "Null": evaluate_constant, "Is": evaluate_is, "In": evaluate_in,
+    "Exists": evaluate_check_digits, "RegexpReplace": evaluate_regexp_replace, "Between": evaluate_between, "Coalesce": evaluate_coalesce, "Cast": evaluate_cast, "TryCast": evaluate_cast, "Anonymous": evaluate_function, "MapKeys": lambda node, scope: map_part(evaluate_expression(node.this, scope), 0), "Div": evaluate_division,
+    "Left": lambda node, scope: left_characters(evaluate_expression(node.this, scope), int(node.expression.name)),
+    "RegexpLike": lambda node, scope: regexp_mask(evaluate_expression(node.this, scope), node.expression.name),
 }
 
 # %% ../../../nbs/mock/rows/01_conditions.ipynb #6bde321d
-def keeps(predicate: str, table: pa.Table) -> Any:
+def predicate_mask(predicate: str, table: pa.Table) -> Any:
     """Return which rows of a table keep a predicate, as numpy's booleans; raises NotEvaluated where it is not evaluated here."""
     import numpy as np
     import pyarrow as pa
@@ -229,28 +231,28 @@ def keeps(predicate: str, table: pa.Table) -> Any:
         column = table[name].combine_chunks() if isinstance(table[name], pa.ChunkedArray) else table[name]
         scope[name.lower()] = column
     try:
-        found = evaluated(parsed(predicate), scope)
+        found = evaluate_expression(parse_predicate(predicate), scope)
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError, pa.ArrowTypeError, AttributeError) as error:
-        raise NotEvaluated(first_line(error)) from None
+        raise NotEvaluatedError(first_line(error)) from None
     if isinstance(found, pa.Scalar):
         return np.full(table.num_rows, bool(found.as_py()))
     return np.asarray(pc.coalesce(found, False))
 
 
-def names_in(predicate: str, model: Model) -> tuple[str, ...]:
+def fields_in_predicate(predicate: str, model: Model) -> tuple[str, ...]:
     """Return the fields of a model whose columns a predicate names; raises NotEvaluated where it cannot be read."""
     from sqlglot import exp
 
-    said = {column.parts[0].name.lower() for column in parsed(predicate).find_all(exp.Column)}
+    said = {column.parts[0].name.lower() for column in parse_predicate(predicate).find_all(exp.Column)}
     return tuple(item.name for item in model.fields if item.column.lower() in said)
 
 # %% ../../../nbs/mock/rows/01_conditions.ipynb #b7b7178a
-def proposed_by(predicate: str) -> list[str]:
+def propose_values(predicate: str) -> list[str]:
     """Return the constants of a predicate as texts, and for numbers those near and between them; raises NotEvaluated where it cannot be read."""
     from sqlglot import exp
 
     texts, numbers = [], []
-    for node in parsed(predicate).find_all(exp.Literal):
+    for node in parse_predicate(predicate).find_all(exp.Literal):
         if node.is_string:
             texts.append(node.name)
         else:

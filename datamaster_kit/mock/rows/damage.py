@@ -9,22 +9,22 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ...contract.model import Array, Field, Scalar, Struct
-from ...contract.quality.predicates import is_text, longest
+from ...contract.quality.predicates import is_text_type, greatest_length
 from ...contract.quality.rule import Rule
-from ..values.numbers import bounds, values_of
-from .operands import NotEvaluated
-from .rows import Plan
+from ..values.numbers import step_bounds, values_of_steps
+from .operands import NotEvaluatedError
+from .rows import GenerationPlan
 
 if TYPE_CHECKING:
     import numpy as np
     import pyarrow as pa
 
 # %% auto #0
-__all__ = ['Change', 'damaged_texts', 'damaged_numbers', 'damaged_lists', 'damaged', 'changed_inside', 'proposals_of_many',
-           'proposals']
+__all__ = ['ArrayChange', 'damaged_texts', 'damaged_numbers', 'damaged_lists', 'damaged_values', 'change_nested_part',
+           'multi_field_proposals', 'damage_proposals']
 
 # %% ../../../nbs/mock/rows/07_damage.ipynb #21d844f7
-Change = Callable[["pa.Array"], "pa.Array"]
+ArrayChange = Callable[["pa.Array"], "pa.Array"]
 
 
 def damaged_texts(values: pa.Array, item: Field) -> Iterator[pa.Array]:
@@ -32,7 +32,7 @@ def damaged_texts(values: pa.Array, item: Field) -> Iterator[pa.Array]:
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    most, least = longest(item), item.min_length
+    most, least = greatest_length(item), item.min_length
     yield pc.utf8_replace_slice(values, -1, 2**31 - 1, "#")
     yield pc.replace_substring_regex(values, r"[@:/.\-]", "#")
     yield pc.replace_substring_regex(values, ".", "?")
@@ -56,7 +56,7 @@ def damaged_numbers(values: pa.Array, item: Field) -> Iterator[pa.Array]:
     assert isinstance(item.type, Scalar)
     digits = {"decimal": item.type.scale or 0, "float": 2, "double": 2}.get(item.type.name, 0)
     try:
-        low, high = bounds(item, digits)
+        low, high = step_bounds(item, digits)
     except ValueError:
         low = high = None
     most = {"byte": 127, "short": 32_767, "integer": 2**31 - 1, "decimal": min(10 ** (item.type.precision or 10), 2**62) - 1, "date": 2_900_000}.get(item.type.name, 2**40)
@@ -64,7 +64,7 @@ def damaged_numbers(values: pa.Array, item: Field) -> Iterator[pa.Array]:
     steps = [*([low - 1, low - far] if low is not None else []), *([high + 1, high + far] if high is not None else []), -1, 0, far, most, most - 1, -most]
     for step in steps:
         if -most <= step <= most:
-            yield values_of(np.full(len(values), step), item.type, digits).cast(values.type)
+            yield values_of_steps(np.full(len(values), step), item.type, digits).cast(values.type)
 
 
 def damaged_lists(values: pa.Array, item: Field) -> Iterator[pa.Array]:
@@ -78,7 +78,7 @@ def damaged_lists(values: pa.Array, item: Field) -> Iterator[pa.Array]:
         yield pa.array([list_ and list_[:least - 1] for list_ in lists], values.type)
 
 
-def damaged(values: pa.Array, item: Field, kind: str) -> Iterator[pa.Array]:
+def damaged_values(values: pa.Array, item: Field, kind: str) -> Iterator[pa.Array]:
     """Yield proposals for values of a field that break a rule of that kind; absent values are one of them where the rule asks for a value."""
     import pyarrow as pa
     import pyarrow.compute as pc
@@ -89,7 +89,7 @@ def damaged(values: pa.Array, item: Field, kind: str) -> Iterator[pa.Array]:
         yield from damaged_lists(values, item)
     elif isinstance(item.type, Scalar) and item.type.name == "boolean":
         yield pc.invert(values)
-    elif is_text(item.type):
+    elif is_text_type(item.type):
         yield from damaged_texts(values, item)
     elif isinstance(item.type, Scalar) and item.type.name == "binary":
         for texts in damaged_texts(values.cast(pa.string()), item):
@@ -98,7 +98,7 @@ def damaged(values: pa.Array, item: Field, kind: str) -> Iterator[pa.Array]:
         yield from damaged_numbers(values, item)
 
 # %% ../../../nbs/mock/rows/07_damage.ipynb #869f20b4
-def changed_inside(values: pa.Array, item: Field, path: Sequence[str], change: Callable[[Any, Field], Any]) -> pa.Array:
+def change_nested_part(values: pa.Array, item: Field, path: Sequence[str], change: Callable[[Any, Field], Any]) -> pa.Array:
     """Return values in which the part at a path is changed; raises NotEvaluated for a part of a map."""
     import numpy as np
     import pyarrow as pa
@@ -110,16 +110,16 @@ def changed_inside(values: pa.Array, item: Field, path: Sequence[str], change: C
         case Struct(fields):
             children = [values.field(index) for index in range(len(fields))]
             index = next(index for index, member in enumerate(fields) if member.name == path[0])
-            children[index] = changed_inside(children[index], fields[index], path[1:], change)
+            children[index] = change_nested_part(children[index], fields[index], path[1:], change)
             return pa.StructArray.from_arrays(children, fields=list(values.type), mask=values.is_null())
         case Array(element):
             offsets = np.concatenate([[0], np.cumsum(pc.fill_null(pc.list_value_length(values), 0).to_numpy(zero_copy_only=False))]).astype(np.int32)
-            inside = changed_inside(values.flatten(), element, path[1:], change)
+            inside = change_nested_part(values.flatten(), element, path[1:], change)
             return pa.ListArray.from_arrays(pa.array(offsets), inside, type=values.type, mask=values.is_null())
-    raise NotEvaluated("parts of maps are left as they are")
+    raise NotEvaluatedError("parts of maps are left as they are")
 
 
-def proposals_of_many(rule: Rule, plan: Plan, found: Mapping[str, pa.Array], rows: np.ndarray) -> Iterator[dict[str, pa.Array]]:
+def multi_field_proposals(rule: Rule, plan: GenerationPlan, found: Mapping[str, pa.Array], rows: np.ndarray) -> Iterator[dict[str, pa.Array]]:
     """Yield columns for a rule over several fields: the free ones drawn again, then each absent, then each damaged."""
     import pyarrow as pa
 
@@ -134,14 +134,14 @@ def proposals_of_many(rule: Rule, plan: Plan, found: Mapping[str, pa.Array], row
         if not plan.model.field(name).required:
             yield {**found, name: pa.nulls(len(rows), found[name].type)}
     for name in free:
-        for values in damaged(found[name], plan.model.field(name), rule.kind):
+        for values in damaged_values(found[name], plan.model.field(name), rule.kind):
             yield {**found, name: values}
 
 
-def proposals(rule: Rule, plan: Plan, found: Mapping[str, pa.Array], rows: np.ndarray) -> Iterator[dict[str, pa.Array]]:
+def damage_proposals(rule: Rule, plan: GenerationPlan, found: Mapping[str, pa.Array], rows: np.ndarray) -> Iterator[dict[str, pa.Array]]:
     """Yield damaged columns for a rule; raises NotEvaluated for a part of a map."""
     if rule.kind == "sql":
-        yield from proposals_of_many(rule, plan, found, rows)
+        yield from multi_field_proposals(rule, plan, found, rows)
         return
     name, *path = rule.field.split(".")
     item = plan.model.field(name)
@@ -152,13 +152,13 @@ def proposals(rule: Rule, plan: Plan, found: Mapping[str, pa.Array], rows: np.nd
         def change(values: Any, leaf: Field, index: int = index, taken: list[Any] = taken) -> Any:
             if path and leaf.type == Scalar("variant"):
                 return values
-            for number, proposal in enumerate(damaged(values, leaf, rule.kind)):
+            for number, proposal in enumerate(damaged_values(values, leaf, rule.kind)):
                 if number == index:
                     taken.append(proposal)
                     return proposal.cast(values.type) if proposal.type != values.type else proposal
             return values
 
-        column = changed_inside(found[name], item, path, change)
+        column = change_nested_part(found[name], item, path, change)
         if not taken:
             return
         yield {**found, name: column}

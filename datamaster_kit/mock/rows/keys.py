@@ -14,51 +14,51 @@ from ...contract.fault import BadInput, code
 from ...contract.model import Contract, Field, Model, Reference, Scalar
 from ...contract.quality.rule import limit_of
 from ...contract.quality.rules import rules
-from .columns import NO_VALUES, Draw, Maker, part_draw
-from ..values.domains import Anchored, Domain, Listed, Without
-from ..values.draws import permuted, ranked, stream_of
-from ..values.numbers import Numbers, arrow_type
-from ..values.scalars import domain_of
-from ..values.wanted import Wanted, is_kept, own_constraints, typed
-from .world import Group, Keys, Known, World, references_of
+from .columns import NO_VALUES, ColumnDraw, DrawContext, field_draw
+from ..values.domains import AnchoredDomain, ValueDomain, ListedDomain, ExcludingDomain
+from ..values.draws import random_permutation, power_law_integers, random_stream
+from ..values.numbers import NumberDomain, arrow_value_type
+from ..values.scalars import scalar_domain
+from ..values.wanted import ValueConstraints, is_allowed_value, constraint_key, parse_typed_values
+from .world import ColumnGroup, ModelKeys, KnownColumns, GenerationContext, model_references
 
 if TYPE_CHECKING:
     import numpy as np
     import pyarrow as pa
 
 # %% auto #0
-__all__ = ['CIRCLE', 'POOL', 'parents_of', 'Parents', 'Axis', 'axes_of', 'anchored', 'key_group', 'most_rows', 'unique_sets',
-           'keys_of', 'new_keys', 'single']
+__all__ = ['CIRCULAR_KEYS', 'MAX_PARENT_ROWS', 'eligible_parent_rows', 'ParentDomain', 'KeyAxis', 'key_axes', 'anchor_domain',
+           'key_group', 'most_rows', 'unique_sets', 'model_keys', 'build_keys', 'single_field_group']
 
 # %% ../../../nbs/mock/rows/04_keys.ipynb #b16fe7da
-CIRCLE = code("mock-circular-keys", "Keys of models are made of one another in a circle.", "make one of the references no part of a key")
-POOL = 65_536
+CIRCULAR_KEYS = code("mock-circular-keys", "Keys of models are made of one another in a circle.", "make one of the references no part of a key")
+MAX_PARENT_ROWS = 65_536
 
 # %% ../../../nbs/mock/rows/04_keys.ipynb #58ff2262
-def parents_of(world: World, model: Model, item: Field, reference: Reference) -> np.ndarray | None:
+def eligible_parent_rows(world: GenerationContext, model: Model, item: Field, reference: Reference) -> np.ndarray | None:
     """Return the parent's rows whose value the field may have; None for all; raises BadInput where a required field may have none."""
     import numpy as np
     import pyarrow as pa
 
-    parent, asked = keys_of(world, reference.model), world.asked(model, item)
+    parent, asked = model_keys(world, reference.model), world.asked(model, item)
     theirs = world.asked(parent.model, parent.model.field(reference.to_fields[0]))
-    bare = own_constraints(Wanted(Field("bare", item.type)))
-    if own_constraints(replace(asked, forbidden=frozenset())) in (bare, own_constraints(replace(theirs, forbidden=frozenset()))):
+    bare = constraint_key(ValueConstraints(Field("bare", item.type)))
+    if constraint_key(replace(asked, forbidden=frozenset())) in (bare, constraint_key(replace(theirs, forbidden=frozenset()))):
         return None
-    rows = np.arange(min(parent.rows, POOL))
+    rows = np.arange(min(parent.rows, MAX_PARENT_ROWS))
     values = parent.values(reference.to_fields, rows)[reference.to_fields[0]].cast(pa.string()).to_pylist()
     allowed = {str(value) for value in asked.field.enum}
-    kept = np.array([row for row, text in zip(rows, values, strict=True) if (not allowed or text in allowed) and is_kept(text, asked)], dtype=np.int64)
+    kept = np.array([row for row, text in zip(rows, values, strict=True) if (not allowed or text in allowed) and is_allowed_value(text, asked)], dtype=np.int64)
     if not len(kept):
         raise BadInput(NO_VALUES.fault(f"no {reference.model}.{reference.to_fields[0]} keeps the constraints of {model.name}.{item.name}", path=f"$.models.{model.name}.{item.name}"))
     return kept
 
 
 @dataclass(frozen=True)
-class Parents:
+class ParentDomain:
     """The values of a parent's fixed fields, numbered by the rows that may be referred to."""
 
-    keys: Keys
+    keys: ModelKeys
     names: tuple[str, ...]
     allowed: np.ndarray | None = None
 
@@ -77,58 +77,58 @@ class Parents:
 
     def drawn(self, stream: int, rows: np.ndarray) -> np.ndarray:
         """Return the number of a parent for each row: some have many children."""
-        return ranked(stream, rows, self.size)
+        return power_law_integers(stream, rows, self.size)
 
 # %% ../../../nbs/mock/rows/04_keys.ipynb #562fe343
 @dataclass(frozen=True)
-class Axis:
+class KeyAxis:
     """One digit of a key: the fields that it decides, and its values."""
 
     names: tuple[str, ...]
-    domain: Domain
+    domain: ValueDomain
     type: pa.DataType | None = None
 
     def values(self, numbers: np.ndarray) -> list[pa.Array]:
         """Return the values of each of the fields."""
-        if isinstance(self.domain, Parents):
+        if isinstance(self.domain, ParentDomain):
             found = self.domain.keys.values(self.domain.names, self.domain.rows(numbers))
             return [found[name] for name in self.domain.names]
         values = self.domain.at(numbers)
         return [values if self.type is None or values.type == self.type else values.cast(self.type)]
 
 
-def axes_of(world: World, model: Model, fields: Sequence[Field]) -> list[Axis]:
+def key_axes(world: GenerationContext, model: Model, fields: Sequence[Field]) -> list[KeyAxis]:
     """Return the axes of a unique set of fields; raises BadInput where a field has no values."""
     names, axes = [item.name for item in fields], []
-    references = sorted((found for found in references_of(world.contract, model) if set(found.fields) <= set(names) and found.model != model.name), key=lambda found: -len(found.fields))
+    references = sorted((found for found in model_references(world.contract, model) if set(found.fields) <= set(names) and found.model != model.name), key=lambda found: -len(found.fields))
     for reference in references:
         if set(reference.fields) <= set(names):
-            allowed = parents_of(world, model, model.field(reference.fields[0]), reference) if len(reference.fields) == 1 else None
-            axes.append(Axis(reference.fields, Parents(keys_of(world, reference.model), reference.to_fields, allowed)))
+            allowed = eligible_parent_rows(world, model, model.field(reference.fields[0]), reference) if len(reference.fields) == 1 else None
+            axes.append(KeyAxis(reference.fields, ParentDomain(model_keys(world, reference.model), reference.to_fields, allowed)))
             names = [name for name in names if name not in reference.fields]
     for name in names:
         item = model.field(name)
         try:
-            domain = anchored(world, model, item, domain_of(world.asked(model, item), True, world.rows))
+            domain = anchor_domain(world, model, item, scalar_domain(world.asked(model, item), True, world.rows))
         except ValueError as error:
             raise BadInput(NO_VALUES.fault(f"{model.name}.{name}: {error}", path=f"$.models.{model.name}.{name}")) from None
-        if len(fields) > 1 and isinstance(domain, Numbers) and item.maximum is None and item.exclusive_maximum is None:
+        if len(fields) > 1 and isinstance(domain, NumberDomain) and item.maximum is None and item.exclusive_maximum is None:
             is_counted = domain.type.name not in ("date", "timestamp", "timestamp_ntz")
             domain = replace(domain, size=min(domain.size, max(100, 4 * world.rows)) if is_counted else domain.size)
-        axes.append(Axis((name,), domain, arrow_type(item.type)))
+        axes.append(KeyAxis((name,), domain, arrow_value_type(item.type)))
     return axes
 
 
-def anchored(world: World, model: Model, item: Field, domain: Domain) -> Domain:
+def anchor_domain(world: GenerationContext, model: Model, item: Field, domain: ValueDomain) -> ValueDomain:
     """Return a domain whose first values are those that other models enumerate."""
     anchors = world.anchors(model, item)
     if not anchors or item.enum or not isinstance(item.type, Scalar):
         return domain
-    first = Listed(typed(anchors, item.type))
-    return Anchored(first, Without(domain, frozenset(anchors)))
+    first = ListedDomain(parse_typed_values(anchors, item.type))
+    return AnchoredDomain(first, ExcludingDomain(domain, frozenset(anchors)))
 
 
-def key_group(world: World, model: Model, axes: Sequence[Axis]) -> tuple[Group, int]:
+def key_group(world: GenerationContext, model: Model, axes: Sequence[KeyAxis]) -> tuple[ColumnGroup, int]:
     """Return the group of a unique set of fields, and how many rows it can have."""
     sizes = [axis.domain.size for axis in axes]
     total = 1
@@ -136,20 +136,20 @@ def key_group(world: World, model: Model, axes: Sequence[Axis]) -> tuple[Group, 
         sizes[index] = min(size, max(1, 2**62 // total))
         total *= sizes[index]
     names = tuple(name for axis in axes for name in axis.names)
-    stream = stream_of(world.seed, model.name, *names, "key")
-    ahead = axes[0].domain.first.size if len(axes) == 1 and isinstance(axes[0].domain, Anchored) else 0
+    stream = random_stream(world.seed, model.name, *names, "key")
+    ahead = axes[0].domain.first.size if len(axes) == 1 and isinstance(axes[0].domain, AnchoredDomain) else 0
 
-    def draw(rows: np.ndarray, attempt: int, known: Known) -> list[pa.Array]:
+    def draw(rows: np.ndarray, attempt: int, known: KnownColumns) -> list[pa.Array]:
         import numpy as np
 
-        rest = np.where(rows < ahead, rows, ahead + permuted(stream, np.maximum(rows - ahead, 0), total - ahead)) if total > ahead else rows
+        rest = np.where(rows < ahead, rows, ahead + random_permutation(stream, np.maximum(rows - ahead, 0), total - ahead)) if total > ahead else rows
         found: list[list[pa.Array]] = []
         for axis, size in reversed(list(zip(axes, sizes, strict=True))):
             found.append(axis.values(rest % size))
             rest = rest // size
         return [values for each in found[::-1] for values in each]
 
-    return Group(names, draw), total
+    return ColumnGroup(names, draw), total
 
 # %% ../../../nbs/mock/rows/04_keys.ipynb #f0dde2a9
 def most_rows(contract: Contract, model: Model) -> int | None:
@@ -178,35 +178,35 @@ def unique_sets(contract: Contract, model: Model) -> list[tuple[Field, ...]]:
     return sets
 
 
-def keys_of(world: World, name: str) -> Keys:
+def model_keys(world: GenerationContext, name: str) -> ModelKeys:
     """Return the keys of a model; raises BadInput where they are made of themselves, or no values keep their constraints."""
     if name not in world.made:
         if name in world.open:
-            raise BadInput(CIRCLE.fault(f"the keys of {', '.join(world.open[world.open.index(name):])} are made of one another", path=f"$.models.{name}"))
+            raise BadInput(CIRCULAR_KEYS.fault(f"the keys of {', '.join(world.open[world.open.index(name):])} are made of one another", path=f"$.models.{name}"))
         world.open.append(name)
         try:
-            world.made[name] = new_keys(world, world.contract.model(name))
+            world.made[name] = build_keys(world, world.contract.model(name))
         finally:
             world.open.pop()
     return world.made[name]
 
 
-def new_keys(world: World, model: Model) -> Keys:
+def build_keys(world: GenerationContext, model: Model) -> ModelKeys:
     """Make the keys of a model; raises BadInput where no values keep their constraints."""
     limit, groups, taken = min(world.rows, most_rows(world.contract, model) or world.rows), [], set()
     for fields in unique_sets(world.contract, model):
         free = [item for item in fields if item.name not in taken]
         if free:
-            group, size = key_group(world, model, axes_of(world, model, free))
+            group, size = key_group(world, model, key_axes(world, model, free))
             groups.append(group)
             taken |= set(group.names)
             limit = min(limit, size)
-    maker = Maker(world.contract, model, world.seed, {}, world.null_texts, world.predicates(model))
+    maker = DrawContext(world.contract, model, world.seed, {}, world.null_texts, world.predicates(model))
     for name in sorted(world.targets(model) - taken):
-        groups.append(single(name, part_draw(maker, name, model.field(name), is_always_there=True)))
-    return Keys(model, limit, tuple(groups))
+        groups.append(single_field_group(name, field_draw(maker, name, model.field(name), is_always_there=True)))
+    return ModelKeys(model, limit, tuple(groups))
 
 
-def single(name: str, draw: Draw) -> Group:
+def single_field_group(name: str, draw: ColumnDraw) -> ColumnGroup:
     """Return the group of one field."""
-    return Group((name,), lambda rows, attempt, known: [draw(rows, attempt)])
+    return ColumnGroup((name,), lambda rows, attempt, known: [draw(rows, attempt)])

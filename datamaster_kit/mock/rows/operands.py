@@ -10,25 +10,26 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from ...contract.fault import first_line
-from ...contract.sql.patterns import judgement, python_pattern
+from ...contract.sql.patterns import judge_java_pattern, python_pattern
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 # %% auto #0
-__all__ = ['CASTS', 'NotEvaluated', 'parsed', 'aligned', 'wide', 'cast_to', 'cast_text', 'matches', 'without_zone']
+__all__ = ['ARROW_CAST_TYPES', 'NotEvaluatedError', 'parse_predicate', 'align_operands', 'widen_decimals', 'cast_values',
+           'cast_text', 'regexp_mask', 'without_zone']
 
 # %% ../../../nbs/mock/rows/00_operands.ipynb #82a181c5
-CASTS = {"DATE": "date32", "TIMESTAMP": "timestamp", "TIMESTAMPTZ": "timestamp", "TIMESTAMPNTZ": "timestamp", "DOUBLE": "float64", "FLOAT": "float32", "INT": "int32",
+ARROW_CAST_TYPES = {"DATE": "date32", "TIMESTAMP": "timestamp", "TIMESTAMPTZ": "timestamp", "TIMESTAMPNTZ": "timestamp", "DOUBLE": "float64", "FLOAT": "float32", "INT": "int32",
          "BIGINT": "int64", "SMALLINT": "int16", "TINYINT": "int8", "TEXT": "string", "VARCHAR": "string"}
 
 
-class NotEvaluated(ValueError):
+class NotEvaluatedError(ValueError):
     """The condition uses what is not evaluated here."""
 
 
 @lru_cache(maxsize=1024)
-def parsed(predicate: str) -> Any:
+def parse_predicate(predicate: str) -> Any:
     """Return a predicate's expression; raises NotEvaluated where it cannot be read."""
     import sqlglot
     from sqlglot.errors import SqlglotError
@@ -36,24 +37,24 @@ def parsed(predicate: str) -> Any:
     try:
         return sqlglot.parse_one(predicate, dialect="databricks")
     except SqlglotError as error:
-        raise NotEvaluated(first_line(error)) from None
+        raise NotEvaluatedError(first_line(error)) from None
 
 # %% ../../../nbs/mock/rows/00_operands.ipynb #f1bbbab1
-def aligned(left: Any, right: Any) -> tuple[Any, Any]:
+def align_operands(left: Any, right: Any) -> tuple[Any, Any]:
     """Return two operands so that Arrow compares them: a day with an instant as instants, a text with anything else as that."""
     import pyarrow as pa
 
     for one, other in ((left.type, right.type), (right.type, left.type)):
         if pa.types.is_timestamp(one) and pa.types.is_date(other):
-            return cast_to(left, one), cast_to(right, one)
+            return cast_values(left, one), cast_values(right, one)
         if pa.types.is_decimal(one) and (pa.types.is_decimal(other) or pa.types.is_integer(other)):
-            return wide(left), wide(right)
+            return widen_decimals(left), widen_decimals(right)
         if pa.types.is_string(one) and not (pa.types.is_string(other) or pa.types.is_null(other)):
-            return cast_to(left, other), cast_to(right, other)
+            return cast_values(left, other), cast_values(right, other)
     return left, right
 
 
-def wide(values: Any) -> Any:
+def widen_decimals(values: Any) -> Any:
     """Return decimals, or whole numbers, with room for any other's digits."""
     import pyarrow as pa
     import pyarrow.compute as pc
@@ -61,7 +62,7 @@ def wide(values: Any) -> Any:
     return pc.cast(values, pa.decimal256(76, 38), safe=False) if not pa.types.is_integer(values.type) else pc.cast(pc.cast(values, pa.decimal128(19, 0)), pa.decimal256(76, 38))
 
 
-def cast_to(values: Any, type: pa.DataType) -> Any:
+def cast_values(values: Any, type: pa.DataType) -> Any:
     """Return values in another type, nothing where a text does not fit."""
     import pyarrow as pa
     import pyarrow.compute as pc
@@ -87,7 +88,7 @@ def cast_text(text: str | None, type: pa.DataType) -> Any:
         return None
 
 # %% ../../../nbs/mock/rows/00_operands.ipynb #a927ca2f
-def matches(values: Any, pattern: str) -> Any:
+def regexp_mask(values: Any, pattern: str) -> Any:
     """Return whether each text matches a Java pattern somewhere; raises NotEvaluated where neither engine has it."""
     import pyarrow as pa
     import pyarrow.compute as pc
@@ -97,11 +98,11 @@ def matches(values: Any, pattern: str) -> Any:
         return pc.match_substring_regex(values, pattern)
     except pa.ArrowInvalid:
         try:
-            limit, python = judgement(pattern).longest, re.compile(python_pattern(pattern, "a-zA-Z0-9"), re.ASCII)
+            limit, python = judge_java_pattern(pattern).longest, re.compile(python_pattern(pattern, "a-zA-Z0-9"), re.ASCII)
         except (ValueError, re.error) as error:
-            raise NotEvaluated(f"its pattern is not evaluated: {error}") from None
+            raise NotEvaluatedError(f"its pattern is not evaluated: {error}") from None
         if limit is not None and (pc.max(pc.utf8_length(values)).as_py() or 0) > limit:
-            raise NotEvaluated(f"its pattern is not evaluated on more than {limit} characters") from None
+            raise NotEvaluatedError(f"its pattern is not evaluated on more than {limit} characters") from None
         return pa.array([None if text is None else bool(python.search(text)) for text in values.to_pylist()], pa.bool_())
 
 # %% ../../../nbs/mock/rows/00_operands.ipynb #93c24a98

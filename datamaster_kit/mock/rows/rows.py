@@ -15,42 +15,43 @@ from ...contract.fault import BadInput
 from ...contract.model import Contract, Field, Model
 from ...contract.quality.rule import Rule
 from ...contract.quality.rules import rules
-from .columns import NO_VALUES, Maker, part_draw
-from .conditions import evaluated, keeps, names_in
-from .keys import keys_of, single
-from .operands import NotEvaluated, cast_to, parsed
+from .columns import NO_VALUES, DrawContext, field_draw
+from .conditions import evaluate_expression, predicate_mask, fields_in_predicate
+from .keys import model_keys, single_field_group
+from .operands import NotEvaluatedError, cast_values, parse_predicate
 from .references import reference_draw, reference_group
 from ..values.wanted import model_examples
-from .world import Group, Known, World, references_of
+from .world import ColumnGroup, KnownColumns, GenerationContext, model_references
 
 if TYPE_CHECKING:
     import numpy as np
     import pyarrow as pa
 
 # %% auto #0
-__all__ = ['ATTEMPTS', 'groups_of', 'member_of', 'names_of_queries', 'Check', 'equality', 'check_of', 'Plan', 'connected',
-           'replaced', 'plan_of']
+__all__ = ['MAX_REDRAW_ATTEMPTS', 'build_column_groups', 'field_at_struct_path', 'columns_in_queries', 'RowCheck',
+           'equality_sides', 'build_row_check', 'GenerationPlan', 'checks_by_shared_fields', 'replace_values',
+           'build_generation_plan']
 
 # %% ../../../nbs/mock/rows/06_rows.ipynb #228f1537
-def groups_of(world: World, model: Model) -> tuple[Group, ...]:
+def build_column_groups(world: GenerationContext, model: Model) -> tuple[ColumnGroup, ...]:
     """Return all groups of a model; raises BadInput with every field for which no values keep the constraints."""
-    groups, faults = list(keys_of(world, model.name).groups), []
-    taken = set(keys_of(world, model.name).names)
-    references = references_of(world.contract, model)
+    groups, faults = list(model_keys(world, model.name).groups), []
+    taken = set(model_keys(world, model.name).names)
+    references = model_references(world.contract, model)
     for reference in sorted(references, key=lambda found: -len(found.fields)):
         if len(reference.fields) > 1 and set(reference.fields) - taken:
             groups.append(reference_group(world, model, reference, sorted(taken)))
             taken |= set(groups[-1].names)
     by_path = {reference.fields[0]: reference for reference in references if len(reference.fields) == 1}
-    nested = {path: reference_draw(world, model, member_of(model, path), reference, path) for path, reference in by_path.items() if "." in path}
-    maker, examples = Maker(world.contract, model, world.seed, nested, world.null_texts, world.predicates(model)), model_examples(model)
-    present = names_of_queries(world.contract, model)
+    nested = {path: reference_draw(world, model, field_at_struct_path(model, path), reference, path) for path, reference in by_path.items() if "." in path}
+    maker, examples = DrawContext(world.contract, model, world.seed, nested, world.null_texts, world.predicates(model)), model_examples(model)
+    present = columns_in_queries(world.contract, model)
     for item in model.fields:
         try:
             if item.name in by_path and item.name not in taken:
-                groups.append(single(item.name, reference_draw(world, model, item, by_path[item.name])))
+                groups.append(single_field_group(item.name, reference_draw(world, model, item, by_path[item.name])))
             elif item.name not in taken:
-                groups.append(single(item.name, part_draw(maker, item.name, item, examples.get(item.column, ()), item.column in present or len(model.fields) == 1)))
+                groups.append(single_field_group(item.name, field_draw(maker, item.name, item, examples.get(item.column, ()), item.column in present or len(model.fields) == 1)))
         except ValueError as error:
             faults.append(NO_VALUES.fault(f"{model.name}.{item.name}: {error}", path=f"$.models.{model.name}.{item.name}"))
     if faults:
@@ -58,21 +59,21 @@ def groups_of(world: World, model: Model) -> tuple[Group, ...]:
     return tuple(groups)
 
 
-def member_of(model: Model, path: str) -> Field:
+def field_at_struct_path(model: Model, path: str) -> Field:
     """Return the field at a dotted path through structs."""
     from datamaster_kit.contract.quality.field_rules import struct_fields
 
     return dict(struct_fields(model.fields))[path]
 
 
-def names_of_queries(contract: Contract, model: Model) -> set[str]:
+def columns_in_queries(contract: Contract, model: Model) -> set[str]:
     """Return the columns that queries over the whole table speak of: they are always there, since the queries may count what is absent."""
     queries = [rule.query for rule in rules(contract, model) if rule.kind == "sql" and rule.query]
     return {item.column for item in model.fields if any(re.search(rf"\b{re.escape(item.column)}\b", query) for query in queries)}
 
 # %% ../../../nbs/mock/rows/06_rows.ipynb #cdc78caa
 @dataclass(frozen=True)
-class Check:
+class RowCheck:
     """A rule over a row's fields: the columns that may be drawn again for it, and the one that it defines, with its expression."""
 
     rule: Rule
@@ -81,11 +82,11 @@ class Check:
     expression: Any = None
 
 
-def equality(predicate: str) -> tuple[Any, Any] | None:
+def equality_sides(predicate: str) -> tuple[Any, Any] | None:
     """Return the two sides that a predicate makes equal, or None where it says something else."""
     from sqlglot import exp
 
-    node = parsed(predicate)
+    node = parse_predicate(predicate)
     if isinstance(node, exp.Coalesce):
         node = node.this
     if isinstance(node, exp.Not) and isinstance(node.this, exp.Coalesce) and isinstance(node.this.this, exp.NEQ):
@@ -95,34 +96,34 @@ def equality(predicate: str) -> tuple[Any, Any] | None:
     return node.this, node.expression
 
 
-def check_of(rule: Rule, model: Model, fixed: set[str]) -> Check:
+def build_row_check(rule: Rule, model: Model, fixed: set[str]) -> RowCheck:
     """Return what can be done so that a rule is kept; raises NotEvaluated where it cannot be judged here."""
     from sqlglot import exp
 
-    free = tuple(name for name in names_in(rule.predicate, model) if name not in fixed)
-    sides = equality(rule.predicate)
+    free = tuple(name for name in fields_in_predicate(rule.predicate, model) if name not in fixed)
+    sides = equality_sides(rule.predicate)
     for left, right in (sides, sides[::-1]) if sides else ():
         named = {item.column.lower(): item.name for item in model.fields}.get(left.name.lower(), "") if isinstance(left, exp.Column) else ""
         if named in free and left.name.lower() not in {column.name.lower() for column in right.find_all(exp.Column)}:
-            return Check(rule, free, named, right)
-    return Check(rule, free)
+            return RowCheck(rule, free, named, right)
+    return RowCheck(rule, free)
 
 # %% ../../../nbs/mock/rows/06_rows.ipynb #72897913
-ATTEMPTS = 60
+MAX_REDRAW_ATTEMPTS = 60
 
 
 @dataclass(frozen=True)
-class Plan:
+class GenerationPlan:
     """A model's rows: how many there are, what draws them, which rules judge them, and which rules nobody judges. `lost` counts the rows that no attempt made fit."""
 
     model: Model
     rows: int
-    groups: tuple[Group, ...]
-    checks: tuple[Check, ...]
+    groups: tuple[ColumnGroup, ...]
+    checks: tuple[RowCheck, ...]
     unjudged: tuple[str, ...] = ()
     lost: Counter[str] = field(default_factory=Counter, compare=False)
 
-    def drawn(self, rows: np.ndarray, attempt: int, known: Known, names: set[str]) -> dict[str, pa.Array]:
+    def drawn(self, rows: np.ndarray, attempt: int, known: KnownColumns, names: set[str]) -> dict[str, pa.Array]:
         """Return the columns of groups that have one of the names drawn, the others as they are known."""
         found = dict(known)
         for group in self.groups:
@@ -133,18 +134,18 @@ class Plan:
                 found[check.derived] = self.derived(check, found)
         return found
 
-    def derived(self, check: Check, found: Known) -> pa.Array:
+    def derived(self, check: RowCheck, found: KnownColumns) -> pa.Array:
         """Return the column that a rule defines; where its expression gives nothing, what was drawn stays."""
         import pyarrow as pa
         import pyarrow.compute as pc
 
         scope = {self.model.field(name).column.lower(): column for name, column in found.items()}
         to = found[check.derived].type
-        value = evaluated(check.expression, scope)
-        made = cast_to(value, to) if isinstance(value, pa.Array) else pa.array([value.as_py()] * len(found[check.derived]), to)
+        value = evaluate_expression(check.expression, scope)
+        made = cast_values(value, to) if isinstance(value, pa.Array) else pa.array([value.as_py()] * len(found[check.derived]), to)
         return pc.if_else(pc.is_null(found[check.derived]), pa.scalar(None, to), pc.coalesce(made, found[check.derived]))
 
-    def table(self, found: Known) -> pa.Table:
+    def table(self, found: KnownColumns) -> pa.Table:
         """Return columns as a table, in the contract's order."""
         import pyarrow as pa
 
@@ -156,53 +157,53 @@ class Plan:
 
         rows = np.arange(start, stop)
         found = self.drawn(rows, 0, {}, {item.name for item in self.model.fields})
-        for checks in connected(self.checks):
+        for checks in checks_by_shared_fields(self.checks):
             found = self.repaired(rows, found, checks)
         return found
 
-    def broken(self, found: Known, checks: Sequence[Check]) -> np.ndarray:
+    def broken(self, found: KnownColumns, checks: Sequence[RowCheck]) -> np.ndarray:
         """Return which rows break one of the checks."""
         import numpy as np
 
         table = self.table(found)
-        return ~np.logical_and.reduce([keeps(check.rule.predicate, table) for check in checks])
+        return ~np.logical_and.reduce([predicate_mask(check.rule.predicate, table) for check in checks])
 
-    def repaired(self, rows: np.ndarray, found: dict[str, pa.Array], checks: Sequence[Check]) -> dict[str, pa.Array]:
+    def repaired(self, rows: np.ndarray, found: dict[str, pa.Array], checks: Sequence[RowCheck]) -> dict[str, pa.Array]:
         """Return columns whose rows keep checks that share fields, as far as the attempts reach; what a row becomes depends on no other row."""
         import numpy as np
         import pyarrow as pa
 
         free = {name for check in checks for name in check.free}
         left, some, broken = np.arange(len(rows)), found, self.broken(found, checks)
-        for attempt in range(1, ATTEMPTS + 1):
+        for attempt in range(1, MAX_REDRAW_ATTEMPTS + 1):
             bad = np.flatnonzero(broken)
             if not len(bad):
                 break
             left = left[bad]
             before = {name: column.take(pa.array(bad)) for name, column in some.items()}
-            some = self.drawn(rows[left], attempt, before, free) if attempt < ATTEMPTS else self.emptied(before, free)
-            found = {name: replaced(column, left, some[name]) for name, column in found.items()}
+            some = self.drawn(rows[left], attempt, before, free) if attempt < MAX_REDRAW_ATTEMPTS else self.emptied(before, free)
+            found = {name: replace_values(column, left, some[name]) for name, column in found.items()}
             broken = self.broken(some, checks)
         self.lost.update({check.rule.id: int(broken.sum()) for check in checks if broken.any()})
         return found
 
-    def emptied(self, found: Known, free: set[str]) -> dict[str, pa.Array]:
+    def emptied(self, found: KnownColumns, free: set[str]) -> dict[str, pa.Array]:
         """Return the columns with nothing in the optional ones of some fields: what no attempt made fit."""
         import pyarrow as pa
 
         return {name: pa.nulls(len(column), column.type) if name in free and not self.model.field(name).required else column for name, column in found.items()}
 
 
-def connected(checks: Sequence[Check]) -> list[list[Check]]:
+def checks_by_shared_fields(checks: Sequence[RowCheck]) -> list[list[RowCheck]]:
     """Return checks in sets that share no field."""
-    found: list[list[Check]] = []
+    found: list[list[RowCheck]] = []
     for check in checks:
         near = [some for some in found if any(set(check.free) & set(other.free) for other in some)]
         found = [some for some in found if some not in near] + [[other for some in near for other in some] + [check]]
     return found
 
 
-def replaced(column: pa.Array, places: np.ndarray, values: pa.Array) -> pa.Array:
+def replace_values(column: pa.Array, places: np.ndarray, values: pa.Array) -> pa.Array:
     """Return a column with other values at some places."""
     import numpy as np
     import pyarrow as pa
@@ -212,20 +213,20 @@ def replaced(column: pa.Array, places: np.ndarray, values: pa.Array) -> pa.Array
     return pa.concat_arrays([column, values]).take(pa.array(index))
 
 # %% ../../../nbs/mock/rows/06_rows.ipynb #46eaeec3
-def plan_of(world: World, model: Model) -> Plan:
+def build_generation_plan(world: GenerationContext, model: Model) -> GenerationPlan:
     """Return a model's rows, ready to be written; raises BadInput with every field for which no values keep the constraints."""
-    keys, groups = keys_of(world, model.name), groups_of(world, model)
-    checks: list[Check] = []
+    keys, groups = model_keys(world, model.name), build_column_groups(world, model)
+    checks: list[RowCheck] = []
     unjudged = []
     said = [rule for rule in rules(world.contract, model) if rule.is_row_rule]
     for rule in said:
         if rule.kind == "sql":
             try:
-                checks.append(check_of(rule, model, set(keys.names)))
-                keeps(rule.predicate, Plan(model, 0, groups, ()).table(Plan(model, 0, groups, ()).chunk(0, 0)))
-            except NotEvaluated:
+                checks.append(build_row_check(rule, model, set(keys.names)))
+                predicate_mask(rule.predicate, GenerationPlan(model, 0, groups, ()).table(GenerationPlan(model, 0, groups, ()).chunk(0, 0)))
+            except NotEvaluatedError:
                 checks = [check for check in checks if check.rule is not rule]
                 unjudged.append(rule.id)
     derived = {check.derived: check.free for check in checks if check.derived}
-    checks += [Check(rule, derived[rule.field]) for rule in said if rule.field in derived and rule.kind not in ("type", "required")]
-    return Plan(model, keys.rows, groups, tuple(checks), tuple(unjudged))
+    checks += [RowCheck(rule, derived[rule.field]) for rule in said if rule.field in derived and rule.kind not in ("type", "required")]
+    return GenerationPlan(model, keys.rows, groups, tuple(checks), tuple(unjudged))

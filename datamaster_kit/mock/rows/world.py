@@ -11,25 +11,25 @@ from typing import TYPE_CHECKING
 
 from ...contract.quality.field_rules import split_reference, struct_fields
 from ...contract.model import Contract, Field, Model, Reference
-from ...contract.quality.predicates import is_text
+from ...contract.quality.predicates import is_text_type
 from ...contract.quality.rules import rules
-from .columns import narrowed
-from ..values.wanted import Wanted, is_kept, model_examples, wanted
+from .columns import narrow_by_predicates
+from ..values.wanted import ValueConstraints, is_allowed_value, model_examples, build_value_constraints
 
 if TYPE_CHECKING:
     import numpy as np
     import pyarrow as pa
 
 # %% auto #0
-__all__ = ['Known', 'GroupDraw', 'Group', 'Keys', 'references_of', 'World']
+__all__ = ['KnownColumns', 'GroupDraw', 'ColumnGroup', 'ModelKeys', 'model_references', 'GenerationContext']
 
 # %% ../../../nbs/mock/rows/03_world.ipynb #e7a13a02
-Known = Mapping[str, "pa.Array"]
-GroupDraw = Callable[["np.ndarray", int, Known], "Sequence[pa.Array]"]
+KnownColumns = Mapping[str, "pa.Array"]
+GroupDraw = Callable[["np.ndarray", int, KnownColumns], "Sequence[pa.Array]"]
 
 
 @dataclass(frozen=True)
-class Group:
+class ColumnGroup:
     """Fields that are drawn together, by name."""
 
     names: tuple[str, ...]
@@ -37,12 +37,12 @@ class Group:
 
 
 @dataclass(frozen=True)
-class Keys:
+class ModelKeys:
     """What is fixed in a model's rows: how many there are, and the groups of its keys and of what others refer to."""
 
     model: Model
     rows: int
-    groups: tuple[Group, ...] = ()
+    groups: tuple[ColumnGroup, ...] = ()
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -58,7 +58,7 @@ class Keys:
         return {name: found[name] for name in names}
 
 # %% ../../../nbs/mock/rows/03_world.ipynb #3749bb5c
-def references_of(contract: Contract, model: Model) -> list[Reference]:
+def model_references(contract: Contract, model: Model) -> list[Reference]:
     """Return the references of a model's fields, and members of structs, that lead to fields of a model of the contract."""
     said = [Reference((path,), *split_reference(target)) for path, item in struct_fields(model.fields) for target in item.references]
     names = {other.name: {item.name for item in other.fields} for other in contract.ingested_models}
@@ -67,21 +67,21 @@ def references_of(contract: Contract, model: Model) -> list[Reference]:
 
 # %% ../../../nbs/mock/rows/03_world.ipynb #a61b85e4
 @dataclass
-class World:
+class GenerationContext:
     """The models of a contract, their keys made on demand."""
 
     contract: Contract
     rows: int
     seed: int
     null_texts: frozenset[str] = frozenset()
-    made: dict[str, Keys] = field(default_factory=dict)
+    made: dict[str, ModelKeys] = field(default_factory=dict)
     open: list[str] = field(default_factory=list)
     read: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
-    def asked(self, model: Model, item: Field) -> Wanted:
+    def asked(self, model: Model, item: Field) -> ValueConstraints:
         """Return everything that is asked of a field, the texts that a file's reader takes for nothing among it."""
-        found = wanted(self.contract, model, item.name, item, model_examples(model).get(item.column, ()))
-        return narrowed(replace(found, forbidden=found.forbidden | self.null_texts) if is_text(item.type) else found, self.predicates(model))
+        found = build_value_constraints(self.contract, model, item.name, item, model_examples(model).get(item.column, ()))
+        return narrow_by_predicates(replace(found, forbidden=found.forbidden | self.null_texts) if is_text_type(item.type) else found, self.predicates(model))
 
     def predicates(self, model: Model) -> tuple[str, ...]:
         """Return the predicates of a model's checks in SQL that decide by row."""
@@ -91,13 +91,13 @@ class World:
 
     def targets(self, model: Model) -> set[str]:
         """Return the fields of a model that others refer to."""
-        return {name for other in self.contract.ingested_models for reference in references_of(self.contract, other) if reference.model == model.name for name in reference.to_fields}
+        return {name for other in self.contract.ingested_models for reference in model_references(self.contract, other) if reference.model == model.name for name in reference.to_fields}
 
     def anchors(self, model: Model, item: Field) -> list[str]:
         """Return the values that fields which refer to a field enumerate."""
         found: list[str] = []
         for other in self.contract.ingested_models:
-            for reference in references_of(self.contract, other):
+            for reference in model_references(self.contract, other):
                 if (reference.model, reference.to_fields) == (model.name, (item.name,)) and "." not in reference.fields[0]:
                     found += map(str, self.asked(other, other.field(reference.fields[0])).field.enum)
-        return [text for text in dict.fromkeys(found) if is_kept(text, self.asked(model, item))]
+        return [text for text in dict.fromkeys(found) if is_allowed_value(text, self.asked(model, item))]

@@ -9,17 +9,17 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol
 
-from .draws import chosen, ranked
+from .draws import zipf_choices, power_law_integers
 
 if TYPE_CHECKING:
     import numpy as np
     import pyarrow as pa
 
 # %% auto #0
-__all__ = ['Domain', 'Listed', 'Without', 'Anchored']
+__all__ = ['ValueDomain', 'ListedDomain', 'ExcludingDomain', 'AnchoredDomain']
 
 # %% ../../../nbs/mock/values/05_domains.ipynb #4cbd107b
-class Domain(Protocol):
+class ValueDomain(Protocol):
     """Values with numbers from 0 up to `size`; different numbers have different values."""
 
     @property
@@ -37,7 +37,7 @@ class Domain(Protocol):
 
 
 @dataclass(frozen=True)
-class Listed:
+class ListedDomain:
     """Values that are listed."""
 
     values: pa.Array
@@ -55,14 +55,14 @@ class Listed:
 
     def drawn(self, stream: int, rows: np.ndarray) -> np.ndarray:
         """Return the number of a value for each row: by Zipf's law in a short list, by a softer one in a long list."""
-        return chosen(stream, rows, self.size) if self.size <= 64 else ranked(stream, rows, self.size)
+        return zipf_choices(stream, rows, self.size) if self.size <= 64 else power_law_integers(stream, rows, self.size)
 
 # %% ../../../nbs/mock/values/05_domains.ipynb #59bcbf07
 @dataclass(frozen=True)
-class Without:
+class ExcludingDomain:
     """A domain of texts without some of them."""
 
-    domain: Domain
+    domain: ValueDomain
     excluded: frozenset[str]
 
     @property
@@ -95,11 +95,11 @@ class Without:
 
 # %% ../../../nbs/mock/values/05_domains.ipynb #c6a16615
 @dataclass(frozen=True)
-class Anchored:
+class AnchoredDomain:
     """Listed values first, then those of another domain."""
 
-    first: Listed
-    rest: Without
+    first: ListedDomain
+    rest: ExcludingDomain
 
     @property
     def size(self) -> int:
@@ -117,4 +117,4 @@ class Anchored:
 
     def drawn(self, stream: int, rows: np.ndarray) -> np.ndarray:
         """Return the number of a value for each row."""
-        return ranked(stream, rows, self.size)
+        return power_law_integers(stream, rows, self.size)

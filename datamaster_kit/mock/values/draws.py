@@ -12,63 +12,64 @@ if TYPE_CHECKING:
     import numpy as np
 
 # %% auto #0
-__all__ = ['GOLDEN', 'FIRST', 'SECOND', 'stream_of', 'bits', 'again', 'unit', 'below', 'ranked', 'chosen', 'permuted']
+__all__ = ['SPLITMIX_GAMMA', 'SPLITMIX_FIRST', 'SPLITMIX_SECOND', 'random_stream', 'random_bits', 'retry_stream',
+           'uniform_floats', 'uniform_integers', 'power_law_integers', 'zipf_choices', 'random_permutation']
 
 # %% ../../../nbs/mock/values/00_draws.ipynb #d60439fe
-def stream_of(seed: int, *names: str) -> int:
+def random_stream(seed: int, *names: str) -> int:
     """Return the stream of a seed and of what is drawn, a number of 64 bits."""
     return int.from_bytes(hashlib.sha256("\x1f".join((str(seed), *names)).encode()).digest()[:8], "little")
 
 # %% ../../../nbs/mock/values/00_draws.ipynb #c1547f23
-GOLDEN, FIRST, SECOND = 0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB
+SPLITMIX_GAMMA, SPLITMIX_FIRST, SPLITMIX_SECOND = 0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB
 
 
-def bits(stream: int, rows: np.ndarray) -> np.ndarray:
+def random_bits(stream: int, rows: np.ndarray) -> np.ndarray:
     """Return 64 random bits for each row number; different rows of a stream have different bits."""
     import numpy as np
 
-    mixed = rows.astype(np.uint64) * np.uint64(GOLDEN) + np.uint64(stream)
-    mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(FIRST)
-    mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(SECOND)
+    mixed = rows.astype(np.uint64) * np.uint64(SPLITMIX_GAMMA) + np.uint64(stream)
+    mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(SPLITMIX_FIRST)
+    mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(SPLITMIX_SECOND)
     return mixed ^ (mixed >> np.uint64(31))
 
 
-def again(stream: int, attempt: int) -> int:
+def retry_stream(stream: int, attempt: int) -> int:
     """Return the stream of another attempt; the first attempt, 0, is the stream itself."""
-    return (stream + attempt * FIRST) % 2**64
+    return (stream + attempt * SPLITMIX_FIRST) % 2**64
 
 # %% ../../../nbs/mock/values/00_draws.ipynb #d44aef93
-def unit(stream: int, rows: np.ndarray) -> np.ndarray:
+def uniform_floats(stream: int, rows: np.ndarray) -> np.ndarray:
     """Return a number from 0 up to, and without, 1 for each row."""
     import numpy as np
 
-    return (bits(stream, rows) >> np.uint64(11)).astype(np.float64) * 2.0**-53
+    return (random_bits(stream, rows) >> np.uint64(11)).astype(np.float64) * 2.0**-53
 
 
-def below(stream: int, rows: np.ndarray, limit: int) -> np.ndarray:
+def uniform_integers(stream: int, rows: np.ndarray, limit: int) -> np.ndarray:
     """Return a whole number from 0 up to, and without, the limit for each row."""
     import numpy as np
 
-    return (bits(stream, rows) % np.uint64(limit)).astype(np.int64)
+    return (random_bits(stream, rows) % np.uint64(limit)).astype(np.int64)
 
 
-def ranked(stream: int, rows: np.ndarray, limit: int) -> np.ndarray:
+def power_law_integers(stream: int, rows: np.ndarray, limit: int) -> np.ndarray:
     """Return a whole number below the limit for each row by a power law: the first of 1,000 comes up once in ten times."""
     import numpy as np
 
-    part = unit(stream, rows)
+    part = uniform_floats(stream, rows)
     return np.minimum((part * part * part * limit).astype(np.int64), limit - 1)
 
 # %% ../../../nbs/mock/values/00_draws.ipynb #f1908626
-def chosen(stream: int, rows: np.ndarray, count: int) -> np.ndarray:
+def zipf_choices(stream: int, rows: np.ndarray, count: int) -> np.ndarray:
     """Return which of `count` values each row has, by Zipf's law."""
     import numpy as np
 
     shares = np.cumsum(1.0 / np.arange(1, count + 1))
-    return np.minimum(np.searchsorted(shares, unit(stream, rows) * shares[-1], side="right"), count - 1)
+    return np.minimum(np.searchsorted(shares, uniform_floats(stream, rows) * shares[-1], side="right"), count - 1)
 
 # %% ../../../nbs/mock/values/00_draws.ipynb #bd3c7819
-def permuted(stream: int, rows: np.ndarray, size: int) -> np.ndarray:
+def random_permutation(stream: int, rows: np.ndarray, size: int) -> np.ndarray:
     """Return where each number below `size` goes in a permutation of those numbers; `size` is at most 2 to the power of 62."""
     import numpy as np
 
@@ -78,7 +79,7 @@ def permuted(stream: int, rows: np.ndarray, size: int) -> np.ndarray:
     def mixed(numbers: np.ndarray) -> np.ndarray:
         left, right = numbers >> width, numbers & mask
         for turn in range(4):
-            left, right = right, left ^ (bits(again(stream, turn + 1), right) & mask)
+            left, right = right, left ^ (random_bits(retry_stream(stream, turn + 1), right) & mask)
         return (left << width) | right
 
     found = mixed(rows.astype(np.uint64))

@@ -14,28 +14,29 @@ from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any
 
 from ...contract.model import Array, DataType, Field, Map, Scalar, Struct
-from .draws import unit
+from .draws import uniform_floats
 
 if TYPE_CHECKING:
     import numpy as np
     import pyarrow as pa
 
 # %% auto #0
-__all__ = ['WHOLE', 'END', 'SKEWS', 'USUAL', 'DAYS', 'arrow_type', 'values_of', 'Numbers', 'step_of', 'bounds', 'usual',
-           'numbers_of']
+__all__ = ['INTEGER_STEP_LIMITS', 'LAST_EPOCH_DAY', 'SKEW_FUNCTIONS', 'USUAL_NUMBER_RANGES', 'USUAL_DAY_RANGES',
+           'arrow_value_type', 'values_of_steps', 'NumberDomain', 'limit_in_steps', 'step_bounds', 'usual_step_range',
+           'number_domain']
 
 # %% ../../../nbs/mock/values/04_numbers.ipynb #77dcf0d9
-def arrow_type(type: DataType) -> pa.DataType:
+def arrow_value_type(type: DataType) -> pa.DataType:
     """Return the Arrow type that holds a type's values."""
     import pyarrow as pa
 
     match type:
         case Array(element):
-            return pa.list_(arrow_type(element.type))
+            return pa.list_(arrow_value_type(element.type))
         case Map(key, value):
-            return pa.map_(arrow_type(key.type), arrow_type(value.type))
+            return pa.map_(arrow_value_type(key.type), arrow_value_type(value.type))
         case Struct(fields):
-            return pa.struct([pa.field(item.column, arrow_type(item.type)) for item in fields])
+            return pa.struct([pa.field(item.column, arrow_value_type(item.type)) for item in fields])
         case Scalar("decimal", precision, scale):
             return pa.decimal128(10 if precision is None else precision, scale or 0)
     named = {"binary": pa.binary(), "boolean": pa.bool_(), "byte": pa.int8(), "short": pa.int16(), "integer": pa.int32(), "long": pa.int64(), "float": pa.float32(),
@@ -43,15 +44,15 @@ def arrow_type(type: DataType) -> pa.DataType:
     return named.get(type.name, pa.string())
 
 # %% ../../../nbs/mock/values/04_numbers.ipynb #d1e05496
-WHOLE = {"byte": 2**7, "short": 2**15, "integer": 2**31, "long": 2**62}
+INTEGER_STEP_LIMITS = {"byte": 2**7, "short": 2**15, "integer": 2**31, "long": 2**62}
 
 
-def values_of(steps: np.ndarray, type: Scalar, digits: int) -> pa.Array:
+def values_of_steps(steps: np.ndarray, type: Scalar, digits: int) -> pa.Array:
     """Return steps as values of an ordered type."""
     import numpy as np
     import pyarrow as pa
 
-    to = arrow_type(type)
+    to = arrow_value_type(type)
     match type.name:
         case "decimal":
             wide = np.empty((len(steps), 2), np.int64)
@@ -66,12 +67,12 @@ def values_of(steps: np.ndarray, type: Scalar, digits: int) -> pa.Array:
     return pa.array(steps.astype(to.to_pandas_dtype()))
 
 # %% ../../../nbs/mock/values/04_numbers.ipynb #76198128
-END = datetime.date(2026, 1, 1).toordinal() - datetime.date(1970, 1, 1).toordinal()
-SKEWS: dict[str, Callable[[Any], Any]] = {"flat": lambda u: u, "low": lambda u: u * u * u, "recent": lambda u: 1.0 - u * u, "soon": lambda u: u * u}
+LAST_EPOCH_DAY = datetime.date(2026, 1, 1).toordinal() - datetime.date(1970, 1, 1).toordinal()
+SKEW_FUNCTIONS: dict[str, Callable[[Any], Any]] = {"flat": lambda u: u, "low": lambda u: u * u * u, "recent": lambda u: 1.0 - u * u, "soon": lambda u: u * u}
 
 
 @dataclass(frozen=True)
-class Numbers:
+class NumberDomain:
     """The steps from `first`, `size` of them; `skew` says how they are drawn."""
 
     type: Scalar
@@ -82,21 +83,21 @@ class Numbers:
 
     def at(self, numbers: np.ndarray) -> pa.Array:
         """Return the values that have those numbers."""
-        return values_of(self.first + numbers, self.type, self.digits)
+        return values_of_steps(self.first + numbers, self.type, self.digits)
 
     def drawn(self, stream: int, rows: np.ndarray) -> np.ndarray:
         """Return the number of a value for each row; an amount is above zero nine times of ten where it may be either."""
         import numpy as np
 
-        part = unit(stream, rows)
+        part = uniform_floats(stream, rows)
         if self.skew == "low" and self.first < 0 < self.first + self.size - 1:
             below_zero = part < 0.1
-            spread = SKEWS["low"](np.where(below_zero, part * 10, (part - 0.1) / 0.9))
+            spread = SKEW_FUNCTIONS["low"](np.where(below_zero, part * 10, (part - 0.1) / 0.9))
             return np.where(below_zero, -self.first - 1 - (spread * -self.first).astype(np.int64), -self.first + (spread * (self.first + self.size)).astype(np.int64)).clip(0, self.size - 1)
-        return np.minimum((SKEWS[self.skew](part) * self.size).astype(np.int64), self.size - 1)
+        return np.minimum((SKEW_FUNCTIONS[self.skew](part) * self.size).astype(np.int64), self.size - 1)
 
 # %% ../../../nbs/mock/values/04_numbers.ipynb #4e72008c
-def step_of(value: Any, type: Scalar, digits: int) -> Decimal:
+def limit_in_steps(value: Any, type: Scalar, digits: int) -> Decimal:
     """Return a limit counted in steps, with what is left after the point; raises ValueError for one that its type does not know."""
     text = str(value).strip()
     if type.name == "date":
@@ -111,47 +112,47 @@ def step_of(value: Any, type: Scalar, digits: int) -> Decimal:
         raise ValueError(f"{value!r} is not a number") from None
 
 
-def bounds(item: Field, digits: int) -> tuple[int | None, int | None]:
+def step_bounds(item: Field, digits: int) -> tuple[int | None, int | None]:
     """Return the first and the last step that a field's limits allow; raises ValueError for a limit that its type does not know."""
     assert isinstance(item.type, Scalar)
-    said = {name: step_of(value, item.type, digits) for name in ("minimum", "exclusive_minimum", "maximum", "exclusive_maximum")
+    said = {name: limit_in_steps(value, item.type, digits) for name in ("minimum", "exclusive_minimum", "maximum", "exclusive_maximum")
             if (value := getattr(item, name)) is not None and not isinstance(value, bool)}
     low = [math.ceil(said[name]) for name in ("minimum",) if name in said] + [math.floor(said[name]) + 1 for name in ("exclusive_minimum",) if name in said]
     high = [math.floor(said[name]) for name in ("maximum",) if name in said] + [math.ceil(said[name]) - 1 for name in ("exclusive_maximum",) if name in said]
     return max(low, default=None), min(high, default=None)
 
 # %% ../../../nbs/mock/values/04_numbers.ipynb #2191a36b
-USUAL = ((r"age", 18, 95), (r"year", 1990, 2025), (r"month", 1, 12), (r"day", 1, 28), (r"hour", 0, 23), (r"minutes?|seconds?", 0, 59), (r"percent\w*|pct|share|rate|ratio", 0, 100),
+USUAL_NUMBER_RANGES = ((r"age", 18, 95), (r"year", 1990, 2025), (r"month", 1, 12), (r"day", 1, 28), (r"hour", 0, 23), (r"minutes?|seconds?", 0, 59), (r"percent\w*|pct|share|rate|ratio", 0, 100),
          (r"lat(itude)?", -90, 90), (r"lon(gitude)?|lng", -180, 180), (r"quantity|qty|count|items|units|pieces", 1, 100), (r"id|key|number|no|code", 1, 10**9),
          (r"amount|price|total|balance|cost|fee|value|salary|income|revenue|turnover", 0, 100_000))
-DAYS = ((r"birth\w*|dob|born", -85 * 365, -18 * 365, "flat"), (r"expir\w*|due|end|until|valid_to|planned|deadline", 1, 730, "soon"),
+USUAL_DAY_RANGES = ((r"birth\w*|dob|born", -85 * 365, -18 * 365, "flat"), (r"expir\w*|due|end|until|valid_to|planned|deadline", 1, 730, "soon"),
         (r"created|opened|start\w*|since|registered|joined|hired|from|granted", -10 * 365, -91, "recent"), (r"updated|modified|changed|loaded|seen", -90, 0, "recent"))
 
 
-def usual(item: Field, digits: int) -> tuple[int, int, str]:
+def usual_step_range(item: Field, digits: int) -> tuple[int, int, str]:
     """Return the first and last step of a field without limits, and how they are drawn."""
     assert isinstance(item.type, Scalar)
     plain = re.sub(r"([a-z0-9])([A-Z])", r"\1_\2", item.name).lower()
     if item.type.name in ("date", "timestamp", "timestamp_ntz"):
         per_day = 1 if item.type.name == "date" else 86_400
-        first, last, skew = next(((first, last, skew) for words, first, last, skew in DAYS if re.search(rf"(^|_)({words})(_|$)", plain)), (-3 * 365, 0, "recent"))
-        return (END + first) * per_day, (END + last) * per_day - 1, skew
-    low, high = next(((low, high) for words, low, high in USUAL if re.search(rf"(^|_)({words})(_|$)", plain)), (0, 1000))
+        first, last, skew = next(((first, last, skew) for words, first, last, skew in USUAL_DAY_RANGES if re.search(rf"(^|_)({words})(_|$)", plain)), (-3 * 365, 0, "recent"))
+        return (LAST_EPOCH_DAY + first) * per_day, (LAST_EPOCH_DAY + last) * per_day - 1, skew
+    low, high = next(((low, high) for words, low, high in USUAL_NUMBER_RANGES if re.search(rf"(^|_)({words})(_|$)", plain)), (0, 1000))
     return low * 10**digits, high * 10**digits, "flat" if (low, high) != (0, 1000) and high <= 2025 else "low"
 
 # %% ../../../nbs/mock/values/04_numbers.ipynb #82a430ee
-def numbers_of(item: Field, is_unique: bool = False) -> Numbers:
+def number_domain(item: Field, is_unique: bool = False) -> NumberDomain:
     """Return the numbers of a field of an ordered type; raises ValueError where its limits leave none."""
     type = item.type
     assert isinstance(type, Scalar)
     digits = (type.scale or 0) if type.name == "decimal" else 0
     if type.name in ("float", "double"):
-        low, high = bounds(item, 0)
+        low, high = step_bounds(item, 0)
         digits = 2 if low is None or high is None or high - low >= 1 else 6
-    low, high = bounds(item, digits)
-    first, last, skew = usual(item, digits)
+    low, high = step_bounds(item, digits)
+    first, last, skew = usual_step_range(item, digits)
     span = max(last - first, 10**9 if is_unique and type.name not in ("date", "timestamp", "timestamp_ntz") else 0)
-    holds = {"decimal": min(10 ** (10 if type.precision is None else type.precision), 2**62), "float": 2**24, "double": 2**53}.get(type.name, WHOLE.get(type.name, 2**62)) - 1
+    holds = {"decimal": min(10 ** (10 if type.precision is None else type.precision), 2**62), "float": 2**24, "double": 2**53}.get(type.name, INTEGER_STEP_LIMITS.get(type.name, 2**62)) - 1
     first, last = (first if first <= holds else 0), min(last, holds)
     if low is None:
         low = first if high is None or high >= first + (span if is_unique else 0) else high - span
@@ -162,4 +163,4 @@ def numbers_of(item: Field, is_unique: bool = False) -> Numbers:
         low, high = low + 1, high - 1
     if low > high:
         raise ValueError(f"the limits of {item.name} leave no value")
-    return Numbers(type, low, high - low + 1, digits, skew)
+    return NumberDomain(type, low, high - low + 1, digits, skew)

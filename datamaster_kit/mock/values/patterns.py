@@ -10,112 +10,114 @@ import string
 from collections.abc import Iterable
 from functools import lru_cache
 
-from ...contract.sql.patterns import java_pattern, parts, python_pattern
-from .texts import Part, Shape, merged
+from ...contract.sql.patterns import java_pattern, pattern_parts, python_pattern
+from .texts import TextPart, TextShape, merge_small_parts
 
 # %% auto #0
-__all__ = ['LETTERS', 'DIGITS', 'ALIVE', 'VISIBLE', 'CLASSES', 'ESCAPED', 'PROPERTIES', 'IN_CLASS', 'Rows', 'KEPT', 'escaped',
-           'without', 'class_of', 'printable', 'longest', 'shortest', 'sampled', 'followed', 'repeated',
-           'PatternReader', 'shapes_of', 'unrepeated', 'compiled']
+__all__ = ['ASCII_LETTERS', 'ASCII_DIGITS', 'HARMLESS_CHARACTERS', 'PRINTABLE_CHARACTERS', 'CLASS_ESCAPES', 'CONTROL_ESCAPES',
+           'UNICODE_PROPERTIES', 'CLASS_TOKEN_PATTERN', 'PartRows', 'MAX_PART_ROWS', 'characters_of_escape',
+           'other_characters', 'characters_of_class', 'visible_characters', 'longest_row_length', 'shortest_row_length',
+           'sample_part_rows', 'concatenate_part_rows', 'repeat_part_rows', 'PatternReader', 'pattern_shapes',
+           'distinct_part_rows', 'compile_patterns']
 
 # %% ../../../nbs/mock/values/02_patterns.ipynb #805137b3
-LETTERS, DIGITS = string.ascii_letters, string.digits
-ALIVE = string.ascii_lowercase + string.ascii_uppercase + DIGITS + " -_."
-VISIBLE = "".join(map(chr, range(32, 127)))
-CLASSES = {"d": DIGITS, "w": LETTERS + DIGITS + "_", "s": " ", "h": " "}
-ESCAPED = {"n": "\n", "t": "\t", "r": "\r", "f": "\f", "v": "\v"}
-PROPERTIES = {"L": LETTERS, "Lu": string.ascii_uppercase, "Ll": string.ascii_lowercase, "N": DIGITS, "Nd": DIGITS, "Alpha": LETTERS, "Digit": DIGITS, "Upper": string.ascii_uppercase,
-              "Lower": string.ascii_lowercase, "Alnum": LETTERS + DIGITS, "P": "-.,", "Punct": "-.,", "IsAlphabetic": LETTERS, "IsDigit": DIGITS}
+ASCII_LETTERS, ASCII_DIGITS = string.ascii_letters, string.digits
+HARMLESS_CHARACTERS = string.ascii_lowercase + string.ascii_uppercase + ASCII_DIGITS + " -_."
+PRINTABLE_CHARACTERS = "".join(map(chr, range(32, 127)))
+CLASS_ESCAPES = {"d": ASCII_DIGITS, "w": ASCII_LETTERS + ASCII_DIGITS + "_", "s": " ", "h": " "}
+CONTROL_ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "f": "\f", "v": "\v"}
+UNICODE_PROPERTIES = {"L": ASCII_LETTERS, "Lu": string.ascii_uppercase, "Ll": string.ascii_lowercase, "N": ASCII_DIGITS, "Nd": ASCII_DIGITS, "Alpha": ASCII_LETTERS, "Digit": ASCII_DIGITS, "Upper": string.ascii_uppercase,
+              "Lower": string.ascii_lowercase, "Alnum": ASCII_LETTERS + ASCII_DIGITS, "P": "-.,", "Punct": "-.,", "IsAlphabetic": ASCII_LETTERS, "IsDigit": ASCII_DIGITS}
 
 
-def escaped(text: str) -> str:
+def characters_of_escape(text: str) -> str:
     """Return the characters that an escape stands for; raises ValueError for one that stands for none."""
     name = text[1]
     if name in "pP":
-        chosen = PROPERTIES.get(text[3:-1].partition("=")[2] or text[3:-1], LETTERS)
-        return chosen if name == "p" else without(chosen)
+        chosen = UNICODE_PROPERTIES.get(text[3:-1].partition("=")[2] or text[3:-1], ASCII_LETTERS)
+        return chosen if name == "p" else other_characters(chosen)
     if name in "ux" and len(text) > 2:
         return chr(int(text[2:], 16))
-    if name.lower() in CLASSES:
-        return CLASSES[name.lower()] if name.islower() else without(CLASSES[name.lower()])
+    if name.lower() in CLASS_ESCAPES:
+        return CLASS_ESCAPES[name.lower()] if name.islower() else other_characters(CLASS_ESCAPES[name.lower()])
     if name.isdigit() or name == "k":
         raise ValueError("it repeats what it matched before")
-    return ESCAPED.get(name, name)
+    return CONTROL_ESCAPES.get(name, name)
 
 
-def without(characters: str) -> str:
+def other_characters(characters: str) -> str:
     """Return harmless characters other than those."""
-    return "".join(c for c in ALIVE if c not in characters) or "".join(c for c in VISIBLE if c not in characters)
+    return "".join(c for c in HARMLESS_CHARACTERS if c not in characters) or "".join(c for c in PRINTABLE_CHARACTERS if c not in characters)
 
 # %% ../../../nbs/mock/values/02_patterns.ipynb #3fe5db15
-IN_CLASS = re.compile(r"\\(?:[pP]\{[^}]*\}|u[0-9A-Fa-f]{4}|x[0-9A-Fa-f]{2}|.)|.", re.DOTALL)
+CLASS_TOKEN_PATTERN = re.compile(r"\\(?:[pP]\{[^}]*\}|u[0-9A-Fa-f]{4}|x[0-9A-Fa-f]{2}|.)|.", re.DOTALL)
 
 
-def class_of(text: str) -> str:
+def characters_of_class(text: str) -> str:
     """Return the characters of a class; raises ValueError where none is left."""
     is_negated = text.startswith("[^")
-    inside = IN_CLASS.findall(text[2 if is_negated else 1:-1])
+    inside = CLASS_TOKEN_PATTERN.findall(text[2 if is_negated else 1:-1])
     found: list[str] = []
     while inside:
         first = inside.pop(0)
-        characters = escaped(first) if first.startswith("\\") else first
+        characters = characters_of_escape(first) if first.startswith("\\") else first
         if len(inside) > 1 and inside[0] == "-" and len(characters) == 1:
-            last = escaped(inside[1]) if inside[1].startswith("\\") else inside[1]
+            last = characters_of_escape(inside[1]) if inside[1].startswith("\\") else inside[1]
             characters = "".join(map(chr, range(ord(characters), min(ord(last), ord(characters) + 400) + 1)))
             inside = inside[2:]
         found.append(characters)
     said = "".join(dict.fromkeys("".join(found)))
-    return printable(without(said) if is_negated else said)
+    return visible_characters(other_characters(said) if is_negated else said)
 
 
-def printable(characters: str) -> str:
+def visible_characters(characters: str) -> str:
     """Return the characters that can be seen, or all where none can; raises ValueError for none."""
     if not characters:
         raise ValueError("one of its classes is empty")
     return "".join(c for c in characters if c.isprintable() and c != " ") or characters
 
 # %% ../../../nbs/mock/values/02_patterns.ipynb #93f68fb0
-Rows = list[tuple[Part, ...]]
-KEPT = 256
+PartRows = list[tuple[TextPart, ...]]
+MAX_PART_ROWS = 256
 
 
-def longest(row: tuple[Part, ...]) -> int:
+def longest_row_length(row: tuple[TextPart, ...]) -> int:
     """Return the length of the longest text of a row of parts."""
     return sum(max(map(len, part)) for part in row)
 
 
-def shortest(row: tuple[Part, ...]) -> int:
+def shortest_row_length(row: tuple[TextPart, ...]) -> int:
     """Return the length of the shortest text of a row of parts."""
     return sum(min(map(len, part)) for part in row)
 
 
-def sampled(rows: Rows, count: int) -> Rows:
+def sample_part_rows(rows: PartRows, count: int) -> PartRows:
     """Return at most `count` of the rows, evenly spread."""
     return rows if len(rows) <= count else [rows[index * len(rows) // count] for index in range(count)]
 
 
-def followed(before: Rows, after: Rows, limit: int) -> Rows:
+def concatenate_part_rows(before: PartRows, after: PartRows, limit: int) -> PartRows:
     """Return each row followed by each other, without what is longer than the limit."""
-    return sampled([left + right for left in before for right in after if shortest(left) + shortest(right) <= limit], KEPT)
+    return sample_part_rows([left + right for left in before for right in after if shortest_row_length(left) + shortest_row_length(right) <= limit], MAX_PART_ROWS)
 
 
-def repeated(rows: Rows, least: int, most: int, limit: int) -> Rows:
+def repeat_part_rows(rows: PartRows, least: int, most: int, limit: int) -> PartRows:
     """Return the rows repeated from `least` to `most` times."""
-    found: Rows = [()] if least == 0 else []
-    so_far: Rows = [()]
+    found: PartRows = [()] if least == 0 else []
+    so_far: PartRows = [()]
     for count in range(1, most + 1):
-        so_far = followed(so_far, rows, limit)
+        so_far = concatenate_part_rows(so_far, rows, limit)
         found += so_far if count >= least else []
-    return sampled(found, KEPT)
+    return sample_part_rows(found, MAX_PART_ROWS)
 
 # %% ../../../nbs/mock/values/02_patterns.ipynb #3eafc1b2
 class PatternReader:
     """Reads the parts of a pattern to rows of parts; texts are at most `limit` long, endless repetitions go on for `reach`."""
 
     def __init__(self, pattern: str, reach: int, limit: int) -> None:
-        self.found, self.at, self.reach, self.limit = list(parts(pattern)), 0, reach, limit
+        self.found, self.at, self.reach, self.limit = list(pattern_parts(pattern)), 0, reach, limit
 
-    def alternatives(self) -> Rows:
+    def alternatives(self) -> PartRows:
         """Read up to the end of the group."""
         rows = self.sequence()
         while self.at < len(self.found) and self.found[self.at] == ("character", "|"):
@@ -123,19 +125,19 @@ class PatternReader:
             rows = rows + self.sequence()
         return rows
 
-    def sequence(self) -> Rows:
+    def sequence(self) -> PartRows:
         """Read up to the next bar or closing bracket."""
-        rows: Rows = [()]
+        rows: PartRows = [()]
         while self.at < len(self.found) and self.found[self.at] not in (("character", "|"), ("character", ")")):
             item = self.item()
             kind, text = self.found[self.at] if self.at < len(self.found) else ("", "")
             if kind == "quantifier":
                 self.at += 1
-                item = repeated(item, *self.times(text), self.limit)
-            rows = followed(rows, item, self.limit)
+                item = repeat_part_rows(item, *self.times(text), self.limit)
+            rows = concatenate_part_rows(rows, item, self.limit)
         return rows
 
-    def item(self) -> Rows:
+    def item(self) -> PartRows:
         """Read a character, a class, an escape or a group."""
         kind, text = self.found[self.at]
         self.at += 1
@@ -145,7 +147,7 @@ class PatternReader:
             return [()] if text[:3] in ("(?=", "(?!", "(?<") and not re.match(r"\(\?<\w", text) else inside
         if (kind == "character" and text in "^$") or kind == "group" or text in (r"\b", r"\B", r"\A", r"\z", r"\Z"):
             return [()]
-        characters = class_of(text) if kind == "class" else escaped(text) if kind == "escape" else ALIVE if text == "." else text
+        characters = characters_of_class(text) if kind == "class" else characters_of_escape(text) if kind == "escape" else HARMLESS_CHARACTERS if text == "." else text
         return [(tuple(characters),)]
 
     def times(self, text: str) -> tuple[int, int]:
@@ -156,22 +158,22 @@ class PatternReader:
         return int(least), int(most) if most else int(least) + (self.reach if comma else 0)
 
 # %% ../../../nbs/mock/values/02_patterns.ipynb #0a0af343
-def shapes_of(pattern: str, least: int = 0, most: int | None = None) -> tuple[Shape, ...]:
+def pattern_shapes(pattern: str, least: int = 0, most: int | None = None) -> tuple[TextShape, ...]:
     """Return shapes of texts that match a pattern and are `least` to `most` long; raises ValueError where there are none."""
     limit = most if most is not None else max(least, 0) + 4096
     rows = PatternReader(pattern, max(8, least), limit).alternatives()
-    fitting = [row for row in rows if least <= shortest(row) and longest(row) <= limit]
+    fitting = [row for row in rows if least <= shortest_row_length(row) and longest_row_length(row) <= limit]
     if not fitting:
         raise ValueError(f"no text of {least} to {limit} characters that matches {pattern} was found")
-    return tuple(Shape(merged(row)) for row in sampled(unrepeated(fitting), 64))
+    return tuple(TextShape(merge_small_parts(row)) for row in sample_part_rows(distinct_part_rows(fitting), 64))
 
 
-def unrepeated(rows: Iterable[tuple[Part, ...]]) -> Rows:
+def distinct_part_rows(rows: Iterable[tuple[TextPart, ...]]) -> PartRows:
     """Return rows of parts without those that are there already."""
     return list(dict.fromkeys(rows))
 
 
 @lru_cache(maxsize=512)
-def compiled(patterns: tuple[str, ...]) -> list[re.Pattern[str]]:
+def compile_patterns(patterns: tuple[str, ...]) -> list[re.Pattern[str]]:
     """Return patterns for a check in Python, as Java's rules have them; raises ValueError for one that cannot run."""
     return [re.compile(python_pattern(java_pattern(pattern), "a-zA-Z0-9"), re.ASCII) for pattern in patterns]

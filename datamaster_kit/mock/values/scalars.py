@@ -8,89 +8,89 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from ...contract.quality.formats import known_format
+from ...contract.quality.formats import canonical_format
 from ...contract.model import Scalar
-from ...contract.quality.predicates import FORMATS, is_text, longest
-from .domains import Domain, Listed, Without
-from .numbers import numbers_of
-from .patterns import DIGITS, shapes_of
-from .texts import Shape, Texts, merged
-from .wanted import LIMITS, Wanted, is_kept, typed
-from .words import HEX, example_parts, format_parts, named_parts, repeated, shaped
+from ...contract.quality.predicates import VALUE_FORMAT_PATTERNS, is_text_type, greatest_length
+from .domains import ValueDomain, ListedDomain, ExcludingDomain
+from .numbers import number_domain
+from .patterns import ASCII_DIGITS, pattern_shapes
+from .texts import TextShape, TextDomain, merge_small_parts
+from .wanted import LIMIT_COMPARISONS, ValueConstraints, is_allowed_value, parse_typed_values
+from .words import HEX_DIGIT_CHOICES, example_parts, format_parts, parts_for_field_name, repeat_part, distinct_shapes
 
 # %% auto #0
-__all__ = ['PROPOSED', 'proposed_parts', 'plain_code', 'are_exact', 'text_domain', 'shuffled', 'domain_of', 'may_have',
-           'written_numbers']
+__all__ = ['PROPOSED_VALUE_COUNT', 'propose_shapes', 'code_shape', 'has_exact_shapes', 'text_domain', 'shuffle_texts',
+           'scalar_domain', 'can_have_text', 'filter_numbers_as_text']
 
 # %% ../../../nbs/mock/values/07_scalars.ipynb #e9a35607
-PROPOSED = 8192
+PROPOSED_VALUE_COUNT = 8192
 
 
-def proposed_parts(asked: Wanted, is_unique: bool) -> tuple[tuple[Shape, ...], bool]:
+def propose_shapes(asked: ValueConstraints, is_unique: bool) -> tuple[tuple[TextShape, ...], bool]:
     """Return shapes for a field's texts, and whether the same texts come again and again; raises ValueError where its pattern has none."""
-    item, most = asked.field, longest(asked.field)
-    if known_format(item.format) and is_text(item.type):
-        return shaped(format_parts(item.format)), False
+    item, most = asked.field, greatest_length(asked.field)
+    if canonical_format(item.format) and is_text_type(item.type):
+        return distinct_shapes(format_parts(item.format)), False
     if asked.patterns:
-        return shapes_of(asked.patterns[0], item.min_length or 0, most), False
-    if item.format in FORMATS and is_text(item.type):
-        return shaped(format_parts(item.format)), False
+        return pattern_shapes(asked.patterns[0], item.min_length or 0, most), False
+    if item.format in VALUE_FORMAT_PATTERNS and is_text_type(item.type):
+        return distinct_shapes(format_parts(item.format)), False
     if item.type == Scalar("time"):
-        return shaped(format_parts("time")), False
+        return distinct_shapes(format_parts("time")), False
     examples = [text for text in asked.examples if text]
     if any(re.search(r"\d", text) for text in examples):
-        return shaped(*map(example_parts, examples)), False
+        return distinct_shapes(*map(example_parts, examples)), False
     if len(examples) > 2 and not is_unique:
-        return shaped((tuple(dict.fromkeys(examples)),)), True
-    parts, is_common = named_parts(item.name)
-    return shaped((*parts, (" ",), *repeated(tuple(DIGITS), 5)) if is_unique and is_common else parts), is_common
+        return distinct_shapes((tuple(dict.fromkeys(examples)),)), True
+    parts, is_common = parts_for_field_name(item.name)
+    return distinct_shapes((*parts, (" ",), *repeat_part(tuple(ASCII_DIGITS), 5)) if is_unique and is_common else parts), is_common
 
 
-def plain_code(least: int, most: int) -> Shape:
+def code_shape(least: int, most: int) -> TextShape:
     """Return the shape of a code with a length between the two."""
     length = max(least, min(most, 12))
-    return Shape(merged([HEX if length > 2 else tuple(DIGITS)] * length))
+    return TextShape(merge_small_parts([HEX_DIGIT_CHOICES if length > 2 else tuple(ASCII_DIGITS)] * length))
 
 
-def are_exact(shapes: Sequence[Shape], asked: Wanted) -> bool:
+def has_exact_shapes(shapes: Sequence[TextShape], asked: ValueConstraints) -> bool:
     """Every text of the shapes keeps what is asked, without a check: there is one rule of form, and the lengths of all parts are within the limits."""
-    item, most = asked.field, longest(asked.field)
-    if any(re.search(r"\(\?[=!<]|\\[bB]", pattern) for pattern in asked.patterns) or len(asked.patterns) + (item.format in FORMATS) > 1:
+    item, most = asked.field, greatest_length(asked.field)
+    if any(re.search(r"\(\?[=!<]|\\[bB]", pattern) for pattern in asked.patterns) or len(asked.patterns) + (item.format in VALUE_FORMAT_PATTERNS) > 1:
         return False
-    is_free = all(getattr(item, name) is None for name, _ in LIMITS)
+    is_free = all(getattr(item, name) is None for name, _ in LIMIT_COMPARISONS)
     return is_free and all((item.min_length or 0) <= sum(min(map(len, part)) for part in shape.parts)
                            and (most is None or sum(max(map(len, part)) for part in shape.parts) <= most) for shape in shapes)
 
 
-def text_domain(asked: Wanted, is_unique: bool, needed: int) -> Domain:
+def text_domain(asked: ValueConstraints, is_unique: bool, needed: int) -> ValueDomain:
     """Return the domain of a text; raises ValueError where no text keeps everything that is asked."""
     import numpy as np
     import pyarrow as pa
 
-    item, most, least = asked.field, longest(asked.field), asked.field.min_length or 0
+    item, most, least = asked.field, greatest_length(asked.field), asked.field.min_length or 0
     if most is not None and least > most:
         raise ValueError(f"it must have {least} characters and may have {most}")
-    shapes, is_common = proposed_parts(asked, is_unique)
-    texts, limits = Texts(shapes), any(getattr(item, name) is not None for name, _ in LIMITS)
-    if are_exact(shapes, asked) and not (is_common and texts.size <= 4096) and (not is_unique or texts.size >= needed or asked.patterns):
+    shapes, is_common = propose_shapes(asked, is_unique)
+    texts, limits = TextDomain(shapes), any(getattr(item, name) is not None for name, _ in LIMIT_COMPARISONS)
+    if has_exact_shapes(shapes, asked) and not (is_common and texts.size <= 4096) and (not is_unique or texts.size >= needed or asked.patterns):
         return texts
-    proposed = texts.at(np.unique(texts.drawn(1, np.arange(PROPOSED)) if texts.size > PROPOSED else np.arange(texts.size))).to_pylist()
-    kept = [text for text in proposed if is_kept(text, asked)]
-    if (len(kept) < min(needed, 8) or is_unique) and not asked.patterns and item.format not in FORMATS and not limits:
-        return Texts((plain_code(least, most if most is not None else 12),))
+    proposed = texts.at(np.unique(texts.drawn(1, np.arange(PROPOSED_VALUE_COUNT)) if texts.size > PROPOSED_VALUE_COUNT else np.arange(texts.size))).to_pylist()
+    kept = [text for text in proposed if is_allowed_value(text, asked)]
+    if (len(kept) < min(needed, 8) or is_unique) and not asked.patterns and item.format not in VALUE_FORMAT_PATTERNS and not limits:
+        return TextDomain((code_shape(least, most if most is not None else 12),))
     if not kept:
         raise ValueError("no value was found that keeps all its constraints")
-    return Listed(pa.array(shuffled(kept), pa.string()))
+    return ListedDomain(pa.array(shuffle_texts(kept), pa.string()))
 
 
-def shuffled(texts: list[str]) -> list[str]:
+def shuffle_texts(texts: list[str]) -> list[str]:
     """Return texts in an order that has nothing to do with the alphabet, the same each time."""
     import hashlib
 
     return sorted(texts, key=lambda text: hashlib.sha256(text.encode()).digest())
 
 # %% ../../../nbs/mock/values/07_scalars.ipynb #cc789671
-def domain_of(asked: Wanted, is_unique: bool = False, needed: int = 1) -> Domain:
+def scalar_domain(asked: ValueConstraints, is_unique: bool = False, needed: int = 1) -> ValueDomain:
     """Return the domain of a field of a scalar type, of which `needed` values should differ if it is unique; raises ValueError where it is empty."""
     import pyarrow as pa
 
@@ -98,49 +98,49 @@ def domain_of(asked: Wanted, is_unique: bool = False, needed: int = 1) -> Domain
     assert isinstance(item.type, Scalar)
     if item.enum:
         texts = [str(value).lower() if isinstance(value, bool) else str(value) for value in item.enum if value is not None]
-        kept = [text for text in dict.fromkeys(texts) if is_kept(text, asked)]
+        kept = [text for text in dict.fromkeys(texts) if is_allowed_value(text, asked)]
         if not kept:
             raise ValueError("none of its allowed values keeps its other constraints")
-        return Listed(typed(kept, item.type))
+        return ListedDomain(parse_typed_values(kept, item.type))
     if item.type.name == "boolean":
-        return Listed(pa.array([True, False]))
+        return ListedDomain(pa.array([True, False]))
     if item.type.name == "variant":
-        return Texts((Shape((('{"count": ',), tuple("123456789"), tuple(DIGITS), (', "tag": "',), ("a", "b", "c"), ('"}',))),))
-    if is_text(item.type) or item.type.name == "binary":
+        return TextDomain((TextShape((('{"count": ',), tuple("123456789"), tuple(ASCII_DIGITS), (', "tag": "',), ("a", "b", "c"), ('"}',))),))
+    if is_text_type(item.type) or item.type.name == "binary":
         texts_domain = text_domain(asked, is_unique, needed)
-        forbidden = frozenset(text for text in asked.forbidden if may_have(texts_domain, text))
-        return Without(texts_domain, forbidden) if forbidden and texts_domain.size > len(forbidden) else texts_domain
-    numbers = numbers_of(item, is_unique)
+        forbidden = frozenset(text for text in asked.forbidden if can_have_text(texts_domain, text))
+        return ExcludingDomain(texts_domain, forbidden) if forbidden and texts_domain.size > len(forbidden) else texts_domain
+    numbers = number_domain(item, is_unique)
     if asked.patterns or item.min_length is not None or item.max_length is not None:
-        return written_numbers(asked, numbers)
+        return filter_numbers_as_text(asked, numbers)
     return numbers
 
 
-def may_have(domain: Domain, text: str) -> bool:
+def can_have_text(domain: ValueDomain, text: str) -> bool:
     """A domain may have a text: it has texts of that length."""
-    if isinstance(domain, Texts):
+    if isinstance(domain, TextDomain):
         return any(sum(min(map(len, part)) for part in shape.parts) <= len(text) <= sum(max(map(len, part)) for part in shape.parts) for shape in domain.shapes)
     return True
 
 
-def written_numbers(asked: Wanted, numbers: Domain) -> Domain:
+def filter_numbers_as_text(asked: ValueConstraints, numbers: ValueDomain) -> ValueDomain:
     """Return the numbers that also keep what is asked of them as text."""
     import numpy as np
     import pyarrow as pa
 
-    item, most = asked.field, longest(asked.field)
+    item, most = asked.field, greatest_length(asked.field)
     assert isinstance(item.type, Scalar)
-    shapes = shapes_of(asked.patterns[0], item.min_length or 0, most) if asked.patterns else tuple(Shape((tuple("123456789"), *repeated(tuple(DIGITS), length - 1)))
+    shapes = pattern_shapes(asked.patterns[0], item.min_length or 0, most) if asked.patterns else tuple(TextShape((tuple("123456789"), *repeat_part(tuple(ASCII_DIGITS), length - 1)))
                                                                                                  for length in range(max(1, item.min_length or 1), (most or 18) + 1))
-    texts = Texts(shapes)
-    found = [*texts.at(texts.drawn(1, np.arange(PROPOSED))).to_pylist(), *numbers.at(numbers.drawn(1, np.arange(PROPOSED))).cast(pa.string()).to_pylist()]
+    texts = TextDomain(shapes)
+    found = [*texts.at(texts.drawn(1, np.arange(PROPOSED_VALUE_COUNT))).to_pylist(), *numbers.at(numbers.drawn(1, np.arange(PROPOSED_VALUE_COUNT))).cast(pa.string()).to_pylist()]
     kept = []
     for text in dict.fromkeys(found):
         try:
-            if typed([text], item.type).cast(pa.string())[0].as_py() == text and is_kept(text, asked):
+            if parse_typed_values([text], item.type).cast(pa.string())[0].as_py() == text and is_allowed_value(text, asked):
                 kept.append(text)
         except ValueError:
             continue
     if not kept:
         raise ValueError("no value was found that keeps all its constraints")
-    return Listed(typed(shuffled(kept), item.type))
+    return ListedDomain(parse_typed_values(shuffle_texts(kept), item.type))

@@ -11,30 +11,31 @@ from functools import cached_property
 from itertools import product
 from typing import TYPE_CHECKING, Any
 
-from .draws import below, bits, stream_of
+from .draws import uniform_integers, random_bits, random_stream
 
 if TYPE_CHECKING:
     import numpy as np
     import pyarrow as pa
 
 # %% auto #0
-__all__ = ['Part', 'TABLE', 'LARGEST', 'sizes', 'merged', 'Shape', 'text_of_bytes', 'written', 'Texts']
+__all__ = ['TextPart', 'MAX_PART_CHOICES', 'MAX_TEXT_COUNT', 'choice_byte_sizes', 'merge_small_parts', 'TextShape',
+           'texts_from_bytes', 'texts_of_shape', 'TextDomain']
 
 # %% ../../../nbs/mock/values/01_texts.ipynb #1294fd14
-Part = tuple[str, ...]
-TABLE, LARGEST = 4096, 2**62
+TextPart = tuple[str, ...]
+MAX_PART_CHOICES, MAX_TEXT_COUNT = 4096, 2**62
 
 
-def sizes(part: Part) -> set[int]:
+def choice_byte_sizes(part: TextPart) -> set[int]:
     """Return how many bytes the choices of a part take."""
     return {len(choice.encode()) for choice in part}
 
 
-def merged(parts: Sequence[Part]) -> tuple[Part, ...]:
+def merge_small_parts(parts: Sequence[TextPart]) -> tuple[TextPart, ...]:
     """Return the parts with small neighbours multiplied out, in the same order of texts."""
-    found: list[Part] = []
+    found: list[TextPart] = []
     for part in parts:
-        if found and len(found[-1]) * len(part) <= TABLE and len(sizes(found[-1])) == len(sizes(part)) == 1:
+        if found and len(found[-1]) * len(part) <= MAX_PART_CHOICES and len(choice_byte_sizes(found[-1])) == len(choice_byte_sizes(part)) == 1:
             found[-1] = tuple(left + right for left, right in product(found[-1], part))
         else:
             found.append(part)
@@ -42,17 +43,17 @@ def merged(parts: Sequence[Part]) -> tuple[Part, ...]:
 
 # %% ../../../nbs/mock/values/01_texts.ipynb #442cbb07
 @dataclass(frozen=True)
-class Shape:
+class TextShape:
     """Texts of the same make: one choice of every part, in order."""
 
-    parts: tuple[Part, ...]
+    parts: tuple[TextPart, ...]
 
     @cached_property
     def size(self) -> int:
         """How many texts there are, at most 2 to the power of 62."""
         counted = 1
         for part in reversed(self.parts):
-            if counted * len(part) > LARGEST:
+            if counted * len(part) > MAX_TEXT_COUNT:
                 break
             counted *= len(part)
         return counted
@@ -65,7 +66,7 @@ class Shape:
 
         made: list[tuple[int, Any]] = []
         for part in self.parts:
-            (width, *more) = sizes(part)
+            (width, *more) = choice_byte_sizes(part)
             table = np.frombuffer("".join(part).encode(), np.uint8).reshape(len(part), width) if not more else None
             made.append((len(part), table if table is not None else pa.array(part, pa.string())))
         return made
@@ -76,18 +77,18 @@ class Shape:
 
         rest, counted, found = numbers.astype(np.uint64), 1, []
         for place, part in reversed(list(enumerate(self.parts))):
-            if counted and counted * len(part) <= LARGEST:
+            if counted and counted * len(part) <= MAX_TEXT_COUNT:
                 counted *= len(part)
                 whole = rest // np.uint64(len(part))
                 found.append((rest - whole * np.uint64(len(part))).astype(np.int64))
                 rest = whole
             else:
                 counted = 0
-                found.append(below(stream_of(place, "front"), numbers, len(part)))
+                found.append(uniform_integers(random_stream(place, "front"), numbers, len(part)))
         return found[::-1]
 
 # %% ../../../nbs/mock/values/01_texts.ipynb #9089baaf
-def text_of_bytes(matrix: np.ndarray) -> pa.Array:
+def texts_from_bytes(matrix: np.ndarray) -> pa.Array:
     """Return each row of a matrix of bytes as a text."""
     import numpy as np
     import pyarrow as pa
@@ -97,7 +98,7 @@ def text_of_bytes(matrix: np.ndarray) -> pa.Array:
     return pa.StringArray.from_buffers(count, pa.py_buffer(offsets), pa.py_buffer(np.ascontiguousarray(matrix)))
 
 
-def written(shape: Shape, numbers: np.ndarray) -> pa.Array:
+def texts_of_shape(shape: TextShape, numbers: np.ndarray) -> pa.Array:
     """Return the texts of a shape that have those numbers."""
     import numpy as np
     import pyarrow as pa
@@ -109,27 +110,27 @@ def written(shape: Shape, numbers: np.ndarray) -> pa.Array:
         if isinstance(table, np.ndarray):
             run.append(table[digit])
             continue
-        pieces += [text_of_bytes(np.hstack(run))] if run else []
+        pieces += [texts_from_bytes(np.hstack(run))] if run else []
         pieces.append(table.take(pa.array(digit)))
         run = []
-    pieces += [text_of_bytes(np.hstack(run))] if run else []
+    pieces += [texts_from_bytes(np.hstack(run))] if run else []
     if not pieces:
         return pa.array([""] * len(numbers), pa.string())
     return pieces[0] if len(pieces) == 1 else pc.binary_join_element_wise(*pieces, "")
 
 # %% ../../../nbs/mock/values/01_texts.ipynb #acf4c7a6
 @dataclass(frozen=True)
-class Texts:
+class TextDomain:
     """The texts of several shapes, numbered through."""
 
-    shapes: tuple[Shape, ...]
+    shapes: tuple[TextShape, ...]
 
     @cached_property
     def ends(self) -> list[int]:
         """The number after the last text of each shape."""
         ends: list[int] = []
         for shape in self.shapes:
-            ends.append((ends[-1] if ends else 0) + min(shape.size, LARGEST // len(self.shapes)))
+            ends.append((ends[-1] if ends else 0) + min(shape.size, MAX_TEXT_COUNT // len(self.shapes)))
         return ends
 
     @property
@@ -143,12 +144,12 @@ class Texts:
         import pyarrow as pa
 
         if len(self.shapes) == 1:
-            return written(self.shapes[0], numbers)
+            return texts_of_shape(self.shapes[0], numbers)
         which = np.searchsorted(np.array(self.ends), numbers, side="right")
         order, pieces = np.argsort(which, kind="stable"), []
         for index in np.unique(which):
             start = self.ends[index - 1] if index else 0
-            pieces.append(written(self.shapes[index], numbers[order[which[order] == index]] - start))
+            pieces.append(texts_of_shape(self.shapes[index], numbers[order[which[order] == index]] - start))
         back = np.empty(len(order), np.int64)
         back[order] = np.arange(len(order))
         return pa.concat_arrays(pieces).take(pa.array(back)) if pieces else pa.array([], pa.string())
@@ -158,6 +159,6 @@ class Texts:
         import numpy as np
 
         starts, ends = np.array([0, *self.ends[:-1]]), np.array(self.ends)
-        which = below(stream, rows, len(self.shapes))
+        which = uniform_integers(stream, rows, len(self.shapes))
         width = ends[which] - starts[which]
-        return starts[which] + (bits(stream ^ 0x5DEECE66D, rows) % width.astype(np.uint64)).astype(np.int64)
+        return starts[which] + (random_bits(stream ^ 0x5DEECE66D, rows) % width.astype(np.uint64)).astype(np.int64)

@@ -10,18 +10,19 @@ import string
 from collections.abc import Callable
 from functools import lru_cache
 
-from ...contract.quality.formats import known_format, valid_value
-from .patterns import DIGITS
-from .texts import Part, Shape, merged
+from ...contract.quality.formats import canonical_format, valid_format_value
+from .patterns import ASCII_DIGITS
+from .texts import TextPart, TextShape, merge_small_parts
 
 # %% auto #0
-__all__ = ['OCTET', 'HEX', 'MONTH', 'DAY', 'YEAR', 'HOUR', 'SIXTY', 'DATE', 'TIME', 'SITES', 'VALID_VALUES', 'Named', 'NAMES',
-           'WRITTEN', 'HEXADECIMAL', 'vocabulary', 'lowered', 'repeated', 'format_parts', 'named_parts',
-           'example_parts', 'shaped']
+__all__ = ['OCTET_CHOICES', 'HEX_DIGIT_CHOICES', 'MONTH_CHOICES', 'DAY_CHOICES', 'YEAR_CHOICES', 'HOUR_CHOICES', 'SIXTY_CHOICES',
+           'DATE_PARTS', 'TIME_PARTS', 'EXAMPLE_DOMAINS', 'VALID_VALUE_COUNT', 'NamedParts', 'FIELD_NAME_PARTS',
+           'EXAMPLE_FORM_PARTS', 'HEX_EXAMPLE_PATTERN', 'vocabulary', 'lowercase_vocabulary', 'repeat_part',
+           'format_parts', 'parts_for_field_name', 'example_parts', 'distinct_shapes']
 
 # %% ../../../nbs/mock/values/03_words.ipynb #0bca6f8f
 @lru_cache(maxsize=64)
-def vocabulary(kind: str, count: int = 400) -> Part:
+def vocabulary(kind: str, count: int = 400) -> TextPart:
     """Return up to `count` different words or phrases of a kind: a method of mimesis's providers, for example `person.surname`."""
     from mimesis import Generic
     from mimesis.locales import Locale
@@ -32,52 +33,52 @@ def vocabulary(kind: str, count: int = 400) -> Part:
     return tuple(sorted(text for text in found if text.isascii() and '"' not in text)) or ("word",)
 
 
-def lowered(kind: str) -> Part:
+def lowercase_vocabulary(kind: str) -> TextPart:
     """Return a vocabulary as names in addresses are written: small letters only."""
     return tuple(sorted({re.sub(r"[^a-z]", "", word.lower()) for word in vocabulary(kind)} - {""}))
 
 # %% ../../../nbs/mock/values/03_words.ipynb #45f3ccd4
-OCTET = tuple(map(str, range(256)))
-HEX, MONTH, DAY = tuple("0123456789abcdef"), tuple(f"{m:02}" for m in range(1, 13)), tuple(f"{d:02}" for d in range(1, 29))
-YEAR, HOUR, SIXTY = tuple(map(str, range(2022, 2026))), tuple(f"{h:02}" for h in range(24)), tuple(f"{m:02}" for m in range(60))
-DATE: tuple[Part, ...] = (YEAR, ("-",), MONTH, ("-",), DAY)
-TIME: tuple[Part, ...] = (HOUR, (":",), SIXTY, (":",), SIXTY)
-SITES = ("example.com", "example.net", "example.org", "mail.example.com")
+OCTET_CHOICES = tuple(map(str, range(256)))
+HEX_DIGIT_CHOICES, MONTH_CHOICES, DAY_CHOICES = tuple("0123456789abcdef"), tuple(f"{m:02}" for m in range(1, 13)), tuple(f"{d:02}" for d in range(1, 29))
+YEAR_CHOICES, HOUR_CHOICES, SIXTY_CHOICES = tuple(map(str, range(2022, 2026))), tuple(f"{h:02}" for h in range(24)), tuple(f"{m:02}" for m in range(60))
+DATE_PARTS: tuple[TextPart, ...] = (YEAR_CHOICES, ("-",), MONTH_CHOICES, ("-",), DAY_CHOICES)
+TIME_PARTS: tuple[TextPart, ...] = (HOUR_CHOICES, (":",), SIXTY_CHOICES, (":",), SIXTY_CHOICES)
+EXAMPLE_DOMAINS = ("example.com", "example.net", "example.org", "mail.example.com")
 
 
-def repeated(part: Part, count: int) -> tuple[Part, ...]:
+def repeat_part(part: TextPart, count: int) -> tuple[TextPart, ...]:
     """Return a part several times."""
     return (part,) * count
 
 
-VALID_VALUES = 20_000
+VALID_VALUE_COUNT = 20_000
 
 
-def format_parts(format: str) -> tuple[Part, ...]:
+def format_parts(format: str) -> tuple[TextPart, ...]:
     """Return the parts of texts of a format; raises KeyError for one that is not known."""
     number = ("", *map(str, range(1, 1000)))
-    if known_format(format):
-        return (tuple(dict.fromkeys(valid_value(format, place) for place in range(VALID_VALUES))),)
+    if canonical_format(format):
+        return (tuple(dict.fromkeys(valid_format_value(format, place) for place in range(VALID_VALUE_COUNT))),)
     return {
-        "email": (lowered("person.first_name"), (".",), lowered("person.last_name"), number, ("@",), SITES),
-        "uuid": (*repeated(HEX, 8), ("-",), *repeated(HEX, 4), ("-4",), *repeated(HEX, 3), ("-",), tuple("89ab"), *repeated(HEX, 3), ("-",), *repeated(HEX, 12)),
-        "uri": (("https://",), SITES, ("/",), lowered("text.word"), ("/",), *repeated(tuple(DIGITS), 6)),
-        "url": (("https://",), SITES, ("/",), lowered("text.word"), ("/",), *repeated(tuple(DIGITS), 6)),
-        "hostname": (lowered("text.word"), ("-",), *repeated(tuple(DIGITS), 4), (".",), SITES),
-        "ipv4": (("10.",), OCTET, (".",), OCTET, (".",), OCTET),
-        "ipv6": (("2001:db8:",), *repeated(HEX, 4), (":",), *repeated(HEX, 4), ("::",), *repeated(HEX, 4)),
-        "date": DATE,
-        "time": TIME,
-        "date-time": (*DATE, ("T",), *TIME, ("Z",)),
+        "email": (lowercase_vocabulary("person.first_name"), (".",), lowercase_vocabulary("person.last_name"), number, ("@",), EXAMPLE_DOMAINS),
+        "uuid": (*repeat_part(HEX_DIGIT_CHOICES, 8), ("-",), *repeat_part(HEX_DIGIT_CHOICES, 4), ("-4",), *repeat_part(HEX_DIGIT_CHOICES, 3), ("-",), tuple("89ab"), *repeat_part(HEX_DIGIT_CHOICES, 3), ("-",), *repeat_part(HEX_DIGIT_CHOICES, 12)),
+        "uri": (("https://",), EXAMPLE_DOMAINS, ("/",), lowercase_vocabulary("text.word"), ("/",), *repeat_part(tuple(ASCII_DIGITS), 6)),
+        "url": (("https://",), EXAMPLE_DOMAINS, ("/",), lowercase_vocabulary("text.word"), ("/",), *repeat_part(tuple(ASCII_DIGITS), 6)),
+        "hostname": (lowercase_vocabulary("text.word"), ("-",), *repeat_part(tuple(ASCII_DIGITS), 4), (".",), EXAMPLE_DOMAINS),
+        "ipv4": (("10.",), OCTET_CHOICES, (".",), OCTET_CHOICES, (".",), OCTET_CHOICES),
+        "ipv6": (("2001:db8:",), *repeat_part(HEX_DIGIT_CHOICES, 4), (":",), *repeat_part(HEX_DIGIT_CHOICES, 4), ("::",), *repeat_part(HEX_DIGIT_CHOICES, 4)),
+        "date": DATE_PARTS,
+        "time": TIME_PARTS,
+        "date-time": (*DATE_PARTS, ("T",), *TIME_PARTS, ("Z",)),
     }[format]
 
 # %% ../../../nbs/mock/values/03_words.ipynb #f91ba09d
-Named = tuple[tuple[Part, ...], bool]
-NAMES: tuple[tuple[str, Callable[[], Named]], ...] = (
+NamedParts = tuple[tuple[TextPart, ...], bool]
+FIELD_NAME_PARTS: tuple[tuple[str, Callable[[], NamedParts]], ...] = (
     (r"e_?mail", lambda: (format_parts("email"), False)),
     (r"(first|given)_?name", lambda: ((vocabulary("person.first_name"),), True)),
     (r"(last|family|sur)_?name", lambda: ((vocabulary("person.last_name"),), True)),
-    (r"(user|login|nick)(_?name)?", lambda: ((lowered("person.first_name"), ("_",), lowered("text.word"), *repeated(tuple(DIGITS), 3)), False)),
+    (r"(user|login|nick)(_?name)?", lambda: ((lowercase_vocabulary("person.first_name"), ("_",), lowercase_vocabulary("text.word"), *repeat_part(tuple(ASCII_DIGITS), 3)), False)),
     (r"(full|customer|holder|client|person|employee|contact|owner|member|patient|author)s?(_?name)?", lambda: ((vocabulary("person.first_name"), (" ",), vocabulary("person.last_name")), False)),
     (r"(compan|brand|organi[sz]ation|institution|bank|manufactur|employer|supplier|vendor|merchant|airline)\w*", lambda: ((vocabulary("finance.company"),), True)),
     (r"country_?code", lambda: ((vocabulary("address.country_code"),), True)),
@@ -86,8 +87,8 @@ NAMES: tuple[tuple[str, Callable[[], Named]], ...] = (
     (r"country", lambda: ((vocabulary("address.country"),), True)),
     (r"state|region|province", lambda: ((vocabulary("address.state"),), True)),
     (r"street|address(_?line)?", lambda: ((tuple(map(str, range(1, 400))), (" ",), vocabulary("address.street_name"), (" St.", " Ave.", " Rd.")), False)),
-    (r"(zip|postal|post)_?(code)?", lambda: (repeated(tuple(DIGITS), 5), False)),
-    (r"(phone|mobile|fax|telephone)\w*", lambda: ((("+1-555-",), *repeated(tuple(DIGITS), 3), ("-",), *repeated(tuple(DIGITS), 4)), False)),
+    (r"(zip|postal|post)_?(code)?", lambda: (repeat_part(tuple(ASCII_DIGITS), 5), False)),
+    (r"(phone|mobile|fax|telephone)\w*", lambda: ((("+1-555-",), *repeat_part(tuple(ASCII_DIGITS), 3), ("-",), *repeat_part(tuple(ASCII_DIGITS), 4)), False)),
     (r"ur[il]|link|website|homepage", lambda: (format_parts("uri"), False)),
     (r"uu?id|guid", lambda: (format_parts("uuid"), False)),
     (r"ip(_?address)?", lambda: (format_parts("ipv4"), False)),
@@ -96,38 +97,38 @@ NAMES: tuple[tuple[str, Callable[[], Named]], ...] = (
     (r"(description|comment|note|remark|text|message|reason)s?", lambda: ((vocabulary("text.sentence"),), False)),
     (r"product|item|article", lambda: ((vocabulary("food.dish"),), True)),
     (r"name|title|label", lambda: ((vocabulary("person.last_name"), (" ",), ("Bros.", "Group", "House", "Labs", "Partners", "Services", "Station", "Systems", "Works")), False)),
-    (r"(status|state|type|kind|category|class|group|level|segment|channel)", lambda: ((tuple(word.upper() for word in lowered("text.word")[:40:6]),), True)),
+    (r"(status|state|type|kind|category|class|group|level|segment|channel)", lambda: ((tuple(word.upper() for word in lowercase_vocabulary("text.word")[:40:6]),), True)),
     (r"(created|updated|modified|changed|deleted|granted|expires?|valid)?(_?at|_?timestamp|_?datetime)", lambda: (format_parts("date-time"), False)),
     (r"(date|day)", lambda: (format_parts("date"), False)),
-    (r"(digits?|number|no|nr|num)", lambda: (repeated(tuple(DIGITS), 8), False)),
-    (r"(id|key|code|ref|reference|hash|token|sku)", lambda: (repeated(tuple(string.ascii_uppercase + DIGITS), 8), False)),
+    (r"(digits?|number|no|nr|num)", lambda: (repeat_part(tuple(ASCII_DIGITS), 8), False)),
+    (r"(id|key|code|ref|reference|hash|token|sku)", lambda: (repeat_part(tuple(string.ascii_uppercase + ASCII_DIGITS), 8), False)),
 )
 
 
 @lru_cache(maxsize=512)
-def named_parts(name: str) -> Named:
+def parts_for_field_name(name: str) -> NamedParts:
     """Return the parts of texts for a field's name, and whether the same texts come again and again."""
     plain = re.sub(r"([a-z0-9])([A-Z])", r"\1_\2", name).lower()
-    for meaning, make in NAMES:
+    for meaning, make in FIELD_NAME_PARTS:
         if re.search(rf"(^|_)({meaning})(_|$)", plain):
             return make()
     return (vocabulary("text.word"), (" ",), vocabulary("text.word")), False
 
 # %% ../../../nbs/mock/values/03_words.ipynb #b73245b3
-WRITTEN = ((r"\d{4}-\d{2}-\d{2}", DATE), (r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}Z", (*DATE, ("T",), *TIME, ("Z",))),
-           (r"\d{4}-\d{2}-\d{2} \d{2}:\d{2}:\d{2}", (*DATE, (" ",), *TIME)), (r"\d{2}:\d{2}:\d{2}", TIME))
-HEXADECIMAL = re.compile(r"(?=\w*\d)[0-9a-f]{4,}")
+EXAMPLE_FORM_PARTS = ((r"\d{4}-\d{2}-\d{2}", DATE_PARTS), (r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}Z", (*DATE_PARTS, ("T",), *TIME_PARTS, ("Z",))),
+           (r"\d{4}-\d{2}-\d{2} \d{2}:\d{2}:\d{2}", (*DATE_PARTS, (" ",), *TIME_PARTS)), (r"\d{2}:\d{2}:\d{2}", TIME_PARTS))
+HEX_EXAMPLE_PATTERN = re.compile(r"(?=\w*\d)[0-9a-f]{4,}")
 
 
-def example_parts(example: str) -> tuple[Part, ...]:
+def example_parts(example: str) -> tuple[TextPart, ...]:
     """Return the parts of texts that are written as an example is."""
-    for pattern, parts in WRITTEN:
+    for pattern, parts in EXAMPLE_FORM_PARTS:
         if re.fullmatch(pattern, example):
             return parts
-    hexes = {position for match in HEXADECIMAL.finditer(example) if re.search("[a-f]", match[0]) for position in range(*match.span())}
-    return tuple(HEX if position in hexes else tuple(DIGITS) if character.isdigit() else (character,) for position, character in enumerate(example))
+    hexes = {position for match in HEX_EXAMPLE_PATTERN.finditer(example) if re.search("[a-f]", match[0]) for position in range(*match.span())}
+    return tuple(HEX_DIGIT_CHOICES if position in hexes else tuple(ASCII_DIGITS) if character.isdigit() else (character,) for position, character in enumerate(example))
 
 
-def shaped(*rows: tuple[Part, ...]) -> tuple[Shape, ...]:
+def distinct_shapes(*rows: tuple[TextPart, ...]) -> tuple[TextShape, ...]:
     """Return rows of parts as shapes, each once."""
-    return tuple(Shape(merged(row)) for row in dict.fromkeys(rows))
+    return tuple(TextShape(merge_small_parts(row)) for row in dict.fromkeys(rows))

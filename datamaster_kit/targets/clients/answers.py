@@ -14,28 +14,29 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from ...contract.fault import DatamasterError, Fault, code
-from ...contract.visible import visible
+from ...contract.visible import visible_text
 
 if TYPE_CHECKING:
     from requests import RequestException
 
 # %% auto #0
-__all__ = ['UNREACHED', 'NOT_DATABRICKS', 'BUSY', 'SECONDS_TO_CONNECT', 'SECONDS_TO_ANSWER', 'LONGEST_PAUSE', 'PROBED', 'START',
-           'LOGGER', 'FELT', 'pause_asked_for', 'answer_fault', 'connection_reason', 'require_reachable',
-           'is_tried_again', 'PatientClock']
+__all__ = ['DATABRICKS_UNREACHABLE', 'NOT_DATABRICKS', 'DATABRICKS_BUSY', 'SECONDS_TO_CONNECT', 'SECONDS_TO_ANSWER',
+           'LONGEST_SDK_PAUSE', 'PROBE_PATH', 'ANSWER_START_BYTES', 'DATABRICKS_LOGGER', 'NOTICEABLE_SECONDS',
+           'retry_after_seconds', 'answer_fault', 'connection_reason', 'require_reachable', 'is_retryable',
+           'PatientClock']
 
 # %% ../../../nbs/targets/clients/00_answers.ipynb #4ded6297
-UNREACHED = code("databricks-unreachable", "Databricks did not answer, or stayed busy.", "look whether the target's `host:` is right, and whether this machine reaches it (network, VPN, firewall, HTTPS_PROXY; REQUESTS_CA_BUNDLE names a company's own certificates); then run it again: what is done is left as it is")
+DATABRICKS_UNREACHABLE = code("databricks-unreachable", "Databricks did not answer, or stayed busy.", "look whether the target's `host:` is right, and whether this machine reaches it (network, VPN, firewall, HTTPS_PROXY; REQUESTS_CA_BUNDLE names a company's own certificates); then run it again: what is done is left as it is")
 NOT_DATABRICKS = code("not-databricks", "Another server than Databricks answers at the target's address, such as a proxy or a log-in page.",
                       "open the address in a browser and see who answers; correct the target's `host:`, sign in to the network or VPN, or set HTTPS_PROXY and NO_PROXY")
-BUSY = code("databricks-busy", "Databricks asks for more patience than a command has.", "run it again after that time: what is done is left as it is; where it stays so, look at the workspace's limits and at status.azure.com")
+DATABRICKS_BUSY = code("databricks-busy", "Databricks asks for more patience than a command has.", "run it again after that time: what is done is left as it is; where it stays so, look at the workspace's limits and at status.azure.com")
 SECONDS_TO_CONNECT = 10  # and to answer the first request
 SECONDS_TO_ANSWER = 25
-LONGEST_PAUSE = 60
-PROBED = "/api/2.0/preview/scim/v2/Me"  # Databricks, *Get current user info*: without credentials a refusal in JSON
+LONGEST_SDK_PAUSE = 60
+PROBE_PATH = "/api/2.0/preview/scim/v2/Me"  # Databricks, *Get current user info*: without credentials a refusal in JSON
 
 # %% ../../../nbs/targets/clients/00_answers.ipynb #3409fa71
-def pause_asked_for(headers: Mapping[str, str]) -> int | None:
+def retry_after_seconds(headers: Mapping[str, str]) -> int | None:
     """Return the seconds that a server asks for (RFC 9110, section 10.2.3), or None where it says none."""
     said = headers.get("Retry-After", "")
     return int(said) if re.fullmatch("[0-9]{1,9}", said) else None
@@ -54,17 +55,17 @@ def _origin(address: str) -> str:
 
 def answer_fault(host: str, status: int, headers: Mapping[str, str], start: str) -> Fault | None:
     """Return what is wrong with a host's first answer, of which `start` is the beginning; None where Databricks may have given it."""
-    pause, place = pause_asked_for(headers) or 0, _origin(headers.get("Location", ""))
-    if status in (429, 503) and pause > LONGEST_PAUSE:
-        return BUSY.fault(f"{host} asks to be left alone for {pause:,} seconds")
+    pause, place = retry_after_seconds(headers) or 0, _origin(headers.get("Location", ""))
+    if status in (429, 503) and pause > LONGEST_SDK_PAUSE:
+        return DATABRICKS_BUSY.fault(f"{host} asks to be left alone for {pause:,} seconds")
     if 300 <= status < 400 and place and place != _origin(host):
         return NOT_DATABRICKS.fault(f"{host} sends on to another host, {place}")
     is_page = "html" in headers.get("Content-Type", "").lower() or start.lstrip().startswith("<")
     if not is_page or status == 401:
         return None
     title = re.search(r"<title[^>]*>([^<]*)", start, re.IGNORECASE)
-    named = f" ({visible(title[1].strip())[:100]!r})" if title else ""
-    kind = UNREACHED if status in (502, 503, 504) else NOT_DATABRICKS
+    named = f" ({visible_text(title[1].strip())[:100]!r})" if title else ""
+    kind = DATABRICKS_UNREACHABLE if status in (502, 503, 504) else NOT_DATABRICKS
     return kind.fault(f"{host} answers with a web page{named} and status {status}")
 
 # %% ../../../nbs/targets/clients/00_answers.ipynb #e6d1a8e9
@@ -83,9 +84,9 @@ def _connection_fault(host: str, error: RequestException) -> Fault:
     from requests.exceptions import ProxyError
 
     if isinstance(error, Timeout) and not isinstance(error, ConnectTimeout):
-        return UNREACHED.fault(f"{host} takes the connection and does not answer within {SECONDS_TO_CONNECT:g} seconds")
+        return DATABRICKS_UNREACHABLE.fault(f"{host} takes the connection and does not answer within {SECONDS_TO_CONNECT:g} seconds")
     through = "the proxy of this machine does not connect to " if isinstance(error, ProxyError) else ""
-    return UNREACHED.fault(f"{through}{host}: {connection_reason(error)}")
+    return DATABRICKS_UNREACHABLE.fault(f"{through}{host}: {connection_reason(error)}")
 
 
 def _read_start(pieces: Iterable[bytes]) -> bytes:
@@ -97,12 +98,12 @@ def _read_start(pieces: Iterable[bytes]) -> bytes:
         start += piece
         if time.monotonic() - begun > SECONDS_TO_CONNECT:
             raise Timeout("the answer does not end")
-        if len(start) >= START:
+        if len(start) >= ANSWER_START_BYTES:
             break
     return bytes(start)
 
 
-START = 2_000
+ANSWER_START_BYTES = 2_000
 
 
 def require_reachable(host: str) -> None:
@@ -113,7 +114,7 @@ def require_reachable(host: str) -> None:
 
     for is_last in (False, True):
         try:
-            with get(host.rstrip("/") + PROBED, timeout=SECONDS_TO_CONNECT, allow_redirects=False, stream=True) as answer:
+            with get(host.rstrip("/") + PROBE_PATH, timeout=SECONDS_TO_CONNECT, allow_redirects=False, stream=True) as answer:
                 start = _read_start(answer.iter_content(1)).decode("utf-8", "replace")
                 fault = answer_fault(host, answer.status_code, answer.headers, start)
         except RequestException as error:
@@ -125,11 +126,11 @@ def require_reachable(host: str) -> None:
         return
 
 # %% ../../../nbs/targets/clients/00_answers.ipynb #c3941f7a
-LOGGER = logging.getLogger("datamaster_kit.databricks")
-FELT = 10.0
+DATABRICKS_LOGGER = logging.getLogger("datamaster_kit.databricks")
+NOTICEABLE_SECONDS = 10.0
 
 
-def is_tried_again(error: BaseException | None) -> bool:
+def is_retryable(error: BaseException | None) -> bool:
     """The SDK tries again after an error: a connection that broke or was silent, or a service that says when to come back."""
     is_connection = type(error).__module__.startswith(("requests.", "urllib3."))
     return is_connection or getattr(error, "retry_after_secs", None) is not None
@@ -148,9 +149,9 @@ class PatientClock:
     def sleep(self, seconds: float) -> None:
         """Wait before another try; raises DatamasterError where the service asks for more than a minute."""
         error = sys.exc_info()[1]
-        if error is not None and is_tried_again(error):
-            if seconds > LONGEST_PAUSE + 1:  # the SDK adds a second at most
-                raise DatamasterError(BUSY.fault(f"{self.host} asks to be left alone for {int(seconds):,} seconds")) from error
+        if error is not None and is_retryable(error):
+            if seconds > LONGEST_SDK_PAUSE + 1:  # the SDK adds a second at most
+                raise DatamasterError(DATABRICKS_BUSY.fault(f"{self.host} asks to be left alone for {int(seconds):,} seconds")) from error
             self.tell(error, seconds)
         time.sleep(seconds)
 
@@ -158,8 +159,8 @@ class PatientClock:
         """Tell of an error that is tried again: at once where it took long, else when the pauses have been felt."""
         self.silence += seconds
         if isinstance(error, OSError) and "timed out" in str(error).lower():
-            self.silence = FELT
-        if self.silence >= FELT:
+            self.silence = NOTICEABLE_SECONDS
+        if self.silence >= NOTICEABLE_SECONDS:
             self.silence = 0.0
             said, _, _ = str(error).partition(" Config: ")
-            LOGGER.warning("%s", visible(f"{self.host} does not answer as it should ({(said or type(error).__name__)[:200]}): trying again in {seconds:.0f} s; {UNREACHED.remedy}"))
+            DATABRICKS_LOGGER.warning("%s", visible_text(f"{self.host} does not answer as it should ({(said or type(error).__name__)[:200]}): trying again in {seconds:.0f} s; {DATABRICKS_UNREACHABLE.remedy}"))

@@ -15,17 +15,19 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from ...contract.fault import DatamasterError, code, first_line
-from ...contract.visible import visible
-from .answers import FELT, LONGEST_PAUSE, connection_reason, pause_asked_for
+from ...contract.visible import visible_text
+from .answers import NOTICEABLE_SECONDS, LONGEST_SDK_PAUSE, connection_reason, retry_after_seconds
 
 # %% auto #0
-__all__ = ['ENDPOINT', 'GRAPH', 'NO_LOGIN', 'SECONDS', 'PATIENCE', 'LOGGER', 'TRANSIENT', 'LASTING', 'POLLS', 'REFUSED',
-           'UNREACHED', 'Management', 'logged_in', 'reason_of', 'Answer', 'tried', 'requested', 'parsed',
-           'is_transient', 'refusal_of', 'wait_of', 'bounded_pause', 'tried_again', 'call', 'finished', 'listed']
+__all__ = ['MANAGEMENT_ENDPOINT', 'GRAPH_ENDPOINT', 'NO_LOGIN', 'REQUEST_SECONDS', 'LONGEST_RETRY_SECONDS', 'AZURE_LOGGER',
+           'TRANSIENT_STATUSES', 'LASTING_ERROR_CODES', 'MOST_POLLS', 'AZURE_REFUSED', 'AZURE_UNREACHABLE',
+           'Management', 'build_management', 'login_reason', 'Answer', 'send_request', 'send_http_request',
+           'parse_body', 'is_transient', 'azure_error_text', 'retry_delay', 'limit_pause', 'retry_request',
+           'call_azure', 'await_completion', 'list_items']
 
 # %% ../../../nbs/targets/clients/03_management.ipynb #07ee300d
-ENDPOINT = "https://management.azure.com"
-GRAPH = "https://graph.microsoft.com"
+MANAGEMENT_ENDPOINT = "https://management.azure.com"
+GRAPH_ENDPOINT = "https://graph.microsoft.com"
 NO_LOGIN = code("azure-log-in", "Nobody is logged in to Azure.", "az login, or in a workflow azure/login")
 
 
@@ -34,12 +36,12 @@ class Management:
     """Where Azure Resource Manager is, and what gives a token for it; `pause` waits for so many seconds between two of the `tries`."""
 
     token: Callable[[], str]
-    endpoint: str = ENDPOINT
+    endpoint: str = MANAGEMENT_ENDPOINT
     pause: Callable[[float], None] = time.sleep
     tries: int = 10
 
 
-def logged_in(endpoint: str = ENDPOINT, resource: str = "") -> Management:
+def build_management(endpoint: str = MANAGEMENT_ENDPOINT, resource: str = "") -> Management:
     """Return Azure Resource Manager, or another service (`resource` is what its tokens are for, else its endpoint), for whoever is logged in here; a call raises DatamasterError where nobody is."""
     from azure.core.exceptions import ClientAuthenticationError
     from azure.identity import DefaultAzureCredential
@@ -51,20 +53,20 @@ def logged_in(endpoint: str = ENDPOINT, resource: str = "") -> Management:
         try:
             return str(credential.get_token(f"{resource or endpoint}/.default").token)
         except ClientAuthenticationError as error:
-            raise DatamasterError(NO_LOGIN.fault(reason_of(str(error)))) from error
+            raise DatamasterError(NO_LOGIN.fault(login_reason(str(error)))) from error
 
     return Management(token, endpoint)
 
 
-def reason_of(message: str) -> str:
+def login_reason(message: str) -> str:
     """Return why nobody is logged in: what Azure's command line says, else the first line of all that was tried."""
     of_az = re.search(r"AzureCliCredential: (.+)", message)
     return of_az[1] if of_az else first_line(message)
 
 # %% ../../../nbs/targets/clients/03_management.ipynb #fc1dd501
-SECONDS = 25  # after which a connection without an answer is given up
-PATIENCE = 30  # seconds in which an answer comes, however often a call is tried
-LOGGER = logging.getLogger("datamaster_kit.azure")
+REQUEST_SECONDS = 25  # after which a connection without an answer is given up
+LONGEST_RETRY_SECONDS = 30  # seconds in which an answer comes, however often a call is tried
+AZURE_LOGGER = logging.getLogger("datamaster_kit.azure")
 
 
 @dataclass(frozen=True)
@@ -76,12 +78,12 @@ class Answer:
     body: Any
 
 
-def tried(management: Management, method: str, url: str, body: Any = None) -> Answer:
+def send_request(management: Management, method: str, url: str, body: Any = None) -> Answer:
     """Return the answer to one request."""
-    return requested(method, url, {"Authorization": f"Bearer {management.token()}", "Content-Type": "application/json"}, body)
+    return send_http_request(method, url, {"Authorization": f"Bearer {management.token()}", "Content-Type": "application/json"}, body)
 
 
-def requested(method: str, url: str, headers: Mapping[str, str], body: Any = None, seconds: float = SECONDS) -> Answer:
+def send_http_request(method: str, url: str, headers: Mapping[str, str], body: Any = None, seconds: float = REQUEST_SECONDS) -> Answer:
     """Return the answer to a request with these headers and a body of JSON; after so many seconds without one it is given up."""
     import requests
 
@@ -92,10 +94,10 @@ def requested(method: str, url: str, headers: Mapping[str, str], body: Any = Non
         reply = requests.request(method, url, headers={**headers, "Accept": "application/json"}, json=body, auth=unchanged, timeout=seconds, allow_redirects=False)
     except requests.RequestException as error:
         return Answer(0, {}, connection_reason(error))
-    return Answer(reply.status_code, reply.headers, parsed(reply.content))
+    return Answer(reply.status_code, reply.headers, parse_body(reply.content))
 
 
-def parsed(content: bytes) -> Any:
+def parse_body(content: bytes) -> Any:
     """Return JSON, or the beginning of a text that is none."""
     try:
         return json.loads(content) if content else {}
@@ -103,40 +105,40 @@ def parsed(content: bytes) -> Any:
         return content[:200].decode("utf-8", "replace")
 
 # %% ../../../nbs/targets/clients/03_management.ipynb #384961ce
-TRANSIENT = (0, 408, 429, 500, 502, 503, 504)
-LASTING = ("40300", "MissingSubscriptionRegistration")  # conflicts that waiting does not end: a quota, a resource provider that is not registered
+TRANSIENT_STATUSES = (0, 408, 429, 500, 502, 503, 504)
+LASTING_ERROR_CODES = ("40300", "MissingSubscriptionRegistration")  # conflicts that waiting does not end: a quota, a resource provider that is not registered
 
 
 def is_transient(answer: Answer) -> bool:
     """A later try may succeed."""
-    return answer.status in TRANSIENT or (answer.status == 409 and not any(sign in refusal_of(answer) for sign in LASTING))
+    return answer.status in TRANSIENT_STATUSES or (answer.status == 409 and not any(sign in azure_error_text(answer) for sign in LASTING_ERROR_CODES))
 
 
-def refusal_of(answer: Answer) -> str:
+def azure_error_text(answer: Answer) -> str:
     """Return the code and message of an error (Azure Resource Manager, *Error details*)."""
     error = answer.body.get("error", answer.body) if isinstance(answer.body, Mapping) else answer.body
     return f"{error.get('code', answer.status)}: {error.get('message', '')}" if isinstance(error, Mapping) else str(error)
 
 
-def wait_of(answer: Answer, attempt: int) -> float:
+def retry_delay(answer: Answer, attempt: int) -> float:
     """Return the seconds to wait: what the service says, else 1, 2, 4 and so on up to 30."""
-    asked = pause_asked_for(answer.headers)
+    asked = retry_after_seconds(answer.headers)
     return float(min(30, 2**attempt) if asked is None else asked)
 
 # %% ../../../nbs/targets/clients/03_management.ipynb #f24c63a1
-POLLS = 240
-REFUSED = code("azure-refused", "Azure refused a call.", "the message is Azure's; compare the roles of whoever is logged in with the documentation of the Azure side")
-UNREACHED = code("azure-unreachable", "Azure did not answer, or stayed busy.", "run it again: what is done is left as it is")
+MOST_POLLS = 240
+AZURE_REFUSED = code("azure-refused", "Azure refused a call.", "the message is Azure's; compare the roles of whoever is logged in with the documentation of the Azure side")
+AZURE_UNREACHABLE = code("azure-unreachable", "Azure did not answer, or stayed busy.", "run it again: what is done is left as it is")
 
 
-def bounded_pause(seconds: float, place: str) -> float:
+def limit_pause(seconds: float, place: str) -> float:
     """Return how long to wait; raises DatamasterError where Azure asks for more than a minute."""
-    if seconds > LONGEST_PAUSE:
-        raise DatamasterError(UNREACHED.fault(f"{place}: Azure asks to be left alone for {seconds:,.0f} seconds", hint="run it again after that time: what is done is left as it is"))
+    if seconds > LONGEST_SDK_PAUSE:
+        raise DatamasterError(AZURE_UNREACHABLE.fault(f"{place}: Azure asks to be left alone for {seconds:,.0f} seconds", hint="run it again after that time: what is done is left as it is"))
     return seconds
 
 
-def tried_again(
+def retry_request(
     management: Management, attempt: Callable[[], Answer], place: str
 ) -> tuple[Answer, int]:
     """Return the last answer to a call, and how often it was tried; who waits long is told why."""
@@ -145,57 +147,57 @@ def tried_again(
         begun = time.monotonic()
         answer = attempt()
         spent = time.monotonic() - begun
-        pause = bounded_pause(wait_of(answer, number), place) if is_transient(answer) else 0.0
+        pause = limit_pause(retry_delay(answer, number), place) if is_transient(answer) else 0.0
         waited, silent = waited + spent + pause, silent + spent + pause
-        has_no_answer = answer.status == 0 and waited > PATIENCE
+        has_no_answer = answer.status == 0 and waited > LONGEST_RETRY_SECONDS
         if not is_transient(answer) or has_no_answer or number == management.tries - 1:
             break
-        if silent >= FELT:
-            said = visible(f"{place}: {refusal_of(answer)[:200]}: trying again in {pause:.0f} s")
-            LOGGER.warning("%s", said)
+        if silent >= NOTICEABLE_SECONDS:
+            said = visible_text(f"{place}: {azure_error_text(answer)[:200]}: trying again in {pause:.0f} s")
+            AZURE_LOGGER.warning("%s", said)
             silent = 0.0
         management.pause(pause)
     return answer, number + 1
 
 
-def call(management: Management, method: str, path: str, body: Any = None) -> Answer:
+def call_azure(management: Management, method: str, path: str, body: Any = None) -> Answer:
     """Return the answer to a call, or that of 404; `path` begins with a slash, or is an address that Azure gave.
 
     Raises DatamasterError where Azure refuses it, stays busy, or gives no answer within half a minute.
     """
     url = management.endpoint + path if path.startswith("/") else path
     if not url.startswith(management.endpoint + "/"):
-        raise DatamasterError(REFUSED.fault(f"{method} {urlsplit(url).netloc}: the answer leads away from {management.endpoint}"))
+        raise DatamasterError(AZURE_REFUSED.fault(f"{method} {urlsplit(url).netloc}: the answer leads away from {management.endpoint}"))
     place = f"{method} {urlsplit(url).path}"
-    answer, tries = tried_again(management, lambda: tried(management, method, url, body), place)
+    answer, tries = retry_request(management, lambda: send_request(management, method, url, body), place)
     if is_transient(answer):
-        raise DatamasterError(UNREACHED.fault(f"{place}: {refusal_of(answer)}, after {tries} tries"))
+        raise DatamasterError(AZURE_UNREACHABLE.fault(f"{place}: {azure_error_text(answer)}, after {tries} tries"))
     if answer.status >= 300 and answer.status != 404:
-        raise DatamasterError(REFUSED.fault(f"{place}: {refusal_of(answer)}"))
-    return finished(management, answer, place) if method != "GET" else answer
+        raise DatamasterError(AZURE_REFUSED.fault(f"{place}: {azure_error_text(answer)}"))
+    return await_completion(management, answer, place) if method != "GET" else answer
 
 
-def finished(management: Management, answer: Answer, place: str) -> Answer:
+def await_completion(management: Management, answer: Answer, place: str) -> Answer:
     """Return the answer once what it began has ended; raises DatamasterError where that failed."""
     address = answer.headers.get("Azure-AsyncOperation") or (answer.headers.get("Location", "") if answer.status == 202 else "")
     state, polled = ("InProgress" if address else "Succeeded"), answer
-    for attempt in range(POLLS):
+    for attempt in range(MOST_POLLS):
         if state in ("Succeeded", "Failed", "Canceled"):
             break
-        management.pause(bounded_pause(wait_of(polled, min(attempt, 3)), place))
-        polled = call(management, "GET", address)
+        management.pause(limit_pause(retry_delay(polled, min(attempt, 3)), place))
+        polled = call_azure(management, "GET", address)
         state = polled.body.get("status", "InProgress" if polled.status == 202 else "Succeeded") if isinstance(polled.body, Mapping) else "Succeeded"
     if state in ("Failed", "Canceled"):
-        raise DatamasterError(REFUSED.fault(f"{place}: {state}: {refusal_of(polled)}"))
+        raise DatamasterError(AZURE_REFUSED.fault(f"{place}: {state}: {azure_error_text(polled)}"))
     if state != "Succeeded":
-        raise DatamasterError(UNREACHED.fault(f"{place}: the operation goes on"))
+        raise DatamasterError(AZURE_UNREACHABLE.fault(f"{place}: the operation goes on"))
     return answer
 
 # %% ../../../nbs/targets/clients/03_management.ipynb #62358f51
-def listed(management: Management, path: str) -> Iterator[dict[str, Any]]:
+def list_items(management: Management, path: str) -> Iterator[dict[str, Any]]:
     """Yield the items of a list, page by page; of a collection that is not there, none."""
     while path:
-        answer = call(management, "GET", path)
+        answer = call_azure(management, "GET", path)
         page = answer.body if answer.status != 404 else {}
         yield from page.get("value", ())
         path = page.get("nextLink") or page.get("@odata.nextLink") or ""  # the latter in Microsoft Graph

@@ -15,15 +15,15 @@ if TYPE_CHECKING:
     from databricks.sdk.service.sql import EndpointInfo, StatementResponse
 
 # %% auto #0
-__all__ = ['NO_WAREHOUSE', 'STATEMENT_FAILED', 'HOLD', 'chosen', 'started_warehouse', 'pauses', 'ended', 'rows_of',
-           'run_statement', 'head']
+__all__ = ['NO_WAREHOUSE', 'STATEMENT_FAILED', 'STATEMENT_WAIT', 'find_warehouse', 'start_warehouse', 'poll_pauses',
+           'await_statement', 'fetch_rows', 'run_statement', 'statement_head']
 
 # %% ../../../nbs/targets/clients/02_warehouse.ipynb #39fe647d
 NO_WAREHOUSE = code("no-warehouse", "The target names no SQL warehouse, or one that its workspace does not have.",
                     "set `warehouse:` of the target in the project file to the id or the name of a SQL warehouse")
 
 
-def chosen(warehouses: Iterable[EndpointInfo], said: str) -> EndpointInfo:
+def find_warehouse(warehouses: Iterable[EndpointInfo], said: str) -> EndpointInfo:
     """Return the warehouse of that id or name, which is not case sensitive; raises BadInput where there is none."""
     known = list(warehouses)
     for warehouse in known:
@@ -33,24 +33,24 @@ def chosen(warehouses: Iterable[EndpointInfo], said: str) -> EndpointInfo:
     raise BadInput(NO_WAREHOUSE.fault(f"{f'there is no SQL warehouse {said!r}' if said else 'no SQL warehouse is named'}; the workspace has {there}"))
 
 
-def started_warehouse(client: WorkspaceClient, said: str) -> str:
+def start_warehouse(client: WorkspaceClient, said: str) -> str:
     """Return the id of the warehouse of that id or name, started if it is stopped; raises BadInput where there is none.
 
     A statement waits until the warehouse is up, so that nothing waits here.
     """
     from databricks.sdk.service.sql import State
 
-    found = chosen(client.warehouses.list(), said)
+    found = find_warehouse(client.warehouses.list(), said)
     if found.state == State.STOPPED:
         client.warehouses.start(found.id or "")
     return found.id or ""
 
 # %% ../../../nbs/targets/clients/02_warehouse.ipynb #135010c0
 STATEMENT_FAILED = code("statement-failed", "A SQL statement failed in the workspace.", "the service's message says why: a privilege that is missing, an object that is not there, or rows that break a constraint")
-HOLD = "15s"  # shorter than an answer may take
+STATEMENT_WAIT = "15s"  # shorter than an answer may take
 
 
-def pauses() -> Iterator[float]:
+def poll_pauses() -> Iterator[float]:
     """Yield how many seconds pass between two questions: from half a second, doubling, up to ten."""
     pause = 0.5
     while True:
@@ -58,12 +58,12 @@ def pauses() -> Iterator[float]:
         pause = min(pause * 2, 10.0)
 
 
-def ended(client: WorkspaceClient, warehouse: str, statement: str) -> StatementResponse:
+def await_statement(client: WorkspaceClient, warehouse: str, statement: str) -> StatementResponse:
     """Return a statement's answer, once it has ended."""
     from databricks.sdk.service.sql import StatementState
 
-    answer = client.statement_execution.execute_statement(statement, warehouse, wait_timeout=HOLD)
-    identity, pause = answer.statement_id or "", pauses()
+    answer = client.statement_execution.execute_statement(statement, warehouse, wait_timeout=STATEMENT_WAIT)
+    identity, pause = answer.statement_id or "", poll_pauses()
     try:
         while answer.status and answer.status.state in (StatementState.PENDING, StatementState.RUNNING):
             client.config.clock.sleep(next(pause))
@@ -74,7 +74,7 @@ def ended(client: WorkspaceClient, warehouse: str, statement: str) -> StatementR
     return answer
 
 # %% ../../../nbs/targets/clients/02_warehouse.ipynb #de039192
-def rows_of(client: WorkspaceClient, answer: StatementResponse) -> list[dict[str, Any]]:
+def fetch_rows(client: WorkspaceClient, answer: StatementResponse) -> list[dict[str, Any]]:
     """Return the rows of every chunk of a result, by column; raises DatamasterError where the service has cut it off (at 25 MiB)."""
     if answer.manifest and answer.manifest.truncated:
         raise DatamasterError(STATEMENT_FAILED.fault("the result is larger than the service gives at once", hint="ask for fewer rows"))
@@ -94,17 +94,17 @@ def run_statement(client: WorkspaceClient, warehouse: str, statement: str) -> li
     from databricks.sdk.service.sql import StatementState
 
     try:
-        answer = ended(client, warehouse, statement)
+        answer = await_statement(client, warehouse, statement)
         if answer.status and answer.status.state == StatementState.SUCCEEDED:
-            return rows_of(client, answer)
+            return fetch_rows(client, answer)
     except (DatabricksError, TimeoutError) as error:
-        raise DatamasterError(STATEMENT_FAILED.fault(f"{error} (in {head(statement)})")) from error
+        raise DatamasterError(STATEMENT_FAILED.fault(f"{error} (in {statement_head(statement)})")) from error
     state = answer.status.state.value if answer.status and answer.status.state else "ended without a state"
     said = answer.status.error.message if answer.status and answer.status.error else f"the statement is {state}"
-    raise DatamasterError(STATEMENT_FAILED.fault(f"{said} (in {head(statement)})"))
+    raise DatamasterError(STATEMENT_FAILED.fault(f"{said} (in {statement_head(statement)})"))
 
 
-def head(statement: str) -> str:
+def statement_head(statement: str) -> str:
     """Return a statement's beginning on one line, for a message."""
     line = " ".join(statement.split())
     return line if len(line) <= 120 else line[:117] + "..."

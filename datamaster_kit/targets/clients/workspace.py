@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 from ... import __version__
 from ...contract.fault import BadInput, DatamasterError, Fault, code, first_line
 from ...project.project_file import Project
-from .answers import NOT_DATABRICKS, SECONDS_TO_ANSWER, SECONDS_TO_CONNECT, UNREACHED, PatientClock, require_reachable
+from .answers import NOT_DATABRICKS, SECONDS_TO_ANSWER, SECONDS_TO_CONNECT, DATABRICKS_UNREACHABLE, PatientClock, require_reachable
 
 if TYPE_CHECKING:
     from databricks.sdk import AccountClient, WorkspaceClient
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from databricks.sdk.core import Config
 
 # %% auto #0
-__all__ = ['NO_HOST', 'NO_WORKSPACE', 'NO_ACCOUNT', 'NOT_SIGNED_IN', 'REFUSED', 'ACCOUNT_HOST', 'SECONDS_OF_TRIES',
-           'client_settings', 'signed_in', 'workspace_client', 'account_client', 'fault_of']
+__all__ = ['NO_HOST', 'NO_WORKSPACE', 'NO_ACCOUNT', 'NOT_SIGNED_IN', 'DATABRICKS_REFUSED', 'ACCOUNT_HOST', 'SECONDS_OF_TRIES',
+           'client_settings', 'sign_in', 'workspace_client', 'account_client', 'sdk_fault']
 
 # %% ../../../nbs/targets/clients/01_workspace.ipynb #6ed2f2d2
 NO_HOST = code("no-workspace-host", "A target of the project file does not say which workspace it is.", "write `host: https://adb-….azuredatabricks.net` under the target")
@@ -30,7 +30,7 @@ NO_ACCOUNT = code("no-account-id", "A target of the project file does not say wh
                   "write `account_id:` under the target: an account administrator finds it at accounts.azuredatabricks.net, in the menu of the user's name")
 NOT_SIGNED_IN = code("not-signed-in", "No credentials for the Databricks workspace were found.",
                      "sign in by `az login`, set DATABRICKS_TOKEN, or name a `profile:` of ~/.databrickscfg under the target")
-REFUSED = code("databricks-refused", "Databricks refused a call.", "the message is Databricks'; compare the privileges of whoever is signed in with what the documentation of the catalog lists")
+DATABRICKS_REFUSED = code("databricks-refused", "Databricks refused a call.", "the message is Databricks'; compare the privileges of whoever is signed in with what the documentation of the catalog lists")
 ACCOUNT_HOST = "https://accounts.azuredatabricks.net"
 
 
@@ -52,7 +52,7 @@ def client_settings(project: Project, target: str, account: bool = False) -> Map
 SECONDS_OF_TRIES = 300
 
 
-def signed_in(settings: Mapping[str, Any]) -> Config:
+def sign_in(settings: Mapping[str, Any]) -> Config:
     """Return the SDK's configuration with the credentials that it found; raises DatamasterError where it found none, or where the host cannot be reached."""
     from databricks.sdk.core import Config
 
@@ -74,17 +74,17 @@ def workspace_client(project: Project, target: str) -> WorkspaceClient:
     """Return a client of a target's workspace; raises BadInput or DatamasterError where it cannot be had."""
     from databricks.sdk import WorkspaceClient
 
-    return WorkspaceClient(config=signed_in(client_settings(project, target)))
+    return WorkspaceClient(config=sign_in(client_settings(project, target)))
 
 
 def account_client(project: Project, target: str) -> AccountClient:
     """Return a client of the account that a target's workspace is in; raises BadInput or DatamasterError where it cannot be had."""
     from databricks.sdk import AccountClient
 
-    return AccountClient(config=signed_in(client_settings(project, target, account=True)))
+    return AccountClient(config=sign_in(client_settings(project, target, account=True)))
 
 # %% ../../../nbs/targets/clients/01_workspace.ipynb #c6e28272
-def fault_of(error: Exception) -> Fault | None:
+def sdk_fault(error: Exception) -> Fault | None:
     """Return what to tell of an error that the SDK raised, or None where another raised it."""
     said, _, _ = str(error).partition(" Config: ")
     is_no_json = type(error).__module__ == "requests.exceptions" and isinstance(error, ValueError)
@@ -94,4 +94,4 @@ def fault_of(error: Exception) -> Fault | None:
         return None
     if type(error).__name__ == "Unauthenticated" or said.lower().startswith("invalid access token"):
         return NOT_SIGNED_IN.fault(f"the credentials that were found are refused: {said or 'no reason was given'}")
-    return (UNREACHED if isinstance(error, TimeoutError) else REFUSED).fault(first_line(said) or type(error).__name__)
+    return (DATABRICKS_UNREACHABLE if isinstance(error, TimeoutError) else DATABRICKS_REFUSED).fault(first_line(said) or type(error).__name__)

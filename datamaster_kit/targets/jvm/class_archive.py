@@ -12,12 +12,12 @@ from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
-from .jars import jars
+from .jars import require_jars
 from .java import java_home
 
 # %% auto #0
-__all__ = ['MAKE', 'NEEDED', 'archive_key', 'is_own', 'whole_archive', 'take_over', 'archive_for', 'archive_of',
-           'archive_options', 'has_room']
+__all__ = ['MAKE_ARCHIVE_VARIABLE', 'ARCHIVE_ROOM_BYTES', 'archive_key', 'is_own_file', 'find_archive', 'install_archive',
+           'jars_archive', 'project_archive', 'archive_options', 'has_room']
 
 # %% ../../../nbs/targets/jvm/02_class_archive.ipynb #c4731d06
 def archive_key(jar_files: Sequence[Path], java: Path) -> str:
@@ -28,17 +28,17 @@ def archive_key(jar_files: Sequence[Path], java: Path) -> str:
     return hashlib.sha256(os.linesep.join(told).encode()).hexdigest()[:16]
 
 # %% ../../../nbs/targets/jvm/02_class_archive.ipynb #d09b92dd
-def is_own(file: Path) -> bool:
+def is_own_file(file: Path) -> bool:
     """A file belongs to whoever runs this, and nobody else can write to it or to its folder."""
     return os.name != "posix" or all(item.stat().st_uid == os.getuid() and not item.stat().st_mode & 0o022 for item in (file, file.parent))
 
 
-def whole_archive(folder: Path, key: str) -> Path | None:
+def find_archive(folder: Path, key: str) -> Path | None:
     """Return the class archive of a key in a folder; None where there is none that is whole and one's own."""
-    return next((file for file in folder.glob(f"classes-{key}-*.jsa") if file.stem.endswith(f"-{file.stat().st_size}") and is_own(file)), None)
+    return next((file for file in folder.glob(f"classes-{key}-*.jsa") if file.stem.endswith(f"-{file.stat().st_size}") and is_own_file(file)), None)
 
 
-def take_over(draft: Path, folder: Path, key: str) -> Path:
+def install_archive(draft: Path, folder: Path, key: str) -> Path:
     """Put an archive that was written into its place, remove those of other keys, and return its file."""
     file = folder / f"classes-{key}-{draft.stat().st_size}.jsa"
     draft.chmod(0o600)
@@ -49,30 +49,30 @@ def take_over(draft: Path, folder: Path, key: str) -> Path:
     return file
 
 # %% ../../../nbs/targets/jvm/02_class_archive.ipynb #33d75c02
-MAKE = "DATAMASTER_MAKE_ARCHIVE"
+MAKE_ARCHIVE_VARIABLE = "DATAMASTER_MAKE_ARCHIVE"
 
 
-def archive_for(jar_files: Sequence[Path], java: Path) -> tuple[Path, str, Path | None]:
+def jars_archive(jar_files: Sequence[Path], java: Path) -> tuple[Path, str, Path | None]:
     """Return the folder, the key and, where it is there, the file of the class archive for Delta's jars, which lie in one folder, and a Java home."""
     folder, key = jar_files[0].parent, archive_key(jar_files, java)
-    return folder, key, whole_archive(folder, key)
+    return folder, key, find_archive(folder, key)
 
 
-def archive_of(state_folder: Path) -> tuple[Path, str, Path | None]:
+def project_archive(state_folder: Path) -> tuple[Path, str, Path | None]:
     """Return the folder, the key and, where it is there, the file of the class archive of a state folder with the jars; raises DatamasterError where it has none, or where there is no Java."""
-    return archive_for([file.resolve() for file in jars(state_folder)], java_home(state_folder))
+    return jars_archive([file.resolve() for file in require_jars(state_folder)], java_home(state_folder))
 
 
 def archive_options(file: Path | None) -> list[str]:
     """Return Java's options that use a class archive, none where there is none; with DATAMASTER_MAKE_ARCHIVE, those that write one to the file it names as Java ends."""
-    made = os.environ.get(MAKE)
+    made = os.environ.get(MAKE_ARCHIVE_VARIABLE)
     said = f"-XX:ArchiveClassesAtExit={made}" if made else f"-XX:SharedArchiveFile={file}" if file else ""
     return [f'"{said}"', "-Xlog:cds*=off"] if said else []
 
 # %% ../../../nbs/targets/jvm/02_class_archive.ipynb #031bf28a
-NEEDED = 2_000_000_000
+ARCHIVE_ROOM_BYTES = 2_000_000_000
 
 
 def has_room(folder: Path) -> bool:
     """The disk of a folder has room for a class archive and for a lakehouse beside it."""
-    return shutil.disk_usage(folder).free >= NEEDED
+    return shutil.disk_usage(folder).free >= ARCHIVE_ROOM_BYTES

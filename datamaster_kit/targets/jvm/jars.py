@@ -20,8 +20,8 @@ from ...contract.fault import DatamasterError, code
 from ...project.private import make_private
 
 # %% auto #0
-__all__ = ['PINS', 'NO_JARS', 'FETCH_FAILED', 'Pin', 'is_intact', 'jars', 'trust_store', 'trust_options', 'ivy_jar', 'fetch',
-           'install_jars']
+__all__ = ['PINS', 'NO_JARS', 'FETCH_FAILED', 'Pin', 'is_intact', 'require_jars', 'write_trust_store', 'trust_options', 'ivy_jar',
+           'fetch_jar', 'install_jars']
 
 # %% ../../../nbs/targets/jvm/01_jars.ipynb #bfd1ec61
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ def is_intact(file: Path, pin: Pin) -> bool:
     return file.is_file() and hashlib.sha256(file.read_bytes()).hexdigest() == pin.sha256
 
 
-def jars(state_folder: Path) -> tuple[Path, ...]:
+def require_jars(state_folder: Path) -> tuple[Path, ...]:
     """Return the jars of a state folder, each read and compared with its checksum (10 MB, some 20 ms); raises DatamasterError naming every one that is missing or another."""
     files = tuple(state_folder / "jars" / pin.file for pin in PINS)
     faults = [NO_JARS.fault(f"{file.name} {'is not the one that is pinned' if file.is_file() else 'is missing'}", file=str(file.parent))
@@ -66,7 +66,7 @@ def jars(state_folder: Path) -> tuple[Path, ...]:
     return files
 
 # %% ../../../nbs/targets/jvm/01_jars.ipynb #0d8a11de
-def trust_store(pem: str, file: Path) -> Path:
+def write_trust_store(pem: str, file: Path) -> Path:
     """Write the certificates of a PEM text as a Java key store and return its file; the password is `changeit`, as is customary."""
     certificates = [ssl.PEM_cert_to_DER_cert(block) for block in re.findall(r"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", pem, re.DOTALL)]
     store = struct.pack(">III", 0xFEEDFEED, 2, len(certificates))
@@ -83,7 +83,7 @@ def trust_options(folder: Path) -> list[str]:
     named = Path(os.environ.get("SSL_CERT_FILE") or os.devnull)
     if not named.is_file():
         return []
-    return [f"-Djavax.net.ssl.trustStore={trust_store(named.read_text(encoding='utf-8', errors='replace'), folder / 'trust.jks')}", "-Djavax.net.ssl.trustStorePassword=changeit"]
+    return [f"-Djavax.net.ssl.trustStore={write_trust_store(named.read_text(encoding='utf-8', errors='replace'), folder / 'trust.jks')}", "-Djavax.net.ssl.trustStorePassword=changeit"]
 
 # %% ../../../nbs/targets/jvm/01_jars.ipynb #ed927216
 def ivy_jar() -> Path:
@@ -95,7 +95,7 @@ def ivy_jar() -> Path:
     return found[-1]
 
 
-def fetch(pin: Pin, java: Path, state_folder: Path, folder: Path) -> Path:
+def fetch_jar(pin: Pin, java: Path, state_folder: Path, folder: Path) -> Path:
     """Fetch one jar into a folder and return its file; raises DatamasterError where that fails or the checksum differs."""
     settings = os.environ.get("DATAMASTER_IVY_SETTINGS")
     command = [str(java / "bin" / "java"), f"-Duser.home={state_folder}", *trust_options(folder), "-jar", str(ivy_jar()), *(["-settings", settings] if settings else []),
@@ -115,5 +115,5 @@ def install_jars(state_folder: Path, java: Path) -> tuple[Path, ...]:
     for pin in PINS:
         if not is_intact(folder / pin.file, pin):
             with tempfile.TemporaryDirectory(dir=state_folder) as draft:
-                fetch(pin, java, state_folder.resolve(), Path(draft).resolve()).replace(folder / pin.file)
-    return jars(state_folder)
+                fetch_jar(pin, java, state_folder.resolve(), Path(draft).resolve()).replace(folder / pin.file)
+    return require_jars(state_folder)

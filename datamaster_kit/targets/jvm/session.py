@@ -12,27 +12,28 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ...project.private import make_private
-from .class_archive import archive_for, archive_options
-from .jars import jars
+from .class_archive import jars_archive, archive_options
+from .jars import require_jars
 from .java import java_home
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 # %% auto #0
-__all__ = ['PATIENT', 'SAME_IN_A_FILE', 'LOG', 'settings', 'prepare', 'process_session', 'local_session']
+__all__ = ['COMPILER_OPTIONS', 'FILE_CONSTANT_FIELDS', 'LOG_SETTINGS', 'session_settings', 'prepare_spark_folders',
+           'process_session', 'local_session']
 
 # %% ../../../nbs/targets/jvm/03_session.ipynb #4b428074
 # Java's thorough compiler waits for fifty times as many calls and rounds as it would by itself (JDK 17, Tier4InvocationThreshold and its like).
-PATIENT = ("-XX:Tier4InvocationThreshold=250000", "-XX:Tier4MinInvocationThreshold=30000", "-XX:Tier4CompileThreshold=750000", "-XX:Tier4BackEdgeThreshold=2000000")
-SAME_IN_A_FILE = ("file_path", "file_name", "run_id", "contract_version", "stream")
+COMPILER_OPTIONS = ("-XX:Tier4InvocationThreshold=250000", "-XX:Tier4MinInvocationThreshold=30000", "-XX:Tier4CompileThreshold=750000", "-XX:Tier4BackEdgeThreshold=2000000")
+FILE_CONSTANT_FIELDS = ("file_path", "file_name", "run_id", "contract_version", "stream")
 
 
-def settings(state_folder: Path, jar_files: tuple[Path, ...], cores: int, java_options: Sequence[str] = ()) -> dict[str, str]:
+def session_settings(state_folder: Path, jar_files: tuple[Path, ...], cores: int, java_options: Sequence[str] = ()) -> dict[str, str]:
     """Return the session's settings for a machine with so many cores, given more options of Java's."""
     partitions = str(max(2, cores))
     scratch = state_folder / "spark"
-    options = ["-XX:+UseSerialGC", "-XX:-DontCompileHugeMethods", *PATIENT, "-Darrow.enable_unsafe_memory_access=true", "-Darrow.enable_null_check_for_get=false", f'"-Dlog4j2.configurationFile={scratch / "log4j2.properties"}"', f'"-Dderby.system.home={scratch}"',
+    options = ["-XX:+UseSerialGC", "-XX:-DontCompileHugeMethods", *COMPILER_OPTIONS, "-Darrow.enable_unsafe_memory_access=true", "-Darrow.enable_null_check_for_get=false", f'"-Dlog4j2.configurationFile={scratch / "log4j2.properties"}"', f'"-Dderby.system.home={scratch}"',
                f'"-Djava.io.tmpdir={scratch / "tmp"}"', *java_options]
     return {
         "spark.master": f"local[{cores}]", "spark.app.name": "datamaster_kit", "spark.driver.memory": "2g",
@@ -43,11 +44,11 @@ def settings(state_folder: Path, jar_files: tuple[Path, ...], cores: int, java_o
         "spark.sql.sources.parallelPartitionDiscovery.parallelism": partitions, "spark.sql.session.timeZone": "UTC", "spark.sql.variable.substitute": "false", "spark.sql.legacy.parquet.nanosAsLong": "true", "spark.sql.codegen.cache.maxEntries": "1000",
         "spark.sql.warehouse.dir": str(scratch / "warehouse"), "spark.local.dir": str(scratch / "tmp"),
         "spark.driver.extraClassPath": os.pathsep.join(map(str, jar_files)), "spark.driver.extraJavaOptions": " ".join(options),
-        **{f"spark.hadoop.parquet.column.statistics.enabled#carlton_metadata.{name}": "false" for name in SAME_IN_A_FILE},
+        **{f"spark.hadoop.parquet.column.statistics.enabled#carlton_metadata.{name}": "false" for name in FILE_CONSTANT_FIELDS},
     }
 
 # %% ../../../nbs/targets/jvm/03_session.ipynb #efeb45d4
-LOG = """rootLogger.level = {level}
+LOG_SETTINGS = """rootLogger.level = {level}
 rootLogger.appenderRef.stderr.ref = stderr
 appender.stderr.type = Console
 appender.stderr.name = stderr
@@ -57,12 +58,12 @@ appender.stderr.layout.pattern = %p %c{{1}}: %m%n
 """
 
 
-def prepare(state_folder: Path) -> None:
+def prepare_spark_folders(state_folder: Path) -> None:
     """Make the folders and the log's settings that Spark needs before it starts."""
     scratch = state_folder / "spark"
     make_private(scratch / "tmp")
     level = os.environ.get("DATAMASTER_SPARK_LOG", "fatal")
-    (scratch / "log4j2.properties").write_text(LOG.format(level=level if level.isalpha() else "fatal"), encoding="utf-8")
+    (scratch / "log4j2.properties").write_text(LOG_SETTINGS.format(level=level if level.isalpha() else "fatal"), encoding="utf-8")
 
 # %% ../../../nbs/targets/jvm/03_session.ipynb #9264c8b3
 def process_session() -> SparkSession | None:
@@ -82,11 +83,11 @@ def local_session(state_folder: Path) -> SparkSession:
     if active is not None:
         return active
     state_folder = state_folder.resolve()
-    files, home = tuple(file.resolve() for file in jars(state_folder)), java_home(state_folder)
-    _, _, archive = archive_for(files, home)
-    prepare(state_folder)
+    files, home = tuple(file.resolve() for file in require_jars(state_folder)), java_home(state_folder)
+    _, _, archive = jars_archive(files, home)
+    prepare_spark_folders(state_folder)
     builder = SparkSession.builder
-    for key, setting in settings(state_folder, files, os.cpu_count() or 2, archive_options(archive)).items():
+    for key, setting in session_settings(state_folder, files, os.cpu_count() or 2, archive_options(archive)).items():
         builder = builder.config(key, setting)
     before = {name: os.environ.get(name) for name in ("JAVA_HOME", "PYSPARK_PYTHON", "SPARK_LOCAL_DIRS")}
     os.environ.update(JAVA_HOME=str(home), PYSPARK_PYTHON=sys.executable, SPARK_LOCAL_DIRS=str(state_folder / "spark" / "tmp"))

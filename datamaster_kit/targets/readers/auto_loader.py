@@ -10,27 +10,28 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
 from ...contract.check import SOURCE_OPTION
-from ...contract.control_totals import RECORDS
+from ...contract.control_totals import RECORD_COUNT_NAME
 from ...contract.fault import BadInput, Fault
 from ...contract.source_options import CLOUD_OPTIONS, option_problems, quote_escape, reader_options
 from ...contract.sql.sqltype import quote, sql_literal, sql_type
-from .avro_files import CAPTURED, rows_of_events
-from .casts import FILE, OWN_NAMES, RESCUED, TEXT, aliases_of, bronze_type, refusal, rows_of_texts, types_of, without_own_names
-from .control_totals import MOST_BYTES, balance, cells_in, found_totals
-from .csv_files import no_glob
-from .json_files import records_of, rows_of_json, texts_read
+from .avro_files import CAPTURE_COLUMNS, rows_of_events
+from .casts import FILE_STRUCT, INGEST_MEMBER_NAMES, RESCUE_COLUMN, TEXT_COLUMN, aliases_of, bronze_type, refusal_query, rows_of_texts, types_of, escape_ingest_names
+from .control_totals import MOST_RECORD_BYTES, check_totals, cells_in, compute_totals
+from .csv_files import escape_glob
+from .json_files import json_record_rows, rows_of_json, text_read_options
 from ..stream import run_stream
-from ..base import NO_RECORD, TOTALS_OF, Files, FileSource, Handle, ListedFile
+from ..base import NO_RECORD_REASON, TOTALS_OF, Files, FileSource, Handle, ListedFile
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
 # %% auto #0
-__all__ = ['CORRUPT', 'written', 'option_faults', 'control_options', 'auto_loader_options', 'schema_of', 'rows_of_csv',
-           'cloud_rows', 'rescued_by_loader', 'read_new_cloud_files', 'is_control', 'totals_texts', 'controlled']
+__all__ = ['CORRUPT_COLUMN', 'render_option', 'option_faults', 'control_options', 'auto_loader_options', 'schema_of',
+           'cloud_csv_rows', 'cloud_rows', 'loader_rescue_sql', 'read_new_cloud_files', 'is_totals_record',
+           'read_totals_texts', 'reconcile_totals']
 
 # %% ../../../nbs/targets/readers/13_auto_loader.ipynb #320a9710
-def written(value: Any) -> str:
+def render_option(value: Any) -> str:
     """Return an option's value as Spark takes it."""
     return str(value).lower() if isinstance(value, bool) else str(value)
 
@@ -40,7 +41,7 @@ def option_faults(format: str, options: Mapping[str, Any]) -> list[Fault]:
     return [SOURCE_OPTION.fault(message, path=f"$.workflow.source.{name}", hint=hint) for message, name, hint in option_problems(format, options)]
 
 # %% ../../../nbs/targets/readers/13_auto_loader.ipynb #43d99399
-CORRUPT = "_datamaster_corrupt_record"
+CORRUPT_COLUMN = "_datamaster_corrupt_record"
 
 
 def control_options(source: FileSource) -> dict[str, str]:
@@ -56,42 +57,42 @@ def auto_loader_options(source: FileSource, schema_location: str) -> dict[str, s
     faults = option_faults(source.format, source.options)
     if faults:
         raise BadInput(*faults)
-    given = {f"cloudFiles.{name}" if name in CLOUD_OPTIONS else name: written(value) for name, value in reader_options(source.format, source.options).items()}
+    given = {f"cloudFiles.{name}" if name in CLOUD_OPTIONS else name: render_option(value) for name, value in reader_options(source.format, source.options).items()}
     if source.format == "json":  # files of text have a schema that is fixed, so that nothing evolves
-        format, _, options = texts_read(source)
+        format, _, options = text_read_options(source)
         return {**{name: value for name, value in given.items() if name != "cloudFiles.schemaEvolutionMode"}, **options, "cloudFiles.format": format}
     defaults = {"cloudFiles.schemaEvolutionMode": "rescue", **control_options(source)}
-    fixed = {"cloudFiles.format": source.format, "cloudFiles.schemaLocation": schema_location, "rescuedDataColumn": RESCUED, "mode": "PERMISSIVE"}
+    fixed = {"cloudFiles.format": source.format, "cloudFiles.schemaLocation": schema_location, "rescuedDataColumn": RESCUE_COLUMN, "mode": "PERMISSIVE"}
     if source.format == "csv":
         given.pop("lineSep", None)  # found in the file: with one that is said, Spark takes no other
         defaults |= {"header": "true", "multiLine": "true"}
         fixed |= {"escape": quote_escape(source.options), "charToEscapeQuoteEscaping": quote_escape(source.options)}  # the latter is the byte 0 where none is said, and goes out of cells
-        fixed |= {"columnNameOfCorruptRecord": CORRUPT, "readerCaseSensitive": "false", "maxColumns": str(max(20_480, 2 * len(source.fields)))}
+        fixed |= {"columnNameOfCorruptRecord": CORRUPT_COLUMN, "readerCaseSensitive": "false", "maxColumns": str(max(20_480, 2 * len(source.fields)))}
     return {**defaults, **given, **fixed}
 
 # %% ../../../nbs/targets/readers/13_auto_loader.ipynb #cd8bbd99
 def schema_of(source: FileSource) -> str:
     """Return the columns of the source's files as a schema in SQL: the contract's, or as they are read where rows are made of texts."""
     if source.is_captured:
-        return CAPTURED
+        return CAPTURE_COLUMNS
     if source.format == "json":
-        return texts_read(source)[1]
+        return text_read_options(source)[1]
     if source.format == "csv":
-        return ", ".join(f"{quote(column)} STRING" for column in (*types_of(source), CORRUPT))
+        return ", ".join(f"{quote(column)} STRING" for column in (*types_of(source), CORRUPT_COLUMN))
     return ", ".join(f"{quote(column)} {sql_type(bronze_type(type))}" for column, type in types_of(source).items())
 
 # %% ../../../nbs/targets/readers/13_auto_loader.ipynb #6c4ddaba
-def rows_of_csv(read: DataFrame, source: FileSource) -> DataFrame:
+def cloud_csv_rows(read: DataFrame, source: FileSource) -> DataFrame:
     """Return what Auto Loader read of csv files, as rows of the contract; of a record that is malformed all the cells are left out, and its text is kept."""
     names = list(types_of(source))
-    aliases, more = aliases_of(source), f"from_json({RESCUED}, 'MAP<STRING, STRING>')"
+    aliases, more = aliases_of(source), f"from_json({RESCUE_COLUMN}, 'MAP<STRING, STRING>')"
     former = {name: f"coalesce({', '.join(f'{more}[{sql_literal(alias)}]' for alias in aliases[name])})" for name in names if name in aliases}
     values = [f"coalesce({quote(name)}, {former[name]})" if name in former else quote(name) for name in names]
-    cells = [f"CASE WHEN {CORRUPT} IS NULL THEN {value} END AS {TEXT.format(index)}" for index, value in enumerate(values)]
+    cells = [f"CASE WHEN {CORRUPT_COLUMN} IS NULL THEN {value} END AS {TEXT_COLUMN.format(index)}" for index, value in enumerate(values)]
     used = "".join(f" AND NOT ({quote(name)} IS NULL AND name IN ({', '.join(map(sql_literal, aliases[name]))}))" for name in former)
-    rescued = f"map_filter({more}, (name, value) -> name NOT IN ('_file_path', '{CORRUPT}'){used})"
-    texts = read.selectExpr(*cells, f"{CORRUPT} AS _corrupt_record", f"{rescued} AS _rescued", FILE)
-    return rows_of_texts(texts.selectExpr("*", f"CASE WHEN cardinality(_rescued) > 0 THEN to_json({without_own_names('_rescued')}) END AS _datamaster_extra"), names, source, "_datamaster_extra")
+    rescued = f"map_filter({more}, (name, value) -> name NOT IN ('_file_path', '{CORRUPT_COLUMN}'){used})"
+    texts = read.selectExpr(*cells, f"{CORRUPT_COLUMN} AS _corrupt_record", f"{rescued} AS _rescued", FILE_STRUCT)
+    return rows_of_texts(texts.selectExpr("*", f"CASE WHEN cardinality(_rescued) > 0 THEN to_json({escape_ingest_names('_rescued')}) END AS _datamaster_extra"), names, source, "_datamaster_extra")
 
 
 def cloud_rows(read: DataFrame, source: FileSource) -> DataFrame:
@@ -99,29 +100,29 @@ def cloud_rows(read: DataFrame, source: FileSource) -> DataFrame:
     if source.is_captured:
         return rows_of_events(read, source)
     if source.format == "json":
-        return rows_of_json(records_of(read, source), source)
-    return rows_of_csv(read, source) if source.format == "csv" else read.selectExpr(*map(quote, types_of(source)), f"{rescued_by_loader()} AS {RESCUED}", FILE)
+        return rows_of_json(json_record_rows(read, source), source)
+    return cloud_csv_rows(read, source) if source.format == "csv" else read.selectExpr(*map(quote, types_of(source)), f"{loader_rescue_sql()} AS {RESCUE_COLUMN}", FILE_STRUCT)
 
 
-def rescued_by_loader() -> str:
+def loader_rescue_sql() -> str:
     """Return SQL for what Auto Loader rescued of a row, in which no column of the file passes for what ingest says of a row."""
-    told = f"from_json({RESCUED}, 'MAP<STRING, STRING>')"
-    others = without_own_names(f"map_filter({told}, (name, value) -> name != '_file_path')")
-    has_own = " OR ".join(f"{RESCUED} LIKE {sql_literal(f'%{chr(34)}{name}{chr(34)}%')}" for name in OWN_NAMES[1:])
-    return f"CASE WHEN {has_own} THEN to_json(map_concat({others}, map('_file_path', {told}['_file_path']))) ELSE {RESCUED} END"
+    told = f"from_json({RESCUE_COLUMN}, 'MAP<STRING, STRING>')"
+    others = escape_ingest_names(f"map_filter({told}, (name, value) -> name != '_file_path')")
+    has_own = " OR ".join(f"{RESCUE_COLUMN} LIKE {sql_literal(f'%{chr(34)}{name}{chr(34)}%')}" for name in INGEST_MEMBER_NAMES[1:])
+    return f"CASE WHEN {has_own} THEN to_json(map_concat({others}, map('_file_path', {told}['_file_path']))) ELSE {RESCUE_COLUMN} END"
 
 
 def read_new_cloud_files(spark: SparkSession, source: FileSource, checkpoint: str, handle: Handle, interval: str = "") -> None:
     """Hand the rows of every new file to `handle(rows, batch_id, None)`, by Auto Loader, until no new file is left or, with an interval, until asked to stop."""
     def batch(rows: DataFrame, batch_id: int) -> None:
-        rows, files = controlled(rows, source) if source.control else (rows, None)
+        rows, files = reconcile_totals(rows, source) if source.control else (rows, None)
         handle(rows, batch_id, files)
 
     read = spark.readStream.format("cloudFiles").schema(schema_of(source)).options(**auto_loader_options(source, f"{checkpoint}/_schemas")).load(source.folder)
     run_stream(cloud_rows(read, source), batch, checkpoint, interval)
 
 # %% ../../../nbs/targets/readers/13_auto_loader.ipynb #56996e32
-def is_control(source: FileSource) -> str:
+def is_totals_record(source: FileSource) -> str:
     """Return SQL that is true for a row that is a record of control totals, or of a file with those of others."""
     control = source.control
     if control is None or control.place == "header":
@@ -129,46 +130,46 @@ def is_control(source: FileSource) -> str:
     if control.place == "file":
         pattern = control.name_pattern.pattern.replace("(?P<", "(?<")
         return f"try_url_decode(replace(_datamaster_file.name, '+', '%2B')) RLIKE {sql_literal(f'^(?s:{pattern})$')}"
-    text, delimiter, quotes = f"ltrim(coalesce(get_json_object({RESCUED}, '$._corrupt_record'), ''))", str(source.options.get("delimiter", ",")), str(source.options.get("quote", '"'))
+    text, delimiter, quotes = f"ltrim(coalesce(get_json_object({RESCUE_COLUMN}, '$._corrupt_record'), ''))", str(source.options.get("delimiter", ",")), str(source.options.get("quote", '"'))
     begins = [f"startswith({text}, {sql_literal(mark + control.begins_with + mark + delimiter)})" for mark in ("", quotes)]
     return f"({' OR '.join(begins)})"
 
 
-def totals_texts(spark: SparkSession, source: FileSource, paths: Sequence[str]) -> dict[str, str]:
+def read_totals_texts(spark: SparkSession, source: FileSource, paths: Sequence[str]) -> dict[str, str]:
     """Return the record of control totals, or the text of the file with them, of each file that has one, by path; of a file with several records none says anything."""
     control, found = source.control, dict[str, str]()
     if control is None or not paths:
         return {}
     if control.place == "file":
-        files = spark.read.format("binaryFile").option("recursiveFileLookup", "true").option("pathGlobFilter", no_glob(control.name).replace("\\{stem\\}", "*").replace("\\{name\\}", "*")).load(no_glob(source.folder))
+        files = spark.read.format("binaryFile").option("recursiveFileLookup", "true").option("pathGlobFilter", escape_glob(control.name).replace("\\{stem\\}", "*").replace("\\{name\\}", "*")).load(escape_glob(source.folder))
         texts = {unquote(row["path"]): row["text"] for row in files.selectExpr("_metadata.file_path AS path", "CAST(content AS STRING) AS text").collect()}
         beside = {path: unquote(path).rpartition("/")[0] + "/" + control.beside(unquote(path).rpartition("/")[2]) for path in paths}
         return {path: texts[name] for path, name in beside.items() if name in texts}
-    lines = spark.read.text([no_glob(unquote(path)) for path in paths]).where(f"contains(value, {sql_literal(control.begins_with)})")
-    for row in lines.selectExpr("_metadata.file_path AS path", "value").where(f"length(value) < {MOST_BYTES}").collect():
+    lines = spark.read.text([escape_glob(unquote(path)) for path in paths]).where(f"contains(value, {sql_literal(control.begins_with)})")
+    for row in lines.selectExpr("_metadata.file_path AS path", "value").where(f"length(value) < {MOST_RECORD_BYTES}").collect():
         if (cells_in(row["value"], source.options) or [""])[0].removeprefix("\N{ZERO WIDTH NO-BREAK SPACE}") == control.begins_with:
             found[row["path"]] = "" if row["path"] in found else row["value"]
     return found
 
 
-def controlled(rows: DataFrame, source: FileSource) -> tuple[DataFrame, Files]:
+def reconcile_totals(rows: DataFrame, source: FileSource) -> tuple[DataFrame, Files]:
     """Return a batch's rows without the records of control totals, where a file that has not what they say is one row that says so; and the batch's files."""
     control = source.control
     assert control is not None
     spark = rows.sparkSession
-    marked = rows.selectExpr("*", f"{is_control(source)} AS _datamaster_is_control")
-    found = found_totals(marked, control, source.fields, "NOT _datamaster_is_control")
+    marked = rows.selectExpr("*", f"{is_totals_record(source)} AS _datamaster_is_control")
+    found = compute_totals(marked, control, source.fields, "NOT _datamaster_is_control")
     names = {path: name for path, row in found.items() if (name := control.data_name(unquote(row["name"])))}
-    texts = totals_texts(spark, source, [path for path in found if path not in names])
+    texts = read_totals_texts(spark, source, [path for path in found if path not in names])
     kept, listed = marked.where("NOT _datamaster_is_control").drop("_datamaster_is_control"), list[ListedFile]()
     for path, row in found.items():
         name, moment = unquote(path).rpartition(f"{source.folder.rstrip('/').rpartition('/')[2]}/")[2], row["micros"] // 1000
         if path in names:
             listed.append(ListedFile(path, name, row["size"], moment, TOTALS_OF + names[path]))
             continue
-        totals, reason = balance(control, texts.get(path), row["totals"], source.options, control.beside(unquote(row["name"])))
+        totals, reason = check_totals(control, texts.get(path), row["totals"], source.options, control.beside(unquote(row["name"])))
         is_refused = bool(reason) and control.refuses
-        listed.append(ListedFile(path, name, row["size"], moment, reason or (NO_RECORD if row["totals"][RECORDS] == "0" else ""), is_refused, totals))
+        listed.append(ListedFile(path, name, row["size"], moment, reason or (NO_RECORD_REASON if row["totals"][RECORD_COUNT_NAME] == "0" else ""), is_refused, totals))
         if is_refused:
-            kept = kept.where(f"_datamaster_file.path <> {sql_literal(path)}").union(spark.sql(refusal(source, path, row["name"], row["size"], row["micros"], reason)))
+            kept = kept.where(f"_datamaster_file.path <> {sql_literal(path)}").union(spark.sql(refusal_query(source, path, row["name"], row["size"], row["micros"], reason)))
     return kept, Files(len(listed), sum(file.size for file in listed), max((file.modified_millis for file in listed), default=None), tuple(listed))

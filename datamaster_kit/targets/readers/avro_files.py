@@ -14,21 +14,22 @@ from typing import IO, TYPE_CHECKING, Any
 from ...contract.model import Array, DataType, Field, Map, Scalar, Struct
 from ...contract.sql.sqltype import sql_literal
 from ...contract.sql.table import ENVELOPE_COLUMNS
-from .casts import FILE
-from .csv_files import no_glob
-from .json_files import BLANKS, items_of, rows_of_json, unmarked
+from .casts import FILE_STRUCT
+from .csv_files import escape_glob
+from .json_files import JSON_BLANKS, json_items, rows_of_json, strip_byte_order_mark
 from ..base import FileSource
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
 # %% auto #0
-__all__ = ['MEANINGS', 'MEMBERS', 'CAPTURED', 'CAPTURED_VALUE', 'BLOCK_START', 'TAKEN', 'ENQUEUED_AT', 'PARTITION', 'EVENT',
-           'next_number', 'avro_header', 'avro_damage', 'skip', 'avro_schema', 'Union', 'Meant', 'full_name',
-           'named_types', 'with_meaning', 'logical_type', 'json_of_properties', 'read_captured', 'rows_of_events']
+__all__ = ['LOGICAL_NUMBER_NAMES', 'AVRO_MEMBER_TYPES', 'CAPTURE_COLUMNS', 'CAPTURE_VALUE', 'BLOCK_START', 'ENQUEUED_PROPERTY',
+           'ENQUEUED_AT', 'PARTITION_PATTERN', 'EVENT_STRUCT', 'read_varint', 'avro_header_size', 'avro_damage',
+           'skip_bytes', 'avro_schema', 'Union', 'LogicalNumber', 'avro_full_name', 'types_by_name',
+           'with_logical_types', 'avro_logical_type', 'properties_json', 'read_captured_events', 'rows_of_events']
 
 # %% ../../../nbs/targets/readers/08_avro_files.ipynb #cfda6ddd
-def next_number(file: IO[bytes]) -> int:
+def read_varint(file: IO[bytes]) -> int:
     """Return the next number of an avro file (Avro, *Binary encoding*: variable length, zig-zag); raises EOFError where the file ends before it does."""
     found = shift = 0
     while True:
@@ -45,15 +46,15 @@ def _read_header(file: IO[bytes], size: int) -> bytes:
     """Return the mark that ends each block of an avro file, read from its header; raises EOFError where there is none."""
     if file.read(4) != b"Obj\x01":
         raise EOFError("it does not begin as an avro file does")
-    while count := next_number(file):
+    while count := read_varint(file):
         if count < 0:
-            next_number(file)
+            read_varint(file)
         for _ in range(2 * abs(count)):
-            skip(file, next_number(file), size)
+            skip_bytes(file, read_varint(file), size)
     return file.read(16)
 
 
-def avro_header(path: Path) -> int:
+def avro_header_size(path: Path) -> int:
     """Return the number of bytes of an avro file's header; raises EOFError or OSError where there is none."""
     with path.open("rb") as file:
         _read_header(file, path.stat().st_size)
@@ -69,8 +70,8 @@ def avro_damage(path: Path) -> tuple[str, int]:
             mark = _read_header(file, size)
             whole = file.tell()
             while file.tell() < size:
-                next_number(file)
-                skip(file, next_number(file), size)
+                read_varint(file)
+                skip_bytes(file, read_varint(file), size)
                 if file.read(16) != mark:
                     raise EOFError("a block does not end where it should")
                 whole = file.tell()
@@ -79,7 +80,7 @@ def avro_damage(path: Path) -> tuple[str, int]:
     return "", whole
 
 
-def skip(file: IO[bytes], count: int, size: int) -> None:
+def skip_bytes(file: IO[bytes], count: int, size: int) -> None:
     """Go over some bytes of a file of a size; raises EOFError where there are not as many."""
     if count < 0 or file.tell() + count > size:
         raise EOFError("it ends within a block")
@@ -90,12 +91,12 @@ def avro_schema(path: Path) -> Any:
     """Return the schema that an avro file begins with (Avro, *Object container files*); raises EOFError or ValueError where it has none."""
     with path.open("rb") as file:
         file.seek(4)
-        while count := next_number(file):
+        while count := read_varint(file):
             if count < 0:
-                next_number(file)
+                read_varint(file)
             for _ in range(abs(count)):
-                name = file.read(next_number(file))
-                value = file.read(next_number(file))
+                name = file.read(read_varint(file))
+                value = file.read(read_varint(file))
                 if name == b"avro.schema":
                     return json.loads(value)
     raise ValueError("the file has no schema")
@@ -106,103 +107,103 @@ class Union(Struct):
 
 
 @dataclass(frozen=True)
-class Meant(Scalar):
+class LogicalNumber(Scalar):
     """A whole number that means a time or a moment, by the name of its logical type."""
 
     meaning: str = ""
 
 
-MEANINGS = ("time-millis", "time-micros", "timestamp-nanos", "local-timestamp-nanos")
-MEMBERS = {"int": Scalar("integer"), "long": Scalar("long"), "date": Scalar("date"), "timestamp-millis": Scalar("timestamp"), "timestamp-micros": Scalar("timestamp"),
+LOGICAL_NUMBER_NAMES = ("time-millis", "time-micros", "timestamp-nanos", "local-timestamp-nanos")
+AVRO_MEMBER_TYPES = {"int": Scalar("integer"), "long": Scalar("long"), "date": Scalar("date"), "timestamp-millis": Scalar("timestamp"), "timestamp-micros": Scalar("timestamp"),
            "local-timestamp-millis": Scalar("timestamp_ntz"), "local-timestamp-micros": Scalar("timestamp_ntz"),
-           "time-millis": Meant("integer", meaning="time-millis"), **{name: Meant("long", meaning=name) for name in MEANINGS[1:]}}
+           "time-millis": LogicalNumber("integer", meaning="time-millis"), **{name: LogicalNumber("long", meaning=name) for name in LOGICAL_NUMBER_NAMES[1:]}}
 
 
-def full_name(said: Mapping[str, Any], space: str) -> str:
+def avro_full_name(said: Mapping[str, Any], space: str) -> str:
     """Return the name of a named type of avro with its namespace (Avro, *Names*)."""
     name, own = str(said["name"]), said.get("namespace", space)
     return name if "." in name or not own else f"{own}.{name}"
 
 
-def named_types(said: Any, space: str = "") -> dict[str, Any]:
+def types_by_name(said: Any, space: str = "") -> dict[str, Any]:
     """Return the named types of an avro schema, each by its full name."""
     if isinstance(said, list):
-        return {name: type for part in said for name, type in named_types(part, space).items()}
+        return {name: type for part in said for name, type in types_by_name(part, space).items()}
     if not isinstance(said, dict):
         return {}
-    own = {full_name(said, space): said} if "name" in said and isinstance(said["type"], str) else {}
-    inner = full_name(said, space).rpartition(".")[0] if own else space
+    own = {avro_full_name(said, space): said} if "name" in said and isinstance(said["type"], str) else {}
+    inner = avro_full_name(said, space).rpartition(".")[0] if own else space
     parts = [*(said.get(key) for key in ("type", "items", "values")), *(item["type"] for item in said.get("fields", ()))]
-    return own | named_types([part for part in parts if isinstance(part, dict | list)], inner)
+    return own | types_by_name([part for part in parts if isinstance(part, dict | list)], inner)
 
 
-def with_meaning(type: DataType, said: Any, named: Mapping[str, Any], space: str = "") -> DataType:
+def with_logical_types(type: DataType, said: Any, named: Mapping[str, Any], space: str = "") -> DataType:
     """Return a type of Spark with what the avro schema says of it: which structs are unions, and which numbers mean a time or a moment."""
     if isinstance(said, list):
         parts = [part for part in said if part not in ("null", {"type": "null"})]
         if len(parts) == 1:
-            return with_meaning(type, parts[0], named, space)
+            return with_logical_types(type, parts[0], named, space)
         if isinstance(type, Struct):
-            return Union(tuple(replace(item, type=with_meaning(item.type, part, named, space)) for item, part in zip(type.fields, parts, strict=True)))
-        kinds = [logical_type(part) for part in parts]
-        return type if set(kinds) <= {"int", "long", "float", "double"} else Union(tuple(Field(f"member{number}", MEMBERS[kind]) for number, kind in enumerate(kinds)))
+            return Union(tuple(replace(item, type=with_logical_types(item.type, part, named, space)) for item, part in zip(type.fields, parts, strict=True)))
+        kinds = [avro_logical_type(part) for part in parts]
+        return type if set(kinds) <= {"int", "long", "float", "double"} else Union(tuple(Field(f"member{number}", AVRO_MEMBER_TYPES[kind]) for number, kind in enumerate(kinds)))
     if isinstance(said, str):
         full = said if "." in said or not space else f"{space}.{said}"
         found = named.get(full, named.get(said))
-        return with_meaning(type, found, named, full.rpartition(".")[0]) if found else type
+        return with_logical_types(type, found, named, full.rpartition(".")[0]) if found else type
     match type:
         case Struct(members) if "fields" in said:
-            inner = full_name(said, space).rpartition(".")[0]
-            return Struct(tuple(replace(item, type=with_meaning(item.type, part["type"], named, inner)) for item, part in zip(members, said["fields"], strict=True)))
+            inner = avro_full_name(said, space).rpartition(".")[0]
+            return Struct(tuple(replace(item, type=with_logical_types(item.type, part["type"], named, inner)) for item, part in zip(members, said["fields"], strict=True)))
         case Array(element) if "items" in said:
-            return Array(replace(element, type=with_meaning(element.type, said["items"], named, space)))
+            return Array(replace(element, type=with_logical_types(element.type, said["items"], named, space)))
         case Map(key, value) if "values" in said:
-            return Map(key, replace(value, type=with_meaning(value.type, said["values"], named, space)))
-        case Scalar("integer" | "long" as name) if said.get("logicalType") in MEANINGS:
-            return Meant(name, meaning=said["logicalType"])
-    return type if said["type"] in ("record", "error", "enum", "fixed", "array", "map") else with_meaning(type, said["type"], named, space)
+            return Map(key, replace(value, type=with_logical_types(value.type, said["values"], named, space)))
+        case Scalar("integer" | "long" as name) if said.get("logicalType") in LOGICAL_NUMBER_NAMES:
+            return LogicalNumber(name, meaning=said["logicalType"])
+    return type if said["type"] in ("record", "error", "enum", "fixed", "array", "map") else with_logical_types(type, said["type"], named, space)
 
 
-def logical_type(said: Any) -> str:
+def avro_logical_type(said: Any) -> str:
     """Return the name of what a whole number of avro means: its logical type, where it is one that is known here, or its type."""
     if not isinstance(said, dict):
         return str(said)
-    return str(said["logicalType"]) if said.get("logicalType") in MEMBERS else str(said["type"])
+    return str(said["logicalType"]) if said.get("logicalType") in AVRO_MEMBER_TYPES else str(said["type"])
 
 # %% ../../../nbs/targets/readers/08_avro_files.ipynb #15d07ea1
-CAPTURED = ", ".join(f"{column.name} {column.type}" for column in ENVELOPE_COLUMNS)
-CAPTURED_VALUE = "CASE WHEN is_valid_utf8(CAST(Body AS STRING)) THEN CAST(Body AS STRING) ELSE concat('0x', hex(Body)) END"
-CAPTURED_VALUE = f"coalesce({CAPTURED_VALUE}, '') AS value"
+CAPTURE_COLUMNS = ", ".join(f"{column.name} {column.type}" for column in ENVELOPE_COLUMNS)
+CAPTURE_VALUE = "CASE WHEN is_valid_utf8(CAST(Body AS STRING)) THEN CAST(Body AS STRING) ELSE concat('0x', hex(Body)) END"
+CAPTURE_VALUE = f"coalesce({CAPTURE_VALUE}, '') AS value"
 BLOCK_START = "_metadata.file_block_start"
-TAKEN = "SystemProperties['x-opt-enqueued-time'].member0"
-ENQUEUED_AT = (f"coalesce(timestamp_millis({TAKEN}), try_to_timestamp(concat(trim(EnqueuedTimeUtc), ' +0000'), 'M/d/yyyy h:mm:ss a Z'), "
+ENQUEUED_PROPERTY = "SystemProperties['x-opt-enqueued-time'].member0"
+ENQUEUED_AT = (f"coalesce(timestamp_millis({ENQUEUED_PROPERTY}), try_to_timestamp(concat(trim(EnqueuedTimeUtc), ' +0000'), 'M/d/yyyy h:mm:ss a Z'), "
                "CASE WHEN EnqueuedTimeUtc RLIKE '^ *[0-9]{4}-[0-9]{2}-[0-9]{2}[ T]' THEN try_cast(concat(rtrim('Z ', EnqueuedTimeUtc), 'Z') AS TIMESTAMP) END)")
-PARTITION = r"/([0-9]+)/[0-9]{4}/[0-9]{2}/[0-9]{2}/[0-9]{2}/[0-9]{2}/[0-9]{2}[^/]*$"
+PARTITION_PATTERN = r"/([0-9]+)/[0-9]{4}/[0-9]{2}/[0-9]{2}/[0-9]{2}/[0-9]{2}/[0-9]{2}[^/]*$"
 
 
-def json_of_properties(column: str) -> str:
+def properties_json(column: str) -> str:
     """Return SQL for an event's properties as JSON, NULL where it has none; bytes are in base 64."""
     value = "coalesce(CAST(value.member0 AS VARIANT), CAST(value.member1 AS VARIANT), CAST(coalesce(value.member2, base64(value.member3)) AS VARIANT))"
     return f"CASE WHEN cardinality({column}) > 0 THEN to_json(transform_values({column}, (name, value) -> {value})) END"
 
 
-EVENT = (f"named_struct('enqueued_at', {ENQUEUED_AT}, 'sequence_number', SequenceNumber, 'offset', Offset, "
-         f"'partition', nullif(regexp_extract(_datamaster_file.path, {sql_literal(PARTITION)}, 1), ''), "
-         f"'properties', {json_of_properties('Properties')}, 'system_properties', {json_of_properties('SystemProperties')})")
+EVENT_STRUCT = (f"named_struct('enqueued_at', {ENQUEUED_AT}, 'sequence_number', SequenceNumber, 'offset', Offset, "
+         f"'partition', nullif(regexp_extract(_datamaster_file.path, {sql_literal(PARTITION_PATTERN)}, 1), ''), "
+         f"'properties', {properties_json('Properties')}, 'system_properties', {properties_json('SystemProperties')})")
 
 
-def read_captured(spark: SparkSession, files: Sequence[str], source: FileSource, place: str = FILE) -> DataFrame:
+def read_captured_events(spark: SparkSession, files: Sequence[str], source: FileSource, place: str = FILE_STRUCT) -> DataFrame:
     """Return the events of files that Event Hubs captured, as rows of the contract; `place` is the SQL of `_datamaster_file` (Azure, *Exploring captured Avro files in Azure Event Hubs*)."""
-    return rows_of_events(spark.read.format("avro").schema(CAPTURED).load(list(map(no_glob, files))), source, place)
+    return rows_of_events(spark.read.format("avro").schema(CAPTURE_COLUMNS).load(list(map(escape_glob, files))), source, place)
 
 
-def rows_of_events(read: DataFrame, source: FileSource, place: str = FILE) -> DataFrame:
+def rows_of_events(read: DataFrame, source: FileSource, place: str = FILE_STRUCT) -> DataFrame:
     """Return captured events, read as CAPTURED says, as rows of the contract: one for each record; `_datamaster_file` has `event`, and `envelope` where it is kept."""
     columns = [column.name for column in ENVELOPE_COLUMNS]
-    items = f"CASE WHEN startswith(ltrim({sql_literal(BLANKS)}, value), '[') THEN {items_of(unmarked('value'))} END"
-    events = read.selectExpr(*columns, CAPTURED_VALUE, place.replace(BLOCK_START, "SequenceNumber"))
+    items = f"CASE WHEN startswith(ltrim({sql_literal(JSON_BLANKS)}, value), '[') THEN {json_items(strip_byte_order_mark('value'))} END"
+    events = read.selectExpr(*columns, CAPTURE_VALUE, place.replace(BLOCK_START, "SequenceNumber"))
     listed = events.selectExpr("*", f"{items} AS _items").selectExpr("*", "explode(coalesce(_items, array(value))) AS _record")
     own = "CASE WHEN _items IS NULL THEN Body ELSE CAST(_record AS BINARY) END"
     kept = ", ".join(f"'{name}', {own if name == 'Body' else name}" for name in columns)
-    members = f"_datamaster_file.*, {EVENT} AS event" + (f", named_struct({kept}) AS envelope" if source.keeps_envelope else "")
+    members = f"_datamaster_file.*, {EVENT_STRUCT} AS event" + (f", named_struct({kept}) AS envelope" if source.keeps_envelope else "")
     return rows_of_json(listed.selectExpr("_record AS value", f"struct({members}) AS _datamaster_file"), source)

@@ -13,23 +13,25 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote as quoted_url
 
 from ...contract.model import Array, DataType, Map, Scalar, Struct
-from ...contract.sql.sqltype import by_reference, quote, sql_literal, sql_type
-from ...contract.sql.table import ENVELOPE_COLUMNS, EVENT_TYPE, stored, unlimited
-from .accepted_forms import FORM_OF
+from ...contract.sql.sqltype import sql_by_reference, quote, sql_literal, sql_type
+from ...contract.sql.table import ENVELOPE_COLUMNS, EVENT_TYPE, delta_type, drop_length_limits
+from .accepted_forms import FORM_BY_TYPE
 from ..base import FileSource
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
 # %% auto #0
-__all__ = ['MARK', 'NUMBER', 'HALF', 'ESCAPED_MARK', 'BEYOND_VARIANT', 'UNICODE', 'RESCUED', 'OWN_NAMES', 'IS_RECORD', 'READY',
-           'TEXT', 'ENVELOPE_TYPE', 'FILE', 'REST', 'exact_cast', 'within_years', 'formatted_day', 'formatted_moment',
-           'is_written_as', 'limits_of', 'unknown_members', 'has_digits', 'decimals', 'bronze_type', 'wider',
-           'nested_cast', 'let', 'parts_of', 'has_half', 'kept_numbers', 'numbers_again', 'whole_json', 'marked_json',
-           'variant_of', 'without_texts', 'part_text', 'variant_text', 'part_cast', 'bytes_of', 'part_fits', 'placed',
-           'rescued_members', 'members_json', 'rescued_texts', 'without_own_names', 'rescued_json', 'matched',
-           'typed_columns', 'file_url', 'file_name_of', 'file_literal', 'refusal', 'types_of', 'aliases_of',
-           'misfit_text', 'rows_of_texts', 'rest_of_row']
+__all__ = ['NUMBER_MARK', 'JSON_NUMBER_PATTERN', 'HALF_PAIR_PATTERN', 'ESCAPED_MARK', 'BEYOND_VARIANT', 'UNICODE_ESCAPE',
+           'RESCUE_COLUMN', 'INGEST_MEMBER_NAMES', 'IS_RECORD', 'READY_COLUMN', 'TEXT_COLUMN', 'ENVELOPE_TYPE',
+           'FILE_STRUCT', 'REST_COLUMN', 'exact_cast', 'within_years', 'parse_day_sql', 'parse_moment_sql',
+           'is_written_as', 'value_limits', 'unknown_members', 'has_digits', 'decimal_count', 'bronze_type',
+           'wider_decimal', 'cast_nested', 'let_sql', 'variant_parts', 'has_half_pair', 'mark_numbers',
+           'unmark_numbers', 'parse_whole_json', 'parse_marked_json', 'json_to_variant', 'strip_texts',
+           'variant_part_text', 'variant_text', 'cast_part', 'base64_bytes', 'is_castable_part', 'cast_fitting_part',
+           'parse_rescued_members', 'members_json', 'parse_rescued_texts', 'escape_ingest_names', 'render_rescued_json',
+           'match_header', 'select_typed_columns', 'file_url', 'file_name_of', 'file_literal', 'refusal_query',
+           'types_of', 'aliases_of', 'misfit_text', 'rows_of_texts', 'rest_of_row']
 
 # %% ../../../nbs/targets/readers/01_casts.ipynb #3120f89a
 def exact_cast(text: str, type: DataType, options: Mapping[str, Any] | None = None) -> str:
@@ -42,17 +44,17 @@ def exact_cast(text: str, type: DataType, options: Mapping[str, Any] | None = No
         case Scalar("string"):
             return text
         case Scalar("date") if "dateFormat" in options:
-            return within_years(formatted_day(text, str(options["dateFormat"])), str(options["dateFormat"]), sql)
+            return within_years(parse_day_sql(text, str(options["dateFormat"])), str(options["dateFormat"]), sql)
         case Scalar("timestamp" | "timestamp_ntz" as name) if "timestampFormat" in options:
-            return within_years(formatted_moment(text, str(options["timestampFormat"]), sql, name == "timestamp"), str(options["timestampFormat"]), sql)
+            return within_years(parse_moment_sql(text, str(options["timestampFormat"]), sql, name == "timestamp"), str(options["timestampFormat"]), sql)
         case Scalar("binary"):
             return f"CAST({text} AS BINARY)"
         case Scalar("variant"):
-            return variant_of(text)
+            return json_to_variant(text)
         case Scalar(name) as scalar:
-            fits = [*([is_written_as(text, name)] if FORM_OF[name].is_asked else []), *limits_of(text, scalar, sql)]
+            fits = [*([is_written_as(text, name)] if FORM_BY_TYPE[name].is_asked else []), *value_limits(text, scalar, sql)]
             return f"CASE WHEN {' AND '.join(fits)} THEN try_cast({text} AS {sql}) END" if fits else f"try_cast({text} AS {sql})"
-    return nested_cast(text, bronze_type(type), options)
+    return cast_nested(text, bronze_type(type), options)
 
 
 def within_years(value: str, format: str, sql: str) -> str:
@@ -61,14 +63,14 @@ def within_years(value: str, format: str, sql: str) -> str:
     return f"CASE WHEN year({value}) BETWEEN 1 AND 9999 THEN {value} END" if has_year else f"CAST(NULL AS {sql})"
 
 
-def formatted_day(text: str, format: str) -> str:
+def parse_day_sql(text: str, format: str) -> str:
     """Return SQL for the day that a text in a format is; NULL where it has a time of the day as well."""
     moment = f"try_to_timestamp({text}, {sql_literal(format)})"
     has_time = re.search("[aBHhKkmsSAnN]", re.sub("'[^']*'", "", format))
     return f"CASE WHEN {moment} = date_trunc('DAY', {moment}) THEN to_date({moment}) END" if has_time else f"to_date({moment})"
 
 
-def formatted_moment(text: str, format: str, sql: str, has_zone: bool) -> str:
+def parse_moment_sql(text: str, format: str, sql: str, has_zone: bool) -> str:
     """Return SQL for the moment that a text in a format is, of a type in SQL; NULL where it has more digits than a moment keeps, or a zone and the type has none."""
     kept = format if has_zone else re.sub("('[^']*')|[VzOXxZ]+", r"\1", format)
     moment = f"CAST(try_to_timestamp({text}, {sql_literal(kept)}) AS {sql})"
@@ -82,10 +84,10 @@ def formatted_moment(text: str, format: str, sql: str, has_zone: bool) -> str:
 
 def is_written_as(text: str, name: str) -> str:
     """Return SQL that is true for a text in the accepted form of a type."""
-    return f"{text} RLIKE {sql_literal(f'^(?:{FORM_OF[name].pattern})$')}"
+    return f"{text} RLIKE {sql_literal(f'^(?:{FORM_BY_TYPE[name].pattern})$')}"
 
 
-def limits_of(text: str, type: Scalar, sql: str) -> list[str]:
+def value_limits(text: str, type: Scalar, sql: str) -> list[str]:
     """Return SQL that is true for a text, written as it should be, whose value is not another than was written: of a decimal with no digit lost, of a double neither infinite nor zero by being so large or small."""
     if type.name == "decimal":
         return [has_digits(text, type.precision or 10, type.scale or 0)]
@@ -100,195 +102,195 @@ def unknown_members(text: str, type: DataType) -> str:
     if not isinstance(type, Struct):
         return "NULL"
     known = f"array({', '.join(sql_literal(item.column) for item in type.fields)})"
-    left = f"map_filter(try_cast({marked_json(text)} AS MAP<STRING, VARIANT>), (name, value) -> NOT array_contains({known}, name))"
-    return f"nullif({numbers_again(f'to_json({left})')}, '{{}}')"
+    left = f"map_filter(try_cast({parse_marked_json(text)} AS MAP<STRING, VARIANT>), (name, value) -> NOT array_contains({known}, name))"
+    return f"nullif({unmark_numbers(f'to_json({left})')}, '{{}}')"
 
 
 def has_digits(text: str, precision: int, scale: int) -> str:
     """Return SQL that is true for a text with so many digits after its point, or fewer, zeros at its end apart: casting it to a decimal loses none. With an exponent, a wider decimal tells."""
-    exponent, wide = f"(locate('e', {text}) > 0 OR locate('E', {text}) > 0)", wider(precision, scale)
+    exponent, wide = f"(locate('e', {text}) > 0 OR locate('E', {text}) > 0)", wider_decimal(precision, scale)
     mantissa = f"split_part(upper({text}), 'E', 1)"
-    digits = f"{decimals(mantissa)} - coalesce(try_cast(split_part(upper({text}), 'E', 2) AS INT), 0) <= {38 - (precision - scale)}"
-    return f"CASE WHEN {exponent} THEN {digits} AND try_cast({text} AS DECIMAL({precision},{scale})) = try_cast({text} AS {wide}) ELSE {decimals(text)} <= {scale} END"
+    digits = f"{decimal_count(mantissa)} - coalesce(try_cast(split_part(upper({text}), 'E', 2) AS INT), 0) <= {38 - (precision - scale)}"
+    return f"CASE WHEN {exponent} THEN {digits} AND try_cast({text} AS DECIMAL({precision},{scale})) = try_cast({text} AS {wide}) ELSE {decimal_count(text)} <= {scale} END"
 
 
-def decimals(text: str) -> str:
+def decimal_count(text: str) -> str:
     """Return SQL for the number of digits after a text's point, without the zeros at its end."""
     return f"if(locate('.', {text}) = 0, 0, length(rtrim('0 \\t\\r\\n', {text})) - locate('.', {text}))"
 
 
 def bronze_type(type: DataType) -> DataType:
     """Return the type that bronze stores."""
-    return unlimited(stored(type))
+    return drop_length_limits(delta_type(type))
 
 
-def wider(precision: int, scale: int) -> str:
+def wider_decimal(precision: int, scale: int) -> str:
     """Return the decimal type with the same digits before the point and as many after it as fit."""
     return f"DECIMAL(38,{38 - (precision - scale)})"
 
 # %% ../../../nbs/targets/readers/01_casts.ipynb #6cf9580d
-def nested_cast(text: str, type: DataType, options: Mapping[str, Any]) -> str:
+def cast_nested(text: str, type: DataType, options: Mapping[str, Any]) -> str:
     """Return SQL that casts JSON to a nested type, NULL where a part does not fit without loss; what a struct does not know stays out of it (`unknown_members`)."""
-    return let(marked_json(text), "whole", f"CASE WHEN whole IS NOT NULL AND {part_fits('whole', type, options)} THEN CAST({placed('whole', type, options)} AS {sql_type(type)}) END")
+    return let_sql(parse_marked_json(text), "whole", f"CASE WHEN whole IS NOT NULL AND {is_castable_part('whole', type, options)} THEN CAST({cast_fitting_part('whole', type, options)} AS {sql_type(type)}) END")
 
 
-def let(value: str, name: str, body: str) -> str:
+def let_sql(value: str, name: str, body: str) -> str:
     """Return SQL for a body in which a name stands for a value that is worked out once."""
     return f"element_at(transform(array({value}), {name} -> {body}), 1)"
 
 
-def parts_of(part: str, kind: str) -> str:
+def variant_parts(part: str, kind: str) -> str:
     """Return SQL for a variant as a list, or as a map with texts for names; NULL where it is none."""
     return f"try_variant_get({part}, '$', '{'ARRAY<VARIANT>' if kind == 'list' else 'MAP<STRING, VARIANT>'}')"
 
 # %% ../../../nbs/targets/readers/01_casts.ipynb #1a0abac7
-MARK = "\ue000\uf8ff\ue000"  # of Unicode's private use
-NUMBER = r'\G((?:[^"0-9-]++|"(?:[^"\\]++|\\.)*+")*+)(-?(?:0|[1-9][0-9]*+)(?:[.][0-9]++)?(?:[eE][+-]?[0-9]++)?)(?=\s*+(?:[,}\]]|$))'
-HALF = r"\G((?:[^\\]++|\\[^u]|\\u(?![dD][89a-fA-F])|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2})*+)\\u([dD][89a-fA-F][0-9a-fA-F]{2})"
+NUMBER_MARK = "\ue000\uf8ff\ue000"  # of Unicode's private use
+JSON_NUMBER_PATTERN = r'\G((?:[^"0-9-]++|"(?:[^"\\]++|\\.)*+")*+)(-?(?:0|[1-9][0-9]*+)(?:[.][0-9]++)?(?:[eE][+-]?[0-9]++)?)(?=\s*+(?:[,}\]]|$))'
+HALF_PAIR_PATTERN = r"\G((?:[^\\]++|\\[^u]|\\u(?![dD][89a-fA-F])|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2})*+)\\u([dD][89a-fA-F][0-9a-fA-F]{2})"
 ESCAPED_MARK = r"(?i:\ue000|\\ue000)(?i:\uf8ff|\\uf8ff)"
 BEYOND_VARIANT = r"(?=[0-9.]{40})[0-9]+[.][0-9]|[0-9]{39}|[0-9.]{17}[eE]|[0-9.][eE][+-]?0*(?:[3-9][0-9]{2}|[0-9]{4})"
 
 
-def has_half(text: str) -> str:
+def has_half_pair(text: str) -> str:
     """Return SQL that is true for JSON with half of a surrogate pair."""
-    return f"(contains({text}, {sql_literal(UNICODE)}) AND {text} RLIKE {sql_literal(HALF)})"
+    return f"(contains({text}, {sql_literal(UNICODE_ESCAPE)}) AND {text} RLIKE {sql_literal(HALF_PAIR_PATTERN)})"
 
 
-UNICODE = "\\u"
+UNICODE_ESCAPE = "\\u"
 
 
-def kept_numbers(value: str) -> str:
+def mark_numbers(value: str) -> str:
     """Return SQL for JSON with each number as a text with a mark; possessive, so that no length of it needs a deep stack."""
-    return f"regexp_replace({value}, {sql_literal(NUMBER)}, '$1\"{MARK}$2\"')"
+    return f"regexp_replace({value}, {sql_literal(JSON_NUMBER_PATTERN)}, '$1\"{NUMBER_MARK}$2\"')"
 
 
-def numbers_again(text: str) -> str:
+def unmark_numbers(text: str) -> str:
     """Return SQL for JSON whose texts with a mark are numbers again."""
-    return f"regexp_replace({text}, '\"{MARK}([^\"]*)\"', '$1')"
+    return f"regexp_replace({text}, '\"{NUMBER_MARK}([^\"]*)\"', '$1')"
 
 
-def whole_json(text: str) -> str:
+def parse_whole_json(text: str) -> str:
     """Return SQL for JSON as a variant; NULL where the text is none, or anything stands behind the value."""
     cells = "try_cast(try_parse_json(concat('[', _json, ',', hash(_json), ']')) AS ARRAY<VARIANT>)"
-    return let(text, "_json", let(cells, "_cells", "CASE WHEN cardinality(_cells) = 2 AND try_variant_get(_cells[1], '$', 'int') = hash(_json) THEN _cells[0] END"))
+    return let_sql(text, "_json", let_sql(cells, "_cells", "CASE WHEN cardinality(_cells) = 2 AND try_variant_get(_cells[1], '$', 'int') = hash(_json) THEN _cells[0] END"))
 
 
-def marked_json(text: str) -> str:
-    """Return SQL for JSON as a variant in which each number is a text with a mark (`part_text`); NULL where the text is none, anything stands behind the value, or a text within it cannot be kept."""
-    has_mark = f"contains(_text, {sql_literal(MARK)}) OR (contains(_text, {sql_literal(UNICODE)}) AND _text RLIKE {sql_literal(ESCAPED_MARK)})"
-    return let(text, "_text", f"CASE WHEN NOT ({has_mark} OR {has_half('_text')}) THEN {whole_json(kept_numbers('_text'))} END")
+def parse_marked_json(text: str) -> str:
+    """Return SQL for JSON as a variant in which each number is a text with a mark (`variant_part_text`); NULL where the text is none, anything stands behind the value, or a text within it cannot be kept."""
+    has_mark = f"contains(_text, {sql_literal(NUMBER_MARK)}) OR (contains(_text, {sql_literal(UNICODE_ESCAPE)}) AND _text RLIKE {sql_literal(ESCAPED_MARK)})"
+    return let_sql(text, "_text", f"CASE WHEN NOT ({has_mark} OR {has_half_pair('_text')}) THEN {parse_whole_json(mark_numbers('_text'))} END")
 
 
-def variant_of(text: str) -> str:
+def json_to_variant(text: str) -> str:
     """Return SQL for JSON as a variant; NULL where it would not hold what was written."""
-    return let(text, "_text", f"CASE WHEN NOT ({without_texts('_text')} RLIKE {sql_literal(BEYOND_VARIANT)} OR {has_half('_text')}) THEN {whole_json('_text')} END")
+    return let_sql(text, "_text", f"CASE WHEN NOT ({strip_texts('_text')} RLIKE {sql_literal(BEYOND_VARIANT)} OR {has_half_pair('_text')}) THEN {parse_whole_json('_text')} END")
 
 
-def without_texts(value: str) -> str:
+def strip_texts(value: str) -> str:
     """Return SQL for JSON without what stands in quotes; in two steps, because Java's regular expressions need a stack as deep as an alternative is repeated."""
     escaped, quoted = sql_literal(r"\\."), sql_literal('"[^"]*"')
     return f"regexp_replace(regexp_replace({value}, {escaped}, ''), {quoted}, '')"
 
 # %% ../../../nbs/targets/readers/01_casts.ipynb #a9dfa8cc
-def part_text(part: str) -> str:
-    """Return SQL for a variant of `marked_json` as the text that a scalar type is cast from, a number as it is written; NULL for nothing."""
-    return let(f"try_variant_get({part}, '$', 'string')", "_said", f"CASE WHEN startswith(_said, {sql_literal(MARK)}) THEN substring(_said, {len(MARK) + 1}) WHEN contains(_said, {sql_literal(MARK)}) THEN {numbers_again('_said')} ELSE _said END")
+def variant_part_text(part: str) -> str:
+    """Return SQL for a variant of `parse_marked_json` as the text that a scalar type is cast from, a number as it is written; NULL for nothing."""
+    return let_sql(f"try_variant_get({part}, '$', 'string')", "_said", f"CASE WHEN startswith(_said, {sql_literal(NUMBER_MARK)}) THEN substring(_said, {len(NUMBER_MARK) + 1}) WHEN contains(_said, {sql_literal(NUMBER_MARK)}) THEN {unmark_numbers('_said')} ELSE _said END")
 
 
 def variant_text(value: str) -> str:
-    """Return SQL for a variant of `marked_json` as text: anything nested as JSON, a scalar as it is written."""
-    return f"CASE WHEN schema_of_variant({value}) RLIKE '^(OBJECT|ARRAY)' THEN {numbers_again(f'to_json({value})')} ELSE {part_text(value)} END"
+    """Return SQL for a variant of `parse_marked_json` as text: anything nested as JSON, a scalar as it is written."""
+    return f"CASE WHEN schema_of_variant({value}) RLIKE '^(OBJECT|ARRAY)' THEN {unmark_numbers(f'to_json({value})')} ELSE {variant_part_text(value)} END"
 
 
-def part_cast(part: str, type: Scalar, options: Mapping[str, Any], depth: int) -> str:
-    """Return SQL that casts a variant of `marked_json` to a scalar type; within JSON bytes are in base 64, as `to_json` writes them."""
-    text, name = part_text(part), f"text_{depth}"
+def cast_part(part: str, type: Scalar, options: Mapping[str, Any], depth: int) -> str:
+    """Return SQL that casts a variant of `parse_marked_json` to a scalar type; within JSON bytes are in base 64, as `to_json` writes them."""
+    text, name = variant_part_text(part), f"text_{depth}"
     match type.name:
         case "string":
             return text
         case "binary":
-            return bytes_of(text)
+            return base64_bytes(text)
         case "variant":
-            return variant_of(numbers_again(f"to_json({part})"))
-    return let(text, name, exact_cast(name, type, options))
+            return json_to_variant(unmark_numbers(f"to_json({part})"))
+    return let_sql(text, name, exact_cast(name, type, options))
 
 
-def bytes_of(text: str) -> str:
+def base64_bytes(text: str) -> str:
     """Return SQL for the bytes that a text of JSON is, in base 64; NULL where it is none."""
     return f"try_to_binary({text}, 'base64')"
 
 # %% ../../../nbs/targets/readers/01_casts.ipynb #b02f5eeb
-def part_fits(part: str, type: DataType, options: Mapping[str, Any], depth: int = 0) -> str:
+def is_castable_part(part: str, type: DataType, options: Mapping[str, Any], depth: int = 0) -> str:
     """Return SQL that is true where a variant is nothing, or has a type with all of its parts, and knows no more members than it at any depth but the first."""
     item, key, parts = f"item_{depth}", f"key_{depth}", f"parts_{depth}"
     match type:
         case Scalar():
-            return f"({part} IS NULL OR is_variant_null({part}) OR ({part_cast(part, type, options, depth)}) IS NOT NULL)"
+            return f"({part} IS NULL OR is_variant_null({part}) OR ({cast_part(part, type, options, depth)}) IS NOT NULL)"
         case Array(element):
-            inside = f"coalesce(forall({parts_of(part, 'list')}, {item} -> {part_fits(item, element.type, options, depth + 1)}), false)"
+            inside = f"coalesce(forall({variant_parts(part, 'list')}, {item} -> {is_castable_part(item, element.type, options, depth + 1)}), false)"
         case Map(name, value):
-            keys = let(f"transform(map_keys({parts}), {key} -> {exact_cast(key, name.type, options)})", "keys", f"NOT exists(keys, {key} -> {key} IS NULL) AND cardinality(array_distinct(keys)) = cardinality(keys)")
-            inside = f"forall(array({parts_of(part, 'map')}), {parts} -> {parts} IS NOT NULL AND {keys} AND forall(map_values({parts}), {item} -> {part_fits(item, value.type, options, depth + 1)}))"
+            keys = let_sql(f"transform(map_keys({parts}), {key} -> {exact_cast(key, name.type, options)})", "keys", f"NOT exists(keys, {key} -> {key} IS NULL) AND cardinality(array_distinct(keys)) = cardinality(keys)")
+            inside = f"forall(array({variant_parts(part, 'map')}), {parts} -> {parts} IS NOT NULL AND {keys} AND forall(map_values({parts}), {item} -> {is_castable_part(item, value.type, options, depth + 1)}))"
         case Struct(members):
             known = [f"cardinality(array_except(map_keys({parts}), array({', '.join(sql_literal(item.column) for item in members)}))) = 0"] if depth else []
-            each = [part_fits(f"{parts}[{sql_literal(item.column)}]", item.type, options, depth + 1) for item in members]
-            inside = f"forall(array({parts_of(part, 'map')}), {parts} -> {' AND '.join([f'{parts} IS NOT NULL', *known, *each])})"
+            each = [is_castable_part(f"{parts}[{sql_literal(item.column)}]", item.type, options, depth + 1) for item in members]
+            inside = f"forall(array({variant_parts(part, 'map')}), {parts} -> {' AND '.join([f'{parts} IS NOT NULL', *known, *each])})"
     return f"({part} IS NULL OR is_variant_null({part}) OR {inside})"
 
 
-def placed(part: str, type: DataType, options: Mapping[str, Any], depth: int = 0) -> str:
-    """Return SQL that casts a variant, of which `part_fits` is true, to a type."""
+def cast_fitting_part(part: str, type: DataType, options: Mapping[str, Any], depth: int = 0) -> str:
+    """Return SQL that casts a variant, of which `is_castable_part` is true, to a type."""
     item, key, parts = f"item_{depth}", f"key_{depth}", f"parts_{depth}"
     match type:
         case Scalar("variant"):
-            return f"CASE WHEN NOT is_variant_null({part}) THEN {part_cast(part, type, options, depth)} END"
+            return f"CASE WHEN NOT is_variant_null({part}) THEN {cast_part(part, type, options, depth)} END"
         case Array(element):
-            return f"transform({parts_of(part, 'list')}, {item} -> {placed(item, element.type, options, depth + 1)})"
+            return f"transform({variant_parts(part, 'list')}, {item} -> {cast_fitting_part(item, element.type, options, depth + 1)})"
         case Map(name, value):
-            keys, values = f"transform(map_keys({parts}), {key} -> {exact_cast(key, name.type, options)})", f"transform(map_values({parts}), {item} -> {placed(item, value.type, options, depth + 1)})"
-            return let(parts_of(part, "map"), parts, f"map_from_arrays({keys}, {values})")
+            keys, values = f"transform(map_keys({parts}), {key} -> {exact_cast(key, name.type, options)})", f"transform(map_values({parts}), {item} -> {cast_fitting_part(item, value.type, options, depth + 1)})"
+            return let_sql(variant_parts(part, "map"), parts, f"map_from_arrays({keys}, {values})")
         case Struct(members):
-            each = ", ".join(f"{sql_literal(item.column)}, {placed(f'{parts}[{sql_literal(item.column)}]', item.type, options, depth + 1)}" for item in members)
-            return let(parts_of(part, "map"), parts, f"CASE WHEN {parts} IS NOT NULL THEN named_struct({each}) END")
-    return part_cast(part, type, options, depth)
+            each = ", ".join(f"{sql_literal(item.column)}, {cast_fitting_part(f'{parts}[{sql_literal(item.column)}]', item.type, options, depth + 1)}" for item in members)
+            return let_sql(variant_parts(part, "map"), parts, f"CASE WHEN {parts} IS NOT NULL THEN named_struct({each}) END")
+    return cast_part(part, type, options, depth)
 
 # %% ../../../nbs/targets/readers/01_casts.ipynb #af4196e4
-RESCUED = "carlton_rescued"
-OWN_NAMES = ("_file_path", "_corrupt_record", "_unreadable")  # of what ingest says of a row, beside what did not fit
-IS_RECORD = (f"NOT coalesce({RESCUED} LIKE '%\"_unreadable\"%' AND array_contains(json_object_keys({RESCUED}), '_unreadable') "
-             f"AND NOT array_contains(json_object_keys({RESCUED}), '_corrupt_record'), false)")
+RESCUE_COLUMN = "carlton_rescued"
+INGEST_MEMBER_NAMES = ("_file_path", "_corrupt_record", "_unreadable")  # of what ingest says of a row, beside what did not fit
+IS_RECORD = (f"NOT coalesce({RESCUE_COLUMN} LIKE '%\"_unreadable\"%' AND array_contains(json_object_keys({RESCUE_COLUMN}), '_unreadable') "
+             f"AND NOT array_contains(json_object_keys({RESCUE_COLUMN}), '_corrupt_record'), false)")
 
 
-def rescued_members(text: str = RESCUED) -> str:
+def parse_rescued_members(text: str = RESCUE_COLUMN) -> str:
     """Return SQL for what is rescued of a row, as a map of variants (`variant_text`); NULL for nothing.
 
-    Numbers are as they are written (`marked_json`): `from_json` makes 1.1 of `1.10`, and doubles of those
+    Numbers are as they are written (`parse_marked_json`): `from_json` makes 1.1 of `1.10`, and doubles of those
     with many digits.
     """
     as_texts = "from_json(_rescued, 'MAP<STRING, STRING>')"
     otherwise = f"transform_values({as_texts}, (_name, _value) -> CAST(_value AS VARIANT))"
-    exactly = f"try_cast({marked_json('_rescued')} AS MAP<STRING, VARIANT>)"
-    return let(text, "_rescued", f"coalesce({exactly}, {otherwise})")
+    exactly = f"try_cast({parse_marked_json('_rescued')} AS MAP<STRING, VARIANT>)"
+    return let_sql(text, "_rescued", f"coalesce({exactly}, {otherwise})")
 
 
 def members_json(members: str) -> str:
-    """Return SQL for the JSON of a map of `rescued_members`, with its numbers as they were written."""
-    return numbers_again(f"to_json({members})")
+    """Return SQL for the JSON of a map of `parse_rescued_members`, with its numbers as they were written."""
+    return unmark_numbers(f"to_json({members})")
 
 
-def rescued_texts(text: str = RESCUED) -> str:
+def parse_rescued_texts(text: str = RESCUE_COLUMN) -> str:
     """Return SQL for what is rescued of a row as a map of texts, each as it was written; NULL for nothing."""
-    return f"transform_values({rescued_members(text)}, (_name, _value) -> {variant_text('_value')})"
+    return f"transform_values({parse_rescued_members(text)}, (_name, _value) -> {variant_text('_value')})"
 
 
-def without_own_names(members: str) -> str:
-    """Return SQL for a map of what a record says more, in which no name is one that ingest has for itself (OWN_NAMES): it has a number behind it, as a second column of a name has (`matched`)."""
-    own = f"array({', '.join(map(sql_literal, OWN_NAMES))})"
+def escape_ingest_names(members: str) -> str:
+    """Return SQL for a map of what a record says more, in which no name is one that ingest has for itself (OWN_NAMES): it has a number behind it, as a second column of a name has (`match_header`)."""
+    own = f"array({', '.join(map(sql_literal, INGEST_MEMBER_NAMES))})"
     free = "filter(transform(sequence(2, cardinality(_members) + 2), number -> concat(name, '_', number)), other -> NOT map_contains_key(_members, other))[0]"
-    return let(members, "_members", f"CASE WHEN arrays_overlap(map_keys(_members), {own}) THEN transform_keys(_members, (name, value) -> CASE WHEN array_contains({own}, name) THEN {free} ELSE name END) ELSE _members END")
+    return let_sql(members, "_members", f"CASE WHEN arrays_overlap(map_keys(_members), {own}) THEN transform_keys(_members, (name, value) -> CASE WHEN array_contains({own}, name) THEN {free} ELSE name END) ELSE _members END")
 
 
-def rescued_json(misfits: Sequence[tuple[str, str]], file_path: str) -> str:
+def render_rescued_json(misfits: Sequence[tuple[str, str]], file_path: str) -> str:
     """Return SQL for the JSON of what did not fit: `misfits` are (name, text expression that is NULL where nothing is to be kept).
 
     NULL where there is nothing; the JSON has `_file_path` too, as Auto Loader's rescued data column has (Databricks, *What is the rescued data column?*).
@@ -300,7 +302,7 @@ def rescued_json(misfits: Sequence[tuple[str, str]], file_path: str) -> str:
     return f"CASE WHEN {something} THEN to_json(named_struct({members})) END"
 
 # %% ../../../nbs/targets/readers/01_casts.ipynb #dc0e8b5c
-def matched(header: Sequence[str], fields: Sequence[str], aliases: Mapping[str, Sequence[str]] | None = None) -> tuple[dict[str, int], dict[int, str]]:
+def match_header(header: Sequence[str], fields: Sequence[str], aliases: Mapping[str, Sequence[str]] | None = None) -> tuple[dict[str, int], dict[int, str]]:
     """Return which position of the header each field has, and the positions left over with a name that is theirs alone. A field without a column under its name has one under a former name, by `aliases`."""
     positions: dict[str, int] = {}
     former = {name: tuple(alias for alias in (aliases or {}).get(name, ()) if alias.strip().lower() not in {field.strip().lower() for field in fields}) for name in fields}
@@ -312,7 +314,7 @@ def matched(header: Sequence[str], fields: Sequence[str], aliases: Mapping[str, 
                 if name not in positions and found:
                     positions[name] = found[0]
     extras: dict[int, str] = {}
-    taken = {*fields, *OWN_NAMES}
+    taken = {*fields, *INGEST_MEMBER_NAMES}
     for index, cell in enumerate(header):
         if index not in positions.values():
             base = cell.strip() or f"_c{index}"
@@ -325,15 +327,15 @@ def matched(header: Sequence[str], fields: Sequence[str], aliases: Mapping[str, 
     return positions, extras
 
 # %% ../../../nbs/targets/readers/01_casts.ipynb #de5dfacb
-READY = "_datamaster_ready_{}"
+READY_COLUMN = "_datamaster_ready_{}"
 
 
-def typed_columns(positions: Mapping[str, int], types: Mapping[str, DataType], text: str, options: Mapping[str, Any], ready: Collection[str] = ()) -> list[str]:
+def select_typed_columns(positions: Mapping[str, int], types: Mapping[str, DataType], text: str, options: Mapping[str, Any], ready: Collection[str] = ()) -> list[str]:
     """Return a SELECT's columns: each field typed from its text, which is found at `text` formatted with the position, unless a field in `ready` has its value already, at READY."""
     columns = []
     for name, type in types.items():
         if name in ready:
-            expression = READY.format(positions[name])
+            expression = READY_COLUMN.format(positions[name])
         elif name in positions:
             expression = exact_cast(text.format(positions[name]), type, options)
         else:
@@ -342,9 +344,9 @@ def typed_columns(positions: Mapping[str, int], types: Mapping[str, DataType], t
     return columns
 
 # %% ../../../nbs/targets/readers/01_casts.ipynb #e77332d6
-TEXT = "_datamaster_text_{}"
+TEXT_COLUMN = "_datamaster_text_{}"
 ENVELOPE_TYPE = f"STRUCT<{', '.join(f'{column.name}: {column.type}' for column in ENVELOPE_COLUMNS)}>"
-FILE = ("named_struct('path', _metadata.file_path, 'name', _metadata.file_name, 'size', _metadata.file_size, 'modification_time', _metadata.file_modification_time, "
+FILE_STRUCT = ("named_struct('path', _metadata.file_path, 'name', _metadata.file_name, 'size', _metadata.file_size, 'modification_time', _metadata.file_modification_time, "
         "'block_start', _metadata.file_block_start) AS _datamaster_file")
 
 
@@ -364,18 +366,18 @@ def file_name_of(file: str) -> str:
 
 def file_literal(path: str, name: str, size: int, modified: int, block_start: str, more: str = "") -> str:
     """Return the SQL of `_datamaster_file` for a file that is known: its size in bytes, its modification in microseconds since 1970, SQL for the start of a row's block, and for more members."""
-    return (f"named_struct('path', {sql_literal(path)}, 'name', {sql_literal(name)}, 'size', {by_reference(f'CAST({size} AS BIGINT)')}, "
-            f"'modification_time', {by_reference(f'timestamp_micros({modified})')}, 'block_start', {block_start}{more}) AS _datamaster_file")
+    return (f"named_struct('path', {sql_literal(path)}, 'name', {sql_literal(name)}, 'size', {sql_by_reference(f'CAST({size} AS BIGINT)')}, "
+            f"'modification_time', {sql_by_reference(f'timestamp_micros({modified})')}, 'block_start', {block_start}{more}) AS _datamaster_file")
 
 
-def refusal(source: FileSource, path: str, name: str, size: int, modified: int, reason: str) -> str:
+def refusal_query(source: FileSource, path: str, name: str, size: int, modified: int, reason: str) -> str:
     """Return the SELECT of the row that stands for a file which cannot be read, or not to its end; its size in bytes, its modification in microseconds since 1970."""
     columns = [f"CAST(NULL AS {sql_type(bronze_type(type))}) AS {quote(column)}" for column, type in types_of(source).items()]
     told = sql_literal(json.dumps({"_unreadable": reason, "_file_path": path}))
     members = {"event": EVENT_TYPE} if source.is_captured else {}
     members |= {"envelope": ENVELOPE_TYPE} if source.keeps_envelope else {}
     more = "".join(f", '{member}', CAST(NULL AS {kind})" for member, kind in members.items())
-    return f"SELECT {', '.join([*columns, f'{told} AS {RESCUED}', file_literal(path, name, size, modified, f'CAST({size} AS BIGINT)', more)])}"
+    return f"SELECT {', '.join([*columns, f'{told} AS {RESCUE_COLUMN}', file_literal(path, name, size, modified, f'CAST({size} AS BIGINT)', more)])}"
 
 
 def types_of(source: FileSource) -> dict[str, DataType]:
@@ -400,27 +402,27 @@ def rows_of_texts(texts: DataFrame, header: Sequence[str], source: FileSource, e
     `extra` is a column with more that the contract does not know, as a JSON object, or NULL. `ready` are fields whose value is there already, at READY, and whose text is that of a misfit.
     """
     types = types_of(source)
-    positions, extras = matched(header, list(types), aliases_of(source))
-    typed = texts.selectExpr("*", *typed_columns(positions, types, TEXT, source.options, ready))
-    misfits = [(name, misfit_text(quote(name), TEXT.format(position), types[name])) for name, position in positions.items() if bronze_type(types[name]) != Scalar("string")]
-    misfits += [(name, TEXT.format(position)) for position, name in extras.items()]
-    kept = rescued_json([*misfits, ("_corrupt_record", "_corrupt_record")], "_datamaster_file.path")
+    positions, extras = match_header(header, list(types), aliases_of(source))
+    typed = texts.selectExpr("*", *select_typed_columns(positions, types, TEXT_COLUMN, source.options, ready))
+    misfits = [(name, misfit_text(quote(name), TEXT_COLUMN.format(position), types[name])) for name, position in positions.items() if bronze_type(types[name]) != Scalar("string")]
+    misfits += [(name, TEXT_COLUMN.format(position)) for position, name in extras.items()]
+    kept = render_rescued_json([*misfits, ("_corrupt_record", "_corrupt_record")], "_datamaster_file.path")
     if not extra:
-        return typed.selectExpr(*map(quote, types), f"{kept} AS {RESCUED}", "_datamaster_file")
+        return typed.selectExpr(*map(quote, types), f"{kept} AS {RESCUE_COLUMN}", "_datamaster_file")
     both = f"concat(substring(_datamaster_kept, 1, length(_datamaster_kept) - 1), ',', substring({extra}, 2))"
     alone = f"concat(substring({extra}, 1, length({extra}) - 1), ',', substring(to_json(named_struct('_file_path', _datamaster_file.path)), 2))"
     return typed.selectExpr(*map(quote, types), f"{kept} AS _datamaster_kept", extra, "_datamaster_file").selectExpr(
-        *map(quote, types), f"CASE WHEN {extra} IS NULL THEN _datamaster_kept WHEN _datamaster_kept IS NULL THEN {alone} ELSE {both} END AS {RESCUED}", "_datamaster_file")
+        *map(quote, types), f"CASE WHEN {extra} IS NULL THEN _datamaster_kept WHEN _datamaster_kept IS NULL THEN {alone} ELSE {both} END AS {RESCUE_COLUMN}", "_datamaster_file")
 
 # %% ../../../nbs/targets/readers/01_casts.ipynb #8c44169e
-REST = "_datamaster_rest"
+REST_COLUMN = "_datamaster_rest"
 
 
 def rest_of_row(texts: Mapping[int, str], to_cast: Mapping[int, DataType], options: Mapping[str, Any], values: Mapping[int, str], more: Mapping[str, str] | None = None) -> str:
     """Return SQL for a struct of a row's texts (TEXT, by position), of the values of the fields `to_cast` (READY): those in `values`, or else what the texts are cast to; and of `more`."""
-    found = [f"'{TEXT.format(position)}', {text}" for position, text in texts.items()]
-    parts = {TEXT.format(position): f"_texts.{TEXT.format(position)}" for position in texts}
+    found = [f"'{TEXT_COLUMN.format(position)}', {text}" for position, text in texts.items()]
+    parts = {TEXT_COLUMN.format(position): f"_texts.{TEXT_COLUMN.format(position)}" for position in texts}
     for position, type in to_cast.items():
-        cast = exact_cast(parts[TEXT.format(position)], type, options)
-        parts[READY.format(position)] = f"coalesce({values[position]}, {cast})" if position in values else cast
-    return let(f"named_struct({', '.join(found)})", "_texts", f"named_struct({', '.join(f'{sql_literal(name)}, {sql}' for name, sql in (parts | dict(more or {})).items())})")
+        cast = exact_cast(parts[TEXT_COLUMN.format(position)], type, options)
+        parts[READY_COLUMN.format(position)] = f"coalesce({values[position]}, {cast})" if position in values else cast
+    return let_sql(f"named_struct({', '.join(found)})", "_texts", f"named_struct({', '.join(f'{sql_literal(name)}, {sql}' for name, sql in (parts | dict(more or {})).items())})")

@@ -14,65 +14,66 @@ from typing import TYPE_CHECKING, Any
 from ...contract.publish.export import fields_of_spark_schema, spark_field
 from ...contract.model import Array, DataType, Field, Map, Scalar, Struct
 from ...contract.sql.sqltype import quote, sql_literal, sql_type
-from .avro_files import Meant, Union, avro_schema, named_types, with_meaning
-from .casts import FILE, RESCUED, aliases_of, bronze_type, exact_cast, let, matched, rescued_json, types_of, unknown_members
-from .csv_files import local_path, no_glob
-from .read_errors import innermost
+from .avro_files import LogicalNumber, Union, avro_schema, types_by_name, with_logical_types
+from .casts import FILE_STRUCT, RESCUE_COLUMN, aliases_of, bronze_type, exact_cast, let_sql, match_header, render_rescued_json, types_of, unknown_members
+from .csv_files import local_path, escape_glob
+from .read_errors import innermost_message
 from ..base import FileSource
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
 # %% auto #0
-__all__ = ['WHOLE', 'RAW', 'PAGE_SUMS', 'as_text', 'for_json', 'is_meant', 'meant_text', 'numbered', 'is_same', 'is_sound',
-           'cast_scalar', 'fitted', 'cast_column', 'unknown_text', 'has_text', 'checked_text', 'read_columnar',
-           'with_moments', 'fields_of_file', 'cut_off_moments', 'grouped_by_schema']
+__all__ = ['WHOLE_NUMBER_TYPES', 'RAW_COLUMN', 'PAGE_SUMS', 'column_text', 'json_value_sql', 'is_logical_number',
+           'logical_number_text', 'number_members', 'is_same_type', 'is_valid_value', 'cast_scalar', 'fit_value',
+           'cast_column', 'unknown_text', 'has_text', 'utf8_guard_sql', 'read_columnar', 'with_moments',
+           'fields_of_file', 'find_lossy_moments', 'group_by_schema']
 
 # %% ../../../nbs/targets/readers/09_columnar_files.ipynb #683c7f15
-def as_text(column: str, type: DataType) -> str:
+def column_text(column: str, type: DataType) -> str:
     """Return SQL for a typed column as text: bytes as base 64 where they are not UTF-8, a moment with its offset, and what is nested as JSON."""
     match type:
         case Union(members):
-            return f"coalesce({', '.join(as_text(f'{column}._{number}', item.type) for number, item in enumerate(members))}, NULL)"
-        case Meant():
-            return f"CASE WHEN {is_meant(column, type)} THEN {meant_text(column, type)} ELSE CAST({column} AS STRING) END"
+            return f"coalesce({', '.join(column_text(f'{column}._{number}', item.type) for number, item in enumerate(members))}, NULL)"
+        case LogicalNumber():
+            return f"CASE WHEN {is_logical_number(column, type)} THEN {logical_number_text(column, type)} ELSE CAST({column} AS STRING) END"
         case Scalar("binary" | "string"):
             return f"coalesce(try_validate_utf8(CAST({column} AS STRING)), base64(CAST({column} AS BINARY)))"
         case Scalar("timestamp"):
             return f"(CAST({column} AS STRING) || date_format({column}, 'XXX'))"
         case Scalar(name) if name != "variant":
             return f"CAST({column} AS STRING)"
-    return f"to_json({for_json(column, type)})"
+    return f"to_json({json_value_sql(column, type)})"
 
 
-def for_json(column: str, type: DataType, depth: int = 0) -> str:
+def json_value_sql(column: str, type: DataType, depth: int = 0) -> str:
     """Return SQL for a value as one that JSON does not change: its moments, days and keys as texts, and of a union the value."""
     item, key = f"item_{depth}", f"key_{depth}"
     match type:
         case Union(members):
-            parts = [(for_json(f"{column}._{number}", part.type, depth), part.type) for number, part in enumerate(members)]
+            parts = [(json_value_sql(f"{column}._{number}", part.type, depth), part.type) for number, part in enumerate(members)]
             return f"coalesce({', '.join(f'CAST({value} AS VARIANT)' if isinstance(kind, Scalar) else f'to_variant_object({value})' for value, kind in parts)}, NULL)"
         case Array(element):
-            return f"transform({column}, {item} -> {for_json(item, element.type, depth + 1)})"
+            return f"transform({column}, {item} -> {json_value_sql(item, element.type, depth + 1)})"
         case Map(Field(type=Scalar("string")), value):  # a key may stand twice, which `map_from_arrays` refuses
-            return f"transform_values({column}, ({key}, {item}) -> {for_json(item, value.type, depth + 1)})"
+            return f"transform_values({column}, ({key}, {item}) -> {json_value_sql(item, value.type, depth + 1)})"
         case Map(name, value):
-            text = f"base64({key})" if name.type == Scalar("binary") else as_text(key, name.type)
-            return f"map_from_arrays(transform(map_keys({column}), {key} -> {text}), transform(map_values({column}), {item} -> {for_json(item, value.type, depth + 1)}))"
+            text = f"base64({key})" if name.type == Scalar("binary") else column_text(key, name.type)
+            return f"map_from_arrays(transform(map_keys({column}), {key} -> {text}), transform(map_values({column}), {item} -> {json_value_sql(item, value.type, depth + 1)}))"
         case Struct(members) if members:
-            named = [f"{sql_literal(part.name)}, {for_json(f'{column}._{number}', part.type, depth)}" for number, part in enumerate(members)]
+            named = [f"{sql_literal(part.name)}, {json_value_sql(f'{column}._{number}', part.type, depth)}" for number, part in enumerate(members)]
             return f"CASE WHEN {column} IS NOT NULL THEN named_struct({', '.join(named)}) END"
-        case Meant() | Scalar("string" | "date" | "time" | "timestamp" | "timestamp_ntz"):
-            return as_text(column, type)
+        case LogicalNumber() | Scalar("string" | "date" | "time" | "timestamp" | "timestamp_ntz"):
+            return column_text(column, type)
     return column
 
 
-def is_meant(column: str, type: Meant) -> str:
+def is_logical_number(column: str, type: LogicalNumber) -> str:
     """Return SQL that is true for a number that can be what it means: a time is one of a day."""
     return {"time-millis": f"{column} BETWEEN 0 AND 86399999", "time-micros": f"{column} BETWEEN 0 AND 86399999999"}.get(type.meaning, "true")
 
 
-def meant_text(column: str, type: Meant) -> str:
+def logical_number_text(column: str, type: LogicalNumber) -> str:
     """Return SQL for the text of a time, or of a moment in nanoseconds, that is there as a number."""
     start = "TIMESTAMP_NTZ'1970-01-01 00:00:00'"
     if type.meaning.startswith("time-"):
@@ -82,43 +83,43 @@ def meant_text(column: str, type: Meant) -> str:
     return f"(date_format({moment}, 'yyyy-MM-dd HH:mm:ss') || '.' || lpad(CAST({nanos} AS STRING), 9, '0') || '{'' if type.meaning.startswith('local') else 'Z'}')"
 
 # %% ../../../nbs/targets/readers/09_columnar_files.ipynb #b6a8a5c0
-WHOLE = ("byte", "short", "integer", "long")
+WHOLE_NUMBER_TYPES = ("byte", "short", "integer", "long")
 
 
-RAW = "_datamaster_raw_{}"
+RAW_COLUMN = "_datamaster_raw_{}"
 
 
-def numbered(type: DataType) -> DataType:
+def number_members(type: DataType) -> DataType:
     """Return the type, as Spark has it, with numbers for the names of its members, which a file may give names that no SQL can say."""
     match type:
-        case Meant(name):
+        case LogicalNumber(name):
             return Scalar(name)
         case Array(element):
-            return Array(Field("element", numbered(element.type)))
+            return Array(Field("element", number_members(element.type)))
         case Map(key, value):
-            return Map(Field("key", numbered(key.type)), Field("value", numbered(value.type)))
+            return Map(Field("key", number_members(key.type)), Field("value", number_members(value.type)))
         case Struct(members):
-            return Struct(tuple(Field(f"_{number}", numbered(item.type)) for number, item in enumerate(members)))
+            return Struct(tuple(Field(f"_{number}", number_members(item.type)) for number, item in enumerate(members)))
     return type
 
 
-def is_same(there: DataType, wanted: DataType) -> bool:
+def is_same_type(there: DataType, wanted: DataType) -> bool:
     """A value of the one type is one of the other as it is."""
     match there, wanted:
-        case (Meant(), _) | (Union(), _):
+        case (LogicalNumber(), _) | (Union(), _):
             return False
         case Scalar(), Scalar():
             return sql_type(there) == sql_type(wanted)
         case Array(one), Array(other):
-            return is_same(one.type, other.type)
+            return is_same_type(one.type, other.type)
         case Map(key, value), Map(other_key, other_value):
-            return is_same(key.type, other_key.type) and is_same(value.type, other_value.type)
+            return is_same_type(key.type, other_key.type) and is_same_type(value.type, other_value.type)
         case Struct(some), Struct(others):
-            return [item.name for item in some] == [item.column for item in others] and all(is_same(one.type, other.type) for one, other in zip(some, others, strict=True))
+            return [item.name for item in some] == [item.column for item in others] and all(is_same_type(one.type, other.type) for one, other in zip(some, others, strict=True))
     return False
 
 
-def is_sound(value: str, type: DataType, depth: int = 0) -> str:
+def is_valid_value(value: str, type: DataType, depth: int = 0) -> str:
     """Return SQL that is true for a value, which is there, that every reader of a table can give.
 
     Its days and moments are of the years from 1 to 9999. Empty where each value is so.
@@ -126,7 +127,7 @@ def is_sound(value: str, type: DataType, depth: int = 0) -> str:
     item = f"item_{depth}"
 
     def each(of: str, part: DataType) -> str:
-        inside = is_sound(item, part, depth + 1)
+        inside = is_valid_value(item, part, depth + 1)
         return f"forall({of}, {item} -> {item} IS NULL OR {inside})" if inside else ""
 
     match type:
@@ -138,7 +139,7 @@ def is_sound(value: str, type: DataType, depth: int = 0) -> str:
             checks = [each(f"map_keys({value})", key.type), each(f"map_values({value})", part.type)]
         case Struct(members):
             parts = {f"{value}._{number}": member.type for number, member in enumerate(members)}
-            found = {part: is_sound(part, kind, depth) for part, kind in parts.items()}
+            found = {part: is_valid_value(part, kind, depth) for part, kind in parts.items()}
             checks = [f"({part} IS NULL OR {check})" for part, check in found.items() if check]
         case _:
             return ""
@@ -149,69 +150,69 @@ def cast_scalar(value: str, there: DataType, wanted: Scalar) -> str:
     """Return SQL for a value of another type as a scalar one, NULL where it would not stay what it is: read as its text would be, and a number only where it is the same number."""
     kind = sql_type(wanted)
     match there, wanted:
-        case Meant(name), Scalar(other) if other in (*WHOLE, "decimal", "float", "double"):
+        case LogicalNumber(name), Scalar(other) if other in (*WHOLE_NUMBER_TYPES, "decimal", "float", "double"):
             return value if name == other else cast_scalar(value, Scalar(name), wanted)
-        case Meant(), Scalar("string"):
-            return f"CASE WHEN {is_meant(value, there)} THEN {meant_text(value, there)} END"
-        case Scalar("binary"), Scalar():  # not by `as_text`: base 64 may look like a number
+        case LogicalNumber(), Scalar("string"):
+            return f"CASE WHEN {is_logical_number(value, there)} THEN {logical_number_text(value, there)} END"
+        case Scalar("binary"), Scalar():  # not by `column_text`: base 64 may look like a number
             text = f"try_validate_utf8(CAST({value} AS STRING))"
             is_text = wanted == Scalar("string")
-            return text if is_text else let(text, "_text", exact_cast("_text", wanted))
+            return text if is_text else let_sql(text, "_text", exact_cast("_text", wanted))
         case Scalar("string"), Scalar():
             cast = exact_cast(value, wanted)
             return f"CASE WHEN is_valid_utf8({value}) THEN {cast} END" if wanted.name == "variant" else cast
         case Scalar("float" | "double" | "decimal"), Scalar("float" | "double"):
             return f"CASE WHEN try_cast(try_cast({value} AS {kind}) AS {sql_type(there)}) = {value} THEN try_cast({value} AS {kind}) END"
-        case Scalar(name), Scalar("float" | "double") if name in WHOLE:
+        case Scalar(name), Scalar("float" | "double") if name in WHOLE_NUMBER_TYPES:
             return f"CASE WHEN CAST({value} AS {kind}) < 9223372036854775807D AND CAST(CAST({value} AS {kind}) AS BIGINT) = {value} THEN CAST({value} AS {kind}) END"
-    return exact_cast(as_text(value, there), wanted)
+    return exact_cast(column_text(value, there), wanted)
 
 
-def fitted(value: str, there: DataType, wanted: DataType, depth: int = 0) -> tuple[str, str]:
+def fit_value(value: str, there: DataType, wanted: DataType, depth: int = 0) -> tuple[str, str]:
     """Return SQL that is true where a value of another type fits one that bronze stores, with all of its parts, and SQL for it as such; what a struct does not know stays out of it at no depth but the first."""
     item, key, keys = f"item_{depth}", f"key_{depth}", f"keys_{depth}"
-    if is_same(there, wanted):
-        check = is_sound(value, there, depth)
+    if is_same_type(there, wanted):
+        check = is_valid_value(value, there, depth)
         fits = f"({value} IS NULL OR ({check}))" if check else "true"
         if isinstance(wanted, Scalar):
             return fits, f"CASE WHEN {check} THEN {value} END" if check else value
         return fits, f"CAST({value} AS {sql_type(wanted)})"
     match there, wanted:
         case Union(members), _:
-            each = [fitted(f"{value}._{number}", part.type, wanted, depth) for number, part in enumerate(members)]
+            each = [fit_value(f"{value}._{number}", part.type, wanted, depth) for number, part in enumerate(members)]
             return " AND ".join(fits for fits, _ in each), f"coalesce({', '.join(cast for _, cast in each)})"
         case (_, Scalar() as scalar):
             cast = cast_scalar(value, there, scalar)
             return f"({value} IS NULL OR ({cast}) IS NOT NULL)", cast
         case (Scalar("string" | "variant"), _):
-            cast = exact_cast(as_text(value, there), wanted)
+            cast = exact_cast(column_text(value, there), wanted)
             return f"({value} IS NULL OR ({cast}) IS NOT NULL)", cast
         case Array(some), Array(other):
-            fits, cast = fitted(item, some.type, other.type, depth + 1)
+            fits, cast = fit_value(item, some.type, other.type, depth + 1)
             return f"({value} IS NULL OR forall({value}, {item} -> {fits}))", f"transform({value}, {item} -> {cast})"
         case Map(name, part), Map(other_name, other_part):
-            fits, cast = fitted(item, part.type, other_part.type, depth + 1)
-            key_cast = f"transform(map_keys({value}), {key} -> {fitted(key, name.type, other_name.type, depth + 1)[1]})"
-            are_keys = let(key_cast, keys, f"NOT exists({keys}, {key} -> {key} IS NULL) AND cardinality(array_distinct({keys})) = cardinality({keys})")
+            fits, cast = fit_value(item, part.type, other_part.type, depth + 1)
+            key_cast = f"transform(map_keys({value}), {key} -> {fit_value(key, name.type, other_name.type, depth + 1)[1]})"
+            are_keys = let_sql(key_cast, keys, f"NOT exists({keys}, {key} -> {key} IS NULL) AND cardinality(array_distinct({keys})) = cardinality({keys})")
             return f"({value} IS NULL OR ({are_keys} AND forall(map_values({value}), {item} -> {fits})))", f"map_from_arrays({key_cast}, transform(map_values({value}), {item} -> {cast}))"
         case (Struct() | Map(Field(type=Scalar("string"))), Struct(others)):
-            return _fitted_members(value, there, others, depth)
+            return _fit_members(value, there, others, depth)
         case (Struct(members), Map(Field(type=Scalar("string")), part)) if members:
-            each = [fitted(f"{value}._{number}", found.type, part.type, depth + 1) for number, found in enumerate(members)]
+            each = [fit_value(f"{value}._{number}", found.type, part.type, depth + 1) for number, found in enumerate(members)]
             said = ", ".join(f"{sql_literal(found.name)}, {cast}" for found, (_, cast) in zip(members, each, strict=True))
             return " AND ".join(fits for fits, _ in each), f"CASE WHEN {value} IS NOT NULL THEN map_filter(map({said}), ({key}, {item}) -> {item} IS NOT NULL) END"
     return f"{value} IS NULL", f"CAST(NULL AS {sql_type(wanted)})"
 
 
-def _fitted_members(value: str, there: Struct | Map, wanted: Sequence[Field], depth: int) -> tuple[str, str]:
-    """Return what `fitted` does of a struct, or of a map by texts, for a struct."""
+def _fit_members(value: str, there: Struct | Map, wanted: Sequence[Field], depth: int) -> tuple[str, str]:
+    """Return what `fit_value` does of a struct, or of a map by texts, for a struct."""
     if isinstance(there, Struct):
         found = {item.name: (f"{value}._{number}", item.type) for number, item in enumerate(there.fields)}
         unknown = [f"{part} IS NULL" for name, (part, _) in found.items() if name not in {item.column for item in wanted}]
     else:
         found = {item.column: (f"try_element_at({value}, {sql_literal(item.column)})", there.value.type) for item in wanted}
         unknown = [f"({value} IS NULL OR cardinality({_unknown_entries(value, wanted)}) = 0)"]
-    each = {item.column: fitted(*found[item.column], item.type, depth + 1) if item.column in found else ("true", f"CAST(NULL AS {sql_type(item.type)})") for item in wanted}
+    each = {item.column: fit_value(*found[item.column], item.type, depth + 1) if item.column in found else ("true", f"CAST(NULL AS {sql_type(item.type)})") for item in wanted}
     fits = " AND ".join(["true", *(unknown if depth else []), *(fits for fits, _ in each.values())])
     return fits, f"CASE WHEN {value} IS NOT NULL THEN named_struct({', '.join(f'{sql_literal(name)}, {cast}' for name, (_, cast) in each.items())}) END"
 
@@ -222,8 +223,8 @@ def _unknown_entries(value: str, wanted: Sequence[Field]) -> str:
 
 
 def cast_column(column: str, there: DataType, wanted: DataType) -> str:
-    """Return SQL for a column as a type that bronze stores, NULL where a value does not fit it (`fitted`)."""
-    fits, cast = fitted(column, there, wanted)
+    """Return SQL for a column as a type that bronze stores, NULL where a value does not fit it (`fit_value`)."""
+    fits, cast = fit_value(column, there, wanted)
     return cast if isinstance(wanted, Scalar) else f"CASE WHEN {fits} THEN CAST({cast} AS {sql_type(wanted)}) END"
 
 
@@ -236,11 +237,11 @@ def unknown_text(column: str, there: DataType, wanted: DataType) -> str:
         case Union(members):
             return f"coalesce({', '.join(unknown_text(f'{column}._{number}', item.type, wanted) for number, item in enumerate(members))}, NULL)"
         case Struct(members):
-            unknown = [f"{sql_literal(item.name)}, {for_json(f'{column}._{number}', item.type)}" for number, item in enumerate(members) if item.name not in names]
+            unknown = [f"{sql_literal(item.name)}, {json_value_sql(f'{column}._{number}', item.type)}" for number, item in enumerate(members) if item.name not in names]
             return f"nullif(to_json(named_struct({', '.join(unknown)})), '{{}}')" if unknown else "NULL"
         case Map():
-            return f"nullif({as_text(_unknown_entries(column, wanted.fields), there)}, '{{}}')"
-    return unknown_members(as_text(column, there), wanted)
+            return f"nullif({column_text(_unknown_entries(column, wanted.fields), there)}, '{{}}')"
+    return unknown_members(column_text(column, there), wanted)
 
 # %% ../../../nbs/targets/readers/09_columnar_files.ipynb #07de97d0
 def has_text(kind: DataType) -> bool:
@@ -255,7 +256,7 @@ def has_text(kind: DataType) -> bool:
     return kind in (Scalar("string"), Scalar("varchar"), Scalar("char"))
 
 
-def checked_text(columns: Sequence[tuple[str, str, DataType]]) -> str:
+def utf8_guard_sql(columns: Sequence[tuple[str, str, DataType]]) -> str:
     """Return SQL for `_datamaster_file` that ends with an error at a row in which a column, of name, SQL and type, has bytes that are no UTF-8.
 
     Texts of both formats are UTF-8 (Apache Parquet, *Logical types*, STRING; Apache Avro, *Primitive types*): others say that the file is damaged. One condition asks it of a whole row.
@@ -272,34 +273,34 @@ def checked_text(columns: Sequence[tuple[str, str, DataType]]) -> str:
 PAGE_SUMS = "parquet.page.verify-checksum.enabled"  # a page that has a checksum, and is not what it says, is none
 
 
-def read_columnar(spark: SparkSession, files: Sequence[str], source: FileSource, place: str = FILE) -> DataFrame:
+def read_columnar(spark: SparkSession, files: Sequence[str], source: FileSource, place: str = FILE_STRUCT) -> DataFrame:
     """Return the rows of parquet or avro files that share a schema, as rows of the contract; `place` is the SQL of `_datamaster_file`."""
     from pyspark.sql.types import StructType
 
     there = fields_of_file(spark, files[0], source.format)
     schema = StructType.fromJson({"type": "struct", "fields": [spark_field(item) for item in there]})
-    raw = spark.read.format(source.format).schema(schema).option(PAGE_SUMS, True).load(list(map(no_glob, files)))
+    raw = spark.read.format(source.format).schema(schema).option(PAGE_SUMS, True).load(list(map(escape_glob, files)))
     types = types_of(source)
-    positions, extras = matched([item.name for item in there], list(types), aliases_of(source))
-    alike = {index for name, index in positions.items() if is_same(there[index].type, bronze_type(types[name]))}
-    same = {index for index in alike if not is_sound("", there[index].type)}
+    positions, extras = match_header([item.name for item in there], list(types), aliases_of(source))
+    alike = {index for name, index in positions.items() if is_same_type(there[index].type, bronze_type(types[name]))}
+    same = {index for index in alike if not is_valid_value("", there[index].type)}
     columns, misfits = [], []
     for name, type in types.items():
         wanted = bronze_type(type)
         if name not in positions:
             columns.append(f"CAST(NULL AS {sql_type(wanted)}) AS {quote(name)}")
             continue
-        column, kind = RAW.format(positions[name]), there[positions[name]].type
+        column, kind = RAW_COLUMN.format(positions[name]), there[positions[name]].type
         columns.append(f"{column if positions[name] in same else cast_column(column, kind, wanted)} AS {quote(name)}")
         if positions[name] not in same:
-            misfits.append((name, f"CASE WHEN {quote(name)} IS NULL THEN {as_text(column, kind)} ELSE {unknown_text(column, kind, wanted)} END"))
-    misfits += [(name, as_text(RAW.format(index), there[index].type)) for index, name in extras.items()]
-    every = [RAW.format(index) for index in range(len(there))]
+            misfits.append((name, f"CASE WHEN {quote(name)} IS NULL THEN {column_text(column, kind)} ELSE {unknown_text(column, kind, wanted)} END"))
+    misfits += [(name, column_text(RAW_COLUMN.format(index), there[index].type)) for index, name in extras.items()]
+    every = [RAW_COLUMN.format(index) for index in range(len(there))]
     whole = raw.select("*", raw.metadataColumn("_metadata").alias("_metadata")).toDF(*every, "_metadata")  # a file may have a column of that name, or of none
-    plain = [column if index in same or isinstance(item.type, Scalar) else f"CAST({column} AS {sql_type(numbered(item.type))}) AS {column}" for index, (column, item) in enumerate(zip(every, there, strict=True))]
-    checked = checked_text([(item.name, column, item.type) for index, (column, item) in enumerate(zip(every, there, strict=True)) if index in alike])
+    plain = [column if index in same or isinstance(item.type, Scalar) else f"CAST({column} AS {sql_type(number_members(item.type))}) AS {column}" for index, (column, item) in enumerate(zip(every, there, strict=True))]
+    checked = utf8_guard_sql([(item.name, column, item.type) for index, (column, item) in enumerate(zip(every, there, strict=True)) if index in alike])
     typed = whole.selectExpr(*plain, place).selectExpr(*every, f"{checked} AS _datamaster_file", *columns)
-    return typed.selectExpr(*map(quote, types), f"{rescued_json(misfits, '_datamaster_file.path')} AS {RESCUED}", "_datamaster_file")
+    return typed.selectExpr(*map(quote, types), f"{render_rescued_json(misfits, '_datamaster_file.path')} AS {RESCUE_COLUMN}", "_datamaster_file")
 
 # %% ../../../nbs/targets/readers/09_columnar_files.ipynb #2d92874d
 def with_moments(there: DataType, said: Any) -> DataType:
@@ -308,7 +309,7 @@ def with_moments(there: DataType, said: Any) -> DataType:
 
     match there:
         case Scalar("long") if said is not None and types.is_timestamp(said):
-            return Meant("long", meaning="timestamp-nanos" if said.tz else "local-timestamp-nanos")
+            return LogicalNumber("long", meaning="timestamp-nanos" if said.tz else "local-timestamp-nanos")
         case Array(element) if hasattr(said, "value_type"):
             return Array(replace(element, type=with_moments(element.type, said.value_type)))
         case Map(key, value) if hasattr(said, "item_type"):
@@ -329,17 +330,17 @@ def _arrow_types(path: Path, there: Sequence[Field]) -> list[Any]:
 
 def fields_of_file(spark: SparkSession, file: str, format: str) -> tuple[Field, ...]:
     """Return the columns of a parquet or avro file; raises ValueError where it has none, and what Spark raises where its schema cannot be read."""
-    there = fields_of_spark_schema(json.loads(spark.read.format(format).load(no_glob(file)).schema.json()))
+    there = fields_of_spark_schema(json.loads(spark.read.format(format).load(escape_glob(file)).schema.json()))
     if not there:
         raise ValueError("it has no column")
     if format != "avro":
         return tuple(replace(item, type=with_moments(item.type, type)) for item, type in zip(there, _arrow_types(local_path(file), there), strict=True))
     said = avro_schema(local_path(file))
-    found = with_meaning(Struct(there), said, named_types(said))
+    found = with_logical_types(Struct(there), said, types_by_name(said))
     return found.fields if isinstance(found, Struct) and isinstance(said, dict) else there
 
 
-def cut_off_moments(path: Path) -> str:
+def find_lossy_moments(path: Path) -> str:
     """Return the name of a parquet file's column with moments in nanoseconds of which Spark keeps the microseconds, or an empty text."""
     from pyarrow import parquet
 
@@ -372,16 +373,16 @@ def _moments(found: Any) -> list[Any]:
     return numbers
 
 # %% ../../../nbs/targets/readers/09_columnar_files.ipynb #1290eb7b
-def grouped_by_schema(spark: SparkSession, files: Iterable[str], format: str) -> tuple[dict[str, list[str]], dict[str, str]]:
+def group_by_schema(spark: SparkSession, files: Iterable[str], format: str) -> tuple[dict[str, list[str]], dict[str, str]]:
     """Return parquet or avro files by their schema, and the reasons of those that cannot be read."""
     groups: dict[str, list[str]] = {}
     reasons: dict[str, str] = {}
     for file in files:
         try:
             fields = fields_of_file(spark, file, format)
-            if lost := cut_off_moments(local_path(file)) if format == "parquet" else "":
+            if lost := find_lossy_moments(local_path(file)) if format == "parquet" else "":
                 raise ValueError(f"its column {lost} has moments with nanoseconds (INT96), which Spark would cut off")
             groups.setdefault(repr(fields), []).append(file)
         except Exception as error:  # a file that is none of its format stops no other
-            reasons[file] = f"the file cannot be read as {format}: {innermost(error)}"
+            reasons[file] = f"the file cannot be read as {format}: {innermost_message(error)}"
     return groups, reasons

@@ -12,32 +12,33 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ...contract.control_totals import RECORDS, ControlTotals, Total
+from ...contract.control_totals import RECORD_COUNT_NAME, ControlTotals, TotalComparison
 from ...contract.model import DataType, Field, Scalar
 from ...contract.sql.sqltype import quote
 from .casts import IS_RECORD
 from .csv_files import records_in
-from .text_copies import any_length
+from .text_copies import allow_any_length
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
 # %% auto #0
-__all__ = ['PAIR', 'MOST_BYTES', 'NO_ROWS', 'cells_in', 'each_once', 'members_of', 'said_totals', 'summed', 'found_totals',
-           'compared', 'balance', 'take_record', 'side_text']
+__all__ = ['TOTAL_PATTERN', 'MOST_RECORD_BYTES', 'EMPTY_FILE_TOTALS', 'cells_in', 'join_duplicates', 'parse_totals_file',
+           'parse_totals', 'exact_sum_sql', 'compute_totals', 'compare_totals', 'check_totals', 'cut_totals_record',
+           'read_side_file']
 
 # %% ../../../nbs/targets/readers/06_control_totals.ipynb #2ff2b024
-PAIR = re.compile(r"\s*([^=:;,\t]+?)\s*[=:]\s*(.*?)\s*")
-MOST_BYTES = 1 << 20  # of a record, or a side file, with totals
+TOTAL_PATTERN = re.compile(r"\s*([^=:;,\t]+?)\s*[=:]\s*(.*?)\s*")
+MOST_RECORD_BYTES = 1 << 20  # of a record, or a side file, with totals
 
 
 def cells_in(record: str, options: Mapping[str, Any]) -> list[str]:
     """Return the cells of one record of csv, without blanks around them; `options` are the source's."""
-    with any_length():
+    with allow_any_length():
         return [cell.strip() for cell in next(records_in([record], options), [])]
 
 
-def each_once(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
+def join_duplicates(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
     """Return values by name; of a name that is there twice, all that is said, which is no number."""
     found = dict[str, str]()
     for name, value in pairs:
@@ -46,33 +47,33 @@ def each_once(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
     return found
 
 
-def members_of(text: str, options: Mapping[str, Any]) -> dict[str, str]:
+def parse_totals_file(text: str, options: Mapping[str, Any]) -> dict[str, str]:
     """Return the members of a file with totals, as texts; raises ValueError where it is none that is known."""
     text = text.removeprefix("\N{ZERO WIDTH NO-BREAK SPACE}").strip()
     if text.startswith("{"):
         found = json.loads(text, parse_float=str, parse_int=str, object_pairs_hook=list)
-        return each_once((name, value.strip()) for name, value in found if isinstance(value, str))
+        return join_duplicates((name, value.strip()) for name, value in found if isinstance(value, str))
     lines = [line for line in text.splitlines() if line.strip()]
-    pairs = [PAIR.fullmatch(line) for line in lines]
+    pairs = [TOTAL_PATTERN.fullmatch(line) for line in lines]
     if lines and all(pairs):
-        return each_once((pair[1].strip(), pair[2].strip("\"'")) for pair in pairs if pair)
+        return join_duplicates((pair[1].strip(), pair[2].strip("\"'")) for pair in pairs if pair)
     rows = [cells_in(line, options) for line in lines]
     if len(rows) != 2 or len(rows[0]) != len(rows[1]):
         raise ValueError("it is neither an object of JSON, nor lines of a name and a value, nor a header and one record of csv")
-    return each_once(zip(*rows, strict=True))
+    return join_duplicates(zip(*rows, strict=True))
 
 
-def said_totals(control: ControlTotals, text: str, options: Mapping[str, Any]) -> dict[str, str]:
+def parse_totals(control: ControlTotals, text: str, options: Mapping[str, Any]) -> dict[str, str]:
     """Return what the text of a record, or of a file, with totals says, by records and field; raises ValueError where it cannot be read."""
     if control.place == "file":
-        members = members_of(text, options)
+        members = parse_totals_file(text, options)
     else:
         members = {str(number): cell for number, cell in enumerate(cells_in(text, options), start=1)}
-    wanted = {**({RECORDS: control.count} if control.count else {}), **control.sums}
+    wanted = {**({RECORD_COUNT_NAME: control.count} if control.count else {}), **control.sums}
     return {name: members.get(cell, "") for name, cell in wanted.items()}
 
 # %% ../../../nbs/targets/readers/06_control_totals.ipynb #4ef33012
-def summed(field: Field) -> str:
+def exact_sum_sql(field: Field) -> str:
     """Return SQL for the text of a field's exact sum; NULL where it has more than 38 digits, or a value has no place in it: infinity, and what is no number."""
     type: DataType = field.type
     name = type.name if isinstance(type, Scalar) else ""
@@ -81,34 +82,34 @@ def summed(field: Field) -> str:
     return f"CAST(CASE WHEN count({value}) = {there} THEN coalesce(try_sum({value}), IF({there} = 0, 0, NULL)) END AS STRING)"
 
 
-def found_totals(rows: DataFrame, control: ControlTotals, fields: Iterable[Field], is_data: str = "true") -> dict[str, dict[str, Any]]:
+def compute_totals(rows: DataFrame, control: ControlTotals, fields: Iterable[Field], is_data: str = "true") -> dict[str, dict[str, Any]]:
     """Return, by path, what a batch's rows of each file come to: `totals` by records and field, as texts, and the file's size, modification in microseconds and name; `is_data` is SQL for the rows that count."""
     from pyspark.sql.functions import expr
 
     summing = {item.name: item for item in fields if item.name in control.sums}
-    columns = {f"_total_{index}": summed(item) for index, item in enumerate(summing.values())}
-    file = {"name": "max(_datamaster_file.name)", "size": "max(_datamaster_file.size)", "micros": "unix_micros(max(_datamaster_file.modification_time))", RECORDS: f"CAST(count_if({IS_RECORD} AND {is_data}) AS STRING)"}
+    columns = {f"_total_{index}": exact_sum_sql(item) for index, item in enumerate(summing.values())}
+    file = {"name": "max(_datamaster_file.name)", "size": "max(_datamaster_file.size)", "micros": "unix_micros(max(_datamaster_file.modification_time))", RECORD_COUNT_NAME: f"CAST(count_if({IS_RECORD} AND {is_data}) AS STRING)"}
     asked = rows.groupBy(expr("_datamaster_file.path").alias("_path")).agg(*(expr(sql).alias(name) for name, sql in {**file, **columns}.items()))
     found = {row["_path"]: row.asDict() for row in asked.collect()}
-    return {path: {**row, "totals": {RECORDS: row[RECORDS], **{name: row[f"_total_{index}"] or "" for index, name in enumerate(summing)}}} for path, row in found.items()}
+    return {path: {**row, "totals": {RECORD_COUNT_NAME: row[RECORD_COUNT_NAME], **{name: row[f"_total_{index}"] or "" for index, name in enumerate(summing)}}} for path, row in found.items()}
 
 
-NO_ROWS = {RECORDS: "0"}
+EMPTY_FILE_TOTALS = {RECORD_COUNT_NAME: "0"}
 
 
-def compared(control: ControlTotals, said: Mapping[str, str], found: Mapping[str, str]) -> tuple[Total, ...]:
+def compare_totals(control: ControlTotals, said: Mapping[str, str], found: Mapping[str, str]) -> tuple[TotalComparison, ...]:
     """Return the totals of a file: what is said of it beside what it has; of those that the model has no field for, none."""
-    sums = [name for name in control.sums if name in found or found == NO_ROWS]
-    return tuple(Total(name, said.get(name, ""), found.get(name, "0")) for name in ([RECORDS] if control.count else []) + sums)
+    sums = [name for name in control.sums if name in found or found == EMPTY_FILE_TOTALS]
+    return tuple(TotalComparison(name, said.get(name, ""), found.get(name, "0")) for name in ([RECORD_COUNT_NAME] if control.count else []) + sums)
 
 
-def balance(control: ControlTotals, text: str | None, found: Mapping[str, str], options: Mapping[str, Any], beside: str = "") -> tuple[tuple[Total, ...], str]:
+def check_totals(control: ControlTotals, text: str | None, found: Mapping[str, str], options: Mapping[str, Any], beside: str = "") -> tuple[tuple[TotalComparison, ...], str]:
     """Return the totals of a file, and why it has not what they say, which is empty where it has; `text` is its record of totals, or that of the file `beside` it, None where it is not there."""
     of = beside or f"its {control.place}"
     if text is None:
         return (), f"the file with its totals, {beside}, is not there" if beside else f"it has no {control.place}, a record that begins with {control.begins_with!r}"
     try:
-        totals = compared(control, said_totals(control, text, options), found)
+        totals = compare_totals(control, parse_totals(control, text, options), found)
     except (ValueError, RecursionError, csv.Error) as error:
         return (), f"the totals in {of} cannot be read: {error}"
     lacking = [total.words for total in totals if not total.is_equal]
@@ -127,13 +128,13 @@ def _last_line(content: bytes) -> tuple[int, int]:
     return max(content.rfind(b"\n", 0, end), content.rfind(b"\r", 0, end)) + 1, len(content)
 
 
-def take_record(path: Path, control: ControlTotals, options: Mapping[str, Any], copy: Path) -> str | None:
+def cut_totals_record(path: Path, control: ControlTotals, options: Mapping[str, Any], copy: Path) -> str | None:
     """Return the record with totals of a plain csv file in UTF-8, having written the file without it to `copy`; None where it has no such record, and nothing is written."""
     size = path.stat().st_size
     with path.open("rb") as file:
-        start = 0 if control.place == "header" else max(0, size - MOST_BYTES)
+        start = 0 if control.place == "header" else max(0, size - MOST_RECORD_BYTES)
         file.seek(start)
-        content = file.read(MOST_BYTES)
+        content = file.read(MOST_RECORD_BYTES)
         begin, end = (_first_line if control.place == "header" else _last_line)(content)
         record = content[begin:end].decode("utf-8-sig", errors="replace").strip("\r\n")
         if (cells_in(record, options) or [""])[0] != control.begins_with:
@@ -147,8 +148,8 @@ def take_record(path: Path, control: ControlTotals, options: Mapping[str, Any], 
     return record
 
 
-def side_text(path: Path) -> str | None:
+def read_side_file(path: Path) -> str | None:
     """Return the text of a file with totals; None where it is not there."""
-    if not path.is_file() or path.stat().st_size > MOST_BYTES:
+    if not path.is_file() or path.stat().st_size > MOST_RECORD_BYTES:
         return None
     return path.read_text(encoding="utf-8-sig", errors="replace")

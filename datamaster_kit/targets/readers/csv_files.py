@@ -21,21 +21,21 @@ from typing import TYPE_CHECKING, Any
 
 from ...contract.source_options import codec_of, quote_escape
 from ...contract.sql.sqltype import quote, sql_literal
-from .casts import FILE, TEXT, aliases_of, exact_cast, matched, rows_of_texts, types_of
-from .packed_files import opened, packing_of
+from .casts import FILE_STRUCT, TEXT_COLUMN, aliases_of, exact_cast, match_header, rows_of_texts, types_of
+from .packed_files import open_plain, packing_of
 from ..base import FileSource
-from .text_copies import ENVELOPE, Marks, any_length, blanks_of, has_open_quote, is_too_wide, is_utf8_text, without_envelope
+from .text_copies import ENVELOPE_MARK, CsvMarks, allow_any_length, blanks_of, has_open_quote, is_too_wide, is_utf8_text, strip_envelope
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
 # %% auto #0
-__all__ = ['CSV_OPTIONS', 'BLANK_LINES', 'CHUNK', 'LINE_FEED', 'CARRIAGE_RETURN', 'MOST_UNKNOWN', 'NO_QUOTE', 'has_header',
-           'is_utf8', 'encoding_of', 'is_true', 'records_in', 'csv_records', 'csv_header', 'escape_of', 'local_path',
-           'no_glob', 'Quotes', 'quotes_of', 'has_blank_records', 'quotes_between', 'ranges', 'whole_lines',
-           'quotes_in', 'are_paired', 'is_within_quotes', 'most_cells', 'marks_of', 'needs_copy', 'has_blank_line',
-           'is_sure_to_close', 'Look', 'looked_at', 'header_reason', 'fits_contract', 'read_csv', 'unenveloped',
-           'csv_parts']
+__all__ = ['CSV_OPTIONS', 'BLANK_LINES', 'CHUNK_BYTES', 'LINE_FEED', 'CARRIAGE_RETURN', 'MOST_UNKNOWN', 'NO_QUOTE', 'has_header',
+           'is_utf8', 'encoding_of', 'is_option_true', 'records_in', 'csv_records', 'csv_header', 'escape_of',
+           'local_path', 'escape_glob', 'Quotes', 'quotes_of', 'has_blank_records', 'quotes_between', 'range_bounds',
+           'whole_lines', 'quotes_in', 'are_paired', 'is_within_quotes', 'cell_limit', 'marks_of', 'needs_copy',
+           'has_blank_line', 'is_sure_to_close', 'CsvProfile', 'profile_csv', 'header_reason', 'fits_contract',
+           'read_csv', 'strip_envelope_column', 'csv_parts']
 
 # %% ../../../nbs/targets/readers/05_csv_files.ipynb #2bf4f070
 CSV_OPTIONS = ("delimiter", "quote", "escape", "encoding", "nullValue", "emptyValue", "comment", "ignoreLeadingWhiteSpace", "ignoreTrailingWhiteSpace")
@@ -58,7 +58,7 @@ def encoding_of(options: Mapping[str, Any]) -> str:
     return "utf-8-sig" if found in ("utf-8", "ascii") else found
 
 
-def is_true(options: Mapping[str, Any], name: str) -> bool:
+def is_option_true(options: Mapping[str, Any], name: str) -> bool:
     """An option is said to be true."""
     return str(options.get(name, False)).lower() == "true"
 
@@ -69,7 +69,7 @@ def records_in(lines: Iterable[str], options: Mapping[str, Any]) -> Iterator[lis
     if len(delimiter) > 1:
         yield from ([cell.strip(mark) for cell in line.rstrip("\r\n").split(delimiter)] for line in lines)
     else:
-        yield from csv.reader(lines, delimiter=delimiter, quotechar=mark or None, escapechar=escape_of(options), skipinitialspace=is_true(options, "ignoreLeadingWhiteSpace"))
+        yield from csv.reader(lines, delimiter=delimiter, quotechar=mark or None, escapechar=escape_of(options), skipinitialspace=is_option_true(options, "ignoreLeadingWhiteSpace"))
 
 
 def csv_records(path: Path, options: Mapping[str, Any]) -> Generator[list[str]]:
@@ -83,7 +83,7 @@ def csv_records(path: Path, options: Mapping[str, Any]) -> Generator[list[str]]:
             if not comment or not last.startswith(comment):
                 yield last
 
-    with any_length(), opened(path) as raw, io.TextIOWrapper(raw, encoding=encoding_of(options), errors="replace", newline="") as lines:
+    with allow_any_length(), open_plain(path) as raw, io.TextIOWrapper(raw, encoding=encoding_of(options), errors="replace", newline="") as lines:
         yield from (record for record in records_in(kept(lines), options) if len(record) > 1 or last.strip(blanks))
 
 
@@ -104,7 +104,7 @@ def local_path(file: str) -> Path:
     return Path(file.removeprefix("file:"))
 
 
-def no_glob(path: str) -> str:
+def escape_glob(path: str) -> str:
     """Return a path as Spark's readers take it literally: they read `[1]`, `*` and the like as patterns."""
     return re.sub(r"([\\{}\[\]*?])", r"\\\1", path)
 
@@ -120,7 +120,7 @@ class Quotes:
 def quotes_of(path: Path, options: Mapping[str, Any]) -> Quotes:
     """Return how a csv file is quoted. `options` are the source's."""
     if "multiLine" in options:
-        return Quotes(go_over_lines=is_true(options, "multiLine"))
+        return Quotes(go_over_lines=is_option_true(options, "multiLine"))
     mark, delimiter = str(options.get("quote", '"')).encode(), str(options.get("delimiter", ",")).encode() or b","
     if has_blank_records(path, delimiter):
         return Quotes(go_over_lines=True)
@@ -128,7 +128,7 @@ def quotes_of(path: Path, options: Mapping[str, Any]) -> Quotes:
         return Quotes()
     if len(mark) > 1 or escape_of(options) or packing_of(path) or not is_utf8(options):
         return Quotes(go_over_lines=True)
-    bounds = ranges(path.stat().st_size, os.cpu_count() or 1)
+    bounds = range_bounds(path.stat().st_size, os.cpu_count() or 1)
     with ThreadPoolExecutor(len(bounds) - 1) as pool:
         found = list(pool.map(lambda start, end: quotes_between(path, start, end, mark[0], delimiter[0]), bounds, bounds[1:]))
     go_over_lines = any(quotes.go_over_lines for quotes in found)
@@ -157,16 +157,16 @@ def quotes_between(path: Path, start: int, end: int, mark: int, delimiter: int) 
     return Quotes(are_plain=are_plain)
 
 
-CHUNK = 1 << 20
+CHUNK_BYTES = 1 << 20
 
 
-def ranges(size: int, count: int) -> tuple[int, ...]:
+def range_bounds(size: int, count: int) -> tuple[int, ...]:
     """Return the bounds that cut a file of some bytes into so many ranges, or into fewer of a CHUNK each."""
-    parts = max(1, min(count, size // CHUNK))
+    parts = max(1, min(count, size // CHUNK_BYTES))
     return tuple(size * number // parts for number in range(parts + 1))
 
 
-def whole_lines(path: Path, start: int = 0, end: int = sys.maxsize, size: int = CHUNK) -> Iterator[bytes]:
+def whole_lines(path: Path, start: int = 0, end: int = sys.maxsize, size: int = CHUNK_BYTES) -> Iterator[bytes]:
     """Yield a file's lines, or those that begin between two of its bytes, so many bytes at a time and the rest of a line."""
     with path.open("rb") as file:
         if start:
@@ -209,18 +209,18 @@ def is_within_quotes(marks: Any, places: Any) -> bool:
 LINE_FEED, CARRIAGE_RETURN = 10, 13
 
 # %% ../../../nbs/targets/readers/05_csv_files.ipynb #241bf0be
-def most_cells(columns: int) -> int:
+def cell_limit(columns: int) -> int:
     """Return how many cells of a record the reader is told to take, of a file with so many columns."""
     return max(20_480, 2 * columns)
 
 
-def marks_of(options: Mapping[str, Any], columns: int, quotes: Quotes) -> Marks:
+def marks_of(options: Mapping[str, Any], columns: int, quotes: Quotes) -> CsvMarks:
     """Return how a csv file is written, in UTF-8; `options` are the source's."""
     names = {"delimiter": options.get("delimiter") or ",", "quote": options.get("quote", '"'), "escape": escape_of(options) or "", "comment": options.get("comment", "")}
-    return Marks(**{name: str(value).encode() for name, value in names.items()}, go_over_lines=quotes.go_over_lines, are_led_by_blanks=is_true(options, "ignoreLeadingWhiteSpace"), most_cells=most_cells(columns))
+    return CsvMarks(**{name: str(value).encode() for name, value in names.items()}, go_over_lines=quotes.go_over_lines, are_led_by_blanks=is_option_true(options, "ignoreLeadingWhiteSpace"), most_cells=cell_limit(columns))
 
 
-def needs_copy(path: Path, marks: Marks) -> bool:
+def needs_copy(path: Path, marks: CsvMarks) -> bool:
     """A plain csv file in UTF-8 has what Spark's reader would not take as it is written."""
     for lines in whole_lines(path):
         if not is_utf8_text(lines) or (len(lines) > marks.most_cells and any(is_too_wide(line, marks) for line in lines.splitlines())):
@@ -231,26 +231,26 @@ def needs_copy(path: Path, marks: Marks) -> bool:
         return content.find(b"\r") >= 0 or has_blank_line(content, marks) or not (is_sure_to_close(content, marks) or not has_open_quote(content, marks))
 
 
-def has_blank_line(content: Any, marks: Marks) -> bool:
+def has_blank_line(content: Any, marks: CsvMarks) -> bool:
     """A line of a file whose lines end with `\n` has blanks and no cells."""
     starts = 3 if content[:3] == codecs.BOM_UTF8 else 0
-    first = content[starts : starts + CHUNK].partition(b"\n")[0]
+    first = content[starts : starts + CHUNK_BYTES].partition(b"\n")[0]
     return (bool(first) and not first.strip(blanks_of(marks.delimiter))) or any(marks.delimiter not in found[1] for found in BLANK_LINES.finditer(content))
 
 
-def is_sure_to_close(content: Any, marks: Marks) -> bool:
+def is_sure_to_close(content: Any, marks: CsvMarks) -> bool:
     """Every quote of a file is known to open or close a cell, or to be doubled within one, and the last one closes."""
     import numpy as np
 
     if len(marks.quote) != 1 or len(marks.delimiter) != 1 or marks.escape or marks.comment:
         return False
-    at = np.concatenate([np.flatnonzero(np.frombuffer(content[start : start + CHUNK], np.uint8) == marks.quote[0]) + start for start in range(0, len(content), CHUNK)])
+    at = np.concatenate([np.flatnonzero(np.frombuffer(content[start : start + CHUNK_BYTES], np.uint8) == marks.quote[0]) + start for start in range(0, len(content), CHUNK_BYTES)])
     text = np.frombuffer(content[:], np.uint8)
     return len(at) % 2 == 0 and are_paired(text, at, marks.delimiter[0])
 
 # %% ../../../nbs/targets/readers/05_csv_files.ipynb #c099e541
 @dataclass(frozen=True)
-class Look:
+class CsvProfile:
     """What a csv file is: its header (empty: it has no rows), how it is quoted, and why its header cannot be taken (`reason`); `copy` is what is read in its place, and `is_enveloped` says that records of it may be in envelopes."""
 
     file: str
@@ -266,12 +266,12 @@ class Look:
         return self.copy or local_path(self.file)
 
 
-def looked_at(file: str, source: FileSource, copy: Path | None = None) -> Look:
+def profile_csv(file: str, source: FileSource, copy: Path | None = None) -> CsvProfile:
     """Return what a csv file is, or what its copy is; raises what reading it raises."""
     path = copy or local_path(file)
     header = csv_header(path, source.options)
     quotes = quotes_of(path, source.options) if header else Quotes()
-    look = Look(file, header if has_header(source.options) or not header else tuple(types_of(source)), quotes, copy=copy)
+    look = CsvProfile(file, header if has_header(source.options) or not header else tuple(types_of(source)), quotes, copy=copy)
     return replace(look, reason=header_reason(look.header, source))
 
 
@@ -283,10 +283,10 @@ def header_reason(header: Sequence[str], source: FileSource) -> str:
     names = list(types_of(source))
     if len(header) > len(names) + MOST_UNKNOWN:
         return f"its header has {len(header)} columns, which is more than {MOST_UNKNOWN} beside those of the contract"
-    if not header or not names or matched(header, names, aliases_of(source))[0]:
+    if not header or not names or match_header(header, names, aliases_of(source))[0]:
         return ""
-    if header[0].startswith(ENVELOPE):
-        return f"its header cannot be read: {without_envelope(header[0])[:200]!r}"
+    if header[0].startswith(ENVELOPE_MARK):
+        return f"its header cannot be read: {strip_envelope(header[0])[:200]!r}"
     first = str(source.options.get("delimiter", ",")).join(header)
     return f"its first line, {first[:200]!r}, has no name of the contract's columns, so that it is no header"
 
@@ -303,34 +303,34 @@ def fits_contract(spark: SparkSession, cells: Sequence[str], source: FileSource)
 NO_QUOTE = "\ufdd0"  # no character of a text; where it is told that there is none, Spark takes the byte 0 for it
 
 
-def read_csv(spark: SparkSession, files: Sequence[str], header: tuple[str, ...], has_long_records: bool, source: FileSource, place: str = FILE, is_enveloped: bool = False) -> DataFrame:
+def read_csv(spark: SparkSession, files: Sequence[str], header: tuple[str, ...], has_long_records: bool, source: FileSource, place: str = FILE_STRUCT, is_enveloped: bool = False) -> DataFrame:
     """Return the rows of csv files that share a header, as rows of the contract; `place` is the SQL of `_datamaster_file`."""
-    texts = [TEXT.format(index) for index in range(len(header))]
+    texts = [TEXT_COLUMN.format(index) for index in range(len(header))]
     schema = ", ".join([*(f"{text} STRING" for text in texts), "_corrupt_record STRING"])
-    options = {"header": has_header(source.options), "mode": "PERMISSIVE", "maxColumns": most_cells(len(header)),
+    options = {"header": has_header(source.options), "mode": "PERMISSIVE", "maxColumns": cell_limit(len(header)),
                **({"lineSep": "\n"} if has_long_records else {}),
                **{name: source.options[name] for name in CSV_OPTIONS if name in source.options}, "escape": quote_escape(source.options), "multiLine": has_long_records,
                "charToEscapeQuoteEscaping": quote_escape(source.options)}  # it is the byte 0 where none is said, and goes out of cells
     options |= {"quote": NO_QUOTE} if source.options.get("quote") == "" else {}
-    raw = spark.read.schema(schema).options(**options).csv(list(map(no_glob, files)))
+    raw = spark.read.schema(schema).options(**options).csv(list(map(escape_glob, files)))
     if is_enveloped:
-        raw = raw.withColumn("_corrupt_record", unenveloped(raw[texts[0]], raw["_corrupt_record"]))
+        raw = raw.withColumn("_corrupt_record", strip_envelope_column(raw[texts[0]], raw["_corrupt_record"]))
     cells = [f"CASE WHEN _corrupt_record IS NULL THEN {quote(text)} END AS {text}" for text in texts]
     return rows_of_texts(raw.selectExpr(*cells, "_corrupt_record", place), header, source)
 
 
-def unenveloped(first: Any, malformed: Any) -> Any:
+def strip_envelope_column(first: Any, malformed: Any) -> Any:
     """Return the column of malformed records, with those in envelopes as they were written; `first` is the first cell."""
     from pyspark.sql.functions import length, lit, substring, unbase64, when
 
-    return when(first.startswith(ENVELOPE), unbase64(substring(first, lit(2), length(first))).cast("string")).otherwise(malformed)
+    return when(first.startswith(ENVELOPE_MARK), unbase64(substring(first, lit(2), length(first))).cast("string")).otherwise(malformed)
 
 
-def csv_parts(spark: SparkSession, looks: Sequence[Look], source: FileSource, place: str = FILE) -> list[DataFrame]:
+def csv_parts(spark: SparkSession, looks: Sequence[CsvProfile], source: FileSource, place: str = FILE_STRUCT) -> list[DataFrame]:
     """Return the rows of csv files, those read together that can be; `place` is the SQL of `_datamaster_file` of copies."""
     groups: dict[tuple[tuple[str, ...], bool, bool, bool], list[str]] = {}
     for look in looks:
         if look.header:
             address = str(look.copy) if look.copy else look.file
             groups.setdefault((look.header, look.quotes.go_over_lines, look.copy is not None, look.is_enveloped), []).append(address)
-    return [read_csv(spark, files, header, is_long, source, place if is_copied else FILE, is_enveloped) for (header, is_long, is_copied, is_enveloped), files in groups.items()]
+    return [read_csv(spark, files, header, is_long, source, place if is_copied else FILE_STRUCT, is_enveloped) for (header, is_long, is_copied, is_enveloped), files in groups.items()]

@@ -10,69 +10,71 @@ from typing import TYPE_CHECKING
 
 from ...contract.model import Array, DataType, Map, Scalar, Struct
 from ...contract.sql.sqltype import quote, sql_literal, sql_type
-from .casts import ESCAPED_MARK, FILE, HALF, MARK, READY, REST, TEXT, UNICODE, aliases_of, bronze_type, bytes_of, has_half, kept_numbers, let, marked_json, numbers_again, rest_of_row, rows_of_texts, types_of, variant_text, whole_json, wider, without_own_names
-from .csv_files import is_utf8, no_glob
+from .casts import ESCAPED_MARK, FILE_STRUCT, HALF_PAIR_PATTERN, NUMBER_MARK, READY_COLUMN, REST_COLUMN, TEXT_COLUMN, UNICODE_ESCAPE, aliases_of, bronze_type, base64_bytes, has_half_pair, mark_numbers, let_sql, parse_marked_json, unmark_numbers, rest_of_row, rows_of_texts, types_of, variant_text, parse_whole_json, wider_decimal, escape_ingest_names
+from .csv_files import is_utf8, escape_glob
 from ..base import FileSource
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
 # %% auto #0
-__all__ = ['BLANKS', 'HALF_AGAIN', 'COPIED', 'OTHERWISE', 'BEYOND_DOUBLE', 'SMALL_NUMBER', 'LOOSE_TEXT', 'STRICT', 'is_whole',
-           'texts_read', 'records', 'records_of', 'items_of', 'unmarked', 'is_object', 'colons', 'is_all_found',
-           'parsed_type', 'typed_type', 'is_exact', 'contains_escape', 'member_written', 'literal', 'parse',
-           'is_parsed', 'member_of', 'own_member', 'finer', 'texts_within', 'told_apart', 'cast_record',
-           'rest_of_record', 'keeps_digits', 'read_json', 'any_record', 'rows_of_json', 'rows_of_records']
+__all__ = ['JSON_BLANKS', 'HALF_PAIR_REPLACEMENT', 'COPIED_VALUE_PATTERN', 'CHANGED_VALUE_PATTERN', 'BEYOND_DOUBLE',
+           'SMALL_NUMBER', 'LOOSE_TEXT', 'STRICT_OPTIONS', 'is_whole_file', 'text_read_options', 'read_json_records',
+           'json_record_rows', 'json_items', 'strip_byte_order_mark', 'is_object', 'colon_count', 'has_only_fields',
+           'plain_parse_type', 'exact_parse_type', 'is_exact_value', 'has_escape', 'member_pattern',
+           'java_literal_pattern', 'parse_record_sql', 'is_parsed', 'field_member_sql', 'exact_member_sql',
+           'lossy_number_patterns', 'inner_text_patterns', 'split_records', 'cast_record', 'rest_of_record',
+           'digit_conditions', 'read_json', 'any_record', 'rows_of_json', 'rows_of_records']
 
 # %% ../../../nbs/targets/readers/07_json_files.ipynb #815879ad
-def is_whole(source: FileSource) -> bool:
+def is_whole_file(source: FileSource) -> bool:
     """A file is one JSON value, and not a record a line."""
     return str(source.options.get("multiLine", False)).lower() == "true"
 
 
-def texts_read(source: FileSource) -> tuple[str, str, dict[str, str]]:
+def text_read_options(source: FileSource) -> tuple[str, str, dict[str, str]]:
     """Return the format of Spark, the schema and the options that a source's files are read by as they are; another encoding than UTF-8 is decoded later."""
     if is_utf8(source.options):
-        ends = {"lineSep": str(source.options["lineSep"])} if "lineSep" in source.options and not is_whole(source) else {}
-        return "text", "value STRING", {"wholetext": str(is_whole(source)).lower(), **ends}
+        ends = {"lineSep": str(source.options["lineSep"])} if "lineSep" in source.options and not is_whole_file(source) else {}
+        return "text", "value STRING", {"wholetext": str(is_whole_file(source)).lower(), **ends}
     return "binaryFile", "path STRING, modificationTime TIMESTAMP, length BIGINT, content BINARY", {}
 
 
-def records(spark: SparkSession, files: Sequence[str], source: FileSource, place: str = FILE) -> DataFrame:
+def read_json_records(spark: SparkSession, files: Sequence[str], source: FileSource, place: str = FILE_STRUCT) -> DataFrame:
     """Return `value`, a record's text, and `_datamaster_file`, of which `place` is the SQL."""
-    format, schema, options = texts_read(source)
-    return records_of(spark.read.format(format).schema(schema).options(**options).load(list(map(no_glob, files))), source, place)
+    format, schema, options = text_read_options(source)
+    return json_record_rows(spark.read.format(format).schema(schema).options(**options).load(list(map(escape_glob, files))), source, place)
 
 
-def records_of(read: DataFrame, source: FileSource, place: str = FILE) -> DataFrame:
-    """Return `value`, a record's text, and `_datamaster_file`, of files that are read as `texts_read` says."""
+def json_record_rows(read: DataFrame, source: FileSource, place: str = FILE_STRUCT) -> DataFrame:
+    """Return `value`, a record's text, and `_datamaster_file`, of files that are read as `text_read_options` says."""
     line = "value"
     if not is_utf8(source.options):
         text = f"decode(content, {sql_literal(str(source.options['encoding']))})"
-        line = text if is_whole(source) else f"explode(split({text}, '\\r?\\n'))"
-    found = read.selectExpr(f"{line} AS value", place).where(f"startswith(value, '{{') OR trim(BOTH {sql_literal(BLANKS)} FROM value) != ''")
-    if not is_whole(source):
+        line = text if is_whole_file(source) else f"explode(split({text}, '\\r?\\n'))"
+    found = read.selectExpr(f"{line} AS value", place).where(f"startswith(value, '{{') OR trim(BOTH {sql_literal(JSON_BLANKS)} FROM value) != ''")
+    if not is_whole_file(source):
         return found
-    return found.selectExpr(f"explode(coalesce({items_of(unmarked('value'))}, array(value))) AS value", "_datamaster_file")
+    return found.selectExpr(f"explode(coalesce({json_items(strip_byte_order_mark('value'))}, array(value))) AS value", "_datamaster_file")
 
 
-BLANKS = " \t\r\n\N{ZERO WIDTH NO-BREAK SPACE}"
+JSON_BLANKS = " \t\r\n\N{ZERO WIDTH NO-BREAK SPACE}"
 
 
-def items_of(text: str) -> str:
+def json_items(text: str) -> str:
     """Return SQL for the items of a list in JSON, each as JSON with its numbers and halves of surrogate pairs as they are written; NULL where the text is no list, anything stands behind it, or it has the mark of a number."""
-    hidden = f"CASE WHEN contains(_list, {sql_literal(UNICODE)}) THEN regexp_replace(_list, {sql_literal(HALF)}, '$1{MARK}$2') ELSE _list END"
-    halves = f"regexp_replace(to_json(item), '{MARK}([dD][0-9a-fA-F]{{3}})', {sql_literal(HALF_AGAIN)})"  # first: a text that is one looks like a number with its mark
-    shown = numbers_again(halves)
-    has_mark = f"contains(_list, {sql_literal(MARK)}) OR _list RLIKE {sql_literal(ESCAPED_MARK)}"
-    items = let(f"try_cast({whole_json(kept_numbers(hidden))} AS ARRAY<VARIANT>)", "_items", f"transform(_items, item -> CASE WHEN item IS NULL THEN 'null' ELSE {shown} END)")
-    return let(text, "_list", f"CASE WHEN NOT ({has_mark}) THEN {items} END")
+    hidden = f"CASE WHEN contains(_list, {sql_literal(UNICODE_ESCAPE)}) THEN regexp_replace(_list, {sql_literal(HALF_PAIR_PATTERN)}, '$1{NUMBER_MARK}$2') ELSE _list END"
+    halves = f"regexp_replace(to_json(item), '{NUMBER_MARK}([dD][0-9a-fA-F]{{3}})', {sql_literal(HALF_PAIR_REPLACEMENT)})"  # first: a text that is one looks like a number with its mark
+    shown = unmark_numbers(halves)
+    has_mark = f"contains(_list, {sql_literal(NUMBER_MARK)}) OR _list RLIKE {sql_literal(ESCAPED_MARK)}"
+    items = let_sql(f"try_cast({parse_whole_json(mark_numbers(hidden))} AS ARRAY<VARIANT>)", "_items", f"transform(_items, item -> CASE WHEN item IS NULL THEN 'null' ELSE {shown} END)")
+    return let_sql(text, "_list", f"CASE WHEN NOT ({has_mark}) THEN {items} END")
 
 
-HALF_AGAIN = r"\\u$1"
+HALF_PAIR_REPLACEMENT = r"\\u$1"
 
 
-def unmarked(value: str) -> str:
+def strip_byte_order_mark(value: str) -> str:
     """Return SQL for a text without a byte-order mark."""
     return f"ltrim('\N{ZERO WIDTH NO-BREAK SPACE}', {value})"
 
@@ -85,34 +87,34 @@ def is_object(names: Sequence[str]) -> str:
     return f"coalesce(({same}) AND (locate('}}', value) = length(value) OR {is_alone}), false)"
 
 # %% ../../../nbs/targets/readers/07_json_files.ipynb #4102b5de
-def colons(text: str) -> str:
+def colon_count(text: str) -> str:
     """Return SQL for the number of colons in a text."""
     return f"(octet_length({text}) - octet_length(replace({text}, ':', '')))"
 
 
-def is_all_found(types: Mapping[str, DataType]) -> str:
+def has_only_fields(types: Mapping[str, DataType]) -> str:
     """Return SQL over `value` and `_typed`, its parse, that is true where a flat object has no member but the fields that were found; it may be false for others."""
     found = " + ".join(f"CAST(_typed.{quote(name)} IS NOT NULL AS INT)" for name in types)
-    texts = ", ".join(f"_typed.{quote(name)}" for name, type in types.items() if typed_type(type) == "STRING")
+    texts = ", ".join(f"_typed.{quote(name)}" for name, type in types.items() if exact_parse_type(type) == "STRING")
     ends = "startswith(value, '{') AND endswith(value, '}') AND octet_length(replace(value, '}', '')) = octet_length(value) - 1"
-    among = f" OR (NOT contains(value, '\\\\') AND {colons('value')} = {found} + {colons(f'concat_ws({chr(39)}{chr(39)}, {texts})')})" if texts else ""
-    return f"{ends} AND ({colons('value')} = {found}{among})"
+    among = f" OR (NOT contains(value, '\\\\') AND {colon_count('value')} = {found} + {colon_count(f'concat_ws({chr(39)}{chr(39)}, {texts})')})" if texts else ""
+    return f"{ends} AND ({colon_count('value')} = {found}{among})"
 
 # %% ../../../nbs/targets/readers/07_json_files.ipynb #19262433
-def parsed_type(type: DataType) -> str:
+def plain_parse_type(type: DataType) -> str:
     """Return the SQL type that a field of a plain record is parsed to: text, or for a decimal the widest one with its digits before the point."""
     match bronze_type(type):
         case Scalar("decimal", precision, scale):
-            return wider(precision or 10, scale or 0)
+            return wider_decimal(precision or 10, scale or 0)
     return "STRING"
 
 
-def typed_type(type: DataType) -> str:
+def exact_parse_type(type: DataType) -> str:
     """Return the SQL type that a field of a record as it should be is parsed to."""
-    return sql_type(bronze_type(type)) if bronze_type(type) in [Scalar(name) for name in ("short", "integer", "long", "double", "boolean")] else parsed_type(type)
+    return sql_type(bronze_type(type)) if bronze_type(type) in [Scalar(name) for name in ("short", "integer", "long", "double", "boolean")] else plain_parse_type(type)
 
 
-def is_exact(record: str, name: str, type: DataType, parsed: str) -> str:
+def is_exact_value(record: str, name: str, type: DataType, parsed: str) -> str:
     """Return SQL that is true where a field's value in a parsed record, of the SQL type `parsed`, is what was written; empty where it always is."""
     value = f"{record}.{quote(name)}"
     match bronze_type(type):
@@ -124,32 +126,32 @@ def is_exact(record: str, name: str, type: DataType, parsed: str) -> str:
             begins = f"ascii({value})"
             is_text = f"({begins} > 57 AND {begins} != 91 AND {begins} != 123)" if kind != "variant" else f"{begins} > 57"
             is_whole = f"({begins} > 34 AND {begins} < 58 AND locate('.', {value}) = 0 AND {value} != '0')"
-            return f"({value} IS NULL OR {is_text} OR {is_whole} OR NOT {value} RLIKE {sql_literal(COPIED)} OR NOT ({contains_escape()} OR value RLIKE {sql_literal(member_written(name))}))"
+            return f"({value} IS NULL OR {is_text} OR {is_whole} OR NOT {value} RLIKE {sql_literal(COPIED_VALUE_PATTERN)} OR NOT ({has_escape()} OR value RLIKE {sql_literal(member_pattern(name))}))"
         case Scalar():
             return ""
     return f"({value} IS NULL OR ascii({value}) = 91 OR ascii({value}) = 123)"
 
 
-COPIED = r'^-?[0-9]+[.][0-9]+(?:E-?[0-9]+)?$|^0$|^"-?Infinity"$|^[{\[](?s:.*)(?:[0-9][.][0-9]|"-?Infinity"|[:,\[]0[,}\]])'
-OTHERWISE = r"(?:-?[0-9]+[.eE]|-0|-?Inf|[{\[])"
+COPIED_VALUE_PATTERN = r'^-?[0-9]+[.][0-9]+(?:E-?[0-9]+)?$|^0$|^"-?Infinity"$|^[{\[](?s:.*)(?:[0-9][.][0-9]|"-?Infinity"|[:,\[]0[,}\]])'
+CHANGED_VALUE_PATTERN = r"(?:-?[0-9]+[.eE]|-0|-?Inf|[{\[])"
 
 
-def contains_escape() -> str:
+def has_escape() -> str:
     """Return SQL that is true for a record that has an escape, so that a name may be written in another way."""
     return f"contains(value, {sql_literal(chr(92))})"
 
 
-def member_written(name: str) -> str:
+def member_pattern(name: str) -> str:
     """Return the pattern of a member of a name whose value is no text, and is written in another way than a parse copies it: `1.50` and `1e2` become 1.5 and 100.0."""
-    return rf'"{literal(name)}"\s*:\s*{OTHERWISE}'
+    return rf'"{java_literal_pattern(name)}"\s*:\s*{CHANGED_VALUE_PATTERN}'
 
 
-def literal(name: str) -> str:
+def java_literal_pattern(name: str) -> str:
     """Return the pattern of Java that is a name."""
     return "\\Q" + name.replace("\\E", "\\E\\\\E\\Q") + "\\E"
 
 
-def parse(types: Mapping[str, str], options: str = "") -> str:
+def parse_record_sql(types: Mapping[str, str], options: str = "") -> str:
     """Return SQL for `value` parsed to a struct of these SQL types, and of what could not be."""
     schema = sql_literal(", ".join([*(f"{quote(name)} {type}" for name, type in types.items()), "_corrupt_record STRING"]))
     return f"from_json(value, {schema}, map('columnNameOfCorruptRecord', '_corrupt_record'{options}))"
@@ -157,17 +159,17 @@ def parse(types: Mapping[str, str], options: str = "") -> str:
 
 def is_parsed(record: str, types: Mapping[str, DataType], parsed: Mapping[str, str]) -> str:
     """Return SQL that is true where a parsed record has what was written, and never NULL."""
-    exact = filter(None, (is_exact(record, name, type, parsed[name]) for name, type in types.items()))
+    exact = filter(None, (is_exact_value(record, name, type, parsed[name]) for name, type in types.items()))
     return f"coalesce({' AND '.join([f'{record} IS NOT NULL', f'{record}._corrupt_record IS NULL', *exact])}, false)"
 
 # %% ../../../nbs/targets/readers/07_json_files.ipynb #1cc81d48
-def member_of(name: str, names: Sequence[str], aliases: Sequence[str] = ()) -> str:
+def field_member_sql(name: str, names: Sequence[str], aliases: Sequence[str] = ()) -> str:
     """Return SQL for the name of the record's member that belongs to a field, under its name or else a former one, NULL where there is none."""
-    own = own_member(name, names)
-    return f"coalesce({', '.join([own, *(own_member(alias, names) for alias in aliases if alias not in names)])})" if aliases else own
+    own = exact_member_sql(name, names)
+    return f"coalesce({', '.join([own, *(exact_member_sql(alias, names) for alias in aliases if alias not in names)])})" if aliases else own
 
 
-def own_member(name: str, names: Sequence[str]) -> str:
+def exact_member_sql(name: str, names: Sequence[str]) -> str:
     """Return SQL for the record's member of a name, as it is written or nearly; NULL where there is none."""
     nearly = f"filter(map_keys(_record), key -> lower(trim(key)) = {sql_literal(name.strip().lower())} AND key NOT IN ({', '.join(map(sql_literal, names))}))"
     return f"CASE WHEN map_contains_key(_record, {sql_literal(name)}) THEN {sql_literal(name)} ELSE try_element_at({nearly}, 1) END"
@@ -178,40 +180,40 @@ SMALL_NUMBER = r"[0-9.][eE]-0*[0-9]{2}"  # a parse would take what is too small 
 LOOSE_TEXT = r'"[-+.eE]*(?:[0-9][-+0-9.eE]*,|,[-+.,eE]*[0-9])[-+0-9.,eE]*"|"[-+0-9.,eE]*(?:\\u[0-9a-fA-F]{4}|[\p{Nd}&&[^0-9]])'
 
 
-def finer(types: Sequence[DataType]) -> list[str]:
+def lossy_number_patterns(types: Sequence[DataType]) -> list[str]:
     """Return patterns of numbers of which the parse of a plain record may lose digits: any in a nested field, texts of which it drops a comma or takes digits of another script, and those that go beyond the widest decimal with the digits of a field before its point."""
     fewest = [38 - (kind.precision or 10) + (kind.scale or 0) for kind in map(bronze_type, types) if isinstance(kind, Scalar) and kind.name == "decimal"]
     within = [type for type in types if not isinstance(type, Scalar) or type.name == "variant"]
     small = [SMALL_NUMBER] if within or any(bronze_type(type) in (Scalar("float"), Scalar("double")) for type in types) else []
-    return [*small, *([BEYOND_DOUBLE] if within else []), *dict.fromkeys(pattern for type in within for pattern in texts_within(type)), *([f"[.][0-9]{{{min(fewest) + 1}}}|[0-9][eE]-|{LOOSE_TEXT}"] if fewest else [])]
+    return [*small, *([BEYOND_DOUBLE] if within else []), *dict.fromkeys(pattern for type in within for pattern in inner_text_patterns(type)), *([f"[.][0-9]{{{min(fewest) + 1}}}|[0-9][eE]-|{LOOSE_TEXT}"] if fewest else [])]
 
 
-def texts_within(type: DataType, before: str = "") -> list[str]:
-    """Return patterns of what is no text where a nested type has one, and is written in another way than a parse copies it (`member_written`); `before` is that of what stands before such a value."""
+def inner_text_patterns(type: DataType, before: str = "") -> list[str]:
+    """Return patterns of what is no text where a nested type has one, and is written in another way than a parse copies it (`member_pattern`); `before` is that of what stands before such a value."""
     match type:
         case Array(element):
-            return texts_within(element.type, r"[\[,]")
+            return inner_text_patterns(element.type, r"[\[,]")
         case Map(_, value):
-            return texts_within(value.type, ":")
+            return inner_text_patterns(value.type, ":")
         case Struct(members):
-            return [pattern for item in members for pattern in texts_within(item.type, f'"{literal(item.column)}"\\s*:')]
+            return [pattern for item in members for pattern in inner_text_patterns(item.type, f'"{java_literal_pattern(item.column)}"\\s*:')]
     if not before or bronze_type(type) != Scalar("string"):
         return []
-    return [before + r"\s*" + (OTHERWISE if before.startswith('"') else OTHERWISE.replace(r"|[{\[]", ""))]
+    return [before + r"\s*" + (CHANGED_VALUE_PATTERN if before.startswith('"') else CHANGED_VALUE_PATTERN.replace(r"|[{\[]", ""))]
 
 # %% ../../../nbs/targets/readers/07_json_files.ipynb #834ea5fa
-STRICT = ", 'allowNonNumericNumbers', 'false', 'allowSingleQuotes', 'false'"
+STRICT_OPTIONS = ", 'allowNonNumericNumbers', 'false', 'allowSingleQuotes', 'false'"
 
 
-def told_apart(records: DataFrame, source: FileSource) -> DataFrame:
+def split_records(records: DataFrame, source: FileSource) -> DataFrame:
     """Return records with `_typed`, for those as they should be, or REST (`cast_record`)."""
     types = types_of(source)
-    first = {name: typed_type(type) for name, type in types.items()}
-    parsed = records.selectExpr("value", "_datamaster_file", f"{parse(first, STRICT)} AS _typed")
-    fits, is_known = f"{is_parsed('_typed', types, first)}{keeps_digits(types)}", let("json_object_keys(value)", "_keys", is_object(list(types)))
-    told = parsed.selectExpr("*", f"{fits} AS _fits").selectExpr("value", "_datamaster_file", f"CASE WHEN _fits AND (coalesce({is_all_found(types)}, false) OR {is_known}) THEN _typed END AS _typed")
-    to_cast = {index: type for index, type in enumerate(types.values()) if typed_type(type) != "STRING"}
-    return told.selectExpr("*", f"CASE WHEN _typed IS NULL THEN {cast_record(source, to_cast)} END AS {REST}")
+    first = {name: exact_parse_type(type) for name, type in types.items()}
+    parsed = records.selectExpr("value", "_datamaster_file", f"{parse_record_sql(first, STRICT_OPTIONS)} AS _typed")
+    fits, is_known = f"{is_parsed('_typed', types, first)}{digit_conditions(types)}", let_sql("json_object_keys(value)", "_keys", is_object(list(types)))
+    told = parsed.selectExpr("*", f"{fits} AS _fits").selectExpr("value", "_datamaster_file", f"CASE WHEN _fits AND (coalesce({has_only_fields(types)}, false) OR {is_known}) THEN _typed END AS _typed")
+    to_cast = {index: type for index, type in enumerate(types.values()) if exact_parse_type(type) != "STRING"}
+    return told.selectExpr("*", f"CASE WHEN _typed IS NULL THEN {cast_record(source, to_cast)} END AS {REST_COLUMN}")
 
 
 def cast_record(source: FileSource, to_cast: Mapping[int, DataType]) -> str:
@@ -219,63 +221,63 @@ def cast_record(source: FileSource, to_cast: Mapping[int, DataType]) -> str:
     types = types_of(source)
     texts, decimals = {}, {}
     for index, (name, type) in enumerate(types.items()):
-        parsed, text = f"_rest._parsed.{quote(name)}", f"_rest._any.{TEXT.format(index)}"
-        if parsed_type(type) == "STRING":
+        parsed, text = f"_rest._parsed.{quote(name)}", f"_rest._any.{TEXT_COLUMN.format(index)}"
+        if plain_parse_type(type) == "STRING":
             text = f"coalesce({parsed}, {text})"
         else:
             decimals[index] = f"CAST({parsed} AS {sql_type(bronze_type(type))})"
         texts[index] = text
     more = {"_corrupt_record": "_rest._any._corrupt_record", "_datamaster_extra": "_rest._any._datamaster_extra"}
-    return let(rest_of_record(types, aliases_of(source)), "_rest", rest_of_row(texts, to_cast, source.options, decimals, more))
+    return let_sql(rest_of_record(types, aliases_of(source)), "_rest", rest_of_row(texts, to_cast, source.options, decimals, more))
 
 
 def rest_of_record(types: Mapping[str, DataType], aliases: Mapping[str, Sequence[str]] | None = None) -> str:
-    """Return SQL for what a record says that is not as it should be, as a struct: `_parsed`, its fields (`parsed_type`), of a plain record, or of another `_any` (`any_record`)."""
-    second = {name: parsed_type(type) for name, type in types.items()}
-    plain = f"CASE WHEN {is_object(list(types))}{keeps_digits(types)} THEN {parse(second)} END"
+    """Return SQL for what a record says that is not as it should be, as a struct: `_parsed`, its fields (`plain_parse_type`), of a plain record, or of another `_any` (`any_record`)."""
+    second = {name: plain_parse_type(type) for name, type in types.items()}
+    plain = f"CASE WHEN {is_object(list(types))}{digit_conditions(types)} THEN {parse_record_sql(second)} END"
     both = f"named_struct('_parsed', CASE WHEN _is_plain THEN _found END, '_any', CASE WHEN NOT _is_plain THEN {any_record(types, aliases)} END)"
-    return let("json_object_keys(value)", "_keys", let(plain, "_found", let(is_parsed("_found", types, second), "_is_plain", both)))
+    return let_sql("json_object_keys(value)", "_keys", let_sql(plain, "_found", let_sql(is_parsed("_found", types, second), "_is_plain", both)))
 
 
-def keeps_digits(types: Mapping[str, DataType]) -> str:
+def digit_conditions(types: Mapping[str, DataType]) -> str:
     """Return the conditions, each after AND, that `value` has no half of a surrogate pair, and no number with more digits than a parse keeps."""
-    return f" AND NOT {has_half('value')}" + "".join(f" AND NOT value RLIKE {sql_literal(pattern)}" for pattern in finer(list(types.values())))
+    return f" AND NOT {has_half_pair('value')}" + "".join(f" AND NOT value RLIKE {sql_literal(pattern)}" for pattern in lossy_number_patterns(list(types.values())))
 
 
-def read_json(spark: SparkSession, files: Sequence[str], source: FileSource, place: str = FILE) -> DataFrame:
+def read_json(spark: SparkSession, files: Sequence[str], source: FileSource, place: str = FILE_STRUCT) -> DataFrame:
     """Return the rows of JSON files as rows of the contract: an object a line, or with `multiLine` an object or a list a file; `place` is the SQL of `_datamaster_file`."""
-    return rows_of_json(records(spark, files, source, place), source)
+    return rows_of_json(read_json_records(spark, files, source, place), source)
 
 
 def any_record(types: Mapping[str, DataType], aliases: Mapping[str, Sequence[str]] | None = None) -> str:
     """Return SQL for what an object of any kind says, as a struct: a text for each field (TEXT), `_datamaster_extra`, a JSON object with the rest, and `_corrupt_record`, which is `value` where that is no object."""
-    names, record = list(types), f"try_cast({marked_json(unmarked('value'))} AS MAP<STRING, VARIANT>)"
-    used = f"CASE WHEN _record IS NOT NULL THEN array({', '.join(member_of(name, names, (aliases or {}).get(name, ())) for name in names)}) END"
-    texts = [f"'{TEXT.format(index)}', {variant_text(f'_record[_used[{index}]]')}" for index in range(len(names))]
-    told = f"to_json({without_own_names('_left')})"
+    names, record = list(types), f"try_cast({parse_marked_json(strip_byte_order_mark('value'))} AS MAP<STRING, VARIANT>)"
+    used = f"CASE WHEN _record IS NOT NULL THEN array({', '.join(field_member_sql(name, names, (aliases or {}).get(name, ())) for name in names)}) END"
+    texts = [f"'{TEXT_COLUMN.format(index)}', {variant_text(f'_record[_used[{index}]]')}" for index in range(len(names))]
+    told = f"to_json({escape_ingest_names('_left')})"
     left = "map_filter(_record, (name, value) -> NOT array_contains(array_compact(_used), name))"
-    rest = f"'_datamaster_extra', {let(left, '_left', f'CASE WHEN cardinality(_left) > 0 THEN {numbers_again(told)} END')}"
-    return let(record, "_record", let(used, "_used", f"named_struct({', '.join([*texts, rest])}, '_corrupt_record', CASE WHEN _record IS NULL THEN value END)"))
+    rest = f"'_datamaster_extra', {let_sql(left, '_left', f'CASE WHEN cardinality(_left) > 0 THEN {unmark_numbers(told)} END')}"
+    return let_sql(record, "_record", let_sql(used, "_used", f"named_struct({', '.join([*texts, rest])}, '_corrupt_record', CASE WHEN _record IS NULL THEN value END)"))
 
 
 def rows_of_json(texts: DataFrame, source: FileSource) -> DataFrame:
     """Return records of JSON, whose text is `value` and whose place is `_datamaster_file`, as rows of the contract."""
     types = types_of(source)
     there = {name: f"_typed.{quote(name)}" for name in types}
-    values = {name: f"CAST({there[name]} AS {sql_type(bronze_type(type))})" for name, type in types.items() if typed_type(type) != "STRING"}
-    return rows_of_records(told_apart(texts, source), source, {name: there[name] for name in types if name not in values}, values)
+    values = {name: f"CAST({there[name]} AS {sql_type(bronze_type(type))})" for name, type in types.items() if exact_parse_type(type) != "STRING"}
+    return rows_of_records(split_records(texts, source), source, {name: there[name] for name in types if name not in values}, values)
 
 
 def rows_of_records(told: DataFrame, source: FileSource, texts: Mapping[str, str], values: Mapping[str, str], file: str = "_datamaster_file") -> DataFrame:
     """Return records, with REST where that is all there is, as rows of the contract; `texts` and `values` are SQL for what else is there of a field, and `file` for `_datamaster_file`."""
     cells, binary = [], [name for name, type in types_of(source).items() if type == Scalar("binary")]
     for index, name in enumerate(types_of(source)):
-        text, value = TEXT.format(index), READY.format(index)
+        text, value = TEXT_COLUMN.format(index), READY_COLUMN.format(index)
         if name in binary:
-            cells += [f"coalesce({texts[name]}, {REST}.{text}) AS {text}", f"{bytes_of(f'coalesce({texts[name]}, {REST}.{text})')} AS {value}"]
+            cells += [f"coalesce({texts[name]}, {REST_COLUMN}.{text}) AS {text}", f"{base64_bytes(f'coalesce({texts[name]}, {REST_COLUMN}.{text})')} AS {value}"]
         elif name in values:
-            cells += [f"{REST}.{text} AS {text}", f"coalesce({values[name]}, {REST}.{value}) AS {value}"]
+            cells += [f"{REST_COLUMN}.{text} AS {text}", f"coalesce({values[name]}, {REST_COLUMN}.{value}) AS {value}"]
         else:
-            cells.append(f"coalesce({texts[name]}, {REST}.{text}) AS {text}")
-    found = told.selectExpr(*cells, f"{REST}._corrupt_record AS _corrupt_record", f"{REST}._datamaster_extra AS _datamaster_extra", file)
+            cells.append(f"coalesce({texts[name]}, {REST_COLUMN}.{text}) AS {text}")
+    found = told.selectExpr(*cells, f"{REST_COLUMN}._corrupt_record AS _corrupt_record", f"{REST_COLUMN}._datamaster_extra AS _datamaster_extra", file)
     return rows_of_texts(found, list(types_of(source)), source, "_datamaster_extra", [*values, *binary])

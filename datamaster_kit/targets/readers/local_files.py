@@ -20,39 +20,40 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
-from ...contract.control_totals import Total
-from ...contract.document import marked_encoding
+from ...contract.control_totals import TotalComparison
+from ...contract.document import byte_order_mark_encoding
 from ...contract.fault import DatamasterError
 from ...contract.sql.sqltype import quote, sql_literal, sql_type
-from .avro_files import avro_damage, avro_header, read_captured
-from .casts import FILE, RESCUED, bronze_type, file_name_of, file_url, refusal, types_of
-from .columnar_files import grouped_by_schema, read_columnar
-from .control_totals import NO_ROWS, balance, found_totals, side_text, take_record
-from .csv_files import Look, csv_parts, csv_records, encoding_of, fits_contract, has_header, is_utf8, local_path, looked_at, marks_of, needs_copy, no_glob, unenveloped, whole_lines
-from .json_files import is_whole, read_json
+from .avro_files import avro_damage, avro_header_size, read_captured_events
+from .casts import FILE_STRUCT, RESCUE_COLUMN, bronze_type, file_name_of, file_url, refusal_query, types_of
+from .columnar_files import group_by_schema, read_columnar
+from .control_totals import EMPTY_FILE_TOTALS, check_totals, compute_totals, read_side_file, cut_totals_record
+from .csv_files import CsvProfile, csv_parts, csv_records, encoding_of, fits_contract, has_header, is_utf8, local_path, profile_csv, marks_of, needs_copy, escape_glob, strip_envelope_column, whole_lines
+from .json_files import is_whole_file, read_json
 from .large_files import is_for_arrow_csv, is_for_arrow_json, read_large_csv, read_large_json
 from .packed_files import ARCHIVES, packing_of, unpack
 from .partition_folders import partition_fields, with_partitions
-from .read_errors import innermost, is_of_a_file, is_of_the_machine
+from .read_errors import innermost_message, is_file_error, is_machine_error
 from ..stream import run_stream
-from ..base import NO_RECORD, TOTALS_OF, Files, FileSource, Handle, HandleMended, ListedFile
+from ..base import NO_RECORD_REASON, TOTALS_OF, Files, FileSource, Handle, HandleMended, ListedFile
 from .text_copies import copy_csv, copy_lines, is_utf8_text, transcode
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
 # %% auto #0
-__all__ = ['UNREADABLE_NAME', 'UNPACKED_BY_NAME', 'TEXT_FORMATS', 'REMEDY', 'READERS', 'FILES_PER_BATCH', 'OF_ANY_AGE', 'Listed',
-           'listed_file', 'unpacked_file', 'cut_after_line', 'avro_file', 'place_of_copies', 'unreadable_row',
-           'lines_as_they_are', 'csv_file', 'without_record', 'without_encoding', 'read_csv_files', 'json_file',
-           'read_json_files', 'read_columnar_files', 'read_batch', 'folder_of_copies', 'files_read', 'plain_path',
-           'landed_files', 'changed_files', 'data_name', 'side_file', 'with_side_files', 'balanced',
-           'read_new_local_files', 'batch_listing', 'hand_over', 'cut_off', 'read_mended_local_files', 'no_rows',
-           'is_readable', 'broken_files', 'has_records', 'batch_files']
+__all__ = ['UNREADABLE_NAME', 'UNPACKED_BY_NAME', 'TEXT_FORMATS', 'HEADER_REMEDY', 'READERS', 'FILES_PER_BATCH', 'OF_ANY_AGE',
+           'BatchFile', 'prepare_file', 'unpack_file', 'truncate_after_line', 'prepare_avro_file', 'place_of_copies',
+           'unreadable_row', 'raw_line_rows', 'prepare_csv_file', 'cut_control_record', 'source_in_utf8',
+           'read_csv_files', 'prepare_json_file', 'read_json_files', 'read_columnar_files', 'read_batch',
+           'folder_of_copies', 'read_stream_files', 'plain_path', 'list_landing_files', 'change_notes', 'data_name',
+           'side_file', 'with_side_files', 'check_batch_totals', 'read_new_local_files', 'batch_listing',
+           'hand_over_files', 'find_cut_off_files', 'read_mended_local_files', 'empty_rows', 'is_readable',
+           'find_broken_files', 'has_records', 'batch_files']
 
 # %% ../../../nbs/targets/readers/12_local_files.ipynb #8bba4861
 @dataclass(frozen=True)
-class Listed:
+class BatchFile:
     """A file of a batch, by its number: what is read of it (a copy or a link where `is_copy`), what is to be said of it, whether that is a row of its own, and whether nothing else is read of it; `record` is that of its control totals."""
 
     number: int
@@ -64,11 +65,11 @@ class Listed:
     is_refused: bool = False
     record: str | None = None
 
-    def refused(self, reason: str) -> Listed:
+    def refused(self, reason: str) -> BatchFile:
         """Return the file as one of which nothing is read."""
         return replace(self, reason=reason, has_row=True, is_refused=True)
 
-    def told(self, reason: str) -> Listed:
+    def told(self, reason: str) -> BatchFile:
         """Return the file with one more thing to say of it."""
         return replace(self, reason="; ".join(filter(None, (self.reason, reason)))) if reason else self
 
@@ -83,10 +84,10 @@ UNPACKED_BY_NAME = (".gz", ".bz2", ".deflate", ".lz4", ".snappy", ".zst")  # of 
 TEXT_FORMATS = ("csv", "json")
 
 
-def listed_file(number: int, file: str, source: FileSource, copies: Path) -> Listed:
+def prepare_file(number: int, file: str, source: FileSource, copies: Path) -> BatchFile:
     """Return what is to be read of a file, unpacked or linked below the folder of copies."""
     path = local_path(file)
-    item = Listed(number, file, path)
+    item = BatchFile(number, file, path)
     try:
         size, kind = path.stat().st_size, packing_of(path)
     except FileNotFoundError:
@@ -96,15 +97,15 @@ def listed_file(number: int, file: str, source: FileSource, copies: Path) -> Lis
     if size == 0:
         return item.told("the file is empty") if source.format in TEXT_FORMATS else item.refused(f"the file is empty, which no file of {source.format} is")
     if kind:
-        return unpacked_file(item, kind, source, copies)
+        return unpack_file(item, kind, source, copies)
     if UNREADABLE_NAME.search(str(path)) or path.suffix.lower() in UNPACKED_BY_NAME:
         link = copies / f"{number}.{source.format}"
         link.symlink_to(path.resolve())
         item = replace(item, path=link, is_copy=True)
-    return avro_file(item, copies) if source.format == "avro" else item
+    return prepare_avro_file(item, copies) if source.format == "avro" else item
 
 
-def unpacked_file(item: Listed, kind: str, source: FileSource, copies: Path) -> Listed:
+def unpack_file(item: BatchFile, kind: str, source: FileSource, copies: Path) -> BatchFile:
     """Return a packed file with its plain copy; of one that is cut off, up to the last whole line or block."""
     plain = copies / f"{item.number}.{source.format}"
     reason = unpack(item.path, kind, plain)
@@ -112,15 +113,15 @@ def unpacked_file(item: Listed, kind: str, source: FileSource, copies: Path) -> 
         return item.refused(reason)
     found = replace(item, path=plain, is_copy=True)
     if reason and source.format in TEXT_FORMATS and is_utf8(source.options):
-        cut_after_line(plain)
+        truncate_after_line(plain)
     if reason:
         found = replace(found, reason=reason, has_row=True)
     if plain.stat().st_size == 0:
         return found.refused(reason) if reason else found.told("the file is empty")
-    return avro_file(found, copies) if source.format == "avro" else found
+    return prepare_avro_file(found, copies) if source.format == "avro" else found
 
 
-def cut_after_line(path: Path) -> None:
+def truncate_after_line(path: Path) -> None:
     """Cut off what stands behind the last line end of a file in UTF-8."""
     with path.open("r+b") as file:
         place = file.seek(0, os.SEEK_END)
@@ -136,7 +137,7 @@ def cut_after_line(path: Path) -> None:
         file.truncate(0)
 
 
-def avro_file(item: Listed, copies: Path) -> Listed:
+def prepare_avro_file(item: BatchFile, copies: Path) -> BatchFile:
     """Return an avro file, of one that is cut off a copy up to its last whole block."""
     reason, size = avro_damage(item.path)
     if not reason:
@@ -151,10 +152,10 @@ def avro_file(item: Listed, copies: Path) -> Listed:
     return replace(item, path=copy, is_copy=True, reason=reason, has_row=True)
 
 # %% ../../../nbs/targets/readers/12_local_files.ipynb #55264cee
-def place_of_copies(items: Sequence[Listed]) -> str:
+def place_of_copies(items: Sequence[BatchFile]) -> str:
     """Return the SQL of `_datamaster_file` for rows of copies."""
     by_number = {item.number: item for item in items}
-    all_items = [by_number.get(number, Listed(number, "file:", Path())) for number in range(max(by_number, default=-1) + 1)]
+    all_items = [by_number.get(number, BatchFile(number, "file:", Path())) for number in range(max(by_number, default=-1) + 1)]
     there = [_stat(item) for item in all_items]
     number = "CAST(regexp_extract(_metadata.file_name, '^([0-9]+)', 1) AS INT)"
 
@@ -167,7 +168,7 @@ def place_of_copies(items: Sequence[Listed]) -> str:
             "'block_start', _metadata.file_block_start) AS _datamaster_file")
 
 
-def _stat(item: Listed) -> tuple[int, int]:
+def _stat(item: BatchFile) -> tuple[int, int]:
     """Return a file's size, and its modification in microseconds as Spark has it; zeros where it is not there."""
     try:
         there = local_path(item.file).stat()
@@ -176,21 +177,21 @@ def _stat(item: Listed) -> tuple[int, int]:
     return there.st_size, there.st_mtime_ns // 1_000_000 * 1000
 
 # %% ../../../nbs/targets/readers/12_local_files.ipynb #258c32b9
-def unreadable_row(item: Listed, source: FileSource) -> str:
+def unreadable_row(item: BatchFile, source: FileSource) -> str:
     """Return the SELECT of the row that stands for a file which cannot be read, or not to its end."""
-    return refusal(source, file_url(item.file), file_name_of(item.file), *_stat(item), item.reason)
+    return refusal_query(source, file_url(item.file), file_name_of(item.file), *_stat(item), item.reason)
 
 
-def lines_as_they_are(spark: SparkSession, look: Look, source: FileSource, reason: str, place: str) -> DataFrame:
+def raw_line_rows(spark: SparkSession, look: CsvProfile, source: FileSource, reason: str, place: str) -> DataFrame:
     """Return the lines of a csv file of which no record can be taken, each as it is written and with the reason."""
-    raw = spark.read.text(no_glob(str(look.copy) if look.copy else look.file)).where("trim(value) != ''")
-    raw = raw.withColumn("value", unenveloped(raw["value"], raw["value"])) if look.is_enveloped else raw
+    raw = spark.read.text(escape_glob(str(look.copy) if look.copy else look.file)).where("trim(value) != ''")
+    raw = raw.withColumn("value", strip_envelope_column(raw["value"], raw["value"])) if look.is_enveloped else raw
     columns = [f"CAST(NULL AS {sql_type(bronze_type(type))}) AS {quote(name)}" for name, type in types_of(source).items()]
-    rescued = f"to_json(named_struct('_corrupt_record', value, '_unreadable', {sql_literal(reason)}, '_file_path', _datamaster_file.path)) AS {RESCUED}"
-    return raw.selectExpr("value", place if look.copy else FILE).selectExpr(*columns, rescued, "_datamaster_file")
+    rescued = f"to_json(named_struct('_corrupt_record', value, '_unreadable', {sql_literal(reason)}, '_file_path', _datamaster_file.path)) AS {RESCUE_COLUMN}"
+    return raw.selectExpr("value", place if look.copy else FILE_STRUCT).selectExpr(*columns, rescued, "_datamaster_file")
 
 # %% ../../../nbs/targets/readers/12_local_files.ipynb #5b8fc997
-def _in_utf8(item: Listed, source: FileSource, copies: Path) -> Listed:
+def _copy_to_utf8(item: BatchFile, source: FileSource, copies: Path) -> BatchFile:
     """Return a file of text with its copy in UTF-8, where it is in another encoding; of one that is cut off, up to the last whole line. Raises ValueError where its byte order mark says another than the source does."""
     if reason := _contradicting_mark(item.path, source):
         raise ValueError(reason)
@@ -199,7 +200,7 @@ def _in_utf8(item: Listed, source: FileSource, copies: Path) -> Listed:
     copy = copies / f"{item.number}-utf-8.{source.format}"
     transcode(item.path, encoding_of(source.options), copy)
     if item.has_row:
-        cut_after_line(copy)
+        truncate_after_line(copy)
     return replace(item, path=copy, is_copy=True)
 
 
@@ -207,16 +208,16 @@ def _contradicting_mark(path: Path, source: FileSource) -> str:
     """Return that a file's byte order mark is that of another encoding than its source says, and what to write; an empty text where it is not."""
     with path.open("rb") as file:
         head = file.read(4)
-    marked, said = marked_encoding(head), encoding_of(source.options)
+    marked, said = byte_order_mark_encoding(head), encoding_of(source.options)
     is_meant = said == marked.lower() or (said.startswith(marked.lower()) and head.decode(said, "replace").startswith("\ufeff"))
     return f"its byte order mark says {marked}, and the contract {said.removesuffix('-sig').upper()}: write `encoding: {marked}` in workflow.source" if marked and not is_meant else ""
 
 
-def csv_file(item: Listed, source: FileSource, copies: Path) -> tuple[Listed, Look]:
+def prepare_csv_file(item: BatchFile, source: FileSource, copies: Path) -> tuple[BatchFile, CsvProfile]:
     """Return a csv file with what it is, copied where that is needed; `source` is told with its encoding."""
-    plain, is_transcoded = without_encoding(source), not is_utf8(source.options)
-    item = without_record(_in_utf8(item, source, copies), plain, copies)
-    look = looked_at(item.file, plain, item.path if item.is_copy else None)
+    plain, is_transcoded = source_in_utf8(source), not is_utf8(source.options)
+    item = cut_control_record(_copy_to_utf8(item, source, copies), plain, copies)
+    look = profile_csv(item.file, plain, item.path if item.is_copy else None)
     if not look.header or (not is_transcoded and is_for_arrow_csv(look, plain)):
         return item, look
     marks = marks_of(plain.options, len(look.header), look.quotes)
@@ -224,28 +225,28 @@ def csv_file(item: Listed, source: FileSource, copies: Path) -> tuple[Listed, Lo
         return item, look
     copy = copies / f"{item.number}-records.csv"
     item = item.told(copy_csv(item.path, copy, marks, is_transcoded))
-    look = looked_at(item.file, plain, copy)
+    look = profile_csv(item.file, plain, copy)
     return replace(item, path=copy, is_copy=True), replace(look, quotes=replace(look.quotes, go_over_lines=marks.go_over_lines, are_plain=look.quotes.are_plain and not marks.go_over_lines), is_enveloped=True)
 
 
-def without_record(item: Listed, source: FileSource, copies: Path) -> Listed:
+def cut_control_record(item: BatchFile, source: FileSource, copies: Path) -> BatchFile:
     """Return a csv file in UTF-8 with a copy that lacks the record of its control totals, where it has one."""
     control, copy = source.control, copies / f"{item.number}-data.csv"
-    record = take_record(item.path, control, source.options, copy) if control and control.place != "file" else None
+    record = cut_totals_record(item.path, control, source.options, copy) if control and control.place != "file" else None
     return item if record is None else replace(item, path=copy, is_copy=True, record=record)
 
 
-def without_encoding(source: FileSource) -> FileSource:
+def source_in_utf8(source: FileSource) -> FileSource:
     """Return a source whose files are in UTF-8."""
     return replace(source, options={name: value for name, value in source.options.items() if name != "encoding"})
 
 
-def read_csv_files(spark: SparkSession, items: Sequence[Listed], source: FileSource, copies: Path) -> tuple[list[DataFrame], list[Listed]]:
+def read_csv_files(spark: SparkSession, items: Sequence[BatchFile], source: FileSource, copies: Path) -> tuple[list[DataFrame], list[BatchFile]]:
     """Return the rows of csv files, in parts, and the files with what was found of them."""
-    plain, done, looks = without_encoding(source), list[Listed](), list[Look]()
+    plain, done, looks = source_in_utf8(source), list[BatchFile](), list[CsvProfile]()
     for item in items:
         try:
-            found, look = csv_file(item, source, copies)
+            found, look = prepare_csv_file(item, source, copies)
         except (OSError, csv.Error, ValueError) as error:
             done.append(item.refused(f"the file cannot be read as csv: {error}"))
             continue
@@ -253,7 +254,7 @@ def read_csv_files(spark: SparkSession, items: Sequence[Listed], source: FileSou
             done.append(found)
             continue
         if look.reason:
-            found = replace(found.told(look.reason + (REMEDY if has_header(plain.options) and fits_contract(spark, look.header, plain) else "")), is_refused=True)
+            found = replace(found.told(look.reason + (HEADER_REMEDY if has_header(plain.options) and fits_contract(spark, look.header, plain) else "")), is_refused=True)
         done.append(found)
         if not (found.is_refused and found.has_row):
             looks.append(look)
@@ -261,61 +262,61 @@ def read_csv_files(spark: SparkSession, items: Sequence[Listed], source: FileSou
     large = [look for look in looks if not look.reason and is_for_arrow_csv(look, plain)]
     rest = [look for look in looks if not look.reason and look not in large]
     parts = [*(read_large_csv(spark, look, plain) for look in large), *csv_parts(spark, rest, plain, place)]
-    return [*parts, *(lines_as_they_are(spark, look, plain, of[look.file].reason, place) for look in looks if look.reason)], done
+    return [*parts, *(raw_line_rows(spark, look, plain, of[look.file].reason, place) for look in looks if look.reason)], done
 
 
-REMEDY = "; it fits the contract's columns in number and types: where the files have no header, say `header: false` in the contract's source"
+HEADER_REMEDY = "; it fits the contract's columns in number and types: where the files have no header, say `header: false` in the contract's source"
 
 
-def json_file(item: Listed, source: FileSource, copies: Path) -> Listed:
+def prepare_json_file(item: BatchFile, source: FileSource, copies: Path) -> BatchFile:
     """Return a file of JSON, copied where it is not in UTF-8 or has bytes that are not."""
     is_transcoded = not is_utf8(source.options)
-    item = _in_utf8(item, source, copies)
+    item = _copy_to_utf8(item, source, copies)
     if (not is_transcoded and is_for_arrow_json(item.path, source)) or all(map(is_utf8_text, whole_lines(item.path))):
         return item
     copy = copies / f"{item.number}-records.json"
-    copy_lines(item.path, copy, is_whole(source), is_transcoded)
+    copy_lines(item.path, copy, is_whole_file(source), is_transcoded)
     return replace(item, path=copy, is_copy=True).told("it has bytes that are not of its encoding")
 
 
-def read_json_files(spark: SparkSession, items: Sequence[Listed], source: FileSource, copies: Path) -> tuple[list[DataFrame], list[Listed]]:
+def read_json_files(spark: SparkSession, items: Sequence[BatchFile], source: FileSource, copies: Path) -> tuple[list[DataFrame], list[BatchFile]]:
     """Return the rows of files of JSON, in parts, and the files with what was found of them."""
-    plain, done, whole = without_encoding(source), list[Listed](), list[Listed]()
+    plain, done, whole = source_in_utf8(source), list[BatchFile](), list[BatchFile]()
     for item in items:
         try:
-            done.append(json_file(item, source, copies))
+            done.append(prepare_json_file(item, source, copies))
             whole.append(done[-1])
         except (OSError, ValueError) as error:
             done.append(item.refused(f"the file cannot be read as JSON: {error}"))
     large = [item for item in whole if is_for_arrow_json(item.path, plain)]
     parts = [read_large_json(spark, item.file, plain, item.path) for item in large]
-    return [*parts, *_in_two(partial(read_json, spark), [item for item in whole if item not in large], plain, done)], done
+    return [*parts, *_read_with_copies(partial(read_json, spark), [item for item in whole if item not in large], plain, done)], done
 
 
-def _in_two(read: Callable[..., DataFrame], items: Sequence[Listed], source: FileSource, of: Sequence[Listed]) -> Iterator[DataFrame]:
+def _read_with_copies(read: Callable[..., DataFrame], items: Sequence[BatchFile], source: FileSource, of: Sequence[BatchFile]) -> Iterator[DataFrame]:
     """Yield what `read(addresses, source, place)` makes of files, and of copies among them."""
-    for is_copy, place in ((False, FILE), (True, place_of_copies(of))):
+    for is_copy, place in ((False, FILE_STRUCT), (True, place_of_copies(of))):
         addresses = [item.address for item in items if item.is_copy == is_copy]
         if addresses:
             yield read(addresses, source, place)
 
 
-def read_columnar_files(spark: SparkSession, items: Sequence[Listed], source: FileSource, copies: Path) -> tuple[list[DataFrame], list[Listed]]:
+def read_columnar_files(spark: SparkSession, items: Sequence[BatchFile], source: FileSource, copies: Path) -> tuple[list[DataFrame], list[BatchFile]]:
     """Return the rows of files of parquet or avro, in parts, and the files with what was found of them."""
     of = {item.address: item for item in items}
-    groups, reasons = grouped_by_schema(spark, of, source.format)
-    read = partial(read_captured if source.is_captured else read_columnar, spark)
+    groups, reasons = group_by_schema(spark, of, source.format)
+    read = partial(read_captured_events if source.is_captured else read_columnar, spark)
     done = [item.refused(reasons[item.address]) if item.address in reasons else item for item in items]
-    return [part for group in groups.values() for part in _in_two(read, [of[address] for address in group], source, done)], done
+    return [part for group in groups.values() for part in _read_with_copies(read, [of[address] for address in group], source, done)], done
 
 # %% ../../../nbs/targets/readers/12_local_files.ipynb #37cadde2
 READERS = {"csv": read_csv_files, "json": read_json_files, "parquet": read_columnar_files, "avro": read_columnar_files}
 
 
-def read_batch(spark: SparkSession, files: Sequence[str], source: FileSource, copies: Path, refused: Mapping[str, str] | None = None) -> tuple[DataFrame | None, list[Listed]]:
+def read_batch(spark: SparkSession, files: Sequence[str], source: FileSource, copies: Path, refused: Mapping[str, str] | None = None) -> tuple[DataFrame | None, list[BatchFile]]:
     """Return the rows of a batch's files, None where every file is empty, and each file with what is to be said of it; `refused` are those that are known not to be readable, with the reason."""
     known = refused or {}
-    items = [Listed(number, file, local_path(file)).refused(known[file]) if file in known else listed_file(number, file, source, copies) for number, file in enumerate(files)]
+    items = [BatchFile(number, file, local_path(file)).refused(known[file]) if file in known else prepare_file(number, file, source, copies) for number, file in enumerate(files)]
     there = [item for item in items if not item.is_refused and item.path.stat().st_size]
     parts, done = READERS[source.format](spark, there, source, copies) if there else ([], [])
     if parts and (names := partition_fields(files, source)):
@@ -345,7 +346,7 @@ def _log_entries(checkpoint: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for path in newest for line in path.read_text(encoding="utf-8").splitlines()[1:] if line]
 
 
-def files_read(checkpoint: Path) -> dict[str, int]:
+def read_stream_files(checkpoint: Path) -> dict[str, int]:
     """Return the files that a checkpoint's stream has read, each with its modification in milliseconds then; what was cleared away is left out."""
     return {entry["path"]: int(entry["timestamp"]) for entry in _log_entries(checkpoint)}
 
@@ -355,7 +356,7 @@ def plain_path(address: str) -> str:
     return unquote(re.sub("^file:/*", "/", address), errors="surrogateescape")
 
 
-def landed_files(folder: Path) -> frozenset[str]:
+def list_landing_files(folder: Path) -> frozenset[str]:
     """Return the paths of the files below a folder, without those that are hidden: one of a name that begins with a full stop or an underscore, or is in such a folder (Spark, `HadoopFSUtils.shouldFilterOutPathName`)."""
     found = (Path(root, name) for root, _, names in os.walk(folder, followlinks=True) for name in names)
     return frozenset(str(path) for path in found if not any(map(_is_hidden, path.relative_to(folder).parts)))
@@ -366,10 +367,10 @@ def _is_hidden(name: str) -> bool:
     return (name.startswith("_") and "=" not in name) or name.startswith(".") or name.endswith("._COPYING_")
 
 
-def changed_files(checkpoint: Path, read_again: Mapping[str, tuple[int, int] | None] | None = None) -> tuple[str, ...]:
+def change_notes(checkpoint: Path, read_again: Mapping[str, tuple[int, int] | None] | None = None) -> tuple[str, ...]:
     """Return what is to be said of files that have been written to since they were read: by the checkpoint's stream, or, of the addresses `read_again`, with that size and modification in milliseconds, where None is for one that will be read again."""
     known = {plain_path(address): then for address, then in (read_again or {}).items()}
-    there = ((Path(path), then) for address, then in files_read(checkpoint).items() if (path := Path(plain_path(address))).is_file() and not _is_hidden(path.name))
+    there = ((Path(path), then) for address, then in read_stream_files(checkpoint).items() if (path := Path(plain_path(address))).is_file() and not _is_hidden(path.name))
     changed = (path for path, then in there if (_is_newer(path, known[str(path)]) if str(path) in known else path.stat().st_mtime_ns // 1_000_000 != then))
     return tuple(f"{path.name} has changed since it was read, and what changed was not read: put it under another name" for path in changed)
 
@@ -399,18 +400,18 @@ def with_side_files(listed: Mapping[str, tuple[int, int]], source: FileSource) -
     return {file: (size, moment(file, own)) for file, (size, own) in listed.items()}
 
 
-def balanced(rows: DataFrame | None, items: Sequence[Listed], source: FileSource) -> tuple[dict[str, tuple[Total, ...]], dict[str, str]]:
+def check_batch_totals(rows: DataFrame | None, items: Sequence[BatchFile], source: FileSource) -> tuple[dict[str, tuple[TotalComparison, ...]], dict[str, str]]:
     """Return the control totals of a batch's files that are read, and of those that have not what they say, why; nothing where the contract names none."""
     control = source.control
     if control is None:
         return {}, {}
-    found = found_totals(rows, control, source.fields) if rows is not None else {}
-    totals, differing = dict[str, tuple[Total, ...]](), dict[str, str]()
+    found = compute_totals(rows, control, source.fields) if rows is not None else {}
+    totals, differing = dict[str, tuple[TotalComparison, ...]](), dict[str, str]()
     for item in (item for item in items if not item.is_refused):
         beside = side_file(local_path(item.file), source)
-        text = side_text(beside) if beside else item.record
-        has = found.get(file_url(item.file), {}).get("totals", NO_ROWS)
-        totals[item.file], reason = balance(control, text, has, source.options, beside.name if beside else "")
+        text = read_side_file(beside) if beside else item.record
+        has = found.get(file_url(item.file), {}).get("totals", EMPTY_FILE_TOTALS)
+        totals[item.file], reason = check_totals(control, text, has, source.options, beside.name if beside else "")
         differing |= {item.file: reason} if reason else {}
     return totals, differing
 
@@ -424,11 +425,11 @@ def read_new_local_files(spark: SparkSession, source: FileSource, checkpoint: st
     def batch(listing: DataFrame, batch_id: int) -> None:
         listed = with_side_files(batch_listing(Path(checkpoint), batch_id, local_path(source.folder)), source)
         if listed:
-            hand_over(listing.sparkSession, source, listed, Path(f"{checkpoint}.copies"), lambda rows, files: handle(rows, batch_id, files))
+            hand_over_files(listing.sparkSession, source, listed, Path(f"{checkpoint}.copies"), lambda rows, files: handle(rows, batch_id, files))
 
     listing = (spark.readStream.format("binaryFile").schema("path STRING, modificationTime TIMESTAMP, length BIGINT, content BINARY")
                .option("recursiveFileLookup", "true").option("maxFilesPerTrigger", FILES_PER_BATCH).option("maxFileAge", OF_ANY_AGE)
-               .load(no_glob(source.folder)).select("path", "modificationTime", "length"))
+               .load(escape_glob(source.folder)).select("path", "modificationTime", "length"))
     run_stream(listing, batch, checkpoint, interval)
 
 
@@ -441,11 +442,11 @@ def batch_listing(checkpoint: Path, batch_id: int, folder: Path) -> dict[str, tu
     first = _log_offset(checkpoint, batch_id - 1) + 1 if batch_id else 0
     entries = [entry for entry in _log_entries(checkpoint) if first <= entry["batchId"] <= last]
     listed = {plain_path(entry["path"]): int(entry["timestamp"]) for entry in entries}
-    paths = {path: moment for path, moment in listed.items() if not any(map(_is_hidden, _below(path, folder)))}
+    paths = {path: moment for path, moment in listed.items() if not any(map(_is_hidden, _names_below(path, folder)))}
     return {f"file:{path}": (Path(path).stat().st_size if Path(path).is_file() else 0, moment) for path, moment in paths.items()}
 
 
-def _below(path: str, folder: Path) -> tuple[str, ...]:
+def _names_below(path: str, folder: Path) -> tuple[str, ...]:
     """Return the names of a file, and of the folders that it is in, below a folder; its own name where it is not below."""
     return Path(path).relative_to(folder).parts if Path(path).is_relative_to(folder) else (Path(path).name,)
 
@@ -456,37 +457,37 @@ def _log_offset(checkpoint: Path, batch_id: int) -> int:
     return int(json.loads(lines[2])["logOffset"])
 
 
-def hand_over(spark: SparkSession, source: FileSource, listed: Mapping[str, tuple[int, int]], folder: Path, handle: Callable[[DataFrame, Files], None]) -> None:
-    """Hand the rows of listed files, by path with size and modification in milliseconds, to `handle(rows, files)`; where a file ends the reading, or has not what its control totals say, once more without it. So it is with one that is cut off, where the model has no key (`cut_off`)."""
+def hand_over_files(spark: SparkSession, source: FileSource, listed: Mapping[str, tuple[int, int]], folder: Path, handle: Callable[[DataFrame, Files], None]) -> None:
+    """Hand the rows of listed files, by path with size and modification in milliseconds, to `handle(rows, files)`; where a file ends the reading, or has not what its control totals say, once more without it. So it is with one that is cut off, where the model has no key (`find_cut_off_files`)."""
     refused: dict[str, str] = {}
-    totals: dict[str, tuple[Total, ...]] = {}
+    totals: dict[str, tuple[TotalComparison, ...]] = {}
     data = sorted(file for file in listed if not data_name(file, source))
     while True:
         with folder_of_copies(folder) as copies:
-            items, is_begun = [Listed(number, file, local_path(file)) for number, file in enumerate(data) if file not in refused], False
+            items, is_begun = [BatchFile(number, file, local_path(file)) for number, file in enumerate(data) if file not in refused], False
             rows: DataFrame | None = None
             try:
                 rows, items = read_batch(spark, data, source, copies, refused)
                 is_begun = True
-                compared, differing = balanced(rows, items, source)
+                compared, differing = check_batch_totals(rows, items, source)
                 totals |= compared
-                kept_out = cut_off(items, source) | (differing if source.control and source.control.refuses else {})
+                kept_out = find_cut_off_files(items, source) | (differing if source.control and source.control.refuses else {})
                 if kept_out:
                     refused |= kept_out
                     continue
                 items = [item.told(differing.get(item.file, "")) for item in items]
-                handle(no_rows(spark, source) if rows is None else rows, batch_files(items, listed, source, totals))
+                handle(empty_rows(spark, source) if rows is None else rows, batch_files(items, listed, source, totals))
                 return
             except Exception as error:
-                is_known = isinstance(error, DatamasterError) or is_of_the_machine(error)
-                is_of_another = is_begun and not is_of_a_file(error) and (rows is None or is_readable(rows))
-                broken = {} if is_known or is_of_another else broken_files(spark, items, source, copies / "each")
+                is_known = isinstance(error, DatamasterError) or is_machine_error(error)
+                is_of_another = is_begun and not is_file_error(error) and (rows is None or is_readable(rows))
+                broken = {} if is_known or is_of_another else find_broken_files(spark, items, source, copies / "each")
                 if not broken:
                     raise
                 refused |= broken
 
 
-def cut_off(items: Sequence[Listed], source: FileSource) -> dict[str, str]:
+def find_cut_off_files(items: Sequence[BatchFile], source: FileSource) -> dict[str, str]:
     """Return the files of a batch that are not read to their end, with the reason, where no key tells their rows from those of the mended file; nothing where the model has a key."""
     if any(item.primary_key for item in source.fields):
         return {}
@@ -502,7 +503,7 @@ def read_mended_local_files(spark: SparkSession, source: FileSource, refused: Ma
         (now,) = with_side_files({f"file:{path}": (path.stat().st_size, path.stat().st_mtime_ns // 1_000_000)}, source).values()
         if now != before:
             key = hashlib.sha256(f"{address} {now}".encode()).hexdigest()[:16]
-            hand_over(spark, source, {f"file:{path}": now}, Path(f"{checkpoint}.copies"), partial(_with_key, handle, key))
+            hand_over_files(spark, source, {f"file:{path}": now}, Path(f"{checkpoint}.copies"), partial(_with_key, handle, key))
 
 
 def _with_key(handle: HandleMended, key: str, rows: DataFrame, files: Files) -> None:
@@ -510,9 +511,9 @@ def _with_key(handle: HandleMended, key: str, rows: DataFrame, files: Files) -> 
     handle(rows, key, files)
 
 
-def no_rows(spark: SparkSession, source: FileSource) -> DataFrame:
+def empty_rows(spark: SparkSession, source: FileSource) -> DataFrame:
     """Return the rows of files that have none."""
-    return spark.sql(unreadable_row(Listed(0, "file:/none", Path("/none")), source)).where("false")
+    return spark.sql(unreadable_row(BatchFile(0, "file:/none", Path("/none")), source)).where("false")
 
 
 def is_readable(rows: DataFrame) -> bool:
@@ -524,7 +525,7 @@ def is_readable(rows: DataFrame) -> bool:
     return True
 
 
-def broken_files(spark: SparkSession, items: Sequence[Listed], source: FileSource, copies: Path) -> dict[str, str]:
+def find_broken_files(spark: SparkSession, items: Sequence[BatchFile], source: FileSource, copies: Path) -> dict[str, str]:
     """Return the files whose reading ends with an error, with what is said of each, by trying each alone; raises an error that is the machine's."""
     broken = {}
     for item in (item for item in items if not item.is_refused):
@@ -534,38 +535,38 @@ def broken_files(spark: SparkSession, items: Sequence[Listed], source: FileSourc
                 if rows is not None:
                     rows.write.format("noop").mode("append").save()
             except Exception as error:
-                if is_of_the_machine(error):
+                if is_machine_error(error):
                     raise
-                broken[item.file] = f"the file cannot be read as {source.format}: {innermost(error)}"
+                broken[item.file] = f"the file cannot be read as {source.format}: {innermost_message(error)}"
     return broken
 
 
-def has_records(item: Listed, source: FileSource) -> bool:
+def has_records(item: BatchFile, source: FileSource) -> bool:
     """A file has a record, found in another way than it is read; one that cannot be looked at may have."""
     try:
         match source.format:
             case "csv":
-                with closing(csv_records(item.path, without_encoding(source).options if item.is_copy else source.options)) as records:
+                with closing(csv_records(item.path, source_in_utf8(source).options if item.is_copy else source.options)) as records:
                     return len(list(islice((record for record in records if any(record)), 2))) > has_header(source.options)
             case "json":
                 texts = (text for lines in whole_lines(item.path) if (text := lines.strip(b" \t\r\n\xef\xbb\xbf")))
                 first = next(texts, b"")
-                is_empty_list = is_whole(source) and re.fullmatch(rb"\[\s*\]", first) is not None and not next(texts, b"")
+                is_empty_list = is_whole_file(source) and re.fullmatch(rb"\[\s*\]", first) is not None and not next(texts, b"")
                 return bool(first) and not is_empty_list
             case "parquet":
                 from pyarrow import parquet
 
                 return bool(parquet.read_metadata(item.path).num_rows)
             case _:
-                return avro_damage(item.path)[1] > avro_header(item.path)
+                return avro_damage(item.path)[1] > avro_header_size(item.path)
     except Exception:  # whatever keeps this from being known, bronze has rows of the file or the run says that it has none
         return True
 
 
-def batch_files(items: Sequence[Listed], listed: Mapping[str, tuple[int, int]], source: FileSource, totals: Mapping[str, tuple[Total, ...]]) -> Files:
+def batch_files(items: Sequence[BatchFile], listed: Mapping[str, tuple[int, int]], source: FileSource, totals: Mapping[str, tuple[TotalComparison, ...]]) -> Files:
     """Return the files of a batch as they were listed, with what is to be said of each, and their control totals."""
     root = str(local_path(source.folder)).rstrip("/") + "/"
-    entries = tuple(ListedFile(file_url(item.file), str(local_path(item.file)).removeprefix(root), *listed[item.file], item.reason or ("" if has_records(item, source) else NO_RECORD),
+    entries = tuple(ListedFile(file_url(item.file), str(local_path(item.file)).removeprefix(root), *listed[item.file], item.reason or ("" if has_records(item, source) else NO_RECORD_REASON),
                                item.is_refused or item.has_row, totals.get(item.file, ())) for item in items)
     beside = {file: name for file in listed if (name := data_name(file, source))}
     entries += tuple(ListedFile(file_url(file), str(local_path(file)).removeprefix(root), *listed[file], TOTALS_OF + name) for file, name in beside.items())

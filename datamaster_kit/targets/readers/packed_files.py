@@ -16,14 +16,14 @@ from pathlib import Path
 from typing import IO, Any
 
 # %% auto #0
-__all__ = ['MAGIC', 'BY_NAME', 'ARCHIVES', 'SKIPPABLE', 'AT_ONCE', 'UNPACKING_ERRORS', 'packing_of', 'hadoop_blocks', 'unpacked',
-           'unpack', 'damage_of', 'opened']
+__all__ = ['MAGIC', 'PACKING_BY_SUFFIX', 'ARCHIVES', 'SKIPPABLE', 'BYTES_PER_READ', 'UNPACKING_ERRORS', 'packing_of',
+           'hadoop_blocks', 'read_plain_bytes', 'unpack', 'packing_damage', 'open_plain']
 
 # %% ../../../nbs/targets/readers/02_packed_files.ipynb #13598224
 MAGIC = {b"\x1f\x8b": "gzip", b"BZh": "bzip2", b"\x28\xb5\x2f\xfd": "zstd", b"\xfd7zXZ\x00": "xz",
          b"\x04\x22\x4d\x18": "lz4 frame", b"PK\x03\x04": "zip", b"\xff\x06\x00\x00sNaPpY": "snappy frame",
          b"7z\xbc\xaf\x27\x1c": "7z", b"Rar!\x1a\x07": "rar"}
-BY_NAME = {".deflate": "deflate", ".lz4": "lz4 blocks", ".snappy": "snappy blocks"}
+PACKING_BY_SUFFIX = {".deflate": "deflate", ".lz4": "lz4 blocks", ".snappy": "snappy blocks"}
 ARCHIVES = ("zip", "7z", "rar", "snappy frame")
 
 
@@ -40,10 +40,10 @@ def packing_of(path: Path) -> str:
     if is_framed:
         return "lz4 frame" if MAGIC.get(first[:4]) == "lz4 frame" else "zstd"
     kind = next((kind for magic, kind in MAGIC.items() if first.startswith(magic)), "")
-    return kind or (BY_NAME.get(path.suffix.lower(), "") if first else "")
+    return kind or (PACKING_BY_SUFFIX.get(path.suffix.lower(), "") if first else "")
 
 # %% ../../../nbs/targets/readers/02_packed_files.ipynb #f1d22aff
-def _number(file: IO[bytes]) -> int | None:
+def _read_uint32(file: IO[bytes]) -> int | None:
     """Return the next number of four bytes, None at the end; raises EOFError within one."""
     found = file.read(4)
     if not found:
@@ -68,9 +68,9 @@ def hadoop_blocks(path: Path, codec: str) -> Iterator[bytes]:
     import pyarrow as pa
 
     with path.open("rb") as file:
-        while (left := _number(file)) is not None:
+        while (left := _read_uint32(file)) is not None:
             while left > 0:
-                size = _number(file)
+                size = _read_uint32(file)
                 packed = b"" if size is None else file.read(size)
                 if size is None or len(packed) < size:
                     raise EOFError("it ends within a block")
@@ -80,14 +80,14 @@ def hadoop_blocks(path: Path, codec: str) -> Iterator[bytes]:
                 yield chunk
 
 # %% ../../../nbs/targets/readers/02_packed_files.ipynb #74d448f1
-AT_ONCE = 1 << 12  # packed bytes: what they unpack to is lost where one of them is damaged
+BYTES_PER_READ = 1 << 12  # packed bytes: what they unpack to is lost where one of them is damaged
 
 
-def _every_stream(path: Path, begin: Callable[[], Any]) -> Iterator[bytes]:
+def _unpack_streams(path: Path, begin: Callable[[], Any]) -> Iterator[bytes]:
     """Yield the plain bytes of every stream of a file, which an engine that `begin` makes unpacks, and between which zeros may stand; raises EOFError, or what the engine raises for what is no stream of its kind."""
     with path.open("rb") as file:
         engine, is_first = begin(), True
-        while packed := file.read(AT_ONCE):
+        while packed := file.read(BYTES_PER_READ):
             while packed:
                 if engine.eof:
                     packed = packed.lstrip(b"\x00")
@@ -107,7 +107,7 @@ def _is_zlib(path: Path) -> bool:
     return len(first) == 2 and first[0] & 0x0F == 8 and int.from_bytes(first, "big") % 31 == 0
 
 
-def _framed(path: Path, codec: str) -> Iterator[bytes]:
+def _unpack_frames(path: Path, codec: str) -> Iterator[bytes]:
     """Yield the plain bytes of every frame of a file, all that come before a cut; raises OSError."""
     import pyarrow as pa
 
@@ -126,20 +126,20 @@ def _framed(path: Path, codec: str) -> Iterator[bytes]:
         raise
 
 
-def unpacked(path: Path, kind: str) -> Iterator[bytes]:
+def read_plain_bytes(path: Path, kind: str) -> Iterator[bytes]:
     """Yield a packed file's plain bytes as far as they go; raises OSError, EOFError, ValueError, zlib.error or lzma.LZMAError where they do not go to the end."""
     match kind:
         case "gzip":
-            return _every_stream(path, lambda: zlib.decompressobj(31))
+            return _unpack_streams(path, lambda: zlib.decompressobj(31))
         case "deflate":
             bits = zlib.MAX_WBITS if _is_zlib(path) else -zlib.MAX_WBITS
-            return _every_stream(path, lambda: zlib.decompressobj(bits))
+            return _unpack_streams(path, lambda: zlib.decompressobj(bits))
         case "bzip2":
-            return _every_stream(path, bz2.BZ2Decompressor)
+            return _unpack_streams(path, bz2.BZ2Decompressor)
         case "xz":
-            return _every_stream(path, lzma.LZMADecompressor)
+            return _unpack_streams(path, lzma.LZMADecompressor)
         case "zstd" | "lz4 frame":
-            return _framed(path, kind.partition(" ")[0])
+            return _unpack_frames(path, kind.partition(" ")[0])
         case "lz4 blocks" | "snappy blocks":
             return hadoop_blocks(path, kind.partition(" ")[0])
     raise ValueError(f"{kind} is not unpacked")
@@ -159,20 +159,20 @@ def unpack(path: Path, kind: str, to: Path) -> str:
         return _refusal(kind)
     with to.open("wb") as plain:
         try:
-            for part in unpacked(path, kind):
+            for part in read_plain_bytes(path, kind):
                 plain.write(part)
         except UNPACKING_ERRORS as error:
             return f"the file is {kind} and is cut off or damaged: {error}"
     return ""
 
 
-def damage_of(path: Path) -> str:
+def packing_damage(path: Path) -> str:
     """Return why a file cannot be read to its end, or an empty text; only a packed one is read for that."""
     try:
         kind = packing_of(path)
         if kind in ARCHIVES:
             return _refusal(kind)
-        for _ in unpacked(path, kind) if kind else ():
+        for _ in read_plain_bytes(path, kind) if kind else ():
             pass
     except FileNotFoundError:
         return "the file is not there any more"
@@ -201,7 +201,7 @@ class _Parts(io.RawIOBase):
         return count
 
 
-def opened(path: Path) -> IO[bytes]:
+def open_plain(path: Path) -> IO[bytes]:
     """Return a file opened for reading plain bytes, whatever it is packed with; raises OSError or ValueError where it is none that is read."""
     kind = packing_of(path)
-    return io.BufferedReader(_Parts(unpacked(path, kind))) if kind else path.open("rb")
+    return io.BufferedReader(_Parts(read_plain_bytes(path, kind))) if kind else path.open("rb")

@@ -18,12 +18,13 @@ from threading import Lock
 from typing import IO, Any
 
 # %% auto #0
-__all__ = ['BYTES', 'LIMIT', 'LIMITS', 'ENVELOPE', 'is_utf8_text', 'readable_text', 'transcode', 'Marks', 'blanks_of',
-           'any_length', 'cells_of', 'is_too_wide', 'quoted_cells', 'has_open_quote', 'envelope', 'is_like_envelope',
-           'without_envelope', 'Copy', 'copy_csv', 'copy_lines']
+__all__ = ['BYTES_ERROR_HANDLER', 'FIELD_LIMIT_LOCK', 'FIELD_LIMITS', 'ENVELOPE_MARK', 'is_utf8_text', 'readable_text',
+           'transcode', 'CsvMarks', 'blanks_of', 'allow_any_length', 'cell_count', 'is_too_wide', 'cell_pattern',
+           'has_open_quote', 'build_envelope', 'is_like_envelope', 'strip_envelope', 'CsvCopy', 'copy_csv',
+           'copy_lines']
 
 # %% ../../../nbs/targets/readers/04_text_copies.ipynb #209b2524
-BYTES = "datamaster.bytes"  # the name of the way in which wrong bytes are decoded
+BYTES_ERROR_HANDLER = "datamaster.bytes"  # the name of the way in which wrong bytes are decoded
 
 
 def _surrogates(error: UnicodeError) -> tuple[str, int]:
@@ -34,7 +35,7 @@ def _surrogates(error: UnicodeError) -> tuple[str, int]:
     return "".join(chr(0xDC00 + byte) for byte in wrong), error.end
 
 
-codecs.register_error(BYTES, _surrogates)
+codecs.register_error(BYTES_ERROR_HANDLER, _surrogates)
 
 
 def is_utf8_text(content: bytes) -> bool:
@@ -47,7 +48,7 @@ def is_utf8_text(content: bytes) -> bool:
 
 def readable_text(record: bytes, is_transcoded: bool = False) -> str:
     """Return the text of a record, with each byte that is not of its encoding as `\\xe9` and, where there is one, each backslash doubled."""
-    text = record.decode("utf-8", "surrogatepass" if is_transcoded else BYTES)
+    text = record.decode("utf-8", "surrogatepass" if is_transcoded else BYTES_ERROR_HANDLER)
     wrong = re.compile("[\udc00-\udcff]")
     if not wrong.search(text):
         return text
@@ -56,7 +57,7 @@ def readable_text(record: bytes, is_transcoded: bool = False) -> str:
 
 def transcode(path: Path, encoding: str, to: Path) -> None:
     """Write a file's text in UTF-8 to another file; a byte that is not of the encoding becomes the three bytes of its surrogate."""
-    decoder = codecs.getincrementaldecoder(encoding)(errors=BYTES)
+    decoder = codecs.getincrementaldecoder(encoding)(errors=BYTES_ERROR_HANDLER)
     with path.open("rb") as raw, to.open("wb") as text:
         while content := raw.read(1 << 20):
             text.write(decoder.decode(content).encode("utf-8", "surrogatepass"))
@@ -64,7 +65,7 @@ def transcode(path: Path, encoding: str, to: Path) -> None:
 
 # %% ../../../nbs/targets/readers/04_text_copies.ipynb #affcbb98
 @dataclass(frozen=True)
-class Marks:
+class CsvMarks:
     """How a csv file is written: the bytes of its delimiter, quote, escape and comment (empty: it has none), whether a record may go over more than one line, whether a quote may open behind blanks, and the greatest number of cells of a record."""
 
     delimiter: bytes = b","
@@ -81,39 +82,39 @@ def blanks_of(delimiter: bytes) -> bytes:
     return bytes(byte for byte in range(33) if byte not in delimiter)
 
 
-# The limits that blocks of `any_length` found: the first one's is the process's own, and goes last.
-LIMIT, LIMITS = Lock(), list[int]()
+# The limits that blocks of `allow_any_length` found: the first one's is the process's own, and goes last.
+FIELD_LIMIT_LOCK, FIELD_LIMITS = Lock(), list[int]()
 
 
 @contextmanager
-def any_length() -> Iterator[None]:
+def allow_any_length() -> Iterator[None]:
     """Let csv cells be of any length while the block runs: the limit is one of the whole process, and is as it was when no such block runs, in whatever thread."""
-    with LIMIT:
-        LIMITS.append(csv.field_size_limit(2**31 - 1))
+    with FIELD_LIMIT_LOCK:
+        FIELD_LIMITS.append(csv.field_size_limit(2**31 - 1))
     try:
         yield
     finally:
-        with LIMIT:
-            csv.field_size_limit(LIMITS.pop())
+        with FIELD_LIMIT_LOCK:
+            csv.field_size_limit(FIELD_LIMITS.pop())
 
 
-def cells_of(record: bytes, marks: Marks) -> int:
+def cell_count(record: bytes, marks: CsvMarks) -> int:
     """Return the number of cells of a record."""
     text, delimiter = record.decode("utf-8", "replace"), marks.delimiter.decode()
     if len(delimiter) > 1:
         return text.count(delimiter) + 1
     quote, escape = marks.quote.decode() or None, marks.escape.decode() or None
-    with any_length():
+    with allow_any_length():
         return len(next(csv.reader([text], delimiter=delimiter, quotechar=quote, escapechar=escape), []))
 
 
-def is_too_wide(record: bytes, marks: Marks) -> bool:
+def is_too_wide(record: bytes, marks: CsvMarks) -> bool:
     """A record has more cells than the reader takes."""
     most = marks.most_cells
-    return len(record) > most and record.count(marks.delimiter) >= most and cells_of(record, marks) > most
+    return len(record) > most and record.count(marks.delimiter) >= most and cell_count(record, marks) > most
 
 
-def quoted_cells(marks: Marks) -> re.Pattern[bytes]:
+def cell_pattern(marks: CsvMarks) -> re.Pattern[bytes]:
     """Return the pattern of a quoted cell or of a line of comment; its group `closes` is empty where a quote is open at the end. Where there is no quote, no cell has one."""
     quote, escape = re.escape(marks.quote), re.escape(marks.escape)
     inside = rb"[^%b]++|%b%b" % (quote, quote, quote)
@@ -133,42 +134,42 @@ def _is_open(found: re.Match[bytes]) -> bool:
     return found["closes"] == b"" and found.end() == len(found.string)
 
 
-def has_open_quote(content: Any, marks: Marks) -> bool:
+def has_open_quote(content: Any, marks: CsvMarks) -> bool:
     """A quote is open where a csv file's bytes end."""
-    return any(_is_open(found) for found in quoted_cells(marks).finditer(content))
+    return any(_is_open(found) for found in cell_pattern(marks).finditer(content))
 
 # %% ../../../nbs/targets/readers/04_text_copies.ipynb #0f50d2e6
-ENVELOPE = "\U0010fffd"
+ENVELOPE_MARK = "\U0010fffd"
 
 
-def envelope(record: bytes, is_transcoded: bool = False) -> bytes:
+def build_envelope(record: bytes, is_transcoded: bool = False) -> bytes:
     """Return the line that stands for a record which cannot be read."""
     text = readable_text(record.rstrip(b"\r\n"), is_transcoded)
-    return ENVELOPE.encode() + base64.b64encode(text.encode("utf-8", "replace")) + b"\n"
+    return ENVELOPE_MARK.encode() + base64.b64encode(text.encode("utf-8", "replace")) + b"\n"
 
 
-def is_like_envelope(record: bytes, marks: Marks) -> bool:
+def is_like_envelope(record: bytes, marks: CsvMarks) -> bool:
     """A record begins as an envelope does, so that it could be taken for one."""
-    return record.lstrip(bytes(range(33)) + codecs.BOM_UTF8 + marks.quote).startswith(ENVELOPE.encode())
+    return record.lstrip(bytes(range(33)) + codecs.BOM_UTF8 + marks.quote).startswith(ENVELOPE_MARK.encode())
 
 
-def without_envelope(line: str) -> str:
+def strip_envelope(line: str) -> str:
     """Return the text of a record in an envelope, and any other line as it is."""
-    return base64.b64decode(line[1:]).decode() if line.startswith(ENVELOPE) else line
+    return base64.b64decode(line[1:]).decode() if line.startswith(ENVELOPE_MARK) else line
 
 
 @dataclass
-class Copy:
+class CsvCopy:
     """A copy of a csv file that is being written; `is_transcoded` says that wrong bytes are surrogates already."""
 
     file: IO[bytes]
-    marks: Marks
+    marks: CsvMarks
     is_transcoded: bool = False
     enveloped: int = 0
 
     def put_envelope(self, record: bytes) -> None:
         """Write a record that cannot be read."""
-        self.file.write(envelope(record, self.is_transcoded))
+        self.file.write(build_envelope(record, self.is_transcoded))
         self.enveloped += 1
 
     def put_record(self, record: bytes) -> None:
@@ -182,17 +183,17 @@ class Copy:
     def put_lines(self, lines: bytes) -> None:
         """Write lines, each of which is a record and ends."""
         longest = max(map(len, lines.split(b"\n"))) if len(lines) > self.marks.most_cells else 0
-        if is_utf8_text(lines) and longest <= self.marks.most_cells and ENVELOPE.encode() not in lines:
+        if is_utf8_text(lines) and longest <= self.marks.most_cells and ENVELOPE_MARK.encode() not in lines:
             self.file.write(lines)
             return
         for line in lines.splitlines(keepends=True):
             self.put_record(line)
 
 
-def _copy_long(content: Any, copy: Copy) -> str:
+def _copy_long(content: Any, copy: CsvCopy) -> str:
     """Write a file's records, which may go over more than one line; return what is to be said of it."""
     record, done, count = list[bytes](), 3 if content[:3] == codecs.BOM_UTF8 else 0, 0
-    for found in quoted_cells(copy.marks).finditer(content):
+    for found in cell_pattern(copy.marks).finditer(content):
         count += _copy_outside(content[done : found.start()], record, copy)
         record.append(found[0])
         done = found.end()
@@ -205,7 +206,7 @@ def _copy_long(content: Any, copy: Copy) -> str:
     return ""
 
 
-def _copy_outside(text: bytes, record: list[bytes], copy: Copy) -> int:
+def _copy_outside(text: bytes, record: list[bytes], copy: CsvCopy) -> int:
     """Write what stands outside of quotes, and the record that it ends, without lines of blanks; `record` is what is there of the one that goes on. Return how many it ended."""
     lines, blanks = text.replace(b"\r\n", b"\n").replace(b"\r", b"\n").split(b"\n"), blanks_of(copy.marks.delimiter)
     record.append(lines[0])
@@ -221,10 +222,10 @@ def _copy_outside(text: bytes, record: list[bytes], copy: Copy) -> int:
     return has_ended + len(whole)
 
 
-def copy_csv(path: Path, to: Path, marks: Marks, is_transcoded: bool = False) -> str:
+def copy_csv(path: Path, to: Path, marks: CsvMarks, is_transcoded: bool = False) -> str:
     """Write a copy of a csv file, which is in UTF-8, that can be read to its end; return what is to be said of the file."""
     with path.open("rb") as file, to.open("wb") as target:
-        copy = Copy(target, marks, is_transcoded)
+        copy = CsvCopy(target, marks, is_transcoded)
         if marks.go_over_lines:
             with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
                 return _copy_long(content, copy)

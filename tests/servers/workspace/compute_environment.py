@@ -18,10 +18,10 @@ from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
-from datamaster_kit.targets.jvm.class_archive import archive_for, archive_options
-from datamaster_kit.targets.jvm.jars import jars
+from datamaster_kit.targets.jvm.class_archive import archive_options, jars_archive
+from datamaster_kit.targets.jvm.jars import require_jars
 from datamaster_kit.targets.jvm.java import java_home
-from datamaster_kit.targets.jvm.session import prepare, settings
+from datamaster_kit.targets.jvm.session import prepare_spark_folders, session_settings
 
 from .state import Json
 
@@ -141,13 +141,13 @@ def furnish(folder: Path, python: Path, state: Path, told: Json) -> None:
     """Write what a task's process reads: what it is told, Spark's settings, and the kernel of its notebook."""
     for name in ("home", "tmp", "conf", "ipython/profile_default/startup", "jupyter/kernels/task"):
         (folder / name).mkdir(parents=True, exist_ok=True)
-    prepare(folder)
+    prepare_spark_folders(folder)
     (folder / "told.json").write_text(json.dumps(told), encoding="utf-8")
-    files = tuple(file.resolve() for file in jars(state))
-    _, _, archive = archive_for(files, java_home(state))
+    files = tuple(file.resolve() for file in require_jars(state))
+    _, _, archive = jars_archive(files, java_home(state))
     options = [*QUICK_COMPILER, *archive_options(archive)]
     known = {
-        **settings(folder, files, 2, options),
+        **session_settings(folder, files, 2, options),
         **NO_CODE,
         "spark.driver.memory": "1g",
         "spark.databricks.delta.allowArbitraryProperties.enabled": "true",

@@ -8,9 +8,9 @@ from datetime import UTC, date, datetime
 
 from datamaster_kit.contract.fault import BadInput, DatamasterError, code
 from datamaster_kit.contract.model import Contract, Model
-from datamaster_kit.contract.together import partners
+from datamaster_kit.contract.together import partner_contracts
 from datamaster_kit.project.project_file import Project, read_contracts, read_project
-from datamaster_kit.lakehouse.runs import Run, new_run_id, record_all
+from datamaster_kit.lakehouse.runs import Run, new_run_id, record_runs
 from datamaster_kit.targets.base import target_of
 
 from definition_project.silver import fill
@@ -46,7 +46,7 @@ def source_of(project: Project, contract: Contract, model: Model) -> Model:
     """Return the model as bronze has it: that of the contract that brings it there; raises BadInput where there is none."""
     if model in contract.ingested_models:
         return model
-    found = [item for other in partners(contract, read_contracts(project)) for item in other.ingested_models if item.name.lower() == model.name.lower()]
+    found = [item for other in partner_contracts(contract, read_contracts(project)) for item in other.ingested_models if item.name.lower() == model.name.lower()]
     if not found:
         raise BadInput(NOT_FILLED.fault(f"no contract brings {model.name} to bronze", hint="fill it in definition_project/silver.py from the tables that it is made of"))
     return found[0]
@@ -61,7 +61,7 @@ def run(chosen: argparse.Namespace) -> Run:
     counts = fill(target, project.names, contract, model, source_of(project, contract, model), run_id, chosen.since, chosen.until)
     ended = datetime.now(UTC)
     done = Run(run_id, "prep", target.name, contract.id, contract.version, model.name, begun, ended, duration_seconds=(ended - begun).total_seconds(), **counts)
-    record_all(target, project.names.catalog, [done])
+    record_runs(target, project.names.catalog, [done])
     return done
 
 

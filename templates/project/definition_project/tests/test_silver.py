@@ -13,7 +13,7 @@ from datamaster_kit.project.project_file import read_contracts, read_project
 from datamaster_kit.lakehouse.runs import read_runs
 from datamaster_kit.targets.jvm.session import local_session
 from datamaster_kit.targets.base import target_of
-from datamaster_kit.unity.tables import apply_plan, planned
+from datamaster_kit.unity.tables import apply_plan, plan_project_tables
 
 from definition_project import silver
 from definition_project.main import main
@@ -51,7 +51,7 @@ class Lake:
         self.project = read_project(self.file)
         self.target = target_of(self.project, "local")
         [self.contract] = read_contracts(self.project)
-        apply_plan(planned(self.target, self.project, [self.contract]), self.target)
+        apply_plan(plan_project_tables(self.target, self.project, [self.contract]), self.target)
 
     def arrive(self, name: str, *rows: str) -> None:
         Path(self.target.landing_folder("sale"), f"{name}.csv").write_text("\n".join(["id,state,amount,at", *rows, ""]), encoding="utf-8")
@@ -131,7 +131,7 @@ def test_silver_of_what_another_contract_brings_to_bronze_is_as_this_one_describ
     (contracts / "raw.yaml").write_text(RAW, encoding="utf-8")
     (contracts / "sale.yaml").write_text(CONTRACT.rstrip()[:-1] + ", tasks: [{task_key: prepare, python_wheel_task: {package_name: definition_project, entry_point: main}}]}\n", encoding="utf-8")
     raw, lake.contract = read_contracts(lake.project)
-    apply_plan(planned(lake.target, lake.project, [raw, lake.contract]), lake.target)
+    apply_plan(plan_project_tables(lake.target, lake.project, [raw, lake.contract]), lake.target)
     lake.contract = raw
     lake.arrive("a", f"1,new,10,{MONDAY}", f"x,new,10,{MONDAY}", f"2,new,much,{MONDAY}", f"3,new,-1,{MONDAY}", f"4,,5,{MONDAY}")
     assert lake.fill() == 1
