@@ -50,7 +50,7 @@ def read_delivery(project_file: Path, target: str, old_topics: bool = False, con
 
     part = DeliveryScope(contract, tuple(purposes or ()))
     faults = [NO_PURPOSE.fault(f"{name!r} is none of {', '.join(JOB_PURPOSES)}", path="--purpose") for name in part.purposes if name not in JOB_PURPOSES]
-    if old_topics and not part.is_whole:
+    if old_topics and not part.is_full:
         faults.append(PART_DELETES.fault("--allow-delete with --contract or --purpose"))
     if faults:
         raise BadInput(*faults)

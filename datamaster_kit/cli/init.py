@@ -97,7 +97,7 @@ def default_answer(question: InitQuestion, answers: Mapping[str, str], known: Ma
 
     if question.name == "catalog":
         return answers.get("domain", "")
-    if question.name == "account_id" and not HOST.wrong(answers.get("host")):
+    if question.name == "account_id" and not HOST.problem(answers.get("host")):
         return find_account_id([answers["host"].rstrip("/")])
     default = known.get(question.name) or question.default
     return "" if wrong_answer(question, default) else default

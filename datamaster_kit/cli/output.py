@@ -143,7 +143,7 @@ def print_plan(plan: Plan, as_json: bool = False) -> None:
     from datamaster_kit.plan.plan import ACTION_MARKS, plan_summary
 
     console, colours = Console(), {"create": "green", "update": "yellow", "delete": "red", "unchanged": "dim"}
-    for change in plan.shown:
+    for change in plan.visible_changes:
         line = Text(f"{ACTION_MARKS[change.action]} {visible_line(change.kind)} {visible_line(change.name)}", style=colours[change.action])
         line.append(f"  refused: {visible_line(change.refusal)}" if change.refusal else "", style="red")
         console.print(line.append(f"  ({visible_line(change.note)})" if change.note else "", style="cyan"), soft_wrap=True)
@@ -178,7 +178,7 @@ def plan_markdown(title: str, where: str, plan: Plan, notes: Iterable[str] = ())
     """
     from datamaster_kit.plan.plan import plan_summary
 
-    lines = [f"@@ {visible_text(where)} @@", *(line for change in plan.shown for line in change_lines(change))]
+    lines = [f"@@ {visible_text(where)} @@", *(line for change in plan.visible_changes for line in change_lines(change))]
     lines += [f"# problem: {visible_text(fault.code)}: {fault}" for fault in plan.problems]
     lines += [f"# note: {visible_text(note)}" for note in notes]
     kept, size = list[str](), 0

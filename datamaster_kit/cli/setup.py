@@ -172,7 +172,7 @@ def setup_destroy_command(
     with open_backend(project, target) as side:
         parts = backend_parts(side, part) if part else tuple(one for one in side.parts if one != "state")
         with resource_progress_printer() as report:
-            found = [side.planned_destruction(report_part_start(one, "plan", report)) for one in reversed(parts)]
+            found = [side.plan_part_destruction(report_part_start(one, "plan", report)) for one in reversed(parts)]
         plan = join_part_plans(found)
         print_plan(plan, as_json)
         if plan.is_empty:

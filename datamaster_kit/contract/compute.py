@@ -150,7 +150,7 @@ def missing_key_problems(said: Mapping[str, Any]) -> Iterator[ComputeProblem]:
 def compute_problems(said: Any) -> Iterator[ComputeProblem]:
     """Yield everything that is wrong with what a contract says of its compute."""
     if not isinstance(said, Mapping):
-        yield f"compute: {COMPUTE_KIND.wrong(said)}, and no mapping of keys", (), COMPUTE_KIND.hint(said)
+        yield f"compute: {COMPUTE_KIND.problem(said)}, and no mapping of keys", (), COMPUTE_KIND.hint(said)
         return
     known = {"kind": COMPUTE_KIND, **CLUSTER_VALUES}
     for key, value in said.items():
@@ -160,7 +160,7 @@ def compute_problems(said: Any) -> Iterator[ComputeProblem]:
             yield from _entry_problems(key, value)
         elif key not in known:
             yield f"unknown key {key!r} in compute", (str(key),), nearest_name_hint(str(key), (*known, *CLUSTER_ENTRIES))
-        elif wrong := known[key].wrong(value):
+        elif wrong := known[key].problem(value):
             yield f"{key}: {wrong}", (key,), known[key].hint(value)
     kind = said.get("kind", "job_cluster")
     for key in said if kind in COMPUTE_KINDS and kind != "job_cluster" else ():
@@ -176,9 +176,9 @@ def _entry_problems(key: str, value: Any) -> Iterator[ComputeProblem]:
         yield f"{key} is not a mapping of names to values", (key,), ""
         return
     for name, item in value.items():
-        if wrong := by.wrong(name):
+        if wrong := by.problem(name):
             yield wrong, (key, str(name)), by.hint(name)
-        if wrong := of.wrong(item):
+        if wrong := of.problem(item):
             yield f"{name}: {wrong}", (key, str(name)), of.hint(item)
 
 # %% ../../nbs/contract/10_compute.ipynb #3984e468

@@ -39,7 +39,7 @@ class ControlTotals:
     severity: str = "quarantine"
 
     @property
-    def refuses(self) -> bool:
+    def is_strict(self) -> bool:
         """A file that has not what its totals say is refused, and not only told."""
         return self.severity != "warn"
 
@@ -54,7 +54,7 @@ class ControlTotals:
         found = self.name_pattern.fullmatch(name) if self.place == "file" else None
         return next(iter(found.groupdict().values())) if found else ""
 
-    def beside(self, name: str) -> str:
+    def totals_file_name(self, name: str) -> str:
         """Return the name of the file with the totals of a file of that name; an empty text where they are in the file itself."""
         return self.name.replace("{name}", name).replace("{stem}", stem_of(name))
 

@@ -157,17 +157,17 @@ class DocumentBuilder:
         self.root: Any = None
         self.total = self.documents = 0
 
-    def note(self, kind: Code, message: str, line: int, path: NodePath = ()) -> None:
+    def record_fault(self, kind: Code, message: str, line: int, path: NodePath = ()) -> None:
         """Record a fault."""
         self.faults.append(kind.fault(message, path=json_path(path) if path else "", line=line, file=self.file))
 
-    def count(self, nodes: int, line: int) -> None:
+    def count_nodes(self, nodes: int, line: int) -> None:
         """Count nodes against the limit."""
         self.total += nodes
         if self.stack:
             self.stack[-1].size += nodes
         if self.total > MAX_NODES:
-            self.note(TOO_MANY_NODES, f"more than {MAX_NODES:,} values", line)
+            self.record_fault(TOO_MANY_NODES, f"more than {MAX_NODES:,} values", line)
             raise UnreadableError
 
 # %% ../../nbs/contract/04_document.ipynb #f5e73cc6
@@ -195,7 +195,7 @@ def attach_value(builder: DocumentBuilder, value: Any, line: int) -> None:
     elif frame.is_merge:
         given = value if isinstance(value, list) else [value]
         if not all(isinstance(item, dict) for item in given):
-            builder.note(BAD_MERGE, "<< merges mappings, and this is none", line, (*frame.path, MERGE_KEY))
+            builder.record_fault(BAD_MERGE, "<< merges mappings, and this is none", line, (*frame.path, MERGE_KEY))
         frame.merged.extend(given)
         frame.key, frame.is_merge = None, False
     else:
@@ -209,7 +209,7 @@ def begin_key(builder: DocumentBuilder, text: str, line: int, is_plain: bool = F
     path = (*frame.path, text)
     frame.is_merge = is_plain and text == MERGE_KEY
     if text in frame.key_lines and not frame.is_merge:
-        builder.note(DUPLICATE_KEY, f"the key {text!r} is already on line {frame.key_lines[text]}", line, path)
+        builder.record_fault(DUPLICATE_KEY, f"the key {text!r} is already on line {frame.key_lines[text]}", line, path)
     if is_plain and differing_readings(text):
         builder.doubts.append(AmbiguousScalar(path, text, True))
     frame.key_lines.setdefault(text, line)
@@ -227,7 +227,7 @@ TYPES_BY_YAML_TAG: dict[str | None, tuple[type, ...]] = {"tag:yaml.org,2002:int"
 
 def handle_scalar(builder: DocumentBuilder, event: Any, line: int) -> None:
     """Take a scalar: a key, or a value."""
-    builder.count(1, line)
+    builder.count_nodes(1, line)
     if is_key_next(builder):
         begin_key(builder, event.value, line, event.implicit[0] and event.tag is None)
         return
@@ -236,10 +236,10 @@ def handle_scalar(builder: DocumentBuilder, event: Any, line: int) -> None:
     try:
         value = parse_plain_scalar(event.value) if is_plain or event.tag in TYPES_BY_YAML_TAG else event.value
     except OverflowError as error:
-        builder.note(TOO_LARGE_NUMBER, str(error), line, path)
+        builder.record_fault(TOO_LARGE_NUMBER, str(error), line, path)
         value = event.value
     if event.tag in TYPES_BY_YAML_TAG and type(value) not in TYPES_BY_YAML_TAG[event.tag]:
-        builder.note(TAGGED_VALUE, f"{event.value!r} is not of the kind that the tag {event.tag.replace('tag:yaml.org,2002:', '!!')!r} says", line, path)
+        builder.record_fault(TAGGED_VALUE, f"{event.value!r} is not of the kind that the tag {event.tag.replace('tag:yaml.org,2002:', '!!')!r} says", line, path)
     if not isinstance(value, str):
         builder.texts[path] = event.value
     elif is_plain and differing_readings(value):
@@ -252,13 +252,13 @@ def handle_scalar(builder: DocumentBuilder, event: Any, line: int) -> None:
 
 def handle_collection_start(builder: DocumentBuilder, event: Any, line: int) -> None:
     """Open a mapping or a list."""
-    builder.count(1, line)
+    builder.count_nodes(1, line)
     if is_key_next(builder):
-        builder.note(COMPLEX_KEY, "a list or a mapping stands where a key is expected", line)
+        builder.record_fault(COMPLEX_KEY, "a list or a mapping stands where a key is expected", line)
         raise UnreadableError
     path = next_value_path(builder)
     if len(builder.stack) >= MAX_DEPTH:
-        builder.note(YAML_TOO_DEEP, f"deeper than {MAX_DEPTH} levels", line)
+        builder.record_fault(YAML_TOO_DEEP, f"deeper than {MAX_DEPTH} levels", line)
         raise UnreadableError
     builder.lines.setdefault(path, line)
     builder.stack.append(OpenCollection([] if isinstance(event, yaml.SequenceStartEvent) else {}, path, event.anchor))
@@ -280,10 +280,10 @@ def handle_collection_end(builder: DocumentBuilder, event: Any, line: int) -> No
 def handle_alias(builder: DocumentBuilder, event: Any, line: int) -> None:
     """Put an anchor's value in place, and count it as if it were written out."""
     if event.anchor not in builder.anchors:
-        builder.note(UNKNOWN_ANCHOR, f"there is no finished anchor {event.anchor!r} above", line)
+        builder.record_fault(UNKNOWN_ANCHOR, f"there is no finished anchor {event.anchor!r} above", line)
         raise UnreadableError
     value, size = builder.anchors[event.anchor]
-    builder.count(size, line)
+    builder.count_nodes(size, line)
     if is_key_next(builder):
         begin_key(builder, str(value), line)
         return
@@ -300,10 +300,10 @@ def handle_event(builder: DocumentBuilder, event: Any) -> None:
     if isinstance(event, yaml.DocumentStartEvent):
         builder.documents += 1
         if builder.documents > 1:
-            builder.note(SEVERAL_DOCUMENTS, "a second document begins here", line)
+            builder.record_fault(SEVERAL_DOCUMENTS, "a second document begins here", line)
             raise UnreadableError
     if getattr(event, "tag", None) and event.tag not in CORE_TAGS:
-        builder.note(OBJECT_TAG, f"the tag {event.tag!r} is not allowed", line, next_value_path(builder))
+        builder.record_fault(OBJECT_TAG, f"the tag {event.tag!r} is not allowed", line, next_value_path(builder))
     match event:
         case yaml.ScalarEvent():
             handle_scalar(builder, event, line)
@@ -371,7 +371,7 @@ def parse_document(content: bytes | str, file: str) -> Document:
         raise BadInput(*builder.faults, found.fault(place + message, line=line, file=file)) from None
     if not isinstance(builder.root, dict):
         what = "nothing" if builder.root is None else "a list" if isinstance(builder.root, list) else "one value"
-        builder.note(NOT_A_MAPPING, f"the file holds {what}", 1)
+        builder.record_fault(NOT_A_MAPPING, f"the file holds {what}", 1)
     if builder.faults:
         raise BadInput(*builder.faults)
     return Document(file, builder.root, builder.lines, builder.texts, tuple(builder.doubts))

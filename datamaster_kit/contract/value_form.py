@@ -30,7 +30,7 @@ class ValueForm:
     accepts: Callable[[Any], bool]
     hint: Callable[[Any], str] = no_hint
 
-    def wrong(self, value: Any) -> str:
+    def problem(self, value: Any) -> str:
         """Return what is wrong with a value; empty where nothing is."""
         return "" if self.accepts(value) else f"{value!r} is not {self.noun}"
 

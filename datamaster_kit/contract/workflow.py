@@ -108,21 +108,21 @@ WORKFLOW_KEYS = {"model", "models", "job_mock", "latest_by", "history", "schema_
 
 def record_workflow_faults(reading: DcsReader, value: Mapping[str, Any], path: DcsPath) -> None:
     """Record what the reader of a workflow passes over."""
-    reading.unknown(value, WORKFLOW_KEYS, path)
+    reading.read_unknown_items(value, WORKFLOW_KEYS, path)
     parts = {key: reading.value(value, key, path, kind, kind()) for key, kind in WORKFLOW_VALUE_KINDS.items()}
     for index, task in enumerate(parts["tasks"]):
         if not isinstance(task, Mapping):
-            reading.refuse("a task is a mapping of keys", (*path, "tasks", index))
+            reading.record_bad_value("a task is a mapping of keys", (*path, "tasks", index))
     for event in parts["email_notifications"]:
         if event not in NOTIFICATION_EVENTS:
-            reading.aside(f"{event!r} is none of {', '.join(NOTIFICATION_EVENTS)}, so nobody is written to", (*path, "email_notifications", event), nearest_name_hint(event, NOTIFICATION_EVENTS))
+            reading.record_unused_value(f"{event!r} is none of {', '.join(NOTIFICATION_EVENTS)}, so nobody is written to", (*path, "email_notifications", event), nearest_name_hint(event, NOTIFICATION_EVENTS))
     for place, here in ((value, path), (parts["source"], (*path, "source"))):
         if str(place.get("job_mock", "true")).lower() not in ("true", "false"):
-            reading.refuse(f"'job_mock' is {place['job_mock']!r}, and true or false is expected", (*here, "job_mock"))
+            reading.record_bad_value(f"'job_mock' is {place['job_mock']!r}, and true or false is expected", (*here, "job_mock"))
     if len({str(place["job_mock"]).lower() for place in (value, parts["source"]) if "job_mock" in place}) > 1:
-        reading.aside("'job_mock' is said twice, once true and once false; true holds", (*path, "source", "job_mock"))
+        reading.record_unused_value("'job_mock' is said twice, once true and once false; true holds", (*path, "source", "job_mock"))
     if text_items(value.get("models")) and text_items(value.get("model")) not in ((), text_items(value.get("models"))):
-        reading.aside("'model' says something else than 'models', which holds", (*path, "model"))
+        reading.record_unused_value("'model' says something else than 'models', which holds", (*path, "model"))
     record_empty_values(reading, {key: value[key] for key in ("latest_by", "delete_when") if key in value}, path)
 
 
@@ -132,7 +132,7 @@ def record_empty_values(reading: DcsReader, value: Mapping[str, Any], path: DcsP
         if isinstance(item, Mapping):
             record_empty_values(reading, item, (*path, key))
         elif not text_items(item):
-            reading.aside(f"{key!r} has no value, so it says nothing", (*path, key), "write one, or remove the key")
+            reading.record_unused_value(f"{key!r} has no value, so it says nothing", (*path, key), "write one, or remove the key")
 
 # %% ../../nbs/contract/09_workflow.ipynb #d18c9a05
 def build_workflow_mapping(workflow: Workflow) -> dict[str, Any]:

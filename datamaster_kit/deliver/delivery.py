@@ -115,7 +115,7 @@ class DeliveryScope:
     purposes: tuple[str, ...] = ()
 
     @property
-    def is_whole(self) -> bool:
+    def is_full(self) -> bool:
         """Everything is looked at."""
         return not (self.contract or self.purposes)
 
@@ -222,15 +222,15 @@ def observe_delivery(project: Project, target: str, contracts: Sequence[Contract
         found_place, missing = pool.submit(read_workspace_compute, client, project, compute_uses(project, contracts_with_files(project, contracts))).result()
         release = replace(found_place, target=target, folder=own_folder, wheels=wheels, folders=folders)
         every_job, every_topic = desired_jobs_and_topics(project, contracts, release, missing)
-        wanted, events = (every_job, every_topic) if part.is_whole else jobs_and_topics_in_scope(part, project, contracts, release)
+        wanted, events = (every_job, every_topic) if part.is_full else jobs_and_topics_in_scope(part, project, contracts, release)
         releases = desired_releases(release, wanted, files)
         there = pool.map(lambda item: find_release(client, release, item), releases)
-        topics_there, unseen, faults = read_current_topics(project, events, management, old_topics and part.is_whole)
+        topics_there, unseen, faults = read_current_topics(project, events, management, old_topics and part.is_full)
         events = () if faults else events
         found = [*(item for item in there if item), *topics_there, *build_found_jobs(project, every_job, listed.result())]
     desired = (*releases, *desired_topics(project, events, topics_there), *desired_jobs(wanted, tuple(item.key for item in releases[:1])))
     notes = (*unseen, *((NO_JOB_PRINCIPAL,) if any("run_as" not in job.settings for job in every_job) else ()))
-    if not part.is_whole:
+    if not part.is_full:
         notes = (*notes, *(() if desired or faults else (NOTHING_TO_DELIVER,)))
         keys = {item.key for item in desired}
         found = [item for item in found if item.key in keys]

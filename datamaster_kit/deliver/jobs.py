@@ -270,7 +270,7 @@ def build_jobs(project: Project, contracts: Iterable[tuple[str, Contract]], rele
                   *((mock_job, model) for model in (contract.ingested_models if (contract.workflow or Workflow()).job_mock else ()))]
         for make, of in wanted:
             try:
-                found.append(make(project, contract, file, of, release.of(file)))
+                found.append(make(project, contract, file, of, release.for_contract(file)))
             except BadInput as error:
                 faults += [fault for fault in (replace(item, file=item.file or file) for item in error.faults) if fault not in faults]
     counts = Counter(job.name for job in found)

@@ -151,7 +151,7 @@ class Release:
     pools: Mapping[str, str] = field(default_factory=dict)
     policies: Mapping[str, str] = field(default_factory=dict)
 
-    def of(self, file: str) -> Release:
+    def for_contract(self, file: str) -> Release:
         """Return it with the folder of a contract's file."""
         return replace(self, folder=self.folders.get(file, self.folder))
 

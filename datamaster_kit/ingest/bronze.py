@@ -155,13 +155,13 @@ def write_bronze(step: Step) -> None:
     require_tables(step.target, bronze_table(step.contract, step.model, catalog), quarantine_table(step.contract, step.model, catalog), files_table(catalog))
     require_same_key(step)
     source, claim = file_source(step), claim_stream(step)
-    waiting = step.target.unlisted_files(source, claim.checkpoint)
+    waiting = step.target.find_unlisted_files(source, claim.checkpoint)
     if waiting or waiting is None or step.interval or claim.pending is not None:
         step.target.read_new_files(source, claim.checkpoint, partial(write_bronze_batch, step, claim), step.interval)
     step.target.read_mended_files(source, step.refused, claim.checkpoint, partial(write_mended_file, step, claim))
     if not STOP_REQUESTED.is_set():
         finish_rebuild(claim)
-        unlisted = sorted(waiting & (step.target.unlisted_files(source, claim.checkpoint) or set())) if waiting else []
+        unlisted = sorted(waiting & (step.target.find_unlisted_files(source, claim.checkpoint) or set())) if waiting else []
         if unlisted:
             raise DatamasterError(*(FILE_LOST.fault(f"{step.model.name}: {name}: it is in the landing folder, and has not been listed") for name in unlisted[:NAMED_FILES]))
 

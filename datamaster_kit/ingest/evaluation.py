@@ -48,7 +48,7 @@ class LiveTable:
     columns: tuple[str, ...] = ()
     settled: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
-    def has(self, column: str) -> bool:
+    def has_column(self, column: str) -> bool:
         """The table has a column, however its name is written."""
         return column.lower() in (name.lower() for name in self.columns)
 
@@ -82,7 +82,7 @@ def skip_reason(rule: Rule, table: LiveTable, tables: Mapping[str, LiveTable]) -
     """
     if rule.not_executed:
         return rule.not_executed
-    if rule.is_about_reading and not table.has("carlton_rescued"):
+    if rule.is_about_reading and not table.has_column("carlton_rescued"):
         return READING_RULE_REASON
     if rule.sees == "delivery" and rule.query and table.layer == "bronze":
         return DELIVERY_RULE_REASON
@@ -91,7 +91,7 @@ def skip_reason(rule: Rule, table: LiveTable, tables: Mapping[str, LiveTable]) -
     if absent:
         return f"the table of {', '.join(absent)} is not there"
     top = next((item for item in table.model.fields if item.name == rule.field.partition(".")[0]), None)
-    return f"the table has no column {top.column}" if top and not table.has(top.column) else ""
+    return f"the table has no column {top.column}" if top and not table.has_column(top.column) else ""
 
 # %% ../../nbs/ingest/16_evaluation.ipynb #daf92ccd
 BROKEN_COLUMN = "_datamaster_broken"
@@ -100,16 +100,16 @@ BROKEN_COLUMN = "_datamaster_broken"
 def live_rows_sql(target: Target, table: LiveTable) -> str:
     """Return the SQL of the rows that a rule over many rows sees of a table: of bronze the good ones, of a history those that hold."""
     name = target.sql_name(table.name)
-    if table.layer == "bronze" and table.has("carlton_is_quarantined"):
+    if table.layer == "bronze" and table.has_column("carlton_is_quarantined"):
         return f"(SELECT * FROM {name} WHERE {IS_GOOD_ROW})"
-    is_history = table.layer == "silver" and table.has("carlton_is_current")
+    is_history = table.layer == "silver" and table.has_column("carlton_is_current")
     return f"(SELECT * FROM {name} WHERE carlton_is_current)" if is_history else name
 
 
 def row_rule_aggregates(asked: Sequence[Rule], table: LiveTable) -> dict[str, str]:
     """Return the aggregates of the rules that one row decides, by name: how many rows break each (`all`), and how many of them are not settled (`open`)."""
     counts = {"rows": "count(1)"}
-    if table.layer == "bronze" and table.has("carlton_is_quarantined"):
+    if table.layer == "bronze" and table.has_column("carlton_is_quarantined"):
         counts["good"] = f"count_if({IS_GOOD_ROW})"
     for rule in asked:
         breaks = f"array_contains({BROKEN_COLUMN}, {sql_literal(rule.id)})"

@@ -66,7 +66,7 @@ def read_batches(steps: Sequence[Step]) -> dict[str, Batches]:
     Of their rules it has those that were broken. The table is read where this process does not know.
     """
     found: dict[str, Batches] = {
-        step.model.name: list(map(batch_record, step.noted_runs)) for step in steps
+        step.model.name: list(map(batch_record, step.batch_runs)) for step in steps
     }
     asked = [step for step in steps if not found[step.model.name]]
     models = {step.model.name for step in asked}
@@ -142,9 +142,9 @@ def run_step(step: Step, work: StepWork, holds: Iterable[Hold] = ()) -> StepOutc
 # %% ../../nbs/ingest/15_ingest.ipynb #790143a3
 def add_file_notes(step: Step, run: Run) -> tuple[Run, tuple[Fault, ...]]:
     """Return a run with what is to be said of its files, and the faults of those that were listed, and neither read nor refused."""
-    entries = step.noted_entries or (entries_of_run(step, run) if run.files else ())
+    entries = step.batch_entries or (entries_of_run(step, run) if run.files else ())
     checkpoint = checkpoint_folder(step)
-    changed = step.target.changed_files(checkpoint, files_to_read_again(step)) if step.target.changed_files(checkpoint) else ()
+    changed = step.target.find_changed_files(checkpoint, files_to_read_again(step)) if step.target.find_changed_files(checkpoint) else ()
     run, found = replace(run, notes=(*run.notes, *file_notes(entries), *changed)), file_faults(entries)
     if found and run.result != "nothing new":
         run = replace(run, result="partly")
@@ -191,7 +191,7 @@ def acquire_locks(step: Step, locks: ExitStack) -> StepOutcome | None:
     has_both = step.name == "silver" and not step.interval and can_be_held(step)
     try:
         for layer in LOCKED_LAYERS["retention" if has_both else step.name]:
-            locks.enter_context(step.target.locked(checkpoint_folder(replace(step, name=layer))))
+            locks.enter_context(step.target.lock_checkpoint(checkpoint_folder(replace(step, name=layer))))
     except DatamasterError as error:
         return StepOutcome(step.run(datetime.now(UTC), result="failed", error=str(error)), error.faults)
     return None

@@ -84,7 +84,7 @@ class Step:
             self.log.entries.extend(item for item in items if isinstance(item, FileEntry))
 
     @property
-    def noted_runs(self) -> tuple[Run, ...]:
+    def batch_runs(self) -> tuple[Run, ...]:
         """The runs of the model's batches, where all that count are of this process; else none.
 
         Through Spark Connect a batch is written by another process, which keeps its own log.
@@ -93,9 +93,9 @@ class Step:
         return () if self.resumed or self.interval else mine
 
     @property
-    def noted_entries(self) -> tuple[FileEntry, ...]:
+    def batch_entries(self) -> tuple[FileEntry, ...]:
         """The files of `noted_runs`, oldest first."""
-        batches = {(run.stream, run.batch) for run in self.noted_runs}
+        batches = {(run.stream, run.batch) for run in self.batch_runs}
         mine = [
             entry
             for entry in self.log.entries

@@ -65,8 +65,8 @@ def write_model_rows(plan: GenerationPlan, breaker: RuleBreaker | None, folder: 
             hidden, totals = path.with_name(f".{path.name}"), dict[str, Decimal]()
             with opened(hidden, plan.model, options) as write:
                 for start in range(first, min(first + ROWS_PER_FILE, plan.rows), ROWS_PER_CHUNK):
-                    columns = plan.chunk(start, min(start + ROWS_PER_CHUNK, first + ROWS_PER_FILE, plan.rows))
-                    damage = breaker.damage(start, columns) if breaker else DamagedChunk(columns)
+                    columns = plan.generate_chunk(start, min(start + ROWS_PER_CHUNK, first + ROWS_PER_FILE, plan.rows))
+                    damage = breaker.damage_chunk(start, columns) if breaker else DamagedChunk(columns)
                     write(damage)
                     totals = add_totals(totals, chunk_totals(damage, plan.model, control)) if control else totals
                     truth.writerows((start - first + place + 1, path.name, rule.id, rule.field) for place, rule in sorted(damage.rules.items()))

@@ -58,12 +58,12 @@ class Plan:
         return tuple(change for change in self.changes if change.action != "unchanged")
 
     @property
-    def shown(self) -> tuple[Change, ...]:
+    def visible_changes(self) -> tuple[Change, ...]:
         """The changes that a person is shown: those that do something, and those with a note."""
         return tuple(change for change in self.changes if change.action != "unchanged" or change.note)
 
     @property
-    def refused(self) -> tuple[Change, ...]:
+    def refusals(self) -> tuple[Change, ...]:
         """The changes that will not be applied as they stand."""
         return tuple(change for change in self.changes if change.refusal)
 
@@ -92,7 +92,7 @@ def plan_text(plan: Plan) -> str:
     A line a change that is pending or has a note, its differences below it, the problems, and the counts.
     """
     lines = []
-    for change in plan.shown:
+    for change in plan.visible_changes:
         lines.append(f"{ACTION_MARKS[change.action]} {change.kind} {change.name}" + (f"  ! {change.refusal}" if change.refusal else "") + (f"  ({change.note})" if change.note else ""))
         lines += [f"    {item.path}: {item.before!r} -> {item.after!r}" for item in change.differences]
     lines += [f"! {fault.code}: {fault}" for fault in plan.problems]
@@ -124,4 +124,4 @@ def plan_table(plan: Plan) -> Markup:
     """Return the plan as HTML: a row a change that is pending or has a note, the problems, and the counts."""
     from datamaster_kit.contract.publish.markup import render_html
 
-    return render_html(PLAN_TABLE_HTML, summary=plan_summary(plan), changes=plan.shown, problems=plan.problems, marks=ACTION_MARKS, columns=PLAN_TABLE_COLUMNS, differing=difference_text)
+    return render_html(PLAN_TABLE_HTML, summary=plan_summary(plan), changes=plan.visible_changes, problems=plan.problems, marks=ACTION_MARKS, columns=PLAN_TABLE_COLUMNS, differing=difference_text)

@@ -132,7 +132,7 @@ def project_faults(document: Document, environment: str) -> list[Fault]:
     requirement = data.get("toolkit")
     if requirement is not None and not any(item.path == ("toolkit",) for item in found) and not is_version_allowed(requirement, __version__):
         found.insert(0, ProjectFinding(OTHER_TOOLKIT, f"the project asks for {requirement}, and this is {__version__}", ("toolkit",), f"pip install 'datamaster_kit{requirement}'"))
-    known = [environment_of(data), *(name for name in (data["environments"] if isinstance(data.get("environments"), Mapping) else ()) if not STEM.wrong(name))]
+    known = [environment_of(data), *(name for name in (data["environments"] if isinstance(data.get("environments"), Mapping) else ()) if not STEM.problem(name))]
     if environment not in known:
         found.append(ProjectFinding(NO_ENVIRONMENT, f"there is no environment {environment!r}", ("environments",), nearest_name_hint(environment, filter(None, known))))
     found += find_missing_keys(data, environment)
@@ -140,7 +140,7 @@ def project_faults(document: Document, environment: str) -> list[Fault]:
     if isinstance(data.get("domain"), str) and isinstance(data.get("catalog"), str):
         found += dict.fromkeys(item for each in dict.fromkeys([environment, *known]) for item in project_name_findings(environment_data(data, each), each))
     else:
-        found += [ProjectFinding(BAD_NAME, STEM.wrong(data[key]), (key,)) for key in ("domain", "catalog") if isinstance(data.get(key), str) and STEM.wrong(data[key])]
+        found += [ProjectFinding(BAD_NAME, STEM.problem(data[key]), (key,)) for key in ("domain", "catalog") if isinstance(data.get(key), str) and STEM.problem(data[key])]
     return faults_in_file(found, document)
 
 

@@ -74,7 +74,7 @@ def wrong_answer(question: InitQuestion, answer: str) -> str:
         return "" if question.may_be_empty else "an answer is needed"
     value = parse_plain_scalar(answer) if question.form is POSITIVE_FORM else answer
     hint = question.form.hint(value)
-    wrong = question.form.wrong(value)
+    wrong = question.form.problem(value)
     return f"{wrong} ({hint})" if wrong and hint else wrong
 
 # %% ../../nbs/project/06_project_text.ipynb #eaa94ef5

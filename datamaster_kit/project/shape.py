@@ -66,7 +66,7 @@ class ProjectFinding:
 def shape_findings(data: Any, shape: DataShape, path: NodePath = (), partial: bool = False) -> Iterator[ProjectFinding]:
     """Yield everything in which data differs from a shape, in the order of the data."""
     if isinstance(shape, ValueForm):
-        wrong = shape.wrong(data)
+        wrong = shape.problem(data)
         if wrong:
             yield ProjectFinding(PROJECT_VALUE, f"{path[-1]}: {wrong}" if path else wrong, path, shape.hint(data))
     elif isinstance(shape, Items):
@@ -79,8 +79,8 @@ def shape_findings(data: Any, shape: DataShape, path: NodePath = (), partial: bo
         if not shape.least <= len(data) <= shape.most:
             yield ProjectFinding(PROJECT_VALUE, f"{path[-1]} has {len(data)} keys and not {shape.least} to {shape.most}", path)
         for name, value in data.items():
-            if shape.by.wrong(name):
-                yield ProjectFinding(PROJECT_KEY, shape.by.wrong(name), (*path, name), shape.by.hint(name))
+            if shape.by.problem(name):
+                yield ProjectFinding(PROJECT_KEY, shape.by.problem(name), (*path, name), shape.by.hint(name))
             yield from shape_findings({} if value is None and isinstance(shape.of, FixedKeys) else value, shape.of, (*path, name), partial)
 
 

@@ -95,7 +95,7 @@ class AzureBackend:
         return Terraform(self.program, self.folder / part, process_environment(os.environ, self.setup.tenant, self.setup.subscription), self.log, self.run)
 
     @property
-    def begun(self) -> Path:
+    def bootstrap_state_file(self) -> Path:
         """The file of the state's own state, before it is in its storage."""
         return self.folder / "state" / BOOTSTRAP_STATE
 
@@ -111,7 +111,7 @@ class AzureBackend:
 
     def backend(self, part: str, ahead: bool) -> StateBackend:
         """Return where a part's state is; raises BadInput where its storage is needed and not there."""
-        if part == "state" and self.begun.exists():
+        if part == "state" and self.bootstrap_state_file.exists():
             return BOOTSTRAP_BACKEND
         if self.remote.is_made():
             return self.remote.backend(part)
@@ -119,7 +119,7 @@ class AzureBackend:
             raise BadInput(NO_STATE_STORAGE.fault(f"the storage account {self.project.names.state_account} is not there"))
         return BOOTSTRAP_BACKEND if part == "state" else EMPTY_BACKEND
 
-    def ready(self, part: str, ahead: bool = False, backend: StateBackend | None = None) -> Terraform:
+    def init_terraform(self, part: str, ahead: bool = False, backend: StateBackend | None = None) -> Terraform:
         """Return Terraform in a part's working folder, initialised."""
         backend = backend or self.backend(part, ahead)
         prepare_working_folder(infra_folder() / part, self.folder / part, self.variables(part, ahead), backend)
@@ -127,56 +127,56 @@ class AzureBackend:
         run_terraform(terraform, "init", "-json", "-input=false", "-reconfigure")
         return terraform
 
-    def plan_in(self, terraform: Terraform, part: str, allow_delete: bool, *options: str) -> PartPlan:
+    def create_plan(self, terraform: Terraform, part: str, allow_delete: bool, *options: str) -> PartPlan:
         """Return the plan that Terraform makes, and leave it in its file."""
         run_terraform(terraform, "plan", "-json", "-input=false", f"-out={PLAN_FILE}", *options)
         said = read_terraform_json(terraform, "show", "-json", PLAN_FILE)
         return PartPlan(part, parse_terraform_plan(said, part, allow_delete), bool(options), said.get("applyable", True))
 
-    def planned(self, part: str, allow_delete: bool = False, ahead: bool = False) -> PartPlan:
+    def plan_part(self, part: str, allow_delete: bool = False, ahead: bool = False) -> PartPlan:
         """Return the plan of a part; ahead, it may be of a part whose forerunners are not applied."""
-        return self.plan_in(self.ready(part, ahead), part, allow_delete)
+        return self.create_plan(self.init_terraform(part, ahead), part, allow_delete)
 
-    def planned_destruction(self, part: str) -> PartPlan:
+    def plan_part_destruction(self, part: str) -> PartPlan:
         """Return the plan that takes a part away; empty where nothing was made."""
-        if not self.remote.is_made() and not (part == "state" and self.begun.exists()):
+        if not self.remote.is_made() and not (part == "state" and self.bootstrap_state_file.exists()):
             return PartPlan(part, Plan(), True, False)
-        return self.plan_in(self.ready(part, ahead=True), part, True, "-destroy")
+        return self.create_plan(self.init_terraform(part, ahead=True), part, True, "-destroy")
 
     def apply(self, planned: PartPlan, report: ProgressReport) -> None:
         """Apply the plan that was made; the state of `infra/state` goes into its storage, or comes out of it before that is destroyed."""
         check_allowed(planned)
         part = planned.part
         if planned.destroys and part == "state" and planned.is_applicable:
-            planned = self.taken_out()
+            planned = self.pull_state()
         if planned.is_applicable:
             run_terraform(self.terraform(part), "apply", "-json", "-input=false", PLAN_FILE, report=progress_reporter(report))
-        if part == "state" and self.begun.exists():
+        if part == "state" and self.bootstrap_state_file.exists():
             if planned.destroys:
-                self.begun.unlink()
+                self.bootstrap_state_file.unlink()
             else:
-                retry_until_role_counts(self.move_in, ROLE_PAUSES, wait_reporter(report))
+                retry_until_role_counts(self.push_state, ROLE_PAUSES, wait_reporter(report))
 
-    def move_in(self) -> None:
+    def push_state(self) -> None:
         """Push the state of `infra/state` into the storage that it made."""
-        run_terraform(self.ready("state", backend=self.remote.backend("state")), "state", "push", BOOTSTRAP_STATE)
-        self.begun.unlink()
+        run_terraform(self.init_terraform("state", backend=self.remote.backend("state")), "state", "push", BOOTSTRAP_STATE)
+        self.bootstrap_state_file.unlink()
 
-    def taken_out(self) -> PartPlan:
+    def pull_state(self) -> PartPlan:
         """Take the state of `infra/state` out of its storage, and return its plan of destruction made anew; raises BadInput where another part still needs the storage."""
         if self.remote.is_made():
-            needed = [part for part in SETUP_PARTS if part != "state" and read_terraform_json(self.ready(part, ahead=True), "show", "-json").get("values", {}).get("root_module")]
+            needed = [part for part in SETUP_PARTS if part != "state" and read_terraform_json(self.init_terraform(part, ahead=True), "show", "-json").get("values", {}).get("root_module")]
             if needed:
                 raise BadInput(*(STATE_IN_USE.fault(f"the part {part} is still there") for part in needed))
-        if not self.begun.exists():
-            self.begun.write_text(run_terraform(self.ready("state"), "state", "pull"), encoding="utf-8")
-        return self.plan_in(self.ready("state", backend=BOOTSTRAP_BACKEND), "state", True, "-destroy")
+        if not self.bootstrap_state_file.exists():
+            self.bootstrap_state_file.write_text(run_terraform(self.init_terraform("state"), "state", "pull"), encoding="utf-8")
+        return self.create_plan(self.init_terraform("state", backend=BOOTSTRAP_BACKEND), "state", True, "-destroy")
 
     def outputs(self, part: str) -> Mapping[str, Any]:
         """Return what a part put out, by name; nothing where it is not applied. What is sensitive is left out."""
-        if not self.remote.is_made() and not (part == "state" and self.begun.exists()):
+        if not self.remote.is_made() and not (part == "state" and self.bootstrap_state_file.exists()):
             return {}
-        found = read_terraform_json(self.ready(part, ahead=True), "output", "-json")
+        found = read_terraform_json(self.init_terraform(part, ahead=True), "output", "-json")
         return {name: item["value"] for name, item in found.items() if not item["sensitive"]}
 
 # %% ../../nbs/setup/08_azure.ipynb #e32a280c

@@ -43,17 +43,17 @@ class LocalBackend:
         """The catalog's name."""
         return self.project.names.catalog
 
-    def told(self, folder: Path) -> str:
+    def relative_path(self, folder: Path) -> str:
         """Return a folder's path from the project's."""
         return folder.relative_to(self.project.root).as_posix()
 
-    def planned(self, part: str, allow_delete: bool = False, ahead: bool = False) -> PartPlan:
+    def plan_part(self, part: str, allow_delete: bool = False, ahead: bool = False) -> PartPlan:
         """Return which folders are missing."""
-        return PartPlan(part, Plan(tuple(Change("unchanged" if folder.is_dir() else "create", "folder", self.told(folder)) for folder in self.folders)))
+        return PartPlan(part, Plan(tuple(Change("unchanged" if folder.is_dir() else "create", "folder", self.relative_path(folder)) for folder in self.folders)))
 
-    def planned_destruction(self, part: str) -> PartPlan:
+    def plan_part_destruction(self, part: str) -> PartPlan:
         """Return which folders are there."""
-        return PartPlan(part, Plan(tuple(Change("delete", "folder", self.told(folder)) for folder in reversed(self.folders) if folder.is_dir())), destroys=True)
+        return PartPlan(part, Plan(tuple(Change("delete", "folder", self.relative_path(folder)) for folder in reversed(self.folders) if folder.is_dir())), destroys=True)
 
     def apply(self, planned: PartPlan, report: ProgressReport) -> None:
         """Make the folders, or delete them with all that they hold; a link is not followed."""

@@ -81,7 +81,7 @@ class SetupRun:
         self.file.write(json.dumps({"pid": os.getpid(), "begun": self.begun.isoformat(), "ended": ended, "killed": self.killed and self.killed.isoformat(), "terraform": self.terraform}))
         self.file.flush()
 
-    def works_with(self, pid: int) -> None:
+    def record_terraform(self, pid: int) -> None:
         """Write down which Terraform is at work; 0: none."""
         self.terraform = process_identity(pid) if pid else ""
         self.write()

@@ -51,10 +51,10 @@ class InfrastructureBackend(Protocol):
     def parts(self) -> tuple[str, ...]:
         """The parts that are planned and applied one after another."""
 
-    def planned(self, part: str, allow_delete: bool = False, ahead: bool = False) -> PartPlan:
+    def plan_part(self, part: str, allow_delete: bool = False, ahead: bool = False) -> PartPlan:
         """Return the plan of a part; `ahead` allows that what it needs is not there yet."""
 
-    def planned_destruction(self, part: str) -> PartPlan:
+    def plan_part_destruction(self, part: str) -> PartPlan:
         """Return the plan that takes a part away."""
 
     def apply(self, planned: PartPlan, report: ProgressReport) -> None:
@@ -85,8 +85,8 @@ PLAN_DELETES = code("plan-deletes", "A plan deletes or makes anew what may hold 
 
 def check_allowed(planned: PartPlan) -> None:
     """Raise BadInput with every change that was not allowed."""
-    if planned.plan.refused:
-        raise BadInput(*(PLAN_DELETES.fault(f"{change.action} {change.kind} {change.name}", hint=change.refusal) for change in planned.plan.refused))
+    if planned.plan.refusals:
+        raise BadInput(*(PLAN_DELETES.fault(f"{change.action} {change.kind} {change.name}", hint=change.refusal) for change in planned.plan.refusals))
 
 
 def join_part_plans(found: Iterable[PartPlan]) -> Plan:
@@ -106,7 +106,7 @@ def report_part_start(part: str, doing: str, report: ProgressReport) -> str:
 
 def plan_all(side: InfrastructureBackend, parts: Iterable[str] = (), allow_delete: bool = False, report: ProgressReport = ignore_progress) -> tuple[PartPlan, ...]:
     """Return the plans of the parts, of all where none is named; ids that nobody knows yet are stood for."""
-    return tuple(side.planned(report_part_start(part, "plan", report), allow_delete, ahead=True) for part in parts or side.parts)
+    return tuple(side.plan_part(report_part_start(part, "plan", report), allow_delete, ahead=True) for part in parts or side.parts)
 
 
 def read_outputs(side: InfrastructureBackend, parts: Iterable[str] = (), report: ProgressReport = ignore_progress) -> dict[str, dict[str, Any]]:
@@ -118,7 +118,7 @@ def apply_all(side: InfrastructureBackend, parts: Iterable[str] = (), allow_dele
     """Plan, show and apply the parts, one after another; returns the plans that were applied."""
     done = []
     for part in parts or side.parts:
-        done.append(side.planned(report_part_start(part, "plan", report), allow_delete))
+        done.append(side.plan_part(report_part_start(part, "plan", report), allow_delete))
         show(done[-1])
         side.apply(done[-1], report)
     return tuple(done)

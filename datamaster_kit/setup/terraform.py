@@ -88,7 +88,7 @@ class SignalRelay:
     came: tuple[int, ...] = ()
     went_on: bool = False
 
-    def go_on(self) -> None:
+    def relay_signal(self) -> None:
         """Pass the first signal on, once there is a process."""
         if self.came and self.process is not None and not self.went_on:
             self.went_on = True
@@ -102,7 +102,7 @@ def relay_signals() -> Iterator[SignalRelay]:
 
     def take(number: int, _: Any) -> None:
         passed.came += (number,)
-        passed.go_on()
+        passed.relay_signal()
 
     if threading.current_thread() is not threading.main_thread():
         yield passed
@@ -163,7 +163,7 @@ def read_process_lines(process: subprocess.Popen[str], take: Callable[[str], Non
 def track_terraform_process(run: SetupRun | None, process: subprocess.Popen[str]) -> Iterator[None]:
     """Have a run know its Terraform while that is at work; providers that outlive one that was killed end with it."""
     if run is not None:
-        run.works_with(process.pid)
+        run.record_terraform(process.pid)
     try:
         yield
     finally:
@@ -171,7 +171,7 @@ def track_terraform_process(run: SetupRun | None, process: subprocess.Popen[str]
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGTERM)
         if run is not None:
-            run.works_with(0)
+            run.record_terraform(0)
 
 
 def execute_terraform(terraform: Terraform, arguments: tuple[str, ...], report: EventReport) -> tuple[int, list[str], tuple[int, ...]]:
@@ -191,7 +191,7 @@ def execute_terraform(terraform: Terraform, arguments: tuple[str, ...], report: 
         process = subprocess.Popen([terraform.program, *arguments], cwd=terraform.folder, env=dict(terraform.environment), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                                    stderr=subprocess.STDOUT, text=True, encoding="utf-8", errors="replace", start_new_session=True)
         passed.process = process
-        passed.go_on()
+        passed.relay_signal()
         with track_terraform_process(terraform.run, process):
             read_process_lines(process, take)
             returned = process.wait()

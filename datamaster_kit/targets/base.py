@@ -92,7 +92,7 @@ class Target(Protocol):
     def on(self, session: SparkSession) -> Target:
         """Return the same target on another session, as a batch of a stream has."""
 
-    def locked(self, checkpoint: str) -> AbstractContextManager[None]:
+    def lock_checkpoint(self, checkpoint: str) -> AbstractContextManager[None]:
         """Keep a checkpoint to oneself; raises DatamasterError where another process has it."""
 
     def sql(self, statement: str) -> list[dict[str, Any]]:
@@ -131,10 +131,10 @@ class Target(Protocol):
     def landing_folder(self, model: str) -> str:
         """Return the folder in which a model's raw files arrive; raises BadInput where the model's name is not one of a folder."""
 
-    def changed_files(self, checkpoint: str, read_again: Mapping[str, tuple[int, int] | None] | None = None) -> tuple[str, ...]:
+    def find_changed_files(self, checkpoint: str, read_again: Mapping[str, tuple[int, int] | None] | None = None) -> tuple[str, ...]:
         """Return what is to be said of files that have been written to since they were read: by the checkpoint's stream, or, of the addresses `read_again`, with that size and modification in milliseconds, where None is for one that will be read again."""
 
-    def unlisted_files(self, source: FileSource, checkpoint: str) -> frozenset[str] | None:
+    def find_unlisted_files(self, source: FileSource, checkpoint: str) -> frozenset[str] | None:
         """Return the paths of the files in a source's landing folder that a checkpoint's stream has not listed; None where the target lists them by itself."""
 
     def read_mended_files(self, source: FileSource, refused: Mapping[str, tuple[int, int]], checkpoint: str, handle: HandleMended) -> None:

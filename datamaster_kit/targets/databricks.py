@@ -66,7 +66,7 @@ class DatabricksTarget:
         return DatabricksTarget(self.project, self.name, session)
 
     @contextmanager
-    def locked(self, checkpoint: str) -> Iterator[None]:
+    def lock_checkpoint(self, checkpoint: str) -> Iterator[None]:
         """Go on: a job of the workspace has at most one run at a time, and Delta refuses a batch that another run has written."""
         yield
 
@@ -184,11 +184,11 @@ class DatabricksTarget:
         """Return the folder in which a model's raw files arrive; raises BadInput where the model's name is not one of a folder."""
         return f"{self.project.landing_folder(self.name)}/{folder_name(model)}"
 
-    def changed_files(self, checkpoint: str, read_again: Mapping[str, tuple[int, int] | None] | None = None) -> tuple[str, ...]:
+    def find_changed_files(self, checkpoint: str, read_again: Mapping[str, tuple[int, int] | None] | None = None) -> tuple[str, ...]:
         """Return nothing: Auto Loader keeps its list of files to itself, and reads a changed one again where the contract's source says `allowOverwrites`."""
         return ()
 
-    def unlisted_files(self, source: FileSource, checkpoint: str) -> None:
+    def find_unlisted_files(self, source: FileSource, checkpoint: str) -> None:
         """Return None: Auto Loader lists the files, and keeps its list to itself."""
 
     def read_mended_files(self, source: FileSource, refused: Mapping[str, tuple[int, int]], checkpoint: str, handle: HandleMended) -> None:

@@ -81,7 +81,7 @@ class LocalTarget:
         return LocalTarget(self.project, session)
 
     @contextmanager
-    def locked(self, checkpoint: str) -> Iterator[None]:
+    def lock_checkpoint(self, checkpoint: str) -> Iterator[None]:
         """Hold a lock beside a checkpoint, which ends with the process; raises DatamasterError where another process holds it."""
         with Path(f"{checkpoint}.lock").open("a+", encoding="utf-8") as lock:
             try:
@@ -181,13 +181,13 @@ class LocalTarget:
         make_private(folder)
         return str(folder)
 
-    def changed_files(self, checkpoint: str, read_again: Mapping[str, tuple[int, int] | None] | None = None) -> tuple[str, ...]:
+    def find_changed_files(self, checkpoint: str, read_again: Mapping[str, tuple[int, int] | None] | None = None) -> tuple[str, ...]:
         """Return a sentence for each file that has been written to since it was read; `read_again` are the addresses of those that were refused (`changed_files` of `local_files`)."""
         from datamaster_kit.targets.readers.local_files import change_notes
 
         return change_notes(Path(checkpoint), read_again)
 
-    def unlisted_files(self, source: FileSource, checkpoint: str) -> frozenset[str]:
+    def find_unlisted_files(self, source: FileSource, checkpoint: str) -> frozenset[str]:
         """Return the paths of the files in a source's landing folder that the checkpoint's stream has not listed, without those that are hidden."""
         from datamaster_kit.targets.readers.local_files import read_stream_files, list_landing_files, plain_path
 

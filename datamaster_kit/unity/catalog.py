@@ -153,7 +153,7 @@ CONTAINER_KINDS = frozenset({"metastore assignment", "catalog", "schema"})
 def table_refusal_faults(found: CatalogPlan) -> list[Fault]:
     """Return a fault for each change of a table that was refused for its schema, or for a principal that is not there; what else is refused is a person's decision."""
     needs = "it needs the schema "
-    told = [change for change in found.tables.refused if needs in change.refusal or NO_SUCH_PRINCIPAL.name in change.refusal]
+    told = [change for change in found.tables.refusals if needs in change.refusal or NO_SUCH_PRINCIPAL.name in change.refusal]
     return [CHANGE_REFUSED.fault(f"{change.action} {change.kind} {change.name}: {change.refusal}") for change in told]
 
 

@@ -100,7 +100,7 @@ def with_principal_refusals(plan: Plan, missing: Collection[str], needs: Mapping
 # %% ../../nbs/unity/10_preconditions.ipynb #0b3c8c7a
 def with_refused_schemas(tables: Plan, objects: Plan) -> Plan:
     """Return the plan of tables in which nothing is done in a schema that is refused."""
-    refused = {change.name for change in objects.refused if change.kind == "schema"}
+    refused = {change.name for change in objects.refusals if change.kind == "schema"}
 
     def decided(change: Change) -> Change:
         schema = ".".join(change.name.split(".")[:2])
@@ -182,7 +182,7 @@ class PrivilegeHolders:
     owners: frozenset[str] = frozenset()
     privileges: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
-    def of(self, privilege: str) -> frozenset[str]:
+    def principals_with(self, privilege: str) -> frozenset[str]:
         """Return the principals that may do what a privilege allows."""
         enough = {privilege, "MANAGE"} | ({"ALL_PRIVILEGES"} if privilege != "MANAGE" else set())
         return self.owners | {name for name, held in self.privileges.items() if held & enough}
@@ -200,7 +200,7 @@ def can_be_member(group: Mapping[str, Any] | None, caller: WorkspaceCaller) -> b
 
 def is_privilege_missing(holders: PrivilegeHolders, privilege: str, caller: WorkspaceCaller, group_of: Callable[[str], Mapping[str, Any] | None]) -> bool:
     """The caller is certain not to hold a privilege on an object."""
-    able = holders.of(privilege)
+    able = holders.principals_with(privilege)
     groups = [name for name in able if _scim_list_of(name)[0] == "Groups"]
     return not able & caller.names and not any(can_be_member(group_of(name), caller) for name in groups)
 

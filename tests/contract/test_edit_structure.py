@@ -303,7 +303,7 @@ def test_an_outline_has_the_way_and_is_put_back(seed: int, data: st.DataObject) 
     text = file_of(seed).removeprefix("\ufeff").replace("\r\n", "\n")
     path = data.draw(st.sampled_from(list(places(read(text)))))
     short = build_outline(text, path)
-    assert has_plain_indentation(text) and short.restored(short.text) == text
+    assert has_plain_indentation(text) and short.restore(short.text) == text
     assert same(at(read(short.text), path), at(read(text), path))
 
 

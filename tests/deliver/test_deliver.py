@@ -282,7 +282,7 @@ def test_what_a_person_unpaused_stays_so_and_is_shown(project: Project, client: 
     again = job_named(client, ACCOUNT)
     assert (again.settings.schedule.pause_status.value, again.settings.max_concurrent_runs) == ("UNPAUSED", 1)
     plan = plan_delivery(observed(project, client))
-    assert plan.is_empty and [change.note for change in plan.shown] == ["unpaused by hand, and left so"]
+    assert plan.is_empty and [change.note for change in plan.visible_changes] == ["unpaused by hand, and left so"]
 
 
 def test_a_task_that_somebody_added_is_drift_and_goes(project: Project, client: WorkspaceClient) -> None:
@@ -314,7 +314,7 @@ def test_somebody_elses_job_of_the_name_is_left_alone(project: Project, client: 
     plan = plan_delivery(observed(project, client))
     with pytest.raises(DatamasterError) as raised:
         applied(project, client)
-    [refused] = plan.refused
+    [refused] = plan.refusals
     assert [fault.code for fault in raised.value.faults] == ["change-refused"] and len(list(client.jobs.list())) > 1
     assert refused.name == ACCOUNT and "not made by this toolkit" in refused.refusal and f"job {made} of" in refused.note
     kept = client.jobs.get(made).settings
@@ -436,7 +436,7 @@ def test_one_job_a_contract_where_the_project_wants_it_and_back_again(project: P
     plan = plan_delivery(observed(said, client))
     kept = [change for change in plan.pending if change.action == "update"]
     assert {change.name for change in kept} == {"ingest-risk-accounts", "ingest-risk-consents", "ingest-risk-departures-from-new-york-city"}
-    assert len([change for change in plan.refused if change.note == "no contract asks for it any more"]) == 4
+    assert len([change for change in plan.refusals if change.note == "no contract asks for it any more"]) == 4
     applied(said, client, allow_delete=True)
     assert plan_delivery(observed(said, client)).is_empty
     whole = job_named(client, "ingest-risk-departures-from-new-york-city")

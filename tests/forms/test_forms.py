@@ -282,9 +282,9 @@ def test_a_large_contract_makes_what_is_shown_and_no_more(large: Path) -> None:
     seconds, count = time.process_time() - began, sum(1 for _ in widgets(form.widget))
     print(f"opened in {seconds:.2f} s of processor time, {count} widgets")
     assert count < 400
-    assert not form.file.settle().errors
+    assert not form.file.wait_for_examination().errors
     named(form, "Description of field 2").value = "Another meaning."
-    assert "Another meaning." in form.file.editing.text and len(form.file.settle().contract.models) == 100
+    assert "Another meaning." in form.file.editing.text and len(form.file.wait_for_examination().contract.models) == 100
     named(form, "Later fields").click()
     assert named(form, "Name of field 1").value == "field_15"
 

@@ -159,7 +159,7 @@ def test_the_next_version_of_a_contract_is_planned_applied_and_reads_old_rows(la
     lake.contract("id: {type: long, primaryKey: true}\nstatus: {type: string, enum: [new, paid, sent], config: {aliases: [state]}, description: Where it is.}\n"
                   "amount: {type: decimal, precision: 7, scale: 2}\nnote: {type: string}", version="2.0.0")
     plan = plan_project_tables(lake.target, lake.project, [lake.now])
-    assert plan.pending and not plan.refused
+    assert plan.pending and not plan.refusals
     written = sum("RENAME COLUMN" in statement for change in plan.pending for statement in change.statements)
     assert written == 3, "in bronze, its quarantine and silver"
     assert lake.apply() == []
@@ -175,7 +175,7 @@ def test_what_a_plan_does_not_do_says_how_it_can_be_done(lake: Lake) -> None:
     lake.land("a.csv", "id,line,old\n1,1,x\n")
     lake.run()
     lake.contract("id: {type: integer, primaryKey: true}\nline: {type: long, primaryKey: true}")
-    refused = " ".join(change.refusal for change in plan_project_tables(lake.target, lake.project, [lake.now]).refused)
+    refused = " ".join(change.refusal for change in plan_project_tables(lake.target, lake.project, [lake.now]).refusals)
     assert "key changes from (id) to (id, line)" in refused and "--rebuild-checkpoint" in refused
     assert "the type of id differs" in refused and "another physicalName" in refused and "--drop-columns" in refused
     lake.contract("id: {type: long, primaryKey: true}\nline: {type: long}")
@@ -574,7 +574,7 @@ def test_a_second_run_on_a_model_is_refused_while_the_first_is_at_work(lake: Lak
     lake.contract(KEYED)
     lake.apply()
     lake.land("a.csv", "id,amount\n1,1.00\n")
-    with lake.target.locked(str(lake.checkpoint("bronze"))), pytest.raises(DatamasterError) as raised:
+    with lake.target.lock_checkpoint(str(lake.checkpoint("bronze"))), pytest.raises(DatamasterError) as raised:
         ingest(lake.target, lake.project, lake.now)
     assert [fault.code for fault in raised.value.faults] == ["model-in-use"] and lake.rows("bronze/order") == []
     lake.run()
@@ -586,7 +586,7 @@ def test_a_model_in_use_keeps_no_other_model_from_being_done(lake: Lake) -> None
     lake.apply()
     for name in ("order", "invoice", "payment"):
         Path(lake.target.landing_folder(name), "a.csv").write_text("id\n1\n2\n" if name == "payment" else "id\n1\n", encoding="utf-8")
-    with lake.target.locked(str(lake.checkpoint("bronze").with_name("invoice"))), pytest.raises(DatamasterError) as raised:
+    with lake.target.lock_checkpoint(str(lake.checkpoint("bronze").with_name("invoice"))), pytest.raises(DatamasterError) as raised:
         ingest(lake.target, lake.project, lake.now)
     assert [fault.code for fault in raised.value.faults] == ["model-in-use"]
     recorded = read_runs(lake.target, "cshop")

@@ -92,7 +92,7 @@ def test_every_row_rule_that_can_be_judged_is_kept(name: str) -> None:
     world = GenerationContext(contract, 2000, 7)
     for model in contract.ingested_models:
         plan = build_generation_plan(world, model)
-        table, judged = plan.table(plan.chunk(0, plan.rows)), 0
+        table, judged = plan.build_table(plan.generate_chunk(0, plan.rows)), 0
         assert not plan.unjudged and not plan.lost
         for rule in rules(contract, model):
             if rule.is_row_rule and not rule.is_about_reading:
@@ -105,7 +105,7 @@ def test_every_row_rule_that_can_be_judged_is_kept(name: str) -> None:
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_any_seed_gives_rows_that_keep_the_contract_with_keys_and_references(seed: int, rows: int) -> None:
     world = GenerationContext(RICH, rows, seed)
-    tables = {model.name: (plan := build_generation_plan(world, model)).table(plan.chunk(0, plan.rows)) for model in RICH.ingested_models}
+    tables = {model.name: (plan := build_generation_plan(world, model)).build_table(plan.generate_chunk(0, plan.rows)) for model in RICH.ingested_models}
     for model in RICH.ingested_models:
         for rule in rules(RICH, model):
             if rule.is_row_rule and not rule.is_about_reading:
@@ -124,7 +124,7 @@ def test_any_seed_gives_rows_that_keep_the_contract_with_keys_and_references(see
 def test_references_of_the_sample_are_found_and_its_enumerated_airports_exist() -> None:
     contract = CONTRACTS["flights.odcs"]
     world = GenerationContext(contract, 2000, 3)
-    tables = {model.name: (plan := build_generation_plan(world, model)).table(plan.chunk(0, plan.rows)).to_pydict() for model in contract.ingested_models}
+    tables = {model.name: (plan := build_generation_plan(world, model)).build_table(plan.generate_chunk(0, plan.rows)).to_pydict() for model in contract.ingested_models}
     flights = tables["flights"]
     for field, model, key in (("carrier", "airlines", "carrier"), ("tailnum", "planes", "tailnum"), ("origin", "airports", "faa"), ("dest", "airports", "faa")):
         assert set(flights[field]) - {None} <= set(tables[model][key]), field
@@ -147,9 +147,9 @@ def test_a_row_does_not_depend_on_the_chunk_it_is_made_in() -> None:
     world = GenerationContext(RICH, 3000, 1)
     for model in RICH.ingested_models:
         plan = build_generation_plan(world, model)
-        whole = plan.table(plan.chunk(0, plan.rows)).to_pylist()
+        whole = plan.build_table(plan.generate_chunk(0, plan.rows)).to_pylist()
         middle = plan.rows // 2
-        assert plan.table(plan.chunk(0, middle)).to_pylist() + plan.table(plan.chunk(middle, plan.rows)).to_pylist() == whole
+        assert plan.build_table(plan.generate_chunk(0, middle)).to_pylist() + plan.build_table(plan.generate_chunk(middle, plan.rows)).to_pylist() == whole
 
 
 def test_values_look_alive(tmp_path: Path) -> None:
@@ -166,7 +166,7 @@ def test_values_look_alive(tmp_path: Path) -> None:
 def test_formats_hold_the_same_rows(tmp_path: Path, format: str) -> None:
     written = mock(RICH, tmp_path, 300, format=format)["order"]
     plan = build_generation_plan(GenerationContext(RICH, 300, 1), ORDER)
-    expected = plan.table(plan.chunk(0, 300)).to_pydict()
+    expected = plan.build_table(plan.generate_chunk(0, 300)).to_pydict()
     if format == "parquet":
         import pyarrow.parquet as pq
 
@@ -213,7 +213,7 @@ def test_a_unique_text_is_never_the_text_for_nothing(tmp_path: Path) -> None:
 def test_texts_match_their_pattern(pattern: str) -> None:
     contract = Contract("c", models=(Model("m", (Field("x", pattern=pattern, required=True),)),))
     plan = build_generation_plan(GenerationContext(contract, 500, 2), contract.models[0])
-    found = plan.chunk(0, 500)["x"].to_pylist()
+    found = plan.generate_chunk(0, 500)["x"].to_pylist()
     assert len(set(found)) > 1 and all(compile_patterns((pattern,))[0].search(text) for text in found)
 
 
@@ -223,7 +223,7 @@ def test_shapes_of_any_simple_pattern_match_it(pattern: str) -> None:
     import numpy as np
 
     texts = TextDomain(pattern_shapes(f"^{pattern}$"))
-    assert all(re.fullmatch(pattern, text) for text in texts.at(texts.drawn(1, np.arange(50))).to_pylist())
+    assert all(re.fullmatch(pattern, text) for text in texts.at(texts.draw_numbers(1, np.arange(50))).to_pylist())
 
 
 def test_exactly_the_rules_of_the_truth_are_broken(tmp_path: Path) -> None:
@@ -273,7 +273,7 @@ def test_a_circle_of_keys_and_a_field_without_values_are_faults() -> None:
 def test_a_model_may_refer_to_itself() -> None:
     model = Model("employee", (Field("id", Scalar("long"), primary_key=1, required=True), Field("manager", Scalar("long"), references=("employee.id",))))
     plan = build_generation_plan(GenerationContext(Contract("c", models=(model,)), 500, 1), model)
-    found = {name: values.to_pylist() for name, values in plan.chunk(0, 500).items()}
+    found = {name: values.to_pylist() for name, values in plan.generate_chunk(0, 500).items()}
     assert set(found["manager"]) - {None} <= set(found["id"])
 
 

@@ -267,7 +267,7 @@ PART = st.one_of(st.sampled_from(["*", "?", "L", "LW", "15W", "L-3", "6#3", "MON
 @given(st.lists(PART, min_size=5, max_size=7))
 def test_a_schedule_is_taken_where_the_test_workspace_takes_it(parts: list[str]) -> None:
     text = " ".join(parts if len(parts) < 7 else [*parts[:6], "2027"])
-    assert (CRON.wrong(text) == "") == is_quartz(text), CRON.hint(text)
+    assert (CRON.problem(text) == "") == is_quartz(text), CRON.hint(text)
 
 
 ANY = st.recursive(st.none() | st.booleans() | st.integers() | st.text(max_size=4), lambda below: st.lists(below, max_size=3) | st.dictionaries(

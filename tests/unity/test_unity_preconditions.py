@@ -138,7 +138,7 @@ def test_the_command_shows_the_problem_in_the_plan_and_apply_ends_with_2(lake: L
 
 def test_a_principal_that_is_not_there_is_refused_in_the_plan_and_the_rest_is_made(lake: Lake) -> None:
     text = SHOP.replace("{name: readers, description: May read.}", "{name: readers}, {name: nobody}, {name: eve@example.com}, {name: 00000000-0000-4000-8000-0000000000ee}")
-    refused = [change for change in lake.plan(text).plan.refused if change.kind in ("grant", "grants")]
+    refused = [change for change in lake.plan(text).plan.refusals if change.kind in ("grant", "grants")]
     assert {change.name.partition(" to ")[2] for change in refused if change.kind == "grant"} == {"nobody", "eve@example.com", "00000000-0000-4000-8000-0000000000ee"}
     (table,) = [change for change in refused if change.kind == "grants"]
     assert table.refusal.startswith("no-such-principal: the account has no '00000000-0000-4000-8000-0000000000ee', 'eve@example.com', 'nobody'; make it")
@@ -158,7 +158,7 @@ def test_a_group_that_owns_and_is_not_there_keeps_the_catalog_and_all_in_it_from
     engineers = next(item.resource["id"] for item in lake.workspace.state.principals.values() if item.name == "data_engineer")
     del lake.workspace.state.principals[engineers]
     plan = lake.plan().plan
-    first, *others = [change for change in plan.refused if change.kind in ("catalog", "schema", "volume", "table")]
+    first, *others = [change for change in plan.refusals if change.kind in ("catalog", "schema", "volume", "table")]
     assert first.kind == "catalog" and "no-such-principal: the account has no 'data_engineer'" in first.refusal
     assert len(others) == 3 + 2 + 5 and all("which is refused" in change.refusal or "no-such-principal" in change.refusal for change in others)
     with pytest.raises(DatamasterError) as raised:
@@ -171,7 +171,7 @@ def test_a_workspace_that_does_not_pass_the_question_on_keeps_nothing_from_being
     lake.workspace.by_method["GET"] = [(pattern, route) for pattern, route in lake.workspace.by_method["GET"] if "/account/scim/" not in route.call.path]
     lake.apply()
     text = SHOP.replace("{name: readers, ", "{name: nobody}, {name: readers, ")
-    assert not lake.plan(text).plan.refused
+    assert not lake.plan(text).plan.refusals
     with pytest.raises(DatamasterError, match="Could not find principal with name nobody"):
         lake.apply(text)
 
@@ -310,7 +310,7 @@ def test_a_comment_that_somebody_rewrote_makes_nothing_somebody_elses(lake: Lake
         unity[kind][name]["comment"] = "Ask Ana before you use this"
     assert lake.plan().plan.is_empty
     lake.client.schemas.update("crisk.silver", owner=BOB)
-    assert not lake.plan().plan.refused
+    assert not lake.plan().plan.refusals
     lake.apply()
     destroyed = plan_destruction(DatabricksTarget(lake.project, "production"), lake.project, [])
     assert {("catalog", "crisk"), ("schema", "crisk.bronze"), ("volume", "crisk.bronze.volume_checkpoint_locations")} <= {(change.kind, change.name) for change in destroyed.plan.pending}

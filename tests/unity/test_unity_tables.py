@@ -142,7 +142,7 @@ def test_the_next_version_of_a_contract_is_taken_over(shop: Lake) -> None:
     shop.contracts = (contract_of(later + "      note: {type: string, classification: confidential}\n"),)
     before = shop.client.tables.get("crisk.silver.order").table_id
     plan = shop.plan()
-    assert not plan.refused and "note" in str(plan.pending)
+    assert not plan.refusals and "note" in str(plan.pending)
     assert shop.apply().is_empty
     there = shop.client.tables.get("crisk.silver.order")
     assert there.table_id == before, "the table is the same one"
@@ -158,7 +158,7 @@ def test_a_renamed_column_keeps_its_tags_mask_and_data_and_an_unknown_one_is_kep
     assert "customer" not in columns and columns["buyer"].mask
     shop.contracts = (contract_of(SHOP.replace("      country: {type: string, required: true}\n", "")),)
     left = shop.apply()
-    assert all("country is not in the contract" in change.refusal or "customer" in change.refusal or "buyer" in change.refusal for change in left.refused) and left.refused
+    assert all("country is not in the contract" in change.refusal or "customer" in change.refusal or "buyer" in change.refusal for change in left.refusals) and left.refusals
 
 
 def test_a_column_that_becomes_required_waits_for_its_rows(workspace: Workspace, shop: Lake) -> None:
@@ -187,7 +187,7 @@ def test_what_was_changed_by_hand_is_shown_and_mended(shop: Lake) -> None:
 
 def test_a_view_of_a_tables_name_is_left_alone(workspace: Workspace, shop: Lake) -> None:
     workspace.state.unity["table"]["crisk.silver.order"]["table_type"] = "VIEW"
-    (change, *_) = shop.plan().refused
+    (change, *_) = shop.plan().refusals
     assert change.name == "crisk.silver.order" and "VIEW" in change.refusal and not change.statements
 
 

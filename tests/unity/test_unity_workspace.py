@@ -167,7 +167,7 @@ def test_without_a_client_id_no_application_gets_anything_and_the_plan_says_so(g
         account_client(server).service_principals_v2.create(application_id=STRANGER, display_name="spndatamasteradmin")
         workspace = workspace_on(server, graph, project_of())
         for reads in (workspace, replace(workspace, syncs_principals=False)):
-            [told] = [change for change in plan_workspace_objects(read_workspace_state(reads, [])).shown if change.kind == "service principal"]
+            [told] = [change for change in plan_workspace_objects(read_workspace_state(reads, [])).visible_changes if change.kind == "service principal"]
             assert (told.action, told.name) == ("unchanged", "spndatamasteradmin") and "anybody" in told.note and "unity.service_principal" in told.note
         applied(workspace)
         assert STRANGER not in granted(server) and "data_engineer" in granted(server)
@@ -352,7 +352,7 @@ def test_a_catalog_that_somebody_else_made_is_refused_and_not_changed(graph: Man
         workspace = workspace_on(server, graph)
         server.state.unity["metastore"][next(iter(server.state.unity["metastore"]))]["storage_root"] = "abfss://c@acc.dfs.core.windows.net"
         workspace.client.catalogs.create("crisk", comment="by hand")
-        [refused, *others] = plan_workspace_objects(read_workspace_state(workspace, [])).refused
+        [refused, *others] = plan_workspace_objects(read_workspace_state(workspace, [])).refusals
         assert (refused.kind, refused.name) == ("catalog", "crisk") and {item.path for item in refused.differences} == {"storage_root", "owner"}
         assert others and all("which is refused" in change.refusal for change in others), others
         with pytest.raises(DatamasterError) as raised:
@@ -377,7 +377,7 @@ def test_two_domains_and_two_environments_live_side_by_side_on_one_metastore(gra
             settled = with_own_credential(workspace)
             name = f"external_location_mi_credential{own}"
             plan = plan_workspace_objects(read_workspace_state(settled, []))
-            assert plan.is_empty and [change.name for change in plan.shown if "another domain's" in change.note] == ([name] if own else [])
+            assert plan.is_empty and [change.name for change in plan.visible_changes if "another domain's" in change.note] == ([name] if own else [])
             assert {item.credential_name for item in client.external_locations.list() if settled.project.names.mark in (item.comment or "")} == {name}
         for workspace, catalog in zip(workspaces, ("crisk", "cfraud", "criskdev"), strict=True):
             state = read_workspace_state(with_own_credential(workspace), [])

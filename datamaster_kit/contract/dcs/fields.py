@@ -53,15 +53,15 @@ class DcsReader:
         kinds = kind if isinstance(kind, tuple) else (kind,)
         if not isinstance(found, kinds) or (isinstance(found, bool) and bool not in kinds):
             names = " or ".join(VALUE_KIND_PHRASES[item] for item in kinds)
-            self.refuse(f"{key!r} is {VALUE_KIND_PHRASES.get(type(found), type(found).__name__)}, and {names} is expected", (*path, key))
+            self.record_bad_value(f"{key!r} is {VALUE_KIND_PHRASES.get(type(found), type(found).__name__)}, and {names} is expected", (*path, key))
             return default
         return found
 
-    def refuse(self, message: str, path: DcsPath, hint: str = "") -> None:
+    def record_bad_value(self, message: str, path: DcsPath, hint: str = "") -> None:
         """Record a value of the wrong kind."""
         self.faults.append(self.document.fault(BAD_VALUE, message, path, hint))
 
-    def aside(self, message: str, path: DcsPath, hint: str = "") -> None:
+    def record_unused_value(self, message: str, path: DcsPath, hint: str = "") -> None:
         """Record a value that is kept, or overruled, and has no effect."""
         self.faults.append(self.document.fault(VALUE_WITHOUT_EFFECT, message, path, hint))
 
@@ -69,13 +69,13 @@ class DcsReader:
         """Return a key's text as it was written, also that of a number; empty where it is absent."""
         found = mapping.get(key)
         if isinstance(found, dict | list):
-            self.refuse(f"{key!r} is {VALUE_KIND_PHRASES[type(found)]}, and a text is expected", (*path, key))
+            self.record_bad_value(f"{key!r} is {VALUE_KIND_PHRASES[type(found)]}, and a text is expected", (*path, key))
             return ""
         if isinstance(found, str) or found is None:
             return found or ""
         return self.document.texts.get((*path, key), str(found))
 
-    def unknown(self, mapping: Mapping[str, Any], known: Iterator[str] | set[str], path: DcsPath) -> dict[str, Any]:
+    def read_unknown_items(self, mapping: Mapping[str, Any], known: Iterator[str] | set[str], path: DcsPath) -> dict[str, Any]:
         """Return the items whose keys are not known, with a warning for each that does not begin with `x-`."""
         names = set(known)
         rest = {key: value for key, value in mapping.items() if key not in names}
@@ -106,7 +106,7 @@ def read_dcs_type(reading: DcsReader, item: Mapping[str, Any], path: DcsPath) ->
     if lower in ("decimal", "numeric", "number") and ("precision" in item or "scale" in item):
         return Scalar("decimal", int(reading.value(item, "precision", path, int, 38)), int(reading.value(item, "scale", path, int, 0)))
     if "type" in item and item["type"] is None:
-        reading.aside("'type' has no value, so that the field is read as a text", (*path, "type"), "write a type such as string, or remove the key")
+        reading.record_unused_value("'type' has no value, so that the field is read as a text", (*path, "type"), "write a type such as string, or remove the key")
     if not name or lower in TYPE_NAMES:
         return TYPE_NAMES.get(lower, STRING)
     try:
@@ -125,7 +125,7 @@ def databricks_type(reading: DcsReader, item: Mapping[str, Any], path: DcsPath) 
     try:
         return parse_sql_type(written)
     except ValueError as error:
-        reading.aside(f"databricksType {written!r} is not a type: {error}", (*path, "config", "databricksType"))
+        reading.record_unused_value(f"databricksType {written!r} is not a type: {error}", (*path, "config", "databricksType"))
         return None
 
 
@@ -149,7 +149,7 @@ def read_unused_type_parts(reading: DcsReader, item: Mapping[str, Any], type: Da
     rest = {key: item[key] for key, kinds in TYPES_BY_PART_KEY.items() if item.get(key) not in (None, {}) and (is_whole or not isinstance(type, kinds))}
     rest |= {key: item[key] for key in ("precision", "scale") if item.get(key) is not None and not is_decimal}
     for key in rest:
-        reading.aside(f"{key!r} says nothing beside the type {item.get('type') or 'string'}; it is kept as a property", (*path, key))
+        reading.record_unused_value(f"{key!r} says nothing beside the type {item.get('type') or 'string'}; it is kept as a property", (*path, key))
     return rest
 
 
@@ -172,9 +172,9 @@ def read_thresholds(reading: DcsReader, item: Mapping[str, Any], path: DcsPath) 
         is_range = name.endswith("Between")
         value = reading.value(item, key, path, list if is_range else (int, float, str), None)
         if is_range and value is not None and len(value) != 2:
-            reading.refuse(f"{key!r} has {len(value)} values, and a range has two", (*path, key))
+            reading.record_bad_value(f"{key!r} has {len(value)} values, and a range has two", (*path, key))
         elif is_range and value is not None and any(isinstance(end, dict | list | None) for end in value):
-            reading.refuse(f"an end of the range {key!r} is no single value", (*path, key))
+            reading.record_bad_value(f"an end of the range {key!r} is no single value", (*path, key))
         elif value is not None:
             found.append(Threshold(name, value))
     return tuple(found)
@@ -186,18 +186,18 @@ SODA_ENTRY_KEYS = {"type", "engine", "implementation", "specification", "tags", 
 def read_soda_entry(reading: DcsReader, item: Mapping[str, Any], written: Any, path: DcsPath) -> list[Quality]:
     """Return the checks of an entry in SodaCL; what the entry says of them all goes to each that does not say it itself."""
     if not isinstance(written, str | list | Mapping):
-        reading.refuse("SodaCL is a text, a list or a mapping", path)
+        reading.record_bad_value("SodaCL is a text, a list or a mapping", path)
         return []
     said: dict[str, Any] = {name: reading.text(item, key, path) for key, name in QUALITY_TEXTS.items() if key in SODA_ENTRY_KEYS}
     checks = [restrict_check_to_model(reading, dataset, quality, path) for dataset, quality in parse_sodacl(written)]
     if not checks:
-        reading.aside("the SodaCL has no check", path, "write one, or remove the entry")
+        reading.record_unused_value("the SodaCL has no check", path, "write one, or remove the entry")
         checks = [Quality("custom", engine="soda", implementation=written)]
     if len(checks) != 1:  # a name is of one check
         said |= {"id": "", "name": ""}
     rest = {key: value for key, value in item.items() if key not in SODA_ENTRY_KEYS}
     for key in set(rest) & QUALITY_KEYS:
-        reading.aside(f"{key!r} is not for SodaCL, which says it in its own text; it is kept as a property", (*path, key))
+        reading.record_unused_value(f"{key!r} is not for SodaCL, which says it in its own text; it is kept as a property", (*path, key))
     tags = tuple(map(str, reading.value(item, "tags", path, list, [])))
     return [replace(quality, tags=tags, properties={**rest, **quality.properties}, **{name: text for name, text in said.items() if text and (name == "name" or not getattr(quality, name))})
             for quality in checks]
@@ -207,7 +207,7 @@ def restrict_check_to_model(reading: DcsReader, dataset: str, quality: Quality, 
     """Return a check of a model's own SodaCL; under the heading of another model it would be run on this one, so it is not executed, and a warning says so."""
     if path[:1] != ("models",) or dataset in ("", path[1]):
         return quality
-    reading.aside(f"the check {quality.name!r} is for {dataset!r} and stands at {path[1]!r}; it is kept and not executed", path, "move it to that model")
+    reading.record_unused_value(f"the check {quality.name!r} is for {dataset!r} and stands at {path[1]!r}; it is kept and not executed", path, "move it to that model")
     return disable_check(quality, dataset=dataset)
 
 # %% ../../../nbs/contract/dcs/01_fields.ipynb #8d454a2f
@@ -216,9 +216,9 @@ def read_dcs_quality(reading: DcsReader, item: Any, path: DcsPath) -> list[Quali
     if isinstance(item, str):
         return [Quality("text", description=item)]
     if not isinstance(item, Mapping):
-        reading.refuse("a check is a mapping or a text", path)
+        reading.record_bad_value("a check is a mapping or a text", path)
         return []
-    rest = reading.unknown(item, QUALITY_KEYS, path)
+    rest = reading.read_unknown_items(item, QUALITY_KEYS, path)
     kind = reading.text(item, "type", path) or ("sql" if item.get("query") else "library")
     engine = reading.text(item, "engine", path)
     written = next((item[key] for key in ("implementation", "specification") if item.get(key) is not None), None)
@@ -239,7 +239,7 @@ def read_dcs_arguments(reading: DcsReader, item: Mapping[str, Any], path: DcsPat
     arguments = dict(reading.value(item, "arguments", path, dict, {}))
     if item.get("validValues") is not None:
         if arguments.get("validValues") not in (None, item["validValues"]):
-            reading.aside("'validValues' says something else than those of 'arguments', which hold", (*path, "validValues"))
+            reading.record_unused_value("'validValues' says something else than those of 'arguments', which hold", (*path, "validValues"))
         arguments.setdefault("validValues", item["validValues"])
     lists = {key: [arguments[key]] for key in ("validValues", "missingValues", "properties") if not isinstance(arguments.get(key), list | None)}
     kinds = {"pattern": (str, int, float), "minimum": (int, float, str), "maximum": (int, float, str), "minLength": (int, str), "maxLength": (int, str)}
@@ -251,7 +251,7 @@ def read_overruled_keys(reading: DcsReader, item: Mapping[str, Any], written: An
     found = {"specification": item["specification"]} if item.get("specification") not in (None, written) else {}
     found |= {"rule": item["rule"]} if item.get("metric") and item.get("rule") not in (None, item["metric"]) else {}
     for key in found:
-        reading.aside(f"{key!r} says something else than {'metric' if key == 'rule' else 'implementation'!r}, which holds; it is kept as a property", (*path, key))
+        reading.record_unused_value(f"{key!r} says something else than {'metric' if key == 'rule' else 'implementation'!r}, which holds; it is kept as a property", (*path, key))
     return found | ({"tolerance": item["tolerance"]} if "tolerance" in item else {})
 
 # %% ../../../nbs/contract/dcs/01_fields.ipynb #f5ccc0b8
@@ -270,7 +270,7 @@ def restrict_checks_to_field(reading: DcsReader, name: str, qualities: tuple[Qua
     """Return a field's checks; one that SodaCL makes on another column would be run on this one, so it is not executed, and a warning says so."""
     strange = [quality for quality in qualities if quality.type != "custom" and quality.properties.get("field", name) != name]
     for quality in strange:
-        reading.aside(f"the check {quality.name!r} is on the field {quality.properties['field']!r}; it is kept and not executed", (*path, "quality"), "move it to the model")
+        reading.record_unused_value(f"the check {quality.name!r} is on the field {quality.properties['field']!r}; it is kept and not executed", (*path, "quality"), "move it to the model")
     return tuple(disable_check(quality) if quality in strange else quality for quality in qualities)
 
 # %% ../../../nbs/contract/dcs/01_fields.ipynb #41411669
@@ -285,12 +285,12 @@ def read_dcs_field(reading: DcsReader, name: str, item: Any, path: DcsPath) -> F
     """Return one field of a model, or a part of one."""
     if not isinstance(item, Mapping):
         if item is not None:
-            reading.refuse(f"the field {name!r} is a mapping of keys", path)
+            reading.record_bad_value(f"the field {name!r} is a mapping of keys", path)
         return Field(name)
     plain: dict[str, Any] = {attribute: reading.text(item, key, path) for key, attribute in DCS_FIELD_TEXTS.items()}
     plain |= {attribute: reading.value(item, key, path, (int, float, str), None) for key, attribute in DCS_LIMIT_KEYS.items()}
     field = Field(name, read_dcs_type(reading, item, path), **plain, **read_lengths(reading, item, path))
-    rest = {**reading.unknown(item, FIELD_KEYS, path), **read_unused_type_parts(reading, item, field.type, path)}
+    rest = {**reading.read_unknown_items(item, FIELD_KEYS, path), **read_unused_type_parts(reading, item, field.type, path)}
     rest |= {"domain": item["domain"]} if "domain" in item else {}
     known, config = read_config(reading, item, path)
     examples = [*reading.value(item, "examples", path, list, []), *([item["example"]] if item.get("example") is not None else [])]
@@ -308,7 +308,7 @@ def is_required_in_dcs(reading: DcsReader, item: Mapping[str, Any], path: DcsPat
     nullable = reading.value(item, "nullable", path, bool, None)
     required = reading.value(item, "required", path, bool, None)
     if required is not None and nullable is not None and required == nullable:
-        reading.aside(f"'nullable: {str(nullable).lower()}' says the opposite of 'required', which holds", (*path, "nullable"))
+        reading.record_unused_value(f"'nullable: {str(nullable).lower()}' says the opposite of 'required', which holds", (*path, "nullable"))
     return bool(required) if required is not None else nullable is False
 
 
@@ -317,7 +317,7 @@ def is_primary_key_field(reading: DcsReader, item: Mapping[str, Any], path: DcsP
     is_primary = reading.value(item, "primaryKey", path, bool, None)
     is_older = reading.value(item, "primary", path, bool, None)
     if is_primary is not None and is_older is not None and is_primary != is_older:
-        reading.aside(f"'primary: {str(is_older).lower()}' says the opposite of 'primaryKey', which holds", (*path, "primary"))
+        reading.record_unused_value(f"'primary: {str(is_older).lower()}' says the opposite of 'primaryKey', which holds", (*path, "primary"))
     return bool(is_older if is_primary is None else is_primary)
 
 
@@ -327,9 +327,9 @@ def read_lengths(reading: DcsReader, item: Mapping[str, Any], path: DcsPath) -> 
     for key, attribute in DCS_LENGTH_KEYS.items():
         length = reading.value(item, key, path, int, None)
         if length is not None and length < 0:
-            reading.refuse(f"{key!r} is {length}, and a length is not negative", (*path, key))
+            reading.record_bad_value(f"{key!r} is {length}, and a length is not negative", (*path, key))
         elif length is not None and found.setdefault(attribute, length) != length:
-            reading.aside(f"{key!r} is {length}, and {found[attribute]} above it holds", (*path, key))
+            reading.record_unused_value(f"{key!r} is {length}, and {found[attribute]} above it holds", (*path, key))
     return found
 
 
@@ -338,7 +338,7 @@ def read_dcs_enum(reading: DcsReader, item: Mapping[str, Any], path: DcsPath) ->
     values = reading.value(item, "enum", path, list, [])
     for index, value in enumerate(values):
         if isinstance(value, dict | list):
-            reading.refuse("an allowed value is one value, not a list or a mapping", (*path, "enum", index))
+            reading.record_bad_value("an allowed value is one value, not a list or a mapping", (*path, "enum", index))
     return tuple(value for value in values if not isinstance(value, dict | list))
 
 # %% ../../../nbs/contract/dcs/01_fields.ipynb #8c48e9f9
@@ -349,7 +349,7 @@ def read_config(reading: DcsReader, item: Mapping[str, Any], path: DcsPath) -> t
                              "critical": bool(reading.value(config, "criticalDataElement", here, bool, False))}
     is_partition = reading.value(config, "partitioned", here, bool, False)
     if config.get("partitionKeyPosition") is not None and not is_partition:
-        reading.aside("'partitionKeyPosition' says nothing without 'partitioned: true'; it is kept as a property", (*here, "partitionKeyPosition"))
+        reading.record_unused_value("'partitionKeyPosition' says nothing without 'partitioned: true'; it is kept as a property", (*here, "partitionKeyPosition"))
     known["partition"] = int(reading.value(config, "partitionKeyPosition", here, int, 1)) if is_partition else 0
     has_own_type = isinstance(config.get("databricksType"), str) and not any(item.get(key) for key in TYPES_BY_PART_KEY)
     consumed = {*(("databricksType",) if has_own_type else ()), "physicalName", "physicalType", "criticalDataElement", *(("partitioned", "partitionKeyPosition") if is_partition else ())}
@@ -370,11 +370,11 @@ def list_or_empty(value: Any) -> list[Any]:
 def read_lineage(reading: DcsReader, item: Mapping[str, Any], path: DcsPath) -> dict[str, Any]:
     """Return where a field comes from (DCS 1.1, *Lineage object*)."""
     lineage = reading.value(item, "lineage", path, dict, {})
-    reading.unknown(lineage, {"inputFields", "transformationDescription", "transformationType"}, (*path, "lineage"))
+    reading.read_unknown_items(lineage, {"inputFields", "transformationDescription", "transformationType"}, (*path, "lineage"))
     sources = reading.value(lineage, "inputFields", (*path, "lineage"), list, [])
     for index, source in enumerate(sources):
         if not isinstance(source, Mapping):
-            reading.refuse("a source is a mapping with namespace, name and field", (*path, "lineage", "inputFields", index))
+            reading.record_bad_value("a source is a mapping with namespace, name and field", (*path, "lineage", "inputFields", index))
         else:
             record_odd_source_keys(reading, source, (*path, "lineage", "inputFields", index))
     named = [source for source in sources if isinstance(source, Mapping)]
@@ -387,10 +387,10 @@ def read_lineage(reading: DcsReader, item: Mapping[str, Any], path: DcsPath) -> 
 
 def record_odd_source_keys(reading: DcsReader, source: Mapping[str, Any], path: DcsPath) -> None:
     """Record the keys of a source, and of its transformations, that are not known."""
-    reading.unknown(source, {"namespace", "name", "field", "transformations"}, path)
+    reading.read_unknown_items(source, {"namespace", "name", "field", "transformations"}, path)
     for index, step in enumerate(list_or_empty(source.get("transformations"))):
         if isinstance(step, Mapping):
-            reading.unknown(step, {"type", "subtype", "description", "masking", "logic"}, (*path, "transformations", index))
+            reading.read_unknown_items(step, {"type", "subtype", "description", "masking", "logic"}, (*path, "transformations", index))
 
 
 def unread_lineage(item: Mapping[str, Any]) -> dict[str, Any]:

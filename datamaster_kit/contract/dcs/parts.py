@@ -30,9 +30,9 @@ LEVEL_KEYS = {"availability": {"percentage"}, "retention": {"period", "unlimited
 def record_odd_service_level(reading: DcsReader, name: str, item: Mapping[str, Any], path: DcsPath) -> None:
     """Record a promise or a key of it that looks like a misspelled one."""
     if name in LEVEL_KEYS:
-        reading.unknown(item, {*LEVEL_KEYS[name], "description"}, path)
+        reading.read_unknown_items(item, {*LEVEL_KEYS[name], "description"}, path)
     elif nearest_name_hint(name, LEVEL_KEYS):
-        reading.unknown({name: item}, LEVEL_KEYS.keys() - {name}, path[:-1])
+        reading.read_unknown_items({name: item}, LEVEL_KEYS.keys() - {name}, path[:-1])
 
 
 def read_service_levels(reading: DcsReader) -> tuple[ServiceLevel, ...]:
@@ -41,7 +41,7 @@ def read_service_levels(reading: DcsReader) -> tuple[ServiceLevel, ...]:
     for name, item in reading.value(reading.document.data, "servicelevels", (), dict, {}).items():
         path: DcsPath = ("servicelevels", name)
         if not isinstance(item, Mapping):
-            reading.refuse(f"the service level {name!r} is a mapping of keys", path)
+            reading.record_bad_value(f"the service level {name!r} is a mapping of keys", path)
             continue
         record_odd_service_level(reading, name, item, path)
         chief, element = SERVICE_LEVEL_VALUE_KEYS.get(name, "value"), next((key for key in ("timestampField", "sourceTimestampField") if item.get(key)), "")
@@ -64,10 +64,10 @@ def read_servers(reading: DcsReader) -> tuple[Server, ...]:
     for name, item in reading.value(reading.document.data, "servers", (), dict, {}).items():
         path: DcsPath = ("servers", name)
         if not isinstance(item, Mapping):
-            reading.refuse(f"the server {name!r} is a mapping of keys", path)
+            reading.record_bad_value(f"the server {name!r} is a mapping of keys", path)
             continue
         options = {key: value for key, value in item.items() if key not in ("type", "environment", "description", "roles")}
-        reading.unknown(item, SERVER_KEYS, path)
+        reading.read_unknown_items(item, SERVER_KEYS, path)
         kind, environment, description = (reading.text(item, key, path) for key in ("type", "environment", "description"))
         found.append(Server(name, kind, environment, description, options, read_roles(reading, item, path)))
     return tuple(found)
@@ -84,7 +84,7 @@ def read_roles(reading: DcsReader, item: Mapping[str, Any], path: DcsPath) -> tu
         elif isinstance(role, str):
             found.append(Role(role))
         else:
-            reading.refuse("a role is a mapping with name and description", here)
+            reading.record_bad_value("a role is a mapping with name and description", here)
     return tuple(found)
 
 # %% ../../../nbs/contract/dcs/02_parts.ipynb #f11a86a4
@@ -94,7 +94,7 @@ def read_dcs_team(reading: DcsReader, info: Mapping[str, Any]) -> Team:
     contact = reading.value(info, "contact", ("info",), dict, {})
     name, email, url = (reading.text(contact, key, path) for key in ("name", "email", "url"))
     return Team(reading.text(info, "owner", ("info",)), contact_name=name, contact_email=email, contact_url=url,
-                properties=reading.unknown(contact, {"name", "email", "url"}, path))
+                properties=reading.read_unknown_items(contact, {"name", "email", "url"}, path))
 
 
 def read_dcs_description(reading: DcsReader) -> Description:
@@ -102,7 +102,7 @@ def read_dcs_description(reading: DcsReader) -> Description:
     data, path = reading.document.data, ("terms",)
     info, terms = (data[key] if isinstance(data.get(key), Mapping) else {} for key in ("info", "terms"))
     more = {key: terms[key] for key in ("billing", "noticePeriod", "description") if key in terms}
-    more |= reading.unknown(terms, {"usage", "limitations", "policies", *more}, path)
+    more |= reading.read_unknown_items(terms, {"usage", "limitations", "policies", *more}, path)
     policies = terms.get("policies")
     is_more = isinstance(policies, list) and any(set(item) - {"url", "type", "description"} for item in policies if isinstance(item, Mapping))
     return Description(reading.text(info, "description", ("info",)), reading.text(terms, "usage", path), reading.text(terms, "limitations", path),
@@ -116,9 +116,9 @@ def read_policies(reading: DcsReader) -> tuple[Link, ...]:
     for index, item in enumerate(reading.value(terms, "policies", ("terms",), list, [])):
         path: DcsPath = ("terms", "policies", index)
         if not isinstance(item, Mapping):
-            reading.refuse("a policy is a mapping with type and url", path)
+            reading.record_bad_value("a policy is a mapping with type and url", path)
             continue
-        reading.unknown(item, {"type", "name", "url", "description"}, path)
+        reading.read_unknown_items(item, {"type", "name", "url", "description"}, path)
         kind = reading.text(item, "type", path) or reading.text(item, "name", path) or "policy"
         found.append(Link(reading.text(item, "url", path), kind, reading.text(item, "description", path)))
     return tuple(found)
@@ -131,7 +131,7 @@ def read_workflow_extension(reading: DcsReader) -> tuple[Workflow | None, dict[s
     if not names:
         return None, {}
     for second in names[1:]:
-        reading.aside(f"{second!r} is the older name of 'workflow', which holds; it is kept as a property", (second,))
+        reading.record_unused_value(f"{second!r} is the older name of 'workflow', which holds; it is kept as a property", (second,))
     value, path = reading.value(data, names[0], (), dict, {}), (names[0],)
     record_workflow_faults(reading, value, path)
     return read_workflow(value), {key: data[key] for key in names[1:]}

@@ -48,7 +48,7 @@ def record_version_faults(reading: DcsReader) -> None:
     info = data.get("info")
     for key in ("title", "version"):
         if isinstance(info, Mapping) and key in info and info[key] is None:
-            reading.aside(f"{key!r} has no value", ("info", key), "write one")
+            reading.record_unused_value(f"{key!r} has no value", ("info", key), "write one")
 
 # %% ../../../nbs/contract/dcs/03_reader.ipynb #93add68c
 MODEL_KEYS = {"description", "type", "title", "fields", "primaryKey", "quality", "examples", "tags", "config", "additionalFields"}
@@ -57,9 +57,9 @@ MODEL_KEYS = {"description", "type", "title", "fields", "primaryKey", "quality",
 def read_dcs_model(reading: DcsReader, name: str, item: Any, path: DcsPath) -> Model:
     """Return one model; its checks in SodaCL go to the fields that they name."""
     if not isinstance(item, Mapping):
-        reading.refuse(f"the model {name!r} is a mapping of keys", path)
+        reading.record_bad_value(f"the model {name!r} is a mapping of keys", path)
         return Model(name)
-    config, rest = dict(reading.value(item, "config", path, dict, {})), reading.unknown(item, MODEL_KEYS, path)
+    config, rest = dict(reading.value(item, "config", path, dict, {})), reading.read_unknown_items(item, MODEL_KEYS, path)
     rest |= {"additionalFields": item["additionalFields"]} if "additionalFields" in item else {}
     physical = reading.text(config, "physicalName", (*path, "config"))
     more = {f"config.{key}" if key in rest else key: value for key, value in config.items() if key != "physicalName"}
@@ -82,17 +82,17 @@ def read_primary_key(reading: DcsReader, item: Mapping[str, Any], fields: tuple[
     written = [str(part) for part in ([listed] if isinstance(listed, str) else listed)]
     key, names = list(dict.fromkeys(written)), [field.name for field in fields]
     if len(key) < len(written):
-        reading.refuse("the primary key names a field twice", (*path, "primaryKey"), "name each once, in the order of the key")
+        reading.record_bad_value("the primary key names a field twice", (*path, "primaryKey"), "name each once, in the order of the key")
     for name in key:
         item_of_field = item["fields"][name] if name in names else None
         denied = [flag for flag in ("primaryKey", "primary") if isinstance(item_of_field, Mapping) and item_of_field.get(flag) is False]
         for flag in denied:
-            reading.aside(f"'{flag}: false' says the opposite of the model's primaryKey, which names {name!r} and holds", (*path, "fields", name, flag))
+            reading.record_unused_value(f"'{flag}: false' says the opposite of the model's primaryKey, which names {name!r} and holds", (*path, "fields", name, flag))
         if name not in names:
-            reading.refuse(f"the primary key names {name!r}, which is no field of the model", (*path, "primaryKey"), nearest_name_hint(name, names))
+            reading.record_bad_value(f"the primary key names {name!r}, which is no field of the model", (*path, "primaryKey"), nearest_name_hint(name, names))
     for name in flagged:
         if key and name not in key:
-            reading.aside(f"the field {name!r} is no part of the model's primaryKey, which holds", (*path, "fields", name, "primaryKey"))
+            reading.record_unused_value(f"the field {name!r} is no part of the model's primaryKey, which holds", (*path, "fields", name, "primaryKey"))
     order = key or flagged
     return tuple(replace(field, primary_key=order.index(field.name) + 1 if field.name in order else 0) for field in fields)
 
@@ -119,11 +119,11 @@ def read_dcs_examples(reading: DcsReader) -> tuple[dict[str, tuple[Example, ...]
     for index, item in enumerate(reading.value(reading.document.data, "examples", (), list, [])):
         path: DcsPath = ("examples", index)
         if not isinstance(item, Mapping):
-            reading.refuse("an example is a mapping with model and data", path)
+            reading.record_bad_value("an example is a mapping with model and data", path)
             continue
-        model, rest = reading.text(item, "model", path), reading.unknown(item, EXAMPLE_KEYS, path)
+        model, rest = reading.text(item, "model", path), reading.read_unknown_items(item, EXAMPLE_KEYS, path)
         if not model:
-            reading.aside("the example names no model; it is kept as a property", path, "write model: NAME")
+            reading.record_unused_value("the example names no model; it is kept as a property", path, "write model: NAME")
         more += [dict(item)] if rest or not model else []
         example = Example(item.get("data"), reading.text(item, "type", path) or "csv", reading.text(item, "description", path))
         found |= {model: (*found.get(model, ()), example)} if model else {}
@@ -171,7 +171,7 @@ def with_contract_quality(reading: DcsReader, models: dict[str, Model]) -> dict[
         name = find_model_name(models, dataset)
         if not name and models:
             said = f"names the model {dataset!r}, which is not there" if dataset else "does not say which model it is for"
-            reading.aside(f"the check {quality.name!r} {said}; it is kept and not executed", ("quality",), nearest_name_hint(dataset, models) or "name a model of the contract")
+            reading.record_unused_value(f"the check {quality.name!r} {said}; it is kept and not executed", ("quality",), nearest_name_hint(dataset, models) or "name a model of the contract")
             name, quality = next(iter(models)), disable_check(quality, **({"dataset": dataset} if dataset else {}))
         models = {**models, name: with_model_check(models[name], quality)} if name else models
     return models
@@ -188,7 +188,7 @@ def contract_checks(reading: DcsReader) -> tuple[tuple[str, Quality], ...]:
         parts = written.items() if isinstance(written, Mapping) else [("", written)]
         return tuple((name, Quality("custom", name=kind or "quality", engine=kind or "unknown", implementation=part)) for name, part in parts)
     if not isinstance(written, str | list | Mapping):
-        reading.refuse("SodaCL is a text, a list or a mapping", (*path, "specification"))
+        reading.record_bad_value("SodaCL is a text, a list or a mapping", (*path, "specification"))
         return ()
     return parse_sodacl(written)
 
@@ -207,8 +207,8 @@ def quality_without_model(reading: DcsReader, models: Mapping[str, Model]) -> di
     if not isinstance(item, Mapping):
         return {}
     if item and not models:
-        reading.aside("'quality' has no model to go to; it is kept as a property", ("quality",))
-    rest = reading.unknown(item, {"type", "specification"}, ("quality",))
+        reading.record_unused_value("'quality' has no model to go to; it is kept as a property", ("quality",))
+    rest = reading.read_unknown_items(item, {"type", "specification"}, ("quality",))
     return {"quality": dict(item)} if rest or (item and (not models or item.get("specification") is None)) else {}
 
 # %% ../../../nbs/contract/dcs/03_reader.ipynb #848b566e
@@ -231,7 +231,7 @@ def read_dcs_contract(reading: DcsReader) -> Contract:
     """Return the contract of a document whose references are followed."""
     data = reading.document.data
     record_version_faults(reading)
-    info, top = reading.value(data, "info", (), dict, {}), reading.unknown(data, TOP_KEYS, ())
+    info, top = reading.value(data, "info", (), dict, {}), reading.read_unknown_items(data, TOP_KEYS, ())
     workflow, second = read_workflow_extension(reading)
     models = {name: read_dcs_model(reading, name, item, ("models", name)) for name, item in reading.value(data, "models", (), dict, {}).items()}
     examples, more = read_dcs_examples(reading)
@@ -242,7 +242,7 @@ def read_dcs_contract(reading: DcsReader) -> Contract:
         reading.text(data, "dataContractSpecification", ()), domain=reading.text(info, "domain", ("info",)), description=read_dcs_description(reading), team=read_dcs_team(reading, info), models=tuple(models.values()),
         servers=read_servers(reading), service_levels=read_service_levels(reading), workflow=workflow, tags=tuple(map(str, reading.value(data, "tags", (), list, []))),
         links=(*read_dcs_links(reading, data, ()), *read_policies(reading)),
-        properties={**properties, **{f"info.{key}": value for key, value in reading.unknown(info, INFO_KEYS, ("info",)).items()}})
+        properties={**properties, **{f"info.{key}": value for key, value in reading.read_unknown_items(info, INFO_KEYS, ("info",)).items()}})
 
 # %% ../../../nbs/contract/dcs/03_reader.ipynb #ad948aac
 def with_definitions(contract: Contract, reading: DcsReader, document: Document) -> Contract:

@@ -98,7 +98,7 @@ def edit_outline(text: str, path: NodePath, operation: Operation, splice: Splice
     if any(node.anchor or node.kind == "alias" or "<<" in place for place, node in walk_nodes(layout.root)):
         raise SharedError
     data = data_after(short.text, operation)
-    after = short.restored(apply_verified_splice(layout, data, splice))
+    after = short.restore(apply_verified_splice(layout, data, splice))
     if len(after) <= MAX_FULL_RECHECK_CHARS and repr(parse_yaml_data(after)) != repr(data_after(text, operation)):
         raise SharedError
     remember_plain_text(after)
@@ -129,7 +129,7 @@ class YamlFileText:
     ending: str
     is_open: bool
 
-    def written(self, text: str) -> str:
+    def restore_line_ends(self, text: str) -> str:
         """Return another text as the file has it."""
         if self.is_open and not has_block_scalar_end(text):
             text = text.removesuffix("\n")
@@ -156,8 +156,8 @@ def edit_yaml_at(text: str, path: NodePath, operation: Operation, splice: Splice
     file = parse_yaml_file_text(text)
     if is_plainly_laid_out(file.text) and file.text.endswith("\n"):
         with suppress(SharedError, UnusualLayoutError):
-            return file.written(edit_outline(file.text, path, operation, splice))
-    return file.written(edit_whole_text(file.text, path, operation, splice))
+            return file.restore_line_ends(edit_outline(file.text, path, operation, splice))
+    return file.restore_line_ends(edit_whole_text(file.text, path, operation, splice))
 
 # %% ../../../nbs/contract/edit/06_change.ipynb #6bffea38
 def alias_path_groups(root: Node, path: NodePath) -> list[list[NodePath]]:

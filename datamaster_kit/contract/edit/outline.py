@@ -86,7 +86,7 @@ class Outline:
     text: str
     kept: tuple[str, ...]
 
-    def restored(self, text: str) -> str:
+    def restore(self, text: str) -> str:
         """Return a text that was made from the outline with everything that was left out."""
         return re.sub(rf" *#{OMISSION_TOKEN}(\d+);", lambda found: self.kept[int(found[1])], text)
 

@@ -62,24 +62,24 @@ class ReferenceResolver:
         self.followed = 0
         self.faults: list[Fault] = []
 
-    def resolved(self, value: Any, document: Document, path: tuple[str | int, ...], trail: tuple[tuple[str, str], ...]) -> Any:
+    def resolve_value(self, value: Any, document: Document, path: tuple[str | int, ...], trail: tuple[tuple[str, str], ...]) -> Any:
         """Return a value with its references replaced."""
         if isinstance(value, list):
-            return [self.resolved(item, document, (*path, position), trail) for position, item in enumerate(value)]
+            return [self.resolve_value(item, document, (*path, position), trail) for position, item in enumerate(value)]
         if not isinstance(value, Mapping):
             return value
-        own = {key: self.resolved(item, document, (*path, key), trail) for key, item in value.items() if key != "$ref" or not isinstance(item, str)}
+        own = {key: self.resolve_value(item, document, (*path, key), trail) for key, item in value.items() if key != "$ref" or not isinstance(item, str)}
         if not isinstance(value.get("$ref"), str):
             return own
-        target = self.target(value["$ref"], document, path, trail)
+        target = self.follow_reference(value["$ref"], document, path, trail)
         return {**target, **own} if isinstance(target, Mapping) else own or target
 
-    def target(self, reference: str, document: Document, path: tuple[str | int, ...], trail: tuple[tuple[str, str], ...]) -> Any:
+    def follow_reference(self, reference: str, document: Document, path: tuple[str | int, ...], trail: tuple[tuple[str, str], ...]) -> Any:
         """Return what a reference names, itself resolved, or an empty mapping after a fault."""
         name, _, pointer = reference.partition("#")
         self.followed += 1
         try:
-            there = self.document(reference_path(name, document, self.root)) if name else document
+            there = self.read_once(reference_path(name, document, self.root)) if name else document
             step = (there.file, pointer.strip("/"))
             if step in trail:
                 self.faults.append(self.first.fault(REF_CIRCLE, f"$ref {reference!r} runs in a circle", (*path, "$ref")))
@@ -88,7 +88,7 @@ class ReferenceResolver:
                 if all(fault.code != REF_MANY.name for fault in self.faults):
                     self.faults.append(self.first.fault(REF_MANY, f"more than {MAX_REFERENCES:,} references are followed", (*path, "$ref")))
                 return {}
-            return self.resolved(json_pointer_value(there.data, pointer), there, path, (*trail, step))
+            return self.resolve_value(json_pointer_value(there.data, pointer), there, path, (*trail, step))
         except KeyError:
             self.faults.append(self.first.fault(REF_UNKNOWN, f"$ref {reference!r} names nothing", (*path, "$ref")))
         except (OSError, ValueError) as error:
@@ -97,7 +97,7 @@ class ReferenceResolver:
             self.faults.extend(error.faults)
         return {}
 
-    def document(self, path: Path) -> Document:
+    def read_once(self, path: Path) -> Document:
         """Return a file's document, read once."""
         if path not in self.documents:
             self.documents[path] = read_document(path)
@@ -107,12 +107,12 @@ class ReferenceResolver:
 def resolve_references(document: Document, root: Path | None) -> tuple[Any, tuple[Fault, ...]]:
     """Return the document's data with every `$ref` replaced, and the faults of those that could not be."""
     walk = ReferenceResolver(document, root)
-    data = walk.resolved(document.data, document, (), ())
+    data = walk.resolve_value(document.data, document, (), ())
     return (data, tuple(walk.faults)) if walk.followed else (document.data, ())
 
 # %% ../../../nbs/contract/odcs/01_references.ipynb #d857f8e9
 def find_referenced_files(document: Document, root: Path) -> tuple[Path, ...]:
     """Return the files inside the root that the `$ref`s of a document lead to, also through others."""
     walk = ReferenceResolver(document, root)
-    walk.resolved(document.data, document, (), ())
+    walk.resolve_value(document.data, document, (), ())
     return tuple(sorted(walk.documents))

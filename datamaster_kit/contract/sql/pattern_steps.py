@@ -130,13 +130,13 @@ class Automaton:
         self.offers_nothing = False
         self.is_case_free = is_case_free
 
-    def labour(self, steps: int) -> None:
+    def count_work(self, steps: int) -> None:
         """Count what the judgement itself costs; raises ExplodingPatternError where that is too much."""
         self.work += steps
         if self.work > MAX_WORK:
             raise ExplodingPatternError("it is too large to be judged")
 
-    def character(self, intervals: Intervals) -> Piece:
+    def add_character(self, intervals: Intervals) -> Piece:
         """Add a position for one character."""
         if len(self.sets) >= MAX_PATTERN_PARTS:
             raise ExplodingPatternError(f"it has more than {MAX_PATTERN_PARTS:,} parts when its counted repetitions are written out")
@@ -155,7 +155,7 @@ class Automaton:
 
     def link(self, last: Ways, first: Ways) -> None:
         """Let the positions of `first` follow those of `last`."""
-        self.labour(len(last) * len(first))
+        self.count_work(len(last) * len(first))
         for place, ways in last.items():
             before = len(self.follow[place])
             self.follow[place] = sum_ways(self.follow[place], first, ways)
@@ -166,14 +166,14 @@ class Automaton:
     def sequence(self, one: Piece, other: Piece) -> Piece:
         """Return one piece followed by another."""
         self.link(one.last, other.first)
-        self.labour(len(one.first) + len(other.last) + len(one.sure) + len(other.sure))
+        self.count_work(len(one.first) + len(other.last) + len(one.sure) + len(other.sure))
         return Piece(sum_ways(one.first, other.first, one.empty), sum_ways(other.last, one.last, other.empty), sum_ways(one.open, other.open if one.is_empty_open else {}),
                      other.sure | (one.sure if other.is_empty_sure else frozenset()), one.empty * other.empty,
                      one.is_empty_open and other.is_empty_open, one.is_empty_sure and other.is_empty_sure)
 
     def choice(self, one: Piece, other: Piece) -> Piece:
         """Return one piece or another."""
-        self.labour(len(one.first) + len(other.first) + len(one.last) + len(other.last) + len(one.sure) + len(other.sure))
+        self.count_work(len(one.first) + len(other.first) + len(one.last) + len(other.last) + len(one.sure) + len(other.sure))
         return Piece(sum_ways(one.first, other.first), sum_ways(one.last, other.last), sum_ways(one.open, other.open), one.sure | other.sure, one.empty + other.empty,
                      one.is_empty_open or other.is_empty_open, one.is_empty_sure or other.is_empty_sure)
 
@@ -195,13 +195,13 @@ def item_piece(automaton: Automaton, kind: str, value: Any) -> Piece:
     """Return the piece of one item; raises ExplodingPatternError for a back-reference."""
     match kind:
         case "LITERAL":
-            return automaton.character(((value, value + 1),))
+            return automaton.add_character(((value, value + 1),))
         case "NOT_LITERAL":
-            return automaton.character(complement(((value, value + 1),)))
+            return automaton.add_character(complement(((value, value + 1),)))
         case "ANY":
-            return automaton.character(ALL_CHARACTERS)
+            return automaton.add_character(ALL_CHARACTERS)
         case "IN":
-            return automaton.character(class_intervals(value))
+            return automaton.add_character(class_intervals(value))
         case "AT":
             is_start = "BEGINNING" in str(value)
             return Piece(is_empty_open=not is_start, is_empty_sure=is_start)
@@ -255,7 +255,7 @@ def common_text_pairs(automaton: Automaton, starts: Ways) -> set[int] | None:
     while waiting:
         left, right = waiting.pop()
         work += len(left) * len(right)
-        automaton.labour(len(left) * len(right))
+        automaton.count_work(len(left) * len(right))
         if work > MAX_POSITION_PAIRS:
             return None
         for one, other in product(left, right):
@@ -273,7 +273,7 @@ def predecessor_groups(automaton: Automaton, starts: Ways) -> list[list[list[tup
     for place, following in enumerate(automaton.follow):
         for target, ways in following.items():
             groups = before[target]
-            automaton.labour(sum(map(len, groups)))
+            automaton.count_work(sum(map(len, groups)))
             near = [group for group in groups if len(groups) > MAX_COPIES or any(
                 position_pair(automaton, other, place) in pairs if pairs is not None else automaton.can_meet(other, place) for other, _ in group)]
             before[target] = [*(group for group in groups if group not in near), [(place, ways), *(pair for group in near for pair in group)]]
@@ -299,7 +299,7 @@ def count_steps(automaton: Automaton, starts: Ways, sure: frozenset[int], most: 
     total, fresh = sum(ways), set(starts)
     for read in range(1, MAX_VALUE_LENGTH + 1):
         touched = {place for other in fresh for place in automaton.follow[other]} | (fresh & sure)
-        automaton.labour(sum(costs[place] for place in touched))
+        automaton.count_work(sum(costs[place] for place in touched))
         grown = {place: max([ways[place] if keeps else 0.0, *(sum(ways[other] * times for other, times in group) for group in before[place])]) for place in touched}
         grown = {place: min(count, 1.0) if place in sure else count for place, count in grown.items()}
         fresh = {place for place, count in grown.items() if count != ways[place] or not keeps}
@@ -320,7 +320,7 @@ def search_steps(automaton: Automaton, piece: Piece, keeps: bool = True) -> Step
     """Return the most steps of a search, which begins anew at every character; what doubles is infinitely many, even where a match would end it before."""
     if count_steps(automaton, piece.first, frozenset(), MAX_STEPS**2, keeps).most > MAX_STEPS**2:
         return StepBound(inf, False)
-    search = automaton.character(ALL_CHARACTERS)
+    search = automaton.add_character(ALL_CHARACTERS)
     automaton.link(search.last, sum_ways(search.first, piece.open))
     return count_steps(automaton, sum_ways(search.first, piece.first), piece.sure, MAX_STEPS, keeps)
 

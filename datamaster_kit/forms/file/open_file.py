@@ -48,7 +48,7 @@ class OpenFile:
         self.editing: Editing = start_editing(text)
         self.content = self.read(text)
         self.saved: Content = self.content
-        self.look(is_open=True)
+        self.start_examination(is_open=True)
 
     def read(self, text: str) -> Content:
         """Return the content of a text, not examined."""
@@ -58,26 +58,26 @@ class OpenFile:
         """Change the text as `make` says; raises BadInput, and changes nothing, where that cannot be done. Changes of one `place` in a row are one step."""
         with self.lock:
             before = step_base_text(self.editing, place)
-            self.take(with_new_text(self.editing, make(before, self.content if before is self.editing.text else self.read(before)), place))
+            self.apply_editing(with_new_text(self.editing, make(before, self.content if before is self.editing.text else self.read(before)), place))
 
     def undo(self) -> None:
         """Go one step back."""
-        self.take(undo_edit(self.editing))
+        self.apply_editing(undo_edit(self.editing))
 
     def redo(self) -> None:
         """Go one step forward again."""
-        self.take(redo_edit(self.editing))
+        self.apply_editing(redo_edit(self.editing))
 
-    def take(self, editing: Editing) -> None:
+    def apply_editing(self, editing: Editing) -> None:
         """Go on with another state, keep it as a draft, and tell the listeners."""
         with self.lock:
             if editing.text != self.editing.text:
                 self.content = self.read(editing.text)
             self.editing = editing
-            self.keep()
-        self.look()
+            self.save_draft()
+        self.start_examination()
 
-    def keep(self) -> None:
+    def save_draft(self) -> None:
         """Keep what is unsaved as a draft; where that cannot be, `draft_fault` says why, and editing goes on."""
         self.draft_fault = None
         try:
@@ -88,7 +88,7 @@ class OpenFile:
         except DatamasterError as error:
             self.draft_fault = error.faults[0]
 
-    def look(self, is_open: bool = False) -> None:
+    def start_examination(self, is_open: bool = False) -> None:
         """Examine the content: now, or where the file is large when no change has come for a while."""
         if self.timer:
             self.timer.cancel()
@@ -96,7 +96,7 @@ class OpenFile:
             self.timer = threading.Timer(0 if is_open else EXAMINE_PAUSE_SECONDS, self.examine_now)
             self.timer.daemon = True
             self.timer.start()
-            self.tell()
+            self.notify_listeners()
         else:
             self.examine_now()
 
@@ -110,14 +110,14 @@ class OpenFile:
             self.content = found
             if self.saved is content:
                 self.saved = found
-        self.tell()
+        self.notify_listeners()
 
-    def tell(self) -> None:
+    def notify_listeners(self) -> None:
         """Call the listeners."""
         for listener in tuple(self.listeners):
             listener()
 
-    def settle(self) -> Content:
+    def wait_for_examination(self) -> Content:
         """Return the content once it is examined."""
         while self.timer and self.timer.is_alive():
             time.sleep(0.01)
@@ -166,8 +166,8 @@ def save_open_file(file: OpenFile, prefer: Literal["", "ours", "theirs"] = "") -
     with file.lock:
         was_joined = disk != file.editing.saved
         file.editing, file.content, file.saved = with_saved_text(with_new_text(file.editing, text), text), content, content
-        file.keep()
-    file.tell()
+        file.save_draft()
+    file.notify_listeners()
     return SaveResult(version, due if text != disk else version, was_joined)
 
 

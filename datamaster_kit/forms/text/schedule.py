@@ -33,7 +33,7 @@ def next_times(cron: str, zone: str, after: datetime, count: int) -> tuple[datet
     if after.tzinfo is None:
         raise ValueError("`after` needs a time zone: datetime.now(UTC)")
     faults = list[Fault]()
-    if TIME_ZONE.wrong(zone):
+    if TIME_ZONE.problem(zone):
         faults.append(BAD_ZONE.fault(f"{zone!r} is no time zone"))
     try:
         said = parse_quartz(cron)

@@ -63,7 +63,7 @@ class Preview:
     notes: tuple[str, ...] = ()
 
     @property
-    def rescued(self) -> tuple[str, ...]:
+    def unknown_columns(self) -> tuple[str, ...]:
         """The columns that the contract lacks."""
         return tuple(column for column, field in zip(self.columns, self.fields, strict=True) if not field)
 

@@ -38,7 +38,7 @@ def preview_html(found: Preview) -> str:
     """Return a preview as HTML: its rows, and in sentences what would be rescued and what is missing."""
     names = [f"{column} (rescued)" if not field else column if column == field else f"{column} → {field}" for column, field in zip(found.columns, found.fields, strict=True)]
     rows = [[cell_words(cell, bool(field)) for cell, field in zip(row, found.fields, strict=True)] for row in found.rows]
-    said = [notice("warning", f"The contract does not know {', '.join(found.rescued)}: what stands there is rescued.")] if found.rescued else []
+    said = [notice("warning", f"The contract does not know {', '.join(found.unknown_columns)}: what stands there is rescued.")] if found.unknown_columns else []
     said += [notice("warning", f"There is nothing for {', '.join(found.missing)}.")] if found.missing else []
     said += [notice("error", f"Record {number} cannot be read, and is rescued whole: {text}") for number, text in found.broken]
     said += [notice("warning", f"{len(found.misfits)} of the cells shown do not fit their type and are rescued.")] if found.misfits else []
@@ -92,6 +92,6 @@ def mock_html(contract: Contract, made: Sequence[MockOutput], folder: Path) -> s
 
 def plan_html(planned: PlanWithNotes) -> str:
     """Return a plan as HTML: a row a change, and the counts, in the words of the command line."""
-    rows = [(ACTION_MARKS[change.action], change.kind, change.name, difference_text(change), "; ".join(filter(None, (change.refusal and f"refused: {change.refusal}", change.note)))) for change in planned.plan.shown]
+    rows = [(ACTION_MARKS[change.action], change.kind, change.name, difference_text(change), "; ".join(filter(None, (change.refusal and f"refused: {change.refusal}", change.note)))) for change in planned.plan.visible_changes]
     changes = table_html(("", "Kind", "Name", "What differs", "What to know"), rows) if rows else ""
     return changes + notice("ok" if planned.plan.is_empty else "note", plan_summary(planned.plan)) + join_markup(notice("note", text) for text in planned.notes)

@@ -45,9 +45,9 @@ class TryPanel:
         self.running: BackgroundWork[Any] | None = None
         self.thread: threading.Thread | None = None
         self.is_cancelled = False
-        self.widget = self.made()
+        self.widget = self.build_widget()
 
-    def made(self) -> Any:
+    def build_widget(self) -> Any:
         """Return the panel's widget."""
         from ipywidgets import HTML, BoundedFloatText, BoundedIntText, Button, Dropdown, FloatProgress, VBox
 
@@ -93,21 +93,21 @@ class TryPanel:
         """Something that was started has not ended."""
         return self.thread is not None and self.thread.is_alive()
 
-    def wanted(self, source: Any) -> TrialRequest:
+    def trial_request(self, source: Any) -> TrialRequest:
         """Return what is asked for in the fields."""
         return TrialRequest(source, self.rows.value, self.seed.value, self.bad_share.value if source == "mock" else 0.0)
 
     def try_out(self, source: str) -> None:
         """Start a trial."""
-        self.follow(start_trial(self.text(), self.path, self.project, self.wanted(source)), self.show_trial)
+        self.follow_work(start_trial(self.text(), self.path, self.project, self.trial_request(source)), self.show_trial)
 
     def plan(self, kind: PlanKind) -> None:
         """Start making a plan."""
-        self.follow(start_planning(self.text(), self.path, self.project, kind, self.target.value), self.show_plan)
+        self.follow_work(start_planning(self.text(), self.path, self.project, kind, self.target.value), self.show_plan)
 
     def make_mock(self) -> None:
         """Start making mock data, below the project's `.datamaster/forms/mock`."""
-        text, wanted, root = self.text(), self.wanted("mock"), project_at(self.project).root
+        text, wanted, root = self.text(), self.trial_request("mock"), project_at(self.project).root
         digest = digest_of(text, str(self.path), repr(wanted))
 
         def work() -> None:
@@ -117,7 +117,7 @@ class TryPanel:
 
         self.start(work)
 
-    def follow(self, running: BackgroundWork[Any], show: Callable[[Any], None]) -> None:
+    def follow_work(self, running: BackgroundWork[Any], show: Callable[[Any], None]) -> None:
         """Follow what runs in a child process, and show its result."""
         self.running = running
 

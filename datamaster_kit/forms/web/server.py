@@ -73,7 +73,7 @@ def request_token(request: HTTPServerRequest) -> str | None:
 
 def request_refusal(door: TokenAuth, request: HTTPServerRequest) -> str:
     """Return why a request may not come in, or an empty text."""
-    cookie = request.cookies.get(door.cookie)
+    cookie = request.cookies.get(door.cookie_name)
     return refusal_reason(door, request.headers, request_token(request), cookie.value if cookie else None)
 
 
@@ -107,7 +107,7 @@ def token_exchange_handler(door: TokenAuth) -> type:
         """Sets the cookie of the door, and the one that voila gives back when a page is left."""
 
         def get(self) -> None:
-            self.set_cookie(door.cookie, door.session, httponly=True, samesite="Strict", path="/")
+            self.set_cookie(door.cookie_name, door.session, httponly=True, samesite="Strict", path="/")
             self.xsrf_token  # noqa: B018  reading it sets it
             for name, value in {**security_headers(door), "Cache-Control": "no-store"}.items():
                 self.set_header(name, value)

@@ -28,7 +28,7 @@ class TokenAuth:
         return (f"127.0.0.1:{self.port}", f"localhost:{self.port}")
 
     @property
-    def cookie(self) -> str:
+    def cookie_name(self) -> str:
         """The name of the cookie."""
         return f"datamaster-forms-{self.port}"
 

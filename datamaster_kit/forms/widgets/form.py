@@ -107,7 +107,7 @@ class TabbedForm:
         self.file, self.tabs, self.beginning = file, tabs, beginning
         self.panels: dict[int, Panel] = {}
         self.said_of = file.editing.text  # the text that the message above the tabs is about
-        self.widget = self.made()
+        self.widget = self.build_widget()
         self.file.listeners.append(self.refresh)
         self.refresh()
 
@@ -120,7 +120,7 @@ class TabbedForm:
         """Show the form at the end of a cell."""
         return self.widget._repr_mimebundle_(**options)
 
-    def made(self) -> Any:
+    def build_widget(self) -> Any:
         """Return the widget of the whole form."""
         from ipywidgets import HTML, Accordion, Tab, VBox
 
@@ -149,7 +149,7 @@ class TabbedForm:
         (self.widget.add_class if self.is_unsaved else self.widget.remove_class)("dm-unsaved")  # a web page asks before it is left
         self.undo.disabled, self.redo.disabled, self.save.disabled = not self.file.editing.past, not self.file.editing.future, not self.is_unsaved
         found = unsaved_changes(self.file)
-        show_html(self.state, render_html('<p role="status">{{ badges }}</p>', badges=join_markup((badge_html(kind, words) for kind, words in file_state_words(self.file, found)), " ")) + self.unkept())
+        show_html(self.state, render_html('<p role="status">{{ badges }}</p>', badges=join_markup((badge_html(kind, words) for kind, words in file_state_words(self.file, found)), " ")) + self.draft_fault_html())
         show_html(self.unreadable, unreadable_words(content, self.file.editing.text))
         self.begin.layout.display = None if self.beginning and self.unreadable.value and is_blank_text(self.file.editing.text) else "none"
         self.again.layout.display = None if self.unreadable.value else "none"
@@ -165,7 +165,7 @@ class TabbedForm:
         elif self.below.selected_index == 2:
             show_html(self.whole, pre_block_html(self.file.editing.text))
 
-    def unkept(self) -> str:
+    def draft_fault_html(self) -> str:
         """Return as HTML why what is unsaved is not kept as a draft; nothing where it is."""
         return fault_notices([self.file.draft_fault]) if self.file.draft_fault else ""
 
@@ -184,25 +184,25 @@ class TabbedForm:
         """Save; where somebody else changed the same lines, show both and ask."""
         self.choices.children = ()
         try:
-            self.tell_saved(save_open_file(self.file).sentence())
+            self.show_saved(save_open_file(self.file).sentence())
         except DatamasterError as error:
             if error.faults[0].code == CHANGED_ON_DISK.name:
-                self.ask()
+                self.show_conflicts()
             raise
 
-    def tell_saved(self, sentence: str) -> None:
+    def show_saved(self, sentence: str) -> None:
         """Say what saving did."""
         self.choices.children, self.said_of = (), self.file.editing.text
         show_html(self.message, notice("ok", sentence))
 
-    def ask(self) -> None:
+    def show_conflicts(self) -> None:
         """Show where both changed the same lines, and offer what can be done."""
         from ipywidgets import HTML
 
         places = table_html(("Here", "On disk"), merge_with_disk(self.file).conflicts)
         self.choices.children = [
-            HTML(places), button("Keep mine in these places", lambda: self.tell_saved(save_open_file(self.file, "ours").sentence()), self.message),
-            button("Take theirs in these places", lambda: self.tell_saved(save_open_file(self.file, "theirs").sentence()), self.message), button("Open theirs, drop all of mine", self.open_again, self.message),
+            HTML(places), button("Keep mine in these places", lambda: self.show_saved(save_open_file(self.file, "ours").sentence()), self.message),
+            button("Take theirs in these places", lambda: self.show_saved(save_open_file(self.file, "theirs").sentence()), self.message), button("Open theirs, drop all of mine", self.open_again, self.message),
         ]
 
     def open_again(self) -> None:
@@ -219,10 +219,10 @@ class TabbedForm:
         if draft is None:
             return
         show_html(self.draft, notice("note", "An unfinished edit of this file was kept.") + diff_html(text_diff_lines(self.file.editing.text, draft.text)))
-        self.draft_choices.children = [button("Go on with it", self.after_draft(lambda: resume_draft(self.file, draft)), self.message),
-                                       button("Discard it", self.after_draft(self.file.keep), self.message)]
+        self.draft_choices.children = [button("Go on with it", self.draft_answer(lambda: resume_draft(self.file, draft)), self.message),
+                                       button("Discard it", self.draft_answer(self.file.save_draft), self.message)]
 
-    def after_draft(self, act: Callable[[], None]) -> Callable[[], None]:
+    def draft_answer(self, act: Callable[[], None]) -> Callable[[], None]:
         """Return an answer to the offer of a draft, after which the offer is gone."""
         def answer() -> None:
             act()

@@ -112,14 +112,14 @@ class GridRow:
         self.more = button("More", lambda: open(self.name), tooltip=f"All of field {number}")
         for column, widget in self.inputs.items():
             widget.add_class("dm-hidden-label")
-            widget.observe(lambda change, column=column: self.changed(column, change["new"]), "value")
+            widget.observe(lambda change, column=column: self.apply_input(column, change["new"]), "value")
 
     @property
     def widgets(self) -> list[Any]:
         """The cells in the order of the columns, and the line of messages below them."""
         return [*self.inputs.values(), self.more, self.message]
 
-    def changed(self, column: str, given: Any) -> None:
+    def apply_input(self, column: str, given: Any) -> None:
         """Put a person's change into the file, or say why not."""
         if not self.name or self.typing == "refreshing":
             return

@@ -80,8 +80,8 @@ def mapping_section(file: OpenFile, shape: OpenKeys, base: Address, title: str, 
 
     def add() -> None:
         new = name.value.strip()
-        if not new or new in names() or shape.by.wrong(new):
-            raise BadInput(FORM_BAD_KEY.fault(f"{new!r} cannot be added to {word}: " + ("it has no name" if not new else "it is there already" if new in names() else shape.by.wrong(new))))
+        if not new or new in names() or shape.by.problem(new):
+            raise BadInput(FORM_BAD_KEY.fault(f"{new!r} cannot be added to {word}: " + ("it has no name" if not new else "it is there already" if new in names() else shape.by.problem(new))))
         begun: Any = {} if isinstance(shape.of, FixedKeys) else [] if isinstance(shape.of, Items) else ""
         file.change(lambda text, content: with_value(text, content.data, (*base, new), begun))
         name.value = ""

@@ -95,7 +95,7 @@ def source_panel(file: OpenFile, project: Path | None) -> Panel:
 
     def look() -> None:
         result.value = ""
-        contract = file.settle().contract
+        contract = file.wait_for_examination().contract
         if contract is None or chosen.value not in [model.name for model in contract.models]:
             raise BadInput(CANNOT_PREVIEW.fault("the contract cannot be read"))
         result.value = newest_preview_html(contract, contract.model(chosen.value), read_project(project) if project else None)
@@ -129,7 +129,7 @@ def mail_panel(file: OpenFile) -> Panel:
     def refresh() -> None:
         for one, note, question in zip(controls, notes, MAIL_QUESTIONS, strict=True):
             one.refresh()
-            wrong = [item for item in parse_comma_line(read_answer(file.content, question, workflow_address(file.content))) if EMAIL.wrong(item)]
+            wrong = [item for item in parse_comma_line(read_answer(file.content, question, workflow_address(file.content))) if EMAIL.problem(item)]
             show_html(note, notice("warning", f"No e-mail address: {', '.join(wrong)}") if wrong else "")
 
     refresh()

@@ -54,7 +54,7 @@ def totals_file_text(control: ControlTotals, totals: Mapping[str, Decimal]) -> s
 def write_totals(hidden: Path, name: str, control: ControlTotals, totals: Mapping[str, Decimal], options: Mapping[str, Any]) -> None:
     """Bring the totals into a hidden file, or beside the file that it will be, of that name."""
     if control.place == "file":
-        hidden.with_name(control.beside(name)).write_text(totals_file_text(control, totals), encoding="utf-8")
+        hidden.with_name(control.totals_file_name(name)).write_text(totals_file_text(control, totals), encoding="utf-8")
         return
     record = totals_record(control, totals, options).encode(str(options.get("encoding", "utf-8")))
     if control.place == "trailer":

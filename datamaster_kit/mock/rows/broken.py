@@ -50,28 +50,28 @@ class RuleBreaker:
     absent: frozenset[str] = frozenset()
 
     @property
-    def count(self) -> int:
+    def rows_to_break(self) -> int:
         """How many rows are to be broken."""
         return round(self.plan.rows * self.ratio)
 
-    def damage(self, start: int, columns: dict[str, pa.Array]) -> DamagedChunk:
+    def damage_chunk(self, start: int, columns: dict[str, pa.Array]) -> DamagedChunk:
         """Return a chunk's columns with its share of broken rows."""
         import numpy as np
 
         made = DamagedChunk(columns)
         rows = np.arange(start, start + len(next(iter(columns.values()))))
         turns = random_permutation(self.stream, rows, self.plan.rows)
-        left = np.flatnonzero(turns < self.count)
+        left = np.flatnonzero(turns < self.rows_to_break)
         for shift in range(len(self.rules)):
             for index, rule in enumerate(self.rules):
                 mine = left[(turns[left] + shift) % len(self.rules) == index]
                 if len(mine):
-                    left = np.setdiff1d(left, self.broken(rule, mine, rows, made))
+                    left = np.setdiff1d(left, self.break_rule(rule, mine, rows, made))
             if not len(left):
                 break
         return made
 
-    def broken(self, rule: Rule, places: np.ndarray, rows: np.ndarray, made: DamagedChunk) -> np.ndarray:
+    def break_rule(self, rule: Rule, places: np.ndarray, rows: np.ndarray, made: DamagedChunk) -> np.ndarray:
         """Break a rule in some places of a chunk; return those where it succeeded."""
         import numpy as np
         import pyarrow as pa
@@ -79,7 +79,7 @@ class RuleBreaker:
         done: list[int] = []
         left = places
         some = {name: column.take(pa.array(left)) for name, column in made.columns.items()}
-        for damaged in self.proposed(rule, some, rows[left]) if rule.kind != "type" else [self.without(rule, some)]:
+        for damaged in self.propose_damage(rule, some, rows[left]) if rule.kind != "type" else [self.without_field_values(rule, some)]:
             good = np.flatnonzero(self.is_alone(rule, damaged))
             fresh = np.setdiff1d(good, np.flatnonzero(np.isin(left, done)))
             if len(fresh):
@@ -93,22 +93,22 @@ class RuleBreaker:
                 made.misfits.setdefault(rule.field, {})[place] = MISFITS[self.plan.model.field(rule.field).type.name]  # type: ignore[union-attr]
         return np.array(done, dtype=np.int64)
 
-    def proposed(self, rule: Rule, some: dict[str, pa.Array], rows: np.ndarray) -> Iterator[dict[str, pa.Array]]:
+    def propose_damage(self, rule: Rule, some: dict[str, pa.Array], rows: np.ndarray) -> Iterator[dict[str, pa.Array]]:
         """Yield damaged columns; nothing for a part that cannot be changed."""
         try:
             yield from damage_proposals(rule, self.plan, some, rows)
         except NotEvaluatedError:
             return
 
-    def without(self, rule: Rule, some: dict[str, pa.Array]) -> dict[str, pa.Array]:
+    def without_field_values(self, rule: Rule, some: dict[str, pa.Array]) -> dict[str, pa.Array]:
         """Return columns without the values of a rule's field: what a reader makes of a misfit."""
         import pyarrow as pa
 
         return {**some, rule.field: pa.nulls(len(some[rule.field]), some[rule.field].type)}
 
-    def reason(self, rule: Rule, columns: Mapping[str, pa.Array]) -> str:
+    def unbroken_reason(self, rule: Rule, columns: Mapping[str, pa.Array]) -> str:
         """Return why no damage breaks a rule alone."""
-        table = self.plan.table(self.without(rule, dict(columns))) if rule.kind == "type" else None
+        table = self.plan.build_table(self.without_field_values(rule, dict(columns))) if rule.kind == "type" else None
         other = next((judge.id for judge in self.judges if table is not None and not predicate_mask(judge.predicate, table).any()), "")
         return f"a value that is no {rule.field} leaves nothing there, which breaks {other} too" if other else "no damage was found that breaks it and no other rule"
 
@@ -126,7 +126,7 @@ class RuleBreaker:
         """Return the rows that break a rule, and no other."""
         import numpy as np
 
-        table = self.plan.table(self.as_read(rule, damaged))
+        table = self.plan.build_table(self.as_read(rule, damaged))
         alone = ~predicate_mask(rule.predicate, table) if rule.kind != "type" else np.ones(table.num_rows, bool)
         for judge in self.judges:
             if judge.id != rule.id and alone.any():
@@ -138,11 +138,11 @@ def build_rule_breaker(plan: GenerationPlan, said: Sequence[Rule], chosen: Seque
                absent: frozenset[str] = frozenset(), trial: int = 256) -> tuple[RuleBreaker, dict[str, str]]:
     """Return what breaks a model's rules, and for each rule that it cannot break the reason. `said` are all rules, `chosen` the ids to break, all where empty."""
     judges, blind, reasons = [], set(), {}
-    start = plan.chunk(0, min(trial, plan.rows))
+    start = plan.generate_chunk(0, min(trial, plan.rows))
     for rule in said:
         if rule.is_row_rule and not rule.is_about_reading:
             try:
-                predicate_mask(rule.predicate, plan.table(start))
+                predicate_mask(rule.predicate, plan.build_table(start))
                 judges.append(rule)
             except NotEvaluatedError as error:
                 reasons[rule.id] = str(error)
@@ -153,7 +153,7 @@ def build_rule_breaker(plan: GenerationPlan, said: Sequence[Rule], chosen: Seque
         reason = reasons.get(rule.id) or unbreakable_reason(rule, plan, blind, has_types)
         if not reason:
             alone = RuleBreaker(plan, 1.0, 0, (rule,), tuple(judges), absent)
-            reason = "" if alone.damage(0, dict(start)).rules else alone.reason(rule, start)
+            reason = "" if alone.damage_chunk(0, dict(start)).rules else alone.unbroken_reason(rule, start)
         if reason:
             reasons[rule.id] = reason
         else:

@@ -61,7 +61,7 @@ def narrow_by_predicates(asked: ValueConstraints, predicates: Sequence[str]) -> 
     if not mine or not isinstance(asked.field.type, Scalar):
         return asked
     domain = scalar_domain(asked)
-    usual = domain.at(domain.drawn(1, np.arange(256))).cast(arrow_value_type(asked.field.type))
+    usual = domain.at(domain.draw_numbers(1, np.arange(256))).cast(arrow_value_type(asked.field.type))
     proposals = [text for text in dict.fromkeys(propose_values(" AND ".join(f"({predicate})" for predicate in mine))) if is_value_of_field(text, asked)]
     values = pa.concat_arrays([usual, parse_typed_values(proposals, asked.field.type)])
     table = pa.table({column: values})
@@ -114,7 +114,7 @@ def scalar_draw(maker: DrawContext, path: str, item: Field, examples: Sequence[s
     to = arrow_value_type(item.type)
 
     def draw(rows: np.ndarray, attempt: int) -> pa.Array:
-        values = domain.at(domain.drawn(retry_stream(stream, attempt), rows))
+        values = domain.at(domain.draw_numbers(retry_stream(stream, attempt), rows))
         values = values if values.type == to else values.cast(to)
         return values if asked.is_always_there or is_always_there else with_absent(values, retry_stream(empty, attempt), rows)
 

@@ -40,8 +40,8 @@ def eligible_parent_rows(world: GenerationContext, model: Model, item: Field, re
     import numpy as np
     import pyarrow as pa
 
-    parent, asked = model_keys(world, reference.model), world.asked(model, item)
-    theirs = world.asked(parent.model, parent.model.field(reference.to_fields[0]))
+    parent, asked = model_keys(world, reference.model), world.value_constraints(model, item)
+    theirs = world.value_constraints(parent.model, parent.model.field(reference.to_fields[0]))
     bare = constraint_key(ValueConstraints(Field("bare", item.type)))
     if constraint_key(replace(asked, forbidden=frozenset())) in (bare, constraint_key(replace(theirs, forbidden=frozenset()))):
         return None
@@ -75,7 +75,7 @@ class ParentDomain:
         """Return the values, of the first of the fields, that have those numbers."""
         return self.keys.values(self.names[:1], self.rows(numbers))[self.names[0]]
 
-    def drawn(self, stream: int, rows: np.ndarray) -> np.ndarray:
+    def draw_numbers(self, stream: int, rows: np.ndarray) -> np.ndarray:
         """Return the number of a parent for each row: some have many children."""
         return power_law_integers(stream, rows, self.size)
 
@@ -109,7 +109,7 @@ def key_axes(world: GenerationContext, model: Model, fields: Sequence[Field]) ->
     for name in names:
         item = model.field(name)
         try:
-            domain = anchor_domain(world, model, item, scalar_domain(world.asked(model, item), True, world.rows))
+            domain = anchor_domain(world, model, item, scalar_domain(world.value_constraints(model, item), True, world.rows))
         except ValueError as error:
             raise BadInput(NO_VALUES.fault(f"{model.name}.{name}: {error}", path=f"$.models.{model.name}.{name}")) from None
         if len(fields) > 1 and isinstance(domain, NumberDomain) and item.maximum is None and item.exclusive_maximum is None:

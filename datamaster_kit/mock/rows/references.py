@@ -28,13 +28,13 @@ def reference_draw(world: GenerationContext, model: Model, item: Field, referenc
     """Return the draw of one field that refers to another model."""
     parents = ParentDomain(model_keys(world, reference.model), reference.to_fields, eligible_parent_rows(world, model, item, reference))
     stream, to = random_stream(world.seed, model.name, path or item.name), arrow_value_type(item.type)
-    absent = 0.0 if world.asked(model, item).is_always_there else 0.02
+    absent = 0.0 if world.value_constraints(model, item).is_always_there else 0.02
 
     def draw(rows: np.ndarray, attempt: int) -> pa.Array:
         import pyarrow as pa
         import pyarrow.compute as pc
 
-        values = parents.at(parents.drawn(retry_stream(stream, attempt), rows))
+        values = parents.at(parents.draw_numbers(retry_stream(stream, attempt), rows))
         values = values if values.type == to else values.cast(to)
         return pc.if_else(pa.array(uniform_floats(retry_stream(stream, attempt + 1000), rows) < absent), pa.scalar(None, to), values) if absent else values
 
@@ -59,7 +59,7 @@ def reference_group(world: GenerationContext, model: Model, reference: Reference
     rows = np.arange(min(keys.rows, MAX_PARENT_ROWS))
     pool = keys.values(reference.to_fields, rows)
     for name, to in zip(reference.fields, reference.to_fields, strict=True):
-        asked = world.asked(model, model.field(name))
+        asked = world.value_constraints(model, model.field(name))
         allowed = {str(value) for value in asked.field.enum}
         good = {text for text in set(pool[to].cast(pa.string()).to_pylist()) if (not allowed or text in allowed) and is_allowed_value(text, asked)}
         kept = pc.is_in(pool[to].cast(pa.string()), value_set=pa.array(sorted(good), pa.string()))

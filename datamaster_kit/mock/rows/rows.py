@@ -123,7 +123,7 @@ class GenerationPlan:
     unjudged: tuple[str, ...] = ()
     lost: Counter[str] = field(default_factory=Counter, compare=False)
 
-    def drawn(self, rows: np.ndarray, attempt: int, known: KnownColumns, names: set[str]) -> dict[str, pa.Array]:
+    def draw_columns(self, rows: np.ndarray, attempt: int, known: KnownColumns, names: set[str]) -> dict[str, pa.Array]:
         """Return the columns of groups that have one of the names drawn, the others as they are known."""
         found = dict(known)
         for group in self.groups:
@@ -131,10 +131,10 @@ class GenerationPlan:
                 found |= dict(zip(group.names, group.draw(rows, attempt, found), strict=True))
         for check in self.checks:
             if check.derived:
-                found[check.derived] = self.derived(check, found)
+                found[check.derived] = self.derive_column(check, found)
         return found
 
-    def derived(self, check: RowCheck, found: KnownColumns) -> pa.Array:
+    def derive_column(self, check: RowCheck, found: KnownColumns) -> pa.Array:
         """Return the column that a rule defines; where its expression gives nothing, what was drawn stays."""
         import pyarrow as pa
         import pyarrow.compute as pc
@@ -145,49 +145,49 @@ class GenerationPlan:
         made = cast_values(value, to) if isinstance(value, pa.Array) else pa.array([value.as_py()] * len(found[check.derived]), to)
         return pc.if_else(pc.is_null(found[check.derived]), pa.scalar(None, to), pc.coalesce(made, found[check.derived]))
 
-    def table(self, found: KnownColumns) -> pa.Table:
+    def build_table(self, found: KnownColumns) -> pa.Table:
         """Return columns as a table, in the contract's order."""
         import pyarrow as pa
 
         return pa.table({item.column: found[item.name] for item in self.model.fields})
 
-    def chunk(self, start: int, stop: int) -> dict[str, pa.Array]:
+    def generate_chunk(self, start: int, stop: int) -> dict[str, pa.Array]:
         """Return the columns of the rows from `start` up to, and without, `stop`, by field."""
         import numpy as np
 
         rows = np.arange(start, stop)
-        found = self.drawn(rows, 0, {}, {item.name for item in self.model.fields})
+        found = self.draw_columns(rows, 0, {}, {item.name for item in self.model.fields})
         for checks in checks_by_shared_fields(self.checks):
-            found = self.repaired(rows, found, checks)
+            found = self.redraw_broken_rows(rows, found, checks)
         return found
 
-    def broken(self, found: KnownColumns, checks: Sequence[RowCheck]) -> np.ndarray:
+    def find_broken_rows(self, found: KnownColumns, checks: Sequence[RowCheck]) -> np.ndarray:
         """Return which rows break one of the checks."""
         import numpy as np
 
-        table = self.table(found)
+        table = self.build_table(found)
         return ~np.logical_and.reduce([predicate_mask(check.rule.predicate, table) for check in checks])
 
-    def repaired(self, rows: np.ndarray, found: dict[str, pa.Array], checks: Sequence[RowCheck]) -> dict[str, pa.Array]:
+    def redraw_broken_rows(self, rows: np.ndarray, found: dict[str, pa.Array], checks: Sequence[RowCheck]) -> dict[str, pa.Array]:
         """Return columns whose rows keep checks that share fields, as far as the attempts reach; what a row becomes depends on no other row."""
         import numpy as np
         import pyarrow as pa
 
         free = {name for check in checks for name in check.free}
-        left, some, broken = np.arange(len(rows)), found, self.broken(found, checks)
+        left, some, broken = np.arange(len(rows)), found, self.find_broken_rows(found, checks)
         for attempt in range(1, MAX_REDRAW_ATTEMPTS + 1):
             bad = np.flatnonzero(broken)
             if not len(bad):
                 break
             left = left[bad]
             before = {name: column.take(pa.array(bad)) for name, column in some.items()}
-            some = self.drawn(rows[left], attempt, before, free) if attempt < MAX_REDRAW_ATTEMPTS else self.emptied(before, free)
+            some = self.draw_columns(rows[left], attempt, before, free) if attempt < MAX_REDRAW_ATTEMPTS else self.clear_optional_columns(before, free)
             found = {name: replace_values(column, left, some[name]) for name, column in found.items()}
-            broken = self.broken(some, checks)
+            broken = self.find_broken_rows(some, checks)
         self.lost.update({check.rule.id: int(broken.sum()) for check in checks if broken.any()})
         return found
 
-    def emptied(self, found: KnownColumns, free: set[str]) -> dict[str, pa.Array]:
+    def clear_optional_columns(self, found: KnownColumns, free: set[str]) -> dict[str, pa.Array]:
         """Return the columns with nothing in the optional ones of some fields: what no attempt made fit."""
         import pyarrow as pa
 
@@ -223,7 +223,7 @@ def build_generation_plan(world: GenerationContext, model: Model) -> GenerationP
         if rule.kind == "sql":
             try:
                 checks.append(build_row_check(rule, model, set(keys.names)))
-                predicate_mask(rule.predicate, GenerationPlan(model, 0, groups, ()).table(GenerationPlan(model, 0, groups, ()).chunk(0, 0)))
+                predicate_mask(rule.predicate, GenerationPlan(model, 0, groups, ()).build_table(GenerationPlan(model, 0, groups, ()).generate_chunk(0, 0)))
             except NotEvaluatedError:
                 checks = [check for check in checks if check.rule is not rule]
                 unjudged.append(rule.id)

@@ -78,7 +78,7 @@ class GenerationContext:
     open: list[str] = field(default_factory=list)
     read: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
-    def asked(self, model: Model, item: Field) -> ValueConstraints:
+    def value_constraints(self, model: Model, item: Field) -> ValueConstraints:
         """Return everything that is asked of a field, the texts that a file's reader takes for nothing among it."""
         found = build_value_constraints(self.contract, model, item.name, item, model_examples(model).get(item.column, ()))
         return narrow_by_predicates(replace(found, forbidden=found.forbidden | self.null_texts) if is_text_type(item.type) else found, self.predicates(model))
@@ -99,5 +99,5 @@ class GenerationContext:
         for other in self.contract.ingested_models:
             for reference in model_references(self.contract, other):
                 if (reference.model, reference.to_fields) == (model.name, (item.name,)) and "." not in reference.fields[0]:
-                    found += map(str, self.asked(other, other.field(reference.fields[0])).field.enum)
-        return [text for text in dict.fromkeys(found) if is_allowed_value(text, self.asked(model, item))]
+                    found += map(str, self.value_constraints(other, other.field(reference.fields[0])).field.enum)
+        return [text for text in dict.fromkeys(found) if is_allowed_value(text, self.value_constraints(model, item))]

@@ -31,7 +31,7 @@ class ValueDomain(Protocol):
         """Return the values that have those numbers."""
         ...
 
-    def drawn(self, stream: int, rows: np.ndarray) -> np.ndarray:
+    def draw_numbers(self, stream: int, rows: np.ndarray) -> np.ndarray:
         """Return the number of a value for each row."""
         ...
 
@@ -53,7 +53,7 @@ class ListedDomain:
 
         return self.values.take(pa.array(numbers))
 
-    def drawn(self, stream: int, rows: np.ndarray) -> np.ndarray:
+    def draw_numbers(self, stream: int, rows: np.ndarray) -> np.ndarray:
         """Return the number of a value for each row: by Zipf's law in a short list, by a softer one in a long list."""
         return zipf_choices(stream, rows, self.size) if self.size <= 64 else power_law_integers(stream, rows, self.size)
 
@@ -89,9 +89,9 @@ class ExcludingDomain:
             values = pc.if_else(pc.equal(values, pa.scalar(text).cast(values.type)), spare, values)
         return values
 
-    def drawn(self, stream: int, rows: np.ndarray) -> np.ndarray:
+    def draw_numbers(self, stream: int, rows: np.ndarray) -> np.ndarray:
         """Return the number of a value for each row."""
-        return self.domain.drawn(stream, rows).clip(0, max(self.size - 1, 0))
+        return self.domain.draw_numbers(stream, rows).clip(0, max(self.size - 1, 0))
 
 # %% ../../../nbs/mock/values/05_domains.ipynb #c6a16615
 @dataclass(frozen=True)
@@ -115,6 +115,6 @@ class AnchoredDomain:
         is_first = numbers < self.first.size
         return pc.if_else(pa.array(is_first), self.first.at(np.where(is_first, numbers, 0)), self.rest.at(np.maximum(numbers - self.first.size, 0)))
 
-    def drawn(self, stream: int, rows: np.ndarray) -> np.ndarray:
+    def draw_numbers(self, stream: int, rows: np.ndarray) -> np.ndarray:
         """Return the number of a value for each row."""
         return power_law_integers(stream, rows, self.size)

@@ -85,7 +85,7 @@ class NumberDomain:
         """Return the values that have those numbers."""
         return values_of_steps(self.first + numbers, self.type, self.digits)
 
-    def drawn(self, stream: int, rows: np.ndarray) -> np.ndarray:
+    def draw_numbers(self, stream: int, rows: np.ndarray) -> np.ndarray:
         """Return the number of a value for each row; an amount is above zero nine times of ten where it may be either."""
         import numpy as np
 

@@ -74,7 +74,7 @@ def text_domain(asked: ValueConstraints, is_unique: bool, needed: int) -> ValueD
     texts, limits = TextDomain(shapes), any(getattr(item, name) is not None for name, _ in LIMIT_COMPARISONS)
     if has_exact_shapes(shapes, asked) and not (is_common and texts.size <= 4096) and (not is_unique or texts.size >= needed or asked.patterns):
         return texts
-    proposed = texts.at(np.unique(texts.drawn(1, np.arange(PROPOSED_VALUE_COUNT)) if texts.size > PROPOSED_VALUE_COUNT else np.arange(texts.size))).to_pylist()
+    proposed = texts.at(np.unique(texts.draw_numbers(1, np.arange(PROPOSED_VALUE_COUNT)) if texts.size > PROPOSED_VALUE_COUNT else np.arange(texts.size))).to_pylist()
     kept = [text for text in proposed if is_allowed_value(text, asked)]
     if (len(kept) < min(needed, 8) or is_unique) and not asked.patterns and item.format not in VALUE_FORMAT_PATTERNS and not limits:
         return TextDomain((code_shape(least, most if most is not None else 12),))
@@ -133,7 +133,7 @@ def filter_numbers_as_text(asked: ValueConstraints, numbers: ValueDomain) -> Val
     shapes = pattern_shapes(asked.patterns[0], item.min_length or 0, most) if asked.patterns else tuple(TextShape((tuple("123456789"), *repeat_part(tuple(ASCII_DIGITS), length - 1)))
                                                                                                  for length in range(max(1, item.min_length or 1), (most or 18) + 1))
     texts = TextDomain(shapes)
-    found = [*texts.at(texts.drawn(1, np.arange(PROPOSED_VALUE_COUNT))).to_pylist(), *numbers.at(numbers.drawn(1, np.arange(PROPOSED_VALUE_COUNT))).cast(pa.string()).to_pylist()]
+    found = [*texts.at(texts.draw_numbers(1, np.arange(PROPOSED_VALUE_COUNT))).to_pylist(), *numbers.at(numbers.draw_numbers(1, np.arange(PROPOSED_VALUE_COUNT))).cast(pa.string()).to_pylist()]
     kept = []
     for text in dict.fromkeys(found):
         try:

@@ -59,7 +59,7 @@ class TextShape:
         return counted
 
     @cached_property
-    def tables(self) -> list[tuple[int, Any]]:
+    def choice_tables(self) -> list[tuple[int, Any]]:
         """For each part its number of choices, and the bytes of each, or an Arrow array where they are not equally long."""
         import numpy as np
         import pyarrow as pa
@@ -71,7 +71,7 @@ class TextShape:
             made.append((len(part), table if table is not None else pa.array(part, pa.string())))
         return made
 
-    def digits(self, numbers: np.ndarray) -> list[np.ndarray]:
+    def choice_digits(self, numbers: np.ndarray) -> list[np.ndarray]:
         """Return which choice of each part the texts of some numbers have."""
         import numpy as np
 
@@ -106,7 +106,7 @@ def texts_of_shape(shape: TextShape, numbers: np.ndarray) -> pa.Array:
 
     pieces: list[Any] = []
     run: list[np.ndarray] = []
-    for digit, (_, table) in zip(shape.digits(numbers), shape.tables, strict=True):
+    for digit, (_, table) in zip(shape.choice_digits(numbers), shape.choice_tables, strict=True):
         if isinstance(table, np.ndarray):
             run.append(table[digit])
             continue
@@ -154,7 +154,7 @@ class TextDomain:
         back[order] = np.arange(len(order))
         return pa.concat_arrays(pieces).take(pa.array(back)) if pieces else pa.array([], pa.string())
 
-    def drawn(self, stream: int, rows: np.ndarray) -> np.ndarray:
+    def draw_numbers(self, stream: int, rows: np.ndarray) -> np.ndarray:
         """Return the number of a text for each row, each shape as often as another."""
         import numpy as np
 

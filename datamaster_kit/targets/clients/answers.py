@@ -152,10 +152,10 @@ class PatientClock:
         if error is not None and is_retryable(error):
             if seconds > LONGEST_SDK_PAUSE + 1:  # the SDK adds a second at most
                 raise DatamasterError(DATABRICKS_BUSY.fault(f"{self.host} asks to be left alone for {int(seconds):,} seconds")) from error
-            self.tell(error, seconds)
+            self.report_retry(error, seconds)
         time.sleep(seconds)
 
-    def tell(self, error: BaseException, seconds: float) -> None:
+    def report_retry(self, error: BaseException, seconds: float) -> None:
         """Tell of an error that is tried again: at once where it took long, else when the pauses have been felt."""
         self.silence += seconds
         if isinstance(error, OSError) and "timed out" in str(error).lower():

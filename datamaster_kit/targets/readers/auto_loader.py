@@ -143,7 +143,7 @@ def read_totals_texts(spark: SparkSession, source: FileSource, paths: Sequence[s
     if control.place == "file":
         files = spark.read.format("binaryFile").option("recursiveFileLookup", "true").option("pathGlobFilter", escape_glob(control.name).replace("\\{stem\\}", "*").replace("\\{name\\}", "*")).load(escape_glob(source.folder))
         texts = {unquote(row["path"]): row["text"] for row in files.selectExpr("_metadata.file_path AS path", "CAST(content AS STRING) AS text").collect()}
-        beside = {path: unquote(path).rpartition("/")[0] + "/" + control.beside(unquote(path).rpartition("/")[2]) for path in paths}
+        beside = {path: unquote(path).rpartition("/")[0] + "/" + control.totals_file_name(unquote(path).rpartition("/")[2]) for path in paths}
         return {path: texts[name] for path, name in beside.items() if name in texts}
     lines = spark.read.text([escape_glob(unquote(path)) for path in paths]).where(f"contains(value, {sql_literal(control.begins_with)})")
     for row in lines.selectExpr("_metadata.file_path AS path", "value").where(f"length(value) < {MOST_RECORD_BYTES}").collect():
@@ -167,8 +167,8 @@ def reconcile_totals(rows: DataFrame, source: FileSource) -> tuple[DataFrame, Fi
         if path in names:
             listed.append(ListedFile(path, name, row["size"], moment, TOTALS_OF + names[path]))
             continue
-        totals, reason = check_totals(control, texts.get(path), row["totals"], source.options, control.beside(unquote(row["name"])))
-        is_refused = bool(reason) and control.refuses
+        totals, reason = check_totals(control, texts.get(path), row["totals"], source.options, control.totals_file_name(unquote(row["name"])))
+        is_refused = bool(reason) and control.is_strict
         listed.append(ListedFile(path, name, row["size"], moment, reason or (NO_RECORD_REASON if row["totals"][RECORD_COUNT_NAME] == "0" else ""), is_refused, totals))
         if is_refused:
             kept = kept.where(f"_datamaster_file.path <> {sql_literal(path)}").union(spark.sql(refusal_query(source, path, row["name"], row["size"], row["micros"], reason)))

@@ -65,11 +65,11 @@ class BatchFile:
     is_refused: bool = False
     record: str | None = None
 
-    def refused(self, reason: str) -> BatchFile:
+    def with_refusal(self, reason: str) -> BatchFile:
         """Return the file as one of which nothing is read."""
         return replace(self, reason=reason, has_row=True, is_refused=True)
 
-    def told(self, reason: str) -> BatchFile:
+    def with_note(self, reason: str) -> BatchFile:
         """Return the file with one more thing to say of it."""
         return replace(self, reason="; ".join(filter(None, (self.reason, reason)))) if reason else self
 
@@ -91,11 +91,11 @@ def prepare_file(number: int, file: str, source: FileSource, copies: Path) -> Ba
     try:
         size, kind = path.stat().st_size, packing_of(path)
     except FileNotFoundError:
-        return item.refused("the file is not there any more")
+        return item.with_refusal("the file is not there any more")
     except OSError as error:
-        return item.refused(f"the file cannot be opened: {error.strerror}")
+        return item.with_refusal(f"the file cannot be opened: {error.strerror}")
     if size == 0:
-        return item.told("the file is empty") if source.format in TEXT_FORMATS else item.refused(f"the file is empty, which no file of {source.format} is")
+        return item.with_note("the file is empty") if source.format in TEXT_FORMATS else item.with_refusal(f"the file is empty, which no file of {source.format} is")
     if kind:
         return unpack_file(item, kind, source, copies)
     if UNREADABLE_NAME.search(str(path)) or path.suffix.lower() in UNPACKED_BY_NAME:
@@ -110,14 +110,14 @@ def unpack_file(item: BatchFile, kind: str, source: FileSource, copies: Path) ->
     plain = copies / f"{item.number}.{source.format}"
     reason = unpack(item.path, kind, plain)
     if kind in ARCHIVES:
-        return item.refused(reason)
+        return item.with_refusal(reason)
     found = replace(item, path=plain, is_copy=True)
     if reason and source.format in TEXT_FORMATS and is_utf8(source.options):
         truncate_after_line(plain)
     if reason:
         found = replace(found, reason=reason, has_row=True)
     if plain.stat().st_size == 0:
-        return found.refused(reason) if reason else found.told("the file is empty")
+        return found.with_refusal(reason) if reason else found.with_note("the file is empty")
     return prepare_avro_file(found, copies) if source.format == "avro" else found
 
 
@@ -143,7 +143,7 @@ def prepare_avro_file(item: BatchFile, copies: Path) -> BatchFile:
     if not reason:
         return item
     if not size:
-        return item.refused(reason)
+        return item.with_refusal(reason)
     copy = copies / f"{item.number}-cut.avro"
     with item.path.open("rb") as whole, copy.open("wb") as part:
         while size and (content := whole.read(min(size, 1 << 20))):
@@ -224,7 +224,7 @@ def prepare_csv_file(item: BatchFile, source: FileSource, copies: Path) -> tuple
     if not needs_copy(item.path, marks):
         return item, look
     copy = copies / f"{item.number}-records.csv"
-    item = item.told(copy_csv(item.path, copy, marks, is_transcoded))
+    item = item.with_note(copy_csv(item.path, copy, marks, is_transcoded))
     look = profile_csv(item.file, plain, copy)
     return replace(item, path=copy, is_copy=True), replace(look, quotes=replace(look.quotes, go_over_lines=marks.go_over_lines, are_plain=look.quotes.are_plain and not marks.go_over_lines), is_enveloped=True)
 
@@ -248,13 +248,13 @@ def read_csv_files(spark: SparkSession, items: Sequence[BatchFile], source: File
         try:
             found, look = prepare_csv_file(item, source, copies)
         except (OSError, csv.Error, ValueError) as error:
-            done.append(item.refused(f"the file cannot be read as csv: {error}"))
+            done.append(item.with_refusal(f"the file cannot be read as csv: {error}"))
             continue
         if found.record is not None and found.path.stat().st_size == 0:
             done.append(found)
             continue
         if look.reason:
-            found = replace(found.told(look.reason + (HEADER_REMEDY if has_header(plain.options) and fits_contract(spark, look.header, plain) else "")), is_refused=True)
+            found = replace(found.with_note(look.reason + (HEADER_REMEDY if has_header(plain.options) and fits_contract(spark, look.header, plain) else "")), is_refused=True)
         done.append(found)
         if not (found.is_refused and found.has_row):
             looks.append(look)
@@ -276,7 +276,7 @@ def prepare_json_file(item: BatchFile, source: FileSource, copies: Path) -> Batc
         return item
     copy = copies / f"{item.number}-records.json"
     copy_lines(item.path, copy, is_whole_file(source), is_transcoded)
-    return replace(item, path=copy, is_copy=True).told("it has bytes that are not of its encoding")
+    return replace(item, path=copy, is_copy=True).with_note("it has bytes that are not of its encoding")
 
 
 def read_json_files(spark: SparkSession, items: Sequence[BatchFile], source: FileSource, copies: Path) -> tuple[list[DataFrame], list[BatchFile]]:
@@ -287,7 +287,7 @@ def read_json_files(spark: SparkSession, items: Sequence[BatchFile], source: Fil
             done.append(prepare_json_file(item, source, copies))
             whole.append(done[-1])
         except (OSError, ValueError) as error:
-            done.append(item.refused(f"the file cannot be read as JSON: {error}"))
+            done.append(item.with_refusal(f"the file cannot be read as JSON: {error}"))
     large = [item for item in whole if is_for_arrow_json(item.path, plain)]
     parts = [read_large_json(spark, item.file, plain, item.path) for item in large]
     return [*parts, *_read_with_copies(partial(read_json, spark), [item for item in whole if item not in large], plain, done)], done
@@ -306,7 +306,7 @@ def read_columnar_files(spark: SparkSession, items: Sequence[BatchFile], source:
     of = {item.address: item for item in items}
     groups, reasons = group_by_schema(spark, of, source.format)
     read = partial(read_captured_events if source.is_captured else read_columnar, spark)
-    done = [item.refused(reasons[item.address]) if item.address in reasons else item for item in items]
+    done = [item.with_refusal(reasons[item.address]) if item.address in reasons else item for item in items]
     return [part for group in groups.values() for part in _read_with_copies(read, [of[address] for address in group], source, done)], done
 
 # %% ../../../nbs/targets/readers/12_local_files.ipynb #37cadde2
@@ -316,7 +316,7 @@ READERS = {"csv": read_csv_files, "json": read_json_files, "parquet": read_colum
 def read_batch(spark: SparkSession, files: Sequence[str], source: FileSource, copies: Path, refused: Mapping[str, str] | None = None) -> tuple[DataFrame | None, list[BatchFile]]:
     """Return the rows of a batch's files, None where every file is empty, and each file with what is to be said of it; `refused` are those that are known not to be readable, with the reason."""
     known = refused or {}
-    items = [BatchFile(number, file, local_path(file)).refused(known[file]) if file in known else prepare_file(number, file, source, copies) for number, file in enumerate(files)]
+    items = [BatchFile(number, file, local_path(file)).with_refusal(known[file]) if file in known else prepare_file(number, file, source, copies) for number, file in enumerate(files)]
     there = [item for item in items if not item.is_refused and item.path.stat().st_size]
     parts, done = READERS[source.format](spark, there, source, copies) if there else ([], [])
     if parts and (names := partition_fields(files, source)):
@@ -388,7 +388,7 @@ def data_name(file: str, source: FileSource) -> str:
 
 def side_file(path: Path, source: FileSource) -> Path | None:
     """Return the path of the file beside another that has its totals; None where the contract names none."""
-    return path.with_name(source.control.beside(path.name)) if source.control and source.control.place == "file" else None
+    return path.with_name(source.control.totals_file_name(path.name)) if source.control and source.control.place == "file" else None
 
 
 def with_side_files(listed: Mapping[str, tuple[int, int]], source: FileSource) -> dict[str, tuple[int, int]]:
@@ -471,11 +471,11 @@ def hand_over_files(spark: SparkSession, source: FileSource, listed: Mapping[str
                 is_begun = True
                 compared, differing = check_batch_totals(rows, items, source)
                 totals |= compared
-                kept_out = find_cut_off_files(items, source) | (differing if source.control and source.control.refuses else {})
+                kept_out = find_cut_off_files(items, source) | (differing if source.control and source.control.is_strict else {})
                 if kept_out:
                     refused |= kept_out
                     continue
-                items = [item.told(differing.get(item.file, "")) for item in items]
+                items = [item.with_note(differing.get(item.file, "")) for item in items]
                 handle(empty_rows(spark, source) if rows is None else rows, batch_files(items, listed, source, totals))
                 return
             except Exception as error:
