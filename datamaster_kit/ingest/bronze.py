@@ -45,8 +45,7 @@ def row_rule_results(rules: Sequence[Rule], broken: Mapping[str, int], total: in
 
 def files_from_observation(observed: Mapping[str, Any]) -> Files:
     """Return what a batch's rows say of its files."""
-    files = observed["files"] or []
-    return Files(len(files), sum(file["size"] for file in files), observed["newest_millis"])
+    return Files(observed["files"], observed["bytes"], observed["newest_millis"])
 
 
 def batch_run(step: Step, begun: datetime, stream: str, batch_id: int, observed: Mapping[str, Any], files: Files) -> Run:

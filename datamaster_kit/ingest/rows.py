@@ -92,10 +92,12 @@ def batch_aggregates() -> dict[str, str]:
 
 
 def file_aggregates() -> dict[str, str]:
-    """Return the aggregates of a batch's files as SQL over bronze rows, by name."""
+    """Return the aggregates of a batch's files as SQL over bronze rows, by name; numbers alone, as Spark 4.0 observes no list that Python could read."""
+    files = "collect_set(struct(carlton_metadata.file_path AS path, carlton_metadata.file_size AS size))"
     return {
         "newest_millis": "unix_millis(max(carlton_metadata.file_modification_time))",
-        "files": "collect_set(struct(carlton_metadata.file_path AS path, carlton_metadata.file_size AS size))",
+        "files": f"size({files})",
+        "bytes": f"aggregate({files}, 0L, (bytes, file) -> bytes + file.size)",
     }
 
 
