@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
 STATE = ROOT / ".datamaster"
@@ -49,6 +50,8 @@ TESTS = (
     "test_auto_loader",
 )
 
+REFUSED = ("test_replays_under_one_identifier_each_move_their_rows",)
+
 
 def take_oldest_jars() -> None:
     """Have this process's sessions take the jars of the oldest runtime."""
@@ -63,6 +66,15 @@ def pytest_configure() -> None:
 
     assert pyspark.__version__ == SPARK
     take_oldest_jars()
+
+
+def pytest_collection_modifyitems(items: list[Any]) -> None:
+    """Expect what Delta 4.0 refuses: rows of an older contract, whose decimals are narrower than the table's."""
+    import pytest
+
+    for item in items:
+        if item.name in REFUSED:
+            item.add_marker(pytest.mark.xfail(reason="Delta 4.0 appends no decimal to a wider one", strict=True))
 
 
 def install_packages() -> None:
