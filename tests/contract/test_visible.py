@@ -155,11 +155,11 @@ def test_a_text_in_yaml_acts_nowhere_and_is_read_back_as_it_was(text: str) -> No
 
 
 def is_shown(argument: ast.expr) -> bool:
-    """What is printed is a constant, went through `plain`, or is JSON or a number."""
+    """What is printed is a constant, went through `visible_line`, or is JSON or a number."""
     if ast.unparse(argument) in KNOWN:
         return True
     if isinstance(argument, ast.Call):
-        return ast.unparse(argument.func).split(".")[-1] in ("plain", "as_json", "Text", "len", "progress_line", "append")
+        return ast.unparse(argument.func).split(".")[-1] in ("visible_line", "as_json", "Text", "len", "progress_line", "append")
     if isinstance(argument, ast.JoinedStr):
         return all(is_shown(part.value) for part in argument.values if isinstance(part, ast.FormattedValue))
     return isinstance(argument, ast.Constant)
