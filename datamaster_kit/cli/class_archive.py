@@ -15,11 +15,10 @@ from typing import Any
 from ..contract.fault import DatamasterError, code
 
 # %% auto #0
-__all__ = ['ARCHIVE_CONTRACT', 'ARCHIVE_CSV_FILES', 'NO_ARCHIVE', 'SESSION_TRIAL_CODE', 'ingest_sample_lakehouse',
-           'make_class_archive']
+__all__ = ['make_class_archive']
 
 # %% ../../nbs/cli/16_class_archive.ipynb #e95d22ed
-ARCHIVE_CONTRACT = """dataContractSpecification: 1.1.0
+_ARCHIVE_CONTRACT = """dataContractSpecification: 1.1.0
 id: urn:classes
 info: {title: Classes, version: 1.0.0}
 models:
@@ -32,10 +31,10 @@ models:
       code: {type: string, pattern: "^[A-Z]+$"}
 workflow: {source: {type: adls, format: csv}}
 """
-ARCHIVE_CSV_FILES = ("id,at,day,amount,code\n1,2026-01-31T10:00:00Z,2026-01-31,1.50,A\n2,never,2026-01-31,-1,b\n", "id,at,day,amount,code\n1,2026-02-01T10:00:00Z,2026-02-01,2.50,B\n")
+_ARCHIVE_CSV_FILES = ("id,at,day,amount,code\n1,2026-01-31T10:00:00Z,2026-01-31,1.50,A\n2,never,2026-01-31,-1,b\n", "id,at,day,amount,code\n1,2026-02-01T10:00:00Z,2026-02-01,2.50,B\n")
 
 
-def ingest_sample_lakehouse(folder: Path, state: Path) -> None:
+def _ingest_sample_lakehouse(folder: Path, state: Path) -> None:
     """Make a lakehouse in a folder with the jars of a state folder, ingest its files, and end Java, which writes the archive as it ends."""
     from pyspark import SparkContext
 
@@ -47,14 +46,14 @@ def ingest_sample_lakehouse(folder: Path, state: Path) -> None:
     from datamaster_kit.targets.jvm.session import local_session
     from datamaster_kit.unity.tables import apply_plan, plan_project_tables
 
-    (folder / "classes.yaml").write_text(ARCHIVE_CONTRACT, encoding="utf-8")
+    (folder / "classes.yaml").write_text(_ARCHIVE_CONTRACT, encoding="utf-8")
     project, contract = Project(folder, names("classes", "classes")), read_contract(folder / "classes.yaml", folder)
     project.state_folder.mkdir()
     (project.state_folder / "jars").symlink_to(state / "jars", target_is_directory=True)
     session = local_session(project.state_folder)
     target = LocalTarget(project, session)
     apply_plan(plan_project_tables(target, project, [contract]), target)
-    for number, content in enumerate(ARCHIVE_CSV_FILES):
+    for number, content in enumerate(_ARCHIVE_CSV_FILES):
         file = Path(target.landing_folder("event"), f"{number}.csv")
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(content, encoding="utf-8")
@@ -67,10 +66,10 @@ def ingest_sample_lakehouse(folder: Path, state: Path) -> None:
     gateway.proc.wait()
 
 # %% ../../nbs/cli/16_class_archive.ipynb #c101bb5a
-NO_ARCHIVE = code("no-class-archive", "The archive of classes, with which a session starts in half the time, could not be made.", "sessions start without it; `datamaster doctor --install` tries again")
+_NO_ARCHIVE = code("no-class-archive", "The archive of classes, with which a session starts in half the time, could not be made.", "sessions start without it; `datamaster doctor --install` tries again")
 
 
-SESSION_TRIAL_CODE = "from datamaster_kit.targets.jvm.session import local_session; from pathlib import Path; local_session(Path({state!r})).range(1).count()"
+_SESSION_TRIAL_CODE = "from datamaster_kit.targets.jvm.session import local_session; from pathlib import Path; local_session(Path({state!r})).range(1).count()"
 
 
 def make_class_archive(state: Path) -> Path | None:
@@ -87,13 +86,13 @@ def make_class_archive(state: Path) -> Path | None:
         return None
     with tempfile.TemporaryDirectory(dir=state) as folder:
         draft = Path(folder, "classes.jsa").resolve()
-        command = [sys.executable, "-c", f"from datamaster_kit.cli.class_archive import ingest_sample_lakehouse\nfrom pathlib import Path\nwork(Path({folder!r}), Path({str(state.resolve())!r}))"]
+        command = [sys.executable, "-c", f"from datamaster_kit.cli.class_archive import _ingest_sample_lakehouse\nfrom pathlib import Path\nwork(Path({folder!r}), Path({str(state.resolve())!r}))"]
         done = subprocess.run(command, env={**os.environ, MAKE_ARCHIVE_VARIABLE: str(draft)}, capture_output=True, text=True, timeout=900, check=False)
         if done.returncode or not draft.is_file():
-            raise DatamasterError(NO_ARCHIVE.fault((done.stderr.strip().splitlines() or [f"the process ended with {done.returncode}"])[-1]))
+            raise DatamasterError(_NO_ARCHIVE.fault((done.stderr.strip().splitlines() or [f"the process ended with {done.returncode}"])[-1]))
         file = install_archive(draft, place, key)
-    tried = subprocess.run([sys.executable, "-c", SESSION_TRIAL_CODE.format(state=str(state.resolve()))], capture_output=True, text=True, timeout=300, check=False)
+    tried = subprocess.run([sys.executable, "-c", _SESSION_TRIAL_CODE.format(state=str(state.resolve()))], capture_output=True, text=True, timeout=300, check=False)
     if tried.returncode:
         file.unlink()
-        raise DatamasterError(NO_ARCHIVE.fault("Java does not start with it"))
+        raise DatamasterError(_NO_ARCHIVE.fault("Java does not start with it"))
     return file

@@ -13,10 +13,10 @@ from typer.core import TyperGroup
 from .start import INTERRUPT_EXIT_CODE, is_interrupt
 
 # %% auto #0
-__all__ = ['TYPE_WORDS', 'CommandWords', 'type_word', 'show_type_word', 'Commands', 'help_command']
+__all__ = ['CommandWords', 'Commands', 'help_command']
 
 # %% ../../nbs/cli/02_commands.ipynb #aeddbcf3
-TYPE_WORDS = {
+_TYPE_WORDS = {
     "bool": "",
     "directory": "FOLDER",
     "file": "FILE",
@@ -28,19 +28,19 @@ TYPE_WORDS = {
 }
 
 
-def type_word(shown: str) -> str:
+def _type_word(shown: str) -> str:
     """Return the word for a type as typer shows it: `TEXT` for `<str>` or `<list[str]>`."""
     bare = shown.strip("<>").removeprefix("list[").removesuffix("]")
-    return TYPE_WORDS.get(bare.removesuffix(" range"), bare)
+    return _TYPE_WORDS.get(bare.removesuffix(" range"), bare)
 
 # %% ../../nbs/cli/02_commands.ipynb #43316d9b
-def show_type_word(parameter: Any) -> None:
+def _show_type_word(parameter: Any) -> None:
     """Have the help show a parameter's type as a word, where this version of typer has none."""
     original = getattr(parameter, "display_type", None)
     if original is not None and not hasattr(original, "has_words"):
 
         def display_type(ctx: Any) -> str:
-            return type_word(original(ctx))
+            return _type_word(original(ctx))
 
         display_type.has_words = True  # type: ignore[attr-defined]
         parameter.display_type = display_type
@@ -62,14 +62,14 @@ class Commands(TyperGroup):
         """Return the group's own parameters."""
         parameters = super().get_params(ctx)
         for parameter in parameters:
-            show_type_word(parameter)
+            _show_type_word(parameter)
         return parameters
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         """Return one of the group's commands, or None."""
         command = super().get_command(ctx, cmd_name)
         for parameter in command.get_params(ctx) if command else ():
-            show_type_word(parameter)
+            _show_type_word(parameter)
         return command
 
 # %% ../../nbs/cli/02_commands.ipynb #d7f31d40

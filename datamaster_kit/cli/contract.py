@@ -19,17 +19,15 @@ if TYPE_CHECKING:
     from datamaster_kit.contract.model import Contract
 
 # %% auto #0
-__all__ = ['app', 'ContractJsonOption', 'Lenient', 'Output', 'ContractArgument', 'FILE_EXISTS', 'NO_SUCH_MODEL',
-           'NO_SUCH_VERSION', 'write_output', 'lint_command', 'show_command', 'ContractExportFormat', 'export_command',
-           'odcs_version', 'render_export', 'import_command', 'FailOnKind', 'diff_command', 'convert_command',
-           'new_command']
+__all__ = ['app', 'FILE_EXISTS', 'NO_SUCH_MODEL', 'write_output', 'lint_command', 'show_command', 'export_command',
+           'import_command', 'diff_command', 'convert_command', 'new_command']
 
 # %% ../../nbs/cli/03_contract.ipynb #32b2bd08
 app = typer.Typer(no_args_is_help=True, help="Write, check and translate data contracts.")
-ContractJsonOption = Annotated[bool, typer.Option("--json", help="Print JSON on standard output.")]
-Lenient = Annotated[bool, typer.Option("--lenient", help="Only warn of what the standard's JSON schema forbids.")]
-Output = Annotated[Path | None, typer.Option("--output", "-o", help="Write to this file instead of standard output.", dir_okay=False)]
-ContractArgument = Annotated[Path, typer.Argument(help="A contract file, ODCS or DCS.", show_default=False)]
+_ContractJsonOption = Annotated[bool, typer.Option("--json", help="Print JSON on standard output.")]
+_Lenient = Annotated[bool, typer.Option("--lenient", help="Only warn of what the standard's JSON schema forbids.")]
+_Output = Annotated[Path | None, typer.Option("--output", "-o", help="Write to this file instead of standard output.", dir_okay=False)]
+_ContractArgument = Annotated[Path, typer.Argument(help="A contract file, ODCS or DCS.", show_default=False)]
 FILE_EXISTS = code("file-exists", "The file to write is there already.", "give another name, or remove the file")
 
 # %% ../../nbs/cli/03_contract.ipynb #91df6efe
@@ -49,8 +47,8 @@ def write_output(text: str, output: Path | None) -> None:
 def lint_command(
     paths: Annotated[list[str], typer.Argument(help="Files, folders and globs.", show_default=False)],
     github: Annotated[bool, typer.Option("--github", help="Print GitHub annotations.")] = False,
-    lenient: Lenient = False,
-    as_json: ContractJsonOption = False,
+    lenient: _Lenient = False,
+    as_json: _ContractJsonOption = False,
 ) -> None:
     """Report every fault of every contract, as file:line: path: what is wrong (hint).
 
@@ -76,7 +74,7 @@ def lint_command(
 
 # %% ../../nbs/cli/03_contract.ipynb #91e8313f
 @app.command("show")
-def show_command(contract: ContractArgument, lenient: Lenient = False, as_json: ContractJsonOption = False) -> None:
+def show_command(contract: _ContractArgument, lenient: _Lenient = False, as_json: _ContractJsonOption = False) -> None:
     """Show a contract: its models, fields and rules.
 
     Example: datamaster contract show contracts/account.yaml
@@ -107,7 +105,7 @@ def show_command(contract: ContractArgument, lenient: Lenient = False, as_json: 
         print_table(f"{model.name}: rules", ("rule", "severity", "what it says", "executed"), checks)
 
 # %% ../../nbs/cli/03_contract.ipynb #391fc50a
-class ContractExportFormat(StrEnum):
+class _ContractExportFormat(StrEnum):
     """What a contract is exported to."""
 
     odcs = "odcs"
@@ -119,13 +117,13 @@ class ContractExportFormat(StrEnum):
 
 @app.command("export")
 def export_command(
-    contract: ContractArgument,
-    form: Annotated[ContractExportFormat, typer.Option("--format", "-f", help="The form to export to.")] = ContractExportFormat.odcs,
+    contract: _ContractArgument,
+    form: Annotated[_ContractExportFormat, typer.Option("--format", "-f", help="The form to export to.")] = _ContractExportFormat.odcs,
     model: Annotated[str, typer.Option(help="One model; empty: every model.")] = "",
     catalog: Annotated[str, typer.Option(help="The catalog named in SQL.")] = "main",
     version: Annotated[str, typer.Option("--odcs-version", help="The version of ODCS to write, from 3.0.0 on; empty: the newest.")] = "",
-    lenient: Lenient = False,
-    output: Output = None,
+    lenient: _Lenient = False,
+    output: _Output = None,
 ) -> None:
     """Export a contract as ODCS, a Spark schema, Databricks SQL, JSON schema or an HTML page.
 
@@ -133,30 +131,30 @@ def export_command(
     """
     from datamaster_kit.contract.read import read_contract, read_unchecked_contract
 
-    read = read_contract(contract) if form is ContractExportFormat.sql else read_unchecked_contract(contract, lenient=lenient)
-    text, lost = render_export(read, form, model, catalog, version)
+    read = read_contract(contract) if form is _ContractExportFormat.sql else read_unchecked_contract(contract, lenient=lenient)
+    text, lost = _render_export(read, form, model, catalog, version)
     write_output(text, output)
     for address in lost:
         typer.echo(visible_line(f"not read back from ODCS {version} as the contract says it: {address}"), err=True)
 
 # %% ../../nbs/cli/03_contract.ipynb #b696d063
 NO_SUCH_MODEL = code("no-such-model", "The contract has no model of that name.", "see `datamaster contract show`")
-NO_SUCH_VERSION = code("no-such-version", "A version of ODCS that the toolkit does not write.", "write one of 3.0.0, 3.0.1, 3.0.2, 3.1.0 and 3.2.0, with the format odcs")
+_NO_SUCH_VERSION = code("no-such-version", "A version of ODCS that the toolkit does not write.", "write one of 3.0.0, 3.0.1, 3.0.2, 3.1.0 and 3.2.0, with the format odcs")
 
 
-def odcs_version(version: str, form: ContractExportFormat) -> str:
+def _odcs_version(version: str, form: _ContractExportFormat) -> str:
     """Return the version of ODCS that is to be written; raises BadInput for one that is not known, or where something else is written."""
     from datamaster_kit.contract.document import nearest_name_hint
     from datamaster_kit.contract.odcs.standard_schema import NEWEST_ODCS_VERSION, ODCS_VERSIONS
 
     chosen = f"v{version.removeprefix('v')}" if version else NEWEST_ODCS_VERSION
-    if chosen not in ODCS_VERSIONS or (version and form is not ContractExportFormat.odcs):
+    if chosen not in ODCS_VERSIONS or (version and form is not _ContractExportFormat.odcs):
         said = f"{version!r} is no version of ODCS that can be written" if chosen not in ODCS_VERSIONS else f"a version of ODCS says nothing of {form.value}"
-        raise BadInput(NO_SUCH_VERSION.fault(said, hint="" if chosen in ODCS_VERSIONS else nearest_name_hint(chosen, ODCS_VERSIONS)))
+        raise BadInput(_NO_SUCH_VERSION.fault(said, hint="" if chosen in ODCS_VERSIONS else nearest_name_hint(chosen, ODCS_VERSIONS)))
     return chosen
 
 
-def render_export(contract: Contract, form: ContractExportFormat, model: str, catalog: str, version: str = "") -> tuple[str, tuple[str, ...]]:
+def _render_export(contract: Contract, form: _ContractExportFormat, model: str, catalog: str, version: str = "") -> tuple[str, tuple[str, ...]]:
     """Return a contract, or one model of it, in another form, and what an older version of ODCS does not say; raises BadInput where the model or the version is unknown."""
     from dataclasses import replace
 
@@ -166,19 +164,19 @@ def render_export(contract: Contract, form: ContractExportFormat, model: str, ca
     from datamaster_kit.contract.odcs.older_versions import render_odcs_version
     from datamaster_kit.contract.publish.page import contract_page
 
-    odcs_version(version, form)
+    _odcs_version(version, form)
     names = [item.name for item in contract.models]
     if model and model not in names:
         raise BadInput(NO_SUCH_MODEL.fault(f"there is no model {model!r}", hint=nearest_name_hint(model, names) or f"one of {', '.join(names)}"))
     chosen = replace(contract, models=tuple(item for item in contract.models if model in ("", item.name)))
     match form:
-        case ContractExportFormat.odcs:
-            return render_odcs_version(chosen, odcs_version(version, form))
-        case ContractExportFormat.sql:
+        case _ContractExportFormat.odcs:
+            return render_odcs_version(chosen, _odcs_version(version, form))
+        case _ContractExportFormat.sql:
             return ddl(chosen, catalog), ()
-        case ContractExportFormat.html:
+        case _ContractExportFormat.html:
             return escape_log_page(contract_page(chosen)), ()
-    schemas = {item.name: spark_schema(item) if form is ContractExportFormat.spark else json_schema(chosen, item) for item in chosen.models}
+    schemas = {item.name: spark_schema(item) if form is _ContractExportFormat.spark else json_schema(chosen, item) for item in chosen.models}
     return visible_json(next(iter(schemas.values())) if model else schemas), ()
 
 # %% ../../nbs/cli/03_contract.ipynb #0b32fbc3
@@ -187,7 +185,7 @@ def import_command(
     sources: Annotated[list[Path], typer.Argument(help="csv, json or parquet files, a folder of them, or a Delta folder; a model each.", show_default=False)],
     form: Annotated[str, typer.Option("--format", "-f", help="csv, json, parquet or delta; empty: by the name.")] = "",
     model: Annotated[str, typer.Option(help="The model's name; empty: by the file's name.")] = "",
-    output: Output = None,
+    output: _Output = None,
 ) -> None:
     """Draft a contract from data, with comments that say what was inferred from what.
 
@@ -204,7 +202,7 @@ def import_command(
         typer.echo(visible_line(line), err=True)
 
 # %% ../../nbs/cli/03_contract.ipynb #9f7a3f4a
-class FailOnKind(StrEnum):
+class _FailOnKind(StrEnum):
     """How much a change matters to those who depend on the data."""
 
     breaking = "breaking"
@@ -215,10 +213,10 @@ class FailOnKind(StrEnum):
 
 @app.command("diff")
 def diff_command(
-    before: ContractArgument,
-    after: ContractArgument,
-    fail_on: Annotated[FailOnKind | None, typer.Option(help="Exit with 1 where a change is of this kind or worse.", show_default=False)] = None,
-    as_json: ContractJsonOption = False,
+    before: _ContractArgument,
+    after: _ContractArgument,
+    fail_on: Annotated[_FailOnKind | None, typer.Option(help="Exit with 1 where a change is of this kind or worse.", show_default=False)] = None,
+    as_json: _ContractJsonOption = False,
 ) -> None:
     """Compare two versions of a contract: breaking, stricter, compatible and cosmetic changes. After a stricter one, data that was good may fail.
 
@@ -236,13 +234,13 @@ def diff_command(
         print_table(f"{before} → {after}", ("kind", "path", "what changes"), ((change.kind, change.path, change.sentence) for change in changes))
     else:
         typer.echo("no change")
-    order = [kind.value for kind in FailOnKind]
+    order = [kind.value for kind in _FailOnKind]
     if fail_on and any(order.index(change.kind) <= order.index(fail_on.value) for change in changes):
         raise typer.Exit(1)
 
 # %% ../../nbs/cli/03_contract.ipynb #58fa8751
 @app.command("convert")
-def convert_command(contract: ContractArgument, output: Output = None, as_json: ContractJsonOption = False) -> None:
+def convert_command(contract: _ContractArgument, output: _Output = None, as_json: _ContractJsonOption = False) -> None:
     """Convert a DCS contract to ODCS, and report what was carried and what was not.
 
     The contract goes to standard output or to --output; the report goes to standard error, or is the output with --json.
@@ -274,7 +272,7 @@ def new_command(
     fields: Annotated[str, typer.Option(prompt="Fields, as name:type,name:type", help="The fields, the first is the key.")],
     form: Annotated[str, typer.Option("--format", prompt="Format of the files (csv, json, avro, parquet)", help="The format of the raw files.")] = "csv",
     schedule: Annotated[str, typer.Option(prompt="Schedule (Quartz cron, or empty)", help="When the data arrives.")] = "",
-    output: Output = None,
+    output: _Output = None,
 ) -> None:
     """Begin a contract from a few answers.
 

@@ -24,21 +24,20 @@ if TYPE_CHECKING:
     from datamaster_kit.plan.plan import Plan
 
 # %% auto #0
-__all__ = ['deliver', 'WorkspaceName', 'Purposes', 'PART_DELETES', 'read_delivery', 'print_delivery_plan', 'deliver_plan_command',
-           'deliver_apply_command', 'deliver_destroy_command', 'deliver_run_command', 'task_state_printer',
+__all__ = ['deliver', 'deliver_plan_command', 'deliver_apply_command', 'deliver_destroy_command', 'deliver_run_command',
            'status_command', 'bundle_command']
 
 # %% ../../nbs/cli/08_deliver.ipynb #dc846aed
 deliver = typer.Typer(no_args_is_help=True, help="Plan, apply, run and watch the jobs of the contracts, or write them as a bundle.")
 
-WorkspaceName = Annotated[str, typer.Option("--target", help="A workspace of the project file.")]
+_WorkspaceName = Annotated[str, typer.Option("--target", help="A workspace of the project file.")]
 
 
-Purposes = Annotated[list[str] | None, typer.Option("--purpose", help="Only jobs for this: ingest (with the topics), prep or mock-ingest; may be repeated.", show_default=False)]
-PART_DELETES = code("part-deletes", "Nothing is deleted where a part is delivered.", "leave --allow-delete out, or --contract and --purpose")
+_Purposes = Annotated[list[str] | None, typer.Option("--purpose", help="Only jobs for this: ingest (with the topics), prep or mock-ingest; may be repeated.", show_default=False)]
+_PART_DELETES = code("part-deletes", "Nothing is deleted where a part is delivered.", "leave --allow-delete out, or --contract and --purpose")
 
 
-def read_delivery(project_file: Path, target: str, old_topics: bool = False, contract: str = "", purposes: list[str] | None = None) -> Delivery:
+def _read_delivery(project_file: Path, target: str, old_topics: bool = False, contract: str = "", purposes: list[str] | None = None) -> Delivery:
     """Return what a workspace should have and what it has, all of it or the part of a contract and of purposes.
 
     With `old_topics`, also the topics that no contract names any more; raises BadInput where a part is to delete.
@@ -51,14 +50,14 @@ def read_delivery(project_file: Path, target: str, old_topics: bool = False, con
     part = DeliveryScope(contract, tuple(purposes or ()))
     faults = [NO_PURPOSE.fault(f"{name!r} is none of {', '.join(JOB_PURPOSES)}", path="--purpose") for name in part.purposes if name not in JOB_PURPOSES]
     if old_topics and not part.is_full:
-        faults.append(PART_DELETES.fault("--allow-delete with --contract or --purpose"))
+        faults.append(_PART_DELETES.fault("--allow-delete with --contract or --purpose"))
     if faults:
         raise BadInput(*faults)
     project = read_project(project_file)
     return observe_delivery(project, target, read_contracts(project), workspace_client(project, target), old_topics=old_topics, part=part)
 
 
-def print_delivery_plan(delivery: Delivery, plan: Plan, as_json: bool) -> None:
+def _print_delivery_plan(delivery: Delivery, plan: Plan, as_json: bool) -> None:
     """Print a plan, as a table for people or as JSON, and what there is to know on standard error."""
     print_plan(plan, as_json)
     for note in delivery.notes:
@@ -67,12 +66,12 @@ def print_delivery_plan(delivery: Delivery, plan: Plan, as_json: bool) -> None:
 # %% ../../nbs/cli/08_deliver.ipynb #7adfb12a
 @deliver.command("plan")
 def deliver_plan_command(
-    target: WorkspaceName,
+    target: _WorkspaceName,
     project: ProjectFile = DEFAULT_PROJECT,
     detailed_exitcode: Annotated[bool, typer.Option("--detailed-exitcode", help="Exit with 3 where changes are pending.")] = False,
     allow_delete: AllowDelete = False,
     contract: ContractOption = "",
-    purpose: Purposes = None,
+    purpose: _Purposes = None,
     as_json: JsonOption = False,
     summary: SummaryFile = None,
 ) -> None:
@@ -84,9 +83,9 @@ def deliver_plan_command(
     """
     from datamaster_kit.deliver.delivery import check_topics, plan_delivery
 
-    delivery = read_delivery(project, target, allow_delete, contract, purpose)
+    delivery = _read_delivery(project, target, allow_delete, contract, purpose)
     plan = plan_delivery(delivery, allow_delete)
-    print_delivery_plan(delivery, plan, as_json)
+    _print_delivery_plan(delivery, plan, as_json)
     append_summary(summary, "Plan: deliver", target, plan, (*delivery.notes, *map(str, delivery.faults)))
     check_topics(delivery)
     raise typer.Exit(3 if detailed_exitcode and not plan.is_empty else 0)
@@ -94,11 +93,11 @@ def deliver_plan_command(
 
 @deliver.command("apply")
 def deliver_apply_command(
-    target: WorkspaceName,
+    target: _WorkspaceName,
     project: ProjectFile = DEFAULT_PROJECT,
     allow_delete: AllowDelete = False,
     contract: ContractOption = "",
-    purpose: Purposes = None,
+    purpose: _Purposes = None,
     as_json: JsonOption = False,
     summary: SummaryFile = None,
 ) -> None:
@@ -110,9 +109,9 @@ def deliver_apply_command(
     """
     from datamaster_kit.deliver.delivery import apply_delivery, plan_delivery
 
-    delivery = read_delivery(project, target, allow_delete, contract, purpose)
+    delivery = _read_delivery(project, target, allow_delete, contract, purpose)
     plan = plan_delivery(delivery, allow_delete)
-    print_delivery_plan(delivery, plan, as_json)
+    _print_delivery_plan(delivery, plan, as_json)
     append_summary(summary, "Apply: deliver", target, plan, (*delivery.notes, *map(str, delivery.faults)))
     with outcome_printer(len(plan.pending)) as report:
         apply_delivery(delivery, plan, report)
@@ -120,7 +119,7 @@ def deliver_apply_command(
 
 @deliver.command("destroy")
 def deliver_destroy_command(
-    target: WorkspaceName,
+    target: _WorkspaceName,
     project: ProjectFile = DEFAULT_PROJECT,
     confirm: Annotated[str, typer.Option("--confirm", help="The catalog's name; without it, it is asked for.", show_default=False)] = "",
     as_json: JsonOption = False,
@@ -131,9 +130,9 @@ def deliver_destroy_command(
     """
     from datamaster_kit.deliver.delivery import apply_delivery, plan_delivery, delivery_to_destroy
 
-    delivery = delivery_to_destroy(read_delivery(project, target, old_topics=True))
+    delivery = delivery_to_destroy(_read_delivery(project, target, old_topics=True))
     plan = plan_delivery(delivery, allow_delete=True)
-    print_delivery_plan(delivery, plan, as_json)
+    _print_delivery_plan(delivery, plan, as_json)
     if plan.is_empty:
         return
     catalog = delivery.project.names.catalog
@@ -144,7 +143,7 @@ def deliver_destroy_command(
 # %% ../../nbs/cli/08_deliver.ipynb #5e9abf75
 @deliver.command("run")
 def deliver_run_command(
-    target: WorkspaceName,
+    target: _WorkspaceName,
     model: Annotated[str, typer.Argument(help="A model of one of the contracts; else every job of them.", show_default=False)] = "",
     project: ProjectFile = DEFAULT_PROJECT,
     contract: ContractOption = "",
@@ -173,7 +172,7 @@ def deliver_run_command(
         if not as_json:
             typer.echo(visible_line(f"{runs[-1].run_name}: {runs[-1].run_page_url}"))
     for index, run in enumerate(runs if wait else ()):
-        runs[index] = ended = follow_run(client, run, task_state_printer())
+        runs[index] = ended = follow_run(client, run, _task_state_printer())
         faults += read_run_faults(client, ended)
         if not as_json:
             typer.echo(visible_line(f"{ended.run_name}: {run_state(ended)}"))
@@ -184,7 +183,7 @@ def deliver_run_command(
         raise DatamasterError(*faults)
 
 
-def task_state_printer() -> Callable[[Run], None]:
+def _task_state_printer() -> Callable[[Run], None]:
     """Return a report of a run that tells on standard error each state of a task when it is a new one."""
     from datamaster_kit.deliver.job_runs import last_attempts, run_state
 
@@ -200,7 +199,7 @@ def task_state_printer() -> Callable[[Run], None]:
 
 
 @deliver.command("status")
-def status_command(target: WorkspaceName, project: ProjectFile = DEFAULT_PROJECT, as_json: JsonOption = False) -> None:
+def status_command(target: _WorkspaceName, project: ProjectFile = DEFAULT_PROJECT, as_json: JsonOption = False) -> None:
     """Show every job that the toolkit made in a workspace, with its last run.
 
     Example: datamaster deliver status --target production

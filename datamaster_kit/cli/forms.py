@@ -13,13 +13,13 @@ import typer
 from ..contract.fault import BadInput
 
 # %% auto #0
-__all__ = ['FormsProjectFile', 'project_file', 'forms_command']
+__all__ = ['FormsProjectFile', 'forms_command']
 
 # %% ../../nbs/cli/14_forms.ipynb #61e6d830
 FormsProjectFile = Annotated[Path, typer.Option("--project", help="The project file, or its folder.")]
 
 
-def project_file(path: Path) -> Path:
+def _project_file(path: Path) -> Path:
     """Return the whole path of a project file, given it or its folder; raises BadInput where it is not there."""
     from datamaster_kit.project.project_file import NO_PROJECT
 
@@ -54,7 +54,7 @@ def forms_command(
         if not no_browser:
             webbrowser.open(page.once)
 
-    file = project_file(project)
+    file = _project_file(project)
     check_installed()
     with suppress(KeyboardInterrupt):
         asyncio.run(serve_forms(file, port, started))

@@ -26,14 +26,12 @@ if TYPE_CHECKING:
     from datamaster_kit.targets.base import Target
 
 # %% auto #0
-__all__ = ['app', 'ModelName', 'ContractOption', 'NO_LOGS', 'ENDED_WITH_2', 'ContractStep', 'ROW_COUNT_FIELDS',
-           'load_target_project', 'contracts_with_model', 'run_cli_in_workspace', 'parse_logged_json', 'render_options',
-           'print_runs', 'run_contract_steps', 'ingest_run_command', 'replay_command', 'release_command',
-           'retention_command']
+__all__ = ['app', 'ContractOption', 'load_target_project', 'contracts_with_model', 'run_cli_in_workspace', 'print_runs',
+           'ingest_run_command', 'replay_command', 'release_command', 'retention_command']
 
 # %% ../../nbs/cli/05_ingest.ipynb #a76bfaee
 app = typer.Typer(no_args_is_help=True, help="Bring files to bronze, silver and gold; replay what is quarantined; release what is held; keep the retention. Example: datamaster ingest run")
-ModelName = Annotated[str, typer.Option("--model", help="One model; else all of the contract's.")]
+_ModelName = Annotated[str, typer.Option("--model", help="One model; else all of the contract's.")]
 ContractOption = Annotated[str, typer.Option("--contract", help="One contract of the project; else all of them.")]
 
 
@@ -55,7 +53,7 @@ def contracts_with_model(contracts: Sequence[Contract], model: str) -> tuple[Con
     return found
 
 # %% ../../nbs/cli/05_ingest.ipynb #177acaf5
-NO_LOGS = code("no-logs", "The output of a command in the workspace was not kept whole.", "look at the run's page")
+_NO_LOGS = code("no-logs", "The output of a command in the workspace was not kept whole.", "look at the run's page")
 
 
 def run_cli_in_workspace(
@@ -86,39 +84,39 @@ def run_cli_in_workspace(
 
     client = workspace_client(project, target.name)
     release = make_release(client, project, target.name, read_contracts(project))
-    words = [*arguments, *render_options(contract=path_from_root(project, contract), json=as_json)]
+    words = [*arguments, *_render_options(contract=path_from_root(project, contract), json=as_json)]
     request = command_request(project, release, words, contracts, new_run_id())
     run = run_once(client, project, target.name, request, line_printer())
     logs = read_run_logs(client, run)
     faults = read_run_faults(client, run)
     if as_json and not faults:
-        print_json(parse_logged_json(logs))
+        print_json(_parse_logged_json(logs))
     elif logs:
         for line in logs.rstrip().splitlines():
             typer.echo(visible_line(line), err=as_json)
     if faults:
-        raise (BadInput if ENDED_WITH_2.search(str(faults[0])) else DatamasterError)(*faults)
+        raise (BadInput if _ENDED_WITH_2.search(str(faults[0])) else DatamasterError)(*faults)
 
 
-ENDED_WITH_2 = re.compile(r"SystemExit: 2\b")
+_ENDED_WITH_2 = re.compile(r"SystemExit: 2\b")
 
 
-def parse_logged_json(logs: str) -> Any:
+def _parse_logged_json(logs: str) -> Any:
     """Return the JSON that a command printed among other lines; raises DatamasterError where it is not there whole."""
     found = re.search(r"^\{$.*?^\}$", logs, re.MULTILINE | re.DOTALL)
     if not found:
-        raise DatamasterError(NO_LOGS.fault("the JSON of the command is not among the lines that the workspace kept"))
+        raise DatamasterError(_NO_LOGS.fault("the JSON of the command is not among the lines that the workspace kept"))
     return json.loads(found[0])
 
 
-def render_options(**values: str | bool) -> list[str]:
+def _render_options(**values: str | bool) -> list[str]:
     """Return options of a command as words; those that are empty or off are left out."""
     named = {f"--{name.replace('_', '-')}": value for name, value in values.items() if value}
     return [word for name, value in named.items() for word in ([name] if value is True else [name, str(value)])]
 
 # %% ../../nbs/cli/05_ingest.ipynb #f5280e40
-ContractStep = Callable[["Contract", str, frozenset[str]], "tuple[Run, ...]"]
-ROW_COUNT_FIELDS = ("rows_read", "rows_written", "rows_rescued", "rows_quarantined", "rows_merged", "rows_deleted")
+_ContractStep = Callable[["Contract", str, frozenset[str]], "tuple[Run, ...]"]
+_ROW_COUNT_FIELDS = ("rows_read", "rows_written", "rows_rescued", "rows_quarantined", "rows_merged", "rows_deleted")
 
 
 def print_runs(runs: Sequence[Run], as_json: bool) -> None:
@@ -126,7 +124,7 @@ def print_runs(runs: Sequence[Run], as_json: bool) -> None:
     if as_json:
         print_json({"runs": [asdict(run) for run in runs]})
     elif runs:
-        names = [name for name in ROW_COUNT_FIELDS if any(getattr(run, name) for run in runs)]
+        names = [name for name in _ROW_COUNT_FIELDS if any(getattr(run, name) for run in runs)]
         shown = [name.removeprefix("rows_") for name in names]
         cells = ((run.step, run.model, *(getattr(run, name) or "" for name in names), f"{run.duration_seconds:.1f}", run.result) for run in runs)
         print_table("Runs", ["step", "model", *shown, "seconds", "result"], cells, (*shown, "seconds"))
@@ -135,7 +133,7 @@ def print_runs(runs: Sequence[Run], as_json: bool) -> None:
                 typer.echo(visible_line(f"{run.step} {run.model}: {note}"))
 
 
-def run_contract_steps(target: Target, project: Project, contracts: Sequence[Contract], steps: Sequence[ContractStep], as_json: bool) -> None:
+def _run_contract_steps(target: Target, project: Project, contracts: Sequence[Contract], steps: Sequence[_ContractStep], as_json: bool) -> None:
     """Do steps on every contract, those after a failed one left out for the models on which it failed; show the runs, and raise what failed and which files were refused."""
     from datamaster_kit.ingest.files import file_faults
     from datamaster_kit.ingest.ingest import ModelsFailedError
@@ -170,7 +168,7 @@ def ingest_run_command(
     project: ProjectFile = DEFAULT_PROJECT,
     target: TargetName = "local",
     contract: ContractOption = "",
-    model: ModelName = "",
+    model: _ModelName = "",
     every: Annotated[str, typer.Option("--every", help="Go on until SIGTERM, looking for new files at this interval, such as '10 seconds'; gold is not built.")] = "",
     rebuild_checkpoint: Annotated[bool, typer.Option("--rebuild-checkpoint", help="Begin a lost or damaged checkpoint anew, without the files that bronze has.")] = False,
     as_json: JsonOption = False,
@@ -189,7 +187,7 @@ def ingest_run_command(
         hint = f"a contract whose frequency is streaming or micro-batching has such a job: datamaster deliver apply --target {target}"
         raise BadInput(WORKSPACE_SPARK_ONLY.fault("--every goes on until it is stopped, and is a job's work in a workspace", path="--every", hint=hint))
     if to.is_outside:
-        words = ["ingest", "run", *render_options(model=model, rebuild_checkpoint=rebuild_checkpoint)]
+        words = ["ingest", "run", *_render_options(model=model, rebuild_checkpoint=rebuild_checkpoint)]
         run_cli_in_workspace(to, described, contracts, contract, words, as_json)
         return
     if every:
@@ -205,7 +203,7 @@ def ingest_run_command(
     def gold(item: Contract, run_id: str, without: frozenset[str]) -> tuple[Run, ...]:
         return build_gold(to, described, item, run_id, only=model, without=without)
 
-    run_contract_steps(to, described, contracts, (bronze, silver, gold), as_json)
+    _run_contract_steps(to, described, contracts, (bronze, silver, gold), as_json)
 
 # %% ../../nbs/cli/05_ingest.ipynb #c6686ad8
 @app.command("replay")
@@ -246,7 +244,7 @@ def replay_command(
     def silver(item: Contract, run_id: str, without: frozenset[str]) -> tuple[Run, ...]:
         return build_silver(to, described, item, run_id, without=without)
 
-    run_contract_steps(to, described, contracts, (again, silver), as_json)
+    _run_contract_steps(to, described, contracts, (again, silver), as_json)
 
 # %% ../../nbs/cli/05_ingest.ipynb #8be1cdc4
 @app.command("release")
@@ -296,7 +294,7 @@ def retention_command(
 
     to, described, contracts = load_target_project(project, target, contract)
     if to.is_outside:
-        words = ["ingest", "retention", *render_options(apply=apply)]
+        words = ["ingest", "retention", *_render_options(apply=apply)]
         run_cli_in_workspace(to, described, contracts, contract, words, as_json)
         return
     if not apply:
@@ -306,4 +304,4 @@ def retention_command(
     def retention(item: Contract, run_id: str, _without: frozenset[str]) -> tuple[Run, ...]:
         return enforce_retention(to, described, item, run_id, applies=True)
 
-    run_contract_steps(to, described, contracts, (retention,), as_json)
+    _run_contract_steps(to, described, contracts, (retention,), as_json)

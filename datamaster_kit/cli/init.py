@@ -23,12 +23,10 @@ if TYPE_CHECKING:
     from datamaster_kit.project.project_text import InitQuestion
 
 # %% auto #0
-__all__ = ['OLDER_FILES', 'OPTIONAL_ANSWERS', 'GITIGNORE_PATTERNS', 'command_output', 'repository_of', 'account_answers',
-           'detect_answers', 'older_answers', 'prompt_answer', 'default_answer', 'collect_answers',
-           'missing_gitignore_lines', 'append_gitignore', 'answer_option', 'init_command']
+__all__ = ['older_answers', 'collect_answers', 'init_command']
 
 # %% ../../nbs/cli/10_init.ipynb #4af463ce
-def command_output(*command: str) -> str:
+def _command_output(*command: str) -> str:
     """Return what a command prints, without the white space around it; empty where it is not there, fails or takes too long."""
     if not shutil.which(command[0]):
         return ""
@@ -39,13 +37,13 @@ def command_output(*command: str) -> str:
     return run.stdout.strip() if run.returncode == 0 else ""
 
 
-def repository_of(address: str) -> str:
+def _repository_of(address: str) -> str:
     """Return OWNER/NAME of a remote address on GitHub; empty for another."""
     found = re.fullmatch(r"(?:https://(?:[^@/]+@)?github\.com/|git@github\.com:|ssh://git@github\.com/)([^/]+/[^/]+?)(?:\.git)?/?", address)
     return found[1] if found else ""
 
 
-def account_answers(account: Mapping[str, Any], object_id: str) -> dict[str, str]:
+def _account_answers(account: Mapping[str, Any], object_id: str) -> dict[str, str]:
     """Return the answers in what `az account show` says, and an object id."""
     user = account.get("user") or {}
     is_user = user.get("type") == "user"
@@ -54,22 +52,22 @@ def account_answers(account: Mapping[str, Any], object_id: str) -> dict[str, str
     return {name: str(value) for name, value in found.items() if value}
 
 
-def detect_answers(folder: Path) -> dict[str, str]:
+def _detect_answers(folder: Path) -> dict[str, str]:
     """Return the answers that this machine knows."""
-    said = command_output("az", "account", "show", "--output", "json")
-    object_id = command_output("az", "ad", "signed-in-user", "show", "--query", "id", "--output", "tsv") if said else ""
-    return {"project_name": folder.name, "repository": repository_of(command_output("git", "-C", str(folder), "remote", "get-url", "origin")),
-            **(account_answers(json.loads(said), object_id) if said else {})}
+    said = _command_output("az", "account", "show", "--output", "json")
+    object_id = _command_output("az", "ad", "signed-in-user", "show", "--query", "id", "--output", "tsv") if said else ""
+    return {"project_name": folder.name, "repository": _repository_of(_command_output("git", "-C", str(folder), "remote", "get-url", "origin")),
+            **(_account_answers(json.loads(said), object_id) if said else {})}
 
 
-OLDER_FILES = ("strife_config.yaml", "strife_env/strife_config.yaml")
+_OLDER_FILES = ("strife_config.yaml", "strife_env/strife_config.yaml")
 
 
 def older_answers(folder: Path) -> dict[str, str]:
     """Return the answers in the older project file of a folder, none where there is no such file; raises BadInput with its faults."""
     from datamaster_kit.project.project_file import read_project
 
-    file = next((file for file in (folder / name for name in OLDER_FILES) if file.is_file()), None)
+    file = next((file for file in (folder / name for name in _OLDER_FILES) if file.is_file()), None)
     if file is None:
         return {}
     project = read_project(file)
@@ -77,7 +75,7 @@ def older_answers(folder: Path) -> dict[str, str]:
     return {name: value for name, value in found.items() if value}
 
 # %% ../../nbs/cli/10_init.ipynb #fff01fcd
-def prompt_answer(question: InitQuestion, default: str) -> str:
+def _prompt_answer(question: InitQuestion, default: str) -> str:
     """Return a person's answer to a question."""
     from datamaster_kit.project.project_text import wrong_answer
 
@@ -89,7 +87,7 @@ def prompt_answer(question: InitQuestion, default: str) -> str:
         typer.echo(visible_line(f"  {wrong}"), err=True)
 
 
-def default_answer(question: InitQuestion, answers: Mapping[str, str], known: Mapping[str, str]) -> str:
+def _default_answer(question: InitQuestion, answers: Mapping[str, str], known: Mapping[str, str]) -> str:
     """Return the answer that is offered to a question after the answers so far; empty where none could be used. A workspace is asked for its account."""
     from datamaster_kit.project.project_text import wrong_answer
     from datamaster_kit.setup.databricks_account import find_account_id
@@ -103,7 +101,7 @@ def default_answer(question: InitQuestion, answers: Mapping[str, str], known: Ma
     return "" if wrong_answer(question, default) else default
 
 
-OPTIONAL_ANSWERS = ("subscription", "principal_user")  # an account that happens to be logged in is offered to a person, and not taken without one
+_OPTIONAL_ANSWERS = ("subscription", "principal_user")  # an account that happens to be logged in is offered to a person, and not taken without one
 
 
 def collect_answers(given: Mapping[str, str], known: Mapping[str, str], may_ask: bool) -> dict[str, str]:
@@ -116,26 +114,26 @@ def collect_answers(given: Mapping[str, str], known: Mapping[str, str], may_ask:
     answers = dict(given)
     for question in QUESTIONS:
         if question.name not in given and is_asked(question, answers):
-            default = default_answer(question, answers, known)
-            answers[question.name] = prompt_answer(question, default) if may_ask else "" if question.name in OPTIONAL_ANSWERS else default
+            default = _default_answer(question, answers, known)
+            answers[question.name] = _prompt_answer(question, default) if may_ask else "" if question.name in _OPTIONAL_ANSWERS else default
     faults = [*refused, *missing_answer_faults(answers)]
     if faults:
         raise BadInput(*faults)
     return answers
 
 # %% ../../nbs/cli/10_init.ipynb #00590830
-GITIGNORE_PATTERNS = {".datamaster/": ".datamaster", "runs/": "runs/"}  # the pattern also leaves out a link of that name
+_GITIGNORE_PATTERNS = {".datamaster/": ".datamaster", "runs/": "runs/"}  # the pattern also leaves out a link of that name
 
 
-def missing_gitignore_lines(folder: Path) -> list[str]:
+def _missing_gitignore_lines(folder: Path) -> list[str]:
     """Return the lines that the `.gitignore` of a folder lacks; none where a file is there that git does not read."""
-    if command_output("git", "-C", str(folder), "rev-parse", "--is-inside-work-tree") == "true":
-        ignored = command_output("git", "-C", str(folder), "check-ignore", *GITIGNORE_PATTERNS).splitlines()
-        return [line for name, line in GITIGNORE_PATTERNS.items() if name not in ignored]
-    return [] if (folder / ".gitignore").exists() else list(GITIGNORE_PATTERNS.values())
+    if _command_output("git", "-C", str(folder), "rev-parse", "--is-inside-work-tree") == "true":
+        ignored = _command_output("git", "-C", str(folder), "check-ignore", *_GITIGNORE_PATTERNS).splitlines()
+        return [line for name, line in _GITIGNORE_PATTERNS.items() if name not in ignored]
+    return [] if (folder / ".gitignore").exists() else list(_GITIGNORE_PATTERNS.values())
 
 
-def append_gitignore(file: Path, lines: Sequence[str]) -> None:
+def _append_gitignore(file: Path, lines: Sequence[str]) -> None:
     """Append lines to a `.gitignore`, with the ends of line that it has; one that is not there is written."""
     existing = file.read_bytes() if file.exists() else b""
     end = b"\r\n" if b"\r\n" in existing else b"\n"
@@ -144,27 +142,27 @@ def append_gitignore(file: Path, lines: Sequence[str]) -> None:
         opened.write(start + b"".join(line.encode() + end for line in lines))
 
 # %% ../../nbs/cli/10_init.ipynb #e38b25a8
-def answer_option(help: str) -> Any:
+def _answer_option(help: str) -> Any:
     """Return the option of an answer."""
     return typer.Option(help=help, show_default=False)
 
 
 def init_command(
-    domain: Annotated[str | None, answer_option("The domain: lower-case letters and digits. Every name is derived from it.")] = None,
-    catalog: Annotated[str | None, answer_option("The catalog; the domain's name if not given.")] = None,
-    environment: Annotated[str | None, answer_option("An environment that goes into every name.")] = None,
-    project_name: Annotated[str | None, answer_option("The project's name, as a tag; the folder's if not given.")] = None,
-    principal_user: Annotated[str | None, answer_option("The main user, by user principal name.")] = None,
-    subscription: Annotated[str | None, answer_option("The Azure subscription's id; without it there is no Azure side.")] = None,
-    tenant: Annotated[str | None, answer_option("The Microsoft Entra tenant's id.")] = None,
-    location: Annotated[str | None, answer_option("The Azure region; brazilsouth if not given.")] = None,
-    writer: Annotated[str | None, answer_option("Who runs Terraform, by object id.")] = None,
-    writer_type: Annotated[str | None, answer_option("User, Group or ServicePrincipal; User if not given.")] = None,
-    budget: Annotated[str | None, answer_option("The budget a month, in the subscription's currency; 500 if not given.")] = None,
-    email: Annotated[str | None, answer_option("Who is told of cost.")] = None,
-    repository: Annotated[str | None, answer_option("The GitHub repository whose workflows deploy, as OWNER/NAME.")] = None,
-    host: Annotated[str | None, answer_option("The Databricks workspace's address.")] = None,
-    account_id: Annotated[str | None, answer_option("The Databricks account's id; what the workspace says if not given.")] = None,
+    domain: Annotated[str | None, _answer_option("The domain: lower-case letters and digits. Every name is derived from it.")] = None,
+    catalog: Annotated[str | None, _answer_option("The catalog; the domain's name if not given.")] = None,
+    environment: Annotated[str | None, _answer_option("An environment that goes into every name.")] = None,
+    project_name: Annotated[str | None, _answer_option("The project's name, as a tag; the folder's if not given.")] = None,
+    principal_user: Annotated[str | None, _answer_option("The main user, by user principal name.")] = None,
+    subscription: Annotated[str | None, _answer_option("The Azure subscription's id; without it there is no Azure side.")] = None,
+    tenant: Annotated[str | None, _answer_option("The Microsoft Entra tenant's id.")] = None,
+    location: Annotated[str | None, _answer_option("The Azure region; brazilsouth if not given.")] = None,
+    writer: Annotated[str | None, _answer_option("Who runs Terraform, by object id.")] = None,
+    writer_type: Annotated[str | None, _answer_option("User, Group or ServicePrincipal; User if not given.")] = None,
+    budget: Annotated[str | None, _answer_option("The budget a month, in the subscription's currency; 500 if not given.")] = None,
+    email: Annotated[str | None, _answer_option("Who is told of cost.")] = None,
+    repository: Annotated[str | None, _answer_option("The GitHub repository whose workflows deploy, as OWNER/NAME.")] = None,
+    host: Annotated[str | None, _answer_option("The Databricks workspace's address.")] = None,
+    account_id: Annotated[str | None, _answer_option("The Databricks account's id; what the workspace says if not given.")] = None,
     no_input: Annotated[bool, typer.Option("--no-input", help="Ask nothing: what is not given has its default, or is an error.")] = False,
     output: Annotated[Path, typer.Option("--output", "-o", help="The file to write; one that exists is left alone.", dir_okay=False)] = Path("datamaster.yaml"),
 ) -> None:
@@ -182,11 +180,11 @@ def init_command(
             "location": location, "writer": writer, "writer_type": writer_type, "budget": budget, "email": email, "repository": repository, "host": host, "account_id": account_id}
     folder = output.resolve().parent
     given = older_answers(folder) | {name: value.strip() for name, value in said.items() if value is not None}
-    answers = collect_answers(given, detect_answers(folder), not no_input)
+    answers = collect_answers(given, _detect_answers(folder), not no_input)
     write_output(project_text(answers), output)
-    lines, file = missing_gitignore_lines(folder), output.parent / ".gitignore"
+    lines, file = _missing_gitignore_lines(folder), output.parent / ".gitignore"
     if lines:
         what = "has a new line for" if file.exists() else "is written, with a line for"
-        append_gitignore(file, lines)
+        _append_gitignore(file, lines)
         typer.echo(visible_line(f"{file} {what} {' and '.join(lines)}: what is made on this machine is not for the repository."))
     typer.echo(visible_line(f"{output} is written. Next: `datamaster doctor`, `datamaster contract new`" + (", `datamaster setup doctor`" if answers.get("subscription") else "") + "."))

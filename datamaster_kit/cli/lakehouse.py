@@ -16,9 +16,8 @@ from .output import visible_line, print_json, print_table
 from ..contract.fault import BadInput, DatamasterError, code
 
 # %% auto #0
-__all__ = ['JsonOption', 'ProjectFile', 'TargetName', 'SummaryFile', 'DEFAULT_PROJECT', 'BAD_PARAMETER', 'WORKSPACE_SPARK_ONLY',
-           'try_make_archive', 'doctor_command', 'parse_parameters', 'step_result_phrase', 'count_phrase',
-           'require_target', 'run_steps_command', 'line_printer', 'step_progress_printer', 'report_command']
+__all__ = ['JsonOption', 'ProjectFile', 'TargetName', 'SummaryFile', 'DEFAULT_PROJECT', 'WORKSPACE_SPARK_ONLY', 'doctor_command',
+           'parse_parameters', 'run_steps_command', 'line_printer', 'report_command']
 
 # %% ../../nbs/cli/04_lakehouse.ipynb #6bc65dff
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON on standard output.")]
@@ -28,7 +27,7 @@ SummaryFile = Annotated[Path | None, typer.Option("--summary", help="Append the 
 DEFAULT_PROJECT = Path("datamaster.yaml")
 
 # %% ../../nbs/cli/04_lakehouse.ipynb #b96a8b7c
-def try_make_archive(folder: Path) -> None:
+def _try_make_archive(folder: Path) -> None:
     """Make the archive of classes of a project folder, and tell on standard error that it is being made, or why it is not: sessions start without one too."""
     from datamaster_kit.cli.class_archive import make_class_archive
     from datamaster_kit.targets.jvm.class_archive import project_archive
@@ -62,7 +61,7 @@ def doctor_command(
     folder = project.parent.resolve()
     if install:
         install_missing(folder)
-        try_make_archive(folder)
+        _try_make_archive(folder)
     found = run_checks(folder)
     if as_json:
         print_json({"checks": [asdict(check) for check in found]})
@@ -71,38 +70,38 @@ def doctor_command(
     raise typer.Exit(1 if any(check.state == "missing" for check in found) else 0)
 
 # %% ../../nbs/cli/04_lakehouse.ipynb #745846ae
-BAD_PARAMETER = code("parameter-malformed", "A parameter is not name=value.", "write -p name=value")
+_BAD_PARAMETER = code("parameter-malformed", "A parameter is not name=value.", "write -p name=value")
 
 
 def parse_parameters(texts: list[str]) -> dict[str, str]:
     """Return the parameters of `name=value` texts; raises BadInput with every malformed one."""
-    faults = [BAD_PARAMETER.fault(f"{text!r} is not name=value") for text in texts if not text.partition("=")[0].isidentifier() or "=" not in text]
+    faults = [_BAD_PARAMETER.fault(f"{text!r} is not name=value") for text in texts if not text.partition("=")[0].isidentifier() or "=" not in text]
     if faults:
         raise BadInput(*faults)
     return {name: value for name, _, value in (text.partition("=") for text in texts)}
 
 # %% ../../nbs/cli/04_lakehouse.ipynb #fdfc36f0
-def step_result_phrase(result: Any) -> str:
+def _step_result_phrase(result: Any) -> str:
     """Return what a step recorded, in some words."""
     match result:
         case {"runs": [*runs]}:
             taken = sum(run.get("rows_written", run.get("rows_merged")) or 0 for run in runs)  # by ingest, by silver
-            return f"{taken:,} rows, {count_phrase(len(runs), 'model')}"
+            return f"{taken:,} rows, {_count_phrase(len(runs), 'model')}"
         case {"verdicts": dict() as verdicts}:
             return ", ".join(f"{count} {verdict}" for verdict, count in verdicts.items())
         case {"rows": dict() as rows}:
-            return f"{sum(rows.values()):,} rows, {count_phrase(len(rows), 'table')}"
+            return f"{sum(rows.values()):,} rows, {_count_phrase(len(rows), 'table')}"
         case {"applied": int(applied)}:
-            return f"{count_phrase(applied, 'change')} made"
+            return f"{_count_phrase(applied, 'change')} made"
     return ""
 
 
-def count_phrase(count: int, noun: str) -> str:
+def _count_phrase(count: int, noun: str) -> str:
     """Return a count with its noun."""
     return f"{count} {noun}{'' if count == 1 else 's'}"
 
 
-def require_target(names: list[str], given: Mapping[str, str]) -> None:
+def _require_target(names: list[str], given: Mapping[str, str]) -> None:
     """Raise BadInput where steps are given a target that the project file does not name; the Azure side, which only setup has, is looked at by setup."""
     from datamaster_kit.deliver.step_start import find_project
     from datamaster_kit.project.project_file import read_project
@@ -134,13 +133,13 @@ def run_steps_command(
             print_table("Steps", ("step", "what it does", "parameters"), ((s.name, s.description, ", ".join(p.name for p in s.parameters)) for s in listing))
         return
     given = parse_parameters(parameters or [])
-    require_target(names, given)
-    progress = None if as_json else step_progress_printer()
+    _require_target(names, given)
+    progress = None if as_json else _step_progress_printer()
     results = run_step_notebooks(names, given, output, progress, listener=line_printer())
     if as_json:
         print_json({"steps": [{"name": result.name, "notebook": str(result.notebook), "seconds": result.seconds, "result": result.result} for result in results]})
         return
-    rows = ((result.name, step_result_phrase(result.result), f"{result.seconds:.1f}", result.notebook) for result in results)
+    rows = ((result.name, _step_result_phrase(result.result), f"{result.seconds:.1f}", result.notebook) for result in results)
     print_table("Steps", ("step", "result", "seconds", "executed notebook"), rows, ("seconds",))
 
 # %% ../../nbs/cli/04_lakehouse.ipynb #356ea959
@@ -150,7 +149,7 @@ def line_printer() -> Callable[[str], None]:
     return lambda line: typer.echo(visible_line(line), file=stream)
 
 
-def step_progress_printer() -> Callable[[str, int, int, str], None]:
+def _step_progress_printer() -> Callable[[str, int, int, str], None]:
     """Return a callback (step, cell, cells, heading) that reports the progress on standard error."""
     from rich.console import Console
 

@@ -25,8 +25,7 @@ from ..targets.cause import cause_of, cause_fault
 from ..targets.clients.workspace import sdk_fault
 
 # %% auto #0
-__all__ = ['app', 'MISSING_PACKAGE', 'UNEXPECTED', 'DISTRIBUTIONS', 'version_option', 'extras_with', 'missing_package_fault',
-           'VisibleFormatter', 'install_log_formatter', 'main', 'run_app']
+__all__ = ['app', 'version_option', 'extras_with', 'main']
 
 # %% ../../nbs/cli/15_main.ipynb #365b4109
 app = typer.Typer(
@@ -63,12 +62,12 @@ def version_option(version: Annotated[bool, typer.Option("--version", help="Prin
         raise typer.Exit
 
 # %% ../../nbs/cli/15_main.ipynb #774e8530
-MISSING_PACKAGE = code("package-missing", "A package of an extra is not installed.", "pip install 'datamaster_kit[EXTRA]', with the extra that the message names")
-UNEXPECTED = code("unexpected", "Something failed that the toolkit did not foresee.", "run it again with DATAMASTER_DEBUG=1 for the traceback, and report it")
+_MISSING_PACKAGE = code("package-missing", "A package of an extra is not installed.", "pip install 'datamaster_kit[EXTRA]', with the extra that the message names")
+_UNEXPECTED = code("unexpected", "Something failed that the toolkit did not foresee.", "run it again with DATAMASTER_DEBUG=1 for the traceback, and report it")
 
 
 # What is imported under another name than it is installed by, or comes with what an extra names.
-DISTRIBUTIONS = {
+_DISTRIBUTIONS = {
     "IPython": "ipykernel", "azure": "azure-identity", "databricks": "databricks-sdk", "delta": "delta-spark", "jupyter_server": "voila",
     "nbformat": "papermill", "requests": "databricks-sdk", "tornado": "voila", "traitlets": "ipykernel",
 }
@@ -82,13 +81,13 @@ def extras_with(package: str, requirements: Iterable[str]) -> tuple[str, ...]:
         requirements: Those of the toolkit, as its metadata has them: `papermill==2.7.0; extra == "local"`.
     """
     top = package.partition(".")[0]
-    wanted = DISTRIBUTIONS.get(top, top).replace("_", "-").lower()
+    wanted = _DISTRIBUTIONS.get(top, top).replace("_", "-").lower()
     found = (re.match(r"([\w.-]+).*extra == [\"'](\w+)[\"']", text) for text in requirements)
     named = (match[2] for match in found if match and match[1].replace("_", "-").lower() == wanted)
     return tuple(dict.fromkeys(name for name in named if name != "dev"))
 
 
-def missing_package_fault(package: str) -> Fault:
+def _missing_package_fault(package: str) -> Fault:
     """Return what to tell of a package that cannot be imported, with the extra that has it."""
     from importlib.metadata import PackageNotFoundError, requires
 
@@ -97,10 +96,10 @@ def missing_package_fault(package: str) -> Fault:
     except PackageNotFoundError:  # the toolkit is not installed, but on the path
         extras = ()
     ways = " or ".join(f"pip install 'datamaster_kit[{extra}]'" for extra in extras)
-    return MISSING_PACKAGE.fault(f"the package {package!r} is not installed", hint=ways or "install the toolkit anew: pip install --force-reinstall datamaster_kit")
+    return _MISSING_PACKAGE.fault(f"the package {package!r} is not installed", hint=ways or "install the toolkit anew: pip install --force-reinstall datamaster_kit")
 
 
-class VisibleFormatter(logging.Formatter):
+class _VisibleFormatter(logging.Formatter):
     """Formats what a library logs, which may repeat a server's own words, as one line in which nothing acts."""
 
     def format(self, record: logging.LogRecord) -> str:
@@ -108,24 +107,24 @@ class VisibleFormatter(logging.Formatter):
         return visible_text(super().format(record))
 
 
-def install_log_formatter() -> None:
+def _install_log_formatter() -> None:
     """Have the warnings and errors of libraries that Python writes to standard error written as visible text; what a library keeps to itself, as py4j what it raises too, stays there."""
     if logging.lastResort:
-        logging.lastResort.setFormatter(VisibleFormatter())
+        logging.lastResort.setFormatter(_VisibleFormatter())
     logging.getLogger("azure").setLevel(logging.ERROR)  # who is not logged in is told by the toolkit, with what to do
 
 
 def main() -> None:
     """Run the command line, and raise SystemExit with its exit code; not with 0, which a wheel task of a job would take for a failure."""
     try:
-        run_app()
+        _run_app()
     except KeyboardInterrupt:  # before or after a command; one that is interrupted exits
         exit_interrupted()
 
 
-def run_app() -> None:
+def _run_app() -> None:
     """Run the command line; what it raises ends as told faults and an exit code."""
-    install_log_formatter()
+    _install_log_formatter()
     try:
         app()
     except SystemExit as ended:
@@ -137,12 +136,12 @@ def run_app() -> None:
         print_faults(error.faults)
         sys.exit(error.exit_code)
     except ModuleNotFoundError as error:
-        print_faults([missing_package_fault(error.name or "")])
+        print_faults([_missing_package_fault(error.name or "")])
         sys.exit(1)
     except Exception as error:
         if is_interrupt(error):
             exit_interrupted()
         if os.environ.get("DATAMASTER_DEBUG"):
             raise
-        print_faults([sdk_fault(error) or cause_fault(error) or UNEXPECTED.fault(f"{type(error).__name__}: {cause_of(error)}")])
+        print_faults([sdk_fault(error) or cause_fault(error) or _UNEXPECTED.fault(f"{type(error).__name__}: {cause_of(error)}")])
         sys.exit(1)

@@ -21,18 +21,17 @@ if TYPE_CHECKING:
     from datamaster_kit.mock.request import MockOutput
 
 # %% auto #0
-__all__ = ['ONLY_IN_WORKSPACE', 'ABFSS_PREFIX', 'mock_notes', 'workspace_fs_utility', 'volume_of', 'mock_output_folder',
-           'mock_command']
+__all__ = ['workspace_fs_utility', 'volume_of', 'mock_output_folder', 'mock_command']
 
 # %% ../../nbs/cli/06_mock.ipynb #3ba19524
-def mock_notes(found: list[MockOutput]) -> list[str]:
+def _mock_notes(found: list[MockOutput]) -> list[str]:
     """Return what should be known about what was written, a line each."""
     notes = [f"{written.model}: {note}" for written in found for note in written.notes]
     return notes + [f"{written.model}: not broken: {id}: {reason}" for written in found for id, reason in written.not_broken.items()]
 
 # %% ../../nbs/cli/06_mock.ipynb #2ecf5fbb
-ONLY_IN_WORKSPACE = code("storage-only-in-workspace", "Mock data is written to Azure storage in a workspace alone.", "give a folder with --out; a contract's `job_mock: true` makes a job that writes it there")
-ABFSS_PREFIX = "abfss://"
+_ONLY_IN_WORKSPACE = code("storage-only-in-workspace", "Mock data is written to Azure storage in a workspace alone.", "give a folder with --out; a contract's `job_mock: true` makes a job that writes it there")
+_ABFSS_PREFIX = "abfss://"
 
 
 def workspace_fs_utility(out: str) -> Any:
@@ -40,7 +39,7 @@ def workspace_fs_utility(out: str) -> Any:
     from datamaster_kit.targets.databricks import RUNTIME_VERSION
 
     if RUNTIME_VERSION not in os.environ:
-        raise BadInput(ONLY_IN_WORKSPACE.fault(f"{out} is a folder of Azure storage", path="--out"))
+        raise BadInput(_ONLY_IN_WORKSPACE.fault(f"{out} is a folder of Azure storage", path="--out"))
     from databricks.sdk import runtime
 
     if not runtime.is_local_implementation:
@@ -59,7 +58,7 @@ def volume_of(file: Path) -> Path | None:
 @contextmanager
 def mock_output_folder(out: str, contract: Path) -> Iterator[Path]:
     """Give the folder to write to; for one of Azure storage a folder beside the contract, in its volume, from which the files are copied."""
-    if not out.startswith(ABFSS_PREFIX):
+    if not out.startswith(_ABFSS_PREFIX):
         if Path(out).is_file():
             raise typer.BadParameter(f"{out} is a file.", param_hint="--out")
         yield Path(out)
@@ -91,7 +90,7 @@ def mock_command(
     ids = tuple(id.strip() for id in rules.split(",") if id.strip())
     with mock_output_folder(out, contract) as folder:
         found = write_mock(read_contract(contract), MockRequest(rows, seed, tuple(models or ()), format, bad_ratio, ids), folder)
-    for line in mock_notes(found):
+    for line in _mock_notes(found):
         typer.echo(visible_line(line), err=True)
     if as_json:
         print_json({"models": [{"model": written.model, "rows": written.rows, "broken": written.broken, "files": [str(path) for path in written.files],

@@ -14,15 +14,15 @@ import typer
 from .output import visible_line
 
 # %% auto #0
-__all__ = ['app', 'ProjectFolder', 'LakehouseFolder', 'project_command', 'domain_from_folder', 'lakehouse_command']
+__all__ = ['app', 'project_command', 'lakehouse_command']
 
 # %% ../../nbs/cli/13_new.ipynb #0ee695f6
 app = typer.Typer(no_args_is_help=True, help="Write what a lakehouse, or a project's own code, begins with. Example: datamaster new lakehouse risk")
-ProjectFolder = Annotated[Path, typer.Argument(help="The folder that has datamaster.yaml.", file_okay=False)]
+_ProjectFolder = Annotated[Path, typer.Argument(help="The folder that has datamaster.yaml.", file_okay=False)]
 
 
 @app.command("project")
-def project_command(folder: ProjectFolder = Path()) -> None:
+def project_command(folder: _ProjectFolder = Path()) -> None:
     """Write the package definition_project, which fills silver tables, with its tests, and a notebook to explore a model.
 
     Files that are there are left alone: where one is in the way, nothing is written.
@@ -38,17 +38,17 @@ def project_command(folder: ProjectFolder = Path()) -> None:
     typer.echo("Next: `datamaster doctor --install`, `python -m pytest definition_project`; what is particular to the project goes into `prepared` in silver.py.", err=True)
 
 # %% ../../nbs/cli/13_new.ipynb #f6733127
-LakehouseFolder = Annotated[Path, typer.Argument(help="The folder of the lakehouse.", file_okay=False, show_default=False)]
+_LakehouseFolder = Annotated[Path, typer.Argument(help="The folder of the lakehouse.", file_okay=False, show_default=False)]
 
 
-def domain_from_folder(folder: Path) -> str:
+def _domain_from_folder(folder: Path) -> str:
     """Return a folder's name as that of a domain: lower-case letters and digits, 18 at most; `lake` where nothing is left."""
     return re.sub(r"^[0-9]+", "", re.sub(r"[^a-z0-9]", "", folder.resolve().name.lower()))[:18] or "lake"
 
 
 @app.command("lakehouse")
 def lakehouse_command(
-    folder: LakehouseFolder,
+    folder: _LakehouseFolder,
     domain: Annotated[str, typer.Option("--domain", help="The domain of the project file, where there is none yet; of the folder's name if not given.", show_default=False)] = "",
     update: Annotated[bool, typer.Option("--update", help="Bring the files to this version; what you changed stays, with the version's beside it as ….new.")] = False,
 ) -> None:
@@ -77,7 +77,7 @@ def lakehouse_command(
     if (folder / LAKEHOUSE_RECORD_FILE).exists():
         raise BadInput(LAKEHOUSE_EXISTS.fault(f"{folder} is a lakehouse", file=str(folder / LAKEHOUSE_RECORD_FILE)))
     given = older_answers(folder) | ({"domain": domain} if domain else {})
-    answers = {} if is_there else collect_answers({"domain": domain_from_folder(folder), "project_name": folder.resolve().name, **given}, {}, may_ask=False)
+    answers = {} if is_there else collect_answers({"domain": _domain_from_folder(folder), "project_name": folder.resolve().name, **given}, {}, may_ask=False)
     chosen = read_project(folder).names if is_there else names(answers["domain"], answers["catalog"], answers.get("environment", ""))
     for path in write_lakehouse(folder, lakehouse_files(templates_folder(), chosen), "" if is_there else project_text(answers)):
         typer.echo(visible_line(str(path)))

@@ -22,9 +22,8 @@ if TYPE_CHECKING:
     from rich.text import Text
 
 # %% auto #0
-__all__ = ['MAX_TABLE_WIDTH', 'MIN_TEXT_WIDTH', 'SEVERITY_COLOURS', 'MAX_VALUE_WIDTH', 'CHANGE_SIGNS', 'MAX_SUMMARY_LENGTH',
-           'visible_line', 'visible_json', 'print_json', 'print_table', 'print_faults', 'short_value',
-           'difference_lines', 'print_plan', 'change_lines', 'plan_markdown', 'append_summary', 'outcome_printer']
+__all__ = ['visible_line', 'visible_json', 'print_json', 'print_table', 'print_faults', 'print_plan', 'append_summary',
+           'outcome_printer']
 
 # %% ../../nbs/cli/00_output.ipynb #333ad8fc
 def visible_line(value: Any) -> str:
@@ -44,10 +43,10 @@ def print_json(value: Any) -> None:
     sys.stdout.write(visible_json(value))
 
 # %% ../../nbs/cli/00_output.ipynb #00a92399
-MAX_TABLE_WIDTH = 400
+_MAX_TABLE_WIDTH = 400
 
 
-MIN_TEXT_WIDTH = 12
+_MIN_TEXT_WIDTH = 12
 
 
 def _min_column_width(name: str, cells: Iterable[str], is_number: bool) -> int:
@@ -55,7 +54,7 @@ def _min_column_width(name: str, cells: Iterable[str], is_number: bool) -> int:
     from rich.cells import cell_len
 
     whole = max(map(cell_len, (name, *cells)))
-    return whole if is_number else max(*map(cell_len, name.split()), min(whole, MIN_TEXT_WIDTH))
+    return whole if is_number else max(*map(cell_len, name.split()), min(whole, _MIN_TEXT_WIDTH))
 
 
 def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]], numbers: Sequence[str] = (), is_wide: bool = False) -> None:
@@ -70,7 +69,7 @@ def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]
     from rich.table import Table
     from rich.text import Text
 
-    console, texts = Console(width=MAX_TABLE_WIDTH if is_wide else None), [[visible_line(cell) for cell in row] for row in rows]
+    console, texts = Console(width=_MAX_TABLE_WIDTH if is_wide else None), [[visible_line(cell) for cell in row] for row in rows]
     least = sum(_min_column_width(name, (row[place] for row in texts), name in numbers) for place, name in enumerate(columns))
     blanks = next((blanks for blanks in (2, 1) if least + (blanks + 1) * len(columns) + 1 <= console.width), 0)
     heading = Text(visible_line(title), style="bold")
@@ -95,7 +94,7 @@ def _vertical_rows(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> Ite
         yield from (Text(f"  {name:{width}}  {cell}") for name, cell in zip(columns, row, strict=True) if cell)
 
 # %% ../../nbs/cli/00_output.ipynb #aef63d25
-SEVERITY_COLOURS = {"error": "red", "warning": "yellow", "note": "cyan"}
+_SEVERITY_COLOURS = {"error": "red", "warning": "yellow", "note": "cyan"}
 
 
 def print_faults(faults: Iterable[Fault]) -> None:
@@ -105,27 +104,27 @@ def print_faults(faults: Iterable[Fault]) -> None:
 
     console = Console(stderr=True)
     for fault in faults:
-        text = Text(f"{fault.severity}[{fault.code}] ", style=SEVERITY_COLOURS[fault.severity])
+        text = Text(f"{fault.severity}[{fault.code}] ", style=_SEVERITY_COLOURS[fault.severity])
         console.print(text.append(str(fault), style="default"), soft_wrap=True)
 
 # %% ../../nbs/cli/00_output.ipynb #d98ede10
-MAX_VALUE_WIDTH = 160
+_MAX_VALUE_WIDTH = 160
 
 
-def short_value(value: Any) -> str:
+def _short_value(value: Any) -> str:
     """Return a value on a line, its end left out where it is long."""
     text = visible_line(repr(value))
-    return text if len(text) <= MAX_VALUE_WIDTH else f"{text[:MAX_VALUE_WIDTH]}…"
+    return text if len(text) <= _MAX_VALUE_WIDTH else f"{text[:_MAX_VALUE_WIDTH]}…"
 
 
-def difference_lines(change: Change) -> list[str]:
+def _difference_lines(change: Change) -> list[str]:
     """Return a line for each attribute that a change sets, shortened where it is long."""
     lines = []
     for item in change.differences:
         if change.action != "create":
-            lines.append(f"{visible_line(item.path)}: {short_value(item.before)} → {short_value(item.after)}")
+            lines.append(f"{visible_line(item.path)}: {_short_value(item.before)} → {_short_value(item.after)}")
         elif item.after is not None:
-            lines.append(f"{visible_line(item.path)}: {short_value(item.after)}")
+            lines.append(f"{visible_line(item.path)}: {_short_value(item.after)}")
     return lines
 
 
@@ -147,7 +146,7 @@ def print_plan(plan: Plan, as_json: bool = False) -> None:
         line = Text(f"{ACTION_MARKS[change.action]} {visible_line(change.kind)} {visible_line(change.name)}", style=colours[change.action])
         line.append(f"  refused: {visible_line(change.refusal)}" if change.refusal else "", style="red")
         console.print(line.append(f"  ({visible_line(change.note)})" if change.note else "", style="cyan"), soft_wrap=True)
-        for line_below in difference_lines(change):
+        for line_below in _difference_lines(change):
             console.print(Text(f"    {line_below}"), soft_wrap=True)
     for fault in plan.problems:
         told = Text(f"problem[{fault.code}] ", style="red")
@@ -155,19 +154,19 @@ def print_plan(plan: Plan, as_json: bool = False) -> None:
     console.print(plan_summary(plan))
 
 # %% ../../nbs/cli/00_output.ipynb #71158c16
-CHANGE_SIGNS = {"create": "+", "update": "!", "delete": "-", "unchanged": " "}  # which GitHub colours in a block of the language `diff`
-MAX_SUMMARY_LENGTH = 200_000
+_CHANGE_SIGNS = {"create": "+", "update": "!", "delete": "-", "unchanged": " "}  # which GitHub colours in a block of the language `diff`
+_MAX_SUMMARY_LENGTH = 200_000
 
 
-def change_lines(change: Change) -> list[str]:
+def _change_lines(change: Change) -> list[str]:
     """Return a change for a block of the language `diff`: what it is, and below it what differs."""
     refusal = f"  refused: {change.refusal}" if change.refusal else ""
     note = f"  ({change.note})" if change.note else ""
-    first = f"{CHANGE_SIGNS[change.action]} {change.kind} {change.name}{refusal}{note}"
-    return [visible_text(first), *(f"      {visible_text(line)}" for line in difference_lines(change))]
+    first = f"{_CHANGE_SIGNS[change.action]} {change.kind} {change.name}{refusal}{note}"
+    return [visible_text(first), *(f"      {visible_text(line)}" for line in _difference_lines(change))]
 
 
-def plan_markdown(title: str, where: str, plan: Plan, notes: Iterable[str] = ()) -> str:
+def _plan_markdown(title: str, where: str, plan: Plan, notes: Iterable[str] = ()) -> str:
     """Return a plan as Markdown in which no text of a contract is markup.
 
     Args:
@@ -178,13 +177,13 @@ def plan_markdown(title: str, where: str, plan: Plan, notes: Iterable[str] = ())
     """
     from datamaster_kit.plan.plan import plan_summary
 
-    lines = [f"@@ {visible_text(where)} @@", *(line for change in plan.visible_changes for line in change_lines(change))]
+    lines = [f"@@ {visible_text(where)} @@", *(line for change in plan.visible_changes for line in _change_lines(change))]
     lines += [f"# problem: {visible_text(fault.code)}: {fault}" for fault in plan.problems]
     lines += [f"# note: {visible_text(note)}" for note in notes]
     kept, size = list[str](), 0
     for line in lines:
         size += len(line.encode("utf-8", "replace")) + 1
-        if size > MAX_SUMMARY_LENGTH:
+        if size > _MAX_SUMMARY_LENGTH:
             kept.append(f"# {len(lines) - len(kept)} more lines: the log has them all")
             break
         kept.append(line)
@@ -196,7 +195,7 @@ def append_summary(file: Path | None, title: str, where: str, plan: Plan, notes:
     """Append a plan as Markdown to a file, where one is named."""
     if file is not None:
         with file.open("a", encoding="utf-8", newline="\n") as opened:
-            opened.write(plan_markdown(title, where, plan, notes))
+            opened.write(_plan_markdown(title, where, plan, notes))
 
 # %% ../../nbs/cli/00_output.ipynb #bc3edea9
 @contextmanager

@@ -23,21 +23,20 @@ if TYPE_CHECKING:
     from datamaster_kit.setup.side import PartPlan, InfrastructureBackend
 
 # %% auto #0
-__all__ = ['app', 'BackendName', 'PartNames', 'SetupAllowDelete', 'SETUP_NOT_CONFIRMED', 'open_backend', 'backend_parts',
-           'progress_line', 'resource_progress_printer', 'setup_plan_command', 'output_lines', 'print_outputs',
-           'setup_apply_command', 'setup_destroy_command', 'output_command']
+__all__ = ['app', 'progress_line', 'setup_plan_command', 'output_lines', 'setup_apply_command', 'setup_destroy_command',
+           'output_command']
 
 # %% ../../nbs/cli/12_setup.ipynb #948b0b4c
 app = typer.Typer(no_args_is_help=True, help="What the lakehouse stands on: the Azure side by Terraform, or the local lakehouse's folders.")
 app.command("doctor")(setup_doctor.setup_doctor_command)
 
-BackendName = Annotated[str, typer.Option("--target", help="azure, or local: the folders of the local lakehouse. A workspace of the project file stands for azure.")]
-PartNames = Annotated[list[str] | None, typer.Option("--part", help="Only this part: state, entra or azure; may be repeated.", show_default=False)]
-SetupAllowDelete = Annotated[bool, typer.Option("--allow-delete", help="Delete, or make anew, what the plan says.")]
+_BackendName = Annotated[str, typer.Option("--target", help="azure, or local: the folders of the local lakehouse. A workspace of the project file stands for azure.")]
+_PartNames = Annotated[list[str] | None, typer.Option("--part", help="Only this part: state, entra or azure; may be repeated.", show_default=False)]
+_SetupAllowDelete = Annotated[bool, typer.Option("--allow-delete", help="Delete, or make anew, what the plan says.")]
 
 
 @contextmanager
-def open_backend(project_file: Path, target: str) -> Iterator[InfrastructureBackend]:
+def _open_backend(project_file: Path, target: str) -> Iterator[InfrastructureBackend]:
     """Hold the side of a target of a project for one run."""
     from datamaster_kit.project.project_file import read_contracts, read_project
     from datamaster_kit.setup.side import hold_backend
@@ -47,7 +46,7 @@ def open_backend(project_file: Path, target: str) -> Iterator[InfrastructureBack
         yield side
 
 
-def backend_parts(side: InfrastructureBackend, names: Iterable[str] | None) -> tuple[str, ...]:
+def _backend_parts(side: InfrastructureBackend, names: Iterable[str] | None) -> tuple[str, ...]:
     """Return the parts of a side that are meant."""
     from datamaster_kit.setup.parts import select_parts
 
@@ -61,7 +60,7 @@ def progress_line(found: ResourceProgress) -> str:
 
 
 @contextmanager
-def resource_progress_printer() -> Iterator[Callable[[ResourceProgress], None]]:
+def _resource_progress_printer() -> Iterator[Callable[[ResourceProgress], None]]:
     """Give a report of progress on standard error."""
     from rich.console import Console
     from rich.text import Text
@@ -80,10 +79,10 @@ def resource_progress_printer() -> Iterator[Callable[[ResourceProgress], None]]:
 @app.command("plan")
 def setup_plan_command(
     project: ProjectFile = DEFAULT_PROJECT,
-    target: BackendName = "azure",
-    part: PartNames = None,
+    target: _BackendName = "azure",
+    part: _PartNames = None,
     detailed_exitcode: Annotated[bool, typer.Option("--detailed-exitcode", help="Exit with 3 where changes are pending.")] = False,
-    allow_delete: SetupAllowDelete = False,
+    allow_delete: _SetupAllowDelete = False,
     as_json: JsonOption = False,
     summary: SummaryFile = None,
 ) -> None:
@@ -93,8 +92,8 @@ def setup_plan_command(
     """
     from datamaster_kit.setup.side import join_part_plans, plan_all
 
-    with open_backend(project, target) as side, resource_progress_printer() as report:
-        found = join_part_plans(plan_all(side, backend_parts(side, part), allow_delete, report))
+    with _open_backend(project, target) as side, _resource_progress_printer() as report:
+        found = join_part_plans(plan_all(side, _backend_parts(side, part), allow_delete, report))
     print_plan(found, as_json)
     append_summary(summary, "Plan: setup", target, found)
     raise typer.Exit(3 if detailed_exitcode and not found.is_empty else 0)
@@ -109,7 +108,7 @@ def output_lines(found: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
             yield from (f"    {key}: {item}" for key, item in value.items()) if isinstance(value, Mapping) else ()
 
 
-def print_outputs(project: Project, found: Mapping[str, Mapping[str, Any]], as_json: bool = False) -> None:
+def _print_outputs(project: Project, found: Mapping[str, Mapping[str, Any]], as_json: bool = False) -> None:
     """Print what the parts put out, and on standard error the ids that the project file does not have yet."""
     from datamaster_kit.setup.variables import ids_to_write
 
@@ -123,9 +122,9 @@ def print_outputs(project: Project, found: Mapping[str, Mapping[str, Any]], as_j
 @app.command("apply")
 def setup_apply_command(
     project: ProjectFile = DEFAULT_PROJECT,
-    target: BackendName = "azure",
-    part: PartNames = None,
-    allow_delete: SetupAllowDelete = False,
+    target: _BackendName = "azure",
+    part: _PartNames = None,
+    allow_delete: _SetupAllowDelete = False,
     as_json: JsonOption = False,
     summary: SummaryFile = None,
 ) -> None:
@@ -143,23 +142,23 @@ def setup_apply_command(
             print_plan(planned.plan)
         append_summary(summary, "Apply: setup", f"{target}, {planned.part}", planned.plan)
 
-    with open_backend(project, target) as side, resource_progress_printer() as report:
-        parts = backend_parts(side, part)
+    with _open_backend(project, target) as side, _resource_progress_printer() as report:
+        parts = _backend_parts(side, part)
         done = apply_all(side, parts, allow_delete, report, show)
         outputs = read_outputs(side, parts, report)
     if as_json:
         print_json({"changes": [asdict(change) for change in join_part_plans(done).changes], "outputs": outputs})
-    print_outputs(side.project, outputs, as_json)
+    _print_outputs(side.project, outputs, as_json)
 
 # %% ../../nbs/cli/12_setup.ipynb #72cadc36
-SETUP_NOT_CONFIRMED = code("setup-not-confirmed", "A destruction of what the lakehouse stands on was not confirmed.", "type the name that is asked for, or give it by --confirm")
+_SETUP_NOT_CONFIRMED = code("setup-not-confirmed", "A destruction of what the lakehouse stands on was not confirmed.", "type the name that is asked for, or give it by --confirm")
 
 
 @app.command("destroy")
 def setup_destroy_command(
     project: ProjectFile = DEFAULT_PROJECT,
-    target: BackendName = "azure",
-    part: PartNames = None,
+    target: _BackendName = "azure",
+    part: _PartNames = None,
     confirm: Annotated[str, typer.Option("--confirm", help="The resource group's name, or on local the catalog's; without it, it is asked for.", show_default=False)] = "",
     as_json: JsonOption = False,
 ) -> None:
@@ -169,9 +168,9 @@ def setup_destroy_command(
     """
     from datamaster_kit.setup.side import report_part_start, join_part_plans
 
-    with open_backend(project, target) as side:
-        parts = backend_parts(side, part) if part else tuple(one for one in side.parts if one != "state")
-        with resource_progress_printer() as report:
+    with _open_backend(project, target) as side:
+        parts = _backend_parts(side, part) if part else tuple(one for one in side.parts if one != "state")
+        with _resource_progress_printer() as report:
             found = [side.plan_part_destruction(report_part_start(one, "plan", report)) for one in reversed(parts)]
         plan = join_part_plans(found)
         print_plan(plan, as_json)
@@ -179,22 +178,22 @@ def setup_destroy_command(
             return
         typed = confirm or typer.prompt(f"Type {side.name} to delete all of this, with its data", default="", show_default=False, err=True)
         if typed.strip() != side.name:
-            raise BadInput(SETUP_NOT_CONFIRMED.fault(f"{typed!r} is not {side.name!r}: nothing was destroyed"))
-        with resource_progress_printer() as report:
+            raise BadInput(_SETUP_NOT_CONFIRMED.fault(f"{typed!r} is not {side.name!r}: nothing was destroyed"))
+        with _resource_progress_printer() as report:
             for planned in found:
                 side.apply(planned, report)
 
 # %% ../../nbs/cli/12_setup.ipynb #cf626c73
 @app.command("output")
-def output_command(project: ProjectFile = DEFAULT_PROJECT, target: BackendName = "azure", part: PartNames = None, as_json: JsonOption = False) -> None:
+def output_command(project: ProjectFile = DEFAULT_PROJECT, target: _BackendName = "azure", part: _PartNames = None, as_json: JsonOption = False) -> None:
     """Print what was put out, which the steps that follow read: the workspace's address, ids, containers. Nothing secret is among it.
 
     Example: datamaster setup output --json
     """
     from datamaster_kit.setup.side import read_outputs
 
-    with open_backend(project, target) as side, resource_progress_printer() as report:
-        found = read_outputs(side, backend_parts(side, part), report)
+    with _open_backend(project, target) as side, _resource_progress_printer() as report:
+        found = read_outputs(side, _backend_parts(side, part), report)
     if as_json:
         print_json(found)
-    print_outputs(side.project, found, as_json)
+    _print_outputs(side.project, found, as_json)

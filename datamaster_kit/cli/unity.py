@@ -19,28 +19,27 @@ if TYPE_CHECKING:
     from datamaster_kit.unity.catalog import CatalogPlan
 
 # %% auto #0
-__all__ = ['unity', 'DropColumns', 'OnlyTables', 'AllowDelete', 'ONE_CONTRACT', 'NOT_CONFIRMED', 'build_unity_plan',
-           'unity_plan_command', 'unity_apply_command', 'check_confirmed', 'unity_destroy_command']
+__all__ = ['unity', 'AllowDelete', 'unity_plan_command', 'unity_apply_command', 'check_confirmed', 'unity_destroy_command']
 
 # %% ../../nbs/cli/07_unity.ipynb #a81d28e0
 unity = typer.Typer(no_args_is_help=True, help="Plan, apply and destroy the governed catalog: objects, grants, principals and tables.")
 
-DropColumns = Annotated[bool, typer.Option("--drop-columns", help="Drop columns that no contract knows, with their data.")]
-OnlyTables = Annotated[bool, typer.Option("--only-tables", help="Look at nothing but tables: what they are in is there.")]
+_DropColumns = Annotated[bool, typer.Option("--drop-columns", help="Drop columns that no contract knows, with their data.")]
+_OnlyTables = Annotated[bool, typer.Option("--only-tables", help="Look at nothing but tables: what they are in is there.")]
 AllowDelete = Annotated[bool, typer.Option("--allow-delete", help="Delete what the toolkit made and nobody wants any more.")]
 
 
-ONE_CONTRACT = code("one-contract", "Objects of the catalog follow from all contracts together.", "add --only-tables, or leave --contract out")
+_ONE_CONTRACT = code("one-contract", "Objects of the catalog follow from all contracts together.", "add --only-tables, or leave --contract out")
 
 
-def build_unity_plan(project_file: Path, target_name: str, drops: bool = False, allow_delete: bool = False, contract: str = "", only_tables: bool = False) -> CatalogPlan:
+def _build_unity_plan(project_file: Path, target_name: str, drops: bool = False, allow_delete: bool = False, contract: str = "", only_tables: bool = False) -> CatalogPlan:
     """Return the plan that brings a target to what the project and its contracts ask for; raises BadInput where a single contract is to decide on more than its tables."""
     from datamaster_kit.project.project_file import read_contracts, read_project
     from datamaster_kit.targets.base import target_of
     from datamaster_kit.unity.catalog import plan_catalog
 
     if contract and not only_tables:
-        raise BadInput(ONE_CONTRACT.fault(f"--contract {contract} without --only-tables"))
+        raise BadInput(_ONE_CONTRACT.fault(f"--contract {contract} without --only-tables"))
     project = read_project(project_file)
     contracts, target = read_contracts(project, contract), target_of(project, target_name)
     return plan_catalog(target, project, contracts, drops, allow_delete, only_tables)
@@ -51,10 +50,10 @@ def unity_plan_command(
     project: ProjectFile = DEFAULT_PROJECT,
     target: TargetName = "local",
     detailed_exitcode: Annotated[bool, typer.Option("--detailed-exitcode", help="Exit with 3 where changes are pending.")] = False,
-    drop_columns: DropColumns = False,
+    drop_columns: _DropColumns = False,
     allow_delete: AllowDelete = False,
     contract: ContractOption = "",
-    only_tables: OnlyTables = False,
+    only_tables: _OnlyTables = False,
     as_json: JsonOption = False,
     summary: SummaryFile = None,
 ) -> None:
@@ -62,7 +61,7 @@ def unity_plan_command(
 
     Example: datamaster unity plan --target production --detailed-exitcode
     """
-    found = build_unity_plan(project, target, drop_columns, allow_delete, contract, only_tables)
+    found = _build_unity_plan(project, target, drop_columns, allow_delete, contract, only_tables)
     print_plan(found.plan, as_json)
     append_summary(summary, "Plan: unity", target, found.plan)
     raise typer.Exit(3 if detailed_exitcode and not found.plan.is_empty else 0)
@@ -72,10 +71,10 @@ def unity_plan_command(
 def unity_apply_command(
     project: ProjectFile = DEFAULT_PROJECT,
     target: TargetName = "local",
-    drop_columns: DropColumns = False,
+    drop_columns: _DropColumns = False,
     allow_delete: AllowDelete = False,
     contract: ContractOption = "",
-    only_tables: OnlyTables = False,
+    only_tables: _OnlyTables = False,
     as_json: JsonOption = False,
     summary: SummaryFile = None,
 ) -> None:
@@ -85,20 +84,20 @@ def unity_apply_command(
     """
     from datamaster_kit.unity.catalog import apply_catalog
 
-    found = build_unity_plan(project, target, drop_columns, allow_delete, contract, only_tables)
+    found = _build_unity_plan(project, target, drop_columns, allow_delete, contract, only_tables)
     print_plan(found.plan, as_json)
     append_summary(summary, "Apply: unity", target, found.plan)
     with outcome_printer(len(found.plan.pending)) as report:
         apply_catalog(found, report)
 
 # %% ../../nbs/cli/07_unity.ipynb #d3ce1e70
-NOT_CONFIRMED = code("not-confirmed", "A destruction was not confirmed.", "type the catalog's name, or give it by --confirm")
+_NOT_CONFIRMED = code("not-confirmed", "A destruction was not confirmed.", "type the catalog's name, or give it by --confirm")
 
 
 def check_confirmed(catalog: str, confirmed: str) -> None:
     """Raise BadInput where what was typed is not the catalog's name."""
     if confirmed.strip() != catalog:
-        raise BadInput(NOT_CONFIRMED.fault(f"{confirmed!r} is not {catalog!r}: nothing was destroyed"))
+        raise BadInput(_NOT_CONFIRMED.fault(f"{confirmed!r} is not {catalog!r}: nothing was destroyed"))
 
 # %% ../../nbs/cli/07_unity.ipynb #1d32a956
 @unity.command("destroy")

@@ -32,127 +32,112 @@ from .source_options import century_problem, moment_pattern_problem, option_prob
 from .sql.table import DELETED_SUFFIX, QUARANTINE_SUFFIX, envelope_columns
 
 # %% auto #0
-__all__ = ['ContractFinding', 'NAME_REFUSED', 'NOT_A_TABLE', 'DUPLICATE_PHYSICAL_NAME', 'NAME_LOOKALIKE', 'RESERVED_NAME',
-           'UNKNOWN_REFERENCE', 'EXTERNAL_REFERENCE', 'BAD_CONSTRAINT', 'EXPLODING_PATTERN', 'BAD_TYPE',
-           'BAD_KEY_POSITIONS', 'BAD_WORKFLOW', 'SOURCE_OPTION', 'GUESSED_CENTURY', 'UNUSED_ZONE', 'UNUSED_OPTION',
-           'BAD_COMPUTE', 'BAD_SERVICE_LEVEL', 'ODD_SERVICE_LEVEL', 'ODD_CHECK', 'RULE_NAMED_TWICE',
-           'CONTRACT_WITHOUT_MODEL', 'MODEL_WITHOUT_FIELDS', 'FOLDER_NAME_REGEX', 'WINDOWS_DEVICE_REGEX',
-           'RESERVED_COLUMN_PREFIXES', 'RESERVED_READER_COLUMNS', 'RESERVED_TABLES', 'MAX_TABLE_NAME_BYTES',
-           'TEXT_TYPE_NAMES', 'UNORDERED_TYPE_NAMES', 'INTEGER_TYPE_BITS', 'WIDE_DECIMAL_CONTEXT', 'NUMERIC_TYPE_NAMES',
-           'INTEGER_TYPE_NAMES', 'LOWER_LIMITS', 'UPPER_LIMITS', 'TEMPORAL_TYPE_NAMES', 'UTC_NAMES', 'MOMENT_PATTERN',
-           'CONTRACT_SOURCE_FORMATS', 'SCHEMA_EVOLUTION_MODES', 'MOVE_INTO_PROJECT_HINT', 'PERIOD_SERVICE_LEVELS',
-           'DELETING_SERVICE_LEVELS', 'CONTRACT_FINDING_CHECKS', 'is_folder_name', 'folder_name',
-           'physical_name_findings', 'find_ingested_models', 'helper_table_findings', 'lookalike_findings',
-           'duplicate_column_findings', 'type_findings', 'constraint_findings', 'numeric_type_range',
-           'type_capacity_findings', 'pattern_findings', 'limit_findings', 'parse_limit', 'is_empty_range',
-           'is_decimal_text', 'is_value_of_type', 'count_findings', 'check_spelling_findings', 'rule_name_findings',
-           'is_satisfiable', 'key_position_findings', 'reference_findings', 'missing_target_findings',
-           'table_lifecycle_findings', 'delete_marker_findings', 'gold_findings', 'is_outside_project',
-           'workflow_findings', 'compute_findings', 'source_findings', 'envelope_findings', 'control_total_findings',
-           'service_level_findings', 'odd_service_level_findings', 'contract_findings']
+__all__ = ['ContractFinding', 'BAD_WORKFLOW', 'SOURCE_OPTION', 'CONTRACT_WITHOUT_MODEL', 'MODEL_WITHOUT_FIELDS',
+           'NUMERIC_TYPE_NAMES', 'CONTRACT_SOURCE_FORMATS', 'SCHEMA_EVOLUTION_MODES', 'MOVE_INTO_PROJECT_HINT',
+           'PERIOD_SERVICE_LEVELS', 'folder_name', 'contract_findings']
 
 # %% ../../nbs/contract/13_check.ipynb #56276002
 ContractFinding = tuple[Code, str, str, str, str]
 
-NAME_REFUSED = code("name-refused", "A model's or field's name cannot be the name of a table or column.", "rename it, or give it a physicalName")
-NOT_A_TABLE = code("physical-name-path", "A physical name has a full stop, so it is a path or a topic and not the name of a table; the model's name is the table's.", "nothing, unless the table is to have another name", severity="note")
-DUPLICATE_PHYSICAL_NAME = code("name-taken", "Two models or fields have the same name, or a model has that of a table that the toolkit makes for another; SQL does not tell upper from lower case.", "rename one of them")
-NAME_LOOKALIKE = code("name-looks-alike", "A name has characters that are not seen, or that look like others.", "write it with the letters of one alphabet", severity="warning")
-RESERVED_NAME = code("name-reserved", "The name belongs to the toolkit's own columns and tables.", "choose another name, or a physicalName")
-UNKNOWN_REFERENCE = code("reference-unknown", "A reference names a model or field that the contract lacks.", "correct the name, or remove the reference")
-EXTERNAL_REFERENCE = code("reference-elsewhere", "A reference names a model that is not in this contract; its rule is not executed.", "correct the name, or describe the model here", severity="warning")
-BAD_CONSTRAINT = code("constraint-impossible", "A constraint that no value can satisfy, or that does not fit the field's type.", "correct the constraint or the type")
-EXPLODING_PATTERN = code("pattern-explodes", "A search for the pattern can take longer than any value is worth, or more of Java's stack than it has.",
+_NAME_REFUSED = code("name-refused", "A model's or field's name cannot be the name of a table or column.", "rename it, or give it a physicalName")
+_NOT_A_TABLE = code("physical-name-path", "A physical name has a full stop, so it is a path or a topic and not the name of a table; the model's name is the table's.", "nothing, unless the table is to have another name", severity="note")
+_DUPLICATE_PHYSICAL_NAME = code("name-taken", "Two models or fields have the same name, or a model has that of a table that the toolkit makes for another; SQL does not tell upper from lower case.", "rename one of them")
+_NAME_LOOKALIKE = code("name-looks-alike", "A name has characters that are not seen, or that look like others.", "write it with the letters of one alphabet", severity="warning")
+_RESERVED_NAME = code("name-reserved", "The name belongs to the toolkit's own columns and tables.", "choose another name, or a physicalName")
+_UNKNOWN_REFERENCE = code("reference-unknown", "A reference names a model or field that the contract lacks.", "correct the name, or remove the reference")
+_EXTERNAL_REFERENCE = code("reference-elsewhere", "A reference names a model that is not in this contract; its rule is not executed.", "correct the name, or describe the model here", severity="warning")
+_BAD_CONSTRAINT = code("constraint-impossible", "A constraint that no value can satisfy, or that does not fit the field's type.", "correct the constraint or the type")
+_EXPLODING_PATTERN = code("pattern-explodes", "A search for the pattern can take longer than any value is worth, or more of Java's stack than it has.",
                          "anchor it with ^, let no two repetitions match the same characters ([^@]+@ in place of .+@), do not repeat what is itself repeated, and write what a back-reference repeats once more")
-BAD_TYPE = code("type-refused", "A type that Delta cannot store.", "correct the type")
-BAD_KEY_POSITIONS = code("key-broken", "The primary key's positions do not count 1, 2, 3 ...", "number the key's fields from 1")
+_BAD_TYPE = code("type-refused", "A type that Delta cannot store.", "correct the type")
+_BAD_KEY_POSITIONS = code("key-broken", "The primary key's positions do not count 1, 2, 3 ...", "number the key's fields from 1")
 BAD_WORKFLOW = code("workflow-broken", "The workflow names what the contract lacks, or a value that it cannot have.", "correct the workflow")
 SOURCE_OPTION = code("source-option", "An option of the contract's source is unknown, has a value that it cannot have, or does not go with another.", "correct it: docs/project.md lists the options; those of Auto Loader are on the vendor's page")
-GUESSED_CENTURY = code("date-century-guessed", "A pattern of dates says less than a day, so that the rest is guessed.", "write yyyy where the data has it; else read a string, and make the date of it in silver or gold", severity="warning")
-UNUSED_ZONE = code("moment-zone-unused", "A time zone is said for moments, and is not applied.", "write the zone into the files; or say timezone: false, and make the moment by to_utc_timestamp in gold", severity="warning")
-UNUSED_OPTION = code("source-option-unused", "An option of the contract's source says nothing for its format.", "remove it, or correct the format", severity="warning")
-BAD_COMPUTE = code("compute-broken", "What jobs run on has an unknown key, a value that it cannot have, or keys that do not go together.", "the keys are in docs/project.md: compute")
-BAD_SERVICE_LEVEL = code("service-level-broken", "A service level has a value that cannot be read.", "write a period as '1 day', '30d' or ISO 8601 'P30D', and a cron expression in Quartz's form")
-ODD_SERVICE_LEVEL = code("service-level-odd", "A service level is misspelled, said twice, or goes by a field that has no age.", "name a field of dates or timestamps as model.field", severity="warning")
-ODD_CHECK = code("check-word-odd", "The unit or the severity of a check is a word that is not known, and the default is taken.", "write rows or percent; quarantine, warning, error or critical", severity="warning")
-RULE_NAMED_TWICE = code("rule-named-twice", "Two checks have one name, so that what is recorded of the second goes by their order.", "give each a name, or an id, of its own", severity="warning")
+_GUESSED_CENTURY = code("date-century-guessed", "A pattern of dates says less than a day, so that the rest is guessed.", "write yyyy where the data has it; else read a string, and make the date of it in silver or gold", severity="warning")
+_UNUSED_ZONE = code("moment-zone-unused", "A time zone is said for moments, and is not applied.", "write the zone into the files; or say timezone: false, and make the moment by to_utc_timestamp in gold", severity="warning")
+_UNUSED_OPTION = code("source-option-unused", "An option of the contract's source says nothing for its format.", "remove it, or correct the format", severity="warning")
+_BAD_COMPUTE = code("compute-broken", "What jobs run on has an unknown key, a value that it cannot have, or keys that do not go together.", "the keys are in docs/project.md: compute")
+_BAD_SERVICE_LEVEL = code("service-level-broken", "A service level has a value that cannot be read.", "write a period as '1 day', '30d' or ISO 8601 'P30D', and a cron expression in Quartz's form")
+_ODD_SERVICE_LEVEL = code("service-level-odd", "A service level is misspelled, said twice, or goes by a field that has no age.", "name a field of dates or timestamps as model.field", severity="warning")
+_ODD_CHECK = code("check-word-odd", "The unit or the severity of a check is a word that is not known, and the default is taken.", "write rows or percent; quarantine, warning, error or critical", severity="warning")
+_RULE_NAMED_TWICE = code("rule-named-twice", "Two checks have one name, so that what is recorded of the second goes by their order.", "give each a name, or an id, of its own", severity="warning")
 CONTRACT_WITHOUT_MODEL = code("no-model", "The contract describes no model.", "add a model with its fields", severity="warning")
 MODEL_WITHOUT_FIELDS = code("model-without-fields", "A model has no field: both specifications allow it, but nothing can be ingested into it, or built for it.", "describe its fields", severity="warning")
 
 # %% ../../nbs/contract/13_check.ipynb #e3d810a8
-FOLDER_NAME_REGEX = r"(?![.\s])(?!.*%[0-9A-Fa-f]{2})[^\x00-\x1f\x7f\ud800-\udfff/\\*?\[\]{}:<>\x22|]{1,255}(?<![.\s])"
-WINDOWS_DEVICE_REGEX = r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?"
+_FOLDER_NAME_REGEX = r"(?![.\s])(?!.*%[0-9A-Fa-f]{2})[^\x00-\x1f\x7f\ud800-\udfff/\\*?\[\]{}:<>\x22|]{1,255}(?<![.\s])"
+_WINDOWS_DEVICE_REGEX = r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?"
 
 
-def is_folder_name(name: str) -> bool:
+def _is_folder_name(name: str) -> bool:
     """A text is the name of one folder on a disk or in a storage account."""
-    return re.fullmatch(FOLDER_NAME_REGEX, name) is not None and len(name.encode()) <= 255 and not re.fullmatch(WINDOWS_DEVICE_REGEX, name, re.IGNORECASE)
+    return re.fullmatch(_FOLDER_NAME_REGEX, name) is not None and len(name.encode()) <= 255 and not re.fullmatch(_WINDOWS_DEVICE_REGEX, name, re.IGNORECASE)
 
 
 def folder_name(name: str) -> str:
     """Return a model's or table's name where it is to be part of a path; raises BadInput where it is not the name of one folder, whoever made the contract and whether it was checked."""
-    if not is_folder_name(name):
-        raise BadInput(NAME_REFUSED.fault(f"{name!r} is not the name of a folder", hint="rename the model"))
+    if not _is_folder_name(name):
+        raise BadInput(_NAME_REFUSED.fault(f"{name!r} is not the name of a folder", hint="rename the model"))
     return name
 
 # %% ../../nbs/contract/13_check.ipynb #7cf84786
-RESERVED_COLUMN_PREFIXES = ("carlton_", "_datamaster_")
-RESERVED_READER_COLUMNS = ("_corrupt_record", "_file_path", "_unreadable", "_metadata")
-RESERVED_TABLES = ("runs", "files")
-MAX_TABLE_NAME_BYTES = 180
+_RESERVED_COLUMN_PREFIXES = ("carlton_", "_datamaster_")
+_RESERVED_READER_COLUMNS = ("_corrupt_record", "_file_path", "_unreadable", "_metadata")
+_RESERVED_TABLES = ("runs", "files")
+_MAX_TABLE_NAME_BYTES = 180
 
 
-def physical_name_findings(contract: Contract) -> Iterator[ContractFinding]:
+def _physical_name_findings(contract: Contract) -> Iterator[ContractFinding]:
     """Yield what is wrong with the names of models and fields."""
     for model in contract.models:
-        if not is_folder_name(model.name):
-            yield NAME_REFUSED, f"the name {model.name!r} is not the name of a folder for raw files: it is empty, too long, begins or ends with a full stop or a blank, or has a slash, a control character, one of *?[]{{}}:<>|\" or a per cent sign that Spark reads as an escape, or is a device of Windows", model.name, "", "rename the model"
-        if not re.fullmatch(r"[^\x00-\x20\x7f./\\]+", model.table) or not is_folder_name(model.table):
-            yield NAME_REFUSED, f"the table name {model.table!r} is empty, longer than 255 bytes, or has a full stop, space, slash, colon or control character, or what a folder cannot have", model.name, "", ""
-        elif len(model.table.encode()) > MAX_TABLE_NAME_BYTES:
-            yield NAME_REFUSED, f"the table name {model.table[:20] + '...'!r} has {len(model.table.encode())} bytes; at most {MAX_TABLE_NAME_BYTES} leave room for the names that are made of it, such as {QUARANTINE_SUFFIX!r} after it", model.name, "", "give it a shorter physicalName"
+        if not _is_folder_name(model.name):
+            yield _NAME_REFUSED, f"the name {model.name!r} is not the name of a folder for raw files: it is empty, too long, begins or ends with a full stop or a blank, or has a slash, a control character, one of *?[]{{}}:<>|\" or a per cent sign that Spark reads as an escape, or is a device of Windows", model.name, "", "rename the model"
+        if not re.fullmatch(r"[^\x00-\x20\x7f./\\]+", model.table) or not _is_folder_name(model.table):
+            yield _NAME_REFUSED, f"the table name {model.table!r} is empty, longer than 255 bytes, or has a full stop, space, slash, colon or control character, or what a folder cannot have", model.name, "", ""
+        elif len(model.table.encode()) > _MAX_TABLE_NAME_BYTES:
+            yield _NAME_REFUSED, f"the table name {model.table[:20] + '...'!r} has {len(model.table.encode())} bytes; at most {_MAX_TABLE_NAME_BYTES} leave room for the names that are made of it, such as {QUARANTINE_SUFFIX!r} after it", model.name, "", "give it a shorter physicalName"
         if "." in model.physical_name:
-            yield NOT_A_TABLE, f"the physical name {model.physical_name!r} is a path; the table is named {model.table!r}", model.name, "", ""
-        if model.table.lower() in RESERVED_TABLES:
-            yield RESERVED_NAME, f"the table {model.table!r} belongs to the toolkit", model.name, "", ""
+            yield _NOT_A_TABLE, f"the physical name {model.physical_name!r} is a path; the table is named {model.table!r}", model.name, "", ""
+        if model.table.lower() in _RESERVED_TABLES:
+            yield _RESERVED_NAME, f"the table {model.table!r} belongs to the toolkit", model.name, "", ""
         for path, item in walk_fields(model.fields):
             if not re.fullmatch(r"[^\x00-\x1f\x7f\ud800-\udfff]{1,255}", item.column) or "${" in item.column or max(item.column) > "\uffff":
-                yield NAME_REFUSED, f"the column name {item.column!r} is empty, longer than 255 characters, or has a control character, one beyond U+FFFF, which Delta miscounts, or '${{', which Spark replaces", model.name, path, ""
-            if "." not in path and item.column.lower().startswith(RESERVED_COLUMN_PREFIXES):
-                yield RESERVED_NAME, f"columns that begin with {' or '.join(RESERVED_COLUMN_PREFIXES)} belong to the toolkit", model.name, path, ""
-            if "." not in path and item.column.lower() in RESERVED_READER_COLUMNS:
-                yield RESERVED_NAME, f"the column {item.column!r} is a name of Spark's, or of what is rescued of a row", model.name, path, ""
-        yield from duplicate_column_findings(model.name, "", model.fields)
+                yield _NAME_REFUSED, f"the column name {item.column!r} is empty, longer than 255 characters, or has a control character, one beyond U+FFFF, which Delta miscounts, or '${{', which Spark replaces", model.name, path, ""
+            if "." not in path and item.column.lower().startswith(_RESERVED_COLUMN_PREFIXES):
+                yield _RESERVED_NAME, f"columns that begin with {' or '.join(_RESERVED_COLUMN_PREFIXES)} belong to the toolkit", model.name, path, ""
+            if "." not in path and item.column.lower() in _RESERVED_READER_COLUMNS:
+                yield _RESERVED_NAME, f"the column {item.column!r} is a name of Spark's, or of what is rescued of a row", model.name, path, ""
+        yield from _duplicate_column_findings(model.name, "", model.fields)
     seen: set[str] = set()
     folders: set[str] = set()
     for model in contract.models:
         if model.table.lower() in seen:
-            yield DUPLICATE_PHYSICAL_NAME, f"another model is also the table {model.table!r}", model.name, "", ""
+            yield _DUPLICATE_PHYSICAL_NAME, f"another model is also the table {model.table!r}", model.name, "", ""
         elif model.name.lower() in folders:
-            yield DUPLICATE_PHYSICAL_NAME, f"another model has the folder {model.name!r} too", model.name, "", ""
+            yield _DUPLICATE_PHYSICAL_NAME, f"another model has the folder {model.name!r} too", model.name, "", ""
         seen.add(model.table.lower())
         folders.add(model.name.lower())
-    yield from helper_table_findings(contract)
-    yield from lookalike_findings(contract)
+    yield from _helper_table_findings(contract)
+    yield from _lookalike_findings(contract)
 
 
-def find_ingested_models(contract: Contract) -> list[Model]:
+def _find_ingested_models(contract: Contract) -> list[Model]:
     """Return the models that are ingested, without those that the workflow names and the contract lacks."""
     workflow = contract.workflow or Workflow()
     return [model for model in contract.models if (model.name in workflow.models if workflow.models else model.name not in workflow.gold)]
 
 
-def helper_table_findings(contract: Contract) -> Iterator[ContractFinding]:
+def _helper_table_findings(contract: Contract) -> Iterator[ContractFinding]:
     """Yield the models whose table is one that the toolkit makes for another model: that of its quarantined rows, or of its deleted keys."""
-    ingested = find_ingested_models(contract)
+    ingested = _find_ingested_models(contract)
     derived = {(model.table + QUARANTINE_SUFFIX).lower(): f"of the quarantined rows of {model.name!r}" for model in ingested}
     derived |= {(model.table + DELETED_SUFFIX).lower(): f"of the deleted keys of {model.name!r}" for model in ingested if contract.delete_when(model)}
     for model in ingested:
         if model.table.lower() in derived:
-            yield DUPLICATE_PHYSICAL_NAME, f"the table {model.table!r} is also that {derived[model.table.lower()]}", model.name, "", ""
+            yield _DUPLICATE_PHYSICAL_NAME, f"the table {model.table!r} is also that {derived[model.table.lower()]}", model.name, "", ""
 
 
-def lookalike_findings(contract: Contract) -> Iterator[ContractFinding]:
+def _lookalike_findings(contract: Contract) -> Iterator[ContractFinding]:
     """Yield the names of models and fields that do not look like what they are, or look like another beside them."""
     groups = [[(model.name, "", name) for model in contract.models for name in dict.fromkeys((model.name, model.table))]]
     groups += [[(model.name, path, name) for path, item in walk_fields(model.fields) for name in dict.fromkeys((item.name, item.column))] for model in contract.models]
@@ -160,73 +145,73 @@ def lookalike_findings(contract: Contract) -> Iterator[ContractFinding]:
         shapes: dict[tuple[str, str], str] = {}
         for model, path, name in group:
             for doubt in lookalike_reasons(name):
-                yield NAME_LOOKALIKE, f"the name {name!r} {doubt}", model, path, ""
+                yield _NAME_LOOKALIKE, f"the name {name!r} {doubt}", model, path, ""
             other = shapes.setdefault((path.rpartition(".")[0], visual_skeleton(name)), name)
             if other.lower() != name.lower():
-                yield NAME_LOOKALIKE, f"the name {name!a} looks like {other!a}", model, path, ""
+                yield _NAME_LOOKALIKE, f"the name {name!a} looks like {other!a}", model, path, ""
 
 # %% ../../nbs/contract/13_check.ipynb #4a74af26
-def duplicate_column_findings(model: str, path: str, fields: tuple[Field, ...]) -> Iterator[ContractFinding]:
+def _duplicate_column_findings(model: str, path: str, fields: tuple[Field, ...]) -> Iterator[ContractFinding]:
     """Yield the fields whose column repeats another's, at any depth."""
     seen: set[str] = set()
     for item in fields:
         address = f"{path}.{item.name}" if path else item.name
         if item.column.lower() in seen:
-            yield DUPLICATE_PHYSICAL_NAME, f"another field is also the column {item.column!r}", model, address, ""
+            yield _DUPLICATE_PHYSICAL_NAME, f"another field is also the column {item.column!r}", model, address, ""
         seen.add(item.column.lower())
-        yield from duplicate_column_findings(model, address, nested_fields(item.type))
+        yield from _duplicate_column_findings(model, address, nested_fields(item.type))
 
 # %% ../../nbs/contract/13_check.ipynb #441abdb8
-TEXT_TYPE_NAMES = ("string", "varchar", "char", "binary")
-UNORDERED_TYPE_NAMES = ("boolean", "binary", "variant", "null")
+_TEXT_TYPE_NAMES = ("string", "varchar", "char", "binary")
+_UNORDERED_TYPE_NAMES = ("boolean", "binary", "variant", "null")
 
 
-def type_findings(model: str, path: str, type: DataType) -> Iterator[ContractFinding]:
+def _type_findings(model: str, path: str, type: DataType) -> Iterator[ContractFinding]:
     """Yield what is wrong with one type, not looking inside."""
     if isinstance(type, Scalar) and type.name == "decimal":
         precision, scale = 10 if type.precision is None else type.precision, type.scale or 0
         if not (1 <= precision <= 38 and 0 <= scale <= precision):
-            yield BAD_TYPE, f"decimal({precision},{scale}) needs a precision of 1 to 38 and a scale of 0 to the precision", model, path, ""
+            yield _BAD_TYPE, f"decimal({precision},{scale}) needs a precision of 1 to 38 and a scale of 0 to the precision", model, path, ""
     if isinstance(type, Scalar) and type.length is not None and not 1 <= type.length < 2**31:
-        yield BAD_TYPE, f"{type.name}({type.length}) needs a length of 1 to {2**31 - 1:,}", model, path, ""
+        yield _BAD_TYPE, f"{type.name}({type.length}) needs a length of 1 to {2**31 - 1:,}", model, path, ""
     if isinstance(type, Struct) and not type.fields:
-        yield BAD_TYPE, "a struct needs at least one field", model, path, "describe its fields, or use type variant or string"
+        yield _BAD_TYPE, "a struct needs at least one field", model, path, "describe its fields, or use type variant or string"
     if isinstance(type, Map) and isinstance(type.key.type, Map):
-        yield BAD_TYPE, "a map's key cannot be a map", model, path, ""
+        yield _BAD_TYPE, "a map's key cannot be a map", model, path, ""
 
 # %% ../../nbs/contract/13_check.ipynb #77490176
-def constraint_findings(model: str, path: str, item: Field) -> Iterator[ContractFinding]:
+def _constraint_findings(model: str, path: str, item: Field) -> Iterator[ContractFinding]:
     """Yield the constraints of one field that cannot hold."""
     name = item.type.name if isinstance(item.type, Scalar) else "nested"
-    if (item.min_length is not None or item.max_length is not None or item.pattern) and name not in TEXT_TYPE_NAMES and not isinstance(item.type, Array):
-        yield BAD_CONSTRAINT, f"a length or a pattern belongs to text, and this is {name}", model, path, ""
+    if (item.min_length is not None or item.max_length is not None or item.pattern) and name not in _TEXT_TYPE_NAMES and not isinstance(item.type, Array):
+        yield _BAD_CONSTRAINT, f"a length or a pattern belongs to text, and this is {name}", model, path, ""
     for pattern in (item.pattern, *(str(quality.arguments.get("pattern") or "") for quality in item.quality)):
-        yield from pattern_findings(model, path, pattern)
+        yield from _pattern_findings(model, path, pattern)
     if item.min_length is not None and item.max_length is not None and item.min_length > item.max_length:
-        yield BAD_CONSTRAINT, f"the shortest length {item.min_length} is above the longest {item.max_length}", model, path, ""
-    if name in UNORDERED_TYPE_NAMES and (item.minimum is not None or item.maximum is not None):
-        yield BAD_CONSTRAINT, f"{name} has no order, so no minimum or maximum", model, path, ""
-    if name in TEMPORAL_TYPE_NAMES and MOMENT_PATTERN.fullmatch(item.format) and (guess := moment_pattern_problem(item.format) or century_problem(item.format)):
-        yield GUESSED_CENTURY, f"the format {item.format!r} {guess}", model, path, "it is not used for reading: the source's dateFormat and timestampFormat are"
+        yield _BAD_CONSTRAINT, f"the shortest length {item.min_length} is above the longest {item.max_length}", model, path, ""
+    if name in _UNORDERED_TYPE_NAMES and (item.minimum is not None or item.maximum is not None):
+        yield _BAD_CONSTRAINT, f"{name} has no order, so no minimum or maximum", model, path, ""
+    if name in _TEMPORAL_TYPE_NAMES and _MOMENT_PATTERN.fullmatch(item.format) and (guess := moment_pattern_problem(item.format) or century_problem(item.format)):
+        yield _GUESSED_CENTURY, f"the format {item.format!r} {guess}", model, path, "it is not used for reading: the source's dateFormat and timestampFormat are"
     options = item.properties.get("odcs.logicalTypeOptions")
     zone = options.get("defaultTimezone") if name == "timestamp" and isinstance(options, dict) else None
-    if zone is not None and str(zone).upper().removeprefix("ETC/") not in UTC_NAMES:
-        yield UNUSED_ZONE, f"the default time zone {zone!r} is not applied: a moment without a zone is read as one of UTC", model, path, ""
-    yield from limit_findings(model, path, item, name)
-    yield from type_capacity_findings(model, path, item)
+    if zone is not None and str(zone).upper().removeprefix("ETC/") not in _UTC_NAMES:
+        yield _UNUSED_ZONE, f"the default time zone {zone!r} is not applied: a moment without a zone is read as one of UTC", model, path, ""
+    yield from _limit_findings(model, path, item, name)
+    yield from _type_capacity_findings(model, path, item)
     for value in item.enum:
-        if value is not None and name in (*NUMERIC_TYPE_NAMES, *TEMPORAL_TYPE_NAMES) and not is_value_of_type(value, name):
-            yield BAD_CONSTRAINT, f"the allowed value {value!r} is not a {name}", model, path, ""
+        if value is not None and name in (*NUMERIC_TYPE_NAMES, *_TEMPORAL_TYPE_NAMES) and not _is_value_of_type(value, name):
+            yield _BAD_CONSTRAINT, f"the allowed value {value!r} is not a {name}", model, path, ""
 
 
-INTEGER_TYPE_BITS = {"byte": 8, "short": 16, "integer": 32, "long": 64}
+_INTEGER_TYPE_BITS = {"byte": 8, "short": 16, "integer": 32, "long": 64}
 
 
-def numeric_type_range(type: DataType) -> tuple[Decimal, Decimal, int] | None:
+def _numeric_type_range(type: DataType) -> tuple[Decimal, Decimal, int] | None:
     """Return the smallest and the largest number that a type holds, and its digits behind the point; None where it has no such bounds."""
     match type:
-        case Scalar(name) if name in INTEGER_TYPE_BITS:
-            top = Decimal(2) ** (INTEGER_TYPE_BITS[name] - 1)
+        case Scalar(name) if name in _INTEGER_TYPE_BITS:
+            top = Decimal(2) ** (_INTEGER_TYPE_BITS[name] - 1)
             return -top, top - 1, 0
         case Scalar("decimal", precision, scale):
             digits, behind = 10 if precision is None else precision, scale or 0
@@ -235,106 +220,106 @@ def numeric_type_range(type: DataType) -> tuple[Decimal, Decimal, int] | None:
     return None
 
 
-def type_capacity_findings(model: str, path: str, item: Field) -> Iterator[ContractFinding]:
+def _type_capacity_findings(model: str, path: str, item: Field) -> Iterator[ContractFinding]:
     """Yield the lengths, limits and allowed values of a field that its own type has no room for."""
     length = item.type.length if isinstance(item.type, Scalar) else None
     if length is not None and item.min_length is not None and item.min_length > length:
-        yield BAD_CONSTRAINT, f"the shortest length {item.min_length} is above the {length} characters of the type", model, path, ""
+        yield _BAD_CONSTRAINT, f"the shortest length {item.min_length} is above the {length} characters of the type", model, path, ""
     for value in item.enum:
         if length is not None and isinstance(value, str) and len(value) > length:
-            yield BAD_CONSTRAINT, f"the allowed value {value!r} is longer than the {length} characters of the type", model, path, ""
-    if (bounds := numeric_type_range(item.type)) is None:
+            yield _BAD_CONSTRAINT, f"the allowed value {value!r} is longer than the {length} characters of the type", model, path, ""
+    if (bounds := _numeric_type_range(item.type)) is None:
         return
     lowest, highest, behind = bounds
-    for attribute, is_beyond in (*((name, lambda number: number > highest) for name, _ in LOWER_LIMITS), *((name, lambda number: number < lowest) for name, _ in UPPER_LIMITS)):
+    for attribute, is_beyond in (*((name, lambda number: number > highest) for name, _ in _LOWER_LIMITS), *((name, lambda number: number < lowest) for name, _ in _UPPER_LIMITS)):
         value = getattr(item, attribute)
-        if value is not None and not isinstance(value, bool) and is_decimal_text(str(value)) and is_beyond(Decimal(str(value))):
-            yield BAD_CONSTRAINT, f"the {attribute.replace('_', ' ')} {value} leaves no value: the type holds {lowest:f} to {highest:f}", model, path, ""
+        if value is not None and not isinstance(value, bool) and _is_decimal_text(str(value)) and is_beyond(Decimal(str(value))):
+            yield _BAD_CONSTRAINT, f"the {attribute.replace('_', ' ')} {value} leaves no value: the type holds {lowest:f} to {highest:f}", model, path, ""
     for value in item.enum:
-        if isinstance(value, bool) or not is_decimal_text(str(value)):
+        if isinstance(value, bool) or not _is_decimal_text(str(value)):
             continue
         number = Decimal(str(value))
-        if not lowest <= number <= highest or number != number.quantize(Decimal(1).scaleb(-behind), context=WIDE_DECIMAL_CONTEXT):
-            yield BAD_CONSTRAINT, f"the allowed value {value} is none that the type holds: {lowest:f} to {highest:f}, with {behind} digits behind the point", model, path, ""
+        if not lowest <= number <= highest or number != number.quantize(Decimal(1).scaleb(-behind), context=_WIDE_DECIMAL_CONTEXT):
+            yield _BAD_CONSTRAINT, f"the allowed value {value} is none that the type holds: {lowest:f} to {highest:f}, with {behind} digits behind the point", model, path, ""
 
 
-WIDE_DECIMAL_CONTEXT = Context(prec=400)
+_WIDE_DECIMAL_CONTEXT = Context(prec=400)
 
 
-def pattern_findings(model: str, path: str, pattern: str) -> Iterator[ContractFinding]:
+def _pattern_findings(model: str, path: str, pattern: str) -> Iterator[ContractFinding]:
     """Yield that a pattern explodes; one that Spark cannot run for another reason is a rule that is not executed."""
     try:
         java_pattern(pattern)
     except ExplodingPatternError as error:
-        yield EXPLODING_PATTERN, f"the pattern {pattern[:120]!r} is refused: {error}", model, path, ""
+        yield _EXPLODING_PATTERN, f"the pattern {pattern[:120]!r} is refused: {error}", model, path, ""
     except ValueError:
         return
 
 
 NUMERIC_TYPE_NAMES = ("byte", "short", "integer", "long", "float", "double", "decimal")
-INTEGER_TYPE_NAMES = ("byte", "short", "integer", "long")
-LOWER_LIMITS = (("minimum", False), ("exclusive_minimum", True))
-UPPER_LIMITS = (("maximum", False), ("exclusive_maximum", True))
+_INTEGER_TYPE_NAMES = ("byte", "short", "integer", "long")
+_LOWER_LIMITS = (("minimum", False), ("exclusive_minimum", True))
+_UPPER_LIMITS = (("maximum", False), ("exclusive_maximum", True))
 
 
-def limit_findings(model: str, path: str, item: Field, name: str) -> Iterator[ContractFinding]:
+def _limit_findings(model: str, path: str, item: Field, name: str) -> Iterator[ContractFinding]:
     """Yield the limits that are no value of the field's type, and the pairs that leave no room."""
     limits: dict[str, Any] = {}
-    for attribute, _ in (*LOWER_LIMITS, *UPPER_LIMITS):
+    for attribute, _ in (*_LOWER_LIMITS, *_UPPER_LIMITS):
         value = getattr(item, attribute)
         if value is None or isinstance(value, bool):
             continue
         try:
-            limits[attribute] = parse_limit(value, name)
+            limits[attribute] = _parse_limit(value, name)
         except (ValueError, ArithmeticError):
-            yield BAD_CONSTRAINT, f"the {attribute.replace('_', ' ')} {value!r} is not a {name}", model, path, "write it as 2024-01-31 or 2024-01-31T00:00:00Z" if name in TEMPORAL_TYPE_NAMES else ""
-    for low, is_low_open in LOWER_LIMITS:
-        for high, is_high_open in UPPER_LIMITS:
-            if low in limits and high in limits and is_empty_range(limits[low], limits[high], is_low_open, is_high_open, name):
-                yield BAD_CONSTRAINT, f"the {low.replace('_', ' ')} {getattr(item, low)} and the {high.replace('_', ' ')} {getattr(item, high)} leave no value", model, path, ""
+            yield _BAD_CONSTRAINT, f"the {attribute.replace('_', ' ')} {value!r} is not a {name}", model, path, "write it as 2024-01-31 or 2024-01-31T00:00:00Z" if name in _TEMPORAL_TYPE_NAMES else ""
+    for low, is_low_open in _LOWER_LIMITS:
+        for high, is_high_open in _UPPER_LIMITS:
+            if low in limits and high in limits and _is_empty_range(limits[low], limits[high], is_low_open, is_high_open, name):
+                yield _BAD_CONSTRAINT, f"the {low.replace('_', ' ')} {getattr(item, low)} and the {high.replace('_', ' ')} {getattr(item, high)} leave no value", model, path, ""
 
 
-TEMPORAL_TYPE_NAMES = ("date", "timestamp", "timestamp_ntz")
-UTC_NAMES = ("UTC", "GMT", "Z", "UCT", "ZULU", "UNIVERSAL", "GREENWICH", "+00:00")
-MOMENT_PATTERN = re.compile("(?=.*(yy|MM|dd|HH|mm|ss))([GyMLdDahKkHmsSVzOXx]|[^A-Za-z]|'[^']*')+")
+_TEMPORAL_TYPE_NAMES = ("date", "timestamp", "timestamp_ntz")
+_UTC_NAMES = ("UTC", "GMT", "Z", "UCT", "ZULU", "UNIVERSAL", "GREENWICH", "+00:00")
+_MOMENT_PATTERN = re.compile("(?=.*(yy|MM|dd|HH|mm|ss))([GyMLdDahKkHmsSVzOXx]|[^A-Za-z]|'[^']*')+")
 
 
-def parse_limit(value: Any, name: str) -> Any:
+def _parse_limit(value: Any, name: str) -> Any:
     """Return a limit as a value that compares; raises ValueError or ArithmeticError where it is none of the type."""
     if name in NUMERIC_TYPE_NAMES:
-        if not is_decimal_text(str(value)):
+        if not _is_decimal_text(str(value)):
             raise ValueError(f"{value!r} is not a number")
         return Decimal(str(value))
-    if name in TEMPORAL_TYPE_NAMES:
+    if name in _TEMPORAL_TYPE_NAMES:
         text = re.sub(r"(\.\d{6})\d+", r"\1", str(value).strip())
         moment = datetime.fromisoformat(text)
         return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
     return str(value)
 
 
-def is_empty_range(low: Any, high: Any, is_low_open: bool, is_high_open: bool, name: str) -> bool:
+def _is_empty_range(low: Any, high: Any, is_low_open: bool, is_high_open: bool, name: str) -> bool:
     """No value of a type lies between two limits."""
-    if name in INTEGER_TYPE_NAMES:
+    if name in _INTEGER_TYPE_NAMES:
         first = (math.floor(low) + 1) if is_low_open else math.ceil(low)
         last = (math.ceil(high) - 1) if is_high_open else math.floor(high)
         return bool(first > last)
     return bool(low > high or (low == high and (is_low_open or is_high_open)))
 
 
-def is_decimal_text(text: str) -> bool:
+def _is_decimal_text(text: str) -> bool:
     """The text reads as a decimal number."""
     return bool(re.fullmatch(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,3})?", text))
 
 
-def is_value_of_type(value: Any, name: str) -> bool:
+def _is_value_of_type(value: Any, name: str) -> bool:
     """A value is a number, or a moment, of the type of that name."""
     try:
-        return isinstance(value, int | float) or parse_limit(value, name) is not None
+        return isinstance(value, int | float) or _parse_limit(value, name) is not None
     except (ValueError, ArithmeticError):
         return False
 
 
-def count_findings(model: Model) -> Iterator[ContractFinding]:
+def _count_findings(model: Model) -> Iterator[ContractFinding]:
     """Yield the checks on a number of rows that no number of rows keeps."""
     for path, checks in (("", model.quality), *((path, item.quality) for path, item in walk_fields(model.fields))):
         for check in checks:
@@ -342,35 +327,35 @@ def count_findings(model: Model) -> Iterator[ContractFinding]:
                 continue
             is_share = check.unit.lower() in ("percent", "%")
             try:
-                is_kept = is_satisfiable(check.must, is_share)
+                is_kept = _is_satisfiable(check.must, is_share)
             except (TypeError, ValueError, KeyError):
                 continue  # it is not executed, and says why
             if not is_kept:
                 said = " and ".join(f"{must.operator}: {must.value}" for must in check.must)
                 counted = "share from 0 to 100 percent" if is_share else "number of rows"
-                yield BAD_CONSTRAINT, f"no {counted} keeps {said} of the check {check.name or check.metric!r}", model.name, path, "a range excludes its ends" if "Between" in said else ""
+                yield _BAD_CONSTRAINT, f"no {counted} keeps {said} of the check {check.name or check.metric!r}", model.name, path, "a range excludes its ends" if "Between" in said else ""
 
 
-def check_spelling_findings(model: Model) -> Iterator[ContractFinding]:
+def _check_spelling_findings(model: Model) -> Iterator[ContractFinding]:
     """Yield the units and severities of checks that are misspelled, so that rows are counted, or the default severity is taken."""
     for path, checks in (("", model.quality), *((path, item.quality) for path, item in walk_fields(model.fields))):
         for check in checks:
             for name, word, known in (("unit", check.unit.lower(), ("rows", "percent")), ("severity", check.severity.lower(), tuple(QUALITY_SEVERITIES))):
                 near = get_close_matches(word, known, 1, 0.8) if word not in known else []
                 if near and not (name == "unit" and check.metric.lower() == "freshness"):
-                    yield ODD_CHECK, f"the {name} {word!r} of the check {check.name or check.id or check.metric or check.type!r} is not known", model.name, path, f"did you mean {near[0]!r}?"
+                    yield _ODD_CHECK, f"the {name} {word!r} of the check {check.name or check.id or check.metric or check.type!r} is not known", model.name, path, f"did you mean {near[0]!r}?"
 
 
-def rule_name_findings(model: Model) -> Iterator[ContractFinding]:
+def _rule_name_findings(model: Model) -> Iterator[ContractFinding]:
     """Yield the names that two checks of one field, or of the model itself, have."""
     for path, checks in (("", model.quality), *((path, item.quality) for path, item in walk_fields(model.fields))):
         counts = Counter(check.id or check.name for check in checks)
         for name, count in counts.items():
             if name and count > 1:
-                yield RULE_NAMED_TWICE, f"{count} checks are called {name!r}", model.name, path, ""
+                yield _RULE_NAMED_TWICE, f"{count} checks are called {name!r}", model.name, path, ""
 
 
-def is_satisfiable(must: tuple[Threshold, ...], is_share: bool = False) -> bool:
+def _is_satisfiable(must: tuple[Threshold, ...], is_share: bool = False) -> bool:
     """Some number of rows, from none on, or some share of them in percent, keeps every operator."""
     limits = [limit_of(item) for item in must]
     ends = sorted({end for limit in limits for end in (limit if isinstance(limit, list) else [limit]) if math.isfinite(end)})
@@ -383,44 +368,44 @@ def is_satisfiable(must: tuple[Threshold, ...], is_share: bool = False) -> bool:
     return not must or any(all(OPERATOR_TESTS[item.operator](number, limit) for item, limit in zip(must, limits, strict=True)) for number in tried)
 
 # %% ../../nbs/contract/13_check.ipynb #046262cf
-def key_position_findings(model: Model) -> Iterator[ContractFinding]:
+def _key_position_findings(model: Model) -> Iterator[ContractFinding]:
     """Yield a primary key whose positions do not count from 1."""
     positions = [item.primary_key for item in model.key]
     if positions != list(range(1, len(positions) + 1)):
-        yield BAD_KEY_POSITIONS, f"the key's positions are {positions}", model.name, "", ""
+        yield _BAD_KEY_POSITIONS, f"the key's positions are {positions}", model.name, "", ""
 
 
-def reference_findings(contract: Contract, model: Model) -> Iterator[ContractFinding]:
+def _reference_findings(contract: Contract, model: Model) -> Iterator[ContractFinding]:
     """Yield the references of a model, and of its fields, that lead nowhere."""
     models = {candidate.name: {item.name for item in candidate.fields} for candidate in contract.models}
     for path, item in walk_fields(model.fields):
         for target in item.references:
             if "#" not in target:
                 to_model, _, to_field = target.partition(".")
-                yield from missing_target_findings(models, to_model, (to_field.split(".")[0],), model.name, path)
+                yield from _missing_target_findings(models, to_model, (to_field.split(".")[0],), model.name, path)
     for reference in model.references:
         if "#" not in reference.model:
-            yield from missing_target_findings(models, reference.model, reference.to_fields, model.name, "")
-        yield from missing_target_findings(models, model.name, reference.fields, model.name, "")
+            yield from _missing_target_findings(models, reference.model, reference.to_fields, model.name, "")
+        yield from _missing_target_findings(models, model.name, reference.fields, model.name, "")
         if len(reference.fields) != len(reference.to_fields):
-            yield UNKNOWN_REFERENCE, f"a reference from {len(reference.fields)} fields to {len(reference.to_fields)}", model.name, "", ""
+            yield _UNKNOWN_REFERENCE, f"a reference from {len(reference.fields)} fields to {len(reference.to_fields)}", model.name, "", ""
 
 # %% ../../nbs/contract/13_check.ipynb #c41f8e7c
-def missing_target_findings(models: dict[str, set[str]], model: str, fields: tuple[str, ...], at_model: str, at_field: str) -> Iterator[ContractFinding]:
+def _missing_target_findings(models: dict[str, set[str]], model: str, fields: tuple[str, ...], at_model: str, at_field: str) -> Iterator[ContractFinding]:
     """Yield a finding where a model, or one of its fields, is not there."""
     if model not in models:
-        yield EXTERNAL_REFERENCE, f"there is no model {model!r} in this contract", at_model, at_field, nearest_name_hint(model, models)
+        yield _EXTERNAL_REFERENCE, f"there is no model {model!r} in this contract", at_model, at_field, nearest_name_hint(model, models)
         return
     for name in fields:
         if name not in models[model]:
-            yield UNKNOWN_REFERENCE, f"the model {model!r} has no field {name!r}", at_model, at_field, nearest_name_hint(name, models[model])
+            yield _UNKNOWN_REFERENCE, f"the model {model!r} has no field {name!r}", at_model, at_field, nearest_name_hint(name, models[model])
 
 # %% ../../nbs/contract/13_check.ipynb #6d93e61a
 CONTRACT_SOURCE_FORMATS = ("csv", "json", "avro", "parquet")
 SCHEMA_EVOLUTION_MODES = ("rescue", "add", "widen", "fail")
 
 
-def table_lifecycle_findings(contract: Contract, models: dict[str, set[str]]) -> Iterator[ContractFinding]:
+def _table_lifecycle_findings(contract: Contract, models: dict[str, set[str]]) -> Iterator[ContractFinding]:
     """Yield what the workflow says of the life of a table and cannot mean; `models` are the names of each model's fields."""
     workflow = contract.workflow or Workflow()
     for name, item in ((name, item) for key, fields in workflow.delete_when.items() for name in (models if key == "*" else (key,)) for item in fields):
@@ -434,28 +419,28 @@ def table_lifecycle_findings(contract: Contract, models: dict[str, set[str]]) ->
         yield BAD_WORKFLOW, f"schema_evolution is {workflow.schema_evolution!r}, and one of {', '.join(SCHEMA_EVOLUTION_MODES)} is expected", "", "workflow.schema_evolution", nearest_name_hint(workflow.schema_evolution, SCHEMA_EVOLUTION_MODES)
     if "maximum_bad_share" in workflow.properties:
         yield BAD_WORKFLOW, f"maximum_bad_share is {workflow.properties['maximum_bad_share']!r}, and a percentage, or a number up to 1, is expected", "", "workflow.maximum_bad_share", "write 5%"
-    yield from delete_marker_findings(contract)
-    yield from gold_findings(workflow)
+    yield from _delete_marker_findings(contract)
+    yield from _gold_findings(workflow)
 
 
-def delete_marker_findings(contract: Contract) -> Iterator[ContractFinding]:
+def _delete_marker_findings(contract: Contract) -> Iterator[ContractFinding]:
     """Yield the values of `delete_when` that no value of their field is, so that nothing would ever be deleted."""
-    marks = {(model.name, name): values for model in find_ingested_models(contract) for name, values in contract.delete_when(model).items()}
+    marks = {(model.name, name): values for model in _find_ingested_models(contract) for name, values in contract.delete_when(model).items()}
     fields = {(model.name, item.name): item for model in contract.models for item in model.fields}
     for (model, name), values in marks.items():
         kind = getattr(fields[model, name].type, "name", "") if (model, name) in fields else ""
         for value in values:
-            is_wrong = (kind == "boolean" and value.lower() not in ("true", "false")) or (kind in (*NUMERIC_TYPE_NAMES, *TEMPORAL_TYPE_NAMES) and not is_value_of_type(value, kind))
+            is_wrong = (kind == "boolean" and value.lower() not in ("true", "false")) or (kind in (*NUMERIC_TYPE_NAMES, *_TEMPORAL_TYPE_NAMES) and not _is_value_of_type(value, kind))
             if is_wrong:
                 yield BAD_WORKFLOW, f"delete_when compares {name!r} of the model {model!r} with {value!r}, which is no {kind}", "", f"workflow.delete_when.{name}", ""
 
 
-def gold_findings(workflow: Workflow) -> Iterator[ContractFinding]:
+def _gold_findings(workflow: Workflow) -> Iterator[ContractFinding]:
     """Yield what is wrong with the files that build gold models."""
     for name, file in workflow.gold.items():
         if not file.endswith((".sql", ".ipynb")):
             yield BAD_WORKFLOW, f"gold builds {name!r} from {file!r}, which is neither a .sql file nor a notebook", name, "", ""
-        if is_outside_project(file):
+        if _is_outside_project(file):
             yield BAD_WORKFLOW, f"gold builds {name!r} from {file!r}, which is outside of the project's folder", "", f"workflow.gold.{name}", MOVE_INTO_PROJECT_HINT
         if name in workflow.models:
             yield BAD_WORKFLOW, f"the model {name!r} is both ingested and built in gold", name, "", ""
@@ -464,13 +449,13 @@ def gold_findings(workflow: Workflow) -> Iterator[ContractFinding]:
 MOVE_INTO_PROJECT_HINT = "put the file into the project's folder, and write its path from there"
 
 
-def is_outside_project(file: str) -> bool:
+def _is_outside_project(file: str) -> bool:
     """A path, by its text alone, is not one from the project's folder to something in it."""
     path = posixpath.normpath(file.replace("\\", "/"))
     return path.startswith("/") or path.split("/")[0] == ".." or re.match("[A-Za-z]:", path) is not None
 
 
-def workflow_findings(contract: Contract) -> Iterator[ContractFinding]:
+def _workflow_findings(contract: Contract) -> Iterator[ContractFinding]:
     """Yield what the workflow names and the contract lacks."""
     workflow = contract.workflow
     if workflow is None:
@@ -482,52 +467,52 @@ def workflow_findings(contract: Contract) -> Iterator[ContractFinding]:
     for name, item in ((name, item) for key, fields in workflow.latest_by.items() for name in (models if key == "*" else (key,)) for item in fields):
         if name in models and item not in models[name]:
             yield BAD_WORKFLOW, f"latest_by names {item!r}, which the model {name!r} lacks", name, "", nearest_name_hint(item, models[name])
-    yield from table_lifecycle_findings(contract, models)
+    yield from _table_lifecycle_findings(contract, models)
     if workflow.source.type not in ("adls", "eventhub"):
         yield BAD_WORKFLOW, f"the source type {workflow.source.type!r} is neither adls nor eventhub", "", "workflow.source.type", nearest_name_hint(workflow.source.type, ("adls", "eventhub"))
     if workflow.source.format not in CONTRACT_SOURCE_FORMATS:
         yield BAD_WORKFLOW, f"the source format {workflow.source.format!r} is not one of {', '.join(CONTRACT_SOURCE_FORMATS)}", "", "workflow.source.format", nearest_name_hint(workflow.source.format, CONTRACT_SOURCE_FORMATS)
     elif workflow.source.type in ("adls", "eventhub"):
-        yield from source_findings(workflow.source)
-        yield from envelope_findings(contract)
+        yield from _source_findings(workflow.source)
+        yield from _envelope_findings(contract)
     if workflow.source.type == "adls" and workflow.source.format in CONTRACT_SOURCE_FORMATS:
-        yield from control_total_findings(contract, workflow.source)
-    yield from compute_findings(workflow)
+        yield from _control_total_findings(contract, workflow.source)
+    yield from _compute_findings(workflow)
 
 
-def compute_findings(workflow: Workflow) -> Iterator[ContractFinding]:
+def _compute_findings(workflow: Workflow) -> Iterator[ContractFinding]:
     """Yield what is wrong with what the contract's jobs are to run on."""
     said = workflow.properties.get("compute", workflow.compute)
     for message, path, hint in compute_problems(said) if said else ():
-        yield BAD_COMPUTE, message, "", ".".join(("workflow", "compute", *path)), hint
+        yield _BAD_COMPUTE, message, "", ".".join(("workflow", "compute", *path)), hint
 
 
-def source_findings(source: Source) -> Iterator[ContractFinding]:
+def _source_findings(source: Source) -> Iterator[ContractFinding]:
     """Yield what is wrong with how the contract says that its files are read."""
     format, shown = ("events", "events") if source.type == "eventhub" else (source.format, f"files of {source.format}")
     for message, name, hint in option_problems(format, source.options):
         yield SOURCE_OPTION, message, "", f"workflow.source.{name}", hint
     for name in other_format_options(format, source.options):
-        yield UNUSED_OPTION, f"the option {name!r} says nothing for {shown}", "", f"workflow.source.{name}", ""
+        yield _UNUSED_OPTION, f"the option {name!r} says nothing for {shown}", "", f"workflow.source.{name}", ""
     for name in ("dateFormat", "timestampFormat"):
         if guess := century_problem(str(source.options.get(name, ""))):
-            yield GUESSED_CENTURY, f"{name} is {str(source.options[name])!r}, which {guess}", "", f"workflow.source.{name}", ""
+            yield _GUESSED_CENTURY, f"{name} is {str(source.options[name])!r}, which {guess}", "", f"workflow.source.{name}", ""
 
 
-def envelope_findings(contract: Contract) -> Iterator[ContractFinding]:
+def _envelope_findings(contract: Contract) -> Iterator[ContractFinding]:
     """Yield the fields whose columns are those of captured events that bronze keeps."""
     kept = {column.name.lower(): column.name for column in envelope_columns(contract)}
-    for model in find_ingested_models(contract):
+    for model in _find_ingested_models(contract):
         for item in model.fields:
             if item.column.lower() in kept:
                 message = f"keep_envelope has the column {kept[item.column.lower()]!r} in bronze, and so has the field {item.name!r}"
                 yield SOURCE_OPTION, message, "", "workflow.source.keep_envelope", "give the field another physicalName, or leave keep_envelope out"
 
 
-def control_total_findings(contract: Contract, source: Source) -> Iterator[ContractFinding]:
+def _control_total_findings(contract: Contract, source: Source) -> Iterator[ContractFinding]:
     """Yield the fields of control totals that no model has, or that are no numbers."""
     control = read_control_totals(source.options.get("control"), source.format)
-    fields = {item.name: item for model in find_ingested_models(contract) for item in model.fields}
+    fields = {item.name: item for model in _find_ingested_models(contract) for item in model.fields}
     for name in control.sums if control else ():
         if name not in fields:
             yield SOURCE_OPTION, f"the control totals sum {name!r}, which no model has", "", "workflow.source.control", nearest_name_hint(name, fields)
@@ -535,29 +520,29 @@ def control_total_findings(contract: Contract, source: Source) -> Iterator[Contr
             yield SOURCE_OPTION, f"the control totals sum {name!r}, which is no number", "", "workflow.source.control", "sum a field of a number's type"
 
 # %% ../../nbs/contract/13_check.ipynb #9f5f0ec4
-def service_level_findings(contract: Contract) -> Iterator[ContractFinding]:
+def _service_level_findings(contract: Contract) -> Iterator[ContractFinding]:
     """Yield the service levels whose period or cron expression cannot be read."""
     for level in contract.service_levels:
         cron = level.schedule or level.options.get("cron", "")
         if cron and (level.scheduler or "cron") == "cron" and (wrong := schedule_hint(cron)):
-            yield BAD_SERVICE_LEVEL, f"the cron expression {str(cron)[:120]!r} of {level.property} cannot be: {wrong}", "", f"service_levels.{level.property}", ""
+            yield _BAD_SERVICE_LEVEL, f"the cron expression {str(cron)[:120]!r} of {level.property} cannot be: {wrong}", "", f"service_levels.{level.property}", ""
         if str(level.options.get("unlimited", False)).lower() not in ("true", "false"):
-            yield BAD_SERVICE_LEVEL, f"{level.property}: 'unlimited' is {level.options['unlimited']!r}, and true or false is expected", "", f"service_levels.{level.property}", "write true or false"
+            yield _BAD_SERVICE_LEVEL, f"{level.property}: 'unlimited' is {level.options['unlimited']!r}, and true or false is expected", "", f"service_levels.{level.property}", "write true or false"
         if level.property.lower() in PERIOD_SERVICE_LEVELS and level.value is not None and not is_unlimited(level.value, level.options):
             text = period_text(level.value, level.unit)
             try:
                 parse_period(text)
             except ValueError as error:
-                yield BAD_SERVICE_LEVEL, f"{level.property}: {error}", "", f"service_levels.{level.property}", ""
+                yield _BAD_SERVICE_LEVEL, f"{level.property}: {error}", "", f"service_levels.{level.property}", ""
             else:
-                if level.property.lower() in DELETING_SERVICE_LEVELS and is_ambiguous(text):
-                    yield BAD_SERVICE_LEVEL, f"{level.property}: {text!r} may mean minutes or months, and data is deleted by it", "", f"service_levels.{level.property}", "write min, or mo"
-                elif level.property.lower() in DELETING_SERVICE_LEVELS and not parse_period(text).parts():
-                    yield BAD_SERVICE_LEVEL, f"{level.property}: after {text!r} everything would be removed at once", "", f"service_levels.{level.property}", "write how long rows are kept, or unlimited"
-    yield from odd_service_level_findings(contract)
+                if level.property.lower() in _DELETING_SERVICE_LEVELS and is_ambiguous(text):
+                    yield _BAD_SERVICE_LEVEL, f"{level.property}: {text!r} may mean minutes or months, and data is deleted by it", "", f"service_levels.{level.property}", "write min, or mo"
+                elif level.property.lower() in _DELETING_SERVICE_LEVELS and not parse_period(text).parts():
+                    yield _BAD_SERVICE_LEVEL, f"{level.property}: after {text!r} everything would be removed at once", "", f"service_levels.{level.property}", "write how long rows are kept, or unlimited"
+    yield from _odd_service_level_findings(contract)
 
 
-def odd_service_level_findings(contract: Contract) -> Iterator[ContractFinding]:
+def _odd_service_level_findings(contract: Contract) -> Iterator[ContractFinding]:
     """Yield the service levels that are not what they seem: misspelled, said twice, or of a field by which no age is told."""
     fields = {(model.name, item.name): getattr(item.type, "name", "") for model in contract.models for item in model.fields}
     models, seen = {model.name for model in contract.models}, set[str]()
@@ -565,42 +550,42 @@ def odd_service_level_findings(contract: Contract) -> Iterator[ContractFinding]:
         name, place = level.property.lower(), f"service_levels.{level.property}"
         near = get_close_matches(name, PERIOD_SERVICE_LEVELS, 1, 0.85)
         if near and name not in PERIOD_SERVICE_LEVELS:
-            yield ODD_SERVICE_LEVEL, f"{level.property!r} is not a service level that is kept here", "", place, f"did you mean {near[0]!r}?"
-        if name in DELETING_SERVICE_LEVELS and name in seen:
-            yield ODD_SERVICE_LEVEL, f"{name} is said twice, and the first counts", "", place, "keep one"
-        if name in DELETING_SERVICE_LEVELS and str(level.options.get("unlimited", "")).lower() == "true" and level.value is not None and not is_unlimited(level.value, {}):
-            yield ODD_SERVICE_LEVEL, f"{name} is {level.value!r} and unlimited, and unlimited holds", "", place, "keep one"
+            yield _ODD_SERVICE_LEVEL, f"{level.property!r} is not a service level that is kept here", "", place, f"did you mean {near[0]!r}?"
+        if name in _DELETING_SERVICE_LEVELS and name in seen:
+            yield _ODD_SERVICE_LEVEL, f"{name} is said twice, and the first counts", "", place, "keep one"
+        if name in _DELETING_SERVICE_LEVELS and str(level.options.get("unlimited", "")).lower() == "true" and level.value is not None and not is_unlimited(level.value, {}):
+            yield _ODD_SERVICE_LEVEL, f"{name} is {level.value!r} and unlimited, and unlimited holds", "", place, "keep one"
         seen.add(name)
         model, _, field = level.element.rpartition(".")
         owners = {model} if model else models if name == "retention" else set()
-        if name in ("retention", "freshness") and level.element and not any(fields.get((owner, field)) in TEMPORAL_TYPE_NAMES for owner in owners):
+        if name in ("retention", "freshness") and level.element and not any(fields.get((owner, field)) in _TEMPORAL_TYPE_NAMES for owner in owners):
             said = (f"names no field of a model{', so that the age of its file counts' * (name == 'retention')}" if not owners & models
                     else "is no date and no timestamp" if any((owner, field) in fields for owner in owners) else "is not there")
-            moments = [f"{owner}.{other}" for (owner, other), kind in fields.items() if kind in TEMPORAL_TYPE_NAMES]
-            yield ODD_SERVICE_LEVEL, f"{name} goes by {level.element!r}, which {said}", "", place, nearest_name_hint(level.element, moments)
+            moments = [f"{owner}.{other}" for (owner, other), kind in fields.items() if kind in _TEMPORAL_TYPE_NAMES]
+            yield _ODD_SERVICE_LEVEL, f"{name} goes by {level.element!r}, which {said}", "", place, nearest_name_hint(level.element, moments)
 
 
 PERIOD_SERVICE_LEVELS = ("retention", "freshness", "latency")
-DELETING_SERVICE_LEVELS = ("retention",)
+_DELETING_SERVICE_LEVELS = ("retention",)
 
 # %% ../../nbs/contract/13_check.ipynb #0259d176
-CONTRACT_FINDING_CHECKS: tuple[Callable[[Contract], Iterator[ContractFinding]], ...] = (physical_name_findings, workflow_findings, service_level_findings)
+_CONTRACT_FINDING_CHECKS: tuple[Callable[[Contract], Iterator[ContractFinding]], ...] = (_physical_name_findings, _workflow_findings, _service_level_findings)
 
 
 def contract_findings(contract: Contract) -> tuple[ContractFinding, ...]:
     """Return everything about the contract that makes no sense."""
-    found: list[ContractFinding] = [finding for check in CONTRACT_FINDING_CHECKS for finding in check(contract)]
+    found: list[ContractFinding] = [finding for check in _CONTRACT_FINDING_CHECKS for finding in check(contract)]
     if not contract.models:
         found.append((CONTRACT_WITHOUT_MODEL, "the contract describes no model", "", "", ""))
     for model in contract.models:
         if not model.fields:
             found.append((MODEL_WITHOUT_FIELDS, f"the model {model.name!r} has no field, so that nothing can be ingested into it", model.name, "", ""))
-        found += key_position_findings(model)
-        found += count_findings(model)
-        found += check_spelling_findings(model)
-        found += rule_name_findings(model)
-        found += reference_findings(contract, model)
+        found += _key_position_findings(model)
+        found += _count_findings(model)
+        found += _check_spelling_findings(model)
+        found += _rule_name_findings(model)
+        found += _reference_findings(contract, model)
         for path, item in walk_fields(model.fields):
-            found += type_findings(model.name, path, item.type)
-            found += constraint_findings(model.name, path, item)
+            found += _type_findings(model.name, path, item.type)
+            found += _constraint_findings(model.name, path, item)
     return tuple(found)

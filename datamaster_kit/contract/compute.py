@@ -14,10 +14,8 @@ from .document import nearest_name_hint
 from .value_form import BOOLEAN_FORM, ValueForm, choice_form, text_form, integer_form
 
 # %% auto #0
-__all__ = ['DEFAULT_RUNTIME', 'OLDEST_RUNTIME_RELEASE', 'COMPUTE_KINDS', 'MOST_WORKERS', 'NODE_TYPE', 'WORKERS_VALUE',
-           'CLUSTER_RUNTIME', 'NAME_OR_ID', 'TUNING_SETTINGS', 'CONF_NAME', 'CONF_VALUE', 'TAG_NAME', 'TAG_VALUE',
-           'RESERVED_TAGS', 'CLUSTER_TAG', 'MOST_TAGS', 'COMPUTE_KIND', 'CLUSTER_VALUES', 'CLUSTER_ENTRIES',
-           'ComputeProblem', 'MACHINE_KEYS', 'WORKER_ONLY_KEYS', 'ID_FORMS', 'runtime_release', 'is_runtime_too_old',
+__all__ = ['DEFAULT_RUNTIME', 'OLDEST_RUNTIME_RELEASE', 'COMPUTE_KINDS', 'NODE_TYPE', 'TAG_NAME', 'TAG_VALUE', 'RESERVED_TAGS',
+           'MOST_TAGS', 'COMPUTE_KIND', 'CLUSTER_VALUES', 'CLUSTER_ENTRIES', 'ComputeProblem', 'is_runtime_too_old',
            'exclusive_key_problems', 'missing_key_problems', 'compute_problems', 'Compute', 'merge_compute',
            'compute_of', 'is_name_not_id']
 
@@ -26,7 +24,7 @@ DEFAULT_RUNTIME = "17.3.x-scala2.13"  # the release with long-term support and S
 OLDEST_RUNTIME_RELEASE = 17
 
 
-def runtime_release(version: str) -> int | None:
+def _runtime_release(version: str) -> int | None:
     """Return the first number of a runtime's release; None for what names none, as serverless compute and an image of one's own do."""
     found = re.match(r"(\d+)\.", version)
     return int(found[1]) if found else None
@@ -34,13 +32,13 @@ def runtime_release(version: str) -> int | None:
 
 def is_runtime_too_old(version: str) -> bool:
     """A runtime is older than the oldest that the toolkit runs on."""
-    release = runtime_release(version)
+    release = _runtime_release(version)
     return release is not None and release < OLDEST_RUNTIME_RELEASE
 
 # %% ../../nbs/contract/10_compute.ipynb #5b2035e7
 COMPUTE_KINDS = ("job_cluster", "serverless", "existing_cluster")
-MOST_WORKERS = 1_000
-_WORKER_COUNT = integer_form(1, MOST_WORKERS)
+_MOST_WORKERS = 1_000
+_WORKER_COUNT = integer_form(1, _MOST_WORKERS)
 
 
 def _is_worker_count(value: Any) -> bool:
@@ -48,7 +46,7 @@ def _is_worker_count(value: Any) -> bool:
     if isinstance(value, Mapping):
         is_range = set(value) == {"min", "max"} and all(map(_WORKER_COUNT.accepts, value.values()))
         return is_range and bool(value["min"] <= value["max"])
-    return integer_form(0, MOST_WORKERS).accepts(value)
+    return integer_form(0, _MOST_WORKERS).accepts(value)
 
 
 def _worker_hint(value: Any) -> str:
@@ -75,13 +73,13 @@ def _runtime_hint(value: Any) -> str:
 
 
 NODE_TYPE = text_form("a size of virtual machines", r"Standard_[A-Za-z0-9_-]+", lambda _: "as in `az vm list-skus`: Standard_D4ds_v5")
-WORKERS_VALUE = ValueForm(f"a number of workers from 0 to {MOST_WORKERS}, or the least and the most of them", _is_worker_count, _worker_hint)
-CLUSTER_RUNTIME = ValueForm(f"a Databricks Runtime of release {OLDEST_RUNTIME_RELEASE} or later", _is_runtime, _runtime_hint)
+_WORKERS_VALUE = ValueForm(f"a number of workers from 0 to {_MOST_WORKERS}, or the least and the most of them", _is_worker_count, _worker_hint)
+_CLUSTER_RUNTIME = ValueForm(f"a Databricks Runtime of release {OLDEST_RUNTIME_RELEASE} or later", _is_runtime, _runtime_hint)
 # Databricks, *Clusters API*: names of pools and of policies have 1 to 100 characters.
-NAME_OR_ID = text_form("a name or an id of 1 to 100 characters", r"(?=.*\S).{1,100}", lambda value: f'in quotes: "{value}"' if type(value) is int else "")
+_NAME_OR_ID = text_form("a name or an id of 1 to 100 characters", r"(?=.*\S).{1,100}", lambda value: f'in quotes: "{value}"' if type(value) is int else "")
 
 # %% ../../nbs/contract/10_compute.ipynb #5f6f4a28
-TUNING_SETTINGS = (
+_TUNING_SETTINGS = (
     "spark.sql.shuffle.partitions", "spark.sql.adaptive.", "spark.sql.autoBroadcastJoinThreshold", "spark.sql.broadcastTimeout", "spark.sql.files.maxPartitionBytes",
     "spark.sql.files.openCostInBytes", "spark.sql.files.maxRecordsPerFile", "spark.databricks.adaptive.", "spark.databricks.io.cache.", "spark.databricks.optimizer.",
     "spark.databricks.delta.optimizeWrite.", "spark.databricks.delta.autoCompact.", "spark.default.parallelism", "spark.driver.maxResultSize", "spark.driver.memory", "spark.executor.memory",
@@ -92,7 +90,7 @@ TUNING_SETTINGS = (
 
 def _is_tuning(name: Any) -> bool:
     """A setting of Spark is one of those that tune; one that names a class is none."""
-    is_listed = any(name == known or (known.endswith(".") and str(name).startswith(known)) for known in TUNING_SETTINGS)
+    is_listed = any(name == known or (known.endswith(".") and str(name).startswith(known)) for known in _TUNING_SETTINGS)
     return is_listed and re.fullmatch(r"[A-Za-z0-9.]{1,200}", str(name)) is not None and "class" not in str(name).lower()
 
 
@@ -101,39 +99,39 @@ def _is_setting(value: Any) -> bool:
     return isinstance(value, bool | int | float) or (isinstance(value, str) and re.fullmatch(r"-?[A-Za-z0-9][A-Za-z0-9._-]{0,63}", value) is not None)
 
 
-CONF_NAME = ValueForm("a setting that tunes Spark", _is_tuning, lambda name: nearest_name_hint(str(name), [known for known in TUNING_SETTINGS if known[-1] != "."]) or "those that may be said are in docs/project.md")
-CONF_VALUE = ValueForm("a number, true or false, or a word such as 64MB", _is_setting, lambda _: "a secret is never a setting of a cluster")
+_CONF_NAME = ValueForm("a setting that tunes Spark", _is_tuning, lambda name: nearest_name_hint(str(name), [known for known in _TUNING_SETTINGS if known[-1] != "."]) or "those that may be said are in docs/project.md")
+_CONF_VALUE = ValueForm("a number, true or false, or a word such as 64MB", _is_setting, lambda _: "a secret is never a setting of a cluster")
 
 # %% ../../nbs/contract/10_compute.ipynb #ed7bcfd8
 # Azure, *Use tags to organize your Azure resources*: 50 tags, of which the toolkit sets three.
 TAG_NAME = text_form(r"a tag's name of 1 to 128 characters without < > % & \ ? /", r"[^<>%&\\?/]{1,128}")
 TAG_VALUE = ValueForm("a tag's value of at most 256 characters", lambda value: isinstance(value, str | int | float) and len(str(value)) <= 256)
 RESERVED_TAGS = ("Vendor", "Creator", "ClusterName", "ClusterId", "Name", "RunName", "JobId", "ResourceClass", "domain", "env")
-CLUSTER_TAG = ValueForm(f"{TAG_NAME.noun}, and none of {', '.join(RESERVED_TAGS)}", lambda name: TAG_NAME.accepts(name) and name not in RESERVED_TAGS)
+_CLUSTER_TAG = ValueForm(f"{TAG_NAME.noun}, and none of {', '.join(RESERVED_TAGS)}", lambda name: TAG_NAME.accepts(name) and name not in RESERVED_TAGS)
 MOST_TAGS = 45  # Databricks, *Clusters API*: custom_tags
 
 # %% ../../nbs/contract/10_compute.ipynb #1e7ab6a0
 COMPUTE_KIND = choice_form(*COMPUTE_KINDS)
 CLUSTER_VALUES: dict[str, ValueForm] = {
-    "node_type": NODE_TYPE, "driver_node_type": NODE_TYPE, "workers": WORKERS_VALUE, "photon": BOOLEAN_FORM, "runtime": CLUSTER_RUNTIME, "policy": NAME_OR_ID, "pool": NAME_OR_ID, "driver_pool": NAME_OR_ID,
+    "node_type": NODE_TYPE, "driver_node_type": NODE_TYPE, "workers": _WORKERS_VALUE, "photon": BOOLEAN_FORM, "runtime": _CLUSTER_RUNTIME, "policy": _NAME_OR_ID, "pool": _NAME_OR_ID, "driver_pool": _NAME_OR_ID,
     "spot": BOOLEAN_FORM,
 }
-CLUSTER_ENTRIES: dict[str, tuple[ValueForm, ValueForm]] = {"spark_conf": (CONF_NAME, CONF_VALUE), "tags": (CLUSTER_TAG, TAG_VALUE)}
+CLUSTER_ENTRIES: dict[str, tuple[ValueForm, ValueForm]] = {"spark_conf": (_CONF_NAME, _CONF_VALUE), "tags": (_CLUSTER_TAG, TAG_VALUE)}
 ComputeProblem = tuple[str, tuple[str, ...], str]  # what is wrong, the path of the key, and a hint
 
 # %% ../../nbs/contract/10_compute.ipynb #66432997
-MACHINE_KEYS = ("node_type", "driver_node_type", "spot")
-WORKER_ONLY_KEYS = ("driver_node_type", "driver_pool", "spot")
+_MACHINE_KEYS = ("node_type", "driver_node_type", "spot")
+_WORKER_ONLY_KEYS = ("driver_node_type", "driver_pool", "spot")
 
 
 def exclusive_key_problems(said: Mapping[str, Any]) -> Iterator[ComputeProblem]:
     """Yield the keys of a job cluster that exclude one another."""
-    for name in MACHINE_KEYS if said.get("pool") else ():
+    for name in _MACHINE_KEYS if said.get("pool") else ():
         if said.get(name):
             yield f"{name} and pool are both said, and a pool has machines of its own", (name,), "remove one of them"
     if said.get("driver_pool") and said.get("node_type") and not said.get("pool"):
         yield "driver_pool and node_type are both said, and a pool for the driver goes with one for the workers", ("driver_pool",), "write pool in place of node_type, or driver_node_type"
-    for name in WORKER_ONLY_KEYS if said.get("workers") == 0 else ():
+    for name in _WORKER_ONLY_KEYS if said.get("workers") == 0 else ():
         if said.get(name):
             yield f"{name} is said, and a single node has no workers", (name,), "remove it, or write workers: 1 or more"
 
@@ -142,7 +140,7 @@ def missing_key_problems(said: Mapping[str, Any]) -> Iterator[ComputeProblem]:
     """Yield the keys of a job cluster that lack another, in all that is said of it."""
     if said.get("driver_pool") and not said.get("pool") and not said.get("node_type"):
         yield "driver_pool is said, and no pool", ("driver_pool",), "write pool: NAME too; the driver is of it as well where no driver_pool is said"
-    for name in WORKER_ONLY_KEYS if said.get("workers") is None else ():
+    for name in _WORKER_ONLY_KEYS if said.get("workers") is None else ():
         if said.get(name):
             yield f"{name} is said, and no workers: that is a single node", (name,), "write workers: 4, or workers: {min: 1, max: 8}"
 
@@ -207,7 +205,7 @@ def merge_compute(*layers: Mapping[str, Any]) -> dict[str, Any]:
     """Return what layers say together, each laid over those before it."""
     found: dict[str, Any] = {}
     for layer in layers:
-        gone = (*((*MACHINE_KEYS, "driver_pool") if layer.get("pool") else ()), *(("pool", "driver_pool") if layer.get("node_type") else ()), *(WORKER_ONLY_KEYS if layer.get("workers") == 0 else ()))
+        gone = (*((*_MACHINE_KEYS, "driver_pool") if layer.get("pool") else ()), *(("pool", "driver_pool") if layer.get("node_type") else ()), *(_WORKER_ONLY_KEYS if layer.get("workers") == 0 else ()))
         joined = {key: {**found.get(key, {}), **layer[key]} for key in CLUSTER_ENTRIES if layer.get(key)}
         found = {**{key: value for key, value in found.items() if key not in gone}, **{key: value for key, value in layer.items() if value is not None}, **joined}
     return found
@@ -221,9 +219,9 @@ def compute_of(said: Mapping[str, Any]) -> Compute:
     return Compute(**{**said, "workers": limits, **entries})
 
 # %% ../../nbs/contract/10_compute.ipynb #b5f2151e
-ID_FORMS = {"policy": r"[0-9A-F]{16}", "pool": r"\d{4}-\d{6}-[a-z0-9]+-pool-[A-Za-z0-9]+"}
+_ID_FORMS = {"policy": r"[0-9A-F]{16}", "pool": r"\d{4}-\d{6}-[a-z0-9]+-pool-[A-Za-z0-9]+"}
 
 
 def is_name_not_id(kind: str, said: str) -> bool:
     """What is said of a policy, or of a pool, is a name and no id."""
-    return bool(said) and re.fullmatch(ID_FORMS[kind], said) is None
+    return bool(said) and re.fullmatch(_ID_FORMS[kind], said) is None

@@ -14,13 +14,11 @@ from typing import Any
 from .document import nearest_name_hint
 
 # %% auto #0
-__all__ = ['CONTROL_TOTAL_PLACES', 'CONTROL_TOTAL_SEVERITIES', 'CONTROL_TOTAL_KEYS', 'RECORD_COUNT_NAME',
-           'CONTROL_NUMBER_PATTERN', 'ControlTotals', 'stem_of', 'control_problems', 'read_control_totals',
-           'TotalComparison']
+__all__ = ['RECORD_COUNT_NAME', 'ControlTotals', 'control_problems', 'read_control_totals', 'TotalComparison']
 
 # %% ../../nbs/contract/08_control_totals.ipynb #a9abaa8e
-CONTROL_TOTAL_PLACES = ("trailer", "header", "file")
-CONTROL_TOTAL_SEVERITIES = ("quarantine", "warn")
+_CONTROL_TOTAL_PLACES = ("trailer", "header", "file")
+_CONTROL_TOTAL_SEVERITIES = ("quarantine", "warn")
 
 
 @dataclass(frozen=True)
@@ -56,16 +54,16 @@ class ControlTotals:
 
     def totals_file_name(self, name: str) -> str:
         """Return the name of the file with the totals of a file of that name; an empty text where they are in the file itself."""
-        return self.name.replace("{name}", name).replace("{stem}", stem_of(name))
+        return self.name.replace("{name}", name).replace("{stem}", _stem_of(name))
 
 
-def stem_of(name: str) -> str:
+def _stem_of(name: str) -> str:
     """Return a file's name without what stands behind its last full stop, and with `.gz` and the like without both suffixes: `a.csv.gz` is `a`."""
     stem = re.sub(r"(?i)\.(gz|bz2|zst|xz|lz4|snappy|deflate)$", "", name)
     return stem.rpartition(".")[0] or stem
 
 # %% ../../nbs/contract/08_control_totals.ipynb #d963d892
-CONTROL_TOTAL_KEYS = ("in", "begins_with", "name", "count", "sums", "severity")
+_CONTROL_TOTAL_KEYS = ("in", "begins_with", "name", "count", "sums", "severity")
 
 
 def _text(value: Any) -> str:
@@ -78,11 +76,11 @@ def control_problems(value: Any, format: str) -> Iterator[tuple[str, str]]:
         yield f"control is {value!r}, and where the totals are is expected", "write `control: {in: trailer, begins_with: T, count: 2}`"
         return
     for key in value:
-        if key not in CONTROL_TOTAL_KEYS:
-            yield f"control has {key!r}, which is not known", nearest_name_hint(str(key), CONTROL_TOTAL_KEYS)
+        if key not in _CONTROL_TOTAL_KEYS:
+            yield f"control has {key!r}, which is not known", nearest_name_hint(str(key), _CONTROL_TOTAL_KEYS)
     place, sums = _text(value.get("in")), value.get("sums", {})
-    if place not in CONTROL_TOTAL_PLACES:
-        yield f"control is in {place!r}, and one of {', '.join(CONTROL_TOTAL_PLACES)} is expected", nearest_name_hint(place, CONTROL_TOTAL_PLACES)
+    if place not in _CONTROL_TOTAL_PLACES:
+        yield f"control is in {place!r}, and one of {', '.join(_CONTROL_TOTAL_PLACES)} is expected", nearest_name_hint(place, _CONTROL_TOTAL_PLACES)
         return
     yield from _place_problems(value, place, format)
     cells = [value.get("count"), *(sums.values() if isinstance(sums, Mapping) else ())]
@@ -92,7 +90,7 @@ def control_problems(value: Any, format: str) -> Iterator[tuple[str, str]]:
         yield "count and sums are the numbers of cells in the record, from 2 on", "write `count: 2`"
     elif any(cell is not None and not _text(cell) for cell in cells):
         yield "count and sums are the names of members of the file with the totals", "write `count: records`"
-    if _text(value.get("severity", "quarantine")) not in CONTROL_TOTAL_SEVERITIES:
+    if _text(value.get("severity", "quarantine")) not in _CONTROL_TOTAL_SEVERITIES:
         yield f"the severity of control is {value['severity']!r}", "write quarantine, which refuses the file, or warn, which takes it"
 
 
@@ -120,7 +118,7 @@ def read_control_totals(value: Any, format: str) -> ControlTotals | None:
 
 # %% ../../nbs/contract/08_control_totals.ipynb #89e24dbb
 RECORD_COUNT_NAME = "records"
-CONTROL_NUMBER_PATTERN = re.compile(r"[+-]?[0-9]{1,60}(\.[0-9]{1,60})?")
+_CONTROL_NUMBER_PATTERN = re.compile(r"[+-]?[0-9]{1,60}(\.[0-9]{1,60})?")
 
 
 @dataclass(frozen=True)
@@ -134,7 +132,7 @@ class TotalComparison:
     @property
     def is_equal(self) -> bool:
         """The file has what it says."""
-        return all(CONTROL_NUMBER_PATTERN.fullmatch(text) for text in (self.expected, self.found)) and Decimal(self.expected) == Decimal(self.found)
+        return all(_CONTROL_NUMBER_PATTERN.fullmatch(text) for text in (self.expected, self.found)) and Decimal(self.expected) == Decimal(self.found)
 
     @property
     def words(self) -> str:

@@ -12,22 +12,20 @@ from typing import Any
 from .fault import BadInput, code
 
 # %% auto #0
-__all__ = ['MONTH_NAMES', 'WEEKDAY_NAMES', 'CRON_PARTS', 'SPECIAL_CRON_ITEMS', 'UNIX_PARTS', 'BAD_CRON', 'is_cron_item',
-           'cron_part_hint', 'cron_hint', 'schedule_hint', 'cron_number', 'cron_numbers', 'expand_cron_part',
-           'describe_cron']
+__all__ = ['CRON_PARTS', 'BAD_CRON', 'cron_hint', 'schedule_hint', 'cron_numbers', 'describe_cron']
 
 # %% ../../nbs/contract/05_cron.ipynb #a73a4295
-MONTH_NAMES = ["JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC"]
-WEEKDAY_NAMES = ["SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT"]
+_MONTH_NAMES = ["JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC"]
+_WEEKDAY_NAMES = ["SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT"]
 # Quartz, *Cron Trigger Tutorial*: the parts, their least and greatest number, and their names from the least on.
 CRON_PARTS: tuple[tuple[str, int, int, list[str]], ...] = (("seconds", 0, 59, []), ("minutes", 0, 59, []), ("hours", 0, 23, []), ("day of the month", 1, 31, []),
-                                                           ("month", 1, 12, MONTH_NAMES), ("day of the week", 1, 7, WEEKDAY_NAMES), ("year", 1970, 2099, []))
-SPECIAL_CRON_ITEMS = {"day of the month": r"L(-(\d|[12]\d|30))?|LW|(0?[1-9]|[12]\d|3[01])W", "day of the week": r"L|([1-7]|SUN|MON|TUE|WED|THU|FRI|SAT)(L|#[1-5])"}
+                                                           ("month", 1, 12, _MONTH_NAMES), ("day of the week", 1, 7, _WEEKDAY_NAMES), ("year", 1970, 2099, []))
+_SPECIAL_CRON_ITEMS = {"day of the month": r"L(-(\d|[12]\d|30))?|LW|(0?[1-9]|[12]\d|3[01])W", "day of the week": r"L|([1-7]|SUN|MON|TUE|WED|THU|FRI|SAT)(L|#[1-5])"}
 
 
-def is_cron_item(item: str, part: str, least: int, most: int, words: list[str]) -> bool:
+def _is_cron_item(item: str, part: str, least: int, most: int, words: list[str]) -> bool:
     """An item of a list is `*`, a number or name, a range, each with a step if wanted, or one of the part's own signs."""
-    if re.fullmatch(SPECIAL_CRON_ITEMS.get(part, r"(?!)"), item):
+    if re.fullmatch(_SPECIAL_CRON_ITEMS.get(part, r"(?!)"), item):
         return True
     span, _, step = item.partition("/")
     if "/" in item and not (step.isdigit() and 0 < int(step) <= most):
@@ -38,10 +36,10 @@ def is_cron_item(item: str, part: str, least: int, most: int, words: list[str]) 
     return len(ends) <= 2 and all(least <= end <= most for end in ends) and not (part == "year" and ends[0] > ends[-1])
 
 
-def cron_part_hint(parts: Sequence[str], forms: Sequence[tuple[str, int, int, list[str]]]) -> str:
+def _cron_part_hint(parts: Sequence[str], forms: Sequence[tuple[str, int, int, list[str]]]) -> str:
     """Return which part of a cron expression cannot be; empty where each can."""
     for (name, least, most, words), part in zip(forms, parts, strict=False):
-        if not (part == "?" and name in SPECIAL_CRON_ITEMS) and not all(is_cron_item(item, name, least, most, words) for item in part.split(",")):
+        if not (part == "?" and name in _SPECIAL_CRON_ITEMS) and not all(_is_cron_item(item, name, least, most, words) for item in part.split(",")):
             return f"{part!r} is no {name}, which goes from {least} to {most}"
         if name == "day of the week" and "," in part and re.search("L|#", part):
             return f"{part!r} has a day with L or #, which stands alone"
@@ -55,12 +53,12 @@ def cron_hint(value: Any) -> str:
     parts = str(value).upper().split()
     if len(parts) not in (6, 7):
         return f"it has {len(parts)} parts and not 6 or 7: seconds, minutes, hours, day of the month, month, day of the week and perhaps the year"
-    if wrong := cron_part_hint(parts, CRON_PARTS):
+    if wrong := _cron_part_hint(parts, CRON_PARTS):
         return wrong
     return "" if (parts[3] == "?") != (parts[5] == "?") else "one of the two days is `?`, and only one"
 
 # %% ../../nbs/contract/05_cron.ipynb #14c0a39b
-UNIX_PARTS: tuple[tuple[str, int, int, list[str]], ...] = (*CRON_PARTS[1:5], ("day of the week", 0, 7, WEEKDAY_NAMES))
+_UNIX_PARTS: tuple[tuple[str, int, int, list[str]], ...] = (*CRON_PARTS[1:5], ("day of the week", 0, 7, _WEEKDAY_NAMES))
 
 
 def schedule_hint(value: Any) -> str:
@@ -71,10 +69,10 @@ def schedule_hint(value: Any) -> str:
     parts = text.upper().split()
     if len(parts) not in (5, 6, 7):
         return f"it has {len(parts)} parts and not 5, 6 or 7"
-    return cron_part_hint(parts, UNIX_PARTS if len(parts) == 5 else CRON_PARTS)
+    return _cron_part_hint(parts, _UNIX_PARTS if len(parts) == 5 else CRON_PARTS)
 
 # %% ../../nbs/contract/05_cron.ipynb #8189cbf7
-def cron_number(text: str, least: int, words: list[str]) -> int:
+def _cron_number(text: str, least: int, words: list[str]) -> int:
     """Return a number that is written as one, or as a month's or a day's name."""
     return least + words.index(text) if text in words else int(text)
 
@@ -85,8 +83,8 @@ def cron_numbers(text: str, least: int, most: int, words: list[str]) -> set[int]
     for item in text.split(","):
         span, slash, step = item.partition("/")
         first, dash, last = span.partition("-")
-        start = least if span == "*" else cron_number(first, least, words)
-        end = cron_number(last, least, words) if dash else most if slash or span == "*" else start
+        start = least if span == "*" else _cron_number(first, least, words)
+        end = _cron_number(last, least, words) if dash else most if slash or span == "*" else start
         end += most - least + 1 if end < start else 0
         found |= {least + (value - least) % (most - least + 1) for value in range(start, end + 1, int(step or 1))}
     return found
@@ -95,7 +93,7 @@ def cron_numbers(text: str, least: int, most: int, words: list[str]) -> set[int]
 BAD_CRON = code("cron-broken", "A schedule is no Quartz cron expression.", "write seconds, minutes, hours, day of the month, month and day of the week: 0 0 6 * * ? is every day at 06:00")
 
 
-def expand_cron_part(name: str, part: str, least: int, most: int, names: list[str]) -> str:
+def _expand_cron_part(name: str, part: str, least: int, most: int, names: list[str]) -> str:
     """Return a part of an expression with a list's ranges and steps as the numbers that they stand for."""
     if name == "day of the week" and part == "L":  # alone, it is the week's last day
         return "SAT"
@@ -112,7 +110,7 @@ def describe_cron(cron: str) -> str:
     if wrong := cron_hint(cron):
         raise BadInput(BAD_CRON.fault(wrong))
     options = Options(verbose=True, day_of_week_start_index_zero=False, use_24hour_time_format=True, locale_code="en_US")
-    parts = [expand_cron_part(name, part, least, most, names) for (name, least, most, names), part in zip(CRON_PARTS, cron.upper().split(), strict=False)]
+    parts = [_expand_cron_part(name, part, least, most, names) for (name, least, most, names), part in zip(CRON_PARTS, cron.upper().split(), strict=False)]
     days = parts[3].split(",") if re.search("[LW]", parts[3]) else parts[3:4]
     try:
         said = [ExpressionDescriptor(" ".join([*parts[:3], day, *parts[4:]]), options).get_description() for day in days]

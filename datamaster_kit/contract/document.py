@@ -20,36 +20,29 @@ from .fault import BadInput, Code, Fault, code, first_line
 from .readings import differing_readings
 
 # %% auto #0
-__all__ = ['MAX_BYTES', 'MAX_NODES', 'MAX_DEPTH', 'NOT_READABLE', 'YAML_TOO_LARGE', 'TOO_MANY_NODES', 'YAML_TOO_DEEP', 'NOT_UTF8',
-           'YAML_SYNTAX', 'DUPLICATE_KEY', 'OBJECT_TAG', 'COMPLEX_KEY', 'NOT_A_MAPPING', 'SEVERAL_DOCUMENTS',
-           'TOO_LARGE_NUMBER', 'BAD_MERGE', 'TAGGED_VALUE', 'UNKNOWN_ANCHOR', 'NodePath', 'YAML_INTEGER_PATTERN',
-           'YAML_FLOAT_PATTERN', 'YAML_SCALAR_WORDS', 'MERGE_KEY', 'TYPES_BY_YAML_TAG', 'CORE_TAGS', 'BYTE_ORDER_MARKS',
-           'json_path', 'AmbiguousScalar', 'Document', 'parse_plain_scalar', 'OpenCollection', 'UnreadableError',
-           'DocumentBuilder', 'next_value_path', 'attach_value', 'begin_key', 'is_key_next', 'handle_scalar',
-           'handle_collection_start', 'handle_collection_end', 'handle_alias', 'handle_event',
-           'byte_order_mark_encoding', 'detect_utf_encoding', 'not_utf8_fault', 'decode_utf8', 'parse_document',
-           'read_document', 'nearest_name_hint']
+__all__ = ['NodePath', 'MERGE_KEY', 'json_path', 'AmbiguousScalar', 'Document', 'parse_plain_scalar', 'byte_order_mark_encoding',
+           'detect_utf_encoding', 'not_utf8_fault', 'parse_document', 'read_document', 'nearest_name_hint']
 
 # %% ../../nbs/contract/04_document.ipynb #43bcfdb3
-MAX_BYTES = 8_000_000
-MAX_NODES = 250_000
-MAX_DEPTH = 100
+_MAX_BYTES = 8_000_000
+_MAX_NODES = 250_000
+_MAX_DEPTH = 100
 
-NOT_READABLE = code("file-not-readable", "The file is missing, is a folder, or cannot be opened.", "check the path and its permissions")
-YAML_TOO_LARGE = code("yaml-too-large", "The file is larger than any contract needs to be.", f"a contract has at most {MAX_BYTES // 1_000_000} MB; split it, or remove data from it")
-TOO_MANY_NODES = code("yaml-too-many-nodes", "The file's values, with its aliases written out, are too many.", f"at most {MAX_NODES:,} values; write out what aliases repeat, or split the contract")
-YAML_TOO_DEEP = code("yaml-too-deep", "The file nests deeper than any contract needs to.", f"at most {MAX_DEPTH} levels")
-NOT_UTF8 = code("yaml-not-utf8", "The file is not text in UTF-8.", "save it as UTF-8: the editor asks for the encoding under `Save as`, or `iconv -f ENCODING -t UTF-8 FILE > NEW`")
-YAML_SYNTAX = code("yaml-syntax", "The file is not valid YAML.", "look at the line and the one above it: indentation, colons, quotes and brackets")
-DUPLICATE_KEY = code("yaml-duplicate-key", "A key stands twice in one mapping.", "remove one of the two")
-OBJECT_TAG = code("yaml-tag", "The file asks for an object of a programming language.", "remove the tag; contracts hold text, numbers, lists and mappings")
-COMPLEX_KEY = code("yaml-complex-key", "A key is a list or a mapping.", "use a text as key")
-NOT_A_MAPPING = code("yaml-not-a-mapping", "The file's top level is not a mapping.", "begin with `key: value` lines")
-SEVERAL_DOCUMENTS = code("yaml-several-documents", "The file holds more than one document.", "keep one contract a file: remove the `---` and what follows")
-TOO_LARGE_NUMBER = code("yaml-number", "A number is too large for any reader of YAML.", "write a number up to 1.7e308, or a text in quotes")
-BAD_MERGE = code("yaml-merge", "The merge key << holds neither a mapping nor a list of mappings.", "give it an alias of a mapping, or put the key in quotes")
-TAGGED_VALUE = code("yaml-tag-value", "A value is not of the kind that its tag says.", "correct the value, or remove the tag")
-UNKNOWN_ANCHOR = code("yaml-unknown-anchor", "An alias names an anchor that is not above it.", "define the anchor with & first")
+_NOT_READABLE = code("file-not-readable", "The file is missing, is a folder, or cannot be opened.", "check the path and its permissions")
+_YAML_TOO_LARGE = code("yaml-too-large", "The file is larger than any contract needs to be.", f"a contract has at most {_MAX_BYTES // 1_000_000} MB; split it, or remove data from it")
+_TOO_MANY_NODES = code("yaml-too-many-nodes", "The file's values, with its aliases written out, are too many.", f"at most {_MAX_NODES:,} values; write out what aliases repeat, or split the contract")
+_YAML_TOO_DEEP = code("yaml-too-deep", "The file nests deeper than any contract needs to.", f"at most {_MAX_DEPTH} levels")
+_NOT_UTF8 = code("yaml-not-utf8", "The file is not text in UTF-8.", "save it as UTF-8: the editor asks for the encoding under `Save as`, or `iconv -f ENCODING -t UTF-8 FILE > NEW`")
+_YAML_SYNTAX = code("yaml-syntax", "The file is not valid YAML.", "look at the line and the one above it: indentation, colons, quotes and brackets")
+_DUPLICATE_KEY = code("yaml-duplicate-key", "A key stands twice in one mapping.", "remove one of the two")
+_OBJECT_TAG = code("yaml-tag", "The file asks for an object of a programming language.", "remove the tag; contracts hold text, numbers, lists and mappings")
+_COMPLEX_KEY = code("yaml-complex-key", "A key is a list or a mapping.", "use a text as key")
+_NOT_A_MAPPING = code("yaml-not-a-mapping", "The file's top level is not a mapping.", "begin with `key: value` lines")
+_SEVERAL_DOCUMENTS = code("yaml-several-documents", "The file holds more than one document.", "keep one contract a file: remove the `---` and what follows")
+_TOO_LARGE_NUMBER = code("yaml-number", "A number is too large for any reader of YAML.", "write a number up to 1.7e308, or a text in quotes")
+_BAD_MERGE = code("yaml-merge", "The merge key << holds neither a mapping nor a list of mappings.", "give it an alias of a mapping, or put the key in quotes")
+_TAGGED_VALUE = code("yaml-tag-value", "A value is not of the kind that its tag says.", "correct the value, or remove the tag")
+_UNKNOWN_ANCHOR = code("yaml-unknown-anchor", "An alias names an anchor that is not above it.", "define the anchor with & first")
 
 # %% ../../nbs/contract/04_document.ipynb #05f3a17a
 NodePath = tuple[str | int, ...]
@@ -108,18 +101,18 @@ class Document:
         return "" if value is None else str(value)
 
 # %% ../../nbs/contract/04_document.ipynb #31477e74
-YAML_INTEGER_PATTERN = re.compile(r"[-+]?(0|[1-9][0-9]{0,99})")
-YAML_FLOAT_PATTERN = re.compile(r"[-+]?(\.[0-9]{1,99}|(0|[1-9][0-9]{0,99})(\.[0-9]{0,99})?)([eE][-+]?[0-9]{1,3})?")
-YAML_SCALAR_WORDS = {"": None, "~": None, "null": None, "Null": None, "NULL": None, "true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
+_YAML_INTEGER_PATTERN = re.compile(r"[-+]?(0|[1-9][0-9]{0,99})")
+_YAML_FLOAT_PATTERN = re.compile(r"[-+]?(\.[0-9]{1,99}|(0|[1-9][0-9]{0,99})(\.[0-9]{0,99})?)([eE][-+]?[0-9]{1,3})?")
+_YAML_SCALAR_WORDS = {"": None, "~": None, "null": None, "Null": None, "NULL": None, "true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
 
 
 def parse_plain_scalar(text: str) -> Any:
     """Return the value of a plain scalar: null, a boolean, an integer, a float, or its text; raises OverflowError for a number beyond a double."""
-    if text in YAML_SCALAR_WORDS:
-        return YAML_SCALAR_WORDS[text]
-    if YAML_INTEGER_PATTERN.fullmatch(text):
+    if text in _YAML_SCALAR_WORDS:
+        return _YAML_SCALAR_WORDS[text]
+    if _YAML_INTEGER_PATTERN.fullmatch(text):
         return int(text)
-    if not YAML_FLOAT_PATTERN.fullmatch(text):
+    if not _YAML_FLOAT_PATTERN.fullmatch(text):
         return text
     number = float(text)
     if math.isinf(number):
@@ -128,7 +121,7 @@ def parse_plain_scalar(text: str) -> Any:
 
 # %% ../../nbs/contract/04_document.ipynb #8183a02e
 @dataclass
-class OpenCollection:
+class _OpenCollection:
     """A mapping or list that is being read."""
 
     value: Any
@@ -141,15 +134,15 @@ class OpenCollection:
     merged: list[Any] = field(default_factory=list)
 
 
-class UnreadableError(Exception):
+class _UnreadableError(Exception):
     """Reading cannot go on: the fault is already recorded."""
 
 
-class DocumentBuilder:
+class _DocumentBuilder:
     """Builds plain data from YAML events and collects the faults on the way."""
 
     def __init__(self, file: str) -> None:
-        self.file, self.faults, self.stack = file, list[Fault](), list[OpenCollection]()
+        self.file, self.faults, self.stack = file, list[Fault](), list[_OpenCollection]()
         self.lines: dict[NodePath, int] = {(): 1}
         self.texts: dict[NodePath, str] = {}
         self.doubts: list[AmbiguousScalar] = []
@@ -166,15 +159,15 @@ class DocumentBuilder:
         self.total += nodes
         if self.stack:
             self.stack[-1].size += nodes
-        if self.total > MAX_NODES:
-            self.record_fault(TOO_MANY_NODES, f"more than {MAX_NODES:,} values", line)
-            raise UnreadableError
+        if self.total > _MAX_NODES:
+            self.record_fault(_TOO_MANY_NODES, f"more than {_MAX_NODES:,} values", line)
+            raise _UnreadableError
 
 # %% ../../nbs/contract/04_document.ipynb #f5e73cc6
 MERGE_KEY = "<<"
 
 
-def next_value_path(builder: DocumentBuilder) -> NodePath:
+def _next_value_path(builder: _DocumentBuilder) -> NodePath:
     """Return the path at which the next value will stand."""
     if not builder.stack:
         return ()
@@ -184,7 +177,7 @@ def next_value_path(builder: DocumentBuilder) -> NodePath:
     return frame.path if frame.key is None else (*frame.path, frame.key)
 
 
-def attach_value(builder: DocumentBuilder, value: Any, line: int) -> None:
+def _attach_value(builder: _DocumentBuilder, value: Any, line: int) -> None:
     """Put a finished value where it belongs."""
     if not builder.stack:
         builder.root = value
@@ -195,7 +188,7 @@ def attach_value(builder: DocumentBuilder, value: Any, line: int) -> None:
     elif frame.is_merge:
         given = value if isinstance(value, list) else [value]
         if not all(isinstance(item, dict) for item in given):
-            builder.record_fault(BAD_MERGE, "<< merges mappings, and this is none", line, (*frame.path, MERGE_KEY))
+            builder.record_fault(_BAD_MERGE, "<< merges mappings, and this is none", line, (*frame.path, MERGE_KEY))
         frame.merged.extend(given)
         frame.key, frame.is_merge = None, False
     else:
@@ -203,13 +196,13 @@ def attach_value(builder: DocumentBuilder, value: Any, line: int) -> None:
         frame.key = None
 
 # %% ../../nbs/contract/04_document.ipynb #6d038241
-def begin_key(builder: DocumentBuilder, text: str, line: int, is_plain: bool = False) -> None:
+def _begin_key(builder: _DocumentBuilder, text: str, line: int, is_plain: bool = False) -> None:
     """Take a scalar as the next key of the mapping that is open; `<<` in quotes is a key like any other."""
     frame = builder.stack[-1]
     path = (*frame.path, text)
     frame.is_merge = is_plain and text == MERGE_KEY
     if text in frame.key_lines and not frame.is_merge:
-        builder.record_fault(DUPLICATE_KEY, f"the key {text!r} is already on line {frame.key_lines[text]}", line, path)
+        builder.record_fault(_DUPLICATE_KEY, f"the key {text!r} is already on line {frame.key_lines[text]}", line, path)
     if is_plain and differing_readings(text):
         builder.doubts.append(AmbiguousScalar(path, text, True))
     frame.key_lines.setdefault(text, line)
@@ -217,29 +210,29 @@ def begin_key(builder: DocumentBuilder, text: str, line: int, is_plain: bool = F
     builder.lines.setdefault(path, line)
 
 
-def is_key_next(builder: DocumentBuilder) -> bool:
+def _is_key_next(builder: _DocumentBuilder) -> bool:
     """The next value would be a key."""
     return bool(builder.stack) and isinstance(builder.stack[-1].value, dict) and builder.stack[-1].key is None
 
 # %% ../../nbs/contract/04_document.ipynb #2488002e
-TYPES_BY_YAML_TAG: dict[str | None, tuple[type, ...]] = {"tag:yaml.org,2002:int": (int,), "tag:yaml.org,2002:float": (int, float), "tag:yaml.org,2002:bool": (bool,), "tag:yaml.org,2002:null": (type(None),)}
+_TYPES_BY_YAML_TAG: dict[str | None, tuple[type, ...]] = {"tag:yaml.org,2002:int": (int,), "tag:yaml.org,2002:float": (int, float), "tag:yaml.org,2002:bool": (bool,), "tag:yaml.org,2002:null": (type(None),)}
 
 
-def handle_scalar(builder: DocumentBuilder, event: Any, line: int) -> None:
+def _handle_scalar(builder: _DocumentBuilder, event: Any, line: int) -> None:
     """Take a scalar: a key, or a value."""
     builder.count_nodes(1, line)
-    if is_key_next(builder):
-        begin_key(builder, event.value, line, event.implicit[0] and event.tag is None)
+    if _is_key_next(builder):
+        _begin_key(builder, event.value, line, event.implicit[0] and event.tag is None)
         return
-    path = next_value_path(builder)
+    path = _next_value_path(builder)
     is_plain = event.implicit[0] and event.tag is None
     try:
-        value = parse_plain_scalar(event.value) if is_plain or event.tag in TYPES_BY_YAML_TAG else event.value
+        value = parse_plain_scalar(event.value) if is_plain or event.tag in _TYPES_BY_YAML_TAG else event.value
     except OverflowError as error:
-        builder.record_fault(TOO_LARGE_NUMBER, str(error), line, path)
+        builder.record_fault(_TOO_LARGE_NUMBER, str(error), line, path)
         value = event.value
-    if event.tag in TYPES_BY_YAML_TAG and type(value) not in TYPES_BY_YAML_TAG[event.tag]:
-        builder.record_fault(TAGGED_VALUE, f"{event.value!r} is not of the kind that the tag {event.tag.replace('tag:yaml.org,2002:', '!!')!r} says", line, path)
+    if event.tag in _TYPES_BY_YAML_TAG and type(value) not in _TYPES_BY_YAML_TAG[event.tag]:
+        builder.record_fault(_TAGGED_VALUE, f"{event.value!r} is not of the kind that the tag {event.tag.replace('tag:yaml.org,2002:', '!!')!r} says", line, path)
     if not isinstance(value, str):
         builder.texts[path] = event.value
     elif is_plain and differing_readings(value):
@@ -247,24 +240,24 @@ def handle_scalar(builder: DocumentBuilder, event: Any, line: int) -> None:
     builder.lines.setdefault(path, line)
     if event.anchor:
         builder.anchors[event.anchor] = (value, 1)
-    attach_value(builder, value, line)
+    _attach_value(builder, value, line)
 
 
-def handle_collection_start(builder: DocumentBuilder, event: Any, line: int) -> None:
+def _handle_collection_start(builder: _DocumentBuilder, event: Any, line: int) -> None:
     """Open a mapping or a list."""
     builder.count_nodes(1, line)
-    if is_key_next(builder):
-        builder.record_fault(COMPLEX_KEY, "a list or a mapping stands where a key is expected", line)
-        raise UnreadableError
-    path = next_value_path(builder)
-    if len(builder.stack) >= MAX_DEPTH:
-        builder.record_fault(YAML_TOO_DEEP, f"deeper than {MAX_DEPTH} levels", line)
-        raise UnreadableError
+    if _is_key_next(builder):
+        builder.record_fault(_COMPLEX_KEY, "a list or a mapping stands where a key is expected", line)
+        raise _UnreadableError
+    path = _next_value_path(builder)
+    if len(builder.stack) >= _MAX_DEPTH:
+        builder.record_fault(_YAML_TOO_DEEP, f"deeper than {_MAX_DEPTH} levels", line)
+        raise _UnreadableError
     builder.lines.setdefault(path, line)
-    builder.stack.append(OpenCollection([] if isinstance(event, yaml.SequenceStartEvent) else {}, path, event.anchor))
+    builder.stack.append(_OpenCollection([] if isinstance(event, yaml.SequenceStartEvent) else {}, path, event.anchor))
 
 # %% ../../nbs/contract/04_document.ipynb #1d265274
-def handle_collection_end(builder: DocumentBuilder, event: Any, line: int) -> None:
+def _handle_collection_end(builder: _DocumentBuilder, event: Any, line: int) -> None:
     """Close a mapping or a list; a mapping's merged keys give way to its own."""
     frame = builder.stack.pop()
     for merged in frame.merged:
@@ -274,53 +267,53 @@ def handle_collection_end(builder: DocumentBuilder, event: Any, line: int) -> No
         builder.anchors[frame.anchor] = (frame.value, frame.size)
     if builder.stack:
         builder.stack[-1].size += frame.size - 1
-    attach_value(builder, frame.value, line)
+    _attach_value(builder, frame.value, line)
 
 
-def handle_alias(builder: DocumentBuilder, event: Any, line: int) -> None:
+def _handle_alias(builder: _DocumentBuilder, event: Any, line: int) -> None:
     """Put an anchor's value in place, and count it as if it were written out."""
     if event.anchor not in builder.anchors:
-        builder.record_fault(UNKNOWN_ANCHOR, f"there is no finished anchor {event.anchor!r} above", line)
-        raise UnreadableError
+        builder.record_fault(_UNKNOWN_ANCHOR, f"there is no finished anchor {event.anchor!r} above", line)
+        raise _UnreadableError
     value, size = builder.anchors[event.anchor]
     builder.count_nodes(size, line)
-    if is_key_next(builder):
-        begin_key(builder, str(value), line)
+    if _is_key_next(builder):
+        _begin_key(builder, str(value), line)
         return
-    builder.lines.setdefault(next_value_path(builder), line)
-    attach_value(builder, value, line)
+    builder.lines.setdefault(_next_value_path(builder), line)
+    _attach_value(builder, value, line)
 
 # %% ../../nbs/contract/04_document.ipynb #4606028e
-CORE_TAGS = {"!", *(f"tag:yaml.org,2002:{name}" for name in ("str", "int", "float", "bool", "null", "map", "seq"))}
+_CORE_TAGS = {"!", *(f"tag:yaml.org,2002:{name}" for name in ("str", "int", "float", "bool", "null", "map", "seq"))}
 
 
-def handle_event(builder: DocumentBuilder, event: Any) -> None:
+def _handle_event(builder: _DocumentBuilder, event: Any) -> None:
     """Take one event of the parser."""
     line = event.start_mark.line + 1
     if isinstance(event, yaml.DocumentStartEvent):
         builder.documents += 1
         if builder.documents > 1:
-            builder.record_fault(SEVERAL_DOCUMENTS, "a second document begins here", line)
-            raise UnreadableError
-    if getattr(event, "tag", None) and event.tag not in CORE_TAGS:
-        builder.record_fault(OBJECT_TAG, f"the tag {event.tag!r} is not allowed", line, next_value_path(builder))
+            builder.record_fault(_SEVERAL_DOCUMENTS, "a second document begins here", line)
+            raise _UnreadableError
+    if getattr(event, "tag", None) and event.tag not in _CORE_TAGS:
+        builder.record_fault(_OBJECT_TAG, f"the tag {event.tag!r} is not allowed", line, _next_value_path(builder))
     match event:
         case yaml.ScalarEvent():
-            handle_scalar(builder, event, line)
+            _handle_scalar(builder, event, line)
         case yaml.SequenceStartEvent() | yaml.MappingStartEvent():
-            handle_collection_start(builder, event, line)
+            _handle_collection_start(builder, event, line)
         case yaml.SequenceEndEvent() | yaml.MappingEndEvent():
-            handle_collection_end(builder, event, line)
+            _handle_collection_end(builder, event, line)
         case yaml.AliasEvent():
-            handle_alias(builder, event, line)
+            _handle_alias(builder, event, line)
 
 # %% ../../nbs/contract/04_document.ipynb #8a135ce9
-BYTE_ORDER_MARKS = {codecs.BOM_UTF32_LE: "UTF-32", codecs.BOM_UTF32_BE: "UTF-32", codecs.BOM_UTF16_LE: "UTF-16", codecs.BOM_UTF16_BE: "UTF-16"}
+_BYTE_ORDER_MARKS = {codecs.BOM_UTF32_LE: "UTF-32", codecs.BOM_UTF32_BE: "UTF-32", codecs.BOM_UTF16_LE: "UTF-16", codecs.BOM_UTF16_BE: "UTF-16"}
 
 
 def byte_order_mark_encoding(head: bytes) -> str:
     """Return the encoding, other than UTF-8, whose byte order mark the first bytes of a file are; an empty text where they are none (Unicode, *Byte order mark*)."""
-    return next((encoding for mark, encoding in BYTE_ORDER_MARKS.items() if head.startswith(mark)), "")
+    return next((encoding for mark, encoding in _BYTE_ORDER_MARKS.items() if head.startswith(mark)), "")
 
 
 def detect_utf_encoding(head: bytes) -> str:
@@ -334,18 +327,18 @@ def not_utf8_fault(content: bytes, file: str) -> Fault | None:
     """Return that bytes are no text in UTF-8, and the encoding that they show; None where they are."""
     if encoding := detect_utf_encoding(content):
         told = f"its byte order mark says {encoding}" if byte_order_mark_encoding(content) else f"it looks like {encoding} without a byte order mark"
-        return NOT_UTF8.fault(told, line=1, file=file, hint=NOT_UTF8.remedy.replace("ENCODING", encoding))
+        return _NOT_UTF8.fault(told, line=1, file=file, hint=_NOT_UTF8.remedy.replace("ENCODING", encoding))
     try:
         content.decode("utf-8")
     except UnicodeDecodeError as error:
-        return NOT_UTF8.fault(f"byte {error.start} is not UTF-8", line=content.count(b"\n", 0, error.start) + 1, file=file)
+        return _NOT_UTF8.fault(f"byte {error.start} is not UTF-8", line=content.count(b"\n", 0, error.start) + 1, file=file)
     return None
 
 
-def decode_utf8(content: bytes | str, file: str) -> str:
+def _decode_utf8(content: bytes | str, file: str) -> str:
     """Return the text of a file's bytes; raises BadInput where they are too many or not UTF-8."""
-    if len(content) > MAX_BYTES:
-        raise BadInput(YAML_TOO_LARGE.fault(f"{len(content) / 1e6:.0f} MB", file=file))
+    if len(content) > _MAX_BYTES:
+        raise BadInput(_YAML_TOO_LARGE.fault(f"{len(content) / 1e6:.0f} MB", file=file))
     if isinstance(content, str):
         return content.removeprefix("\ufeff")
     if fault := not_utf8_fault(content, file):
@@ -355,23 +348,23 @@ def decode_utf8(content: bytes | str, file: str) -> str:
 # %% ../../nbs/contract/04_document.ipynb #ecf6d819
 def parse_document(content: bytes | str, file: str) -> Document:
     """Return the document in a file's content; raises BadInput with every fault that was found."""
-    text, builder = decode_utf8(content, file), DocumentBuilder(file)
+    text, builder = _decode_utf8(content, file), _DocumentBuilder(file)
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     try:
         for event in yaml.parse(text, Loader=loader):
-            handle_event(builder, event)
-    except UnreadableError:
+            _handle_event(builder, event)
+    except _UnreadableError:
         raise BadInput(*builder.faults) from None
     except (yaml.YAMLError, RecursionError, UnicodeError, ValueError) as error:
         mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
         line = mark.line + 1 if mark else text.count("\n", 0, getattr(error, "position", 0) or 0) + 1
         message = getattr(error, "problem", None) or getattr(error, "reason", None) or first_line(error)
-        found = YAML_TOO_DEEP if "nesting depth" in message else YAML_SYNTAX  # newer versions of libyaml have a limit of their own
+        found = _YAML_TOO_DEEP if "nesting depth" in message else _YAML_SYNTAX  # newer versions of libyaml have a limit of their own
         place = f"column {mark.column + 1}: " if mark else ""
         raise BadInput(*builder.faults, found.fault(place + message, line=line, file=file)) from None
     if not isinstance(builder.root, dict):
         what = "nothing" if builder.root is None else "a list" if isinstance(builder.root, list) else "one value"
-        builder.record_fault(NOT_A_MAPPING, f"the file holds {what}", 1)
+        builder.record_fault(_NOT_A_MAPPING, f"the file holds {what}", 1)
     if builder.faults:
         raise BadInput(*builder.faults)
     return Document(file, builder.root, builder.lines, builder.texts, tuple(builder.doubts))
@@ -382,11 +375,11 @@ def read_document(path: Path | str) -> Document:
     path = Path(path)
     try:
         size = path.stat().st_size
-        if size > MAX_BYTES:
-            raise BadInput(YAML_TOO_LARGE.fault(f"{size / 1e6:.0f} MB", file=str(path)))
+        if size > _MAX_BYTES:
+            raise BadInput(_YAML_TOO_LARGE.fault(f"{size / 1e6:.0f} MB", file=str(path)))
         content = path.read_bytes()
     except OSError as error:
-        raise BadInput(NOT_READABLE.fault(f"{error.strerror or error}", file=str(path))) from None
+        raise BadInput(_NOT_READABLE.fault(f"{error.strerror or error}", file=str(path))) from None
     return parse_document(content, str(path))
 
 # %% ../../nbs/contract/04_document.ipynb #7c1120e9

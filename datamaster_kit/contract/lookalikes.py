@@ -8,10 +8,10 @@ from __future__ import annotations
 import unicodedata
 
 # %% auto #0
-__all__ = ['LOOKALIKES', 'visual_skeleton', 'is_invisible', 'lookalike_reasons']
+__all__ = ['visual_skeleton', 'lookalike_reasons']
 
 # %% ../../nbs/contract/11_lookalikes.ipynb #cc9f397d
-LOOKALIKES = str.maketrans(dict(zip(
+_LOOKALIKES = str.maketrans(dict(zip(
     "аеорсухіјѕһԁԛԝѵАВЕЗКМНОРСТУХІЈЅԌαονρτυκιγΑΒΕΖΗΙΚΜΝΟΡΤΥΧοցհոսօքіᴏıℓ",
     "aeopcyxijshdqwvABE3KMHOPCTYXIJSGaovptukiyABEZHIKMNOPTYXoghnuofioil", strict=True)))
 _SCRIPTS = ("LATIN", "CYRILLIC", "GREEK", "ARMENIAN", "CHEROKEE", "COPTIC")
@@ -20,23 +20,23 @@ _FILLERS = "\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0"
 
 def visual_skeleton(name: str) -> str:
     """Return what a name looks like: two names of one shape are told apart with difficulty, or not at all."""
-    seen = "".join(letter for letter in unicodedata.normalize("NFKC", name) if not is_invisible(letter))
-    return seen.translate(LOOKALIKES).casefold()
+    seen = "".join(letter for letter in unicodedata.normalize("NFKC", name) if not _is_invisible(letter))
+    return seen.translate(_LOOKALIKES).casefold()
 
 
-def is_invisible(letter: str) -> bool:
+def _is_invisible(letter: str) -> bool:
     """A character shows nothing, or changes the direction of others."""
     return unicodedata.category(letter) in ("Cf", "Zl", "Zp") or letter in _FILLERS or "\ufe00" <= letter <= "\ufe0f" or "\U000e0100" <= letter <= "\U000e01ef"
 
 
 def lookalike_reasons(name: str) -> list[str]:
     """Return what makes a name look like another, each as the end of a sentence; superscripts such as those of `nº` are none."""
-    unseen = [f"U+{ord(letter):04X}" for letter in name if is_invisible(letter) or (letter != " " and unicodedata.category(letter) == "Zs")]
+    unseen = [f"U+{ord(letter):04X}" for letter in name if _is_invisible(letter) or (letter != " " and unicodedata.category(letter) == "Zs")]
     doubts = [f"has {', '.join(dict.fromkeys(unseen))}, which is not seen"] if unseen else []
     scripts = {script for letter in name if letter.isalpha() for script in _SCRIPTS if unicodedata.name(letter, "").startswith(script)}
     if len(scripts) > 1:
         doubts.append(f"mixes the letters of {' and '.join(sorted(script.capitalize() for script in scripts))}")
     if unicodedata.normalize("NFC", name) != name:
         doubts.append(f"is not in Unicode's composed form, which is {unicodedata.normalize('NFC', name)!r}")
-    forms = [letter for letter in name if unicodedata.decomposition(letter).startswith(("<wide>", "<narrow>", "<font>", "<compat>", "<circle>", "<square>")) and not is_invisible(letter)]
+    forms = [letter for letter in name if unicodedata.decomposition(letter).startswith(("<wide>", "<narrow>", "<font>", "<compat>", "<circle>", "<square>")) and not _is_invisible(letter)]
     return [*doubts, f"has {forms[0]!r}, another form of {unicodedata.normalize('NFKC', forms[0])!r}"] if forms else doubts

@@ -21,14 +21,11 @@ from .odcs.reader import BAD_SHAPE_ERRORS, read_odcs
 from .readings import differing_readings, ways_to_write
 
 # %% auto #0
-__all__ = ['UNKNOWN_SPECIFICATION', 'WRITTEN_OTHERWISE', 'VALUE_LIST_KEYS', 'LIMIT_KEYS', 'TEXT_TYPES', 'READ_DIFFERENTLY',
-           'NUMERIC_KEYS', 'PROJECT_FILE', 'translate_document', 'document_path', 'part_path', 'workflow_at',
-           'type_names_by_path', 'find_misread_values', 'is_listed', 'misread_text', 'is_numeric', 'owner_type_name',
-           'add_reading_faults', 'examine_document', 'reference_root', 'read_contract', 'read_unchecked_contract',
-           'require_no_errors']
+__all__ = ['translate_document', 'document_path', 'part_path', 'workflow_at', 'examine_document', 'reference_root',
+           'read_contract', 'read_unchecked_contract']
 
 # %% ../../nbs/contract/14_read.ipynb #a3c89104
-UNKNOWN_SPECIFICATION = code(
+_UNKNOWN_SPECIFICATION = code(
     "specification-unknown", "The file is neither an ODCS nor a DCS contract.",
     "begin with `apiVersion: v3.1.0` and `kind: DataContract` (ODCS), or `dataContractSpecification: 1.1.0` (DCS)")
 
@@ -41,7 +38,7 @@ def translate_document(document: Document, root: Path, lenient: bool = False) ->
         return read_odcs(document, root, lenient)
     first = next(iter(document.data), "")
     hint = nearest_name_hint(str(first), ("apiVersion", "dataContractSpecification"))
-    return None, (document.fault(UNKNOWN_SPECIFICATION, "neither `apiVersion` nor `dataContractSpecification` is there", (), hint=hint),)
+    return None, (document.fault(_UNKNOWN_SPECIFICATION, "neither `apiVersion` nor `dataContractSpecification` is there", (), hint=hint),)
 
 # %% ../../nbs/contract/14_read.ipynb #2c0b518e
 def document_path(document: Document, model: str, field: str) -> tuple[str | int, ...]:
@@ -95,37 +92,37 @@ def workflow_at(data: dict[str, Any], path: tuple[str | int, ...]) -> Any:
     return value
 
 # %% ../../nbs/contract/14_read.ipynb #4aafd01a
-WRITTEN_OTHERWISE = code("value-written-otherwise", "YAML reads a value as something else than what is written.", "put it in quotes", severity="warning")
-VALUE_LIST_KEYS = ("enum", "validValues", "missingValues")
-LIMIT_KEYS = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum")
-TEXT_TYPES = ("string", "varchar", "char")
+_WRITTEN_OTHERWISE = code("value-written-otherwise", "YAML reads a value as something else than what is written.", "put it in quotes", severity="warning")
+_VALUE_LIST_KEYS = ("enum", "validValues", "missingValues")
+_LIMIT_KEYS = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum")
+_TEXT_TYPES = ("string", "varchar", "char")
 
 
-def type_names_by_path(document: Document, contract: Contract) -> dict[NodePath, str]:
+def _type_names_by_path(document: Document, contract: Contract) -> dict[NodePath, str]:
     """Return the names of the fields' types by their paths in the document."""
     fields = ((model.name, path, item) for model in contract.models for path, item in walk_fields(model.fields))
     return {document_path(document, model, path): getattr(item.type, "name", "") for model, path, item in fields}
 
 
-def find_misread_values(document: Document, contract: Contract) -> Iterator[Fault]:
+def _find_misread_values(document: Document, contract: Contract) -> Iterator[Fault]:
     """Yield a warning for each value of a text's lists, or limit of a number, that is not what it is written as."""
-    odd = {at: text for at, text in document.texts.items() if is_listed(at) or at[-1] in LIMIT_KEYS}
-    odd = {at: value_text for at, text in odd.items() if (value_text := misread_text(workflow_at(document.data, at), text, at[-1] in LIMIT_KEYS))}
+    odd = {at: text for at, text in document.texts.items() if _is_listed(at) or at[-1] in _LIMIT_KEYS}
+    odd = {at: value_text for at, text in odd.items() if (value_text := _misread_text(workflow_at(document.data, at), text, at[-1] in _LIMIT_KEYS))}
     fields = [item for model in contract.models for _, item in walk_fields(model.fields)] if odd else []
-    kinds = type_names_by_path(document, contract) if odd else {}
-    texts = {item.name for item in fields if isinstance(item.type, Scalar) and item.type.name in TEXT_TYPES}
+    kinds = _type_names_by_path(document, contract) if odd else {}
+    texts = {item.name for item in fields if isinstance(item.type, Scalar) and item.type.name in _TEXT_TYPES}
     for at, shown in odd.items():
-        if at[-1] in LIMIT_KEYS or owner_type_name(at, kinds) in TEXT_TYPES or ("delete_when" in at and texts & set(at)):
-            hint = "write a whole number, or a check of sql" if at[-1] in LIMIT_KEYS else ""
-            yield document.fault(WRITTEN_OTHERWISE, f"{document.texts[at]} is read as {shown}", at, hint=hint)
+        if at[-1] in _LIMIT_KEYS or _owner_type_name(at, kinds) in _TEXT_TYPES or ("delete_when" in at and texts & set(at)):
+            hint = "write a whole number, or a check of sql" if at[-1] in _LIMIT_KEYS else ""
+            yield document.fault(_WRITTEN_OTHERWISE, f"{document.texts[at]} is read as {shown}", at, hint=hint)
 
 
-def is_listed(at: tuple[str | int, ...]) -> bool:
+def _is_listed(at: tuple[str | int, ...]) -> bool:
     """A path is that of a value in a list of values."""
-    return "delete_when" in at or any(part in VALUE_LIST_KEYS for part in at[-3:])
+    return "delete_when" in at or any(part in _VALUE_LIST_KEYS for part in at[-3:])
 
 
-def misread_text(value: Any, text: str, is_limit: bool) -> str:
+def _misread_text(value: Any, text: str, is_limit: bool) -> str:
     """Return a value as it is read, where that is not what was written; empty where it is."""
     if value is None or (is_limit and not isinstance(value, float)):
         return ""
@@ -133,27 +130,27 @@ def misread_text(value: Any, text: str, is_limit: bool) -> str:
     return shown if (Decimal(text) != Decimal(shown) if is_limit else shown != text) else ""
 
 # %% ../../nbs/contract/14_read.ipynb #b01db2db
-READ_DIFFERENTLY = code("value-read-differently", "A value without quotes is a text here, and a number or a truth to other readers of YAML.", "put it in quotes, or write the number", severity="warning")
-NUMERIC_KEYS = frozenset((*LIMIT_KEYS, *DCS_LENGTH_KEYS, *DCS_OPERATORS, "precision", "scale", "primaryKeyPosition", "partitionKeyPosition", "clusterKeyPosition", "maximum_bad_share"))
+_READ_DIFFERENTLY = code("value-read-differently", "A value without quotes is a text here, and a number or a truth to other readers of YAML.", "put it in quotes, or write the number", severity="warning")
+_NUMERIC_KEYS = frozenset((*_LIMIT_KEYS, *DCS_LENGTH_KEYS, *DCS_OPERATORS, "precision", "scale", "primaryKeyPosition", "partitionKeyPosition", "clusterKeyPosition", "maximum_bad_share"))
 
 
-def is_numeric(document: Document, at: NodePath, kinds: Mapping[NodePath, str]) -> bool:
+def _is_numeric(document: Document, at: NodePath, kinds: Mapping[NodePath, str]) -> bool:
     """A value is a number, or a period, by where it stands; `kinds` are the names of the fields' types by their paths."""
     names = [part for part in at if isinstance(part, str)]
     around = workflow_at(document.data, at[:-1]) if at[-1] == "value" else None
     around = around if isinstance(around, Mapping) else {}
     name = str(around["property"]) if "property" in around else names[-1] if names else ""
     is_period = at[0] in ("servicelevels", "slaProperties") and (name in ("period", "threshold") or name.lower() in PERIOD_SERVICE_LEVELS)
-    is_listed_value = any(part in VALUE_LIST_KEYS for part in at[-3:])
-    return name in NUMERIC_KEYS or is_period or (is_listed_value and owner_type_name(at, kinds) in NUMERIC_TYPE_NAMES)
+    is_listed_value = any(part in _VALUE_LIST_KEYS for part in at[-3:])
+    return name in _NUMERIC_KEYS or is_period or (is_listed_value and _owner_type_name(at, kinds) in NUMERIC_TYPE_NAMES)
 
 
-def owner_type_name(at: NodePath, kinds: Mapping[NodePath, str]) -> str:
+def _owner_type_name(at: NodePath, kinds: Mapping[NodePath, str]) -> str:
     """Return the name of the type of the field that a path is in; empty where it is in none."""
     return next((kinds[at[:end]] for end in range(len(at), 0, -1) if at[:end] in kinds), "")
 
 
-def add_reading_faults(document: Document, kinds: Mapping[NodePath, str], faults: tuple[Fault, ...]) -> tuple[Fault, ...]:
+def _add_reading_faults(document: Document, kinds: Mapping[NodePath, str], faults: tuple[Fault, ...]) -> tuple[Fault, ...]:
     """Return faults with what other readers make of the document's texts without quotes: as the hint of the error that the value has already, else as a fault of its own."""
     result = list(faults)
     places: dict[str, list[int]] = {}
@@ -165,8 +162,8 @@ def add_reading_faults(document: Document, kinds: Mapping[NodePath, str], faults
         for index in known:
             result[index] = replace(result[index], hint=f"{reading}: {ways}")
         if not known:
-            fault = document.fault(READ_DIFFERENTLY, f"{'the key ' * is_key}{reading}", at, hint=ways)
-            result.append(replace(fault, severity="error") if not is_key and is_numeric(document, at, kinds) else fault)
+            fault = document.fault(_READ_DIFFERENTLY, f"{'the key ' * is_key}{reading}", at, hint=ways)
+            result.append(replace(fault, severity="error") if not is_key and _is_numeric(document, at, kinds) else fault)
     return tuple(result)
 
 # %% ../../nbs/contract/14_read.ipynb #68190370
@@ -180,36 +177,36 @@ def examine_document(document: Document, root: Path, lenient: bool = False) -> t
     except BAD_SHAPE_ERRORS:
         if not any(fault.severity == "error" for fault in faults):
             raise
-        return contract, add_reading_faults(document, {}, faults)  # what breaks its schema has faults enough
+        return contract, _add_reading_faults(document, {}, faults)  # what breaks its schema has faults enough
     if any(fault.severity == "error" for fault in faults) and not contract.models:
         sense = tuple(finding for finding in sense if finding[0] is not CONTRACT_WITHOUT_MODEL)  # they may be what could not be read
-    faults = (*faults, *find_misread_values(document, contract))
+    faults = (*faults, *_find_misread_values(document, contract))
     faults = (*faults, *(document.fault(kind, message, document_path(document, model, field), hint=hint) for kind, message, model, field, hint in sense))
-    return contract, add_reading_faults(document, type_names_by_path(document, contract) if document.doubts else {}, faults)
+    return contract, _add_reading_faults(document, _type_names_by_path(document, contract) if document.doubts else {}, faults)
 
 
-PROJECT_FILE = "datamaster.yaml"
+_PROJECT_FILE = "datamaster.yaml"
 
 
 def reference_root(path: Path) -> Path:
     """Return the folder that a file's `$ref`s stay inside: that of its project, and its own where it is of none."""
     folder = path.resolve().parent
-    return next((above for above in (folder, *folder.parents) if (above / PROJECT_FILE).is_file()), folder)
+    return next((above for above in (folder, *folder.parents) if (above / _PROJECT_FILE).is_file()), folder)
 
 
 def read_contract(path: Path | str, root: Path | None = None) -> Contract:
     """Return the contract of a file; `$ref`s stay inside `root`, by default the project's folder. Raises BadInput with every error."""
     path = Path(path)
-    return require_no_errors(*examine_document(read_document(path), (root or reference_root(path)).resolve()))
+    return _require_no_errors(*examine_document(read_document(path), (root or reference_root(path)).resolve()))
 
 
 def read_unchecked_contract(path: Path | str, root: Path | None = None, lenient: bool = False) -> Contract:
     """Return the contract of a file to show or to translate: what no target can do is no error here. Raises BadInput with what cannot be read."""
     path = Path(path)
-    return require_no_errors(*translate_document(read_document(path), (root or reference_root(path)).resolve(), lenient))
+    return _require_no_errors(*translate_document(read_document(path), (root or reference_root(path)).resolve(), lenient))
 
 
-def require_no_errors(contract: Contract | None, faults: tuple[Fault, ...]) -> Contract:
+def _require_no_errors(contract: Contract | None, faults: tuple[Fault, ...]) -> Contract:
     """Return a contract that has no error; raises BadInput with all of them."""
     errors = tuple(fault for fault in faults if fault.severity == "error")
     if errors or contract is None:

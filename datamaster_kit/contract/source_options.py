@@ -15,10 +15,8 @@ from .document import nearest_name_hint
 from .period import parse_period
 
 # %% auto #0
-__all__ = ['READER_OPTIONS', 'CLOUD_OPTIONS', 'OPTIONS_OF_TEXT', 'BOOLEAN_OPTIONS', 'ONE_CHARACTER', 'EVOLUTION_MODES',
-           'CLEAN_MODES', 'ENCODINGS', 'USUAL_ENCODING_NAMES', 'CHARACTER_ESCAPES', 'OptionProblem', 'LINE_ENDS',
-           'codec_of', 'encoding_name', 'reader_options', 'quote_escape', 'moment_pattern_problem', 'century_problem',
-           'option_problems', 'other_format_options']
+__all__ = ['READER_OPTIONS', 'CLOUD_OPTIONS', 'OptionProblem', 'codec_of', 'reader_options', 'quote_escape',
+           'moment_pattern_problem', 'century_problem', 'option_problems', 'other_format_options']
 
 # %% ../../nbs/contract/12_source_options.ipynb #4609abf5
 READER_OPTIONS = {
@@ -29,15 +27,15 @@ READER_OPTIONS = {
 }
 CLOUD_OPTIONS = frozenset({"allowOverwrites", "backfillInterval", "cleanSource", "cleanSource.moveDestination", "cleanSource.retentionDuration", "includeExistingFiles", "maxBytesPerTrigger",
                            "maxFilesPerTrigger", "partitionColumns", "schemaEvolutionMode", "useManagedFileEvents", "useNotifications", "validateOptions"})
-OPTIONS_OF_TEXT = READER_OPTIONS["csv"] | READER_OPTIONS["json"]
-BOOLEAN_OPTIONS = ("header", "multiLine", "ignoreLeadingWhiteSpace", "ignoreTrailingWhiteSpace", "allowOverwrites", "includeExistingFiles", "useManagedFileEvents", "useNotifications", "validateOptions",
+_OPTIONS_OF_TEXT = READER_OPTIONS["csv"] | READER_OPTIONS["json"]
+_BOOLEAN_OPTIONS = ("header", "multiLine", "ignoreLeadingWhiteSpace", "ignoreTrailingWhiteSpace", "allowOverwrites", "includeExistingFiles", "useManagedFileEvents", "useNotifications", "validateOptions",
           "keep_envelope")
-ONE_CHARACTER = ("quote", "escape", "comment")
-EVOLUTION_MODES = ("addNewColumns", "rescue", "failOnNewColumns", "none", "addNewColumnsWithTypeWidening")
-CLEAN_MODES = ("OFF", "DELETE", "MOVE")
+_ONE_CHARACTER = ("quote", "escape", "comment")
+_EVOLUTION_MODES = ("addNewColumns", "rescue", "failOnNewColumns", "none", "addNewColumnsWithTypeWidening")
+_CLEAN_MODES = ("OFF", "DELETE", "MOVE")
 
 # %% ../../nbs/contract/12_source_options.ipynb #698c8eaa
-ENCODINGS = {
+_ENCODINGS = {
     "utf-8": "UTF-8", "utf-8-sig": "UTF-8", "ascii": "US-ASCII", "utf-16": "UTF-16", "utf-16-le": "UTF-16LE", "utf-16-be": "UTF-16BE",
     "utf-32": "UTF-32", "utf-32-le": "UTF-32LE", "utf-32-be": "UTF-32BE",
     **{f"iso8859-{number}": f"ISO-8859-{number}" for number in (1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 13, 14, 15, 16)},
@@ -46,7 +44,7 @@ ENCODINGS = {
     "mac-roman": "macintosh", "koi8-r": "KOI8-R", "koi8-u": "KOI8-U", "gbk": "GBK", "gb18030": "GB18030", "gb2312": "GB2312", "big5": "Big5",
     "shift_jis": "Shift_JIS", "cp932": "windows-31j", "euc_jp": "EUC-JP", "euc_kr": "EUC-KR",
 }
-USUAL_ENCODING_NAMES = ("latin-1", "latin1", "utf8", "cp1252", "ansi", "utf-16le", "utf-16be", *ENCODINGS.values())
+_USUAL_ENCODING_NAMES = ("latin-1", "latin1", "utf8", "cp1252", "ansi", "utf-16le", "utf-16be", *_ENCODINGS.values())
 
 
 def codec_of(name: str) -> str:
@@ -57,27 +55,27 @@ def codec_of(name: str) -> str:
         found = codecs.lookup(re.sub(r"^windows[-_ ]?(?=12)", "cp", text)).name
     except (LookupError, ValueError):
         return ""
-    return found if found in ENCODINGS else ""
+    return found if found in _ENCODINGS else ""
 
 
-def encoding_name(name: str) -> str:
+def _encoding_name(name: str) -> str:
     """Return the standard's name of an encoding, and a name that is not known as it is."""
-    return ENCODINGS.get(codec_of(name), name)
+    return _ENCODINGS.get(codec_of(name), name)
 
 # %% ../../nbs/contract/12_source_options.ipynb #3e58aa1d
-CHARACTER_ESCAPES = {r"\t": "\t", r"\\": "\\", r"\0": "\x00", r"\u0000": "\x00", r"\u0001": "\x01", r"\x01": "\x01", r"\n": "\n", r"\r": "\r", r"\r\n": "\r\n"}
+_CHARACTER_ESCAPES = {r"\t": "\t", r"\\": "\\", r"\0": "\x00", r"\u0000": "\x00", r"\u0001": "\x01", r"\x01": "\x01", r"\n": "\n", r"\r": "\r", r"\r\n": "\r\n"}
 
 
 def reader_options(format: str, options: Mapping[str, Any]) -> dict[str, Any]:
     """Return a source's options with the names and values that readers take; options of another format, and where control totals are, are left out."""
     known = {"sep": "delimiter"}
-    of_reader = {name: value for name, value in options.items() if name != "control" and (name not in OPTIONS_OF_TEXT or name in READER_OPTIONS.get(format, ()))}
+    of_reader = {name: value for name, value in options.items() if name != "control" and (name not in _OPTIONS_OF_TEXT or name in READER_OPTIONS.get(format, ()))}
     found = {known.get(name, name): value for name, value in of_reader.items()}
     for name in ("delimiter", "quote", "escape", "comment", "lineSep"):
         if name in found:
-            found[name] = CHARACTER_ESCAPES.get(str(found[name]), found[name])
+            found[name] = _CHARACTER_ESCAPES.get(str(found[name]), found[name])
     if "encoding" in found:
-        found["encoding"] = encoding_name(str(found["encoding"]))
+        found["encoding"] = _encoding_name(str(found["encoding"]))
     return found
 
 
@@ -87,7 +85,7 @@ def quote_escape(options: Mapping[str, Any]) -> str:
 
 # %% ../../nbs/contract/12_source_options.ipynb #51216d6b
 OptionProblem = tuple[str, str, str]  # what is wrong, the option's name, and a hint
-LINE_ENDS = ("\n", "\r\n", "\r")
+_LINE_ENDS = ("\n", "\r\n", "\r")
 _READ_LETTERS = frozenset("GyMLdDahKkHmsSVzOXx")
 
 
@@ -135,23 +133,23 @@ def _size_problems(options: Mapping[str, Any]) -> Iterator[OptionProblem]:
 
 def _value_problems(format: str, options: Mapping[str, Any]) -> Iterator[OptionProblem]:
     """Yield the options whose value they cannot have."""
-    said = {name: CHARACTER_ESCAPES.get(str(value), str(value)) for name, value in options.items()}
-    for name in BOOLEAN_OPTIONS:
+    said = {name: _CHARACTER_ESCAPES.get(str(value), str(value)) for name, value in options.items()}
+    for name in _BOOLEAN_OPTIONS:
         if said.get(name, "true").lower() not in ("true", "false"):
             yield f"{name} is {said[name]!r}, and true or false is expected", name, nearest_name_hint(said[name].lower(), ("true", "false")) or "write true or false"
-    for name in ONE_CHARACTER:
+    for name in _ONE_CHARACTER:
         if len(said.get(name, "")) > 1:
             yield f"{name} is {said[name]!r}, and one character is expected", name, ""
     for name in ("delimiter", "sep"):
         if name in said and (not said[name] or re.search(r"[\r\n]", said[name])):
             yield f"{name} is {said[name]!r}, and no text without characters, or with a line break, keeps cells apart", name, "write ';', or '\\t' for a tab"
-    if "lineSep" in said and format == "csv" and said["lineSep"] not in LINE_ENDS:
+    if "lineSep" in said and format == "csv" and said["lineSep"] not in _LINE_ENDS:
         yield f"lineSep is {said['lineSep']!r}, and records of csv end with line ends", "lineSep", "leave it out: \\n, \\r\\n and \\r are found in the file"
     elif "lineSep" in said and not 1 <= len(said["lineSep"]) <= 2:
         yield f"lineSep is {said['lineSep']!r}, and one or two characters are expected", "lineSep", ""
     if "encoding" in said and not codec_of(said["encoding"]):
-        yield f"the encoding {said['encoding']!r} is not known", "encoding", nearest_name_hint(said["encoding"], USUAL_ENCODING_NAMES) or "write UTF-8, latin-1 or windows-1252"
-    for name, values in (("schemaEvolutionMode", EVOLUTION_MODES), ("cleanSource", CLEAN_MODES)):
+        yield f"the encoding {said['encoding']!r} is not known", "encoding", nearest_name_hint(said["encoding"], _USUAL_ENCODING_NAMES) or "write UTF-8, latin-1 or windows-1252"
+    for name, values in (("schemaEvolutionMode", _EVOLUTION_MODES), ("cleanSource", _CLEAN_MODES)):
         if name in said and said[name].lower() not in {value.lower() for value in values}:
             yield f"{name} is {said[name]!r}, and one of {', '.join(values)} is expected", name, nearest_name_hint(said[name], values)
 
@@ -185,7 +183,7 @@ def option_problems(format: str, options: Mapping[str, Any]) -> tuple[OptionProb
     known = READER_OPTIONS.get(format, frozenset()) | CLOUD_OPTIONS
     of_reader = {name: value for name, value in options.items() if name != "control" and value is not None}
     absent = [(f"{name} has no value", name, "put the value in quotes, also the word null") for name, value in options.items() if value is None]
-    unknown = [(f"the option {name!r} is not known for {format}", name, nearest_name_hint(name, (*known, "control"))) for name in options if name not in known | OPTIONS_OF_TEXT | {"control"}]
+    unknown = [(f"the option {name!r} is not known for {format}", name, nearest_name_hint(name, (*known, "control"))) for name in options if name not in known | _OPTIONS_OF_TEXT | {"control"}]
     has_control = options.get("control") is not None
     told = [] if not has_control else control_problems(options["control"], format) if format != "events" else [("control totals belong to files, and events have none", "remove them")]
     control = [(message, "control", hint) for message, hint in told]
@@ -194,4 +192,4 @@ def option_problems(format: str, options: Mapping[str, Any]) -> tuple[OptionProb
 
 def other_format_options(format: str, options: Mapping[str, Any]) -> tuple[str, ...]:
     """Return the options that are known for another format, and say nothing for this one."""
-    return tuple(name for name in options if name in OPTIONS_OF_TEXT - READER_OPTIONS.get(format, frozenset()))
+    return tuple(name for name in options if name in _OPTIONS_OF_TEXT - READER_OPTIONS.get(format, frozenset()))

@@ -13,11 +13,11 @@ from .model import Contract, Model, Workflow
 from .sql.table import table_names
 
 # %% auto #0
-__all__ = ['TABLE_CLAIMED_TWICE', 'MODEL_NAMED_TWICE', 'CLAIM_SCHEMAS', 'has_source', 'workflow_model_names', 'assign_layers',
-           'partner_contracts', 'Conflict', 'claims_of', 'find_claim_conflicts']
+__all__ = ['TABLE_CLAIMED_TWICE', 'MODEL_NAMED_TWICE', 'workflow_model_names', 'assign_layers', 'partner_contracts', 'Conflict',
+           'find_claim_conflicts']
 
 # %% ../../nbs/contract/15_together.ipynb #67255bd8
-def has_source(contract: Contract) -> bool:
+def _has_source(contract: Contract) -> bool:
     """The contract names a source."""
     return contract.workflow is not None and contract.workflow.source.is_given
 
@@ -30,14 +30,14 @@ def workflow_model_names(contract: Contract) -> set[str]:
 def assign_layers(contracts: Iterable[Contract]) -> tuple[Contract, ...]:
     """Return the contracts of a project as they are together: of each pair, bronze is that of the one with a source, and silver that of the other, which knows what arrives as events."""
     contracts = tuple(contracts)
-    brought = {name for contract in contracts if has_source(contract) for name in workflow_model_names(contract)}
-    preparing = [contract for contract in contracts if (contract.workflow or Workflow()).tasks and not has_source(contract) and brought & workflow_model_names(contract)]
+    brought = {name for contract in contracts if _has_source(contract) for name in workflow_model_names(contract)}
+    preparing = [contract for contract in contracts if (contract.workflow or Workflow()).tasks and not _has_source(contract) and brought & workflow_model_names(contract)]
     prepared = {name for contract in preparing for name in workflow_model_names(contract)}
 
     def layers_of(contract: Contract) -> dict[str, str]:
         if contract in preparing:
             return {model.name: "silver" for model in contract.workflow_models}
-        return {model.name: "bronze" for model in contract.workflow_models if has_source(contract) and model.name.lower() in prepared}
+        return {model.name: "bronze" for model in contract.workflow_models if _has_source(contract) and model.name.lower() in prepared}
 
     topics = [contract for contract in contracts if (contract.workflow or Workflow()).source.type == "eventhub"]
     as_events = {name for contract in topics for name in workflow_model_names(contract)}
@@ -61,7 +61,7 @@ def partner_contracts(contract: Contract, contracts: Iterable[Contract]) -> tupl
 TABLE_CLAIMED_TWICE = code("table-claimed-twice", "Two models come to the same table of the catalog, or one to a table that the toolkit makes for the other.",
                            "give one of them another physicalName; or, of a pair, name a `source` in the contract of bronze, and none but `tasks` in that of silver")
 MODEL_NAMED_TWICE = code("model-named-twice", "Two contracts bring in a model of the same name, which would have one landing folder and one job.", "rename one of them")
-CLAIM_SCHEMAS = {"bronze": "bronze", "silver": "silver", "gold": "silver"}
+_CLAIM_SCHEMAS = {"bronze": "bronze", "silver": "silver", "gold": "silver"}
 
 
 @dataclass(frozen=True)
@@ -74,11 +74,11 @@ class Conflict:
     is_table: bool = True
 
 
-def claims_of(contract: Contract) -> Iterator[tuple[tuple[str, str], str, Model]]:
+def _claims_of(contract: Contract) -> Iterator[tuple[tuple[str, str], str, Model]]:
     """Yield what a contract claims: the claim as it is compared, how it is written, and the model; the models' own tables and folders come first."""
     models = (*contract.workflow_models, *contract.gold_models)
     names = {model.name: table_names(contract, model) for model in models}
-    claims = [((CLAIM_SCHEMAS[schema], name.lower()), name, model) for model in models for schema, name in names[model.name]]
+    claims = [((_CLAIM_SCHEMAS[schema], name.lower()), name, model) for model in models for schema, name in names[model.name]]
     yield from (claim for claim in claims if claim[1] == claim[2].table)
     yield from (claim for claim in claims if claim[1] != claim[2].table)
     yield from ((("landing", model.name.lower()), model.name, model) for model in contract.ingested_models)
@@ -89,7 +89,7 @@ def find_claim_conflicts(contracts: Sequence[Contract]) -> list[Conflict]:
     owners: dict[tuple[str, str], tuple[int, Model]] = {}
     found: dict[tuple[int, str], Conflict] = {}
     for index, contract in enumerate(contracts):
-        for claim, name, model in claims_of(contract):
+        for claim, name, model in _claims_of(contract):
             owner = owners.setdefault(claim, (index, model))
             if owner[0] != index and (index, model.name) not in found:
                 is_table = claim[0] != "landing"

@@ -13,11 +13,11 @@ from typing import Any
 from .document import nearest_name_hint
 
 # %% auto #0
-__all__ = ['TEXT_FORM', 'STRING_FORM', 'BOOLEAN_FORM', 'POSITIVE_FORM', 'ANY_FORM', 'no_hint', 'ValueForm', 'text_form',
-           'integer_form', 'choice_form']
+__all__ = ['TEXT_FORM', 'STRING_FORM', 'BOOLEAN_FORM', 'POSITIVE_FORM', 'ANY_FORM', 'ValueForm', 'text_form', 'integer_form',
+           'choice_form']
 
 # %% ../../nbs/contract/07_value_form.ipynb #fb5d4912
-def no_hint(_: Any) -> str:
+def _no_hint(_: Any) -> str:
     """Return nothing: the noun says it all."""
     return ""
 
@@ -28,14 +28,14 @@ class ValueForm:
 
     noun: str
     accepts: Callable[[Any], bool]
-    hint: Callable[[Any], str] = no_hint
+    hint: Callable[[Any], str] = _no_hint
 
     def problem(self, value: Any) -> str:
         """Return what is wrong with a value; empty where nothing is."""
         return "" if self.accepts(value) else f"{value!r} is not {self.noun}"
 
 # %% ../../nbs/contract/07_value_form.ipynb #9ecb6a55
-def text_form(noun: str, pattern: str = r".*\S.*", hint: Callable[[Any], str] = no_hint) -> ValueForm:
+def text_form(noun: str, pattern: str = r".*\S.*", hint: Callable[[Any], str] = _no_hint) -> ValueForm:
     """Return the form of a text that a pattern describes as a whole."""
     return ValueForm(noun, lambda value: isinstance(value, str) and re.fullmatch(pattern, value) is not None, hint)
 

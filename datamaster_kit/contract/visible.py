@@ -9,24 +9,23 @@ import re
 from typing import Any
 
 # %% auto #0
-__all__ = ['CONTROL_PICTURES', 'DEVOPS_COMMAND', 'LOG_COMMAND', 'COMMAND_BEGINNING', 'visible_text', 'numeric_escape',
-           'escape_log_commands', 'visible_character']
+__all__ = ['DEVOPS_COMMAND', 'LOG_COMMAND', 'visible_text', 'escape_log_commands']
 
 # %% ../../nbs/contract/01_visible.ipynb #5c097649
-CONTROL_PICTURES = {10: "\N{RETURN SYMBOL}", 127: "\N{SYMBOL FOR DELETE}", 160: " ", **{number: chr(0x2400 + number) for number in range(32) if number != 10}}
+_CONTROL_PICTURES = {10: "\N{RETURN SYMBOL}", 127: "\N{SYMBOL FOR DELETE}", 160: " ", **{number: chr(0x2400 + number) for number in range(32) if number != 10}}
 DEVOPS_COMMAND = r"(?<=#)#(?=\[|vso\[)"
 LOG_COMMAND = re.compile(rf"(?<=:):(?=[A-Za-z][\w-]*(?: .*)?::)|{DEVOPS_COMMAND}")
-COMMAND_BEGINNING = re.compile(rf"(?<=:):(?=[A-Za-z])|{DEVOPS_COMMAND}")  # in a text that may be divided into lines anew
+_COMMAND_BEGINNING = re.compile(rf"(?<=:):(?=[A-Za-z])|{DEVOPS_COMMAND}")  # in a text that may be divided into lines anew
 
 
 def visible_text(value: Any) -> str:
     """Return a value as one line of text in which nothing acts and nothing is hidden; None is empty."""
     text = "" if value is None else str(value)
-    shown = text if text.isprintable() else "".join(character if character.isprintable() else visible_character(character) for character in text)
+    shown = text if text.isprintable() else "".join(character if character.isprintable() else _visible_character(character) for character in text)
     return LOG_COMMAND.sub(lambda match: f"\\{match[0]}", shown)
 
 
-def numeric_escape(character: str) -> str:
+def _numeric_escape(character: str) -> str:
     """Return a character by its number, as YAML and Spark's SQL read it in quotes."""
     number = ord(character)
     return f"\\u{number:04X}" if number < 65_536 else f"\\U{number:08X}"
@@ -34,12 +33,12 @@ def numeric_escape(character: str) -> str:
 
 def escape_log_commands(text: str) -> str:
     """Return the text of a file, or of a text in quotes in it, with numbers for what a log would take for a command, and for what is not seen; ends of lines stay."""
-    shown = "".join(character if character.isprintable() or character == "\n" else numeric_escape(character) for character in text)
-    return COMMAND_BEGINNING.sub(lambda begun: numeric_escape(begun[0]), shown)
+    shown = "".join(character if character.isprintable() or character == "\n" else _numeric_escape(character) for character in text)
+    return _COMMAND_BEGINNING.sub(lambda begun: _numeric_escape(begun[0]), shown)
 
 
-def visible_character(character: str) -> str:
+def _visible_character(character: str) -> str:
     """Return what is shown for a character that is not printable; a space of any width is a space."""
     if character.isspace() and ord(character) > 160 and character not in "\u2028\u2029":
         return " "
-    return CONTROL_PICTURES.get(ord(character)) or character.encode("unicode_escape", "backslashreplace").decode("ascii")
+    return _CONTROL_PICTURES.get(ord(character)) or character.encode("unicode_escape", "backslashreplace").decode("ascii")

@@ -14,9 +14,8 @@ from .document import nearest_name_hint
 from .model import EmailNotifications, Source, Workflow
 
 # %% auto #0
-__all__ = ['EVERY_MODEL', 'WORKFLOW_VALUE_KINDS', 'NOTIFICATION_EVENTS', 'JOB_KEYS', 'WORKFLOW_KEYS', 'text_items',
-           'mapping_items', 'read_workflow', 'read_latest_by', 'read_delete_when', 'read_share', 'read_compute',
-           'record_workflow_faults', 'record_empty_values', 'build_workflow_mapping']
+__all__ = ['WORKFLOW_VALUE_KINDS', 'NOTIFICATION_EVENTS', 'text_items', 'read_workflow', 'read_share', 'record_workflow_faults',
+           'build_workflow_mapping']
 
 # %% ../../nbs/contract/09_workflow.ipynb #dc6d42bb
 def text_items(value: Any) -> tuple[str, ...]:
@@ -27,7 +26,7 @@ def text_items(value: Any) -> tuple[str, ...]:
     return tuple(str(item).lower() if isinstance(item, bool) else str(item) for item in listed if item is not None)
 
 
-def mapping_items(value: Any) -> dict[str, Any]:
+def _mapping_items(value: Any) -> dict[str, Any]:
     """Return a mapping's items, and none where the value is something else."""
     return {str(key): item for key, item in value.items()} if isinstance(value, Mapping) else {}
 
@@ -38,16 +37,16 @@ def read_workflow(value: Mapping[str, Any]) -> Workflow:
     Its keys are model or models, source, email_notifications, job_mock, latest_by, delete_when, history, schema_evolution, maximum_bad_share, gold, compute and
     tasks; a share that is no number, and a compute that is neither a word nor a mapping, are kept among the properties, where the check finds them.
     """
-    rest = mapping_items(value)
-    said, mail = rest.pop("source", None), mapping_items(rest.pop("email_notifications", None))
-    source = mapping_items(said)
+    rest = _mapping_items(value)
+    said, mail = rest.pop("source", None), _mapping_items(rest.pop("email_notifications", None))
+    source = _mapping_items(said)
     mock = [place.pop("job_mock") for place in (rest, source) if "job_mock" in place]
     models = text_items(rest.pop("models", None)) or text_items(rest.pop("model", None))
     tasks = rest.pop("tasks", None)
     share = read_share(rest.get("maximum_bad_share"))
     if share is not None:
         rest.pop("maximum_bad_share")
-    compute = read_compute(rest.get("compute"))
+    compute = _read_compute(rest.get("compute"))
     if compute or rest.get("compute") in (None, "", {}):
         rest.pop("compute", None)
     return Workflow(
@@ -55,34 +54,34 @@ def read_workflow(value: Mapping[str, Any]) -> Workflow:
         source=Source(str(source.pop("type", "adls")), str(source.pop("format", "csv")), source, said is not None),
         email_notifications=EmailNotifications(*(text_items(mail.get(event)) for event in ("on_start", "on_success", "on_failure"))),
         job_mock=any(str(flag).lower() == "true" for flag in mock),
-        latest_by=read_latest_by(rest.pop("latest_by", None)),
-        delete_when=read_delete_when(rest.pop("delete_when", None)),
+        latest_by=_read_latest_by(rest.pop("latest_by", None)),
+        delete_when=_read_delete_when(rest.pop("delete_when", None)),
         history=text_items(rest.pop("history", None)),
         schema_evolution=str(rest.pop("schema_evolution", "") or "rescue"),
         maximum_bad_share=share,
-        gold={model: str(file) for model, file in mapping_items(rest.pop("gold", None)).items()},
+        gold={model: str(file) for model, file in _mapping_items(rest.pop("gold", None)).items()},
         compute=compute,
-        tasks=tuple(mapping_items(task) for task in tasks) if isinstance(tasks, list) else (),
+        tasks=tuple(_mapping_items(task) for task in tasks) if isinstance(tasks, list) else (),
         properties=rest,
     )
 
 # %% ../../nbs/contract/09_workflow.ipynb #7072e0d9
-EVERY_MODEL = "*"
+_EVERY_MODEL = "*"
 
 
-def read_latest_by(value: Any) -> dict[str, tuple[str, ...]]:
+def _read_latest_by(value: Any) -> dict[str, tuple[str, ...]]:
     """Return the deciding fields by model; one text or a list is for every model, under `*`."""
     if isinstance(value, Mapping):
         return {str(model): text_items(fields) for model, fields in value.items()}
-    return {EVERY_MODEL: text_items(value)} if value else {}
+    return {_EVERY_MODEL: text_items(value)} if value else {}
 
 # %% ../../nbs/contract/09_workflow.ipynb #2e70d26a
-def read_delete_when(value: Any) -> dict[str, dict[str, tuple[str, ...]]]:
+def _read_delete_when(value: Any) -> dict[str, dict[str, tuple[str, ...]]]:
     """Return the marking values by model and field; a field with its values is for every model, under `*`."""
-    given = mapping_items(value)
+    given = _mapping_items(value)
     flat = {field: text_items(values) for field, values in given.items() if not isinstance(values, Mapping)}
     by_model = {model: {str(field): text_items(values) for field, values in fields.items()} for model, fields in given.items() if isinstance(fields, Mapping)}
-    return {**by_model, **({EVERY_MODEL: flat} if flat else {})}
+    return {**by_model, **({_EVERY_MODEL: flat} if flat else {})}
 
 # %% ../../nbs/contract/09_workflow.ipynb #e409fac7
 def read_share(value: Any) -> float | None:
@@ -95,20 +94,20 @@ def read_share(value: Any) -> float | None:
     return share if share <= 1 else None
 
 # %% ../../nbs/contract/09_workflow.ipynb #95022a04
-def read_compute(value: Any) -> dict[str, Any]:
+def _read_compute(value: Any) -> dict[str, Any]:
     """Return what is said of the compute, a word as its kind; nothing where the value is neither a word nor a mapping."""
-    return {"kind": value} if isinstance(value, str) and value else mapping_items(value)
+    return {"kind": value} if isinstance(value, str) and value else _mapping_items(value)
 
 # %% ../../nbs/contract/09_workflow.ipynb #9779ea3b
 WORKFLOW_VALUE_KINDS: dict[str, type] = {"source": dict, "email_notifications": dict, "delete_when": dict, "gold": dict, "tasks": list}
 NOTIFICATION_EVENTS = ("on_start", "on_success", "on_failure")
-JOB_KEYS = {"maximum_duration", "timeout", "maximum_backlog", "retries", "parameters", "topic"}  # read where jobs and topics are made
-WORKFLOW_KEYS = {"model", "models", "job_mock", "latest_by", "history", "schema_evolution", "maximum_bad_share", "compute", *JOB_KEYS, *WORKFLOW_VALUE_KINDS}
+_JOB_KEYS = {"maximum_duration", "timeout", "maximum_backlog", "retries", "parameters", "topic"}  # read where jobs and topics are made
+_WORKFLOW_KEYS = {"model", "models", "job_mock", "latest_by", "history", "schema_evolution", "maximum_bad_share", "compute", *_JOB_KEYS, *WORKFLOW_VALUE_KINDS}
 
 
 def record_workflow_faults(reading: DcsReader, value: Mapping[str, Any], path: DcsPath) -> None:
     """Record what the reader of a workflow passes over."""
-    reading.read_unknown_items(value, WORKFLOW_KEYS, path)
+    reading.read_unknown_items(value, _WORKFLOW_KEYS, path)
     parts = {key: reading.value(value, key, path, kind, kind()) for key, kind in WORKFLOW_VALUE_KINDS.items()}
     for index, task in enumerate(parts["tasks"]):
         if not isinstance(task, Mapping):
@@ -123,14 +122,14 @@ def record_workflow_faults(reading: DcsReader, value: Mapping[str, Any], path: D
         reading.record_unused_value("'job_mock' is said twice, once true and once false; true holds", (*path, "source", "job_mock"))
     if text_items(value.get("models")) and text_items(value.get("model")) not in ((), text_items(value.get("models"))):
         reading.record_unused_value("'model' says something else than 'models', which holds", (*path, "model"))
-    record_empty_values(reading, {key: value[key] for key in ("latest_by", "delete_when") if key in value}, path)
+    _record_empty_values(reading, {key: value[key] for key in ("latest_by", "delete_when") if key in value}, path)
 
 
-def record_empty_values(reading: DcsReader, value: Mapping[str, Any], path: DcsPath) -> None:
+def _record_empty_values(reading: DcsReader, value: Mapping[str, Any], path: DcsPath) -> None:
     """Record the keys of a mapping, and of those in it, that name no field or value."""
     for key, item in value.items():
         if isinstance(item, Mapping):
-            record_empty_values(reading, item, (*path, key))
+            _record_empty_values(reading, item, (*path, key))
         elif not text_items(item):
             reading.record_unused_value(f"{key!r} has no value, so it says nothing", (*path, key), "write one, or remove the key")
 

@@ -39,14 +39,11 @@ if TYPE_CHECKING:
     from databricks.sdk import WorkspaceClient
 
 # %% auto #0
-__all__ = ['NO_JOB_PRINCIPAL', 'FULL_SCOPE', 'TOPICS_NOT_LISTED_NOTE', 'TOPIC_UNREAD', 'NOTHING_TO_DELIVER', 'Delivery',
-           'contracts_with_files', 'wheel_files', 'complete_release_files', 'wheels_of', 'desired_jobs_and_topics',
-           'DeliveryScope', 'jobs_and_topics_in_scope', 'release_files', 'other_layer_files', 'desired_releases',
-           'folder_of_release', 'find_release', 'read_current_topics', 'unread_topic_faults', 'check_topics',
-           'observe_delivery', 'plan_delivery', 'delivery_to_destroy', 'release_operations', 'apply_delivery']
+__all__ = ['Delivery', 'contracts_with_files', 'complete_release_files', 'wheels_of', 'DeliveryScope', 'release_files',
+           'check_topics', 'observe_delivery', 'plan_delivery', 'delivery_to_destroy', 'apply_delivery']
 
 # %% ../../nbs/deliver/14_delivery.ipynb #cf89abde
-NO_JOB_PRINCIPAL = "the project names no service principal: new jobs run as whoever applies, others as before. Write the client id that `datamaster setup output` prints as unity.service_principal"
+_NO_JOB_PRINCIPAL = "the project names no service principal: new jobs run as whoever applies, others as before. Write the client id that `datamaster setup output` prints as unity.service_principal"
 
 # %% ../../nbs/deliver/14_delivery.ipynb #e3d256cf
 @dataclass(frozen=True)
@@ -75,7 +72,7 @@ def contracts_with_files(project: Project, contracts: Sequence[Contract]) -> lis
     return list(zip((path.relative_to(project.root.resolve()).as_posix() for path in contract_files(project)), contracts, strict=True))
 
 
-def wheel_files(project: Project, contracts: Sequence[Contract]) -> dict[str, bytes]:
+def _wheel_files(project: Project, contracts: Sequence[Contract]) -> dict[str, bytes]:
     """Return the toolkit's wheel, and those of the project's own packages, by file name; raises BadInput or DatamasterError where one cannot be built."""
     wheel, content = build_toolkit_wheel()
     return {wheel: content, **build_project_wheels(project, contracts)}
@@ -83,7 +80,7 @@ def wheel_files(project: Project, contracts: Sequence[Contract]) -> dict[str, by
 
 def complete_release_files(project: Project, contracts: Sequence[Contract]) -> dict[str, bytes]:
     """Return the files of a release of everything: those that jobs read, and the wheels; raises BadInput or DatamasterError where one cannot be built."""
-    return {**project_files(project, contracts), **wheel_files(project, contracts)}
+    return {**project_files(project, contracts), **_wheel_files(project, contracts)}
 
 
 def wheels_of(files: Iterable[str]) -> tuple[str, ...]:
@@ -91,7 +88,7 @@ def wheels_of(files: Iterable[str]) -> tuple[str, ...]:
     return tuple(name for name in sorted(files, key=lambda name: (not name.startswith("datamaster_kit-"), name)) if name.endswith(".whl"))
 
 # %% ../../nbs/deliver/14_delivery.ipynb #63cb9d7f
-def desired_jobs_and_topics(project: Project, contracts: Sequence[Contract], release: Release, missing: Iterable[Fault] = ()) -> tuple[tuple[Job, ...], tuple[Topic, ...]]:
+def _desired_jobs_and_topics(project: Project, contracts: Sequence[Contract], release: Release, missing: Iterable[Fault] = ()) -> tuple[tuple[Job, ...], tuple[Topic, ...]]:
     """Return the jobs and topics that contracts ask for; raises BadInput with everything in them that neither takes, and with what is missing for them in the workspace."""
     found, faults = list[Any](), list[Fault](missing)
     for work in (lambda: build_jobs(project, contracts_with_files(project, contracts), release), lambda: build_topics(project, contracts)):
@@ -120,10 +117,10 @@ class DeliveryScope:
         return not (self.contract or self.purposes)
 
 
-FULL_SCOPE = DeliveryScope()
+_FULL_SCOPE = DeliveryScope()
 
 
-def jobs_and_topics_in_scope(part: DeliveryScope, project: Project, contracts: Sequence[Contract], release: Release) -> tuple[tuple[Job, ...], tuple[Topic, ...]]:
+def _jobs_and_topics_in_scope(part: DeliveryScope, project: Project, contracts: Sequence[Contract], release: Release) -> tuple[tuple[Job, ...], tuple[Topic, ...]]:
     """Return the jobs and topics of a part; raises BadInput where the project has no such contract."""
     place = (project.root / part.contract).resolve()
     chosen = [(file, contract) for file, contract in contracts_with_files(project, contracts) if not part.contract or (project.root / file).resolve() == place]
@@ -136,22 +133,22 @@ def jobs_and_topics_in_scope(part: DeliveryScope, project: Project, contracts: S
 # %% ../../nbs/deliver/14_delivery.ipynb #82d9a543
 def release_files(project: Project, contracts: Sequence[Contract]) -> tuple[str, dict[str, str], dict[str, Mapping[str, bytes]]]:
     """Return the folder of the wheels, that of each contract by its file, and the files of each folder; raises BadInput or DatamasterError where something cannot be released."""
-    everything, wheels = project_files(project, contracts), wheel_files(project, contracts)
+    everything, wheels = project_files(project, contracts), _wheel_files(project, contracts)
     own = {name: content for name, content in everything.items() if name == "datamaster.yaml"}
     read = {file: contract_release_files(project, project.root / file, contract) for file, contract in contracts_with_files(project, contracts)}
-    files = {file: {**own, **read[file], **other_layer_files(read, contract, contracts)} for file, contract in contracts_with_files(project, contracts)}
+    files = {file: {**own, **read[file], **_other_layer_files(read, contract, contracts)} for file, contract in contracts_with_files(project, contracts)}
     folders = {file: release_folder(project, content) for file, content in files.items()}
     shared = release_folder(project, wheels)
     return shared, folders, {shared: wheels, **{folders[file]: content for file, content in files.items()}}
 
 
-def other_layer_files(read: Mapping[str, Mapping[str, bytes]], contract: Contract, contracts: Sequence[Contract]) -> dict[str, bytes]:
+def _other_layer_files(read: Mapping[str, Mapping[str, bytes]], contract: Contract, contracts: Sequence[Contract]) -> dict[str, bytes]:
     """Return the files of the contracts that have the other layer of a contract's models, without which its jobs would take both for its own; `read` has those of each."""
     beside = partner_contracts(contract, contracts)
     return {path: content for other, files in zip(contracts, read.values(), strict=True) if other in beside for path, content in files.items()}
 
 
-def desired_releases(release: Release, wanted: Iterable[Job], files: Mapping[str, Mapping[str, bytes]]) -> tuple[Resource, ...]:
+def _desired_releases(release: Release, wanted: Iterable[Job], files: Mapping[str, Mapping[str, bytes]]) -> tuple[Resource, ...]:
     """Return the releases that jobs need: that of the wheels, which the others need, then one a contract."""
     used = {job.folder for job in wanted}
     places = [(release.folder, "the wheels"), *((folder, file) for file, folder in sorted(release.folders.items()) if folder in used)]
@@ -159,22 +156,22 @@ def desired_releases(release: Release, wanted: Iterable[Job], files: Mapping[str
     return (items[0], *(replace(item, needs=(items[0].key,)) for item in items[1:])) if used else ()
 
 
-def folder_of_release(release: Release, name: str) -> str:
+def _folder_of_release(release: Release, name: str) -> str:
     """Return the folder of the release of that name."""
     return f"{release.folder.rpartition('/')[0]}/{name}"
 
 
-def find_release(client: WorkspaceClient, release: Release, wanted: Resource) -> ExistingResource | None:
+def _find_release(client: WorkspaceClient, release: Release, wanted: Resource) -> ExistingResource | None:
     """Return a release where the workspace has the whole of it, else None."""
-    folder = folder_of_release(release, wanted.name)
+    folder = _folder_of_release(release, wanted.name)
     return ExistingResource(*wanted.key, wanted.attributes, folder, is_ours=True) if is_released(client, folder) else None
 
 # %% ../../nbs/deliver/14_delivery.ipynb #166d14c3
-TOPICS_NOT_LISTED_NOTE = "topics that no contract names any more were not looked for: {reason}"
-TOPIC_UNREAD = code("topic-unread", "The topics of a contract could not be looked at; jobs were, and topics stay as they are.", "put right what it says, and run it again")
+_TOPICS_NOT_LISTED_NOTE = "topics that no contract names any more were not looked for: {reason}"
+_TOPIC_UNREAD = code("topic-unread", "The topics of a contract could not be looked at; jobs were, and topics stay as they are.", "put right what it says, and run it again")
 
 
-def read_current_topics(project: Project, wanted: Sequence[Topic], management: Callable[[], Management], old_topics: bool) -> tuple[tuple[ExistingResource, ...], tuple[str, ...], tuple[Fault, ...]]:
+def _read_current_topics(project: Project, wanted: Sequence[Topic], management: Callable[[], Management], old_topics: bool) -> tuple[tuple[ExistingResource, ...], tuple[str, ...], tuple[Fault, ...]]:
     """Return the topics that there are, what a person should know of those that were not looked for, and a fault for each contract whose topics could not be looked at.
 
     Raises:
@@ -186,19 +183,19 @@ def read_current_topics(project: Project, wanted: Sequence[Topic], management: C
         return read_topics(management(), project, wanted), (), ()
     except DatamasterError as error:
         if wanted:
-            return (), (), unread_topic_faults(wanted, error)
+            return (), (), _unread_topic_faults(wanted, error)
         if NO_LOGIN.name not in [fault.code for fault in error.faults]:
             raise
-        return (), (TOPICS_NOT_LISTED_NOTE.format(reason=error),), ()
+        return (), (_TOPICS_NOT_LISTED_NOTE.format(reason=error),), ()
 
 
-def unread_topic_faults(wanted: Iterable[Topic], error: DatamasterError) -> tuple[Fault, ...]:
+def _unread_topic_faults(wanted: Iterable[Topic], error: DatamasterError) -> tuple[Fault, ...]:
     """Return a fault for each contract whose topics could not be looked at, with the reason and its remedy."""
     names: dict[str, list[str]] = {}
     for topic in wanted:
         names.setdefault(topic.contract, []).append(topic.name)
     reason, remedy = "; ".join(fault.message for fault in error.faults), "; ".join(fault.hint for fault in error.faults if fault.hint)
-    return tuple(TOPIC_UNREAD.fault(f"{', '.join(topics)} of {contract}: {reason}", hint=remedy or TOPIC_UNREAD.remedy) for contract, topics in names.items())
+    return tuple(_TOPIC_UNREAD.fault(f"{', '.join(topics)} of {contract}: {reason}", hint=remedy or _TOPIC_UNREAD.remedy) for contract, topics in names.items())
 
 
 def check_topics(delivery: Delivery) -> None:
@@ -207,9 +204,9 @@ def check_topics(delivery: Delivery) -> None:
         raise DatamasterError(*delivery.faults)
 
 # %% ../../nbs/deliver/14_delivery.ipynb #0a725f18
-NOTHING_TO_DELIVER = "no contract asks for such a job: there is nothing to deliver"
+_NOTHING_TO_DELIVER = "no contract asks for such a job: there is nothing to deliver"
 def observe_delivery(project: Project, target: str, contracts: Sequence[Contract], client: WorkspaceClient, management: Callable[[], Management] = build_management,
-                      old_topics: bool = False, part: DeliveryScope = FULL_SCOPE) -> Delivery:
+                      old_topics: bool = False, part: DeliveryScope = _FULL_SCOPE) -> Delivery:
     """Return what should be and what is; raises BadInput with everything in the contracts that jobs or topics do not take.
 
     Azure is asked only where a contract has a topic or, with `old_topics`, where the project has a subscription: who has no topics need not be logged in to it.
@@ -221,17 +218,17 @@ def observe_delivery(project: Project, target: str, contracts: Sequence[Contract
         listed = pool.submit(lambda: list(client.jobs.list(expand_tasks=True)))
         found_place, missing = pool.submit(read_workspace_compute, client, project, compute_uses(project, contracts_with_files(project, contracts))).result()
         release = replace(found_place, target=target, folder=own_folder, wheels=wheels, folders=folders)
-        every_job, every_topic = desired_jobs_and_topics(project, contracts, release, missing)
-        wanted, events = (every_job, every_topic) if part.is_full else jobs_and_topics_in_scope(part, project, contracts, release)
-        releases = desired_releases(release, wanted, files)
-        there = pool.map(lambda item: find_release(client, release, item), releases)
-        topics_there, unseen, faults = read_current_topics(project, events, management, old_topics and part.is_full)
+        every_job, every_topic = _desired_jobs_and_topics(project, contracts, release, missing)
+        wanted, events = (every_job, every_topic) if part.is_full else _jobs_and_topics_in_scope(part, project, contracts, release)
+        releases = _desired_releases(release, wanted, files)
+        there = pool.map(lambda item: _find_release(client, release, item), releases)
+        topics_there, unseen, faults = _read_current_topics(project, events, management, old_topics and part.is_full)
         events = () if faults else events
         found = [*(item for item in there if item), *topics_there, *build_found_jobs(project, every_job, listed.result())]
     desired = (*releases, *desired_topics(project, events, topics_there), *desired_jobs(wanted, tuple(item.key for item in releases[:1])))
-    notes = (*unseen, *((NO_JOB_PRINCIPAL,) if any("run_as" not in job.settings for job in every_job) else ()))
+    notes = (*unseen, *((_NO_JOB_PRINCIPAL,) if any("run_as" not in job.settings for job in every_job) else ()))
     if not part.is_full:
-        notes = (*notes, *(() if desired or faults else (NOTHING_TO_DELIVER,)))
+        notes = (*notes, *(() if desired or faults else (_NOTHING_TO_DELIVER,)))
         keys = {item.key for item in desired}
         found = [item for item in found if item.key in keys]
     return Delivery(project, target, client, release, files, wanted, events, management, desired, tuple(found), notes, faults)
@@ -251,19 +248,19 @@ def delivery_to_destroy(delivery: Delivery) -> Delivery:
     return replace(delivery, desired=(), found=(*releases, *(replace(item, needs=tuple(whole.key for whole in releases)) for item in ours)))
 
 # %% ../../nbs/deliver/14_delivery.ipynb #97dc90e7
-def release_operations(delivery: Delivery) -> Operations:
+def _release_operations(delivery: Delivery) -> Operations:
     """Return how a release is made, made again, and taken away with all before it."""
     client = delivery.client
 
     def create(wanted: Resource, identities: Identities) -> str:
-        folder = folder_of_release(delivery.release, wanted.name)
+        folder = _folder_of_release(delivery.release, wanted.name)
         upload_release(client, folder, delivery.files[folder])
         return folder
 
     def update(wanted: Resource, there: ExistingResource, identities: Identities) -> None:
         create(wanted, identities)
 
-    return Operations(create, update, lambda there: remove_releases(client, there.identity), lambda wanted: find_release(client, delivery.release, wanted))
+    return Operations(create, update, lambda there: remove_releases(client, there.identity), lambda wanted: _find_release(client, delivery.release, wanted))
 
 
 def apply_delivery(delivery: Delivery, plan: Plan, report: Callable[[ChangeOutcome], None] = ignore_outcome) -> tuple[ChangeOutcome, ...]:
@@ -271,7 +268,7 @@ def apply_delivery(delivery: Delivery, plan: Plan, report: Callable[[ChangeOutco
     from databricks.sdk.errors import AlreadyExists, NotFound, ResourceAlreadyExists
 
     client = delivery.client
-    operations = {"release": release_operations(delivery), "job": job_operations(client, delivery.project, delivery.jobs)}
+    operations = {"release": _release_operations(delivery), "job": job_operations(client, delivery.project, delivery.jobs)}
     if any(change.kind == "topic" for change in plan.pending):
         operations["topic"] = topic_operations(delivery.management(), delivery.project, delivery.topics)
     service = Service(operations, (AlreadyExists, ResourceAlreadyExists), (NotFound,), sleep=client.config.clock.sleep)

@@ -23,14 +23,12 @@ if TYPE_CHECKING:
     from databricks.sdk.service.jobs import BaseJob, BaseRun, Run, RunTask
 
 # %% auto #0
-__all__ = ['NO_PURPOSE', 'NO_JOB', 'JOB_PURPOSES', 'TERMINAL_RUN_STATES', 'SHORTEST_POLL_PAUSE', 'LONGEST_POLL_PAUSE',
-           'RUN_FAILED', 'RUN_CANCELED', 'NON_FAILURE_STATES', 'find_job_id', 'models_with_jobs', 'find_job_ids',
-           'start_job', 'run_state', 'has_ended', 'last_attempts', 'follow_run', 'read_run_faults', 'read_task_error',
-           'JobState', 'read_job_state', 'read_job_states']
+__all__ = ['NO_PURPOSE', 'JOB_PURPOSES', 'find_job_id', 'find_job_ids', 'start_job', 'run_state', 'has_ended', 'last_attempts',
+           'follow_run', 'read_run_faults', 'JobState', 'read_job_states']
 
 # %% ../../nbs/deliver/05_job_runs.ipynb #25490584
 NO_PURPOSE = code("no-purpose", "There are no jobs for that purpose.", "say --purpose ingest, prep or mock-ingest")
-NO_JOB = code("no-job", "The model has no such job in the workspace.", "make it first: datamaster deliver apply")
+_NO_JOB = code("no-job", "The model has no such job in the workspace.", "make it first: datamaster deliver apply")
 JOB_PURPOSES = ("ingest", "prep", "mock-ingest")
 
 
@@ -45,10 +43,10 @@ def find_job_id(client: WorkspaceClient, project: Project, contracts: Iterable[C
         found = sorted(item.job_id or 0 for item in client.jobs.list(name=name) if is_of_project(project, item) and job_key_from_tags(item) in keys)
         if found:
             return found[0]
-    raise DatamasterError(NO_JOB.fault(f"the workspace has no job {names[0]} that this toolkit made"))
+    raise DatamasterError(_NO_JOB.fault(f"the workspace has no job {names[0]} that this toolkit made"))
 
 
-def models_with_jobs(purpose: str, contract: Contract) -> tuple[Model, ...]:
+def _models_with_jobs(purpose: str, contract: Contract) -> tuple[Model, ...]:
     """Return the models of a contract that have a job for a purpose, whatever else the project has."""
     has_mock = bool(contract.workflow and contract.workflow.job_mock)
     ingested = tuple(contract.ingested_models)
@@ -67,16 +65,16 @@ def find_job_ids(client: WorkspaceClient, project: Project, contracts: Iterable[
     there = {job_key_from_tags(item): item for item in sorted(client.jobs.list(), key=lambda item: -(item.job_id or 0)) if is_of_project(project, item)}
     found, faults = dict[int, str](), list[Fault]()
     for contract in contracts:
-        required = models_with_jobs(purpose, contract)
+        required = _models_with_jobs(purpose, contract)
         for model in contract.models:
             keys = (*job_keys(purpose, contract, model), job_key(purpose, contract, ALL_MODELS))
             item = next((there[key] for key in keys if key in there), None)
             if item:
                 found[item.job_id or 0] = job_name(item)
             elif model in required:
-                faults.append(NO_JOB.fault(f"the workspace has no job {project.names.job(purpose, model.name)} that this toolkit made"))
+                faults.append(_NO_JOB.fault(f"the workspace has no job {project.names.job(purpose, model.name)} that this toolkit made"))
     if faults or not found:
-        raise DatamasterError(*(faults or [NO_JOB.fault(f"the workspace has no job of the contracts for {purpose}")]))
+        raise DatamasterError(*(faults or [_NO_JOB.fault(f"the workspace has no job of the contracts for {purpose}")]))
     return tuple(sorted(found, key=lambda number: found[number]))
 
 
@@ -85,8 +83,8 @@ def start_job(client: WorkspaceClient, job: int, parameters: Mapping[str, str] |
     return client.jobs.get_run(int(client.jobs.run_now(job, idempotency_token=uuid4().hex, job_parameters=dict(parameters) if parameters else None).run_id))
 
 # %% ../../nbs/deliver/05_job_runs.ipynb #8a2c977c
-TERMINAL_RUN_STATES = ("TERMINATED", "SKIPPED", "INTERNAL_ERROR")
-SHORTEST_POLL_PAUSE, LONGEST_POLL_PAUSE = 1.0, 15.0
+_TERMINAL_RUN_STATES = ("TERMINATED", "SKIPPED", "INTERNAL_ERROR")
+_SHORTEST_POLL_PAUSE, _LONGEST_POLL_PAUSE = 1.0, 15.0
 
 
 def run_state(item: Run | BaseRun | RunTask) -> str:
@@ -98,7 +96,7 @@ def run_state(item: Run | BaseRun | RunTask) -> str:
 
 def has_ended(run: Run) -> bool:
     """The run will not change any more."""
-    return bool(run.state and run.state.life_cycle_state and run.state.life_cycle_state.value in TERMINAL_RUN_STATES)
+    return bool(run.state and run.state.life_cycle_state and run.state.life_cycle_state.value in _TERMINAL_RUN_STATES)
 
 
 def last_attempts(run: Run) -> dict[str, RunTask]:
@@ -114,13 +112,13 @@ def follow_run(client: WorkspaceClient, run: Run, report: Callable[[Run], None])
         report(run)
         if has_ended(run):
             return run
-        clock.sleep(min(max(SHORTEST_POLL_PAUSE, (clock.time() - begun) / 10), LONGEST_POLL_PAUSE))
+        clock.sleep(min(max(_SHORTEST_POLL_PAUSE, (clock.time() - begun) / 10), _LONGEST_POLL_PAUSE))
         run = client.jobs.get_run(run.run_id or 0)
 
 # %% ../../nbs/deliver/05_job_runs.ipynb #6fcbea17
-RUN_FAILED = code("run-failed", "A run of a job did not succeed.", "look at the run's page, put right what it says, and run it again: what was done is not done twice")
-RUN_CANCELED = code("run-cancelled", "A run of a job was cancelled.", "start it anew; a step, under another run_id: the same one follows the run that is there")
-NON_FAILURE_STATES = ("SUCCESS", "UPSTREAM_FAILED", "UPSTREAM_CANCELED", "EXCLUDED", "PENDING", "BLOCKED")
+_RUN_FAILED = code("run-failed", "A run of a job did not succeed.", "look at the run's page, put right what it says, and run it again: what was done is not done twice")
+_RUN_CANCELED = code("run-cancelled", "A run of a job was cancelled.", "start it anew; a step, under another run_id: the same one follows the run that is there")
+_NON_FAILURE_STATES = ("SUCCESS", "UPSTREAM_FAILED", "UPSTREAM_CANCELED", "EXCLUDED", "PENDING", "BLOCKED")
 
 
 def read_run_faults(client: WorkspaceClient, run: Run) -> tuple[Fault, ...]:
@@ -128,14 +126,14 @@ def read_run_faults(client: WorkspaceClient, run: Run) -> tuple[Fault, ...]:
     if run_state(run) in ("SUCCESS", "SUCCESS_WITH_FAILURES"):
         return ()
     if run_state(run) == "CANCELED":
-        return (RUN_CANCELED.fault(f"{run.run_name} was cancelled: {run.run_page_url}"),)
-    failed = [task for task in last_attempts(run).values() if run_state(task) not in NON_FAILURE_STATES]
-    found = [RUN_FAILED.fault(f"the task {task.task_key} of {run.run_name} ended {run_state(task)}: {read_task_error(client, task)}", hint=f"{RUN_FAILED.remedy}: {run.run_page_url}") for task in failed]
+        return (_RUN_CANCELED.fault(f"{run.run_name} was cancelled: {run.run_page_url}"),)
+    failed = [task for task in last_attempts(run).values() if run_state(task) not in _NON_FAILURE_STATES]
+    found = [_RUN_FAILED.fault(f"the task {task.task_key} of {run.run_name} ended {run_state(task)}: {_read_task_error(client, task)}", hint=f"{_RUN_FAILED.remedy}: {run.run_page_url}") for task in failed]
     message = (run.state.state_message if run.state else "") or "no reason was given"
-    return tuple(found or [RUN_FAILED.fault(f"{run.run_name} ended {run_state(run)}: {message}", hint=f"{RUN_FAILED.remedy}: {run.run_page_url}")])
+    return tuple(found or [_RUN_FAILED.fault(f"{run.run_name} ended {run_state(run)}: {message}", hint=f"{_RUN_FAILED.remedy}: {run.run_page_url}")])
 
 
-def read_task_error(client: WorkspaceClient, task: RunTask) -> str:
+def _read_task_error(client: WorkspaceClient, task: RunTask) -> str:
     """Return the error of a task, in its own words where the service has them; of a program that ended itself, with the last line that it printed."""
     from databricks.sdk.errors import DatabricksError
 
@@ -160,7 +158,7 @@ class JobState:
     page: str = ""
 
 
-def read_job_state(client: WorkspaceClient, job: BaseJob) -> JobState:
+def _read_job_state(client: WorkspaceClient, job: BaseJob) -> JobState:
     """Return a job with its last run."""
     paused = pause_status(job.settings.as_dict() if job.settings else {})
     run = next(iter(client.jobs.list_runs(job_id=job.job_id, limit=1)), None)
@@ -175,4 +173,4 @@ def read_job_states(client: WorkspaceClient, project: Project) -> tuple[JobState
     """Return every job that the toolkit made for the project with its last run, by name."""
     ours = sorted((item for item in client.jobs.list() if is_of_project(project, item)), key=job_name)
     with ThreadPoolExecutor(8, thread_name_prefix="status") as pool:
-        return tuple(pool.map(lambda item: read_job_state(client, item), ours))
+        return tuple(pool.map(lambda item: _read_job_state(client, item), ours))

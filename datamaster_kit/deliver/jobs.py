@@ -22,12 +22,8 @@ from ..project.project_file import Project
 from ..targets.runtime import runtime_fault
 
 # %% auto #0
-__all__ = ['KEY_TAG', 'SETTINGS_TAG', 'ALL_MODELS', 'CLUSTER_TASK_TYPES', 'NO_TASK_KEY', 'PROJECT_PACKAGE', 'NO_START_SETTINGS',
-           'CONTINUOUS_ORDER', 'ONE_MODEL_TASK', 'MOCK_ROWS', 'DUPLICATE_JOB_NAME', 'Job', 'short_digest', 'job_key',
-           'earlier_names', 'datamaster_task', 'contract_task', 'without_retries', 'old_runtime_fault', 'task_faults',
-           'job_keys', 'build_job', 'package_options', 'with_package_options', 'ingest_tasks', 'ingest_job',
-           'startable_tasks', 'contract_job_name', 'check_tasks_of_one_model', 'contract_ingest_job',
-           'ingest_job_builders', 'preparation_job', 'contract_preparation_job', 'mock_job', 'build_jobs']
+__all__ = ['KEY_TAG', 'SETTINGS_TAG', 'ALL_MODELS', 'PROJECT_PACKAGE', 'Job', 'job_key', 'job_keys', 'ingest_job',
+           'contract_job_name', 'mock_job', 'build_jobs']
 
 # %% ../../nbs/deliver/01_jobs.ipynb #bb4f21c5
 KEY_TAG, SETTINGS_TAG = "datamaster_key", "datamaster_settings"
@@ -52,7 +48,7 @@ class Job:
         return self.key.rpartition("-")[0]
 
 
-def short_digest(*texts: str) -> str:
+def _short_digest(*texts: str) -> str:
     """Return twelve hexadecimal digits that differ where the texts do."""
     return hashlib.sha256("\n".join(texts).encode()).hexdigest()[:12]
 
@@ -62,19 +58,19 @@ ALL_MODELS = "*"
 
 def job_key(purpose: str, contract: Contract, model: str) -> str:
     """Return what the job of a model is known by, or, of EVERY model, that of a whole contract."""
-    return f"{purpose}-{short_digest(contract.id, model)}"
+    return f"{purpose}-{_short_digest(contract.id, model)}"
 
 
-def earlier_names(model: Model) -> tuple[str, ...]:
+def _earlier_names(model: Model) -> tuple[str, ...]:
     """Return what a model was called before."""
     said = model.properties.get("aliases") or ()
     return tuple(map(str, said)) if isinstance(said, list | tuple) else (str(said),)
 
 # %% ../../nbs/deliver/01_jobs.ipynb #ef06d771
-CLUSTER_TASK_TYPES = ("notebook_task", "spark_python_task", "python_wheel_task", "spark_jar_task")
+_CLUSTER_TASK_TYPES = ("notebook_task", "spark_python_task", "python_wheel_task", "spark_jar_task")
 
 
-def datamaster_task(project: Project, contract: Contract, release: Release, key: str, arguments: Iterable[str], after: str = "") -> dict[str, Any]:
+def _datamaster_task(project: Project, contract: Contract, release: Release, key: str, arguments: Iterable[str], after: str = "") -> dict[str, Any]:
     """Return a task that runs `datamaster` with arguments, tried again where it fails."""
     limits = job_limits(contract)
     return {"task_key": key, **({"depends_on": [{"task_key": after}]} if after else {}),
@@ -82,24 +78,24 @@ def datamaster_task(project: Project, contract: Contract, release: Release, key:
             **task_compute(compute_for(project, contract), release), "max_retries": limits.retries, "min_retry_interval_millis": 60_000, "retry_on_timeout": False}
 
 
-def contract_task(compute: Compute, release: Release, task: Mapping[str, Any], after: Iterable[str]) -> dict[str, Any]:
+def _contract_task(compute: Compute, release: Release, task: Mapping[str, Any], after: Iterable[str]) -> dict[str, Any]:
     """Return a task of the contract, after others and in a place where it says neither."""
     has_place = any(task.get(name) for name in ("new_cluster", "existing_cluster_id", "job_cluster_key", "environment_key"))
     # A notebook on serverless compute has no environment of the job: it installs what it needs by %pip (Databricks, *Configure environment for job tasks*).
-    needs_place = not has_place and any(name in task for name in CLUSTER_TASK_TYPES) and not (compute.kind == "serverless" and "notebook_task" in task)
+    needs_place = not has_place and any(name in task for name in _CLUSTER_TASK_TYPES) and not (compute.kind == "serverless" and "notebook_task" in task)
     where = task_compute(compute, release) if needs_place else {}
     return {**where, **({} if "depends_on" in task else {"depends_on": [{"task_key": key} for key in after]}), **task}
 
 
-def without_retries(task: Mapping[str, Any]) -> dict[str, Any]:
+def _without_retries(task: Mapping[str, Any]) -> dict[str, Any]:
     """Return a task that is not tried again."""
     return {name: value for name, value in task.items() if name not in ("max_retries", "min_retry_interval_millis", "retry_on_timeout")}
 
 
-NO_TASK_KEY = code("task-without-key", "A task of the workflow has no `task_key`.", "write task_key: and one of the task types of Databricks, for example notebook_task:")
+_NO_TASK_KEY = code("task-without-key", "A task of the workflow has no `task_key`.", "write task_key: and one of the task types of Databricks, for example notebook_task:")
 
 
-def old_runtime_fault(contract: Contract, task: Mapping[str, Any], path: str) -> Fault | None:
+def _old_runtime_fault(contract: Contract, task: Mapping[str, Any], path: str) -> Fault | None:
     """Return what to tell of a task whose own cluster is on too old a runtime; None for one that runs no Python, to which it does not matter."""
     cluster = task.get("new_cluster")
     if not isinstance(cluster, Mapping) or "spark_jar_task" in task:
@@ -107,25 +103,25 @@ def old_runtime_fault(contract: Contract, task: Mapping[str, Any], path: str) ->
     return runtime_fault(f"the task {task.get('task_key')} of {contract.id}", str(cluster.get("spark_version") or ""), path)
 
 
-def task_faults(contract: Contract) -> Iterator[Fault]:
+def _task_faults(contract: Contract) -> Iterator[Fault]:
     """Yield what is wrong with the tasks of a contract: no key, one that another has, or a cluster of its own on a runtime that is too old for Python of the toolkit's."""
     seen: set[str] = set()
     for index, task in enumerate((contract.workflow or Workflow()).tasks):
         key = str(task.get("task_key") or "")
         if not key or key in seen:
-            yield NO_TASK_KEY.fault(f"the task {index + 1} of {contract.id} has {'no task_key' if not key else f'the task_key {key!r} of another'}", path=f"workflow.tasks[{index}]")
+            yield _NO_TASK_KEY.fault(f"the task {index + 1} of {contract.id} has {'no task_key' if not key else f'the task_key {key!r} of another'}", path=f"workflow.tasks[{index}]")
         seen.add(key)
-        old = old_runtime_fault(contract, task, f"workflow.tasks[{index}].new_cluster.spark_version")
+        old = _old_runtime_fault(contract, task, f"workflow.tasks[{index}].new_cluster.spark_version")
         if old:
             yield old
 
 # %% ../../nbs/deliver/01_jobs.ipynb #94dc0958
 def job_keys(purpose: str, contract: Contract, model: Model) -> list[str]:
     """Return what the job of a model is known by, and after that what it was known by before the model was renamed."""
-    return [job_key(purpose, contract, name) for name in (model.name, *earlier_names(model))]
+    return [job_key(purpose, contract, name) for name in (model.name, *_earlier_names(model))]
 
 
-def build_job(project: Project, contract: Contract, name: str, keys: Sequence[str], says: str, release: Release, tasks: Iterable[Mapping[str, Any]], starts: Mapping[str, Any]) -> Job:
+def _build_job(project: Project, contract: Contract, name: str, keys: Sequence[str], says: str, release: Release, tasks: Iterable[Mapping[str, Any]], starts: Mapping[str, Any]) -> Job:
     """Return a job with its tags; `keys` are what it is and was known by, and the tag of the settings changes whenever anything of them does."""
     compute = compute_for(project, contract)
     settings: dict[str, Any] = {
@@ -133,19 +129,19 @@ def build_job(project: Project, contract: Contract, name: str, keys: Sequence[st
         "tasks": list(tasks), **starts, **alert_settings(contract), **job_parameters(contract), **job_compute(compute, release), "max_concurrent_runs": 1, "queue": {"enabled": True}, **run_as_settings(compute, release),
         "access_control_list": [{"group_name": project.names.group, "permission_level": "CAN_MANAGE_RUN"}],
     }
-    tags = {**project.resource_tags, KEY_TAG: keys[0], SETTINGS_TAG: short_digest(json.dumps(settings, sort_keys=True, default=str))}
+    tags = {**project.resource_tags, KEY_TAG: keys[0], SETTINGS_TAG: _short_digest(json.dumps(settings, sort_keys=True, default=str))}
     return Job(name, keys[0], tuple(keys[1:]), {**settings, "tags": tags}, release.folder)
 
 # %% ../../nbs/deliver/01_jobs.ipynb #9234abb7
 PROJECT_PACKAGE = "definition_project"
 
 
-def package_options(file: str, model: Model, release: Release) -> list[str]:
+def _package_options(file: str, model: Model, release: Release) -> list[str]:
     """Return the options of the project's own package, which are those of `main` in a new project."""
     return ["--contract", file, "--model", model.name, "--target", release.target, "--project", f"{release.folder}/datamaster.yaml"]
 
 
-def with_package_options(task: Mapping[str, Any], options: list[str]) -> Mapping[str, Any]:
+def _with_package_options(task: Mapping[str, Any], options: list[str]) -> Mapping[str, Any]:
     """Return a task of a contract; one that runs the project's own package and gives it nothing has its options: nobody can write the folder of a release beforehand."""
     wheel = task.get("python_wheel_task") or {}
     if wheel.get("package_name") != PROJECT_PACKAGE or wheel.get("parameters") or wheel.get("named_parameters"):
@@ -153,35 +149,35 @@ def with_package_options(task: Mapping[str, Any], options: list[str]) -> Mapping
     return {**task, "python_wheel_task": {**wheel, "parameters": options}}
 
 # %% ../../nbs/deliver/01_jobs.ipynb #c879d3e0
-NO_START_SETTINGS: dict[str, Any] = {"schedule": None, "continuous": None, "trigger": None}
+_NO_START_SETTINGS: dict[str, Any] = {"schedule": None, "continuous": None, "trigger": None}
 
 
-def ingest_tasks(project: Project, contract: Contract, file: str, models: Sequence[Model], release: Release) -> list[dict[str, Any]]:
+def _ingest_tasks(project: Project, contract: Contract, file: str, models: Sequence[Model], release: Release) -> list[dict[str, Any]]:
     """Return a task for each model, at once, and the tasks of the contract after all of them."""
     own = {project.names.task(project.names.job("ingest", model.name)): model for model in models}
-    ingest = [datamaster_task(project, contract, release, key, ["ingest", "run", "--contract", file, "--model", model.name, "--target", release.target]) for key, model in own.items()]
-    theirs = [with_package_options(task, package_options(file, models[0], release)) if len(models) == 1 else task for task in (contract.workflow or Workflow()).tasks]
-    return [*ingest, *(contract_task(compute_for(project, contract), release, task, own) for task in theirs)]
+    ingest = [_datamaster_task(project, contract, release, key, ["ingest", "run", "--contract", file, "--model", model.name, "--target", release.target]) for key, model in own.items()]
+    theirs = [_with_package_options(task, _package_options(file, models[0], release)) if len(models) == 1 else task for task in (contract.workflow or Workflow()).tasks]
+    return [*ingest, *(_contract_task(compute_for(project, contract), release, task, own) for task in theirs)]
 
 
-CONTINUOUS_ORDER = code("task-of-continuous-job", "Tasks of a contract come after its ingest, and a job that runs all the time has no order.",
+_CONTINUOUS_ORDER = code("task-of-continuous-job", "Tasks of a contract come after its ingest, and a job that runs all the time has no order.",
                         "say `type: micro-batching`, and the job starts when files arrive; or take the tasks to a job of their own")
 
 
 def ingest_job(project: Project, contract: Contract, file: str, model: Model, release: Release) -> Job:
     """Return the job that ingests a model, and then runs the tasks of the contract; raises BadInput where they cannot be run."""
     starts = start_settings(project, contract, f"{project.landing_folder(release.target)}/{folder_name(model.name)}")
-    tasks = ingest_tasks(project, contract, file, [model], release)
+    tasks = _ingest_tasks(project, contract, file, [model], release)
     keys = [*job_keys("ingest", contract, model), *([job_key("ingest", contract, ALL_MODELS)] if model == contract.ingested_models[0] else [])]
-    return build_job(project, contract, project.names.job("ingest", model.name), keys, model.description or model.name, release, startable_tasks(contract, tasks, starts), starts)
+    return _build_job(project, contract, project.names.job("ingest", model.name), keys, model.description or model.name, release, _startable_tasks(contract, tasks, starts), starts)
 
 
-def startable_tasks(contract: Contract, tasks: list[dict[str, Any]], starts: Mapping[str, Any]) -> list[dict[str, Any]]:
+def _startable_tasks(contract: Contract, tasks: list[dict[str, Any]], starts: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Return tasks as a job takes them that starts so; raises BadInput where it takes no task after another."""
     ordered = [str(task.get("task_key")) for task in tasks if starts["continuous"] and task.get("depends_on")]
     if ordered:
-        raise BadInput(CONTINUOUS_ORDER.fault(f"{', '.join(ordered)} of {contract.id}", path="workflow.tasks"))
-    return [without_retries(task) for task in tasks] if starts["continuous"] else tasks
+        raise BadInput(_CONTINUOUS_ORDER.fault(f"{', '.join(ordered)} of {contract.id}", path="workflow.tasks"))
+    return [_without_retries(task) for task in tasks] if starts["continuous"] else tasks
 
 # %% ../../nbs/deliver/01_jobs.ipynb #3877ad5b
 def contract_job_name(project: Project, contract: Contract, purpose: str = "ingest") -> str:
@@ -189,58 +185,58 @@ def contract_job_name(project: Project, contract: Contract, purpose: str = "inge
     return project.names.job(purpose, re.sub(r"[^a-z0-9]+", "-", (contract.name or contract.id.rpartition(":")[2]).lower()).strip("-")[:100])
 
 
-def check_tasks_of_one_model(contract: Contract, models: Sequence[Model]) -> None:
+def _check_tasks_of_one_model(contract: Contract, models: Sequence[Model]) -> None:
     """Raise BadInput where a job of several models has a task that fills one."""
-    packaged = [task.get("task_key") for task in (contract.workflow or Workflow()).tasks if len(models) > 1 and with_package_options(task, []) is not task]
+    packaged = [task.get("task_key") for task in (contract.workflow or Workflow()).tasks if len(models) > 1 and _with_package_options(task, []) is not task]
     if packaged:
-        raise BadInput(ONE_MODEL_TASK.fault(f"{', '.join(map(str, packaged))} of {contract.id} runs {PROJECT_PACKAGE} without parameters", path="workflow.tasks"))
+        raise BadInput(_ONE_MODEL_TASK.fault(f"{', '.join(map(str, packaged))} of {contract.id} runs {PROJECT_PACKAGE} without parameters", path="workflow.tasks"))
 
 
-def contract_ingest_job(project: Project, contract: Contract, file: str, models: Sequence[Model], release: Release) -> Job:
+def _contract_ingest_job(project: Project, contract: Contract, file: str, models: Sequence[Model], release: Release) -> Job:
     """Return the job that ingests every model of a contract; raises BadInput where the contract's tasks cannot be run."""
-    check_tasks_of_one_model(contract, models)
+    _check_tasks_of_one_model(contract, models)
     starts = start_settings(project, contract, project.landing_folder(release.target))
     keys = [job_key("ingest", contract, ALL_MODELS), *(key for model in models for key in job_keys("ingest", contract, model))]
-    return build_job(project, contract, contract_job_name(project, contract), keys, ", ".join(model.name for model in models), release, startable_tasks(contract, ingest_tasks(project, contract, file, models, release), starts), starts)
+    return _build_job(project, contract, contract_job_name(project, contract), keys, ", ".join(model.name for model in models), release, _startable_tasks(contract, _ingest_tasks(project, contract, file, models, release), starts), starts)
 
 
-ONE_MODEL_TASK = code("task-of-one-model", "The project's own package fills one model at a time, and a job is of several.", "give the task its parameters, --model and the rest; of an ingest, or leave `jobs.ingest_per` at model")
+_ONE_MODEL_TASK = code("task-of-one-model", "The project's own package fills one model at a time, and a job is of several.", "give the task its parameters, --model and the rest; of an ingest, or leave `jobs.ingest_per` at model")
 
 
-def ingest_job_builders(project: Project, contract: Contract) -> list[tuple[Callable[..., Job], Any]]:
+def _ingest_job_builders(project: Project, contract: Contract) -> list[tuple[Callable[..., Job], Any]]:
     """Return what makes each job that ingests a contract, with the model or models of it."""
     models = contract.ingested_models
     is_whole = project.jobs.ingest_per == "contract" and models and not start_settings(project, contract, "")["trigger"]
-    return [(contract_ingest_job, models)] if is_whole else [(ingest_job, model) for model in models]
+    return [(_contract_ingest_job, models)] if is_whole else [(ingest_job, model) for model in models]
 
 # %% ../../nbs/deliver/01_jobs.ipynb #78440d8b
-def preparation_job(project: Project, contract: Contract, file: str, model: Model, release: Release) -> Job:
+def _preparation_job(project: Project, contract: Contract, file: str, model: Model, release: Release) -> Job:
     """Return the job that makes the table of a model, and then fills it."""
     job = project.names.job("prep", model.name)
     table, fill = f"{project.names.task(job)}-table", project.names.task(job)
-    made = datamaster_task(project, contract, release, table, ["unity", "apply", "--only-tables", "--contract", file, "--target", release.target])
+    made = _datamaster_task(project, contract, release, table, ["unity", "apply", "--only-tables", "--contract", file, "--target", release.target])
     if model in contract.gold_models:
-        filled = datamaster_task(project, contract, release, fill, ["ingest", "run", "--contract", file, "--model", model.name, "--target", release.target], table)
+        filled = _datamaster_task(project, contract, release, fill, ["ingest", "run", "--contract", file, "--model", model.name, "--target", release.target], table)
     else:
-        filled = {**datamaster_task(project, contract, release, fill, [], table), "python_wheel_task": {"package_name": PROJECT_PACKAGE, "entry_point": "main", "parameters": package_options(file, model, release)}}
-    starts = {**NO_START_SETTINGS, "schedule": schedule_of(project, contract)} if model in contract.gold_models else NO_START_SETTINGS
-    return build_job(project, contract, job, job_keys("prep", contract, model), model.description or model.name, release, [made, filled], starts)
+        filled = {**_datamaster_task(project, contract, release, fill, [], table), "python_wheel_task": {"package_name": PROJECT_PACKAGE, "entry_point": "main", "parameters": _package_options(file, model, release)}}
+    starts = {**_NO_START_SETTINGS, "schedule": schedule_of(project, contract)} if model in contract.gold_models else _NO_START_SETTINGS
+    return _build_job(project, contract, job, job_keys("prep", contract, model), model.description or model.name, release, [made, filled], starts)
 
 
-def contract_preparation_job(project: Project, contract: Contract, file: str, models: Sequence[Model], release: Release) -> Job:
+def _contract_preparation_job(project: Project, contract: Contract, file: str, models: Sequence[Model], release: Release) -> Job:
     """Return the job that makes the tables of the models that a contract describes in silver, and then runs the contract's tasks; raises BadInput where they cannot be run."""
-    check_tasks_of_one_model(contract, models)
+    _check_tasks_of_one_model(contract, models)
     job = project.names.job("prep", models[0].name) if len(models) == 1 else contract_job_name(project, contract, "prep")
     table = f"{project.names.task(job)}-table"
-    made = datamaster_task(project, contract, release, table, ["unity", "apply", "--only-tables", "--contract", file, "--target", release.target])
-    theirs = [with_package_options(task, package_options(file, models[0], release)) for task in (contract.workflow or Workflow()).tasks]
+    made = _datamaster_task(project, contract, release, table, ["unity", "apply", "--only-tables", "--contract", file, "--target", release.target])
+    theirs = [_with_package_options(task, _package_options(file, models[0], release)) for task in (contract.workflow or Workflow()).tasks]
     keys = [*(job_keys("prep", contract, models[0]) if len(models) == 1 else ()), job_key("prep", contract, ALL_MODELS), *(key for model in models[1:] for key in job_keys("prep", contract, model))]
-    starts = {**NO_START_SETTINGS, "schedule": schedule_of(project, contract)}
+    starts = {**_NO_START_SETTINGS, "schedule": schedule_of(project, contract)}
     says = ", ".join(model.description or model.name for model in models)
-    return build_job(project, contract, job, keys, says, release, [made, *(contract_task(compute_for(project, contract), release, task, [table]) for task in theirs)], starts)
+    return _build_job(project, contract, job, keys, says, release, [made, *(_contract_task(compute_for(project, contract), release, task, [table]) for task in theirs)], starts)
 
 # %% ../../nbs/deliver/01_jobs.ipynb #61189721
-MOCK_ROWS = 1000
+_MOCK_ROWS = 1000
 
 
 def mock_job(project: Project, contract: Contract, file: str, model: Model, release: Release) -> Job:
@@ -248,14 +244,14 @@ def mock_job(project: Project, contract: Contract, file: str, model: Model, rele
     landing = project.landing_folder(release.target)
     job = project.names.job("mock-ingest", model.name)
     written, key = f"{project.names.task(job)}-files", project.names.task(job)
-    mock = datamaster_task(project, contract, release, written, [])
-    mock["python_wheel_task"] = {**mock["python_wheel_task"], "parameters": ["mock", f"{release.folder}/{file}", "--model", model.name, "--rows", str(MOCK_ROWS), "--seed", "{{job.run_id}}",
+    mock = _datamaster_task(project, contract, release, written, [])
+    mock["python_wheel_task"] = {**mock["python_wheel_task"], "parameters": ["mock", f"{release.folder}/{file}", "--model", model.name, "--rows", str(_MOCK_ROWS), "--seed", "{{job.run_id}}",
                                                                             "--out", f"{landing}/{folder_name(model.name)}/{{{{job.run_id}}}}"]}
-    ingest = datamaster_task(project, contract, release, key, ["ingest", "run", "--contract", file, "--model", model.name, "--target", release.target], written)
-    return build_job(project, contract, job, job_keys("mock-ingest", contract, model), model.description or model.name, release, [mock, ingest], NO_START_SETTINGS)
+    ingest = _datamaster_task(project, contract, release, key, ["ingest", "run", "--contract", file, "--model", model.name, "--target", release.target], written)
+    return _build_job(project, contract, job, job_keys("mock-ingest", contract, model), model.description or model.name, release, [mock, ingest], _NO_START_SETTINGS)
 
 # %% ../../nbs/deliver/01_jobs.ipynb #37bbd074
-DUPLICATE_JOB_NAME = code("job-named-twice", "Two models or contracts come to a job of the same name.", "rename one of them")
+_DUPLICATE_JOB_NAME = code("job-named-twice", "Two models or contracts come to a job of the same name.", "rename one of them")
 
 
 def build_jobs(project: Project, contracts: Iterable[tuple[str, Contract]], release: Release) -> tuple[Job, ...]:
@@ -264,9 +260,9 @@ def build_jobs(project: Project, contracts: Iterable[tuple[str, Contract]], rele
     faults: list[Fault] = []
     has_package = any(wheel.rpartition("/")[2].startswith(PROJECT_PACKAGE) for wheel in release.wheels)
     for file, contract in contracts:
-        faults += task_faults(contract)
-        wanted = [*ingest_job_builders(project, contract), *((preparation_job, model) for model in (*contract.gold_models, *(contract.curated_models if has_package else ()))),
-                  *([(contract_preparation_job, contract.prepared_models)] if contract.prepared_models else ()),
+        faults += _task_faults(contract)
+        wanted = [*_ingest_job_builders(project, contract), *((_preparation_job, model) for model in (*contract.gold_models, *(contract.curated_models if has_package else ()))),
+                  *([(_contract_preparation_job, contract.prepared_models)] if contract.prepared_models else ()),
                   *((mock_job, model) for model in (contract.ingested_models if (contract.workflow or Workflow()).job_mock else ()))]
         for make, of in wanted:
             try:
@@ -274,7 +270,7 @@ def build_jobs(project: Project, contracts: Iterable[tuple[str, Contract]], rele
             except BadInput as error:
                 faults += [fault for fault in (replace(item, file=item.file or file) for item in error.faults) if fault not in faults]
     counts = Counter(job.name for job in found)
-    faults += [DUPLICATE_JOB_NAME.fault(f"{count} jobs are called {name}") for name, count in sorted(counts.items()) if count > 1]
+    faults += [_DUPLICATE_JOB_NAME.fault(f"{count} jobs are called {name}") for name, count in sorted(counts.items()) if count > 1]
     if faults:
         raise BadInput(*faults)
     return tuple(found)

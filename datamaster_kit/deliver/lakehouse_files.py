@@ -18,26 +18,24 @@ from .new_project import NEW_PROJECT_EXISTS, NON_TEMPLATE_FOLDERS, existing_file
 from ..lakehouse.names import Names
 
 # %% auto #0
-__all__ = ['WORKFLOW_FILES', 'CHECKOUT_INSTALL_STEP', 'INDEX_INSTALL_STEP', 'TEMPLATE_FILE_NAMES', 'LAKEHOUSE_RECORD_FILE',
-           'LAKEHOUSE_EXISTS', 'NO_LAKEHOUSE', 'COMMON_REPOSITORY_FILES', 'find_shipped_folder', 'workflow_text',
-           'lakehouse_files', 'file_text_hash', 'record_text', 'read_record', 'FileUpdate', 'file_updates',
-           'disk_hashes', 'replace_file_text', 'write_lakehouse', 'update_lakehouse']
+__all__ = ['WORKFLOW_FILES', 'LAKEHOUSE_RECORD_FILE', 'LAKEHOUSE_EXISTS', 'lakehouse_files', 'file_text_hash', 'FileUpdate',
+           'write_lakehouse', 'update_lakehouse']
 
 # %% ../../nbs/deliver/11_lakehouse_files.ipynb #b4106736
 WORKFLOW_FILES = ("01-setup.yml", "02-unity.yml", "03-ingest.yml", "04-prep.yml", "99-quality.yml", "toolkit.yml")
-CHECKOUT_INSTALL_STEP = "Install the toolkit, and nothing whose hash is not known", "--no-index --no-deps --no-build-isolation ."
-INDEX_INSTALL_STEP = "Install the toolkit in its version, and what it requires by hash", "--no-deps --only-binary :all: --requirement requirements.txt"
-TEMPLATE_FILE_NAMES = {"gitignore": ".gitignore"}  # whose own name would have this repository's git leave files out
+_CHECKOUT_INSTALL_STEP = "Install the toolkit, and nothing whose hash is not known", "--no-index --no-deps --no-build-isolation ."
+_INDEX_INSTALL_STEP = "Install the toolkit in its version, and what it requires by hash", "--no-deps --only-binary :all: --requirement requirements.txt"
+_TEMPLATE_FILE_NAMES = {"gitignore": ".gitignore"}  # whose own name would have this repository's git leave files out
 
 
-def find_shipped_folder(root: Path, packaged: str, checkout: str) -> Path:
+def _find_shipped_folder(root: Path, packaged: str, checkout: str) -> Path:
     """Return a folder that ships in the package, or where a checkout has it; `root` is the package's folder."""
     return next(folder for folder in (root / packaged, root.parent / checkout) if folder.is_dir())
 
 
-def workflow_text(text: str) -> str:
+def _workflow_text(text: str) -> str:
     """Return a workflow that installs the toolkit from the package index; raises ValueError for one that installs it in another way than those of this repository."""
-    for of_checkout, of_index in zip(CHECKOUT_INSTALL_STEP, INDEX_INSTALL_STEP, strict=True):
+    for of_checkout, of_index in zip(_CHECKOUT_INSTALL_STEP, _INDEX_INSTALL_STEP, strict=True):
         if "pip install" in text and text.count(of_checkout) != 1:
             raise ValueError(f"a workflow does not say {of_checkout!r} once")
         text = text.replace(of_checkout, of_index)
@@ -49,18 +47,18 @@ def lakehouse_files(templates: Path, names: Names) -> dict[str, str]:
     root, package = templates / "lakehouse", Path(__file__).resolve().parents[1]
     paths = [path for path in sorted(root.rglob("*")) if path.is_file() and not set(NON_TEMPLATE_FOLDERS) & set(path.parts)]
     values = {"@domain@": names.domain, "@version@": __version__}
-    found = {TEMPLATE_FILE_NAMES.get(path.name, path.relative_to(root).as_posix()): path.read_text(encoding="utf-8") for path in paths}
+    found = {_TEMPLATE_FILE_NAMES.get(path.name, path.relative_to(root).as_posix()): path.read_text(encoding="utf-8") for path in paths}
     for token, value in values.items():
         found = {path: text.replace(token, value) for path, text in found.items()}
-    workflows = find_shipped_folder(package, "workflows", ".github/workflows")
-    found |= {f".github/workflows/{name}": workflow_text((workflows / name).read_text(encoding="utf-8")) for name in WORKFLOW_FILES}
-    hashed = find_shipped_folder(package, "requirements", ".github/requirements") / "databricks.txt"
+    workflows = _find_shipped_folder(package, "workflows", ".github/workflows")
+    found |= {f".github/workflows/{name}": _workflow_text((workflows / name).read_text(encoding="utf-8")) for name in WORKFLOW_FILES}
+    hashed = _find_shipped_folder(package, "requirements", ".github/requirements") / "databricks.txt"
     return {**found, ".github/requirements/databricks.txt": hashed.read_text(encoding="utf-8"), **files_of_new_project(templates)}
 
 # %% ../../nbs/deliver/11_lakehouse_files.ipynb #993d0903
 LAKEHOUSE_RECORD_FILE = ".lakehouse.json"
 LAKEHOUSE_EXISTS = code("lakehouse-exists", "The folder is a lakehouse already.", "bring it up to date: datamaster new lakehouse --update DIR")
-NO_LAKEHOUSE = code("no-lakehouse", "The folder is no lakehouse whose files were written by the toolkit.", "write it: datamaster new lakehouse DIR")
+_NO_LAKEHOUSE = code("no-lakehouse", "The folder is no lakehouse whose files were written by the toolkit.", "write it: datamaster new lakehouse DIR")
 
 
 def file_text_hash(text: str) -> str:
@@ -68,21 +66,21 @@ def file_text_hash(text: str) -> str:
     return hashlib.sha256(text.replace("\r\n", "\n").encode()).hexdigest()
 
 
-def record_text(files: Mapping[str, str]) -> str:
+def _record_text(files: Mapping[str, str]) -> str:
     """Return the record of files with their hashes."""
     return json.dumps({"toolkit": __version__, "files": dict(sorted(files.items()))}, indent=1) + "\n"
 
 
-def read_record(folder: Path) -> dict[str, str]:
+def _read_record(folder: Path) -> dict[str, str]:
     """Return the recorded hashes of a lakehouse's files by their paths; raises BadInput where there is no record, or none that can be read."""
     file = folder / LAKEHOUSE_RECORD_FILE
     try:
         found: Any = json.loads(file.read_text(encoding="utf-8"))["files"]
         return {str(path): str(value) for path, value in found.items()}
     except FileNotFoundError:
-        raise BadInput(NO_LAKEHOUSE.fault("there is no record of what was written", file=str(file))) from None
+        raise BadInput(_NO_LAKEHOUSE.fault("there is no record of what was written", file=str(file))) from None
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise BadInput(NO_LAKEHOUSE.fault(f"its record cannot be read: {error}", file=str(file), hint="take it back from git")) from None
+        raise BadInput(_NO_LAKEHOUSE.fault(f"its record cannot be read: {error}", file=str(file), hint="take it back from git")) from None
 
 # %% ../../nbs/deliver/11_lakehouse_files.ipynb #b56749dd
 @dataclass(frozen=True)
@@ -94,7 +92,7 @@ class FileUpdate:
     told: str = ""
 
 
-def file_updates(recorded: Mapping[str, str], there: Mapping[str, str | None], files: Mapping[str, str]) -> Iterator[FileUpdate]:
+def _file_updates(recorded: Mapping[str, str], there: Mapping[str, str | None], files: Mapping[str, str]) -> Iterator[FileUpdate]:
     """Yield what brings a lakehouse to a version; `there` are the hashes of what is on the disk, None for what is not a file of its own."""
     for path, text in files.items():
         wanted, last = file_text_hash(text), recorded.get(path)
@@ -111,7 +109,7 @@ def file_updates(recorded: Mapping[str, str], there: Mapping[str, str | None], f
             yield FileUpdate(path, "remove", "no longer part of a lakehouse") if there[path] == last else FileUpdate(path, "keep", "no longer part of a lakehouse, and yours")
 
 # %% ../../nbs/deliver/11_lakehouse_files.ipynb #bef4c4a3
-def disk_hashes(folder: Path, paths: Iterator[str]) -> dict[str, str | None]:
+def _disk_hashes(folder: Path, paths: Iterator[str]) -> dict[str, str | None]:
     """Return the hashes of the files that are there; None for a link, a folder or what is no text. Raises BadInput for a path that leads out of the folder."""
     found: dict[str, str | None] = {}
     faults: list[Fault] = []
@@ -132,7 +130,7 @@ def disk_hashes(folder: Path, paths: Iterator[str]) -> dict[str, str | None]:
     return found
 
 
-def replace_file_text(file: Path, text: str) -> None:
+def _replace_file_text(file: Path, text: str) -> None:
     """Write a text in one piece, so that a file is the old or the new one."""
     file.parent.mkdir(parents=True, exist_ok=True)
     hidden = file.with_name(f".{file.name}.part")
@@ -141,7 +139,7 @@ def replace_file_text(file: Path, text: str) -> None:
     hidden.replace(file)
 
 
-COMMON_REPOSITORY_FILES = (".gitignore", "README.md")  # which are there before a lakehouse is
+_COMMON_REPOSITORY_FILES = (".gitignore", "README.md")  # which are there before a lakehouse is
 
 
 def write_lakehouse(folder: Path, files: Mapping[str, str], project_file: str) -> tuple[Path, ...]:
@@ -150,27 +148,27 @@ def write_lakehouse(folder: Path, files: Mapping[str, str], project_file: str) -
     What any repository has stays as it is, with the lakehouse's beside it as `….new`.
     """
     own = {} if (folder / "datamaster.yaml").is_file() else {"datamaster.yaml": project_file}
-    beside = {path: f"{path}.new" for path in COMMON_REPOSITORY_FILES if (folder / path).is_file()}
-    written = {**own, **{beside.get(path, path): text for path, text in files.items()}, LAKEHOUSE_RECORD_FILE: record_text({path: file_text_hash(text) for path, text in files.items()})}
+    beside = {path: f"{path}.new" for path in _COMMON_REPOSITORY_FILES if (folder / path).is_file()}
+    written = {**own, **{beside.get(path, path): text for path, text in files.items()}, LAKEHOUSE_RECORD_FILE: _record_text({path: file_text_hash(text) for path, text in files.items()})}
     faults = list(dict.fromkeys(existing_file_faults(folder, written)))
     if faults:
         raise BadInput(*faults)
     for path, text in written.items():
-        replace_file_text(folder / path, text)
+        _replace_file_text(folder / path, text)
     return tuple(folder / path for path in written)
 
 
 def update_lakehouse(folder: Path, files: Mapping[str, str]) -> tuple[FileUpdate, ...]:
     """Bring the files of a lakehouse to a version, and return what became of each; again, it changes nothing. Raises BadInput where it is none."""
-    recorded = read_record(folder)
-    steps = tuple(file_updates(recorded, disk_hashes(folder, iter(dict.fromkeys((*files, *recorded)))), files))
+    recorded = _read_record(folder)
+    steps = tuple(_file_updates(recorded, _disk_hashes(folder, iter(dict.fromkeys((*files, *recorded)))), files))
     for step in steps:
         match step.action:
             case "write":
-                replace_file_text(folder / step.path, files[step.path])
+                _replace_file_text(folder / step.path, files[step.path])
             case "beside":
-                replace_file_text(folder / f"{step.path}.new", files[step.path])
+                _replace_file_text(folder / f"{step.path}.new", files[step.path])
             case "remove":
                 (folder / step.path).unlink()
-    replace_file_text(folder / LAKEHOUSE_RECORD_FILE, record_text({path: file_text_hash(text) for path, text in files.items()}))
+    _replace_file_text(folder / LAKEHOUSE_RECORD_FILE, _record_text({path: file_text_hash(text) for path, text in files.items()}))
     return steps

@@ -16,25 +16,24 @@ from ..plan.resources import ExistingResource, Identities, Operations, Resource
 from ..targets.clients.management import Management, call_azure, list_items, azure_error_text
 
 # %% auto #0
-__all__ = ['TOPIC_API_VERSION', 'NO_NAMESPACE', 'TOPIC_CHANGED', 'resource_group_path', 'topics_path', 'build_found_topic',
-           'build_found_topics', 'read_topics', 'desired_topics', 'topic_operations']
+__all__ = ['build_found_topics', 'read_topics', 'desired_topics', 'topic_operations']
 
 # %% ../../nbs/deliver/13_namespace_topics.ipynb #10e559a8
-TOPIC_API_VERSION = "api-version=2024-01-01"
+_TOPIC_API_VERSION = "api-version=2024-01-01"
 
 
-def resource_group_path(project: Project) -> str:
+def _resource_group_path(project: Project) -> str:
     """Return the path of the project's resource group."""
     return f"/subscriptions/{quote(str(project.setup['subscription']), safe='')}/resourceGroups/{project.names.resource_group}/providers"
 
 
-def topics_path(project: Project, name: str = "") -> str:
+def _topics_path(project: Project, name: str = "") -> str:
     """Return the path of the topics, or of one."""
-    path = f"{resource_group_path(project)}/Microsoft.EventHub/namespaces/{project.names.eventhub_namespace}/eventhubs"
-    return f"{path}/{quote(name, safe='')}?{TOPIC_API_VERSION}" if name else f"{path}?{TOPIC_API_VERSION}"
+    path = f"{_resource_group_path(project)}/Microsoft.EventHub/namespaces/{project.names.eventhub_namespace}/eventhubs"
+    return f"{path}/{quote(name, safe='')}?{_TOPIC_API_VERSION}" if name else f"{path}?{_TOPIC_API_VERSION}"
 
 # %% ../../nbs/deliver/13_namespace_topics.ipynb #074d7172
-def build_found_topic(name: str, item: Mapping[str, Any]) -> ExistingResource:
+def _build_found_topic(name: str, item: Mapping[str, Any]) -> ExistingResource:
     """Return a topic from what Event Hubs tells of it."""
     properties = item.get("properties") or {}
     return ExistingResource("topic", name, actual_topic_attributes(properties), name, is_ours=bool(topic_mark(properties)))
@@ -43,13 +42,13 @@ def build_found_topic(name: str, item: Mapping[str, Any]) -> ExistingResource:
 def build_found_topics(items: Iterable[Mapping[str, Any]], wanted: Iterable[Topic]) -> tuple[ExistingResource, ...]:
     """Return the toolkit's topics, and those of others that have a wanted name."""
     asked = {topic.name.lower(): topic.name for topic in wanted}
-    found = [build_found_topic(asked.get(str(item["name"]).lower(), str(item["name"])), item) for item in items]
+    found = [_build_found_topic(asked.get(str(item["name"]).lower(), str(item["name"])), item) for item in items]
     return tuple(item for item in found if item.is_ours or item.name.lower() in asked)
 
 
 def read_topics(management: Management, project: Project, wanted: Iterable[Topic]) -> tuple[ExistingResource, ...]:
     """Return the topics of the project's namespace, by one list."""
-    return build_found_topics(list_items(management, topics_path(project)), wanted)
+    return build_found_topics(list_items(management, _topics_path(project)), wanted)
 
 # %% ../../nbs/deliver/13_namespace_topics.ipynb #4b03209f
 def desired_topics(project: Project, wanted: Iterable[Topic], found: Iterable[ExistingResource]) -> tuple[Resource, ...]:
@@ -59,27 +58,27 @@ def desired_topics(project: Project, wanted: Iterable[Topic], found: Iterable[Ex
                           fixed=frozenset({"cleanup"} if namespace_tier(project) == "Premium" and topic.partitions >= partitions.get(topic.name, 0) else {"cleanup", "partitions"})) for topic in wanted)
 
 # %% ../../nbs/deliver/13_namespace_topics.ipynb #4962baa9
-NO_NAMESPACE = code("no-namespace", "The Event Hubs namespace that topics are made in is not there.", "make it first: datamaster setup apply")
-TOPIC_CHANGED = code("topic-not-ours", "A topic became somebody else's between the plan and its application.", "make the plan again")
+_NO_NAMESPACE = code("no-namespace", "The Event Hubs namespace that topics are made in is not there.", "make it first: datamaster setup apply")
+_TOPIC_CHANGED = code("topic-not-ours", "A topic became somebody else's between the plan and its application.", "make the plan again")
 
 
 def topic_operations(management: Management, project: Project, wanted: Iterable[Topic]) -> Operations:
     """Return how topics are made, changed, deleted and found again; a write raises DatamasterError where the topic is somebody else's by now."""
     by_name = {topic.name: topic for topic in wanted}
-    account = f"{resource_group_path(project)}/Microsoft.Storage/storageAccounts/{project.names.storage_account}"
+    account = f"{_resource_group_path(project)}/Microsoft.Storage/storageAccounts/{project.names.storage_account}"
 
     def there(name: str) -> ExistingResource | None:
-        answer = call_azure(management, "GET", topics_path(project, name))
-        found = None if answer.status == 404 else build_found_topic(name, answer.body)
+        answer = call_azure(management, "GET", _topics_path(project, name))
+        found = None if answer.status == 404 else _build_found_topic(name, answer.body)
         if found is not None and not found.is_ours:
-            raise DatamasterError(TOPIC_CHANGED.fault(f"{name} is somebody else's"))
+            raise DatamasterError(_TOPIC_CHANGED.fault(f"{name} is somebody else's"))
         return found
 
     def create(resource: Resource, identities: Identities) -> str:
         there(resource.name)
-        made = call_azure(management, "PUT", topics_path(project, resource.name), {"properties": topic_properties(topic_attributes(by_name[resource.name], project.names), account)})
+        made = call_azure(management, "PUT", _topics_path(project, resource.name), {"properties": topic_properties(topic_attributes(by_name[resource.name], project.names), account)})
         if made.status == 404:
-            raise DatamasterError(NO_NAMESPACE.fault(f"{project.names.eventhub_namespace} in {project.names.resource_group}: {azure_error_text(made)}"))
+            raise DatamasterError(_NO_NAMESPACE.fault(f"{project.names.eventhub_namespace} in {project.names.resource_group}: {azure_error_text(made)}"))
         return resource.name
 
     def update(resource: Resource, found: ExistingResource, identities: Identities) -> None:
@@ -87,6 +86,6 @@ def topic_operations(management: Management, project: Project, wanted: Iterable[
 
     def delete(found: ExistingResource) -> None:
         there(found.identity)
-        call_azure(management, "DELETE", topics_path(project, found.identity))
+        call_azure(management, "DELETE", _topics_path(project, found.identity))
 
     return Operations(create, update, delete, lambda resource: there(resource.name))

@@ -15,11 +15,10 @@ from .settings import Release, run_as_settings, compute_for, job_limits, new_clu
 from ..project.project_file import Project
 
 # %% auto #0
-__all__ = ['run_token', 'result_file', 'path_from_root', 'base_parameters', 'task_place', 'run_request', 'step_request',
-           'command_request']
+__all__ = ['path_from_root', 'base_parameters', 'step_request', 'command_request']
 
 # %% ../../nbs/deliver/06_one_time_runs.ipynb #dfedabb0
-def run_token(project: Project, release: Release, what: str, values: Mapping[str, str] | Iterable[str]) -> str:
+def _run_token(project: Project, release: Release, what: str, values: Mapping[str, str] | Iterable[str]) -> str:
     """Return what stands for a run, 64 hexadecimal digits (Databricks, *Jobs API*, `idempotency_token`: at most 64 characters).
 
     Args:
@@ -33,7 +32,7 @@ def run_token(project: Project, release: Release, what: str, values: Mapping[str
     return hashlib.sha256(json.dumps([*parts, said], sort_keys=True).encode()).hexdigest()
 
 # %% ../../nbs/deliver/06_one_time_runs.ipynb #009e2629
-def result_file(project: Project, run_id: str, step: str) -> str:
+def _result_file(project: Project, run_id: str, step: str) -> str:
     """Return the file of the volume in which a step of a run leaves its result."""
     return f"/Volumes/{project.names.catalog}/bronze/{project.names.checkpoint_volume}/results/{run_id}/{step}.json"
 
@@ -59,12 +58,12 @@ def base_parameters(
         "target": release.target,
         "contract": contract,
         "run_id": run_id,
-        "result_path": result_file(project, run_id, step),
+        "result_path": _result_file(project, run_id, step),
         **wheel,
     }
 
 # %% ../../nbs/deliver/06_one_time_runs.ipynb #036fbd8b
-def task_place(project: Project, release: Release, is_notebook: bool) -> dict[str, Any]:
+def _task_place(project: Project, release: Release, is_notebook: bool) -> dict[str, Any]:
     """Return where the task of a one-time run runs, and what it needs there; nothing for a notebook on serverless compute."""
     if project.jobs.compute == "serverless" and is_notebook:
         return {}
@@ -75,7 +74,7 @@ def task_place(project: Project, release: Release, is_notebook: bool) -> dict[st
     return {"new_cluster": new_cluster(compute, release), "libraries": found["libraries"]}
 
 
-def run_request(
+def _run_request(
     project: Project,
     release: Release,
     name: str,
@@ -93,7 +92,7 @@ def run_request(
     is_notebook = "notebook_task" in task
     has_environment = project.jobs.compute == "serverless" and not is_notebook
     environments = job_compute(compute_for(project), release)["environments"] if has_environment else None
-    where = task_place(project, release, is_notebook)
+    where = _task_place(project, release, is_notebook)
     acl = {"group_name": project.names.group, "permission_level": "CAN_MANAGE_RUN"}
     return {
         "run_name": name,
@@ -129,8 +128,8 @@ def step_request(
         }
     }
     name = f"{step} {project.names.domain} {parameters['run_id']}"
-    token = run_token(project, release, step, parameters)
-    return run_request(project, release, name, task, contracts, token)
+    token = _run_token(project, release, step, parameters)
+    return _run_request(project, release, name, task, contracts, token)
 
 
 def command_request(
@@ -150,5 +149,5 @@ def command_request(
         }
     }
     name = f"{words[0]} {project.names.domain} {run_id}"
-    token = run_token(project, release, "datamaster", [*words, run_id])
-    return run_request(project, release, name, task, contracts, token)
+    token = _run_token(project, release, "datamaster", [*words, run_id])
+    return _run_request(project, release, name, task, contracts, token)

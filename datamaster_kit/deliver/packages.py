@@ -26,45 +26,41 @@ from .release import zip_archive
 from ..project.project_file import Project
 
 # %% auto #0
-__all__ = ['NO_PACKAGE', 'BAD_PYPROJECT', 'TOOLKIT_PACKAGE', 'NO_BACK_END', 'NOT_BUILT', 'NOT_PURE', 'DEFAULT_BACK_END',
-           'BUILD_EXTRA_MODULES', 'BUILD_EXTRA', 'OLDER_BACK_ENDS', 'SOURCE_DATE_EPOCH', 'BUILD_SCRIPT',
-           'IGNORED_SOURCES', 'canonical_package_name', 'read_pyproject', 'package_name', 'find_packages',
-           'packages_of_project', 'copy_sources', 'find_build_back_end', 'is_installed', 'build_wheel',
-           'in_wheel_order', 'build_project_wheels']
+__all__ = ['packages_of_project', 'copy_sources', 'is_installed', 'build_project_wheels']
 
 # %% ../../nbs/deliver/10_packages.ipynb #3d7b34b9
-NO_PACKAGE = code("no-such-package", "A task of a contract runs a package that the project does not have.", "put the package into a folder beside the project file (datamaster new project), or give the task `libraries:`")
-BAD_PYPROJECT = code("bad-pyproject", "A package's pyproject.toml cannot be read.", "correct the file")
-TOOLKIT_PACKAGE = "datamaster_kit"
+_NO_PACKAGE = code("no-such-package", "A task of a contract runs a package that the project does not have.", "put the package into a folder beside the project file (datamaster new project), or give the task `libraries:`")
+_BAD_PYPROJECT = code("bad-pyproject", "A package's pyproject.toml cannot be read.", "correct the file")
+_TOOLKIT_PACKAGE = "datamaster_kit"
 
 
-def canonical_package_name(name: str) -> str:
+def _canonical_package_name(name: str) -> str:
     """Return a package's name as all ways of writing it are compared (PyPA, *Names and normalization*)."""
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
-def read_pyproject(folder: Path) -> dict[str, Any]:
+def _read_pyproject(folder: Path) -> dict[str, Any]:
     """Return what a package's pyproject.toml says; raises BadInput where it is no TOML."""
     file = folder / "pyproject.toml"
     try:
         return tomllib.loads(file.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise BadInput(BAD_PYPROJECT.fault(str(error), file=str(file))) from None
+        raise BadInput(_BAD_PYPROJECT.fault(str(error), file=str(file))) from None
 
 
-def package_name(pyproject: Mapping[str, Any], default: str) -> str:
+def _package_name(pyproject: Mapping[str, Any], default: str) -> str:
     """Return a package's name, which poetry keeps in a section of its own where there is no `project` (Poetry, *The pyproject.toml file*)."""
     sections = (pyproject.get("project"), (pyproject.get("tool") or {}).get("poetry"))
     return next((str(section["name"]) for section in sections if isinstance(section, Mapping) and section.get("name")), default)
 
 
-def find_packages(root: Path) -> dict[str, Path]:
+def _find_packages(root: Path) -> dict[str, Path]:
     """Return the folders of the packages beside a project file, by their compared names; raises BadInput with every pyproject.toml that cannot be read."""
     found: dict[str, Path] = {}
     faults: list[Fault] = []
     for folder in sorted(path.parent for path in root.glob("*/pyproject.toml")):
         try:
-            found[canonical_package_name(package_name(read_pyproject(folder), folder.name))] = folder
+            found[_canonical_package_name(_package_name(_read_pyproject(folder), folder.name))] = folder
         except BadInput as error:
             faults += error.faults
     if faults:
@@ -74,57 +70,57 @@ def find_packages(root: Path) -> dict[str, Path]:
 
 def packages_of_project(project: Project, contracts: Iterable[Contract]) -> dict[str, Path]:
     """Return the folders of the packages that jobs run, by name; raises BadInput with every task whose package is not there."""
-    beside = find_packages(project.root)
-    wanted = {canonical_package_name(PROJECT_PACKAGE): beside[canonical_package_name(PROJECT_PACKAGE)]} if canonical_package_name(PROJECT_PACKAGE) in beside else {}
+    beside = _find_packages(project.root)
+    wanted = {_canonical_package_name(PROJECT_PACKAGE): beside[_canonical_package_name(PROJECT_PACKAGE)]} if _canonical_package_name(PROJECT_PACKAGE) in beside else {}
     faults: list[Fault] = []
     for contract in contracts:
         for index, task in enumerate((contract.workflow or Workflow()).tasks):
             said = (task.get("python_wheel_task") or {}).get("package_name")
-            if not said or task.get("libraries") or canonical_package_name(str(said)) == canonical_package_name(TOOLKIT_PACKAGE):
+            if not said or task.get("libraries") or _canonical_package_name(str(said)) == _canonical_package_name(_TOOLKIT_PACKAGE):
                 continue
-            name = canonical_package_name(str(said))
+            name = _canonical_package_name(str(said))
             if name in beside:
                 wanted[name] = beside[name]
             else:
-                faults.append(NO_PACKAGE.fault(f"a task of {contract.id} runs the package {said!r}", path=f"workflow.tasks[{index}].python_wheel_task.package_name", hint=nearest_name_hint(name, beside)))
+                faults.append(_NO_PACKAGE.fault(f"a task of {contract.id} runs the package {said!r}", path=f"workflow.tasks[{index}].python_wheel_task.package_name", hint=nearest_name_hint(name, beside)))
     if faults:
         raise BadInput(*faults)
     return wanted
 
 # %% ../../nbs/deliver/10_packages.ipynb #27326d24
-NO_BACK_END = code("no-build-back-end", "What builds a package is not installed.", "install what its pyproject.toml requires: pip install 'setuptools>=70.1'")
-NOT_BUILT = code("package-not-built", "A package could not be built into a wheel.", "see what its build says")
-NOT_PURE = code("wheel-not-pure", "A package's wheel fits only machines like this one.", "build it where jobs run, and give the task `libraries:` with its wheel")
-DEFAULT_BACK_END = "setuptools.build_meta:__legacy__"  # PEP 517
-BUILD_EXTRA_MODULES, BUILD_EXTRA = ("setuptools", "poetry.core"), "'datamaster_kit[databricks]'"  # which brings them, in the versions that are tested
-OLDER_BACK_ENDS = {"poetry.masonry.api": "poetry.core.masonry.api"}  # the name until poetry 1.0, which poetry-core has not
-SOURCE_DATE_EPOCH = "315532800"  # 1980, the first that an archive can say
-BUILD_SCRIPT = """
+_NO_BACK_END = code("no-build-back-end", "What builds a package is not installed.", "install what its pyproject.toml requires: pip install 'setuptools>=70.1'")
+_NOT_BUILT = code("package-not-built", "A package could not be built into a wheel.", "see what its build says")
+_NOT_PURE = code("wheel-not-pure", "A package's wheel fits only machines like this one.", "build it where jobs run, and give the task `libraries:` with its wheel")
+_DEFAULT_BACK_END = "setuptools.build_meta:__legacy__"  # PEP 517
+_BUILD_EXTRA_MODULES, _BUILD_EXTRA = ("setuptools", "poetry.core"), "'datamaster_kit[databricks]'"  # which brings them, in the versions that are tested
+_OLDER_BACK_ENDS = {"poetry.masonry.api": "poetry.core.masonry.api"}  # the name until poetry 1.0, which poetry-core has not
+_SOURCE_DATE_EPOCH = "315532800"  # 1980, the first that an archive can say
+_BUILD_SCRIPT = """
 import functools, importlib, sys
 module, _, name = sys.argv[1].partition(":")
 sys.path[:0] = sys.argv[3:]
 print(functools.reduce(getattr, filter(None, name.split(".")), importlib.import_module(module)).build_wheel(sys.argv[2]))
 """
-IGNORED_SOURCES = shutil.ignore_patterns("__pycache__", "*.egg-info", "*.pyc", ".git", ".venv", ".*_cache", ".ipynb_checkpoints", ".hypothesis", ".coverage")
+_IGNORED_SOURCES = shutil.ignore_patterns("__pycache__", "*.egg-info", "*.pyc", ".git", ".venv", ".*_cache", ".ipynb_checkpoints", ".hypothesis", ".coverage")
 
 
 def copy_sources(folder: Path, to: Path) -> Path:
     """Copy the sources of a package."""
     def left_out(parent: str, names: list[str]) -> set[str]:
-        return {*IGNORED_SOURCES(parent, names), *({"build", "dist", "venv"} & {*names} if Path(parent) == folder else ())}
+        return {*_IGNORED_SOURCES(parent, names), *({"build", "dist", "venv"} & {*names} if Path(parent) == folder else ())}
 
     return Path(shutil.copytree(folder, to / folder.name, ignore=left_out))
 
 
-def find_build_back_end(folder: Path) -> tuple[str, list[str]]:
+def _find_build_back_end(folder: Path) -> tuple[str, list[str]]:
     """Return what builds a package, and the folders of it in which that is found; raises DatamasterError where it is not installed."""
-    system = read_pyproject(folder).get("build-system", {})
-    back_end, inside = str(system.get("build-backend", DEFAULT_BACK_END)), list(map(str, system.get("backend-path", ())))
-    back_end = OLDER_BACK_ENDS.get(back_end, back_end)
+    system = _read_pyproject(folder).get("build-system", {})
+    back_end, inside = str(system.get("build-backend", _DEFAULT_BACK_END)), list(map(str, system.get("backend-path", ())))
+    back_end = _OLDER_BACK_ENDS.get(back_end, back_end)
     module = back_end.partition(":")[0]
     if not inside and not is_installed(module):
         needed = " ".join(f"'{item}'" for item in system.get("requires", ("setuptools>=70.1",)))
-        raise DatamasterError(NO_BACK_END.fault(f"{folder.name} is built by {module}", file=str(folder / "pyproject.toml"), hint=f"pip install {BUILD_EXTRA if module.startswith(BUILD_EXTRA_MODULES) else needed}"))
+        raise DatamasterError(_NO_BACK_END.fault(f"{folder.name} is built by {module}", file=str(folder / "pyproject.toml"), hint=f"pip install {_BUILD_EXTRA if module.startswith(_BUILD_EXTRA_MODULES) else needed}"))
     return back_end, inside
 
 
@@ -136,27 +132,27 @@ def is_installed(module: str) -> bool:
         return False
 
 
-def build_wheel(folder: Path) -> tuple[str, bytes]:
+def _build_wheel(folder: Path) -> tuple[str, bytes]:
     """Return the file name and the content of a package's wheel; raises DatamasterError where it cannot be built, or fits only machines like this one."""
-    back_end, inside = find_build_back_end(folder)
+    back_end, inside = _find_build_back_end(folder)
     with TemporaryDirectory() as name:
         sources, out = copy_sources(folder, Path(name, "sources")), Path(name, "wheels")
         out.mkdir()
-        environment = {**os.environ, "SOURCE_DATE_EPOCH": SOURCE_DATE_EPOCH, "PYTHONHASHSEED": "0", "PYTHONDONTWRITEBYTECODE": "1"}
-        command = [sys.executable, "-c", BUILD_SCRIPT, back_end, str(out), *(str(sources / item) for item in inside)]
+        environment = {**os.environ, "SOURCE_DATE_EPOCH": _SOURCE_DATE_EPOCH, "PYTHONHASHSEED": "0", "PYTHONDONTWRITEBYTECODE": "1"}
+        command = [sys.executable, "-c", _BUILD_SCRIPT, back_end, str(out), *(str(sources / item) for item in inside)]
         done = subprocess.run(command, cwd=sources, env=environment, capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False)
         wheels = sorted(out.glob("*.whl"))
         if done.returncode or len(wheels) != 1:
             said = (done.stderr.strip() or done.stdout.strip()).splitlines()
-            raise DatamasterError(NOT_BUILT.fault(f"{folder.name}: {said[-1] if said else 'its build made no wheel'}", file=str(folder / "pyproject.toml"), hint="\n".join(said[-12:-1])))
+            raise DatamasterError(_NOT_BUILT.fault(f"{folder.name}: {said[-1] if said else 'its build made no wheel'}", file=str(folder / "pyproject.toml"), hint="\n".join(said[-12:-1])))
         if not wheels[0].name.endswith("-none-any.whl"):
-            raise DatamasterError(NOT_PURE.fault(f"{folder.name} is built to {wheels[0].name}", file=str(folder / "pyproject.toml")))
+            raise DatamasterError(_NOT_PURE.fault(f"{folder.name} is built to {wheels[0].name}", file=str(folder / "pyproject.toml")))
         with zipfile.ZipFile(wheels[0]) as built:
             content = {item: built.read(item) for item in built.namelist() if not item.endswith("/")}
-    return wheels[0].name, zip_archive(in_wheel_order(content))
+    return wheels[0].name, zip_archive(_in_wheel_order(content))
 
 
-def in_wheel_order(content: Mapping[str, bytes]) -> dict[str, bytes]:
+def _in_wheel_order(content: Mapping[str, bytes]) -> dict[str, bytes]:
     """Return the files of a wheel in the order that its specification asks for: what is said about it last, the record of all files at the end."""
     return {path: content[path] for path in sorted(content, key=lambda path: (".dist-info/" in path, path.endswith(".dist-info/RECORD"), path))}
 
@@ -167,7 +163,7 @@ def build_project_wheels(project: Project, contracts: Iterable[Contract]) -> dic
     faults: list[Fault] = []
     for folder in packages_of_project(project, contracts).values():
         try:
-            name, content = build_wheel(folder)
+            name, content = _build_wheel(folder)
         except DatamasterError as error:
             faults += error.faults
         else:

@@ -30,22 +30,21 @@ if TYPE_CHECKING:
     from databricks.sdk import WorkspaceClient
 
 # %% auto #0
-__all__ = ['SHIPPED_FOLDERS', 'UNSHIPPED_FOLDERS', 'RELEASE_MARKER_FILE', 'NO_VOLUME', 'build_toolkit_wheel', 'zip_archive',
-           'outside_file_faults', 'project_files', 'contract_release_files', 'project_file_for_release',
-           'release_folder', 'has_releases', 'is_released', 'upload_release', 'remove_releases']
+__all__ = ['build_toolkit_wheel', 'zip_archive', 'project_files', 'contract_release_files', 'release_folder', 'has_releases',
+           'is_released', 'upload_release', 'remove_releases']
 
 # %% ../../nbs/deliver/02_release.ipynb #f1868a26
-SHIPPED_FOLDERS = ("steps", "standards")
-UNSHIPPED_FOLDERS = ("__pycache__", ".ipynb_checkpoints")
+_SHIPPED_FOLDERS = ("steps", "standards")
+_UNSHIPPED_FOLDERS = ("__pycache__", ".ipynb_checkpoints")
 
 
 def build_toolkit_wheel() -> tuple[str, bytes]:
     """Return the file name and the content of a wheel of the toolkit as it is installed here."""
     name, version = "datamaster_kit", datamaster_kit.__version__
     root, about = Path(datamaster_kit.__file__).parent, f"{name}-{version}.dist-info"
-    beside = [path for folder in SHIPPED_FOLDERS for path in sorted((root.parent / "nbs" / folder).glob("[!.]*"))]  # of a checkout, where they are not in the package
+    beside = [path for folder in _SHIPPED_FOLDERS for path in sorted((root.parent / "nbs" / folder).glob("[!.]*"))]  # of a checkout, where they are not in the package
     shipped = {f"{name}/{path.parent.name}/{path.name}": path.read_bytes() for path in beside}
-    files = {f"{name}/{path.relative_to(root).as_posix()}": path.read_bytes() for path in sorted(root.rglob("*")) if path.is_file() and not set(UNSHIPPED_FOLDERS) & set(path.parts)}
+    files = {f"{name}/{path.relative_to(root).as_posix()}": path.read_bytes() for path in sorted(root.rglob("*")) if path.is_file() and not set(_UNSHIPPED_FOLDERS) & set(path.parts)}
     metadata = distribution(name).read_text("METADATA") or f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n"
     files = {**shipped, **files, f"{about}/METADATA": metadata.encode(), f"{about}/WHEEL": b"Wheel-Version: 1.0\nGenerator: datamaster_kit\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
              f"{about}/entry_points.txt": b"[console_scripts]\ndatamaster = datamaster_kit.cli.main:main\n"}
@@ -62,7 +61,7 @@ def zip_archive(files: Mapping[str, bytes]) -> bytes:
     return content.getvalue()
 
 # %% ../../nbs/deliver/02_release.ipynb #1b230142
-def outside_file_faults(project: Project, contracts: Iterable[Contract]) -> Iterator[Fault]:
+def _outside_file_faults(project: Project, contracts: Iterable[Contract]) -> Iterator[Fault]:
     """Yield the files for gold that are outside of the project's folder, where a link may lead as well, at their lines in the contracts; `contracts` are the project's, in its files' order."""
     for path, contract in zip(contract_files(project), contracts, strict=False):
         for model, file in (contract.workflow or Workflow()).gold.items():
@@ -73,10 +72,10 @@ def outside_file_faults(project: Project, contracts: Iterable[Contract]) -> Iter
 
 def project_files(project: Project, contracts: Sequence[Contract]) -> dict[str, bytes]:
     """Return the files of a project that its jobs read, by their paths from its folder; raises BadInput where one is outside of it."""
-    faults = tuple(outside_file_faults(project, contracts))
+    faults = tuple(_outside_file_faults(project, contracts))
     if faults:
         raise BadInput(*faults)
-    found = {"datamaster.yaml": project_file_for_release(project)} if (project.root / "datamaster.yaml").is_file() else {}
+    found = {"datamaster.yaml": _project_file_for_release(project)} if (project.root / "datamaster.yaml").is_file() else {}
     for path, contract in zip(contract_files(project), contracts, strict=True):
         found |= contract_release_files(project, path, contract)
     return found
@@ -91,7 +90,7 @@ def contract_release_files(project: Project, file: Path, contract: Contract) -> 
     return {path.resolve().relative_to(project.root).as_posix(): path.read_bytes() for path in paths}
 
 
-def project_file_for_release(project: Project) -> bytes:
+def _project_file_for_release(project: Project) -> bytes:
     """Return the project file as a release has it: in the workspace no variable says which environment it was released for, so the file does."""
     file = project.root / "datamaster.yaml"
     if environment_of(read_document(file).data) == project.names.environment:
@@ -107,8 +106,8 @@ def release_folder(project: Project, files: Mapping[str, bytes]) -> str:
     return f"/Volumes/{project.names.catalog}/bronze/{project.names.checkpoint_volume}/releases/{whole.hexdigest()[:16]}"
 
 # %% ../../nbs/deliver/02_release.ipynb #94cb8cea
-RELEASE_MARKER_FILE = "release"
-NO_VOLUME = code("no-release-volume", "The volume that releases go to is not there.", "make the catalog first: datamaster unity apply")
+_RELEASE_MARKER_FILE = "release"
+_NO_VOLUME = code("no-release-volume", "The volume that releases go to is not there.", "make the catalog first: datamaster unity apply")
 
 
 def has_releases(client: WorkspaceClient, folder: str) -> bool:
@@ -127,7 +126,7 @@ def is_released(client: WorkspaceClient, folder: str) -> bool:
     from databricks.sdk.errors import NotFound
 
     try:
-        client.files.get_metadata(f"{folder}/{RELEASE_MARKER_FILE}")
+        client.files.get_metadata(f"{folder}/{_RELEASE_MARKER_FILE}")
     except NotFound:
         return False
     return True
@@ -145,9 +144,9 @@ def upload_release(client: WorkspaceClient, folder: str, files: Mapping[str, byt
             client.files.create_directory(parent)
         with ThreadPoolExecutor(8) as pool:
             list(pool.map(put, files))
-        client.files.upload(f"{folder}/{RELEASE_MARKER_FILE}", io.BytesIO("\n".join(sorted(files)).encode()), overwrite=True)
+        client.files.upload(f"{folder}/{_RELEASE_MARKER_FILE}", io.BytesIO("\n".join(sorted(files)).encode()), overwrite=True)
     except NotFound as error:
-        raise DatamasterError(NO_VOLUME.fault(str(error))) from None
+        raise DatamasterError(_NO_VOLUME.fault(str(error))) from None
 
 # %% ../../nbs/deliver/02_release.ipynb #17ec76c5
 def remove_releases(client: WorkspaceClient, folder: str) -> None:

@@ -14,17 +14,17 @@ from ..project.project_file import Project, read_project
 from ..targets.clients.workspace import workspace_client
 
 # %% auto #0
-__all__ = ['GUARD_END_MESSAGE', 'GUARD_PROGRAM', 'cancel_run_on_exit', 'guard']
+__all__ = ['cancel_run_on_exit']
 
 # %% ../../nbs/deliver/07_run_guard.ipynb #a4decb71
-GUARD_END_MESSAGE = b"the run is no longer followed"
-GUARD_PROGRAM = "from datamaster_kit.deliver.run_guard import guard; guard()"
+_GUARD_END_MESSAGE = b"the run is no longer followed"
+_GUARD_PROGRAM = "from datamaster_kit.deliver.run_guard import _guard; _guard()"
 
 
 @contextmanager
 def cancel_run_on_exit(project: Project, target: str, run_id: int) -> Iterator[None]:
     """Have a run of the Jobs API cancelled where this process ends within the block, by whatever."""
-    command = [sys.executable, "-c", GUARD_PROGRAM, str(project.root), target, str(run_id)]
+    command = [sys.executable, "-c", _GUARD_PROGRAM, str(project.root), target, str(run_id)]
     quiet = subprocess.DEVNULL
     with subprocess.Popen(  # a session of its own, which signals to ours do not reach
         command, stdin=subprocess.PIPE, stdout=quiet, stderr=quiet, start_new_session=True
@@ -33,11 +33,11 @@ def cancel_run_on_exit(project: Project, target: str, run_id: int) -> Iterator[N
             yield
         finally:
             with suppress(BrokenPipeError):  # somebody ended it
-                process.communicate(GUARD_END_MESSAGE)
+                process.communicate(_GUARD_END_MESSAGE)
 
 
-def guard() -> None:
+def _guard() -> None:
     """Wait for the word of the process that follows a run; where that ends without it, cancel the run."""
     root, target, run_id = sys.argv[1:]
-    if sys.stdin.buffer.read() != GUARD_END_MESSAGE:
+    if sys.stdin.buffer.read() != _GUARD_END_MESSAGE:
         workspace_client(read_project(root), target).jobs.cancel_run(int(run_id))

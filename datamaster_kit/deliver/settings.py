@@ -16,36 +16,35 @@ from ..contract.period import parse_period
 from ..project.project_file import Project
 
 # %% auto #0
-__all__ = ['STREAMING_FREQUENCIES', 'BAD_JOB_SETTING', 'DEFAULT_JOB_PERIODS', 'ENVIRONMENT_VERSION', 'JOB_COMPUTE_KEY',
-           'frequency', 'start_settings', 'schedule_of', 'start_in_words', 'JobLimits', 'job_limits', 'alert_settings',
+__all__ = ['JOB_COMPUTE_KEY', 'start_settings', 'schedule_of', 'start_in_words', 'JobLimits', 'job_limits', 'alert_settings',
            'job_parameters', 'compute_for', 'Release', 'new_cluster', 'job_compute', 'task_compute', 'run_as_settings']
 
 # %% ../../nbs/deliver/00_settings.ipynb #9d9e7b81
-STREAMING_FREQUENCIES = ("streaming", "micro-batching")
+_STREAMING_FREQUENCIES = ("streaming", "micro-batching")
 
 
-def frequency(contract: Contract) -> tuple[str, str]:
+def _frequency(contract: Contract) -> tuple[str, str]:
     """Return the type of a contract's frequency (batch, micro-batching or streaming) and its cron expression; a frequency in other words is a batch."""
     level = contract.service_level("frequency")
     said = str(level.value).lower() if level else ""
-    return (said if said in STREAMING_FREQUENCIES else "batch"), (level.schedule if level else "")
+    return (said if said in _STREAMING_FREQUENCIES else "batch"), (level.schedule if level else "")
 
 
 def start_settings(project: Project, contract: Contract, landing: str) -> dict[str, Any]:
     """Return how jobs of a contract start; of schedule, continuous and trigger one at most is not None."""
-    kind, _ = frequency(contract)
+    kind, _ = _frequency(contract)
     never: dict[str, Any] = {"schedule": None, "continuous": None, "trigger": None}
     source = (contract.workflow or Workflow()).source.type
     if kind == "streaming" and source == "eventhub":
         return {**never, "continuous": {"pause_status": "PAUSED"}}
-    if kind in STREAMING_FREQUENCIES:
+    if kind in _STREAMING_FREQUENCIES:
         return {**never, "trigger": {"pause_status": "PAUSED", "file_arrival": {"url": f"{landing}/", "min_time_between_triggers_seconds": 60}}}
     return {**never, "schedule": schedule_of(project, contract)}
 
 
 def schedule_of(project: Project, contract: Contract) -> dict[str, Any] | None:
     """Return the schedule of a contract, else that of the project, or None where neither has one."""
-    expression = frequency(contract)[1] or project.jobs.cron
+    expression = _frequency(contract)[1] or project.jobs.cron
     return {"quartz_cron_expression": expression, "timezone_id": project.jobs.timezone, "pause_status": "PAUSED"} if expression else None
 
 
@@ -58,8 +57,8 @@ def start_in_words(settings: Mapping[str, Any]) -> str:
     return f"when a file arrives in {settings['trigger']['file_arrival']['url']}" if settings.get("trigger") else "by hand"
 
 # %% ../../nbs/deliver/00_settings.ipynb #10a1a658
-BAD_JOB_SETTING = code("job-setting", "A setting of the workflow for its jobs has a value that jobs do not take.", "maximum_duration: 1 hour, timeout: 4 hours, maximum_backlog: 10 minutes, retries: 2")
-DEFAULT_JOB_PERIODS = {"maximum_duration": "1 hour", "timeout": "4 hours", "maximum_backlog": "10 minutes"}
+_BAD_JOB_SETTING = code("job-setting", "A setting of the workflow for its jobs has a value that jobs do not take.", "maximum_duration: 1 hour, timeout: 4 hours, maximum_backlog: 10 minutes, retries: 2")
+_DEFAULT_JOB_PERIODS = {"maximum_duration": "1 hour", "timeout": "4 hours", "maximum_backlog": "10 minutes"}
 
 
 @dataclass(frozen=True)
@@ -76,14 +75,14 @@ def job_limits(contract: Contract) -> JobLimits:
     """Return the limits of a contract's jobs; raises BadInput with every setting that is none."""
     said, faults = (contract.workflow or Workflow()).properties, []
     seconds: dict[str, int] = {}
-    for name, default in DEFAULT_JOB_PERIODS.items():
+    for name, default in _DEFAULT_JOB_PERIODS.items():
         try:
             seconds[name] = int(parse_period(str(said.get(name, default))).seconds)
         except ValueError:
-            faults.append(BAD_JOB_SETTING.fault(f"{name} is {said[name]!r}, and a period is expected", path=f"workflow.{name}", hint=f"{name}: {default}"))
+            faults.append(_BAD_JOB_SETTING.fault(f"{name} is {said[name]!r}, and a period is expected", path=f"workflow.{name}", hint=f"{name}: {default}"))
     retries = said.get("retries", 1)
     if not isinstance(retries, int) or isinstance(retries, bool) or not 0 <= retries <= 10:
-        faults.append(BAD_JOB_SETTING.fault(f"retries is {retries!r}, and a number from 0 to 10 is expected", path="workflow.retries"))
+        faults.append(_BAD_JOB_SETTING.fault(f"retries is {retries!r}, and a number from 0 to 10 is expected", path="workflow.retries"))
     if faults:
         raise BadInput(*faults)
     return JobLimits(**seconds, retries=retries)
@@ -94,19 +93,19 @@ def alert_settings(contract: Contract) -> dict[str, Any]:
     mail, limits = (contract.workflow or Workflow()).email_notifications, job_limits(contract)
     rules = [{"metric": "RUN_DURATION_SECONDS", "op": "GREATER_THAN", "value": limits.maximum_duration}]
     told: dict[str, list[str]] = {"on_start": list(mail.on_start), "on_success": list(mail.on_success), "on_failure": list(mail.on_failure), "on_duration_warning_threshold_exceeded": list(mail.on_failure)}
-    if frequency(contract)[0] in STREAMING_FREQUENCIES:
+    if _frequency(contract)[0] in _STREAMING_FREQUENCIES:
         rules = [{"metric": "STREAMING_BACKLOG_SECONDS", "op": "GREATER_THAN", "value": limits.maximum_backlog}]
         told["on_streaming_backlog_exceeded"] = told.pop("on_duration_warning_threshold_exceeded")
     return {"email_notifications": {event: people for event, people in told.items() if people}, "health": {"rules": rules},
-            "timeout_seconds": 0 if frequency(contract)[0] == "streaming" else limits.timeout}
+            "timeout_seconds": 0 if _frequency(contract)[0] == "streaming" else limits.timeout}
 
 # %% ../../nbs/deliver/00_settings.ipynb #7533deb9
 def job_parameters(contract: Contract) -> dict[str, Any]:
     """Return the parameters of a contract's jobs; raises BadInput with every one that is none."""
     said = (contract.workflow or Workflow()).properties.get("parameters") or {}
     if not isinstance(said, Mapping):
-        raise BadInput(BAD_JOB_SETTING.fault("parameters is not a mapping of names to values", path="workflow.parameters", hint="parameters: {day: today}"))
-    faults = [BAD_JOB_SETTING.fault(f"the parameter {name!r} is {value!r}, and a name of letters, digits and _ and a text or number are expected", path=f"workflow.parameters.{name}", hint="parameters: {day: today}")
+        raise BadInput(_BAD_JOB_SETTING.fault("parameters is not a mapping of names to values", path="workflow.parameters", hint="parameters: {day: today}"))
+    faults = [_BAD_JOB_SETTING.fault(f"the parameter {name!r} is {value!r}, and a name of letters, digits and _ and a text or number are expected", path=f"workflow.parameters.{name}", hint="parameters: {day: today}")
               for name, value in said.items() if not str(name).isidentifier() or isinstance(value, bool) or not isinstance(value, str | int | float)]
     if faults:
         raise BadInput(*faults)
@@ -124,11 +123,11 @@ def compute_for(project: Project, contract: Contract | None = None) -> Compute:
         problems.append((f"the project's tags and the cluster's are {len(compute.tags)}, and a cluster takes {MOST_TAGS}", ("tags",), "remove some"))
     if problems and compute.kind == "job_cluster":
         file, root, beside = ("", "workflow.compute", ", with what the project file says") if own else ("datamaster.yaml", "jobs.cluster", "")
-        raise BadInput(*(BAD_JOB_SETTING.fault(message + beside, file=file, path=".".join((root, *path)), hint=hint) for message, path, hint in problems))
+        raise BadInput(*(_BAD_JOB_SETTING.fault(message + beside, file=file, path=".".join((root, *path)), hint=hint) for message, path, hint in problems))
     return compute
 
 # %% ../../nbs/deliver/00_settings.ipynb #39085872
-ENVIRONMENT_VERSION = "4"  # of serverless compute: Databricks, *Serverless environment versions*
+_ENVIRONMENT_VERSION = "4"  # of serverless compute: Databricks, *Serverless environment versions*
 JOB_COMPUTE_KEY = "datamaster"
 
 
@@ -181,7 +180,7 @@ def new_cluster(compute: Compute, release: Release) -> dict[str, Any]:
 def job_compute(compute: Compute, release: Release) -> dict[str, Any]:
     """Return what a job says of where its tasks run."""
     if compute.kind == "serverless":
-        return {"environments": [{"environment_key": JOB_COMPUTE_KEY, "spec": {"environment_version": ENVIRONMENT_VERSION, "dependencies": list(release.wheels)}}], "job_clusters": None}
+        return {"environments": [{"environment_key": JOB_COMPUTE_KEY, "spec": {"environment_version": _ENVIRONMENT_VERSION, "dependencies": list(release.wheels)}}], "job_clusters": None}
     if compute.kind == "existing_cluster":
         return {"environments": None, "job_clusters": None}
     return {"job_clusters": [{"job_cluster_key": JOB_COMPUTE_KEY, "new_cluster": new_cluster(compute, release)}], "environments": None}

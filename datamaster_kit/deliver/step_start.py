@@ -29,12 +29,10 @@ from ..targets.base import target_of
 from ..targets.clients.workspace import sdk_fault
 
 # %% auto #0
-__all__ = ['STEP_PARAMETERS', 'AMBIGUOUS_TARGET', 'STEP_HEAD_MARKERS', 'NO_LOCAL_SPARK', 'SPARK_STEPS', 'parameter_values',
-           'find_project', 'target_of_host', 'default_target', 'plain_host', 'workspace_host', 'lines_to_run',
-           'skip_remaining_cells', 'StepValues', 'start_step', 'run_in_workspace']
+__all__ = ['find_project', 'StepValues', 'start_step']
 
 # %% ../../nbs/deliver/08_step_start.ipynb #bedbbb31
-STEP_PARAMETERS = {
+_STEP_PARAMETERS = {
     "project": "The project file",
     "target": "A target of the project file; empty: this workspace",
     "contract": "One contract's file; empty: all of the project's",
@@ -43,19 +41,19 @@ STEP_PARAMETERS = {
 }
 
 
-def parameter_values(values: Mapping[str, Any]) -> dict[str, str]:
+def _parameter_values(values: Mapping[str, Any]) -> dict[str, str]:
     """Return a step's parameters as text.
 
     Args:
         values: the notebook's globals: its parameters and, in a workspace, `dbutils`.
     """
-    given = {name: str(values.get(name) or "") for name in STEP_PARAMETERS}
+    given = {name: str(values.get(name) or "") for name in _STEP_PARAMETERS}
     dbutils = values.get("dbutils")
     if dbutils is None:
         return given
-    for name, label in STEP_PARAMETERS.items():
+    for name, label in _STEP_PARAMETERS.items():
         dbutils.widgets.text(name, given[name], label)
-    return {name: str(dbutils.widgets.get(name)) for name in STEP_PARAMETERS}
+    return {name: str(dbutils.widgets.get(name)) for name in _STEP_PARAMETERS}
 
 # %% ../../nbs/deliver/08_step_start.ipynb #6b91a31b
 def find_project(file: str, folder: Path) -> Path:
@@ -68,65 +66,65 @@ def find_project(file: str, folder: Path) -> Path:
     return found
 
 # %% ../../nbs/deliver/08_step_start.ipynb #73bbfa7c
-AMBIGUOUS_TARGET = code(
+_AMBIGUOUS_TARGET = code(
     "target-not-certain",
     "It is not certain which target of the project file is this workspace.",
     "name the target: in the widget, or with -p target=…",
 )
 
 
-def target_of_host(project: Project, host: str) -> str:
+def _target_of_host(project: Project, host: str) -> str:
     """Return the target whose host is a workspace's; raises BadInput where none or several are."""
-    wanted = plain_host(host)
+    wanted = _plain_host(host)
     found = [
         name
         for name, settings in project.targets.items()
-        if plain_host(str(settings.get("host") or "")) == wanted
+        if _plain_host(str(settings.get("host") or "")) == wanted
     ]
     if len(found) == 1:
         return found[0]
     which = f"the targets {', '.join(found)} are all" if found else "no target is"
-    raise BadInput(AMBIGUOUS_TARGET.fault(f"{which} the workspace {host}", path="targets"))
+    raise BadInput(_AMBIGUOUS_TARGET.fault(f"{which} the workspace {host}", path="targets"))
 
 
-def default_target(project: Project) -> str:
+def _default_target(project: Project) -> str:
     """Return the target of the workspace that this process runs in, and local outside of one; raises BadInput where it is not certain."""
-    return target_of_host(project, workspace_host()) if RUNTIME_VERSION in os.environ else "local"
+    return _target_of_host(project, _workspace_host()) if RUNTIME_VERSION in os.environ else "local"
 
 
-def plain_host(host: str) -> str:
+def _plain_host(host: str) -> str:
     """Return a workspace's address in the form in which two are compared."""
     return host.lower().rpartition("://")[2].partition("/")[0]
 
 
-def workspace_host() -> str:
+def _workspace_host() -> str:
     """Return the address of the workspace that this process runs in, as the SDK finds it."""
     from datamaster_kit.targets.clients.workspace import sign_in
 
     return sign_in({"product": "datamaster_kit"}).host or ""
 
 # %% ../../nbs/deliver/08_step_start.ipynb #09b1dce4
-STEP_HEAD_MARKERS = ("start_step(", "project: str")
+_STEP_HEAD_MARKERS = ("start_step(", "project: str")
 
 
-def lines_to_run(lines: list[str]) -> list[str]:
+def _lines_to_run(lines: list[str]) -> list[str]:
     """Return the lines of a cell at the head of a step notebook, and nothing of another."""
-    return lines if any(word in line for word in STEP_HEAD_MARKERS for line in lines) else []
+    return lines if any(word in line for word in _STEP_HEAD_MARKERS for line in lines) else []
 
 
-def skip_remaining_cells(skips: bool) -> None:
+def _skip_remaining_cells(skips: bool) -> None:
     """Have the running shell, where there is one, leave the cells that follow out, or take them again."""
     from IPython import get_ipython
 
     shell: Any = get_ipython()
     if shell is None:
         return
-    transformers = [one for one in shell.input_transformers_cleanup if one is not lines_to_run]
-    shell.input_transformers_cleanup[:] = [*transformers, *([lines_to_run] if skips else [])]
+    transformers = [one for one in shell.input_transformers_cleanup if one is not _lines_to_run]
+    shell.input_transformers_cleanup[:] = [*transformers, *([_lines_to_run] if skips else [])]
 
 # %% ../../nbs/deliver/08_step_start.ipynb #a267efcf
-NO_LOCAL_SPARK = code("local-not-installed", "A step on the target local needs what is not installed.", "name the workspace by -p target=…, or install what local needs: pip install 'datamaster_kit[local]'")
-SPARK_STEPS = ("ingest", "silver", "quality", "explore")
+_NO_LOCAL_SPARK = code("local-not-installed", "A step on the target local needs what is not installed.", "name the workspace by -p target=…, or install what local needs: pip install 'datamaster_kit[local]'")
+_SPARK_STEPS = ("ingest", "silver", "quality", "explore")
 
 
 class StepValues(NamedTuple):
@@ -151,30 +149,30 @@ def start_step(name: str, values: Mapping[str, Any]) -> StepValues:
         DatamasterError: the step failed in the workspace, with the error of its cell.
         SystemExit: a signal came while it ran there; the run was cancelled.
     """
-    skip_remaining_cells(False)
-    given = parameter_values(values)
+    _skip_remaining_cells(False)
+    given = _parameter_values(values)
     described = read_project(find_project(given["project"] or "datamaster.yaml", Path.cwd()))
-    target, run_id = given["target"] or default_target(described), given["run_id"] or new_run_id()
+    target, run_id = given["target"] or _default_target(described), given["run_id"] or new_run_id()
     check_run_id(run_id)
-    if target == "local" and name in (*SPARK_STEPS, "unity") and find_spec("pyspark") is None:
-        raise BadInput(NO_LOCAL_SPARK.fault(f"{name} on the target local needs pyspark, which is not installed"))
+    if target == "local" and name in (*_SPARK_STEPS, "unity") and find_spec("pyspark") is None:
+        raise BadInput(_NO_LOCAL_SPARK.fault(f"{name} on the target local needs pyspark, which is not installed"))
     started = StepValues(described, target, given["contract"], run_id, given["result_path"])
-    if name in SPARK_STEPS and target_of(described, target).is_outside:
+    if name in _SPARK_STEPS and target_of(described, target).is_outside:
         faults = secret_faults(given, os.environ)
         if faults:
             raise BadInput(*faults)
         try:
-            run_in_workspace(name, started)
+            _run_in_workspace(name, started)
         except Exception as error:
             fault = sdk_fault(error)
             if fault is None:
                 raise
             raise DatamasterError(fault) from error
-        skip_remaining_cells(True)
+        _skip_remaining_cells(True)
     return started
 
 # %% ../../nbs/deliver/08_step_start.ipynb #835d4662
-def run_in_workspace(name: str, started: StepValues) -> None:
+def _run_in_workspace(name: str, started: StepValues) -> None:
     """Run a step once in its workspace, follow it to its end, and fetch what it leaves; raises DatamasterError where it failed."""
     from datamaster_kit.deliver.job_runs import read_run_faults
     from datamaster_kit.deliver.one_time_runs import base_parameters, path_from_root, step_request

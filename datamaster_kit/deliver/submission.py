@@ -33,9 +33,8 @@ if TYPE_CHECKING:
     from databricks.sdk.service.jobs import Run
 
 # %% auto #0
-__all__ = ['REPORT_INTERVAL_SECONDS', 'NOTEBOOK_MODEL_PATTERN', 'URI_UNESCAPED_CHARACTERS', 'make_release', 'import_step',
-           'submit_run', 'exit_on_signals', 'run_once', 'cancel_run', 'scrub_export', 'fetch_notebook', 'read_run_logs',
-           'fetch_result']
+__all__ = ['NOTEBOOK_MODEL_PATTERN', 'make_release', 'import_step', 'submit_run', 'run_once', 'scrub_export', 'fetch_notebook',
+           'read_run_logs', 'fetch_result']
 
 # %% ../../nbs/deliver/15_submission.ipynb #c1ae226a
 def make_release(
@@ -98,7 +97,7 @@ def submit_run(client: WorkspaceClient, request: Mapping[str, Any]) -> Run:
 
 # %% ../../nbs/deliver/15_submission.ipynb #b35ab5c2
 @contextmanager
-def exit_on_signals() -> Iterator[Callable[[], None]]:
+def _exit_on_signals() -> Iterator[Callable[[], None]]:
     """Raise SystemExit for SIGTERM and SIGINT, with 128 and the signal's number, once the given function was called, or at the second signal."""
     came, is_ready = list[int](), threading.Event()
 
@@ -123,7 +122,7 @@ def exit_on_signals() -> Iterator[Callable[[], None]]:
             signal.signal(number, handler)
 
 
-REPORT_INTERVAL_SECONDS = 30
+_REPORT_INTERVAL_SECONDS = 30
 
 
 def run_once(
@@ -145,12 +144,12 @@ def run_once(
         nonlocal last
         now = client.config.clock.time()
         for key, task in last_attempts(run).items():
-            if told.get(key) != run_state(task) or now - last >= REPORT_INTERVAL_SECONDS:
+            if told.get(key) != run_state(task) or now - last >= _REPORT_INTERVAL_SECONDS:
                 since = f", {now - begun:.0f} s" if told.get(key) == run_state(task) else ""
                 told[key], last = run_state(task), now
                 tell(f"{key}: {told[key]}{since}")
 
-    with exit_on_signals() as ready:
+    with _exit_on_signals() as ready:
         run = submit_run(client, request)
         tell(f"{run.run_name}: {run.run_page_url}")
         with cancel_run_on_exit(project, target, run.run_id or 0):
@@ -158,11 +157,11 @@ def run_once(
                 ready()
                 return follow_run(client, run, report)
             except (SystemExit, KeyboardInterrupt):
-                cancel_run(client, run, tell)
+                _cancel_run(client, run, tell)
                 raise
 
 
-def cancel_run(client: WorkspaceClient, run: Run, tell: Callable[[str], None]) -> None:
+def _cancel_run(client: WorkspaceClient, run: Run, tell: Callable[[str], None]) -> None:
     """Cancel a run, and wait for its end, a minute at most."""
     client.jobs.cancel_run(run.run_id or 0)
     tell(f"{run.run_name}: cancelled")
@@ -173,7 +172,7 @@ def cancel_run(client: WorkspaceClient, run: Run, tell: Callable[[str], None]) -
 
 # %% ../../nbs/deliver/15_submission.ipynb #8c18df42
 NOTEBOOK_MODEL_PATTERN = re.compile(r"(__DATABRICKS_NOTEBOOK_MODEL\s*=\s*)(['\"])([A-Za-z0-9+/=]+)\2")
-URI_UNESCAPED_CHARACTERS = "-_.!~*'()"  # by JavaScript's encodeURIComponent, which made the text
+_URI_UNESCAPED_CHARACTERS = "-_.!~*'()"  # by JavaScript's encodeURIComponent, which made the text
 
 
 def scrub_export(html: str, hidden: Mapping[str, str]) -> str:
@@ -182,7 +181,7 @@ def scrub_export(html: str, hidden: Mapping[str, str]) -> str:
     def replace(match: re.Match[str]) -> str:
         model = json.loads(unquote(base64.b64decode(match[3]).decode()))
         clean = scrub_secrets(model, hidden)
-        text = quote(json.dumps(clean), safe=URI_UNESCAPED_CHARACTERS)
+        text = quote(json.dumps(clean), safe=_URI_UNESCAPED_CHARACTERS)
         encoded = base64.b64encode(text.encode()).decode()
         return match[0] if clean == model else f"{match[1]}{match[2]}{encoded}{match[2]}"
 

@@ -19,16 +19,14 @@ from ..lakehouse.names import Names
 from ..project.project_file import Project
 
 # %% auto #0
-__all__ = ['BAD_TOPIC', 'MEGABYTE', 'TIER_LIMITS', 'TopicSettingReader', 'TOPIC_CLAIMED_TWICE', 'NO_TOPIC_SUBSCRIPTION',
-           'NO_SUCH_TIER', 'CAPTURE_NAME_FORMAT', 'TOPIC_MARK_KEY', 'Topic', 'parse_topic_count', 'parse_period_units',
-           'topic_setting_readers', 'topic_faults', 'setting_faults', 'namespace_tier', 'build_topics', 'build_topic',
-           'topic_attributes', 'actual_topic_attributes', 'topic_mark', 'topic_properties']
+__all__ = ['Topic', 'namespace_tier', 'build_topics', 'topic_attributes', 'actual_topic_attributes', 'topic_mark',
+           'topic_properties']
 
 # %% ../../nbs/deliver/12_topics.ipynb #6f4581c6
-BAD_TOPIC = code("topic-setting", "A setting of `workflow.topic`, or of `build_topics` in the project file, is unknown, or has a value that Event Hubs does not take.",
+_BAD_TOPIC = code("topic-setting", "A setting of `workflow.topic`, or of `build_topics` in the project file, is unknown, or has a value that Event Hubs does not take.",
                  "partitions: 1, retention: 1 day, capture_window: 2 minutes, capture_megabytes: 10")
-MEGABYTE = 1_048_576
-TIER_LIMITS = {"Standard": (32, 7 * 24), "Premium": (100, 90 * 24)}  # partitions, hours
+_MEGABYTE = 1_048_576
+_TIER_LIMITS = {"Standard": (32, 7 * 24), "Premium": (100, 90 * 24)}  # partitions, hours
 
 
 @dataclass(frozen=True)
@@ -41,15 +39,15 @@ class Topic:
     partitions: int = 1
     retention_hours: int = 24
     captured_seconds: int = 120
-    captured_bytes: int = 10 * MEGABYTE
+    captured_bytes: int = 10 * _MEGABYTE
 
 
-def parse_topic_count(value: Any) -> int | None:
+def _parse_topic_count(value: Any) -> int | None:
     """Return a whole number, or None where the value is none."""
     return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 
-def parse_period_units(value: Any, seconds: int) -> int | None:
+def _parse_period_units(value: Any, seconds: int) -> int | None:
     """Return a period in units of so many seconds, rounded up, or None where the value is no period."""
     try:
         return math.ceil(parse_period(str(value)).seconds / seconds)
@@ -57,45 +55,45 @@ def parse_period_units(value: Any, seconds: int) -> int | None:
         return None
 
 # %% ../../nbs/deliver/12_topics.ipynb #75a3e3d8
-TopicSettingReader = tuple[str, Callable[[Any], "int | None"], int, int, str]
+_TopicSettingReader = tuple[str, Callable[[Any], "int | None"], int, int, str]
 
 
-def topic_setting_readers(sku: str) -> dict[str, TopicSettingReader]:
+def _topic_setting_readers(sku: str) -> dict[str, _TopicSettingReader]:
     """Return how each setting is read: the attribute, the reader, the least and the most that Event Hubs takes, and in which unit."""
-    partitions, hours = TIER_LIMITS[sku]
+    partitions, hours = _TIER_LIMITS[sku]
     return {
-        "partitions": ("partitions", parse_topic_count, 1, partitions, "partitions"),
-        "retention": ("retention_hours", lambda value: parse_period_units(value, 3_600), 1, hours, "hours"),
-        "capture_window": ("captured_seconds", lambda value: parse_period_units(value, 1), 60, 900, "seconds"),
-        "capture_megabytes": ("captured_bytes", lambda value: None if parse_topic_count(value) is None else value * MEGABYTE, 10 * MEGABYTE, 500 * MEGABYTE, "bytes"),
+        "partitions": ("partitions", _parse_topic_count, 1, partitions, "partitions"),
+        "retention": ("retention_hours", lambda value: _parse_period_units(value, 3_600), 1, hours, "hours"),
+        "capture_window": ("captured_seconds", lambda value: _parse_period_units(value, 1), 60, 900, "seconds"),
+        "capture_megabytes": ("captured_bytes", lambda value: None if _parse_topic_count(value) is None else value * _MEGABYTE, 10 * _MEGABYTE, 500 * _MEGABYTE, "bytes"),
     }
 
 
-def topic_faults(contract: Contract, sku: str) -> list[Fault]:
+def _topic_faults(contract: Contract, sku: str) -> list[Fault]:
     """Return what is wrong with a contract's settings of its topics."""
-    return setting_faults((contract.workflow or Workflow()).properties.get("topic") or {}, sku, contract.id, "$.workflow.topic")
+    return _setting_faults((contract.workflow or Workflow()).properties.get("topic") or {}, sku, contract.id, "$.workflow.topic")
 
 
-def setting_faults(said: Any, sku: str, owner: str, place: str, file: str = "") -> list[Fault]:
+def _setting_faults(said: Any, sku: str, owner: str, place: str, file: str = "") -> list[Fault]:
     """Return what is wrong with settings of topics, which `owner` says at a place."""
     if not isinstance(said, Mapping):
-        return [BAD_TOPIC.fault(f"{owner}: topic is not a mapping", path=place, file=file)]
-    known, faults = topic_setting_readers(sku), []
+        return [_BAD_TOPIC.fault(f"{owner}: topic is not a mapping", path=place, file=file)]
+    known, faults = _topic_setting_readers(sku), []
     for name, value in said.items():
         path = f"{place}.{name}"
         if name not in known:
-            faults.append(BAD_TOPIC.fault(f"{owner}: there is no setting {name!r}", path=path, hint=nearest_name_hint(str(name), known) or BAD_TOPIC.remedy, file=file))
+            faults.append(_BAD_TOPIC.fault(f"{owner}: there is no setting {name!r}", path=path, hint=nearest_name_hint(str(name), known) or _BAD_TOPIC.remedy, file=file))
             continue
         _, reader, least, most, unit = known[name]
         read = reader(value)
         if read is None or not least <= read <= most:
-            faults.append(BAD_TOPIC.fault(f"{owner}: {value!r} is not between {least} and {most} {unit}, as a {sku} namespace takes", path=path, file=file))
+            faults.append(_BAD_TOPIC.fault(f"{owner}: {value!r} is not between {least} and {most} {unit}, as a {sku} namespace takes", path=path, file=file))
     return faults
 
 # %% ../../nbs/deliver/12_topics.ipynb #a4961a45
-TOPIC_CLAIMED_TWICE = code("topic-claimed-twice", "Two contracts have the same topic.", "give one of the models another name")
-NO_TOPIC_SUBSCRIPTION = code("topic-subscription", "Topics are made in a subscription, and the project file names none.", "say `setup.subscription` in the project file")
-NO_SUCH_TIER = code("topic-tier", "The tier of the namespace has no topics that can be captured.", "Standard or Premium, under `setup.azure.eventhub_sku`")
+_TOPIC_CLAIMED_TWICE = code("topic-claimed-twice", "Two contracts have the same topic.", "give one of the models another name")
+_NO_TOPIC_SUBSCRIPTION = code("topic-subscription", "Topics are made in a subscription, and the project file names none.", "say `setup.subscription` in the project file")
+_NO_SUCH_TIER = code("topic-tier", "The tier of the namespace has no topics that can be captured.", "Standard or Premium, under `setup.azure.eventhub_sku`")
 
 
 def namespace_tier(project: Project) -> str:
@@ -106,41 +104,41 @@ def namespace_tier(project: Project) -> str:
 def build_topics(project: Project, contracts: Iterable[Contract]) -> tuple[Topic, ...]:
     """Return the topics that contracts ask for, by name; raises BadInput with every fault."""
     tier, claimed, faults = namespace_tier(project), dict[str, Topic](), list[Fault]()
-    if tier not in TIER_LIMITS:
-        raise BadInput(NO_SUCH_TIER.fault(f"{tier!r} is neither of {', '.join(TIER_LIMITS)}", path="$.setup.azure.eventhub_sku", file="datamaster.yaml"))
-    unfit = setting_faults(project.topics, tier, "the project", "$.topics", "datamaster.yaml")
+    if tier not in _TIER_LIMITS:
+        raise BadInput(_NO_SUCH_TIER.fault(f"{tier!r} is neither of {', '.join(_TIER_LIMITS)}", path="$.setup.azure.eventhub_sku", file="datamaster.yaml"))
+    unfit = _setting_faults(project.topics, tier, "the project", "$.topics", "datamaster.yaml")
     for contract in contracts:
         workflow = contract.workflow or Workflow()
         if workflow.source.type != "eventhub":
             continue
-        wrong = topic_faults(contract, tier)
+        wrong = _topic_faults(contract, tier)
         faults += [fault for fault in (*unfit, *wrong) if fault not in faults]
         for model in contract.ingested_models if not (unfit or wrong) else ():
-            topic = build_topic(project, contract, model, tier)
+            topic = _build_topic(project, contract, model, tier)
             there = claimed.setdefault(topic.name.lower(), topic)
             if there.contract != topic.contract or there.model != topic.model:
-                faults.append(TOPIC_CLAIMED_TWICE.fault(f"{there.contract} ({there.model}) and {topic.contract} ({topic.model}) both have {topic.name!r}"))
+                faults.append(_TOPIC_CLAIMED_TWICE.fault(f"{there.contract} ({there.model}) and {topic.contract} ({topic.model}) both have {topic.name!r}"))
     if claimed and not project.setup.get("subscription"):
-        faults.append(NO_TOPIC_SUBSCRIPTION.fault(f"{', '.join(topic.name for topic in claimed.values())}: no subscription", path="$.setup.subscription", file="datamaster.yaml"))
+        faults.append(_NO_TOPIC_SUBSCRIPTION.fault(f"{', '.join(topic.name for topic in claimed.values())}: no subscription", path="$.setup.subscription", file="datamaster.yaml"))
     if faults:
         raise BadInput(*faults)
     return tuple(claimed[name] for name in sorted(claimed))
 
 
-def build_topic(project: Project, contract: Contract, model: Model, sku: str) -> Topic:
+def _build_topic(project: Project, contract: Contract, model: Model, sku: str) -> Topic:
     """Return the topic of a model, whose settings have no fault; those of the contract come before those of the project."""
-    said, known = {**project.topics, **((contract.workflow or Workflow()).properties.get("topic") or {})}, topic_setting_readers(sku)
+    said, known = {**project.topics, **((contract.workflow or Workflow()).properties.get("topic") or {})}, _topic_setting_readers(sku)
     numbers = {known[name][0]: number for name, value in said.items() if (number := known[name][1](value)) is not None}
     return Topic(project.names.topic(model.name), contract.id, model.name, **numbers)
 
 # %% ../../nbs/deliver/12_topics.ipynb #95d525d0
-CAPTURE_NAME_FORMAT = "{Namespace}/{EventHub}/{PartitionId}/{Year}/{Month}/{Day}/{Hour}/{Minute}/{Second}"  # all of them are mandatory
+_CAPTURE_NAME_FORMAT = "{Namespace}/{EventHub}/{PartitionId}/{Year}/{Month}/{Day}/{Hour}/{Minute}/{Second}"  # all of them are mandatory
 
 
 def topic_attributes(topic: Topic, names: Names) -> dict[str, Any]:
     """Return the attributes that a topic is to have."""
     return {"status": "Active", "partitions": topic.partitions, "cleanup": "Delete", "retention_hours": topic.retention_hours, "captured_seconds": topic.captured_seconds,
-            "captured_bytes": topic.captured_bytes, "captured_to": f"{names.storage_account}/{names.container('raw')}/{topic.model}/{CAPTURE_NAME_FORMAT}", "captured_as": "Avro",
+            "captured_bytes": topic.captured_bytes, "captured_to": f"{names.storage_account}/{names.container('raw')}/{topic.model}/{_CAPTURE_NAME_FORMAT}", "captured_as": "Avro",
             "empty_files": False, "identity": "SystemAssigned", "contract": topic.contract, "model": topic.model}
 
 
@@ -160,7 +158,7 @@ def actual_topic_attributes(properties: Mapping[str, Any]) -> dict[str, Any]:
             **(captured if capture.get("enabled") else dict.fromkeys(captured)), "contract": mark.get("contract"), "model": mark.get("model")}
 
 # %% ../../nbs/deliver/12_topics.ipynb #294a41df
-TOPIC_MARK_KEY = "datamaster_kit"
+_TOPIC_MARK_KEY = "datamaster_kit"
 
 
 def topic_mark(properties: Mapping[str, Any]) -> dict[str, Any]:
@@ -169,7 +167,7 @@ def topic_mark(properties: Mapping[str, Any]) -> dict[str, Any]:
         said = json.loads(properties.get("userMetadata") or "{}")
     except ValueError:
         return {}
-    return said if isinstance(said, dict) and said.get("made_by") == TOPIC_MARK_KEY else {}
+    return said if isinstance(said, dict) and said.get("made_by") == _TOPIC_MARK_KEY else {}
 
 
 def topic_properties(attributes: Mapping[str, Any], storage_account_id: str) -> dict[str, Any]:
@@ -178,7 +176,7 @@ def topic_properties(attributes: Mapping[str, Any], storage_account_id: str) -> 
     return {
         "status": attributes["status"], "partitionCount": attributes["partitions"],
         "retentionDescription": {"cleanupPolicy": attributes["cleanup"], "retentionTimeInHours": attributes["retention_hours"]},
-        "userMetadata": json.dumps({"made_by": TOPIC_MARK_KEY, "contract": attributes["contract"], "model": attributes["model"]}),
+        "userMetadata": json.dumps({"made_by": _TOPIC_MARK_KEY, "contract": attributes["contract"], "model": attributes["model"]}),
         "captureDescription": {
             "enabled": True, "encoding": attributes["captured_as"], "intervalInSeconds": attributes["captured_seconds"], "sizeLimitInBytes": attributes["captured_bytes"],
             "skipEmptyArchives": not attributes["empty_files"],

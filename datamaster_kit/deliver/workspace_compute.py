@@ -20,24 +20,23 @@ if TYPE_CHECKING:
     from databricks.sdk import WorkspaceClient
 
 # %% auto #0
-__all__ = ['NO_CLUSTER', 'UNSURE_CLUSTER', 'NO_POOL', 'NO_POLICY', 'find_project_cluster', 'ComputeUse', 'compute_uses',
-           'compute_names', 'missing_compute_faults', 'read_workspace_compute']
+__all__ = ['ComputeUse', 'compute_uses', 'compute_names', 'read_workspace_compute']
 
 # %% ../../nbs/deliver/03_workspace_compute.ipynb #d92a469b
-NO_CLUSTER = code("no-cluster", "Jobs are to run on the project's cluster, which is not there.", "make it first: datamaster unity apply; or choose `compute: job_cluster` or `serverless` under `jobs:` in the project file")
-UNSURE_CLUSTER = code("unsure-cluster", "It is not certain which cluster is the project's.", "rename or delete the others, whose owners the workspace shows: `datamaster unity plan` tells the project's own")
+_NO_CLUSTER = code("no-cluster", "Jobs are to run on the project's cluster, which is not there.", "make it first: datamaster unity apply; or choose `compute: job_cluster` or `serverless` under `jobs:` in the project file")
+_UNSURE_CLUSTER = code("unsure-cluster", "It is not certain which cluster is the project's.", "rename or delete the others, whose owners the workspace shows: `datamaster unity plan` tells the project's own")
 
 
-def find_project_cluster(client: WorkspaceClient, project: Project) -> tuple[str, str]:
+def _find_project_cluster(client: WorkspaceClient, project: Project) -> tuple[str, str]:
     """Return the id of the project's cluster, and its single user. Raises BadInput where it is not there, is not certain to be the project's, or is on too old a runtime."""
     clusters = [item for item in client.clusters.list() if item.cluster_name == project.names.cluster]
     found = sorted((item.cluster_id or "", item.single_user_name or "") for item in clusters)
     if not found:
-        raise BadInput(NO_CLUSTER.fault(f"the workspace has no cluster {project.names.cluster}", path="jobs.compute"))
+        raise BadInput(_NO_CLUSTER.fault(f"the workspace has no cluster {project.names.cluster}", path="jobs.compute"))
     if len(found) > 1:
-        raise BadInput(UNSURE_CLUSTER.fault(f"the workspace has {len(found)} clusters {project.names.cluster}: {', '.join(f'{number} of {user}' for number, user in found)}", path="jobs.compute"))
+        raise BadInput(_UNSURE_CLUSTER.fault(f"the workspace has {len(found)} clusters {project.names.cluster}: {', '.join(f'{number} of {user}' for number, user in found)}", path="jobs.compute"))
     if project.unity.principal_user and found[0][1] != project.unity.principal_user:
-        raise BadInput(UNSURE_CLUSTER.fault(f"the cluster {project.names.cluster} is {found[0][1]}'s and not {project.unity.principal_user}'s", path="unity.principal_user", hint="`datamaster unity apply` sets it back"))
+        raise BadInput(_UNSURE_CLUSTER.fault(f"the cluster {project.names.cluster} is {found[0][1]}'s and not {project.unity.principal_user}'s", path="unity.principal_user", hint="`datamaster unity apply` sets it back"))
     old = runtime_fault(f"the cluster {project.names.cluster}", clusters[0].spark_version or "", "jobs.compute", f"`datamaster unity apply` brings it to {DEFAULT_RUNTIME}")
     if old:
         raise BadInput(old)
@@ -77,11 +76,11 @@ def compute_names(uses: Iterable[ComputeUse], kind: str) -> dict[str, tuple[str,
     return found
 
 # %% ../../nbs/deliver/03_workspace_compute.ipynb #860b09c0
-NO_POOL = code("no-such-pool", "A job cluster is to take machines of a pool that the workspace does not show.", "make the pool, ask who administers the workspace for `Can attach to` on it, or correct the name")
-NO_POLICY = code("no-such-policy", "A job cluster is to follow a policy that the workspace does not show.", "make the policy, ask who administers the workspace for `Can use` on it, or correct the name")
+_NO_POOL = code("no-such-pool", "A job cluster is to take machines of a pool that the workspace does not show.", "make the pool, ask who administers the workspace for `Can attach to` on it, or correct the name")
+_NO_POLICY = code("no-such-policy", "A job cluster is to follow a policy that the workspace does not show.", "make the policy, ask who administers the workspace for `Can use` on it, or correct the name")
 
 
-def missing_compute_faults(kind: Code, used: Mapping[str, tuple[str, str]], ids: Mapping[str, str], word: str) -> list[Fault]:
+def _missing_compute_faults(kind: Code, used: Mapping[str, tuple[str, str]], ids: Mapping[str, str], word: str) -> list[Fault]:
     """Return a fault for each name that is used and has no id."""
     return [kind.fault(f"the workspace shows no {word} {name!r}; it has {', '.join(sorted(ids)) or 'none'}", file=file, path=path, hint=nearest_name_hint(name, ids))
             for name, (file, path) in used.items() if name not in ids]
@@ -92,11 +91,11 @@ def read_workspace_compute(client: WorkspaceClient, project: Project, uses: Sequ
     pools, policies = compute_names(uses, "pool"), compute_names(uses, "policy")
     pool_ids = {item.instance_pool_name or "": item.instance_pool_id or "" for item in client.instance_pools.list()} if pools else {}
     policy_ids = {item.name or "": item.policy_id or "" for item in client.cluster_policies.list()} if policies else {}
-    faults = [*missing_compute_faults(NO_POOL, pools, pool_ids, "pool"), *missing_compute_faults(NO_POLICY, policies, policy_ids, "policy")]
+    faults = [*_missing_compute_faults(_NO_POOL, pools, pool_ids, "pool"), *_missing_compute_faults(_NO_POLICY, policies, policy_ids, "policy")]
     cluster = user = ""
     if any(use.compute.kind == "existing_cluster" for use in uses):
         try:
-            cluster, user = find_project_cluster(client, project)
+            cluster, user = _find_project_cluster(client, project)
         except BadInput as error:
             faults += error.faults
     release = Release("", "", cluster=cluster, cluster_user=user, runs_as=project.unity.service_principal, pools=pool_ids, policies=policy_ids)

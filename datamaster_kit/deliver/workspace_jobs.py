@@ -18,16 +18,13 @@ if TYPE_CHECKING:
     from databricks.sdk.service.jobs import BaseJob
 
 # %% auto #0
-__all__ = ['UNKNOWN_SETTING', 'START_SETTING_KEYS', 'LIST_SETTING_KEYS', 'UNCOMPARED_SETTINGS', 'SERVICE_FILLED_SETTINGS',
-           'sdk_settings', 'comparable_settings', 'comparable_member', 'pause_status', 'is_of_project', 'match_jobs',
-           'job_key_from_tags', 'job_name', 'build_found_jobs', 'build_found_job', 'job_note', 'desired_jobs',
-           'fields_to_remove', 'has_surplus_members', 'with_pause_status', 'find_jobs_of_key', 'job_operations']
+__all__ = ['pause_status', 'is_of_project', 'job_key_from_tags', 'job_name', 'build_found_jobs', 'desired_jobs', 'job_operations']
 
 # %% ../../nbs/deliver/04_workspace_jobs.ipynb #2c248637
-UNKNOWN_SETTING = code("job-setting-unknown", "A task of a contract has a setting, or a value of one, that the Jobs API does not know.", "see the Jobs API reference: Create a new job, tasks")
+_UNKNOWN_SETTING = code("job-setting-unknown", "A task of a contract has a setting, or a value of one, that the Jobs API does not know.", "see the Jobs API reference: Create a new job, tasks")
 
 
-def sdk_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
+def _sdk_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
     """Return settings as the SDK sends them; raises BadInput with the path of each that it does not know."""
     from databricks.sdk.service.jobs import JobSettings
 
@@ -35,34 +32,34 @@ def sdk_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
     taken: dict[str, Any] = JobSettings.from_dict(said).as_dict()
     lost = [item.path for item in attribute_differences(taken, said) if item.after not in ({}, [], ())]
     if lost:
-        raise BadInput(*(UNKNOWN_SETTING.fault(f"the job {settings['name']} has {path}, which the Jobs API does not take") for path in lost))
+        raise BadInput(*(_UNKNOWN_SETTING.fault(f"the job {settings['name']} has {path}, which the Jobs API does not take") for path in lost))
     return taken
 
 # %% ../../nbs/deliver/04_workspace_jobs.ipynb #644ae692
-START_SETTING_KEYS = ("schedule", "continuous", "trigger")
-LIST_SETTING_KEYS = {"tasks": "task_key", "job_clusters": "job_cluster_key", "environments": "environment_key"}
-UNCOMPARED_SETTINGS = ("run_as", "access_control_list", "parameters", *START_SETTING_KEYS, *LIST_SETTING_KEYS)
-SERVICE_FILLED_SETTINGS = ("kind", "is_single_node")  # the service answers with what they mean
+_START_SETTING_KEYS = ("schedule", "continuous", "trigger")
+_LIST_SETTING_KEYS = {"tasks": "task_key", "job_clusters": "job_cluster_key", "environments": "environment_key"}
+_UNCOMPARED_SETTINGS = ("run_as", "access_control_list", "parameters", *_START_SETTING_KEYS, *_LIST_SETTING_KEYS)
+_SERVICE_FILLED_SETTINGS = ("kind", "is_single_node")  # the service answers with what they mean
 
 
-def comparable_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
+def _comparable_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
     """Return settings in the form in which they are compared."""
-    members = {name: {item[key]: comparable_member(item) for item in settings.get(name) or ()} for name, key in LIST_SETTING_KEYS.items()}
-    starts = {name: {key: value for key, value in settings[name].items() if key != "pause_status"} if settings.get(name) else None for name in START_SETTING_KEYS}
-    return {**{name: value for name, value in settings.items() if name not in UNCOMPARED_SETTINGS}, **starts, **{name: found or None for name, found in members.items()}, "task_keys": sorted(members["tasks"]),
+    members = {name: {item[key]: _comparable_member(item) for item in settings.get(name) or ()} for name, key in _LIST_SETTING_KEYS.items()}
+    starts = {name: {key: value for key, value in settings[name].items() if key != "pause_status"} if settings.get(name) else None for name in _START_SETTING_KEYS}
+    return {**{name: value for name, value in settings.items() if name not in _UNCOMPARED_SETTINGS}, **starts, **{name: found or None for name, found in members.items()}, "task_keys": sorted(members["tasks"]),
             "parameters": sorted(settings.get("parameters") or (), key=lambda item: str(item["name"])) or None}
 
 
-def comparable_member(member: Mapping[str, Any]) -> dict[str, Any]:
+def _comparable_member(member: Mapping[str, Any]) -> dict[str, Any]:
     """Return a task with what it depends on in the order of its names, or a cluster without what the service fills in."""
     depends = {"depends_on": sorted(member["depends_on"], key=lambda item: str(item["task_key"]))} if member.get("depends_on") else {}
-    cluster = {"new_cluster": {name: value for name, value in member["new_cluster"].items() if name not in SERVICE_FILLED_SETTINGS}} if member.get("new_cluster") else {}
+    cluster = {"new_cluster": {name: value for name, value in member["new_cluster"].items() if name not in _SERVICE_FILLED_SETTINGS}} if member.get("new_cluster") else {}
     return {**member, **depends, **cluster}
 
 
 def pause_status(settings: Mapping[str, Any]) -> str:
     """Return whether a job is PAUSED or UNPAUSED; empty where nothing starts it."""
-    return next((str(settings[name].get("pause_status") or "UNPAUSED") for name in START_SETTING_KEYS if settings.get(name)), "")
+    return next((str(settings[name].get("pause_status") or "UNPAUSED") for name in _START_SETTING_KEYS if settings.get(name)), "")
 
 # %% ../../nbs/deliver/04_workspace_jobs.ipynb #11630a0e
 def is_of_project(project: Project, job: BaseJob) -> bool:
@@ -71,7 +68,7 @@ def is_of_project(project: Project, job: BaseJob) -> bool:
     return KEY_TAG in tags and all(tags.get(name) == own[name] for name in ("domain", "env"))
 
 
-def match_jobs(wanted: Sequence[Job], ours: Iterable[BaseJob]) -> tuple[dict[str, BaseJob], list[BaseJob]]:
+def _match_jobs(wanted: Sequence[Job], ours: Iterable[BaseJob]) -> tuple[dict[str, BaseJob], list[BaseJob]]:
     """Return the job of each wanted one by name, and what is left; where several match, the oldest."""
     left = sorted(ours, key=lambda item: item.job_id or 0)
     taken: dict[str, BaseJob] = {}
@@ -100,25 +97,25 @@ def build_found_jobs(project: Project, wanted: Sequence[Job], listed: Iterable[B
     """Return the project's jobs, those that are surplus with their number, and those of others that have a wanted name."""
     everything = list(listed)
     ours = [item for item in everything if is_of_project(project, item)]
-    taken, left = match_jobs(wanted, ours)
+    taken, left = _match_jobs(wanted, ours)
     keys, known = {job.key for job in wanted}, {item.job_id for item in ours}
     others: dict[str, BaseJob] = {}
     for item in everything:
         if item.job_id not in known:
             others.setdefault(job_name(item), item)
-    found = [build_found_job(job.name, taken[job.name], True, job_note(taken[job.name], others.get(job.name))) for job in wanted if job.name in taken]
-    found += [build_found_job(f"{job_name(item)} ({item.job_id})", item, True, "a second job of the same model" if job_key_from_tags(item) in keys else "no contract asks for it any more") for item in left]
-    return (*found, *(build_found_job(job.name, others[job.name], False, f"job {others[job.name].job_id} of {others[job.name].creator_user_name}")
+    found = [_build_found_job(job.name, taken[job.name], True, _job_note(taken[job.name], others.get(job.name))) for job in wanted if job.name in taken]
+    found += [_build_found_job(f"{job_name(item)} ({item.job_id})", item, True, "a second job of the same model" if job_key_from_tags(item) in keys else "no contract asks for it any more") for item in left]
+    return (*found, *(_build_found_job(job.name, others[job.name], False, f"job {others[job.name].job_id} of {others[job.name].creator_user_name}")
                       for job in wanted if job.name in others and job.name not in taken))
 
 
-def build_found_job(name: str, item: BaseJob, is_ours: bool, note: str) -> ExistingResource:
+def _build_found_job(name: str, item: BaseJob, is_ours: bool, note: str) -> ExistingResource:
     """Return a job of the workspace under a name; beside what is compared, its attributes say whether it is paused."""
     settings = item.settings.as_dict() if item.settings else {}
-    return ExistingResource("job", name, {**comparable_settings(settings), "pause_status": pause_status(settings)}, str(item.job_id), is_ours, note=note)
+    return ExistingResource("job", name, {**_comparable_settings(settings), "pause_status": pause_status(settings)}, str(item.job_id), is_ours, note=note)
 
 
-def job_note(item: BaseJob, other: BaseJob | None) -> str:
+def _job_note(item: BaseJob, other: BaseJob | None) -> str:
     """Return what a person should know of a job: that somebody unpaused it, or that another has its name."""
     unpaused = pause_status(item.settings.as_dict() if item.settings else {}) == "UNPAUSED"
     return "; ".join([*(["unpaused by hand, and left so"] if unpaused else []), *([f"job {other.job_id} of {other.creator_user_name} has the same name"] if other else [])])
@@ -129,9 +126,9 @@ def desired_jobs(wanted: Iterable[Job], needs: tuple[ResourceKey, ...] = ()) -> 
     found, faults = list[Resource](), list[Fault]()
     for job in wanted:
         try:
-            taken = sdk_settings(job.settings)
+            taken = _sdk_settings(job.settings)
             own = ("release", job.folder.rpartition("/")[2])
-            found.append(Resource("job", job.name, comparable_settings({**dict.fromkeys(name for name, value in job.settings.items() if value is None), **taken}), (*needs, own)))
+            found.append(Resource("job", job.name, _comparable_settings({**dict.fromkeys(name for name, value in job.settings.items() if value is None), **taken}), (*needs, own)))
         except BadInput as error:
             faults += error.faults
     if faults:
@@ -139,26 +136,26 @@ def desired_jobs(wanted: Iterable[Job], needs: tuple[ResourceKey, ...] = ()) -> 
     return tuple(found)
 
 # %% ../../nbs/deliver/04_workspace_jobs.ipynb #32e1312c
-def fields_to_remove(found: Mapping[str, Any], settings: Mapping[str, Any]) -> list[str]:
-    """Return what has to be removed of a job so that it has only what is wanted (Databricks, *Jobs API*, `fields_to_remove`)."""
+def _fields_to_remove(found: Mapping[str, Any], settings: Mapping[str, Any]) -> list[str]:
+    """Return what has to be removed of a job so that it has only what is wanted (Databricks, *Jobs API*, `_fields_to_remove`)."""
     fields = [name for name, value in settings.items() if value is None and found.get(name) is not None]
-    members = {name: {item[LIST_SETTING_KEYS[name]] for item in settings.get(name) or ()} for name in ("tasks", "job_clusters")}
+    members = {name: {item[_LIST_SETTING_KEYS[name]] for item in settings.get(name) or ()} for name in ("tasks", "job_clusters")}
     return [*fields, *(f"{name}/{key}" for name, keys in members.items() if name not in fields for key in found.get(name) or () if key not in keys)]
 
 
-def has_surplus_members(found: Mapping[str, Any], settings: Mapping[str, Any]) -> bool:
+def _has_surplus_members(found: Mapping[str, Any], settings: Mapping[str, Any]) -> bool:
     """An update would leave environments or parameters there that are not wanted."""
     there = {"environments": set(found.get("environments") or ()), "parameters": {item["name"] for item in found.get("parameters") or ()}}
     wanted = {"environments": {item["environment_key"] for item in settings.get("environments") or ()}, "parameters": {item["name"] for item in settings.get("parameters") or ()}}
     return any(wanted[name] and there[name] - wanted[name] for name in there)
 
 
-def with_pause_status(settings: Mapping[str, Any], status: str) -> dict[str, Any]:
+def _with_pause_status(settings: Mapping[str, Any], status: str) -> dict[str, Any]:
     """Return settings that are paused, or not, as a job was."""
-    return {name: {**value, "pause_status": status} if status and name in START_SETTING_KEYS and value else value for name, value in settings.items()}
+    return {name: {**value, "pause_status": status} if status and name in _START_SETTING_KEYS and value else value for name, value in settings.items()}
 
 
-def find_jobs_of_key(client: WorkspaceClient, project: Project, job: Job) -> Iterator[BaseJob]:
+def _find_jobs_of_key(client: WorkspaceClient, project: Project, job: Job) -> Iterator[BaseJob]:
     """Yield the project's jobs that have a job's name and key."""
     yield from (item for item in client.jobs.list(name=job.name, expand_tasks=True) if is_of_project(project, item) and job_key_from_tags(item) == job.key)
 
@@ -173,7 +170,7 @@ def job_operations(client: WorkspaceClient, project: Project, wanted: Iterable[J
 
     def find(resource: Resource) -> ExistingResource | None:
         job = by_name[resource.name]
-        return next((item for item in build_found_jobs(project, [job], list(find_jobs_of_key(client, project, job))) if item.name == job.name), None)
+        return next((item for item in build_found_jobs(project, [job], list(_find_jobs_of_key(client, project, job))) if item.name == job.name), None)
 
     def create(resource: Resource, identities: Identities) -> str:
         job = by_name[resource.name]
@@ -181,22 +178,22 @@ def job_operations(client: WorkspaceClient, project: Project, wanted: Iterable[J
         if there is not None:
             update(resource, there, identities)
             return there.identity
-        taken = JobSettings.from_dict(sdk_settings(job.settings)).as_shallow_dict()
+        taken = JobSettings.from_dict(_sdk_settings(job.settings)).as_shallow_dict()
         made = client.jobs.create(**taken, access_control_list=[JobAccessControlRequest.from_dict(item) for item in job.settings["access_control_list"]]).job_id or 0
-        first, *twins = sorted({made, *(item.job_id or 0 for item in find_jobs_of_key(client, project, job))})
+        first, *twins = sorted({made, *(item.job_id or 0 for item in _find_jobs_of_key(client, project, job))})
         for twin in twins:
             client.jobs.delete(twin)
         return str(first)
 
     def update(resource: Resource, there: ExistingResource, identities: Identities) -> None:
         job, number = by_name[resource.name], int(there.identity)
-        settings = with_pause_status(job.settings, there.attributes["pause_status"])
-        if has_surplus_members(there.attributes, settings):
+        settings = _with_pause_status(job.settings, there.attributes["pause_status"])
+        if _has_surplus_members(there.attributes, settings):
             before = client.jobs.get(number).settings
             kept = {name: value for name, value in (before.as_dict() if before else {}).items() if name not in settings}
-            client.jobs.reset(number, JobSettings.from_dict({**kept, **sdk_settings(settings)}))
+            client.jobs.reset(number, JobSettings.from_dict({**kept, **_sdk_settings(settings)}))
         else:
-            client.jobs.update(number, new_settings=JobSettings.from_dict(sdk_settings(settings)), fields_to_remove=fields_to_remove(there.attributes, settings) or None)
+            client.jobs.update(number, new_settings=JobSettings.from_dict(_sdk_settings(settings)), fields_to_remove=_fields_to_remove(there.attributes, settings) or None)
         client.permissions.update("jobs", there.identity, access_control_list=[AccessControlRequest.from_dict(item) for item in job.settings["access_control_list"]])
 
     def delete(there: ExistingResource) -> None:

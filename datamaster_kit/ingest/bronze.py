@@ -32,9 +32,7 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
 # %% auto #0
-__all__ = ['MOST_DIRTY_FILES', 'DIRTY_FILE_NOTES', 'row_rule_results', 'files_from_observation', 'batch_run', 'dirty_file_notes',
-           'append_bronze_batch', 'batch_rows', 'read_batch_dirt', 'rows_of_new_files', 'record_batch_files',
-           'write_bronze_batch', 'write_bronze', 'write_mended_file']
+__all__ = ['row_rule_results', 'write_bronze']
 
 # %% ../../nbs/ingest/06_bronze.ipynb #cc2b3e92
 def row_rule_results(rules: Sequence[Rule], broken: Mapping[str, int], total: int) -> tuple[RuleResult, ...]:
@@ -43,12 +41,12 @@ def row_rule_results(rules: Sequence[Rule], broken: Mapping[str, int], total: in
                  for rule in row_rules(rules))
 
 
-def files_from_observation(observed: Mapping[str, Any]) -> Files:
+def _files_from_observation(observed: Mapping[str, Any]) -> Files:
     """Return what a batch's rows say of its files."""
     return Files(observed["files"], observed["bytes"], observed["newest_millis"])
 
 
-def batch_run(step: Step, begun: datetime, stream: str, batch_id: int, observed: Mapping[str, Any], files: Files) -> Run:
+def _batch_run(step: Step, begun: datetime, stream: str, batch_id: int, observed: Mapping[str, Any], files: Files) -> Run:
     """Return the run of a batch from its counts."""
     rows, newest = observed["rows"], files.newest_millis
     results = row_rule_results(step.rules, observed["broken"], rows)
@@ -58,22 +56,22 @@ def batch_run(step: Step, begun: datetime, stream: str, batch_id: int, observed:
                     latency_seconds=datetime.now(UTC).timestamp() - newest / 1000 if newest else None, rows_per_second=rows / seconds if seconds else None)
 
 # %% ../../nbs/ingest/06_bronze.ipynb #54d76e8b
-MOST_DIRTY_FILES = 20
-DIRTY_FILE_NOTES = {"quarantined_in": "rows of {} are in quarantine", "rescued_in": "values of {} do not fit, or are not in the contract"}
+_MOST_DIRTY_FILES = 20
+_DIRTY_FILE_NOTES = {"quarantined_in": "rows of {} are in quarantine", "rescued_in": "values of {} do not fit, or are not in the contract"}
 
 
-def dirty_file_notes(step: Step, observed: Mapping[str, Any]) -> tuple[str, ...]:
+def _dirty_file_notes(step: Step, observed: Mapping[str, Any]) -> tuple[str, ...]:
     """Return the notes that name a batch's dirty files, by their path in the landing folder; where there are many, some of them."""
     notes = []
-    for kind, words in DIRTY_FILE_NOTES.items():
+    for kind, words in _DIRTY_FILE_NOTES.items():
         paths = sorted(path.partition(f"/{step.model.name}/")[2] or path for path in observed.get(kind) or ())
         if paths:
-            more = f" and {len(paths) - MOST_DIRTY_FILES} files more" if len(paths) > MOST_DIRTY_FILES else ""
-            notes.append(words.format(", ".join(paths[:MOST_DIRTY_FILES]) + more))
+            more = f" and {len(paths) - _MOST_DIRTY_FILES} files more" if len(paths) > _MOST_DIRTY_FILES else ""
+            notes.append(words.format(", ".join(paths[:_MOST_DIRTY_FILES]) + more))
     return tuple(notes)
 
 # %% ../../nbs/ingest/06_bronze.ipynb #0f178514
-def append_bronze_batch(step: Step, rows: DataFrame, claim: StreamState, batch_id: int, there: SchemaDrift, counted: Mapping[str, str]) -> dict[str, Any]:
+def _append_bronze_batch(step: Step, rows: DataFrame, claim: StreamState, batch_id: int, there: SchemaDrift, counted: Mapping[str, str]) -> dict[str, Any]:
     """Append a batch's rows to bronze, exactly once, and return what is counted."""
     from pyspark.sql import Observation
 
@@ -87,57 +85,57 @@ def append_bronze_batch(step: Step, rows: DataFrame, claim: StreamState, batch_i
     passing, application, table = bronze_rows(rows_with_drift(rows, there), columns, metadata, step.rules, broken), f"ingest/{claim.stream}", step.sql("bronze")
     if batch_id == claim.pending:
         append_once(passing, table, application, batch_id)
-        return aggregate_values(batch_rows(step, claim, batch_id), counted)
+        return aggregate_values(_batch_rows(step, claim, batch_id), counted)
     observation = Observation()  # Spark Connect tells observations of one session apart by their names alone
     append_once(passing.observe(observation, *aggregate_columns(counted)), table, application, batch_id)
     return dict(observation.get)
 
 
-def batch_rows(step: Step, claim: StreamState, batch_id: int) -> DataFrame:
+def _batch_rows(step: Step, claim: StreamState, batch_id: int) -> DataFrame:
     """Return the rows of bronze that a batch wrote."""
     return step.target.spark.table(step.sql("bronze")).where(is_in_batch(claim.stream, batch_id))
 
 
-def read_batch_dirt(step: Step, claim: StreamState, batch_id: int, observed: Mapping[str, Any]) -> dict[str, Any]:
+def _read_batch_dirt(step: Step, claim: StreamState, batch_id: int, observed: Mapping[str, Any]) -> dict[str, Any]:
     """Return how many of a batch's rows broke each rule (`broken`), and which files are dirty (`dirty_path_aggregates`), as its written rows say; they are not asked where none is dirty."""
     found: dict[str, Any] = {}
     if observed["with_broken"] or observed["rescued"]:
         broken_by = {f"broken {rule}": count for rule, count in breach_count_aggregates(step.rules, "carlton_broken_rules").items()}
-        dirty = batch_rows(step, claim, batch_id).where("cardinality(carlton_broken_rules) > 0 OR carlton_rescued IS NOT NULL")
+        dirty = _batch_rows(step, claim, batch_id).where("cardinality(carlton_broken_rules) > 0 OR carlton_rescued IS NOT NULL")
         found = aggregate_values(dirty, {**dirty_path_aggregates(), **broken_by})
     return {**found, "broken": {rule.id: found.get(f"broken {rule.id}", 0) for rule in row_rules(step.rules)}}
 
 # %% ../../nbs/ingest/06_bronze.ipynb #a90df23c
-def rows_of_new_files(step: Step, rows: DataFrame, claim: StreamState) -> DataFrame:
+def _rows_of_new_files(step: Step, rows: DataFrame, claim: StreamState) -> DataFrame:
     """Return the rows of files that bronze has no row of, other than by this stream."""
     known = step.target.spark.sql(f"SELECT DISTINCT carlton_metadata.file_path AS _datamaster_known FROM {step.sql('bronze')} WHERE NOT (carlton_metadata.stream <=> {sql_literal(claim.stream)})")
     return rows.withColumn("_datamaster_known", rows["_datamaster_file.path"]).join(known, "_datamaster_known", "left_anti").drop("_datamaster_known")
 
 
-def record_batch_files(step: Step, claim: StreamState, batch_id: int, observed: Mapping[str, Any], files: Files | None) -> None:
+def _record_batch_files(step: Step, claim: StreamState, batch_id: int, observed: Mapping[str, Any], files: Files | None) -> None:
     """Bring a batch's files to the ledger, exactly once."""
     entries = file_entries(step, claim, batch_id, observed, files)
     record_files(step.target, step.names.catalog, entries)
     step.note(*entries)
 
 
-def write_bronze_batch(step: Step, claim: StreamState, rows: DataFrame, batch_id: int, files: Files | None) -> None:
+def _write_bronze_batch(step: Step, claim: StreamState, rows: DataFrame, batch_id: int, files: Files | None) -> None:
     """Bring a batch to bronze and its bad rows to quarantine, and record it; each exactly once, wherever an earlier attempt ended. `files` are its files, where the target knows them."""
     begun, step = datetime.now(UTC), step.on(rows.sparkSession)
     failpoint("bronze.begun")
     there, notes = evolve_tables(step, rows)
     listed = files
     files = None if claim.leaves_out_known else files
-    observed = append_bronze_batch(step, rows_of_new_files(step, rows, claim) if claim.leaves_out_known else rows, claim, batch_id, there, batch_aggregates() if files else {**batch_aggregates(), **file_aggregates()})
+    observed = _append_bronze_batch(step, _rows_of_new_files(step, rows, claim) if claim.leaves_out_known else rows, claim, batch_id, there, batch_aggregates() if files else {**batch_aggregates(), **file_aggregates()})
     failpoint("bronze.appended")
     with ThreadPoolExecutor(2) as pool:
-        asked, entered = pool.submit(read_batch_dirt, step, claim, batch_id, observed), pool.submit(record_batch_files, step, claim, batch_id, observed, listed)
+        asked, entered = pool.submit(_read_batch_dirt, step, claim, batch_id, observed), pool.submit(_record_batch_files, step, claim, batch_id, observed, listed)
         if observed["quarantined"]:
             quarantine_batch(step, claim.stream, batch_id)
         failpoint("quarantine.appended")
         observed |= asked.result()
-        run = batch_run(step, begun, claim.stream, batch_id, observed, files or files_from_observation(observed))
-        run = replace(run, notes=(*notes, *dirty_file_notes(step, observed)))
+        run = _batch_run(step, begun, claim.stream, batch_id, observed, files or _files_from_observation(observed))
+        run = replace(run, notes=(*notes, *_dirty_file_notes(step, observed)))
         record_runs(step.target, step.names.catalog, [run])
         step.note(run)
         entered.result()
@@ -156,8 +154,8 @@ def write_bronze(step: Step) -> None:
     source, claim = file_source(step), claim_stream(step)
     waiting = step.target.find_unlisted_files(source, claim.checkpoint)
     if waiting or waiting is None or step.interval or claim.pending is not None:
-        step.target.read_new_files(source, claim.checkpoint, partial(write_bronze_batch, step, claim), step.interval)
-    step.target.read_mended_files(source, step.refused, claim.checkpoint, partial(write_mended_file, step, claim))
+        step.target.read_new_files(source, claim.checkpoint, partial(_write_bronze_batch, step, claim), step.interval)
+    step.target.read_mended_files(source, step.refused, claim.checkpoint, partial(_write_mended_file, step, claim))
     if not STOP_REQUESTED.is_set():
         finish_rebuild(claim)
         unlisted = sorted(waiting & (step.target.find_unlisted_files(source, claim.checkpoint) or set())) if waiting else []
@@ -165,6 +163,6 @@ def write_bronze(step: Step) -> None:
             raise DatamasterError(*(FILE_LOST.fault(f"{step.model.name}: {name}: it is in the landing folder, and has not been listed") for name in unlisted[:NAMED_FILES]))
 
 
-def write_mended_file(step: Step, claim: StreamState, rows: DataFrame, key: str, files: Files) -> None:
+def _write_mended_file(step: Step, claim: StreamState, rows: DataFrame, key: str, files: Files) -> None:
     """Bring a file that was refused, and has been written to since, to bronze: as the only batch of a stream of its own, whose name has the file's address, size and age (`key`)."""
-    write_bronze_batch(step, replace(claim, stream=f"{claim.stream}/{key}", pending=0, leaves_out_known=False), rows, 0, files)
+    _write_bronze_batch(step, replace(claim, stream=f"{claim.stream}/{key}", pending=0, leaves_out_known=False), rows, 0, files)

@@ -20,10 +20,7 @@ from .step import Step, checkpoint_folder
 from ..targets.failpoints import failpoint
 
 # %% auto #0
-__all__ = ['STREAM_PROPERTY', 'REBUILD_REMEDY', 'CHECKPOINT_LOST', 'CHECKPOINT_DAMAGED', 'TABLE_RECREATED', 'REBUILD_MARKER',
-           'Checkpoint', 'file_numbers', 'read_checkpoint', 'is_contiguous', 'checkpoint_damage', 'StreamState',
-           'checkpoint_faults', 'table_id', 'stream_of_table', 'inspect_checkpoint', 'claim_stream', 'begin_stream',
-           'move_checkpoint_aside', 'finish_rebuild']
+__all__ = ['Checkpoint', 'read_checkpoint', 'StreamState', 'claim_stream', 'finish_rebuild']
 
 # %% ../../nbs/ingest/02_checkpoint.ipynb #445fb3c0
 @dataclass(frozen=True)
@@ -50,7 +47,7 @@ class Checkpoint:
         return last if last is not None and last not in self.commits else None
 
 
-def file_numbers(folder: Path, suffix: str = "") -> tuple[int, ...]:
+def _file_numbers(folder: Path, suffix: str = "") -> tuple[int, ...]:
     """Return the numbers that name files of a folder, in order."""
     found = (re.fullmatch(rf"(\d+){re.escape(suffix)}", path.name) for path in (folder.iterdir() if folder.is_dir() else ()))
     return tuple(sorted(int(match[1]) for match in found if match))
@@ -60,23 +57,23 @@ def read_checkpoint(folder: Path) -> Checkpoint:
     """Return the state of a checkpoint's folder, which may be absent; raises ValueError where a file of it cannot be read."""
     metadata = folder / "metadata"
     stream = str(json.loads(metadata.read_text(encoding="utf-8"))["id"]) if metadata.exists() else ""
-    offsets = file_numbers(folder / "offsets")
+    offsets = _file_numbers(folder / "offsets")
     lines = (folder / "offsets" / str(offsets[-1])).read_text(encoding="utf-8").splitlines() if offsets else []
     said = json.loads(lines[2]) if len(lines) > 2 and lines[2].startswith("{") else {}
-    return Checkpoint(stream, offsets, file_numbers(folder / "commits"), file_numbers(folder / "sources" / "0"), file_numbers(folder / "sources" / "0", ".compact"),
+    return Checkpoint(stream, offsets, _file_numbers(folder / "commits"), _file_numbers(folder / "sources" / "0"), _file_numbers(folder / "sources" / "0", ".compact"),
                       said.get("logOffset"), str(said.get("reservoirId", "")), said.get("reservoirVersion"))
 
 # %% ../../nbs/ingest/02_checkpoint.ipynb #5757d001
-def is_contiguous(found: Iterable[int]) -> bool:
+def _is_contiguous(found: Iterable[int]) -> bool:
     """The numbers follow one another without a gap."""
     numbers = sorted(found)
     return not numbers or numbers == list(range(numbers[0], numbers[-1] + 1))
 
 
-def checkpoint_damage(checkpoint: Checkpoint, last_batch: int | None) -> str:
+def _checkpoint_damage(checkpoint: Checkpoint, last_batch: int | None) -> str:
     """Return what is wrong with a checkpoint whose stream has recorded batches up to `last_batch`, or an empty text."""
     last = max(checkpoint.offsets, default=-1)
-    if not is_contiguous(checkpoint.offsets) or not is_contiguous(checkpoint.commits):
+    if not _is_contiguous(checkpoint.offsets) or not _is_contiguous(checkpoint.commits):
         return "files are missing among its batches"
     if max(checkpoint.commits, default=-1) > last:
         return "a batch is done that was never planned"
@@ -89,13 +86,13 @@ def checkpoint_damage(checkpoint: Checkpoint, last_batch: int | None) -> str:
     return ""
 
 # %% ../../nbs/ingest/02_checkpoint.ipynb #b003066e
-STREAM_PROPERTY = "datamaster.stream"
-REBUILD_REMEDY = "or bring it back from a copy; `datamaster ingest run --rebuild-checkpoint` begins a new one, and leaves out every file that the table has already"
-CHECKPOINT_LOST = code("checkpoint-lost", "A table has been written by a stream whose checkpoint is not there.", f"look for the checkpoint, {REBUILD_REMEDY}")
-CHECKPOINT_DAMAGED = code("checkpoint-damaged", "A checkpoint is not as the stream left it.", f"leave it as it is, {REBUILD_REMEDY}")
-TABLE_RECREATED = code("table-recreated", "A checkpoint says that rows were written, and the table does not know of it: it was dropped and made again.",
+_STREAM_PROPERTY = "datamaster.stream"
+_REBUILD_REMEDY = "or bring it back from a copy; `datamaster ingest run --rebuild-checkpoint` begins a new one, and leaves out every file that the table has already"
+_CHECKPOINT_LOST = code("checkpoint-lost", "A table has been written by a stream whose checkpoint is not there.", f"look for the checkpoint, {_REBUILD_REMEDY}")
+_CHECKPOINT_DAMAGED = code("checkpoint-damaged", "A checkpoint is not as the stream left it.", f"leave it as it is, {_REBUILD_REMEDY}")
+_TABLE_RECREATED = code("table-recreated", "A checkpoint says that rows were written, and the table does not know of it: it was dropped and made again.",
                  "bring the table back (RESTORE, UNDROP), or fill it anew from every file: `datamaster ingest run --rebuild-checkpoint`")
-REBUILD_MARKER = "rebuilding"
+_REBUILD_MARKER = "rebuilding"
 
 
 @dataclass(frozen=True)
@@ -109,39 +106,39 @@ class StreamState:
     source_version: int | None = None
 
 
-def checkpoint_faults(step: Step, known: str, found: Checkpoint, last_batch: int | None, is_rebuilding: bool) -> list[Fault]:
+def _checkpoint_faults(step: Step, known: str, found: Checkpoint, last_batch: int | None, is_rebuilding: bool) -> list[Fault]:
     """Return what keeps a step from going on with its checkpoint; `known` is the stream that the table names."""
-    what, wrong = f"{step.name} of {step.model.name}", checkpoint_damage(found, last_batch)
+    what, wrong = f"{step.name} of {step.model.name}", _checkpoint_damage(found, last_batch)
     if wrong and found.stream:
-        return [CHECKPOINT_DAMAGED.fault(f"the checkpoint of {what} is damaged: {wrong}")]
+        return [_CHECKPOINT_DAMAGED.fault(f"the checkpoint of {what} is damaged: {wrong}")]
     if known and found.stream != known and not is_rebuilding:
-        return [CHECKPOINT_LOST.fault(f"the checkpoint of {what} {'is another one' if found.stream else 'is gone'}: the table was written by the stream {known}")]
+        return [_CHECKPOINT_LOST.fault(f"the checkpoint of {what} {'is another one' if found.stream else 'is gone'}: the table was written by the stream {known}")]
     if not known and found.commits:
-        return [TABLE_RECREATED.fault(f"the checkpoint of {what} has {len(found.commits)} batches of the stream {found.stream}, and the table is not its own")]
-    if found.source_table and found.source_table != table_id(step):
-        return [TABLE_RECREATED.fault(f"the checkpoint of {what} has read another bronze table of that name")]
+        return [_TABLE_RECREATED.fault(f"the checkpoint of {what} has {len(found.commits)} batches of the stream {found.stream}, and the table is not its own")]
+    if found.source_table and found.source_table != _table_id(step):
+        return [_TABLE_RECREATED.fault(f"the checkpoint of {what} has read another bronze table of that name")]
     return []
 
 
-def table_id(step: Step) -> str:
+def _table_id(step: Step) -> str:
     """Return the identifier of the model's bronze table."""
     detail = step.target.detail(step.table("bronze"))
     return detail.id if detail else ""
 
 
-def stream_of_table(step: Step, schema: str) -> str:
+def _stream_of_table(step: Step, schema: str) -> str:
     """Return the stream that writes the model's table of a schema, as the table says; empty where none has."""
     detail = step.target.detail(step.table(schema))
-    return detail.properties.get(STREAM_PROPERTY, "") if detail else ""
+    return detail.properties.get(_STREAM_PROPERTY, "") if detail else ""
 
 # %% ../../nbs/ingest/02_checkpoint.ipynb #cabe6678
-def inspect_checkpoint(step: Step, known: str, folder: Path) -> tuple[Checkpoint, list[Fault]]:
+def _inspect_checkpoint(step: Step, known: str, folder: Path) -> tuple[Checkpoint, list[Fault]]:
     """Return the state of a step's checkpoint, and what is wrong with it."""
     try:
         found = read_checkpoint(folder)
     except (ValueError, KeyError, TypeError, OSError) as error:
-        return Checkpoint(), [CHECKPOINT_DAMAGED.fault(f"the checkpoint of {step.name} of {step.model.name} cannot be read: {error}")]
-    return found, checkpoint_faults(step, known, found, step.last_batches.get(found.stream), (folder / REBUILD_MARKER).exists())
+        return Checkpoint(), [_CHECKPOINT_DAMAGED.fault(f"the checkpoint of {step.name} of {step.model.name} cannot be read: {error}")]
+    return found, _checkpoint_faults(step, known, found, step.last_batches.get(found.stream), (folder / _REBUILD_MARKER).exists())
 
 
 def claim_stream(step: Step) -> StreamState:
@@ -150,33 +147,33 @@ def claim_stream(step: Step) -> StreamState:
     A step that rebuilds sets such a checkpoint aside and begins a new one.
     """
     schema, folder = "silver" if step.name == "silver" else "bronze", Path(checkpoint_folder(step))
-    known = stream_of_table(step, schema)
-    found, faults = inspect_checkpoint(step, known, folder)
+    known = _stream_of_table(step, schema)
+    found, faults = _inspect_checkpoint(step, known, folder)
     if faults and not step.rebuilds_checkpoint:
         raise DatamasterError(*faults)
     if faults:
-        move_checkpoint_aside(folder)
+        _move_checkpoint_aside(folder)
         found = Checkpoint()
     if faults or not found.stream or found.stream != known:
-        begin_stream(step, step.sql(schema), folder, found.stream, is_rebuilt=bool(faults))
+        _begin_stream(step, step.sql(schema), folder, found.stream, is_rebuilt=bool(faults))
     found = read_checkpoint(folder)
-    return StreamState(found.stream, str(folder), found.pending, (folder / REBUILD_MARKER).exists(), found.source_version)
+    return StreamState(found.stream, str(folder), found.pending, (folder / _REBUILD_MARKER).exists(), found.source_version)
 
 
-def begin_stream(step: Step, table: str, folder: Path, stream: str = "", is_rebuilt: bool = False) -> None:
+def _begin_stream(step: Step, table: str, folder: Path, stream: str = "", is_rebuilt: bool = False) -> None:
     """Write a stream's identifier into its checkpoint, and then onto its table."""
     folder.mkdir(parents=True, exist_ok=True)
     if is_rebuilt:
-        (folder / REBUILD_MARKER).touch()
+        (folder / _REBUILD_MARKER).touch()
     if not stream:
         stream = str(uuid.uuid4())
         (folder / "metadata.new").write_text(json.dumps({"id": stream}), encoding="utf-8")
         (folder / "metadata.new").rename(folder / "metadata")
     failpoint("bronze.claimed")
-    step.target.spark.sql(f"ALTER TABLE {table} SET TBLPROPERTIES ({sql_literal(STREAM_PROPERTY)} = {sql_literal(stream)})")
+    step.target.spark.sql(f"ALTER TABLE {table} SET TBLPROPERTIES ({sql_literal(_STREAM_PROPERTY)} = {sql_literal(stream)})")
 
 # %% ../../nbs/ingest/02_checkpoint.ipynb #e8da88db
-def move_checkpoint_aside(folder: Path) -> None:
+def _move_checkpoint_aside(folder: Path) -> None:
     """Move a checkpoint's folder away, where there is one."""
     if folder.exists():
         shutil.move(folder, f"{folder}.{datetime.now(UTC):%Y%m%dT%H%M%S%f}.set_aside")
@@ -184,4 +181,4 @@ def move_checkpoint_aside(folder: Path) -> None:
 
 def finish_rebuild(claim: StreamState) -> None:
     """Say that a rebuilt stream has seen everything once, so that from now on nothing is left out."""
-    Path(claim.checkpoint, REBUILD_MARKER).unlink(missing_ok=True)
+    Path(claim.checkpoint, _REBUILD_MARKER).unlink(missing_ok=True)

@@ -20,14 +20,13 @@ from ..lakehouse.runs import RuleResult, Run
 from ..targets.cause import cause_of
 
 # %% auto #0
-__all__ = ['RULE_FAILED', 'rule_row_queries', 'layer_table_sql', 'models_in_rule', 'models_without_table', 'rule_result',
-           'query_number', 'set_rule_results', 'rule_failure']
+__all__ = ['RULE_FAILED', 'models_in_rule', 'rule_result', 'set_rule_results', 'rule_failure']
 
 # %% ../../nbs/ingest/07_checks.ipynb #3a8ac8ba
-def rule_row_queries(step: Step, rule: Rule, built: str = "") -> dict[str, str]:
+def _rule_row_queries(step: Step, rule: Rule, built: str = "") -> dict[str, str]:
     """Return, for each model of the contract, the SQL of the rows that a rule sees; `built` names rows of the model that are in no table yet."""
     gold = step.contract.gold_models
-    seen = {model.name: layer_table_sql(step, model) if model in gold else f"(SELECT * FROM {layer_table_sql(step, model)} WHERE {IS_GOOD_ROW})" for model in step.contract.models}
+    seen = {model.name: _layer_table_sql(step, model) if model in gold else f"(SELECT * FROM {_layer_table_sql(step, model)} WHERE {IS_GOOD_ROW})" for model in step.contract.models}
     if built:
         seen[step.model.name] = built
     elif rule.sees == "delivery":
@@ -35,7 +34,7 @@ def rule_row_queries(step: Step, rule: Rule, built: str = "") -> dict[str, str]:
     return seen
 
 
-def layer_table_sql(step: Step, model: Model) -> str:
+def _layer_table_sql(step: Step, model: Model) -> str:
     """Return the quoted name of the table that holds the rows of a model of the step's contract."""
     return step.target.sql_name(_layer_table(step, model))
 
@@ -51,7 +50,7 @@ def models_in_rule(rule: Rule, models: Iterable[Model]) -> list[Model]:
     return [model for model in models if "{" + model.name + "}" in said]
 
 
-def models_without_table(step: Step, rule: Rule, built: str = "") -> list[str]:
+def _models_without_table(step: Step, rule: Rule, built: str = "") -> list[str]:
     """Return the models whose table a rule needs and the target lacks."""
     named = [model for model in models_in_rule(rule, step.contract.models) if not (built and model == step.model)]
     return [model.name for model in named if not step.target.has_table(_layer_table(step, model))]
@@ -62,19 +61,19 @@ def rule_result(step: Step, rule: Rule, built: str = "") -> RuleResult:
     result = RuleResult(rule.id, rule.kind, rule.severity, not_executed=rule.not_executed, description=rule.description)
     if rule.not_executed:
         return result
-    absent = models_without_table(step, rule, built)
+    absent = _models_without_table(step, rule, built)
     if absent:
         return replace(result, not_executed=f"the table of {', '.join(absent)} is not there")
-    seen = rule_row_queries(step, rule, built)
+    seen = _rule_row_queries(step, rule, built)
     try:
-        value = query_number(step, render_query(rule, seen))
-        total = int(query_number(step, f"SELECT count(*) FROM {seen[step.model.name]}") or 0) if rule.unit == "percent" else 0
+        value = _query_number(step, render_query(rule, seen))
+        total = int(_query_number(step, f"SELECT count(*) FROM {seen[step.model.name]}") or 0) if rule.unit == "percent" else 0
     except Exception as error:  # the query is the contract's: whatever is wrong with it is its author's to know
         return replace(result, not_executed=f"its query failed: {cause_of(error)[:300]}")
     return replace(result, value=value, passed=is_rule_met(rule, value, total))
 
 
-def query_number(step: Step, query: str) -> float | None:
+def _query_number(step: Step, query: str) -> float | None:
     """Return the one number that a query gives, or None for NULL."""
     rows = step.target.spark.sql(query).limit(2).collect()
     if len(rows) != 1 or len(rows[0]) != 1:

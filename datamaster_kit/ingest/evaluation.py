@@ -24,17 +24,11 @@ from ..targets.cause import cause_of
 from ..targets.base import Target
 
 # %% auto #0
-__all__ = ['READING_RULE_REASON', 'DELIVERY_RULE_REASON', 'BROKEN_COLUMN', 'NEXT_STEP_TEXTS', 'SETTLED_NOTE',
-           'LATEST_RESULTS_QUERY', 'RecordedResults', 'TABLE_ABSENT_REASON', 'LIVE_RULE_FAILED', 'RESULT_COLUMNS',
-           'LiveTable', 'layers_of', 'live_tables', 'skip_reason', 'live_rows_sql', 'row_rule_aggregates',
-           'evaluation_query', 'LiveAnswers', 'error_line', 'query_rules', 'LiveResult', 'live_result',
-           'next_step_text', 'read_recorded_results', 'read_settled_runs', 'evaluate_table', 'evaluate_contract',
-           'companion_table', 'evaluate_contracts', 'live_faults', 'number_text', 'live_value_text',
-           'ingest_result_text', 'result_rows', 'verdict_counts']
+__all__ = ['RESULT_COLUMNS', 'LiveResult', 'evaluate_contracts', 'live_faults', 'result_rows', 'verdict_counts']
 
 # %% ../../nbs/ingest/16_evaluation.ipynb #3681fedc
 @dataclass(frozen=True)
-class LiveTable:
+class _LiveTable:
     """A table of a model as it is now: its columns, none where it is not there.
 
     `settled` has, by rule, the runs that brought rows to bronze which broke it, were held for it,
@@ -53,7 +47,7 @@ class LiveTable:
         return column.lower() in (name.lower() for name in self.columns)
 
 
-def layers_of(contract: Contract, model: Model) -> tuple[str, ...]:
+def _layers_of(contract: Contract, model: Model) -> tuple[str, ...]:
     """Return the layers in which a contract describes a model."""
     if model in contract.gold_models:
         return ("gold",)
@@ -61,21 +55,21 @@ def layers_of(contract: Contract, model: Model) -> tuple[str, ...]:
     return (*bronze, *(("silver",) if model in contract.silver_models else ()))
 
 
-def live_tables(contract: Contract, names: Names) -> tuple[LiveTable, ...]:
+def _live_tables(contract: Contract, names: Names) -> tuple[_LiveTable, ...]:
     """Return the tables that a contract describes, of which nothing is known yet."""
     models = {model.name: model for model in (*contract.workflow_models, *contract.gold_models)}
     return tuple(
-        LiveTable(contract, model, layer, names.table(layer, model.table))
+        _LiveTable(contract, model, layer, names.table(layer, model.table))
         for model in models.values()
-        for layer in layers_of(contract, model)
+        for layer in _layers_of(contract, model)
     )
 
 # %% ../../nbs/ingest/16_evaluation.ipynb #b28d27bf
-READING_RULE_REASON = "it is about what was read, and only bronze keeps that"
-DELIVERY_RULE_REASON = "it is about one delivery, and bronze has many: ingest judges each as it comes"
+_READING_RULE_REASON = "it is about what was read, and only bronze keeps that"
+_DELIVERY_RULE_REASON = "it is about one delivery, and bronze has many: ingest judges each as it comes"
 
 
-def skip_reason(rule: Rule, table: LiveTable, tables: Mapping[str, LiveTable]) -> str:
+def _skip_reason(rule: Rule, table: _LiveTable, tables: Mapping[str, _LiveTable]) -> str:
     """Return why a rule cannot be asked of a table; empty where it can.
 
     `tables` are those of the same layer that the rule's query may read, by their models' names.
@@ -83,9 +77,9 @@ def skip_reason(rule: Rule, table: LiveTable, tables: Mapping[str, LiveTable]) -
     if rule.not_executed:
         return rule.not_executed
     if rule.is_about_reading and not table.has_column("carlton_rescued"):
-        return READING_RULE_REASON
+        return _READING_RULE_REASON
     if rule.sees == "delivery" and rule.query and table.layer == "bronze":
-        return DELIVERY_RULE_REASON
+        return _DELIVERY_RULE_REASON
     others = models_in_rule(rule, table.contract.models)
     absent = [other.name for other in others if not tables[other.name].columns]
     if absent:
@@ -94,10 +88,10 @@ def skip_reason(rule: Rule, table: LiveTable, tables: Mapping[str, LiveTable]) -
     return f"the table has no column {top.column}" if top and not table.has_column(top.column) else ""
 
 # %% ../../nbs/ingest/16_evaluation.ipynb #daf92ccd
-BROKEN_COLUMN = "_datamaster_broken"
+_BROKEN_COLUMN = "_datamaster_broken"
 
 
-def live_rows_sql(target: Target, table: LiveTable) -> str:
+def _live_rows_sql(target: Target, table: _LiveTable) -> str:
     """Return the SQL of the rows that a rule over many rows sees of a table: of bronze the good ones, of a history those that hold."""
     name = target.sql_name(table.name)
     if table.layer == "bronze" and table.has_column("carlton_is_quarantined"):
@@ -106,13 +100,13 @@ def live_rows_sql(target: Target, table: LiveTable) -> str:
     return f"(SELECT * FROM {name} WHERE carlton_is_current)" if is_history else name
 
 
-def row_rule_aggregates(asked: Sequence[Rule], table: LiveTable) -> dict[str, str]:
+def _row_rule_aggregates(asked: Sequence[Rule], table: _LiveTable) -> dict[str, str]:
     """Return the aggregates of the rules that one row decides, by name: how many rows break each (`all`), and how many of them are not settled (`open`)."""
     counts = {"rows": "count(1)"}
     if table.layer == "bronze" and table.has_column("carlton_is_quarantined"):
         counts["good"] = f"count_if({IS_GOOD_ROW})"
     for rule in asked:
-        breaks = f"array_contains({BROKEN_COLUMN}, {sql_literal(rule.id)})"
+        breaks = f"array_contains({_BROKEN_COLUMN}, {sql_literal(rule.id)})"
         counts[f"all {rule.id}"] = f"count_if({breaks})"
         if runs := table.settled.get(rule.id):
             those = f"carlton_metadata.run_id IN ({', '.join(map(sql_literal, runs))})"
@@ -120,46 +114,46 @@ def row_rule_aggregates(asked: Sequence[Rule], table: LiveTable) -> dict[str, st
     return counts
 
 
-def evaluation_query(target: Target, table: LiveTable, row_rules: Sequence[Rule], queries: Mapping[str, str]) -> str:
+def _evaluation_query(target: Target, table: _LiveTable, row_rules: Sequence[Rule], queries: Mapping[str, str]) -> str:
     """Return the SELECT that counts a table's rows and those that break each rule, and that has the numbers of some queries."""
     exempt = exemptions(table.contract, table.model) if table.layer == "bronze" else {}
-    counts = row_rule_aggregates(row_rules, table)
+    counts = _row_rule_aggregates(row_rules, table)
     broken = rule_breaches(table.model, row_rules, exempt)
-    rows = f"(SELECT *, {broken} AS {BROKEN_COLUMN} FROM {target.sql_name(table.name)})"
+    rows = f"(SELECT *, {broken} AS {_BROKEN_COLUMN} FROM {target.sql_name(table.name)})"
     counted = ", ".join(f"{sql} AS {quote(name)}" for name, sql in counts.items())
     numbers = "".join(f", ({query}) AS {quote(name)}" for name, query in queries.items())
     return f"SELECT _counted.*{numbers} FROM (SELECT {counted} FROM {rows}) _counted"
 
 # %% ../../nbs/ingest/16_evaluation.ipynb #da777166
 @dataclass(frozen=True)
-class LiveAnswers:
+class _LiveAnswers:
     """What a table said: numbers by name, and why a rule gave none, by its id."""
 
     numbers: Mapping[str, float | None] = field(default_factory=dict)
     failed: Mapping[str, str] = field(default_factory=dict)
 
 
-def error_line(error: Exception) -> str:
+def _error_line(error: Exception) -> str:
     """Return what an error says, in a line."""
     return str(error.faults[0].message if isinstance(error, DatamasterError) else cause_of(error))[:300]
 
 
-def query_rules(target: Target, table: LiveTable, asked: Sequence[Rule], queries: Mapping[str, str]) -> LiveAnswers:
+def _query_rules(target: Target, table: _LiveTable, asked: Sequence[Rule], queries: Mapping[str, str]) -> _LiveAnswers:
     """Ask a table about rules, all at once where that works; raises what the target raises where the table cannot be read at all."""
     row_rules = [rule for rule in asked if rule.is_row_rule]
     mine = {rule.id: queries[rule.id] for rule in asked if not rule.is_row_rule}
     try:
-        (row,) = target.sql(evaluation_query(target, table, row_rules, mine))
+        (row,) = target.sql(_evaluation_query(target, table, row_rules, mine))
         numbers = {name: None if value is None else float(value) for name, value in row.items()}
-        return LiveAnswers(numbers)
+        return _LiveAnswers(numbers)
     except Exception as error:  # a contract's SQL on a table of any kind: whatever is wrong is told
         if not asked:
             raise
         if len(asked) == 1:
-            return LiveAnswers(failed={asked[0].id: f"its query failed: {error_line(error)}"})
+            return _LiveAnswers(failed={asked[0].id: f"its query failed: {_error_line(error)}"})
     half = len(asked) // 2
-    parts = [query_rules(target, table, some, queries) for some in ((), asked[:half], asked[half:])]
-    return LiveAnswers(
+    parts = [_query_rules(target, table, some, queries) for some in ((), asked[:half], asked[half:])]
+    return _LiveAnswers(
         {name: value for part in parts for name, value in part.numbers.items()},
         {name: reason for part in parts for name, reason in part.failed.items()},
     )
@@ -189,7 +183,7 @@ class LiveResult:
     next: str = ""
 
 
-NEXT_STEP_TEXTS = {
+_NEXT_STEP_TEXTS = {
     ("bronze", "warn"): "told only",
     ("bronze", "quarantine"): "kept out of silver: mend the rows or the contract, then `datamaster ingest replay`",
     ("bronze", "fail"): "land a corrected delivery, or `datamaster ingest replay`; or `datamaster ingest release {model} --reason TEXT`",
@@ -199,10 +193,10 @@ NEXT_STEP_TEXTS = {
     ("gold", "warn"): "told only",
     ("gold", "fail"): "mend what it is built from, or its file, then `datamaster ingest run`",
 }
-SETTLED_NOTE = "mended or released since; the rows stay in bronze"
+_SETTLED_NOTE = "mended or released since; the rows stay in bronze"
 
 
-def live_result(rule: Rule, table: LiveTable, answers: LiveAnswers) -> LiveResult:
+def _live_result(rule: Rule, table: _LiveTable, answers: _LiveAnswers) -> LiveResult:
     """Return what a rule says of a table, given its answers."""
     is_gold = table.layer == "gold" and rule.severity in BLOCKING_SEVERITIES
     severity = "fail" if is_gold else rule.severity
@@ -213,31 +207,31 @@ def live_result(rule: Rule, table: LiveTable, answers: LiveAnswers) -> LiveResul
     if not rule.is_row_rule:
         value, seen = answers.numbers[rule.id], int(answers.numbers.get("good", rows) or 0)
         passed = is_rule_met(rule, value, seen)
-        return replace(plain, value=value, passed=passed, next="" if passed else next_step_text(table, severity))
+        return replace(plain, value=value, passed=passed, next="" if passed else _next_step_text(table, severity))
     value = answers.numbers[f"all {rule.id}"]
     still = answers.numbers.get(f"open {rule.id}", value)
     passed = is_rule_met(rule, still, rows)
-    words = SETTLED_NOTE if passed and not is_rule_met(rule, value, rows) else "" if passed else next_step_text(table, severity)
+    words = _SETTLED_NOTE if passed and not is_rule_met(rule, value, rows) else "" if passed else _next_step_text(table, severity)
     return replace(plain, value=value, rows=rows, passed=passed, next=words)
 
 
-def next_step_text(table: LiveTable, severity: str) -> str:
+def _next_step_text(table: _LiveTable, severity: str) -> str:
     """Return what to do where a rule is broken."""
-    return NEXT_STEP_TEXTS[table.layer, severity].format(model=table.model.name)
+    return _NEXT_STEP_TEXTS[table.layer, severity].format(model=table.model.name)
 
 # %% ../../nbs/ingest/16_evaluation.ipynb #98734063
-LATEST_RESULTS_QUERY = """
+_LATEST_RESULTS_QUERY = """
 SELECT contract_id, model, step, rules FROM (
   SELECT contract_id, model, step, rules, row_number() OVER (PARTITION BY contract_id, model, step ORDER BY started_at DESC) AS place
   FROM records WHERE batch IS NULL AND step IN {steps} AND cardinality(rules) > 0) newest
 WHERE place = 1
 """
-RecordedResults = Mapping[tuple[str, str, str], RuleResult]
+_RecordedResults = Mapping[tuple[str, str, str], RuleResult]
 
 
-def read_recorded_results(target: Target, catalog: str) -> RecordedResults:
+def _read_recorded_results(target: Target, catalog: str) -> _RecordedResults:
     """Return what the newest run of ingest, and of gold, recorded of each rule, by contract, model and rule."""
-    found = target.records(runs_name(catalog), LATEST_RESULTS_QUERY, steps=("ingest", "gold"))
+    found = target.records(runs_name(catalog), _LATEST_RESULTS_QUERY, steps=("ingest", "gold"))
     return {
         (row["contract_id"], row["model"], said["rule"]): RuleResult(**said)
         for row in found
@@ -245,7 +239,7 @@ def read_recorded_results(target: Target, catalog: str) -> RecordedResults:
     }
 
 
-def read_settled_runs(target: Target, names: Names, contract: Contract) -> dict[str, dict[str, tuple[str, ...]]]:
+def _read_settled_runs(target: Target, names: Names, contract: Contract) -> dict[str, dict[str, tuple[str, ...]]]:
     """Return, by model and rule, the runs whose rows were held for a rule, and have been mended or released since."""
     holds = read_holds(target, names.catalog, contract.id, is_open=False)
     still = {(hold.model, hold.rule, run) for hold in holds if hold.state == "held" for run in hold.runs}
@@ -257,95 +251,95 @@ def read_settled_runs(target: Target, names: Names, contract: Contract) -> dict[
     return found
 
 
-TABLE_ABSENT_REASON = "the table is not there"
+_TABLE_ABSENT_REASON = "the table is not there"
 
 
-def evaluate_table(target: Target, table: LiveTable, tables: Mapping[str, LiveTable], told: set[str]) -> list[LiveResult]:
+def _evaluate_table(target: Target, table: _LiveTable, tables: Mapping[str, _LiveTable], told: set[str]) -> list[LiveResult]:
     """Return what every rule of a model says of one of its tables; rules that no table can be asked are left out where they are in `told`, which gets them."""
     plain = LiveResult(table.contract.id, table.model.name, table.layer, str(table.name), "*", "")
     if not table.columns:
-        return [replace(plain, not_executed=TABLE_ABSENT_REASON)]
+        return [replace(plain, not_executed=_TABLE_ABSENT_REASON)]
     own = [rule for rule in rules(table.contract, table.model) if rule.id not in told]
-    reasons = {rule.id: skip_reason(rule, table, tables) for rule in own}
+    reasons = {rule.id: _skip_reason(rule, table, tables) for rule in own}
     asked = [rule for rule in own if not reasons[rule.id]]
-    rows = {name: live_rows_sql(target, other) for name, other in tables.items()}
+    rows = {name: _live_rows_sql(target, other) for name, other in tables.items()}
     queries = {rule.id: render_query(rule, rows) for rule in asked if not rule.is_row_rule}
     told |= {rule.id for rule in own if rule.not_executed}
     try:
-        answers = query_rules(target, table, asked, queries)
+        answers = _query_rules(target, table, asked, queries)
     except Exception as error:  # it is there, and may not be read
-        return [replace(plain, not_executed=f"the table cannot be read: {error_line(error)}")]
-    silent = LiveAnswers(failed={name: reason for name, reason in reasons.items() if reason})
-    return [live_result(rule, table, silent if reasons[rule.id] else answers) for rule in own]
+        return [replace(plain, not_executed=f"the table cannot be read: {_error_line(error)}")]
+    silent = _LiveAnswers(failed={name: reason for name, reason in reasons.items() if reason})
+    return [_live_result(rule, table, silent if reasons[rule.id] else answers) for rule in own]
 
 
-def evaluate_contract(target: Target, project: Project, contract: Contract, recorded: RecordedResults) -> list[LiveResult]:
+def _evaluate_contract(target: Target, project: Project, contract: Contract, recorded: _RecordedResults) -> list[LiveResult]:
     """Return what every rule of a contract says of its tables as they are now, with what ingest recorded of it."""
-    settled = read_settled_runs(target, project.names, contract)
+    settled = _read_settled_runs(target, project.names, contract)
     tables = [
         replace(table, columns=target.columns(table.name) or (), settled=settled.get(table.model.name, {}))
-        for table in live_tables(contract, project.names)
+        for table in _live_tables(contract, project.names)
     ]
     at = {(table.model.name, table.layer): table for table in tables}
     found, told = list[LiveResult](), dict[str, set[str]]()
     for table in tables:
-        beside = {model.name: companion_table(table, model, at, project.names) for model in contract.models}
-        found += evaluate_table(target, table, beside, told.setdefault(table.model.name, set()))
+        beside = {model.name: _companion_table(table, model, at, project.names) for model in contract.models}
+        found += _evaluate_table(target, table, beside, told.setdefault(table.model.name, set()))
     return [replace(item, recorded=recorded.get((item.contract, item.model, item.rule))) for item in found]
 
 
-def companion_table(table: LiveTable, model: Model, at: Mapping[tuple[str, str], LiveTable], names: Names) -> LiveTable:
+def _companion_table(table: _LiveTable, model: Model, at: Mapping[tuple[str, str], _LiveTable], names: Names) -> _LiveTable:
     """Return the table of a model that a rule of another one's table reads: that of its layer, else of gold, or of silver beside gold."""
     for layer in (table.layer, "gold", "silver", "bronze"):
         if (model.name, layer) in at:
             return at[model.name, layer]
-    return LiveTable(table.contract, model, table.layer, names.table(table.layer, model.table))
+    return _LiveTable(table.contract, model, table.layer, names.table(table.layer, model.table))
 
 
 def evaluate_contracts(target: Target, project: Project, contracts: Iterable[Contract]) -> tuple[LiveResult, ...]:
     """Return what every rule of some contracts says of bronze, silver and gold as they are now; nothing is changed."""
-    recorded = read_recorded_results(target, project.names.catalog)
-    return tuple(item for contract in contracts for item in evaluate_contract(target, project, contract, recorded))
+    recorded = _read_recorded_results(target, project.names.catalog)
+    return tuple(item for contract in contracts for item in _evaluate_contract(target, project, contract, recorded))
 
 # %% ../../nbs/ingest/16_evaluation.ipynb #4431f7a0
-LIVE_RULE_FAILED = code("live-rule-failed", "A table as it is now breaks a rule of severity fail.", "the table of results says what to do for each")
+_LIVE_RULE_FAILED = code("live-rule-failed", "A table as it is now breaks a rule of severity fail.", "the table of results says what to do for each")
 
 
 def live_faults(results: Iterable[LiveResult]) -> list[Fault]:
     """Return a fault for each rule of severity fail that a table breaks; one where none of the tables is there."""
     results = list(results)
-    if results and all(item.not_executed == TABLE_ABSENT_REASON for item in results):
+    if results and all(item.not_executed == _TABLE_ABSENT_REASON for item in results):
         return [NO_TABLE.fault("none of the contracts' tables is there")]
     broken = [item for item in results if item.severity == "fail" and item.passed is False]
     return [
-        LIVE_RULE_FAILED.fault(f"{item.table}: {item.rule}: {item.description}: {live_value_text(item)}", hint=item.next)
+        _LIVE_RULE_FAILED.fault(f"{item.table}: {item.rule}: {item.description}: {_live_value_text(item)}", hint=item.next)
         for item in broken
     ]
 
 
-def number_text(value: float | None) -> str:
+def _number_text(value: float | None) -> str:
     """Return a number as people read it."""
     if value is None:
         return "no value"
     return f"{value:,.0f}" if value == int(value) else f"{value:,g}"
 
 
-def live_value_text(item: LiveResult) -> str:
+def _live_value_text(item: LiveResult) -> str:
     """Return what was counted, in words: broken rows of all, or a query's number."""
     if item.passed is None:
         return ""
-    value = number_text(item.value)
+    value = _number_text(item.value)
     return value if item.rows is None else f"{value} / {item.rows:,}"
 
 
-def ingest_result_text(item: LiveResult) -> str:
+def _ingest_result_text(item: LiveResult) -> str:
     """Return what ingest recorded of a rule, in words."""
     said = item.recorded
     if said is None:
         return "nothing"
     if said.passed is None:
         return "not executed"
-    return f"{'passed' if said.passed else 'broken'}: {number_text(said.value)}"
+    return f"{'passed' if said.passed else 'broken'}: {_number_text(said.value)}"
 
 
 def result_rows(results: Iterable[LiveResult]) -> list[tuple[str, ...]]:
@@ -353,7 +347,7 @@ def result_rows(results: Iterable[LiveResult]) -> list[tuple[str, ...]]:
     ranks = {(False, "fail"): 0, (False, "quarantine"): 1, (False, "warn"): 2}
     ordered = sorted(results, key=lambda item: 3 if item.passed is None else ranks.get((item.passed, item.severity), 4))
     return [
-        (item.contract, item.model, item.layer, item.rule, item.severity, live_value_text(item), ingest_result_text(item),
+        (item.contract, item.model, item.layer, item.rule, item.severity, _live_value_text(item), _ingest_result_text(item),
          f"not executed, because {item.not_executed}" if item.not_executed else item.next or "kept")
         for item in ordered
     ]

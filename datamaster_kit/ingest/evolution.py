@@ -22,13 +22,10 @@ if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame
 
 # %% auto #0
-__all__ = ['EVOLUTION_PROPERTY_PREFIX', 'RESERVED_MEMBERS', 'FILE_SCHEMA_CHANGED', 'RESCUED_NUMBER_PATTERN', 'MEMBERS_COLUMN',
-           'wider_type', 'SchemaDrift', 'read_schema_drift', 'RescuedColumn', 'find_rescued_columns',
-           'is_plain_column_name', 'plan_schema_drift', 'evolution_statements', 'evolve_tables', 'rows_with_drift',
-           'new_column_member_sql', 'member_for_value_sql']
+__all__ = ['SchemaDrift', 'RescuedColumn', 'find_rescued_columns', 'evolve_tables', 'rows_with_drift']
 
 # %% ../../nbs/ingest/04_evolution.ipynb #7cea0927
-def wider_type(type: DataType, before: int, after: int) -> DataType | None:
+def _wider_type(type: DataType, before: int, after: int) -> DataType | None:
     """Return the type that holds what a column's type does and numbers of so many digits before and after the point, or None where no wider type does."""
     match type:
         case Scalar("byte" | "short" | "integer") if not after and before <= 18:
@@ -39,7 +36,7 @@ def wider_type(type: DataType, before: int, after: int) -> DataType | None:
     return None
 
 # %% ../../nbs/ingest/04_evolution.ipynb #d97607f0
-EVOLUTION_PROPERTY_PREFIX = "datamaster.evolved."
+_EVOLUTION_PROPERTY_PREFIX = "datamaster.evolved."
 
 
 @dataclass(frozen=True)
@@ -50,11 +47,11 @@ class SchemaDrift:
     widened: Mapping[str, str] = field(default_factory=dict)
 
 
-def read_schema_drift(step: Step) -> SchemaDrift:
+def _read_schema_drift(step: Step) -> SchemaDrift:
     """Return what the model's bronze table has beyond its contract."""
     detail = step.target.detail(step.table("bronze"))
     properties = detail.properties if detail else {}
-    said = {key.removeprefix(EVOLUTION_PROPERTY_PREFIX): properties[key] for key in sorted(properties) if key.startswith(EVOLUTION_PROPERTY_PREFIX)}
+    said = {key.removeprefix(_EVOLUTION_PROPERTY_PREFIX): properties[key] for key in sorted(properties) if key.startswith(_EVOLUTION_PROPERTY_PREFIX)}
     known = {column.name: column.type for column in bronze_table(step.contract, step.model, "").columns}
     in_any_case = {name.lower() for name in known}
     added = {name: kind for name, kind in said.items() if name.lower() not in in_any_case}
@@ -62,8 +59,8 @@ def read_schema_drift(step: Step) -> SchemaDrift:
     return SchemaDrift(added, widened)
 
 # %% ../../nbs/ingest/04_evolution.ipynb #990d6aca
-RESERVED_MEMBERS = ("_file_path", "_corrupt_record", "_unreadable")
-FILE_SCHEMA_CHANGED = code("schema-changed", "A file has a column or a value that the contract does not know, and the contract says to stop.",
+_RESERVED_MEMBERS = ("_file_path", "_corrupt_record", "_unreadable")
+_FILE_SCHEMA_CHANGED = code("schema-changed", "A file has a column or a value that the contract does not know, and the contract says to stop.",
                       "mend the file, or the contract's fields, or its `schema_evolution`; then run again")
 
 
@@ -78,7 +75,7 @@ class RescuedColumn:
     after: int
 
 
-RESCUED_NUMBER_PATTERN = "^[+-]?0*([0-9]+)(?:[.]([0-9]+))?$"
+_RESCUED_NUMBER_PATTERN = "^[+-]?0*([0-9]+)(?:[.]([0-9]+))?$"
 
 
 def find_rescued_columns(rows: DataFrame) -> tuple[RescuedColumn, ...]:
@@ -88,37 +85,37 @@ def find_rescued_columns(rows: DataFrame) -> tuple[RescuedColumn, ...]:
     # No filter on the rows: Spark would copy all that a column is made of into it, each time that one is named.
     pairs = rows.selectExpr(f"explode({parse_rescued_texts()}) AS (name, text)")
     digits = "length(regexp_extract(text, {}, {}))".format
-    found = pairs.where(f"name NOT IN ({', '.join(map(sql_literal, RESERVED_MEMBERS))})").groupBy("name").agg(
-        expr("max(text)").alias("example"), expr(f"count_if(text RLIKE {sql_literal(RESCUED_NUMBER_PATTERN)})").alias("numbers"),
-        expr(f"max({digits(sql_literal(RESCUED_NUMBER_PATTERN), 1)})").alias("before"), expr(f"max({digits(sql_literal(RESCUED_NUMBER_PATTERN), 2)})").alias("after"))
+    found = pairs.where(f"name NOT IN ({', '.join(map(sql_literal, _RESERVED_MEMBERS))})").groupBy("name").agg(
+        expr("max(text)").alias("example"), expr(f"count_if(text RLIKE {sql_literal(_RESCUED_NUMBER_PATTERN)})").alias("numbers"),
+        expr(f"max({digits(sql_literal(_RESCUED_NUMBER_PATTERN), 1)})").alias("before"), expr(f"max({digits(sql_literal(_RESCUED_NUMBER_PATTERN), 2)})").alias("after"))
     return tuple(RescuedColumn(**row.asDict()) for row in sorted(found.collect(), key=lambda row: row["name"]))
 
 # %% ../../nbs/ingest/04_evolution.ipynb #f9f4a897
-def is_plain_column_name(name: str) -> bool:
+def _is_plain_column_name(name: str) -> bool:
     """The name can be a column's without further ado."""
     return bool(re.fullmatch(r"[^\W\d]\w{0,127}", name)) and not name.startswith(("carlton_", "_"))
 
 
-def plan_schema_drift(step: Step, found: Sequence[RescuedColumn], there: SchemaDrift) -> SchemaDrift:
+def _plan_schema_drift(step: Step, found: Sequence[RescuedColumn], there: SchemaDrift) -> SchemaDrift:
     """Return the columns to add or to widen for what was rescued, as the contract's schema evolution says."""
     evolution = step.contract.workflow.schema_evolution if step.contract.workflow else "rescue"
     types = {item.column: item.type for item in step.model.fields}
     envelope = (column.name for column in envelope_columns(step.contract))
     known = {name.lower() for name in (*types, *envelope, *there.added)}
     if evolution == "add":
-        plain = [item.name for item in found if item.name.lower() not in known and is_plain_column_name(item.name)]
+        plain = [item.name for item in found if item.name.lower() not in known and _is_plain_column_name(item.name)]
         new = {name.lower(): name for name in reversed(plain)}  # one of each that differs in case
         return SchemaDrift(added=dict.fromkeys(sorted(new.values()), "STRING"))
     wider: dict[str, str] = {}
     for item in found if evolution == "widen" else ():
         now = parse_sql_type(there.widened[item.name]) if item.name in there.widened else types.get(item.name)
-        wide = wider_type(now, item.before, item.after) if now is not None and item.numbers else None
+        wide = _wider_type(now, item.before, item.after) if now is not None and item.numbers else None
         if wide is not None and wide != now:
             wider[item.name] = sql_type(wide)
     return SchemaDrift(widened=wider)
 
 # %% ../../nbs/ingest/04_evolution.ipynb #bd534fb2
-def evolution_statements(step: Step, change: SchemaDrift, lacks: Callable[[str, str], bool]) -> list[str]:
+def _evolution_statements(step: Step, change: SchemaDrift, lacks: Callable[[str, str], bool]) -> list[str]:
     """Return the SQL that brings the model's tables to hold what a batch brings; `lacks(table, column)` is false where an earlier attempt has added it.
 
     Silver that another contract describes stays as that one says.
@@ -135,20 +132,20 @@ def evolution_statements(step: Step, change: SchemaDrift, lacks: Callable[[str, 
         statements += [f"ALTER TABLE {step.sql('silver')} ADD CONSTRAINT {quote(key)} CHECK ({check})" for key, check in checks.items()]
     for name, kind in {**change.added, **change.widened}.items():
         tables = (*bronze, *silver) if name in change.widened else bronze
-        statements += [f"ALTER TABLE {table} SET TBLPROPERTIES ({sql_literal(EVOLUTION_PROPERTY_PREFIX + name)} = {sql_literal(kind)})" for table in tables]
+        statements += [f"ALTER TABLE {table} SET TBLPROPERTIES ({sql_literal(_EVOLUTION_PROPERTY_PREFIX + name)} = {sql_literal(kind)})" for table in tables]
     return statements
 
 # %% ../../nbs/ingest/04_evolution.ipynb #060393d4
 def evolve_tables(step: Step, rows: DataFrame) -> tuple[SchemaDrift, tuple[str, ...]]:
     """Change the model's tables as a batch and the contract ask for, and return what they are then, with notes of what was done; raises DatamasterError for `fail`."""
-    evolution, there = step.contract.workflow.schema_evolution if step.contract.workflow else "rescue", read_schema_drift(step)
+    evolution, there = step.contract.workflow.schema_evolution if step.contract.workflow else "rescue", _read_schema_drift(step)
     if evolution == "rescue":
         return there, ()
     found = find_rescued_columns(rows)
     if evolution == "fail" and found:
-        raise DatamasterError(*(FILE_SCHEMA_CHANGED.fault(f"{step.model.name}: the column {item.name} has {item.example[:100]!r}, which the contract does not provide for") for item in found))
-    change = plan_schema_drift(step, found, there)
-    for statement in evolution_statements(step, change, lambda table, name: name.lower() not in map(str.lower, step.target.spark.table(table).columns)):
+        raise DatamasterError(*(_FILE_SCHEMA_CHANGED.fault(f"{step.model.name}: the column {item.name} has {item.example[:100]!r}, which the contract does not provide for") for item in found))
+    change = _plan_schema_drift(step, found, there)
+    for statement in _evolution_statements(step, change, lambda table, name: name.lower() not in map(str.lower, step.target.spark.table(table).columns)):
         step.target.spark.sql(statement)
         failpoint("evolution.altered")
     notes = [*(f"added the column {name}" for name in change.added), *(f"widened the column {name} to {kind}" for name, kind in change.widened.items())]
@@ -159,38 +156,38 @@ def rows_with_drift(rows: DataFrame, there: SchemaDrift) -> DataFrame:
     """Return rows with the columns that their table has beyond the contract, taken out of what was rescued."""
     if not there.added and not there.widened:
         return rows
-    read = rows.withColumns({MEMBERS_COLUMN: _expression(parse_rescued_members())})
+    read = rows.withColumns({_MEMBERS_COLUMN: _expression(parse_rescued_members())})
     keys = {name: sql_literal(name) for name in there.widened}
-    keys |= {name: new_column_member_sql(name) for name in there.added}
-    columns = {name: variant_text(f"{MEMBERS_COLUMN}[{key}]") for name, key in keys.items()}
+    keys |= {name: _new_column_member_sql(name) for name in there.added}
+    columns = {name: variant_text(f"{_MEMBERS_COLUMN}[{key}]") for name, key in keys.items()}
     for name, kind in there.widened.items():
         cast = let_sql(columns[name], "text", exact_cast("text", parse_sql_type(kind)))
         columns[name] = f"coalesce(CAST({quote(name)} AS {kind}), {cast})"
     whole = read.withColumns({name: _expression(sql) for name, sql in columns.items()})
-    taken = ", ".join(member_for_value_sql(name, key) for name, key in keys.items())
-    rest = f"map_filter({MEMBERS_COLUMN}, (name, value) -> NOT array_contains(_taken, name))"
+    taken = ", ".join(_member_for_value_sql(name, key) for name, key in keys.items())
+    rest = f"map_filter({_MEMBERS_COLUMN}, (name, value) -> NOT array_contains(_taken, name))"
     told = let_sql(rest, "_rest", f"CASE WHEN cardinality(_rest) > 1 THEN {members_json('_rest')} END")
     kept = f"CASE WHEN cardinality(_taken) = 0 THEN carlton_rescued ELSE {told} END"
     left = let_sql(f"array_compact(array({taken}))", "_taken", kept)
-    return whole.withColumns({"carlton_rescued": _expression(left)}).drop(MEMBERS_COLUMN)
+    return whole.withColumns({"carlton_rescued": _expression(left)}).drop(_MEMBERS_COLUMN)
 
 
-MEMBERS_COLUMN = "_datamaster_members"
+_MEMBERS_COLUMN = "_datamaster_members"
 
 
-def new_column_member_sql(column: str) -> str:
+def _new_column_member_sql(column: str) -> str:
     """Return SQL for the name of the rescued member that an added column takes; NULL where there is none.
 
     It is the column's own, or else one that differs from it in case, as SQL knows columns.
     """
     own, lower = sql_literal(column), sql_literal(column.lower())
-    other = f"try_element_at(filter(map_keys({MEMBERS_COLUMN}), key -> lower(key) = {lower}), 1)"
-    return f"CASE WHEN map_contains_key({MEMBERS_COLUMN}, {own}) THEN {own} ELSE {other} END"
+    other = f"try_element_at(filter(map_keys({_MEMBERS_COLUMN}), key -> lower(key) = {lower}), 1)"
+    return f"CASE WHEN map_contains_key({_MEMBERS_COLUMN}, {own}) THEN {own} ELSE {other} END"
 
 
-def member_for_value_sql(column: str, key: str) -> str:
+def _member_for_value_sql(column: str, key: str) -> str:
     """Return SQL for the name of the rescued member of which a column has the value, or NULL."""
-    is_there = f"{quote(column)} IS NOT NULL AND map_contains_key({MEMBERS_COLUMN}, {key})"
+    is_there = f"{quote(column)} IS NOT NULL AND map_contains_key({_MEMBERS_COLUMN}, {key})"
     return f"CASE WHEN {is_there} THEN {key} END"
 
 

@@ -19,12 +19,11 @@ from ..targets.readers.casts import IS_RECORD
 from ..targets.base import TOTALS_OF, Files, ListedFile
 
 # %% auto #0
-__all__ = ['ALREADY_IN_BRONZE', 'NEITHER_READ_NOR_REFUSED', 'FILE_REFUSED', 'FILE_LOST', 'MOST_FILES_IN_NOTES', 'REFUSALS_QUERY',
-           'rows_by_file', 'counts_by_file', 'build_file_entry', 'file_entries', 'file_notes', 'file_faults',
-           'entries_of_run', 'read_refusals', 'files_to_read_again']
+__all__ = ['FILE_LOST', 'MOST_FILES_IN_NOTES', 'file_entries', 'file_notes', 'file_faults', 'entries_of_run', 'read_refusals',
+           'files_to_read_again']
 
 # %% ../../nbs/ingest/05_files.ipynb #d9b109f4
-def rows_by_file(step: Step, claim: StreamState, batch_id: int) -> dict[str, dict[str, Any]]:
+def _rows_by_file(step: Step, claim: StreamState, batch_id: int) -> dict[str, dict[str, Any]]:
     """Return, for each file of a batch's written rows, by its path: size, modification in milliseconds, and how many records it has, with something rescued, and in quarantine; `reason` says why it cannot be read."""
     reason = "CASE WHEN carlton_rescued LIKE '%\"_unreadable\"%' THEN get_json_object(carlton_rescued, '$._unreadable') END"
     query = (f"SELECT carlton_metadata.file_path AS path, max(carlton_metadata.file_size) AS size, unix_millis(max(carlton_metadata.file_modification_time)) AS modified_millis, "
@@ -33,22 +32,22 @@ def rows_by_file(step: Step, claim: StreamState, batch_id: int) -> dict[str, dic
     return {row["path"]: row.asDict() for row in step.target.spark.sql(query).collect()}
 
 
-def counts_by_file(step: Step, claim: StreamState, batch_id: int, observed: Mapping[str, Any], files: Files | None) -> dict[str, dict[str, Any]]:
-    """Return the counts of a batch's files (`rows_by_file`); of one clean file, those that were observed as it was written."""
+def _counts_by_file(step: Step, claim: StreamState, batch_id: int, observed: Mapping[str, Any], files: Files | None) -> dict[str, dict[str, Any]]:
+    """Return the counts of a batch's files (`_rows_by_file`); of one clean file, those that were observed as it was written."""
     if files and len(files.listed) == 1 and not observed["rescued"] and not observed["quarantined"]:
         (only,) = files.listed
         return {only.path: {"records": observed["rows"], "rescued": 0, "quarantined": 0, "reason": None}} if observed["rows"] else {}
-    return rows_by_file(step, claim, batch_id) if observed["rows"] else {}
+    return _rows_by_file(step, claim, batch_id) if observed["rows"] else {}
 
 # %% ../../nbs/ingest/05_files.ipynb #11939ea6
-ALREADY_IN_BRONZE = "bronze has its rows already"
-NEITHER_READ_NOR_REFUSED = "it was listed, and neither read nor refused"
+_ALREADY_IN_BRONZE = "bronze has its rows already"
+_NEITHER_READ_NOR_REFUSED = "it was listed, and neither read nor refused"
 
 
-def build_file_entry(step: Step, claim: StreamState, batch_id: int, listed: ListedFile, counts: Mapping[str, Any]) -> FileEntry:
+def _build_file_entry(step: Step, claim: StreamState, batch_id: int, listed: ListedFile, counts: Mapping[str, Any]) -> FileEntry:
     """Return the entry of a file, given its counts, which are empty where bronze has no row of it."""
-    reason = counts.get("reason") or listed.reason or ("" if counts else ALREADY_IN_BRONZE if claim.leaves_out_known else NEITHER_READ_NOR_REFUSED)
-    result = STATE_REFUSED if counts.get("reason") or listed.is_refused else STATE_LOST if reason == NEITHER_READ_NOR_REFUSED else STATE_READ
+    reason = counts.get("reason") or listed.reason or ("" if counts else _ALREADY_IN_BRONZE if claim.leaves_out_known else _NEITHER_READ_NOR_REFUSED)
+    result = STATE_REFUSED if counts.get("reason") or listed.is_refused else STATE_LOST if reason == _NEITHER_READ_NOR_REFUSED else STATE_READ
     records, quarantined = counts.get("records", 0), counts.get("quarantined", 0)
     return FileEntry(step.run_id, step.contract.id, step.model.name, claim.stream, batch_id, listed.path, listed.name, listed.size, datetime.fromtimestamp(listed.modified_millis / 1000, UTC),
                      records, records - quarantined, counts.get("rescued", 0), quarantined, result, reason, datetime.now(UTC), listed.totals)
@@ -56,28 +55,28 @@ def build_file_entry(step: Step, claim: StreamState, batch_id: int, listed: List
 
 def file_entries(step: Step, claim: StreamState, batch_id: int, observed: Mapping[str, Any], files: Files | None) -> list[FileEntry]:
     """Return the entries of a batch's files: of those that were listed, or where the target does not list them, of those that were read."""
-    found = counts_by_file(step, claim, batch_id, observed, files)
+    found = _counts_by_file(step, claim, batch_id, observed, files)
     if files:
         listed: Iterable[ListedFile] = files.listed
     else:
         listed = (ListedFile(path, path.partition(f"/{step.model.name}/")[2] or path, row["size"], row["modified_millis"]) for path, row in found.items())
-    return [build_file_entry(step, claim, batch_id, item, found.get(item.path, {})) for item in listed]
+    return [_build_file_entry(step, claim, batch_id, item, found.get(item.path, {})) for item in listed]
 
 # %% ../../nbs/ingest/05_files.ipynb #9b139684
-FILE_REFUSED = code("file-refused", "A file cannot be read, or not to its end; the others have been.", "mend the file and put it into the landing folder again, under this or another name; its row is in quarantine")
+_FILE_REFUSED = code("file-refused", "A file cannot be read, or not to its end; the others have been.", "mend the file and put it into the landing folder again, under this or another name; its row is in quarantine")
 FILE_LOST = code("file-lost", "A file was listed, and was neither read nor refused.", "put it into the landing folder under another name; if it is lost again, report it with the file")
 MOST_FILES_IN_NOTES = 20
 
 
 def file_notes(entries: Sequence[FileEntry]) -> tuple[str, ...]:
     """Return what a run notes of files with a reason; where there are many, of some of them."""
-    told = [f"{item.name}: {item.reason}" for item in entries if item.reason and item.reason != ALREADY_IN_BRONZE and not item.reason.startswith(TOTALS_OF)]
+    told = [f"{item.name}: {item.reason}" for item in entries if item.reason and item.reason != _ALREADY_IN_BRONZE and not item.reason.startswith(TOTALS_OF)]
     return (*told[:MOST_FILES_IN_NOTES], *([f"{len(told) - MOST_FILES_IN_NOTES} files more have a reason in the table bronze.files"] if len(told) > MOST_FILES_IN_NOTES else []))
 
 
 def file_faults(entries: Sequence[FileEntry]) -> tuple[Fault, ...]:
     """Return the faults of files that were lost or refused, each by its name and reason."""
-    kinds = {STATE_LOST: FILE_LOST, STATE_REFUSED: FILE_REFUSED}
+    kinds = {STATE_LOST: FILE_LOST, STATE_REFUSED: _FILE_REFUSED}
     return tuple(kinds[item.result].fault(f"{item.model}: {item.name}: {item.reason}") for item in entries if item.result in kinds)
 
 
@@ -88,7 +87,7 @@ def entries_of_run(step: Step, run: Run) -> tuple[FileEntry, ...]:
 
 
 # The newest entry of each file of a contract, where it is a refusal; of entries of one moment, that of the later batch.
-REFUSALS_QUERY = """
+_REFUSALS_QUERY = """
 SELECT model, path, size, modified_at
 FROM (SELECT *, row_number() OVER (PARTITION BY model, path ORDER BY recorded_at DESC, batch DESC) AS age FROM records WHERE contract_id = {contract}) AS entries
 WHERE age = 1 AND result = {refused}
@@ -99,7 +98,7 @@ def read_refusals(steps: Sequence[Step]) -> dict[str, dict[str, tuple[int, int]]
     """Return the files whose newest entry is a refusal, of each step's model, by path with size and modification in milliseconds then; none where there is no ledger yet."""
     found: dict[str, dict[str, tuple[int, int]]] = {step.model.name: {} for step in steps}
     first = steps[0]
-    for row in first.target.records(files_name(first.names.catalog), REFUSALS_QUERY, contract=first.contract.id, refused=STATE_REFUSED):
+    for row in first.target.records(files_name(first.names.catalog), _REFUSALS_QUERY, contract=first.contract.id, refused=STATE_REFUSED):
         found.setdefault(row["model"], {})[row["path"]] = (row["size"], round(row["modified_at"].timestamp() * 1000))
     return found
 

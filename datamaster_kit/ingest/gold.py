@@ -36,14 +36,13 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
 # %% auto #0
-__all__ = ['NO_BUILDER', 'NOT_A_QUERY', 'NOT_PROMISED', 'NO_VIEW', 'builder_file', 'is_built_from', 'gold_query',
-           'build_gold_rows', 'evaluate_gold_rules', 'write_gold']
+__all__ = ['builder_file', 'is_built_from', 'write_gold']
 
 # %% ../../nbs/ingest/13_gold.ipynb #0dfb3d66
-NO_BUILDER = code("gold-file", "The file that builds a gold model is not there, or not in the project's folder.", "correct the path under `gold:`; it is relative to the project file")
-NOT_A_QUERY = code("gold-query", "A gold model's file is not one SELECT on models of the contract.", "write one SELECT, and name models as they are named in the contract")
-NOT_PROMISED = code("gold-columns", "What a gold model's file builds lacks columns that the contract promises.", "select every field of the model under its name")
-NO_VIEW = code("gold-notebook", "A gold model's notebook did not leave its rows.", "end it with `rows.createOrReplaceTempView(view)`, and tag a cell with `view: str` as parameters")
+_NO_BUILDER = code("gold-file", "The file that builds a gold model is not there, or not in the project's folder.", "correct the path under `gold:`; it is relative to the project file")
+_NOT_A_QUERY = code("gold-query", "A gold model's file is not one SELECT on models of the contract.", "write one SELECT, and name models as they are named in the contract")
+_NOT_PROMISED = code("gold-columns", "What a gold model's file builds lacks columns that the contract promises.", "select every field of the model under its name")
+_NO_VIEW = code("gold-notebook", "A gold model's notebook did not leave its rows.", "end it with `rows.createOrReplaceTempView(view)`, and tag a cell with `view: str` as parameters")
 
 
 def builder_file(root: Path, contract: Contract, model: Model) -> Path:
@@ -51,7 +50,7 @@ def builder_file(root: Path, contract: Contract, model: Model) -> Path:
     said = contract.workflow.gold[model.name] if contract.workflow else ""
     path = (root / said).resolve()
     if not path.is_relative_to(root.resolve()) or not path.is_file():
-        raise BadInput(NO_BUILDER.fault(f"{model.name} is built by {said!r}, which is no file of the project"))
+        raise BadInput(_NO_BUILDER.fault(f"{model.name} is built by {said!r}, which is no file of the project"))
     return path
 
 
@@ -63,40 +62,40 @@ def is_built_from(root: Path, contract: Contract, model: Model, names: Collectio
     return path.suffix != ".sql" or any(re.search(rf"(?<!\w){re.escape(name)}(?!\w)", path.read_text(encoding="utf-8")) for name in names)
 
 
-def gold_query(sql: str, step: Step) -> str:
+def _gold_query(sql: str, step: Step) -> str:
     """Return a file's SELECT on the target's tables: silver's, and gold's for other gold models; raises DatamasterError for anything else."""
     try:
         tree = parse_contract_sql(sql)
         guard_patterns(tree, raise_if_longer)
         query = render_placeholders(tree, step.contract)
     except ValueError as error:
-        raise DatamasterError(NOT_A_QUERY.fault(f"{step.model.name}: {error}")) from error
+        raise DatamasterError(_NOT_A_QUERY.fault(f"{step.model.name}: {error}")) from error
     gold = step.contract.gold_models
     tables = {model.name: step.names.table("gold" if model in gold else "silver", model.table) for model in step.contract.models}
     rule = Rule("gold", step.model.name, "", "sql", "", query=query)
     return render_query(rule, {name: step.target.sql_name(table) for name, table in tables.items()})
 
 # %% ../../nbs/ingest/13_gold.ipynb #fe6c1a81
-def build_gold_rows(step: Step, root: Path, output: Path) -> DataFrame:
+def _build_gold_rows(step: Step, root: Path, output: Path) -> DataFrame:
     """Return the rows that a gold model's file builds, with the contract's columns and types."""
     require_fields(step)
     path, spark = builder_file(root, step.contract, step.model), step.target.spark
     if path.suffix == ".sql":
-        rows = spark.sql(gold_query(path.read_text(encoding="utf-8"), step))
+        rows = spark.sql(_gold_query(path.read_text(encoding="utf-8"), step))
     else:
         view = f"gold_{uuid.uuid4().hex}"
         execute_notebook(read_step_notebook(path), output / f"{step.run_id}-gold-{folder_name(step.model.table)}.ipynb", {"view": view}, None)
         if not spark.catalog.tableExists(view):
-            raise DatamasterError(NO_VIEW.fault(f"{step.model.name}: the notebook {path.name} left no view"))
+            raise DatamasterError(_NO_VIEW.fault(f"{step.model.name}: the notebook {path.name} left no view"))
         rows = spark.table(view)
     there = {name.lower() for name in rows.columns}
     lacking = [column.name for column in contract_columns(step.model) if column.name.lower() not in there]
     if lacking:
-        raise DatamasterError(NOT_PROMISED.fault(f"{step.model.name}: {path.name} does not give {', '.join(lacking)}"))
+        raise DatamasterError(_NOT_PROMISED.fault(f"{step.model.name}: {path.name} does not give {', '.join(lacking)}"))
     return rows.selectExpr(*(f"CAST({quote(column.name)} AS {column.type}) AS {quote(column.name)}" for column in contract_columns(step.model)))
 
 # %% ../../nbs/ingest/13_gold.ipynb #b253303f
-def evaluate_gold_rules(step: Step, rows: DataFrame) -> tuple[int, tuple[RuleResult, ...]]:
+def _evaluate_gold_rules(step: Step, rows: DataFrame) -> tuple[int, tuple[RuleResult, ...]]:
     """Return how many rows were built, and what every rule of the model says of them."""
     judged = rows.selectExpr("*", "CAST(NULL AS STRING) AS carlton_rescued").selectExpr(f"{rule_breaches(step.model, step.rules)} AS _datamaster_broken")
     broken = aggregate_values(judged, {"*": "count(1)", **breach_count_aggregates(step.rules, "_datamaster_broken")})
@@ -115,8 +114,8 @@ def write_gold(step: Step, root: Path, output: Path) -> Run:
     held = [hold for hold in read_holds(step.target, step.names.catalog, step.contract.id) if is_built_from(root, step.contract, step.model, [hold.model])]
     if held:
         raise DatamasterError(*(hold_fault(step.contract, hold) for hold in held))
-    rows = build_gold_rows(step, root, output)
-    count, results = evaluate_gold_rules(step, rows)
+    rows = _build_gold_rows(step, root, output)
+    count, results = _evaluate_gold_rules(step, rows)
     run = step.run(begun, rows_read=count, rules=results)
     broken = rule_failure(run)
     if broken:

@@ -13,17 +13,17 @@ from .step import Step
 from .versions import arrival_columns, content_hash, key_columns, is_same_key, version_struct
 
 # %% auto #0
-__all__ = ['version_start_sql', 'versions_query', 'history_statement']
+__all__ = ['history_statement']
 
 # %% ../../nbs/ingest/09_history.ipynb #4a728d56
-def version_start_sql(contract: Contract, model: Model) -> str:
+def _version_start_sql(contract: Contract, model: Model) -> str:
     """Return SQL for the moment at which a row's version begins."""
     first = next(iter(contract.latest_by(model)), None)
     is_moment = first is not None and first.type in (Scalar("date"), Scalar("timestamp"), Scalar("timestamp_ntz"))
     return f"CAST({quote(first.column)} AS TIMESTAMP)" if first is not None and is_moment else arrival_columns(contract, model)[0]
 
 # %% ../../nbs/ingest/09_history.ipynb #92ec5952
-def versions_query(step: Step, source: str) -> str:
+def _versions_query(step: Step, source: str) -> str:
     """Return the SELECT of every version of the keys in a source view: silver's columns, `_datamaster_content`, and when each version holds."""
     model, contract, silver = step.model, step.contract, step.sql("silver")
     columns = ", ".join(quote(item.column) for item in model.fields)
@@ -38,7 +38,7 @@ def versions_query(step: Step, source: str) -> str:
     key, order = key_columns(model), version_struct(contract, model, "", "_datamaster_content")
     identity = ", ".join([key, "_datamaster_content", "_datamaster_is_deletion", *([] if contract.latest_by(model) else arrival_columns(contract, model))])
     ranked = f"SELECT *, {order} AS _datamaster_version, row_number() OVER (PARTITION BY {identity} ORDER BY {order} DESC) AS _datamaster_rank FROM ({' UNION ALL '.join(parts)})"
-    timed = (f"SELECT *, {version_start_sql(contract, model)} AS _datamaster_from, lead({version_start_sql(contract, model)}) OVER (PARTITION BY {key} ORDER BY _datamaster_version) AS _datamaster_to, "
+    timed = (f"SELECT *, {_version_start_sql(contract, model)} AS _datamaster_from, lead({_version_start_sql(contract, model)}) OVER (PARTITION BY {key} ORDER BY _datamaster_version) AS _datamaster_to, "
              f"lead(_datamaster_version) OVER (PARTITION BY {key} ORDER BY _datamaster_version) IS NULL AS _datamaster_is_current FROM ({ranked}) WHERE _datamaster_rank = 1")
     return f"SELECT * EXCEPT (_datamaster_rank) FROM ({timed}) WHERE NOT _datamaster_is_deletion"
 
@@ -54,5 +54,5 @@ def history_statement(step: Step, source: str, stamp: str) -> str:
     differs = " OR ".join(["NOT (t.carlton_metadata <=> s.carlton_metadata)", *(f"NOT (t.{column} <=> s.{value})" for column, value in times.items())])
     updates = ", ".join(["t.carlton_metadata = s.carlton_metadata", *(f"t.{column} = s.{value}" for column, value in times.items()), f"t.carlton_changed_by = {stamp}"])
     values = ", ".join([*(f"s.{column}" for column in columns), *(f"s.{value}" for value in times.values()), stamp])
-    return (f"MERGE INTO {step.sql('silver')} t USING ({versions_query(step, source)}) s ON {same} WHEN MATCHED AND ({differs}) THEN UPDATE SET {updates} "
+    return (f"MERGE INTO {step.sql('silver')} t USING ({_versions_query(step, source)}) s ON {same} WHEN MATCHED AND ({differs}) THEN UPDATE SET {updates} "
             f"WHEN NOT MATCHED THEN INSERT ({', '.join([*columns, *times])}, carlton_changed_by) VALUES ({values})")

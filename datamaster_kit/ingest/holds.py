@@ -36,14 +36,12 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
 # %% auto #0
-__all__ = ['HOLD_STEP', 'DELIVERY_HELD', 'NOT_JUDGED', 'LAST_ENDS', 'NO_REASON', 'Hold', 'fold_hold_events', 'read_holds',
-           'record_event', 'can_be_held', 'hold_reasons', 'hold_id', 'record_holds', 'rows_not_redelivered',
-           'open_bad_rows', 'is_mended', 'settle_holds', 'hold_fault', 'require_unheld', 'has_unjudged_batch',
-           'judge_batch', 'release_holds']
+__all__ = ['HOLD_STEP', 'Hold', 'read_holds', 'can_be_held', 'hold_reasons', 'record_holds', 'settle_holds', 'hold_fault',
+           'require_unheld', 'has_unjudged_batch', 'judge_batch', 'release_holds']
 
 # %% ../../nbs/ingest/11_holds.ipynb #ca6d65d1
 HOLD_STEP = "hold"
-DELIVERY_HELD = code("delivery-held", "A delivery broke a rule of severity fail: silver takes nothing of its model until it is mended, or a person releases it.",
+_DELIVERY_HELD = code("delivery-held", "A delivery broke a rule of severity fail: silver takes nothing of its model until it is mended, or a person releases it.",
             "land a corrected delivery, correct its rows by `datamaster ingest replay`, or change the contract, and run again; "
             "or take it as it is: `datamaster ingest release MODEL --reason TEXT`")
 
@@ -64,7 +62,7 @@ class Hold:
     notes: tuple[str, ...] = ()
 
 
-def fold_hold_events(rows: Iterable[Mapping[str, Any]]) -> tuple[Hold, ...]:
+def _fold_hold_events(rows: Iterable[Mapping[str, Any]]) -> tuple[Hold, ...]:
     """Return holds as the last of their rows leaves them; rows come in the order of their numbers."""
     holds: dict[str, Hold] = {}
     for row in rows:
@@ -80,11 +78,11 @@ def read_holds(target: Target, catalog: str, contract_id: str = "", is_open: boo
     """Return the holds of a contract, or of all, that are open; with `is_open` false, those that have ended too."""
     named = {"contract_id": contract_id} if contract_id else {}
     where = "".join(f" AND {name} = {{{name}}}" for name in named)
-    holds = fold_hold_events(target.records(runs_name(catalog), f"SELECT * FROM records WHERE step = '{HOLD_STEP}'{where} ORDER BY batch", **named))
+    holds = _fold_hold_events(target.records(runs_name(catalog), f"SELECT * FROM records WHERE step = '{HOLD_STEP}'{where} ORDER BY batch", **named))
     return tuple(hold for hold in holds if hold.state == "held" or not is_open)
 
 
-def record_event(step: Step, hold: Hold, note: str = "") -> None:
+def _record_event(step: Step, hold: Hold, note: str = "") -> None:
     """Append a hold's next row, exactly once."""
     rule = next((rule for rule in step.rules if rule.id == hold.rule), None)
     result = RuleResult(hold.rule, rule.kind if rule else "share", "fail", description=rule.description if rule else "")
@@ -107,7 +105,7 @@ def hold_reasons(step: Step, results: Iterable[RuleResult], quarantined: int, re
     return {**broken, **({BAD_SHARE_KEY: too_many.faults[0].message} if too_many else {})}
 
 
-def hold_id(step: Step, rule: str, stream: str, first: int) -> str:
+def _hold_id(step: Step, rule: str, stream: str, first: int) -> str:
     """Return a hold's identifier: the same for the same rule and delivery."""
     return hashlib.sha256(json.dumps([step.contract.id, step.model.name, rule, stream, first]).encode()).hexdigest()[:32]
 
@@ -122,20 +120,20 @@ def record_holds(step: Step, broken: Mapping[str, str], runs: Sequence[str], str
     found = []
     for rule, why in broken.items():
         growing = next((hold for hold in known.values() if hold.state == "held" and hold.rule == rule and rule in of_table), None)
-        hold = growing or known.get(hold_id(step, rule, stream, first))
+        hold = growing or known.get(_hold_id(step, rule, stream, first))
         if hold is None:
-            hold = Hold(hold_id(step, rule, stream, first), step.model.name, rule, why, datetime.now(UTC), step.contract.version, tuple(runs))
-            record_event(step, hold, f"from batch {first} of {stream} on")
+            hold = Hold(_hold_id(step, rule, stream, first), step.model.name, rule, why, datetime.now(UTC), step.contract.version, tuple(runs))
+            _record_event(step, hold, f"from batch {first} of {stream} on")
         elif hold.state == "held" and not set(runs) <= set(hold.runs):
             hold = replace(hold, runs=tuple(dict.fromkeys((*hold.runs, *runs))), events=hold.events + 1)
-            record_event(step, hold, f"from batch {first} of {stream} on")
+            _record_event(step, hold, f"from batch {first} of {stream} on")
         found += [hold] if hold.state == "held" else []
     if found:
         failpoint("hold.recorded")
     return tuple(found)
 
 # %% ../../nbs/ingest/11_holds.ipynb #e33552fc
-def rows_not_redelivered(step: Step, table: str, where: str) -> str:
+def _rows_not_redelivered(step: Step, table: str, where: str) -> str:
     """Return the SELECT of a table's rows, bronze's or quarantine's, without those that have come again.
 
     Those are the ones whose key has come since in a good row, which is of no older version.
@@ -157,24 +155,24 @@ def rows_not_redelivered(step: Step, table: str, where: str) -> str:
     return f"(SELECT r.* FROM {rows} r LEFT ANTI JOIN {later} l ON {came})"
 
 
-def open_bad_rows(step: Step, hold: Hold) -> str:
+def _open_bad_rows(step: Step, hold: Hold) -> str:
     """Return the SELECT of the hold's rows that are still in quarantine and have not come again."""
-    return rows_not_redelivered(step, step.quarantine, f"carlton_released_at IS NULL AND ({is_in_batch_ranges(read_batch_ranges(step, hold.runs))})")
+    return _rows_not_redelivered(step, step.quarantine, f"carlton_released_at IS NULL AND ({is_in_batch_ranges(read_batch_ranges(step, hold.runs))})")
 
 
-def is_mended(step: Step, hold: Hold) -> bool:
+def _is_mended(step: Step, hold: Hold) -> bool:
     """The hold's rule passes on what is there now, or the contract has it no more."""
     spark, rows_read = step.target.spark, sum(part.rows for part in read_batch_ranges(step, hold.runs))
     if hold.rule == BAD_SHARE_KEY:
-        return bad_share_error(step, spark.sql(f"SELECT count(1) FROM {open_bad_rows(step, hold)}").collect()[0][0], rows_read) is None
+        return bad_share_error(step, spark.sql(f"SELECT count(1) FROM {_open_bad_rows(step, hold)}").collect()[0][0], rows_read) is None
     rule = next((rule for rule in step.rules if rule.id == hold.rule and rule.severity == "fail"), None)
     if rule is None:
         return True
     if rule.is_row_rule:
-        judged = retype_rows(step, spark.sql(f"SELECT * FROM {open_bad_rows(step, hold)}"))
+        judged = retype_rows(step, spark.sql(f"SELECT * FROM {_open_bad_rows(step, hold)}"))
         broken = judged.where(f"cardinality({rule_breaches(step.model, (rule,), exemptions(step.contract, step.model))}) > 0").count()
         return is_rule_met(rule, broken, rows_read)
-    present = rows_not_redelivered(step, step.sql("bronze"), is_in_batch_ranges(read_batch_ranges(step, hold.runs))) if rule.sees == "delivery" else ""
+    present = _rows_not_redelivered(step, step.sql("bronze"), is_in_batch_ranges(read_batch_ranges(step, hold.runs))) if rule.sees == "delivery" else ""
     return rule_result(step, rule, present).passed is True
 
 
@@ -182,8 +180,8 @@ def settle_holds(step: Step, holds: Iterable[Hold]) -> tuple[Hold, ...]:
     """Ask each hold's rule again, record those that are mended, and return those that are not."""
     still = []
     for hold in holds:
-        if is_mended(step, hold):
-            record_event(step, replace(hold, state="mended", events=hold.events + 1), f"mended: {hold.rule} passes, or the contract has it no more")
+        if _is_mended(step, hold):
+            _record_event(step, replace(hold, state="mended", events=hold.events + 1), f"mended: {hold.rule} passes, or the contract has it no more")
             failpoint("hold.ended")
         else:
             still.append(hold)
@@ -193,11 +191,11 @@ def settle_holds(step: Step, holds: Iterable[Hold]) -> tuple[Hold, ...]:
 def hold_fault(contract: Contract, hold: Hold) -> Fault:
     """Return what every run says of a hold."""
     owner = f" of {contract.team.name}" if contract.team.name else ""
-    return DELIVERY_HELD.fault(f"{hold.model} is held since {hold.since:%Y-%m-%d %H:%M} UTC by {hold.rule} (contract {contract.id} {hold.contract_version}{owner}): {hold.why}",
-                      hint=DELIVERY_HELD.remedy.replace("MODEL", hold.model))
+    return _DELIVERY_HELD.fault(f"{hold.model} is held since {hold.since:%Y-%m-%d %H:%M} UTC by {hold.rule} (contract {contract.id} {hold.contract_version}{owner}): {hold.why}",
+                      hint=_DELIVERY_HELD.remedy.replace("MODEL", hold.model))
 
 # %% ../../nbs/ingest/11_holds.ipynb #f338ad09
-NOT_JUDGED = code("delivery-not-judged", "An ingest was interrupted, and what it brought has not been judged by the rules yet.",
+_NOT_JUDGED = code("delivery-not-judged", "An ingest was interrupted, and what it brought has not been judged by the rules yet.",
                   "run `datamaster ingest run`: it goes on where it stopped, and judges what it brings")
 
 
@@ -211,12 +209,12 @@ def require_unheld(step: Step, holds: Iterable[Hold]) -> None:
     try:
         pending = read_checkpoint(Path(checkpoint_folder(replace(step, name="ingest")))).pending
     except (ValueError, KeyError, TypeError, OSError) as error:
-        raise DatamasterError(NOT_JUDGED.fault(f"{step.model.name}: the checkpoint of its ingest cannot be read: {error}")) from error
+        raise DatamasterError(_NOT_JUDGED.fault(f"{step.model.name}: the checkpoint of its ingest cannot be read: {error}")) from error
     if pending is not None or has_unjudged_batch(step):
-        raise DatamasterError(NOT_JUDGED.fault(f"{step.model.name}: its last ingest has not ended"))
+        raise DatamasterError(_NOT_JUDGED.fault(f"{step.model.name}: its last ingest has not ended"))
 
 
-LAST_ENDS = """
+_LAST_ENDS = """
 SELECT max(CASE WHEN batch IS NOT NULL THEN ended_at END) AS of_batches, max(CASE WHEN batch IS NULL THEN ended_at END) AS of_runs
 FROM records WHERE step = 'ingest' AND contract_id = {contract} AND model = {model}
 """
@@ -224,7 +222,7 @@ FROM records WHERE step = 'ingest' AND contract_id = {contract} AND model = {mod
 
 def has_unjudged_batch(step: Step) -> bool:
     """A batch of ingest was recorded after the last whole run: no rule has judged it."""
-    for last in step.target.records(runs_name(step.names.catalog), LAST_ENDS, contract=step.contract.id, model=step.model.name):
+    for last in step.target.records(runs_name(step.names.catalog), _LAST_ENDS, contract=step.contract.id, model=step.model.name):
         return last["of_batches"] is not None and (last["of_runs"] is None or last["of_batches"] > last["of_runs"])
     return False
 
@@ -247,7 +245,7 @@ def judge_batch(step: Step, rows: DataFrame) -> None:
         raise DatamasterError(*(hold_fault(step.contract, hold) for hold in found))
 
 # %% ../../nbs/ingest/11_holds.ipynb #4f9d94bd
-NO_REASON = code("release-reason", "A release needs a reason.", "say why the delivery is taken as it is: it is kept as evidence")
+_NO_REASON = code("release-reason", "A release needs a reason.", "say why the delivery is taken as it is: it is kept as evidence")
 
 
 def release_holds(target: Target, project: Project, contract: Contract, model: str, reason: str) -> tuple[Hold, ...]:
@@ -256,7 +254,7 @@ def release_holds(target: Target, project: Project, contract: Contract, model: s
     Raises BadInput where the reason is empty.
     """
     if not reason.strip():
-        raise BadInput(NO_REASON.fault(f"{model} is released without a reason"))
+        raise BadInput(_NO_REASON.fault(f"{model} is released without a reason"))
     (item,) = (item for item in contract.ingested_models if item.name == model)
     step = Step(target, project.names, contract, item, rules(contract, item), new_run_id(), HOLD_STEP)
     who = str(target.spark.sql("SELECT current_user()").collect()[0][0])
@@ -264,6 +262,6 @@ def release_holds(target: Target, project: Project, contract: Contract, model: s
     for hold in read_holds(target, project.names.catalog, contract.id):
         if hold.model == model:
             released.append(replace(hold, state="released", events=hold.events + 1, notes=(*hold.notes, f"released by {who}: {reason.strip()}")))
-            record_event(step, released[-1], released[-1].notes[-1])
+            _record_event(step, released[-1], released[-1].notes[-1])
             failpoint("hold.ended")
     return tuple(released)

@@ -39,25 +39,22 @@ from ..targets.stream import STOP_REQUESTED, stop_on_signal
 from ..targets.base import Target
 
 # %% auto #0
-__all__ = ['SUM_COLUMNS', 'Batches', 'BATCHES_QUERY', 'STEP_FAILED', 'RUN_STOPPED', 'StepWork', 'MOST_MODELS_AT_ONCE',
-           'LOCKED_LAYERS', 'batch_record', 'read_batches', 'select_batches', 'add_batch_sums', 'StepOutcome',
-           'failure_outcome', 'run_step', 'add_file_notes', 'evaluate_rules', 'ModelsFailedError', 'acquire_locks',
-           'steps_with_past', 'run_for_models', 'build_steps', 'select_models', 'ingest', 'build_silver', 'build_gold',
-           'replay', 'enforce_retention', 'keep_ingesting']
+__all__ = ['Batches', 'read_batches', 'ModelsFailedError', 'build_steps', 'ingest', 'build_silver', 'build_gold', 'replay',
+           'enforce_retention', 'keep_ingesting']
 
 # %% ../../nbs/ingest/15_ingest.ipynb #9a6b1d79
-SUM_COLUMNS = ("rows_read", "rows_written", "rows_rescued", "rows_quarantined", "rows_merged", "rows_deleted", "bytes", "files")
+_SUM_COLUMNS = ("rows_read", "rows_written", "rows_rescued", "rows_quarantined", "rows_merged", "rows_deleted", "bytes", "files")
 Batches = list[dict[str, Any]]
 
 
-def batch_record(run: Run) -> dict[str, Any]:
+def _batch_record(run: Run) -> dict[str, Any]:
     """Return a batch's run as a row of the table of runs, with the rules that were broken."""
-    names = ("model", "run_id", "stream", "batch", *SUM_COLUMNS, "latency_seconds", "result", "notes")
+    names = ("model", "run_id", "stream", "batch", *_SUM_COLUMNS, "latency_seconds", "result", "notes")
     broken = [asdict(rule) for rule in run.rules if rule.value and rule.value > 0]
     return {**{name: getattr(run, name) for name in names}, "rules": broken}
 
 
-BATCHES_QUERY = "SELECT * FROM records WHERE run_id IN {runs} AND step = {step} AND contract_id = {contract} AND batch IS NOT NULL"
+_BATCHES_QUERY = "SELECT * FROM records WHERE run_id IN {runs} AND step = {step} AND contract_id = {contract} AND batch IS NOT NULL"
 
 
 def read_batches(steps: Sequence[Step]) -> dict[str, Batches]:
@@ -66,29 +63,29 @@ def read_batches(steps: Sequence[Step]) -> dict[str, Batches]:
     Of their rules it has those that were broken. The table is read where this process does not know.
     """
     found: dict[str, Batches] = {
-        step.model.name: list(map(batch_record, step.batch_runs)) for step in steps
+        step.model.name: list(map(_batch_record, step.batch_runs)) for step in steps
     }
     asked = [step for step in steps if not found[step.model.name]]
     models = {step.model.name for step in asked}
     for first in asked[:1]:
         run_ids = sorted({first.run_id, *(run for step in asked for run in step.resumed)})
-        rows = first.target.records(runs_name(first.names.catalog), BATCHES_QUERY, runs=run_ids, step=first.name, contract=first.contract.id)
+        rows = first.target.records(runs_name(first.names.catalog), _BATCHES_QUERY, runs=run_ids, step=first.name, contract=first.contract.id)
         for run in map(parse_run, rows):
             if run.model in models:
-                found[run.model].append(batch_record(run))
+                found[run.model].append(_batch_record(run))
     return found
 
 
-def select_batches(step: Step, batches: Batches) -> Batches:
+def _select_batches(step: Step, batches: Batches) -> Batches:
     """Return those of a model's recorded batches that a run counts, each batch of a stream once."""
     mine = [batch for batch in batches if batch["run_id"] in step.resumed or (batch["run_id"] == step.run_id and batch["batch"] > step.last_batches.get(batch["stream"], -1))]
     return list({(batch["stream"], batch["batch"]): batch for batch in mine}.values())
 
 # %% ../../nbs/ingest/15_ingest.ipynb #8d222386
-def add_batch_sums(step: Step, run: Run, recorded: Batches) -> Run:
+def _add_batch_sums(step: Step, run: Run, recorded: Batches) -> Run:
     """Return a run with the sums of its recorded batches, where there are any, and with what each row rule counted."""
-    batches = select_batches(step, recorded)
-    sums = {name: sum(batch[name] or 0 for batch in batches) for name in SUM_COLUMNS}
+    batches = _select_batches(step, recorded)
+    sums = {name: sum(batch[name] or 0 for batch in batches) for name in _SUM_COLUMNS}
     total, results = sums["rows_read"], run.rules
     if step.name == "ingest" and total:
         broken = Counter[str]()
@@ -102,27 +99,27 @@ def add_batch_sums(step: Step, run: Run, recorded: Batches) -> Run:
                    rows_per_second=total / run.duration_seconds if total and run.duration_seconds else run.rows_per_second, result="succeeded" if has_done else run.result)
 
 # %% ../../nbs/ingest/15_ingest.ipynb #cfc1cf02
-STEP_FAILED = code("step-failed", "A step failed on a model.", "read the cause; the run can be started again, and loses and repeats nothing")
-RUN_STOPPED = code("stopped", "A signal asked the run to stop; what was begun has been finished.", "run it again: it goes on where it stopped")
-StepWork = Callable[[Step], Run | None]
+_STEP_FAILED = code("step-failed", "A step failed on a model.", "read the cause; the run can be started again, and loses and repeats nothing")
+_RUN_STOPPED = code("stopped", "A signal asked the run to stop; what was begun has been finished.", "run it again: it goes on where it stopped")
+_StepWork = Callable[[Step], Run | None]
 
 
 @dataclass(frozen=True)
-class StepOutcome:
+class _StepOutcome:
     """What came of a step on one model: its run, and the faults that made it fail."""
 
     run: Run
     faults: tuple[Fault, ...] = ()
 
 
-def failure_outcome(step: Step, run: Run, error: Exception) -> StepOutcome:
+def _failure_outcome(step: Step, run: Run, error: Exception) -> _StepOutcome:
     """Return the outcome of a run that an error ended."""
     what, reason = f"{step.name} of {step.model.name}", str(error) if isinstance(error, DatamasterError) else cause_of(error)
-    faults = error.faults if isinstance(error, DatamasterError) else (cause_fault(error, what) or STEP_FAILED.fault(f"{what}: {reason}"),)
-    return StepOutcome(replace(run, result="failed", error=reason[:1000]), faults)
+    faults = error.faults if isinstance(error, DatamasterError) else (cause_fault(error, what) or _STEP_FAILED.fault(f"{what}: {reason}"),)
+    return _StepOutcome(replace(run, result="failed", error=reason[:1000]), faults)
 
 
-def run_step(step: Step, work: StepWork, holds: Iterable[Hold] = ()) -> StepOutcome:
+def _run_step(step: Step, work: _StepWork, holds: Iterable[Hold] = ()) -> _StepOutcome:
     """Do a step's work on one model; what its batches counted is still to be added. Silver does none where a delivery of the model is held."""
     begun = datetime.now(UTC)
     try:
@@ -130,17 +127,17 @@ def run_step(step: Step, work: StepWork, holds: Iterable[Hold] = ()) -> StepOutc
             require_unheld(step, [hold for hold in holds if hold.model == step.model.name])
         done = None if STOP_REQUESTED.is_set() else work(step)
         if STOP_REQUESTED.is_set() and not step.interval:
-            raise DatamasterError(RUN_STOPPED.fault(f"{step.name} of {step.model.name} was asked to stop"))
+            raise DatamasterError(_RUN_STOPPED.fault(f"{step.name} of {step.model.name} was asked to stop"))
     except Exception as error:
-        outcome = failure_outcome(step, step.run(begun), error)
+        outcome = _failure_outcome(step, step.run(begun), error)
         if step.interval:
             sys.stderr.write("".join(f"{fault}\n" for fault in outcome.faults))
         return outcome
     broken = rule_failure(done) if done and done.result == "failed" else None
-    return StepOutcome(done or step.run(begun, result="nothing new"), broken.faults if broken else ())
+    return _StepOutcome(done or step.run(begun, result="nothing new"), broken.faults if broken else ())
 
 # %% ../../nbs/ingest/15_ingest.ipynb #790143a3
-def add_file_notes(step: Step, run: Run) -> tuple[Run, tuple[Fault, ...]]:
+def _add_file_notes(step: Step, run: Run) -> tuple[Run, tuple[Fault, ...]]:
     """Return a run with what is to be said of its files, and the faults of those that were listed, and neither read nor refused."""
     entries = step.batch_entries or (entries_of_run(step, run) if run.files else ())
     checkpoint = checkpoint_folder(step)
@@ -151,14 +148,14 @@ def add_file_notes(step: Step, run: Run) -> tuple[Run, tuple[Fault, ...]]:
     return run, tuple(fault for fault in found if fault.code == FILE_LOST.name)
 
 
-def evaluate_rules(step: Step, outcome: StepOutcome, batches: Batches, holds: Iterable[Hold]) -> StepOutcome:
+def _evaluate_rules(step: Step, outcome: _StepOutcome, batches: Batches, holds: Iterable[Hold]) -> _StepOutcome:
     """Return an outcome with what the rules over many rows say; a delivery that is held, or was and still is, makes it fail."""
     if step.name != "ingest":
         return outcome
     run, faults = outcome.run, list(outcome.faults)
     try:
         if run.result != "failed":
-            run, lost = add_file_notes(step, run)
+            run, lost = _add_file_notes(step, run)
             faults += lost
         still = settle_holds(step, [hold for hold in holds if hold.model == step.model.name])
         broken: dict[str, str] = {}
@@ -168,14 +165,14 @@ def evaluate_rules(step: Step, outcome: StepOutcome, batches: Batches, holds: It
             stream, first = min((batch["stream"], batch["batch"]) for batch in batches)
             record_holds(step, broken, (step.run_id, *step.resumed), stream, first)
     except Exception as error:
-        return outcome if faults else failure_outcome(step, run, error)
+        return outcome if faults else _failure_outcome(step, run, error)
     told = {rule: (TOO_MANY_BAD_ROWS.fault(why) if rule == BAD_SHARE_KEY else RULE_FAILED.fault(f"{run.model}: {rule}: {why}")) for rule, why in broken.items()}
     faults += [*told.values(), *(hold_fault(step.contract, hold) for hold in still if hold.rule not in told)]
-    return StepOutcome(replace(run, result="failed", error="; ".join(map(str, faults))[:4000]), tuple(faults)) if faults else StepOutcome(run)
+    return _StepOutcome(replace(run, result="failed", error="; ".join(map(str, faults))[:4000]), tuple(faults)) if faults else _StepOutcome(run)
 
 # %% ../../nbs/ingest/15_ingest.ipynb #f24f8d56
-MOST_MODELS_AT_ONCE = min(8, 2 * (os.cpu_count() or 1))
-LOCKED_LAYERS = {"ingest": ("ingest",), "replay": ("ingest",), "silver": ("silver",), "retention": ("ingest", "silver"), "gold": ()}
+_MOST_MODELS_AT_ONCE = min(8, 2 * (os.cpu_count() or 1))
+_LOCKED_LAYERS = {"ingest": ("ingest",), "replay": ("ingest",), "silver": ("silver",), "retention": ("ingest", "silver"), "gold": ()}
 
 
 class ModelsFailedError(DatamasterError):
@@ -186,47 +183,47 @@ class ModelsFailedError(DatamasterError):
         super().__init__(*faults)
 
 
-def acquire_locks(step: Step, locks: ExitStack) -> StepOutcome | None:
+def _acquire_locks(step: Step, locks: ExitStack) -> _StepOutcome | None:
     """Lock a step's model; return the outcome where another process has it. Silver of a model that can be held keeps ingest away too, so that nothing comes that is not judged."""
     has_both = step.name == "silver" and not step.interval and can_be_held(step)
     try:
-        for layer in LOCKED_LAYERS["retention" if has_both else step.name]:
+        for layer in _LOCKED_LAYERS["retention" if has_both else step.name]:
             locks.enter_context(step.target.lock_checkpoint(checkpoint_folder(replace(step, name=layer))))
     except DatamasterError as error:
-        return StepOutcome(step.run(datetime.now(UTC), result="failed", error=str(error)), error.faults)
+        return _StepOutcome(step.run(datetime.now(UTC), result="failed", error=str(error)), error.faults)
     return None
 
 
-def steps_with_past(steps: Sequence[Step]) -> list[Step]:
+def _steps_with_past(steps: Sequence[Step]) -> list[Step]:
     """Return steps, whose models are locked, with the interrupted runs that they go on with."""
     known = read_past(steps[0].target, steps[0].names.catalog, steps[0].name, steps[0].contract.id, [step.model.name for step in steps]) if steps else {}
     refused_files = read_refusals(steps) if steps and steps[0].name == "ingest" else {}
     return [replace(step, resumed=known[step.model.name].interrupted, last_batches=known[step.model.name].last_batches, refused=refused_files.get(step.model.name, {})) for step in steps]
 
 
-def run_for_models(steps: Sequence[Step], work: StepWork) -> tuple[Run, ...]:
+def _run_for_models(steps: Sequence[Step], work: _StepWork) -> tuple[Run, ...]:
     """Do a step's work on models of a contract; raises ModelsFailedError with the faults of all that failed, after the last has been recorded."""
     if not steps:
         return ()
     first = steps[0]
     catalog = first.names.catalog
     require_tables(first.target, runs_table(catalog))
-    at_a_time = len(steps) if first.interval else 1 if first.name == "gold" else MOST_MODELS_AT_ONCE
+    at_a_time = len(steps) if first.interval else 1 if first.name == "gold" else _MOST_MODELS_AT_ONCE
     with stop_on_signal(), ExitStack() as locks, ThreadPoolExecutor(max(at_a_time, 1)) as pool:
-        found = {step.model.name: outcome for step in steps if (outcome := acquire_locks(step, locks))}
-        going = steps_with_past([step for step in steps if step.model.name not in found])
+        found = {step.model.name: outcome for step in steps if (outcome := _acquire_locks(step, locks))}
+        going = _steps_with_past([step for step in steps if step.model.name not in found])
         holds = read_holds(first.target, catalog, first.contract.id) if first.name in ("ingest", "silver") else ()
-        done = list(pool.map(partial(run_step, work=work, holds=holds), going))
+        done = list(pool.map(partial(_run_step, work=work, holds=holds), going))
         try:
             recorded = read_batches(going)
-            whole = [replace(outcome, run=add_batch_sums(step, outcome.run, recorded[step.model.name])) for step, outcome in zip(going, done, strict=True)]
-            mine = [select_batches(step, recorded[step.model.name]) for step in going]
-            found |= {outcome.run.model: outcome for outcome in pool.map(partial(evaluate_rules, holds=holds), going, whole, mine)}
+            whole = [replace(outcome, run=_add_batch_sums(step, outcome.run, recorded[step.model.name])) for step, outcome in zip(going, done, strict=True)]
+            mine = [_select_batches(step, recorded[step.model.name]) for step in going]
+            found |= {outcome.run.model: outcome for outcome in pool.map(partial(_evaluate_rules, holds=holds), going, whole, mine)}
             outcomes = [found[step.model.name] for step in steps]
             record_runs(first.target, catalog, [outcome.run for outcome in outcomes])
         except Exception as error:  # what the models met is told too: it may be what keeps this from being recorded
             told = [fault for outcome in (*found.values(), *done) for fault in outcome.faults]
-            last = cause_fault(error, f"recording {first.name}") or STEP_FAILED.fault(f"recording {first.name}: {cause_of(error)}")
+            last = cause_fault(error, f"recording {first.name}") or _STEP_FAILED.fault(f"recording {first.name}: {cause_of(error)}")
             raise DatamasterError(*dict.fromkeys((*told, last))) from error
         failpoint("runs.whole")
     faults = [fault for outcome in outcomes for fault in outcome.faults]
@@ -243,7 +240,7 @@ def build_steps(target: Target, project: Project, contract: Contract, models: It
                  for model in models)
 
 # %% ../../nbs/ingest/15_ingest.ipynb #5ac6de16
-def select_models(models: Iterable[Model], only: str, without: Collection[str] = ()) -> tuple[Model, ...]:
+def _select_models(models: Iterable[Model], only: str, without: Collection[str] = ()) -> tuple[Model, ...]:
     """Return the models of a name, all of them where it is empty; but for those that `without` names."""
     return tuple(model for model in models if only in ("", model.name) and model.name not in without)
 
@@ -254,7 +251,7 @@ def ingest(target: Target, project: Project, contract: Contract, run_id: str = "
     With an interval ('10 seconds') it goes on until a signal asks it to stop. `rebuilds_checkpoint` sets a checkpoint that is lost or damaged aside and begins anew,
     without the files that bronze has.
     """
-    return run_for_models(build_steps(target, project, contract, select_models(contract.ingested_models, only), "ingest", run_id, interval, rebuilds_checkpoint), write_bronze)
+    return _run_for_models(build_steps(target, project, contract, _select_models(contract.ingested_models, only), "ingest", run_id, interval, rebuilds_checkpoint), write_bronze)
 
 
 def build_silver(target: Target, project: Project, contract: Contract, run_id: str = "", interval: str = "", rebuilds_checkpoint: bool = False, only: str = "",
@@ -263,8 +260,8 @@ def build_silver(target: Target, project: Project, contract: Contract, run_id: s
 
     A model whose silver another contract of the project describes is left to that one's tasks. Raises DatamasterError where a model failed, or is held.
     """
-    models = select_models(contract.curated_models, only, without)
-    return run_for_models(build_steps(target, project, contract, models, "silver", run_id, interval, rebuilds_checkpoint), write_silver)
+    models = _select_models(contract.curated_models, only, without)
+    return _run_for_models(build_steps(target, project, contract, models, "silver", run_id, interval, rebuilds_checkpoint), write_silver)
 
 
 def build_gold(target: Target, project: Project, contract: Contract, run_id: str = "", output: Path = Path("runs"), only: str = "",
@@ -273,8 +270,8 @@ def build_gold(target: Target, project: Project, contract: Contract, run_id: str
 
     One that reads a model in `without` is left out. Raises DatamasterError where a model failed, or reads one that is held.
     """
-    models = [model for model in select_models(contract.gold_models, only) if not is_built_from(project.root, contract, model, without)]
-    return run_for_models(build_steps(target, project, contract, models, "gold", run_id), partial(write_gold, root=project.root, output=output))
+    models = [model for model in _select_models(contract.gold_models, only) if not is_built_from(project.root, contract, model, without)]
+    return _run_for_models(build_steps(target, project, contract, models, "gold", run_id), partial(write_gold, root=project.root, output=output))
 
 
 def replay(target: Target, project: Project, contract: Contract, run_id: str = "", corrections: Path | None = None) -> tuple[Run, ...]:
@@ -284,7 +281,7 @@ def replay(target: Target, project: Project, contract: Contract, run_id: str = "
     def work(step: Step) -> Run:
         return replay_model(step, corrections / f"{step.model.name}.csv" if corrections else None)
 
-    return run_for_models(build_steps(target, project, contract, models, "replay", run_id), work)
+    return _run_for_models(build_steps(target, project, contract, models, "replay", run_id), work)
 
 
 def enforce_retention(target: Target, project: Project, contract: Contract, run_id: str = "", applies: bool = False) -> tuple[Run, ...]:
@@ -292,7 +289,7 @@ def enforce_retention(target: Target, project: Project, contract: Contract, run_
     steps = build_steps(target, project, contract, contract.workflow_models, "retention", run_id)
     if not applies:
         return tuple(enforce_model_retention(step, applies=False) for step in steps)
-    return run_for_models(steps, partial(enforce_model_retention, applies=True))
+    return _run_for_models(steps, partial(enforce_model_retention, applies=True))
 
 # %% ../../nbs/ingest/15_ingest.ipynb #81c51804
 def keep_ingesting(target: Target, project: Project, contracts: Sequence[Contract], interval: str) -> tuple[Run, ...]:

@@ -15,11 +15,11 @@ from .step import Step, append_once
 from ..lakehouse.runs import runs_name
 
 # %% auto #0
-__all__ = ['TOO_MANY_BAD_ROWS', 'BATCH_RANGES_QUERY', 'BAD_SHARE_KEY', 'quarantine_query', 'quarantine_batch', 'BatchRange',
-           'read_batch_ranges', 'is_in_batch_ranges', 'is_in_delivery', 'bad_share_error']
+__all__ = ['TOO_MANY_BAD_ROWS', 'BAD_SHARE_KEY', 'quarantine_batch', 'BatchRange', 'read_batch_ranges', 'is_in_batch_ranges',
+           'is_in_delivery', 'bad_share_error']
 
 # %% ../../nbs/ingest/03_quarantine.ipynb #618ca511
-def quarantine_query(step: Step, stream: str, batch_id: int) -> str:
+def _quarantine_query(step: Step, stream: str, batch_id: int) -> str:
     """Return the SELECT of a batch's quarantined rows from bronze, with the columns of the quarantine table."""
     rows = f"(SELECT *, carlton_metadata.file_path AS _datamaster_path, carlton_metadata.block_start AS _datamaster_block FROM {step.sql('bronze')} WHERE {is_in_batch(stream, batch_id)})"
     blocks = (f"(SELECT _datamaster_path AS _datamaster_of, _datamaster_block AS _datamaster_from, min(carlton_metadata.row) AS _datamaster_first, "
@@ -33,7 +33,7 @@ def quarantine_query(step: Step, stream: str, batch_id: int) -> str:
 
 def quarantine_batch(step: Step, stream: str, batch_id: int) -> None:
     """Bring a batch's quarantined rows to the quarantine table, exactly once."""
-    append_once(step.target.spark.sql(quarantine_query(step, stream, batch_id)), step.quarantine, f"ingest-quarantine/{stream}", batch_id)
+    append_once(step.target.spark.sql(_quarantine_query(step, stream, batch_id)), step.quarantine, f"ingest-quarantine/{stream}", batch_id)
 
 # %% ../../nbs/ingest/03_quarantine.ipynb #32d40ba7
 TOO_MANY_BAD_ROWS = code("too-many-bad-rows", "More rows than the contract's share are quarantined.",
@@ -50,7 +50,7 @@ class BatchRange:
     rows: int
 
 
-BATCH_RANGES_QUERY = """
+_BATCH_RANGES_QUERY = """
 SELECT stream, min(batch) AS first_batch, max(batch) AS last_batch, sum(rows_read) AS read_rows FROM records
 WHERE step = 'ingest' AND contract_id = {contract} AND model = {model} AND batch IS NOT NULL AND run_id IN {runs} GROUP BY stream ORDER BY stream
 """
@@ -58,7 +58,7 @@ WHERE step = 'ingest' AND contract_id = {contract} AND model = {model} AND batch
 
 def read_batch_ranges(step: Step, run_ids: Sequence[str]) -> tuple[BatchRange, ...]:
     """Return the batches that some runs of ingest recorded for the step's model, a range a stream."""
-    found = step.target.records(runs_name(step.names.catalog), BATCH_RANGES_QUERY, contract=step.contract.id, model=step.model.name, runs=run_ids) if run_ids else []
+    found = step.target.records(runs_name(step.names.catalog), _BATCH_RANGES_QUERY, contract=step.contract.id, model=step.model.name, runs=run_ids) if run_ids else []
     return tuple(BatchRange(row["stream"], row["first_batch"], row["last_batch"], row["read_rows"] or 0) for row in found)
 
 

@@ -36,69 +36,64 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
 # %% auto #0
-__all__ = ['IS_OPEN', 'REPORT_COLUMNS', 'UNKNOWN_ROW', 'BAD_CORRECTION', 'MOMENT_FORMATS', 'FORMULA_CELL_PATTERN',
-           'NUMBER_CELL_PATTERN', 'GIVEN_COLUMN', 'is_same_kind', 'quarantine_types', 'with_text_keys',
-           'replay_text_sql', 'row_texts_sql', 'escape_cell', 'unescape_cell', 'export_quarantine', 'read_corrections',
-           'normalize_line_ends', 'rows_with_corrections', 'is_given', 'date_formats', 'replay_value_sql',
-           'replay_rescued_sql', 'retype_rows', 'read_replays', 'new_replay_id', 'mark_passing_rows',
-           'release_marked_rows', 'replay_model']
+__all__ = ['escape_cell', 'unescape_cell', 'export_quarantine', 'retype_rows', 'replay_model']
 
 # %% ../../nbs/ingest/10_replay.ipynb #0093248e
-IS_OPEN = "carlton_released_by IS NULL"
+_IS_OPEN = "carlton_released_by IS NULL"
 
 
-def is_same_kind(there: DataType, wanted: DataType) -> bool:
+def _is_same_kind(there: DataType, wanted: DataType) -> bool:
     """A column's type is of the wanted one's kind: a number where a number is wanted, which a rule can be asked of, and so in each part."""
     match there, wanted:
         case Scalar(name), Scalar(other):
             return name == other or (name in NUMERIC_TYPE_NAMES and other in NUMERIC_TYPE_NAMES)
         case Array(element), Array(other_element):
-            return is_same_kind(element.type, other_element.type)
+            return _is_same_kind(element.type, other_element.type)
         case Map(key, value), Map(other_key, other_value):
-            return is_same_kind(key.type, other_key.type) and is_same_kind(value.type, other_value.type)
+            return _is_same_kind(key.type, other_key.type) and _is_same_kind(value.type, other_value.type)
         case Struct(members), Struct(others):
             known = {item.column.lower(): item.type for item in members}
-            return all(item.column.lower() in known and is_same_kind(known[item.column.lower()], item.type) for item in others)
+            return all(item.column.lower() in known and _is_same_kind(known[item.column.lower()], item.type) for item in others)
     return False
 
 
-def quarantine_types(step: Step, rows: DataFrame) -> dict[str, DataType]:
+def _quarantine_types(step: Step, rows: DataFrame) -> dict[str, DataType]:
     """Return the type that each of the model's columns has in rows of quarantine; raises DatamasterError for those that the contract's next version has changed, and the table has not."""
     there = {item.name.lower(): item.type for item in fields_of_spark_schema(json.loads(rows.schema.json()))}
     wanted = {item.column: bronze_type(item.type) for item in step.model.fields}
-    differing = [(name, kind) for name, kind in wanted.items() if name.lower() not in there or not is_same_kind(there[name.lower()], kind)]
+    differing = [(name, kind) for name, kind in wanted.items() if name.lower() not in there or not _is_same_kind(there[name.lower()], kind)]
     if differing:
         raise DatamasterError(*(TABLE_DIFFERS.fault(f"the quarantine table of {step.model.name} has {name} as {sql_type(there[name.lower()]) if name.lower() in there else 'no column'}, and the contract as {sql_type(kind)}")
                                 for name, kind in differing))
     return {name: there[name.lower()] for name in wanted}
 
 # %% ../../nbs/ingest/10_replay.ipynb #ead40a9c
-REPORT_COLUMNS = ("carlton_quarantine_id", "carlton_broken_rules", "carlton_file", "carlton_record", "carlton_rescued")
-UNKNOWN_ROW = code("replay-row", "A row of the corrected file is not in quarantine.", "keep the column carlton_quarantine_id as it was exported")
-BAD_CORRECTION = code("replay-file", "A file of corrected rows is not as it was exported.", "export it again by `datamaster ingest replay --to-csv FOLDER` and correct only the cells")
-MOMENT_FORMATS = "map('timestampFormat', 'yyyy-MM-dd\\'T\\'HH:mm:ss.SSSSSSXXX', 'timestampNTZFormat', 'yyyy-MM-dd\\'T\\'HH:mm:ss.SSSSSS')"
+_REPORT_COLUMNS = ("carlton_quarantine_id", "carlton_broken_rules", "carlton_file", "carlton_record", "carlton_rescued")
+_UNKNOWN_ROW = code("replay-row", "A row of the corrected file is not in quarantine.", "keep the column carlton_quarantine_id as it was exported")
+_BAD_CORRECTION = code("replay-file", "A file of corrected rows is not as it was exported.", "export it again by `datamaster ingest replay --to-csv FOLDER` and correct only the cells")
+_MOMENT_FORMATS = "map('timestampFormat', 'yyyy-MM-dd\\'T\\'HH:mm:ss.SSSSSSXXX', 'timestampNTZFormat', 'yyyy-MM-dd\\'T\\'HH:mm:ss.SSSSSS')"
 
 
-def with_text_keys(value: str, type: DataType, depth: int = 0) -> str:
+def _with_text_keys(value: str, type: DataType, depth: int = 0) -> str:
     """Return SQL for a value in which the keys of each map are texts, as JSON has them; Spark writes a moment, and bytes, as something else."""
     item, key = f"_datamaster_item_{depth}", f"_datamaster_key_{depth}"
     match type:
         case Array(element):
-            inside = with_text_keys(item, element.type, depth + 1)
+            inside = _with_text_keys(item, element.type, depth + 1)
             return value if inside == item else f"transform({value}, {item} -> {inside})"
         case Map(name, of):
-            inside = with_text_keys(item, of.type, depth + 1)
+            inside = _with_text_keys(item, of.type, depth + 1)
             values = value if inside == item else f"transform_values({value}, ({key}, {item}) -> {inside})"
             return values if name.type == Scalar("string") else f"transform_keys({values}, ({key}, {item}) -> CAST({key} AS STRING))"
         case Struct(members):
             parts = {member.column: f"{value}.{quote(member.column)}" for member in members}
-            each = {member.column: with_text_keys(parts[member.column], member.type, depth + 1) for member in members}
+            each = {member.column: _with_text_keys(parts[member.column], member.type, depth + 1) for member in members}
             named = ", ".join(f"{sql_literal(name)}, {part}" for name, part in each.items())
             return value if each == parts else f"CASE WHEN {value} IS NOT NULL THEN named_struct({named}) END"
     return value
 
 
-def replay_text_sql(value: str, type: DataType) -> str:
+def _replay_text_sql(value: str, type: DataType) -> str:
     """Return SQL for a value as the text from which it is read back: bytes in base 64, what is nested as JSON."""
     match type:
         case Scalar("string"):
@@ -106,50 +101,50 @@ def replay_text_sql(value: str, type: DataType) -> str:
         case Scalar("binary"):
             return f"translate(base64({value}), '\\r\\n', '')"
         case Scalar("variant") | Array() | Map() | Struct():
-            return f"to_json({with_text_keys(value, type)}, {MOMENT_FORMATS})"
+            return f"to_json({_with_text_keys(value, type)}, {_MOMENT_FORMATS})"
     return f"CAST({value} AS STRING)"
 
 
-def row_texts_sql(types: Mapping[str, DataType]) -> str:
+def _row_texts_sql(types: Mapping[str, DataType]) -> str:
     """Return SQL for a row's values as a list of texts, in the order of their columns; one that was rescued is as it was written."""
-    cells = [f"coalesce({replay_text_sql(quote(name), type)}, _datamaster_kept[{sql_literal(name)}])" for name, type in types.items()]
+    cells = [f"coalesce({_replay_text_sql(quote(name), type)}, _datamaster_kept[{sql_literal(name)}])" for name, type in types.items()]
     return let_sql(parse_rescued_texts(), "_datamaster_kept", f"array({', '.join(cells)})")
 
 
-FORMULA_CELL_PATTERN, NUMBER_CELL_PATTERN = re.compile(r"'*(?:[=+\-@\uff1d\uff0b\uff0d\uff20\t\r\n]|\Z)"), re.compile(r"[+-]?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
+_FORMULA_CELL_PATTERN, _NUMBER_CELL_PATTERN = re.compile(r"'*(?:[=+\-@\uff1d\uff0b\uff0d\uff20\t\r\n]|\Z)"), re.compile(r"[+-]?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
 
 
 def escape_cell(text: str | None, is_text: bool = True) -> str:
     """Return a text as a cell: nothing for NULL; an apostrophe before what would be empty, or a spreadsheet would run, and before what is guarded like that already. A number that is no text is no formula."""
     if text is None:
         return ""
-    return f"'{text}" if FORMULA_CELL_PATTERN.match(text) and (is_text or not NUMBER_CELL_PATTERN.fullmatch(text)) else text
+    return f"'{text}" if _FORMULA_CELL_PATTERN.match(text) and (is_text or not _NUMBER_CELL_PATTERN.fullmatch(text)) else text
 
 
 def unescape_cell(cell: str) -> str | None:
     """Return what `escape_cell` has made a cell of."""
-    return None if not cell else cell[1:] if cell[0] == "'" and FORMULA_CELL_PATTERN.match(cell) else cell
+    return None if not cell else cell[1:] if cell[0] == "'" and _FORMULA_CELL_PATTERN.match(cell) else cell
 
 
 def export_quarantine(step: Step, file: Path) -> int:
     """Write the model's open quarantined rows to a csv file, in the order of their files, and return how many there are."""
-    rows = step.target.spark.table(step.quarantine).where(IS_OPEN)
-    types = quarantine_types(step, rows)
+    rows = step.target.spark.table(step.quarantine).where(_IS_OPEN)
+    types = _quarantine_types(step, rows)
     told = ["carlton_quarantine_id", "concat_ws(' ', carlton_broken_rules) AS carlton_broken_rules", "carlton_metadata.file_path AS carlton_file", "carlton_record", "carlton_rescued"]
-    found = rows.selectExpr(*told, f"{row_texts_sql(types)} AS _datamaster_cells").orderBy("carlton_file", "carlton_record")
+    found = rows.selectExpr(*told, f"{_row_texts_sql(types)} AS _datamaster_cells").orderBy("carlton_file", "carlton_record")
     file.parent.mkdir(parents=True, exist_ok=True)
     count = 0
     with file.open("w", encoding="utf-8", newline="") as out:
         writer = csv.writer(out)
-        writer.writerow([*REPORT_COLUMNS, *map(escape_cell, types)])
+        writer.writerow([*_REPORT_COLUMNS, *map(escape_cell, types)])
         for row in found.toLocalIterator():
             cells = [escape_cell(text, type == Scalar("string")) for text, type in zip(row["_datamaster_cells"], types.values(), strict=True)]
-            writer.writerow([*(escape_cell(None if row[name] is None else str(row[name])) for name in REPORT_COLUMNS), *cells])
+            writer.writerow([*(escape_cell(None if row[name] is None else str(row[name])) for name in _REPORT_COLUMNS), *cells])
             count += 1
     return count
 
 # %% ../../nbs/ingest/10_replay.ipynb #ebbcdacf
-def read_corrections(step: Step, file: Path) -> list[dict[str, str]]:
+def _read_corrections(step: Step, file: Path) -> list[dict[str, str]]:
     """Return the rows of a corrected file as they are written; raises BadInput where it cannot be read, a column is missing, a row has another number of cells or comes twice."""
     wanted, lines, rows = {item.column for item in step.model.fields}, list[int](), list[dict[str, Any]]()
     try:
@@ -164,15 +159,15 @@ def read_corrections(step: Step, file: Path) -> list[dict[str, str]]:
     except (UnicodeDecodeError, csv.Error) as error:
         shown = detect_utf_encoding(file.read_bytes()[:4])
         told, hint = (f"it is {shown}", "save it as csv in UTF-8") if shown else (str(error), "")
-        raise BadInput(BAD_CORRECTION.fault(f"{file.name} cannot be read as csv in UTF-8: {told}", file=str(file), hint=hint)) from error
-    faults = [BAD_CORRECTION.fault(f"{file.name} lacks the column {name}", file=str(file)) for name in lacking]
-    faults += [BAD_CORRECTION.fault(f"{file.name} has the column {name} more than once", file=str(file)) for name in sorted(wanted) if header.count(name) > 1]
+        raise BadInput(_BAD_CORRECTION.fault(f"{file.name} cannot be read as csv in UTF-8: {told}", file=str(file), hint=hint)) from error
+    faults = [_BAD_CORRECTION.fault(f"{file.name} lacks the column {name}", file=str(file)) for name in lacking]
+    faults += [_BAD_CORRECTION.fault(f"{file.name} has the column {name} more than once", file=str(file)) for name in sorted(wanted) if header.count(name) > 1]
     seen = set[str]()
     for index, (row, line) in enumerate(zip(rows, lines, strict=True), 1):
         if None in row or None in row.values():
-            faults.append(BAD_CORRECTION.fault(f"row {index} of {file.name} has another number of cells than its header", file=str(file), line=line))
+            faults.append(_BAD_CORRECTION.fault(f"row {index} of {file.name} has another number of cells than its header", file=str(file), line=line))
         elif row["carlton_quarantine_id"] in seen:
-            faults.append(BAD_CORRECTION.fault(f"row {index} of {file.name} is there a second time", file=str(file), line=line))
+            faults.append(_BAD_CORRECTION.fault(f"row {index} of {file.name} is there a second time", file=str(file), line=line))
         else:
             seen.add(row["carlton_quarantine_id"])
     if faults:
@@ -180,10 +175,10 @@ def read_corrections(step: Step, file: Path) -> list[dict[str, str]]:
     return rows
 
 
-GIVEN_COLUMN = "_datamaster_given"
+_GIVEN_COLUMN = "_datamaster_given"
 
 
-def normalize_line_ends(text: str) -> str:
+def _normalize_line_ends(text: str) -> str:
     """Return SQL for a text whose lines all end in one way.
 
     A spreadsheet writes the ends of lines within a cell as it likes, which is no correction.
@@ -192,38 +187,38 @@ def normalize_line_ends(text: str) -> str:
     return f"regexp_replace({text}, {ends}, {feed})"
 
 
-def rows_with_corrections(step: Step, file: Path) -> DataFrame:
+def _rows_with_corrections(step: Step, file: Path) -> DataFrame:
     """Return the open rows of quarantine that a file names, with what it has otherwise than they have, by column (GIVEN); raises BadInput for rows that are not there."""
     from pyspark.sql.functions import expr
 
-    given, open_rows = read_corrections(step, file), step.target.spark.table(step.quarantine).where(IS_OPEN)
-    types = quarantine_types(step, open_rows)
+    given, open_rows = _read_corrections(step, file), step.target.spark.table(step.quarantine).where(_IS_OPEN)
+    types = _quarantine_types(step, open_rows)
     frame = step.target.spark.createDataFrame([(row["carlton_quarantine_id"], [unescape_cell(row[name]) for name in types]) for row in given], "_datamaster_id STRING, _datamaster_cells ARRAY<STRING>")
     unknown = frame.join(open_rows, frame["_datamaster_id"] == open_rows["carlton_quarantine_id"], "left_anti").limit(20).collect()
     if unknown:
-        raise BadInput(*(UNKNOWN_ROW.fault(f"{file.name}: {row['_datamaster_id']!r} is no open row of quarantine", file=str(file)) for row in unknown))
-    now = normalize_line_ends("_datamaster_now[_datamaster_at]")
-    is_same = f"{normalize_line_ends('_datamaster_cell')} <=> {now}"
+        raise BadInput(*(_UNKNOWN_ROW.fault(f"{file.name}: {row['_datamaster_id']!r} is no open row of quarantine", file=str(file)) for row in unknown))
+    now = _normalize_line_ends("_datamaster_now[_datamaster_at]")
+    is_same = f"{_normalize_line_ends('_datamaster_cell')} <=> {now}"
     each = f"transform(_datamaster_cells, (_datamaster_cell, _datamaster_at) -> named_struct('at', _datamaster_at, 'cell', _datamaster_cell, 'is_same', {is_same}))"
     names = f"array({', '.join(map(sql_literal, types))})"
     changed = f"transform(filter({each}, _datamaster_pair -> NOT _datamaster_pair.is_same), _datamaster_pair -> named_struct('key', _datamaster_names[_datamaster_pair.at], 'value', _datamaster_pair.cell))"
     joined = open_rows.join(frame, frame["_datamaster_id"] == open_rows["carlton_quarantine_id"])
-    return joined.withColumn(GIVEN_COLUMN, expr(let_sql(names, "_datamaster_names", let_sql(row_texts_sql(types), "_datamaster_now", f"map_from_entries({changed})")))).drop("_datamaster_id", "_datamaster_cells")
+    return joined.withColumn(_GIVEN_COLUMN, expr(let_sql(names, "_datamaster_names", let_sql(_row_texts_sql(types), "_datamaster_now", f"map_from_entries({changed})")))).drop("_datamaster_id", "_datamaster_cells")
 
 # %% ../../nbs/ingest/10_replay.ipynb #b7bef419
-def is_given(name: str) -> str:
+def _is_given(name: str) -> str:
     """Return SQL that is true where a person gave a column's value."""
     return f"coalesce(map_contains_key(_datamaster_row.given, {sql_literal(name)}), false)"
 
 
-def date_formats(step: Step) -> dict[str, Any]:
+def _date_formats(step: Step) -> dict[str, Any]:
     """Return how the model's files write days and moments, where the contract says so."""
     source = step.contract.workflow.source if step.contract.workflow else Source()
     options = reader_options(source.format if source.type == "adls" else "events", source.options)
     return {name: options[name] for name in ("dateFormat", "timestampFormat") if name in options}
 
 
-def replay_value_sql(name: str, type: DataType, formats: Mapping[str, Any] | None = None) -> str:
+def _replay_value_sql(name: str, type: DataType, formats: Mapping[str, Any] | None = None) -> str:
     """Return SQL for a column's value: what a person gave; what it has; or what was rescued and fits now.
 
     What was rescued is read as the files are, by their `formats`; what a person gave as it was exported,
@@ -231,25 +226,25 @@ def replay_value_sql(name: str, type: DataType, formats: Mapping[str, Any] | Non
     """
     column, key, text = quote(name), sql_literal(name), "_datamaster_text"
     if type == Scalar("binary"):
-        return f"CASE WHEN {is_given(name)} THEN try_to_binary(_datamaster_row.given[{key}], 'base64') ELSE {column} END"
-    found = f"CASE WHEN {is_given(name)} THEN _datamaster_row.given[{key}] WHEN {column} IS NULL THEN _datamaster_row.rescued[{key}] END"
+        return f"CASE WHEN {_is_given(name)} THEN try_to_binary(_datamaster_row.given[{key}], 'base64') ELSE {column} END"
+    found = f"CASE WHEN {_is_given(name)} THEN _datamaster_row.given[{key}] WHEN {column} IS NULL THEN _datamaster_row.rescued[{key}] END"
     as_exported, as_in_files = exact_cast(text, type), exact_cast(text, type, formats)
     read = as_exported
     if as_in_files != as_exported:
         of_person = f"coalesce({as_exported}, {as_in_files})"
-        read = f"CASE WHEN {is_given(name)} THEN {of_person} ELSE {as_in_files} END"
-    value, is_open = let_sql(found, text, read), f"{is_given(name)} OR {column} IS NULL"
+        read = f"CASE WHEN {_is_given(name)} THEN {of_person} ELSE {as_in_files} END"
+    value, is_open = let_sql(found, text, read), f"{_is_given(name)} OR {column} IS NULL"
     return f"CASE WHEN {is_open} THEN {value} ELSE {column} END"
 
 
-def replay_rescued_sql(types: Mapping[str, DataType]) -> str:
+def _replay_rescued_sql(types: Mapping[str, DataType]) -> str:
     """Return SQL for what is rescued of a row whose values are those of `_datamaster_typed`, by place: what was, without what has its place now, and what does not fit of what was given."""
     taken, misfits = [], []
     for place, (name, type) in enumerate(types.items()):
         column, key = f"_datamaster_typed.c{place}", sql_literal(name)
-        taken.append(f"CASE WHEN {is_given(name)} OR ({quote(name)} IS NULL AND {column} IS NOT NULL) THEN {key} END")
+        taken.append(f"CASE WHEN {_is_given(name)} OR ({quote(name)} IS NULL AND {column} IS NOT NULL) THEN {key} END")
         if type != Scalar("string"):
-            misfits.append(f"named_struct('key', {key}, 'value', CASE WHEN {is_given(name)} THEN {misfit_text(column, f'_datamaster_row.given[{key}]', type)} END)")
+            misfits.append(f"named_struct('key', {key}, 'value', CASE WHEN {_is_given(name)} THEN {misfit_text(column, f'_datamaster_row.given[{key}]', type)} END)")
     unread = ", ".join(f"CASE WHEN cardinality(_datamaster_row.given) > 0 AND map_contains_key(_datamaster_row.rescued, '_corrupt_record') THEN {sql_literal(name)} END" for name in UNREADABLE_RECORD_KEYS)
     left = f"map_filter(coalesce({parse_rescued_members()}, map('_file_path', CAST(carlton_metadata.file_path AS VARIANT))), (_datamaster_name, _datamaster_text) -> NOT array_contains(_datamaster_taken, _datamaster_name))"
     new = f"map_from_entries(transform(filter(array({', '.join(misfits)}), _datamaster_new -> _datamaster_new.value IS NOT NULL), _datamaster_new -> named_struct('key', _datamaster_new.key, 'value', CAST(_datamaster_new.value AS VARIANT))))"
@@ -260,27 +255,27 @@ def replay_rescued_sql(types: Mapping[str, DataType]) -> str:
 
 def retype_rows(step: Step, rows: DataFrame) -> DataFrame:
     """Return rows of quarantine with every value that a person gave (GIVEN), and every rescued text that now fits in its column, and out of what was rescued; raises DatamasterError where the table has columns of other types."""
-    types, formats = quarantine_types(step, rows), date_formats(step)
-    others = [name for name in rows.columns if name.lower() not in {*map(str.lower, types), "carlton_rescued", GIVEN_COLUMN}]
-    before = f"named_struct('rescued', {parse_rescued_texts()}, 'given', {GIVEN_COLUMN if GIVEN_COLUMN in rows.columns else 'CAST(NULL AS MAP<STRING, STRING>)'})"
-    typed = ", ".join(f"'c{place}', {replay_value_sql(name, type, formats)}" for place, (name, type) in enumerate(types.items()))
-    whole = ", ".join([*(f"{sql_literal(name)}, _datamaster_typed.c{place}" for place, name in enumerate(types)), f"'carlton_rescued', {replay_rescued_sql(types)}"])
+    types, formats = _quarantine_types(step, rows), _date_formats(step)
+    others = [name for name in rows.columns if name.lower() not in {*map(str.lower, types), "carlton_rescued", _GIVEN_COLUMN}]
+    before = f"named_struct('rescued', {parse_rescued_texts()}, 'given', {_GIVEN_COLUMN if _GIVEN_COLUMN in rows.columns else 'CAST(NULL AS MAP<STRING, STRING>)'})"
+    typed = ", ".join(f"'c{place}', {_replay_value_sql(name, type, formats)}" for place, (name, type) in enumerate(types.items()))
+    whole = ", ".join([*(f"{sql_literal(name)}, _datamaster_typed.c{place}" for place, name in enumerate(types)), f"'carlton_rescued', {_replay_rescued_sql(types)}"])
     row = let_sql(before, "_datamaster_row", let_sql(f"named_struct({typed})", "_datamaster_typed", f"named_struct({whole})"))
     return rows.selectExpr(*map(quote, others), f"inline(array({row}))")
 
 # %% ../../nbs/ingest/10_replay.ipynb #d035f339
-def read_replays(step: Step) -> dict[str, bool]:
+def _read_replays(step: Step) -> dict[str, bool]:
     """Return the replays that have released rows of quarantine, and whether one was interrupted before it had moved them."""
-    rows = step.target.spark.table(step.quarantine).where(f"NOT ({IS_OPEN})").groupBy("carlton_released_by").agg({"*": "count", "carlton_released_at": "count"}).collect()
+    rows = step.target.spark.table(step.quarantine).where(f"NOT ({_IS_OPEN})").groupBy("carlton_released_by").agg({"*": "count", "carlton_released_at": "count"}).collect()
     return {row["carlton_released_by"]: row["count(carlton_released_at)"] < row["count(1)"] for row in rows}
 
 
-def new_replay_id(run_id: str, known: Container[str]) -> str:
+def _new_replay_id(run_id: str, known: Container[str]) -> str:
     """Return a name for a replay of a run: the run's identifier, numbered where replays under it are known."""
     return next(name for name in chain([run_id], (f"{run_id}-{number}" for number in count(2))) if name not in known)
 
 # %% ../../nbs/ingest/10_replay.ipynb #076f4a9b
-def mark_passing_rows(step: Step, candidates: DataFrame, by: str) -> tuple[int, dict[str, int]]:
+def _mark_passing_rows(step: Step, candidates: DataFrame, by: str) -> tuple[int, dict[str, int]]:
     """Mark the rows that pass every rule as released by a replay, in one commit; return how many were looked at, and how many break each rule."""
     typed = retype_rows(step, candidates)
     others = [quote(name) for name in typed.columns if name != "carlton_broken_rules"]
@@ -290,12 +285,12 @@ def mark_passing_rows(step: Step, candidates: DataFrame, by: str) -> tuple[int, 
     judged.where(f"NOT ({is_quarantined(step.rules, 'carlton_broken_rules')})").createOrReplaceTempView(view)
     columns = [*(quote(item.column) for item in step.model.fields), "carlton_rescued", "carlton_broken_rules"]
     updates = ", ".join([*(f"t.{column} = s.{column}" for column in columns), f"t.carlton_released_by = {sql_literal(by)}"])
-    step.target.spark.sql(f"MERGE INTO {step.quarantine} t USING {view} s ON t.carlton_quarantine_id = s.carlton_quarantine_id AND t.{IS_OPEN} WHEN MATCHED THEN UPDATE SET {updates}")
+    step.target.spark.sql(f"MERGE INTO {step.quarantine} t USING {view} s ON t.carlton_quarantine_id = s.carlton_quarantine_id AND t.{_IS_OPEN} WHEN MATCHED THEN UPDATE SET {updates}")
     step.target.spark.catalog.dropTempView(view)
     return broken["*"], broken
 
 
-def release_marked_rows(step: Step, by: str) -> int:
+def _release_marked_rows(step: Step, by: str) -> int:
     """Move the rows that a replay has marked on to bronze and record how many they are, exactly once, and return it."""
     from pyspark.sql.functions import expr, lit
 
@@ -323,12 +318,12 @@ def replay_model(step: Step, corrections: Path | None = None) -> Run:
     """Look at a model's quarantined rows again, or at the corrected ones of a csv file, and move the good ones on to bronze."""
     begun, catalog = datetime.now(UTC), step.names.catalog
     require_tables(step.target, bronze_table(step.contract, step.model, catalog), quarantine_table(step.contract, step.model, catalog))
-    known = read_replays(step)
-    by, finished = new_replay_id(step.run_id, known), sum(release_marked_rows(step, name) for name, is_unfinished in known.items() if is_unfinished)
-    candidates = rows_with_corrections(step, corrections) if corrections else step.target.spark.table(step.quarantine).where(IS_OPEN)
-    read, broken = mark_passing_rows(step, candidates, by)
+    known = _read_replays(step)
+    by, finished = _new_replay_id(step.run_id, known), sum(_release_marked_rows(step, name) for name, is_unfinished in known.items() if is_unfinished)
+    candidates = _rows_with_corrections(step, corrections) if corrections else step.target.spark.table(step.quarantine).where(_IS_OPEN)
+    read, broken = _mark_passing_rows(step, candidates, by)
     failpoint("replay.marked")
-    released = release_marked_rows(step, by)
+    released = _release_marked_rows(step, by)
     notes = (f"finished {finished} rows of an interrupted replay",) if finished else ()
     results = row_rule_results(step.rules, broken, read) if read else ()
     return step.run(begun, rows_read=read, rows_written=released + finished, rows_quarantined=read - released, rules=results, notes=notes,

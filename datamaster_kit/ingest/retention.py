@@ -19,15 +19,13 @@ from ..lakehouse.runs import Run, record_runs, read_notes
 from ..targets.failpoints import failpoint
 
 # %% auto #0
-__all__ = ['NO_PERIOD', 'moment_before', 'contract_retention', 'age_field', 'is_before_cutoff', 'Expiry', 'retention_tables',
-           'find_expiries', 'deletion_notice', 'deletion_note', 'record_deletion', 'delete_expired_rows',
-           'finish_interrupted', 'enforce_model_retention']
+__all__ = ['enforce_model_retention']
 
 # %% ../../nbs/ingest/14_retention.ipynb #f0d81333
-NO_PERIOD = code("retention-period", "The contract's retention is no period.", "write `retention: {period: 30 days}` under servicelevels, or value and unit in slaProperties")
+_NO_PERIOD = code("retention-period", "The contract's retention is no period.", "write `retention: {period: 30 days}` under servicelevels, or value and unit in slaProperties")
 
 
-def moment_before(now: datetime, period: Period) -> datetime:
+def _moment_before(now: datetime, period: Period) -> datetime:
     """Return the moment that lies a period before another, by the calendar: a month before 31 March is the last of February, half a month is 15 days, and before the year 1 there is nothing."""
     whole, part = divmod(period.years * 12 + period.months, 1)
     rest = replace(period, years=period.years * 0, months=part)
@@ -41,7 +39,7 @@ def moment_before(now: datetime, period: Period) -> datetime:
     return moment - timedelta(seconds=rest.seconds) if rest.seconds < (moment - first).total_seconds() else first
 
 
-def contract_retention(step: Step) -> Period | None:
+def _contract_retention(step: Step) -> Period | None:
     """Return how long the contract keeps rows, or None where it does not say; raises DatamasterError for what is no period."""
     level = step.contract.service_level("retention")
     if level is None:
@@ -49,10 +47,10 @@ def contract_retention(step: Step) -> Period | None:
     try:
         return retention_period(level.value, level.unit, level.options)
     except ValueError as error:
-        raise DatamasterError(NO_PERIOD.fault(f"{step.contract.id}: {error}")) from error
+        raise DatamasterError(_NO_PERIOD.fault(f"{step.contract.id}: {error}")) from error
 
 # %% ../../nbs/ingest/14_retention.ipynb #c9ca7d9b
-def age_field(step: Step) -> Field | None:
+def _age_field(step: Step) -> Field | None:
     """Return the model's field that says how old a row is, where the contract names one."""
     level = step.contract.service_level("retention")
     model, _, name = (level.element if level else "").rpartition(".")
@@ -60,16 +58,16 @@ def age_field(step: Step) -> Field | None:
     return moments.get(name) if model in ("", step.model.name) else None
 
 
-def is_before_cutoff(step: Step, cutoff: datetime) -> str:
+def _is_before_cutoff(step: Step, cutoff: datetime) -> str:
     """Return SQL that is true for a row from before a moment; a row without that field's value is as old as its file."""
-    item = age_field(step)
+    item = _age_field(step)
     by_file = "carlton_metadata.file_modification_time"
     age = f"coalesce(CAST({quote(item.column)} AS TIMESTAMP), {by_file})" if item else by_file
     return f"{age} < {sql_literal(cutoff.astimezone(UTC).replace(tzinfo=None))}"
 
 # %% ../../nbs/ingest/14_retention.ipynb #6cc1cab5
 @dataclass(frozen=True)
-class Expiry:
+class _Expiry:
     """The rows of one table that are too old: how many of how many, and from before when."""
 
     table: str
@@ -78,75 +76,75 @@ class Expiry:
     cutoff: datetime
 
 
-def retention_tables(step: Step) -> dict[str, str]:
+def _retention_tables(step: Step) -> dict[str, str]:
     """Return the quoted names of the tables that the period holds for, by layer; of a model that two contracts have, those of this one."""
     bronze = {"bronze": step.sql("bronze"), "quarantine": step.sql("bronze", QUARANTINE_SUFFIX)} if step.model in step.contract.ingested_models else {}
     return {**bronze, **({"silver": step.sql("silver")} if step.model in step.contract.silver_models else {})}
 
 
-def find_expiries(step: Step, cutoff: datetime) -> dict[str, Expiry]:
+def _find_expiries(step: Step, cutoff: datetime) -> dict[str, _Expiry]:
     """Return what is too old in each layer of a model."""
     found = {}
-    for layer, table in retention_tables(step).items():
-        row = step.target.spark.table(table).selectExpr(f"count_if({is_before_cutoff(step, cutoff)}) AS old", "count(1) AS total").collect()[0]
-        found[layer] = Expiry(table, row["old"], row["total"], cutoff)
+    for layer, table in _retention_tables(step).items():
+        row = step.target.spark.table(table).selectExpr(f"count_if({_is_before_cutoff(step, cutoff)}) AS old", "count(1) AS total").collect()[0]
+        found[layer] = _Expiry(table, row["old"], row["total"], cutoff)
     return found
 
 # %% ../../nbs/ingest/14_retention.ipynb #b914ee57
-def deletion_notice(layer: str, cutoff: datetime) -> str:
+def _deletion_notice(layer: str, cutoff: datetime) -> str:
     """Return the note that a layer's rows are about to be deleted."""
     return f"deleting from {layer} what is from before {cutoff.isoformat()}"
 
 
-def deletion_note(layer: str, rows: int, cutoff: datetime) -> str:
+def _deletion_note(layer: str, rows: int, cutoff: datetime) -> str:
     """Return the note of how many rows of a layer were deleted."""
     return f"{layer}: {rows} rows from before {cutoff.isoformat()}"
 
 
-def record_deletion(step: Step, cutoff: datetime, layer: str, rows: int | None) -> None:
+def _record_deletion(step: Step, cutoff: datetime, layer: str, rows: int | None) -> None:
     """Record that a layer's rows are about to be deleted (`rows` is None), or how many were; again, it changes nothing."""
-    batch = 2 * list(retention_tables(step)).index(layer) + (rows is not None)
-    text = deletion_notice(layer, cutoff) if rows is None else deletion_note(layer, rows, cutoff)
+    batch = 2 * list(_retention_tables(step)).index(layer) + (rows is not None)
+    text = _deletion_notice(layer, cutoff) if rows is None else _deletion_note(layer, rows, cutoff)
     run = step.run(datetime.now(UTC), stream=f"{step.model.name}/{cutoff.isoformat()}", batch=batch, rows_deleted=rows or 0, notes=(text,), result="begun" if rows is None else "succeeded")
     record_runs(step.target, step.names.catalog, [run])
 
 
-def delete_expired_rows(step: Step, cutoff: datetime, layer: str) -> int:
+def _delete_expired_rows(step: Step, cutoff: datetime, layer: str) -> int:
     """Delete a layer's rows from before a moment, record it, and return how many there were."""
-    record_deletion(step, cutoff, layer, None)
-    rows = int(step.target.spark.sql(f"DELETE FROM {retention_tables(step)[layer]} WHERE {is_before_cutoff(step, cutoff)}").collect()[0][0])
+    _record_deletion(step, cutoff, layer, None)
+    rows = int(step.target.spark.sql(f"DELETE FROM {_retention_tables(step)[layer]} WHERE {_is_before_cutoff(step, cutoff)}").collect()[0][0])
     failpoint(f"retention.{layer}")
-    record_deletion(step, cutoff, layer, rows)
+    _record_deletion(step, cutoff, layer, rows)
     return rows
 
 # %% ../../nbs/ingest/14_retention.ipynb #1f2876a4
-def finish_interrupted(step: Step) -> None:
+def _finish_interrupted(step: Step) -> None:
     """Record what interrupted runs deleted without having recorded it."""
     notes = read_notes(step.target, step.names.catalog, step.resumed, step.name, step.model.name)
-    for layer, table in retention_tables(step).items():
+    for layer, table in _retention_tables(step).items():
         moments = {datetime.fromisoformat(text.rpartition(" ")[2]) for text in notes if text.startswith(f"deleting from {layer} ")}
         for cutoff in sorted(moments - {datetime.fromisoformat(text.rpartition(" ")[2]) for text in notes if text.startswith(f"{layer}: ")}):
             written = cutoff.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S.%f").rstrip("0").rstrip(".")
             history = step.target.spark.sql(f"DESCRIBE HISTORY {table}").where("operation = 'DELETE'").where(f"contains(operationParameters.predicate, {sql_literal(written)})")
             rows = history.selectExpr("sum(CAST(operationMetrics.numDeletedRows AS BIGINT)) AS rows").collect()[0]["rows"]
-            record_deletion(step, cutoff, layer, rows or 0)
+            _record_deletion(step, cutoff, layer, rows or 0)
 
 
 def enforce_model_retention(step: Step, applies: bool) -> Run:
     """Return the run that removed, or with `applies` false would remove, a model's rows that are older than the contract's period; then vacuum."""
     begun, catalog = datetime.now(UTC), step.names.catalog
     kinds = {"bronze": bronze_table, "quarantine": quarantine_table, "silver": silver_table}
-    require_tables(step.target, *(kinds[layer](step.contract, step.model, catalog) for layer in retention_tables(step)))
-    period = contract_retention(step)
+    require_tables(step.target, *(kinds[layer](step.contract, step.model, catalog) for layer in _retention_tables(step)))
+    period = _contract_retention(step)
     if period is None:
         return step.run(begun, result="nothing new", notes=("the contract has no retention",))
-    cutoff = moment_before(begun, period)
+    cutoff = _moment_before(begun, period)
     if not applies:
-        found = find_expiries(step, cutoff)
-        return step.run(begun, result="planned", rows_deleted=sum(item.rows for item in found.values()), notes=tuple(deletion_note(layer, item.rows, cutoff) for layer, item in found.items()))
-    finish_interrupted(step)
-    total = sum(delete_expired_rows(step, cutoff, layer) for layer in retention_tables(step))
-    for table in retention_tables(step).values():
+        found = _find_expiries(step, cutoff)
+        return step.run(begun, result="planned", rows_deleted=sum(item.rows for item in found.values()), notes=tuple(_deletion_note(layer, item.rows, cutoff) for layer, item in found.items()))
+    _finish_interrupted(step)
+    total = sum(_delete_expired_rows(step, cutoff, layer) for layer in _retention_tables(step))
+    for table in _retention_tables(step).values():
         step.target.spark.sql(f"VACUUM {table}")
     failpoint("retention.vacuumed")
     return step.run(begun, result="succeeded" if total else "nothing new")

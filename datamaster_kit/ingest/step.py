@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
 # %% auto #0
-__all__ = ['NO_TABLE', 'TABLE_DIFFERS', 'NOT_FILES', 'KEY_DIFFERS', 'BatchLog', 'Step', 'table_faults', 'require_tables',
-           'require_same_key', 'require_fields', 'file_source', 'append_once', 'checkpoint_folder']
+__all__ = ['NO_TABLE', 'TABLE_DIFFERS', 'BatchLog', 'Step', 'require_tables', 'require_same_key', 'require_fields', 'file_source',
+           'append_once', 'checkpoint_folder']
 
 # %% ../../nbs/ingest/01_step.ipynb #c71a777c
 @dataclass(frozen=True)
@@ -114,10 +114,10 @@ class Step:
 # %% ../../nbs/ingest/01_step.ipynb #44c5d822
 NO_TABLE = code("no-table", "A table that the step needs is not there.", "datamaster unity apply")
 TABLE_DIFFERS = code("table-differs", "A table lacks a column, or has one of another type, than the contract asks for.", "see what differs by `datamaster unity plan`, then `datamaster unity apply`")
-NOT_FILES = code("source-not-supported", "The source of the contract is not read by this step.", "use `source: {type: adls}` with csv, json, avro or parquet files, or `{type: eventhub}`")
+_NOT_FILES = code("source-not-supported", "The source of the contract is not read by this step.", "use `source: {type: adls}` with csv, json, avro or parquet files, or `{type: eventhub}`")
 
 
-def table_faults(target: Target, table: Table) -> list[Fault]:
+def _table_faults(target: Target, table: Table) -> list[Fault]:
     """Return what a desired table lacks on the target: itself, or columns; wider columns than asked for are none."""
     name = TableName(table.catalog, table.schema, table.name)
     detail = target.detail(name)
@@ -134,12 +134,12 @@ def table_faults(target: Target, table: Table) -> list[Fault]:
 
 def require_tables(target: Target, *tables: Table) -> None:
     """Raise DatamasterError naming every table, and every column, that is missing."""
-    faults = [fault for table in tables for fault in table_faults(target, table)]
+    faults = [fault for table in tables for fault in _table_faults(target, table)]
     if faults:
         raise DatamasterError(*faults)
 
 
-KEY_DIFFERS = code("key-differs", "Silver's rows were merged by another key than the contract's, and cannot be merged by this one.",
+_KEY_DIFFERS = code("key-differs", "Silver's rows were merged by another key than the contract's, and cannot be merged by this one.",
                    "drop the silver table (on this machine, remove its folder too), `datamaster unity apply`, and `datamaster ingest run --rebuild-checkpoint`, which builds it again from bronze; or take the key back in the contract")
 
 
@@ -153,7 +153,7 @@ def require_same_key(step: Step) -> None:
     is_same = len(columns) == len(names) and all(any(column in spellings for column in columns) for spellings in names)
     if "datamaster.model" in known and not is_same:
         wanted = ", ".join(item.column for item in step.model.key)
-        raise DatamasterError(KEY_DIFFERS.fault(f"{step.model.name}: silver is keyed by ({actual}), the contract by ({wanted}), so that its delivery is held"))
+        raise DatamasterError(_KEY_DIFFERS.fault(f"{step.model.name}: silver is keyed by ({actual}), the contract by ({wanted}), so that its delivery is held"))
 
 
 def require_fields(step: Step) -> None:
@@ -167,7 +167,7 @@ def file_source(step: Step) -> FileSource:
     require_fields(step)
     source = step.contract.workflow.source if step.contract.workflow else Source()
     if source.type not in ("adls", "eventhub"):
-        raise DatamasterError(NOT_FILES.fault(f"the source of {step.contract.id} is {source.type!r}"))
+        raise DatamasterError(_NOT_FILES.fault(f"the source of {step.contract.id} is {source.type!r}"))
     is_captured = source.type == "eventhub"
     options = reader_options("events" if is_captured else source.format, source.options)
     options.pop("keep_envelope", None)  # no reader's, but bronze's

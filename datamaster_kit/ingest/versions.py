@@ -9,23 +9,22 @@ from ..contract.model import Contract, Field, Map, Model, Scalar, nested_fields,
 from ..contract.sql.sqltype import quote
 
 # %% auto #0
-__all__ = ['hashable_fields', 'types_within', 'content_hash', 'qualify_column', 'version_struct', 'arrival_columns',
-           'is_same_key', 'key_columns']
+__all__ = ['content_hash', 'qualify_column', 'version_struct', 'arrival_columns', 'is_same_key', 'key_columns']
 
 # %% ../../nbs/ingest/08_versions.ipynb #3cd268a8
-def hashable_fields(model: Model) -> list[Field]:
+def _hashable_fields(model: Model) -> list[Field]:
     """Return the fields that Spark can hash: all but those with a map or a variant in them."""
-    return [item for item in model.fields if not any(isinstance(part, Map) or part == Scalar("variant") for part in types_within(item))]
+    return [item for item in model.fields if not any(isinstance(part, Map) or part == Scalar("variant") for part in _types_within(item))]
 
 
-def types_within(item: Field) -> list[object]:
+def _types_within(item: Field) -> list[object]:
     """Return a field's type and the types within it."""
     return [item.type, *(part.type for _, part in walk_fields(nested_fields(item.type)))]
 
 
 def content_hash(model: Model, alias: str = "") -> str:
     """Return SQL for the hash of a row's fields."""
-    return f"xxhash64({', '.join(qualify_column(alias, item.column) for item in hashable_fields(model))})"
+    return f"xxhash64({', '.join(qualify_column(alias, item.column) for item in _hashable_fields(model))})"
 
 
 def qualify_column(alias: str, column: str) -> str:

@@ -20,8 +20,7 @@ if TYPE_CHECKING:
     from datamaster_kit.targets.base import Target
 
 # %% auto #0
-__all__ = ['STATE_READ', 'STATE_REFUSED', 'STATE_LOST', 'LEDGER_COLUMNS', 'FileEntry', 'files_name', 'files_table',
-           'record_files', 'read_entries', 'parse_file_entry']
+__all__ = ['STATE_READ', 'STATE_REFUSED', 'STATE_LOST', 'FileEntry', 'files_name', 'files_table', 'record_files', 'read_entries']
 
 # %% ../../nbs/lakehouse/02_ledger.ipynb #7b3aaec5
 STATE_READ, STATE_REFUSED, STATE_LOST = "read", "refused", "lost"
@@ -53,7 +52,7 @@ class FileEntry:
     totals: tuple[TotalComparison, ...] = ()
 
 # %% ../../nbs/lakehouse/02_ledger.ipynb #1644d33c
-LEDGER_COLUMNS = {
+_LEDGER_COLUMNS = {
     "batch": ("BIGINT", "The micro-batch."), "path": ("STRING", "The file, as carlton_metadata.file_path has it."), "name": ("STRING", "Its path below the landing folder."),
     "size": ("BIGINT", "In bytes."), "modified_at": ("TIMESTAMP", ""), "records": ("BIGINT", "Its records in bronze."), "good": ("BIGINT", "Those that are not quarantined."),
     "rescued": ("BIGINT", "Those with a value that did not fit."), "quarantined": ("BIGINT", ""), "result": ("STRING", "read, refused or lost."), "reason": ("STRING", "What is wrong with it."),
@@ -68,7 +67,7 @@ def files_name(catalog: str) -> TableName:
 
 def files_table(catalog: str) -> Table:
     """Return the ledger of files, as it should be."""
-    columns = tuple(TableColumn(item.name, *LEDGER_COLUMNS.get(item.name, ("STRING", ""))[:1], comment=LEDGER_COLUMNS.get(item.name, ("", ""))[1]) for item in fields(FileEntry))
+    columns = tuple(TableColumn(item.name, *_LEDGER_COLUMNS.get(item.name, ("STRING", ""))[:1], comment=_LEDGER_COLUMNS.get(item.name, ("", ""))[1]) for item in fields(FileEntry))
     return Table(catalog, "bronze", "files", columns, "What came of each file: one row a file and micro-batch.", properties={**RUNS_PROPERTIES, "datamaster.layer": "files"})
 
 # %% ../../nbs/lakehouse/02_ledger.ipynb #bdf5fdf8
@@ -80,10 +79,10 @@ def record_files(target: Target, catalog: str, entries: Sequence[FileEntry]) -> 
 
 def read_entries(target: Target, catalog: str, condition: str = "1 = 1", **values: QueryValue) -> tuple[FileEntry, ...]:
     """Return the entries for which a condition in SQL is true, oldest first, none where there is no ledger yet; the condition names its values in braces."""
-    return tuple(map(parse_file_entry, target.records(files_name(catalog), f"SELECT * FROM records WHERE {condition} ORDER BY recorded_at, path", **values)))
+    return tuple(map(_parse_file_entry, target.records(files_name(catalog), f"SELECT * FROM records WHERE {condition} ORDER BY recorded_at, path", **values)))
 
 
-def parse_file_entry(row: Mapping[str, Any]) -> FileEntry:
+def _parse_file_entry(row: Mapping[str, Any]) -> FileEntry:
     """Return the entry of a row of the ledger."""
     moments = {name: row[name] or datetime.fromtimestamp(0, UTC) for name in ("modified_at", "recorded_at")}
     known: dict[str, Any] = {item.name: row.get(item.name) for item in fields(FileEntry)}

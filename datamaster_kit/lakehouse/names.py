@@ -11,12 +11,11 @@ from dataclasses import dataclass
 from ..contract.fault import BadInput, Fault, code
 
 # %% auto #0
-__all__ = ['SCHEMAS', 'SCHEMA_PURPOSES', 'MARK_PROPERTY', 'BAD_NAME', 'STORAGE_ACCOUNT_LENGTH', 'RESERVED_WORDS', 'TableName',
-           'Names', 'names']
+__all__ = ['SCHEMAS', 'MARK_PROPERTY', 'BAD_NAME', 'TableName', 'Names', 'names']
 
 # %% ../../nbs/lakehouse/00_names.ipynb #a8f296c6
 SCHEMAS = ("bronze", "silver", "gold")
-SCHEMA_PURPOSES = {"bronze": "Data as it arrived, every row of it", "silver": "Curated data, as contracts promise it", "gold": "Data made for its users"}
+_SCHEMA_PURPOSES = {"bronze": "Data as it arrived, every row of it", "silver": "Curated data, as contracts promise it", "gold": "Data made for its users"}
 
 
 MARK_PROPERTY = "managed_by"  # the property of a catalog or schema, and the tag of a cluster, that has the mark
@@ -67,7 +66,7 @@ class Names:
 
     def schema_comment(self, schema: str) -> str:
         """Return the comment of bronze, silver or gold, with the mark."""
-        return f"{SCHEMA_PURPOSES[schema]}. {self.mark}"
+        return f"{_SCHEMA_PURPOSES[schema]}. {self.mark}"
 
     def volume_comment(self, schema: str) -> str:
         """Return the comment of a schema's volume of checkpoints, with the mark."""
@@ -135,8 +134,8 @@ class Names:
 
 # %% ../../nbs/lakehouse/00_names.ipynb #ac9169c7
 BAD_NAME = code("bad-name", "A domain, catalog or environment breaks a naming rule.", "use lower-case letters and digits, beginning with a letter")
-STORAGE_ACCOUNT_LENGTH = 24
-RESERVED_WORDS = ("microsoft", "windows")
+_STORAGE_ACCOUNT_LENGTH = 24
+_RESERVED_WORDS = ("microsoft", "windows")
 
 
 def names(domain: str, catalog: str, environment: str = "") -> Names:
@@ -146,12 +145,12 @@ def names(domain: str, catalog: str, environment: str = "") -> Names:
     for key, value in (("domain", domain), ("catalog", catalog), ("environment", environment)):
         if (value or key != "environment") and not re.fullmatch(r"[a-z][a-z0-9]*", value):
             faults.append(BAD_NAME.fault(f"{value!r} is not lower-case letters and digits beginning with a letter", path=f"$.{key}"))
-    excess = len(result.storage_account) - STORAGE_ACCOUNT_LENGTH
+    excess = len(result.storage_account) - _STORAGE_ACCOUNT_LENGTH
     if excess > 0:
         faults.append(BAD_NAME.fault(
-            f"the storage account {result.storage_account!r} has {len(result.storage_account)} characters; Azure allows 3 to {STORAGE_ACCOUNT_LENGTH}",
+            f"the storage account {result.storage_account!r} has {len(result.storage_account)} characters; Azure allows 3 to {_STORAGE_ACCOUNT_LENGTH}",
             path="$.domain", hint=f"shorten the domain or the environment by {excess}"))
-    faults += [BAD_NAME.fault(f"Azure lets nobody have {word!r} in the name of what has an address", path="$.domain", hint="choose another domain") for word in RESERVED_WORDS if word in result.stem]
+    faults += [BAD_NAME.fault(f"Azure lets nobody have {word!r} in the name of what has an address", path="$.domain", hint="choose another domain") for word in _RESERVED_WORDS if word in result.stem]
     if len(result.catalog) > 255:
         faults.append(BAD_NAME.fault("a catalog's name has at most 255 characters", path="$.catalog"))
     if faults:

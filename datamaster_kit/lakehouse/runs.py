@@ -19,10 +19,8 @@ if TYPE_CHECKING:
     from datamaster_kit.targets.base import Target
 
 # %% auto #0
-__all__ = ['RUN_PART', 'ROW_COUNT_NAMES', 'RULE_TYPE', 'COLUMN_TYPES', 'RUNS_PROPERTIES', 'IS_OF_STEP', 'PAST_QUERY',
-           'NOTES_QUERY', 'NO_RUNS', 'RuleResult', 'Run', 'run_part', 'new_run_id', 'runs_name', 'runs_table',
-           'record_runs', 'StepPast', 'read_past', 'parse_past', 'read_notes', 'read_runs', 'read_runs_and_events',
-           'parse_run']
+__all__ = ['RUNS_PROPERTIES', 'RuleResult', 'Run', 'new_run_id', 'runs_name', 'runs_table', 'record_runs', 'StepPast',
+           'read_past', 'read_notes', 'read_runs', 'read_runs_and_events', 'parse_run']
 
 # %% ../../nbs/lakehouse/01_runs.ipynb #c7c2fb8c
 @dataclass(frozen=True)
@@ -74,26 +72,26 @@ class Run:
 
     def _repr_html_(self) -> str:
         """Return the run as a notebook shows it."""
-        return run_part(self)
+        return _run_part(self)
 
 
-RUN_PART = """<p><b>{{ run.step }} {{ run.model }}</b> {{ run.result }}, {{ "%.1f"|format(run.duration_seconds) }} s{% if run.error %}<br>{{ run.error }}{% endif %}{% for note in run.notes %}<br>{{ note }}{% endfor %}</p>
+_RUN_PART = """<p><b>{{ run.step }} {{ run.model }}</b> {{ run.result }}, {{ "%.1f"|format(run.duration_seconds) }} s{% if run.error %}<br>{{ run.error }}{% endif %}{% for note in run.notes %}<br>{{ note }}{% endfor %}</p>
 <table><thead><tr>{% for name in counts %}<th>{{ name }}</th>{% endfor %}</tr></thead><tbody><tr>{% for count in counts.values() %}<td>{{ count }}</td>{% endfor %}</tr></tbody></table>
 {% if broken %}<table><thead><tr><th>rule that broke</th><th>what it says</th><th>severity</th><th>counted</th></tr></thead><tbody>
 {% for rule in broken %}<tr><td>{{ rule.rule }}</td><td>{{ rule.description }}</td><td>{{ rule.severity }}</td><td>{{ rule.value }}</td></tr>
 {% endfor %}</tbody></table>{% endif %}<p>{{ told }}</p>"""
-ROW_COUNT_NAMES = ("read", "written", "rescued", "quarantined", "merged", "deleted")
+_ROW_COUNT_NAMES = ("read", "written", "rescued", "quarantined", "merged", "deleted")
 
 
-def run_part(run: Run) -> str:
+def _run_part(run: Run) -> str:
     """Return a run as HTML: its rows, the rules that broke, and how many said nothing."""
     from datamaster_kit.contract.publish.markup import render_html
 
     broken = [rule for rule in run.rules if rule.passed is False]
     unexecuted = sum(rule.passed is None for rule in run.rules)
     told = f"{len(run.rules)} rules: {len(broken)} broken, {unexecuted} not executed." if run.rules else "No rule was asked."
-    counts = {name: getattr(run, f"rows_{name}") for name in ROW_COUNT_NAMES}
-    return str(render_html(RUN_PART, run=run, broken=broken, counts=counts, told=told))
+    counts = {name: getattr(run, f"rows_{name}") for name in _ROW_COUNT_NAMES}
+    return str(render_html(_RUN_PART, run=run, broken=broken, counts=counts, told=told))
 
 
 def new_run_id() -> str:
@@ -101,12 +99,12 @@ def new_run_id() -> str:
     return f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{uuid.uuid4().hex[:8]}"
 
 # %% ../../nbs/lakehouse/01_runs.ipynb #bc116ad3
-RULE_TYPE = "STRUCT<rule: STRING, kind: STRING, severity: STRING, value: DOUBLE, passed: BOOLEAN, not_executed: STRING, description: STRING>"
-COLUMN_TYPES = {
+_RULE_TYPE = "STRUCT<rule: STRING, kind: STRING, severity: STRING, value: DOUBLE, passed: BOOLEAN, not_executed: STRING, description: STRING>"
+_COLUMN_TYPES = {
     "batch": ("BIGINT", "The micro-batch; absent for the whole run."), "started_at": ("TIMESTAMP", ""), "ended_at": ("TIMESTAMP", ""),
     "duration_seconds": ("DOUBLE", ""), "rows_read": ("BIGINT", ""), "rows_written": ("BIGINT", ""), "rows_rescued": ("BIGINT", "Rows with a value that did not fit."),
     "rows_quarantined": ("BIGINT", "Rows that break a rule of severity quarantine."), "rows_merged": ("BIGINT", "Rows inserted or updated in silver."),
-    "rules": (f"ARRAY<{RULE_TYPE}>", "What each rule said."), "bytes": ("BIGINT", "Size of the files read."), "files": ("BIGINT", ""),
+    "rules": (f"ARRAY<{_RULE_TYPE}>", "What each rule said."), "bytes": ("BIGINT", "Size of the files read."), "files": ("BIGINT", ""),
     "latency_seconds": ("DOUBLE", "From the newest file's modification to the end."), "rows_per_second": ("DOUBLE", ""),
     "stream": ("STRING", "The stream that the micro-batch belongs to."), "resumed": ("ARRAY<STRING>", "Interrupted runs, whose micro-batches are counted here."),
     "rows_deleted": ("BIGINT", "Keys that a marker deleted, or rows that were older than the retention."), "notes": ("ARRAY<STRING>", "What else happened: columns added or widened, files that changed."),
@@ -123,7 +121,7 @@ def runs_name(catalog: str) -> TableName:
 
 def runs_table(catalog: str) -> Table:
     """Return the table of runs, as it should be."""
-    columns = tuple(TableColumn(name, kind, comment=comment) for name, (kind, comment) in ((item.name, COLUMN_TYPES.get(item.name, ("STRING", ""))) for item in fields(Run)))
+    columns = tuple(TableColumn(name, kind, comment=comment) for name, (kind, comment) in ((item.name, _COLUMN_TYPES.get(item.name, ("STRING", ""))) for item in fields(Run)))
     return Table(catalog, "bronze", "runs", columns, "What each step did: one row a step, model and micro-batch.", properties=RUNS_PROPERTIES)
 
 # %% ../../nbs/lakehouse/01_runs.ipynb #a6ef02b7
@@ -144,39 +142,39 @@ class StepPast:
     last_batches: Mapping[str, int] = field(default_factory=dict)
 
 
-IS_OF_STEP = "step = {step} AND contract_id = {contract} AND model IN {models}"
+_IS_OF_STEP = "step = {step} AND contract_id = {contract} AND model IN {models}"
 # By model: the last batch of each stream, the runs that have batches and no whole, and the runs that whole runs have gone on with, several with a blank between them.
-PAST_QUERY = f"""
-SELECT 'stream' AS kind, model, stream AS name, max(batch) AS last_batch FROM records WHERE {IS_OF_STEP} AND batch IS NOT NULL GROUP BY model, stream
+_PAST_QUERY = f"""
+SELECT 'stream' AS kind, model, stream AS name, max(batch) AS last_batch FROM records WHERE {_IS_OF_STEP} AND batch IS NOT NULL GROUP BY model, stream
 UNION ALL
-SELECT 'unfinished' AS kind, model, run_id AS name, -1 AS last_batch FROM records WHERE {IS_OF_STEP} GROUP BY model, run_id HAVING max(CASE WHEN batch IS NULL THEN 1 ELSE 0 END) = 0
+SELECT 'unfinished' AS kind, model, run_id AS name, -1 AS last_batch FROM records WHERE {_IS_OF_STEP} GROUP BY model, run_id HAVING max(CASE WHEN batch IS NULL THEN 1 ELSE 0 END) = 0
 UNION ALL
-SELECT 'resumed' AS kind, model, array_join(resumed, ' ') AS name, -1 AS last_batch FROM records WHERE {IS_OF_STEP} AND batch IS NULL AND cardinality(resumed) > 0
+SELECT 'resumed' AS kind, model, array_join(resumed, ' ') AS name, -1 AS last_batch FROM records WHERE {_IS_OF_STEP} AND batch IS NULL AND cardinality(resumed) > 0
 """
 
 def read_past(target: Target, catalog: str, step: str, contract_id: str, models: Sequence[str]) -> dict[str, StepPast]:
     """Return what is recorded of a step on models of a contract, by model."""
-    rows = target.records(runs_name(catalog), PAST_QUERY, step=step, contract=contract_id, models=models) if models else []
-    return {model: parse_past([row for row in rows if row["model"] == model]) for model in models}
+    rows = target.records(runs_name(catalog), _PAST_QUERY, step=step, contract=contract_id, models=models) if models else []
+    return {model: _parse_past([row for row in rows if row["model"] == model]) for model in models}
 
 
-def parse_past(rows: Sequence[Mapping[str, Any]]) -> StepPast:
-    """Return a model's past from its rows of `PAST_QUERY`."""
+def _parse_past(rows: Sequence[Mapping[str, Any]]) -> StepPast:
+    """Return a model's past from its rows of `_PAST_QUERY`."""
     resumed = {run_id for row in rows if row["kind"] == "resumed" for run_id in row["name"].split()}
     unfinished = {row["name"] for row in rows if row["kind"] == "unfinished"}
     return StepPast(tuple(sorted(unfinished - resumed)), {row["name"]: row["last_batch"] for row in rows if row["kind"] == "stream"})
 
 # %% ../../nbs/lakehouse/01_runs.ipynb #1c3a3a85
-NOTES_QUERY = "SELECT notes FROM records WHERE run_id IN {runs} AND step = {step} AND model = {model} AND batch IS NOT NULL ORDER BY batch"
+_NOTES_QUERY = "SELECT notes FROM records WHERE run_id IN {runs} AND step = {step} AND model = {model} AND batch IS NOT NULL ORDER BY batch"
 
 
 def read_notes(target: Target, catalog: str, run_ids: Sequence[str], step: str, model: str) -> tuple[str, ...]:
     """Return the notes of the micro-batches that some runs of a step on a model recorded."""
-    rows = target.records(runs_name(catalog), NOTES_QUERY, runs=run_ids, step=step, model=model) if run_ids else []
+    rows = target.records(runs_name(catalog), _NOTES_QUERY, runs=run_ids, step=step, model=model) if run_ids else []
     return tuple(note for row in rows for note in row["notes"] or ())
 
 # %% ../../nbs/lakehouse/01_runs.ipynb #f7f75fc1
-NO_RUNS = code("no-runs-table", "The table in which runs are recorded is not there.", "datamaster unity apply, then datamaster ingest run")
+_NO_RUNS = code("no-runs-table", "The table in which runs are recorded is not there.", "datamaster unity apply, then datamaster ingest run")
 
 
 def read_runs(target: Target, catalog: str, run_id: str = "", step: str = "") -> tuple[Run, ...]:
@@ -185,7 +183,7 @@ def read_runs(target: Target, catalog: str, run_id: str = "", step: str = "") ->
     Raises DatamasterError where the table is not there.
     """
     if not target.has_table(runs_name(catalog)):
-        raise DatamasterError(NO_RUNS.fault(f"the table {runs_name(catalog)} is not there"))
+        raise DatamasterError(_NO_RUNS.fault(f"the table {runs_name(catalog)} is not there"))
     named = {name: value for name, value in (("run_id", run_id), ("step", step)) if value}
     where = "".join(f" AND {name} = {{{name}}}" for name in named)
     return tuple(map(parse_run, target.records(runs_name(catalog), f"SELECT * FROM records WHERE batch IS NULL{where} ORDER BY started_at, model", **named)))

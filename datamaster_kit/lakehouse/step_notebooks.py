@@ -25,11 +25,9 @@ from .runs import new_run_id
 from ..project.secret_values import scrub_secrets, environment_secrets
 
 # %% auto #0
-__all__ = ['NO_SUCH_STEP', 'NO_SUCH_PARAMETER', 'BAD_PARAMETER_VALUE', 'SECRET_PARAMETER', 'CONVERSIONS', 'StepProgress',
-           'LISTENER', 'NOTEBOOK_FAILED', 'Parameter', 'StepNotebook', 'steps_folder', 'read_step_notebook',
-           'step_notebooks', 'select_steps', 'secret_faults', 'check_run_id', 'convert_parameters', 'run_cell',
-           'fresh_shell', 'run_cells', 'execute_notebook', 'tell', 'record_result', 'StepResult', 'combine_errors',
-           'run_step_notebook', 'run_step_notebooks']
+__all__ = ['StepProgress', 'Parameter', 'StepNotebook', 'steps_folder', 'read_step_notebook', 'step_notebooks', 'secret_faults',
+           'check_run_id', 'convert_parameters', 'execute_notebook', 'tell', 'record_result', 'StepResult',
+           'combine_errors', 'run_step_notebook', 'run_step_notebooks']
 
 # %% ../../nbs/lakehouse/03_step_notebooks.ipynb #08f9da63
 @dataclass(frozen=True)
@@ -74,17 +72,17 @@ def step_notebooks() -> tuple[StepNotebook, ...]:
     return tuple(read_step_notebook(path) for path in sorted(steps_folder().glob("[0-9]*.ipynb")))
 
 # %% ../../nbs/lakehouse/03_step_notebooks.ipynb #0e74fe44
-NO_SUCH_STEP = code("no-such-step", "There is no step of that name.", "datamaster run, without a name, lists the steps")
-NO_SUCH_PARAMETER = code("no-such-parameter", "None of the steps has a parameter of that name.", "datamaster run, without a name, lists the parameters")
-BAD_PARAMETER_VALUE = code("parameter-value", "A parameter's value does not have its type.", "give a value of the annotated type")
-SECRET_PARAMETER = code("secret-parameter", "A parameter's value is that of a secret environment variable.", "pass the name of the environment variable or of the secret scope")
-CONVERSIONS: dict[str, Callable[[str], Any]] = {"int": int, "float": float, "bool": lambda text: {"true": True, "false": False}[text.lower()]}
+_NO_SUCH_STEP = code("no-such-step", "There is no step of that name.", "datamaster run, without a name, lists the steps")
+_NO_SUCH_PARAMETER = code("no-such-parameter", "None of the steps has a parameter of that name.", "datamaster run, without a name, lists the parameters")
+_BAD_PARAMETER_VALUE = code("parameter-value", "A parameter's value does not have its type.", "give a value of the annotated type")
+_SECRET_PARAMETER = code("secret-parameter", "A parameter's value is that of a secret environment variable.", "pass the name of the environment variable or of the secret scope")
+_CONVERSIONS: dict[str, Callable[[str], Any]] = {"int": int, "float": float, "bool": lambda text: {"true": True, "false": False}[text.lower()]}
 
 
-def select_steps(names: Iterable[str], available: Iterable[StepNotebook]) -> tuple[StepNotebook, ...]:
+def _select_steps(names: Iterable[str], available: Iterable[StepNotebook]) -> tuple[StepNotebook, ...]:
     """Return the steps of those names, in the given order; raises BadInput with every unknown one."""
     known = {step.name: step for step in available}
-    faults = [NO_SUCH_STEP.fault(f"there is no step {name!r}", hint=nearest_name_hint(name, known) or f"the steps are {', '.join(known)}") for name in names if name not in known]
+    faults = [_NO_SUCH_STEP.fault(f"there is no step {name!r}", hint=nearest_name_hint(name, known) or f"the steps are {', '.join(known)}") for name in names if name not in known]
     if faults:
         raise BadInput(*faults)
     return tuple(known[name] for name in names)
@@ -94,7 +92,7 @@ def secret_faults(texts: Mapping[str, str], environment: Mapping[str, str]) -> l
     """Return a fault for each parameter whose value holds that of a secret environment variable."""
     hidden = set(environment_secrets(environment).values())
     return [
-        SECRET_PARAMETER.fault(f"the value of {name!r} is secret")
+        _SECRET_PARAMETER.fault(f"the value of {name!r} is secret")
         for name, text in texts.items()
         if any(secret in text for secret in hidden)
     ]
@@ -103,7 +101,7 @@ def secret_faults(texts: Mapping[str, str], environment: Mapping[str, str]) -> l
 def check_run_id(run_id: str) -> None:
     """Raise BadInput where an identifier of a run cannot name a folder."""
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", run_id):
-        raise BadInput(BAD_PARAMETER_VALUE.fault(f"run_id={run_id!r} is not a name of letters, digits, dots, hyphens and underscores"))
+        raise BadInput(_BAD_PARAMETER_VALUE.fault(f"run_id={run_id!r} is not a name of letters, digits, dots, hyphens and underscores"))
 
 # %% ../../nbs/lakehouse/03_step_notebooks.ipynb #906982d5
 def convert_parameters(texts: Mapping[str, str], selected: Iterable[StepNotebook], environment: Mapping[str, str]) -> dict[str, Any]:
@@ -112,19 +110,19 @@ def convert_parameters(texts: Mapping[str, str], selected: Iterable[StepNotebook
     values, faults = {}, []
     for name, text in texts.items():
         if name not in known:
-            faults.append(NO_SUCH_PARAMETER.fault(f"no step has a parameter {name!r}", hint=nearest_name_hint(name, known) or f"there are {', '.join(known)}"))
+            faults.append(_NO_SUCH_PARAMETER.fault(f"no step has a parameter {name!r}", hint=nearest_name_hint(name, known) or f"there are {', '.join(known)}"))
             continue
         faults += secret_faults({name: text}, environment)
         try:
-            values[name] = CONVERSIONS.get(known[name].type, str)(text)
+            values[name] = _CONVERSIONS.get(known[name].type, str)(text)
         except (ValueError, KeyError):
-            faults.append(BAD_PARAMETER_VALUE.fault(f"{name}={text!r} is not of type {known[name].type}"))
+            faults.append(_BAD_PARAMETER_VALUE.fault(f"{name}={text!r} is not of type {known[name].type}"))
     if faults:
         raise BadInput(*faults)
     return values
 
 # %% ../../nbs/lakehouse/03_step_notebooks.ipynb #943f1d1f
-def run_cell(shell: Any, source: str) -> tuple[list[dict[str, Any]], BaseException | None]:
+def _run_cell(shell: Any, source: str) -> tuple[list[dict[str, Any]], BaseException | None]:
     """Run a cell in a shell and return its outputs in the notebook's form, of which an error is the last, and that error or None."""
     from IPython.utils.capture import capture_output
     from nbformat.v4 import new_output
@@ -143,7 +141,7 @@ def run_cell(shell: Any, source: str) -> tuple[list[dict[str, Any]], BaseExcepti
 
 # %% ../../nbs/lakehouse/03_step_notebooks.ipynb #16bbe687
 @contextmanager
-def fresh_shell() -> Iterator[Any]:
+def _fresh_shell() -> Iterator[Any]:
     """Give the process an IPython shell with an empty namespace, and give it back what it had."""
     from IPython.core.interactiveshell import InteractiveShell
     from traitlets.config import Config
@@ -165,16 +163,16 @@ def fresh_shell() -> Iterator[Any]:
 StepProgress = Callable[[str, int, int, str], None]
 
 
-def run_cells(manager: Any, name: str, progress: StepProgress | None) -> BaseException | None:
+def _run_cells(manager: Any, name: str, progress: StepProgress | None) -> BaseException | None:
     """Run a notebook's code cells in this process and keep their outputs, without any secret's value; return what the cell raised that ended it, or None."""
     heading, error = "", None
-    with fresh_shell() as shell:
+    with _fresh_shell() as shell:
         for index, cell in enumerate(manager.nb.cells):
             if cell.cell_type == "markdown":
                 heading = next((line.lstrip("# ") for line in cell.source.splitlines() if line.startswith("#")), heading)
             manager.cell_start(cell, index)
             if cell.cell_type == "code" and cell.source.strip():
-                outputs, error = run_cell(shell, cell.source)
+                outputs, error = _run_cell(shell, cell.source)
                 cell.outputs = [type(output)(scrub_secrets(dict(output), environment_secrets(os.environ))) for output in outputs]
             if error is not None:
                 manager.cell_exception(cell, index)
@@ -200,7 +198,7 @@ def execute_notebook(step: StepNotebook, output: Path, parameters: Mapping[str, 
         @classmethod
         def execute_managed_notebook(cls, nb_man: Any, kernel_name: str, **options: Any) -> None:
             """Run every cell."""
-            raised.append(run_cells(nb_man, step.name, progress))
+            raised.append(_run_cells(nb_man, step.name, progress))
 
     papermill_engines.register("in_process", InProcessEngine)
     make_private(output.parent)
@@ -210,12 +208,12 @@ def execute_notebook(step: StepNotebook, output: Path, parameters: Mapping[str, 
         raise error from (raised or [None])[0]
 
 # %% ../../nbs/lakehouse/03_step_notebooks.ipynb #53073857
-LISTENER: ContextVar[Callable[[str], None] | None] = ContextVar("listener", default=None)
+_LISTENER: ContextVar[Callable[[str], None] | None] = ContextVar("listener", default=None)
 
 
 def tell(line: str) -> None:
     """Print a line into the notebook, without any secret's value, and hand it to whoever runs the notebook in this process."""
-    shown, listener = scrub_secrets(line, environment_secrets(os.environ)), LISTENER.get()
+    shown, listener = scrub_secrets(line, environment_secrets(os.environ)), _LISTENER.get()
     print(shown, flush=True)
     if listener is not None:
         listener(shown)
@@ -238,7 +236,7 @@ class StepResult:
     result: Any
 
 
-NOTEBOOK_FAILED = code("notebook-failed", "A cell of a step notebook failed.", "open the executed notebook; it shows the cell and the traceback")
+_NOTEBOOK_FAILED = code("notebook-failed", "A cell of a step notebook failed.", "open the executed notebook; it shows the cell and the traceback")
 
 
 def _cell_faults(error: BaseException | None) -> tuple[Fault, ...]:
@@ -253,10 +251,10 @@ def _cell_faults(error: BaseException | None) -> tuple[Fault, ...]:
 def _step_error(step: StepNotebook, notebook: Path, error: Any) -> DatamasterError:
     """Return the error of a step whose cell failed: the cell's own faults, with a note of the notebook that was kept; where it has none, its text."""
     if faults := _cell_faults(error.__cause__):
-        kept = NOTEBOOK_FAILED.fault(f"{step.name} ended here", file=str(notebook))
+        kept = _NOTEBOOK_FAILED.fault(f"{step.name} ended here", file=str(notebook))
         return (BadInput if isinstance(error.__cause__, BadInput) else DatamasterError)(*faults, replace(kept, severity="note"))
     lines = [line for line in str(error.evalue).splitlines() if line.strip()] or [error.ename]
-    return DatamasterError(*(NOTEBOOK_FAILED.fault(f"{step.name}: {line}", file=str(notebook)) for line in lines[:20]))
+    return DatamasterError(*(_NOTEBOOK_FAILED.fault(f"{step.name}: {line}", file=str(notebook)) for line in lines[:20]))
 
 
 def combine_errors(errors: Sequence[DatamasterError], tried: int) -> DatamasterError:
@@ -307,14 +305,14 @@ def run_step_notebooks(
         BadInput: a name or parameter is wrong; nothing ran.
         DatamasterError: the first step that failed.
     """
-    selected = select_steps(tuple(names), step_notebooks())
+    selected = _select_steps(tuple(names), step_notebooks())
     values = convert_parameters(parameters, selected, os.environ)
     run_id = values.setdefault("run_id", "") or new_run_id()
     check_run_id(run_id)
     values["run_id"] = run_id
     make_private(folder)
-    token = LISTENER.set(listener)
+    token = _LISTENER.set(listener)
     try:
         return tuple(run_step_notebook(step, values, folder / run_id, progress) for step in selected)
     finally:
-        LISTENER.reset(token)
+        _LISTENER.reset(token)

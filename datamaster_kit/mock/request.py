@@ -26,16 +26,14 @@ from .files.totals import add_totals, chunk_totals, write_totals
 from .rows.world import GenerationContext
 
 # %% auto #0
-__all__ = ['BAD_MOCK_REQUEST', 'MOCK_FILE_EXISTS', 'OUTPUT_OPENERS', 'CAPTURED_EVENTS_FORMAT', 'ROWS_PER_CHUNK', 'ROWS_PER_FILE',
-           'MockOutput', 'write_model_rows', 'MockRequest', 'mock_request_faults', 'write_mock', 'absent_texts',
-           'write_mock_model', 'model_output_notes']
+__all__ = ['MockOutput', 'MockRequest', 'write_mock']
 
 # %% ../../nbs/mock/00_request.ipynb #123a9d5d
-BAD_MOCK_REQUEST = code("mock-request", "Mock data cannot be made as it is asked for.", "see datamaster mock --help")
-MOCK_FILE_EXISTS = code("mock-file-exists", "Mock data is there already.", "give another folder with --out, or remove it")
-OUTPUT_OPENERS = {"csv": open_csv_output, "json": open_json_output, "avro": open_avro_output, "parquet": open_parquet_output}
-CAPTURED_EVENTS_FORMAT = "events"  # of a topic, captured to avro files; the format of no request, but of a source
-ROWS_PER_CHUNK, ROWS_PER_FILE = 65_536, 1_048_576
+_BAD_MOCK_REQUEST = code("mock-request", "Mock data cannot be made as it is asked for.", "see datamaster mock --help")
+_MOCK_FILE_EXISTS = code("mock-file-exists", "Mock data is there already.", "give another folder with --out, or remove it")
+_OUTPUT_OPENERS = {"csv": open_csv_output, "json": open_json_output, "avro": open_avro_output, "parquet": open_parquet_output}
+_CAPTURED_EVENTS_FORMAT = "events"  # of a topic, captured to avro files; the format of no request, but of a source
+_ROWS_PER_CHUNK, _ROWS_PER_FILE = 65_536, 1_048_576
 
 
 @dataclass(frozen=True)
@@ -51,21 +49,21 @@ class MockOutput:
     notes: tuple[str, ...] = ()
 
 # %% ../../nbs/mock/00_request.ipynb #91a67d65
-def write_model_rows(plan: GenerationPlan, breaker: RuleBreaker | None, folder: Path, format: str, options: Mapping[str, Any], control: ControlTotals | None = None) -> tuple[tuple[Path, ...], int]:
+def _write_model_rows(plan: GenerationPlan, breaker: RuleBreaker | None, folder: Path, format: str, options: Mapping[str, Any], control: ControlTotals | None = None) -> tuple[tuple[Path, ...], int]:
     """Write a model's rows below a folder, with the files' control totals; return the files, and how many rows are broken."""
     name, files, broken = model_file_name(plan.model), [], 0
     (folder / name).mkdir(parents=True, exist_ok=True)
-    opened = open_capture_output if format == CAPTURED_EVENTS_FORMAT else OUTPUT_OPENERS[format]
-    suffix = "avro" if format == CAPTURED_EVENTS_FORMAT else format
+    opened = open_capture_output if format == _CAPTURED_EVENTS_FORMAT else _OUTPUT_OPENERS[format]
+    suffix = "avro" if format == _CAPTURED_EVENTS_FORMAT else format
     with (folder / f".{name}.truth.csv").open("w", encoding="utf-8", newline="") as text:
         truth = csv.writer(text, lineterminator="\n")
         truth.writerow(("record", "file", "rule_id", "field"))
-        for index, first in enumerate(range(0, max(plan.rows, 1), ROWS_PER_FILE)):
+        for index, first in enumerate(range(0, max(plan.rows, 1), _ROWS_PER_FILE)):
             path = folder / name / f"{name}-{index + 1:05}.{suffix}"
             hidden, totals = path.with_name(f".{path.name}"), dict[str, Decimal]()
             with opened(hidden, plan.model, options) as write:
-                for start in range(first, min(first + ROWS_PER_FILE, plan.rows), ROWS_PER_CHUNK):
-                    columns = plan.generate_chunk(start, min(start + ROWS_PER_CHUNK, first + ROWS_PER_FILE, plan.rows))
+                for start in range(first, min(first + _ROWS_PER_FILE, plan.rows), _ROWS_PER_CHUNK):
+                    columns = plan.generate_chunk(start, min(start + _ROWS_PER_CHUNK, first + _ROWS_PER_FILE, plan.rows))
                     damage = breaker.damage_chunk(start, columns) if breaker else DamagedChunk(columns)
                     write(damage)
                     totals = add_totals(totals, chunk_totals(damage, plan.model, control)) if control else totals
@@ -93,30 +91,30 @@ class MockRequest:
     rules: tuple[str, ...] = ()
 
 
-def mock_request_faults(contract: Contract, request: MockRequest, format: str, folder: Path) -> Iterator[Any]:
+def _mock_request_faults(contract: Contract, request: MockRequest, format: str, folder: Path) -> Iterator[Any]:
     """Yield what is wrong with a request."""
     known = [model.name for model in contract.ingested_models]
     if request.rows < 1:
-        yield BAD_MOCK_REQUEST.fault(f"{request.rows} rows are none", hint="give --rows from 1")
+        yield _BAD_MOCK_REQUEST.fault(f"{request.rows} rows are none", hint="give --rows from 1")
     if not 0 <= request.bad_ratio <= 1:
-        yield BAD_MOCK_REQUEST.fault(f"the ratio {request.bad_ratio} is not between 0 and 1", hint="0.05 breaks one row of twenty")
-    if format not in (*OUTPUT_OPENERS, CAPTURED_EVENTS_FORMAT) or request.format == CAPTURED_EVENTS_FORMAT:
-        yield BAD_MOCK_REQUEST.fault(f"the format {format!r} cannot be written", hint=nearest_name_hint(format, OUTPUT_OPENERS) or f"give --format {', '.join(OUTPUT_OPENERS)}")
+        yield _BAD_MOCK_REQUEST.fault(f"the ratio {request.bad_ratio} is not between 0 and 1", hint="0.05 breaks one row of twenty")
+    if format not in (*_OUTPUT_OPENERS, _CAPTURED_EVENTS_FORMAT) or request.format == _CAPTURED_EVENTS_FORMAT:
+        yield _BAD_MOCK_REQUEST.fault(f"the format {format!r} cannot be written", hint=nearest_name_hint(format, _OUTPUT_OPENERS) or f"give --format {', '.join(_OUTPUT_OPENERS)}")
     if not known:
-        yield BAD_MOCK_REQUEST.fault("the contract has no model that is ingested", hint="name one under workflow")
+        yield _BAD_MOCK_REQUEST.fault("the contract has no model that is ingested", hint="name one under workflow")
     for name in request.models:
         if name not in known:
-            yield BAD_MOCK_REQUEST.fault(f"there is no ingested model {name!r}", hint=nearest_name_hint(name, known))
+            yield _BAD_MOCK_REQUEST.fault(f"there is no ingested model {name!r}", hint=nearest_name_hint(name, known))
     chosen = [model for model in contract.ingested_models if not request.models or model.name in request.models]
     ids = {rule.id for model in chosen for rule in rules(contract, model)}
     for id in request.rules:
         if id not in ids and chosen:
-            yield BAD_MOCK_REQUEST.fault(f"there is no rule {id!r}", hint=nearest_name_hint(id, ids))
+            yield _BAD_MOCK_REQUEST.fault(f"there is no rule {id!r}", hint=nearest_name_hint(id, ids))
     if request.rules and not request.bad_ratio:
-        yield BAD_MOCK_REQUEST.fault("rules are named, and the share of rows that break them is 0", hint="give --bad-ratio")
+        yield _BAD_MOCK_REQUEST.fault("rules are named, and the share of rows that break them is 0", hint="give --bad-ratio")
     for model in chosen:
         if any((folder / model_file_name(model)).glob(f"{model_file_name(model)}-*.*")) or (folder / f"{model_file_name(model)}.truth.csv").exists():
-            yield MOCK_FILE_EXISTS.fault(f"{folder / model_file_name(model)} has mock data", file=str(folder / model_file_name(model)))
+            yield _MOCK_FILE_EXISTS.fault(f"{folder / model_file_name(model)} has mock data", file=str(folder / model_file_name(model)))
 
 # %% ../../nbs/mock/00_request.ipynb #1fa271a7
 def write_mock(contract: Contract, request: MockRequest, folder: Path) -> list[MockOutput]:
@@ -125,37 +123,37 @@ def write_mock(contract: Contract, request: MockRequest, folder: Path) -> list[M
     Raises BadInput, with nothing written, for a request that cannot be met.
     """
     workflow = contract.workflow or Workflow()
-    format = request.format or (CAPTURED_EVENTS_FORMAT if workflow.source.type == "eventhub" else workflow.source.format)
-    faults = list(mock_request_faults(contract, request, format, folder))
+    format = request.format or (_CAPTURED_EVENTS_FORMAT if workflow.source.type == "eventhub" else workflow.source.format)
+    faults = list(_mock_request_faults(contract, request, format, folder))
     if faults:
         raise BadInput(*faults)
-    options = reader_options("avro" if format == CAPTURED_EVENTS_FORMAT else format, workflow.source.options)
-    world = GenerationContext(contract, request.rows, request.seed, absent_texts(format, options))
+    options = reader_options("avro" if format == _CAPTURED_EVENTS_FORMAT else format, workflow.source.options)
+    world = GenerationContext(contract, request.rows, request.seed, _absent_texts(format, options))
     plans = [build_generation_plan(world, model) for model in contract.ingested_models if not request.models or model.name in request.models]
     folder.mkdir(parents=True, exist_ok=True)
-    return [write_mock_model(contract, plan, request, folder, format, options) for plan in plans]
+    return [_write_mock_model(contract, plan, request, folder, format, options) for plan in plans]
 
 
-def absent_texts(format: str, options: Mapping[str, Any]) -> frozenset[str]:
+def _absent_texts(format: str, options: Mapping[str, Any]) -> frozenset[str]:
     """Return the texts that a reader takes for nothing: in csv the empty one, and the source's own (Spark, *CSV files*, nullValue and emptyValue)."""
     return frozenset({"", str(options.get("nullValue", ""))}) if format == "csv" else frozenset()
 
 
-def write_mock_model(contract: Contract, plan: GenerationPlan, request: MockRequest, folder: Path, format: str, options: Mapping[str, Any]) -> MockOutput:
+def _write_mock_model(contract: Contract, plan: GenerationPlan, request: MockRequest, folder: Path, format: str, options: Mapping[str, Any]) -> MockOutput:
     """Write one model; return what became of it."""
     breaker: RuleBreaker | None = None
     reasons: dict[str, str] = {}
     said = rules(contract, plan.model)
     if request.bad_ratio:
-        breaker, reasons = build_rule_breaker(plan, said, request.rules, request.bad_ratio, request.seed, format == "parquet", absent_texts(format, options))
+        breaker, reasons = build_rule_breaker(plan, said, request.rules, request.bad_ratio, request.seed, format == "parquet", _absent_texts(format, options))
         plan.lost.clear()
     source = (contract.workflow or Workflow()).source
-    files, broken = write_model_rows(plan, breaker, folder, format, options, None if format == CAPTURED_EVENTS_FORMAT else read_control_totals(source.options.get("control"), format))
+    files, broken = _write_model_rows(plan, breaker, folder, format, options, None if format == _CAPTURED_EVENTS_FORMAT else read_control_totals(source.options.get("control"), format))
     truth = folder / f"{model_file_name(plan.model)}.truth.csv" if breaker else None
-    return MockOutput(plan.model.name, plan.rows, files, broken, truth, reasons, tuple(model_output_notes(said, plan, request)))
+    return MockOutput(plan.model.name, plan.rows, files, broken, truth, reasons, tuple(_model_output_notes(said, plan, request)))
 
 
-def model_output_notes(said: Sequence[Any], plan: GenerationPlan, request: MockRequest) -> Iterator[str]:
+def _model_output_notes(said: Sequence[Any], plan: GenerationPlan, request: MockRequest) -> Iterator[str]:
     """Yield what should be known about a model's rows: fewer than asked for, rules that nobody judged, promises over all rows that are not kept."""
     if plan.rows < request.rows:
         yield f"{plan.rows} rows instead of {request.rows}: its keys, or its promised row count, allow no more"

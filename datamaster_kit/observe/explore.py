@@ -19,17 +19,16 @@ if TYPE_CHECKING:
     from markupsafe import Markup
 
 # %% auto #0
-__all__ = ['PRIVATE_CLASSIFICATIONS', 'HIDDEN_VALUE', 'is_private', 'ColumnProfile', 'TableProfile', 'profile_table',
-           'column_profile', 'profile_picture', 'sample_rows']
+__all__ = ['ColumnProfile', 'TableProfile', 'profile_table', 'profile_picture', 'sample_rows']
 
 # %% ../../nbs/observe/03_explore.ipynb #40995744
-PRIVATE_CLASSIFICATIONS = ("confidential", "restricted", "sensitive", "secret", "personal", "pii")
-HIDDEN_VALUE = "•••"
+_PRIVATE_CLASSIFICATIONS = ("confidential", "restricted", "sensitive", "secret", "personal", "pii")
+_HIDDEN_VALUE = "•••"
 
 
-def is_private(item: Field) -> bool:
+def _is_private(item: Field) -> bool:
     """The contract says that the field's values are not for everybody."""
-    return item.pii or item.classification.lower() in PRIVATE_CLASSIFICATIONS
+    return item.pii or item.classification.lower() in _PRIVATE_CLASSIFICATIONS
 
 
 @dataclass(frozen=True)
@@ -61,13 +60,13 @@ def profile_table(target: Target, table: TableName, model: Model) -> TableProfil
         if isinstance(item.type, Scalar) and item.type.name != "variant":
             selected += [f"approx_count_distinct({column}) AS distinct_{index}", f"CAST(min({column}) AS STRING) AS least_{index}", f"CAST(max({column}) AS STRING) AS greatest_{index}"]
     row = target.spark.table(target.sql_name(table)).selectExpr(*selected).collect()[0].asDict()
-    return TableProfile(row["rows"], tuple(column_profile(item, index, row) for index, item in enumerate(model.fields)))
+    return TableProfile(row["rows"], tuple(_column_profile(item, index, row) for index, item in enumerate(model.fields)))
 
 
-def column_profile(item: Field, index: int, row: dict[str, object]) -> ColumnProfile:
+def _column_profile(item: Field, index: int, row: dict[str, object]) -> ColumnProfile:
     """Return one column's numbers from the row of the query."""
     ends = [str(row.get(f"{name}_{index}") or "") for name in ("least", "greatest")]
-    least, greatest = (HIDDEN_VALUE if end and is_private(item) else end for end in ends)
+    least, greatest = (_HIDDEN_VALUE if end and _is_private(item) else end for end in ends)
     distinct = row.get(f"distinct_{index}")
     return ColumnProfile(item.name, sql_type(item.type).lower(), int(str(row[f"missing_{index}"])), int(str(distinct)) if distinct is not None else None, least, greatest)
 
@@ -91,4 +90,4 @@ def sample_rows(target: Target, table: TableName, model: Model, rows: int = 5) -
     """Return the names of a table's columns and a few rows, private values hidden."""
     names = [item.column for item in model.fields]
     found = target.spark.table(target.sql_name(table)).selectExpr(*map(quote, names)).limit(rows).collect()
-    return names, [[HIDDEN_VALUE if row[item.column] is not None and is_private(item) else row[item.column] for item in model.fields] for row in found]
+    return names, [[_HIDDEN_VALUE if row[item.column] is not None and _is_private(item) else row[item.column] for item in model.fields] for row in found]

@@ -12,10 +12,10 @@ from ..contract.quality.rules import rules
 from ..lakehouse.runs import RuleResult, Run
 
 # %% auto #0
-__all__ = ['OWN_TASKS_REASON', 'latest_results']
+__all__ = ['latest_results']
 
 # %% ../../nbs/observe/02_quality.ipynb #5d828e13
-OWN_TASKS_REASON = "the contract's own tasks fill silver, whose table has the simple rules as constraints"
+_OWN_TASKS_REASON = "the contract's own tasks fill silver, whose table has the simple rules as constraints"
 
 
 def latest_results(contracts: Iterable[Contract], runs: Sequence[Run]) -> list[tuple[str, RuleResult]]:
@@ -27,7 +27,7 @@ def latest_results(contracts: Iterable[Contract], runs: Sequence[Run]) -> list[t
     found = []
     for contract in contracts:
         for model in contract.workflow_models:
-            why = "no row has come yet" if model in contract.ingested_models else OWN_TASKS_REASON
+            why = "no row has come yet" if model in contract.ingested_models else _OWN_TASKS_REASON
             for rule in rules(contract, model):
                 never = RuleResult(rule.id, rule.kind, rule.severity, not_executed=rule.not_executed or why, description=rule.description)
                 found.append((model.name, newest.get((contract.id, model.name, rule.id), never)))

@@ -29,9 +29,7 @@ if TYPE_CHECKING:
     from markupsafe import Markup
 
 # %% auto #0
-__all__ = ['ACTIVE_TAG_PATTERN', 'NOTEBOOK_PAGE_HEAD', 'NOTEBOOK_STYLE', 'SECTIONS_HTML', 'REPORT_HTML', 'FILES_SHOWN',
-           'HELD_DELIVERIES_HTML', 'FILES_HTML', 'TableFacts', 'table_facts', 'size_words', 'write_notebook_pages',
-           'files_section', 'report_page', 'page_file_name', 'hold_events', 'contract_title', 'write_report']
+__all__ = ['TableFacts', 'write_notebook_pages', 'report_page', 'page_file_name', 'hold_events', 'write_report']
 
 # %% ../../nbs/observe/04_report.ipynb #5b9ea464
 @dataclass(frozen=True)
@@ -47,7 +45,7 @@ class TableFacts:
     written_at: datetime | None
 
 
-def table_facts(target: Target, table: TableName, contract: str, model: str) -> TableFacts | None:
+def _table_facts(target: Target, table: TableName, contract: str, model: str) -> TableFacts | None:
     """Return what a table says of itself, or None where it is not there."""
     if not target.has_table(table):
         return None
@@ -57,7 +55,7 @@ def table_facts(target: Target, table: TableName, contract: str, model: str) -> 
     return TableFacts(str(table), contract, model, rows, detail["sizeInBytes"] or 0, detail["numFiles"] or 0, datetime.fromtimestamp(detail["written"] / 1000, UTC) if detail["written"] else None)
 
 
-def size_words(size: int) -> str:
+def _size_words(size: int) -> str:
     """Return a number of bytes as people read it."""
     for unit, factor in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
         if size >= factor:
@@ -74,46 +72,46 @@ def write_notebook_pages(folder: Path, report: Path) -> list[tuple[str, str, str
     for notebook in sorted(folder.glob("*/[0-9]*.ipynb"), key=lambda path: (path.parent.name, path.name), reverse=False):
         name = f"{notebook.parent.name}-{notebook.stem}.html"
         body, _ = exporter.from_filename(str(notebook))
-        body = ACTIVE_TAG_PATTERN.sub("&lt;", body)
+        body = _ACTIVE_TAG_PATTERN.sub("&lt;", body)
         step = re.sub(r"^\d+_", "", notebook.stem)
-        head = render_html(NOTEBOOK_PAGE_HEAD, run=notebook.parent.name, file=notebook.name)
+        head = render_html(_NOTEBOOK_PAGE_HEAD, run=notebook.parent.name, file=notebook.name)
         target = report / "notebooks" / name
         target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_text(render_html_page(step, render_html("{{ head }}{{ body|safe }}", head=head, body=body), style=NOTEBOOK_STYLE), encoding="utf-8")
+        target.write_text(render_html_page(step, render_html("{{ head }}{{ body|safe }}", head=head, body=body), style=_NOTEBOOK_STYLE), encoding="utf-8")
         pages.append((notebook.parent.name, step, f"notebooks/{name}"))
     return sorted(pages, key=lambda item: item[0], reverse=True)
 
 
 # What a cell printed as HTML may not lead elsewhere: a policy does not keep a page from being left.
-ACTIVE_TAG_PATTERN = re.compile(r"<(?=/?(?:meta|base|link|script|iframe|frame|object|embed|form|portal)\b)", re.IGNORECASE)
-NOTEBOOK_PAGE_HEAD = '<p class=soft>Executed notebook, run {{ run }}. <a href="../index.html">Report</a>, <a href="../../{{ run }}/{{ file }}">notebook</a></p>'
-NOTEBOOK_STYLE = (".jp-InputArea pre,.highlight pre,.input_area pre{background:var(--panel);border:1px solid var(--line);border-radius:.4rem;padding:.6rem .8rem;overflow-x:auto;font-size:.84rem;line-height:1.45}"
+_ACTIVE_TAG_PATTERN = re.compile(r"<(?=/?(?:meta|base|link|script|iframe|frame|object|embed|form|portal)\b)", re.IGNORECASE)
+_NOTEBOOK_PAGE_HEAD = '<p class=soft>Executed notebook, run {{ run }}. <a href="../index.html">Report</a>, <a href="../../{{ run }}/{{ file }}">notebook</a></p>'
+_NOTEBOOK_STYLE = (".jp-InputArea pre,.highlight pre,.input_area pre{background:var(--panel);border:1px solid var(--line);border-radius:.4rem;padding:.6rem .8rem;overflow-x:auto;font-size:.84rem;line-height:1.45}"
                   ".anchor-link{display:none}.highlight .k,.highlight .kn,.highlight .ow,.highlight .nb{color:var(--accent)}.highlight .s1,.highlight .s2,.highlight .sa{color:var(--good)}"
                   ".highlight .c1{color:var(--soft)}svg{background:#fff;border-radius:.4rem;color:#1b2430}")
 
 # %% ../../nbs/observe/04_report.ipynb #bdc7a441
-SECTIONS_HTML = """<h2>Tables</h2><div class=scroll><table><thead><tr><th scope=col>table</th><th scope=col>rows</th><th scope=col>size</th><th scope=col>files</th><th scope=col>written (UTC)</th><th scope=col>contract</th></tr></thead>
+_SECTIONS_HTML = """<h2>Tables</h2><div class=scroll><table><thead><tr><th scope=col>table</th><th scope=col>rows</th><th scope=col>size</th><th scope=col>files</th><th scope=col>written (UTC)</th><th scope=col>contract</th></tr></thead>
 <tbody>{% for item in tables %}<tr><td class=name>{{ item.name }}</td><td class=number>{{ shown(item.rows) }}</td><td class=number>{{ size(item.bytes) }}</td><td class=number>{{ item.files }}</td>
 <td>{% if item.written_at %}{{ item.written_at.strftime("%Y-%m-%d %H:%M") }}{% endif %}</td><td><a href="{{ pages[item.contract] }}">{{ item.contract }}</a></td></tr>{% endfor %}</tbody></table></div>
 <h2>What came in</h2><div class=picture>{{ rows }}</div><h2>Quality</h2><div class=picture>{{ rules }}</div>
 {%- for name, found in quality if found %}<h3>{{ name }} ({{ found|length }})</h3>{{ rule_table(found) }}{% endfor %}"""
-REPORT_HTML = """<p class=soft>Report of {{ now.strftime("%Y-%m-%d %H:%M") }} UTC</p><h1>{{ title }}</h1><div class=tiles>{% for name, value in numbers %}<div class=tile><b>{{ shown(value) }}</b><span>{{ name }}</span></div>{% endfor %}</div>
+_REPORT_HTML = """<p class=soft>Report of {{ now.strftime("%Y-%m-%d %H:%M") }} UTC</p><h1>{{ title }}</h1><div class=tiles>{% for name, value in numbers %}<div class=tile><b>{{ shown(value) }}</b><span>{{ name }}</span></div>{% endfor %}</div>
 <h2>Contracts</h2><ul>{% for name, path in pages.items() %}<li><a href="{{ path }}">{{ name }}</a></li>{% endfor %}</ul>{{ sections }}{{ holds }}<h2>Runs</h2><div class=picture>{{ times }}</div>{{ runs }}{{ files }}
 <h2>Executed notebooks</h2><div class=scroll><table><thead><tr><th scope=col>run</th><th scope=col>step</th></tr></thead><tbody>
 {%- for run, step, path in notebooks %}<tr><td>{{ run }}</td><td><a href="{{ path }}">{{ step }}</a></td></tr>{% endfor %}</tbody></table></div>"""
 
 # %% ../../nbs/observe/04_report.ipynb #f0e5e2c3
-FILES_SHOWN = 200
-HELD_DELIVERIES_HTML = "<h2>Held deliveries</h2>{{ table }}"
-FILES_HTML = """\
+_FILES_SHOWN = 200
+_HELD_DELIVERIES_HTML = "<h2>Held deliveries</h2>{{ table }}"
+_FILES_HTML = """\
 <h2>Files</h2><h3>Reconciliation</h3>{{ reconciliation }}<h3>Ledger ({{ shown | length }} of {{ "{:,}".format(count) }})</h3>{{ table }}"""
 
 
-def files_section(entries: Sequence[FileEntry], tables: Sequence[TableFacts]) -> Markup:
+def _files_section(entries: Sequence[FileEntry], tables: Sequence[TableFacts]) -> Markup:
     """Return the ledger of files as HTML: whether each file and record is accounted for, and the newest files, those with a reason first."""
     in_silver = {item.model: item.rows for item in tables if ".silver." in item.name}
-    shown_files = [*[entry for entry in entries if entry.reason][-FILES_SHOWN:], *[entry for entry in entries if not entry.reason][-FILES_SHOWN:]]
-    return render_html(FILES_HTML, reconciliation=reconciliation_table(entries, in_silver), shown=shown_files, count=len(entries), table=file_table(shown_files))
+    shown_files = [*[entry for entry in entries if entry.reason][-_FILES_SHOWN:], *[entry for entry in entries if not entry.reason][-_FILES_SHOWN:]]
+    return render_html(_FILES_HTML, reconciliation=reconciliation_table(entries, in_silver), shown=shown_files, count=len(entries), table=file_table(shown_files))
 
 
 def report_page(title: str, tables: Sequence[TableFacts], contract_pages: dict[str, str], results: Sequence[tuple[str, RuleResult]], runs: Sequence[Run],
@@ -127,8 +125,8 @@ def report_page(title: str, tables: Sequence[TableFacts], contract_pages: dict[s
                ("runs that failed", sum(run.result == "failed" for run in runs)))
     # The broken rules come first, then those that are not executed, then all that hold.
     quality = [(name, [item for item in results if item[1].passed is passed]) for name, passed in (("Broken", False), ("Not executed", None), ("Kept", True))]
-    sections = render_html(SECTIONS_HTML, tables=tables, pages=contract_pages, size=size_words, shown=cell_text, rows=rows_picture(newest) if newest else "", rules=rules_picture(results), quality=quality, rule_table=rule_table)
-    return render_html_page(title, render_html(REPORT_HTML, title=title, now=datetime.now(UTC), numbers=numbers, pages=contract_pages, sections=sections, notebooks=notebooks, runs=run_table(reversed(runs)), files=files_section(entries, tables) if entries else "", shown=cell_text, holds=render_html(HELD_DELIVERIES_HTML, table=hold_table(holds)) if holds else "",
+    sections = render_html(_SECTIONS_HTML, tables=tables, pages=contract_pages, size=_size_words, shown=cell_text, rows=rows_picture(newest) if newest else "", rules=rules_picture(results), quality=quality, rule_table=rule_table)
+    return render_html_page(title, render_html(_REPORT_HTML, title=title, now=datetime.now(UTC), numbers=numbers, pages=contract_pages, sections=sections, notebooks=notebooks, runs=run_table(reversed(runs)), files=_files_section(entries, tables) if entries else "", shown=cell_text, holds=render_html(_HELD_DELIVERIES_HTML, table=hold_table(holds)) if holds else "",
                             times=times_picture(last) if any(run.result != "nothing new" for run in last) else ""))
 
 # %% ../../nbs/observe/04_report.ipynb #4270f3fa
@@ -142,7 +140,7 @@ def hold_events(recorded: Iterable[Run]) -> tuple[Run, ...]:
     return tuple(sorted((run for run in recorded if run.step == "hold"), key=lambda run: (run.batch or 0, run.started_at)))
 
 
-def contract_title(contract: Contract, contracts: Sequence[Contract]) -> str:
+def _contract_title(contract: Contract, contracts: Sequence[Contract]) -> str:
     """Return what a contract is called: its name, with its identifier where another has the same name."""
     name = contract.name or contract.id
     return name if sum((other.name or other.id) == name for other in contracts) == 1 else f"{name} ({contract.id})"
@@ -153,12 +151,12 @@ def write_report(target: Target, project: Project, contracts: Sequence[Contract]
     report = make_private(folder) / "report"
     pages: dict[str, str] = {}
     for number, contract in enumerate(contracts, start=1):
-        name = contract_title(contract, contracts)
+        name = _contract_title(contract, contracts)
         pages[name] = f"contracts/{number:02d}-{page_file_name(contract.id)}.html"
         path = report / pages[name]
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(contract_page(contract), encoding="utf-8")
-    found = [table_facts(target, project.names.table(schema, model.table), contract_title(contract, contracts), model.name)
+    found = [_table_facts(target, project.names.table(schema, model.table), _contract_title(contract, contracts), model.name)
              for schema in ("bronze", "silver") for contract in contracts for model in (contract.ingested_models if schema == "bronze" else contract.silver_models)]
     recorded = read_runs_and_events(target, project.names.catalog)
     runs = [run for run in recorded if run.batch is None]

@@ -17,8 +17,7 @@ if TYPE_CHECKING:
     from markupsafe import Markup
 
 # %% auto #0
-__all__ = ['HTML_TABLE', 'cell_text', 'html_table', 'run_table', 'file_table', 'totals_words', 'reconciliation_table',
-           'totals_match_counts', 'hold_table', 'rule_mark', 'rule_table']
+__all__ = ['cell_text', 'html_table', 'run_table', 'file_table', 'reconciliation_table', 'hold_table', 'rule_table']
 
 # %% ../../nbs/observe/00_tables.ipynb #2a375743
 def cell_text(value: Any) -> str:
@@ -35,14 +34,14 @@ def cell_text(value: Any) -> str:
     return str(value)
 
 
-HTML_TABLE = """<div class="scroll"><table><thead><tr>{% for column in columns %}<th scope="col">{{ column }}</th>{% endfor %}</tr></thead><tbody>
+_HTML_TABLE = """<div class="scroll"><table><thead><tr>{% for column in columns %}<th scope="col">{{ column }}</th>{% endfor %}</tr></thead><tbody>
 {%- for mark, cells in rows %}<tr{% if mark %} class="{{ mark }}"{% endif %}>{% for words, is_number in cells %}<td{% if is_number %} class="number"{% endif %}>{{ words }}</td>{% endfor %}</tr>{% endfor %}</tbody></table></div>"""
 
 
 def html_table(columns: Sequence[str], rows: Iterable[Sequence[Any]], marks: Sequence[str] = ()) -> Markup:
     """Return an HTML table; `marks` gives each row a class (good, warn, bad, muted or nothing)."""
     found = [[(cell_text(cell), isinstance(cell, int | float) and not isinstance(cell, bool)) for cell in row] for row in rows]
-    return render_html(HTML_TABLE, columns=columns, rows=[(marks[index] if index < len(marks) else "", cells) for index, cells in enumerate(found)])
+    return render_html(_HTML_TABLE, columns=columns, rows=[(marks[index] if index < len(marks) else "", cells) for index, cells in enumerate(found)])
 
 # %% ../../nbs/observe/00_tables.ipynb #e21d87a8
 def run_table(runs: Iterable[Run]) -> Markup:
@@ -59,12 +58,12 @@ def file_table(entries: Iterable[FileEntry]) -> str:
     """Return the ledger's entries as HTML: what came of each file, those with a reason first."""
     found = sorted(entries, key=lambda entry: (entry.result == "read", not entry.reason))
     has_totals = any(entry.totals for entry in found)
-    rows = [(entry.model, entry.name, entry.size, entry.records, entry.good, entry.rescued, entry.quarantined, *([totals_words(entry)] if has_totals else []), entry.result, entry.reason) for entry in found]
+    rows = [(entry.model, entry.name, entry.size, entry.records, entry.good, entry.rescued, entry.quarantined, *([_totals_words(entry)] if has_totals else []), entry.result, entry.reason) for entry in found]
     marks = [{"refused": "warn", "lost": "bad"}.get(entry.result, "") for entry in found]
     return html_table(("model", "file", "bytes", "records", "good", "rescued", "quarantined", *(["control totals"] if has_totals else []), "result", "what is wrong"), rows, marks)
 
 
-def totals_words(entry: FileEntry) -> str:
+def _totals_words(entry: FileEntry) -> str:
     """Return a file's control totals in words: those that it has as it says, or how many it has not."""
     differing = sum(not total.is_equal for total in entry.totals)
     equal = ", ".join(f"{total.found} {total.name}" if total.name == RECORD_COUNT_NAME else f"{total.name} {total.found}" for total in entry.totals)
@@ -78,12 +77,12 @@ def reconciliation_table(entries: Iterable[FileEntry], in_silver: Mapping[str, i
         by_model.setdefault(entry.model, []).append(entry)
     has_totals = any(entry.totals for found in by_model.values() for entry in found)
     rows = [(model, len(found), *(sum(entry.result == result for entry in found) for result in ("read", "refused", "lost")), *(sum(getattr(entry, name) for entry in found) for name in ("records", "good", "quarantined")),
-             in_silver.get(model), *(totals_match_counts(found) if has_totals else ())) for model, found in by_model.items()]
+             in_silver.get(model), *(_totals_match_counts(found) if has_totals else ())) for model, found in by_model.items()]
     marks = ["bad" if row[4] or row[5] != row[6] + row[7] else "" for row in rows]
     return html_table(("model", "files", "read", "refused", "lost", "records", "good", "quarantined", "rows in silver now", *(("as they say", "not as they say") if has_totals else ())), rows, marks)
 
 
-def totals_match_counts(entries: Sequence[FileEntry]) -> tuple[int, int]:
+def _totals_match_counts(entries: Sequence[FileEntry]) -> tuple[int, int]:
     """Return how many files have what their control totals say, and how many have not."""
     judged = [all(total.is_equal for total in entry.totals) for entry in entries if entry.totals]
     return sum(judged), len(judged) - sum(judged)
@@ -100,7 +99,7 @@ def hold_table(events: Iterable[Run]) -> Markup:
     return html_table(("model", "rule", "since (UTC)", "why", "state", "ended (UTC)", "what ended it"), rows, ["bad" if row[4] == "held" else "warn" if row[4] == "released" else "muted" for row in rows])
 
 # %% ../../nbs/observe/00_tables.ipynb #9cb325b1
-def rule_mark(result: RuleResult) -> str:
+def _rule_mark(result: RuleResult) -> str:
     """Return the class of a rule's row: good, warn or bad; muted where it was not executed."""
     if result.passed is None:
         return "muted"
@@ -112,4 +111,4 @@ def rule_table(results: Iterable[tuple[str, RuleResult]]) -> Markup:
     found = list(results)
     rows = [(model, result.rule, result.description, result.severity, result.value,
              f"not executed: {result.not_executed}" if result.passed is None else "passed" if result.passed else "broken") for model, result in found]
-    return html_table(("model", "rule", "what it says", "severity", "counted", "verdict"), rows, [rule_mark(result) for _, result in found])
+    return html_table(("model", "rule", "what it says", "severity", "counted", "verdict"), rows, [_rule_mark(result) for _, result in found])

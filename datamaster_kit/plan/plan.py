@@ -16,8 +16,7 @@ if TYPE_CHECKING:
     from markupsafe import Markup
 
 # %% auto #0
-__all__ = ['Action', 'ACTION_MARKS', 'PLAN_TABLE_HTML', 'PLAN_TABLE_COLUMNS', 'Difference', 'Change', 'Plan', 'plan_text',
-           'plan_summary', 'difference_text', 'plan_table']
+__all__ = ['Action', 'ACTION_MARKS', 'Difference', 'Change', 'Plan', 'plan_text', 'plan_summary', 'difference_text', 'plan_table']
 
 # %% ../../nbs/plan/00_plan.ipynb #f3aa0519
 Action = Literal["create", "update", "delete", "unchanged"]
@@ -105,13 +104,13 @@ def plan_summary(plan: Plan) -> str:
     return f"{counts['create']} to create, {counts['update']} to update, {counts['delete']} to delete, {counts['unchanged']} unchanged."
 
 # %% ../../nbs/plan/00_plan.ipynb #f66e5d9c
-PLAN_TABLE_HTML = """<p>{{ summary }}</p>{% if changes or problems %}<div class="scroll"><table><thead><tr>{% for column in columns %}<th scope="col">{{ column }}</th>{% endfor %}</tr></thead><tbody>
+_PLAN_TABLE_HTML = """<p>{{ summary }}</p>{% if changes or problems %}<div class="scroll"><table><thead><tr>{% for column in columns %}<th scope="col">{{ column }}</th>{% endfor %}</tr></thead><tbody>
 {% for change in changes %}<tr><td><code>{{ marks[change.action] }}</code></td><td>{{ change.kind }}</td><td>{{ change.name }}</td>
 <td>{{ differing(change) }}</td>
 <td>{% if change.refusal %}<b>refused:</b> {{ change.refusal }} {% endif %}{{ change.note }}</td></tr>
 {% endfor %}{% for fault in problems %}<tr><td><code>!</code></td><td>problem</td><td>{{ fault.code }}</td><td></td><td>{{ fault }}</td></tr>
 {% endfor %}</tbody></table></div>{% endif %}"""
-PLAN_TABLE_COLUMNS = ("", "kind", "name", "what differs", "refused, or to be known")
+_PLAN_TABLE_COLUMNS = ("", "kind", "name", "what differs", "refused, or to be known")
 
 
 def difference_text(change: Change) -> str:
@@ -124,4 +123,4 @@ def plan_table(plan: Plan) -> Markup:
     """Return the plan as HTML: a row a change that is pending or has a note, the problems, and the counts."""
     from datamaster_kit.contract.publish.markup import render_html
 
-    return render_html(PLAN_TABLE_HTML, summary=plan_summary(plan), changes=plan.visible_changes, problems=plan.problems, marks=ACTION_MARKS, columns=PLAN_TABLE_COLUMNS, differing=difference_text)
+    return render_html(_PLAN_TABLE_HTML, summary=plan_summary(plan), changes=plan.visible_changes, problems=plan.problems, marks=ACTION_MARKS, columns=_PLAN_TABLE_COLUMNS, differing=difference_text)

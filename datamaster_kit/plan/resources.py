@@ -23,11 +23,9 @@ from ..project.private import make_private
 from ..project.project_file import Project
 
 # %% auto #0
-__all__ = ['ResourceKey', 'Identities', 'NOT_OURS', 'NOT_ALLOWED', 'MADE_BY_ANOTHER', 'APPLY_WORKERS', 'CHANGE_REFUSED',
-           'APPLY_FAILED', 'Resource', 'ExistingResource', 'attribute_differences', 'sort_by_need', 'resource_change',
-           'propagate_refusal', 'plan_resources', 'Operations', 'Service', 'ChangeOutcome', 'ignore_outcome',
-           'create_once', 'apply_change', 'retry_unseen', 'run_in_waves', 'apply_resources', 'apply_log_file',
-           'build_log_report']
+__all__ = ['ResourceKey', 'Identities', 'NOT_ALLOWED', 'APPLY_WORKERS', 'CHANGE_REFUSED', 'APPLY_FAILED', 'Resource',
+           'ExistingResource', 'attribute_differences', 'propagate_refusal', 'plan_resources', 'Operations', 'Service',
+           'ChangeOutcome', 'ignore_outcome', 'retry_unseen', 'apply_resources', 'apply_log_file', 'build_log_report']
 
 # %% ../../nbs/plan/01_resources.ipynb #7b83dd1d
 ResourceKey = tuple[str, str]
@@ -77,17 +75,17 @@ def attribute_differences(before: Any, after: Any, path: str = "") -> tuple[Diff
     return () if before == after else (Difference(path, before, after),)
 
 # %% ../../nbs/plan/01_resources.ipynb #36efcfaa
-NOT_OURS = "it exists and was not made by this toolkit: it is left as it is"
+_NOT_OURS = "it exists and was not made by this toolkit: it is left as it is"
 NOT_ALLOWED = "allow it by --allow-delete"
 
 
-def sort_by_need(items: Iterable[Resource | ExistingResource]) -> list[ResourceKey]:
+def _sort_by_need(items: Iterable[Resource | ExistingResource]) -> list[ResourceKey]:
     """Return the keys in an order in which each comes after what it needs, otherwise as given."""
     needs = {item.key: item.needs for item in items}
     return [key for key in TopologicalSorter({key: [need for need in wanted if need in needs] for key, wanted in needs.items()}).static_order() if key in needs]
 
 
-def resource_change(wanted: Resource, there: ExistingResource | None) -> Change:
+def _resource_change(wanted: Resource, there: ExistingResource | None) -> Change:
     """Return what happens to one resource."""
     if there is None:
         return Change("create", *wanted.key, attribute_differences({}, wanted.attributes))
@@ -95,7 +93,7 @@ def resource_change(wanted: Resource, there: ExistingResource | None) -> Change:
     if not found:
         return Change("unchanged", *wanted.key, note=there.note)
     stuck = sorted({item.path for item in found} & wanted.fixed)
-    refusal = NOT_OURS if not there.is_ours else f"{', '.join(stuck)} cannot be changed in place: change it back, or move what it holds and delete it by hand" if stuck else ""
+    refusal = _NOT_OURS if not there.is_ours else f"{', '.join(stuck)} cannot be changed in place: change it back, or move what it holds and delete it by hand" if stuck else ""
     return Change("update", *wanted.key, found, refusal=refusal, note=there.note)
 
 
@@ -111,10 +109,10 @@ def plan_resources(desired: Iterable[Resource], found: Iterable[ExistingResource
     there = {item.key: item for item in found}
     surplus = [item for item in there.values() if item.is_ours and item.key not in wanted]
     changes: dict[ResourceKey, Change] = {}
-    for key in sort_by_need(wanted.values()):
-        changes[key] = propagate_refusal(resource_change(wanted[key], there.get(key)), wanted[key].needs, changes)
+    for key in _sort_by_need(wanted.values()):
+        changes[key] = propagate_refusal(_resource_change(wanted[key], there.get(key)), wanted[key].needs, changes)
     return Plan((*changes.values(),
-                 *(Change("delete", *key, refusal="" if allow_delete else NOT_ALLOWED, note=there[key].note) for key in reversed(sort_by_need(surplus)))))
+                 *(Change("delete", *key, refusal="" if allow_delete else NOT_ALLOWED, note=there[key].note) for key in reversed(_sort_by_need(surplus)))))
 
 # %% ../../nbs/plan/01_resources.ipynb #d7598072
 @dataclass(frozen=True)
@@ -152,10 +150,10 @@ def ignore_outcome(outcome: ChangeOutcome) -> None:
     """Report nothing."""
 
 # %% ../../nbs/plan/01_resources.ipynb #d5b768a1
-MADE_BY_ANOTHER = code("made-meanwhile", "While a plan was applied, someone else made what it was to make.", "plan again, and see what is there")
+_MADE_BY_ANOTHER = code("made-meanwhile", "While a plan was applied, someone else made what it was to make.", "plan again, and see what is there")
 
 
-def create_once(wanted: Resource, service: Service, identities: Identities) -> str:
+def _create_once(wanted: Resource, service: Service, identities: Identities) -> str:
     """Make a resource, or take the one that an attempt whose reply was lost has made; returns its identity."""
     operations = service.operations[wanted.kind]
     try:
@@ -166,12 +164,12 @@ def create_once(wanted: Resource, service: Service, identities: Identities) -> s
             raise
     if attribute_differences(there.attributes, wanted.attributes):
         if not there.is_ours:
-            raise DatamasterError(MADE_BY_ANOTHER.fault(f"the {wanted.kind} {wanted.name} was made by someone else"))
+            raise DatamasterError(_MADE_BY_ANOTHER.fault(f"the {wanted.kind} {wanted.name} was made by someone else"))
         operations.update(wanted, there, identities)
     return there.identity
 
 
-def apply_change(change: Change, wanted: Mapping[ResourceKey, Resource], there: Mapping[ResourceKey, ExistingResource], service: Service, identities: Identities) -> str:
+def _apply_change(change: Change, wanted: Mapping[ResourceKey, Resource], there: Mapping[ResourceKey, ExistingResource], service: Service, identities: Identities) -> str:
     """Make one change of a plan; returns the identity of what was made or changed."""
     key = change.kind, change.name
     if change.action == "delete":
@@ -179,7 +177,7 @@ def apply_change(change: Change, wanted: Mapping[ResourceKey, Resource], there: 
             service.operations[change.kind].delete(there[key])
         return ""
     if change.action == "create":
-        return create_once(wanted[key], service, identities)
+        return _create_once(wanted[key], service, identities)
     service.operations[change.kind].update(wanted[key], there[key], identities)
     return there[key].identity
 
@@ -197,7 +195,7 @@ def retry_unseen(work: Callable[[], str], service: Service, unseen: tuple[type[E
 APPLY_WORKERS = 16
 
 
-def run_in_waves(needs: Mapping[ResourceKey, Iterable[ResourceKey]], work: Callable[[ResourceKey], ChangeOutcome], skipped: Callable[[ResourceKey], ChangeOutcome]) -> Iterator[ChangeOutcome]:
+def _run_in_waves(needs: Mapping[ResourceKey, Iterable[ResourceKey]], work: Callable[[ResourceKey], ChangeOutcome], skipped: Callable[[ResourceKey], ChangeOutcome]) -> Iterator[ChangeOutcome]:
     """Yield the outcome of each, at once where independent; what needs one that is not done is skipped."""
     undone: set[ResourceKey] = set()
     sorter = TopologicalSorter({key: [need for need in wanted if need in needs] for key, wanted in needs.items()})
@@ -233,7 +231,7 @@ def apply_resources(plan: Plan, desired: Iterable[Resource], found: Iterable[Exi
         change = changes[key]
 
         def attempt() -> str:
-            return apply_change(change, wanted, there, service, identities)
+            return _apply_change(change, wanted, there, service, identities)
 
         try:
             waits = key in wanted and not made.isdisjoint(wanted[key].needs)
@@ -251,7 +249,7 @@ def apply_resources(plan: Plan, desired: Iterable[Resource], found: Iterable[Exi
     backward = {key: tuple(other for other in changes if other in there and key in there[other].needs) for key, change in changes.items() if change.action == "delete"}
     for needs in (forward, backward):
         is_safe = needs is forward or all(item.state == "done" for item in outcomes)
-        for outcome in run_in_waves(needs, work if is_safe else skipped, skipped):
+        for outcome in _run_in_waves(needs, work if is_safe else skipped, skipped):
             outcomes.append(outcome)
             report(outcome)
     faults = [APPLY_FAILED.fault(f"{item.change.action} {item.change.kind} {item.change.name}: {item.error}") for item in outcomes if item.state == "failed"]

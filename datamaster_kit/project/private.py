@@ -9,17 +9,17 @@ import os
 from pathlib import Path
 
 # %% auto #0
-__all__ = ['STATE_FOLDER_NAME', 'OUTPUT_FOLDER_NAME', 'make_private']
+__all__ = ['STATE_FOLDER_NAME', 'make_private']
 
 # %% ../../nbs/project/00_private.ipynb #f97cbd2a
-STATE_FOLDER_NAME, OUTPUT_FOLDER_NAME = ".datamaster", "runs"
+STATE_FOLDER_NAME, _OUTPUT_FOLDER_NAME = ".datamaster", "runs"
 
 
 def make_private(folder: Path) -> Path:
     """Make a folder and what is missing above it for their owner alone, close `.datamaster` and an output folder `runs` to others, and return the folder."""
     for path in reversed((folder, *folder.parents)):
         path.mkdir(mode=0o700, exist_ok=True) if not path.exists() else None
-        is_own = path.name == STATE_FOLDER_NAME or (path == folder and path.name == OUTPUT_FOLDER_NAME)
+        is_own = path.name == STATE_FOLDER_NAME or (path == folder and path.name == _OUTPUT_FOLDER_NAME)
         if is_own and os.name == "posix" and path.stat().st_uid == os.getuid() and path.stat().st_mode & 0o077:
             path.chmod(0o700)
     return folder

@@ -24,10 +24,8 @@ from .shape import PROJECT_KEY, ProjectFinding, faults_in_file, shape_findings
 from .values import is_version_allowed
 
 # %% auto #0
-__all__ = ['ENVIRONMENT_VARIABLE', 'NO_ENVIRONMENT', 'OTHER_TOOLKIT', 'NO_PROJECT', 'NO_CONTRACT', 'NOT_OF_PROJECT', 'Project',
-           'overlay_data', 'environment_data', 'find_missing_keys', 'find_value_conflicts', 'project_name_findings',
-           'azure_name_findings', 'project_faults', 'environment_of', 'read_project', 'build_project',
-           'drop_valueless_keys', 'contract_files', 'read_contracts', 'read_model_names', 'read_contract_files']
+__all__ = ['ENVIRONMENT_VARIABLE', 'NO_PROJECT', 'NO_CONTRACT', 'NOT_OF_PROJECT', 'Project', 'azure_name_findings',
+           'project_faults', 'environment_of', 'read_project', 'build_project', 'contract_files', 'read_contracts']
 
 # %% ../../nbs/project/04_project_file.ipynb #0214f2b4
 @dataclass(frozen=True)
@@ -61,36 +59,36 @@ class Project:
 
 # %% ../../nbs/project/04_project_file.ipynb #37d94f4f
 ENVIRONMENT_VARIABLE = "DATAMASTER_ENVIRONMENT"
-NO_ENVIRONMENT = code("no-such-environment", "The project file has no environment of that name.", "name one under `environments:` in the project file")
+_NO_ENVIRONMENT = code("no-such-environment", "The project file has no environment of that name.", "name one under `environments:` in the project file")
 
 
-def overlay_data(below: Any, above: Any) -> Any:
+def _overlay_data(below: Any, above: Any) -> Any:
     """Return data with what another says: mappings are joined, anything else is replaced."""
     if isinstance(below, Mapping) and isinstance(above, Mapping):
-        return {**below, **{key: overlay_data(below.get(key), value) for key, value in above.items()}}
+        return {**below, **{key: _overlay_data(below.get(key), value) for key, value in above.items()}}
     return above
 
 
-def environment_data(data: Mapping[str, Any], environment: str) -> dict[str, Any]:
+def _environment_data(data: Mapping[str, Any], environment: str) -> dict[str, Any]:
     """Return the data of a project file as an environment has it."""
     environments = data.get("environments")
     own = environments.get(environment) if isinstance(environments, Mapping) else {}
     own = {key: value for key, value in own.items() if key in ENVIRONMENT_KEYS.of} if isinstance(own, Mapping) else {}
-    return overlay_data({key: value for key, value in data.items() if key != "environments"}, own)
+    return _overlay_data({key: value for key, value in data.items() if key != "environments"}, own)
 
 # %% ../../nbs/project/04_project_file.ipynb #939c58b1
-OTHER_TOOLKIT = code("toolkit-version", "The project was written for another version of the toolkit.", "install a version that `toolkit:` in the project file allows, or change what it says")
+_OTHER_TOOLKIT = code("toolkit-version", "The project was written for another version of the toolkit.", "install a version that `toolkit:` in the project file allows, or change what it says")
 
 
-def find_missing_keys(data: Mapping[str, Any], environment: str) -> Iterator[ProjectFinding]:
+def _find_missing_keys(data: Mapping[str, Any], environment: str) -> Iterator[ProjectFinding]:
     """Yield the keys that an environment lacks, at the part of the file where they belong."""
-    for found in shape_findings(environment_data(data, environment), PROJECT_FILE_KEYS):
+    for found in shape_findings(_environment_data(data, environment), PROJECT_FILE_KEYS):
         if found.is_missing:
             is_own = bool(found.path) and found.path[0] not in data
             yield ProjectFinding(found.kind, found.message, ("environments", environment, *found.path) if is_own else found.path, found.hint)
 
 
-def find_value_conflicts(data: Mapping[str, Any]) -> Iterator[ProjectFinding]:
+def _find_value_conflicts(data: Mapping[str, Any]) -> Iterator[ProjectFinding]:
     """Yield the values that do not go together in one environment."""
     if isinstance(data.get("setup"), Mapping):
         yield from setup_conflicts(data["setup"])
@@ -103,7 +101,7 @@ def find_value_conflicts(data: Mapping[str, Any]) -> Iterator[ProjectFinding]:
             yield ProjectFinding(PROJECT_KEY, f"{older!r} is the older name of {section}.{key}, which is there too", (older,), "remove it")
 
 
-def project_name_findings(data: Mapping[str, Any], environment: str) -> Iterator[ProjectFinding]:
+def _project_name_findings(data: Mapping[str, Any], environment: str) -> Iterator[ProjectFinding]:
     """Yield the rules of naming that the domain, the catalog or the environment break."""
     try:
         derived = names(data["domain"], data["catalog"], environment)
@@ -131,14 +129,14 @@ def project_faults(document: Document, environment: str) -> list[Fault]:
     found = list(shape_findings(data, PROJECT_FILE_KEYS, partial=True))
     requirement = data.get("toolkit")
     if requirement is not None and not any(item.path == ("toolkit",) for item in found) and not is_version_allowed(requirement, __version__):
-        found.insert(0, ProjectFinding(OTHER_TOOLKIT, f"the project asks for {requirement}, and this is {__version__}", ("toolkit",), f"pip install 'datamaster_kit{requirement}'"))
+        found.insert(0, ProjectFinding(_OTHER_TOOLKIT, f"the project asks for {requirement}, and this is {__version__}", ("toolkit",), f"pip install 'datamaster_kit{requirement}'"))
     known = [environment_of(data), *(name for name in (data["environments"] if isinstance(data.get("environments"), Mapping) else ()) if not STEM.problem(name))]
     if environment not in known:
-        found.append(ProjectFinding(NO_ENVIRONMENT, f"there is no environment {environment!r}", ("environments",), nearest_name_hint(environment, filter(None, known))))
-    found += find_missing_keys(data, environment)
-    found += find_value_conflicts(environment_data(data, environment))
+        found.append(ProjectFinding(_NO_ENVIRONMENT, f"there is no environment {environment!r}", ("environments",), nearest_name_hint(environment, filter(None, known))))
+    found += _find_missing_keys(data, environment)
+    found += _find_value_conflicts(_environment_data(data, environment))
     if isinstance(data.get("domain"), str) and isinstance(data.get("catalog"), str):
-        found += dict.fromkeys(item for each in dict.fromkeys([environment, *known]) for item in project_name_findings(environment_data(data, each), each))
+        found += dict.fromkeys(item for each in dict.fromkeys([environment, *known]) for item in _project_name_findings(_environment_data(data, each), each))
     else:
         found += [ProjectFinding(BAD_NAME, STEM.problem(data[key]), (key,)) for key in ("domain", "catalog") if isinstance(data.get(key), str) and STEM.problem(data[key])]
     return faults_in_file(found, document)
@@ -166,7 +164,7 @@ def read_project(path: Path | str, environment: str | None = None) -> Project:
     faults = project_faults(document, chosen)
     if faults:
         raise BadInput(*faults)
-    return build_project(environment_data(document.data, chosen), chosen, file.parent.resolve())
+    return build_project(_environment_data(document.data, chosen), chosen, file.parent.resolve())
 
 
 def build_project(data: Mapping[str, Any], environment: str, root: Path) -> Project:
@@ -176,13 +174,13 @@ def build_project(data: Mapping[str, Any], environment: str, root: Path) -> Proj
     tags = {"project": said["project"]} if "project" in said else {}
     user = {"principal_user": said["user_principal_name"]} if "user_principal_name" in said else {}
     return Project(root, derived, tuple(said.get("contracts", Project.contracts)), {name: settings or {} for name, settings in said.get("targets", {}).items()},
-                   {key: str(value) for key, value in {**tags, **said.get("tags", {})}.items()}, drop_valueless_keys(said.get("setup", {})),
-                   parse_unity(drop_valueless_keys({**user, **said.get("unity", {})}), derived.group), Jobs(**drop_valueless_keys(said.get("jobs", {}))), drop_valueless_keys(said.get("topics", {})))
+                   {key: str(value) for key, value in {**tags, **said.get("tags", {})}.items()}, _drop_valueless_keys(said.get("setup", {})),
+                   parse_unity(_drop_valueless_keys({**user, **said.get("unity", {})}), derived.group), Jobs(**_drop_valueless_keys(said.get("jobs", {}))), _drop_valueless_keys(said.get("topics", {})))
 
 
-def drop_valueless_keys(said: Any) -> Any:
+def _drop_valueless_keys(said: Any) -> Any:
     """Return data without the keys that stand there without a value."""
-    return {key: drop_valueless_keys(value) for key, value in said.items() if value is not None} if isinstance(said, Mapping) else said
+    return {key: _drop_valueless_keys(value) for key, value in said.items() if value is not None} if isinstance(said, Mapping) else said
 
 # %% ../../nbs/project/04_project_file.ipynb #f41236c9
 NO_CONTRACT = code("no-contract", "The project's globs find no contract.", "put a contract into the folder (`datamaster contract new` begins one), or correct `contracts:` in the project file")
@@ -207,13 +205,13 @@ def read_contracts(project: Project, only: str = "") -> tuple[Contract, ...]:
         file = (project.root / only).resolve()
         if file not in files:
             raise BadInput(NOT_OF_PROJECT.fault(f"{only} is not one of the project's contracts", file=str(project.root)))
-        [alone] = read_contract_files(project, [file])
-        beside = [other for other in files if other != file and read_model_names(other) & workflow_model_names(alone)]
-        return assign_layers((alone, *read_contract_files(project, beside)))[:1]
-    return assign_layers(read_contract_files(project, files))
+        [alone] = _read_contract_files(project, [file])
+        beside = [other for other in files if other != file and _read_model_names(other) & workflow_model_names(alone)]
+        return assign_layers((alone, *_read_contract_files(project, beside)))[:1]
+    return assign_layers(_read_contract_files(project, files))
 
 
-def read_model_names(file: Path) -> set[str]:
+def _read_model_names(file: Path) -> set[str]:
     """Return the names of the models that a contract's file has or its workflow names, as they are compared; of a model in another file, that is read."""
     document = read_document(file)
     models, schema = document.data.get("models"), document.data.get("schema")
@@ -225,7 +223,7 @@ def read_model_names(file: Path) -> set[str]:
     return {str(name).lower() for name in (*(models if isinstance(models, Mapping) else ()), *(item.get("name") for item in listed), *named)}
 
 
-def read_contract_files(project: Project, files: Iterable[Path]) -> tuple[Contract, ...]:
+def _read_contract_files(project: Project, files: Iterable[Path]) -> tuple[Contract, ...]:
     """Return the contracts of files, each for itself; raises BadInput with the errors of all of them."""
     contracts: list[Contract] = []
     faults: list[Fault] = []

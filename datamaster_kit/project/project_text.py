@@ -19,9 +19,7 @@ from .sections import OBJECT_TYPE, REPOSITORY, STEM
 from .values import EMAIL, GUID, HOST, PRINCIPAL, REGION
 
 # %% auto #0
-__all__ = ['DOMAIN', 'QUESTIONS', 'REFUSED_ANSWER', 'TOP_TEMPLATE', 'TARGETS_TEMPLATE', 'UNITY_TEMPLATE', 'SETUP_TEMPLATE',
-           'JOBS_TEMPLATE', 'EXAMPLE_ANSWERS', 'PLAIN_YAML_PATTERN', 'InitQuestion', 'is_asked', 'wrong_answer',
-           'render_answer', 'render_section', 'project_text', 'flag_answer_faults', 'missing_answer_faults']
+__all__ = ['QUESTIONS', 'InitQuestion', 'is_asked', 'wrong_answer', 'project_text', 'flag_answer_faults', 'missing_answer_faults']
 
 # %% ../../nbs/project/06_project_text.ipynb #16a370ab
 @dataclass(frozen=True)
@@ -42,9 +40,9 @@ class InitQuestion:
 
 
 # What Terraform's state and Event Hubs leave of the names' lengths (Azure, *Naming rules and restrictions for Azure resources*).
-DOMAIN = text_form("2 to 18 lower-case letters and digits, beginning with a letter", r"[a-z][a-z0-9]{1,17}")
+_DOMAIN = text_form("2 to 18 lower-case letters and digits, beginning with a letter", r"[a-z][a-z0-9]{1,17}")
 QUESTIONS = (
-    InitQuestion("domain", "Domain", DOMAIN),
+    InitQuestion("domain", "Domain", _DOMAIN),
     InitQuestion("catalog", "Catalog", STEM),
     InitQuestion("environment", "Environment that goes into every name, as in dev (empty: none)", STEM, may_be_empty=True),
     InitQuestion("project_name", "Project, as a tag", TAG_VALUE),
@@ -60,7 +58,7 @@ QUESTIONS = (
     InitQuestion("host", "Databricks workspace, if there is one: https://adb-….azuredatabricks.net (empty: not yet)", HOST, may_be_empty=True),
     InitQuestion("account_id", "Databricks account, by its id at https://accounts.azuredatabricks.net, menu of your name (empty: later)", GUID, may_be_empty=True, follows="host"),
 )
-REFUSED_ANSWER = code("init-answer", "An answer to `datamaster init` cannot be used.", "see `datamaster init --help`")
+_REFUSED_ANSWER = code("init-answer", "An answer to `datamaster init` cannot be used.", "see `datamaster init --help`")
 
 
 def is_asked(question: InitQuestion, answers: Mapping[str, str]) -> bool:
@@ -78,7 +76,7 @@ def wrong_answer(question: InitQuestion, answer: str) -> str:
     return f"{wrong} ({hint})" if wrong and hint else wrong
 
 # %% ../../nbs/project/06_project_text.ipynb #eaa94ef5
-TOP_TEMPLATE = """\
+_TOP_TEMPLATE = """\
 # The project: one domain, one catalog, and the contracts that fill it. Every other name is derived from these.
 # All keys: the page "The project file" of the documentation.
 domain: {domain}
@@ -93,7 +91,7 @@ tags:
 # The versions of the toolkit that it was written for.
 toolkit: ">=0.1,<1"
 """
-TARGETS_TEMPLATE = """
+_TARGETS_TEMPLATE = """
 # Targets other than `local` (Spark and Delta on this machine) are Databricks workspaces, by name.
 targets:
   production:   # the one that the workflows take where nobody says another
@@ -101,7 +99,7 @@ targets:
     {account}   # of the Databricks account; `datamaster setup doctor` finds it
     # warehouse: shared                                  # a SQL warehouse, by its name or id
 """
-UNITY_TEMPLATE = """
+_UNITY_TEMPLATE = """
 # Unity Catalog, beyond what follows from the names and the contracts.
 unity:
   principal_user: {principal_user}
@@ -109,7 +107,7 @@ unity:
   # groups: {{data_engineer: USER, platform: ADMIN}}       # groups of Microsoft Entra, and what they are in the workspace
   # compute: serverless                                  # instead of a cluster of a single node
 """
-SETUP_TEMPLATE = """
+_SETUP_TEMPLATE = """
 # The Azure side, by Terraform: where, who runs it, whose workflows deploy, who is told of cost, who is in which group.
 setup:
   subscription: {subscription}
@@ -123,7 +121,7 @@ setup:
   #   data_engineer: [ana@example.com]
   # azure: {{soft_delete_days: 7}}   # variables of infra/azure whose defaults do not fit
 """
-JOBS_TEMPLATE = """
+_JOBS_TEMPLATE = """
 # Schedules that contracts leave open, and what jobs run on: a single node, a cluster, or no server at all.
 # jobs: {timezone: America/Sao_Paulo, cron: "0 0 2 * * ?", compute: job_cluster, cluster: {workers: {min: 1, max: 4}}}   # or compute: serverless
 
@@ -132,23 +130,23 @@ JOBS_TEMPLATE = """
 #   prod:
 #     tags: {criticality: high}
 """
-EXAMPLE_ANSWERS = {"host": "https://adb-0000000000000000.0.azuredatabricks.net", "account_id": "00000000-0000-0000-0000-000000000000", "principal_user": "ana@example.com", "subscription": "00000000-0000-0000-0000-000000000000",
+_EXAMPLE_ANSWERS = {"host": "https://adb-0000000000000000.0.azuredatabricks.net", "account_id": "00000000-0000-0000-0000-000000000000", "principal_user": "ana@example.com", "subscription": "00000000-0000-0000-0000-000000000000",
             "tenant": "00000000-0000-0000-0000-000000000000", "location": "brazilsouth", "writer": "00000000-0000-0000-0000-000000000000", "writer_type": "User", "budget": "500",
             "email": "ana@example.com", "repository": "example/lakehouse"}
 
 
-PLAIN_YAML_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/@-]*|https?://[A-Za-z0-9.:/-]+")
+_PLAIN_YAML_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/@-]*|https?://[A-Za-z0-9.:/-]+")
 
 
-def render_answer(name: str, value: str) -> str:
+def _render_answer(name: str, value: str) -> str:
     """Return an answer as YAML: as it is where it reads back as itself, else in quotes."""
-    return value if name == "budget" or (PLAIN_YAML_PATTERN.fullmatch(value) and isinstance(parse_plain_scalar(value), str)) else json.dumps(value, ensure_ascii=False)
+    return value if name == "budget" or (_PLAIN_YAML_PATTERN.fullmatch(value) and isinstance(parse_plain_scalar(value), str)) else json.dumps(value, ensure_ascii=False)
 
 
-def render_section(template: str, answers: Mapping[str, str], key: str) -> str:
+def _render_section(template: str, answers: Mapping[str, str], key: str) -> str:
     """Return a section with its answers, or as a comment with examples where its first question has none."""
     is_said = bool(answers.get(key))
-    said = {name: render_answer(name, value) for name, value in {**EXAMPLE_ANSWERS, **({name: value for name, value in answers.items() if value} if is_said else {})}.items()}
+    said = {name: _render_answer(name, value) for name, value in {**_EXAMPLE_ANSWERS, **({name: value for name, value in answers.items() if value} if is_said else {})}.items()}
     mark = "# " if is_said and not answers.get("account_id") else ""
     head, *lines = template.format(**said, account=f"{mark}account_id: {said['account_id']}").splitlines()
     return "\n".join([head, *(line if is_said or line.startswith("#") else f"# {line.replace('# ', '', 1) if line.lstrip().startswith('#') else line}" for line in lines)]) + "\n"
@@ -156,9 +154,9 @@ def render_section(template: str, answers: Mapping[str, str], key: str) -> str:
 
 def project_text(answers: Mapping[str, str]) -> str:
     """Return the project file that answers make; raises BadInput with everything in it that a reader would refuse."""
-    said = {name: render_answer(name, value) for name, value in answers.items()}
-    made = TOP_TEMPLATE.format(**{**said, "environment": f"environment: {said['environment']}\n" if answers.get("environment") else ""})
-    made += render_section(TARGETS_TEMPLATE, answers, "host") + render_section(UNITY_TEMPLATE, answers, "principal_user") + JOBS_TEMPLATE + render_section(SETUP_TEMPLATE, answers, "subscription")
+    said = {name: _render_answer(name, value) for name, value in answers.items()}
+    made = _TOP_TEMPLATE.format(**{**said, "environment": f"environment: {said['environment']}\n" if answers.get("environment") else ""})
+    made += _render_section(_TARGETS_TEMPLATE, answers, "host") + _render_section(_UNITY_TEMPLATE, answers, "principal_user") + _JOBS_TEMPLATE + _render_section(_SETUP_TEMPLATE, answers, "subscription")
     document = parse_document(made, "datamaster.yaml")
     faults = project_faults(document, environment_of(document.data))
     if faults:
@@ -169,11 +167,11 @@ def project_text(answers: Mapping[str, str]) -> str:
 def flag_answer_faults(given: Mapping[str, str]) -> list[Fault]:
     """Return what is wrong with the answers that were given by flags."""
     found = [(question.flag, wrong_answer(question, given[question.name])) for question in QUESTIONS if question.name in given]
-    return [REFUSED_ANSWER.fault(f"{flag}: {wrong}") for flag, wrong in found if wrong]
+    return [_REFUSED_ANSWER.fault(f"{flag}: {wrong}") for flag, wrong in found if wrong]
 
 
 def missing_answer_faults(answers: Mapping[str, str]) -> list[Fault]:
     """Return the questions that lack an answer, and the answers that say nothing because the question before them has none."""
     asked = {question.name: is_asked(question, answers) for question in QUESTIONS}
-    faults = [REFUSED_ANSWER.fault(f"{question.flag}: an answer is needed") for question in QUESTIONS if asked[question.name] and not question.may_be_empty and not answers.get(question.name)]
-    return faults + [REFUSED_ANSWER.fault(f"{question.flag}: it says nothing without --{question.follows}") for question in QUESTIONS if not asked[question.name] and answers.get(question.name)]
+    faults = [_REFUSED_ANSWER.fault(f"{question.flag}: an answer is needed") for question in QUESTIONS if asked[question.name] and not question.may_be_empty and not answers.get(question.name)]
+    return faults + [_REFUSED_ANSWER.fault(f"{question.flag}: it says nothing without --{question.follows}") for question in QUESTIONS if not asked[question.name] and answers.get(question.name)]

@@ -15,43 +15,42 @@ from typing import Any
 from urllib.parse import quote, quote_plus, unquote, urlsplit
 
 # %% auto #0
-__all__ = ['SECRET_NAME', 'ADDRESS_NAME', 'SECRET_PART', 'SHORTEST_SECRET', 'environment_secrets', 'secret_parts',
-           'secret_spellings', 'scrub_secrets']
+__all__ = ['environment_secrets', 'scrub_secrets']
 
 # %% ../../nbs/project/05_secret_values.ipynb #1b1b0818
-SECRET_NAME = re.compile(
+_SECRET_NAME = re.compile(
     r"TOKEN|SECRET|PASSWORD|PASSWD|PASSPHRASE|CREDENTIAL|CONNECTION_?STRING|APIKEY|ACCESSKEY|ACCOUNTKEY|PRIVATEKEY|SHAREDKEY|(?<![A-Z0-9])(?:KEYS?|SAS|PATS?|PASS|PASSCODE|PSK|JWT)(?![A-Z0-9])", re.IGNORECASE)
-ADDRESS_NAME = re.compile(r"(?<![A-Z0-9])(?:URLS?|URIS?|DSN|ENDPOINTS?)(?![A-Z0-9])", re.IGNORECASE)
-SECRET_PART = re.compile(r"(?:key|password|pwd|signature|secret|token|sig)\s*=\s*([^;&\s]+)", re.IGNORECASE)
-SHORTEST_SECRET = 8
+_ADDRESS_NAME = re.compile(r"(?<![A-Z0-9])(?:URLS?|URIS?|DSN|ENDPOINTS?)(?![A-Z0-9])", re.IGNORECASE)
+_SECRET_PART = re.compile(r"(?:key|password|pwd|signature|secret|token|sig)\s*=\s*([^;&\s]+)", re.IGNORECASE)
+_SHORTEST_SECRET = 8
 
 
 def environment_secrets(environment: Mapping[str, str]) -> dict[str, str]:
     """Return the secret values of an environment's variables, by name, and the secret parts of one by its name and a number; short ones cannot be told from common words."""
     found = {}
     for name, value in environment.items():
-        parts = dict.fromkeys(secret_parts(name, value))
-        found.update({f"{name}[{number}]" if number else name: part for number, part in enumerate(parts) if len(part) >= SHORTEST_SECRET})
+        parts = dict.fromkeys(_secret_parts(name, value))
+        found.update({f"{name}[{number}]" if number else name: part for number, part in enumerate(parts) if len(part) >= _SHORTEST_SECRET})
     return found
 
 
-def secret_parts(name: str, value: str) -> Iterator[str]:
+def _secret_parts(name: str, value: str) -> Iterator[str]:
     """Yield what is secret in a variable's value: the value itself first."""
     try:
         address = urlsplit(value)
         password, query = address.password or "", address.query
     except ValueError:  # an address that is none
         password, query = "", ""
-    has_query = bool(query) and "://" in value and (ADDRESS_NAME.search(name) is not None or SECRET_PART.search(query) is not None)
-    if SECRET_NAME.search(name) or password or has_query:
+    has_query = bool(query) and "://" in value and (_ADDRESS_NAME.search(name) is not None or _SECRET_PART.search(query) is not None)
+    if _SECRET_NAME.search(name) or password or has_query:
         yield value
         yield from (part for part in (password, unquote(password), query if has_query else "") if part)
-        yield from SECRET_PART.findall(value)
-        yield from (line for line in value.splitlines() if len(line) >= 2 * SHORTEST_SECRET and not line.startswith("-----"))
+        yield from _SECRET_PART.findall(value)
+        yield from (line for line in value.splitlines() if len(line) >= 2 * _SHORTEST_SECRET and not line.startswith("-----"))
 
 # %% ../../nbs/project/05_secret_values.ipynb #115ff126
 @lru_cache(maxsize=256)
-def secret_spellings(secret: str) -> tuple[str, ...]:
+def _secret_spellings(secret: str) -> tuple[str, ...]:
     """Return the ways in which a secret may be written, the longest first."""
     data = secret.encode(errors="surrogateescape")
     plain = [secret, escape(secret), escape(secret, quote=False), json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1], repr(secret)[1:-1]]
@@ -70,7 +69,7 @@ def scrub_secrets(value: Any, hidden: Mapping[str, str]) -> Any:
     """Return outputs with the values of secrets, in every form, replaced by the name of the variable that holds them."""
     if isinstance(value, str):
         value = str(value)  # markup would escape what is looked for
-        forms = sorted(((form, name) for name, secret in hidden.items() for form in secret_spellings(secret)), key=lambda item: -len(item[0]))
+        forms = sorted(((form, name) for name, secret in hidden.items() for form in _secret_spellings(secret)), key=lambda item: -len(item[0]))
         for form, name in forms:
             value = value.replace(form, f"[value of {name}]") if form in value else value
         return value

@@ -18,13 +18,12 @@ from .shape import PROJECT_VALUE, ProjectFinding, Items, FixedKeys, OpenKeys
 from .values import CRON, EMAIL, GUID, HOST, MAIL_DOMAIN, PRINCIPAL, REGION, REQUIREMENT, SECRET_PLACE, TIME_ZONE
 
 # %% auto #0
-__all__ = ['OBJECT_TYPE', 'REPOSITORY', 'GITHUB_REF', 'GROUP', 'NETWORK_PATTERN', 'REPLICATION', 'AZURE_KEYS', 'SETUP_KEYS',
-           'TARGET_KEYS', 'UNITY_KEYS', 'PERIOD', 'TOPICS_KEYS', 'CLUSTER_KEYS', 'JOBS_KEYS', 'STEM', 'GLOB',
-           'ENVIRONMENT_KEYS', 'OLDER_KEYS', 'PROJECT_FILE_KEYS', 'is_public_range', 'setup_conflicts', 'Metastore',
-           'Unity', 'parse_unity', 'unity_conflicts', 'Jobs', 'is_period', 'jobs_conflicts']
+__all__ = ['OBJECT_TYPE', 'REPOSITORY', 'AZURE_KEYS', 'SETUP_KEYS', 'TARGET_KEYS', 'UNITY_KEYS', 'CLUSTER_KEYS', 'JOBS_KEYS',
+           'STEM', 'ENVIRONMENT_KEYS', 'PROJECT_FILE_KEYS', 'setup_conflicts', 'Metastore', 'Unity', 'parse_unity',
+           'unity_conflicts', 'Jobs', 'jobs_conflicts']
 
 # %% ../../nbs/project/03_sections.ipynb #103a32ba
-def is_public_range(value: Any) -> bool:
+def _is_public_range(value: Any) -> bool:
     """A public IPv4 address, or a range up to /30: what a storage firewall takes (Azure, *Create an IP network rule*)."""
     try:
         network = IPv4Network(value, strict=False) if isinstance(value, str) else None
@@ -35,20 +34,20 @@ def is_public_range(value: Any) -> bool:
 
 OBJECT_TYPE = choice_form("User", "Group", "ServicePrincipal")  # Azure, *Role assignments - Create*: principalType
 REPOSITORY = text_form("a repository of GitHub", r"[A-Za-z0-9][A-Za-z0-9-]{0,38}/[A-Za-z0-9._-]{1,100}", lambda _: "OWNER/NAME")
-GITHUB_REF = text_form("an environment or branch of GitHub", r"[A-Za-z0-9._/-]{1,100}", lambda _: "named in full: a pattern such as * names none")
-GROUP = text_form("a group's name of 1 to 256 characters", r"(?=.*\S).{1,256}")
-NETWORK_PATTERN = r"/subscriptions/[^/]+/resourceGroups/[^/]+/providers/Microsoft\.Network/virtualNetworks/[^/]+"
+_GITHUB_REF = text_form("an environment or branch of GitHub", r"[A-Za-z0-9._/-]{1,100}", lambda _: "named in full: a pattern such as * names none")
+_GROUP = text_form("a group's name of 1 to 256 characters", r"(?=.*\S).{1,256}")
+_NETWORK_PATTERN = r"/subscriptions/[^/]+/resourceGroups/[^/]+/providers/Microsoft\.Network/virtualNetworks/[^/]+"
 
-REPLICATION = choice_form("LRS", "ZRS", "GRS", "GZRS", "RAGRS", "RAGZRS")
+_REPLICATION = choice_form("LRS", "ZRS", "GRS", "GZRS", "RAGRS", "RAGZRS")
 
 AZURE_KEYS = FixedKeys({
-    "soft_delete_days": integer_form(1, 365), "log_retention_days": integer_form(30, 730), "storage_replication": REPLICATION,
+    "soft_delete_days": integer_form(1, 365), "log_retention_days": integer_form(30, 730), "storage_replication": _REPLICATION,
     "eventhub_sku": choice_form("Standard", "Premium"), "eventhub_capacity": integer_form(1, 40), "network_watcher_is_managed": BOOLEAN_FORM,
     "virtual_network": FixedKeys({
-        "id": text_form("the resource id of a virtual network", NETWORK_PATTERN), "public_subnet_name": TEXT_FORM, "private_subnet_name": TEXT_FORM, "public_security_group_association": TEXT_FORM,
+        "id": text_form("the resource id of a virtual network", _NETWORK_PATTERN), "public_subnet_name": TEXT_FORM, "private_subnet_name": TEXT_FORM, "public_security_group_association": TEXT_FORM,
         "private_security_group_association": TEXT_FORM,
     }, needs=("id", "public_subnet_name", "private_subnet_name", "public_security_group_association", "private_security_group_association")),
-    "allowed_network": FixedKeys({"ip_rules": Items(ValueForm("a public IPv4 address, or a range up to /30", is_public_range)), "subnet_ids": Items(text_form("the resource id of a subnet", NETWORK_PATTERN + "/subnets/[^/]+"), least=1)}, needs=("subnet_ids",)),
+    "allowed_network": FixedKeys({"ip_rules": Items(ValueForm("a public IPv4 address, or a range up to /30", _is_public_range)), "subnet_ids": Items(text_form("the resource id of a subnet", _NETWORK_PATTERN + "/subnets/[^/]+"), least=1)}, needs=("subnet_ids",)),
     "customer_managed_key": FixedKeys({
         "key_id": text_form("a key's identifier with its version", r"https://[a-z0-9-]{3,24}\.vault\.[a-z.]+/keys/[A-Za-z0-9-]{1,127}/[0-9a-f]{32}"),
         "key_resource_id": text_form("the resource id of a key", r"/subscriptions/[^/]+/resourceGroups/[^/]+/providers/Microsoft\.KeyVault/vaults/[^/]+/keys/[^/]+"),
@@ -59,9 +58,9 @@ SETUP_KEYS = FixedKeys({
     "subscription": GUID, "tenant": GUID, "location": REGION,
     "writers": OpenKeys(FixedKeys({"object_id": GUID, "type": OBJECT_TYPE}, needs=("object_id", "type")), least=1),
     "budget": FixedKeys({"amount": POSITIVE_FORM, "emails": Items(EMAIL, least=1), "percentages": Items(integer_form(1, 1_000), least=1, most=4)}, needs=("amount", "emails")),
-    "github": FixedKeys({"repository": REPOSITORY, "environments": Items(GITHUB_REF, most=20), "branches": Items(GITHUB_REF, most=20)}, needs=("repository",)),
-    "groups": OpenKeys(Items(PRINCIPAL), by=GROUP), "existing_groups": Items(GROUP),
-    "state_replication": REPLICATION, "azure": AZURE_KEYS,
+    "github": FixedKeys({"repository": REPOSITORY, "environments": Items(_GITHUB_REF, most=20), "branches": Items(_GITHUB_REF, most=20)}, needs=("repository",)),
+    "groups": OpenKeys(Items(PRINCIPAL), by=_GROUP), "existing_groups": Items(_GROUP),
+    "state_replication": _REPLICATION, "azure": AZURE_KEYS,
 }, needs=("subscription", "tenant", "location", "writers", "budget", "github"))
 
 # %% ../../nbs/project/03_sections.ipynb #bbc605f2
@@ -110,8 +109,8 @@ class Unity:
 UNITY_KEYS = FixedKeys({
     "principal_user": PRINCIPAL,
     "service_principal": GUID,  # Databricks, *Manage service principals*: the application id
-    "groups": OpenKeys(choice_form("USER", "ADMIN"), by=GROUP),  # Databricks, *Workspace Assignment API*: permission_level
-    "group_ids": OpenKeys(GUID, by=GROUP),
+    "groups": OpenKeys(choice_form("USER", "ADMIN"), by=_GROUP),  # Databricks, *Workspace Assignment API*: permission_level
+    "group_ids": OpenKeys(GUID, by=_GROUP),
     "compute": choice_form("single_node", "serverless"),
     "node_type": NODE_TYPE,
     "metastore": FixedKeys({"owner": TEXT_FORM, "delta_sharing_scope": choice_form("INTERNAL", "INTERNAL_AND_EXTERNAL"), "token_days": integer_form(1, 365)}),
@@ -142,7 +141,7 @@ class Jobs:
     ingest_per: str = "model"
 
 
-def is_period(value: Any) -> bool:
+def _is_period(value: Any) -> bool:
     """A text that is a period, such as 1 day or PT2M."""
     try:
         return isinstance(value, str) and bool(parse_period(value))
@@ -150,8 +149,8 @@ def is_period(value: Any) -> bool:
         return False
 
 
-PERIOD = ValueForm("a period", is_period, lambda _: "as in 1 day, 2 minutes or PT2M")
-TOPICS_KEYS = FixedKeys({"partitions": integer_form(1, 100), "retention": PERIOD, "capture_window": PERIOD, "capture_megabytes": integer_form(10, 500)})  # Azure, *Event Hubs quotas and limits*
+_PERIOD = ValueForm("a period", _is_period, lambda _: "as in 1 day, 2 minutes or PT2M")
+_TOPICS_KEYS = FixedKeys({"partitions": integer_form(1, 100), "retention": _PERIOD, "capture_window": _PERIOD, "capture_megabytes": integer_form(10, 500)})  # Azure, *Event Hubs quotas and limits*
 CLUSTER_KEYS = FixedKeys({**CLUSTER_VALUES, **{key: OpenKeys(of, by=by) for key, (by, of) in CLUSTER_ENTRIES.items()}})
 JOBS_KEYS = FixedKeys({"timezone": TIME_ZONE, "cron": CRON, "compute": COMPUTE_KIND, "cluster": CLUSTER_KEYS, "ingest_per": choice_form("model", "contract")})
 
@@ -164,9 +163,9 @@ def jobs_conflicts(said: Mapping[str, Any]) -> Iterator[ProjectFinding]:
 
 # %% ../../nbs/project/03_sections.ipynb #82f638dd
 STEM = text_form("lower-case letters and digits, beginning with a letter", r"[a-z][a-z0-9]*")
-GLOB = ValueForm("a pattern inside the project", lambda value: isinstance(value, str) and bool(value) and not PurePath(value).is_absolute() and ".." not in PurePath(value).parts,
+_GLOB = ValueForm("a pattern inside the project", lambda value: isinstance(value, str) and bool(value) and not PurePath(value).is_absolute() and ".." not in PurePath(value).parts,
              lambda _: "from the project's folder on: contracts/*.yaml")
-ENVIRONMENT_KEYS = FixedKeys({"tags": OpenKeys(TAG_VALUE, by=TAG_NAME, most=47), "targets": OpenKeys(TARGET_KEYS, by=TEXT_FORM), "setup": SETUP_KEYS, "unity": UNITY_KEYS, "jobs": JOBS_KEYS, "topics": TOPICS_KEYS})
-OLDER_KEYS = FixedKeys({"project": TAG_VALUE, "user_principal_name": PRINCIPAL, "domain_azure": MAIL_DOMAIN})
-PROJECT_FILE_KEYS = FixedKeys({"toolkit": REQUIREMENT, "domain": TEXT_FORM, "catalog": TEXT_FORM, "environment": STRING_FORM, "contracts": Items(GLOB, least=1), **ENVIRONMENT_KEYS.of,
-             "environments": OpenKeys(ENVIRONMENT_KEYS, by=STEM), **OLDER_KEYS.of}, needs=("domain", "catalog"))
+ENVIRONMENT_KEYS = FixedKeys({"tags": OpenKeys(TAG_VALUE, by=TAG_NAME, most=47), "targets": OpenKeys(TARGET_KEYS, by=TEXT_FORM), "setup": SETUP_KEYS, "unity": UNITY_KEYS, "jobs": JOBS_KEYS, "topics": _TOPICS_KEYS})
+_OLDER_KEYS = FixedKeys({"project": TAG_VALUE, "user_principal_name": PRINCIPAL, "domain_azure": MAIL_DOMAIN})
+PROJECT_FILE_KEYS = FixedKeys({"toolkit": REQUIREMENT, "domain": TEXT_FORM, "catalog": TEXT_FORM, "environment": STRING_FORM, "contracts": Items(_GLOB, least=1), **ENVIRONMENT_KEYS.of,
+             "environments": OpenKeys(ENVIRONMENT_KEYS, by=STEM), **_OLDER_KEYS.of}, needs=("domain", "catalog"))

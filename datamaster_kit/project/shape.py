@@ -15,7 +15,7 @@ from ..contract.value_form import ANY_FORM, ValueForm
 
 # %% auto #0
 __all__ = ['DataShape', 'PROJECT_KEY', 'PROJECT_VALUE', 'FixedKeys', 'OpenKeys', 'Items', 'ProjectFinding', 'shape_findings',
-           'item_findings', 'mapping_findings', 'faults_in_file', 'faults_without_file']
+           'faults_in_file', 'faults_without_file']
 
 # %% ../../nbs/project/01_shape.ipynb #e0968e12
 @dataclass(frozen=True)
@@ -70,11 +70,11 @@ def shape_findings(data: Any, shape: DataShape, path: NodePath = (), partial: bo
         if wrong:
             yield ProjectFinding(PROJECT_VALUE, f"{path[-1]}: {wrong}" if path else wrong, path, shape.hint(data))
     elif isinstance(shape, Items):
-        yield from item_findings(data, shape, path, partial)
+        yield from _item_findings(data, shape, path, partial)
     elif not isinstance(data, Mapping):
         yield ProjectFinding(PROJECT_VALUE, f"{path[-1] if path else 'the file'} is not a mapping of keys", path)
     elif isinstance(shape, FixedKeys):
-        yield from mapping_findings(data, shape, path, partial)
+        yield from _mapping_findings(data, shape, path, partial)
     else:
         if not shape.least <= len(data) <= shape.most:
             yield ProjectFinding(PROJECT_VALUE, f"{path[-1]} has {len(data)} keys and not {shape.least} to {shape.most}", path)
@@ -84,7 +84,7 @@ def shape_findings(data: Any, shape: DataShape, path: NodePath = (), partial: bo
             yield from shape_findings({} if value is None and isinstance(shape.of, FixedKeys) else value, shape.of, (*path, name), partial)
 
 
-def item_findings(data: Any, shape: Items, path: NodePath, partial: bool) -> Iterator[ProjectFinding]:
+def _item_findings(data: Any, shape: Items, path: NodePath, partial: bool) -> Iterator[ProjectFinding]:
     """Yield what is wrong with a list and its items."""
     if not isinstance(data, list | tuple):
         yield ProjectFinding(PROJECT_VALUE, f"{path[-1]} is not a list", path, f"write [{data}]" if isinstance(data, str) else "")
@@ -96,7 +96,7 @@ def item_findings(data: Any, shape: Items, path: NodePath, partial: bool) -> Ite
             yield ProjectFinding(found.kind, found.message.removeprefix(f"{index}: "), found.path, found.hint, found.is_missing)
 
 
-def mapping_findings(data: Mapping[str, Any], shape: FixedKeys, path: NodePath, partial: bool) -> Iterator[ProjectFinding]:
+def _mapping_findings(data: Mapping[str, Any], shape: FixedKeys, path: NodePath, partial: bool) -> Iterator[ProjectFinding]:
     """Yield what is wrong with the keys of a mapping, and with their values."""
     place = f" in {path[-1]}" if path else ""
     for key, value in data.items():

@@ -13,14 +13,13 @@ from ..contract.cron import cron_hint
 from ..contract.value_form import ValueForm, text_form
 
 # %% auto #0
-__all__ = ['GUID_PATTERN', 'GUID', 'EMAIL', 'PRINCIPAL', 'MAIL_DOMAIN', 'HOST', 'SECRET_PLACE', 'REGION_NAMES', 'REGIONS',
-           'REGION', 'CRON', 'TIME_ZONE', 'REQUIREMENT', 'guess_region', 'region_hint', 'is_time_zone',
-           'is_requirement', 'is_version_allowed']
+__all__ = ['GUID', 'EMAIL', 'PRINCIPAL', 'MAIL_DOMAIN', 'HOST', 'SECRET_PLACE', 'REGION', 'CRON', 'TIME_ZONE', 'REQUIREMENT',
+           'is_version_allowed']
 
 # %% ../../nbs/project/02_values.ipynb #1bd5f465
-GUID_PATTERN = r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
-GUID = text_form("a GUID in lower case", GUID_PATTERN,
-            lambda value: f"write {str(value).lower()}" if re.fullmatch(GUID_PATTERN, str(value).lower()) else "five groups of hexadecimal digits: 00000000-0000-0000-0000-000000000000")
+_GUID_PATTERN = r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
+GUID = text_form("a GUID in lower case", _GUID_PATTERN,
+            lambda value: f"write {str(value).lower()}" if re.fullmatch(_GUID_PATTERN, str(value).lower()) else "five groups of hexadecimal digits: 00000000-0000-0000-0000-000000000000")
 EMAIL = text_form("an e-mail address", r"[^@\s]+@[^@\s]+\.[^@\s.]+")
 PRINCIPAL = text_form("a user principal name", r"[^@\s]+@[^@\s]+\.[^@\s.]+", lambda _: "as in Microsoft Entra, with its domain: ana@example.com")
 MAIL_DOMAIN = text_form("a domain", r"[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+")
@@ -33,46 +32,46 @@ SECRET_PLACE = text_form("the name of an environment variable, or the identifier
 
 # %% ../../nbs/project/02_values.ipynb #faececf8
 # Azure, *Azure regions list*: the programmatic names of the public cloud.
-REGION_NAMES = """
+_REGION_NAMES = """
 australiacentral australiacentral2 australiaeast australiasoutheast austriaeast belgiumcentral brazilsouth brazilsoutheast canadacentral canadaeast centralindia centralus chilecentral
 denmarkeast eastasia eastus eastus2 francecentral francesouth germanynorth germanywestcentral indonesiacentral israelcentral italynorth japaneast japanwest jioindiacentral jioindiawest
 koreacentral koreasouth malaysiawest mexicocentral newzealandnorth northcentralus northeurope norwayeast norwaywest polandcentral qatarcentral southafricanorth southafricawest
 southcentralus southeastasia southindia spaincentral swedencentral swedensouth switzerlandnorth switzerlandwest uaecentral uaenorth uksouth ukwest westcentralus westeurope westindia
 westus westus2 westus3
 """
-REGIONS = frozenset(REGION_NAMES.split())
+_REGIONS = frozenset(_REGION_NAMES.split())
 
 
-def guess_region(said: Any) -> str:
+def _guess_region(said: Any) -> str:
     """Return the region that a text means: itself, or the known one that it is a display name or a misspelling of."""
     name = re.sub(r"[^a-z0-9]", "", str(said).lower())
-    if any(name.rstrip("0123456789") == known.rstrip("0123456789") for known in REGIONS):
+    if any(name.rstrip("0123456789") == known.rstrip("0123456789") for known in _REGIONS):
         return name
-    return next(iter(get_close_matches(name, sorted(REGIONS), n=1, cutoff=0.85)), name)
+    return next(iter(get_close_matches(name, sorted(_REGIONS), n=1, cutoff=0.85)), name)
 
 
-def region_hint(value: Any) -> str:
+def _region_hint(value: Any) -> str:
     """Return the name that was meant, or what the name looks like."""
-    return f"write {guess_region(value)}" if guess_region(value) in REGIONS else "the programmatic name, as in `az account list-locations`: brazilsouth"
+    return f"write {_guess_region(value)}" if _guess_region(value) in _REGIONS else "the programmatic name, as in `az account list-locations`: brazilsouth"
 
 
-REGION = ValueForm("a region's programmatic name", lambda value: isinstance(value, str) and re.fullmatch(r"[a-z][a-z0-9]+", value) is not None and guess_region(value) == value, region_hint)
+REGION = ValueForm("a region's programmatic name", lambda value: isinstance(value, str) and re.fullmatch(r"[a-z][a-z0-9]+", value) is not None and _guess_region(value) == value, _region_hint)
 
 # %% ../../nbs/project/02_values.ipynb #787f4931
 CRON = ValueForm("a Quartz cron expression", lambda value: isinstance(value, str) and not cron_hint(value), cron_hint)
 
 # %% ../../nbs/project/02_values.ipynb #9160f0fa
-def is_time_zone(value: Any) -> bool:
+def _is_time_zone(value: Any) -> bool:
     """The time zone database of this machine knows the name; where there is no database, the name looks like one."""
     from zoneinfo import available_timezones
 
     return isinstance(value, str) and (value in available_timezones() if available_timezones() else re.fullmatch(r"[A-Za-z_+-]+(/[A-Za-z0-9_+-]+)*", value) is not None)
 
 
-TIME_ZONE = ValueForm("a time zone", is_time_zone, lambda _: "as in the time zone database: America/Sao_Paulo")
+TIME_ZONE = ValueForm("a time zone", _is_time_zone, lambda _: "as in the time zone database: America/Sao_Paulo")
 
 # %% ../../nbs/project/02_values.ipynb #04a80f09
-def is_requirement(value: Any) -> bool:
+def _is_requirement(value: Any) -> bool:
     """The value is a list of clauses such as `>=0.1,<0.3`; `===`, which takes any text, is none of them."""
     from packaging.specifiers import SpecifierSet
 
@@ -93,5 +92,5 @@ def is_version_allowed(requirement: str, version: str) -> bool:
         return False
 
 
-REQUIREMENT = ValueForm("a requirement of a version", is_requirement,
+REQUIREMENT = ValueForm("a requirement of a version", _is_requirement,
                     lambda value: f'write "=={value}", or ">={value}"' if re.fullmatch(r"\d+(\.\d+)*", str(value)) else 'as in ">=0.1,<0.3"')

@@ -27,14 +27,13 @@ from .terraform import Terraform, process_environment, run_terraform, read_terra
 from .variables import Setup, azure_variables, entra_variables, setup_of, state_variables
 
 # %% auto #0
-__all__ = ['ROLE_PAUSES', 'NO_STATE_STORAGE', 'STATE_IN_USE', 'PLAN_FILE', 'retry_until_role_counts', 'progress_reporter',
-           'wait_reporter', 'AzureBackend', 'hold_azure_backend']
+__all__ = ['ROLE_PAUSES', 'AzureBackend', 'hold_azure_backend']
 
 # %% ../../nbs/setup/08_azure.ipynb #83b065e1
 ROLE_PAUSES = (10.0,) * 60
 
 
-def retry_until_role_counts(work: Callable[[], Any], pauses: Iterable[float], sleep: Callable[[float], None] = time.sleep) -> None:
+def _retry_until_role_counts(work: Callable[[], Any], pauses: Iterable[float], sleep: Callable[[float], None] = time.sleep) -> None:
     """Do it, again after a pause where the caller's role does not count yet."""
     for pause in pauses:
         try:
@@ -47,12 +46,12 @@ def retry_until_role_counts(work: Callable[[], Any], pauses: Iterable[float], sl
     work()
 
 # %% ../../nbs/setup/08_azure.ipynb #57d69a7e
-NO_STATE_STORAGE = code("state-storage-missing", "The storage of Terraform's state has not been made.", "apply the part `state` first: `datamaster setup apply --part state`")
-STATE_IN_USE = code("state-in-use", "Terraform's state is still needed by what it describes.", "destroy that part first, or together with the state")
-PLAN_FILE = "part.tfplan"
+_NO_STATE_STORAGE = code("state-storage-missing", "The storage of Terraform's state has not been made.", "apply the part `state` first: `datamaster setup apply --part state`")
+_STATE_IN_USE = code("state-in-use", "Terraform's state is still needed by what it describes.", "destroy that part first, or together with the state")
+_PLAN_FILE = "part.tfplan"
 
 
-def progress_reporter(report: ProgressReport) -> Callable[[Mapping[str, Any]], None]:
+def _progress_reporter(report: ProgressReport) -> Callable[[Mapping[str, Any]], None]:
     """Return what tells the progress among Terraform's events."""
     def take(event: Mapping[str, Any]) -> None:
         progress = parse_progress(event)
@@ -62,7 +61,7 @@ def progress_reporter(report: ProgressReport) -> Callable[[Mapping[str, Any]], N
     return take
 
 
-def wait_reporter(report: ProgressReport) -> Callable[[float], None]:
+def _wait_reporter(report: ProgressReport) -> Callable[[float], None]:
     """Return what waits for so many seconds, and tells that it does."""
     def wait(seconds: float) -> None:
         report(ResourceProgress("the caller's role on the state's storage", "wait for", "started"))
@@ -116,7 +115,7 @@ class AzureBackend:
         if self.remote.is_made():
             return self.remote.backend(part)
         if part != "state" and not ahead:
-            raise BadInput(NO_STATE_STORAGE.fault(f"the storage account {self.project.names.state_account} is not there"))
+            raise BadInput(_NO_STATE_STORAGE.fault(f"the storage account {self.project.names.state_account} is not there"))
         return BOOTSTRAP_BACKEND if part == "state" else EMPTY_BACKEND
 
     def init_terraform(self, part: str, ahead: bool = False, backend: StateBackend | None = None) -> Terraform:
@@ -129,8 +128,8 @@ class AzureBackend:
 
     def create_plan(self, terraform: Terraform, part: str, allow_delete: bool, *options: str) -> PartPlan:
         """Return the plan that Terraform makes, and leave it in its file."""
-        run_terraform(terraform, "plan", "-json", "-input=false", f"-out={PLAN_FILE}", *options)
-        said = read_terraform_json(terraform, "show", "-json", PLAN_FILE)
+        run_terraform(terraform, "plan", "-json", "-input=false", f"-out={_PLAN_FILE}", *options)
+        said = read_terraform_json(terraform, "show", "-json", _PLAN_FILE)
         return PartPlan(part, parse_terraform_plan(said, part, allow_delete), bool(options), said.get("applyable", True))
 
     def plan_part(self, part: str, allow_delete: bool = False, ahead: bool = False) -> PartPlan:
@@ -150,12 +149,12 @@ class AzureBackend:
         if planned.destroys and part == "state" and planned.is_applicable:
             planned = self.pull_state()
         if planned.is_applicable:
-            run_terraform(self.terraform(part), "apply", "-json", "-input=false", PLAN_FILE, report=progress_reporter(report))
+            run_terraform(self.terraform(part), "apply", "-json", "-input=false", _PLAN_FILE, report=_progress_reporter(report))
         if part == "state" and self.bootstrap_state_file.exists():
             if planned.destroys:
                 self.bootstrap_state_file.unlink()
             else:
-                retry_until_role_counts(self.push_state, ROLE_PAUSES, wait_reporter(report))
+                _retry_until_role_counts(self.push_state, ROLE_PAUSES, _wait_reporter(report))
 
     def push_state(self) -> None:
         """Push the state of `infra/state` into the storage that it made."""
@@ -167,7 +166,7 @@ class AzureBackend:
         if self.remote.is_made():
             needed = [part for part in SETUP_PARTS if part != "state" and read_terraform_json(self.init_terraform(part, ahead=True), "show", "-json").get("values", {}).get("root_module")]
             if needed:
-                raise BadInput(*(STATE_IN_USE.fault(f"the part {part} is still there") for part in needed))
+                raise BadInput(*(_STATE_IN_USE.fault(f"the part {part} is still there") for part in needed))
         if not self.bootstrap_state_file.exists():
             self.bootstrap_state_file.write_text(run_terraform(self.init_terraform("state"), "state", "pull"), encoding="utf-8")
         return self.create_plan(self.init_terraform("state", backend=BOOTSTRAP_BACKEND), "state", True, "-destroy")
@@ -192,4 +191,4 @@ def hold_azure_backend(project: Project, contracts: Iterable[Contract], remote: 
         finally:
             for part in SETUP_PARTS:
                 with suppress(FileNotFoundError):
-                    (folder / part / PLAN_FILE).unlink()
+                    (folder / part / _PLAN_FILE).unlink()

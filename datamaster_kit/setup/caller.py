@@ -19,8 +19,8 @@ from ..targets.doctor import DoctorCheck
 from ..targets.clients.management import Answer, Management, call_azure, list_items, send_request
 
 # %% auto #0
-__all__ = ['LOG_IN_REMEDY', 'SUBSCRIPTIONS_API_VERSION', 'SUBSCRIPTION_REMEDIES', 'AzureCaller', 'parse_caller', 'AzureServices',
-           'run_azure_check', 'login_check', 'subscription_check', 'call_management', 'writer_check']
+__all__ = ['AzureCaller', 'AzureServices', 'run_azure_check', 'login_check', 'subscription_check', 'call_management',
+           'writer_check']
 
 # %% ../../nbs/setup/09_caller.ipynb #12c7b8ef
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class AzureCaller:
     tenant: str = ""
 
 
-def parse_caller(token: str) -> AzureCaller:
+def _parse_caller(token: str) -> AzureCaller:
     """Return whom an access token was given to (Microsoft Entra, *Access token claims reference*)."""
     body = token.split(".")[1] if token.count(".") == 2 else ""
     try:
@@ -60,7 +60,7 @@ class AzureServices:
     @cached_property
     def caller(self) -> AzureCaller:
         """Who is logged in; raises DatamasterError where nobody is."""
-        return parse_caller(self.management.token())
+        return _parse_caller(self.management.token())
 
     def path(self, rest: str, version: str) -> str:
         """Return the path of something in the subscription, for a version of its API."""
@@ -89,7 +89,7 @@ def run_azure_check(name: str, look: Callable[[], tuple[DoctorCheck, ...]]) -> t
         return (DoctorCheck(name, "warning", f"not looked at: {error.faults[0].message}", error.faults[0].hint),)
 
 # %% ../../nbs/setup/09_caller.ipynb #17f727b6
-LOG_IN_REMEDY = "az login --tenant {tenant}; in a workflow azure/login with client-id, tenant-id and subscription-id, and `permissions: id-token: write`"
+_LOG_IN_REMEDY = "az login --tenant {tenant}; in a workflow azure/login with client-id, tenant-id and subscription-id, and `permissions: id-token: write`"
 
 
 def login_check(azure: AzureServices) -> DoctorCheck:
@@ -97,20 +97,20 @@ def login_check(azure: AzureServices) -> DoctorCheck:
     try:
         caller = azure.caller
     except DatamasterError as error:
-        return DoctorCheck("log-in", "missing", f"nobody is logged in: {error.faults[0].message}", LOG_IN_REMEDY.format(tenant=azure.setup.tenant))
+        return DoctorCheck("log-in", "missing", f"nobody is logged in: {error.faults[0].message}", _LOG_IN_REMEDY.format(tenant=azure.setup.tenant))
     if caller.tenant and caller.tenant != azure.setup.tenant:
-        return DoctorCheck("log-in", "missing", f"{caller.name} of tenant {caller.tenant}, and setup.tenant is {azure.setup.tenant}", LOG_IN_REMEDY.format(tenant=azure.setup.tenant))
+        return DoctorCheck("log-in", "missing", f"{caller.name} of tenant {caller.tenant}, and setup.tenant is {azure.setup.tenant}", _LOG_IN_REMEDY.format(tenant=azure.setup.tenant))
     return DoctorCheck("log-in", "ok", f"{caller.name} ({caller.kind})" if caller.name else "somebody")
 
 
-SUBSCRIPTIONS_API_VERSION = "2022-12-01"
-SUBSCRIPTION_REMEDIES = {"Disabled": "enable it in the portal: Subscriptions, Reactivate", "Deleted": "name another one under setup.subscription", "PastDue": "settle its bill: it will be disabled",
+_SUBSCRIPTIONS_API_VERSION = "2022-12-01"
+_SUBSCRIPTION_REMEDIES = {"Disabled": "enable it in the portal: Subscriptions, Reactivate", "Deleted": "name another one under setup.subscription", "PastDue": "settle its bill: it will be disabled",
             "Warned": "settle its bill: it will be disabled"}
 
 
 def subscription_check(azure: AzureServices) -> DoctorCheck:
     """Return whether the subscription is there for the caller, enabled, and of the project's tenant (Azure, *Subscriptions - Get*; Azure Databricks, *Get started*)."""
-    answer = call_management(azure.management, azure.path("", SUBSCRIPTIONS_API_VERSION))
+    answer = call_management(azure.management, azure.path("", _SUBSCRIPTIONS_API_VERSION))
     if answer.status != 200:
         return DoctorCheck("subscription", "missing", f"{azure.setup.subscription} is not there for whoever is logged in",
                      "correct setup.subscription (az account list), or ask for a role on it; a role that was given a moment ago takes minutes")
@@ -121,7 +121,7 @@ def subscription_check(azure: AzureServices) -> DoctorCheck:
     if str((found.get("subscriptionPolicies") or {}).get("quotaId", "")).startswith("FreeTrial"):
         return DoctorCheck("subscription", "missing", f"{detail} is a free trial, in which Databricks makes no cluster", "change it to pay-as-you-go in the portal: Subscriptions, Upgrade")
     if found.get("state") != "Enabled":
-        return DoctorCheck("subscription", "warning" if found.get("state") in ("Warned", "PastDue") else "missing", detail, SUBSCRIPTION_REMEDIES.get(found.get("state"), "see the portal: Subscriptions"))
+        return DoctorCheck("subscription", "warning" if found.get("state") in ("Warned", "PastDue") else "missing", detail, _SUBSCRIPTION_REMEDIES.get(found.get("state"), "see the portal: Subscriptions"))
     return DoctorCheck("subscription", "ok", detail)
 
 

@@ -13,58 +13,57 @@ from ..plan.plan import Action, Change, Difference, Plan
 from ..plan.resources import NOT_ALLOWED
 
 # %% auto #0
-__all__ = ['PENDING_ID', 'KNOWN_AFTER', 'SENSITIVE', 'HiddenValue', 'item_mark', 'resource_leaves', 'display_value',
-           'resource_differences', 'resource_changes', 'parse_terraform_plan']
+__all__ = ['PENDING_ID', 'parse_terraform_plan']
 
 # %% ../../nbs/setup/04_changes.ipynb #b15ea92c
 PENDING_ID = "00000000-0000-0000-0000-000000000000"
-KNOWN_AFTER, SENSITIVE = "(known after apply)", "(sensitive)"
+_KNOWN_AFTER, _SENSITIVE = "(known after apply)", "(sensitive)"
 
 
 @dataclass(frozen=True)
-class HiddenValue:
+class _HiddenValue:
     """A sensitive value, which is compared and never shown."""
 
     value: Any
 
 
-def item_mark(marks: Any, index: int) -> Any:
+def _item_mark(marks: Any, index: int) -> Any:
     """Return what is said of an item of a list, if anything."""
     return marks[index] if isinstance(marks, list) and index < len(marks) else None
 
 
-def resource_leaves(value: Any, unknown: Any, sensitive: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+def _resource_leaves(value: Any, unknown: Any, sensitive: Any, path: str = "") -> Iterator[tuple[str, Any]]:
     """Yield what a resource says, by its path: without what is empty, and with words for what is sensitive or not known yet."""
     if unknown is True:
-        yield path, KNOWN_AFTER
+        yield path, _KNOWN_AFTER
     elif sensitive is True:
-        yield path, HiddenValue(value)
+        yield path, _HiddenValue(value)
     elif isinstance(value, Mapping) or isinstance(unknown, Mapping):
         value, unknown, sensitive = value or {}, unknown if isinstance(unknown, Mapping) else {}, sensitive if isinstance(sensitive, Mapping) else {}
         for name in (*value, *(name for name in unknown if name not in value)):
-            yield from resource_leaves(value.get(name), unknown.get(name), sensitive.get(name), f"{path}.{name}" if path else name)
+            yield from _resource_leaves(value.get(name), unknown.get(name), sensitive.get(name), f"{path}.{name}" if path else name)
     elif isinstance(value, list) and any(isinstance(item, Mapping | list) for item in value):
         for index, item in enumerate(value):
-            yield from resource_leaves(item, item_mark(unknown, index), item_mark(sensitive, index), f"{path}[{index}]")
+            yield from _resource_leaves(item, _item_mark(unknown, index), _item_mark(sensitive, index), f"{path}[{index}]")
     elif value not in (None, "", [], {}):
-        yield path, KNOWN_AFTER if isinstance(value, str) and PENDING_ID in value else value
+        yield path, _KNOWN_AFTER if isinstance(value, str) and PENDING_ID in value else value
 
 # %% ../../nbs/setup/04_changes.ipynb #d7a97e2a
-def display_value(value: Any) -> Any:
+def _display_value(value: Any) -> Any:
     """Return a value as it is told."""
-    return SENSITIVE if isinstance(value, HiddenValue) else value
+    return _SENSITIVE if isinstance(value, _HiddenValue) else value
 
 
-def resource_differences(change: Mapping[str, Any]) -> tuple[Difference, ...]:
+def _resource_differences(change: Mapping[str, Any]) -> tuple[Difference, ...]:
     """Return where a resource differs; of one that is made, what is known."""
-    before = dict(resource_leaves(change.get("before") or {}, {}, change.get("before_sensitive")))
-    after = dict(resource_leaves(change.get("after") or {}, change.get("after_unknown"), change.get("after_sensitive")))
+    before = dict(_resource_leaves(change.get("before") or {}, {}, change.get("before_sensitive")))
+    after = dict(_resource_leaves(change.get("after") or {}, change.get("after_unknown"), change.get("after_sensitive")))
     if not change.get("before"):
-        return tuple(Difference(path, None, display_value(value)) for path, value in after.items() if value != KNOWN_AFTER)
-    return tuple(Difference(path, display_value(before.get(path)), display_value(after.get(path))) for path in dict.fromkeys([*before, *after]) if before.get(path) != after.get(path))
+        return tuple(Difference(path, None, _display_value(value)) for path, value in after.items() if value != _KNOWN_AFTER)
+    return tuple(Difference(path, _display_value(before.get(path)), _display_value(after.get(path))) for path in dict.fromkeys([*before, *after]) if before.get(path) != after.get(path))
 
 
-def resource_changes(resource: Mapping[str, Any], part: str, allow_delete: bool) -> Iterator[Change]:
+def _resource_changes(resource: Mapping[str, Any], part: str, allow_delete: bool) -> Iterator[Change]:
     """Yield the changes of one resource; one that is made anew is deleted and created."""
     change = resource["change"]
     kind, name = resource["type"], f"{part}/{resource['address'].removeprefix(resource['type'] + '.')}"
@@ -74,10 +73,10 @@ def resource_changes(resource: Mapping[str, Any], part: str, allow_delete: bool)
         yield Change("delete", kind, name, refusal=" ".join(filter(None, (f"{stuck} cannot be changed in place, and what it holds is lost:" if stuck else "", refusal))) if refusal else "")
     action: Action | None = "create" if "create" in actions else "update" if "update" in actions else "unchanged" if actions == ["no-op"] else None
     if action:
-        yield Change(action, kind, name, resource_differences({**change, "before": None} if action == "create" else change) if action != "unchanged" else ())
+        yield Change(action, kind, name, _resource_differences({**change, "before": None} if action == "create" else change) if action != "unchanged" else ())
 
 
 def parse_terraform_plan(planned: Mapping[str, Any], part: str, allow_delete: bool = False) -> Plan:
     """Return the plan of what `terraform show -json` prints of a plan file (Terraform, *JSON Output Format*); data that is only read is left out."""
     managed = (resource for resource in planned.get("resource_changes", ()) if resource["mode"] == "managed")
-    return Plan(tuple(change for resource in managed for change in resource_changes(resource, part, allow_delete)))
+    return Plan(tuple(change for resource in managed for change in _resource_changes(resource, part, allow_delete)))

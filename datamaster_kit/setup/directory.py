@@ -15,25 +15,24 @@ from ..targets.doctor import DoctorCheck
 from ..targets.clients.management import call_azure, list_items
 
 # %% auto #0
-__all__ = ['GROUP_CREATOR_ROLES', 'APPLICATION_CREATOR_ROLES', 'ENTRA_ROLE_REMEDY', 'role_check', 'team_check', 'team_checks',
-           'member_check', 'project_member_names', 'directory_checks']
+__all__ = ['team_checks', 'directory_checks']
 
 # %% ../../nbs/setup/13_directory.ipynb #070ca2b6
-GROUP_CREATOR_ROLES = ("Groups Administrator", "User Administrator", "Directory Writers", "Global Administrator")
-APPLICATION_CREATOR_ROLES = ("Application Developer", "Application Administrator", "Cloud Application Administrator", "Global Administrator")
-ENTRA_ROLE_REMEDY = "give {role} in Microsoft Entra, or have somebody apply infra/entra who has it; who applies only infra/azure needs neither"
+_GROUP_CREATOR_ROLES = ("Groups Administrator", "User Administrator", "Directory Writers", "Global Administrator")
+_APPLICATION_CREATOR_ROLES = ("Application Developer", "Application Administrator", "Cloud Application Administrator", "Global Administrator")
+_ENTRA_ROLE_REMEDY = "give {role} in Microsoft Entra, or have somebody apply infra/entra who has it; who applies only infra/azure needs neither"
 
 
-def role_check(roles: Iterable[str]) -> DoctorCheck:
+def _role_check(roles: Iterable[str]) -> DoctorCheck:
     """Return whether roles of the directory are enough for `infra/entra`."""
     held = set(roles)
-    lacking = [wanted[0] for wanted in (GROUP_CREATOR_ROLES, APPLICATION_CREATOR_ROLES) if not held & set(wanted)]
+    lacking = [wanted[0] for wanted in (_GROUP_CREATOR_ROLES, _APPLICATION_CREATOR_ROLES) if not held & set(wanted)]
     if lacking:
-        return DoctorCheck("directory roles", "warning", f"none of {', '.join(lacking)}" + (f"; there is {', '.join(sorted(held))}" if held else ""), ENTRA_ROLE_REMEDY.format(role=" and ".join(lacking)))
+        return DoctorCheck("directory roles", "warning", f"none of {', '.join(lacking)}" + (f"; there is {', '.join(sorted(held))}" if held else ""), _ENTRA_ROLE_REMEDY.format(role=" and ".join(lacking)))
     return DoctorCheck("directory roles", "ok", ", ".join(sorted(held)))
 
 # %% ../../nbs/setup/13_directory.ipynb #0b02de67
-def team_check(name: str, mark: str, is_made: bool, found: Sequence[Mapping[str, Any]]) -> DoctorCheck:
+def _team_check(name: str, mark: str, is_made: bool, found: Sequence[Mapping[str, Any]]) -> DoctorCheck:
     """Return whether a group can be made, or is there already where another project makes it; `found` are the groups of that name, with their descriptions."""
     title = f"group {name}"
     if len(found) > 1:
@@ -53,10 +52,10 @@ def team_checks(azure: AzureServices) -> tuple[DoctorCheck, ...]:
         text = quote(name.replace("'", "''"))
         return list(list_items(azure.graph, f"/v1.0/groups?$filter=displayName%20eq%20'{text}'&$select=id,displayName,description"))
 
-    return tuple(team_check(name, variables["mark"], name in variables["groups"], named(name)) for name in (*variables["groups"], *variables["existing_groups"]))
+    return tuple(_team_check(name, variables["mark"], name in variables["groups"], named(name)) for name in (*variables["groups"], *variables["existing_groups"]))
 
 # %% ../../nbs/setup/13_directory.ipynb #0d048521
-def member_check(names: Iterable[str], absent: Iterable[str]) -> DoctorCheck:
+def _member_check(names: Iterable[str], absent: Iterable[str]) -> DoctorCheck:
     """Return whether all members are in the directory."""
     gone = list(absent)
     if gone:
@@ -64,7 +63,7 @@ def member_check(names: Iterable[str], absent: Iterable[str]) -> DoctorCheck:
     return DoctorCheck("members", "ok", f"{len(list(names))} found in Microsoft Entra")
 
 
-def project_member_names(azure: AzureServices) -> list[str]:
+def _project_member_names(azure: AzureServices) -> list[str]:
     """Return the user principal names that the project names, each once."""
     said = [name for group in azure.setup.groups.values() for name in group]
     return list(dict.fromkeys([*filter(None, [azure.project.unity.principal_user]), *said]))
@@ -72,10 +71,10 @@ def project_member_names(azure: AzureServices) -> list[str]:
 
 def directory_checks(azure: AzureServices) -> tuple[DoctorCheck, ...]:
     """Return what Microsoft Graph says of the members, and of a person's roles; an application's permissions are told in its own page."""
-    named = project_member_names(azure)
+    named = _project_member_names(azure)
     absent = [name for name in named if call_azure(azure.graph, "GET", f"/v1.0/users/{quote(name, safe='@')}?$select=id").status == 404]
-    found = member_check(named, absent)
+    found = _member_check(named, absent)
     if azure.caller.kind != "User":
         return found, DoctorCheck("directory roles", "warning", "not looked at: an application is logged in", "infra/entra needs Microsoft Graph's Application.ReadWrite.OwnedBy, Group.Create, Group.Read.All and User.Read.All")
     of = list_items(azure.graph, "/v1.0/me/transitiveMemberOf?$select=displayName")
-    return found, role_check(item["displayName"] for item in of if item.get("@odata.type") == "#microsoft.graph.directoryRole")
+    return found, _role_check(item["displayName"] for item in of if item.get("@odata.type") == "#microsoft.graph.directoryRole")

@@ -28,8 +28,7 @@ from ..targets.doctor import DoctorCheck, package_check
 from ..targets.clients.management import MANAGEMENT_ENDPOINT, GRAPH_ENDPOINT, build_management
 
 # %% auto #0
-__all__ = ['AZURE_CHECK_GROUPS', 'DATABRICKS_APPLICATION_ID', 'ACCOUNTS_CONSOLE', 'terraform_check', 'refusal_of_az',
-           'terraform_login_check', 'contracts_check', 'azure_checks', 'setup_checks', 'azure_services']
+__all__ = ['terraform_check', 'refusal_of_az', 'terraform_login_check', 'contracts_check', 'azure_checks', 'setup_checks']
 
 # %% ../../nbs/setup/16_doctor.ipynb #db5a23a0
 def terraform_check(version: str) -> DoctorCheck:
@@ -77,7 +76,7 @@ def contracts_check(project: Project) -> DoctorCheck:
     return DoctorCheck("contracts", "ok", f"{len(found)} read")
 
 # %% ../../nbs/setup/16_doctor.ipynb #d500d753
-AZURE_CHECK_GROUPS: tuple[tuple[str, Callable[[AzureServices], tuple[DoctorCheck, ...]]], ...] = (
+_AZURE_CHECK_GROUPS: tuple[tuple[str, Callable[[AzureServices], tuple[DoctorCheck, ...]]], ...] = (
     ("state's writers", lambda azure: (writer_check(azure),)), ("permissions", permission_checks), ("region", region_checks), ("replication", storage_checks), ("machines", machine_checks),
     ("names", name_checks), ("resource group", group_checks), ("network", network_checks),
     ("groups", team_checks), ("members", directory_checks), ("Databricks account", account_checks),
@@ -88,12 +87,12 @@ def azure_checks(azure: AzureServices) -> tuple[DoctorCheck, ...]:
     """Return what Azure, Microsoft Entra and Databricks say beforehand."""
     first = login_check(azure)
     if first.state == "missing":
-        return (first, *(DoctorCheck(name, "warning", "not looked at: it needs the log-in") for name in ("subscription", *(name for name, _ in AZURE_CHECK_GROUPS))))
+        return (first, *(DoctorCheck(name, "warning", "not looked at: it needs the log-in") for name in ("subscription", *(name for name, _ in _AZURE_CHECK_GROUPS))))
     second = run_azure_check("subscription", lambda: (subscription_check(azure),))
     if second[0].state == "missing":
-        return (first, *second, *(DoctorCheck(name, "warning", "not looked at: it needs the subscription") for name, _ in AZURE_CHECK_GROUPS))
-    with ThreadPoolExecutor(max_workers=len(AZURE_CHECK_GROUPS)) as pool:
-        looks = pool.map(lambda look: run_azure_check(look[0], partial(look[1], azure)), AZURE_CHECK_GROUPS)
+        return (first, *second, *(DoctorCheck(name, "warning", "not looked at: it needs the subscription") for name, _ in _AZURE_CHECK_GROUPS))
+    with ThreadPoolExecutor(max_workers=len(_AZURE_CHECK_GROUPS)) as pool:
+        looks = pool.map(lambda look: run_azure_check(look[0], partial(look[1], azure)), _AZURE_CHECK_GROUPS)
         return (first, *second, *(check for found in looks for check in found))
 
 
@@ -104,15 +103,15 @@ def setup_checks(project: Project) -> tuple[DoctorCheck, ...]:
     identity = package_check("azure-identity", "missing")
     if identity.state == "missing":
         return (*here, replace(identity, remedy="pip install 'datamaster_kit[databricks]': without it Azure was not looked at"))
-    return (*here, *azure_checks(azure_services(project, setup)))
+    return (*here, *azure_checks(_azure_services(project, setup)))
 
 
-DATABRICKS_APPLICATION_ID = "2ff814a6-3304-4ab8-85cb-cd0e6f879c1d"  # the application of Azure Databricks, the same in every tenant (Azure Databricks, *Get Microsoft Entra ID tokens*)
-ACCOUNTS_CONSOLE = "https://accounts.azuredatabricks.net"
+_DATABRICKS_APPLICATION_ID = "2ff814a6-3304-4ab8-85cb-cd0e6f879c1d"  # the application of Azure Databricks, the same in every tenant (Azure Databricks, *Get Microsoft Entra ID tokens*)
+_ACCOUNTS_CONSOLE = "https://accounts.azuredatabricks.net"
 
 
-def azure_services(project: Project, setup: Setup) -> AzureServices:
+def _azure_services(project: Project, setup: Setup) -> AzureServices:
     """Return the services that are asked, for whoever is logged in here."""
-    account = next((str(settings["account_host"]).rstrip("/") for settings in project.targets.values() if settings.get("account_host")), ACCOUNTS_CONSOLE)
-    arm, graph, databricks = (replace(build_management(endpoint, resource), tries=3) for endpoint, resource in ((MANAGEMENT_ENDPOINT, ""), (GRAPH_ENDPOINT, ""), (account, DATABRICKS_APPLICATION_ID)))
+    account = next((str(settings["account_host"]).rstrip("/") for settings in project.targets.values() if settings.get("account_host")), _ACCOUNTS_CONSOLE)
+    arm, graph, databricks = (replace(build_management(endpoint, resource), tries=3) for endpoint, resource in ((MANAGEMENT_ENDPOINT, ""), (GRAPH_ENDPOINT, ""), (account, _DATABRICKS_APPLICATION_ID)))
     return AzureServices(arm, graph, databricks, project, setup)

@@ -17,8 +17,7 @@ from ..contract.fault import Fault, code
 from .lock import SetupRun, state_lock_owner, parse_state_lock
 
 # %% auto #0
-__all__ = ['PROGRESS_STATES', 'INTERRUPT_PROGRESS', 'TERRAFORM_FAILED', 'STATE_LOCKED', 'NOT_ALLOWED_YET', 'parse_event',
-           'ResourceProgress', 'parse_progress', 'diagnostic_fault', 'diagnostic_faults']
+__all__ = ['TERRAFORM_FAILED', 'NOT_ALLOWED_YET', 'parse_event', 'ResourceProgress', 'parse_progress', 'diagnostic_faults']
 
 # %% ../../nbs/setup/02_events.ipynb #ea508039
 def parse_event(line: str) -> dict[str, Any]:
@@ -40,17 +39,17 @@ class ResourceProgress:
     seconds: float = 0.0
 
 
-PROGRESS_STATES = {"planned_change": "planned", "apply_start": "started", "apply_progress": "running", "apply_complete": "done", "apply_errored": "failed"}
+_PROGRESS_STATES = {"planned_change": "planned", "apply_start": "started", "apply_progress": "running", "apply_complete": "done", "apply_errored": "failed"}
 
 
-INTERRUPT_PROGRESS = ResourceProgress("what is under way", "wait for", "interrupted")
+_INTERRUPT_PROGRESS = ResourceProgress("what is under way", "wait for", "interrupted")
 
 
 def parse_progress(event: Mapping[str, Any]) -> ResourceProgress | None:
     """Return the progress that an event tells of, if any (Terraform, *Machine-readable UI*)."""
     if "Interrupt received" in event.get("@message", ""):
-        return INTERRUPT_PROGRESS
-    state = PROGRESS_STATES.get(event.get("type", ""))
+        return _INTERRUPT_PROGRESS
+    state = _PROGRESS_STATES.get(event.get("type", ""))
     about = event.get("hook") or event.get("change")
     if state is None or not about:
         return None
@@ -58,11 +57,11 @@ def parse_progress(event: Mapping[str, Any]) -> ResourceProgress | None:
 
 # %% ../../nbs/setup/02_events.ipynb #41952743
 TERRAFORM_FAILED = code("terraform-failed", "Terraform could not do its work.", "read the message; the log of the run has all of it")
-STATE_LOCKED = code("state-locked", "Another run holds the lock of Terraform's state.", "wait until it has ended")
+_STATE_LOCKED = code("state-locked", "Another run holds the lock of Terraform's state.", "wait until it has ended")
 NOT_ALLOWED_YET = code("state-not-allowed", "Terraform's state is there, and the caller may not read or write it.", "be one of `writers:`; Azure takes up to ten minutes until a new role counts; then run it again")
 
 
-def diagnostic_fault(diagnostic: Mapping[str, Any], folder: Path, run: SetupRun | None = None) -> Fault:
+def _diagnostic_fault(diagnostic: Mapping[str, Any], folder: Path, run: SetupRun | None = None) -> Fault:
     """Return the fault of a diagnostic of severity error."""
     detail = str(diagnostic.get("detail") or "")
     text = f"{diagnostic['summary']}: {' '.join(detail.split())}".rstrip(": ")
@@ -72,8 +71,8 @@ def diagnostic_fault(diagnostic: Mapping[str, Any], folder: Path, run: SetupRun 
     if lock is not None:
         unlock = f"`terraform -chdir={quote(str(folder))} force-unlock -force {lock.id}`"
         if run is not None and run.killed is not None and lock.who == state_lock_owner() and lock.created >= run.killed.replace(microsecond=0):
-            return STATE_LOCKED.fault(f"a run of yours took the lock at {lock.created:%Y-%m-%d %H:%M:%S} UTC and was killed", hint=f"{unlock}, then run again")
-        return STATE_LOCKED.fault(f"{lock.who} has held the lock since {lock.created:%Y-%m-%d %H:%M:%S} UTC, for {lock.operation or 'a run'}", hint=f"wait until it has ended; where it was killed, {unlock}")
+            return _STATE_LOCKED.fault(f"a run of yours took the lock at {lock.created:%Y-%m-%d %H:%M:%S} UTC and was killed", hint=f"{unlock}, then run again")
+        return _STATE_LOCKED.fault(f"{lock.who} has held the lock since {lock.created:%Y-%m-%d %H:%M:%S} UTC, for {lock.operation or 'a run'}", hint=f"wait until it has ended; where it was killed, {unlock}")
     if "AuthorizationPermissionMismatch" in text and re.search("state|workspaces", diagnostic["summary"] + detail):
         return NOT_ALLOWED_YET.fault(text[:600], **address)
     return TERRAFORM_FAILED.fault(text[:1000], **address)
@@ -82,4 +81,4 @@ def diagnostic_fault(diagnostic: Mapping[str, Any], folder: Path, run: SetupRun 
 def diagnostic_faults(printed: list[str], folder: Path, run: SetupRun | None = None) -> list[Fault]:
     """Return the faults that Terraform's diagnostics are, each once."""
     told = [event["diagnostic"] for event in map(parse_event, printed) if event.get("type") == "diagnostic" and event["diagnostic"]["severity"] == "error"]
-    return list(dict.fromkeys(diagnostic_fault(diagnostic, folder, run) for diagnostic in told))
+    return list(dict.fromkeys(_diagnostic_fault(diagnostic, folder, run) for diagnostic in told))

@@ -23,8 +23,7 @@ from ..contract.fault import DatamasterError, code
 from ..project.private import make_private
 
 # %% auto #0
-__all__ = ['SETUP_IN_USE', 'StateLock', 'parse_state_lock', 'state_lock_owner', 'process_identity', 'SetupRun',
-           'setup_in_use_error', 'next_setup_run', 'hold_setup_folder']
+__all__ = ['StateLock', 'parse_state_lock', 'state_lock_owner', 'SetupRun', 'hold_setup_folder']
 
 # %% ../../nbs/setup/01_lock.ipynb #2f1c9750
 @dataclass(frozen=True)
@@ -51,10 +50,10 @@ def state_lock_owner() -> str:
     return f"{pwd.getpwuid(os.getuid()).pw_name}@{socket.gethostname()}"
 
 # %% ../../nbs/setup/01_lock.ipynb #09ba7e5d
-SETUP_IN_USE = code("setup-in-use", "Another run of `datamaster setup` is at work in this project.", "wait until it has ended")
+_SETUP_IN_USE = code("setup-in-use", "Another run of `datamaster setup` is at work in this project.", "wait until it has ended")
 
 
-def process_identity(pid: int) -> str:
+def _process_identity(pid: int) -> str:
     """Return a process that lives, as its id and its beginning; empty where there is none, or only what is left of it (proc(5), *stat*; elsewhere ps(1))."""
     if Path("/proc/self/stat").exists():
         try:
@@ -83,16 +82,16 @@ class SetupRun:
 
     def record_terraform(self, pid: int) -> None:
         """Write down which Terraform is at work; 0: none."""
-        self.terraform = process_identity(pid) if pid else ""
+        self.terraform = _process_identity(pid) if pid else ""
         self.write()
 
 
-def setup_in_use_error(said: str, file: Path) -> DatamasterError:
+def _setup_in_use_error(said: str, file: Path) -> DatamasterError:
     """Return the error that a run is at work."""
-    return DatamasterError(SETUP_IN_USE.fault(said, file=str(file)))
+    return DatamasterError(_SETUP_IN_USE.fault(said, file=str(file)))
 
 
-def next_setup_run(text: str, file: TextIO, path: Path) -> SetupRun:
+def _next_setup_run(text: str, file: TextIO, path: Path) -> SetupRun:
     """Return a new run after the one that the file tells of; raises DatamasterError where that one's Terraform is still at work. A file that was cut off tells of none."""
     run = SetupRun(file, datetime.now(UTC))
     try:
@@ -100,8 +99,8 @@ def next_setup_run(text: str, file: TextIO, path: Path) -> SetupRun:
         terraform, killed = said["terraform"], said["killed"] or ("" if said["ended"] else said["begun"])
     except (ValueError, KeyError, TypeError):
         return run
-    if terraform and process_identity(int(terraform.split()[0])) == terraform:
-        raise setup_in_use_error(f"the run of {killed} was killed, and its Terraform is still at work as process {terraform.split()[0]}", path)
+    if terraform and _process_identity(int(terraform.split()[0])) == terraform:
+        raise _setup_in_use_error(f"the run of {killed} was killed, and its Terraform is still at work as process {terraform.split()[0]}", path)
     return replace(run, killed=datetime.fromisoformat(killed) if killed else None)
 
 
@@ -113,9 +112,9 @@ def hold_setup_folder(folder: Path) -> Iterator[SetupRun]:
         try:
             flock(file, LOCK_EX | LOCK_NB)
         except BlockingIOError:
-            raise setup_in_use_error("a run is at work", folder / "run.json") from None
+            raise _setup_in_use_error("a run is at work", folder / "run.json") from None
         file.seek(0)
-        run = next_setup_run(file.read(), file, folder / "run.json")
+        run = _next_setup_run(file.read(), file, folder / "run.json")
         run.write()
         try:
             yield run

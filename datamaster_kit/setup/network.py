@@ -14,55 +14,54 @@ from ..targets.doctor import DoctorCheck
 from ..targets.clients.management import call_azure
 
 # %% auto #0
-__all__ = ['DELEGATION', 'SMALLEST_SUBNET_PREFIX', 'SERVICE_ENDPOINTS', 'NETWORKS_API_VERSION', 'subnet_faults', 'network_check',
-           'endpoint_check', 'network_checks', 'read_resource_by_id']
+__all__ = ['network_checks']
 
 # %% ../../nbs/setup/15_network.ipynb #fdcf1104
-DELEGATION = "Microsoft.Databricks/workspaces"
-SMALLEST_SUBNET_PREFIX = 26
+_DELEGATION = "Microsoft.Databricks/workspaces"
+_SMALLEST_SUBNET_PREFIX = 26
 
 
-def subnet_faults(name: str, subnet: Mapping[str, Any]) -> list[str]:
+def _subnet_faults(name: str, subnet: Mapping[str, Any]) -> list[str]:
     """Return what a subnet lacks as one of the clusters'."""
     if not subnet:
         return [f"no subnet {name}"]
     said = subnet.get("properties", {})
     ranges = [said["addressPrefix"]] if said.get("addressPrefix") else said.get("addressPrefixes", [])
-    lacks = [] if any(item.get("properties", {}).get("serviceName", "").lower() == DELEGATION.lower() for item in said.get("delegations", ())) else [f"{name} is not delegated to {DELEGATION}"]
+    lacks = [] if any(item.get("properties", {}).get("serviceName", "").lower() == _DELEGATION.lower() for item in said.get("delegations", ())) else [f"{name} is not delegated to {_DELEGATION}"]
     lacks += [] if said.get("networkSecurityGroup") else [f"{name} has no network security group"]
-    return lacks + [f"{name} has only the addresses of {each}" for each in ranges if ip_network(each, strict=False).prefixlen > SMALLEST_SUBNET_PREFIX]
+    return lacks + [f"{name} has only the addresses of {each}" for each in ranges if ip_network(each, strict=False).prefixlen > _SMALLEST_SUBNET_PREFIX]
 
 
-def network_check(region: str, subscription: str, said: Mapping[str, Any], found: Mapping[str, Any]) -> DoctorCheck:
+def _network_check(region: str, subscription: str, said: Mapping[str, Any], found: Mapping[str, Any]) -> DoctorCheck:
     """Return whether a virtual network is as the workspace wants it."""
     name = said["id"].rsplit("/", 1)[1]
     if not found.get("name"):
         return DoctorCheck("network", "missing", f"there is no virtual network {name}", "correct setup.azure.virtual_network.id, or make the network first")
     subnets = {subnet["name"]: subnet for subnet in found.get("properties", {}).get("subnets", ())}
-    faults = [fault for key in ("public_subnet_name", "private_subnet_name") for fault in subnet_faults(said[key], subnets.get(said[key], {}))]
+    faults = [fault for key in ("public_subnet_name", "private_subnet_name") for fault in _subnet_faults(said[key], subnets.get(said[key], {}))]
     faults += [f"{name} is in {found['location']}, and setup.location is {region}"] if found.get("location") != region else []
     faults += [f"{name} is of another subscription"] if f"/subscriptions/{subscription}/".lower() not in said["id"].lower() else []
     if faults:
-        return DoctorCheck("network", "missing", "; ".join(faults), f"az network vnet subnet update --delegations {DELEGATION} --network-security-group GROUP; a region, a size or a subscription only by another network")
+        return DoctorCheck("network", "missing", "; ".join(faults), f"az network vnet subnet update --delegations {_DELEGATION} --network-security-group GROUP; a region, a size or a subscription only by another network")
     return DoctorCheck("network", "ok", name)
 
 # %% ../../nbs/setup/15_network.ipynb #3e33232d
-SERVICE_ENDPOINTS = ("Microsoft.Storage", "Microsoft.EventHub")
+_SERVICE_ENDPOINTS = ("Microsoft.Storage", "Microsoft.EventHub")
 
 
-def endpoint_check(found: Mapping[str, Mapping[str, Any]]) -> DoctorCheck:
+def _endpoint_check(found: Mapping[str, Mapping[str, Any]]) -> DoctorCheck:
     """Return whether subnets, by their resource ids, have the service endpoints of the lake and the topics."""
     faults = []
     for identity, subnet in found.items():
         name = "/".join(identity.split("/")[-3::2])
         has = {item.get("service", "").split(".Global")[0] for item in subnet.get("properties", {}).get("serviceEndpoints", ())}
-        faults += [f"there is no {name}"] if not subnet.get("name") else [f"{name} has no endpoint of {service}" for service in SERVICE_ENDPOINTS if service not in has]
+        faults += [f"there is no {name}"] if not subnet.get("name") else [f"{name} has no endpoint of {service}" for service in _SERVICE_ENDPOINTS if service not in has]
     if faults:
-        return DoctorCheck("allowed subnets", "missing", "; ".join(faults), f"az network vnet subnet update --service-endpoints {' '.join(SERVICE_ENDPOINTS)}, or correct setup.azure.allowed_network.subnet_ids")
+        return DoctorCheck("allowed subnets", "missing", "; ".join(faults), f"az network vnet subnet update --service-endpoints {' '.join(_SERVICE_ENDPOINTS)}, or correct setup.azure.allowed_network.subnet_ids")
     return DoctorCheck("allowed subnets", "ok", f"{len(found)} with their endpoints")
 
 # %% ../../nbs/setup/15_network.ipynb #3b5cdbf9
-NETWORKS_API_VERSION = "2024-05-01"
+_NETWORKS_API_VERSION = "2024-05-01"
 
 
 def network_checks(azure: AzureServices) -> tuple[DoctorCheck, ...]:
@@ -70,13 +69,13 @@ def network_checks(azure: AzureServices) -> tuple[DoctorCheck, ...]:
     network, allowed = azure.setup.azure.get("virtual_network"), azure.setup.azure.get("allowed_network")
     checks: tuple[DoctorCheck, ...] = ()
     if network:
-        checks += (network_check(azure.setup.location, azure.setup.subscription, network, read_resource_by_id(azure, network["id"])),)
+        checks += (_network_check(azure.setup.location, azure.setup.subscription, network, _read_resource_by_id(azure, network["id"])),)
     if allowed:
-        checks += (endpoint_check({identity: read_resource_by_id(azure, identity) for identity in allowed["subnet_ids"]}),)
+        checks += (_endpoint_check({identity: _read_resource_by_id(azure, identity) for identity in allowed["subnet_ids"]}),)
     return checks
 
 
-def read_resource_by_id(azure: AzureServices, identity: str) -> Mapping[str, Any]:
+def _read_resource_by_id(azure: AzureServices, identity: str) -> Mapping[str, Any]:
     """Return a resource by its id, empty where it is not there; raises DatamasterError where it is refused."""
-    answer = call_azure(azure.management, "GET", f"{identity}?api-version={NETWORKS_API_VERSION}")
+    answer = call_azure(azure.management, "GET", f"{identity}?api-version={_NETWORKS_API_VERSION}")
     return answer.body if answer.status != 404 else {}

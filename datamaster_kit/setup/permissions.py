@@ -14,19 +14,18 @@ from ..targets.doctor import DoctorCheck
 from ..targets.clients.management import list_items
 
 # %% auto #0
-__all__ = ['RESOURCE_PROVIDERS', 'RESOURCE_ACTIONS', 'ROLE_ACTIONS', 'LOCK_ACTIONS', 'is_action_allowed', 'missing_actions',
-           'terraform_actions', 'permission_checks', 'action_check']
+__all__ = ['RESOURCE_PROVIDERS', 'RESOURCE_ACTIONS', 'permission_checks']
 
 # %% ../../nbs/setup/10_permissions.ipynb #09a59eb4
-def is_action_allowed(action: str, patterns: Iterable[str]) -> bool:
+def _is_action_allowed(action: str, patterns: Iterable[str]) -> bool:
     """One of the patterns describes the action; case does not matter."""
     return any(fnmatchcase(action.lower(), pattern.lower().replace("[", "[[]").replace("?", "[?]")) for pattern in patterns)
 
 
-def missing_actions(wanted: Iterable[str], permissions: Iterable[Mapping[str, Any]]) -> list[str]:
+def _missing_actions(wanted: Iterable[str], permissions: Iterable[Mapping[str, Any]]) -> list[str]:
     """Return the wanted actions that no permission allows."""
     held = list(permissions)
-    return [action for action in wanted if not any(is_action_allowed(action, each.get("actions") or ()) and not is_action_allowed(action, each.get("notActions") or ()) for each in held)]
+    return [action for action in wanted if not any(_is_action_allowed(action, each.get("actions") or ()) and not _is_action_allowed(action, each.get("notActions") or ()) for each in held)]
 
 # %% ../../nbs/setup/10_permissions.ipynb #75fec3a0
 # The resource providers that `infra/azure` registers.
@@ -37,11 +36,11 @@ RESOURCE_ACTIONS = (
     "Microsoft.Storage/storageAccounts/managementPolicies/write", "Microsoft.EventHub/namespaces/write", "Microsoft.Databricks/workspaces/write",
     "Microsoft.Databricks/accessConnectors/write", "Microsoft.OperationalInsights/workspaces/write", "Microsoft.Insights/diagnosticSettings/write", "Microsoft.Consumption/budgets/write",
 )
-ROLE_ACTIONS = ("Microsoft.Authorization/roleAssignments/write", "Microsoft.Authorization/roleAssignments/delete")
-LOCK_ACTIONS = ("Microsoft.Authorization/locks/write",)
+_ROLE_ACTIONS = ("Microsoft.Authorization/roleAssignments/write", "Microsoft.Authorization/roleAssignments/delete")
+_LOCK_ACTIONS = ("Microsoft.Authorization/locks/write",)
 
 
-def terraform_actions(azure: AzureServices) -> tuple[str, ...]:
+def _terraform_actions(azure: AzureServices) -> tuple[str, ...]:
     """Return the actions on resources that the project's Terraform takes."""
     options = azure.setup.azure
     watcher = ("Microsoft.Network/networkWatchers/write",) if options.get("network_watcher_is_managed", True) else ()
@@ -55,15 +54,15 @@ def permission_checks(azure: AzureServices) -> tuple[DoctorCheck, ...]:
     held = list(list_items(azure.management, azure.path("/providers/Microsoft.Authorization/permissions", "2022-04-01")))
     scope = f"--assignee OBJECT_ID --scope /subscriptions/{azure.setup.subscription}"
     return (
-        action_check("permissions", terraform_actions(azure), held, f"az role assignment create --role Contributor {scope}", "make every resource"),
-        action_check("roles", ROLE_ACTIONS, held, "give it Role Based Access Control Administrator with the condition in the documentation of the Azure side", "give roles"),
-        action_check("lock of the state", LOCK_ACTIONS, held, "only infra/state needs it, once: an owner of the subscription applies that folder", "lock the state", "warning"),
+        _action_check("permissions", _terraform_actions(azure), held, f"az role assignment create --role Contributor {scope}", "make every resource"),
+        _action_check("roles", _ROLE_ACTIONS, held, "give it Role Based Access Control Administrator with the condition in the documentation of the Azure side", "give roles"),
+        _action_check("lock of the state", _LOCK_ACTIONS, held, "only infra/state needs it, once: an owner of the subscription applies that folder", "lock the state", "warning"),
     )
 
 
-def action_check(name: str, wanted: Iterable[str], held: list[Any], remedy: str, allows: str, otherwise: str = "missing") -> DoctorCheck:
+def _action_check(name: str, wanted: Iterable[str], held: list[Any], remedy: str, allows: str, otherwise: str = "missing") -> DoctorCheck:
     """Return whether permissions allow all of some actions."""
-    without = missing_actions(wanted, held)
+    without = _missing_actions(wanted, held)
     if not without:
         return DoctorCheck(name, "ok", f"may {allows}")
     return DoctorCheck(name, "warning" if otherwise == "warning" else "missing", f"may not {', '.join(without[:3])}" + (f" and {len(without) - 3} more" if len(without) > 3 else ""), remedy)

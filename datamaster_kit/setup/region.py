@@ -20,12 +20,10 @@ from ..targets.doctor import DoctorCheck
 from ..targets.clients.management import list_items
 
 # %% auto #0
-__all__ = ['REGION_SERVICES', 'REPLICATION_KEYS', 'QUOTA_REMEDY', 'provider_check', 'region_check', 'available_replications',
-           'paired_region_abroad', 'replication_check', 'ClusterMachines', 'project_machines', 'quota_usage',
-           'machine_check', 'account_quota_check', 'region_checks', 'storage_checks', 'machine_checks']
+__all__ = ['region_checks', 'storage_checks', 'machine_checks']
 
 # %% ../../nbs/setup/11_region.ipynb #62c55bf9
-def provider_check(providers: Iterable[Mapping[str, Any]]) -> DoctorCheck:
+def _provider_check(providers: Iterable[Mapping[str, Any]]) -> DoctorCheck:
     """Return which resource providers are registered, of `Providers - List`."""
     states = {item["namespace"].lower(): item.get("registrationState", "") for item in providers}
     lacking = [name for name in RESOURCE_PROVIDERS if states.get(name.lower()) != "Registered"]
@@ -35,30 +33,30 @@ def provider_check(providers: Iterable[Mapping[str, Any]]) -> DoctorCheck:
                  f"`datamaster setup apply` registers them, which takes minutes; or at once: {'; '.join(f'az provider register --namespace {name}' for name in lacking)}")
 
 # %% ../../nbs/setup/11_region.ipynb #735520c1
-REGION_SERVICES = (("Microsoft.Databricks", "workspaces"), ("Microsoft.Databricks", "accessConnectors"), ("Microsoft.EventHub", "namespaces"), ("Microsoft.Storage", "storageAccounts"),
+_REGION_SERVICES = (("Microsoft.Databricks", "workspaces"), ("Microsoft.Databricks", "accessConnectors"), ("Microsoft.EventHub", "namespaces"), ("Microsoft.Storage", "storageAccounts"),
             ("Microsoft.OperationalInsights", "workspaces"))
 
 
-def region_check(region: str, locations: Iterable[Mapping[str, Any]], providers: Iterable[Mapping[str, Any]]) -> DoctorCheck:
+def _region_check(region: str, locations: Iterable[Mapping[str, Any]], providers: Iterable[Mapping[str, Any]]) -> DoctorCheck:
     """Return whether the subscription has the region, and the region every service."""
     shown = {item["name"]: item.get("displayName", "") for item in locations if item.get("metadata", {}).get("regionType", "Physical") == "Physical"}
     if region not in shown:
         return DoctorCheck("region", "missing", f"the subscription has no region {region!r}", nearest_name_hint(region, shown) or "choose one of `az account list-locations`, under setup.location")
     offered = {(item["namespace"].lower(), kind["resourceType"].lower()): kind.get("locations") or () for item in providers for kind in item.get("resourceTypes", ())}
-    lacking = [f"{namespace}/{kind}" for namespace, kind in REGION_SERVICES
+    lacking = [f"{namespace}/{kind}" for namespace, kind in _REGION_SERVICES
                if shown[region] not in offered.get((namespace.lower(), kind.lower()), (shown[region],)) and region not in offered.get((namespace.lower(), kind.lower()), ())]
     if lacking:
         return DoctorCheck("region", "missing", f"{shown[region]} does not offer {', '.join(lacking)}", "choose another region under setup.location, before anything is made in this one")
     return DoctorCheck("region", "ok", shown[region])
 
 
-def available_replications(region: str, skus: Iterable[Mapping[str, Any]]) -> set[str]:
+def _available_replications(region: str, skus: Iterable[Mapping[str, Any]]) -> set[str]:
     """Return how storage accounts of a region can be replicated (Azure, *Skus - List*)."""
     return {item["name"].split("_", 1)[1] for item in skus if item.get("kind") == "StorageV2" and item["name"].startswith("Standard_")
             and region in [place.lower() for place in item.get("locations", ())] and not item.get("restrictions")}
 
 
-def paired_region_abroad(region: str, locations: Iterable[Mapping[str, Any]]) -> str:
+def _paired_region_abroad(region: str, locations: Iterable[Mapping[str, Any]]) -> str:
     """Return the paired region of a region where that lies in another geography, within which Azure keeps data (Azure, *List Locations*: `pairedRegion`, `geography`), else an empty text."""
     places = {item["name"]: item for item in locations}
     about = places.get(region, {}).get("metadata", {})
@@ -67,12 +65,12 @@ def paired_region_abroad(region: str, locations: Iterable[Mapping[str, Any]]) ->
     return f"{places.get(pair, {}).get('displayName', pair)} ({there})" if pair and there != about.get("geography") else ""
 
 
-REPLICATION_KEYS = {"replication": "setup.azure.storage_replication", "replication of the state": "setup.state_replication"}
+_REPLICATION_KEYS = {"replication": "setup.azure.storage_replication", "replication of the state": "setup.state_replication"}
 
 
-def replication_check(name: str, region: str, replication: str, offered: set[str], abroad: str = "", actual: str = "") -> DoctorCheck:
+def _replication_check(name: str, region: str, replication: str, offered: set[str], abroad: str = "", actual: str = "") -> DoctorCheck:
     """Return whether a storage account can be replicated so, leaves no copy abroad, and is not made anew for it; `actual` is how one that is there is replicated."""
-    key = REPLICATION_KEYS[name]
+    key = _REPLICATION_KEYS[name]
     if replication not in offered:
         return DoctorCheck(name, "missing", f"{region} has no {replication}; it has {', '.join(sorted(offered)) or 'none'}", f"choose one of these under {key}")
     if actual and ("Z" in actual) != ("Z" in replication):
@@ -83,11 +81,11 @@ def replication_check(name: str, region: str, replication: str, offered: set[str
     return DoctorCheck(name, "ok", replication)
 
 # %% ../../nbs/setup/11_region.ipynb #11b84da8
-QUOTA_REMEDY = "ask for more in the portal: Quotas, Microsoft.Compute, {region}; or choose another size under {key}, or {instead}"
+_QUOTA_REMEDY = "ask for more in the portal: Quotas, Microsoft.Compute, {region}; or choose another size under {key}, or {instead}"
 
 
 @dataclass(frozen=True)
-class ClusterMachines:
+class _ClusterMachines:
     """The machines that a cluster takes: a size, the least and the most of them, and the keys of the project file that say so."""
 
     name: str
@@ -98,10 +96,10 @@ class ClusterMachines:
     most: int = 1
 
 
-def project_machines(project: Project) -> tuple[ClusterMachines, ...]:
+def _project_machines(project: Project) -> tuple[_ClusterMachines, ...]:
     """Return what the project's cluster and a cluster of its jobs take; none where they are serverless, or of a pool, which has its own."""
     shared, said = project.unity.compute != "serverless", dict(project.jobs.cluster)
-    found = [ClusterMachines("machines", project.unity.node_type, "unity.node_type", "unity.compute: serverless")] if shared else []
+    found = [_ClusterMachines("machines", project.unity.node_type, "unity.node_type", "unity.compute: serverless")] if shared else []
     is_told = any(key in said for key in ("node_type", "driver_node_type", "workers"))
     if project.jobs.compute != "job_cluster" or said.get("pool") or (shared and not is_told):
         return tuple(found)
@@ -112,29 +110,29 @@ def project_machines(project: Project) -> tuple[ClusterMachines, ...]:
     driver = 0 if is_apart or compute.driver_pool else 1
     workers = (0, 0) if compute.spot else compute.workers  # those that may be taken away have a quota of their own
     counts = [max(driver + count, 1) for count in workers]
-    found.append(ClusterMachines("machines of jobs", size, key, "fewer jobs.cluster.workers, or jobs.compute: serverless", *counts))
+    found.append(_ClusterMachines("machines of jobs", size, key, "fewer jobs.cluster.workers, or jobs.compute: serverless", *counts))
     if is_apart:
-        found.append(ClusterMachines("drivers of jobs", compute.driver_node_type, "jobs.cluster.driver_node_type", "jobs.compute: serverless"))
+        found.append(_ClusterMachines("drivers of jobs", compute.driver_node_type, "jobs.cluster.driver_node_type", "jobs.compute: serverless"))
     return tuple(found)
 
 
-def quota_usage(usages: Iterable[Mapping[str, Any]], name: str) -> tuple[int, int]:
+def _quota_usage(usages: Iterable[Mapping[str, Any]], name: str) -> tuple[int, int]:
     """Return how much of a quota is used, and the quota; (0, 0) where there is none of that name."""
     found = next((item for item in usages if item.get("name", {}).get("value", "").lower() == name.lower()), {})
     return int(found.get("currentValue", 0)), int(found.get("limit", 0))
 
 
-def machine_check(region: str, machines: ClusterMachines, sizes: Iterable[Mapping[str, Any]], usages: Sequence[Mapping[str, Any]]) -> DoctorCheck:
+def _machine_check(region: str, machines: _ClusterMachines, sizes: Iterable[Mapping[str, Any]], usages: Sequence[Mapping[str, Any]]) -> DoctorCheck:
     """Return whether the region has a size of machine for the subscription, and its quotas room for as many as are taken (Azure, *Resource Skus - List* and *Usage - List*)."""
     size, key, name = machines.size, machines.key, machines.name
-    request = QUOTA_REMEDY.format(region=region, key=key, instead=machines.instead)
+    request = _QUOTA_REMEDY.format(region=region, key=key, instead=machines.instead)
     found = next((item for item in sizes if item.get("resourceType") == "virtualMachines" and item.get("name", "").lower() == size.lower()), None)
     if found is None:
         return DoctorCheck(name, "missing", f"{region} has no {size}", f"choose another size under {key}: az vm list-skus --location {region}")
     if any(item.get("type") == "Location" for item in found.get("restrictions") or ()):
         return DoctorCheck(name, "missing", f"the subscription may not use {size} in {region}", f"choose another size under {key}, or ask for access in the portal: Quotas, Microsoft.Compute")
     cores = next((int(item["value"]) for item in found.get("capabilities", ()) if item["name"] == "vCPUs"), 4)
-    quotas = {quota: quota_usage(usages, quota) for quota in (found["family"], "cores")}
+    quotas = {quota: _quota_usage(usages, quota) for quota in (found["family"], "cores")}
     least, most = cores * machines.least, cores * machines.most
     taken = "" if machines.most == 1 else f", and {machines.most} of them {most}"
     detail = f"{size} has {cores} vCPUs{taken}; used: {', '.join(f'{used} of {limit} {quota}' for quota, (used, limit) in quotas.items())}"
@@ -146,9 +144,9 @@ def machine_check(region: str, machines: ClusterMachines, sizes: Iterable[Mappin
     return DoctorCheck(name, "warning", detail, f"stop what runs, or {request}") if is_used_up else DoctorCheck(name, "ok", detail)
 
 # %% ../../nbs/setup/11_region.ipynb #d4367fa5
-def account_quota_check(region: str, needed: int, usages: Iterable[Mapping[str, Any]]) -> DoctorCheck:
+def _account_quota_check(region: str, needed: int, usages: Iterable[Mapping[str, Any]]) -> DoctorCheck:
     """Return whether the region has room for so many storage accounts more."""
-    used, limit = quota_usage(usages, "StorageAccounts")
+    used, limit = _quota_usage(usages, "StorageAccounts")
     if limit - used >= needed:
         return DoctorCheck("storage accounts", "ok", f"{used} of {limit} used in {region}")
     return DoctorCheck("storage accounts", "missing", f"{used} of {limit} used in {region}; {needed} more are made", f"ask for more in the portal: Quotas, Microsoft.Storage, {region}, or delete some")
@@ -158,26 +156,26 @@ def region_checks(azure: AzureServices) -> tuple[DoctorCheck, ...]:
     """Return what the subscription's providers and regions say."""
     providers = list(list_items(azure.management, azure.path("/providers", "2021-04-01")))
     locations = list(list_items(azure.management, azure.path("/locations", "2022-12-01")))
-    return provider_check(providers), region_check(azure.setup.location, locations, providers)
+    return _provider_check(providers), _region_check(azure.setup.location, locations, providers)
 
 
 def storage_checks(azure: AzureServices) -> tuple[DoctorCheck, ...]:
     """Return how the lake and the state can be replicated in the region, and how much of its quota is used."""
     region, names, usual = azure.setup.location, azure.project.names, default_replication(azure.setup.location)
-    offered = available_replications(region, list_items(azure.management, azure.path("/providers/Microsoft.Storage/skus", "2023-05-01")))
-    abroad = paired_region_abroad(region, list_items(azure.management, azure.path("/locations", "2022-12-01")))
+    offered = _available_replications(region, list_items(azure.management, azure.path("/providers/Microsoft.Storage/skus", "2023-05-01")))
+    abroad = _paired_region_abroad(region, list_items(azure.management, azure.path("/locations", "2022-12-01")))
     wanted = (("replication", names.storage_account, str(azure.setup.azure.get("storage_replication", usual))),
               ("replication of the state", names.state_account, azure.setup.state_replication or usual))
     usages = list(list_items(azure.management, azure.path(f"/providers/Microsoft.Storage/locations/{region}/usages", "2023-05-01")))
     there = {item["name"]: item.get("sku", {}).get("name", "").partition("_")[2] for item in azure.resources("/providers/Microsoft.Storage/storageAccounts", "2023-05-01")}
     needed = 2 * (names.storage_account not in there) + (names.state_account not in there)  # the lake comes with the workspace's own
-    copies = (replication_check(name, region, replication, offered, abroad, there.get(account, "")) for name, account, replication in wanted)
-    return (*copies, account_quota_check(region, needed, usages))
+    copies = (_replication_check(name, region, replication, offered, abroad, there.get(account, "")) for name, account, replication in wanted)
+    return (*copies, _account_quota_check(region, needed, usages))
 
 
 def machine_checks(azure: AzureServices) -> tuple[DoctorCheck, ...]:
     """Return whether clusters get their machine."""
-    wanted = project_machines(azure.project)
+    wanted = _project_machines(azure.project)
     serverless = DoctorCheck("machines", "ok", "serverless: none of the subscription's")
     none = (serverless,) if azure.project.unity.compute == "serverless" else ()
     if not wanted:
@@ -186,4 +184,4 @@ def machine_checks(azure: AzureServices) -> tuple[DoctorCheck, ...]:
     within = quote(f"location eq '{region}'")
     sizes = list(list_items(azure.management, azure.path(f"/providers/Microsoft.Compute/skus?$filter={within}", "2021-07-01")))
     usages = list(list_items(azure.management, azure.path(f"/providers/Microsoft.Compute/locations/{region}/usages", "2024-07-01")))
-    return (*none, *(machine_check(region, machines, sizes, usages) for machines in wanted))
+    return (*none, *(_machine_check(region, machines, sizes, usages) for machines in wanted))

@@ -18,9 +18,8 @@ from ..project.project_file import Project
 from .events import ResourceProgress
 
 # %% auto #0
-__all__ = ['ProgressReport', 'NO_SETUP_TARGET', 'PLAN_DELETES', 'PartPlan', 'InfrastructureBackend', 'hold_backend',
-           'check_allowed', 'join_part_plans', 'ignore_progress', 'report_part_start', 'plan_all', 'read_outputs',
-           'apply_all']
+__all__ = ['ProgressReport', 'PartPlan', 'InfrastructureBackend', 'hold_backend', 'check_allowed', 'join_part_plans',
+           'report_part_start', 'plan_all', 'read_outputs', 'apply_all']
 
 # %% ../../nbs/setup/06_side.ipynb #a7f738b5
 ProgressReport = Callable[[ResourceProgress], None]
@@ -64,7 +63,7 @@ class InfrastructureBackend(Protocol):
         """Return what a part put out, by name."""
 
 # %% ../../nbs/setup/06_side.ipynb #4a68fdbb
-NO_SETUP_TARGET = code("no-such-side", "The project has no target of that name.", "use `azure`, `local`, or a workspace under `targets:` of the project file")
+_NO_SETUP_TARGET = code("no-such-side", "The project has no target of that name.", "use `azure`, `local`, or a workspace under `targets:` of the project file")
 
 
 @contextmanager
@@ -75,18 +74,18 @@ def hold_backend(project: Project, contracts: Iterable[Contract], target: str) -
 
     known = ("azure", "local", *project.targets)
     if target not in known:
-        raise BadInput(NO_SETUP_TARGET.fault(f"there is no target {target!r}", hint=nearest_name_hint(target, known)))
+        raise BadInput(_NO_SETUP_TARGET.fault(f"there is no target {target!r}", hint=nearest_name_hint(target, known)))
     with hold_local_backend(project, contracts) if target == "local" else hold_azure_backend(project, contracts) as side:
         yield side
 
 # %% ../../nbs/setup/06_side.ipynb #5dbbb79c
-PLAN_DELETES = code("plan-deletes", "A plan deletes or makes anew what may hold data, and that was not allowed.", "undo what asks for it, or allow it by --allow-delete")
+_PLAN_DELETES = code("plan-deletes", "A plan deletes or makes anew what may hold data, and that was not allowed.", "undo what asks for it, or allow it by --allow-delete")
 
 
 def check_allowed(planned: PartPlan) -> None:
     """Raise BadInput with every change that was not allowed."""
     if planned.plan.refusals:
-        raise BadInput(*(PLAN_DELETES.fault(f"{change.action} {change.kind} {change.name}", hint=change.refusal) for change in planned.plan.refusals))
+        raise BadInput(*(_PLAN_DELETES.fault(f"{change.action} {change.kind} {change.name}", hint=change.refusal) for change in planned.plan.refusals))
 
 
 def join_part_plans(found: Iterable[PartPlan]) -> Plan:
@@ -94,7 +93,7 @@ def join_part_plans(found: Iterable[PartPlan]) -> Plan:
     return Plan(tuple(change for planned in found for change in planned.plan.changes))
 
 # %% ../../nbs/setup/06_side.ipynb #5aea9d5e
-def ignore_progress(progress: ResourceProgress) -> None:
+def _ignore_progress(progress: ResourceProgress) -> None:
     """Report nothing."""
 
 
@@ -104,17 +103,17 @@ def report_part_start(part: str, doing: str, report: ProgressReport) -> str:
     return part
 
 
-def plan_all(side: InfrastructureBackend, parts: Iterable[str] = (), allow_delete: bool = False, report: ProgressReport = ignore_progress) -> tuple[PartPlan, ...]:
+def plan_all(side: InfrastructureBackend, parts: Iterable[str] = (), allow_delete: bool = False, report: ProgressReport = _ignore_progress) -> tuple[PartPlan, ...]:
     """Return the plans of the parts, of all where none is named; ids that nobody knows yet are stood for."""
     return tuple(side.plan_part(report_part_start(part, "plan", report), allow_delete, ahead=True) for part in parts or side.parts)
 
 
-def read_outputs(side: InfrastructureBackend, parts: Iterable[str] = (), report: ProgressReport = ignore_progress) -> dict[str, dict[str, Any]]:
+def read_outputs(side: InfrastructureBackend, parts: Iterable[str] = (), report: ProgressReport = _ignore_progress) -> dict[str, dict[str, Any]]:
     """Return what the parts put out, by part and name."""
     return {part: dict(side.outputs(report_part_start(part, "read", report))) for part in parts or side.parts}
 
 
-def apply_all(side: InfrastructureBackend, parts: Iterable[str] = (), allow_delete: bool = False, report: ProgressReport = ignore_progress, show: Callable[[PartPlan], None] = lambda planned: None) -> tuple[PartPlan, ...]:
+def apply_all(side: InfrastructureBackend, parts: Iterable[str] = (), allow_delete: bool = False, report: ProgressReport = _ignore_progress, show: Callable[[PartPlan], None] = lambda planned: None) -> tuple[PartPlan, ...]:
     """Plan, show and apply the parts, one after another; returns the plans that were applied."""
     done = []
     for part in parts or side.parts:

@@ -14,14 +14,13 @@ from ..targets.doctor import DoctorCheck
 from ..targets.clients.management import call_azure
 
 # %% auto #0
-__all__ = ['STORAGE_API_VERSION', 'EVENT_HUBS_API_VERSION', 'RESOURCE_GROUPS_API_VERSION', 'availability_check', 'own_resource',
-           'name_check', 'group_check', 'watcher_check', 'name_checks', 'group_checks']
+__all__ = ['name_checks', 'group_checks']
 
 # %% ../../nbs/setup/12_taken.ipynb #a5caeca2
-STORAGE_API_VERSION, EVENT_HUBS_API_VERSION, RESOURCE_GROUPS_API_VERSION = "2023-05-01", "2024-01-01", "2021-04-01"
+_STORAGE_API_VERSION, _EVENT_HUBS_API_VERSION, _RESOURCE_GROUPS_API_VERSION = "2023-05-01", "2024-01-01", "2021-04-01"
 
 
-def availability_check(kind: str, name: str, answer: Mapping[str, Any], own: Mapping[str, Any]) -> DoctorCheck:
+def _availability_check(kind: str, name: str, answer: Mapping[str, Any], own: Mapping[str, Any]) -> DoctorCheck:
     """Return whether a name is free, by what Azure answers to `Check Name Availability`, and by the project's own resource of that name."""
     if answer.get("nameAvailable"):
         return DoctorCheck(f"{kind} {name}", "ok", "free")
@@ -31,20 +30,20 @@ def availability_check(kind: str, name: str, answer: Mapping[str, Any], own: Map
                  "choose another domain, or an environment: every name has it. An account that was deleted a moment ago frees its name within the hour")
 
 
-def own_resource(azure: AzureServices, group: str, kind: str, name: str, version: str) -> Any:
+def _own_resource(azure: AzureServices, group: str, kind: str, name: str, version: str) -> Any:
     """Return a resource of a resource group of the project; empty where it is not there."""
     return azure.get(f"/resourceGroups/{group}/providers/{kind}/{name}", version)
 
 
-def name_check(azure: AzureServices, kind: str, title: str, name: str, group: str, version: str) -> tuple[DoctorCheck, ...]:
+def _name_check(azure: AzureServices, kind: str, title: str, name: str, group: str, version: str) -> tuple[DoctorCheck, ...]:
     """Return whether a globally unique name of a type is free or the project's."""
     namespace = kind.split("/")[0]
     body = {"name": name} | ({"type": kind} if namespace == "Microsoft.Storage" else {})
     answer = call_azure(azure.management, "POST", azure.path(f"/providers/{namespace}/checkNameAvailability", version), body).body
-    return (availability_check(title, name, answer, {} if answer.get("nameAvailable") else own_resource(azure, group, kind, name, version)),)
+    return (_availability_check(title, name, answer, {} if answer.get("nameAvailable") else _own_resource(azure, group, kind, name, version)),)
 
 # %% ../../nbs/setup/12_taken.ipynb #332ae5f9
-def group_check(name: str, region: str, domain: str, found: Mapping[str, Any]) -> DoctorCheck:
+def _group_check(name: str, region: str, domain: str, found: Mapping[str, Any]) -> DoctorCheck:
     """Return whether a resource group is free, or the project's and in its region."""
     if not found.get("name"):
         return DoctorCheck(f"resource group {name}", "ok", "free")
@@ -56,7 +55,7 @@ def group_check(name: str, region: str, domain: str, found: Mapping[str, Any]) -
     return DoctorCheck(f"resource group {name}", "ok", "there already, with the project's tags")
 
 
-def watcher_check(region: str, group: str, is_managed: bool, watchers: Iterable[Mapping[str, Any]]) -> DoctorCheck:
+def _watcher_check(region: str, group: str, is_managed: bool, watchers: Iterable[Mapping[str, Any]]) -> DoctorCheck:
     """Return whether the project can make the region's Network Watcher, where it is to make one."""
     others = [item["id"] for item in watchers if item.get("location") == region and f"/resourcegroups/{group}/".lower() not in item["id"].lower()]
     if others and is_managed:
@@ -67,10 +66,10 @@ def watcher_check(region: str, group: str, is_managed: bool, watchers: Iterable[
 def name_checks(azure: AzureServices) -> tuple[DoctorCheck, ...]:
     """Return whether the names that are unique in Azure are free or the project's; who may only read is not told about namespaces."""
     names = azure.project.names
-    wanted = (("Microsoft.Storage/storageAccounts", "storage account", names.storage_account, names.resource_group, STORAGE_API_VERSION),
-              ("Microsoft.Storage/storageAccounts", "storage account", names.state_account, f"{names.resource_group}tf", STORAGE_API_VERSION),
-              ("Microsoft.EventHub/namespaces", "Event Hubs namespace", names.eventhub_namespace, names.resource_group, EVENT_HUBS_API_VERSION))
-    return tuple(check for each in wanted for check in run_azure_check(f"{each[1]} {each[2]}", partial(name_check, azure, *each)))
+    wanted = (("Microsoft.Storage/storageAccounts", "storage account", names.storage_account, names.resource_group, _STORAGE_API_VERSION),
+              ("Microsoft.Storage/storageAccounts", "storage account", names.state_account, f"{names.resource_group}tf", _STORAGE_API_VERSION),
+              ("Microsoft.EventHub/namespaces", "Event Hubs namespace", names.eventhub_namespace, names.resource_group, _EVENT_HUBS_API_VERSION))
+    return tuple(check for each in wanted for check in run_azure_check(f"{each[1]} {each[2]}", partial(_name_check, azure, *each)))
 
 
 def group_checks(azure: AzureServices) -> tuple[DoctorCheck, ...]:
@@ -78,6 +77,6 @@ def group_checks(azure: AzureServices) -> tuple[DoctorCheck, ...]:
     names, region = azure.project.names, azure.setup.location
     watchers = azure.resources("/providers/Microsoft.Network/networkWatchers", "2024-05-01")
     return (
-        group_check(names.resource_group, region, names.domain, azure.get(f"/resourceGroups/{names.resource_group}", RESOURCE_GROUPS_API_VERSION)),
-        watcher_check(region, names.resource_group, bool(azure.setup.azure.get("network_watcher_is_managed", True)), watchers),
+        _group_check(names.resource_group, region, names.domain, azure.get(f"/resourceGroups/{names.resource_group}", _RESOURCE_GROUPS_API_VERSION)),
+        _watcher_check(region, names.resource_group, bool(azure.setup.azure.get("network_watcher_is_managed", True)), watchers),
     )

@@ -27,16 +27,13 @@ from .lock import SetupRun, state_lock_owner, parse_state_lock
 from ..project.values import is_version_allowed
 
 # %% auto #0
-__all__ = ['TERRAFORM_VERSIONS', 'INSTALL_TERRAFORM', 'NO_TERRAFORM', 'TERRAFORM_VARIABLES_KEPT', 'SETUP_INTERRUPTED',
-           'EventReport', 'terraform_version', 'is_accepted_version', 'terraform_program', 'process_environment',
-           'SignalRelay', 'relay_signals', 'ignore_event', 'Terraform', 'open_terraform_log', 'terraform_json_text',
-           'read_process_lines', 'track_terraform_process', 'execute_terraform', 'run_terraform', 'release_own_lock',
-           'read_terraform_json']
+__all__ = ['INSTALL_TERRAFORM', 'EventReport', 'terraform_version', 'is_accepted_version', 'terraform_program',
+           'process_environment', 'Terraform', 'run_terraform', 'read_terraform_json']
 
 # %% ../../nbs/setup/03_terraform.ipynb #922682f1
-TERRAFORM_VERSIONS = ">=1.11,<2.0"  # required_version of infra/*/versions.tf
+_TERRAFORM_VERSIONS = ">=1.11,<2.0"  # required_version of infra/*/versions.tf
 INSTALL_TERRAFORM = "install Terraform 1.11 or later, below 2.0, from your package manager, and have it on PATH"
-NO_TERRAFORM = code("terraform-missing", "Terraform is not installed, or in a version that infra/ does not accept.", INSTALL_TERRAFORM)
+_NO_TERRAFORM = code("terraform-missing", "Terraform is not installed, or in a version that infra/ does not accept.", INSTALL_TERRAFORM)
 
 
 def terraform_version() -> str:
@@ -53,23 +50,23 @@ def terraform_version() -> str:
 
 def is_accepted_version(version: str) -> bool:
     """`infra/` accepts the version."""
-    return is_version_allowed(TERRAFORM_VERSIONS, version)
+    return is_version_allowed(_TERRAFORM_VERSIONS, version)
 
 
 def terraform_program() -> str:
     """Return the path of a fitting Terraform; raises BadInput where there is none."""
     version = terraform_version()
     if not is_accepted_version(version):
-        raise BadInput(NO_TERRAFORM.fault(f"terraform on PATH is version {version}" if version else "terraform is not on PATH"))
+        raise BadInput(_NO_TERRAFORM.fault(f"terraform on PATH is version {version}" if version else "terraform is not on PATH"))
     return str(shutil.which("terraform"))
 
 # %% ../../nbs/setup/03_terraform.ipynb #f608d1ca
-TERRAFORM_VARIABLES_KEPT = re.compile(r"TF_CLI_CONFIG_FILE|TF_PLUGIN_|TF_REGISTRY_|TF_TOKEN_")
+_TERRAFORM_VARIABLES_KEPT = re.compile(r"TF_CLI_CONFIG_FILE|TF_PLUGIN_|TF_REGISTRY_|TF_TOKEN_")
 
 
 def process_environment(given: Mapping[str, str], tenant: str, subscription: str) -> dict[str, str]:
     """Return the environment of Terraform's process (azurerm provider, *Authenticating using OpenID Connect*)."""
-    kept = {name: value for name, value in given.items() if not name.startswith("TF_") or TERRAFORM_VARIABLES_KEPT.match(name)}
+    kept = {name: value for name, value in given.items() if not name.startswith("TF_") or _TERRAFORM_VARIABLES_KEPT.match(name)}
     kept |= {"TF_IN_AUTOMATION": "1", "TF_INPUT": "0", "CHECKPOINT_DISABLE": "1", "ARM_TENANT_ID": tenant, "ARM_SUBSCRIPTION_ID": subscription}
     client = given.get("ARM_CLIENT_ID") or given.get("AZURE_CLIENT_ID")
     if client and "ACTIONS_ID_TOKEN_REQUEST_URL" in given:
@@ -77,11 +74,11 @@ def process_environment(given: Mapping[str, str], tenant: str, subscription: str
     return kept
 
 # %% ../../nbs/setup/03_terraform.ipynb #0ec1374c
-SETUP_INTERRUPTED = code("setup-interrupted", "A signal ended the run, after what was under way had ended.", "run it again: it goes on where it stopped")
+_SETUP_INTERRUPTED = code("setup-interrupted", "A signal ended the run, after what was under way had ended.", "run it again: it goes on where it stopped")
 
 
 @dataclass
-class SignalRelay:
+class _SignalRelay:
     """The process that signals are passed on to, those that came, and whether one went on."""
 
     process: subprocess.Popen[str] | None = None
@@ -96,9 +93,9 @@ class SignalRelay:
 
 
 @contextmanager
-def relay_signals() -> Iterator[SignalRelay]:
+def _relay_signals() -> Iterator[_SignalRelay]:
     """Keep SIGINT and SIGTERM for a process to be named; in another thread than the main one no signal arrives."""
-    passed = SignalRelay()
+    passed = _SignalRelay()
 
     def take(number: int, _: Any) -> None:
         passed.came += (number,)
@@ -118,7 +115,7 @@ def relay_signals() -> Iterator[SignalRelay]:
 EventReport = Callable[[Mapping[str, Any]], None]
 
 
-def ignore_event(event: Mapping[str, Any]) -> None:
+def _ignore_event(event: Mapping[str, Any]) -> None:
     """Report nothing."""
 
 
@@ -133,19 +130,19 @@ class Terraform:
     run: SetupRun | None = None
 
 # %% ../../nbs/setup/03_terraform.ipynb #d85d71e0
-def open_terraform_log(path: Path) -> Any:
+def _open_terraform_log(path: Path) -> Any:
     """Open a log that its owner alone reads."""
     make_private(path.parent)
     return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "a", encoding="utf-8")
 
 
-def terraform_json_text(text: str) -> str:
+def _terraform_json_text(text: str) -> str:
     """Return a text as Terraform's JSON spells it (Go, *encoding/json*: &, < and > are escaped)."""
     spelled = json.dumps(text, ensure_ascii=False)[1:-1]
     return spelled.replace("&", r"\u0026").replace("<", r"\u003c").replace(">", r"\u003e")
 
 
-def read_process_lines(process: subprocess.Popen[str], take: Callable[[str], None]) -> None:
+def _read_process_lines(process: subprocess.Popen[str], take: Callable[[str], None]) -> None:
     """Hand over every line that a process prints, to its end; where that raises, the process is asked to end and waited for."""
     assert process.stdout is not None
     try:
@@ -160,7 +157,7 @@ def read_process_lines(process: subprocess.Popen[str], take: Callable[[str], Non
 
 
 @contextmanager
-def track_terraform_process(run: SetupRun | None, process: subprocess.Popen[str]) -> Iterator[None]:
+def _track_terraform_process(run: SetupRun | None, process: subprocess.Popen[str]) -> Iterator[None]:
     """Have a run know its Terraform while that is at work; providers that outlive one that was killed end with it."""
     if run is not None:
         run.record_terraform(process.pid)
@@ -174,11 +171,11 @@ def track_terraform_process(run: SetupRun | None, process: subprocess.Popen[str]
             run.record_terraform(0)
 
 
-def execute_terraform(terraform: Terraform, arguments: tuple[str, ...], report: EventReport) -> tuple[int, list[str], tuple[int, ...]]:
+def _execute_terraform(terraform: Terraform, arguments: tuple[str, ...], report: EventReport) -> tuple[int, list[str], tuple[int, ...]]:
     """Run Terraform; return its exit code, its lines without secrets, and the signals that came meanwhile."""
     hidden, printed = environment_secrets(terraform.environment), list[str]()
-    spelled = {name: terraform_json_text(secret) for name, secret in hidden.items()}
-    with open_terraform_log(terraform.log) as log, relay_signals() as passed:
+    spelled = {name: _terraform_json_text(secret) for name, secret in hidden.items()}
+    with _open_terraform_log(terraform.log) as log, _relay_signals() as passed:
         log.write(f"# terraform -chdir={terraform.folder} {' '.join(arguments)}\n")
 
         def take(line: str) -> None:
@@ -192,34 +189,34 @@ def execute_terraform(terraform: Terraform, arguments: tuple[str, ...], report: 
                                    stderr=subprocess.STDOUT, text=True, encoding="utf-8", errors="replace", start_new_session=True)
         passed.process = process
         passed.relay_signal()
-        with track_terraform_process(terraform.run, process):
-            read_process_lines(process, take)
+        with _track_terraform_process(terraform.run, process):
+            _read_process_lines(process, take)
             returned = process.wait()
         return returned, printed, passed.came
 
 # %% ../../nbs/setup/03_terraform.ipynb #c6ac2763
-def run_terraform(terraform: Terraform, *arguments: str, report: EventReport = ignore_event) -> str:
+def run_terraform(terraform: Terraform, *arguments: str, report: EventReport = _ignore_event) -> str:
     """Run Terraform and return what it printed; raises DatamasterError with its errors, or where a signal ended it."""
     begun = datetime.now(UTC)
-    returned, printed, came = execute_terraform(terraform, arguments, report)
+    returned, printed, came = _execute_terraform(terraform, arguments, report)
     if returned < 0:
         name = signal.Signals(-returned).name
-        released = release_own_lock(terraform, begun) if arguments[0] in ("plan", "apply") else ""
+        released = _release_own_lock(terraform, begun) if arguments[0] in ("plan", "apply") else ""
         raise DatamasterError(TERRAFORM_FAILED.fault(f"terraform {arguments[0]} was killed by {name}" + released, file=str(terraform.log)))
     if came:
-        raise DatamasterError(SETUP_INTERRUPTED.fault(f"terraform {arguments[0]} was ended by {signal.Signals(came[0]).name}", file=str(terraform.log)))
+        raise DatamasterError(_SETUP_INTERRUPTED.fault(f"terraform {arguments[0]} was ended by {signal.Signals(came[0]).name}", file=str(terraform.log)))
     if returned:
         rest = TERRAFORM_FAILED.fault(f"terraform {arguments[0]} exited with {returned}: {' '.join(' '.join(printed[-8:]).split())}", file=str(terraform.log))
         raise DatamasterError(*(diagnostic_faults(printed, terraform.folder, terraform.run) or [rest]))
     return "".join(printed)
 
 
-def release_own_lock(terraform: Terraform, begun: datetime) -> str:
+def _release_own_lock(terraform: Terraform, begun: datetime) -> str:
     """Give back the lock that a Terraform of ours left, begun since then; return what is to be said of it."""
-    _, printed, _ = execute_terraform(terraform, ("plan", "-json", "-input=false", "-refresh=false"), ignore_event)
+    _, printed, _ = _execute_terraform(terraform, ("plan", "-json", "-input=false", "-refresh=false"), _ignore_event)
     locks = [parse_state_lock(str(event["diagnostic"].get("detail"))) for event in map(parse_event, printed) if event.get("type") == "diagnostic"]
     lock = next((lock for lock in locks if lock and lock.who == state_lock_owner() and lock.created >= begun.replace(microsecond=0)), None)
-    return "; its lock was released" if lock and execute_terraform(terraform, ("force-unlock", "-force", lock.id), ignore_event)[0] == 0 else ""
+    return "; its lock was released" if lock and _execute_terraform(terraform, ("force-unlock", "-force", lock.id), _ignore_event)[0] == 0 else ""
 
 # %% ../../nbs/setup/03_terraform.ipynb #9184c4c6
 def read_terraform_json(terraform: Terraform, *arguments: str) -> dict[str, Any]:

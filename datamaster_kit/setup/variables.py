@@ -20,10 +20,8 @@ from ..project.sections import SETUP_KEYS, setup_conflicts
 from ..project.shape import shape_findings, faults_without_file
 
 # %% auto #0
-__all__ = ['NO_SETUP', 'DAYS_BY_UNIT', 'REGION_NAMES_WITHOUT_ZONES', 'REGIONS_WITHOUT_ZONES', 'LAKE_CONTAINERS',
-           'NO_ENTRA_OUTPUT', 'StateWriter', 'Budget', 'Github', 'Setup', 'setup_faults', 'setup_of', 'retention_days',
-           'lifecycle_rules', 'default_replication', 'state_variables', 'entra_variables', 'azure_variables',
-           'ids_to_write', 'render_tfvars']
+__all__ = ['StateWriter', 'Budget', 'Github', 'Setup', 'setup_of', 'default_replication', 'state_variables', 'entra_variables',
+           'azure_variables', 'ids_to_write', 'render_tfvars']
 
 # %% ../../nbs/setup/00_variables.ipynb #0d6b6b72
 @dataclass(frozen=True)
@@ -71,19 +69,19 @@ class Setup:
     azure: Mapping[str, Any] = field(default_factory=dict)
 
 # %% ../../nbs/setup/00_variables.ipynb #f42fd9fc
-NO_SETUP = code("no-setup", "The project file says nothing of the Azure side.", "add `setup:`, as `datamaster init` writes it and the documentation of the Azure side explains it")
+_NO_SETUP = code("no-setup", "The project file says nothing of the Azure side.", "add `setup:`, as `datamaster init` writes it and the documentation of the Azure side explains it")
 
 
-def setup_faults(project: Project) -> list[Fault]:
+def _setup_faults(project: Project) -> list[Fault]:
     """Return what is wrong with what the project says of the Azure side."""
     if not project.setup:
-        return [NO_SETUP.fault("there is no `setup:`", path="$.setup")]
+        return [_NO_SETUP.fault("there is no `setup:`", path="$.setup")]
     return faults_without_file([*shape_findings(project.setup, SETUP_KEYS, ("setup",)), *setup_conflicts(project.setup), *azure_name_findings(project.names)])
 
 # %% ../../nbs/setup/00_variables.ipynb #39c8cb56
 def setup_of(project: Project) -> Setup:
     """Return what the project says of the Azure side; raises BadInput with every fault."""
-    faults = setup_faults(project)
+    faults = _setup_faults(project)
     if faults:
         raise BadInput(*(fault.in_file("datamaster.yaml") for fault in faults))
     said = dict(project.setup)
@@ -91,25 +89,25 @@ def setup_of(project: Project) -> Setup:
     return Setup(**{**said, "writers": writers, "budget": Budget(**said["budget"]), "github": Github(**said["github"])})
 
 # %% ../../nbs/setup/00_variables.ipynb #ccdecc8e
-DAYS_BY_UNIT = {"years": Decimal(366), "months": Decimal(31), "weeks": Decimal(7), "days": Decimal(1), "hours": Decimal(1) / 24, "minutes": Decimal(1) / 1_440,
+_DAYS_BY_UNIT = {"years": Decimal(366), "months": Decimal(31), "weeks": Decimal(7), "days": Decimal(1), "hours": Decimal(1) / 24, "minutes": Decimal(1) / 1_440,
         "seconds": Decimal(1) / 86_400}
 
 
-def retention_days(level: ServiceLevel | None) -> int | None:
+def _retention_days(level: ServiceLevel | None) -> int | None:
     """Return the whole days that a promise of retention comes to, one at least, or None where it sets no end; raises ValueError for no period."""
     period = None if level is None else retention_period(level.value, level.unit, level.options)
     if period is None:
         return None
     parts = period.parts()
-    return max(1, int(sum((value * DAYS_BY_UNIT[unit] for unit, value in parts.items()), Decimal(0)).to_integral_value(ROUND_CEILING)))
+    return max(1, int(sum((value * _DAYS_BY_UNIT[unit] for unit, value in parts.items()), Decimal(0)).to_integral_value(ROUND_CEILING)))
 
 # %% ../../nbs/setup/00_variables.ipynb #48f7d57e
-def lifecycle_rules(names: Names, contracts: Iterable[Contract]) -> list[dict[str, Any]]:
+def _lifecycle_rules(names: Names, contracts: Iterable[Contract]) -> list[dict[str, Any]]:
     """Return the lifecycle rules of the raw container: `container`, `prefix` and `days`, sorted by folder."""
     days: dict[str, int | None] = {}
     for contract in contracts:
         if (contract.workflow or Workflow()).source.type == "adls":
-            kept = retention_days(contract.service_level("retention"))
+            kept = _retention_days(contract.service_level("retention"))
             for model in contract.ingested_models:
                 there = days.get(model.name, kept)
                 days[model.name] = max(there, kept) if there and kept else None
@@ -117,16 +115,16 @@ def lifecycle_rules(names: Names, contracts: Iterable[Contract]) -> list[dict[st
 
 # %% ../../nbs/setup/00_variables.ipynb #89d576c5
 # Azure, *Azure regions list*: those without availability zones.
-REGION_NAMES_WITHOUT_ZONES = """
+_REGION_NAMES_WITHOUT_ZONES = """
 australiacentral australiacentral2 australiasoutheast brazilsoutheast canadaeast francesouth germanynorth jioindiacentral jioindiawest
 koreasouth northcentralus norwaywest southafricawest southindia swedensouth switzerlandwest uaecentral ukwest westcentralus westindia westus
 """
-REGIONS_WITHOUT_ZONES = frozenset(REGION_NAMES_WITHOUT_ZONES.split())
+_REGIONS_WITHOUT_ZONES = frozenset(_REGION_NAMES_WITHOUT_ZONES.split())
 
 
 def default_replication(region: str) -> str:
     """Return how a storage account is replicated so that no copy leaves its region: ZRS, or LRS where it has no zones."""
-    return "LRS" if region in REGIONS_WITHOUT_ZONES else "ZRS"
+    return "LRS" if region in _REGIONS_WITHOUT_ZONES else "ZRS"
 
 # %% ../../nbs/setup/00_variables.ipynb #0e614777
 def state_variables(project: Project, setup: Setup) -> dict[str, Any]:
@@ -143,8 +141,8 @@ def entra_variables(project: Project, setup: Setup) -> dict[str, Any]:
     return {"tenant_id": setup.tenant, "groups": made, "existing_groups": setup.existing_groups, "mark": project.names.mark, "service_principal_name": project.names.service_principal, "github": asdict(setup.github)}
 
 # %% ../../nbs/setup/00_variables.ipynb #fb147aef
-LAKE_CONTAINERS = ("raw", "log", "mtst", "catlog")
-NO_ENTRA_OUTPUT = code("entra-output-missing", "infra/azure needs ids that infra/entra has not put out.", "apply infra/entra first, and give what it puts out")
+_LAKE_CONTAINERS = ("raw", "log", "mtst", "catlog")
+_NO_ENTRA_OUTPUT = code("entra-output-missing", "infra/azure needs ids that infra/entra has not put out.", "apply infra/entra first, and give what it puts out")
 
 
 def azure_variables(project: Project, setup: Setup, contracts: Iterable[Contract], outputs: Mapping[str, Any]) -> dict[str, Any]:
@@ -153,13 +151,13 @@ def azure_variables(project: Project, setup: Setup, contracts: Iterable[Contract
     group, principal = outputs.get("group_ids", {}).get(names.group), outputs.get("service_principal_object_id")
     lacking = [what for what, found in ((f"group_ids.{names.group}", group), ("service_principal_object_id", principal)) if not found]
     if lacking:
-        raise BadInput(*(NO_ENTRA_OUTPUT.fault(f"the output {what} is missing") for what in lacking))
+        raise BadInput(*(_NO_ENTRA_OUTPUT.fault(f"the output {what} is missing") for what in lacking))
     return {
         "subscription_id": setup.subscription, "location": setup.location, "tags": project.resource_tags, "resource_group_name": names.resource_group,
-        "storage_account_name": names.storage_account, "containers": {purpose: names.container(purpose) for purpose in LAKE_CONTAINERS}, "eventhub_namespace_name": names.eventhub_namespace,
+        "storage_account_name": names.storage_account, "containers": {purpose: names.container(purpose) for purpose in _LAKE_CONTAINERS}, "eventhub_namespace_name": names.eventhub_namespace,
         "workspace_name": names.workspace, "access_connector_name": names.access_connector, "log_analytics_workspace_name": f"logd{names.stem}",
         "data_engineer_group_id": group, "service_principal_object_id": principal, "storage_replication": default_replication(setup.location),
-        "retention": lifecycle_rules(names, contracts), "budget": asdict(setup.budget), **setup.azure,
+        "retention": _lifecycle_rules(names, contracts), "budget": asdict(setup.budget), **setup.azure,
     }
 
 # %% ../../nbs/setup/00_variables.ipynb #ecc45433

@@ -23,8 +23,7 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
 # %% auto #0
-__all__ = ['TOTALS_OF', 'NO_RECORD_REASON', 'Handle', 'HandleMended', 'NO_SUCH_TARGET', 'FileSource', 'ListedFile', 'Files',
-           'Target', 'target_of']
+__all__ = ['TOTALS_OF', 'NO_RECORD_REASON', 'Handle', 'HandleMended', 'FileSource', 'ListedFile', 'Files', 'Target', 'target_of']
 
 # %% ../../nbs/targets/02_base.ipynb #b6497fb4
 @dataclass(frozen=True)
@@ -148,7 +147,7 @@ class Target(Protocol):
         """
 
 # %% ../../nbs/targets/02_base.ipynb #346d57e0
-NO_SUCH_TARGET = code("no-such-target", "The project file names no target of that name.", "use `local`, or add the workspace under `targets:` in the project file")
+_NO_SUCH_TARGET = code("no-such-target", "The project file names no target of that name.", "use `local`, or add the workspace under `targets:` in the project file")
 
 
 def target_of(project: Project, name: str) -> Target:
@@ -161,4 +160,4 @@ def target_of(project: Project, name: str) -> Target:
         from datamaster_kit.targets.databricks import DatabricksTarget
 
         return DatabricksTarget(project, name)
-    raise BadInput(NO_SUCH_TARGET.fault(f"there is no target {name!r}", hint=nearest_name_hint(name, ("local", *project.targets))))
+    raise BadInput(_NO_SUCH_TARGET.fault(f"there is no target {name!r}", hint=nearest_name_hint(name, ("local", *project.targets))))

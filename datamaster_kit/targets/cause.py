@@ -11,14 +11,13 @@ from collections.abc import Iterator
 from ..contract.fault import Code, Fault, code
 
 # %% auto #0
-__all__ = ['ERROR_LINE', 'WRAPPER_MESSAGES', 'FILE_ADDRESS_PATTERN', 'TABLE_RULE', 'DISK_FULL', 'JAVA_MEMORY', 'JAVA_GONE',
-           'NO_PERMISSION', 'KNOWN_CAUSES', 'full_error_text', 'cause_of', 'cause_fault']
+__all__ = ['cause_of', 'cause_fault']
 
 # %% ../../nbs/targets/09_cause.ipynb #57dc6f5e
-ERROR_LINE = re.compile(r"(?P<mark>Caused by: |: )?(?P<error>[\w.$]+(Error|Exception|Input)\b.*?: .*)")
-WRAPPER_MESSAGES = ("An error occurred while calling", "An exception was raised by the Python Proxy", "FOREACH_BATCH_USER_FUNCTION_ERROR", "STREAM_FAILED", "StreamingQueryException",
+_ERROR_LINE = re.compile(r"(?P<mark>Caused by: |: )?(?P<error>[\w.$]+(Error|Exception|Input)\b.*?: .*)")
+_WRAPPER_MESSAGES = ("An error occurred while calling", "An exception was raised by the Python Proxy", "FOREACH_BATCH_USER_FUNCTION_ERROR", "STREAM_FAILED", "StreamingQueryException",
             "Job aborted", "TASK_WRITE_FAILED", "FAILED_READ_FILE")
-FILE_ADDRESS_PATTERN = re.compile(r"\b(?:file|dbfs|abfss|wasbs):/[^\s,'\")\]]+")
+_FILE_ADDRESS_PATTERN = re.compile(r"\b(?:file|dbfs|abfss|wasbs):/[^\s,'\")\]]+")
 
 
 def _texts(error: BaseException) -> Iterator[str]:
@@ -32,7 +31,7 @@ def _texts(error: BaseException) -> Iterator[str]:
         current = inner if isinstance(inner, BaseException) else current.__cause__
 
 
-def full_error_text(error: BaseException) -> str:
+def _full_error_text(error: BaseException) -> str:
     """Return everything that an error and its causes say."""
     return "\n".join(_texts(error))
 
@@ -44,38 +43,38 @@ def cause_of(error: BaseException) -> str:
     lines = [line.strip() for line in whole.splitlines() if line.strip()]
     if notebook := next((text for text in texts if "Exception encountered at" in text), ""):  # papermill's, whose last line has the error with its name
         return [line.strip() for line in notebook.splitlines() if line.strip()][-1][:1000]
-    found = [match for line in lines if (match := ERROR_LINE.match(line)) and not any(word in line for word in WRAPPER_MESSAGES)]
+    found = [match for line in lines if (match := _ERROR_LINE.match(line)) and not any(word in line for word in _WRAPPER_MESSAGES)]
     caused = [match["error"] for match in found if match["mark"] == "Caused by: "]
     telling = [line for line in lines if not line.startswith(("at ", "=", "org.apache.spark.sql.streaming", "JVM stacktrace"))]
-    if found and (caused or any(word in whole for word in WRAPPER_MESSAGES[:3])):
+    if found and (caused or any(word in whole for word in _WRAPPER_MESSAGES[:3])):
         said = caused[-1] if caused else found[0]["error"]
     else:
         said = next((line for text in reversed(texts) for line in text.splitlines() if line.strip() and not line.strip().startswith(("at ", "=", "JVM stacktrace"))), "") or (telling or [""])[0]
-    place = FILE_ADDRESS_PATTERN.search(whole)
-    about = f" ({place[0]})" if place and place[0] not in said and any(word in whole for word in WRAPPER_MESSAGES) else ""
+    place = _FILE_ADDRESS_PATTERN.search(whole)
+    about = f" ({place[0]})" if place and place[0] not in said and any(word in whole for word in _WRAPPER_MESSAGES) else ""
     return f"{said.strip()[:800]}{about[:200]}" or type(error).__name__
 
 # %% ../../nbs/targets/09_cause.ipynb #4c4a86a4
-TABLE_RULE = code("table-rule", "A table refused rows by a rule of its own: a CHECK constraint, or a column that is NOT NULL, perhaps of another version of the contract.",
+_TABLE_RULE = code("table-rule", "A table refused rows by a rule of its own: a CHECK constraint, or a column that is NOT NULL, perhaps of another version of the contract.",
                   "`datamaster unity plan` shows how the table differs from the contract, and `datamaster unity apply` mends it; then run again")
-DISK_FULL = code("disk-full", "There is no space left where Spark or the lakehouse writes.",
+_DISK_FULL = code("disk-full", "There is no space left where Spark or the lakehouse writes.",
                  "make room under the project's .datamaster folder, and in the folder for temporary files (TMPDIR); then run again: it goes on where it stopped")
-JAVA_MEMORY = code("java-memory", "Java has no memory left.", "close what else runs, or give Spark more memory (`spark.driver.memory` in the environment variable PYSPARK_SUBMIT_ARGS); then run again")
-JAVA_GONE = code("java-gone", "The Java machine of Spark has ended.", "look whether the system ended it for want of memory (`dmesg`), make room, and run again: it goes on where it stopped")
-NO_PERMISSION = code("no-permission", "A file or folder may not be read or written.", "give whoever runs this the right to it, or remove what somebody else has made there; then run again")
-KNOWN_CAUSES: tuple[tuple[str, Code], ...] = (
-    (r"DELTA_VIOLATE_CONSTRAINT|DELTA_NOT_NULL_CONSTRAINT|CHECK constraint|NOT NULL constraint violated|DELTA_NEW_CHECK", TABLE_RULE),
-    (r"No space left on device|Disk quota exceeded|File too large|\bENOSPC\b", DISK_FULL),
-    (r"OutOfMemoryError|Java heap space|GC overhead limit", JAVA_MEMORY),
-    (r"Py4JNetworkError|Answer from Java side is empty|Error while sending or receiving|trying to connect to the Java server|Connection refused|JAVA_GATEWAY_EXITED|Connection reset by peer", JAVA_GONE),
-    (r"Permission denied|AccessControlException|Operation not permitted", NO_PERMISSION),
+_JAVA_MEMORY = code("java-memory", "Java has no memory left.", "close what else runs, or give Spark more memory (`spark.driver.memory` in the environment variable PYSPARK_SUBMIT_ARGS); then run again")
+_JAVA_GONE = code("java-gone", "The Java machine of Spark has ended.", "look whether the system ended it for want of memory (`dmesg`), make room, and run again: it goes on where it stopped")
+_NO_PERMISSION = code("no-permission", "A file or folder may not be read or written.", "give whoever runs this the right to it, or remove what somebody else has made there; then run again")
+_KNOWN_CAUSES: tuple[tuple[str, Code], ...] = (
+    (r"DELTA_VIOLATE_CONSTRAINT|DELTA_NOT_NULL_CONSTRAINT|CHECK constraint|NOT NULL constraint violated|DELTA_NEW_CHECK", _TABLE_RULE),
+    (r"No space left on device|Disk quota exceeded|File too large|\bENOSPC\b", _DISK_FULL),
+    (r"OutOfMemoryError|Java heap space|GC overhead limit", _JAVA_MEMORY),
+    (r"Py4JNetworkError|Answer from Java side is empty|Error while sending or receiving|trying to connect to the Java server|Connection refused|JAVA_GATEWAY_EXITED|Connection reset by peer", _JAVA_GONE),
+    (r"Permission denied|AccessControlException|Operation not permitted", _NO_PERMISSION),
 )
 
 
 def cause_fault(error: BaseException, what: str = "") -> Fault | None:
     """Return an error as a fault where its cause is one that has a remedy of its own, or None; `what` says what was being done."""
-    text = f"{type(error).__name__}: {full_error_text(error)}"
-    for pattern, kind in KNOWN_CAUSES:
+    text = f"{type(error).__name__}: {_full_error_text(error)}"
+    for pattern, kind in _KNOWN_CAUSES:
         if re.search(pattern, text):
             return kind.fault(f"{what}: {cause_of(error)}" if what else cause_of(error))
     return None

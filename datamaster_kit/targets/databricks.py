@@ -28,15 +28,15 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 # %% auto #0
-__all__ = ['NO_SESSION', 'RUNTIME_VERSION', 'active_session', 'DatabricksTarget']
+__all__ = ['RUNTIME_VERSION', 'DatabricksTarget']
 
 # %% ../../nbs/targets/05_databricks.ipynb #db78b06c
-NO_SESSION = code("no-databricks-session", "There is no Spark session of a Databricks workspace here.",
+_NO_SESSION = code("no-databricks-session", "There is no Spark session of a Databricks workspace here.",
                   "run the step in a notebook or job of the workspace, or by `datamaster run`, which submits it there")
 RUNTIME_VERSION = "DATABRICKS_RUNTIME_VERSION"  # Databricks, *Databricks Runtime environment variables*
 
 
-def active_session() -> SparkSession | None:
+def _active_session() -> SparkSession | None:
     """Return the session that somebody has active, which is looked for only where Spark is in use; a local Spark is no session of a workspace."""
     if "pyspark.sql" not in sys.modules:
         return None
@@ -76,9 +76,9 @@ class DatabricksTarget:
         if self.session is not None:
             return self.session
         require_runtime(os.environ.get(RUNTIME_VERSION, ""))
-        session = None if RUNTIME_VERSION in os.environ else active_session()
+        session = None if RUNTIME_VERSION in os.environ else _active_session()
         if session is None and RUNTIME_VERSION not in os.environ:
-            raise DatamasterError(NO_SESSION.fault(f"the target {self.name!r} is a workspace, and no session is active"))
+            raise DatamasterError(_NO_SESSION.fault(f"the target {self.name!r} is a workspace, and no session is active"))
         from pyspark.sql import SparkSession
 
         return session or SparkSession.builder.getOrCreate()
@@ -86,7 +86,7 @@ class DatabricksTarget:
     @property
     def is_outside(self) -> bool:
         """Neither is this process one of a workspace, nor has it a session of one."""
-        return self.session is None and RUNTIME_VERSION not in os.environ and active_session() is None
+        return self.session is None and RUNTIME_VERSION not in os.environ and _active_session() is None
 
     @cached_property
     def client(self) -> WorkspaceClient:

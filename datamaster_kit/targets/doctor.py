@@ -19,12 +19,11 @@ from .jvm.jars import PINS, install_jars, is_intact
 from .jvm.java import find_java
 
 # %% auto #0
-__all__ = ['CheckState', 'INSTALL_LOCAL', 'PACKAGES', 'PACKAGE_REMEDIES', 'DoctorCheck', 'package_check', 'java_check',
-           'jars_check', 'archive_check', 'disk_check', 'project_check', 'run_checks', 'install_missing']
+__all__ = ['CheckState', 'DoctorCheck', 'package_check', 'java_check', 'archive_check', 'run_checks', 'install_missing']
 
 # %% ../../nbs/targets/06_doctor.ipynb #29eabea5
 CheckState = Literal["ok", "missing", "warning"]
-INSTALL_LOCAL = "pip install 'datamaster_kit[local]'"
+_INSTALL_LOCAL = "pip install 'datamaster_kit[local]'"
 
 
 @dataclass(frozen=True)
@@ -37,8 +36,8 @@ class DoctorCheck:
     remedy: str = ""
 
 # %% ../../nbs/targets/06_doctor.ipynb #cbe533cb
-PACKAGES = (("pyspark", "missing"), ("delta-spark", "missing"), ("deltalake", "missing"), ("papermill", "missing"), ("matplotlib", "missing"), ("ipywidgets", "warning"), ("databricks-sdk", "warning"))
-PACKAGE_REMEDIES = {"ipywidgets": "for forms: pip install 'datamaster_kit[forms]'", "databricks-sdk": "for a workspace: pip install 'datamaster_kit[databricks]'"}
+_PACKAGES = (("pyspark", "missing"), ("delta-spark", "missing"), ("deltalake", "missing"), ("papermill", "missing"), ("matplotlib", "missing"), ("ipywidgets", "warning"), ("databricks-sdk", "warning"))
+_PACKAGE_REMEDIES = {"ipywidgets": "for forms: pip install 'datamaster_kit[forms]'", "databricks-sdk": "for a workspace: pip install 'datamaster_kit[databricks]'"}
 
 
 def package_check(name: str, otherwise: CheckState) -> DoctorCheck:
@@ -46,7 +45,7 @@ def package_check(name: str, otherwise: CheckState) -> DoctorCheck:
     try:
         return DoctorCheck(name, "ok", version(name))
     except PackageNotFoundError:
-        return DoctorCheck(name, otherwise, "not installed", PACKAGE_REMEDIES.get(name, INSTALL_LOCAL))
+        return DoctorCheck(name, otherwise, "not installed", _PACKAGE_REMEDIES.get(name, _INSTALL_LOCAL))
 
 
 def java_check() -> DoctorCheck:
@@ -58,7 +57,7 @@ def java_check() -> DoctorCheck:
     return DoctorCheck("Java", "ok", f"{java.version}, from {java.origin}")
 
 # %% ../../nbs/targets/06_doctor.ipynb #91fa707a
-def jars_check(state_folder: Path) -> DoctorCheck:
+def _jars_check(state_folder: Path) -> DoctorCheck:
     """Return whether the pinned jars are there and intact."""
     lacking = [pin.file for pin in PINS if not is_intact(state_folder / "jars" / pin.file, pin)]
     if lacking:
@@ -74,13 +73,13 @@ def archive_check(state_folder: Path) -> DoctorCheck:
     return DoctorCheck("classes", "warning", "no archive: a session takes twice as long to start", "datamaster doctor --install" if has_room(folder) else "free some space, then: datamaster doctor --install")
 
 
-def disk_check(folder: Path) -> DoctorCheck:
+def _disk_check(folder: Path) -> DoctorCheck:
     """Return whether there is room for a small lakehouse."""
     free = shutil.disk_usage(folder).free / 1e9
     return DoctorCheck("disk", "ok" if free >= 2 else "warning", f"{free:.1f} GB free", "" if free >= 2 else "free some space; Spark's scratch files go to .datamaster")
 
 
-def project_check(folder: Path) -> DoctorCheck:
+def _project_check(folder: Path) -> DoctorCheck:
     """Return whether the folder holds a project file that can be read."""
     try:
         project = read_project(folder)
@@ -94,9 +93,9 @@ def run_checks(folder: Path) -> tuple[DoctorCheck, ...]:
     """Return everything that the local target of a project folder needs, each with its state."""
     found = f"{sys.version_info.major}.{sys.version_info.minor}.{sys.version_info.micro}"
     python = DoctorCheck("Python", "ok" if sys.version_info >= (3, 11) else "missing", found, "" if sys.version_info >= (3, 11) else "install Python 3.11 or later")
-    needed = (python, *(package_check(name, state) for name, state in PACKAGES), java_check(), jars_check(folder / ".datamaster"))  # type: ignore[arg-type]
+    needed = (python, *(package_check(name, state) for name, state in _PACKAGES), java_check(), _jars_check(folder / ".datamaster"))  # type: ignore[arg-type]
     has_all = all(check.state != "missing" for check in needed)
-    return (*needed, *([archive_check(folder / ".datamaster")] if has_all else []), disk_check(folder), project_check(folder))
+    return (*needed, *([archive_check(folder / ".datamaster")] if has_all else []), _disk_check(folder), _project_check(folder))
 
 
 def install_missing(folder: Path) -> None:

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 # %% auto #0
-__all__ = ['MODEL_IN_USE', 'delta_folders', 'register_tables', 'register_schema', 'register_table', 'LocalTarget']
+__all__ = ['delta_folders', 'register_tables', 'LocalTarget']
 
 # %% ../../nbs/targets/03_local.ipynb #8f2cccbb
 def delta_folders(warehouse: Path) -> dict[tuple[str, str], Path]:
@@ -43,23 +43,23 @@ def register_tables(spark: SparkSession, warehouse: Path) -> None:
     """Make the catalog's schemas and tables known to a session that has just begun."""
     for schema in SCHEMAS:
         if (warehouse / schema).is_dir():
-            register_schema(spark, warehouse / schema)
+            _register_schema(spark, warehouse / schema)
     for folder in delta_folders(warehouse).values():
-        register_table(spark, folder)
+        _register_table(spark, folder)
 
 
-def register_schema(spark: SparkSession, folder: Path) -> None:
+def _register_schema(spark: SparkSession, folder: Path) -> None:
     """Make the schema of a folder known to a session."""
     spark.sql(f"CREATE SCHEMA IF NOT EXISTS spark_catalog.{quote(folder.name)} LOCATION {sql_literal(str(folder))}")
 
 
-def register_table(spark: SparkSession, folder: Path) -> None:
+def _register_table(spark: SparkSession, folder: Path) -> None:
     """Make the Delta table of a folder known to a session."""
     name = f"spark_catalog.{quote(folder.parent.name)}.{quote(folder.name)}"
     spark.sql(f"CREATE TABLE IF NOT EXISTS {name} USING delta LOCATION {sql_literal(str(folder))}")
 
 # %% ../../nbs/targets/03_local.ipynb #8eb2eb77
-MODEL_IN_USE = code("model-in-use", "Another run is at work on the model.", "wait until it has ended, and run again")
+_MODEL_IN_USE = code("model-in-use", "Another run is at work on the model.", "wait until it has ended, and run again")
 
 
 class LocalTarget:
@@ -88,7 +88,7 @@ class LocalTarget:
                 flock(lock, LOCK_EX | LOCK_NB)
             except BlockingIOError:
                 lock.seek(0)
-                raise DatamasterError(MODEL_IN_USE.fault(f"{Path(checkpoint).name} is being worked on by process {lock.read() or 'unknown'}")) from None
+                raise DatamasterError(_MODEL_IN_USE.fault(f"{Path(checkpoint).name} is being worked on by process {lock.read() or 'unknown'}")) from None
             lock.truncate(0)
             lock.write(str(os.getpid()))
             lock.flush()
@@ -156,7 +156,7 @@ class LocalTarget:
         """Create a schema in its folder, where it does not exist."""
         make_private(self.warehouse / schema)
         if self.running_session:
-            register_schema(self.running_session, self.warehouse / schema)
+            _register_schema(self.running_session, self.warehouse / schema)
 
     def create_table(self, table: Table, statements: Sequence[str]) -> None:
         """Create a table by writing its log's first commit, or, where only Spark can, by SQL; raises where it is there already."""
@@ -167,7 +167,7 @@ class LocalTarget:
         folder = self.folder(TableName(table.catalog, table.schema, table.name))
         create_by_commit(folder, table)
         if self.running_session:
-            register_table(self.running_session, folder)
+            _register_table(self.running_session, folder)
 
     def volume_folder(self, schema: str, volume: str) -> str:
         """Return the folder of a volume, made where it is missing."""

@@ -22,10 +22,8 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 # %% auto #0
-__all__ = ['QueryValue', 'RecordRows', 'MOST_TRIES', 'MOST_FILES', 'fill_query', 'standard_literal', 'Detail', 'has_log',
-           'open_delta_table', 'read_table_detail', 'column_name', 'domain_metadata', 'query_stored_rows',
-           'append_stored_rows', 'compact_table', 'rows_sql', 'append_by_spark', 'in_utc', 'rows_by_spark',
-           'detail_by_spark', 'unquote_column']
+__all__ = ['QueryValue', 'RecordRows', 'fill_query', 'Detail', 'has_log', 'read_table_detail', 'query_stored_rows',
+           'append_stored_rows', 'append_by_spark', 'rows_by_spark', 'detail_by_spark']
 
 # %% ../../nbs/targets/00_records.ipynb #e2110a6d
 QueryValue = str | Sequence[str]
@@ -41,7 +39,7 @@ def fill_query(query: str, values: Mapping[str, QueryValue], literal: Callable[[
     return query.format(**literals)
 
 
-def standard_literal(text: str) -> str:
+def _standard_literal(text: str) -> str:
     """Return a text as a literal of standard SQL (ISO 9075-2, character string literal), in which only a quote is doubled."""
     return "'" + text.replace("'", "''") + "'"
 
@@ -68,7 +66,7 @@ def has_log(folder: Path) -> bool:
     return any((folder / "_delta_log").glob("*.json"))
 
 
-def open_delta_table(folder: Path) -> DeltaTable | None:
+def _open_delta_table(folder: Path) -> DeltaTable | None:
     """Return the Delta table of a folder, or None where there is none."""
     if not has_log(folder):
         return None
@@ -79,23 +77,23 @@ def open_delta_table(folder: Path) -> DeltaTable | None:
 
 def read_table_detail(folder: Path) -> Detail | None:
     """Return what the log of a folder's table says of it, or None where there is no table."""
-    table = open_delta_table(folder)
+    table = _open_delta_table(folder)
     if table is None:
         return None
     said, schema = table.metadata(), json.loads(table.schema().to_json())
     is_clustered = "clustering" in (table.protocol().writer_features or ())
-    clustering = json.loads(domain_metadata(folder / "_delta_log", "delta.clustering") or "{}").get("clusteringColumns", ()) if is_clustered else ()
+    clustering = json.loads(_domain_metadata(folder / "_delta_log", "delta.clustering") or "{}").get("clusteringColumns", ()) if is_clustered else ()
     return Detail(
         schema,
         dict(sorted(said.configuration.items())),
         said.description or "",
-        tuple(column_name(schema, path) for path in clustering),
+        tuple(_column_name(schema, path) for path in clustering),
         str(said.id),
         table.version(),
     )
 
 
-def column_name(schema: Mapping[str, Any], path: Sequence[str]) -> str:
+def _column_name(schema: Mapping[str, Any], path: Sequence[str]) -> str:
     """Return the name of a column by its path of physical names, which are others where the columns are mapped (Delta, *Transaction log protocol*, column mapping)."""
     names, kind = list[str](), schema
     for part in path:
@@ -105,7 +103,7 @@ def column_name(schema: Mapping[str, Any], path: Sequence[str]) -> str:
     return ".".join(names)
 
 
-def domain_metadata(log: Path, name: str) -> str:
+def _domain_metadata(log: Path, name: str) -> str:
     """Return what a log's domain metadata say of a domain, as JSON, empty where nothing (Delta, *Transaction log protocol*, domain metadata: the last one counts)."""
     checkpoints = sorted(log.glob("*.checkpoint.parquet"))
     first = checkpoints[-1].name.partition(".")[0] if checkpoints else ""
@@ -125,7 +123,7 @@ def domain_metadata(log: Path, name: str) -> str:
 
 def query_stored_rows(folder: Path, query: str, values: Mapping[str, QueryValue]) -> RecordRows:
     """Return the rows that a query gives of a folder's table, none where there is no table; moments are in UTC. Raises ValueError where its log leads out of the folder."""
-    table = open_delta_table(folder)
+    table = _open_delta_table(folder)
     if table is None:
         return []
     import pyarrow
@@ -134,17 +132,17 @@ def query_stored_rows(folder: Path, query: str, values: Mapping[str, QueryValue]
     outside = [uri for uri in table.file_uris() if not Path(uri).resolve().is_relative_to(folder.resolve())]
     if outside:
         raise ValueError(f"its log names {outside[0]}, which is not in its folder")
-    found = QueryBuilder().register("records", table).execute(fill_query(query, values, standard_literal)).read_all()
+    found = QueryBuilder().register("records", table).execute(fill_query(query, values, _standard_literal)).read_all()
     return pyarrow.table(found).to_pylist()
 
 # %% ../../nbs/targets/00_records.ipynb #a180c684
-MOST_TRIES = 500  # many writers may be ahead of one, each time anew
-MOST_FILES = 50  # spark.databricks.delta.autoCompact.minNumFiles, Databricks *Auto compaction*
+_MOST_TRIES = 500  # many writers may be ahead of one, each time anew
+_MOST_FILES = 50  # spark.databricks.delta.autoCompact.minNumFiles, Databricks *Auto compaction*
 
 
 def append_stored_rows(folder: Path, rows: Sequence[Mapping[str, Any]], application: str = "", version: int = 0) -> None:
     """Append rows to a folder's table in one commit, and, with an application, exactly once a version; raises ValueError where the table is not there, or lacks a column of theirs."""
-    table = open_delta_table(folder)
+    table = _open_delta_table(folder)
     lacking = [name for name in rows[0] if table is None or name not in {column.name for column in table.schema().fields}]
     if table is None or lacking:
         raise ValueError(f"the table of {folder.name} " + ("is not there" if table is None else f"lacks {', '.join(lacking)}"))
@@ -154,24 +152,24 @@ def append_stored_rows(folder: Path, rows: Sequence[Mapping[str, Any]], applicat
     last = table.transaction_version(application) if application else None
     if last is not None and last >= version:
         return
-    mark = CommitProperties(app_transactions=[Transaction(application, version)] if application else None, max_commit_retries=MOST_TRIES)
+    mark = CommitProperties(app_transactions=[Transaction(application, version)] if application else None, max_commit_retries=_MOST_TRIES)
     write_deltalake(table, pyarrow.Table.from_pylist(list(rows), schema=pyarrow.schema(table.schema())), mode="append", commit_properties=mark)
-    if len(table.file_uris()) >= MOST_FILES:
-        compact_table(folder)
+    if len(table.file_uris()) >= _MOST_FILES:
+        _compact_table(folder)
 
 
-def compact_table(folder: Path) -> None:
+def _compact_table(folder: Path) -> None:
     """Put the small files of a folder's table together; where another process or thread does so, leave it to that one."""
     from deltalake import CommitProperties
 
     with (folder / "_compaction.lock").open("a") as lock, suppress(BlockingIOError):
         flock(lock, LOCK_EX | LOCK_NB)
-        table = open_delta_table(folder)
-        if table and len(table.file_uris()) >= MOST_FILES:
-            table.optimize.compact(commit_properties=CommitProperties(max_commit_retries=MOST_TRIES))
+        table = _open_delta_table(folder)
+        if table and len(table.file_uris()) >= _MOST_FILES:
+            table.optimize.compact(commit_properties=CommitProperties(max_commit_retries=_MOST_TRIES))
 
 # %% ../../nbs/targets/00_records.ipynb #d4fadb89
-def rows_sql(table: Table, rows: Sequence[Mapping[str, Any]]) -> str:
+def _rows_sql(table: Table, rows: Sequence[Mapping[str, Any]]) -> str:
     """Return the SELECT that gives rows of a table, whose moments have a time zone."""
     kind = ", ".join(f"{column.name}: {column.type}" for column in table.columns)
     said = json.dumps([dict(row) for row in rows], default=lambda moment: moment.astimezone(UTC).isoformat())
@@ -180,13 +178,13 @@ def rows_sql(table: Table, rows: Sequence[Mapping[str, Any]]) -> str:
 
 def append_by_spark(spark: SparkSession, name: str, table: Table, rows: Sequence[Mapping[str, Any]], application: str = "", version: int = 0) -> None:
     """Append rows to a table by its quoted name in one commit, and, with an application, exactly once a version."""
-    writer = spark.sql(rows_sql(table, rows)).write.format("delta").mode("append")
+    writer = spark.sql(_rows_sql(table, rows)).write.format("delta").mode("append")
     if application:
         writer = writer.option("txnAppId", application).option("txnVersion", version)
     writer.saveAsTable(name)
 
 
-def in_utc(value: Any) -> Any:
+def _in_utc(value: Any) -> Any:
     """Return a value of a row of Spark, which gives a moment in this machine's time zone without saying so; in UTC where it is one."""
     return value.astimezone(UTC) if isinstance(value, datetime) else value
 
@@ -196,7 +194,7 @@ def rows_by_spark(spark: SparkSession, name: str, query: str, values: Mapping[st
     if not spark.catalog.tableExists(name):
         return []
     found = spark.sql(f"WITH records AS (SELECT * FROM {name}) {fill_query(query, values, sql_literal)}").collect()
-    return [{column: in_utc(value) for column, value in row.asDict(recursive=True).items()} for row in found]
+    return [{column: _in_utc(value) for column, value in row.asDict(recursive=True).items()} for row in found]
 
 
 def detail_by_spark(spark: SparkSession, name: str) -> Detail | None:
@@ -204,10 +202,10 @@ def detail_by_spark(spark: SparkSession, name: str) -> Detail | None:
     if not spark.catalog.tableExists(name):
         return None
     said = spark.sql(f"DESCRIBE DETAIL {name}").collect()[0]
-    clustering = tuple(map(unquote_column, said["clusteringColumns"] or ()))
+    clustering = tuple(map(_unquote_column, said["clusteringColumns"] or ()))
     return Detail(json.loads(spark.table(name).schema.json()), dict(sorted((said["properties"] or {}).items())), said["description"] or "", clustering, str(said["id"]))
 
 
-def unquote_column(name: str) -> str:
+def _unquote_column(name: str) -> str:
     """Return a column's name without the backquotes that DESCRIBE DETAIL puts around one that needs them."""
     return name[1:-1].replace("``", "`") if name.startswith("`") else name

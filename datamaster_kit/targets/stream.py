@@ -17,13 +17,13 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
 # %% auto #0
-__all__ = ['STOP_REQUESTED', 'request_stop', 'stop_on_signal', 'await_query', 'drain_query', 'run_stream']
+__all__ = ['STOP_REQUESTED', 'stop_on_signal', 'run_stream']
 
 # %% ../../nbs/targets/08_stream.ipynb #145747aa
 STOP_REQUESTED = threading.Event()
 
 
-def request_stop(number: int, _frame: Any) -> None:
+def _request_stop(number: int, _frame: Any) -> None:
     """Remember that a signal asked to stop; the second time, let it end the process."""
     if STOP_REQUESTED.is_set():
         signal.signal(number, signal.SIG_DFL)
@@ -38,7 +38,7 @@ def stop_on_signal() -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = signal.signal(signal.SIGTERM, request_stop)
+    before = signal.signal(signal.SIGTERM, _request_stop)
     try:
         yield
     finally:
@@ -46,15 +46,15 @@ def stop_on_signal() -> Iterator[None]:
         STOP_REQUESTED.clear()
 
 # %% ../../nbs/targets/08_stream.ipynb #acdd846e
-def await_query(query: Any) -> None:
+def _await_query(query: Any) -> None:
     """Wait for a streaming query to end, or, when asked to stop, for its running batch; raises the query's error."""
     while not query.awaitTermination(1):
         if STOP_REQUESTED.is_set():
-            drain_query(query)
+            _drain_query(query)
             return
 
 
-def drain_query(query: Any) -> None:
+def _drain_query(query: Any) -> None:
     """Let a query's running batch finish, and stop the query."""
     def last() -> int:
         return int((query.lastProgress or {"batchId": -1})["batchId"])
@@ -68,4 +68,4 @@ def drain_query(query: Any) -> None:
 def run_stream(rows: DataFrame, handle: Callable[[DataFrame, int], None], checkpoint: str, interval: str = "") -> None:
     """Hand a stream's batches to `handle(rows, batch_id)`: all that is there, or with an interval ('10 seconds') until asked to stop."""
     writer = rows.writeStream.foreachBatch(handle).option("checkpointLocation", checkpoint)
-    await_query((writer.trigger(processingTime=interval) if interval else writer.trigger(availableNow=True)).start())
+    _await_query((writer.trigger(processingTime=interval) if interval else writer.trigger(availableNow=True)).start())

@@ -21,84 +21,81 @@ from ..contract.sql.table import CHECK_PREFIX, TableColumn, Table
 from ..project.private import make_private
 
 # %% auto #0
-__all__ = ['LENGTH_METADATA', 'LogJson', 'MAPPING_MODE', 'LARGEST_ID', 'NewName', 'READER_FEATURES', 'ALWAYS_FEATURES',
-           'KNOWN_PROPERTIES', 'delta_column', 'has_length', 'new_column_name', 'map_columns', 'table_features',
-           'table_protocol', 'can_write_commit', 'first_commit', 'clustering_domain', 'commit_checksum', 'log_line',
-           'create_by_commit']
+__all__ = ['LENGTH_METADATA', 'can_write_commit', 'create_by_commit']
 
 # %% ../../nbs/targets/01_table_creation.ipynb #4936d072
 LENGTH_METADATA = "__CHAR_VARCHAR_TYPE_STRING"
-LogJson = dict[str, Any]
+_LogJson = dict[str, Any]
 
 
-def delta_column(column: TableColumn) -> LogJson:
+def _delta_column(column: TableColumn) -> _LogJson:
     """Return a column as Delta's log has it: Spark's JSON form of a field."""
     kind = parse_sql_type(column.type)
     metadata = {"comment": column.comment} if column.comment else {}
-    if has_length(kind):
+    if _has_length(kind):
         metadata[LENGTH_METADATA] = sql_type(kind).lower()
         kind = Scalar("string")
     return {"name": column.name, "type": spark_type(kind), "nullable": column.nullable, "metadata": metadata}
 
 
-def has_length(kind: DataType) -> bool:
+def _has_length(kind: DataType) -> bool:
     """The type is a text of limited length."""
     return isinstance(kind, Scalar) and kind.name in ("varchar", "char")
 
 # %% ../../nbs/targets/01_table_creation.ipynb #b321a2a5
-MAPPING_MODE, LARGEST_ID = "delta.columnMapping.mode", "delta.columnMapping.maxColumnId"
-NewName = Callable[[], str]
+_MAPPING_MODE, _LARGEST_ID = "delta.columnMapping.mode", "delta.columnMapping.maxColumnId"
+_NewName = Callable[[], str]
 
 
-def new_column_name() -> str:
+def _new_column_name() -> str:
     """Return a column's name in the files, which nothing else has."""
     return f"col-{uuid.uuid4()}"
 
 
-def map_columns(kind: Any, numbers: Iterator[int], new_name: NewName = new_column_name) -> Any:
+def _map_columns(kind: Any, numbers: Iterator[int], new_name: _NewName = _new_column_name) -> Any:
     """Return a type of Spark's JSON form with a number and a name in the files for each column in it."""
     if isinstance(kind, str):
         return kind
     if kind["type"] != "struct":
         parts = ("keyType", "valueType") if kind["type"] == "map" else ("elementType",)
-        return kind | {part: map_columns(kind[part], numbers, new_name) for part in parts}
+        return kind | {part: _map_columns(kind[part], numbers, new_name) for part in parts}
     fields = []
     for item in kind["fields"]:
         mapping = {"delta.columnMapping.id": next(numbers), "delta.columnMapping.physicalName": new_name()}
-        inner = map_columns(item["type"], numbers, new_name)
+        inner = _map_columns(item["type"], numbers, new_name)
         fields.append(item | {"type": inner, "metadata": item["metadata"] | mapping})
     return kind | {"fields": fields}
 
 # %% ../../nbs/targets/01_table_creation.ipynb #f0ccab04
-READER_FEATURES = {"TIMESTAMP_NTZ": "timestampNtz", "VARIANT": "variantType"}
-ALWAYS_FEATURES = ("appendOnly", "invariants")
+_READER_FEATURES = {"TIMESTAMP_NTZ": "timestampNtz", "VARIANT": "variantType"}
+_ALWAYS_FEATURES = ("appendOnly", "invariants")
 
 
-def table_features(table: Table) -> set[str]:
+def _table_features(table: Table) -> set[str]:
     """Return the features of Delta that a table uses beyond the oldest writers'."""
     kinds = " ".join(sql_type(parse_sql_type(column.type)) for column in table.columns)
-    is_mapped = MAPPING_MODE in table.properties
+    is_mapped = _MAPPING_MODE in table.properties
     return {
-        *(feature for name, feature in READER_FEATURES.items() if name in kinds),
+        *(feature for name, feature in _READER_FEATURES.items() if name in kinds),
         *(("clustering", "domainMetadata") if table.cluster_by else ()),
         *(("checkConstraints",) if table.checks else ()),
         *(("columnMapping",) if is_mapped else ()),
     }
 
 
-def table_protocol(features: set[str]) -> LogJson:
+def _table_protocol(features: set[str]) -> _LogJson:
     """Return the versions of readers and writers that a table with these features needs."""
     if features <= {"checkConstraints"}:
         return {"minReaderVersion": 1, "minWriterVersion": 3 if features else 2}
-    writers = {"minWriterVersion": 7, "writerFeatures": sorted({*features, *ALWAYS_FEATURES})}
-    if features.isdisjoint(READER_FEATURES.values()):
+    writers = {"minWriterVersion": 7, "writerFeatures": sorted({*features, *_ALWAYS_FEATURES})}
+    if features.isdisjoint(_READER_FEATURES.values()):
         return {"minReaderVersion": 2 if "columnMapping" in features else 1, **writers}
-    readers = sorted(features & {*READER_FEATURES.values(), "columnMapping"})
+    readers = sorted(features & {*_READER_FEATURES.values(), "columnMapping"})
     return {"minReaderVersion": 3, "readerFeatures": readers, **writers}
 
 # %% ../../nbs/targets/01_table_creation.ipynb #f9ec5592
-KNOWN_PROPERTIES = frozenset({
-    MAPPING_MODE,
+_KNOWN_PROPERTIES = frozenset({
+    _MAPPING_MODE,
     "delta.autoOptimize.autoCompact",
     "delta.dataSkippingNumIndexedCols",
     "delta.dataSkippingStatsColumns",
@@ -109,18 +106,18 @@ KNOWN_PROPERTIES = frozenset({
 def can_write_commit(table: Table) -> bool:
     """All that the table asks for can be said without Spark: known properties, and no limited text within a type."""
     kinds = [parse_sql_type(column.type) for column in table.columns]
-    is_plain = all(has_length(kind) or "CHAR(" not in sql_type(kind) for kind in kinds)
-    return is_plain and all(key.startswith("datamaster.") or key in KNOWN_PROPERTIES for key in table.properties)
+    is_plain = all(_has_length(kind) or "CHAR(" not in sql_type(kind) for kind in kinds)
+    return is_plain and all(key.startswith("datamaster.") or key in _KNOWN_PROPERTIES for key in table.properties)
 
 
-def first_commit(table: Table, at_millis: int) -> list[LogJson]:
+def _first_commit(table: Table, at_millis: int) -> list[_LogJson]:
     """Return the actions of the commit that creates a table, at a moment in milliseconds since 1970 (Delta, *Transaction log protocol*, actions)."""
-    schema: LogJson = {"type": "struct", "fields": [delta_column(column) for column in table.columns]}
+    schema: _LogJson = {"type": "struct", "fields": [_delta_column(column) for column in table.columns]}
     properties = {**table.properties, **{f"{CHECK_PREFIX}{key}": sql for key, sql in table.checks.items()}}
-    if MAPPING_MODE in table.properties:
+    if _MAPPING_MODE in table.properties:
         numbers = count(1)
-        schema = map_columns(schema, numbers)
-        properties[LARGEST_ID] = str(next(numbers) - 1)
+        schema = _map_columns(schema, numbers)
+        properties[_LARGEST_ID] = str(next(numbers) - 1)
     metadata = {
         "id": str(uuid.uuid4()),
         **({"description": table.comment} if table.comment else {}),
@@ -138,18 +135,18 @@ def first_commit(table: Table, at_millis: int) -> list[LogJson]:
         "engineInfo": "datamaster_kit",
         "txnId": str(uuid.uuid4()),
     }
-    actions: list[LogJson] = [{"commitInfo": info}, {"metaData": metadata}, {"protocol": table_protocol(table_features(table))}]
-    return [*actions, {"domainMetadata": clustering_domain(schema, table.cluster_by)}] if table.cluster_by else actions
+    actions: list[_LogJson] = [{"commitInfo": info}, {"metaData": metadata}, {"protocol": _table_protocol(_table_features(table))}]
+    return [*actions, {"domainMetadata": _clustering_domain(schema, table.cluster_by)}] if table.cluster_by else actions
 
 
-def clustering_domain(schema: Mapping[str, Any], columns: tuple[str, ...]) -> LogJson:
+def _clustering_domain(schema: Mapping[str, Any], columns: tuple[str, ...]) -> _LogJson:
     """Return what the log says of the columns by which rows lie together: their names in the files (Delta, *Clustered tables*)."""
     physical = {item["name"]: item["metadata"].get("delta.columnMapping.physicalName", item["name"]) for item in schema["fields"]}
     configuration = {"clusteringColumns": [[physical[name]] for name in columns], "domainName": "delta.clustering"}
     return {"domain": "delta.clustering", "configuration": json.dumps(configuration, separators=(",", ":")), "removed": False}
 
 # %% ../../nbs/targets/01_table_creation.ipynb #4bb8a02d
-def commit_checksum(actions: list[LogJson]) -> LogJson:
+def _commit_checksum(actions: list[_LogJson]) -> _LogJson:
     """Return the sum of a table that has one commit and no file, of that commit's actions."""
     found = {name: action for each in actions for name, action in each.items()}
     return {
@@ -166,7 +163,7 @@ def commit_checksum(actions: list[LogJson]) -> LogJson:
     }
 
 
-def log_line(action: LogJson) -> str:
+def _log_line(action: _LogJson) -> str:
     """Return an action as a line of the log."""
     return json.dumps(action, separators=(",", ":"), ensure_ascii=False) + "\n"
 
@@ -175,11 +172,11 @@ def create_by_commit(folder: Path, table: Table) -> None:
     """Write the first commit of a table into its folder, and its checksum; raises FileExistsError where the folder has a table."""
     log = folder / "_delta_log"
     make_private(log)
-    actions = first_commit(table, int(time.time() * 1000))
+    actions = _first_commit(table, int(time.time() * 1000))
     draft, sum_draft = (log / f".{uuid.uuid4()}.tmp" for _ in range(2))
     try:
-        draft.write_text("".join(map(log_line, actions)), encoding="utf-8")
-        sum_draft.write_text(log_line(commit_checksum(actions)), encoding="utf-8")
+        draft.write_text("".join(map(_log_line, actions)), encoding="utf-8")
+        sum_draft.write_text(_log_line(_commit_checksum(actions)), encoding="utf-8")
         os.link(draft, log / f"{0:020}.json")
         sum_draft.replace(log / f"{0:020}.crc")
     finally:

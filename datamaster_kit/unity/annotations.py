@@ -17,7 +17,7 @@ from ..project.project_file import Project
 from .evolution import TableAlteration
 
 # %% auto #0
-__all__ = ['OWN_TAGS', 'with_project_tags', 'tag_set_alterations', 'tag_alterations', 'primary_key_alterations']
+__all__ = ['with_project_tags', 'tag_alterations', 'primary_key_alterations']
 
 # %% ../../nbs/unity/01_annotations.ipynb #55036fee
 def with_project_tags(table: Table, project: Project, contract: Contract | None = None) -> Table:
@@ -27,22 +27,22 @@ def with_project_tags(table: Table, project: Project, contract: Contract | None 
     return replace(table, tags={**tags_of(f"{key}={value}" for key, value in said.items() if value), **table.tags})
 
 # %% ../../nbs/unity/01_annotations.ipynb #a62d8b92
-OWN_TAGS = ("classification", "pii", "domain", "env", "contract", "contract_version")
+_OWN_TAGS = ("classification", "pii", "domain", "env", "contract", "contract_version")
 
 
-def tag_set_alterations(statement: str, path: str, wanted: Mapping[str, str], there: Mapping[str, str]) -> list[TableAlteration]:
+def _tag_set_alterations(statement: str, path: str, wanted: Mapping[str, str], there: Mapping[str, str]) -> list[TableAlteration]:
     """Return what makes the tags of a table or column, named by the beginning of a statement, the wanted ones."""
     found = [TableAlteration(Difference(f"{path}tag {key}", there.get(key), value), (f"{statement} SET TAGS ({sql_literal(key)} = {sql_literal(value)})",))
              for key, value in wanted.items() if there.get(key) != value]
-    return found + [TableAlteration(Difference(f"{path}tag {key}", there[key], None), (f"{statement} UNSET TAGS ({sql_literal(key)})",)) for key in OWN_TAGS if key in there and key not in wanted]
+    return found + [TableAlteration(Difference(f"{path}tag {key}", there[key], None), (f"{statement} UNSET TAGS ({sql_literal(key)})",)) for key in _OWN_TAGS if key in there and key not in wanted]
 
 
 def tag_alterations(name: str, wanted: Table, there: Table, moved: Mapping[str, str]) -> list[TableAlteration]:
     """Return what makes a table's tags the wanted ones; `moved` maps columns that are about to be renamed to their new names, which take the tags along."""
     known = {moved.get(column, column).lower(): tags for column, tags in there.column_tags.items()}
-    found = tag_set_alterations(f"ALTER TABLE {name}", "", wanted.tags, there.tags)
+    found = _tag_set_alterations(f"ALTER TABLE {name}", "", wanted.tags, there.tags)
     for column in wanted.columns:
-        found += tag_set_alterations(f"ALTER TABLE {name} ALTER COLUMN {quote(column.name)}", f"{column.name}.", wanted.column_tags.get(column.name, {}), known.get(column.name.lower(), {}))
+        found += _tag_set_alterations(f"ALTER TABLE {name} ALTER COLUMN {quote(column.name)}", f"{column.name}.", wanted.column_tags.get(column.name, {}), known.get(column.name.lower(), {}))
     return found
 
 # %% ../../nbs/unity/01_annotations.ipynb #5e3f8564

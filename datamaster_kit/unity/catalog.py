@@ -29,13 +29,11 @@ if TYPE_CHECKING:
     from databricks.sdk import WorkspaceClient
 
 # %% auto #0
-__all__ = ['EMPTY_PLAN', 'EMPTY_STATE', 'PRINCIPAL_KINDS', 'CONTAINER_KINDS', 'LOCAL_DESTRUCTION', 'CatalogPlan', 'plan_catalog',
-           'warehouse_problems', 'without_missing_principals', 'object_owners', 'privilege_problems', 'plan_workspace',
-           'table_refusal_faults', 'apply_catalog', 'list_toolkit_objects', 'plan_destruction']
+__all__ = ['CatalogPlan', 'plan_catalog', 'apply_catalog', 'plan_destruction']
 
 # %% ../../nbs/unity/17_catalog.ipynb #53ad4065
-EMPTY_PLAN, EMPTY_STATE = Plan(), WorkspaceState((), ())
-PRINCIPAL_KINDS = frozenset({"user", "group", "service principal"})
+_EMPTY_PLAN, _EMPTY_STATE = Plan(), WorkspaceState((), ())
+_PRINCIPAL_KINDS = frozenset({"user", "group", "service principal"})
 
 
 @dataclass(frozen=True)
@@ -49,9 +47,9 @@ class CatalogPlan:
     project: Project
     tables: Plan
     plan_again: Callable[[], Plan]
-    objects: Plan = EMPTY_PLAN
+    objects: Plan = _EMPTY_PLAN
     workspace: Workspace | None = None
-    state: WorkspaceState = EMPTY_STATE
+    state: WorkspaceState = _EMPTY_STATE
 
     @property
     def plan(self) -> Plan:
@@ -78,10 +76,10 @@ def plan_catalog(target: Target, project: Project, contracts: Sequence[Contract]
 
     if only_tables or not isinstance(target, DatabricksTarget):
         return CatalogPlan(target, project, tables(), tables)
-    return plan_workspace(target, project, contracts, drops, allow_delete)
+    return _plan_workspace(target, project, contracts, drops, allow_delete)
 
 # %% ../../nbs/unity/17_catalog.ipynb #85b84724
-def warehouse_problems(target: DatabricksTarget) -> tuple[Fault, ...]:
+def _warehouse_problems(target: DatabricksTarget) -> tuple[Fault, ...]:
     """Return a fault where statements go to a SQL warehouse and the target names none that is there."""
     if not target.needs_warehouse:
         return ()
@@ -92,7 +90,7 @@ def warehouse_problems(target: DatabricksTarget) -> tuple[Fault, ...]:
     return ()
 
 
-def without_missing_principals(desired: DesiredCatalog, missing: Collection[str]) -> DesiredCatalog:
+def _without_missing_principals(desired: DesiredCatalog, missing: Collection[str]) -> DesiredCatalog:
     """Return what contracts ask for without grants to principals that are not there, which are refused."""
     grants = {key: {who: held for who, held in of.items() if who not in missing} for key, of in desired.grants.items()}
     told = {key: (desired.refusals.get(key, ""), missing_principal_refusal(set(of) & set(missing))) for key, of in desired.grants.items()}
@@ -100,7 +98,7 @@ def without_missing_principals(desired: DesiredCatalog, missing: Collection[str]
     return replace(desired, grants=grants, refusals={**desired.refusals, **refusals})
 
 
-def object_owners(state: WorkspaceState) -> dict[ResourceKey, frozenset[str]]:
+def _object_owners(state: WorkspaceState) -> dict[ResourceKey, frozenset[str]]:
     """Return whose each object is that a plan may need a privilege on: its owner, those of what it is in, and the metastore's."""
     owned = {(METASTORE_KIND, item.identity) if item.kind == METASTORE_KIND else item.key: str(item.attributes.get("owner") or "") for item in state.found}
     whole = {owner for (kind, _), owner in owned.items() if kind == METASTORE_KIND}
@@ -108,11 +106,11 @@ def object_owners(state: WorkspaceState) -> dict[ResourceKey, frozenset[str]]:
     return {key: frozenset({owned[one] for one in parts[key] if one in owned} | whole) - {""} for key in owned}
 
 
-def privilege_problems(workspace: Workspace, state: WorkspaceState, plan: Plan) -> tuple[Fault, ...]:
+def _privilege_problems(workspace: Workspace, state: WorkspaceState, plan: Plan) -> tuple[Fault, ...]:
     """Return a fault for each privilege and role that the plan needs and the caller is certain to lack."""
     metastore = next((item.identity for item in state.found if item.kind == METASTORE_KIND), "")
     is_assigned = any(item.kind == "metastore assignment" for item in state.found)
-    owners = object_owners(state)
+    owners = _object_owners(state)
     needs = privileges_for_plan(plan, owners, metastore) if is_assigned else {}
     if all(change.refusal for change in plan.pending):
         return ()
@@ -120,37 +118,37 @@ def privilege_problems(workspace: Workspace, state: WorkspaceState, plan: Plan) 
     return (*missing_role_faults(plan, caller), *missing_privilege_faults(workspace.client, needs, owners, caller))
 
 # %% ../../nbs/unity/17_catalog.ipynb #8ff95bf3
-def plan_workspace(target: DatabricksTarget, project: Project, contracts: Sequence[Contract], drops: bool, allow_delete: bool) -> CatalogPlan:
+def _plan_workspace(target: DatabricksTarget, project: Project, contracts: Sequence[Contract], drops: bool, allow_delete: bool) -> CatalogPlan:
     """Return what brings a workspace to what the project and its contracts ask for, and what keeps that from being applied."""
     workspace = with_own_credential(workspace_of(project, target.name))
     state = read_workspace_state(workspace, contracts)
-    objects, problems = plan_workspace_objects(state, allow_delete), warehouse_problems(target)
+    objects, problems = plan_workspace_objects(state, allow_delete), _warehouse_problems(target)
     has_schemas = any(item.kind == "schema" for item in state.found)
     wanted = replace(build_desired_catalog(project, contracts), owner=project.names.group)
 
     def tables(missing: Collection[str]) -> Plan:
         if problems and has_schemas:
-            return EMPTY_PLAN  # what there is cannot be asked
-        desired = without_missing_principals(wanted, missing) if missing else wanted
+            return _EMPTY_PLAN  # what there is cannot be asked
+        desired = _without_missing_principals(wanted, missing) if missing else wanted
         plan = plan_tables(target, desired, read_target_catalog(target, desired), drops, allow_delete)
         return replace(plan, changes=tuple(change for change in plan.changes if change.kind != "schema"))
 
     plan = tables(())
-    made = {item.name for item in state.desired if item.kind in PRINCIPAL_KINDS}
+    made = {item.name for item in state.desired if item.kind in _PRINCIPAL_KINDS}
     named = {who for change in (*objects.pending, *plan.pending) for who in principals_of(change)}
     missing = find_missing_principals(workspace.client, named - made)
     objects = with_principal_refusals(objects, missing, {item.key: item.needs for item in state.desired})
     plan = with_refused_schemas(tables(missing) if missing else plan, objects)
     every = Plan((*objects.changes, *plan.changes))
-    problems = (*problems, *runtime_problems(workspace.client, every), *privilege_problems(workspace, state, every))
+    problems = (*problems, *runtime_problems(workspace.client, every), *_privilege_problems(workspace, state, every))
     whole = replace(objects, problems=problems)
     return CatalogPlan(target, project, plan, lambda: with_refused_schemas(tables(missing), objects), whole, workspace, state)
 
 # %% ../../nbs/unity/17_catalog.ipynb #3fe62d3b
-CONTAINER_KINDS = frozenset({"metastore assignment", "catalog", "schema"})
+_CONTAINER_KINDS = frozenset({"metastore assignment", "catalog", "schema"})
 
 
-def table_refusal_faults(found: CatalogPlan) -> list[Fault]:
+def _table_refusal_faults(found: CatalogPlan) -> list[Fault]:
     """Return a fault for each change of a table that was refused for its schema, or for a principal that is not there; what else is refused is a person's decision."""
     needs = "it needs the schema "
     told = [change for change in found.tables.refusals if needs in change.refusal or NO_SUCH_PRINCIPAL.name in change.refusal]
@@ -179,19 +177,19 @@ def apply_catalog(found: CatalogPlan, report: Callable[[ChangeOutcome], None] = 
 
     if workspace is not None:
         attempt(lambda: make_objects(workspace, found.state, found.objects, told))
-    if not failed & CONTAINER_KINDS:
+    if not failed & _CONTAINER_KINDS:
         attempt(lambda: apply_plan(found.tables, found.target, found.plan_again, told))
     if workspace is not None and not failed:
         attempt(lambda: give_ownership(workspace, found.objects, told))
-    faults += table_refusal_faults(found)
+    faults += _table_refusal_faults(found)
     if faults:
         raise DatamasterError(*faults)
 
 # %% ../../nbs/unity/17_catalog.ipynb #612774b5
-LOCAL_DESTRUCTION = code("destroy-of-local", "The local target has no workspace to destroy.", "delete the folder .datamaster beside the project file: it is all that the local target has")
+_LOCAL_DESTRUCTION = code("destroy-of-local", "The local target has no workspace to destroy.", "delete the folder .datamaster beside the project file: it is all that the local target has")
 
 
-def list_toolkit_objects(client: WorkspaceClient, catalog: str, schemas: Iterable[str]) -> Iterator[ExistingResource]:
+def _list_toolkit_objects(client: WorkspaceClient, catalog: str, schemas: Iterable[str]) -> Iterator[ExistingResource]:
     """Yield the tables and functions that the toolkit made, by the properties and comments that it gives them."""
     for schema in schemas:
         needs = ("schema", f"{catalog}.{schema}")
@@ -205,10 +203,10 @@ def list_toolkit_objects(client: WorkspaceClient, catalog: str, schemas: Iterabl
 def plan_destruction(target: Target, project: Project, contracts: Sequence[Contract]) -> CatalogPlan:
     """Return what takes away everything that the toolkit made in a workspace; raises BadInput for the local target."""
     if not isinstance(target, DatabricksTarget):
-        raise BadInput(LOCAL_DESTRUCTION.fault(f"{target.name} is no workspace"))
+        raise BadInput(_LOCAL_DESTRUCTION.fault(f"{target.name} is no workspace"))
     workspace = with_own_credential(workspace_of(project, target.name))
     state = read_workspace_state(workspace, contracts)
     there = [item.name.partition(".")[2] for item in state.found if item.kind == "schema"]
-    tables = tuple(list_toolkit_objects(workspace.client, project.names.catalog, [schema for schema in SCHEMAS if schema in there]))
+    tables = tuple(_list_toolkit_objects(workspace.client, project.names.catalog, [schema for schema in SCHEMAS if schema in there]))
     state = replace(state, found=(*state.found, *tables))
-    return CatalogPlan(target, project, EMPTY_PLAN, lambda: EMPTY_PLAN, plan_workspace_destruction(state), workspace, state)
+    return CatalogPlan(target, project, _EMPTY_PLAN, lambda: _EMPTY_PLAN, plan_workspace_destruction(state), workspace, state)

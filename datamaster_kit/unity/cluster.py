@@ -22,11 +22,10 @@ if TYPE_CHECKING:
     from databricks.sdk.service.compute import ClusterDetails
 
 # %% auto #0
-__all__ = ['IDLE_MINUTES', 'TWIN_CLUSTER_MILLISECONDS', 'desired_cluster', 'comparable_runtime', 'read_clusters',
-           'list_toolkit_clusters', 'runtime_problems', 'cluster_spec', 'cluster_operations']
+__all__ = ['desired_cluster', 'read_clusters', 'runtime_problems', 'cluster_operations']
 
 # %% ../../nbs/unity/12_cluster.ipynb #9c8b4316
-IDLE_MINUTES = 10
+_IDLE_MINUTES = 10
 
 
 def desired_cluster(project: Project, single_user: str) -> tuple[Resource, ...]:
@@ -34,22 +33,22 @@ def desired_cluster(project: Project, single_user: str) -> tuple[Resource, ...]:
     if project.unity.compute != "single_node":
         return ()
     cluster = Resource("cluster", project.names.cluster, {
-        "runtime": DEFAULT_RUNTIME, "node_type": project.unity.node_type, "single_user": single_user, "idle_minutes": IDLE_MINUTES, "tags": {**project.resource_tags, **project.names.own_properties},
+        "runtime": DEFAULT_RUNTIME, "node_type": project.unity.node_type, "single_user": single_user, "idle_minutes": _IDLE_MINUTES, "tags": {**project.resource_tags, **project.names.own_properties},
     }, needs=(("metastore assignment", project.names.workspace),))
     group = project.names.group
     return (cluster, Resource("cluster permission", f"{cluster.name}/{group}", {"permission": "CAN_RESTART"}, needs=(cluster.key, ("workspace permission", group))))
 
 # %% ../../nbs/unity/12_cluster.ipynb #2c3a2a81
-def comparable_runtime(version: str) -> str:
+def _comparable_runtime(version: str) -> str:
     """Return a cluster's runtime as it is compared: one that is not too old is as good as the one that jobs use."""
     return version if is_runtime_too_old(version) else DEFAULT_RUNTIME
 
 
 def read_clusters(client: WorkspaceClient, project: Project) -> tuple[ExistingResource, ...]:
     """Return the toolkit's cluster with who may restart it, and any further one as a surplus, which nobody wants."""
-    ours = sorted(list_toolkit_clusters(client, project), key=lambda item: item.cluster_id or "")
+    ours = sorted(_list_toolkit_clusters(client, project), key=lambda item: item.cluster_id or "")
     found = [ExistingResource("cluster", project.names.cluster, {
-        "runtime": comparable_runtime(item.spark_version or ""), "node_type": item.node_type_id, "single_user": item.single_user_name, "idle_minutes": item.autotermination_minutes, "tags": dict(item.custom_tags or {})}, item.cluster_id or "", is_ours=True)
+        "runtime": _comparable_runtime(item.spark_version or ""), "node_type": item.node_type_id, "single_user": item.single_user_name, "idle_minutes": item.autotermination_minutes, "tags": dict(item.custom_tags or {})}, item.cluster_id or "", is_ours=True)
         for item in ours[:1]]
     for cluster in found[:1]:
         for entry in client.permissions.get("clusters", cluster.identity).access_control_list or ():
@@ -59,7 +58,7 @@ def read_clusters(client: WorkspaceClient, project: Project) -> tuple[ExistingRe
     return (*found, *(ExistingResource("surplus cluster", f"{item.cluster_name} ({item.cluster_id})", {}, item.cluster_id or "", is_ours=True) for item in ours[1:]))
 
 
-def list_toolkit_clusters(client: WorkspaceClient, project: Project) -> list[ClusterDetails]:
+def _list_toolkit_clusters(client: WorkspaceClient, project: Project) -> list[ClusterDetails]:
     """Return the clusters that bear the toolkit's tag for this domain."""
     mark = project.names.mark
     return [item for item in client.clusters.list() if (item.custom_tags or {}).get(MARK_PROPERTY) == mark]
@@ -74,10 +73,10 @@ def runtime_problems(client: WorkspaceClient, plan: Plan) -> tuple[Fault, ...]:
     return () if DEFAULT_RUNTIME in offered else (NO_RUNTIME.fault(f"the workspace does not offer {DEFAULT_RUNTIME}; it has {', '.join(offered) or 'none'}"),)
 
 # %% ../../nbs/unity/12_cluster.ipynb #329f0283
-TWIN_CLUSTER_MILLISECONDS = 300_000
+_TWIN_CLUSTER_MILLISECONDS = 300_000
 
 
-def cluster_spec(wanted: Resource) -> Mapping[str, Any]:
+def _cluster_spec(wanted: Resource) -> Mapping[str, Any]:
     """Return what a request to make or edit the cluster says (Databricks, *Clusters API*: `is_single_node` sets what one node needs)."""
     from databricks.sdk.service.compute import DataSecurityMode, Kind
 
@@ -94,9 +93,9 @@ def cluster_operations(client: WorkspaceClient, project: Project) -> dict[str, O
         if wanted.kind == "cluster permission":
             permit(wanted, identities["cluster", project.names.cluster])
             return ""
-        made = str(client.clusters.create(**cluster_spec(wanted)).cluster_id)
-        ours = {item.cluster_id: item.start_time or 0 for item in list_toolkit_clusters(client, project)}
-        for twin in [item for item, start in ours.items() if item and item != made and abs(start - ours.get(made, 0)) < TWIN_CLUSTER_MILLISECONDS]:
+        made = str(client.clusters.create(**_cluster_spec(wanted)).cluster_id)
+        ours = {item.cluster_id: item.start_time or 0 for item in _list_toolkit_clusters(client, project)}
+        for twin in [item for item, start in ours.items() if item and item != made and abs(start - ours.get(made, 0)) < _TWIN_CLUSTER_MILLISECONDS]:
             client.clusters.permanent_delete(twin)
         return made
 
@@ -108,7 +107,7 @@ def cluster_operations(client: WorkspaceClient, project: Project) -> dict[str, O
         if wanted.kind == "cluster permission":
             permit(wanted, identities["cluster", project.names.cluster])
         else:
-            client.clusters.edit(there.identity, **cluster_spec(wanted))
+            client.clusters.edit(there.identity, **_cluster_spec(wanted))
 
     def delete(there: ExistingResource) -> None:
         if there.kind != "cluster permission":  # that goes with the cluster

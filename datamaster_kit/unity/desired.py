@@ -22,7 +22,7 @@ from .observed import TableKey
 from .roles import Grants, grants_of, unknown_access
 
 # %% auto #0
-__all__ = ['FUNCTION_CLAIMED_TWICE', 'desired_tables', 'DesiredCatalog', 'silver_and_gold_tables', 'build_desired_catalog']
+__all__ = ['desired_tables', 'DesiredCatalog', 'build_desired_catalog']
 
 # %% ../../nbs/unity/06_desired.ipynb #4cd1e60d
 def desired_tables(project: Project, contracts: Iterable[Contract]) -> tuple[Table, ...]:
@@ -35,7 +35,7 @@ def desired_tables(project: Project, contracts: Iterable[Contract]) -> tuple[Tab
     return (with_project_tags(runs_table(catalog), project), with_project_tags(files_table(catalog), project), *made)
 
 # %% ../../nbs/unity/06_desired.ipynb #388c34f9
-FUNCTION_CLAIMED_TWICE = code("function-claimed-twice", "Two contracts come to the same mask or filter.", "give one of them another id")
+_FUNCTION_CLAIMED_TWICE = code("function-claimed-twice", "Two contracts come to the same mask or filter.", "give one of them another id")
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class DesiredCatalog:
     owner: str = ""
 
 
-def silver_and_gold_tables(contract: Contract, catalog: str) -> list[tuple[Model, Table]]:
+def _silver_and_gold_tables(contract: Contract, catalog: str) -> list[tuple[Model, Table]]:
     """Return the models of a contract with their tables in silver and gold."""
     models = {("silver", model.table): model for model in contract.silver_models} | {("gold", model.table): model for model in contract.gold_models}
     return [(models[table.schema, table.name], table) for table in contract_tables(contract, catalog) if (table.schema, table.name) in models]
@@ -64,11 +64,11 @@ def build_desired_catalog(project: Project, contracts: Iterable[Contract]) -> De
     refusals: dict[TableKey, str] = {}
     functions: dict[str, SqlFunction] = {}
     for contract in contracts:
-        for model, table in silver_and_gold_tables(contract, catalog):
+        for model, table in _silver_and_gold_tables(contract, catalog):
             key = (table.schema, table.name)
             access[key], needed = table_access(contract, model, table, project.names.group)
             grants[key], refusals[key] = grants_of(contract, catalog, table.schema), unknown_access(contract, catalog, table.schema)
             for function in needed:
                 if functions.setdefault(function.full_name, function) != function:
-                    raise BadInput(FUNCTION_CLAIMED_TWICE.fault(f"{function.full_name} is of {contract.id} and of another contract"))
+                    raise BadInput(_FUNCTION_CLAIMED_TWICE.fault(f"{function.full_name} is of {contract.id} and of another contract"))
     return DesiredCatalog(desired_tables(project, contracts), access, grants, refusals, tuple(functions.values()))

@@ -15,14 +15,10 @@ from ..contract.sql.table import TableColumn, Table
 from ..plan.plan import Difference
 
 # %% auto #0
-__all__ = ['RANK_FIRST', 'RANK_RENAME', 'RANK_COLUMNS', 'RANK_TYPES', 'RANK_LAST', 'INTEGER_DIGIT_COUNTS', 'ENABLE_TYPE_WIDENING',
-           'REWRITE_REFUSAL', 'MAP_COLUMNS_BY_NAME', 'EVOLVED_PROPERTY_PREFIX', 'KEY_PROPERTY', 'NEW_KEY_REFUSAL',
-           'TableAlteration', 'is_wider', 'members_to_add', 'type_alteration', 'column_alterations', 'column_renames',
-           'schema_alterations', 'unknown_column_alteration', 'sql_word_tokens', 'constraint_alterations',
-           'property_alterations', 'table_alterations', 'clustering_columns']
+__all__ = ['KEY_PROPERTY', 'TableAlteration', 'column_renames', 'sql_word_tokens', 'table_alterations']
 
 # %% ../../nbs/unity/00_evolution.ipynb #90933dbf
-RANK_FIRST, RANK_RENAME, RANK_COLUMNS, RANK_TYPES, RANK_LAST = range(5)
+_RANK_FIRST, _RANK_RENAME, _RANK_COLUMNS, _RANK_TYPES, _RANK_LAST = range(5)
 
 
 @dataclass(frozen=True)
@@ -32,21 +28,21 @@ class TableAlteration:
     difference: Difference
     statements: tuple[str, ...] = ()
     refusal: str = ""
-    rank: int = RANK_LAST
+    rank: int = _RANK_LAST
 
 # %% ../../nbs/unity/00_evolution.ipynb #01f6b48f
-INTEGER_DIGIT_COUNTS = {"byte": 3, "short": 5, "integer": 10, "long": 20}
+_INTEGER_DIGIT_COUNTS = {"byte": 3, "short": 5, "integer": 10, "long": 20}
 
 
-def is_wider(wide: DataType, narrow: DataType) -> bool:
+def _is_wider(wide: DataType, narrow: DataType) -> bool:
     """Every value of the narrow type has its place in the wide one, and Delta takes over the column's files as they are."""
     match narrow, wide:
-        case Scalar(a), Scalar(b) if a in INTEGER_DIGIT_COUNTS and b in INTEGER_DIGIT_COUNTS:
-            return INTEGER_DIGIT_COUNTS[a] < INTEGER_DIGIT_COUNTS[b]
+        case Scalar(a), Scalar(b) if a in _INTEGER_DIGIT_COUNTS and b in _INTEGER_DIGIT_COUNTS:
+            return _INTEGER_DIGIT_COUNTS[a] < _INTEGER_DIGIT_COUNTS[b]
         case Scalar(a), Scalar("double"):
             return a in ("byte", "short", "integer", "float")
-        case Scalar(a), Scalar("decimal", precision, scale) if a in INTEGER_DIGIT_COUNTS:
-            return (precision or 10) - (scale or 0) >= INTEGER_DIGIT_COUNTS[a]
+        case Scalar(a), Scalar("decimal", precision, scale) if a in _INTEGER_DIGIT_COUNTS:
+            return (precision or 10) - (scale or 0) >= _INTEGER_DIGIT_COUNTS[a]
         case Scalar("decimal", p, s), Scalar("decimal", precision, scale):
             return (precision or 10) - (scale or 0) >= (p or 10) - (s or 0) and (scale or 0) >= (s or 0) and wide != narrow
         case Scalar("varchar" | "char", length=length), Scalar("string" | "varchar" as b, length=longer):
@@ -56,7 +52,7 @@ def is_wider(wide: DataType, narrow: DataType) -> bool:
     return False
 
 # %% ../../nbs/unity/00_evolution.ipynb #6cddbbbe
-def members_to_add(path: str, wanted: DataType, there: DataType) -> list[tuple[str, str]] | None:
+def _members_to_add(path: str, wanted: DataType, there: DataType) -> list[tuple[str, str]] | None:
     """Return the members that a nested type lacks, as (path, type), or None where the types differ in more than that."""
     match wanted, there:
         case Struct(fields), Struct(known):
@@ -66,38 +62,38 @@ def members_to_add(path: str, wanted: DataType, there: DataType) -> list[tuple[s
                 if item.column.lower() not in by_name:
                     added.append((f"{path}.{quote(item.column)}", sql_type(item.type)))
                     continue
-                within = members_to_add(f"{path}.{quote(item.column)}", item.type, by_name[item.column.lower()].type)
+                within = _members_to_add(f"{path}.{quote(item.column)}", item.type, by_name[item.column.lower()].type)
                 if within is None:
                     return None
                 added += within
             return added if {item.column.lower() for item in fields} >= set(by_name) else None
         case Array(element), Array(known_element):
-            return members_to_add(f"{path}.element", element.type, known_element.type)
+            return _members_to_add(f"{path}.element", element.type, known_element.type)
     return [] if sql_type(wanted) == sql_type(there) else None
 
 # %% ../../nbs/unity/00_evolution.ipynb #af2456ed
-ENABLE_TYPE_WIDENING = "SET TBLPROPERTIES ('delta.enableTypeWidening' = 'true')"
-REWRITE_REFUSAL = "its rows would have to be written anew: give the model another physicalName and fill that from the files, or keep the type"
+_ENABLE_TYPE_WIDENING = "SET TBLPROPERTIES ('delta.enableTypeWidening' = 'true')"
+_REWRITE_REFUSAL = "its rows would have to be written anew: give the model another physicalName and fill that from the files, or keep the type"
 
 
-def type_alteration(name: str, wanted: TableColumn, there: TableColumn, evolved: str) -> TableAlteration | None:
+def _type_alteration(name: str, wanted: TableColumn, there: TableColumn, evolved: str) -> TableAlteration | None:
     """Return what makes a column's type the wanted one, or None where it is, or where an ingest has widened it beyond that."""
     if there.type in (wanted.type, evolved):
         return None
     difference = Difference(f"{wanted.name}.type", there.type, wanted.type)
     new, old = parse_sql_type(wanted.type), parse_sql_type(there.type)
-    if is_wider(new, old):
-        widening = () if isinstance(old, Scalar) and old.name in ("varchar", "char") else (f"ALTER TABLE {name} {ENABLE_TYPE_WIDENING}",)
-        return TableAlteration(difference, (*widening, f"ALTER TABLE {name} ALTER COLUMN {quote(wanted.name)} TYPE {wanted.type}"), rank=RANK_TYPES)
-    added = members_to_add(quote(wanted.name), new, old)
+    if _is_wider(new, old):
+        widening = () if isinstance(old, Scalar) and old.name in ("varchar", "char") else (f"ALTER TABLE {name} {_ENABLE_TYPE_WIDENING}",)
+        return TableAlteration(difference, (*widening, f"ALTER TABLE {name} ALTER COLUMN {quote(wanted.name)} TYPE {wanted.type}"), rank=_RANK_TYPES)
+    added = _members_to_add(quote(wanted.name), new, old)
     if added:
-        return TableAlteration(difference, tuple(f"ALTER TABLE {name} ADD COLUMNS ({path} {kind})" for path, kind in added), rank=RANK_TYPES)
-    return None if added == [] else TableAlteration(difference, refusal=f"the type of {wanted.name} differs; {REWRITE_REFUSAL}")
+        return TableAlteration(difference, tuple(f"ALTER TABLE {name} ADD COLUMNS ({path} {kind})" for path, kind in added), rank=_RANK_TYPES)
+    return None if added == [] else TableAlteration(difference, refusal=f"the type of {wanted.name} differs; {_REWRITE_REFUSAL}")
 
 
-def column_alterations(name: str, wanted: TableColumn, there: TableColumn, evolved: str, has_nulls: bool) -> list[TableAlteration]:
+def _column_alterations(name: str, wanted: TableColumn, there: TableColumn, evolved: str, has_nulls: bool) -> list[TableAlteration]:
     """Return what makes a column that is there the wanted one."""
-    column, found = quote(wanted.name), [type_alteration(name, wanted, there, evolved)]
+    column, found = quote(wanted.name), [_type_alteration(name, wanted, there, evolved)]
     if wanted.comment != there.comment:
         found.append(TableAlteration(Difference(f"{wanted.name}.comment", there.comment, wanted.comment), (f"ALTER TABLE {name} ALTER COLUMN {column} COMMENT {sql_literal(wanted.comment)}",)))
     if wanted.nullable != there.nullable:
@@ -108,8 +104,8 @@ def column_alterations(name: str, wanted: TableColumn, there: TableColumn, evolv
     return [item for item in found if item]
 
 # %% ../../nbs/unity/00_evolution.ipynb #e8c6c2ee
-MAP_COLUMNS_BY_NAME = "SET TBLPROPERTIES ('delta.columnMapping.mode' = 'name')"
-EVOLVED_PROPERTY_PREFIX = "datamaster.evolved."
+_MAP_COLUMNS_BY_NAME = "SET TBLPROPERTIES ('delta.columnMapping.mode' = 'name')"
+_EVOLVED_PROPERTY_PREFIX = "datamaster.evolved."
 
 
 def column_renames(wanted: Table, there: Table) -> dict[str, TableColumn]:
@@ -121,33 +117,33 @@ def column_renames(wanted: Table, there: Table) -> dict[str, TableColumn]:
     return dict(found)
 
 
-def schema_alterations(name: str, wanted: Table, there: Table, drops: bool, nulls: frozenset[str]) -> list[TableAlteration]:
+def _schema_alterations(name: str, wanted: Table, there: Table, drops: bool, nulls: frozenset[str]) -> list[TableAlteration]:
     """Return what makes a table's columns the wanted ones."""
     moved, found = column_renames(wanted, there), []
     for old, column in moved.items():
-        found.append(TableAlteration(Difference(column.name, old, column.name), (f"ALTER TABLE {name} {MAP_COLUMNS_BY_NAME}", f"ALTER TABLE {name} RENAME COLUMN {quote(old)} TO {quote(column.name)}"), rank=RANK_RENAME))
+        found.append(TableAlteration(Difference(column.name, old, column.name), (f"ALTER TABLE {name} {_MAP_COLUMNS_BY_NAME}", f"ALTER TABLE {name} RENAME COLUMN {quote(old)} TO {quote(column.name)}"), rank=_RANK_RENAME))
     here = {moved[item.name].name.lower() if item.name in moved else item.name.lower(): item for item in there.columns}
     for column in wanted.columns:
-        evolved = there.properties.get(EVOLVED_PROPERTY_PREFIX + column.name, "")
+        evolved = there.properties.get(_EVOLVED_PROPERTY_PREFIX + column.name, "")
         if column.name.lower() in here:
-            found += column_alterations(name, column, here[column.name.lower()], evolved, column.name in nulls)
+            found += _column_alterations(name, column, here[column.name.lower()], evolved, column.name in nulls)
         else:
             comment = f" COMMENT {sql_literal(column.comment)}" if column.comment else ""
             strict = "" if column.nullable or "*" in nulls else f"ALTER TABLE {name} ALTER COLUMN {quote(column.name)} SET NOT NULL"
             statements = (f"ALTER TABLE {name} ADD COLUMNS ({quote(column.name)} {column.type}{comment})", strict)
-            found.append(TableAlteration(Difference(column.name, None, column.type), tuple(filter(None, statements)), rank=RANK_COLUMNS))
+            found.append(TableAlteration(Difference(column.name, None, column.type), tuple(filter(None, statements)), rank=_RANK_COLUMNS))
     known = {column.name.lower() for column in wanted.columns}
     for key, column in here.items():
-        if key not in known and EVOLVED_PROPERTY_PREFIX + column.name not in there.properties:
-            found.append(unknown_column_alteration(name, column, drops))
+        if key not in known and _EVOLVED_PROPERTY_PREFIX + column.name not in there.properties:
+            found.append(_unknown_column_alteration(name, column, drops))
     return found
 
 
-def unknown_column_alteration(name: str, column: TableColumn, drops: bool) -> TableAlteration:
+def _unknown_column_alteration(name: str, column: TableColumn, drops: bool) -> TableAlteration:
     """Return what becomes of a column that the contract does not know."""
     difference = Difference(column.name, column.type, None)
     if drops:
-        return TableAlteration(difference, (f"ALTER TABLE {name} {MAP_COLUMNS_BY_NAME}", f"ALTER TABLE {name} DROP COLUMN {quote(column.name)}"), rank=RANK_RENAME)
+        return TableAlteration(difference, (f"ALTER TABLE {name} {_MAP_COLUMNS_BY_NAME}", f"ALTER TABLE {name} DROP COLUMN {quote(column.name)}"), rank=_RANK_RENAME)
     return TableAlteration(difference, refusal=f"the column {column.name} is not in the contract; it stays, unless --drop-columns is given, or a field lists it among its aliases")
 
 # %% ../../nbs/unity/00_evolution.ipynb #7ce76a94
@@ -156,7 +152,7 @@ def sql_word_tokens(sql: str) -> list[str]:
     return re.findall(r"'(?:[^'\\]|\\.)*'|`(?:[^`]|``)*`|\S", sql)
 
 
-def constraint_alterations(name: str, wanted: Mapping[str, str], there: Mapping[str, str], touched: Collection[str] = ()) -> list[TableAlteration]:
+def _constraint_alterations(name: str, wanted: Mapping[str, str], there: Mapping[str, str], touched: Collection[str] = ()) -> list[TableAlteration]:
     """Return what makes a table's CHECK constraints the wanted ones; Delta changes a column (`touched`) only while no constraint is on it."""
     found = []
     for key in sorted({*wanted, *there}):
@@ -165,44 +161,44 @@ def constraint_alterations(name: str, wanted: Mapping[str, str], there: Mapping[
         if is_same and not any(quote(column) in sql_word_tokens(before or "") for column in touched):
             continue
         if before is not None:
-            found.append(TableAlteration(Difference(f"check {key}", before, after), (f"ALTER TABLE {name} DROP CONSTRAINT IF EXISTS {quote(key)}",), rank=RANK_FIRST))
+            found.append(TableAlteration(Difference(f"check {key}", before, after), (f"ALTER TABLE {name} DROP CONSTRAINT IF EXISTS {quote(key)}",), rank=_RANK_FIRST))
         if after is not None:
             found.append(TableAlteration(Difference(f"check {key}", None, after), (f"ALTER TABLE {name} ADD CONSTRAINT {quote(key)} CHECK ({after})",)))
     return found
 
 # %% ../../nbs/unity/00_evolution.ipynb #57eeff36
 KEY_PROPERTY = "datamaster.key"
-NEW_KEY_REFUSAL = ("rows were merged by the old one. Drop the silver table, apply, and run `datamaster ingest run --rebuild-checkpoint`, which builds it again from bronze; or give the model another physicalName")
+_NEW_KEY_REFUSAL = ("rows were merged by the old one. Drop the silver table, apply, and run `datamaster ingest run --rebuild-checkpoint`, which builds it again from bronze; or give the model another physicalName")
 
 
-def property_alterations(name: str, wanted: Mapping[str, str], there: Mapping[str, str]) -> list[TableAlteration]:
+def _property_alterations(name: str, wanted: Mapping[str, str], there: Mapping[str, str]) -> list[TableAlteration]:
     """Return what makes a table's properties the wanted ones; of those that are there, only the toolkit's are looked at."""
     found = []
     if KEY_PROPERTY in there and KEY_PROPERTY not in wanted:
-        found.append(TableAlteration(Difference(f"property {KEY_PROPERTY}", there[KEY_PROPERTY], None), refusal=f"the contract has no key, and the table is keyed by ({there[KEY_PROPERTY]}); {NEW_KEY_REFUSAL}"))
+        found.append(TableAlteration(Difference(f"property {KEY_PROPERTY}", there[KEY_PROPERTY], None), refusal=f"the contract has no key, and the table is keyed by ({there[KEY_PROPERTY]}); {_NEW_KEY_REFUSAL}"))
     for key, value in wanted.items():
         before = there.get(key)
         if before != value:
-            refusal = f"the key changes from ({before}) to ({value}); {NEW_KEY_REFUSAL}" if key == KEY_PROPERTY and before is not None else ""
+            refusal = f"the key changes from ({before}) to ({value}); {_NEW_KEY_REFUSAL}" if key == KEY_PROPERTY and before is not None else ""
             found.append(TableAlteration(Difference(f"property {key}", before, value), () if refusal else (f"ALTER TABLE {name} SET TBLPROPERTIES ({sql_literal(key)} = {sql_literal(value)})",), refusal))
     return found
 
 
 def table_alterations(name: str, wanted: Table, there: Table, drops: bool = False, nulls: frozenset[str] = frozenset()) -> list[TableAlteration]:
     """Return every difference of a table, in the order in which they are mended; `nulls` are the columns with rows without a value, and `*` says that there are rows."""
-    found = schema_alterations(name, wanted, there, drops, nulls)
+    found = _schema_alterations(name, wanted, there, drops, nulls)
     if wanted.comment != there.comment:
         found.append(TableAlteration(Difference("comment", there.comment, wanted.comment), (f"COMMENT ON TABLE {name} IS {sql_literal(wanted.comment)}",)))
-    found += property_alterations(name, wanted.properties, there.properties)
-    if wanted.cluster_by != clustering_columns(wanted, there):
+    found += _property_alterations(name, wanted.properties, there.properties)
+    if wanted.cluster_by != _clustering_columns(wanted, there):
         clause = f"({', '.join(map(quote, wanted.cluster_by))})" if wanted.cluster_by else "NONE"
         found.append(TableAlteration(Difference("cluster by", list(there.cluster_by), list(wanted.cluster_by)), (f"ALTER TABLE {name} CLUSTER BY {clause}",)))
-    touched = {item.difference.path.removesuffix(".type") for item in found if item.rank == RANK_TYPES} | set(column_renames(wanted, there))
-    found += constraint_alterations(name, wanted.checks, there.checks, touched)
+    touched = {item.difference.path.removesuffix(".type") for item in found if item.rank == _RANK_TYPES} | set(column_renames(wanted, there))
+    found += _constraint_alterations(name, wanted.checks, there.checks, touched)
     return sorted(found, key=lambda item: item.rank)
 
 
-def clustering_columns(wanted: Table, there: Table) -> tuple[str, ...]:
+def _clustering_columns(wanted: Table, there: Table) -> tuple[str, ...]:
     """Return the columns that a table is clustered by, after its columns have been renamed."""
     moved = column_renames(wanted, there)
     return tuple(moved[name].name if name in moved else name for name in there.cluster_by)

@@ -24,12 +24,10 @@ if TYPE_CHECKING:
     from databricks.sdk.service.catalog import ColumnInfo, TableInfo
 
 # %% auto #0
-__all__ = ['column_from_info', 'is_delta', 'table_from_info', 'access_from_info', 'information_schema_queries', 'TableDetails',
-           'parse_table_details', 'contract_table_key', 'with_table_details', 'build_observed_catalog',
-           'run_concurrently', 'find_schemas', 'list_tables', 'read_databricks_catalog']
+__all__ = ['read_databricks_catalog']
 
 # %% ../../nbs/unity/05_information_schema.ipynb #06ea8e45
-def column_from_info(info: ColumnInfo) -> TableColumn:
+def _column_from_info(info: ColumnInfo) -> TableColumn:
     """Return a column as it is listed."""
     text = info.type_text or ""
     said = json.loads(info.type_json) if info.type_json and info.type_json.startswith("{") else {}
@@ -38,29 +36,29 @@ def column_from_info(info: ColumnInfo) -> TableColumn:
     return TableColumn(info.name or "", sql_type(parse_sql_type(text)), info.nullable is not False, info.comment or "")
 
 
-def is_delta(info: TableInfo) -> bool:
+def _is_delta(info: TableInfo) -> bool:
     """The table is one of rows in Delta, and not a view or a table of another format."""
     kind, format = (item.value if item else "" for item in (info.table_type, info.data_source_format))
     return kind in ("MANAGED", "EXTERNAL") and format == "DELTA"
 
 
-def table_from_info(info: TableInfo) -> Table:
+def _table_from_info(info: TableInfo) -> Table:
     """Return a listed table: columns, comment, checks, clustering and properties."""
     checks, properties = split_checks(info.properties or {})
     clustering = json.loads(properties.pop("clusteringColumns", "[]"))
     columns = sorted(info.columns or [], key=lambda column: column.position or 0)
-    return Table(info.catalog_name or "", info.schema_name or "", info.name or "", tuple(map(column_from_info, columns)), info.comment or "", checks=checks,
+    return Table(info.catalog_name or "", info.schema_name or "", info.name or "", tuple(map(_column_from_info, columns)), info.comment or "", checks=checks,
                  cluster_by=tuple(".".join(path) for path in clustering), properties=properties)
 
 
-def access_from_info(info: TableInfo) -> TableAccess:
+def _access_from_info(info: TableInfo) -> TableAccess:
     """Return the masks and the row filter of a listed table."""
     masks = {column.name or "": (column.mask.function_name or "").lower() for column in info.columns or [] if column.mask}
     rows = info.row_filter
     return TableAccess(masks, ((rows.function_name or "").lower(), tuple(rows.input_column_names or ())) if rows else None)
 
 # %% ../../nbs/unity/05_information_schema.ipynb #c2ff61a8
-def information_schema_queries(catalog: str) -> dict[str, str]:
+def _information_schema_queries(catalog: str) -> dict[str, str]:
     """Return the queries for what the lists leave out."""
     of, schemas = f"{quote(catalog)}.information_schema", f"IN ({', '.join(map(sql_literal, SCHEMAS))})"
     return {
@@ -75,7 +73,7 @@ def information_schema_queries(catalog: str) -> dict[str, str]:
 
 
 @dataclass
-class TableDetails:
+class _TableDetails:
     """What the queries say of one table."""
 
     key: list[str] = field(default_factory=list)
@@ -83,12 +81,12 @@ class TableDetails:
     grants: dict[str, frozenset[str]] = field(default_factory=dict)
 
 
-def parse_table_details(answers: dict[str, list[dict[str, Any]]]) -> dict[TableKey, TableDetails]:
+def _parse_table_details(answers: dict[str, list[dict[str, Any]]]) -> dict[TableKey, _TableDetails]:
     """Return what the queries say, by schema and table; a table's own tags are those of the column ''."""
-    found: dict[TableKey, TableDetails] = {}
+    found: dict[TableKey, _TableDetails] = {}
 
-    def of(row: dict[str, Any]) -> TableDetails:
-        return found.setdefault((row["table_schema"], row["table_name"]), TableDetails())
+    def of(row: dict[str, Any]) -> _TableDetails:
+        return found.setdefault((row["table_schema"], row["table_name"]), _TableDetails())
 
     for row in answers["keys"]:
         of(row).key.append(row["column_name"])
@@ -100,38 +98,38 @@ def parse_table_details(answers: dict[str, list[dict[str, Any]]]) -> dict[TableK
     return found
 
 # %% ../../nbs/unity/05_information_schema.ipynb #299fdb45
-def contract_table_key(table: Table) -> TableKey:
+def _contract_table_key(table: Table) -> TableKey:
     """Return a table's schema and name, as the contract spells them."""
     return table.schema, table.name
 
 
-def with_table_details(table: Table, details: TableDetails) -> Table:
+def _with_table_details(table: Table, details: _TableDetails) -> Table:
     """Return a listed table with its key and tags."""
     return replace(table, primary_key=tuple(details.key), tags=details.tags.get("", {}), column_tags={column: tags for column, tags in details.tags.items() if column})
 
 
-def build_observed_catalog(catalog: str, desired: Iterable[Table], listed: dict[str, list[TableInfo]], answers: dict[str, list[dict[str, Any]]]) -> ObservedCatalog:
+def _build_observed_catalog(catalog: str, desired: Iterable[Table], listed: dict[str, list[TableInfo]], answers: dict[str, list[dict[str, Any]]]) -> ObservedCatalog:
     """Return what a catalog has of the desired tables, from the lists by schema and the queries' answers."""
-    wanted, details = {(table.schema.lower(), table.name.lower()): contract_table_key(table) for table in desired}, parse_table_details(answers)
+    wanted, details = {(table.schema.lower(), table.name.lower()): _contract_table_key(table) for table in desired}, _parse_table_details(answers)
     known = [(wanted.get((schema, (info.name or "").lower())), info) for schema, infos in listed.items() for info in infos]
-    there = {key: (info, details.get((info.schema_name or "", info.name or ""), TableDetails())) for key, info in known if key}
+    there = {key: (info, details.get((info.schema_name or "", info.name or ""), _TableDetails())) for key, info in known if key}
     bodies = {f"{catalog}.{row['routine_schema']}.{row['routine_name']}".lower(): row["routine_definition"] or "" for row in answers["functions"] if (row["comment"] or "").startswith(FUNCTION_COMMENT_PREFIX)}
     functions = {f"{catalog}.{row['routine_schema']}.{row['routine_name']}".lower() for row in answers["functions"]}
     return ObservedCatalog(
-        frozenset(listed), {key: with_table_details(table_from_info(info), more) for key, (info, more) in there.items() if is_delta(info)},
-        others={key: info.table_type.value if info.table_type else "of another kind" for key, (info, _) in there.items() if not is_delta(info)},
-        access={key: access_from_info(info) for key, (info, _) in there.items()}, grants={key: more.grants for key, (_, more) in there.items()},
+        frozenset(listed), {key: _with_table_details(_table_from_info(info), more) for key, (info, more) in there.items() if _is_delta(info)},
+        others={key: info.table_type.value if info.table_type else "of another kind" for key, (info, _) in there.items() if not _is_delta(info)},
+        access={key: _access_from_info(info) for key, (info, _) in there.items()}, grants={key: more.grants for key, (_, more) in there.items()},
         functions=bodies, strangers=frozenset(functions - set(bodies)), owners={key: info.owner or "" for key, (info, _) in there.items()})
 
 # %% ../../nbs/unity/05_information_schema.ipynb #dc9c65ea
-def run_concurrently(calls: dict[str, Callable[[], Any]]) -> dict[str, Any]:
+def _run_concurrently(calls: dict[str, Callable[[], Any]]) -> dict[str, Any]:
     """Return what several calls give, by name; they run side by side."""
     with ThreadPoolExecutor(8) as pool:
         running = {name: pool.submit(call) for name, call in calls.items()}
         return {name: future.result() for name, future in running.items()}
 
 
-def find_schemas(target: DatabricksTarget, catalog: str) -> frozenset[str]:
+def _find_schemas(target: DatabricksTarget, catalog: str) -> frozenset[str]:
     """Return those of the toolkit's schemas that a catalog has; none where there is no such catalog."""
     from databricks.sdk.errors import NotFound
 
@@ -141,20 +139,20 @@ def find_schemas(target: DatabricksTarget, catalog: str) -> frozenset[str]:
         return frozenset()
 
 
-def list_tables(client: WorkspaceClient, catalog: str, schema: str) -> list[TableInfo]:
+def _list_tables(client: WorkspaceClient, catalog: str, schema: str) -> list[TableInfo]:
     """Return every page of a schema's tables; 0 asks for pages as large as the service gives them."""
     return list(client.tables.list(catalog, schema, max_results=0))
 
 
 def read_databricks_catalog(target: DatabricksTarget, catalog: str, desired: Iterable[Table]) -> ObservedCatalog:
     """Return what a catalog of a workspace has of the desired tables, with its functions."""
-    desired, schemas = tuple(desired), find_schemas(target, catalog)
+    desired, schemas = tuple(desired), _find_schemas(target, catalog)
     if not schemas:
         return ObservedCatalog(schemas, {})
     client, run = target.client, target.runner
-    listed = run_concurrently({schema: partial(list_tables, client, catalog, schema) for schema in sorted(schemas)})
-    answers = run_concurrently({name: partial(run, query) for name, query in information_schema_queries(catalog).items()})
-    found = build_observed_catalog(catalog, desired, listed, answers)
-    pairs = {str(contract_table_key(table)): (table, found.tables[contract_table_key(table)]) for table in desired if contract_table_key(table) in found.tables}
-    nulls = run_concurrently({key: partial(find_null_columns, target, *pair) for key, pair in pairs.items()})
-    return replace(found, nulls={contract_table_key(table): nulls[key] for key, (table, _) in pairs.items()})
+    listed = _run_concurrently({schema: partial(_list_tables, client, catalog, schema) for schema in sorted(schemas)})
+    answers = _run_concurrently({name: partial(run, query) for name, query in _information_schema_queries(catalog).items()})
+    found = _build_observed_catalog(catalog, desired, listed, answers)
+    pairs = {str(_contract_table_key(table)): (table, found.tables[_contract_table_key(table)]) for table in desired if _contract_table_key(table) in found.tables}
+    nulls = _run_concurrently({key: partial(find_null_columns, target, *pair) for key, pair in pairs.items()})
+    return replace(found, nulls={_contract_table_key(table): nulls[key] for key, (table, _) in pairs.items()})

@@ -19,19 +19,17 @@ from .evolution import TableAlteration, sql_word_tokens
 from .roles import roles_of
 
 # %% auto #0
-__all__ = ['MASKED_CLASSIFICATIONS', 'APPLICATION_ID', 'FUNCTION_COMMENT_PREFIX', 'masking_classification', 'caller_condition',
-           'property_words', 'classification_viewers', 'SqlFunction', 'parameter_type', 'build_mask',
-           'contract_name_part', 'build_row_filter', 'TableAccess', 'table_access', 'function_changes',
-           'quote_full_name', 'access_alterations', 'decision_alterations']
+__all__ = ['APPLICATION_ID', 'FUNCTION_COMMENT_PREFIX', 'SqlFunction', 'TableAccess', 'table_access', 'function_changes',
+           'access_alterations']
 
 # %% ../../nbs/unity/03_masks.ipynb #8b5f79e0
-MASKED_CLASSIFICATIONS = frozenset({"confidential", "restricted", "sensitive", "secret", "private", "personal", "pii", "spi", "phi", "pci"})
+_MASKED_CLASSIFICATIONS = frozenset({"confidential", "restricted", "sensitive", "secret", "private", "personal", "pii", "spi", "phi", "pci"})
 
 
-def masking_classification(item: Field) -> str:
+def _masking_classification(item: Field) -> str:
     """Return the classification for which a field is masked, its own or that of a field in it; empty where there is none."""
     for _, part in [("", item), *walk_fields(nested_fields(item.type))]:
-        if MASKED_CLASSIFICATIONS & set(re.split(r"[^a-z]+", part.classification.lower())):
+        if _MASKED_CLASSIFICATIONS & set(re.split(r"[^a-z]+", part.classification.lower())):
             return part.classification.lower()
         if part.pii:
             return "pii"
@@ -41,21 +39,21 @@ def masking_classification(item: Field) -> str:
 APPLICATION_ID = r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
 
 
-def caller_condition(principal: str) -> str:
+def _caller_condition(principal: str) -> str:
     """Return the condition that the caller is a user, by e-mail address, a service principal, by application id, or in a group of the account."""
     if "@" in principal or re.fullmatch(APPLICATION_ID, principal):
         return f"session_user() = {sql_literal(principal)}"
     return f"is_account_group_member({sql_literal(principal)})"
 
 
-def property_words(said: object) -> list[str]:
+def _property_words(said: object) -> list[str]:
     """Return the words of a property that is a list, or a text with commas."""
     return [str(word).strip().lower() for word in (said if isinstance(said, list | tuple) else str(said).split(","))]
 
 
-def classification_viewers(roles: Iterable[Role], classification: str) -> tuple[str, ...]:
+def _classification_viewers(roles: Iterable[Role], classification: str) -> tuple[str, ...]:
     """Return the principals that see a classification."""
-    return tuple(dict.fromkeys(role.name for role in roles if "classifications" not in role.properties or classification in property_words(role.properties["classifications"])))
+    return tuple(dict.fromkeys(role.name for role in roles if "classifications" not in role.properties or classification in _property_words(role.properties["classifications"])))
 
 # %% ../../nbs/unity/03_masks.ipynb #c529251c
 FUNCTION_COMMENT_PREFIX = "Made by datamaster_kit: "
@@ -90,10 +88,10 @@ class SqlFunction:
         return f"CREATE OR REPLACE FUNCTION {self.sql_name}({parameters}) RETURNS {self.returns} COMMENT {sql_literal(self.comment)} RETURN {self.body}"
 
 
-def parameter_type(type: DataType) -> DataType:
+def _parameter_type(type: DataType) -> DataType:
     """Return a type as a function's parameter has it: without lengths, comments and NOT NULL."""
     def part(item: Field) -> Field:
-        return Field(item.column, parameter_type(item.type))
+        return Field(item.column, _parameter_type(item.type))
 
     match type:
         case Scalar("varchar" | "char"):
@@ -107,37 +105,37 @@ def parameter_type(type: DataType) -> DataType:
     return type
 
 
-def build_mask(contract: Contract, table: Table, classification: str, type: str, group: str) -> SqlFunction:
+def _build_mask(contract: Contract, table: Table, classification: str, type: str, group: str) -> SqlFunction:
     """Return the mask of a classification for a type of SQL in a table's schema; `group` are those who load."""
     kind = parse_sql_type(type)
     is_text = isinstance(kind, Scalar) and kind.name in ("string", "varchar", "char") and (kind.length is None or kind.length >= 3)
-    plain = sql_type(parameter_type(kind))
+    plain = sql_type(_parameter_type(kind))
     called = "string" if is_text else slug(plain) if isinstance(kind, Scalar) and kind.length is None else f"{slug(type)[:40]}_{hashlib.sha256(type.encode()).hexdigest()[:8]}"
-    seen = " OR ".join(map(caller_condition, dict.fromkeys((group, *classification_viewers(roles_of(contract, table.catalog, table.schema), classification)))))
-    return SqlFunction(table.catalog, table.schema, f"mask_{contract_name_part(contract)}_{slug(classification)}_{called}", (("value", plain),), plain,
+    seen = " OR ".join(map(_caller_condition, dict.fromkeys((group, *_classification_viewers(roles_of(contract, table.catalog, table.schema), classification)))))
+    return SqlFunction(table.catalog, table.schema, f"mask_{_contract_name_part(contract)}_{slug(classification)}_{called}", (("value", plain),), plain,
                     f"CASE WHEN {seen} THEN `value` ELSE {sql_literal('***') if is_text else 'NULL'} END", f"{FUNCTION_COMMENT_PREFIX}who sees {classification} values of {contract.id}.")
 
 
-def contract_name_part(contract: Contract) -> str:
+def _contract_name_part(contract: Contract) -> str:
     """Return the contract's part of a function's name: contracts differ in whom they name."""
     return slug(contract.id.removeprefix("urn:datacontract:"))[:100]
 
 # %% ../../nbs/unity/03_masks.ipynb #beecba19
-def build_row_filter(contract: Contract, model: Model, table: Table, group: str) -> tuple[SqlFunction, tuple[str, ...]] | None:
+def _build_row_filter(contract: Contract, model: Model, table: Table, group: str) -> tuple[SqlFunction, tuple[str, ...]] | None:
     """Return the filter of a table's rows, and its columns; None where no role is limited to some."""
     columns = {item.name: item.column for item in model.fields}
-    types = {column.name: sql_type(parameter_type(parse_sql_type(column.type))) for column in table.columns}
-    seen, used = [caller_condition(group)], list[str]()
+    types = {column.name: sql_type(_parameter_type(parse_sql_type(column.type))) for column in table.columns}
+    seen, used = [_caller_condition(group)], list[str]()
     for role in roles_of(contract, table.catalog, table.schema):
         rows = role.properties.get("rows")
         limits = {columns[name]: values for name, values in rows.items() if name in columns} if isinstance(rows, Mapping) else {}
         values = [f"{quote(column)} IN ({', '.join(map(sql_literal, given if isinstance(given, list | tuple) else [given]))})" for column, given in limits.items()]
-        seen.append(f"({' AND '.join([caller_condition(role.name), *values])})")
+        seen.append(f"({' AND '.join([_caller_condition(role.name), *values])})")
         used += limits
     if not used:
         return None
     named = tuple(dict.fromkeys(used))
-    return SqlFunction(table.catalog, table.schema, f"rows_{contract_name_part(contract)}_{slug(model.table)}", tuple((name, types[name]) for name in named), "BOOLEAN", " OR ".join(seen),
+    return SqlFunction(table.catalog, table.schema, f"rows_{_contract_name_part(contract)}_{slug(model.table)}", tuple((name, types[name]) for name in named), "BOOLEAN", " OR ".join(seen),
                     f"{FUNCTION_COMMENT_PREFIX}who sees which rows of {model.name} of {contract.id}."), named
 
 # %% ../../nbs/unity/03_masks.ipynb #dbc77314
@@ -154,8 +152,8 @@ def table_access(contract: Contract, model: Model, table: Table, group: str) -> 
     if not roles_of(contract, table.catalog, table.schema):
         return TableAccess(), ()
     types = {column.name: column.type for column in table.columns}
-    masks = {item.column: build_mask(contract, table, kind, types[item.column], group) for item in model.fields if (kind := masking_classification(item))}
-    found = build_row_filter(contract, model, table, group)
+    masks = {item.column: _build_mask(contract, table, kind, types[item.column], group) for item in model.fields if (kind := _masking_classification(item))}
+    found = _build_row_filter(contract, model, table, group)
     functions = {function.full_name: function for function in (*masks.values(), *((found[0],) if found else ()))}
     return TableAccess({column: function.full_name for column, function in masks.items()}, (found[0].full_name, found[1]) if found else None), tuple(functions.values())
 
@@ -176,7 +174,7 @@ def function_changes(wanted: Iterable[SqlFunction], there: Mapping[str, str], st
     return found
 
 
-def quote_full_name(full_name: str) -> str:
+def _quote_full_name(full_name: str) -> str:
     """Return a full name quoted."""
     return ".".join(map(quote, full_name.split(".")))
 
@@ -189,15 +187,15 @@ def access_alterations(name: str, wanted: TableAccess, there: TableAccess, moved
     for key in sorted({*known, *should}):
         before, (column, after) = known.get(key), should.get(key, (key, None))
         alter = f"ALTER TABLE {name} ALTER COLUMN {quote(column)}"
-        found.append(decision_alterations(Difference(f"{column}.mask", before, after), ours, f"{alter} SET MASK {quote_full_name(after)}" if after else f"{alter} DROP MASK"))
+        found.append(_decision_alterations(Difference(f"{column}.mask", before, after), ours, f"{alter} SET MASK {_quote_full_name(after)}" if after else f"{alter} DROP MASK"))
     filtered = there.row_filter and (there.row_filter[0], tuple(moved.get(column, column) for column in there.row_filter[1]))
     after_filter = wanted.row_filter
-    statement = f"ALTER TABLE {name} SET ROW FILTER {quote_full_name(after_filter[0])} ON ({', '.join(map(quote, after_filter[1]))})" if after_filter else f"ALTER TABLE {name} DROP ROW FILTER"
-    found.append(decision_alterations(Difference("row filter", filtered, after_filter), ours, statement))
+    statement = f"ALTER TABLE {name} SET ROW FILTER {_quote_full_name(after_filter[0])} ON ({', '.join(map(quote, after_filter[1]))})" if after_filter else f"ALTER TABLE {name} DROP ROW FILTER"
+    found.append(_decision_alterations(Difference("row filter", filtered, after_filter), ours, statement))
     return [item for mending in found for item in mending]
 
 
-def decision_alterations(difference: Difference, ours: Collection[str], statement: str) -> list[TableAlteration]:
+def _decision_alterations(difference: Difference, ours: Collection[str], statement: str) -> list[TableAlteration]:
     """Return what mends one mask or filter: nothing where it is right or nobody's business, a refusal where a stranger's is in the way."""
     before, after = difference.before, difference.after
     if before == after:

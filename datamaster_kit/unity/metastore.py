@@ -17,18 +17,17 @@ if TYPE_CHECKING:
     from databricks.sdk import AccountClient, WorkspaceClient
 
 # %% auto #0
-__all__ = ['NO_REGION', 'SECONDS_PER_DAY', 'metastore_settings', 'desired_metastore', 'read_metastore', 'comparable_metastore',
-           'metastore_operations']
+__all__ = ['desired_metastore', 'read_metastore', 'metastore_operations']
 
 # %% ../../nbs/unity/13_metastore.ipynb #c90e3d15
-NO_REGION = code("no-region", "The project file does not say in which region the lakehouse is.", "write `location:` under `setup:` in the project file, for example brazilsouth")
-SECONDS_PER_DAY = 86_400
+_NO_REGION = code("no-region", "The project file does not say in which region the lakehouse is.", "write `location:` under `setup:` in the project file, for example brazilsouth")
+_SECONDS_PER_DAY = 86_400
 
 
-def metastore_settings(project: Project) -> dict[str, Any]:
+def _metastore_settings(project: Project) -> dict[str, Any]:
     """Return what the project file says of the metastore, and nothing else of it is changed."""
     said = project.unity.metastore
-    wanted = {"owner": said.owner, "delta_sharing_scope": said.delta_sharing_scope, "token_seconds": said.token_days * SECONDS_PER_DAY}
+    wanted = {"owner": said.owner, "delta_sharing_scope": said.delta_sharing_scope, "token_seconds": said.token_days * _SECONDS_PER_DAY}
     return {key: value for key, value in wanted.items() if value}
 
 
@@ -40,8 +39,8 @@ def desired_metastore(project: Project, there: ExistingResource | None) -> tuple
     root = container_url(project.names, "mtst")
     made_here = {} if there else {"region": project.setup.get("location"), "storage_root": root}
     if made_here and not made_here["region"]:
-        raise BadInput(NO_REGION.fault("no region is said, and there is no metastore", path="setup.location", file=str(project.root / "datamaster.yaml")))
-    metastore = Resource("metastore", project.names.metastore, made_here | metastore_settings(project))
+        raise BadInput(_NO_REGION.fault("no region is said, and there is no metastore", path="setup.location", file=str(project.root / "datamaster.yaml")))
+    metastore = Resource("metastore", project.names.metastore, made_here | _metastore_settings(project))
     assignment = Resource("metastore assignment", project.names.workspace, {"metastore": metastore.name}, needs=(metastore.key,))
     access = Resource("metastore data access", metastore.name, {"credential": project.names.storage_credential}, needs=(assignment.key, ("storage credential", project.names.storage_credential)))
     is_its_root = there is None or there.attributes["storage_root"] == root
@@ -59,12 +58,12 @@ def read_metastore(client: WorkspaceClient, account: Callable[[], AccountClient]
     try:
         own = client.metastores.summary()
     except NotFound:
-        return tuple(comparable_metastore(item, name) for item in account().metastores.list() if item.region == project.setup.get("location"))[:1]
+        return tuple(_comparable_metastore(item, name) for item in account().metastores.list() if item.region == project.setup.get("location"))[:1]
     credential = (ExistingResource("metastore data access", name, {"credential": own.storage_root_credential_name}, own.metastore_id or ""),) if own.storage_root_credential_name else ()
-    return (comparable_metastore(own, name), ExistingResource("metastore assignment", project.names.workspace, {"metastore": name}, needs=(("metastore", name),)), *credential)
+    return (_comparable_metastore(own, name), ExistingResource("metastore assignment", project.names.workspace, {"metastore": name}, needs=(("metastore", name),)), *credential)
 
 
-def comparable_metastore(item: Any, name: str) -> ExistingResource:
+def _comparable_metastore(item: Any, name: str) -> ExistingResource:
     """Return a metastore as it is compared; it may be changed as the project file says, whoever made it."""
     return ExistingResource("metastore", name, {"owner": item.owner, "delta_sharing_scope": item.delta_sharing_scope.value if item.delta_sharing_scope else None, "region": item.region,
                                      "token_seconds": item.delta_sharing_recipient_token_lifetime_in_seconds, "storage_root": (item.storage_root or "").rstrip("/")}, item.metastore_id or "", is_ours=True)
@@ -77,7 +76,7 @@ def metastore_operations(client: WorkspaceClient, account: Callable[[], AccountC
     key = ("metastore", project.names.metastore)
 
     def settings() -> dict[str, Any]:
-        said = metastore_settings(project)
+        said = _metastore_settings(project)
         scope = said.get("delta_sharing_scope")
         return {"owner": said.get("owner"), "delta_sharing_scope": DeltaSharingScopeEnum(scope) if scope else None, "delta_sharing_recipient_token_lifetime_in_seconds": said.get("token_seconds")}
 

@@ -21,8 +21,7 @@ from .masks import TableAccess
 from .roles import Grants
 
 # %% auto #0
-__all__ = ['TableKey', 'ObservedCatalog', 'columns_from_schema', 'split_checks', 'table_from_detail', 'find_null_columns',
-           'read_local_catalog']
+__all__ = ['TableKey', 'ObservedCatalog', 'columns_from_schema', 'split_checks', 'find_null_columns', 'read_local_catalog']
 
 # %% ../../nbs/unity/04_observed.ipynb #9b0a6170
 TableKey = tuple[str, str]
@@ -60,7 +59,7 @@ def split_checks(properties: Mapping[str, str]) -> tuple[dict[str, str], dict[st
     return checks, {key: value for key, value in properties.items() if not key.startswith(CHECK_PREFIX)}
 
 
-def table_from_detail(name: TableName, detail: Detail) -> Table:
+def _table_from_detail(name: TableName, detail: Detail) -> Table:
     """Return a Delta table as it is: columns, comment, checks, clustering and properties."""
     checks, properties = split_checks(detail.properties)
     return Table(
@@ -93,6 +92,6 @@ def read_local_catalog(target: LocalTarget, desired: Iterable[Table]) -> Observe
     for table in desired:
         name = TableName(table.catalog, table.schema, table.name)
         if detail := target.detail(name):
-            tables[table.schema, table.name] = table_from_detail(name, detail)
+            tables[table.schema, table.name] = _table_from_detail(name, detail)
             nulls[table.schema, table.name] = find_null_columns(target, table, tables[table.schema, table.name])
     return ObservedCatalog(frozenset(schemas), tables, nulls)

@@ -21,11 +21,9 @@ if TYPE_CHECKING:
     from databricks.sdk import WorkspaceClient
 
 # %% auto #0
-__all__ = ['ACCOUNT_SCIM_PATH', 'ACCOUNT_USERS_GROUP', 'NO_SUCH_PRINCIPAL', 'METASTORE_KIND', 'METASTORE_PRIVILEGES',
-           'PARENT_PRIVILEGES', 'MISSING_PRIVILEGE', 'ACCOUNT_KINDS', 'ADMINS_GROUP', 'principals_of', 'find_principal',
-           'find_missing_principals', 'missing_principal_refusal', 'with_principal_refusals', 'with_refused_schemas',
-           'privilege_for_change', 'privileges_for_plan', 'WorkspaceCaller', 'read_caller', 'PrivilegeHolders',
-           'can_be_member', 'is_privilege_missing', 'read_holders', 'missing_privilege_faults', 'missing_role_faults']
+__all__ = ['NO_SUCH_PRINCIPAL', 'METASTORE_KIND', 'principals_of', 'find_missing_principals', 'missing_principal_refusal',
+           'with_principal_refusals', 'with_refused_schemas', 'privileges_for_plan', 'WorkspaceCaller', 'read_caller',
+           'missing_privilege_faults', 'missing_role_faults']
 
 # %% ../../nbs/unity/10_preconditions.ipynb #6bd5a41b
 def principals_of(change: Change) -> frozenset[str]:
@@ -43,8 +41,8 @@ def principals_of(change: Change) -> frozenset[str]:
     return frozenset(str(item.after) for item in change.differences if item.path == "owner")
 
 # %% ../../nbs/unity/10_preconditions.ipynb #a03dfa16
-ACCOUNT_SCIM_PATH = "/api/2.0/account/scim/v2"
-ACCOUNT_USERS_GROUP = "account users"  # which every account has (Databricks, *Groups*)
+_ACCOUNT_SCIM_PATH = "/api/2.0/account/scim/v2"
+_ACCOUNT_USERS_GROUP = "account users"  # which every account has (Databricks, *Groups*)
 
 
 def _scim_list_of(principal: str) -> tuple[str, str]:
@@ -55,7 +53,7 @@ def _scim_list_of(principal: str) -> tuple[str, str]:
     return ("ServicePrincipals", "applicationId") if is_application else ("Groups", "displayName")
 
 
-def find_principal(client: WorkspaceClient, principal: str, attributes: str = "id") -> dict[str, Any] | None:
+def _find_principal(client: WorkspaceClient, principal: str, attributes: str = "id") -> dict[str, Any] | None:
     """Return what the account says of a principal; empty where it has none, None where it does not tell."""
     from databricks.sdk.errors import DatabricksError
 
@@ -63,7 +61,7 @@ def find_principal(client: WorkspaceClient, principal: str, attributes: str = "i
     text = principal.replace("\\", "\\\\").replace('"', '\\"')
     query = {"filter": f'{name} eq "{text}"', "attributes": attributes}
     try:
-        answer = client.api_client.do("GET", f"{ACCOUNT_SCIM_PATH}/{kind}", query=query)
+        answer = client.api_client.do("GET", f"{_ACCOUNT_SCIM_PATH}/{kind}", query=query)
     except DatabricksError:
         return None
     resources = answer.get("Resources") or [] if isinstance(answer, dict) else []
@@ -72,8 +70,8 @@ def find_principal(client: WorkspaceClient, principal: str, attributes: str = "i
 
 def find_missing_principals(client: WorkspaceClient, names: Iterable[str]) -> frozenset[str]:
     """Return those of the names that the account is certain not to have."""
-    asked = sorted(set(names) - {ACCOUNT_USERS_GROUP})
-    return frozenset(name for name in asked if find_principal(client, name) == {})
+    asked = sorted(set(names) - {_ACCOUNT_USERS_GROUP})
+    return frozenset(name for name in asked if _find_principal(client, name) == {})
 
 # %% ../../nbs/unity/10_preconditions.ipynb #51a098d5
 NO_SUCH_PRINCIPAL = code("no-such-principal", "A grant or an owner names a group, user or service principal that the Databricks account does not have.",
@@ -112,8 +110,8 @@ def with_refused_schemas(tables: Plan, objects: Plan) -> Plan:
 
 # %% ../../nbs/unity/10_preconditions.ipynb #c7077404
 METASTORE_KIND = "metastore"
-METASTORE_PRIVILEGES = {"storage credential": "CREATE_STORAGE_CREDENTIAL", "external location": "CREATE_EXTERNAL_LOCATION", "catalog": "CREATE_CATALOG"}
-PARENT_PRIVILEGES = {"schema": "CREATE_SCHEMA", "volume": "CREATE_VOLUME", "table": "CREATE_TABLE", "function": "CREATE_FUNCTION"}
+_METASTORE_PRIVILEGES = {"storage credential": "CREATE_STORAGE_CREDENTIAL", "external location": "CREATE_EXTERNAL_LOCATION", "catalog": "CREATE_CATALOG"}
+_PARENT_PRIVILEGES = {"schema": "CREATE_SCHEMA", "volume": "CREATE_VOLUME", "table": "CREATE_TABLE", "function": "CREATE_FUNCTION"}
 
 
 def _parent(kind: str, name: str) -> ResourceKey:
@@ -121,16 +119,16 @@ def _parent(kind: str, name: str) -> ResourceKey:
     return ("catalog" if kind == "schema" else "schema"), name.rpartition(".")[0]
 
 
-def privilege_for_change(change: Change, metastore: str) -> tuple[ResourceKey, str] | None:
+def _privilege_for_change(change: Change, metastore: str) -> tuple[ResourceKey, str] | None:
     """Return the object and the privilege on it that a change needs; None where nothing is known of it."""
-    if change.action == "create" and change.kind in METASTORE_PRIVILEGES:
-        return (METASTORE_KIND, metastore), METASTORE_PRIVILEGES[change.kind]
-    if change.action == "create" and change.kind in PARENT_PRIVILEGES:
-        return _parent(change.kind, change.name), PARENT_PRIVILEGES[change.kind]
+    if change.action == "create" and change.kind in _METASTORE_PRIVILEGES:
+        return (METASTORE_KIND, metastore), _METASTORE_PRIVILEGES[change.kind]
+    if change.action == "create" and change.kind in _PARENT_PRIVILEGES:
+        return _parent(change.kind, change.name), _PARENT_PRIVILEGES[change.kind]
     if change.kind in ("grant", "surplus grant"):
         kind, _, name = change.name.partition(" to ")[0].rpartition(" ")
         return (kind, name), "MANAGE"
-    if change.kind in (*METASTORE_PRIVILEGES, "schema") and change.action in ("update", "delete"):
+    if change.kind in (*_METASTORE_PRIVILEGES, "schema") and change.action in ("update", "delete"):
         return (change.kind, change.name), "MANAGE"
     return None
 
@@ -139,7 +137,7 @@ def privileges_for_plan(plan: Plan, existing: Collection[ResourceKey], metastore
     """Return what a plan needs of the objects that are there, each with the changes that need it."""
     needs = dict[tuple[ResourceKey, str], list[str]]()
     for change in plan.pending:
-        need = None if change.refusal else privilege_for_change(change, metastore)
+        need = None if change.refusal else _privilege_for_change(change, metastore)
         if need and need[0] in existing:
             needs.setdefault(need, []).append(f"{change.action} {change.kind} {change.name}")
     return needs
@@ -165,18 +163,18 @@ def read_caller(client: WorkspaceClient) -> WorkspaceCaller:
     own = client.current_user.me()
     groups = {group.display or "" for group in own.groups or ()}
     try:
-        answer = client.api_client.do("GET", f"{ACCOUNT_SCIM_PATH}/Me")
+        answer = client.api_client.do("GET", f"{_ACCOUNT_SCIM_PATH}/Me")
     except DatabricksError:
         answer = {}
     known = answer if isinstance(answer, dict) else {}
     groups |= {group.get("display") or "" for group in known.get("groups") or ()}
     roles = {role.get("value") for role in known.get("roles") or ()}
-    names = frozenset({own.user_name or "", ACCOUNT_USERS_GROUP, *groups})
+    names = frozenset({own.user_name or "", _ACCOUNT_USERS_GROUP, *groups})
     return WorkspaceCaller(own.user_name or "", names, known.get("id") or "", "account_admin" in roles if known else None)
 
 # %% ../../nbs/unity/10_preconditions.ipynb #ffe7fcd6
 @dataclass(frozen=True)
-class PrivilegeHolders:
+class _PrivilegeHolders:
     """Who may do what with an object: `owners` are those of it and of what it is in, `privileges` what each principal holds there."""
 
     owners: frozenset[str] = frozenset()
@@ -188,7 +186,7 @@ class PrivilegeHolders:
         return self.owners | {name for name, held in self.privileges.items() if held & enough}
 
 
-def can_be_member(group: Mapping[str, Any] | None, caller: WorkspaceCaller) -> bool:
+def _can_be_member(group: Mapping[str, Any] | None, caller: WorkspaceCaller) -> bool:
     """The caller is in a group, or it cannot be told: the account does not tell the group, lists no member of one that follows the directory, or lists a group in it."""
     if group is None or not caller.identity:
         return True
@@ -198,18 +196,18 @@ def can_be_member(group: Mapping[str, Any] | None, caller: WorkspaceCaller) -> b
     return is_nested or is_member or bool(group.get("externalId") and not members)
 
 
-def is_privilege_missing(holders: PrivilegeHolders, privilege: str, caller: WorkspaceCaller, group_of: Callable[[str], Mapping[str, Any] | None]) -> bool:
+def _is_privilege_missing(holders: _PrivilegeHolders, privilege: str, caller: WorkspaceCaller, group_of: Callable[[str], Mapping[str, Any] | None]) -> bool:
     """The caller is certain not to hold a privilege on an object."""
     able = holders.principals_with(privilege)
     groups = [name for name in able if _scim_list_of(name)[0] == "Groups"]
-    return not able & caller.names and not any(can_be_member(group_of(name), caller) for name in groups)
+    return not able & caller.names and not any(_can_be_member(group_of(name), caller) for name in groups)
 
 # %% ../../nbs/unity/10_preconditions.ipynb #77d6d103
-MISSING_PRIVILEGE = code("missing-privilege", "Whoever applies lacks a privilege that the plan needs.",
+_MISSING_PRIVILEGE = code("missing-privilege", "Whoever applies lacks a privilege that the plan needs.",
                          "have the owner of the object, or a metastore administrator, grant it; or apply as somebody who holds it")
 
 
-def read_holders(client: WorkspaceClient, key: ResourceKey, owners: Iterable[str]) -> PrivilegeHolders | None:
+def _read_holders(client: WorkspaceClient, key: ResourceKey, owners: Iterable[str]) -> _PrivilegeHolders | None:
     """Return who may do what with an object (Databricks, *Get effective permissions*); None where the caller may not know."""
     from databricks.sdk.errors import DatabricksError
 
@@ -218,31 +216,31 @@ def read_holders(client: WorkspaceClient, key: ResourceKey, owners: Iterable[str
     except DatabricksError:
         return None
     found = {item.principal or "": frozenset(one.privilege.value for one in item.privileges or () if one.privilege) for item in assignments}
-    return PrivilegeHolders(frozenset(owners), found)
+    return _PrivilegeHolders(frozenset(owners), found)
 
 
 def missing_privilege_faults(client: WorkspaceClient, needs: Mapping[tuple[ResourceKey, str], list[str]], owners: Mapping[ResourceKey, frozenset[str]], caller: WorkspaceCaller) -> Iterator[Fault]:
     """Yield a fault for each privilege that the caller is certain to lack; `owners` are those of each object and of what it is in."""
-    holders = {key: read_holders(client, key, owners[key]) for key in {key for key, _ in needs}}
+    holders = {key: _read_holders(client, key, owners[key]) for key in {key for key, _ in needs}}
 
     @cache
     def group_of(name: str) -> dict[str, Any] | None:
-        return find_principal(client, name, "id,externalId,members") or None
+        return _find_principal(client, name, "id,externalId,members") or None
 
     for (key, privilege), changes in needs.items():
         known = holders[key]
-        if known is not None and is_privilege_missing(known, privilege, caller, group_of):
+        if known is not None and _is_privilege_missing(known, privilege, caller, group_of):
             words, (kind, name) = privilege.replace("_", " "), key
             where = "" if kind == METASTORE_KIND else f" {name}"
             more = f" and {len(changes) - 1} more" if len(changes) > 1 else ""
             message = f"{caller.name} lacks {words} on the {kind}{where}, which is needed to {changes[0]}{more}"
             statement = f"GRANT {words} ON {kind.upper()}{where} TO `{caller.name}`"
             hint = f"{statement}, by its owner or a metastore administrator; or apply as somebody who holds it"
-            yield MISSING_PRIVILEGE.fault(message, hint=hint)
+            yield _MISSING_PRIVILEGE.fault(message, hint=hint)
 
 # %% ../../nbs/unity/10_preconditions.ipynb #6262fd55
-ACCOUNT_KINDS = frozenset({"user", "service principal", "group", "group members", "surplus members", "metastore assignment"})
-ADMINS_GROUP = "admins"  # the group that administers a workspace
+_ACCOUNT_KINDS = frozenset({"user", "service principal", "group", "group members", "surplus members", "metastore assignment"})
+_ADMINS_GROUP = "admins"  # the group that administers a workspace
 
 
 def missing_role_faults(plan: Plan, caller: WorkspaceCaller) -> Iterator[Fault]:
@@ -250,9 +248,9 @@ def missing_role_faults(plan: Plan, caller: WorkspaceCaller) -> Iterator[Fault]:
     if caller.is_account_administrator is not False:
         return
     pending = [change for change in plan.pending if not change.refusal]
-    of_account = [change for change in pending if change.kind in ACCOUNT_KINDS or (change.kind, change.action) == (METASTORE_KIND, "create")]
-    of_workspace = [change for change in pending if change.kind == "workspace permission" and ADMINS_GROUP not in caller.names]
+    of_account = [change for change in pending if change.kind in _ACCOUNT_KINDS or (change.kind, change.action) == (METASTORE_KIND, "create")]
+    of_workspace = [change for change in pending if change.kind == "workspace permission" and _ADMINS_GROUP not in caller.names]
     for changes, role in ((of_account, "an account administrator"), (of_workspace, "a workspace administrator")):
         if changes:
             first = f"{changes[0].action} {changes[0].kind} {changes[0].name}"
-            yield MISSING_PRIVILEGE.fault(f"{caller.name} is not {role}, which is needed to {first}", hint=f"have {role} apply once, or make whoever applies one")
+            yield _MISSING_PRIVILEGE.fault(f"{caller.name} is not {role}, which is needed to {first}", hint=f"have {role} apply once, or make whoever applies one")

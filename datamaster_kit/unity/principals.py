@@ -18,11 +18,10 @@ if TYPE_CHECKING:
     from databricks.sdk import AccountClient
 
 # %% auto #0
-__all__ = ['GROUP_OF_ANOTHER', 'members_by_key', 'desired_principals', 'desired_application', 'read_account_groups',
-           'read_principals', 'principal_operations', 'member_key']
+__all__ = ['desired_principals', 'desired_application', 'read_principals', 'principal_operations']
 
 # %% ../../nbs/unity/15_principals.ipynb #277bb716
-def members_by_key(project: Project, group: EntraGroup) -> dict[ResourceKey, str]:
+def _members_by_key(project: Project, group: EntraGroup) -> dict[ResourceKey, str]:
     """Return who is to be in a group, by kind and name, with the object id in the directory."""
     found = {(member.kind, member.name): member.external_id for member in group.members}
     if project.unity.principal_user and group.name == project.names.group:
@@ -35,7 +34,7 @@ def desired_principals(project: Project, groups: Iterable[EntraGroup]) -> tuple[
     people: dict[ResourceKey, Resource] = {}
     teams: list[Resource] = []
     for group in groups:
-        inside = members_by_key(project, group)
+        inside = _members_by_key(project, group)
         people |= {key: Resource(*key) for key in inside}
         own = Resource("group", group.name, {"external_id": group.external_id})
         teams += [own, Resource("group members", group.name, {"members": sorted(f"{kind} {name}" for kind, name in inside)}, needs=(own.key, *inside))]
@@ -48,17 +47,17 @@ def desired_application(one: EntraMember) -> tuple[Resource, ...]:
     return Resource(one.kind, one.name), Resource("workspace permission", one.name, needs=((one.kind, one.name),))
 
 # %% ../../nbs/unity/15_principals.ipynb #b6c4a485
-GROUP_OF_ANOTHER = code("account-group-of-another", "A group of the Databricks account follows another group of Microsoft Entra than the project's.",
+_GROUP_OF_ANOTHER = code("account-group-of-another", "A group of the Databricks account follows another group of Microsoft Entra than the project's.",
                         "have an account administrator remove or rename it in the account; or, where it is the right one, name its object id under `unity.group_ids`")
 
 
-def read_account_groups(account: AccountClient, wanted: Mapping[ResourceKey, Resource]) -> dict[str, str]:
+def _read_account_groups(account: AccountClient, wanted: Mapping[ResourceKey, Resource]) -> dict[str, str]:
     """Return the number of each of the account's groups by name; raises BadInput with every wanted one that follows another group of the directory."""
     groups, faults = list(account.groups_v2.list(attributes="displayName,externalId")), list[Fault]()
     for group in groups:
         should = wanted["group", group.display_name or ""].attributes.get("external_id") if ("group", group.display_name or "") in wanted else ""
         if should and group.external_id and group.external_id != should:
-            faults.append(GROUP_OF_ANOTHER.fault(f"the account's group {group.display_name!r} is {group.external_id} of Microsoft Entra, and the project's is {should}"))
+            faults.append(_GROUP_OF_ANOTHER.fault(f"the account's group {group.display_name!r} is {group.external_id} of Microsoft Entra, and the project's is {should}"))
     if faults:
         raise BadInput(*faults)
     return {group.display_name or "": group.id or "" for group in groups}
@@ -69,7 +68,7 @@ def read_principals(account: AccountClient, workspace: int, wanted: Iterable[Res
     items = {item.key: item for item in wanted}
     users = {user.user_name or "": user.id or "" for user in account.users_v2.list(attributes="userName")}
     principals = {one.application_id or "": one.id or "" for one in account.service_principals_v2.list(attributes="applicationId")}
-    ids = read_account_groups(account, items)
+    ids = _read_account_groups(account, items)
     found = [ExistingResource(kind, name, items[kind, name].attributes, known[name]) for kind, known in (("user", users), ("service principal", principals), ("group", ids)) for name in known if (kind, name) in items]
     of_id = {identity: f"user {name}" for name, identity in users.items()} | {identity: f"service principal {name}" for name, identity in principals.items()}
     for _, name in [key for key in items if key[0] == "group members" and key[1] in ids]:
@@ -110,14 +109,14 @@ def principal_operations(account: AccountClient, workspace: int, groups: Iterabl
         if resource.kind == "workspace permission":
             account.workspace_assignment.update(workspace, int(identities[resource.needs[0]]), permissions=[WorkspacePermission(resource.attributes.get("level", "USER"))])
         else:
-            patched(identities["group", resource.name], PatchOp.ADD, "members", [{"value": identities[member_key(member)]} for member in resource.attributes["members"]])
+            patched(identities["group", resource.name], PatchOp.ADD, "members", [{"value": identities[_member_key(member)]} for member in resource.attributes["members"]])
         return ""
 
     def update(resource: Resource, there: ExistingResource, identities: Identities) -> None:
         create(resource, identities)
 
     def delete(there: ExistingResource) -> None:
-        for member in read_principals(account, workspace, [Resource(*member_key(name)) for name in there.attributes["members"]]):
+        for member in read_principals(account, workspace, [Resource(*_member_key(name)) for name in there.attributes["members"]]):
             patched(there.identity, PatchOp.REMOVE, f'members[value eq "{member.identity}"]')
 
     def find(resource: Resource) -> ExistingResource | None:
@@ -126,7 +125,7 @@ def principal_operations(account: AccountClient, workspace: int, groups: Iterabl
     return dict.fromkeys(("user", "service principal", "group", "group members", "surplus members", "workspace permission"), Operations(create, update, delete, find))
 
 
-def member_key(member: str) -> ResourceKey:
+def _member_key(member: str) -> ResourceKey:
     """Return the kind and name of a member."""
     kind = "service principal" if member.startswith("service principal ") else "user"
     return kind, member.removeprefix(f"{kind} ")

@@ -20,37 +20,35 @@ if TYPE_CHECKING:
     from databricks.sdk import WorkspaceClient
 
 # %% auto #0
-__all__ = ['SCHEMA_PRIVILEGES', 'LOCATION_PRIVILEGES', 'VOLUME_PRIVILEGES', 'TAGGABLE_KINDS', 'INVALID_TAG_CHARACTERS',
-           'engineering_privileges', 'grant_resource', 'desired_grants', 'read_grants', 'securable_type',
-           'change_privileges', 'grant_operations', 'desired_tags', 'read_tags', 'tag_operations']
+__all__ = ['desired_grants', 'read_grants', 'securable_type', 'grant_operations', 'desired_tags', 'read_tags', 'tag_operations']
 
 # %% ../../nbs/unity/09_privileges.ipynb #05a8eb45
-SCHEMA_PRIVILEGES = frozenset({"USE_SCHEMA", "CREATE_FUNCTION", "CREATE_TABLE", "EXECUTE", "MODIFY", "SELECT"})
-LOCATION_PRIVILEGES = frozenset({"CREATE_EXTERNAL_TABLE", "READ_FILES", "WRITE_FILES"})
-VOLUME_PRIVILEGES = frozenset({"READ_VOLUME", "WRITE_VOLUME"})
+_SCHEMA_PRIVILEGES = frozenset({"USE_SCHEMA", "CREATE_FUNCTION", "CREATE_TABLE", "EXECUTE", "MODIFY", "SELECT"})
+_LOCATION_PRIVILEGES = frozenset({"CREATE_EXTERNAL_TABLE", "READ_FILES", "WRITE_FILES"})
+_VOLUME_PRIVILEGES = frozenset({"READ_VOLUME", "WRITE_VOLUME"})
 
 
-def engineering_privileges(project: Project) -> dict[ResourceKey, frozenset[str]]:
+def _engineering_privileges(project: Project) -> dict[ResourceKey, frozenset[str]]:
     """Return what those who build the lakehouse may do, by the kind and name of the object; volumes are made in bronze alone."""
     of = project.names
-    schemas = {("schema", f"{of.catalog}.{schema}"): SCHEMA_PRIVILEGES | (frozenset({"CREATE_VOLUME"}) if schema == "bronze" else frozenset()) for schema in SCHEMAS}
-    volumes = {("volume", f"{of.catalog}.{schema}.{volume}"): VOLUME_PRIVILEGES for schema, volume in (("bronze", of.checkpoint_volume), ("silver", of.silver_checkpoint_volume))}
-    return {("catalog", of.catalog): frozenset({"USE_CATALOG"}), **schemas, **{("external location", of.container(purpose)): LOCATION_PRIVILEGES for purpose in CONTAINER_PURPOSES}, **volumes}
+    schemas = {("schema", f"{of.catalog}.{schema}"): _SCHEMA_PRIVILEGES | (frozenset({"CREATE_VOLUME"}) if schema == "bronze" else frozenset()) for schema in SCHEMAS}
+    volumes = {("volume", f"{of.catalog}.{schema}.{volume}"): _VOLUME_PRIVILEGES for schema, volume in (("bronze", of.checkpoint_volume), ("silver", of.silver_checkpoint_volume))}
+    return {("catalog", of.catalog): frozenset({"USE_CATALOG"}), **schemas, **{("external location", of.container(purpose)): _LOCATION_PRIVILEGES for purpose in CONTAINER_PURPOSES}, **volumes}
 
 
-def grant_resource(on: ResourceKey, principal: str, privileges: Iterable[str]) -> Resource:
+def _grant_resource(on: ResourceKey, principal: str, privileges: Iterable[str]) -> Resource:
     """Return what a principal is to hold on an object."""
     return Resource("grant", f"{on[0]} {on[1]} to {principal}", {"privileges": sorted(privileges)}, needs=(on, ("group", principal), ("service principal", principal)))
 
 
 def desired_grants(project: Project, contracts: Iterable[Contract], principals: Iterable[str]) -> tuple[Resource, ...]:
     """Return what is granted: the engineering privileges to the named principals, and to a contract's roles the use of the catalog and of the schemas of their tables."""
-    held: dict[tuple[ResourceKey, str], frozenset[str]] = {(on, principal): privileges for principal in principals for on, privileges in engineering_privileges(project).items()}
+    held: dict[tuple[ResourceKey, str], frozenset[str]] = {(on, principal): privileges for principal in principals for on, privileges in _engineering_privileges(project).items()}
     catalog = project.names.catalog
     for principal, schemas in schema_usage(contracts, catalog).items():
         for on, privilege in ((("catalog", catalog), "USE_CATALOG"), *((("schema", f"{catalog}.{schema}"), "USE_SCHEMA") for schema in schemas)):
             held[on, principal] = held.get((on, principal), frozenset()) | {privilege}
-    return tuple(grant_resource(on, principal, privileges) for (on, principal), privileges in sorted(held.items()))
+    return tuple(_grant_resource(on, principal, privileges) for (on, principal), privileges in sorted(held.items()))
 
 # %% ../../nbs/unity/09_privileges.ipynb #7f7dd942
 def read_grants(client: WorkspaceClient, wanted: Iterable[Resource], existing: Iterable[ExistingResource], owner: str) -> tuple[ExistingResource, ...]:
@@ -80,7 +78,7 @@ def securable_type(kind: str) -> str:
     return kind.upper().replace(" ", "_")
 
 
-def change_privileges(client: WorkspaceClient, name: str, add: Iterable[str] = (), remove: Iterable[str] = ()) -> None:
+def _change_privileges(client: WorkspaceClient, name: str, add: Iterable[str] = (), remove: Iterable[str] = ()) -> None:
     """Grant to, and revoke from, the principal of a grant on its object."""
     from databricks.sdk.service.catalog import PermissionsChange, Privilege
 
@@ -93,26 +91,26 @@ def change_privileges(client: WorkspaceClient, name: str, add: Iterable[str] = (
 def grant_operations(client: WorkspaceClient) -> dict[str, Operations]:
     """Return the operations of grants; each may be repeated, since a privilege that is held is granted again without an error."""
     def create(wanted: Resource, identities: Identities) -> str:
-        change_privileges(client, wanted.name, add=wanted.attributes["privileges"])
+        _change_privileges(client, wanted.name, add=wanted.attributes["privileges"])
         return ""
 
     def update(wanted: Resource, there: ExistingResource, identities: Identities) -> None:
-        change_privileges(client, wanted.name, add=set(wanted.attributes["privileges"]) - set(there.attributes["privileges"]))
+        _change_privileges(client, wanted.name, add=set(wanted.attributes["privileges"]) - set(there.attributes["privileges"]))
 
     def delete(there: ExistingResource) -> None:
-        change_privileges(client, there.name, remove=there.attributes["privileges"])
+        _change_privileges(client, there.name, remove=there.attributes["privileges"])
 
     return dict.fromkeys(("grant", "surplus grant"), Operations(create, update, delete, lambda wanted: None))
 
 # %% ../../nbs/unity/09_privileges.ipynb #6f5fcdbc
-TAGGABLE_KINDS = {"catalog": "catalogs", "schema": "schemas", "volume": "volumes"}
-INVALID_TAG_CHARACTERS = re.compile(r"[.,\-=/:]")
+_TAGGABLE_KINDS = {"catalog": "catalogs", "schema": "schemas", "volume": "volumes"}
+_INVALID_TAG_CHARACTERS = re.compile(r"[.,\-=/:]")
 
 
 def desired_tags(project: Project, objects: Iterable[Resource]) -> tuple[Resource, ...]:
     """Return the tags of the objects that take them."""
-    tags = {INVALID_TAG_CHARACTERS.sub("_", key): value for key, value in sorted(project.resource_tags.items())}
-    return tuple(Resource("tag", f"{item.kind} {item.name} {key}", {"value": value}, needs=(item.key,)) for item in objects if item.kind in TAGGABLE_KINDS for key, value in tags.items())
+    tags = {_INVALID_TAG_CHARACTERS.sub("_", key): value for key, value in sorted(project.resource_tags.items())}
+    return tuple(Resource("tag", f"{item.kind} {item.name} {key}", {"value": value}, needs=(item.key,)) for item in objects if item.kind in _TAGGABLE_KINDS for key, value in tags.items())
 
 
 def read_tags(client: WorkspaceClient, wanted: Iterable[Resource], there: Iterable[ExistingResource]) -> tuple[ExistingResource, ...]:
@@ -120,7 +118,7 @@ def read_tags(client: WorkspaceClient, wanted: Iterable[Resource], there: Iterab
     items = {item.name: item.needs[0] for item in wanted}
     objects = {item.key for item in there} & set(items.values())
     return tuple(ExistingResource("tag", f"{kind} {name} {tag.tag_key}", {"value": tag.tag_value or ""}, is_ours=True, needs=((kind, name),))
-                 for kind, name in sorted(objects) for tag in client.entity_tag_assignments.list(TAGGABLE_KINDS[kind], name) if f"{kind} {name} {tag.tag_key}" in items)
+                 for kind, name in sorted(objects) for tag in client.entity_tag_assignments.list(_TAGGABLE_KINDS[kind], name) if f"{kind} {name} {tag.tag_key}" in items)
 
 
 def tag_operations(client: WorkspaceClient) -> dict[str, Operations]:
@@ -129,7 +127,7 @@ def tag_operations(client: WorkspaceClient) -> dict[str, Operations]:
 
     def assignment(name: str, value: str) -> EntityTagAssignment:
         kind, of, key = name.split(" ", 2)
-        return EntityTagAssignment(entity_name=of, tag_key=key, entity_type=TAGGABLE_KINDS[kind], tag_value=value)
+        return EntityTagAssignment(entity_name=of, tag_key=key, entity_type=_TAGGABLE_KINDS[kind], tag_value=value)
 
     def create(wanted: Resource, identities: Identities) -> str:
         client.entity_tag_assignments.create(assignment(wanted.name, wanted.attributes["value"]))

@@ -15,13 +15,12 @@ from ..plan.plan import Change, Difference
 from ..plan.resources import NOT_ALLOWED
 
 # %% auto #0
-__all__ = ['ROLE_SCHEMAS', 'READ_ACCESS_WORDS', 'WRITE_ACCESS_WORDS', 'Grants', 'GRANTS_PROPERTY', 'SYSTEM_PRINCIPALS',
-           'roles_of', 'privileges_of', 'grants_of', 'schema_usage', 'render_grants_note', 'parse_grants_note',
-           'grant_change', 'is_exempt_principal', 'surplus_change', 'unknown_access']
+__all__ = ['Grants', 'roles_of', 'grants_of', 'schema_usage', 'grant_change', 'is_exempt_principal', 'surplus_change',
+           'unknown_access']
 
 # %% ../../nbs/unity/02_roles.ipynb #eb0d7e54
-ROLE_SCHEMAS = ("silver", "gold")
-READ_ACCESS_WORDS, WRITE_ACCESS_WORDS = {"", "read", "reader", "reads", "select", "ro"}, {"write", "writer", "writes", "modify", "rw", "readwrite"}
+_ROLE_SCHEMAS = ("silver", "gold")
+_READ_ACCESS_WORDS, _WRITE_ACCESS_WORDS = {"", "read", "reader", "reads", "select", "ro"}, {"write", "writer", "writes", "modify", "rw", "readwrite"}
 
 Grants = Mapping[str, frozenset[str]]
 
@@ -29,20 +28,20 @@ Grants = Mapping[str, frozenset[str]]
 def roles_of(contract: Contract, catalog: str, schema: str) -> tuple[Role, ...]:
     """Return the roles of a contract, and of its Databricks servers that are this catalog and schema; a server that says neither is both."""
     here = [server for server in contract.servers if server.type == "databricks" and server.options.get("catalog", catalog) == catalog and server.options.get("schema", schema) == schema]
-    return (*contract.roles, *(role for server in here for role in server.roles)) if schema in ROLE_SCHEMAS else ()
+    return (*contract.roles, *(role for server in here for role in server.roles)) if schema in _ROLE_SCHEMAS else ()
 
 
-def privileges_of(role: Role) -> frozenset[str]:
+def _privileges_of(role: Role) -> frozenset[str]:
     """Return what a role may do with a table (Databricks, *Unity Catalog privileges*); nothing where its access is in other words."""
     words = set(re.split(r"[^a-z]+", role.access.lower().strip()))
-    return frozenset({"SELECT", "MODIFY"}) if words & WRITE_ACCESS_WORDS else frozenset({"SELECT"}) if words & READ_ACCESS_WORDS else frozenset()
+    return frozenset({"SELECT", "MODIFY"}) if words & _WRITE_ACCESS_WORDS else frozenset({"SELECT"}) if words & _READ_ACCESS_WORDS else frozenset()
 
 
 def grants_of(contract: Contract, catalog: str, schema: str) -> dict[str, frozenset[str]]:
     """Return what each principal may do with a contract's tables in a schema."""
     found: dict[str, frozenset[str]] = {}
     for role in roles_of(contract, catalog, schema):
-        found[role.name] = found.get(role.name, frozenset()) | privileges_of(role)
+        found[role.name] = found.get(role.name, frozenset()) | _privileges_of(role)
     return {principal: held for principal, held in found.items() if held}
 
 
@@ -50,24 +49,24 @@ def schema_usage(contracts: Iterable[Contract], catalog: str) -> dict[str, froze
     """Return the schemas that each principal has to be able to use, beside the catalog, before it gets at the tables that are granted to it."""
     found: dict[str, frozenset[str]] = {}
     for contract in contracts:
-        for schema in ROLE_SCHEMAS:
+        for schema in _ROLE_SCHEMAS:
             for principal in grants_of(contract, catalog, schema):
                 found[principal] = found.get(principal, frozenset()) | {schema}
     return found
 
 # %% ../../nbs/unity/02_roles.ipynb #9d547e67
-GRANTS_PROPERTY = "datamaster.grants"
+_GRANTS_PROPERTY = "datamaster.grants"
 
 
-def render_grants_note(grants: Grants) -> str:
+def _render_grants_note(grants: Grants) -> str:
     """Return grants as the text of the property."""
     return json.dumps({principal: sorted(held) for principal, held in sorted(grants.items())}, ensure_ascii=False)
 
 
-def parse_grants_note(properties: Mapping[str, str]) -> dict[str, frozenset[str]]:
+def _parse_grants_note(properties: Mapping[str, str]) -> dict[str, frozenset[str]]:
     """Return the grants that the toolkit has noted on a table; none where the note is not in its form."""
     try:
-        said = json.loads(properties.get(GRANTS_PROPERTY, "{}"))
+        said = json.loads(properties.get(_GRANTS_PROPERTY, "{}"))
         return {str(principal): frozenset(map(str, held)) for principal, held in said.items()}
     except (ValueError, AttributeError, TypeError):
         return {}
@@ -75,7 +74,7 @@ def parse_grants_note(properties: Mapping[str, str]) -> dict[str, frozenset[str]
 
 def grant_change(name: str, sql_name: str, wanted: Grants, there: Grants, properties: Mapping[str, str], refusal: str = "") -> tuple[Change, ...]:
     """Return the change that makes the toolkit's grants on a table the wanted ones; none where it has none and there shall be none."""
-    ours = parse_grants_note(properties)
+    ours = _parse_grants_note(properties)
     if not wanted and not ours and not refusal:
         return ()
     differences, revokes, gives = [], [], []
@@ -86,23 +85,23 @@ def grant_change(name: str, sql_name: str, wanted: Grants, there: Grants, proper
         gives += [f"GRANT {', '.join(sorted(new))} ON TABLE {sql_name} TO {quote(principal)}"] if new else []
         if lost or new:
             differences.append(Difference(principal, sorted(held), sorted((held - lost) | new)))
-    note = [f"ALTER TABLE {sql_name} SET TBLPROPERTIES ({sql_literal(GRANTS_PROPERTY)} = {sql_literal(render_grants_note(wanted))})"] if ours != wanted else []
+    note = [f"ALTER TABLE {sql_name} SET TBLPROPERTIES ({sql_literal(_GRANTS_PROPERTY)} = {sql_literal(_render_grants_note(wanted))})"] if ours != wanted else []
     if note and not differences:
-        differences.append(Difference("note of the grants", render_grants_note(ours), render_grants_note(wanted)))
+        differences.append(Difference("note of the grants", _render_grants_note(ours), _render_grants_note(wanted)))
     return (Change("update" if differences or refusal else "unchanged", "grants", name, tuple(differences), (*revokes, *note, *gives), refusal),)
 
 
-SYSTEM_PRINCIPALS = ("_workspace_", "System user")  # principals that Databricks itself makes and grants to
+_SYSTEM_PRINCIPALS = ("_workspace_", "System user")  # principals that Databricks itself makes and grants to
 
 
 def is_exempt_principal(principal: str, owners: Collection[str]) -> bool:
     """A principal whose grants are not looked at: an owner, who may do everything in any case, or one of the system's."""
-    return principal in owners or principal.startswith(SYSTEM_PRINCIPALS)
+    return principal in owners or principal.startswith(_SYSTEM_PRINCIPALS)
 
 
 def surplus_change(name: str, sql_name: str, wanted: Grants, existing: Grants, properties: Mapping[str, str], owners: Collection[str], allow_delete: bool) -> tuple[Change, ...]:
     """Return the change that revokes what no contract grants on a table that the toolkit made and what it did not grant itself; none where there is no such grant."""
-    noted_grants, surplus = parse_grants_note(properties), dict[str, frozenset[str]]()
+    noted_grants, surplus = _parse_grants_note(properties), dict[str, frozenset[str]]()
     for principal, held in existing.items():
         left = held - wanted.get(principal, frozenset()) - noted_grants.get(principal, frozenset())
         if left and not is_exempt_principal(principal, owners):
@@ -117,5 +116,5 @@ def surplus_change(name: str, sql_name: str, wanted: Grants, existing: Grants, p
 
 def unknown_access(contract: Contract, catalog: str, schema: str) -> str:
     """Return what is to be said of the roles whose access is in no known words; empty where there are none."""
-    found = [f"{role.name} has access {role.access!r}" for role in roles_of(contract, catalog, schema) if not privileges_of(role)]
+    found = [f"{role.name} has access {role.access!r}" for role in roles_of(contract, catalog, schema) if not _privileges_of(role)]
     return f"{'; '.join(found)}: neither read nor write, and nothing is granted" if found else ""

@@ -20,9 +20,7 @@ if TYPE_CHECKING:
     from databricks.sdk import WorkspaceClient
 
 # %% auto #0
-__all__ = ['VaultOpener', 'NO_SECRET', 'PERMISSION_AS_READ', 'UNSEEN_SECRET_NOTE', 'desired_secrets', 'vault_of',
-           'read_vault_secret', 'read_secret_values', 'list_secret_keys', 'list_secret_readers', 'find_secrets',
-           'secret_operations']
+__all__ = ['VaultOpener', 'desired_secrets', 'vault_of', 'read_secret_values', 'find_secrets', 'secret_operations']
 
 # %% ../../nbs/unity/11_secrets.ipynb #3b4ddccf
 def desired_secrets(project: Project, readers: Iterable[str]) -> tuple[Resource, ...]:
@@ -40,14 +38,14 @@ def vault_of(address: str) -> Management:
     return build_management(address, "https://vault.azure.net")
 
 
-def read_vault_secret(identifier: str, vaults: VaultOpener) -> str | None:
+def _read_vault_secret(identifier: str, vaults: VaultOpener) -> str | None:
     """Return the value of a secret (Azure Key Vault, *Get Secret*), or None where the vault has none of that name; raises DatamasterError where the vault refuses."""
     address, name = identifier.split("/secrets/")
     answer = call_azure(vaults(address), "GET", f"/secrets/{name}?api-version=7.4")
     return None if answer.status == 404 else str(answer.body["value"])
 
 # %% ../../nbs/unity/11_secrets.ipynb #f9d939fc
-NO_SECRET = code("no-secret-value", "The value of a secret is not where the project file says.", "set the variable, or the secret of the key vault, that `unity.secrets` of the project file names, and apply again")
+_NO_SECRET = code("no-secret-value", "The value of a secret is not where the project file says.", "set the variable, or the secret of the key vault, that `unity.secrets` of the project file names, and apply again")
 
 
 def read_secret_values(project: Project, plan: Plan, environment: Mapping[str, str] = os.environ, vaults: VaultOpener = vault_of) -> dict[str, str]:
@@ -56,34 +54,34 @@ def read_secret_values(project: Project, plan: Plan, environment: Mapping[str, s
     values, faults = dict[str, str](), list[Fault]()
     for name, place in wanted.items():
         try:
-            value = read_vault_secret(place, vaults) if "://" in place else environment.get(place)
+            value = _read_vault_secret(place, vaults) if "://" in place else environment.get(place)
         except DatamasterError as error:
             faults += error.faults
             continue
         if value:
             values[name] = value
         else:
-            faults.append(NO_SECRET.fault(f"{place} {'has no value' if '://' in place else 'is not set'}, which holds the secret {name}", path=f"unity.secrets.{name.split('/', 1)[1]}"))
+            faults.append(_NO_SECRET.fault(f"{place} {'has no value' if '://' in place else 'is not set'}, which holds the secret {name}", path=f"unity.secrets.{name.split('/', 1)[1]}"))
     if faults:
         raise BadInput(*faults)
     return values
 
 # %% ../../nbs/unity/11_secrets.ipynb #783a7e91
-PERMISSION_AS_READ = {"MANAGE": "READ"}  # who manages a scope reads it
+_PERMISSION_AS_READ = {"MANAGE": "READ"}  # who manages a scope reads it
 
 
-def list_secret_keys(client: WorkspaceClient, scope: str) -> dict[str, dict[str, str]]:
+def _list_secret_keys(client: WorkspaceClient, scope: str) -> dict[str, dict[str, str]]:
     """Return the keys of a scope, of which nothing else is told."""
     return {str(secret.key): {} for secret in client.secrets.list_secrets(scope)}
 
 
-def list_secret_readers(client: WorkspaceClient, scope: str) -> dict[str, dict[str, str]]:
+def _list_secret_readers(client: WorkspaceClient, scope: str) -> dict[str, dict[str, str]]:
     """Return who has a permission on a scope, with what it lets them do."""
     levels = {acl.principal: acl.permission.value for acl in client.secrets.list_acls(scope)}
-    return {who: {"permission": PERMISSION_AS_READ.get(level, level)} for who, level in levels.items()}
+    return {who: {"permission": _PERMISSION_AS_READ.get(level, level)} for who, level in levels.items()}
 
 
-UNSEEN_SECRET_NOTE = "it is not seen by whoever plans, and left as it is: that takes MANAGE on the scope"
+_UNSEEN_SECRET_NOTE = "it is not seen by whoever plans, and left as it is: that takes MANAGE on the scope"
 
 
 def find_secrets(client: WorkspaceClient, wanted: Iterable[Resource]) -> tuple[ExistingResource, ...]:
@@ -97,12 +95,12 @@ def find_secrets(client: WorkspaceClient, wanted: Iterable[Resource]) -> tuple[E
             continue
         needs = (("secret scope", scope),)
         found.append(ExistingResource("secret scope", scope))
-        for kind, list_names in (("secret", list_secret_keys), ("secret reader", list_secret_readers)):
+        for kind, list_names in (("secret", _list_secret_keys), ("secret reader", _list_secret_readers)):
             try:
                 named = list_names(client, scope)
             except PermissionDenied:
                 unseen = [item for item in items.values() if item.kind == kind and item.name.startswith(f"{scope}/")]
-                found += [ExistingResource(*item.key, item.attributes, is_ours=True, needs=needs, note=UNSEEN_SECRET_NOTE) for item in unseen]
+                found += [ExistingResource(*item.key, item.attributes, is_ours=True, needs=needs, note=_UNSEEN_SECRET_NOTE) for item in unseen]
                 continue
             found += [ExistingResource(kind, f"{scope}/{name}", attributes, is_ours=True, needs=needs) for name, attributes in named.items()]
     return tuple(item for item in found if item.key in items)
@@ -120,7 +118,7 @@ def secret_operations(client: WorkspaceClient, values: Mapping[str, str]) -> dic
             case "secret":
                 client.secrets.put_secret(scope, name, string_value=values[wanted.name])
             case "secret reader":
-                if name not in [acl.principal for acl in client.secrets.list_acls(scope) if acl.permission.value in PERMISSION_AS_READ]:
+                if name not in [acl.principal for acl in client.secrets.list_acls(scope) if acl.permission.value in _PERMISSION_AS_READ]:
                     client.secrets.put_acl(scope, name, AclPermission(wanted.attributes["permission"]))
 
     def create(wanted: Resource, identities: Identities) -> str:

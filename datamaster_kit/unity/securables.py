@@ -19,13 +19,11 @@ if TYPE_CHECKING:
     from databricks.sdk.service.catalog import CatalogInfo, SchemaInfo
 
 # %% auto #0
-__all__ = ['NO_CONNECTOR_SUBSCRIPTION', 'CONTAINER_PURPOSES', 'UNSEEN_CREDENTIAL', 'container_url', 'access_connector_id',
-           'desired_securables', 'read_credentials', 'read_locations', 'has_mark', 'owner_attributes',
-           'read_catalog_objects', 'create_securable', 'set_owner', 'set_mark', 'update_securable', 'delete_securable',
-           'read_securables', 'unseen_credentials', 'find_by_key', 'securable_operations']
+__all__ = ['CONTAINER_PURPOSES', 'container_url', 'access_connector_id', 'desired_securables', 'read_credentials',
+           'create_securable', 'set_owner', 'read_securables', 'find_by_key', 'securable_operations']
 
 # %% ../../nbs/unity/08_securables.ipynb #81976c04
-NO_CONNECTOR_SUBSCRIPTION = code("no-subscription", "The project file does not say which Azure subscription the access connector is in.", "write `subscription:` under `setup:` in the project file")
+_NO_CONNECTOR_SUBSCRIPTION = code("no-subscription", "The project file does not say which Azure subscription the access connector is in.", "write `subscription:` under `setup:` in the project file")
 CONTAINER_PURPOSES = {"catlog": "The catalog's managed tables", "raw": "Files as they arrive", "log": "Logs"}
 
 
@@ -38,7 +36,7 @@ def access_connector_id(project: Project) -> str:
     """Return the resource id of the access connector; raises BadInput where the subscription is not said."""
     subscription = project.setup.get("subscription")
     if not subscription:
-        raise BadInput(NO_CONNECTOR_SUBSCRIPTION.fault("no subscription is said", path="setup.subscription", file=str(project.root / "datamaster.yaml")))
+        raise BadInput(_NO_CONNECTOR_SUBSCRIPTION.fault("no subscription is said", path="setup.subscription", file=str(project.root / "datamaster.yaml")))
     return f"/subscriptions/{subscription}/resourceGroups/{project.names.resource_group}/providers/Microsoft.Databricks/accessConnectors/{project.names.access_connector}"
 
 # %% ../../nbs/unity/08_securables.ipynb #e84db543
@@ -65,25 +63,25 @@ def read_credentials(client: WorkspaceClient, project: Project) -> Iterator[Exis
                     project.names.mark in (item.comment or ""))
 
 
-def read_locations(client: WorkspaceClient, project: Project) -> Iterator[ExistingResource]:
+def _read_locations(client: WorkspaceClient, project: Project) -> Iterator[ExistingResource]:
     """Yield the metastore's external locations."""
     for item in client.external_locations.list():
         yield ExistingResource("external location", item.name or "", {"url": (item.url or "").rstrip("/"), "credential": item.credential_name}, "", project.names.mark in (item.comment or ""),
                     (("storage credential", item.credential_name or ""),))
 
 
-def has_mark(item: CatalogInfo | SchemaInfo, mark: str) -> bool:
+def _has_mark(item: CatalogInfo | SchemaInfo, mark: str) -> bool:
     """The toolkit made a catalog or schema for this domain, by its property; one of an earlier version says so by its comment."""
     return (item.properties or {}).get(MARK_PROPERTY) == mark or mark in (item.comment or "")
 
 
-def owner_attributes(item: CatalogInfo | SchemaInfo, mark: str) -> dict[str, str | None]:
+def _owner_attributes(item: CatalogInfo | SchemaInfo, mark: str) -> dict[str, str | None]:
     """Return whose a catalog or schema is, as it is compared; only one that the toolkit made is to bear the mark."""
-    shown = (item.properties or {}).get(MARK_PROPERTY) if has_mark(item, mark) else mark
+    shown = (item.properties or {}).get(MARK_PROPERTY) if _has_mark(item, mark) else mark
     return {MARK_PROPERTY: shown, "owner": item.owner}
 
 
-def read_catalog_objects(client: WorkspaceClient, project: Project) -> Iterator[ExistingResource]:
+def _read_catalog_objects(client: WorkspaceClient, project: Project) -> Iterator[ExistingResource]:
     """Yield the project's catalog with its schemas, and the volumes of those that the toolkit knows; nothing where there is no such catalog."""
     mark, catalog = project.names.mark, project.names.catalog
     own_volumes = {f"{catalog}.bronze.{project.names.checkpoint_volume}", f"{catalog}.silver.{project.names.silver_checkpoint_volume}"}
@@ -91,10 +89,10 @@ def read_catalog_objects(client: WorkspaceClient, project: Project) -> Iterator[
     if existing is None:
         return
     root = {"storage_root": (existing.storage_root or "").rstrip("/")}
-    yield ExistingResource("catalog", catalog, root | owner_attributes(existing, mark), "", has_mark(existing, mark), (("external location", project.names.container("catlog")),))
+    yield ExistingResource("catalog", catalog, root | _owner_attributes(existing, mark), "", _has_mark(existing, mark), (("external location", project.names.container("catlog")),))
     for schema in client.schemas.list(catalog):
-        is_own = has_mark(schema, mark)
-        yield ExistingResource("schema", schema.full_name or "", owner_attributes(schema, mark), "", is_own, (("catalog", catalog),))
+        is_own = _has_mark(schema, mark)
+        yield ExistingResource("schema", schema.full_name or "", _owner_attributes(schema, mark), "", is_own, (("catalog", catalog),))
         for volume in client.volumes.list(catalog, schema.name or "") if schema.name in SCHEMAS else ():
             kind, name = volume.volume_type.value if volume.volume_type else None, volume.full_name or ""
             is_own_volume = mark in (volume.comment or "") or (is_own and name in own_volumes)
@@ -130,7 +128,7 @@ def set_owner(client: WorkspaceClient, kind: str, name: str, owner: str) -> None
         client.schemas.update(name, owner=owner)
 
 
-def set_mark(client: WorkspaceClient, wanted: Resource) -> None:
+def _set_mark(client: WorkspaceClient, wanted: Resource) -> None:
     """Give a catalog or schema the property that marks it, beside those that it has."""
     mark = {MARK_PROPERTY: wanted.attributes[MARK_PROPERTY]}
     if wanted.kind == "catalog":
@@ -139,7 +137,7 @@ def set_mark(client: WorkspaceClient, wanted: Resource) -> None:
         client.schemas.update(wanted.name, properties={**(client.schemas.get(wanted.name).properties or {}), **mark})
 
 # %% ../../nbs/unity/08_securables.ipynb #03d4743b
-def update_securable(client: WorkspaceClient, wanted: Resource, there: ExistingResource, identities: Identities) -> None:
+def _update_securable(client: WorkspaceClient, wanted: Resource, there: ExistingResource, identities: Identities) -> None:
     """Change an object in place."""
     from databricks.sdk.service.catalog import AzureManagedIdentityResponse
 
@@ -150,10 +148,10 @@ def update_securable(client: WorkspaceClient, wanted: Resource, there: ExistingR
         case "external location":
             client.external_locations.update(wanted.name, url=has["url"], credential_name=has["credential"])
         case _ if there.attributes.get(MARK_PROPERTY) != has.get(MARK_PROPERTY):
-            set_mark(client, wanted)
+            _set_mark(client, wanted)
 
 
-def delete_securable(client: WorkspaceClient, there: ExistingResource) -> None:
+def _delete_securable(client: WorkspaceClient, there: ExistingResource) -> None:
     """Delete an empty object; the schema `default`, which every catalog is born with, goes with the catalog."""
     match there.kind:
         case "storage credential":
@@ -177,19 +175,19 @@ def delete_securable(client: WorkspaceClient, there: ExistingResource) -> None:
 # %% ../../nbs/unity/08_securables.ipynb #6a2cc8fa
 def read_securables(client: WorkspaceClient, project: Project) -> tuple[ExistingResource, ...]:
     """Return what there is of the kinds of this chapter."""
-    credentials, locations = tuple(read_credentials(client, project)), tuple(read_locations(client, project))
-    return (*credentials, *unseen_credentials(project, credentials, locations), *locations, *read_catalog_objects(client, project))
+    credentials, locations = tuple(read_credentials(client, project)), tuple(_read_locations(client, project))
+    return (*credentials, *_unseen_credentials(project, credentials, locations), *locations, *_read_catalog_objects(client, project))
 
 
-UNSEEN_CREDENTIAL = "it is not seen by whoever plans, and left as it is: that takes ownership of it, or a privilege on it"
+_UNSEEN_CREDENTIAL = "it is not seen by whoever plans, and left as it is: that takes ownership of it, or a privilege on it"
 
 
-def unseen_credentials(project: Project, credentials: Iterable[ExistingResource], locations: Iterable[ExistingResource]) -> Iterator[ExistingResource]:
+def _unseen_credentials(project: Project, credentials: Iterable[ExistingResource], locations: Iterable[ExistingResource]) -> Iterator[ExistingResource]:
     """Yield the project's storage credential where a location that is there uses it, and the caller is not shown it: only its owner and whoever has a privilege on it are."""
     name = project.names.storage_credential
     is_used = any(item.attributes["credential"] == name for item in locations)
     if is_used and all(item.name != name for item in credentials):
-        yield ExistingResource("storage credential", name, {"access_connector": access_connector_id(project)}, note=UNSEEN_CREDENTIAL)
+        yield ExistingResource("storage credential", name, {"access_connector": access_connector_id(project)}, note=_UNSEEN_CREDENTIAL)
 
 
 def find_by_key(items: Iterable[ExistingResource], wanted: Resource) -> ExistingResource | None:
@@ -202,5 +200,5 @@ def securable_operations(client: WorkspaceClient, project: Project) -> dict[str,
     def find(wanted: Resource) -> ExistingResource | None:
         return find_by_key(read_securables(client, project), wanted)
 
-    operations = Operations(partial(create_securable, client, project), partial(update_securable, client), partial(delete_securable, client), find)
+    operations = Operations(partial(create_securable, client, project), partial(_update_securable, client), partial(_delete_securable, client), find)
     return dict.fromkeys(("storage credential", "external location", "catalog", "schema", "volume", "table", "function"), operations)

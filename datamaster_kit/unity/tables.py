@@ -32,12 +32,10 @@ from .observed import ObservedCatalog, read_local_catalog
 from .roles import grant_change, surplus_change
 
 # %% auto #0
-__all__ = ['PARALLEL_CHANGES', 'MAX_APPLY_ROUNDS', 'existing_table_alterations', 'table_access_alterations', 'is_toolkit_table',
-           'owner_alterations', 'TableCreation', 'table_change', 'table_grants', 'plan_tables', 'apply_table_change',
-           'needs_spark', 'apply_table_changes', 'apply_plan', 'read_target_catalog', 'plan_project_tables']
+__all__ = ['plan_tables', 'apply_plan', 'read_target_catalog', 'plan_project_tables']
 
 # %% ../../nbs/unity/07_tables.ipynb #a2df047d
-def existing_table_alterations(target: Target, desired: DesiredCatalog, table: Table, observed: ObservedCatalog, drops: bool) -> list[TableAlteration]:
+def _existing_table_alterations(target: Target, desired: DesiredCatalog, table: Table, observed: ObservedCatalog, drops: bool) -> list[TableAlteration]:
     """Return every difference of a table that is there, in the order in which they are mended."""
     name, key = target.sql_name(TableName(table.catalog, table.schema, table.name)), (table.schema, table.name)
     there, nulls, dialect = observed.tables[key], observed.nulls.get(key, frozenset()), target.dialect
@@ -47,10 +45,10 @@ def existing_table_alterations(target: Target, desired: DesiredCatalog, table: T
         found += tag_alterations(name, table, there, moved)
     if dialect.primary_keys and not any(item.refusal and item.difference.path == f"property {KEY_PROPERTY}" for item in found):
         found += primary_key_alterations(name, table, there, moved, nulls)
-    return sorted(found, key=lambda item: item.rank) + (table_access_alterations(name, desired, table, observed, moved) if dialect.access else [])
+    return sorted(found, key=lambda item: item.rank) + (_table_access_alterations(name, desired, table, observed, moved) if dialect.access else [])
 
 
-def table_access_alterations(name: str, desired: DesiredCatalog, table: Table, observed: ObservedCatalog, moved: dict[str, str]) -> list[TableAlteration]:
+def _table_access_alterations(name: str, desired: DesiredCatalog, table: Table, observed: ObservedCatalog, moved: dict[str, str]) -> list[TableAlteration]:
     """Return what makes a table's masks and row filter the wanted ones; all wait while one of their functions is somebody else's."""
     key = (table.schema, table.name)
     wanted = desired.access.get(key, TableAccess())
@@ -61,12 +59,12 @@ def table_access_alterations(name: str, desired: DesiredCatalog, table: Table, o
     return access_alterations(name, wanted, observed.access.get(key, TableAccess()), moved, {*observed.functions, *(function.full_name for function in desired.functions)})
 
 # %% ../../nbs/unity/07_tables.ipynb #6ceaa8a6
-def is_toolkit_table(table: Table) -> bool:
+def _is_toolkit_table(table: Table) -> bool:
     """The toolkit made a table, by the properties that it gives to each."""
     return any(name.startswith("datamaster.") for name in table.properties)
 
 
-def owner_alterations(target: Target, desired: DesiredCatalog, sql_name: str, before: str) -> list[TableAlteration]:
+def _owner_alterations(target: Target, desired: DesiredCatalog, sql_name: str, before: str) -> list[TableAlteration]:
     """Return what gives a table to its owner, after all else of it (Databricks, *Manage Unity Catalog object ownership*)."""
     if not desired.owner or not target.dialect.access or before == desired.owner:
         return []
@@ -74,40 +72,40 @@ def owner_alterations(target: Target, desired: DesiredCatalog, sql_name: str, be
 
 
 @dataclass(frozen=True)
-class TableCreation(Change):
+class _TableCreation(Change):
     """A table that is created; its statements do so by SQL, where a target has no other way."""
 
     table: Table = field(kw_only=True)
 
 
-def table_change(target: Target, desired: DesiredCatalog, table: Table, observed: ObservedCatalog, drops: bool) -> Change:
+def _table_change(target: Target, desired: DesiredCatalog, table: Table, observed: ObservedCatalog, drops: bool) -> Change:
     """Return what happens to a table."""
     name, key = TableName(table.catalog, table.schema, table.name), (table.schema, table.name)
     if key in observed.others:
         return Change("update", "table", str(name), refusal=f"something else has that name ({observed.others[key]}); rename or drop it")
     if key not in observed.tables:
         sql_name = target.sql_name(name)
-        found = table_access_alterations(sql_name, desired, table, observed, {}) if target.dialect.access else []
-        found += owner_alterations(target, desired, sql_name, "")
+        found = _table_access_alterations(sql_name, desired, table, observed, {}) if target.dialect.access else []
+        found += _owner_alterations(target, desired, sql_name, "")
         statements = create_statements(table, sql_name, target.dialect)
         statements = (*statements, *(one for item in found for one in item.statements))
         refusal = "; ".join(item.refusal for item in found if item.refusal)
-        return TableCreation("create", "table", str(name), statements=statements, refusal=refusal, table=table)
-    found = existing_table_alterations(target, desired, table, observed, drops)
-    if is_toolkit_table(observed.tables[key]):
-        found += owner_alterations(target, desired, target.sql_name(name), observed.owners.get(key, ""))
+        return _TableCreation("create", "table", str(name), statements=statements, refusal=refusal, table=table)
+    found = _existing_table_alterations(target, desired, table, observed, drops)
+    if _is_toolkit_table(observed.tables[key]):
+        found += _owner_alterations(target, desired, target.sql_name(name), observed.owners.get(key, ""))
     return Change("update" if found else "unchanged", "table", str(name), tuple(item.difference for item in found),
                   tuple(statement for item in found for statement in item.statements), "; ".join(item.refusal for item in found if item.refusal))
 
 
-def table_grants(target: Target, desired: DesiredCatalog, table: Table, observed: ObservedCatalog, allow_delete: bool = False) -> tuple[Change, ...]:
+def _table_grants(target: Target, desired: DesiredCatalog, table: Table, observed: ObservedCatalog, allow_delete: bool = False) -> tuple[Change, ...]:
     """Return what happens to the grants on a table; none where it has none. What no contract grants is revoked with `allow_delete`."""
     name, key = TableName(table.catalog, table.schema, table.name), (table.schema, table.name)
     there = observed.tables.get(key)
     found = grant_change(str(name), target.sql_name(name), desired.grants.get(key, {}), observed.grants.get(key, {}), there.properties if there else {}, desired.refusals.get(key, ""))
-    hidden = [item for item in table_access_alterations("", desired, table, observed, {}) if item.refusal]
+    hidden = [item for item in _table_access_alterations("", desired, table, observed, {}) if item.refusal]
     surplus = tuple[Change, ...]()
-    if there and is_toolkit_table(there):
+    if there and _is_toolkit_table(there):
         owners = {observed.owners.get(key, ""), desired.owner}
         surplus = surplus_change(str(name), target.sql_name(name), desired.grants.get(key, {}), observed.grants.get(key, {}), there.properties, owners, allow_delete)
     if key in observed.others or hidden:
@@ -124,22 +122,22 @@ def plan_tables(target: Target, desired: DesiredCatalog, observed: ObservedCatal
     changes = [Change("unchanged" if schema in observed.schemas else "create", "schema", f"{catalog}.{schema}") for schema in SCHEMAS]
     if target.dialect.access:
         changes += function_changes(desired.functions, observed.functions, observed.strangers)
-    changes += [table_change(target, desired, table, observed, drops) for table in desired.tables]
+    changes += [_table_change(target, desired, table, observed, drops) for table in desired.tables]
     if target.dialect.access:
-        grants = [change for table in desired.tables for change in table_grants(target, desired, table, observed, allow_delete)]
+        grants = [change for table in desired.tables for change in _table_grants(target, desired, table, observed, allow_delete)]
         changes += sorted(grants, key=lambda change: change.kind)  # "grants" before "surplus grants"
     return Plan(tuple(changes))
 
 # %% ../../nbs/unity/07_tables.ipynb #551b2ddc
-PARALLEL_CHANGES, MAX_APPLY_ROUNDS = 8, 5
+_PARALLEL_CHANGES, _MAX_APPLY_ROUNDS = 8, 5
 
 
-def apply_table_change(change: Change, target: Target) -> ChangeOutcome:
+def _apply_table_change(change: Change, target: Target) -> ChangeOutcome:
     """Apply one change and return what became of it."""
     try:
         if change.kind == "schema":
             target.create_schema(change.name.split(".")[-1])
-        if isinstance(change, TableCreation):
+        if isinstance(change, _TableCreation):
             target.create_table(change.table, change.statements)
         else:
             for statement in change.statements:
@@ -149,21 +147,21 @@ def apply_table_change(change: Change, target: Target) -> ChangeOutcome:
     return ChangeOutcome(change, "skipped" if change.refusal and not change.statements else "done")
 
 
-def needs_spark(change: Change) -> bool:
+def _needs_spark(change: Change) -> bool:
     """On this machine, the change is one that only Spark makes."""
-    is_log_enough = isinstance(change, TableCreation) and can_write_commit(change.table)
+    is_log_enough = isinstance(change, _TableCreation) and can_write_commit(change.table)
     return bool(change.statements) and not is_log_enough
 
 
-def apply_table_changes(plan: Plan, target: Target, report: Callable[[ChangeOutcome], None]) -> list[Fault]:
+def _apply_table_changes(plan: Plan, target: Target, report: Callable[[ChangeOutcome], None]) -> list[Fault]:
     """Apply a plan and return what failed."""
-    at_once = PARALLEL_CHANGES if isinstance(target, DatabricksTarget) else 1
-    if isinstance(target, LocalTarget) and any(map(needs_spark, plan.pending)):
+    at_once = _PARALLEL_CHANGES if isinstance(target, DatabricksTarget) else 1
+    if isinstance(target, LocalTarget) and any(map(_needs_spark, plan.pending)):
         target.sql("SELECT 1")  # what keeps Spark from starting is told once, and not of every table
     for _, changes in groupby(plan.pending, key=lambda change: change.kind):
         faults = list[Fault]()
         with ThreadPoolExecutor(at_once) as pool:
-            for outcome in pool.map(partial(apply_table_change, target=target), changes):
+            for outcome in pool.map(partial(_apply_table_change, target=target), changes):
                 report(outcome)
                 if outcome.state == "failed":
                     faults.append(APPLY_FAILED.fault(f"{outcome.change.kind} {outcome.change.name}: {outcome.error}"))
@@ -177,14 +175,14 @@ def apply_plan(plan: Plan, target: Target, again: Callable[[], Plan] | None = No
 
     `again` makes the plan anew after a failure, and `report` is told of each change that was tried.
     """
-    faults = apply_table_changes(plan, target, report)
-    for _ in range(MAX_APPLY_ROUNDS):
+    faults = _apply_table_changes(plan, target, report)
+    for _ in range(_MAX_APPLY_ROUNDS):
         if not faults or again is None:
             break
         left = again()
         if left == plan:
             break
-        plan, faults = left, apply_table_changes(left, target, report)
+        plan, faults = left, _apply_table_changes(left, target, report)
     if faults:
         raise DatamasterError(*faults)
 

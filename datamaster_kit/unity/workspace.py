@@ -31,10 +31,8 @@ if TYPE_CHECKING:
     from databricks.sdk import AccountClient, WorkspaceClient
 
 # %% auto #0
-__all__ = ['FOREIGN_CREDENTIAL_NOTE', 'UNNAMED_PRINCIPAL_NOTE', 'DESTROYED_KINDS', 'OWNED_KINDS', 'Workspace', 'workspace_of',
-           'WorkspaceState', 'with_own_credential', 'find_project_principal', 'plan_notes', 'desired_resources',
-           'read_workspace_state', 'plan_workspace_objects', 'plan_workspace_destruction', 'with_exists_errors',
-           'workspace_operations', 'workspace_service', 'make_objects', 'owner_changes', 'give_ownership']
+__all__ = ['Workspace', 'workspace_of', 'WorkspaceState', 'with_own_credential', 'read_workspace_state', 'plan_workspace_objects',
+           'plan_workspace_destruction', 'make_objects', 'give_ownership']
 
 # %% ../../nbs/unity/16_workspace.ipynb #61839e1a
 @dataclass(frozen=True)
@@ -70,8 +68,8 @@ class WorkspaceState:
     notes: tuple[Change, ...] = ()
 
 
-FOREIGN_CREDENTIAL_NOTE = f"{Names.storage_credential} is another domain's of this metastore, so that this one has the domain's name"
-UNNAMED_PRINCIPAL_NOTE = "nothing is granted to it, since anybody may make an application of that name: write the client id that `datamaster setup output` prints as unity.service_principal"
+_FOREIGN_CREDENTIAL_NOTE = f"{Names.storage_credential} is another domain's of this metastore, so that this one has the domain's name"
+_UNNAMED_PRINCIPAL_NOTE = "nothing is granted to it, since anybody may make an application of that name: write the client id that `datamaster setup output` prints as unity.service_principal"
 
 
 def with_own_credential(workspace: Workspace) -> Workspace:
@@ -91,7 +89,7 @@ def with_own_credential(workspace: Workspace) -> Workspace:
     return replace(workspace, project=replace(workspace.project, names=replace(names, storage_credential=own)))
 
 
-def find_project_principal(workspace: Workspace) -> EntraMember | None:
+def _find_project_principal(workspace: Workspace) -> EntraMember | None:
     """Return the service principal that the project file names by its client id, as the directory has it where that is asked; raises BadInput where it is not there."""
     client_id = workspace.project.unity.service_principal
     if client_id and workspace.syncs_principals:
@@ -99,15 +97,15 @@ def find_project_principal(workspace: Workspace) -> EntraMember | None:
     return EntraMember("service principal", client_id, client_id, "") if client_id else None
 
 
-def plan_notes(project: Project) -> tuple[Change, ...]:
+def _plan_notes(project: Project) -> tuple[Change, ...]:
     """Return what a person should know of a plan: that the service principal is not named, and goes without; that the storage credential bears the domain's name."""
     names = project.names
-    credential = Change("unchanged", "storage credential", names.storage_credential, note=FOREIGN_CREDENTIAL_NOTE)
-    principal = Change("unchanged", "service principal", names.service_principal, note=UNNAMED_PRINCIPAL_NOTE)
+    credential = Change("unchanged", "storage credential", names.storage_credential, note=_FOREIGN_CREDENTIAL_NOTE)
+    principal = Change("unchanged", "service principal", names.service_principal, note=_UNNAMED_PRINCIPAL_NOTE)
     return (*((credential,) if names.storage_credential != Names.storage_credential else ()), *(() if project.unity.service_principal else (principal,)))
 
 
-def desired_resources(workspace: Workspace, contracts: Iterable[Contract], metastore: ExistingResource | None, groups: Iterable[EntraGroup], principal: EntraMember | None) -> tuple[Resource, ...]:
+def _desired_resources(workspace: Workspace, contracts: Iterable[Contract], metastore: ExistingResource | None, groups: Iterable[EntraGroup], principal: EntraMember | None) -> tuple[Resource, ...]:
     """Return everything that there should be, tables aside."""
     project = workspace.project
     engineers = [project.names.group, *([principal.name] if principal else [])]
@@ -123,10 +121,10 @@ def read_workspace_state(workspace: Workspace, contracts: Iterable[Contract]) ->
     """Return what should be and what is; raises BadInput where the project file lacks something, DatamasterError where the directory cannot be read."""
     project, client = workspace.project, workspace.client
     with ThreadPoolExecutor(8, thread_name_prefix="observe") as pool:
-        metastore, known = pool.submit(read_metastore, client, workspace.account, project), pool.submit(find_project_principal, workspace)
+        metastore, known = pool.submit(read_metastore, client, workspace.account, project), pool.submit(_find_project_principal, workspace)
         groups = read_project_groups(workspace.graph(), project) if workspace.syncs_principals else ()
         principal, own = known.result(), metastore.result()
-        wanted = desired_resources(workspace, contracts, next(iter(own), None), groups, principal)
+        wanted = _desired_resources(workspace, contracts, next(iter(own), None), groups, principal)
         is_assigned = any(item.kind == "metastore assignment" for item in own)
         asked = [pool.submit(find_secrets, client, [item for item in wanted if item.kind.startswith("secret")]), pool.submit(read_clusters, client, project)]
         asked += [pool.submit(read_principals, workspace.account(), workspace.number, wanted)] if workspace.syncs_principals else []
@@ -134,10 +132,10 @@ def read_workspace_state(workspace: Workspace, contracts: Iterable[Contract]) ->
         grants = [item for item in wanted if item.kind == "grant"]
         asked += [pool.submit(read_grants, client, [item for item in grants if item.needs[0] == there.key], [there], project.names.group) for there in securables]
         asked += [pool.submit(read_tags, client, [item for item in wanted if item.kind == "tag" and item.needs[0] == there.key], [there]) for there in securables]
-        return WorkspaceState(wanted, (*own, *securables, *(item for future in asked for item in future.result())), groups, principal, plan_notes(project))
+        return WorkspaceState(wanted, (*own, *securables, *(item for future in asked for item in future.result())), groups, principal, _plan_notes(project))
 
 # %% ../../nbs/unity/16_workspace.ipynb #f473b9dd
-DESTROYED_KINDS = ("table", "function", "volume", "schema", "catalog", "external location", "storage credential", "cluster", "surplus cluster", "secret")
+_DESTROYED_KINDS = ("table", "function", "volume", "schema", "catalog", "external location", "storage credential", "cluster", "surplus cluster", "secret")
 
 
 def plan_workspace_objects(state: WorkspaceState, allow_delete: bool = False) -> Plan:
@@ -147,10 +145,10 @@ def plan_workspace_objects(state: WorkspaceState, allow_delete: bool = False) ->
 
 def plan_workspace_destruction(state: WorkspaceState) -> Plan:
     """Return the plan that takes away what the toolkit made, in the reverse order of its making."""
-    return plan_resources((), [item for item in state.found if item.kind in DESTROYED_KINDS], allow_delete=True)
+    return plan_resources((), [item for item in state.found if item.kind in _DESTROYED_KINDS], allow_delete=True)
 
 
-def with_exists_errors(operations: Operations) -> Operations:
+def _with_exists_errors(operations: Operations) -> Operations:
     """Return operations whose making raises ResourceAlreadyExists where the service says so in other words: Unity Catalog names the kind, CATALOG_ALREADY_EXISTS, and SCIM answers 409 (RFC 7644, section 3.3)."""
     from databricks.sdk.errors import DatabricksError, ResourceAlreadyExists
 
@@ -165,17 +163,17 @@ def with_exists_errors(operations: Operations) -> Operations:
     return replace(operations, create=create)
 
 
-def workspace_operations(workspace: Workspace, state: WorkspaceState, plan: Plan) -> dict[str, Operations]:
+def _workspace_operations(workspace: Workspace, state: WorkspaceState, plan: Plan) -> dict[str, Operations]:
     """Return the operations of every kind; raises BadInput where the value of a secret that is to be made cannot be had."""
     project, client = workspace.project, workspace.client
     own = EntraGroup(project.names.service_principal, "", (state.principal,) if state.principal else ())
     people = principal_operations(workspace.account(), workspace.number, (*state.groups, own)) if workspace.syncs_principals else {}
     every = {**people, **metastore_operations(client, workspace.account, project), **securable_operations(client, project), **grant_operations(client), **tag_operations(client),
              **secret_operations(client, read_secret_values(project, plan, vaults=workspace.vaults)), **cluster_operations(client, project)}
-    return {kind: with_exists_errors(operations) for kind, operations in every.items()}
+    return {kind: _with_exists_errors(operations) for kind, operations in every.items()}
 
 
-def workspace_service(workspace: Workspace, operations: Mapping[str, Operations]) -> Service:
+def _workspace_service(workspace: Workspace, operations: Mapping[str, Operations]) -> Service:
     """Return the workspace as what resources are applied to."""
     from databricks.sdk.errors import AlreadyExists, NotFound, ResourceAlreadyExists
 
@@ -188,27 +186,27 @@ def make_objects(workspace: Workspace, state: WorkspaceState, plan: Plan, report
 
     Raises BadInput before anything is changed, and DatamasterError with every change that failed after the others were made.
     """
-    service = workspace_service(workspace, workspace_operations(workspace, state, plan))
+    service = _workspace_service(workspace, _workspace_operations(workspace, state, plan))
     return apply_resources(plan, state.desired, state.found, service, report)
 
 # %% ../../nbs/unity/16_workspace.ipynb #cbb11e2f
-OWNED_KINDS = ("schema", "catalog")  # what is in a thing before the thing
+_OWNED_KINDS = ("schema", "catalog")  # what is in a thing before the thing
 
 
-def owner_changes(plan: Plan) -> tuple[Change, ...]:
+def _owner_changes(plan: Plan) -> tuple[Change, ...]:
     """Return what gives the objects of a plan to their owners, in the order in which it is done."""
     changes = list[Change]()
     for change in plan.pending:
         owner = tuple(item for item in change.differences if item.path == "owner")
-        if owner and change.kind in OWNED_KINDS and not change.refusal:
+        if owner and change.kind in _OWNED_KINDS and not change.refusal:
             changes.append(Change("update", "owner", f"{change.kind} {change.name}", owner))
-    return tuple(sorted(changes, key=lambda change: OWNED_KINDS.index(change.name.split(" ")[0])))
+    return tuple(sorted(changes, key=lambda change: _OWNED_KINDS.index(change.name.split(" ")[0])))
 
 
 def give_ownership(workspace: Workspace, plan: Plan, report: Callable[[ChangeOutcome], None] = ignore_outcome) -> tuple[ChangeOutcome, ...]:
     """Give the objects of a plan to their owners; raises DatamasterError at the first that is not taken: what holds it is kept."""
-    service, outcomes = workspace_service(workspace, {}), list[ChangeOutcome]()
-    for change in owner_changes(plan):
+    service, outcomes = _workspace_service(workspace, {}), list[ChangeOutcome]()
+    for change in _owner_changes(plan):
         kind, name = change.name.split(" ", 1)
         owner = str(change.differences[0].after)
 

@@ -194,7 +194,7 @@ def test_an_interrupt_after_the_command_is_told_as_one_within_it(monkeypatch: py
         raise KeyboardInterrupt
 
     before = signal.getsignal(signal.SIGINT)
-    monkeypatch.setattr(cli, "install_log_formatter", press)
+    monkeypatch.setattr(cli, "_install_log_formatter", press)
     with pytest.raises(SystemExit) as ended:
         cli.main()
     signal.signal(signal.SIGINT, before)

@@ -18,25 +18,19 @@ from ..sql.sqltype import parse_sql_type
 DcsPath = tuple[str | int, ...]
 
 # %% auto #0
-__all__ = ['DcsPath', 'UNKNOWN_DCS_KEY', 'BAD_VALUE', 'VALUE_WITHOUT_EFFECT', 'UNKNOWN_TYPE', 'VALUE_KIND_PHRASES',
-           'DEFINITION_KEYS', 'TYPE_NAMES', 'NESTED_TYPE_NAMES', 'UNSIZED_TYPES', 'TYPES_BY_PART_KEY', 'DCS_OPERATORS',
-           'QUALITY_TEXTS', 'QUALITY_KEYS', 'SODA_ENTRY_KEYS', 'DCS_FIELD_TEXTS', 'DCS_LIMIT_KEYS', 'DCS_LENGTH_KEYS',
-           'FIELD_KEYS', 'DcsReader', 'read_dcs_type', 'databricks_type', 'read_nested_type', 'read_unused_type_parts',
-           'read_type_part', 'read_thresholds', 'read_soda_entry', 'restrict_check_to_model', 'read_dcs_quality',
-           'read_dcs_arguments', 'read_overruled_keys', 'read_dcs_qualities', 'disable_check',
-           'restrict_checks_to_field', 'read_dcs_field', 'is_required_in_dcs', 'is_primary_key_field', 'read_lengths',
-           'read_dcs_enum', 'read_config', 'read_dcs_links', 'list_or_empty', 'read_lineage', 'record_odd_source_keys',
-           'unread_lineage']
+__all__ = ['DcsPath', 'BAD_VALUE', 'VALUE_WITHOUT_EFFECT', 'TYPE_NAMES', 'NESTED_TYPE_NAMES', 'DCS_OPERATORS', 'QUALITY_KEYS',
+           'DCS_LENGTH_KEYS', 'FIELD_KEYS', 'DcsReader', 'read_dcs_qualities', 'disable_check', 'read_dcs_field',
+           'read_dcs_links']
 
 # %% ../../../nbs/contract/dcs/01_fields.ipynb #a4a0288f
-UNKNOWN_DCS_KEY = code("key-unknown", "A key that the specification does not have; its value is kept as a property.", "correct the key, or begin it with x-", severity="warning")
+_UNKNOWN_DCS_KEY = code("key-unknown", "A key that the specification does not have; its value is kept as a property.", "correct the key, or begin it with x-", severity="warning")
 BAD_VALUE = code("value-refused", "A value has the wrong kind.", "compare with the specification")
 VALUE_WITHOUT_EFFECT = code("value-without-effect", "A value means nothing where it stands, or another one overrules it.", "remove one of the two, or put it where it belongs", severity="warning")
-UNKNOWN_TYPE = code("type-unknown", "A field's type is not one of the specification's.", "use a type such as string, long, decimal, date, timestamp, array, map or object")
+_UNKNOWN_TYPE = code("type-unknown", "A field's type is not one of the specification's.", "use a type such as string, long, decimal, date, timestamp, array, map or object")
 
 
-VALUE_KIND_PHRASES: dict[type, str] = {dict: "a mapping", list: "a list", str: "a text", int: "a whole number", float: "a number", bool: "true or false"}
-DEFINITION_KEYS = {"name", "domain"}  # what a definition says of itself, and a field that points at it does not repeat
+_VALUE_KIND_PHRASES: dict[type, str] = {dict: "a mapping", list: "a list", str: "a text", int: "a whole number", float: "a number", bool: "true or false"}
+_DEFINITION_KEYS = {"name", "domain"}  # what a definition says of itself, and a field that points at it does not repeat
 
 
 class DcsReader:
@@ -52,8 +46,8 @@ class DcsReader:
             return default
         kinds = kind if isinstance(kind, tuple) else (kind,)
         if not isinstance(found, kinds) or (isinstance(found, bool) and bool not in kinds):
-            names = " or ".join(VALUE_KIND_PHRASES[item] for item in kinds)
-            self.record_bad_value(f"{key!r} is {VALUE_KIND_PHRASES.get(type(found), type(found).__name__)}, and {names} is expected", (*path, key))
+            names = " or ".join(_VALUE_KIND_PHRASES[item] for item in kinds)
+            self.record_bad_value(f"{key!r} is {_VALUE_KIND_PHRASES.get(type(found), type(found).__name__)}, and {names} is expected", (*path, key))
             return default
         return found
 
@@ -69,7 +63,7 @@ class DcsReader:
         """Return a key's text as it was written, also that of a number; empty where it is absent."""
         found = mapping.get(key)
         if isinstance(found, dict | list):
-            self.record_bad_value(f"{key!r} is {VALUE_KIND_PHRASES[type(found)]}, and a text is expected", (*path, key))
+            self.record_bad_value(f"{key!r} is {_VALUE_KIND_PHRASES[type(found)]}, and a text is expected", (*path, key))
             return ""
         if isinstance(found, str) or found is None:
             return found or ""
@@ -80,8 +74,8 @@ class DcsReader:
         names = set(known)
         rest = {key: value for key, value in mapping.items() if key not in names}
         is_reference = (*path, "$ref") in self.document.lines
-        self.faults += [self.document.fault(UNKNOWN_DCS_KEY, f"unknown key {key!r}", (*path, key), nearest_name_hint(key, names)) for key in rest
-                        if not key.startswith("x-") and not (is_reference and key in DEFINITION_KEYS and (*path, key) not in self.document.lines)]
+        self.faults += [self.document.fault(_UNKNOWN_DCS_KEY, f"unknown key {key!r}", (*path, key), nearest_name_hint(key, names)) for key in rest
+                        if not key.startswith("x-") and not (is_reference and key in _DEFINITION_KEYS and (*path, key) not in self.document.lines)]
         return rest
 
 # %% ../../../nbs/contract/dcs/01_fields.ipynb #91599d02
@@ -92,17 +86,17 @@ TYPE_NAMES: dict[str, DataType] = {
     "time": Scalar("time"), "bytes": Scalar("binary"), "null": Scalar("null"), "variant": Scalar("variant"), "json": Scalar("variant"),
 }
 NESTED_TYPE_NAMES = ("array", "map", "object", "record", "struct")
-UNSIZED_TYPES = {"int8": Scalar("long"), **dict.fromkeys(("number", "numeric", "decimal", "dec"), Scalar("decimal", 38, 0))}
+_UNSIZED_TYPES = {"int8": Scalar("long"), **dict.fromkeys(("number", "numeric", "decimal", "dec"), Scalar("decimal", 38, 0))}
 
 
-def read_dcs_type(reading: DcsReader, item: Mapping[str, Any], path: DcsPath) -> DataType:
+def _read_dcs_type(reading: DcsReader, item: Mapping[str, Any], path: DcsPath) -> DataType:
     """Return a field's type from its `type` and what stands beside it: precision, fields, items, keys and values."""
     name = reading.text(item, "type", path).strip()
     lower = name.lower()
-    if (own := databricks_type(reading, item, path)) is not None:
+    if (own := _databricks_type(reading, item, path)) is not None:
         return own
     if lower in NESTED_TYPE_NAMES and not (lower == "struct" and "fields" not in item):
-        return read_nested_type(reading, item, lower, path)
+        return _read_nested_type(reading, item, lower, path)
     if lower in ("decimal", "numeric", "number") and ("precision" in item or "scale" in item):
         return Scalar("decimal", int(reading.value(item, "precision", path, int, 38)), int(reading.value(item, "scale", path, int, 0)))
     if "type" in item and item["type"] is None:
@@ -110,17 +104,17 @@ def read_dcs_type(reading: DcsReader, item: Mapping[str, Any], path: DcsPath) ->
     if not name or lower in TYPE_NAMES:
         return TYPE_NAMES.get(lower, STRING)
     try:
-        return parse_sql_type(name, UNSIZED_TYPES)
+        return parse_sql_type(name, _UNSIZED_TYPES)
     except ValueError:
-        reading.faults.append(reading.document.fault(UNKNOWN_TYPE, f"unknown type {name!r}", (*path, "type"), "describe its fields" if lower == "struct" else nearest_name_hint(name, (*TYPE_NAMES, *NESTED_TYPE_NAMES))))
+        reading.faults.append(reading.document.fault(_UNKNOWN_TYPE, f"unknown type {name!r}", (*path, "type"), "describe its fields" if lower == "struct" else nearest_name_hint(name, (*TYPE_NAMES, *NESTED_TYPE_NAMES))))
         return STRING
 
 
-def databricks_type(reading: DcsReader, item: Mapping[str, Any], path: DcsPath) -> DataType | None:
+def _databricks_type(reading: DcsReader, item: Mapping[str, Any], path: DcsPath) -> DataType | None:
     """Return the type that `config.databricksType` says, which decides over a type without parts (datacontract-cli, *Databricks*); None where there is none, or it says no type."""
     config = item.get("config")
     written = config.get("databricksType") if isinstance(config, Mapping) else None
-    if not isinstance(written, str) or any(item.get(key) for key in TYPES_BY_PART_KEY):
+    if not isinstance(written, str) or any(item.get(key) for key in _TYPES_BY_PART_KEY):
         return None
     try:
         return parse_sql_type(written)
@@ -129,43 +123,43 @@ def databricks_type(reading: DcsReader, item: Mapping[str, Any], path: DcsPath) 
         return None
 
 
-def read_nested_type(reading: DcsReader, item: Mapping[str, Any], name: str, path: DcsPath) -> DataType:
+def _read_nested_type(reading: DcsReader, item: Mapping[str, Any], name: str, path: DcsPath) -> DataType:
     """Return an array, a map or a struct, with its parts as fields."""
     if name == "array":
-        return Array(read_type_part(reading, item, "items", "element", path))
+        return Array(_read_type_part(reading, item, "items", "element", path))
     if name == "map":
-        return Map(read_type_part(reading, item, "keys", "key", path), read_type_part(reading, item, "values", "value", path))
+        return Map(_read_type_part(reading, item, "keys", "key", path), _read_type_part(reading, item, "values", "value", path))
     fields = reading.value(item, "fields", path, dict, {})
     return Struct(tuple(read_dcs_field(reading, key, value, (*path, "fields", key)) for key, value in fields.items())) if fields else Scalar("variant")
 
 
-TYPES_BY_PART_KEY: dict[str, tuple[type[DataType], ...]] = {"items": (Array,), "keys": (Map,), "values": (Map,), "fields": (Struct,)}
+_TYPES_BY_PART_KEY: dict[str, tuple[type[DataType], ...]] = {"items": (Array,), "keys": (Map,), "values": (Map,), "fields": (Struct,)}
 
 
-def read_unused_type_parts(reading: DcsReader, item: Mapping[str, Any], type: DataType, path: DcsPath) -> dict[str, Any]:
+def _read_unused_type_parts(reading: DcsReader, item: Mapping[str, Any], type: DataType, path: DcsPath) -> dict[str, Any]:
     """Return the parts of a type that the field's type has not, to be kept as properties, with a warning for each."""
     is_whole = any(bracket in str(item.get("type")) for bracket in "<(")  # array<string>, decimal(10,2): the type's own text has said it all
     is_decimal = isinstance(type, Scalar) and type.name == "decimal" and not is_whole
-    rest = {key: item[key] for key, kinds in TYPES_BY_PART_KEY.items() if item.get(key) not in (None, {}) and (is_whole or not isinstance(type, kinds))}
+    rest = {key: item[key] for key, kinds in _TYPES_BY_PART_KEY.items() if item.get(key) not in (None, {}) and (is_whole or not isinstance(type, kinds))}
     rest |= {key: item[key] for key in ("precision", "scale") if item.get(key) is not None and not is_decimal}
     for key in rest:
         reading.record_unused_value(f"{key!r} says nothing beside the type {item.get('type') or 'string'}; it is kept as a property", (*path, key))
     return rest
 
 
-def read_type_part(reading: DcsReader, item: Mapping[str, Any], key: str, name: str, path: DcsPath) -> Field:
+def _read_type_part(reading: DcsReader, item: Mapping[str, Any], key: str, name: str, path: DcsPath) -> Field:
     """Return the element, key or value of a nested type; text where the file does not say."""
     return read_dcs_field(reading, name, reading.value(item, key, path, dict, {}), (*path, key))
 
 # %% ../../../nbs/contract/dcs/01_fields.ipynb #16a4d7ff
 DCS_OPERATORS = {name: name for name in ("mustBe", "mustNotBe", "mustBeGreaterThan", "mustBeGreaterOrEqualTo", "mustBeLessThan", "mustBeLessOrEqualTo", "mustBeBetween",
                                      "mustNotBeBetween")} | {"mustBeGreaterThanOrEqualTo": "mustBeGreaterOrEqualTo", "mustBeLessThanOrEqualTo": "mustBeLessOrEqualTo"}
-QUALITY_TEXTS = {name: name for name in ("id", "name", "description", "query", "engine", "unit", "dialect", "dimension", "severity", "method", "schedule", "scheduler")
+_QUALITY_TEXTS = {name: name for name in ("id", "name", "description", "query", "engine", "unit", "dialect", "dimension", "severity", "method", "schedule", "scheduler")
                  } | {"businessImpact": "business_impact"}
-QUALITY_KEYS = {"type", "metric", "rule", "implementation", "arguments", "tags", "specification", "tolerance", "validValues", *DCS_OPERATORS, *QUALITY_TEXTS}
+QUALITY_KEYS = {"type", "metric", "rule", "implementation", "arguments", "tags", "specification", "tolerance", "validValues", *DCS_OPERATORS, *_QUALITY_TEXTS}
 
 
-def read_thresholds(reading: DcsReader, item: Mapping[str, Any], path: DcsPath) -> tuple[Threshold, ...]:
+def _read_thresholds(reading: DcsReader, item: Mapping[str, Any], path: DcsPath) -> tuple[Threshold, ...]:
     """Return a check's operators: a range is a list of two, every other threshold one number or period."""
     found = []
     for key, name in DCS_OPERATORS.items():
@@ -180,22 +174,22 @@ def read_thresholds(reading: DcsReader, item: Mapping[str, Any], path: DcsPath) 
     return tuple(found)
 
 # %% ../../../nbs/contract/dcs/01_fields.ipynb #4b30c76f
-SODA_ENTRY_KEYS = {"type", "engine", "implementation", "specification", "tags", *QUALITY_TEXTS} - {"query", "unit"}
+_SODA_ENTRY_KEYS = {"type", "engine", "implementation", "specification", "tags", *_QUALITY_TEXTS} - {"query", "unit"}
 
 
-def read_soda_entry(reading: DcsReader, item: Mapping[str, Any], written: Any, path: DcsPath) -> list[Quality]:
+def _read_soda_entry(reading: DcsReader, item: Mapping[str, Any], written: Any, path: DcsPath) -> list[Quality]:
     """Return the checks of an entry in SodaCL; what the entry says of them all goes to each that does not say it itself."""
     if not isinstance(written, str | list | Mapping):
         reading.record_bad_value("SodaCL is a text, a list or a mapping", path)
         return []
-    said: dict[str, Any] = {name: reading.text(item, key, path) for key, name in QUALITY_TEXTS.items() if key in SODA_ENTRY_KEYS}
-    checks = [restrict_check_to_model(reading, dataset, quality, path) for dataset, quality in parse_sodacl(written)]
+    said: dict[str, Any] = {name: reading.text(item, key, path) for key, name in _QUALITY_TEXTS.items() if key in _SODA_ENTRY_KEYS}
+    checks = [_restrict_check_to_model(reading, dataset, quality, path) for dataset, quality in parse_sodacl(written)]
     if not checks:
         reading.record_unused_value("the SodaCL has no check", path, "write one, or remove the entry")
         checks = [Quality("custom", engine="soda", implementation=written)]
     if len(checks) != 1:  # a name is of one check
         said |= {"id": "", "name": ""}
-    rest = {key: value for key, value in item.items() if key not in SODA_ENTRY_KEYS}
+    rest = {key: value for key, value in item.items() if key not in _SODA_ENTRY_KEYS}
     for key in set(rest) & QUALITY_KEYS:
         reading.record_unused_value(f"{key!r} is not for SodaCL, which says it in its own text; it is kept as a property", (*path, key))
     tags = tuple(map(str, reading.value(item, "tags", path, list, [])))
@@ -203,7 +197,7 @@ def read_soda_entry(reading: DcsReader, item: Mapping[str, Any], written: Any, p
             for quality in checks]
 
 
-def restrict_check_to_model(reading: DcsReader, dataset: str, quality: Quality, path: DcsPath) -> Quality:
+def _restrict_check_to_model(reading: DcsReader, dataset: str, quality: Quality, path: DcsPath) -> Quality:
     """Return a check of a model's own SodaCL; under the heading of another model it would be run on this one, so it is not executed, and a warning says so."""
     if path[:1] != ("models",) or dataset in ("", path[1]):
         return quality
@@ -211,7 +205,7 @@ def restrict_check_to_model(reading: DcsReader, dataset: str, quality: Quality, 
     return disable_check(quality, dataset=dataset)
 
 # %% ../../../nbs/contract/dcs/01_fields.ipynb #8d454a2f
-def read_dcs_quality(reading: DcsReader, item: Any, path: DcsPath) -> list[Quality]:
+def _read_dcs_quality(reading: DcsReader, item: Any, path: DcsPath) -> list[Quality]:
     """Return the checks of one entry: one, or several where it is SodaCL."""
     if isinstance(item, str):
         return [Quality("text", description=item)]
@@ -223,18 +217,18 @@ def read_dcs_quality(reading: DcsReader, item: Any, path: DcsPath) -> list[Quali
     engine = reading.text(item, "engine", path)
     written = next((item[key] for key in ("implementation", "specification") if item.get(key) is not None), None)
     if kind.lower() == "sodacl" or engine.lower() in ("soda", "sodacl"):
-        return read_soda_entry(reading, item, written, path)
-    texts = {name: reading.text(item, key, path) for key, name in QUALITY_TEXTS.items()}
+        return _read_soda_entry(reading, item, written, path)
+    texts = {name: reading.text(item, key, path) for key, name in _QUALITY_TEXTS.items()}
     known = kind.lower() if kind.lower() in ("library", "sql", "text", "custom") else "custom"
     if known != kind.lower():
         texts["engine"] = engine or kind
         rest |= {"type": kind} if engine not in ("", kind) else {}
-    rest |= read_overruled_keys(reading, item, written, path)
-    return [Quality(known, metric=reading.text(item, "metric", path) or reading.text(item, "rule", path), implementation=written, arguments=read_dcs_arguments(reading, item, path),
-                    must=read_thresholds(reading, item, path), tags=tuple(map(str, reading.value(item, "tags", path, list, []))), properties=rest, **texts)]
+    rest |= _read_overruled_keys(reading, item, written, path)
+    return [Quality(known, metric=reading.text(item, "metric", path) or reading.text(item, "rule", path), implementation=written, arguments=_read_dcs_arguments(reading, item, path),
+                    must=_read_thresholds(reading, item, path), tags=tuple(map(str, reading.value(item, "tags", path, list, []))), properties=rest, **texts)]
 
 
-def read_dcs_arguments(reading: DcsReader, item: Mapping[str, Any], path: DcsPath) -> dict[str, Any]:
+def _read_dcs_arguments(reading: DcsReader, item: Mapping[str, Any], path: DcsPath) -> dict[str, Any]:
     """Return a check's arguments; older files write `validValues` beside them, and one value is a list of one."""
     arguments = dict(reading.value(item, "arguments", path, dict, {}))
     if item.get("validValues") is not None:
@@ -246,7 +240,7 @@ def read_dcs_arguments(reading: DcsReader, item: Mapping[str, Any], path: DcsPat
     return {**arguments, **lists, **{key: reading.value(arguments, key, (*path, "arguments"), kind, None) for key, kind in kinds.items() if key in arguments}}
 
 
-def read_overruled_keys(reading: DcsReader, item: Mapping[str, Any], written: Any, path: DcsPath) -> dict[str, Any]:
+def _read_overruled_keys(reading: DcsReader, item: Mapping[str, Any], written: Any, path: DcsPath) -> dict[str, Any]:
     """Return what a check says under a second name of the same key, with a warning for each, and its tolerance, to be kept as properties."""
     found = {"specification": item["specification"]} if item.get("specification") not in (None, written) else {}
     found |= {"rule": item["rule"]} if item.get("metric") and item.get("rule") not in (None, item["metric"]) else {}
@@ -258,7 +252,7 @@ def read_overruled_keys(reading: DcsReader, item: Mapping[str, Any], written: An
 def read_dcs_qualities(reading: DcsReader, item: Mapping[str, Any], path: DcsPath) -> tuple[Quality, ...]:
     """Return the checks of a field or model."""
     entries = reading.value(item, "quality", path, list, [])
-    return tuple(quality for index, entry in enumerate(entries) for quality in read_dcs_quality(reading, entry, (*path, "quality", index)))
+    return tuple(quality for index, entry in enumerate(entries) for quality in _read_dcs_quality(reading, entry, (*path, "quality", index)))
 
 
 def disable_check(quality: Quality, **properties: str) -> Quality:
@@ -266,7 +260,7 @@ def disable_check(quality: Quality, **properties: str) -> Quality:
     return replace(quality, type="custom", engine=quality.engine or "soda", properties={**quality.properties, **properties})
 
 
-def restrict_checks_to_field(reading: DcsReader, name: str, qualities: tuple[Quality, ...], path: DcsPath) -> tuple[Quality, ...]:
+def _restrict_checks_to_field(reading: DcsReader, name: str, qualities: tuple[Quality, ...], path: DcsPath) -> tuple[Quality, ...]:
     """Return a field's checks; one that SodaCL makes on another column would be run on this one, so it is not executed, and a warning says so."""
     strange = [quality for quality in qualities if quality.type != "custom" and quality.properties.get("field", name) != name]
     for quality in strange:
@@ -274,11 +268,11 @@ def restrict_checks_to_field(reading: DcsReader, name: str, qualities: tuple[Qua
     return tuple(disable_check(quality) if quality in strange else quality for quality in qualities)
 
 # %% ../../../nbs/contract/dcs/01_fields.ipynb #41411669
-DCS_FIELD_TEXTS = {"description": "description", "title": "title", "pattern": "pattern", "format": "format", "classification": "classification", "encryptedName": "encrypted_name"}
-DCS_LIMIT_KEYS = {"minimum": "minimum", "maximum": "maximum", "exclusiveMinimum": "exclusive_minimum", "exclusiveMaximum": "exclusive_maximum"}
+_DCS_FIELD_TEXTS = {"description": "description", "title": "title", "pattern": "pattern", "format": "format", "classification": "classification", "encryptedName": "encrypted_name"}
+_DCS_LIMIT_KEYS = {"minimum": "minimum", "maximum": "maximum", "exclusiveMinimum": "exclusive_minimum", "exclusiveMaximum": "exclusive_maximum"}
 DCS_LENGTH_KEYS = {"minLength": "min_length", "maxLength": "max_length", "min_length": "min_length", "max_length": "max_length"}
 FIELD_KEYS = {"type", "required", "nullable", "unique", "primaryKey", "primary", "references", "enum", "pii", "precision", "scale", "example", "examples", "tags", "links", "lineage",
-              "quality", "config", "fields", "items", "keys", "values", "domain", *DCS_FIELD_TEXTS, *DCS_LIMIT_KEYS, *DCS_LENGTH_KEYS}
+              "quality", "config", "fields", "items", "keys", "values", "domain", *_DCS_FIELD_TEXTS, *_DCS_LIMIT_KEYS, *DCS_LENGTH_KEYS}
 
 
 def read_dcs_field(reading: DcsReader, name: str, item: Any, path: DcsPath) -> Field:
@@ -287,23 +281,23 @@ def read_dcs_field(reading: DcsReader, name: str, item: Any, path: DcsPath) -> F
         if item is not None:
             reading.record_bad_value(f"the field {name!r} is a mapping of keys", path)
         return Field(name)
-    plain: dict[str, Any] = {attribute: reading.text(item, key, path) for key, attribute in DCS_FIELD_TEXTS.items()}
-    plain |= {attribute: reading.value(item, key, path, (int, float, str), None) for key, attribute in DCS_LIMIT_KEYS.items()}
-    field = Field(name, read_dcs_type(reading, item, path), **plain, **read_lengths(reading, item, path))
-    rest = {**reading.read_unknown_items(item, FIELD_KEYS, path), **read_unused_type_parts(reading, item, field.type, path)}
+    plain: dict[str, Any] = {attribute: reading.text(item, key, path) for key, attribute in _DCS_FIELD_TEXTS.items()}
+    plain |= {attribute: reading.value(item, key, path, (int, float, str), None) for key, attribute in _DCS_LIMIT_KEYS.items()}
+    field = Field(name, _read_dcs_type(reading, item, path), **plain, **_read_lengths(reading, item, path))
+    rest = {**reading.read_unknown_items(item, FIELD_KEYS, path), **_read_unused_type_parts(reading, item, field.type, path)}
     rest |= {"domain": item["domain"]} if "domain" in item else {}
-    known, config = read_config(reading, item, path)
+    known, config = _read_config(reading, item, path)
     examples = [*reading.value(item, "examples", path, list, []), *([item["example"]] if item.get("example") is not None else [])]
     references = reading.value(item, "references", path, (str, list), [])
     return replace(
-        field, required=is_required_in_dcs(reading, item, path), unique=bool(reading.value(item, "unique", path, bool, False)),
-        primary_key=int(is_primary_key_field(reading, item, path)), pii=bool(reading.value(item, "pii", path, bool, False)),
-        references=tuple(map(str, [references] if isinstance(references, str) else references)), enum=read_dcs_enum(reading, item, path), examples=tuple(examples),
+        field, required=_is_required_in_dcs(reading, item, path), unique=bool(reading.value(item, "unique", path, bool, False)),
+        primary_key=int(_is_primary_key_field(reading, item, path)), pii=bool(reading.value(item, "pii", path, bool, False)),
+        references=tuple(map(str, [references] if isinstance(references, str) else references)), enum=_read_dcs_enum(reading, item, path), examples=tuple(examples),
         tags=tuple(map(str, reading.value(item, "tags", path, list, []))), links=read_dcs_links(reading, item, path),
-        quality=restrict_checks_to_field(reading, name, read_dcs_qualities(reading, item, path), path), properties={**{f"config.{key}" if key in rest else key: value for key, value in config.items()}, **rest, **unread_lineage(item)}, **known, **read_lineage(reading, item, path))
+        quality=_restrict_checks_to_field(reading, name, read_dcs_qualities(reading, item, path), path), properties={**{f"config.{key}" if key in rest else key: value for key, value in config.items()}, **rest, **_unread_lineage(item)}, **known, **_read_lineage(reading, item, path))
 
 # %% ../../../nbs/contract/dcs/01_fields.ipynb #40cb1ce7
-def is_required_in_dcs(reading: DcsReader, item: Mapping[str, Any], path: DcsPath) -> bool:
+def _is_required_in_dcs(reading: DcsReader, item: Mapping[str, Any], path: DcsPath) -> bool:
     """The field has a value in every row; older files say `nullable: false`."""
     nullable = reading.value(item, "nullable", path, bool, None)
     required = reading.value(item, "required", path, bool, None)
@@ -312,7 +306,7 @@ def is_required_in_dcs(reading: DcsReader, item: Mapping[str, Any], path: DcsPat
     return bool(required) if required is not None else nullable is False
 
 
-def is_primary_key_field(reading: DcsReader, item: Mapping[str, Any], path: DcsPath) -> bool:
+def _is_primary_key_field(reading: DcsReader, item: Mapping[str, Any], path: DcsPath) -> bool:
     """The field is flagged as part of the primary key; older files say `primary: true`."""
     is_primary = reading.value(item, "primaryKey", path, bool, None)
     is_older = reading.value(item, "primary", path, bool, None)
@@ -321,7 +315,7 @@ def is_primary_key_field(reading: DcsReader, item: Mapping[str, Any], path: DcsP
     return bool(is_older if is_primary is None else is_primary)
 
 
-def read_lengths(reading: DcsReader, item: Mapping[str, Any], path: DcsPath) -> dict[str, Any]:
+def _read_lengths(reading: DcsReader, item: Mapping[str, Any], path: DcsPath) -> dict[str, Any]:
     """Return the shortest and longest length; older files spell them with an underscore."""
     found: dict[str, int] = {}
     for key, attribute in DCS_LENGTH_KEYS.items():
@@ -333,7 +327,7 @@ def read_lengths(reading: DcsReader, item: Mapping[str, Any], path: DcsPath) -> 
     return found
 
 
-def read_dcs_enum(reading: DcsReader, item: Mapping[str, Any], path: DcsPath) -> tuple[Any, ...]:
+def _read_dcs_enum(reading: DcsReader, item: Mapping[str, Any], path: DcsPath) -> tuple[Any, ...]:
     """Return the values that are allowed."""
     values = reading.value(item, "enum", path, list, [])
     for index, value in enumerate(values):
@@ -342,7 +336,7 @@ def read_dcs_enum(reading: DcsReader, item: Mapping[str, Any], path: DcsPath) ->
     return tuple(value for value in values if not isinstance(value, dict | list))
 
 # %% ../../../nbs/contract/dcs/01_fields.ipynb #8c48e9f9
-def read_config(reading: DcsReader, item: Mapping[str, Any], path: DcsPath) -> tuple[dict[str, Any], dict[str, Any]]:
+def _read_config(reading: DcsReader, item: Mapping[str, Any], path: DcsPath) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return what a field's `config` says that the contract has a place for, and the rest: the specification leaves its keys open."""
     config, here = dict(reading.value(item, "config", path, dict, {})), (*path, "config")
     known: dict[str, Any] = {"physical_name": reading.text(config, "physicalName", here), "physical_type": reading.text(config, "physicalType", here),
@@ -351,7 +345,7 @@ def read_config(reading: DcsReader, item: Mapping[str, Any], path: DcsPath) -> t
     if config.get("partitionKeyPosition") is not None and not is_partition:
         reading.record_unused_value("'partitionKeyPosition' says nothing without 'partitioned: true'; it is kept as a property", (*here, "partitionKeyPosition"))
     known["partition"] = int(reading.value(config, "partitionKeyPosition", here, int, 1)) if is_partition else 0
-    has_own_type = isinstance(config.get("databricksType"), str) and not any(item.get(key) for key in TYPES_BY_PART_KEY)
+    has_own_type = isinstance(config.get("databricksType"), str) and not any(item.get(key) for key in _TYPES_BY_PART_KEY)
     consumed = {*(("databricksType",) if has_own_type else ()), "physicalName", "physicalType", "criticalDataElement", *(("partitioned", "partitionKeyPosition") if is_partition else ())}
     return known, {key: value for key, value in config.items() if key not in consumed}
 
@@ -362,12 +356,12 @@ def read_dcs_links(reading: DcsReader, item: Mapping[str, Any], path: DcsPath) -
     return tuple(Link(reading.text(links, kind, (*path, "links")), str(kind)) for kind in links)
 
 # %% ../../../nbs/contract/dcs/01_fields.ipynb #2daca0b1
-def list_or_empty(value: Any) -> list[Any]:
+def _list_or_empty(value: Any) -> list[Any]:
     """Return a list's items, and none of anything else."""
     return value if isinstance(value, list) else []
 
 
-def read_lineage(reading: DcsReader, item: Mapping[str, Any], path: DcsPath) -> dict[str, Any]:
+def _read_lineage(reading: DcsReader, item: Mapping[str, Any], path: DcsPath) -> dict[str, Any]:
     """Return where a field comes from (DCS 1.1, *Lineage object*)."""
     lineage = reading.value(item, "lineage", path, dict, {})
     reading.read_unknown_items(lineage, {"inputFields", "transformationDescription", "transformationType"}, (*path, "lineage"))
@@ -376,28 +370,28 @@ def read_lineage(reading: DcsReader, item: Mapping[str, Any], path: DcsPath) -> 
         if not isinstance(source, Mapping):
             reading.record_bad_value("a source is a mapping with namespace, name and field", (*path, "lineage", "inputFields", index))
         else:
-            record_odd_source_keys(reading, source, (*path, "lineage", "inputFields", index))
+            _record_odd_source_keys(reading, source, (*path, "lineage", "inputFields", index))
     named = [source for source in sources if isinstance(source, Mapping)]
     names = [".".join(str(source.get(key)) for key in ("namespace", "name", "field") if source.get(key)) for source in named]
-    steps = [step for source in named for step in list_or_empty(source.get("transformations")) if isinstance(step, Mapping)]
+    steps = [step for source in named for step in _list_or_empty(source.get("transformations")) if isinstance(step, Mapping)]
     described = lineage.get("transformationDescription") or "; ".join(str(step["description"]) for step in steps if step.get("description"))
     logic = lineage.get("transformationType") or "; ".join(str(step.get("logic") or step.get("type") or "") for step in steps)
     return {"transform_sources": tuple(names), "transform_description": str(described or ""), "transform_logic": str(logic or "")}
 
 
-def record_odd_source_keys(reading: DcsReader, source: Mapping[str, Any], path: DcsPath) -> None:
+def _record_odd_source_keys(reading: DcsReader, source: Mapping[str, Any], path: DcsPath) -> None:
     """Record the keys of a source, and of its transformations, that are not known."""
     reading.read_unknown_items(source, {"namespace", "name", "field", "transformations"}, path)
-    for index, step in enumerate(list_or_empty(source.get("transformations"))):
+    for index, step in enumerate(_list_or_empty(source.get("transformations"))):
         if isinstance(step, Mapping):
             reading.read_unknown_items(step, {"type", "subtype", "description", "masking", "logic"}, (*path, "transformations", index))
 
 
-def unread_lineage(item: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the lineage as a property where it says more than `read_lineage` carries."""
+def _unread_lineage(item: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the lineage as a property where it says more than `_read_lineage` carries."""
     lineage = item.get("lineage")
     if not isinstance(lineage, Mapping):
         return {}
     is_more = bool(set(lineage) - {"inputFields", "transformationDescription", "transformationType"})
-    is_detailed = any(set(source) - {"namespace", "name", "field"} for source in list_or_empty(lineage.get("inputFields")) if isinstance(source, Mapping))
+    is_detailed = any(set(source) - {"namespace", "name", "field"} for source in _list_or_empty(lineage.get("inputFields")) if isinstance(source, Mapping))
     return {"lineage": dict(lineage)} if is_more or is_detailed else {}

@@ -14,25 +14,24 @@ from ..model import Description, Link, Role, Server, ServiceLevel, Team, Workflo
 from ..workflow import read_workflow, record_workflow_faults
 
 # %% auto #0
-__all__ = ['SERVICE_LEVEL_VALUE_KEYS', 'LEVEL_KEYS', 'SERVER_KEYS', 'record_odd_service_level', 'read_service_levels',
-           'read_servers', 'read_roles', 'read_dcs_team', 'read_dcs_description', 'read_policies',
-           'read_workflow_extension']
+__all__ = ['SERVICE_LEVEL_VALUE_KEYS', 'read_service_levels', 'read_servers', 'read_dcs_team', 'read_dcs_description',
+           'read_policies', 'read_workflow_extension']
 
 # %% ../../../nbs/contract/dcs/02_parts.ipynb #ccc5bbf6
 SERVICE_LEVEL_VALUE_KEYS = {"availability": "percentage", "retention": "period", "latency": "threshold", "freshness": "threshold", "frequency": "type", "support": "time", "backup": "interval"}
 
 
 # DCS 1.2, *Service levels object*: the keys of each promise beside its description.
-LEVEL_KEYS = {"availability": {"percentage"}, "retention": {"period", "unlimited", "timestampField"}, "latency": {"threshold", "sourceTimestampField", "processedTimestampField", "timestampField"},
+_LEVEL_KEYS = {"availability": {"percentage"}, "retention": {"period", "unlimited", "timestampField"}, "latency": {"threshold", "sourceTimestampField", "processedTimestampField", "timestampField"},
               "freshness": {"threshold", "timestampField"}, "frequency": {"type", "interval", "cron"}, "support": {"time", "responseTime"}, "backup": {"interval", "cron", "recoveryTime", "recoveryPoint"}}
 
 
-def record_odd_service_level(reading: DcsReader, name: str, item: Mapping[str, Any], path: DcsPath) -> None:
+def _record_odd_service_level(reading: DcsReader, name: str, item: Mapping[str, Any], path: DcsPath) -> None:
     """Record a promise or a key of it that looks like a misspelled one."""
-    if name in LEVEL_KEYS:
-        reading.read_unknown_items(item, {*LEVEL_KEYS[name], "description"}, path)
-    elif nearest_name_hint(name, LEVEL_KEYS):
-        reading.read_unknown_items({name: item}, LEVEL_KEYS.keys() - {name}, path[:-1])
+    if name in _LEVEL_KEYS:
+        reading.read_unknown_items(item, {*_LEVEL_KEYS[name], "description"}, path)
+    elif nearest_name_hint(name, _LEVEL_KEYS):
+        reading.read_unknown_items({name: item}, _LEVEL_KEYS.keys() - {name}, path[:-1])
 
 
 def read_service_levels(reading: DcsReader) -> tuple[ServiceLevel, ...]:
@@ -43,7 +42,7 @@ def read_service_levels(reading: DcsReader) -> tuple[ServiceLevel, ...]:
         if not isinstance(item, Mapping):
             reading.record_bad_value(f"the service level {name!r} is a mapping of keys", path)
             continue
-        record_odd_service_level(reading, name, item, path)
+        _record_odd_service_level(reading, name, item, path)
         chief, element = SERVICE_LEVEL_VALUE_KEYS.get(name, "value"), next((key for key in ("timestampField", "sourceTimestampField") if item.get(key)), "")
         rest = {key: value for key, value in item.items() if key not in (chief, "description", "cron", element)}
         value = item.get(chief)
@@ -54,7 +53,7 @@ def read_service_levels(reading: DcsReader) -> tuple[ServiceLevel, ...]:
 
 # %% ../../../nbs/contract/dcs/02_parts.ipynb #c63075e3
 # DCS 0.9.3 to 1.2, *Server object*: the keys of every type of server.
-SERVER_KEYS = {"type", "environment", "description", "roles", "account", "catalog", "clusterIdentifier", "database", "dataset", "delimiter", "driver", "encoding", "endpoint", "endpointUrl", "format",
+_SERVER_KEYS = {"type", "environment", "description", "roles", "account", "catalog", "clusterIdentifier", "database", "dataset", "delimiter", "driver", "encoding", "endpoint", "endpointUrl", "format",
                "host", "location", "path", "port", "project", "region", "schema", "serviceName", "storageAccount", "stream", "topic", "warehouse"}
 
 
@@ -67,13 +66,13 @@ def read_servers(reading: DcsReader) -> tuple[Server, ...]:
             reading.record_bad_value(f"the server {name!r} is a mapping of keys", path)
             continue
         options = {key: value for key, value in item.items() if key not in ("type", "environment", "description", "roles")}
-        reading.read_unknown_items(item, SERVER_KEYS, path)
+        reading.read_unknown_items(item, _SERVER_KEYS, path)
         kind, environment, description = (reading.text(item, key, path) for key in ("type", "environment", "description"))
-        found.append(Server(name, kind, environment, description, options, read_roles(reading, item, path)))
+        found.append(Server(name, kind, environment, description, options, _read_roles(reading, item, path)))
     return tuple(found)
 
 
-def read_roles(reading: DcsReader, item: Mapping[str, Any], path: DcsPath) -> tuple[Role, ...]:
+def _read_roles(reading: DcsReader, item: Mapping[str, Any], path: DcsPath) -> tuple[Role, ...]:
     """Return the roles of a server (DCS 1.1, *Server role object*)."""
     found = []
     for index, role in enumerate(reading.value(item, "roles", path, list, [])):

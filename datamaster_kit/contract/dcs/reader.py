@@ -22,29 +22,25 @@ from ..odcs.references import resolve_references
 from .sodacl import parse_sodacl
 
 # %% auto #0
-__all__ = ['BAD_DCS_VERSION', 'MISSING_DCS_KEY', 'MODEL_FROM_EXAMPLE', 'DCS_TOO_DEEP', 'MODEL_UNDESCRIBED', 'MODEL_KEYS',
-           'EXAMPLE_KEYS', 'TOP_KEYS', 'INFO_KEYS', 'record_version_faults', 'read_dcs_model', 'read_dcs_fields',
-           'read_primary_key', 'with_model_check', 'read_dcs_examples', 'example_fields', 'example_columns',
-           'with_named_models', 'with_contract_quality', 'contract_checks', 'find_model_name', 'quality_without_model',
-           'read_dcs', 'read_dcs_contract', 'with_definitions', 'find_reference_pointers']
+__all__ = ['MODEL_KEYS', 'EXAMPLE_KEYS', 'TOP_KEYS', 'INFO_KEYS', 'example_fields', 'read_dcs']
 
 # %% ../../../nbs/contract/dcs/03_reader.ipynb #48a03d5e
-BAD_DCS_VERSION = code("dcs-version", "The version of the Data Contract Specification is missing, or one that the toolkit does not read.", "write dataContractSpecification: 1.1.0")
-MISSING_DCS_KEY = code("key-missing", "A key that the specification asks for is missing.", "add it")
-MODEL_FROM_EXAMPLE = code("model-from-example", "A model is named but not described; its columns are those of its example, all of them text.", "describe it under models", severity="warning")
-DCS_TOO_DEEP = code("dcs-too-deep", "The file's references, followed, nest deeper than any contract needs to.", "write the fields out, or nest them less")
-MODEL_UNDESCRIBED = code("model-undescribed", "A model is named, and neither described nor shown by an example.", "describe it under models")
+_BAD_DCS_VERSION = code("dcs-version", "The version of the Data Contract Specification is missing, or one that the toolkit does not read.", "write dataContractSpecification: 1.1.0")
+_MISSING_DCS_KEY = code("key-missing", "A key that the specification asks for is missing.", "add it")
+_MODEL_FROM_EXAMPLE = code("model-from-example", "A model is named but not described; its columns are those of its example, all of them text.", "describe it under models", severity="warning")
+_DCS_TOO_DEEP = code("dcs-too-deep", "The file's references, followed, nest deeper than any contract needs to.", "write the fields out, or nest them less")
+_MODEL_UNDESCRIBED = code("model-undescribed", "A model is named, and neither described nor shown by an example.", "describe it under models")
 
 
-def record_version_faults(reading: DcsReader) -> None:
+def _record_version_faults(reading: DcsReader) -> None:
     """Record what is wrong with the version, the identifier and the info."""
     data, document = reading.document.data, reading.document
     version = reading.text(data, "dataContractSpecification", ())
     if not (version.startswith("1.") or version in ("0.9.3", "0.9.4")):
-        reading.faults.append(document.fault(BAD_DCS_VERSION, f"version {version!r} is not read", ("dataContractSpecification",)))
+        reading.faults.append(document.fault(_BAD_DCS_VERSION, f"version {version!r} is not read", ("dataContractSpecification",)))
     for key in ("id", "info"):
         if not data.get(key):
-            reading.faults.append(document.fault(MISSING_DCS_KEY, f"{key!r} is missing", (key,)))
+            reading.faults.append(document.fault(_MISSING_DCS_KEY, f"{key!r} is missing", (key,)))
     info = data.get("info")
     for key in ("title", "version"):
         if isinstance(info, Mapping) and key in info and info[key] is None:
@@ -54,7 +50,7 @@ def record_version_faults(reading: DcsReader) -> None:
 MODEL_KEYS = {"description", "type", "title", "fields", "primaryKey", "quality", "examples", "tags", "config", "additionalFields"}
 
 
-def read_dcs_model(reading: DcsReader, name: str, item: Any, path: DcsPath) -> Model:
+def _read_dcs_model(reading: DcsReader, name: str, item: Any, path: DcsPath) -> Model:
     """Return one model; its checks in SodaCL go to the fields that they name."""
     if not isinstance(item, Mapping):
         reading.record_bad_value(f"the model {name!r} is a mapping of keys", path)
@@ -63,20 +59,20 @@ def read_dcs_model(reading: DcsReader, name: str, item: Any, path: DcsPath) -> M
     rest |= {"additionalFields": item["additionalFields"]} if "additionalFields" in item else {}
     physical = reading.text(config, "physicalName", (*path, "config"))
     more = {f"config.{key}" if key in rest else key: value for key, value in config.items() if key != "physicalName"}
-    model = Model(name, read_primary_key(reading, item, read_dcs_fields(reading, item, path), path), reading.text(item, "description", path), reading.text(item, "title", path),
+    model = Model(name, _read_primary_key(reading, item, _read_dcs_fields(reading, item, path), path), reading.text(item, "description", path), reading.text(item, "title", path),
                   reading.text(item, "type", path) or "table", physical_name=physical, tags=tuple(map(str, reading.value(item, "tags", path, list, []))),
                   examples=tuple(Example(row, "row") for row in reading.value(item, "examples", path, list, [])), properties={**more, **rest})
     for quality in read_dcs_qualities(reading, item, path):
-        model = with_model_check(model, quality)
+        model = _with_model_check(model, quality)
     return model
 
 
-def read_dcs_fields(reading: DcsReader, item: Mapping[str, Any], path: DcsPath) -> tuple[Field, ...]:
+def _read_dcs_fields(reading: DcsReader, item: Mapping[str, Any], path: DcsPath) -> tuple[Field, ...]:
     """Return a model's fields."""
     return tuple(read_dcs_field(reading, key, value, (*path, "fields", key)) for key, value in reading.value(item, "fields", path, dict, {}).items())
 
 # %% ../../../nbs/contract/dcs/03_reader.ipynb #20ae32a1
-def read_primary_key(reading: DcsReader, item: Mapping[str, Any], fields: tuple[Field, ...], path: DcsPath) -> tuple[Field, ...]:
+def _read_primary_key(reading: DcsReader, item: Mapping[str, Any], fields: tuple[Field, ...], path: DcsPath) -> tuple[Field, ...]:
     """Return the fields with their positions in the primary key: the model's list, else the order of the fields that are flagged."""
     listed, flagged = reading.value(item, "primaryKey", path, (list, str), []), [field.name for field in fields if field.primary_key]
     written = [str(part) for part in ([listed] if isinstance(listed, str) else listed)]
@@ -97,7 +93,7 @@ def read_primary_key(reading: DcsReader, item: Mapping[str, Any], fields: tuple[
     return tuple(replace(field, primary_key=order.index(field.name) + 1 if field.name in order else 0) for field in fields)
 
 
-def with_model_check(model: Model, quality: Quality) -> Model:
+def _with_model_check(model: Model, quality: Quality) -> Model:
     """Return the model with a check on its field, where the check is a metric of one, else on itself."""
     said = str(quality.properties.get("field", "")).lower()
     found = next((item.name for item in model.fields if said in (item.name.lower(), item.column.lower())), "")
@@ -112,7 +108,7 @@ def with_model_check(model: Model, quality: Quality) -> Model:
 EXAMPLE_KEYS = {"model", "type", "description", "data"}
 
 
-def read_dcs_examples(reading: DcsReader) -> tuple[dict[str, tuple[Example, ...]], list[Any]]:
+def _read_dcs_examples(reading: DcsReader) -> tuple[dict[str, tuple[Example, ...]], list[Any]]:
     """Return the examples by model, and those that name none or say more than an example holds, whole (DCS 0.9.3, *Example object*)."""
     found: dict[str, tuple[Example, ...]] = {}
     more = []
@@ -132,10 +128,10 @@ def read_dcs_examples(reading: DcsReader) -> tuple[dict[str, tuple[Example, ...]
 
 def example_fields(examples: tuple[Example, ...]) -> tuple[Field, ...]:
     """Return the fields of a model from the first example that shows any: a csv's header, or the keys of the first row."""
-    return next((tuple(map(Field, names)) for names in map(example_columns, examples) if names), ())
+    return next((tuple(map(Field, names)) for names in map(_example_columns, examples) if names), ())
 
 
-def example_columns(example: Example) -> list[str]:
+def _example_columns(example: Example) -> list[str]:
     """Return the names of an example's columns; none where its data cannot be read."""
     data = example.data
     try:
@@ -149,7 +145,7 @@ def example_columns(example: Example) -> list[str]:
     return list(map(str, row)) if isinstance(row, Mapping) else []
 
 # %% ../../../nbs/contract/dcs/03_reader.ipynb #6f6ce4da
-def with_named_models(reading: DcsReader, models: dict[str, Model], examples: dict[str, tuple[Example, ...]], workflow: Workflow | None) -> dict[str, Model]:
+def _with_named_models(reading: DcsReader, models: dict[str, Model], examples: dict[str, tuple[Example, ...]], workflow: Workflow | None) -> dict[str, Model]:
     """Return the models with those that only the workflow or an example names; a fault says of each where its columns come from."""
     result = dict(models)
     for name in dict.fromkeys((*(workflow.models if workflow else ()), *filter(None, examples))):
@@ -158,26 +154,26 @@ def with_named_models(reading: DcsReader, models: dict[str, Model], examples: di
         fields = example_fields(examples.get(name, ()))
         path: DcsPath = ("examples",) if name in examples else ("workflow",)
         if fields:
-            reading.faults.append(reading.document.fault(MODEL_FROM_EXAMPLE, f"the model {name!r} has no fields under models; its {len(fields)} columns are its example's", path))
+            reading.faults.append(reading.document.fault(_MODEL_FROM_EXAMPLE, f"the model {name!r} has no fields under models; its {len(fields)} columns are its example's", path))
         else:
-            reading.faults.append(reading.document.fault(MODEL_UNDESCRIBED, f"the model {name!r} has neither fields nor an example", path))
+            reading.faults.append(reading.document.fault(_MODEL_UNDESCRIBED, f"the model {name!r} has neither fields nor an example", path))
         result[name] = replace(models.get(name, Model(name)), fields=fields)
     return {name: replace(model, examples=(*model.examples, *examples.get(name, ()))) for name, model in result.items()}
 
 # %% ../../../nbs/contract/dcs/03_reader.ipynb #ae99dd31
-def with_contract_quality(reading: DcsReader, models: dict[str, Model]) -> dict[str, Model]:
+def _with_contract_quality(reading: DcsReader, models: dict[str, Model]) -> dict[str, Model]:
     """Return the models with the checks of the contract's own `quality`."""
-    for dataset, quality in contract_checks(reading):
-        name = find_model_name(models, dataset)
+    for dataset, quality in _contract_checks(reading):
+        name = _find_model_name(models, dataset)
         if not name and models:
             said = f"names the model {dataset!r}, which is not there" if dataset else "does not say which model it is for"
             reading.record_unused_value(f"the check {quality.name!r} {said}; it is kept and not executed", ("quality",), nearest_name_hint(dataset, models) or "name a model of the contract")
             name, quality = next(iter(models)), disable_check(quality, **({"dataset": dataset} if dataset else {}))
-        models = {**models, name: with_model_check(models[name], quality)} if name else models
+        models = {**models, name: _with_model_check(models[name], quality)} if name else models
     return models
 
 
-def contract_checks(reading: DcsReader) -> tuple[tuple[str, Quality], ...]:
+def _contract_checks(reading: DcsReader) -> tuple[tuple[str, Quality], ...]:
     """Return (dataset, check) for each check of the contract's own `quality` (DCS 0.9.3, *Quality object*)."""
     path: DcsPath = ("quality",)
     item = reading.value(reading.document.data, "quality", (), dict, {})
@@ -193,7 +189,7 @@ def contract_checks(reading: DcsReader) -> tuple[tuple[str, Quality], ...]:
     return parse_sodacl(written)
 
 # %% ../../../nbs/contract/dcs/03_reader.ipynb #82c4e498
-def find_model_name(models: Mapping[str, Model], dataset: str) -> str:
+def _find_model_name(models: Mapping[str, Model], dataset: str) -> str:
     """Return the name of the model that a dataset names, or of the only one where it names none; empty where it is not one of them."""
     if not dataset:
         return next(iter(models)) if len(models) == 1 else ""
@@ -201,7 +197,7 @@ def find_model_name(models: Mapping[str, Model], dataset: str) -> str:
     return named.get(dataset.lower(), "")
 
 
-def quality_without_model(reading: DcsReader, models: Mapping[str, Model]) -> dict[str, Any]:
+def _quality_without_model(reading: DcsReader, models: Mapping[str, Model]) -> dict[str, Any]:
     """Return the contract's own `quality` as a property where the models cannot carry all of it."""
     item = reading.document.data.get("quality")
     if not isinstance(item, Mapping):
@@ -221,22 +217,22 @@ def read_dcs(document: Document, root: FilePath | None = None) -> tuple[Contract
     try:
         data, faults = resolve_references(document, root)
         reading = DcsReader(replace(document, data=data if isinstance(data, dict) else {}))
-        contract = with_definitions(read_dcs_contract(reading), reading, document)
+        contract = _with_definitions(_read_dcs_contract(reading), reading, document)
     except RecursionError:
-        return Contract(""), (document.fault(DCS_TOO_DEEP, "the file's references, followed, nest too deep"),)
+        return Contract(""), (document.fault(_DCS_TOO_DEEP, "the file's references, followed, nest too deep"),)
     return contract, (*faults, *reading.faults)
 
 
-def read_dcs_contract(reading: DcsReader) -> Contract:
+def _read_dcs_contract(reading: DcsReader) -> Contract:
     """Return the contract of a document whose references are followed."""
     data = reading.document.data
-    record_version_faults(reading)
+    _record_version_faults(reading)
     info, top = reading.value(data, "info", (), dict, {}), reading.read_unknown_items(data, TOP_KEYS, ())
     workflow, second = read_workflow_extension(reading)
-    models = {name: read_dcs_model(reading, name, item, ("models", name)) for name, item in reading.value(data, "models", (), dict, {}).items()}
-    examples, more = read_dcs_examples(reading)
-    models = with_contract_quality(reading, with_named_models(reading, models, examples, workflow))
-    properties = {**top, **second, **quality_without_model(reading, models), **({"examples": more} if more else {})}
+    models = {name: _read_dcs_model(reading, name, item, ("models", name)) for name, item in reading.value(data, "models", (), dict, {}).items()}
+    examples, more = _read_dcs_examples(reading)
+    models = _with_contract_quality(reading, _with_named_models(reading, models, examples, workflow))
+    properties = {**top, **second, **_quality_without_model(reading, models), **({"examples": more} if more else {})}
     return Contract(
         reading.text(data, "id", ()), reading.text(info, "title", ("info",)), reading.text(info, "version", ("info",)), reading.text(info, "status", ("info",)), "dcs",
         reading.text(data, "dataContractSpecification", ()), domain=reading.text(info, "domain", ("info",)), description=read_dcs_description(reading), team=read_dcs_team(reading, info), models=tuple(models.values()),
@@ -245,15 +241,15 @@ def read_dcs_contract(reading: DcsReader) -> Contract:
         properties={**properties, **{f"info.{key}": value for key, value in reading.read_unknown_items(info, INFO_KEYS, ("info",)).items()}})
 
 # %% ../../../nbs/contract/dcs/03_reader.ipynb #ad948aac
-def with_definitions(contract: Contract, reading: DcsReader, document: Document) -> Contract:
+def _with_definitions(contract: Contract, reading: DcsReader, document: Document) -> Contract:
     """Return the contract with those definitions as a property that nothing of the file takes in; what the others say is in the fields."""
     definitions = reading.value(reading.document.data, "definitions", (), dict, {})
-    used = {pointer.partition("#/definitions/")[2].split("/")[0].replace("~1", "/").replace("~0", "~") for pointer in find_reference_pointers(document.data)}
+    used = {pointer.partition("#/definitions/")[2].split("/")[0].replace("~1", "/").replace("~0", "~") for pointer in _find_reference_pointers(document.data)}
     rest = {name: item for name, item in definitions.items() if name not in used}
     return replace(contract, properties={**contract.properties, "definitions": rest}) if rest else contract
 
 
-def find_reference_pointers(data: Any) -> set[str]:
+def _find_reference_pointers(data: Any) -> set[str]:
     """Return every `$ref` in a document."""
     found, waiting = set(), [data]
     while waiting:

@@ -24,63 +24,59 @@ from .spelling import Style, roundtrip_value, style_of
 from .splice import insert_value, remove_value, set_value
 
 # %% auto #0
-__all__ = ['PLAIN_TEXT_DIGESTS', 'NOT_EDITABLE', 'Operation', 'Splice', 'MAX_FULL_RECHECK_CHARS', 'BLANK_LINE_PATTERN',
-           'text_digest', 'remember_plain_text', 'parse_yaml_data', 'is_plainly_laid_out', 'data_after',
-           'apply_verified_splice', 'edit_outline', 'has_block_scalar_end', 'YamlFileText', 'parse_yaml_file_text',
-           'refuse_unreadable', 'edit_yaml_at', 'alias_path_groups', 'expand_aliases', 'close_last_line',
-           'edit_whole_text']
+__all__ = ['Operation', 'Splice', 'refuse_unreadable', 'edit_yaml_at']
 
 # %% ../../../nbs/contract/edit/06_change.ipynb #2c77a30a
-PLAIN_TEXT_DIGESTS: OrderedDict[bytes, None] = OrderedDict()  # digests of texts that are readable, and whose lines tell their structure
+_PLAIN_TEXT_DIGESTS: OrderedDict[bytes, None] = OrderedDict()  # digests of texts that are readable, and whose lines tell their structure
 
 
-def text_digest(text: str) -> bytes:
+def _text_digest(text: str) -> bytes:
     """Return a text's digest."""
     return blake2b(text.encode(errors="surrogatepass"), digest_size=16).digest()
 
 
-def remember_plain_text(text: str) -> None:
+def _remember_plain_text(text: str) -> None:
     """Keep that a text is readable and plainly laid out; the last thousand are kept."""
-    PLAIN_TEXT_DIGESTS[text_digest(text)] = None
-    while len(PLAIN_TEXT_DIGESTS) > 1_000:
-        PLAIN_TEXT_DIGESTS.popitem(last=False)
+    _PLAIN_TEXT_DIGESTS[_text_digest(text)] = None
+    while len(_PLAIN_TEXT_DIGESTS) > 1_000:
+        _PLAIN_TEXT_DIGESTS.popitem(last=False)
 
 
 @lru_cache(maxsize=8)  # the text before and after, and of each the outline, twice
-def parse_yaml_data(text: str) -> Any:
+def _parse_yaml_data(text: str) -> Any:
     """Return the data of a text, which nobody may change; raises BadInput with every fault for which it is not readable."""
     return parse_document(text, "").data
 
 
-def is_plainly_laid_out(text: str) -> bool:
+def _is_plainly_laid_out(text: str) -> bool:
     """A text's lines tell its structure; raises BadInput where the text is not readable."""
-    if text_digest(text) in PLAIN_TEXT_DIGESTS:
+    if _text_digest(text) in _PLAIN_TEXT_DIGESTS:
         return True
-    parse_yaml_data(text)
+    _parse_yaml_data(text)
     if has_plain_indentation(text):
-        remember_plain_text(text)
+        _remember_plain_text(text)
         return True
     return False
 
 # %% ../../../nbs/contract/edit/06_change.ipynb #db60d80c
-NOT_EDITABLE = code("edit-not-possible", "The file is written in a way that an edit cannot keep.", "edit the file by hand, or write the entry on lines of its own")
+_NOT_EDITABLE = code("edit-not-possible", "The file is written in a way that an edit cannot keep.", "edit the file by hand, or write the entry on lines of its own")
 Operation = Callable[[Any], None]
 Splice = Callable[[Layout], str]
-MAX_FULL_RECHECK_CHARS = 200_000  # characters of a text that is read once more, as a whole, after each change
+_MAX_FULL_RECHECK_CHARS = 200_000  # characters of a text that is read once more, as a whole, after each change
 
 
-def data_after(text: str, operation: Operation) -> Any:
+def _data_after(text: str, operation: Operation) -> Any:
     """Return the data of a text after an operation; raises BadInput where it cannot be done."""
-    data = roundtrip_value(parse_yaml_data(text))
+    data = roundtrip_value(_parse_yaml_data(text))
     operation(data)
     return data
 
 
-def apply_verified_splice(layout: Layout, data: Any, splice: Splice) -> str:
+def _apply_verified_splice(layout: Layout, data: Any, splice: Splice) -> str:
     """Return a layout's text after a change, if it reads as some data; raises SharedError where it does not."""
     try:
         after = splice(layout)
-        found = parse_yaml_data(after)
+        found = _parse_yaml_data(after)
     except (LookupError, BadInput) as error:
         raise SharedError from error
     if repr(found) != repr(data):
@@ -88,7 +84,7 @@ def apply_verified_splice(layout: Layout, data: Any, splice: Splice) -> str:
     return after
 
 
-def edit_outline(text: str, path: NodePath, operation: Operation, splice: Splice) -> str:
+def _edit_outline(text: str, path: NodePath, operation: Operation, splice: Splice) -> str:
     """Return a text after a change that reads only what is on its way; raises SharedError where that is not enough."""
     short = build_outline(text, path)
     try:
@@ -97,15 +93,15 @@ def edit_outline(text: str, path: NodePath, operation: Operation, splice: Splice
         raise SharedError from error
     if any(node.anchor or node.kind == "alias" or "<<" in place for place, node in walk_nodes(layout.root)):
         raise SharedError
-    data = data_after(short.text, operation)
-    after = short.restore(apply_verified_splice(layout, data, splice))
-    if len(after) <= MAX_FULL_RECHECK_CHARS and repr(parse_yaml_data(after)) != repr(data_after(text, operation)):
+    data = _data_after(short.text, operation)
+    after = short.restore(_apply_verified_splice(layout, data, splice))
+    if len(after) <= _MAX_FULL_RECHECK_CHARS and repr(_parse_yaml_data(after)) != repr(_data_after(text, operation)):
         raise SharedError
-    remember_plain_text(after)
+    _remember_plain_text(after)
     return after
 
 
-def has_block_scalar_end(text: str) -> bool:
+def _has_block_scalar_end(text: str) -> bool:
     """The last line may be part of a block scalar, to which a line break at the end of the file belongs."""
     lines = text.rstrip().split("\n")
     indent = 1_000_000
@@ -121,7 +117,7 @@ def has_block_scalar_end(text: str) -> bool:
 
 
 @dataclass(frozen=True)
-class YamlFileText:
+class _YamlFileText:
     """A file's text with plain line ends and a last one, and what the file has instead; where line ends are mixed they stay in the text."""
 
     mark: str
@@ -131,36 +127,36 @@ class YamlFileText:
 
     def restore_line_ends(self, text: str) -> str:
         """Return another text as the file has it."""
-        if self.is_open and not has_block_scalar_end(text):
+        if self.is_open and not _has_block_scalar_end(text):
             text = text.removesuffix("\n")
         return self.mark + (text if self.ending == "\n" else text.replace("\n", self.ending))
 
 
-def parse_yaml_file_text(text: str) -> YamlFileText:
+def _parse_yaml_file_text(text: str) -> _YamlFileText:
     """Return the file that has a text."""
     body = text.removeprefix("\ufeff")
     mark = text[: len(text) - len(body)]
     ending = "\r\n" if "\r\n" in body and body.count("\r\n") == body.count("\n") else "\n"
     body = body.replace(ending, "\n")
-    is_open = not body.endswith("\n") and not has_block_scalar_end(body)
-    return YamlFileText(mark, f"{body}\n" if is_open else body, ending, is_open)
+    is_open = not body.endswith("\n") and not _has_block_scalar_end(body)
+    return _YamlFileText(mark, f"{body}\n" if is_open else body, ending, is_open)
 
 
 def refuse_unreadable(text: str) -> None:
     """Raise BadInput with every fault for which a file's text is not readable."""
-    is_plainly_laid_out(parse_yaml_file_text(text).text)
+    _is_plainly_laid_out(_parse_yaml_file_text(text).text)
 
 
 def edit_yaml_at(text: str, path: NodePath, operation: Operation, splice: Splice) -> str:
     """Return a file's text after a change at a path; raises BadInput where the text is bad, or cannot be changed so."""
-    file = parse_yaml_file_text(text)
-    if is_plainly_laid_out(file.text) and file.text.endswith("\n"):
+    file = _parse_yaml_file_text(text)
+    if _is_plainly_laid_out(file.text) and file.text.endswith("\n"):
         with suppress(SharedError, UnusualLayoutError):
-            return file.restore_line_ends(edit_outline(file.text, path, operation, splice))
-    return file.restore_line_ends(edit_whole_text(file.text, path, operation, splice))
+            return file.restore_line_ends(_edit_outline(file.text, path, operation, splice))
+    return file.restore_line_ends(_edit_whole_text(file.text, path, operation, splice))
 
 # %% ../../../nbs/contract/edit/06_change.ipynb #6bffea38
-def alias_path_groups(root: Node, path: NodePath) -> list[list[NodePath]]:
+def _alias_path_groups(root: Node, path: NodePath) -> list[list[NodePath]]:
     """Return the paths of a tree's aliases in steps: those on the way to a path, those of anchors on or below it, all of them."""
     every = [(place, node) for place, node in walk_nodes(root) if node.kind == "alias"]
     way = [place for place, _ in every if place == path[: len(place)] or ("<<" in place and place[: place.index("<<")] == path[: place.index("<<")])]
@@ -168,10 +164,10 @@ def alias_path_groups(root: Node, path: NodePath) -> list[list[NodePath]]:
     return [way, [place for place, node in every if node.text in names], [place for place, _ in every]]
 
 
-def expand_aliases(text: str, places: list[NodePath], style: Style) -> str:
+def _expand_aliases(text: str, places: list[NodePath], style: Style) -> str:
     """Return a text with the values of aliases in their places; what a mapping takes from others by `<<` becomes its own."""
     for place in places:
-        data, layout = parse_yaml_data(text), parse_layout(text)
+        data, layout = _parse_yaml_data(text), parse_layout(text)
         owner = place[: place.index("<<")] if "<<" in place else place
         value: Any = data
         for part in owner:
@@ -188,10 +184,10 @@ def expand_aliases(text: str, places: list[NodePath], style: Style) -> str:
     return text
 
 
-BLANK_LINE_PATTERN = re.compile(r"^ +$", re.M)  # to a block that comes to stand above, such a line may be text
+_BLANK_LINE_PATTERN = re.compile(r"^ +$", re.M)  # to a block that comes to stand above, such a line may be text
 
 
-def close_last_line(text: str) -> str:
+def _close_last_line(text: str) -> str:
     """Return a text that ends without a line break with one, which a block at its end does not count as its own (`|-`)."""
     node = parse_layout(text).root
     while node.entries:
@@ -204,13 +200,13 @@ def close_last_line(text: str) -> str:
     return f"{text[:start]}{digit}-{text[start + len(digit) :].lstrip('-+')}\n"
 
 
-def edit_whole_text(text: str, path: NodePath, operation: Operation, splice: Splice) -> str:
+def _edit_whole_text(text: str, path: NodePath, operation: Operation, splice: Splice) -> str:
     """Return a text after a change that reads all of it, with aliases written out as far as the change needs."""
-    data, style = data_after(text, operation), style_of(text)
+    data, style = _data_after(text, operation), style_of(text)
     with suppress(UnusualLayoutError, BadInput):
-        bodies = [text] if text.endswith("\n") else [text, close_last_line(text)]
-        for body in dict.fromkeys([*bodies, BLANK_LINE_PATTERN.sub("", bodies[-1])]):
-            for places in [[], *alias_path_groups(parse_layout(body).root, path)]:
+        bodies = [text] if text.endswith("\n") else [text, _close_last_line(text)]
+        for body in dict.fromkeys([*bodies, _BLANK_LINE_PATTERN.sub("", bodies[-1])]):
+            for places in [[], *_alias_path_groups(parse_layout(body).root, path)]:
                 with suppress(SharedError, LookupError):
-                    return apply_verified_splice(parse_layout(expand_aliases(body, places, style)), data, splice)
-    raise BadInput(NOT_EDITABLE.fault(f"{json_path(path)} cannot be changed as the file is written", path=json_path(path)))
+                    return _apply_verified_splice(parse_layout(_expand_aliases(body, places, style)), data, splice)
+    raise BadInput(_NOT_EDITABLE.fault(f"{json_path(path)} cannot be changed as the file is written", path=json_path(path)))

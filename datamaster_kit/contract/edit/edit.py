@@ -19,11 +19,11 @@ from .spelling import Style, roundtrip_value, style_of
 from .splice import insert_value, remove_value, set_value
 
 # %% auto #0
-__all__ = ['splice_value', 'set_yaml_value', 'rename_yaml_key', 'insert_yaml_entry', 'move_yaml_entry', 'duplicate_yaml_entry',
-           'edit_steps', 'list_edit_steps', 'read_yaml_value', 'apply_yaml_edits']
+__all__ = ['set_yaml_value', 'rename_yaml_key', 'insert_yaml_entry', 'move_yaml_entry', 'duplicate_yaml_entry',
+           'apply_yaml_edits']
 
 # %% ../../../nbs/contract/edit/08_edit.ipynb #08cdffa5
-def splice_value(layout: Layout, path: NodePath, value: Any, style: Style) -> str:
+def _splice_value(layout: Layout, path: NodePath, value: Any, style: Style) -> str:
     """Return the text with a value set, appended or removed at a path."""
     if value is REMOVE:
         return remove_value(layout, path)
@@ -46,7 +46,7 @@ def set_yaml_value(text: str, path: NodePath, value: Any) -> str:
     if value is not REMOVE:
         refuse_unwritable(value, path)
     style = style_of(text)
-    return edit_yaml_at(text, path, lambda data: assign(data, path, roundtrip_value(value), path), lambda layout: splice_value(layout, path, value, style))
+    return edit_yaml_at(text, path, lambda data: assign(data, path, roundtrip_value(value), path), lambda layout: _splice_value(layout, path, value, style))
 
 # %% ../../../nbs/contract/edit/08_edit.ipynb #3c2ea339
 def rename_yaml_key(text: str, path: NodePath, name: str) -> str:
@@ -87,7 +87,7 @@ def insert_yaml_entry(text: str, path: NodePath, position: int, value: Any, key:
             is_there = find_node(layout.root, path).kind != "scalar"
         except KeyError:
             is_there = False
-        return insert_value(layout, path, position, key, value, style) if is_there else splice_value(layout, path, made, style)
+        return insert_value(layout, path, position, key, value, style) if is_there else _splice_value(layout, path, made, style)
 
     return edit_yaml_at(text, (*path, position if key is None else key), operation, splice)
 
@@ -121,34 +121,34 @@ def duplicate_yaml_entry(text: str, path: NodePath, key: str | None = None) -> s
     return edit_yaml_at(text, path, operation, lambda layout: duplicate_value(layout, path, key, style))
 
 # %% ../../../nbs/contract/edit/08_edit.ipynb #bdea756a
-def edit_steps(old: Any, new: Any, path: NodePath) -> Iterator[Callable[[str], str]]:
+def _edit_steps(old: Any, new: Any, path: NodePath) -> Iterator[Callable[[str], str]]:
     """Give the edits, in their order, that turn an old value at a path into a new one."""
     if isinstance(old, dict) and isinstance(new, dict) and old and new:
         for key in [key for key in old if key not in new]:
             yield partial(set_yaml_value, path=(*path, key), value=REMOVE)
         for key, value in new.items():
-            yield from edit_steps(old.get(key, REMOVE), value, (*path, key))
+            yield from _edit_steps(old.get(key, REMOVE), value, (*path, key))
     elif isinstance(old, list) and isinstance(new, list) and old and new:
-        yield from list_edit_steps(old, new, path)
+        yield from _list_edit_steps(old, new, path)
     elif repr(old) != repr(new):
         yield partial(set_yaml_value, path=path, value=new)
 
 
-def list_edit_steps(old: list[Any], new: list[Any], path: NodePath) -> Iterator[Callable[[str], str]]:
+def _list_edit_steps(old: list[Any], new: list[Any], path: NodePath) -> Iterator[Callable[[str], str]]:
     """Give the edits that turn a list into another; what both have at their start and at their end stays."""
     pairs = min(len(old), len(new))
     start = next((index for index in range(pairs) if repr(old[index]) != repr(new[index])), pairs)
     end = next((index for index in range(pairs - start) if repr(old[-1 - index]) != repr(new[-1 - index])), pairs - start)
     both = pairs - end
     for index in range(start, both):
-        yield from edit_steps(old[index], new[index], (*path, index))
+        yield from _edit_steps(old[index], new[index], (*path, index))
     for index in reversed(range(both, len(old) - end)):
         yield partial(set_yaml_value, path=(*path, index), value=REMOVE)
     for index in range(both, len(new) - end):
         yield partial(insert_yaml_entry, path=path, position=index, value=new[index])
 
 # %% ../../../nbs/contract/edit/08_edit.ipynb #413efcb7
-def read_yaml_value(text: str, path: NodePath) -> Any:
+def _read_yaml_value(text: str, path: NodePath) -> Any:
     """Return the value at a path of YAML, or REMOVE where it is not there; reads only what is on its way."""
     found = [REMOVE]
 
@@ -169,10 +169,10 @@ def apply_yaml_edits(text: str, changes: Mapping[NodePath, Any]) -> str:
     refuse_unreadable(text)
     for path, value in changes.items():
         try:
-            old = read_yaml_value(text, path) if isinstance(value, dict | list) else REMOVE
+            old = _read_yaml_value(text, path) if isinstance(value, dict | list) else REMOVE
             if isinstance(old, dict | list):
                 refuse_unwritable(value, path)
-                for step in edit_steps(old, roundtrip_value(value), path):
+                for step in _edit_steps(old, roundtrip_value(value), path):
                     text = step(text)
             else:
                 text = set_yaml_value(text, path, value)

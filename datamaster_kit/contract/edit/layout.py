@@ -15,9 +15,8 @@ import yaml
 from ..document import NodePath
 
 # %% auto #0
-__all__ = ['BEFORE_DASH', 'Node', 'Entry', 'UnusualLayoutError', 'block_scalar_end', 'parse_entry', 'event_end', 'parse_node',
-           'parse_node_tree', 'Layout', 'parse_layout', 'SharedError', 'entry_position', 'find_node', 'walk_nodes',
-           'line_start', 'line_end', 'comment_column', 'entry_end', 'entry_start', 'entry_column', 'entry_spans']
+__all__ = ['Node', 'Entry', 'UnusualLayoutError', 'Layout', 'parse_layout', 'SharedError', 'entry_position', 'find_node',
+           'walk_nodes', 'line_start', 'line_end', 'entry_end', 'entry_column', 'entry_spans']
 
 # %% ../../../nbs/contract/edit/00_layout.ipynb #aa580753
 @dataclass
@@ -47,10 +46,10 @@ class UnusualLayoutError(Exception):
     """The text is laid out as no edit can handle: a key behind a question mark."""
 
 # %% ../../../nbs/contract/edit/00_layout.ipynb #7a614524
-BEFORE_DASH = re.compile(r"(?:[&!]\S*|\s+|#[^\n]*)*-")  # between a list's start, or an item's end, and the dash, there are only comments
+_BEFORE_DASH = re.compile(r"(?:[&!]\S*|\s+|#[^\n]*)*-")  # between a list's start, or an item's end, and the dash, there are only comments
 
 
-def block_scalar_end(text: str, start: int, end: int) -> int:
+def _block_scalar_end(text: str, start: int, end: int) -> int:
     """Return where a block scalar's last line ends; blank lines after it are its own where its header says so (`|+`), or where they are further in."""
     if "+" in text[start:end].split("\n", 1)[0].split("#", 1)[0]:
         return end - 1 if text[end - 1 : end] == "\n" else end
@@ -61,7 +60,7 @@ def block_scalar_end(text: str, start: int, end: int) -> int:
     return start + len("\n".join(lines))
 
 
-def parse_entry(text: str, parent: Node, key: Node | None, value: Node) -> Entry:
+def _parse_entry(text: str, parent: Node, key: Node | None, value: Node) -> Entry:
     """Return an entry of a mapping or list that is being read."""
     if key:
         if text[text.rfind("\n", 0, key.start) + 1 : key.start].rstrip().endswith("?"):
@@ -69,44 +68,44 @@ def parse_entry(text: str, parent: Node, key: Node | None, value: Node) -> Entry
         return Entry(key.start, key, value)
     if parent.is_flow:
         return Entry(value.start, None, value)
-    dash = BEFORE_DASH.match(text, parent.entries[-1].value.end if parent.entries else parent.start)
+    dash = _BEFORE_DASH.match(text, parent.entries[-1].value.end if parent.entries else parent.start)
     if dash is None or dash.end() > max(value.start, dash.start() + 1):
         raise UnusualLayoutError
     return Entry(dash.end() - 1, None, value)
 
 # %% ../../../nbs/contract/edit/00_layout.ipynb #700f6bac
-def event_end(event: Any) -> int:
+def _event_end(event: Any) -> int:
     """Return the offset at which an event of the parser ends."""
     return int(event.end_mark.index)
 
 
-def parse_node(text: str, event: Any) -> Node:
+def _parse_node(text: str, event: Any) -> Node:
     """Return the node that an event of the parser begins; a collection's end and entries follow."""
-    start, end = event.start_mark.index, event_end(event)
+    start, end = event.start_mark.index, _event_end(event)
     match event:
         case yaml.AliasEvent():
             return Node("alias", start, end, text=event.anchor or "")
         case yaml.ScalarEvent():
             style = event.style if event.style and event.style != "\0" else ""
             mark = text.find(style, start) if style in ("|", ">") and style else start
-            return Node("scalar", start, block_scalar_end(text, mark, end) if style in ("|", ">") and style else end, style, False, event.value, event.anchor or "")
+            return Node("scalar", start, _block_scalar_end(text, mark, end) if style in ("|", ">") and style else end, style, False, event.value, event.anchor or "")
     kind: Literal["mapping", "list"] = "mapping" if isinstance(event, yaml.MappingStartEvent) else "list"
     return Node(kind, start, end, "", bool(event.flow_style), "", event.anchor or "")
 
 
-def parse_node_tree(text: str) -> Node:
+def _parse_node_tree(text: str) -> Node:
     """Return the node of a text that is known to be readable; raises UnusualLayoutError where a key stands behind a question mark."""
     stack: list[tuple[Node, list[Node]]] = []
     root = Node("scalar", 0, 0)
     for event in yaml.parse(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
         if isinstance(event, yaml.CollectionStartEvent):
-            stack.append((parse_node(text, event), []))
+            stack.append((_parse_node(text, event), []))
             continue
         if isinstance(event, yaml.CollectionEndEvent):
             node = stack.pop()[0]
-            node.end = event_end(event) if node.is_flow else node.entries[-1].value.end
+            node.end = _event_end(event) if node.is_flow else node.entries[-1].value.end
         elif isinstance(event, yaml.NodeEvent):
-            node = parse_node(text, event)
+            node = _parse_node(text, event)
         else:
             continue
         if not stack:
@@ -116,7 +115,7 @@ def parse_node_tree(text: str) -> Node:
         if parent.kind == "mapping" and not keys:
             keys.append(node)
         else:
-            parent.entries.append(parse_entry(text, parent, keys.pop() if keys else None, node))
+            parent.entries.append(_parse_entry(text, parent, keys.pop() if keys else None, node))
     return root
 
 # %% ../../../nbs/contract/edit/00_layout.ipynb #8b3f548e
@@ -130,7 +129,7 @@ class Layout:
 
 def parse_layout(text: str) -> Layout:
     """Return the layout of a text that is known to be readable."""
-    return Layout(text, parse_node_tree(text))
+    return Layout(text, _parse_node_tree(text))
 
 # %% ../../../nbs/contract/edit/00_layout.ipynb #2fdd772f
 class SharedError(Exception):
@@ -177,7 +176,7 @@ def line_end(text: str, offset: int) -> int:
     return len(text) if end < 0 else end
 
 
-def comment_column(line: str) -> int:
+def _comment_column(line: str) -> int:
     """Return the column of a line that is a comment, or -1."""
     return line.index("#") if line.lstrip(" ").startswith("#") else -1
 
@@ -187,7 +186,7 @@ def entry_end(text: str, end: int, column: int) -> int:
     found = at = line_end(text, end)
     while at < len(text):
         line = text[at + 1 : line_end(text, at + 1)]
-        if line.strip() and comment_column(line) <= column:
+        if line.strip() and _comment_column(line) <= column:
             break
         at += 1 + len(line)
         if line.strip():
@@ -195,10 +194,10 @@ def entry_end(text: str, end: int, column: int) -> int:
     return found
 
 
-def entry_start(text: str, start: int, column: int, lowest: int) -> int:
+def _entry_start(text: str, start: int, column: int, lowest: int) -> int:
     """Return where the lines of an entry start, with the comments directly above it, at its column, from an offset on."""
     found = line_start(text, start)
-    while found > lowest and comment_column(text[line_start(text, found - 1) : found - 1]) == column:
+    while found > lowest and _comment_column(text[line_start(text, found - 1) : found - 1]) == column:
         found = line_start(text, found - 1)
     return max(found, lowest)
 
@@ -215,5 +214,5 @@ def entry_spans(text: str, node: Node, is_root: bool = False) -> list[tuple[int,
     for entry in node.entries:
         first_line = line_start(text, entry.start)
         lowest = found[-1][1] + 1 if found else first_line if is_root or text[first_line : entry.start].strip() else 0
-        found.append((entry_start(text, entry.start, column, lowest), entry_end(text, entry.value.end, column)))
+        found.append((_entry_start(text, entry.start, column, lowest), entry_end(text, entry.value.end, column)))
     return found

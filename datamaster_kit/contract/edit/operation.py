@@ -12,18 +12,17 @@ from ..fault import BadInput, code
 from .spelling import unwritable_faults
 
 # %% auto #0
-__all__ = ['REMOVE', 'NO_SUCH_PLACE', 'NAME_EXISTS', 'missing_path_error', 'has_entry', 'node_value', 'refuse_unwritable',
-           'nest_value', 'assign', 'insert_entry']
+__all__ = ['REMOVE', 'missing_path_error', 'has_entry', 'node_value', 'refuse_unwritable', 'nest_value', 'assign', 'insert_entry']
 
 # %% ../../../nbs/contract/edit/04_operation.ipynb #c233a98a
 REMOVE = object()
-NO_SUCH_PLACE = code("edit-no-place", "The path of an edit leads nowhere.", "edit a key of a mapping, or a position of a list, that is there; a list grows at its end")
-NAME_EXISTS = code("edit-name-exists", "A mapping already has an entry of that name.", "choose another name, or edit the entry that is there")
+_NO_SUCH_PLACE = code("edit-no-place", "The path of an edit leads nowhere.", "edit a key of a mapping, or a position of a list, that is there; a list grows at its end")
+_NAME_EXISTS = code("edit-name-exists", "A mapping already has an entry of that name.", "choose another name, or edit the entry that is there")
 
 
 def missing_path_error(path: NodePath, why: str = "leads nowhere") -> BadInput:
     """Return the fault of a path that leads nowhere."""
-    return BadInput(NO_SUCH_PLACE.fault(f"{json_path(path)} {why}", path=json_path(path)))
+    return BadInput(_NO_SUCH_PLACE.fault(f"{json_path(path)} {why}", path=json_path(path)))
 
 
 def has_entry(data: Any, part: str | int) -> bool:
@@ -82,7 +81,7 @@ def insert_entry(collection: Any, position: int, key: str | None, value: Any, pa
     if not isinstance(collection, dict) or key is None or not 0 <= position <= len(collection):
         raise missing_path_error(path, f"has no place {position} for {'an item' if key is None else f'the key {key!r}'}")
     if key in collection:
-        raise BadInput(NAME_EXISTS.fault(f"{json_path((*path, key))} is already there", path=json_path((*path, key))))
+        raise BadInput(_NAME_EXISTS.fault(f"{json_path((*path, key))} is already there", path=json_path((*path, key))))
     entries = list(collection.items())
     collection.clear()
     collection.update([*entries[:position], (key, value), *entries[position:]])

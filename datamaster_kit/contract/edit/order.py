@@ -14,10 +14,10 @@ from .spelling import Style, spell_key
 from .splice import edit_block, entry_place, insert_lines
 
 # %% auto #0
-__all__ = ['move_span', 'move_value', 'rename_key', 'duplicate_value']
+__all__ = ['move_value', 'rename_key', 'duplicate_value']
 
 # %% ../../../nbs/contract/edit/07_order.ipynb #006f1f81
-def move_span(text: str, found: list[tuple[int, int]], index: int, position: int) -> str:
+def _move_span(text: str, found: list[tuple[int, int]], index: int, position: int) -> str:
     """Return the text with the span at an index moved to a position; what is between the spans stays."""
     order = list(range(len(found)))
     order.insert(position, order.pop(index))
@@ -36,8 +36,8 @@ def move_value(layout: Layout, path: NodePath, position: int) -> str:
     text = layout.text
     here = entry_place(layout, path)
     if here.parent.is_flow:
-        return move_span(text, [(entry.start, entry.value.end) for entry in here.parent.entries], here.index, position)
-    return edit_block(layout, here.parent, here.is_in_root, lambda body, found: move_span(body, found, here.index, position))
+        return _move_span(text, [(entry.start, entry.value.end) for entry in here.parent.entries], here.index, position)
+    return edit_block(layout, here.parent, here.is_in_root, lambda body, found: _move_span(body, found, here.index, position))
 
 
 def rename_key(layout: Layout, path: NodePath, name: str, style: Style) -> str:

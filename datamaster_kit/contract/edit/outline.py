@@ -15,19 +15,17 @@ from ..document import NodePath
 from .layout import line_end, line_start
 
 # %% auto #0
-__all__ = ['BEFORE_VALUE', 'MULTILINE_VALUE', 'SPECIAL_LAYOUT', 'OMISSION_TOKEN', 'MIN_OMISSION', 'KEY_LINE', 'CONTENT',
-           'is_indented_deeper', 'has_plain_indentation', 'entry_offsets', 'inner_end', 'Outline', 'omission_span',
-           'position_among', 'key_pattern', 'build_outline', 'omit_spans']
+__all__ = ['has_plain_indentation', 'Outline', 'build_outline']
 
 # %% ../../../nbs/contract/edit/02_outline.ipynb #86fc4826
-BEFORE_VALUE = r"[\s:?,\[{-]"  # what stands before a quote or bracket that opens a value
-MULTILINE_VALUE = re.compile(
-    rf"""["'\[{{](?:(?<={BEFORE_VALUE}")[^"\\\n]*(?:\\.[^"\\\n]*)*$|(?<={BEFORE_VALUE}')[^'\n]*(?:''[^'\n]*)*$|(?<={BEFORE_VALUE}[\[{{])[^\]}}\n]*$)""", re.M
+_BEFORE_VALUE = r"[\s:?,\[{-]"  # what stands before a quote or bracket that opens a value
+_MULTILINE_VALUE = re.compile(
+    rf"""["'\[{{](?:(?<={_BEFORE_VALUE}")[^"\\\n]*(?:\\.[^"\\\n]*)*$|(?<={_BEFORE_VALUE}')[^'\n]*(?:''[^'\n]*)*$|(?<={_BEFORE_VALUE}[\[{{])[^\]}}\n]*$)""", re.M
 )
-SPECIAL_LAYOUT = re.compile(r"\n *(?:- +)*\?\s|[|>]\d?\+\d?[ \t\r]*(?:#[^\n]*)?(?:\n|$)")
+_SPECIAL_LAYOUT = re.compile(r"\n *(?:- +)*\?\s|[|>]\d?\+\d?[ \t\r]*(?:#[^\n]*)?(?:\n|$)")
 
 
-def is_indented_deeper(text: str) -> bool:
+def _is_indented_deeper(text: str) -> bool:
     """Every value in quotes or brackets that runs on to further lines stays further in than its entry, but for a closing bracket."""
     lines, depth, opened = text.split("\n"), 0, 0
 
@@ -51,19 +49,19 @@ def is_indented_deeper(text: str) -> bool:
 
 def has_plain_indentation(text: str) -> bool:
     """Indentation alone tells the structure of a readable text: no value goes on at the column of its entry or has blank lines at its end, no key stands behind a question mark."""
-    if SPECIAL_LAYOUT.search(f"\n{text}") or any(mark in text for mark in "\r\x85\u2028\u2029"):
+    if _SPECIAL_LAYOUT.search(f"\n{text}") or any(mark in text for mark in "\r\x85\u2028\u2029"):
         return False
-    return not MULTILINE_VALUE.search(f"\n{text}") or is_indented_deeper(text)
+    return not _MULTILINE_VALUE.search(f"\n{text}") or _is_indented_deeper(text)
 
 
-def entry_offsets(text: str, column: int, is_list: bool, start: int, end: int) -> list[int]:
+def _entry_offsets(text: str, column: int, is_list: bool, start: int, end: int) -> list[int]:
     """Return where the entries at a column stand, between two line starts."""
     pattern = re.compile("\n {%d}%s" % (column, r"(?=-(?!\S))" if is_list else r"(?=[^\s#-]|-\S)"))  # noqa: UP031 (braces)
     first = [column + start] if re.compile(pattern.pattern[1:]).match(text, start) else []
     return first + [found.end() for found in pattern.finditer(text, max(start - 1, 0), end) if found.end() > start + column]
 
 
-def inner_end(text: str, start: int, end: int, column: int, has_dashes: bool) -> int:
+def _inner_end(text: str, start: int, end: int, column: int, has_dashes: bool) -> int:
     """Return where the last line ends, between two line starts, that is further in than a column, or a dash at it; `start` where there is none."""
     while end > start:
         begin = line_start(text, end - 1)
@@ -75,8 +73,8 @@ def inner_end(text: str, start: int, end: int, column: int, has_dashes: bool) ->
     return start
 
 # %% ../../../nbs/contract/edit/02_outline.ipynb #06ab9872
-OMISSION_TOKEN = secrets.token_hex(16)  # names what is left out, in a way that no text of a file or a form does
-MIN_OMISSION = 100  # characters that are worth leaving out
+_OMISSION_TOKEN = secrets.token_hex(16)  # names what is left out, in a way that no text of a file or a form does
+_MIN_OMISSION = 100  # characters that are worth leaving out
 
 
 @dataclass(frozen=True)
@@ -88,34 +86,34 @@ class Outline:
 
     def restore(self, text: str) -> str:
         """Return a text that was made from the outline with everything that was left out."""
-        return re.sub(rf" *#{OMISSION_TOKEN}(\d+);", lambda found: self.kept[int(found[1])], text)
+        return re.sub(rf" *#{_OMISSION_TOKEN}(\d+);", lambda found: self.kept[int(found[1])], text)
 
 # %% ../../../nbs/contract/edit/02_outline.ipynb #94eda6a8
-KEY_LINE = re.compile(r"[^\s'\"&*!|>{\[][^\n#]*:[ \t]*(?:[ \t]#[^\n]*)?\r?\n")
-CONTENT = re.compile(r"(?:[ \t]*(?:#[^\n]*)?\r?\n|(?:---|%)[^\n]*\n)*( *)(-\S|[^\s#])?")
+_KEY_LINE = re.compile(r"[^\s'\"&*!|>{\[][^\n#]*:[ \t]*(?:[ \t]#[^\n]*)?\r?\n")
+_CONTENT = re.compile(r"(?:[ \t]*(?:#[^\n]*)?\r?\n|(?:---|%)[^\n]*\n)*( *)(-\S|[^\s#])?")
 
 
-def omission_span(text: str, at: int, end: int, column: int, is_list: bool) -> tuple[int, int] | None:
+def _omission_span(text: str, at: int, end: int, column: int, is_list: bool) -> tuple[int, int] | None:
     """Return the part of an entry that an outline leaves out: what is below its key, or behind its dash; nothing where it is short."""
     if is_list:
         start = at + 1
-        stop = max(inner_end(text, line_start(text, at), end, column, False), line_end(text, at))
-    elif opening := KEY_LINE.match(text, at):
+        stop = max(_inner_end(text, line_start(text, at), end, column, False), line_end(text, at))
+    elif opening := _KEY_LINE.match(text, at):
         start = opening.end()
-        stop = inner_end(text, start, end, column, True)
+        stop = _inner_end(text, start, end, column, True)
     else:
         return None
-    return (start, stop) if stop > start + MIN_OMISSION else None
+    return (start, stop) if stop > start + _MIN_OMISSION else None
 
 
-def position_among(text: str, found: list[int], part: str | int, is_list: bool) -> int:
+def _position_among(text: str, found: list[int], part: str | int, is_list: bool) -> int:
     """Return the position of the entry of that key or position among those that stand at some offsets, or -1."""
     if isinstance(part, int):
         return part if is_list and part < len(found) else -1
-    return -1 if is_list else next((index for index, at in enumerate(found) if key_pattern(part).match(text, at)), -1)
+    return -1 if is_list else next((index for index, at in enumerate(found) if _key_pattern(part).match(text, at)), -1)
 
 
-def key_pattern(part: str) -> re.Pattern[str]:
+def _key_pattern(part: str) -> re.Pattern[str]:
     """Return the pattern of a key."""
     name = re.escape(part)
     return re.compile(rf"""(?:{name}|"{name}"|'{name}')[ \t]*:(?=\s)""")
@@ -126,36 +124,36 @@ def build_outline(text: str, path: NodePath) -> Outline:
     pieces: list[tuple[int, int, int]] = []
     scanned, start, end = text, 0, len(text)
     for part in path:
-        content = CONTENT.match(scanned, start)
+        content = _CONTENT.match(scanned, start)
         if not content or content[2] is None or content.start(2) >= end:
             break
         column, is_list = len(content[1]), content[2] == "-"
         start = line_start(scanned, content.start(2))
-        found = entry_offsets(scanned, column, is_list, start, end)
-        chosen = position_among(scanned, found, part, is_list)
+        found = _entry_offsets(scanned, column, is_list, start, end)
+        chosen = _position_among(scanned, found, part, is_list)
         ends = [*(line_start(scanned, at) for at in found[1:]), end]
         for index, (at, stop) in enumerate(zip(found, ends, strict=True)):
-            if index != chosen and (piece := omission_span(scanned, at, stop, column, is_list)):
+            if index != chosen and (piece := _omission_span(scanned, at, stop, column, is_list)):
                 pieces.append((*piece, column + 1))
         if chosen < 0:
             break
         at, end = found[chosen], ends[chosen]
         if is_list:
             scanned, start = f"{scanned[:at]} {scanned[at + 1 :]}", line_start(scanned, at)
-        elif opening := KEY_LINE.match(scanned, at):
+        elif opening := _KEY_LINE.match(scanned, at):
             start = opening.end()
         else:
             break
-    return omit_spans(text, pieces)
+    return _omit_spans(text, pieces)
 
 
-def omit_spans(text: str, pieces: list[tuple[int, int, int]]) -> Outline:
+def _omit_spans(text: str, pieces: list[tuple[int, int, int]]) -> Outline:
     """Return the outline of a text without pieces, from where to where, in whose place is a comment at a column."""
     made: list[str] = []
     kept: list[str] = []
     done = 0
     for start, end, column in sorted(pieces):
-        made += [text[done:start], " " * column, f"#{OMISSION_TOKEN}{len(kept)};"]
+        made += [text[done:start], " " * column, f"#{_OMISSION_TOKEN}{len(kept)};"]
         kept.append(text[start:end])
         done = end
     return Outline("".join([*made, text[done:]]), tuple(kept))

@@ -17,9 +17,7 @@ from ..document import MERGE_KEY, NodePath, json_path, parse_document, parse_pla
 from ..fault import BadInput, Fault, code
 
 # %% auto #0
-__all__ = ['UNWRITABLE', 'CONTROL_CHARACTERS', 'PLAIN_SCALAR', 'NOT_PLAIN_SCALAR', 'YAML_ESCAPES', 'YAML_ESCAPABLE', 'Style',
-           'style_of', 'unwritable_faults', 'yaml_number', 'roundtrip_value', 'quote_yaml', 'can_be_plain',
-           'block_scalar', 'scalar_spellings', 'is_read_back', 'spell_scalar', 'spell_key', 'flow_text',
+__all__ = ['Style', 'style_of', 'unwritable_faults', 'roundtrip_value', 'spell_scalar', 'spell_key', 'flow_text',
            'collection_lines', 'entry_lines']
 
 # %% ../../../nbs/contract/edit/03_spelling.ipynb #c6b43172
@@ -42,8 +40,8 @@ def style_of(text: str) -> Style:
     return Style(mapping, dash, "'" if text.count(": '") > text.count(': "') else '"')
 
 # %% ../../../nbs/contract/edit/03_spelling.ipynb #a0712f6d
-UNWRITABLE = code("edit-unwritable", "A value or a name cannot be written into YAML.", "use text without control characters, numbers, true, false, null, lists, and mappings by text")
-CONTROL_CHARACTERS = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff\ufffe\uffff]")
+_UNWRITABLE = code("edit-unwritable", "A value or a name cannot be written into YAML.", "use text without control characters, numbers, true, false, null, lists, and mappings by text")
+_CONTROL_CHARACTERS = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff\ufffe\uffff]")
 
 
 def unwritable_faults(value: Any, path: NodePath) -> Iterator[Fault]:
@@ -51,21 +49,21 @@ def unwritable_faults(value: Any, path: NodePath) -> Iterator[Fault]:
     where = json_path(path)
     if isinstance(value, dict):
         for key, item in value.items():
-            if not isinstance(key, str) or CONTROL_CHARACTERS.search(key) or key == MERGE_KEY:
-                yield UNWRITABLE.fault(f"{where} has the name {key!r}", path=where)
+            if not isinstance(key, str) or _CONTROL_CHARACTERS.search(key) or key == MERGE_KEY:
+                yield _UNWRITABLE.fault(f"{where} has the name {key!r}", path=where)
             else:
                 yield from unwritable_faults(item, (*path, key))
     elif isinstance(value, list | tuple):
         for index, item in enumerate(value):
             yield from unwritable_faults(item, (*path, index))
     elif isinstance(value, str):
-        if found := CONTROL_CHARACTERS.search(value):
-            yield UNWRITABLE.fault(f"{where} has the character {found[0]!r}", path=where)
-    elif not (value is None or isinstance(value, bool | int) or (isinstance(value, float | Decimal) and isinstance(parse_plain_scalar(yaml_number(value)), int | float))):
-        yield UNWRITABLE.fault(f"{where} is {value!r}", path=where)
+        if found := _CONTROL_CHARACTERS.search(value):
+            yield _UNWRITABLE.fault(f"{where} has the character {found[0]!r}", path=where)
+    elif not (value is None or isinstance(value, bool | int) or (isinstance(value, float | Decimal) and isinstance(parse_plain_scalar(_yaml_number(value)), int | float))):
+        yield _UNWRITABLE.fault(f"{where} is {value!r}", path=where)
 
 
-def yaml_number(value: float | Decimal) -> str:
+def _yaml_number(value: float | Decimal) -> str:
     """Return a number as it is written; a decimal keeps its places: `1.10`."""
     return f"{value:f}" if isinstance(value, Decimal) else repr(value)
 
@@ -77,34 +75,34 @@ def roundtrip_value(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [roundtrip_value(item) for item in value]
     if isinstance(value, Decimal):
-        return parse_plain_scalar(yaml_number(value))
+        return parse_plain_scalar(_yaml_number(value))
     return str(value) if isinstance(value, str) else value
 
 # %% ../../../nbs/contract/edit/03_spelling.ipynb #a33bccf4
-PLAIN_SCALAR = re.compile(r"[^\W\d_][^\n\t]*|[\d_^$(/\\+.;~<=][^\n\t]*")  # what may begin a text without quotes
-NOT_PLAIN_SCALAR = re.compile(
+_PLAIN_SCALAR = re.compile(r"[^\W\d_][^\n\t]*|[\d_^$(/\\+.;~<=][^\n\t]*")  # what may begin a text without quotes
+_NOT_PLAIN_SCALAR = re.compile(
     r""":(?:\s|$)|\s\#|^\s|\s$|[\x85\xa0\u2028\u2029\ufeff\u202a-\u202e\u2066-\u2069]|^(?:\.\.\.|<<|=$|~)
     |^(?:y|n|yes|no|on|off|true|false|null)$
     |^[-+]?[\d_]*\.?[\d_]*(?:e[-+]?\d+)?$|^[-+]?\d[\d_]*(?::\d+)+(?:\.[\d_]*)?$|^[-+]?(?:0x[\da-f_]*|0o[0-7_]*|0b[01_]*|\.inf|\.nan)$|^\d{4}-\d\d?-\d\d?(?:[Tt\s].*)?$""",
     re.X | re.I,
 )
-YAML_ESCAPES = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\t": "\\t", "\r": "\\r"}
-YAML_ESCAPABLE = re.compile('["\\\\\n\t\r\x85\u2028\u2029\ufeff\u202a-\u202e\u2066-\u2069]')  # line breaks, and marks that would show a text otherwise than it is
+_YAML_ESCAPES = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\t": "\\t", "\r": "\\r"}
+_YAML_ESCAPABLE = re.compile('["\\\\\n\t\r\x85\u2028\u2029\ufeff\u202a-\u202e\u2066-\u2069]')  # line breaks, and marks that would show a text otherwise than it is
 
 
-def quote_yaml(text: str, quote: str) -> str:
+def _quote_yaml(text: str, quote: str) -> str:
     """Return a text in quotes, on one line: double ones where it has characters that single ones cannot carry."""
-    if quote == "'" and not YAML_ESCAPABLE.search(text.replace('"', "").replace("\\", "")):
+    if quote == "'" and not _YAML_ESCAPABLE.search(text.replace('"', "").replace("\\", "")):
         return "'" + text.replace("'", "''") + "'"
-    return '"' + YAML_ESCAPABLE.sub(lambda found: YAML_ESCAPES.get(found[0], f"\\u{ord(found[0]):04x}"), text) + '"'
+    return '"' + _YAML_ESCAPABLE.sub(lambda found: _YAML_ESCAPES.get(found[0], f"\\u{ord(found[0]):04x}"), text) + '"'
 
 
-def can_be_plain(text: str, is_flow: bool) -> bool:
+def _can_be_plain(text: str, is_flow: bool) -> bool:
     """A text may stand without quotes."""
-    return bool(PLAIN_SCALAR.fullmatch(text)) and not NOT_PLAIN_SCALAR.search(text) and not (is_flow and re.search(r"[,\[\]{}]|:$", text))
+    return bool(_PLAIN_SCALAR.fullmatch(text)) and not _NOT_PLAIN_SCALAR.search(text) and not (is_flow and re.search(r"[,\[\]{}]|:$", text))
 
 # %% ../../../nbs/contract/edit/03_spelling.ipynb #bcdb4319
-def block_scalar(text: str, mark: str, indent: str, width: int) -> str:
+def _block_scalar(text: str, mark: str, indent: str, width: int) -> str:
     """Return a text as a literal (`|`) or folded (`>`) block whose lines are indented so; a folded one is broken at a width."""
     body = text.removesuffix("\n")
     lines = body.split("\n")
@@ -114,21 +112,21 @@ def block_scalar(text: str, mark: str, indent: str, width: int) -> str:
     return "\n".join([mark + chomping, *(indent + line if line else "" for line in lines)])
 
 
-def scalar_spellings(text: str, old: str, is_flow: bool, indent: str, style: Style, width: int) -> Iterator[str]:
+def _scalar_spellings(text: str, old: str, is_flow: bool, indent: str, style: Style, width: int) -> Iterator[str]:
     """Give the ways to write a text, the best first: as the old value was written, plain, as a block, in quotes."""
     is_short = "\n" not in text
     if old in ("|", ">") and not is_flow and text.strip():
-        yield from (block_scalar(text, mark, indent, size) for mark, size in ((old, width), (old, 1_000_000)))
+        yield from (_block_scalar(text, mark, indent, size) for mark, size in ((old, width), (old, 1_000_000)))
     if old in ("'", '"') and is_short:
-        yield quote_yaml(text, old)
-    if is_short and can_be_plain(text, is_flow):
+        yield _quote_yaml(text, old)
+    if is_short and _can_be_plain(text, is_flow):
         yield text
-    if not is_short and not is_flow and not YAML_ESCAPABLE.search(re.sub(r"[\"\\\n\t]", "", text)):
-        yield block_scalar(text, "|", indent, width)
-    yield quote_yaml(text, style.quote)
+    if not is_short and not is_flow and not _YAML_ESCAPABLE.search(re.sub(r"[\"\\\n\t]", "", text)):
+        yield _block_scalar(text, "|", indent, width)
+    yield _quote_yaml(text, style.quote)
 
 # %% ../../../nbs/contract/edit/03_spelling.ipynb #d969c199
-def is_read_back(spelling: str, text: str, is_flow: bool, column: int) -> bool:
+def _is_read_back(spelling: str, text: str, is_flow: bool, column: int) -> bool:
     """A spelling is read as a text, where it stands in an entry at a column, and leaves the next entry alone."""
     around = f"{' ' * column}k: [{spelling}, z]\n" if is_flow else f"{' ' * column}k: {spelling}\n{' ' * column}z: 0\n"
     try:
@@ -143,22 +141,22 @@ def spell_scalar(value: Any, old: str = "", is_flow: bool = False, column: int =
     if value is None or isinstance(value, bool):
         return {None: "null", True: "true", False: "false"}[value]
     if not isinstance(value, str):
-        return yaml_number(value) if isinstance(value, float | Decimal) else str(int(value))
-    for spelling in scalar_spellings(value, old, is_flow, " " * (indent or column + style.mapping), style, width):
-        if is_read_back(spelling, value, is_flow, column):
+        return _yaml_number(value) if isinstance(value, float | Decimal) else str(int(value))
+    for spelling in _scalar_spellings(value, old, is_flow, " " * (indent or column + style.mapping), style, width):
+        if _is_read_back(spelling, value, is_flow, column):
             return spelling
-    raise BadInput(UNWRITABLE.fault(f"the text {value[:40]!r} cannot be written"))
+    raise BadInput(_UNWRITABLE.fault(f"the text {value[:40]!r} cannot be written"))
 
 
 def spell_key(name: str, old: str = "", style: Style = Style()) -> str:
     """Return a name as it is written before a colon; raises BadInput where no key can be written so."""
-    for spelling in ([quote_yaml(name, old)] if old else []) + ([name] if can_be_plain(name, True) else []) + [quote_yaml(name, style.quote)]:
+    for spelling in ([_quote_yaml(name, old)] if old else []) + ([name] if _can_be_plain(name, True) else []) + [_quote_yaml(name, style.quote)]:
         try:
             if parse_document(f"{spelling}: 0\n", "").data == {name: 0} == parse_document(f"{{{spelling}: 0}}\n", "").data:
                 return spelling
         except BadInput:
             continue
-    raise BadInput(UNWRITABLE.fault(f"the name {name[:40]!r} cannot be written"))
+    raise BadInput(_UNWRITABLE.fault(f"the name {name[:40]!r} cannot be written"))
 
 # %% ../../../nbs/contract/edit/03_spelling.ipynb #d61ce9bd
 def flow_text(value: Any, style: Style) -> str:

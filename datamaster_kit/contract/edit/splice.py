@@ -17,8 +17,7 @@ from .layout import Entry, Layout, Node, UnusualLayoutError, entry_column, entry
 from .spelling import Style, entry_lines, flow_text, collection_lines, spell_scalar, spell_key
 
 # %% auto #0
-__all__ = ['EntryPlace', 'entry_place', 'slot_of', 'value_lines', 'set_value', 'edit_block', 'has_blank_gaps', 'insert_lines',
-           'remove_lines', 'insert_value', 'remove_value', 'empty_block']
+__all__ = ['EntryPlace', 'entry_place', 'set_value', 'edit_block', 'insert_lines', 'insert_value', 'remove_value']
 
 # %% ../../../nbs/contract/edit/05_splice.ipynb #1153733c
 @dataclass(frozen=True)
@@ -41,7 +40,7 @@ def entry_place(layout: Layout, path: NodePath) -> EntryPlace:
     return EntryPlace(parent, entry_position(parent, path[-1]), len(path) == 1)
 
 # %% ../../../nbs/contract/edit/05_splice.ipynb #f6e9a1d2
-def slot_of(text: str, entry: Entry) -> int:
+def _slot_of(text: str, entry: Entry) -> int:
     """Return where the slot of an entry's value begins."""
     if entry.key is None:
         return entry.start + 1
@@ -51,7 +50,7 @@ def slot_of(text: str, entry: Entry) -> int:
     return colon.end()
 
 
-def value_lines(text: str, value: Any, entry: Entry, column: int, old: Node, style: Style, width: int) -> tuple[str, list[str]]:
+def _value_lines(text: str, value: Any, entry: Entry, column: int, old: Node, style: Style, width: int) -> tuple[str, list[str]]:
     """Return what of a value goes on the line of its key or dash, and the lines below."""
     if isinstance(value, dict | list | tuple):
         if not value:
@@ -72,11 +71,11 @@ def set_value(layout: Layout, path: NodePath, value: Any, style: Style) -> str:
     entry, old = here.entry, here.entry.value
     if here.parent.is_flow:
         return set_flow_value(text, entry, spell_scalar(value, old.style, True, style=style) if not isinstance(value, dict | list | tuple) else flow_text(value, style))
-    column, slot = entry_column(text, entry), slot_of(text, entry)
+    column, slot = entry_column(text, entry), _slot_of(text, entry)
     if old.is_flow and isinstance(value, dict | list | tuple) and value and old.entries:
         return replace_span(text, old.start, old.end, flow_text(value, style))
     width = max((len(line.strip()) for line in text[old.start : old.end].split("\n")[1:]), default=100)
-    first, rest = value_lines(text, value, entry, column, old, style, width)
+    first, rest = _value_lines(text, value, entry, column, old, style, width)
     is_block = old.style in ("|", ">") or (old.kind in ("mapping", "list") and not old.is_flow)
     if not is_block and not rest:
         return replace_span(text, old.start, old.end, first) if old.start < old.end else replace_span(text, slot, slot, f" {first}")
@@ -107,21 +106,21 @@ def edit_block(layout: Layout, parent: Node, is_root: bool, change: Callable[[st
     return text[:start] + dashes.rstrip() + "\n" + body.lstrip("\n")
 
 
-def has_blank_gaps(text: str, found: list[tuple[int, int]]) -> bool:
+def _has_blank_gaps(text: str, found: list[tuple[int, int]]) -> bool:
     """The entries of a block are set apart by blank lines."""
     return len(found) > 1 and all("\n" in text[end + 1 : start] and not text[end + 1 : start].strip() for (_, end), (start, _) in pairwise(found))
 
 
 def insert_lines(text: str, found: list[tuple[int, int]], position: int, lines: list[str]) -> str:
     """Return the text with lines as a new entry at a position of a block."""
-    gap = "\n\n" if has_blank_gaps(text, found) else "\n"
+    gap = "\n\n" if _has_blank_gaps(text, found) else "\n"
     new = "\n".join(lines)
     if position == 0:
         return replace_span(text, found[0][0], found[0][0], new + gap)
     return replace_span(text, found[position - 1][1], found[position - 1][1], gap + new)
 
 
-def remove_lines(text: str, start: int, end: int, is_first: bool) -> str:
+def _remove_lines(text: str, start: int, end: int, is_first: bool) -> str:
     """Return the text without an entry's lines; of the blank lines on both sides of it, those above stay, and none below a collection's own key."""
     before, after = text[:start], text[end + 1 :]
     if not after.strip():
@@ -156,21 +155,21 @@ def remove_value(layout: Layout, path: NodePath) -> str:
     if len(parent.entries) > 1:
         if parent.is_flow:
             return remove_flow_entry(text, parent, index)
-        return edit_block(layout, parent, here.is_in_root, lambda body, found: remove_lines(body, *found[index], is_first=index == 0 and not here.is_in_root))
+        return edit_block(layout, parent, here.is_in_root, lambda body, found: _remove_lines(body, *found[index], is_first=index == 0 and not here.is_in_root))
     empty = "{}" if parent.kind == "mapping" else "[]"
     if parent.is_flow:
         return replace_span(text, parent.start, parent.end, empty)
     if len(path) > 1:
-        return empty_block(layout, path, empty)
+        return _empty_block(layout, path, empty)
     start, end = entry_spans(text, parent, True)[0]
     return replace_span(text, start, end, empty)
 
 
-def empty_block(layout: Layout, path: NodePath, empty: str) -> str:
+def _empty_block(layout: Layout, path: NodePath, empty: str) -> str:
     """Return the text without the only entry of a block; comments of sections stay."""
     text = layout.text
     start, end = entry_spans(text, entry_place(layout, path).parent)[0]
-    slot = slot_of(text, entry_place(layout, path[:-1]).entry)
+    slot = _slot_of(text, entry_place(layout, path[:-1]).entry)
     head = re.fullmatch(r"([ \t]*(?:[ \t]#[^\n]*)?\n)((?:[ \t]*(?:#[^\n]*)?\n)*)", text[slot:start])
     if head is None:  # the entry is on the line of a dash, or of an anchor
         return set_value(layout, path[:-1], {} if empty == "{}" else [], Style())

@@ -15,11 +15,10 @@ from .properties import ODCS_TYPE_OPTIONS, parse_value_list
 from .parts import parse_flag, parse_whole_number
 
 # %% auto #0
-__all__ = ['SERVER_NAMED_TWICE', 'KEY_POSITION_FLAGS', 'CUSTOM_PROPERTY_READERS', 'server_contradictions', 'field_contradictions',
-           'contradictions']
+__all__ = ['contradictions']
 
 # %% ../../../nbs/contract/odcs/07_contradictions.ipynb #011688e8
-SERVER_NAMED_TWICE = code("server-named-twice", "Two servers have one name.", "rename one of them, or remove it", severity="warning")
+_SERVER_NAMED_TWICE = code("server-named-twice", "Two servers have one name.", "rename one of them, or remove it", severity="warning")
 
 
 def _mapping_items(value: Any) -> list[tuple[int, Mapping[str, Any]]]:
@@ -27,23 +26,23 @@ def _mapping_items(value: Any) -> list[tuple[int, Mapping[str, Any]]]:
     return [(place, item) for place, item in enumerate(value) if isinstance(item, Mapping)] if isinstance(value, list) else []
 
 
-def server_contradictions(data: Mapping[str, Any], document: Document) -> Iterator[Fault]:
+def _server_contradictions(data: Mapping[str, Any], document: Document) -> Iterator[Fault]:
     """Yield the servers whose name another one has, upper and lower case being the same."""
     seen = dict[str, int]()
     for place, item in _mapping_items(data.get("servers")):
         name = str(item.get("server") or "").casefold()
         if name and name in seen:
-            yield document.fault(SERVER_NAMED_TWICE, f"the server {item['server']!r} has the name of servers[{seen[name]}]", ("servers", place))
+            yield document.fault(_SERVER_NAMED_TWICE, f"the server {item['server']!r} has the name of servers[{seen[name]}]", ("servers", place))
         seen.setdefault(name, place)
 
 # %% ../../../nbs/contract/odcs/07_contradictions.ipynb #2ebbb490
-KEY_POSITION_FLAGS = {"primaryKeyPosition": "primaryKey", "partitionKeyPosition": "partitioned"}
-CUSTOM_PROPERTY_READERS = {"pii": (parse_flag, "true or false"), "clusterKeyPosition": (parse_whole_number, "a whole number"), "minLength": (parse_whole_number, "a whole number"), "maxLength": (parse_whole_number, "a whole number")}
+_KEY_POSITION_FLAGS = {"primaryKeyPosition": "primaryKey", "partitionKeyPosition": "partitioned"}
+_CUSTOM_PROPERTY_READERS = {"pii": (parse_flag, "true or false"), "clusterKeyPosition": (parse_whole_number, "a whole number"), "minLength": (parse_whole_number, "a whole number"), "maxLength": (parse_whole_number, "a whole number")}
 
 
-def field_contradictions(item: Mapping[str, Any], document: Document, path: NodePath) -> Iterator[Fault]:
+def _field_contradictions(item: Mapping[str, Any], document: Document, path: NodePath) -> Iterator[Fault]:
     """Yield what one property says twice, or in a way that is not read."""
-    for position, yes in KEY_POSITION_FLAGS.items():
+    for position, yes in _KEY_POSITION_FLAGS.items():
         value = item.get(position)
         if isinstance(value, int) and value > 0 and not item.get(yes):
             said = f"'{yes}: false' holds" if yes in item else f"there is no '{yes}: true'"
@@ -55,7 +54,7 @@ def field_contradictions(item: Mapping[str, Any], document: Document, path: Node
         own = places.get(str(name))
         if own is not None and own != (list(parse_value_list(value) or ()) if name == "enum" else value):
             yield document.fault(VALUE_WITHOUT_EFFECT, f"the custom property {name!r} is {value!r}, and {own!r}, which the property has itself, holds", at)
-        elif name in CUSTOM_PROPERTY_READERS and own is None:
+        elif name in _CUSTOM_PROPERTY_READERS and own is None:
             yield from _custom_value_faults(str(name), value, document, at)
         elif name == "references" and isinstance(value, list) and item.get("relationships"):
             yield document.fault(VALUE_WITHOUT_EFFECT, "'relationships' are not read beside the custom property 'references', which holds", (*path, "relationships"))
@@ -69,7 +68,7 @@ def _own_enum_values(item: Mapping[str, Any]) -> list[Any] | None:
 
 def _custom_value_faults(name: str, value: Any, document: Document, at: NodePath) -> Iterator[Fault]:
     """Yield that a custom property, whose name says what it means, has a value that does not."""
-    read, expected = CUSTOM_PROPERTY_READERS[name]
+    read, expected = _CUSTOM_PROPERTY_READERS[name]
     try:
         read(value)
     except ValueError:
@@ -78,7 +77,7 @@ def _custom_value_faults(name: str, value: Any, document: Document, at: NodePath
 # %% ../../../nbs/contract/odcs/07_contradictions.ipynb #bb29613a
 def contradictions(data: Mapping[str, Any], document: Document) -> Iterator[Fault]:
     """Yield everything that an ODCS file says twice, in the order of the file."""
-    yield from server_contradictions(data, document)
+    yield from _server_contradictions(data, document)
     for place, model in _mapping_items(data.get("schema")):
         yield from _properties_contradictions(model.get("properties"), document, ("schema", place, "properties"))
 
@@ -91,7 +90,7 @@ def _properties_contradictions(items: Any, document: Document, path: NodePath) -
 
 def _property_contradictions(item: Mapping[str, Any], document: Document, path: NodePath) -> Iterator[Fault]:
     """Yield what a property and the parts of its type say twice."""
-    yield from field_contradictions(item, document, path)
+    yield from _field_contradictions(item, document, path)
     yield from _properties_contradictions(item.get("properties"), document, (*path, "properties"))
     entries = item.get("map")
     parts = [(("items",), item.get("items")), *((("map", key), entries.get(key)) for key in ("key", "value") if isinstance(entries, Mapping))]

@@ -14,34 +14,32 @@ from ..fault import Fault, code
 from .standard_schema import NEWEST_ODCS_VERSION, ODCS_VERSIONS
 
 # %% auto #0
-__all__ = ['OdcsPath', 'RewriteNote', 'OLD_ODCS_FORM', 'BAD_ODCS_VERSION', 'METRICS_BY_OLD_NAME', 'ODCS_OPERATORS',
-           'OLD_OPERATORS', 'CURRENT_NUMBER_FORMATS', 'NULLABLE_KEYS', 'FREE_FORM_KEYS', 'rewrite_old_quality',
-           'rewrite_old_options', 'rewrite_old_form', 'copy_free_form', 'find_odcs_version', 'upgrade_odcs_data']
+__all__ = ['ODCS_OPERATORS', 'find_odcs_version', 'upgrade_odcs_data']
 
 # %% ../../../nbs/contract/odcs/03_older_forms.ipynb #5cd5c107
-OdcsPath = tuple[str | int, ...]
-RewriteNote = tuple[OdcsPath, str]
+_OdcsPath = tuple[str | int, ...]
+_RewriteNote = tuple[_OdcsPath, str]
 
-OLD_ODCS_FORM = code("odcs-old-form", "A form that a later version of ODCS renamed; it is read as today's.", "write today's form", severity="note")
-BAD_ODCS_VERSION = code("odcs-version", "The version of ODCS is missing, or one that the toolkit does not read.", "write apiVersion: v3.1.0")
+_OLD_ODCS_FORM = code("odcs-old-form", "A form that a later version of ODCS renamed; it is read as today's.", "write today's form", severity="note")
+_BAD_ODCS_VERSION = code("odcs-version", "The version of ODCS is missing, or one that the toolkit does not read.", "write apiVersion: v3.1.0")
 
 # %% ../../../nbs/contract/odcs/03_older_forms.ipynb #1ddb575d
-METRICS_BY_OLD_NAME = {
+_METRICS_BY_OLD_NAME = {
     "nullCheck": "nullValues", "nullCount": "nullValues", "duplicateCount": "duplicateValues", "validValues": "invalidValues",
     "invalidCount": "invalidValues", "missingCount": "missingValues", "countCheck": "rowCount",
 }
 ODCS_OPERATORS = ("mustBe", "mustNotBe", "mustBeGreaterThan", "mustBeGreaterOrEqualTo", "mustBeLessThan", "mustBeLessOrEqualTo", "mustBeBetween", "mustNotBeBetween")
-OLD_OPERATORS = {"mustBeGreaterThanOrEqualTo": "mustBeGreaterOrEqualTo", "mustBeLessThanOrEqualTo": "mustBeLessOrEqualTo"}
+_OLD_OPERATORS = {"mustBeGreaterThanOrEqualTo": "mustBeGreaterOrEqualTo", "mustBeLessThanOrEqualTo": "mustBeLessOrEqualTo"}
 
 
-def rewrite_old_quality(item: dict[str, Any], path: OdcsPath) -> Iterator[RewriteNote]:
+def _rewrite_old_quality(item: dict[str, Any], path: _OdcsPath) -> Iterator[_RewriteNote]:
     """Rewrite one check in place (ODCS v3.1, Data quality: `rule` is deprecated for `metric`), and yield what was rewritten."""
-    for old, new in OLD_OPERATORS.items():
+    for old, new in _OLD_OPERATORS.items():
         if old in item:
             item.setdefault(new, item.pop(old))
             yield (*path, old), f"{old} is spelled {new}"
     if item.get("type", "library") == "library" and isinstance(rule := item.get("rule"), str) and "metric" not in item:
-        item["metric"] = METRICS_BY_OLD_NAME.get(item.pop("rule"), rule)
+        item["metric"] = _METRICS_BY_OLD_NAME.get(item.pop("rule"), rule)
         yield (*path, "rule"), f"rule: {rule} is now metric: {item['metric']}"
     if "validValues" in item and item.get("metric") == "invalidValues":
         item["arguments"] = {"validValues": item.pop("validValues")} | dict(item.get("arguments") or {})
@@ -51,10 +49,10 @@ def rewrite_old_quality(item: dict[str, Any], path: OdcsPath) -> Iterator[Rewrit
         yield path, "no operator is given; mustBe: 0 is meant"
 
 # %% ../../../nbs/contract/odcs/03_older_forms.ipynb #f9604f58
-CURRENT_NUMBER_FORMATS = {"int8": "i8", "int16": "i16", "int32": "i32", "int64": "i64", "uint8": "u8", "uint16": "u16", "uint32": "u32", "uint64": "u64", "float": "f32", "float32": "f32", "double": "f64", "float64": "f64"}
+_CURRENT_NUMBER_FORMATS = {"int8": "i8", "int16": "i16", "int32": "i32", "int64": "i64", "uint8": "u8", "uint16": "u16", "uint32": "u32", "uint64": "u64", "float": "f32", "float32": "f32", "double": "f64", "float64": "f64"}
 
 
-def rewrite_old_options(property: dict[str, Any], path: OdcsPath) -> Iterator[RewriteNote]:
+def _rewrite_old_options(property: dict[str, Any], path: _OdcsPath) -> Iterator[_RewriteNote]:
     """Rewrite a property's logicalTypeOptions in place, and yield what was rewritten."""
     options = property.get("logicalTypeOptions")
     if not isinstance(options, dict):
@@ -65,8 +63,8 @@ def rewrite_old_options(property: dict[str, Any], path: OdcsPath) -> Iterator[Re
             if flag and limit in options:
                 options[exclusive] = options.pop(limit)
             yield (*path, "logicalTypeOptions", exclusive), f"{exclusive} is the limit itself, not a flag, since v3.1"
-    if property.get("logicalType") in ("integer", "number") and options.get("format") in CURRENT_NUMBER_FORMATS:
-        options["format"] = CURRENT_NUMBER_FORMATS[options["format"]]
+    if property.get("logicalType") in ("integer", "number") and options.get("format") in _CURRENT_NUMBER_FORMATS:
+        options["format"] = _CURRENT_NUMBER_FORMATS[options["format"]]
     numeric = {name: options.pop(name) for name in ("precision", "scale") if name in options and property.get("logicalType") in (None, "number", "integer")}
     if numeric:
         customs = property.setdefault("customProperties", [])
@@ -76,48 +74,48 @@ def rewrite_old_options(property: dict[str, Any], path: OdcsPath) -> Iterator[Re
         del property["logicalTypeOptions"]
 
 # %% ../../../nbs/contract/odcs/03_older_forms.ipynb #7d188aac
-NULLABLE_KEYS = ("value", "valueExt", "mustBe", "mustNotBe")
-FREE_FORM_KEYS = ("customProperties", "arguments", "implementation", "examples", "logicalTypeOptions", "enum", "context", "servers")
+_NULLABLE_KEYS = ("value", "valueExt", "mustBe", "mustNotBe")
+_FREE_FORM_KEYS = ("customProperties", "arguments", "implementation", "examples", "logicalTypeOptions", "enum", "context", "servers")
 
 
-def rewrite_old_form(value: Any, path: OdcsPath, notes: list[RewriteNote]) -> Any:
+def _rewrite_old_form(value: Any, path: _OdcsPath, notes: list[_RewriteNote]) -> Any:
     """Return a copy of a document in today's form, and append what was rewritten to `notes`."""
     if isinstance(value, Mapping):
-        said = {key: item for key, item in value.items() if item is not None or key in NULLABLE_KEYS}
-        copy = {key: copy_free_form(item) if key in FREE_FORM_KEYS else rewrite_old_form(item, (*path, key), notes) for key, item in said.items()}
+        said = {key: item for key, item in value.items() if item is not None or key in _NULLABLE_KEYS}
+        copy = {key: _copy_free_form(item) if key in _FREE_FORM_KEYS else _rewrite_old_form(item, (*path, key), notes) for key, item in said.items()}
         if len(path) > 1 and path[-2] == "quality":
-            notes.extend(rewrite_old_quality(copy, path))
-        notes.extend(rewrite_old_options(copy, path))
+            notes.extend(_rewrite_old_quality(copy, path))
+        notes.extend(_rewrite_old_options(copy, path))
         return copy
     if isinstance(value, list):
-        return [rewrite_old_form(item, (*path, position), notes) for position, item in enumerate(value)]
+        return [_rewrite_old_form(item, (*path, position), notes) for position, item in enumerate(value)]
     return value
 
 
-def copy_free_form(value: Any) -> Any:
+def _copy_free_form(value: Any) -> Any:
     """Return a copy that shares no mapping and no list with the document."""
     if isinstance(value, Mapping):
-        return {key: copy_free_form(item) for key, item in value.items()}
-    return [copy_free_form(item) for item in value] if isinstance(value, list) else value
+        return {key: _copy_free_form(item) for key, item in value.items()}
+    return [_copy_free_form(item) for item in value] if isinstance(value, list) else value
 
 # %% ../../../nbs/contract/odcs/03_older_forms.ipynb #2564fe04
 def find_odcs_version(document: Document, data: Any) -> tuple[str, tuple[Fault, ...]]:
     """Return the version whose schema a document keeps, the newest for one of the 3 series that is not known; empty, with a fault, where it is not ODCS 3 at all."""
     if not isinstance(data, Mapping):
-        return "", (document.fault(BAD_ODCS_VERSION, "the document is not a mapping of keys", ()),)
+        return "", (document.fault(_BAD_ODCS_VERSION, "the document is not a mapping of keys", ()),)
     version = str(data.get("apiVersion", ""))
     if version in ODCS_VERSIONS:
         return version, ()
     if not re.fullmatch(r"v?3\.\d{1,9}(\.\d{1,9})?", version):
         hint = nearest_name_hint(version, ODCS_VERSIONS) or "v3.0.0 to v3.2.0 are read"
-        return "", (document.fault(BAD_ODCS_VERSION, f"apiVersion {version!r} is not a version of the 3 series", ("apiVersion",), hint),)
-    return NEWEST_ODCS_VERSION, (document.fault(OLD_ODCS_FORM, f"apiVersion {version} is not known; the file is read as {NEWEST_ODCS_VERSION}", ("apiVersion",)),)
+        return "", (document.fault(_BAD_ODCS_VERSION, f"apiVersion {version!r} is not a version of the 3 series", ("apiVersion",), hint),)
+    return NEWEST_ODCS_VERSION, (document.fault(_OLD_ODCS_FORM, f"apiVersion {version} is not known; the file is read as {NEWEST_ODCS_VERSION}", ("apiVersion",)),)
 
 
 def upgrade_odcs_data(document: Document, data: Mapping[str, Any]) -> tuple[dict[str, Any], tuple[Fault, ...]]:
     """Return the data of a document of the 3 series in the form of v3.2, with a note for each thing that was rewritten."""
-    notes: list[RewriteNote] = []
-    copy = rewrite_old_form(data, (), notes)
+    notes: list[_RewriteNote] = []
+    copy = _rewrite_old_form(data, (), notes)
     if copy.get("apiVersion") not in ODCS_VERSIONS:
         copy["apiVersion"] = NEWEST_ODCS_VERSION
     if isinstance(copy.get("version"), int | float):
@@ -126,4 +124,4 @@ def upgrade_odcs_data(document: Document, data: Mapping[str, Any]) -> tuple[dict
         notes.append((("team",), "team is an object with members since v3.1"))
     if copy.get("slaDefaultElement"):
         notes.append((("slaDefaultElement",), "slaDefaultElement is deprecated since v3.1: write element at each property"))
-    return copy, tuple(document.fault(OLD_ODCS_FORM, message, path) for path, message in notes)
+    return copy, tuple(document.fault(_OLD_ODCS_FORM, message, path) for path, message in notes)

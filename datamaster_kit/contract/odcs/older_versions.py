@@ -21,35 +21,33 @@ from ..edit.operation import node_value
 from ..sql.server_types import server_dialect
 
 # %% auto #0
-__all__ = ['OLD_RULES', 'is_older_version', 'with_custom_properties', 'older_type', 'older_options', 'older_property',
-           'older_quality', 'older_model', 'older_document', 'remove_forbidden_keys', 'add_custom_property',
-           'walk_document_parts', 'render_odcs_version']
+__all__ = ['render_odcs_version']
 
 # %% ../../../nbs/contract/odcs/11_older_versions.ipynb #582a688e
-def is_older_version(version: str, other: str) -> bool:
+def _is_older_version(version: str, other: str) -> bool:
     """A version of the standard is older than another."""
     return ODCS_VERSIONS.index(version) < ODCS_VERSIONS.index(other)
 
 
-def with_custom_properties(item: Mapping[str, Any], named: Mapping[str, Any]) -> dict[str, Any]:
+def _with_custom_properties(item: Mapping[str, Any], named: Mapping[str, Any]) -> dict[str, Any]:
     """Return a part of a document with more custom properties."""
     more = [{"property": name, "value": value} for name, value in named.items()]
     return {**item, **({"customProperties": [*item.get("customProperties", ()), *more]} if more else {})}
 
 
-def older_type(item: dict[str, Any], version: str, dialect: str = "") -> dict[str, Any]:
+def _older_type(item: dict[str, Any], version: str, dialect: str = "") -> dict[str, Any]:
     """Return a property of a server of a dialect without a map, a vector, and in v3.0 without a moment, as its logical type."""
     logical, type = item.get("logicalType"), read_odcs_field(item, dialect=dialect).type if item.get("logicalType") in ("map", "vector") else None
     if isinstance(type, Map):
         return {**{key: value for key, value in item.items() if key != "map"}, "logicalType": "object", "physicalType": canonical_type(type)}
     if isinstance(type, Array):
         return {**item, "logicalType": "array", "items": build_odcs_property(type.element, "element", dialect)}
-    if is_older_version(version, "v3.1.0") and logical in ("timestamp", "time"):
+    if _is_older_version(version, "v3.1.0") and logical in ("timestamp", "time"):
         item = {**item, "logicalType": "date" if logical == "timestamp" else "string"}
     return item
 
 
-def older_options(item: dict[str, Any]) -> dict[str, Any]:
+def _older_options(item: dict[str, Any]) -> dict[str, Any]:
     """Return a property whose limits that exclude are flags beside the limits, as in v3.0."""
     options = dict(item.get("logicalTypeOptions") or {})
     for exclusive, limit in (("exclusiveMinimum", "minimum"), ("exclusiveMaximum", "maximum")):
@@ -58,58 +56,58 @@ def older_options(item: dict[str, Any]) -> dict[str, Any]:
     return {**item, **({"logicalTypeOptions": options} if options else {})}
 
 
-def older_property(item: dict[str, Any], version: str, dialect: str = "") -> dict[str, Any]:
+def _older_property(item: dict[str, Any], version: str, dialect: str = "") -> dict[str, Any]:
     """Return a property, with those in it, in the form of an older version."""
-    item, named = older_type(item, version, dialect), dict[str, Any]()
+    item, named = _older_type(item, version, dialect), dict[str, Any]()
     if "enum" in item:
         named["enum"] = [entry["value"] if isinstance(entry, Mapping) else entry for entry in item["enum"]]
-    if is_older_version(version, "v3.1.0"):
-        item = older_options(item)
+    if _is_older_version(version, "v3.1.0"):
+        item = _older_options(item)
         if "relationships" in item:
             named["references"] = [one["to"] for one in item["relationships"]]
         item = {key: value for key, value in item.items() if key != "relationships"}
-    inner = {"quality": [older_quality(check, version) for check in item.get("quality", ())], "properties": [older_property(part, version, dialect) for part in item.get("properties", ())],
-             **({"items": older_property(item["items"], version, dialect)} if "items" in item else {})}
-    return with_custom_properties({key: inner.get(key, value) for key, value in item.items() if key != "enum"}, named)
+    inner = {"quality": [_older_quality(check, version) for check in item.get("quality", ())], "properties": [_older_property(part, version, dialect) for part in item.get("properties", ())],
+             **({"items": _older_property(item["items"], version, dialect)} if "items" in item else {})}
+    return _with_custom_properties({key: inner.get(key, value) for key, value in item.items() if key != "enum"}, named)
 
 
-def older_quality(check: dict[str, Any], version: str) -> dict[str, Any]:
+def _older_quality(check: dict[str, Any], version: str) -> dict[str, Any]:
     """Return a check, whose metric is a rule in v3.0, with the valid values beside it."""
-    if not is_older_version(version, "v3.1.0"):
+    if not _is_older_version(version, "v3.1.0"):
         return check
-    renamed = {("rule" if key == "metric" else key): OLD_RULES.get(value, value) if key == "metric" else value for key, value in check.items()}
+    renamed = {("rule" if key == "metric" else key): _OLD_RULES.get(value, value) if key == "metric" else value for key, value in check.items()}
     if check.get("metric") == "invalidValues" and [*check.get("arguments", {})] == ["validValues"]:
         renamed |= {"rule": "validValues", "validValues": renamed.pop("arguments")["validValues"]}
     return renamed
 
 
-OLD_RULES = {"duplicateValues": "duplicateCount"}  # ODCS v3.0, Data quality, library
+_OLD_RULES = {"duplicateValues": "duplicateCount"}  # ODCS v3.0, Data quality, library
 
 
-def older_model(model: dict[str, Any], version: str, dialect: str = "") -> dict[str, Any]:
+def _older_model(model: dict[str, Any], version: str, dialect: str = "") -> dict[str, Any]:
     """Return a schema object in the form of an older version."""
     named = dict[str, Any]()
-    if is_older_version(version, "v3.1.0") and "relationships" in model:
+    if _is_older_version(version, "v3.1.0") and "relationships" in model:
         keys = [read_reference(one, model["name"]) for one in model["relationships"]]
         named["references"] = [{"fields": list(one.fields), "model": one.model, "to": list(one.to_fields)} for one in keys]
         model = {key: value for key, value in model.items() if key != "relationships"}
-    inner = {"properties": [older_property(item, version, dialect) for item in model.get("properties", ())], "quality": [older_quality(check, version) for check in model.get("quality", ())]}
-    return with_custom_properties({key: inner.get(key, value) for key, value in model.items()}, named)
+    inner = {"properties": [_older_property(item, version, dialect) for item in model.get("properties", ())], "quality": [_older_quality(check, version) for check in model.get("quality", ())]}
+    return _with_custom_properties({key: inner.get(key, value) for key, value in model.items()}, named)
 
 
-def older_document(document: Mapping[str, Any], version: str) -> dict[str, Any]:
+def _older_document(document: Mapping[str, Any], version: str) -> dict[str, Any]:
     """Return a document of the newest version in the forms of an older one; a status, which that one asks for, is draft where there is none."""
     dialect = server_dialect(server.get("type", "") for server in document.get("servers", ()))
-    older: dict[str, Any] = {key: [older_model(model, version, dialect) for model in value] if key == "schema" else value for key, value in document.items()}
+    older: dict[str, Any] = {key: [_older_model(model, version, dialect) for model in value] if key == "schema" else value for key, value in document.items()}
     older |= {"apiVersion": version, "status": document.get("status") or "draft"}
-    if is_older_version(version, "v3.1.0") and isinstance(older.get("team"), Mapping):
+    if _is_older_version(version, "v3.1.0") and isinstance(older.get("team"), Mapping):
         older["team"] = list(older["team"].get("members", ()))
     return {key: value for key, value in older.items() if value != []}
 
 # %% ../../../nbs/contract/odcs/11_older_versions.ipynb #8d427252
-def remove_forbidden_keys(document: dict[str, Any], version: str) -> dict[str, Any]:
+def _remove_forbidden_keys(document: dict[str, Any], version: str) -> dict[str, Any]:
     """Return a document, its parts changed in place, without what a version's schema forbids."""
-    for _ in range(sum(1 for _ in walk_document_parts(document))):
+    for _ in range(sum(1 for _ in _walk_document_parts(document))):
         errors = [deepest_error(error) for error in validator("", version).iter_errors(document)]
         error = max(errors, key=lambda one: len(one.absolute_path), default=None)
         path = tuple(error.absolute_path) if error else ()
@@ -120,25 +118,25 @@ def remove_forbidden_keys(document: dict[str, Any], version: str) -> dict[str, A
         for key in keys or path[-1:]:
             value = node_value(document, place).pop(key)
             if isinstance(key, str) and key not in ("id", "customProperties"):
-                add_custom_property(document, place, key, value, version)
+                _add_custom_property(document, place, key, value, version)
     return document
 
 
-def add_custom_property(document: dict[str, Any], place: tuple[str | int, ...], key: str, value: Any, version: str) -> None:
+def _add_custom_property(document: dict[str, Any], place: tuple[str | int, ...], key: str, value: Any, version: str) -> None:
     """Add a custom property to the part at a place, where the version's schema lets it have some."""
     part = node_value(document, place)
     before = {name: item for name, item in part.items() if name == "customProperties"}
-    part |= with_custom_properties(before, {key: value})
+    part |= _with_custom_properties(before, {key: value})
     if any(tuple(error.absolute_path) == place and "customProperties" in forbidden_names(error) for error in map(deepest_error, validator("", version).iter_errors(document))):
         del part["customProperties"]
         part |= before
 
 
-def walk_document_parts(data: Any) -> Iterator[Any]:
+def _walk_document_parts(data: Any) -> Iterator[Any]:
     """Yield every part of a document."""
     yield data
     for part in data.values() if isinstance(data, Mapping) else data if isinstance(data, list) else ():
-        yield from walk_document_parts(part)
+        yield from _walk_document_parts(part)
 
 # %% ../../../nbs/contract/odcs/11_older_versions.ipynb #7e6ca1ac
 def render_odcs_version(contract: Contract, version: str = NEWEST_ODCS_VERSION) -> tuple[str, tuple[str, ...]]:
@@ -147,7 +145,7 @@ def render_odcs_version(contract: Contract, version: str = NEWEST_ODCS_VERSION) 
 
     if version == NEWEST_ODCS_VERSION:
         return odcs_yaml(contract), ()
-    data = remove_forbidden_keys(older_document(build_odcs(contract), version), version)
+    data = _remove_forbidden_keys(_older_document(build_odcs(contract), version), version)
     read, _ = translate_document(Document("", data, {}), Path(), lenient=True)
     lost = find_changed_addresses(contract, read) if read else ("all of it",)
     return render_document_yaml(data), lost

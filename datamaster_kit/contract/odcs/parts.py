@@ -12,14 +12,14 @@ from typing import Any
 from ..model import Link, Role
 
 # %% auto #0
-__all__ = ['ODCS_KEY_PREFIX', 'STABLE_ID', 'ELEMENT_KEYS', 'LINKS_KEY', 'read_custom_properties', 'build_property_keys',
-           'drop_empty_keys', 'read_element_texts', 'read_odcs_links', 'build_link_entries', 'read_odcs_role',
-           'build_role_entry', 'take_property', 'parse_flag', 'parse_whole_number', 'parse_non_empty_text']
+__all__ = ['LINKS_KEY', 'read_custom_properties', 'build_property_keys', 'drop_empty_keys', 'read_element_texts',
+           'read_odcs_links', 'build_link_entries', 'read_odcs_role', 'build_role_entry', 'take_property', 'parse_flag',
+           'parse_whole_number', 'parse_non_empty_text']
 
 # %% ../../../nbs/contract/odcs/00_parts.ipynb #d4208a3d
-ODCS_KEY_PREFIX = "odcs."
-STABLE_ID = re.compile(r"[A-Za-z0-9_-]+")
-ELEMENT_KEYS = frozenset(("authoritativeDefinitions", "context", "deprecated", "id", "semanticType", "synonyms", "tags", "valueExt", "customProperties"))
+_ODCS_KEY_PREFIX = "odcs."
+_STABLE_ID = re.compile(r"[A-Za-z0-9_-]+")
+_ELEMENT_KEYS = frozenset(("authoritativeDefinitions", "context", "deprecated", "id", "semanticType", "synonyms", "tags", "valueExt", "customProperties"))
 
 
 def read_custom_properties(item: Mapping[str, Any], kept: Iterable[str] = ()) -> dict[str, Any]:
@@ -28,17 +28,17 @@ def read_custom_properties(item: Mapping[str, Any], kept: Iterable[str] = ()) ->
     properties = {custom["property"]: custom.get("value") for custom in customs}
     more = {custom["property"]: {key: value for key, value in custom.items() if key not in ("property", "value")} for custom in customs}
     if any(more.values()):
-        properties[f"{ODCS_KEY_PREFIX}customProperties"] = {name: extra for name, extra in more.items() if extra}
-    return properties | {f"{ODCS_KEY_PREFIX}{key}": item[key] for key in kept if key in item}
+        properties[f"{_ODCS_KEY_PREFIX}customProperties"] = {name: extra for name, extra in more.items() if extra}
+    return properties | {f"{_ODCS_KEY_PREFIX}{key}": item[key] for key in kept if key in item}
 
 
 def build_property_keys(properties: Mapping[str, Any], *named: tuple[str, Any]) -> dict[str, Any]:
     """Return the keys that carry a mapping of properties: the kept ones as themselves, all others under customProperties."""
-    extras = properties.get(f"{ODCS_KEY_PREFIX}customProperties", {})
-    of_element = {key: key.removeprefix(ODCS_KEY_PREFIX) for key in properties if key.startswith(ODCS_KEY_PREFIX) and key.removeprefix(ODCS_KEY_PREFIX) in ELEMENT_KEYS}
+    extras = properties.get(f"{_ODCS_KEY_PREFIX}customProperties", {})
+    of_element = {key: key.removeprefix(_ODCS_KEY_PREFIX) for key in properties if key.startswith(_ODCS_KEY_PREFIX) and key.removeprefix(_ODCS_KEY_PREFIX) in _ELEMENT_KEYS}
     kept = {name: properties[key] for key, name in of_element.items() if name != "customProperties"}
     own = [(key, value) for key, value in properties.items() if key not in of_element]
-    if "id" in kept and not STABLE_ID.fullmatch(str(kept["id"])):
+    if "id" in kept and not _STABLE_ID.fullmatch(str(kept["id"])):
         own.append(("id", kept.pop("id")))  # 3.0 leaves the key open, and later versions do not
     customs = [{"property": key, "value": value, **extras.get(key, {})} for key, value in (*named, *own)]
     return kept | ({"customProperties": customs} if customs else {})

@@ -16,9 +16,7 @@ from .quality import read_odcs_quality
 from .property_type import odcs_logical_type, own_physical_type, read_odcs_type
 
 # %% auto #0
-__all__ = ['ODCS_TYPE_OPTIONS', 'ODCS_FIELD_TEXTS', 'KEPT_KEYS', 'short_reference', 'reference_ends', 'read_reference',
-           'split_external', 'parse_value_list', 'take_enum', 'take_constraints', 'key_position', 'read_odcs_field',
-           'take_stored_options', 'take_keys_and_flags', 'take_property_references']
+__all__ = ['ODCS_TYPE_OPTIONS', 'short_reference', 'read_reference', 'parse_value_list', 'read_odcs_field']
 
 # %% ../../../nbs/contract/odcs/06_properties.ipynb #a250024f
 def short_reference(reference: str) -> str:
@@ -29,19 +27,19 @@ def short_reference(reference: str) -> str:
     return ".".join(parts[1::2])
 
 
-def reference_ends(value: Any) -> list[str]:
+def _reference_ends(value: Any) -> list[str]:
     """Return the references that a relationship names at one end: one text, or a list."""
     return [short_reference(item) for item in (value if isinstance(value, list) else [value] if value else [])]
 
 
 def read_reference(item: Mapping[str, Any], model: str) -> Reference:
     """Return a foreign key that a schema's relationship declares; both ends lose the name of their model."""
-    here = tuple(end.removeprefix(f"{model}.") for end in reference_ends(item.get("from")))
-    there = [(split_external(end) if "#" in end else end.partition(".")[::2]) for end in reference_ends(item.get("to"))]
+    here = tuple(end.removeprefix(f"{model}.") for end in _reference_ends(item.get("from")))
+    there = [(_split_external(end) if "#" in end else end.partition(".")[::2]) for end in _reference_ends(item.get("to"))]
     return Reference(here, there[0][0] if there else "", tuple(field for _, field in there))
 
 
-def split_external(end: str) -> tuple[str, str]:
+def _split_external(end: str) -> tuple[str, str]:
     """Return the model, with its file, and the field of a reference into another contract."""
     model, _, field = end.partition("/properties/")
     return model, field.replace("/properties/", ".")
@@ -57,7 +55,7 @@ def parse_value_list(value: Any) -> tuple[Any, ...] | None:
     return tuple(value) if isinstance(value, list) else None
 
 
-def take_enum(item: Mapping[str, Any], properties: dict[str, Any], quality: list[Quality]) -> tuple[Any, ...]:
+def _take_enum(item: Mapping[str, Any], properties: dict[str, Any], quality: list[Quality]) -> tuple[Any, ...]:
     """Return the permitted values of a property; what was used is taken out of the custom properties and the checks."""
     if entries := item.get("enum"):
         if any(len(entry) > 1 for entry in entries):
@@ -79,14 +77,14 @@ ODCS_TYPE_OPTIONS = {
     "exclusive_minimum": ("exclusiveMinimum", lambda value: value), "exclusive_maximum": ("exclusiveMaximum", lambda value: value),
     "min_length": ("minLength", parse_whole_number), "max_length": ("maxLength", parse_whole_number),
 }
-ODCS_FIELD_TEXTS = {
+_ODCS_FIELD_TEXTS = {
     "description": "description", "title": "businessName", "physical_name": "physicalName", "classification": "classification",
     "encrypted_name": "encryptedName", "transform_logic": "transformLogic", "transform_description": "transformDescription",
 }
-KEPT_KEYS = ("id", "deprecated", "synonyms", "semanticType")
+_KEPT_KEYS = ("id", "deprecated", "synonyms", "semanticType")
 
 
-def take_constraints(options: dict[str, Any], properties: dict[str, Any]) -> dict[str, Any]:
+def _take_constraints(options: dict[str, Any], properties: dict[str, Any]) -> dict[str, Any]:
     """Return a field's constraints by their names in the contract, taken out of the options and custom properties."""
     found: dict[str, Any] = {}
     for name, (key, read) in ODCS_TYPE_OPTIONS.items():
@@ -97,7 +95,7 @@ def take_constraints(options: dict[str, Any], properties: dict[str, Any]) -> dic
     return found
 
 # %% ../../../nbs/contract/odcs/06_properties.ipynb #2b9107f9
-def key_position(item: Mapping[str, Any], yes: str, place: str) -> int:
+def _key_position(item: Mapping[str, Any], yes: str, place: str) -> int:
     """Return the position in a key, 0 where there is none; a key whose position is not written counts as -1 until it is known."""
     if not item.get(yes):
         return 0
@@ -107,12 +105,12 @@ def key_position(item: Mapping[str, Any], yes: str, place: str) -> int:
 
 def read_odcs_field(item: Mapping[str, Any], default_name: str = "", dialect: str = "") -> Field:
     """Return one property of ODCS v3 (section Schema) as a field, its physical type as a server of the dialect means it."""
-    properties = read_custom_properties(item, KEPT_KEYS)
-    options = dict(item.get("logicalTypeOptions") or {}) | take_stored_options(properties)
+    properties = read_custom_properties(item, _KEPT_KEYS)
+    options = dict(item.get("logicalTypeOptions") or {}) | _take_stored_options(properties)
     type = read_odcs_type(item, options, properties, partial(read_odcs_field, dialect=dialect), dialect)
     if options.get("timezone") is False and own_physical_type("TIMESTAMP_NTZ", type) == "":
         del options["timezone"]
-    found = take_constraints(options, properties)
+    found = _take_constraints(options, properties)
     if options:
         properties["odcs.logicalTypeOptions"] = options
     logical = item.get("logicalType")
@@ -124,30 +122,30 @@ def read_odcs_field(item: Mapping[str, Any], default_name: str = "", dialect: st
         name=default_name if item.get("name") is None else item["name"],
         type=type,
         physical_type=declared or own_physical_type(item.get("physicalType") or "", type),
-        enum=take_enum(item, properties, quality),
-        references=take_property_references(item, properties),
+        enum=_take_enum(item, properties, quality),
+        references=_take_property_references(item, properties),
         quality=tuple(quality),
-        **read_element_texts(item, **ODCS_FIELD_TEXTS),
+        **read_element_texts(item, **_ODCS_FIELD_TEXTS),
         **found,
-        **take_keys_and_flags(item, properties),
+        **_take_keys_and_flags(item, properties),
         properties=properties,
     )
 
 
-def take_stored_options(properties: dict[str, Any]) -> dict[str, Any]:
+def _take_stored_options(properties: dict[str, Any]) -> dict[str, Any]:
     """Return the options that the written form of an older version kept as a custom property, which is taken out."""
     return properties.pop("logicalTypeOptions") if isinstance(properties.get("logicalTypeOptions"), dict) else {}
 
 
-def take_keys_and_flags(item: Mapping[str, Any], properties: dict[str, Any]) -> dict[str, Any]:
+def _take_keys_and_flags(item: Mapping[str, Any], properties: dict[str, Any]) -> dict[str, Any]:
     """Return the keys, flags and lists of a property by their names in the contract."""
     return {
         "required": bool(item.get("required")),
         "unique": bool(item.get("unique")),
         "critical": bool(item.get("criticalDataElement")),
         "pii": take_property(properties, "pii", parse_flag) or False,
-        "primary_key": key_position(item, "primaryKey", "primaryKeyPosition"),
-        "partition": key_position(item, "partitioned", "partitionKeyPosition"),
+        "primary_key": _key_position(item, "primaryKey", "primaryKeyPosition"),
+        "partition": _key_position(item, "partitioned", "partitionKeyPosition"),
         "cluster": take_property(properties, "clusterKeyPosition", parse_whole_number) or 0,
         "transform_sources": tuple(item.get("transformSourceObjects") or ()),
         "examples": tuple(item.get("examples") or ()),
@@ -156,7 +154,7 @@ def take_keys_and_flags(item: Mapping[str, Any], properties: dict[str, Any]) -> 
     }
 
 # %% ../../../nbs/contract/odcs/06_properties.ipynb #3ae30988
-def take_property_references(item: Mapping[str, Any], properties: dict[str, Any]) -> tuple[str, ...]:
+def _take_property_references(item: Mapping[str, Any], properties: dict[str, Any]) -> tuple[str, ...]:
     """Return the references of a property, `model.field` each; what a relationship says beyond its end is kept."""
     if isinstance(properties.get("references"), list):
         return tuple(properties.pop("references"))
@@ -164,4 +162,4 @@ def take_property_references(item: Mapping[str, Any], properties: dict[str, Any]
     more = [{key: value for key, value in one.items() if key not in ("type", "to")} for one in relationships]
     if any(more):
         properties["odcs.relationships"] = list(relationships)
-    return tuple(end for one in relationships for end in reference_ends(one.get("to")))
+    return tuple(end for one in relationships for end in _reference_ends(one.get("to")))

@@ -15,9 +15,8 @@ from ..sql.server_types import parse_server_type
 from ..sql.sqltype import sql_type
 
 # %% auto #0
-__all__ = ['NUMBER_FORMATS', 'LOGICAL_TYPE_NAMES', 'VECTORS', 'odcs_logical_type', 'read_logical_type', 'pop_decimal',
-           'type_of_word', 'read_odcs_fields', 'read_odcs_type', 'vector_type', 'with_digits', 'is_map', 'early_map',
-           'canonical_type', 'own_physical_type']
+__all__ = ['NUMBER_FORMATS', 'VECTORS', 'odcs_logical_type', 'read_logical_type', 'read_odcs_fields', 'read_odcs_type',
+           'vector_type', 'canonical_type', 'own_physical_type']
 
 # %% ../../../nbs/contract/odcs/05_property_type.ipynb #cea612b6
 NUMBER_FORMATS = {
@@ -25,7 +24,7 @@ NUMBER_FORMATS = {
     "u8": Scalar("short"), "u16": Scalar("integer"), "u32": Scalar("long"), "u64": Scalar("decimal", 20, 0), "u128": Scalar("decimal", 38, 0),
     "f32": Scalar("float"), "f64": Scalar("double"),
 }
-LOGICAL_TYPE_NAMES = {
+_LOGICAL_TYPE_NAMES = {
     "string": "string", "varchar": "string", "char": "string", "binary": "string", "null": "string", "boolean": "boolean",
     "byte": "integer", "short": "integer", "integer": "integer", "long": "integer", "float": "number", "double": "number", "decimal": "number",
     "date": "date", "time": "time", "timestamp": "timestamp", "timestamp_ntz": "timestamp", "variant": "object",
@@ -36,7 +35,7 @@ def odcs_logical_type(type: DataType) -> str:
     """Return the standard's word for a type."""
     match type:
         case Scalar(name):
-            return LOGICAL_TYPE_NAMES[name]
+            return _LOGICAL_TYPE_NAMES[name]
         case Array():
             return "array"
         case Map():
@@ -51,7 +50,7 @@ def read_logical_type(logical: str, options: dict[str, Any], properties: dict[st
             width = NUMBER_FORMATS.get(options.get("format", ""))
             if width and options["format"][0] != "u" and options["format"] != "i128":
                 del options["format"]
-            if (written := pop_decimal(properties)) is not None:
+            if (written := _pop_decimal(properties)) is not None:
                 return written
             return width or Scalar("integer" if logical == "integer" else "double")
         case "timestamp":
@@ -67,7 +66,7 @@ def read_logical_type(logical: str, options: dict[str, Any], properties: dict[st
     return Scalar(logical) if logical in ("boolean", "date", "time") else STRING
 
 
-def pop_decimal(properties: dict[str, Any]) -> Scalar | None:
+def _pop_decimal(properties: dict[str, Any]) -> Scalar | None:
     """Return the decimal of the custom properties `precision` and `scale`, which are taken out; of 38 digits where the scale stands alone, None where neither is there."""
     precision, scale = take_property(properties, "precision", parse_whole_number), take_property(properties, "scale", parse_whole_number)
     if precision is None and scale is None:
@@ -75,7 +74,7 @@ def pop_decimal(properties: dict[str, Any]) -> Scalar | None:
     return Scalar("decimal", 38 if precision is None else precision, scale or 0)
 
 
-def type_of_word(word: str) -> DataType:
+def _type_of_word(word: str) -> DataType:
     """Return the type that a word means, be it a physical or a logical one."""
     try:
         return parse_server_type(word)[0]
@@ -108,8 +107,8 @@ def read_odcs_type(item: Mapping[str, Any], options: dict[str, Any], properties:
         return Array(read_field(item["items"], "element"))
     if logical == "vector":
         return vector_type(item.get("physicalType") or "", dialect)
-    if logical in ("object", "") and is_map(item, properties):
-        return early_map(nested, properties, read_field)
+    if logical in ("object", "") and _is_map(item, properties):
+        return _early_map(nested, properties, read_field)
     if nested is not None and logical in ("object", ""):
         return Struct(read_odcs_fields(nested, read_field))
     physical = item.get("physicalType") or ""
@@ -119,7 +118,7 @@ def read_odcs_type(item: Mapping[str, Any], options: dict[str, Any], properties:
         return read_logical_type(logical, options, properties)
     if item.get("logicalType") in ("integer", "number") and NUMBER_FORMATS.get(options.get("format", "")) == decided:
         del options["format"]
-    return with_digits(decided, physical, properties) if isinstance(decided, Scalar) else decided
+    return _with_digits(decided, physical, properties) if isinstance(decided, Scalar) else decided
 
 
 VECTORS = tuple(Array(Field("element", Scalar(name))) for name in ("float", "double", "integer"))
@@ -137,9 +136,9 @@ def vector_type(physical: str, dialect: str = "") -> DataType:
     return read_logical_type("vector", {}, {})
 
 
-def with_digits(decided: Scalar, physical: str, properties: dict[str, Any]) -> Scalar:
+def _with_digits(decided: Scalar, physical: str, properties: dict[str, Any]) -> Scalar:
     """Return a decimal with the precision and scale of the custom properties, where its physical type has none; what says the same again is taken out."""
-    if decided.name == "decimal" and "(" not in physical and (written := pop_decimal(properties)) is not None:
+    if decided.name == "decimal" and "(" not in physical and (written := _pop_decimal(properties)) is not None:
         return written
     for name in ("precision", "scale"):
         if name in properties and str(properties[name]) == str(getattr(decided, name)):
@@ -147,17 +146,17 @@ def with_digits(decided: Scalar, physical: str, properties: dict[str, Any]) -> S
     return decided
 
 
-def is_map(item: Mapping[str, Any], properties: Mapping[str, Any]) -> bool:
+def _is_map(item: Mapping[str, Any], properties: Mapping[str, Any]) -> bool:
     """A property is a map in the form of before 3.2: an object whose physical type is `map`, or whose custom properties say the types of keys or values."""
     has_types = "mapKeyType" in properties or "mapValueType" in properties
     return str(item.get("physicalType") or "").strip().lower() == "map" or (has_types and not item.get("physicalType"))
 
 
-def early_map(nested: list[Mapping[str, Any]] | None, properties: dict[str, Any], read_field: Callable[..., Field]) -> Map:
+def _early_map(nested: list[Mapping[str, Any]] | None, properties: dict[str, Any], read_field: Callable[..., Field]) -> Map:
     """Return a map of before 3.2, whose values are objects where it has properties; keys and values are text where nothing says otherwise."""
     key, value = (take_property(properties, name, parse_non_empty_text) or "string" for name in ("mapKeyType", "mapValueType"))
-    inner = Struct(read_odcs_fields(nested, read_field)) if nested else type_of_word(value)
-    return Map(Field("key", type_of_word(key)), Field("value", inner))
+    inner = Struct(read_odcs_fields(nested, read_field)) if nested else _type_of_word(value)
+    return Map(Field("key", _type_of_word(key)), Field("value", inner))
 
 # %% ../../../nbs/contract/odcs/05_property_type.ipynb #b509f39f
 def canonical_type(type: DataType) -> str:

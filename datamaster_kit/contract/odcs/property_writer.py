@@ -17,16 +17,13 @@ from .property_type import VECTORS, canonical_type, odcs_logical_type, own_physi
 from ..sql.server_types import parse_server_type
 
 # %% auto #0
-__all__ = ['CustomPropertyList', 'ODCS_LIMIT_OPTIONS', 'SEPARATE_PROPERTIES', 'is_read_as', 'build_logical_type', 'is_vector',
-           'build_type_keys', 'build_nested_parts', 'is_allowed_option', 'build_type_options', 'is_standard_reference',
-           'build_relationships', 'relationship_end', 'build_model_relationships', 'build_enum_entries',
-           'build_odcs_property', 'build_identity_keys', 'build_lineage_keys']
+__all__ = ['CustomPropertyList', 'build_model_relationships', 'build_odcs_property']
 
 # %% ../../../nbs/contract/odcs/09_property_writer.ipynb #4300c156
 CustomPropertyList = list[tuple[str, Any]]
 
 
-def is_read_as(text: str, type: Scalar, dialect: str, logical: str) -> bool:
+def _is_read_as(text: str, type: Scalar, dialect: str, logical: str) -> bool:
     """Whether a physical type is read as exactly this type on a server of a dialect."""
     try:
         return parse_server_type(text, dialect, logical)[0] == type
@@ -34,29 +31,29 @@ def is_read_as(text: str, type: Scalar, dialect: str, logical: str) -> bool:
         return False
 
 
-def build_logical_type(field: Field) -> str:
+def _build_logical_type(field: Field) -> str:
     """Return the author's logical type where its options or its vector need it, else that of the field's type."""
     kept = field.properties.get("odcs.logicalType")
-    fits = is_vector(field.type) if kept == "vector" else isinstance(field.type, Scalar) and kept not in ("map", None)
+    fits = _is_vector(field.type) if kept == "vector" else isinstance(field.type, Scalar) and kept not in ("map", None)
     return kept if fits and isinstance(kept, str) else odcs_logical_type(field.type)
 
 
-def is_vector(type: DataType) -> bool:
+def _is_vector(type: DataType) -> bool:
     """A type is a list of numbers with nothing said of them, as a vector is."""
     return type in VECTORS
 
 
-def build_type_keys(field: Field, named: CustomPropertyList, dialect: str = "") -> dict[str, Any]:
+def _build_type_keys(field: Field, named: CustomPropertyList, dialect: str = "") -> dict[str, Any]:
     """Return the keys that say a field's type to a reader of the dialect; what they cannot say is appended to the custom properties."""
-    own, logical = own_physical_type(field.physical_type, field.type), build_logical_type(field)
-    if field.physical_type and (not own or (isinstance(field.type, Scalar) and not is_read_as(own, field.type, dialect, logical))):
+    own, logical = own_physical_type(field.physical_type, field.type), _build_logical_type(field)
+    if field.physical_type and (not own or (isinstance(field.type, Scalar) and not _is_read_as(own, field.type, dialect, logical))):
         named.append(("declaredPhysicalType", field.physical_type))
         own = ""
     keys: dict[str, Any] = {"logicalType": logical}
     match field.type:
         case Scalar() as type:
             keys["physicalType"] = own or canonical_type(type)
-            if not is_read_as(keys["physicalType"], type, dialect, logical):
+            if not _is_read_as(keys["physicalType"], type, dialect, logical):
                 parts = {"precision": type.precision, "scale": type.scale, "length": type.length}
                 named.append(("dataType", {"name": type.name, **{part: value for part, value in parts.items() if value is not None}}))
         case Array() if logical == "vector":
@@ -66,41 +63,41 @@ def build_type_keys(field: Field, named: CustomPropertyList, dialect: str = "") 
     return drop_empty_keys(**keys)
 
 
-def build_nested_parts(field: Field, dialect: str = "") -> dict[str, Any]:
+def _build_nested_parts(field: Field, dialect: str = "") -> dict[str, Any]:
     """Return the nested properties, items or map of a field; nothing for a scalar and for a vector, whose elements are numbers."""
     match field.type:
         case Struct(fields):
             return {"properties": [build_odcs_property(part, None, dialect) for part in fields]}
-        case Array(element) if build_logical_type(field) != "vector":
+        case Array(element) if _build_logical_type(field) != "vector":
             return {"items": build_odcs_property(element, "element", dialect)}
         case Map(key, value):
             return {"map": {"key": build_odcs_property(key, "key", dialect), "value": build_odcs_property(value, "value", dialect)}}
     return {}
 
 # %% ../../../nbs/contract/odcs/09_property_writer.ipynb #123a552e
-ODCS_LIMIT_OPTIONS = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum")
+_ODCS_LIMIT_OPTIONS = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum")
 
 
-def is_allowed_option(logical: str, key: str, value: Any) -> bool:
+def _is_allowed_option(logical: str, key: str, value: Any) -> bool:
     """Whether the standard's schema lets a logical type have an option (ODCS v3.2, Logical type options)."""
     match logical:
         case "string":
             return key in ("pattern", "format") or (key in ("minLength", "maxLength") and value >= 0)
         case "date" | "time" | "timestamp":
-            return key == "format" or (key in ODCS_LIMIT_OPTIONS and isinstance(value, str))
+            return key == "format" or (key in _ODCS_LIMIT_OPTIONS and isinstance(value, str))
         case "integer" | "number":
-            return key in ODCS_LIMIT_OPTIONS and isinstance(value, int | float) and not isinstance(value, bool)
+            return key in _ODCS_LIMIT_OPTIONS and isinstance(value, int | float) and not isinstance(value, bool)
     return False
 
 
-def build_type_options(field: Field, logical: str, named: CustomPropertyList) -> dict[str, Any]:
+def _build_type_options(field: Field, logical: str, named: CustomPropertyList) -> dict[str, Any]:
     """Return a field's logicalTypeOptions; constraints that are not allowed there are appended to the custom properties."""
     options: dict[str, Any] = {"timezone": False} if field.type == Scalar("timestamp_ntz") and logical == "timestamp" else {}
     for name, (key, _) in ODCS_TYPE_OPTIONS.items():
         value = getattr(field, name)
         if value is None or value == "":
             continue
-        if is_allowed_option(logical, key, value):
+        if _is_allowed_option(logical, key, value):
             options[key] = value
         else:
             named.append((key, value))
@@ -114,23 +111,23 @@ def build_type_options(field: Field, logical: str, named: CustomPropertyList) ->
     return options
 
 # %% ../../../nbs/contract/odcs/09_property_writer.ipynb #290d25e2
-def is_standard_reference(end: Any) -> bool:
+def _is_standard_reference(end: Any) -> bool:
     """Whether a reference has a form that the standard's schema takes and that reads back unchanged."""
     return is_valid_odcs("RelationshipPropertyLevel", {"to": end}) and short_reference(end) == end
 
 
-def build_relationships(references: Iterable[str], kept: Any, named: CustomPropertyList) -> list[dict[str, Any]]:
+def _build_relationships(references: Iterable[str], kept: Any, named: CustomPropertyList) -> list[dict[str, Any]]:
     """Return the relationships of a property."""
     references = list(references)
     if isinstance(kept, list) and list(read_odcs_field({"name": "x", "relationships": kept}).references) == references:
         return kept
-    if all(map(is_standard_reference, references)):
+    if all(map(_is_standard_reference, references)):
         return [{"type": "foreignKey", "to": reference} for reference in references]
     named.append(("references", references))
     return []
 
 
-def relationship_end(ends: list[str]) -> str | list[str]:
+def _relationship_end(ends: list[str]) -> str | list[str]:
     """Return one end as a text and several as a list, as the standard's examples do."""
     return ends[0] if len(ends) == 1 else ends
 
@@ -140,7 +137,7 @@ def build_model_relationships(model: Model, named: CustomPropertyList) -> list[d
     def relationship(reference: Reference) -> dict[str, Any]:
         between = "/properties/" if "#" in reference.model else "."
         here, there = [f"{model.name}.{field}" for field in reference.fields], [f"{reference.model}{between}{field}" for field in reference.to_fields]
-        return {"type": "foreignKey", "from": relationship_end(here), "to": relationship_end(there)}
+        return {"type": "foreignKey", "from": _relationship_end(here), "to": _relationship_end(there)}
 
     kept = model.properties.get("odcs.relationships")
     if isinstance(kept, list) and tuple(read_reference(item, model.name) for item in kept) == model.references:
@@ -152,7 +149,7 @@ def build_model_relationships(model: Model, named: CustomPropertyList) -> list[d
     return []
 
 # %% ../../../nbs/contract/odcs/09_property_writer.ipynb #3346f844
-def build_enum_entries(field: Field, named: CustomPropertyList) -> list[dict[str, Any]]:
+def _build_enum_entries(field: Field, named: CustomPropertyList) -> list[dict[str, Any]]:
     """Return a field's enum in the form of v3.2."""
     kept = field.properties.get("odcs.enum")
     if isinstance(kept, list) and [entry.get("value") for entry in kept] == list(field.enum):
@@ -164,41 +161,41 @@ def build_enum_entries(field: Field, named: CustomPropertyList) -> list[dict[str
     return []
 
 # %% ../../../nbs/contract/odcs/09_property_writer.ipynb #5b83349a
-SEPARATE_PROPERTIES = ("odcs.logicalTypeOptions", "odcs.logicalType", "odcs.relationships", "odcs.enum")
+_SEPARATE_PROPERTIES = ("odcs.logicalTypeOptions", "odcs.logicalType", "odcs.relationships", "odcs.enum")
 
 
 def build_odcs_property(field: Field, default_name: str | None = None, dialect: str = "") -> dict[str, Any]:
     """Return the property of a field, valid by the standard's schema, that `read_field` of the same dialect reads back as the same field."""
     named: CustomPropertyList = []
-    types = build_type_keys(field, named, dialect)
-    options = build_type_options(field, types["logicalType"], named)
-    enum = build_enum_entries(field, named)
-    references = build_relationships(field.references, field.properties.get("odcs.relationships"), named)
+    types = _build_type_keys(field, named, dialect)
+    options = _build_type_options(field, types["logicalType"], named)
+    enum = _build_enum_entries(field, named)
+    references = _build_relationships(field.references, field.properties.get("odcs.relationships"), named)
     if field.pii:
         named.append(("pii", True))
     if field.cluster:
         named.append(("clusterKeyPosition", field.cluster))
-    rest = {key: value for key, value in field.properties.items() if key not in SEPARATE_PROPERTIES}
+    rest = {key: value for key, value in field.properties.items() if key not in _SEPARATE_PROPERTIES}
     name = {} if field.name == default_name else {"name": field.name}
     return (
         name
-        | build_identity_keys(field, types)
+        | _build_identity_keys(field, types)
         | ({"logicalTypeOptions": options} if options else {})
         | drop_empty_keys(enum=enum, required=field.required, unique=field.unique, partitioned=bool(field.partition), partitionKeyPosition=field.partition or None)
-        | build_lineage_keys(field)
+        | _build_lineage_keys(field)
         | drop_empty_keys(relationships=references, quality=[build_odcs_quality(check) for check in field.quality])
-        | build_nested_parts(field, dialect)
+        | _build_nested_parts(field, dialect)
         | build_property_keys(rest, *named)
     )
 
 
-def build_identity_keys(field: Field, types: dict[str, Any]) -> dict[str, Any]:
+def _build_identity_keys(field: Field, types: dict[str, Any]) -> dict[str, Any]:
     """Return what a property is: its key, names, description and type."""
     key = drop_empty_keys(primaryKey=bool(field.primary_key), primaryKeyPosition=field.primary_key or None)
     return key | drop_empty_keys(physicalName=field.physical_name, businessName=field.title, description=field.description) | types
 
 
-def build_lineage_keys(field: Field) -> dict[str, Any]:
+def _build_lineage_keys(field: Field) -> dict[str, Any]:
     """Return what a property is classed as and where it comes from."""
     return drop_empty_keys(
         classification=field.classification,

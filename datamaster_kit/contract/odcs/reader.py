@@ -27,20 +27,15 @@ from ..sql.server_types import UNREAD_SERVER_TYPES, server_dialect, parse_server
 from ..workflow import read_workflow, record_workflow_faults
 
 # %% auto #0
-__all__ = ['COMMON_SERVER_KEYS', 'BAD_WORKFLOW_SHAPE', 'PROPERTY_REPEATED', 'NOT_KEPT', 'KEYS_NOT_KEPT', 'ODCS_NUMERIC_TYPES',
-           'TYPE_READ_AS', 'BAD_SHAPE_ERRORS', 'read_odcs_examples', 'read_model_references', 'read_odcs_model',
-           'read_member', 'read_odcs_team', 'read_server', 'read_service_level', 'read_odcs_description',
-           'read_support', 'read_price', 'read_odcs_head', 'duplicate_property_faults', 'find_keys_not_kept',
-           'resolve_reference_ids', 'walk_properties', 'resolve_reference_end', 'digit_conflict_faults',
-           'server_remarks', 'type_remarks', 'property_type_remarks', 'read_odcs', 'read_odcs_data']
+__all__ = ['BAD_SHAPE_ERRORS', 'read_server', 'read_odcs']
 
 # %% ../../../nbs/contract/odcs/08_reader.ipynb #607342bf
-def read_odcs_examples(value: Any) -> tuple[Example, ...]:
+def _read_odcs_examples(value: Any) -> tuple[Example, ...]:
     """Return the sample rows that a custom property `examples` holds."""
     return tuple(Example(item.get("data"), item.get("type") or "csv", item.get("description") or "") for item in value)
 
 
-def read_model_references(item: Mapping[str, Any], properties: dict[str, Any]) -> tuple[Reference, ...]:
+def _read_model_references(item: Mapping[str, Any], properties: dict[str, Any]) -> tuple[Reference, ...]:
     """Return the foreign keys of a schema, composite ones included."""
     written = properties.get("references")
     if isinstance(written, list) and all(isinstance(one, Mapping) and {"fields", "model", "to"} <= set(one) for one in written):
@@ -52,7 +47,7 @@ def read_model_references(item: Mapping[str, Any], properties: dict[str, Any]) -
     return tuple(read_reference(one, item.get("name") or "") for one in relationships)
 
 
-def read_odcs_model(item: Mapping[str, Any], dialect: str = "") -> Model:
+def _read_odcs_model(item: Mapping[str, Any], dialect: str = "") -> Model:
     """Return one schema object of ODCS v3 (section Schema), its physical types as a server of the dialect means them."""
     properties = read_custom_properties(item, ("id", "deprecated", "synonyms", "context"))
     examples = properties.get("examples")
@@ -69,8 +64,8 @@ def read_odcs_model(item: Mapping[str, Any], dialect: str = "") -> Model:
         type="table" if physical_type is None else physical_type,
         physical_name=item.get("physicalName") or "",
         granularity=item.get("dataGranularityDescription") or "",
-        references=read_model_references(item, properties),
-        examples=read_odcs_examples(examples),
+        references=_read_model_references(item, properties),
+        examples=_read_odcs_examples(examples),
         quality=tuple(read_odcs_quality(check) for check in item.get("quality") or ()),
         tags=tuple(item.get("tags") or ()),
         links=read_odcs_links(item),
@@ -78,32 +73,32 @@ def read_odcs_model(item: Mapping[str, Any], dialect: str = "") -> Model:
     )
 
 # %% ../../../nbs/contract/odcs/08_reader.ipynb #75416b4d
-def read_member(item: Mapping[str, Any]) -> Member:
+def _read_member(item: Mapping[str, Any]) -> Member:
     """Return one person of a team."""
     dates = read_element_texts(item, date_in="dateIn", date_out="dateOut", replaced_by="replacedByUsername")
     return Member(**read_element_texts(item, username="username", name="name", role="role", description="description"), **dates)
 
 
-def read_odcs_team(item: Mapping[str, Any] | list[Mapping[str, Any]]) -> Team:
+def _read_odcs_team(item: Mapping[str, Any] | list[Mapping[str, Any]]) -> Team:
     """Return the team, in the form of 3.0 (a list) or of 3.1 and later (an object)."""
     if isinstance(item, list):
-        return Team(members=tuple(map(read_member, item)))
+        return Team(members=tuple(map(_read_member, item)))
     properties = read_custom_properties(item, ("id", "tags", LINKS_KEY))
     contact = {"contact_name": "contactName", "contact_email": "contactEmail", "contact_url": "contactUrl"}
     return Team(
         **read_element_texts(item, name="name", description="description"),
         **{name: take_property(properties, key, parse_non_empty_text) or "" for name, key in contact.items()},
-        members=tuple(map(read_member, item.get("members") or ())),
+        members=tuple(map(_read_member, item.get("members") or ())),
         properties=properties,
     )
 
 # %% ../../../nbs/contract/odcs/08_reader.ipynb #d94b60fc
-COMMON_SERVER_KEYS = ("server", "type", "environment", "description", "roles", "customProperties", "id")
+_COMMON_SERVER_KEYS = ("server", "type", "environment", "description", "roles", "customProperties", "id")
 
 
 def read_server(item: Mapping[str, Any]) -> Server:
     """Return one server; `item` is the mapping as written, so that keys of newer versions stay among the options."""
-    options = {key: value for key, value in item.items() if key not in COMMON_SERVER_KEYS and value is not None}
+    options = {key: value for key, value in item.items() if key not in _COMMON_SERVER_KEYS and value is not None}
     options |= read_custom_properties(item, ("id",))
     kind = item.get("type") or ""
     if kind == "custom":
@@ -111,7 +106,7 @@ def read_server(item: Mapping[str, Any]) -> Server:
     return Server(item.get("server") or "", kind, item.get("environment") or "", item.get("description") or "", options, tuple(map(read_odcs_role, item.get("roles") or ())))
 
 # %% ../../../nbs/contract/odcs/08_reader.ipynb #e5186c8a
-def read_service_level(item: Mapping[str, Any], default_element: str = "") -> ServiceLevel:
+def _read_service_level(item: Mapping[str, Any], default_element: str = "") -> ServiceLevel:
     """Return one property of the section SLA."""
     options = read_custom_properties(item, ("id", LINKS_KEY, "valueExt"))
     value = options.pop("value") if isinstance(options.get("value"), list | dict) and item.get("value") is None else item.get("value")
@@ -119,28 +114,28 @@ def read_service_level(item: Mapping[str, Any], default_element: str = "") -> Se
     return ServiceLevel(**texts, value=value, element=item.get("element") or default_element, options=options)
 
 
-def read_odcs_description(item: Mapping[str, Any]) -> Description:
+def _read_odcs_description(item: Mapping[str, Any]) -> Description:
     """Return what the data is for."""
     return Description(**read_element_texts(item, purpose="purpose", usage="usage", limitations="limitations"), properties=read_custom_properties(item, (LINKS_KEY,)))
 
 
-def read_support(item: Mapping[str, Any]) -> SupportChannel:
+def _read_support(item: Mapping[str, Any]) -> SupportChannel:
     """Return one support channel."""
     keys = {"channel": "channel", "url": "url", "description": "description", "tool": "tool", "scope": "scope", "invitation_url": "invitationUrl"}
     return SupportChannel(**read_element_texts(item, **keys))
 
 
-def read_price(item: Mapping[str, Any]) -> Price:
+def _read_price(item: Mapping[str, Any]) -> Price:
     """Return the price of one unit."""
     return Price(item.get("priceAmount"), item.get("priceCurrency") or "", item.get("priceUnit") or "")
 
 # %% ../../../nbs/contract/odcs/08_reader.ipynb #e6c0ca9a
-BAD_WORKFLOW_SHAPE = code("odcs-workflow", "The custom property workflow is not a mapping.", "write model, source and so on below value:")
-PROPERTY_REPEATED = code("odcs-property-repeated", "A custom property stands twice in one place, and the last one counts.", "remove one of the two", severity="warning")
-NOT_KEPT = code("odcs-not-kept", "A part of the file that the contract has no place for; writing the contract loses it.", "nothing, unless you need it", severity="note")
+_BAD_WORKFLOW_SHAPE = code("odcs-workflow", "The custom property workflow is not a mapping.", "write model, source and so on below value:")
+_PROPERTY_REPEATED = code("odcs-property-repeated", "A custom property stands twice in one place, and the last one counts.", "remove one of the two", severity="warning")
+_NOT_KEPT = code("odcs-not-kept", "A part of the file that the contract has no place for; writing the contract loses it.", "nothing, unless you need it", severity="note")
 
 
-def read_odcs_head(data: Mapping[str, Any], properties: dict[str, Any]) -> Contract:
+def _read_odcs_head(data: Mapping[str, Any], properties: dict[str, Any]) -> Contract:
     """Return the contract without its parts: who it is, and its models."""
     texts = {"name": "name", "version": "version", "status": "status", "tenant": "tenant", "domain": "domain", "data_product": "dataProduct", "created": "contractCreatedTs"}
     price, servers = data.get("price"), tuple(map(read_server, data.get("servers") or ()))
@@ -150,14 +145,14 @@ def read_odcs_head(data: Mapping[str, Any], properties: dict[str, Any]) -> Contr
         id=data.get("id") or "",
         specification="odcs",
         specification_version=(data.get("apiVersion") or "").removeprefix("v"),
-        description=read_odcs_description(data.get("description") or {}),
-        team=read_odcs_team(data.get("team") or {}),
-        models=tuple(read_odcs_model(item, dialect) for item in data.get("schema") or ()),
+        description=_read_odcs_description(data.get("description") or {}),
+        team=_read_odcs_team(data.get("team") or {}),
+        models=tuple(_read_odcs_model(item, dialect) for item in data.get("schema") or ()),
         servers=servers,
-        service_levels=tuple(read_service_level(item, data.get("slaDefaultElement") or "") for item in data.get("slaProperties") or ()),
+        service_levels=tuple(_read_service_level(item, data.get("slaDefaultElement") or "") for item in data.get("slaProperties") or ()),
         roles=tuple(map(read_odcs_role, data.get("roles") or ())),
-        support=tuple(map(read_support, data.get("support") or ())),
-        price=None if price is None else read_price(price),
+        support=tuple(map(_read_support, data.get("support") or ())),
+        price=None if price is None else _read_price(price),
         workflow=read_workflow(workflow) if isinstance(workflow, Mapping) else None,
         tags=tuple(data.get("tags") or ()),
         links=read_odcs_links(data),
@@ -166,62 +161,62 @@ def read_odcs_head(data: Mapping[str, Any], properties: dict[str, Any]) -> Contr
     )
 
 # %% ../../../nbs/contract/odcs/08_reader.ipynb #acf528db
-KEYS_NOT_KEPT = {"support": ("customProperties", "id"), "price": ("id",), LINKS_KEY: ("id",), "members": ("id", "tags", "customProperties", LINKS_KEY)}
+_KEYS_NOT_KEPT = {"support": ("customProperties", "id"), "price": ("id",), LINKS_KEY: ("id",), "members": ("id", "tags", "customProperties", LINKS_KEY)}
 
 
-def duplicate_property_faults(value: Any, document: Document, path: tuple[str | int, ...] = ()) -> Iterator[Fault]:
+def _duplicate_property_faults(value: Any, document: Document, path: tuple[str | int, ...] = ()) -> Iterator[Fault]:
     """Yield a fault for each custom property that stands twice in one place: an error for the workflow, by which data is read and deleted."""
     if isinstance(value, list):
         for place, item in enumerate(value):
-            yield from duplicate_property_faults(item, document, (*path, place))
+            yield from _duplicate_property_faults(item, document, (*path, place))
     elif isinstance(value, Mapping):
         customs, seen = value.get("customProperties"), set[str]()
         for place, custom in enumerate(customs if isinstance(customs, list) else ()):
             name = custom.get("property") if isinstance(custom, Mapping) else None
             if isinstance(name, str) and name in seen:
-                kind = BAD_WORKFLOW_SHAPE if name == "workflow" and not path else PROPERTY_REPEATED
+                kind = _BAD_WORKFLOW_SHAPE if name == "workflow" and not path else _PROPERTY_REPEATED
                 yield document.fault(kind, f"the custom property {name!r} stands here twice", (*path, "customProperties", place), hint="remove one of the two")
             seen |= {name} if isinstance(name, str) else set()
         for key, item in value.items():
             if key not in ("customProperties", "examples", "arguments", "implementation", "context"):
-                yield from duplicate_property_faults(item, document, (*path, key))
+                yield from _duplicate_property_faults(item, document, (*path, key))
 
 
-def find_keys_not_kept(value: Any, document: Document, path: tuple[str | int, ...] = ()) -> list[Fault]:
+def _find_keys_not_kept(value: Any, document: Document, path: tuple[str | int, ...] = ()) -> list[Fault]:
     """Return a note for each key that the contract has no place for."""
     faults: list[Fault] = []
     if isinstance(value, list):
         for place, item in enumerate(value):
-            faults += find_keys_not_kept(item, document, (*path, place))
+            faults += _find_keys_not_kept(item, document, (*path, place))
     elif isinstance(value, Mapping):
         parent = next((step for step in reversed(path) if isinstance(step, str)), "")
-        faults += [document.fault(NOT_KEPT, f"{key!r} is not kept", (*path, key)) for key in KEYS_NOT_KEPT.get(parent, ()) if key in value]
+        faults += [document.fault(_NOT_KEPT, f"{key!r} is not kept", (*path, key)) for key in _KEYS_NOT_KEPT.get(parent, ()) if key in value]
         for key, item in value.items():
             if key not in ("customProperties", "examples", "arguments", "implementation", "context"):
-                faults += find_keys_not_kept(item, document, (*path, key))
+                faults += _find_keys_not_kept(item, document, (*path, key))
     return faults
 
 # %% ../../../nbs/contract/odcs/08_reader.ipynb #6e9552bb
-def resolve_reference_ids(plain: dict[str, Any]) -> None:
+def _resolve_reference_ids(plain: dict[str, Any]) -> None:
     """Put names in the place of ids in the relationships of a document's plain form."""
     models = [model for model in plain.get("schema") or () if isinstance(model, dict)]
     for model in models:
-        for item in (model, *walk_properties(model)):
+        for item in (model, *_walk_properties(model)):
             for one in item.get("relationships") or ():
-                one.update({end: resolve_reference_end(one[end], models) for end in ("from", "to") if end in one})
+                one.update({end: _resolve_reference_end(one[end], models) for end in ("from", "to") if end in one})
 
 
-def walk_properties(item: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+def _walk_properties(item: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     """Yield the properties of an element and theirs."""
     for part in (*(item.get("properties") or ()), *filter(None, (item.get("items"), *(item.get("map") or {}).values()))):
         yield part
-        yield from walk_properties(part)
+        yield from _walk_properties(part)
 
 
-def resolve_reference_end(end: Any, models: list[dict[str, Any]]) -> Any:
+def _resolve_reference_end(end: Any, models: list[dict[str, Any]]) -> Any:
     """Return `model.field` for a reference by ids that the models have, anything else as it is."""
     if isinstance(end, list):
-        return [resolve_reference_end(item, models) for item in end]
+        return [_resolve_reference_end(item, models) for item in end]
     steps = end.strip("/").split("/") if isinstance(end, str) else []
     if len(steps) < 4 or steps[0] != "schema" or set(steps[2::2]) != {"properties"}:
         return end
@@ -235,7 +230,7 @@ def resolve_reference_end(end: Any, models: list[dict[str, Any]]) -> Any:
     return ".".join(names)
 
 # %% ../../../nbs/contract/odcs/08_reader.ipynb #39d967ed
-def digit_conflict_faults(physical: str, decided: DataType | None, digits: Mapping[str, Any], options: Mapping[str, Any], document: Document, path: tuple[str | int, ...]) -> Iterator[Fault]:
+def _digit_conflict_faults(physical: str, decided: DataType | None, digits: Mapping[str, Any], options: Mapping[str, Any], document: Document, path: tuple[str | int, ...]) -> Iterator[Fault]:
     """Yield the digits and the width beside a physical type that says others, and holds."""
     if not isinstance(decided, Scalar):
         return
@@ -244,36 +239,36 @@ def digit_conflict_faults(physical: str, decided: DataType | None, digits: Mappi
         if not is_whole and str(value) != str(getattr(decided, name)):
             yield document.fault(VALUE_WITHOUT_EFFECT, f"the custom property {name!r} is {value!r}, and the physicalType {physical!r}, read as {canonical_type(decided)}, holds", (*path, "physicalType"))
     width = NUMBER_FORMATS.get(str(options.get("format")))
-    if width is not None and width != decided and decided.name in ODCS_NUMERIC_TYPES:
+    if width is not None and width != decided and decided.name in _ODCS_NUMERIC_TYPES:
         yield document.fault(VALUE_WITHOUT_EFFECT, f"the format {options['format']!r} is {canonical_type(width)}, and the physicalType {physical!r}, read as {canonical_type(decided)}, holds", (*path, "physicalType"))
 
 
-ODCS_NUMERIC_TYPES = ("byte", "short", "integer", "long", "float", "double", "decimal")
-TYPE_READ_AS = code("type-read-as", "A physical type says less, or more, than the type that it is read as.", "write the type with its precision and scale, name the server, or write logicalTypeOptions", severity="warning")
+_ODCS_NUMERIC_TYPES = ("byte", "short", "integer", "long", "float", "double", "decimal")
+_TYPE_READ_AS = code("type-read-as", "A physical type says less, or more, than the type that it is read as.", "write the type with its precision and scale, name the server, or write logicalTypeOptions", severity="warning")
 
 
-def server_remarks(contract: Contract, models: Iterable[Mapping[str, Any]], document: Document) -> Iterator[Fault]:
+def _server_remarks(contract: Contract, models: Iterable[Mapping[str, Any]], document: Document) -> Iterator[Fault]:
     """Yield a warning where physical types are those of a database whose words are not known, so that they are read as Spark's."""
     has_physical = any(item.get("physicalType") for model in models for item in model.get("properties") or ())
     for place, server in enumerate(contract.servers):
         if server.type.lower() in UNREAD_SERVER_TYPES and has_physical and not server_dialect(item.type for item in contract.servers):
-            yield document.fault(TYPE_READ_AS, f"what the types of a {server.type} mean is not known; they are read as Spark's: INT and FLOAT have four bytes", ("servers", place, "type"))
+            yield document.fault(_TYPE_READ_AS, f"what the types of a {server.type} mean is not known; they are read as Spark's: INT and FLOAT have four bytes", ("servers", place, "type"))
 
 
-def type_remarks(items: Any, dialect: str, document: Document, path: tuple[str | int, ...]) -> Iterator[Fault]:
+def _type_remarks(items: Any, dialect: str, document: Document, path: tuple[str | int, ...]) -> Iterator[Fault]:
     """Yield a warning for each physical type below a path whose meaning has a remark, or is guessed."""
     for place, item in enumerate(items) if isinstance(items, list) else ():
-        yield from property_type_remarks(item, dialect, document, (*path, place))
+        yield from _property_type_remarks(item, dialect, document, (*path, place))
 
 
-def property_type_remarks(item: Any, dialect: str, document: Document, path: tuple[str | int, ...]) -> Iterator[Fault]:
+def _property_type_remarks(item: Any, dialect: str, document: Document, path: tuple[str | int, ...]) -> Iterator[Fault]:
     """Yield the warnings of one property and of its parts."""
     if not isinstance(item, Mapping):
         return
     inner = item.get("map") or {}
     for key, part in (("items", item.get("items")), *((("map", name), inner.get(name)) for name in ("key", "value"))):
-        yield from property_type_remarks(part, dialect, document, (*path, *(key if isinstance(key, tuple) else (key,))))
-    yield from type_remarks(item.get("properties"), dialect, document, (*path, "properties"))
+        yield from _property_type_remarks(part, dialect, document, (*path, *(key if isinstance(key, tuple) else (key,))))
+    yield from _type_remarks(item.get("properties"), dialect, document, (*path, "properties"))
     physical, logical = item.get("physicalType"), item.get("logicalType") or ""
     if not physical or item.get("items") or item.get("properties") or inner:
         return
@@ -282,12 +277,12 @@ def property_type_remarks(item: Any, dialect: str, document: Document, path: tup
         decided, remark = parse_server_type(physical, dialect, logical)
     except ValueError:
         decided, remark = None, "it is not known" if logical in ("integer", "number", "") and not item.get("logicalTypeOptions", {}).get("format") else ""
-    yield from digit_conflict_faults(physical, decided, digits, item.get("logicalTypeOptions") or {}, document, path)
+    yield from _digit_conflict_faults(physical, decided, digits, item.get("logicalTypeOptions") or {}, document, path)
     if logical == "timestamp" and decided == Scalar("date"):
         remark = "it has no time of day, which the logical type has"
     if remark and not digits:
         shown = f"; it is read as {canonical_type(decided)}" if decided and "read as" not in remark else ""
-        yield document.fault(TYPE_READ_AS, f"physicalType {physical!r}: {remark}{shown or ('' if decided else '; it is read by its logical type alone' if logical else '; it is read as STRING')}", (*path, "physicalType"))
+        yield document.fault(_TYPE_READ_AS, f"physicalType {physical!r}: {remark}{shown or ('' if decided else '; it is read by its logical type alone' if logical else '; it is read as STRING')}", (*path, "physicalType"))
 
 # %% ../../../nbs/contract/odcs/08_reader.ipynb #5ac7eeaa
 BAD_SHAPE_ERRORS = (AttributeError, IndexError, KeyError, TypeError, ValueError)
@@ -305,7 +300,7 @@ def read_odcs(document: Document, root: Path | None = None, lenient: bool = Fals
         return bare, (*faults, *notes)
     broken = breaches(schema_data({**data, "apiVersion": version}), version, document)
     try:
-        contract, more = read_odcs_data(data, document)
+        contract, more = _read_odcs_data(data, document)
     except BAD_SHAPE_ERRORS as error:
         if any(fault.severity == "error" for fault in broken):
             return bare, (*faults, *notes, *broken)
@@ -320,13 +315,13 @@ def read_odcs(document: Document, root: Path | None = None, lenient: bool = Fals
     return contract, (*faults, *notes, *found, *find_untyped_options(data, document), *(fault for fault in more if fault not in unknown))
 
 
-def read_odcs_data(data: Mapping[str, Any], document: Document) -> tuple[Contract, tuple[Fault, ...]]:
+def _read_odcs_data(data: Mapping[str, Any], document: Document) -> tuple[Contract, tuple[Fault, ...]]:
     """Return the contract of a document's data with what was told on the way; raises what UNREADABLE lists where the data has another shape."""
     today, notes = upgrade_odcs_data(document, data)
     plain, unknown = parse_odcs_data(today, document)
     found = [*notes, *unknown]
     plain["servers"] = [server for server in today.get("servers") or () if isinstance(server, Mapping)]
-    resolve_reference_ids(plain)
+    _resolve_reference_ids(plain)
     properties = read_custom_properties(plain, ("context",))
     for place, custom in enumerate(plain.get("customProperties") or ()):
         if custom.get("property") == "workflow" and isinstance(custom.get("value"), Mapping):
@@ -334,10 +329,10 @@ def read_odcs_data(data: Mapping[str, Any], document: Document) -> tuple[Contrac
             record_workflow_faults(reading, custom["value"], ("customProperties", place, "value"))
             found += reading.faults
         elif custom.get("property") == "workflow":
-            found.append(document.fault(BAD_WORKFLOW_SHAPE, "workflow is not a mapping", ("customProperties", place)))
-    contract = read_odcs_head(plain, properties)
+            found.append(document.fault(_BAD_WORKFLOW_SHAPE, "workflow is not a mapping", ("customProperties", place)))
+    contract = _read_odcs_head(plain, properties)
     dialect = server_dialect(server.type for server in contract.servers)
     for place, model in enumerate(plain.get("schema") or ()):
-        found += type_remarks(model.get("properties"), dialect, document, ("schema", place, "properties"))
-    found += server_remarks(contract, plain.get("schema") or (), document)
-    return contract, (*found, *contradictions(today, document), *duplicate_property_faults(plain, document), *find_keys_not_kept(plain, document))
+        found += _type_remarks(model.get("properties"), dialect, document, ("schema", place, "properties"))
+    found += _server_remarks(contract, plain.get("schema") or (), document)
+    return contract, (*found, *contradictions(today, document), *_duplicate_property_faults(plain, document), *_find_keys_not_kept(plain, document))

@@ -14,18 +14,17 @@ from ..document import Document, read_document
 from ..fault import BadInput, Fault, code
 
 # %% auto #0
-__all__ = ['REF_REFUSED', 'REF_UNKNOWN', 'REF_CIRCLE', 'REF_MANY', 'MAX_REFERENCES', 'json_pointer_value', 'reference_path',
-           'ReferenceResolver', 'resolve_references', 'find_referenced_files']
+__all__ = ['resolve_references', 'find_referenced_files']
 
 # %% ../../../nbs/contract/odcs/01_references.ipynb #c64bc0e4
-REF_REFUSED = code("ref-refused", "A $ref leaves the project's folder, or names something that is not a file there.", "copy what it names into the project's folder")
-REF_UNKNOWN = code("ref-unknown", "A $ref names a place that does not exist.", "correct the path after the #")
-REF_CIRCLE = code("ref-circle", "A $ref leads back to itself.", "break the circle")
-REF_MANY = code("ref-too-many", "The references of a file, followed, are too many.", "write out what they repeat, or split the contract")
-MAX_REFERENCES = 1000
+_REF_REFUSED = code("ref-refused", "A $ref leaves the project's folder, or names something that is not a file there.", "copy what it names into the project's folder")
+_REF_UNKNOWN = code("ref-unknown", "A $ref names a place that does not exist.", "correct the path after the #")
+_REF_CIRCLE = code("ref-circle", "A $ref leads back to itself.", "break the circle")
+_REF_MANY = code("ref-too-many", "The references of a file, followed, are too many.", "write out what they repeat, or split the contract")
+_MAX_REFERENCES = 1000
 
 # %% ../../../nbs/contract/odcs/01_references.ipynb #ba34568b
-def json_pointer_value(data: Any, pointer: str) -> Any:
+def _json_pointer_value(data: Any, pointer: str) -> Any:
     """Return the part of a document that a JSON pointer names; raises KeyError where there is none."""
     for part in pointer.lstrip("/").split("/") if pointer.strip("/") else ():
         name = part.replace("~1", "/").replace("~0", "~")
@@ -38,7 +37,7 @@ def json_pointer_value(data: Any, pointer: str) -> Any:
     return data
 
 # %% ../../../nbs/contract/odcs/01_references.ipynb #b64187e2
-def reference_path(reference: str, document: Document, root: Path | None) -> Path:
+def _reference_path(reference: str, document: Document, root: Path | None) -> Path:
     """Return the file that a reference names; raises ValueError where it is not a file inside the root."""
     if root is None:
         raise ValueError("no project folder is known, so no other file is read")
@@ -53,7 +52,7 @@ def reference_path(reference: str, document: Document, root: Path | None) -> Pat
     return path
 
 # %% ../../../nbs/contract/odcs/01_references.ipynb #bdce62ce
-class ReferenceResolver:
+class _ReferenceResolver:
     """The state of one resolution: the documents read, how many references were followed, and the faults found."""
 
     def __init__(self, document: Document, root: Path | None) -> None:
@@ -79,20 +78,20 @@ class ReferenceResolver:
         name, _, pointer = reference.partition("#")
         self.followed += 1
         try:
-            there = self.read_once(reference_path(name, document, self.root)) if name else document
+            there = self.read_once(_reference_path(name, document, self.root)) if name else document
             step = (there.file, pointer.strip("/"))
             if step in trail:
-                self.faults.append(self.first.fault(REF_CIRCLE, f"$ref {reference!r} runs in a circle", (*path, "$ref")))
+                self.faults.append(self.first.fault(_REF_CIRCLE, f"$ref {reference!r} runs in a circle", (*path, "$ref")))
                 return {}
-            if self.followed > MAX_REFERENCES:
-                if all(fault.code != REF_MANY.name for fault in self.faults):
-                    self.faults.append(self.first.fault(REF_MANY, f"more than {MAX_REFERENCES:,} references are followed", (*path, "$ref")))
+            if self.followed > _MAX_REFERENCES:
+                if all(fault.code != _REF_MANY.name for fault in self.faults):
+                    self.faults.append(self.first.fault(_REF_MANY, f"more than {_MAX_REFERENCES:,} references are followed", (*path, "$ref")))
                 return {}
-            return self.resolve_value(json_pointer_value(there.data, pointer), there, path, (*trail, step))
+            return self.resolve_value(_json_pointer_value(there.data, pointer), there, path, (*trail, step))
         except KeyError:
-            self.faults.append(self.first.fault(REF_UNKNOWN, f"$ref {reference!r} names nothing", (*path, "$ref")))
+            self.faults.append(self.first.fault(_REF_UNKNOWN, f"$ref {reference!r} names nothing", (*path, "$ref")))
         except (OSError, ValueError) as error:
-            self.faults.append(self.first.fault(REF_REFUSED, f"$ref: {error}", (*path, "$ref")))
+            self.faults.append(self.first.fault(_REF_REFUSED, f"$ref: {error}", (*path, "$ref")))
         except BadInput as error:
             self.faults.extend(error.faults)
         return {}
@@ -106,13 +105,13 @@ class ReferenceResolver:
 # %% ../../../nbs/contract/odcs/01_references.ipynb #fac9b115
 def resolve_references(document: Document, root: Path | None) -> tuple[Any, tuple[Fault, ...]]:
     """Return the document's data with every `$ref` replaced, and the faults of those that could not be."""
-    walk = ReferenceResolver(document, root)
+    walk = _ReferenceResolver(document, root)
     data = walk.resolve_value(document.data, document, (), ())
     return (data, tuple(walk.faults)) if walk.followed else (document.data, ())
 
 # %% ../../../nbs/contract/odcs/01_references.ipynb #d857f8e9
 def find_referenced_files(document: Document, root: Path) -> tuple[Path, ...]:
     """Return the files inside the root that the `$ref`s of a document lead to, also through others."""
-    walk = ReferenceResolver(document, root)
+    walk = _ReferenceResolver(document, root)
     walk.resolve_value(document.data, document, (), ())
     return tuple(sorted(walk.documents))

@@ -16,17 +16,14 @@ from ..document import Document, nearest_name_hint
 from ..fault import Fault, code
 
 # %% auto #0
-__all__ = ['BREACH', 'LATER_FORM', 'UNTYPED_OPTIONS', 'ODCS_UNKNOWN_KEY', 'ODCS_VERSIONS', 'NEWEST_ODCS_VERSION',
-           'TOLERATED_KEYS', 'STUB', 'STUB_MODEL', 'SchemaPart', 'KEYS_FORBIDDEN', 'odcs_json_schema',
-           'definition_schema', 'compile_schema', 'is_valid_odcs', 'server_keys', 'model_classes', 'drop_unknown_keys',
-           'deepest_error', 'is_operator_choice', 'breach_fault', 'odcs_keys', 'forbidden_names',
-           'forbidden_key_faults', 'schema_parts', 'validator', 'breaches_of', 'breaches', 'schema_data',
+__all__ = ['BREACH', 'ODCS_UNKNOWN_KEY', 'ODCS_VERSIONS', 'NEWEST_ODCS_VERSION', 'odcs_json_schema', 'is_valid_odcs',
+           'server_keys', 'deepest_error', 'forbidden_names', 'validator', 'breaches', 'schema_data',
            'find_untyped_options', 'parse_odcs_data', 'merge_breaches']
 
 # %% ../../../nbs/contract/odcs/02_standard_schema.ipynb #76397212
 BREACH = code("odcs-schema", "A value breaks the JSON schema of its version of ODCS.", "see the standard's page of that section, or read the file with --lenient")
-LATER_FORM = code("odcs-later-form", "Something that the file's version of ODCS forbids and a later one has; it is read as the later one's.", "write the later version as apiVersion", severity="warning")
-UNTYPED_OPTIONS = code("odcs-untyped-options", "A property has logicalTypeOptions and no logicalType that they belong to.", "write logicalType", severity="warning")
+_LATER_FORM = code("odcs-later-form", "Something that the file's version of ODCS forbids and a later one has; it is read as the later one's.", "write the later version as apiVersion", severity="warning")
+_UNTYPED_OPTIONS = code("odcs-untyped-options", "A property has logicalTypeOptions and no logicalType that they belong to.", "write logicalType", severity="warning")
 ODCS_UNKNOWN_KEY = code("odcs-unknown-key", "A key that ODCS does not know in this place; it is not read.", "remove it, or make it a custom property", severity="warning")
 
 # %% ../../../nbs/contract/odcs/02_standard_schema.ipynb #d8dd7da7
@@ -46,24 +43,24 @@ def odcs_json_schema(version: str) -> dict[str, Any]:
     return published
 
 
-def definition_schema(definition: str = "", version: str = NEWEST_ODCS_VERSION) -> dict[str, Any]:
+def _definition_schema(definition: str = "", version: str = NEWEST_ODCS_VERSION) -> dict[str, Any]:
     """Return the schema of a whole version of the standard, or of one of its definitions such as DataQuality."""
     whole = odcs_json_schema(version)
     return {"$defs": whole["$defs"], "$ref": f"#/$defs/{definition}"} if definition else whole
 
 
 @cache
-def compile_schema(definition: str = "", version: str = NEWEST_ODCS_VERSION) -> Any:
+def _compile_schema(definition: str = "", version: str = NEWEST_ODCS_VERSION) -> Any:
     """Return the compiled validator of a definition."""
     from jsonschema_rs import Draft201909Validator
 
-    return Draft201909Validator(definition_schema(definition, version))
+    return Draft201909Validator(_definition_schema(definition, version))
 
 
 def is_valid_odcs(definition: str, value: Any, version: str = NEWEST_ODCS_VERSION) -> bool:
     """The value keeps the schema of a definition; False also for one that JSON has not."""
     try:
-        return bool(compile_schema(definition, version).is_valid(value))
+        return bool(_compile_schema(definition, version).is_valid(value))
     except (ValueError, TypeError):
         return False
 
@@ -71,25 +68,25 @@ def is_valid_odcs(definition: str, value: Any, version: str = NEWEST_ODCS_VERSIO
 @cache
 def server_keys(type: str) -> frozenset[str]:
     """Return the keys that a server of one type has of its own; empty where the standard does not know the type."""
-    definitions = definition_schema("", NEWEST_ODCS_VERSION)["$defs"]
+    definitions = _definition_schema("", NEWEST_ODCS_VERSION)["$defs"]
     for rule in definitions["Server"]["allOf"]:
         if rule["if"]["properties"]["type"].get("const") == type:
             return frozenset(definitions["ServerSource"][rule["then"]["$ref"].rsplit("/", 1)[1]]["properties"])
     return frozenset()
 
 # %% ../../../nbs/contract/odcs/02_standard_schema.ipynb #f120ff44
-def model_classes(annotation: Any) -> Iterator[Any]:
+def _model_classes(annotation: Any) -> Iterator[Any]:
     """Yield the classes of the standard that an annotation mentions."""
     if hasattr(annotation, "model_fields"):
         yield annotation
     for part in get_args(annotation):
-        yield from model_classes(part)
+        yield from _model_classes(part)
 
 
-def drop_unknown_keys(value: Any, kind: Any, document: Document, path: tuple[str | int, ...], faults: list[Fault]) -> Any:
+def _drop_unknown_keys(value: Any, kind: Any, document: Document, path: tuple[str | int, ...], faults: list[Fault]) -> Any:
     """Return a copy without the keys that `kind` does not have, and append a warning for each."""
     if isinstance(value, list):
-        return [drop_unknown_keys(item, kind, document, (*path, position), faults) for position, item in enumerate(value)]
+        return [_drop_unknown_keys(item, kind, document, (*path, position), faults) for position, item in enumerate(value)]
     if not isinstance(value, Mapping):
         return value
     fields = {field.alias or name: field for name, field in kind.model_fields.items()}
@@ -99,16 +96,16 @@ def drop_unknown_keys(value: Any, kind: Any, document: Document, path: tuple[str
             kept = "; it is kept as an option" if kind.__name__ == "Server" else ""
             faults.append(document.fault(ODCS_UNKNOWN_KEY, f"{key!r} is not a key of ODCS here{kept}", (*path, key), nearest_name_hint(str(key), fields)))
             continue
-        inner = list(model_classes(fields[key].annotation))
+        inner = list(_model_classes(fields[key].annotation))
         if len(inner) > 1 and isinstance(item, list):
             inner = inner[1:]
-        copy[key] = drop_unknown_keys(item, inner[0], document, (*path, key), faults) if inner else item
+        copy[key] = _drop_unknown_keys(item, inner[0], document, (*path, key), faults) if inner else item
     return copy
 
 # %% ../../../nbs/contract/odcs/02_standard_schema.ipynb #33fcc399
 def deepest_error(error: Any) -> Any:
     """Return the most telling error below a choice: that of the branch which got furthest."""
-    while error.validator in ("anyOf", "oneOf") and error.context and not is_operator_choice(error):
+    while error.validator in ("anyOf", "oneOf") and error.context and not _is_operator_choice(error):
         typed = [inner for inner in error.context if inner.validator != "type" or inner.absolute_path != error.absolute_path]
         if not typed:
             return error
@@ -116,16 +113,16 @@ def deepest_error(error: Any) -> Any:
     return error
 
 
-def is_operator_choice(error: Any) -> bool:
+def _is_operator_choice(error: Any) -> bool:
     """Whether an error is about the operator of a check."""
     return error.validator == "oneOf" and isinstance(error.instance, Mapping) and any("mustBe" in branch.get("required", ()) for branch in error.validator_value)
 
 
-def breach_fault(error: Any, base: tuple[str | int, ...], document: Document) -> Fault:
+def _breach_fault(error: Any, base: tuple[str | int, ...], document: Document) -> Fault:
     """Return one schema error of the part at `base` as a fault."""
     path, hint = (*base, *error.absolute_path), ""
     message = error.message if len(error.message) < 240 else f"{error.message[:160]} ... {error.message[-70:]}"
-    if is_operator_choice(error):
+    if _is_operator_choice(error):
         given = [name for name in error.instance if name.startswith("must")]
         message = f"one operator is needed, and {' and '.join(given)} are given" if len(given) > 1 else "the operator or its threshold is missing or wrong"
         hint = "write one of mustBe, mustNotBe, mustBeGreaterThan, mustBeGreaterOrEqualTo, mustBeLessThan, mustBeLessOrEqualTo, mustBeBetween, mustNotBeBetween"
@@ -137,7 +134,7 @@ def breach_fault(error: Any, base: tuple[str | int, ...], document: Document) ->
 
 
 @cache
-def odcs_keys(version: str) -> frozenset[str]:
+def _odcs_keys(version: str) -> frozenset[str]:
     """Return every key that a version of the standard has anywhere."""
     def keys(value: Any) -> Iterator[str]:
         if isinstance(value, Mapping):
@@ -150,50 +147,50 @@ def odcs_keys(version: str) -> frozenset[str]:
 
 def forbidden_names(error: Any) -> list[str]:
     """Return the keys that an error of a schema forbids, and none where it is about something else."""
-    is_of_keys = error.validator in KEYS_FORBIDDEN and isinstance(error.instance, Mapping)
+    is_of_keys = error.validator in _KEYS_FORBIDDEN and isinstance(error.instance, Mapping)
     return [key for key in error.instance if repr(key) in error.message] if is_of_keys else []
 
 
-def forbidden_key_faults(error: Any, base: tuple[str | int, ...], version: str, document: Document, is_echo: bool) -> Iterator[Fault]:
+def _forbidden_key_faults(error: Any, base: tuple[str | int, ...], version: str, document: Document, is_echo: bool) -> Iterator[Fault]:
     """Yield a fault for each key that an error forbids; of an echo of another error, only those that the version has nowhere."""
     for key in forbidden_names(error):
-        if not (is_echo and key in odcs_keys(version)):
+        if not (is_echo and key in _odcs_keys(version)):
             path = (*base, *error.absolute_path, key)
             known = error.schema.get("properties") if isinstance(error.schema.get("properties"), Mapping) else {}
             fault = document.fault(ODCS_UNKNOWN_KEY, f"{key!r} is not a key of ODCS {version} here", path, nearest_name_hint(str(key), known))
-            yield fault if path[-2:] in TOLERATED_KEYS else replace(fault, severity="error")
+            yield fault if path[-2:] in _TOLERATED_KEYS else replace(fault, severity="error")
 
 
-TOLERATED_KEYS = (("logicalTypeOptions", "precision"), ("logicalTypeOptions", "scale"))  # what they say is read: the standard has no other place for it
+_TOLERATED_KEYS = (("logicalTypeOptions", "precision"), ("logicalTypeOptions", "scale"))  # what they say is read: the standard has no other place for it
 
 # %% ../../../nbs/contract/odcs/02_standard_schema.ipynb #d80e71cf
-STUB = {"name": "stub", "logicalType": "boolean"}
-STUB_MODEL = {"name": "stub"}
-SchemaPart = tuple[tuple[str | int, ...], str, Any]
+_STUB = {"name": "stub", "logicalType": "boolean"}
+_STUB_MODEL = {"name": "stub"}
+_SchemaPart = tuple[tuple[str | int, ...], str, Any]
 
 
-def schema_parts(value: Any, path: tuple[str | int, ...], definition: str) -> Iterator[SchemaPart]:
+def _schema_parts(value: Any, path: tuple[str | int, ...], definition: str) -> Iterator[_SchemaPart]:
     """Yield the value with stubs for the properties in it, then those properties, each with its path and definition."""
     if not isinstance(value, Mapping):
         yield path, definition, value
         return
     own, inner = dict(value), []
     if isinstance(models := value.get("schema"), list) and not path:
-        own["schema"] = [STUB_MODEL if isinstance(model, Mapping) else model for model in models]
+        own["schema"] = [_STUB_MODEL if isinstance(model, Mapping) else model for model in models]
         inner += [((*path, "schema", place), "SchemaObject", model) for place, model in enumerate(models)]
     if isinstance(members := value.get("properties"), list):
-        own["properties"] = [STUB if isinstance(member, Mapping) else member for member in members]
+        own["properties"] = [_STUB if isinstance(member, Mapping) else member for member in members]
         inner += [((*path, "properties", place), "SchemaProperty", member) for place, member in enumerate(members)]
     if isinstance(items := value.get("items"), Mapping):
-        own["items"] = STUB
+        own["items"] = _STUB
         inner.append(((*path, "items"), "SchemaItemProperty", items))
     if isinstance(entry := value.get("map"), Mapping):
-        own["map"] = {key: STUB if isinstance(part, Mapping) else part for key, part in entry.items()}
+        own["map"] = {key: _STUB if isinstance(part, Mapping) else part for key, part in entry.items()}
         inner += [((*path, "map", key), "SchemaItemProperty", part) for key, part in entry.items()]
     yield path, definition, own
     for inner_path, kind, part in inner:
         if isinstance(part, Mapping):
-            yield from schema_parts(part, inner_path, kind)
+            yield from _schema_parts(part, inner_path, kind)
 
 # %% ../../../nbs/contract/odcs/02_standard_schema.ipynb #34eac75a
 @cache
@@ -201,10 +198,10 @@ def validator(definition: str = "", version: str = NEWEST_ODCS_VERSION) -> Any:
     """Return the validator of a definition that says of each breach what it is."""
     from jsonschema import Draft201909Validator
 
-    return Draft201909Validator(definition_schema(definition, version))
+    return Draft201909Validator(_definition_schema(definition, version))
 
 
-def breaches_of(part: SchemaPart, version: str, document: Document) -> Iterator[Fault]:
+def _breaches_of(part: _SchemaPart, version: str, document: Document) -> Iterator[Fault]:
     """Yield a fault for each breach of one definition of a version's schema; a warning where a later version has what is written."""
     base, definition, value = part
     if is_valid_odcs(definition, value, version):
@@ -212,23 +209,23 @@ def breaches_of(part: SchemaPart, version: str, document: Document) -> Iterator[
     newer = ODCS_VERSIONS[ODCS_VERSIONS.index(version) + 1:]
     later = next((candidate for candidate in newer if is_valid_odcs(definition, value, candidate)), "")
     errors = [deepest_error(error) for error in validator(definition, version).iter_errors(value)]
-    wrong = {tuple(error.absolute_path) for error in errors if error.validator not in KEYS_FORBIDDEN}
+    wrong = {tuple(error.absolute_path) for error in errors if error.validator not in _KEYS_FORBIDDEN}
     for error in errors:
         here = tuple(error.absolute_path)
         is_echo = any(path[: len(here)] == here for path in wrong)
-        is_about_keys = error.validator in KEYS_FORBIDDEN and isinstance(error.instance, Mapping)
-        faults = forbidden_key_faults(error, base, version, document, is_echo) if is_about_keys else iter([breach_fault(error, base, document)])
+        is_about_keys = error.validator in _KEYS_FORBIDDEN and isinstance(error.instance, Mapping)
+        faults = _forbidden_key_faults(error, base, version, document, is_echo) if is_about_keys else iter([_breach_fault(error, base, document)])
         is_head = error.validator == "required" and not base and not here
         for fault in faults:
-            yield fault if is_head or not later else replace(fault, code=LATER_FORM.name, severity="warning", hint=f"it is a form of {later}: write apiVersion: {later}")
+            yield fault if is_head or not later else replace(fault, code=_LATER_FORM.name, severity="warning", hint=f"it is a form of {later}: write apiVersion: {later}")
 
 
-KEYS_FORBIDDEN = ("unevaluatedProperties", "additionalProperties")
+_KEYS_FORBIDDEN = ("unevaluatedProperties", "additionalProperties")
 
 
 def breaches(data: Mapping[str, Any], version: str, document: Document) -> tuple[Fault, ...]:
     """Return a fault for each breach of a version's schema, in the document's order."""
-    faults = {(fault.path, fault.message): fault for part in schema_parts(data, (), "") for fault in breaches_of(part, version, document)}
+    faults = {(fault.path, fault.message): fault for part in _schema_parts(data, (), "") for fault in _breaches_of(part, version, document)}
     return tuple(sorted(faults.values(), key=lambda fault: (fault.line, fault.path)))
 
 # %% ../../../nbs/contract/odcs/02_standard_schema.ipynb #a99bac65
@@ -256,7 +253,7 @@ def find_untyped_options(data: Any, document: Document, path: tuple[str | int, .
             yield from find_untyped_options(item, document, (*path, place))
     elif isinstance(data, Mapping):
         if "logicalTypeOptions" in data and "logicalType" not in data:
-            yield document.fault(UNTYPED_OPTIONS, "logicalTypeOptions stand without a logicalType", (*path, "logicalTypeOptions"))
+            yield document.fault(_UNTYPED_OPTIONS, "logicalTypeOptions stand without a logicalType", (*path, "logicalTypeOptions"))
         for key in ("schema", "properties", "items", "map", "key", "value"):
             yield from find_untyped_options(data.get(key), document, (*path, key))
 
@@ -266,7 +263,7 @@ def parse_odcs_data(data: dict[str, Any], document: Document) -> tuple[dict[str,
     from open_data_contract_standard.model import OpenDataContractStandard
 
     faults: list[Fault] = []
-    known = drop_unknown_keys(data, OpenDataContractStandard, document, (), faults)
+    known = _drop_unknown_keys(data, OpenDataContractStandard, document, (), faults)
     return OpenDataContractStandard(**known).model_dump(by_alias=True, exclude_unset=True, exclude_none=False), tuple(faults)
 
 

@@ -21,12 +21,10 @@ from ..visible import escape_log_commands
 from ..workflow import build_workflow_mapping
 
 # %% auto #0
-__all__ = ['AMBIGUOUS_WORDS', 'LONG_TEXT_LENGTH', 'build_odcs_model', 'build_odcs_server', 'build_odcs_team', 'build_odcs_member',
-           'build_odcs_description', 'build_odcs_support', 'build_odcs_price', 'build_odcs_service_level', 'build_odcs',
-           'scalar_style', 'render_document_yaml', 'odcs_yaml']
+__all__ = ['build_odcs', 'scalar_style', 'render_document_yaml', 'odcs_yaml']
 
 # %% ../../../nbs/contract/odcs/10_writer.ipynb #a69f5139
-def build_odcs_model(model: Model, dialect: str = "") -> dict[str, Any]:
+def _build_odcs_model(model: Model, dialect: str = "") -> dict[str, Any]:
     """Return the schema object of one model, its physical types as a reader of the dialect understands them."""
     named: CustomPropertyList = []
     relationships = build_model_relationships(model, named)
@@ -44,7 +42,7 @@ def build_odcs_model(model: Model, dialect: str = "") -> dict[str, Any]:
     )
 
 # %% ../../../nbs/contract/odcs/10_writer.ipynb #97069ca8
-def build_odcs_server(server: Server) -> dict[str, Any]:
+def _build_odcs_server(server: Server) -> dict[str, Any]:
     """Return the mapping of one server, valid by the standard's schema."""
     def written(kind: str, *named: tuple[str, Any]) -> dict[str, Any]:
         own = {key: value for key, value in server.options.items() if key in server_keys(kind) and isinstance(value, str | int) and value != ""}
@@ -62,36 +60,36 @@ def build_odcs_server(server: Server) -> dict[str, Any]:
     return bare | build_property_keys(server.options, ("customType", server.type))
 
 # %% ../../../nbs/contract/odcs/10_writer.ipynb #52204721
-def build_odcs_team(team: Team) -> dict[str, Any]:
+def _build_odcs_team(team: Team) -> dict[str, Any]:
     """Return the team as the object of v3.1 and later."""
     contact = drop_empty_keys(contactName=team.contact_name, contactEmail=team.contact_email, contactUrl=team.contact_url)
-    return drop_empty_keys(name=team.name, description=team.description, members=list(map(build_odcs_member, team.members))) | build_property_keys(team.properties, *contact.items())
+    return drop_empty_keys(name=team.name, description=team.description, members=list(map(_build_odcs_member, team.members))) | build_property_keys(team.properties, *contact.items())
 
 
-def build_odcs_member(member: Member) -> dict[str, Any]:
+def _build_odcs_member(member: Member) -> dict[str, Any]:
     """Return one person of a team."""
     dates = drop_empty_keys(dateIn=member.date_in, dateOut=member.date_out, replacedByUsername=member.replaced_by)
     return {"username": member.username, **drop_empty_keys(name=member.name, role=member.role, description=member.description), **dates}
 
 
-def build_odcs_description(description: Description) -> dict[str, Any]:
+def _build_odcs_description(description: Description) -> dict[str, Any]:
     """Return what the data is for."""
     texts = drop_empty_keys(purpose=description.purpose, usage=description.usage, limitations=description.limitations)
     return texts | build_property_keys(description.properties)
 
 
-def build_odcs_support(channel: SupportChannel) -> dict[str, Any]:
+def _build_odcs_support(channel: SupportChannel) -> dict[str, Any]:
     """Return one support channel."""
     more = drop_empty_keys(url=channel.url, description=channel.description, tool=channel.tool, scope=channel.scope, invitationUrl=channel.invitation_url)
     return {"channel": channel.channel} | more
 
 
-def build_odcs_price(price: Price) -> dict[str, Any]:
+def _build_odcs_price(price: Price) -> dict[str, Any]:
     """Return the price of one unit."""
     return drop_empty_keys(priceAmount=price.amount, priceCurrency=price.currency, priceUnit=price.unit)
 
 # %% ../../../nbs/contract/odcs/10_writer.ipynb #1eaa616a
-def build_odcs_service_level(level: ServiceLevel) -> dict[str, Any]:
+def _build_odcs_service_level(level: ServiceLevel) -> dict[str, Any]:
     """Return one promise; a value that is a list or a mapping does not fit the standard's key and is a custom property."""
     named, value, options = [], level.value, dict(level.options)
     if isinstance(value, list | dict):
@@ -111,18 +109,18 @@ def build_odcs(contract: Contract) -> dict[str, Any]:
         | {"version": contract.version}
         | head
         | drop_empty_keys(contractCreatedTs=contract.created, tags=list(contract.tags))
-        | {key: value for key, value in (("description", build_odcs_description(contract.description)),) if value}
-        | drop_empty_keys(authoritativeDefinitions=build_link_entries(contract.links), servers=list(map(build_odcs_server, contract.servers)))
-        | drop_empty_keys(schema=[build_odcs_model(model, dialect) for model in contract.models], support=list(map(build_odcs_support, contract.support)))
-        | ({} if contract.price is None else {"price": build_odcs_price(contract.price)})
-        | {key: value for key, value in (("team", build_odcs_team(contract.team)),) if value}
-        | drop_empty_keys(roles=list(map(build_role_entry, contract.roles)), slaProperties=list(map(build_odcs_service_level, contract.service_levels)))
+        | {key: value for key, value in (("description", _build_odcs_description(contract.description)),) if value}
+        | drop_empty_keys(authoritativeDefinitions=build_link_entries(contract.links), servers=list(map(_build_odcs_server, contract.servers)))
+        | drop_empty_keys(schema=[_build_odcs_model(model, dialect) for model in contract.models], support=list(map(_build_odcs_support, contract.support)))
+        | ({} if contract.price is None else {"price": _build_odcs_price(contract.price)})
+        | {key: value for key, value in (("team", _build_odcs_team(contract.team)),) if value}
+        | drop_empty_keys(roles=list(map(build_role_entry, contract.roles)), slaProperties=list(map(_build_odcs_service_level, contract.service_levels)))
         | build_property_keys(contract.properties, *named)
     )
 
 # %% ../../../nbs/contract/odcs/10_writer.ipynb #53e3a549
-AMBIGUOUS_WORDS = ("y", "n", "yes", "no", "on", "off", "true", "false", "null", "nan", "inf")
-LONG_TEXT_LENGTH = 110
+_AMBIGUOUS_WORDS = ("y", "n", "yes", "no", "on", "off", "true", "false", "null", "nan", "inf")
+_LONG_TEXT_LENGTH = 110
 
 
 def scalar_style(value: str) -> str | None:
@@ -131,9 +129,9 @@ def scalar_style(value: str) -> str | None:
         return '"'
     if "\n" in value and re.fullmatch(r"[^\s\x00-\x1f\x7f-\x9f\u2028\u2029\ufeff](\n?[^\x00-\x1f\x7f-\x9f\u2028\u2029\ufeff])*\n?", value) and not re.search(r" (\n|$)|\n ", value):
         return "|"
-    if len(value) > LONG_TEXT_LENGTH and re.fullmatch(r"[!-~]+( [!-~]+)*", value):
+    if len(value) > _LONG_TEXT_LENGTH and re.fullmatch(r"[!-~]+( [!-~]+)*", value):
         return ">"
-    if not re.fullmatch(r"[A-Za-z][^\x00-\x1f\x7f-\x9f\u2028\u2029\ufeff]*", value) or value.lower() in AMBIGUOUS_WORDS:
+    if not re.fullmatch(r"[A-Za-z][^\x00-\x1f\x7f-\x9f\u2028\u2029\ufeff]*", value) or value.lower() in _AMBIGUOUS_WORDS:
         return "'" if re.fullmatch(r"[ -~]+", value) else '"'
     return None
 
@@ -145,7 +143,7 @@ def render_document_yaml(document: dict[str, Any]) -> str:
             return True
 
     Dumper.add_representer(str, lambda dumper, value: dumper.represent_scalar("tag:yaml.org,2002:str", value, scalar_style(value)))
-    return escape_log_commands(yaml.dump(document, Dumper=Dumper, sort_keys=False, allow_unicode=True, width=LONG_TEXT_LENGTH))
+    return escape_log_commands(yaml.dump(document, Dumper=Dumper, sort_keys=False, allow_unicode=True, width=_LONG_TEXT_LENGTH))
 
 
 def odcs_yaml(contract: Contract) -> str:

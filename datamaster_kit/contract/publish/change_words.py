@@ -10,37 +10,36 @@ from dataclasses import fields, is_dataclass
 from typing import Any
 
 # %% auto #0
-__all__ = ['LABEL_ATTRIBUTES', 'MAX_SENTENCE_VALUE_CHARS', 'FLAG_CHANGE_PHRASES', 'shorten_text', 'item_label', 'value_phrase',
-           'join_with_and', 'differing_parts', 'items_by_label', 'item_changes', 'change_sentence']
+__all__ = ['join_with_and', 'differing_parts', 'change_sentence']
 
 # %% ../../../nbs/contract/publish/03_change_words.ipynb #c8544eb0
-LABEL_ATTRIBUTES = ("name", "title", "property", "channel", "username", "url", "metric", "query", "description", "id", "model", "type")
-MAX_SENTENCE_VALUE_CHARS = 60
+_LABEL_ATTRIBUTES = ("name", "title", "property", "channel", "username", "url", "metric", "query", "description", "id", "model", "type")
+_MAX_SENTENCE_VALUE_CHARS = 60
 
 
-def shorten_text(text: str) -> str:
+def _shorten_text(text: str) -> str:
     """Return a text for a sentence, its end left out where it is long."""
-    return text if len(text) <= MAX_SENTENCE_VALUE_CHARS else f"{text[: MAX_SENTENCE_VALUE_CHARS - 1]}…"
+    return text if len(text) <= _MAX_SENTENCE_VALUE_CHARS else f"{text[: _MAX_SENTENCE_VALUE_CHARS - 1]}…"
 
 
-def item_label(value: Any) -> str:
+def _item_label(value: Any) -> str:
     """Return what a thing of a contract is called."""
-    found = next((text for name in LABEL_ATTRIBUTES if (text := getattr(value, name, "")) and isinstance(text, str)), "")
+    found = next((text for name in _LABEL_ATTRIBUTES if (text := getattr(value, name, "")) and isinstance(text, str)), "")
     return found or type(value).__name__.lower()
 
 
-def value_phrase(value: Any) -> str:
+def _value_phrase(value: Any) -> str:
     """Return a value for a sentence."""
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, str):
-        return f"'{shorten_text(value)}'"
+        return f"'{_shorten_text(value)}'"
     if isinstance(value, Mapping):
-        return shorten_text(", ".join(f"{name}: {value_phrase(item)}" for name, item in value.items()))
+        return _shorten_text(", ".join(f"{name}: {_value_phrase(item)}" for name, item in value.items()))
     if isinstance(value, tuple | list | set | frozenset):
-        return shorten_text(", ".join(map(value_phrase, value)))
+        return _shorten_text(", ".join(map(_value_phrase, value)))
     if is_dataclass(value):
-        return f"'{shorten_text(item_label(value))}'"
+        return f"'{_shorten_text(_item_label(value))}'"
     return "nothing" if value is None else str(value)
 
 # %% ../../../nbs/contract/publish/03_change_words.ipynb #7a45fa1a
@@ -63,27 +62,27 @@ def differing_parts(before: Any, after: Any) -> list[str]:
     return [f"{word} ({parts})" if parts else word for word, parts in zip(words, inner, strict=True)]
 
 
-def items_by_label(value: Any) -> dict[Any, Any]:
+def _items_by_label(value: Any) -> dict[Any, Any]:
     """Return a mapping, or a list by what its items are called; those of one name are told apart by their number."""
     if isinstance(value, Mapping):
         return dict(value)
     found: dict[Any, Any] = {}
     for item in value:
-        name = item_label(item) if is_dataclass(item) else value_phrase(item)
+        name = _item_label(item) if is_dataclass(item) else _value_phrase(item)
         found[name if name not in found else f"{name} ({len(found) + 1})"] = item
     return found
 
 
-def item_changes(before: Any, after: Any) -> str:
+def _item_changes(before: Any, after: Any) -> str:
     """Return what is new, gone and different in a list or mapping; its order, where nothing is."""
-    old, new = items_by_label(before), items_by_label(after)
-    said = [f"{shorten_text(str(name))} is new" for name in new if name not in old]
-    said += [f"{shorten_text(str(name))} is gone" for name in old if name not in new]
-    said += [f"{shorten_text(str(name))} changes" for name in old if name in new and old[name] != new[name]]
+    old, new = _items_by_label(before), _items_by_label(after)
+    said = [f"{_shorten_text(str(name))} is new" for name in new if name not in old]
+    said += [f"{_shorten_text(str(name))} is gone" for name in old if name not in new]
+    said += [f"{_shorten_text(str(name))} changes" for name in old if name in new and old[name] != new[name]]
     return join_with_and(said) or "the order changes"
 
 # %% ../../../nbs/contract/publish/03_change_words.ipynb #9ea48eba
-FLAG_CHANGE_PHRASES = {
+_FLAG_CHANGE_PHRASES = {
     ("required", True): "must now have a value",
     ("required", False): "may now be missing",
     ("unique", True): "must now be unique",
@@ -95,18 +94,18 @@ FLAG_CHANGE_PHRASES = {
 
 def change_sentence(name: str, before: Any, after: Any, subject: str = "") -> str:
     """Return in a sentence how an attribute changed, of a field or model, or of the contract where none is named."""
-    if isinstance(after, bool) and (name, after) in FLAG_CHANGE_PHRASES:
-        return f"{subject} {FLAG_CHANGE_PHRASES[name, after]}"
+    if isinstance(after, bool) and (name, after) in _FLAG_CHANGE_PHRASES:
+        return f"{subject} {_FLAG_CHANGE_PHRASES[name, after]}"
     what = f"the {name.replace('_', ' ')}" + (f" of {subject}" if subject else "")
     nothing: tuple[Any, ...] = (None, "", (), [], {})
     if before in nothing:
-        return f"{what} is new: {value_phrase(after)}"
+        return f"{what} is new: {_value_phrase(after)}"
     if after in nothing:
-        return f"{what} is gone; it was {value_phrase(before)}"
+        return f"{what} is gone; it was {_value_phrase(before)}"
     if isinstance(before, tuple | list | Mapping) and isinstance(after, tuple | list | Mapping):
-        return f"{what}: {item_changes(before, after)}"
+        return f"{what}: {_item_changes(before, after)}"
     if is_dataclass(before) and type(before) is type(after):
         return f"{what} changes in {join_with_and(differing_parts(before, after))}"
-    if isinstance(before, str) and isinstance(after, str) and max(len(before), len(after)) > MAX_SENTENCE_VALUE_CHARS:
+    if isinstance(before, str) and isinstance(after, str) and max(len(before), len(after)) > _MAX_SENTENCE_VALUE_CHARS:
         return f"{what} is reworded"
-    return f"{what} changes from {value_phrase(before)} to {value_phrase(after)}"
+    return f"{what} changes from {_value_phrase(before)} to {_value_phrase(after)}"

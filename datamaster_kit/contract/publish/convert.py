@@ -18,14 +18,10 @@ from ..model import Contract
 from ..odcs.writer import build_odcs, odcs_yaml
 
 # %% auto #0
-__all__ = ['DocumentPath', 'ADDRESS_NAME_KEYS', 'ContractReader', 'FIELD_KEY_BY_SECTION', 'VERSION_KEY_TARGETS',
-           'UNTRACED_REMARK', 'ConvertedValue', 'Conversion', 'walk_document_values', 'replace_value_at',
-           'remove_value_at', 'values_by_address', 'readable_address', 'simplify_address', 'find_changed_addresses',
-           'group_addresses', 'alternative_values', 'replacement_value', 'reread_contract', 'single_field_document',
-           'single_field_model', 'find_value_targets', 'trace_conversion', 'convert']
+__all__ = ['ContractReader', 'ConvertedValue', 'Conversion', 'find_changed_addresses', 'trace_conversion', 'convert']
 
 # %% ../../../nbs/contract/publish/07_convert.ipynb #b7fc446b
-DocumentPath = tuple[str | int, ...]
+_DocumentPath = tuple[str | int, ...]
 
 
 @dataclass(frozen=True)
@@ -53,69 +49,69 @@ class Conversion:
         return {"carried": [asdict(item) for item in self.carried], "lost": [asdict(item) for item in self.lost], "text": self.text}
 
 # %% ../../../nbs/contract/publish/07_convert.ipynb #85ed6391
-def walk_document_values(data: Any, path: DocumentPath = ()) -> Iterator[tuple[DocumentPath, Any]]:
+def _walk_document_values(data: Any, path: _DocumentPath = ()) -> Iterator[tuple[_DocumentPath, Any]]:
     """Yield every value of a document with its path, in the document's order."""
     if isinstance(data, Mapping) and data:
         for key, value in data.items():
-            yield from walk_document_values(value, (*path, key))
+            yield from _walk_document_values(value, (*path, key))
     elif isinstance(data, list) and any(isinstance(value, Mapping | list) for value in data):
         for position, value in enumerate(data):
-            yield from walk_document_values(value, (*path, position))
+            yield from _walk_document_values(value, (*path, position))
     else:
         yield path, data
 
 
-def replace_value_at(data: Any, path: DocumentPath, change: Callable[[Any], Any]) -> Any:
+def _replace_value_at(data: Any, path: _DocumentPath, change: Callable[[Any], Any]) -> Any:
     """Return a document with the value at one path changed; nothing of the original is touched."""
     if not path:
         return change(data)
     step, rest = path[0], path[1:]
     if isinstance(data, Mapping):
-        return {key: replace_value_at(value, rest, change) if key == step else value for key, value in data.items()}
-    return [replace_value_at(value, rest, change) if position == step else value for position, value in enumerate(data)]
+        return {key: _replace_value_at(value, rest, change) if key == step else value for key, value in data.items()}
+    return [_replace_value_at(value, rest, change) if position == step else value for position, value in enumerate(data)]
 
 
-def remove_value_at(data: Any, path: DocumentPath) -> Any:
+def _remove_value_at(data: Any, path: _DocumentPath) -> Any:
     """Return a document without the value at one path."""
     def dropped(parent: Any) -> Any:
         if isinstance(parent, Mapping):
             return {key: value for key, value in parent.items() if key != path[-1]}
         return [value for position, value in enumerate(parent) if position != path[-1]]
 
-    return replace_value_at(data, path[:-1], dropped)
+    return _replace_value_at(data, path[:-1], dropped)
 
 # %% ../../../nbs/contract/publish/07_convert.ipynb #7e5c7977
-ADDRESS_NAME_KEYS = ("name", "property", "server", "username", "role", "channel", "url", "id")
+_ADDRESS_NAME_KEYS = ("name", "property", "server", "username", "role", "channel", "url", "id")
 
 
-def values_by_address(data: Any, address: str = "") -> dict[str, Any]:
+def _values_by_address(data: Any, address: str = "") -> dict[str, Any]:
     """Return every value of an ODCS document by a readable address such as `schema.account.properties.email.description`."""
     found: dict[str, Any] = {}
     if isinstance(data, Mapping) and data:
         for key, value in data.items():
-            found |= values_by_address(value, f"{address}.{key}" if address else str(key))
+            found |= _values_by_address(value, f"{address}.{key}" if address else str(key))
     elif isinstance(data, list) and any(isinstance(value, Mapping) for value in data):
         for position, value in enumerate(data):
-            name = next((value[key] for key in ADDRESS_NAME_KEYS if value.get(key)), position) if isinstance(value, Mapping) else position
+            name = next((value[key] for key in _ADDRESS_NAME_KEYS if value.get(key)), position) if isinstance(value, Mapping) else position
             place = f"{address}.{name}"
-            found |= values_by_address(value, place if place not in found else f"{place}[{position}]")
+            found |= _values_by_address(value, place if place not in found else f"{place}[{position}]")
     else:
         found[address] = data
     return found
 
 
-def readable_address(data: Any, path: DocumentPath) -> str:
+def _readable_address(data: Any, path: _DocumentPath) -> str:
     """Return the readable address of a path, by the same rule."""
     names = []
     for step in path:
         inside = data[step]
-        name = next((inside[key] for key in ADDRESS_NAME_KEYS if inside.get(key)), step) if isinstance(data, list) and isinstance(inside, Mapping) else step
+        name = next((inside[key] for key in _ADDRESS_NAME_KEYS if inside.get(key)), step) if isinstance(data, list) and isinstance(inside, Mapping) else step
         names.append(str(name))
         data = inside
     return ".".join(names)
 
 
-def simplify_address(address: str) -> str:
+def _simplify_address(address: str) -> str:
     """Return an address without what says nothing: a custom property's `value`, a permitted value's position."""
     permitted, enum, _ = address.partition(".enum.")
     return address.removesuffix(".value") if ".customProperties." in f".{address}" else f"{permitted}.enum" if enum else address
@@ -129,12 +125,12 @@ def find_changed_addresses(before: Contract, after: Contract) -> tuple[str, ...]
     if before == after:
         return ()
     touched = {model.name for model in before.models if model not in after.models} | {model.name for model in after.models if model not in before.models}
-    old, new = (values_by_address(build_odcs(replace(contract, models=tuple(model for model in contract.models if model.name in touched)))) for contract in (before, after))
+    old, new = (_values_by_address(build_odcs(replace(contract, models=tuple(model for model in contract.models if model.name in touched)))) for contract in (before, after))
     there = [address for address, value in old.items() if address not in new or new[address] != value]
-    return group_addresses(list(dict.fromkeys(simplify_address(address) for address in there if not address.endswith(".property"))) or there)
+    return _group_addresses(list(dict.fromkeys(_simplify_address(address) for address in there if not address.endswith(".property"))) or there)
 
 
-def group_addresses(addresses: list[str]) -> tuple[str, ...]:
+def _group_addresses(addresses: list[str]) -> tuple[str, ...]:
     """Return a few addresses as they are, and many as the part of the file that holds them all."""
     if len(addresses) <= 2:
         return tuple(addresses)
@@ -143,7 +139,7 @@ def group_addresses(addresses: list[str]) -> tuple[str, ...]:
     return (".".join(shared),) if shared else tuple(addresses)
 
 
-def alternative_values(value: Any) -> tuple[Any, ...]:
+def _alternative_values(value: Any) -> tuple[Any, ...]:
     """Return other values of the same kind; for a text also words that a type may have."""
     if isinstance(value, bool):
         return (not value,)
@@ -154,12 +150,12 @@ def alternative_values(value: Any) -> tuple[Any, ...]:
     return ({"x": "x"},) if isinstance(value, Mapping) else (f"{value or ''}x", "boolean", "string")
 
 
-def replacement_value(value: Any, _: Any) -> Any:
+def _replacement_value(value: Any, _: Any) -> Any:
     """Return the value that takes another's place."""
     return value
 
 
-def reread_contract(data: Any, document: Document, read: ContractReader, root: Path | None) -> Contract | None:
+def _reread_contract(data: Any, document: Document, read: ContractReader, root: Path | None) -> Contract | None:
     """Return the contract of a changed document; None where it no longer is one."""
     try:
         contract, faults = read(Document(document.file, data, {}), root)
@@ -168,21 +164,21 @@ def reread_contract(data: Any, document: Document, read: ContractReader, root: P
     return None if any(fault.severity == "error" for fault in faults) else contract
 
 
-FIELD_KEY_BY_SECTION = {"models": "fields", "schema": "properties"}
+_FIELD_KEY_BY_SECTION = {"models": "fields", "schema": "properties"}
 
 
-def single_field_document(data: Mapping[str, Any], path: DocumentPath) -> tuple[Mapping[str, Any], DocumentPath]:
+def _single_field_document(data: Mapping[str, Any], path: _DocumentPath) -> tuple[Mapping[str, Any], _DocumentPath]:
     """Return a document whose models have one field each and those of their key, that which a path leads into among them, and the path in there; the whole where it leads into none."""
     top, key = str(path[0]), path[2] if len(path) > 4 else ""
-    if FIELD_KEY_BY_SECTION.get(top) != key:
+    if _FIELD_KEY_BY_SECTION.get(top) != key:
         return data, path
     if isinstance(data[top], list):
-        small = [single_field_model(model, key, path[3] if place == path[1] else 0) for place, model in enumerate(data[top])]
+        small = [_single_field_model(model, key, path[3] if place == path[1] else 0) for place, model in enumerate(data[top])]
         return {**data, top: small}, (*path[:3], 0, *path[4:])
-    return {**data, top: {name: single_field_model(model, key, path[3] if name == path[1] else 0) for name, model in data[top].items()}}, path
+    return {**data, top: {name: _single_field_model(model, key, path[3] if name == path[1] else 0) for name, model in data[top].items()}}, path
 
 
-def single_field_model(model: Any, key: str, chosen: str | int) -> Any:
+def _single_field_model(model: Any, key: str, chosen: str | int) -> Any:
     """Return a model with the field that is chosen, by its name or its place, and those that its own key names."""
     fields = model.get(key) if isinstance(model, Mapping) else None
     if isinstance(fields, list):
@@ -194,25 +190,25 @@ def single_field_model(model: Any, key: str, chosen: str | int) -> Any:
     return {**model, key: {name: item for name, item in fields.items() if name in names}}
 
 
-VERSION_KEY_TARGETS: Mapping[str | int, str] = {"dataContractSpecification": "apiVersion", "apiVersion": "apiVersion", "kind": "kind"}
-UNTRACED_REMARK = "it cannot be changed without breaking the file, so it cannot be traced"
+_VERSION_KEY_TARGETS: Mapping[str | int, str] = {"dataContractSpecification": "apiVersion", "apiVersion": "apiVersion", "kind": "kind"}
+_UNTRACED_REMARK = "it cannot be changed without breaking the file, so it cannot be traced"
 
 
-def find_value_targets(path: DocumentPath, value: Any, document: Document, contract: Contract, read: ContractReader, root: Path | None) -> tuple[tuple[str, ...], str]:
+def _find_value_targets(path: _DocumentPath, value: Any, document: Document, contract: Contract, read: ContractReader, root: Path | None) -> tuple[tuple[str, ...], str]:
     """Return where a value of the source went, and a remark; no place means that it is lost."""
-    removed = reread_contract(remove_value_at(document.data, path), document, read, root)
+    removed = _reread_contract(_remove_value_at(document.data, path), document, read, root)
     if removed is not None and (targets := find_changed_addresses(contract, removed)):
         return targets, ""
-    altered = [reread_contract(replace_value_at(document.data, path, partial(replacement_value, other)), document, read, root) for other in alternative_values(value)]
+    altered = [_reread_contract(_replace_value_at(document.data, path, partial(_replacement_value, other)), document, read, root) for other in _alternative_values(value)]
     for other in altered:
         if other is not None and (targets := find_changed_addresses(contract, other)):
             return targets, ""
         if other is not None and (targets := find_changed_addresses(other, contract)):
             return targets, "says what holds anyway"
     if removed == contract and len(path) > 1 and not any(altered):
-        return find_value_targets(path[:-1], None, document, contract, read, root)[0], "says what holds anyway"
+        return _find_value_targets(path[:-1], None, document, contract, read, root)[0], "says what holds anyway"
     if removed is None and not any(altered):
-        return (VERSION_KEY_TARGETS[path[0]],) if path[0] in VERSION_KEY_TARGETS else (), UNTRACED_REMARK
+        return (_VERSION_KEY_TARGETS[path[0]],) if path[0] in _VERSION_KEY_TARGETS else (), _UNTRACED_REMARK
     return (), ""
 
 # %% ../../../nbs/contract/publish/07_convert.ipynb #471aa03c
@@ -223,23 +219,23 @@ def trace_conversion(document: Document, read: ContractReader, root: Path | None
     if contract is None or errors:
         raise BadInput(*errors)
     reasons = {fault.path: fault.message for fault in faults}
-    carried, lost, written, known = [], [], values_by_address(build_odcs(contract)), dict[DocumentPath, Contract | None]()
+    carried, lost, written, known = [], [], _values_by_address(build_odcs(contract)), dict[_DocumentPath, Contract | None]()
 
-    def places_of(path: DocumentPath, value: Any) -> tuple[tuple[str, ...], str]:
-        small, inner = single_field_document(document.data, path)
+    def places_of(path: _DocumentPath, value: Any) -> tuple[tuple[str, ...], str]:
+        small, inner = _single_field_document(document.data, path)
         if path[:4] not in known:
-            known[path[:4]] = contract if small is document.data else reread_contract(small, document, read, root)
+            known[path[:4]] = contract if small is document.data else _reread_contract(small, document, read, root)
         alone = known[path[:4]]
-        return find_value_targets(path, value, document, contract, read, root) if alone is None else find_value_targets(inner, value, replace(document, data=dict(small)), alone, read, root)
+        return _find_value_targets(path, value, document, contract, read, root) if alone is None else _find_value_targets(inner, value, replace(document, data=dict(small)), alone, read, root)
 
-    for path, value in walk_document_values(document.data):
-        own, address = readable_address(document.data, path), json_path(path)
-        targets, remark = ((simplify_address(own),), "") if own in written and written[own] == value else places_of(path, value)
-        if remark == UNTRACED_REMARK and not targets:
+    for path, value in _walk_document_values(document.data):
+        own, address = _readable_address(document.data, path), json_path(path)
+        targets, remark = ((_simplify_address(own),), "") if own in written and written[own] == value else places_of(path, value)
+        if remark == _UNTRACED_REMARK and not targets:
             targets = tuple(place for place, item in written.items() if item == value and place.rsplit(".", 1)[-1] == str(path[-1]))
         text = str(value) if len(str(value)) <= 60 else f"{str(value)[:57]}..."
         if targets:
-            carried.append(ConvertedValue(address, document.line(path), text, targets, "" if remark == UNTRACED_REMARK else remark))
+            carried.append(ConvertedValue(address, document.line(path), text, targets, "" if remark == _UNTRACED_REMARK else remark))
         else:
             lost.append(ConvertedValue(address, document.line(path), text, (), remark or reasons.get(address, "neither the contract nor ODCS has a place for it")))
     return Conversion(odcs_yaml(contract), tuple(carried), tuple(lost), faults)

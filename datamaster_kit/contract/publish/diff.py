@@ -14,11 +14,7 @@ from ..model import Array, Contract, DataType, Field, Map, Model, Scalar, Struct
 from ..sql.sqltype import sql_type
 
 # %% auto #0
-__all__ = ['ContractChangeKind', 'WIDER_TYPES', 'LIMIT_DIRECTIONS', 'COSMETIC_ATTRIBUTES', 'BREAKING_ATTRIBUTES',
-           'LAYOUT_ATTRIBUTES', 'NAMED_ITEM_KEYS', 'IGNORED_ATTRIBUTES', 'ContractChange', 'is_type_widening',
-           'constraint_change_kind', 'check_change_kind', 'attribute_change_kind', 'field_differences', 'json_form',
-           'type_differences', 'field_list_differences', 'model_differences', 'item_list_differences', 'diff',
-           'contract_head_differences']
+__all__ = ['ContractChangeKind', 'ContractChange', 'diff']
 
 # %% ../../../nbs/contract/publish/04_diff.ipynb #16bd64f0
 ContractChangeKind = Literal["breaking", "stricter", "compatible", "cosmetic"]
@@ -35,10 +31,10 @@ class ContractChange:
     sentence: str
 
 # %% ../../../nbs/contract/publish/04_diff.ipynb #e6ef7463
-WIDER_TYPES = {"byte": ("short", "integer", "long"), "short": ("integer", "long"), "integer": ("long",), "float": ("double",), "date": ("timestamp_ntz",), "varchar": ("string",), "char": ("string", "varchar")}
+_WIDER_TYPES = {"byte": ("short", "integer", "long"), "short": ("integer", "long"), "integer": ("long",), "float": ("double",), "date": ("timestamp_ntz",), "varchar": ("string",), "char": ("string", "varchar")}
 
 
-def is_type_widening(before: DataType, after: DataType) -> bool:
+def _is_type_widening(before: DataType, after: DataType) -> bool:
     """Every value of the type before is a value of the type after."""
     match before, after:
         case Scalar("decimal"), Scalar("decimal"):
@@ -47,33 +43,33 @@ def is_type_widening(before: DataType, after: DataType) -> bool:
         case Scalar("varchar" | "char"), Scalar("varchar"):
             return (before.length or 0) <= (after.length or 0)
         case Scalar(), Scalar():
-            return after.name in WIDER_TYPES.get(before.name, ())
+            return after.name in _WIDER_TYPES.get(before.name, ())
     return False
 
 # %% ../../../nbs/contract/publish/04_diff.ipynb #355816c0
-LIMIT_DIRECTIONS = {"minimum": 1, "exclusive_minimum": 1, "min_length": 1, "maximum": -1, "exclusive_maximum": -1, "max_length": -1}
+_LIMIT_DIRECTIONS = {"minimum": 1, "exclusive_minimum": 1, "min_length": 1, "maximum": -1, "exclusive_maximum": -1, "max_length": -1}
 
 
-def constraint_change_kind(name: str, before: Any, after: Any) -> ContractChangeKind:
+def _constraint_change_kind(name: str, before: Any, after: Any) -> ContractChangeKind:
     """Return how much a changed promise of a field matters to its readers."""
-    nothing = (None, "", False, (), 0) if name not in LIMIT_DIRECTIONS else (None,)
+    nothing = (None, "", False, (), 0) if name not in _LIMIT_DIRECTIONS else (None,)
     if before in nothing:
         return "stricter"
     if after in nothing:
         return "breaking"
     if name == "enum":
         return "stricter" if set(map(str, after)) <= set(map(str, before)) else "breaking"
-    if name in LIMIT_DIRECTIONS and type(before) is type(after):
-        return "stricter" if (after > before) == (LIMIT_DIRECTIONS[name] > 0) else "breaking"
+    if name in _LIMIT_DIRECTIONS and type(before) is type(after):
+        return "stricter" if (after > before) == (_LIMIT_DIRECTIONS[name] > 0) else "breaking"
     return "breaking"
 
 # %% ../../../nbs/contract/publish/04_diff.ipynb #c6235f4c
-COSMETIC_ATTRIBUTES = {"description", "title", "examples", "tags", "links", "properties", "transform_sources", "transform_logic", "transform_description", "physical_type", "critical", "type", "owner"}
-BREAKING_ATTRIBUTES = {"primary_key", "physical_name", "classification", "pii", "encrypted_name"}
-LAYOUT_ATTRIBUTES = {"partition", "cluster"}
+_COSMETIC_ATTRIBUTES = {"description", "title", "examples", "tags", "links", "properties", "transform_sources", "transform_logic", "transform_description", "physical_type", "critical", "type", "owner"}
+_BREAKING_ATTRIBUTES = {"primary_key", "physical_name", "classification", "pii", "encrypted_name"}
+_LAYOUT_ATTRIBUTES = {"partition", "cluster"}
 
 
-def check_change_kind(before: Sequence[Any], after: Sequence[Any]) -> ContractChangeKind:
+def _check_change_kind(before: Sequence[Any], after: Sequence[Any]) -> ContractChangeKind:
     """Return how much changed checks or references matter; one that is told in words alone refuses nothing."""
     if any(check not in after for check in before):
         return "breaking"
@@ -81,67 +77,67 @@ def check_change_kind(before: Sequence[Any], after: Sequence[Any]) -> ContractCh
     return "stricter" if any(getattr(check, "type", "") != "text" for check in added) else "compatible"
 
 
-def attribute_change_kind(name: str, before: Any, after: Any) -> ContractChangeKind:
+def _attribute_change_kind(name: str, before: Any, after: Any) -> ContractChangeKind:
     """Return how much a changed attribute of a field matters."""
-    if name in COSMETIC_ATTRIBUTES:
+    if name in _COSMETIC_ATTRIBUTES:
         return "cosmetic"
-    if name in LAYOUT_ATTRIBUTES:
+    if name in _LAYOUT_ATTRIBUTES:
         return "compatible"
-    if name in BREAKING_ATTRIBUTES:
+    if name in _BREAKING_ATTRIBUTES:
         return "breaking"
     if name == "quality":
-        return check_change_kind(before, after)
-    return constraint_change_kind(name, before, after)
+        return _check_change_kind(before, after)
+    return _constraint_change_kind(name, before, after)
 
 
-def field_differences(before: Field, after: Field, path: str) -> Iterator[ContractChange]:
+def _field_differences(before: Field, after: Field, path: str) -> Iterator[ContractChange]:
     """Yield the differences of a field, those inside its type among them."""
     for item in fields(Field):
         old, new = getattr(before, item.name), getattr(after, item.name)
         if item.name in ("name", "type") or old == new:
             continue
-        kind = attribute_change_kind(item.name, old, new)
-        yield ContractChange(kind, f"{path}.{item.name}", json_form(old), json_form(new), change_sentence(item.name, old, new, path))
-    yield from type_differences(before.type, after.type, path)
+        kind = _attribute_change_kind(item.name, old, new)
+        yield ContractChange(kind, f"{path}.{item.name}", _json_form(old), _json_form(new), change_sentence(item.name, old, new, path))
+    yield from _type_differences(before.type, after.type, path)
 
 # %% ../../../nbs/contract/publish/04_diff.ipynb #acf6e3e1
-def json_form(value: Any) -> Any:
+def _json_form(value: Any) -> Any:
     """Return a value as JSON has it; of a thing of a contract what it says."""
     if isinstance(value, tuple | list | set | frozenset):
-        return [json_form(item) for item in value]
+        return [_json_form(item) for item in value]
     if is_dataclass(value):
         said = {item.name: getattr(value, item.name) for item in fields(value)}
-        return {name: json_form(item) for name, item in said.items() if item not in (None, "", (), {})}
+        return {name: _json_form(item) for name, item in said.items() if item not in (None, "", (), {})}
     if isinstance(value, Mapping):
-        return {str(name): json_form(item) for name, item in value.items()}
+        return {str(name): _json_form(item) for name, item in value.items()}
     return value if isinstance(value, str | int | float | bool | None) else str(value)
 
 # %% ../../../nbs/contract/publish/04_diff.ipynb #6e33a29d
-def type_differences(before: DataType, after: DataType, path: str) -> Iterator[ContractChange]:
+def _type_differences(before: DataType, after: DataType, path: str) -> Iterator[ContractChange]:
     """Yield the differences between two types."""
     match before, after:
         case Struct(old), Struct(new):
-            yield from field_list_differences(old, new, path)
+            yield from _field_list_differences(old, new, path)
         case Array(old_element), Array(new_element):
-            yield from field_differences(old_element, replace(new_element, name=old_element.name), f"{path}[]")
+            yield from _field_differences(old_element, replace(new_element, name=old_element.name), f"{path}[]")
         case Map(old_key, old_value), Map(new_key, new_value):
-            yield from field_differences(old_key, new_key, f"{path}.key")
-            yield from field_differences(old_value, new_value, f"{path}.value")
+            yield from _field_differences(old_key, new_key, f"{path}.key")
+            yield from _field_differences(old_value, new_value, f"{path}.value")
         case _:
             if before != after:
-                kind: ContractChangeKind = "compatible" if is_type_widening(before, after) else "breaking"
+                kind: ContractChangeKind = "compatible" if _is_type_widening(before, after) else "breaking"
                 old_type, new_type = sql_type(before).lower(), sql_type(after).lower()
                 yield ContractChange(kind, f"{path}.type", old_type, new_type, f"the type of {path} changes from {old_type} to {new_type}")
 
 
-def field_list_differences(before: tuple[Field, ...], after: tuple[Field, ...], path: str) -> Iterator[ContractChange]:
+def _field_list_differences(before: tuple[Field, ...], after: tuple[Field, ...], path: str) -> Iterator[ContractChange]:
     """Yield the differences between two lists of fields: gone, added, and changed; the order does not matter to a reader by name."""
     old, new = {item.name: item for item in before}, {item.name: item for item in after}
     for name, item in old.items():
         if name not in new:
             yield ContractChange("breaking", f"{path}.{name}", sql_type(item.type).lower(), None, f"the field {path}.{name} is gone")
         else:
-            yield from field_differences(item, new[name], f"{path}.{name}")
+            yield from _field_differences(item, new[name], f"{path}.{name}")
     for name, item in new.items():
         if name not in old:
             must = "must have a value" if item.required or item.primary_key else ""
@@ -152,20 +148,20 @@ def field_list_differences(before: tuple[Field, ...], after: tuple[Field, ...], 
         yield ContractChange("cosmetic", f"{path}.order", list(old), list(new), f"the fields of {path} are in another order")
 
 # %% ../../../nbs/contract/publish/04_diff.ipynb #5df5630b
-def model_differences(before: Model, after: Model) -> Iterator[ContractChange]:
+def _model_differences(before: Model, after: Model) -> Iterator[ContractChange]:
     """Yield the differences of a model."""
-    yield from field_list_differences(before.fields, after.fields, before.name)
+    yield from _field_list_differences(before.fields, after.fields, before.name)
     for item in fields(Model):
         old, new = getattr(before, item.name), getattr(after, item.name)
         if item.name in ("name", "fields") or old == new:
             continue
         kind: ContractChangeKind = "breaking" if item.name == "physical_name" else "cosmetic"
         if item.name in ("quality", "references"):
-            kind = check_change_kind(old, new)
-        yield ContractChange(kind, f"{before.name}.{item.name}", json_form(old), json_form(new), change_sentence(item.name, old, new, before.name))
+            kind = _check_change_kind(old, new)
+        yield ContractChange(kind, f"{before.name}.{item.name}", _json_form(old), _json_form(new), change_sentence(item.name, old, new, before.name))
 
 
-def item_list_differences(before: Contract, after: Contract, attribute: str, keys: tuple[str, ...]) -> Iterator[ContractChange]:
+def _item_list_differences(before: Contract, after: Contract, attribute: str, keys: tuple[str, ...]) -> Iterator[ContractChange]:
     """Yield the differences of the things that a contract lists by name: gone or changed breaks, new is compatible."""
     old, new = ({" of ".join(filter(None, (getattr(item, key) for key in keys))): item for item in getattr(contract, attribute)} for contract in (before, after))
     words = attribute.replace("_", " ").removesuffix("s")
@@ -173,11 +169,11 @@ def item_list_differences(before: Contract, after: Contract, attribute: str, key
         if old.get(name) != new.get(name):
             kind: ContractChangeKind = "breaking" if name in old else "stricter" if name.lower().startswith("freshness of ") else "compatible"
             what = "is new" if name not in old else "is gone" if name not in new else f"changes in {join_with_and(differing_parts(old[name], new[name]))}"
-            yield ContractChange(kind, f"{attribute}.{name}", json_form(old.get(name)), json_form(new.get(name)), f"the {words} {name} {what}")
+            yield ContractChange(kind, f"{attribute}.{name}", _json_form(old.get(name)), _json_form(new.get(name)), f"the {words} {name} {what}")
 
 # %% ../../../nbs/contract/publish/04_diff.ipynb #0a59b7ea
-NAMED_ITEM_KEYS = (("service_levels", ("property", "element")), ("servers", ("name",)), ("roles", ("name",)))
-IGNORED_ATTRIBUTES = {"id", "models", "specification", "specification_version", *(attribute for attribute, _ in NAMED_ITEM_KEYS)}
+_NAMED_ITEM_KEYS = (("service_levels", ("property", "element")), ("servers", ("name",)), ("roles", ("name",)))
+_IGNORED_ATTRIBUTES = {"id", "models", "specification", "specification_version", *(attribute for attribute, _ in _NAMED_ITEM_KEYS)}
 
 
 def diff(before: Contract, after: Contract) -> tuple[ContractChange, ...]:
@@ -187,17 +183,17 @@ def diff(before: Contract, after: Contract) -> tuple[ContractChange, ...]:
     found += [ContractChange("compatible", name, None, name, f"the model {name} is new") for name in new if name not in old]
     for name in old:
         if name in new:
-            found += model_differences(old[name], new[name])
-    for attribute, keys in NAMED_ITEM_KEYS:
-        found += item_list_differences(before, after, attribute, keys)
-    found += contract_head_differences(before, after)
+            found += _model_differences(old[name], new[name])
+    for attribute, keys in _NAMED_ITEM_KEYS:
+        found += _item_list_differences(before, after, attribute, keys)
+    found += _contract_head_differences(before, after)
     return tuple(sorted(found, key=lambda item: get_args(ContractChangeKind).index(item.kind)))
 
 
-def contract_head_differences(before: Contract, after: Contract) -> Iterator[ContractChange]:
+def _contract_head_differences(before: Contract, after: Contract) -> Iterator[ContractChange]:
     """Yield the differences of what stands around the models."""
     for item in fields(Contract):
         old, new = getattr(before, item.name), getattr(after, item.name)
-        if item.name not in IGNORED_ATTRIBUTES and old != new:
+        if item.name not in _IGNORED_ATTRIBUTES and old != new:
             kind: ContractChangeKind = "compatible" if item.name == "workflow" else "cosmetic"
-            yield ContractChange(kind, item.name, json_form(old), json_form(new), change_sentence(item.name, old, new))
+            yield ContractChange(kind, item.name, _json_form(old), _json_form(new), change_sentence(item.name, old, new))

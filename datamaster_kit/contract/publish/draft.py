@@ -23,22 +23,16 @@ from ..model import STRING, Array, DataType, Field, Map, Scalar, Struct
 from ..sql.sqltype import sql_type
 
 # %% auto #0
-__all__ = ['MAX_SAMPLE_ROWS', 'DRAFT_FORMATS', 'DRAFT_SOURCE_UNREADABLE', 'DRAFT_OPTIONS_DIFFER', 'NEEDS_PYARROW',
-           'SAMPLE_INTEGER_REGEX', 'SAMPLE_DATE_REGEX', 'TEXT_TYPE_REGEXES', 'MAX_DISTINCT_VALUES', 'MAX_ENUM_VALUES',
-           'SAMPLE_NULL_TEXTS', 'PERSONAL_NAME_PATTERN', 'DRAFT_LOGICAL_TYPES', 'SAMPLERS_BY_FORMAT',
-           'WRITE_ENCODING_HINT', 'SampledColumn', 'ModelSample', 'non_matching_texts', 'text_type', 'share_words',
-           'text_reason', 'type_reason', 'unique_column_names', 'sample_value_text', 'summarize_column', 'delimiter_of',
-           'sample_csv', 'encoding_of_sample', 'sample_csv_text', 'json_value_type', 'sample_json', 'sample_parquet',
-           'type_of_arrow', 'sample_delta', 'double_quote_yaml', 'draft_logical_type', 'can_be_key', 'is_personal',
-           'enum_values', 'values_seen_once', 'property_lines', 'common_options', 'schema_lines', 'contract_text',
-           'format_of', 'sample_model', 'find_model_files', 'sample_models', 'draft']
+__all__ = ['SampledColumn', 'ModelSample', 'text_type', 'type_reason', 'delimiter_of', 'sample_csv_text', 'double_quote_yaml',
+           'draft_logical_type', 'can_be_key', 'is_personal', 'enum_values', 'values_seen_once', 'contract_text',
+           'sample_models', 'draft']
 
 # %% ../../../nbs/contract/publish/05_draft.ipynb #7601c644
-MAX_SAMPLE_ROWS = 10_000
-DRAFT_FORMATS = ("csv", "json", "parquet", "delta")
-DRAFT_SOURCE_UNREADABLE = code("draft-source", "The data cannot be read, or its format is not known.", "give a csv, json or parquet file, or a Delta folder, and --format where the name does not tell")
-DRAFT_OPTIONS_DIFFER = code("draft-read-apart", "Files of one draft are not read with the same options, and a contract has one source.", "draft a contract for each of them")
-NEEDS_PYARROW = code("draft-needs-pyarrow", "Parquet is read by the package pyarrow, which is not installed.", "pip install 'datamaster_kit[local]'")
+_MAX_SAMPLE_ROWS = 10_000
+_DRAFT_FORMATS = ("csv", "json", "parquet", "delta")
+_DRAFT_SOURCE_UNREADABLE = code("draft-source", "The data cannot be read, or its format is not known.", "give a csv, json or parquet file, or a Delta folder, and --format where the name does not tell")
+_DRAFT_OPTIONS_DIFFER = code("draft-read-apart", "Files of one draft are not read with the same options, and a contract has one source.", "draft a contract for each of them")
+_NEEDS_PYARROW = code("draft-needs-pyarrow", "Parquet is read by the package pyarrow, which is not installed.", "pip install 'datamaster_kit[local]'")
 
 
 @dataclass(frozen=True)
@@ -69,17 +63,17 @@ class ModelSample:
     source: str
 
 # %% ../../../nbs/contract/publish/05_draft.ipynb #8b88fde6
-SAMPLE_INTEGER_REGEX = r"-?(0|[1-9][0-9]{0,17})"
-SAMPLE_DATE_REGEX = r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
-TEXT_TYPE_REGEXES = {
-    "number": rf"{SAMPLE_INTEGER_REGEX}(\.[0-9]{{1,18}})?",
+_SAMPLE_INTEGER_REGEX = r"-?(0|[1-9][0-9]{0,17})"
+_SAMPLE_DATE_REGEX = r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
+_TEXT_TYPE_REGEXES = {
+    "number": rf"{_SAMPLE_INTEGER_REGEX}(\.[0-9]{{1,18}})?",
     "truth value": r"(?i:true|false)",
-    "date": SAMPLE_DATE_REGEX,
-    "moment": rf"{SAMPLE_DATE_REGEX}[T ][0-9]{{2}}:[0-9]{{2}}(:[0-9]{{2}}(\.[0-9]+)?)?(Z|[+-][0-9]{{2}}:?[0-9]{{2}})?",
+    "date": _SAMPLE_DATE_REGEX,
+    "moment": rf"{_SAMPLE_DATE_REGEX}[T ][0-9]{{2}}:[0-9]{{2}}(:[0-9]{{2}}(\.[0-9]+)?)?(Z|[+-][0-9]{{2}}:?[0-9]{{2}})?",
 }
 
 
-def non_matching_texts(values: Iterable[str], look: str) -> list[str]:
+def _non_matching_texts(values: Iterable[str], look: str) -> list[str]:
     """Return the texts that do not look as a pattern has it."""
     return [value for value in values if not re.fullmatch(look, value)]
 
@@ -89,36 +83,36 @@ def text_type(values: Iterable[str]) -> DataType:
     found = list(values)
     if not found:
         return STRING
-    if not non_matching_texts(found, SAMPLE_INTEGER_REGEX):
+    if not _non_matching_texts(found, _SAMPLE_INTEGER_REGEX):
         return Scalar("long")
-    if not non_matching_texts(found, TEXT_TYPE_REGEXES["number"]):
+    if not _non_matching_texts(found, _TEXT_TYPE_REGEXES["number"]):
         scale = max(len(value.partition(".")[2]) for value in found)
         whole = max(len(value.partition(".")[0].lstrip("-")) for value in found)
         return Scalar("decimal", min(38, max(whole + 4, 10) + scale), scale)
-    if not non_matching_texts(found, TEXT_TYPE_REGEXES["truth value"]):
+    if not _non_matching_texts(found, _TEXT_TYPE_REGEXES["truth value"]):
         return Scalar("boolean")
-    if not non_matching_texts(found, SAMPLE_DATE_REGEX):
+    if not _non_matching_texts(found, _SAMPLE_DATE_REGEX):
         return Scalar("date")
-    if not non_matching_texts(found, TEXT_TYPE_REGEXES["moment"]):
+    if not _non_matching_texts(found, _TEXT_TYPE_REGEXES["moment"]):
         return Scalar("timestamp")
     return STRING
 
 # %% ../../../nbs/contract/publish/05_draft.ipynb #e2b0a6c2
-def share_words(some: int, of: int) -> str:
+def _share_words(some: int, of: int) -> str:
     """Return how many values of how many, with the verb: `1 of 3 values is`."""
     return f"{some} of {of} values {'is' if some == 1 else 'are'}"
 
 
-def text_reason(values: Sequence[str]) -> str:
+def _text_reason(values: Sequence[str]) -> str:
     """Return why texts stay text, with a value that says so; the look that most of them have is the one that is missed."""
-    missed = {name: non_matching_texts(values, look) for name, look in TEXT_TYPE_REGEXES.items()}
+    missed = {name: _non_matching_texts(values, look) for name, look in _TEXT_TYPE_REGEXES.items()}
     name = min(missed, key=lambda item: len(missed[item]))
-    if codes := non_matching_texts(missed["number"], r"(?!-?0[0-9]+$).*"):
-        return f"{share_words(len(codes), len(values))} written with a leading zero, e.g. {codes[0][:40]!r}"
+    if codes := _non_matching_texts(missed["number"], r"(?!-?0[0-9]+$).*"):
+        return f"{_share_words(len(codes), len(values))} written with a leading zero, e.g. {codes[0][:40]!r}"
     if len(missed[name]) == len(values):
         return f"no value is a number, a date or a truth value, e.g. {values[0][:40]!r}"
     long = " of at most 18 digits" if re.fullmatch(r"-?[0-9.]+", missed[name][0]) else ""
-    return f"{share_words(len(missed[name]), len(values))} no {name}{long}, e.g. {missed[name][0][:40]!r}"
+    return f"{_share_words(len(missed[name]), len(values))} no {name}{long}, e.g. {missed[name][0][:40]!r}"
 
 
 def type_reason(values: Sequence[str], type: DataType) -> str:
@@ -126,17 +120,17 @@ def type_reason(values: Sequence[str], type: DataType) -> str:
     if not values:
         return "every sampled value is missing"
     if type == STRING:
-        return text_reason(values)
-    parts = non_matching_texts(values, SAMPLE_INTEGER_REGEX) if isinstance(type, Scalar) and type.name == "decimal" else []
-    return f"{share_words(len(parts), len(values))} no whole number, e.g. {parts[0][:40]!r}" if parts else ""
+        return _text_reason(values)
+    parts = _non_matching_texts(values, _SAMPLE_INTEGER_REGEX) if isinstance(type, Scalar) and type.name == "decimal" else []
+    return f"{_share_words(len(parts), len(values))} no whole number, e.g. {parts[0][:40]!r}" if parts else ""
 
 # %% ../../../nbs/contract/publish/05_draft.ipynb #28c6c2a5
-MAX_DISTINCT_VALUES = 1000
-MAX_ENUM_VALUES = 12
-SAMPLE_NULL_TEXTS = ("", "NA", "N/A", "NULL", "null", "NaN")
+_MAX_DISTINCT_VALUES = 1000
+_MAX_ENUM_VALUES = 12
+_SAMPLE_NULL_TEXTS = ("", "NA", "N/A", "NULL", "null", "NaN")
 
 
-def unique_column_names(names: Iterable[str]) -> list[str]:
+def _unique_column_names(names: Iterable[str]) -> list[str]:
     """Return column names with a number after those that repeat another, whatever their case."""
     found: list[str] = []
     for index, name in enumerate(names):
@@ -149,17 +143,17 @@ def unique_column_names(names: Iterable[str]) -> list[str]:
     return found
 
 
-def sample_value_text(value: Any) -> str:
+def _sample_value_text(value: Any) -> str:
     """Return a sampled value as text: what JSON has as JSON writes it, anything else, such as a date, as it is said."""
     return json.dumps(value, default=str) if isinstance(value, bool | int | float | list | dict) else str(value)
 
 
-def summarize_column(name: str, values: list[Any], type: DataType | None = None) -> SampledColumn:
+def _summarize_column(name: str, values: list[Any], type: DataType | None = None) -> SampledColumn:
     """Return a column as its sampled values show it; `type` where the format knows it."""
-    present = [sample_value_text(value) for value in values if value not in (None, *SAMPLE_NULL_TEXTS)]
+    present = [_sample_value_text(value) for value in values if value not in (None, *_SAMPLE_NULL_TEXTS)]
     counts = Counter(present)
     chosen = type or text_type(present)
-    is_counted = len(counts) <= MAX_DISTINCT_VALUES or len(counts) == len(values)
+    is_counted = len(counts) <= _MAX_DISTINCT_VALUES or len(counts) == len(values)
     return SampledColumn(
         name,
         chosen,
@@ -169,7 +163,7 @@ def summarize_column(name: str, values: list[Any], type: DataType | None = None)
         present[0][:80] if present else "",
         type_reason(present, chosen),
         len(counts),
-        tuple(sorted(counts.items())) if len(counts) <= MAX_ENUM_VALUES else (),
+        tuple(sorted(counts.items())) if len(counts) <= _MAX_ENUM_VALUES else (),
     )
 
 
@@ -181,15 +175,15 @@ def delimiter_of(head: str) -> str:
         return max(",;\t|", key=head.partition("\n")[0].count)
 
 
-def sample_csv(path: Path) -> tuple[list[SampledColumn], dict[str, Any]]:
+def _sample_csv(path: Path) -> tuple[list[SampledColumn], dict[str, Any]]:
     """Return the columns of a csv file and the options that read it."""
-    encoding = encoding_of_sample(path)
+    encoding = _encoding_of_sample(path)
     with path.open(encoding=encoding or "utf-8-sig", newline="") as file:
         columns, options = sample_csv_text(file)
     return columns, {**options, **({"encoding": encoding} if encoding else {})}
 
 
-def encoding_of_sample(path: Path) -> str:
+def _encoding_of_sample(path: Path) -> str:
     """Return the encoding, other than UTF-8, that a file's first bytes show; empty where they show none."""
     with path.open("rb") as file:
         return detect_utf_encoding(file.read(4))
@@ -201,21 +195,21 @@ def sample_csv_text(file: TextIO) -> tuple[list[SampledColumn], dict[str, Any]]:
     file.seek(0)
     delimiter = delimiter_of(head)
     reader = csv.reader(file, delimiter=delimiter)
-    header = unique_column_names(next(reader, []))
-    rows = [row for row in islice(reader, MAX_SAMPLE_ROWS) if row]
-    columns = [summarize_column(name, [row[index] if index < len(row) else None for row in rows]) for index, name in enumerate(header)]
-    word = next((word for word in SAMPLE_NULL_TEXTS if word and any(word in row for row in rows)), "")
+    header = _unique_column_names(next(reader, []))
+    rows = [row for row in islice(reader, _MAX_SAMPLE_ROWS) if row]
+    columns = [_summarize_column(name, [row[index] if index < len(row) else None for row in rows]) for index, name in enumerate(header)]
+    word = next((word for word in _SAMPLE_NULL_TEXTS if word and any(word in row for row in rows)), "")
     return columns, {"format": "csv", "header": True, "delimiter": delimiter, **({"nullValue": word} if word else {})}
 
 # %% ../../../nbs/contract/publish/05_draft.ipynb #9b49d2fc
-def json_value_type(values: list[Any]) -> DataType:
+def _json_value_type(values: list[Any]) -> DataType:
     """Return the type of JSON values: nested where they are, else as their texts look."""
     found = [value for value in values if value is not None]
     if found and all(isinstance(value, Mapping) for value in found):
         names = dict.fromkeys(name for value in found for name in value)
-        return Struct(tuple(Field(name, json_value_type([value.get(name) for value in found])) for name in names)) if names else Scalar("variant")
+        return Struct(tuple(Field(name, _json_value_type([value.get(name) for value in found])) for name in names)) if names else Scalar("variant")
     if found and all(isinstance(value, list) for value in found):
-        return Array(Field("element", json_value_type([item for value in found for item in value])))
+        return Array(Field("element", _json_value_type([item for value in found for item in value])))
     if found and all(isinstance(value, bool) for value in found):
         return Scalar("boolean")
     if found and all(isinstance(value, int | Decimal) and not isinstance(value, bool) for value in found):
@@ -224,51 +218,51 @@ def json_value_type(values: list[Any]) -> DataType:
     return text_type([str(value) for value in found]) if all(isinstance(value, str) for value in found) else Scalar("variant")
 
 
-def sample_json(path: Path) -> tuple[list[SampledColumn], dict[str, Any]]:
+def _sample_json(path: Path) -> tuple[list[SampledColumn], dict[str, Any]]:
     """Return the columns of a JSON file, of an object a line or one list, and the options that read it."""
-    encoding = encoding_of_sample(path)
+    encoding = _encoding_of_sample(path)
     with path.open(encoding=encoding or "utf-8-sig") as file:
         first = next((line for line in file if line.strip()), "")
         file.seek(0)
         is_list = first.lstrip().startswith("[")
-        rows = json.load(file, parse_float=Decimal)[:MAX_SAMPLE_ROWS] if is_list else [json.loads(line, parse_float=Decimal) for line in islice((line for line in file if line.strip()), MAX_SAMPLE_ROWS)]
+        rows = json.load(file, parse_float=Decimal)[:_MAX_SAMPLE_ROWS] if is_list else [json.loads(line, parse_float=Decimal) for line in islice((line for line in file if line.strip()), _MAX_SAMPLE_ROWS)]
     if not all(isinstance(row, Mapping) for row in rows):
         raise ValueError("not every record is an object")
     names = dict.fromkeys(name for row in rows for name in row)
-    columns = [summarize_column(shown, values, json_value_type(values)) for name, shown in zip(names, unique_column_names(names), strict=True) for values in [[row.get(name) for row in rows]]]
+    columns = [_summarize_column(shown, values, _json_value_type(values)) for name, shown in zip(names, _unique_column_names(names), strict=True) for values in [[row.get(name) for row in rows]]]
     return columns, {"format": "json", **({"multiLine": True} if is_list else {}), **({"encoding": encoding} if encoding else {})}
 
 # %% ../../../nbs/contract/publish/05_draft.ipynb #0071969b
-def sample_parquet(path: Path) -> tuple[list[SampledColumn], dict[str, Any]]:
+def _sample_parquet(path: Path) -> tuple[list[SampledColumn], dict[str, Any]]:
     """Return the columns of a Parquet file or of a folder's first; raises DatamasterError without pyarrow."""
     try:
         from pyarrow import parquet
     except ModuleNotFoundError:
-        raise DatamasterError(NEEDS_PYARROW.fault("pyarrow is not installed")) from None
+        raise DatamasterError(_NEEDS_PYARROW.fault("pyarrow is not installed")) from None
     file = next(iter(sorted(path.rglob("*.parquet"))), None) if path.is_dir() else path
     if file is None:
         raise ValueError("the folder holds no Parquet file")
     opened = parquet.ParquetFile(file)
-    batch = next(opened.iter_batches(MAX_SAMPLE_ROWS), None)
+    batch = next(opened.iter_batches(_MAX_SAMPLE_ROWS), None)
     rows = batch.to_pylist() if batch is not None else []
-    names = unique_column_names(opened.schema_arrow.names)
-    columns = [summarize_column(name, [row[item.name] for row in rows], type_of_arrow(item.type)) for name, item in zip(names, opened.schema_arrow, strict=True)]
+    names = _unique_column_names(opened.schema_arrow.names)
+    columns = [_summarize_column(name, [row[item.name] for row in rows], _type_of_arrow(item.type)) for name, item in zip(names, opened.schema_arrow, strict=True)]
     columns = [replace(column, reason="the file says so") for column in columns]
     return columns, {"format": "parquet"}
 
 
-def type_of_arrow(kind: Any) -> DataType:
+def _type_of_arrow(kind: Any) -> DataType:
     """Return the contract's type of an Arrow type."""
     from pyarrow import types
 
     if types.is_decimal(kind):
         return Scalar("decimal", kind.precision, kind.scale)
     if types.is_struct(kind):
-        return Struct(tuple(Field(item.name, type_of_arrow(item.type)) for item in kind))
+        return Struct(tuple(Field(item.name, _type_of_arrow(item.type)) for item in kind))
     if types.is_map(kind):
-        return Map(Field("key", type_of_arrow(kind.key_type)), Field("value", type_of_arrow(kind.item_type)))
+        return Map(Field("key", _type_of_arrow(kind.key_type)), Field("value", _type_of_arrow(kind.item_type)))
     if types.is_list(kind) or types.is_large_list(kind):
-        return Array(Field("element", type_of_arrow(kind.value_type)))
+        return Array(Field("element", _type_of_arrow(kind.value_type)))
     if types.is_timestamp(kind):
         return Scalar("timestamp" if kind.tz else "timestamp_ntz")
     named = {"int8": "byte", "int16": "short", "int32": "integer", "int64": "long", "uint8": "short", "uint16": "integer", "uint32": "long", "float": "float", "double": "double",
@@ -276,7 +270,7 @@ def type_of_arrow(kind: Any) -> DataType:
     return Scalar("decimal", 20, 0) if str(kind) == "uint64" else Scalar(named[str(kind)]) if str(kind) in named else STRING
 
 # %% ../../../nbs/contract/publish/05_draft.ipynb #42ea8092
-def sample_delta(path: Path) -> tuple[list[SampledColumn], dict[str, Any]]:
+def _sample_delta(path: Path) -> tuple[list[SampledColumn], dict[str, Any]]:
     """Return the columns of a Delta table from the newest schema in its log (Delta Lake, *Transaction log protocol*, change metadata)."""
     schema = ""
     for log in sorted((path / "_delta_log").glob("[0-9]*.json")):
@@ -288,8 +282,8 @@ def sample_delta(path: Path) -> tuple[list[SampledColumn], dict[str, Any]]:
     return [SampledColumn(item.name, item.type, 0, 0, None, "", "the table's log says so") for item in fields], {"format": "parquet"}
 
 # %% ../../../nbs/contract/publish/05_draft.ipynb #5e5c8832
-PERSONAL_NAME_PATTERN = re.compile(r"(^|_)(e?mail|phone|mobile|cpf|ssn|birth|surname|first_?name|last_?name|full_?name|address|iban|passport)(_|$)", re.IGNORECASE)
-DRAFT_LOGICAL_TYPES = {"string": "string", "varchar": "string", "char": "string", "long": "integer", "integer": "integer", "short": "integer", "byte": "integer", "double": "number", "float": "number",
+_PERSONAL_NAME_PATTERN = re.compile(r"(^|_)(e?mail|phone|mobile|cpf|ssn|birth|surname|first_?name|last_?name|full_?name|address|iban|passport)(_|$)", re.IGNORECASE)
+_DRAFT_LOGICAL_TYPES = {"string": "string", "varchar": "string", "char": "string", "long": "integer", "integer": "integer", "short": "integer", "byte": "integer", "double": "number", "float": "number",
            "decimal": "number", "boolean": "boolean", "date": "date", "timestamp": "timestamp", "timestamp_ntz": "timestamp", "time": "time", "binary": "string", "variant": "object", "null": "string"}
 
 
@@ -300,7 +294,7 @@ def double_quote_yaml(text: str) -> str:
 
 def draft_logical_type(type: DataType) -> str:
     """Return ODCS's logical type."""
-    return DRAFT_LOGICAL_TYPES[type.name] if isinstance(type, Scalar) else "array" if isinstance(type, Array) else "object"
+    return _DRAFT_LOGICAL_TYPES[type.name] if isinstance(type, Scalar) else "array" if isinstance(type, Array) else "object"
 
 
 def can_be_key(column: SampledColumn) -> bool:
@@ -311,7 +305,7 @@ def can_be_key(column: SampledColumn) -> bool:
 # %% ../../../nbs/contract/publish/05_draft.ipynb #f8e2d481
 def is_personal(column: SampledColumn) -> bool:
     """Its name sounds personal, so that no value of it is repeated."""
-    return PERSONAL_NAME_PATTERN.search(column.name) is not None
+    return _PERSONAL_NAME_PATTERN.search(column.name) is not None
 
 
 def enum_values(column: SampledColumn) -> tuple[str, ...]:
@@ -326,7 +320,7 @@ def values_seen_once(column: SampledColumn) -> tuple[str, ...]:
     return tuple(value for value, count in column.counts if count == 1)
 
 
-def property_lines(column: SampledColumn, is_key: bool) -> list[str]:
+def _property_lines(column: SampledColumn, is_key: bool) -> list[str]:
     """Return the lines of one property, with what was seen as comments."""
     lines = [f"      - name: {double_quote_yaml(column.name)}"]
     if column.rows:
@@ -348,7 +342,7 @@ def property_lines(column: SampledColumn, is_key: bool) -> list[str]:
     return lines
 
 
-def common_options(samples: Sequence[ModelSample]) -> dict[str, Any]:
+def _common_options(samples: Sequence[ModelSample]) -> dict[str, Any]:
     """Return the options that read all samples; raises BadInput where two of them are read in different ways. A word for nothing may be missing in some."""
     options: dict[str, Any] = {}
     for sample in samples:
@@ -359,74 +353,74 @@ def common_options(samples: Sequence[ModelSample]) -> dict[str, Any]:
             other = sample.options.get(name)
             if other != value and not (name == "nullValue" and other is None):
                 told = f"{sample.source} is read with {name} {other!r}, and {first.source} with {value!r}"
-                raise BadInput(DRAFT_OPTIONS_DIFFER.fault(told, file=sample.source))
+                raise BadInput(_DRAFT_OPTIONS_DIFFER.fault(told, file=sample.source))
     return options
 
 
-def schema_lines(sample: ModelSample) -> list[str]:
+def _schema_lines(sample: ModelSample) -> list[str]:
     """Return the lines of one model."""
     key = next((column.name for column in sample.columns if can_be_key(column)), None)
-    properties = [line for column in sample.columns for line in property_lines(column, column.name == key)]
+    properties = [line for column in sample.columns for line in _property_lines(column, column.name == key)]
     return [f"  - name: {double_quote_yaml(sample.name)}", "    logicalType: object", "    physicalType: table", '    description: ""  # TODO: what one row is', "    properties:", *properties]
 
 
 def contract_text(samples: Sequence[ModelSample]) -> str:
     """Return a drafted contract as YAML, in ODCS 3.1; raises BadInput where one source cannot read all of it."""
     name, sources = samples[0].name, ", ".join(json.dumps(sample.source) for sample in samples)
-    written = ", ".join(f"{key}: {json.dumps(value)}" for key, value in {"type": "adls", **common_options(samples)}.items())
+    written = ", ".join(f"{key}: {json.dumps(value)}" for key, value in {"type": "adls", **_common_options(samples)}.items())
     return "\n".join([
         f"# A draft, made from {sources}. What was inferred says so in a comment; what only people know is marked TODO.",
         "apiVersion: v3.1.0", "kind: DataContract", f"id: {double_quote_yaml(f'urn:datacontract:{name}')}  # TODO: an identifier that stays", f"name: {double_quote_yaml(name)}", "version: 0.1.0", "status: draft",
-        "description:", '  purpose: ""  # TODO: what the data is for', "team:", '  name: ""  # TODO: who owns it', "schema:", *(line for sample in samples for line in schema_lines(sample)),
+        "description:", '  purpose: ""  # TODO: what the data is for', "team:", '  name: ""  # TODO: who owns it', "schema:", *(line for sample in samples for line in _schema_lines(sample)),
         "customProperties:", "  - property: workflow", f"    value: {{source: {{{written}}}}}", ""])
 
 # %% ../../../nbs/contract/publish/05_draft.ipynb #33af9199
-SAMPLERS_BY_FORMAT = {"csv": sample_csv, "json": sample_json, "parquet": sample_parquet, "delta": sample_delta}
+_SAMPLERS_BY_FORMAT = {"csv": _sample_csv, "json": _sample_json, "parquet": _sample_parquet, "delta": _sample_delta}
 
 
-WRITE_ENCODING_HINT = "draft from a copy in UTF-8, and write the encoding of the files, such as windows-1252, as `encoding:` into workflow.source of the draft"
+_WRITE_ENCODING_HINT = "draft from a copy in UTF-8, and write the encoding of the files, such as windows-1252, as `encoding:` into workflow.source of the draft"
 
 
-def format_of(path: Path) -> str:
+def _format_of(path: Path) -> str:
     """Return the format that a path's name or folder tells, or an empty text."""
     if (path / "_delta_log").is_dir():
         return "delta"
     return {".csv": "csv", ".tsv": "csv", ".txt": "csv", ".json": "json", ".jsonl": "json", ".ndjson": "json", ".parquet": "parquet"}.get(path.suffix.lower(), "parquet" if path.is_dir() else "")
 
 
-def sample_model(path: Path, format: str = "") -> ModelSample:
+def _sample_model(path: Path, format: str = "") -> ModelSample:
     """Return what a csv, json or parquet file or a Delta folder shows of its model; raises BadInput where it cannot be read."""
-    kind = format or format_of(path)
-    if kind not in DRAFT_FORMATS:
-        raise BadInput(DRAFT_SOURCE_UNREADABLE.fault(f"the format {kind!r} is not one of {', '.join(DRAFT_FORMATS)}", file=str(path), hint=nearest_name_hint(kind, DRAFT_FORMATS)))
+    kind = format or _format_of(path)
+    if kind not in _DRAFT_FORMATS:
+        raise BadInput(_DRAFT_SOURCE_UNREADABLE.fault(f"the format {kind!r} is not one of {', '.join(_DRAFT_FORMATS)}", file=str(path), hint=nearest_name_hint(kind, _DRAFT_FORMATS)))
     try:
-        columns, options = SAMPLERS_BY_FORMAT[kind](path)
+        columns, options = _SAMPLERS_BY_FORMAT[kind](path)
     except UnicodeDecodeError as error:
-        raise BadInput(DRAFT_SOURCE_UNREADABLE.fault(f"byte {error.start} is not {encoding_of_sample(path) or 'UTF-8'}: {error.reason}", file=str(path), hint=WRITE_ENCODING_HINT)) from None
+        raise BadInput(_DRAFT_SOURCE_UNREADABLE.fault(f"byte {error.start} is not {_encoding_of_sample(path) or 'UTF-8'}: {error.reason}", file=str(path), hint=_WRITE_ENCODING_HINT)) from None
     except (OSError, ValueError, RecursionError, csv.Error) as error:
-        raise BadInput(DRAFT_SOURCE_UNREADABLE.fault(f"it cannot be read as {kind}: {error}", file=str(path))) from None
+        raise BadInput(_DRAFT_SOURCE_UNREADABLE.fault(f"it cannot be read as {kind}: {error}", file=str(path))) from None
     if not columns:
-        raise BadInput(DRAFT_SOURCE_UNREADABLE.fault("it has no column", file=str(path)))
+        raise BadInput(_DRAFT_SOURCE_UNREADABLE.fault("it has no column", file=str(path)))
     name = re.sub(r"[^A-Za-z0-9_]+", "_", path.name.split(".")[0]).strip("_").lower() or "data"
     return ModelSample(name, tuple(columns), options, path.name)
 
 
-def find_model_files(path: Path, format: str = "") -> list[Path]:
+def _find_model_files(path: Path, format: str = "") -> list[Path]:
     """Return the files of a folder that are a model each; a file, a Delta table and a folder of Parquet alone are one."""
-    if not path.is_dir() or (format or format_of(path)) == "delta":
+    if not path.is_dir() or (format or _format_of(path)) == "delta":
         return [path]
     names = sorted(item for item in path.iterdir() if item.is_file() and not item.name.startswith((".", "_")))
-    found = [item for item in names if (format and item.suffix) or format_of(item)]
-    is_one = all(format_of(item) == "parquet" for item in found)
+    found = [item for item in names if (format and item.suffix) or _format_of(item)]
+    is_one = all(_format_of(item) == "parquet" for item in found)
     return [path] if is_one else [item for item in found if format or item.suffix.lower() != ".txt"]
 
 
 def sample_models(paths: Sequence[Path], format: str = "", model: str = "") -> tuple[ModelSample, ...]:
     """Return what files and folders show, a model each; raises BadInput where one cannot be read, or several are to have one name."""
-    samples = [sample_model(file, format) for path in paths for file in find_model_files(path, format)]
+    samples = [_sample_model(file, format) for path in paths for file in _find_model_files(path, format)]
     if model and len(samples) > 1:
-        raise BadInput(DRAFT_SOURCE_UNREADABLE.fault(f"{len(samples)} files are {len(samples)} models, which cannot all be {model!r}", path="--model", hint="name one file, or leave --model out"))
-    names = unique_column_names([model or sample.name for sample in samples])
+        raise BadInput(_DRAFT_SOURCE_UNREADABLE.fault(f"{len(samples)} files are {len(samples)} models, which cannot all be {model!r}", path="--model", hint="name one file, or leave --model out"))
+    names = _unique_column_names([model or sample.name for sample in samples])
     return tuple(replace(sample, name=name) for sample, name in zip(samples, names, strict=True))
 
 

@@ -13,13 +13,13 @@ from ..model import STRING, Scalar
 from ..sql.sqltype import sql_type
 
 # %% auto #0
-__all__ = ['MAX_DUPLICATE_SHARE', 'column_line', 'duplicate_share', 'key_line', 'summary_lines']
+__all__ = ['summary_lines']
 
 # %% ../../../nbs/contract/publish/06_draft_summary.ipynb #92c289ae
-MAX_DUPLICATE_SHARE = 0.05
+_MAX_DUPLICATE_SHARE = 0.05
 
 
-def column_line(column: SampledColumn) -> str:
+def _column_line(column: SampledColumn) -> str:
     """Return a column in a line: its type, why it is no narrower one, and the values of an enum with their rows."""
     kind = "text" if column.type == STRING else sql_type(column.type).lower()
     reason = column.reason.partition(", e.g. ")[0] if is_personal(column) else column.reason
@@ -34,17 +34,17 @@ def column_line(column: SampledColumn) -> str:
     return ", ".join(told)
 
 # %% ../../../nbs/contract/publish/06_draft_summary.ipynb #11e7def5
-def duplicate_share(column: SampledColumn) -> float:
+def _duplicate_share(column: SampledColumn) -> float:
     """Return the share of rows whose value an earlier row has."""
     present = column.rows - column.missing
     return 1 - column.different / present if present else 1.0
 
 
-def key_line(columns: Sequence[SampledColumn]) -> str:
+def _key_line(columns: Sequence[SampledColumn]) -> str:
     """Return the columns that could be the key, the one that was taken first, with their shares of duplicates."""
     identifying = [column for column in columns if isinstance(column.type, Scalar) and column.type.name in ("string", "long", "integer")]
-    close = sorted((column for column in identifying if duplicate_share(column) <= MAX_DUPLICATE_SHARE and not column.missing and column.rows), key=duplicate_share)
-    shares = [f"{column.name} ({duplicate_share(column):.1%} duplicates)" for column in close[:5]]
+    close = sorted((column for column in identifying if _duplicate_share(column) <= _MAX_DUPLICATE_SHARE and not column.missing and column.rows), key=_duplicate_share)
+    shares = [f"{column.name} ({_duplicate_share(column):.1%} duplicates)" for column in close[:5]]
     if not shares:
         return "key: none found"
     return f"key: {', '.join(shares)}" if can_be_key(close[0]) else f"key: none taken; nearest {', '.join(shares)}"
@@ -55,7 +55,7 @@ def summary_lines(samples: Sequence[ModelSample], output: Path | None = None) ->
     for sample in samples:
         rows = f"{sample.columns[0].rows} rows" if sample.columns[0].rows else "the columns"
         yield f"{sample.name}, from {rows} of {sample.source}:"
-        yield from (f"  {column_line(column)}" for column in sample.columns)
-        yield f"  {key_line(sample.columns)}" if sample.columns[0].rows else "  key: no row was looked at"
+        yield from (f"  {_column_line(column)}" for column in sample.columns)
+        yield f"  {_key_line(sample.columns)}" if sample.columns[0].rows else "  key: no row was looked at"
     written = str(output) if output else "FILE"
     yield f"Next: {'' if output else 'write it with -o FILE, '}fill in what is marked TODO, then `datamaster contract lint {written}`."

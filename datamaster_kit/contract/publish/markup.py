@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from markupsafe import Markup
 
 # %% auto #0
-__all__ = ['line_break_markup', 'render_html', 'join_markup', 'escape_log_page', 'source_hash', 'page_policy']
+__all__ = ['line_break_markup', 'render_html', 'join_markup', 'escape_log_page', 'page_policy']
 
 # %% ../../../nbs/contract/publish/01_markup.ipynb #52abfa4c
 def line_break_markup(value: Any) -> Markup:
@@ -58,12 +58,12 @@ def escape_log_page(page: str) -> str:
     return "".join(letter if letter.isprintable() or letter == "\n" else f"&#{ord(letter)};" for letter in quiet)
 
 
-def source_hash(text: str) -> str:
+def _source_hash(text: str) -> str:
     """Return an inline style or script as a policy names it."""
     return f"'sha256-{b64encode(sha256(text.encode()).digest()).decode('ascii')}'"
 
 
 def page_policy(styles: Iterable[str], script: str = "") -> str:
     """Return the policy of a page that has these styles and this script, and no more."""
-    allowed = " ".join(map(source_hash, styles)) or "'none'"
-    return f"default-src 'none'; style-src {allowed}; script-src {source_hash(script) if script else chr(39) + 'none' + chr(39)}; img-src data:; base-uri 'none'; form-action 'none'"
+    allowed = " ".join(map(_source_hash, styles)) or "'none'"
+    return f"default-src 'none'; style-src {allowed}; script-src {_source_hash(script) if script else chr(39) + 'none' + chr(39)}; img-src data:; base-uri 'none'; form-action 'none'"

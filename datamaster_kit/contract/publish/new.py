@@ -14,10 +14,10 @@ from ..model import DataType
 from ..sql.sqltype import parse_sql_type, sql_type
 
 # %% auto #0
-__all__ = ['BAD_ANSWER', 'ContractAnswers', 'split_outside_brackets', 'parse_field_list', 'odcs_draft_head', 'new_contract']
+__all__ = ['ContractAnswers', 'odcs_draft_head', 'new_contract']
 
 # %% ../../../nbs/contract/publish/08_new.ipynb #6c85a61f
-BAD_ANSWER = code("answer-refused", "An answer cannot be used.", "see `datamaster contract new --help`")
+_BAD_ANSWER = code("answer-refused", "An answer cannot be used.", "see `datamaster contract new --help`")
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class ContractAnswers:
     schedule: str = ""
 
 # %% ../../../nbs/contract/publish/08_new.ipynb #7b4acba9
-def split_outside_brackets(text: str) -> list[str]:
+def _split_outside_brackets(text: str) -> list[str]:
     """Return the parts of a text between the commas that stand in no bracket."""
     parts, depth = [""], 0
     for character in text:
@@ -45,17 +45,17 @@ def split_outside_brackets(text: str) -> list[str]:
     return parts
 
 
-def parse_field_list(text: str) -> tuple[list[tuple[str, DataType]], list[Fault]]:
+def _parse_field_list(text: str) -> tuple[list[tuple[str, DataType]], list[Fault]]:
     """Return the fields that a text lists, and what is wrong with it."""
     fields, faults = [], []
-    for part in split_outside_brackets(text):
+    for part in _split_outside_brackets(text):
         name, _, kind = (piece.strip() for piece in part.partition(":"))
         try:
             if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
                 raise ValueError(f"{name!r} is not a name of letters, digits and underscores")
             fields.append((name, parse_sql_type(kind or "string")))
         except ValueError as error:
-            faults.append(BAD_ANSWER.fault(f"fields: {error}"))
+            faults.append(_BAD_ANSWER.fault(f"fields: {error}"))
     return fields, faults
 
 # %% ../../../nbs/contract/publish/08_new.ipynb #07cdf2b5
@@ -66,12 +66,12 @@ def odcs_draft_head(identifier: str, title: str) -> list[str]:
 
 def new_contract(answers: ContractAnswers) -> str:
     """Return a contract in ODCS from the answers; raises BadInput with every answer that cannot be used."""
-    fields, faults = parse_field_list(answers.fields)
-    faults += [BAD_ANSWER.fault(f"{name} is empty") for name in ("identifier", "title", "owner", "model") if not getattr(answers, name).strip()]
+    fields, faults = _parse_field_list(answers.fields)
+    faults += [_BAD_ANSWER.fault(f"{name} is empty") for name in ("identifier", "title", "owner", "model") if not getattr(answers, name).strip()]
     if answers.format not in ("csv", "json", "avro", "parquet"):
-        faults.append(BAD_ANSWER.fault(f"the format {answers.format!r} is not csv, json, avro or parquet"))
+        faults.append(_BAD_ANSWER.fault(f"the format {answers.format!r} is not csv, json, avro or parquet"))
     if answers.schedule and len(answers.schedule.split()) not in (6, 7):
-        faults.append(BAD_ANSWER.fault(f"the schedule {answers.schedule!r} is not a Quartz expression of 6 or 7 parts"))
+        faults.append(_BAD_ANSWER.fault(f"the schedule {answers.schedule!r} is not a Quartz expression of 6 or 7 parts"))
     if faults:
         raise BadInput(*faults)
     properties = []

@@ -21,16 +21,10 @@ if TYPE_CHECKING:
     from markupsafe import Markup
 
 # %% auto #0
-__all__ = ['HTML_PAGE_STYLE', 'HTML_PAGE_TEMPLATE', 'TYPE_NAME_WORDS', 'FIELD_ROW_TEMPLATE', 'SEVERITY_WORDS',
-           'MODEL_SECTION_TEMPLATE', 'BOX', 'GAP', 'HEIGHT', 'BOW', 'ARROW_TEMPLATE', 'NODE_TEMPLATE',
-           'DIAGRAM_TEMPLATE', 'SEARCH_SCRIPT', 'UNKNOWN_COLUMN_WORDS', 'CONTRACT_TEMPLATE', 'LEVEL_TEMPLATE',
-           'CONTRACT_PART_TEMPLATE', 'render_html_page', 'render_link', 'render_page_badge', 'facts_table',
-           'type_words', 'level_words', 'schedule_words', 'field_rows', 'model_section', 'reference_targets',
-           'diagram_columns', 'render_model_diagram', 'owner_words', 'arrival_words', 'lifecycle_words', 'rules_of',
-           'contract_page', 'contract_part']
+__all__ = ['render_html_page', 'schedule_words', 'contract_page', 'contract_part']
 
 # %% ../../../nbs/contract/publish/02_page.ipynb #4998179d
-HTML_PAGE_STYLE = """
+_HTML_PAGE_STYLE = """
 :root{color-scheme:light dark;--ink:#1b2430;--soft:#5b6776;--line:#d9dfe6;--paper:#fff;--panel:#f5f7f9;--accent:#0a6e6e;--good:#0b7a53;--warn:#9a6200;--bad:#b3391f}
 @media(prefers-color-scheme:dark){:root{--ink:#e6ebf0;--soft:#9fabb8;--line:#33404d;--paper:#12181f;--panel:#1a222b;--accent:#5cc5c0;--good:#4cc38a;--warn:#e0a64a;--bad:#f0836b}}
 *{box-sizing:border-box}body{margin:0;background:var(--paper);color:var(--ink);font:16px/1.55 system-ui,sans-serif}
@@ -46,7 +40,7 @@ svg text{fill:currentColor}svg .plain{fill:var(--panel);stroke:var(--line)}svg .
 .picture svg,svg.chart{background:#fff;border-radius:.4rem;color:#1b2430}svg.chart{max-width:100%;height:auto}.key{font-weight:600}.faint{opacity:.7}
 .depth1{padding-left:1.8rem}.depth2{padding-left:3rem}.depth3{padding-left:4.2rem}.depth4{padding-left:5.4rem}.depth5{padding-left:6.6rem}.depth6{padding-left:7.8rem}@media print{main{max-width:none}input{display:none}}
 """
-HTML_PAGE_TEMPLATE = """<!doctype html>
+_HTML_PAGE_TEMPLATE = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width,initial-scale=1"><meta http-equiv="Content-Security-Policy" content="{{ policy }}"><title>{{ title }}</title>
 {%- for style in styles %}<style>{{ style|safe }}</style>{% endfor %}</head><body><main>{{ body }}</main>{% if script %}<script>{{ script|safe }}</script>{% endif %}</body></html>
 """
@@ -54,52 +48,52 @@ HTML_PAGE_TEMPLATE = """<!doctype html>
 
 def render_html_page(title: str, body: Markup, script: str = "", style: str = "") -> str:
     """Return a whole HTML page that carries everything it needs, and a policy that lets it do no more; `style` is added to that of all pages."""
-    styles = [HTML_PAGE_STYLE, style] if style else [HTML_PAGE_STYLE]
-    return str(render_html(HTML_PAGE_TEMPLATE, title=title, body=body, script=script, styles=styles, policy=page_policy(styles, script)))
+    styles = [_HTML_PAGE_STYLE, style] if style else [_HTML_PAGE_STYLE]
+    return str(render_html(_HTML_PAGE_TEMPLATE, title=title, body=body, script=script, styles=styles, policy=page_policy(styles, script)))
 
 
 
 # %% ../../../nbs/contract/publish/02_page.ipynb #00d5b0c1
-def render_link(url: str, words: str = "") -> Markup:
+def _render_link(url: str, words: str = "") -> Markup:
     """Return a link, or plain text where the address is of another kind than http, https or mailto."""
     if url.lower().startswith(("https://", "http://", "mailto:")):
         return render_html('<a href="{{ url }}" rel="noopener noreferrer">{{ words|lines }}</a>', url=url, words=words or url.removeprefix("mailto:"))
     return line_break_markup(f"{words} {url}".strip())
 
 
-def render_page_badge(words: str, kind: str = "") -> Markup:
+def _render_page_badge(words: str, kind: str = "") -> Markup:
     """Return a small label."""
     return render_html('{% if words %}<span class="badge {{ kind }}">{{ words|lines }}</span>{% endif %}', words=words, kind=kind)
 
 
-def facts_table(pairs: Iterable[tuple[str, Any]]) -> Markup:
+def _facts_table(pairs: Iterable[tuple[str, Any]]) -> Markup:
     """Return a table of names and values, without the empty ones."""
     return render_html("{% if rows %}<div class=scroll><table><tbody>{% for name, value in rows %}<tr><th scope=row>{{ name|lines }}</th><td>{{ value|lines }}</td></tr>{% endfor %}</tbody></table></div>{% endif %}",
                 rows=[(name, value) for name, value in pairs if value])
 
 # %% ../../../nbs/contract/publish/02_page.ipynb #0f34ab31
-TYPE_NAME_WORDS = {"string": "text", "varchar": "text", "char": "text", "long": "whole number", "integer": "whole number", "short": "whole number", "byte": "whole number", "double": "number",
+_TYPE_NAME_WORDS = {"string": "text", "varchar": "text", "char": "text", "long": "whole number", "integer": "whole number", "short": "whole number", "byte": "whole number", "double": "number",
          "float": "number", "boolean": "yes or no", "timestamp": "date and time", "timestamp_ntz": "date and time, no zone", "date": "date", "time": "time of day", "binary": "bytes",
          "variant": "any value", "null": "nothing"}
 
 
-def type_words(type: DataType) -> str:
+def _type_words(type: DataType) -> str:
     """Return a type in words."""
     match type:
         case Scalar("decimal", precision, scale):
             return f"number, {scale or 0} decimals" if scale else f"whole number, up to {precision or 10} digits"
         case Scalar(name):
-            return TYPE_NAME_WORDS[name]
+            return _TYPE_NAME_WORDS[name]
         case Array(element):
-            return f"list of {type_words(element.type)}"
+            return f"list of {_type_words(element.type)}"
         case Map(key, value):
-            return f"{type_words(value.type)} by {type_words(key.type)}"
+            return f"{_type_words(value.type)} by {_type_words(key.type)}"
         case Struct():
             return "group"
     raise TypeError(f"{type!r} is not a type.")
 
 
-def level_words(level: ServiceLevel) -> str:
+def _level_words(level: ServiceLevel) -> str:
     """Return a service level's value in words: a period as people say it, anything else as it is written."""
     value = "" if level.value is None else str(level.value)
     try:
@@ -119,29 +113,29 @@ def schedule_words(schedule: str) -> str:
         return f"schedule {schedule}"
 
 # %% ../../../nbs/contract/publish/02_page.ipynb #1c9c88fa
-FIELD_ROW_TEMPLATE = """<tr class=field><td class="name depth{{ depth }}">{{ item.name|lines }}{% if item.title %}<br><span class=soft>{{ item.title|lines }}</span>{% endif %}</td><td>{{ type }}</td>
+_FIELD_ROW_TEMPLATE = """<tr class=field><td class="name depth{{ depth }}">{{ item.name|lines }}{% if item.title %}<br><span class=soft>{{ item.title|lines }}</span>{% endif %}</td><td>{{ type }}</td>
 <td>{{ badges }}</td><td>{{ told }}{% for target in item.references %}<br><span class=soft>refers to {{ target }}</span>{% endfor %}</td></tr>"""
 
 
-def field_rows(fields: Iterable[Field], depth: int = 0) -> Markup:
+def _field_rows(fields: Iterable[Field], depth: int = 0) -> Markup:
     """Return a model's fields as rows of a table, nested ones indented."""
     rows = []
     for item in fields:
-        badges = [render_page_badge("key", "strong") * bool(item.primary_key), render_page_badge("always there") * bool(item.required or item.primary_key), render_page_badge("unique") * item.unique, render_page_badge("personal", "private") * item.pii,
-                  render_page_badge(item.classification, "private"), *map(render_page_badge, item.tags)]
+        badges = [_render_page_badge("key", "strong") * bool(item.primary_key), _render_page_badge("always there") * bool(item.required or item.primary_key), _render_page_badge("unique") * item.unique, _render_page_badge("personal", "private") * item.pii,
+                  _render_page_badge(item.classification, "private"), *map(_render_page_badge, item.tags)]
         promises = "; ".join(constraint.sentence.removeprefix(f"{item.name} ") for constraint in value_constraints("x", item))
         example = render_html("<span class=soft>For example {{ value|lines }}</span>", value=item.examples[0]) if item.examples and not item.pii else ""
         told = join_markup((part for part in (line_break_markup(item.description), line_break_markup(promises and f"It {promises}."), example) if part), "<br>")
-        rows.append(render_html(FIELD_ROW_TEMPLATE, item=item, depth=min(depth, 6), type=type_words(item.type), badges=join_markup(badges), told=told))
+        rows.append(render_html(_FIELD_ROW_TEMPLATE, item=item, depth=min(depth, 6), type=_type_words(item.type), badges=join_markup(badges), told=told))
         inner = nested_fields(item.type)
-        rows.append(field_rows(inner if isinstance(item.type, Struct) else (part for part in inner if isinstance(part.type, Struct | Array | Map)), depth + 1))
+        rows.append(_field_rows(inner if isinstance(item.type, Struct) else (part for part in inner if isinstance(part.type, Struct | Array | Map)), depth + 1))
     return join_markup(rows)
 
 # %% ../../../nbs/contract/publish/02_page.ipynb #8c50392a
-SEVERITY_WORDS = {"warn": "is counted and told", "quarantine": "keeps the row out of silver", "fail": "holds the delivery"}
+_SEVERITY_WORDS = {"warn": "is counted and told", "quarantine": "keeps the row out of silver", "fail": "holds the delivery"}
 
 
-MODEL_SECTION_TEMPLATE = """<section><h2 id="model-{{ model.name }}">{{ model.title or model.name }} <span class=soft>{{ model.table if model.title else "" }}</span></h2><p>{{ model.description|lines }}</p>
+_MODEL_SECTION_TEMPLATE = """<section><h2 id="model-{{ model.name }}">{{ model.title or model.name }} <span class=soft>{{ model.table if model.title else "" }}</span></h2><p>{{ model.description|lines }}</p>
 {%- if model.granularity %}<p class=soft>{{ model.granularity|lines }}</p>{% endif %}{{ tags }}<div class=scroll><table><thead><tr><th scope=col>field</th><th scope=col>type</th><th scope=col></th>
 <th scope=col>meaning</th></tr></thead><tbody>{{ fields }}</tbody></table></div>
 {%- if rules %}<h3>Rules</h3><div class=scroll><table><thead><tr><th scope=col>what must hold</th><th scope=col>if it is broken, it</th><th scope=col>checked</th></tr></thead><tbody>
@@ -149,79 +143,79 @@ MODEL_SECTION_TEMPLATE = """<section><h2 id="model-{{ model.name }}">{{ model.ti
 <td>{% if rule.not_executed %}not executed: {{ rule.not_executed|lines }}{% else %}checked{% endif %}</td></tr>{% endfor %}</tbody></table></div>{% endif %}</section>"""
 
 
-def model_section(model: Model, found: Iterable[Rule]) -> Markup:
+def _model_section(model: Model, found: Iterable[Rule]) -> Markup:
     """Return a model as HTML: what it is, its fields and its rules."""
     shown = [rule for rule in found if not rule.is_about_reading]
-    return render_html(MODEL_SECTION_TEMPLATE, model=model, tags=join_markup(map(render_page_badge, model.tags)), fields=field_rows(model.fields), rules=shown, words=SEVERITY_WORDS)
+    return render_html(_MODEL_SECTION_TEMPLATE, model=model, tags=join_markup(map(_render_page_badge, model.tags)), fields=_field_rows(model.fields), rules=shown, words=_SEVERITY_WORDS)
 
 # %% ../../../nbs/contract/publish/02_page.ipynb #4a319a7e
-def reference_targets(model: Model) -> list[str]:
+def _reference_targets(model: Model) -> list[str]:
     """Return the names of the models that a model refers to, each once."""
     names = [target.partition(".")[0] for item in model.fields for target in item.references] + [reference.model for reference in model.references]
     return list(dict.fromkeys(name for name in names if name != model.name))
 
 
-def diagram_columns(models: Mapping[str, Model]) -> dict[str, int]:
+def _diagram_columns(models: Mapping[str, Model]) -> dict[str, int]:
     """Return a column for each model: one right of the models that refer to it; a circle of references ends after as many rounds as there are models."""
     columns = dict.fromkeys(models, 0)
     for _ in models:
         for name, model in models.items():
-            for target in reference_targets(model):
+            for target in _reference_targets(model):
                 if target in columns and columns[target] <= columns[name] < len(models):
                     columns[target] = columns[name] + 1
     return columns
 
 # %% ../../../nbs/contract/publish/02_page.ipynb #d304b6cf
-BOX, GAP, HEIGHT, BOW = 190, 110, 78, 90
+_BOX, _GAP, _HEIGHT, _BOW = 190, 110, 78, 90
 
 
-ARROW_TEMPLATE = '<path class="line" marker-end="url(#arrow)" d="M{{ start }} {{ y }} C{{ left }} {{ rise }} {{ right }} {{ to_rise }} {{ end }} {{ to_y }}"/>'
-NODE_TEMPLATE = """<rect class="plain" x="{{ x }}" y="{{ y }}" width="{{ width }}" height="54" rx="7"/><text class="key" x="{{ x + 12 }}" y="{{ y + 23 }}">{{ name }}</text>
+_ARROW_TEMPLATE = '<path class="line" marker-end="url(#arrow)" d="M{{ start }} {{ y }} C{{ left }} {{ rise }} {{ right }} {{ to_rise }} {{ end }} {{ to_y }}"/>'
+_NODE_TEMPLATE = """<rect class="plain" x="{{ x }}" y="{{ y }}" width="{{ width }}" height="54" rx="7"/><text class="key" x="{{ x + 12 }}" y="{{ y + 23 }}">{{ name }}</text>
 <text class="faint" x="{{ x + 12 }}" y="{{ y + 42 }}" font-size="12">{{ key }}</text>"""
-DIAGRAM_TEMPLATE = """<figure><svg role="img" aria-label="{{ told }}" viewBox="-2 {{ -bow }} {{ width + 4 }} {{ height + bow + 4 }}" width="{{ width }}" height="{{ height + bow }}" font-size="14">
+_DIAGRAM_TEMPLATE = """<figure><svg role="img" aria-label="{{ told }}" viewBox="-2 {{ -bow }} {{ width + 4 }} {{ height + bow + 4 }}" width="{{ width }}" height="{{ height + bow }}" font-size="14">
 <defs><marker id="arrow" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="8" markerHeight="8" orient="auto"><path class="line" d="M0 0 L7 4 L0 8"/></marker></defs>{{ arrows }}{{ boxes }}</svg></figure>"""
 
 
-def render_model_diagram(contract: Contract) -> Markup:
+def _render_model_diagram(contract: Contract) -> Markup:
     """Return the models and their references as SVG; empty for a single model."""
     models = {model.name: model for model in contract.models}
     if len(models) < 2:
         return join_markup(())
-    columns, rows, places = diagram_columns(models), dict[int, int](), dict[str, tuple[int, int]]()
+    columns, rows, places = _diagram_columns(models), dict[int, int](), dict[str, tuple[int, int]]()
     for name, column in columns.items():
-        places[name] = (column * (BOX + GAP), rows.get(column, 0) * HEIGHT)
+        places[name] = (column * (_BOX + _GAP), rows.get(column, 0) * _HEIGHT)
         rows[column] = rows.get(column, 0) + 1
     arrows: list[Markup] = []
     boxes: list[Markup] = []
     for name, model in models.items():
         x, y = places[name]
-        for target in reference_targets(model):
+        for target in _reference_targets(model):
             if target in places:
                 to_x, to_y = places[target]
-                start, end = x + BOX, to_x if to_x > x else to_x + BOX
+                start, end = x + _BOX, to_x if to_x > x else to_x + _BOX
                 # A line over another column bows above its boxes, so that it does not seem to end there.
-                rise = BOW if columns[target] - columns[name] > 1 else 0
-                arrows.append(render_html(ARROW_TEMPLATE, start=start, y=y + 26, left=start + 50, rise=y + 26 - rise, right=end - 50, to_rise=to_y + 26 - rise, end=end - 3, to_y=to_y + 26))
+                rise = _BOW if columns[target] - columns[name] > 1 else 0
+                arrows.append(render_html(_ARROW_TEMPLATE, start=start, y=y + 26, left=start + 50, rise=y + 26 - rise, right=end - 50, to_rise=to_y + 26 - rise, end=end - 3, to_y=to_y + 26))
         key = ", ".join(item.name for item in model.key)
-        boxes.append(render_html(NODE_TEMPLATE, x=x, y=y, width=BOX, name=name[:22], key=(key[:24] + "…") if len(key) > 25 else key))
-    width, height = (max(columns.values()) + 1) * (BOX + GAP) - GAP, max(rows.values()) * HEIGHT - HEIGHT + 56
-    told = "; ".join(f"{name} refers to {', '.join(reference_targets(model))}" for name, model in models.items() if reference_targets(model))
-    return render_html(DIAGRAM_TEMPLATE, told=told, width=width, height=height, bow=BOW // 2, arrows=join_markup(arrows), boxes=join_markup(boxes))
+        boxes.append(render_html(_NODE_TEMPLATE, x=x, y=y, width=_BOX, name=name[:22], key=(key[:24] + "…") if len(key) > 25 else key))
+    width, height = (max(columns.values()) + 1) * (_BOX + _GAP) - _GAP, max(rows.values()) * _HEIGHT - _HEIGHT + 56
+    told = "; ".join(f"{name} refers to {', '.join(_reference_targets(model))}" for name, model in models.items() if _reference_targets(model))
+    return render_html(_DIAGRAM_TEMPLATE, told=told, width=width, height=height, bow=_BOW // 2, arrows=join_markup(arrows), boxes=join_markup(boxes))
 
 # %% ../../../nbs/contract/publish/02_page.ipynb #aeddb42f
-SEARCH_SCRIPT = ("const box=document.getElementById('search');box.addEventListener('input',()=>{const wanted=box.value.toLowerCase();"
+_SEARCH_SCRIPT = ("const box=document.getElementById('search');box.addEventListener('input',()=>{const wanted=box.value.toLowerCase();"
           "document.querySelectorAll('tr.field').forEach(row=>{row.hidden=!row.textContent.toLowerCase().includes(wanted)})})")
 
 
-def owner_words(contract: Contract) -> Markup:
+def _owner_words(contract: Contract) -> Markup:
     """Return the owner and how to reach them, as HTML."""
     team = contract.team
     people = ", ".join((member.name or member.username) + (f" ({member.role})" if member.role else "") for member in team.members)
-    said = (team.name, team.contact_name, team.contact_email and render_link(f"mailto:{team.contact_email}"), team.contact_url and render_link(team.contact_url), people)
+    said = (team.name, team.contact_name, team.contact_email and _render_link(f"mailto:{team.contact_email}"), team.contact_url and _render_link(team.contact_url), people)
     return join_markup((line_break_markup(part) for part in said if part), ", ")
 
 
-def arrival_words(contract: Contract) -> str:
+def _arrival_words(contract: Contract) -> str:
     """Return how the data arrives, in words."""
     if contract.workflow is None:
         return ""
@@ -231,32 +225,32 @@ def arrival_words(contract: Contract) -> str:
     control = read_control_totals(source.options.get("control"), source.format)
     totals = {"file": "the file beside it", "trailer": "its last record", "header": "its first record"}
     proven = f" Each file is checked to have what {totals[control.place]} says." if control else ""
-    return (f"As {kind}." + proven + (f" The newest version of a row is told by {versions}." if versions else "") + lifecycle_words(contract.workflow))
+    return (f"As {kind}." + proven + (f" The newest version of a row is told by {versions}." if versions else "") + _lifecycle_words(contract.workflow))
 
 
-UNKNOWN_COLUMN_WORDS = {"add": " A column that the contract does not know is added.", "widen": " A value that is too large for its column widens it.",
+_UNKNOWN_COLUMN_WORDS = {"add": " A column that the contract does not know is added.", "widen": " A value that is too large for its column widens it.",
                    "fail": " A column or value that does not fit the contract stops the run."}
 
 
-def lifecycle_words(workflow: Workflow) -> str:
+def _lifecycle_words(workflow: Workflow) -> str:
     """Return what becomes of deleted rows, old versions, misfits and bad deliveries, in words."""
     marks = [f"{field} is {' or '.join(values)}" for fields in workflow.delete_when.values() for field, values in fields.items()]
     kept = ["every model" if name == "*" else name for name in workflow.history]
     said = [f" A row is deleted where {' and '.join(marks)}."] if marks else []
     said += [f" Every version is kept of {', '.join(kept)}."] if kept else []
-    said += [UNKNOWN_COLUMN_WORDS.get(workflow.schema_evolution, "")]
+    said += [_UNKNOWN_COLUMN_WORDS.get(workflow.schema_evolution, "")]
     said += [f" A delivery with more than {workflow.maximum_bad_share:.2%} bad rows is held."] if workflow.maximum_bad_share is not None else []
     said += [f" {name} is built by {file}." for name, file in workflow.gold.items()]
     return "".join(said)
 
 # %% ../../../nbs/contract/publish/02_page.ipynb #d7a1b8d1
-CONTRACT_TEMPLATE = """<p class=soft>Data contract</p><h1>{{ title }}</h1>{{ badges }}<p>{{ contract.description.purpose|lines }}</p>{{ about }}{% if levels %}<h2>What is promised</h2>{{ levels }}{% endif %}
+_CONTRACT_TEMPLATE = """<p class=soft>Data contract</p><h1>{{ title }}</h1>{{ badges }}<p>{{ contract.description.purpose|lines }}</p>{{ about }}{% if levels %}<h2>What is promised</h2>{{ levels }}{% endif %}
 <h2>What it holds</h2>{{ picture }}<ul>{% for model in contract.models %}<li><a href="#model-{{ model.name }}">{{ model.title or model.name }}</a> <span class=soft>{{ model.description|lines }}</span></li>{% endfor %}</ul>
 <p><label for="search" class=soft>Find a field</label><br><input type="search" id="search" autocomplete="off"></p>{{ sections }}"""
-LEVEL_TEMPLATE = "{{ words }}{% if level.description %}<br><span class=soft>{{ level.description|lines }}</span>{% endif %}"
+_LEVEL_TEMPLATE = "{{ words }}{% if level.description %}<br><span class=soft>{{ level.description|lines }}</span>{% endif %}"
 
 
-def rules_of(contract: Contract, model: Model) -> Iterable[Rule]:
+def _rules_of(contract: Contract, model: Model) -> Iterable[Rule]:
     """Return a model's rules; none where it has a name that no table can have, which lint tells."""
     try:
         return rules(contract, model)
@@ -266,20 +260,20 @@ def rules_of(contract: Contract, model: Model) -> Iterable[Rule]:
 
 def contract_page(contract: Contract) -> str:
     """Return a contract as one self-contained HTML page."""
-    about = facts_table((("Owner", owner_words(contract)), ("Domain", contract.domain), ("Data product", contract.data_product), ("Use", contract.description.usage),
-                   ("Limitations", contract.description.limitations), ("How it arrives", arrival_words(contract)),
+    about = _facts_table((("Owner", _owner_words(contract)), ("Domain", contract.domain), ("Data product", contract.data_product), ("Use", contract.description.usage),
+                   ("Limitations", contract.description.limitations), ("How it arrives", _arrival_words(contract)),
                    ("Servers", "\n".join(f"{server.name}: {server.type} {server.environment} {server.description}" for server in contract.servers)),
                    ("Roles", "\n".join(f"{role.name}: {role.access} {role.description}" for role in contract.roles)),
-                   ("Help", join_markup((render_link(channel.url, channel.channel) for channel in contract.support), "<br>")),
-                   ("More", join_markup((render_link(link.url, link.type) for link in contract.links), "<br>")), ("Identifier", render_html("<code>{{ id }}</code>", id=contract.id))))
-    levels = facts_table((level.property.capitalize(), render_html(LEVEL_TEMPLATE, words=level_words(level), level=level)) for level in contract.service_levels)
-    badges = [render_page_badge(f"version {contract.version}" if contract.version else "", "strong"), render_page_badge(contract.status), *map(render_page_badge, contract.tags)]
-    body = render_html(CONTRACT_TEMPLATE, contract=contract, title=contract.name or contract.id, badges=join_markup(badges), about=about, levels=levels, picture=render_model_diagram(contract),
-                sections=join_markup(model_section(model, rules_of(contract, model)) for model in contract.models))
-    return render_html_page(contract.name or contract.id, body, SEARCH_SCRIPT)
+                   ("Help", join_markup((_render_link(channel.url, channel.channel) for channel in contract.support), "<br>")),
+                   ("More", join_markup((_render_link(link.url, link.type) for link in contract.links), "<br>")), ("Identifier", render_html("<code>{{ id }}</code>", id=contract.id))))
+    levels = _facts_table((level.property.capitalize(), render_html(_LEVEL_TEMPLATE, words=_level_words(level), level=level)) for level in contract.service_levels)
+    badges = [_render_page_badge(f"version {contract.version}" if contract.version else "", "strong"), _render_page_badge(contract.status), *map(_render_page_badge, contract.tags)]
+    body = render_html(_CONTRACT_TEMPLATE, contract=contract, title=contract.name or contract.id, badges=join_markup(badges), about=about, levels=levels, picture=_render_model_diagram(contract),
+                sections=join_markup(_model_section(model, _rules_of(contract, model)) for model in contract.models))
+    return render_html_page(contract.name or contract.id, body, _SEARCH_SCRIPT)
 
 # %% ../../../nbs/contract/publish/02_page.ipynb #932bff8c
-CONTRACT_PART_TEMPLATE = """<p><b>{{ contract.name or contract.id }}</b> {{ contract.version }} {{ contract.status }}<br>{{ contract.description.purpose|lines }}</p>
+_CONTRACT_PART_TEMPLATE = """<p><b>{{ contract.name or contract.id }}</b> {{ contract.version }} {{ contract.status }}<br>{{ contract.description.purpose|lines }}</p>
 {% for model, rows in models %}<p><b>{{ model.name }}</b> {{ model.description|lines }}</p>
 <table><thead><tr><th>field</th><th>type</th><th>key</th><th>required</th><th>personal</th><th>what it means</th></tr></thead><tbody>
 {% for path, field in rows %}<tr><td>{{ path }}</td><td>{{ type_words(field.type) }}</td><td>{{ field.primary_key or "" }}</td><td>{{ "yes" if field.required else "" }}</td>
@@ -290,4 +284,4 @@ CONTRACT_PART_TEMPLATE = """<p><b>{{ contract.name or contract.id }}</b> {{ cont
 def contract_part(contract: Contract) -> str:
     """Return what a contract is and the fields of its models as HTML, for a notebook."""
     models = [(model, tuple(walk_fields(model.fields))) for model in contract.models]
-    return str(render_html(CONTRACT_PART_TEMPLATE, contract=contract, models=models, type_words=type_words))
+    return str(render_html(_CONTRACT_PART_TEMPLATE, contract=contract, models=models, type_words=_type_words))

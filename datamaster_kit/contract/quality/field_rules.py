@@ -14,69 +14,68 @@ from .rule import Rule, escape_braces, mark_not_executed
 from ..sql.sqltype import quote, sql_literal
 
 # %% auto #0
-__all__ = ['RESCUED_DATA_COLUMN', 'DIMENSIONS', 'UNREADABLE_RECORD_KEYS', 'UNEXECUTED_OPTIONS', 'misfit_predicate', 'type_rule',
-           'record_rule', 'no_misfit_predicate', 'field_rules', 'option_rules', 'unique_rules', 'duplicates_query',
-           'reference_rules', 'struct_fields', 'split_reference', 'reference_rule', 'column_path']
+__all__ = ['DIMENSIONS', 'UNREADABLE_RECORD_KEYS', 'no_misfit_predicate', 'field_rules', 'unique_rules', 'duplicates_query',
+           'reference_rules', 'struct_fields', 'split_reference', 'column_path']
 
 # %% ../../../nbs/contract/quality/03_field_rules.ipynb #9dd6c472
-RESCUED_DATA_COLUMN = "carlton_rescued"
+_RESCUED_DATA_COLUMN = "carlton_rescued"
 DIMENSIONS = {"required": "completeness", "unique": "uniqueness", "duplicate_values": "uniqueness", "reference": "consistency", "freshness": "timeliness",
               "row_count": "completeness", "null_values": "completeness", "missing_values": "completeness", "sql": "accuracy", "text": "accuracy"}
 
 # %% ../../../nbs/contract/quality/03_field_rules.ipynb #6f2136d5
-def misfit_predicate(json: str, item: Field) -> str:
+def _misfit_predicate(json: str, item: Field) -> str:
     """Return SQL that is true where JSON text, an object, holds a value of the field that did not fit; it may be NULL elsewhere."""
     key = sql_literal(item.column)
     is_there = f"array_contains(json_object_keys({json}), {key})"
     if not isinstance(item.type, Struct):
         return is_there
     inside = f"from_json({json}, 'MAP<STRING, STRING>')[{key}]"
-    members = "".join(f" OR {misfit_predicate(inside, member)}" for member in item.type.fields)
+    members = "".join(f" OR {_misfit_predicate(inside, member)}" for member in item.type.fields)
     return f"({is_there} AND (json_object_keys({inside}) IS NULL{members}))"
 
 
-def type_rule(model: Model, item: Field) -> Rule:
+def _type_rule(model: Model, item: Field) -> Rule:
     """Return the rule that a field's value had its type."""
     return Rule(f"{item.name}.type", model.name, item.name, "type", f"{item.name} has its type",
-                predicate=f"{RESCUED_DATA_COLUMN} IS NULL OR NOT coalesce({misfit_predicate(RESCUED_DATA_COLUMN, item)}, false)")
+                predicate=f"{_RESCUED_DATA_COLUMN} IS NULL OR NOT coalesce({_misfit_predicate(_RESCUED_DATA_COLUMN, item)}, false)")
 
 # %% ../../../nbs/contract/quality/03_field_rules.ipynb #335e8bf5
 UNREADABLE_RECORD_KEYS = ("_corrupt_record", "_unreadable")
 
 
-def record_rule(model: Model) -> Rule:
+def _record_rule(model: Model) -> Rule:
     """Return the rule that a record could be read: what could not be has no values, and would else pass for a row of nothing."""
-    is_unread = " OR ".join(f"array_contains(json_object_keys({RESCUED_DATA_COLUMN}), {sql_literal(name)})" for name in UNREADABLE_RECORD_KEYS)
-    return Rule("record", model.name, "", "record", "the record can be read", dimension="conformity", predicate=f"{RESCUED_DATA_COLUMN} IS NULL OR NOT coalesce({is_unread}, false)")
+    is_unread = " OR ".join(f"array_contains(json_object_keys({_RESCUED_DATA_COLUMN}), {sql_literal(name)})" for name in UNREADABLE_RECORD_KEYS)
+    return Rule("record", model.name, "", "record", "the record can be read", dimension="conformity", predicate=f"{_RESCUED_DATA_COLUMN} IS NULL OR NOT coalesce({is_unread}, false)")
 
 
 def no_misfit_predicate(model: Model) -> str:
     """Return SQL that is true for a row that keeps the rules of its record and types because nothing of its fields was rescued, and never NULL."""
     names = ", ".join(map(sql_literal, [*(item.column for item in model.fields), *UNREADABLE_RECORD_KEYS]))
-    return f"({RESCUED_DATA_COLUMN} IS NULL OR NOT coalesce(arrays_overlap(json_object_keys({RESCUED_DATA_COLUMN}), array({names})), false))"
+    return f"({_RESCUED_DATA_COLUMN} IS NULL OR NOT coalesce(arrays_overlap(json_object_keys({_RESCUED_DATA_COLUMN}), array({names})), false))"
 
 
 def field_rules(model: Model) -> Iterator[Rule]:
     """Yield the row rules of a model's records and fields: their types and their constraints."""
-    yield record_rule(model)
+    yield _record_rule(model)
     for item in model.fields:
-        yield type_rule(model, item)
+        yield _type_rule(model, item)
         for path, constraint in field_constraints(replace(item, required=item.required or bool(item.primary_key))):
             yield Rule(f"{path}.{constraint.kind}", model.name, path, constraint.kind, constraint.sentence, dimension=DIMENSIONS.get(constraint.kind, "conformity"),
                        predicate=constraint.predicate, not_executed=constraint.not_executed)
-    yield from option_rules(model)
+    yield from _option_rules(model)
 
 
-UNEXECUTED_OPTIONS = {"multipleOf": "multiple", "minItems": "items", "maxItems": "items", "uniqueItems": "items", "minProperties": "properties", "maxProperties": "properties", "required": "properties"}
+_UNEXECUTED_OPTIONS = {"multipleOf": "multiple", "minItems": "items", "maxItems": "items", "uniqueItems": "items", "minProperties": "properties", "maxProperties": "properties", "required": "properties"}
 
 
-def option_rules(model: Model) -> Iterator[Rule]:
+def _option_rules(model: Model) -> Iterator[Rule]:
     """Yield the options of ODCS (*Schema*, logicalTypeOptions) that say something about values and are not executed, so that nobody takes them for checked."""
     for path, item in walk_fields(model.fields):
         options = item.properties.get("odcs.logicalTypeOptions")
         for name, value in options.items() if isinstance(options, Mapping) else ():
-            if name in UNEXECUTED_OPTIONS and value not in (False, None, []):
-                yield Rule(f"{path}.{UNEXECUTED_OPTIONS[name]}", model.name, path, UNEXECUTED_OPTIONS[name], f"{name} of {item.name} is {value}", not_executed=f"the option {name} is not one that is checked")
+            if name in _UNEXECUTED_OPTIONS and value not in (False, None, []):
+                yield Rule(f"{path}.{_UNEXECUTED_OPTIONS[name]}", model.name, path, _UNEXECUTED_OPTIONS[name], f"{name} of {item.name} is {value}", not_executed=f"the option {name} is not one that is checked")
 
 # %% ../../../nbs/contract/quality/03_field_rules.ipynb #c09674f6
 def unique_rules(model: Model) -> Iterator[Rule]:
@@ -103,9 +102,9 @@ def reference_rules(contract: Contract, model: Model) -> Iterator[Rule]:
     """Yield the rules that a key of another model exists there."""
     for path, item in struct_fields(model.fields):
         for target in item.references:
-            yield reference_rule(contract, model, (path,), *split_reference(target))
+            yield _reference_rule(contract, model, (path,), *split_reference(target))
     for reference in model.references:
-        yield reference_rule(contract, model, reference.fields, reference.model, reference.to_fields)
+        yield _reference_rule(contract, model, reference.fields, reference.model, reference.to_fields)
 
 
 def struct_fields(fields: tuple[Field, ...], above: str = "") -> Iterator[tuple[str, Field]]:
@@ -122,7 +121,7 @@ def split_reference(target: str) -> tuple[str, tuple[str, ...]]:
     return model, (field,)
 
 # %% ../../../nbs/contract/quality/03_field_rules.ipynb #b0ab2d28
-def reference_rule(contract: Contract, model: Model, fields: tuple[str, ...], to_model: str, to_fields: tuple[str, ...]) -> Rule:
+def _reference_rule(contract: Contract, model: Model, fields: tuple[str, ...], to_model: str, to_fields: tuple[str, ...]) -> Rule:
     """Return the rule of one reference, not executed where it leads nowhere."""
     rule = Rule(f"{'+'.join(fields)}.reference.{to_model}.{'+'.join(to_fields)}", model.name, fields[0] if len(fields) == 1 else "", "reference",
                 f"{' and '.join(fields)} is found in {to_model}", "warn", "consistency")

@@ -11,61 +11,57 @@ from collections.abc import Callable, Sequence
 from ..sql.sqltype import sql_literal
 
 # %% auto #0
-__all__ = ['CPF_WEIGHTS', 'CNPJ_WEIGHTS', 'CURRENCIES_TEXT', 'CURRENCIES', 'COUNTRIES_TEXT', 'COUNTRIES', 'IBANS_TEXT',
-           'IBAN_STRUCTURES', 'IBAN_CHARACTER_CLASSES', 'CheckDigitPredicate', 'FORMAT_REGEXES',
-           'CHECK_DIGIT_PREDICATES', 'FORMAT_SEPARATORS', 'FORMAT_ALIASES', 'character_value_sql',
-           'check_digits_predicate', 'remainder_97_sql', 'luhn_sum_sql', 'iban_pattern', 'canonical_format',
-           'format_predicate', 'append_check_digits', 'iso_7064_check_digits', 'luhn_digit', 'valid_format_value',
-           'has_valid_check_digits']
+__all__ = ['CURRENCIES', 'COUNTRIES', 'FORMAT_REGEXES', 'CHECK_DIGIT_PREDICATES', 'FORMAT_ALIASES', 'canonical_format',
+           'format_predicate', 'valid_format_value', 'has_valid_check_digits']
 
 # %% ../../../nbs/contract/quality/00_formats.ipynb #17cb77c6
-CPF_WEIGHTS = ((10, 9, 8, 7, 6, 5, 4, 3, 2), (11, 10, 9, 8, 7, 6, 5, 4, 3, 2))
-CNPJ_WEIGHTS = ((5, 4, 3, 2, 9, 8, 7, 6, 5, 4, 3, 2), (6, 5, 4, 3, 2, 9, 8, 7, 6, 5, 4, 3, 2))
+_CPF_WEIGHTS = ((10, 9, 8, 7, 6, 5, 4, 3, 2), (11, 10, 9, 8, 7, 6, 5, 4, 3, 2))
+_CNPJ_WEIGHTS = ((5, 4, 3, 2, 9, 8, 7, 6, 5, 4, 3, 2), (6, 5, 4, 3, 2, 9, 8, 7, 6, 5, 4, 3, 2))
 
 
-def character_value_sql(text: str, place: int | str) -> str:
+def _character_value_sql(text: str, place: int | str) -> str:
     """Return SQL for what a character of a text is worth; places count from 1."""
     return f"(ascii(substr({text}, {place}, 1)) - 48)"
 
 
-def check_digits_predicate(text: str, weights: Sequence[Sequence[int]]) -> str:
+def _check_digits_predicate(text: str, weights: Sequence[Sequence[int]]) -> str:
     """Return SQL that is true where the characters after the payload are its check digits, modulo 11."""
     kept = []
     for row in weights:
-        total = " + ".join(f"{weight} * {character_value_sql(text, place)}" for place, weight in enumerate(row, 1))
-        kept.append(f"(11 - ({total}) % 11) % 11 % 10 = {character_value_sql(text, len(row) + 1)}")
+        total = " + ".join(f"{weight} * {_character_value_sql(text, place)}" for place, weight in enumerate(row, 1))
+        kept.append(f"(11 - ({total}) % 11) % 11 % 10 = {_character_value_sql(text, len(row) + 1)}")
     return f"{' AND '.join(kept)} AND {text} RLIKE '[1-9A-Z]'"
 
 # %% ../../../nbs/contract/quality/00_formats.ipynb #cdbe832f
-def remainder_97_sql(text: str) -> str:
+def _remainder_97_sql(text: str) -> str:
     """Return SQL for the remainder by 97 of a text of digits and capital letters."""
     value = f"ascii(substr({text}, i, 1))"
     step = f"CASE WHEN {value} >= 65 THEN r * 100 + {value} - 55 ELSE r * 10 + {value} - 48 END"
     return f"aggregate(sequence(1, length({text})), 0, (r, i) -> ({step}) % 97)"
 
 
-def luhn_sum_sql(text: str) -> str:
+def _luhn_sum_sql(text: str) -> str:
     """Return SQL for Luhn's sum of a text of digits."""
-    digit = character_value_sql(f"reverse({text})", "i")
+    digit = _character_value_sql(f"reverse({text})", "i")
     doubled = f"2 * {digit} - CASE WHEN {digit} > 4 THEN 9 ELSE 0 END"
     return f"aggregate(sequence(1, length({text})), 0, (r, i) -> r + CASE WHEN i % 2 = 0 THEN {doubled} ELSE {digit} END)"
 
 # %% ../../../nbs/contract/quality/00_formats.ipynb #83fd1bfc
-CURRENCIES_TEXT = (
+_CURRENCIES_TEXT = (
     "AED AFN ALL AMD AOA ARS AUD AWG AZN BAM BBD BDT BGN BHD BIF BMD BND BOB BOV BRL BSD BTN BWP BYN BZD CAD CDF CHE CHF CHW CLF CLP CNY COP COU CRC CUP CVE CZK "
     "DJF DKK DOP DZD EGP ERN ETB EUR FJD FKP GBP GEL GHS GIP GMD GNF GTQ GYD HKD HNL HTG HUF IDR ILS INR IQD IRR ISK JMD JOD JPY KES KGS KHR KMF KPW KRW KWD KYD KZT "
     "LAK LBP LKR LRD LSL LYD MAD MDL MGA MKD MMK MNT MOP MRU MUR MVR MWK MXN MXV MYR MZN NAD NGN NIO NOK NPR NZD OMR PAB PEN PGK PHP PKR PLN PYG QAR RON RSD RUB RWF "
     "SAR SBD SCR SDG SEK SGD SHP SLE SOS SRD SSP STN SVC SYP SZL THB TJS TMT TND TOP TRY TTD TWD TZS UAH UGX USD USN UYI UYU UYW UZS VED VES VND VUV WST "
     "XAF XAG XAU XBA XBB XBC XBD XCD XCG XDR XOF XPD XPF XPT XSU XTS XUA XXX YER ZAR ZMW ZWG")
-CURRENCIES = CURRENCIES_TEXT.split()
-COUNTRIES_TEXT = (
+CURRENCIES = _CURRENCIES_TEXT.split()
+_COUNTRIES_TEXT = (
     "AD AE AF AG AI AL AM AO AQ AR AS AT AU AW AX AZ BA BB BD BE BF BG BH BI BJ BL BM BN BO BQ BR BS BT BV BW BY BZ CA CC CD CF CG CH CI CK CL CM CN CO CR CU CV CW CX CY CZ "
     "DE DJ DK DM DO DZ EC EE EG EH ER ES ET FI FJ FK FM FO FR GA GB GD GE GF GG GH GI GL GM GN GP GQ GR GS GT GU GW GY HK HM HN HR HT HU ID IE IL IM IN IO IQ IR IS IT "
     "JE JM JO JP KE KG KH KI KM KN KP KR KW KY KZ LA LB LC LI LK LR LS LT LU LV LY MA MC MD ME MF MG MH MK ML MM MN MO MP MQ MR MS MT MU MV MW MX MY MZ NA NC NE NF NG NI NL "
     "NO NP NR NU NZ OM PA PE PF PG PH PK PL PM PN PR PS PT PW PY QA RE RO RS RU RW SA SB SC SD SE SG SH SI SJ SK SL SM SN SO SR SS ST SV SX SY SZ TC TD TF TG TH TJ TK TL TM TN "
     "TO TR TT TV TW TZ UA UG UM US UY UZ VA VC VE VG VI VN VU WF WS YE YT ZA ZM ZW")
-COUNTRIES = COUNTRIES_TEXT.split()
-IBANS_TEXT = (
+COUNTRIES = _COUNTRIES_TEXT.split()
+_IBANS_TEXT = (
     "AD8n12c AE19n AL8n16c AT16n AZ4a20c BA16n BE12n BG4a6n8c BH4a14c BI23n BR23n1a1c BY4c4n16c CH5n12c CR18n "
     "CY8n16c CZ20n DE18n DJ23n DK14n DO4c20n EE16n EG25n ES20n FI14n FK2a12n FO14n FR10n11c2n GB4a14n GE2a16n "
     "GI4a15c GL14n GR7n16c GT24c HN4a20n HR17n HU24n IE4a14n IL19n IQ4a15n IS22n IT1a10n12c JO4a4n18c KW4a22c "
@@ -73,24 +69,24 @@ IBANS_TEXT = (
     "MT4a5n18c MU4a19n3a NI4a20n NL4a10n NO11n OM3n16c PK4a16c PL24n PS4a21c PT21n QA4a21c RO4a16c RS18n RU14n15c "
     "SA2n18c SC4a20n3a SD14n SE20n SI15n SK20n SM1a10n12c SO19n ST21n SV4a20n TL19n TN20n TR6n16c UA6n19c VA18n "
     "VG4a16n XK16n YE4a4n18c ")
-IBAN_STRUCTURES = IBANS_TEXT.split()
-IBAN_CHARACTER_CLASSES = {"n": "[0-9]", "a": "[A-Z]", "c": "[0-9A-Z]"}
+_IBAN_STRUCTURES = _IBANS_TEXT.split()
+_IBAN_CHARACTER_CLASSES = {"n": "[0-9]", "a": "[A-Z]", "c": "[0-9A-Z]"}
 
 
-def iban_pattern() -> str:
+def _iban_pattern() -> str:
     """Return the pattern of every country's IBAN."""
     shapes = []
-    for entry in IBAN_STRUCTURES:
+    for entry in _IBAN_STRUCTURES:
         parts = re.findall(r"(\d+)([nac])", entry)
-        shapes.append(entry[:2] + "[0-9]{2}" + "".join(f"{IBAN_CHARACTER_CLASSES[kind]}{{{count}}}" for count, kind in parts))
+        shapes.append(entry[:2] + "[0-9]{2}" + "".join(f"{_IBAN_CHARACTER_CLASSES[kind]}{{{count}}}" for count, kind in parts))
     return f"^({'|'.join(shapes)})$"
 
 # %% ../../../nbs/contract/quality/00_formats.ipynb #84a24249
-CheckDigitPredicate = Callable[[str], str]
+_CheckDigitPredicate = Callable[[str], str]
 FORMAT_REGEXES: dict[str, str] = {
     "cpf": r"^[0-9]{3}\.?[0-9]{3}\.?[0-9]{3}-?[0-9]{2}$",
     "cnpj": r"^[0-9A-Z]{2}\.?[0-9A-Z]{3}\.?[0-9A-Z]{3}/?[0-9A-Z]{4}-?[0-9]{2}$",
-    "iban": iban_pattern(),
+    "iban": _iban_pattern(),
     "bic": rf"^[A-Z]{{4}}({'|'.join(COUNTRIES)}|XK)[0-9A-Z]{{2}}([0-9A-Z]{{3}})?$",
     "cep": r"^[0-9]{5}-?[0-9]{3}$",
     "card": r"^[0-9]([ -]?[0-9]){11,18}$",
@@ -98,14 +94,14 @@ FORMAT_REGEXES: dict[str, str] = {
     "currency": rf"^({'|'.join(CURRENCIES)})$",
     "country": rf"^({'|'.join(COUNTRIES)})$",
 }
-CHECK_DIGIT_PREDICATES: dict[str, CheckDigitPredicate] = {
-    "cpf": lambda text: check_digits_predicate(text, CPF_WEIGHTS),
-    "cnpj": lambda text: check_digits_predicate(text, CNPJ_WEIGHTS),
-    "iban": lambda text: f"{remainder_97_sql(f'concat(substr({text}, 5), substr({text}, 1, 4))')} = 1",
-    "card": lambda text: f"{luhn_sum_sql(text)} % 10 = 0",
-    "lei": lambda text: f"{remainder_97_sql(text)} = 1",
+CHECK_DIGIT_PREDICATES: dict[str, _CheckDigitPredicate] = {
+    "cpf": lambda text: _check_digits_predicate(text, _CPF_WEIGHTS),
+    "cnpj": lambda text: _check_digits_predicate(text, _CNPJ_WEIGHTS),
+    "iban": lambda text: f"{_remainder_97_sql(f'concat(substr({text}, 5), substr({text}, 1, 4))')} = 1",
+    "card": lambda text: f"{_luhn_sum_sql(text)} % 10 = 0",
+    "lei": lambda text: f"{_remainder_97_sql(text)} = 1",
 }
-FORMAT_SEPARATORS = {"cpf": "[.-]", "cnpj": "[./-]", "card": "[ -]"}
+_FORMAT_SEPARATORS = {"cpf": "[.-]", "cnpj": "[./-]", "card": "[ -]"}
 FORMAT_ALIASES = {"swift": "bic", "credit-card": "card", "card-number": "card", "iso-4217": "currency", "iso-3166": "country"}
 
 
@@ -122,11 +118,11 @@ def format_predicate(column: str, name: str) -> str:
     shape = f"{column} RLIKE {sql_literal(FORMAT_REGEXES[name].replace('$', chr(92) + 'z'))}"
     if name not in CHECK_DIGIT_PREDICATES:
         return shape
-    bare = f"regexp_replace({column}, {sql_literal(FORMAT_SEPARATORS[name])}, '')" if name in FORMAT_SEPARATORS else column
+    bare = f"regexp_replace({column}, {sql_literal(_FORMAT_SEPARATORS[name])}, '')" if name in _FORMAT_SEPARATORS else column
     return f"{shape} AND exists(array({bare}), v -> {CHECK_DIGIT_PREDICATES[name]('v')})"
 
 # %% ../../../nbs/contract/quality/00_formats.ipynb #256f54d3
-def append_check_digits(payload: str, weights: Sequence[Sequence[int]]) -> str:
+def _append_check_digits(payload: str, weights: Sequence[Sequence[int]]) -> str:
     """Return a payload with its check digits, modulo 11."""
     for row in weights:
         total = sum(weight * (ord(character) - 48) for weight, character in zip(row, payload, strict=True))
@@ -134,13 +130,13 @@ def append_check_digits(payload: str, weights: Sequence[Sequence[int]]) -> str:
     return payload
 
 
-def iso_7064_check_digits(head: str, tail: str) -> str:
+def _iso_7064_check_digits(head: str, tail: str) -> str:
     """Return the two check digits that make `tail + head + digits` leave 1 by 97 (ISO 7064)."""
     number = "".join(str(int(character, 36)) for character in tail + head) + "00"
     return f"{98 - int(number) % 97:02d}"
 
 
-def luhn_digit(payload: str) -> str:
+def _luhn_digit(payload: str) -> str:
     """Return the last digit of a card number."""
     doubled = (int(character) * (2 - place % 2) for place, character in enumerate(reversed(payload)))
     return str(-sum(value - 9 * (value > 9) for value in doubled) % 10)
@@ -151,22 +147,22 @@ def valid_format_value(name: str, number: int) -> str:
     digits = str(number * 7_919_737_391 + 1_000_003)
     match canonical_format(name):
         case "cpf":
-            return append_check_digits(digits[-9:].zfill(9), CPF_WEIGHTS)
+            return _append_check_digits(digits[-9:].zfill(9), _CPF_WEIGHTS)
         case "cnpj":
-            return append_check_digits(digits[-8:].zfill(8) + "0001", CNPJ_WEIGHTS)
+            return _append_check_digits(digits[-8:].zfill(8) + "0001", _CNPJ_WEIGHTS)
         case "iban":
             account = digits[-18:].zfill(18)
-            return f"DE{iso_7064_check_digits('DE', account)}{account}"
+            return f"DE{_iso_7064_check_digits('DE', account)}{account}"
         case "bic":
             return f"BANK{COUNTRIES[number % len(COUNTRIES)]}{digits[-2:]}"
         case "cep":
             return digits[-8:].zfill(8)
         case "card":
             payload = "4" + digits[-14:].zfill(14)
-            return payload + luhn_digit(payload)
+            return payload + _luhn_digit(payload)
         case "lei":
             payload = "5493" + digits[-14:].zfill(14)
-            return payload + iso_7064_check_digits("", payload)
+            return payload + _iso_7064_check_digits("", payload)
         case "currency":
             return CURRENCIES[number % len(CURRENCIES)]
         case "country":
@@ -179,8 +175,8 @@ def has_valid_check_digits(name: str, bare: str) -> bool:
     if re.fullmatch(FORMAT_REGEXES[name].strip("^$"), bare) is None:
         return False
     if name in ("cpf", "cnpj"):
-        return append_check_digits(bare[:-2], CPF_WEIGHTS if name == "cpf" else CNPJ_WEIGHTS) == bare and bare.strip("0") != ""
+        return _append_check_digits(bare[:-2], _CPF_WEIGHTS if name == "cpf" else _CNPJ_WEIGHTS) == bare and bare.strip("0") != ""
     if name == "card":
-        return luhn_digit(bare[:-1]) == bare[-1]
+        return _luhn_digit(bare[:-1]) == bare[-1]
     turned = bare[4:] + bare[:4] if name == "iban" else bare
     return int("".join(str(int(character, 36)) for character in turned)) % 97 == 1

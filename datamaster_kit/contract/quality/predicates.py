@@ -16,10 +16,9 @@ from ..sql.patterns import java_pattern, matching_limit
 from ..sql.sqltype import quote, sql_literal, sql_type
 
 # %% auto #0
-__all__ = ['STORED_AS_TEXT_TYPES', 'NUMBER_TYPE_NAMES', 'VALUE_FORMAT_PATTERNS', 'CALENDAR_FORMAT_TYPES', 'NUMBER_SIZE_FORMATS',
-           'RANGE_LIMITS', 'Constraint', 'is_text_type', 'literal_of_type', 'number_literal', 'match_predicate',
-           'format_constraint', 'range_constraint', 'length_constraint', 'greatest_length', 'column_as_text',
-           'pattern_constraint', 'enum_constraint', 'value_constraints', 'field_constraints', 'part_constraints']
+__all__ = ['NUMBER_TYPE_NAMES', 'VALUE_FORMAT_PATTERNS', 'NUMBER_SIZE_FORMATS', 'Constraint', 'is_text_type', 'literal_of_type',
+           'match_predicate', 'format_constraint', 'range_constraint', 'length_constraint', 'greatest_length',
+           'pattern_constraint', 'enum_constraint', 'value_constraints', 'field_constraints']
 
 # %% ../../../nbs/contract/quality/01_predicates.ipynb #a7bd4916
 @dataclass(frozen=True)
@@ -32,13 +31,13 @@ class Constraint:
     not_executed: str = ""
 
 # %% ../../../nbs/contract/quality/01_predicates.ipynb #c1e0bc0e
-STORED_AS_TEXT_TYPES = ("string", "varchar", "char", "time", "null")
+_STORED_AS_TEXT_TYPES = ("string", "varchar", "char", "time", "null")
 NUMBER_TYPE_NAMES = ("byte", "short", "integer", "long", "float", "double", "decimal")
 
 
 def is_text_type(type: DataType) -> bool:
     """The type is stored as text."""
-    return isinstance(type, Scalar) and type.name in STORED_AS_TEXT_TYPES
+    return isinstance(type, Scalar) and type.name in _STORED_AS_TEXT_TYPES
 
 
 def literal_of_type(value: Any, type: DataType) -> str:
@@ -52,11 +51,11 @@ def literal_of_type(value: Any, type: DataType) -> str:
             raise ValueError(f"{value!r} is neither true nor false")
         return str(value).upper()
     if type.name in NUMBER_TYPE_NAMES:
-        return number_literal(value, type)
+        return _number_literal(value, type)
     return f"try_cast({sql_literal(str(value))} AS {sql_type(type)})"
 
 
-def number_literal(value: Any, type: Scalar) -> str:
+def _number_literal(value: Any, type: Scalar) -> str:
     """Return a number as a literal, its digits as they are written; raises ValueError for what is no number that Spark holds."""
     try:
         number = Decimal("no" if isinstance(value, bool) else str(value))
@@ -91,7 +90,7 @@ VALUE_FORMAT_PATTERNS = {
     "time": r"^([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9](\.[0-9]+)?)?(Z|[+\-][0-9]{2}:[0-9]{2})?$",
     "date-time": r"^[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]+)?)?([Zz]|[+\-][0-9]{2}:?[0-9]{2})?$",
 }
-CALENDAR_FORMAT_TYPES = {"date": "DATE", "date-time": "TIMESTAMP"}
+_CALENDAR_FORMAT_TYPES = {"date": "DATE", "date-time": "TIMESTAMP"}
 NUMBER_SIZE_FORMATS = ("int8", "int16", "int32", "int64", "i8", "i16", "i32", "i64", "i128", "f32", "f64", "u8", "u16", "u32", "u64", "u128", "float", "double", "binary", "password")
 
 
@@ -105,16 +104,16 @@ def format_constraint(column: str, item: Field) -> Constraint:
     if item.format not in VALUE_FORMAT_PATTERNS:
         return Constraint("format", sentence, not_executed=f"the format {item.format!r} is not one of {', '.join((*VALUE_FORMAT_PATTERNS, *FORMAT_REGEXES))}")
     written = match_predicate(column, VALUE_FORMAT_PATTERNS[item.format])
-    return Constraint("format", sentence, written + (f" AND try_cast({column} AS {CALENDAR_FORMAT_TYPES[item.format]}) IS NOT NULL" if item.format in CALENDAR_FORMAT_TYPES else ""))
+    return Constraint("format", sentence, written + (f" AND try_cast({column} AS {_CALENDAR_FORMAT_TYPES[item.format]}) IS NOT NULL" if item.format in _CALENDAR_FORMAT_TYPES else ""))
 
 # %% ../../../nbs/contract/quality/01_predicates.ipynb #741e2967
-RANGE_LIMITS = (("minimum", ">=", "at least"), ("maximum", "<=", "at most"), ("exclusive_minimum", ">", "more than"), ("exclusive_maximum", "<", "less than"))
+_RANGE_LIMITS = (("minimum", ">=", "at least"), ("maximum", "<=", "at most"), ("exclusive_minimum", ">", "more than"), ("exclusive_maximum", "<", "less than"))
 
 
 def range_constraint(column: str, item: Field) -> Constraint:
     """Return the constraint of a field's limits; raises ValueError where its type has no order, or not that of numbers."""
     said, written = [], []
-    for attribute, operator, words in RANGE_LIMITS:
+    for attribute, operator, words in _RANGE_LIMITS:
         limit = getattr(item, attribute)
         if limit is None or isinstance(limit, bool):
             continue
@@ -130,7 +129,7 @@ def length_constraint(column: str, item: Field) -> Constraint:
     if isinstance(item.type, Struct) or item.type == Scalar("variant"):
         raise ValueError("its values have no length")
     is_list = isinstance(item.type, Array | Map)
-    measure = f"size({column})" if is_list else f"length({column_as_text(column, item.type)})"
+    measure = f"size({column})" if is_list else f"length({_column_as_text(column, item.type)})"
     said, written = [], []
     for limit, operator, words in ((item.min_length, ">=", "at least"), (greatest_length(item), "<=", "at most")):
         if limit is not None:
@@ -144,7 +143,7 @@ def greatest_length(item: Field) -> int | None:
     return item.max_length if item.max_length is not None else (item.type.length if isinstance(item.type, Scalar) else None)
 
 
-def column_as_text(column: str, type: DataType) -> str:
+def _column_as_text(column: str, type: DataType) -> str:
     """Return a column as text; raises ValueError for one that has parts."""
     if not isinstance(type, Scalar) or type.name == "variant":
         raise ValueError("its values are not text")
@@ -155,7 +154,7 @@ def pattern_constraint(column: str, item: Field) -> Constraint:
     """Return a field's pattern as a constraint; raises ValueError where Spark could not run it."""
     limit = matching_limit(item.pattern)
     shorter = f" and has at most {limit:,} characters" if limit is not None else ""
-    return Constraint("pattern", f"{item.name} matches {item.pattern}{shorter}", match_predicate(column_as_text(column, item.type), item.pattern))
+    return Constraint("pattern", f"{item.name} matches {item.pattern}{shorter}", match_predicate(_column_as_text(column, item.type), item.pattern))
 
 
 def enum_constraint(column: str, item: Field) -> Constraint:
@@ -167,7 +166,7 @@ def enum_constraint(column: str, item: Field) -> Constraint:
 # %% ../../../nbs/contract/quality/01_predicates.ipynb #d2c71de8
 def value_constraints(column: str, item: Field) -> Iterator[Constraint]:
     """Yield the constraints on a field's own value, each as SQL that is NULL for an absent value."""
-    has_limit = any(getattr(item, attribute) is not None and not isinstance(getattr(item, attribute), bool) for attribute, _, _ in RANGE_LIMITS)
+    has_limit = any(getattr(item, attribute) is not None and not isinstance(getattr(item, attribute), bool) for attribute, _, _ in _RANGE_LIMITS)
     has_length = item.min_length is not None or greatest_length(item) is not None
     for kind, is_said, make in (("pattern", bool(item.pattern), pattern_constraint), ("format", bool(item.format) and item.format not in NUMBER_SIZE_FORMATS, format_constraint),
                                 ("enum", bool(item.enum), enum_constraint), ("range", has_limit, range_constraint), ("length", has_length, length_constraint)):
@@ -189,15 +188,15 @@ def field_constraints(item: Field, column: str = "", depth: int = 0) -> Iterator
     match item.type:
         case Struct(fields):
             for member in fields:
-                yield from part_constraints(item, column, "", "", field_constraints(member, f"{column}.{quote(member.column)}", depth))
+                yield from _part_constraints(item, column, "", "", field_constraints(member, f"{column}.{quote(member.column)}", depth))
         case Array(element):
-            yield from part_constraints(item, column, f"forall({column}, e{depth} -> coalesce(", ", false))", field_constraints(element, f"e{depth}", depth + 1))
+            yield from _part_constraints(item, column, f"forall({column}, e{depth} -> coalesce(", ", false))", field_constraints(element, f"e{depth}", depth + 1))
         case Map(key, value):
             for part, function in ((replace(key, required=False), "map_keys"), (value, "map_values")):
-                yield from part_constraints(item, column, f"forall({function}({column}), e{depth} -> coalesce(", ", false))", field_constraints(part, f"e{depth}", depth + 1))
+                yield from _part_constraints(item, column, f"forall({function}({column}), e{depth} -> coalesce(", ", false))", field_constraints(part, f"e{depth}", depth + 1))
 
 
-def part_constraints(parent: Field, column: str, before: str, after: str, found: Iterator[tuple[str, Constraint]]) -> Iterator[tuple[str, Constraint]]:
+def _part_constraints(parent: Field, column: str, before: str, after: str, found: Iterator[tuple[str, Constraint]]) -> Iterator[tuple[str, Constraint]]:
     """Yield constraints of a part, written so that they hold where the parent is absent."""
     for path, constraint in found:
         predicate = f"{column} IS NULL OR {before}({constraint.predicate}){after}" if constraint.predicate else ""

@@ -18,15 +18,10 @@ from ..model import STRING, Contract, Field, Model, Threshold, Quality, Scalar, 
 from ..period import parse_period
 from .predicates import NUMBER_TYPE_NAMES, enum_constraint, length_constraint, pattern_constraint, range_constraint, literal_of_type
 from .rule import Rule, RuleSeverity, escape_braces, limit_of, mark_not_executed
-from .rule import render_query as rendered_query
-from .rule import is_rule_met as verdict
 from ..sql.query import read_query
 
 # %% auto #0
-__all__ = ['METRIC_NAMES', 'SQL_REFUSED', 'QUALITY_SEVERITIES', 'metric_of', 'argument_values', 'valid_predicate',
-           'missing_predicate', 'library_rule', 'predicate_rule', 'is_bounded_above', 'duplicate_fields',
-           'freshness_rule', 'threshold_seconds', 'freshness_level_rule', 'sql_rule', 'severity_of', 'tolerance',
-           'quality_rule', 'slug', 'quality_rules', 'rules']
+__all__ = ['METRIC_NAMES', 'SQL_REFUSED', 'QUALITY_SEVERITIES', 'metric_of', 'missing_predicate', 'quality_rule', 'slug', 'rules']
 
 # %% ../../../nbs/contract/quality/04_rules.ipynb #b15f93b5
 METRIC_NAMES = {
@@ -41,15 +36,15 @@ def metric_of(quality: Quality) -> str:
     return METRIC_NAMES.get(re.sub(r"[^a-z]", "", quality.metric.lower()), "")
 
 # %% ../../../nbs/contract/quality/04_rules.ipynb #3f336ae6
-def argument_values(value: Any) -> list[Any]:
+def _argument_values(value: Any) -> list[Any]:
     """Return the values of an argument that is a list, or one value that was written without one; a text is one value, and not its characters."""
     return list(value) if isinstance(value, list | tuple) else [] if value is None else [value]
 
 
-def valid_predicate(quality: Quality, item: Field, column: str) -> str:
+def _valid_predicate(quality: Quality, item: Field, column: str) -> str:
     """Return the predicate of an invalidValues metric from its arguments; raises ValueError where they say nothing that can be run."""
     said = quality.arguments
-    asked = replace(item, enum=tuple(argument_values(said.get("validValues"))), pattern=str(said.get("pattern") or ""), minimum=said.get("minimum"), maximum=said.get("maximum"),
+    asked = replace(item, enum=tuple(_argument_values(said.get("validValues"))), pattern=str(said.get("pattern") or ""), minimum=said.get("minimum"), maximum=said.get("maximum"),
                     exclusive_minimum=None, exclusive_maximum=None, min_length=said.get("minLength"), max_length=said.get("maxLength"))
     made = [make(column, asked).predicate for keys, make in ((("validValues",), enum_constraint), (("pattern",), pattern_constraint),
             (("minimum", "maximum"), range_constraint), (("minLength", "maxLength"), length_constraint)) if any(said.get(key) not in (None, "", []) for key in keys)]
@@ -61,7 +56,7 @@ def valid_predicate(quality: Quality, item: Field, column: str) -> str:
 def missing_predicate(quality: Quality, item: Field, column: str) -> str:
     """Return the predicate of a missingValues metric: not NULL and none of the values that stand for nothing, which are '' where the check names none; -1 is -1.00, and any other value is compared as a text."""
     named = quality.arguments.get("missingValues", [""])
-    values = [value for value in argument_values(named) if value is not None]
+    values = [value for value in _argument_values(named) if value is not None]
     is_typed = isinstance(item.type, Scalar) and item.type.name in (*NUMBER_TYPE_NAMES, "boolean")
     texts, typed = [literal_of_type(value, STRING) for value in values], list[str]()
     for value in values if is_typed else ():
@@ -71,7 +66,7 @@ def missing_predicate(quality: Quality, item: Field, column: str) -> str:
     return f"{column} IS NOT NULL" + "".join([*parts, *([f" AND {column} NOT IN ({', '.join(typed)})"] if typed else [])])
 
 # %% ../../../nbs/contract/quality/04_rules.ipynb #82409f8b
-def library_rule(model: Model, path: str, item: Field | None, quality: Quality, base: Rule) -> Rule:
+def _library_rule(model: Model, path: str, item: Field | None, quality: Quality, base: Rule) -> Rule:
     """Return the rule of a library metric; raises ValueError with the reason where it cannot be executed."""
     metric = metric_of(quality)
     base = replace(base, kind=metric or "custom", dimension=quality.dimension or DIMENSIONS.get(metric, "conformity"))
@@ -82,34 +77,34 @@ def library_rule(model: Model, path: str, item: Field | None, quality: Quality, 
         case "row_count":
             return replace(base, query=f"SELECT count(*) FROM {{{model.name}}}")
         case "duplicate_values":
-            return replace(base, query=duplicates_query(model, duplicate_fields(model, item, quality)), sees="delivery")
+            return replace(base, query=duplicates_query(model, _duplicate_fields(model, item, quality)), sees="delivery")
         case "null_values" if item:
-            return predicate_rule(base, f"{column} IS NOT NULL")
+            return _predicate_rule(base, f"{column} IS NOT NULL")
         case "missing_values" if item:
-            return predicate_rule(base, missing_predicate(quality, item, column))
+            return _predicate_rule(base, missing_predicate(quality, item, column))
         case "invalid_values" if item:
-            return predicate_rule(base, valid_predicate(quality, item, column))
+            return _predicate_rule(base, _valid_predicate(quality, item, column))
         case "freshness" if item:
-            return freshness_rule(model, column, quality.must, quality.unit, base)
+            return _freshness_rule(model, column, quality.must, quality.unit, base)
     raise ValueError(f"the metric {quality.metric!r} belongs to a field" if metric else f"the metric {quality.metric!r} is not known")
 
 
-def predicate_rule(base: Rule, predicate: str) -> Rule:
+def _predicate_rule(base: Rule, predicate: str) -> Rule:
     """Return a rule on a predicate: decided by row where few broken rows are wanted, else a query that counts them."""
-    if is_bounded_above(base):
+    if _is_bounded_above(base):
         return replace(base, predicate=predicate)
     return replace(base, query=f"SELECT count(*) FROM {{{base.model}}} WHERE NOT coalesce(({escape_braces(predicate)}), false)")
 
 
-def is_bounded_above(rule: Rule) -> bool:
+def _is_bounded_above(rule: Rule) -> bool:
     """The rule's operators bound the number of broken rows from above, and from nowhere else."""
     return all(must.operator in ("mustBeLessThan", "mustBeLessOrEqualTo", "mustBeLessThanOrEqualTo") or (must.operator == "mustBe" and limit_of(must) == 0)
                or (must.operator == "mustBeBetween" and limit_of(must)[0] < 0) or (must.operator == "mustBeWithin" and limit_of(must)[0] <= 0) for must in rule.must)
 
 # %% ../../../nbs/contract/quality/04_rules.ipynb #c9e40f91
-def duplicate_fields(model: Model, item: Field | None, quality: Quality) -> tuple[Field, ...]:
+def _duplicate_fields(model: Model, item: Field | None, quality: Quality) -> tuple[Field, ...]:
     """Return the fields whose values must not repeat together; raises ValueError where the check names none, or one that the model has not."""
-    names = argument_values(quality.arguments.get("properties")) or ([item.name] if item else [])
+    names = _argument_values(quality.arguments.get("properties")) or ([item.name] if item else [])
     known = {name: field for field in model.fields for name in (field.column, field.name)}
     missing = [str(name) for name in names if str(name) not in known]
     if missing or not names:
@@ -117,26 +112,26 @@ def duplicate_fields(model: Model, item: Field | None, quality: Quality) -> tupl
     return tuple(known[str(name)] for name in names)
 
 # %% ../../../nbs/contract/quality/04_rules.ipynb #e4d34470
-def freshness_rule(model: Model, column: str, must: tuple[Threshold, ...], unit: str, base: Rule) -> Rule:
+def _freshness_rule(model: Model, column: str, must: tuple[Threshold, ...], unit: str, base: Rule) -> Rule:
     """Return the rule that a field's newest value is not older than a period; raises ValueError where a threshold is no period."""
-    limits = tuple(Threshold(limit.operator, threshold_seconds(limit.value, unit)) for limit in must)
+    limits = tuple(Threshold(limit.operator, _threshold_seconds(limit.value, unit)) for limit in must)
     query = f"SELECT unix_timestamp(current_timestamp()) - unix_timestamp(max({escape_braces(column)})) FROM {{{model.name}}}"
     return replace(base, kind="freshness", query=query, must=limits, unit="seconds")
 
 
-def threshold_seconds(value: Any, unit: str) -> float:
+def _threshold_seconds(value: Any, unit: str) -> float:
     """Return a threshold of time in seconds; raises ValueError where it is no period."""
     if isinstance(value, int | float) and not unit:
         return float(value)
     return parse_period(f"{value} {unit}".strip()).seconds
 
 
-def freshness_level_rule(model: Model, level: ServiceLevel) -> Rule:
+def _freshness_level_rule(model: Model, level: ServiceLevel) -> Rule:
     """Return the rule of a service level of freshness, which names a field of the model."""
     path = level.element.partition(".")[2]
     base = Rule(f"{path}.freshness", model.name, path, "freshness", level.description or f"the newest {path} is not older than {level.value} {level.unit}".strip(), "warn", "timeliness")
     try:
-        return freshness_rule(model, column_path(model, path), (Threshold("mustBeLessOrEqualTo", level.value),), level.unit, base)
+        return _freshness_rule(model, column_path(model, path), (Threshold("mustBeLessOrEqualTo", level.value),), level.unit, base)
     except ValueError as error:
         return mark_not_executed(base, str(error))
 
@@ -144,15 +139,15 @@ def freshness_level_rule(model: Model, level: ServiceLevel) -> Rule:
 SQL_REFUSED = "its SQL is refused: "
 
 
-def sql_rule(contract: Contract, model: Model, item: Field | None, quality: Quality, base: Rule) -> Rule:
+def _sql_rule(contract: Contract, model: Model, item: Field | None, quality: Quality, base: Rule) -> Rule:
     """Return the rule of a check in SQL; raises ValueError with the reason where it is not executed."""
     read = read_query(quality.query, contract, model, item.column if item else "")
     base = replace(base, kind="sql", dimension=quality.dimension or "accuracy")
     if read.refusal:
         raise ValueError(SQL_REFUSED + read.refusal)
     if read.kept:
-        return predicate_rule(base, f"coalesce({read.kept}, true)")
-    if read.condition and is_bounded_above(base):
+        return _predicate_rule(base, f"coalesce({read.kept}, true)")
+    if read.condition and _is_bounded_above(base):
         return replace(base, predicate=f"NOT coalesce({read.condition}, false)")
     if not quality.must and not read.condition:
         raise ValueError("its query gives a number, and no operator says what is wanted")
@@ -166,7 +161,7 @@ QUALITY_SEVERITIES: dict[str, RuleSeverity] = {
 }
 
 
-def severity_of(rule: Rule, quality: Quality) -> RuleSeverity:
+def _severity_of(rule: Rule, quality: Quality) -> RuleSeverity:
     """Return what follows when a declared rule is broken: warn, quarantine or fail. A rule over many rows has no row to quarantine, so that it fails instead."""
     said = QUALITY_SEVERITIES.get(quality.severity.lower())
     if said == "quarantine" and not rule.is_row_rule:
@@ -179,8 +174,8 @@ def severity_of(rule: Rule, quality: Quality) -> RuleSeverity:
     return "quarantine" if is_strict or "tolerance" in quality.properties else "warn"
 
 
-def tolerance(quality: Quality) -> tuple[tuple[Threshold, ...], str]:
-    """Return what a check's number must satisfy, and the unit: its operators, else its `tolerance` (rows, or `1%`), else zero rows; raises ValueError for another."""
+def _tolerance(quality: Quality) -> tuple[tuple[Threshold, ...], str]:
+    """Return what a check's number must satisfy, and the unit: its operators, else its `_tolerance` (rows, or `1%`), else zero rows; raises ValueError for another."""
     unit = "percent" if quality.unit.lower() in ("percent", "%") or quality.metric.lower().endswith("percent") else "rows"
     if quality.must or "tolerance" not in quality.properties:
         return quality.must or (Threshold("mustBe", 0),), unit
@@ -197,17 +192,17 @@ def quality_rule(contract: Contract, model: Model, path: str, item: Field | None
     rule = Rule(".".join(part for part in (path, slug(name, "rule")) if part), model.name, path, quality.type, quality.description or quality.name or name,
                 dimension=quality.dimension or DIMENSIONS.get(quality.type, "conformity"))
     try:
-        must, unit = tolerance(quality)
+        must, unit = _tolerance(quality)
         rule = replace(rule, must=must, unit=unit)
         if quality.type not in ("library", "sql"):
             raise ValueError("it is text for people" if quality.type == "text" else f"it is written for {quality.engine or 'another engine'}")
         if metric_of(quality) != "freshness" or quality.type == "sql":
             for limit in must:
                 limit_of(limit)
-        rule = library_rule(model, path, item, quality, rule) if quality.type == "library" else sql_rule(contract, model, item, quality, rule)
+        rule = _library_rule(model, path, item, quality, rule) if quality.type == "library" else _sql_rule(contract, model, item, quality, rule)
     except (TypeError, ValueError) as error:  # arguments are free-form: one of another kind than a metric takes is a check that is not executed
         rule = mark_not_executed(rule, str(error))
-    return replace(rule, severity=severity_of(rule, quality))
+    return replace(rule, severity=_severity_of(rule, quality))
 
 
 def slug(text: str, otherwise: str = "constraint") -> str:
@@ -215,7 +210,7 @@ def slug(text: str, otherwise: str = "constraint") -> str:
     return re.sub(r"[^A-Za-z0-9]+", "_", text).strip("_").lower()[:200] or otherwise
 
 # %% ../../../nbs/contract/quality/04_rules.ipynb #19f7076f
-def quality_rules(contract: Contract, model: Model) -> Iterator[Rule]:
+def _quality_rules(contract: Contract, model: Model) -> Iterator[Rule]:
     """Yield the rules of all declared checks: those of the fields, then those of the model."""
     reachable = dict(struct_fields(model.fields))
     for path, item in walk_fields(model.fields):
@@ -231,9 +226,9 @@ def quality_rules(contract: Contract, model: Model) -> Iterator[Rule]:
 # %% ../../../nbs/contract/quality/04_rules.ipynb #852fe0ca
 def rules(contract: Contract, model: Model) -> tuple[Rule, ...]:
     """Return every rule of a model, in the contract's order; pure, and the same each time."""
-    fresh = [freshness_level_rule(model, level) for level in contract.service_levels
+    fresh = [_freshness_level_rule(model, level) for level in contract.service_levels
              if level.property.lower() == "freshness" and level.value is not None and level.element.partition(".")[0] == model.name and "." in level.element]
-    found = [*field_rules(model), *unique_rules(model), *reference_rules(contract, model), *quality_rules(contract, model), *fresh]
+    found = [*field_rules(model), *unique_rules(model), *reference_rules(contract, model), *_quality_rules(contract, model), *fresh]
     is_unnameable = any(re.search(r"[{}]", other.name) for other in contract.models)
     taken: dict[str, Rule] = {}
     for rule in found:

@@ -22,24 +22,15 @@ if TYPE_CHECKING:
     from sqlglot import exp
 
 # %% auto #0
-__all__ = ['TEXT_MARK', 'OTHER_NAMES', 'DATE_UNIT_FUNCTIONS', 'LONGEST_SQL', 'ANSI_STYLE', 'ALLOWED_NODES', 'UNSUPPORTED_NODES',
-           'ALLOWED_JOINS', 'MAX_SIZE_NUMBER', 'SIZE_ARGUMENTS', 'MIN_ERROR_ARGUMENTS', 'CSV_FUNCTIONS',
-           'WHOLE_DAY_UNITS', 'MAX_VALUE_PARTS', 'JOINING_FUNCTIONS', 'GROWTH_FACTORS', 'ROW_SOURCE_ARGUMENTS',
-           'CHOICE_FUNCTIONS', 'MEASURE_FUNCTIONS', 'BEFORE_BRACKETS', 'ADDABLE_WORDS', 'DROPPABLE_WORDS',
-           'literal_text', 'end_of_comment', 'extract_texts', 'parse_word_arguments', 'contract_dialect',
-           'render_tree_sql', 'parse_statement', 'parse_contract_sql', 'parse_and_judge', 'comparison_nodes',
-           'node_refusal', 'size_refusal', 'is_text_literal', 'is_number_at_least', 'is_slow_slide',
-           'has_plain_options', 'is_small', 'source_refusal', 'judge_tree', 'nodes_in_order', 'largest_value_parts',
-           'node_value_parts', 'growth_factor', 'has_doubling_merge', 'copies_in', 'copies_of_lambdas', 'sql_words',
-           'judge_words', 'judge_writing', 'parse_rendered_sql']
+__all__ = ['literal_text', 'render_tree_sql', 'parse_contract_sql']
 
 # %% ../../../nbs/contract/sql/06_judge.ipynb #1e543fc0
 _TOKENS = re.compile(r"""(?P<space>\s+|--[^\r\n]*)|(?P<comment>/\*)|(?P<raw>[rR](?:'[^']*'|"[^"]*"))|(?P<hex>[xX]'[0-9a-fA-F]*')|(?P<text>'(?:[^'\\]|\\.|'')*'|"(?:[^"\\]|\\.|"")*")
                          |(?P<name>`(?:[^`]|``)+`)|\$?\{\s*(?P<slot>\w+)\s*\}|(?P<word>\w+)|(?P<sign>[-+*/%=<>!~&|^(),.;:?\[\]])""", re.DOTALL | re.VERBOSE)
 _ESCAPED = re.compile(r"""\\u([0-9a-fA-F]{4})|\\U([0-9a-fA-F]{8})|\\([01][0-7]{2})|\\(.)|''|"\"""", re.DOTALL)
 _ESCAPES = {"0": "\0", "b": "\b", "n": "\n", "r": "\r", "t": "\t", "Z": "\x1a", "%": "\\%", "_": "\\_"}
-TEXT_MARK = "\ue000"  # of Unicode's private use
-OTHER_NAMES = {"window": "window_of_time_", "array": "array_of_values_"}
+_TEXT_MARK = "\ue000"  # of Unicode's private use
+_OTHER_NAMES = {"window": "window_of_time_", "array": "array_of_values_"}
 
 
 def literal_text(token: str) -> str:
@@ -58,7 +49,7 @@ def literal_text(token: str) -> str:
     return text
 
 
-def end_of_comment(sql: str, start: int) -> int:
+def _end_of_comment(sql: str, start: int) -> int:
     """Return where a comment ends that begins there; comments may hold comments. Raises ValueError where it does not end, or is a hint."""
     if sql.startswith("/*+", start):
         raise ValueError("it has a hint")
@@ -70,7 +61,7 @@ def end_of_comment(sql: str, start: int) -> int:
     raise ValueError("a comment does not end")
 
 # %% ../../../nbs/contract/sql/06_judge.ipynb #8462537d
-def extract_texts(sql: str, names: Mapping[str, str]) -> tuple[str, list[str]]:
+def _extract_texts(sql: str, names: Mapping[str, str]) -> tuple[str, list[str]]:
     """Return SQL with each text replaced by a marked number, and the texts; raises ValueError for what Spark's SQL has no sign for. `names` are those of the placeholders, in lower case."""
     parts, texts, at, is_after_text = [], list[str](), 0, False
     while at < len(sql):
@@ -79,21 +70,21 @@ def extract_texts(sql: str, names: Mapping[str, str]) -> tuple[str, list[str]]:
             raise ValueError(f"it is not SQL: {sql[at:at + 20]!r} is out of place")
         kind, token, at = match.lastgroup, match[0], match.end()
         if kind == "comment":
-            at, kind = end_of_comment(sql, match.start()), "space"
+            at, kind = _end_of_comment(sql, match.start()), "space"
         if kind == "space":
             parts.append(" ")
             continue
         if kind in ("raw", "text") and is_after_text:
             texts[-1] += literal_text(token)
         elif kind in ("raw", "text"):
-            parts.append(f" '{TEXT_MARK}{len(texts)}'")
+            parts.append(f" '{_TEXT_MARK}{len(texts)}'")
             texts.append(literal_text(token))
         elif kind == "word" and re.fullmatch("0[xX]\\w*", token):
             raise ValueError(f"{token} is no number: write it with digits")
         elif token == "|" and sql.startswith(">", at):
             raise ValueError("it has |>, which is not read here: write SELECT ... FROM ...")
-        elif token.lower() in OTHER_NAMES and re.match(r"\s*\(", sql[at:at + 100]):
-            parts.append(OTHER_NAMES[token.lower()])
+        elif token.lower() in _OTHER_NAMES and re.match(r"\s*\(", sql[at:at + 100]):
+            parts.append(_OTHER_NAMES[token.lower()])
         elif kind == "slot":
             if not names.get(match["slot"].lower()):
                 raise ValueError(f"the placeholder {token} stands for nothing here")
@@ -104,7 +95,7 @@ def extract_texts(sql: str, names: Mapping[str, str]) -> tuple[str, list[str]]:
     return "".join(parts), texts
 
 # %% ../../../nbs/contract/sql/06_judge.ipynb #65992dc4
-def parse_word_arguments(parser: Any, name: str, words: Sequence[str]) -> exp.Expr:
+def _parse_word_arguments(parser: Any, name: str, words: Sequence[str]) -> exp.Expr:
     """Return a call whose arguments have words between them, `substring(a FROM 1 FOR 2)`, as one with commas (Spark's grammar, *primaryExpression*)."""
     from sqlglot import exp
 
@@ -116,7 +107,7 @@ def parse_word_arguments(parser: Any, name: str, words: Sequence[str]) -> exp.Ex
 
 
 @cache
-def contract_dialect() -> Any:
+def _contract_dialect() -> Any:
     """Return the dialect in which a contract's SQL is read and written."""
     from sqlglot import exp
     from sqlglot.dialects.databricks import Databricks
@@ -133,8 +124,8 @@ def contract_dialect() -> Any:
             FUNCTIONS: ClassVar[dict[str, Any]] = {}
             FUNCTION_PARSERS = {  # noqa: RUF012
                 **{name: parse for name, parse in DatabricksParser.FUNCTION_PARSERS.items() if name in ("CAST", "TRY_CAST", "EXTRACT", "TRIM")},
-                **{name: partial(parse_word_arguments, name=name, words=("FROM", "FOR")) for name in ("SUBSTR", "SUBSTRING")},
-                "OVERLAY": partial(parse_word_arguments, name="OVERLAY", words=("PLACING", "FROM", "FOR")),
+                **{name: partial(_parse_word_arguments, name=name, words=("FROM", "FOR")) for name in ("SUBSTR", "SUBSTRING")},
+                "OVERLAY": partial(_parse_word_arguments, name="OVERLAY", words=("PLACING", "FROM", "FOR")),
             }
             NO_PAREN_FUNCTION_PARSERS = {name: parse for name, parse in DatabricksParser.NO_PAREN_FUNCTION_PARSERS.items() if name in ("CASE", "IF", "ANY")}  # noqa: RUF012
 
@@ -155,114 +146,114 @@ def render_tree_sql(tree: exp.Expr) -> str:
     """Return a tree as Databricks SQL, without its comments; nothing of it goes into a log."""
     from sqlglot.errors import ErrorLevel
 
-    return tree.sql(dialect=contract_dialect(), comments=False, unsupported_level=ErrorLevel.IGNORE)
+    return tree.sql(dialect=_contract_dialect(), comments=False, unsupported_level=ErrorLevel.IGNORE)
 
 
-DATE_UNIT_FUNCTIONS = ("dateadd", "date_add", "date_diff", "datediff", "timestampadd", "timestampdiff")
+_DATE_UNIT_FUNCTIONS = ("dateadd", "date_add", "date_diff", "datediff", "timestampadd", "timestampdiff")
 
 
-def parse_statement(sql: str) -> exp.Expr:
+def _parse_statement(sql: str) -> exp.Expr:
     """Return the one statement or expression in a text; raises ValueError where there is none, or several."""
     import sqlglot
     from sqlglot import exp
     from sqlglot.errors import SqlglotError
 
     try:
-        statements = [statement for statement in sqlglot.parse(sql, read=contract_dialect()) if statement is not None]
+        statements = [statement for statement in sqlglot.parse(sql, read=_contract_dialect()) if statement is not None]
     except (SqlglotError, RecursionError) as error:
-        raise ValueError(f"it is not SQL: {ANSI_STYLE.sub('', first_line(error))}") from None
+        raise ValueError(f"it is not SQL: {_ANSI_STYLE.sub('', first_line(error))}") from None
     if len(statements) != 1:
         raise ValueError("it is not one statement")
     for alias in statements[0].find_all(exp.TableAlias):
         if alias.this and alias.columns:  # so that no word before a bracket is a name
             alias.this.set("quoted", True)
     for call in statements[0].find_all(exp.Anonymous):
-        own = next((name for name, other in OTHER_NAMES.items() if call.name == other), "")
+        own = next((name for name, other in _OTHER_NAMES.items() if call.name == other), "")
         if own:
             call.set("this", own.upper())
-        unit = call.expressions[0] if call.name.lower() in DATE_UNIT_FUNCTIONS and len(call.expressions) == 3 else None
+        unit = call.expressions[0] if call.name.lower() in _DATE_UNIT_FUNCTIONS and len(call.expressions) == 3 else None
         if isinstance(unit, exp.Column) and len(unit.parts) == 1:
             unit.replace(exp.Var(this=unit.name))
     return statements[0]
 
 
-LONGEST_SQL = 30_000
-ANSI_STYLE = re.compile(r"\x1b\[[0-9;]*m")
+_LONGEST_SQL = 30_000
+_ANSI_STYLE = re.compile(r"\x1b\[[0-9;]*m")
 
 
 def parse_contract_sql(sql: str, names: Mapping[str, str] | None = None) -> exp.Expr:
     """Return the one statement or expression in a contract's text, judged; `names` are those of its placeholders. Raises ValueError with why it is refused."""
-    return parse_and_judge(sql, tuple(sorted((names or {}).items()))).copy()
+    return _parse_and_judge(sql, tuple(sorted((names or {}).items()))).copy()
 
 
 @lru_cache(maxsize=1024)
-def parse_and_judge(sql: str, names: tuple[tuple[str, str], ...]) -> exp.Expr:
+def _parse_and_judge(sql: str, names: tuple[tuple[str, str], ...]) -> exp.Expr:
     """Return the tree of `parse_contract_sql`, which is not to be changed: checks, rules and pages each ask for the same text."""
     from sqlglot import exp
 
-    if len(sql) > LONGEST_SQL:
-        raise ValueError(f"it has more than {LONGEST_SQL:,} characters")
-    plain, texts = extract_texts(sql.strip().rstrip(";"), dict(names))
-    tree = parse_statement(plain)
+    if len(sql) > _LONGEST_SQL:
+        raise ValueError(f"it has more than {_LONGEST_SQL:,} characters")
+    plain, texts = _extract_texts(sql.strip().rstrip(";"), dict(names))
+    tree = _parse_statement(plain)
     while isinstance(tree, exp.Subquery) and not any(value for name, value in tree.args.items() if name != "this"):
         tree = tree.this
-    found = [node for node in tree.find_all(exp.Literal) if node.is_string and node.this.startswith(TEXT_MARK)]
-    if sorted(node.this for node in found) != sorted(f"{TEXT_MARK}{number}" for number in range(len(texts))):
+    found = [node for node in tree.find_all(exp.Literal) if node.is_string and node.this.startswith(_TEXT_MARK)]
+    if sorted(node.this for node in found) != sorted(f"{_TEXT_MARK}{number}" for number in range(len(texts))):
         raise ValueError("a text stands where it cannot be one")
     for node in found:
         node.set("this", texts[int(node.this[1:])])
-    judge_tree(tree)
-    judge_writing(tree, plain)
+    _judge_tree(tree)
+    _judge_writing(tree, plain)
     return tree
 
 # %% ../../../nbs/contract/sql/06_judge.ipynb #e8d404bf
-ALLOWED_NODES = frozenset(re.findall(r"\w+", """
+_ALLOWED_NODES = frozenset(re.findall(r"\w+", """
 Add Alias All And Anonymous Any Between BitwiseAnd BitwiseLeftShift BitwiseNot BitwiseOr BitwiseRightShift BitwiseXor Boolean Bracket CTE Case Cast Collate Column ColumnDef
 Cube CurrentDate CurrentTimestamp DPipe DataType DataTypeParam Distinct Div Dot EQ Escape Except Exists Extract Filter From GT GTE Group GroupingSets Having HexString ILike
 Identifier If IgnoreNulls In IntDiv Intersect Interval IntervalSpan Is JSONExtract JSONPath JSONPathKey JSONPathRoot JSONPathSubscript Join LT LTE Lambda Lateral Like Limit Literal
 Mod Mul NEQ Neg Not Null NullSafeEQ NullSafeNEQ Offset Or Order Ordered Paren RegexpLike RespectNulls Rollup Select Star Sub Subquery Table TableAlias TimeUnit Trim TryCast
 Tuple Union Values Var Where Window WindowSpec With WithinGroup Xor
 """))
-UNSUPPORTED_NODES = {
+_UNSUPPORTED_NODES = {
     "AtTimeZone": "it has AT TIME ZONE, which neither Spark nor Databricks has: write from_utc_timestamp(value, zone), to_utc_timestamp(value, zone) or convert_timezone(from, to, value)",
     "Qualify": "it has QUALIFY, which Databricks has and Spark 4.1 has not: write SELECT ... FROM (SELECT ..., row_number() OVER (...) AS n FROM ...) WHERE n = 1",
 }
-ALLOWED_JOINS = {"", "NATURAL", "LEFT", "RIGHT", "FULL", "INNER", "OUTER", "CROSS", "SEMI", "ANTI"}
+_ALLOWED_JOINS = {"", "NATURAL", "LEFT", "RIGHT", "FULL", "INNER", "OUTER", "CROSS", "SEMI", "ANTI"}
 _OF_A_TABLE = ("this", "db", "catalog", "alias", "joins", "laterals")
 
 
 @cache
-def comparison_nodes() -> tuple[type[exp.Expr], ...]:
+def _comparison_nodes() -> tuple[type[exp.Expr], ...]:
     """Return the nodes that compare values."""
     from sqlglot import exp
 
     return (exp.EQ, exp.NEQ, exp.GT, exp.GTE, exp.LT, exp.LTE, exp.NullSafeEQ, exp.NullSafeNEQ, exp.Is, exp.In, exp.Between, exp.Like, exp.ILike, exp.RegexpLike)
 
 
-def node_refusal(node: exp.Expr) -> str:
+def _node_refusal(node: exp.Expr) -> str:
     """Return why a node of a tree is not allowed, or an empty text."""
     from sqlglot import exp
 
     kind, this = type(node).__name__, node.args.get("this")
-    if kind in UNSUPPORTED_NODES:
-        return UNSUPPORTED_NODES[kind]
-    if kind not in ALLOWED_NODES:
+    if kind in _UNSUPPORTED_NODES:
+        return _UNSUPPORTED_NODES[kind]
+    if kind not in _ALLOWED_NODES:
         return f"it has {re.sub('(?<=[a-z])(?=[A-Z])', ' ', kind).upper()}"
     if not isinstance(node, exp.Identifier | exp.Literal | exp.Anonymous | exp.HexString | exp.JSONPathKey | exp.JSONPathSubscript):
         strange = [text for text in node.args.values() if isinstance(text, str) and not re.fullmatch(r"[\w ]*", text)]
         if strange:
             return f"it has {strange[0]!r}"
-    if isinstance(node, comparison_nodes()) and any(isinstance(part, (*comparison_nodes(), exp.Not)) for part in node.iter_expressions()):
+    if isinstance(node, _comparison_nodes()) and any(isinstance(part, (*_comparison_nodes(), exp.Not)) for part in node.iter_expressions()):
         return "it compares what is compared already: write brackets, because engines read that in different orders"
     match node:
         case exp.Any() | exp.All() if not isinstance(node.parent, exp.Like | exp.ILike):
             return f"it has {kind.upper()} behind something else than LIKE, which Spark has not: write IN, or EXISTS (SELECT ...)"
         case exp.Distinct() if node.args.get("on"):
             return "it has DISTINCT ON, which Spark has not"
-        case exp.Join() if unknown := {str(node.args.get(part) or "").upper() for part in ("method", "side", "kind")} - ALLOWED_JOINS:
+        case exp.Join() if unknown := {str(node.args.get(part) or "").upper() for part in ("method", "side", "kind")} - _ALLOWED_JOINS:
             return f"it has {' '.join(sorted(unknown))} JOIN, which Spark has not"
         case exp.Anonymous():
-            return function_refusal(this) or size_refusal(node) if isinstance(this, str) else f"the function {node.name} is in quotes"
+            return function_refusal(this) or _size_refusal(node) if isinstance(this, str) else f"the function {node.name} is in quotes"
         case exp.Dot() if node.find(exp.Anonymous) and isinstance(node.expression, exp.Func):
             return f"the function {render_tree_sql(node)} belongs to a catalog"
         case exp.Literal() if not node.is_string and not re.fullmatch(r"[0-9.]+([eE][+-]?[0-9]+)?", node.this):
@@ -274,46 +265,46 @@ def node_refusal(node: exp.Expr) -> str:
         case exp.With() if node.args.get("recursive"):
             return "it is recursive, and could run without end"
         case exp.Table() | exp.Lateral():
-            return source_refusal(node)
+            return _source_refusal(node)
     return ""
 
 
-MAX_SIZE_NUMBER = 10_000
-SIZE_ARGUMENTS = {"repeat": 1, "space": 0, "lpad": 1, "rpad": 1, "array_repeat": 1, "array_insert": 1, "stack": 0, "format_number": 1, "round": 1, "bround": 1, "ceil": 1, "ceiling": 1, "floor": 1}
-MIN_ERROR_ARGUMENTS = {"approx_count_distinct": (1, Decimal("0.01")), "count_min_sketch": (1, Decimal("0.00001"))}
-CSV_FUNCTIONS = ("from_csv", "to_csv", "schema_of_csv")
+_MAX_SIZE_NUMBER = 10_000
+_SIZE_ARGUMENTS = {"repeat": 1, "space": 0, "lpad": 1, "rpad": 1, "array_repeat": 1, "array_insert": 1, "stack": 0, "format_number": 1, "round": 1, "bround": 1, "ceil": 1, "ceiling": 1, "floor": 1}
+_MIN_ERROR_ARGUMENTS = {"approx_count_distinct": (1, Decimal("0.01")), "count_min_sketch": (1, Decimal("0.00001"))}
+_CSV_FUNCTIONS = ("from_csv", "to_csv", "schema_of_csv")
 
 
-def size_refusal(call: exp.Expr) -> str:
+def _size_refusal(call: exp.Expr) -> str:
     """Return why a call could make something of any size out of nothing, or an empty text."""
     from sqlglot import exp
 
     name, given = call.name.lower(), call.expressions
-    if name in SIZE_ARGUMENTS and len(given) > SIZE_ARGUMENTS[name] and not is_small(given[SIZE_ARGUMENTS[name]]) and not (name == "format_number" and is_text_literal(given[1])):
-        return f"the function {name} needs a number of at most {MAX_SIZE_NUMBER:,} here, so that it is known how much it makes"
-    if name == "sequence" and not (len(given) == 3 and isinstance(given[2], exp.Interval) and str(given[2].args.get("unit")).upper().rstrip("S") in WHOLE_DAY_UNITS) and not all(map(is_small, given)):
-        return f"the function sequence needs numbers of at most {MAX_SIZE_NUMBER:,}, or steps of whole days, so that it is known how much it makes"
+    if name in _SIZE_ARGUMENTS and len(given) > _SIZE_ARGUMENTS[name] and not _is_small(given[_SIZE_ARGUMENTS[name]]) and not (name == "format_number" and _is_text_literal(given[1])):
+        return f"the function {name} needs a number of at most {_MAX_SIZE_NUMBER:,} here, so that it is known how much it makes"
+    if name == "sequence" and not (len(given) == 3 and isinstance(given[2], exp.Interval) and str(given[2].args.get("unit")).upper().rstrip("S") in _WHOLE_DAY_UNITS) and not all(map(_is_small, given)):
+        return f"the function sequence needs numbers of at most {_MAX_SIZE_NUMBER:,}, or steps of whole days, so that it is known how much it makes"
     if name in ("format_string", "printf") and given and (not isinstance(given[0], exp.Literal) or re.search(r"%[^a-zA-Z%]*[0-9]{5}", given[0].name)):
         return f"the function {name} needs a format that is a text, with widths of at most four digits"
-    if name in MIN_ERROR_ARGUMENTS and len(given) > MIN_ERROR_ARGUMENTS[name][0] and not is_number_at_least(given[MIN_ERROR_ARGUMENTS[name][0]], MIN_ERROR_ARGUMENTS[name][1]):
-        return f"the function {name} needs an error of at least {MIN_ERROR_ARGUMENTS[name][1]:f}, so that it is known how much memory it takes"
-    if name == "window" and len(given) > 2 and not is_slow_slide(given[1], given[2]):
+    if name in _MIN_ERROR_ARGUMENTS and len(given) > _MIN_ERROR_ARGUMENTS[name][0] and not _is_number_at_least(given[_MIN_ERROR_ARGUMENTS[name][0]], _MIN_ERROR_ARGUMENTS[name][1]):
+        return f"the function {name} needs an error of at least {_MIN_ERROR_ARGUMENTS[name][1]:f}, so that it is known how much memory it takes"
+    if name == "window" and len(given) > 2 and not _is_slow_slide(given[1], given[2]):
         return "the function window needs two periods that are texts, the second at least a thousandth of the first, so that it is known in how many windows a row is"
-    if name in ("parse_url", "try_parse_url") and len(given) > 2 and not (is_text_literal(given[2]) and re.fullmatch(r"[\w%~-]*", given[2].name)):
+    if name in ("parse_url", "try_parse_url") and len(given) > 2 and not (_is_text_literal(given[2]) and re.fullmatch(r"[\w%~-]*", given[2].name)):
         return f"the function {name} needs a key of letters and digits that is a text, because Spark takes it for a pattern"
-    if name in CSV_FUNCTIONS and len(given) > (1 if name != "from_csv" else 2) and not has_plain_options(given[-1]):
+    if name in _CSV_FUNCTIONS and len(given) > (1 if name != "from_csv" else 2) and not _has_plain_options(given[-1]):
         return f"the function {name} needs options that are texts, and neither maxColumns nor maxCharsPerColumn, so that it is known how much memory it takes"
     return ""
 
 
-def is_text_literal(node: exp.Expr) -> bool:
+def _is_text_literal(node: exp.Expr) -> bool:
     """A node is a literal text."""
     from sqlglot import exp
 
     return isinstance(node, exp.Literal) and node.is_string
 
 
-def is_number_at_least(node: exp.Expr, least: Decimal) -> bool:
+def _is_number_at_least(node: exp.Expr, least: Decimal) -> bool:
     """A node is a literal number that is not smaller than another."""
     from sqlglot import exp
 
@@ -321,36 +312,36 @@ def is_number_at_least(node: exp.Expr, least: Decimal) -> bool:
     return isinstance(number, exp.Literal) and re.fullmatch(r"[0-9.]{1,40}", number.name) is not None and number.name.count(".") < 2 and any(map(str.isdigit, number.name)) and Decimal(number.name) >= least
 
 
-def is_slow_slide(length: exp.Expr, slide: exp.Expr) -> bool:
+def _is_slow_slide(length: exp.Expr, slide: exp.Expr) -> bool:
     """Two nodes are texts of periods, the second not shorter than a thousandth of the first."""
     try:
-        periods = [parse_period(re.sub(r"^\s*interval\s+", "", node.name, flags=re.IGNORECASE)).seconds if is_text_literal(node) else 0 for node in (length, slide)]
+        periods = [parse_period(re.sub(r"^\s*interval\s+", "", node.name, flags=re.IGNORECASE)).seconds if _is_text_literal(node) else 0 for node in (length, slide)]
     except ValueError:
         return False
     return bool(periods[1] > 0 and periods[0] <= 1000 * periods[1])
 
 
-def has_plain_options(options: exp.Expr) -> bool:
+def _has_plain_options(options: exp.Expr) -> bool:
     """A node is `map(...)` of texts, none of which asks for memory."""
     from sqlglot import exp
 
-    if not (isinstance(options, exp.Anonymous) and options.name.lower() == "map" and all(map(is_text_literal, options.expressions))):
+    if not (isinstance(options, exp.Anonymous) and options.name.lower() == "map" and all(map(_is_text_literal, options.expressions))):
         return False
     return not {key.name.lower() for key in options.expressions[::2]} & {"maxcolumns", "maxcharspercolumn", "inputbuffersize"}
 
 
-WHOLE_DAY_UNITS = ("DAY", "WEEK", "MONTH", "QUARTER", "YEAR")
+_WHOLE_DAY_UNITS = ("DAY", "WEEK", "MONTH", "QUARTER", "YEAR")
 
 
-def is_small(node: exp.Expr) -> bool:
+def _is_small(node: exp.Expr) -> bool:
     """A node is a number, which may be negative, of at most MOST."""
     from sqlglot import exp
 
     number = node.this if isinstance(node, exp.Neg) else node
-    return isinstance(number, exp.Literal) and not number.is_string and number.name.isdigit() and len(number.name) < 10 and int(number.name) <= MAX_SIZE_NUMBER
+    return isinstance(number, exp.Literal) and not number.is_string and number.name.isdigit() and len(number.name) < 10 and int(number.name) <= _MAX_SIZE_NUMBER
 
 
-def source_refusal(node: exp.Expr) -> str:
+def _source_refusal(node: exp.Expr) -> str:
     """Return why rows may not come from where a FROM, a JOIN or a LATERAL takes them, or an empty text."""
     from sqlglot import exp
 
@@ -363,34 +354,34 @@ def source_refusal(node: exp.Expr) -> str:
     return "" if isinstance(node.this, allowed) else f"rows come from {render_tree_sql(node.this)}"
 
 
-def judge_tree(tree: exp.Expr) -> None:
+def _judge_tree(tree: exp.Expr) -> None:
     """Raise ValueError with why a tree is refused."""
     from sqlglot import exp
 
     if not isinstance(tree, exp.Select | exp.SetOperation | exp.Condition):
         raise ValueError(f"it is {tree.key.upper()}, and neither a SELECT nor a condition")
     for node in tree.walk():
-        if refused := node_refusal(node):
+        if refused := _node_refusal(node):
             raise ValueError(refused)
     for call in tree.find_all(exp.Anonymous):
-        if call.name.lower() in ("aggregate", "reduce") and has_doubling_merge(call):
+        if call.name.lower() in ("aggregate", "reduce") and _has_doubling_merge(call):
             raise ValueError(f"the function {call.name.lower()} makes what it gathers larger with each element: what it gathers may stand once in what it makes of it")
-    if largest_value_parts(tree) > MAX_VALUE_PARTS:
-        raise ValueError(f"calls within calls make more than {MAX_VALUE_PARTS:,} parts of one value")
+    if _largest_value_parts(tree) > _MAX_VALUE_PARTS:
+        raise ValueError(f"calls within calls make more than {_MAX_VALUE_PARTS:,} parts of one value")
 
 # %% ../../../nbs/contract/sql/06_judge.ipynb #1b19fe4d
-MAX_VALUE_PARTS = 1_000_000
-JOINING_FUNCTIONS = frozenset(re.findall(r"\w+", """
+_MAX_VALUE_PARTS = 1_000_000
+_JOINING_FUNCTIONS = frozenset(re.findall(r"\w+", """
 array array_append array_insert array_join array_prepend array_union arrays_zip concat concat_ws format_string map map_concat map_from_arrays map_zip_with named_struct overlay printf struct zip_with
 """))
-GROWTH_FACTORS = {"hex": 2, "base64": 2, "encode": 4, "url_encode": 3, "to_json": 2, "to_csv": 2, "quote": 2, "try_to_binary": 1}  # by their own signs
-ROW_SOURCE_ARGUMENTS = frozenset(("with_", "with", "from_", "from", "joins", "laterals"))
-CHOICE_FUNCTIONS = frozenset(("coalesce", "if", "iff", "ifnull", "nvl", "nvl2", "nullif", "greatest", "least", "when"))
-MEASURE_FUNCTIONS = frozenset(("length", "len", "char_length", "character_length", "octet_length", "bit_length", "size", "cardinality", "array_size", "array_contains", "array_position", "contains",
+_GROWTH_FACTORS = {"hex": 2, "base64": 2, "encode": 4, "url_encode": 3, "to_json": 2, "to_csv": 2, "quote": 2, "try_to_binary": 1}  # by their own signs
+_ROW_SOURCE_ARGUMENTS = frozenset(("with_", "with", "from_", "from", "joins", "laterals"))
+_CHOICE_FUNCTIONS = frozenset(("coalesce", "if", "iff", "ifnull", "nvl", "nvl2", "nullif", "greatest", "least", "when"))
+_MEASURE_FUNCTIONS = frozenset(("length", "len", "char_length", "character_length", "octet_length", "bit_length", "size", "cardinality", "array_size", "array_contains", "array_position", "contains",
                        "startswith", "endswith", "instr", "locate", "position", "ascii", "hash", "xxhash64", "crc32", "exists", "forall"))
 
 
-def nodes_in_order(tree: exp.Expr) -> Iterator[exp.Expr]:
+def _nodes_in_order(tree: exp.Expr) -> Iterator[exp.Expr]:
     """Yield the nodes of a tree: what is within a node before it, and where rows come from before what is made of them."""
     stack = [(tree, False)]
     while stack:
@@ -398,21 +389,21 @@ def nodes_in_order(tree: exp.Expr) -> Iterator[exp.Expr]:
         if is_over:
             yield node
             continue
-        inner = sorted(node.iter_expressions(), key=lambda part: part.arg_key not in ROW_SOURCE_ARGUMENTS)
+        inner = sorted(node.iter_expressions(), key=lambda part: part.arg_key not in _ROW_SOURCE_ARGUMENTS)
         stack += [(node, True), *((part, False) for part in reversed(inner))]
 
 
-def largest_value_parts(tree: exp.Expr) -> int:
+def _largest_value_parts(tree: exp.Expr) -> int:
     """Return of how many parts the largest value of a tree is made at most, by what is written in it."""
     from sqlglot import exp
 
     sizes: dict[int, int] = {}
     names: dict[str, int] = {}
     most = 1
-    for node in nodes_in_order(tree):
+    for node in _nodes_in_order(tree):
         inner = [sizes[id(part)] for part in node.iter_expressions()]
-        size = max(names.get(part.name.lower(), names.get("", 1)) for part in node.parts) if isinstance(node, exp.Column) else node_value_parts(node, inner)
-        sizes[id(node)] = size = min(size, MAX_VALUE_PARTS + 1)
+        size = max(names.get(part.name.lower(), names.get("", 1)) for part in node.parts) if isinstance(node, exp.Column) else _node_value_parts(node, inner)
+        sizes[id(node)] = size = min(size, _MAX_VALUE_PARTS + 1)
         most = max(most, size)
         alias = node.args.get("alias")
         made = [node.alias] if isinstance(node, exp.Alias) else [column.name for column in alias.columns] if isinstance(alias, exp.TableAlias) else []
@@ -422,7 +413,7 @@ def largest_value_parts(tree: exp.Expr) -> int:
     return most
 
 
-def node_value_parts(node: exp.Expr, inner: list[int]) -> int:
+def _node_value_parts(node: exp.Expr, inner: list[int]) -> int:
     """Return of how many parts the value of a node is made at most, given that of each node in it."""
     from sqlglot import exp
 
@@ -436,120 +427,120 @@ def node_value_parts(node: exp.Expr, inner: list[int]) -> int:
     if any(isinstance(part, exp.Lambda) for part in node.expressions):
         return prod(inner)
     name, given = node.name.lower(), node.expressions
-    sizes = given if name == "sequence" else given[SIZE_ARGUMENTS[name]:][:1] if name in SIZE_ARGUMENTS else []
-    written_sizes = [part.this if isinstance(part, exp.Neg) else part for part in sizes if is_small(part)]
+    sizes = given if name == "sequence" else given[_SIZE_ARGUMENTS[name]:][:1] if name in _SIZE_ARGUMENTS else []
+    written_sizes = [part.this if isinstance(part, exp.Neg) else part for part in sizes if _is_small(part)]
     number = max((int(size.name) for size in written_sizes), default=1)
-    return largest * number if name in ("repeat", "array_repeat") else max((sum(inner) if name in JOINING_FUNCTIONS else largest) * growth_factor(node, inner), number)
+    return largest * number if name in ("repeat", "array_repeat") else max((sum(inner) if name in _JOINING_FUNCTIONS else largest) * _growth_factor(node, inner), number)
 
 
-def growth_factor(call: exp.Expr, inner: list[int]) -> int:
+def _growth_factor(call: exp.Expr, inner: list[int]) -> int:
     """Return how many times larger a call's value can be than what it is given."""
     name, given = call.name.lower(), call.expressions
     place = {"replace": 2, "regexp_replace": 2, "array_join": 1, "concat_ws": 0}.get(name)
     if place is not None and place < len(given):
-        length = len(given[place].name) if is_text_literal(given[place]) else inner[place]
+        length = len(given[place].name) if _is_text_literal(given[place]) else inner[place]
         return max(1, length) if name == "replace" else 1 + length
     if name in ("format_string", "printf"):
         return max(1, given[0].name.count("%"))
-    return GROWTH_FACTORS.get(name, 1)
+    return _GROWTH_FACTORS.get(name, 1)
 
 
-def has_doubling_merge(call: exp.Expr) -> bool:
+def _has_doubling_merge(call: exp.Expr) -> bool:
     """What a call of `aggregate` gathers stands more than once in what it makes of it, so that it could double with each element."""
     from sqlglot import exp
 
     merge = call.expressions[2] if len(call.expressions) > 2 else None
-    return isinstance(merge, exp.Lambda) and bool(merge.expressions) and copies_in(merge.this, {merge.expressions[0].name.lower()}) > 1
+    return isinstance(merge, exp.Lambda) and bool(merge.expressions) and _copies_in(merge.this, {merge.expressions[0].name.lower()}) > 1
 
 
-def copies_in(tree: exp.Expr, names: set[str]) -> int:
+def _copies_in(tree: exp.Expr, names: set[str]) -> int:
     """Return how often a value of these names stands in the value of a tree at most; several, where that depends on the data."""
     from sqlglot import exp
 
     bounded = (exp.Predicate, exp.Connector, exp.Not, exp.Add, exp.Sub, exp.Mul, exp.Div, exp.IntDiv, exp.Mod, exp.Neg, exp.Extract)
     copies: dict[int, int] = {}
     inside = {id(part) for call in tree.find_all(exp.Lambda) for part in call.walk()}
-    for node in nodes_in_order(tree):
+    for node in _nodes_in_order(tree):
         inner = [copies[id(part)] for part in node.iter_expressions()]
         if isinstance(node, exp.Identifier):
             is_value = (type(node.parent), node.arg_key) not in ((exp.Lambda, "expressions"), (exp.Dot, "expression"))
             copies[id(node)] = int(is_value and node.name.lower() in names and id(node) not in inside)
-        elif isinstance(node, bounded) or (isinstance(node, exp.Anonymous) and node.name.lower() in MEASURE_FUNCTIONS):
+        elif isinstance(node, bounded) or (isinstance(node, exp.Anonymous) and node.name.lower() in _MEASURE_FUNCTIONS):
             copies[id(node)] = 0
-        elif isinstance(node, exp.Case | exp.If | exp.Lambda) or (isinstance(node, exp.Anonymous) and node.name.lower() in CHOICE_FUNCTIONS):
+        elif isinstance(node, exp.Case | exp.If | exp.Lambda) or (isinstance(node, exp.Anonymous) and node.name.lower() in _CHOICE_FUNCTIONS):
             copies[id(node)] = max(inner, default=0)
         elif isinstance(node, exp.Anonymous) and any(isinstance(part, exp.Lambda) for part in node.expressions):
-            copies[id(node)] = copies_of_lambdas(node, sum(inner), names)
+            copies[id(node)] = _copies_of_lambdas(node, sum(inner), names)
         else:
-            copies[id(node)] = min(sum(inner) * (growth_factor(node, [2] * len(inner)) if isinstance(node, exp.Anonymous) else 1), 9)
+            copies[id(node)] = min(sum(inner) * (_growth_factor(node, [2] * len(inner)) if isinstance(node, exp.Anonymous) else 1), 9)
     return copies[id(tree)]
 
 
-def copies_of_lambdas(call: exp.Expr, lists: int, names: set[str]) -> int:
+def _copies_of_lambdas(call: exp.Expr, lists: int, names: set[str]) -> int:
     """Return how often a value of these names stands in the value of a call with lambdas, given how often it stands in the call's lists."""
     from sqlglot import exp
 
     found = [part for part in call.expressions if isinstance(part, exp.Lambda)]
     own = {name.name.lower() for part in found for name in part.expressions} if lists else set()
-    within = max(copies_in(part.this, names | own) for part in found)
+    within = max(_copies_in(part.this, names | own) for part in found)
     is_kept = call.name.lower() in ("filter", "map_filter", "array_sort")
     return lists if is_kept and within == 0 else lists * within if lists and within < 2 else within * 2
 
 
 # %% ../../../nbs/contract/sql/06_judge.ipynb #1d9a11a1
-BEFORE_BRACKETS = frozenset(re.findall(r"\w+", """
+_BEFORE_BRACKETS = frozenset(re.findall(r"\w+", """
 all and any array as between by case cast cross cube decimal distinct div else end escape except exists extract filter from group having if ilike in intersect is join lateral like limit not
 offset on or order over rlike rollup select sets some then trim try_cast union using values when where xor
 """))
 _CALLED = re.compile(r"([A-Za-z_]\w*)\s*\(")
 
 
-ADDABLE_WORDS = frozenset(re.findall(r"\w+", """
+_ADDABLE_WORDS = frozenset(re.findall(r"\w+", """
 as cast try_cast not cross join on true between and current row partition order by rlike except any null from is rtrim ltrim int tinyint smallint bigint float double decimal string boolean binary timestamp void interval distinct
 """))
-DROPPABLE_WORDS = frozenset(re.findall(r"\w+", """
+_DROPPABLE_WORDS = frozenset(re.findall(r"\w+", """
 as all asc nulls first last distribute sort by distinct regexp minus some unknown not both leading trailing integer dec numeric byte short long real character varchar char null from is for placing
 text bool precision int2 int4 float4 float8 timestamptz blob varbinary uuid
 """))
 _WORDS = re.compile(r"(?<![\w.])(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?(?:BD|[LSYDF])?\b|[^\W\d]\w*", re.IGNORECASE)
 
 
-def sql_words(sql: str) -> Counter[str]:
+def _sql_words(sql: str) -> Counter[str]:
     """Return the words and numbers of SQL, in lower case, as often as they are there; without texts, but with the number that a text is."""
     bare = re.sub(r"'((?:[^'\\]|\\.)*)'", lambda match: f" {match[1]} " if re.fullmatch("[-+]?[0-9.]+(e[0-9]+)?", match[1], re.IGNORECASE) else " ", sql, flags=re.DOTALL)
     bare = re.sub(r"\b((?:var)?char(?:acter)?)\s*\(\s*[0-9]+\s*\)", r"\1", bare, flags=re.IGNORECASE)
     return Counter(format(Decimal(word.rstrip("LlSsYyDdFfBb")).normalize(), "f") if word[0] in ".0123456789" else word.lower() for word in _WORDS.findall(bare.replace("`", " ")))
 
 
-def judge_words(plain: str, sql: str) -> None:
+def _judge_words(plain: str, sql: str) -> None:
     """Raise ValueError where SQL was written with other words than it was read: the parser took it for something of another engine."""
-    for name, other in OTHER_NAMES.items():
+    for name, other in _OTHER_NAMES.items():
         plain = plain.replace(other, name)
-    before, after = sql_words(plain), sql_words(sql)
-    gained = [word for word in after if word not in before and word not in ADDABLE_WORDS and not word[:1].isdigit()]
-    lost = [word for word in before if word not in after and word not in DROPPABLE_WORDS and word]
+    before, after = _sql_words(plain), _sql_words(sql)
+    gained = [word for word in after if word not in before and word not in _ADDABLE_WORDS and not word[:1].isdigit()]
+    lost = [word for word in before if word not in after and word not in _DROPPABLE_WORDS and word]
     if gained or lost or after["interval"] > before["interval"]:
         raise ValueError(f"it would be written with other words ({', '.join([*lost, *gained]) or 'an interval of several units'}): write it as Spark has it" + ("" if gained or lost else ", with the units in one text: INTERVAL '1 year 2 months'"))
 
 
-def judge_writing(tree: exp.Expr, plain: str) -> None:
+def _judge_writing(tree: exp.Expr, plain: str) -> None:
     """Raise ValueError where a tree, as it is written, has another call than those that were judged, other words than were read, or is read as something else."""
     sql = render_tree_sql(tree)
-    judge_words(plain, sql)
+    _judge_words(plain, sql)
     bare = re.sub(r"`(?:[^`]|``)*`", "``", re.sub(r"'(?:[^'\\]|\\.)*'", "''", sql, flags=re.DOTALL))
     for word in _CALLED.findall(bare):
-        if word.lower() not in BEFORE_BRACKETS and (refused := function_refusal(word)):
+        if word.lower() not in _BEFORE_BRACKETS and (refused := function_refusal(word)):
             raise ValueError(refused)
-    if "${" in sql or TEXT_MARK in bare or re.search(r"\bUSING\s*''", bare, re.IGNORECASE) or render_tree_sql(parse_rendered_sql(sql)) != sql:
+    if "${" in sql or _TEXT_MARK in bare or re.search(r"\bUSING\s*''", bare, re.IGNORECASE) or render_tree_sql(_parse_rendered_sql(sql)) != sql:
         raise ValueError("it cannot be written again as it was read; write it more simply")
 
 
-def parse_rendered_sql(sql: str) -> exp.Expr:
+def _parse_rendered_sql(sql: str) -> exp.Expr:
     """Return what is read of SQL that was written here."""
     from sqlglot import exp
 
-    plain, texts = extract_texts(sql, {})
-    tree = parse_statement(plain)
-    for node in [node for node in tree.find_all(exp.Literal) if node.is_string and node.this.startswith(TEXT_MARK)]:
+    plain, texts = _extract_texts(sql, {})
+    tree = _parse_statement(plain)
+    for node in [node for node in tree.find_all(exp.Literal) if node.is_string and node.this.startswith(_TEXT_MARK)]:
         node.set("this", texts[int(node.this[1:])])
     return tree

@@ -8,8 +8,7 @@ from __future__ import annotations
 from ..document import nearest_name_hint
 
 # %% auto #0
-__all__ = ['CATEGORY_NAMES', 'SHORT_NAMES', 'ASCII_NAMES', 'JAVA_NAMES', 'BINARY_NAMES', 'BINARY_OF_JAVA', 'SCRIPTS',
-           'SCRIPT_NAMES', 'BLOCKS', 'JAVA_PROPERTIES', 'PROPERTY_NAMES_BY_KEY', 'java_property']
+__all__ = ['CATEGORY_NAMES', 'SCRIPT_NAMES', 'JAVA_PROPERTIES', 'java_property']
 
 # %% ../../../nbs/contract/sql/02_pattern_properties.ipynb #4d51fb4a
 # Unicode, *PropertyValueAliases*: general categories, by their short names.
@@ -20,15 +19,15 @@ CATEGORY_NAMES = {
     "Sk": "Modifier_Symbol", "So": "Other_Symbol", "Z": "Separator", "Zs": "Space_Separator", "Zl": "Line_Separator", "Zp": "Paragraph_Separator", "C": "Other", "Cc": "Control", "Cf": "Format",
     "Cs": "Surrogate", "Co": "Private_Use", "Cn": "Unassigned",
 }
-SHORT_NAMES = {**{name: name for name in CATEGORY_NAMES}, **{name: short for short, name in CATEGORY_NAMES.items()}, "Combining_Mark": "M", "digit": "Nd", "punct": "P", "cntrl": "Cc"}
+_SHORT_NAMES = {**{name: name for name in CATEGORY_NAMES}, **{name: short for short, name in CATEGORY_NAMES.items()}, "Combining_Mark": "M", "digit": "Nd", "punct": "P", "cntrl": "Cc"}
 # Java 17, *Pattern*: classes of ASCII, properties of Character, and those of Unicode that are true or false.
-ASCII_NAMES = ("Lower", "Upper", "ASCII", "Alpha", "Digit", "Alnum", "Punct", "Graph", "Print", "Blank", "Cntrl", "XDigit", "Space")
-JAVA_NAMES = ("Alphabetic", "Defined", "Digit", "IdentifierIgnorable", "Ideographic", "ISOControl", "JavaIdentifierPart", "JavaIdentifierStart", "Letter", "LetterOrDigit", "LowerCase", "Mirrored", "SpaceChar",
+_ASCII_NAMES = ("Lower", "Upper", "ASCII", "Alpha", "Digit", "Alnum", "Punct", "Graph", "Print", "Blank", "Cntrl", "XDigit", "Space")
+_JAVA_NAMES = ("Alphabetic", "Defined", "Digit", "IdentifierIgnorable", "Ideographic", "ISOControl", "JavaIdentifierPart", "JavaIdentifierStart", "Letter", "LetterOrDigit", "LowerCase", "Mirrored", "SpaceChar",
               "TitleCase", "UnicodeIdentifierPart", "UnicodeIdentifierStart", "UpperCase", "Whitespace")
-BINARY_NAMES = ("Alphabetic", "Ideographic", "Lowercase", "Uppercase", "White_Space", "Hex_Digit", "Join_Control", "Noncharacter_Code_Point", "Assigned")
-BINARY_OF_JAVA = ("Letter", "Titlecase", "Punctuation", "Control", "Digit", "Alnum", "Blank", "Graph", "Print", "Word")
+_BINARY_NAMES = ("Alphabetic", "Ideographic", "Lowercase", "Uppercase", "White_Space", "Hex_Digit", "Join_Control", "Noncharacter_Code_Point", "Assigned")
+_BINARY_OF_JAVA = ("Letter", "Titlecase", "Punctuation", "Control", "Digit", "Alnum", "Blank", "Graph", "Print", "Word")
 # Unicode 13, which Java 17 knows: the scripts, each with its code of ISO 15924; and those blocks whose name is one word.
-SCRIPTS = """
+_SCRIPTS = """
 Adlam:Adlm Ahom:Ahom Anatolian_Hieroglyphs:Hluw Arabic:Arab Armenian:Armn Avestan:Avst Balinese:Bali Bamum:Bamu Bassa_Vah:Bass Batak:Batk Bengali:Beng Bhaiksuki:Bhks
 Bopomofo:Bopo Brahmi:Brah Braille:Brai Buginese:Bugi Buhid:Buhd Canadian_Aboriginal:Cans Carian:Cari Caucasian_Albanian:Aghb Chakma:Cakm Cham:Cham Cherokee:Cher
 Chorasmian:Chrs Common:Zyyy Coptic:Copt Cuneiform:Xsux Cypriot:Cprt Cyrillic:Cyrl Deseret:Dsrt Devanagari:Deva Dives_Akuru:Diak Dogra:Dogr Duployan:Dupl
@@ -45,8 +44,8 @@ Sora_Sompeng:Sora Soyombo:Soyo Sundanese:Sund Syloti_Nagri:Sylo Syriac:Syrc Taga
 Tangut:Tang Telugu:Telu Thaana:Thaa Thai:Thai Tibetan:Tibt Tifinagh:Tfng Tirhuta:Tirh Ugaritic:Ugar Unknown:Zzzz Vai:Vaii Wancho:Wcho Warang_Citi:Wara Yezidi:Yezi Yi:Yiii
 Zanabazar_Square:Zanb
 """
-SCRIPT_NAMES = {said.lower(): name for name, code in (pair.split(":") for pair in SCRIPTS.split()) for said in (name, code)}
-BLOCKS = """
+SCRIPT_NAMES = {said.lower(): name for name, code in (pair.split(":") for pair in _SCRIPTS.split()) for said in (name, code)}
+_BLOCKS = """
 Adlam Ahom Arabic Armenian Arrows Avestan Balinese Bamum Batak Bengali Bopomofo Brahmi Buginese Buhid Carian Chakma Cham Cherokee Coptic Cuneiform Cyrillic Deseret
 Devanagari Dingbats Emoticons Ethiopic Georgian Glagolitic Gothic Greek Gujarati Gurmukhi Hebrew Hiragana Javanese Kanbun Kannada Katakana Khmer Lao Limbu Malayalam
 Mongolian Myanmar Nko Ogham Oriya Runic Samaritan Sinhala Specials Syriac Tagalog Tamil Telugu Thaana Thai Tibetan Tifinagh BasicLatin
@@ -54,23 +53,23 @@ Mongolian Myanmar Nko Ogham Oriya Runic Samaritan Sinhala Specials Syriac Tagalo
 
 # %% ../../../nbs/contract/sql/02_pattern_properties.ipynb #53f1b62c
 JAVA_PROPERTIES = {
-    **{name: f"Is{name}" for name in BINARY_NAMES}, **{f"Is{name}": f"Is{name}" for name in (*BINARY_NAMES, *BINARY_OF_JAVA, *CATEGORY_NAMES)}, **{f"In{name}": f"In{name}" for name in BLOCKS.split()},
-    **{f"java{name}": f"java{name}" for name in JAVA_NAMES}, **SHORT_NAMES, **{name: name for name in ASCII_NAMES},
+    **{name: f"Is{name}" for name in _BINARY_NAMES}, **{f"Is{name}": f"Is{name}" for name in (*_BINARY_NAMES, *_BINARY_OF_JAVA, *CATEGORY_NAMES)}, **{f"In{name}": f"In{name}" for name in _BLOCKS.split()},
+    **{f"java{name}": f"java{name}" for name in _JAVA_NAMES}, **_SHORT_NAMES, **{name: name for name in _ASCII_NAMES},
 }
-PROPERTY_NAMES_BY_KEY = {"General_Category": SHORT_NAMES, "gc": SHORT_NAMES, "Script": SCRIPT_NAMES, "sc": SCRIPT_NAMES, "script": SCRIPT_NAMES}
+_PROPERTY_NAMES_BY_KEY = {"General_Category": _SHORT_NAMES, "gc": _SHORT_NAMES, "Script": SCRIPT_NAMES, "sc": SCRIPT_NAMES, "script": SCRIPT_NAMES}
 
 
 def java_property(said: str) -> str:
     """Return what Java calls a property of characters; raises ValueError for one that it does not know."""
     key, equals, name = said.partition("=")
     if equals:
-        known = PROPERTY_NAMES_BY_KEY.get(key, {})
+        known = _PROPERTY_NAMES_BY_KEY.get(key, {})
         found = known.get(name.lower() if known is SCRIPT_NAMES else name, "")
         prefix = "Is" if known is SCRIPT_NAMES else ""
     else:
         script = SCRIPT_NAMES.get(said.removeprefix("Is").lower(), "")
         found, prefix = (JAVA_PROPERTIES[said], "") if said in JAVA_PROPERTIES else (script, "Is")
     if not found:
-        near = nearest_name_hint(name, {*SCRIPT_NAMES.values()} if key.lower() in ("script", "sc") else SHORT_NAMES) if equals else nearest_name_hint(said, JAVA_PROPERTIES)
+        near = nearest_name_hint(name, {*SCRIPT_NAMES.values()} if key.lower() in ("script", "sc") else _SHORT_NAMES) if equals else nearest_name_hint(said, JAVA_PROPERTIES)
         raise ValueError(f"Java knows no property {said!r} of characters" + (f": {near}" if near else ""))
     return prefix + found

@@ -14,36 +14,31 @@ from math import inf
 from typing import Any
 
 # %% auto #0
-__all__ = ['MAX_VALUE_LENGTH', 'MAX_STEPS', 'MAX_STEPS_PER_CHARACTER', 'MAX_PATTERN_PARTS', 'MAX_POSITION_PAIRS', 'MAX_EDGES',
-           'MAX_COPIES', 'MAX_COPIES_ON_RETRY', 'MAX_WORK', 'STACK_FRAMES', 'ALL_CHARACTERS', 'CATEGORIES', 'Intervals',
-           'Ways', 'ExplodingPatternError', 'complement', 'with_both_cases', 'category_intervals', 'class_intervals',
-           'has_overlap', 'sum_ways', 'Piece', 'Automaton', 'pattern_piece', 'item_piece', 'repeat_piece',
-           'position_pair', 'common_text_pairs', 'predecessor_groups', 'StepBound', 'count_steps', 'search_steps',
-           'is_unambiguous', 'Judgement', 'judge_pattern', 'judge_or_reason', 'judge_with_copies']
+__all__ = ['MAX_COPIES', 'ExplodingPatternError', 'Judgement', 'judge_pattern']
 
 # %% ../../../nbs/contract/sql/03_pattern_steps.ipynb #54008622
-MAX_VALUE_LENGTH = 1_000
-MAX_STEPS = 10_000_000
-MAX_STEPS_PER_CHARACTER = 1_000
-MAX_PATTERN_PARTS = 3_000
-MAX_POSITION_PAIRS = 100_000
-MAX_EDGES = 5_000
+_MAX_VALUE_LENGTH = 1_000
+_MAX_STEPS = 10_000_000
+_MAX_STEPS_PER_CHARACTER = 1_000
+_MAX_PATTERN_PARTS = 3_000
+_MAX_POSITION_PAIRS = 100_000
+_MAX_EDGES = 5_000
 MAX_COPIES = 64
-MAX_COPIES_ON_RETRY = 512
-MAX_WORK = 1_000_000
-STACK_FRAMES = 5_000
+_MAX_COPIES_ON_RETRY = 512
+_MAX_WORK = 1_000_000
+_STACK_FRAMES = 5_000
 
 
 class ExplodingPatternError(ValueError):
     """The steps of a pattern cannot be bounded, or are too many for any value."""
 
 # %% ../../../nbs/contract/sql/03_pattern_steps.ipynb #afcdb8bf
-ALL_CHARACTERS = ((0, 0x110000),)
-CATEGORIES = {"DIGIT": ((48, 58),), "SPACE": ((9, 14), (32, 33)), "WORD": ((48, 58), (65, 91), (95, 96), (97, 123))}
-Intervals = tuple[tuple[int, int], ...]
+_ALL_CHARACTERS = ((0, 0x110000),)
+_CATEGORIES = {"DIGIT": ((48, 58),), "SPACE": ((9, 14), (32, 33)), "WORD": ((48, 58), (65, 91), (95, 96), (97, 123))}
+_Intervals = tuple[tuple[int, int], ...]
 
 
-def complement(intervals: Intervals) -> Intervals:
+def _complement(intervals: _Intervals) -> _Intervals:
     """Return the characters that are in none of the intervals."""
     found, start = [], 0
     for low, high in sorted(intervals):
@@ -53,7 +48,7 @@ def complement(intervals: Intervals) -> Intervals:
     return (*found, (start, 0x110000)) if start < 0x110000 else tuple(found)
 
 
-def with_both_cases(intervals: Intervals) -> Intervals:
+def _with_both_cases(intervals: _Intervals) -> _Intervals:
     """Return the characters of the intervals, and the ASCII letters among them in the other case."""
     found = list(intervals)
     for low, high in intervals:
@@ -63,13 +58,13 @@ def with_both_cases(intervals: Intervals) -> Intervals:
     return tuple(found)
 
 
-def category_intervals(name: str) -> Intervals:
+def _category_intervals(name: str) -> _Intervals:
     """Return the characters of a shorthand such as `CATEGORY_NOT_DIGIT`."""
-    positive = CATEGORIES[name.removeprefix("CATEGORY_").removeprefix("NOT_")]
-    return complement(positive) if "NOT_" in name else positive
+    positive = _CATEGORIES[name.removeprefix("CATEGORY_").removeprefix("NOT_")]
+    return _complement(positive) if "NOT_" in name else positive
 
 
-def class_intervals(items: Iterable[tuple[Any, Any]]) -> Intervals:
+def _class_intervals(items: Iterable[tuple[Any, Any]]) -> _Intervals:
     """Return the characters of a class, from the items of Python's reader."""
     found: list[tuple[int, int]] = []
     is_negated = False
@@ -82,19 +77,19 @@ def class_intervals(items: Iterable[tuple[Any, Any]]) -> Intervals:
             case "RANGE":
                 found.append((value[0], value[1] + 1))
             case "CATEGORY":
-                found.extend(category_intervals(str(value)))
-    return complement(tuple(found)) if is_negated else tuple(found)
+                found.extend(_category_intervals(str(value)))
+    return _complement(tuple(found)) if is_negated else tuple(found)
 
 
-def has_overlap(one: Intervals, other: Intervals) -> bool:
+def _has_overlap(one: _Intervals, other: _Intervals) -> bool:
     """The two sets have a character in common."""
     return any(low < end and start < high for low, high in one for start, end in other)
 
 # %% ../../../nbs/contract/sql/03_pattern_steps.ipynb #859018fa
-Ways = dict[int, int]
+_Ways = dict[int, int]
 
 
-def sum_ways(one: Ways, other: Ways, times: int = 1) -> Ways:
+def _sum_ways(one: _Ways, other: _Ways, times: int = 1) -> _Ways:
     """Return the ways of two pieces together, those of the second so many times."""
     found = dict(one)
     for place, ways in other.items() if times else ():
@@ -103,29 +98,29 @@ def sum_ways(one: Ways, other: Ways, times: int = 1) -> Ways:
 
 
 @dataclass(frozen=True)
-class Piece:
+class _Piece:
     """A part of a pattern; the `sure` ends need nothing to be true of what follows."""
 
-    first: Ways = field(default_factory=dict)
-    last: Ways = field(default_factory=dict)
-    open: Ways = field(default_factory=dict)
+    first: _Ways = field(default_factory=dict)
+    last: _Ways = field(default_factory=dict)
+    open: _Ways = field(default_factory=dict)
     sure: frozenset[int] = frozenset()
     empty: int = 1
     is_empty_open: bool = True
     is_empty_sure: bool = True
 
 
-class Automaton:
+class _Automaton:
     """The characters of a pattern, and which may follow which in how many ways."""
 
     def __init__(self, is_case_free: bool, copies: int = MAX_COPIES) -> None:
         self.copies = copies
         self.work = 0
-        self.kinds: dict[Intervals, int] = {}
+        self.kinds: dict[_Intervals, int] = {}
         self.kind_of: list[int] = []
         self.overlaps: dict[tuple[int, int], bool] = {}
-        self.sets: list[Intervals] = []
-        self.follow: list[Ways] = []
+        self.sets: list[_Intervals] = []
+        self.follow: list[_Ways] = []
         self.edges = 0
         self.offers_nothing = False
         self.is_case_free = is_case_free
@@ -133,121 +128,121 @@ class Automaton:
     def count_work(self, steps: int) -> None:
         """Count what the judgement itself costs; raises ExplodingPatternError where that is too much."""
         self.work += steps
-        if self.work > MAX_WORK:
+        if self.work > _MAX_WORK:
             raise ExplodingPatternError("it is too large to be judged")
 
-    def add_character(self, intervals: Intervals) -> Piece:
+    def add_character(self, intervals: _Intervals) -> _Piece:
         """Add a position for one character."""
-        if len(self.sets) >= MAX_PATTERN_PARTS:
-            raise ExplodingPatternError(f"it has more than {MAX_PATTERN_PARTS:,} parts when its counted repetitions are written out")
-        self.sets.append(with_both_cases(intervals) if self.is_case_free else intervals)
+        if len(self.sets) >= _MAX_PATTERN_PARTS:
+            raise ExplodingPatternError(f"it has more than {_MAX_PATTERN_PARTS:,} parts when its counted repetitions are written out")
+        self.sets.append(_with_both_cases(intervals) if self.is_case_free else intervals)
         self.kind_of.append(self.kinds.setdefault(self.sets[-1], len(self.kinds)))
         self.follow.append({})
         place = {len(self.sets) - 1: 1}
-        return Piece(place, place, place, frozenset(place), 0, False, False)
+        return _Piece(place, place, place, frozenset(place), 0, False, False)
 
     def can_meet(self, one: int, other: int) -> bool:
         """One character may be at both positions."""
         kinds = (self.kind_of[one], self.kind_of[other])
         if kinds not in self.overlaps:
-            self.overlaps[kinds] = has_overlap(self.sets[one], self.sets[other])
+            self.overlaps[kinds] = _has_overlap(self.sets[one], self.sets[other])
         return self.overlaps[kinds]
 
-    def link(self, last: Ways, first: Ways) -> None:
+    def link(self, last: _Ways, first: _Ways) -> None:
         """Let the positions of `first` follow those of `last`."""
         self.count_work(len(last) * len(first))
         for place, ways in last.items():
             before = len(self.follow[place])
-            self.follow[place] = sum_ways(self.follow[place], first, ways)
+            self.follow[place] = _sum_ways(self.follow[place], first, ways)
             self.edges += len(self.follow[place]) - before
-        if self.edges > MAX_EDGES:
+        if self.edges > _MAX_EDGES:
             raise ExplodingPatternError("too many of its parts can follow one another for its steps to be counted")
 
-    def sequence(self, one: Piece, other: Piece) -> Piece:
+    def sequence(self, one: _Piece, other: _Piece) -> _Piece:
         """Return one piece followed by another."""
         self.link(one.last, other.first)
         self.count_work(len(one.first) + len(other.last) + len(one.sure) + len(other.sure))
-        return Piece(sum_ways(one.first, other.first, one.empty), sum_ways(other.last, one.last, other.empty), sum_ways(one.open, other.open if one.is_empty_open else {}),
+        return _Piece(_sum_ways(one.first, other.first, one.empty), _sum_ways(other.last, one.last, other.empty), _sum_ways(one.open, other.open if one.is_empty_open else {}),
                      other.sure | (one.sure if other.is_empty_sure else frozenset()), one.empty * other.empty,
                      one.is_empty_open and other.is_empty_open, one.is_empty_sure and other.is_empty_sure)
 
-    def choice(self, one: Piece, other: Piece) -> Piece:
+    def choice(self, one: _Piece, other: _Piece) -> _Piece:
         """Return one piece or another."""
         self.count_work(len(one.first) + len(other.first) + len(one.last) + len(other.last) + len(one.sure) + len(other.sure))
-        return Piece(sum_ways(one.first, other.first), sum_ways(one.last, other.last), sum_ways(one.open, other.open), one.sure | other.sure, one.empty + other.empty,
+        return _Piece(_sum_ways(one.first, other.first), _sum_ways(one.last, other.last), _sum_ways(one.open, other.open), one.sure | other.sure, one.empty + other.empty,
                      one.is_empty_open or other.is_empty_open, one.is_empty_sure or other.is_empty_sure)
 
-    def loop(self, one: Piece, is_optional: bool) -> Piece:
+    def loop(self, one: _Piece, is_optional: bool) -> _Piece:
         """Return a piece once or more often, or also never."""
         self.link(one.last, one.first)
-        return self.choice(one, Piece()) if is_optional else one
+        return self.choice(one, _Piece()) if is_optional else one
 
 # %% ../../../nbs/contract/sql/03_pattern_steps.ipynb #c309b3a3
-def pattern_piece(automaton: Automaton, items: Iterable[tuple[Any, Any]]) -> Piece:
+def _pattern_piece(automaton: _Automaton, items: Iterable[tuple[Any, Any]]) -> _Piece:
     """Return the piece of a sequence that Python's reader gives."""
-    piece = Piece()
+    piece = _Piece()
     for kind, value in items:
-        piece = automaton.sequence(piece, item_piece(automaton, str(kind), value))
+        piece = automaton.sequence(piece, _item_piece(automaton, str(kind), value))
     return piece
 
 
-def item_piece(automaton: Automaton, kind: str, value: Any) -> Piece:
+def _item_piece(automaton: _Automaton, kind: str, value: Any) -> _Piece:
     """Return the piece of one item; raises ExplodingPatternError for a back-reference."""
     match kind:
         case "LITERAL":
             return automaton.add_character(((value, value + 1),))
         case "NOT_LITERAL":
-            return automaton.add_character(complement(((value, value + 1),)))
+            return automaton.add_character(_complement(((value, value + 1),)))
         case "ANY":
-            return automaton.add_character(ALL_CHARACTERS)
+            return automaton.add_character(_ALL_CHARACTERS)
         case "IN":
-            return automaton.add_character(class_intervals(value))
+            return automaton.add_character(_class_intervals(value))
         case "AT":
             is_start = "BEGINNING" in str(value)
-            return Piece(is_empty_open=not is_start, is_empty_sure=is_start)
+            return _Piece(is_empty_open=not is_start, is_empty_sure=is_start)
         case "BRANCH":
-            pieces = [pattern_piece(automaton, other) for other in value[1]]
+            pieces = [_pattern_piece(automaton, other) for other in value[1]]
             automaton.offers_nothing |= any(other.empty for other in pieces)
             return reduce(automaton.choice, pieces)
         case "SUBPATTERN":
-            return pattern_piece(automaton, value[3])
+            return _pattern_piece(automaton, value[3])
         case "ATOMIC_GROUP":
-            return pattern_piece(automaton, value)
+            return _pattern_piece(automaton, value)
         case "ASSERT" | "ASSERT_NOT":
-            ahead = pattern_piece(automaton, value[1]) if value[0] > 0 else Piece()
+            ahead = _pattern_piece(automaton, value[1]) if value[0] > 0 else _Piece()
             if not ahead.first and value[0] > 0:
-                return Piece()
-            return Piece(ahead.first, {}, ahead.open, frozenset(), 1, True, False)
+                return _Piece()
+            return _Piece(ahead.first, {}, ahead.open, frozenset(), 1, True, False)
         case "MAX_REPEAT" | "MIN_REPEAT" | "POSSESSIVE_REPEAT":
-            return repeat_piece(automaton, int(value[0]), int(value[1]), lambda: pattern_piece(automaton, value[2]))
+            return _repeat_piece(automaton, int(value[0]), int(value[1]), lambda: _pattern_piece(automaton, value[2]))
     raise ExplodingPatternError("it repeats what it matched before, which no number of steps bounds")
 
 
-def repeat_piece(automaton: Automaton, least: int, most: int, make: Callable[[], Piece]) -> Piece:
+def _repeat_piece(automaton: _Automaton, least: int, most: int, make: Callable[[], _Piece]) -> _Piece:
     """Return a piece that is repeated from `least` to `most` times; `make` adds one more copy of it."""
     if least > automaton.copies or automaton.copies < most < 2**31:
         piece = automaton.loop(make(), least == 0)
         if piece.empty > (least == 0):
             raise ExplodingPatternError(f"it repeats what can be empty more than {automaton.copies} times")
         return piece
-    piece = Piece()
+    piece = _Piece()
     if most >= 2**31:
         for _ in range(least - 1):
             piece = automaton.sequence(piece, make())
         return automaton.sequence(piece, automaton.loop(make(), least == 0))
     for _ in range(most - least):
-        piece = automaton.choice(automaton.sequence(replace(make(), empty=0), piece), Piece())
+        piece = automaton.choice(automaton.sequence(replace(make(), empty=0), piece), _Piece())
     for _ in range(least):
         piece = automaton.sequence(make(), piece)
     return piece
 
 # %% ../../../nbs/contract/sql/03_pattern_steps.ipynb #2af4c6e8
-def position_pair(automaton: Automaton, one: int, other: int) -> int:
+def _position_pair(automaton: _Automaton, one: int, other: int) -> int:
     """Return one number for two positions in whatever order."""
     return min(one, other) * len(automaton.sets) + max(one, other)
 
 
-def common_text_pairs(automaton: Automaton, starts: Ways) -> set[int] | None:
+def _common_text_pairs(automaton: _Automaton, starts: _Ways) -> set[int] | None:
     """Return the pairs of positions that one text leads to; None where they are too many to be listed."""
     found: set[int] = set()
     waiting = [(starts, starts)]
@@ -256,48 +251,48 @@ def common_text_pairs(automaton: Automaton, starts: Ways) -> set[int] | None:
         left, right = waiting.pop()
         work += len(left) * len(right)
         automaton.count_work(len(left) * len(right))
-        if work > MAX_POSITION_PAIRS:
+        if work > _MAX_POSITION_PAIRS:
             return None
         for one, other in product(left, right):
-            pair = position_pair(automaton, one, other)
+            pair = _position_pair(automaton, one, other)
             if pair not in found and (one == other or automaton.can_meet(one, other)):
                 found.add(pair)
                 waiting.append((automaton.follow[one], automaton.follow[other]))
     return found
 
 
-def predecessor_groups(automaton: Automaton, starts: Ways) -> list[list[list[tuple[int, int]]]]:
+def _predecessor_groups(automaton: _Automaton, starts: _Ways) -> list[list[list[tuple[int, int]]]]:
     """Return, for each position, the groups of positions before it with their ways: those of one group may be there by one text."""
-    pairs = common_text_pairs(automaton, starts)
+    pairs = _common_text_pairs(automaton, starts)
     before: list[list[list[tuple[int, int]]]] = [[] for _ in automaton.sets]
     for place, following in enumerate(automaton.follow):
         for target, ways in following.items():
             groups = before[target]
             automaton.count_work(sum(map(len, groups)))
             near = [group for group in groups if len(groups) > MAX_COPIES or any(
-                position_pair(automaton, other, place) in pairs if pairs is not None else automaton.can_meet(other, place) for other, _ in group)]
+                _position_pair(automaton, other, place) in pairs if pairs is not None else automaton.can_meet(other, place) for other, _ in group)]
             before[target] = [*(group for group in groups if group not in near), [(place, ways), *(pair for group in near for pair in group)]]
     return before
 
 # %% ../../../nbs/contract/sql/03_pattern_steps.ipynb #024f5777
 @dataclass(frozen=True)
-class StepBound:
+class _StepBound:
     """The most steps of a search in a text of up to LONGEST characters, and whether they grow no faster than the text."""
 
     most: float
     is_linear: bool
 
 
-def count_steps(automaton: Automaton, starts: Ways, sure: frozenset[int], most: float, keeps: bool = True) -> StepBound:
+def _count_steps(automaton: _Automaton, starts: _Ways, sure: frozenset[int], most: float, keeps: bool = True) -> _StepBound:
     """Return the most steps from some starts on; a match that nothing can undo ends the search, so that a `sure` end is reached once a character.
 
     Counting ends above `most`, and where each position `keeps` the most ways that it ever had, also where a round changes nothing; without, it goes on, and is nearer to the truth.
     """
-    before = predecessor_groups(automaton, starts)
+    before = _predecessor_groups(automaton, starts)
     costs = [sum(map(len, groups)) for groups in before]
     ways = [float(starts.get(place, 0)) for place in range(len(before))]
     total, fresh = sum(ways), set(starts)
-    for read in range(1, MAX_VALUE_LENGTH + 1):
+    for read in range(1, _MAX_VALUE_LENGTH + 1):
         touched = {place for other in fresh for place in automaton.follow[other]} | (fresh & sure)
         automaton.count_work(sum(costs[place] for place in touched))
         grown = {place: max([ways[place] if keeps else 0.0, *(sum(ways[other] * times for other, times in group) for group in before[place])]) for place in touched}
@@ -307,27 +302,27 @@ def count_steps(automaton: Automaton, starts: Ways, sure: frozenset[int], most: 
             ways = [0.0] * len(before)
         if not fresh:
             rest = sum(ways)
-            return StepBound(total + rest * (MAX_VALUE_LENGTH - read), rest <= MAX_STEPS_PER_CHARACTER)
+            return _StepBound(total + rest * (_MAX_VALUE_LENGTH - read), rest <= _MAX_STEPS_PER_CHARACTER)
         for place in fresh:
             ways[place] = grown[place]
         total += sum(ways)
         if total > most:
             break
-    return StepBound(total, False)
+    return _StepBound(total, False)
 
 
-def search_steps(automaton: Automaton, piece: Piece, keeps: bool = True) -> StepBound:
+def _search_steps(automaton: _Automaton, piece: _Piece, keeps: bool = True) -> _StepBound:
     """Return the most steps of a search, which begins anew at every character; what doubles is infinitely many, even where a match would end it before."""
-    if count_steps(automaton, piece.first, frozenset(), MAX_STEPS**2, keeps).most > MAX_STEPS**2:
-        return StepBound(inf, False)
-    search = automaton.add_character(ALL_CHARACTERS)
-    automaton.link(search.last, sum_ways(search.first, piece.open))
-    return count_steps(automaton, sum_ways(search.first, piece.first), piece.sure, MAX_STEPS, keeps)
+    if _count_steps(automaton, piece.first, frozenset(), _MAX_STEPS**2, keeps).most > _MAX_STEPS**2:
+        return _StepBound(inf, False)
+    search = automaton.add_character(_ALL_CHARACTERS)
+    automaton.link(search.last, _sum_ways(search.first, piece.open))
+    return _count_steps(automaton, _sum_ways(search.first, piece.first), piece.sure, _MAX_STEPS, keeps)
 
 # %% ../../../nbs/contract/sql/03_pattern_steps.ipynb #7a03ec8b
-def is_unambiguous(automaton: Automaton, piece: Piece, python: str) -> bool:
+def _is_unambiguous(automaton: _Automaton, piece: _Piece, python: str) -> bool:
     """Every text leaves one way through the pattern, so that its repeated groups may be possessive."""
-    def is_one_way(ways: Ways) -> bool:
+    def is_one_way(ways: _Ways) -> bool:
         return max(ways.values(), default=1) == 1 and not any(automaton.can_meet(one, other) for one, other in combinations(ways, 2))
 
     has_place = re.search(r"\\[bB]|\(\?[a-z]*m|\(\?<[=!]|[*+?}]\?", python) is not None
@@ -352,36 +347,36 @@ def judge_pattern(python: str, frames: int) -> Judgement:
     Raises:
         ExplodingPatternError: a value of LONGEST characters may take more than MOST_STEPS steps.
     """
-    found = judge_or_reason(python, frames, MAX_COPIES)
+    found = _judge_or_reason(python, frames, MAX_COPIES)
     if isinstance(found, str) and re.search(r"\{\d*,?\d{2,}\}", python):
-        found = judge_or_reason(python, frames, MAX_COPIES_ON_RETRY)
+        found = _judge_or_reason(python, frames, _MAX_COPIES_ON_RETRY)
     if isinstance(found, str):
         raise ExplodingPatternError(found)
     return found
 
 
 @lru_cache(maxsize=4096)
-def judge_or_reason(python: str, frames: int, copies: int) -> Judgement | str:
+def _judge_or_reason(python: str, frames: int, copies: int) -> Judgement | str:
     """Return how a pattern may be run where a repetition of up to so many times is written out; why it may not, where it may not."""
     try:
-        return judge_with_copies(python, frames, copies)
+        return _judge_with_copies(python, frames, copies)
     except ExplodingPatternError as error:
         return str(error)
 
 
-def judge_with_copies(python: str, frames: int, copies: int) -> Judgement:
+def _judge_with_copies(python: str, frames: int, copies: int) -> Judgement:
     """Return how a pattern may be run; raises ExplodingPatternError where it may not."""
     from re import _parser as reader  # type: ignore[attr-defined]  # the standard library's own reader, whose tree has no public name
 
     tree = reader.parse(python, re.ASCII)
-    automaton = Automaton(bool(re.search(r"\(\?[a-z]*i", python)), copies)
-    piece = pattern_piece(automaton, tree)
-    is_possessive = frames > 0 and is_unambiguous(automaton, piece, python)
+    automaton = _Automaton(bool(re.search(r"\(\?[a-z]*i", python)), copies)
+    piece = _pattern_piece(automaton, tree)
+    is_possessive = frames > 0 and _is_unambiguous(automaton, piece, python)
     if re.search(r"\(\?[a-z]*m", python):
-        piece = Piece(piece.first, piece.last, piece.first, frozenset())  # `^` is at every line
-    steps = search_steps(automaton, piece, copies == MAX_COPIES)
-    if steps.most > MAX_STEPS:
-        raise ExplodingPatternError(f"a value of {MAX_VALUE_LENGTH:,} characters can take more than {MAX_STEPS // 1_000_000} million steps: repetitions in it can match the same characters")
-    limits = [MAX_VALUE_LENGTH] if not steps.is_linear else []
-    limits += [min(MAX_VALUE_LENGTH, STACK_FRAMES // frames)] if frames and not is_possessive else []
+        piece = _Piece(piece.first, piece.last, piece.first, frozenset())  # `^` is at every line
+    steps = _search_steps(automaton, piece, copies == MAX_COPIES)
+    if steps.most > _MAX_STEPS:
+        raise ExplodingPatternError(f"a value of {_MAX_VALUE_LENGTH:,} characters can take more than {_MAX_STEPS // 1_000_000} million steps: repetitions in it can match the same characters")
+    limits = [_MAX_VALUE_LENGTH] if not steps.is_linear else []
+    limits += [min(_MAX_VALUE_LENGTH, _STACK_FRAMES // frames)] if frames and not is_possessive else []
     return Judgement(min(limits, default=None), is_possessive)

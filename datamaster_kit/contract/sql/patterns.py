@@ -14,13 +14,11 @@ from .pattern_properties import CATEGORY_NAMES, java_property
 from .pattern_steps import MAX_COPIES, Judgement, judge_pattern
 
 # %% auto #0
-__all__ = ['PATTERN_PART', 'ONE_ESCAPE', 'MAX_REPEATS', 'REFUSED_ESCAPES', 'EVERY_CHARACTER', 'LETTER_PROPERTIES',
-           'pattern_parts', 'java_escape', 'java_class', 'as_java', 'as_java_part', 'java_pattern', 'require_compiles',
-           'property_characters', 'python_pattern', 'is_long', 'repeat_frames', 'make_possessive', 'judge_java_pattern',
+__all__ = ['pattern_parts', 'as_java', 'java_pattern', 'python_pattern', 'make_possessive', 'judge_java_pattern',
            'matching_limit']
 
 # %% ../../../nbs/contract/sql/04_patterns.ipynb #043f5555
-PATTERN_PART = re.compile(
+_PATTERN_PART = re.compile(
     r"(?P<escape>\\(?:[pP]\{[A-Za-z_=]+\}|u[0-9A-Fa-f]{4}|x[0-9A-Fa-f]{2}|k<[A-Za-z][A-Za-z0-9]*>|.))"
     r"|(?P<group>\((?:\?(?:[:=!>]|<[=!]|<[A-Za-z][A-Za-z0-9]*>|[ims]+(?:-[ims]+)?[:)]))?)"
     r"|(?P<quantifier>(?:[*+?]|\{\d+(?:,\d*)?\})[?+]?)"
@@ -28,13 +26,13 @@ PATTERN_PART = re.compile(
     r"|(?P<character>.)", re.DOTALL)
 
 
-ONE_ESCAPE = re.compile(r"\\(?:[pP]\{[A-Za-z_=]+\}|.)", re.DOTALL)
-MAX_REPEATS = 2**31 - 1
+_ONE_ESCAPE = re.compile(r"\\(?:[pP]\{[A-Za-z_=]+\}|.)", re.DOTALL)
+_MAX_REPEATS = 2**31 - 1
 
 
 def pattern_parts(pattern: str) -> Iterator[tuple[str, str]]:
     """Yield the parts of a pattern, each with its kind; raises ValueError at what cannot begin a part."""
-    for match in PATTERN_PART.finditer(pattern):
+    for match in _PATTERN_PART.finditer(pattern):
         kind, text = str(match.lastgroup), match[0]
         if kind == "group" and pattern[match.end():match.end() + 1] == "?":
             raise ValueError(f"{pattern[match.start():match.end() + 3]!r} opens no group that Java and ECMA-262 share")
@@ -43,7 +41,7 @@ def pattern_parts(pattern: str) -> Iterator[tuple[str, str]]:
         yield kind, text
 
 # %% ../../../nbs/contract/sql/04_patterns.ipynb #3d21da79
-def java_escape(text: str, follows: str, is_in_class: bool) -> str:
+def _java_escape(text: str, follows: str, is_in_class: bool) -> str:
     """Return an escape as Java writes it; raises ValueError for one that Java has not, or takes for something else."""
     if text[:3] in (r"\p{", r"\P{"):
         return f"{text[:3]}{java_property(text[3:-1])}}}"
@@ -56,13 +54,13 @@ def java_escape(text: str, follows: str, is_in_class: bool) -> str:
     return text
 
 
-def java_class(text: str) -> str:
+def _java_class(text: str) -> str:
     """Return a class as Java writes it; raises ValueError for one that is empty."""
     opening = "[^" if text.startswith("[^") else "["
     inside = text[len(opening):-1]
     if not inside:
         raise ValueError("an empty class matches nothing, or anything")
-    inside = ONE_ESCAPE.sub(lambda match: java_escape(match[0], inside[match.end():match.end() + 2], True), inside)
+    inside = _ONE_ESCAPE.sub(lambda match: _java_escape(match[0], inside[match.end():match.end() + 2], True), inside)
     inside = re.sub(r"(\\.)|\[", lambda match: match[1] or r"\[", inside, flags=re.DOTALL)
     inside = re.sub(r"(\\[dDwWsS])-(?=.)", r"\1\\-", inside)
     return f"{opening}{inside.replace('&&', chr(92) + '&' + chr(92) + '&')}]"
@@ -82,19 +80,19 @@ def as_java(pattern: str) -> str:
             is_multiline = [*is_multiline[:-1], is_on] if text.endswith(")") else [*is_multiline, is_on]
         elif (kind, text) == ("character", ")"):
             is_multiline = is_multiline[:-1] or [False]
-        java += as_java_part(kind, text, pattern[at:at + 2], is_multiline[-1])
-    require_compiles(java)
+        java += _as_java_part(kind, text, pattern[at:at + 2], is_multiline[-1])
+    _require_compiles(java)
     return java
 
 
-def as_java_part(kind: str, text: str, follows: str, is_multiline: bool) -> str:
+def _as_java_part(kind: str, text: str, follows: str, is_multiline: bool) -> str:
     """Return a part of a pattern as Java writes it; raises ValueError for what Java cannot take."""
     if kind == "class":
-        return java_class(text)
+        return _java_class(text)
     if kind == "escape":
-        return java_escape(text, follows, False)
-    if kind == "quantifier" and any(int(number) > MAX_REPEATS for number in re.findall("[0-9]+", text)):
-        raise ValueError(f"it repeats something more than {MAX_REPEATS:,} times")
+        return _java_escape(text, follows, False)
+    if kind == "quantifier" and any(int(number) > _MAX_REPEATS for number in re.findall("[0-9]+", text)):
+        raise ValueError(f"it repeats something more than {_MAX_REPEATS:,} times")
     return {("character", "$"): "$" if is_multiline else r"\z", ("character", "{"): r"\{"}.get((kind, text), text)
 
 
@@ -105,14 +103,14 @@ def java_pattern(pattern: str) -> str:
     return make_possessive(java) if judge_java_pattern(java).is_possessive else java
 
 # %% ../../../nbs/contract/sql/04_patterns.ipynb #c85bfb05
-REFUSED_ESCAPES = re.compile(r"\\(?:[0NEQGXRKyYqgjJ]|c)")
-EVERY_CHARACTER = r"\s\S"
+_REFUSED_ESCAPES = re.compile(r"\\(?:[0NEQGXRKyYqgjJ]|c)")
+_EVERY_CHARACTER = r"\s\S"
 
 
-def require_compiles(java: str) -> None:
+def _require_compiles(java: str) -> None:
     """Raise ValueError where a pattern is not well formed."""
     escapes = [text for kind, text in pattern_parts(java) if kind == "escape"]
-    refused = [text for text in escapes if REFUSED_ESCAPES.match(text)]
+    refused = [text for text in escapes if _REFUSED_ESCAPES.match(text)]
     if refused:
         raise ValueError(f"the escape {refused[0]!r} is not supported")
     try:
@@ -121,13 +119,13 @@ def require_compiles(java: str) -> None:
         raise ValueError(f"it is not a regular expression: {error}") from None
 
 
-LETTER_PROPERTIES = ("IsAlphabetic", "IsLetter", "IsUppercase", "IsLowercase", "IsLatin", "Alpha", "Lower", "Upper")
+_LETTER_PROPERTIES = ("IsAlphabetic", "IsLetter", "IsUppercase", "IsLowercase", "IsLatin", "Alpha", "Lower", "Upper")
 
 
-def property_characters(text: str, others: str) -> str:
+def _property_characters(text: str, others: str) -> str:
     """Return the inside of a class of at least the characters of a property of Java; `others` where that is not known. Of letters ASCII has A to Z, in either case."""
-    name = text[3:-1].removeprefix("Is") if text[3:-1] not in LETTER_PROPERTIES else "L"
-    if others != EVERY_CHARACTER or not text.startswith(r"\p{") or name not in CATEGORY_NAMES:
+    name = text[3:-1].removeprefix("Is") if text[3:-1] not in _LETTER_PROPERTIES else "L"
+    if others != _EVERY_CHARACTER or not text.startswith(r"\p{") or name not in CATEGORY_NAMES:
         return others
     kind = name[0] if name[0] == "L" else name
     within = "".join(rf"\x{number:02x}" for number in range(128) if unicodedata.category(chr(number)).startswith(kind))
@@ -143,25 +141,25 @@ def python_pattern(java: str, others: str) -> str:
 
     def written(kind: str, text: str) -> str:
         if kind == "class":
-            if others == EVERY_CHARACTER and text.startswith("[^") and any(map(is_javas, ONE_ESCAPE.findall(text))):
+            if others == _EVERY_CHARACTER and text.startswith("[^") and any(map(is_javas, _ONE_ESCAPE.findall(text))):
                 return f"[{others}]"
-            return ONE_ESCAPE.sub(lambda match: property_characters(match[0], others) if is_javas(match[0]) else match[0], text)
+            return _ONE_ESCAPE.sub(lambda match: _property_characters(match[0], others) if is_javas(match[0]) else match[0], text)
         if kind == "escape":
-            return f"[{property_characters(text, others)}]" if is_javas(text) else re.sub(r"^\\k<(\w+)>$", r"(?P=\1)", said.get(text, text))
+            return f"[{_property_characters(text, others)}]" if is_javas(text) else re.sub(r"^\\k<(\w+)>$", r"(?P=\1)", said.get(text, text))
         return re.sub(r"^\(\?<([A-Za-z])", r"(?P<\1", text) if kind == "group" else text
 
-    apart = "(?=)" if others == EVERY_CHARACTER else ""  # Python's reader would join alternatives, which Java tries one by one
+    apart = "(?=)" if others == _EVERY_CHARACTER else ""  # Python's reader would join alternatives, which Java tries one by one
     return "".join(written(kind, text) + (apart if (kind, text) == ("character", "|") else "") for kind, text in pattern_parts(java))
 
 # %% ../../../nbs/contract/sql/04_patterns.ipynb #988e5b09
-def is_long(quantifier: str) -> bool:
+def _is_long(quantifier: str) -> bool:
     """A quantifier repeats more than a few times, and is not possessive."""
     most = re.match(r"\{(\d+)(,?)(\d*)", quantifier)
     return not (len(quantifier) > 1 and quantifier[-1] == "+") and (quantifier[0] in "*+" or (
         most is not None and ((most[2] != "" and not most[3]) or int(most[3] or most[1]) > MAX_COPIES // 8)))
 
 
-def repeat_frames(found: list[tuple[str, str]]) -> int:
+def _repeat_frames(found: list[tuple[str, str]]) -> int:
     """Return the most calls that Java makes for a character of a group that it repeats more than a few times; 0 where there is none."""
     costs, most, closed = [0], 0, 0
     for kind, text in found:
@@ -169,7 +167,7 @@ def repeat_frames(found: list[tuple[str, str]]) -> int:
             costs.append(0)
         elif kind == "quantifier":
             costs[-1] += 1
-            most = max(most, closed + 1) if closed and is_long(text) else most
+            most = max(most, closed + 1) if closed and _is_long(text) else most
         elif text in ("^", "$", r"\z", r"\Z", r"\b", r"\B", r"\A"):
             costs[-1] += 1
         closed = costs.pop() + 5 if kind == "character" and text == ")" and len(costs) > 1 else 0
@@ -181,13 +179,13 @@ def make_possessive(java: str) -> str:
     """Return a pattern with its repeated groups made possessive."""
     found = list(pattern_parts(java))
     before = [("", ""), *found]
-    return "".join(text + "+" * (kind == "quantifier" and is_long(text) and previous == ("character", ")") and len(text.rstrip("?")) == len(text))
+    return "".join(text + "+" * (kind == "quantifier" and _is_long(text) and previous == ("character", ")") and len(text.rstrip("?")) == len(text))
                    for (kind, text), previous in zip(found, before, strict=False))
 
 
 def judge_java_pattern(java: str) -> Judgement:
     """Return how a pattern of Java may be run; raises ExplodingPatternError where it may not."""
-    return judge_pattern(python_pattern(java, EVERY_CHARACTER), repeat_frames(list(pattern_parts(java))))
+    return judge_pattern(python_pattern(java, _EVERY_CHARACTER), _repeat_frames(list(pattern_parts(java))))
 
 
 def matching_limit(pattern: str) -> int | None:

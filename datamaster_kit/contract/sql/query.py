@@ -20,9 +20,7 @@ if TYPE_CHECKING:
     from sqlglot import exp
 
 # %% auto #0
-__all__ = ['MODEL_WORDS', 'FIELD_WORDS', 'ParsedQuery', 'placeholder_names', 'cte_tables', 'render_placeholders',
-           'refuse_session_words', 'count_condition', 'is_one_row', 'row_condition', 'condition_sql', 'ancestors',
-           'nearest_hint', 'read_query', 'good_row_condition', 'guard_condition']
+__all__ = ['ParsedQuery', 'render_placeholders', 'read_query']
 
 # %% ../../../nbs/contract/sql/08_query.ipynb #fb6ae7e4
 @dataclass(frozen=True)
@@ -35,16 +33,16 @@ class ParsedQuery:
     refusal: str = ""
 
 # %% ../../../nbs/contract/sql/08_query.ipynb #9f26dbfd
-MODEL_WORDS = ("model", "table", "object", "schema")
-FIELD_WORDS = ("field", "column", "property")
+_MODEL_WORDS = ("model", "table", "object", "schema")
+_FIELD_WORDS = ("field", "column", "property")
 
 
-def placeholder_names(model: Model, field: str) -> dict[str, str]:
+def _placeholder_names(model: Model, field: str) -> dict[str, str]:
     """Return what each placeholder stands for, in a check of a model or of its field with this column."""
-    return {**dict.fromkeys(MODEL_WORDS, model.table), **dict.fromkeys(FIELD_WORDS, field)}
+    return {**dict.fromkeys(_MODEL_WORDS, model.table), **dict.fromkeys(_FIELD_WORDS, field)}
 
 # %% ../../../nbs/contract/sql/08_query.ipynb #d2ea83d6
-def cte_tables(tree: exp.Expr) -> set[int]:
+def _cte_tables(tree: exp.Expr) -> set[int]:
     """Return the identities of the table nodes that name one of the query's own WITH clauses, by SQL's rules of scope."""
     from sqlglot.errors import SqlglotError
     from sqlglot.optimizer.scope import Scope, traverse_scope
@@ -65,9 +63,9 @@ def render_placeholders(tree: exp.Expr, contract: Contract) -> str:
     marker, said = "slot_", render_tree_sql(tree)
     while marker in said:
         marker += "_"
-    own, slots = cte_tables(tree), list(dict.fromkeys(known.values()))
+    own, slots = _cte_tables(tree), list(dict.fromkeys(known.values()))
     tables = [table for table in tree.find_all(exp.Table) if id(table) not in own and isinstance(table.this, exp.Identifier)]
-    refuse_session_words(tree, [model for model in contract.models if {model.name.lower(), model.table.lower()} & {table.name.lower() for table in tables}])
+    _refuse_session_words(tree, [model for model in contract.models if {model.name.lower(), model.table.lower()} & {table.name.lower() for table in tables}])
     for table in tables:
         if table.db or table.name.lower() not in known:
             raise ValueError(f"the table {render_tree_sql(table)} is not a model of the contract")
@@ -78,7 +76,7 @@ def render_placeholders(tree: exp.Expr, contract: Contract) -> str:
     return re.sub(rf"\b{marker}(\d+)_", lambda match: "{" + slots[int(match[1])] + "}", sql)
 
 
-def refuse_session_words(tree: exp.Expr, models: Sequence[Model]) -> None:
+def _refuse_session_words(tree: exp.Expr, models: Sequence[Model]) -> None:
     """Raise ValueError for a word that Spark takes for a function, such as `user`, where it may be no field of what is read, and for what Spark knows of a row's file."""
     from sqlglot import exp
 
@@ -94,7 +92,7 @@ def refuse_session_words(tree: exp.Expr, models: Sequence[Model]) -> None:
             raise ValueError(f"{column.name!r} could be the session's here: write it with its table before it")
 
 # %% ../../../nbs/contract/sql/08_query.ipynb #d11032df
-def count_condition(tree: exp.Expr) -> exp.Expr | None:
+def _count_condition(tree: exp.Expr) -> exp.Expr | None:
     """Return the condition of `SELECT COUNT(*) FROM model WHERE condition`, or None for any other query."""
     from sqlglot import exp
 
@@ -109,12 +107,12 @@ def count_condition(tree: exp.Expr) -> exp.Expr | None:
     is_table = isinstance(source, exp.Table) and not any(value for key, value in source.args.items() if key not in ("this", "alias", "db", "catalog"))
     is_count = isinstance(counted, exp.Anonymous) and render_tree_sql(counted).lower() in ("count(*)", "count(1)")
     condition: exp.Expr = tree.args["where"].this
-    if not is_table or not is_count or not is_one_row(condition):
+    if not is_table or not is_count or not _is_one_row(condition):
         return None
-    return row_condition(condition.copy(), source.alias_or_name)
+    return _row_condition(condition.copy(), source.alias_or_name)
 
 
-def is_one_row(condition: exp.Expr) -> bool:
+def _is_one_row(condition: exp.Expr) -> bool:
     """The condition is decided by one row: no query, aggregate, window or generator is in it."""
     from sqlglot import exp
 
@@ -122,7 +120,7 @@ def is_one_row(condition: exp.Expr) -> bool:
         node.name.lower() in AGGREGATE_FUNCTIONS | GENERATOR_FUNCTIONS for node in condition.find_all(exp.Anonymous))
 
 
-def row_condition(condition: exp.Expr, table: str) -> exp.Expr:
+def _row_condition(condition: exp.Expr, table: str) -> exp.Expr:
     """Return a condition whose columns no longer name the table."""
     from sqlglot import exp
 
@@ -133,7 +131,7 @@ def row_condition(condition: exp.Expr, table: str) -> exp.Expr:
     return condition
 
 # %% ../../../nbs/contract/sql/08_query.ipynb #02e142e9
-def condition_sql(condition: exp.Expr, model: Model) -> str:
+def _condition_sql(condition: exp.Expr, model: Model) -> str:
     """Return a condition on one row of a model as SQL, by the names of its columns; raises ValueError for one that it has not."""
     from sqlglot import exp
 
@@ -142,18 +140,18 @@ def condition_sql(condition: exp.Expr, model: Model) -> str:
     has_lambdas = holder.find(exp.Lambda) is not None
     for column in list(holder.find_all(exp.Column)):
         first = column.parts[0]
-        bound = [lambda_.expressions for lambda_ in ancestors(column, exp.Lambda)] if has_lambdas else []
+        bound = [lambda_.expressions for lambda_ in _ancestors(column, exp.Lambda)] if has_lambdas else []
         if any(first.name.lower() == variable.name.lower() for variables in bound for variable in variables):
             continue
         if first.name.lower() not in columns or isinstance(column.this, exp.Star):
-            raise ValueError(f"{first.name!r} is not a field of {model.name}{nearest_hint(first.name, columns)}")
+            raise ValueError(f"{first.name!r} is not a field of {model.name}{_nearest_hint(first.name, columns)}")
         if columns[first.name.lower()].lower() != first.name.lower():
             first.set("this", columns[first.name.lower()])
             first.set("quoted", True)
     return render_tree_sql(holder.this)
 
 
-def ancestors(node: exp.Expr, kind: type[exp.Expr]) -> list[exp.Expr]:
+def _ancestors(node: exp.Expr, kind: type[exp.Expr]) -> list[exp.Expr]:
     """Return the nodes of a kind above a node."""
     found = []
     while (above := node.find_ancestor(kind)) is not None:
@@ -162,7 +160,7 @@ def ancestors(node: exp.Expr, kind: type[exp.Expr]) -> list[exp.Expr]:
     return found
 
 
-def nearest_hint(name: str, known: Mapping[str, str]) -> str:
+def _nearest_hint(name: str, known: Mapping[str, str]) -> str:
     """Return the nearest known name as a hint in brackets, or an empty text."""
     hint = nearest_name_hint(name, known)
     return f" ({hint})" if hint else ""
@@ -173,35 +171,35 @@ def read_query(sql: str, contract: Contract, model: Model, field: str = "") -> P
     from sqlglot import exp
 
     try:
-        tree = parse_contract_sql(sql, placeholder_names(model, field))
+        tree = parse_contract_sql(sql, _placeholder_names(model, field))
         if not isinstance(tree, exp.Query) or isinstance(tree, exp.Subquery):
-            return ParsedQuery(kept=good_row_condition(tree, model))
-        condition = count_condition(tree.copy())
+            return ParsedQuery(kept=_good_row_condition(tree, model))
+        condition = _count_condition(tree.copy())
         source = tree.find(exp.Table)
         is_own = source is not None and source.name.lower() in (model.name.lower(), model.table.lower())
-        condition = guard_condition(condition, is_bad=True) if condition is not None and is_own else None
+        condition = _guard_condition(condition, is_bad=True) if condition is not None and is_own else None
         guard_patterns(tree, raise_if_longer)
         query = render_placeholders(tree, contract)
-        return ParsedQuery(query, condition_sql(condition, model) if condition is not None and is_own else "")
+        return ParsedQuery(query, _condition_sql(condition, model) if condition is not None and is_own else "")
     except ValueError as error:
         return ParsedQuery(refusal=str(error))
     except RecursionError:
         return ParsedQuery(refusal="it nests too deep")
 
 
-def good_row_condition(tree: exp.Expr, model: Model) -> str:
+def _good_row_condition(tree: exp.Expr, model: Model) -> str:
     """Return a text that is no query as a condition that good rows satisfy; raises ValueError where one row does not decide it."""
-    if not is_one_row(tree):
+    if not _is_one_row(tree):
         raise ValueError("it is not a SELECT, and one row does not decide it")
-    return condition_sql(guard_condition(row_condition(tree, model.table), is_bad=False), model)
+    return _condition_sql(_guard_condition(_row_condition(tree, model.table), is_bad=False), model)
 
 
-def guard_condition(condition: exp.Expr, is_bad: bool) -> exp.Expr:
+def _guard_condition(condition: exp.Expr, is_bad: bool) -> exp.Expr:
     """Return a condition that bad rows, or good ones, satisfy, by which a row with a value that is too long for its pattern is bad; raises ValueError where a pattern may not be run."""
     from sqlglot import exp
 
     def absent_in_row(value: exp.Expr, longest: int) -> exp.Expr:
-        if ancestors(value, exp.Lambda):
+        if _ancestors(value, exp.Lambda):
             raise ValueError(f"a pattern whose time grows faster than the value is matched within a list, where values of more than {longest} characters cannot be told: write one that begins with ^ or has no repetition")
         return null_if_longer(value, longest)
 

@@ -14,16 +14,12 @@ from ..model import STRING, Array, DataType, Field, Map, Scalar, Struct
 from .sqltype import parse_sql_type, sql_type
 
 # %% auto #0
-__all__ = ['SPARK', 'DIALECTS', 'UNREAD_SERVER_TYPES', 'TIMESTAMP_NTZ_TYPE', 'BINARY_TYPE', 'VARIANT_TYPE', 'WHOLE_38',
-           'UNBOUNDED', 'SERVER_TYPE_MEANINGS', 'DIALECT_TYPE_MEANINGS', 'TOO_WIDE', 'TypeMeaning', 'LENGTH_TYPES',
-           'DECIMALS', 'MOMENT_TYPES', 'SECOND_DIGITS', 'TYPE_WORD', 'MAX_LENGTH', 'TYPE_SYNONYMS', 'server_dialect',
-           'decimal_of', 'scalar_of', 'type_of_node', 'vector_element', 'refuse_type', 'parse_server_type',
-           'parse_spark_type']
+__all__ = ['DIALECTS', 'UNREAD_SERVER_TYPES', 'TypeMeaning', 'server_dialect', 'parse_server_type']
 
 # %% ../../../nbs/contract/sql/01_server_types.ipynb #73a1224d
-SPARK = "databricks"
+_SPARK = "databricks"
 DIALECTS = {
-    "databricks": SPARK, "hive": SPARK, "postgresql": "postgres", "postgres": "postgres", "redshift": "redshift", "oracle": "oracle",
+    "databricks": _SPARK, "hive": _SPARK, "postgresql": "postgres", "postgres": "postgres", "redshift": "redshift", "oracle": "oracle",
     "sqlserver": "tsql", "synapse": "tsql", "mysql": "mysql", "mariadb": "mysql", "snowflake": "snowflake", "bigquery": "bigquery",
 }
 
@@ -34,40 +30,40 @@ UNREAD_SERVER_TYPES = ("athena", "clickhouse", "cloudsql", "db2", "denodo", "dre
 def server_dialect(types: Iterable[str]) -> str:
     """Return the dialect of the first server that has one, Databricks before all others; empty where none has."""
     found = [DIALECTS[type.lower()] for type in types if type.lower() in DIALECTS]
-    return SPARK if SPARK in found else found[0] if found else ""
+    return _SPARK if _SPARK in found else found[0] if found else ""
 
 # %% ../../../nbs/contract/sql/01_server_types.ipynb #fbca6838
-TIMESTAMP_NTZ_TYPE = Scalar("timestamp_ntz")
-BINARY_TYPE = Scalar("binary")
-VARIANT_TYPE = Scalar("variant")
-WHOLE_38 = Scalar("decimal", 38, 0)
-UNBOUNDED = Scalar("decimal", 38, 18)
-SERVER_TYPE_MEANINGS: dict[str, DataType] = {
+_TIMESTAMP_NTZ_TYPE = Scalar("timestamp_ntz")
+_BINARY_TYPE = Scalar("binary")
+_VARIANT_TYPE = Scalar("variant")
+_WHOLE_38 = Scalar("decimal", 38, 0)
+_UNBOUNDED = Scalar("decimal", 38, 18)
+_SERVER_TYPE_MEANINGS: dict[str, DataType] = {
     "TINYINT": Scalar("byte"), "SMALLINT": Scalar("short"), "MEDIUMINT": Scalar("integer"), "INT": Scalar("integer"), "BIGINT": Scalar("long"),
     "UTINYINT": Scalar("short"), "USMALLINT": Scalar("integer"), "UMEDIUMINT": Scalar("integer"), "UINT": Scalar("long"), "UBIGINT": Scalar("decimal", 20, 0),
     "UDOUBLE": Scalar("double"), "SMALLSERIAL": Scalar("short"), "SERIAL": Scalar("integer"), "BIGSERIAL": Scalar("long"), "YEAR": Scalar("short"),
     "FLOAT": Scalar("float"), "DOUBLE": Scalar("double"), "MONEY": Scalar("decimal", 19, 4), "SMALLMONEY": Scalar("decimal", 10, 4),
     "BOOLEAN": Scalar("boolean"), "BIT": Scalar("boolean"), "DATE": Scalar("date"), "TIME": Scalar("time"),
-    "TIMESTAMP": TIMESTAMP_NTZ_TYPE, "TIMESTAMPNTZ": TIMESTAMP_NTZ_TYPE, "DATETIME": TIMESTAMP_NTZ_TYPE, "DATETIME2": TIMESTAMP_NTZ_TYPE, "SMALLDATETIME": TIMESTAMP_NTZ_TYPE,
-    "TIMESTAMPTZ": Scalar("timestamp"), "TIMESTAMPLTZ": Scalar("timestamp"), "VARIANT": VARIANT_TYPE, "SUPER": VARIANT_TYPE, "OBJECT": VARIANT_TYPE,
-    **dict.fromkeys(("BINARY", "VARBINARY", "BLOB", "TINYBLOB", "MEDIUMBLOB", "LONGBLOB", "IMAGE", "ROWVERSION"), BINARY_TYPE),
+    "TIMESTAMP": _TIMESTAMP_NTZ_TYPE, "TIMESTAMPNTZ": _TIMESTAMP_NTZ_TYPE, "DATETIME": _TIMESTAMP_NTZ_TYPE, "DATETIME2": _TIMESTAMP_NTZ_TYPE, "SMALLDATETIME": _TIMESTAMP_NTZ_TYPE,
+    "TIMESTAMPTZ": Scalar("timestamp"), "TIMESTAMPLTZ": Scalar("timestamp"), "VARIANT": _VARIANT_TYPE, "SUPER": _VARIANT_TYPE, "OBJECT": _VARIANT_TYPE,
+    **dict.fromkeys(("BINARY", "VARBINARY", "BLOB", "TINYBLOB", "MEDIUMBLOB", "LONGBLOB", "IMAGE", "ROWVERSION"), _BINARY_TYPE),
     **dict.fromkeys(("TEXT", "TINYTEXT", "MEDIUMTEXT", "LONGTEXT", "NAME", "UUID", "JSON", "JSONB", "XML", "INET", "IPADDRESS", "ENUM", "SET", "HSTORE", "INTERVAL",
                      "TIMETZ", "POINT", "GEOGRAPHY", "GEOMETRY", "INT4RANGE", "INT8RANGE", "NUMRANGE", "TSRANGE", "TSTZRANGE", "DATERANGE"), STRING),
 }
 
 # %% ../../../nbs/contract/sql/01_server_types.ipynb #1c8c99a0
-DIALECT_TYPE_MEANINGS: dict[str, dict[str, DataType]] = {
+_DIALECT_TYPE_MEANINGS: dict[str, dict[str, DataType]] = {
     "postgres": {"MONEY": Scalar("decimal", 19, 2), "BIT": STRING, "SERIAL2": Scalar("short"), "SERIAL4": Scalar("integer"), "SERIAL8": Scalar("long"),
                  **dict.fromkeys(("CITEXT", "CIDR", "MACADDR", "MACADDR8", "TSVECTOR", "TSQUERY", "BIT VARYING", "VARBIT"), STRING), "OID": Scalar("long")},
     "redshift": {"DECIMAL": Scalar("decimal", 18, 0)},
-    "oracle": {"INT": WHOLE_38, "SMALLINT": WHOLE_38, "FLOAT": Scalar("double"), "BINARY_FLOAT": Scalar("float"), "DATE": TIMESTAMP_NTZ_TYPE, "LONG": STRING, "LONG RAW": BINARY_TYPE,
-               "RAW": BINARY_TYPE, "BFILE": BINARY_TYPE, **dict.fromkeys(("NCLOB", "ROWID", "UROWID", "XMLTYPE"), STRING)},
+    "oracle": {"INT": _WHOLE_38, "SMALLINT": _WHOLE_38, "FLOAT": Scalar("double"), "BINARY_FLOAT": Scalar("float"), "DATE": _TIMESTAMP_NTZ_TYPE, "LONG": STRING, "LONG RAW": _BINARY_TYPE,
+               "RAW": _BINARY_TYPE, "BFILE": _BINARY_TYPE, **dict.fromkeys(("NCLOB", "ROWID", "UROWID", "XMLTYPE"), STRING)},
     "tsql": {"DECIMAL": Scalar("decimal", 18, 0), "FLOAT": Scalar("double"), "REAL": Scalar("float"), "VARIANT": STRING, **dict.fromkeys(("HIERARCHYID", "SYSNAME"), STRING)},
     "mysql": {"DECIMAL": Scalar("decimal", 10, 0), "UDECIMAL": Scalar("decimal", 10, 0), "REAL": Scalar("double"), "SERIAL": Scalar("decimal", 20, 0)},
-    "snowflake": {**dict.fromkeys(("INT", "BIGINT", "SMALLINT", "TINYINT"), WHOLE_38), "DECIMAL": WHOLE_38, "FLOAT": Scalar("double")},
+    "snowflake": {**dict.fromkeys(("INT", "BIGINT", "SMALLINT", "TINYINT"), _WHOLE_38), "DECIMAL": _WHOLE_38, "FLOAT": Scalar("double")},
     "bigquery": {**dict.fromkeys(("INT", "SMALLINT", "TINYINT"), Scalar("long")), "FLOAT": Scalar("double"), "DECIMAL": Scalar("decimal", 38, 9)},
 }
-TOO_WIDE = {
+_TOO_WIDE = {
     "oracle": {"FLOAT": "it has up to 38 digits there, and DOUBLE has 15"},
     "bigquery": {"BIGDECIMAL": "it has up to 76 digits there, and DECIMAL has 38"},
     "postgres": {"TIMETZ": "Spark has no time with an offset"}, "redshift": {"TIMETZ": "Spark has no time with an offset"},
@@ -75,108 +71,108 @@ TOO_WIDE = {
 
 # %% ../../../nbs/contract/sql/01_server_types.ipynb #afcdb54a
 TypeMeaning = tuple[DataType, str]
-LENGTH_TYPES = {"CHAR": "char", "NCHAR": "char", "BPCHAR": "char", "VARCHAR": "varchar", "NVARCHAR": "varchar", "TEXT": "varchar"}
-DECIMALS = ("DECIMAL", "UDECIMAL", "BIGDECIMAL")
-MOMENT_TYPES = (TIMESTAMP_NTZ_TYPE, Scalar("timestamp"), Scalar("time"))
-SECOND_DIGITS = 6
+_LENGTH_TYPES = {"CHAR": "char", "NCHAR": "char", "BPCHAR": "char", "VARCHAR": "varchar", "NVARCHAR": "varchar", "TEXT": "varchar"}
+_DECIMALS = ("DECIMAL", "UDECIMAL", "BIGDECIMAL")
+_MOMENT_TYPES = (_TIMESTAMP_NTZ_TYPE, Scalar("timestamp"), Scalar("time"))
+_SECOND_DIGITS = 6
 
 
-def decimal_of(arguments: list[int], default: DataType | None) -> TypeMeaning:
+def _decimal_of(arguments: list[int], default: DataType | None) -> TypeMeaning:
     """Return a decimal of a precision and a scale; where neither is written, the server's own default, or one for any number, with a remark."""
     if not arguments:
-        return (default, "") if default else (UNBOUNDED, "it has no precision and no scale, so any number fits there; DECIMAL(38,18) has 20 digits before the point")
+        return (default, "") if default else (_UNBOUNDED, "it has no precision and no scale, so any number fits there; DECIMAL(38,18) has 20 digits before the point")
     precision, scale = (*arguments, 0)[:2]
     return (Scalar("decimal", precision - scale, 0), "") if scale < 0 else (Scalar("decimal", max(precision, scale), scale), "")
 
 
-def scalar_of(name: str, arguments: list[int], dialect: str) -> TypeMeaning:
+def _scalar_of(name: str, arguments: list[int], dialect: str) -> TypeMeaning:
     """Return the meaning of a type without parts; raises ValueError for one that is not in the table."""
-    own, remark = DIALECT_TYPE_MEANINGS.get(dialect, {}), TOO_WIDE.get(dialect, {}).get(name, "")
-    if name in DECIMALS:
-        decided, said = decimal_of(arguments, own.get(name))
+    own, remark = _DIALECT_TYPE_MEANINGS.get(dialect, {}), _TOO_WIDE.get(dialect, {}).get(name, "")
+    if name in _DECIMALS:
+        decided, said = _decimal_of(arguments, own.get(name))
         return decided, remark if remark and not arguments else said
-    if name in LENGTH_TYPES:
-        return (Scalar(LENGTH_TYPES[name], length=arguments[0]) if arguments else STRING), remark
+    if name in _LENGTH_TYPES:
+        return (Scalar(_LENGTH_TYPES[name], length=arguments[0]) if arguments else STRING), remark
     if name == "FLOAT" and arguments and dialect in ("tsql", "mysql"):
         return Scalar("float" if arguments[0] <= 24 else "double"), remark
     if name == "BIT" and arguments[:1] not in ([], [1]) and name not in own:
-        return BINARY_TYPE, remark
-    decided_type = own.get(name) or SERVER_TYPE_MEANINGS.get(name)
+        return _BINARY_TYPE, remark
+    decided_type = own.get(name) or _SERVER_TYPE_MEANINGS.get(name)
     if decided_type is None:
         raise ValueError(f"{name.lower()!r} is not a type whose meaning is known.")
-    if decided_type in MOMENT_TYPES and arguments and arguments[0] > SECOND_DIGITS:
-        remark = f"it has {arguments[0]} digits of a second there, and Spark has {SECOND_DIGITS}"
+    if decided_type in _MOMENT_TYPES and arguments and arguments[0] > _SECOND_DIGITS:
+        remark = f"it has {arguments[0]} digits of a second there, and Spark has {_SECOND_DIGITS}"
     return decided_type, remark
 
 
-def type_of_node(node: Any, dialect: str) -> TypeMeaning:
+def _type_of_node(node: Any, dialect: str) -> TypeMeaning:
     """Return the meaning of a type that sqlglot parsed; raises ValueError for one that is not known."""
     from sqlglot import exp
 
     if not isinstance(node, exp.DataType) or not isinstance(node.this, exp.DataType.Type):
-        return (STRING, "") if isinstance(node, exp.DataType) else refuse_type(node)
+        return (STRING, "") if isinstance(node, exp.DataType) else _refuse_type(node)
     name = str(node.this.name)
     inner = [part for part in node.expressions if isinstance(part, exp.DataType | exp.ColumnDef)]
     if name == "VECTOR":
-        return Array(Field("element", vector_element(inner))), ""
+        return Array(Field("element", _vector_element(inner))), ""
     if name in ("ARRAY", "LIST"):
-        element, remark = type_of_node(inner[0], dialect) if inner else (VARIANT_TYPE, "")
+        element, remark = _type_of_node(inner[0], dialect) if inner else (_VARIANT_TYPE, "")
         return Array(Field("element", element)), remark
     if name == "MAP" and len(inner) == 2:
-        (key, first), (value, second) = (type_of_node(part, dialect) for part in inner)
+        (key, first), (value, second) = (_type_of_node(part, dialect) for part in inner)
         return Map(Field("key", key), Field("value", value)), first or second
     if name in ("STRUCT", "OBJECT") and inner:
-        members = [(part.name, *type_of_node(part.args["kind"], dialect)) for part in inner if isinstance(part, exp.ColumnDef)]
+        members = [(part.name, *_type_of_node(part.args["kind"], dialect)) for part in inner if isinstance(part, exp.ColumnDef)]
         return Struct(tuple(Field(member, type) for member, type, _ in members)), next((remark for _, _, remark in members if remark), "")
     numbers = [part.this for part in node.expressions if isinstance(part, exp.DataTypeParam)]
-    return scalar_of(name, [38 if isinstance(number, exp.Star) else int(number.name) for number in numbers if number.name.isdigit() or isinstance(number, exp.Star)], dialect)
+    return _scalar_of(name, [38 if isinstance(number, exp.Star) else int(number.name) for number in numbers if number.name.isdigit() or isinstance(number, exp.Star)], dialect)
 
 
-def vector_element(inner: list[Any]) -> Scalar:
+def _vector_element(inner: list[Any]) -> Scalar:
     """Return the type of a vector's numbers: of four bytes where nothing else is written (Snowflake and pgvector, *Vector data types*)."""
     word = str(inner[0].this.name) if inner else ""
     return Scalar("integer" if word == "INT" else "float")
 
 
-def refuse_type(text: Any) -> TypeMeaning:
+def _refuse_type(text: Any) -> TypeMeaning:
     """Raise ValueError for what is no type."""
     raise ValueError(f"{str(text)[:60]!r} is not a type whose meaning is known.")
 
 # %% ../../../nbs/contract/sql/01_server_types.ipynb #55962f5b
-TYPE_WORD = re.compile(r"([A-Za-z_][A-Za-z_0-9 ]{0,60}?)\s*(?:\(\s*(\*|[0-9]{1,4})\s*(?:,\s*(-?[0-9]{1,4})\s*)?\))?")
-MAX_LENGTH = 10_000
-TYPE_SYNONYMS = {"int8": "bigint", "int3": "mediumint", "middleint": "mediumint"}
+_TYPE_WORD = re.compile(r"([A-Za-z_][A-Za-z_0-9 ]{0,60}?)\s*(?:\(\s*(\*|[0-9]{1,4})\s*(?:,\s*(-?[0-9]{1,4})\s*)?\))?")
+_MAX_LENGTH = 10_000
+_TYPE_SYNONYMS = {"int8": "bigint", "int3": "mediumint", "middleint": "mediumint"}
 
 
 @cache
 def parse_server_type(text: str, dialect: str = "", logical: str = "") -> TypeMeaning:
     """Return the type that a text names on a server of a dialect, and a remark where something about it is to be known; raises ValueError for no type."""
-    if dialect in ("", SPARK):
-        return parse_spark_type(text, dialect, logical)
+    if dialect in ("", _SPARK):
+        return _parse_spark_type(text, dialect, logical)
     if dialect not in ("bigquery", "snowflake"):  # which have no such words, and structs whose fields may be called so
-        text = re.sub(rf"(?i)\b({'|'.join(TYPE_SYNONYMS)})\b", lambda found: TYPE_SYNONYMS[found[1].lower()], text)
-    word = TYPE_WORD.fullmatch(text.strip())
-    if word and (name := " ".join(word[1].upper().split())) in DIALECT_TYPE_MEANINGS[dialect] and name not in DECIMALS:
-        return scalar_of(name, [int(part) for part in word.groups()[1:] if part and part != "*"], dialect)
+        text = re.sub(rf"(?i)\b({'|'.join(_TYPE_SYNONYMS)})\b", lambda found: _TYPE_SYNONYMS[found[1].lower()], text)
+    word = _TYPE_WORD.fullmatch(text.strip())
+    if word and (name := " ".join(word[1].upper().split())) in _DIALECT_TYPE_MEANINGS[dialect] and name not in _DECIMALS:
+        return _scalar_of(name, [int(part) for part in word.groups()[1:] if part and part != "*"], dialect)
     if word and word[3] and word[3].startswith("-"):
-        return decimal_of([38 if word[2] == "*" else int(word[2]), int(word[3])], None)
+        return _decimal_of([38 if word[2] == "*" else int(word[2]), int(word[3])], None)
     if dialect == "oracle" and word and word[2] == "*" and word[3] is None:
-        return decimal_of([], None)
-    if len(text) > MAX_LENGTH:
-        raise ValueError(f"A type of another server has at most {MAX_LENGTH} characters.")
+        return _decimal_of([], None)
+    if len(text) > _MAX_LENGTH:
+        raise ValueError(f"A type of another server has at most {_MAX_LENGTH} characters.")
     from sqlglot import exp
     from sqlglot.errors import SqlglotError
 
     try:
-        return type_of_node(exp.DataType.build(text, dialect=dialect), dialect)
+        return _type_of_node(exp.DataType.build(text, dialect=dialect), dialect)
     except (SqlglotError, RecursionError, AttributeError, TypeError, KeyError) as error:
         raise ValueError(f"{text[:60]!r} is not a type of {dialect}: {str(error)[:60]}") from None
 
 
-def parse_spark_type(text: str, dialect: str, logical: str) -> TypeMeaning:
+def _parse_spark_type(text: str, dialect: str, logical: str) -> TypeMeaning:
     """Return the type that a text names in Spark, and a remark where other servers mean more by it; raises ValueError for no type."""
     plain = parse_sql_type(text)
-    wide = WHOLE_38 if logical == "integer" else UNBOUNDED
+    wide = _WHOLE_38 if logical == "integer" else _UNBOUNDED
     bare = dict.fromkeys(("decimal", "numeric", "number", "dec"), wide) if dialect == "" else {}
     own = {word: type for word, type in ({"int8": Scalar("long")} | bare).items() if parse_sql_type(text, {word: type}) != plain}
     if not own:

@@ -16,30 +16,29 @@ if TYPE_CHECKING:
     from sqlglot import exp
 
 # %% auto #0
-__all__ = ['REGEX_ARGUMENTS', 'LIKE_FUNCTIONS', 'PatternPlace', 'SIMPLE_LIKE', 'MAX_PATTERNS', 'pattern_places', 'pattern_texts',
-           'like_pattern', 'runnable_pattern', 'guard_patterns', 'raise_if_longer', 'null_if_longer']
+__all__ = ['guard_patterns', 'raise_if_longer', 'null_if_longer']
 
 # %% ../../../nbs/contract/sql/07_sql_patterns.ipynb #d2dcab2c
-REGEX_ARGUMENTS = dict.fromkeys(("regexp", "rlike", "regexp_like", "regexp_count", "regexp_extract", "regexp_extract_all", "regexp_instr", "regexp_replace", "regexp_substr", "split"), (1,)) | {"str_to_map": (1, 2)}
-LIKE_FUNCTIONS = ("like", "ilike")
-PatternPlace = tuple["exp.Expr", "exp.Expr", bool]  # the value that is matched, the pattern, and whether it is one of LIKE
+_REGEX_ARGUMENTS = dict.fromkeys(("regexp", "rlike", "regexp_like", "regexp_count", "regexp_extract", "regexp_extract_all", "regexp_instr", "regexp_replace", "regexp_substr", "split"), (1,)) | {"str_to_map": (1, 2)}
+_LIKE_FUNCTIONS = ("like", "ilike")
+_PatternPlace = tuple["exp.Expr", "exp.Expr", bool]  # the value that is matched, the pattern, and whether it is one of LIKE
 
 
-def pattern_places(tree: exp.Expr) -> Iterator[PatternPlace]:
+def _pattern_places(tree: exp.Expr) -> Iterator[_PatternPlace]:
     """Yield each place of a tree where a value is matched with a pattern."""
     from sqlglot import exp
 
     for node in tree.find_all(exp.RegexpLike, exp.Like, exp.ILike, exp.Anonymous):
         if isinstance(node, exp.Anonymous):
             name, given = node.name.lower(), node.expressions
-            for place in REGEX_ARGUMENTS.get(name, (1,) if name in LIKE_FUNCTIONS else ()):
+            for place in _REGEX_ARGUMENTS.get(name, (1,) if name in _LIKE_FUNCTIONS else ()):
                 if place < len(given):
-                    yield given[0], given[place], name in LIKE_FUNCTIONS
+                    yield given[0], given[place], name in _LIKE_FUNCTIONS
         else:
             yield node.this, node.expression, not isinstance(node, exp.RegexpLike)
 
 
-def pattern_texts(pattern: exp.Expr) -> list[exp.Expr]:
+def _pattern_texts(pattern: exp.Expr) -> list[exp.Expr]:
     """Return the texts of a pattern, or of several behind ANY or ALL; raises ValueError where one is no text."""
     from sqlglot import exp
 
@@ -51,26 +50,26 @@ def pattern_texts(pattern: exp.Expr) -> list[exp.Expr]:
     return list(texts)
 
 # %% ../../../nbs/contract/sql/07_sql_patterns.ipynb #d246712b
-SIMPLE_LIKE = re.compile(r"%*(?:[^%_\\]|\\.)*%*|(?:[^%_\\]|\\.)*%(?:[^%_\\]|\\.)*", re.DOTALL)
-MAX_PATTERNS = 50
+_SIMPLE_LIKE = re.compile(r"%*(?:[^%_\\]|\\.)*%*|(?:[^%_\\]|\\.)*%(?:[^%_\\]|\\.)*", re.DOTALL)
+_MAX_PATTERNS = 50
 
 
-def like_pattern(text: str) -> str:
+def _like_pattern(text: str) -> str:
     """Return the regular expression of a pattern of LIKE; behind a last `%`, which takes whatever is left, nothing needs to be matched."""
     signs, parts = {"%": ".*", "_": "."}, re.findall(r"\\.|.", text, re.DOTALL)
     end = "" if parts[-1:] == ["%"] else "$"
     return "(?s)^" + "".join(signs.get(part) or re.sub(r"([^\w\s]|_)", r"\\\1", part[-1]) for part in (parts if end else parts[:-1])) + end
 
 
-def runnable_pattern(text: str, is_like: bool) -> tuple[str, int | None]:
+def _runnable_pattern(text: str, is_like: bool) -> tuple[str, int | None]:
     """Return a pattern as it may be run, its repeated groups possessive where they would end Java on a long value, and up to which length values may be matched with it, None for any.
 
     Raises ValueError with the reason where it may not be run.
     """
-    if is_like and SIMPLE_LIKE.fullmatch(text):
+    if is_like and _SIMPLE_LIKE.fullmatch(text):
         return text, None
     try:
-        java = as_java(like_pattern(text) if is_like else text)
+        java = as_java(_like_pattern(text) if is_like else text)
         judged = judge_java_pattern(java)
     except ExplodingPatternError as error:
         raise ValueError(f"the pattern {text!r} may not be run: {error}") from None
@@ -85,14 +84,14 @@ def guard_patterns(tree: exp.Expr, guard: Callable[[exp.Expr, int], exp.Expr]) -
 
     Raises ValueError with the reason where a pattern may not be run.
     """
-    places = list(pattern_places(tree))
-    if len(places) > MAX_PATTERNS:
-        raise ValueError(f"it has more than {MAX_PATTERNS} patterns")
+    places = list(_pattern_places(tree))
+    if len(places) > _MAX_PATTERNS:
+        raise ValueError(f"it has more than {_MAX_PATTERNS} patterns")
     found = []
     for value, pattern, is_like in places:
         limits = []
-        for text in pattern_texts(pattern):
-            runs, limit = runnable_pattern(text.name, is_like)
+        for text in _pattern_texts(pattern):
+            runs, limit = _runnable_pattern(text.name, is_like)
             text.set("this", runs)
             limits += [limit] if limit is not None else []
         if limits:

@@ -14,10 +14,7 @@ from typing import Any
 from ..model import STRING, Array, DataType, Field, Map, Scalar, Struct
 
 # %% auto #0
-__all__ = ['SQL_ESCAPES', 'SQL_NAMES', 'MAX_NESTING', 'TOKEN', 'SCALAR_NAMES', 'UNESCAPES', 'quote', 'escape_character',
-           'sql_literal', 'sql_by_reference', 'sql_type', 'struct_member_sql', 'member_name', 'type_tokens',
-           'TypeReader', 'read_sql_type', 'read_members', 'unescape_text', 'read_type_arguments', 'read_scalar',
-           'parse_sql_type']
+__all__ = ['quote', 'sql_literal', 'sql_by_reference', 'sql_type', 'parse_sql_type']
 
 # %% ../../../nbs/contract/sql/00_sqltype.ipynb #c1dc835b
 def quote(identifier: str) -> str:
@@ -27,12 +24,12 @@ def quote(identifier: str) -> str:
     return "`" + identifier.replace("`", "``") + "`"
 
 # %% ../../../nbs/contract/sql/00_sqltype.ipynb #a5c020f5
-SQL_ESCAPES = {"\\": "\\\\", "'": "\\'", "\n": "\\n", "\r": "\\r", "\t": "\\t", "\x00": "\\0"}
+_SQL_ESCAPES = {"\\": "\\\\", "'": "\\'", "\n": "\\n", "\r": "\\r", "\t": "\\t", "\x00": "\\0"}
 
 
-def escape_character(character: str) -> str:
+def _escape_character(character: str) -> str:
     """Return a character as it stands in a literal; one beyond Unicode's first plane by its number, because Delta counts it as two where it looks for CLUSTER BY."""
-    return SQL_ESCAPES.get(character, character) if character <= "\uffff" else f"\\U{ord(character):08X}"
+    return _SQL_ESCAPES.get(character, character) if character <= "\uffff" else f"\\U{ord(character):08X}"
 
 
 def sql_literal(value: Any) -> str:
@@ -47,7 +44,7 @@ def sql_literal(value: Any) -> str:
         case float():
             return f"{value!r}D" if value == value and abs(value) != float("inf") else f"CAST('{value}' AS DOUBLE)"
         case str():
-            return "'" + "".join(escape_character(character) for character in value).replace("${", "$\\{") + "'"
+            return "'" + "".join(_escape_character(character) for character in value).replace("${", "$\\{") + "'"
         case datetime.datetime():
             return f"TIMESTAMP'{value.isoformat(' ')}'"
         case datetime.date():
@@ -60,7 +57,7 @@ def sql_by_reference(sql: str) -> str:
     return f"array({sql})[0 * spark_partition_id()]"
 
 # %% ../../../nbs/contract/sql/00_sqltype.ipynb #8ffcbc60
-SQL_NAMES = {
+_SQL_NAMES = {
     "string": "STRING", "binary": "BINARY", "boolean": "BOOLEAN", "byte": "TINYINT", "short": "SMALLINT", "integer": "INT", "long": "BIGINT",
     "float": "FLOAT", "double": "DOUBLE", "date": "DATE", "time": "TIME", "timestamp": "TIMESTAMP", "timestamp_ntz": "TIMESTAMP_NTZ",
     "variant": "VARIANT", "null": "VOID",
@@ -75,31 +72,31 @@ def sql_type(type: DataType) -> str:
         case Scalar("varchar" | "char" as name, length=length):
             return f"{name.upper()}({length})" if length else "STRING"
         case Scalar(name):
-            return SQL_NAMES[name]
+            return _SQL_NAMES[name]
         case Array(element):
             return f"ARRAY<{sql_type(element.type)}>"
         case Map(key, value):
             return f"MAP<{sql_type(key.type)}, {sql_type(value.type)}>"
         case Struct(fields):
-            return f"STRUCT<{', '.join(struct_member_sql(item) for item in fields)}>"
+            return f"STRUCT<{', '.join(_struct_member_sql(item) for item in fields)}>"
     raise TypeError(f"{type!r} is not a type.")
 
 
-def struct_member_sql(item: Field) -> str:
+def _struct_member_sql(item: Field) -> str:
     """Return a struct's member: name, type, NOT NULL and comment."""
-    parts = [f"{member_name(item.column)}: {sql_type(item.type)}", "NOT NULL" if item.required else "", f"COMMENT {sql_literal(item.description)}" if item.description else ""]
+    parts = [f"{_member_name(item.column)}: {sql_type(item.type)}", "NOT NULL" if item.required else "", f"COMMENT {sql_literal(item.description)}" if item.description else ""]
     return " ".join(part for part in parts if part)
 
 
-def member_name(name: str) -> str:
+def _member_name(name: str) -> str:
     """Return a member's name, quoted where it is not a plain word."""
     return name if re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name) and name.upper() not in ("NOT", "COMMENT") else quote(name)
 
 # %% ../../../nbs/contract/sql/00_sqltype.ipynb #cd4cdf16
-MAX_NESTING = 100
-TOKEN = re.compile(r"\s*(?:(`(?:[^`]|``)+`)|('(?:[^'\\]|\\.)*')|(-?[0-9]+)|([A-Za-z_][A-Za-z0-9_$]*)|([<>(),:]))", re.DOTALL)
-SCALAR_NAMES = {
-    **{sql.lower(): name for name, sql in SQL_NAMES.items()}, **{name: name for name in SQL_NAMES},
+_MAX_NESTING = 100
+_TOKEN = re.compile(r"\s*(?:(`(?:[^`]|``)+`)|('(?:[^'\\]|\\.)*')|(-?[0-9]+)|([A-Za-z_][A-Za-z0-9_$]*)|([<>(),:]))", re.DOTALL)
+_SCALAR_NAMES = {
+    **{sql.lower(): name for name, sql in _SQL_NAMES.items()}, **{name: name for name in _SQL_NAMES},
     "text": "string", "uuid": "string", "nvarchar": "string", "clob": "string", "json": "string", "bytes": "binary", "varbinary": "binary", "blob": "binary",
     "bool": "boolean", "int8": "byte", "int16": "short", "int32": "integer", "int64": "long", "int4": "integer", "real": "float", "float4": "float",
     "float8": "double", "float64": "double", "float32": "float", "decimal": "decimal", "number": "decimal", "numeric": "decimal", "dec": "decimal",
@@ -107,12 +104,12 @@ SCALAR_NAMES = {
 }
 
 
-def type_tokens(text: str) -> list[str]:
+def _type_tokens(text: str) -> list[str]:
     """Return the tokens of a type; raises ValueError at what is none."""
     found, position = [], 0
     text = text.strip()
     while position < len(text):
-        match = TOKEN.match(text, position)
+        match = _TOKEN.match(text, position)
         if not match:
             raise ValueError(f"{text[position:position + 20]!r} is not part of a type.")
         found.append(match[0].strip())
@@ -120,11 +117,11 @@ def type_tokens(text: str) -> list[str]:
     return found
 
 # %% ../../../nbs/contract/sql/00_sqltype.ipynb #8575613b
-class TypeReader:
+class _TypeReader:
     """Reads a type from tokens, left to right."""
 
     def __init__(self, text: str, own: Mapping[str, Scalar]) -> None:
-        self.text, self.tokens, self.at, self.depth = text, type_tokens(text), 0, 0
+        self.text, self.tokens, self.at, self.depth = text, _type_tokens(text), 0, 0
         self.own = own
 
     def peek(self) -> str:
@@ -146,30 +143,30 @@ class TypeReader:
         return is_next
 
 # %% ../../../nbs/contract/sql/00_sqltype.ipynb #da7b396c
-def read_sql_type(reader: TypeReader) -> DataType:
+def _read_sql_type(reader: _TypeReader) -> DataType:
     """Read one type."""
     name = reader.take().lower()
     reader.depth += 1
-    if reader.depth > MAX_NESTING:
-        raise ValueError(f"A type nests at most {MAX_NESTING} levels.")
+    if reader.depth > _MAX_NESTING:
+        raise ValueError(f"A type nests at most {_MAX_NESTING} levels.")
     result: DataType
     if name == "array" and reader.accept("<"):
-        result = Array(Field("element", read_sql_type(reader)))
+        result = Array(Field("element", _read_sql_type(reader)))
         reader.take(">")
     elif name == "map" and reader.accept("<"):
-        key = read_sql_type(reader)
+        key = _read_sql_type(reader)
         reader.take(",")
-        result = Map(Field("key", key), Field("value", read_sql_type(reader)))
+        result = Map(Field("key", key), Field("value", _read_sql_type(reader)))
         reader.take(">")
     elif name in ("struct", "row", "record") and reader.accept("<"):
-        result = Struct(tuple(read_members(reader)))
+        result = Struct(tuple(_read_members(reader)))
     else:
-        result = read_scalar(reader, name)
+        result = _read_scalar(reader, name)
     reader.depth -= 1
     return result
 
 # %% ../../../nbs/contract/sql/00_sqltype.ipynb #267b68aa
-def read_members(reader: TypeReader) -> list[Field]:
+def _read_members(reader: _TypeReader) -> list[Field]:
     """Read a struct's members up to its closing bracket."""
     members: list[Field] = []
     while not reader.accept(">"):
@@ -178,24 +175,24 @@ def read_members(reader: TypeReader) -> list[Field]:
         token = reader.take()
         name = token[1:-1].replace("``", "`") if token.startswith("`") else token
         reader.accept(":")
-        type = read_sql_type(reader)
+        type = _read_sql_type(reader)
         required = reader.accept("NOT")
         if required:
             reader.take("NULL")
-        comment = unescape_text(reader.take()) if reader.accept("COMMENT") else ""
+        comment = _unescape_text(reader.take()) if reader.accept("COMMENT") else ""
         members.append(Field(name, type, description=comment, required=required))
     return members
 
 
-UNESCAPES = {"n": "\n", "r": "\r", "t": "\t", "0": "\x00"}
+_UNESCAPES = {"n": "\n", "r": "\r", "t": "\t", "0": "\x00"}
 
 
-def unescape_text(literal: str) -> str:
+def _unescape_text(literal: str) -> str:
     """Return the text of a literal in single quotes."""
-    return re.sub(r"\\U([0-9A-F]{8})|\\(.)", lambda match: chr(int(match[1], 16)) if match[1] else UNESCAPES.get(match[2], match[2]), literal[1:-1], flags=re.DOTALL)
+    return re.sub(r"\\U([0-9A-F]{8})|\\(.)", lambda match: chr(int(match[1], 16)) if match[1] else _UNESCAPES.get(match[2], match[2]), literal[1:-1], flags=re.DOTALL)
 
 # %% ../../../nbs/contract/sql/00_sqltype.ipynb #cf84a0d4
-def read_type_arguments(reader: TypeReader) -> tuple[list[int], bool]:
+def _read_type_arguments(reader: _TypeReader) -> tuple[list[int], bool]:
     """Return the numbers in brackets after a type's name, and whether MAX stands for them; raises ValueError for anything else."""
     numbers: list[int] = []
     if not reader.accept("("):
@@ -210,15 +207,15 @@ def read_type_arguments(reader: TypeReader) -> tuple[list[int], bool]:
     return numbers, False
 
 
-def read_scalar(reader: TypeReader, name: str) -> Scalar:
+def _read_scalar(reader: _TypeReader, name: str) -> Scalar:
     """Read what follows a scalar's name: its precision and scale, its length, or words such as WITHOUT TIME ZONE."""
-    arguments, is_longest = read_type_arguments(reader)
+    arguments, is_longest = _read_type_arguments(reader)
     if name in reader.own and not arguments and not is_longest:
         return reader.own[name]
     if is_longest and name in ("varchar", "nvarchar", "char", "varbinary", "string"):
         name = "binary" if name == "varbinary" else "string"
     name = {"character": "char", "varying": "varchar", "varchar2": "varchar"}.get(name, name)
-    most = 2 if SCALAR_NAMES.get(name) in ("decimal", "float", "double") else 1  # FLOAT(7,4) is written for other servers
+    most = 2 if _SCALAR_NAMES.get(name) in ("decimal", "float", "double") else 1  # FLOAT(7,4) is written for other servers
     if len(arguments) > most or (is_longest and name not in ("string", "binary")):
         raise ValueError(f"{reader.text!r} has more in brackets than {name} takes.")
     if name in ("varchar", "char"):
@@ -231,7 +228,7 @@ def read_scalar(reader: TypeReader, name: str) -> Scalar:
         reader.accept("PRECISION")
     if name == "float" and len(arguments) == 1 and arguments[0] > 24:  # binary digits, of which a float has 24 (SQL Server, *float and real*; PostgreSQL, *Numeric Types*)
         name = "double"
-    known = SCALAR_NAMES.get(name)
+    known = _SCALAR_NAMES.get(name)
     if known is None:
         raise ValueError(f"{name!r} is not a type that Spark SQL knows.")
     if known == "decimal":
@@ -248,8 +245,8 @@ def parse_sql_type(text: str, own: Mapping[str, Scalar] | None = None) -> DataTy
     """
     if len(text) > 1_000_000:
         raise ValueError("A type has at most a million characters.")
-    reader = TypeReader(text, own or {})
-    result = read_sql_type(reader)
+    reader = _TypeReader(text, own or {})
+    result = _read_sql_type(reader)
     if reader.peek():
         raise ValueError(f"{text!r}: {reader.peek()!r} is left over after the type.")
     return result

@@ -14,14 +14,10 @@ from ..quality.rules import rules, slug, split_reference
 from .sqltype import quote, sql_literal, sql_type
 
 # %% auto #0
-__all__ = ['METADATA_TYPE', 'BRONZE_COLUMNS', 'EVENT_TYPE', 'PROPERTIES_TYPE', 'ENVELOPE_COLUMNS', 'BRONZE_STATISTICS',
-           'QUARANTINE_COLUMNS', 'QUARANTINE_SUFFIX', 'DELETED_SUFFIX', 'CHANGED_BY', 'HISTORY_COLUMNS',
-           'CHECKED_KINDS', 'CHECK_PREFIX', 'TableColumn', 'ForeignKey', 'Table', 'delta_type', 'delta_field',
-           'drop_length_limits', 'table_properties', 'metadata_column', 'envelope_columns', 'quote_in_list',
-           'statistics_property', 'bronze_table', 'quarantine_table', 'silver_table', 'contract_columns',
-           'deletions_table', 'gold_table', 'tables', 'table_names', 'is_strict', 'silver_checks', 'silver_clustering',
-           'can_cluster', 'contract_clustering', 'foreign_keys', 'table_tags', 'column_tags', 'tags_of', 'Dialect',
-           'create_statements', 'column_definition', 'check_statements', 'tag_statements']
+__all__ = ['EVENT_TYPE', 'ENVELOPE_COLUMNS', 'QUARANTINE_SUFFIX', 'DELETED_SUFFIX', 'CHECK_PREFIX', 'TableColumn', 'ForeignKey',
+           'Table', 'delta_type', 'drop_length_limits', 'envelope_columns', 'bronze_table', 'quarantine_table',
+           'silver_table', 'contract_columns', 'deletions_table', 'gold_table', 'tables', 'table_names',
+           'silver_checks', 'tags_of', 'Dialect', 'create_statements']
 
 # %% ../../../nbs/contract/sql/09_table.ipynb #d0488022
 @dataclass(frozen=True)
@@ -47,7 +43,7 @@ class ForeignKey:
 
 @dataclass(frozen=True)
 class Table:
-    """A table as it should be; `checks` maps a constraint's name to its SQL, `column_tags` a column to its tags."""
+    """A table as it should be; `checks` maps a constraint's name to its SQL, `_column_tags` a column to its tags."""
 
     catalog: str
     schema: str
@@ -69,15 +65,15 @@ def delta_type(type: DataType, is_enforceable: bool = False) -> DataType:
         case Scalar("time" | "null"):
             return STRING
         case Array(element):
-            return Array(delta_field(element))
+            return Array(_delta_field(element))
         case Map(key, value):
-            return Map(delta_field(key), delta_field(value))
+            return Map(_delta_field(key), _delta_field(value))
         case Struct(fields):
-            return Struct(tuple(delta_field(item, is_enforceable) for item in fields))
+            return Struct(tuple(_delta_field(item, is_enforceable) for item in fields))
     return type
 
 
-def delta_field(item: Field, is_enforceable: bool = False) -> Field:
+def _delta_field(item: Field, is_enforceable: bool = False) -> Field:
     """Return a part of a type as Delta stores it."""
     is_required = is_enforceable and item.required
     return replace(item, type=delta_type(item.type, is_required), required=is_required)
@@ -97,18 +93,18 @@ def drop_length_limits(type: DataType) -> DataType:
     return type
 
 # %% ../../../nbs/contract/sql/09_table.ipynb #c6644071
-METADATA_TYPE = ("STRUCT<file_path: STRING, file_name: STRING, file_size: BIGINT, file_modification_time: TIMESTAMP, run_id: STRING, batch_id: BIGINT, "
+_METADATA_TYPE = ("STRUCT<file_path: STRING, file_name: STRING, file_size: BIGINT, file_modification_time: TIMESTAMP, run_id: STRING, batch_id: BIGINT, "
                  "contract_version: STRING, stream: STRING, block_start: BIGINT, row: BIGINT>")
-BRONZE_COLUMNS = (
+_BRONZE_COLUMNS = (
     TableColumn("carlton_current_date", "TIMESTAMP", True, "When the row was written."),
-    TableColumn("carlton_metadata", METADATA_TYPE, True, "Where in which file the row was, the stream, batch and run that wrote it, and the contract's version."),
+    TableColumn("carlton_metadata", _METADATA_TYPE, True, "Where in which file the row was, the stream, batch and run that wrote it, and the contract's version."),
     TableColumn("carlton_rescued", "STRING", True, "What did not fit the contract, as JSON by column, with the file's path."),
     TableColumn("carlton_broken_rules", "ARRAY<STRING>", True, "The rules that the row breaks; empty where it keeps all."),
     TableColumn("carlton_is_quarantined", "BOOLEAN", True, "The row breaks a rule that keeps it out of silver."),
 )
 
 
-def table_properties(contract: Contract, model: Model, layer: str) -> dict[str, str]:
+def _table_properties(contract: Contract, model: Model, layer: str) -> dict[str, str]:
     """Return the table's properties: where it comes from, and column mapping where a name needs it (Delta, *Column mapping*)."""
     retention = contract.service_level("retention")
     said = {"datamaster.contract": contract.id, "datamaster.contract_version": contract.version, "datamaster.model": model.name, "datamaster.layer": layer,
@@ -116,28 +112,28 @@ def table_properties(contract: Contract, model: Model, layer: str) -> dict[str, 
     said |= {"datamaster.key": ", ".join(item.column for item in model.key)} if layer in ("silver", "gold") else {}
     needs_mapping = any(re.search(r"[ ,;{}()\n\t=]", item.column) for _, item in walk_fields(model.fields))
     return {**{key: value for key, value in said.items() if value}, **({"delta.columnMapping.mode": "name"} if needs_mapping else {}),
-            **statistics_property(model, layer)}
+            **_statistics_property(model, layer)}
 
 
 EVENT_TYPE = ("STRUCT<enqueued_at: TIMESTAMP, sequence_number: BIGINT, offset: STRING, partition: STRING, "
               "properties: STRING, system_properties: STRING>")
-PROPERTIES_TYPE = "MAP<STRING, STRUCT<member0: BIGINT, member1: DOUBLE, member2: STRING, member3: BINARY>>"
+_PROPERTIES_TYPE = "MAP<STRING, STRUCT<member0: BIGINT, member1: DOUBLE, member2: STRING, member3: BINARY>>"
 ENVELOPE_COLUMNS = (  # Azure, *Exploring captured Avro files in Azure Event Hubs*; of a union Spark makes a struct
     TableColumn("SequenceNumber", "BIGINT", True, "The event's number in its partition."),
     TableColumn("Offset", "STRING", True, "Where in its partition the event is."),
     TableColumn("EnqueuedTimeUtc", "STRING", True, "When the topic took the event, as Event Hubs writes it."),
-    TableColumn("SystemProperties", PROPERTIES_TYPE, True, "What Event Hubs says of the event."),
-    TableColumn("Properties", PROPERTIES_TYPE, True, "What its sender says of the event."),
+    TableColumn("SystemProperties", _PROPERTIES_TYPE, True, "What Event Hubs says of the event."),
+    TableColumn("Properties", _PROPERTIES_TYPE, True, "What its sender says of the event."),
     TableColumn("Body", "BINARY", True, "The record as it was sent; of an event with a list, the item that the row is."),
 )
 
 
-def metadata_column(contract: Contract, model: Model) -> TableColumn:
+def _metadata_column(contract: Contract, model: Model) -> TableColumn:
     """Return the column that says where a row came from; of an event it has the envelope too (`event`)."""
-    plain = BRONZE_COLUMNS[1]
+    plain = _BRONZE_COLUMNS[1]
     if not contract.arrives_as_events(model):
         return plain
-    return replace(plain, type=f"{METADATA_TYPE.removesuffix('>')}, event: {EVENT_TYPE}>")
+    return replace(plain, type=f"{_METADATA_TYPE.removesuffix('>')}, event: {EVENT_TYPE}>")
 
 
 def envelope_columns(contract: Contract) -> tuple[TableColumn, ...]:
@@ -146,20 +142,20 @@ def envelope_columns(contract: Contract) -> tuple[TableColumn, ...]:
     return ENVELOPE_COLUMNS if is_kept else ()
 
 
-BRONZE_STATISTICS = ("carlton_metadata.stream", "carlton_metadata.batch_id", "carlton_current_date")
+_BRONZE_STATISTICS = ("carlton_metadata.stream", "carlton_metadata.batch_id", "carlton_current_date")
 
 
-def quote_in_list(name: str) -> str:
+def _quote_in_list(name: str) -> str:
     """Return a column's name as Delta writes it in a list of names: quoted where it has to be."""
     return name if re.fullmatch(r"[A-Za-z0-9_]*[A-Za-z_][A-Za-z0-9_]*", name) else quote(name)
 
 
-def statistics_property(model: Model, layer: str) -> dict[str, str]:
+def _statistics_property(model: Model, layer: str) -> dict[str, str]:
     """Return the property that says which columns have statistics: of bronze, those by which its rows are found; else a late one too, which clustering needs and
     Delta keeps for the first 32 columns only (Delta, *Data skipping*)."""
     if layer == "bronze":
-        return {"delta.dataSkippingStatsColumns": ",".join([*map(quote_in_list, contract_clustering(model)), *BRONZE_STATISTICS])}
-    clustered = silver_clustering(model) if layer == "silver" else contract_clustering(model)
+        return {"delta.dataSkippingStatsColumns": ",".join([*map(_quote_in_list, _contract_clustering(model)), *_BRONZE_STATISTICS])}
+    clustered = _silver_clustering(model) if layer == "silver" else _contract_clustering(model)
     leaves, last = 0, 0
     for item in model.fields:
         leaves += 1 + sum(not isinstance(part.type, Struct) for _, part in walk_fields(nested_fields(item.type)))
@@ -170,13 +166,13 @@ def statistics_property(model: Model, layer: str) -> dict[str, str]:
 def bronze_table(contract: Contract, model: Model, catalog: str) -> Table:
     """Return a model's bronze table: every column nullable, so that any row can be kept."""
     columns = tuple(TableColumn(item.column, sql_type(delta_type(drop_length_limits(item.type))), True, item.description, item.aliases) for item in model.fields)
-    arrived, _, *others = BRONZE_COLUMNS
-    own = (*envelope_columns(contract), arrived, metadata_column(contract, model), *others)
-    return Table(catalog, "bronze", model.table, (*columns, *own), model.description, cluster_by=contract_clustering(model),
-                 properties=table_properties(contract, model, "bronze"), tags=table_tags(contract, model), column_tags=column_tags(model))
+    arrived, _, *others = _BRONZE_COLUMNS
+    own = (*envelope_columns(contract), arrived, _metadata_column(contract, model), *others)
+    return Table(catalog, "bronze", model.table, (*columns, *own), model.description, cluster_by=_contract_clustering(model),
+                 properties=_table_properties(contract, model, "bronze"), tags=_table_tags(contract, model), column_tags=_column_tags(model))
 
 # %% ../../../nbs/contract/sql/09_table.ipynb #6c05095e
-QUARANTINE_COLUMNS = (
+_QUARANTINE_COLUMNS = (
     TableColumn("carlton_quarantine_id", "STRING", True, "Identifies the quarantined row."),
     TableColumn("carlton_record", "BIGINT", True, "The record's number in its file, from 1, without the header."),
     TableColumn("carlton_released_by", "STRING", True, "The replay that found the row good and moves it on."),
@@ -188,18 +184,18 @@ QUARANTINE_SUFFIX, DELETED_SUFFIX = "_quarantine", "_deleted"
 def quarantine_table(contract: Contract, model: Model, catalog: str) -> Table:
     """Return the table of a model's quarantined rows: bronze's columns, and what became of the row."""
     bronze = bronze_table(contract, model, catalog)
-    properties = table_properties(contract, model, "quarantine")
-    return replace(bronze, name=model.table + QUARANTINE_SUFFIX, columns=(*bronze.columns, *QUARANTINE_COLUMNS), cluster_by=(), properties=properties,
+    properties = _table_properties(contract, model, "quarantine")
+    return replace(bronze, name=model.table + QUARANTINE_SUFFIX, columns=(*bronze.columns, *_QUARANTINE_COLUMNS), cluster_by=(), properties=properties,
                    comment=f"The quarantined rows of {model.name}, with the rules that they break.")
 
 # %% ../../../nbs/contract/sql/09_table.ipynb #9d06ab8b
-CHANGED_BY = TableColumn("carlton_changed_by", "STRUCT<stream: STRING, batch_id: BIGINT, run_id: STRING>", True, "The stream, batch and run that wrote the row.")
-HISTORY_COLUMNS = (
+_CHANGED_BY = TableColumn("carlton_changed_by", "STRUCT<stream: STRING, batch_id: BIGINT, run_id: STRING>", True, "The stream, batch and run that wrote the row.")
+_HISTORY_COLUMNS = (
     TableColumn("carlton_valid_from", "TIMESTAMP", True, "When the version began to hold."),
     TableColumn("carlton_valid_to", "TIMESTAMP", True, "When the next version, or a deletion, ended it; absent while it holds."),
     TableColumn("carlton_is_current", "BOOLEAN", True, "The version holds."),
 )
-CHECKED_KINDS = ("enum", "range", "length")
+_CHECKED_KINDS = ("enum", "range", "length")
 
 
 def silver_table(contract: Contract, model: Model, catalog: str) -> Table:
@@ -208,16 +204,16 @@ def silver_table(contract: Contract, model: Model, catalog: str) -> Table:
     A model with history has a row a version, so that its key does not identify a row.
     """
     has_history = contract.keeps_history(model)
-    own = (metadata_column(contract, model), CHANGED_BY, *(HISTORY_COLUMNS if has_history else ()))
+    own = (_metadata_column(contract, model), _CHANGED_BY, *(_HISTORY_COLUMNS if has_history else ()))
     columns = (*contract_columns(model), *own)
     key = () if has_history else tuple(item.column for item in model.key)
-    return Table(catalog, "silver", model.table, columns, model.description, key, foreign_keys(contract, model),
-                 silver_checks(contract, model), silver_clustering(model), table_properties(contract, model, "silver"), table_tags(contract, model), column_tags(model))
+    return Table(catalog, "silver", model.table, columns, model.description, key, _foreign_keys(contract, model),
+                 silver_checks(contract, model), _silver_clustering(model), _table_properties(contract, model, "silver"), _table_tags(contract, model), _column_tags(model))
 
 
 def contract_columns(model: Model) -> tuple[TableColumn, ...]:
     """Return a model's columns as the contract promises them: lengths, and NOT NULL where a value is required."""
-    return tuple(TableColumn(item.column, sql_type(delta_type(item.type, is_strict(item))), not is_strict(item), item.description, item.aliases) for item in model.fields)
+    return tuple(TableColumn(item.column, sql_type(delta_type(item.type, _is_strict(item))), not _is_strict(item), item.description, item.aliases) for item in model.fields)
 
 
 def deletions_table(contract: Contract, model: Model, catalog: str) -> Table:
@@ -225,14 +221,14 @@ def deletions_table(contract: Contract, model: Model, catalog: str) -> Table:
     deciding = (*model.key, *(item for item in contract.latest_by(model) if item not in model.key))
     columns = tuple(TableColumn(item.column, sql_type(delta_type(drop_length_limits(item.type))), True, item.description, item.aliases) for item in deciding)
     content = TableColumn("carlton_content", "BIGINT", True, "The hash of the row that deleted.")
-    return Table(catalog, "silver", model.table + DELETED_SUFFIX, (*columns, metadata_column(contract, model), CHANGED_BY, content), f"The deleted keys of {model.name}.",
-                 properties=table_properties(contract, model, "deleted"), tags=table_tags(contract, model))
+    return Table(catalog, "silver", model.table + DELETED_SUFFIX, (*columns, _metadata_column(contract, model), _CHANGED_BY, content), f"The deleted keys of {model.name}.",
+                 properties=_table_properties(contract, model, "deleted"), tags=_table_tags(contract, model))
 
 
 def gold_table(contract: Contract, model: Model, catalog: str) -> Table:
     """Return a model's gold table: the columns that the contract promises of what its query gives."""
-    return Table(catalog, "gold", model.table, contract_columns(model), model.description, tuple(item.column for item in model.key), cluster_by=silver_clustering(model),
-                 properties=table_properties(contract, model, "gold"), tags=table_tags(contract, model), column_tags=column_tags(model))
+    return Table(catalog, "gold", model.table, contract_columns(model), model.description, tuple(item.column for item in model.key), cluster_by=_silver_clustering(model),
+                 properties=_table_properties(contract, model, "gold"), tags=_table_tags(contract, model), column_tags=_column_tags(model))
 
 
 def tables(contract: Contract, catalog: str) -> tuple[Table, ...]:
@@ -253,7 +249,7 @@ def table_names(contract: Contract, model: Model) -> tuple[tuple[str, str], ...]
     return (("gold", model.table),) if model in contract.gold_models else (*bronze, *silver)
 
 
-def is_strict(item: Field) -> bool:
+def _is_strict(item: Field) -> bool:
     """The field must be there, as a key's field always must."""
     return item.required or bool(item.primary_key)
 
@@ -263,37 +259,37 @@ def silver_checks(contract: Contract, model: Model) -> dict[str, str]:
     checks: dict[str, str] = {}
     top = {item.name for item in model.fields}
     for rule in rules(contract, model):
-        if rule.kind in CHECKED_KINDS and rule.severity != "warn" and rule.predicate and rule.field in top and "forall" not in rule.predicate:
+        if rule.kind in _CHECKED_KINDS and rule.severity != "warn" and rule.predicate and rule.field in top and "forall" not in rule.predicate:
             name = slug(rule.id)
             checks[name if name not in checks else f"{name}_{len(checks)}"] = rule.predicate
     return checks
 
 
-def silver_clustering(model: Model) -> tuple[str, ...]:
+def _silver_clustering(model: Model) -> tuple[str, ...]:
     """Return the columns that silver is clustered by: what the contract says, else the key, by which rows are merged."""
-    return contract_clustering(model) or tuple(item.column for item in model.key if can_cluster(item))[:4]
+    return _contract_clustering(model) or tuple(item.column for item in model.key if _can_cluster(item))[:4]
 
 # %% ../../../nbs/contract/sql/09_table.ipynb #590ffde3
-def can_cluster(item: Field) -> bool:
+def _can_cluster(item: Field) -> bool:
     """The field's type has statistics that clustering uses."""
     return isinstance(item.type, Scalar) and item.type.name not in ("boolean", "binary", "variant", "null", "time")
 
 
-def contract_clustering(model: Model) -> tuple[str, ...]:
+def _contract_clustering(model: Model) -> tuple[str, ...]:
     """Return the columns that the contract clusters by: its `clusterBy` property, else fields with a cluster position, else with a partition position."""
     named = model.properties.get("clusterBy") or ()
     names = [str(name).strip() for name in (named.split(",") if isinstance(named, str) else named)]
-    known = {name: item for item in model.fields for name in (item.column, item.name) if can_cluster(item)}
+    known = {name: item for item in model.fields for name in (item.column, item.name) if _can_cluster(item)}
     if any(name in known for name in names):
         return tuple(dict.fromkeys(known[name].column for name in names if name in known))[:4]
     for attribute in ("cluster", "partition"):
-        chosen = sorted((item for item in model.fields if getattr(item, attribute) and can_cluster(item)), key=lambda item: getattr(item, attribute))
+        chosen = sorted((item for item in model.fields if getattr(item, attribute) and _can_cluster(item)), key=lambda item: getattr(item, attribute))
         if chosen:
             return tuple(item.column for item in chosen)[:4]
     return ()
 
 # %% ../../../nbs/contract/sql/09_table.ipynb #12b41fb3
-def foreign_keys(contract: Contract, model: Model) -> tuple[ForeignKey, ...]:
+def _foreign_keys(contract: Contract, model: Model) -> tuple[ForeignKey, ...]:
     """Return the foreign keys of a model whose other end is that model's whole primary key, as Unity Catalog asks."""
     tables = {item.name: item for item in contract.models}
     written: list[tuple[tuple[str, ...], str, tuple[str, ...]]] = [
@@ -310,12 +306,12 @@ def foreign_keys(contract: Contract, model: Model) -> tuple[ForeignKey, ...]:
     return tuple(found)
 
 # %% ../../../nbs/contract/sql/09_table.ipynb #a816f97a
-def table_tags(contract: Contract, model: Model) -> dict[str, str]:
+def _table_tags(contract: Contract, model: Model) -> dict[str, str]:
     """Return the tags of a model's tables."""
     return tags_of((*((f"domain={contract.domain}",) if contract.domain else ()), *contract.tags, *model.tags))
 
 
-def column_tags(model: Model) -> dict[str, dict[str, str]]:
+def _column_tags(model: Model) -> dict[str, dict[str, str]]:
     """Return the tags of the columns that have any: classification, pii and the field's own."""
     tags = {item.column: tags_of((*((f"classification={item.classification}",) if item.classification else ()), *(("pii=true",) if item.pii else ()), *item.tags))
             for item in model.fields}
@@ -340,7 +336,7 @@ class Dialect:
 
 def create_statements(table: Table, name: str, dialect: Dialect) -> tuple[str, ...]:
     """Return the SQL that creates a table under an already quoted name."""
-    columns = [column_definition(column) for column in table.columns]
+    columns = [_column_definition(column) for column in table.columns]
     if dialect.primary_keys and table.primary_key:
         columns.append(f"CONSTRAINT {quote(slug(table.name + '_pk'))} PRIMARY KEY ({', '.join(map(quote, table.primary_key))})")
     lines = [f"CREATE TABLE {name} (\n  " + ",\n  ".join(columns) + "\n) USING delta"]
@@ -351,23 +347,23 @@ def create_statements(table: Table, name: str, dialect: Dialect) -> tuple[str, .
     checks = {f"{CHECK_PREFIX}{key}": predicate for key, predicate in table.checks.items()} if dialect.checks_at_creation else {}
     if table.properties or checks:
         lines.append(f"TBLPROPERTIES ({', '.join(f'{sql_literal(key)} = {sql_literal(value)}' for key, value in {**table.properties, **checks}.items())})")
-    return ("\n".join(lines), *(check_statements(table, name) if not checks else ()), *(tag_statements(table, name) if dialect.tags else ()))
+    return ("\n".join(lines), *(_check_statements(table, name) if not checks else ()), *(_tag_statements(table, name) if dialect.tags else ()))
 
 
 CHECK_PREFIX = "delta.constraints."
 
 
-def column_definition(column: TableColumn) -> str:
+def _column_definition(column: TableColumn) -> str:
     """Return a column as SQL."""
     return f"{quote(column.name)} {column.type}" + ("" if column.nullable else " NOT NULL") + (f" COMMENT {sql_literal(column.comment)}" if column.comment else "")
 
 # %% ../../../nbs/contract/sql/09_table.ipynb #b320763a
-def check_statements(table: Table, name: str) -> tuple[str, ...]:
+def _check_statements(table: Table, name: str) -> tuple[str, ...]:
     """Return the SQL that adds a table's CHECK constraints."""
     return tuple(f"ALTER TABLE {name} ADD CONSTRAINT {quote(key)} CHECK ({predicate})" for key, predicate in table.checks.items())
 
 
-def tag_statements(table: Table, name: str) -> tuple[str, ...]:
+def _tag_statements(table: Table, name: str) -> tuple[str, ...]:
     """Return the SQL that sets a table's and its columns' tags (Databricks, *ALTER TABLE ... SET TAGS*)."""
     def listed(tags: Mapping[str, str]) -> str:
         return ", ".join(f"{sql_literal(key)} = {sql_literal(value)}" for key, value in tags.items())

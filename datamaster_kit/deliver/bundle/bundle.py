@@ -30,23 +30,21 @@ from ...lakehouse.names import SCHEMAS
 from ...project.project_file import Project
 
 # %% auto #0
-__all__ = ['NO_BUNDLE_TARGET', 'COMMAND_VERSION', 'WAREHOUSE_ID_PATTERN', 'BUNDLE_README_TEMPLATE', 'BUNDLE_VARIABLE_PATTERN',
-           'BUNDLE_FILE_HEADER', 'BUNDLE_NOT_OURS', 'target_faults', 'root_file', 'warehouse_value', 'target_entry',
-           'bundle_readme', 'NoAliasDumper', 'bundle_yaml', 'bundle_files', 'dashboards_of', 'write_bundle']
+__all__ = ['bundle_files', 'dashboards_of', 'write_bundle']
 
 # %% ../../../nbs/deliver/bundle/01_bundle.ipynb #b1a8b27c
-NO_BUNDLE_TARGET = code("bundle-target", "The project has no workspace, or one without an address, for a bundle to deploy to.", "add the workspace with its `host` under `targets:` in the project file")
-COMMAND_VERSION = ">=0.295.0"  # the first with bundle.engine
+_NO_BUNDLE_TARGET = code("bundle-target", "The project has no workspace, or one without an address, for a bundle to deploy to.", "add the workspace with its `host` under `targets:` in the project file")
+_COMMAND_VERSION = ">=0.295.0"  # the first with bundle.engine
 
 
-def target_faults(project: Project) -> list[Fault]:
+def _target_faults(project: Project) -> list[Fault]:
     """Return what is wrong with the project's targets as those of a bundle."""
     if not project.targets:
-        return [NO_BUNDLE_TARGET.fault("the project file names no workspace under `targets:`", path="$.targets", file="datamaster.yaml")]
-    return [NO_BUNDLE_TARGET.fault(f"the target {name!r} has no host", path=f"$.targets.{name}", file="datamaster.yaml") for name, settings in project.targets.items() if not settings.get("host")]
+        return [_NO_BUNDLE_TARGET.fault("the project file names no workspace under `targets:`", path="$.targets", file="datamaster.yaml")]
+    return [_NO_BUNDLE_TARGET.fault(f"the target {name!r} has no host", path=f"$.targets.{name}", file="datamaster.yaml") for name, settings in project.targets.items() if not settings.get("host")]
 
 
-def root_file(project: Project, kinds: Iterable[str], used: Iterable[str], permissions: Sequence[Mapping[str, Any]] = (), lookups: Mapping[str, Any] | None = None) -> dict[str, Any]:
+def _root_file(project: Project, kinds: Iterable[str], used: Iterable[str], permissions: Sequence[Mapping[str, Any]] = (), lookups: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """Return the content of databricks.yml.
 
     `kinds` are the kinds of resources, a file each, `used` the variables that they refer to, `permissions` who may do what with all of it, and `lookups` further variables.
@@ -61,33 +59,33 @@ def root_file(project: Project, kinds: Iterable[str], used: Iterable[str], permi
     }
     used = set(used)
     return {
-        "bundle": {"name": f"datamaster_{names.stem}", "engine": "direct", "databricks_cli_version": COMMAND_VERSION},
+        "bundle": {"name": f"datamaster_{names.stem}", "engine": "direct", "databricks_cli_version": _COMMAND_VERSION},
         "include": [f"resources/{kind}.yml" for kind in kinds],
         "variables": {name: said for name, said in variables.items() if name in used},
         **({"permissions": list(permissions)} if permissions else {}),
-        "targets": {name: target_entry(settings, name == next(iter(project.targets)), "warehouse_id" in used) for name, settings in project.targets.items()},
+        "targets": {name: _target_entry(settings, name == next(iter(project.targets)), "warehouse_id" in used) for name, settings in project.targets.items()},
     }
 
 
-WAREHOUSE_ID_PATTERN = re.compile(r"[0-9a-f]{16}")
+_WAREHOUSE_ID_PATTERN = re.compile(r"[0-9a-f]{16}")
 
 
-def warehouse_value(settings: Mapping[str, Any]) -> str | dict[str, Any]:
+def _warehouse_value(settings: Mapping[str, Any]) -> str | dict[str, Any]:
     """Return the value of a target's variable of the SQL warehouse: an id, or a lookup by name; empty where the target names none."""
     named = str(settings.get("warehouse") or "")
-    if settings.get("warehouse_id") or WAREHOUSE_ID_PATTERN.fullmatch(named):
+    if settings.get("warehouse_id") or _WAREHOUSE_ID_PATTERN.fullmatch(named):
         return str(settings.get("warehouse_id") or named)
     return {"lookup": {"warehouse": named}} if named else ""
 
 
-def target_entry(settings: Mapping[str, Any], is_default: bool, has_dashboards: bool) -> dict[str, Any]:
+def _target_entry(settings: Mapping[str, Any], is_default: bool, has_dashboards: bool) -> dict[str, Any]:
     """Return one target."""
-    warehouse = warehouse_value(settings) if has_dashboards else ""
+    warehouse = _warehouse_value(settings) if has_dashboards else ""
     return {"mode": "production", **({"default": True} if is_default else {}), **({"variables": {"warehouse_id": warehouse}} if warehouse else {}),
             "workspace": {"host": settings["host"], "root_path": "/Workspace/Users/${workspace.current_user.userName}/.bundle/${bundle.name}/${bundle.target}"}}
 
 # %% ../../../nbs/deliver/bundle/01_bundle.ipynb #461f0f28
-BUNDLE_README_TEMPLATE = """\
+_BUNDLE_README_TEMPLATE = """\
 # The bundle of the domain {domain}
 
 Written by `datamaster deliver bundle` from the contracts and the project file: change those, and write it again. It deploys with Databricks' own command, of version 0.295 or later:
@@ -148,7 +146,7 @@ Event Hubs topics stay with `datamaster deliver apply`; the Azure side with Terr
 """
 
 
-def bundle_readme(project: Project, contracts: Iterable[Contract], jobs: Iterable[str]) -> str:
+def _bundle_readme(project: Project, contracts: Iterable[Contract], jobs: Iterable[str]) -> str:
     """Return what is said beside the bundle."""
     names = project.names
     tables = sorted({f"`{names.catalog}.*.{model.table}`" for contract in contracts for model in (*contract.workflow_models, *contract.gold_models)})
@@ -157,17 +155,17 @@ def bundle_readme(project: Project, contracts: Iterable[Contract], jobs: Iterabl
            **dict.fromkeys(jobs, "JOB_ID")}
     target = next(iter(project.targets))
     command = "databricks bundle deployment"
-    return BUNDLE_README_TEMPLATE.format(domain=names.domain, target=target, names=names, tables=", ".join(tables) or "none",
+    return _BUNDLE_README_TEMPLATE.format(domain=names.domain, target=target, names=names, tables=", ".join(tables) or "none",
                        containers=", ".join(f"`{names.container(purpose)}`" for purpose in ("catlog", "raw", "log")),
                        bindings="\n".join(f"{command} bind {key} {identity} --target {target}" for key, identity in ids.items()),
                        unbindings="\n".join(f"{command} unbind {key} --target {target}" for key in ids))
 
 # %% ../../../nbs/deliver/bundle/01_bundle.ipynb #fc7ac24e
-BUNDLE_VARIABLE_PATTERN = re.compile(r"\$\{var\.(\w+)\}")
-BUNDLE_FILE_HEADER = "# Written by `datamaster deliver bundle`; a change made here is lost when it is written again.\n"
+_BUNDLE_VARIABLE_PATTERN = re.compile(r"\$\{var\.(\w+)\}")
+_BUNDLE_FILE_HEADER = "# Written by `datamaster deliver bundle`; a change made here is lost when it is written again.\n"
 
 
-class NoAliasDumper(yaml.SafeDumper):
+class _NoAliasDumper(yaml.SafeDumper):
     """Writes every occurrence of a value in full, without anchors."""
 
     def ignore_aliases(self, data: Any) -> bool:
@@ -175,12 +173,12 @@ class NoAliasDumper(yaml.SafeDumper):
         return True
 
 
-NoAliasDumper.add_representer(str, lambda dumper, value: dumper.represent_scalar("tag:yaml.org,2002:str", value, scalar_style(value)))
+_NoAliasDumper.add_representer(str, lambda dumper, value: dumper.represent_scalar("tag:yaml.org,2002:str", value, scalar_style(value)))
 
 
-def bundle_yaml(content: Mapping[str, Any]) -> str:
+def _bundle_yaml(content: Mapping[str, Any]) -> str:
     """Return content as the text of a file of the bundle."""
-    return BUNDLE_FILE_HEADER + yaml.dump(content, Dumper=NoAliasDumper, sort_keys=False, allow_unicode=True, width=1_000)
+    return _BUNDLE_FILE_HEADER + yaml.dump(content, Dumper=_NoAliasDumper, sort_keys=False, allow_unicode=True, width=1_000)
 
 
 def bundle_files(project: Project, contracts: Iterable[Contract], jobs: Mapping[str, Mapping[str, Any]],
@@ -191,7 +189,7 @@ def bundle_files(project: Project, contracts: Iterable[Contract], jobs: Mapping[
     in the folder `release` beside these files.
     """
     dashboards = dict(sorted((dashboards or {}).items()))
-    faults = target_faults(project) + reference_faults(jobs)
+    faults = _target_faults(project) + reference_faults(jobs)
     if faults:
         raise BadInput(*faults)
     named = lookup_variables(jobs)
@@ -204,18 +202,18 @@ def bundle_files(project: Project, contracts: Iterable[Contract], jobs: Mapping[
                        for key, name in resources_by_key("dashboards", {name: name for name in dashboards}).items()},
     }
     there = {kind: items for kind, items in resources.items() if items}
-    written = {f"resources/{kind}.yml": bundle_yaml({"resources": {kind: items}}) for kind, items in there.items()}
-    used = {name for text in written.values() for name in BUNDLE_VARIABLE_PATTERN.findall(text)}
+    written = {f"resources/{kind}.yml": _bundle_yaml({"resources": {kind: items}}) for kind, items in there.items()}
+    used = {name for text in written.values() for name in _BUNDLE_VARIABLE_PATTERN.findall(text)}
     return {
-        "databricks.yml": bundle_yaml(root_file(project, there, used, reader_permissions(resources["jobs"].values()), dict(named.values()))),
+        "databricks.yml": _bundle_yaml(_root_file(project, there, used, reader_permissions(resources["jobs"].values()), dict(named.values()))),
         **written,
         **{f"dashboards/{bundle_key(name)}.lvdash.json": text for name, text in dashboards.items()},
-        "README.md": bundle_readme(project, contracts, resources["jobs"]),
+        "README.md": _bundle_readme(project, contracts, resources["jobs"]),
         ".gitignore": ".databricks/\n",
     }
 
 # %% ../../../nbs/deliver/bundle/01_bundle.ipynb #86f5e91a
-BUNDLE_NOT_OURS = code("bundle-not-ours", "A bundle is there that the toolkit did not write.", "choose another folder with --out")
+_BUNDLE_NOT_OURS = code("bundle-not-ours", "A bundle is there that the toolkit did not write.", "choose another folder with --out")
 
 
 def dashboards_of(project: Project) -> dict[str, str]:
@@ -226,8 +224,8 @@ def dashboards_of(project: Project) -> dict[str, str]:
 def write_bundle(files: Mapping[str, str | bytes], folder: Path) -> tuple[Path, ...]:
     """Write the files that differ and return their paths; raises BadInput where the folder has another bundle."""
     root = folder / "databricks.yml"
-    if root.exists() and not root.read_text(encoding="utf-8", errors="replace").startswith(BUNDLE_FILE_HEADER):
-        raise BadInput(BUNDLE_NOT_OURS.fault("the bundle there was not written by the toolkit", file=str(root)))
+    if root.exists() and not root.read_text(encoding="utf-8", errors="replace").startswith(_BUNDLE_FILE_HEADER):
+        raise BadInput(_BUNDLE_NOT_OURS.fault("the bundle there was not written by the toolkit", file=str(root)))
     written = []
     for name, text in files.items():
         path, content = folder / name, text.encode() if isinstance(text, str) else text

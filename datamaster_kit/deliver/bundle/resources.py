@@ -14,13 +14,11 @@ from ..settings import Release
 from ...lakehouse.names import SCHEMAS, Names
 
 # %% auto #0
-__all__ = ['DUPLICATE_BUNDLE_KEY', 'BUNDLE_REFERENCE', 'INTERPOLATION_PATTERN', 'PLACEHOLDER_RELEASE', 'BUNDLE_FILLED_SETTINGS',
-           'LOOKUP_TYPES', 'NAMED_PLACEHOLDER_PATTERN', 'PREVENT_DESTROY', 'bundle_key', 'resources_by_key',
-           'setting_texts', 'reference_faults', 'resolve_placeholders', 'job_resource', 'placeholder_references',
+__all__ = ['PLACEHOLDER_RELEASE', 'bundle_key', 'resources_by_key', 'reference_faults', 'job_resource', 'placeholder_references',
            'name_placeholder', 'lookup_variables', 'reader_permissions', 'schema_resources', 'volume_resources']
 
 # %% ../../../nbs/deliver/bundle/00_resources.ipynb #3210940a
-DUPLICATE_BUNDLE_KEY = code("bundle-key", "Two names come to the same key of a bundle.", "rename one of them")
+_DUPLICATE_BUNDLE_KEY = code("bundle-key", "Two names come to the same key of a bundle.", "rename one of them")
 
 
 def bundle_key(name: str) -> str:
@@ -34,45 +32,45 @@ def resources_by_key(kind: str, items: Mapping[str, Any]) -> dict[str, Any]:
     faults: list[Fault] = []
     for name in sorted(items):
         if by_key.setdefault(bundle_key(name), name) != name:
-            faults.append(DUPLICATE_BUNDLE_KEY.fault(f"the {kind} {by_key[bundle_key(name)]!r} and {name!r} are both {bundle_key(name)!r}"))
+            faults.append(_DUPLICATE_BUNDLE_KEY.fault(f"the {kind} {by_key[bundle_key(name)]!r} and {name!r} are both {bundle_key(name)!r}"))
     if faults:
         raise BadInput(*faults)
     return {key: items[name] for key, name in by_key.items()}
 
 # %% ../../../nbs/deliver/bundle/00_resources.ipynb #65ecb691
-BUNDLE_REFERENCE = code("bundle-reference", "A setting contains ${...}, which a bundle takes for a variable.", "write the value itself, or a dynamic value of jobs: {{job.id}}")
-INTERPOLATION_PATTERN = re.compile(r"\$\{[^\W\d_]")
+_BUNDLE_REFERENCE = code("bundle-reference", "A setting contains ${...}, which a bundle takes for a variable.", "write the value itself, or a dynamic value of jobs: {{job.id}}")
+_INTERPOLATION_PATTERN = re.compile(r"\$\{[^\W\d_]")
 
 
-def setting_texts(value: Any, path: str) -> Iterator[tuple[str, str]]:
+def _setting_texts(value: Any, path: str) -> Iterator[tuple[str, str]]:
     """Yield every text inside a value with its path, keys too."""
     if isinstance(value, str):
         yield path, value
     elif isinstance(value, Mapping):
         for name, item in value.items():
             yield path, str(name)
-            yield from setting_texts(item, f"{path}.{name}")
+            yield from _setting_texts(item, f"{path}.{name}")
     elif isinstance(value, list | tuple):
         for index, item in enumerate(value):
-            yield from setting_texts(item, f"{path}[{index}]")
+            yield from _setting_texts(item, f"{path}[{index}]")
 
 
 def reference_faults(jobs: Mapping[str, Mapping[str, Any]]) -> list[Fault]:
     """Return a fault for each text of the jobs' settings that a bundle would take for a variable."""
-    return [BUNDLE_REFERENCE.fault(f"{text!r} of the job {name!r} would be taken for a variable", path=path)
-            for name, settings in sorted(jobs.items()) for path, text in setting_texts(settings, "$") if INTERPOLATION_PATTERN.search(text)]
+    return [_BUNDLE_REFERENCE.fault(f"{text!r} of the job {name!r} would be taken for a variable", path=path)
+            for name, settings in sorted(jobs.items()) for path, text in _setting_texts(settings, "$") if _INTERPOLATION_PATTERN.search(text)]
 
 # %% ../../../nbs/deliver/bundle/00_resources.ipynb #1a1f35db
 PLACEHOLDER_RELEASE = Release("@@target@@", "@@release@@", cluster="@@cluster@@", runs_as="@@principal@@")
-BUNDLE_FILLED_SETTINGS = ("format", "edit_mode", "deployment", "access_control_list")
+_BUNDLE_FILLED_SETTINGS = ("format", "edit_mode", "deployment", "access_control_list")
 
 
-def resolve_placeholders(value: Any, references: Mapping[str, str]) -> Any:
+def _resolve_placeholders(value: Any, references: Mapping[str, str]) -> Any:
     """Return a value in whose texts each stand-in is replaced by its reference, as plain dictionaries and lists."""
     if isinstance(value, Mapping):
-        return {name: resolve_placeholders(item, references) for name, item in value.items()}
+        return {name: _resolve_placeholders(item, references) for name, item in value.items()}
     if isinstance(value, list | tuple):
-        return [resolve_placeholders(item, references) for item in value]
+        return [_resolve_placeholders(item, references) for item in value]
     if isinstance(value, str):
         for stand_in, reference in references.items():
             value = value.replace(stand_in, reference)
@@ -81,7 +79,7 @@ def resolve_placeholders(value: Any, references: Mapping[str, str]) -> Any:
 
 def job_resource(settings: Mapping[str, Any], references: Mapping[str, str]) -> dict[str, Any]:
     """Return a job as a bundle has it; `references` has what becomes of each stand-in in the settings, in this order."""
-    made = {name: resolve_placeholders(value, references) for name, value in settings.items() if name not in BUNDLE_FILLED_SETTINGS and value is not None}
+    made = {name: _resolve_placeholders(value, references) for name, value in settings.items() if name not in _BUNDLE_FILLED_SETTINGS and value is not None}
     allowed = [{"level": item["permission_level"], **{name: item[name] for name in ("user_name", "group_name", "service_principal_name") if item.get(name)}}
                for item in settings.get("access_control_list", ())]
     return made | ({"permissions": allowed} if allowed else {})
@@ -93,8 +91,8 @@ def placeholder_references(wheels: Iterable[str]) -> dict[str, str]:
             PLACEHOLDER_RELEASE.cluster: "${var.cluster_id}", PLACEHOLDER_RELEASE.runs_as: "${var.principal}"}
 
 # %% ../../../nbs/deliver/bundle/00_resources.ipynb #a8a35efe
-LOOKUP_TYPES = {"pool": "instance_pool", "policy": "cluster_policy"}
-NAMED_PLACEHOLDER_PATTERN = re.compile(rf"@@({'|'.join(LOOKUP_TYPES)}):(.+)@@")
+_LOOKUP_TYPES = {"pool": "instance_pool", "policy": "cluster_policy"}
+_NAMED_PLACEHOLDER_PATTERN = re.compile(rf"@@({'|'.join(_LOOKUP_TYPES)}):(.+)@@")
 
 
 def name_placeholder(kind: str, name: str) -> str:
@@ -104,9 +102,9 @@ def name_placeholder(kind: str, name: str) -> str:
 
 def lookup_variables(jobs: Mapping[str, Mapping[str, Any]]) -> dict[str, tuple[str, dict[str, Any]]]:
     """Return each stand-in of a pool or policy in settings, with the variable that takes its place and what a bundle says of that; raises BadInput where two names come to one variable."""
-    found = {text: match.groups() for settings in jobs.values() for _, text in setting_texts(settings, "$") if (match := NAMED_PLACEHOLDER_PATTERN.fullmatch(text))}
+    found = {text: match.groups() for settings in jobs.values() for _, text in _setting_texts(settings, "$") if (match := _NAMED_PLACEHOLDER_PATTERN.fullmatch(text))}
     keys = {name: key for key, name in resources_by_key("pools and policies", {f"{kind} {name}": f"{kind} {name}" for kind, name in found.values()}).items()}
-    return {text: (keys[f"{kind} {name}"], {"description": f"The {kind} {name}.", "lookup": {LOOKUP_TYPES[kind]: name}}) for text, (kind, name) in sorted(found.items())}
+    return {text: (keys[f"{kind} {name}"], {"description": f"The {kind} {name}.", "lookup": {_LOOKUP_TYPES[kind]: name}}) for text, (kind, name) in sorted(found.items())}
 
 # %% ../../../nbs/deliver/bundle/00_resources.ipynb #33ec8ca9
 def reader_permissions(resources: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
@@ -118,7 +116,7 @@ def reader_permissions(resources: Iterable[Mapping[str, Any]]) -> list[dict[str,
     return [{"level": "CAN_VIEW", **runner} for at, runner in enumerate(runners) if runner not in runners[:at]]
 
 # %% ../../../nbs/deliver/bundle/00_resources.ipynb #c858fdc7
-PREVENT_DESTROY = {"prevent_destroy": True}
+_PREVENT_DESTROY = {"prevent_destroy": True}
 
 
 def schema_resources(names: Names) -> dict[str, Any]:
@@ -127,7 +125,7 @@ def schema_resources(names: Names) -> dict[str, Any]:
         schema: {
             "catalog_name": "${var.catalog}", "name": schema, "comment": names.schema_comment(schema),
             "properties": names.own_properties,
-            "lifecycle": dict(PREVENT_DESTROY),
+            "lifecycle": dict(_PREVENT_DESTROY),
         }
         for schema in SCHEMAS
     }
@@ -140,7 +138,7 @@ def volume_resources(names: Names) -> dict[str, Any]:
         bundle_key(volume): {
             "catalog_name": "${var.catalog}", "schema_name": f"${{resources.schemas.{schema}.name}}",
             "name": volume, "comment": names.volume_comment(schema), "volume_type": "MANAGED",
-            "lifecycle": dict(PREVENT_DESTROY),
+            "lifecycle": dict(_PREVENT_DESTROY),
         }
         for volume, schema in volumes.items()
     }

@@ -18,8 +18,7 @@ from ...contract.read import examine_document
 from ..text.addresses import Address, existing_path, address_value
 
 # %% auto #0
-__all__ = ['Content', 'content_of', 'content_with_faults', 'is_path_within', 'faults_at', 'text_at', 'comma_line',
-           'parse_comma_line']
+__all__ = ['Content', 'content_of', 'content_with_faults', 'faults_at', 'text_at', 'comma_line', 'parse_comma_line']
 
 # %% ../../../nbs/forms/file/01_content.ipynb #52ea163f
 @dataclass(frozen=True)
@@ -64,7 +63,7 @@ def content_with_faults(content: Content, root: Path) -> Content:
     return replace(content, contract=contract, faults=faults)
 
 # %% ../../../nbs/forms/file/01_content.ipynb #c1741cb5
-def is_path_within(path: str, prefix: str) -> bool:
+def _is_path_within(path: str, prefix: str) -> bool:
     """A JSON path is that of a place, or of something in it."""
     return path == prefix or path.startswith((prefix + ".", prefix + "["))
 
@@ -75,7 +74,7 @@ def faults_at(content: Content, address: Address, deep: bool = True) -> tuple[Fa
     if len(path) < len(address):
         return ()
     place = json_path(path)
-    return tuple(fault for fault in content.faults if fault.path == place or (deep and is_path_within(fault.path, place)))
+    return tuple(fault for fault in content.faults if fault.path == place or (deep and _is_path_within(fault.path, place)))
 
 # %% ../../../nbs/forms/file/01_content.ipynb #09051149
 def text_at(content: Content, address: Address) -> str:

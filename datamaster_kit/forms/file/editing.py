@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 # %% auto #0
 __all__ = ['Editing', 'start_editing', 'with_new_text', 'step_base_text', 'undo_edit', 'redo_edit', 'with_saved_text',
-           'text_diff_lines', 'shift_hunk_header']
+           'text_diff_lines']
 
 # %% ../../../nbs/forms/file/00_editing.ipynb #e7654968
 @dataclass(frozen=True)
@@ -75,10 +75,10 @@ def text_diff_lines(before: str, after: str, context: int = 3) -> tuple[str, ...
     end = next((i for i, (one, other) in enumerate(zip(reversed(old[start:]), reversed(new[start:]), strict=False)) if one != other), min(len(old), len(new)) - start)
     low, high_old, high_new = max(0, start - context), min(len(old), len(old) - end + context), min(len(new), len(new) - end + context)
     lines = list(difflib.unified_diff(old[low:high_old], new[low:high_new], n=context, lineterm=""))[2:]
-    return tuple(shift_hunk_header(line, low) if line.startswith("@@") else line for line in lines)
+    return tuple(_shift_hunk_header(line, low) if line.startswith("@@") else line for line in lines)
 
 
-def shift_hunk_header(header: str, lines: int) -> str:
+def _shift_hunk_header(header: str, lines: int) -> str:
     """Return a hunk's header for a text that begins `lines` lines earlier."""
     def moved(part: str) -> str:
         at, _, count = part[1:].partition(",")

@@ -20,15 +20,14 @@ from .saving import CHANGED_ON_DISK, Draft, Merge, draft_of, drop_draft, resolve
 from .versions import version_changes, due_version
 
 # %% auto #0
-__all__ = ['Examine', 'EXAMINE_PAUSE_SECONDS', 'LARGE_TEXT_LENGTH', 'VERSION_QUESTION', 'OpenFile', 'SaveResult',
-           'merge_with_disk', 'save_open_file', 'place_count_words', 'waiting_draft', 'resume_draft']
+__all__ = ['Examine', 'OpenFile', 'SaveResult', 'merge_with_disk', 'save_open_file', 'waiting_draft', 'resume_draft']
 
 # %% ../../../nbs/forms/file/04_open_file.ipynb #8496d9d5
 Examine = Callable[[Content], Content]
-EXAMINE_PAUSE_SECONDS = 0.4  # seconds without a change after which a large file is examined
-LARGE_TEXT_LENGTH = 200_000  # characters
+_EXAMINE_PAUSE_SECONDS = 0.4  # seconds without a change after which a large file is examined
+_LARGE_TEXT_LENGTH = 200_000  # characters
 
-VERSION_QUESTION = next(question for question in ABOUT_QUESTIONS if question.name == "version")
+_VERSION_QUESTION = next(question for question in ABOUT_QUESTIONS if question.name == "version")
 
 
 class OpenFile:
@@ -92,8 +91,8 @@ class OpenFile:
         """Examine the content: now, or where the file is large when no change has come for a while."""
         if self.timer:
             self.timer.cancel()
-        if len(self.editing.text) > LARGE_TEXT_LENGTH:
-            self.timer = threading.Timer(0 if is_open else EXAMINE_PAUSE_SECONDS, self.examine_now)
+        if len(self.editing.text) > _LARGE_TEXT_LENGTH:
+            self.timer = threading.Timer(0 if is_open else _EXAMINE_PAUSE_SECONDS, self.examine_now)
             self.timer.daemon = True
             self.timer.start()
             self.notify_listeners()
@@ -152,7 +151,7 @@ def save_open_file(file: OpenFile, prefer: Literal["", "ours", "theirs"] = "") -
     """
     both, disk = merge_with_disk(file, prefer), read_file_text(file.path)
     if both.conflicts:
-        raise DatamasterError(CHANGED_ON_DISK.fault(f"{place_count_words(both.conflicts)} changed here and on disk", file=str(file.path)))
+        raise DatamasterError(CHANGED_ON_DISK.fault(f"{_place_count_words(both.conflicts)} changed here and on disk", file=str(file.path)))
     content = file.examine(file.read(both.text))
     if content.errors:
         raise BadInput(*content.errors)
@@ -160,7 +159,7 @@ def save_open_file(file: OpenFile, prefer: Literal["", "ours", "theirs"] = "") -
     version = content.contract.version if content.contract else ""
     due = due_version(before, content.contract, version_changes(before, content.contract)) if before and content.contract else version
     if due != version and text != disk:
-        text = with_answer(text, content, VERSION_QUESTION, due)
+        text = with_answer(text, content, _VERSION_QUESTION, due)
         content = file.examine(file.read(text))
     write_file_atomically(file.path, text, file.root)
     with file.lock:
@@ -171,7 +170,7 @@ def save_open_file(file: OpenFile, prefer: Literal["", "ours", "theirs"] = "") -
     return SaveResult(version, due if text != disk else version, was_joined)
 
 
-def place_count_words(places: Sized) -> str:
+def _place_count_words(places: Sized) -> str:
     """Return how many places there are, as the beginning of a sentence about what was done to them."""
     return f"{len(places)} places were" if len(places) > 1 else "one place was"
 
@@ -186,5 +185,5 @@ def resume_draft(file: OpenFile, draft: Draft) -> None:
     """Go on with a draft; raises DatamasterError where the file was changed since at the same lines."""
     both = merge_texts(draft.base, draft.text, file.editing.saved)
     if both.conflicts:
-        raise DatamasterError(CHANGED_ON_DISK.fault(f"{place_count_words(both.conflicts)} changed in the draft, and in the file since", file=str(file.path)))
+        raise DatamasterError(CHANGED_ON_DISK.fault(f"{_place_count_words(both.conflicts)} changed in the draft, and in the file since", file=str(file.path)))
     file.change(lambda text, content: both.text)

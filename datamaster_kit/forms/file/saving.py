@@ -17,29 +17,28 @@ from ...contract.fault import BadInput, DatamasterError, code
 from ...project.private import STATE_FOLDER_NAME, make_private
 
 # %% auto #0
-__all__ = ['OUTSIDE_PROJECT', 'CHANGED_ON_DISK', 'FORM_NO_FILE', 'NOT_WRITABLE', 'resolve_inside', 'require_file',
-           'read_file_text', 'write_file_atomically', 'current_umask', 'Merge', 'merge_texts', 'Draft', 'draft_folder',
-           'keep_draft', 'draft_of', 'drop_draft']
+__all__ = ['CHANGED_ON_DISK', 'resolve_inside', 'require_file', 'read_file_text', 'write_file_atomically', 'Merge', 'merge_texts',
+           'Draft', 'keep_draft', 'draft_of', 'drop_draft']
 
 # %% ../../../nbs/forms/file/02_saving.ipynb #e21b5683
-OUTSIDE_PROJECT = code("form-outside", "A form writes only inside its project's folder.", "move the file into the project, or open the form from the project that holds it")
+_OUTSIDE_PROJECT = code("form-outside", "A form writes only inside its project's folder.", "move the file into the project, or open the form from the project that holds it")
 CHANGED_ON_DISK = code("form-conflict", "The file was changed by somebody else since the form was opened.", "look at both versions, and take theirs or merge by hand")
-FORM_NO_FILE = code("form-no-file", "The file that a form is to edit is not there.", "look for another spelling of its name, or make it with 'New contract' on the page of Home()")
-NOT_WRITABLE = code("form-not-writable", "The file cannot be read or written.", "check its permissions and the free space")
+_FORM_NO_FILE = code("form-no-file", "The file that a form is to edit is not there.", "look for another spelling of its name, or make it with 'New contract' on the page of Home()")
+_NOT_WRITABLE = code("form-not-writable", "The file cannot be read or written.", "check its permissions and the free space")
 
 
 def resolve_inside(path: Path, root: Path) -> Path:
     """Return the path with links followed; raises BadInput where it leads out of the folder `root`."""
     resolved = path.resolve()
     if not resolved.is_relative_to(root.resolve()):
-        raise BadInput(OUTSIDE_PROJECT.fault(f"{path} is not inside {root}", file=str(path)))
+        raise BadInput(_OUTSIDE_PROJECT.fault(f"{path} is not inside {root}", file=str(path)))
     return resolved
 
 
 def require_file(path: Path) -> Path:
     """Return the path; raises BadInput where there is no such file."""
     if not path.exists():
-        raise BadInput(FORM_NO_FILE.fault(f"there is no file {path}", file=str(path)))
+        raise BadInput(_FORM_NO_FILE.fault(f"there is no file {path}", file=str(path)))
     return path
 
 
@@ -50,7 +49,7 @@ def read_file_text(path: Path) -> str:
     except FileNotFoundError:
         return ""
     except OSError as error:
-        raise DatamasterError(NOT_WRITABLE.fault(f"{path}: {error}", file=str(path))) from None
+        raise DatamasterError(_NOT_WRITABLE.fault(f"{path}: {error}", file=str(path))) from None
     if fault := not_utf8_fault(content, str(path)):
         raise BadInput(fault)
     return content.decode("utf-8")
@@ -61,7 +60,7 @@ def write_file_atomically(path: Path, text: str, root: Path) -> None:
     target = resolve_inside(path, root)
     try:
         make_private(target.parent) if STATE_FOLDER_NAME in target.parts else target.parent.mkdir(parents=True, exist_ok=True)
-        mode = target.stat().st_mode & 0o777 if target.exists() else 0o666 & ~current_umask()
+        mode = target.stat().st_mode & 0o777 if target.exists() else 0o666 & ~_current_umask()
         handle, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
         try:
             with os.fdopen(handle, "wb") as file:
@@ -74,10 +73,10 @@ def write_file_atomically(path: Path, text: str, root: Path) -> None:
         finally:
             Path(name).unlink(missing_ok=True)
     except OSError as error:
-        raise DatamasterError(NOT_WRITABLE.fault(f"{target}: {error.strerror or error}", file=str(target))) from None
+        raise DatamasterError(_NOT_WRITABLE.fault(f"{target}: {error.strerror or error}", file=str(target))) from None
 
 
-def current_umask() -> int:
+def _current_umask() -> int:
     """Return the process's mask of permissions."""
     mask = os.umask(0)
     os.umask(mask)
@@ -114,7 +113,7 @@ class Draft:
     base: str
 
 
-def draft_folder(path: Path, root: Path) -> Path:
+def _draft_folder(path: Path, root: Path) -> Path:
     """Return the folder of a file's draft, named by where the file stands in the project."""
     relative = resolve_inside(path, root).relative_to(root.resolve()).as_posix()
     return root / ".datamaster" / "drafts" / f"{path.stem}-{hashlib.sha256(relative.encode()).hexdigest()[:12]}"
@@ -122,7 +121,7 @@ def draft_folder(path: Path, root: Path) -> Path:
 
 def keep_draft(path: Path, root: Path, draft: Draft) -> Path:
     """Write a file's draft, and return where it is."""
-    folder = draft_folder(path, root)
+    folder = _draft_folder(path, root)
     if read_file_text(folder / "base.yaml") != draft.base:  # it changes at a save, and a draft with every key
         write_file_atomically(folder / "base.yaml", draft.base, root)
     write_file_atomically(folder / "draft.yaml", draft.text, root)
@@ -131,15 +130,15 @@ def keep_draft(path: Path, root: Path, draft: Draft) -> Path:
 
 def draft_of(path: Path, root: Path) -> Draft | None:
     """Return a file's draft, or None where there is none; raises BadInput where it leads out of the project."""
-    draft, base = (resolve_inside(draft_folder(path, root) / name, root) for name in ("draft.yaml", "base.yaml"))
+    draft, base = (resolve_inside(_draft_folder(path, root) / name, root) for name in ("draft.yaml", "base.yaml"))
     return Draft(read_file_text(draft), read_file_text(base)) if draft.exists() else None
 
 
 def drop_draft(path: Path, root: Path) -> None:
     """Remove a file's draft, where there is one."""
-    folder = resolve_inside(draft_folder(path, root), root)
+    folder = resolve_inside(_draft_folder(path, root), root)
     try:
         for name in ("draft.yaml", "base.yaml"):
             (folder / name).unlink(missing_ok=True)
     except OSError as error:
-        raise DatamasterError(NOT_WRITABLE.fault(f"{path}: {error.strerror or error}", file=str(path))) from None
+        raise DatamasterError(_NOT_WRITABLE.fault(f"{path}: {error.strerror or error}", file=str(path))) from None

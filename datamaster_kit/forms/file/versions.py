@@ -12,13 +12,13 @@ from ...contract.publish.diff import ContractChange, diff
 from ...contract.model import Contract
 
 # %% auto #0
-__all__ = ['VERSION_PARTS', 'next_version', 'version_changes', 'due_version', 'version_sort_key']
+__all__ = ['version_changes', 'due_version']
 
 # %% ../../../nbs/forms/file/03_versions.ipynb #daab1c68
-VERSION_PARTS = {"breaking": 0, "stricter": 1, "compatible": 1, "cosmetic": 2}
+_VERSION_PARTS = {"breaking": 0, "stricter": 1, "compatible": 1, "cosmetic": 2}
 
 
-def next_version(version: str, kind: str) -> str:
+def _next_version(version: str, kind: str) -> str:
     """Return the version after a change of a kind: breaking raises the first part, stricter and compatible the second, cosmetic the third.
 
     A version below 1.0.0 promises nothing yet, so that a breaking change raises its second part (Semantic Versioning, item 4). One that is not
@@ -28,7 +28,7 @@ def next_version(version: str, kind: str) -> str:
     if not match:
         return version
     numbers = [int(part) for part in match.groups()[1:]]
-    at = max(VERSION_PARTS[kind], 1) if numbers[0] == 0 else VERSION_PARTS[kind]
+    at = max(_VERSION_PARTS[kind], 1) if numbers[0] == 0 else _VERSION_PARTS[kind]
     return match[1] + ".".join(map(str, (*numbers[:at], numbers[at] + 1, *([0] * (2 - at)))))
 
 # %% ../../../nbs/forms/file/03_versions.ipynb #0334b8d2
@@ -41,10 +41,10 @@ def due_version(before: Contract, after: Contract, found: Sequence[ContractChang
     """Return the version that a changed contract should have: that which it has where it is high enough, or nothing changed; `found` are the changes, the breaking ones first."""
     if not found:
         return after.version
-    wanted = next_version(before.version, found[0].kind)
-    return after.version if version_sort_key(after.version) >= version_sort_key(wanted) or wanted == before.version else wanted
+    wanted = _next_version(before.version, found[0].kind)
+    return after.version if _version_sort_key(after.version) >= _version_sort_key(wanted) or wanted == before.version else wanted
 
 
-def version_sort_key(version: str) -> tuple[int, ...]:
+def _version_sort_key(version: str) -> tuple[int, ...]:
     """Return the numbers of a version, by which it is compared."""
     return tuple(int(part) for part in re.findall(r"\d+", version))

@@ -14,8 +14,7 @@ from ...contract.edit.edit import REMOVE, apply_yaml_edits, insert_yaml_entry
 from ...contract.fault import BadInput, code
 
 # %% auto #0
-__all__ = ['Address', 'KEY_ORDER', 'OTHER_FORM', 'ListItem', 'index_of', 'existing_path', 'address_value', 'build_nested_value',
-           'key_insert_position', 'with_value', 'is_same_value', 'without_value']
+__all__ = ['Address', 'ListItem', 'existing_path', 'address_value', 'with_value', 'is_same_value', 'without_value']
 
 # %% ../../../nbs/forms/text/00_addresses.ipynb #ddb5ac7b
 @dataclass(frozen=True)
@@ -29,7 +28,7 @@ class ListItem:
 Address = tuple[str | int | ListItem, ...]
 
 
-def index_of(items: Any, item: ListItem) -> int:
+def _index_of(items: Any, item: ListItem) -> int:
     """Return the position of an item in a list, and -1 where the list lacks it."""
     found = (at for at, one in enumerate(items if isinstance(items, list) else ()) if isinstance(one, Mapping) and str(one.get(item.key)) == item.value)
     return next(found, -1)
@@ -39,7 +38,7 @@ def existing_path(data: Any, address: Address) -> NodePath:
     """Return the path of an address in the data as far as it is there."""
     path: list[str | int] = []
     for step in address:
-        at: str | int = index_of(data, step) if isinstance(step, ListItem) else step
+        at: str | int = _index_of(data, step) if isinstance(step, ListItem) else step
         is_there = (isinstance(data, Mapping) and at in data) or (isinstance(data, list) and isinstance(at, int) and 0 <= at < len(data))
         if not is_there:
             break
@@ -58,7 +57,7 @@ def address_value(data: Any, address: Address) -> Any:
     return data
 
 # %% ../../../nbs/forms/text/00_addresses.ipynb #8a389c19
-def build_nested_value(steps: Address, value: Any) -> Any:
+def _build_nested_value(steps: Address, value: Any) -> Any:
     """Return the value wrapped in what the steps of an address ask for."""
     for step in reversed(steps):
         if isinstance(step, ListItem):
@@ -68,7 +67,7 @@ def build_nested_value(steps: Address, value: Any) -> Any:
     return value
 
 # %% ../../../nbs/forms/text/00_addresses.ipynb #17cbb639
-KEY_ORDER = (
+_KEY_ORDER = (
     "apiVersion", "kind", "dataContractSpecification", "id", "info", "name", "title", "version", "status", "domain", "dataProduct", "tenant", "property", "logicalType", "type", "metric", "physicalName", "physicalType",
     "businessName", "description", "purpose", "usage", "limitations", "owner", "team", "value", "unit", "element", "primaryKey", "primaryKeyPosition", "required", "unique", "classification", "pii", "precision", "scale",
     "format", "pattern", "minLength", "maxLength", "minimum", "maximum", "logicalTypeOptions", "enum", "references", "relationships", "examples", "tags", "query", "arguments", "validValues",
@@ -76,11 +75,11 @@ KEY_ORDER = (
 )
 
 
-def key_insert_position(key: str, present: list[str]) -> int:
-    """Return where a new key belongs among those of a mapping; one that is not in `KEY_ORDER` goes to the end."""
-    if key not in KEY_ORDER:
+def _key_insert_position(key: str, present: list[str]) -> int:
+    """Return where a new key belongs among those of a mapping; one that is not in `_KEY_ORDER` goes to the end."""
+    if key not in _KEY_ORDER:
         return len(present)
-    before = [at for at, other in enumerate(present) if other in KEY_ORDER and KEY_ORDER.index(other) < KEY_ORDER.index(key)]
+    before = [at for at, other in enumerate(present) if other in _KEY_ORDER and _KEY_ORDER.index(other) < _KEY_ORDER.index(key)]
     return before[-1] + 1 if before else 0
 
 # %% ../../../nbs/forms/text/00_addresses.ipynb #547563e7
@@ -97,15 +96,15 @@ def with_value(text: str, data: Mapping[str, Any], address: Address, value: Any)
     step, rest = address[len(path)], address[len(path) + 1:]
     parent = address_value(data, path) if path else data
     if isinstance(parent, Mapping) and isinstance(step, str):
-        return insert_yaml_entry(text, path, key_insert_position(step, list(map(str, parent))), build_nested_value(rest, value), step)
+        return insert_yaml_entry(text, path, _key_insert_position(step, list(map(str, parent))), _build_nested_value(rest, value), step)
     if isinstance(parent, list) and not isinstance(step, str):
-        return insert_yaml_entry(text, path, len(parent), build_nested_value((step, *rest), value)[0])
+        return insert_yaml_entry(text, path, len(parent), _build_nested_value((step, *rest), value)[0])
     if parent not in (None, "", [], {}):
-        raise BadInput(OTHER_FORM.fault(f"{json_path(path)} is a {'list' if isinstance(parent, list) else 'mapping' if isinstance(parent, Mapping) else 'plain value'} in the file, which has no place for this answer"))
-    return apply_yaml_edits(text, {path: build_nested_value((step, *rest), value)})
+        raise BadInput(_OTHER_FORM.fault(f"{json_path(path)} is a {'list' if isinstance(parent, list) else 'mapping' if isinstance(parent, Mapping) else 'plain value'} in the file, which has no place for this answer"))
+    return apply_yaml_edits(text, {path: _build_nested_value((step, *rest), value)})
 
 
-OTHER_FORM = code("form-other-form", "The file says something in another form than the form writes.", "change that part in the file by hand, then open the form again")
+_OTHER_FORM = code("form-other-form", "The file says something in another form than the form writes.", "change that part in the file by hand, then open the form again")
 
 
 def is_same_value(old: Any, new: Any) -> bool:

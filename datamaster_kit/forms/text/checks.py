@@ -20,10 +20,8 @@ from .field_values import parse_typed_items
 from .places import field_address, field_names, model_address
 
 # %% auto #0
-__all__ = ['CHECK_KINDS', 'OPERATOR_WORDS', 'CHECK_METRICS', 'FIELD_CHECK_KINDS', 'BAD_CHECK', 'UNASKED_KEYS', 'UNDERSTOOD_KEYS',
-           'FormCheck', 'check_sentence', 'check_limit', 'missing_check_parts', 'render_check', 'is_query',
-           'metric_arguments', 'parse_check', 'metric_check_kind', 'PlacedCheck', 'model_checks', 'with_added_check',
-           'with_changed_check', 'without_check']
+__all__ = ['CHECK_KINDS', 'OPERATOR_WORDS', 'FIELD_CHECK_KINDS', 'FormCheck', 'check_sentence', 'is_query', 'PlacedCheck',
+           'model_checks', 'with_added_check', 'with_changed_check', 'without_check']
 
 # %% ../../../nbs/forms/text/05_checks.ipynb #3c9486af
 CHECK_KINDS = {
@@ -34,9 +32,9 @@ OPERATOR_WORDS = {
     "mustBe": "exactly", "mustBeLessThan": "fewer than", "mustBeLessOrEqualTo": "at most", "mustBeGreaterThan": "more than", "mustBeGreaterOrEqualTo": "at least",
     "mustBeBetween": "between", "mustNotBe": "anything but", "mustNotBeBetween": "not between",
 }
-CHECK_METRICS = {"missing": "nullValues", "invalid": "invalidValues", "pattern": "invalidValues", "duplicates": "duplicateValues", "rows": "rowCount"}
+_CHECK_METRICS = {"missing": "nullValues", "invalid": "invalidValues", "pattern": "invalidValues", "duplicates": "duplicateValues", "rows": "rowCount"}
 FIELD_CHECK_KINDS = ("missing", "invalid", "pattern")
-BAD_CHECK = code("form-check", "A check lacks what its kind needs.", "fill in what the message names")
+_BAD_CHECK = code("form-check", "A check lacks what its kind needs.", "fill in what the message names")
 
 
 @dataclass(frozen=True)
@@ -66,15 +64,15 @@ def check_sentence(check: FormCheck) -> str:
     return f"{amount} {told}".capitalize()
 
 # %% ../../../nbs/forms/text/05_checks.ipynb #7602e816
-def check_limit(check: FormCheck) -> Any:
+def _check_limit(check: FormCheck) -> Any:
     """Return the limit as the file writes it: a number, or two for a range; raises BadInput where it is none."""
     parts = [parse_plain_scalar(part.strip()) for part in check.limit.split(",")]
     if any(isinstance(part, bool) or not isinstance(part, int | float) for part in parts) or len(parts) != (2 if check.operator.endswith("Between") else 1):
-        raise BadInput(BAD_CHECK.fault(f"the limit {check.limit!r} is not {'two numbers with a comma between' if check.operator.endswith('Between') else 'a number'}"))
+        raise BadInput(_BAD_CHECK.fault(f"the limit {check.limit!r} is not {'two numbers with a comma between' if check.operator.endswith('Between') else 'a number'}"))
     return parts if check.operator.endswith("Between") else parts[0]
 
 
-def missing_check_parts(check: FormCheck, content: Content, model: str) -> tuple[str, ...]:
+def _missing_check_parts(check: FormCheck, content: Content, model: str) -> tuple[str, ...]:
     """Return what a check lacks, in words."""
     found = []
     if check.kind in FIELD_CHECK_KINDS and not check.field:
@@ -87,19 +85,19 @@ def missing_check_parts(check: FormCheck, content: Content, model: str) -> tuple
     return (*found, *(f"a field of the model instead of {name!r}" for name in ([check.field] if check.field else []) if name not in names))
 
 
-def render_check(check: FormCheck, content: Content, model: str) -> dict[str, Any]:
+def _render_check(check: FormCheck, content: Content, model: str) -> dict[str, Any]:
     """Return a check as either specification writes it; raises BadInput naming all that it lacks."""
-    if missing := missing_check_parts(check, content, model):
-        raise BadInput(*(BAD_CHECK.fault(f"the check needs {what}") for what in missing))
+    if missing := _missing_check_parts(check, content, model):
+        raise BadInput(*(_BAD_CHECK.fault(f"the check needs {what}") for what in missing))
     head = {"type": {"sql": "sql", "sentence": "text"}.get(check.kind, "library"), **({"name": check.name.strip()} if check.name.strip() else {})}
     tail = {"severity": check.severity} if check.severity else {}
     said = {"description": check.description.strip()} if check.description.strip() else {}
     if check.kind == "sentence":
         return head | {"description": check.detail.strip()} | tail
     if check.kind == "sql":
-        wants = {check.operator: check_limit(check)} if is_query(check.detail) or content.specification == "odcs" else {}  # ODCS wants an operator also of a condition
+        wants = {check.operator: _check_limit(check)} if is_query(check.detail) or content.specification == "odcs" else {}  # ODCS wants an operator also of a condition
         return head | said | {"query": check.detail.strip()} | wants | tail
-    return head | said | {"metric": CHECK_METRICS[check.kind]} | metric_arguments(check, content, model) | {check.operator: check_limit(check)} | ({"unit": "percent"} if check.unit == "percent" else {}) | tail
+    return head | said | {"metric": _CHECK_METRICS[check.kind]} | _metric_arguments(check, content, model) | {check.operator: _check_limit(check)} | ({"unit": "percent"} if check.unit == "percent" else {}) | tail
 
 
 def is_query(text: str) -> bool:
@@ -107,7 +105,7 @@ def is_query(text: str) -> bool:
     return text.lstrip().upper().startswith(("SELECT", "WITH"))
 
 
-def metric_arguments(check: FormCheck, content: Content, model: str) -> dict[str, Any]:
+def _metric_arguments(check: FormCheck, content: Content, model: str) -> dict[str, Any]:
     """Return the arguments of a check's metric, under their key; nothing where it has none."""
     if check.kind == "invalid":
         type = type_text(content, address_value(content.data, field_address(content, model_address(content, model), check.field)))
@@ -117,11 +115,11 @@ def metric_arguments(check: FormCheck, content: Content, model: str) -> dict[str
     return {"arguments": {"properties": parse_comma_line(check.detail)}} if check.kind == "duplicates" and not check.field else {}
 
 # %% ../../../nbs/forms/text/05_checks.ipynb #2adc4f2f
-UNASKED_KEYS = {"id", "dimension", "businessImpact", "tags", "authoritativeDefinitions"}  # says nothing of what is counted, and stays as it is
-UNDERSTOOD_KEYS = {"type", "name", "description", "metric", "arguments", "unit", "severity", "query", *OPERATOR_WORDS, *UNASKED_KEYS}
+_UNASKED_KEYS = {"id", "dimension", "businessImpact", "tags", "authoritativeDefinitions"}  # says nothing of what is counted, and stays as it is
+_UNDERSTOOD_KEYS = {"type", "name", "description", "metric", "arguments", "unit", "severity", "query", *OPERATOR_WORDS, *_UNASKED_KEYS}
 
 
-def parse_check(written: Any, field: str = "") -> FormCheck:
+def _parse_check(written: Any, field: str = "") -> FormCheck:
     """Return what the file says as plain choices; of the kind `other` where they cannot say all of it."""
     if isinstance(written, str):
         return FormCheck("sentence", field, detail=written)
@@ -133,20 +131,20 @@ def parse_check(written: Any, field: str = "") -> FormCheck:
     metric = METRIC_NAMES.get(str(written.get("metric") or "").lower(), "")
     given = written.get("arguments")
     arguments = given if isinstance(given, Mapping) else {}
-    plain = set(written) <= UNDERSTOOD_KEYS and len(operators) <= 1
+    plain = set(written) <= _UNDERSTOOD_KEYS and len(operators) <= 1
     limit = written.get(operators[0]) if operators else 0
     numbers = {"operator": operators[0] if operators else "mustBe", "limit": ", ".join(map(str, limit)) if isinstance(limit, list) else str(limit), "unit": str(written.get("unit") or "rows")}
     if plain and kind == "text":
         return FormCheck("sentence", field, detail=texts.pop("description"), **texts)
     if plain and kind == "sql" and isinstance(written.get("query"), str):
         return FormCheck("sql", field, detail=written["query"], **texts, **numbers)
-    known = metric_check_kind(metric, arguments, field) if plain and kind == "library" else None
+    known = _metric_check_kind(metric, arguments, field) if plain and kind == "library" else None
     if known is None:
         return FormCheck("other", field, detail=kind, **texts)
     return FormCheck(known[0], field, detail=known[1], **texts, **numbers)
 
 
-def metric_check_kind(metric: str, arguments: Mapping[str, Any], field: str) -> tuple[str, str] | None:
+def _metric_check_kind(metric: str, arguments: Mapping[str, Any], field: str) -> tuple[str, str] | None:
     """Return the kind and detail of a metric with its arguments; None where the choices cannot say it."""
     keys = set(arguments)
     match metric:
@@ -179,7 +177,7 @@ def model_checks(content: Content, model: str) -> tuple[PlacedCheck, ...]:
     found = []
     for name, address in lists:
         written = address_value(content.data, address)
-        found += [PlacedCheck(parse_check(item, name), address, index) for index, item in enumerate(written if isinstance(written, list) else ())]
+        found += [PlacedCheck(_parse_check(item, name), address, index) for index, item in enumerate(written if isinstance(written, list) else ())]
     return tuple(found)
 
 
@@ -187,7 +185,7 @@ def with_added_check(text: str, content: Content, model: str, check: FormCheck, 
     """Return the text with a further check at its field or model, and with it what the choices do not ask; raises BadInput naming all that it lacks."""
     own = model_address(content, model)
     address = (*(field_address(content, own, check.field) if check.field and check.kind != "rows" else own), "quality")
-    written, present = render_check(check, content, model) | dict(unasked or {}), address_value(content.data, address)
+    written, present = _render_check(check, content, model) | dict(unasked or {}), address_value(content.data, address)
     return with_value(text, content.data, (*address, len(present) if isinstance(present, list) else 0), written)
 
 
@@ -196,14 +194,14 @@ def with_changed_check(text: str, content: Content, model: str, placed: PlacedCh
     if check == placed.check:
         return text
     old, path = address_value(content.data, (*placed.address, placed.index)), existing_path(content.data, (*placed.address, placed.index))
-    unasked = {key: value for key, value in old.items() if key in UNASKED_KEYS} if isinstance(old, Mapping) else {}
+    unasked = {key: value for key, value in old.items() if key in _UNASKED_KEYS} if isinstance(old, Mapping) else {}
     if check.field != placed.check.field:
         added = with_added_check(text, content, model, check, unasked)
         return without_check(added, content_of(added), placed)
-    new = render_check(check, content, model)
+    new = _render_check(check, content, model)
     if not isinstance(old, Mapping):
         return apply_yaml_edits(text, {path: new})
-    before = render_check(placed.check, content, model) if check.kind == placed.check.kind and not missing_check_parts(placed.check, content, model) else {key: value for key, value in old.items() if key not in unasked}
+    before = _render_check(placed.check, content, model) if check.kind == placed.check.kind and not _missing_check_parts(placed.check, content, model) else {key: value for key, value in old.items() if key not in unasked}
     gone = {(*path, key): REMOVE for key in before if key in old and key not in new}
     text = apply_yaml_edits(text, gone) if gone else text
     for key, value in new.items():

@@ -20,12 +20,11 @@ from ..file.content import Content, content_of
 
 
 # %% auto #0
-__all__ = ['FIELD_TYPE_CHOICES', 'NOT_A_TYPE', 'type_text', 'has_parts', 'type_of', 'type_values', 'with_type_of_items',
-           'with_type']
+__all__ = ['FIELD_TYPE_CHOICES', 'type_text', 'has_parts', 'type_of', 'type_values', 'with_type']
 
 # %% ../../../nbs/forms/text/03_field_types.ipynb #c2f1bb8c
 FIELD_TYPE_CHOICES = ("string", "integer", "long", "decimal(18,2)", "double", "boolean", "date", "timestamp", "timestamp_ntz", "binary", "array<string>", "map<string, string>", "variant")
-NOT_A_TYPE = code("form-type", "A field's type is not one that the table can have.", "string, integer, long, decimal(18,2), date, timestamp, array<string> ...")
+_NOT_A_TYPE = code("form-type", "A field's type is not one that the table can have.", "string, integer, long, decimal(18,2), date, timestamp, array<string> ...")
 
 
 def type_text(content: Content, written: Any) -> str:
@@ -57,7 +56,7 @@ def type_of(text: str) -> DataType:
     try:
         return parse_sql_type(text)
     except ValueError as error:
-        raise BadInput(NOT_A_TYPE.fault(str(error))) from None
+        raise BadInput(_NOT_A_TYPE.fault(str(error))) from None
 
 # %% ../../../nbs/forms/text/03_field_types.ipynb #245e1be9
 def type_values(content: Content, written: Any, text: str) -> dict[str, Any]:
@@ -79,7 +78,7 @@ def type_values(content: Content, written: Any, text: str) -> dict[str, Any]:
     return {"logicalType": logical, "physicalType": None if says_all and not has_physical else sql_type(type)}
 
 
-def with_type_of_items(text: str, content: Content, address: Address, type: str) -> str:
+def _with_type_of_items(text: str, content: Content, address: Address, type: str) -> str:
     """Return the text with the type of a field whose `items` say what it is a list of: another list is said there too, any other type takes them out."""
     match = re.fullmatch(r"array\s*<(.+)>", type.strip(), re.IGNORECASE | re.DOTALL)
     if not match:
@@ -95,7 +94,7 @@ def with_type(text: str, content: Content, address: Address, type: str) -> str:
     """Return the text with the type of the field at an address; raises BadInput where it is no type."""
     written = address_value(content.data, address)
     if isinstance(written, Mapping) and isinstance(written.get("items"), Mapping):
-        return with_type_of_items(text, content, address, type)
+        return _with_type_of_items(text, content, address, type)
     keys = {key: value for key, value in type_values(content, written, type).items() if value is not None or (isinstance(written, Mapping) and key in written)}
     for key, value in keys.items():
         text = with_value(text, content_of(text).data, (*address, key), value)

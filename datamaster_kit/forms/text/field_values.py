@@ -18,9 +18,8 @@ from .field_types import has_parts, type_text
 
 
 # %% auto #0
-__all__ = ['ENUM_PROPERTY', 'model_key', 'with_key', 'with_key_positions', 'is_field_required', 'with_required',
-           'parse_typed_items', 'allowed_values', 'with_allowed_values', 'with_examples', 'reference_of',
-           'with_reference', 'FieldRow', 'grid_field_rows', 'grid_field_row']
+__all__ = ['model_key', 'with_key', 'with_required', 'parse_typed_items', 'allowed_values', 'with_allowed_values',
+           'with_examples', 'reference_of', 'with_reference', 'FieldRow', 'grid_field_rows', 'grid_field_row']
 
 # %% ../../../nbs/forms/text/04_field_values.ipynb #320a7253
 def model_key(content: Content, model: str) -> tuple[str, ...]:
@@ -43,10 +42,10 @@ def with_key(text: str, content: Content, model: str, name: str, is_key: bool) -
     text = with_value(text, content.data, (*own, "primaryKey"), True if is_key else None)
     if content.specification == "dcs":
         return with_value(text, content_of(text).data, (*own, "primary"), None)
-    return with_key_positions(text, model)
+    return _with_key_positions(text, model)
 
 
-def with_key_positions(text: str, model: str) -> str:
+def _with_key_positions(text: str, model: str) -> str:
     """Return an ODCS text with the positions of a model's key counted from 1, in their order (ODCS v3, Schema: primaryKeyPosition)."""
     content = content_of(text)
     address = model_address(content, model)
@@ -58,7 +57,7 @@ def with_key_positions(text: str, model: str) -> str:
     return text
 
 # %% ../../../nbs/forms/text/04_field_values.ipynb #a08c56f1
-def is_field_required(content: Content, address: Address) -> bool:
+def _is_field_required(content: Content, address: Address) -> bool:
     """The field at an address has a value in every row."""
     required, nullable = (address_value(content.data, (*address, key)) for key in ("required", "nullable"))
     return required is True or (required is None and content.specification == "dcs" and nullable is False)
@@ -81,11 +80,11 @@ def allowed_values(content: Content, address: Address) -> str:
     """Return the allowed values of the field at an address as one line; ODCS 3.2 lists them with labels, 3.1 as a custom property or a check."""
     written = address_value(content.data, (*address, "enum"))
     if written is None and content.specification == "odcs":
-        written = address_value(content.data, (*address, *ENUM_PROPERTY))
+        written = address_value(content.data, (*address, *_ENUM_PROPERTY))
     return comma_line([item.get("value") if isinstance(item, Mapping) else item for item in written] if isinstance(written, list) else [])
 
 
-ENUM_PROPERTY: Address = ("customProperties", ListItem("property", "enum"), "value")
+_ENUM_PROPERTY: Address = ("customProperties", ListItem("property", "enum"), "value")
 
 
 def with_allowed_values(text: str, content: Content, address: Address, line: str) -> str:
@@ -94,9 +93,9 @@ def with_allowed_values(text: str, content: Content, address: Address, line: str
     written = address_value(content.data, (*address, "enum"))
     if content.specification == "dcs":
         return with_value(text, content.data, (*address, "enum"), values or None)
-    is_newer = str(content.data.get("apiVersion", "")).lstrip("v") >= "3.2" and address_value(content.data, (*address, *ENUM_PROPERTY)) is None
+    is_newer = str(content.data.get("apiVersion", "")).lstrip("v") >= "3.2" and address_value(content.data, (*address, *_ENUM_PROPERTY)) is None
     if not is_newer and written is None:
-        return with_value(text, content.data, (*address, *ENUM_PROPERTY), values or None)
+        return with_value(text, content.data, (*address, *_ENUM_PROPERTY), values or None)
     known = {item.get("value"): item for item in written if isinstance(item, Mapping)} if isinstance(written, list) else {}
     return with_value(text, content.data, (*address, "enum"), [known.get(value, {"value": value}) for value in values] or None)
 
@@ -153,4 +152,4 @@ def grid_field_row(content: Content, name: str, written: Any, is_key: bool, addr
     said = written if isinstance(written, Mapping) else {}
     several = said.get("examples")
     examples = several if isinstance(several, list) else [said["example"]] if said.get("example") is not None else []
-    return FieldRow(name, type_text(content, written), is_field_required(content, address), is_key, str(said.get("classification") or ""), str(said.get("description") or ""), comma_line(examples), has_parts(written))
+    return FieldRow(name, type_text(content, written), _is_field_required(content, address), is_key, str(said.get("classification") or ""), str(said.get("description") or ""), comma_line(examples), has_parts(written))

@@ -21,8 +21,8 @@ from .field_values import model_key, with_key
 
 
 # %% auto #0
-__all__ = ['FORM_NO_MODEL', 'render_fields', 'with_fields', 'with_renamed_field', 'field_mentions', 'with_field_mentions',
-           'with_moved_field', 'with_field_copy', 'without_field']
+__all__ = ['FORM_NO_MODEL', 'render_fields', 'with_fields', 'with_renamed_field', 'with_moved_field', 'with_field_copy',
+           'without_field']
 
 # %% ../../../nbs/forms/text/06_fields.ipynb #654df4aa
 def render_fields(content: Content, fields: tuple[Field, ...]) -> dict[str, dict[str, Any]]:
@@ -64,10 +64,10 @@ def with_renamed_field(text: str, content: Content, model: str, name: str, new: 
         raise BadInput(FORM_NAME_TAKEN.fault(f"the field cannot be called {new!r}: " + ("there is one of that name" if new.strip() else "it has no name")))
     path = existing_path(content.data, (*fields_address(content, model, parts), name if content.specification == "dcs" else ListItem("name", name)))
     text = rename_yaml_key(text, path, new) if content.specification == "dcs" else apply_yaml_edits(text, {(*path, "name"): new})
-    return text if parts else with_field_mentions(text, model, name, new)
+    return text if parts else _with_field_mentions(text, model, name, new)
 
 
-def field_mentions(content: Content, model: str, name: str) -> dict[tuple[str | int, ...], str]:
+def _field_mentions(content: Content, model: str, name: str) -> dict[tuple[str | int, ...], str]:
     """Return the paths at which the contract names a field of a model elsewhere, each with what to put instead of it: `{}` is the new name."""
     found: dict[tuple[str | int, ...], str] = {}
 
@@ -96,9 +96,9 @@ def field_mentions(content: Content, model: str, name: str) -> dict[tuple[str | 
     return found
 
 
-def with_field_mentions(text: str, model: str, name: str, new: str) -> str:
+def _with_field_mentions(text: str, model: str, name: str, new: str) -> str:
     """Return the text in which what names a field elsewhere names it anew."""
-    found = field_mentions(content_of(text), model, name)
+    found = _field_mentions(content_of(text), model, name)
     return apply_yaml_edits(text, {path: pattern.format(new) for path, pattern in found.items()}) if found else text
 
 # %% ../../../nbs/forms/text/06_fields.ipynb #30cf79db

@@ -18,11 +18,11 @@ from .places import workflow_address
 from .questions import FormQuestion, with_answer, render_form_answer
 
 # %% auto #0
-__all__ = ['ARRIVALS', 'SOURCE_QUESTIONS', 'WORKFLOW_QUESTIONS', 'MAIL_QUESTIONS', 'TASK_KINDS', 'level_address', 'value_key',
-           'period_at', 'with_period', 'arrival_of', 'with_arrival', 'cron_address', 'with_cron', 'workflow_question',
-           'has_header_line', 'with_header_line', 'newest_address', 'newest_by_fields', 'with_newest_by',
-           'compute_address', 'compute_kind_of', 'with_compute_kind', 'with_compute_key', 'tasks_address', 'tasks_of',
-           'task_kind', 'with_task', 'without_task']
+__all__ = ['ARRIVALS', 'SOURCE_QUESTIONS', 'WORKFLOW_QUESTIONS', 'MAIL_QUESTIONS', 'TASK_KINDS', 'level_address', 'period_at',
+           'with_period', 'arrival_of', 'with_arrival', 'cron_address', 'with_cron', 'has_header_line',
+           'with_header_line', 'newest_address', 'newest_by_fields', 'with_newest_by', 'compute_address',
+           'compute_kind_of', 'with_compute_kind', 'with_compute_key', 'tasks_address', 'tasks_of', 'task_kind',
+           'with_task', 'without_task']
 
 # %% ../../../nbs/forms/text/07_levels.ipynb #9a32e8a4
 def level_address(content: Content, level: str) -> Address:
@@ -30,7 +30,7 @@ def level_address(content: Content, level: str) -> Address:
     return ("servicelevels", level) if content.specification == "dcs" else ("slaProperties", ListItem("property", level))
 
 
-def value_key(content: Content, level: str) -> str:
+def _value_key(content: Content, level: str) -> str:
     """Return the key of a service level's chief value."""
     return SERVICE_LEVEL_VALUE_KEYS.get(level, "value") if content.specification == "dcs" else "value"
 
@@ -38,14 +38,14 @@ def value_key(content: Content, level: str) -> str:
 def period_at(content: Content, level: str) -> str:
     """Return the period or number of a service level as a person says it: `30 d`, `P1Y`, `99.9%`; empty where it has none."""
     address = level_address(content, level)
-    value = text_at(content, (*address, value_key(content, level)))
+    value = text_at(content, (*address, _value_key(content, level)))
     unit = text_at(content, (*address, "unit")) if content.specification == "odcs" else ""
     return f"{value}{'%' if unit == 'percent' else f' {unit}' if unit else ''}" if value else ""
 
 
 def with_period(text: str, content: Content, level: str, given: str) -> str:
     """Return the text with the period or number of a service level; an empty one takes the level out."""
-    address, key, given = level_address(content, level), value_key(content, level), given.strip()
+    address, key, given = level_address(content, level), _value_key(content, level), given.strip()
     if not given:
         return with_value(text, content.data, address, None)
     if content.specification == "dcs":
@@ -89,26 +89,26 @@ def with_cron(text: str, content: Content, cron: str) -> str:
     return text
 
 # %% ../../../nbs/forms/text/07_levels.ipynb #b4e80de5
-def workflow_question(name: str, label: str, kind: Any, *address: str, help: str = "", suggestions: tuple[str, ...] = ()) -> FormQuestion:
+def _workflow_question(name: str, label: str, kind: Any, *address: str, help: str = "", suggestions: tuple[str, ...] = ()) -> FormQuestion:
     """Return a question about the workflow."""
     return FormQuestion(name, label, kind, address, address, help, suggestions)
 
 
 SOURCE_QUESTIONS = (
-    workflow_question("type", "Arrives", "choice", "source", "type", help="adls: as files; eventhub: as events.", suggestions=("adls", "eventhub")),
-    workflow_question("format", "Format", "choice", "source", "format", suggestions=CONTRACT_SOURCE_FORMATS),
-    workflow_question("delimiter", "Delimiter", "text", "source", "delimiter", suggestions=(",", ";", "|", "\\t")),
-    workflow_question("quote", "Quote", "text", "source", "quote", suggestions=('"', "'")),
-    workflow_question("encoding", "Encoding", "text", "source", "encoding", suggestions=("UTF-8", "ISO-8859-1", "UTF-16")),
-    workflow_question("null_value", "Missing value", "text", "source", "nullValue", help="A text that means a missing value, such as NA."),
+    _workflow_question("type", "Arrives", "choice", "source", "type", help="adls: as files; eventhub: as events.", suggestions=("adls", "eventhub")),
+    _workflow_question("format", "Format", "choice", "source", "format", suggestions=CONTRACT_SOURCE_FORMATS),
+    _workflow_question("delimiter", "Delimiter", "text", "source", "delimiter", suggestions=(",", ";", "|", "\\t")),
+    _workflow_question("quote", "Quote", "text", "source", "quote", suggestions=('"', "'")),
+    _workflow_question("encoding", "Encoding", "text", "source", "encoding", suggestions=("UTF-8", "ISO-8859-1", "UTF-16")),
+    _workflow_question("null_value", "Missing value", "text", "source", "nullValue", help="A text that means a missing value, such as NA."),
 )
 WORKFLOW_QUESTIONS = (
-    workflow_question("models", "Models", "list", "models", help="Which are ingested; empty: all."),
-    workflow_question("schema_evolution", "New columns", "choice", "schema_evolution", help="rescue: kept beside the row; add, widen: the table grows; fail: the run stops.", suggestions=SCHEMA_EVOLUTION_MODES),
-    workflow_question("maximum_bad_share", "Bad rows, at most", "text", "maximum_bad_share", help="A delivery with more quarantined rows than this share is held: 5%."),
-    workflow_question("job_mock", "A job for mock data", "flag", "job_mock"),
+    _workflow_question("models", "Models", "list", "models", help="Which are ingested; empty: all."),
+    _workflow_question("schema_evolution", "New columns", "choice", "schema_evolution", help="rescue: kept beside the row; add, widen: the table grows; fail: the run stops.", suggestions=SCHEMA_EVOLUTION_MODES),
+    _workflow_question("maximum_bad_share", "Bad rows, at most", "text", "maximum_bad_share", help="A delivery with more quarantined rows than this share is held: 5%."),
+    _workflow_question("job_mock", "A job for mock data", "flag", "job_mock"),
 )
-MAIL_QUESTIONS = tuple(workflow_question(event, label, "list", "email_notifications", event, help="E-mail addresses, with commas between.")
+MAIL_QUESTIONS = tuple(_workflow_question(event, label, "list", "email_notifications", event, help="E-mail addresses, with commas between.")
              for event, label in (("on_start", "When a run starts"), ("on_success", "When it succeeds"), ("on_failure", "When it fails")))
 
 

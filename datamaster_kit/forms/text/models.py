@@ -19,7 +19,7 @@ from .fields import render_fields
 
 
 # %% auto #0
-__all__ = ['with_model', 'with_renamed_model', 'with_model_mentions', 'with_moved_model', 'with_model_copy', 'without_model']
+__all__ = ['with_model', 'with_renamed_model', 'with_moved_model', 'with_model_copy', 'without_model']
 
 # %% ../../../nbs/forms/text/08_models.ipynb #ebb2dfec
 def with_model(text: str, content: Content, name: str) -> str:
@@ -41,10 +41,10 @@ def with_renamed_model(text: str, content: Content, name: str, new: str) -> str:
         raise BadInput(FORM_NAME_TAKEN.fault(f"the model cannot be called {new!r}: " + ("there is one of that name" if new.strip() else "it has no name")))
     path = existing_path(content.data, model_address(content, name))
     text = rename_yaml_key(text, path, new) if content.specification == "dcs" else apply_yaml_edits(text, {(*path, "name"): new})
-    return with_model_mentions(text, name, new)
+    return _with_model_mentions(text, name, new)
 
 
-def with_model_mentions(text: str, name: str, new: str) -> str:
+def _with_model_mentions(text: str, name: str, new: str) -> str:
     """Return the text in which the workflow, the examples, service levels and references name a model anew."""
     content = content_of(text)
     workflow = workflow_address(content)

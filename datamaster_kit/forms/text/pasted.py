@@ -20,24 +20,23 @@ from ...contract.sql.sqltype import parse_sql_type, quote
 from .pasted_columns import NOT_PASTED, column_list_fields, create_table_fields
 
 # %% auto #0
-__all__ = ['CELL_VALUE_PATTERN', 'MAX_CHARACTERS', 'MAX_FIELDS', 'csv_fields', 'json_fields', 'struct_line_fields', 'name_faults',
-           'read_pasted_fields', 'fields_from']
+__all__ = ['fields_from']
 
 # %% ../../../nbs/forms/text/12_pasted.ipynb #92332d90
-CELL_VALUE_PATTERN = re.compile(r"[-+]?\d[\d.,]*%?|\d{4}-\d{2}-\d{2}.*|\S+@\S+\.\S+|true|false", re.IGNORECASE)
+_CELL_VALUE_PATTERN = re.compile(r"[-+]?\d[\d.,]*%?|\d{4}-\d{2}-\d{2}.*|\S+@\S+\.\S+|true|false", re.IGNORECASE)
 
 
-def csv_fields(text: str) -> tuple[list[Field], list[Fault]]:
+def _csv_fields(text: str) -> tuple[list[Field], list[Fault]]:
     """Return the fields of a csv header with or without rows, and everything that is wrong with it."""
     try:
         columns, _ = sample_csv_text(io.StringIO(text))
     except csv.Error as error:
         return [], [NOT_PASTED.fault(f"it cannot be read as csv: {error}")]
-    faults = [NOT_PASTED.fault(f"{column.name!r} in the first line is a value and no name", line=1, hint="paste the line with the columns' names first") for column in columns if CELL_VALUE_PATTERN.fullmatch(column.name)]
+    faults = [NOT_PASTED.fault(f"{column.name!r} in the first line is a value and no name", line=1, hint="paste the line with the columns' names first") for column in columns if _CELL_VALUE_PATTERN.fullmatch(column.name)]
     return [Field(column.name, column.type) for column in columns], faults
 
 # %% ../../../nbs/forms/text/12_pasted.ipynb #39e91aa9
-def json_fields(text: str) -> tuple[list[Field], list[Fault]]:
+def _json_fields(text: str) -> tuple[list[Field], list[Fault]]:
     """Return the fields of a StructType in JSON, and everything that is wrong with it."""
     try:
         schema = json.loads(text)
@@ -56,7 +55,7 @@ def json_fields(text: str) -> tuple[list[Field], list[Fault]]:
     return fields, faults
 
 
-def struct_line_fields(text: str) -> tuple[list[Field], list[Fault]]:
+def _struct_line_fields(text: str) -> tuple[list[Field], list[Fault]]:
     """Return the fields of a struct as Spark writes it in a line, and what is wrong with it."""
     try:
         found = parse_sql_type(text)
@@ -65,10 +64,10 @@ def struct_line_fields(text: str) -> tuple[list[Field], list[Fault]]:
     return (list(found.fields), []) if isinstance(found, Struct) else ([], [NOT_PASTED.fault("it is a type, and no struct")])
 
 # %% ../../../nbs/forms/text/12_pasted.ipynb #56d253bf
-MAX_CHARACTERS, MAX_FIELDS = 1_000_000, 5_000
+_MAX_CHARACTERS, _MAX_FIELDS = 1_000_000, 5_000
 
 
-def name_faults(fields: Sequence[Field]) -> list[Fault]:
+def _name_faults(fields: Sequence[Field]) -> list[Fault]:
     """Return what is wrong with the names of fields."""
     faults = []
     for name, count in Counter(field.name.lower() for field in fields).items():
@@ -82,30 +81,30 @@ def name_faults(fields: Sequence[Field]) -> list[Fault]:
     return faults
 
 
-def read_pasted_fields(text: str) -> tuple[list[Field], list[Fault]]:
+def _read_pasted_fields(text: str) -> tuple[list[Field], list[Fault]]:
     """Return the fields of a text, and what is wrong with it, by what it looks like."""
     start = re.sub(r"\A(?:\s|--[^\n]*\n|/\*.*?\*/)+", "", text, flags=re.DOTALL)
     if start.startswith("{"):
-        return json_fields(start)
+        return _json_fields(start)
     if re.match(r"struct\s*<", start, re.IGNORECASE):
-        return struct_line_fields(start)
+        return _struct_line_fields(start)
     if re.match(r"(?:create|set|use|drop|if|alter)\b.*\bcreate\s|create\s", start, re.IGNORECASE | re.DOTALL):
         return create_table_fields(text)
-    return column_list_fields(text) or csv_fields(text.strip("\r\n \N{ZERO WIDTH NO-BREAK SPACE}"))
+    return column_list_fields(text) or _csv_fields(text.strip("\r\n \N{ZERO WIDTH NO-BREAK SPACE}"))
 
 
 def fields_from(text: str) -> tuple[Field, ...]:
     """Return the fields of a pasted csv header, csv with rows, CREATE TABLE, list of columns, or schema of Spark; raises BadInput with everything that is wrong with it."""
     if not text.strip():
         raise BadInput(NOT_PASTED.fault("nothing was pasted"))
-    if len(text) > MAX_CHARACTERS or "\0" in text:
-        raise BadInput(NOT_PASTED.fault(f"it has more than {MAX_CHARACTERS:,} characters, or signs that are no text"))
-    fields, faults = read_pasted_fields(text)
-    faults += name_faults(fields)
+    if len(text) > _MAX_CHARACTERS or "\0" in text:
+        raise BadInput(NOT_PASTED.fault(f"it has more than {_MAX_CHARACTERS:,} characters, or signs that are no text"))
+    fields, faults = _read_pasted_fields(text)
+    faults += _name_faults(fields)
     if not fields and not faults:
         faults.append(NOT_PASTED.fault("it has no column"))
-    if len(fields) > MAX_FIELDS:
-        faults.append(NOT_PASTED.fault(f"it has {len(fields):,} columns, and a contract at most {MAX_FIELDS:,}"))
+    if len(fields) > _MAX_FIELDS:
+        faults.append(NOT_PASTED.fault(f"it has {len(fields):,} columns, and a contract at most {_MAX_FIELDS:,}"))
     if faults:
         raise BadInput(*faults)
     return tuple(fields)

@@ -15,9 +15,8 @@ from ..file.content import Content
 
 
 # %% auto #0
-__all__ = ['FORM_NAME_TAKEN', 'content_model_names', 'model_address', 'fields_address', 'fields_key', 'field_address',
-           'structure_address', 'field_names', 'workflow_address', 'field_path', 'find_references', 'texts_in',
-           'free_name']
+__all__ = ['FORM_NAME_TAKEN', 'content_model_names', 'model_address', 'fields_address', 'field_address', 'field_names',
+           'workflow_address', 'field_path', 'find_references', 'texts_in', 'free_name']
 
 # %% ../../../nbs/forms/text/02_places.ipynb #5e58dfab
 def content_model_names(content: Content) -> tuple[str, ...]:
@@ -37,21 +36,21 @@ def fields_address(content: Content, model: str, parts: tuple[str, ...] = ()) ->
     """Return where the fields of a model stand, or the members of the field that `parts` lead to."""
     address = model_address(content, model)
     for name in parts:
-        address = (*field_address(content, address, name), *structure_address(content, address_value(content.data, field_address(content, address, name))))
-    return (*address, *fields_key(content))
+        address = (*field_address(content, address, name), *_structure_address(content, address_value(content.data, field_address(content, address, name))))
+    return (*address, *_fields_key(content))
 
 
-def fields_key(content: Content) -> Address:
+def _fields_key(content: Content) -> Address:
     """Return the key of the fields of a model or structure."""
     return ("fields",) if content.specification == "dcs" else ("properties",)
 
 
 def field_address(content: Content, owner: Address, name: str) -> Address:
     """Return where a field of a model or structure stands."""
-    return (*owner, *fields_key(content), name if content.specification == "dcs" else ListItem("name", name))
+    return (*owner, *_fields_key(content), name if content.specification == "dcs" else ListItem("name", name))
 
 
-def structure_address(content: Content, written: Any) -> Address:
+def _structure_address(content: Content, written: Any) -> Address:
     """Return the way from a field to the structure in it: through `items` where it is a list of structures."""
     inner = written.get("items") if isinstance(written, Mapping) else None
     return ("items",) if isinstance(inner, Mapping) else ()

@@ -15,7 +15,7 @@ from ...contract.cron import BAD_CRON, CRON_PARTS, cron_hint, cron_numbers
 from ...contract.fault import BadInput
 
 # %% auto #0
-__all__ = ['Quartz', 'parse_quartz', 'nearest_weekday', 'month_days', 'week_days', 'due_days', 'zone_moment', 'due_moments']
+__all__ = ['Quartz', 'parse_quartz', 'due_days', 'due_moments']
 
 # %% ../../../nbs/forms/text/09_quartz.ipynb #687b1694
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ def parse_quartz(cron: str) -> Quartz:
     return Quartz(sets[0], sets[1], sets[2], tuple(parts[3].split(",")), sets[4], tuple(parts[5].split(",")), sets[6])
 
 # %% ../../../nbs/forms/text/09_quartz.ipynb #0fed72fc
-def nearest_weekday(year: int, month: int, day: int) -> int:
+def _nearest_weekday(year: int, month: int, day: int) -> int:
     """Return the day of the month, from Monday to Friday, that is nearest to a day, and in its month."""
     last, week_day = calendar.monthrange(year, month)[1], date(year, month, day).weekday()
     if week_day == 5:
@@ -52,23 +52,23 @@ def nearest_weekday(year: int, month: int, day: int) -> int:
     return day
 
 
-def month_days(items: tuple[str, ...], year: int, month: int) -> set[int]:
+def _month_days(items: tuple[str, ...], year: int, month: int) -> set[int]:
     """Return the days of a month that the day-of-month part allows."""
     last = calendar.monthrange(year, month)[1]
     found: set[int] = set()
     for item in items:
         if item == "LW":
-            found.add(nearest_weekday(year, month, last))
+            found.add(_nearest_weekday(year, month, last))
         elif item.startswith("L"):
             found.add(last - int(item[2:] or 0))
         elif item.endswith("W"):
-            found |= {nearest_weekday(year, month, int(item[:-1]))} if int(item[:-1]) <= last else set()
+            found |= {_nearest_weekday(year, month, int(item[:-1]))} if int(item[:-1]) <= last else set()
         else:
             found |= cron_numbers(item, 1, 31, [])
     return {day for day in found if 1 <= day <= last}
 
 # %% ../../../nbs/forms/text/09_quartz.ipynb #4963c908
-def week_days(items: tuple[str, ...], year: int, month: int) -> set[int]:
+def _week_days(items: tuple[str, ...], year: int, month: int) -> set[int]:
     """Return the days of a month that the day-of-week part allows."""
     _, least, most, words = CRON_PARTS[5]
     days = range(1, calendar.monthrange(year, month)[1] + 1)
@@ -83,11 +83,11 @@ def week_days(items: tuple[str, ...], year: int, month: int) -> set[int]:
 
 def due_days(said: Quartz, year: int, month: int) -> list[int]:
     """Return the days of a month on which an expression falls due."""
-    found = week_days(said.week_days, year, month) if said.month_days == ("?",) else month_days(said.month_days, year, month)
+    found = _week_days(said.week_days, year, month) if said.month_days == ("?",) else _month_days(said.month_days, year, month)
     return sorted(found)
 
 # %% ../../../nbs/forms/text/09_quartz.ipynb #f2dbd0ee
-def zone_moment(wall: datetime, zone: tzinfo) -> datetime | None:
+def _zone_moment(wall: datetime, zone: tzinfo) -> datetime | None:
     """Return the moment at which a zone's clock shows a time, the later one of two; None where it never does."""
     found = wall.replace(tzinfo=zone, fold=1)
     return found if found.astimezone(UTC).astimezone(zone).replace(tzinfo=None) == wall else None
@@ -102,6 +102,6 @@ def due_moments(said: Quartz, after: datetime, zone: tzinfo) -> Iterator[datetim
                 is_past = date(year, month, day) < now.date()
                 hours = () if is_past else said.hours if date(year, month, day) > now.date() else [hour for hour in said.hours if hour >= now.hour - 3]
                 for wall in (datetime(year, month, day, hour, minute, second) for hour in hours for minute in said.minutes for second in said.seconds):
-                    found = zone_moment(wall, zone)
+                    found = _zone_moment(wall, zone)
                     if found is not None and found.astimezone(UTC) > after:
                         yield found

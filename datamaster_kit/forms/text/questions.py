@@ -15,9 +15,9 @@ from .addresses import Address, ListItem, existing_path, address_value, with_val
 from ..file.content import Content, parse_comma_line, text_at
 
 # %% auto #0
-__all__ = ['QuestionKind', 'STATUSES', 'ABOUT_QUESTIONS', 'CLASSIFICATIONS', 'MODEL_QUESTIONS', 'DESCRIPTION_QUESTION',
-           'CLASSIFICATION_QUESTION', 'UNIQUE_QUESTION', 'PII_QUESTION', 'FIELD_QUESTIONS', 'FormQuestion',
-           'custom_property_address', 'answer_address', 'read_answer', 'render_form_answer', 'with_answer']
+__all__ = ['QuestionKind', 'ABOUT_QUESTIONS', 'MODEL_QUESTIONS', 'DESCRIPTION_QUESTION', 'CLASSIFICATION_QUESTION',
+           'UNIQUE_QUESTION', 'PII_QUESTION', 'FIELD_QUESTIONS', 'FormQuestion', 'answer_address', 'read_answer',
+           'render_form_answer', 'with_answer']
 
 # %% ../../../nbs/forms/text/01_questions.ipynb #2521d65a
 QuestionKind = Literal["text", "long", "choice", "flag", "list", "number", "whole"]
@@ -40,7 +40,7 @@ class FormQuestion:
     older: Address = ()
 
 
-def custom_property_address(name: str) -> Address:
+def _custom_property_address(name: str) -> Address:
     """Return the address of a custom property of ODCS."""
     return ("customProperties", ListItem("property", name), "value")
 
@@ -92,35 +92,35 @@ def with_answer(text: str, content: Content, question: FormQuestion, given: Any,
     return text if not address or is_empty_already else with_value(text, content.data, address, written)
 
 # %% ../../../nbs/forms/text/01_questions.ipynb #f50e64c9
-STATUSES = ("proposed", "draft", "active", "deprecated", "retired")
+_STATUSES = ("proposed", "draft", "active", "deprecated", "retired")
 ABOUT_QUESTIONS = (
     FormQuestion("title", "Title", "text", ("info", "title"), ("name",), "What the data is called."),
     FormQuestion("id", "Identifier", "text", ("id",), ("id",), "Never changes; for example urn:datacontract:risk:account."),
     FormQuestion("version", "Version", "text", ("info", "version"), ("version",), "Major.minor.patch; raised for you when you save."),
-    FormQuestion("status", "Status", "text", ("info", "status"), ("status",), suggestions=STATUSES),
+    FormQuestion("status", "Status", "text", ("info", "status"), ("status",), suggestions=_STATUSES),
     FormQuestion("domain", "Domain", "text", (), ("domain",), "The part of the business that the data belongs to."),
     FormQuestion("purpose", "Description", "long", ("info", "description"), ("description", "purpose"), "What the data is, and what it is for."),
     FormQuestion("usage", "May be used for", "long", ("terms", "usage"), ("description", "usage")),
     FormQuestion("limitations", "Limitations", "long", ("terms", "limitations"), ("description", "limitations"), "What it must not be used for, and where it ends."),
     FormQuestion("owner", "Owner", "text", ("info", "owner"), ("team", "name"), "The team that answers for the data."),
-    FormQuestion("contact_name", "Contact", "text", ("info", "contact", "name"), ("team", *custom_property_address("contactName"))),
-    FormQuestion("contact_email", "Contact's e-mail", "text", ("info", "contact", "email"), ("team", *custom_property_address("contactEmail"))),
+    FormQuestion("contact_name", "Contact", "text", ("info", "contact", "name"), ("team", *_custom_property_address("contactName"))),
+    FormQuestion("contact_email", "Contact's e-mail", "text", ("info", "contact", "email"), ("team", *_custom_property_address("contactEmail"))),
     FormQuestion("tags", "Tags", "list", ("tags",), ("tags",), "Words to find it by, with commas between."),
 )
 
 # %% ../../../nbs/forms/text/01_questions.ipynb #d921ebee
-CLASSIFICATIONS = ("public", "internal", "confidential", "restricted", "sensitive")
+_CLASSIFICATIONS = ("public", "internal", "confidential", "restricted", "sensitive")
 MODEL_QUESTIONS = (
     FormQuestion("title", "Title", "text", ("title",), ("businessName",)),
     FormQuestion("description", "Description", "long", ("description",), ("description",), "What one row is."),
     FormQuestion("physical_name", "Name of the table", "text", ("config", "physicalName"), ("physicalName",), "Where it differs from the model's."),
-    FormQuestion("aliases", "Earlier names", "list", ("config", "aliases"), custom_property_address("aliases"), "Names that the model had: its job keeps its runs."),
+    FormQuestion("aliases", "Earlier names", "list", ("config", "aliases"), _custom_property_address("aliases"), "Names that the model had: its job keeps its runs."),
     FormQuestion("tags", "Tags", "list", ("tags",), ("tags",)),
 )
 DESCRIPTION_QUESTION = FormQuestion("description", "Description", "text", ("description",), ("description",))
-CLASSIFICATION_QUESTION = FormQuestion("classification", "Classification", "text", ("classification",), ("classification",), suggestions=CLASSIFICATIONS)
+CLASSIFICATION_QUESTION = FormQuestion("classification", "Classification", "text", ("classification",), ("classification",), suggestions=_CLASSIFICATIONS)
 UNIQUE_QUESTION = FormQuestion("unique", "Unique", "flag", ("unique",), ("unique",))
-PII_QUESTION = FormQuestion("pii", "Personal data", "flag", ("pii",), custom_property_address("pii"))
+PII_QUESTION = FormQuestion("pii", "Personal data", "flag", ("pii",), _custom_property_address("pii"))
 FIELD_QUESTIONS = (
     FormQuestion("title", "Title", "text", ("title",), ("businessName",), "The field's name in words."),
     FormQuestion("pattern", "Pattern", "text", ("pattern",), ("logicalTypeOptions", "pattern"), r"A regular expression, such as ^\d{3}$."),
@@ -130,6 +130,6 @@ FIELD_QUESTIONS = (
     FormQuestion("min_length", "Shortest length", "whole", ("minLength",), ("logicalTypeOptions", "minLength"), older=("min_length",)),
     FormQuestion("max_length", "Longest length", "whole", ("maxLength",), ("logicalTypeOptions", "maxLength"), older=("max_length",)),
     FormQuestion("physical_name", "Name of the column", "text", ("config", "physicalName"), ("physicalName",), "Where it differs from the field's."),
-    FormQuestion("aliases", "Earlier names", "list", ("config", "aliases"), custom_property_address("aliases"), "The column is renamed and keeps its data."),
+    FormQuestion("aliases", "Earlier names", "list", ("config", "aliases"), _custom_property_address("aliases"), "The column is renamed and keeps its data."),
     FormQuestion("tags", "Tags", "list", ("tags",), ("tags",)),
 )

@@ -16,11 +16,10 @@ from .quartz import Quartz, due_days, due_moments, parse_quartz
 from ...project.values import TIME_ZONE
 
 # %% auto #0
-__all__ = ['BAD_ZONE', 'ScheduleKind', 'DIVISORS', 'CHOICE_WORDS', 'BAD_CHOICE', 'next_times', 'ScheduleChoice', 'choice_faults',
-           'cron_of', 'even_interval', 'days_kind', 'choice_of']
+__all__ = ['ScheduleKind', 'DIVISORS', 'CHOICE_WORDS', 'next_times', 'ScheduleChoice', 'cron_of', 'choice_of']
 
 # %% ../../../nbs/forms/text/10_schedule.ipynb #66a3c412
-BAD_ZONE = code("time-zone-unknown", "A schedule is in a time zone that does not exist.", "name one of the time zone database, such as America/Sao_Paulo")
+_BAD_ZONE = code("time-zone-unknown", "A schedule is in a time zone that does not exist.", "name one of the time zone database, such as America/Sao_Paulo")
 
 
 def next_times(cron: str, zone: str, after: datetime, count: int) -> tuple[datetime, ...]:
@@ -34,7 +33,7 @@ def next_times(cron: str, zone: str, after: datetime, count: int) -> tuple[datet
         raise ValueError("`after` needs a time zone: datetime.now(UTC)")
     faults = list[Fault]()
     if TIME_ZONE.problem(zone):
-        faults.append(BAD_ZONE.fault(f"{zone!r} is no time zone"))
+        faults.append(_BAD_ZONE.fault(f"{zone!r} is no time zone"))
     try:
         said = parse_quartz(cron)
     except BadInput as error:
@@ -47,14 +46,14 @@ def next_times(cron: str, zone: str, after: datetime, count: int) -> tuple[datet
 ScheduleKind = Literal["minutes", "hours", "day", "weekdays", "month"]
 DIVISORS: dict[str, tuple[int, ...]] = {"minutes": (1, 2, 3, 4, 5, 6, 10, 12, 15, 20, 30), "hours": (1, 2, 3, 4, 6, 8, 12)}
 CHOICE_WORDS: dict[ScheduleKind, str] = {"minutes": "every … minutes", "hours": "every … hours", "day": "every day at …", "weekdays": "on weekdays at …", "month": "on a day of the month at …"}
-BAD_CHOICE = code("schedule-choice", "A choice of a schedule is out of its range.", "choose one of those that are offered")
+_BAD_CHOICE = code("schedule-choice", "A choice of a schedule is out of its range.", "choose one of those that are offered")
 
 
 @dataclass(frozen=True)
 class ScheduleChoice:
     """A schedule that a form offers.
 
-    `kind` is minutes or hours (every `even_interval` of them, hours at `minute`), day, weekdays (Monday to Friday) or month (on `day`, from 1 to 28), each at `hour`:`minute`.
+    `kind` is minutes or hours (every `_even_interval` of them, hours at `minute`), day, weekdays (Monday to Friday) or month (on `day`, from 1 to 28), each at `hour`:`minute`.
     """
 
     kind: ScheduleKind
@@ -64,21 +63,21 @@ class ScheduleChoice:
     day: int = 1
 
 # %% ../../../nbs/forms/text/10_schedule.ipynb #0b3350cd
-def choice_faults(choice: ScheduleChoice) -> list[Fault]:
+def _choice_faults(choice: ScheduleChoice) -> list[Fault]:
     """Return everything that is out of range in a choice."""
     if choice.kind not in CHOICE_WORDS:
-        return [BAD_CHOICE.fault(f"{choice.kind!r} is none of {', '.join(CHOICE_WORDS)}")]
+        return [_BAD_CHOICE.fault(f"{choice.kind!r} is none of {', '.join(CHOICE_WORDS)}")]
     offered = DIVISORS.get(choice.kind, ())
     ranges = {"hour": 23, "minute": 59, "day": 28} if choice.kind == "month" else {"hour": 23, "minute": 59}
-    faults = [BAD_CHOICE.fault(f"the {name} {getattr(choice, name)} is not from {int(name == 'day')} to {most}") for name, most in ranges.items() if not int(name == "day") <= getattr(choice, name) <= most]
+    faults = [_BAD_CHOICE.fault(f"the {name} {getattr(choice, name)} is not from {int(name == 'day')} to {most}") for name, most in ranges.items() if not int(name == "day") <= getattr(choice, name) <= most]
     if offered and choice.every not in offered:
-        faults.append(BAD_CHOICE.fault(f"every {choice.every} {choice.kind} does not come out even", hint=f"choose {', '.join(map(str, offered))}"))
+        faults.append(_BAD_CHOICE.fault(f"every {choice.every} {choice.kind} does not come out even", hint=f"choose {', '.join(map(str, offered))}"))
     return faults
 
 
 def cron_of(choice: ScheduleChoice) -> str:
     """Return a choice as a Quartz cron expression; raises BadInput with everything in it that is out of range."""
-    faults = choice_faults(choice)
+    faults = _choice_faults(choice)
     if faults:
         raise BadInput(*faults)
     every = "*" if choice.every == 1 else f"0/{choice.every}"
@@ -94,13 +93,13 @@ def cron_of(choice: ScheduleChoice) -> str:
     return f"0 {choice.minute} {choice.hour} * * ?"
 
 # %% ../../../nbs/forms/text/10_schedule.ipynb #77b981da
-def even_interval(numbers: tuple[int, ...], whole: int) -> int:
+def _even_interval(numbers: tuple[int, ...], whole: int) -> int:
     """Return the interval of numbers that begin at 0 and divide a whole evenly; 0 where there is none."""
     found = whole // len(numbers)
     return found if numbers == tuple(range(0, whole, found)) else 0
 
 
-def days_kind(said: Quartz) -> tuple[ScheduleKind, int] | None:
+def _days_kind(said: Quartz) -> tuple[ScheduleKind, int] | None:
     """Return which days an expression allows, of all days, weekdays and one day a month, and that day; None where it is another set."""
     # February of 2026 has each day of the week in each of four whole weeks, and so tells Monday to Friday from any other days
     days, weeks = due_days(said, 2026, 1), due_days(said, 2026, 2)
@@ -116,11 +115,11 @@ def days_kind(said: Quartz) -> tuple[ScheduleKind, int] | None:
 def choice_of(cron: str) -> ScheduleChoice | None:
     """Return the choice that means the same as an expression, or None where none does; raises BadInput for a broken expression."""
     said = parse_quartz(cron)
-    days = days_kind(said)
+    days = _days_kind(said)
     if days is None or said.seconds != (0,) or len(said.months) < 12 or len(said.years) <= CRON_PARTS[6][2] - CRON_PARTS[6][1]:
         return None
     kind, day = days
-    minutes, hours = even_interval(said.minutes, 60), even_interval(said.hours, 24)
+    minutes, hours = _even_interval(said.minutes, 60), _even_interval(said.hours, 24)
     if kind == "day" and hours == 1 and minutes in DIVISORS["minutes"]:
         return ScheduleChoice("minutes", minutes)
     if len(said.minutes) > 1:

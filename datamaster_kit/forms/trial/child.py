@@ -21,13 +21,12 @@ import datamaster_kit
 from ...contract.fault import DatamasterError, Fault, code
 
 # %% auto #0
-__all__ = ['TRIAL_FAILED', 'TRIAL_CANCELLED', 'SECONDS_TO_END', 'Result', 'WorkProgressCallback', 'WorkProgress', 'ChildProcess',
-           'BackgroundWork', 'exit_with_parent', 'serve_request']
+__all__ = ['Result', 'WorkProgressCallback', 'WorkProgress', 'ChildProcess', 'BackgroundWork', 'serve_request']
 
 # %% ../../../nbs/forms/trial/03_child.ipynb #2f55c4e2
-TRIAL_FAILED = code("trial-failed", "What a form started has failed.", "the log has the whole story")
-TRIAL_CANCELLED = code("trial-cancelled", "What a form started was cancelled.", "start it again when you like: nothing of it is left")
-SECONDS_TO_END = 3.0
+_TRIAL_FAILED = code("trial-failed", "What a form started has failed.", "the log has the whole story")
+_TRIAL_CANCELLED = code("trial-cancelled", "What a form started was cancelled.", "start it again when you like: nothing of it is left")
+_SECONDS_TO_END = 3.0
 
 
 @dataclass(frozen=True)
@@ -64,9 +63,9 @@ class ChildProcess:
                     yield event["result"]
                     return
                 yield WorkProgress(**event)
-            raise DatamasterError(TRIAL_CANCELLED.fault("it was cancelled") if self.is_cancelled else TRIAL_FAILED.fault(f"the process died: {self.last_line()}", file=str(self.log)))
+            raise DatamasterError(_TRIAL_CANCELLED.fault("it was cancelled") if self.is_cancelled else _TRIAL_FAILED.fault(f"the process died: {self.last_line()}", file=str(self.log)))
         finally:
-            self.end(SECONDS_TO_END if is_done else 0.0)
+            self.end(_SECONDS_TO_END if is_done else 0.0)
             self.process.stdout.close()
 
     def last_line(self) -> str:
@@ -79,7 +78,7 @@ class ChildProcess:
         self.is_cancelled = True
         with suppress(ProcessLookupError):
             os.killpg(self.process.pid, signal.SIGTERM)
-        self.end(SECONDS_TO_END)
+        self.end(_SECONDS_TO_END)
 
     def end(self, seconds: float) -> None:
         """Let the process end by itself for some seconds, and then kill it and all that it started."""
@@ -116,7 +115,7 @@ class BackgroundWork(Generic[Result]):
 WorkProgressCallback = Callable[[WorkProgress], None]
 
 
-def exit_with_parent() -> None:
+def _exit_with_parent() -> None:
     """End this process and its group when the parent is gone."""
     def wait() -> None:
         while os.read(0, 4096):
@@ -128,7 +127,7 @@ def exit_with_parent() -> None:
 
 def serve_request(work: Callable[[dict[str, Any], WorkProgressCallback], Any]) -> None:
     """Do the work of a child process: read its request, tell how far it is, and give its result, or its faults."""
-    exit_with_parent()
+    _exit_with_parent()
     with os.fdopen(os.dup(1), "w", encoding="utf-8") as told:
         os.dup2(2, 1)
 
@@ -144,4 +143,4 @@ def serve_request(work: Callable[[dict[str, Any], WorkProgressCallback], Any]) -
             import traceback
 
             traceback.print_exc()
-            tell({"faults": [asdict(TRIAL_FAILED.fault(f"{type(error).__name__}: {(str(error).splitlines() or [''])[0][:500]}", file=str(Path("log.txt").resolve())))]})
+            tell({"faults": [asdict(_TRIAL_FAILED.fault(f"{type(error).__name__}: {(str(error).splitlines() or [''])[0][:500]}", file=str(Path("log.txt").resolve())))]})

@@ -25,8 +25,7 @@ from ...plan.plan import Change, Difference, Plan
 from ...project.project_file import NO_CONTRACT, Project, contract_files
 
 # %% auto #0
-__all__ = ['PlanKind', 'PlanWithNotes', 'parse_plan', 'tables_plan', 'local_jobs_plan', 'ref_files', 'copy_project_with_text',
-           'workspace_jobs_plan', 'run_plan_request', 'start_planning', 'main']
+__all__ = ['PlanKind', 'PlanWithNotes', 'start_planning', 'main']
 
 # %% ../../../nbs/forms/trial/05_plans.ipynb #bdaf6a71
 PlanKind = Literal["tables", "jobs"]
@@ -40,7 +39,7 @@ class PlanWithNotes:
     notes: tuple[str, ...] = ()
 
 
-def parse_plan(data: Mapping[str, Any]) -> Plan:
+def _parse_plan(data: Mapping[str, Any]) -> Plan:
     """Return the plan of its JSON form."""
     def change(item: Mapping[str, Any]) -> Change:
         parts = tuple(Difference(**part) for part in item["differences"])
@@ -50,7 +49,7 @@ def parse_plan(data: Mapping[str, Any]) -> Plan:
     return Plan(tuple(map(change, data["changes"])), problems)
 
 # %% ../../../nbs/forms/trial/05_plans.ipynb #dfa80592
-def tables_plan(project: Project, target: str, contract: Contract) -> Plan:
+def _tables_plan(project: Project, target: str, contract: Contract) -> Plan:
     """Return the plan of a contract's tables on a target."""
     from datamaster_kit.targets.base import target_of
     from datamaster_kit.unity.catalog import plan_catalog
@@ -58,7 +57,7 @@ def tables_plan(project: Project, target: str, contract: Contract) -> Plan:
     return plan_catalog(target_of(project, target), project, [contract], only_tables=True).plan
 
 # %% ../../../nbs/forms/trial/05_plans.ipynb #94744808
-def local_jobs_plan(project: Project, relative: str, contract: Contract) -> Plan:
+def _local_jobs_plan(project: Project, relative: str, contract: Contract) -> Plan:
     """Return the jobs that a contract, at its path in the project's folder, would have in a workspace, each to be created."""
     from datamaster_kit.deliver.bundle.jobs import bundle_jobs
     from datamaster_kit.deliver.settings import start_in_words
@@ -71,7 +70,7 @@ def local_jobs_plan(project: Project, relative: str, contract: Contract) -> Plan
     return Plan(tuple(Change("create", "job", name, told(said)) for name, said in jobs.items()))
 
 
-def ref_files(project: Project, texts: Mapping[str, str]) -> set[str]:
+def _ref_files(project: Project, texts: Mapping[str, str]) -> set[str]:
     """Return the files that the `$ref`s of contracts, given their texts by their files, lead to; by their paths from the project's folder."""
     root, found = project.root.resolve(), set[str]()
     for name, text in texts.items():
@@ -80,7 +79,7 @@ def ref_files(project: Project, texts: Mapping[str, str]) -> set[str]:
     return found
 
 
-def copy_project_with_text(project: Project, relative: str, text: str, folder: Path) -> tuple[Project, tuple[Contract, ...]]:
+def _copy_project_with_text(project: Project, relative: str, text: str, folder: Path) -> tuple[Project, tuple[Contract, ...]]:
     """Return a copy, below a folder, of what a project's release is made of, with a text in the place of one contract, and its contracts; raises BadInput with the errors of all of them."""
     from datamaster_kit.deliver.packages import copy_sources, packages_of_project
 
@@ -94,7 +93,7 @@ def copy_project_with_text(project: Project, relative: str, text: str, folder: P
     contracts[relative] = contract_of(text, project.root / relative, project.root)
     gold = {file for contract in contracts.values() for file in (contract.workflow or Workflow()).gold.values()}
     texts = {name: (project.root / name).read_text(encoding="utf-8") for name in contracts if name != relative}
-    for name in {"datamaster.yaml", *contracts, *gold, *ref_files(project, {**texts, relative: text})} - {relative}:
+    for name in {"datamaster.yaml", *contracts, *gold, *_ref_files(project, {**texts, relative: text})} - {relative}:
         if (project.root / name).is_file():
             to = resolve_inside(folder / name, folder)
             to.parent.mkdir(parents=True, exist_ok=True)
@@ -107,7 +106,7 @@ def copy_project_with_text(project: Project, relative: str, text: str, folder: P
     return stand_in, tuple(contracts[file.relative_to(stand_in.root).as_posix()] for file in contract_files(stand_in))
 
 
-def workspace_jobs_plan(project: Project, contracts: Sequence[Contract], target: str) -> PlanWithNotes:
+def _workspace_jobs_plan(project: Project, contracts: Sequence[Contract], target: str) -> PlanWithNotes:
     """Return the plan of a workspace's jobs, topics and releases for a project's contracts."""
     from datamaster_kit.deliver.delivery import observe_delivery, plan_delivery
     from datamaster_kit.targets.clients.workspace import workspace_client
@@ -116,7 +115,7 @@ def workspace_jobs_plan(project: Project, contracts: Sequence[Contract], target:
     return PlanWithNotes(plan_delivery(delivery), (*delivery.notes, *map(str, delivery.faults)))
 
 # %% ../../../nbs/forms/trial/05_plans.ipynb #d561a937
-def run_plan_request(request: Mapping[str, Any], report: WorkProgressCallback) -> dict[str, Any]:
+def _run_plan_request(request: Mapping[str, Any], report: WorkProgressCallback) -> dict[str, Any]:
     """Make the plan of a request, and return it as JSON."""
     project, path, folder = project_at(Path(request["project"])), Path(request["path"]), Path(request["folder"])
     relative = resolve_inside(path, project.root).relative_to(project.root.resolve()).as_posix()
@@ -124,17 +123,17 @@ def run_plan_request(request: Mapping[str, Any], report: WorkProgressCallback) -
     contract = contract_of(request["text"], path, project.root)
     if request["kind"] == "tables":
         report(WorkProgress("look", 0.2, "Looking at the tables that are there"))
-        planned = PlanWithNotes(tables_plan(project, request["target"], contract))
+        planned = PlanWithNotes(_tables_plan(project, request["target"], contract))
     else:
         report(WorkProgress("files", 0.2, "Looking at the jobs that contracts ask for"))
         if request["target"] == "local":
             (folder / relative).parent.mkdir(parents=True, exist_ok=True)
             (folder / relative).write_text(request["text"], encoding="utf-8", newline="")
-            planned = PlanWithNotes(local_jobs_plan(replace(project, root=folder.resolve()), relative, contract), ("the local target has no jobs: these are what a workspace would get",))
+            planned = PlanWithNotes(_local_jobs_plan(replace(project, root=folder.resolve()), relative, contract), ("the local target has no jobs: these are what a workspace would get",))
         else:
-            stand_in, contracts = copy_project_with_text(project, relative, request["text"], folder / "project")
+            stand_in, contracts = _copy_project_with_text(project, relative, request["text"], folder / "project")
             report(WorkProgress("look", 0.4, "Looking at the jobs that are there"))
-            planned = workspace_jobs_plan(stand_in, contracts, request["target"])
+            planned = _workspace_jobs_plan(stand_in, contracts, request["target"])
     return {**asdict(planned), "plan": json.loads(planned.plan.as_json())}
 
 
@@ -148,9 +147,9 @@ def start_planning(text: str, path: Path, project: Path, kind: PlanKind, target:
     contract_of(text, path, own.root)
     folder, held = acquire_scratch_folder(own.root, "plans", digest_of(text, str(path), kind, target))
     request = {"text": text, "path": str(path.resolve()), "project": str(project.resolve()), "kind": kind, "target": target, "folder": str(folder)}
-    return BackgroundWork(ChildProcess("datamaster_kit.forms.trial.plans", request, folder), held, lambda data: PlanWithNotes(parse_plan(data["plan"]), tuple(data["notes"])))
+    return BackgroundWork(ChildProcess("datamaster_kit.forms.trial.plans", request, folder), held, lambda data: PlanWithNotes(_parse_plan(data["plan"]), tuple(data["notes"])))
 
 # %% ../../../nbs/forms/trial/05_plans.ipynb #b486915d
 def main() -> None:
     """Be the child process."""
-    serve_request(run_plan_request)
+    serve_request(_run_plan_request)

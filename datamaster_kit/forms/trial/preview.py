@@ -31,12 +31,10 @@ from ...targets.readers.csv_files import CSV_OPTIONS, csv_records, encoding_of, 
 from ...targets.readers.packed_files import packing_damage, open_plain
 
 # %% auto #0
-__all__ = ['NO_PREVIEW', 'MAX_SHOWN_FILES', 'Record', 'MAX_JSON_CHARACTERS', 'Cell', 'Preview', 'landing_folder',
-           'newest_landing_files', 'is_null_cell', 'csv_cells', 'object_cells', 'json_records', 'json_record',
-           'build_preview', 'file_preview', 'example_text', 'example_records', 'examples_preview', 'preview']
+__all__ = ['Record', 'Cell', 'Preview', 'landing_folder', 'newest_landing_files', 'example_records', 'preview']
 
 # %% ../../../nbs/forms/trial/01_preview.ipynb #77936f92
-NO_PREVIEW = code("preview-not-read", "A file cannot be looked into.", "give a csv or JSON file that is there, in the encoding that the source says")
+_NO_PREVIEW = code("preview-not-read", "A file cannot be looked into.", "give a csv or JSON file that is there, in the encoding that the source says")
 
 
 @dataclass(frozen=True)
@@ -74,7 +72,7 @@ class Preview:
                      for column, cell in zip(self.columns, row, strict=True) if cell.misfit)
 
 # %% ../../../nbs/forms/trial/01_preview.ipynb #3e194a0e
-MAX_SHOWN_FILES = 50
+_MAX_SHOWN_FILES = 50
 
 
 def landing_folder(project: Project, model: Model) -> Path:
@@ -82,7 +80,7 @@ def landing_folder(project: Project, model: Model) -> Path:
     landing = project.state_folder / "landing"
     folder = landing / folder_name(model.name)
     if folder.resolve().parent != landing.resolve():
-        raise BadInput(NO_PREVIEW.fault(f"the folder of {model.name!r} is elsewhere"))
+        raise BadInput(_NO_PREVIEW.fault(f"the folder of {model.name!r} is elsewhere"))
     return folder
 
 
@@ -99,56 +97,56 @@ def newest_landing_files(project: Project, model: Model) -> tuple[Path, ...]:
                     yield entry.stat().st_mtime, entry.path
 
     folder = landing_folder(project, model)
-    return tuple(Path(path) for _, path in sorted(found(str(folder)), reverse=True)[:MAX_SHOWN_FILES]) if folder.is_dir() else ()
+    return tuple(Path(path) for _, path in sorted(found(str(folder)), reverse=True)[:_MAX_SHOWN_FILES]) if folder.is_dir() else ()
 
 # %% ../../../nbs/forms/trial/01_preview.ipynb #0baa14f6
 Record = tuple[dict[str, str | None] | None, str]
-MAX_JSON_CHARACTERS = 20_000_000
+_MAX_JSON_CHARACTERS = 20_000_000
 
 
-def is_null_cell(text: str, options: Mapping[str, Any]) -> bool:
+def _is_null_cell(text: str, options: Mapping[str, Any]) -> bool:
     """A cell of csv stands for nothing (Spark, *CSV files*, nullValue)."""
     return text in ("", str(options.get("nullValue", "")))
 
 
-def csv_cells(header: Sequence[str], row: Sequence[str], options: Mapping[str, Any]) -> Record:
+def _csv_cells(header: Sequence[str], row: Sequence[str], options: Mapping[str, Any]) -> Record:
     """Return a record of csv; None where its cells are not as many as the header's."""
     if len(row) != len(header):
         return None, str(options.get("delimiter", ",")).join(row)
     strips = [name for name in ("ignoreLeadingWhiteSpace", "ignoreTrailingWhiteSpace") if str(options.get(name, False)).lower() == "true"]
     texts = [text.lstrip() if strips == ["ignoreLeadingWhiteSpace"] else text.rstrip() if strips == ["ignoreTrailingWhiteSpace"] else text.strip() if strips else text for text in row]
-    return {str(index): None if is_null_cell(text, options) else text for index, text in enumerate(texts)}, ""
+    return {str(index): None if _is_null_cell(text, options) else text for index, text in enumerate(texts)}, ""
 
 
-def object_cells(value: Any, text: str) -> Record:
+def _object_cells(value: Any, text: str) -> Record:
     """Return a record of JSON; None where it is no object."""
     if not isinstance(value, Mapping):
         return None, text
     return {str(name): None if part is None else json_value_text(part) for name, part in value.items()}, text
 
 
-def json_records(path: Path, options: Mapping[str, Any]) -> Generator[Record]:
+def _json_records(path: Path, options: Mapping[str, Any]) -> Generator[Record]:
     """Yield the records of a JSON file: an object a line, or with `multiLine` an object or a list."""
     with open_plain(path) as raw, io.TextIOWrapper(raw, encoding=encoding_of(options), errors="replace", newline="\n") as file:
         if str(options.get("multiLine", False)).lower() == "true":
-            text = file.read(MAX_JSON_CHARACTERS)
-            if len(text) == MAX_JSON_CHARACTERS:
-                raise ValueError(f"one JSON value of more than {MAX_JSON_CHARACTERS // 1_000_000} MB is not read for a preview")
+            text = file.read(_MAX_JSON_CHARACTERS)
+            if len(text) == _MAX_JSON_CHARACTERS:
+                raise ValueError(f"one JSON value of more than {_MAX_JSON_CHARACTERS // 1_000_000} MB is not read for a preview")
             value = parse_json_text(text)
-            yield from (object_cells(item, json.dumps(item)) for item in (value if isinstance(value, list) else [value]))
+            yield from (_object_cells(item, json.dumps(item)) for item in (value if isinstance(value, list) else [value]))
         else:
-            yield from (json_record(line.strip()) for line in file if line.strip())
+            yield from (_json_record(line.strip()) for line in file if line.strip())
 
 
-def json_record(line: str) -> Record:
+def _json_record(line: str) -> Record:
     """Return the record of a line."""
     try:
-        return object_cells(parse_json_text(line), line)
+        return _object_cells(parse_json_text(line), line)
     except ValueError:
         return None, line
 
 # %% ../../../nbs/forms/trial/01_preview.ipynb #0598bf52
-def build_preview(source: str, model: Model, header: Mapping[str, str], records: Iterable[Record], options: Mapping[str, Any], rows: int) -> Preview:
+def _build_preview(source: str, model: Model, header: Mapping[str, str], records: Iterable[Record], options: Mapping[str, Any], rows: int) -> Preview:
     """Return the preview of the first records; `header` is a column's name by the key that it has in records, empty where the records' own names are the columns."""
     first = list(islice(records, rows))
     read = [cells for cells, _ in first if cells is not None]
@@ -170,26 +168,26 @@ def build_preview(source: str, model: Model, header: Mapping[str, str], records:
                    tuple(name for name in types if name not in takes.values()) if read or header else (), tuple((number, text[:500]) for number, (cells, text) in enumerate(first, start=1) if cells is None), notes)
 
 # %% ../../../nbs/forms/trial/01_preview.ipynb #fb226163
-def file_preview(source: Source, model: Model, file: Path, rows: int) -> Preview:
+def _file_preview(source: Source, model: Model, file: Path, rows: int) -> Preview:
     """Return the preview of a file; raises BadInput where it cannot be read."""
     given = reader_options(source.format, source.options)
     try:
         if source.format == "json":
-            with closing(json_records(file, given)) as records:
-                return build_preview(file.name, model, {}, records, given, rows)
+            with closing(_json_records(file, given)) as records:
+                return _build_preview(file.name, model, {}, records, given, rows)
         options = {name: value for name, value in given.items() if name in (*CSV_OPTIONS, "header", "dateFormat", "timestampFormat")}
         control = read_control_totals(source.options.get("control"), source.format)
         with closing(csv_records(file, options)) as records:
             found = (row for row in records if not (control and control.place != "file" and row[0].removeprefix("\N{ZERO WIDTH NO-BREAK SPACE}").strip() == control.begins_with))
             header = [name.removeprefix("\N{ZERO WIDTH NO-BREAK SPACE}") for name in next(found, [])] if has_header(options) else [item.column for item in model.fields]
             mark = str(options.get("comment", ""))
-            said = (csv_cells(header, row, options) for row in found if not (mark and row[0].startswith(mark)))
-            return build_preview(file.name, model, {str(index): name for index, name in enumerate(header)}, said, options, rows)
+            said = (_csv_cells(header, row, options) for row in found if not (mark and row[0].startswith(mark)))
+            return _build_preview(file.name, model, {str(index): name for index, name in enumerate(header)}, said, options, rows)
     except (OSError, EOFError, zlib.error, ValueError, LookupError, csv.Error) as error:
-        raise BadInput(NO_PREVIEW.fault(f"it cannot be read as {source.format}: {packing_damage(file) or error}", file=str(file))) from None
+        raise BadInput(_NO_PREVIEW.fault(f"it cannot be read as {source.format}: {packing_damage(file) or error}", file=str(file))) from None
 
 # %% ../../../nbs/forms/trial/01_preview.ipynb #08aa6dd6
-def example_text(value: Any) -> str | None:
+def _example_text(value: Any) -> str | None:
     """Return a value of an example as the text that a file would have."""
     if value is None:
         return None
@@ -205,12 +203,12 @@ def example_records(example: Example) -> tuple[dict[str, str], list[Record]]:
         text = data.strip()
         found = [row for row in csv.reader(io.StringIO(text), delimiter=delimiter_of(text)) if row]
         header = [name.strip() for name in found[0]] if found else []
-        return {str(index): name for index, name in enumerate(header)}, [csv_cells(header, row, {}) for row in found[1:]]
+        return {str(index): name for index, name in enumerate(header)}, [_csv_cells(header, row, {}) for row in found[1:]]
     rows = data if isinstance(data, list) else [data]
-    return {}, [({str(name): example_text(value) for name, value in row.items()} if isinstance(row, Mapping) else None, str(row)) for row in rows]
+    return {}, [({str(name): _example_text(value) for name, value in row.items()} if isinstance(row, Mapping) else None, str(row)) for row in rows]
 
 
-def examples_preview(source: Source, model: Model, rows: int) -> Preview:
+def _examples_preview(source: Source, model: Model, rows: int) -> Preview:
     """Return the preview of a model's examples; raises BadInput where it has none that can be read."""
     header: dict[str, str] = {}
     records: list[Record] = []
@@ -218,22 +216,22 @@ def examples_preview(source: Source, model: Model, rows: int) -> Preview:
         try:
             columns, found = example_records(example)
         except (ValueError, csv.Error) as error:
-            raise BadInput(NO_PREVIEW.fault(f"example {number} of {model.name} cannot be read: {error}", hint="write it as csv text with a header, as JSON, or as rows")) from None
+            raise BadInput(_NO_PREVIEW.fault(f"example {number} of {model.name} cannot be read: {error}", hint="write it as csv text with a header, as JSON, or as rows")) from None
         names = list(dict.fromkeys(columns.values()))
         records += [({name: next((cells[key] for key in columns if columns[key] == name), None) for name in names} if columns and cells is not None else cells, text) for cells, text in found]
         header |= {name: name for name in names}
     if not records:
-        raise BadInput(NO_PREVIEW.fault(f"{model.name} has no example, and no file has arrived", hint="make mock data, put a file into the landing folder, or write examples into the contract"))
-    return build_preview("examples", model, {}, records, {name: value for name, value in source.options.items() if name in ("dateFormat", "timestampFormat")}, rows)
+        raise BadInput(_NO_PREVIEW.fault(f"{model.name} has no example, and no file has arrived", hint="make mock data, put a file into the landing folder, or write examples into the contract"))
+    return _build_preview("examples", model, {}, records, {name: value for name, value in source.options.items() if name in ("dateFormat", "timestampFormat")}, rows)
 
 # %% ../../../nbs/forms/trial/01_preview.ipynb #a3761c74
 def preview(contract: Contract, model: Model, file: Path | None = None, rows: int = 20) -> Preview:
     """Return the first rows of a raw file of a model, or of the contract's examples where there is no file; raises BadInput where they cannot be read."""
     source = (contract.workflow or Workflow()).source
     if file is None:
-        return examples_preview(source, model, rows)
+        return _examples_preview(source, model, rows)
     if source.format not in ("csv", "json"):
-        raise BadInput(NO_PREVIEW.fault(f"files of {source.format} are not looked into", file=str(file), hint="run the ingest on them: it shows what becomes of each row"))
+        raise BadInput(_NO_PREVIEW.fault(f"files of {source.format} are not looked into", file=str(file), hint="run the ingest on them: it shows what becomes of each row"))
     if not file.is_file():
-        raise BadInput(NO_PREVIEW.fault("it is not there", file=str(file)))
-    return file_preview(source, model, file, rows)
+        raise BadInput(_NO_PREVIEW.fault("it is not there", file=str(file)))
+    return _file_preview(source, model, file, rows)

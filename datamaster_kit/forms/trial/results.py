@@ -23,11 +23,10 @@ if TYPE_CHECKING:
     from datamaster_kit.mock.request import MockOutput
 
 # %% auto #0
-__all__ = ['cell_words', 'preview_html', 'counts_html', 'table_sample_html', 'rows_html', 'verdict_of', 'rules_html', 'mock_html',
-           'plan_html']
+__all__ = ['preview_html', 'rows_html', 'rules_html', 'mock_html', 'plan_html']
 
 # %% ../../../nbs/forms/trial/07_results.ipynb #d3b16aa9
-def cell_words(cell: Cell, is_taken: bool) -> str | None:
+def _cell_words(cell: Cell, is_taken: bool) -> str | None:
     """Return a cell as a person reads it: its text, and why it would be rescued."""
     if cell.text is None or not cell.misfit:
         return cell.text
@@ -37,7 +36,7 @@ def cell_words(cell: Cell, is_taken: bool) -> str | None:
 def preview_html(found: Preview) -> str:
     """Return a preview as HTML: its rows, and in sentences what would be rescued and what is missing."""
     names = [f"{column} (rescued)" if not field else column if column == field else f"{column} → {field}" for column, field in zip(found.columns, found.fields, strict=True)]
-    rows = [[cell_words(cell, bool(field)) for cell, field in zip(row, found.fields, strict=True)] for row in found.rows]
+    rows = [[_cell_words(cell, bool(field)) for cell, field in zip(row, found.fields, strict=True)] for row in found.rows]
     said = [notice("warning", f"The contract does not know {', '.join(found.unknown_columns)}: what stands there is rescued.")] if found.unknown_columns else []
     said += [notice("warning", f"There is nothing for {', '.join(found.missing)}.")] if found.missing else []
     said += [notice("error", f"Record {number} cannot be read, and is rescued whole: {text}") for number, text in found.broken]
@@ -47,14 +46,14 @@ def preview_html(found: Preview) -> str:
     return table_html(names, rows) + join_markup([*good, *said])
 
 # %% ../../../nbs/forms/trial/07_results.ipynb #bf5f0a03
-def counts_html(models: Sequence[ModelTrial]) -> str:
+def _counts_html(models: Sequence[ModelTrial]) -> str:
     """Return how many rows of each model were read, are good, quarantined and rescued."""
     has_truth = any(item.broken is not None for item in models)
     columns = ("Model", "Read", "Good", "Quarantined", "Rescued", *(("Broken on purpose",) if has_truth else ()))
     return table_html(columns, [(item.model, item.read, item.good, item.quarantined, item.rescued, *((item.broken,) if has_truth else ())) for item in models])
 
 
-def table_sample_html(shown: TableSample) -> str:
+def _table_sample_html(shown: TableSample) -> str:
     """Return the first rows of a table."""
     more = f"the first {len(shown.rows)} of {shown.total:,}" if shown.total > len(shown.rows) else f"{shown.total:,}"
     return heading(f"{shown.layer}: {more} rows", 4) + (table_html(shown.columns, shown.rows) if shown.rows else "")
@@ -62,12 +61,12 @@ def table_sample_html(shown: TableSample) -> str:
 
 def rows_html(trial: Trial) -> str:
     """Return what became of the rows of a trial."""
-    tables = [part for item in trial.models for part in (heading(item.model, 3), *map(table_sample_html, item.tables))]
+    tables = [part for item in trial.models for part in (heading(item.model, 3), *map(_table_sample_html, item.tables))]
     notes = [notice("note", f"{item.model}: {note}") for item in trial.models for note in item.notes]
-    return fault_notices(trial.faults) + counts_html(trial.models) + join_markup(tables) + join_markup(notes)
+    return fault_notices(trial.faults) + _counts_html(trial.models) + join_markup(tables) + join_markup(notes)
 
 
-def verdict_of(rule: RuleResult) -> str:
+def _verdict_of(rule: RuleResult) -> str:
     """Return what a rule said, in words."""
     if rule.passed is None:
         return f"not executed: {rule.not_executed}"
@@ -78,7 +77,7 @@ def rules_html(models: Iterable[ModelTrial]) -> str:
     """Return what each rule said, those that are broken first, and those that were not executed before those that are kept."""
     found = [(item.model, rule) for item in models for rule in item.rules]
     order = {False: 0, None: 1, True: 2}
-    return table_html(("Rule", "What it says", "Severity", "Counted", "Verdict"), [(f"{model}: {rule.rule}", rule.description, rule.severity, "" if rule.value is None else f"{rule.value:,g}", verdict_of(rule))
+    return table_html(("Rule", "What it says", "Severity", "Counted", "Verdict"), [(f"{model}: {rule.rule}", rule.description, rule.severity, "" if rule.value is None else f"{rule.value:,g}", _verdict_of(rule))
                                                                            for model, rule in sorted(found, key=lambda pair: order[pair[1].passed])])
 
 # %% ../../../nbs/forms/trial/07_results.ipynb #d7951484

@@ -18,12 +18,11 @@ from ..file.saving import resolve_inside
 from ...project.private import make_private
 
 # %% auto #0
-__all__ = ['IN_TRIAL', 'MAX_KEPT_FOLDERS', 'digest_of', 'lock_scratch_folder', 'remove_scratch_folder', 'acquire_scratch_folder',
-           'scratch_folder']
+__all__ = ['digest_of', 'acquire_scratch_folder', 'scratch_folder']
 
 # %% ../../../nbs/forms/trial/02_scratch.ipynb #bdad5fc6
-IN_TRIAL = code("trial-running", "The same contract is being tried out already.", "wait until that has ended, or cancel it")
-MAX_KEPT_FOLDERS = 4
+_IN_TRIAL = code("trial-running", "The same contract is being tried out already.", "wait until that has ended, or cancel it")
+_MAX_KEPT_FOLDERS = 4
 
 
 def digest_of(*texts: str) -> str:
@@ -31,7 +30,7 @@ def digest_of(*texts: str) -> str:
     return hashlib.sha256("\0".join(texts).encode("utf-8", "surrogatepass")).hexdigest()[:12]
 
 
-def lock_scratch_folder(folder: Path) -> IO[str] | None:
+def _lock_scratch_folder(folder: Path) -> IO[str] | None:
     """Hold a scratch folder, and return what holds it: it ends with being closed, or with the process. None where somebody else holds it."""
     lock = folder.with_name(f".{folder.name}.lock").open("a+", encoding="utf-8")
     try:
@@ -42,9 +41,9 @@ def lock_scratch_folder(folder: Path) -> IO[str] | None:
     return lock
 
 
-def remove_scratch_folder(folder: Path) -> bool:
+def _remove_scratch_folder(folder: Path) -> bool:
     """Remove a scratch folder with all that is in it, and say whether it was; one that somebody holds stays."""
-    lock = lock_scratch_folder(folder)
+    lock = _lock_scratch_folder(folder)
     if lock is None:
         return False
     with lock:
@@ -61,14 +60,14 @@ def acquire_scratch_folder(root: Path, kind: str, digest: str) -> tuple[Path, IO
     parent = root / ".datamaster" / "forms" / kind
     folder = resolve_inside(parent, root) / digest
     make_private(folder.parent)
-    lock = lock_scratch_folder(folder)
+    lock = _lock_scratch_folder(folder)
     if lock is None:
-        raise BadInput(IN_TRIAL.fault(f"{folder.name} is in use", file=str(folder)))
+        raise BadInput(_IN_TRIAL.fault(f"{folder.name} is in use", file=str(folder)))
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
     others = sorted((path for path in folder.parent.iterdir() if path.is_dir() and not path.is_symlink() and path != folder), key=lambda path: path.stat().st_mtime, reverse=True)
-    for path in others[MAX_KEPT_FOLDERS:]:
-        remove_scratch_folder(path)
+    for path in others[_MAX_KEPT_FOLDERS:]:
+        _remove_scratch_folder(path)
     return folder, lock
 
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from datamaster_kit.mock.request import MockOutput
 
 # %% auto #0
-__all__ = ['write_trial_mock', 'TrialRequest', 'parse_trial', 'start_trial']
+__all__ = ['write_trial_mock', 'TrialRequest', 'start_trial']
 
 # %% ../../../nbs/forms/trial/06_trial.ipynb #86f33e71
 def write_trial_mock(text: str, rows: int, seed: int, bad_ratio: float, folder: Path, path: Path = Path("contract.yaml")) -> list[MockOutput]:
@@ -44,7 +44,7 @@ class TrialRequest:
     shown: int = 20
 
 
-def parse_trial(data: Mapping[str, Any]) -> Trial:
+def _parse_trial(data: Mapping[str, Any]) -> Trial:
     """Return the trial of its JSON form."""
     def shown(table: Mapping[str, Any]) -> TableSample:
         return TableSample(table["layer"], tuple(table["columns"]), tuple(map(tuple, table["rows"])), table["total"])
@@ -68,4 +68,4 @@ def start_trial(text: str, path: Path, project: Path, wanted: TrialRequest = Tri
     if (own.state_folder / "jars").is_dir():
         (folder / ".datamaster" / "jars").symlink_to((own.state_folder / "jars").resolve())
     request = {**asdict(wanted), "text": text, "path": str(path.resolve()), "project": str(project.resolve()), "folder": str(folder)}
-    return BackgroundWork(ChildProcess("datamaster_kit.forms.trial.trial_work", request, folder), held, parse_trial)
+    return BackgroundWork(ChildProcess("datamaster_kit.forms.trial.trial_work", request, folder), held, _parse_trial)

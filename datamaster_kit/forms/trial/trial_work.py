@@ -29,9 +29,7 @@ from ...targets.readers.csv_files import escape_of, has_header
 from ...targets.base import Target
 
 # %% auto #0
-__all__ = ['NO_EXAMPLE_ROWS', 'contract_of', 'project_at', 'write_csv', 'example_rows', 'write_examples', 'TableSample',
-           'ModelTrial', 'Trial', 'read_table_sample', 'read_table_samples', 'build_model_trial', 'write_trial_rows',
-           'without_control_totals', 'run_trial', 'main']
+__all__ = ['contract_of', 'project_at', 'TableSample', 'ModelTrial', 'Trial', 'main']
 
 # %% ../../../nbs/forms/trial/04_trial_work.ipynb #39b99c3c
 def contract_of(text: str, path: Path, root: Path) -> Contract:
@@ -49,10 +47,10 @@ def project_at(path: Path) -> Project:
     return read_project(file) if file.exists() else Project(file.parent.resolve(), names("trial", "trial"))
 
 # %% ../../../nbs/forms/trial/04_trial_work.ipynb #3eb8062a
-NO_EXAMPLE_ROWS = code("trial-no-examples", "A contract has no examples that can be run.", "make mock data instead, or write examples with rows into the contract")
+_NO_EXAMPLE_ROWS = code("trial-no-examples", "A contract has no examples that can be run.", "make mock data instead, or write examples with rows into the contract")
 
 
-def write_csv(path: Path, columns: list[str], rows: list[dict[str, str | None]], options: Mapping[str, Any]) -> None:
+def _write_csv(path: Path, columns: list[str], rows: list[dict[str, str | None]], options: Mapping[str, Any]) -> None:
     """Write rows of text as csv, as a source's options say."""
     nothing, delimiter = str(options.get("nullValue", "")), str(options.get("delimiter", ",")) or ","
     table = [*([columns] if has_header(options) else []), *([nothing if row.get(name) is None else str(row[name]) for name in columns] for row in rows)]
@@ -65,7 +63,7 @@ def write_csv(path: Path, columns: list[str], rows: list[dict[str, str | None]],
                        quoting=csv.QUOTE_MINIMAL if str(options.get("quote", '"')) else csv.QUOTE_NONE).writerows(table)
 
 
-def example_rows(model: Model) -> list[dict[str, str | None]]:
+def _example_rows(model: Model) -> list[dict[str, str | None]]:
     """Return the rows of a model's examples; raises ValueError for an example that cannot be read."""
     rows: list[dict[str, str | None]] = []
     for example in model.examples:
@@ -74,21 +72,21 @@ def example_rows(model: Model) -> list[dict[str, str | None]]:
     return rows
 
 
-def write_examples(source: Source, model: Model, folder: Path) -> int:
+def _write_examples(source: Source, model: Model, folder: Path) -> int:
     """Write a model's examples as a raw file of the source's format into a folder, and return how many rows; raises BadInput where they cannot be."""
     try:
-        rows = example_rows(model)
+        rows = _example_rows(model)
     except (ValueError, csv.Error) as error:
-        raise BadInput(NO_EXAMPLE_ROWS.fault(f"an example of {model.name} cannot be read: {error}")) from None
+        raise BadInput(_NO_EXAMPLE_ROWS.fault(f"an example of {model.name} cannot be read: {error}")) from None
     if rows and source.format not in ("csv", "json"):
-        raise BadInput(NO_EXAMPLE_ROWS.fault(f"examples are texts, and the source of {model.name} is {source.format}", hint="make mock data instead"))
+        raise BadInput(_NO_EXAMPLE_ROWS.fault(f"examples are texts, and the source of {model.name} is {source.format}", hint="make mock data instead"))
     if not rows:
         return 0
     columns = list(dict.fromkeys(name for row in rows for name in row))
     columns = columns if source.format == "json" or has_header(source.options) else [item.column for item in model.fields]
     folder.mkdir(parents=True, exist_ok=True)
     if source.format == "csv":
-        write_csv(folder / "examples.csv", columns, rows, source.options)
+        _write_csv(folder / "examples.csv", columns, rows, source.options)
     else:
         text = json.dumps(rows) if str(source.options.get("multiLine", False)).lower() == "true" else "\n".join(map(json.dumps, rows))
         (folder / "examples.json").write_text(text + "\n", encoding=str(source.options.get("encoding", "utf-8")))
@@ -131,7 +129,7 @@ class Trial:
     folder: str
 
 # %% ../../../nbs/forms/trial/04_trial_work.ipynb #e5e84add
-def read_table_sample(target: Target, layer: str, table: str, model: Model, extra: tuple[str, ...], limit: int) -> TableSample:
+def _read_table_sample(target: Target, layer: str, table: str, model: Model, extra: tuple[str, ...], limit: int) -> TableSample:
     """Return the first rows of a table in the order in which they were read: the model's columns, and some of the toolkit's."""
     rows = target.spark.table(table)
     types = {item.column: item.type for item in model.fields}
@@ -142,26 +140,26 @@ def read_table_sample(target: Target, layer: str, table: str, model: Model, extr
     return TableSample(layer, tuple(taken.columns), tuple(tuple(row) for row in taken.collect()), rows.count())
 
 
-def read_table_samples(target: Target, project: Project, model: Model, limit: int) -> tuple[TableSample, ...]:
+def _read_table_samples(target: Target, project: Project, model: Model, limit: int) -> tuple[TableSample, ...]:
     """Return the first rows of a model's tables that are there."""
     wanted = (("bronze", "bronze", "", ("carlton_rescued", "carlton_broken_rules")), ("silver", "silver", "", ()), ("quarantine", "bronze", QUARANTINE_SUFFIX, ("carlton_record", "carlton_broken_rules", "carlton_rescued")))
     found = [(layer, project.names.table(schema, model.table + suffix), extra) for layer, schema, suffix, extra in wanted]
-    return tuple(read_table_sample(target, layer, target.sql_name(table), model, extra, limit) for layer, table, extra in found if target.has_table(table))
+    return tuple(_read_table_sample(target, layer, target.sql_name(table), model, extra, limit) for layer, table, extra in found if target.has_table(table))
 
 
-def build_model_trial(model: Model, run: Run | None, rules: tuple[RuleResult, ...], tables: tuple[TableSample, ...], broken: int | None, notes: tuple[str, ...]) -> ModelTrial:
+def _build_model_trial(model: Model, run: Run | None, rules: tuple[RuleResult, ...], tables: tuple[TableSample, ...], broken: int | None, notes: tuple[str, ...]) -> ModelTrial:
     """Return what became of a model's rows, by the run of ingest that read them."""
     read, quarantined, rescued = (run.rows_read, run.rows_quarantined, run.rows_rescued) if run else (0, 0, 0)
     return ModelTrial(model.name, read, read - quarantined, quarantined, rescued, rules, tables, broken, (*notes, *(run.notes if run else ())))
 
 # %% ../../../nbs/forms/trial/04_trial_work.ipynb #bbc3c934
-def write_trial_rows(contract: Contract, project: Project, request: Mapping[str, Any], folder: Path) -> dict[str, tuple[int | None, tuple[str, ...]]]:
+def _write_trial_rows(contract: Contract, project: Project, request: Mapping[str, Any], folder: Path) -> dict[str, tuple[int | None, tuple[str, ...]]]:
     """Write the raw files that a trial reads, and return by model how many rows were broken on purpose, and what is to be known; raises BadInput where no row can be written."""
     source = (contract.workflow or Workflow()).source
     if request["source"] == "examples":
-        counts = {model.name: write_examples(source, model, landing_folder(project, model)) for model in contract.ingested_models}
+        counts = {model.name: _write_examples(source, model, landing_folder(project, model)) for model in contract.ingested_models}
         if not any(counts.values()):
-            raise BadInput(NO_EXAMPLE_ROWS.fault(f"no model of {contract.id} has examples"))
+            raise BadInput(_NO_EXAMPLE_ROWS.fault(f"no model of {contract.id} has examples"))
         return {name: (None, () if count else ("it has no examples",)) for name, count in counts.items()}
     from datamaster_kit.mock.files.files import model_file_name
     from datamaster_kit.mock.request import MockRequest, write_mock
@@ -172,13 +170,13 @@ def write_trial_rows(contract: Contract, project: Project, request: Mapping[str,
     return {item.model: (item.broken, (*item.notes, *(f"not broken: {id}: {reason}" for id, reason in item.not_broken.items()))) for item in made}
 
 
-def without_control_totals(contract: Contract) -> Contract:
+def _without_control_totals(contract: Contract) -> Contract:
     """Return a contract whose files need no control totals, which an example has not."""
     workflow = contract.workflow or Workflow()
     return replace(contract, workflow=replace(workflow, source=replace(workflow.source, options={name: value for name, value in workflow.source.options.items() if name != "control"})))
 
 
-def run_trial(request: Mapping[str, Any], report: WorkProgressCallback) -> dict[str, Any]:
+def _run_trial(request: Mapping[str, Any], report: WorkProgressCallback) -> dict[str, Any]:
     """Try a contract out in the folder of a request, and return the trial as JSON; raises DatamasterError where nothing could be ingested."""
     from datamaster_kit.ingest.checks import RULE_FAILED
     from datamaster_kit.ingest.holds import release_holds
@@ -192,9 +190,9 @@ def run_trial(request: Mapping[str, Any], report: WorkProgressCallback) -> dict[
     report(WorkProgress("read", 0.02, "Reading the contract"))
     contract = contract_of(request["text"], Path(request["path"]), own.root)
     project = replace(own, root=folder, contracts=("contracts/*.yaml",))
-    contract = contract if request["source"] == "mock" else without_control_totals(contract)
+    contract = contract if request["source"] == "mock" else _without_control_totals(contract)
     report(WorkProgress("rows", 0.05, "Writing the rows"))
-    made = write_trial_rows(contract, project, request, folder)
+    made = _write_trial_rows(contract, project, request, folder)
     target, run_id, faults = LocalTarget(project), new_run_id(), list[Fault]()
     report(WorkProgress("spark", 0.15, "Starting Spark"))
     assert target.spark is not None
@@ -213,11 +211,11 @@ def run_trial(request: Mapping[str, Any], report: WorkProgressCallback) -> dict[
     report(WorkProgress("look", 0.9, "Looking at the result"))
     runs = read_runs(target, project.names.catalog, run_id, "ingest")
     results = latest_results([contract], runs)
-    models = [build_model_trial(model, next((run for run in runs if run.model == model.name), None), tuple(result for name, result in results if name == model.name),
-                    read_table_samples(target, project, model, request["shown"]), *made.get(model.name, (None, ()))) for model in contract.ingested_models]
+    models = [_build_model_trial(model, next((run for run in runs if run.model == model.name), None), tuple(result for name, result in results if name == model.name),
+                    _read_table_samples(target, project, model, request["shown"]), *made.get(model.name, (None, ()))) for model in contract.ingested_models]
     return asdict(Trial(tuple(models), tuple(faults), time.monotonic() - begun, str(folder / "log.txt"), str(folder)))
 
 # %% ../../../nbs/forms/trial/04_trial_work.ipynb #a5d126d6
 def main() -> None:
     """Be the child process."""
-    serve_request(run_trial)
+    serve_request(_run_trial)

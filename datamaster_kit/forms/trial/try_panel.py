@@ -21,15 +21,15 @@ from .trial import TrialRequest, write_trial_mock, start_trial
 from .trial_work import Trial, contract_of, project_at
 
 # %% auto #0
-__all__ = ['FORM_BUSY', 'FORM_WORK_FAILED', 'MAX_MOCK_ROWS', 'targets_of', 'TryPanel']
+__all__ = ['TryPanel']
 
 # %% ../../../nbs/forms/trial/08_try_panel.ipynb #6b59c684
-FORM_BUSY = code("form-busy", "Something that the form started is still running.", "wait until it has ended, or cancel it")
-FORM_WORK_FAILED = code("form-work-failed", "What the form started ended in a way that nobody foresaw.", "report it, with what you did")
-MAX_MOCK_ROWS = 100_000
+_FORM_BUSY = code("form-busy", "Something that the form started is still running.", "wait until it has ended, or cancel it")
+_FORM_WORK_FAILED = code("form-work-failed", "What the form started ended in a way that nobody foresaw.", "report it, with what you did")
+_MAX_MOCK_ROWS = 100_000
 
 
-def targets_of(project: Path) -> tuple[str, ...]:
+def _targets_of(project: Path) -> tuple[str, ...]:
     """Return the targets of a project file: `local`, and its workspaces; only `local` where it cannot be read."""
     try:
         return ("local", *project_at(project).targets)
@@ -51,10 +51,10 @@ class TryPanel:
         """Return the panel's widget."""
         from ipywidgets import HTML, BoundedFloatText, BoundedIntText, Button, Dropdown, FloatProgress, VBox
 
-        self.rows = BoundedIntText(value=1000, min=1, max=MAX_MOCK_ROWS, description="Rows")
+        self.rows = BoundedIntText(value=1000, min=1, max=_MAX_MOCK_ROWS, description="Rows")
         self.seed = BoundedIntText(value=1, min=0, max=2**31 - 1, description="Seed")
         self.bad_share = BoundedFloatText(value=0.05, min=0, max=1, step=0.01, description="Share of broken rows")
-        self.target = Dropdown(options=targets_of(self.project), description="Target of plans")
+        self.target = Dropdown(options=_targets_of(self.project), description="Target of plans")
         self.progress = FloatProgress(min=0, max=1, description="Progress", layout={"display": "none"})
         self.status, self.result, self.rules = HTML(), HTML(), HTML()
         acts = (("Run on the examples", "Run the examples through the contract, in a place of their own", lambda: self.try_out("examples")),
@@ -79,7 +79,7 @@ class TryPanel:
         def pressed(_: Any) -> None:
             try:
                 if self.is_running:
-                    raise DatamasterError(FORM_BUSY.fault("something runs already"))
+                    raise DatamasterError(_FORM_BUSY.fault("something runs already"))
                 act()
             except DatamasterError as error:
                 show_html(self.status, fault_notices(error.faults))
@@ -139,7 +139,7 @@ class TryPanel:
             except DatamasterError as error:
                 show_html(self.status, fault_notices(error.faults))
             except Exception as error:  # a thread has nobody else to tell
-                show_html(self.status, fault_notices([FORM_WORK_FAILED.fault(f"{type(error).__name__}: {error}")]))
+                show_html(self.status, fault_notices([_FORM_WORK_FAILED.fault(f"{type(error).__name__}: {error}")]))
             finally:
                 self.running = None
                 self.set_running(False)

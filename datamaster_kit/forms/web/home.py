@@ -18,45 +18,44 @@ from ..widgets.html_text import heading, notice, paragraph, inline_texts_html
 from ...project.project_file import Project, read_project
 
 # %% auto #0
-__all__ = ['LIST_HEADINGS', 'INITIAL_ROW_LIMIT', 'contract_size_words', 'contract_row_html', 'matches_filter', 'close_widget',
-           'widget_of', 'Home', 'contract_count_words']
+__all__ = ['Home']
 
 # %% ../../../nbs/forms/web/03_home.ipynb #f86b2ca2
-LIST_HEADINGS = ("Version", "Describes", "Check", "Last run", "Quality of the last delivery")
+_LIST_HEADINGS = ("Version", "Describes", "Check", "Last run", "Quality of the last delivery")
 
 
-def contract_size_words(listed: ListedContract) -> str:
+def _contract_size_words(listed: ListedContract) -> str:
     """Return what a contract describes, in words."""
     if listed.errors and not listed.specification:
         return "cannot be read"
     return f"{noun_count(listed.models, 'model')}, {noun_count(listed.fields, 'field')}\n{listed.specification}".rstrip()
 
 
-def contract_row_html(listed: ListedContract) -> str:
+def _contract_row_html(listed: ListedContract) -> str:
     """Return what stands beside a contract's button, as HTML."""
-    said = (("", f"{listed.version or 'no version'}\n{listed.status}".rstrip()), ("", contract_size_words(listed)), contract_state_words(listed), ("", run_words(listed)), ("", quality_words(listed)))
+    said = (("", f"{listed.version or 'no version'}\n{listed.status}".rstrip()), ("", _contract_size_words(listed)), contract_state_words(listed), ("", run_words(listed)), ("", quality_words(listed)))
     return inline_texts_html(said) + (fault_notices([listed.fault]) if listed.fault is not None and listed.errors else "")
 
 
-def matches_filter(listed: ListedContract, words: str) -> bool:
+def _matches_filter(listed: ListedContract, words: str) -> bool:
     """Every word is found in a contract's name, file, version, status, specification or state, whatever its case."""
     text = " ".join((listed.name, listed.path.name, listed.version, listed.status, listed.specification, contract_state_words(listed)[1])).lower()
     return all(word in text for word in words.lower().split())
 
 # %% ../../../nbs/forms/web/03_home.ipynb #6749e10c
-def close_widget(widget: Any) -> None:
+def _close_widget(widget: Any) -> None:
     """Close a widget and all that it holds."""
     for child in getattr(widget, "children", ()):
-        close_widget(child)
+        _close_widget(child)
     widget.close()
 
 
-def widget_of(form: Any) -> Any:
+def _widget_of(form: Any) -> Any:
     """Return the widget of a form, which may be one itself."""
     return getattr(form, "widget", form)
 
 # %% ../../../nbs/forms/web/03_home.ipynb #50340df3
-INITIAL_ROW_LIMIT = 30
+_INITIAL_ROW_LIMIT = 30
 
 
 class Home:
@@ -83,7 +82,7 @@ class Home:
         self.widget = VBox([stylesheet(), self.message, self.place])
         self.widget.add_class("dm-form")
         self.rows: dict[ListedContract, tuple[Any, Any]] = {}
-        self.limit, self.found, self.form, self.opened, self.question = INITIAL_ROW_LIMIT, ContractListing(()), None, self.path, VBox()
+        self.limit, self.found, self.form, self.opened, self.question = _INITIAL_ROW_LIMIT, ContractListing(()), None, self.path, VBox()
         self.project: Project | None = None
         self.filter.observe(lambda _: self.show_rows(), "value")
         self.read()
@@ -116,7 +115,7 @@ class Home:
         self.new.disabled = self.project is None
         for listed in set(self.rows).difference(self.found.contracts):
             for part in self.rows.pop(listed):
-                close_widget(part)
+                _close_widget(part)
         self.show_rows()
 
     def row(self, listed: ListedContract) -> tuple[Any, Any]:
@@ -125,23 +124,23 @@ class Home:
 
         if listed not in self.rows:
             opener = button(listed.name, lambda: self.show_form(self.open, listed.path), self.message, tooltip=str(listed.path.relative_to(self.path.parent)), classes=["dm-link"])
-            self.rows[listed] = (opener, HTML(contract_row_html(listed)))
+            self.rows[listed] = (opener, HTML(_contract_row_html(listed)))
         return self.rows[listed]
 
     def show_rows(self) -> None:
         """Show the contracts that match the filter, as many as the limit allows."""
-        chosen = [listed for listed in self.found.contracts if matches_filter(listed, self.filter.value)]
+        chosen = [listed for listed in self.found.contracts if _matches_filter(listed, self.filter.value)]
         self.list.children = [*self.head(), *(part for listed in chosen[:self.limit] for part in self.row(listed))] if chosen else []
         self.more.description = f"Show all {len(chosen)}"
         self.more.layout.display = None if len(chosen) > self.limit else "none"
-        self.count.value = paragraph(contract_count_words(self.found.contracts, chosen)) + (fault_notices([self.found.runs_fault]) if self.found.runs_fault else "")
+        self.count.value = paragraph(_contract_count_words(self.found.contracts, chosen)) + (fault_notices([self.found.runs_fault]) if self.found.runs_fault else "")
 
     def head(self) -> tuple[Any, Any]:
         """Return the head of the list."""
         if not hasattr(self, "heads"):
             from ipywidgets import HTML
 
-            self.heads = (HTML("Contract"), HTML(inline_texts_html([("", name) for name in LIST_HEADINGS])))
+            self.heads = (HTML("Contract"), HTML(inline_texts_html([("", name) for name in _LIST_HEADINGS])))
             for part in self.heads:
                 part.add_class("dm-head")
         return self.heads
@@ -164,7 +163,7 @@ class Home:
         form = make(path)
         back = button("Back to contracts", self.leave, self.message)
         self.form, self.opened, self.question = form, path, VBox()
-        self.place.children = [widget_row(back), self.question, widget_of(form)]
+        self.place.children = [widget_row(back), self.question, _widget_of(form)]
         back.focus()
 
     def leave(self) -> None:
@@ -185,13 +184,13 @@ class Home:
         self.form, self.place.children = None, [self.page]
         for widget in left:
             if widget is not self.page:
-                close_widget(widget)
+                _close_widget(widget)
         for listed, (opener, _) in self.rows.items():
             if listed.path == self.opened:
                 opener.focus()
 
 
-def contract_count_words(contracts: Sequence[ListedContract], chosen: Sequence[ListedContract]) -> str:
+def _contract_count_words(contracts: Sequence[ListedContract], chosen: Sequence[ListedContract]) -> str:
     """Return how many contracts there are, how many have errors, and how many are shown."""
     if not contracts:
         return "There is no contract yet. Make the first one with 'New contract'."

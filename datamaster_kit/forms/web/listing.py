@@ -21,10 +21,8 @@ from ...project.project_file import NO_CONTRACT, Project, contract_files
 from ...lakehouse.runs import Run
 
 # %% auto #0
-__all__ = ['SPECIFICATIONS', 'RESULT_ORDER', 'LastRun', 'DeliveryQuality', 'ListedContract', 'fault_count', 'first_document_text',
-           'build_listed_contract', 'read_listed_contract', 'last_run', 'delivery_quality', 'noun_count',
-           'contract_state_words', 'run_words', 'quality_words', 'ContractListing', 'find_contract_files',
-           'read_contract_listing']
+__all__ = ['LastRun', 'DeliveryQuality', 'ListedContract', 'noun_count', 'contract_state_words', 'run_words', 'quality_words',
+           'ContractListing', 'read_contract_listing']
 
 # %% ../../../nbs/forms/web/01_listing.ipynb #6f303a6f
 @dataclass(frozen=True)
@@ -65,15 +63,15 @@ class ListedContract:
     quality: DeliveryQuality | None = None
 
 # %% ../../../nbs/forms/web/01_listing.ipynb #25a6074f
-SPECIFICATIONS = {"odcs": "ODCS", "dcs": "DCS"}
+_SPECIFICATIONS = {"odcs": "ODCS", "dcs": "DCS"}
 
 
-def fault_count(faults: Iterable[Fault], severity: str) -> int:
+def _fault_count(faults: Iterable[Fault], severity: str) -> int:
     """Return how many faults are of a severity."""
     return sum(fault.severity == severity for fault in faults)
 
 
-def first_document_text(document: Document, *paths: tuple[str, ...]) -> str:
+def _first_document_text(document: Document, *paths: tuple[str, ...]) -> str:
     """Return the first text or number that a document has at one of the paths, or an empty text."""
     for path in paths:
         value: Any = document.data
@@ -84,42 +82,42 @@ def first_document_text(document: Document, *paths: tuple[str, ...]) -> str:
     return ""
 
 
-def build_listed_contract(path: Path, document: Document, contract: Contract, faults: Sequence[Fault]) -> ListedContract:
+def _build_listed_contract(path: Path, document: Document, contract: Contract, faults: Sequence[Fault]) -> ListedContract:
     """Return what a document, the contract that could be read of it and its faults say."""
     kind = "dcs" if "dataContractSpecification" in document.data else "odcs"
-    version = contract.specification_version or first_document_text(document, ("apiVersion",), ("dataContractSpecification",))
-    unchecked = 0 if fault_count(faults, "error") else sum(bool(rule.not_executed) for model in contract.models for rule in rules(contract, model))
+    version = contract.specification_version or _first_document_text(document, ("apiVersion",), ("dataContractSpecification",))
+    unchecked = 0 if _fault_count(faults, "error") else sum(bool(rule.not_executed) for model in contract.models for rule in rules(contract, model))
     worst = sorted(faults, key=lambda fault: (("error", "warning", "note").index(fault.severity), fault.line))
     return ListedContract(
-        path, contract.name or first_document_text(document, ("name",), ("info", "title"), ("id",)) or path.name, contract.id or first_document_text(document, ("id",)),
-        contract.version or first_document_text(document, ("version",), ("info", "version")), contract.status or first_document_text(document, ("status",), ("info", "status")),
-        f"{SPECIFICATIONS[kind]} {version.removeprefix('v')}".rstrip(), len(contract.models), sum(1 for model in contract.models for _ in walk_fields(model.fields)),
-        fault_count(faults, "error"), fault_count(faults, "warning"), fault_count(faults, "note") + unchecked, worst[0] if worst else None)
+        path, contract.name or _first_document_text(document, ("name",), ("info", "title"), ("id",)) or path.name, contract.id or _first_document_text(document, ("id",)),
+        contract.version or _first_document_text(document, ("version",), ("info", "version")), contract.status or _first_document_text(document, ("status",), ("info", "status")),
+        f"{_SPECIFICATIONS[kind]} {version.removeprefix('v')}".rstrip(), len(contract.models), sum(1 for model in contract.models for _ in walk_fields(model.fields)),
+        _fault_count(faults, "error"), _fault_count(faults, "warning"), _fault_count(faults, "note") + unchecked, worst[0] if worst else None)
 
 
-def read_listed_contract(path: Path, root: Path) -> ListedContract:
+def _read_listed_contract(path: Path, root: Path) -> ListedContract:
     """Return what a contract file says; one that cannot be read has its fault."""
     try:
         document = read_document(path)
         contract, faults = examine_document(document, root)
     except BadInput as error:
-        return ListedContract(path, path.name, errors=fault_count(error.faults, "error"), warnings=fault_count(error.faults, "warning"), fault=error.faults[0])
-    return build_listed_contract(path, document, contract or Contract(""), faults)
+        return ListedContract(path, path.name, errors=_fault_count(error.faults, "error"), warnings=_fault_count(error.faults, "warning"), fault=error.faults[0])
+    return _build_listed_contract(path, document, contract or Contract(""), faults)
 
 # %% ../../../nbs/forms/web/01_listing.ipynb #0cc3fe5e
-RESULT_ORDER = ("failed", "partly", "succeeded", "nothing new")
+_RESULT_ORDER = ("failed", "partly", "succeeded", "nothing new")
 
 
-def last_run(runs: Sequence[Run]) -> LastRun | None:
+def _last_run(runs: Sequence[Run]) -> LastRun | None:
     """Return the newest of a contract's runs, which are in the order of their beginning."""
     if not runs:
         return None
     together = [run for run in runs if (run.run_id, run.step) == (runs[-1].run_id, runs[-1].step)]
-    worst = min((run.result for run in together), key=lambda result: RESULT_ORDER.index(result) if result in RESULT_ORDER else 0)
+    worst = min((run.result for run in together), key=lambda result: _RESULT_ORDER.index(result) if result in _RESULT_ORDER else 0)
     return LastRun(min(run.started_at for run in together), together[-1].step, worst)
 
 
-def delivery_quality(runs: Sequence[Run]) -> DeliveryQuality | None:
+def _delivery_quality(runs: Sequence[Run]) -> DeliveryQuality | None:
     """Return the quality of each model's last delivery that had rows, added up; `runs` are a contract's, in the order of their beginning."""
     newest = {run.model: run for run in runs if run.step == "ingest" and run.rows_read}
     if not newest:
@@ -164,7 +162,7 @@ class ContractListing:
     runs_fault: Fault | None = None
 
 
-def find_contract_files(project: Project) -> tuple[Path, ...]:
+def _find_contract_files(project: Project) -> tuple[Path, ...]:
     """Return the contract files of a project, of which there may be none."""
     try:
         return contract_files(project)
@@ -185,5 +183,5 @@ def read_contract_listing(project: Project) -> ContractListing:
             runs.setdefault(run.contract_id, []).append(run)
     except DatamasterError as error:
         fault = error.faults[0]
-    found = (read_listed_contract(path, project.root) for path in find_contract_files(project))
-    return ContractListing(tuple(replace(each, last_run=last_run(runs.get(each.id, ())), quality=delivery_quality(runs.get(each.id, ()))) for each in found), fault)
+    found = (_read_listed_contract(path, project.root) for path in _find_contract_files(project))
+    return ContractListing(tuple(replace(each, last_run=_last_run(runs.get(each.id, ())), quality=_delivery_quality(runs.get(each.id, ()))) for each in found), fault)

@@ -19,48 +19,47 @@ from ..widgets.html_text import heading, paragraph
 from ...project.project_file import Project, contract_files
 
 # %% auto #0
-__all__ = ['NEW_ANSWER', 'NEW_FILE', 'contracts_folder', 'write_new_contract', 'answer_input', 'contract_from_answers',
-           'answers_card', 'draft_card', 'new_contract_page']
+__all__ = ['new_contract_page']
 
 # %% ../../../nbs/forms/web/02_new_contract.ipynb #8cc6247d
-NEW_ANSWER = code("new-contract-answer", "A new contract needs an answer that is missing.", "write it")
-NEW_FILE = code("new-contract-file", "A new contract cannot be written to that file.", "give another file, in a folder where `contracts:` of the project file look")
+_NEW_ANSWER = code("new-contract-answer", "A new contract needs an answer that is missing.", "write it")
+_NEW_FILE = code("new-contract-file", "A new contract cannot be written to that file.", "give another file, in a folder where `contracts:` of the project file look")
 
 
-def contracts_folder(project: Project) -> str:
+def _contracts_folder(project: Project) -> str:
     """Return the folder that the project's first glob looks into, relative to the project."""
     fixed = [part for part in PurePosixPath(project.contracts[0]).parent.parts if not any(character in part for character in "*?[")]
     return "/".join(fixed)
 
 
-def write_new_contract(project: Project, name: str, text: str) -> Path:
+def _write_new_contract(project: Project, name: str, text: str) -> Path:
     """Write a new contract to a file named from the project's folder, and return its path; raises BadInput where it is there, outside, or not found by the project's globs."""
     if not name.strip():
-        raise BadInput(NEW_FILE.fault("the file has no name"))
+        raise BadInput(_NEW_FILE.fault("the file has no name"))
     path = resolve_inside(project.root / name.strip(), project.root)
     if path.exists():
-        raise BadInput(NEW_FILE.fault(f"{name} is there already", file=str(path)))
+        raise BadInput(_NEW_FILE.fault(f"{name} is there already", file=str(path)))
     write_file_atomically(path, text, project.root)
     try:
         if path not in contract_files(project):
-            raise BadInput(NEW_FILE.fault(f"{name} is not found by {', '.join(project.contracts)}", file=str(path)))
+            raise BadInput(_NEW_FILE.fault(f"{name} is not found by {', '.join(project.contracts)}", file=str(path)))
     except BadInput:
         path.unlink()
         raise
     return path
 
 # %% ../../../nbs/forms/web/02_new_contract.ipynb #15d9fa5a
-def answer_input(label: str, help: str) -> Any:
+def _answer_input(label: str, help: str) -> Any:
     """Return a field with a label and an example of an answer."""
     from ipywidgets import Layout, Text
 
     return Text(description=label, placeholder=help, continuous_update=False, layout=Layout(width="auto", max_width="44rem"))
 
 
-def contract_from_answers(answers: ContractAnswers) -> str:
+def _contract_from_answers(answers: ContractAnswers) -> str:
     """Return the contract of the answers; raises BadInput with every one that cannot be used, in the words of the page."""
     asked = {"Title": answers.title, "Owner": answers.owner, "Model": answers.model, "Fields": answers.fields}
-    empty = [NEW_ANSWER.fault(f"{label} is empty", hint="write it") for label, answer in asked.items() if not answer.strip()]
+    empty = [_NEW_ANSWER.fault(f"{label} is empty", hint="write it") for label, answer in asked.items() if not answer.strip()]
     if empty:
         raise BadInput(*empty)
     try:
@@ -69,19 +68,19 @@ def contract_from_answers(answers: ContractAnswers) -> str:
         raise BadInput(*(replace(fault, hint="a field is name:type, and the types are those of SQL") for fault in error.faults)) from None
 
 
-def answers_card(project: Project, made: Callable[[Path], None]) -> Any:
+def _answers_card(project: Project, made: Callable[[Path], None]) -> Any:
     """Return the widgets that ask for a new contract, and write it."""
     from ipywidgets import HTML, Dropdown, Layout, VBox
 
-    title, owner, model = answer_input("Title", "Accounts"), answer_input("Owner", "Risk data team"), answer_input("Model", "account")
-    fields, message = answer_input("Fields", "account_id:string, opened_on:date, balance:decimal(18,2)"), HTML(layout={"display": "none"})
+    title, owner, model = _answer_input("Title", "Accounts"), _answer_input("Owner", "Risk data team"), _answer_input("Model", "account")
+    fields, message = _answer_input("Fields", "account_id:string, opened_on:date, balance:decimal(18,2)"), HTML(layout={"display": "none"})
     format = Dropdown(description="File format", options=["csv", "json", "parquet", "avro"], layout=Layout(width="auto", max_width="20rem"))
-    file = answer_input("New file", f"{contracts_folder(project)}/account.yaml")
+    file = _answer_input("New file", f"{_contracts_folder(project)}/account.yaml")
 
     def create() -> None:
         name = model.value.strip()
-        text = contract_from_answers(ContractAnswers(f"urn:datacontract:{project.names.domain}:{name}", title.value, owner.value, name, fields.value, format.value))
-        made(write_new_contract(project, file.value or f"{contracts_folder(project)}/{name}.yaml", text))
+        text = _contract_from_answers(ContractAnswers(f"urn:datacontract:{project.names.domain}:{name}", title.value, owner.value, name, fields.value, format.value))
+        made(_write_new_contract(project, file.value or f"{_contracts_folder(project)}/{name}.yaml", text))
 
     about = HTML(heading("From answers", 2) + paragraph("The first field is the key. More fields, their meaning, rules and schedules come in the contract's form."))
     card = VBox([about, title, owner, model, fields, format, file, message, button("Create the contract", create, message, "primary")])
@@ -89,17 +88,17 @@ def answers_card(project: Project, made: Callable[[Path], None]) -> Any:
     return card
 
 # %% ../../../nbs/forms/web/02_new_contract.ipynb #cdcef6d8
-def draft_card(project: Project, made: Callable[[Path], None]) -> Any:
+def _draft_card(project: Project, made: Callable[[Path], None]) -> Any:
     """Return the widgets that draft a contract from a file of data, and write it."""
     from ipywidgets import HTML, VBox
 
-    source, file, message = answer_input("File of data", "landing/account.csv"), answer_input("New file", f"{contracts_folder(project)}/account.yaml"), HTML(layout={"display": "none"})
+    source, file, message = _answer_input("File of data", "landing/account.csv"), _answer_input("New file", f"{_contracts_folder(project)}/account.yaml"), HTML(layout={"display": "none"})
 
     def create() -> None:
         if not source.value.strip():
-            raise BadInput(NEW_ANSWER.fault("File of data is empty", hint="write its path, from the project's folder"))
+            raise BadInput(_NEW_ANSWER.fault("File of data is empty", hint="write its path, from the project's folder"))
         path = project.root / source.value.strip()
-        made(write_new_contract(project, file.value or f"{contracts_folder(project)}/{path.name.split('.')[0]}.yaml", draft(path)))
+        made(_write_new_contract(project, file.value or f"{_contracts_folder(project)}/{path.name.split('.')[0]}.yaml", draft(path)))
 
     about = HTML(heading("From data", 2) + paragraph("A csv, json or parquet file, or a Delta folder, on the machine that runs this page. Columns, types and a possible key are inferred; comments say from what."))
     card = VBox([about, source, file, message, button("Draft the contract", create, message, "primary")])
@@ -111,4 +110,4 @@ def new_contract_page(project: Project, made: Callable[[Path], None]) -> Any:
     """Return the page that makes a new contract; `made` is given the path of the written file."""
     from ipywidgets import HTML, VBox
 
-    return VBox([HTML(heading("New contract", 1)), answers_card(project, made), draft_card(project, made)])
+    return VBox([HTML(heading("New contract", 1)), _answers_card(project, made), _draft_card(project, made)])

@@ -30,14 +30,12 @@ if TYPE_CHECKING:
     from tornado.web import Application
 
 # %% auto #0
-__all__ = ['NO_VOILA', 'PORT_IN_USE', 'REQUIRED_PACKAGES', 'ARRIVAL_PAGE', 'web_folder', 'check_installed', 'listen_on_port',
-           'request_token', 'request_refusal', 'refusal_handler', 'token_exchange_handler', 'build_guarded_app',
-           'voila_settings', 'build_voila', 'log_failure', 'ServedPage', 'serve_forms']
+__all__ = ['web_folder', 'check_installed', 'build_guarded_app', 'build_voila', 'ServedPage', 'serve_forms']
 
 # %% ../../../nbs/forms/web/05_server.ipynb #95adf3cb
-NO_VOILA = code("forms-extra", "The web page needs packages of the extra `forms`, which are not installed.", "pip install 'datamaster_kit[forms]'")
-PORT_IN_USE = code("forms-port", "The port of the web page cannot be listened at.", "give another one, or --port 0 for any that is free")
-REQUIRED_PACKAGES = ("voila", "ipywidgets", "ipykernel")
+_NO_VOILA = code("forms-extra", "The web page needs packages of the extra `forms`, which are not installed.", "pip install 'datamaster_kit[forms]'")
+_PORT_IN_USE = code("forms-port", "The port of the web page cannot be listened at.", "give another one, or --port 0 for any that is free")
+_REQUIRED_PACKAGES = ("voila", "ipywidgets", "ipykernel")
 
 
 def web_folder() -> Path:
@@ -48,22 +46,22 @@ def web_folder() -> Path:
 
 def check_installed() -> None:
     """Raise DatamasterError where a package of the extra is missing."""
-    missing = [name for name in REQUIRED_PACKAGES if find_spec(name) is None]
+    missing = [name for name in _REQUIRED_PACKAGES if find_spec(name) is None]
     if missing:
-        raise DatamasterError(NO_VOILA.fault(f"{' and '.join(missing)} cannot be imported"))
+        raise DatamasterError(_NO_VOILA.fault(f"{' and '.join(missing)} cannot be imported"))
 
 
-def listen_on_port(port: int) -> list[socket]:
+def _listen_on_port(port: int) -> list[socket]:
     """Return sockets that listen at a port of this machine alone, at a free one for 0; raises BadInput where that is refused."""
     from tornado.netutil import bind_sockets
 
     try:
         return bind_sockets(port, "127.0.0.1")
     except (OSError, OverflowError) as error:
-        raise BadInput(PORT_IN_USE.fault(f"127.0.0.1:{port}: {error.strerror if isinstance(error, OSError) else error}")) from None
+        raise BadInput(_PORT_IN_USE.fault(f"127.0.0.1:{port}: {error.strerror if isinstance(error, OSError) else error}")) from None
 
 # %% ../../../nbs/forms/web/05_server.ipynb #4b167550
-def request_token(request: HTTPServerRequest) -> str | None:
+def _request_token(request: HTTPServerRequest) -> str | None:
     """Return the token of a request's query or Authorization header, or None."""
     if "token" in request.query_arguments:
         return request.query_arguments["token"][0].decode("utf-8", errors="replace")
@@ -71,17 +69,17 @@ def request_token(request: HTTPServerRequest) -> str | None:
     return said.strip() if scheme.lower() in ("token", "bearer") else None
 
 
-def request_refusal(door: TokenAuth, request: HTTPServerRequest) -> str:
+def _request_refusal(door: TokenAuth, request: HTTPServerRequest) -> str:
     """Return why a request may not come in, or an empty text."""
     cookie = request.cookies.get(door.cookie_name)
-    return refusal_reason(door, request.headers, request_token(request), cookie.value if cookie else None)
+    return refusal_reason(door, request.headers, _request_token(request), cookie.value if cookie else None)
 
 
-ARRIVAL_PAGE = ('<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Data contracts</title><link rel="icon" href="data:,"><meta http-equiv="refresh" content="0;url=/"></head>'
+_ARRIVAL_PAGE = ('<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Data contracts</title><link rel="icon" href="data:,"><meta http-equiv="refresh" content="0;url=/"></head>'
            '<body><p><a href="/">Go to the contracts</a></p></body></html>')
 
 
-def refusal_handler() -> type:
+def _refusal_handler() -> type:
     """Return the handler that answers whatever is asked with 403."""
     from tornado.web import RequestHandler
 
@@ -99,7 +97,7 @@ def refusal_handler() -> type:
     return Refused
 
 
-def token_exchange_handler(door: TokenAuth) -> type:
+def _token_exchange_handler(door: TokenAuth) -> type:
     """Return the handler that changes the token for a cookie, and sends the browser to the page."""
     from tornado.web import RequestHandler
 
@@ -111,7 +109,7 @@ def token_exchange_handler(door: TokenAuth) -> type:
             self.xsrf_token  # noqa: B018  reading it sets it
             for name, value in {**security_headers(door), "Cache-Control": "no-store"}.items():
                 self.set_header(name, value)
-            self.finish(ARRIVAL_PAGE)
+            self.finish(_ARRIVAL_PAGE)
 
     return Arrived
 
@@ -120,15 +118,15 @@ def build_guarded_app(door: TokenAuth, tickets: set[str], settings: dict[str, An
     """Return a web application that asks the door about every request, before it looks for a handler; a ticket is taken from `tickets` and is as good as the token."""
     from tornado.web import Application
 
-    refused, arrived = refusal_handler(), token_exchange_handler(door)
+    refused, arrived = _refusal_handler(), _token_exchange_handler(door)
 
     class Guarded(Application):
         """An application with a door."""
 
         def find_handler(self, request: HTTPServerRequest, **options: Any) -> Any:
             is_arrival = request.method == "GET" and request.path == "/" and "token" in request.query_arguments
-            used = {ticket for ticket in tickets if is_arrival and is_same_secret(request_token(request) or "", ticket)}
-            reason = refusal_reason(door, request.headers, door.token, None) if used else request_refusal(door, request)
+            used = {ticket for ticket in tickets if is_arrival and is_same_secret(_request_token(request) or "", ticket)}
+            reason = refusal_reason(door, request.headers, door.token, None) if used else _request_refusal(door, request)
             if reason:
                 return self.get_handler_delegate(request, refused, {"reason": reason})
             tickets.difference_update(used)
@@ -137,7 +135,7 @@ def build_guarded_app(door: TokenAuth, tickets: set[str], settings: dict[str, An
     return Guarded(**settings)
 
 # %% ../../../nbs/forms/web/05_server.ipynb #f79f0451
-def voila_settings(project: Path, idle_seconds: int) -> dict[str, dict[str, Any]]:
+def _voila_settings(project: Path, idle_seconds: int) -> dict[str, dict[str, Any]]:
     """Return the settings of voila and of Jupyter's kernels."""
     is_linux = sys.platform == "linux"  # elsewhere the path of a socket may be too long
     return {
@@ -161,12 +159,12 @@ def build_voila(folder: Path, project: Path, door: TokenAuth, idle_seconds: int)
         """Jupyter's own handlers ask the door again."""
 
         def get_user(self, handler: Any) -> User | None:
-            return None if request_refusal(door, handler.request) else User("visitor")
+            return None if _request_refusal(door, handler.request) else User("visitor")
 
         def get_handlers(self) -> list[Any]:
             return []
 
-    app = Voila(notebook_path=str(folder / "home.ipynb"), config=Config(voila_settings(project, idle_seconds)), identity_provider_class=Visitor, log_level=logging.ERROR)
+    app = Voila(notebook_path=str(folder / "home.ipynb"), config=Config(_voila_settings(project, idle_seconds)), identity_provider_class=Visitor, log_level=logging.ERROR)
     app.voila_configuration = VoilaConfiguration(parent=app)
     app.setup_template_dirs()
     app.template_paths.insert(0, str(folder))
@@ -175,7 +173,7 @@ def build_voila(folder: Path, project: Path, door: TokenAuth, idle_seconds: int)
     return app
 
 
-def log_failure(handler: Any) -> None:
+def _log_failure(handler: Any) -> None:
     """Log an answer that says that the server failed, without the query."""
     if handler.get_status() >= 500:
         logging.getLogger("datamaster_kit.forms").error("%s %s: %s", visible_text(handler.request.method), visible_text(handler.request.path), handler.get_status())
@@ -194,12 +192,12 @@ async def serve_forms(project: Path, port: int, started: Callable[[ServedPage], 
     """Serve the forms of a project file at a port of this machine until the task is cancelled or the process is asked to end; `started` is told the page."""
     from tornado.httpserver import HTTPServer
 
-    sockets = listen_on_port(port)
+    sockets = _listen_on_port(port)
     door = new_token_auth(sockets[0].getsockname()[1])
     ticket = new_token_auth(door.port)
     os.environ.update(DATAMASTER_PROJECT=str(project), PYTHONSAFEPATH="1", PYDEVD_DISABLE_FILE_VALIDATION="1")  # a kernel imports nothing from the project's folder
     app = build_voila(web_folder(), project, door, idle_seconds)
-    settings = app.init_settings() | {"allow_remote_access": False, "headers": security_headers(door), "log_function": log_failure, "xsrf_cookie_kwargs": {"samesite": "Strict"}}
+    settings = app.init_settings() | {"allow_remote_access": False, "headers": security_headers(door), "log_function": _log_failure, "xsrf_cookie_kwargs": {"samesite": "Strict"}}
     application = build_guarded_app(door, {ticket.token}, settings)
     application.add_handlers(".*$", app.init_handlers())
     server = HTTPServer(application, max_body_size=16_777_216)

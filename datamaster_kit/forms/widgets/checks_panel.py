@@ -20,24 +20,23 @@ from ..file.open_file import OpenFile
 from .html_text import heading, notice, table_html
 
 # %% auto #0
-__all__ = ['DETAIL_LABELS', 'SEVERITY_CHOICES', 'check_inputs', 'visible_inputs', 'check_from_inputs', 'check_card',
-           'rules_table', 'checks_panel']
+__all__ = ['DETAIL_LABELS', 'checks_panel']
 
 # %% ../../../nbs/forms/widgets/07_checks_panel.ipynb #acd947ee
 DETAIL_LABELS = {"invalid": "Allowed values", "pattern": "Pattern", "duplicates": "Fields that together occur once", "sql": "Condition or query", "sentence": "Sentence"}
-SEVERITY_CHOICES = (("not said: quarantine where it is on rows, else fail", ""), ("warn: counted and told", "warning"),
+_SEVERITY_CHOICES = (("not said: quarantine where it is on rows, else fail", ""), ("warn: counted and told", "warning"),
               ("quarantine: the row is kept out of silver, and waits to be mended", "quarantine"),
               ("fail: the delivery is held until it is mended or released", "critical"),
               ("error: quarantine where it is on rows, else fail", "error"))
 
 
-def check_inputs(check: FormCheck, fields: tuple[str, ...]) -> dict[str, Any]:
+def _check_inputs(check: FormCheck, fields: tuple[str, ...]) -> dict[str, Any]:
     """Return the widgets for the choices of a check."""
     from ipywidgets import Dropdown, Text, Textarea
 
     wide = {"width": "auto"}  # a layout that is shared would hide all of them at once
     kinds = [(words, kind) for kind, words in CHECK_KINDS.items() if kind != "other"]
-    severities = SEVERITY_CHOICES if check.severity in [value for _, value in SEVERITY_CHOICES] else (*SEVERITY_CHOICES, (check.severity, check.severity))
+    severities = _SEVERITY_CHOICES if check.severity in [value for _, value in _SEVERITY_CHOICES] else (*_SEVERITY_CHOICES, (check.severity, check.severity))
     return {
         "kind": Dropdown(description="What is counted", options=kinds, value=check.kind, layout=wide),
         "field": Dropdown(description="Field", options=[("the whole model", ""), *((name, name) for name in fields)], value=check.field if check.field in fields else "", layout=wide),
@@ -51,7 +50,7 @@ def check_inputs(check: FormCheck, fields: tuple[str, ...]) -> dict[str, Any]:
     }
 
 
-def visible_inputs(inputs: dict[str, Any]) -> set[str]:
+def _visible_inputs(inputs: dict[str, Any]) -> set[str]:
     """Return the choices that the chosen kind needs."""
     kind = inputs["kind"].value
     names = {"kind", "severity", "name", "description"}
@@ -66,24 +65,24 @@ def visible_inputs(inputs: dict[str, Any]) -> set[str]:
     return names - ({"description"} if kind == "sentence" else set())
 
 
-def check_from_inputs(inputs: dict[str, Any]) -> FormCheck:
+def _check_from_inputs(inputs: dict[str, Any]) -> FormCheck:
     """Return the check that the widgets say; what its kind does not need is as a check has it that says nothing."""
-    names = visible_inputs(inputs)
+    names = _visible_inputs(inputs)
     return FormCheck(**{name: widget.value if name in names else getattr(FormCheck(""), name) for name, widget in inputs.items()})
 
 # %% ../../../nbs/forms/widgets/07_checks_panel.ipynb #18010f88
-def check_card(check: FormCheck, fields: tuple[str, ...], act: Callable[[FormCheck], None], label: str, close: Callable[[], None]) -> Any:
+def _check_card(check: FormCheck, fields: tuple[str, ...], act: Callable[[FormCheck], None], label: str, close: Callable[[], None]) -> Any:
     """Return the box that edits a check, and gives it to `act` when its button is pressed."""
     from ipywidgets import HTML, VBox
 
-    inputs, message, words = check_inputs(check, fields), HTML(layout={"display": "none"}), HTML()
+    inputs, message, words = _check_inputs(check, fields), HTML(layout={"display": "none"}), HTML()
 
     def show(_: Any = None) -> None:
-        names = visible_inputs(inputs)
+        names = _visible_inputs(inputs)
         for name, widget in inputs.items():
             widget.layout.display = None if name in names else "none"
         inputs["detail"].description = DETAIL_LABELS.get(inputs["kind"].value, "Detail")
-        words.value = remark_html(check_sentence(check_from_inputs(inputs)))
+        words.value = remark_html(check_sentence(_check_from_inputs(inputs)))
 
     def begin_rows(_: Any) -> None:
         if (inputs["kind"].value, inputs["operator"].value, inputs["limit"].value) == ("rows", "mustBe", "0"):  # no rows at all is what nobody means
@@ -93,12 +92,12 @@ def check_card(check: FormCheck, fields: tuple[str, ...], act: Callable[[FormChe
     for widget in inputs.values():
         widget.observe(show, "value")
     show()
-    box = VBox([*inputs.values(), words, message, widget_row(button(label, lambda: act(check_from_inputs(inputs)), message, "primary"), button("Cancel", close))])
+    box = VBox([*inputs.values(), words, message, widget_row(button(label, lambda: act(_check_from_inputs(inputs)), message, "primary"), button("Cancel", close))])
     box.add_class("dm-card")
     return box
 
 # %% ../../../nbs/forms/widgets/07_checks_panel.ipynb #161bd62b
-def rules_table(content: Content, model: str) -> str:
+def _rules_table(content: Content, model: str) -> str:
     """Return the rules of a model as an HTML table: what every one says, what it does, and whether it is executed."""
     if not model:
         return remark_html("There is no model yet: add one under Models and fields.")
@@ -133,12 +132,12 @@ def checks_panel(file: OpenFile) -> Panel:
         close()
 
     def edit(placed: PlacedCheck) -> None:
-        editor.children = [check_card(placed.check, field_names(file.content, chosen.value), lambda check: change(placed, check), "Save rule", close)]
+        editor.children = [_check_card(placed.check, field_names(file.content, chosen.value), lambda check: change(placed, check), "Save rule", close)]
 
     def begin() -> None:
         if not chosen.value:
             raise BadInput(FORM_NO_MODEL.fault("there is no model that could have a rule"))
-        editor.children = [check_card(FormCheck("missing"), field_names(file.content, chosen.value), add, "Add rule", close)]
+        editor.children = [_check_card(FormCheck("missing"), field_names(file.content, chosen.value), add, "Add rule", close)]
 
     def remove(placed: PlacedCheck) -> None:
         file.change(lambda text, content: without_check(text, content, placed))
@@ -166,7 +165,7 @@ def checks_panel(file: OpenFile) -> Panel:
         if seen != state["placed"]:
             show_html(message, "")
             listed.children, state["placed"] = [line(one) for one in placed], seen
-        show_html(derived, rules_table(file.content, chosen.value or ""))
+        show_html(derived, _rules_table(file.content, chosen.value or ""))
 
     def choose(_: Any) -> None:
         if not state["setting"]:

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from ipywidgets import HTML, Widget
 
 # %% auto #0
-__all__ = ['FORM_FAILED', 'fault_notices', 'show_html', 'show_failures', 'Control', 'bind_control', 'input_of',
-           'question_control', 'button', 'widget_row', 'remark_html']
+__all__ = ['fault_notices', 'show_html', 'show_failures', 'Control', 'bind_control', 'input_of', 'question_control', 'button',
+           'widget_row', 'remark_html']
 
 # %% ../../../nbs/forms/widgets/02_controls.ipynb #91996ff3
 def fault_notices(faults: Iterable[Fault]) -> str:
@@ -43,7 +43,7 @@ def show_html(widget: HTML, html: str) -> None:
         widget.layout.display = display
 
 
-FORM_FAILED = code("form-failed", "A form could not do what was asked.", "report it, with what you did")
+_FORM_FAILED = code("form-failed", "A form could not do what was asked.", "report it, with what you did")
 
 
 @contextmanager
@@ -55,7 +55,7 @@ def show_failures(message: HTML) -> Iterator[None]:
         show_html(message, fault_notices(error.faults))
     except Exception as error:
         logging.getLogger(__name__).error("a form: %s", visible_text("".join(traceback.format_exception(error))))
-        show_html(message, fault_notices([FORM_FAILED.fault(f"{type(error).__name__}: {error}")]))
+        show_html(message, fault_notices([_FORM_FAILED.fault(f"{type(error).__name__}: {error}")]))
 
 # %% ../../../nbs/forms/widgets/02_controls.ipynb #5595440c
 @dataclass

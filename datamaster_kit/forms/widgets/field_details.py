@@ -19,10 +19,10 @@ from .html_text import heading
 from .grid_row import GridPosition, record_copy_name
 
 # %% auto #0
-__all__ = ['field_controls', 'field_details', 'field_mapping']
+__all__ = ['field_details']
 
 # %% ../../../nbs/forms/widgets/05_field_details.ipynb #0b71a6b9
-def field_controls(file: OpenFile, place: GridPosition) -> list[Control]:
+def _field_controls(file: OpenFile, place: GridPosition) -> list[Control]:
     """Return the controls of the field that is shown in full."""
     from ipywidgets import Text
 
@@ -70,14 +70,14 @@ def field_details(file: OpenFile, place: GridPosition, refresh: Callable[[], Non
     moves = [button(label, move(by), message) for label, by in (("Move up", -1), ("Move down", 1))]
     remove = button("Remove field", remove_field, message, "danger")
     parts = button("Its members", enter, message, tooltip="Show the members of this structure in the grid")
-    controls = field_controls(file, place)
+    controls = _field_controls(file, place)
     box = VBox([HTML(heading(place.field, 3)), widget_row(*moves, button("Duplicate", copy, message), remove, parts, button("Close", close)), message, *(one.box for one in controls)])
     box.add_class("dm-card")
-    parts.layout.display = None if grid_field_row(file.content, place.field, field_mapping(file.content, place), False, place.address(file.content, place.field)).has_parts else "none"
+    parts.layout.display = None if grid_field_row(file.content, place.field, _field_mapping(file.content, place), False, place.address(file.content, place.field)).has_parts else "none"
     return box, controls
 
 
-def field_mapping(content: Content, place: GridPosition) -> Any:
+def _field_mapping(content: Content, place: GridPosition) -> Any:
     """Return what the file says of the field that is shown in full."""
     from datamaster_kit.forms.text.addresses import address_value
 

@@ -22,7 +22,7 @@ from .grid_row import GRID_COLUMNS, GRID_PAGE_SIZE, GRID_COLUMN_WIDTHS, GridRow,
 from .model_bar import model_bar
 
 # %% auto #0
-__all__ = ['fields_panel', 'paste_box']
+__all__ = ['fields_panel']
 
 # %% ../../../nbs/forms/widgets/08_fields_panel.ipynb #e714e241
 def fields_panel(file: OpenFile) -> Panel:
@@ -91,10 +91,10 @@ def fields_panel(file: OpenFile) -> Panel:
 
     bar, show_bar = model_bar(file, place, refresh)
     refresh()
-    return Panel(VBox([bar, nothing, way, grid, pages, widget_row(button("Add field", add, message)), message, paste_box(file, place), below]), refresh)
+    return Panel(VBox([bar, nothing, way, grid, pages, widget_row(button("Add field", add, message)), message, _paste_box(file, place), below]), refresh)
 
 # %% ../../../nbs/forms/widgets/08_fields_panel.ipynb #974f62c2
-def paste_box(file: OpenFile, place: GridPosition) -> Any:
+def _paste_box(file: OpenFile, place: GridPosition) -> Any:
     """Return the part where a csv header, rows or a table's DDL become fields."""
     from ipywidgets import HTML, Accordion, Textarea, VBox
 

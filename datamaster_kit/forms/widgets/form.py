@@ -23,17 +23,16 @@ from .html_text import badge_html, diff_html, heading, notice, pre_block_html, t
 from ..file.versions import version_changes, due_version
 
 # %% auto #0
-__all__ = ['MAX_SHOWN_FAULTS', 'TYPING_SECONDS', 'unsaved_changes', 'file_state_words', 'change_words', 'fault_words',
-           'is_blank_text', 'unreadable_words', 'run_after_typing', 'TabbedForm']
+__all__ = ['TabbedForm']
 
 # %% ../../../nbs/forms/widgets/10_form.ipynb #7d883d56
-def unsaved_changes(file: OpenFile) -> tuple[ContractChange, ...]:
+def _unsaved_changes(file: OpenFile) -> tuple[ContractChange, ...]:
     """Return what differs between the contract and the file's, the breaking changes first."""
     before, after = file.saved.contract, file.content.contract
     return version_changes(before, after) if file.editing.is_unsaved and before and after else ()
 
 
-def file_state_words(file: OpenFile, found: tuple[ContractChange, ...]) -> tuple[tuple[str, str], ...]:
+def _file_state_words(file: OpenFile, found: tuple[ContractChange, ...]) -> tuple[tuple[str, str], ...]:
     """Return how an open file stands, as (kind, words); `found` are its unsaved changes."""
     counts = {kind: sum(fault.severity == kind for fault in file.content.faults) for kind in ("error", "warning")}
     said = [(kind, f"{count} {kind}{'s' if count > 1 else ''}") for kind, count in counts.items() if count] or [("ok", "no errors")]
@@ -47,45 +46,45 @@ def file_state_words(file: OpenFile, found: tuple[ContractChange, ...]) -> tuple
     return tuple(said)
 
 
-def change_words(file: OpenFile, found: tuple[ContractChange, ...]) -> str:
+def _change_words(file: OpenFile, found: tuple[ContractChange, ...]) -> str:
     """Return as HTML what differs from the file: for whom it matters, and the lines that a reviewer will see; `found` are its unsaved changes."""
     means = table_html(("Kind", "What changes"), ((item.kind, item.sentence) for item in found)) if found else ""
     lines = text_diff_lines(file.editing.saved, file.editing.text)
     return means + (diff_html(lines) if lines else remark_html("Nothing differs from the file."))
 
 # %% ../../../nbs/forms/widgets/10_form.ipynb #28f934e2
-MAX_SHOWN_FAULTS = 12  # faults of a list; the rest is counted
+_MAX_SHOWN_FAULTS = 12  # faults of a list; the rest is counted
 
 
-def fault_words(content: Content) -> str:
+def _fault_words(content: Content) -> str:
     """Return the errors and warnings as an HTML table with their lines; the first of them where there are many."""
     found = [fault for fault in content.faults if fault.severity != "note"]
     if not found:
         return remark_html("Nothing is wrong.")
-    rest = remark_html(f"... and {len(found) - MAX_SHOWN_FAULTS} more") if len(found) > MAX_SHOWN_FAULTS else ""
-    return table_html(("Line", "Where", "What is wrong", "What to do"), ((fault.line, fault.path.removeprefix("$."), fault.message, fault.hint) for fault in found[:MAX_SHOWN_FAULTS])) + rest
+    rest = remark_html(f"... and {len(found) - _MAX_SHOWN_FAULTS} more") if len(found) > _MAX_SHOWN_FAULTS else ""
+    return table_html(("Line", "Where", "What is wrong", "What to do"), ((fault.line, fault.path.removeprefix("$."), fault.message, fault.hint) for fault in found[:_MAX_SHOWN_FAULTS])) + rest
 
 # %% ../../../nbs/forms/widgets/10_form.ipynb #aa6e2429
-def is_blank_text(text: str) -> bool:
+def _is_blank_text(text: str) -> bool:
     """A text says nothing: it has blank lines and comments only."""
     return all(line.strip() in ("", "---", "\ufeff") or line.lstrip().startswith("#") for line in text.splitlines())
 
 
-def unreadable_words(content: Content, text: str) -> str:
+def _unreadable_words(content: Content, text: str) -> str:
     """Return as HTML why a text cannot be asked about, with the lines where it is broken; nothing where it can."""
     if content.is_readable:
         return ""
-    if is_blank_text(text):
+    if _is_blank_text(text):
         return notice("warning", "The file is empty.") + remark_html("Take it away and have another written, a contract by `datamaster contract new` or 'New contract' on the page of Home(), a project file by `datamaster init`; a contract can begin in the empty file, too.")
     lines, first = text.split("\n"), content.faults[0]
     near = "\n".join(f"{'>' if number == first.line else ' '} {number:4} {lines[number - 1]}" for number in range(max(first.line - 2, 1), min(first.line + 1, len(lines)) + 1))
     return fault_notices(content.errors) + pre_block_html(near) + remark_html("The form shows the file once it can be read: mend these lines in an editor of text, save it there, and press 'Open the file again'.")
 
 # %% ../../../nbs/forms/widgets/10_form.ipynb #2d62a822
-TYPING_SECONDS = 0.3  # seconds in which what was typed last arrives
+_TYPING_SECONDS = 0.3  # seconds in which what was typed last arrives
 
 
-def run_after_typing(act: Callable[[], None], message: Any) -> None:
+def _run_after_typing(act: Callable[[], None], message: Any) -> None:
     """Act once what was typed just before has arrived, and tell a failure in `message`; at once where no event loop would bring it."""
     try:
         loop = asyncio.get_running_loop()
@@ -97,7 +96,7 @@ def run_after_typing(act: Callable[[], None], message: Any) -> None:
         with show_failures(message):
             act()
 
-    loop.call_later(TYPING_SECONDS, later)
+    loop.call_later(_TYPING_SECONDS, later)
 
 # %% ../../../nbs/forms/widgets/10_form.ipynb #32778edf
 class TabbedForm:
@@ -129,7 +128,7 @@ class TabbedForm:
         self.begin = button("Begin a new contract in this file", lambda: self.file.change(lambda text, _: text + "\n" * (text[-1:] not in ("", "\n")) + self.beginning), self.message, "primary")
         self.again = button("Open the file again", self.open_again, self.message)
         self.undo, self.redo = button("Undo", self.file.undo, self.message), button("Redo", self.file.redo, self.message)
-        self.save = button("Save", lambda: run_after_typing(self.save_now, self.message), self.message, "primary")
+        self.save = button("Save", lambda: _run_after_typing(self.save_now, self.message), self.message, "primary")
         self.tab = Tab([VBox() for _ in self.tabs], titles=[title for title, _ in self.tabs])
         self.tab.observe(lambda _: self.refresh(), "selected_index")
         self.below = Accordion([VBox([self.faults]), VBox([self.differences]), VBox([self.whole])], titles=("What is wrong", "Changes to the file", "The file (YAML)"))
@@ -148,10 +147,10 @@ class TabbedForm:
             show_html(self.message, "")
         (self.widget.add_class if self.is_unsaved else self.widget.remove_class)("dm-unsaved")  # a web page asks before it is left
         self.undo.disabled, self.redo.disabled, self.save.disabled = not self.file.editing.past, not self.file.editing.future, not self.is_unsaved
-        found = unsaved_changes(self.file)
-        show_html(self.state, render_html('<p role="status">{{ badges }}</p>', badges=join_markup((badge_html(kind, words) for kind, words in file_state_words(self.file, found)), " ")) + self.draft_fault_html())
-        show_html(self.unreadable, unreadable_words(content, self.file.editing.text))
-        self.begin.layout.display = None if self.beginning and self.unreadable.value and is_blank_text(self.file.editing.text) else "none"
+        found = _unsaved_changes(self.file)
+        show_html(self.state, render_html('<p role="status">{{ badges }}</p>', badges=join_markup((badge_html(kind, words) for kind, words in _file_state_words(self.file, found)), " ")) + self.draft_fault_html())
+        show_html(self.unreadable, _unreadable_words(content, self.file.editing.text))
+        self.begin.layout.display = None if self.beginning and self.unreadable.value and _is_blank_text(self.file.editing.text) else "none"
         self.again.layout.display = None if self.unreadable.value else "none"
         if not content.is_readable:
             self.tab.layout.display, self.below.selected_index = "none", 0
@@ -159,9 +158,9 @@ class TabbedForm:
             self.tab.layout.display = None
             self.show_tab()
         if self.below.selected_index == 0:
-            show_html(self.faults, fault_words(content))
+            show_html(self.faults, _fault_words(content))
         elif self.below.selected_index == 1:
-            show_html(self.differences, change_words(self.file, found))
+            show_html(self.differences, _change_words(self.file, found))
         elif self.below.selected_index == 2:
             show_html(self.whole, pre_block_html(self.file.editing.text))
 

@@ -19,8 +19,7 @@ from ..text.places import field_address, fields_address, content_model_names
 from ..text.questions import CLASSIFICATION_QUESTION, DESCRIPTION_QUESTION, with_answer
 
 # %% auto #0
-__all__ = ['GRID_PAGE_SIZE', 'GRID_COLUMNS', 'GRID_COLUMN_WIDTHS', 'GridPosition', 'record_copy_name', 'cell_inputs',
-           'with_cell_value', 'GridRow']
+__all__ = ['GRID_PAGE_SIZE', 'GRID_COLUMNS', 'GRID_COLUMN_WIDTHS', 'GridPosition', 'record_copy_name', 'GridRow']
 
 # %% ../../../nbs/forms/widgets/04_grid_row.ipynb #5b5caac6
 GRID_PAGE_SIZE = 15  # rows of the grid
@@ -68,7 +67,7 @@ GRID_COLUMNS = ("Name", "Type", "Required", "Key", "Classification", "Descriptio
 GRID_COLUMN_WIDTHS = "minmax(6.8rem,1.2fr) minmax(5.8rem,.9fr) 4.6rem 2.4rem minmax(6rem,.8fr) minmax(6rem,2fr) minmax(4.6rem,.9fr) 4.4rem"  # just fits a page of 800 pixels
 
 
-def cell_inputs(number: int) -> dict[str, Any]:
+def _cell_inputs(number: int) -> dict[str, Any]:
     """Return the widgets of a row of the grid."""
     from ipywidgets import Checkbox, Combobox, Text
 
@@ -82,7 +81,7 @@ def cell_inputs(number: int) -> dict[str, Any]:
     }
 
 
-def with_cell_value(text: str, content: Content, place: GridPosition, name: str, column: str, given: Any) -> str:
+def _with_cell_value(text: str, content: Content, place: GridPosition, name: str, column: str, given: Any) -> str:
     """Return the text with what a person put into a cell; raises BadInput where that cannot be."""
     address = place.address(content, name)
     match column:
@@ -106,7 +105,7 @@ class GridRow:
         from ipywidgets import HTML
 
         self.file, self.place, self.name, self.typing, self.refused = file, place, "", "", ""
-        self.inputs = cell_inputs(number)
+        self.inputs = _cell_inputs(number)
         self.message = HTML(layout={"display": "none"})
         self.message.add_class("dm-across")
         self.more = button("More", lambda: open(self.name), tooltip=f"All of field {number}")
@@ -126,7 +125,7 @@ class GridRow:
         self.typing, self.refused, is_done = column, "", False
         name, self.name = self.name, given.strip() if column == "name" else self.name
         with show_failures(self.message):
-            self.file.change(lambda text, content: with_cell_value(text, content, self.place, name, column, given), f"{column} of {self.place.address(self.file.content, name)}")
+            self.file.change(lambda text, content: _with_cell_value(text, content, self.place, name, column, given), f"{column} of {self.place.address(self.file.content, name)}")
             is_done = True
         if not is_done:
             self.name, self.refused = name, self.message.value

@@ -22,17 +22,16 @@ from ..text.schedule import DIVISORS, ScheduleChoice, choice_of, cron_of, next_t
 from .html_text import heading, notice
 
 # %% auto #0
-__all__ = ['SERVICE_LEVELS', 'SCHEDULE_KIND_CHOICES', 'BAD_TIME', 'level_control', 'schedule_html', 'schedule_from_inputs',
-           'schedule_box', 'find_schedule_choice', 'levels_panel']
+__all__ = ['levels_panel']
 
 # %% ../../../nbs/forms/widgets/09_levels_panel.ipynb #c246252a
-SERVICE_LEVELS = (
+_SERVICE_LEVELS = (
     ("retention", "Retention", "How long data is kept: 30 days, 5 years, P1Y. Older rows are removed."), ("freshness", "Freshness", "The newest row is not older than: 25 h, 2 days"),
     ("latency", "Latency", "A row arrives within: 4 h"), ("availability", "Availability", "The share of the time in which the data can be queried: 99.9%"),
 )
 
 
-def level_control(file: OpenFile, level: str, label: str, help: str) -> Control:
+def _level_control(file: OpenFile, level: str, label: str, help: str) -> Control:
     """Return the control of a service level that is a period or a number."""
     from ipywidgets import Text
 
@@ -40,10 +39,10 @@ def level_control(file: OpenFile, level: str, label: str, help: str) -> Control:
     return bind_control(file, input, lambda content: period_at(content, level), lambda text, content, given: with_period(text, content, level, given), lambda content: level_address(content, level))
 
 # %% ../../../nbs/forms/widgets/09_levels_panel.ipynb #f9c133cd
-SCHEDULE_KIND_CHOICES = (("never: started by hand", ""), ("every few minutes", "minutes"), ("every few hours", "hours"), ("every day", "day"), ("on weekdays", "weekdays"), ("once a month", "month"), ("as the expression says", "other"))
+_SCHEDULE_KIND_CHOICES = (("never: started by hand", ""), ("every few minutes", "minutes"), ("every few hours", "hours"), ("every day", "day"), ("on weekdays", "weekdays"), ("once a month", "month"), ("as the expression says", "other"))
 
 
-def schedule_html(cron: str, zone: str, now: datetime) -> str:
+def _schedule_html(cron: str, zone: str, now: datetime) -> str:
     """Return in HTML when a Quartz expression falls due, in words and as its next five times; or what is wrong with it."""
     if not cron.strip():
         return remark_html("No schedule: the job runs when somebody starts it.")
@@ -55,25 +54,25 @@ def schedule_html(cron: str, zone: str, now: datetime) -> str:
     return notice("note", said) + remark_html("Next: " + ("; ".join(f"{time:%a %d %b %Y %H:%M}" for time in times) or "never") + ".")
 
 
-def schedule_from_inputs(inputs: dict[str, Any]) -> ScheduleChoice:
+def _schedule_from_inputs(inputs: dict[str, Any]) -> ScheduleChoice:
     """Return the choice that the widgets say; raises BadInput for a time of day that is none."""
     hour, _, minute = inputs["time"].value.partition(":")
     if not re.fullmatch(r"\s*[0-9]{1,9}\s*:\s*[0-9]{1,9}\s*", inputs["time"].value):
-        raise BadInput(BAD_TIME.fault(f"{inputs['time'].value!r} is no time of the day"))
+        raise BadInput(_BAD_TIME.fault(f"{inputs['time'].value!r} is no time of the day"))
     is_hours = inputs["kind"].value == "hours"
     return ScheduleChoice(inputs["kind"].value, inputs["every"].value or 1, 0 if is_hours else int(hour), int(minute), inputs["day"].value)
 
 
-BAD_TIME = code("form-time", "A time of the day is not hours and minutes.", "write 05:30")
+_BAD_TIME = code("form-time", "A time of the day is not hours and minutes.", "write 05:30")
 
 
-def schedule_box(file: OpenFile, zone: str) -> tuple[Any, Callable[[], None]]:
+def _schedule_box(file: OpenFile, zone: str) -> tuple[Any, Callable[[], None]]:
     """Return the part that chooses a schedule, and what refreshes it."""
     from ipywidgets import HTML, BoundedIntText, Dropdown, Text, VBox
 
     state, message, said = {"setting": False}, HTML(layout={"display": "none"}), HTML()
     inputs: dict[str, Any] = {
-        "kind": Dropdown(description="Runs", options=SCHEDULE_KIND_CHOICES), "every": Dropdown(description="How many", options=DIVISORS["hours"]),
+        "kind": Dropdown(description="Runs", options=_SCHEDULE_KIND_CHOICES), "every": Dropdown(description="How many", options=DIVISORS["hours"]),
         "time": Text(description="At (hours:minutes)", value="05:00", continuous_update=False), "day": BoundedIntText(description="Day of the month", value=1, min=1, max=28),
     }
     cron = bind_control(file, Text(description="Expression", placeholder="Quartz: seconds minutes hours day month weekday", continuous_update=False, layout={"width": "auto"}),
@@ -99,14 +98,14 @@ def schedule_box(file: OpenFile, zone: str) -> tuple[Any, Callable[[], None]]:
         if kind == "other":
             return
         with show_failures(message):
-            file.change(lambda text, content: with_cron(text, content, cron_of(schedule_from_inputs(inputs)) if kind else ""), "schedule")
+            file.change(lambda text, content: with_cron(text, content, cron_of(_schedule_from_inputs(inputs)) if kind else ""), "schedule")
 
     def refresh() -> None:
         cron.refresh()
         show_html(message, "")
         written = text_at(file.content, cron_address(file.content))
-        show_html(said, schedule_html(written, zone, datetime.now(UTC)))
-        choice = find_schedule_choice(written)
+        show_html(said, _schedule_html(written, zone, datetime.now(UTC)))
+        choice = _find_schedule_choice(written)
         state["setting"] = True
         if choice is None:
             inputs["kind"].value = "other" if written else ""
@@ -126,7 +125,7 @@ def schedule_box(file: OpenFile, zone: str) -> tuple[Any, Callable[[], None]]:
     return box, refresh
 
 
-def find_schedule_choice(cron: str) -> ScheduleChoice | None:
+def _find_schedule_choice(cron: str) -> ScheduleChoice | None:
     """Return the plain choice that a schedule is; None where it is another one, is broken, or there is none."""
     if not cron.strip():
         return None
@@ -141,8 +140,8 @@ def levels_panel(file: OpenFile, zone: str) -> Panel:
     from ipywidgets import HTML, Dropdown, VBox
 
     arrival = bind_control(file, Dropdown(description="Data arrives", options=ARRIVALS), arrival_of, with_arrival, lambda content: level_address(content, "frequency"))
-    levels = [level_control(file, *level) for level in SERVICE_LEVELS]
-    schedule, refresh_schedule = schedule_box(file, zone)
+    levels = [_level_control(file, *level) for level in _SERVICE_LEVELS]
+    schedule, refresh_schedule = _schedule_box(file, zone)
 
     def refresh() -> None:
         for one in (arrival, *levels):

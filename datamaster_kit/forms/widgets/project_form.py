@@ -24,10 +24,10 @@ from ...project.shape import FixedKeys, OpenKeys
 from ...contract.value_form import TEXT_FORM
 
 # %% auto #0
-__all__ = ['PROJECT_KEYS', 'project_names_html', 'project_panel', 'project_with_faults', 'ProjectForm']
+__all__ = ['ProjectForm']
 
 # %% ../../../nbs/forms/widgets/14_project_form.ipynb #9952bbd4
-def project_names_html(content: Content) -> str:
+def _project_names_html(content: Content) -> str:
     """Return as an HTML table the names that follow from the domain and the catalog; a remark where they cannot be derived."""
     said = {key: content.data.get(key) for key in ("domain", "catalog")}
     try:
@@ -38,24 +38,24 @@ def project_names_html(content: Content) -> str:
     return table_html(("What", "Its name"), shown_names)
 
 # %% ../../../nbs/forms/widgets/14_project_form.ipynb #da69ca20
-PROJECT_KEYS = FixedKeys({key: PROJECT_FILE_KEYS.of[key] for key in ("domain", "catalog", "environment", "contracts", "toolkit", "tags")})
+_PROJECT_KEYS = FixedKeys({key: PROJECT_FILE_KEYS.of[key] for key in ("domain", "catalog", "environment", "contracts", "toolkit", "tags")})
 
 
-def project_panel(file: OpenFile) -> Panel:
+def _project_panel(file: OpenFile) -> Panel:
     """Return the panel with the project's own keys, and the names that follow from them."""
     from ipywidgets import HTML, VBox
 
-    asked, derived = keys_section(file, PROJECT_KEYS, (), ""), HTML()
+    asked, derived = keys_section(file, _PROJECT_KEYS, (), ""), HTML()
 
     def refresh() -> None:
         asked.refresh()
-        show_html(derived, project_names_html(file.content))
+        show_html(derived, _project_names_html(file.content))
 
     refresh()
     return Panel(VBox([asked.box, HTML(heading("The names that follow", 3)), derived]), refresh)
 
 
-def project_with_faults(content: Content) -> Content:
+def _project_with_faults(content: Content) -> Content:
     """Return the content of a project file with every fault of it, in the environment that is chosen."""
     if not content.is_readable:
         return content
@@ -68,8 +68,8 @@ class ProjectForm(TabbedForm):
 
     def __init__(self, path: Path | str = "datamaster.yaml") -> None:
         path = Path(path)
-        file = OpenFile(path, path.resolve().parent, project_with_faults)
+        file = OpenFile(path, path.resolve().parent, _project_with_faults)
         super().__init__(file, (
-            ("Project", lambda: project_panel(file)), ("Workspaces", lambda: mapping_section(file, OpenKeys(TARGET_KEYS, by=TEXT_FORM), ("targets",), "Targets", 3)), ("Unity Catalog", lambda: keys_section(file, UNITY_KEYS, ("unity",), "")),
+            ("Project", lambda: _project_panel(file)), ("Workspaces", lambda: mapping_section(file, OpenKeys(TARGET_KEYS, by=TEXT_FORM), ("targets",), "Targets", 3)), ("Unity Catalog", lambda: keys_section(file, UNITY_KEYS, ("unity",), "")),
             ("Jobs", lambda: keys_section(file, JOBS_KEYS, ("jobs",), "")), ("Azure", lambda: keys_section(file, SETUP_KEYS, ("setup",), "")),
             ("Environments", lambda: mapping_section(file, OpenKeys(ENVIRONMENT_KEYS, by=STEM), ("environments",), "Environments", 3))))

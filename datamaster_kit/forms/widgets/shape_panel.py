@@ -19,8 +19,7 @@ from ...project.shape import Items, FixedKeys, OpenKeys, DataShape
 from ...contract.value_form import BOOLEAN_FORM, ValueForm
 
 # %% auto #0
-__all__ = ['FORM_BAD_KEY', 'value_question', 'keys_section', 'shape_section', 'list_remark', 'mapping_section', 'entry_panel',
-           'with_label']
+__all__ = ['value_question', 'keys_section', 'mapping_section']
 
 # %% ../../../nbs/forms/widgets/11_shape_panel.ipynb #022c62ed
 def value_question(key: str, shape: ValueForm | Items) -> FormQuestion:
@@ -35,7 +34,7 @@ def value_question(key: str, shape: ValueForm | Items) -> FormQuestion:
     return FormQuestion(key, label, "choice" if words else "number" if is_number else "text", (key,), (key,), shape.noun[:1].upper() + shape.noun[1:], words)
 
 # %% ../../../nbs/forms/widgets/11_shape_panel.ipynb #3d21320b
-FORM_BAD_KEY = code("form-key", "A name in the project file is empty, is there already, or has another form than its section asks for.", "give another name")
+_FORM_BAD_KEY = code("form-key", "A name in the project file is empty, is there already, or has another form than its section asks for.", "give another name")
 
 
 def keys_section(file: OpenFile, shape: FixedKeys, base: Address, title: str, level: int = 3) -> Panel:
@@ -44,7 +43,7 @@ def keys_section(file: OpenFile, shape: FixedKeys, base: Address, title: str, le
 
     plain = {key: inner for key, inner in shape.of.items() if isinstance(inner, ValueForm) or (isinstance(inner, Items) and isinstance(inner.of, ValueForm))}
     controls = [question_control(file, value_question(key, inner), base) for key, inner in plain.items()]
-    sections = [shape_section(file, inner, (*base, key), key, level + 1) for key, inner in shape.of.items() if key not in plain]
+    sections = [_shape_section(file, inner, (*base, key), key, level + 1) for key, inner in shape.of.items() if key not in plain]
 
     def refresh() -> None:
         for asked in controls:
@@ -55,15 +54,15 @@ def keys_section(file: OpenFile, shape: FixedKeys, base: Address, title: str, le
     return Panel(VBox([*([HTML(heading(title, level))] if title else []), *(one.box for one in controls), *(one.box for one in sections)]), refresh)
 
 
-def shape_section(file: OpenFile, shape: DataShape, base: Address, key: str, level: int) -> Panel:
+def _shape_section(file: OpenFile, shape: DataShape, base: Address, key: str, level: int) -> Panel:
     """Return the part of a panel for what is no plain value."""
     title = key.replace("_", " ").capitalize()
     if isinstance(shape, FixedKeys):
         return keys_section(file, shape, base, title, level)
-    return mapping_section(file, shape, base, title, level) if isinstance(shape, OpenKeys) else Panel(list_remark(), lambda: None)
+    return mapping_section(file, shape, base, title, level) if isinstance(shape, OpenKeys) else Panel(_list_remark(), lambda: None)
 
 
-def list_remark() -> Any:
+def _list_remark() -> Any:
     """Return the remark on a list that a form does not edit."""
     from ipywidgets import HTML
 
@@ -81,7 +80,7 @@ def mapping_section(file: OpenFile, shape: OpenKeys, base: Address, title: str, 
     def add() -> None:
         new = name.value.strip()
         if not new or new in names() or shape.by.problem(new):
-            raise BadInput(FORM_BAD_KEY.fault(f"{new!r} cannot be added to {word}: " + ("it has no name" if not new else "it is there already" if new in names() else shape.by.problem(new))))
+            raise BadInput(_FORM_BAD_KEY.fault(f"{new!r} cannot be added to {word}: " + ("it has no name" if not new else "it is there already" if new in names() else shape.by.problem(new))))
         begun: Any = {} if isinstance(shape.of, FixedKeys) else [] if isinstance(shape.of, Items) else ""
         file.change(lambda text, content: with_value(text, content.data, (*base, new), begun))
         name.value = ""
@@ -94,7 +93,7 @@ def mapping_section(file: OpenFile, shape: OpenKeys, base: Address, title: str, 
         return [str(key) for key in said] if isinstance(said, dict) else []
 
     def entry(key: str) -> tuple[Any, Callable[[], None]]:
-        inner = entry_panel(file, shape.of, base, key, level)
+        inner = _entry_panel(file, shape.of, base, key, level)
         made = VBox([inner.box, widget_row(button("Remove", lambda: remove(key), message, tooltip=f"Remove {key} from {word}"))])
         made.add_class("dm-card")
         return made, inner.refresh
@@ -113,15 +112,15 @@ def mapping_section(file: OpenFile, shape: OpenKeys, base: Address, title: str, 
     return Panel(VBox([HTML(heading(title, level)), listed, widget_row(name, button("Add", add, message, tooltip=f"Add to {word}")), message]), refresh)
 
 
-def entry_panel(file: OpenFile, shape: DataShape, base: Address, key: str, level: int) -> Panel:
+def _entry_panel(file: OpenFile, shape: DataShape, base: Address, key: str, level: int) -> Panel:
     """Return the part of a panel for one entry of a mapping from names."""
     if isinstance(shape, FixedKeys):
         return keys_section(file, shape, (*base, key), key, min(level + 1, 6))
-    asked: Control = question_control(file, with_label(value_question(key, shape), key), base) if isinstance(shape, ValueForm | Items) else question_control(file, with_label(value_question(key, ValueForm("", bool)), key), base)
+    asked: Control = question_control(file, _with_label(value_question(key, shape), key), base) if isinstance(shape, ValueForm | Items) else question_control(file, _with_label(value_question(key, ValueForm("", bool)), key), base)
     return Panel(asked.box, asked.refresh)
 
 
-def with_label(question: FormQuestion, label: str) -> FormQuestion:
+def _with_label(question: FormQuestion, label: str) -> FormQuestion:
     """Return the question under a name as it is written."""
     from dataclasses import replace
 

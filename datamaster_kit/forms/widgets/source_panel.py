@@ -30,11 +30,10 @@ from ...contract.value_form import ValueForm
 from ...project.values import EMAIL
 
 # %% auto #0
-__all__ = ['CANNOT_PREVIEW', 'TASK_WORDS', 'BAD_TASK', 'source_controls', 'compute_controls', 'newest_controls', 'model_choices',
-           'source_panel', 'newest_preview_html', 'mail_panel', 'tasks_panel']
+__all__ = ['source_panel', 'mail_panel', 'tasks_panel']
 
 # %% ../../../nbs/forms/widgets/12_source_panel.ipynb #b3f6a9e8
-def source_controls(file: OpenFile) -> list[Control]:
+def _source_controls(file: OpenFile) -> list[Control]:
     """Return the controls of the source and of what becomes of the rows."""
     from ipywidgets import Checkbox
 
@@ -43,7 +42,7 @@ def source_controls(file: OpenFile) -> list[Control]:
     return [*asked[:2], header, *asked[2:], *(question_control(file, question, workflow_address) for question in WORKFLOW_QUESTIONS)]
 
 
-def compute_controls(file: OpenFile) -> list[Control]:
+def _compute_controls(file: OpenFile) -> list[Control]:
     """Return the controls of what the contract's jobs run on; where nothing is said, that is the project file's."""
     from ipywidgets import Dropdown
 
@@ -68,7 +67,7 @@ def compute_controls(file: OpenFile) -> list[Control]:
     return [kind, *(asked(key, value) for key, value in CLUSTER_VALUES.items())]
 
 
-def newest_controls(file: OpenFile) -> list[Control]:
+def _newest_controls(file: OpenFile) -> list[Control]:
     """Return a control for the fields that tell the newest version of a row: one for all models, or one a model where the file says it so."""
     from ipywidgets import Text
 
@@ -80,7 +79,7 @@ def newest_controls(file: OpenFile) -> list[Control]:
     return [made(model, f"Newest {model} by") for model in content_model_names(file.content)] if is_each else [made("", "Newest row by")]
 
 # %% ../../../nbs/forms/widgets/12_source_panel.ipynb #c7cc5b83
-def model_choices(content: Content) -> tuple[str, ...]:
+def _model_choices(content: Content) -> tuple[str, ...]:
     """Return the names of a contract's models: those of the text, or where it has none those that follow from its examples."""
     return content_model_names(content) or tuple(model.name for model in (content.contract.models if content.contract else ()))
 
@@ -89,19 +88,19 @@ def source_panel(file: OpenFile, project: Path | None) -> Panel:
     """Return the panel of the source, with a preview of the newest file that has arrived for a model, or of its example."""
     from ipywidgets import HTML, Dropdown, VBox
 
-    controls, compute = [*source_controls(file), *newest_controls(file)], compute_controls(file)
+    controls, compute = [*_source_controls(file), *_newest_controls(file)], _compute_controls(file)
     result, message = HTML(), HTML(layout={"display": "none"})
-    chosen = Dropdown(description="Model", options=model_choices(file.content))
+    chosen = Dropdown(description="Model", options=_model_choices(file.content))
 
     def look() -> None:
         result.value = ""
         contract = file.wait_for_examination().contract
         if contract is None or chosen.value not in [model.name for model in contract.models]:
-            raise BadInput(CANNOT_PREVIEW.fault("the contract cannot be read"))
-        result.value = newest_preview_html(contract, contract.model(chosen.value), read_project(project) if project else None)
+            raise BadInput(_CANNOT_PREVIEW.fault("the contract cannot be read"))
+        result.value = _newest_preview_html(contract, contract.model(chosen.value), read_project(project) if project else None)
 
     def refresh() -> None:
-        names = model_choices(file.content)
+        names = _model_choices(file.content)
         if tuple(chosen.options) != names:
             chosen.options = names
         for one in (*controls, *compute):
@@ -111,10 +110,10 @@ def source_panel(file: OpenFile, project: Path | None) -> Panel:
     return Panel(VBox([*(one.box for one in controls), *said, HTML(heading("What has arrived", 3)), widget_row(chosen, button("Show the first rows", look, message)), message, result]), refresh)
 
 
-CANNOT_PREVIEW = code("form-no-preview", "There is nothing to show before the contract can be read.", "mend the errors first")
+_CANNOT_PREVIEW = code("form-no-preview", "There is nothing to show before the contract can be read.", "mend the errors first")
 
 # %% ../../../nbs/forms/widgets/12_source_panel.ipynb #894feb91
-def newest_preview_html(contract: Contract, model: Model, project: Project | None) -> str:
+def _newest_preview_html(contract: Contract, model: Model, project: Project | None) -> str:
     """Return as HTML the first rows of the newest file that has arrived for a model, or of its examples, with what ingest would keep aside."""
     files = newest_landing_files(project, model) if project else ()
     return preview_html(preview(contract, model, files[0] if files else None))
@@ -136,8 +135,8 @@ def mail_panel(file: OpenFile) -> Panel:
     return Panel(VBox([part for one, note in zip(controls, notes, strict=True) for part in (one.box, note)]), refresh)
 
 # %% ../../../nbs/forms/widgets/12_source_panel.ipynb #65d64836
-TASK_WORDS = {"notebook_task": "runs the notebook", "python_wheel_task": "runs the package", "spark_python_task": "runs the Python file"}
-BAD_TASK = code("form-task", "A task lacks what it needs.", "give it a key of letters, digits, - and _, that no other has, and say what it runs")
+_TASK_WORDS = {"notebook_task": "runs the notebook", "python_wheel_task": "runs the package", "spark_python_task": "runs the Python file"}
+_BAD_TASK = code("form-task", "A task lacks what it needs.", "give it a key of letters, digits, - and _, that no other has, and say what it runs")
 
 
 def tasks_panel(file: OpenFile) -> Panel:
@@ -145,20 +144,20 @@ def tasks_panel(file: OpenFile) -> Panel:
     from ipywidgets import HTML, Dropdown, Text, VBox
 
     listed, message, seen = VBox(), HTML(layout={"display": "none"}), list[Any]()
-    key, kind = Text(description="Key", placeholder="score_accounts"), Dropdown(description="What it does", options=[(words, name) for name, words in TASK_WORDS.items()])
+    key, kind = Text(description="Key", placeholder="score_accounts"), Dropdown(description="What it does", options=[(words, name) for name, words in _TASK_WORDS.items()])
     target = Text(description="Which", placeholder="/Workspace/Shared/score, or the name of a package", layout={"width": "auto"})
 
     def add() -> None:
         taken = [str(task.get("task_key")) for task in tasks_of(file.content)]
         if not re.fullmatch(r"[A-Za-z0-9_-]{1,100}", key.value.strip()) or key.value.strip() in taken or not target.value.strip():
-            raise BadInput(BAD_TASK.fault(f"the task {key.value!r} cannot be added"))
+            raise BadInput(_BAD_TASK.fault(f"the task {key.value!r} cannot be added"))
         file.change(lambda text, content: with_task(text, content, key.value.strip(), kind.value, target.value.strip()))
         key.value = target.value = ""
 
     def line(index: int, task: Any) -> Any:
         what = task_kind(task)
         goal = str(task.get(what, {}).get(TASK_KINDS[what], "")) if TASK_KINDS[what] else "written in the file by hand; it is kept as it is"
-        said = HTML(heading(task.get("task_key", "(no key)"), 4) + remark_html(f"{TASK_WORDS.get(what, what)}: {goal}") + fault_notices(faults_at(file.content, (*tasks_address(file.content), index))))
+        said = HTML(heading(task.get("task_key", "(no key)"), 4) + remark_html(f"{_TASK_WORDS.get(what, what)}: {goal}") + fault_notices(faults_at(file.content, (*tasks_address(file.content), index))))
         remove = button("Remove", lambda: file.change(lambda text, content: without_task(text, content, index)), message, tooltip=f"Remove the task {task.get('task_key', index + 1)}")
         made = VBox([said, widget_row(remove)])
         made.add_class("dm-card")

@@ -11,17 +11,17 @@ if TYPE_CHECKING:
     from ipywidgets import HTML
 
 # %% auto #0
-__all__ = ['THEME_COLOURS', 'CSS_VARIABLES', 'WIDGET_CSS', 'PART_CSS', 'FORM_CSS', 'stylesheet']
+__all__ = ['stylesheet']
 
 # %% ../../../nbs/forms/widgets/01_style.ipynb #066bc03b
-THEME_COLOURS = {
+_THEME_COLOURS = {
     "ink": "#1b2430", "soft": "#4a5665", "line": "#c9d1da", "edge": "#6b7785", "paper": "#ffffff", "panel": "#f4f6f8", "accent": "#0b5c5c", "focus": "#0b57d0",
     "error": "#a1260d", "error-paper": "#fdeeeb", "warning": "#7a4b00", "warning-paper": "#fff4dc", "note": "#1b4d80", "note-paper": "#eaf2fb", "ok": "#0a5c3a", "ok-paper": "#e7f5ed",
 }
 
 # %% ../../../nbs/forms/widgets/01_style.ipynb #81648db2
-CSS_VARIABLES = "".join(f"--dm-{name}:{colour};" for name, colour in THEME_COLOURS.items())
-WIDGET_CSS = """
+_CSS_VARIABLES = "".join(f"--dm-{name}:{colour};" for name, colour in _THEME_COLOURS.items())
+_WIDGET_CSS = """
 .dm-form{color-scheme:light;background:var(--dm-paper);color:var(--dm-ink);font:15px/1.5 system-ui,-apple-system,"Segoe UI",Roboto,sans-serif;max-width:84rem;margin:0 auto;padding:.75rem 1rem;box-sizing:border-box;overflow:visible;
 --jp-widgets-color:var(--dm-ink);--jp-widgets-label-color:var(--dm-ink);--jp-widgets-readout-color:var(--dm-ink);--jp-widgets-font-size:15px;--jp-widgets-inline-height:32px;--jp-widgets-margin:2px;--jp-widgets-inline-label-width:9.5rem;
 --jp-widgets-inline-width:26rem;--jp-widgets-input-color:var(--dm-ink);--jp-widgets-input-background-color:var(--dm-paper);--jp-widgets-input-border-color:var(--dm-edge);--jp-widgets-input-focus-border-color:var(--dm-focus);--jp-widgets-disabled-opacity:.75;
@@ -47,7 +47,7 @@ WIDGET_CSS = """
 """
 
 # %% ../../../nbs/forms/widgets/01_style.ipynb #fb6b0033
-PART_CSS = """
+_PART_CSS = """
 .dm-form :is(h1,h2,h3,h4){line-height:1.25;margin:.4rem 0;color:var(--dm-ink);font-weight:650}
 .dm-form h1{font-size:1.6rem}.dm-form h2{font-size:1.25rem}.dm-form h3{font-size:1.05rem}
 .dm-form p{margin:.25rem 0;max-width:70rem;white-space:pre-line;overflow-wrap:anywhere}
@@ -84,11 +84,11 @@ PART_CSS = """
 @media(max-width:60rem){.dm-form .dm-head{font-size:.78rem}.dm-form{padding:.5rem;--jp-widgets-inline-label-width:8rem}.dm-form .dm-list{grid-template-columns:minmax(9rem,12rem) minmax(0,1fr)}.dm-form .dm-parts{grid-template-columns:1fr 1fr}.dm-form .dm-list>.dm-head{display:none}}
 @media(prefers-reduced-motion:reduce){.dm-form *{transition:none!important;animation:none!important}}
 """
-FORM_CSS = f".dm-form{{{CSS_VARIABLES}}}{WIDGET_CSS}{PART_CSS}"
+_FORM_CSS = f".dm-form{{{_CSS_VARIABLES}}}{_WIDGET_CSS}{_PART_CSS}"
 
 # %% ../../../nbs/forms/widgets/01_style.ipynb #9b4ab036
 def stylesheet() -> HTML:
     """Return a widget that carries the sheet; everything of class `dm-form` on the page has the look."""
     from ipywidgets import HTML, Layout
 
-    return HTML(f"<style>{FORM_CSS}</style>", layout=Layout(display="none"))
+    return HTML(f"<style>{_FORM_CSS}</style>", layout=Layout(display="none"))

@@ -17,21 +17,20 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 # %% auto #0
-__all__ = ['BAD_DATE_FORMAT', 'STRFTIME_CODES', 'UNQUOTED_JSON_TYPES', 'strftime_of', 'scalar_texts', 'json_strings',
-           'json_texts', 'json_collections', 'csv_cell', 'csv_lines', 'json_lines']
+__all__ = ['scalar_texts', 'json_strings', 'json_texts', 'csv_cell', 'csv_lines', 'json_lines']
 
 # %% ../../../nbs/mock/files/00_cells.ipynb #03c407a2
-BAD_DATE_FORMAT = code("mock-date-format", "A date format has letters that cannot be written here.", "use yyyy, MM, dd, HH, mm, ss, SSS, X and text in quotes")
-STRFTIME_CODES = {"yyyy": "%Y", "yy": "%y", "MM": "%m", "dd": "%d", "HH": "%H", "mm": "%M", "ss": "%S", "SSS": "000", "SSSSSS": "000000", "X": "Z", "XXX": "Z", "'T'": "T", "'Z'": "Z"}
+_BAD_DATE_FORMAT = code("mock-date-format", "A date format has letters that cannot be written here.", "use yyyy, MM, dd, HH, mm, ss, SSS, X and text in quotes")
+_STRFTIME_CODES = {"yyyy": "%Y", "yy": "%y", "MM": "%m", "dd": "%d", "HH": "%H", "mm": "%M", "ss": "%S", "SSS": "000", "SSSSSS": "000000", "X": "Z", "XXX": "Z", "'T'": "T", "'Z'": "Z"}
 
 
-def strftime_of(pattern: str) -> str:
+def _strftime_of(pattern: str) -> str:
     """Return a Spark datetime pattern (Spark, *Datetime patterns*) as strftime has it; raises BadInput for other letters."""
     found = []
     for part in re.findall(r"'[^']*'|y+|M+|d+|H+|m+|s+|S+|X+|[A-Za-z]|[^A-Za-z']", pattern):
-        if part[0].isalpha() and part not in STRFTIME_CODES:
-            raise BadInput(BAD_DATE_FORMAT.fault(f"{part!r} in the format {pattern!r}"))
-        found.append(STRFTIME_CODES.get(part, part.strip("'") if part[0] == "'" else part))
+        if part[0].isalpha() and part not in _STRFTIME_CODES:
+            raise BadInput(_BAD_DATE_FORMAT.fault(f"{part!r} in the format {pattern!r}"))
+        found.append(_STRFTIME_CODES.get(part, part.strip("'") if part[0] == "'" else part))
     return "".join(found)
 
 # %% ../../../nbs/mock/files/00_cells.ipynb #f06ab85c
@@ -42,15 +41,15 @@ def scalar_texts(values: pa.Array, type: Scalar, options: Mapping[str, Any]) -> 
 
     if type.name in ("timestamp", "timestamp_ntz"):
         if "timestampFormat" in options:
-            return pc.strftime(values, format=strftime_of(str(options["timestampFormat"])))
+            return pc.strftime(values, format=_strftime_of(str(options["timestampFormat"])))
         seconds = values.cast(pa.timestamp("s"), safe=False).cast(pa.string())
         return pc.binary_join_element_wise(seconds, "", "Z") if type.name == "timestamp" else seconds
     if type.name == "date" and "dateFormat" in options:
-        return pc.strftime(values, format=strftime_of(str(options["dateFormat"])))
+        return pc.strftime(values, format=_strftime_of(str(options["dateFormat"])))
     return values.cast(pa.string())
 
 # %% ../../../nbs/mock/files/00_cells.ipynb #e88456ea
-UNQUOTED_JSON_TYPES = ("byte", "short", "integer", "long", "float", "double", "decimal", "boolean", "variant")
+_UNQUOTED_JSON_TYPES = ("byte", "short", "integer", "long", "float", "double", "decimal", "boolean", "variant")
 
 
 def json_strings(texts: pa.Array) -> pa.Array:
@@ -77,20 +76,20 @@ def json_texts(values: pa.Array, type: DataType) -> pa.Array:
             return pc.if_else(values.is_valid(), made, pa.scalar(None, pa.string()))
         case Array(element):
             inside = pc.fill_null(json_texts(values.flatten(), element.type), "null")
-            return json_collections(values, inside, "[", "]")
+            return _json_collections(values, inside, "[", "]")
         case Map(key, value):
             flat = values.cast(pa.list_(pa.struct([("key", values.type.key_type), ("value", values.type.item_type)]))).flatten()
             names = json_strings(scalar_texts(flat.field(0), key.type, {}) if isinstance(key.type, Scalar) else json_texts(flat.field(0), key.type))
-            return json_collections(values, pc.binary_join_element_wise(names, pc.fill_null(json_texts(flat.field(1), value.type), "null"), ": "), "{", "}")
+            return _json_collections(values, pc.binary_join_element_wise(names, pc.fill_null(json_texts(flat.field(1), value.type), "null"), ": "), "{", "}")
     if type.name == "binary":
         import base64
 
         return pa.array([None if value is None else json.dumps(base64.b64encode(value).decode()) for value in values.to_pylist()], pa.string())
     texts = scalar_texts(values, type, {})
-    return texts if type.name in UNQUOTED_JSON_TYPES else json_strings(texts)
+    return texts if type.name in _UNQUOTED_JSON_TYPES else json_strings(texts)
 
 
-def json_collections(values: pa.Array, inside: pa.Array, opening: str, closing: str) -> pa.Array:
+def _json_collections(values: pa.Array, inside: pa.Array, opening: str, closing: str) -> pa.Array:
     """Return the fragments of lists or maps, given those of all their elements."""
     import numpy as np
     import pyarrow as pa
@@ -107,7 +106,7 @@ def csv_cell(texts: pa.Array, item: Field, options: Mapping[str, Any]) -> pa.Arr
     import pyarrow.compute as pc
 
     quote, delimiter = str(options.get("quote", '"')), str(options.get("delimiter", ","))
-    if (isinstance(item.type, Scalar) and item.type.name in UNQUOTED_JSON_TYPES[:-1] and not re.search(r"[0-9.\-a-z]", delimiter)) or not quote:
+    if (isinstance(item.type, Scalar) and item.type.name in _UNQUOTED_JSON_TYPES[:-1] and not re.search(r"[0-9.\-a-z]", delimiter)) or not quote:
         return texts
     escape, marks = str(options.get("escape") or quote), re.escape(quote + delimiter + str(options.get("comment", "")))
     needs = pc.or_kleene(pc.match_substring_regex(texts, rf"[{marks}\r\n\\]|^\s|\s$"), pc.equal(texts, ""))

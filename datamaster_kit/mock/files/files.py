@@ -23,13 +23,11 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 # %% auto #0
-__all__ = ['ChunkWriter', 'AVRO_NULLABLE_STRING', 'CAPTURE_SCHEMA', 'CAPTURE_ENQUEUED_TIME', 'with_misfits', 'column_as_texts',
-           'chunk_texts', 'csv_chunk', 'json_chunk', 'text_array_bytes', 'open_csv_output', 'open_json_output',
-           'open_parquet_output', 'avro_number', 'avro_bytes', 'avro_text', 'capture_record', 'open_avro_blocks',
+__all__ = ['ChunkWriter', 'open_csv_output', 'open_json_output', 'open_parquet_output', 'avro_number', 'avro_bytes',
            'open_avro_output', 'open_capture_output', 'model_file_name']
 
 # %% ../../../nbs/mock/files/01_files.ipynb #121ffe70
-def with_misfits(texts: pa.Array, misfits: Mapping[int, str]) -> pa.Array:
+def _with_misfits(texts: pa.Array, misfits: Mapping[int, str]) -> pa.Array:
     """Return texts with others at some places."""
     import numpy as np
     import pyarrow as pa
@@ -37,24 +35,24 @@ def with_misfits(texts: pa.Array, misfits: Mapping[int, str]) -> pa.Array:
     return replace_values(texts, np.array(list(misfits)), pa.array(list(misfits.values()), pa.string())) if misfits else texts
 
 
-def column_as_texts(item: Field, damage: DamagedChunk, options: Mapping[str, Any]) -> pa.Array:
+def _column_as_texts(item: Field, damage: DamagedChunk, options: Mapping[str, Any]) -> pa.Array:
     """Return a field's values of a chunk as texts, without misfits; nested ones as JSON."""
     values = damage.columns[item.name]
     return scalar_texts(values, item.type, options) if isinstance(item.type, Scalar) else json_texts(values, item.type)
 
 
-def chunk_texts(model: Model, damage: DamagedChunk, options: Mapping[str, Any]) -> list[pa.Array]:
+def _chunk_texts(model: Model, damage: DamagedChunk, options: Mapping[str, Any]) -> list[pa.Array]:
     """Return a chunk's columns as texts."""
-    return [with_misfits(column_as_texts(item, damage, options), damage.misfits.get(item.name, {})) for item in model.fields]
+    return [_with_misfits(_column_as_texts(item, damage, options), damage.misfits.get(item.name, {})) for item in model.fields]
 
 
-def csv_chunk(model: Model, damage: DamagedChunk, options: Mapping[str, Any]) -> pa.Array:
+def _csv_chunk(model: Model, damage: DamagedChunk, options: Mapping[str, Any]) -> pa.Array:
     """Return a chunk as lines of csv."""
-    cells = [with_misfits(csv_cell(column_as_texts(item, damage, options), item, options), damage.misfits.get(item.name, {})) for item in model.fields]
+    cells = [_with_misfits(csv_cell(_column_as_texts(item, damage, options), item, options), damage.misfits.get(item.name, {})) for item in model.fields]
     return csv_lines(cells, options)
 
 
-def json_chunk(model: Model, damage: DamagedChunk, options: Mapping[str, Any]) -> pa.Array:
+def _json_chunk(model: Model, damage: DamagedChunk, options: Mapping[str, Any]) -> pa.Array:
     """Return a chunk as JSON objects, a line each."""
     import pyarrow as pa
 
@@ -64,11 +62,11 @@ def json_chunk(model: Model, damage: DamagedChunk, options: Mapping[str, Any]) -
         is_moment = isinstance(item.type, Scalar) and item.type.name in ("date", "timestamp", "timestamp_ntz")
         made = json_strings(scalar_texts(values, item.type, options)) if is_moment and isinstance(item.type, Scalar) else json_texts(values, item.type)
         misfits = damage.misfits.get(item.name, {})
-        fragments.append(with_misfits(made, dict(zip(misfits, json_strings(pa.array(misfits.values(), pa.string())).to_pylist(), strict=True))) if misfits else made)
+        fragments.append(_with_misfits(made, dict(zip(misfits, json_strings(pa.array(misfits.values(), pa.string())).to_pylist(), strict=True))) if misfits else made)
     return json_lines([item.column for item in model.fields], fragments)
 
 
-def text_array_bytes(texts: pa.Array) -> memoryview:
+def _text_array_bytes(texts: pa.Array) -> memoryview:
     """Return the bytes of an array of texts without absent ones, one after the other, uncopied."""
     import numpy as np
 
@@ -87,12 +85,12 @@ def open_csv_output(path: Path, model: Model, options: Mapping[str, Any]) -> Ite
     encoding = str(options.get("encoding", "utf-8"))
     with path.open("wb") as file:
         def put(lines: pa.Array) -> None:
-            data = text_array_bytes(lines)
+            data = _text_array_bytes(lines)
             file.write(data if encoding.lower().replace("-", "") == "utf8" else bytes(data).decode().encode(encoding))
 
         if str(options.get("header", True)).lower() != "false":
             put(csv_lines([csv_cell(pa.array([item.column]), Field(item.column), options) for item in model.fields], options))
-        yield lambda damage: put(csv_chunk(model, damage, options))
+        yield lambda damage: put(_csv_chunk(model, damage, options))
 
 
 @contextmanager
@@ -104,13 +102,13 @@ def open_json_output(path: Path, model: Model, options: Mapping[str, Any]) -> It
     with path.open("wb") as file:
         def put(damage: DamagedChunk) -> None:
             nonlocal count
-            lines = json_chunk(model, damage, options)
+            lines = _json_chunk(model, damage, options)
             separator = ",\n" if is_list and count else ""
             count += len(lines)
             if is_list:
                 file.write((separator + ",\n".join(lines.to_pylist())).encode())
             else:
-                file.write(text_array_bytes(pc.binary_join_element_wise(lines, "", "\n")))
+                file.write(_text_array_bytes(pc.binary_join_element_wise(lines, "", "\n")))
 
         file.write(b"[\n" if is_list else b"")
         yield put
@@ -128,14 +126,14 @@ def open_parquet_output(path: Path, model: Model, options: Mapping[str, Any]) ->
         yield lambda damage: file.write_table(pa.table([damage.columns[item.name] for item in model.fields], schema=schema))
 
 # %% ../../../nbs/mock/files/01_files.ipynb #33ecc1a9
-AVRO_NULLABLE_STRING = ["null", "string"]
-CAPTURE_SCHEMA = {  # Azure, *Exploring captured Avro files in Azure Event Hubs*
+_AVRO_NULLABLE_STRING = ["null", "string"]
+_CAPTURE_SCHEMA = {  # Azure, *Exploring captured Avro files in Azure Event Hubs*
     "type": "record", "name": "EventData", "namespace": "Microsoft.ServiceBus.Messaging", "fields": [
         {"name": "SequenceNumber", "type": "long"}, {"name": "Offset", "type": "string"}, {"name": "EnqueuedTimeUtc", "type": "string"},
         {"name": "SystemProperties", "type": {"type": "map", "values": ["long", "double", "string", "bytes"]}},
         {"name": "Properties", "type": {"type": "map", "values": ["long", "double", "string", "bytes", "null"]}},
         {"name": "Body", "type": ["null", "bytes"]}]}
-CAPTURE_ENQUEUED_TIME = "12/31/2025 11:59:59 PM"  # mock data ends with the year 2025
+_CAPTURE_ENQUEUED_TIME = "12/31/2025 11:59:59 PM"  # mock data ends with the year 2025
 
 
 def avro_number(value: int) -> bytes:
@@ -152,18 +150,18 @@ def avro_bytes(value: bytes) -> bytes:
     return avro_number(len(value)) + value
 
 
-def avro_text(value: str | None) -> bytes:
+def _avro_text(value: str | None) -> bytes:
     """Return a text that may be absent."""
     return b"\x00" if value is None else b"\x02" + avro_bytes(value.encode())
 
 
-def capture_record(number: int, body: str) -> bytes:
+def _capture_record(number: int, body: str) -> bytes:
     """Return an event as it is captured, with its number in the partition."""
-    return avro_number(number) + avro_bytes(str(number).encode()) + avro_bytes(CAPTURE_ENQUEUED_TIME.encode()) + b"\x00\x00" + b"\x02" + avro_bytes(body.encode())
+    return avro_number(number) + avro_bytes(str(number).encode()) + avro_bytes(_CAPTURE_ENQUEUED_TIME.encode()) + b"\x00\x00" + b"\x02" + avro_bytes(body.encode())
 
 
 @contextmanager
-def open_avro_blocks(path: Path, schema: Mapping[str, Any]) -> Iterator[Callable[[list[bytes]], None]]:
+def _open_avro_blocks(path: Path, schema: Mapping[str, Any]) -> Iterator[Callable[[list[bytes]], None]]:
     """Open an avro file for blocks of records; what ends a block follows from the file's name, so that the same records are the same bytes."""
     mark = hashlib.sha256(path.name.encode()).digest()[:16]
     with path.open("wb") as file:
@@ -179,19 +177,19 @@ def open_avro_blocks(path: Path, schema: Mapping[str, Any]) -> Iterator[Callable
 @contextmanager
 def open_avro_output(path: Path, model: Model, options: Mapping[str, Any]) -> Iterator[ChunkWriter]:
     """Open an avro file for chunks; every value is a text, as ingest reads it."""
-    with open_avro_blocks(path, {"type": "record", "name": "row", "fields": [{"name": item.column, "type": AVRO_NULLABLE_STRING} for item in model.fields]}) as put:
-        yield lambda damage: put([b"".join(map(avro_text, row)) for row in zip(*(texts.to_pylist() for texts in chunk_texts(model, damage, options)), strict=True)])
+    with _open_avro_blocks(path, {"type": "record", "name": "row", "fields": [{"name": item.column, "type": _AVRO_NULLABLE_STRING} for item in model.fields]}) as put:
+        yield lambda damage: put([b"".join(map(_avro_text, row)) for row in zip(*(texts.to_pylist() for texts in _chunk_texts(model, damage, options)), strict=True)])
 
 
 @contextmanager
 def open_capture_output(path: Path, model: Model, options: Mapping[str, Any]) -> Iterator[ChunkWriter]:
     """Open a file of captured events for chunks: an event a row."""
     count = 0
-    with open_avro_blocks(path, CAPTURE_SCHEMA) as put:
+    with _open_avro_blocks(path, _CAPTURE_SCHEMA) as put:
         def add(damage: DamagedChunk) -> None:
             nonlocal count
-            lines = json_chunk(model, damage, options).to_pylist()
-            put([capture_record(count + place, line) for place, line in enumerate(lines)])
+            lines = _json_chunk(model, damage, options).to_pylist()
+            put([_capture_record(count + place, line) for place, line in enumerate(lines)])
             count += len(lines)
 
         yield add

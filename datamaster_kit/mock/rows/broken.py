@@ -22,10 +22,10 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 # %% auto #0
-__all__ = ['MISFITS', 'DamagedChunk', 'RuleBreaker', 'build_rule_breaker', 'fields_of_rule', 'unbreakable_reason']
+__all__ = ['DamagedChunk', 'RuleBreaker', 'build_rule_breaker']
 
 # %% ../../../nbs/mock/rows/08_broken.ipynb #ccb22339
-MISFITS = {**dict.fromkeys(("byte", "short", "integer", "long", "float", "double", "decimal"), "n/a"), "boolean": "maybe", "date": "2025-02-30", "timestamp": "2025-02-30T25:61:00Z",
+_MISFITS = {**dict.fromkeys(("byte", "short", "integer", "long", "float", "double", "decimal"), "n/a"), "boolean": "maybe", "date": "2025-02-30", "timestamp": "2025-02-30T25:61:00Z",
            "timestamp_ntz": "2025-02-30T25:61:00"}
 
 
@@ -90,7 +90,7 @@ class RuleBreaker:
         for place in done:
             made.rules[place] = rule
             if rule.kind == "type":
-                made.misfits.setdefault(rule.field, {})[place] = MISFITS[self.plan.model.field(rule.field).type.name]  # type: ignore[union-attr]
+                made.misfits.setdefault(rule.field, {})[place] = _MISFITS[self.plan.model.field(rule.field).type.name]  # type: ignore[union-attr]
         return np.array(done, dtype=np.int64)
 
     def propose_damage(self, rule: Rule, some: dict[str, pa.Array], rows: np.ndarray) -> Iterator[dict[str, pa.Array]]:
@@ -146,11 +146,11 @@ def build_rule_breaker(plan: GenerationPlan, said: Sequence[Rule], chosen: Seque
                 judges.append(rule)
             except NotEvaluatedError as error:
                 reasons[rule.id] = str(error)
-                blind |= fields_of_rule(rule, plan)
+                blind |= _fields_of_rule(rule, plan)
     candidates = [rule for rule in said if not chosen or rule.id in chosen]
     able = []
     for rule in candidates:
-        reason = reasons.get(rule.id) or unbreakable_reason(rule, plan, blind, has_types)
+        reason = reasons.get(rule.id) or _unbreakable_reason(rule, plan, blind, has_types)
         if not reason:
             alone = RuleBreaker(plan, 1.0, 0, (rule,), tuple(judges), absent)
             reason = "" if alone.damage_chunk(0, dict(start)).rules else alone.unbroken_reason(rule, start)
@@ -162,7 +162,7 @@ def build_rule_breaker(plan: GenerationPlan, said: Sequence[Rule], chosen: Seque
     return RuleBreaker(plan, ratio, random_stream(seed, plan.model.name, "broken"), tuple(able), tuple(judges), absent), {id: reason for id, reason in reasons.items() if id in names}
 
 
-def fields_of_rule(rule: Rule, plan: GenerationPlan) -> set[str]:
+def _fields_of_rule(rule: Rule, plan: GenerationPlan) -> set[str]:
     """Return the fields that a rule looks at; all where its predicate cannot be read."""
     try:
         return set(fields_in_predicate(rule.predicate, plan.model))
@@ -170,7 +170,7 @@ def fields_of_rule(rule: Rule, plan: GenerationPlan) -> set[str]:
         return {item.name for item in plan.model.fields}
 
 
-def unbreakable_reason(rule: Rule, plan: GenerationPlan, blind: set[str], has_types: bool) -> str:
+def _unbreakable_reason(rule: Rule, plan: GenerationPlan, blind: set[str], has_types: bool) -> str:
     """Return why a rule is not broken, as far as it is known without a trial."""
     if not rule.is_row_rule:
         return rule.not_executed or "it is decided over all rows"
@@ -183,5 +183,5 @@ def unbreakable_reason(rule: Rule, plan: GenerationPlan, blind: set[str], has_ty
         type = plan.model.field(name).type
         if has_types:
             return "the file format keeps types"
-        return "" if isinstance(type, Scalar) and type.name in MISFITS else "every text is a value of its type" if isinstance(type, Scalar) else "a nested value is never a misfit as a whole"
+        return "" if isinstance(type, Scalar) and type.name in _MISFITS else "every text is a value of its type" if isinstance(type, Scalar) else "a nested value is never a misfit as a whole"
     return ""

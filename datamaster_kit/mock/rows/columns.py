@@ -24,14 +24,12 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 # %% auto #0
-__all__ = ['ColumnDraw', 'NO_VALUES', 'ABSENT_SHARE', 'DrawContext', 'narrow_by_predicates', 'is_value_of_field',
-           'predicate_columns', 'with_absent', 'scalar_draw', 'list_offsets', 'check_list_sizes', 'list_draw',
-           'map_draw', 'struct_draw', 'field_draw']
+__all__ = ['ColumnDraw', 'NO_VALUES', 'DrawContext', 'narrow_by_predicates', 'field_draw']
 
 # %% ../../../nbs/mock/rows/02_columns.ipynb #c5a9450f
 ColumnDraw = Callable[["np.ndarray", int], "pa.Array"]
 NO_VALUES = code("mock-no-values", "No values keep all the constraints of a field.", "let its constraints allow more, or give examples")
-ABSENT_SHARE = 0.02
+_ABSENT_SHARE = 0.02
 
 
 @dataclass(frozen=True)
@@ -57,12 +55,12 @@ def narrow_by_predicates(asked: ValueConstraints, predicates: Sequence[str]) -> 
     import pyarrow.compute as pc
 
     column = asked.field.column
-    mine = [predicate for predicate in predicates if predicate_columns(predicate) == {column.lower()}]
+    mine = [predicate for predicate in predicates if _predicate_columns(predicate) == {column.lower()}]
     if not mine or not isinstance(asked.field.type, Scalar):
         return asked
     domain = scalar_domain(asked)
     usual = domain.at(domain.draw_numbers(1, np.arange(256))).cast(arrow_value_type(asked.field.type))
-    proposals = [text for text in dict.fromkeys(propose_values(" AND ".join(f"({predicate})" for predicate in mine))) if is_value_of_field(text, asked)]
+    proposals = [text for text in dict.fromkeys(propose_values(" AND ".join(f"({predicate})" for predicate in mine))) if _is_value_of_field(text, asked)]
     values = pa.concat_arrays([usual, parse_typed_values(proposals, asked.field.type)])
     table = pa.table({column: values})
     try:
@@ -72,7 +70,7 @@ def narrow_by_predicates(asked: ValueConstraints, predicates: Sequence[str]) -> 
     return asked if kept[:256].mean() > 0.2 or not kept.any() else replace(asked, field=replace(asked.field, enum=tuple(pc.unique(values.filter(pa.array(kept))).cast(pa.string()).to_pylist())))
 
 
-def is_value_of_field(text: str, asked: ValueConstraints) -> bool:
+def _is_value_of_field(text: str, asked: ValueConstraints) -> bool:
     """The text is a value of the field's type that keeps its other constraints."""
     assert isinstance(asked.field.type, Scalar)
     allowed = {str(value) for value in asked.field.enum}
@@ -83,7 +81,7 @@ def is_value_of_field(text: str, asked: ValueConstraints) -> bool:
         return False
 
 
-def predicate_columns(predicate: str) -> set[str]:
+def _predicate_columns(predicate: str) -> set[str]:
     """Return the names of the columns of a predicate, in lower case; none where it cannot be read."""
     from sqlglot import exp
 
@@ -93,15 +91,15 @@ def predicate_columns(predicate: str) -> set[str]:
         return set()
 
 # %% ../../../nbs/mock/rows/02_columns.ipynb #e09c48a1
-def with_absent(values: pa.Array, stream: int, rows: np.ndarray) -> pa.Array:
+def _with_absent(values: pa.Array, stream: int, rows: np.ndarray) -> pa.Array:
     """Return values with some of them absent."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    return pc.if_else(pa.array(uniform_floats(stream, rows) < ABSENT_SHARE), pa.scalar(None, values.type), values)
+    return pc.if_else(pa.array(uniform_floats(stream, rows) < _ABSENT_SHARE), pa.scalar(None, values.type), values)
 
 
-def scalar_draw(maker: DrawContext, path: str, item: Field, examples: Sequence[str] = (), is_always_there: bool = False) -> ColumnDraw:
+def _scalar_draw(maker: DrawContext, path: str, item: Field, examples: Sequence[str] = (), is_always_there: bool = False) -> ColumnDraw:
     """Return the draw of a scalar field; raises ValueError where no value keeps its constraints."""
     import pyarrow as pa
 
@@ -116,12 +114,12 @@ def scalar_draw(maker: DrawContext, path: str, item: Field, examples: Sequence[s
     def draw(rows: np.ndarray, attempt: int) -> pa.Array:
         values = domain.at(domain.draw_numbers(retry_stream(stream, attempt), rows))
         values = values if values.type == to else values.cast(to)
-        return values if asked.is_always_there or is_always_there else with_absent(values, retry_stream(empty, attempt), rows)
+        return values if asked.is_always_there or is_always_there else _with_absent(values, retry_stream(empty, attempt), rows)
 
     return draw
 
 # %% ../../../nbs/mock/rows/02_columns.ipynb #10a460ce
-def list_offsets(item: Field, stream: int, rows: np.ndarray, most: int | None = None) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _list_offsets(item: Field, stream: int, rows: np.ndarray, most: int | None = None) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return for lists their offsets, and for all elements the row and the place; a list has three elements more than it must, at most."""
     import numpy as np
 
@@ -134,38 +132,38 @@ def list_offsets(item: Field, stream: int, rows: np.ndarray, most: int | None = 
     return offsets, owners, np.arange(len(owners)) - np.repeat(offsets[:-1], sizes)
 
 
-def check_list_sizes(item: Field, most: int | None = None) -> None:
+def _check_list_sizes(item: Field, most: int | None = None) -> None:
     """Raise ValueError where a list must have more elements than it may have, or than there are."""
     limits = [limit for limit in (item.max_length, most) if limit is not None]
     if limits and (item.min_length or 0) > min(limits):
         raise ValueError(f"it must have {item.min_length} elements and may have {min(limits)}")
 
 
-def list_draw(maker: DrawContext, path: str, item: Field, element: Field) -> ColumnDraw:
+def _list_draw(maker: DrawContext, path: str, item: Field, element: Field) -> ColumnDraw:
     """Return the draw of a list; raises ValueError where no list keeps its constraints."""
     import pyarrow as pa
 
-    check_list_sizes(item)
+    _check_list_sizes(item)
     inside, stream = field_draw(maker, f"{path}.{element.name}", replace(element, required=True)), maker.stream(path, "count")
 
     def draw(rows: np.ndarray, attempt: int) -> pa.Array:
-        offsets, owners, places = list_offsets(item, retry_stream(stream, attempt), rows)
+        offsets, owners, places = _list_offsets(item, retry_stream(stream, attempt), rows)
         return pa.ListArray.from_arrays(pa.array(offsets), inside(owners * 4099 + places, attempt), type=arrow_value_type(item.type))
 
     return draw
 
 # %% ../../../nbs/mock/rows/02_columns.ipynb #3718eb1c
-def map_draw(maker: DrawContext, path: str, item: Field, key: Field, value: Field) -> ColumnDraw:
+def _map_draw(maker: DrawContext, path: str, item: Field, key: Field, value: Field) -> ColumnDraw:
     """Return the draw of a map; raises ValueError where no key keeps its constraints."""
     import numpy as np
     import pyarrow as pa
 
     keys = scalar_domain(build_value_constraints(maker.contract, maker.model, f"{path}.{key.name}", replace(key, required=True)))
-    check_list_sizes(item, keys.size)
+    _check_list_sizes(item, keys.size)
     inside, stream = field_draw(maker, f"{path}.{value.name}", replace(value, required=True)), maker.stream(path, "count")
 
     def draw(rows: np.ndarray, attempt: int) -> pa.Array:
-        offsets, owners, places = list_offsets(item, retry_stream(stream, attempt), rows, keys.size)
+        offsets, owners, places = _list_offsets(item, retry_stream(stream, attempt), rows, keys.size)
         numbers = (uniform_integers(retry_stream(stream, attempt + 1), owners, keys.size) + places) % np.int64(keys.size)
         named = keys.at(numbers).cast(arrow_value_type(key.type))
         return pa.MapArray.from_arrays(pa.array(offsets), named, inside(owners * 4099 + places, attempt)).cast(arrow_value_type(item.type))
@@ -173,7 +171,7 @@ def map_draw(maker: DrawContext, path: str, item: Field, key: Field, value: Fiel
     return draw
 
 # %% ../../../nbs/mock/rows/02_columns.ipynb #be2284ff
-def struct_draw(maker: DrawContext, path: str, item: Field, members: Sequence[Field]) -> ColumnDraw:
+def _struct_draw(maker: DrawContext, path: str, item: Field, members: Sequence[Field]) -> ColumnDraw:
     """Return the draw of a struct."""
     import pyarrow as pa
 
@@ -189,14 +187,14 @@ def field_draw(maker: DrawContext, path: str, item: Field, examples: Sequence[st
     """Return the draw of a field of any type; raises ValueError where no value keeps its constraints."""
     match item.type:
         case Array(element):
-            draw = list_draw(maker, path, item, element)
+            draw = _list_draw(maker, path, item, element)
         case Map(key, value):
-            draw = map_draw(maker, path, item, key, value)
+            draw = _map_draw(maker, path, item, key, value)
         case Struct(members):
-            draw = struct_draw(maker, path, item, members)
+            draw = _struct_draw(maker, path, item, members)
         case _:
-            return scalar_draw(maker, path, item, examples, is_always_there)
+            return _scalar_draw(maker, path, item, examples, is_always_there)
     if is_always_there or build_value_constraints(maker.contract, maker.model, path, item).is_always_there:
         return draw
     empty = maker.stream(path, "absent")
-    return lambda rows, attempt: with_absent(draw(rows, attempt), retry_stream(empty, attempt), rows)
+    return lambda rows, attempt: _with_absent(draw(rows, attempt), retry_stream(empty, attempt), rows)

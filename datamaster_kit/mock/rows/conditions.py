@@ -18,21 +18,17 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 # %% auto #0
-__all__ = ['BINARY_ARROW_FUNCTIONS', 'UNARY_ARROW_FUNCTIONS', 'ColumnScope', 'EXPRESSION_EVALUATORS', 'evaluate_check_digits',
-           'evaluate_regexp_replace', 'evaluate_expression', 'map_as_list', 'evaluate_column', 'evaluate_is',
-           'evaluate_in', 'evaluate_between', 'evaluate_coalesce', 'evaluate_cast', 'evaluate_literal',
-           'evaluate_constant', 'evaluate_division', 'evaluate_function', 'map_part', 'left_characters',
-           'predicate_mask', 'fields_in_predicate', 'propose_values']
+__all__ = ['ColumnScope', 'evaluate_expression', 'predicate_mask', 'fields_in_predicate', 'propose_values']
 
 # %% ../../../nbs/mock/rows/01_conditions.ipynb #1605d64f
-BINARY_ARROW_FUNCTIONS = {"And": "and_kleene", "Or": "or_kleene", "EQ": "equal", "NEQ": "not_equal", "GT": "greater", "GTE": "greater_equal", "LT": "less", "LTE": "less_equal",
+_BINARY_ARROW_FUNCTIONS = {"And": "and_kleene", "Or": "or_kleene", "EQ": "equal", "NEQ": "not_equal", "GT": "greater", "GTE": "greater_equal", "LT": "less", "LTE": "less_equal",
           "Add": "add", "Sub": "subtract", "Mul": "multiply"}
-UNARY_ARROW_FUNCTIONS = {"Not": "invert", "Neg": "negate", "Length": "utf8_length", "Lower": "utf8_lower", "Upper": "utf8_upper", "Trim": "utf8_trim_whitespace", "Abs": "abs_checked",
+_UNARY_ARROW_FUNCTIONS = {"Not": "invert", "Neg": "negate", "Length": "utf8_length", "Lower": "utf8_lower", "Upper": "utf8_upper", "Trim": "utf8_trim_whitespace", "Abs": "abs_checked",
          "Year": "year", "Month": "month", "Day": "day", "ArraySize": "list_value_length", "TsOrDsToDate": ""}
 ColumnScope = Mapping[str, Any]
 
 # %% ../../../nbs/mock/rows/01_conditions.ipynb #e7eabdb1
-def evaluate_check_digits(node: Any, scope: ColumnScope) -> Any:
+def _evaluate_check_digits(node: Any, scope: ColumnScope) -> Any:
     """Return where a format's check digits are right; raises NotEvaluated for any other condition on a list."""
     import pyarrow as pa
 
@@ -43,7 +39,7 @@ def evaluate_check_digits(node: Any, scope: ColumnScope) -> Any:
     return pa.array([None if text is None else has_valid_check_digits(name, text) for text in texts], pa.bool_())
 
 
-def evaluate_regexp_replace(node: Any, scope: ColumnScope) -> Any:
+def _evaluate_regexp_replace(node: Any, scope: ColumnScope) -> Any:
     """Return texts without what matches a pattern."""
     import pyarrow.compute as pc
 
@@ -56,29 +52,29 @@ def evaluate_expression(node: Any, scope: ColumnScope) -> Any:
     import pyarrow.compute as pc
 
     name = type(node).__name__
-    if name in BINARY_ARROW_FUNCTIONS:
+    if name in _BINARY_ARROW_FUNCTIONS:
         left, right = align_operands(evaluate_expression(node.this, scope), evaluate_expression(node.expression, scope))
-        return getattr(pc, BINARY_ARROW_FUNCTIONS[name])(left, right)
-    if name in UNARY_ARROW_FUNCTIONS:
+        return getattr(pc, _BINARY_ARROW_FUNCTIONS[name])(left, right)
+    if name in _UNARY_ARROW_FUNCTIONS:
         inner = evaluate_expression(node.this, scope)
         if name == "TsOrDsToDate":
             return cast_values(inner, pa.date32())
         if name == "Length" and pa.types.is_binary(inner.type):
             return pc.binary_length(inner)
-        return getattr(pc, UNARY_ARROW_FUNCTIONS[name])(map_as_list(inner) if name == "ArraySize" else inner)
-    if name in EXPRESSION_EVALUATORS:
-        return EXPRESSION_EVALUATORS[name](node, scope)
+        return getattr(pc, _UNARY_ARROW_FUNCTIONS[name])(_map_as_list(inner) if name == "ArraySize" else inner)
+    if name in _EXPRESSION_EVALUATORS:
+        return _EXPRESSION_EVALUATORS[name](node, scope)
     raise NotEvaluatedError(f"{name} is not evaluated")
 
 
-def map_as_list(values: pa.Array) -> pa.Array:
+def _map_as_list(values: pa.Array) -> pa.Array:
     """Return a map as the list of its entries; a list as it is."""
     import pyarrow as pa
 
     return values.cast(pa.list_(pa.struct([("key", values.type.key_type), ("value", values.type.item_type)]))) if pa.types.is_map(values.type) else values
 
 
-def evaluate_column(node: Any, scope: ColumnScope) -> Any:
+def _evaluate_column(node: Any, scope: ColumnScope) -> Any:
     """Return a column, or a member of one; raises NotEvaluated for a name that is not there."""
     import pyarrow.compute as pc
 
@@ -93,7 +89,7 @@ def evaluate_column(node: Any, scope: ColumnScope) -> Any:
     return without_zone(found)
 
 
-def evaluate_is(node: Any, scope: ColumnScope) -> Any:
+def _evaluate_is(node: Any, scope: ColumnScope) -> Any:
     """Return where a value is nothing, or true, or false."""
     import pyarrow.compute as pc
 
@@ -103,7 +99,7 @@ def evaluate_is(node: Any, scope: ColumnScope) -> Any:
     return pc.coalesce(pc.equal(value, evaluate_expression(node.expression, scope)), False)
 
 
-def evaluate_in(node: Any, scope: ColumnScope) -> Any:
+def _evaluate_in(node: Any, scope: ColumnScope) -> Any:
     """Return where a value is one of a list; raises NotEvaluated for a query."""
     import pyarrow.compute as pc
 
@@ -117,7 +113,7 @@ def evaluate_in(node: Any, scope: ColumnScope) -> Any:
     return found
 
 
-def evaluate_between(node: Any, scope: ColumnScope) -> Any:
+def _evaluate_between(node: Any, scope: ColumnScope) -> Any:
     """Return where a value is between two others."""
     import pyarrow.compute as pc
 
@@ -125,7 +121,7 @@ def evaluate_between(node: Any, scope: ColumnScope) -> Any:
     return pc.and_kleene(pc.greater_equal(*align_operands(value, low)), pc.less_equal(*align_operands(value, high)))
 
 
-def evaluate_coalesce(node: Any, scope: ColumnScope) -> Any:
+def _evaluate_coalesce(node: Any, scope: ColumnScope) -> Any:
     """Return the first value that is there."""
     import pyarrow.compute as pc
 
@@ -135,7 +131,7 @@ def evaluate_coalesce(node: Any, scope: ColumnScope) -> Any:
     return found
 
 
-def evaluate_cast(node: Any, scope: ColumnScope) -> Any:
+def _evaluate_cast(node: Any, scope: ColumnScope) -> Any:
     """Return a value in another type; raises NotEvaluated for a type that is not known."""
     import pyarrow as pa
 
@@ -149,7 +145,7 @@ def evaluate_cast(node: Any, scope: ColumnScope) -> Any:
     return cast_values(value, pa.timestamp("us") if ARROW_CAST_TYPES[kind] == "timestamp" else getattr(pa, ARROW_CAST_TYPES[kind])())
 
 
-def evaluate_literal(node: Any, scope: ColumnScope) -> Any:
+def _evaluate_literal(node: Any, scope: ColumnScope) -> Any:
     """Return a constant."""
     import pyarrow as pa
 
@@ -157,14 +153,14 @@ def evaluate_literal(node: Any, scope: ColumnScope) -> Any:
     return pa.scalar(text if node.is_string else int(text) if text.isdigit() else Decimal(text) if "e" not in text.lower() else float(text))
 
 
-def evaluate_constant(node: Any, scope: ColumnScope) -> Any:
+def _evaluate_constant(node: Any, scope: ColumnScope) -> Any:
     """Return true, false or nothing."""
     import pyarrow as pa
 
     return pa.scalar(bool(node.this) if type(node).__name__ == "Boolean" else None, pa.bool_() if type(node).__name__ == "Boolean" else None)
 
 
-def evaluate_division(node: Any, scope: ColumnScope) -> Any:
+def _evaluate_division(node: Any, scope: ColumnScope) -> Any:
     """Return a quotient as Spark has it: of doubles, nothing where the divisor is zero."""
     import pyarrow as pa
     import pyarrow.compute as pc
@@ -173,14 +169,14 @@ def evaluate_division(node: Any, scope: ColumnScope) -> Any:
     return pc.if_else(pc.equal(right, 0.0), pa.scalar(None, pa.float64()), pc.divide(left, right))
 
 
-def evaluate_function(node: Any, scope: ColumnScope) -> Any:
+def _evaluate_function(node: Any, scope: ColumnScope) -> Any:
     """Return where every element of a list keeps a condition: `forall`; raises NotEvaluated for another function."""
     import numpy as np
     import pyarrow as pa
     import pyarrow.compute as pc
 
     if node.name.lower() == "map_values":
-        return map_part(evaluate_expression(node.expressions[0], scope), 1)
+        return _map_part(evaluate_expression(node.expressions[0], scope), 1)
     if node.name.lower() != "forall":
         raise NotEvaluatedError(f"the function {node.name} is not evaluated")
     lists, condition = evaluate_expression(node.expressions[0], scope), node.expressions[1]
@@ -194,28 +190,28 @@ def evaluate_function(node: Any, scope: ColumnScope) -> Any:
     return pc.if_else(pc.is_null(lists), pa.scalar(None, pa.bool_()), pa.array(result))
 
 
-def map_part(maps: Any, index: int) -> Any:
+def _map_part(maps: Any, index: int) -> Any:
     """Return the keys (0) or the values (1) of maps as lists."""
     import numpy as np
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    lists = map_as_list(maps)
+    lists = _map_as_list(maps)
     offsets = np.concatenate([[0], np.cumsum(pc.fill_null(pc.list_value_length(lists), 0).to_numpy(zero_copy_only=False))]).astype(np.int32)
     return pa.ListArray.from_arrays(pa.array(offsets), lists.flatten().field(index), mask=lists.is_null())
 
 
-def left_characters(texts: Any, length: int) -> Any:
+def _left_characters(texts: Any, length: int) -> Any:
     """Return the first characters of texts: `left`."""
     import pyarrow.compute as pc
 
     return pc.utf8_slice_codeunits(texts, 0, length)
 
 
-EXPRESSION_EVALUATORS: dict[str, Callable[[Any, ColumnScope], Any]] = {
-    "Paren": lambda node, scope: evaluate_expression(node.this, scope), "Column": evaluate_column, "Identifier": evaluate_column, "Dot": evaluate_column, "Literal": evaluate_literal, "Boolean": evaluate_constant, "Null": evaluate_constant, "Is": evaluate_is, "In": evaluate_in,
-    "Exists": evaluate_check_digits, "RegexpReplace": evaluate_regexp_replace, "Between": evaluate_between, "Coalesce": evaluate_coalesce, "Cast": evaluate_cast, "TryCast": evaluate_cast, "Anonymous": evaluate_function, "MapKeys": lambda node, scope: map_part(evaluate_expression(node.this, scope), 0), "Div": evaluate_division,
-    "Left": lambda node, scope: left_characters(evaluate_expression(node.this, scope), int(node.expression.name)),
+_EXPRESSION_EVALUATORS: dict[str, Callable[[Any, ColumnScope], Any]] = {
+    "Paren": lambda node, scope: evaluate_expression(node.this, scope), "Column": _evaluate_column, "Identifier": _evaluate_column, "Dot": _evaluate_column, "Literal": _evaluate_literal, "Boolean": _evaluate_constant, "Null": _evaluate_constant, "Is": _evaluate_is, "In": _evaluate_in,
+    "Exists": _evaluate_check_digits, "RegexpReplace": _evaluate_regexp_replace, "Between": _evaluate_between, "Coalesce": _evaluate_coalesce, "Cast": _evaluate_cast, "TryCast": _evaluate_cast, "Anonymous": _evaluate_function, "MapKeys": lambda node, scope: _map_part(evaluate_expression(node.this, scope), 0), "Div": _evaluate_division,
+    "Left": lambda node, scope: _left_characters(evaluate_expression(node.this, scope), int(node.expression.name)),
     "RegexpLike": lambda node, scope: regexp_mask(evaluate_expression(node.this, scope), node.expression.name),
 }
 

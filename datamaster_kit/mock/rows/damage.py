@@ -20,14 +20,13 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 # %% auto #0
-__all__ = ['ArrayChange', 'damaged_texts', 'damaged_numbers', 'damaged_lists', 'damaged_values', 'change_nested_part',
-           'multi_field_proposals', 'damage_proposals']
+__all__ = ['damage_proposals']
 
 # %% ../../../nbs/mock/rows/07_damage.ipynb #21d844f7
-ArrayChange = Callable[["pa.Array"], "pa.Array"]
+_ArrayChange = Callable[["pa.Array"], "pa.Array"]
 
 
-def damaged_texts(values: pa.Array, item: Field) -> Iterator[pa.Array]:
+def _damaged_texts(values: pa.Array, item: Field) -> Iterator[pa.Array]:
     """Yield texts that are damaged in one way each."""
     import pyarrow as pa
     import pyarrow.compute as pc
@@ -49,7 +48,7 @@ def damaged_texts(values: pa.Array, item: Field) -> Iterator[pa.Array]:
     yield pa.array([""] * len(values))
 
 # %% ../../../nbs/mock/rows/07_damage.ipynb #72ddd6b1
-def damaged_numbers(values: pa.Array, item: Field) -> Iterator[pa.Array]:
+def _damaged_numbers(values: pa.Array, item: Field) -> Iterator[pa.Array]:
     """Yield numbers, days or instants that lie outside a field's limits, or are none of its allowed values."""
     import numpy as np
 
@@ -67,7 +66,7 @@ def damaged_numbers(values: pa.Array, item: Field) -> Iterator[pa.Array]:
             yield values_of_steps(np.full(len(values), step), item.type, digits).cast(values.type)
 
 
-def damaged_lists(values: pa.Array, item: Field) -> Iterator[pa.Array]:
+def _damaged_lists(values: pa.Array, item: Field) -> Iterator[pa.Array]:
     """Yield lists that are longer or shorter than allowed."""
     import pyarrow as pa
 
@@ -78,7 +77,7 @@ def damaged_lists(values: pa.Array, item: Field) -> Iterator[pa.Array]:
         yield pa.array([list_ and list_[:least - 1] for list_ in lists], values.type)
 
 
-def damaged_values(values: pa.Array, item: Field, kind: str) -> Iterator[pa.Array]:
+def _damaged_values(values: pa.Array, item: Field, kind: str) -> Iterator[pa.Array]:
     """Yield proposals for values of a field that break a rule of that kind; absent values are one of them where the rule asks for a value."""
     import pyarrow as pa
     import pyarrow.compute as pc
@@ -86,19 +85,19 @@ def damaged_values(values: pa.Array, item: Field, kind: str) -> Iterator[pa.Arra
     if kind in ("required", "null_values", "missing_values"):
         yield pa.nulls(len(values), values.type)
     elif isinstance(item.type, Array):
-        yield from damaged_lists(values, item)
+        yield from _damaged_lists(values, item)
     elif isinstance(item.type, Scalar) and item.type.name == "boolean":
         yield pc.invert(values)
     elif is_text_type(item.type):
-        yield from damaged_texts(values, item)
+        yield from _damaged_texts(values, item)
     elif isinstance(item.type, Scalar) and item.type.name == "binary":
-        for texts in damaged_texts(values.cast(pa.string()), item):
+        for texts in _damaged_texts(values.cast(pa.string()), item):
             yield texts.cast(pa.binary())
     elif isinstance(item.type, Scalar) and item.type.name not in ("variant", "null"):
-        yield from damaged_numbers(values, item)
+        yield from _damaged_numbers(values, item)
 
 # %% ../../../nbs/mock/rows/07_damage.ipynb #869f20b4
-def change_nested_part(values: pa.Array, item: Field, path: Sequence[str], change: Callable[[Any, Field], Any]) -> pa.Array:
+def _change_nested_part(values: pa.Array, item: Field, path: Sequence[str], change: Callable[[Any, Field], Any]) -> pa.Array:
     """Return values in which the part at a path is changed; raises NotEvaluated for a part of a map."""
     import numpy as np
     import pyarrow as pa
@@ -110,16 +109,16 @@ def change_nested_part(values: pa.Array, item: Field, path: Sequence[str], chang
         case Struct(fields):
             children = [values.field(index) for index in range(len(fields))]
             index = next(index for index, member in enumerate(fields) if member.name == path[0])
-            children[index] = change_nested_part(children[index], fields[index], path[1:], change)
+            children[index] = _change_nested_part(children[index], fields[index], path[1:], change)
             return pa.StructArray.from_arrays(children, fields=list(values.type), mask=values.is_null())
         case Array(element):
             offsets = np.concatenate([[0], np.cumsum(pc.fill_null(pc.list_value_length(values), 0).to_numpy(zero_copy_only=False))]).astype(np.int32)
-            inside = change_nested_part(values.flatten(), element, path[1:], change)
+            inside = _change_nested_part(values.flatten(), element, path[1:], change)
             return pa.ListArray.from_arrays(pa.array(offsets), inside, type=values.type, mask=values.is_null())
     raise NotEvaluatedError("parts of maps are left as they are")
 
 
-def multi_field_proposals(rule: Rule, plan: GenerationPlan, found: Mapping[str, pa.Array], rows: np.ndarray) -> Iterator[dict[str, pa.Array]]:
+def _multi_field_proposals(rule: Rule, plan: GenerationPlan, found: Mapping[str, pa.Array], rows: np.ndarray) -> Iterator[dict[str, pa.Array]]:
     """Yield columns for a rule over several fields: the free ones drawn again, then each absent, then each damaged."""
     import pyarrow as pa
 
@@ -134,14 +133,14 @@ def multi_field_proposals(rule: Rule, plan: GenerationPlan, found: Mapping[str, 
         if not plan.model.field(name).required:
             yield {**found, name: pa.nulls(len(rows), found[name].type)}
     for name in free:
-        for values in damaged_values(found[name], plan.model.field(name), rule.kind):
+        for values in _damaged_values(found[name], plan.model.field(name), rule.kind):
             yield {**found, name: values}
 
 
 def damage_proposals(rule: Rule, plan: GenerationPlan, found: Mapping[str, pa.Array], rows: np.ndarray) -> Iterator[dict[str, pa.Array]]:
     """Yield damaged columns for a rule; raises NotEvaluated for a part of a map."""
     if rule.kind == "sql":
-        yield from multi_field_proposals(rule, plan, found, rows)
+        yield from _multi_field_proposals(rule, plan, found, rows)
         return
     name, *path = rule.field.split(".")
     item = plan.model.field(name)
@@ -152,13 +151,13 @@ def damage_proposals(rule: Rule, plan: GenerationPlan, found: Mapping[str, pa.Ar
         def change(values: Any, leaf: Field, index: int = index, taken: list[Any] = taken) -> Any:
             if path and leaf.type == Scalar("variant"):
                 return values
-            for number, proposal in enumerate(damaged_values(values, leaf, rule.kind)):
+            for number, proposal in enumerate(_damaged_values(values, leaf, rule.kind)):
                 if number == index:
                     taken.append(proposal)
                     return proposal.cast(values.type) if proposal.type != values.type else proposal
             return values
 
-        column = change_nested_part(found[name], item, path, change)
+        column = _change_nested_part(found[name], item, path, change)
         if not taken:
             return
         yield {**found, name: column}

@@ -27,11 +27,10 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 # %% auto #0
-__all__ = ['CIRCULAR_KEYS', 'MAX_PARENT_ROWS', 'eligible_parent_rows', 'ParentDomain', 'KeyAxis', 'key_axes', 'anchor_domain',
-           'key_group', 'most_rows', 'unique_sets', 'model_keys', 'build_keys', 'single_field_group']
+__all__ = ['MAX_PARENT_ROWS', 'eligible_parent_rows', 'ParentDomain', 'model_keys', 'single_field_group']
 
 # %% ../../../nbs/mock/rows/04_keys.ipynb #b16fe7da
-CIRCULAR_KEYS = code("mock-circular-keys", "Keys of models are made of one another in a circle.", "make one of the references no part of a key")
+_CIRCULAR_KEYS = code("mock-circular-keys", "Keys of models are made of one another in a circle.", "make one of the references no part of a key")
 MAX_PARENT_ROWS = 65_536
 
 # %% ../../../nbs/mock/rows/04_keys.ipynb #58ff2262
@@ -81,7 +80,7 @@ class ParentDomain:
 
 # %% ../../../nbs/mock/rows/04_keys.ipynb #562fe343
 @dataclass(frozen=True)
-class KeyAxis:
+class _KeyAxis:
     """One digit of a key: the fields that it decides, and its values."""
 
     names: tuple[str, ...]
@@ -97,29 +96,29 @@ class KeyAxis:
         return [values if self.type is None or values.type == self.type else values.cast(self.type)]
 
 
-def key_axes(world: GenerationContext, model: Model, fields: Sequence[Field]) -> list[KeyAxis]:
+def _key_axes(world: GenerationContext, model: Model, fields: Sequence[Field]) -> list[_KeyAxis]:
     """Return the axes of a unique set of fields; raises BadInput where a field has no values."""
     names, axes = [item.name for item in fields], []
     references = sorted((found for found in model_references(world.contract, model) if set(found.fields) <= set(names) and found.model != model.name), key=lambda found: -len(found.fields))
     for reference in references:
         if set(reference.fields) <= set(names):
             allowed = eligible_parent_rows(world, model, model.field(reference.fields[0]), reference) if len(reference.fields) == 1 else None
-            axes.append(KeyAxis(reference.fields, ParentDomain(model_keys(world, reference.model), reference.to_fields, allowed)))
+            axes.append(_KeyAxis(reference.fields, ParentDomain(model_keys(world, reference.model), reference.to_fields, allowed)))
             names = [name for name in names if name not in reference.fields]
     for name in names:
         item = model.field(name)
         try:
-            domain = anchor_domain(world, model, item, scalar_domain(world.value_constraints(model, item), True, world.rows))
+            domain = _anchor_domain(world, model, item, scalar_domain(world.value_constraints(model, item), True, world.rows))
         except ValueError as error:
             raise BadInput(NO_VALUES.fault(f"{model.name}.{name}: {error}", path=f"$.models.{model.name}.{name}")) from None
         if len(fields) > 1 and isinstance(domain, NumberDomain) and item.maximum is None and item.exclusive_maximum is None:
             is_counted = domain.type.name not in ("date", "timestamp", "timestamp_ntz")
             domain = replace(domain, size=min(domain.size, max(100, 4 * world.rows)) if is_counted else domain.size)
-        axes.append(KeyAxis((name,), domain, arrow_value_type(item.type)))
+        axes.append(_KeyAxis((name,), domain, arrow_value_type(item.type)))
     return axes
 
 
-def anchor_domain(world: GenerationContext, model: Model, item: Field, domain: ValueDomain) -> ValueDomain:
+def _anchor_domain(world: GenerationContext, model: Model, item: Field, domain: ValueDomain) -> ValueDomain:
     """Return a domain whose first values are those that other models enumerate."""
     anchors = world.anchors(model, item)
     if not anchors or item.enum or not isinstance(item.type, Scalar):
@@ -128,7 +127,7 @@ def anchor_domain(world: GenerationContext, model: Model, item: Field, domain: V
     return AnchoredDomain(first, ExcludingDomain(domain, frozenset(anchors)))
 
 
-def key_group(world: GenerationContext, model: Model, axes: Sequence[KeyAxis]) -> tuple[ColumnGroup, int]:
+def _key_group(world: GenerationContext, model: Model, axes: Sequence[_KeyAxis]) -> tuple[ColumnGroup, int]:
     """Return the group of a unique set of fields, and how many rows it can have."""
     sizes = [axis.domain.size for axis in axes]
     total = 1
@@ -152,7 +151,7 @@ def key_group(world: GenerationContext, model: Model, axes: Sequence[KeyAxis]) -
     return ColumnGroup(names, draw), total
 
 # %% ../../../nbs/mock/rows/04_keys.ipynb #f0dde2a9
-def most_rows(contract: Contract, model: Model) -> int | None:
+def _most_rows(contract: Contract, model: Model) -> int | None:
     """Return the most rows that a model may have by its row counts, or None."""
     found = []
     for rule in rules(contract, model):
@@ -163,7 +162,7 @@ def most_rows(contract: Contract, model: Model) -> int | None:
     return min(found, default=None)
 
 
-def unique_sets(contract: Contract, model: Model) -> list[tuple[Field, ...]]:
+def _unique_sets(contract: Contract, model: Model) -> list[tuple[Field, ...]]:
     """Return the sets of fields whose values differ in every row: the key, unique fields, and those that a check for duplicates names."""
     found = [model.key] if model.key else []
     found += [(item,) for item in model.fields if item.unique]
@@ -182,22 +181,22 @@ def model_keys(world: GenerationContext, name: str) -> ModelKeys:
     """Return the keys of a model; raises BadInput where they are made of themselves, or no values keep their constraints."""
     if name not in world.made:
         if name in world.open:
-            raise BadInput(CIRCULAR_KEYS.fault(f"the keys of {', '.join(world.open[world.open.index(name):])} are made of one another", path=f"$.models.{name}"))
+            raise BadInput(_CIRCULAR_KEYS.fault(f"the keys of {', '.join(world.open[world.open.index(name):])} are made of one another", path=f"$.models.{name}"))
         world.open.append(name)
         try:
-            world.made[name] = build_keys(world, world.contract.model(name))
+            world.made[name] = _build_keys(world, world.contract.model(name))
         finally:
             world.open.pop()
     return world.made[name]
 
 
-def build_keys(world: GenerationContext, model: Model) -> ModelKeys:
+def _build_keys(world: GenerationContext, model: Model) -> ModelKeys:
     """Make the keys of a model; raises BadInput where no values keep their constraints."""
-    limit, groups, taken = min(world.rows, most_rows(world.contract, model) or world.rows), [], set()
-    for fields in unique_sets(world.contract, model):
+    limit, groups, taken = min(world.rows, _most_rows(world.contract, model) or world.rows), [], set()
+    for fields in _unique_sets(world.contract, model):
         free = [item for item in fields if item.name not in taken]
         if free:
-            group, size = key_group(world, model, key_axes(world, model, free))
+            group, size = _key_group(world, model, _key_axes(world, model, free))
             groups.append(group)
             taken |= set(group.names)
             limit = min(limit, size)

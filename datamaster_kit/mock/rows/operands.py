@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 # %% auto #0
-__all__ = ['ARROW_CAST_TYPES', 'NotEvaluatedError', 'parse_predicate', 'align_operands', 'widen_decimals', 'cast_values',
-           'cast_text', 'regexp_mask', 'without_zone']
+__all__ = ['ARROW_CAST_TYPES', 'NotEvaluatedError', 'parse_predicate', 'align_operands', 'cast_values', 'regexp_mask',
+           'without_zone']
 
 # %% ../../../nbs/mock/rows/00_operands.ipynb #82a181c5
 ARROW_CAST_TYPES = {"DATE": "date32", "TIMESTAMP": "timestamp", "TIMESTAMPTZ": "timestamp", "TIMESTAMPNTZ": "timestamp", "DOUBLE": "float64", "FLOAT": "float32", "INT": "int32",
@@ -48,13 +48,13 @@ def align_operands(left: Any, right: Any) -> tuple[Any, Any]:
         if pa.types.is_timestamp(one) and pa.types.is_date(other):
             return cast_values(left, one), cast_values(right, one)
         if pa.types.is_decimal(one) and (pa.types.is_decimal(other) or pa.types.is_integer(other)):
-            return widen_decimals(left), widen_decimals(right)
+            return _widen_decimals(left), _widen_decimals(right)
         if pa.types.is_string(one) and not (pa.types.is_string(other) or pa.types.is_null(other)):
             return cast_values(left, other), cast_values(right, other)
     return left, right
 
 
-def widen_decimals(values: Any) -> Any:
+def _widen_decimals(values: Any) -> Any:
     """Return decimals, or whole numbers, with room for any other's digits."""
     import pyarrow as pa
     import pyarrow.compute as pc
@@ -71,12 +71,12 @@ def cast_values(values: Any, type: pa.DataType) -> Any:
         return values
     if pa.types.is_string(values.type):
         texts = [values.as_py()] if isinstance(values, pa.Scalar) else values.to_pylist()
-        cast = pa.array([cast_text(text, type) for text in texts], type)
+        cast = pa.array([_cast_text(text, type) for text in texts], type)
         return cast[0] if isinstance(values, pa.Scalar) else cast
     return pc.cast(values, type, safe=False)
 
 
-def cast_text(text: str | None, type: pa.DataType) -> Any:
+def _cast_text(text: str | None, type: pa.DataType) -> Any:
     """Return a text as a value of a type, or None where it is none."""
     import pyarrow as pa
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 # %% auto #0
-__all__ = ['reference_draw', 'join_columns_as_text', 'reference_group']
+__all__ = ['reference_draw', 'reference_group']
 
 # %% ../../../nbs/mock/rows/05_references.ipynb #3dfda805
 def reference_draw(world: GenerationContext, model: Model, item: Field, reference: Reference, path: str = "") -> ColumnDraw:
@@ -41,7 +41,7 @@ def reference_draw(world: GenerationContext, model: Model, item: Field, referenc
     return draw
 
 
-def join_columns_as_text(columns: Sequence[pa.Array]) -> pa.Array:
+def _join_columns_as_text(columns: Sequence[pa.Array]) -> pa.Array:
     """Return several columns as one text a row."""
     import pyarrow as pa
     import pyarrow.compute as pc
@@ -66,14 +66,14 @@ def reference_group(world: GenerationContext, model: Model, reference: Reference
         pool = {each: values.filter(kept) for each, values in pool.items()}
     pairs = list(zip(reference.fields, reference.to_fields, strict=True))
     ours, free = [name for name, _ in pairs if name in known], [(name, to) for name, to in pairs if name not in known]
-    texts = join_columns_as_text([pool[to] for name, to in pairs if name in known] or [pa.array([""] * len(pool[pairs[0][1]]), pa.string())])
+    texts = _join_columns_as_text([pool[to] for name, to in pairs if name in known] or [pa.array([""] * len(pool[pairs[0][1]]), pa.string())])
     values = pc.unique(texts)
     codes = pc.index_in(texts, value_set=values).to_numpy(zero_copy_only=False)
     order, sizes = np.argsort(codes, kind="stable"), np.bincount(codes, minlength=len(values))
     starts, stream = np.cumsum(sizes) - sizes, random_stream(world.seed, model.name, *reference.fields, "reference")
 
     def draw(rows: np.ndarray, attempt: int, found: KnownColumns) -> list[pa.Array]:
-        wanted = join_columns_as_text([found[name] for name in ours]) if ours else pa.array([""] * len(rows), pa.string())
+        wanted = _join_columns_as_text([found[name] for name in ours]) if ours else pa.array([""] * len(rows), pa.string())
         at = pc.index_in(wanted, value_set=values)
         group = pc.fill_null(at, 0).to_numpy(zero_copy_only=False)
         part = uniform_floats(retry_stream(stream, attempt), rows)

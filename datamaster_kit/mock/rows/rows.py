@@ -28,12 +28,10 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 # %% auto #0
-__all__ = ['MAX_REDRAW_ATTEMPTS', 'build_column_groups', 'field_at_struct_path', 'columns_in_queries', 'RowCheck',
-           'equality_sides', 'build_row_check', 'GenerationPlan', 'checks_by_shared_fields', 'replace_values',
-           'build_generation_plan']
+__all__ = ['RowCheck', 'GenerationPlan', 'replace_values', 'build_generation_plan']
 
 # %% ../../../nbs/mock/rows/06_rows.ipynb #228f1537
-def build_column_groups(world: GenerationContext, model: Model) -> tuple[ColumnGroup, ...]:
+def _build_column_groups(world: GenerationContext, model: Model) -> tuple[ColumnGroup, ...]:
     """Return all groups of a model; raises BadInput with every field for which no values keep the constraints."""
     groups, faults = list(model_keys(world, model.name).groups), []
     taken = set(model_keys(world, model.name).names)
@@ -43,9 +41,9 @@ def build_column_groups(world: GenerationContext, model: Model) -> tuple[ColumnG
             groups.append(reference_group(world, model, reference, sorted(taken)))
             taken |= set(groups[-1].names)
     by_path = {reference.fields[0]: reference for reference in references if len(reference.fields) == 1}
-    nested = {path: reference_draw(world, model, field_at_struct_path(model, path), reference, path) for path, reference in by_path.items() if "." in path}
+    nested = {path: reference_draw(world, model, _field_at_struct_path(model, path), reference, path) for path, reference in by_path.items() if "." in path}
     maker, examples = DrawContext(world.contract, model, world.seed, nested, world.null_texts, world.predicates(model)), model_examples(model)
-    present = columns_in_queries(world.contract, model)
+    present = _columns_in_queries(world.contract, model)
     for item in model.fields:
         try:
             if item.name in by_path and item.name not in taken:
@@ -59,14 +57,14 @@ def build_column_groups(world: GenerationContext, model: Model) -> tuple[ColumnG
     return tuple(groups)
 
 
-def field_at_struct_path(model: Model, path: str) -> Field:
+def _field_at_struct_path(model: Model, path: str) -> Field:
     """Return the field at a dotted path through structs."""
     from datamaster_kit.contract.quality.field_rules import struct_fields
 
     return dict(struct_fields(model.fields))[path]
 
 
-def columns_in_queries(contract: Contract, model: Model) -> set[str]:
+def _columns_in_queries(contract: Contract, model: Model) -> set[str]:
     """Return the columns that queries over the whole table speak of: they are always there, since the queries may count what is absent."""
     queries = [rule.query for rule in rules(contract, model) if rule.kind == "sql" and rule.query]
     return {item.column for item in model.fields if any(re.search(rf"\b{re.escape(item.column)}\b", query) for query in queries)}
@@ -82,7 +80,7 @@ class RowCheck:
     expression: Any = None
 
 
-def equality_sides(predicate: str) -> tuple[Any, Any] | None:
+def _equality_sides(predicate: str) -> tuple[Any, Any] | None:
     """Return the two sides that a predicate makes equal, or None where it says something else."""
     from sqlglot import exp
 
@@ -96,12 +94,12 @@ def equality_sides(predicate: str) -> tuple[Any, Any] | None:
     return node.this, node.expression
 
 
-def build_row_check(rule: Rule, model: Model, fixed: set[str]) -> RowCheck:
+def _build_row_check(rule: Rule, model: Model, fixed: set[str]) -> RowCheck:
     """Return what can be done so that a rule is kept; raises NotEvaluated where it cannot be judged here."""
     from sqlglot import exp
 
     free = tuple(name for name in fields_in_predicate(rule.predicate, model) if name not in fixed)
-    sides = equality_sides(rule.predicate)
+    sides = _equality_sides(rule.predicate)
     for left, right in (sides, sides[::-1]) if sides else ():
         named = {item.column.lower(): item.name for item in model.fields}.get(left.name.lower(), "") if isinstance(left, exp.Column) else ""
         if named in free and left.name.lower() not in {column.name.lower() for column in right.find_all(exp.Column)}:
@@ -109,7 +107,7 @@ def build_row_check(rule: Rule, model: Model, fixed: set[str]) -> RowCheck:
     return RowCheck(rule, free)
 
 # %% ../../../nbs/mock/rows/06_rows.ipynb #72897913
-MAX_REDRAW_ATTEMPTS = 60
+_MAX_REDRAW_ATTEMPTS = 60
 
 
 @dataclass(frozen=True)
@@ -157,7 +155,7 @@ class GenerationPlan:
 
         rows = np.arange(start, stop)
         found = self.draw_columns(rows, 0, {}, {item.name for item in self.model.fields})
-        for checks in checks_by_shared_fields(self.checks):
+        for checks in _checks_by_shared_fields(self.checks):
             found = self.redraw_broken_rows(rows, found, checks)
         return found
 
@@ -175,13 +173,13 @@ class GenerationPlan:
 
         free = {name for check in checks for name in check.free}
         left, some, broken = np.arange(len(rows)), found, self.find_broken_rows(found, checks)
-        for attempt in range(1, MAX_REDRAW_ATTEMPTS + 1):
+        for attempt in range(1, _MAX_REDRAW_ATTEMPTS + 1):
             bad = np.flatnonzero(broken)
             if not len(bad):
                 break
             left = left[bad]
             before = {name: column.take(pa.array(bad)) for name, column in some.items()}
-            some = self.draw_columns(rows[left], attempt, before, free) if attempt < MAX_REDRAW_ATTEMPTS else self.clear_optional_columns(before, free)
+            some = self.draw_columns(rows[left], attempt, before, free) if attempt < _MAX_REDRAW_ATTEMPTS else self.clear_optional_columns(before, free)
             found = {name: replace_values(column, left, some[name]) for name, column in found.items()}
             broken = self.find_broken_rows(some, checks)
         self.lost.update({check.rule.id: int(broken.sum()) for check in checks if broken.any()})
@@ -194,7 +192,7 @@ class GenerationPlan:
         return {name: pa.nulls(len(column), column.type) if name in free and not self.model.field(name).required else column for name, column in found.items()}
 
 
-def checks_by_shared_fields(checks: Sequence[RowCheck]) -> list[list[RowCheck]]:
+def _checks_by_shared_fields(checks: Sequence[RowCheck]) -> list[list[RowCheck]]:
     """Return checks in sets that share no field."""
     found: list[list[RowCheck]] = []
     for check in checks:
@@ -215,14 +213,14 @@ def replace_values(column: pa.Array, places: np.ndarray, values: pa.Array) -> pa
 # %% ../../../nbs/mock/rows/06_rows.ipynb #46eaeec3
 def build_generation_plan(world: GenerationContext, model: Model) -> GenerationPlan:
     """Return a model's rows, ready to be written; raises BadInput with every field for which no values keep the constraints."""
-    keys, groups = model_keys(world, model.name), build_column_groups(world, model)
+    keys, groups = model_keys(world, model.name), _build_column_groups(world, model)
     checks: list[RowCheck] = []
     unjudged = []
     said = [rule for rule in rules(world.contract, model) if rule.is_row_rule]
     for rule in said:
         if rule.kind == "sql":
             try:
-                checks.append(build_row_check(rule, model, set(keys.names)))
+                checks.append(_build_row_check(rule, model, set(keys.names)))
                 predicate_mask(rule.predicate, GenerationPlan(model, 0, groups, ()).build_table(GenerationPlan(model, 0, groups, ()).generate_chunk(0, 0)))
             except NotEvaluatedError:
                 checks = [check for check in checks if check.rule is not rule]

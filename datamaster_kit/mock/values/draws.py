@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     import numpy as np
 
 # %% auto #0
-__all__ = ['SPLITMIX_GAMMA', 'SPLITMIX_FIRST', 'SPLITMIX_SECOND', 'random_stream', 'random_bits', 'retry_stream',
-           'uniform_floats', 'uniform_integers', 'power_law_integers', 'zipf_choices', 'random_permutation']
+__all__ = ['random_stream', 'random_bits', 'retry_stream', 'uniform_floats', 'uniform_integers', 'power_law_integers',
+           'zipf_choices', 'random_permutation']
 
 # %% ../../../nbs/mock/values/00_draws.ipynb #d60439fe
 def random_stream(seed: int, *names: str) -> int:
@@ -21,22 +21,22 @@ def random_stream(seed: int, *names: str) -> int:
     return int.from_bytes(hashlib.sha256("\x1f".join((str(seed), *names)).encode()).digest()[:8], "little")
 
 # %% ../../../nbs/mock/values/00_draws.ipynb #c1547f23
-SPLITMIX_GAMMA, SPLITMIX_FIRST, SPLITMIX_SECOND = 0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB
+_SPLITMIX_GAMMA, _SPLITMIX_FIRST, _SPLITMIX_SECOND = 0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB
 
 
 def random_bits(stream: int, rows: np.ndarray) -> np.ndarray:
     """Return 64 random bits for each row number; different rows of a stream have different bits."""
     import numpy as np
 
-    mixed = rows.astype(np.uint64) * np.uint64(SPLITMIX_GAMMA) + np.uint64(stream)
-    mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(SPLITMIX_FIRST)
-    mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(SPLITMIX_SECOND)
+    mixed = rows.astype(np.uint64) * np.uint64(_SPLITMIX_GAMMA) + np.uint64(stream)
+    mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(_SPLITMIX_FIRST)
+    mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(_SPLITMIX_SECOND)
     return mixed ^ (mixed >> np.uint64(31))
 
 
 def retry_stream(stream: int, attempt: int) -> int:
     """Return the stream of another attempt; the first attempt, 0, is the stream itself."""
-    return (stream + attempt * SPLITMIX_FIRST) % 2**64
+    return (stream + attempt * _SPLITMIX_FIRST) % 2**64
 
 # %% ../../../nbs/mock/values/00_draws.ipynb #d44aef93
 def uniform_floats(stream: int, rows: np.ndarray) -> np.ndarray:

@@ -21,9 +21,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 # %% auto #0
-__all__ = ['INTEGER_STEP_LIMITS', 'LAST_EPOCH_DAY', 'SKEW_FUNCTIONS', 'USUAL_NUMBER_RANGES', 'USUAL_DAY_RANGES',
-           'arrow_value_type', 'values_of_steps', 'NumberDomain', 'limit_in_steps', 'step_bounds', 'usual_step_range',
-           'number_domain']
+__all__ = ['arrow_value_type', 'values_of_steps', 'NumberDomain', 'limit_in_steps', 'step_bounds', 'number_domain']
 
 # %% ../../../nbs/mock/values/04_numbers.ipynb #77dcf0d9
 def arrow_value_type(type: DataType) -> pa.DataType:
@@ -44,7 +42,7 @@ def arrow_value_type(type: DataType) -> pa.DataType:
     return named.get(type.name, pa.string())
 
 # %% ../../../nbs/mock/values/04_numbers.ipynb #d1e05496
-INTEGER_STEP_LIMITS = {"byte": 2**7, "short": 2**15, "integer": 2**31, "long": 2**62}
+_INTEGER_STEP_LIMITS = {"byte": 2**7, "short": 2**15, "integer": 2**31, "long": 2**62}
 
 
 def values_of_steps(steps: np.ndarray, type: Scalar, digits: int) -> pa.Array:
@@ -67,8 +65,8 @@ def values_of_steps(steps: np.ndarray, type: Scalar, digits: int) -> pa.Array:
     return pa.array(steps.astype(to.to_pandas_dtype()))
 
 # %% ../../../nbs/mock/values/04_numbers.ipynb #76198128
-LAST_EPOCH_DAY = datetime.date(2026, 1, 1).toordinal() - datetime.date(1970, 1, 1).toordinal()
-SKEW_FUNCTIONS: dict[str, Callable[[Any], Any]] = {"flat": lambda u: u, "low": lambda u: u * u * u, "recent": lambda u: 1.0 - u * u, "soon": lambda u: u * u}
+_LAST_EPOCH_DAY = datetime.date(2026, 1, 1).toordinal() - datetime.date(1970, 1, 1).toordinal()
+_SKEW_FUNCTIONS: dict[str, Callable[[Any], Any]] = {"flat": lambda u: u, "low": lambda u: u * u * u, "recent": lambda u: 1.0 - u * u, "soon": lambda u: u * u}
 
 
 @dataclass(frozen=True)
@@ -92,9 +90,9 @@ class NumberDomain:
         part = uniform_floats(stream, rows)
         if self.skew == "low" and self.first < 0 < self.first + self.size - 1:
             below_zero = part < 0.1
-            spread = SKEW_FUNCTIONS["low"](np.where(below_zero, part * 10, (part - 0.1) / 0.9))
+            spread = _SKEW_FUNCTIONS["low"](np.where(below_zero, part * 10, (part - 0.1) / 0.9))
             return np.where(below_zero, -self.first - 1 - (spread * -self.first).astype(np.int64), -self.first + (spread * (self.first + self.size)).astype(np.int64)).clip(0, self.size - 1)
-        return np.minimum((SKEW_FUNCTIONS[self.skew](part) * self.size).astype(np.int64), self.size - 1)
+        return np.minimum((_SKEW_FUNCTIONS[self.skew](part) * self.size).astype(np.int64), self.size - 1)
 
 # %% ../../../nbs/mock/values/04_numbers.ipynb #4e72008c
 def limit_in_steps(value: Any, type: Scalar, digits: int) -> Decimal:
@@ -122,22 +120,22 @@ def step_bounds(item: Field, digits: int) -> tuple[int | None, int | None]:
     return max(low, default=None), min(high, default=None)
 
 # %% ../../../nbs/mock/values/04_numbers.ipynb #2191a36b
-USUAL_NUMBER_RANGES = ((r"age", 18, 95), (r"year", 1990, 2025), (r"month", 1, 12), (r"day", 1, 28), (r"hour", 0, 23), (r"minutes?|seconds?", 0, 59), (r"percent\w*|pct|share|rate|ratio", 0, 100),
+_USUAL_NUMBER_RANGES = ((r"age", 18, 95), (r"year", 1990, 2025), (r"month", 1, 12), (r"day", 1, 28), (r"hour", 0, 23), (r"minutes?|seconds?", 0, 59), (r"percent\w*|pct|share|rate|ratio", 0, 100),
          (r"lat(itude)?", -90, 90), (r"lon(gitude)?|lng", -180, 180), (r"quantity|qty|count|items|units|pieces", 1, 100), (r"id|key|number|no|code", 1, 10**9),
          (r"amount|price|total|balance|cost|fee|value|salary|income|revenue|turnover", 0, 100_000))
-USUAL_DAY_RANGES = ((r"birth\w*|dob|born", -85 * 365, -18 * 365, "flat"), (r"expir\w*|due|end|until|valid_to|planned|deadline", 1, 730, "soon"),
+_USUAL_DAY_RANGES = ((r"birth\w*|dob|born", -85 * 365, -18 * 365, "flat"), (r"expir\w*|due|end|until|valid_to|planned|deadline", 1, 730, "soon"),
         (r"created|opened|start\w*|since|registered|joined|hired|from|granted", -10 * 365, -91, "recent"), (r"updated|modified|changed|loaded|seen", -90, 0, "recent"))
 
 
-def usual_step_range(item: Field, digits: int) -> tuple[int, int, str]:
+def _usual_step_range(item: Field, digits: int) -> tuple[int, int, str]:
     """Return the first and last step of a field without limits, and how they are drawn."""
     assert isinstance(item.type, Scalar)
     plain = re.sub(r"([a-z0-9])([A-Z])", r"\1_\2", item.name).lower()
     if item.type.name in ("date", "timestamp", "timestamp_ntz"):
         per_day = 1 if item.type.name == "date" else 86_400
-        first, last, skew = next(((first, last, skew) for words, first, last, skew in USUAL_DAY_RANGES if re.search(rf"(^|_)({words})(_|$)", plain)), (-3 * 365, 0, "recent"))
-        return (LAST_EPOCH_DAY + first) * per_day, (LAST_EPOCH_DAY + last) * per_day - 1, skew
-    low, high = next(((low, high) for words, low, high in USUAL_NUMBER_RANGES if re.search(rf"(^|_)({words})(_|$)", plain)), (0, 1000))
+        first, last, skew = next(((first, last, skew) for words, first, last, skew in _USUAL_DAY_RANGES if re.search(rf"(^|_)({words})(_|$)", plain)), (-3 * 365, 0, "recent"))
+        return (_LAST_EPOCH_DAY + first) * per_day, (_LAST_EPOCH_DAY + last) * per_day - 1, skew
+    low, high = next(((low, high) for words, low, high in _USUAL_NUMBER_RANGES if re.search(rf"(^|_)({words})(_|$)", plain)), (0, 1000))
     return low * 10**digits, high * 10**digits, "flat" if (low, high) != (0, 1000) and high <= 2025 else "low"
 
 # %% ../../../nbs/mock/values/04_numbers.ipynb #82a430ee
@@ -150,9 +148,9 @@ def number_domain(item: Field, is_unique: bool = False) -> NumberDomain:
         low, high = step_bounds(item, 0)
         digits = 2 if low is None or high is None or high - low >= 1 else 6
     low, high = step_bounds(item, digits)
-    first, last, skew = usual_step_range(item, digits)
+    first, last, skew = _usual_step_range(item, digits)
     span = max(last - first, 10**9 if is_unique and type.name not in ("date", "timestamp", "timestamp_ntz") else 0)
-    holds = {"decimal": min(10 ** (10 if type.precision is None else type.precision), 2**62), "float": 2**24, "double": 2**53}.get(type.name, INTEGER_STEP_LIMITS.get(type.name, 2**62)) - 1
+    holds = {"decimal": min(10 ** (10 if type.precision is None else type.precision), 2**62), "float": 2**24, "double": 2**53}.get(type.name, _INTEGER_STEP_LIMITS.get(type.name, 2**62)) - 1
     first, last = (first if first <= holds else 0), min(last, holds)
     if low is None:
         low = first if high is None or high >= first + (span if is_unique else 0) else high - span

@@ -14,110 +14,106 @@ from ...contract.sql.patterns import java_pattern, pattern_parts, python_pattern
 from .texts import TextPart, TextShape, merge_small_parts
 
 # %% auto #0
-__all__ = ['ASCII_LETTERS', 'ASCII_DIGITS', 'HARMLESS_CHARACTERS', 'PRINTABLE_CHARACTERS', 'CLASS_ESCAPES', 'CONTROL_ESCAPES',
-           'UNICODE_PROPERTIES', 'CLASS_TOKEN_PATTERN', 'PartRows', 'MAX_PART_ROWS', 'characters_of_escape',
-           'other_characters', 'characters_of_class', 'visible_characters', 'longest_row_length', 'shortest_row_length',
-           'sample_part_rows', 'concatenate_part_rows', 'repeat_part_rows', 'PatternReader', 'pattern_shapes',
-           'distinct_part_rows', 'compile_patterns']
+__all__ = ['ASCII_DIGITS', 'pattern_shapes', 'compile_patterns']
 
 # %% ../../../nbs/mock/values/02_patterns.ipynb #805137b3
-ASCII_LETTERS, ASCII_DIGITS = string.ascii_letters, string.digits
-HARMLESS_CHARACTERS = string.ascii_lowercase + string.ascii_uppercase + ASCII_DIGITS + " -_."
-PRINTABLE_CHARACTERS = "".join(map(chr, range(32, 127)))
-CLASS_ESCAPES = {"d": ASCII_DIGITS, "w": ASCII_LETTERS + ASCII_DIGITS + "_", "s": " ", "h": " "}
-CONTROL_ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "f": "\f", "v": "\v"}
-UNICODE_PROPERTIES = {"L": ASCII_LETTERS, "Lu": string.ascii_uppercase, "Ll": string.ascii_lowercase, "N": ASCII_DIGITS, "Nd": ASCII_DIGITS, "Alpha": ASCII_LETTERS, "Digit": ASCII_DIGITS, "Upper": string.ascii_uppercase,
-              "Lower": string.ascii_lowercase, "Alnum": ASCII_LETTERS + ASCII_DIGITS, "P": "-.,", "Punct": "-.,", "IsAlphabetic": ASCII_LETTERS, "IsDigit": ASCII_DIGITS}
+_ASCII_LETTERS, ASCII_DIGITS = string.ascii_letters, string.digits
+_HARMLESS_CHARACTERS = string.ascii_lowercase + string.ascii_uppercase + ASCII_DIGITS + " -_."
+_PRINTABLE_CHARACTERS = "".join(map(chr, range(32, 127)))
+_CLASS_ESCAPES = {"d": ASCII_DIGITS, "w": _ASCII_LETTERS + ASCII_DIGITS + "_", "s": " ", "h": " "}
+_CONTROL_ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "f": "\f", "v": "\v"}
+_UNICODE_PROPERTIES = {"L": _ASCII_LETTERS, "Lu": string.ascii_uppercase, "Ll": string.ascii_lowercase, "N": ASCII_DIGITS, "Nd": ASCII_DIGITS, "Alpha": _ASCII_LETTERS, "Digit": ASCII_DIGITS, "Upper": string.ascii_uppercase,
+              "Lower": string.ascii_lowercase, "Alnum": _ASCII_LETTERS + ASCII_DIGITS, "P": "-.,", "Punct": "-.,", "IsAlphabetic": _ASCII_LETTERS, "IsDigit": ASCII_DIGITS}
 
 
-def characters_of_escape(text: str) -> str:
+def _characters_of_escape(text: str) -> str:
     """Return the characters that an escape stands for; raises ValueError for one that stands for none."""
     name = text[1]
     if name in "pP":
-        chosen = UNICODE_PROPERTIES.get(text[3:-1].partition("=")[2] or text[3:-1], ASCII_LETTERS)
-        return chosen if name == "p" else other_characters(chosen)
+        chosen = _UNICODE_PROPERTIES.get(text[3:-1].partition("=")[2] or text[3:-1], _ASCII_LETTERS)
+        return chosen if name == "p" else _other_characters(chosen)
     if name in "ux" and len(text) > 2:
         return chr(int(text[2:], 16))
-    if name.lower() in CLASS_ESCAPES:
-        return CLASS_ESCAPES[name.lower()] if name.islower() else other_characters(CLASS_ESCAPES[name.lower()])
+    if name.lower() in _CLASS_ESCAPES:
+        return _CLASS_ESCAPES[name.lower()] if name.islower() else _other_characters(_CLASS_ESCAPES[name.lower()])
     if name.isdigit() or name == "k":
         raise ValueError("it repeats what it matched before")
-    return CONTROL_ESCAPES.get(name, name)
+    return _CONTROL_ESCAPES.get(name, name)
 
 
-def other_characters(characters: str) -> str:
+def _other_characters(characters: str) -> str:
     """Return harmless characters other than those."""
-    return "".join(c for c in HARMLESS_CHARACTERS if c not in characters) or "".join(c for c in PRINTABLE_CHARACTERS if c not in characters)
+    return "".join(c for c in _HARMLESS_CHARACTERS if c not in characters) or "".join(c for c in _PRINTABLE_CHARACTERS if c not in characters)
 
 # %% ../../../nbs/mock/values/02_patterns.ipynb #3fe5db15
-CLASS_TOKEN_PATTERN = re.compile(r"\\(?:[pP]\{[^}]*\}|u[0-9A-Fa-f]{4}|x[0-9A-Fa-f]{2}|.)|.", re.DOTALL)
+_CLASS_TOKEN_PATTERN = re.compile(r"\\(?:[pP]\{[^}]*\}|u[0-9A-Fa-f]{4}|x[0-9A-Fa-f]{2}|.)|.", re.DOTALL)
 
 
-def characters_of_class(text: str) -> str:
+def _characters_of_class(text: str) -> str:
     """Return the characters of a class; raises ValueError where none is left."""
     is_negated = text.startswith("[^")
-    inside = CLASS_TOKEN_PATTERN.findall(text[2 if is_negated else 1:-1])
+    inside = _CLASS_TOKEN_PATTERN.findall(text[2 if is_negated else 1:-1])
     found: list[str] = []
     while inside:
         first = inside.pop(0)
-        characters = characters_of_escape(first) if first.startswith("\\") else first
+        characters = _characters_of_escape(first) if first.startswith("\\") else first
         if len(inside) > 1 and inside[0] == "-" and len(characters) == 1:
-            last = characters_of_escape(inside[1]) if inside[1].startswith("\\") else inside[1]
+            last = _characters_of_escape(inside[1]) if inside[1].startswith("\\") else inside[1]
             characters = "".join(map(chr, range(ord(characters), min(ord(last), ord(characters) + 400) + 1)))
             inside = inside[2:]
         found.append(characters)
     said = "".join(dict.fromkeys("".join(found)))
-    return visible_characters(other_characters(said) if is_negated else said)
+    return _visible_characters(_other_characters(said) if is_negated else said)
 
 
-def visible_characters(characters: str) -> str:
+def _visible_characters(characters: str) -> str:
     """Return the characters that can be seen, or all where none can; raises ValueError for none."""
     if not characters:
         raise ValueError("one of its classes is empty")
     return "".join(c for c in characters if c.isprintable() and c != " ") or characters
 
 # %% ../../../nbs/mock/values/02_patterns.ipynb #93f68fb0
-PartRows = list[tuple[TextPart, ...]]
-MAX_PART_ROWS = 256
+_PartRows = list[tuple[TextPart, ...]]
+_MAX_PART_ROWS = 256
 
 
-def longest_row_length(row: tuple[TextPart, ...]) -> int:
+def _longest_row_length(row: tuple[TextPart, ...]) -> int:
     """Return the length of the longest text of a row of parts."""
     return sum(max(map(len, part)) for part in row)
 
 
-def shortest_row_length(row: tuple[TextPart, ...]) -> int:
+def _shortest_row_length(row: tuple[TextPart, ...]) -> int:
     """Return the length of the shortest text of a row of parts."""
     return sum(min(map(len, part)) for part in row)
 
 
-def sample_part_rows(rows: PartRows, count: int) -> PartRows:
+def _sample_part_rows(rows: _PartRows, count: int) -> _PartRows:
     """Return at most `count` of the rows, evenly spread."""
     return rows if len(rows) <= count else [rows[index * len(rows) // count] for index in range(count)]
 
 
-def concatenate_part_rows(before: PartRows, after: PartRows, limit: int) -> PartRows:
+def _concatenate_part_rows(before: _PartRows, after: _PartRows, limit: int) -> _PartRows:
     """Return each row followed by each other, without what is longer than the limit."""
-    return sample_part_rows([left + right for left in before for right in after if shortest_row_length(left) + shortest_row_length(right) <= limit], MAX_PART_ROWS)
+    return _sample_part_rows([left + right for left in before for right in after if _shortest_row_length(left) + _shortest_row_length(right) <= limit], _MAX_PART_ROWS)
 
 
-def repeat_part_rows(rows: PartRows, least: int, most: int, limit: int) -> PartRows:
+def _repeat_part_rows(rows: _PartRows, least: int, most: int, limit: int) -> _PartRows:
     """Return the rows repeated from `least` to `most` times."""
-    found: PartRows = [()] if least == 0 else []
-    so_far: PartRows = [()]
+    found: _PartRows = [()] if least == 0 else []
+    so_far: _PartRows = [()]
     for count in range(1, most + 1):
-        so_far = concatenate_part_rows(so_far, rows, limit)
+        so_far = _concatenate_part_rows(so_far, rows, limit)
         found += so_far if count >= least else []
-    return sample_part_rows(found, MAX_PART_ROWS)
+    return _sample_part_rows(found, _MAX_PART_ROWS)
 
 # %% ../../../nbs/mock/values/02_patterns.ipynb #3eafc1b2
-class PatternReader:
+class _PatternReader:
     """Reads the parts of a pattern to rows of parts; texts are at most `limit` long, endless repetitions go on for `reach`."""
 
     def __init__(self, pattern: str, reach: int, limit: int) -> None:
         self.found, self.at, self.reach, self.limit = list(pattern_parts(pattern)), 0, reach, limit
 
-    def alternatives(self) -> PartRows:
+    def alternatives(self) -> _PartRows:
         """Read up to the end of the group."""
         rows = self.sequence()
         while self.at < len(self.found) and self.found[self.at] == ("character", "|"):
@@ -125,19 +121,19 @@ class PatternReader:
             rows = rows + self.sequence()
         return rows
 
-    def sequence(self) -> PartRows:
+    def sequence(self) -> _PartRows:
         """Read up to the next bar or closing bracket."""
-        rows: PartRows = [()]
+        rows: _PartRows = [()]
         while self.at < len(self.found) and self.found[self.at] not in (("character", "|"), ("character", ")")):
             item = self.item()
             kind, text = self.found[self.at] if self.at < len(self.found) else ("", "")
             if kind == "quantifier":
                 self.at += 1
-                item = repeat_part_rows(item, *self.times(text), self.limit)
-            rows = concatenate_part_rows(rows, item, self.limit)
+                item = _repeat_part_rows(item, *self.times(text), self.limit)
+            rows = _concatenate_part_rows(rows, item, self.limit)
         return rows
 
-    def item(self) -> PartRows:
+    def item(self) -> _PartRows:
         """Read a character, a class, an escape or a group."""
         kind, text = self.found[self.at]
         self.at += 1
@@ -147,7 +143,7 @@ class PatternReader:
             return [()] if text[:3] in ("(?=", "(?!", "(?<") and not re.match(r"\(\?<\w", text) else inside
         if (kind == "character" and text in "^$") or kind == "group" or text in (r"\b", r"\B", r"\A", r"\z", r"\Z"):
             return [()]
-        characters = characters_of_class(text) if kind == "class" else characters_of_escape(text) if kind == "escape" else HARMLESS_CHARACTERS if text == "." else text
+        characters = _characters_of_class(text) if kind == "class" else _characters_of_escape(text) if kind == "escape" else _HARMLESS_CHARACTERS if text == "." else text
         return [(tuple(characters),)]
 
     def times(self, text: str) -> tuple[int, int]:
@@ -161,14 +157,14 @@ class PatternReader:
 def pattern_shapes(pattern: str, least: int = 0, most: int | None = None) -> tuple[TextShape, ...]:
     """Return shapes of texts that match a pattern and are `least` to `most` long; raises ValueError where there are none."""
     limit = most if most is not None else max(least, 0) + 4096
-    rows = PatternReader(pattern, max(8, least), limit).alternatives()
-    fitting = [row for row in rows if least <= shortest_row_length(row) and longest_row_length(row) <= limit]
+    rows = _PatternReader(pattern, max(8, least), limit).alternatives()
+    fitting = [row for row in rows if least <= _shortest_row_length(row) and _longest_row_length(row) <= limit]
     if not fitting:
         raise ValueError(f"no text of {least} to {limit} characters that matches {pattern} was found")
-    return tuple(TextShape(merge_small_parts(row)) for row in sample_part_rows(distinct_part_rows(fitting), 64))
+    return tuple(TextShape(merge_small_parts(row)) for row in _sample_part_rows(_distinct_part_rows(fitting), 64))
 
 
-def distinct_part_rows(rows: Iterable[tuple[TextPart, ...]]) -> PartRows:
+def _distinct_part_rows(rows: Iterable[tuple[TextPart, ...]]) -> _PartRows:
     """Return rows of parts without those that are there already."""
     return list(dict.fromkeys(rows))
 

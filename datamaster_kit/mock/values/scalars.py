@@ -19,14 +19,13 @@ from .wanted import LIMIT_COMPARISONS, ValueConstraints, is_allowed_value, parse
 from .words import HEX_DIGIT_CHOICES, example_parts, format_parts, parts_for_field_name, repeat_part, distinct_shapes
 
 # %% auto #0
-__all__ = ['PROPOSED_VALUE_COUNT', 'propose_shapes', 'code_shape', 'has_exact_shapes', 'text_domain', 'shuffle_texts',
-           'scalar_domain', 'can_have_text', 'filter_numbers_as_text']
+__all__ = ['scalar_domain']
 
 # %% ../../../nbs/mock/values/07_scalars.ipynb #e9a35607
-PROPOSED_VALUE_COUNT = 8192
+_PROPOSED_VALUE_COUNT = 8192
 
 
-def propose_shapes(asked: ValueConstraints, is_unique: bool) -> tuple[tuple[TextShape, ...], bool]:
+def _propose_shapes(asked: ValueConstraints, is_unique: bool) -> tuple[tuple[TextShape, ...], bool]:
     """Return shapes for a field's texts, and whether the same texts come again and again; raises ValueError where its pattern has none."""
     item, most = asked.field, greatest_length(asked.field)
     if canonical_format(item.format) and is_text_type(item.type):
@@ -46,13 +45,13 @@ def propose_shapes(asked: ValueConstraints, is_unique: bool) -> tuple[tuple[Text
     return distinct_shapes((*parts, (" ",), *repeat_part(tuple(ASCII_DIGITS), 5)) if is_unique and is_common else parts), is_common
 
 
-def code_shape(least: int, most: int) -> TextShape:
+def _code_shape(least: int, most: int) -> TextShape:
     """Return the shape of a code with a length between the two."""
     length = max(least, min(most, 12))
     return TextShape(merge_small_parts([HEX_DIGIT_CHOICES if length > 2 else tuple(ASCII_DIGITS)] * length))
 
 
-def has_exact_shapes(shapes: Sequence[TextShape], asked: ValueConstraints) -> bool:
+def _has_exact_shapes(shapes: Sequence[TextShape], asked: ValueConstraints) -> bool:
     """Every text of the shapes keeps what is asked, without a check: there is one rule of form, and the lengths of all parts are within the limits."""
     item, most = asked.field, greatest_length(asked.field)
     if any(re.search(r"\(\?[=!<]|\\[bB]", pattern) for pattern in asked.patterns) or len(asked.patterns) + (item.format in VALUE_FORMAT_PATTERNS) > 1:
@@ -62,7 +61,7 @@ def has_exact_shapes(shapes: Sequence[TextShape], asked: ValueConstraints) -> bo
                            and (most is None or sum(max(map(len, part)) for part in shape.parts) <= most) for shape in shapes)
 
 
-def text_domain(asked: ValueConstraints, is_unique: bool, needed: int) -> ValueDomain:
+def _text_domain(asked: ValueConstraints, is_unique: bool, needed: int) -> ValueDomain:
     """Return the domain of a text; raises ValueError where no text keeps everything that is asked."""
     import numpy as np
     import pyarrow as pa
@@ -70,20 +69,20 @@ def text_domain(asked: ValueConstraints, is_unique: bool, needed: int) -> ValueD
     item, most, least = asked.field, greatest_length(asked.field), asked.field.min_length or 0
     if most is not None and least > most:
         raise ValueError(f"it must have {least} characters and may have {most}")
-    shapes, is_common = propose_shapes(asked, is_unique)
+    shapes, is_common = _propose_shapes(asked, is_unique)
     texts, limits = TextDomain(shapes), any(getattr(item, name) is not None for name, _ in LIMIT_COMPARISONS)
-    if has_exact_shapes(shapes, asked) and not (is_common and texts.size <= 4096) and (not is_unique or texts.size >= needed or asked.patterns):
+    if _has_exact_shapes(shapes, asked) and not (is_common and texts.size <= 4096) and (not is_unique or texts.size >= needed or asked.patterns):
         return texts
-    proposed = texts.at(np.unique(texts.draw_numbers(1, np.arange(PROPOSED_VALUE_COUNT)) if texts.size > PROPOSED_VALUE_COUNT else np.arange(texts.size))).to_pylist()
+    proposed = texts.at(np.unique(texts.draw_numbers(1, np.arange(_PROPOSED_VALUE_COUNT)) if texts.size > _PROPOSED_VALUE_COUNT else np.arange(texts.size))).to_pylist()
     kept = [text for text in proposed if is_allowed_value(text, asked)]
     if (len(kept) < min(needed, 8) or is_unique) and not asked.patterns and item.format not in VALUE_FORMAT_PATTERNS and not limits:
-        return TextDomain((code_shape(least, most if most is not None else 12),))
+        return TextDomain((_code_shape(least, most if most is not None else 12),))
     if not kept:
         raise ValueError("no value was found that keeps all its constraints")
-    return ListedDomain(pa.array(shuffle_texts(kept), pa.string()))
+    return ListedDomain(pa.array(_shuffle_texts(kept), pa.string()))
 
 
-def shuffle_texts(texts: list[str]) -> list[str]:
+def _shuffle_texts(texts: list[str]) -> list[str]:
     """Return texts in an order that has nothing to do with the alphabet, the same each time."""
     import hashlib
 
@@ -107,23 +106,23 @@ def scalar_domain(asked: ValueConstraints, is_unique: bool = False, needed: int 
     if item.type.name == "variant":
         return TextDomain((TextShape((('{"count": ',), tuple("123456789"), tuple(ASCII_DIGITS), (', "tag": "',), ("a", "b", "c"), ('"}',))),))
     if is_text_type(item.type) or item.type.name == "binary":
-        texts_domain = text_domain(asked, is_unique, needed)
-        forbidden = frozenset(text for text in asked.forbidden if can_have_text(texts_domain, text))
+        texts_domain = _text_domain(asked, is_unique, needed)
+        forbidden = frozenset(text for text in asked.forbidden if _can_have_text(texts_domain, text))
         return ExcludingDomain(texts_domain, forbidden) if forbidden and texts_domain.size > len(forbidden) else texts_domain
     numbers = number_domain(item, is_unique)
     if asked.patterns or item.min_length is not None or item.max_length is not None:
-        return filter_numbers_as_text(asked, numbers)
+        return _filter_numbers_as_text(asked, numbers)
     return numbers
 
 
-def can_have_text(domain: ValueDomain, text: str) -> bool:
+def _can_have_text(domain: ValueDomain, text: str) -> bool:
     """A domain may have a text: it has texts of that length."""
     if isinstance(domain, TextDomain):
         return any(sum(min(map(len, part)) for part in shape.parts) <= len(text) <= sum(max(map(len, part)) for part in shape.parts) for shape in domain.shapes)
     return True
 
 
-def filter_numbers_as_text(asked: ValueConstraints, numbers: ValueDomain) -> ValueDomain:
+def _filter_numbers_as_text(asked: ValueConstraints, numbers: ValueDomain) -> ValueDomain:
     """Return the numbers that also keep what is asked of them as text."""
     import numpy as np
     import pyarrow as pa
@@ -133,7 +132,7 @@ def filter_numbers_as_text(asked: ValueConstraints, numbers: ValueDomain) -> Val
     shapes = pattern_shapes(asked.patterns[0], item.min_length or 0, most) if asked.patterns else tuple(TextShape((tuple("123456789"), *repeat_part(tuple(ASCII_DIGITS), length - 1)))
                                                                                                  for length in range(max(1, item.min_length or 1), (most or 18) + 1))
     texts = TextDomain(shapes)
-    found = [*texts.at(texts.draw_numbers(1, np.arange(PROPOSED_VALUE_COUNT))).to_pylist(), *numbers.at(numbers.draw_numbers(1, np.arange(PROPOSED_VALUE_COUNT))).cast(pa.string()).to_pylist()]
+    found = [*texts.at(texts.draw_numbers(1, np.arange(_PROPOSED_VALUE_COUNT))).to_pylist(), *numbers.at(numbers.draw_numbers(1, np.arange(_PROPOSED_VALUE_COUNT))).cast(pa.string()).to_pylist()]
     kept = []
     for text in dict.fromkeys(found):
         try:
@@ -143,4 +142,4 @@ def filter_numbers_as_text(asked: ValueConstraints, numbers: ValueDomain) -> Val
             continue
     if not kept:
         raise ValueError("no value was found that keeps all its constraints")
-    return ListedDomain(parse_typed_values(shuffle_texts(kept), item.type))
+    return ListedDomain(parse_typed_values(_shuffle_texts(kept), item.type))

@@ -18,15 +18,14 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 # %% auto #0
-__all__ = ['TextPart', 'MAX_PART_CHOICES', 'MAX_TEXT_COUNT', 'choice_byte_sizes', 'merge_small_parts', 'TextShape',
-           'texts_from_bytes', 'texts_of_shape', 'TextDomain']
+__all__ = ['TextPart', 'merge_small_parts', 'TextShape', 'TextDomain']
 
 # %% ../../../nbs/mock/values/01_texts.ipynb #1294fd14
 TextPart = tuple[str, ...]
-MAX_PART_CHOICES, MAX_TEXT_COUNT = 4096, 2**62
+_MAX_PART_CHOICES, _MAX_TEXT_COUNT = 4096, 2**62
 
 
-def choice_byte_sizes(part: TextPart) -> set[int]:
+def _choice_byte_sizes(part: TextPart) -> set[int]:
     """Return how many bytes the choices of a part take."""
     return {len(choice.encode()) for choice in part}
 
@@ -35,7 +34,7 @@ def merge_small_parts(parts: Sequence[TextPart]) -> tuple[TextPart, ...]:
     """Return the parts with small neighbours multiplied out, in the same order of texts."""
     found: list[TextPart] = []
     for part in parts:
-        if found and len(found[-1]) * len(part) <= MAX_PART_CHOICES and len(choice_byte_sizes(found[-1])) == len(choice_byte_sizes(part)) == 1:
+        if found and len(found[-1]) * len(part) <= _MAX_PART_CHOICES and len(_choice_byte_sizes(found[-1])) == len(_choice_byte_sizes(part)) == 1:
             found[-1] = tuple(left + right for left, right in product(found[-1], part))
         else:
             found.append(part)
@@ -53,7 +52,7 @@ class TextShape:
         """How many texts there are, at most 2 to the power of 62."""
         counted = 1
         for part in reversed(self.parts):
-            if counted * len(part) > MAX_TEXT_COUNT:
+            if counted * len(part) > _MAX_TEXT_COUNT:
                 break
             counted *= len(part)
         return counted
@@ -66,7 +65,7 @@ class TextShape:
 
         made: list[tuple[int, Any]] = []
         for part in self.parts:
-            (width, *more) = choice_byte_sizes(part)
+            (width, *more) = _choice_byte_sizes(part)
             table = np.frombuffer("".join(part).encode(), np.uint8).reshape(len(part), width) if not more else None
             made.append((len(part), table if table is not None else pa.array(part, pa.string())))
         return made
@@ -77,7 +76,7 @@ class TextShape:
 
         rest, counted, found = numbers.astype(np.uint64), 1, []
         for place, part in reversed(list(enumerate(self.parts))):
-            if counted and counted * len(part) <= MAX_TEXT_COUNT:
+            if counted and counted * len(part) <= _MAX_TEXT_COUNT:
                 counted *= len(part)
                 whole = rest // np.uint64(len(part))
                 found.append((rest - whole * np.uint64(len(part))).astype(np.int64))
@@ -88,7 +87,7 @@ class TextShape:
         return found[::-1]
 
 # %% ../../../nbs/mock/values/01_texts.ipynb #9089baaf
-def texts_from_bytes(matrix: np.ndarray) -> pa.Array:
+def _texts_from_bytes(matrix: np.ndarray) -> pa.Array:
     """Return each row of a matrix of bytes as a text."""
     import numpy as np
     import pyarrow as pa
@@ -98,7 +97,7 @@ def texts_from_bytes(matrix: np.ndarray) -> pa.Array:
     return pa.StringArray.from_buffers(count, pa.py_buffer(offsets), pa.py_buffer(np.ascontiguousarray(matrix)))
 
 
-def texts_of_shape(shape: TextShape, numbers: np.ndarray) -> pa.Array:
+def _texts_of_shape(shape: TextShape, numbers: np.ndarray) -> pa.Array:
     """Return the texts of a shape that have those numbers."""
     import numpy as np
     import pyarrow as pa
@@ -110,10 +109,10 @@ def texts_of_shape(shape: TextShape, numbers: np.ndarray) -> pa.Array:
         if isinstance(table, np.ndarray):
             run.append(table[digit])
             continue
-        pieces += [texts_from_bytes(np.hstack(run))] if run else []
+        pieces += [_texts_from_bytes(np.hstack(run))] if run else []
         pieces.append(table.take(pa.array(digit)))
         run = []
-    pieces += [texts_from_bytes(np.hstack(run))] if run else []
+    pieces += [_texts_from_bytes(np.hstack(run))] if run else []
     if not pieces:
         return pa.array([""] * len(numbers), pa.string())
     return pieces[0] if len(pieces) == 1 else pc.binary_join_element_wise(*pieces, "")
@@ -130,7 +129,7 @@ class TextDomain:
         """The number after the last text of each shape."""
         ends: list[int] = []
         for shape in self.shapes:
-            ends.append((ends[-1] if ends else 0) + min(shape.size, MAX_TEXT_COUNT // len(self.shapes)))
+            ends.append((ends[-1] if ends else 0) + min(shape.size, _MAX_TEXT_COUNT // len(self.shapes)))
         return ends
 
     @property
@@ -144,12 +143,12 @@ class TextDomain:
         import pyarrow as pa
 
         if len(self.shapes) == 1:
-            return texts_of_shape(self.shapes[0], numbers)
+            return _texts_of_shape(self.shapes[0], numbers)
         which = np.searchsorted(np.array(self.ends), numbers, side="right")
         order, pieces = np.argsort(which, kind="stable"), []
         for index in np.unique(which):
             start = self.ends[index - 1] if index else 0
-            pieces.append(texts_of_shape(self.shapes[index], numbers[order[which[order] == index]] - start))
+            pieces.append(_texts_of_shape(self.shapes[index], numbers[order[which[order] == index]] - start))
         back = np.empty(len(order), np.int64)
         back[order] = np.arange(len(order))
         return pa.concat_arrays(pieces).take(pa.array(back)) if pieces else pa.array([], pa.string())

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 # %% auto #0
-__all__ = ['LIMIT_COMPARISONS', 'ValueConstraints', 'value_checks', 'stricter_limit', 'build_value_constraints',
-           'is_allowed_value', 'parse_typed_values', 'model_examples', 'constraint_key']
+__all__ = ['LIMIT_COMPARISONS', 'ValueConstraints', 'build_value_constraints', 'is_allowed_value', 'parse_typed_values',
+           'model_examples', 'constraint_key']
 
 # %% ../../../nbs/mock/values/06_wanted.ipynb #039e8270
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class ValueConstraints:
     examples: tuple[str, ...] = ()
 
 
-def value_checks(contract: Contract, model: Model, path: str, item: Field) -> Iterator[tuple[str, Quality]]:
+def _value_checks(contract: Contract, model: Model, path: str, item: Field) -> Iterator[tuple[str, Quality]]:
     """Yield the declared checks that decide over a field's value by row, with their metric."""
     named = [quality for quality in model.quality if quality.type == "library" and str(quality.properties.get("field", "")) in (path, item.column)]
     for quality in (*item.quality, *named):
@@ -47,7 +47,7 @@ def value_checks(contract: Contract, model: Model, path: str, item: Field) -> It
             yield metric_of(quality), quality
 
 
-def stricter_limit(item: Field, name: str, value: Any) -> Any:
+def _stricter_limit(item: Field, name: str, value: Any) -> Any:
     """Return the stricter of a field's limit and another."""
     own = getattr(item, name)
     if value is None or own is None:
@@ -59,7 +59,7 @@ def stricter_limit(item: Field, name: str, value: Any) -> Any:
 def build_value_constraints(contract: Contract, model: Model, path: str, item: Field, examples: Sequence[str] = ()) -> ValueConstraints:
     """Return everything that is asked of a field's values."""
     patterns, forbidden, is_there = [item.pattern] if item.pattern else [], set(), item.required or bool(item.primary_key)
-    for metric, quality in value_checks(contract, model, path, item):
+    for metric, quality in _value_checks(contract, model, path, item):
         said = quality.arguments
         is_there = is_there or metric in ("null_values", "missing_values")
         if metric == "missing_values":
@@ -68,8 +68,8 @@ def build_value_constraints(contract: Contract, model: Model, path: str, item: F
         if metric == "invalid_values":
             valid = tuple(said.get("validValues") or ())
             both = tuple(value for value in item.enum or valid if not valid or str(value) in map(str, valid))
-            item = replace(item, enum=both, minimum=stricter_limit(item, "minimum", said.get("minimum")), maximum=stricter_limit(item, "maximum", said.get("maximum")),
-                           min_length=stricter_limit(item, "min_length", said.get("minLength")), max_length=stricter_limit(item, "max_length", said.get("maxLength")))
+            item = replace(item, enum=both, minimum=_stricter_limit(item, "minimum", said.get("minimum")), maximum=_stricter_limit(item, "maximum", said.get("maximum")),
+                           min_length=_stricter_limit(item, "min_length", said.get("minLength")), max_length=_stricter_limit(item, "max_length", said.get("maxLength")))
             patterns += [str(said["pattern"])] if said.get("pattern") else []
     return ValueConstraints(item, tuple(patterns), frozenset(forbidden), is_there, tuple(examples) or tuple(map(str, item.examples)))
 

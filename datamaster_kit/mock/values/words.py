@@ -15,14 +15,12 @@ from .patterns import ASCII_DIGITS
 from .texts import TextPart, TextShape, merge_small_parts
 
 # %% auto #0
-__all__ = ['OCTET_CHOICES', 'HEX_DIGIT_CHOICES', 'MONTH_CHOICES', 'DAY_CHOICES', 'YEAR_CHOICES', 'HOUR_CHOICES', 'SIXTY_CHOICES',
-           'DATE_PARTS', 'TIME_PARTS', 'EXAMPLE_DOMAINS', 'VALID_VALUE_COUNT', 'NamedParts', 'FIELD_NAME_PARTS',
-           'EXAMPLE_FORM_PARTS', 'HEX_EXAMPLE_PATTERN', 'vocabulary', 'lowercase_vocabulary', 'repeat_part',
-           'format_parts', 'parts_for_field_name', 'example_parts', 'distinct_shapes']
+__all__ = ['HEX_DIGIT_CHOICES', 'NamedParts', 'repeat_part', 'format_parts', 'parts_for_field_name', 'example_parts',
+           'distinct_shapes']
 
 # %% ../../../nbs/mock/values/03_words.ipynb #0bca6f8f
 @lru_cache(maxsize=64)
-def vocabulary(kind: str, count: int = 400) -> TextPart:
+def _vocabulary(kind: str, count: int = 400) -> TextPart:
     """Return up to `count` different words or phrases of a kind: a method of mimesis's providers, for example `person.surname`."""
     from mimesis import Generic
     from mimesis.locales import Locale
@@ -33,17 +31,17 @@ def vocabulary(kind: str, count: int = 400) -> TextPart:
     return tuple(sorted(text for text in found if text.isascii() and '"' not in text)) or ("word",)
 
 
-def lowercase_vocabulary(kind: str) -> TextPart:
+def _lowercase_vocabulary(kind: str) -> TextPart:
     """Return a vocabulary as names in addresses are written: small letters only."""
-    return tuple(sorted({re.sub(r"[^a-z]", "", word.lower()) for word in vocabulary(kind)} - {""}))
+    return tuple(sorted({re.sub(r"[^a-z]", "", word.lower()) for word in _vocabulary(kind)} - {""}))
 
 # %% ../../../nbs/mock/values/03_words.ipynb #45f3ccd4
-OCTET_CHOICES = tuple(map(str, range(256)))
-HEX_DIGIT_CHOICES, MONTH_CHOICES, DAY_CHOICES = tuple("0123456789abcdef"), tuple(f"{m:02}" for m in range(1, 13)), tuple(f"{d:02}" for d in range(1, 29))
-YEAR_CHOICES, HOUR_CHOICES, SIXTY_CHOICES = tuple(map(str, range(2022, 2026))), tuple(f"{h:02}" for h in range(24)), tuple(f"{m:02}" for m in range(60))
-DATE_PARTS: tuple[TextPart, ...] = (YEAR_CHOICES, ("-",), MONTH_CHOICES, ("-",), DAY_CHOICES)
-TIME_PARTS: tuple[TextPart, ...] = (HOUR_CHOICES, (":",), SIXTY_CHOICES, (":",), SIXTY_CHOICES)
-EXAMPLE_DOMAINS = ("example.com", "example.net", "example.org", "mail.example.com")
+_OCTET_CHOICES = tuple(map(str, range(256)))
+HEX_DIGIT_CHOICES, _MONTH_CHOICES, _DAY_CHOICES = tuple("0123456789abcdef"), tuple(f"{m:02}" for m in range(1, 13)), tuple(f"{d:02}" for d in range(1, 29))
+_YEAR_CHOICES, _HOUR_CHOICES, _SIXTY_CHOICES = tuple(map(str, range(2022, 2026))), tuple(f"{h:02}" for h in range(24)), tuple(f"{m:02}" for m in range(60))
+_DATE_PARTS: tuple[TextPart, ...] = (_YEAR_CHOICES, ("-",), _MONTH_CHOICES, ("-",), _DAY_CHOICES)
+_TIME_PARTS: tuple[TextPart, ...] = (_HOUR_CHOICES, (":",), _SIXTY_CHOICES, (":",), _SIXTY_CHOICES)
+_EXAMPLE_DOMAINS = ("example.com", "example.net", "example.org", "mail.example.com")
 
 
 def repeat_part(part: TextPart, count: int) -> tuple[TextPart, ...]:
@@ -51,53 +49,53 @@ def repeat_part(part: TextPart, count: int) -> tuple[TextPart, ...]:
     return (part,) * count
 
 
-VALID_VALUE_COUNT = 20_000
+_VALID_VALUE_COUNT = 20_000
 
 
 def format_parts(format: str) -> tuple[TextPart, ...]:
     """Return the parts of texts of a format; raises KeyError for one that is not known."""
     number = ("", *map(str, range(1, 1000)))
     if canonical_format(format):
-        return (tuple(dict.fromkeys(valid_format_value(format, place) for place in range(VALID_VALUE_COUNT))),)
+        return (tuple(dict.fromkeys(valid_format_value(format, place) for place in range(_VALID_VALUE_COUNT))),)
     return {
-        "email": (lowercase_vocabulary("person.first_name"), (".",), lowercase_vocabulary("person.last_name"), number, ("@",), EXAMPLE_DOMAINS),
+        "email": (_lowercase_vocabulary("person.first_name"), (".",), _lowercase_vocabulary("person.last_name"), number, ("@",), _EXAMPLE_DOMAINS),
         "uuid": (*repeat_part(HEX_DIGIT_CHOICES, 8), ("-",), *repeat_part(HEX_DIGIT_CHOICES, 4), ("-4",), *repeat_part(HEX_DIGIT_CHOICES, 3), ("-",), tuple("89ab"), *repeat_part(HEX_DIGIT_CHOICES, 3), ("-",), *repeat_part(HEX_DIGIT_CHOICES, 12)),
-        "uri": (("https://",), EXAMPLE_DOMAINS, ("/",), lowercase_vocabulary("text.word"), ("/",), *repeat_part(tuple(ASCII_DIGITS), 6)),
-        "url": (("https://",), EXAMPLE_DOMAINS, ("/",), lowercase_vocabulary("text.word"), ("/",), *repeat_part(tuple(ASCII_DIGITS), 6)),
-        "hostname": (lowercase_vocabulary("text.word"), ("-",), *repeat_part(tuple(ASCII_DIGITS), 4), (".",), EXAMPLE_DOMAINS),
-        "ipv4": (("10.",), OCTET_CHOICES, (".",), OCTET_CHOICES, (".",), OCTET_CHOICES),
+        "uri": (("https://",), _EXAMPLE_DOMAINS, ("/",), _lowercase_vocabulary("text.word"), ("/",), *repeat_part(tuple(ASCII_DIGITS), 6)),
+        "url": (("https://",), _EXAMPLE_DOMAINS, ("/",), _lowercase_vocabulary("text.word"), ("/",), *repeat_part(tuple(ASCII_DIGITS), 6)),
+        "hostname": (_lowercase_vocabulary("text.word"), ("-",), *repeat_part(tuple(ASCII_DIGITS), 4), (".",), _EXAMPLE_DOMAINS),
+        "ipv4": (("10.",), _OCTET_CHOICES, (".",), _OCTET_CHOICES, (".",), _OCTET_CHOICES),
         "ipv6": (("2001:db8:",), *repeat_part(HEX_DIGIT_CHOICES, 4), (":",), *repeat_part(HEX_DIGIT_CHOICES, 4), ("::",), *repeat_part(HEX_DIGIT_CHOICES, 4)),
-        "date": DATE_PARTS,
-        "time": TIME_PARTS,
-        "date-time": (*DATE_PARTS, ("T",), *TIME_PARTS, ("Z",)),
+        "date": _DATE_PARTS,
+        "time": _TIME_PARTS,
+        "date-time": (*_DATE_PARTS, ("T",), *_TIME_PARTS, ("Z",)),
     }[format]
 
 # %% ../../../nbs/mock/values/03_words.ipynb #f91ba09d
 NamedParts = tuple[tuple[TextPart, ...], bool]
-FIELD_NAME_PARTS: tuple[tuple[str, Callable[[], NamedParts]], ...] = (
+_FIELD_NAME_PARTS: tuple[tuple[str, Callable[[], NamedParts]], ...] = (
     (r"e_?mail", lambda: (format_parts("email"), False)),
-    (r"(first|given)_?name", lambda: ((vocabulary("person.first_name"),), True)),
-    (r"(last|family|sur)_?name", lambda: ((vocabulary("person.last_name"),), True)),
-    (r"(user|login|nick)(_?name)?", lambda: ((lowercase_vocabulary("person.first_name"), ("_",), lowercase_vocabulary("text.word"), *repeat_part(tuple(ASCII_DIGITS), 3)), False)),
-    (r"(full|customer|holder|client|person|employee|contact|owner|member|patient|author)s?(_?name)?", lambda: ((vocabulary("person.first_name"), (" ",), vocabulary("person.last_name")), False)),
-    (r"(compan|brand|organi[sz]ation|institution|bank|manufactur|employer|supplier|vendor|merchant|airline)\w*", lambda: ((vocabulary("finance.company"),), True)),
-    (r"country_?code", lambda: ((vocabulary("address.country_code"),), True)),
-    (r"currency(_?code)?", lambda: ((vocabulary("finance.currency_iso_code"),), True)),
-    (r"city|town|municipality", lambda: ((vocabulary("address.city"),), True)),
-    (r"country", lambda: ((vocabulary("address.country"),), True)),
-    (r"state|region|province", lambda: ((vocabulary("address.state"),), True)),
-    (r"street|address(_?line)?", lambda: ((tuple(map(str, range(1, 400))), (" ",), vocabulary("address.street_name"), (" St.", " Ave.", " Rd.")), False)),
+    (r"(first|given)_?name", lambda: ((_vocabulary("person.first_name"),), True)),
+    (r"(last|family|sur)_?name", lambda: ((_vocabulary("person.last_name"),), True)),
+    (r"(user|login|nick)(_?name)?", lambda: ((_lowercase_vocabulary("person.first_name"), ("_",), _lowercase_vocabulary("text.word"), *repeat_part(tuple(ASCII_DIGITS), 3)), False)),
+    (r"(full|customer|holder|client|person|employee|contact|owner|member|patient|author)s?(_?name)?", lambda: ((_vocabulary("person.first_name"), (" ",), _vocabulary("person.last_name")), False)),
+    (r"(compan|brand|organi[sz]ation|institution|bank|manufactur|employer|supplier|vendor|merchant|airline)\w*", lambda: ((_vocabulary("finance.company"),), True)),
+    (r"country_?code", lambda: ((_vocabulary("address.country_code"),), True)),
+    (r"currency(_?code)?", lambda: ((_vocabulary("finance.currency_iso_code"),), True)),
+    (r"city|town|municipality", lambda: ((_vocabulary("address.city"),), True)),
+    (r"country", lambda: ((_vocabulary("address.country"),), True)),
+    (r"state|region|province", lambda: ((_vocabulary("address.state"),), True)),
+    (r"street|address(_?line)?", lambda: ((tuple(map(str, range(1, 400))), (" ",), _vocabulary("address.street_name"), (" St.", " Ave.", " Rd.")), False)),
     (r"(zip|postal|post)_?(code)?", lambda: (repeat_part(tuple(ASCII_DIGITS), 5), False)),
     (r"(phone|mobile|fax|telephone)\w*", lambda: ((("+1-555-",), *repeat_part(tuple(ASCII_DIGITS), 3), ("-",), *repeat_part(tuple(ASCII_DIGITS), 4)), False)),
     (r"ur[il]|link|website|homepage", lambda: (format_parts("uri"), False)),
     (r"uu?id|guid", lambda: (format_parts("uuid"), False)),
     (r"ip(_?address)?", lambda: (format_parts("ipv4"), False)),
-    (r"(occupation|profession|job)\w*", lambda: ((vocabulary("person.occupation"),), True)),
-    (r"colou?r", lambda: ((vocabulary("text.color"),), True)),
-    (r"(description|comment|note|remark|text|message|reason)s?", lambda: ((vocabulary("text.sentence"),), False)),
-    (r"product|item|article", lambda: ((vocabulary("food.dish"),), True)),
-    (r"name|title|label", lambda: ((vocabulary("person.last_name"), (" ",), ("Bros.", "Group", "House", "Labs", "Partners", "Services", "Station", "Systems", "Works")), False)),
-    (r"(status|state|type|kind|category|class|group|level|segment|channel)", lambda: ((tuple(word.upper() for word in lowercase_vocabulary("text.word")[:40:6]),), True)),
+    (r"(occupation|profession|job)\w*", lambda: ((_vocabulary("person.occupation"),), True)),
+    (r"colou?r", lambda: ((_vocabulary("text.color"),), True)),
+    (r"(description|comment|note|remark|text|message|reason)s?", lambda: ((_vocabulary("text.sentence"),), False)),
+    (r"product|item|article", lambda: ((_vocabulary("food.dish"),), True)),
+    (r"name|title|label", lambda: ((_vocabulary("person.last_name"), (" ",), ("Bros.", "Group", "House", "Labs", "Partners", "Services", "Station", "Systems", "Works")), False)),
+    (r"(status|state|type|kind|category|class|group|level|segment|channel)", lambda: ((tuple(word.upper() for word in _lowercase_vocabulary("text.word")[:40:6]),), True)),
     (r"(created|updated|modified|changed|deleted|granted|expires?|valid)?(_?at|_?timestamp|_?datetime)", lambda: (format_parts("date-time"), False)),
     (r"(date|day)", lambda: (format_parts("date"), False)),
     (r"(digits?|number|no|nr|num)", lambda: (repeat_part(tuple(ASCII_DIGITS), 8), False)),
@@ -109,23 +107,23 @@ FIELD_NAME_PARTS: tuple[tuple[str, Callable[[], NamedParts]], ...] = (
 def parts_for_field_name(name: str) -> NamedParts:
     """Return the parts of texts for a field's name, and whether the same texts come again and again."""
     plain = re.sub(r"([a-z0-9])([A-Z])", r"\1_\2", name).lower()
-    for meaning, make in FIELD_NAME_PARTS:
+    for meaning, make in _FIELD_NAME_PARTS:
         if re.search(rf"(^|_)({meaning})(_|$)", plain):
             return make()
-    return (vocabulary("text.word"), (" ",), vocabulary("text.word")), False
+    return (_vocabulary("text.word"), (" ",), _vocabulary("text.word")), False
 
 # %% ../../../nbs/mock/values/03_words.ipynb #b73245b3
-EXAMPLE_FORM_PARTS = ((r"\d{4}-\d{2}-\d{2}", DATE_PARTS), (r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}Z", (*DATE_PARTS, ("T",), *TIME_PARTS, ("Z",))),
-           (r"\d{4}-\d{2}-\d{2} \d{2}:\d{2}:\d{2}", (*DATE_PARTS, (" ",), *TIME_PARTS)), (r"\d{2}:\d{2}:\d{2}", TIME_PARTS))
-HEX_EXAMPLE_PATTERN = re.compile(r"(?=\w*\d)[0-9a-f]{4,}")
+_EXAMPLE_FORM_PARTS = ((r"\d{4}-\d{2}-\d{2}", _DATE_PARTS), (r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}Z", (*_DATE_PARTS, ("T",), *_TIME_PARTS, ("Z",))),
+           (r"\d{4}-\d{2}-\d{2} \d{2}:\d{2}:\d{2}", (*_DATE_PARTS, (" ",), *_TIME_PARTS)), (r"\d{2}:\d{2}:\d{2}", _TIME_PARTS))
+_HEX_EXAMPLE_PATTERN = re.compile(r"(?=\w*\d)[0-9a-f]{4,}")
 
 
 def example_parts(example: str) -> tuple[TextPart, ...]:
     """Return the parts of texts that are written as an example is."""
-    for pattern, parts in EXAMPLE_FORM_PARTS:
+    for pattern, parts in _EXAMPLE_FORM_PARTS:
         if re.fullmatch(pattern, example):
             return parts
-    hexes = {position for match in HEX_EXAMPLE_PATTERN.finditer(example) if re.search("[a-f]", match[0]) for position in range(*match.span())}
+    hexes = {position for match in _HEX_EXAMPLE_PATTERN.finditer(example) if re.search("[a-f]", match[0]) for position in range(*match.span())}
     return tuple(HEX_DIGIT_CHOICES if position in hexes else tuple(ASCII_DIGITS) if character.isdigit() else (character,) for position, character in enumerate(example))
 
 

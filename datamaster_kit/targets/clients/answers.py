@@ -20,20 +20,18 @@ if TYPE_CHECKING:
     from requests import RequestException
 
 # %% auto #0
-__all__ = ['DATABRICKS_UNREACHABLE', 'NOT_DATABRICKS', 'DATABRICKS_BUSY', 'SECONDS_TO_CONNECT', 'SECONDS_TO_ANSWER',
-           'LONGEST_SDK_PAUSE', 'PROBE_PATH', 'ANSWER_START_BYTES', 'DATABRICKS_LOGGER', 'NOTICEABLE_SECONDS',
-           'retry_after_seconds', 'answer_fault', 'connection_reason', 'require_reachable', 'is_retryable',
-           'PatientClock']
+__all__ = ['DATABRICKS_UNREACHABLE', 'NOT_DATABRICKS', 'SECONDS_TO_CONNECT', 'SECONDS_TO_ANSWER', 'LONGEST_SDK_PAUSE',
+           'NOTICEABLE_SECONDS', 'retry_after_seconds', 'connection_reason', 'require_reachable', 'PatientClock']
 
 # %% ../../../nbs/targets/clients/00_answers.ipynb #4ded6297
 DATABRICKS_UNREACHABLE = code("databricks-unreachable", "Databricks did not answer, or stayed busy.", "look whether the target's `host:` is right, and whether this machine reaches it (network, VPN, firewall, HTTPS_PROXY; REQUESTS_CA_BUNDLE names a company's own certificates); then run it again: what is done is left as it is")
 NOT_DATABRICKS = code("not-databricks", "Another server than Databricks answers at the target's address, such as a proxy or a log-in page.",
                       "open the address in a browser and see who answers; correct the target's `host:`, sign in to the network or VPN, or set HTTPS_PROXY and NO_PROXY")
-DATABRICKS_BUSY = code("databricks-busy", "Databricks asks for more patience than a command has.", "run it again after that time: what is done is left as it is; where it stays so, look at the workspace's limits and at status.azure.com")
+_DATABRICKS_BUSY = code("databricks-busy", "Databricks asks for more patience than a command has.", "run it again after that time: what is done is left as it is; where it stays so, look at the workspace's limits and at status.azure.com")
 SECONDS_TO_CONNECT = 10  # and to answer the first request
 SECONDS_TO_ANSWER = 25
 LONGEST_SDK_PAUSE = 60
-PROBE_PATH = "/api/2.0/preview/scim/v2/Me"  # Databricks, *Get current user info*: without credentials a refusal in JSON
+_PROBE_PATH = "/api/2.0/preview/scim/v2/Me"  # Databricks, *Get current user info*: without credentials a refusal in JSON
 
 # %% ../../../nbs/targets/clients/00_answers.ipynb #3409fa71
 def retry_after_seconds(headers: Mapping[str, str]) -> int | None:
@@ -53,11 +51,11 @@ def _origin(address: str) -> str:
     return (parts.hostname or "") + ("" if port in (None, usual) else f":{port}")
 
 
-def answer_fault(host: str, status: int, headers: Mapping[str, str], start: str) -> Fault | None:
+def _answer_fault(host: str, status: int, headers: Mapping[str, str], start: str) -> Fault | None:
     """Return what is wrong with a host's first answer, of which `start` is the beginning; None where Databricks may have given it."""
     pause, place = retry_after_seconds(headers) or 0, _origin(headers.get("Location", ""))
     if status in (429, 503) and pause > LONGEST_SDK_PAUSE:
-        return DATABRICKS_BUSY.fault(f"{host} asks to be left alone for {pause:,} seconds")
+        return _DATABRICKS_BUSY.fault(f"{host} asks to be left alone for {pause:,} seconds")
     if 300 <= status < 400 and place and place != _origin(host):
         return NOT_DATABRICKS.fault(f"{host} sends on to another host, {place}")
     is_page = "html" in headers.get("Content-Type", "").lower() or start.lstrip().startswith("<")
@@ -98,12 +96,12 @@ def _read_start(pieces: Iterable[bytes]) -> bytes:
         start += piece
         if time.monotonic() - begun > SECONDS_TO_CONNECT:
             raise Timeout("the answer does not end")
-        if len(start) >= ANSWER_START_BYTES:
+        if len(start) >= _ANSWER_START_BYTES:
             break
     return bytes(start)
 
 
-ANSWER_START_BYTES = 2_000
+_ANSWER_START_BYTES = 2_000
 
 
 def require_reachable(host: str) -> None:
@@ -114,9 +112,9 @@ def require_reachable(host: str) -> None:
 
     for is_last in (False, True):
         try:
-            with get(host.rstrip("/") + PROBE_PATH, timeout=SECONDS_TO_CONNECT, allow_redirects=False, stream=True) as answer:
+            with get(host.rstrip("/") + _PROBE_PATH, timeout=SECONDS_TO_CONNECT, allow_redirects=False, stream=True) as answer:
                 start = _read_start(answer.iter_content(1)).decode("utf-8", "replace")
-                fault = answer_fault(host, answer.status_code, answer.headers, start)
+                fault = _answer_fault(host, answer.status_code, answer.headers, start)
         except RequestException as error:
             fault = _connection_fault(host, error)
             if isinstance(error, NotConnected) and not isinstance(error, SSLError) and not is_last:
@@ -126,11 +124,11 @@ def require_reachable(host: str) -> None:
         return
 
 # %% ../../../nbs/targets/clients/00_answers.ipynb #c3941f7a
-DATABRICKS_LOGGER = logging.getLogger("datamaster_kit.databricks")
+_DATABRICKS_LOGGER = logging.getLogger("datamaster_kit.databricks")
 NOTICEABLE_SECONDS = 10.0
 
 
-def is_retryable(error: BaseException | None) -> bool:
+def _is_retryable(error: BaseException | None) -> bool:
     """The SDK tries again after an error: a connection that broke or was silent, or a service that says when to come back."""
     is_connection = type(error).__module__.startswith(("requests.", "urllib3."))
     return is_connection or getattr(error, "retry_after_secs", None) is not None
@@ -149,9 +147,9 @@ class PatientClock:
     def sleep(self, seconds: float) -> None:
         """Wait before another try; raises DatamasterError where the service asks for more than a minute."""
         error = sys.exc_info()[1]
-        if error is not None and is_retryable(error):
+        if error is not None and _is_retryable(error):
             if seconds > LONGEST_SDK_PAUSE + 1:  # the SDK adds a second at most
-                raise DatamasterError(DATABRICKS_BUSY.fault(f"{self.host} asks to be left alone for {int(seconds):,} seconds")) from error
+                raise DatamasterError(_DATABRICKS_BUSY.fault(f"{self.host} asks to be left alone for {int(seconds):,} seconds")) from error
             self.report_retry(error, seconds)
         time.sleep(seconds)
 
@@ -163,4 +161,4 @@ class PatientClock:
         if self.silence >= NOTICEABLE_SECONDS:
             self.silence = 0.0
             said, _, _ = str(error).partition(" Config: ")
-            DATABRICKS_LOGGER.warning("%s", visible_text(f"{self.host} does not answer as it should ({(said or type(error).__name__)[:200]}): trying again in {seconds:.0f} s; {DATABRICKS_UNREACHABLE.remedy}"))
+            _DATABRICKS_LOGGER.warning("%s", visible_text(f"{self.host} does not answer as it should ({(said or type(error).__name__)[:200]}): trying again in {seconds:.0f} s; {DATABRICKS_UNREACHABLE.remedy}"))

@@ -19,11 +19,8 @@ from ...contract.visible import visible_text
 from .answers import NOTICEABLE_SECONDS, LONGEST_SDK_PAUSE, connection_reason, retry_after_seconds
 
 # %% auto #0
-__all__ = ['MANAGEMENT_ENDPOINT', 'GRAPH_ENDPOINT', 'NO_LOGIN', 'REQUEST_SECONDS', 'LONGEST_RETRY_SECONDS', 'AZURE_LOGGER',
-           'TRANSIENT_STATUSES', 'LASTING_ERROR_CODES', 'MOST_POLLS', 'AZURE_REFUSED', 'AZURE_UNREACHABLE',
-           'Management', 'build_management', 'login_reason', 'Answer', 'send_request', 'send_http_request',
-           'parse_body', 'is_transient', 'azure_error_text', 'retry_delay', 'limit_pause', 'retry_request',
-           'call_azure', 'await_completion', 'list_items']
+__all__ = ['MANAGEMENT_ENDPOINT', 'GRAPH_ENDPOINT', 'NO_LOGIN', 'Management', 'build_management', 'Answer', 'send_request',
+           'send_http_request', 'azure_error_text', 'call_azure', 'list_items']
 
 # %% ../../../nbs/targets/clients/03_management.ipynb #07ee300d
 MANAGEMENT_ENDPOINT = "https://management.azure.com"
@@ -53,20 +50,20 @@ def build_management(endpoint: str = MANAGEMENT_ENDPOINT, resource: str = "") ->
         try:
             return str(credential.get_token(f"{resource or endpoint}/.default").token)
         except ClientAuthenticationError as error:
-            raise DatamasterError(NO_LOGIN.fault(login_reason(str(error)))) from error
+            raise DatamasterError(NO_LOGIN.fault(_login_reason(str(error)))) from error
 
     return Management(token, endpoint)
 
 
-def login_reason(message: str) -> str:
+def _login_reason(message: str) -> str:
     """Return why nobody is logged in: what Azure's command line says, else the first line of all that was tried."""
     of_az = re.search(r"AzureCliCredential: (.+)", message)
     return of_az[1] if of_az else first_line(message)
 
 # %% ../../../nbs/targets/clients/03_management.ipynb #fc1dd501
-REQUEST_SECONDS = 25  # after which a connection without an answer is given up
-LONGEST_RETRY_SECONDS = 30  # seconds in which an answer comes, however often a call is tried
-AZURE_LOGGER = logging.getLogger("datamaster_kit.azure")
+_REQUEST_SECONDS = 25  # after which a connection without an answer is given up
+_LONGEST_RETRY_SECONDS = 30  # seconds in which an answer comes, however often a call is tried
+_AZURE_LOGGER = logging.getLogger("datamaster_kit.azure")
 
 
 @dataclass(frozen=True)
@@ -83,7 +80,7 @@ def send_request(management: Management, method: str, url: str, body: Any = None
     return send_http_request(method, url, {"Authorization": f"Bearer {management.token()}", "Content-Type": "application/json"}, body)
 
 
-def send_http_request(method: str, url: str, headers: Mapping[str, str], body: Any = None, seconds: float = REQUEST_SECONDS) -> Answer:
+def send_http_request(method: str, url: str, headers: Mapping[str, str], body: Any = None, seconds: float = _REQUEST_SECONDS) -> Answer:
     """Return the answer to a request with these headers and a body of JSON; after so many seconds without one it is given up."""
     import requests
 
@@ -94,10 +91,10 @@ def send_http_request(method: str, url: str, headers: Mapping[str, str], body: A
         reply = requests.request(method, url, headers={**headers, "Accept": "application/json"}, json=body, auth=unchanged, timeout=seconds, allow_redirects=False)
     except requests.RequestException as error:
         return Answer(0, {}, connection_reason(error))
-    return Answer(reply.status_code, reply.headers, parse_body(reply.content))
+    return Answer(reply.status_code, reply.headers, _parse_body(reply.content))
 
 
-def parse_body(content: bytes) -> Any:
+def _parse_body(content: bytes) -> Any:
     """Return JSON, or the beginning of a text that is none."""
     try:
         return json.loads(content) if content else {}
@@ -105,13 +102,13 @@ def parse_body(content: bytes) -> Any:
         return content[:200].decode("utf-8", "replace")
 
 # %% ../../../nbs/targets/clients/03_management.ipynb #384961ce
-TRANSIENT_STATUSES = (0, 408, 429, 500, 502, 503, 504)
-LASTING_ERROR_CODES = ("40300", "MissingSubscriptionRegistration")  # conflicts that waiting does not end: a quota, a resource provider that is not registered
+_TRANSIENT_STATUSES = (0, 408, 429, 500, 502, 503, 504)
+_LASTING_ERROR_CODES = ("40300", "MissingSubscriptionRegistration")  # conflicts that waiting does not end: a quota, a resource provider that is not registered
 
 
-def is_transient(answer: Answer) -> bool:
+def _is_transient(answer: Answer) -> bool:
     """A later try may succeed."""
-    return answer.status in TRANSIENT_STATUSES or (answer.status == 409 and not any(sign in azure_error_text(answer) for sign in LASTING_ERROR_CODES))
+    return answer.status in _TRANSIENT_STATUSES or (answer.status == 409 and not any(sign in azure_error_text(answer) for sign in _LASTING_ERROR_CODES))
 
 
 def azure_error_text(answer: Answer) -> str:
@@ -120,25 +117,25 @@ def azure_error_text(answer: Answer) -> str:
     return f"{error.get('code', answer.status)}: {error.get('message', '')}" if isinstance(error, Mapping) else str(error)
 
 
-def retry_delay(answer: Answer, attempt: int) -> float:
+def _retry_delay(answer: Answer, attempt: int) -> float:
     """Return the seconds to wait: what the service says, else 1, 2, 4 and so on up to 30."""
     asked = retry_after_seconds(answer.headers)
     return float(min(30, 2**attempt) if asked is None else asked)
 
 # %% ../../../nbs/targets/clients/03_management.ipynb #f24c63a1
-MOST_POLLS = 240
-AZURE_REFUSED = code("azure-refused", "Azure refused a call.", "the message is Azure's; compare the roles of whoever is logged in with the documentation of the Azure side")
-AZURE_UNREACHABLE = code("azure-unreachable", "Azure did not answer, or stayed busy.", "run it again: what is done is left as it is")
+_MOST_POLLS = 240
+_AZURE_REFUSED = code("azure-refused", "Azure refused a call.", "the message is Azure's; compare the roles of whoever is logged in with the documentation of the Azure side")
+_AZURE_UNREACHABLE = code("azure-unreachable", "Azure did not answer, or stayed busy.", "run it again: what is done is left as it is")
 
 
-def limit_pause(seconds: float, place: str) -> float:
+def _limit_pause(seconds: float, place: str) -> float:
     """Return how long to wait; raises DatamasterError where Azure asks for more than a minute."""
     if seconds > LONGEST_SDK_PAUSE:
-        raise DatamasterError(AZURE_UNREACHABLE.fault(f"{place}: Azure asks to be left alone for {seconds:,.0f} seconds", hint="run it again after that time: what is done is left as it is"))
+        raise DatamasterError(_AZURE_UNREACHABLE.fault(f"{place}: Azure asks to be left alone for {seconds:,.0f} seconds", hint="run it again after that time: what is done is left as it is"))
     return seconds
 
 
-def retry_request(
+def _retry_request(
     management: Management, attempt: Callable[[], Answer], place: str
 ) -> tuple[Answer, int]:
     """Return the last answer to a call, and how often it was tried; who waits long is told why."""
@@ -147,14 +144,14 @@ def retry_request(
         begun = time.monotonic()
         answer = attempt()
         spent = time.monotonic() - begun
-        pause = limit_pause(retry_delay(answer, number), place) if is_transient(answer) else 0.0
+        pause = _limit_pause(_retry_delay(answer, number), place) if _is_transient(answer) else 0.0
         waited, silent = waited + spent + pause, silent + spent + pause
-        has_no_answer = answer.status == 0 and waited > LONGEST_RETRY_SECONDS
-        if not is_transient(answer) or has_no_answer or number == management.tries - 1:
+        has_no_answer = answer.status == 0 and waited > _LONGEST_RETRY_SECONDS
+        if not _is_transient(answer) or has_no_answer or number == management.tries - 1:
             break
         if silent >= NOTICEABLE_SECONDS:
             said = visible_text(f"{place}: {azure_error_text(answer)[:200]}: trying again in {pause:.0f} s")
-            AZURE_LOGGER.warning("%s", said)
+            _AZURE_LOGGER.warning("%s", said)
             silent = 0.0
         management.pause(pause)
     return answer, number + 1
@@ -167,30 +164,30 @@ def call_azure(management: Management, method: str, path: str, body: Any = None)
     """
     url = management.endpoint + path if path.startswith("/") else path
     if not url.startswith(management.endpoint + "/"):
-        raise DatamasterError(AZURE_REFUSED.fault(f"{method} {urlsplit(url).netloc}: the answer leads away from {management.endpoint}"))
+        raise DatamasterError(_AZURE_REFUSED.fault(f"{method} {urlsplit(url).netloc}: the answer leads away from {management.endpoint}"))
     place = f"{method} {urlsplit(url).path}"
-    answer, tries = retry_request(management, lambda: send_request(management, method, url, body), place)
-    if is_transient(answer):
-        raise DatamasterError(AZURE_UNREACHABLE.fault(f"{place}: {azure_error_text(answer)}, after {tries} tries"))
+    answer, tries = _retry_request(management, lambda: send_request(management, method, url, body), place)
+    if _is_transient(answer):
+        raise DatamasterError(_AZURE_UNREACHABLE.fault(f"{place}: {azure_error_text(answer)}, after {tries} tries"))
     if answer.status >= 300 and answer.status != 404:
-        raise DatamasterError(AZURE_REFUSED.fault(f"{place}: {azure_error_text(answer)}"))
-    return await_completion(management, answer, place) if method != "GET" else answer
+        raise DatamasterError(_AZURE_REFUSED.fault(f"{place}: {azure_error_text(answer)}"))
+    return _await_completion(management, answer, place) if method != "GET" else answer
 
 
-def await_completion(management: Management, answer: Answer, place: str) -> Answer:
+def _await_completion(management: Management, answer: Answer, place: str) -> Answer:
     """Return the answer once what it began has ended; raises DatamasterError where that failed."""
     address = answer.headers.get("Azure-AsyncOperation") or (answer.headers.get("Location", "") if answer.status == 202 else "")
     state, polled = ("InProgress" if address else "Succeeded"), answer
-    for attempt in range(MOST_POLLS):
+    for attempt in range(_MOST_POLLS):
         if state in ("Succeeded", "Failed", "Canceled"):
             break
-        management.pause(limit_pause(retry_delay(polled, min(attempt, 3)), place))
+        management.pause(_limit_pause(_retry_delay(polled, min(attempt, 3)), place))
         polled = call_azure(management, "GET", address)
         state = polled.body.get("status", "InProgress" if polled.status == 202 else "Succeeded") if isinstance(polled.body, Mapping) else "Succeeded"
     if state in ("Failed", "Canceled"):
-        raise DatamasterError(AZURE_REFUSED.fault(f"{place}: {state}: {azure_error_text(polled)}"))
+        raise DatamasterError(_AZURE_REFUSED.fault(f"{place}: {state}: {azure_error_text(polled)}"))
     if state != "Succeeded":
-        raise DatamasterError(AZURE_UNREACHABLE.fault(f"{place}: the operation goes on"))
+        raise DatamasterError(_AZURE_UNREACHABLE.fault(f"{place}: the operation goes on"))
     return answer
 
 # %% ../../../nbs/targets/clients/03_management.ipynb #62358f51

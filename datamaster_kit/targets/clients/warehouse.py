@@ -15,11 +15,10 @@ if TYPE_CHECKING:
     from databricks.sdk.service.sql import EndpointInfo, StatementResponse
 
 # %% auto #0
-__all__ = ['NO_WAREHOUSE', 'STATEMENT_FAILED', 'STATEMENT_WAIT', 'find_warehouse', 'start_warehouse', 'poll_pauses',
-           'await_statement', 'fetch_rows', 'run_statement', 'statement_head']
+__all__ = ['find_warehouse', 'start_warehouse', 'run_statement']
 
 # %% ../../../nbs/targets/clients/02_warehouse.ipynb #39fe647d
-NO_WAREHOUSE = code("no-warehouse", "The target names no SQL warehouse, or one that its workspace does not have.",
+_NO_WAREHOUSE = code("no-warehouse", "The target names no SQL warehouse, or one that its workspace does not have.",
                     "set `warehouse:` of the target in the project file to the id or the name of a SQL warehouse")
 
 
@@ -30,7 +29,7 @@ def find_warehouse(warehouses: Iterable[EndpointInfo], said: str) -> EndpointInf
         if said and (warehouse.id == said or (warehouse.name or "").lower() == said.lower()):
             return warehouse
     there = ", ".join(sorted(repr(warehouse.name) for warehouse in known)) or "none"
-    raise BadInput(NO_WAREHOUSE.fault(f"{f'there is no SQL warehouse {said!r}' if said else 'no SQL warehouse is named'}; the workspace has {there}"))
+    raise BadInput(_NO_WAREHOUSE.fault(f"{f'there is no SQL warehouse {said!r}' if said else 'no SQL warehouse is named'}; the workspace has {there}"))
 
 
 def start_warehouse(client: WorkspaceClient, said: str) -> str:
@@ -46,11 +45,11 @@ def start_warehouse(client: WorkspaceClient, said: str) -> str:
     return found.id or ""
 
 # %% ../../../nbs/targets/clients/02_warehouse.ipynb #135010c0
-STATEMENT_FAILED = code("statement-failed", "A SQL statement failed in the workspace.", "the service's message says why: a privilege that is missing, an object that is not there, or rows that break a constraint")
-STATEMENT_WAIT = "15s"  # shorter than an answer may take
+_STATEMENT_FAILED = code("statement-failed", "A SQL statement failed in the workspace.", "the service's message says why: a privilege that is missing, an object that is not there, or rows that break a constraint")
+_STATEMENT_WAIT = "15s"  # shorter than an answer may take
 
 
-def poll_pauses() -> Iterator[float]:
+def _poll_pauses() -> Iterator[float]:
     """Yield how many seconds pass between two questions: from half a second, doubling, up to ten."""
     pause = 0.5
     while True:
@@ -58,12 +57,12 @@ def poll_pauses() -> Iterator[float]:
         pause = min(pause * 2, 10.0)
 
 
-def await_statement(client: WorkspaceClient, warehouse: str, statement: str) -> StatementResponse:
+def _await_statement(client: WorkspaceClient, warehouse: str, statement: str) -> StatementResponse:
     """Return a statement's answer, once it has ended."""
     from databricks.sdk.service.sql import StatementState
 
-    answer = client.statement_execution.execute_statement(statement, warehouse, wait_timeout=STATEMENT_WAIT)
-    identity, pause = answer.statement_id or "", poll_pauses()
+    answer = client.statement_execution.execute_statement(statement, warehouse, wait_timeout=_STATEMENT_WAIT)
+    identity, pause = answer.statement_id or "", _poll_pauses()
     try:
         while answer.status and answer.status.state in (StatementState.PENDING, StatementState.RUNNING):
             client.config.clock.sleep(next(pause))
@@ -74,10 +73,10 @@ def await_statement(client: WorkspaceClient, warehouse: str, statement: str) -> 
     return answer
 
 # %% ../../../nbs/targets/clients/02_warehouse.ipynb #de039192
-def fetch_rows(client: WorkspaceClient, answer: StatementResponse) -> list[dict[str, Any]]:
+def _fetch_rows(client: WorkspaceClient, answer: StatementResponse) -> list[dict[str, Any]]:
     """Return the rows of every chunk of a result, by column; raises DatamasterError where the service has cut it off (at 25 MiB)."""
     if answer.manifest and answer.manifest.truncated:
-        raise DatamasterError(STATEMENT_FAILED.fault("the result is larger than the service gives at once", hint="ask for fewer rows"))
+        raise DatamasterError(_STATEMENT_FAILED.fault("the result is larger than the service gives at once", hint="ask for fewer rows"))
     schema = answer.manifest.schema if answer.manifest else None
     names = [column.name or "" for column in (schema.columns if schema else None) or []]
     rows: list[dict[str, Any]] = []
@@ -94,17 +93,17 @@ def run_statement(client: WorkspaceClient, warehouse: str, statement: str) -> li
     from databricks.sdk.service.sql import StatementState
 
     try:
-        answer = await_statement(client, warehouse, statement)
+        answer = _await_statement(client, warehouse, statement)
         if answer.status and answer.status.state == StatementState.SUCCEEDED:
-            return fetch_rows(client, answer)
+            return _fetch_rows(client, answer)
     except (DatabricksError, TimeoutError) as error:
-        raise DatamasterError(STATEMENT_FAILED.fault(f"{error} (in {statement_head(statement)})")) from error
+        raise DatamasterError(_STATEMENT_FAILED.fault(f"{error} (in {_statement_head(statement)})")) from error
     state = answer.status.state.value if answer.status and answer.status.state else "ended without a state"
     said = answer.status.error.message if answer.status and answer.status.error else f"the statement is {state}"
-    raise DatamasterError(STATEMENT_FAILED.fault(f"{said} (in {statement_head(statement)})"))
+    raise DatamasterError(_STATEMENT_FAILED.fault(f"{said} (in {_statement_head(statement)})"))
 
 
-def statement_head(statement: str) -> str:
+def _statement_head(statement: str) -> str:
     """Return a statement's beginning on one line, for a message."""
     line = " ".join(statement.split())
     return line if len(line) <= 120 else line[:117] + "..."

@@ -20,33 +20,32 @@ if TYPE_CHECKING:
     from databricks.sdk.core import Config
 
 # %% auto #0
-__all__ = ['NO_HOST', 'NO_WORKSPACE', 'NO_ACCOUNT', 'NOT_SIGNED_IN', 'DATABRICKS_REFUSED', 'ACCOUNT_HOST', 'SECONDS_OF_TRIES',
-           'client_settings', 'sign_in', 'workspace_client', 'account_client', 'sdk_fault']
+__all__ = ['SECONDS_OF_TRIES', 'sign_in', 'workspace_client', 'account_client', 'sdk_fault']
 
 # %% ../../../nbs/targets/clients/01_workspace.ipynb #6ed2f2d2
-NO_HOST = code("no-workspace-host", "A target of the project file does not say which workspace it is.", "write `host: https://adb-….azuredatabricks.net` under the target")
-NO_WORKSPACE = code("no-such-workspace", "The project file names no workspace like that.", "name one of those under `targets:`, or add it there with its `host:`")
-NO_ACCOUNT = code("no-account-id", "A target of the project file does not say which Databricks account it is of.",
+_NO_HOST = code("no-workspace-host", "A target of the project file does not say which workspace it is.", "write `host: https://adb-….azuredatabricks.net` under the target")
+_NO_WORKSPACE = code("no-such-workspace", "The project file names no workspace like that.", "name one of those under `targets:`, or add it there with its `host:`")
+_NO_ACCOUNT = code("no-account-id", "A target of the project file does not say which Databricks account it is of.",
                   "write `account_id:` under the target: an account administrator finds it at accounts.azuredatabricks.net, in the menu of the user's name")
-NOT_SIGNED_IN = code("not-signed-in", "No credentials for the Databricks workspace were found.",
+_NOT_SIGNED_IN = code("not-signed-in", "No credentials for the Databricks workspace were found.",
                      "sign in by `az login`, set DATABRICKS_TOKEN, or name a `profile:` of ~/.databrickscfg under the target")
-DATABRICKS_REFUSED = code("databricks-refused", "Databricks refused a call.", "the message is Databricks'; compare the privileges of whoever is signed in with what the documentation of the catalog lists")
-ACCOUNT_HOST = "https://accounts.azuredatabricks.net"
+_DATABRICKS_REFUSED = code("databricks-refused", "Databricks refused a call.", "the message is Databricks'; compare the privileges of whoever is signed in with what the documentation of the catalog lists")
+_ACCOUNT_HOST = "https://accounts.azuredatabricks.net"
 
 
-def client_settings(project: Project, target: str, account: bool = False) -> Mapping[str, str]:
+def _client_settings(project: Project, target: str, account: bool = False) -> Mapping[str, str]:
     """Return how a client of the target's workspace, or of its account, is configured; raises BadInput where the project file does not say it."""
     if target not in project.targets:
-        raise BadInput(NO_WORKSPACE.fault(f"the project file has no workspace {target!r}; it has {', '.join(sorted(project.targets)) or 'none'}", path="targets"))
+        raise BadInput(_NO_WORKSPACE.fault(f"the project file has no workspace {target!r}; it has {', '.join(sorted(project.targets)) or 'none'}", path="targets"))
     settings = project.targets[target]
     common = {"product": "datamaster_kit", "product_version": __version__} | ({"profile": str(settings["profile"])} if settings.get("profile") else {})
     if not account:
         if not settings.get("host"):
-            raise BadInput(NO_HOST.fault(f"the target {target!r} has no host", path=f"targets.{target}"))
+            raise BadInput(_NO_HOST.fault(f"the target {target!r} has no host", path=f"targets.{target}"))
         return {"host": str(settings["host"]), **common}
     if not settings.get("account_id"):
-        raise BadInput(NO_ACCOUNT.fault(f"the target {target!r} has no account_id", path=f"targets.{target}"))
-    return {"host": str(settings.get("account_host") or ACCOUNT_HOST), "account_id": str(settings["account_id"]), **common}
+        raise BadInput(_NO_ACCOUNT.fault(f"the target {target!r} has no account_id", path=f"targets.{target}"))
+    return {"host": str(settings.get("account_host") or _ACCOUNT_HOST), "account_id": str(settings["account_id"]), **common}
 
 # %% ../../../nbs/targets/clients/01_workspace.ipynb #c43b6ddf
 SECONDS_OF_TRIES = 300
@@ -64,7 +63,7 @@ def sign_in(settings: Mapping[str, Any]) -> Config:
         config = Config(**settings, clock=clock, http_timeout_seconds=SECONDS_TO_CONNECT, retry_timeout_seconds=1)
     except ValueError as error:
         said, _, _ = str(error).partition(" Config: ")
-        raise DatamasterError(NOT_SIGNED_IN.fault(f"{settings['host']}: {said}")) from None
+        raise DatamasterError(_NOT_SIGNED_IN.fault(f"{settings['host']}: {said}")) from None
     # What is asked while the configuration is made is asked once: the SDK does so in silence.
     config.http_timeout_seconds, config.retry_timeout_seconds = SECONDS_TO_ANSWER, SECONDS_OF_TRIES
     return config
@@ -74,14 +73,14 @@ def workspace_client(project: Project, target: str) -> WorkspaceClient:
     """Return a client of a target's workspace; raises BadInput or DatamasterError where it cannot be had."""
     from databricks.sdk import WorkspaceClient
 
-    return WorkspaceClient(config=sign_in(client_settings(project, target)))
+    return WorkspaceClient(config=sign_in(_client_settings(project, target)))
 
 
 def account_client(project: Project, target: str) -> AccountClient:
     """Return a client of the account that a target's workspace is in; raises BadInput or DatamasterError where it cannot be had."""
     from databricks.sdk import AccountClient
 
-    return AccountClient(config=sign_in(client_settings(project, target, account=True)))
+    return AccountClient(config=sign_in(_client_settings(project, target, account=True)))
 
 # %% ../../../nbs/targets/clients/01_workspace.ipynb #c6e28272
 def sdk_fault(error: Exception) -> Fault | None:
@@ -93,5 +92,5 @@ def sdk_fault(error: Exception) -> Fault | None:
     if not type(error).__module__.startswith("databricks.sdk") and not (isinstance(error, TimeoutError) and "Timed out after" in said):
         return None
     if type(error).__name__ == "Unauthenticated" or said.lower().startswith("invalid access token"):
-        return NOT_SIGNED_IN.fault(f"the credentials that were found are refused: {said or 'no reason was given'}")
-    return (DATABRICKS_UNREACHABLE if isinstance(error, TimeoutError) else DATABRICKS_REFUSED).fault(first_line(said) or type(error).__name__)
+        return _NOT_SIGNED_IN.fault(f"the credentials that were found are refused: {said or 'no reason was given'}")
+    return (DATABRICKS_UNREACHABLE if isinstance(error, TimeoutError) else _DATABRICKS_REFUSED).fault(first_line(said) or type(error).__name__)

@@ -16,11 +16,10 @@ from .jars import require_jars
 from .java import java_home
 
 # %% auto #0
-__all__ = ['MAKE_ARCHIVE_VARIABLE', 'ARCHIVE_ROOM_BYTES', 'archive_key', 'is_own_file', 'find_archive', 'install_archive',
-           'jars_archive', 'project_archive', 'archive_options', 'has_room']
+__all__ = ['MAKE_ARCHIVE_VARIABLE', 'install_archive', 'jars_archive', 'project_archive', 'archive_options', 'has_room']
 
 # %% ../../../nbs/targets/jvm/02_class_archive.ipynb #c4731d06
-def archive_key(jar_files: Sequence[Path], java: Path) -> str:
+def _archive_key(jar_files: Sequence[Path], java: Path) -> str:
     """Return the key of the class archive for Delta's jars, the Spark that is installed and a Java home."""
     spark = find_spec("pyspark")
     release = java / "release"
@@ -28,14 +27,14 @@ def archive_key(jar_files: Sequence[Path], java: Path) -> str:
     return hashlib.sha256(os.linesep.join(told).encode()).hexdigest()[:16]
 
 # %% ../../../nbs/targets/jvm/02_class_archive.ipynb #d09b92dd
-def is_own_file(file: Path) -> bool:
+def _is_own_file(file: Path) -> bool:
     """A file belongs to whoever runs this, and nobody else can write to it or to its folder."""
     return os.name != "posix" or all(item.stat().st_uid == os.getuid() and not item.stat().st_mode & 0o022 for item in (file, file.parent))
 
 
-def find_archive(folder: Path, key: str) -> Path | None:
+def _find_archive(folder: Path, key: str) -> Path | None:
     """Return the class archive of a key in a folder; None where there is none that is whole and one's own."""
-    return next((file for file in folder.glob(f"classes-{key}-*.jsa") if file.stem.endswith(f"-{file.stat().st_size}") and is_own_file(file)), None)
+    return next((file for file in folder.glob(f"classes-{key}-*.jsa") if file.stem.endswith(f"-{file.stat().st_size}") and _is_own_file(file)), None)
 
 
 def install_archive(draft: Path, folder: Path, key: str) -> Path:
@@ -54,8 +53,8 @@ MAKE_ARCHIVE_VARIABLE = "DATAMASTER_MAKE_ARCHIVE"
 
 def jars_archive(jar_files: Sequence[Path], java: Path) -> tuple[Path, str, Path | None]:
     """Return the folder, the key and, where it is there, the file of the class archive for Delta's jars, which lie in one folder, and a Java home."""
-    folder, key = jar_files[0].parent, archive_key(jar_files, java)
-    return folder, key, find_archive(folder, key)
+    folder, key = jar_files[0].parent, _archive_key(jar_files, java)
+    return folder, key, _find_archive(folder, key)
 
 
 def project_archive(state_folder: Path) -> tuple[Path, str, Path | None]:
@@ -70,9 +69,9 @@ def archive_options(file: Path | None) -> list[str]:
     return [f'"{said}"', "-Xlog:cds*=off"] if said else []
 
 # %% ../../../nbs/targets/jvm/02_class_archive.ipynb #031bf28a
-ARCHIVE_ROOM_BYTES = 2_000_000_000
+_ARCHIVE_ROOM_BYTES = 2_000_000_000
 
 
 def has_room(folder: Path) -> bool:
     """The disk of a folder has room for a class archive and for a lakehouse beside it."""
-    return shutil.disk_usage(folder).free >= ARCHIVE_ROOM_BYTES
+    return shutil.disk_usage(folder).free >= _ARCHIVE_ROOM_BYTES

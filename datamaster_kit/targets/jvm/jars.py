@@ -20,8 +20,7 @@ from ...contract.fault import DatamasterError, code
 from ...project.private import make_private
 
 # %% auto #0
-__all__ = ['PINS', 'NO_JARS', 'FETCH_FAILED', 'Pin', 'is_intact', 'require_jars', 'write_trust_store', 'trust_options', 'ivy_jar',
-           'fetch_jar', 'install_jars']
+__all__ = ['PINS', 'Pin', 'is_intact', 'require_jars', 'install_jars']
 
 # %% ../../../nbs/targets/jvm/01_jars.ipynb #bfd1ec61
 @dataclass(frozen=True)
@@ -46,8 +45,8 @@ PINS = (
 )
 
 # %% ../../../nbs/targets/jvm/01_jars.ipynb #22c4545c
-NO_JARS = code("no-jars", "Delta's jars are not in the project's .datamaster folder, or are damaged.", "datamaster doctor --install")
-FETCH_FAILED = code("jar-not-fetched", "A jar could not be fetched, or is not the one that is pinned.",
+_NO_JARS = code("no-jars", "Delta's jars are not in the project's .datamaster folder, or are damaged.", "datamaster doctor --install")
+_FETCH_FAILED = code("jar-not-fetched", "A jar could not be fetched, or is not the one that is pinned.",
                     "check the network; behind a mirror, give Ivy's settings file in DATAMASTER_IVY_SETTINGS")
 
 
@@ -59,14 +58,14 @@ def is_intact(file: Path, pin: Pin) -> bool:
 def require_jars(state_folder: Path) -> tuple[Path, ...]:
     """Return the jars of a state folder, each read and compared with its checksum (10 MB, some 20 ms); raises DatamasterError naming every one that is missing or another."""
     files = tuple(state_folder / "jars" / pin.file for pin in PINS)
-    faults = [NO_JARS.fault(f"{file.name} {'is not the one that is pinned' if file.is_file() else 'is missing'}", file=str(file.parent))
+    faults = [_NO_JARS.fault(f"{file.name} {'is not the one that is pinned' if file.is_file() else 'is missing'}", file=str(file.parent))
               for file, pin in zip(files, PINS, strict=True) if not is_intact(file, pin)]
     if faults:
         raise DatamasterError(*faults)
     return files
 
 # %% ../../../nbs/targets/jvm/01_jars.ipynb #0d8a11de
-def write_trust_store(pem: str, file: Path) -> Path:
+def _write_trust_store(pem: str, file: Path) -> Path:
     """Write the certificates of a PEM text as a Java key store and return its file; the password is `changeit`, as is customary."""
     certificates = [ssl.PEM_cert_to_DER_cert(block) for block in re.findall(r"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", pem, re.DOTALL)]
     store = struct.pack(">III", 0xFEEDFEED, 2, len(certificates))
@@ -78,34 +77,34 @@ def write_trust_store(pem: str, file: Path) -> Path:
     return file
 
 
-def trust_options(folder: Path) -> list[str]:
+def _trust_options(folder: Path) -> list[str]:
     """Return Java's options that make it trust what `SSL_CERT_FILE` names; none where that is not set."""
     named = Path(os.environ.get("SSL_CERT_FILE") or os.devnull)
     if not named.is_file():
         return []
-    return [f"-Djavax.net.ssl.trustStore={write_trust_store(named.read_text(encoding='utf-8', errors='replace'), folder / 'trust.jks')}", "-Djavax.net.ssl.trustStorePassword=changeit"]
+    return [f"-Djavax.net.ssl.trustStore={_write_trust_store(named.read_text(encoding='utf-8', errors='replace'), folder / 'trust.jks')}", "-Djavax.net.ssl.trustStorePassword=changeit"]
 
 # %% ../../../nbs/targets/jvm/01_jars.ipynb #ed927216
-def ivy_jar() -> Path:
+def _ivy_jar() -> Path:
     """Return the Ivy that ships with Spark; raises DatamasterError where Spark is not installed."""
     spec = find_spec("pyspark")
     found = sorted(Path(spec.origin).parent.glob("jars/ivy-*.jar")) if spec and spec.origin else []
     if not found:
-        raise DatamasterError(FETCH_FAILED.fault("pyspark is not installed", hint="pip install 'datamaster_kit[local]'"))
+        raise DatamasterError(_FETCH_FAILED.fault("pyspark is not installed", hint="pip install 'datamaster_kit[local]'"))
     return found[-1]
 
 
-def fetch_jar(pin: Pin, java: Path, state_folder: Path, folder: Path) -> Path:
+def _fetch_jar(pin: Pin, java: Path, state_folder: Path, folder: Path) -> Path:
     """Fetch one jar into a folder and return its file; raises DatamasterError where that fails or the checksum differs."""
     settings = os.environ.get("DATAMASTER_IVY_SETTINGS")
-    command = [str(java / "bin" / "java"), f"-Duser.home={state_folder}", *trust_options(folder), "-jar", str(ivy_jar()), *(["-settings", settings] if settings else []),
+    command = [str(java / "bin" / "java"), f"-Duser.home={state_folder}", *_trust_options(folder), "-jar", str(_ivy_jar()), *(["-settings", settings] if settings else []),
                "-cache", str(state_folder / "ivy"), "-dependency", pin.organisation, pin.name, pin.version, "-notransitive", "-confs", "default",
                "-retrieve", str(folder / "[artifact]-[revision].[ext]")]
     shown = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
     file = folder / pin.file
     if not is_intact(file, pin):
         reason = "its checksum differs" if file.is_file() else (shown.stdout + shown.stderr).strip().splitlines()[-1:]
-        raise DatamasterError(FETCH_FAILED.fault(f"{pin.file}: {reason}"))
+        raise DatamasterError(_FETCH_FAILED.fault(f"{pin.file}: {reason}"))
     return file
 
 # %% ../../../nbs/targets/jvm/01_jars.ipynb #26f6718f
@@ -115,5 +114,5 @@ def install_jars(state_folder: Path, java: Path) -> tuple[Path, ...]:
     for pin in PINS:
         if not is_intact(folder / pin.file, pin):
             with tempfile.TemporaryDirectory(dir=state_folder) as draft:
-                fetch_jar(pin, java, state_folder.resolve(), Path(draft).resolve()).replace(folder / pin.file)
+                _fetch_jar(pin, java, state_folder.resolve(), Path(draft).resolve()).replace(folder / pin.file)
     return require_jars(state_folder)

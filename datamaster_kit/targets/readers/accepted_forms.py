@@ -8,12 +8,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 # %% auto #0
-__all__ = ['BLANKS_PATTERN', 'TRIM_PATTERN', 'NUMERAL_PATTERN', 'DAY_PATTERN', 'MINUTE_PATTERN', 'SECOND_PATTERN',
-           'OFFSET_PATTERN', 'ACCEPTED_FORMS', 'FORM_BY_TYPE', 'INTRODUCTION', 'CLOSING', 'AcceptedForm', 'values_page']
+__all__ = ['ACCEPTED_FORMS', 'FORM_BY_TYPE', 'values_page']
 
 # %% ../../../nbs/targets/readers/00_accepted_forms.ipynb #9cfd7463
 @dataclass(frozen=True)
-class AcceptedForm:
+class _AcceptedForm:
     """How the values of some types are written: `pattern` is what a text must match, `limits` what must hold of the value besides; with examples of both kinds."""
 
     types: tuple[str, ...]
@@ -25,43 +24,43 @@ class AcceptedForm:
     is_asked: bool = True
 
 
-BLANKS_PATTERN = r"[ \t\r\n]*"
-TRIM_PATTERN = r"[\x00-\x20\x7f]*"
-NUMERAL_PATTERN = r"[+-]?(?:[0-9]+[.]?[0-9]*|[.][0-9]+)(?:[eE][+-]?0*[0-9]{1,4})?"
-DAY_PATTERN = r"(?!0000)[0-9]{4}-(?:1[0-2]|0?[1-9])-(?:3[01]|[12][0-9]|0?[1-9])"
-MINUTE_PATTERN = r"(?:2[0-3]|[01]?[0-9]):[0-5][0-9]"
-SECOND_PATTERN = r":[0-5][0-9](?:[.][0-9]{1,6}0{0,12})?"
-OFFSET_PATTERN = r"(?: ?(?:Z|UTC|[+-][0-9]{2}(?::?[0-9]{2})?))?"
-ACCEPTED_FORMS: tuple[AcceptedForm, ...] = (
-    AcceptedForm(
-        ("byte", "short", "integer", "long"), f"{TRIM_PATTERN}[+-]?[0-9]+{TRIM_PATTERN}", "digits, with or without a sign", "it is within the type's range",
+_BLANKS_PATTERN = r"[ \t\r\n]*"
+_TRIM_PATTERN = r"[\x00-\x20\x7f]*"
+_NUMERAL_PATTERN = r"[+-]?(?:[0-9]+[.]?[0-9]*|[.][0-9]+)(?:[eE][+-]?0*[0-9]{1,4})?"
+_DAY_PATTERN = r"(?!0000)[0-9]{4}-(?:1[0-2]|0?[1-9])-(?:3[01]|[12][0-9]|0?[1-9])"
+_MINUTE_PATTERN = r"(?:2[0-3]|[01]?[0-9]):[0-5][0-9]"
+_SECOND_PATTERN = r":[0-5][0-9](?:[.][0-9]{1,6}0{0,12})?"
+_OFFSET_PATTERN = r"(?: ?(?:Z|UTC|[+-][0-9]{2}(?::?[0-9]{2})?))?"
+ACCEPTED_FORMS: tuple[_AcceptedForm, ...] = (
+    _AcceptedForm(
+        ("byte", "short", "integer", "long"), f"{_TRIM_PATTERN}[+-]?[0-9]+{_TRIM_PATTERN}", "digits, with or without a sign", "it is within the type's range",
         ("1", "-7", "+7", "007", " 12 "), ("1.0", "1e3", "1_000", "1,000", "0x1F", "\u0661", "", "99999999999999999999", "12 kg"), is_asked=False),
-    AcceptedForm(
-        ("decimal",), f"{BLANKS_PATTERN}{NUMERAL_PATTERN}{BLANKS_PATTERN}", "digits, one point, with or without a sign and an exponent", "no digit is lost: neither before the point nor behind it, zeros at the end apart (on runtime 17 a zero with a large exponent, such as 0e99, is rescued)",
+    _AcceptedForm(
+        ("decimal",), f"{_BLANKS_PATTERN}{_NUMERAL_PATTERN}{_BLANKS_PATTERN}", "digits, one point, with or without a sign and an exponent", "no digit is lost: neither before the point nor behind it, zeros at the end apart (on runtime 17 a zero with a large exponent, such as 0e99, is rescued)",
         ("1.50", "-0.5", ".5", "5.", "1e2", "1.500"), ("1,50", "1.505", "1_0", "1.5d", "NaN", "\u0661.5", "$1", "1.5.0")),
-    AcceptedForm(
-        ("float", "double"), f"{BLANKS_PATTERN}(?:{NUMERAL_PATTERN}|[+-]?(?i:inf|infinity)|(?i:nan)){BLANKS_PATTERN}", "as a decimal; or inf, infinity (with or without a sign) and nan, in any case",
+    _AcceptedForm(
+        ("float", "double"), f"{_BLANKS_PATTERN}(?:{_NUMERAL_PATTERN}|[+-]?(?i:inf|infinity)|(?i:nan)){_BLANKS_PATTERN}", "as a decimal; or inf, infinity (with or without a sign) and nan, in any case",
         "the nearest number is taken; none becomes infinite, and none but zero becomes zero", ("1.5", "1e30", "-.5", "NaN", "-Infinity", "inf"), ("1d", "12F", "0x1p3", "1,5", "1e400", "1e-400", "-nan", "+Inf.")),
-    AcceptedForm(
-        ("boolean",), f"{TRIM_PATTERN}(?i:true|false|t|f|yes|no|y|n|1|0){TRIM_PATTERN}", "true, t, yes, y, 1 or false, f, no, n, 0, in any case", "",
+    _AcceptedForm(
+        ("boolean",), f"{_TRIM_PATTERN}(?i:true|false|t|f|yes|no|y|n|1|0){_TRIM_PATTERN}", "true, t, yes, y, 1 or false, f, no, n, 0, in any case", "",
         ("true", "FALSE", "yes", "0"), ("on", "sim", "wahr", "2", "-1", "truth"), is_asked=False),
-    AcceptedForm(
-        ("date",), f"{BLANKS_PATTERN}{DAY_PATTERN}{BLANKS_PATTERN}", "year, month and day with hyphens, the year of four digits", "the day is in the calendar, from 0001-01-01 to 9999-12-31; a source's `dateFormat` takes the place of this form",
+    _AcceptedForm(
+        ("date",), f"{_BLANKS_PATTERN}{_DAY_PATTERN}{_BLANKS_PATTERN}", "year, month and day with hyphens, the year of four digits", "the day is in the calendar, from 0001-01-01 to 9999-12-31; a source's `dateFormat` takes the place of this form",
         ("2026-02-03", "2026-2-3", " 2026-02-03"), ("2026-02-30", "2026-1-1 x", "2026-01-01T10", "2026", "20260101", "12026-01-01", "0000-01-01", "01/02/2026", "2026-01-01abc")),
-    AcceptedForm(
-        ("timestamp",), f"{BLANKS_PATTERN}{DAY_PATTERN}(?:[ T]{MINUTE_PATTERN}(?:{SECOND_PATTERN}{OFFSET_PATTERN})?)?{BLANKS_PATTERN}",
+    _AcceptedForm(
+        ("timestamp",), f"{_BLANKS_PATTERN}{_DAY_PATTERN}(?:[ T]{_MINUTE_PATTERN}(?:{_SECOND_PATTERN}{_OFFSET_PATTERN})?)?{_BLANKS_PATTERN}",
         "a day (its first moment), or a day, a blank or T, and hours and minutes, with or without seconds; seconds have up to six digits behind their point, and may be followed by Z, UTC or an offset such as -03:00, -0300 or -03",
         "without an offset it is UTC; digits behind the sixth are zeros; a source's `timestampFormat` takes the place of this form",
         ("2026-01-05 10:00:00", "2026-01-05T10:00:00.123456Z", "2026-01-05 10:00:00-03:00", "2026-01-05 10:00", "2026-01-05", "2026-01-05 10:00:00.123456000"),
         ("10:00:00", "T10:00:00", "2026-01-05 10:00:00.123456789", "2026-01-05 24:00:00", "2026-06-30T23:59:60Z", "2026-01-05 10:00:00 EST", "2026-01-05 10:00Z", "2026-01-05T10", "2026-01-05 10:00:00 Europe/Berlin", "1767225600")),
-    AcceptedForm(
-        ("timestamp_ntz",), f"{BLANKS_PATTERN}{DAY_PATTERN}(?:[ T]{MINUTE_PATTERN}(?:{SECOND_PATTERN})?)?{BLANKS_PATTERN}", "as a timestamp, without an offset", "digits behind the sixth are zeros; a source's `timestampFormat` takes the place of this form",
+    _AcceptedForm(
+        ("timestamp_ntz",), f"{_BLANKS_PATTERN}{_DAY_PATTERN}(?:[ T]{_MINUTE_PATTERN}(?:{_SECOND_PATTERN})?)?{_BLANKS_PATTERN}", "as a timestamp, without an offset", "digits behind the sixth are zeros; a source's `timestampFormat` takes the place of this form",
         ("2026-01-05 10:00:00", "2026-01-05T10:00", "2026-01-05"), ("2026-01-05T10:00:00Z", "2026-01-05 10:00:00-03:00", "2026-01-05 10:00:00 EST", "10:00", "2026-01-05 10:00:00.1234567")),
 )
-FORM_BY_TYPE: dict[str, AcceptedForm] = {name: form for form in ACCEPTED_FORMS for name in form.types}
+FORM_BY_TYPE: dict[str, _AcceptedForm] = {name: form for form in ACCEPTED_FORMS for name in form.types}
 
 # %% ../../../nbs/targets/readers/00_accepted_forms.ipynb #a3ff1b6b
-INTRODUCTION = """# How values may be written
+_INTRODUCTION = """# How values may be written
 
 A value is what was written, or it is rescued: its column stays NULL, its text is kept in `carlton_rescued`, and the row breaks the rule `FIELD.type`, which keeps it out of silver. No cast guesses, rounds, cuts off, completes
 from the clock, or drops a character. This is so for csv, JSON, avro and parquet, and whichever way a file is read; `tests/targets/test_value_kinds.py` tries each type with texts near the borders.
@@ -71,7 +70,7 @@ Blanks, tabs and ends of lines around a value that is not text are no part of it
 | type | written as | and | accepted | rescued |
 |---|---|---|---|---|
 """
-CLOSING = """
+_CLOSING = """
 - **JSON**: a number and a text are read alike: `"1.50"` is what `1.50` is, and `"1,50"` is rescued. A number that is nobody's text (`1.0` for a whole number) is rescued as it was written; in a field of text it is the text that was written (`1.50`, `1e2`). A line, or with `multiLine` a file, is one value: where
   anything stands behind it, or a text has half of a surrogate pair, it is kept whole, as `_corrupt_record`.
 - **avro and parquet**: a column of the contract's type is taken as it is, but for what no reader of a table could give: days and moments outside the years from 1 to 9999 are rescued. One of another type is taken as its text would be, so that `5` fits a decimal and `5.5` and `1.0` no integer. A moment with a time zone is no moment without one, and bytes are
@@ -95,4 +94,4 @@ def values_page() -> str:
     for form in ACCEPTED_FORMS:
         examples = [", ".join(f"`{text}`" for text in texts if text.strip() == text and text) for texts in (form.accepted, form.refused)]
         rows.append(f"| {', '.join(form.types)} | {form.words} | {form.limits} | {examples[0]} | {examples[1]} |\n")
-    return INTRODUCTION + "".join(rows) + CLOSING
+    return _INTRODUCTION + "".join(rows) + _CLOSING

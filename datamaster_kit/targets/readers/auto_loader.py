@@ -26,12 +26,10 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
 # %% auto #0
-__all__ = ['CORRUPT_COLUMN', 'render_option', 'option_faults', 'control_options', 'auto_loader_options', 'schema_of',
-           'cloud_csv_rows', 'cloud_rows', 'loader_rescue_sql', 'read_new_cloud_files', 'is_totals_record',
-           'read_totals_texts', 'reconcile_totals']
+__all__ = ['option_faults', 'auto_loader_options', 'schema_of', 'cloud_rows', 'read_new_cloud_files', 'reconcile_totals']
 
 # %% ../../../nbs/targets/readers/13_auto_loader.ipynb #320a9710
-def render_option(value: Any) -> str:
+def _render_option(value: Any) -> str:
     """Return an option's value as Spark takes it."""
     return str(value).lower() if isinstance(value, bool) else str(value)
 
@@ -41,10 +39,10 @@ def option_faults(format: str, options: Mapping[str, Any]) -> list[Fault]:
     return [SOURCE_OPTION.fault(message, path=f"$.workflow.source.{name}", hint=hint) for message, name, hint in option_problems(format, options)]
 
 # %% ../../../nbs/targets/readers/13_auto_loader.ipynb #43d99399
-CORRUPT_COLUMN = "_datamaster_corrupt_record"
+_CORRUPT_COLUMN = "_datamaster_corrupt_record"
 
 
-def control_options(source: FileSource) -> dict[str, str]:
+def _control_options(source: FileSource) -> dict[str, str]:
     """Return what Auto Loader is told of control totals: to pass over the record before the header, and over files that are none of parquet or avro."""
     place = source.control.place if source.control else ""
     if place == "file" and source.format in ("parquet", "avro"):
@@ -57,17 +55,17 @@ def auto_loader_options(source: FileSource, schema_location: str) -> dict[str, s
     faults = option_faults(source.format, source.options)
     if faults:
         raise BadInput(*faults)
-    given = {f"cloudFiles.{name}" if name in CLOUD_OPTIONS else name: render_option(value) for name, value in reader_options(source.format, source.options).items()}
+    given = {f"cloudFiles.{name}" if name in CLOUD_OPTIONS else name: _render_option(value) for name, value in reader_options(source.format, source.options).items()}
     if source.format == "json":  # files of text have a schema that is fixed, so that nothing evolves
         format, _, options = text_read_options(source)
         return {**{name: value for name, value in given.items() if name != "cloudFiles.schemaEvolutionMode"}, **options, "cloudFiles.format": format}
-    defaults = {"cloudFiles.schemaEvolutionMode": "rescue", **control_options(source)}
+    defaults = {"cloudFiles.schemaEvolutionMode": "rescue", **_control_options(source)}
     fixed = {"cloudFiles.format": source.format, "cloudFiles.schemaLocation": schema_location, "rescuedDataColumn": RESCUE_COLUMN, "mode": "PERMISSIVE"}
     if source.format == "csv":
         given.pop("lineSep", None)  # found in the file: with one that is said, Spark takes no other
         defaults |= {"header": "true", "multiLine": "true"}
         fixed |= {"escape": quote_escape(source.options), "charToEscapeQuoteEscaping": quote_escape(source.options)}  # the latter is the byte 0 where none is said, and goes out of cells
-        fixed |= {"columnNameOfCorruptRecord": CORRUPT_COLUMN, "readerCaseSensitive": "false", "maxColumns": str(max(20_480, 2 * len(source.fields)))}
+        fixed |= {"columnNameOfCorruptRecord": _CORRUPT_COLUMN, "readerCaseSensitive": "false", "maxColumns": str(max(20_480, 2 * len(source.fields)))}
     return {**defaults, **given, **fixed}
 
 # %% ../../../nbs/targets/readers/13_auto_loader.ipynb #cd8bbd99
@@ -78,20 +76,20 @@ def schema_of(source: FileSource) -> str:
     if source.format == "json":
         return text_read_options(source)[1]
     if source.format == "csv":
-        return ", ".join(f"{quote(column)} STRING" for column in (*types_of(source), CORRUPT_COLUMN))
+        return ", ".join(f"{quote(column)} STRING" for column in (*types_of(source), _CORRUPT_COLUMN))
     return ", ".join(f"{quote(column)} {sql_type(bronze_type(type))}" for column, type in types_of(source).items())
 
 # %% ../../../nbs/targets/readers/13_auto_loader.ipynb #6c4ddaba
-def cloud_csv_rows(read: DataFrame, source: FileSource) -> DataFrame:
+def _cloud_csv_rows(read: DataFrame, source: FileSource) -> DataFrame:
     """Return what Auto Loader read of csv files, as rows of the contract; of a record that is malformed all the cells are left out, and its text is kept."""
     names = list(types_of(source))
     aliases, more = aliases_of(source), f"from_json({RESCUE_COLUMN}, 'MAP<STRING, STRING>')"
     former = {name: f"coalesce({', '.join(f'{more}[{sql_literal(alias)}]' for alias in aliases[name])})" for name in names if name in aliases}
     values = [f"coalesce({quote(name)}, {former[name]})" if name in former else quote(name) for name in names]
-    cells = [f"CASE WHEN {CORRUPT_COLUMN} IS NULL THEN {value} END AS {TEXT_COLUMN.format(index)}" for index, value in enumerate(values)]
+    cells = [f"CASE WHEN {_CORRUPT_COLUMN} IS NULL THEN {value} END AS {TEXT_COLUMN.format(index)}" for index, value in enumerate(values)]
     used = "".join(f" AND NOT ({quote(name)} IS NULL AND name IN ({', '.join(map(sql_literal, aliases[name]))}))" for name in former)
-    rescued = f"map_filter({more}, (name, value) -> name NOT IN ('_file_path', '{CORRUPT_COLUMN}'){used})"
-    texts = read.selectExpr(*cells, f"{CORRUPT_COLUMN} AS _corrupt_record", f"{rescued} AS _rescued", FILE_STRUCT)
+    rescued = f"map_filter({more}, (name, value) -> name NOT IN ('_file_path', '{_CORRUPT_COLUMN}'){used})"
+    texts = read.selectExpr(*cells, f"{_CORRUPT_COLUMN} AS _corrupt_record", f"{rescued} AS _rescued", FILE_STRUCT)
     return rows_of_texts(texts.selectExpr("*", f"CASE WHEN cardinality(_rescued) > 0 THEN to_json({escape_ingest_names('_rescued')}) END AS _datamaster_extra"), names, source, "_datamaster_extra")
 
 
@@ -101,10 +99,10 @@ def cloud_rows(read: DataFrame, source: FileSource) -> DataFrame:
         return rows_of_events(read, source)
     if source.format == "json":
         return rows_of_json(json_record_rows(read, source), source)
-    return cloud_csv_rows(read, source) if source.format == "csv" else read.selectExpr(*map(quote, types_of(source)), f"{loader_rescue_sql()} AS {RESCUE_COLUMN}", FILE_STRUCT)
+    return _cloud_csv_rows(read, source) if source.format == "csv" else read.selectExpr(*map(quote, types_of(source)), f"{_loader_rescue_sql()} AS {RESCUE_COLUMN}", FILE_STRUCT)
 
 
-def loader_rescue_sql() -> str:
+def _loader_rescue_sql() -> str:
     """Return SQL for what Auto Loader rescued of a row, in which no column of the file passes for what ingest says of a row."""
     told = f"from_json({RESCUE_COLUMN}, 'MAP<STRING, STRING>')"
     others = escape_ingest_names(f"map_filter({told}, (name, value) -> name != '_file_path')")
@@ -122,7 +120,7 @@ def read_new_cloud_files(spark: SparkSession, source: FileSource, checkpoint: st
     run_stream(cloud_rows(read, source), batch, checkpoint, interval)
 
 # %% ../../../nbs/targets/readers/13_auto_loader.ipynb #56996e32
-def is_totals_record(source: FileSource) -> str:
+def _is_totals_record(source: FileSource) -> str:
     """Return SQL that is true for a row that is a record of control totals, or of a file with those of others."""
     control = source.control
     if control is None or control.place == "header":
@@ -135,7 +133,7 @@ def is_totals_record(source: FileSource) -> str:
     return f"({' OR '.join(begins)})"
 
 
-def read_totals_texts(spark: SparkSession, source: FileSource, paths: Sequence[str]) -> dict[str, str]:
+def _read_totals_texts(spark: SparkSession, source: FileSource, paths: Sequence[str]) -> dict[str, str]:
     """Return the record of control totals, or the text of the file with them, of each file that has one, by path; of a file with several records none says anything."""
     control, found = source.control, dict[str, str]()
     if control is None or not paths:
@@ -157,10 +155,10 @@ def reconcile_totals(rows: DataFrame, source: FileSource) -> tuple[DataFrame, Fi
     control = source.control
     assert control is not None
     spark = rows.sparkSession
-    marked = rows.selectExpr("*", f"{is_totals_record(source)} AS _datamaster_is_control")
+    marked = rows.selectExpr("*", f"{_is_totals_record(source)} AS _datamaster_is_control")
     found = compute_totals(marked, control, source.fields, "NOT _datamaster_is_control")
     names = {path: name for path, row in found.items() if (name := control.data_name(unquote(row["name"])))}
-    texts = read_totals_texts(spark, source, [path for path in found if path not in names])
+    texts = _read_totals_texts(spark, source, [path for path in found if path not in names])
     kept, listed = marked.where("NOT _datamaster_is_control").drop("_datamaster_is_control"), list[ListedFile]()
     for path, row in found.items():
         name, moment = unquote(path).rpartition(f"{source.folder.rstrip('/').rpartition('/')[2]}/")[2], row["micros"] // 1000

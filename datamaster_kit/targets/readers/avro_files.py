@@ -23,13 +23,11 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
 # %% auto #0
-__all__ = ['LOGICAL_NUMBER_NAMES', 'AVRO_MEMBER_TYPES', 'CAPTURE_COLUMNS', 'CAPTURE_VALUE', 'BLOCK_START', 'ENQUEUED_PROPERTY',
-           'ENQUEUED_AT', 'PARTITION_PATTERN', 'EVENT_STRUCT', 'read_varint', 'avro_header_size', 'avro_damage',
-           'skip_bytes', 'avro_schema', 'Union', 'LogicalNumber', 'avro_full_name', 'types_by_name',
-           'with_logical_types', 'avro_logical_type', 'properties_json', 'read_captured_events', 'rows_of_events']
+__all__ = ['CAPTURE_COLUMNS', 'avro_header_size', 'avro_damage', 'avro_schema', 'Union', 'LogicalNumber', 'types_by_name',
+           'with_logical_types', 'read_captured_events', 'rows_of_events']
 
 # %% ../../../nbs/targets/readers/08_avro_files.ipynb #cfda6ddd
-def read_varint(file: IO[bytes]) -> int:
+def _read_varint(file: IO[bytes]) -> int:
     """Return the next number of an avro file (Avro, *Binary encoding*: variable length, zig-zag); raises EOFError where the file ends before it does."""
     found = shift = 0
     while True:
@@ -46,11 +44,11 @@ def _read_header(file: IO[bytes], size: int) -> bytes:
     """Return the mark that ends each block of an avro file, read from its header; raises EOFError where there is none."""
     if file.read(4) != b"Obj\x01":
         raise EOFError("it does not begin as an avro file does")
-    while count := read_varint(file):
+    while count := _read_varint(file):
         if count < 0:
-            read_varint(file)
+            _read_varint(file)
         for _ in range(2 * abs(count)):
-            skip_bytes(file, read_varint(file), size)
+            _skip_bytes(file, _read_varint(file), size)
     return file.read(16)
 
 
@@ -70,8 +68,8 @@ def avro_damage(path: Path) -> tuple[str, int]:
             mark = _read_header(file, size)
             whole = file.tell()
             while file.tell() < size:
-                read_varint(file)
-                skip_bytes(file, read_varint(file), size)
+                _read_varint(file)
+                _skip_bytes(file, _read_varint(file), size)
                 if file.read(16) != mark:
                     raise EOFError("a block does not end where it should")
                 whole = file.tell()
@@ -80,7 +78,7 @@ def avro_damage(path: Path) -> tuple[str, int]:
     return "", whole
 
 
-def skip_bytes(file: IO[bytes], count: int, size: int) -> None:
+def _skip_bytes(file: IO[bytes], count: int, size: int) -> None:
     """Go over some bytes of a file of a size; raises EOFError where there are not as many."""
     if count < 0 or file.tell() + count > size:
         raise EOFError("it ends within a block")
@@ -91,12 +89,12 @@ def avro_schema(path: Path) -> Any:
     """Return the schema that an avro file begins with (Avro, *Object container files*); raises EOFError or ValueError where it has none."""
     with path.open("rb") as file:
         file.seek(4)
-        while count := read_varint(file):
+        while count := _read_varint(file):
             if count < 0:
-                read_varint(file)
+                _read_varint(file)
             for _ in range(abs(count)):
-                name = file.read(read_varint(file))
-                value = file.read(read_varint(file))
+                name = file.read(_read_varint(file))
+                value = file.read(_read_varint(file))
                 if name == b"avro.schema":
                     return json.loads(value)
     raise ValueError("the file has no schema")
@@ -113,13 +111,13 @@ class LogicalNumber(Scalar):
     meaning: str = ""
 
 
-LOGICAL_NUMBER_NAMES = ("time-millis", "time-micros", "timestamp-nanos", "local-timestamp-nanos")
-AVRO_MEMBER_TYPES = {"int": Scalar("integer"), "long": Scalar("long"), "date": Scalar("date"), "timestamp-millis": Scalar("timestamp"), "timestamp-micros": Scalar("timestamp"),
+_LOGICAL_NUMBER_NAMES = ("time-millis", "time-micros", "timestamp-nanos", "local-timestamp-nanos")
+_AVRO_MEMBER_TYPES = {"int": Scalar("integer"), "long": Scalar("long"), "date": Scalar("date"), "timestamp-millis": Scalar("timestamp"), "timestamp-micros": Scalar("timestamp"),
            "local-timestamp-millis": Scalar("timestamp_ntz"), "local-timestamp-micros": Scalar("timestamp_ntz"),
-           "time-millis": LogicalNumber("integer", meaning="time-millis"), **{name: LogicalNumber("long", meaning=name) for name in LOGICAL_NUMBER_NAMES[1:]}}
+           "time-millis": LogicalNumber("integer", meaning="time-millis"), **{name: LogicalNumber("long", meaning=name) for name in _LOGICAL_NUMBER_NAMES[1:]}}
 
 
-def avro_full_name(said: Mapping[str, Any], space: str) -> str:
+def _avro_full_name(said: Mapping[str, Any], space: str) -> str:
     """Return the name of a named type of avro with its namespace (Avro, *Names*)."""
     name, own = str(said["name"]), said.get("namespace", space)
     return name if "." in name or not own else f"{own}.{name}"
@@ -131,8 +129,8 @@ def types_by_name(said: Any, space: str = "") -> dict[str, Any]:
         return {name: type for part in said for name, type in types_by_name(part, space).items()}
     if not isinstance(said, dict):
         return {}
-    own = {avro_full_name(said, space): said} if "name" in said and isinstance(said["type"], str) else {}
-    inner = avro_full_name(said, space).rpartition(".")[0] if own else space
+    own = {_avro_full_name(said, space): said} if "name" in said and isinstance(said["type"], str) else {}
+    inner = _avro_full_name(said, space).rpartition(".")[0] if own else space
     parts = [*(said.get(key) for key in ("type", "items", "values")), *(item["type"] for item in said.get("fields", ()))]
     return own | types_by_name([part for part in parts if isinstance(part, dict | list)], inner)
 
@@ -145,51 +143,51 @@ def with_logical_types(type: DataType, said: Any, named: Mapping[str, Any], spac
             return with_logical_types(type, parts[0], named, space)
         if isinstance(type, Struct):
             return Union(tuple(replace(item, type=with_logical_types(item.type, part, named, space)) for item, part in zip(type.fields, parts, strict=True)))
-        kinds = [avro_logical_type(part) for part in parts]
-        return type if set(kinds) <= {"int", "long", "float", "double"} else Union(tuple(Field(f"member{number}", AVRO_MEMBER_TYPES[kind]) for number, kind in enumerate(kinds)))
+        kinds = [_avro_logical_type(part) for part in parts]
+        return type if set(kinds) <= {"int", "long", "float", "double"} else Union(tuple(Field(f"member{number}", _AVRO_MEMBER_TYPES[kind]) for number, kind in enumerate(kinds)))
     if isinstance(said, str):
         full = said if "." in said or not space else f"{space}.{said}"
         found = named.get(full, named.get(said))
         return with_logical_types(type, found, named, full.rpartition(".")[0]) if found else type
     match type:
         case Struct(members) if "fields" in said:
-            inner = avro_full_name(said, space).rpartition(".")[0]
+            inner = _avro_full_name(said, space).rpartition(".")[0]
             return Struct(tuple(replace(item, type=with_logical_types(item.type, part["type"], named, inner)) for item, part in zip(members, said["fields"], strict=True)))
         case Array(element) if "items" in said:
             return Array(replace(element, type=with_logical_types(element.type, said["items"], named, space)))
         case Map(key, value) if "values" in said:
             return Map(key, replace(value, type=with_logical_types(value.type, said["values"], named, space)))
-        case Scalar("integer" | "long" as name) if said.get("logicalType") in LOGICAL_NUMBER_NAMES:
+        case Scalar("integer" | "long" as name) if said.get("logicalType") in _LOGICAL_NUMBER_NAMES:
             return LogicalNumber(name, meaning=said["logicalType"])
     return type if said["type"] in ("record", "error", "enum", "fixed", "array", "map") else with_logical_types(type, said["type"], named, space)
 
 
-def avro_logical_type(said: Any) -> str:
+def _avro_logical_type(said: Any) -> str:
     """Return the name of what a whole number of avro means: its logical type, where it is one that is known here, or its type."""
     if not isinstance(said, dict):
         return str(said)
-    return str(said["logicalType"]) if said.get("logicalType") in AVRO_MEMBER_TYPES else str(said["type"])
+    return str(said["logicalType"]) if said.get("logicalType") in _AVRO_MEMBER_TYPES else str(said["type"])
 
 # %% ../../../nbs/targets/readers/08_avro_files.ipynb #15d07ea1
 CAPTURE_COLUMNS = ", ".join(f"{column.name} {column.type}" for column in ENVELOPE_COLUMNS)
-CAPTURE_VALUE = "CASE WHEN is_valid_utf8(CAST(Body AS STRING)) THEN CAST(Body AS STRING) ELSE concat('0x', hex(Body)) END"
-CAPTURE_VALUE = f"coalesce({CAPTURE_VALUE}, '') AS value"
-BLOCK_START = "_metadata.file_block_start"
-ENQUEUED_PROPERTY = "SystemProperties['x-opt-enqueued-time'].member0"
-ENQUEUED_AT = (f"coalesce(timestamp_millis({ENQUEUED_PROPERTY}), try_to_timestamp(concat(trim(EnqueuedTimeUtc), ' +0000'), 'M/d/yyyy h:mm:ss a Z'), "
+_CAPTURE_VALUE = "CASE WHEN is_valid_utf8(CAST(Body AS STRING)) THEN CAST(Body AS STRING) ELSE concat('0x', hex(Body)) END"
+_CAPTURE_VALUE = f"coalesce({_CAPTURE_VALUE}, '') AS value"
+_BLOCK_START = "_metadata.file_block_start"
+_ENQUEUED_PROPERTY = "SystemProperties['x-opt-enqueued-time'].member0"
+_ENQUEUED_AT = (f"coalesce(timestamp_millis({_ENQUEUED_PROPERTY}), try_to_timestamp(concat(trim(EnqueuedTimeUtc), ' +0000'), 'M/d/yyyy h:mm:ss a Z'), "
                "CASE WHEN EnqueuedTimeUtc RLIKE '^ *[0-9]{4}-[0-9]{2}-[0-9]{2}[ T]' THEN try_cast(concat(rtrim('Z ', EnqueuedTimeUtc), 'Z') AS TIMESTAMP) END)")
-PARTITION_PATTERN = r"/([0-9]+)/[0-9]{4}/[0-9]{2}/[0-9]{2}/[0-9]{2}/[0-9]{2}/[0-9]{2}[^/]*$"
+_PARTITION_PATTERN = r"/([0-9]+)/[0-9]{4}/[0-9]{2}/[0-9]{2}/[0-9]{2}/[0-9]{2}/[0-9]{2}[^/]*$"
 
 
-def properties_json(column: str) -> str:
+def _properties_json(column: str) -> str:
     """Return SQL for an event's properties as JSON, NULL where it has none; bytes are in base 64."""
     value = "coalesce(CAST(value.member0 AS VARIANT), CAST(value.member1 AS VARIANT), CAST(coalesce(value.member2, base64(value.member3)) AS VARIANT))"
     return f"CASE WHEN cardinality({column}) > 0 THEN to_json(transform_values({column}, (name, value) -> {value})) END"
 
 
-EVENT_STRUCT = (f"named_struct('enqueued_at', {ENQUEUED_AT}, 'sequence_number', SequenceNumber, 'offset', Offset, "
-         f"'partition', nullif(regexp_extract(_datamaster_file.path, {sql_literal(PARTITION_PATTERN)}, 1), ''), "
-         f"'properties', {properties_json('Properties')}, 'system_properties', {properties_json('SystemProperties')})")
+_EVENT_STRUCT = (f"named_struct('enqueued_at', {_ENQUEUED_AT}, 'sequence_number', SequenceNumber, 'offset', Offset, "
+         f"'partition', nullif(regexp_extract(_datamaster_file.path, {sql_literal(_PARTITION_PATTERN)}, 1), ''), "
+         f"'properties', {_properties_json('Properties')}, 'system_properties', {_properties_json('SystemProperties')})")
 
 
 def read_captured_events(spark: SparkSession, files: Sequence[str], source: FileSource, place: str = FILE_STRUCT) -> DataFrame:
@@ -201,9 +199,9 @@ def rows_of_events(read: DataFrame, source: FileSource, place: str = FILE_STRUCT
     """Return captured events, read as CAPTURED says, as rows of the contract: one for each record; `_datamaster_file` has `event`, and `envelope` where it is kept."""
     columns = [column.name for column in ENVELOPE_COLUMNS]
     items = f"CASE WHEN startswith(ltrim({sql_literal(JSON_BLANKS)}, value), '[') THEN {json_items(strip_byte_order_mark('value'))} END"
-    events = read.selectExpr(*columns, CAPTURE_VALUE, place.replace(BLOCK_START, "SequenceNumber"))
+    events = read.selectExpr(*columns, _CAPTURE_VALUE, place.replace(_BLOCK_START, "SequenceNumber"))
     listed = events.selectExpr("*", f"{items} AS _items").selectExpr("*", "explode(coalesce(_items, array(value))) AS _record")
     own = "CASE WHEN _items IS NULL THEN Body ELSE CAST(_record AS BINARY) END"
     kept = ", ".join(f"'{name}', {own if name == 'Body' else name}" for name in columns)
-    members = f"_datamaster_file.*, {EVENT_STRUCT} AS event" + (f", named_struct({kept}) AS envelope" if source.keeps_envelope else "")
+    members = f"_datamaster_file.*, {_EVENT_STRUCT} AS event" + (f", named_struct({kept}) AS envelope" if source.keeps_envelope else "")
     return rows_of_json(listed.selectExpr("_record AS value", f"struct({members}) AS _datamaster_file"), source)

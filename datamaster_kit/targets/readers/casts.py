@@ -22,16 +22,13 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
 # %% auto #0
-__all__ = ['NUMBER_MARK', 'JSON_NUMBER_PATTERN', 'HALF_PAIR_PATTERN', 'ESCAPED_MARK', 'BEYOND_VARIANT', 'UNICODE_ESCAPE',
-           'RESCUE_COLUMN', 'INGEST_MEMBER_NAMES', 'IS_RECORD', 'READY_COLUMN', 'TEXT_COLUMN', 'ENVELOPE_TYPE',
-           'FILE_STRUCT', 'REST_COLUMN', 'exact_cast', 'within_years', 'parse_day_sql', 'parse_moment_sql',
-           'is_written_as', 'value_limits', 'unknown_members', 'has_digits', 'decimal_count', 'bronze_type',
-           'wider_decimal', 'cast_nested', 'let_sql', 'variant_parts', 'has_half_pair', 'mark_numbers',
-           'unmark_numbers', 'parse_whole_json', 'parse_marked_json', 'json_to_variant', 'strip_texts',
-           'variant_part_text', 'variant_text', 'cast_part', 'base64_bytes', 'is_castable_part', 'cast_fitting_part',
+__all__ = ['NUMBER_MARK', 'HALF_PAIR_PATTERN', 'ESCAPED_MARK', 'BEYOND_VARIANT', 'UNICODE_ESCAPE', 'RESCUE_COLUMN',
+           'INGEST_MEMBER_NAMES', 'IS_RECORD', 'READY_COLUMN', 'TEXT_COLUMN', 'FILE_STRUCT', 'REST_COLUMN',
+           'exact_cast', 'unknown_members', 'bronze_type', 'wider_decimal', 'let_sql', 'has_half_pair', 'mark_numbers',
+           'unmark_numbers', 'parse_whole_json', 'parse_marked_json', 'variant_text', 'base64_bytes',
            'parse_rescued_members', 'members_json', 'parse_rescued_texts', 'escape_ingest_names', 'render_rescued_json',
-           'match_header', 'select_typed_columns', 'file_url', 'file_name_of', 'file_literal', 'refusal_query',
-           'types_of', 'aliases_of', 'misfit_text', 'rows_of_texts', 'rest_of_row']
+           'match_header', 'file_url', 'file_name_of', 'file_literal', 'refusal_query', 'types_of', 'aliases_of',
+           'misfit_text', 'rows_of_texts', 'rest_of_row']
 
 # %% ../../../nbs/targets/readers/01_casts.ipynb #3120f89a
 def exact_cast(text: str, type: DataType, options: Mapping[str, Any] | None = None) -> str:
@@ -44,33 +41,33 @@ def exact_cast(text: str, type: DataType, options: Mapping[str, Any] | None = No
         case Scalar("string"):
             return text
         case Scalar("date") if "dateFormat" in options:
-            return within_years(parse_day_sql(text, str(options["dateFormat"])), str(options["dateFormat"]), sql)
+            return _within_years(_parse_day_sql(text, str(options["dateFormat"])), str(options["dateFormat"]), sql)
         case Scalar("timestamp" | "timestamp_ntz" as name) if "timestampFormat" in options:
-            return within_years(parse_moment_sql(text, str(options["timestampFormat"]), sql, name == "timestamp"), str(options["timestampFormat"]), sql)
+            return _within_years(_parse_moment_sql(text, str(options["timestampFormat"]), sql, name == "timestamp"), str(options["timestampFormat"]), sql)
         case Scalar("binary"):
             return f"CAST({text} AS BINARY)"
         case Scalar("variant"):
-            return json_to_variant(text)
+            return _json_to_variant(text)
         case Scalar(name) as scalar:
-            fits = [*([is_written_as(text, name)] if FORM_BY_TYPE[name].is_asked else []), *value_limits(text, scalar, sql)]
+            fits = [*([_is_written_as(text, name)] if FORM_BY_TYPE[name].is_asked else []), *_value_limits(text, scalar, sql)]
             return f"CASE WHEN {' AND '.join(fits)} THEN try_cast({text} AS {sql}) END" if fits else f"try_cast({text} AS {sql})"
-    return cast_nested(text, bronze_type(type), options)
+    return _cast_nested(text, bronze_type(type), options)
 
 
-def within_years(value: str, format: str, sql: str) -> str:
+def _within_years(value: str, format: str, sql: str) -> str:
     """Return SQL for a day or moment, of a type in SQL, of a text in a format; NULL where its year is not from 1 to 9999, or the format has none, so that Spark would take 1970."""
     has_year = re.search("[yu]", re.sub("'[^']*'", "", format))
     return f"CASE WHEN year({value}) BETWEEN 1 AND 9999 THEN {value} END" if has_year else f"CAST(NULL AS {sql})"
 
 
-def parse_day_sql(text: str, format: str) -> str:
+def _parse_day_sql(text: str, format: str) -> str:
     """Return SQL for the day that a text in a format is; NULL where it has a time of the day as well."""
     moment = f"try_to_timestamp({text}, {sql_literal(format)})"
     has_time = re.search("[aBHhKkmsSAnN]", re.sub("'[^']*'", "", format))
     return f"CASE WHEN {moment} = date_trunc('DAY', {moment}) THEN to_date({moment}) END" if has_time else f"to_date({moment})"
 
 
-def parse_moment_sql(text: str, format: str, sql: str, has_zone: bool) -> str:
+def _parse_moment_sql(text: str, format: str, sql: str, has_zone: bool) -> str:
     """Return SQL for the moment that a text in a format is, of a type in SQL; NULL where it has more digits than a moment keeps, or a zone and the type has none."""
     kept = format if has_zone else re.sub("('[^']*')|[VzOXxZ]+", r"\1", format)
     moment = f"CAST(try_to_timestamp({text}, {sql_literal(kept)}) AS {sql})"
@@ -82,15 +79,15 @@ def parse_moment_sql(text: str, format: str, sql: str, has_zone: bool) -> str:
     return f"CASE WHEN NOT {text} RLIKE {sql_literal(is_cut)} THEN {moment} END"
 
 
-def is_written_as(text: str, name: str) -> str:
+def _is_written_as(text: str, name: str) -> str:
     """Return SQL that is true for a text in the accepted form of a type."""
     return f"{text} RLIKE {sql_literal(f'^(?:{FORM_BY_TYPE[name].pattern})$')}"
 
 
-def value_limits(text: str, type: Scalar, sql: str) -> list[str]:
+def _value_limits(text: str, type: Scalar, sql: str) -> list[str]:
     """Return SQL that is true for a text, written as it should be, whose value is not another than was written: of a decimal with no digit lost, of a double neither infinite nor zero by being so large or small."""
     if type.name == "decimal":
-        return [has_digits(text, type.precision or 10, type.scale or 0)]
+        return [_has_digits(text, type.precision or 10, type.scale or 0)]
     if type.name in ("float", "double"):
         value = f"try_cast({text} AS {sql})"
         return [f"(abs({value}) != double('Infinity') OR lower({text}) LIKE '%inf%')", f"({value} != 0 OR NOT {text} RLIKE '^[^eE]*[1-9]')"]
@@ -106,15 +103,15 @@ def unknown_members(text: str, type: DataType) -> str:
     return f"nullif({unmark_numbers(f'to_json({left})')}, '{{}}')"
 
 
-def has_digits(text: str, precision: int, scale: int) -> str:
+def _has_digits(text: str, precision: int, scale: int) -> str:
     """Return SQL that is true for a text with so many digits after its point, or fewer, zeros at its end apart: casting it to a decimal loses none. With an exponent, a wider decimal tells."""
     exponent, wide = f"(locate('e', {text}) > 0 OR locate('E', {text}) > 0)", wider_decimal(precision, scale)
     mantissa = f"split_part(upper({text}), 'E', 1)"
-    digits = f"{decimal_count(mantissa)} - coalesce(try_cast(split_part(upper({text}), 'E', 2) AS INT), 0) <= {38 - (precision - scale)}"
-    return f"CASE WHEN {exponent} THEN {digits} AND try_cast({text} AS DECIMAL({precision},{scale})) = try_cast({text} AS {wide}) ELSE {decimal_count(text)} <= {scale} END"
+    digits = f"{_decimal_count(mantissa)} - coalesce(try_cast(split_part(upper({text}), 'E', 2) AS INT), 0) <= {38 - (precision - scale)}"
+    return f"CASE WHEN {exponent} THEN {digits} AND try_cast({text} AS DECIMAL({precision},{scale})) = try_cast({text} AS {wide}) ELSE {_decimal_count(text)} <= {scale} END"
 
 
-def decimal_count(text: str) -> str:
+def _decimal_count(text: str) -> str:
     """Return SQL for the number of digits after a text's point, without the zeros at its end."""
     return f"if(locate('.', {text}) = 0, 0, length(rtrim('0 \\t\\r\\n', {text})) - locate('.', {text}))"
 
@@ -129,9 +126,9 @@ def wider_decimal(precision: int, scale: int) -> str:
     return f"DECIMAL(38,{38 - (precision - scale)})"
 
 # %% ../../../nbs/targets/readers/01_casts.ipynb #6cf9580d
-def cast_nested(text: str, type: DataType, options: Mapping[str, Any]) -> str:
+def _cast_nested(text: str, type: DataType, options: Mapping[str, Any]) -> str:
     """Return SQL that casts JSON to a nested type, NULL where a part does not fit without loss; what a struct does not know stays out of it (`unknown_members`)."""
-    return let_sql(parse_marked_json(text), "whole", f"CASE WHEN whole IS NOT NULL AND {is_castable_part('whole', type, options)} THEN CAST({cast_fitting_part('whole', type, options)} AS {sql_type(type)}) END")
+    return let_sql(parse_marked_json(text), "whole", f"CASE WHEN whole IS NOT NULL AND {_is_castable_part('whole', type, options)} THEN CAST({_cast_fitting_part('whole', type, options)} AS {sql_type(type)}) END")
 
 
 def let_sql(value: str, name: str, body: str) -> str:
@@ -139,13 +136,13 @@ def let_sql(value: str, name: str, body: str) -> str:
     return f"element_at(transform(array({value}), {name} -> {body}), 1)"
 
 
-def variant_parts(part: str, kind: str) -> str:
+def _variant_parts(part: str, kind: str) -> str:
     """Return SQL for a variant as a list, or as a map with texts for names; NULL where it is none."""
     return f"try_variant_get({part}, '$', '{'ARRAY<VARIANT>' if kind == 'list' else 'MAP<STRING, VARIANT>'}')"
 
 # %% ../../../nbs/targets/readers/01_casts.ipynb #1a0abac7
 NUMBER_MARK = "\ue000\uf8ff\ue000"  # of Unicode's private use
-JSON_NUMBER_PATTERN = r'\G((?:[^"0-9-]++|"(?:[^"\\]++|\\.)*+")*+)(-?(?:0|[1-9][0-9]*+)(?:[.][0-9]++)?(?:[eE][+-]?[0-9]++)?)(?=\s*+(?:[,}\]]|$))'
+_JSON_NUMBER_PATTERN = r'\G((?:[^"0-9-]++|"(?:[^"\\]++|\\.)*+")*+)(-?(?:0|[1-9][0-9]*+)(?:[.][0-9]++)?(?:[eE][+-]?[0-9]++)?)(?=\s*+(?:[,}\]]|$))'
 HALF_PAIR_PATTERN = r"\G((?:[^\\]++|\\[^u]|\\u(?![dD][89a-fA-F])|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2})*+)\\u([dD][89a-fA-F][0-9a-fA-F]{2})"
 ESCAPED_MARK = r"(?i:\ue000|\\ue000)(?i:\uf8ff|\\uf8ff)"
 BEYOND_VARIANT = r"(?=[0-9.]{40})[0-9]+[.][0-9]|[0-9]{39}|[0-9.]{17}[eE]|[0-9.][eE][+-]?0*(?:[3-9][0-9]{2}|[0-9]{4})"
@@ -161,7 +158,7 @@ UNICODE_ESCAPE = "\\u"
 
 def mark_numbers(value: str) -> str:
     """Return SQL for JSON with each number as a text with a mark; possessive, so that no length of it needs a deep stack."""
-    return f"regexp_replace({value}, {sql_literal(JSON_NUMBER_PATTERN)}, '$1\"{NUMBER_MARK}$2\"')"
+    return f"regexp_replace({value}, {sql_literal(_JSON_NUMBER_PATTERN)}, '$1\"{NUMBER_MARK}$2\"')"
 
 
 def unmark_numbers(text: str) -> str:
@@ -176,42 +173,42 @@ def parse_whole_json(text: str) -> str:
 
 
 def parse_marked_json(text: str) -> str:
-    """Return SQL for JSON as a variant in which each number is a text with a mark (`variant_part_text`); NULL where the text is none, anything stands behind the value, or a text within it cannot be kept."""
+    """Return SQL for JSON as a variant in which each number is a text with a mark (`_variant_part_text`); NULL where the text is none, anything stands behind the value, or a text within it cannot be kept."""
     has_mark = f"contains(_text, {sql_literal(NUMBER_MARK)}) OR (contains(_text, {sql_literal(UNICODE_ESCAPE)}) AND _text RLIKE {sql_literal(ESCAPED_MARK)})"
     return let_sql(text, "_text", f"CASE WHEN NOT ({has_mark} OR {has_half_pair('_text')}) THEN {parse_whole_json(mark_numbers('_text'))} END")
 
 
-def json_to_variant(text: str) -> str:
+def _json_to_variant(text: str) -> str:
     """Return SQL for JSON as a variant; NULL where it would not hold what was written."""
-    return let_sql(text, "_text", f"CASE WHEN NOT ({strip_texts('_text')} RLIKE {sql_literal(BEYOND_VARIANT)} OR {has_half_pair('_text')}) THEN {parse_whole_json('_text')} END")
+    return let_sql(text, "_text", f"CASE WHEN NOT ({_strip_texts('_text')} RLIKE {sql_literal(BEYOND_VARIANT)} OR {has_half_pair('_text')}) THEN {parse_whole_json('_text')} END")
 
 
-def strip_texts(value: str) -> str:
+def _strip_texts(value: str) -> str:
     """Return SQL for JSON without what stands in quotes; in two steps, because Java's regular expressions need a stack as deep as an alternative is repeated."""
     escaped, quoted = sql_literal(r"\\."), sql_literal('"[^"]*"')
     return f"regexp_replace(regexp_replace({value}, {escaped}, ''), {quoted}, '')"
 
 # %% ../../../nbs/targets/readers/01_casts.ipynb #a9dfa8cc
-def variant_part_text(part: str) -> str:
+def _variant_part_text(part: str) -> str:
     """Return SQL for a variant of `parse_marked_json` as the text that a scalar type is cast from, a number as it is written; NULL for nothing."""
     return let_sql(f"try_variant_get({part}, '$', 'string')", "_said", f"CASE WHEN startswith(_said, {sql_literal(NUMBER_MARK)}) THEN substring(_said, {len(NUMBER_MARK) + 1}) WHEN contains(_said, {sql_literal(NUMBER_MARK)}) THEN {unmark_numbers('_said')} ELSE _said END")
 
 
 def variant_text(value: str) -> str:
     """Return SQL for a variant of `parse_marked_json` as text: anything nested as JSON, a scalar as it is written."""
-    return f"CASE WHEN schema_of_variant({value}) RLIKE '^(OBJECT|ARRAY)' THEN {unmark_numbers(f'to_json({value})')} ELSE {variant_part_text(value)} END"
+    return f"CASE WHEN schema_of_variant({value}) RLIKE '^(OBJECT|ARRAY)' THEN {unmark_numbers(f'to_json({value})')} ELSE {_variant_part_text(value)} END"
 
 
-def cast_part(part: str, type: Scalar, options: Mapping[str, Any], depth: int) -> str:
+def _cast_part(part: str, type: Scalar, options: Mapping[str, Any], depth: int) -> str:
     """Return SQL that casts a variant of `parse_marked_json` to a scalar type; within JSON bytes are in base 64, as `to_json` writes them."""
-    text, name = variant_part_text(part), f"text_{depth}"
+    text, name = _variant_part_text(part), f"text_{depth}"
     match type.name:
         case "string":
             return text
         case "binary":
             return base64_bytes(text)
         case "variant":
-            return json_to_variant(unmark_numbers(f"to_json({part})"))
+            return _json_to_variant(unmark_numbers(f"to_json({part})"))
     return let_sql(text, name, exact_cast(name, type, options))
 
 
@@ -220,39 +217,39 @@ def base64_bytes(text: str) -> str:
     return f"try_to_binary({text}, 'base64')"
 
 # %% ../../../nbs/targets/readers/01_casts.ipynb #b02f5eeb
-def is_castable_part(part: str, type: DataType, options: Mapping[str, Any], depth: int = 0) -> str:
+def _is_castable_part(part: str, type: DataType, options: Mapping[str, Any], depth: int = 0) -> str:
     """Return SQL that is true where a variant is nothing, or has a type with all of its parts, and knows no more members than it at any depth but the first."""
     item, key, parts = f"item_{depth}", f"key_{depth}", f"parts_{depth}"
     match type:
         case Scalar():
-            return f"({part} IS NULL OR is_variant_null({part}) OR ({cast_part(part, type, options, depth)}) IS NOT NULL)"
+            return f"({part} IS NULL OR is_variant_null({part}) OR ({_cast_part(part, type, options, depth)}) IS NOT NULL)"
         case Array(element):
-            inside = f"coalesce(forall({variant_parts(part, 'list')}, {item} -> {is_castable_part(item, element.type, options, depth + 1)}), false)"
+            inside = f"coalesce(forall({_variant_parts(part, 'list')}, {item} -> {_is_castable_part(item, element.type, options, depth + 1)}), false)"
         case Map(name, value):
             keys = let_sql(f"transform(map_keys({parts}), {key} -> {exact_cast(key, name.type, options)})", "keys", f"NOT exists(keys, {key} -> {key} IS NULL) AND cardinality(array_distinct(keys)) = cardinality(keys)")
-            inside = f"forall(array({variant_parts(part, 'map')}), {parts} -> {parts} IS NOT NULL AND {keys} AND forall(map_values({parts}), {item} -> {is_castable_part(item, value.type, options, depth + 1)}))"
+            inside = f"forall(array({_variant_parts(part, 'map')}), {parts} -> {parts} IS NOT NULL AND {keys} AND forall(map_values({parts}), {item} -> {_is_castable_part(item, value.type, options, depth + 1)}))"
         case Struct(members):
             known = [f"cardinality(array_except(map_keys({parts}), array({', '.join(sql_literal(item.column) for item in members)}))) = 0"] if depth else []
-            each = [is_castable_part(f"{parts}[{sql_literal(item.column)}]", item.type, options, depth + 1) for item in members]
-            inside = f"forall(array({variant_parts(part, 'map')}), {parts} -> {' AND '.join([f'{parts} IS NOT NULL', *known, *each])})"
+            each = [_is_castable_part(f"{parts}[{sql_literal(item.column)}]", item.type, options, depth + 1) for item in members]
+            inside = f"forall(array({_variant_parts(part, 'map')}), {parts} -> {' AND '.join([f'{parts} IS NOT NULL', *known, *each])})"
     return f"({part} IS NULL OR is_variant_null({part}) OR {inside})"
 
 
-def cast_fitting_part(part: str, type: DataType, options: Mapping[str, Any], depth: int = 0) -> str:
-    """Return SQL that casts a variant, of which `is_castable_part` is true, to a type."""
+def _cast_fitting_part(part: str, type: DataType, options: Mapping[str, Any], depth: int = 0) -> str:
+    """Return SQL that casts a variant, of which `_is_castable_part` is true, to a type."""
     item, key, parts = f"item_{depth}", f"key_{depth}", f"parts_{depth}"
     match type:
         case Scalar("variant"):
-            return f"CASE WHEN NOT is_variant_null({part}) THEN {cast_part(part, type, options, depth)} END"
+            return f"CASE WHEN NOT is_variant_null({part}) THEN {_cast_part(part, type, options, depth)} END"
         case Array(element):
-            return f"transform({variant_parts(part, 'list')}, {item} -> {cast_fitting_part(item, element.type, options, depth + 1)})"
+            return f"transform({_variant_parts(part, 'list')}, {item} -> {_cast_fitting_part(item, element.type, options, depth + 1)})"
         case Map(name, value):
-            keys, values = f"transform(map_keys({parts}), {key} -> {exact_cast(key, name.type, options)})", f"transform(map_values({parts}), {item} -> {cast_fitting_part(item, value.type, options, depth + 1)})"
-            return let_sql(variant_parts(part, "map"), parts, f"map_from_arrays({keys}, {values})")
+            keys, values = f"transform(map_keys({parts}), {key} -> {exact_cast(key, name.type, options)})", f"transform(map_values({parts}), {item} -> {_cast_fitting_part(item, value.type, options, depth + 1)})"
+            return let_sql(_variant_parts(part, "map"), parts, f"map_from_arrays({keys}, {values})")
         case Struct(members):
-            each = ", ".join(f"{sql_literal(item.column)}, {cast_fitting_part(f'{parts}[{sql_literal(item.column)}]', item.type, options, depth + 1)}" for item in members)
-            return let_sql(variant_parts(part, "map"), parts, f"CASE WHEN {parts} IS NOT NULL THEN named_struct({each}) END")
-    return cast_part(part, type, options, depth)
+            each = ", ".join(f"{sql_literal(item.column)}, {_cast_fitting_part(f'{parts}[{sql_literal(item.column)}]', item.type, options, depth + 1)}" for item in members)
+            return let_sql(_variant_parts(part, "map"), parts, f"CASE WHEN {parts} IS NOT NULL THEN named_struct({each}) END")
+    return _cast_part(part, type, options, depth)
 
 # %% ../../../nbs/targets/readers/01_casts.ipynb #af4196e4
 RESCUE_COLUMN = "carlton_rescued"
@@ -330,7 +327,7 @@ def match_header(header: Sequence[str], fields: Sequence[str], aliases: Mapping[
 READY_COLUMN = "_datamaster_ready_{}"
 
 
-def select_typed_columns(positions: Mapping[str, int], types: Mapping[str, DataType], text: str, options: Mapping[str, Any], ready: Collection[str] = ()) -> list[str]:
+def _select_typed_columns(positions: Mapping[str, int], types: Mapping[str, DataType], text: str, options: Mapping[str, Any], ready: Collection[str] = ()) -> list[str]:
     """Return a SELECT's columns: each field typed from its text, which is found at `text` formatted with the position, unless a field in `ready` has its value already, at READY."""
     columns = []
     for name, type in types.items():
@@ -345,7 +342,7 @@ def select_typed_columns(positions: Mapping[str, int], types: Mapping[str, DataT
 
 # %% ../../../nbs/targets/readers/01_casts.ipynb #e77332d6
 TEXT_COLUMN = "_datamaster_text_{}"
-ENVELOPE_TYPE = f"STRUCT<{', '.join(f'{column.name}: {column.type}' for column in ENVELOPE_COLUMNS)}>"
+_ENVELOPE_TYPE = f"STRUCT<{', '.join(f'{column.name}: {column.type}' for column in ENVELOPE_COLUMNS)}>"
 FILE_STRUCT = ("named_struct('path', _metadata.file_path, 'name', _metadata.file_name, 'size', _metadata.file_size, 'modification_time', _metadata.file_modification_time, "
         "'block_start', _metadata.file_block_start) AS _datamaster_file")
 
@@ -375,7 +372,7 @@ def refusal_query(source: FileSource, path: str, name: str, size: int, modified:
     columns = [f"CAST(NULL AS {sql_type(bronze_type(type))}) AS {quote(column)}" for column, type in types_of(source).items()]
     told = sql_literal(json.dumps({"_unreadable": reason, "_file_path": path}))
     members = {"event": EVENT_TYPE} if source.is_captured else {}
-    members |= {"envelope": ENVELOPE_TYPE} if source.keeps_envelope else {}
+    members |= {"envelope": _ENVELOPE_TYPE} if source.keeps_envelope else {}
     more = "".join(f", '{member}', CAST(NULL AS {kind})" for member, kind in members.items())
     return f"SELECT {', '.join([*columns, f'{told} AS {RESCUE_COLUMN}', file_literal(path, name, size, modified, f'CAST({size} AS BIGINT)', more)])}"
 
@@ -403,7 +400,7 @@ def rows_of_texts(texts: DataFrame, header: Sequence[str], source: FileSource, e
     """
     types = types_of(source)
     positions, extras = match_header(header, list(types), aliases_of(source))
-    typed = texts.selectExpr("*", *select_typed_columns(positions, types, TEXT_COLUMN, source.options, ready))
+    typed = texts.selectExpr("*", *_select_typed_columns(positions, types, TEXT_COLUMN, source.options, ready))
     misfits = [(name, misfit_text(quote(name), TEXT_COLUMN.format(position), types[name])) for name, position in positions.items() if bronze_type(types[name]) != Scalar("string")]
     misfits += [(name, TEXT_COLUMN.format(position)) for position, name in extras.items()]
     kept = render_rescued_json([*misfits, ("_corrupt_record", "_corrupt_record")], "_datamaster_file.path")

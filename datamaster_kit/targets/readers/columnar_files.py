@@ -24,56 +24,53 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
 # %% auto #0
-__all__ = ['WHOLE_NUMBER_TYPES', 'RAW_COLUMN', 'PAGE_SUMS', 'column_text', 'json_value_sql', 'is_logical_number',
-           'logical_number_text', 'number_members', 'is_same_type', 'is_valid_value', 'cast_scalar', 'fit_value',
-           'cast_column', 'unknown_text', 'has_text', 'utf8_guard_sql', 'read_columnar', 'with_moments',
-           'fields_of_file', 'find_lossy_moments', 'group_by_schema']
+__all__ = ['fit_value', 'read_columnar', 'group_by_schema']
 
 # %% ../../../nbs/targets/readers/09_columnar_files.ipynb #683c7f15
-def column_text(column: str, type: DataType) -> str:
+def _column_text(column: str, type: DataType) -> str:
     """Return SQL for a typed column as text: bytes as base 64 where they are not UTF-8, a moment with its offset, and what is nested as JSON."""
     match type:
         case Union(members):
-            return f"coalesce({', '.join(column_text(f'{column}._{number}', item.type) for number, item in enumerate(members))}, NULL)"
+            return f"coalesce({', '.join(_column_text(f'{column}._{number}', item.type) for number, item in enumerate(members))}, NULL)"
         case LogicalNumber():
-            return f"CASE WHEN {is_logical_number(column, type)} THEN {logical_number_text(column, type)} ELSE CAST({column} AS STRING) END"
+            return f"CASE WHEN {_is_logical_number(column, type)} THEN {_logical_number_text(column, type)} ELSE CAST({column} AS STRING) END"
         case Scalar("binary" | "string"):
             return f"coalesce(try_validate_utf8(CAST({column} AS STRING)), base64(CAST({column} AS BINARY)))"
         case Scalar("timestamp"):
             return f"(CAST({column} AS STRING) || date_format({column}, 'XXX'))"
         case Scalar(name) if name != "variant":
             return f"CAST({column} AS STRING)"
-    return f"to_json({json_value_sql(column, type)})"
+    return f"to_json({_json_value_sql(column, type)})"
 
 
-def json_value_sql(column: str, type: DataType, depth: int = 0) -> str:
+def _json_value_sql(column: str, type: DataType, depth: int = 0) -> str:
     """Return SQL for a value as one that JSON does not change: its moments, days and keys as texts, and of a union the value."""
     item, key = f"item_{depth}", f"key_{depth}"
     match type:
         case Union(members):
-            parts = [(json_value_sql(f"{column}._{number}", part.type, depth), part.type) for number, part in enumerate(members)]
+            parts = [(_json_value_sql(f"{column}._{number}", part.type, depth), part.type) for number, part in enumerate(members)]
             return f"coalesce({', '.join(f'CAST({value} AS VARIANT)' if isinstance(kind, Scalar) else f'to_variant_object({value})' for value, kind in parts)}, NULL)"
         case Array(element):
-            return f"transform({column}, {item} -> {json_value_sql(item, element.type, depth + 1)})"
+            return f"transform({column}, {item} -> {_json_value_sql(item, element.type, depth + 1)})"
         case Map(Field(type=Scalar("string")), value):  # a key may stand twice, which `map_from_arrays` refuses
-            return f"transform_values({column}, ({key}, {item}) -> {json_value_sql(item, value.type, depth + 1)})"
+            return f"transform_values({column}, ({key}, {item}) -> {_json_value_sql(item, value.type, depth + 1)})"
         case Map(name, value):
-            text = f"base64({key})" if name.type == Scalar("binary") else column_text(key, name.type)
-            return f"map_from_arrays(transform(map_keys({column}), {key} -> {text}), transform(map_values({column}), {item} -> {json_value_sql(item, value.type, depth + 1)}))"
+            text = f"base64({key})" if name.type == Scalar("binary") else _column_text(key, name.type)
+            return f"map_from_arrays(transform(map_keys({column}), {key} -> {text}), transform(map_values({column}), {item} -> {_json_value_sql(item, value.type, depth + 1)}))"
         case Struct(members) if members:
-            named = [f"{sql_literal(part.name)}, {json_value_sql(f'{column}._{number}', part.type, depth)}" for number, part in enumerate(members)]
+            named = [f"{sql_literal(part.name)}, {_json_value_sql(f'{column}._{number}', part.type, depth)}" for number, part in enumerate(members)]
             return f"CASE WHEN {column} IS NOT NULL THEN named_struct({', '.join(named)}) END"
         case LogicalNumber() | Scalar("string" | "date" | "time" | "timestamp" | "timestamp_ntz"):
-            return column_text(column, type)
+            return _column_text(column, type)
     return column
 
 
-def is_logical_number(column: str, type: LogicalNumber) -> str:
+def _is_logical_number(column: str, type: LogicalNumber) -> str:
     """Return SQL that is true for a number that can be what it means: a time is one of a day."""
     return {"time-millis": f"{column} BETWEEN 0 AND 86399999", "time-micros": f"{column} BETWEEN 0 AND 86399999999"}.get(type.meaning, "true")
 
 
-def logical_number_text(column: str, type: LogicalNumber) -> str:
+def _logical_number_text(column: str, type: LogicalNumber) -> str:
     """Return SQL for the text of a time, or of a moment in nanoseconds, that is there as a number."""
     start = "TIMESTAMP_NTZ'1970-01-01 00:00:00'"
     if type.meaning.startswith("time-"):
@@ -83,27 +80,27 @@ def logical_number_text(column: str, type: LogicalNumber) -> str:
     return f"(date_format({moment}, 'yyyy-MM-dd HH:mm:ss') || '.' || lpad(CAST({nanos} AS STRING), 9, '0') || '{'' if type.meaning.startswith('local') else 'Z'}')"
 
 # %% ../../../nbs/targets/readers/09_columnar_files.ipynb #b6a8a5c0
-WHOLE_NUMBER_TYPES = ("byte", "short", "integer", "long")
+_WHOLE_NUMBER_TYPES = ("byte", "short", "integer", "long")
 
 
-RAW_COLUMN = "_datamaster_raw_{}"
+_RAW_COLUMN = "_datamaster_raw_{}"
 
 
-def number_members(type: DataType) -> DataType:
+def _number_members(type: DataType) -> DataType:
     """Return the type, as Spark has it, with numbers for the names of its members, which a file may give names that no SQL can say."""
     match type:
         case LogicalNumber(name):
             return Scalar(name)
         case Array(element):
-            return Array(Field("element", number_members(element.type)))
+            return Array(Field("element", _number_members(element.type)))
         case Map(key, value):
-            return Map(Field("key", number_members(key.type)), Field("value", number_members(value.type)))
+            return Map(Field("key", _number_members(key.type)), Field("value", _number_members(value.type)))
         case Struct(members):
-            return Struct(tuple(Field(f"_{number}", number_members(item.type)) for number, item in enumerate(members)))
+            return Struct(tuple(Field(f"_{number}", _number_members(item.type)) for number, item in enumerate(members)))
     return type
 
 
-def is_same_type(there: DataType, wanted: DataType) -> bool:
+def _is_same_type(there: DataType, wanted: DataType) -> bool:
     """A value of the one type is one of the other as it is."""
     match there, wanted:
         case (LogicalNumber(), _) | (Union(), _):
@@ -111,15 +108,15 @@ def is_same_type(there: DataType, wanted: DataType) -> bool:
         case Scalar(), Scalar():
             return sql_type(there) == sql_type(wanted)
         case Array(one), Array(other):
-            return is_same_type(one.type, other.type)
+            return _is_same_type(one.type, other.type)
         case Map(key, value), Map(other_key, other_value):
-            return is_same_type(key.type, other_key.type) and is_same_type(value.type, other_value.type)
+            return _is_same_type(key.type, other_key.type) and _is_same_type(value.type, other_value.type)
         case Struct(some), Struct(others):
-            return [item.name for item in some] == [item.column for item in others] and all(is_same_type(one.type, other.type) for one, other in zip(some, others, strict=True))
+            return [item.name for item in some] == [item.column for item in others] and all(_is_same_type(one.type, other.type) for one, other in zip(some, others, strict=True))
     return False
 
 
-def is_valid_value(value: str, type: DataType, depth: int = 0) -> str:
+def _is_valid_value(value: str, type: DataType, depth: int = 0) -> str:
     """Return SQL that is true for a value, which is there, that every reader of a table can give.
 
     Its days and moments are of the years from 1 to 9999. Empty where each value is so.
@@ -127,7 +124,7 @@ def is_valid_value(value: str, type: DataType, depth: int = 0) -> str:
     item = f"item_{depth}"
 
     def each(of: str, part: DataType) -> str:
-        inside = is_valid_value(item, part, depth + 1)
+        inside = _is_valid_value(item, part, depth + 1)
         return f"forall({of}, {item} -> {item} IS NULL OR {inside})" if inside else ""
 
     match type:
@@ -139,22 +136,22 @@ def is_valid_value(value: str, type: DataType, depth: int = 0) -> str:
             checks = [each(f"map_keys({value})", key.type), each(f"map_values({value})", part.type)]
         case Struct(members):
             parts = {f"{value}._{number}": member.type for number, member in enumerate(members)}
-            found = {part: is_valid_value(part, kind, depth) for part, kind in parts.items()}
+            found = {part: _is_valid_value(part, kind, depth) for part, kind in parts.items()}
             checks = [f"({part} IS NULL OR {check})" for part, check in found.items() if check]
         case _:
             return ""
     return " AND ".join(filter(None, checks))
 
 
-def cast_scalar(value: str, there: DataType, wanted: Scalar) -> str:
+def _cast_scalar(value: str, there: DataType, wanted: Scalar) -> str:
     """Return SQL for a value of another type as a scalar one, NULL where it would not stay what it is: read as its text would be, and a number only where it is the same number."""
     kind = sql_type(wanted)
     match there, wanted:
-        case LogicalNumber(name), Scalar(other) if other in (*WHOLE_NUMBER_TYPES, "decimal", "float", "double"):
-            return value if name == other else cast_scalar(value, Scalar(name), wanted)
+        case LogicalNumber(name), Scalar(other) if other in (*_WHOLE_NUMBER_TYPES, "decimal", "float", "double"):
+            return value if name == other else _cast_scalar(value, Scalar(name), wanted)
         case LogicalNumber(), Scalar("string"):
-            return f"CASE WHEN {is_logical_number(value, there)} THEN {logical_number_text(value, there)} END"
-        case Scalar("binary"), Scalar():  # not by `column_text`: base 64 may look like a number
+            return f"CASE WHEN {_is_logical_number(value, there)} THEN {_logical_number_text(value, there)} END"
+        case Scalar("binary"), Scalar():  # not by `_column_text`: base 64 may look like a number
             text = f"try_validate_utf8(CAST({value} AS STRING))"
             is_text = wanted == Scalar("string")
             return text if is_text else let_sql(text, "_text", exact_cast("_text", wanted))
@@ -163,16 +160,16 @@ def cast_scalar(value: str, there: DataType, wanted: Scalar) -> str:
             return f"CASE WHEN is_valid_utf8({value}) THEN {cast} END" if wanted.name == "variant" else cast
         case Scalar("float" | "double" | "decimal"), Scalar("float" | "double"):
             return f"CASE WHEN try_cast(try_cast({value} AS {kind}) AS {sql_type(there)}) = {value} THEN try_cast({value} AS {kind}) END"
-        case Scalar(name), Scalar("float" | "double") if name in WHOLE_NUMBER_TYPES:
+        case Scalar(name), Scalar("float" | "double") if name in _WHOLE_NUMBER_TYPES:
             return f"CASE WHEN CAST({value} AS {kind}) < 9223372036854775807D AND CAST(CAST({value} AS {kind}) AS BIGINT) = {value} THEN CAST({value} AS {kind}) END"
-    return exact_cast(column_text(value, there), wanted)
+    return exact_cast(_column_text(value, there), wanted)
 
 
 def fit_value(value: str, there: DataType, wanted: DataType, depth: int = 0) -> tuple[str, str]:
     """Return SQL that is true where a value of another type fits one that bronze stores, with all of its parts, and SQL for it as such; what a struct does not know stays out of it at no depth but the first."""
     item, key, keys = f"item_{depth}", f"key_{depth}", f"keys_{depth}"
-    if is_same_type(there, wanted):
-        check = is_valid_value(value, there, depth)
+    if _is_same_type(there, wanted):
+        check = _is_valid_value(value, there, depth)
         fits = f"({value} IS NULL OR ({check}))" if check else "true"
         if isinstance(wanted, Scalar):
             return fits, f"CASE WHEN {check} THEN {value} END" if check else value
@@ -182,10 +179,10 @@ def fit_value(value: str, there: DataType, wanted: DataType, depth: int = 0) -> 
             each = [fit_value(f"{value}._{number}", part.type, wanted, depth) for number, part in enumerate(members)]
             return " AND ".join(fits for fits, _ in each), f"coalesce({', '.join(cast for _, cast in each)})"
         case (_, Scalar() as scalar):
-            cast = cast_scalar(value, there, scalar)
+            cast = _cast_scalar(value, there, scalar)
             return f"({value} IS NULL OR ({cast}) IS NOT NULL)", cast
         case (Scalar("string" | "variant"), _):
-            cast = exact_cast(column_text(value, there), wanted)
+            cast = exact_cast(_column_text(value, there), wanted)
             return f"({value} IS NULL OR ({cast}) IS NOT NULL)", cast
         case Array(some), Array(other):
             fits, cast = fit_value(item, some.type, other.type, depth + 1)
@@ -222,46 +219,46 @@ def _unknown_entries(value: str, wanted: Sequence[Field]) -> str:
     return f"map_filter({value}, (name, part) -> name NOT IN ({', '.join(sql_literal(item.column) for item in wanted)}))"
 
 
-def cast_column(column: str, there: DataType, wanted: DataType) -> str:
+def _cast_column(column: str, there: DataType, wanted: DataType) -> str:
     """Return SQL for a column as a type that bronze stores, NULL where a value does not fit it (`fit_value`)."""
     fits, cast = fit_value(column, there, wanted)
     return cast if isinstance(wanted, Scalar) else f"CASE WHEN {fits} THEN CAST({cast} AS {sql_type(wanted)}) END"
 
 
-def unknown_text(column: str, there: DataType, wanted: DataType) -> str:
+def _unknown_text(column: str, there: DataType, wanted: DataType) -> str:
     """Return SQL for what a struct does not know of a column, as JSON; NULL where there is nothing, or no struct is wanted."""
     if not isinstance(wanted, Struct):
         return "NULL"
     names = {item.column for item in wanted.fields}
     match there:
         case Union(members):
-            return f"coalesce({', '.join(unknown_text(f'{column}._{number}', item.type, wanted) for number, item in enumerate(members))}, NULL)"
+            return f"coalesce({', '.join(_unknown_text(f'{column}._{number}', item.type, wanted) for number, item in enumerate(members))}, NULL)"
         case Struct(members):
-            unknown = [f"{sql_literal(item.name)}, {json_value_sql(f'{column}._{number}', item.type)}" for number, item in enumerate(members) if item.name not in names]
+            unknown = [f"{sql_literal(item.name)}, {_json_value_sql(f'{column}._{number}', item.type)}" for number, item in enumerate(members) if item.name not in names]
             return f"nullif(to_json(named_struct({', '.join(unknown)})), '{{}}')" if unknown else "NULL"
         case Map():
-            return f"nullif({column_text(_unknown_entries(column, wanted.fields), there)}, '{{}}')"
-    return unknown_members(column_text(column, there), wanted)
+            return f"nullif({_column_text(_unknown_entries(column, wanted.fields), there)}, '{{}}')"
+    return unknown_members(_column_text(column, there), wanted)
 
 # %% ../../../nbs/targets/readers/09_columnar_files.ipynb #07de97d0
-def has_text(kind: DataType) -> bool:
+def _has_text(kind: DataType) -> bool:
     """A value of the type is a text, or has one in it."""
     match kind:
         case Array(element):
-            return has_text(element.type)
+            return _has_text(element.type)
         case Map(key, value):
-            return has_text(key.type) or has_text(value.type)
+            return _has_text(key.type) or _has_text(value.type)
         case Struct(members):
-            return any(has_text(member.type) for member in members)
+            return any(_has_text(member.type) for member in members)
     return kind in (Scalar("string"), Scalar("varchar"), Scalar("char"))
 
 
-def utf8_guard_sql(columns: Sequence[tuple[str, str, DataType]]) -> str:
+def _utf8_guard_sql(columns: Sequence[tuple[str, str, DataType]]) -> str:
     """Return SQL for `_datamaster_file` that ends with an error at a row in which a column, of name, SQL and type, has bytes that are no UTF-8.
 
     Texts of both formats are UTF-8 (Apache Parquet, *Logical types*, STRING; Apache Avro, *Primitive types*): others say that the file is damaged. One condition asks it of a whole row.
     """
-    texts = {name: column if isinstance(kind, Scalar) else f"CAST({column} AS STRING)" for name, column, kind in columns if has_text(kind)}
+    texts = {name: column if isinstance(kind, Scalar) else f"CAST({column} AS STRING)" for name, column, kind in columns if _has_text(kind)}
     if not texts:
         return "_datamaster_file"
     named = ", ".join(f"struct({sql_literal(name)} AS name, {text} AS text)" for name, text in texts.items())
@@ -270,40 +267,40 @@ def utf8_guard_sql(columns: Sequence[tuple[str, str, DataType]]) -> str:
     return f"CASE WHEN is_valid_utf8(concat_ws(' ', {', '.join(texts.values())})) THEN _datamaster_file ELSE {error} END"
 
 # %% ../../../nbs/targets/readers/09_columnar_files.ipynb #fbc6d045
-PAGE_SUMS = "parquet.page.verify-checksum.enabled"  # a page that has a checksum, and is not what it says, is none
+_PAGE_SUMS = "parquet.page.verify-checksum.enabled"  # a page that has a checksum, and is not what it says, is none
 
 
 def read_columnar(spark: SparkSession, files: Sequence[str], source: FileSource, place: str = FILE_STRUCT) -> DataFrame:
     """Return the rows of parquet or avro files that share a schema, as rows of the contract; `place` is the SQL of `_datamaster_file`."""
     from pyspark.sql.types import StructType
 
-    there = fields_of_file(spark, files[0], source.format)
+    there = _fields_of_file(spark, files[0], source.format)
     schema = StructType.fromJson({"type": "struct", "fields": [spark_field(item) for item in there]})
-    raw = spark.read.format(source.format).schema(schema).option(PAGE_SUMS, True).load(list(map(escape_glob, files)))
+    raw = spark.read.format(source.format).schema(schema).option(_PAGE_SUMS, True).load(list(map(escape_glob, files)))
     types = types_of(source)
     positions, extras = match_header([item.name for item in there], list(types), aliases_of(source))
-    alike = {index for name, index in positions.items() if is_same_type(there[index].type, bronze_type(types[name]))}
-    same = {index for index in alike if not is_valid_value("", there[index].type)}
+    alike = {index for name, index in positions.items() if _is_same_type(there[index].type, bronze_type(types[name]))}
+    same = {index for index in alike if not _is_valid_value("", there[index].type)}
     columns, misfits = [], []
     for name, type in types.items():
         wanted = bronze_type(type)
         if name not in positions:
             columns.append(f"CAST(NULL AS {sql_type(wanted)}) AS {quote(name)}")
             continue
-        column, kind = RAW_COLUMN.format(positions[name]), there[positions[name]].type
-        columns.append(f"{column if positions[name] in same else cast_column(column, kind, wanted)} AS {quote(name)}")
+        column, kind = _RAW_COLUMN.format(positions[name]), there[positions[name]].type
+        columns.append(f"{column if positions[name] in same else _cast_column(column, kind, wanted)} AS {quote(name)}")
         if positions[name] not in same:
-            misfits.append((name, f"CASE WHEN {quote(name)} IS NULL THEN {column_text(column, kind)} ELSE {unknown_text(column, kind, wanted)} END"))
-    misfits += [(name, column_text(RAW_COLUMN.format(index), there[index].type)) for index, name in extras.items()]
-    every = [RAW_COLUMN.format(index) for index in range(len(there))]
+            misfits.append((name, f"CASE WHEN {quote(name)} IS NULL THEN {_column_text(column, kind)} ELSE {_unknown_text(column, kind, wanted)} END"))
+    misfits += [(name, _column_text(_RAW_COLUMN.format(index), there[index].type)) for index, name in extras.items()]
+    every = [_RAW_COLUMN.format(index) for index in range(len(there))]
     whole = raw.select("*", raw.metadataColumn("_metadata").alias("_metadata")).toDF(*every, "_metadata")  # a file may have a column of that name, or of none
-    plain = [column if index in same or isinstance(item.type, Scalar) else f"CAST({column} AS {sql_type(number_members(item.type))}) AS {column}" for index, (column, item) in enumerate(zip(every, there, strict=True))]
-    checked = utf8_guard_sql([(item.name, column, item.type) for index, (column, item) in enumerate(zip(every, there, strict=True)) if index in alike])
+    plain = [column if index in same or isinstance(item.type, Scalar) else f"CAST({column} AS {sql_type(_number_members(item.type))}) AS {column}" for index, (column, item) in enumerate(zip(every, there, strict=True))]
+    checked = _utf8_guard_sql([(item.name, column, item.type) for index, (column, item) in enumerate(zip(every, there, strict=True)) if index in alike])
     typed = whole.selectExpr(*plain, place).selectExpr(*every, f"{checked} AS _datamaster_file", *columns)
     return typed.selectExpr(*map(quote, types), f"{render_rescued_json(misfits, '_datamaster_file.path')} AS {RESCUE_COLUMN}", "_datamaster_file")
 
 # %% ../../../nbs/targets/readers/09_columnar_files.ipynb #2d92874d
-def with_moments(there: DataType, said: Any) -> DataType:
+def _with_moments(there: DataType, said: Any) -> DataType:
     """Return the type of a parquet file's column with its moments in nanoseconds, which Spark reads as whole numbers; `said` is Arrow's type, None where it is not known."""
     from pyarrow import types
 
@@ -311,12 +308,12 @@ def with_moments(there: DataType, said: Any) -> DataType:
         case Scalar("long") if said is not None and types.is_timestamp(said):
             return LogicalNumber("long", meaning="timestamp-nanos" if said.tz else "local-timestamp-nanos")
         case Array(element) if hasattr(said, "value_type"):
-            return Array(replace(element, type=with_moments(element.type, said.value_type)))
+            return Array(replace(element, type=_with_moments(element.type, said.value_type)))
         case Map(key, value) if hasattr(said, "item_type"):
-            return Map(replace(key, type=with_moments(key.type, said.key_type)), replace(value, type=with_moments(value.type, said.item_type)))
+            return Map(replace(key, type=_with_moments(key.type, said.key_type)), replace(value, type=_with_moments(value.type, said.item_type)))
         case Struct(members) if said is not None and types.is_struct(said):
             known = {item.name: item.type for item in said}
-            return Struct(tuple(replace(item, type=with_moments(item.type, known.get(item.name))) for item in members))
+            return Struct(tuple(replace(item, type=_with_moments(item.type, known.get(item.name))) for item in members))
     return there
 
 
@@ -328,19 +325,19 @@ def _arrow_types(path: Path, there: Sequence[Field]) -> list[Any]:
     return [known.get(item.name) for item in there]
 
 
-def fields_of_file(spark: SparkSession, file: str, format: str) -> tuple[Field, ...]:
+def _fields_of_file(spark: SparkSession, file: str, format: str) -> tuple[Field, ...]:
     """Return the columns of a parquet or avro file; raises ValueError where it has none, and what Spark raises where its schema cannot be read."""
     there = fields_of_spark_schema(json.loads(spark.read.format(format).load(escape_glob(file)).schema.json()))
     if not there:
         raise ValueError("it has no column")
     if format != "avro":
-        return tuple(replace(item, type=with_moments(item.type, type)) for item, type in zip(there, _arrow_types(local_path(file), there), strict=True))
+        return tuple(replace(item, type=_with_moments(item.type, type)) for item, type in zip(there, _arrow_types(local_path(file), there), strict=True))
     said = avro_schema(local_path(file))
     found = with_logical_types(Struct(there), said, types_by_name(said))
     return found.fields if isinstance(found, Struct) and isinstance(said, dict) else there
 
 
-def find_lossy_moments(path: Path) -> str:
+def _find_lossy_moments(path: Path) -> str:
     """Return the name of a parquet file's column with moments in nanoseconds of which Spark keeps the microseconds, or an empty text."""
     from pyarrow import parquet
 
@@ -379,8 +376,8 @@ def group_by_schema(spark: SparkSession, files: Iterable[str], format: str) -> t
     reasons: dict[str, str] = {}
     for file in files:
         try:
-            fields = fields_of_file(spark, file, format)
-            if lost := find_lossy_moments(local_path(file)) if format == "parquet" else "":
+            fields = _fields_of_file(spark, file, format)
+            if lost := _find_lossy_moments(local_path(file)) if format == "parquet" else "":
                 raise ValueError(f"its column {lost} has moments with nanoseconds (INT96), which Spark would cut off")
             groups.setdefault(repr(fields), []).append(file)
         except Exception as error:  # a file that is none of its format stops no other

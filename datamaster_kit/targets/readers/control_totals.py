@@ -23,12 +23,11 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
 # %% auto #0
-__all__ = ['TOTAL_PATTERN', 'MOST_RECORD_BYTES', 'EMPTY_FILE_TOTALS', 'cells_in', 'join_duplicates', 'parse_totals_file',
-           'parse_totals', 'exact_sum_sql', 'compute_totals', 'compare_totals', 'check_totals', 'cut_totals_record',
-           'read_side_file']
+__all__ = ['MOST_RECORD_BYTES', 'EMPTY_FILE_TOTALS', 'cells_in', 'exact_sum_sql', 'compute_totals', 'check_totals',
+           'cut_totals_record', 'read_side_file']
 
 # %% ../../../nbs/targets/readers/06_control_totals.ipynb #2ff2b024
-TOTAL_PATTERN = re.compile(r"\s*([^=:;,\t]+?)\s*[=:]\s*(.*?)\s*")
+_TOTAL_PATTERN = re.compile(r"\s*([^=:;,\t]+?)\s*[=:]\s*(.*?)\s*")
 MOST_RECORD_BYTES = 1 << 20  # of a record, or a side file, with totals
 
 
@@ -38,7 +37,7 @@ def cells_in(record: str, options: Mapping[str, Any]) -> list[str]:
         return [cell.strip() for cell in next(records_in([record], options), [])]
 
 
-def join_duplicates(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
+def _join_duplicates(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
     """Return values by name; of a name that is there twice, all that is said, which is no number."""
     found = dict[str, str]()
     for name, value in pairs:
@@ -47,26 +46,26 @@ def join_duplicates(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
     return found
 
 
-def parse_totals_file(text: str, options: Mapping[str, Any]) -> dict[str, str]:
+def _parse_totals_file(text: str, options: Mapping[str, Any]) -> dict[str, str]:
     """Return the members of a file with totals, as texts; raises ValueError where it is none that is known."""
     text = text.removeprefix("\N{ZERO WIDTH NO-BREAK SPACE}").strip()
     if text.startswith("{"):
         found = json.loads(text, parse_float=str, parse_int=str, object_pairs_hook=list)
-        return join_duplicates((name, value.strip()) for name, value in found if isinstance(value, str))
+        return _join_duplicates((name, value.strip()) for name, value in found if isinstance(value, str))
     lines = [line for line in text.splitlines() if line.strip()]
-    pairs = [TOTAL_PATTERN.fullmatch(line) for line in lines]
+    pairs = [_TOTAL_PATTERN.fullmatch(line) for line in lines]
     if lines and all(pairs):
-        return join_duplicates((pair[1].strip(), pair[2].strip("\"'")) for pair in pairs if pair)
+        return _join_duplicates((pair[1].strip(), pair[2].strip("\"'")) for pair in pairs if pair)
     rows = [cells_in(line, options) for line in lines]
     if len(rows) != 2 or len(rows[0]) != len(rows[1]):
         raise ValueError("it is neither an object of JSON, nor lines of a name and a value, nor a header and one record of csv")
-    return join_duplicates(zip(*rows, strict=True))
+    return _join_duplicates(zip(*rows, strict=True))
 
 
-def parse_totals(control: ControlTotals, text: str, options: Mapping[str, Any]) -> dict[str, str]:
+def _parse_totals(control: ControlTotals, text: str, options: Mapping[str, Any]) -> dict[str, str]:
     """Return what the text of a record, or of a file, with totals says, by records and field; raises ValueError where it cannot be read."""
     if control.place == "file":
-        members = parse_totals_file(text, options)
+        members = _parse_totals_file(text, options)
     else:
         members = {str(number): cell for number, cell in enumerate(cells_in(text, options), start=1)}
     wanted = {**({RECORD_COUNT_NAME: control.count} if control.count else {}), **control.sums}
@@ -97,7 +96,7 @@ def compute_totals(rows: DataFrame, control: ControlTotals, fields: Iterable[Fie
 EMPTY_FILE_TOTALS = {RECORD_COUNT_NAME: "0"}
 
 
-def compare_totals(control: ControlTotals, said: Mapping[str, str], found: Mapping[str, str]) -> tuple[TotalComparison, ...]:
+def _compare_totals(control: ControlTotals, said: Mapping[str, str], found: Mapping[str, str]) -> tuple[TotalComparison, ...]:
     """Return the totals of a file: what is said of it beside what it has; of those that the model has no field for, none."""
     sums = [name for name in control.sums if name in found or found == EMPTY_FILE_TOTALS]
     return tuple(TotalComparison(name, said.get(name, ""), found.get(name, "0")) for name in ([RECORD_COUNT_NAME] if control.count else []) + sums)
@@ -109,7 +108,7 @@ def check_totals(control: ControlTotals, text: str | None, found: Mapping[str, s
     if text is None:
         return (), f"the file with its totals, {beside}, is not there" if beside else f"it has no {control.place}, a record that begins with {control.begins_with!r}"
     try:
-        totals = compare_totals(control, parse_totals(control, text, options), found)
+        totals = _compare_totals(control, _parse_totals(control, text, options), found)
     except (ValueError, RecursionError, csv.Error) as error:
         return (), f"the totals in {of} cannot be read: {error}"
     lacking = [total.words for total in totals if not total.is_equal]

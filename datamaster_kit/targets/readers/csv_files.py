@@ -30,12 +30,10 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
 # %% auto #0
-__all__ = ['CSV_OPTIONS', 'BLANK_LINES', 'CHUNK_BYTES', 'LINE_FEED', 'CARRIAGE_RETURN', 'MOST_UNKNOWN', 'NO_QUOTE', 'has_header',
-           'is_utf8', 'encoding_of', 'is_option_true', 'records_in', 'csv_records', 'csv_header', 'escape_of',
-           'local_path', 'escape_glob', 'Quotes', 'quotes_of', 'has_blank_records', 'quotes_between', 'range_bounds',
-           'whole_lines', 'quotes_in', 'are_paired', 'is_within_quotes', 'cell_limit', 'marks_of', 'needs_copy',
-           'has_blank_line', 'is_sure_to_close', 'CsvProfile', 'profile_csv', 'header_reason', 'fits_contract',
-           'read_csv', 'strip_envelope_column', 'csv_parts']
+__all__ = ['CSV_OPTIONS', 'CHUNK_BYTES', 'LINE_FEED', 'has_header', 'is_utf8', 'encoding_of', 'records_in', 'csv_records',
+           'escape_of', 'local_path', 'escape_glob', 'Quotes', 'range_bounds', 'whole_lines', 'is_within_quotes',
+           'marks_of', 'needs_copy', 'CsvProfile', 'profile_csv', 'header_reason', 'fits_contract', 'read_csv',
+           'strip_envelope_column', 'csv_parts']
 
 # %% ../../../nbs/targets/readers/05_csv_files.ipynb #2bf4f070
 CSV_OPTIONS = ("delimiter", "quote", "escape", "encoding", "nullValue", "emptyValue", "comment", "ignoreLeadingWhiteSpace", "ignoreTrailingWhiteSpace")
@@ -58,7 +56,7 @@ def encoding_of(options: Mapping[str, Any]) -> str:
     return "utf-8-sig" if found in ("utf-8", "ascii") else found
 
 
-def is_option_true(options: Mapping[str, Any], name: str) -> bool:
+def _is_option_true(options: Mapping[str, Any], name: str) -> bool:
     """An option is said to be true."""
     return str(options.get(name, False)).lower() == "true"
 
@@ -69,7 +67,7 @@ def records_in(lines: Iterable[str], options: Mapping[str, Any]) -> Iterator[lis
     if len(delimiter) > 1:
         yield from ([cell.strip(mark) for cell in line.rstrip("\r\n").split(delimiter)] for line in lines)
     else:
-        yield from csv.reader(lines, delimiter=delimiter, quotechar=mark or None, escapechar=escape_of(options), skipinitialspace=is_option_true(options, "ignoreLeadingWhiteSpace"))
+        yield from csv.reader(lines, delimiter=delimiter, quotechar=mark or None, escapechar=escape_of(options), skipinitialspace=_is_option_true(options, "ignoreLeadingWhiteSpace"))
 
 
 def csv_records(path: Path, options: Mapping[str, Any]) -> Generator[list[str]]:
@@ -87,7 +85,7 @@ def csv_records(path: Path, options: Mapping[str, Any]) -> Generator[list[str]]:
         yield from (record for record in records_in(kept(lines), options) if len(record) > 1 or last.strip(blanks))
 
 
-def csv_header(path: Path, options: Mapping[str, Any]) -> tuple[str, ...]:
+def _csv_header(path: Path, options: Mapping[str, Any]) -> tuple[str, ...]:
     """Return the cells of a csv file's first record; empty for an empty file. `options` are the source's."""
     with closing(csv_records(path, options)) as records:
         return tuple(cell.removeprefix("\N{ZERO WIDTH NO-BREAK SPACE}") for cell in next(records, ()))
@@ -117,12 +115,12 @@ class Quotes:
     are_plain: bool = False
 
 
-def quotes_of(path: Path, options: Mapping[str, Any]) -> Quotes:
+def _quotes_of(path: Path, options: Mapping[str, Any]) -> Quotes:
     """Return how a csv file is quoted. `options` are the source's."""
     if "multiLine" in options:
-        return Quotes(go_over_lines=is_option_true(options, "multiLine"))
+        return Quotes(go_over_lines=_is_option_true(options, "multiLine"))
     mark, delimiter = str(options.get("quote", '"')).encode(), str(options.get("delimiter", ",")).encode() or b","
-    if has_blank_records(path, delimiter):
+    if _has_blank_records(path, delimiter):
         return Quotes(go_over_lines=True)
     if not mark or path.stat().st_size == 0:
         return Quotes()
@@ -130,27 +128,27 @@ def quotes_of(path: Path, options: Mapping[str, Any]) -> Quotes:
         return Quotes(go_over_lines=True)
     bounds = range_bounds(path.stat().st_size, os.cpu_count() or 1)
     with ThreadPoolExecutor(len(bounds) - 1) as pool:
-        found = list(pool.map(lambda start, end: quotes_between(path, start, end, mark[0], delimiter[0]), bounds, bounds[1:]))
+        found = list(pool.map(lambda start, end: _quotes_between(path, start, end, mark[0], delimiter[0]), bounds, bounds[1:]))
     go_over_lines = any(quotes.go_over_lines for quotes in found)
     return Quotes(go_over_lines, are_plain=not go_over_lines and len(delimiter) == 1 and all(quotes.are_plain for quotes in found))
 
 
-def has_blank_records(path: Path, delimiter: bytes) -> bool:
+def _has_blank_records(path: Path, delimiter: bytes) -> bool:
     """A plain file that is delimited by blanks has a record of nothing else, which Spark takes for no record where it reads line by line."""
     if delimiter.strip(blanks_of(b"")) or packing_of(path):
         return False
-    return any(delimiter in found[1] for lines in whole_lines(path) for found in BLANK_LINES.finditer(b"\n" + lines))
+    return any(delimiter in found[1] for lines in whole_lines(path) for found in _BLANK_LINES.finditer(b"\n" + lines))
 
 
-BLANK_LINES = re.compile(rb"[\r\n]([\x00-\x09\x0b\x0c\x0e-\x20]+)(?=[\r\n]|\Z)")
+_BLANK_LINES = re.compile(rb"[\r\n]([\x00-\x09\x0b\x0c\x0e-\x20]+)(?=[\r\n]|\Z)")
 
 
-def quotes_between(path: Path, start: int, end: int, mark: int, delimiter: int) -> Quotes:
+def _quotes_between(path: Path, start: int, end: int, mark: int, delimiter: int) -> Quotes:
     """Return how the lines are quoted that begin between two bytes of a csv file, given the bytes of the quote and of the delimiter."""
     are_plain = True
     for lines in whole_lines(path, start, end):
         if mark in lines:
-            quotes = quotes_in(lines, mark, delimiter)
+            quotes = _quotes_in(lines, mark, delimiter)
             if quotes.go_over_lines:
                 return quotes
             are_plain = are_plain and quotes.are_plain
@@ -176,7 +174,7 @@ def whole_lines(path: Path, start: int = 0, end: int = sys.maxsize, size: int = 
             yield lines if lines.endswith(b"\n") else lines + file.readline()
 
 # %% ../../../nbs/targets/readers/05_csv_files.ipynb #8832536a
-def quotes_in(lines: bytes, mark: int, delimiter: int) -> Quotes:
+def _quotes_in(lines: bytes, mark: int, delimiter: int) -> Quotes:
     """Return how whole lines of csv are quoted, given the bytes of the quote and of the delimiter."""
     import numpy as np
 
@@ -184,16 +182,16 @@ def quotes_in(lines: bytes, mark: int, delimiter: int) -> Quotes:
     at = np.flatnonzero(text == mark)
     if len(at) % 2 or is_within_quotes(at, np.flatnonzero(text == LINE_FEED)):
         return Quotes(go_over_lines=True)
-    if b"\r" in lines and is_within_quotes(at, np.flatnonzero(text == CARRIAGE_RETURN)):
+    if b"\r" in lines and is_within_quotes(at, np.flatnonzero(text == _CARRIAGE_RETURN)):
         return Quotes(go_over_lines=True)
-    return Quotes(are_plain=are_paired(text, at, delimiter))
+    return Quotes(are_plain=_are_paired(text, at, delimiter))
 
 
-def are_paired(text: Any, at: Any, delimiter: int) -> bool:
+def _are_paired(text: Any, at: Any, delimiter: int) -> bool:
     """Each quote of a text opens or closes a cell, or is doubled within one; `at` are the offsets of the quotes, which are even in number."""
     import numpy as np
 
-    opens, closes, borders = at[::2], at[1::2], [delimiter, LINE_FEED, CARRIAGE_RETURN]
+    opens, closes, borders = at[::2], at[1::2], [delimiter, LINE_FEED, _CARRIAGE_RETURN]
     begins, ends = (opens == 0) | np.isin(text[opens - 1], borders), (closes == len(text) - 1) | np.isin(text[np.minimum(closes + 1, len(text) - 1)], borders)
     is_doubled = closes[:-1] + 1 == opens[1:]
     return bool((begins[1:] | is_doubled).all() and (ends[:-1] | is_doubled).all() and begins[:1].all() and ends[-1:].all())
@@ -206,10 +204,10 @@ def is_within_quotes(marks: Any, places: Any) -> bool:
     return bool((np.searchsorted(marks, places) % 2).any())
 
 
-LINE_FEED, CARRIAGE_RETURN = 10, 13
+LINE_FEED, _CARRIAGE_RETURN = 10, 13
 
 # %% ../../../nbs/targets/readers/05_csv_files.ipynb #241bf0be
-def cell_limit(columns: int) -> int:
+def _cell_limit(columns: int) -> int:
     """Return how many cells of a record the reader is told to take, of a file with so many columns."""
     return max(20_480, 2 * columns)
 
@@ -217,7 +215,7 @@ def cell_limit(columns: int) -> int:
 def marks_of(options: Mapping[str, Any], columns: int, quotes: Quotes) -> CsvMarks:
     """Return how a csv file is written, in UTF-8; `options` are the source's."""
     names = {"delimiter": options.get("delimiter") or ",", "quote": options.get("quote", '"'), "escape": escape_of(options) or "", "comment": options.get("comment", "")}
-    return CsvMarks(**{name: str(value).encode() for name, value in names.items()}, go_over_lines=quotes.go_over_lines, are_led_by_blanks=is_option_true(options, "ignoreLeadingWhiteSpace"), most_cells=cell_limit(columns))
+    return CsvMarks(**{name: str(value).encode() for name, value in names.items()}, go_over_lines=quotes.go_over_lines, are_led_by_blanks=_is_option_true(options, "ignoreLeadingWhiteSpace"), most_cells=_cell_limit(columns))
 
 
 def needs_copy(path: Path, marks: CsvMarks) -> bool:
@@ -228,17 +226,17 @@ def needs_copy(path: Path, marks: CsvMarks) -> bool:
     if not marks.go_over_lines or path.stat().st_size == 0:
         return False
     with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
-        return content.find(b"\r") >= 0 or has_blank_line(content, marks) or not (is_sure_to_close(content, marks) or not has_open_quote(content, marks))
+        return content.find(b"\r") >= 0 or _has_blank_line(content, marks) or not (_is_sure_to_close(content, marks) or not has_open_quote(content, marks))
 
 
-def has_blank_line(content: Any, marks: CsvMarks) -> bool:
+def _has_blank_line(content: Any, marks: CsvMarks) -> bool:
     """A line of a file whose lines end with `\n` has blanks and no cells."""
     starts = 3 if content[:3] == codecs.BOM_UTF8 else 0
     first = content[starts : starts + CHUNK_BYTES].partition(b"\n")[0]
-    return (bool(first) and not first.strip(blanks_of(marks.delimiter))) or any(marks.delimiter not in found[1] for found in BLANK_LINES.finditer(content))
+    return (bool(first) and not first.strip(blanks_of(marks.delimiter))) or any(marks.delimiter not in found[1] for found in _BLANK_LINES.finditer(content))
 
 
-def is_sure_to_close(content: Any, marks: CsvMarks) -> bool:
+def _is_sure_to_close(content: Any, marks: CsvMarks) -> bool:
     """Every quote of a file is known to open or close a cell, or to be doubled within one, and the last one closes."""
     import numpy as np
 
@@ -246,7 +244,7 @@ def is_sure_to_close(content: Any, marks: CsvMarks) -> bool:
         return False
     at = np.concatenate([np.flatnonzero(np.frombuffer(content[start : start + CHUNK_BYTES], np.uint8) == marks.quote[0]) + start for start in range(0, len(content), CHUNK_BYTES)])
     text = np.frombuffer(content[:], np.uint8)
-    return len(at) % 2 == 0 and are_paired(text, at, marks.delimiter[0])
+    return len(at) % 2 == 0 and _are_paired(text, at, marks.delimiter[0])
 
 # %% ../../../nbs/targets/readers/05_csv_files.ipynb #c099e541
 @dataclass(frozen=True)
@@ -269,20 +267,20 @@ class CsvProfile:
 def profile_csv(file: str, source: FileSource, copy: Path | None = None) -> CsvProfile:
     """Return what a csv file is, or what its copy is; raises what reading it raises."""
     path = copy or local_path(file)
-    header = csv_header(path, source.options)
-    quotes = quotes_of(path, source.options) if header else Quotes()
+    header = _csv_header(path, source.options)
+    quotes = _quotes_of(path, source.options) if header else Quotes()
     look = CsvProfile(file, header if has_header(source.options) or not header else tuple(types_of(source)), quotes, copy=copy)
     return replace(look, reason=header_reason(look.header, source))
 
 
-MOST_UNKNOWN = 2_000  # Spark plans a query in the square of its columns: 25,000 of them take minutes
+_MOST_UNKNOWN = 2_000  # Spark plans a query in the square of its columns: 25,000 of them take minutes
 
 
 def header_reason(header: Sequence[str], source: FileSource) -> str:
     """Return why a file's first record cannot be its header, or an empty text."""
     names = list(types_of(source))
-    if len(header) > len(names) + MOST_UNKNOWN:
-        return f"its header has {len(header)} columns, which is more than {MOST_UNKNOWN} beside those of the contract"
+    if len(header) > len(names) + _MOST_UNKNOWN:
+        return f"its header has {len(header)} columns, which is more than {_MOST_UNKNOWN} beside those of the contract"
     if not header or not names or match_header(header, names, aliases_of(source))[0]:
         return ""
     if header[0].startswith(ENVELOPE_MARK):
@@ -300,18 +298,18 @@ def fits_contract(spark: SparkSession, cells: Sequence[str], source: FileSource)
     return bool(spark.sql(f"SELECT {' AND '.join(casts)}").collect()[0][0])
 
 # %% ../../../nbs/targets/readers/05_csv_files.ipynb #759c8500
-NO_QUOTE = "\ufdd0"  # no character of a text; where it is told that there is none, Spark takes the byte 0 for it
+_NO_QUOTE = "\ufdd0"  # no character of a text; where it is told that there is none, Spark takes the byte 0 for it
 
 
 def read_csv(spark: SparkSession, files: Sequence[str], header: tuple[str, ...], has_long_records: bool, source: FileSource, place: str = FILE_STRUCT, is_enveloped: bool = False) -> DataFrame:
     """Return the rows of csv files that share a header, as rows of the contract; `place` is the SQL of `_datamaster_file`."""
     texts = [TEXT_COLUMN.format(index) for index in range(len(header))]
     schema = ", ".join([*(f"{text} STRING" for text in texts), "_corrupt_record STRING"])
-    options = {"header": has_header(source.options), "mode": "PERMISSIVE", "maxColumns": cell_limit(len(header)),
+    options = {"header": has_header(source.options), "mode": "PERMISSIVE", "maxColumns": _cell_limit(len(header)),
                **({"lineSep": "\n"} if has_long_records else {}),
                **{name: source.options[name] for name in CSV_OPTIONS if name in source.options}, "escape": quote_escape(source.options), "multiLine": has_long_records,
                "charToEscapeQuoteEscaping": quote_escape(source.options)}  # it is the byte 0 where none is said, and goes out of cells
-    options |= {"quote": NO_QUOTE} if source.options.get("quote") == "" else {}
+    options |= {"quote": _NO_QUOTE} if source.options.get("quote") == "" else {}
     raw = spark.read.schema(schema).options(**options).csv(list(map(escape_glob, files)))
     if is_enveloped:
         raw = raw.withColumn("_corrupt_record", strip_envelope_column(raw[texts[0]], raw["_corrupt_record"]))

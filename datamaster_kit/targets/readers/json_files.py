@@ -18,13 +18,9 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
 # %% auto #0
-__all__ = ['JSON_BLANKS', 'HALF_PAIR_REPLACEMENT', 'COPIED_VALUE_PATTERN', 'CHANGED_VALUE_PATTERN', 'BEYOND_DOUBLE',
-           'SMALL_NUMBER', 'LOOSE_TEXT', 'STRICT_OPTIONS', 'is_whole_file', 'text_read_options', 'read_json_records',
-           'json_record_rows', 'json_items', 'strip_byte_order_mark', 'is_object', 'colon_count', 'has_only_fields',
-           'plain_parse_type', 'exact_parse_type', 'is_exact_value', 'has_escape', 'member_pattern',
-           'java_literal_pattern', 'parse_record_sql', 'is_parsed', 'field_member_sql', 'exact_member_sql',
-           'lossy_number_patterns', 'inner_text_patterns', 'split_records', 'cast_record', 'rest_of_record',
-           'digit_conditions', 'read_json', 'any_record', 'rows_of_json', 'rows_of_records']
+__all__ = ['JSON_BLANKS', 'is_whole_file', 'text_read_options', 'read_json_records', 'json_record_rows', 'json_items',
+           'strip_byte_order_mark', 'has_only_fields', 'plain_parse_type', 'exact_parse_type', 'split_records',
+           'cast_record', 'rest_of_record', 'read_json', 'rows_of_json', 'rows_of_records']
 
 # %% ../../../nbs/targets/readers/07_json_files.ipynb #815879ad
 def is_whole_file(source: FileSource) -> bool:
@@ -64,14 +60,14 @@ JSON_BLANKS = " \t\r\n\N{ZERO WIDTH NO-BREAK SPACE}"
 def json_items(text: str) -> str:
     """Return SQL for the items of a list in JSON, each as JSON with its numbers and halves of surrogate pairs as they are written; NULL where the text is no list, anything stands behind it, or it has the mark of a number."""
     hidden = f"CASE WHEN contains(_list, {sql_literal(UNICODE_ESCAPE)}) THEN regexp_replace(_list, {sql_literal(HALF_PAIR_PATTERN)}, '$1{NUMBER_MARK}$2') ELSE _list END"
-    halves = f"regexp_replace(to_json(item), '{NUMBER_MARK}([dD][0-9a-fA-F]{{3}})', {sql_literal(HALF_PAIR_REPLACEMENT)})"  # first: a text that is one looks like a number with its mark
+    halves = f"regexp_replace(to_json(item), '{NUMBER_MARK}([dD][0-9a-fA-F]{{3}})', {sql_literal(_HALF_PAIR_REPLACEMENT)})"  # first: a text that is one looks like a number with its mark
     shown = unmark_numbers(halves)
     has_mark = f"contains(_list, {sql_literal(NUMBER_MARK)}) OR _list RLIKE {sql_literal(ESCAPED_MARK)}"
     items = let_sql(f"try_cast({parse_whole_json(mark_numbers(hidden))} AS ARRAY<VARIANT>)", "_items", f"transform(_items, item -> CASE WHEN item IS NULL THEN 'null' ELSE {shown} END)")
     return let_sql(text, "_list", f"CASE WHEN NOT ({has_mark}) THEN {items} END")
 
 
-HALF_PAIR_REPLACEMENT = r"\\u$1"
+_HALF_PAIR_REPLACEMENT = r"\\u$1"
 
 
 def strip_byte_order_mark(value: str) -> str:
@@ -79,7 +75,7 @@ def strip_byte_order_mark(value: str) -> str:
     return f"ltrim('\N{ZERO WIDTH NO-BREAK SPACE}', {value})"
 
 # %% ../../../nbs/targets/readers/07_json_files.ipynb #144cb5e3
-def is_object(names: Sequence[str]) -> str:
+def _is_object(names: Sequence[str]) -> str:
     """Return SQL over `value` and `_keys` that is true for an object with members of these names, each at most once, and nothing behind it."""
     known = f"array({', '.join(map(sql_literal, names))})"
     same = f"_keys = {known} OR (cardinality(_keys) = cardinality(array_distinct(_keys)) AND cardinality(array_except(_keys, {known})) = 0)"
@@ -87,7 +83,7 @@ def is_object(names: Sequence[str]) -> str:
     return f"coalesce(({same}) AND (locate('}}', value) = length(value) OR {is_alone}), false)"
 
 # %% ../../../nbs/targets/readers/07_json_files.ipynb #4102b5de
-def colon_count(text: str) -> str:
+def _colon_count(text: str) -> str:
     """Return SQL for the number of colons in a text."""
     return f"(octet_length({text}) - octet_length(replace({text}, ':', '')))"
 
@@ -97,8 +93,8 @@ def has_only_fields(types: Mapping[str, DataType]) -> str:
     found = " + ".join(f"CAST(_typed.{quote(name)} IS NOT NULL AS INT)" for name in types)
     texts = ", ".join(f"_typed.{quote(name)}" for name, type in types.items() if exact_parse_type(type) == "STRING")
     ends = "startswith(value, '{') AND endswith(value, '}') AND octet_length(replace(value, '}', '')) = octet_length(value) - 1"
-    among = f" OR (NOT contains(value, '\\\\') AND {colon_count('value')} = {found} + {colon_count(f'concat_ws({chr(39)}{chr(39)}, {texts})')})" if texts else ""
-    return f"{ends} AND ({colon_count('value')} = {found}{among})"
+    among = f" OR (NOT contains(value, '\\\\') AND {_colon_count('value')} = {found} + {_colon_count(f'concat_ws({chr(39)}{chr(39)}, {texts})')})" if texts else ""
+    return f"{ends} AND ({_colon_count('value')} = {found}{among})"
 
 # %% ../../../nbs/targets/readers/07_json_files.ipynb #19262433
 def plain_parse_type(type: DataType) -> str:
@@ -114,7 +110,7 @@ def exact_parse_type(type: DataType) -> str:
     return sql_type(bronze_type(type)) if bronze_type(type) in [Scalar(name) for name in ("short", "integer", "long", "double", "boolean")] else plain_parse_type(type)
 
 
-def is_exact_value(record: str, name: str, type: DataType, parsed: str) -> str:
+def _is_exact_value(record: str, name: str, type: DataType, parsed: str) -> str:
     """Return SQL that is true where a field's value in a parsed record, of the SQL type `parsed`, is what was written; empty where it always is."""
     value = f"{record}.{quote(name)}"
     match bronze_type(type):
@@ -126,91 +122,91 @@ def is_exact_value(record: str, name: str, type: DataType, parsed: str) -> str:
             begins = f"ascii({value})"
             is_text = f"({begins} > 57 AND {begins} != 91 AND {begins} != 123)" if kind != "variant" else f"{begins} > 57"
             is_whole = f"({begins} > 34 AND {begins} < 58 AND locate('.', {value}) = 0 AND {value} != '0')"
-            return f"({value} IS NULL OR {is_text} OR {is_whole} OR NOT {value} RLIKE {sql_literal(COPIED_VALUE_PATTERN)} OR NOT ({has_escape()} OR value RLIKE {sql_literal(member_pattern(name))}))"
+            return f"({value} IS NULL OR {is_text} OR {is_whole} OR NOT {value} RLIKE {sql_literal(_COPIED_VALUE_PATTERN)} OR NOT ({_has_escape()} OR value RLIKE {sql_literal(_member_pattern(name))}))"
         case Scalar():
             return ""
     return f"({value} IS NULL OR ascii({value}) = 91 OR ascii({value}) = 123)"
 
 
-COPIED_VALUE_PATTERN = r'^-?[0-9]+[.][0-9]+(?:E-?[0-9]+)?$|^0$|^"-?Infinity"$|^[{\[](?s:.*)(?:[0-9][.][0-9]|"-?Infinity"|[:,\[]0[,}\]])'
-CHANGED_VALUE_PATTERN = r"(?:-?[0-9]+[.eE]|-0|-?Inf|[{\[])"
+_COPIED_VALUE_PATTERN = r'^-?[0-9]+[.][0-9]+(?:E-?[0-9]+)?$|^0$|^"-?Infinity"$|^[{\[](?s:.*)(?:[0-9][.][0-9]|"-?Infinity"|[:,\[]0[,}\]])'
+_CHANGED_VALUE_PATTERN = r"(?:-?[0-9]+[.eE]|-0|-?Inf|[{\[])"
 
 
-def has_escape() -> str:
+def _has_escape() -> str:
     """Return SQL that is true for a record that has an escape, so that a name may be written in another way."""
     return f"contains(value, {sql_literal(chr(92))})"
 
 
-def member_pattern(name: str) -> str:
+def _member_pattern(name: str) -> str:
     """Return the pattern of a member of a name whose value is no text, and is written in another way than a parse copies it: `1.50` and `1e2` become 1.5 and 100.0."""
-    return rf'"{java_literal_pattern(name)}"\s*:\s*{CHANGED_VALUE_PATTERN}'
+    return rf'"{_java_literal_pattern(name)}"\s*:\s*{_CHANGED_VALUE_PATTERN}'
 
 
-def java_literal_pattern(name: str) -> str:
+def _java_literal_pattern(name: str) -> str:
     """Return the pattern of Java that is a name."""
     return "\\Q" + name.replace("\\E", "\\E\\\\E\\Q") + "\\E"
 
 
-def parse_record_sql(types: Mapping[str, str], options: str = "") -> str:
+def _parse_record_sql(types: Mapping[str, str], options: str = "") -> str:
     """Return SQL for `value` parsed to a struct of these SQL types, and of what could not be."""
     schema = sql_literal(", ".join([*(f"{quote(name)} {type}" for name, type in types.items()), "_corrupt_record STRING"]))
     return f"from_json(value, {schema}, map('columnNameOfCorruptRecord', '_corrupt_record'{options}))"
 
 
-def is_parsed(record: str, types: Mapping[str, DataType], parsed: Mapping[str, str]) -> str:
+def _is_parsed(record: str, types: Mapping[str, DataType], parsed: Mapping[str, str]) -> str:
     """Return SQL that is true where a parsed record has what was written, and never NULL."""
-    exact = filter(None, (is_exact_value(record, name, type, parsed[name]) for name, type in types.items()))
+    exact = filter(None, (_is_exact_value(record, name, type, parsed[name]) for name, type in types.items()))
     return f"coalesce({' AND '.join([f'{record} IS NOT NULL', f'{record}._corrupt_record IS NULL', *exact])}, false)"
 
 # %% ../../../nbs/targets/readers/07_json_files.ipynb #1cc81d48
-def field_member_sql(name: str, names: Sequence[str], aliases: Sequence[str] = ()) -> str:
+def _field_member_sql(name: str, names: Sequence[str], aliases: Sequence[str] = ()) -> str:
     """Return SQL for the name of the record's member that belongs to a field, under its name or else a former one, NULL where there is none."""
-    own = exact_member_sql(name, names)
-    return f"coalesce({', '.join([own, *(exact_member_sql(alias, names) for alias in aliases if alias not in names)])})" if aliases else own
+    own = _exact_member_sql(name, names)
+    return f"coalesce({', '.join([own, *(_exact_member_sql(alias, names) for alias in aliases if alias not in names)])})" if aliases else own
 
 
-def exact_member_sql(name: str, names: Sequence[str]) -> str:
+def _exact_member_sql(name: str, names: Sequence[str]) -> str:
     """Return SQL for the record's member of a name, as it is written or nearly; NULL where there is none."""
     nearly = f"filter(map_keys(_record), key -> lower(trim(key)) = {sql_literal(name.strip().lower())} AND key NOT IN ({', '.join(map(sql_literal, names))}))"
     return f"CASE WHEN map_contains_key(_record, {sql_literal(name)}) THEN {sql_literal(name)} ELSE try_element_at({nearly}, 1) END"
 
 # %% ../../../nbs/targets/readers/07_json_files.ipynb #0788d701
-BEYOND_DOUBLE = r"(?=[0-9.]{17})[0-9]+[.][0-9]|[0-9.]{16}[eE]|[0-9][eE][+]?[0-9]{3}"
-SMALL_NUMBER = r"[0-9.][eE]-0*[0-9]{2}"  # a parse would take what is too small for zero
-LOOSE_TEXT = r'"[-+.eE]*(?:[0-9][-+0-9.eE]*,|,[-+.,eE]*[0-9])[-+0-9.,eE]*"|"[-+0-9.,eE]*(?:\\u[0-9a-fA-F]{4}|[\p{Nd}&&[^0-9]])'
+_BEYOND_DOUBLE = r"(?=[0-9.]{17})[0-9]+[.][0-9]|[0-9.]{16}[eE]|[0-9][eE][+]?[0-9]{3}"
+_SMALL_NUMBER = r"[0-9.][eE]-0*[0-9]{2}"  # a parse would take what is too small for zero
+_LOOSE_TEXT = r'"[-+.eE]*(?:[0-9][-+0-9.eE]*,|,[-+.,eE]*[0-9])[-+0-9.,eE]*"|"[-+0-9.,eE]*(?:\\u[0-9a-fA-F]{4}|[\p{Nd}&&[^0-9]])'
 
 
-def lossy_number_patterns(types: Sequence[DataType]) -> list[str]:
+def _lossy_number_patterns(types: Sequence[DataType]) -> list[str]:
     """Return patterns of numbers of which the parse of a plain record may lose digits: any in a nested field, texts of which it drops a comma or takes digits of another script, and those that go beyond the widest decimal with the digits of a field before its point."""
     fewest = [38 - (kind.precision or 10) + (kind.scale or 0) for kind in map(bronze_type, types) if isinstance(kind, Scalar) and kind.name == "decimal"]
     within = [type for type in types if not isinstance(type, Scalar) or type.name == "variant"]
-    small = [SMALL_NUMBER] if within or any(bronze_type(type) in (Scalar("float"), Scalar("double")) for type in types) else []
-    return [*small, *([BEYOND_DOUBLE] if within else []), *dict.fromkeys(pattern for type in within for pattern in inner_text_patterns(type)), *([f"[.][0-9]{{{min(fewest) + 1}}}|[0-9][eE]-|{LOOSE_TEXT}"] if fewest else [])]
+    small = [_SMALL_NUMBER] if within or any(bronze_type(type) in (Scalar("float"), Scalar("double")) for type in types) else []
+    return [*small, *([_BEYOND_DOUBLE] if within else []), *dict.fromkeys(pattern for type in within for pattern in _inner_text_patterns(type)), *([f"[.][0-9]{{{min(fewest) + 1}}}|[0-9][eE]-|{_LOOSE_TEXT}"] if fewest else [])]
 
 
-def inner_text_patterns(type: DataType, before: str = "") -> list[str]:
-    """Return patterns of what is no text where a nested type has one, and is written in another way than a parse copies it (`member_pattern`); `before` is that of what stands before such a value."""
+def _inner_text_patterns(type: DataType, before: str = "") -> list[str]:
+    """Return patterns of what is no text where a nested type has one, and is written in another way than a parse copies it (`_member_pattern`); `before` is that of what stands before such a value."""
     match type:
         case Array(element):
-            return inner_text_patterns(element.type, r"[\[,]")
+            return _inner_text_patterns(element.type, r"[\[,]")
         case Map(_, value):
-            return inner_text_patterns(value.type, ":")
+            return _inner_text_patterns(value.type, ":")
         case Struct(members):
-            return [pattern for item in members for pattern in inner_text_patterns(item.type, f'"{java_literal_pattern(item.column)}"\\s*:')]
+            return [pattern for item in members for pattern in _inner_text_patterns(item.type, f'"{_java_literal_pattern(item.column)}"\\s*:')]
     if not before or bronze_type(type) != Scalar("string"):
         return []
-    return [before + r"\s*" + (CHANGED_VALUE_PATTERN if before.startswith('"') else CHANGED_VALUE_PATTERN.replace(r"|[{\[]", ""))]
+    return [before + r"\s*" + (_CHANGED_VALUE_PATTERN if before.startswith('"') else _CHANGED_VALUE_PATTERN.replace(r"|[{\[]", ""))]
 
 # %% ../../../nbs/targets/readers/07_json_files.ipynb #834ea5fa
-STRICT_OPTIONS = ", 'allowNonNumericNumbers', 'false', 'allowSingleQuotes', 'false'"
+_STRICT_OPTIONS = ", 'allowNonNumericNumbers', 'false', 'allowSingleQuotes', 'false'"
 
 
 def split_records(records: DataFrame, source: FileSource) -> DataFrame:
     """Return records with `_typed`, for those as they should be, or REST (`cast_record`)."""
     types = types_of(source)
     first = {name: exact_parse_type(type) for name, type in types.items()}
-    parsed = records.selectExpr("value", "_datamaster_file", f"{parse_record_sql(first, STRICT_OPTIONS)} AS _typed")
-    fits, is_known = f"{is_parsed('_typed', types, first)}{digit_conditions(types)}", let_sql("json_object_keys(value)", "_keys", is_object(list(types)))
+    parsed = records.selectExpr("value", "_datamaster_file", f"{_parse_record_sql(first, _STRICT_OPTIONS)} AS _typed")
+    fits, is_known = f"{_is_parsed('_typed', types, first)}{_digit_conditions(types)}", let_sql("json_object_keys(value)", "_keys", _is_object(list(types)))
     told = parsed.selectExpr("*", f"{fits} AS _fits").selectExpr("value", "_datamaster_file", f"CASE WHEN _fits AND (coalesce({has_only_fields(types)}, false) OR {is_known}) THEN _typed END AS _typed")
     to_cast = {index: type for index, type in enumerate(types.values()) if exact_parse_type(type) != "STRING"}
     return told.selectExpr("*", f"CASE WHEN _typed IS NULL THEN {cast_record(source, to_cast)} END AS {REST_COLUMN}")
@@ -232,16 +228,16 @@ def cast_record(source: FileSource, to_cast: Mapping[int, DataType]) -> str:
 
 
 def rest_of_record(types: Mapping[str, DataType], aliases: Mapping[str, Sequence[str]] | None = None) -> str:
-    """Return SQL for what a record says that is not as it should be, as a struct: `_parsed`, its fields (`plain_parse_type`), of a plain record, or of another `_any` (`any_record`)."""
+    """Return SQL for what a record says that is not as it should be, as a struct: `_parsed`, its fields (`plain_parse_type`), of a plain record, or of another `_any` (`_any_record`)."""
     second = {name: plain_parse_type(type) for name, type in types.items()}
-    plain = f"CASE WHEN {is_object(list(types))}{digit_conditions(types)} THEN {parse_record_sql(second)} END"
-    both = f"named_struct('_parsed', CASE WHEN _is_plain THEN _found END, '_any', CASE WHEN NOT _is_plain THEN {any_record(types, aliases)} END)"
-    return let_sql("json_object_keys(value)", "_keys", let_sql(plain, "_found", let_sql(is_parsed("_found", types, second), "_is_plain", both)))
+    plain = f"CASE WHEN {_is_object(list(types))}{_digit_conditions(types)} THEN {_parse_record_sql(second)} END"
+    both = f"named_struct('_parsed', CASE WHEN _is_plain THEN _found END, '_any', CASE WHEN NOT _is_plain THEN {_any_record(types, aliases)} END)"
+    return let_sql("json_object_keys(value)", "_keys", let_sql(plain, "_found", let_sql(_is_parsed("_found", types, second), "_is_plain", both)))
 
 
-def digit_conditions(types: Mapping[str, DataType]) -> str:
+def _digit_conditions(types: Mapping[str, DataType]) -> str:
     """Return the conditions, each after AND, that `value` has no half of a surrogate pair, and no number with more digits than a parse keeps."""
-    return f" AND NOT {has_half_pair('value')}" + "".join(f" AND NOT value RLIKE {sql_literal(pattern)}" for pattern in lossy_number_patterns(list(types.values())))
+    return f" AND NOT {has_half_pair('value')}" + "".join(f" AND NOT value RLIKE {sql_literal(pattern)}" for pattern in _lossy_number_patterns(list(types.values())))
 
 
 def read_json(spark: SparkSession, files: Sequence[str], source: FileSource, place: str = FILE_STRUCT) -> DataFrame:
@@ -249,10 +245,10 @@ def read_json(spark: SparkSession, files: Sequence[str], source: FileSource, pla
     return rows_of_json(read_json_records(spark, files, source, place), source)
 
 
-def any_record(types: Mapping[str, DataType], aliases: Mapping[str, Sequence[str]] | None = None) -> str:
+def _any_record(types: Mapping[str, DataType], aliases: Mapping[str, Sequence[str]] | None = None) -> str:
     """Return SQL for what an object of any kind says, as a struct: a text for each field (TEXT), `_datamaster_extra`, a JSON object with the rest, and `_corrupt_record`, which is `value` where that is no object."""
     names, record = list(types), f"try_cast({parse_marked_json(strip_byte_order_mark('value'))} AS MAP<STRING, VARIANT>)"
-    used = f"CASE WHEN _record IS NOT NULL THEN array({', '.join(field_member_sql(name, names, (aliases or {}).get(name, ())) for name in names)}) END"
+    used = f"CASE WHEN _record IS NOT NULL THEN array({', '.join(_field_member_sql(name, names, (aliases or {}).get(name, ())) for name in names)}) END"
     texts = [f"'{TEXT_COLUMN.format(index)}', {variant_text(f'_record[_used[{index}]]')}" for index in range(len(names))]
     told = f"to_json({escape_ingest_names('_left')})"
     left = "map_filter(_record, (name, value) -> NOT array_contains(array_compact(_used), name))"

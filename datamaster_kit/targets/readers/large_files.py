@@ -29,19 +29,11 @@ if TYPE_CHECKING:
     Parse = Callable[[Iterable[bytes]], Iterable[pyarrow.Table]]
 
 # %% auto #0
-__all__ = ['FIRST_DAY', 'PART_BYTES', 'ROWS_AT_A_TIME', 'BLANK_BYTES', 'HEX_PREFIXES', 'SMALL_EXPONENTS', 'SMALL_PIECE_ROWS',
-           'TEXTS_COLUMN', 'UNDIVIDED_BYTES', 'SMALL_VALUE', 'PAIR_OF_SURROGATES', 'SURROGATE', 'MEMBER_NAME_PATTERN',
-           'SCALAR_PATTERN', 'LEADING_COMMA_PATTERN', 'ESCAPE_PATTERN', 'MOST_NAMES', 'EXTRA_COLUMN', 'BLANKS_OF_JSON',
-           'LARGE_FILE_BYTES', 'CSV_OPTIONS_OF_BOTH', 'arrow_field_type', 'is_exact_column', 'line_chunks',
-           'drop_blank_lines', 'has_byte_pair', 'CsvCells', 'parse_csv_lines', 'columns_of_csv', 'cast_in_pieces',
-           'cast_exactly', 'values_and_texts', 'rows_of_columns', 'text_lists', 'arrow_csv_tables', 'insert_malformed',
-           'parse_json_lines', 'may_have_half', 'unknown_names', 'cut_members', 'last_byte_index', 'tables_of_json',
-           'kinds_of_json', 'rows_of_part', 'rows_of_lines', 'skip_header', 'range_batches', 'read_ranges',
-           'part_file_sql', 'is_large', 'is_for_arrow_csv', 'source_names', 'leading_lines', 'is_for_arrow_json',
-           'read_large_csv', 'is_arrow_text', 'column_declarations', 'read_large_json']
+__all__ = ['PART_BYTES', 'UNDIVIDED_BYTES', 'EXTRA_COLUMN', 'LARGE_FILE_BYTES', 'tables_of_json', 'kinds_of_json',
+           'is_for_arrow_csv', 'is_for_arrow_json', 'read_large_csv', 'read_large_json']
 
 # %% ../../../nbs/targets/readers/10_large_files.ipynb #f82c31ad
-def arrow_field_type(type: DataType) -> pyarrow.DataType:
+def _arrow_field_type(type: DataType) -> pyarrow.DataType:
     """Return the type that Arrow reads a field as: text where the field is one, or is left to Spark."""
     import pyarrow as pa
 
@@ -54,7 +46,7 @@ def arrow_field_type(type: DataType) -> pyarrow.DataType:
     return pa.string()
 
 # %% ../../../nbs/targets/readers/10_large_files.ipynb #d94eb2a3
-def is_exact_column(column: pyarrow.ChunkedArray) -> bool:
+def _is_exact_column(column: pyarrow.ChunkedArray) -> bool:
     """Every value of a parsed column is what was written: a decimal has no more digits than its type, a number is finite, a day is one of our era."""
     import pyarrow as pa
     import pyarrow.compute as pc
@@ -66,19 +58,19 @@ def is_exact_column(column: pyarrow.ChunkedArray) -> bool:
         return True
     least, most = pc.min_max(column).values()
     if pa.types.is_date(kind):
-        return bool(least.cast(pa.int32()).as_py() >= FIRST_DAY)
+        return bool(least.cast(pa.int32()).as_py() >= _FIRST_DAY)
     limit = 10 ** (kind.precision - kind.scale)
     return bool(-limit < least.as_py() and most.as_py() < limit)
 
 
-FIRST_DAY = -719_162  # 0001-01-01, in days from 1970-01-01
+_FIRST_DAY = -719_162  # 0001-01-01, in days from 1970-01-01
 
 # %% ../../../nbs/targets/readers/10_large_files.ipynb #fa6dc50a
 PART_BYTES = 4 << 20  # bytes that Arrow parses at a time
-ROWS_AT_A_TIME = 2048
+_ROWS_AT_A_TIME = 2048
 
 
-def line_chunks(path: Path, start: int, end: int, size: int) -> Iterator[bytes]:
+def _line_chunks(path: Path, start: int, end: int, size: int) -> Iterator[bytes]:
     """Yield the whole lines that begin between two bytes of a file, so many bytes at a time and the rest of a line; each ends with `\\n`."""
     for lines in whole_lines(path, start, end, size):
         if b"\r" in lines:
@@ -86,15 +78,15 @@ def line_chunks(path: Path, start: int, end: int, size: int) -> Iterator[bytes]:
         yield lines if lines.endswith(b"\n") else lines + b"\n"
 
 # %% ../../../nbs/targets/readers/10_large_files.ipynb #45f05d70
-BLANK_BYTES = bytes(range(33))
+_BLANK_BYTES = bytes(range(33))
 
 
-def drop_blank_lines(lines: bytes) -> bytes:
+def _drop_blank_lines(lines: bytes) -> bytes:
     """Return the lines that have more than blanks, as Spark's reader of csv understands them."""
-    return b"".join(line for line in lines.splitlines(keepends=True) if line.strip(BLANK_BYTES))
+    return b"".join(line for line in lines.splitlines(keepends=True) if line.strip(_BLANK_BYTES))
 
 
-def has_byte_pair(lines: bytes, *pairs: bytes) -> bool:
+def _has_byte_pair(lines: bytes, *pairs: bytes) -> bool:
     """One of the pairs of bytes stands somewhere in the lines; seven times as quick as a search of text for two characters."""
     import numpy as np
 
@@ -103,14 +95,14 @@ def has_byte_pair(lines: bytes, *pairs: bytes) -> bool:
 
 # %% ../../../nbs/targets/readers/10_large_files.ipynb #7ef8b63e
 @dataclass(frozen=True)
-class CsvCells:
+class _CsvCells:
     """How the cells of a csv file's lines are told apart, and the contract's type of each."""
 
     delimiter: str
     types: tuple[DataType, ...]
 
 
-def parse_csv_lines(lines: bytes, cells: CsvCells, kinds: Sequence[pyarrow.DataType]) -> tuple[pyarrow.Table, list[int]]:
+def _parse_csv_lines(lines: bytes, cells: _CsvCells, kinds: Sequence[pyarrow.DataType]) -> tuple[pyarrow.Table, list[int]]:
     """Return the rows of csv lines and the numbers, from 0, of lines with fewer or more cells; raises pyarrow.ArrowInvalid where a value is not of its column's type."""
     import pyarrow as pa
     from pyarrow import csv
@@ -129,18 +121,18 @@ def parse_csv_lines(lines: bytes, cells: CsvCells, kinds: Sequence[pyarrow.DataT
     return table, malformed
 
 
-def columns_of_csv(lines: bytes, cells: CsvCells, kinds: Sequence[pyarrow.DataType]) -> tuple[pyarrow.Table, list[int]]:
+def _columns_of_csv(lines: bytes, cells: _CsvCells, kinds: Sequence[pyarrow.DataType]) -> tuple[pyarrow.Table, list[int]]:
     """Return the rows of csv lines, in columns of these kinds, and the numbers of malformed lines; a column of which a value is not exactly of its kind is one of text."""
     import pyarrow as pa
 
-    if has_byte_pair(lines, *HEX_PREFIXES):
+    if _has_byte_pair(lines, *_HEX_PREFIXES):
         kinds = [pa.string() if pa.types.is_integer(kind) else kind for kind in kinds]
-    if has_byte_pair(lines, *SMALL_EXPONENTS):
+    if _has_byte_pair(lines, *_SMALL_EXPONENTS):
         kinds = [pa.string() if pa.types.is_floating(kind) else kind for kind in kinds]
     while True:
         try:
-            table, malformed = parse_csv_lines(lines, cells, kinds)
-            refused = [index for index, column in enumerate(table.columns) if not is_exact_column(column)]
+            table, malformed = _parse_csv_lines(lines, cells, kinds)
+            refused = [index for index, column in enumerate(table.columns) if not _is_exact_column(column)]
         except pa.ArrowInvalid as error:
             said = re.match(r"In CSV column #(\d+)", str(error))
             refused = [int(said[1])] if said else list(range(len(kinds)))
@@ -149,28 +141,28 @@ def columns_of_csv(lines: bytes, cells: CsvCells, kinds: Sequence[pyarrow.DataTy
         kinds = [pa.string() if index in refused else kind for index, kind in enumerate(kinds)]
 
 
-HEX_PREFIXES = (b"0x", b"0X")  # Arrow would take it for a whole number
-SMALL_EXPONENTS = (b"e-", b"E-")  # Arrow would take what is too small for zero
+_HEX_PREFIXES = (b"0x", b"0X")  # Arrow would take it for a whole number
+_SMALL_EXPONENTS = (b"e-", b"E-")  # Arrow would take what is too small for zero
 
 # %% ../../../nbs/targets/readers/10_large_files.ipynb #8cb8e207
-SMALL_PIECE_ROWS = 128
+_SMALL_PIECE_ROWS = 128
 
 
-def cast_in_pieces(texts: pyarrow.Array, kind: pyarrow.DataType) -> Iterator[pyarrow.Array]:
+def _cast_in_pieces(texts: pyarrow.Array, kind: pyarrow.DataType) -> Iterator[pyarrow.Array]:
     """Yield a column of texts in pieces: of the kind where each text of the piece is exactly a value of it, and of texts where one is not."""
     import pyarrow as pa
 
-    values = cast_exactly(texts, kind)
+    values = _cast_exactly(texts, kind)
     if values is not None:
         yield values
-    elif len(texts) <= SMALL_PIECE_ROWS or pa.types.is_boolean(kind):
+    elif len(texts) <= _SMALL_PIECE_ROWS or pa.types.is_boolean(kind):
         yield texts
     else:
-        yield from cast_in_pieces(texts[: len(texts) // 2], kind)
-        yield from cast_in_pieces(texts[len(texts) // 2 :], kind)
+        yield from _cast_in_pieces(texts[: len(texts) // 2], kind)
+        yield from _cast_in_pieces(texts[len(texts) // 2 :], kind)
 
 
-def cast_exactly(texts: pyarrow.Array, kind: pyarrow.DataType) -> pyarrow.Array | None:
+def _cast_exactly(texts: pyarrow.Array, kind: pyarrow.DataType) -> pyarrow.Array | None:
     """Return texts as values of a kind, or None where one is not exactly such a value as it is written."""
     import pyarrow as pa
     import pyarrow.compute as pc
@@ -183,38 +175,38 @@ def cast_exactly(texts: pyarrow.Array, kind: pyarrow.DataType) -> pyarrow.Array 
         values = texts.cast(kind)
     except pa.ArrowInvalid:
         return None
-    return values if is_exact_column(pa.chunked_array([values])) else None
+    return values if _is_exact_column(pa.chunked_array([values])) else None
 
 
-def values_and_texts(column: pyarrow.Array, kind: pyarrow.DataType) -> tuple[pyarrow.Array, pyarrow.Array | None]:
+def _values_and_texts(column: pyarrow.Array, kind: pyarrow.DataType) -> tuple[pyarrow.Array, pyarrow.Array | None]:
     """Return the values of a column that are of a kind, and the texts of those that are not (None: all are)."""
     import pyarrow as pa
 
     if column.type == kind:
         return column, None
-    pieces = [(piece, None) if piece.type == kind else (pa.nulls(len(piece), kind), piece) for piece in cast_in_pieces(column, kind)]
+    pieces = [(piece, None) if piece.type == kind else (pa.nulls(len(piece), kind), piece) for piece in _cast_in_pieces(column, kind)]
     values = pa.concat_arrays([value for value, _ in pieces])
     if all(text is None for _, text in pieces):
         return values, None
     return values, pa.concat_arrays([pa.nulls(len(value), pa.string()) if text is None else text for value, text in pieces])
 
 # %% ../../../nbs/targets/readers/10_large_files.ipynb #5fe1d741
-TEXTS_COLUMN = "_datamaster_texts"
+_TEXTS_COLUMN = "_datamaster_texts"
 
 
-def rows_of_columns(columns: Sequence[pyarrow.Array], kinds: Sequence[pyarrow.DataType], rows: int, extra: pyarrow.Array | None = None) -> dict[str, pyarrow.Array]:
+def _rows_of_columns(columns: Sequence[pyarrow.Array], kinds: Sequence[pyarrow.DataType], rows: int, extra: pyarrow.Array | None = None) -> dict[str, pyarrow.Array]:
     """Return columns of rows by name: the text of each whose kind is text (TEXT), the values of any other (READY), and TEXTS, for each row the list of the texts of columns that are text against their kind, and of `extra`."""
     import pyarrow as pa
 
     named, texts = {}, []
     for index, (column, kind) in enumerate(zip(columns, kinds, strict=True)):
-        values, text = values_and_texts(column, kind)
+        values, text = _values_and_texts(column, kind)
         named[(TEXT_COLUMN if pa.types.is_string(kind) else READY_COLUMN).format(index)] = values
         texts.append(text)
-    return {**named, TEXTS_COLUMN: text_lists(texts if extra is None else [*texts, extra], rows)}
+    return {**named, _TEXTS_COLUMN: _text_lists(texts if extra is None else [*texts, extra], rows)}
 
 
-def text_lists(columns: Sequence[pyarrow.Array | None], rows: int) -> pyarrow.Array:
+def _text_lists(columns: Sequence[pyarrow.Array | None], rows: int) -> pyarrow.Array:
     """Return a list for each row that has a text: its text of each column, without one where there is no column."""
     import numpy as np
     import pyarrow as pa
@@ -232,30 +224,30 @@ def text_lists(columns: Sequence[pyarrow.Array | None], rows: int) -> pyarrow.Ar
     return lists.take(pa.array(np.cumsum(has_text) - 1, mask=~has_text))
 
 # %% ../../../nbs/targets/readers/10_large_files.ipynb #c68400c7
-def arrow_csv_tables(parts: Iterable[bytes], cells: CsvCells) -> Iterator[pyarrow.Table]:
-    """Yield the rows of parts of a csv file's lines (`rows_of_columns`), with `_corrupt_record`."""
-    kinds: Sequence[pyarrow.DataType] = [arrow_field_type(type) for type in cells.types]
+def _arrow_csv_tables(parts: Iterable[bytes], cells: _CsvCells) -> Iterator[pyarrow.Table]:
+    """Yield the rows of parts of a csv file's lines (`_rows_of_columns`), with `_corrupt_record`."""
+    kinds: Sequence[pyarrow.DataType] = [_arrow_field_type(type) for type in cells.types]
     for lines in parts:
         if not is_utf8_text(lines):
             lines = b"".join(line if is_utf8_text(line) else build_envelope(line) for line in lines.splitlines(keepends=True))
-        if has_byte_pair(lines, b"\n\n") or not lines[:1].strip(BLANK_BYTES) or cells.delimiter.encode() in BLANK_BYTES:
-            lines = drop_blank_lines(lines)
+        if _has_byte_pair(lines, b"\n\n") or not lines[:1].strip(_BLANK_BYTES) or cells.delimiter.encode() in _BLANK_BYTES:
+            lines = _drop_blank_lines(lines)
         if lines:
-            table, malformed = columns_of_csv(lines, cells, kinds)
-            if malformed and len(drop_blank_lines(lines)) < len(lines):
-                lines = drop_blank_lines(lines)
-                table, malformed = columns_of_csv(lines, cells, kinds)
+            table, malformed = _columns_of_csv(lines, cells, kinds)
+            if malformed and len(_drop_blank_lines(lines)) < len(lines):
+                lines = _drop_blank_lines(lines)
+                table, malformed = _columns_of_csv(lines, cells, kinds)
             kinds = table.schema.types
-            yield insert_malformed(table, malformed, lines, cells)
+            yield _insert_malformed(table, malformed, lines, cells)
 
 
-def insert_malformed(table: pyarrow.Table, malformed: Sequence[int], lines: bytes, cells: CsvCells) -> pyarrow.Table:
+def _insert_malformed(table: pyarrow.Table, malformed: Sequence[int], lines: bytes, cells: _CsvCells) -> pyarrow.Table:
     """Return parsed rows of csv with the lines that are malformed, by their numbers, each in its place as `_corrupt_record`."""
     import numpy as np
     import pyarrow as pa
 
     columns = [column.combine_chunks() for column in table.columns]
-    rows = pa.table({**rows_of_columns(columns, [arrow_field_type(type) for type in cells.types], len(table)), "_corrupt_record": pa.nulls(len(table), pa.string())})
+    rows = pa.table({**_rows_of_columns(columns, [_arrow_field_type(type) for type in cells.types], len(table)), "_corrupt_record": pa.nulls(len(table), pa.string())})
     if not malformed:
         return rows
     written = lines.split(b"\n")
@@ -267,7 +259,7 @@ def insert_malformed(table: pyarrow.Table, malformed: Sequence[int], lines: byte
 UNDIVIDED_BYTES = 1 << 14
 
 
-def parse_json_lines(lines: bytes, kinds: Mapping[str, pyarrow.DataType]) -> pyarrow.Table | None:
+def _parse_json_lines(lines: bytes, kinds: Mapping[str, pyarrow.DataType]) -> pyarrow.Table | None:
     """Return the rows of lines that are as they should be, or None where one is not; that an object begins with each line and none is nested makes one of each line."""
     import numpy as np
     import pyarrow as pa
@@ -275,51 +267,51 @@ def parse_json_lines(lines: bytes, kinds: Mapping[str, pyarrow.DataType]) -> pya
 
     text = np.frombuffer(lines, np.uint8)
     ends = np.flatnonzero(text == LINE_FEED)
-    if not (lines.startswith(b"{") and (text[ends[:-1] + 1] == ord("{")).all() and is_utf8_text(lines)) or may_have_half(lines):
+    if not (lines.startswith(b"{") and (text[ends[:-1] + 1] == ord("{")).all() and is_utf8_text(lines)) or _may_have_half(lines):
         return None
     try:
         table = json.read_json(pa.BufferReader(lines), json.ReadOptions(use_threads=False, block_size=len(lines) + 1), json.ParseOptions(explicit_schema=pa.schema(kinds.items()), unexpected_field_behavior="error"))
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
         return None
-    if any(pa.types.is_floating(kind) for kind in kinds.values()) and has_byte_pair(lines, *SMALL_EXPONENTS) and SMALL_VALUE.search(lines):
+    if any(pa.types.is_floating(kind) for kind in kinds.values()) and _has_byte_pair(lines, *_SMALL_EXPONENTS) and _SMALL_VALUE.search(lines):
         return None
-    return table if len(table) == len(ends) and all(map(is_exact_column, table.columns)) else None
+    return table if len(table) == len(ends) and all(map(_is_exact_column, table.columns)) else None
 
 
-SMALL_VALUE = re.compile(rb":[ \t]*-?[0-9.]+[eE]-")
-PAIR_OF_SURROGATES = re.compile(rb"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}")
-SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
+_SMALL_VALUE = re.compile(rb":[ \t]*-?[0-9.]+[eE]-")
+_PAIR_OF_SURROGATES = re.compile(rb"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}")
+_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 
 
-def may_have_half(lines: bytes) -> bool:
+def _may_have_half(lines: bytes) -> bool:
     """A text in lines of JSON may have half of a surrogate pair, which Spark then looks for."""
-    return b"\\u" in lines and SURROGATE.search(PAIR_OF_SURROGATES.sub(b"", lines)) is not None
+    return b"\\u" in lines and _SURROGATE.search(_PAIR_OF_SURROGATES.sub(b"", lines)) is not None
 
 
-def unknown_names(lines: bytes, known: Iterable[str]) -> frozenset[bytes]:
+def _unknown_names(lines: bytes, known: Iterable[str]) -> frozenset[bytes]:
     """Return the names of members in lines of JSON that no field has in any case; none where there are too many to look for."""
     taken = {name.strip().lower() for name in (*known, *INGEST_MEMBER_NAMES)}
-    found = frozenset(name for name in set(MEMBER_NAME_PATTERN.findall(lines)) if name.decode(errors="replace").strip().lower() not in taken)
-    return found if len(found) <= MOST_NAMES else frozenset()
+    found = frozenset(name for name in set(_MEMBER_NAME_PATTERN.findall(lines)) if name.decode(errors="replace").strip().lower() not in taken)
+    return found if len(found) <= _MOST_NAMES else frozenset()
 
 
-MEMBER_NAME_PATTERN = re.compile(rb'[{,][ \t]*"([^"\\\x00-\x1f]*)"[ \t]*:')
-SCALAR_PATTERN = rb'"[^"\\\x00-\x1f]*"|-?(?:0|[1-9][0-9]*)(?:[.][0-9]+)?(?:[eE][+-]?[0-9]+)?|true|false|null'
-LEADING_COMMA_PATTERN = re.compile(rb'^\{[ \t]*,(?=[ \t]*")', re.MULTILINE)
-ESCAPE_PATTERN = re.compile(rb'\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})')
-MOST_NAMES = 100
+_MEMBER_NAME_PATTERN = re.compile(rb'[{,][ \t]*"([^"\\\x00-\x1f]*)"[ \t]*:')
+_SCALAR_PATTERN = rb'"[^"\\\x00-\x1f]*"|-?(?:0|[1-9][0-9]*)(?:[.][0-9]+)?(?:[eE][+-]?[0-9]+)?|true|false|null'
+_LEADING_COMMA_PATTERN = re.compile(rb'^\{[ \t]*,(?=[ \t]*")', re.MULTILINE)
+_ESCAPE_PATTERN = re.compile(rb'\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})')
+_MOST_NAMES = 100
 
 
-def cut_members(lines: bytes, names: Collection[bytes]) -> tuple[bytes, list[bytes | None]] | None:
+def _cut_members(lines: bytes, names: Collection[bytes]) -> tuple[bytes, list[bytes | None]] | None:
     """Return lines of JSON without their members of these names, and those of each line as an object; None where there are none, where it is not sure, or where a line has one twice."""
     import numpy as np
 
-    if b"\\" in lines and (b"\\" in ESCAPE_PATTERN.sub(b"", lines) or may_have_half(lines)):
+    if b"\\" in lines and (b"\\" in _ESCAPE_PATTERN.sub(b"", lines) or _may_have_half(lines)):
         return None
     shadow = re.sub(rb"\\.", b"__", lines) if b"\\" in lines else lines  # as long, and every quote begins or ends a text
     text = np.frombuffer(shadow, np.uint8)
     ends, quotes = np.flatnonzero(text == LINE_FEED), np.flatnonzero(text == ord('"'))
-    member = re.compile(rb'"(%b)"[ \t]*:[ \t]*(?:%b)(?=[ \t]*[,}])' % (b"|".join(map(re.escape, names)), SCALAR_PATTERN))
+    member = re.compile(rb'"(%b)"[ \t]*:[ \t]*(?:%b)(?=[ \t]*[,}])' % (b"|".join(map(re.escape, names)), _SCALAR_PATTERN))
     found = list(member.finditer(shadow))
     starts = np.array([match.start() for match in found])
     if not found or is_within_quotes(quotes, ends) or is_within_quotes(quotes, starts):
@@ -327,8 +319,8 @@ def cut_members(lines: bytes, names: Collection[bytes]) -> tuple[bytes, list[byt
     left, cut, done, loses_first = [], [dict[bytes, bytes]() for _ in ends], 0, False
     for match, line in zip(found, np.searchsorted(ends, starts).tolist(), strict=True):
         start, end = match.span()
-        name, members, before = match[1], cut[line], last_byte_index(shadow, start)
-        is_first, is_next = shadow[before] == ord("{"), shadow[before] == ord(",") and shadow[last_byte_index(shadow, before)] != ord("{")
+        name, members, before = match[1], cut[line], _last_byte_index(shadow, start)
+        is_first, is_next = shadow[before] == ord("{"), shadow[before] == ord(",") and shadow[_last_byte_index(shadow, before)] != ord("{")
         if name in members or lines[start + 1 : start + 1 + len(name)] != name or not (is_first or is_next):
             return None
         members[name] = lines[start:end]
@@ -336,13 +328,13 @@ def cut_members(lines: bytes, names: Collection[bytes]) -> tuple[bytes, list[byt
         done, loses_first = end, loses_first or is_first
     known = b"".join([*left, lines[done:]])
     if loses_first:
-        if LEADING_COMMA_PATTERN.search(lines):
+        if _LEADING_COMMA_PATTERN.search(lines):
             return None
-        known = LEADING_COMMA_PATTERN.sub(b"{", known)
+        known = _LEADING_COMMA_PATTERN.sub(b"{", known)
     return known, [b"{%b}" % b",".join(members.values()) if members else None for members in cut]
 
 
-def last_byte_index(lines: bytes, index: int) -> int:
+def _last_byte_index(lines: bytes, index: int) -> int:
     """Return the index of the last byte before another that is no blank."""
     index -= 1
     while lines[index] in b" \t":
@@ -354,9 +346,9 @@ def tables_of_json(lines: bytes, kinds: Mapping[str, pyarrow.DataType], unknown:
     """Yield the rows of lines of JSON, in their order: parsed, with EXTRA where members of the `unknown` names were cut out, or where that cannot be, the lines themselves."""
     import pyarrow as pa
 
-    table, extra = parse_json_lines(lines, kinds), None
-    if table is None and unknown and is_utf8_text(lines) and (both := cut_members(lines, unknown)):
-        table, extra = parse_json_lines(both[0], kinds), pa.array(both[1], pa.binary()).cast(pa.string())
+    table, extra = _parse_json_lines(lines, kinds), None
+    if table is None and unknown and is_utf8_text(lines) and (both := _cut_members(lines, unknown)):
+        table, extra = _parse_json_lines(both[0], kinds), pa.array(both[1], pa.binary()).cast(pa.string())
     cut = lines.find(b"\n", len(lines) // 2) + 1
     if table is not None:
         yield table if extra is None else table.append_column(EXTRA_COLUMN, extra)
@@ -374,100 +366,100 @@ def kinds_of_json(types: Mapping[str, DataType]) -> dict[str, pyarrow.DataType]:
     """Return the type that Arrow's parser reads each member as: of a day, which JSON has as text, text."""
     import pyarrow as pa
 
-    return {name: pa.string() if pa.types.is_date(arrow_field_type(type)) else arrow_field_type(type) for name, type in types.items()}
+    return {name: pa.string() if pa.types.is_date(_arrow_field_type(type)) else _arrow_field_type(type) for name, type in types.items()}
 
 
-BLANKS_OF_JSON = b" \t\r\n\xef\xbb\xbf"
+_BLANKS_OF_JSON = b" \t\r\n\xef\xbb\xbf"
 
 
-def rows_of_part(part: pyarrow.Table | bytes, types: Mapping[str, DataType]) -> pyarrow.Table:
-    """Return rows of each member's text or value (`rows_of_columns`), with `_line`, the bytes of a record that is not parsed."""
+def _rows_of_part(part: pyarrow.Table | bytes, types: Mapping[str, DataType]) -> pyarrow.Table:
+    """Return rows of each member's text or value (`_rows_of_columns`), with `_line`, the bytes of a record that is not parsed."""
     import pyarrow as pa
 
-    kinds, extra = [arrow_field_type(type) for type in types.values()], None
+    kinds, extra = [_arrow_field_type(type) for type in types.values()], None
     if isinstance(part, bytes):
-        lines = [line if is_utf8_text(line) else readable_text(line).encode() for line in part.splitlines() if line.strip(BLANKS_OF_JSON)]
+        lines = [line if is_utf8_text(line) else readable_text(line).encode() for line in part.splitlines() if line.strip(_BLANKS_OF_JSON)]
         parsed, written = [pa.nulls(len(lines), kind) for kind in kinds], pa.array(lines, pa.binary())
     else:
         parsed, written = [part.column(name).combine_chunks() for name in types], pa.nulls(len(part), pa.binary())
         extra = part.column(EXTRA_COLUMN).combine_chunks() if EXTRA_COLUMN in part.column_names else None
-    return pa.table({**rows_of_columns(parsed, kinds, len(written), extra), "_line": written})
+    return pa.table({**_rows_of_columns(parsed, kinds, len(written), extra), "_line": written})
 
 
-def rows_of_lines(parts: Iterable[bytes], types: Mapping[str, DataType], unknown: Collection[bytes] = ()) -> Iterator[pyarrow.Table]:
-    """Yield the rows of parts of a file's lines of JSON (`rows_of_part`), with members of the `unknown` names."""
+def _rows_of_lines(parts: Iterable[bytes], types: Mapping[str, DataType], unknown: Collection[bytes] = ()) -> Iterator[pyarrow.Table]:
+    """Yield the rows of parts of a file's lines of JSON (`_rows_of_part`), with members of the `unknown` names."""
     kinds = kinds_of_json(types)
-    return (rows_of_part(part, types) for lines in parts for part in tables_of_json(lines, kinds, unknown))
+    return (_rows_of_part(part, types) for lines in parts for part in tables_of_json(lines, kinds, unknown))
 
 # %% ../../../nbs/targets/readers/10_large_files.ipynb #5fa15a18
-def skip_header(parts: Iterable[bytes]) -> Iterator[bytes]:
+def _skip_header(parts: Iterable[bytes]) -> Iterator[bytes]:
     """Yield the parts of a csv file's lines without the first that has more than blanks."""
     is_before_header = True
     for lines in parts:
         if is_before_header:
-            lines, is_before_header = drop_blank_lines(lines).partition(b"\n")[2], not lines.strip(BLANK_BYTES)
+            lines, is_before_header = _drop_blank_lines(lines).partition(b"\n")[2], not lines.strip(_BLANK_BYTES)
         yield lines
 
 
-def range_batches(ids: Iterable[pyarrow.RecordBatch], path: Path, bounds: Sequence[int], parse: Parse, has_header: bool, size: int) -> Iterator[pyarrow.RecordBatch]:
+def _range_batches(ids: Iterable[pyarrow.RecordBatch], path: Path, bounds: Sequence[int], parse: Parse, has_header: bool, size: int) -> Iterator[pyarrow.RecordBatch]:
     """Yield what `parse` makes of the lines, so many bytes at a time, of the ranges whose numbers are in the column `id`, with `_block`, the byte at which the range begins; the header is left out."""
     import numpy as np
     import pyarrow as pa
 
     for number in (number for batch in ids for number in batch.column("id").to_pylist()):
-        parts = line_chunks(path, bounds[number], bounds[number + 1], size)
-        for table in parse(skip_header(parts) if has_header and number == 0 else parts):
-            yield from table.append_column("_block", pa.array(np.full(len(table), bounds[number]))).combine_chunks().to_batches(max_chunksize=ROWS_AT_A_TIME)
+        parts = _line_chunks(path, bounds[number], bounds[number + 1], size)
+        for table in parse(_skip_header(parts) if has_header and number == 0 else parts):
+            yield from table.append_column("_block", pa.array(np.full(len(table), bounds[number]))).combine_chunks().to_batches(max_chunksize=_ROWS_AT_A_TIME)
 
 
-def read_ranges(spark: SparkSession, path: Path, columns: Sequence[str], parse: Parse, has_header: bool = False) -> DataFrame:
+def _read_ranges(spark: SparkSession, path: Path, columns: Sequence[str], parse: Parse, has_header: bool = False) -> DataFrame:
     """Return the rows that `parse` makes of a file's lines, with columns as SQL declares them, and `_block`, the byte at which the part begins that a task has read."""
     bounds = range_bounds(path.stat().st_size, os.cpu_count() or 1)
-    work = partial(range_batches, path=path, bounds=bounds, parse=parse, has_header=has_header, size=PART_BYTES)
+    work = partial(_range_batches, path=path, bounds=bounds, parse=parse, has_header=has_header, size=PART_BYTES)
     return spark.range(0, len(bounds) - 1, 1, len(bounds) - 1).mapInArrow(work, ", ".join([*columns, "_block BIGINT"]))
 
 
-def part_file_sql(file: str) -> str:
+def _part_file_sql(file: str) -> str:
     """Return the SQL of `_datamaster_file` for rows of a file, of which `_block` is one's part; raises OSError where the file is not there."""
     there = local_path(file).stat()
     return file_literal(file_url(file), file_name_of(file), there.st_size, there.st_mtime_ns // 1_000_000 * 1000, "_block")
 
 # %% ../../../nbs/targets/readers/10_large_files.ipynb #39b74bc4
 LARGE_FILE_BYTES = 32 << 20
-CSV_OPTIONS_OF_BOTH = {"header", "delimiter"}
+_CSV_OPTIONS_OF_BOTH = {"header", "delimiter"}
 
 
-def is_large(path: Path) -> bool:
+def _is_large(path: Path) -> bool:
     """A file is worth Arrow's processes, and is not packed."""
     return path.is_file() and path.stat().st_size >= LARGE_FILE_BYTES and not packing_of(path)
 
 
 def is_for_arrow_csv(look: CsvProfile, source: FileSource) -> bool:
     """A csv file goes through Arrow."""
-    if not (look.quotes.are_plain and len(look.header) > 1 and set(source.options) <= CSV_OPTIONS_OF_BOTH and not look.reason and is_large(look.path)):
+    if not (look.quotes.are_plain and len(look.header) > 1 and set(source.options) <= _CSV_OPTIONS_OF_BOTH and not look.reason and _is_large(look.path)):
         return False
     with look.path.open("rb") as file:
         is_marked = file.read(3) == b"\xef\xbb\xbf" and not has_header(source.options)
     return not is_marked
 
 
-def source_names(source: FileSource) -> list[str]:
+def _source_names(source: FileSource) -> list[str]:
     """Return the names of a source's columns, and their former ones: a record with one of these is left to Spark."""
     return [*types_of(source), *(alias for aliases in aliases_of(source).values() for alias in aliases)]
 
 
-def leading_lines(path: Path) -> bytes:
+def _leading_lines(path: Path) -> bytes:
     """Return the lines of a file's first mebibyte, which tell how it is written."""
-    return next(line_chunks(path, 0, CHUNK_BYTES, CHUNK_BYTES), b"")
+    return next(_line_chunks(path, 0, CHUNK_BYTES, CHUNK_BYTES), b"")
 
 
 def is_for_arrow_json(path: Path, source: FileSource) -> bool:
     """A file of JSON goes through Arrow."""
     types = types_of(source)
-    if is_whole_file(source) or "lineSep" in source.options or not is_utf8(source.options) or not is_large(path) or not all(isinstance(bronze_type(type), Scalar) and type != Scalar("variant") for type in types.values()):
+    if is_whole_file(source) or "lineSep" in source.options or not is_utf8(source.options) or not _is_large(path) or not all(isinstance(bronze_type(type), Scalar) and type != Scalar("variant") for type in types.values()):
         return False
-    lines = leading_lines(path)
-    parsed = sum(len(part) for part in tables_of_json(lines, kinds_of_json(types), unknown_names(lines, source_names(source))) if not isinstance(part, bytes))
+    lines = _leading_lines(path)
+    parsed = sum(len(part) for part in tables_of_json(lines, kinds_of_json(types), _unknown_names(lines, _source_names(source))) if not isinstance(part, bytes))
     return parsed >= 0.9 * lines.count(b"\n")
 
 # %% ../../../nbs/targets/readers/10_large_files.ipynb #3ee35251
@@ -476,27 +468,27 @@ def read_large_csv(spark: SparkSession, look: CsvProfile, source: FileSource) ->
     types = types_of(source)
     positions = match_header(look.header, list(types), aliases_of(source))[0]
     by_position = {position: types[name] for name, position in positions.items()}
-    cells = CsvCells(str(source.options.get("delimiter", ",")), tuple(by_position.get(index, STRING) for index in range(len(look.header))))
-    typed = {position: type for position, type in by_position.items() if not is_arrow_text(type)}
+    cells = _CsvCells(str(source.options.get("delimiter", ",")), tuple(by_position.get(index, STRING) for index in range(len(look.header))))
+    typed = {position: type for position, type in by_position.items() if not _is_arrow_text(type)}
     ready = {position: READY_COLUMN.format(position) for position in typed}
-    rows = read_ranges(spark, look.path, [*column_declarations(cells.types), "_corrupt_record STRING"], partial(arrow_csv_tables, cells=cells), has_header(source.options))
-    cast = rest_of_row({position: f"get({TEXTS_COLUMN}, {position})" for position in typed}, typed, source.options, ready)
-    told = rows.selectExpr("*", f"CASE WHEN {TEXTS_COLUMN} IS NOT NULL THEN {cast} END AS {REST_COLUMN}")
+    rows = _read_ranges(spark, look.path, [*_column_declarations(cells.types), "_corrupt_record STRING"], partial(_arrow_csv_tables, cells=cells), has_header(source.options))
+    cast = rest_of_row({position: f"get({_TEXTS_COLUMN}, {position})" for position in typed}, typed, source.options, ready)
+    told = rows.selectExpr("*", f"CASE WHEN {_TEXTS_COLUMN} IS NOT NULL THEN {cast} END AS {REST_COLUMN}")
     values = [f"coalesce({value}, {REST_COLUMN}.{value}) AS {value}" for value in ready.values()]
     texts = [f"{REST_COLUMN}.{TEXT_COLUMN.format(position)} AS {TEXT_COLUMN.format(position)}" if position in typed else TEXT_COLUMN.format(position) for position in range(len(cells.types))]
-    return rows_of_texts(told.selectExpr(*values, *texts, "_corrupt_record", part_file_sql(look.file)), look.header, source, ready=[name for name, position in positions.items() if position in typed])
+    return rows_of_texts(told.selectExpr(*values, *texts, "_corrupt_record", _part_file_sql(look.file)), look.header, source, ready=[name for name, position in positions.items() if position in typed])
 
 
-def is_arrow_text(type: DataType) -> bool:
+def _is_arrow_text(type: DataType) -> bool:
     """Arrow leaves a field as text."""
     import pyarrow as pa
 
-    return bool(pa.types.is_string(arrow_field_type(type)))
+    return bool(pa.types.is_string(_arrow_field_type(type)))
 
 
-def column_declarations(types: Iterable[DataType]) -> list[str]:
-    """Return the declarations of columns of these types (`rows_of_columns`)."""
-    return [*(f"{TEXT_COLUMN.format(index)} STRING" if is_arrow_text(type) else f"{READY_COLUMN.format(index)} {sql_type(bronze_type(type))}" for index, type in enumerate(types)), f"{TEXTS_COLUMN} ARRAY<STRING>"]
+def _column_declarations(types: Iterable[DataType]) -> list[str]:
+    """Return the declarations of columns of these types (`_rows_of_columns`)."""
+    return [*(f"{TEXT_COLUMN.format(index)} STRING" if _is_arrow_text(type) else f"{READY_COLUMN.format(index)} {sql_type(bronze_type(type))}" for index, type in enumerate(types)), f"{_TEXTS_COLUMN} ARRAY<STRING>"]
 
 
 def read_large_json(spark: SparkSession, file: str, source: FileSource, copy: Path | None = None) -> DataFrame:
@@ -504,14 +496,14 @@ def read_large_json(spark: SparkSession, file: str, source: FileSource, copy: Pa
     path = copy or local_path(file)
     types = types_of(source)
     asked = {name: STRING if type == Scalar("date") and "dateFormat" in source.options else type for name, type in types.items()}
-    unknown = unknown_names(leading_lines(path), source_names(source))
-    typed = {index: type for index, type in enumerate(asked.values()) if not is_arrow_text(type)}
+    unknown = _unknown_names(_leading_lines(path), _source_names(source))
+    typed = {index: type for index, type in enumerate(asked.values()) if not _is_arrow_text(type)}
     ready = {index: READY_COLUMN.format(index) for index in typed}
-    rows = read_ranges(spark, path, [*column_declarations(asked.values()), "_line BINARY"], partial(rows_of_lines, types=asked, unknown=unknown))
+    rows = _read_ranges(spark, path, [*_column_declarations(asked.values()), "_line BINARY"], partial(_rows_of_lines, types=asked, unknown=unknown))
     record = let_sql("CAST(_line AS STRING)", "value", cast_record(source, typed))
-    more = {"_corrupt_record": "CAST(NULL AS STRING)", "_datamaster_extra": f"get({TEXTS_COLUMN}, {len(types)})"}
-    listed = rest_of_row({index: f"get({TEXTS_COLUMN}, {index})" for index in range(len(types))}, typed, source.options, ready, more)
-    told = rows.selectExpr("*", f"CASE WHEN _line IS NOT NULL THEN {record} WHEN {TEXTS_COLUMN} IS NOT NULL THEN {listed} END AS {REST_COLUMN}")
+    more = {"_corrupt_record": "CAST(NULL AS STRING)", "_datamaster_extra": f"get({_TEXTS_COLUMN}, {len(types)})"}
+    listed = rest_of_row({index: f"get({_TEXTS_COLUMN}, {index})" for index in range(len(types))}, typed, source.options, ready, more)
+    told = rows.selectExpr("*", f"CASE WHEN _line IS NOT NULL THEN {record} WHEN {_TEXTS_COLUMN} IS NOT NULL THEN {listed} END AS {REST_COLUMN}")
     texts = {name: TEXT_COLUMN.format(index) for index, name in enumerate(types) if index not in ready}
     values = {name: ready[index] for index, name in enumerate(types) if index in ready}
-    return rows_of_records(told, source, texts, values, part_file_sql(file))
+    return rows_of_records(told, source, texts, values, _part_file_sql(file))

@@ -42,14 +42,8 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
 # %% auto #0
-__all__ = ['UNREADABLE_NAME', 'UNPACKED_BY_NAME', 'TEXT_FORMATS', 'HEADER_REMEDY', 'READERS', 'FILES_PER_BATCH', 'OF_ANY_AGE',
-           'BatchFile', 'prepare_file', 'unpack_file', 'truncate_after_line', 'prepare_avro_file', 'place_of_copies',
-           'unreadable_row', 'raw_line_rows', 'prepare_csv_file', 'cut_control_record', 'source_in_utf8',
-           'read_csv_files', 'prepare_json_file', 'read_json_files', 'read_columnar_files', 'read_batch',
-           'folder_of_copies', 'read_stream_files', 'plain_path', 'list_landing_files', 'change_notes', 'data_name',
-           'side_file', 'with_side_files', 'check_batch_totals', 'read_new_local_files', 'batch_listing',
-           'hand_over_files', 'find_cut_off_files', 'read_mended_local_files', 'empty_rows', 'is_readable',
-           'find_broken_files', 'has_records', 'batch_files']
+__all__ = ['BatchFile', 'prepare_csv_file', 'prepare_json_file', 'read_batch', 'read_stream_files', 'plain_path',
+           'list_landing_files', 'change_notes', 'read_new_local_files', 'read_mended_local_files']
 
 # %% ../../../nbs/targets/readers/12_local_files.ipynb #8bba4861
 @dataclass(frozen=True)
@@ -79,12 +73,12 @@ class BatchFile:
         return str(self.path) if self.is_copy else self.file
 
 
-UNREADABLE_NAME = re.compile(r"[:\\\x00-\x1f\x7f]")
-UNPACKED_BY_NAME = (".gz", ".bz2", ".deflate", ".lz4", ".snappy", ".zst")  # of a plain file with such a name, Spark reads nothing
-TEXT_FORMATS = ("csv", "json")
+_UNREADABLE_NAME = re.compile(r"[:\\\x00-\x1f\x7f]")
+_UNPACKED_BY_NAME = (".gz", ".bz2", ".deflate", ".lz4", ".snappy", ".zst")  # of a plain file with such a name, Spark reads nothing
+_TEXT_FORMATS = ("csv", "json")
 
 
-def prepare_file(number: int, file: str, source: FileSource, copies: Path) -> BatchFile:
+def _prepare_file(number: int, file: str, source: FileSource, copies: Path) -> BatchFile:
     """Return what is to be read of a file, unpacked or linked below the folder of copies."""
     path = local_path(file)
     item = BatchFile(number, file, path)
@@ -95,33 +89,33 @@ def prepare_file(number: int, file: str, source: FileSource, copies: Path) -> Ba
     except OSError as error:
         return item.with_refusal(f"the file cannot be opened: {error.strerror}")
     if size == 0:
-        return item.with_note("the file is empty") if source.format in TEXT_FORMATS else item.with_refusal(f"the file is empty, which no file of {source.format} is")
+        return item.with_note("the file is empty") if source.format in _TEXT_FORMATS else item.with_refusal(f"the file is empty, which no file of {source.format} is")
     if kind:
-        return unpack_file(item, kind, source, copies)
-    if UNREADABLE_NAME.search(str(path)) or path.suffix.lower() in UNPACKED_BY_NAME:
+        return _unpack_file(item, kind, source, copies)
+    if _UNREADABLE_NAME.search(str(path)) or path.suffix.lower() in _UNPACKED_BY_NAME:
         link = copies / f"{number}.{source.format}"
         link.symlink_to(path.resolve())
         item = replace(item, path=link, is_copy=True)
-    return prepare_avro_file(item, copies) if source.format == "avro" else item
+    return _prepare_avro_file(item, copies) if source.format == "avro" else item
 
 
-def unpack_file(item: BatchFile, kind: str, source: FileSource, copies: Path) -> BatchFile:
+def _unpack_file(item: BatchFile, kind: str, source: FileSource, copies: Path) -> BatchFile:
     """Return a packed file with its plain copy; of one that is cut off, up to the last whole line or block."""
     plain = copies / f"{item.number}.{source.format}"
     reason = unpack(item.path, kind, plain)
     if kind in ARCHIVES:
         return item.with_refusal(reason)
     found = replace(item, path=plain, is_copy=True)
-    if reason and source.format in TEXT_FORMATS and is_utf8(source.options):
-        truncate_after_line(plain)
+    if reason and source.format in _TEXT_FORMATS and is_utf8(source.options):
+        _truncate_after_line(plain)
     if reason:
         found = replace(found, reason=reason, has_row=True)
     if plain.stat().st_size == 0:
         return found.with_refusal(reason) if reason else found.with_note("the file is empty")
-    return prepare_avro_file(found, copies) if source.format == "avro" else found
+    return _prepare_avro_file(found, copies) if source.format == "avro" else found
 
 
-def truncate_after_line(path: Path) -> None:
+def _truncate_after_line(path: Path) -> None:
     """Cut off what stands behind the last line end of a file in UTF-8."""
     with path.open("r+b") as file:
         place = file.seek(0, os.SEEK_END)
@@ -137,7 +131,7 @@ def truncate_after_line(path: Path) -> None:
         file.truncate(0)
 
 
-def prepare_avro_file(item: BatchFile, copies: Path) -> BatchFile:
+def _prepare_avro_file(item: BatchFile, copies: Path) -> BatchFile:
     """Return an avro file, of one that is cut off a copy up to its last whole block."""
     reason, size = avro_damage(item.path)
     if not reason:
@@ -152,7 +146,7 @@ def prepare_avro_file(item: BatchFile, copies: Path) -> BatchFile:
     return replace(item, path=copy, is_copy=True, reason=reason, has_row=True)
 
 # %% ../../../nbs/targets/readers/12_local_files.ipynb #55264cee
-def place_of_copies(items: Sequence[BatchFile]) -> str:
+def _place_of_copies(items: Sequence[BatchFile]) -> str:
     """Return the SQL of `_datamaster_file` for rows of copies."""
     by_number = {item.number: item for item in items}
     all_items = [by_number.get(number, BatchFile(number, "file:", Path())) for number in range(max(by_number, default=-1) + 1)]
@@ -177,12 +171,12 @@ def _stat(item: BatchFile) -> tuple[int, int]:
     return there.st_size, there.st_mtime_ns // 1_000_000 * 1000
 
 # %% ../../../nbs/targets/readers/12_local_files.ipynb #258c32b9
-def unreadable_row(item: BatchFile, source: FileSource) -> str:
+def _unreadable_row(item: BatchFile, source: FileSource) -> str:
     """Return the SELECT of the row that stands for a file which cannot be read, or not to its end."""
     return refusal_query(source, file_url(item.file), file_name_of(item.file), *_stat(item), item.reason)
 
 
-def raw_line_rows(spark: SparkSession, look: CsvProfile, source: FileSource, reason: str, place: str) -> DataFrame:
+def _raw_line_rows(spark: SparkSession, look: CsvProfile, source: FileSource, reason: str, place: str) -> DataFrame:
     """Return the lines of a csv file of which no record can be taken, each as it is written and with the reason."""
     raw = spark.read.text(escape_glob(str(look.copy) if look.copy else look.file)).where("trim(value) != ''")
     raw = raw.withColumn("value", strip_envelope_column(raw["value"], raw["value"])) if look.is_enveloped else raw
@@ -200,7 +194,7 @@ def _copy_to_utf8(item: BatchFile, source: FileSource, copies: Path) -> BatchFil
     copy = copies / f"{item.number}-utf-8.{source.format}"
     transcode(item.path, encoding_of(source.options), copy)
     if item.has_row:
-        truncate_after_line(copy)
+        _truncate_after_line(copy)
     return replace(item, path=copy, is_copy=True)
 
 
@@ -215,8 +209,8 @@ def _contradicting_mark(path: Path, source: FileSource) -> str:
 
 def prepare_csv_file(item: BatchFile, source: FileSource, copies: Path) -> tuple[BatchFile, CsvProfile]:
     """Return a csv file with what it is, copied where that is needed; `source` is told with its encoding."""
-    plain, is_transcoded = source_in_utf8(source), not is_utf8(source.options)
-    item = cut_control_record(_copy_to_utf8(item, source, copies), plain, copies)
+    plain, is_transcoded = _source_in_utf8(source), not is_utf8(source.options)
+    item = _cut_control_record(_copy_to_utf8(item, source, copies), plain, copies)
     look = profile_csv(item.file, plain, item.path if item.is_copy else None)
     if not look.header or (not is_transcoded and is_for_arrow_csv(look, plain)):
         return item, look
@@ -229,21 +223,21 @@ def prepare_csv_file(item: BatchFile, source: FileSource, copies: Path) -> tuple
     return replace(item, path=copy, is_copy=True), replace(look, quotes=replace(look.quotes, go_over_lines=marks.go_over_lines, are_plain=look.quotes.are_plain and not marks.go_over_lines), is_enveloped=True)
 
 
-def cut_control_record(item: BatchFile, source: FileSource, copies: Path) -> BatchFile:
+def _cut_control_record(item: BatchFile, source: FileSource, copies: Path) -> BatchFile:
     """Return a csv file in UTF-8 with a copy that lacks the record of its control totals, where it has one."""
     control, copy = source.control, copies / f"{item.number}-data.csv"
     record = cut_totals_record(item.path, control, source.options, copy) if control and control.place != "file" else None
     return item if record is None else replace(item, path=copy, is_copy=True, record=record)
 
 
-def source_in_utf8(source: FileSource) -> FileSource:
+def _source_in_utf8(source: FileSource) -> FileSource:
     """Return a source whose files are in UTF-8."""
     return replace(source, options={name: value for name, value in source.options.items() if name != "encoding"})
 
 
-def read_csv_files(spark: SparkSession, items: Sequence[BatchFile], source: FileSource, copies: Path) -> tuple[list[DataFrame], list[BatchFile]]:
+def _read_csv_files(spark: SparkSession, items: Sequence[BatchFile], source: FileSource, copies: Path) -> tuple[list[DataFrame], list[BatchFile]]:
     """Return the rows of csv files, in parts, and the files with what was found of them."""
-    plain, done, looks = source_in_utf8(source), list[BatchFile](), list[CsvProfile]()
+    plain, done, looks = _source_in_utf8(source), list[BatchFile](), list[CsvProfile]()
     for item in items:
         try:
             found, look = prepare_csv_file(item, source, copies)
@@ -254,18 +248,18 @@ def read_csv_files(spark: SparkSession, items: Sequence[BatchFile], source: File
             done.append(found)
             continue
         if look.reason:
-            found = replace(found.with_note(look.reason + (HEADER_REMEDY if has_header(plain.options) and fits_contract(spark, look.header, plain) else "")), is_refused=True)
+            found = replace(found.with_note(look.reason + (_HEADER_REMEDY if has_header(plain.options) and fits_contract(spark, look.header, plain) else "")), is_refused=True)
         done.append(found)
         if not (found.is_refused and found.has_row):
             looks.append(look)
-    place, of = place_of_copies(done), {item.file: item for item in done}
+    place, of = _place_of_copies(done), {item.file: item for item in done}
     large = [look for look in looks if not look.reason and is_for_arrow_csv(look, plain)]
     rest = [look for look in looks if not look.reason and look not in large]
     parts = [*(read_large_csv(spark, look, plain) for look in large), *csv_parts(spark, rest, plain, place)]
-    return [*parts, *(raw_line_rows(spark, look, plain, of[look.file].reason, place) for look in looks if look.reason)], done
+    return [*parts, *(_raw_line_rows(spark, look, plain, of[look.file].reason, place) for look in looks if look.reason)], done
 
 
-HEADER_REMEDY = "; it fits the contract's columns in number and types: where the files have no header, say `header: false` in the contract's source"
+_HEADER_REMEDY = "; it fits the contract's columns in number and types: where the files have no header, say `header: false` in the contract's source"
 
 
 def prepare_json_file(item: BatchFile, source: FileSource, copies: Path) -> BatchFile:
@@ -279,9 +273,9 @@ def prepare_json_file(item: BatchFile, source: FileSource, copies: Path) -> Batc
     return replace(item, path=copy, is_copy=True).with_note("it has bytes that are not of its encoding")
 
 
-def read_json_files(spark: SparkSession, items: Sequence[BatchFile], source: FileSource, copies: Path) -> tuple[list[DataFrame], list[BatchFile]]:
+def _read_json_files(spark: SparkSession, items: Sequence[BatchFile], source: FileSource, copies: Path) -> tuple[list[DataFrame], list[BatchFile]]:
     """Return the rows of files of JSON, in parts, and the files with what was found of them."""
-    plain, done, whole = source_in_utf8(source), list[BatchFile](), list[BatchFile]()
+    plain, done, whole = _source_in_utf8(source), list[BatchFile](), list[BatchFile]()
     for item in items:
         try:
             done.append(prepare_json_file(item, source, copies))
@@ -295,13 +289,13 @@ def read_json_files(spark: SparkSession, items: Sequence[BatchFile], source: Fil
 
 def _read_with_copies(read: Callable[..., DataFrame], items: Sequence[BatchFile], source: FileSource, of: Sequence[BatchFile]) -> Iterator[DataFrame]:
     """Yield what `read(addresses, source, place)` makes of files, and of copies among them."""
-    for is_copy, place in ((False, FILE_STRUCT), (True, place_of_copies(of))):
+    for is_copy, place in ((False, FILE_STRUCT), (True, _place_of_copies(of))):
         addresses = [item.address for item in items if item.is_copy == is_copy]
         if addresses:
             yield read(addresses, source, place)
 
 
-def read_columnar_files(spark: SparkSession, items: Sequence[BatchFile], source: FileSource, copies: Path) -> tuple[list[DataFrame], list[BatchFile]]:
+def _read_columnar_files(spark: SparkSession, items: Sequence[BatchFile], source: FileSource, copies: Path) -> tuple[list[DataFrame], list[BatchFile]]:
     """Return the rows of files of parquet or avro, in parts, and the files with what was found of them."""
     of = {item.address: item for item in items}
     groups, reasons = group_by_schema(spark, of, source.format)
@@ -310,24 +304,24 @@ def read_columnar_files(spark: SparkSession, items: Sequence[BatchFile], source:
     return [part for group in groups.values() for part in _read_with_copies(read, [of[address] for address in group], source, done)], done
 
 # %% ../../../nbs/targets/readers/12_local_files.ipynb #37cadde2
-READERS = {"csv": read_csv_files, "json": read_json_files, "parquet": read_columnar_files, "avro": read_columnar_files}
+_READERS = {"csv": _read_csv_files, "json": _read_json_files, "parquet": _read_columnar_files, "avro": _read_columnar_files}
 
 
 def read_batch(spark: SparkSession, files: Sequence[str], source: FileSource, copies: Path, refused: Mapping[str, str] | None = None) -> tuple[DataFrame | None, list[BatchFile]]:
     """Return the rows of a batch's files, None where every file is empty, and each file with what is to be said of it; `refused` are those that are known not to be readable, with the reason."""
     known = refused or {}
-    items = [BatchFile(number, file, local_path(file)).with_refusal(known[file]) if file in known else prepare_file(number, file, source, copies) for number, file in enumerate(files)]
+    items = [BatchFile(number, file, local_path(file)).with_refusal(known[file]) if file in known else _prepare_file(number, file, source, copies) for number, file in enumerate(files)]
     there = [item for item in items if not item.is_refused and item.path.stat().st_size]
-    parts, done = READERS[source.format](spark, there, source, copies) if there else ([], [])
+    parts, done = _READERS[source.format](spark, there, source, copies) if there else ([], [])
     if parts and (names := partition_fields(files, source)):
         parts = [with_partitions(part, names, source) for part in parts]
     found = {item.number: item for item in items} | {item.number: item for item in done}
-    parts += [spark.sql(unreadable_row(item, source)) for item in found.values() if item.has_row]
+    parts += [spark.sql(_unreadable_row(item, source)) for item in found.values() if item.has_row]
     return reduce(lambda whole, part: whole.union(part), parts) if parts else None, list(found.values())
 
 
 @contextmanager
-def folder_of_copies(folder: Path) -> Iterator[Path]:
+def _folder_of_copies(folder: Path) -> Iterator[Path]:
     """Return an empty folder for a batch's copies, which goes with the batch."""
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
@@ -381,26 +375,26 @@ def _is_newer(path: Path, then: tuple[int, int] | None) -> bool:
     return then is not None and (now.st_size != then[0] or now.st_mtime_ns // 1_000_000 > then[1])
 
 # %% ../../../nbs/targets/readers/12_local_files.ipynb #cb6beb62
-def data_name(file: str, source: FileSource) -> str:
+def _data_name(file: str, source: FileSource) -> str:
     """Return the name of the file whose totals a file has, without its suffix where that is not known; an empty text for a file with data."""
     return source.control.data_name(local_path(file).name) if source.control else ""
 
 
-def side_file(path: Path, source: FileSource) -> Path | None:
+def _side_file(path: Path, source: FileSource) -> Path | None:
     """Return the path of the file beside another that has its totals; None where the contract names none."""
     return path.with_name(source.control.totals_file_name(path.name)) if source.control and source.control.place == "file" else None
 
 
-def with_side_files(listed: Mapping[str, tuple[int, int]], source: FileSource) -> dict[str, tuple[int, int]]:
+def _with_side_files(listed: Mapping[str, tuple[int, int]], source: FileSource) -> dict[str, tuple[int, int]]:
     """Return listed files, by path with size and modification in milliseconds; the latter is that of the file with their totals where that is newer."""
     def moment(file: str, own: int) -> int:
-        beside = None if data_name(file, source) else side_file(local_path(file), source)
+        beside = None if _data_name(file, source) else _side_file(local_path(file), source)
         return max(own, beside.stat().st_mtime_ns // 1_000_000) if beside and beside.is_file() else own
 
     return {file: (size, moment(file, own)) for file, (size, own) in listed.items()}
 
 
-def check_batch_totals(rows: DataFrame | None, items: Sequence[BatchFile], source: FileSource) -> tuple[dict[str, tuple[TotalComparison, ...]], dict[str, str]]:
+def _check_batch_totals(rows: DataFrame | None, items: Sequence[BatchFile], source: FileSource) -> tuple[dict[str, tuple[TotalComparison, ...]], dict[str, str]]:
     """Return the control totals of a batch's files that are read, and of those that have not what they say, why; nothing where the contract names none."""
     control = source.control
     if control is None:
@@ -408,7 +402,7 @@ def check_batch_totals(rows: DataFrame | None, items: Sequence[BatchFile], sourc
     found = compute_totals(rows, control, source.fields) if rows is not None else {}
     totals, differing = dict[str, tuple[TotalComparison, ...]](), dict[str, str]()
     for item in (item for item in items if not item.is_refused):
-        beside = side_file(local_path(item.file), source)
+        beside = _side_file(local_path(item.file), source)
         text = read_side_file(beside) if beside else item.record
         has = found.get(file_url(item.file), {}).get("totals", EMPTY_FILE_TOTALS)
         totals[item.file], reason = check_totals(control, text, has, source.options, beside.name if beside else "")
@@ -416,24 +410,24 @@ def check_batch_totals(rows: DataFrame | None, items: Sequence[BatchFile], sourc
     return totals, differing
 
 # %% ../../../nbs/targets/readers/12_local_files.ipynb #6ae27444
-FILES_PER_BATCH = 1000
-OF_ANY_AGE = "36500d"  # Spark leaves out files that are a week older than the newest one that it has read
+_FILES_PER_BATCH = 1000
+_OF_ANY_AGE = "36500d"  # Spark leaves out files that are a week older than the newest one that it has read
 
 
 def read_new_local_files(spark: SparkSession, source: FileSource, checkpoint: str, handle: Handle, interval: str = "") -> None:
     """Hand the rows of every new file to `handle(rows, batch_id, files)`, in micro-batches, until no new file is left."""
     def batch(listing: DataFrame, batch_id: int) -> None:
-        listed = with_side_files(batch_listing(Path(checkpoint), batch_id, local_path(source.folder)), source)
+        listed = _with_side_files(_batch_listing(Path(checkpoint), batch_id, local_path(source.folder)), source)
         if listed:
-            hand_over_files(listing.sparkSession, source, listed, Path(f"{checkpoint}.copies"), lambda rows, files: handle(rows, batch_id, files))
+            _hand_over_files(listing.sparkSession, source, listed, Path(f"{checkpoint}.copies"), lambda rows, files: handle(rows, batch_id, files))
 
     listing = (spark.readStream.format("binaryFile").schema("path STRING, modificationTime TIMESTAMP, length BIGINT, content BINARY")
-               .option("recursiveFileLookup", "true").option("maxFilesPerTrigger", FILES_PER_BATCH).option("maxFileAge", OF_ANY_AGE)
+               .option("recursiveFileLookup", "true").option("maxFilesPerTrigger", _FILES_PER_BATCH).option("maxFileAge", _OF_ANY_AGE)
                .load(escape_glob(source.folder)).select("path", "modificationTime", "length"))
     run_stream(listing, batch, checkpoint, interval)
 
 
-def batch_listing(checkpoint: Path, batch_id: int, folder: Path) -> dict[str, tuple[int, int]]:
+def _batch_listing(checkpoint: Path, batch_id: int, folder: Path) -> dict[str, tuple[int, int]]:
     """Return the files below a folder that a stream listed for a batch and that are not hidden, by path with size and modification in milliseconds; the size of one that has gone is 0.
 
     They are those of the stream's own list: what Spark makes of it leaves out empty files, and ends with an error at one that has gone.
@@ -457,37 +451,37 @@ def _log_offset(checkpoint: Path, batch_id: int) -> int:
     return int(json.loads(lines[2])["logOffset"])
 
 
-def hand_over_files(spark: SparkSession, source: FileSource, listed: Mapping[str, tuple[int, int]], folder: Path, handle: Callable[[DataFrame, Files], None]) -> None:
-    """Hand the rows of listed files, by path with size and modification in milliseconds, to `handle(rows, files)`; where a file ends the reading, or has not what its control totals say, once more without it. So it is with one that is cut off, where the model has no key (`find_cut_off_files`)."""
+def _hand_over_files(spark: SparkSession, source: FileSource, listed: Mapping[str, tuple[int, int]], folder: Path, handle: Callable[[DataFrame, Files], None]) -> None:
+    """Hand the rows of listed files, by path with size and modification in milliseconds, to `handle(rows, files)`; where a file ends the reading, or has not what its control totals say, once more without it. So it is with one that is cut off, where the model has no key (`_find_cut_off_files`)."""
     refused: dict[str, str] = {}
     totals: dict[str, tuple[TotalComparison, ...]] = {}
-    data = sorted(file for file in listed if not data_name(file, source))
+    data = sorted(file for file in listed if not _data_name(file, source))
     while True:
-        with folder_of_copies(folder) as copies:
+        with _folder_of_copies(folder) as copies:
             items, is_begun = [BatchFile(number, file, local_path(file)) for number, file in enumerate(data) if file not in refused], False
             rows: DataFrame | None = None
             try:
                 rows, items = read_batch(spark, data, source, copies, refused)
                 is_begun = True
-                compared, differing = check_batch_totals(rows, items, source)
+                compared, differing = _check_batch_totals(rows, items, source)
                 totals |= compared
-                kept_out = find_cut_off_files(items, source) | (differing if source.control and source.control.is_strict else {})
+                kept_out = _find_cut_off_files(items, source) | (differing if source.control and source.control.is_strict else {})
                 if kept_out:
                     refused |= kept_out
                     continue
                 items = [item.with_note(differing.get(item.file, "")) for item in items]
-                handle(empty_rows(spark, source) if rows is None else rows, batch_files(items, listed, source, totals))
+                handle(_empty_rows(spark, source) if rows is None else rows, _batch_files(items, listed, source, totals))
                 return
             except Exception as error:
                 is_known = isinstance(error, DatamasterError) or is_machine_error(error)
-                is_of_another = is_begun and not is_file_error(error) and (rows is None or is_readable(rows))
-                broken = {} if is_known or is_of_another else find_broken_files(spark, items, source, copies / "each")
+                is_of_another = is_begun and not is_file_error(error) and (rows is None or _is_readable(rows))
+                broken = {} if is_known or is_of_another else _find_broken_files(spark, items, source, copies / "each")
                 if not broken:
                     raise
                 refused |= broken
 
 
-def find_cut_off_files(items: Sequence[BatchFile], source: FileSource) -> dict[str, str]:
+def _find_cut_off_files(items: Sequence[BatchFile], source: FileSource) -> dict[str, str]:
     """Return the files of a batch that are not read to their end, with the reason, where no key tells their rows from those of the mended file; nothing where the model has a key."""
     if any(item.primary_key for item in source.fields):
         return {}
@@ -500,10 +494,10 @@ def read_mended_local_files(spark: SparkSession, source: FileSource, refused: Ma
         path = Path(plain_path(address))
         if not path.is_file():
             continue
-        (now,) = with_side_files({f"file:{path}": (path.stat().st_size, path.stat().st_mtime_ns // 1_000_000)}, source).values()
+        (now,) = _with_side_files({f"file:{path}": (path.stat().st_size, path.stat().st_mtime_ns // 1_000_000)}, source).values()
         if now != before:
             key = hashlib.sha256(f"{address} {now}".encode()).hexdigest()[:16]
-            hand_over_files(spark, source, {f"file:{path}": now}, Path(f"{checkpoint}.copies"), partial(_with_key, handle, key))
+            _hand_over_files(spark, source, {f"file:{path}": now}, Path(f"{checkpoint}.copies"), partial(_with_key, handle, key))
 
 
 def _with_key(handle: HandleMended, key: str, rows: DataFrame, files: Files) -> None:
@@ -511,12 +505,12 @@ def _with_key(handle: HandleMended, key: str, rows: DataFrame, files: Files) -> 
     handle(rows, key, files)
 
 
-def empty_rows(spark: SparkSession, source: FileSource) -> DataFrame:
+def _empty_rows(spark: SparkSession, source: FileSource) -> DataFrame:
     """Return the rows of files that have none."""
-    return spark.sql(unreadable_row(BatchFile(0, "file:/none", Path("/none")), source)).where("false")
+    return spark.sql(_unreadable_row(BatchFile(0, "file:/none", Path("/none")), source)).where("false")
 
 
-def is_readable(rows: DataFrame) -> bool:
+def _is_readable(rows: DataFrame) -> bool:
     """Every one of the rows can be read, so that no file is behind an error that is not known."""
     try:
         rows.write.format("noop").mode("append").save()
@@ -525,11 +519,11 @@ def is_readable(rows: DataFrame) -> bool:
     return True
 
 
-def find_broken_files(spark: SparkSession, items: Sequence[BatchFile], source: FileSource, copies: Path) -> dict[str, str]:
+def _find_broken_files(spark: SparkSession, items: Sequence[BatchFile], source: FileSource, copies: Path) -> dict[str, str]:
     """Return the files whose reading ends with an error, with what is said of each, by trying each alone; raises an error that is the machine's."""
     broken = {}
     for item in (item for item in items if not item.is_refused):
-        with folder_of_copies(copies):
+        with _folder_of_copies(copies):
             try:
                 rows, _ = read_batch(spark, [item.file], source, copies)
                 if rows is not None:
@@ -541,12 +535,12 @@ def find_broken_files(spark: SparkSession, items: Sequence[BatchFile], source: F
     return broken
 
 
-def has_records(item: BatchFile, source: FileSource) -> bool:
+def _has_records(item: BatchFile, source: FileSource) -> bool:
     """A file has a record, found in another way than it is read; one that cannot be looked at may have."""
     try:
         match source.format:
             case "csv":
-                with closing(csv_records(item.path, source_in_utf8(source).options if item.is_copy else source.options)) as records:
+                with closing(csv_records(item.path, _source_in_utf8(source).options if item.is_copy else source.options)) as records:
                     return len(list(islice((record for record in records if any(record)), 2))) > has_header(source.options)
             case "json":
                 texts = (text for lines in whole_lines(item.path) if (text := lines.strip(b" \t\r\n\xef\xbb\xbf")))
@@ -563,11 +557,11 @@ def has_records(item: BatchFile, source: FileSource) -> bool:
         return True
 
 
-def batch_files(items: Sequence[BatchFile], listed: Mapping[str, tuple[int, int]], source: FileSource, totals: Mapping[str, tuple[TotalComparison, ...]]) -> Files:
+def _batch_files(items: Sequence[BatchFile], listed: Mapping[str, tuple[int, int]], source: FileSource, totals: Mapping[str, tuple[TotalComparison, ...]]) -> Files:
     """Return the files of a batch as they were listed, with what is to be said of each, and their control totals."""
     root = str(local_path(source.folder)).rstrip("/") + "/"
-    entries = tuple(ListedFile(file_url(item.file), str(local_path(item.file)).removeprefix(root), *listed[item.file], item.reason or ("" if has_records(item, source) else NO_RECORD_REASON),
+    entries = tuple(ListedFile(file_url(item.file), str(local_path(item.file)).removeprefix(root), *listed[item.file], item.reason or ("" if _has_records(item, source) else NO_RECORD_REASON),
                                item.is_refused or item.has_row, totals.get(item.file, ())) for item in items)
-    beside = {file: name for file in listed if (name := data_name(file, source))}
+    beside = {file: name for file in listed if (name := _data_name(file, source))}
     entries += tuple(ListedFile(file_url(file), str(local_path(file)).removeprefix(root), *listed[file], TOTALS_OF + name) for file, name in beside.items())
     return Files(len(entries), sum(entry.size for entry in entries), max(entry.modified_millis for entry in entries), entries)

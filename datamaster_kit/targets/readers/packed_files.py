@@ -16,31 +16,30 @@ from pathlib import Path
 from typing import IO, Any
 
 # %% auto #0
-__all__ = ['MAGIC', 'PACKING_BY_SUFFIX', 'ARCHIVES', 'SKIPPABLE', 'BYTES_PER_READ', 'UNPACKING_ERRORS', 'packing_of',
-           'hadoop_blocks', 'read_plain_bytes', 'unpack', 'packing_damage', 'open_plain']
+__all__ = ['ARCHIVES', 'packing_of', 'unpack', 'packing_damage', 'open_plain']
 
 # %% ../../../nbs/targets/readers/02_packed_files.ipynb #13598224
-MAGIC = {b"\x1f\x8b": "gzip", b"BZh": "bzip2", b"\x28\xb5\x2f\xfd": "zstd", b"\xfd7zXZ\x00": "xz",
+_MAGIC = {b"\x1f\x8b": "gzip", b"BZh": "bzip2", b"\x28\xb5\x2f\xfd": "zstd", b"\xfd7zXZ\x00": "xz",
          b"\x04\x22\x4d\x18": "lz4 frame", b"PK\x03\x04": "zip", b"\xff\x06\x00\x00sNaPpY": "snappy frame",
          b"7z\xbc\xaf\x27\x1c": "7z", b"Rar!\x1a\x07": "rar"}
-PACKING_BY_SUFFIX = {".deflate": "deflate", ".lz4": "lz4 blocks", ".snappy": "snappy blocks"}
+_PACKING_BY_SUFFIX = {".deflate": "deflate", ".lz4": "lz4 blocks", ".snappy": "snappy blocks"}
 ARCHIVES = ("zip", "7z", "rar", "snappy frame")
 
 
-SKIPPABLE = re.compile(rb"[\x50-\x5f]\x2a\x4d\x18", re.DOTALL)  # a frame that says nothing, of zstd and of lz4, begins with it and its size
+_SKIPPABLE = re.compile(rb"[\x50-\x5f]\x2a\x4d\x18", re.DOTALL)  # a frame that says nothing, of zstd and of lz4, begins with it and its size
 
 
 def packing_of(path: Path) -> str:
     """Return what a file is packed with, or an empty text for a plain one; raises OSError where it cannot be opened."""
     with path.open("rb") as file:
         first, is_framed = file.read(10), False
-        while SKIPPABLE.match(first) and len(first) >= 8:
+        while _SKIPPABLE.match(first) and len(first) >= 8:
             file.seek(int.from_bytes(first[4:8], "little") + 8 - len(first), os.SEEK_CUR)
             first, is_framed = file.read(10), True
     if is_framed:
-        return "lz4 frame" if MAGIC.get(first[:4]) == "lz4 frame" else "zstd"
-    kind = next((kind for magic, kind in MAGIC.items() if first.startswith(magic)), "")
-    return kind or (PACKING_BY_SUFFIX.get(path.suffix.lower(), "") if first else "")
+        return "lz4 frame" if _MAGIC.get(first[:4]) == "lz4 frame" else "zstd"
+    kind = next((kind for magic, kind in _MAGIC.items() if first.startswith(magic)), "")
+    return kind or (_PACKING_BY_SUFFIX.get(path.suffix.lower(), "") if first else "")
 
 # %% ../../../nbs/targets/readers/02_packed_files.ipynb #f1d22aff
 def _read_uint32(file: IO[bytes]) -> int | None:
@@ -63,7 +62,7 @@ def _snappy_size(packed: bytes) -> int:
     raise ValueError("a chunk does not begin with its size")
 
 
-def hadoop_blocks(path: Path, codec: str) -> Iterator[bytes]:
+def _hadoop_blocks(path: Path, codec: str) -> Iterator[bytes]:
     """Yield the plain bytes of a file of Hadoop's blocks, packed with lz4 or snappy; raises EOFError, ValueError or OSError where it is cut off or damaged."""
     import pyarrow as pa
 
@@ -80,14 +79,14 @@ def hadoop_blocks(path: Path, codec: str) -> Iterator[bytes]:
                 yield chunk
 
 # %% ../../../nbs/targets/readers/02_packed_files.ipynb #74d448f1
-BYTES_PER_READ = 1 << 12  # packed bytes: what they unpack to is lost where one of them is damaged
+_BYTES_PER_READ = 1 << 12  # packed bytes: what they unpack to is lost where one of them is damaged
 
 
 def _unpack_streams(path: Path, begin: Callable[[], Any]) -> Iterator[bytes]:
     """Yield the plain bytes of every stream of a file, which an engine that `begin` makes unpacks, and between which zeros may stand; raises EOFError, or what the engine raises for what is no stream of its kind."""
     with path.open("rb") as file:
         engine, is_first = begin(), True
-        while packed := file.read(BYTES_PER_READ):
+        while packed := file.read(_BYTES_PER_READ):
             while packed:
                 if engine.eof:
                     packed = packed.lstrip(b"\x00")
@@ -126,7 +125,7 @@ def _unpack_frames(path: Path, codec: str) -> Iterator[bytes]:
         raise
 
 
-def read_plain_bytes(path: Path, kind: str) -> Iterator[bytes]:
+def _read_plain_bytes(path: Path, kind: str) -> Iterator[bytes]:
     """Yield a packed file's plain bytes as far as they go; raises OSError, EOFError, ValueError, zlib.error or lzma.LZMAError where they do not go to the end."""
     match kind:
         case "gzip":
@@ -141,11 +140,11 @@ def read_plain_bytes(path: Path, kind: str) -> Iterator[bytes]:
         case "zstd" | "lz4 frame":
             return _unpack_frames(path, kind.partition(" ")[0])
         case "lz4 blocks" | "snappy blocks":
-            return hadoop_blocks(path, kind.partition(" ")[0])
+            return _hadoop_blocks(path, kind.partition(" ")[0])
     raise ValueError(f"{kind} is not unpacked")
 
 
-UNPACKING_ERRORS = (OSError, EOFError, ValueError, zlib.error, lzma.LZMAError)
+_UNPACKING_ERRORS = (OSError, EOFError, ValueError, zlib.error, lzma.LZMAError)
 
 
 def _refusal(kind: str) -> str:
@@ -159,9 +158,9 @@ def unpack(path: Path, kind: str, to: Path) -> str:
         return _refusal(kind)
     with to.open("wb") as plain:
         try:
-            for part in read_plain_bytes(path, kind):
+            for part in _read_plain_bytes(path, kind):
                 plain.write(part)
-        except UNPACKING_ERRORS as error:
+        except _UNPACKING_ERRORS as error:
             return f"the file is {kind} and is cut off or damaged: {error}"
     return ""
 
@@ -172,11 +171,11 @@ def packing_damage(path: Path) -> str:
         kind = packing_of(path)
         if kind in ARCHIVES:
             return _refusal(kind)
-        for _ in read_plain_bytes(path, kind) if kind else ():
+        for _ in _read_plain_bytes(path, kind) if kind else ():
             pass
     except FileNotFoundError:
         return "the file is not there any more"
-    except UNPACKING_ERRORS as error:
+    except _UNPACKING_ERRORS as error:
         return f"the file is cut off or damaged: {error}"
     return ""
 
@@ -204,4 +203,4 @@ class _Parts(io.RawIOBase):
 def open_plain(path: Path) -> IO[bytes]:
     """Return a file opened for reading plain bytes, whatever it is packed with; raises OSError or ValueError where it is none that is read."""
     kind = packing_of(path)
-    return io.BufferedReader(_Parts(read_plain_bytes(path, kind))) if kind else path.open("rb")
+    return io.BufferedReader(_Parts(_read_plain_bytes(path, kind))) if kind else path.open("rb")

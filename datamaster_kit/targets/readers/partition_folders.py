@@ -20,14 +20,14 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
 # %% auto #0
-__all__ = ['HIVE_NULL', 'FOLDER_COLUMN', 'folder_spellings', 'partition_fields', 'path_below', 'folder_texts', 'with_partitions']
+__all__ = ['partition_fields', 'with_partitions']
 
 # %% ../../../nbs/targets/readers/11_partition_folders.ipynb #9da804c8
-HIVE_NULL = "__HIVE_DEFAULT_PARTITION__"
-FOLDER_COLUMN = "_datamaster_folder_{}"
+_HIVE_NULL = "__HIVE_DEFAULT_PARTITION__"
+_FOLDER_COLUMN = "_datamaster_folder_{}"
 
 
-def folder_spellings(name: str, source: FileSource) -> tuple[str, ...]:
+def _folder_spellings(name: str, source: FileSource) -> tuple[str, ...]:
     """Return the names that a folder may have for a field, composed and decomposed (Unicode, NFC and NFD)."""
     others = {other.lower() for other in types_of(source)}
     known = (name, *(alias for alias in aliases_of(source).get(name, ()) if alias.lower() not in others))
@@ -36,18 +36,18 @@ def folder_spellings(name: str, source: FileSource) -> tuple[str, ...]:
 
 def partition_fields(files: Iterable[str], source: FileSource) -> tuple[str, ...]:
     """Return the fields, of a scalar type, that folders of the files name."""
-    types = {name: [one.lower() for one in folder_spellings(name, source)] for name, type in types_of(source).items() if isinstance(type, Scalar)}
+    types = {name: [one.lower() for one in _folder_spellings(name, source)] for name, type in types_of(source).items() if isinstance(type, Scalar)}
     root = file_url(source.folder).removeprefix("file:").rstrip("/")
-    named = {unquote(part.partition("=")[0]).lower() for file in files for part in path_below(file, root).split("/")[:-1] if "=" in part}
+    named = {unquote(part.partition("=")[0]).lower() for file in files for part in _path_below(file, root).split("/")[:-1] if "=" in part}
     return tuple(name for name, known in types.items() if not named.isdisjoint(known))
 
 
-def path_below(file: str, root: str) -> str:
+def _path_below(file: str, root: str) -> str:
     """Return a file's encoded path below an encoded folder."""
     return re.sub(r"^file:/*", "/", file_url(file)).removeprefix(root)
 
 
-def folder_texts(names: Sequence[str], root: str) -> str:
+def _folder_texts(names: Sequence[str], root: str) -> str:
     """Return SQL for what the folders of a row's file say of a field of these names, by `_datamaster_file.path`: texts, each once; none for nothing. What is encoded and is no text stays as it is written."""
     known = "|".join(rf"\Q{name}\E" for name in names if "\\E" not in name) or ".^"
     path = "regexp_replace(_datamaster_file.path, '^file:/*', '/')"
@@ -55,7 +55,7 @@ def folder_texts(names: Sequence[str], root: str) -> str:
     written = f"regexp_extract_all(try_url_decode(replace({below_root}, '+', '%2B')), {sql_literal(rf'(?iu)/(?:{known})=([^/]*)(?=/)')}, 1)"
     plain = "try_url_decode(replace(_one, '+', '%2B'))"
     texts = f"transform({written}, _one -> CASE WHEN NOT contains({plain}, '\N{REPLACEMENT CHARACTER}') THEN {plain} ELSE _one END)"
-    return f"array_distinct(filter({texts}, _one -> _one NOT IN ('', '{HIVE_NULL}')))"
+    return f"array_distinct(filter({texts}, _one -> _one NOT IN ('', '{_HIVE_NULL}')))"
 
 # %% ../../../nbs/targets/readers/11_partition_folders.ipynb #6f88d957
 def _is_rescued(name: str) -> str:
@@ -65,7 +65,7 @@ def _is_rescued(name: str) -> str:
 
 def _folder_misfits(name: str, index: int) -> list[str]:
     """Return the names and SQL of what is rescued of a field and its folder."""
-    part, known = FOLDER_COLUMN.format(index), _is_rescued(name)
+    part, known = _FOLDER_COLUMN.format(index), _is_rescued(name)
     text = f"coalesce(CAST({quote(name)} AS STRING), {part}.text)"
     return [sql_literal(name), f"CASE WHEN {part}.is_bad AND NOT {known} THEN {text} END", sql_literal(f"{name} (folder)"), f"CASE WHEN {part}.is_bad THEN {part}.text END"]
 
@@ -76,7 +76,7 @@ def _folder_struct(name: str, type: DataType, index: int, source: FileSource, ro
     is_bad = f"_text IS NOT NULL AND (_value IS NULL OR cardinality(_texts) > 1 OR {_is_rescued(name)} OR ({quote(name)} IS NOT NULL AND NOT ({quote(name)} <=> _value)))"
     struct = f"named_struct('text', _text, 'value', _value, 'is_bad', {is_bad})"
     text = "CASE WHEN cardinality(_texts) > 0 THEN array_join(_texts, ', ') END"
-    return f"{let_sql(folder_texts(folder_spellings(name, source), root), '_texts', let_sql(text, '_text', let_sql(value, '_value', struct)))} AS {FOLDER_COLUMN.format(index)}"
+    return f"{let_sql(_folder_texts(_folder_spellings(name, source), root), '_texts', let_sql(text, '_text', let_sql(value, '_value', struct)))} AS {_FOLDER_COLUMN.format(index)}"
 
 
 def with_partitions(rows: DataFrame, names: tuple[str, ...], source: FileSource) -> DataFrame:
@@ -84,11 +84,11 @@ def with_partitions(rows: DataFrame, names: tuple[str, ...], source: FileSource)
     types, root = types_of(source), re.sub("^file:/*", "/", file_url(source.folder)).rstrip("/")
     numbered = dict(zip(names, range(len(names)), strict=True))
     parted = rows.selectExpr("*", *(_folder_struct(name, types[name], index, source, root) for name, index in numbered.items()))
-    is_bad = " OR ".join(f"{FOLDER_COLUMN.format(index)}.is_bad" for index in numbered.values())
+    is_bad = " OR ".join(f"{_FOLDER_COLUMN.format(index)}.is_bad" for index in numbered.values())
     members = ", ".join(member for name, index in numbered.items() for member in _folder_misfits(name, index))
     more = f"to_json(named_struct({members}, '_file_path', _datamaster_file.path))"
     both = f"concat(substring({RESCUE_COLUMN}, 1, length({RESCUE_COLUMN}) - 1), ',', substring(to_json(named_struct({members})), 2))"
     rescued = f"CASE WHEN NOT ({is_bad}) THEN {RESCUE_COLUMN} WHEN {RESCUE_COLUMN} IS NULL THEN {more} ELSE {both} END AS {RESCUE_COLUMN}"
-    columns = [f"CASE WHEN NOT {FOLDER_COLUMN.format(numbered[name])}.is_bad THEN coalesce({FOLDER_COLUMN.format(numbered[name])}.value, {quote(name)}) END AS {quote(name)}" if name in numbered else quote(name)
+    columns = [f"CASE WHEN NOT {_FOLDER_COLUMN.format(numbered[name])}.is_bad THEN coalesce({_FOLDER_COLUMN.format(numbered[name])}.value, {quote(name)}) END AS {quote(name)}" if name in numbered else quote(name)
                for name in types]
     return parted.selectExpr(*columns, rescued, "_datamaster_file")

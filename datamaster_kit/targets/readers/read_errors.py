@@ -8,15 +8,14 @@ from __future__ import annotations
 import re
 
 # %% auto #0
-__all__ = ['FILE_ERROR_PATTERN', 'MACHINE_ERROR_PATTERN', 'error_chain_text', 'is_file_error', 'is_machine_error',
-           'innermost_message', 'first_message_line']
+__all__ = ['is_file_error', 'is_machine_error', 'innermost_message']
 
 # %% ../../../nbs/targets/readers/03_read_errors.ipynb #c87323f7
-FILE_ERROR_PATTERN = re.compile(r"FAILED_READ_FILE|TextParsingException|ParquetDecodingException|ParquetFileFormat|AvroRuntimeException|AvroTypeException|CANNOT_MERGE_SCHEMAS|FileNotFoundException|"
+_FILE_ERROR_PATTERN = re.compile(r"FAILED_READ_FILE|TextParsingException|ParquetDecodingException|ParquetFileFormat|AvroRuntimeException|AvroTypeException|CANNOT_MERGE_SCHEMAS|FileNotFoundException|"
                        r"PATH_NOT_FOUND|Malformed|ArrowInvalid|MALFORMED|IncompatibleSchemaException|PythonException|codec|EOFException")
 
 
-def error_chain_text(error: BaseException) -> str:
+def _error_chain_text(error: BaseException) -> str:
     """Return everything that an error says, with what caused it."""
     found, seen = list[str](), set[int]()
     cause: BaseException | None = error
@@ -29,28 +28,28 @@ def error_chain_text(error: BaseException) -> str:
 
 def is_file_error(error: BaseException) -> bool:
     """An error may come from a file that cannot be read."""
-    return FILE_ERROR_PATTERN.search(error_chain_text(error)) is not None
+    return _FILE_ERROR_PATTERN.search(_error_chain_text(error)) is not None
 
 
-MACHINE_ERROR_PATTERN = re.compile(r"No space left on device|Disk quota exceeded|Too many open files|Read-only file system|Cannot allocate memory|unable to create native thread|SparkContext was shut down|stopped SparkContext|"
+_MACHINE_ERROR_PATTERN = re.compile(r"No space left on device|Disk quota exceeded|Too many open files|Read-only file system|Cannot allocate memory|unable to create native thread|SparkContext was shut down|stopped SparkContext|"
                             r"SPARK_JOB_CANCELLED|InterruptedException|Answer from Java side is empty|Error while sending or receiving")
 
 
 def is_machine_error(error: BaseException) -> bool:
     """An error comes from the machine or from Spark itself, so that the same file may be read without it."""
-    return isinstance(error, (ConnectionError, MemoryError)) or MACHINE_ERROR_PATTERN.search(error_chain_text(error)) is not None
+    return isinstance(error, (ConnectionError, MemoryError)) or _MACHINE_ERROR_PATTERN.search(_error_chain_text(error)) is not None
 
 
 def innermost_message(error: BaseException) -> str:
     """Return the innermost message of an error, on one line: of an error of Java, that of its last cause that says more than one word."""
-    said = error_chain_text(error)
-    causes = [cause for cause in map(first_message_line, re.split(r"^Caused by: ", said, flags=re.MULTILINE)[1:]) if cause]
+    said = _error_chain_text(error)
+    causes = [cause for cause in map(_first_message_line, re.split(r"^Caused by: ", said, flags=re.MULTILINE)[1:]) if cause]
     telling = [cause for cause in causes if " " in cause and not cause.startswith("[FAILED_READ_FILE")]
     own = re.sub(r"^An error occurred while calling .*\n", "", said)
-    return ((telling if " " not in causes[-1] and telling else causes)[-1] if causes else first_message_line(own.removeprefix(": ")) or type(error).__name__)[:500]
+    return ((telling if " " not in causes[-1] and telling else causes)[-1] if causes else _first_message_line(own.removeprefix(": ")) or type(error).__name__)[:500]
 
 
-def first_message_line(said: str) -> str:
+def _first_message_line(said: str) -> str:
     """Return the first line of a message without the kind of its error; of one that begins with an empty line, all of it up to where it was raised."""
     message = re.sub(r"^\s*(?:[\w.$]+(?:Error|Exception)\w*: )", "", re.split(r"^(?:\tat |JVM stacktrace)", said, flags=re.MULTILINE)[0])
     return " ".join(message.split()) if message.startswith(("\n", "\r")) else message.strip().partition("\n")[0].strip()

@@ -18,13 +18,11 @@ from threading import Lock
 from typing import IO, Any
 
 # %% auto #0
-__all__ = ['BYTES_ERROR_HANDLER', 'FIELD_LIMIT_LOCK', 'FIELD_LIMITS', 'ENVELOPE_MARK', 'is_utf8_text', 'readable_text',
-           'transcode', 'CsvMarks', 'blanks_of', 'allow_any_length', 'cell_count', 'is_too_wide', 'cell_pattern',
-           'has_open_quote', 'build_envelope', 'is_like_envelope', 'strip_envelope', 'CsvCopy', 'copy_csv',
-           'copy_lines']
+__all__ = ['ENVELOPE_MARK', 'is_utf8_text', 'readable_text', 'transcode', 'CsvMarks', 'blanks_of', 'allow_any_length',
+           'is_too_wide', 'has_open_quote', 'build_envelope', 'strip_envelope', 'copy_csv', 'copy_lines']
 
 # %% ../../../nbs/targets/readers/04_text_copies.ipynb #209b2524
-BYTES_ERROR_HANDLER = "datamaster.bytes"  # the name of the way in which wrong bytes are decoded
+_BYTES_ERROR_HANDLER = "datamaster.bytes"  # the name of the way in which wrong bytes are decoded
 
 
 def _surrogates(error: UnicodeError) -> tuple[str, int]:
@@ -35,7 +33,7 @@ def _surrogates(error: UnicodeError) -> tuple[str, int]:
     return "".join(chr(0xDC00 + byte) for byte in wrong), error.end
 
 
-codecs.register_error(BYTES_ERROR_HANDLER, _surrogates)
+codecs.register_error(_BYTES_ERROR_HANDLER, _surrogates)
 
 
 def is_utf8_text(content: bytes) -> bool:
@@ -48,7 +46,7 @@ def is_utf8_text(content: bytes) -> bool:
 
 def readable_text(record: bytes, is_transcoded: bool = False) -> str:
     """Return the text of a record, with each byte that is not of its encoding as `\\xe9` and, where there is one, each backslash doubled."""
-    text = record.decode("utf-8", "surrogatepass" if is_transcoded else BYTES_ERROR_HANDLER)
+    text = record.decode("utf-8", "surrogatepass" if is_transcoded else _BYTES_ERROR_HANDLER)
     wrong = re.compile("[\udc00-\udcff]")
     if not wrong.search(text):
         return text
@@ -57,7 +55,7 @@ def readable_text(record: bytes, is_transcoded: bool = False) -> str:
 
 def transcode(path: Path, encoding: str, to: Path) -> None:
     """Write a file's text in UTF-8 to another file; a byte that is not of the encoding becomes the three bytes of its surrogate."""
-    decoder = codecs.getincrementaldecoder(encoding)(errors=BYTES_ERROR_HANDLER)
+    decoder = codecs.getincrementaldecoder(encoding)(errors=_BYTES_ERROR_HANDLER)
     with path.open("rb") as raw, to.open("wb") as text:
         while content := raw.read(1 << 20):
             text.write(decoder.decode(content).encode("utf-8", "surrogatepass"))
@@ -83,22 +81,22 @@ def blanks_of(delimiter: bytes) -> bytes:
 
 
 # The limits that blocks of `allow_any_length` found: the first one's is the process's own, and goes last.
-FIELD_LIMIT_LOCK, FIELD_LIMITS = Lock(), list[int]()
+_FIELD_LIMIT_LOCK, _FIELD_LIMITS = Lock(), list[int]()
 
 
 @contextmanager
 def allow_any_length() -> Iterator[None]:
     """Let csv cells be of any length while the block runs: the limit is one of the whole process, and is as it was when no such block runs, in whatever thread."""
-    with FIELD_LIMIT_LOCK:
-        FIELD_LIMITS.append(csv.field_size_limit(2**31 - 1))
+    with _FIELD_LIMIT_LOCK:
+        _FIELD_LIMITS.append(csv.field_size_limit(2**31 - 1))
     try:
         yield
     finally:
-        with FIELD_LIMIT_LOCK:
-            csv.field_size_limit(FIELD_LIMITS.pop())
+        with _FIELD_LIMIT_LOCK:
+            csv.field_size_limit(_FIELD_LIMITS.pop())
 
 
-def cell_count(record: bytes, marks: CsvMarks) -> int:
+def _cell_count(record: bytes, marks: CsvMarks) -> int:
     """Return the number of cells of a record."""
     text, delimiter = record.decode("utf-8", "replace"), marks.delimiter.decode()
     if len(delimiter) > 1:
@@ -111,10 +109,10 @@ def cell_count(record: bytes, marks: CsvMarks) -> int:
 def is_too_wide(record: bytes, marks: CsvMarks) -> bool:
     """A record has more cells than the reader takes."""
     most = marks.most_cells
-    return len(record) > most and record.count(marks.delimiter) >= most and cell_count(record, marks) > most
+    return len(record) > most and record.count(marks.delimiter) >= most and _cell_count(record, marks) > most
 
 
-def cell_pattern(marks: CsvMarks) -> re.Pattern[bytes]:
+def _cell_pattern(marks: CsvMarks) -> re.Pattern[bytes]:
     """Return the pattern of a quoted cell or of a line of comment; its group `closes` is empty where a quote is open at the end. Where there is no quote, no cell has one."""
     quote, escape = re.escape(marks.quote), re.escape(marks.escape)
     inside = rb"[^%b]++|%b%b" % (quote, quote, quote)
@@ -136,7 +134,7 @@ def _is_open(found: re.Match[bytes]) -> bool:
 
 def has_open_quote(content: Any, marks: CsvMarks) -> bool:
     """A quote is open where a csv file's bytes end."""
-    return any(_is_open(found) for found in cell_pattern(marks).finditer(content))
+    return any(_is_open(found) for found in _cell_pattern(marks).finditer(content))
 
 # %% ../../../nbs/targets/readers/04_text_copies.ipynb #0f50d2e6
 ENVELOPE_MARK = "\U0010fffd"
@@ -148,7 +146,7 @@ def build_envelope(record: bytes, is_transcoded: bool = False) -> bytes:
     return ENVELOPE_MARK.encode() + base64.b64encode(text.encode("utf-8", "replace")) + b"\n"
 
 
-def is_like_envelope(record: bytes, marks: CsvMarks) -> bool:
+def _is_like_envelope(record: bytes, marks: CsvMarks) -> bool:
     """A record begins as an envelope does, so that it could be taken for one."""
     return record.lstrip(bytes(range(33)) + codecs.BOM_UTF8 + marks.quote).startswith(ENVELOPE_MARK.encode())
 
@@ -159,7 +157,7 @@ def strip_envelope(line: str) -> str:
 
 
 @dataclass
-class CsvCopy:
+class _CsvCopy:
     """A copy of a csv file that is being written; `is_transcoded` says that wrong bytes are surrogates already."""
 
     file: IO[bytes]
@@ -174,7 +172,7 @@ class CsvCopy:
 
     def put_record(self, record: bytes) -> None:
         """Write a record, with its end where it has one already; in an envelope where it cannot be read, and not at all where it is a comment that cannot."""
-        is_good = is_utf8_text(record) and not is_too_wide(record, self.marks) and not is_like_envelope(record, self.marks)
+        is_good = is_utf8_text(record) and not is_too_wide(record, self.marks) and not _is_like_envelope(record, self.marks)
         if is_good:
             self.file.write(record if record.endswith((b"\n", b"\r")) else record + b"\n")
         elif not (self.marks.comment and record.removeprefix(codecs.BOM_UTF8).startswith(self.marks.comment)):
@@ -190,10 +188,10 @@ class CsvCopy:
             self.put_record(line)
 
 
-def _copy_long(content: Any, copy: CsvCopy) -> str:
+def _copy_long(content: Any, copy: _CsvCopy) -> str:
     """Write a file's records, which may go over more than one line; return what is to be said of it."""
     record, done, count = list[bytes](), 3 if content[:3] == codecs.BOM_UTF8 else 0, 0
-    for found in cell_pattern(copy.marks).finditer(content):
+    for found in _cell_pattern(copy.marks).finditer(content):
         count += _copy_outside(content[done : found.start()], record, copy)
         record.append(found[0])
         done = found.end()
@@ -206,7 +204,7 @@ def _copy_long(content: Any, copy: CsvCopy) -> str:
     return ""
 
 
-def _copy_outside(text: bytes, record: list[bytes], copy: CsvCopy) -> int:
+def _copy_outside(text: bytes, record: list[bytes], copy: _CsvCopy) -> int:
     """Write what stands outside of quotes, and the record that it ends, without lines of blanks; `record` is what is there of the one that goes on. Return how many it ended."""
     lines, blanks = text.replace(b"\r\n", b"\n").replace(b"\r", b"\n").split(b"\n"), blanks_of(copy.marks.delimiter)
     record.append(lines[0])
@@ -225,7 +223,7 @@ def _copy_outside(text: bytes, record: list[bytes], copy: CsvCopy) -> int:
 def copy_csv(path: Path, to: Path, marks: CsvMarks, is_transcoded: bool = False) -> str:
     """Write a copy of a csv file, which is in UTF-8, that can be read to its end; return what is to be said of the file."""
     with path.open("rb") as file, to.open("wb") as target:
-        copy = CsvCopy(target, marks, is_transcoded)
+        copy = _CsvCopy(target, marks, is_transcoded)
         if marks.go_over_lines:
             with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
                 return _copy_long(content, copy)
