@@ -66,6 +66,7 @@ fast: $(STAMP) check  ## the checks, and the tests that start no Spark and no se
 
 check: $(STAMP)  ## notebooks clean and exported, lint, types, import rules, README
 	$(BIN)/python tools/check_notebooks.py
+	$(BIN)/python tools/check_names.py
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports

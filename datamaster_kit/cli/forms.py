@@ -48,7 +48,7 @@ def forms_command(
 
     from datamaster_kit.forms.web.server import ServedPage, check_installed, serve_forms
 
-    def started(page: ServedPage) -> None:
+    def announce_page(page: ServedPage) -> None:
         typer.echo(page.address)
         typer.echo("The forms are open at this address, for whoever has it. Press Ctrl-C to end.", err=True)
         if not no_browser:
@@ -57,4 +57,4 @@ def forms_command(
     file = _project_file(project)
     check_installed()
     with suppress(KeyboardInterrupt):
-        asyncio.run(serve_forms(file, port, started))
+        asyncio.run(serve_forms(file, port, announce_page))

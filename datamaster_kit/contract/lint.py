@@ -130,11 +130,11 @@ def github_annotation(fault: Fault) -> str:
     """Return the workflow command that shows a fault at its line in a pull request."""
     kind = {"error": "error", "warning": "warning", "note": "notice"}[fault.severity]
 
-    def escaped(text: str) -> str:
+    def escape_message(text: str) -> str:
         return visible_text(text).replace("%", "%25")
 
     def attribute(text: str) -> str:
-        return escaped(text).replace(":", "%3A").replace(",", "%2C")
+        return escape_message(text).replace(":", "%3A").replace(",", "%2C")
 
     message = ": ".join(part for part in (fault.path, fault.message) if part) + (f" ({fault.hint})" if fault.hint else "")
-    return f"::{kind} file={attribute(fault.file)},line={max(fault.line, 1)},title={attribute(fault.code)}::{escaped(message)}"
+    return f"::{kind} file={attribute(fault.file)},line={max(fault.line, 1)},title={attribute(fault.code)}::{escape_message(message)}"

@@ -14,7 +14,7 @@ __all__ = ['visual_skeleton', 'lookalike_reasons']
 _LOOKALIKES = str.maketrans(dict(zip(
     "аеорсухіјѕһԁԛԝѵАВЕЗКМНОРСТУХІЈЅԌαονρτυκιγΑΒΕΖΗΙΚΜΝΟΡΤΥΧοցհոսօքіᴏıℓ",
     "aeopcyxijshdqwvABE3KMHOPCTYXIJSGaovptukiyABEZHIKMNOPTYXoghnuofioil", strict=True)))
-_SCRIPTS = ("LATIN", "CYRILLIC", "GREEK", "ARMENIAN", "CHEROKEE", "COPTIC")
+_CONFUSABLE_SCRIPTS = ("LATIN", "CYRILLIC", "GREEK", "ARMENIAN", "CHEROKEE", "COPTIC")
 _FILLERS = "\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0"
 
 
@@ -33,7 +33,7 @@ def lookalike_reasons(name: str) -> list[str]:
     """Return what makes a name look like another, each as the end of a sentence; superscripts such as those of `nº` are none."""
     unseen = [f"U+{ord(letter):04X}" for letter in name if _is_invisible(letter) or (letter != " " and unicodedata.category(letter) == "Zs")]
     doubts = [f"has {', '.join(dict.fromkeys(unseen))}, which is not seen"] if unseen else []
-    scripts = {script for letter in name if letter.isalpha() for script in _SCRIPTS if unicodedata.name(letter, "").startswith(script)}
+    scripts = {script for letter in name if letter.isalpha() for script in _CONFUSABLE_SCRIPTS if unicodedata.name(letter, "").startswith(script)}
     if len(scripts) > 1:
         doubts.append(f"mixes the letters of {' and '.join(sorted(script.capitalize() for script in scripts))}")
     if unicodedata.normalize("NFC", name) != name:

@@ -106,10 +106,10 @@ _IGNORED_SOURCES = shutil.ignore_patterns("__pycache__", "*.egg-info", "*.pyc", 
 
 def copy_sources(folder: Path, to: Path) -> Path:
     """Copy the sources of a package."""
-    def left_out(parent: str, names: list[str]) -> set[str]:
+    def ignored_names(parent: str, names: list[str]) -> set[str]:
         return {*_IGNORED_SOURCES(parent, names), *({"build", "dist", "venv"} & {*names} if Path(parent) == folder else ())}
 
-    return Path(shutil.copytree(folder, to / folder.name, ignore=left_out))
+    return Path(shutil.copytree(folder, to / folder.name, ignore=ignored_names))
 
 
 def _find_build_back_end(folder: Path) -> tuple[str, list[str]]:

@@ -242,14 +242,14 @@ def apply_resources(plan: Plan, desired: Iterable[Resource], found: Iterable[Exi
         made.add(key)
         return ChangeOutcome(change, "done")
 
-    def skipped(key: ResourceKey) -> ChangeOutcome:
+    def skip(key: ResourceKey) -> ChangeOutcome:
         return ChangeOutcome(changes[key], "skipped", "what it needs was not made")
 
     forward = {key: wanted[key].needs for key, change in changes.items() if change.action != "delete"}
     backward = {key: tuple(other for other in changes if other in there and key in there[other].needs) for key, change in changes.items() if change.action == "delete"}
     for needs in (forward, backward):
         is_safe = needs is forward or all(item.state == "done" for item in outcomes)
-        for outcome in _run_in_waves(needs, work if is_safe else skipped, skipped):
+        for outcome in _run_in_waves(needs, work if is_safe else skip, skip):
             outcomes.append(outcome)
             report(outcome)
     faults = [APPLY_FAILED.fault(f"{item.change.action} {item.change.kind} {item.change.name}: {item.error}") for item in outcomes if item.state == "failed"]

@@ -48,11 +48,11 @@ def team_checks(azure: AzureServices) -> tuple[DoctorCheck, ...]:
     """Return whether the groups of the project can be made, or found (Microsoft Graph, *List groups*)."""
     variables = entra_variables(azure.project, azure.setup)
 
-    def named(name: str) -> list[dict[str, Any]]:
+    def find_groups(name: str) -> list[dict[str, Any]]:
         text = quote(name.replace("'", "''"))
         return list(list_items(azure.graph, f"/v1.0/groups?$filter=displayName%20eq%20'{text}'&$select=id,displayName,description"))
 
-    return tuple(_team_check(name, variables["mark"], name in variables["groups"], named(name)) for name in (*variables["groups"], *variables["existing_groups"]))
+    return tuple(_team_check(name, variables["mark"], name in variables["groups"], find_groups(name)) for name in (*variables["groups"], *variables["existing_groups"]))
 
 # %% ../../nbs/setup/13_directory.ipynb #0d048521
 def _member_check(names: Iterable[str], absent: Iterable[str]) -> DoctorCheck:

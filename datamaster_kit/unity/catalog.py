@@ -163,7 +163,7 @@ def apply_catalog(found: CatalogPlan, report: Callable[[ChangeOutcome], None] = 
     workspace, failed, faults = found.workspace, set[str](), list[Fault]()
     write = build_log_report(apply_log_file(found.project, found.target.name), report)
 
-    def told(outcome: ChangeOutcome) -> None:
+    def report_object(outcome: ChangeOutcome) -> None:
         failed.update({outcome.change.kind} if outcome.state == "failed" else ())
         write(outcome)
 
@@ -176,11 +176,11 @@ def apply_catalog(found: CatalogPlan, report: Callable[[ChangeOutcome], None] = 
             faults.extend(error.faults)
 
     if workspace is not None:
-        attempt(lambda: make_objects(workspace, found.state, found.objects, told))
+        attempt(lambda: make_objects(workspace, found.state, found.objects, report_object))
     if not failed & _CONTAINER_KINDS:
-        attempt(lambda: apply_plan(found.tables, found.target, found.plan_again, told))
+        attempt(lambda: apply_plan(found.tables, found.target, found.plan_again, report_object))
     if workspace is not None and not failed:
-        attempt(lambda: give_ownership(workspace, found.objects, told))
+        attempt(lambda: give_ownership(workspace, found.objects, report_object))
     faults += _table_refusal_faults(found)
     if faults:
         raise DatamasterError(*faults)

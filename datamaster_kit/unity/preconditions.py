@@ -100,13 +100,13 @@ def with_refused_schemas(tables: Plan, objects: Plan) -> Plan:
     """Return the plan of tables in which nothing is done in a schema that is refused."""
     refused = {change.name for change in objects.refusals if change.kind == "schema"}
 
-    def decided(change: Change) -> Change:
+    def with_permission(change: Change) -> Change:
         schema = ".".join(change.name.split(".")[:2])
         if schema not in refused or change.action == "unchanged":
             return change
         return replace(change, statements=(), refusal=f"it needs the schema {schema}, which is refused")
 
-    return replace(tables, changes=tuple(map(decided, tables.changes)))
+    return replace(tables, changes=tuple(map(with_permission, tables.changes)))
 
 # %% ../../nbs/unity/10_preconditions.ipynb #c7077404
 METASTORE_KIND = "metastore"

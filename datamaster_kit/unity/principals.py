@@ -94,7 +94,7 @@ def principal_operations(account: AccountClient, workspace: int, groups: Iterabl
     people = {(member.kind, member.name): member for group in groups for member in group.members}
     external = {group.name: group.external_id for group in groups}
 
-    def patched(group: str, operation: PatchOp, path: str, value: Any = None) -> None:
+    def patch_group(group: str, operation: PatchOp, path: str, value: Any = None) -> None:
         account.groups_v2.patch(group, operations=[Patch(op=operation, path=path, value=value)], schemas=[PatchSchema.URN_IETF_PARAMS_SCIM_API_MESSAGES_2_0_PATCH_OP])
 
     def create(resource: Resource, identities: Identities) -> str:
@@ -109,7 +109,7 @@ def principal_operations(account: AccountClient, workspace: int, groups: Iterabl
         if resource.kind == "workspace permission":
             account.workspace_assignment.update(workspace, int(identities[resource.needs[0]]), permissions=[WorkspacePermission(resource.attributes.get("level", "USER"))])
         else:
-            patched(identities["group", resource.name], PatchOp.ADD, "members", [{"value": identities[_member_key(member)]} for member in resource.attributes["members"]])
+            patch_group(identities["group", resource.name], PatchOp.ADD, "members", [{"value": identities[_member_key(member)]} for member in resource.attributes["members"]])
         return ""
 
     def update(resource: Resource, there: ExistingResource, identities: Identities) -> None:
@@ -117,7 +117,7 @@ def principal_operations(account: AccountClient, workspace: int, groups: Iterabl
 
     def delete(there: ExistingResource) -> None:
         for member in read_principals(account, workspace, [Resource(*_member_key(name)) for name in there.attributes["members"]]):
-            patched(there.identity, PatchOp.REMOVE, f'members[value eq "{member.identity}"]')
+            patch_group(there.identity, PatchOp.REMOVE, f'members[value eq "{member.identity}"]')
 
     def find(resource: Resource) -> ExistingResource | None:
         return find_by_key(read_principals(account, workspace, [resource]), resource)

@@ -21,7 +21,7 @@ __all__ = ['contradictions']
 _SERVER_NAMED_TWICE = code("server-named-twice", "Two servers have one name.", "rename one of them, or remove it", severity="warning")
 
 
-def _mapping_items(value: Any) -> list[tuple[int, Mapping[str, Any]]]:
+def _numbered_mappings(value: Any) -> list[tuple[int, Mapping[str, Any]]]:
     """Return the mappings of a list with their places, and none of anything else."""
     return [(place, item) for place, item in enumerate(value) if isinstance(item, Mapping)] if isinstance(value, list) else []
 
@@ -29,7 +29,7 @@ def _mapping_items(value: Any) -> list[tuple[int, Mapping[str, Any]]]:
 def _server_contradictions(data: Mapping[str, Any], document: Document) -> Iterator[Fault]:
     """Yield the servers whose name another one has, upper and lower case being the same."""
     seen = dict[str, int]()
-    for place, item in _mapping_items(data.get("servers")):
+    for place, item in _numbered_mappings(data.get("servers")):
         name = str(item.get("server") or "").casefold()
         if name and name in seen:
             yield document.fault(_SERVER_NAMED_TWICE, f"the server {item['server']!r} has the name of servers[{seen[name]}]", ("servers", place))
@@ -49,7 +49,7 @@ def _field_contradictions(item: Mapping[str, Any], document: Document, path: Nod
             yield document.fault(VALUE_WITHOUT_EFFECT, f"{position!r} is {value}, and {said}", (*path, position), hint=f"write {yes}: true, or remove the position")
     options = item.get("logicalTypeOptions")
     places = {"enum": _own_enum_values(item), **{key: (options if isinstance(options, Mapping) else {}).get(key) for key, _ in ODCS_TYPE_OPTIONS.values()}}
-    for place, custom in _mapping_items(item.get("customProperties")):
+    for place, custom in _numbered_mappings(item.get("customProperties")):
         name, value, at = custom.get("property"), custom.get("value"), (*path, "customProperties", place, "value")
         own = places.get(str(name))
         if own is not None and own != (list(parse_value_list(value) or ()) if name == "enum" else value):
@@ -62,7 +62,7 @@ def _field_contradictions(item: Mapping[str, Any], document: Document, path: Nod
 
 def _own_enum_values(item: Mapping[str, Any]) -> list[Any] | None:
     """Return the permitted values that a property has under `enum`; None where it has none."""
-    entries = _mapping_items(item.get("enum"))
+    entries = _numbered_mappings(item.get("enum"))
     return [entry.get("value") for _, entry in entries] if entries else None
 
 
@@ -78,13 +78,13 @@ def _custom_value_faults(name: str, value: Any, document: Document, at: NodePath
 def contradictions(data: Mapping[str, Any], document: Document) -> Iterator[Fault]:
     """Yield everything that an ODCS file says twice, in the order of the file."""
     yield from _server_contradictions(data, document)
-    for place, model in _mapping_items(data.get("schema")):
+    for place, model in _numbered_mappings(data.get("schema")):
         yield from _properties_contradictions(model.get("properties"), document, ("schema", place, "properties"))
 
 
 def _properties_contradictions(items: Any, document: Document, path: NodePath) -> Iterator[Fault]:
     """Yield what the properties of a list say twice, and those below them."""
-    for place, item in _mapping_items(items):
+    for place, item in _numbered_mappings(items):
         yield from _property_contradictions(item, document, (*path, place))
 
 

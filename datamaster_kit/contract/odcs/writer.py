@@ -44,16 +44,16 @@ def _build_odcs_model(model: Model, dialect: str = "") -> dict[str, Any]:
 # %% ../../../nbs/contract/odcs/10_writer.ipynb #97069ca8
 def _build_odcs_server(server: Server) -> dict[str, Any]:
     """Return the mapping of one server, valid by the standard's schema."""
-    def written(kind: str, *named: tuple[str, Any]) -> dict[str, Any]:
+    def server_entry(kind: str, *named: tuple[str, Any]) -> dict[str, Any]:
         own = {key: value for key, value in server.options.items() if key in server_keys(kind) and isinstance(value, str | int) and value != ""}
         rest = {key: value for key, value in server.options.items() if key not in own}
         lead = {"server": server.name, "type": kind} | drop_empty_keys(environment=server.environment, description=server.description)
         return lead | own | drop_empty_keys(roles=[build_role_entry(role) for role in server.roles]) | build_property_keys(rest, *named)
 
-    plain = written(server.type)
+    plain = server_entry(server.type)
     if is_valid_odcs("Server", plain) and read_server(plain) == server:
         return plain
-    custom = written("custom", ("customType", server.type))
+    custom = server_entry("custom", ("customType", server.type))
     if is_valid_odcs("Server", custom):
         return custom
     bare = {"server": server.name, "type": "custom"} | drop_empty_keys(environment=server.environment, description=server.description, roles=[build_role_entry(role) for role in server.roles])

@@ -73,12 +73,12 @@ def _replace_value_at(data: Any, path: _DocumentPath, change: Callable[[Any], An
 
 def _remove_value_at(data: Any, path: _DocumentPath) -> Any:
     """Return a document without the value at one path."""
-    def dropped(parent: Any) -> Any:
+    def without_leaf(parent: Any) -> Any:
         if isinstance(parent, Mapping):
             return {key: value for key, value in parent.items() if key != path[-1]}
         return [value for position, value in enumerate(parent) if position != path[-1]]
 
-    return _replace_value_at(data, path[:-1], dropped)
+    return _replace_value_at(data, path[:-1], without_leaf)
 
 # %% ../../../nbs/contract/publish/07_convert.ipynb #7e5c7977
 _ADDRESS_NAME_KEYS = ("name", "property", "server", "username", "role", "channel", "url", "id")

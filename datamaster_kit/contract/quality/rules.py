@@ -18,6 +18,8 @@ from ..model import STRING, Contract, Field, Model, Threshold, Quality, Scalar, 
 from ..period import parse_period
 from .predicates import NUMBER_TYPE_NAMES, enum_constraint, length_constraint, pattern_constraint, range_constraint, literal_of_type
 from .rule import Rule, RuleSeverity, escape_braces, limit_of, mark_not_executed
+from .rule import render_query as rendered_query
+from .rule import is_rule_met as verdict
 from ..sql.query import read_query
 
 # %% auto #0

@@ -139,7 +139,7 @@ def python_pattern(java: str, others: str) -> str:
     def is_javas(text: str) -> bool:
         return text[:3] in (r"\p{", r"\P{") or text == r"\v"
 
-    def written(kind: str, text: str) -> str:
+    def part_text(kind: str, text: str) -> str:
         if kind == "class":
             if others == _EVERY_CHARACTER and text.startswith("[^") and any(map(is_javas, _ONE_ESCAPE.findall(text))):
                 return f"[{others}]"
@@ -149,7 +149,7 @@ def python_pattern(java: str, others: str) -> str:
         return re.sub(r"^\(\?<([A-Za-z])", r"(?P<\1", text) if kind == "group" else text
 
     apart = "(?=)" if others == _EVERY_CHARACTER else ""  # Python's reader would join alternatives, which Java tries one by one
-    return "".join(written(kind, text) + (apart if (kind, text) == ("character", "|") else "") for kind, text in pattern_parts(java))
+    return "".join(part_text(kind, text) + (apart if (kind, text) == ("character", "|") else "") for kind, text in pattern_parts(java))
 
 # %% ../../../nbs/contract/sql/04_patterns.ipynb #988e5b09
 def _is_long(quantifier: str) -> bool:

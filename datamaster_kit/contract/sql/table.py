@@ -365,8 +365,8 @@ def _check_statements(table: Table, name: str) -> tuple[str, ...]:
 
 def _tag_statements(table: Table, name: str) -> tuple[str, ...]:
     """Return the SQL that sets a table's and its columns' tags (Databricks, *ALTER TABLE ... SET TAGS*)."""
-    def listed(tags: Mapping[str, str]) -> str:
+    def tag_list(tags: Mapping[str, str]) -> str:
         return ", ".join(f"{sql_literal(key)} = {sql_literal(value)}" for key, value in tags.items())
 
-    statements = [f"ALTER TABLE {name} SET TAGS ({listed(table.tags)})"] if table.tags else []
-    return (*statements, *(f"ALTER TABLE {name} ALTER COLUMN {quote(column)} SET TAGS ({listed(tags)})" for column, tags in table.column_tags.items()))
+    statements = [f"ALTER TABLE {name} SET TAGS ({tag_list(table.tags)})"] if table.tags else []
+    return (*statements, *(f"ALTER TABLE {name} ALTER COLUMN {quote(column)} SET TAGS ({tag_list(tags)})" for column, tags in table.column_tags.items()))

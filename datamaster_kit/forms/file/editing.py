@@ -80,9 +80,9 @@ def text_diff_lines(before: str, after: str, context: int = 3) -> tuple[str, ...
 
 def _shift_hunk_header(header: str, lines: int) -> str:
     """Return a hunk's header for a text that begins `lines` lines earlier."""
-    def moved(part: str) -> str:
+    def changed_range(part: str) -> str:
         at, _, count = part[1:].partition(",")
         return f"{part[0]}{int(at) + lines}" + (f",{count}" if count else "")
 
     _, old, new, _ = header.split(" ", 3)
-    return f"@@ {moved(old)} {moved(new)} @@"
+    return f"@@ {changed_range(old)} {changed_range(new)} @@"

@@ -62,12 +62,12 @@ def _local_jobs_plan(project: Project, relative: str, contract: Contract) -> Pla
     from datamaster_kit.deliver.bundle.jobs import bundle_jobs
     from datamaster_kit.deliver.settings import start_in_words
 
-    def told(said: Mapping[str, Any]) -> tuple[Difference, ...]:
+    def difference_list(said: Mapping[str, Any]) -> tuple[Difference, ...]:
         parts = {"starts": start_in_words(said), "tasks": ", ".join(task["task_key"] for task in said["tasks"]), "tells of failures": ", ".join(said["email_notifications"].get("on_failure", ()))}
         return tuple(Difference(name, None, text) for name, text in parts.items() if text)
 
     jobs = bundle_jobs(replace(project, contracts=(relative,)), [contract], ())
-    return Plan(tuple(Change("create", "job", name, told(said)) for name, said in jobs.items()))
+    return Plan(tuple(Change("create", "job", name, difference_list(said)) for name, said in jobs.items()))
 
 
 def _ref_files(project: Project, texts: Mapping[str, str]) -> set[str]:

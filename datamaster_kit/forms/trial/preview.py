@@ -86,18 +86,18 @@ def landing_folder(project: Project, model: Model) -> Path:
 
 def newest_landing_files(project: Project, model: Model) -> tuple[Path, ...]:
     """Return the newest files that have arrived for a model on this machine, the newest first; raises BadInput where the model's name leads out of the landing folder."""
-    def found(folder: str) -> Iterator[tuple[float, str]]:
+    def walk_files(folder: str) -> Iterator[tuple[float, str]]:
         with os.scandir(folder) as entries:
             for entry in entries:
                 if entry.name[0] in "._":
                     continue
                 if entry.is_dir(follow_symlinks=False):
-                    yield from found(entry.path)
+                    yield from walk_files(entry.path)
                 elif entry.is_file():
                     yield entry.stat().st_mtime, entry.path
 
     folder = landing_folder(project, model)
-    return tuple(Path(path) for _, path in sorted(found(str(folder)), reverse=True)[:_MAX_SHOWN_FILES]) if folder.is_dir() else ()
+    return tuple(Path(path) for _, path in sorted(walk_files(str(folder)), reverse=True)[:_MAX_SHOWN_FILES]) if folder.is_dir() else ()
 
 # %% ../../../nbs/forms/trial/01_preview.ipynb #0baa14f6
 Record = tuple[dict[str, str | None] | None, str]

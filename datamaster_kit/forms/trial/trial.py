@@ -46,10 +46,10 @@ class TrialRequest:
 
 def _parse_trial(data: Mapping[str, Any]) -> Trial:
     """Return the trial of its JSON form."""
-    def shown(table: Mapping[str, Any]) -> TableSample:
+    def table_sample(table: Mapping[str, Any]) -> TableSample:
         return TableSample(table["layer"], tuple(table["columns"]), tuple(map(tuple, table["rows"])), table["total"])
 
-    models = (ModelTrial(**{**item, "rules": tuple(RuleResult(**rule) for rule in item["rules"]), "tables": tuple(map(shown, item["tables"])), "notes": tuple(item["notes"])}) for item in data["models"])
+    models = (ModelTrial(**{**item, "rules": tuple(RuleResult(**rule) for rule in item["rules"]), "tables": tuple(map(table_sample, item["tables"])), "notes": tuple(item["notes"])}) for item in data["models"])
     return Trial(tuple(models), tuple(Fault(**fault) for fault in data["faults"]), data["seconds"], data["log"], data["folder"])
 
 

@@ -76,7 +76,7 @@ class TryPanel:
         """Return a button that starts something, and tells what keeps it from starting."""
         from ipywidgets import Button
 
-        def pressed(_: Any) -> None:
+        def run_act(_: Any) -> None:
             try:
                 if self.is_running:
                     raise DatamasterError(_FORM_BUSY.fault("something runs already"))
@@ -85,7 +85,7 @@ class TryPanel:
                 show_html(self.status, fault_notices(error.faults))
 
         made = Button(description=label, tooltip=tooltip)
-        made.on_click(pressed)
+        made.on_click(run_act)
         return made
 
     @property
@@ -133,7 +133,7 @@ class TryPanel:
 
     def start(self, work: Callable[[], None]) -> None:
         """Do work in a thread, and tell how it ended."""
-        def guarded() -> None:
+        def run_work() -> None:
             try:
                 work()
             except DatamasterError as error:
@@ -146,7 +146,7 @@ class TryPanel:
 
         self.set_running(True)
         show_html(self.status, notice("note", "Starting ..."))
-        self.thread = threading.Thread(target=guarded, name="datamaster try", daemon=True)
+        self.thread = threading.Thread(target=run_work, name="datamaster try", daemon=True)
         self.thread.start()
 
     def set_running(self, is_running: bool) -> None:

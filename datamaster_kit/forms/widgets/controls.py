@@ -74,7 +74,7 @@ def bind_control(file: OpenFile, input: Widget, read: Callable[[Content], Any], 
 
     message, typing = HTML(layout={"display": "none"}), [False, False]  # being typed into, being refreshed
 
-    def changed(change: dict[str, Any]) -> None:
+    def save_value(change: dict[str, Any]) -> None:
         if typing[1]:
             return
         typing[0] = True
@@ -93,7 +93,7 @@ def bind_control(file: OpenFile, input: Widget, read: Callable[[Content], Any], 
         address = place(file.content)
         show_html(message, fault_notices(faults_at(file.content, address)) if address else "")
 
-    input.observe(changed, "value")
+    input.observe(save_value, "value")
     refresh()
     box = VBox([input, message])
     box.add_class("dm-control")
@@ -136,13 +136,13 @@ def button(label: str, act: Callable[[], None], message: HTML | None = None, sty
 
     made = Button(description=label, button_style=style, tooltip=tooltip or label)
 
-    def pressed(_: Any) -> None:
+    def run_act(_: Any) -> None:
         if message is not None:
             show_html(message, "")
         with show_failures(message) if message is not None else nullcontext():
             act()
 
-    made.on_click(pressed)
+    made.on_click(run_act)
     for name in classes:
         made.add_class(name)
     return made

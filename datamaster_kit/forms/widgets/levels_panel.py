@@ -85,7 +85,7 @@ def _schedule_box(file: OpenFile, zone: str) -> tuple[Any, Callable[[], None]]:
         inputs["time"].description = "At minute (0:minutes)" if kind == "hours" else "At (hours:minutes)"
         inputs["day"].layout.display = None if kind == "month" else "none"
 
-    def chosen(change: dict[str, Any]) -> None:
+    def apply_choice(change: dict[str, Any]) -> None:
         if state["setting"]:
             return
         show_html(message, "")
@@ -118,7 +118,7 @@ def _schedule_box(file: OpenFile, zone: str) -> tuple[Any, Callable[[], None]]:
         visible()
 
     for widget in inputs.values():
-        widget.observe(chosen, "value")
+        widget.observe(apply_choice, "value")
     refresh()
     box = VBox([*inputs.values(), message, cron.box, said])
     box.add_class("dm-card")

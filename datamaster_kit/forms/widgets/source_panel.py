@@ -46,7 +46,7 @@ def _compute_controls(file: OpenFile) -> list[Control]:
     """Return the controls of what the contract's jobs run on; where nothing is said, that is the project file's."""
     from ipywidgets import Dropdown
 
-    def asked(key: str, value: ValueForm) -> Control:
+    def value_control(key: str, value: ValueForm) -> Control:
         question = value_question(key, value)
 
         def write(text: str, content: Content, given: Any) -> str:
@@ -64,19 +64,19 @@ def _compute_controls(file: OpenFile) -> list[Control]:
     said = compute_kind_of(file.content)
     kinds = Dropdown(description="Its jobs run on", options=words if said in ("", *COMPUTE_KINDS) else [*words, (said, said)])
     kind = bind_control(file, kinds, compute_kind_of, with_compute_kind, compute_address)
-    return [kind, *(asked(key, value) for key, value in CLUSTER_VALUES.items())]
+    return [kind, *(value_control(key, value) for key, value in CLUSTER_VALUES.items())]
 
 
 def _newest_controls(file: OpenFile) -> list[Control]:
     """Return a control for the fields that tell the newest version of a row: one for all models, or one a model where the file says it so."""
     from ipywidgets import Text
 
-    def made(model: str, label: str) -> Control:
+    def order_control(model: str, label: str) -> Control:
         input = Text(description=label, placeholder="updated_at: the row with its greatest value is the newest", continuous_update=False, layout={"width": "auto"})
         return bind_control(file, input, lambda content: newest_by_fields(content, model), lambda text, content, given: with_newest_by(text, content, model, given), lambda content: newest_address(content, model))
 
     is_each = len(newest_address(file.content, "")) > len(workflow_address(file.content)) + 1
-    return [made(model, f"Newest {model} by") for model in content_model_names(file.content)] if is_each else [made("", "Newest row by")]
+    return [order_control(model, f"Newest {model} by") for model in content_model_names(file.content)] if is_each else [order_control("", "Newest row by")]
 
 # %% ../../../nbs/forms/widgets/12_source_panel.ipynb #c7cc5b83
 def _model_choices(content: Content) -> tuple[str, ...]:

@@ -76,15 +76,15 @@ def random_permutation(stream: int, rows: np.ndarray, size: int) -> np.ndarray:
     half = max(1, ((size - 1).bit_length() + 1) // 2)
     mask, width = np.uint64(2**half - 1), np.uint64(half)
 
-    def mixed(numbers: np.ndarray) -> np.ndarray:
+    def permute(numbers: np.ndarray) -> np.ndarray:
         left, right = numbers >> width, numbers & mask
         for turn in range(4):
             left, right = right, left ^ (random_bits(retry_stream(stream, turn + 1), right) & mask)
         return (left << width) | right
 
-    found = mixed(rows.astype(np.uint64))
+    found = permute(rows.astype(np.uint64))
     outside = np.flatnonzero(found >= np.uint64(size))
     while len(outside):
-        found[outside] = mixed(found[outside])
+        found[outside] = permute(found[outside])
         outside = outside[found[outside] >= np.uint64(size)]
     return found.astype(np.int64)

@@ -84,11 +84,11 @@ def send_http_request(method: str, url: str, headers: Mapping[str, str], body: A
     """Return the answer to a request with these headers and a body of JSON; after so many seconds without one it is given up."""
     import requests
 
-    def unchanged(request: requests.PreparedRequest) -> requests.PreparedRequest:
+    def keep_request(request: requests.PreparedRequest) -> requests.PreparedRequest:
         return request  # else a password of ~/.netrc takes the token's place
 
     try:
-        reply = requests.request(method, url, headers={**headers, "Accept": "application/json"}, json=body, auth=unchanged, timeout=seconds, allow_redirects=False)
+        reply = requests.request(method, url, headers={**headers, "Accept": "application/json"}, json=body, auth=keep_request, timeout=seconds, allow_redirects=False)
     except requests.RequestException as error:
         return Answer(0, {}, connection_reason(error))
     return Answer(reply.status_code, reply.headers, _parse_body(reply.content))

@@ -75,14 +75,14 @@ def csv_records(path: Path, options: Mapping[str, Any]) -> Generator[list[str]]:
     comment, last = str(options.get("comment", "")), ""
     blanks = blanks_of((str(options.get("delimiter", ",")) or ",").encode()).decode()
 
-    def kept(lines: Iterable[str]) -> Iterator[str]:
+    def track_last_line(lines: Iterable[str]) -> Iterator[str]:
         nonlocal last
         for last in lines:
             if not comment or not last.startswith(comment):
                 yield last
 
     with allow_any_length(), open_plain(path) as raw, io.TextIOWrapper(raw, encoding=encoding_of(options), errors="replace", newline="") as lines:
-        yield from (record for record in records_in(kept(lines), options) if len(record) > 1 or last.strip(blanks))
+        yield from (record for record in records_in(track_last_line(lines), options) if len(record) > 1 or last.strip(blanks))
 
 
 def _csv_header(path: Path, options: Mapping[str, Any]) -> tuple[str, ...]:
